@@ -1,0 +1,157 @@
+"""Data flows down the line, text -> graph -> … -> terminal, so imports only point up it."""
+
+import ast
+import functools
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parent.parent / "gradcli"
+
+# What each part of gradcli may import, besides itself. A name stands for all that is inside it,
+# unless the inside has a row of its own. A row only names parts above it, so nothing goes round.
+BASE = {"limits", "errors"}
+ENGINE = BASE | {"graph", "language", "calculus", "runtime", "optimize", "data", "drawing"}
+MAY_IMPORT: dict[str, set[str]] = {
+    "limits": set(),
+    "errors": {"limits"},
+    # the formula as data; within it, the table of operations does not know what a graph is
+    "graph.shapes": BASE,
+    "graph.operations": BASE | {"graph.shapes"},
+    "graph.node": BASE | {"graph.shapes", "graph.operations"},
+    "graph.simplify": BASE | {"graph.shapes", "graph.operations", "graph.node"},
+    "graph.text": BASE | {"graph.shapes", "graph.operations", "graph.node"},
+    "graph": BASE,
+    # text -> graph, graph -> larger graph, graph -> numbers
+    "language": BASE | {"graph"},
+    "calculus": BASE | {"graph"},
+    "runtime": BASE | {"graph"},
+    # numbers -> minimum, files -> columns, graph with numbers -> picture
+    "optimize": BASE | {"graph", "calculus", "runtime"},
+    "data": BASE | {"graph"},
+    "drawing": BASE | {"graph", "calculus", "runtime"},
+    # the Python API
+    "formula": ENGINE,
+    "functions": ENGINE | {"formula"},
+    "__init__": ENGINE | {"formula", "functions"},
+    # the command line
+    "cli": ENGINE | {"formula", "functions", "__init__"},
+    "__main__": {"cli"},
+}
+
+
+def belongs_to(module: str, part: str) -> bool:
+    """Whether a module such as `graph.node` is the part, or inside it."""
+    return module == part or module.startswith(part + ".")
+
+
+def part_of(module: str) -> str | None:
+    """The most exact row of the table that speaks of the module."""
+    rows = [part for part in MAY_IMPORT if belongs_to(module, part)]
+    return max(rows, key=len, default=None)
+
+
+@functools.cache
+def module_names(package: Path) -> dict[str, Path]:
+    """Each module's name inside the package, `graph.node` or `graph` for a folder, and its file."""
+    names = {}
+    for path in sorted(package.rglob("*.py")):
+        parts = path.relative_to(package).with_suffix("").parts
+        if len(parts) > 1 and parts[-1] == "__init__":
+            parts = parts[:-1]
+        names[".".join(parts)] = path
+    return names
+
+
+def imports_of(package: Path, path: Path) -> Iterator[tuple[int, str]]:
+    """Line and name of each module of the package that a file imports, wherever in the file.
+
+    Imports inside functions and under `if TYPE_CHECKING` count too: an arrow is an arrow.
+    """
+    modules = module_names(package)
+    folders = (package.name, *path.relative_to(package).parent.parts)
+    for statement in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(statement, ast.Import):
+            targets = [alias.name for alias in statement.names]
+        elif isinstance(statement, ast.ImportFrom):
+            above = folders[: len(folders) + 1 - statement.level] if statement.level else ()
+            origin = ".".join([*above, *filter(None, [statement.module])])
+            targets = [f"{origin}.{alias.name}" for alias in statement.names]
+        else:
+            continue
+        for target in targets:
+            first, *inner = target.split(".")
+            if first != package.name:
+                continue
+            # `from gradcli.graph.node import Graph` names something inside a module.
+            while inner and ".".join(inner) not in modules:
+                inner.pop()
+            yield statement.lineno, ".".join(inner) or "__init__"
+
+
+def upward_imports(package: Path) -> list[str]:
+    """A sentence for each import that the table does not allow."""
+    found = []
+    for module, path in module_names(package).items():
+        part = part_of(module)
+        if part is None:
+            continue
+        allowed = MAY_IMPORT[part] | {part}
+        for line, target in imports_of(package, path):
+            if not any(belongs_to(target, other) for other in allowed):
+                where = f"{path.relative_to(package.parent)}:{line}"
+                found.append(f"{where}: {part} may not import {target}")
+    return found
+
+
+def test_the_table_itself_never_goes_up() -> None:
+    above: set[str] = set()
+    for part, allowed in MAY_IMPORT.items():
+        assert allowed <= above, f"{part} names {allowed - above}, which stands below it"
+        above.add(part)
+
+
+def test_every_module_has_a_row() -> None:
+    assert [module for module in module_names(PACKAGE) if part_of(module) is None] == []
+
+
+def test_no_import_goes_up_the_line() -> None:
+    assert upward_imports(PACKAGE) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "source", "complaint"),
+    [
+        ("errors.py", "import gradcli.graph.node", "errors may not import graph.node"),
+        ("errors.py", "from gradcli import parse", "errors may not import __init__"),
+        ("errors.py", "from .graph import node", "errors may not import graph.node"),
+        ("graph/node.py", "from gradcli.cli import app", "graph.node may not import cli.app"),
+        ("graph/node.py", "from ..cli.app import main", "graph.node may not import cli.app"),
+        ("graph/node.py", "from . import text", "graph.node may not import graph.text"),
+        (
+            "graph/operations.py",
+            "from .node import Graph",
+            "graph.operations may not import graph.node",
+        ),
+        ("graph/text.py", "def show():\n    import gradcli.cli", "graph.text may not import cli"),
+        ("cli/app.py", "from .. import graph, parse\nfrom gradcli.graph.node import Graph", None),
+        ("cli/app.py", "import math\nfrom gradcli_plugin import cli", None),
+        ("graph/__init__.py", "from .node import Graph\nfrom gradcli.graph import text", None),
+        ("graph/text.py", "from .node import Graph\nfrom gradcli.errors import Fault", None),
+    ],
+)
+def test_the_walk_sees_every_form_of_import(
+    tmp_path: Path, file: str, source: str, complaint: str | None
+) -> None:
+    package = tmp_path / "gradcli"
+    for name in ("__init__", "errors", "cli/__init__", "cli/app", "graph/__init__", "graph/node"):
+        module = package / f"{name}.py"
+        module.parent.mkdir(parents=True, exist_ok=True)
+        module.touch()
+    (package / "graph/text.py").touch()
+    (package / file).write_text(source, encoding="utf-8")
+
+    found = [sentence.partition(": ")[2] for sentence in upward_imports(package)]
+
+    assert found == ([complaint] if complaint else [])
