@@ -1,0 +1,56 @@
+"""gradcli: the calculator that knows its derivatives.
+
+    >>> import gradcli
+    >>> gradcli.parse("a^2 - 10*a + 28").minimize(a=6, rate=0.1, steps=20).minimum
+    3.0001329227995786
+
+`parse` turns text into a `Formula`; `variable` and `variables` give names to build one with
+Python's operators and `gradcli.functions`. Everything else is a method of `Formula`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gradcli.errors import (
+        DrawingError,
+        FileError,
+        FormulaError,
+        GradcliError,
+        MathematicsError,
+        NameValueError,
+        UsageError,
+    )
+    from gradcli.formula import Formula, Minimum, Note, Run, parse, variable, variables
+
+__all__ = [
+    "DrawingError",
+    "FileError",
+    "Formula",
+    "FormulaError",
+    "GradcliError",
+    "MathematicsError",
+    "Minimum",
+    "NameValueError",
+    "Note",
+    "Run",
+    "UsageError",
+    "parse",
+    "variable",
+    "variables",
+]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - one of the names above
+    """Return a public name, importing its module only now: a command starts faster without."""
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("gradcli")
+    if name not in __all__:
+        message = f"module 'gradcli' has no attribute '{name}'"
+        raise AttributeError(message)
+    from gradcli import errors, formula
+
+    return getattr(errors, name, None) or getattr(formula, name)

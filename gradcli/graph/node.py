@@ -1,0 +1,396 @@
+"""The formula as data: a pool of interned nodes, and a handle on one of them.
+
+A node is a row `(operation, ids of its arguments, payload)`; its id is its place in the pool. The
+same row twice is the same node, and arguments exist before their user, so that ids in rising order
+are a topological order: every pass over a formula is a loop over ids, and nothing recurses.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from gradcli.errors import FormulaError
+from gradcli.graph.operations import (
+    ADD,
+    CONSTANT,
+    CONSTANT_POWER,
+    DIVIDE,
+    MULTIPLY,
+    NAMED_CONSTANT,
+    NEGATE,
+    POWER_OF,
+    SUBTRACT,
+    TABLE,
+    VARIABLE,
+    Operation,
+)
+from gradcli.graph.shapes import SCALAR, Shape
+from gradcli.limits import NODES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+Row = tuple[Operation, tuple[int, ...], Any]
+
+
+class Graph:
+    """A growing pool of interned nodes.
+
+    `rows[i]` is node i. Nodes are never changed or removed; derivatives are added to the same pool.
+    """
+
+    __slots__ = ("_ids", "_imported", "_shapes", "names", "rows")
+
+    def __init__(self) -> None:
+        self.rows: list[Row] = []
+        self.names: dict[int, list[str]] = {}
+        """Names that the user gave to nodes (`u = 3*x`); a node may have several."""
+        self._ids: dict[Row, int] = {}
+        self._shapes: dict[int, Shape] = {}
+        self._imported: dict[tuple[int, int], tuple[Graph, int]] = {}
+
+    def __len__(self) -> int:
+        """Return the number of nodes."""
+        return len(self.rows)
+
+    def add(self, operation: Operation, arguments: tuple[int, ...] = (), payload: Any = None) -> int:  # noqa: ANN401
+        """Return the id of the node with this row, which is new only if the pool lacks it.
+
+        Raises FormulaError when the pool would pass the limit of nodes.
+        """
+        row = (operation, arguments, payload)
+        rows = self.rows
+        new = len(rows)
+        node = self._ids.setdefault(row, new)
+        if node == new:
+            if new >= NODES:
+                del self._ids[row]
+                message = f"the formula has more than {NODES} nodes"
+                raise FormulaError(message, hint="functions of your own count once per call")
+            rows.append(row)
+        return node
+
+    def constant(self, value: float) -> int:
+        """Return the node of a number; a negative one is the negation of a constant, as typed."""
+        if value < 0 or (value == 0 and str(value)[0] == "-"):
+            return self.add(NEGATE, (self.add(CONSTANT, (), -float(value)),))
+        return self.add(CONSTANT, (), float(value))
+
+    def variable(self, name: str) -> int:
+        """Return the node of a free name."""
+        return self.add(VARIABLE, (), name)
+
+    def number(self, node: int) -> float | None:
+        """Return the number that `node` was typed as (`3` or `-3`), or None."""
+        operation, arguments, payload = self.rows[node]
+        if operation is CONSTANT:
+            return float(payload)
+        if operation is NEGATE:
+            inner, _, value = self.rows[arguments[0]]
+            if inner is CONSTANT:
+                return -float(value)
+        return None
+
+    def power(self, base: int, exponent: int) -> int:
+        """Return base^exponent; a number as exponent becomes the payload of its own operation."""
+        number = self.number(exponent)
+        if number is not None:
+            return self.add(CONSTANT_POWER, (base,), number)
+        return self.add(POWER_OF, (base, exponent))
+
+    def shape(self, node: int) -> Shape:
+        """Return the shape of a node's value."""
+        return self._shapes.get(node, SCALAR)
+
+    def name_of(self, node: int) -> str | None:
+        """Return the first name that the user gave to the node, a variable's own name, or None."""
+        given = self.names.get(node)
+        if given:
+            return given[0]
+        operation, _, payload = self.rows[node]
+        return payload if operation is VARIABLE else None
+
+    def give_name(self, node: int, name: str) -> None:
+        """Let the user's `name` stand for the node in tables, messages and pictures.
+
+        A number or a free name keeps what it is called already.
+        """
+        if not self.rows[node][1]:
+            return
+        given = self.names.setdefault(node, [])
+        if name not in given:
+            given.append(name)
+
+    def reachable(self, roots: Iterable[int]) -> list[int]:
+        """Return the ids that the roots depend on, roots included, in topological order."""
+        roots = list(roots)
+        if not roots:
+            return []
+        last = max(roots)
+        wanted = bytearray(last + 1)
+        for root in roots:
+            wanted[root] = 1
+        rows = self.rows
+        for node in range(last, -1, -1):
+            if wanted[node]:
+                for argument in rows[node][1]:
+                    wanted[argument] = 1
+        return [node for node, is_wanted in enumerate(wanted) if is_wanted]
+
+    def depending_on(self, sources: Iterable[int], nodes: Sequence[int]) -> set[int]:
+        """Return those of `nodes` (in topological order) whose value a source can change."""
+        active = set(sources)
+        rows = self.rows
+        for node in nodes:
+            if not active.isdisjoint(rows[node][1]):
+                active.add(node)
+        return active
+
+    def variables(self, roots: Iterable[int]) -> dict[str, int]:
+        """Return the free names below the roots and their nodes, in order of appearance."""
+        rows = self.rows
+        return {
+            rows[node][2]: node for node in self.reachable(roots) if rows[node][0] is VARIABLE
+        }
+
+    def copy(self, nodes: Sequence[int], root: int, replaced: dict[int, int]) -> int:
+        """Return a copy of `root` in this graph in which `replaced` nodes stand for others.
+
+        `nodes` are those that the root depends on, in topological order.
+        """
+        copies = dict(replaced)
+        for node in nodes:
+            if node not in copies:
+                operation, arguments, payload = self.rows[node]
+                changed = tuple([copies[argument] for argument in arguments])
+                copies[node] = (
+                    node if changed == arguments else self.add(operation, changed, payload)
+                )
+        return copies[root]
+
+    def adopt(self, other: Graph, root: int) -> int:
+        """Return the node of this graph that equals `root` of another one, copied if need be.
+
+        Every foreign node is copied once, however often graphs are joined.
+        """
+        if other is self:
+            return root
+        imported = self._imported
+        key = (id(other), root)
+        if key not in imported:
+            for node in self._missing(other, root):
+                operation, arguments, payload = other.rows[node]
+                mapped = tuple([imported[id(other), argument][1] for argument in arguments])
+                copy = self.add(operation, mapped, payload)
+                # The other graph is kept beside the id, so that its identity stays its own.
+                imported[id(other), node] = (other, copy)
+                for name in other.names.get(node, ()):
+                    self.give_name(copy, name)
+        return imported[key][1]
+
+    def _missing(self, other: Graph, root: int) -> list[int]:
+        missing = set()
+        waiting = [root]
+        while waiting:
+            node = waiting.pop()
+            if node not in missing and (id(other), node) not in self._imported:
+                missing.add(node)
+                waiting.extend(other.rows[node][1])
+        return sorted(missing)
+
+    def check(self) -> None:
+        """Raise AssertionError unless the pool is sound; tests call it after every pass."""
+        assert len(self._ids) == len(self.rows), "a row stands twice"  # noqa: S101
+        for node, (operation, arguments, payload) in enumerate(self.rows):
+            assert self._ids[operation, arguments, payload] == node, "a row has another's id"  # noqa: S101
+            assert all(0 <= a < node for a in arguments), "an argument follows its user"  # noqa: S101
+            assert operation.accepts(len(arguments)), f"{operation} of {len(arguments)}"  # noqa: S101
+            assert (payload is None) == (operation.payload is None), f"payload of {operation}"  # noqa: S101
+
+
+class Node:
+    """A place in a graph; arithmetic on it adds nodes, just as the same text would.
+
+    `id` is its place in `graph.rows`. Nodes of different graphs can be mixed: the right one is
+    copied into the left one's graph. Comparisons (`x < 1`) build nodes too, but `==` compares
+    identity: use `functions.equal` for a node.
+    """
+
+    __slots__ = ("graph", "id")
+    __hash__ = object.__hash__
+
+    def __init__(self, graph: Graph, node: int) -> None:
+        self.graph = graph
+        self.id = node
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether both are the same place in the same graph."""
+        return isinstance(other, Node) and self.graph is other.graph and self.id == other.id
+
+    def __hash__(self) -> int:
+        """Return a hash that agrees with equality."""
+        return hash((id(self.graph), self.id))
+
+    def __bool__(self) -> bool:
+        """Refuse: a node has no value yet that could decide a Python `if`."""
+        message = "a node is neither true nor false before it is run; use functions.where"
+        raise TypeError(message)
+
+    @property
+    def operation(self) -> Operation:
+        """The row of the table that makes this node."""
+        return self.graph.rows[self.id][0]
+
+    @property
+    def payload(self) -> Any:  # noqa: ANN401
+        """The constant, name or exponent that belongs to the node; None for most."""
+        return self.graph.rows[self.id][2]
+
+    @property
+    def inputs(self) -> tuple[Node, ...]:
+        """The nodes that this one is computed from, in order."""
+        return tuple([self.at(node) for node in self.graph.rows[self.id][1]])
+
+    @property
+    def shape(self) -> Shape:
+        """The shape of the node's value; () for a number."""
+        return self.graph.shape(self.id)
+
+    @property
+    def name(self) -> str | None:
+        """The user's name for the node, or None."""
+        return self.graph.name_of(self.id)
+
+    def at(self, node: int) -> Node:
+        """Return a handle of the same kind on another node of the graph."""
+        return type(self)(self.graph, node)
+
+    def number(self, value: float) -> Node:
+        """Return a constant in the same graph."""
+        return self.at(self.graph.constant(value))
+
+    def constant(self, name: str) -> Node:
+        """Return a named constant, `pi`, `tau` or `e`, in the same graph."""
+        return self.at(self.graph.add(NAMED_CONSTANT, (), name))
+
+    def build(self, operation: Operation, arguments: tuple[int, ...], payload: Any = None) -> Node:  # noqa: ANN401
+        """Return the node of an operation on nodes of this graph, as written."""
+        return self.at(self.graph.add(operation, arguments, payload))
+
+    def resolve(self, other: object) -> int | None:
+        """Return the id in this graph of a node or number; None when it is neither."""
+        if isinstance(other, Node):
+            return self.graph.adopt(other.graph, other.id)
+        if isinstance(other, int | float) and not isinstance(other, bool):
+            value = float(other)
+            if value - value != 0:
+                message = f"{value} is not a number that a formula can hold"
+                raise FormulaError(message)
+            return self.graph.constant(value)
+        return None
+
+    def apply(self, name: str, *others: object, payload: Any = None) -> Node:  # noqa: ANN401
+        """Return the row `name` of the table applied to this node and others."""
+        return self.apply_to(name, self, *others, payload=payload)
+
+    def apply_to(self, name: str, *arguments: object, payload: Any = None) -> Node:  # noqa: ANN401
+        """Return the row `name` of the table applied to nodes or numbers, in this graph."""
+        ids = []
+        for argument in arguments:
+            node = self.resolve(argument)
+            if node is None:
+                message = f"{name} takes nodes and numbers, not {type(argument).__name__}"
+                raise TypeError(message)
+            ids.append(node)
+        return self.build(TABLE[name], tuple(ids), payload)
+
+    def _with(self, operation: Operation, left: object, right: object) -> Node:
+        first, second = self.resolve(left), self.resolve(right)
+        if first is None or second is None:
+            return NotImplemented
+        return self.build(operation, (first, second))
+
+    def __add__(self, other: object) -> Node:
+        """Return self + other."""
+        return self._with(ADD, self, other)
+
+    def __radd__(self, other: object) -> Node:
+        """Return other + self; the 0 that the built-in sum starts with adds nothing."""
+        if isinstance(other, int) and other == 0:
+            return self
+        return self._with(ADD, other, self)
+
+    def __sub__(self, other: object) -> Node:
+        """Return self - other."""
+        return self._with(SUBTRACT, self, other)
+
+    def __rsub__(self, other: object) -> Node:
+        """Return other - self."""
+        return self._with(SUBTRACT, other, self)
+
+    def __mul__(self, other: object) -> Node:
+        """Return self * other."""
+        return self._with(MULTIPLY, self, other)
+
+    def __rmul__(self, other: object) -> Node:
+        """Return other * self."""
+        return self._with(MULTIPLY, other, self)
+
+    def __truediv__(self, other: object) -> Node:
+        """Return self / other."""
+        return self._with(DIVIDE, self, other)
+
+    def __rtruediv__(self, other: object) -> Node:
+        """Return other / self."""
+        return self._with(DIVIDE, other, self)
+
+    def __neg__(self) -> Node:
+        """Return -self."""
+        return self.build(NEGATE, (self.id,))
+
+    def __pos__(self) -> Node:
+        """Return self."""
+        return self
+
+    def __abs__(self) -> Node:
+        """Return the absolute value."""
+        return self.apply("abs")
+
+    def __mod__(self, other: object) -> Node:
+        """Return the remainder, with the sign of the divisor."""
+        return self._with(TABLE["mod"], self, other)
+
+    def __rmod__(self, other: object) -> Node:
+        """Return other modulo self."""
+        return self._with(TABLE["mod"], other, self)
+
+    def __pow__(self, other: object) -> Node:
+        """Return self ** other; a number becomes a constant exponent."""
+        exponent = self.resolve(other)
+        if exponent is None:
+            return NotImplemented
+        number = self.graph.number(exponent)
+        if number is not None:
+            return self.build(CONSTANT_POWER, (self.id,), number)
+        return self.build(POWER_OF, (self.id, exponent))
+
+    def __rpow__(self, other: object) -> Node:
+        """Return other ** self."""
+        base = self.resolve(other)
+        return NotImplemented if base is None else self.at(base) ** self
+
+    def __lt__(self, other: object) -> Node:
+        """Return the node self < other, of value 1 or 0."""
+        return self._with(TABLE["less"], self, other)
+
+    def __le__(self, other: object) -> Node:
+        """Return the node self <= other, of value 1 or 0."""
+        return self._with(TABLE["less or equal"], self, other)
+
+    def __gt__(self, other: object) -> Node:
+        """Return the node self > other, of value 1 or 0."""
+        return self._with(TABLE["greater"], self, other)
+
+    def __ge__(self, other: object) -> Node:
+        """Return the node self >= other, of value 1 or 0."""
+        return self._with(TABLE["greater or equal"], self, other)

@@ -1,0 +1,202 @@
+"""Value-preserving identities, applied to a derived node while it is made.
+
+Each identity holds for every double, infinities and nan included (`0*x` is not 0 for all x, so it
+stays). The user's own formula never passes through here: it is kept as it was typed.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gradcli.graph.node import Graph, Node
+from gradcli.graph.operations import (
+    ADD,
+    AND_ALSO,
+    CONSTANT_POWER,
+    DIVIDE,
+    MULTIPLY,
+    NEGATE,
+    NOT_SO,
+    OR_ELSE,
+    SUBTRACT,
+    WHERE,
+    Operation,
+)
+
+LARGEST_WHOLE = 2.0**53
+"""Whole numbers up to here are exact, so folding them changes nothing and reads better."""
+
+
+class DerivedNode(Node):
+    """A node whose arithmetic leaves out what changes no value: x*1, x+0, --x, x^1 …"""
+
+    __slots__ = ()
+
+    def build(self, operation: Operation, arguments: tuple[int, ...], payload: Any = None) -> Node:  # noqa: ANN401
+        """Return the node of an operation, or a shorter one that always has the same value."""
+        return self.at(simplified(self.graph, operation, arguments, payload))
+
+
+def simplified(graph: Graph, operation: Operation, arguments: tuple[int, ...], payload: Any) -> int:  # noqa: ANN401
+    """Return the id of a node with the value of `operation` on `arguments`, as short as known."""
+    identity = _IDENTITIES.get(operation)
+    node = identity(graph, arguments, payload) if identity else None
+    return graph.add(operation, arguments, payload) if node is None else node
+
+
+def _negated(graph: Graph, node: int) -> int | None:
+    """Return x when `node` is -x and not a number, else None."""
+    operation, arguments, _ = graph.rows[node]
+    return arguments[0] if operation is NEGATE and graph.number(node) is None else None
+
+
+def _negate(graph: Graph, node: int) -> int:
+    operation, arguments, _ = graph.rows[node]
+    if operation is NEGATE:
+        return arguments[0]
+    return graph.add(NEGATE, (node,))
+
+
+def _whole(graph: Graph, *values: float) -> int | None:
+    """Return the last value as a node if all are whole numbers that a double holds exactly."""
+    if all(v == int(v) and abs(v) <= LARGEST_WHOLE for v in values):
+        return graph.constant(values[-1] + 0.0)
+    return None
+
+
+def _add(graph: Graph, arguments: tuple[int, ...], _: object) -> int | None:
+    x, y = arguments
+    a, b = graph.number(x), graph.number(y)
+    if a is not None and b is not None:
+        folded = _whole(graph, a, b, a + b)
+        if folded is not None:
+            return folded
+    if a == 0:
+        return y
+    if b == 0:
+        return x
+    if x == y:
+        return simplified(graph, MULTIPLY, (graph.constant(2), x), None)
+    negated = _negated(graph, y)
+    if negated is not None:
+        return simplified(graph, SUBTRACT, (x, negated), None)
+    negated = _negated(graph, x)
+    if negated is not None:
+        return simplified(graph, SUBTRACT, (y, negated), None)
+    return None
+
+
+def _subtract(graph: Graph, arguments: tuple[int, ...], _: object) -> int | None:
+    x, y = arguments
+    a, b = graph.number(x), graph.number(y)
+    if a is not None and b is not None:
+        folded = _whole(graph, a, b, a - b)
+        if folded is not None:
+            return folded
+    if b == 0:
+        return x
+    if a == 0:
+        return _negate(graph, y)
+    negated = _negated(graph, y)
+    if negated is not None:
+        return simplified(graph, ADD, (x, negated), None)
+    return None
+
+
+def _multiply(graph: Graph, arguments: tuple[int, ...], _: object) -> int | None:
+    x, y = arguments
+    a, b = graph.number(x), graph.number(y)
+    if a is not None and b is not None:
+        folded = _whole(graph, a, b, a * b)
+        if folded is not None:
+            return folded
+    if a == 1:
+        return y
+    if b == 1:
+        return x
+    if a == -1:
+        return _negate(graph, y)
+    if b == -1:
+        return _negate(graph, x)
+    left, right = _negated(graph, x), _negated(graph, y)
+    if left is not None and right is not None:
+        return simplified(graph, MULTIPLY, (left, right), None)
+    if left is not None:
+        return _negate(graph, simplified(graph, MULTIPLY, (left, y), None))
+    if right is not None:
+        return _negate(graph, simplified(graph, MULTIPLY, (x, right), None))
+    return None
+
+
+def _divide(graph: Graph, arguments: tuple[int, ...], _: object) -> int | None:
+    x, y = arguments
+    a, b = graph.number(x), graph.number(y)
+    if a is not None and b is not None and b != 0:
+        folded = _whole(graph, a, b, a / b)
+        if folded is not None:
+            return folded
+    if b == 1:
+        return x
+    if b == -1:
+        return _negate(graph, x)
+    left, right = _negated(graph, x), _negated(graph, y)
+    if left is not None and right is not None:
+        return simplified(graph, DIVIDE, (left, right), None)
+    if left is not None:
+        return _negate(graph, simplified(graph, DIVIDE, (left, y), None))
+    if right is not None:
+        return _negate(graph, simplified(graph, DIVIDE, (x, right), None))
+    return None
+
+
+def _power(graph: Graph, arguments: tuple[int, ...], exponent: float) -> int | None:
+    if exponent == 1:
+        return arguments[0]
+    if exponent == 0:
+        return graph.constant(1)
+    return None
+
+
+def _not(graph: Graph, arguments: tuple[int, ...], _: object) -> int | None:
+    """A double negation is 1 or 0, which its operand is only if it is a condition itself."""
+    operation, inner, _ = graph.rows[arguments[0]]
+    if operation is NOT_SO and is_condition(graph, inner[0]):
+        return inner[0]
+    return None
+
+
+def _and(graph: Graph, arguments: tuple[int, ...], _: object) -> int | None:
+    x, y = arguments
+    return x if x == y and is_condition(graph, x) else None
+
+
+def _or(graph: Graph, arguments: tuple[int, ...], _: object) -> int | None:
+    x, y = arguments
+    return x if x == y and is_condition(graph, x) else None
+
+
+def _where(graph: Graph, arguments: tuple[int, ...], _: object) -> int | None:
+    _condition, x, y = arguments
+    return x if x == y else None
+
+
+def is_condition(graph: Graph, node: int) -> bool:
+    """Return whether the node's value is always 1 or 0."""
+    operation = graph.rows[node][0]
+    return operation in {AND_ALSO, OR_ELSE, NOT_SO} or (
+        operation.level == NOT_SO.level + 1  # a comparison
+    )
+
+
+_IDENTITIES = {
+    ADD: _add,
+    SUBTRACT: _subtract,
+    MULTIPLY: _multiply,
+    DIVIDE: _divide,
+    NEGATE: lambda graph, arguments, _: _negate(graph, arguments[0]),
+    CONSTANT_POWER: _power,
+    NOT_SO: _not,
+    AND_ALSO: _and,
+    OR_ELSE: _or,
+    WHERE: _where,
+}

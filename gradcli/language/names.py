@@ -1,0 +1,65 @@
+"""What a name can mean, and what the user may have meant by one that is unknown."""
+
+from __future__ import annotations
+
+import re
+from os.path import commonprefix
+from typing import TYPE_CHECKING
+
+from gradcli.graph.operations import ALIASES, FUNCTIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+NAME = re.compile(r"[A-Za-z_Α-ΡΣ-Ωα-ω][A-Za-z_Α-ΡΣ-Ωα-ω0-9₀-₉]*")
+"""A name, as grammars/expression.lark has it."""
+
+CONSTANTS = {"pi": "pi", "π": "pi", "tau": "tau", "τ": "tau", "e": "e"}
+"""Named constants as typed, and as the graph calls them."""
+
+REBINDABLE = "e"
+"""The one constant whose name may be given to something else."""
+
+FUNCTION_NAMES = sorted({*FUNCTIONS, *ALIASES} - {"powlog", "scaled", "ratio", "sphericalj"})
+"""The functions to suggest: those that a user would type."""
+
+
+def is_function(name: str) -> bool:
+    """Return whether `name` is a function of the language."""
+    return name in FUNCTIONS or name in ALIASES
+
+
+def suggestion(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name closest to a misspelt one, or None when nothing is close.
+
+    Swapping two neighbours, or case, counts as one slip, as does a letter too many, too few or
+    wrong; one slip is allowed for every three letters.
+    """
+    if len(name) > 40:
+        return None
+    best: tuple[float, int, int, str] | None = None
+    for candidate in known:
+        distance = _distance(name, candidate)
+        if distance <= max(1, (len(name) + 1) // 3) and distance < len(name):
+            alike = len(commonprefix([name, candidate]))
+            rank = (distance, -alike, abs(len(candidate) - len(name)), candidate)
+            if best is None or rank < best:
+                best = rank
+    return best[3] if best else None
+
+
+def _distance(typed: str, known: str) -> float:
+    """Return the edit distance with transpositions (optimal string alignment)."""
+    if typed.lower() == known.lower():
+        return 0.5
+    before: list[float] = []
+    row: list[float] = [float(i) for i in range(len(known) + 1)]
+    for i, a in enumerate(typed, 1):
+        before, last, row = row, before, [float(i)]
+        for j, b in enumerate(known, 1):
+            cost = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (a != b))
+            if i > 1 and j > 1 and a == known[j - 2] and typed[i - 2] == b:
+                # Swapped letters come before a wrong one: sqtr is sqrt.
+                cost = min(cost, last[j - 2] + 0.9)
+            row.append(cost)
+    return row[-1]

@@ -1,0 +1,230 @@
+"""Formula text to graph: an LALR(1) driver over Lark's tables that calls the builder as it goes.
+
+No tree is kept and nothing recurses: the stack of the driver is a list. Chains of rules that only
+stand for their one part (an atom is a power is a sign is a term …) are followed once and
+remembered, which is most of what a parser for formulas does.
+
+The first pass works without positions. When something is wrong the text is parsed again with them,
+so that correct formulas do not pay for messages.
+"""
+
+from __future__ import annotations
+
+import gc
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from gradcli.errors import FormulaError
+from gradcli.language.builder import Builder, Fault
+from gradcli.language.scanner import ILLEGAL, Scanner, Tokens
+from gradcli.language.tables import Reduction, Tables, load
+from gradcli.limits import SOURCE_CHARACTERS
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+Span = tuple[int, int]
+
+
+class Unexpected(Exception):  # noqa: N818 - a signal inside this module, not an error for users
+    """A token that the grammar does not allow here; `state` is the parser's stack of states."""
+
+    def __init__(self, index: int, states: list[int]) -> None:
+        super().__init__(index)
+        self.index = index
+        self.states = states
+
+
+@cache
+def _language() -> tuple[Tables, Scanner]:
+    tables = load()
+    return tables, Scanner(tables)
+
+
+def parse(source: str, given: Collection[str] = (), start: str = "formula") -> Builder:
+    """Return the builder that holds the graph and result of `source`.
+
+    `given` are the names that have values outside the formula; they may rebind `e`. `start` is
+    "formula" or "value" (one expression, for NAME=VALUE). Raises FormulaError with span and hint.
+    """
+    if len(source) > SOURCE_CHARACTERS:
+        message = f"the formula has {len(source)} characters; at most {SOURCE_CHARACTERS} are read"
+        raise FormulaError(message)
+    tables, scanner = _language()
+    tokens = scanner.scan(source)
+    builder = Builder(given)
+    # The garbage collector would walk the growing graph again and again; nothing here is garbage.
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        drive(tables, tokens, builder, start)
+    except (Fault, Unexpected):
+        raise _explained(source, given, start) from None
+    finally:
+        if was_enabled:
+            gc.enable()
+    return builder
+
+
+def locate(source: str, given: Collection[str] = ()) -> dict[int, Span]:
+    """Return where each node of a formula stands in its text, as half-open ranges.
+
+    The formula is parsed again in the same way, so the ids are those of the first time.
+    """
+    tables, scanner = _language()
+    spans: dict[int, Span] = {}
+    drive(tables, scanner.scan(source), Builder(given), "formula", Positions(spans))
+    return spans
+
+
+class Positions:
+    """The spans of the parts on the parser's stack, and of the nodes made from them."""
+
+    def __init__(self, nodes: dict[int, Span]) -> None:
+        self.stack: list[Span] = []
+        self.nodes = nodes
+
+    def shift(self, span: Span) -> None:
+        """Note the span of a token."""
+        self.stack.append(span)
+
+    def reduce(self, parts: int, value: Any) -> None:  # noqa: ANN401 - whatever the builder makes
+        """Note the span of a rule's parts as that of the node they made."""
+        span = (self.stack[-parts][0], self.stack[-1][1])
+        del self.stack[-parts:]
+        self.stack.append(span)
+        if isinstance(value, int):
+            self.nodes.setdefault(value, span)
+
+
+def drive(
+    tables: Tables,
+    tokens: Tokens,
+    builder: Builder,
+    start: str,
+    positions: Positions | None = None,
+) -> None:
+    """Shift and reduce until the start rule is complete.
+
+    Raises Unexpected at a token that the grammar does not allow, and passes on the builder's Fault.
+    """
+    states = _bound(tables, builder)
+    state = tables.starts[start]
+    stack = [state]
+    values: list[Any] = []
+    settled: dict[tuple[int, str, str], int] = {}
+
+    def settle(below: int, rule: str, kind: str) -> int:
+        """Return the state after a rule, past all rules that only stand for it."""
+        after = states[below][rule]
+        while True:
+            action = states[after].get(kind)
+            if action.__class__ is int or action is None or action[2] is not None:
+                break
+            after = states[below][action[0]]
+        settled[below, rule, kind] = after
+        return int(after)
+
+    for index, (kind, text) in enumerate(zip(tokens.kinds, tokens.texts, strict=True)):
+        action = states[state].get(kind)
+        while action.__class__ is not int:
+            if action is None:
+                raise Unexpected(index, stack)
+            rule, parts, method = action
+            if parts == 1:
+                value = method(values[-1])
+                values[-1] = value
+            elif parts == 3:
+                last = values.pop()
+                middle = values.pop()
+                value = method(values[-1], middle, last)
+                values[-1] = value
+                del stack[-2:]
+            else:
+                value = method(*values[-parts:])
+                values[-parts:] = [value]
+                del stack[1 - parts :]
+            if positions is not None:
+                positions.reduce(parts, value)
+            if rule == start:
+                return
+            below = stack[-2]
+            known = settled.get((below, rule, kind))
+            state = settle(below, rule, kind) if known is None else known
+            stack[-1] = state
+            action = states[state].get(kind)
+        stack.append(action)
+        values.append(text)
+        state = action
+        if positions is not None:
+            positions.shift(tokens.span(index))
+
+
+def _bound(tables: Tables, builder: Builder) -> list[dict[str, Any]]:
+    """Return the tables with the builder's methods in place of their names."""
+    bound: dict[Reduction, Any] = {}
+    states: list[dict[str, Any]] = []
+    for actions in tables.states:
+        row: dict[str, Any] = {}
+        for symbol, action in actions.items():
+            if isinstance(action, int):
+                row[symbol] = action
+                continue
+            if action not in bound:
+                method = getattr(builder, action.method) if action.method else None
+                bound[action] = (action.rule, action.parts, method)
+            row[symbol] = bound[action]
+        states.append(row)
+    return states
+
+
+def acceptable(tables: Tables, states: list[int]) -> set[str]:
+    """Return the terminals that could truly follow, found by trying each on the tables."""
+    found = set()
+    for kind in tables.states[states[-1]]:
+        if kind.isupper() or kind == "$END":
+            removed: list[int] = []
+            depth = len(states)
+            state = states[-1]
+            while True:
+                action = tables.states[state].get(kind)
+                if not isinstance(action, Reduction) or action.rule in tables.starts:
+                    break
+                # Below the first `depth` states the stack is untouched; `removed` is what is new.
+                for _ in range(action.parts):
+                    if removed:
+                        removed.pop()
+                    else:
+                        depth -= 1
+                below = removed[-1] if removed else states[depth - 1]
+                state = _next(tables, below, action.rule)
+                removed.append(state)
+            if action is not None:
+                found.add(kind)
+    return found
+
+
+def _next(tables: Tables, state: int, rule: str) -> int:
+    after = tables.states[state][rule]
+    assert isinstance(after, int)  # noqa: S101 - after a rule the tables never reduce
+    return after
+
+
+def _explained(source: str, given: Collection[str], start: str) -> FormulaError:
+    """Return the error of a faulty formula, with its place, found by parsing it again."""
+    from gradcli.language import diagnosis
+
+    tables, scanner = _language()
+    tokens = scanner.scan(source)
+    if ILLEGAL in tokens.kinds:
+        return diagnosis.illegal_character(tokens, tokens.kinds.index(ILLEGAL))
+    positions = Positions({})
+    try:
+        drive(tables, tokens, Builder(given), start, positions)
+    except Fault as fault:
+        return diagnosis.of_fault(tokens, fault, positions.stack)
+    except Unexpected as unexpected:
+        accepted = acceptable(tables, unexpected.states)
+        return diagnosis.unexpected_token(tokens, unexpected.index, accepted)
+    message = "the formula cannot be read"
+    return FormulaError(message, source=source, span=(0, len(source)))

@@ -1,0 +1,13 @@
+"""The limits of gradcli in one table: what is larger is refused with a sentence, at once."""
+
+SOURCE_CHARACTERS = 4 * 1024 * 1024
+"""The longest formula, 4 MiB of text."""
+
+NODES = 2_000_000
+"""The largest graph of one formula, functions of one's own expanded."""
+
+GENERATED_NODES = 20_000
+"""The largest program that is turned into Python source; Python needs about 2 kB a node there."""
+
+DRAWN_NODES = 300
+"""The largest graph that is drawn: above this `dot` takes long and nobody reads the picture."""

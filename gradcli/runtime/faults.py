@@ -1,0 +1,103 @@
+"""Why a step has no value or no derivative, in words with its numbers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gradcli.graph.operations import (
+    CONSTANT,
+    CONSTANT_POWER,
+    NAMED_CONSTANT,
+    NEGATE,
+    POWER_OF,
+    VARIABLE,
+)
+from gradcli.graph.text import label, number_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from gradcli.graph.node import Graph
+
+SHOWN_VALUES = 5
+"""How many values a message lists; the rest are counted."""
+
+_RESULTS = {
+    "add": "the sum",
+    "subtract": "the difference",
+    "multiply": "the product",
+    "divide": "the quotient",
+    "constant power": "the power",
+    "power": "the power",
+}
+
+
+def undefined_value(graph: Graph, node: int, numbers: Mapping[int, float]) -> str:
+    """Return the sentence for a node whose inputs have values and which has none."""
+    operation, arguments, payload = graph.rows[node]
+    inputs = [numbers[argument] for argument in arguments]
+    extra = [] if payload is None else [payload]
+    if operation.domain and not operation.domain[0](*inputs, *extra):
+        needs = operation.domain[1]
+        if operation.undefined:
+            return operation.undefined
+        if operation in {POWER_OF, CONSTANT_POWER}:
+            base, exponent = [number_text(x) for x in (*inputs, *extra)]
+            base = f"({base})" if base.startswith("-") else base
+            return f"{base}^{exponent} is undefined (needs {needs})"
+        name = "log" if operation.name.startswith("log to") else operation.name
+        return f"{name} is undefined at {_listed(inputs)} (needs {needs})"
+    what = _RESULTS.get(operation.name, f"{operation.name}({_listed(inputs)})")
+    return f"{what} is too large for a double (at most 1.8e308)"
+
+
+def undefined_derivative(
+    graph: Graph, node: int, position: int, slope: float, numbers: Mapping[int, float]
+) -> str:
+    """Return the sentence for an edge along which the derivative is infinite or undefined."""
+    arguments = graph.rows[node][1]
+    by = ""
+    if len(arguments) > 1:
+        by = f" with respect to {label(graph, arguments[position])}"
+    state = "does not exist" if slope != slope else "is infinite"  # noqa: PLR0124 - nan
+    where = " and ".join(
+        f"{label(graph, a)} = {number_text(numbers[a])}"
+        for a in dict.fromkeys(arguments)
+        if graph.rows[a][0] not in {CONSTANT, NAMED_CONSTANT}
+    )
+    return f"the derivative of {label(graph, node)}{by} {state}" + (f" at {where}" if where else "")
+
+
+def values_below(graph: Graph, node: int, numbers: Mapping[int, float]) -> tuple[str, ...]:
+    """Return "NAME = NUMBER" for the inputs of a node and the free names it depends on."""
+    arguments = graph.rows[node][1]
+    shown: list[int] = [a for a in dict.fromkeys(arguments) if _has_news(graph, a)]
+    shown += [v for v in graph.variables([node]).values() if v not in shown]
+    lines = [f"{label(graph, n)} = {number_text(numbers[n])}" for n in shown[:SHOWN_VALUES]]
+    if len(shown) > SHOWN_VALUES:
+        lines.append(f"and {len(shown) - SHOWN_VALUES} more")
+    return tuple(lines)
+
+
+def kinks(graph: Graph, nodes: Iterable[int], numbers: Mapping[int, float]) -> dict[int, str]:
+    """Return the sentence for each of the nodes that is at a kink or jump at these values."""
+    found: dict[int, str] = {}
+    for node in nodes:
+        operation, arguments, payload = graph.rows[node]
+        extra = [] if payload is None else [payload]
+        for special in (operation.kink, operation.jump):
+            if special and special[0](*[numbers[a] for a in arguments], *extra):
+                found[node] = special[1]
+    return found
+
+
+def _has_news(graph: Graph, node: int) -> bool:
+    """Return whether a node's value is not plain from its text."""
+    operation = graph.rows[node][0]
+    return operation not in {CONSTANT, NAMED_CONSTANT, VARIABLE} and not (
+        operation is NEGATE and graph.number(node) is not None
+    )
+
+
+def _listed(numbers: Iterable[float]) -> str:
+    return ", ".join(number_text(x) for x in numbers)

@@ -1,0 +1,122 @@
+"""One run of a formula, node by node: values, gradients and the local derivative on every edge.
+
+What tables, JSON and pictures show. A chain of the same associative operation is one step, as it is
+written: `3*x*y` has three inputs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from gradcli.graph.operations import ADD, MULTIPLY
+from gradcli.graph.text import label
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from gradcli.graph.node import Graph
+
+
+class Edge(NamedTuple):
+    """An input of a step."""
+
+    node: int
+    """Id of the step that the value comes from."""
+    local: float | None
+    """Derivative of the step by this input alone; None where it is not needed or undefined."""
+    formula: tuple[int, ...] = ()
+    """The nodes whose product is the local derivative as a formula, when it is known."""
+
+
+class Step(NamedTuple):
+    """One node after a run."""
+
+    id: int
+    name: str | None
+    """The user's name for it: of a definition or a free name."""
+    formula: str
+    operation: str
+    """Name of its row in the table of operations."""
+    value: float | None
+    """None without values, and on a branch that is not taken where it has no value."""
+    gradient: float | None
+    """Derivative of the result by this step; None for constants and without a backward pass."""
+    inputs: tuple[Edge, ...]
+    live: bool
+    """Whether the result reads it: False on the branch of a `where` that is not taken."""
+
+
+def steps(
+    graph: Graph,
+    result: int,
+    *,
+    numbers: Mapping[int, float] | None = None,
+    gradient: Mapping[int, float] | None = None,
+    local: Mapping[tuple[int, int], float] | None = None,
+    formulas: Mapping[tuple[int, int], int] | None = None,
+    faults: frozenset[int] = frozenset(),
+    live: frozenset[int] | None = None,
+) -> list[Step]:
+    """Return the steps that lead to `result`, inputs before their users.
+
+    `numbers` are the values by node, `gradient` the derivatives by node, `local` those by edge
+    (node, position) and `formulas` the nodes that are these local derivatives; `faults` are nodes
+    without a value and `live` the nodes that the result reads.
+    """
+    nodes = graph.reachable([result])
+    merged = _merged(graph, nodes)
+    edges: dict[int, tuple[Edge, ...]] = {}
+    listed: list[Step] = []
+    for node in nodes:
+        operation, arguments, _ = graph.rows[node]
+        collected: list[Edge] = []
+        for position, argument in enumerate(arguments):
+            slope = local.get((node, position)) if local else None
+            own = formulas.get((node, position)) if formulas else None
+            formula = () if own is None else (own,)
+            if position == 0 and argument in merged:
+                collected += [
+                    Edge(e.node, _times(slope, e.local), (*formula, *e.formula) if e.formula else ())
+                    for e in edges.pop(argument)
+                ]
+            else:
+                collected.append(Edge(argument, slope, formula))
+        if node in merged:
+            edges[node] = tuple(collected)
+            continue
+        value = None if numbers is None or node in faults else numbers[node]
+        listed.append(
+            Step(
+                node,
+                graph.name_of(node),
+                label(graph, node),
+                operation.name,
+                value,
+                gradient.get(node) if gradient else None,
+                tuple(collected),
+                live is None or node in live,
+            )
+        )
+    return listed
+
+
+def _times(outer: float | None, inner: float | None) -> float | None:
+    return None if outer is None or inner is None else outer * inner
+
+
+def _merged(graph: Graph, nodes: Sequence[int]) -> set[int]:
+    """Return the nodes that are shown as part of their user: the left part of a longer chain."""
+    uses: dict[int, int] = dict.fromkeys(nodes, 0)
+    for node in nodes:
+        for argument in graph.rows[node][1]:
+            uses[argument] += 1
+    found: set[int] = set()
+    for node in nodes:
+        operation, arguments, _ = graph.rows[node]
+        if operation in {ADD, MULTIPLY}:
+            left = arguments[0]
+            if graph.rows[left][0] is operation and uses[left] == 1 and not graph.names.get(left):
+                found.add(left)
+    return found
+
+
