@@ -54,7 +54,7 @@ class GradcliError(Exception):
 
     def render(self, width: int = 80) -> str:
         """Return the sentence, the source line with its caret, the values and the repair."""
-        lines = [printable(self.message, LONGEST_MESSAGE)]
+        lines = [printable(line, LONGEST_MESSAGE) for line in self.message.split("\n")]
         if self.source is not None and self.span is not None:
             lines += underlined(self.source, self.span, width)
         if self.values:

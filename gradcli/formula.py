@@ -32,6 +32,8 @@ class Origin(NamedTuple):
     source: str
     given: tuple[str, ...]
     notes: tuple[str, ...]
+    start: str = "formula"
+    """Start rule of the grammar: "value" for the right side of NAME=VALUE."""
 
 
 class Note(NamedTuple):
@@ -128,7 +130,7 @@ class Formula(Node):
         result is returned instead.
         """
         variables = self.checked({**(values or {}), **named})
-        return self._values([], variables, allow_nonfinite=allow_nonfinite).numbers[self.id]
+        return self._own_values(variables, allow_nonfinite=allow_nonfinite).numbers[self.id]
 
     def run(
         self,
@@ -147,8 +149,8 @@ class Formula(Node):
 
         variables = self.checked({**(values or {}), **named})
         graph, root = self.graph, self.id
+        found = self._own_values(variables, allow_nonfinite=allow_nonfinite)
         if not backward:
-            found = self._values([], variables, allow_nonfinite=allow_nonfinite)
             live = frozenset(interpreter.live(graph, [root], found.numbers))
             steps = trace.steps(
                 graph, root, numbers=found.numbers, faults=frozenset(found.faults), live=live
@@ -162,7 +164,7 @@ class Formula(Node):
         active = sorted(graph.depending_on(names.values(), order))
         derivatives = backward_pass(graph, root, active)
         wanted = [*derivatives.gradient.values(), *derivatives.locals.values()]
-        found = self._values(wanted, variables, allow_nonfinite=allow_nonfinite)
+        found = self._with_derived(found, wanted, variables)
         live = frozenset(interpreter.live(graph, [root], found.numbers))
         by_node = {n: found.numbers[g] for n, g in derivatives.gradient.items()}
         gradient = {name: by_node.get(node, 0.0) for name, node in names.items()}
@@ -216,10 +218,9 @@ class Formula(Node):
 
         variables = self.checked(values)
         nodes = self._nodes(wrt)
+        own = self._own_values(variables, allow_nonfinite=allow_nonfinite)
         derivatives = gradient(self.graph, self.id, nodes.values())
-        found = self._values(
-            list(derivatives.values()), variables, allow_nonfinite=allow_nonfinite
-        )
+        found = self._with_derived(own, derivatives.values(), variables)
         slopes = {name: found.numbers[derivatives[node]] for name, node in nodes.items()}
         if not allow_nonfinite:
             self._check_gradient(slopes, found.numbers)
@@ -242,9 +243,9 @@ class Formula(Node):
 
         variables = self.checked({**(values or {}), **named})
         nodes = self._nodes(wrt)
+        own = self._own_values(variables, allow_nonfinite=allow_nonfinite)
         entries = hessian(self.graph, self.id, list(nodes.values()))
-        flat = [entry for row in entries for entry in row]
-        found = self._values(flat, variables, allow_nonfinite=allow_nonfinite)
+        found = self._with_derived(own, [e for row in entries for e in row], variables)
         matrix = {
             name: {other: found.numbers[e] for other, e in zip(nodes, row, strict=True)}
             for name, row in zip(nodes, entries, strict=True)
@@ -291,22 +292,23 @@ class Formula(Node):
         start: Mapping[str, float] | None = None,
         /,
         *,
+        method: str = "gd",
         rate: float | None = None,
         steps: int | None = None,
         tolerance: float | None = None,
         observe: Callable[[Record], None] | None = None,
         **named: float,
     ) -> Minimum:
-        """Return the minimum that gradient descent reaches from `start`.
+        """Return the minimum that a descent method reaches from `start`.
 
-        `rate` is the learning rate (0.001), `steps` the number of steps (at most 10,000 when not
+        `method` is "gd", plain gradient descent. `rate` is the learning rate (0.001), `steps` the number of steps (at most 10,000 when not
         given) and `tolerance` the norm of the gradient at which to stop (1e-8). `observe` is called
         with each record; without it the records are kept in `history`. Raises MathematicsError
         when the formula or its gradient has no value at the start.
         """
         from gradcli.objective import Objective
         from gradcli.optimize import run
-        from gradcli.optimize.descent import GradientDescent
+        from gradcli.optimize.descent import rule as rule_named
         from gradcli.optimize.stopping import Ending
 
         point = self.checked({**(start or {}), **named})
@@ -314,7 +316,7 @@ class Formula(Node):
             message = "there is nothing to minimise: the formula has no free name"
             raise NameValueError(message, hint="give a start, for example x=1")
         history: list[Record] = []
-        rule = GradientDescent()
+        rule = rule_named(method)
         outcome = run.descend(
             Objective(self, list(point)),
             list(point.values()),
@@ -404,22 +406,13 @@ class Formula(Node):
                 raise NameValueError(message, hint=hint if names else None)
         return {name: names[name] for name in dict.fromkeys(wrt)}
 
-    def _values(
-        self, derived: Collection[int], variables: Mapping[str, float], *, allow_nonfinite: bool
+    def _own_values(
+        self, variables: Mapping[str, float], *, allow_nonfinite: bool = False
     ) -> interpreter.Values:
-        """Return the values of the formula and of nodes derived from it; raise for a fault.
-
-        Only the formula itself must be finite at every step; derived nodes may pass through inf.
-        """
+        """Return the value of every node of the formula; raise MathematicsError for a fault."""
         graph, root = self.graph, self.id
-        if not derived:
-            nodes = graph.reachable([root])
-            found = interpreter.run(graph, nodes, variables, ieee=allow_nonfinite)
-        else:
-            own = graph.reachable([root])
-            nodes = graph.reachable([root, *derived])
-            ieee = True if allow_nonfinite else frozenset(nodes).difference(own)
-            found = interpreter.run(graph, nodes, variables, ieee=ieee)
+        nodes = graph.reachable([root])
+        found = interpreter.run(graph, nodes, variables, ieee=allow_nonfinite)
         fault = interpreter.first_fault(graph, [root], found)
         if fault is not None:
             from gradcli.runtime import faults
@@ -427,6 +420,20 @@ class Formula(Node):
             message = faults.undefined_value(graph, fault, found.numbers)
             raise self._mathematics(message, fault, found.numbers)
         return found
+
+    def _with_derived(
+        self,
+        own: interpreter.Values,
+        derived: Collection[int],
+        variables: Mapping[str, float],
+    ) -> interpreter.Values:
+        """Return the values of the formula's nodes and of nodes derived from them.
+
+        Derived nodes may pass through inf, since only their results count. Where one reads a step
+        of the formula that has no value (a branch not taken), so has it none.
+        """
+        nodes = self.graph.reachable(derived)
+        return interpreter.run(self.graph, nodes, variables, ieee=True, known=own)
 
     def _check_gradient(self, slopes: Mapping[str, float], numbers: Mapping[int, float]) -> None:
         """Raise MathematicsError when a derivative is not finite, naming the part that is at fault."""
@@ -441,7 +448,8 @@ class Formula(Node):
         live = interpreter.live(graph, [self.id], numbers)
         partials = backward_pass(graph, self.id, [source]).locals
         variables = {name: numbers[n] for name, n in graph.variables([self.id]).items()}
-        found = self._values(list(partials.values()), variables, allow_nonfinite=True).numbers
+        own = self._own_values(variables, allow_nonfinite=True)
+        found = self._with_derived(own, partials.values(), variables).numbers
         for (node, position), partial in sorted(partials.items()):
             slope = found[partial]
             if node in live and slope - slope != 0:
@@ -478,7 +486,7 @@ class Formula(Node):
             return None
         from gradcli.language.parser import locate
 
-        return locate(self.origin.source, self.origin.given).get(node)
+        return locate(*self.origin[:2], self.origin.start).get(node)
 
 
 def parse(source: str, given: Collection[str] = ()) -> Formula:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from gradcli.graph.operations import AND_ALSO, NOT_SO, OR_ELSE, WHERE
+from gradcli.graph.operations import ADD, AND_ALSO, MULTIPLY, NOT_SO, OR_ELSE, WHERE
 from gradcli.graph.simplify import DerivedNode, simplified
 
 if TYPE_CHECKING:
@@ -96,7 +96,11 @@ def gated(graph: Graph, adjoint: Adjoint | None) -> int:
 
 
 def _product(graph: Graph, value: int, partial: int) -> int:
-    return (DerivedNode(graph, value) * DerivedNode(graph, partial)).id
+    return simplified(graph, MULTIPLY, (value, partial), None)
+
+
+def _sum(graph: Graph, first: int, second: int) -> int:
+    return simplified(graph, ADD, (first, second), None)
 
 
 def _branch(graph: Graph, mask: int | None, node: int, position: int) -> int:
@@ -112,16 +116,15 @@ def _branch(graph: Graph, mask: int | None, node: int, position: int) -> int:
 def _meet(graph: Graph, first: Adjoint, second: Adjoint) -> Adjoint:
     """Return the sum of two adjoints of the same node that came by different paths."""
     if first.mask == second.mask:
-        total = DerivedNode(graph, first.value) + DerivedNode(graph, second.value)
-        return Adjoint(first.mask, total.id)
+        return Adjoint(first.mask, _sum(graph, first.value, second.value))
     if first.mask is not None and second.mask is not None:
         outer, chosen = _either_or(graph, first, second)
         if chosen is not None:
             return Adjoint(outer, chosen)
-    total = DerivedNode(graph, gated(graph, first)) + DerivedNode(graph, gated(graph, second))
+    total = _sum(graph, gated(graph, first), gated(graph, second))
     if first.mask is None or second.mask is None:
-        return Adjoint(None, total.id)
-    return Adjoint(simplified(graph, OR_ELSE, (first.mask, second.mask), None), total.id)
+        return Adjoint(None, total)
+    return Adjoint(simplified(graph, OR_ELSE, (first.mask, second.mask), None), total)
 
 
 def _either_or(graph: Graph, first: Adjoint, second: Adjoint) -> tuple[int | None, int | None]:

@@ -280,6 +280,8 @@ class Node:
     def resolve(self, other: object) -> int | None:
         """Return the id in this graph of a node or number; None when it is neither."""
         if isinstance(other, Node):
+            if other.graph is self.graph:
+                return other.id
             return self.graph.adopt(other.graph, other.id)
         if isinstance(other, int | float) and not isinstance(other, bool):
             value = float(other)

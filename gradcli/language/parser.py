@@ -58,22 +58,26 @@ def parse(source: str, given: Collection[str] = (), start: str = "formula") -> B
     gc.disable()
     try:
         drive(tables, tokens, builder, start)
-    except (Fault, Unexpected):
-        raise _explained(source, given, start) from None
+    except Unexpected as unexpected:
+        raise _misplaced(tables, tokens, unexpected) from None
+    except Fault:
+        raise _meaningless(source, given, start) from None
     finally:
         if was_enabled:
             gc.enable()
     return builder
 
 
-def locate(source: str, given: Collection[str] = ()) -> dict[int, Span]:
+def locate(
+    source: str, given: Collection[str] = (), start: str = "formula"
+) -> dict[int, Span]:
     """Return where each node of a formula stands in its text, as half-open ranges.
 
     The formula is parsed again in the same way, so the ids are those of the first time.
     """
     tables, scanner = _language()
     spans: dict[int, Span] = {}
-    drive(tables, scanner.scan(source), Builder(given), "formula", Positions(spans))
+    drive(tables, scanner.scan(source), Builder(given), start, Positions(spans))
     return spans
 
 
@@ -210,21 +214,28 @@ def _next(tables: Tables, state: int, rule: str) -> int:
     return after
 
 
-def _explained(source: str, given: Collection[str], start: str) -> FormulaError:
-    """Return the error of a faulty formula, with its place, found by parsing it again."""
+def _misplaced(tables: Tables, tokens: Tokens, unexpected: Unexpected) -> FormulaError:
+    """Return the error for a token that the grammar does not allow."""
+    from gradcli.language import diagnosis
+
+    if ILLEGAL in tokens.kinds:
+        return diagnosis.illegal_character(tokens, tokens.kinds.index(ILLEGAL))
+    accepted = acceptable(tables, unexpected.states)
+    return diagnosis.unexpected_token(tokens, unexpected.index, accepted)
+
+
+def _meaningless(source: str, given: Collection[str], start: str) -> FormulaError:
+    """Return the error for a rule whose parts do not fit, found again with positions."""
     from gradcli.language import diagnosis
 
     tables, scanner = _language()
     tokens = scanner.scan(source)
-    if ILLEGAL in tokens.kinds:
-        return diagnosis.illegal_character(tokens, tokens.kinds.index(ILLEGAL))
     positions = Positions({})
     try:
         drive(tables, tokens, Builder(given), start, positions)
     except Fault as fault:
+        if ILLEGAL in tokens.kinds:
+            return diagnosis.illegal_character(tokens, tokens.kinds.index(ILLEGAL))
         return diagnosis.of_fault(tokens, fault, positions.stack)
-    except Unexpected as unexpected:
-        accepted = acceptable(tables, unexpected.states)
-        return diagnosis.unexpected_token(tokens, unexpected.index, accepted)
     message = "the formula cannot be read"
     return FormulaError(message, source=source, span=(0, len(source)))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from gradcli.errors import UsageError, printable
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -25,3 +27,15 @@ class GradientDescent:
     def step(self, point: Sequence[float], slope: Sequence[float], rate: float) -> list[float]:
         """Return the point one step down the gradient."""
         return [p - rate * g for p, g in zip(point, slope, strict=True)]
+
+
+METHODS = {"gd": GradientDescent, "sgd": GradientDescent}
+"""The rules by the names that users give them."""
+
+
+def rule(name: str) -> Rule:
+    """Return the method of a name. Raises UsageError, with a suggestion, for an unknown one."""
+    if name not in METHODS:
+        message = f"there is no method '{printable(name, 60)}'"
+        raise UsageError(message, hint=f"the methods are {', '.join(METHODS)}")
+    return METHODS[name]()

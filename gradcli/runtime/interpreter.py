@@ -39,17 +39,21 @@ def run(
     nodes: Iterable[int],
     variables: Mapping[str, float],
     *,
-    ieee: Collection[int] | bool = False,
+    ieee: bool = False,
+    known: Values | None = None,
 ) -> Values:
     """Return the values of `nodes`, which must be in topological order and closed under arguments.
 
-    For nodes in `ieee` (True: for all) a step without a value gives the IEEE 754 result, inf or
-    nan, and is no fault; derivatives are run like that, since only their end result counts.
+    With `ieee` a step without a value gives the IEEE 754 result, inf or nan, and is no fault;
+    derivatives are run like that, since only their end result counts. What is `known` already is
+    taken from there.
     """
-    numbers: dict[int, float] = {}
-    faults: set[int] = set()
+    numbers: dict[int, float] = {} if known is None else dict(known.numbers)
+    faults: set[int] = set() if known is None else set(known.faults)
     rows = graph.rows
     for node in nodes:
+        if known is not None and node in known.numbers:
+            continue
         operation, arguments, payload = rows[node]
         try:
             if len(arguments) == 2:
@@ -68,7 +72,7 @@ def run(
         except (ValueError, OverflowError, ZeroDivisionError):
             value = math.nan
         if value - value != 0:
-            if ieee is True or (ieee is not False and node in ieee):
+            if ieee:
                 value = _ieee(operation, [numbers[a] for a in arguments], payload, value)
             else:
                 faults.add(node)

@@ -1,0 +1,5 @@
+"""`python -m gradcli` is the same as `gradcli`."""
+
+from gradcli.cli.app import main
+
+main()

@@ -1,0 +1,123 @@
+"""The program: words in, exit code out, and never a traceback."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, NoReturn
+
+from gradcli.errors import ExitCode, GradcliError
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+
+class Terminated(BaseException):
+    """SIGTERM or SIGHUP arrived; open files are put right on the way out."""
+
+
+def main() -> NoReturn:
+    """Run the command that the words ask for and end the process with its exit code."""
+    code = run(sys.argv[1:])
+    code = _flushed(code)
+    sys.exit(code)
+
+
+def run(words: list[str]) -> int:
+    """Return the exit code of the command; errors are printed, not raised."""
+    _prepare()
+    json = "--json" in words
+    try:
+        return int(_dispatch(words))
+    except GradcliError as problem:
+        _say(problem, json=json)
+        return int(problem.exit_code)
+    except KeyboardInterrupt:
+        return int(ExitCode.INTERRUPTED)
+    except Terminated:
+        return int(ExitCode.TERMINATED)
+    except BrokenPipeError:
+        return int(ExitCode.BROKEN_PIPE)
+    except Exception as problem:  # noqa: BLE001 - the one place where every fault ends
+        if os.environ.get("GRADCLI_DEBUG"):
+            raise
+        _say(_unknown(problem), json=json)
+        return int(ExitCode.FAILED)
+
+
+def _dispatch(words: list[str]) -> int:
+    if _plain(words):
+        from gradcli.cli.output import Output
+
+        if words[0] == "eval":
+            from gradcli.cli.eval import evaluate
+
+            return evaluate(words[1:], Output())
+        from gradcli.cli.grad import differentiate
+
+        return differentiate(words[1:], Output())
+    from gradcli.cli.commands import request
+
+    asked = request(words)
+    return asked if isinstance(asked, int) else asked()
+
+
+def _plain(words: list[str]) -> bool:
+    """Return whether there is nothing for Typer to read: eval or grad with operands only."""
+    if len(words) < 2 or words[0] not in {"eval", "grad"}:  # noqa: PLR2004 - command and formula
+        return False
+    from gradcli.cli.arguments import is_option
+
+    return (
+        not any(word == "--" or is_option(word) for word in words)
+        and not os.environ.get("GRADCLI_NO_FAST")
+        and not os.environ.get("_GRADCLI_COMPLETE")
+    )
+
+
+def _prepare() -> None:
+    """Make the streams write any text, and the signals end the run in good order."""
+    import signal
+
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+
+    def terminate(_number: int, _frame: FrameType | None) -> None:
+        raise Terminated
+
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), terminate)
+
+
+def _say(problem: GradcliError, *, json: bool) -> None:
+    from gradcli.cli.output import error
+
+    error(problem, json=json)
+
+
+def _unknown(problem: Exception) -> GradcliError:
+    if isinstance(problem, MemoryError):
+        return GradcliError("there is not enough memory for this")
+    if isinstance(problem, OSError):
+        reason = (problem.strerror or str(problem)).lower()
+        return GradcliError(f"cannot write the result: {reason}")
+    text = f"an unexpected fault: {type(problem).__name__}: {problem}"
+    return GradcliError(text, hint="GRADCLI_DEBUG=1 shows where; please report it")
+
+
+def _flushed(code: int) -> int:
+    """Return the exit code after the streams are flushed; a stream that fails is closed for good."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream is None:
+            continue
+        try:
+            stream.flush()
+        except OSError as problem:
+            # What Python would try again at exit, with a message of its own, goes nowhere.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            if code == ExitCode.DONE:
+                broken = isinstance(problem, BrokenPipeError)
+                code = int(ExitCode.BROKEN_PIPE if broken else ExitCode.FAILED)
+    return code

@@ -1,0 +1,316 @@
+"""The four commands and their options, as Typer reads them.
+
+A command's function only says what is to be done; `app.main` does it, outside of Typer, so that one
+place decides about errors and exit codes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Annotated, Any, Optional
+
+import typer
+from typer.exceptions import TyperException
+from typer.core import TyperCommand, TyperGroup
+
+from gradcli.cli.arguments import is_option
+from gradcli.errors import ExitCode, UsageError, printable
+
+Request = Callable[[], ExitCode]
+
+COMMANDS = ("eval", "grad", "minimize", "draw")
+
+
+_SHORT_HELP = """no command is given
+
+  gradcli eval 'log(x^2 + sin(3*x*y))' x=2 y=3             the value
+  gradcli grad 'log(x^2 + sin(3*x*y))' x=2 y=3             its derivatives
+  gradcli minimize 'a^2 - 10*a + 28' a=6 --lr 0.1          the way down
+  gradcli draw 'log(x^2 + sin(3*x*y))' x=2 y=3 -o g.svg    the graph
+
+  gradcli --help lists the options of each"""
+
+
+class OperandCommand(TyperCommand):
+    """A command for which a word that starts with one "-" is a formula, unless it is an option.
+
+    `gradcli eval -x^2 x=3` works: only -o and -h are options of one letter.
+    """
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:  # noqa: ANN401, ARG002
+        """Return what stands behind the command's name in the usage line."""
+        return ["FORMULA [NAME=VALUE]... [OPTIONS]"]
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - Typer's context is private
+        """Return the arguments, operands put behind "--" where no parser mistakes them."""
+        takes_value = {
+            name: not getattr(parameter, "is_flag", False)
+            for parameter in self.get_params(ctx)
+            if parameter.param_type_name == "option"
+            for name in (*parameter.opts, *parameter.secondary_opts)
+        }
+        options: list[str] = []
+        operands: list[str] = []
+        words = iter(args)
+        for word in words:
+            if word == "--":
+                operands += words
+            elif word in takes_value:
+                options.append(word)
+                if takes_value[word]:
+                    value = next(words, None)
+                    if value is None:
+                        message = f"{word} needs a value"
+                        raise UsageError(message, hint=f"see {ctx.command_path} --help")
+                    options.append(value)
+            elif is_option(word):
+                options.append(word)
+            else:
+                operands.append(word)
+        return super().parse_args(ctx, [*options, "--", *operands] if operands else options)
+
+
+class Group(TyperGroup):
+    """The commands in the order in which one meets them."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401, ARG002
+        """Return the names of the commands."""
+        return list(self.commands)
+
+
+app = typer.Typer(
+    cls=Group,
+    name="gradcli",
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="The command-line calculator that knows its derivatives.",
+    epilog="Try: gradcli eval 'log(x^2 + sin(3*x*y))' x=2 y=3",
+)
+
+_Words = Annotated[
+    Optional[list[str]],
+    typer.Argument(
+        metavar="FORMULA [NAME=VALUE]...",
+        help="The formula (- for stdin, @FILE for a file), then a value for each of its names.",
+        show_default=False,
+        hidden=True,
+    ),
+]
+_Json = Annotated[bool, typer.Option("--json", help="One JSON object.")]
+_Csv = Annotated[bool, typer.Option("--csv", help="Comma-separated values.")]
+_Digits = Annotated[
+    Optional[str], typer.Option("--digits", metavar="N", help="Significant digits (1 to 17).")
+]
+_Color = Annotated[
+    str, typer.Option("--color", metavar="WHEN", help="Colours: auto, always or never.")
+]
+_Nonfinite = Annotated[
+    bool,
+    typer.Option("--allow-nonfinite", help="Print inf and nan instead of an error."),
+]
+_File = Annotated[
+    Optional[str], typer.Option("-o", "--output", metavar="FILE", help="Write to FILE, not stdout.")
+]
+
+
+def _version(wanted: bool) -> None:  # noqa: FBT001 - a Typer callback
+    if wanted:
+        from gradcli import __version__
+
+        typer.echo(f"gradcli {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version.", callback=_version, is_eager=True),
+    ] = False,
+) -> None:
+    """The command-line calculator that knows its derivatives."""
+
+
+@app.command(
+    "eval",
+    cls=OperandCommand,
+    epilog="Examples: gradcli eval '2^10'; gradcli eval -x^2 x=3; "
+    "gradcli eval 'u = 3*x*y; log(x^2 + sin(u))' x=2 y=3 --trace",
+)
+def _eval(
+    words: _Words = None,
+    trace: Annotated[bool, typer.Option("--trace", help="Every value on the way.")] = False,
+    json: _Json = False,
+    csv: _Csv = False,
+    digits: _Digits = None,
+    allow_nonfinite: _Nonfinite = False,
+    output: _File = None,
+    color: _Color = "auto",
+) -> Request:
+    """Print the value of a formula."""
+
+    def request() -> ExitCode:
+        from gradcli.cli.eval import evaluate
+
+        to = _output(json, csv, digits, color, output)
+        return evaluate(words or [], to, trace=trace, allow_nonfinite=allow_nonfinite)
+
+    return request
+
+
+@app.command(
+    "grad",
+    cls=OperandCommand,
+    epilog="Examples: gradcli grad 'log(x^2 + sin(3*x*y))' x=2 y=3; gradcli grad 'x*exp(-x)'",
+)
+def _grad(
+    words: _Words = None,
+    nodes: Annotated[
+        bool, typer.Option("--nodes", help="The backward pass: every node's gradient.")
+    ] = False,
+    hessian: Annotated[bool, typer.Option("--hessian", help="The second derivatives.")] = False,
+    json: _Json = False,
+    csv: _Csv = False,
+    digits: _Digits = None,
+    allow_nonfinite: _Nonfinite = False,
+    output: _File = None,
+    color: _Color = "auto",
+) -> Request:
+    """Print the value and the derivative by each name; without values, the formulas."""
+
+    def request() -> ExitCode:
+        from gradcli.cli.grad import differentiate
+
+        to = _output(json, csv, digits, color, output)
+        return differentiate(
+            words or [], to, nodes=nodes, hessian=hessian, allow_nonfinite=allow_nonfinite
+        )
+
+    return request
+
+
+@app.command(
+    "minimize",
+    cls=OperandCommand,
+    epilog="Example: gradcli minimize 'a^2 - 10*a + 28' a=6 --lr 0.1 --steps 20",
+)
+def _minimize(
+    words: _Words = None,
+    method: Annotated[
+        Optional[str], typer.Option("--method", metavar="M", help="How to go down: gd.")
+    ] = None,
+    lr: Annotated[
+        Optional[str], typer.Option("--lr", metavar="R", help="Learning rate (0.001).")
+    ] = None,
+    steps: Annotated[
+        Optional[str], typer.Option("--steps", metavar="N", help="Steps to take (at most 10000).")
+    ] = None,
+    tol: Annotated[
+        Optional[str],
+        typer.Option("--tol", metavar="T", help="Stop at this norm of the gradient (1e-8)."),
+    ] = None,
+    every: Annotated[
+        Optional[str], typer.Option("--every", metavar="N", help="Show each N-th step.")
+    ] = None,
+    log: Annotated[
+        Optional[str],
+        typer.Option("--log", metavar="FILE", help="Write every step to a .csv or .jsonl file."),
+    ] = None,
+    json: _Json = False,
+    csv: _Csv = False,
+    digits: _Digits = None,
+    color: _Color = "auto",
+) -> Request:
+    """Follow the gradient down from a start, NAME=START for each parameter."""
+
+    def request() -> ExitCode:
+        from gradcli.cli.minimize import minimize
+
+        to = _output(json, csv, digits, color, None)
+        return minimize(
+            words or [],
+            to,
+            method=method,
+            rate=lr,
+            steps=steps,
+            tolerance=tol,
+            every=every,
+            log=log,
+        )
+
+    return request
+
+
+@app.command(
+    "draw",
+    cls=OperandCommand,
+    epilog="Example: gradcli draw 'log(x^2 + sin(3*x*y))' x=2 y=3 -o graph.svg",
+)
+def _draw(
+    words: _Words = None,
+    picture_format: Annotated[
+        Optional[str], typer.Option("--format", metavar="F", help="svg, png, pdf or dot.")
+    ] = None,
+    output: _File = None,
+) -> Request:
+    """Draw the graph: values, gradients and local derivatives; without values, the structure."""
+
+    def request() -> ExitCode:
+        from gradcli.cli.draw import draw
+
+        return draw(words or [], _output(False, False, None, "auto", output), picture_format=picture_format)
+
+    return request
+
+
+def _output(json: bool, csv: bool, digits: str | None, color: str, path: str | None) -> Any:  # noqa: ANN401, FBT001
+    from gradcli.cli.arguments import whole
+    from gradcli.cli.output import Output
+
+    if color not in {"auto", "always", "never"}:
+        message = f"--color must be auto, always or never, not '{printable(color, 60)}'"
+        raise UsageError(message)
+    return Output(
+        json=json, csv=csv, digits=whole("--digits", digits, 1, 17), color=color, path=path
+    )
+
+
+def request(arguments: list[str]) -> Request | int:
+    """Return what the words ask for; a number is an exit code, when help was all they asked for.
+
+    Raises UsageError for words that Typer cannot make sense of.
+    """
+    group = typer.main.get_command(app)
+    if not arguments:
+        raise UsageError(_SHORT_HELP)
+    try:
+        answer = group.main(arguments, prog_name="gradcli", standalone_mode=False)
+    except TyperException as problem:
+        raise _usage_error(problem) from None
+    return answer if callable(answer) else int(answer or 0)
+
+
+def _usage_error(problem: TyperException) -> UsageError:
+    """Return Typer's complaint as ours: one sentence and a repair."""
+    from gradcli.language.names import suggestion
+
+    context = getattr(problem, "ctx", None)
+    path = context.command_path if context else "gradcli"
+    hint = f"see {path} --help"
+    option = getattr(problem, "option_name", None)
+    kind = type(problem).__name__
+    if kind == "NoSuchOption" and context is not None:
+        known = [name for p in context.command.get_params(context) for name in p.opts]
+        close = suggestion(str(option), [name for name in known if name.startswith("--")])
+        message = f"{path} has no option {printable(str(option), 60)}"
+        return UsageError(message, hint=f"did you mean {close}?" if close else hint)
+    sentence = problem.format_message().rstrip(".")
+    found = re.match(r"No such command '(.*?)'(?:\.|$)", sentence, re.DOTALL)
+    if found:
+        close = suggestion(found[1], COMMANDS)
+        message = f"there is no command '{printable(found[1], 60)}'"
+        others = f"the commands are {', '.join(COMMANDS)}"
+        return UsageError(message, hint=f"did you mean '{close}'?" if close else others)
+    return UsageError(sentence[:1].lower() + sentence[1:], hint=hint)

@@ -1,0 +1,74 @@
+"""gradcli eval: the value of a formula, and with --trace every value on the way."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gradcli.cli import arguments
+from gradcli.errors import ExitCode, GradcliError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gradcli.cli.arguments import Problem
+    from gradcli.cli.output import Output
+
+
+def evaluate(
+    words: Sequence[str],
+    output: Output,
+    *,
+    trace: bool = False,
+    allow_nonfinite: bool = False,
+) -> ExitCode:
+    """Print the value of each formula; with `trace`, the forward pass node by node."""
+    for problem in arguments.problems(words):
+        try:
+            if trace:
+                _trace(problem, output, allow_nonfinite=allow_nonfinite)
+            else:
+                value = problem.formula.evaluate(
+                    problem.values, allow_nonfinite=allow_nonfinite
+                )
+                _value(problem, value, output)
+        except GradcliError as error:
+            error.message = problem.where + error.message
+            raise
+    output.finish()
+    return ExitCode.DONE
+
+
+def _value(problem: Problem, value: float, output: Output) -> None:
+    if output.json:
+        output.document(_document(problem) | {"value": value})
+    elif output.csv:
+        output.table(["value"], [[output.number(value)]])
+    else:
+        output.line(output.number(value))
+
+
+def _document(problem: Problem) -> dict[str, object]:
+    assert problem.formula.origin is not None  # noqa: S101 - it was read from words
+    return {"expression": problem.formula.origin.source, "variables": problem.values}
+
+
+def _trace(problem: Problem, output: Output, *, allow_nonfinite: bool) -> None:
+    run = problem.formula.run(problem.values, allow_nonfinite=allow_nonfinite, backward=False)
+    if output.json:
+        nodes = [
+            {
+                "id": step.id,
+                "name": step.name,
+                "formula": step.formula,
+                "operation": step.operation,
+                "value": step.value,
+            }
+            for step in run.steps
+        ]
+        output.document(_document(problem) | {"value": run.value, "nodes": nodes})
+        return
+    rows = [
+        [f"#{step.id}", step.name or "", step.formula, output.cell(step.value)]
+        for step in run.steps
+    ]
+    output.table(["node", "name", "formula", "value"], rows, right=3)

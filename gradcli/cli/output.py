@@ -1,0 +1,256 @@
+"""What the commands print: plain rows in a pipe, rich tables on a terminal, JSON, CSV."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+from gradcli.errors import GradcliError, UsageError, printable
+from gradcli.graph.text import number_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from rich.table import Table
+
+TERMINAL_DIGITS = 7
+"""Significant digits in a table on a terminal; everywhere else every digit is shown."""
+
+LONGEST_ERROR = 3800
+"""Bytes of one message on stderr, cut below the 4 KiB that a terminal or log should bear."""
+
+
+class Output:
+    """Collects the result of a command and writes it at the end, whole or not at all.
+
+    `json` and `csv` choose the form, `digits` rounds the numbers, `path` names a file to write
+    instead of stdout.
+    """
+
+    def __init__(
+        self,
+        *,
+        json: bool = False,
+        csv: bool = False,
+        digits: int | None = None,
+        color: str = "auto",
+        path: str | None = None,
+    ) -> None:
+        if json and csv:
+            message = "--json and --csv exclude each other"
+            raise UsageError(message, hint="give one of them")
+        self.json = json
+        self.csv = csv
+        self.digits = digits
+        self.path = path
+        self.pretty = path is None and not json and not csv and _is_terminal(sys.stdout)
+        self.colored = color == "always" or (
+            color == "auto"
+            and not os.environ.get("NO_COLOR")
+            and (
+                bool(os.environ.get("FORCE_COLOR"))
+                or (self.pretty and os.environ.get("TERM") != "dumb")
+            )
+        )
+        self._parts: list[str] = []
+        self._last_flush = 0.0
+
+    # ------------------------------------------------------------ texts
+
+    def number(self, value: float | None) -> str:
+        """Return a number as text: every digit, or as many as were asked for."""
+        if value is None:
+            return ""
+        if self.digits is None or value - value != 0:
+            return number_text(value)
+        return number_text(float(f"{value:.{self.digits}g}")) if self.digits > 0 else ""
+
+    def cell(self, value: float | None) -> str:
+        """Return a number for a table: shorter on a terminal, where the table must fit."""
+        if value is None:
+            return ""
+        if self.pretty and self.digits is None and value - value == 0:
+            return number_text(float(f"{value:.{TERMINAL_DIGITS}g}"))
+        return self.number(value)
+
+    def line(self, text: str) -> None:
+        """Add a line to the result."""
+        self._parts.append(text + "\n")
+
+    def document(self, content: dict[str, Any]) -> None:
+        """Add one JSON object to the result, on a line of its own."""
+        self.line(json_text(content))
+
+    def table(self, headers: Sequence[str], rows: Iterable[Sequence[str]], *, right: int = 0) -> None:
+        """Add a table; on a terminal the columns from number `right` on are aligned right."""
+        if self.pretty:
+            self._parts.append(self._rich_table(headers, rows, right))
+            return
+        if self.csv:
+            self._parts.append(csv_text([headers, *rows]))
+            return
+        for row in (headers, *rows):
+            self.line("\t".join(row))
+
+    def _rich_table(self, headers: Sequence[str], rows: Iterable[Sequence[str]], right: int) -> str:
+        from rich import box
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        for place, header in enumerate(headers):
+            numeric = place >= right
+            table.add_column(
+                Text(header), justify="right" if numeric else "left", no_wrap=numeric
+            )
+        for row in rows:
+            table.add_row(*[Text(cell) for cell in row])
+        return self.rendered(table)
+
+    def rendered(self, table: Table) -> str:
+        """Return a rich table as the text that the terminal is to get."""
+        from io import StringIO
+
+        from rich.console import Console
+
+        buffer = StringIO()
+        console = Console(
+            file=buffer,
+            force_terminal=True,
+            no_color=not self.colored,
+            color_system="auto" if self.colored else None,
+            width=width(),
+            markup=False,
+            emoji=False,
+            highlight=False,
+        )
+        console.print(table)
+        return buffer.getvalue()
+
+    # ------------------------------------------------------------ streams
+
+    def stream(self, text: str) -> None:
+        """Write a line to stdout now; ten times a second it really leaves, so readers see it."""
+        out = _stdout()
+        out.write(text + "\n")
+        now = time.monotonic()
+        if now - self._last_flush > 0.1:
+            self._last_flush = now
+            out.flush()
+
+    def finish(self) -> None:
+        """Write the result to stdout or to the file that was named."""
+        text = "".join(self._parts)
+        self._parts.clear()
+        if self.path is not None:
+            from gradcli.data import files
+
+            files.write(self.path, text.encode("utf-8", "backslashreplace"))
+            return
+        out = _stdout()
+        out.write(text)
+        out.flush()
+
+    def binary(self, content: bytes) -> None:
+        """Write bytes, such as a picture, to stdout or to the file that was named."""
+        if self.path is not None:
+            from gradcli.data import files
+
+            files.write(self.path, content)
+            return
+        out = _stdout()
+        out.flush()
+        out.buffer.write(content)
+        out.buffer.flush()
+
+
+def note(text: str) -> None:
+    """Say something beside the result, on stderr."""
+    _complain(f"note: {printable(text, 1000)}")
+
+
+def error(problem: GradcliError, *, json: bool = False, prefix: str = "") -> None:
+    """Say on stderr what went wrong: sentence, place and repair, or one JSON object."""
+    if json:
+        text = json_text(
+            {
+                "error": {
+                    "kind": problem.kind,
+                    "message": printable(prefix + problem.message, 600),
+                    "expression": None
+                    if problem.source is None
+                    else printable(problem.source, 600),
+                    "span": None if problem.span is None else list(problem.span),
+                    "hint": None if problem.hint is None else printable(problem.hint, 600),
+                }
+            }
+        )
+        _complain(text)
+        return
+    shown = min(width(sys.stderr), 200)
+    _complain(f"error: {prefix}{problem.render(shown)}")
+
+
+def _complain(text: str) -> None:
+    """Write to stderr, if there is one; a message that cannot be written is not worth a crash."""
+    if sys.stderr is None:
+        return
+    encoded = text.encode("utf-8", "backslashreplace")
+    if len(encoded) > LONGEST_ERROR:
+        text = encoded[:LONGEST_ERROR].decode("utf-8", "ignore") + "…"
+    try:
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()
+    except OSError:
+        pass
+
+
+def json_text(content: dict[str, Any]) -> str:
+    """Return strict JSON: inf and nan as the strings "inf", "-inf" and "nan"."""
+    import json
+
+    return json.dumps(_strict(content), allow_nan=False)
+
+
+def _strict(content: Any) -> Any:  # noqa: ANN401 - any JSON value; at most four levels deep
+    if isinstance(content, float) and content - content != 0:
+        return number_text(content)
+    if isinstance(content, dict):
+        return {key: _strict(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [_strict(value) for value in content]
+    return content
+
+
+def csv_text(rows: Iterable[Sequence[str]]) -> str:
+    """Return rows as CSV, cells quoted where they must be."""
+    import csv
+    from io import StringIO
+
+    buffer = StringIO()
+    csv.writer(buffer, lineterminator="\n").writerows(rows)
+    return buffer.getvalue()
+
+
+def width(stream: Any = None) -> int:  # noqa: ANN401 - a text stream or None
+    """Return how many columns the terminal has; 80 when there is none."""
+    if columns := os.environ.get("COLUMNS", ""):
+        if columns.isdecimal() and columns.isascii():
+            return max(20, min(int(columns[:5]), 1000))
+    try:
+        return max(20, os.get_terminal_size((stream or sys.stdout).fileno()).columns)
+    except (OSError, AttributeError, ValueError):
+        return 80
+
+
+def _is_terminal(stream: Any) -> bool:  # noqa: ANN401
+    return stream is not None and stream.isatty()
+
+
+def _stdout() -> Any:  # noqa: ANN401
+    if sys.stdout is None:
+        message = "stdout is closed"
+        raise GradcliError(message)
+    return sys.stdout

@@ -1,0 +1,99 @@
+"""NAME=VALUE words: which name, and the number or formula that it is to be."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from gradcli.errors import FormulaError, NameValueError, printable
+from gradcli.language.names import CONSTANTS, NAME, REBINDABLE, is_function
+from gradcli.language.parser import locate, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from gradcli.graph.node import Graph
+
+NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+"""A number with its sign: the common value, which needs no parser."""
+
+
+class Binding(NamedTuple):
+    """A name and its value: a number, or a formula without free names still to be run."""
+
+    name: str
+    text: str
+    number: float | None
+    graph: Graph | None = None
+    result: int = -1
+
+
+def bindings(words: Iterable[str]) -> list[Binding]:
+    """Return what each NAME=VALUE word binds.
+
+    Raises NameValueError for a word of another form, a name that cannot be bound or is bound twice,
+    and FormulaError for a value that cannot be read.
+    """
+    found: dict[str, Binding] = {}
+    for word in words:
+        binding = _binding(word)
+        if binding.name in found:
+            message = f"{binding.name} is given twice"
+            raise NameValueError(message, hint=f"keep one {binding.name}=…")
+        found[binding.name] = binding
+    return list(found.values())
+
+
+def _binding(word: str) -> Binding:
+    name, equals, text = word.partition("=")
+    shown = printable(word, 60)
+    if not equals:
+        message = f"'{shown}' is not of the form NAME=VALUE"
+        hint = "put a formula with blanks in quotes, and values behind it as x=1"
+        raise NameValueError(message, hint=hint)
+    if not NAME.fullmatch(name):
+        message = f"'{printable(name, 60)}' in '{shown}' is not a name" if name else (
+            f"the name before '=' is missing in '{shown}'"
+        )
+        raise NameValueError(message, hint="a name has letters, digits and _, as in x1=2.5")
+    if is_function(name):
+        message = f"{name} is a function and cannot be given a value"
+        raise NameValueError(message, hint="use another name")
+    if name in CONSTANTS and name != REBINDABLE:
+        message = f"{name} is a constant and cannot be given a value"
+        raise NameValueError(message, hint="use another name")
+    if text.startswith("="):
+        message = f"'{shown}' has two equals signs"
+        raise NameValueError(message, hint=f"write {name}={printable(text[1:], 60)}")
+    if not text.strip():
+        message = f"the value of {name} is empty"
+        raise NameValueError(message, hint=f"write {name}=1")
+    if "\n" in text:
+        message = f"the value of {name} has a line break"
+        raise NameValueError(message, hint="remove it")
+    if NUMBER.fullmatch(text):
+        value = float(text)
+        if value - value != 0:
+            message = f"the value of {name} is too large for a double (at most 1.8e308)"
+            raise NameValueError(message)
+        return Binding(name, text, value)
+    return _formula(name, text)
+
+
+def _formula(name: str, text: str) -> Binding:
+    """Return the binding of a value that is a formula, such as pi/2 or 1/3."""
+    try:
+        built = parse(text, start="value")
+    except FormulaError as error:
+        error.message = f"in the value of {name}: {error.message}"
+        raise
+    free = built.graph.variables([built.result])
+    if free:
+        other, node = next(iter(free.items()))
+        if other in {"inf", "nan", "infinity", "Infinity", "NaN"}:
+            message = f"the value of {name} must be a finite number, not {other}"
+        else:
+            message = f"the value of {name} uses the name {other}; a value has numbers only"
+        span = locate(text, start="value").get(node)
+        raise NameValueError(message, source=text, span=span)
+    return Binding(name, text, None, built.graph, built.result)
