@@ -22,7 +22,8 @@ if TYPE_CHECKING:
         NameValueError,
         UsageError,
     )
-    from gradcli.formula import Formula, Minimum, Note, Run, parse, variable, variables
+    from gradcli.formula import Formula, Minimum, parse, variable, variables
+    from gradcli.point import Note, Point, Run
 
 __all__ = [
     "DrawingError",
@@ -34,6 +35,7 @@ __all__ = [
     "Minimum",
     "NameValueError",
     "Note",
+    "Point",
     "Run",
     "UsageError",
     "parse",
@@ -53,4 +55,9 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401 - one of the names above
         raise AttributeError(message)
     from gradcli import errors, formula
 
-    return getattr(errors, name, None) or getattr(formula, name)
+    for module in (formula, errors):
+        if hasattr(module, name):
+            return getattr(module, name)
+    from gradcli import point
+
+    return getattr(point, name)

@@ -1,70 +1,30 @@
 """The Python API: a formula that can be evaluated, differentiated, minimised and drawn.
 
-    >>> import gradcli
-    >>> f = gradcli.parse("log(x^2 + sin(3*x*y))")
-    >>> f.evaluate(x=2, y=3)
-    1.1783511819572907
-    >>> f.gradient(x=2, y=3)["y"]
-    1.2194167315853602
+>>> import gradcli
+>>> f = gradcli.parse("log(x^2 + sin(3*x*y))")
+>>> f.evaluate(x=2, y=3)
+1.1783511819572907
+>>> f.gradient(x=2, y=3)["y"]
+1.2194167315853602
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from gradcli.errors import FormulaError, MathematicsError, NameValueError
+from gradcli.errors import FormulaError, NameValueError
 from gradcli.graph import text
 from gradcli.graph.node import Graph, Node
-from gradcli.graph.text import number_text
 from gradcli.language.names import CONSTANTS, NAME, REBINDABLE, is_function, suggestion
-from gradcli.runtime import interpreter
+from gradcli.language.origin import Origin
+from gradcli.point import Point, few, names_to_nodes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from gradcli.optimize.run import Outcome, Record
+    from gradcli.point import Run
     from gradcli.runtime.trace import Step
-
-
-class Origin(NamedTuple):
-    """Where a formula was typed, so that messages can point at a part of it."""
-
-    source: str
-    given: tuple[str, ...]
-    notes: tuple[str, ...]
-    start: str = "formula"
-    """Start rule of the grammar: "value" for the right side of NAME=VALUE."""
-
-
-class Note(NamedTuple):
-    """Something true that a careful reader wants to know, such as a kink."""
-
-    sentence: str
-    span: tuple[int, int] | None
-    formula: str
-    """The part of the formula that the note is about."""
-
-
-class Run(NamedTuple):
-    """One run of a formula: its value, gradient and every node with both.
-
-    `run[node]` is the step of one node.
-    """
-
-    value: float
-    gradient: dict[str, float]
-    steps: list[Step]
-    notes: list[Note]
-
-    def __getitem__(self, node: Any) -> Any:  # noqa: ANN401 - a node, or an index of the tuple
-        """Return the step of a node, or the field at an index."""
-        if not isinstance(node, Node):
-            return tuple.__getitem__(self, node)
-        for step in self.steps:
-            if step.id == node.id:
-                return step
-        message = "this node is not part of the formula that was run"
-        raise KeyError(message)
 
 
 class Minimum(NamedTuple):
@@ -115,6 +75,23 @@ class Formula(Node):
 
     # ------------------------------------------------------------ numbers
 
+    def at_values(
+        self,
+        values: Mapping[str, float] | None = None,
+        /,
+        *,
+        allow_nonfinite: bool = False,
+        **named: float,
+    ) -> Point:
+        """Return the formula at one point, from which value and all derivatives are to be had.
+
+        Raises NameValueError for a missing or unknown name and MathematicsError where the formula
+        has no finite value, naming the part and its numbers; with `allow_nonfinite` the IEEE 754
+        results stand instead.
+        """
+        variables = self.checked({**(values or {}), **named})
+        return Point(self.graph, self.id, variables, self.origin, allow_nonfinite=allow_nonfinite)
+
     def evaluate(
         self,
         values: Mapping[str, float] | None = None,
@@ -123,71 +100,9 @@ class Formula(Node):
         allow_nonfinite: bool = False,
         **named: float,
     ) -> float:
-        """Return the value at `values` (a mapping, keywords or both).
-
-        Raises NameValueError for a missing or unknown name and MathematicsError where the formula
-        has no finite value, naming the part and its numbers; with `allow_nonfinite` the IEEE 754
-        result is returned instead.
-        """
-        variables = self.checked({**(values or {}), **named})
-        return self._own_values(variables, allow_nonfinite=allow_nonfinite).numbers[self.id]
-
-    def run(
-        self,
-        values: Mapping[str, float] | None = None,
-        /,
-        *,
-        allow_nonfinite: bool = False,
-        backward: bool = True,
-        **named: float,
-    ) -> Run:
-        """Return value, gradient and every node's value, gradient and local derivatives.
-
-        With `backward=False` only the values. Raises as `evaluate` and `gradient`.
-        """
-        from gradcli.runtime import trace
-
-        variables = self.checked({**(values or {}), **named})
-        graph, root = self.graph, self.id
-        found = self._own_values(variables, allow_nonfinite=allow_nonfinite)
-        if not backward:
-            live = frozenset(interpreter.live(graph, [root], found.numbers))
-            steps = trace.steps(
-                graph, root, numbers=found.numbers, faults=frozenset(found.faults), live=live
-            )
-            return Run(found.numbers[root], {}, steps, [])
-
-        from gradcli.calculus.reverse import backward as backward_pass
-
-        names = graph.variables([root])
-        order = graph.reachable([root])
-        active = sorted(graph.depending_on(names.values(), order))
-        derivatives = backward_pass(graph, root, active)
-        wanted = [*derivatives.gradient.values(), *derivatives.locals.values()]
-        found = self._with_derived(found, wanted, variables)
-        live = frozenset(interpreter.live(graph, [root], found.numbers))
-        by_node = {n: found.numbers[g] for n, g in derivatives.gradient.items()}
-        gradient = {name: by_node.get(node, 0.0) for name, node in names.items()}
-        if not allow_nonfinite:
-            self._check_gradient(gradient, found.numbers)
-        steps = trace.steps(
-            graph,
-            root,
-            numbers=found.numbers,
-            gradient=by_node,
-            local={edge: found.numbers[partial] for edge, partial in derivatives.locals.items()},
-            formulas=derivatives.locals,
-            faults=frozenset(found.faults),
-            live=live,
-        )
-        notes = self._notes(live & set(active), found.numbers)
-        return Run(found.numbers[root], gradient, steps, notes)
-
-    def structure(self) -> list[Step]:
-        """Return the nodes without values, inputs before their users."""
-        from gradcli.runtime import trace
-
-        return trace.steps(self.graph, self.id)
+        """Return the value at `values`: a mapping, keywords or both. Raises as `at_values`."""
+        given = {**(values or {}), **named}
+        return self.at_values(given, allow_nonfinite=allow_nonfinite).value
 
     def gradient(
         self,
@@ -195,39 +110,15 @@ class Formula(Node):
         /,
         *,
         wrt: Sequence[str] | None = None,
-        allow_nonfinite: bool = False,
+        mode: str = "reverse",
         **named: float,
     ) -> dict[str, float]:
         """Return the derivative by each free name, or by those in `wrt`.
 
-        Raises MathematicsError where a derivative is infinite or undefined, naming the part.
+        `mode` is "reverse", "forward" or "finite". Raises MathematicsError where a derivative is
+        infinite or does not exist, naming the part.
         """
-        return self.value_and_gradient(
-            {**(values or {}), **named}, wrt=wrt, allow_nonfinite=allow_nonfinite
-        )[1]
-
-    def value_and_gradient(
-        self,
-        values: Mapping[str, float],
-        *,
-        wrt: Sequence[str] | None = None,
-        allow_nonfinite: bool = False,
-    ) -> tuple[float, dict[str, float], list[Note]]:
-        """Return the value, the derivative by each name, and notes at kinks, in one run."""
-        from gradcli.calculus.reverse import gradient
-
-        variables = self.checked(values)
-        nodes = self._nodes(wrt)
-        own = self._own_values(variables, allow_nonfinite=allow_nonfinite)
-        derivatives = gradient(self.graph, self.id, nodes.values())
-        found = self._with_derived(own, derivatives.values(), variables)
-        slopes = {name: found.numbers[derivatives[node]] for name, node in nodes.items()}
-        if not allow_nonfinite:
-            self._check_gradient(slopes, found.numbers)
-        order = self.graph.reachable([self.id])
-        active = self.graph.depending_on(nodes.values(), order)
-        live = interpreter.live(self.graph, [self.id], found.numbers)
-        return found.numbers[self.id], slopes, self._notes(active & live, found.numbers)
+        return self.at_values({**(values or {}), **named}).gradient(wrt, mode)
 
     def hessian(
         self,
@@ -235,29 +126,23 @@ class Formula(Node):
         /,
         *,
         wrt: Sequence[str] | None = None,
-        allow_nonfinite: bool = False,
         **named: float,
     ) -> dict[str, dict[str, float]]:
         """Return the exact second derivatives, `result[name][name]`; the matrix is symmetric."""
-        from gradcli.calculus.hessian import hessian
+        return self.at_values({**(values or {}), **named}).hessian(wrt)
 
-        variables = self.checked({**(values or {}), **named})
-        nodes = self._nodes(wrt)
-        own = self._own_values(variables, allow_nonfinite=allow_nonfinite)
-        entries = hessian(self.graph, self.id, list(nodes.values()))
-        found = self._with_derived(own, [e for row in entries for e in row], variables)
-        matrix = {
-            name: {other: found.numbers[e] for other, e in zip(nodes, row, strict=True)}
-            for name, row in zip(nodes, entries, strict=True)
-        }
-        if not allow_nonfinite:
-            for name, line in matrix.items():
-                for other, value in line.items():
-                    if value - value != 0:
-                        state = "does not exist" if value != value else "is infinite"  # noqa: PLR0124
-                        message = f"the second derivative by {name} and {other} {state} here"
-                        raise MathematicsError(message, values=_shown(variables))
-        return matrix
+    def run(self, values: Mapping[str, float] | None = None, /, **named: float) -> Run:
+        """Return value, gradient and every node's value, gradient and local derivatives."""
+        return self.at_values({**(values or {}), **named}).run()
+
+    def structure(self) -> list[Step]:
+        """Return the nodes without values, inputs before their users."""
+        from gradcli.calculus.reverse import backward
+        from gradcli.runtime import trace
+
+        variables = self.graph.variables([self.id]).values()
+        formulas = backward(self.graph, self.id, variables).locals
+        return trace.steps(self.graph, self.id, formulas=formulas)
 
     # ------------------------------------------------------------ formulas
 
@@ -265,9 +150,29 @@ class Formula(Node):
         """Return the derivative by each free name as a formula, exact and again differentiable."""
         from gradcli.calculus.reverse import gradient
 
-        nodes = self._nodes(wrt)
+        nodes = names_to_nodes(self.graph, self.id, wrt)
         found = gradient(self.graph, self.id, nodes.values())
         return {name: Formula(self.graph, found[node]) for name, node in nodes.items()}
+
+    def readable_derivatives(self, wrt: Sequence[str] | None = None) -> dict[str, Formula]:
+        """Return the derivatives as a mathematician would write them.
+
+        Like terms and factors are collected, so the values agree with those of `derivatives` up to
+        rounding only.
+        """
+        from gradcli.calculus.readable import readable
+
+        exact = self.derivatives(wrt)
+        own = self.graph.reachable([self.id])
+        shown = readable(self.graph, own, [derivative.id for derivative in exact.values()])
+        return {name: Formula(self.graph, node) for name, node in zip(exact, shown, strict=True)}
+
+    @property
+    def latex(self) -> str:
+        """The formula in LaTeX, for mathematics mode."""
+        from gradcli.graph.latex import latex
+
+        return latex(self.graph, self.id)
 
     def compiled(self, parameters: Sequence[str]) -> Callable[..., tuple[float, ...]]:
         """Return a Python function from values of `parameters`, in order, to value and gradient.
@@ -276,14 +181,9 @@ class Formula(Node):
         nothing: where the formula has no value it raises ValueError, OverflowError or
         ZeroDivisionError, or returns nan or inf.
         """
-        from gradcli.calculus.reverse import gradient
-        from gradcli.runtime.generated import function
-        from gradcli.runtime.program import program
+        from gradcli.objective import compiled
 
-        nodes = self._nodes(parameters)
-        slopes = gradient(self.graph, self.id, nodes.values())
-        outputs = [self.id, *(slopes[node] for node in nodes.values())]
-        return function(program(self.graph, outputs), parameters)
+        return compiled(self.graph, self.id, parameters)
 
     # ------------------------------------------------------------ minimum and picture
 
@@ -301,10 +201,11 @@ class Formula(Node):
     ) -> Minimum:
         """Return the minimum that a descent method reaches from `start`.
 
-        `method` is "gd", plain gradient descent. `rate` is the learning rate (0.001), `steps` the number of steps (at most 10,000 when not
-        given) and `tolerance` the norm of the gradient at which to stop (1e-8). `observe` is called
-        with each record; without it the records are kept in `history`. Raises MathematicsError
-        when the formula or its gradient has no value at the start.
+        `method` is "gd", plain gradient descent. `rate` is the learning rate (0.001), `steps` the
+        number of steps (at most 10,000 when not given) and `tolerance` the norm of the gradient at
+        which to stop (1e-8). `observe` is called with each record; without it the records are kept
+        in `history`. Raises MathematicsError when the formula or its gradient has no value at the
+        start.
         """
         from gradcli.objective import Objective
         from gradcli.optimize import run
@@ -318,7 +219,7 @@ class Formula(Node):
         history: list[Record] = []
         rule = rule_named(method)
         outcome = run.descend(
-            Objective(self, list(point)),
+            Objective(self.graph, self.id, list(point), self.origin),
             list(point.values()),
             rule,
             rate=run.DEFAULT_RATE if rate is None else rate,
@@ -355,10 +256,8 @@ class Formula(Node):
         from gradcli.drawing.picture import picture
 
         given = {**(values or {}), **named}
-        if given or not self.free_names:
-            run = self.run(given)
-            return picture(self, run, format)
-        return picture(self, None, format)
+        run = self.run(given) if given or not self.free_names else None
+        return picture(self, run, format)
 
     # ------------------------------------------------------------ checks
 
@@ -373,7 +272,7 @@ class Formula(Node):
         if missing:
             raise self._missing(missing, unused)
         if unused:
-            message = f"the formula does not use {_few(unused)}"
+            message = f"the formula does not use {few(unused)}"
             close = suggestion(unused[0], names)
             hint = f"did you mean '{close}'?" if close else f"remove {unused[0]}=…"
             raise NameValueError(message, hint=hint)
@@ -387,106 +286,15 @@ class Formula(Node):
     def _missing(self, missing: Sequence[str], unused: Sequence[str]) -> NameValueError:
         hint = f"add {missing[0]}=…"
         if unused:
-            hint += f"; {_few(unused)} {'is' if len(unused) == 1 else 'are'} given but not used"
+            hint += f"; {few(unused)} {'is' if len(unused) == 1 else 'are'} given but not used"
         span = self.span(self.graph.variables([self.id])[missing[0]])
         source = self.origin.source if self.origin else None
-        message = f"no value is given for {_few(missing)}"
+        message = f"no value is given for {few(missing)}"
         return NameValueError(message, hint=hint, source=source, span=span)
-
-    def _nodes(self, wrt: Sequence[str] | None) -> dict[str, int]:
-        """Return the nodes of the names to differentiate by."""
-        names = self.graph.variables([self.id])
-        if wrt is None:
-            return names
-        for name in wrt:
-            if name not in names:
-                close = suggestion(name, names)
-                hint = f"did you mean '{close}'?" if close else f"its names are {_few(list(names))}"
-                message = f"the formula has no free name '{name}'"
-                raise NameValueError(message, hint=hint if names else None)
-        return {name: names[name] for name in dict.fromkeys(wrt)}
-
-    def _own_values(
-        self, variables: Mapping[str, float], *, allow_nonfinite: bool = False
-    ) -> interpreter.Values:
-        """Return the value of every node of the formula; raise MathematicsError for a fault."""
-        graph, root = self.graph, self.id
-        nodes = graph.reachable([root])
-        found = interpreter.run(graph, nodes, variables, ieee=allow_nonfinite)
-        fault = interpreter.first_fault(graph, [root], found)
-        if fault is not None:
-            from gradcli.runtime import faults
-
-            message = faults.undefined_value(graph, fault, found.numbers)
-            raise self._mathematics(message, fault, found.numbers)
-        return found
-
-    def _with_derived(
-        self,
-        own: interpreter.Values,
-        derived: Collection[int],
-        variables: Mapping[str, float],
-    ) -> interpreter.Values:
-        """Return the values of the formula's nodes and of nodes derived from them.
-
-        Derived nodes may pass through inf, since only their results count. Where one reads a step
-        of the formula that has no value (a branch not taken), so has it none.
-        """
-        nodes = self.graph.reachable(derived)
-        return interpreter.run(self.graph, nodes, variables, ieee=True, known=own)
-
-    def _check_gradient(self, slopes: Mapping[str, float], numbers: Mapping[int, float]) -> None:
-        """Raise MathematicsError when a derivative is not finite, naming the part that is at fault."""
-        bad = next((name for name, slope in slopes.items() if slope - slope != 0), None)
-        if bad is None:
-            return
-        from gradcli.calculus.reverse import backward as backward_pass
-        from gradcli.runtime import faults
-
-        graph = self.graph
-        source = graph.variables([self.id])[bad]
-        live = interpreter.live(graph, [self.id], numbers)
-        partials = backward_pass(graph, self.id, [source]).locals
-        variables = {name: numbers[n] for name, n in graph.variables([self.id]).items()}
-        own = self._own_values(variables, allow_nonfinite=True)
-        found = self._with_derived(own, partials.values(), variables).numbers
-        for (node, position), partial in sorted(partials.items()):
-            slope = found[partial]
-            if node in live and slope - slope != 0:
-                message = faults.undefined_derivative(graph, node, position, slope, numbers)
-                raise self._mathematics(message, node, numbers)
-        state = "does not exist" if slopes[bad] != slopes[bad] else "is infinite or too large"  # noqa: PLR0124
-        message = f"the derivative with respect to {bad} {state} here"
-        raise self._mathematics(message, self.id, numbers)
-
-    def _mathematics(
-        self, message: str, node: int, numbers: Mapping[int, float]
-    ) -> MathematicsError:
-        from gradcli.runtime import faults
-
-        span = self.span(node)
-        source = self.origin.source if self.origin else None
-        if span is None:
-            source = text.label(self.graph, node)
-            span = (0, len(source))
-        values = faults.values_below(self.graph, node, numbers)
-        return MathematicsError(message, source=source, span=span, values=values)
-
-    def _notes(self, nodes: Iterable[int], numbers: Mapping[int, float]) -> list[Note]:
-        from gradcli.runtime import faults
-
-        return [
-            Note(sentence, self.span(node), text.label(self.graph, node))
-            for node, sentence in faults.kinks(self.graph, sorted(nodes), numbers).items()
-        ]
 
     def span(self, node: int) -> tuple[int, int] | None:
         """Return where a node stands in the text that was parsed; None when it was not typed."""
-        if self.origin is None:
-            return None
-        from gradcli.language.parser import locate
-
-        return locate(*self.origin[:2], self.origin.start).get(node)
+        return self.origin.span(node) if self.origin else None
 
 
 def parse(source: str, given: Collection[str] = ()) -> Formula:
@@ -518,14 +326,3 @@ def variables(names: str) -> list[Formula]:
     """Return several free names, separated by blanks or commas, that share one graph."""
     first, *rest = [variable(name) for name in names.replace(",", " ").split()]
     return [first, *(Formula(first.graph, first.graph.variable(v.free_names[0])) for v in rest)]
-
-
-def _few(names: Sequence[str]) -> str:
-    """Return the first names of a list and how many more there are."""
-    shown = ", ".join(names[:5])
-    return shown if len(names) <= 5 else f"{shown} and {len(names) - 5} more"
-
-
-def _shown(variables: Mapping[str, float]) -> tuple[str, ...]:
-    lines = [f"{name} = {number_text(value)}" for name, value in list(variables.items())[:5]]
-    return (*lines, f"and {len(variables) - 5} more") if len(variables) > 5 else tuple(lines)

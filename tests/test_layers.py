@@ -13,6 +13,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "gradcli"
 # unless the inside has a row of its own. A row only names parts above it, so nothing goes round.
 BASE = {"limits", "errors"}
 ENGINE = BASE | {"graph", "language", "calculus", "runtime", "optimize", "data", "drawing"}
+API = {"point", "objective", "formula"}
 MAY_IMPORT: dict[str, set[str]] = {
     "limits": set(),
     "errors": {"limits"},
@@ -31,12 +32,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "optimize": BASE | {"graph", "calculus", "runtime"},
     "data": BASE | {"graph"},
     "drawing": BASE | {"graph", "calculus", "runtime"},
-    # the Python API
-    "formula": ENGINE,
-    "functions": ENGINE | {"formula"},
-    "__init__": ENGINE | {"formula", "functions"},
+    # the Python API: a formula at a point, as a function to be minimised, and with all its methods
+    "point": ENGINE,
+    "objective": ENGINE | {"point"},
+    "formula": ENGINE | {"point", "objective"},
+    "functions": ENGINE | API,
+    "__init__": ENGINE | API | {"functions"},
     # the command line
-    "cli": ENGINE | {"formula", "functions", "__init__"},
+    "cli": ENGINE | API | {"functions", "__init__"},
     "__main__": {"cli"},
 }
 

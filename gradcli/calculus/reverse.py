@@ -1,10 +1,10 @@
 """Reverse mode: one backward pass that gives the derivative of one node by all others, as nodes.
 
 The adjoint of a node is a pair (mask, value). The mask is the condition under which the result
-reads that node at all; None is "always". `where(c, a, b)` hands (m and c, g) to a and (m and not c, g)
-to b, every other operation multiplies the value and keeps the mask, and where paths with different
-masks meet, each value is gated by its own. So a branch that is not taken contributes 0 even when
-its derivative is infinite there, and graphs without `where` pay nothing.
+reads that node at all; None is "always". `where(c, a, b)` hands (m and c, g) to a and
+(m and not c, g) to b, every other operation multiplies the value and keeps the mask, and where
+paths with different masks meet, each value is gated by its own. So a branch that is not taken
+contributes 0 even when its derivative is infinite there, and graphs without `where` pay nothing.
 """
 
 from __future__ import annotations

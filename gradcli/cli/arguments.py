@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.errors import (
     FileError,
@@ -17,10 +17,13 @@ from gradcli.errors import (
 )
 from gradcli.formula import Formula, parse
 from gradcli.language.bindings import NUMBER, Binding, bindings
+from gradcli.language.origin import Origin
 from gradcli.limits import SOURCE_CHARACTERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from gradcli.point import Point
 
 _WHOLE = re.compile(r"[0-9]+")
 
@@ -39,6 +42,19 @@ class Problem(NamedTuple):
     formula: Formula
     values: dict[str, float]
     where: str = ""
+
+    @property
+    def source(self) -> str:
+        """The formula as it was typed."""
+        return self.formula.origin.source if self.formula.origin else str(self.formula)
+
+    def document(self) -> dict[str, Any]:
+        """Return what the JSON of every command begins with."""
+        return {"expression": self.source, "variables": self.values}
+
+    def at_values(self, *, allow_nonfinite: bool = False) -> Point:
+        """Return the formula at these values."""
+        return self.formula.at_values(self.values, allow_nonfinite=allow_nonfinite)
 
 
 def problem(words: Sequence[str]) -> Problem:
@@ -62,9 +78,7 @@ def problems(words: Sequence[str]) -> Iterator[Problem]:
         yield _problem(source, given)
         return
     lines = [
-        (number, line)
-        for number, line in enumerate(_stdin().split("\n"), 1)
-        if line.strip(" \t\r")
+        (number, line) for number, line in enumerate(_stdin().split("\n"), 1) if line.strip(" \t\r")
     ]
     if not lines:
         message = "stdin holds no formula"
@@ -108,9 +122,7 @@ def _value(binding: Binding) -> float:
     if binding.number is not None:
         return binding.number
     assert binding.graph is not None  # noqa: S101 - a binding is a number or a formula
-    from gradcli.formula import Origin
-
-    formula = Formula(binding.graph, binding.result, Origin(binding.text, (), (), "value"))
+    formula = Formula(binding.graph, binding.result, Origin(binding.text, start="value"))
     try:
         return formula.evaluate()
     except MathematicsError as error:

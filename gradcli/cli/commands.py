@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any
 
 import typer
-from typer.exceptions import TyperException
 from typer.core import TyperCommand, TyperGroup
+from typer.exceptions import TyperException
 
 from gradcli.cli.arguments import is_option
 from gradcli.errors import ExitCode, UsageError, printable
@@ -90,7 +90,7 @@ app = typer.Typer(
 )
 
 _Words = Annotated[
-    Optional[list[str]],
+    list[str] | None,
     typer.Argument(
         metavar="FORMULA [NAME=VALUE]...",
         help="The formula (- for stdin, @FILE for a file), then a value for each of its names.",
@@ -101,7 +101,7 @@ _Words = Annotated[
 _Json = Annotated[bool, typer.Option("--json", help="One JSON object.")]
 _Csv = Annotated[bool, typer.Option("--csv", help="Comma-separated values.")]
 _Digits = Annotated[
-    Optional[str], typer.Option("--digits", metavar="N", help="Significant digits (1 to 17).")
+    str | None, typer.Option("--digits", metavar="N", help="Significant digits (1 to 17).")
 ]
 _Color = Annotated[
     str, typer.Option("--color", metavar="WHEN", help="Colours: auto, always or never.")
@@ -111,11 +111,11 @@ _Nonfinite = Annotated[
     typer.Option("--allow-nonfinite", help="Print inf and nan instead of an error."),
 ]
 _File = Annotated[
-    Optional[str], typer.Option("-o", "--output", metavar="FILE", help="Write to FILE, not stdout.")
+    str | None, typer.Option("-o", "--output", metavar="FILE", help="Write to FILE, not stdout.")
 ]
 
 
-def _version(wanted: bool) -> None:  # noqa: FBT001 - a Typer callback
+def _version(wanted: bool) -> None:
     if wanted:
         from gradcli import __version__
 
@@ -167,10 +167,32 @@ def _eval(
 )
 def _grad(
     words: _Words = None,
+    wrt: Annotated[
+        str | None,
+        typer.Option("--wrt", metavar="NAMES", help="Only by these names, as x,y."),
+    ] = None,
+    mode: Annotated[
+        str, typer.Option("--mode", metavar="M", help="How: reverse, forward or finite.")
+    ] = "reverse",
+    check: Annotated[
+        bool, typer.Option("--check", help="Three ways side by side, and how far apart they are.")
+    ] = False,
+    step: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--step",
+            metavar="H",
+            help="The error of (f(x+h) - f(x))/h for this h; repeat it for more.",
+        ),
+    ] = None,
     nodes: Annotated[
         bool, typer.Option("--nodes", help="The backward pass: every node's gradient.")
     ] = False,
     hessian: Annotated[bool, typer.Option("--hessian", help="The second derivatives.")] = False,
+    latex: Annotated[bool, typer.Option("--latex", help="The formulas in LaTeX.")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="A kink is an error, not a note.")
+    ] = False,
     json: _Json = False,
     csv: _Csv = False,
     digits: _Digits = None,
@@ -181,12 +203,21 @@ def _grad(
     """Print the value and the derivative by each name; without values, the formulas."""
 
     def request() -> ExitCode:
-        from gradcli.cli.grad import differentiate
+        from gradcli.cli.grad import Wanted, differentiate
 
         to = _output(json, csv, digits, color, output)
-        return differentiate(
-            words or [], to, nodes=nodes, hessian=hessian, allow_nonfinite=allow_nonfinite
+        wanted = Wanted(
+            wrt,
+            mode,
+            check,
+            step or (),
+            nodes,
+            hessian,
+            latex,
+            strict,
+            allow_nonfinite,
         )
+        return differentiate(words or [], to, wanted)
 
     return request
 
@@ -199,23 +230,23 @@ def _grad(
 def _minimize(
     words: _Words = None,
     method: Annotated[
-        Optional[str], typer.Option("--method", metavar="M", help="How to go down: gd.")
+        str | None, typer.Option("--method", metavar="M", help="How to go down: gd.")
     ] = None,
     lr: Annotated[
-        Optional[str], typer.Option("--lr", metavar="R", help="Learning rate (0.001).")
+        str | None, typer.Option("--lr", metavar="R", help="Learning rate (0.001).")
     ] = None,
     steps: Annotated[
-        Optional[str], typer.Option("--steps", metavar="N", help="Steps to take (at most 10000).")
+        str | None, typer.Option("--steps", metavar="N", help="Steps to take (at most 10000).")
     ] = None,
     tol: Annotated[
-        Optional[str],
+        str | None,
         typer.Option("--tol", metavar="T", help="Stop at this norm of the gradient (1e-8)."),
     ] = None,
     every: Annotated[
-        Optional[str], typer.Option("--every", metavar="N", help="Show each N-th step.")
+        str | None, typer.Option("--every", metavar="N", help="Show each N-th step.")
     ] = None,
     log: Annotated[
-        Optional[str],
+        str | None,
         typer.Option("--log", metavar="FILE", help="Write every step to a .csv or .jsonl file."),
     ] = None,
     json: _Json = False,
@@ -251,7 +282,7 @@ def _minimize(
 def _draw(
     words: _Words = None,
     picture_format: Annotated[
-        Optional[str], typer.Option("--format", metavar="F", help="svg, png, pdf or dot.")
+        str | None, typer.Option("--format", metavar="F", help="svg, png, pdf or dot.")
     ] = None,
     output: _File = None,
 ) -> Request:
@@ -260,12 +291,14 @@ def _draw(
     def request() -> ExitCode:
         from gradcli.cli.draw import draw
 
-        return draw(words or [], _output(False, False, None, "auto", output), picture_format=picture_format)
+        return draw(
+            words or [], _output(False, False, None, "auto", output), picture_format=picture_format
+        )
 
     return request
 
 
-def _output(json: bool, csv: bool, digits: str | None, color: str, path: str | None) -> Any:  # noqa: ANN401, FBT001
+def _output(json: bool, csv: bool, digits: str | None, color: str, path: str | None) -> Any:  # noqa: ANN401
     from gradcli.cli.arguments import whole
     from gradcli.cli.output import Output
 

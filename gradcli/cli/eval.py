@@ -27,10 +27,8 @@ def evaluate(
             if trace:
                 _trace(problem, output, allow_nonfinite=allow_nonfinite)
             else:
-                value = problem.formula.evaluate(
-                    problem.values, allow_nonfinite=allow_nonfinite
-                )
-                _value(problem, value, output)
+                here = problem.at_values(allow_nonfinite=allow_nonfinite)
+                _value(problem, here.value, output)
         except GradcliError as error:
             error.message = problem.where + error.message
             raise
@@ -40,20 +38,15 @@ def evaluate(
 
 def _value(problem: Problem, value: float, output: Output) -> None:
     if output.json:
-        output.document(_document(problem) | {"value": value})
+        output.document(problem.document() | {"value": value})
     elif output.csv:
         output.table(["value"], [[output.number(value)]])
     else:
         output.line(output.number(value))
 
 
-def _document(problem: Problem) -> dict[str, object]:
-    assert problem.formula.origin is not None  # noqa: S101 - it was read from words
-    return {"expression": problem.formula.origin.source, "variables": problem.values}
-
-
 def _trace(problem: Problem, output: Output, *, allow_nonfinite: bool) -> None:
-    run = problem.formula.run(problem.values, allow_nonfinite=allow_nonfinite, backward=False)
+    run = problem.at_values(allow_nonfinite=allow_nonfinite).run(backward=False)
     if output.json:
         nodes = [
             {
@@ -65,7 +58,7 @@ def _trace(problem: Problem, output: Output, *, allow_nonfinite: bool) -> None:
             }
             for step in run.steps
         ]
-        output.document(_document(problem) | {"value": run.value, "nodes": nodes})
+        output.document(problem.document() | {"value": run.value, "nodes": nodes})
         return
     rows = [
         [f"#{step.id}", step.name or "", step.formula, output.cell(step.value)]

@@ -2,40 +2,48 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.cli import arguments
 from gradcli.cli.output import note
-from gradcli.errors import ExitCode, GradcliError, UsageError
+from gradcli.errors import ExitCode, GradcliError, MathematicsError, NameValueError, UsageError
+from gradcli.point import names_to_nodes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gradcli.cli.arguments import Problem
     from gradcli.cli.output import Output
-    from gradcli.formula import Note
+    from gradcli.point import Check, Note, Point
     from gradcli.runtime.trace import Step
 
 
-def differentiate(
-    words: Sequence[str],
-    output: Output,
-    *,
-    nodes: bool = False,
-    hessian: bool = False,
-    allow_nonfinite: bool = False,
-) -> ExitCode:
-    """Print value and derivatives; with `nodes` the backward pass, with `hessian` the matrix."""
+class Wanted(NamedTuple):
+    """What is to be shown: the options of the command."""
+
+    wrt: str | None = None
+    mode: str = "reverse"
+    check: bool = False
+    increments: Sequence[str] = ()
+    nodes: bool = False
+    hessian: bool = False
+    latex: bool = False
+    strict: bool = False
+    allow_nonfinite: bool = False
+
+
+def differentiate(words: Sequence[str], output: Output, wanted: Wanted | None = None) -> ExitCode:
+    """Print value and derivatives, or whatever form of them is wanted."""
+    wanted = Wanted() if wanted is None else wanted
+    increments = [_increment(text) for text in wanted.increments]
     for problem in arguments.problems(words):
         try:
+            names = _names(wanted.wrt, problem)
             if problem.formula.free_names and not problem.values:
-                if nodes or hessian:
-                    message = f"--{'nodes' if nodes else 'hessian'} needs values"
-                    names = " ".join(f"{name}=…" for name in problem.formula.free_names[:5])
-                    raise UsageError(message, hint=f"add {names}")
-                _formulas(problem, output)
+                _needs_no_values(problem, wanted)
+                _formulas(problem, names, output, latex=wanted.latex)
             else:
-                _numbers(problem, output, nodes, hessian, allow_nonfinite)
+                _numbers(problem, names, output, wanted, increments)
         except GradcliError as error:
             error.message = problem.where + error.message
             raise
@@ -43,73 +51,197 @@ def differentiate(
     return ExitCode.DONE
 
 
-def _formulas(problem: Problem, output: Output) -> None:
-    derivatives = {name: str(d) for name, d in problem.formula.derivatives().items()}
+def _increment(text: str) -> float:
+    step = arguments.positive("--step", text)
+    assert step is not None  # noqa: S101 - the option has a value
+    return step
+
+
+def _names(wrt: str | None, problem: Problem) -> list[str]:
+    """Return the names to differentiate by: those of --wrt, or all."""
+    if wrt is None:
+        return problem.formula.free_names
+    names = [name.strip() for name in wrt.split(",")]
+    if not all(names):
+        message = "--wrt needs names"
+        raise NameValueError(message, hint="for example --wrt x,y")
+    return list(names_to_nodes(problem.formula.graph, problem.formula.id, names))
+
+
+def _needs_no_values(problem: Problem, wanted: Wanted) -> None:
+    options = {
+        "--nodes": wanted.nodes,
+        "--hessian": wanted.hessian,
+        "--check": wanted.check,
+        "--step": bool(wanted.increments),
+        "--mode": wanted.mode != "reverse",
+        "--strict": wanted.strict,
+    }
+    given = next((option for option, is_given in options.items() if is_given), None)
+    if given is not None:
+        names = " ".join(f"{name}=…" for name in problem.formula.free_names[:5])
+        message = f"{given} needs values"
+        raise UsageError(message, hint=f"add {names}")
+
+
+# ---------------------------------------------------------------- formulas
+
+
+def _formulas(problem: Problem, names: list[str], output: Output, *, latex: bool) -> None:
+    found = problem.formula.readable_derivatives(names)
+    texts = {name: d.latex if latex else str(d) for name, d in found.items()}
     if output.json:
-        output.document({"expression": _expression(problem), "derivatives": derivatives})
-    elif output.pretty:
-        for name, derivative in derivatives.items():
-            output.line(f"∂/∂{name} = {derivative}")
+        output.document({"expression": problem.source, "derivatives": texts})
+    elif output.csv:
+        output.table(["name", "derivative"], [list(pair) for pair in texts.items()])
     else:
-        if output.csv:
-            output.table(["name", "derivative"], [list(pair) for pair in derivatives.items()])
-            return
-        for name, derivative in derivatives.items():
-            output.line(f"{name}\t{derivative}")
+        for name, text in texts.items():
+            output.line(_equation(name, text, output, latex=latex))
+
+
+def _equation(name: str, text: str, output: Output, *, latex: bool) -> str:
+    if latex:
+        from gradcli.graph.latex import name_latex
+
+        return rf"\frac{{\partial f}}{{\partial {name_latex(name)}}} = {text}"
+    return f"∂/∂{name} = {text}" if output.pretty else f"{name}\t{text}"
+
+
+# ---------------------------------------------------------------- numbers
 
 
 def _numbers(
-    problem: Problem, output: Output, nodes: bool, hessian: bool, allow_nonfinite: bool
+    problem: Problem,
+    names: list[str],
+    output: Output,
+    wanted: Wanted,
+    increments: Sequence[float],
 ) -> None:
-    formula = problem.formula
-    steps: list[Step] = []
-    if nodes:
-        run = formula.run(problem.values, allow_nonfinite=allow_nonfinite)
-        value, gradient, notes, steps = run.value, run.gradient, run.notes, run.steps
-    else:
-        value, gradient, notes = formula.value_and_gradient(
-            problem.values, allow_nonfinite=allow_nonfinite
-        )
-    matrix = (
-        formula.hessian(problem.values, allow_nonfinite=allow_nonfinite) if hessian else None
-    )
-    for remark in notes:
-        note(problem.where + _note_text(remark))
+    here = problem.at_values(allow_nonfinite=wanted.allow_nonfinite)
+    notes = here.notes(names)
+    if wanted.strict and notes:
+        raise _strict(notes, problem)
+    document = problem.document() | {"value": here.value}
+    document["gradient"] = gradient = here.gradient(names, wanted.mode)
+    document["notes"] = [str(remark) for remark in notes]
+    shown = False
+    if wanted.hessian:
+        document["hessian"] = matrix = here.hessian(names)
+        shown = _hessian_table(matrix, output)
+    if wanted.nodes:
+        steps = here.run().steps
+        document["nodes"] = [_node(step) for step in steps]
+        shown = _node_table(steps, output)
+    if wanted.check:
+        check = here.check(names)
+        document["check"] = check._asdict()
+        shown = _check_table(check, output)
+    if increments:
+        rows = _forward_errors(here, names, increments)
+        document["increments"] = [{"step": step, "errors": errors} for step, errors in rows]
+        shown = _increment_table(rows, names, output)
+    if wanted.latex:
+        found = problem.formula.readable_derivatives(names)
+        document["derivatives"] = {name: d.latex for name, d in found.items()}
+        for name, derivative in found.items():
+            text = f"{derivative.latex} = {output.number(gradient[name])}"
+            shown = _text(_equation(name, text, output, latex=True), output)
     if output.json:
-        document: dict[str, Any] = {
-            "expression": _expression(problem),
-            "variables": problem.values,
-            "value": value,
-            "gradient": gradient,
-            "notes": [_note_text(remark) for remark in notes],
-        }
-        if matrix is not None:
-            document["hessian"] = matrix
-        if nodes:
-            document["nodes"] = [_node(step) for step in steps]
         output.document(document)
-    elif nodes:
-        _node_table(steps, output)
-    elif matrix is not None:
-        names = list(matrix)
-        rows = [[name, *[output.cell(matrix[name][other]) for other in names]] for name in names]
-        output.table(["", *names], rows, right=1)
-    elif output.pretty:
+    elif not shown:
+        _gradient_table(problem, here.value, gradient, output)
+    for remark in notes:
+        note(problem.where + str(remark))
+
+
+def _strict(notes: Sequence[Note], problem: Problem) -> MathematicsError:
+    """Return the notes as an error, for --strict."""
+    more = f" (and {len(notes) - 1} more)" if len(notes) > 1 else ""
+    first = notes[0]
+    return MathematicsError(
+        f"{first.sentence}{more}",
+        source=problem.source if first.span else None,
+        span=first.span,
+        hint="without --strict this is a note",
+    )
+
+
+def _gradient_table(
+    problem: Problem, value: float, gradient: dict[str, float], output: Output
+) -> None:
+    if output.pretty:
+        output.line(f"value {output.number(value)}")
         rows = [
             [name, output.cell(problem.values[name]), output.cell(slope)]
             for name, slope in gradient.items()
         ]
-        output.line(f"value {output.number(value)}")
         if rows:
             output.table(["name", "at", "derivative"], rows, right=1)
+        return
+    rows = [["value", output.number(value)]]
+    rows += [[name, output.number(slope)] for name, slope in gradient.items()]
+    if output.csv:
+        output.table(["name", "derivative"], rows)
     else:
-        rows = [["value", output.number(value)]]
-        rows += [[name, output.number(slope)] for name, slope in gradient.items()]
-        if output.csv:
-            output.table(["name", "derivative"], rows)
-        else:
-            for row in rows:
-                output.line("\t".join(row))
+        for row in rows:
+            output.line("\t".join(row))
+
+
+def _text(line: str, output: Output) -> bool:
+    if not output.json:
+        output.line(line)
+    return True
+
+
+def _hessian_table(matrix: dict[str, dict[str, float]], output: Output) -> bool:
+    if not output.json:
+        names = list(matrix)
+        rows = [[name, *[output.cell(matrix[name][other]) for other in names]] for name in names]
+        output.table(["", *names], rows, right=1)
+    return True
+
+
+def _check_table(check: Check, output: Output) -> bool:
+    if output.json:
+        return True
+    rows = [[name, *[output.number(way[name]) for way in check[:3]]] for name in check.reverse]
+    output.table(["name", "reverse", "forward", "finite"], rows, right=1)
+    if not output.csv:
+        largest = output.number(float(f"{check.largest_difference:.2g}"))
+        output.line(f"largest difference{' ' if output.pretty else chr(9)}{largest}")
+    return True
+
+
+def _forward_errors(
+    here: Point, names: Sequence[str], increments: Sequence[float]
+) -> list[tuple[float, dict[str, float]]]:
+    """Return for each step h the error of (f(x + h) - f(x))/h against the exact derivative."""
+    from gradcli.calculus.differences import forward_difference
+
+    exact = here.gradient(names)
+    return [
+        (
+            step,
+            {
+                name: forward_difference(here.along(name), here.variables[name], step) - exact[name]
+                for name in names
+            },
+        )
+        for step in increments
+    ]
+
+
+def _increment_table(
+    rows: list[tuple[float, dict[str, float]]], names: Sequence[str], output: Output
+) -> bool:
+    if not output.json:
+        cells = [
+            [output.number(step), *[output.cell(errors[name]) for name in names]]
+            for step, errors in rows
+        ]
+        headers = ["step", *[f"error of {name}" for name in names]]
+        output.table(headers, cells, right=0)
+    return True
 
 
 def _node(step: Step) -> dict[str, Any]:
@@ -124,9 +256,11 @@ def _node(step: Step) -> dict[str, Any]:
     }
 
 
-def _node_table(steps: Sequence[Step], output: Output) -> None:
+def _node_table(steps: Sequence[Step], output: Output) -> bool:
     """Add the backward pass: result first, on each edge the local derivative."""
-    titles = {step.id: step.name or (f"#{step.id}" if step.inputs else step.formula) for step in steps}
+    if output.json:
+        return True
+    titles = {s.id: s.name or (f"#{s.id}" if s.inputs else s.formula) for s in steps}
     rows = []
     for step in reversed(steps):
         edges = [
@@ -134,24 +268,8 @@ def _node_table(steps: Sequence[Step], output: Output) -> None:
             for edge in step.inputs
             if edge.local is not None
         ]
-        rows.append(
-            [
-                f"#{step.id}",
-                step.name or "",
-                step.formula,
-                ", ".join(edges),
-                output.cell(step.value),
-                output.cell(step.gradient),
-            ]
-        )
+        row = [f"#{step.id}", step.name or "", step.formula, ", ".join(edges)]
+        rows.append([*row, output.cell(step.value), output.cell(step.gradient)])
     headers = ["node", "name", "formula", "local derivatives", "value", "gradient"]
     output.table(headers, rows, right=4)
-
-
-def _note_text(remark: Note) -> str:
-    return f"{remark.sentence}: {remark.formula}"
-
-
-def _expression(problem: Problem) -> str:
-    assert problem.formula.origin is not None  # noqa: S101 - it was read from words
-    return problem.formula.origin.source
+    return True

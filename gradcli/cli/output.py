@@ -83,7 +83,9 @@ class Output:
         """Add one JSON object to the result, on a line of its own."""
         self.line(json_text(content))
 
-    def table(self, headers: Sequence[str], rows: Iterable[Sequence[str]], *, right: int = 0) -> None:
+    def table(
+        self, headers: Sequence[str], rows: Iterable[Sequence[str]], *, right: int = 0
+    ) -> None:
         """Add a table; on a terminal the columns from number `right` on are aligned right."""
         if self.pretty:
             self._parts.append(self._rich_table(headers, rows, right))
@@ -102,9 +104,7 @@ class Output:
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
         for place, header in enumerate(headers):
             numeric = place >= right
-            table.add_column(
-                Text(header), justify="right" if numeric else "left", no_wrap=numeric
-            )
+            table.add_column(Text(header), justify="right" if numeric else "left", no_wrap=numeric)
         for row in rows:
             table.add_row(*[Text(cell) for cell in row])
         return self.rendered(table)
@@ -236,9 +236,9 @@ def csv_text(rows: Iterable[Sequence[str]]) -> str:
 
 def width(stream: Any = None) -> int:  # noqa: ANN401 - a text stream or None
     """Return how many columns the terminal has; 80 when there is none."""
-    if columns := os.environ.get("COLUMNS", ""):
-        if columns.isdecimal() and columns.isascii():
-            return max(20, min(int(columns[:5]), 1000))
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdecimal() and columns.isascii():
+        return max(20, min(int(columns[:5]), 1000))
     try:
         return max(20, os.get_terminal_size((stream or sys.stdout).fileno()).columns)
     except (OSError, AttributeError, ValueError):

@@ -53,7 +53,12 @@ class Graph:
         """Return the number of nodes."""
         return len(self.rows)
 
-    def add(self, operation: Operation, arguments: tuple[int, ...] = (), payload: Any = None) -> int:  # noqa: ANN401
+    def add(
+        self,
+        operation: Operation,
+        arguments: tuple[int, ...] = (),
+        payload: Any = None,  # noqa: ANN401 - a number, a name or nothing
+    ) -> int:
         """Return the id of the node with this row, which is new only if the pool lacks it.
 
         Raises FormulaError when the pool would pass the limit of nodes.
@@ -149,9 +154,7 @@ class Graph:
     def variables(self, roots: Iterable[int]) -> dict[str, int]:
         """Return the free names below the roots and their nodes, in order of appearance."""
         rows = self.rows
-        return {
-            rows[node][2]: node for node in self.reachable(roots) if rows[node][0] is VARIABLE
-        }
+        return {rows[node][2]: node for node in self.reachable(roots) if rows[node][0] is VARIABLE}
 
     def copy(self, nodes: Sequence[int], root: int, replaced: dict[int, int]) -> int:
         """Return a copy of `root` in this graph in which `replaced` nodes stand for others.
@@ -217,7 +220,6 @@ class Node:
     """
 
     __slots__ = ("graph", "id")
-    __hash__ = object.__hash__
 
     def __init__(self, graph: Graph, node: int) -> None:
         self.graph = graph
@@ -309,7 +311,7 @@ class Node:
     def _with(self, operation: Operation, left: object, right: object) -> Node:
         first, second = self.resolve(left), self.resolve(right)
         if first is None or second is None:
-            return NotImplemented
+            return NotImplemented  # type: ignore[no-any-return]
         return self.build(operation, (first, second))
 
     def __add__(self, other: object) -> Node:

@@ -127,11 +127,23 @@ def _over_nodes(name: str) -> Callable[..., Any]:
 # The functions that the rules below are written with.
 cos, cosh, digamma, equal, erfc, exp, floor, hypot, log, powlog = map(
     _over_nodes,
-    "cos cosh digamma equal erfc exp floor hypot log powlog".split(),
+    ["cos", "cosh", "digamma", "equal", "erfc", "exp", "floor", "hypot", "log", "powlog"],
 )
 polygamma, ratio, scaled, sigmoid, sign, sin, sinh, sphericalj, sqrt, where, greater = map(
     _over_nodes,
-    "polygamma ratio scaled sigmoid sign sin sinh sphericalj sqrt where greater".split(),
+    [
+        "polygamma",
+        "ratio",
+        "scaled",
+        "sigmoid",
+        "sign",
+        "sin",
+        "sinh",
+        "sphericalj",
+        "sqrt",
+        "where",
+        "greater",
+    ],
 )
 
 
@@ -526,9 +538,9 @@ _row(
     _sphericalj,
     partials=(
         lambda f, x, n: (
-            n * sphericalj(x, payload=n - 1) - (n + 1) * sphericalj(x, payload=n + 1)
-        )
-        / (2 * n + 1),
+            (n * sphericalj(x, payload=n - 1) - (n + 1) * sphericalj(x, payload=n + 1))
+            / (2 * n + 1)
+        ),
     ),
     payload="first",
     latex=r"j_{{{1}}}\left({0}\right)",
@@ -611,7 +623,6 @@ _row(
 )
 
 
-
 def _greatest_tie(*arguments: float) -> bool:
     return arguments.count(max(arguments)) > 1
 
@@ -633,9 +644,7 @@ _row(
     "max",
     max,
     arity=(2, -1),
-    partials=lambda i, f, *x: (
-        (1 + sign(x[i] - x[1 - i])) / 2 if len(x) == 2 else _share(i, f, x)
-    ),
+    partials=lambda i, f, *x: (1 + sign(x[i] - x[1 - i])) / 2 if len(x) == 2 else _share(i, f, x),
     kink=(_greatest_tie, "max has a tie, whose derivative is shared equally"),
     code=lambda count: f"max({', '.join(f'{{{i}}}' for i in range(count))})",
     array="np.maximum.reduce([{all}])",
@@ -644,9 +653,7 @@ _row(
     "min",
     min,
     arity=(2, -1),
-    partials=lambda i, f, *x: (
-        (1 + sign(x[1 - i] - x[i])) / 2 if len(x) == 2 else _share(i, f, x)
-    ),
+    partials=lambda i, f, *x: (1 + sign(x[1 - i] - x[i])) / 2 if len(x) == 2 else _share(i, f, x),
     kink=(_least_tie, "min has a tie, whose derivative is shared equally"),
     code=lambda count: f"min({', '.join(f'{{{i}}}' for i in range(count))})",
     array="np.minimum.reduce([{all}])",
@@ -889,8 +896,7 @@ _row(
     lambda x: 0.5 * x * math.erfc(-x / SQRT_2),
     partials=(
         lambda f, x: (
-            erfc(-x / sqrt(x.number(2))) / 2
-            + x * exp(-(x**2) / 2) / sqrt(2 * x.constant("pi"))
+            erfc(-x / sqrt(x.number(2))) / 2 + x * exp(-(x**2) / 2) / sqrt(2 * x.constant("pi"))
         ),
     ),
     array=f"0.5 * {{0}} * special.erfc(-{{0}} / {SQRT_2!r})",

@@ -15,9 +15,12 @@ from gradcli.graph.operations import (
     CONSTANT_POWER,
     DIVIDE,
     MULTIPLY,
+    NAMED_CONSTANT,
     NEGATE,
     NOT_SO,
     OR_ELSE,
+    POWER_OF,
+    POWLOG,
     SUBTRACT,
     WHERE,
     Operation,
@@ -28,7 +31,7 @@ LARGEST_WHOLE = 2.0**53
 
 
 class DerivedNode(Node):
-    """A node whose arithmetic leaves out what changes no value: x*1, x+0, --x, x^1 …"""
+    """A node whose arithmetic leaves out what changes no value: x*1, x+0, --x, x^1."""
 
     __slots__ = ()
 
@@ -157,6 +160,12 @@ def _power(graph: Graph, arguments: tuple[int, ...], exponent: float) -> int | N
     return None
 
 
+def _powlog(graph: Graph, arguments: tuple[int, ...], _: object) -> int | None:
+    """e^y·ln(e)^k is e^y, since the logarithm of e is exactly 1."""
+    base = graph.rows[arguments[0]]
+    return graph.add(POWER_OF, arguments) if base[0] is NAMED_CONSTANT and base[2] == "e" else None
+
+
 def _not(graph: Graph, arguments: tuple[int, ...], _: object) -> int | None:
     """A double negation is 1 or 0, which its operand is only if it is a condition itself."""
     operation, inner, _ = graph.rows[arguments[0]]
@@ -175,7 +184,7 @@ def _or(graph: Graph, arguments: tuple[int, ...], _: object) -> int | None:
     return x if x == y and is_condition(graph, x) else None
 
 
-def _where(graph: Graph, arguments: tuple[int, ...], _: object) -> int | None:
+def _where(_graph: Graph, arguments: tuple[int, ...], _: object) -> int | None:
     _condition, x, y = arguments
     return x if x == y else None
 
@@ -195,6 +204,7 @@ _IDENTITIES = {
     DIVIDE: _divide,
     NEGATE: lambda graph, arguments, _: _negate(graph, arguments[0]),
     CONSTANT_POWER: _power,
+    POWLOG: _powlog,
     NOT_SO: _not,
     AND_ALSO: _and,
     OR_ELSE: _or,

@@ -52,8 +52,10 @@ def _binding(word: str) -> Binding:
         hint = "put a formula with blanks in quotes, and values behind it as x=1"
         raise NameValueError(message, hint=hint)
     if not NAME.fullmatch(name):
-        message = f"'{printable(name, 60)}' in '{shown}' is not a name" if name else (
-            f"the name before '=' is missing in '{shown}'"
+        message = (
+            f"'{printable(name, 60)}' in '{shown}' is not a name"
+            if name
+            else (f"the name before '=' is missing in '{shown}'")
         )
         raise NameValueError(message, hint="a name has letters, digits and _, as in x1=2.5")
     if is_function(name):

@@ -44,10 +44,10 @@ class Fault(Exception):  # noqa: N818 - becomes a FormulaError once its place is
     """Something wrong with the meaning of a rule.
 
     `first` and `last` count the rule's parts from its end (-1 is the last one); None stands for the
-    place where `definition` is defined. `kind` names a special message of gradcli.language.diagnosis.
+    place where `definition` is defined. `kind` names a special message of `diagnosis`.
     """
 
-    def __init__(  # noqa: PLR0913
+    def __init__(
         self,
         message: str,
         first: int | None = -1,
@@ -153,13 +153,13 @@ class Builder:
             arguments, payload = self._with_payload(typed, operation.payload, arguments)
         if not operation.accepts(len(arguments)):
             wanted = _arity(operation.arity, extra=payload is not None)
-            message = f"{typed} takes {wanted}, {_are_given(len(arguments) + (payload is not None))}"
+            message = (
+                f"{typed} takes {wanted}, {_are_given(len(arguments) + (payload is not None))}"
+            )
             raise Fault(message, -4, -1)
         return self.graph.add(operation, tuple(arguments), payload)
 
-    def _with_payload(
-        self, name: str, where: str, arguments: list[int]
-    ) -> tuple[list[int], int]:
+    def _with_payload(self, name: str, where: str, arguments: list[int]) -> tuple[list[int], int]:
         place = 0 if where == "first" else -1
         value = self.graph.number(arguments[place])
         if value is None or value < 0 or value != int(value):
@@ -190,11 +190,11 @@ class Builder:
     # ------------------------------------------------------------ operators
 
     def add(self, left: int, _sign: str, right: int) -> int:
-        """x + y."""
+        """X + y."""
         return self.graph.add(ADD, (left, right))
 
     def subtract(self, left: int, _sign: str, right: int) -> int:
-        """x - y."""
+        """X - y."""
         return self.graph.add(SUBTRACT, (left, right))
 
     def multiply(self, left: int, _sign: str, right: int) -> int:
@@ -231,17 +231,17 @@ class Builder:
         return self.graph.add(CONSTANT_POWER, (base,), exponent)
 
     def factorial(self, node: int, _sign: str) -> int:
-        """x!."""
+        """X!."""
         return self.graph.add(FACTORIAL, (node,))
 
     # ------------------------------------------------------------ conditions
 
     def chain_start(self, left: int, sign: str, right: int) -> tuple[int, int]:
-        """x < y: the comparison, and y in case that it is compared further."""
+        """X < y: the comparison, and y in case that it is compared further."""
         return self.graph.add(TABLE[COMPARISONS[sign]], (left, right)), right
 
     def chain_link(self, chain: tuple[int, int], sign: str, right: int) -> tuple[int, int]:
-        """x < y < z, which is x < y and y < z."""
+        """X < y < z, which is x < y and y < z."""
         before, middle = chain
         link = self.graph.add(TABLE[COMPARISONS[sign]], (middle, right))
         return self.graph.add(AND_ALSO, (before, link)), right
@@ -251,21 +251,21 @@ class Builder:
         return chain[0]
 
     def both(self, left: int, _word: str, right: int) -> int:
-        """x and y."""
+        """X and y."""
         return self.graph.add(AND_ALSO, (left, right))
 
     def either(self, left: int, _word: str, right: int) -> int:
-        """x or y."""
+        """X or y."""
         return self.graph.add(OR_ELSE, (left, right))
 
     def invert(self, _word: str, node: int) -> int:
-        """not x."""
+        """Not x."""
         return self.graph.add(NOT_SO, (node,))
 
     # ------------------------------------------------------------ definitions
 
     def define_name(self, name: str, _equals: str, node: int) -> None:
-        """u = …, a named intermediate."""
+        """U = …, a named intermediate."""
         self._check_definable(name, -3)
         self._check_not_used_before(name, node)
         if name == REBINDABLE:

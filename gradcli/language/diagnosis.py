@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from gradcli.errors import FormulaError, escaped
@@ -54,7 +55,7 @@ _INSTEAD = {
     "∧": "write a and b",
     "∨": "write a or b",
     "¬": "write not a",
-}  # noqa: RUF001
+}
 
 
 def illegal_character(tokens: Tokens, index: int) -> FormulaError:
@@ -119,7 +120,7 @@ def _ternary(tokens: Tokens, index: int) -> str:
     condition = source[: tokens.start(index)].strip()
     chosen = source[tokens.start(index) + 1 : tokens.start(colon)].strip()
     other = source[tokens.start(colon) + 1 :].strip()
-    return _repair(f"where({condition}, {chosen}, {other})")
+    return _repair(f"where({condition}, {chosen}, {other})") or "write where(condition, a, b)"
 
 
 def _repair(formula: str) -> str | None:
@@ -237,7 +238,11 @@ def _two_operands(tokens: Tokens, index: int, accepted: set[str]) -> _Found:
         joined = left + text
         if text.startswith(".") and tokens.start(index) == tokens.span(index - 1)[1]:
             span = (tokens.start(index - 1), tokens.span(index)[1])
-            return f"{joined} is not a number", "a number has one point, and no exponent after it: 1.25", span
+            return (
+                f"{joined} is not a number",
+                "a number has one point, and no exponent after it: 1.25",
+                span,
+            )
     message = "an operator is missing between two parts"
     return message, _repair(f"{left}*{right}") if right else None, None
 
@@ -250,21 +255,23 @@ def _misspelt_number(tokens: Tokens, index: int) -> _Found:
         return f"{number}{name} is a number without its exponent", hint, span
     if name[0] == "_":
         digits = (number + name).replace("_", "")
-        hint = _repair(digits) if digits.isdecimal() else None
-        return "a number has no separators", hint, span
-    hint = None
-    digits = number + name
-    base = {"x": 16, "b": 2, "o": 8}[name[0].lower()]
+        return "a number has no separators", _repair(digits) if digits.isdecimal() else None, span
+    return "numbers are decimal", _decimal(number + name), span
+
+
+def _decimal(digits: str) -> str:
+    """Return the repair of 0x1F, 0b101 or 0o17."""
+    base = {"x": 16, "b": 2, "o": 8}[digits[1].lower()]
     if len(digits) <= 20:
-        try:
-            hint = f"write {int(digits, base)}"
-        except ValueError:
-            hint = None
-    return "numbers are decimal", hint or "write the number in decimal digits", span
+        with suppress(ValueError):
+            return f"write {int(digits, base)}"
+    return "write the number in decimal digits"
 
 
 def _python_condition(tokens: Tokens, index: int) -> str:
-    otherwise = next((i for i in range(index, len(tokens.texts)) if tokens.texts[i] == "else"), None)
+    otherwise = next(
+        (i for i in range(index, len(tokens.texts)) if tokens.texts[i] == "else"), None
+    )
     if otherwise is None:
         return "write where(condition, a, b)"
     source = tokens.source
@@ -278,7 +285,7 @@ def _equals_sign(tokens: Tokens, index: int, _accepted: set[str]) -> _Found:
     if tokens.kinds[index] != "EQUALS":
         return None
     left, right = operand_before(tokens, index), operand_after(tokens, index + 1)
-    if tokens.kinds[index - 1] == "COMPARISON" if index else False:
+    if index and tokens.kinds[index - 1] == "COMPARISON":
         return "'===' has no meaning in a formula", "write ==", None
     if left is None:
         return "'=' defines a name, and no name stands before it", "write u = …; …", None
@@ -294,7 +301,6 @@ def _brackets(tokens: Tokens, index: int, accepted: set[str]) -> _Found:
     kind = kinds[index]
     if kind == "RPAR":
         if index and kinds[index - 1] == "LPAR":
-            opening = tokens.start(index - 1)
             if index > 1 and kinds[index - 2] == "NAME":
                 name = tokens.texts[index - 2]
                 span = (tokens.start(index - 2), tokens.span(index)[1])
@@ -302,15 +308,16 @@ def _brackets(tokens: Tokens, index: int, accepted: set[str]) -> _Found:
                     return f"{name} is called without an argument", f"write {name}(x)", span
                 hint = f"write {name}" if name in CONSTANTS else _unknown(name)
                 return f"{name} is called without an argument", hint, span
-            return "nothing stands between the parentheses", None, (opening, tokens.span(index)[1])
+            span = (tokens.start(index - 1), tokens.span(index)[1])
+            return "nothing stands between the parentheses", None, span
         if END in accepted or "SEPARATOR" in accepted:
             return "this ')' closes nothing", "remove it, or add a '(' before", None
         return None
     opening = _unclosed(tokens, index)
     if kind == END and opening is not None and "RPAR" in accepted:
         missing = kinds[:index].count("LPAR") - kinds[:index].count("RPAR")
-        count = "a ')'" if missing == 1 else f"{missing} ')'"
-        return f"{count} is missing" if missing == 1 else f"{count} are missing", None, None
+        message = "a ')' is missing" if missing == 1 else f"{missing} ')' are missing"
+        return message, None, None
     if kind == "COMMA":
         if opening is None:
             return _stray_comma(tokens, index)
@@ -399,7 +406,9 @@ def of_fault(tokens: Tokens, fault: Fault, stack: list[Span]) -> FormulaError:
     source = tokens.source
     message, hint = fault.message, fault.hint
     if fault.first is None or fault.last is None:
-        return FormulaError(message, source=source, span=_definition(tokens, fault.definition), hint=hint)
+        return FormulaError(
+            message, source=source, span=_definition(tokens, fault.definition), hint=hint
+        )
     span = (stack[fault.first][0], stack[fault.last][1])
     if fault.kind == "ambiguous division":
         message, hint = _two_readings(tokens, stack)
@@ -451,7 +460,11 @@ def _function_power(tokens: Tokens, span: Span) -> str | None:
     name = tokens.texts[index]
     if kinds[index + 1] == "SUPERSCRIPT":
         argument = operand_after(tokens, index + 2)
-        return _repair(f"{name}{_parenthesised(argument)}{tokens.texts[index + 1]}") if argument else None
+        return (
+            _repair(f"{name}{_parenthesised(argument)}{tokens.texts[index + 1]}")
+            if argument
+            else None
+        )
     if kinds[index + 1] != "POWER" or kinds[index + 2] != "NUMBER":
         return None
     after = index + 3

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from os.path import commonprefix
 from typing import TYPE_CHECKING
 
 from gradcli.graph.operations import ALIASES, FUNCTIONS
@@ -41,11 +40,16 @@ def suggestion(name: str, known: Iterable[str]) -> str | None:
     for candidate in known:
         distance = _distance(name, candidate)
         if distance <= max(1, (len(name) + 1) // 3) and distance < len(name):
-            alike = len(commonprefix([name, candidate]))
+            alike = _common_start(name, candidate)
             rank = (distance, -alike, abs(len(candidate) - len(name)), candidate)
             if best is None or rank < best:
                 best = rank
     return best[3] if best else None
+
+
+def _common_start(first: str, second: str) -> int:
+    pairs = enumerate(zip(first, second, strict=False))
+    return next((i for i, (a, b) in pairs if a != b), min(len(first), len(second)))
 
 
 def _distance(typed: str, known: str) -> float:

@@ -68,9 +68,7 @@ def parse(source: str, given: Collection[str] = (), start: str = "formula") -> B
     return builder
 
 
-def locate(
-    source: str, given: Collection[str] = (), start: str = "formula"
-) -> dict[int, Span]:
+def locate(source: str, given: Collection[str] = (), start: str = "formula") -> dict[int, Span]:
     """Return where each node of a formula stands in its text, as half-open ranges.
 
     The formula is parsed again in the same way, so the ids are those of the first time.

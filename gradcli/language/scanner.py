@@ -123,7 +123,9 @@ def _arranged(source: str, all_kinds: list[str], pieces: list[str]) -> Tokens:
         kinds.append(kind)
         kept.append(place)
     _drop_last_newlines(kinds, kept, pieces)
-    texts = ["" if kind == "IMPLICIT" else pieces[place] for kind, place in zip(kinds, kept, strict=True)]
+    texts = [
+        "" if kind == "IMPLICIT" else pieces[place] for kind, place in zip(kinds, kept, strict=True)
+    ]
     return Tokens(source, kinds, texts, pieces, kept)
 
 
@@ -133,9 +135,7 @@ def _misspelt_number(number: str, name: str) -> bool:
     `1e`, `2e+3x` cut short, `0x1F`, `0b1`, `1_000`: none of them is read as a product.
     """
     return (
-        name in {"e", "E"}
-        or name[0] == "_"
-        or (number == "0" and name[0] in "xXbBoO")
+        name in {"e", "E"} or name[0] == "_" or (number == "0" and name[0] in "xXbBoO")
     ) and number != ")"
 
 

@@ -54,7 +54,7 @@ def descend(
     rate: float = DEFAULT_RATE,
     steps: int | None = None,
     tolerance: float = DEFAULT_TOLERANCE,
-    observe: Callable[[Record], None] = lambda record: None,
+    observe: Callable[[Record], None],
 ) -> Outcome:
     """Return the outcome of following `rule` from `start`.
 
@@ -75,7 +75,9 @@ def descend(
                 reason = stopping.converged(last.gradient_norm, tolerance)
                 return Outcome(last, reason, last.step, evaluations)
             if last.step >= limit:
-                reason = stopping.completed(limit) if steps is not None else stopping.exhausted(limit)
+                reason = (
+                    stopping.completed(limit) if steps is not None else stopping.exhausted(limit)
+                )
                 end = last if reason.ending is Ending.COMPLETED else best
                 return Outcome(end, reason, last.step, evaluations)
             point = rule.step(point, slope, rate)

@@ -32,7 +32,9 @@ def short(value: float) -> str:
 
 def converged(gradient_norm: float, tolerance: float) -> Reason:
     """Return the reason of a gradient that is small enough."""
-    sentence = f"converged: the gradient norm {short(gradient_norm)} is not above {short(tolerance)}"
+    sentence = (
+        f"converged: the gradient norm {short(gradient_norm)} is not above {short(tolerance)}"
+    )
     return Reason(Ending.CONVERGED, sentence)
 
 
@@ -43,13 +45,17 @@ def completed(steps: int) -> Reason:
 
 def exhausted(steps: int) -> Reason:
     """Return the reason of a run that nobody limited and that did not converge."""
-    sentence = f"stopped after {steps} steps without converging; give --steps for more, or another --lr"
+    sentence = (
+        f"stopped after {steps} steps without converging; give --steps for more, or another --lr"
+    )
     return Reason(Ending.EXHAUSTED, sentence)
 
 
 def diverged(step: int, what: str, last: float) -> Reason:
     """Return the reason of an objective that has no finite value any more."""
-    sentence = f"diverged: {what} at step {step} (last finite value {short(last)}); try a smaller --lr"
+    sentence = (
+        f"diverged: {what} at step {step} (last finite value {short(last)}); try a smaller --lr"
+    )
     return Reason(Ending.DIVERGED, sentence)
 
 

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 from gradcli.graph.operations import (
     CONSTANT,
     CONSTANT_POWER,
+    DIVIDE,
+    MULTIPLY,
     NAMED_CONSTANT,
     NEGATE,
     POWER_OF,
+    TABLE,
     VARIABLE,
 )
 from gradcli.graph.text import label, number_text
@@ -49,6 +52,23 @@ def undefined_value(graph: Graph, node: int, numbers: Mapping[int, float]) -> st
         return f"{name} is undefined at {_listed(inputs)} (needs {needs})"
     what = _RESULTS.get(operation.name, f"{operation.name}({_listed(inputs)})")
     return f"{what} is too large for a double (at most 1.8e308)"
+
+
+def repair(graph: Graph, node: int, root: int) -> str | None:
+    """Return the function that has the limit where sin(x)/x or x*log(x) has no value."""
+    operation, arguments, _ = graph.rows[node]
+    if operation is DIVIDE:
+        above, below = arguments
+        if graph.rows[above][:2] == (TABLE["sin"], (below,)):
+            x = label(graph, below)
+            return f"sinc({x}) is sin({x})/{x} and 1 at 0"
+    if operation is TABLE["log"]:
+        product = (arguments[0], node)
+        for user in graph.reachable([root]):
+            if graph.rows[user][0] is MULTIPLY and graph.rows[user][1] in {product, product[::-1]}:
+                x = label(graph, arguments[0])
+                return f"xlogx({x}) is {x}*log({x}) and 0 at 0"
+    return None
 
 
 def undefined_derivative(

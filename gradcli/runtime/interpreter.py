@@ -20,7 +20,7 @@ from gradcli.graph.operations import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping
 
     from gradcli.graph.node import Graph
 

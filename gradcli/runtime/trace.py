@@ -76,7 +76,9 @@ def steps(
             formula = () if own is None else (own,)
             if position == 0 and argument in merged:
                 collected += [
-                    Edge(e.node, _times(slope, e.local), (*formula, *e.formula) if e.formula else ())
+                    Edge(
+                        e.node, _times(slope, e.local), (*formula, *e.formula) if e.formula else ()
+                    )
                     for e in edges.pop(argument)
                 ]
             else:
@@ -118,5 +120,3 @@ def _merged(graph: Graph, nodes: Sequence[int]) -> set[int]:
             if graph.rows[left][0] is operation and uses[left] == 1 and not graph.names.get(left):
                 found.add(left)
     return found
-
-

@@ -1,0 +1,23 @@
+"""Where a formula was typed, so that a message can point at a part of it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Origin(NamedTuple):
+    """The text of a formula and how it was read."""
+
+    source: str
+    given: tuple[str, ...] = ()
+    """The names that had values outside the formula."""
+    notes: tuple[str, ...] = ()
+    """What the reader of the formula should know, such as that `e` was redefined."""
+    start: str = "formula"
+    """Start rule of the grammar: "value" for the right side of NAME=VALUE."""
+
+    def span(self, node: int) -> tuple[int, int] | None:
+        """Return where a node stands in the text; None for a node that was not typed."""
+        from gradcli.language.parser import locate
+
+        return locate(self.source, self.given, self.start).get(node)
