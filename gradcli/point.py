@@ -33,8 +33,12 @@ class Note(NamedTuple):
     """The part of the formula that the note is about."""
 
     def __str__(self) -> str:
-        """Return the note in one line."""
-        return f"{self.sentence}: {self.formula}"
+        """Return the note in one line, with the part and its place counted from 1."""
+        if self.span is None:
+            return f"{self.sentence}: {self.formula}"
+        first, last = self.span[0] + 1, self.span[1]
+        place = f"character {first}" if first == last else f"characters {first} to {last}"
+        return f"{self.sentence}: {self.formula} ({place})"
 
 
 class Run(NamedTuple):

@@ -89,6 +89,25 @@ app = typer.Typer(
     epilog="Try: gradcli eval 'log(x^2 + sin(3*x*y))' x=2 y=3",
 )
 
+
+def _functions(incomplete: str) -> list[str]:
+    """Return what the last word of an unfinished formula may become: names of functions."""
+    from gradcli.language.names import FUNCTION_NAMES
+
+    begun = re.search(r"[A-Za-z_][A-Za-z_0-9]*$", incomplete)
+    if begun is None:
+        return []
+    before = incomplete[: begun.start()]
+    return [f"{before}{name}(" for name in FUNCTION_NAMES if name.startswith(begun[0])]
+
+
+def _one_of(*words: str) -> Callable[[str], list[str]]:
+    def complete(incomplete: str) -> list[str]:
+        return [word for word in words if word.startswith(incomplete)]
+
+    return complete
+
+
 _Words = Annotated[
     list[str] | None,
     typer.Argument(
@@ -96,6 +115,7 @@ _Words = Annotated[
         help="The formula (- for stdin, @FILE for a file), then a value for each of its names.",
         show_default=False,
         hidden=True,
+        autocompletion=_functions,
     ),
 ]
 _Json = Annotated[bool, typer.Option("--json", help="One JSON object.")]
@@ -104,7 +124,13 @@ _Digits = Annotated[
     str | None, typer.Option("--digits", metavar="N", help="Significant digits (1 to 17).")
 ]
 _Color = Annotated[
-    str, typer.Option("--color", metavar="WHEN", help="Colours: auto, always or never.")
+    str,
+    typer.Option(
+        "--color",
+        metavar="WHEN",
+        help="Colours: auto, always or never.",
+        autocompletion=_one_of("auto", "always", "never"),
+    ),
 ]
 _Nonfinite = Annotated[
     bool,
@@ -172,7 +198,13 @@ def _grad(
         typer.Option("--wrt", metavar="NAMES", help="Only by these names, as x,y."),
     ] = None,
     mode: Annotated[
-        str, typer.Option("--mode", metavar="M", help="How: reverse, forward or finite.")
+        str,
+        typer.Option(
+            "--mode",
+            metavar="M",
+            help="How: reverse, forward or finite.",
+            autocompletion=_one_of("reverse", "forward", "finite"),
+        ),
     ] = "reverse",
     check: Annotated[
         bool, typer.Option("--check", help="Three ways side by side, and how far apart they are.")
@@ -230,7 +262,13 @@ def _grad(
 def _minimize(
     words: _Words = None,
     method: Annotated[
-        str | None, typer.Option("--method", metavar="M", help="How to go down: gd.")
+        str | None,
+        typer.Option(
+            "--method",
+            metavar="M",
+            help="How to go down: gd.",
+            autocompletion=_one_of("gd"),
+        ),
     ] = None,
     lr: Annotated[
         str | None, typer.Option("--lr", metavar="R", help="Learning rate (0.001).")
@@ -282,7 +320,13 @@ def _minimize(
 def _draw(
     words: _Words = None,
     picture_format: Annotated[
-        str | None, typer.Option("--format", metavar="F", help="svg, png, pdf or dot.")
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="F",
+            help="svg, png, pdf or dot.",
+            autocompletion=_one_of("svg", "png", "pdf", "dot"),
+        ),
     ] = None,
     output: _File = None,
 ) -> Request:

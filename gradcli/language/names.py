@@ -61,7 +61,9 @@ def _distance(typed: str, known: str) -> float:
     for i, a in enumerate(typed, 1):
         before, last, row = row, before, [float(i)]
         for j, b in enumerate(known, 1):
-            cost = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (a != b))
+            # A letter struck twice comes before a wrong one: sinn is sin.
+            extra = 0.8 if i > 1 and a == typed[i - 2] else 1
+            cost = min(before[j] + extra, row[j - 1] + 1, before[j - 1] + (a != b))
             if i > 1 and j > 1 and a == known[j - 2] and typed[i - 2] == b:
                 # Swapped letters come before a wrong one: sqtr is sqrt.
                 cost = min(cost, last[j - 2] + 0.9)
