@@ -6,6 +6,7 @@ place decides about errors and exit codes.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -360,7 +361,7 @@ def request(arguments: list[str]) -> Request | int:
     Raises UsageError for words that Typer cannot make sense of.
     """
     group = typer.main.get_command(app)
-    if not arguments:
+    if not arguments and "_GRADCLI_COMPLETE" not in os.environ:
         raise UsageError(_SHORT_HELP)
     try:
         answer = group.main(arguments, prog_name="gradcli", standalone_mode=False)
