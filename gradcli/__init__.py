@@ -44,7 +44,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401 - one of the names above
+def __getattr__(name: str) -> Any:
     """Return a public name, importing its module only now: a command starts faster without."""
     if name == "__version__":
         from importlib.metadata import version

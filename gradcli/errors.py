@@ -71,6 +71,12 @@ class FormulaError(GradcliError):
     exit_code = ExitCode.USAGE
 
 
+class ShapeError(FormulaError):
+    """Arrays whose shapes do not fit, or an index that does not exist."""
+
+    kind = "shape"
+
+
 class NameValueError(GradcliError):
     """A NAME=VALUE word that is unreadable, repeated, unused or missing."""
 

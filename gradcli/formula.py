@@ -10,18 +10,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.errors import FormulaError, NameValueError
 from gradcli.graph import text
 from gradcli.graph.node import Graph, Node
 from gradcli.language.names import CONSTANTS, NAME, REBINDABLE, is_function, suggestion
 from gradcli.language.origin import Origin
-from gradcli.point import Point, few, names_to_nodes
+from gradcli.point import Point, as_value, few, names_to_nodes, shape_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
+    from gradcli.graph.shapes import Shape
     from gradcli.optimize.run import Outcome, Record
     from gradcli.point import Run
     from gradcli.runtime.trace import Step
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 class Minimum(NamedTuple):
     """What `minimize` found."""
 
-    parameters: dict[str, float]
+    parameters: dict[str, Any]
     minimum: float
     gradient_norm: float
     method: str
@@ -77,11 +79,11 @@ class Formula(Node):
 
     def at_values(
         self,
-        values: Mapping[str, float] | None = None,
+        values: Mapping[str, Any] | None = None,
         /,
         *,
         allow_nonfinite: bool = False,
-        **named: float,
+        **named: Any,
     ) -> Point:
         """Return the formula at one point, from which value and all derivatives are to be had.
 
@@ -89,30 +91,34 @@ class Formula(Node):
         has no finite value, naming the part and its numbers; with `allow_nonfinite` the IEEE 754
         results stand instead.
         """
-        variables = self.checked({**(values or {}), **named})
+        given = {**(values or {}), **named}
+        shaped = self.with_shapes({name: shape_of(value) for name, value in given.items()})
+        if shaped is not self:
+            return shaped.at_values(given, allow_nonfinite=allow_nonfinite)
+        variables = self.checked(given)
         return Point(self.graph, self.id, variables, self.origin, allow_nonfinite=allow_nonfinite)
 
     def evaluate(
         self,
-        values: Mapping[str, float] | None = None,
+        values: Mapping[str, Any] | None = None,
         /,
         *,
         allow_nonfinite: bool = False,
-        **named: float,
-    ) -> float:
+        **named: Any,
+    ) -> Any:
         """Return the value at `values`: a mapping, keywords or both. Raises as `at_values`."""
         given = {**(values or {}), **named}
         return self.at_values(given, allow_nonfinite=allow_nonfinite).value
 
     def gradient(
         self,
-        values: Mapping[str, float] | None = None,
+        values: Mapping[str, Any] | None = None,
         /,
         *,
         wrt: Sequence[str] | None = None,
         mode: str = "reverse",
-        **named: float,
-    ) -> dict[str, float]:
+        **named: Any,
+    ) -> dict[str, Any]:
         """Return the derivative by each free name, or by those in `wrt`.
 
         `mode` is "reverse", "forward" or "finite". Raises MathematicsError where a derivative is
@@ -122,16 +128,16 @@ class Formula(Node):
 
     def hessian(
         self,
-        values: Mapping[str, float] | None = None,
+        values: Mapping[str, Any] | None = None,
         /,
         *,
         wrt: Sequence[str] | None = None,
-        **named: float,
+        **named: Any,
     ) -> dict[str, dict[str, float]]:
         """Return the exact second derivatives, `result[name][name]`; the matrix is symmetric."""
         return self.at_values({**(values or {}), **named}).hessian(wrt)
 
-    def run(self, values: Mapping[str, float] | None = None, /, **named: float) -> Run:
+    def run(self, values: Mapping[str, Any] | None = None, /, **named: Any) -> Run:
         """Return value, gradient and every node's value, gradient and local derivatives."""
         return self.at_values({**(values or {}), **named}).run()
 
@@ -189,7 +195,7 @@ class Formula(Node):
 
     def minimize(
         self,
-        start: Mapping[str, float] | None = None,
+        start: Mapping[str, Any] | None = None,
         /,
         *,
         method: str = "gd",
@@ -197,7 +203,7 @@ class Formula(Node):
         steps: int | None = None,
         tolerance: float | None = None,
         observe: Callable[[Record], None] | None = None,
-        **named: float,
+        **named: Any,
     ) -> Minimum:
         """Return the minimum that a descent method reaches from `start`.
 
@@ -212,15 +218,27 @@ class Formula(Node):
         from gradcli.optimize.descent import rule as rule_named
         from gradcli.optimize.stopping import Ending
 
-        point = self.checked({**(start or {}), **named})
+        given = {**(start or {}), **named}
+        shaped = self.with_shapes({name: shape_of(value) for name, value in given.items()})
+        if shaped is not self:
+            return shaped.minimize(
+                given,
+                method=method,
+                rate=rate,
+                steps=steps,
+                tolerance=tolerance,
+                observe=observe,
+            )
+        point = self.checked(given)
         if not point:
             message = "there is nothing to minimise: the formula has no free name"
             raise NameValueError(message, hint="give a start, for example x=1")
         history: list[Record] = []
         rule = rule_named(method)
+        objective = Objective(self.graph, self.id, list(point), self.origin)
         outcome = run.descend(
-            Objective(self.graph, self.id, list(point), self.origin),
-            list(point.values()),
+            objective,
+            objective.flat(point),
             rule,
             rate=run.DEFAULT_RATE if rate is None else rate,
             steps=steps,
@@ -228,7 +246,7 @@ class Formula(Node):
             observe=history.append if observe is None else observe,
         )
         return Minimum(
-            dict(zip(point, outcome.record.point, strict=True)),
+            objective.values(outcome.record.point),
             outcome.record.value,
             outcome.record.gradient_norm,
             rule.name,
@@ -242,11 +260,11 @@ class Formula(Node):
 
     def draw(
         self,
-        values: Mapping[str, float] | None = None,
+        values: Mapping[str, Any] | None = None,
         /,
         *,
         format: str = "svg",  # noqa: A002 - the name of the command's option
-        **named: float,
+        **named: Any,
     ) -> bytes:
         """Return a picture of the graph: "svg", "png", "pdf" or "dot".
 
@@ -261,7 +279,7 @@ class Formula(Node):
 
     # ------------------------------------------------------------ checks
 
-    def checked(self, values: Mapping[str, float]) -> dict[str, float]:
+    def checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return the values as floats in the order of the free names.
 
         Raises NameValueError when one is missing, unknown or not a finite number.
@@ -276,12 +294,21 @@ class Formula(Node):
             close = suggestion(unused[0], names)
             hint = f"did you mean '{close}'?" if close else f"remove {unused[0]}=…"
             raise NameValueError(message, hint=hint)
-        checked = {name: float(values[name]) for name in names}
-        for name, value in checked.items():
-            if value - value != 0:
-                message = f"the value of {name} is {value}; a value must be a finite number"
-                raise NameValueError(message)
-        return checked
+        nodes = self.graph.variables([self.id])
+        return {name: as_value(name, values[name], self.graph.shape(nodes[name])) for name in names}
+
+    def with_shapes(self, shapes: Mapping[str, Shape]) -> Formula:
+        """Return the formula read again for names that are arrays of these shapes.
+
+        It is the formula itself when they have these shapes already, or when it was not typed.
+        """
+        nodes = self.graph.variables([self.id])
+        wanted = {name: shape for name, shape in shapes.items() if name in nodes}
+        if self.origin is None or all(
+            self.graph.shape(nodes[name]) == shape for name, shape in wanted.items()
+        ):
+            return self
+        return parse(self.origin.source, dict.fromkeys(self.origin.given, ()) | wanted)
 
     def _missing(self, missing: Sequence[str], unused: Sequence[str]) -> NameValueError:
         hint = f"add {missing[0]}=…"
@@ -297,21 +324,26 @@ class Formula(Node):
         return self.origin.span(node) if self.origin else None
 
 
-def parse(source: str, given: Collection[str] = ()) -> Formula:
+def parse(source: str, given: Collection[str] | Mapping[str, Shape] = ()) -> Formula:
     """Return the formula that the text stands for.
 
-    `given` are names that will have values; they matter only for `e`, which is Euler's number
-    unless it is given or defined. Raises FormulaError, with the place and a repair.
+    `given` are names that will have values, as a mapping with the shapes of those that are arrays.
+    Without shapes every name is a number; `e` is Euler's number unless it is given or defined.
+    Raises FormulaError, with the place and a repair, and ShapeError where shapes do not fit.
     """
     from gradcli.language.parser import parse as parse_text
 
     built = parse_text(source, given)
-    origin = Origin(source, tuple(given), tuple(built.notes))
+    shapes = tuple(given.items()) if isinstance(given, Mapping) else ()
+    origin = Origin(source, tuple(given), tuple(built.notes), shapes=shapes)
     return Formula(built.graph, built.result, origin)
 
 
-def variable(name: str) -> Formula:
-    """Return a free name as a formula, to build others with Python's operators."""
+def variable(name: str, shape: Shape = ()) -> Formula:
+    """Return a free name as a formula, to build others with Python's operators.
+
+    `shape` is that of its value; () is a number.
+    """
     if not NAME.fullmatch(name):
         message = f"'{name}' is not a name"
         raise FormulaError(message, hint="a name has letters, digits and _, and no digit first")
@@ -319,7 +351,7 @@ def variable(name: str) -> Formula:
         message = f"'{name}' means something else in a formula"
         raise FormulaError(message, hint="use another name")
     graph = Graph()
-    return Formula(graph, graph.variable(name))
+    return Formula(graph, graph.variable(name, shape))
 
 
 def variables(names: str) -> list[Formula]:

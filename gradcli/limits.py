@@ -6,6 +6,9 @@ SOURCE_CHARACTERS = 4 * 1024 * 1024
 NODES = 2_000_000
 """The largest graph of one formula, functions of one's own expanded."""
 
+ELEMENTS = 50_000_000
+"""The largest array, 400 MB of doubles."""
+
 GENERATED_NODES = 20_000
 """The largest program that is turned into Python source; Python needs about 2 kB a node there."""
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from math import prod
+from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import MathematicsError
 from gradcli.limits import GENERATED_NODES
-from gradcli.point import Point, names_to_nodes
+from gradcli.point import Point, entry_name, names_to_nodes
+from gradcli.runtime.interpreter import finite
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from gradcli.graph.node import Graph
     from gradcli.language.origin import Origin
@@ -48,7 +50,10 @@ class Objective:
         self._result = result
         self._parameters = list(parameters)
         self._origin = origin
-        self._fast: Callable[..., tuple[float, ...]] | None = None
+        nodes = names_to_nodes(graph, result, parameters)
+        self._shapes = {name: graph.shape(node) for name, node in nodes.items()}
+        self._has_arrays = graph.has_arrays
+        self._fast: Callable[..., tuple[Any, ...]] | None = None
         if len(graph.reachable([result])) <= GENERATED_NODES:
             self._fast = compiled(graph, result, self._parameters)
 
@@ -56,7 +61,10 @@ class Objective:
         """Return value and gradient; raise MathematicsError where either has no finite value."""
         if self._fast is not None:
             try:
-                value, *slope = self._fast(*point)
+                if self._has_arrays:
+                    value, slope = self._with_arrays(point)
+                else:
+                    value, *slope = self._fast(*point)
             except (ValueError, OverflowError, ZeroDivisionError):
                 return self._careful(point)
             # A sum is finite only if its terms are; when it is not, look closely.
@@ -65,12 +73,55 @@ class Objective:
                 return value, slope
         return self._careful(point)
 
+    def values(self, point: Sequence[float]) -> dict[str, Any]:
+        """Return the numbers of a point as the values of the parameters."""
+        if not self._has_arrays:
+            return dict(zip(self._parameters, point, strict=True))
+        import numpy as np
+
+        found: dict[str, Any] = {}
+        start = 0
+        for name in self._parameters:
+            shape = self._shapes[name]
+            stop = start + prod(shape)
+            found[name] = np.array(point[start:stop]).reshape(shape) if shape else point[start]
+            start = stop
+        return found
+
+    def flat(self, values: Mapping[str, Any]) -> list[float]:
+        """Return the values of the parameters as the numbers of a point."""
+        numbers: list[float] = []
+        for name in self._parameters:
+            value = values[name]
+            numbers += [value] if isinstance(value, float) else value.ravel().tolist()
+        return numbers
+
+    def _with_arrays(self, point: Sequence[float]) -> tuple[float, list[float]]:
+        assert self._fast is not None  # noqa: S101 - the caller has seen it
+        value, *slopes = self._fast(*self.values(point).values())
+        numbers = [
+            x if shape else float(x) for x, shape in zip(slopes, self._shapes.values(), strict=True)
+        ]
+        return float(value), self.flat(dict(zip(self._parameters, numbers, strict=True)))
+
     def _careful(self, point: Sequence[float]) -> tuple[float, list[float]]:
-        values = dict(zip(self._parameters, point, strict=True))
+        values = self.values(point)
         for name, value in values.items():
-            if value - value != 0:
+            if not finite(value):
                 message = f"the parameter {name} became infinite"
                 raise MathematicsError(message)
         here = Point(self._graph, self._result, values, self._origin)
-        slopes = here.gradient()
-        return here.value, [slopes[name] for name in self._parameters]
+        return here.value, self.flat(here.gradient(self._parameters))
+
+
+def entries(values: Mapping[str, Any]) -> list[str]:
+    """Return the names of the numbers that values are made of: a, w[0], w[1], W[0,1]."""
+    found: list[str] = []
+    for name, value in values.items():
+        if isinstance(value, float):
+            found.append(name)
+        else:
+            import numpy as np
+
+            found += [entry_name(name, key) for key in np.ndindex(value.shape)]
+    return found

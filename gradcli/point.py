@@ -5,11 +5,10 @@ The formula is run once; everything else builds on the values of that run.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gradcli.errors import MathematicsError, NameValueError, UsageError, printable
+from gradcli.errors import MathematicsError, NameValueError, ShapeError, UsageError, printable
 from gradcli.graph import text
-from gradcli.graph.text import number_text
 from gradcli.language.names import suggestion
 from gradcli.runtime import interpreter
 
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from gradcli.graph.node import Graph, Node
+    from gradcli.graph.shapes import Shape
     from gradcli.language.origin import Origin
     from gradcli.runtime.trace import Step
 
@@ -48,7 +48,7 @@ class Run(NamedTuple):
     """
 
     value: float
-    gradient: dict[str, float]
+    gradient: dict[str, Any]
     steps: list[Step]
     notes: list[Note]
 
@@ -64,9 +64,9 @@ class Run(NamedTuple):
 class Check(NamedTuple):
     """The same derivatives found in three independent ways."""
 
-    reverse: dict[str, float]
-    forward: dict[str, float]
-    finite: dict[str, float]
+    reverse: dict[str, Any]
+    forward: dict[str, Any]
+    finite: dict[str, Any]
     largest_difference: float
 
 
@@ -82,7 +82,7 @@ class Point:
         self,
         graph: Graph,
         result: int,
-        variables: Mapping[str, float],
+        variables: Mapping[str, Any],
         origin: Origin | None = None,
         *,
         allow_nonfinite: bool = False,
@@ -99,23 +99,21 @@ class Point:
             raise self._undefined(fault)
 
     @property
-    def value(self) -> float:
-        """The value of the formula."""
+    def value(self) -> Any:
+        """The value of the formula: a number, or a NumPy array."""
         return self._own.numbers[self._result]
 
     # ------------------------------------------------------------ derivatives
 
-    def gradient(self, wrt: Sequence[str] | None = None, mode: str = "reverse") -> dict[str, float]:
+    def gradient(self, wrt: Sequence[str] | None = None, mode: str = "reverse") -> dict[str, Any]:
         """Return the derivative by each name, found in reverse, forward or by finite differences.
 
         Raises MathematicsError where one is infinite or does not exist, naming the part.
         """
         nodes = self._nodes(wrt)
+        self._check_single()
         if mode == "finite":
-            from gradcli.calculus.differences import derivative
-
-            slopes = {name: derivative(self.along(name), self.variables[name]) for name in nodes}
-            return {name: slope.value for name, slope in slopes.items()}
+            return {name: self._difference(name) for name in nodes}
         if mode == "reverse":
             from gradcli.calculus.reverse import gradient
         elif mode == "forward":
@@ -129,16 +127,50 @@ class Point:
         self._check(found)
         return found
 
-    def along(self, name: str) -> Callable[[float], float]:
-        """Return the formula as a function of one name; nan where it has no value."""
+    def along(self, name: str, place: tuple[int, ...] = ()) -> Callable[[float], float]:
+        """Return the formula as a function of one name; nan where it has no value.
+
+        Of an array, `place` is the index of the number that varies.
+        """
 
         def value(x: float) -> float:
+            moved: Any = x
+            if place:
+                moved = self.variables[name].copy()
+                moved[place] = x
             try:
-                return Point(self._graph, self._result, {**self.variables, name: x}).value
+                found: float = Point(
+                    self._graph, self._result, {**self.variables, name: moved}
+                ).value
             except MathematicsError:
                 return float("nan")
+            return found
 
         return value
+
+    def _difference(self, name: str) -> Any:
+        """Return the derivative by a number, or by each number of an array, by differences."""
+        from gradcli.calculus.differences import derivative
+
+        at = self.variables[name]
+        if isinstance(at, float):
+            return derivative(self.along(name), at).value
+        import numpy as np
+
+        slopes = np.zeros(at.shape)
+        for place in np.ndindex(at.shape):
+            slopes[place] = derivative(self.along(name, place), float(at[place])).value
+        return slopes
+
+    def _check_single(self) -> None:
+        """Raise ShapeError unless the formula is a single number."""
+        shape = self._graph.shape(self._result)
+        if shape:
+            message = f"a derivative needs a single number, and the formula has shape {shape}"
+            source = self._origin.source if self._origin else None
+            span = (0, len(source)) if source is not None else None
+            hint = "take its sum, mean or norm, or one entry"
+            raise ShapeError(message, source=source, span=span, hint=hint)
 
     def check(self, wrt: Sequence[str] | None = None) -> Check:
         """Return the derivatives found in three ways, and how far they are apart at most.
@@ -149,21 +181,29 @@ class Point:
         largest = 0.0
         for name, exact in reverse.items():
             several = (exact, forward[name], finite[name])
-            apart = max(several) - min(several)
-            largest = max(largest, apart / max(1.0, abs(exact)), key=_nan_first)
+            for ways in zip(*[_numbers(way) for way in several], strict=True):
+                apart = max(ways) - min(ways)
+                largest = max(largest, apart / max(1.0, abs(ways[0])), key=_nan_first)
         return Check(reverse, forward, finite, largest)
 
-    def hessian(self, wrt: Sequence[str] | None = None) -> dict[str, dict[str, float]]:
-        """Return the exact second derivatives, `result[name][name]`; the matrix is symmetric."""
-        from gradcli.calculus.hessian import hessian
+    def hessian(self, wrt: Sequence[str] | None = None) -> dict[str, dict[str, Any]]:
+        """Return the exact second derivatives, `result[name][name]`; the matrix is symmetric.
 
+        The numbers of an array have the names `w[0]`, `w[0,1]`.
+        """
+        self._check_single()
         nodes = self._nodes(wrt)
-        entries = hessian(self._graph, self._result, list(nodes.values()))
-        numbers = self._with([entry for row in entries for entry in row]).numbers
-        matrix = {
-            name: {other: numbers[entry] for other, entry in zip(nodes, row, strict=True)}
-            for name, row in zip(nodes, entries, strict=True)
-        }
+        if any(self._graph.shape(node) for node in nodes.values()):
+            matrix = self._array_hessian(nodes)
+        else:
+            from gradcli.calculus.hessian import hessian
+
+            entries = hessian(self._graph, self._result, list(nodes.values()))
+            numbers = self._with([entry for row in entries for entry in row]).numbers
+            matrix = {
+                name: {other: numbers[entry] for other, entry in zip(nodes, row, strict=True)}
+                for name, row in zip(nodes, entries, strict=True)
+            }
         if not self._nonfinite:
             for name, line in matrix.items():
                 for other, value in line.items():
@@ -171,7 +211,32 @@ class Point:
                         raise self._no_second_derivative(name, other, value)
         return matrix
 
-    def hessian_times(self, direction: Mapping[str, float]) -> dict[str, float]:
+    def _array_hessian(self, nodes: Mapping[str, int]) -> dict[str, dict[str, Any]]:
+        """Return the second derivatives by every number of every name, a column for each."""
+        from gradcli.calculus.hessian import hessian_times
+        from gradcli.graph.simplify import DerivedNode
+        from gradcli.graph.structural import entries, place
+
+        graph = self._graph
+        columns: dict[str, list[int]] = {}
+        one = DerivedNode(graph, graph.constant(1))
+        for name, node in nodes.items():
+            shape = graph.shape(node)
+            for key in entries(shape):
+                unit = place(one, key, shape).id if shape else one.id
+                direction = {node: unit}
+                columns[entry_name(name, key)] = hessian_times(
+                    graph, self._result, list(nodes.values()), direction
+                )
+        numbers = self._with([e for column in columns.values() for e in column]).numbers
+        labels = list(columns)
+        matrix = {}
+        for label, column in columns.items():
+            flat = [x for entry in column for x in _numbers(numbers[entry])]
+            matrix[label] = dict(zip(labels, flat, strict=True))
+        return matrix
+
+    def hessian_times(self, direction: Mapping[str, Any]) -> dict[str, Any]:
         """Return the Hessian times a vector, for about twice the cost of a gradient.
 
         `direction` has an entry for each name that moves; the result has one for each free name.
@@ -180,6 +245,7 @@ class Point:
 
         nodes = self._nodes(None)
         moving = self._nodes(list(direction))
+        self._check_single()
         rates = {node: self._graph.constant(direction[name]) for name, node in moving.items()}
         entries = hessian_times(self._graph, self._result, list(nodes.values()), rates)
         numbers = self._with(entries).numbers
@@ -255,9 +321,9 @@ class Point:
         message = faults.undefined_value(self._graph, node, self._own.numbers)
         return self._error(message, node, faults.repair(self._graph, node, self._result))
 
-    def _check(self, slopes: Mapping[str, float]) -> None:
+    def _check(self, slopes: Mapping[str, Any]) -> None:
         """Raise MathematicsError when a derivative is not finite, naming the part at fault."""
-        bad = next((name for name, slope in slopes.items() if slope - slope != 0), None)
+        bad = next((n for n, slope in slopes.items() if not interpreter.finite(slope)), None)
         if bad is None or self._nonfinite:
             return
         from gradcli.calculus.reverse import backward as backward_pass
@@ -269,16 +335,16 @@ class Point:
         numbers = self._with(partials.values()).numbers
         for (node, position), partial in sorted(partials.items()):
             slope = numbers[partial]
-            if node in live and slope - slope != 0:
+            if node in live and not interpreter.finite(slope):
                 message = faults.undefined_derivative(graph, node, position, slope, numbers)
                 raise self._error(message, node)
-        state = "does not exist" if _is_nan(slopes[bad]) else "is infinite or too large"
+        state = "is infinite or too large" if _is_infinite(slopes[bad]) else "does not exist"
         raise self._error(f"the derivative with respect to {bad} {state} here", root)
 
     def _no_second_derivative(self, name: str, other: str, value: float) -> MathematicsError:
         state = "does not exist" if _is_nan(value) else "is infinite"
         message = f"the second derivative by {name} and {other} {state} here"
-        shown = [f"{n} = {number_text(x)}" for n, x in list(self.variables.items())[:5]]
+        shown = [f"{n} = {text.value_text(x)}" for n, x in list(self.variables.items())[:5]]
         return MathematicsError(message, values=tuple(shown))
 
     def _error(self, message: str, node: int, hint: str | None = None) -> MathematicsError:
@@ -314,6 +380,51 @@ def few(names: Sequence[str]) -> str:
     """Return the first names of a list and how many more there are."""
     shown = ", ".join(names[:5])
     return shown if len(names) <= 5 else f"{shown} and {len(names) - 5} more"
+
+
+def shape_of(value: Any) -> Shape:
+    """Return the shape of a number, a nested list or an array."""
+    if isinstance(value, int | float):
+        return ()
+    import numpy as np
+
+    return tuple(np.shape(value))
+
+
+def as_value(name: str, value: Any, shape: Shape) -> Any:
+    """Return the value of a name as a float, or as an array of doubles of the given shape.
+
+    Raises NameValueError for a value of another shape and for inf and nan.
+    """
+    found: Any
+    if not shape and isinstance(value, int | float):
+        found = float(value)
+    else:
+        import numpy as np
+
+        found = np.asarray(value, dtype=np.float64)
+        if found.shape != shape:
+            message = f"the value of {name} has shape {found.shape}, and the formula takes {shape}"
+            raise NameValueError(message, hint="give the shape where the formula or name is made")
+        found = found if shape else float(found)
+    if not interpreter.finite(found):
+        shown = found if isinstance(found, float) else "not finite everywhere"
+        message = f"the value of {name} is {shown}; a value must be a finite number"
+        raise NameValueError(message)
+    return found
+
+
+def entry_name(name: str, key: tuple[int, ...]) -> str:
+    """Return the name of a number of an array: w[0], W[0,1]; a number keeps its own."""
+    return f"{name}[{','.join(map(str, key))}]" if key else name
+
+
+def _numbers(value: Any) -> list[float]:
+    return [value] if isinstance(value, float) else value.ravel().tolist()
+
+
+def _is_infinite(value: Any) -> bool:
+    return not any(_is_nan(x) for x in _numbers(value))
 
 
 def _is_nan(value: float) -> bool:

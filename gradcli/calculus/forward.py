@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gradcli.calculus.reverse import local
-from gradcli.graph.operations import WHERE
+from gradcli.calculus.reverse import between, expansion, local, spread
+from gradcli.graph.operations import ADD, MULTIPLY, WHERE
 from gradcli.graph.simplify import DerivedNode, simplified
 
 if TYPE_CHECKING:
@@ -24,28 +24,49 @@ def tangents(graph: Graph, results: Sequence[int], seeds: Mapping[int, int]) -> 
     the partial derivative by that node.
     """
     order = graph.reachable(results)
-    active = graph.depending_on(seeds, order)
-    rates: dict[int, int] = {}
-    for node in order:
-        if node in seeds:
-            rates[node] = seeds[node]
-        elif node in active:
-            rate = _rate(graph, node, rates)
-            if rate is not None:
-                rates[node] = rate
+    rates = _sweep(graph, order, dict(seeds))
     zero = graph.constant(0)
-    return [rates.get(result, zero) for result in results]
+    return [spread(graph, rates.get(result, zero), graph.shape(result)) for result in results]
 
 
 def gradient(graph: Graph, result: int, by: Iterable[int]) -> dict[int, int]:
-    """Return the nodes that are the derivatives of `result` by each of `by`, one pass for each."""
+    """Return the nodes that are the derivatives of `result` by each of `by`, one pass for each.
+
+    By an array there is one pass for each of its numbers.
+    """
+    from gradcli.graph.structural import entries
+
     one = graph.constant(1)
-    return {node: tangents(graph, [result], {node: one})[0] for node in by}
+    found = {}
+    for node in by:
+        shape = graph.shape(node)
+        if not shape:
+            found[node] = tangents(graph, [result], {node: one})[0]
+            continue
+        total = spread(graph, graph.constant(0), shape)
+        for key in entries(shape):
+            unit = DerivedNode(graph, one).apply("place", payload=(key, shape))
+            slope = tangents(graph, [result], {node: unit.id})[0]
+            term = DerivedNode(graph, slope).apply("place", payload=(key, shape))
+            total = simplified(graph, ADD, (total, term.id), None)
+        found[node] = total
+    return found
+
+
+def _sweep(graph: Graph, order: Sequence[int], rates: dict[int, int]) -> dict[int, int]:
+    """Return the rates of all nodes in `order` that move; `rates` holds those that are given."""
+    active = graph.depending_on(rates, order)
+    for node in order:
+        if node in active and node not in rates:
+            rate = _rate(graph, node, rates)
+            if rate is not None:
+                rates[node] = spread(graph, rate, graph.shape(node))
+    return rates
 
 
 def _rate(graph: Graph, node: int, rates: Mapping[int, int]) -> int | None:
     """Return the rate of change of a node whose arguments change at `rates`; None for 0."""
-    operation, arguments, _ = graph.rows[node]
+    operation, arguments, payload = graph.rows[node]
     if operation is WHERE:
         condition, chosen, other = arguments
         if chosen not in rates and other not in rates:
@@ -53,13 +74,26 @@ def _rate(graph: Graph, node: int, rates: Mapping[int, int]) -> int | None:
         zero = graph.constant(0)
         branches = (condition, rates.get(chosen, zero), rates.get(other, zero))
         return simplified(graph, WHERE, branches, None)
-    total: DerivedNode | None = None
+    if operation.expansion is not None:
+        expanded = expansion(graph, node)
+        moving = {argument: rates[argument] for argument in arguments if argument in rates}
+        return _sweep(graph, between(graph, expanded, arguments), moving).get(expanded)
+    total: int | None = None
+    handles = tuple([DerivedNode(graph, argument) for argument in arguments])
     for position, argument in enumerate(arguments):
         if argument not in rates:
             continue
-        partial = local(graph, node, position)
-        if partial is None:
-            continue
-        term = DerivedNode(graph, rates[argument]) * DerivedNode(graph, partial)
-        total = term if total is None else total + term  # type: ignore[assignment]
-    return None if total is None else total.id
+        if operation.structural:
+            rate = DerivedNode(graph, rates[argument])
+            at_node = DerivedNode(graph, node)
+            pushed = operation.pushed(position, rate, at_node, handles, payload)
+            if not isinstance(pushed, DerivedNode):
+                continue
+            term = pushed.id
+        else:
+            partial = local(graph, node, position)
+            if partial is None:
+                continue
+            term = simplified(graph, MULTIPLY, (rates[argument], partial), None)
+        total = term if total is None else simplified(graph, ADD, (total, term), None)
+    return total

@@ -19,11 +19,13 @@ from gradcli.formula import Formula, parse
 from gradcli.language.bindings import NUMBER, Binding, bindings
 from gradcli.language.origin import Origin
 from gradcli.limits import SOURCE_CHARACTERS
+from gradcli.point import shape_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from gradcli.point import Point
+    from gradcli.table import Range
 
 _WHOLE = re.compile(r"[0-9]+")
 
@@ -40,8 +42,10 @@ class Problem(NamedTuple):
     """A formula with the values of its names; `where` says which line of stdin it is."""
 
     formula: Formula
-    values: dict[str, float]
+    values: dict[str, Any]
     where: str = ""
+    ranges: dict[str, Range] = {}  # noqa: RUF012 - never changed
+    """The names that take many values, one after the other."""
 
     @property
     def source(self) -> str:
@@ -56,26 +60,34 @@ class Problem(NamedTuple):
         """Return the formula at these values."""
         return self.formula.at_values(self.values, allow_nonfinite=allow_nonfinite)
 
+    def without_ranges(self, command: str) -> Problem:
+        """Return the problem; raise NameValueError when a name takes many values."""
+        for name in self.ranges:
+            message = f"{name} is a range, and {command} needs one value"
+            raise NameValueError(message, hint=f"write {name}=1")
+        return self
 
-def problem(words: Sequence[str]) -> Problem:
+
+def problem(words: Sequence[str], seed: int = 0) -> Problem:
     """Return the formula and values of a command that takes one formula.
 
-    "-" reads the formula from stdin and "@FILE" from a file.
+    "-" reads the formula from stdin and "@FILE" from a file; random starts are drawn from `seed`.
     """
     source, given = _split(words)
     if source == "-":
         source = _stdin().rstrip("\n")
-    return _problem(source, given)
+    return _problem(source, _values(given, seed))
 
 
-def problems(words: Sequence[str]) -> Iterator[Problem]:
+def problems(words: Sequence[str], seed: int = 0) -> Iterator[Problem]:
     """Yield the formulas of a command that takes many: with "-", every line of stdin is one.
 
     Errors carry the number of their line.
     """
     source, given = _split(words)
+    values = _values(given, seed)
     if source != "-":
-        yield _problem(source, given)
+        yield _problem(source, values)
         return
     lines = [
         (number, line) for number, line in enumerate(_stdin().split("\n"), 1) if line.strip(" \t\r")
@@ -86,7 +98,7 @@ def problems(words: Sequence[str]) -> Iterator[Problem]:
     for number, line in lines:
         where = f"line {number}: " if len(lines) > 1 else ""
         try:
-            found = _problem(line, given)
+            found = _problem(line, values)
         except GradcliError as error:
             error.message = where + error.message
             raise
@@ -106,30 +118,73 @@ def _split(words: Sequence[str]) -> tuple[str, list[Binding]]:
     return first, given
 
 
-def _problem(source: str, given: Sequence[Binding]) -> Problem:
+def _problem(source: str, values: Mapping[str, Any]) -> Problem:
     from gradcli.cli.output import note
 
-    formula = parse(source, [binding.name for binding in given])
+    ranges = {n: value for n, value in values.items() if hasattr(value, "points")}
+    single = {n: value for n, value in values.items() if n not in ranges}
+    shapes = {name: () if name in ranges else shape_of(value) for name, value in values.items()}
+    formula = parse(source, shapes)
     for sentence in formula.origin.notes if formula.origin else ():
         note(sentence)
-    names = set(formula.free_names)
-    # An unused name is reported before any value is worked out; `checked` finds it again.
-    return Problem(formula, {b.name: _value(b) if b.name in names else 0.0 for b in given})
+    unused = [name for name in ranges if name not in formula.free_names]
+    if unused:
+        formula.checked({**single, unused[0]: 0.0})  # raises, naming what is wrong
+    return Problem(formula, single, "", ranges)
 
 
-def _value(binding: Binding) -> float:
-    """Return the number that a NAME=VALUE word stands for."""
+def _values(given: Sequence[Binding], seed: int) -> dict[str, Any]:
+    """Return what each NAME=VALUE word stands for: a number, an array or a Range."""
+    draw = _Draws(seed)
+    return {binding.name: _value(binding, draw) for binding in given}
+
+
+class _Draws:
+    """Random arrays, one after the other from one seed."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+        self._generator: Any = None
+
+    def array(self, kind: str, shape: tuple[int, ...], limits: tuple[float, ...]) -> Any:
+        if self._generator is None:
+            import numpy as np
+
+            self._generator = np.random.default_rng(self._seed)
+        if kind == "normal":
+            drawn = self._generator.standard_normal(shape)
+        else:
+            drawn = self._generator.uniform(*limits, shape)
+        return drawn if shape else float(drawn)
+
+
+def _value(binding: Binding, draw: _Draws) -> Any:
+    """Return what a NAME=VALUE word stands for."""
     if binding.number is not None:
         return binding.number
-    assert binding.graph is not None  # noqa: S101 - a binding is a number or a formula
-    formula = Formula(binding.graph, binding.result, Origin(binding.text, start="value"))
+    built = binding.built
+    assert built is not None  # noqa: S101 - a binding is a number or a formula
+    origin = Origin(binding.text, start="value")
+    drawn = {name: draw.array(kind, shape, limits) for name, kind, shape, limits in built.draws}
+    nodes = built.range or (built.result,)
     try:
-        return formula.evaluate()
+        found = []
+        for node in nodes:
+            part = Formula(built.graph, node, origin)
+            own = {name: drawn[name] for name in part.free_names}
+            found.append(part.at_values(own).value)
     except MathematicsError as error:
         message = f"in the value of {binding.name}: {error.message}"
         raise NameValueError(
             message, source=error.source, span=error.span, values=error.values
         ) from None
+    if not binding.is_range:
+        return found[0]
+    from gradcli import table
+
+    if built.range is None:
+        return table.Range.through(found[0])
+    return table.Range.stepped(binding.name, *found)
 
 
 def _stdin() -> str:

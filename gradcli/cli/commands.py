@@ -39,11 +39,11 @@ class OperandCommand(TyperCommand):
     `gradcli eval -x^2 x=3` works: only -o and -h are options of one letter.
     """
 
-    def collect_usage_pieces(self, ctx: Any) -> list[str]:  # noqa: ANN401, ARG002
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:  # noqa: ARG002
         """Return what stands behind the command's name in the usage line."""
         return ["FORMULA [NAME=VALUE]... [OPTIONS]"]
 
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - Typer's context is private
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Return the arguments, operands put behind "--" where no parser mistakes them."""
         takes_value = {
             name: not getattr(parameter, "is_flag", False)
@@ -75,7 +75,7 @@ class OperandCommand(TyperCommand):
 class Group(TyperGroup):
     """The commands in the order in which one meets them."""
 
-    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401, ARG002
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
         """Return the names of the commands."""
         return list(self.commands)
 
@@ -137,6 +137,10 @@ _Nonfinite = Annotated[
     bool,
     typer.Option("--allow-nonfinite", help="Print inf and nan instead of an error."),
 ]
+_Seed = Annotated[
+    str | None,
+    typer.Option("--seed", metavar="N", help="Seed of random starts such as w=normal(3) (0)."),
+]
 _File = Annotated[
     str | None, typer.Option("-o", "--output", metavar="FILE", help="Write to FILE, not stdout.")
 ]
@@ -173,6 +177,7 @@ def _eval(
     csv: _Csv = False,
     digits: _Digits = None,
     allow_nonfinite: _Nonfinite = False,
+    seed: _Seed = None,
     output: _File = None,
     color: _Color = "auto",
 ) -> Request:
@@ -182,7 +187,9 @@ def _eval(
         from gradcli.cli.eval import evaluate
 
         to = _output(json, csv, digits, color, output)
-        return evaluate(words or [], to, trace=trace, allow_nonfinite=allow_nonfinite)
+        return evaluate(
+            words or [], to, trace=trace, allow_nonfinite=allow_nonfinite, seed=_seed(seed)
+        )
 
     return request
 
@@ -230,6 +237,7 @@ def _grad(
     csv: _Csv = False,
     digits: _Digits = None,
     allow_nonfinite: _Nonfinite = False,
+    seed: _Seed = None,
     output: _File = None,
     color: _Color = "auto",
 ) -> Request:
@@ -249,6 +257,7 @@ def _grad(
             latex,
             strict,
             allow_nonfinite,
+            _seed(seed),
         )
         return differentiate(words or [], to, wanted)
 
@@ -288,6 +297,7 @@ def _minimize(
         str | None,
         typer.Option("--log", metavar="FILE", help="Write every step to a .csv or .jsonl file."),
     ] = None,
+    seed: _Seed = None,
     json: _Json = False,
     csv: _Csv = False,
     digits: _Digits = None,
@@ -308,6 +318,7 @@ def _minimize(
             tolerance=tol,
             every=every,
             log=log,
+            seed=_seed(seed),
         )
 
     return request
@@ -329,6 +340,7 @@ def _draw(
             autocompletion=_one_of("svg", "png", "pdf", "dot"),
         ),
     ] = None,
+    seed: _Seed = None,
     output: _File = None,
 ) -> Request:
     """Draw the graph: values, gradients and local derivatives; without values, the structure."""
@@ -336,14 +348,13 @@ def _draw(
     def request() -> ExitCode:
         from gradcli.cli.draw import draw
 
-        return draw(
-            words or [], _output(False, False, None, "auto", output), picture_format=picture_format
-        )
+        to = _output(False, False, None, "auto", output)
+        return draw(words or [], to, picture_format=picture_format, seed=_seed(seed))
 
     return request
 
 
-def _output(json: bool, csv: bool, digits: str | None, color: str, path: str | None) -> Any:  # noqa: ANN401
+def _output(json: bool, csv: bool, digits: str | None, color: str, path: str | None) -> Any:
     from gradcli.cli.arguments import whole
     from gradcli.cli.output import Output
 
@@ -353,6 +364,12 @@ def _output(json: bool, csv: bool, digits: str | None, color: str, path: str | N
     return Output(
         json=json, csv=csv, digits=whole("--digits", digits, 1, 17), color=color, path=path
     )
+
+
+def _seed(text: str | None) -> int:
+    from gradcli.cli.arguments import whole
+
+    return whole("--seed", text, 0) or 0
 
 
 def request(arguments: list[str]) -> Request | int:

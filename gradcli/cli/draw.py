@@ -16,10 +16,12 @@ if TYPE_CHECKING:
 FORMATS = ("svg", "png", "pdf", "dot")
 
 
-def draw(words: Sequence[str], output: Output, *, picture_format: str | None = None) -> ExitCode:
+def draw(
+    words: Sequence[str], output: Output, *, picture_format: str | None = None, seed: int = 0
+) -> ExitCode:
     """Write the picture to stdout or to the file that was named; its ending chooses the format."""
     chosen = _format(picture_format, output.path)
-    problem = arguments.problem(words)
+    problem = arguments.problem(words, seed).without_ranges("draw")
     content = problem.formula.draw(problem.values, format=chosen)
     output.binary(content)
     return ExitCode.DONE

@@ -20,11 +20,19 @@ def evaluate(
     *,
     trace: bool = False,
     allow_nonfinite: bool = False,
+    seed: int = 0,
 ) -> ExitCode:
     """Print the value of each formula; with `trace`, the forward pass node by node."""
-    for problem in arguments.problems(words):
+    for problem in arguments.problems(words, seed):
         try:
             if trace:
+                problem.without_ranges("--trace")
+            output.held = bool(problem.where)
+            if problem.ranges:
+                from gradcli.cli import tables
+
+                tables.show(problem, output, allow_nonfinite=allow_nonfinite)
+            elif trace:
                 _trace(problem, output, allow_nonfinite=allow_nonfinite)
             else:
                 here = problem.at_values(allow_nonfinite=allow_nonfinite)

@@ -30,16 +30,20 @@ class Wanted(NamedTuple):
     latex: bool = False
     strict: bool = False
     allow_nonfinite: bool = False
+    seed: int = 0
 
 
 def differentiate(words: Sequence[str], output: Output, wanted: Wanted | None = None) -> ExitCode:
     """Print value and derivatives, or whatever form of them is wanted."""
     wanted = Wanted() if wanted is None else wanted
     increments = [_increment(text) for text in wanted.increments]
-    for problem in arguments.problems(words):
+    for problem in arguments.problems(words, wanted.seed):
         try:
             names = _names(wanted.wrt, problem)
-            if problem.formula.free_names and not problem.values:
+            output.held = bool(problem.where)
+            if problem.ranges:
+                _table(problem, names, output, wanted)
+            elif problem.formula.free_names and not problem.values:
                 _needs_no_values(problem, wanted)
                 _formulas(problem, names, output, latex=wanted.latex)
             else:
@@ -68,8 +72,9 @@ def _names(wrt: str | None, problem: Problem) -> list[str]:
     return list(names_to_nodes(problem.formula.graph, problem.formula.id, names))
 
 
-def _needs_no_values(problem: Problem, wanted: Wanted) -> None:
-    options = {
+def _numeric_options(wanted: Wanted) -> dict[str, bool]:
+    """Return the options that make sense for one point only, and whether they are given."""
+    return {
         "--nodes": wanted.nodes,
         "--hessian": wanted.hessian,
         "--check": wanted.check,
@@ -77,11 +82,26 @@ def _needs_no_values(problem: Problem, wanted: Wanted) -> None:
         "--mode": wanted.mode != "reverse",
         "--strict": wanted.strict,
     }
+
+
+def _needs_no_values(problem: Problem, wanted: Wanted) -> None:
+    options = _numeric_options(wanted)
     given = next((option for option, is_given in options.items() if is_given), None)
     if given is not None:
         names = " ".join(f"{name}=…" for name in problem.formula.free_names[:5])
         message = f"{given} needs values"
         raise UsageError(message, hint=f"add {names}")
+
+
+def _table(problem: Problem, names: list[str], output: Output, wanted: Wanted) -> None:
+    """Print value and derivatives for every point of the ranges."""
+    from gradcli.cli import tables
+
+    options = _numeric_options(wanted) | {"--latex": wanted.latex}
+    for option, is_given in options.items():
+        if is_given:
+            problem.without_ranges(option)
+    tables.show(problem, output, names, allow_nonfinite=wanted.allow_nonfinite)
 
 
 # ---------------------------------------------------------------- formulas
@@ -219,6 +239,10 @@ def _forward_errors(
     from gradcli.calculus.differences import forward_difference
 
     exact = here.gradient(names)
+    for name in names:
+        if not isinstance(here.variables[name], float):
+            message = f"--step varies single numbers, and {name} is an array"
+            raise UsageError(message, hint="choose the names with --wrt")
     return [
         (
             step,

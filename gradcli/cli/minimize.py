@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from gradcli.cli import arguments
 from gradcli.cli.output import json_text, note, width
 from gradcli.errors import ExitCode, UsageError, printable
-from gradcli.graph.text import number_text
+from gradcli.graph.text import number_text, value_text
+from gradcli.objective import entries
 from gradcli.optimize.stopping import Ending
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def minimize(
     tolerance: str | None = None,
     every: str | None = None,
     log: str | None = None,
+    seed: int = 0,
 ) -> ExitCode:
     """Print the steps and the minimum; the exit code says whether it converged."""
     learning_rate = arguments.positive("--lr", rate)
@@ -52,8 +54,8 @@ def minimize(
     if log is not None and not log.endswith((".csv", ".jsonl")):
         message = f"--log writes a .csv or a .jsonl file, not '{printable(log, 60)}'"
         raise UsageError(message)
-    problem = arguments.problem(words)
-    names = list(problem.formula.checked(problem.values))
+    problem = arguments.problem(words, seed).without_ranges("minimize")
+    names = entries(problem.formula.checked(problem.values))
     with _log_file(log) as file:
         watchers: list[Watcher] = []
         if file is not None and log is not None:
@@ -119,7 +121,7 @@ def _result(expression: str, found: Minimum, output: Output) -> None:
     else:
         note(f"{found.method}, {found.reason}")
         if not found.converged and found.outcome.reason.ending is not Ending.COMPLETED:
-            best = ", ".join(f"{n} = {number_text(x)}" for n, x in found.parameters.items())
+            best = ", ".join(f"{n} = {value_text(x)}" for n, x in found.parameters.items())
             note(f"best: {number_text(found.minimum)} at {best}")
     output.finish()
 

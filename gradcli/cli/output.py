@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import GradcliError, UsageError, printable
-from gradcli.graph.text import number_text
+from gradcli.graph.text import number_text, value_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -54,23 +54,39 @@ class Output:
                 or (self.pretty and os.environ.get("TERM") != "dumb")
             )
         )
+        self.held = False
+        """Whether even long tables wait for the end, because what follows may still fail."""
         self._parts: list[str] = []
         self._last_flush = 0.0
 
     # ------------------------------------------------------------ texts
 
-    def number(self, value: float | None) -> str:
-        """Return a number as text: every digit, or as many as were asked for."""
+    def number(self, value: Any) -> str:
+        """Return a number as text: every digit, or as many as were asked for.
+
+        An array is written as it is typed; a long one on a terminal by its shape and ends.
+        """
         if value is None:
             return ""
+        if not isinstance(value, int | float):
+            return value_text(self._rounded(value), 8 if self.pretty else -1)
         if self.digits is None or value - value != 0:
             return number_text(value)
         return number_text(float(f"{value:.{self.digits}g}")) if self.digits > 0 else ""
 
-    def cell(self, value: float | None) -> str:
+    def _rounded(self, value: Any) -> Any:
+        digits = TERMINAL_DIGITS if self.digits is None and self.pretty else self.digits
+        if digits is None:
+            return value
+        import numpy as np
+
+        flat = [float(f"{x:.{digits}g}") for x in value.ravel().tolist()]
+        return np.array(flat).reshape(value.shape)
+
+    def cell(self, value: Any) -> str:
         """Return a number for a table: shorter on a terminal, where the table must fit."""
-        if value is None:
-            return ""
+        if value is None or not isinstance(value, int | float):
+            return self.number(value)
         if self.pretty and self.digits is None and value - value == 0:
             return number_text(float(f"{value:.{TERMINAL_DIGITS}g}"))
         return self.number(value)
@@ -139,6 +155,14 @@ class Output:
         if now - self._last_flush > 0.1:
             self._last_flush = now
             out.flush()
+
+    def block(self, lines: list[str]) -> None:
+        """Add many lines; to stdout they go at once, so that a long table needs no memory."""
+        text = "\n".join(lines) + "\n"
+        if self.path is not None or self.held:
+            self._parts.append(text)
+            return
+        _stdout().write(text)
 
     def finish(self) -> None:
         """Write the result to stdout or to the file that was named."""
@@ -214,13 +238,15 @@ def json_text(content: dict[str, Any]) -> str:
     return json.dumps(_strict(content), allow_nan=False)
 
 
-def _strict(content: Any) -> Any:  # noqa: ANN401 - any JSON value; at most four levels deep
+def _strict(content: Any) -> Any:
     if isinstance(content, float) and content - content != 0:
         return number_text(content)
     if isinstance(content, dict):
         return {key: _strict(value) for key, value in content.items()}
     if isinstance(content, list | tuple):
         return [_strict(value) for value in content]
+    if hasattr(content, "tolist"):  # a NumPy array
+        return _strict(content.tolist())
     return content
 
 
@@ -234,7 +260,7 @@ def csv_text(rows: Iterable[Sequence[str]]) -> str:
     return buffer.getvalue()
 
 
-def width(stream: Any = None) -> int:  # noqa: ANN401 - a text stream or None
+def width(stream: Any = None) -> int:
     """Return how many columns the terminal has; 80 when there is none."""
     columns = os.environ.get("COLUMNS", "")
     if columns.isdecimal() and columns.isascii():
@@ -245,11 +271,11 @@ def width(stream: Any = None) -> int:  # noqa: ANN401 - a text stream or None
         return 80
 
 
-def _is_terminal(stream: Any) -> bool:  # noqa: ANN401
+def _is_terminal(stream: Any) -> bool:
     return stream is not None and stream.isatty()
 
 
-def _stdout() -> Any:  # noqa: ANN401
+def _stdout() -> Any:
     if sys.stdout is None:
         message = "stdout is closed"
         raise GradcliError(message)

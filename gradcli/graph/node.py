@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from gradcli.errors import FormulaError
+from gradcli.errors import FormulaError, ShapeError
 from gradcli.graph.operations import (
     ADD,
     CONSTANT,
@@ -17,6 +17,7 @@ from gradcli.graph.operations import (
     DIVIDE,
     MULTIPLY,
     NAMED_CONSTANT,
+    NAMED_VALUES,
     NEGATE,
     POWER_OF,
     SUBTRACT,
@@ -24,11 +25,11 @@ from gradcli.graph.operations import (
     VARIABLE,
     Operation,
 )
-from gradcli.graph.shapes import SCALAR, Shape
+from gradcli.graph.shapes import SCALAR, Shape, broadcast, checked
 from gradcli.limits import NODES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 Row = tuple[Operation, tuple[int, ...], Any]
 
@@ -57,7 +58,7 @@ class Graph:
         self,
         operation: Operation,
         arguments: tuple[int, ...] = (),
-        payload: Any = None,  # noqa: ANN401 - a number, a name or nothing
+        payload: Any = None,
     ) -> int:
         """Return the id of the node with this row, which is new only if the pool lacks it.
 
@@ -73,7 +74,31 @@ class Graph:
                 message = f"the formula has more than {NODES} nodes"
                 raise FormulaError(message, hint="functions of your own count once per call")
             rows.append(row)
+            if operation.shape is not None or self._shapes:
+                self._infer_shape(node)
         return node
+
+    def _infer_shape(self, node: int) -> None:
+        """Note the shape of the newest node; take it back and raise ShapeError if there is none."""
+        operation, arguments, payload = self.rows[node]
+        given = [self._shapes.get(argument, SCALAR) for argument in arguments]
+        try:
+            if operation.shape is None:
+                shape = broadcast(*given) if any(given) else SCALAR
+            elif operation.payload is None:
+                shape = operation.shape(*given)
+            else:
+                shape = checked(operation.shape(*given, payload))
+        except ShapeError:
+            del self._ids[self.rows.pop()]
+            raise
+        if shape:
+            self._shapes[node] = shape
+
+    @property
+    def has_arrays(self) -> bool:
+        """Whether any node is an array."""
+        return bool(self._shapes)
 
     def constant(self, value: float) -> int:
         """Return the node of a number; a negative one is the negation of a constant, as typed."""
@@ -81,9 +106,12 @@ class Graph:
             return self.add(NEGATE, (self.add(CONSTANT, (), -float(value)),))
         return self.add(CONSTANT, (), float(value))
 
-    def variable(self, name: str) -> int:
-        """Return the node of a free name."""
-        return self.add(VARIABLE, (), name)
+    def variable(self, name: str, shape: Shape = SCALAR) -> int:
+        """Return the node of a free name, whose value has this shape."""
+        node = self.add(VARIABLE, (), name)
+        if shape:
+            self._shapes[node] = shape
+        return node
 
     def number(self, node: int) -> float | None:
         """Return the number that `node` was typed as (`3` or `-3`), or None."""
@@ -95,6 +123,28 @@ class Graph:
             if inner is CONSTANT:
                 return -float(value)
         return None
+
+    def fixed(self, node: int) -> float | None:
+        """Return the value of a node made of numbers alone, None when it has none.
+
+        For sizes and limits that must be known before anything runs, such as zeros(2*5).
+        """
+        values: dict[int, float] = {}
+        for step in self.reachable([node]):
+            operation, arguments, payload = self.rows[step]
+            if operation is CONSTANT:
+                values[step] = payload
+            elif operation is NAMED_CONSTANT:
+                values[step] = NAMED_VALUES[payload]
+            elif operation.value is None or operation.structural:
+                return None
+            else:
+                extra = () if payload is None else (payload,)
+                try:
+                    values[step] = operation.value(*[values[a] for a in arguments], *extra)
+                except (ValueError, OverflowError, ZeroDivisionError):
+                    return None
+        return values[node]
 
     def power(self, base: int, exponent: int) -> int:
         """Return base^exponent; a number as exponent becomes the payload of its own operation."""
@@ -185,6 +235,8 @@ class Graph:
                 operation, arguments, payload = other.rows[node]
                 mapped = tuple([imported[id(other), argument][1] for argument in arguments])
                 copy = self.add(operation, mapped, payload)
+                if operation is VARIABLE and other.shape(node):
+                    self._shapes[copy] = other.shape(node)
                 # The other graph is kept beside the id, so that its identity stays its own.
                 imported[id(other), node] = (other, copy)
                 for name in other.names.get(node, ()):
@@ -208,7 +260,8 @@ class Graph:
             assert self._ids[operation, arguments, payload] == node, "a row has another's id"  # noqa: S101
             assert all(0 <= a < node for a in arguments), "an argument follows its user"  # noqa: S101
             assert operation.accepts(len(arguments)), f"{operation} of {len(arguments)}"  # noqa: S101
-            assert (payload is None) == (operation.payload is None), f"payload of {operation}"  # noqa: S101
+            needless = operation.payload is None
+            assert payload is None if needless else True, f"payload of {operation}"  # noqa: S101
 
 
 class Node:
@@ -244,7 +297,7 @@ class Node:
         return self.graph.rows[self.id][0]
 
     @property
-    def payload(self) -> Any:  # noqa: ANN401
+    def payload(self) -> Any:
         """The constant, name or exponent that belongs to the node; None for most."""
         return self.graph.rows[self.id][2]
 
@@ -275,7 +328,7 @@ class Node:
         """Return a named constant, `pi`, `tau` or `e`, in the same graph."""
         return self.at(self.graph.add(NAMED_CONSTANT, (), name))
 
-    def build(self, operation: Operation, arguments: tuple[int, ...], payload: Any = None) -> Node:  # noqa: ANN401
+    def build(self, operation: Operation, arguments: tuple[int, ...], payload: Any = None) -> Node:
         """Return the node of an operation on nodes of this graph, as written."""
         return self.at(self.graph.add(operation, arguments, payload))
 
@@ -293,11 +346,11 @@ class Node:
             return self.graph.constant(value)
         return None
 
-    def apply(self, name: str, *others: object, payload: Any = None) -> Node:  # noqa: ANN401
+    def apply(self, name: str, *others: object, payload: Any = None) -> Node:
         """Return the row `name` of the table applied to this node and others."""
         return self.apply_to(name, self, *others, payload=payload)
 
-    def apply_to(self, name: str, *arguments: object, payload: Any = None) -> Node:  # noqa: ANN401
+    def apply_to(self, name: str, *arguments: object, payload: Any = None) -> Node:
         """Return the row `name` of the table applied to nodes or numbers, in this graph."""
         ids = []
         for argument in arguments:
@@ -382,6 +435,30 @@ class Node:
         """Return other ** self."""
         base = self.resolve(other)
         return NotImplemented if base is None else self.at(base) ** self
+
+    def __matmul__(self, other: object) -> Node:
+        """Return the matrix product self @ other."""
+        return self._with(TABLE["matmul"], self, other)
+
+    def __getitem__(self, key: object) -> Node:
+        """Return self[key], the key made of whole numbers and slices."""
+        items = key if isinstance(key, tuple) else (key,)
+        payload = tuple(
+            [(k.start, k.stop, k.step) if isinstance(k, slice) else int(k) for k in items]
+        )
+        return self.build(TABLE["index"], (self.id,), payload)
+
+    def __iter__(self) -> Iterator[Node]:
+        """Yield the parts along the first axis; a single number has none."""
+        if not self.shape:
+            message = "a single number has no parts"
+            raise TypeError(message)
+        return (self[place] for place in range(self.shape[0]))
+
+    @property
+    def T(self) -> Node:  # noqa: N802 - as NumPy has it
+        """The array with its axes reversed."""
+        return self.apply("transpose")
 
     def __lt__(self, other: object) -> Node:
         """Return the node self < other, of value 1 or 0."""

@@ -30,10 +30,12 @@ class Operation:
     """One row of the table. Rows are compared by identity; there is one per name."""
 
     __slots__ = (
+        "adjoints",
         "arity",
         "array",
         "code",
         "domain",
+        "expansion",
         "infix",
         "jump",
         "kink",
@@ -42,6 +44,8 @@ class Operation:
         "name",
         "partials",
         "payload",
+        "shape",
+        "tangents",
         "undefined",
         "value",
     )
@@ -62,7 +66,11 @@ class Operation:
         latex: str | None = None,
         payload: str | None = None,
         code: str | Callable[..., str] | None = None,
-        array: str | None = None,
+        array: str | Callable[..., str] | None = None,
+        shape: Callable[..., Any] | None = None,
+        tangents: tuple[Rule, ...] | Rule = (),
+        adjoints: tuple[Rule, ...] | Rule = (),
+        expansion: Rule | None = None,
     ) -> None:
         self.name = name
         self.value = value
@@ -90,6 +98,17 @@ class Operation:
         """Python expression with {0}, {1} … ; None means a call of `value` by the row's name."""
         self.array = array
         """The same over NumPy arrays, with IEEE results instead of exceptions."""
+        self.shape = shape
+        """Shape of the value from the shapes of the arguments and the payload; None for an
+        elementwise operation, whose arguments are broadcast."""
+        self.tangents = tangents
+        """For an operation that moves or sums numbers instead of a local partial: the change of
+        the value `(t, f, *args)` when an argument changes by t, a rule for each argument."""
+        self.adjoints = adjoints
+        """The same backwards: the derivative by an argument `(g, f, *args)` when that by the value
+        is g."""
+        self.expansion = expansion
+        """The same as an expression of other operations, which is differentiated instead."""
 
     def __repr__(self) -> str:
         """Return the operation's name."""
@@ -100,7 +119,38 @@ class Operation:
         least, most = self.arity
         return count >= least and (most < 0 or count <= most)
 
-    def partial(self, position: int, f: Any, arguments: tuple[Any, ...], payload: Any) -> Any:  # noqa: ANN401 - rows mix nodes and numbers
+    @property
+    def structural(self) -> bool:
+        """Whether the operation moves or sums numbers, so that it has no local partial."""
+        return self.shape is not None
+
+    def pulled(
+        self, position: int, g: Any, f: Any, arguments: tuple[Any, ...], payload: Any
+    ) -> Any:
+        """Return the derivative by the argument at `position`, g being that by the value."""
+        return self._moved(self.adjoints, position, g, f, arguments, payload)
+
+    def pushed(
+        self, position: int, t: Any, f: Any, arguments: tuple[Any, ...], payload: Any
+    ) -> Any:
+        """Return the change of the value when the argument at `position` changes by t."""
+        return self._moved(self.tangents, position, t, f, arguments, payload)
+
+    def _moved(
+        self,
+        rules: Any,
+        position: int,
+        moved: Any,
+        f: Any,
+        arguments: tuple[Any, ...],
+        payload: Any,
+    ) -> Any:
+        extra = () if self.payload is None else (payload,)
+        if isinstance(rules, tuple):
+            return rules[position](moved, f, *arguments, *extra)
+        return rules(position, moved, f, *arguments, *extra)
+
+    def partial(self, position: int, f: Any, arguments: tuple[Any, ...], payload: Any) -> Any:
         """Return the derivative by the argument at `position`, as a node or a number."""
         extra = () if self.payload is None else (payload,)
         if isinstance(self.partials, tuple):
@@ -112,13 +162,13 @@ TABLE: dict[str, Operation] = {}
 """Every operation by name; the names of functions are the names of the language."""
 
 
-def _row(name: str, value: Callable[..., float] | None, **columns: Any) -> Operation:  # noqa: ANN401
+def _row(name: str, value: Callable[..., float] | None, **columns: Any) -> Operation:
     TABLE[name] = row = Operation(name, value, **columns)
     return row
 
 
 def _over_nodes(name: str) -> Callable[..., Any]:
-    def apply(first: Any, *rest: Any, payload: Any = None) -> Any:  # noqa: ANN401
+    def apply(first: Any, *rest: Any, payload: Any = None) -> Any:
         return first.apply(name, *rest, payload=payload)
 
     return apply
@@ -631,7 +681,7 @@ def _least_tie(*arguments: float) -> bool:
     return arguments.count(min(arguments)) > 1
 
 
-def _share(position: int, f: Any, arguments: tuple[Any, ...]) -> Any:  # noqa: ANN401
+def _share(position: int, f: Any, arguments: tuple[Any, ...]) -> Any:
     """Return 1 for the argument that f equals, shared equally where several do."""
     equals = [equal(x, f) for x in arguments]
     total = equals[0]
@@ -647,7 +697,7 @@ _row(
     partials=lambda i, f, *x: (1 + sign(x[i] - x[1 - i])) / 2 if len(x) == 2 else _share(i, f, x),
     kink=(_greatest_tie, "max has a tie, whose derivative is shared equally"),
     code=lambda count: f"max({', '.join(f'{{{i}}}' for i in range(count))})",
-    array="np.maximum.reduce([{all}])",
+    array="np.maximum.reduce(np.broadcast_arrays({all}))",
 )
 _row(
     "min",
@@ -656,11 +706,11 @@ _row(
     partials=lambda i, f, *x: (1 + sign(x[1 - i] - x[i])) / 2 if len(x) == 2 else _share(i, f, x),
     kink=(_least_tie, "min has a tie, whose derivative is shared equally"),
     code=lambda count: f"min({', '.join(f'{{{i}}}' for i in range(count))})",
-    array="np.minimum.reduce([{all}])",
+    array="np.minimum.reduce(np.broadcast_arrays({all}))",
 )
 
 
-def _above(x: Any, y: Any) -> Any:  # noqa: ANN401
+def _above(x: Any, y: Any) -> Any:
     """Return 1 where x > y, 0 where x < y and one half at a tie."""
     return (1 + sign(x - y)) / 2
 
@@ -902,10 +952,18 @@ _row(
     array=f"0.5 * {{0}} * special.erfc(-{{0}} / {SQRT_2!r})",
 )
 
+# ---------------------------------------------------------------- arrays
+
+from gradcli.graph import structural  # noqa: E402 - its rows belong to the table
+
+structural.add_rows(_row)
+
+_NOT_CALLED = {"constant", "variable", "placeholder", "array", "index", "place", "broadcast"}
+_NOT_CALLED |= {"collapse", "reshape", "greatest", "least"}
 FUNCTIONS = {
     name: row
     for name, row in TABLE.items()
-    if row.level == ATOM and row.arity != (0, 0) and " " not in name
+    if row.level == ATOM and row.infix is None and name not in _NOT_CALLED and " " not in name
 } | {"factorial": FACTORIAL}
 """The rows that are written as a call, by the name they have in a formula."""
 

@@ -1,8 +1,113 @@
-"""The shape of a node: how many numbers its value is made of, and how they are arranged."""
+"""The shape of a node: how many numbers its value is made of, and how they are arranged.
+
+Shapes are worked out before anything runs, by NumPy's rules. What does not fit raises ShapeError.
+"""
 
 from __future__ import annotations
+
+from math import prod
+
+from gradcli.errors import ShapeError
+from gradcli.limits import ELEMENTS
 
 Shape = tuple[int, ...]
 """Lengths of the axes, outermost first, as NumPy has them; () is a single number."""
 
 SCALAR: Shape = ()
+
+Key = tuple[int | tuple[int | None, int | None, int | None], ...]
+"""An index: for each axis a whole number, or the start, stop and step of a slice."""
+
+
+def shown(shape: Shape) -> str:
+    """Return a shape as messages write it: (3,) or (2, 3)."""
+    return str(tuple(shape)) if shape else "()"
+
+
+def checked(shape: Shape) -> Shape:
+    """Return the shape if an array of it may be made. Raises ShapeError when it is too large."""
+    if any(length < 0 for length in shape):
+        message = f"an axis cannot have a negative length: {shown(shape)}"
+        raise ShapeError(message)
+    if prod(shape) > ELEMENTS:
+        message = f"an array of shape {shown(shape)} has more than {ELEMENTS} numbers"
+        raise ShapeError(message)
+    return shape
+
+
+def broadcast(*shapes: Shape) -> Shape:
+    """Return the shape of an elementwise operation: axes are matched from the last one back."""
+    longest = max(shapes, key=len)
+    lengths = list(longest)
+    for shape in shapes:
+        for back in range(1, len(shape) + 1):
+            length, other = shape[-back], lengths[-back]
+            if length in {other, 1}:
+                continue
+            if other != 1:
+                both = " and ".join(shown(s) for s in dict.fromkeys(s for s in shapes if s))
+                message = f"shapes {both} do not fit together: {other} and {length} differ"
+                raise ShapeError(message)
+            lengths[-back] = length
+    return checked(tuple(lengths))
+
+
+def matmul(left: Shape, right: Shape) -> Shape:
+    """Return the shape of a matrix product of vectors and matrices."""
+    if not left or not right:
+        message = f"{shown(left)} @ {shown(right)}: a matrix product needs two arrays"
+        raise ShapeError(message, hint="for numbers write a*b")
+    if len(left) > 2 or len(right) > 2:
+        message = f"{shown(left)} @ {shown(right)}: a matrix product takes vectors and matrices"
+        raise ShapeError(message)
+    inner = right[0]
+    if left[-1] != inner:
+        message = f"{shown(left)} @ {shown(right)}: inner sizes {left[-1]} and {inner} differ"
+        raise ShapeError(message)
+    return checked(left[:-1] + right[1:])
+
+
+def axis_of(name: str, shape: Shape, axis: int | None) -> int | None:
+    """Return an axis counted from the front. Raises ShapeError when the array lacks it."""
+    if axis is None:
+        return None
+    if not -len(shape) <= axis < len(shape):
+        if not shape:
+            message = f"{name} over axis {axis} needs an array, not a single number"
+        else:
+            message = f"an array of shape {shown(shape)} has no axis {axis}"
+        raise ShapeError(message, hint="axes count from 0; -1 is the last one")
+    return axis % len(shape)
+
+
+def reduced(name: str, shape: Shape, axis: int | None) -> Shape:
+    """Return the shape without one axis, or of a single number for no axis."""
+    place = axis_of(name, shape, axis)
+    return SCALAR if place is None else shape[:place] + shape[place + 1 :]
+
+
+def kept(shape: Shape, axis: int | None) -> Shape:
+    """Return the shape with one axis, or all of them, of length 1."""
+    if axis is None:
+        return (1,) * len(shape)
+    return (*shape[:axis], 1, *shape[axis + 1 :])
+
+
+def indexed(shape: Shape, key: Key) -> Shape:
+    """Return the shape of an indexed array. Raises ShapeError for an index that does not exist."""
+    if len(key) > len(shape):
+        axes = f"{len(shape)} axes" if len(shape) != 1 else "1 axis"
+        if not shape:
+            message = "a single number cannot be indexed"
+            raise ShapeError(message, hint="a name is an array when its value is: x=[1, 2, 3]")
+        message = f"{len(key)} indices for an array of shape {shown(shape)}, which has {axes}"
+        raise ShapeError(message)
+    lengths: list[int] = []
+    for length, item in zip(shape, key, strict=False):
+        if isinstance(item, tuple):
+            lengths.append(len(range(*slice(*item).indices(length))))
+        elif not -length <= item < length:
+            message = f"index {item} is outside an axis of length {length}"
+            limits = f"indices run from 0 to {length - 1}, or from -1 back to {-length}"
+            raise ShapeError(message, hint=limits if length else None)
+    return (*lengths, *shape[len(key) :])

@@ -35,12 +35,12 @@ class DerivedNode(Node):
 
     __slots__ = ()
 
-    def build(self, operation: Operation, arguments: tuple[int, ...], payload: Any = None) -> Node:  # noqa: ANN401
+    def build(self, operation: Operation, arguments: tuple[int, ...], payload: Any = None) -> Node:
         """Return the node of an operation, or a shorter one that always has the same value."""
         return self.at(simplified(self.graph, operation, arguments, payload))
 
 
-def simplified(graph: Graph, operation: Operation, arguments: tuple[int, ...], payload: Any) -> int:  # noqa: ANN401
+def simplified(graph: Graph, operation: Operation, arguments: tuple[int, ...], payload: Any) -> int:
     """Return the id of a node with the value of `operation` on `arguments`, as short as known."""
     identity = _IDENTITIES.get(operation)
     node = identity(graph, arguments, payload) if identity else None
@@ -155,7 +155,7 @@ def _divide(graph: Graph, arguments: tuple[int, ...], _: object) -> int | None:
 def _power(graph: Graph, arguments: tuple[int, ...], exponent: float) -> int | None:
     if exponent == 1:
         return arguments[0]
-    if exponent == 0:
+    if exponent == 0 and not graph.shape(arguments[0]):
         return graph.constant(1)
     return None
 
@@ -184,9 +184,11 @@ def _or(graph: Graph, arguments: tuple[int, ...], _: object) -> int | None:
     return x if x == y and is_condition(graph, x) else None
 
 
-def _where(_graph: Graph, arguments: tuple[int, ...], _: object) -> int | None:
-    _condition, x, y = arguments
-    return x if x == y else None
+def _where(graph: Graph, arguments: tuple[int, ...], _: object) -> int | None:
+    condition, x, y = arguments
+    if x != y or len(graph.shape(condition)) > len(graph.shape(x)):
+        return None
+    return x if graph.shape(condition) in {(), graph.shape(x)} else None
 
 
 def is_condition(graph: Graph, node: int) -> bool:

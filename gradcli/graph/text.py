@@ -7,7 +7,7 @@ keeps its length linear in the number of nodes.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gradcli.graph.operations import (
     ATOM,
@@ -15,7 +15,6 @@ from gradcli.graph.operations import (
     CONSTANT,
     CONSTANT_POWER,
     FUNCTIONS,
-    LOG_TO_BASE,
     NAMED_CONSTANT,
     NAMED_VALUES,
     NEGATE,
@@ -33,9 +32,14 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from gradcli.graph.node import Graph
+    from gradcli.graph.operations import Operation
+    from gradcli.graph.shapes import Key
 
 Piece = str | tuple[int, int]
 """A part of a node's text: characters, or an argument and the level it must at least bind with."""
+
+_NAMES = {"log to a base": "log", "greatest": "max", "least": "min"}
+"""Rows that are called by another name."""
 
 LABEL_LENGTH = 60
 """The longest text of one node in a table; what is longer refers to its arguments as #id."""
@@ -48,6 +52,24 @@ def number_text(value: float) -> str:
         digits, exponent = text.split("e")
         return f"{digits.removesuffix('.0')}e{int(exponent)}"
     return text.removesuffix(".0")
+
+
+def value_text(value: Any, longest: int = 8) -> str:
+    """Return a number, or an array as it is typed; a long one by its shape, first and last."""
+    if isinstance(value, int | float):
+        return number_text(value)
+    if value.size <= longest or longest < 0:
+        return array_text(value.tolist())
+    flat = value.ravel()
+    ends = [", ".join(number_text(x) for x in part) for part in (flat[:3], flat[-3:])]
+    return f"array of shape {value.shape}: {ends[0]}, … {ends[1]}"
+
+
+def array_text(value: Any) -> str:
+    """Return nested lists as an array literal: [[1, 2], [3, 4]]."""
+    if isinstance(value, list):
+        return f"[{', '.join(array_text(part) for part in value)}]"
+    return number_text(value)
 
 
 def pieces(graph: Graph, node: int) -> list[Piece]:
@@ -72,16 +94,45 @@ def pieces(graph: Graph, node: int) -> list[Piece]:
         return [(arguments[0], SUM), str(operation.infix), (arguments[1], SUM)]
     if level < ATOM:
         return [(arguments[0], level), str(operation.infix), (arguments[1], level + 1)]
-    name = "log" if operation is LOG_TO_BASE else operation.name
+    if operation.name == "array":
+        return ["[", *_separated([(argument, OR) for argument in arguments]), "]"]
+    if operation.name == "index":
+        return [(arguments[0], ATOM), f"[{key_text(payload)}]"]
+    return _call(operation, arguments, payload)
+
+
+def _call(operation: Operation, arguments: tuple[int, ...], payload: Any) -> list[Piece]:
+    """Return the parts of a function call, with the payload where it is typed."""
+    name = _NAMES.get(operation.name, operation.name)
     listed: list[Piece] = [(argument, OR) for argument in arguments]
     if operation.payload == "first":
         listed.insert(0, number_text(payload))
     elif operation.payload == "last":
-        listed.append(number_text(payload))
-    call: list[Piece] = [name + "("]
+        listed.append(number_text(payload) if isinstance(payload, int | float) else str(payload))
+    elif operation.payload == "axis" and payload is not None:
+        listed.append(f"axis={payload}")
+    elif operation.payload in {"shape", "values"}:
+        listed += [number_text(size) for size in payload]
+    return [name + "(", *_separated(listed), ")"]
+
+
+def _separated(listed: list[Piece]) -> list[Piece]:
+    pieces: list[Piece] = []
     for position, piece in enumerate(listed):
-        call += [", ", piece] if position else [piece]
-    return [*call, ")"]
+        pieces += [", ", piece] if position else [piece]
+    return pieces
+
+
+def key_text(key: Key) -> str:
+    """Return an index as it is typed: 0, 1:, :, ::2."""
+    items = []
+    for item in key:
+        if isinstance(item, tuple):
+            start, stop, step = ["" if limit is None else str(limit) for limit in item]
+            items.append(f"{start}:{stop}" + (f":{step}" if step else ""))
+        else:
+            items.append(str(item))
+    return ", ".join(items)
 
 
 def write(

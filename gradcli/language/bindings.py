@@ -6,13 +6,15 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from gradcli.errors import FormulaError, NameValueError, printable
+from gradcli.graph.operations import TABLE
+from gradcli.language.builder import VALUE
 from gradcli.language.names import CONSTANTS, NAME, REBINDABLE, is_function
 from gradcli.language.parser import locate, parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from gradcli.graph.node import Graph
+    from gradcli.language.builder import Builder
 
 NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 """A number with its sign: the common value, which needs no parser."""
@@ -24,8 +26,18 @@ class Binding(NamedTuple):
     name: str
     text: str
     number: float | None
-    graph: Graph | None = None
-    result: int = -1
+    built: Builder | None = None
+    """The value that is a formula; its `range` is set for start:stop:step, its `draws` lists the
+    random arrays that it needs."""
+
+    @property
+    def is_range(self) -> bool:
+        """Whether the value is a range, over which the formula is to be tabulated."""
+        if self.built is None:
+            return False
+        return self.built.range is not None or (
+            self.built.graph.rows[self.built.result][0] is TABLE["linspace"]
+        )
 
 
 def bindings(words: Iterable[str]) -> list[Binding]:
@@ -85,17 +97,22 @@ def _binding(word: str) -> Binding:
 def _formula(name: str, text: str) -> Binding:
     """Return the binding of a value that is a formula, such as pi/2 or 1/3."""
     try:
-        built = parse(text, start="value")
+        built = parse(text, VALUE, start="value")
     except FormulaError as error:
         error.message = f"in the value of {name}: {error.message}"
         raise
-    free = built.graph.variables([built.result])
+    roots = built.range or [built.result]
+    drawn = {draw[0] for draw in built.draws}
+    free = {n: node for n, node in built.graph.variables(roots).items() if n not in drawn}
     if free:
         other, node = next(iter(free.items()))
         if other in {"inf", "nan", "infinity", "Infinity", "NaN"}:
             message = f"the value of {name} must be a finite number, not {other}"
         else:
             message = f"the value of {name} uses the name {other}; a value has numbers only"
-        span = locate(text, start="value").get(node)
+        span = locate(text, VALUE, start="value").get(node)
         raise NameValueError(message, source=text, span=span)
-    return Binding(name, text, None, built.graph, built.result)
+    if built.range is not None and any(built.graph.shape(node) for node in built.range):
+        message = f"a limit of the range of {name} is an array"
+        raise NameValueError(message, hint="write start:stop:step with numbers")
+    return Binding(name, text, None, built)

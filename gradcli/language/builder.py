@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from gradcli.graph.node import Graph
@@ -25,6 +26,7 @@ from gradcli.graph.operations import (
     TABLE,
     VARIABLE,
 )
+from gradcli.graph.shapes import axis_of, checked
 from gradcli.language.names import (
     CONSTANTS,
     FUNCTION_NAMES,
@@ -35,6 +37,31 @@ from gradcli.language.names import (
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+
+    from gradcli.graph.shapes import Shape
+
+Argument = int | tuple[str, int]
+"""An argument of a call: a node, or a name and a node."""
+Item = int | tuple[int | None, int | None, int | None]
+"""An index along one axis."""
+
+EXTREMES = {"max": "greatest", "min": "least"}
+"""Functions of several numbers that reduce when they are given one array."""
+OVER_LAST_AXIS = {"argmax", "softmax", "logsoftmax", "cumsum"}
+"""Functions that work along the last axis unless told otherwise."""
+MAKERS = {
+    "zeros": (1, 9),
+    "ones": (1, 9),
+    "eye": (1, 1),
+    "linspace": (3, 3),
+    "range": (1, 3),
+    "len": (1, 1),
+    "normal": (0, 9),
+    "uniform": (2, 9),
+}
+"""Functions of known numbers that make arrays, and how many arguments they take."""
+VALUE: dict[str, Shape] = {}
+"""What is given to the value of a NAME=VALUE word: no names, but random starts are allowed."""
 
 LARGEST = 1.7976931348623157e308
 _SUPERSCRIPTS = str.maketrans("⁺⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "+-0123456789")
@@ -77,9 +104,15 @@ class Function(NamedTuple):
 class Builder:
     """Builds the graph of one formula; `result` is its value's node once the parse is done."""
 
-    def __init__(self, given: Collection[str] = ()) -> None:
+    def __init__(self, given: Collection[str] | Mapping[str, Shape] = ()) -> None:
         self.graph = Graph()
         self.result = -1
+        self.parts = 0
+        """How many parts the rule has that is being built, for messages about it."""
+        self.range: tuple[int, int, int] | None = None
+        """Start, stop and step of a value start:stop:step."""
+        self.draws: list[tuple[str, str, Shape, tuple[float, ...]]] = []
+        """Random arrays of a value: the free name that stands for each, how it is drawn, shape."""
         self.notes: list[str] = []
         self._given = given
         self._meanings: dict[str, int] = {}
@@ -116,17 +149,20 @@ class Builder:
         if text in self._functions or is_function(text):
             message = f"{text} is a function and needs arguments"
             raise Fault(message, kind="bare function", hint=f"write {text}(…)")
-        return self.graph.variable(text)
+        shape = self._given.get(text, ()) if isinstance(self._given, Mapping) else ()
+        return self.graph.variable(text, shape)
 
     def group(self, _opening: str, node: int, _closing: str) -> int:
         """A parenthesised expression."""
         return node
 
-    def call(self, name: str, _opening: str, arguments: list[int], _closing: str) -> int:
+    def call(self, name: str, _opening: str, arguments: list[Argument], _closing: str) -> int:
         """A function applied to arguments."""
         self._used.add(name)
-        if name in self._functions:
-            return self._expanded(name, arguments)
+        plain = [a for a in arguments if isinstance(a, int)]
+        keywords = dict([a for a in arguments if not isinstance(a, int)])
+        if name in self._functions and not keywords:
+            return self._expanded(name, plain)
         if self._head and name == self._head[0]:
             message = f"{name} calls itself; a function must be made of others"
             raise Fault(message, -4)
@@ -139,17 +175,33 @@ class Builder:
             if close:
                 raise Fault(message, -4, hint=f"did you mean '{close}'?")
             raise Fault(message, -4, kind="product")
-        return self._applied(ALIASES.get(name, name), name, arguments)
+        if len(plain) + len(keywords) < len(arguments):
+            message = "an argument is named twice"
+            raise Fault(message, -4, -1)
+        if name in MAKERS:
+            return self._made(name, plain, keywords)
+        return self._applied(ALIASES.get(name, name), name, plain, keywords)
 
-    def _applied(self, name: str, typed: str, arguments: list[int]) -> int:
+    def _applied(
+        self, name: str, typed: str, arguments: list[int], keywords: dict[str, int]
+    ) -> int:
         operation = FUNCTIONS[name]
-        payload = None
+        payload: object = None
+        if name in EXTREMES and len(arguments) == 1:
+            operation = TABLE[EXTREMES[name]]
+        if operation.payload == "axis":
+            if len(arguments) == 1:
+                payload = self._axis(typed, arguments[0], keywords.pop("axis", None))
+                self._checked_keywords(typed, keywords)
+                return self.graph.add(operation, tuple(arguments), payload)
+        else:
+            self._checked_keywords(typed, keywords)
         if name == "log" and len(arguments) == 2:
             operation = LOG_TO_BASE
         elif name == "log" and len(arguments) > 2:
             message = f"{typed} takes 1 or 2 arguments, {len(arguments)} are given"
             raise Fault(message, -4, -1, hint=f"write {typed}(x) or {typed}(x, base)")
-        elif operation.payload is not None:
+        elif operation.payload in {"first", "last"}:
             arguments, payload = self._with_payload(typed, operation.payload, arguments)
         if not operation.accepts(len(arguments)):
             wanted = _arity(operation.arity, extra=payload is not None)
@@ -178,14 +230,157 @@ class Builder:
         replaced = dict(zip(function.parameters, arguments, strict=True))
         return self.graph.copy(function.nodes, function.body, replaced)
 
-    def first_argument(self, node: int) -> list[int]:
+    def first_argument(self, argument: Argument) -> list[Argument]:
         """The first argument of a call."""
+        return [argument]
+
+    def next_argument(
+        self, arguments: list[Argument], _comma: str, argument: Argument
+    ) -> list[Argument]:
+        """One more argument of a call."""
+        arguments.append(argument)
+        return arguments
+
+    def keyword(self, name: str, _equals: str, node: int) -> tuple[str, int]:
+        """A named argument, axis=0."""
+        return name, node
+
+    # ------------------------------------------------------------ arrays
+
+    def first_element(self, node: int) -> list[int]:
+        """The first part of an array."""
         return [node]
 
-    def next_argument(self, arguments: list[int], _comma: str, node: int) -> list[int]:
-        """One more argument of a call."""
-        arguments.append(node)
-        return arguments
+    def next_element(self, elements: list[int], _comma: str, node: int) -> list[int]:
+        """One more part of an array."""
+        elements.append(node)
+        return elements
+
+    def array(self, _opening: str, elements: list[int], _closing: str) -> int:
+        """[x, y, z]."""
+        return self.graph.add(TABLE["array"], tuple(elements))
+
+    def indexed(self, node: int, _opening: str, key: list[Item], _closing: str) -> int:
+        """x[0], A[:, 1]."""
+        return self.graph.add(TABLE["index"], (node,), tuple(key))
+
+    def first_index(self, item: Item) -> list[Item]:
+        """The first index of several."""
+        return [item]
+
+    def next_index(self, key: list[Item], _comma: str, item: Item) -> list[Item]:
+        """One more index."""
+        key.append(item)
+        return key
+
+    def whole_index(self, node: int) -> Item:
+        """An index that is one number."""
+        return self._whole(node, "an index")
+
+    def slice_index(self, start: int | None, _colon: str, stop: int | None) -> Item:
+        """start:stop."""
+        return self._bound(start), self._bound(stop), None
+
+    def stepped_index(
+        self, start: int | None, _c: str, stop: int | None, _d: str, step: int | None
+    ) -> Item:
+        """start:stop:step."""
+        width = self._bound(step)
+        if width == 0:
+            message = "the step of a slice must not be 0"
+            raise Fault(message, -1)
+        return self._bound(start), self._bound(stop), width
+
+    def no_bound(self) -> None:
+        """Nothing before or behind a colon."""
+
+    def some_bound(self, node: int) -> int:
+        """A limit of a slice."""
+        return node
+
+    def transposed(self, node: int, _mark: str) -> int:
+        """A.T."""
+        return self.graph.add(TABLE["transpose"], (node,))
+
+    def matrix_product(self, left: int, _sign: str, right: int) -> int:
+        """A @ B."""
+        return self.graph.add(TABLE["matmul"], (left, right))
+
+    def range_value(self, start: int, _c: str, stop: int, _d: str, step: int) -> None:
+        """start:stop:step as the value of a name."""
+        self.range = (start, stop, step)
+        self.result = stop
+
+    def _bound(self, node: int | None) -> int | None:
+        return None if node is None else self._whole(node, "a limit of a slice")
+
+    def _whole(self, node: int, what: str, first: int = -1, last: int | None = None) -> int:
+        value = self.graph.fixed(node)
+        if value is None or value != value // 1 or abs(value) > 2**53:
+            message = f"{what} must be a whole number"
+            raise Fault(message, first, last)
+        return int(value)
+
+    def _axis(self, name: str, node: int, axis: int | None) -> int | None:
+        shape = self.graph.shape(node)
+        if axis is None:
+            return len(shape) - 1 if name in OVER_LAST_AXIS and shape else None
+        return axis_of(name, shape, self._whole(axis, "an axis", -4))
+
+    def _checked_keywords(self, name: str, keywords: dict[str, int]) -> None:
+        if keywords:
+            other = next(iter(keywords))
+            message = f"{name} has no argument named {other}"
+            raise Fault(message, -4, -1, hint="reductions take axis=0, axis=1 …")
+
+    def _made(self, name: str, arguments: list[int], keywords: dict[str, int]) -> int:
+        """Return an array made of numbers: zeros(2, 3), linspace(0, 1, 11), len(x)."""
+        self._checked_keywords(name, keywords)
+        least, most = MAKERS[name]
+        if not least <= len(arguments) <= most:
+            message = f"{name} takes {_between(least, most)}, {_are_given(len(arguments))}"
+            raise Fault(message, -4, -1)
+        if name == "len":
+            shape = self.graph.shape(arguments[0])
+            if not shape:
+                message = "len needs an array, not a single number"
+                raise Fault(message, -4, -1)
+            return self.graph.constant(shape[0])
+        if name == "linspace":
+            start, stop = [self._fixed(node) for node in arguments[:2]]
+            count = self._whole(arguments[2], "the number of points", -4, -1)
+            return self.graph.add(TABLE[name], (), (start, stop, count))
+        if name in {"normal", "uniform"}:
+            return self._drawn(name, arguments)
+        sizes = [self._whole(node, "a size", -4, -1) for node in arguments]
+        if name == "range":
+            if len(sizes) == 3 and sizes[2] == 0:
+                message = "the step of a range must not be 0"
+                raise Fault(message, -4, -1)
+            limits = (0, sizes[0], 1) if len(sizes) == 1 else (*sizes, 1)[:3]
+            return self.graph.add(TABLE[name], (), limits)
+        if name == "eye" and len(sizes) != 1:
+            message = "eye takes 1 argument, the number of rows"
+            raise Fault(message, -4, -1)
+        return self.graph.add(TABLE[name], (), tuple(sizes))
+
+    def _fixed(self, node: int) -> float:
+        value = self.graph.fixed(node)
+        if value is None:
+            message = "this must be a number that is known before anything runs"
+            raise Fault(message, -4, -1)
+        return value
+
+    def _drawn(self, name: str, arguments: list[int]) -> int:
+        if self._given is not VALUE:
+            message = f"{name} is a random start and stands in NAME=VALUE words only"
+            raise Fault(message, -4, -1, hint=f"write w={name}(…) behind the formula")
+        limits = () if name == "normal" else tuple([self._fixed(node) for node in arguments[:2]])
+        sizes = arguments if name == "normal" else arguments[2:]
+        shape = checked(tuple([self._whole(node, "a size", -4, -1) for node in sizes]))
+        free = f"{name}#{len(self.draws)}"
+        self.draws.append((free, name, shape, limits))
+        return self.graph.variable(free, shape)
 
     # ------------------------------------------------------------ operators
 
@@ -361,6 +556,12 @@ def _arity(arity: tuple[int, int], *, extra: bool = False) -> str:
         return f"{least} or more arguments"
     count = least + extra
     return f"{count} argument{'s' if count != 1 else ''}"
+
+
+def _between(least: int, most: int) -> str:
+    if least == most:
+        return _arity((least, most))
+    return f"{least} to {most} arguments"
 
 
 def _are_given(count: int) -> str:

@@ -19,13 +19,19 @@ CONSTANTS = {"pi": "pi", "π": "pi", "tau": "tau", "τ": "tau", "e": "e"}
 REBINDABLE = "e"
 """The one constant whose name may be given to something else."""
 
-FUNCTION_NAMES = sorted({*FUNCTIONS, *ALIASES} - {"powlog", "scaled", "ratio", "sphericalj"})
+FUNCTION_NAMES = sorted(
+    {*FUNCTIONS, *ALIASES, "len", "normal", "uniform"} - {"powlog", "scaled", "ratio", "sphericalj"}
+)
 """The functions to suggest: those that a user would type."""
+
+
+ONLY_HERE = {"len", "normal", "uniform"}
+"""Functions that the builder works out itself."""
 
 
 def is_function(name: str) -> bool:
     """Return whether `name` is a function of the language."""
-    return name in FUNCTIONS or name in ALIASES
+    return name in FUNCTIONS or name in ALIASES or name in ONLY_HERE
 
 
 def suggestion(name: str, known: Iterable[str]) -> str | None:

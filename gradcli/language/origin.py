@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from gradcli.graph.shapes import Shape
 
 
 class Origin(NamedTuple):
@@ -16,8 +19,12 @@ class Origin(NamedTuple):
     start: str = "formula"
     """Start rule of the grammar: "value" for the right side of NAME=VALUE."""
 
+    shapes: tuple[tuple[str, Shape], ...] = ()
+    """The shapes of the names that were given with one."""
+
     def span(self, node: int) -> tuple[int, int] | None:
         """Return where a node stands in the text; None for a node that was not typed."""
         from gradcli.language.parser import locate
 
-        return locate(self.source, self.given, self.start).get(node)
+        given = dict(self.shapes) or self.given
+        return locate(self.source, given, self.start).get(node)

@@ -14,14 +14,18 @@ import gc
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from gradcli.errors import FormulaError
+from gradcli.errors import FormulaError, ShapeError
 from gradcli.language.builder import Builder, Fault
 from gradcli.language.scanner import ILLEGAL, Scanner, Tokens
 from gradcli.language.tables import Reduction, Tables, load
 from gradcli.limits import SOURCE_CHARACTERS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
+
+    from gradcli.graph.shapes import Shape
+
+    Given = Collection[str] | Mapping[str, Shape]
 
 Span = tuple[int, int]
 
@@ -41,7 +45,7 @@ def _language() -> tuple[Tables, Scanner]:
     return tables, Scanner(tables)
 
 
-def parse(source: str, given: Collection[str] = (), start: str = "formula") -> Builder:
+def parse(source: str, given: Given = (), start: str = "formula") -> Builder:
     """Return the builder that holds the graph and result of `source`.
 
     `given` are the names that have values outside the formula; they may rebind `e`. `start` is
@@ -60,7 +64,7 @@ def parse(source: str, given: Collection[str] = (), start: str = "formula") -> B
         drive(tables, tokens, builder, start)
     except Unexpected as unexpected:
         raise _misplaced(tables, tokens, unexpected) from None
-    except Fault:
+    except (Fault, ShapeError):
         raise _meaningless(source, given, start) from None
     finally:
         if was_enabled:
@@ -68,7 +72,7 @@ def parse(source: str, given: Collection[str] = (), start: str = "formula") -> B
     return builder
 
 
-def locate(source: str, given: Collection[str] = (), start: str = "formula") -> dict[int, Span]:
+def locate(source: str, given: Given = (), start: str = "formula") -> dict[int, Span]:
     """Return where each node of a formula stands in its text, as half-open ranges.
 
     The formula is parsed again in the same way, so the ids are those of the first time.
@@ -90,8 +94,11 @@ class Positions:
         """Note the span of a token."""
         self.stack.append(span)
 
-    def reduce(self, parts: int, value: Any) -> None:  # noqa: ANN401 - whatever the builder makes
-        """Note the span of a rule's parts as that of the node they made."""
+    def reduce(self, parts: int, value: Any, start: int) -> None:
+        """Note the span of a rule's parts as that of the node they made; none stand at `start`."""
+        if parts == 0:
+            self.stack.append((start, start))
+            return
         span = (self.stack[-parts][0], self.stack[-1][1])
         del self.stack[-parts:]
         self.stack.append(span)
@@ -99,7 +106,7 @@ class Positions:
             self.nodes.setdefault(value, span)
 
 
-def drive(
+def drive(  # noqa: PLR0915 - the one loop that everything passes through stands in one place
     tables: Tables,
     tokens: Tokens,
     builder: Builder,
@@ -133,6 +140,7 @@ def drive(
             if action is None:
                 raise Unexpected(index, stack)
             rule, parts, method = action
+            builder.parts = parts
             if parts == 1:
                 value = method(values[-1])
                 values[-1] = value
@@ -142,12 +150,16 @@ def drive(
                 value = method(values[-1], middle, last)
                 values[-1] = value
                 del stack[-2:]
+            elif parts == 0:
+                value = method()
+                values.append(value)
+                stack.append(state)
             else:
                 value = method(*values[-parts:])
                 values[-parts:] = [value]
                 del stack[1 - parts :]
             if positions is not None:
-                positions.reduce(parts, value)
+                positions.reduce(parts, value, tokens.start(index) if parts == 0 else 0)
             if rule == start:
                 return
             below = stack[-2]
@@ -222,18 +234,23 @@ def _misplaced(tables: Tables, tokens: Tokens, unexpected: Unexpected) -> Formul
     return diagnosis.unexpected_token(tokens, unexpected.index, accepted)
 
 
-def _meaningless(source: str, given: Collection[str], start: str) -> FormulaError:
+def _meaningless(source: str, given: Given, start: str) -> FormulaError:
     """Return the error for a rule whose parts do not fit, found again with positions."""
     from gradcli.language import diagnosis
 
     tables, scanner = _language()
     tokens = scanner.scan(source)
     positions = Positions({})
+    builder = Builder(given)
     try:
-        drive(tables, tokens, Builder(given), start, positions)
+        drive(tables, tokens, builder, start, positions)
     except Fault as fault:
         if ILLEGAL in tokens.kinds:
             return diagnosis.illegal_character(tokens, tokens.kinds.index(ILLEGAL))
         return diagnosis.of_fault(tokens, fault, positions.stack)
+    except ShapeError as error:
+        first, last = positions.stack[-builder.parts], positions.stack[-1]
+        error.source, error.span = source, (first[0], last[1])
+        return error
     message = "the formula cannot be read"
     return FormulaError(message, source=source, span=(0, len(source)))

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 END = "$END"
 ILLEGAL = "ILLEGAL"
 _IGNORED = {"SPACE", "COMMENT"}
+_OPENING = {"LPAR", "LSQB"}
+_CLOSING = {"RPAR", "RSQB"}
 _BEFORE_IMPLICIT = {"NUMBER", "RPAR"}
 _AFTER_IMPLICIT = {"NAME", "LPAR"}
 _IMPLICIT_POSSIBLE = re.compile(r"[0-9.)](?:[^\W\d]|_|\()")
@@ -104,10 +106,11 @@ def _arranged(source: str, all_kinds: list[str], pieces: list[str]) -> Tokens:
             if depth or not kinds or kinds[-1] == "SEPARATOR":
                 continue
             kind = "SEPARATOR"  # noqa: PLW2901 - the newline plays this part from here on
-        elif kind == "LPAR":
-            is_call.append(bool(kinds) and kinds[-1] == "NAME")
+        elif kind in _OPENING:
+            if kind == "LPAR":
+                is_call.append(bool(kinds) and kinds[-1] == "NAME")
             depth += 1
-        elif kind == "RPAR":
+        elif kind in _CLOSING:
             depth = max(0, depth - 1)
         if (
             kind in _AFTER_IMPLICIT

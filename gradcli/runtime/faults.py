@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gradcli.graph.operations import (
     CONSTANT,
@@ -15,13 +15,16 @@ from gradcli.graph.operations import (
     TABLE,
     VARIABLE,
 )
-from gradcli.graph.text import label, number_text
+from gradcli.graph.text import label, number_text, value_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from gradcli.graph.node import Graph
+    from gradcli.graph.operations import Operation
 
+MOST_TESTED = 100_000
+"""A larger array is not searched for kinks, one number after the other."""
 SHOWN_VALUES = 5
 """How many values a message lists; the rest are counted."""
 
@@ -39,7 +42,13 @@ def undefined_value(graph: Graph, node: int, numbers: Mapping[int, float]) -> st
     """Return the sentence for a node whose inputs have values and which has none."""
     operation, arguments, payload = graph.rows[node]
     inputs = [numbers[argument] for argument in arguments]
+    if graph.has_arrays and (graph.shape(node) or any(graph.shape(a) for a in arguments)):
+        return _undefined_array(graph, node, numbers)
     extra = [] if payload is None else [payload]
+    return _undefined_number(operation, inputs, extra)
+
+
+def _undefined_number(operation: Operation, inputs: list[float], extra: list[Any]) -> str:
     if operation.domain and not operation.domain[0](*inputs, *extra):
         needs = operation.domain[1]
         if operation.undefined:
@@ -52,6 +61,22 @@ def undefined_value(graph: Graph, node: int, numbers: Mapping[int, float]) -> st
         return f"{name} is undefined at {_listed(inputs)} (needs {needs})"
     what = _RESULTS.get(operation.name, f"{operation.name}({_listed(inputs)})")
     return f"{what} is too large for a double (at most 1.8e308)"
+
+
+def _undefined_array(graph: Graph, node: int, numbers: Mapping[int, Any]) -> str:
+    """Return the sentence for an array with a number that has no value: the first such number."""
+    import numpy as np
+
+    operation, arguments, payload = graph.rows[node]
+    shape = graph.shape(node)
+    bad = np.argwhere(~np.isfinite(numbers[node])) if shape else [()]
+    place = tuple(int(i) for i in bad[0])
+    where = f" at [{', '.join(map(str, place))}]" if shape else ""
+    if operation.structural:
+        return f"{operation.name} has no finite value{where}"
+    inputs = [float(np.broadcast_to(numbers[a], shape)[place]) for a in arguments]
+    extra = [] if payload is None else [payload]
+    return _undefined_number(operation, inputs, extra) + where
 
 
 def repair(graph: Graph, node: int, root: int) -> str | None:
@@ -81,7 +106,7 @@ def undefined_derivative(
         by = f" with respect to {label(graph, arguments[position])}"
     state = "does not exist" if slope != slope else "is infinite"  # noqa: PLR0124 - nan
     where = " and ".join(
-        f"{label(graph, a)} = {number_text(numbers[a])}"
+        f"{label(graph, a)} = {value_text(numbers[a])}"
         for a in dict.fromkeys(arguments)
         if graph.rows[a][0] not in {CONSTANT, NAMED_CONSTANT}
     )
@@ -93,7 +118,7 @@ def values_below(graph: Graph, node: int, numbers: Mapping[int, float]) -> tuple
     arguments = graph.rows[node][1]
     shown: list[int] = [a for a in dict.fromkeys(arguments) if _has_news(graph, a)]
     shown += [v for v in graph.variables([node]).values() if v not in shown]
-    lines = [f"{label(graph, n)} = {number_text(numbers[n])}" for n in shown[:SHOWN_VALUES]]
+    lines = [f"{label(graph, n)} = {value_text(numbers[n])}" for n in shown[:SHOWN_VALUES]]
     if len(shown) > SHOWN_VALUES:
         lines.append(f"and {len(shown) - SHOWN_VALUES} more")
     return tuple(lines)
@@ -104,11 +129,27 @@ def kinks(graph: Graph, nodes: Iterable[int], numbers: Mapping[int, float]) -> d
     found: dict[int, str] = {}
     for node in nodes:
         operation, arguments, payload = graph.rows[node]
-        extra = [] if payload is None else [payload]
+        extra = [] if operation.payload is None else [payload]
         for special in (operation.kink, operation.jump):
-            if special and special[0](*[numbers[a] for a in arguments], *extra):
+            if special and _is_at(special[0], [numbers[a] for a in arguments], extra, operation):
                 found[node] = special[1]
     return found
+
+
+def _is_at(
+    test: Callable[..., bool], inputs: list[Any], extra: list[Any], operation: Operation
+) -> bool:
+    """Return whether a test holds for the inputs, or for any of their numbers."""
+    if operation.structural or all(isinstance(x, float) for x in inputs):
+        return bool(test(*inputs, *extra))
+    import numpy as np
+
+    each = np.broadcast_arrays(*inputs)
+    if each[0].size > MOST_TESTED:
+        return False
+    return any(
+        test(*numbers, *extra) for numbers in zip(*[x.ravel().tolist() for x in each], strict=True)
+    )
 
 
 def _has_news(graph: Graph, node: int) -> bool:

@@ -32,7 +32,20 @@ def function(program: Program, parameters: Sequence[str]) -> Callable[..., tuple
     nan or inf where arithmetic does.
     """
     text = source(program, parameters)
-    return _executed(text, _scalar_namespace())
+    if not program.has_arrays:
+        return _executed(text, _scalar_namespace())
+    import numpy as np
+
+    from gradcli.runtime.arrays import namespace
+
+    compute = _executed(text, namespace())
+
+    def quiet(*values: Any) -> tuple[Any, ...]:
+        with np.errstate(all="ignore"):
+            outputs: tuple[Any, ...] = compute(*values)
+            return outputs
+
+    return quiet
 
 
 def source(program: Program, parameters: Sequence[str]) -> str:
@@ -40,7 +53,8 @@ def source(program: Program, parameters: Sequence[str]) -> str:
     local = {name: f"p{place}" for place, name in enumerate(parameters)}
     terms: dict[int, str] = {}
     lines = [f"def generated({', '.join(local.values())}):"]
-    for operation, inputs, output, payload in program.instructions:
+    last_use = _last_uses(program) if program.has_arrays else {}
+    for place, (operation, inputs, output, payload) in enumerate(program.instructions):
         if operation is VARIABLE:
             terms[output] = local[payload]
         elif operation is CONSTANT or operation is NAMED_CONSTANT:
@@ -48,14 +62,33 @@ def source(program: Program, parameters: Sequence[str]) -> str:
             terms[output] = repr(float(value))
         else:
             arguments = [terms[node] for node in inputs]
-            lines.append(f"    v{output} = {expression(operation, arguments, payload)}")
+            write = array_code if program.has_arrays else expression
+            lines.append(f"    v{output} = {write(operation, arguments, payload)}")
             terms[output] = f"v{output}"
+        # Memory that is not read again is given back at once, for the next array.
+        finished = [terms[node] for node in last_use.get(place, ()) if terms[node][0] == "v"]
+        if finished:
+            lines.append(f"    del {', '.join(finished)}")
     results = "".join(f"{terms[output]}, " for output in program.outputs)
     lines.append(f"    return ({results})")
     return "\n".join(lines)
 
 
-def expression(operation: Operation, arguments: Sequence[str], payload: Any) -> str:  # noqa: ANN401
+def _last_uses(program: Program) -> dict[int, list[int]]:
+    """Return for each instruction, by its place, the nodes that nothing reads after it."""
+    last: dict[int, int] = {}
+    for place, instruction in enumerate(program.instructions):
+        for node in instruction.inputs:
+            last[node] = place
+    for node in program.outputs:
+        last.pop(node, None)
+    found: dict[int, list[int]] = {}
+    for node, place in last.items():
+        found.setdefault(place, []).append(node)
+    return found
+
+
+def expression(operation: Operation, arguments: Sequence[str], payload: Any) -> str:
     """Return the Python expression of one operation on arguments that are names or numbers."""
     code = operation.code
     if callable(code):
@@ -77,24 +110,45 @@ def _scalar_namespace() -> dict[str, Any]:
 
 
 @cache
-def ieee_function(operation: Operation, count: int, payload: Any) -> Callable[..., float]:  # noqa: ANN401
+def ieee_function(operation: Operation, count: int, payload: Any) -> Callable[..., float]:
     """Return the operation with IEEE 754 results (inf, nan) instead of exceptions.
 
     It runs on NumPy, which is imported only for this.
     """
     import numpy as np
-    from scipy import special
 
-    names = [f"p{place}" for place in range(count)]
-    body = str(operation.array).format(*names, p=repr(payload), all=", ".join(names))
-    text = f"def generated({', '.join(names)}):\n    return {body}"
-    compute = _executed(text, {"np": np, "special": special})
+    compute = array_function(operation, count, payload)
 
     def evaluate(*inputs: float) -> float:
-        with np.errstate(all="ignore"):
-            return float(compute(*[np.float64(x) for x in inputs]))
+        return float(compute(*[np.float64(x) for x in inputs]))
 
     return evaluate
+
+
+@cache
+def array_function(operation: Operation, count: int, payload: Any) -> Callable[..., Any]:
+    """Return the operation on NumPy arrays and numbers, with IEEE 754 results."""
+    import numpy as np
+
+    from gradcli.runtime.arrays import namespace
+
+    names = [f"p{place}" for place in range(count)]
+    text = f"def generated({', '.join(names)}):\n    return {array_code(operation, names, payload)}"
+    compute = _executed(text, namespace())
+
+    def evaluate(*inputs: Any) -> Any:
+        with np.errstate(all="ignore"):
+            return compute(*inputs)
+
+    return evaluate
+
+
+def array_code(operation: Operation, arguments: Sequence[str], payload: Any) -> str:
+    """Return the NumPy expression of one operation on arguments that are names or numbers."""
+    template = operation.array
+    if callable(template):
+        template = template(payload)
+    return str(template).format(*arguments, p=repr(payload), all=", ".join(arguments))
 
 
 def _executed(text: str, namespace: dict[str, Any]) -> Callable[..., Any]:

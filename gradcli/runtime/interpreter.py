@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from gradcli.graph.node import Graph
 
-Ieee = "Callable[[Operation, Sequence[float], Any], float]"
+LEAVES = {CONSTANT, NAMED_CONSTANT, VARIABLE}
 
 
 class Values(NamedTuple):
@@ -48,6 +48,8 @@ def run(
     derivatives are run like that, since only their end result counts. What is `known` already is
     taken from there.
     """
+    if graph.has_arrays:
+        return _run_arrays(graph, nodes, variables, ieee=ieee, known=known)
     numbers: dict[int, float] = {} if known is None else dict(known.numbers)
     faults: set[int] = set() if known is None else set(known.faults)
     rows = graph.rows
@@ -81,7 +83,50 @@ def run(
     return Values(numbers, faults)
 
 
-def leaf(operation: Operation, payload: Any, variables: Mapping[str, float]) -> float:  # noqa: ANN401
+def _run_arrays(
+    graph: Graph,
+    nodes: Iterable[int],
+    variables: Mapping[str, Any],
+    *,
+    ieee: bool,
+    known: Values | None,
+) -> Values:
+    """Do what `run` does for a graph in which some values are NumPy arrays.
+
+    A step without a value leaves its array as IEEE 754 has it, so that the numbers that have one
+    are not lost: which of them a result reads is found by `live`.
+    """
+    from gradcli.runtime.generated import array_function
+
+    numbers: dict[int, Any] = {} if known is None else dict(known.numbers)
+    faults: set[int] = set() if known is None else set(known.faults)
+    for node in nodes:
+        if known is not None and node in known.numbers:
+            continue
+        operation, arguments, payload = graph.rows[node]
+        if operation in LEAVES:
+            value = leaf(operation, payload, variables)
+        else:
+            inputs = [numbers[argument] for argument in arguments]
+            value = array_function(operation, len(inputs), payload)(*inputs)
+            if not graph.shape(node):
+                value = float(value)
+        if not ieee and not finite(value):
+            faults.add(node)
+        numbers[node] = value
+    return Values(numbers, faults)
+
+
+def finite(value: Any) -> bool:
+    """Return whether a number, or every number of an array, is finite."""
+    if isinstance(value, float):
+        return value - value == 0
+    import numpy as np
+
+    return bool(np.isfinite(value).all())
+
+
+def leaf(operation: Operation, payload: Any, variables: Mapping[str, Any]) -> Any:
     """Return the value of a constant or variable."""
     if operation is CONSTANT:
         return float(payload)
@@ -93,7 +138,7 @@ def leaf(operation: Operation, payload: Any, variables: Mapping[str, float]) -> 
     raise TypeError(message)
 
 
-def _ieee(operation: Operation, inputs: list[float], payload: Any, value: float) -> float:  # noqa: ANN401
+def _ieee(operation: Operation, inputs: list[float], payload: Any, value: float) -> float:
     from gradcli.runtime.generated import ieee_function
 
     if not inputs:
@@ -103,6 +148,8 @@ def _ieee(operation: Operation, inputs: list[float], payload: Any, value: float)
 
 def live(graph: Graph, roots: Iterable[int], numbers: Mapping[int, float]) -> set[int]:
     """Return the nodes that the roots read at these values: all but branches not taken."""
+    if graph.has_arrays:
+        return {node for node, read in masks(graph, roots, numbers).items() if _any(read)}
     reading = set(roots)
     rows = graph.rows
     for node in range(max(reading, default=-1), -1, -1):
@@ -121,5 +168,61 @@ def first_fault(graph: Graph, roots: Collection[int], values: Values) -> int | N
     """Return the first node without a value that the roots read; None if there is none."""
     if not values.faults:
         return None
+    if graph.has_arrays:
+        return _first_array_fault(graph, roots, values)
     reading = live(graph, roots, values.numbers)
     return min(values.faults & reading, default=None)
+
+
+def masks(graph: Graph, roots: Iterable[int], numbers: Mapping[int, Any]) -> dict[int, Any]:
+    """Return which numbers of each node the roots read: True, False or an array of both.
+
+    Of a branch of `where` only the numbers are read for which its condition chooses it.
+    """
+    import numpy as np
+
+    read: dict[int, Any] = dict.fromkeys(roots, True)
+    for node in reversed(graph.reachable(roots)):
+        mask = read.get(node, False)
+        operation, arguments, _ = graph.rows[node]
+        for position, argument in enumerate(arguments):
+            needed = mask
+            if operation is WHERE and position:
+                holds = np.not_equal(numbers[arguments[0]], 0)
+                needed = mask & holds if position == 1 else mask & ~holds
+            if operation.structural:
+                needed = _any(needed)
+            elif not isinstance(needed, bool):
+                needed = _narrowed(needed, graph.shape(argument))
+            before = read.get(argument)
+            read[argument] = needed if before is None else before | needed
+    return read
+
+
+def _any(mask: Any) -> bool:
+    return mask if isinstance(mask, bool) else bool(mask.any())
+
+
+def _narrowed(mask: Any, shape: tuple[int, ...]) -> Any:
+    """Return which numbers of a broadcast argument are read for any of its copies."""
+    import numpy as np
+
+    mask = np.asarray(mask)
+    if not shape:
+        return bool(mask.any())
+    mask = mask.any(axis=tuple(range(mask.ndim - len(shape)))) if mask.ndim > len(shape) else mask
+    for axis, length in enumerate(shape):
+        if mask.ndim == len(shape) and length == 1 and mask.shape[axis] > 1:
+            mask = mask.any(axis=axis, keepdims=True)
+    return mask
+
+
+def _first_array_fault(graph: Graph, roots: Collection[int], values: Values) -> int | None:
+    import numpy as np
+
+    read = masks(graph, roots, values.numbers)
+    for node in sorted(values.faults):
+        bad = ~np.isfinite(values.numbers[node])
+        if np.any(bad & read.get(node, False)):
+            return node
+    return None

@@ -28,6 +28,8 @@ class Program(NamedTuple):
     outputs: list[int]
     variables: list[str]
     """The free names that the program reads, in order of appearance."""
+    has_arrays: bool
+    """Whether any value is an array, so that the program runs on NumPy."""
 
 
 def program(graph: Graph, outputs: Sequence[int]) -> Program:
@@ -38,4 +40,5 @@ def program(graph: Graph, outputs: Sequence[int]) -> Program:
         for node in graph.reachable(outputs)
     ]
     variables = [i.payload for i in instructions if i.operation is VARIABLE]
-    return Program(instructions, list(outputs), variables)
+    has_arrays = any(graph.shape(i.output) for i in instructions)
+    return Program(instructions, list(outputs), variables, has_arrays)

@@ -1,0 +1,161 @@
+"""A formula over ranges of its names: a table, worked out block by block.
+
+Formulas of numbers run as NumPy programs over whole blocks, formulas with arrays point by point.
+Everything is worked out once before anything is passed on, so that a point without a value is an
+error and never half a table; the memory needed is that of a block.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from gradcli.errors import MathematicsError, NameValueError
+from gradcli.limits import ELEMENTS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from gradcli.formula import Formula
+
+BLOCK = 65_536
+"""Points that are worked out together."""
+
+
+class Range(NamedTuple):
+    """The values that a name takes, in order."""
+
+    points: Any
+    """A NumPy array."""
+
+    @classmethod
+    def stepped(cls, name: str, start: float, stop: float, step: float) -> Range:
+        """Return start, start + step, … up to stop, which is included when it is hit.
+
+        Raises NameValueError for a step of 0, one that leads away from stop, or too many points.
+        """
+        import numpy as np
+
+        if step == 0 or (stop - start) * step < 0:
+            message = f"the step of the range of {name} does not lead from {start:g} to {stop:g}"
+            raise NameValueError(message, hint=f"write {name}={start:g}:{stop:g}:STEP")
+        steps = (stop - start) / step
+        if steps > ELEMENTS:
+            message = f"the range of {name} has more than {ELEMENTS} points"
+            raise NameValueError(message)
+        # A step such as 0.1 is rounded, so that the last point may miss stop by a hair.
+        count = int(steps * (1 + 1e-12) + 1e-9)
+        points = start + step * np.arange(count + 1)
+        if count and abs(points[-1] - stop) <= 1e-9 * abs(step):
+            points[-1] = stop
+        return cls(points)
+
+    @classmethod
+    def through(cls, points: Any) -> Range:
+        """Return the range of points that are listed."""
+        return cls(points)
+
+
+class Block(NamedTuple):
+    """Some rows of the table: a column for each range, the value, and each derivative."""
+
+    inputs: list[Any]
+    value: Any
+    slopes: list[Any]
+
+
+class Table:
+    """Values, and derivatives by `wrt`, of a formula over the grid of its ranges.
+
+    The last range varies fastest. Raises MathematicsError for a point without a value, naming it.
+    """
+
+    def __init__(
+        self,
+        formula: Formula,
+        values: Mapping[str, Any],
+        ranges: Mapping[str, Range],
+        wrt: Sequence[str] = (),
+        *,
+        allow_nonfinite: bool = False,
+    ) -> None:
+        formula.checked({**values, **{name: r.points[0] for name, r in ranges.items()}})
+        self._formula = formula
+        self._values = dict(values)
+        self._ranges = dict(ranges)
+        self._wrt = list(wrt)
+        self._nonfinite = allow_nonfinite
+        self._shape = tuple(len(r.points) for r in ranges.values())
+        self.rows = 1
+        for length in self._shape:
+            self.rows *= length
+        if self.rows > ELEMENTS:
+            message = f"the grid of the ranges has more than {ELEMENTS} points"
+            raise NameValueError(message)
+        self._compute = None if formula.graph.has_arrays else self._program()
+
+    def blocks(self) -> Iterator[Block]:
+        """Yield the rows of the table in order; the first of them only if all have values."""
+        if not self._nonfinite:
+            for block in self._worked_out():
+                self._check(block)
+        yield from self._worked_out()
+
+    def _program(self) -> Any:
+        from gradcli.calculus.reverse import gradient
+        from gradcli.point import names_to_nodes
+        from gradcli.runtime.generated import function
+        from gradcli.runtime.program import program
+
+        graph, root = self._formula.graph, self._formula.id
+        nodes = names_to_nodes(graph, root, self._wrt)
+        slopes = gradient(graph, root, nodes.values())
+        outputs = [root, *(slopes[node] for node in nodes.values())]
+        return function(program(graph, outputs)._replace(has_arrays=True), self._formula.free_names)
+
+    def _worked_out(self) -> Iterator[Block]:
+        import numpy as np
+
+        for start in range(0, self.rows, BLOCK):
+            places = np.arange(start, min(start + BLOCK, self.rows))
+            indices = np.unravel_index(places, self._shape)
+            columns = [
+                r.points[index] for r, index in zip(self._ranges.values(), indices, strict=True)
+            ]
+            given = {**self._values, **dict(zip(self._ranges, columns, strict=True))}
+            if self._compute is None:
+                yield self._one_by_one(columns)
+                continue
+            found = self._compute(*[given[name] for name in self._formula.free_names])
+            value, *slopes = [np.broadcast_to(column, places.shape) for column in found]
+            yield Block(columns, value, slopes)
+
+    def _one_by_one(self, columns: list[Any]) -> Block:
+        import numpy as np
+
+        values, slopes = [], []
+        for row in zip(*[column.tolist() for column in columns], strict=True):
+            here = self._formula.at_values(
+                {**self._values, **dict(zip(self._ranges, row, strict=True))},
+                allow_nonfinite=self._nonfinite,
+            )
+            values.append(here.value)
+            if self._wrt:
+                slopes.append(list(here.gradient(self._wrt).values()))
+        return Block(columns, np.array(values), [np.array(c) for c in zip(*slopes, strict=True)])
+
+    def _check(self, block: Block) -> None:
+        """Raise the error of the first row that has no value or no derivative."""
+        import numpy as np
+
+        good = np.isfinite(block.value)
+        for slope in block.slopes:
+            good = good & np.isfinite(slope)
+        for place in np.flatnonzero(~good):
+            row = [float(column[place]) for column in block.inputs]
+            here = self._formula.at_values(
+                {**self._values, **dict(zip(self._ranges, row, strict=True))}
+            )
+            if self._wrt:
+                here.gradient(self._wrt)
+            message = "the formula has no finite value in this range"
+            raise MathematicsError(message)
