@@ -18,6 +18,7 @@ from gradcli.graph import text
 from gradcli.graph.node import Graph, Node
 from gradcli.language.names import CONSTANTS, NAME, REBINDABLE, is_function, suggestion
 from gradcli.language.origin import Origin
+from gradcli.limits import DRAWN_NODES
 from gradcli.point import Point, as_value, few, names_to_nodes, shape_of
 
 if TYPE_CHECKING:
@@ -264,18 +265,38 @@ class Formula(Node):
         /,
         *,
         format: str = "svg",  # noqa: A002 - the name of the command's option
+        gradient: bool = True,
+        rankdir: str = "LR",
+        local: str | None = None,
+        most_nodes: int = DRAWN_NODES,
         **named: Any,
     ) -> bytes:
         """Return a picture of the graph: "svg", "png", "pdf" or "dot".
 
-        With values, every node shows its value and gradient and every edge the local derivative;
-        without, the formulas. Raises DrawingError when no Graphviz is installed.
+        With values, every node shows its value and, unless `gradient` is False, its gradient, and
+        every edge the local derivative; without, the structure. `rankdir` is the way it runs, "LR"
+        or "TB"; `local` what stands on the edges: "number", "formula", "both" or "none". Raises
+        DrawingError for more than `most_nodes` nodes and when no Graphviz is installed.
         """
-        from gradcli.drawing.picture import picture
+        from gradcli.drawing.picture import check_size, picture
 
         given = {**(values or {}), **named}
-        run = self.run(given) if given or not self.free_names else None
-        return picture(self, run, format)
+        shown = self.with_shapes({name: shape_of(value) for name, value in given.items()})
+        check_size(shown.graph, shown.id, most_nodes)
+        if given or not shown.free_names:
+            steps = shown.at_values(given).run(backward=gradient).steps
+        else:
+            steps = shown.structure()
+        return picture(
+            shown.graph,
+            shown.id,
+            steps,
+            format,
+            gradient=gradient,
+            rankdir=rankdir,
+            local=local,
+            most_nodes=most_nodes,
+        )
 
     # ------------------------------------------------------------ checks
 

@@ -19,7 +19,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "errors": {"limits"},
     # the formula as data; within it, the table of operations does not know what a graph is
     "graph.shapes": BASE,
-    "graph.operations": BASE | {"graph.shapes"},
+    "graph.structural": BASE | {"graph.shapes"},
+    "graph.operations": BASE | {"graph.shapes", "graph.structural"},
     "graph.node": BASE | {"graph.shapes", "graph.operations"},
     "graph.simplify": BASE | {"graph.shapes", "graph.operations", "graph.node"},
     "graph.text": BASE | {"graph.shapes", "graph.operations", "graph.node"},
@@ -36,10 +37,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "point": ENGINE,
     "objective": ENGINE | {"point"},
     "formula": ENGINE | {"point", "objective"},
+    "table": ENGINE | API,
     "functions": ENGINE | API,
     "__init__": ENGINE | API | {"functions"},
     # the command line
-    "cli": ENGINE | API | {"functions", "__init__"},
+    "cli": ENGINE | API | {"table", "functions", "__init__"},
     "__main__": {"cli"},
 }
 

@@ -340,16 +340,39 @@ def _draw(
             autocompletion=_one_of("svg", "png", "pdf", "dot"),
         ),
     ] = None,
+    no_grad: Annotated[bool, typer.Option("--no-grad", help="Values without gradients.")] = False,
+    rankdir: Annotated[
+        str,
+        typer.Option(
+            "--rankdir",
+            metavar="D",
+            help="The way it runs: LR (to the right) or TB (down).",
+            autocompletion=_one_of("LR", "TB"),
+        ),
+    ] = "LR",
+    local: Annotated[
+        str | None,
+        typer.Option(
+            "--local",
+            metavar="L",
+            help="On the edges: number, formula, both or none.",
+            autocompletion=_one_of("number", "formula", "both", "none"),
+        ),
+    ] = None,
+    max_nodes: Annotated[
+        str | None, typer.Option("--max-nodes", metavar="N", help="Draw up to N nodes (300).")
+    ] = None,
     seed: _Seed = None,
     output: _File = None,
 ) -> Request:
     """Draw the graph: values, gradients and local derivatives; without values, the structure."""
 
     def request() -> ExitCode:
-        from gradcli.cli.draw import draw
+        from gradcli.cli.draw import Style, draw
 
         to = _output(False, False, None, "auto", output)
-        return draw(words or [], to, picture_format=picture_format, seed=_seed(seed))
+        style = Style(picture_format, not no_grad, rankdir, local, max_nodes)
+        return draw(words or [], to, style, seed=_seed(seed))
 
     return request
 

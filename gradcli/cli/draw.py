@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import PurePath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from gradcli.cli import arguments
 from gradcli.errors import ExitCode, UsageError, printable
+from gradcli.limits import DRAWN_NODES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,13 +17,29 @@ if TYPE_CHECKING:
 FORMATS = ("svg", "png", "pdf", "dot")
 
 
-def draw(
-    words: Sequence[str], output: Output, *, picture_format: str | None = None, seed: int = 0
-) -> ExitCode:
+class Style(NamedTuple):
+    """How the picture is to look: the options of the command."""
+
+    picture_format: str | None = None
+    gradient: bool = True
+    rankdir: str = "LR"
+    local: str | None = None
+    most_nodes: str | None = None
+
+
+def draw(words: Sequence[str], output: Output, style: Style, *, seed: int = 0) -> ExitCode:
     """Write the picture to stdout or to the file that was named; its ending chooses the format."""
-    chosen = _format(picture_format, output.path)
+    chosen = _format(style.picture_format, output.path)
+    most = arguments.whole("--max-nodes", style.most_nodes, least=1)
     problem = arguments.problem(words, seed).without_ranges("draw")
-    content = problem.formula.draw(problem.values, format=chosen)
+    content = problem.formula.draw(
+        problem.values,
+        format=chosen,
+        gradient=style.gradient,
+        rankdir=style.rankdir,
+        local=style.local,
+        most_nodes=DRAWN_NODES if most is None else most,
+    )
     output.binary(content)
     return ExitCode.DONE
 

@@ -1,0 +1,87 @@
+"""Boxes and arrows as DOT, the language of Graphviz; the same formula gives the same text.
+
+All attributes are ours but for the labels and tooltips, which are escaped.
+"""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING
+
+import graphviz
+
+from gradcli.drawing.labels import card, heading, local
+from gradcli.drawing.sentences import marks
+from gradcli.drawing.style import FLOW, FONT, LINE, PAINTS
+
+if TYPE_CHECKING:
+    from gradcli.drawing.labels import Options
+    from gradcli.drawing.sketch import Arrow, Box, Sketch
+
+DOTS_PER_INCH = 192
+"""Of a PNG: sharp on a display of high resolution."""
+
+
+def dot(sketch: Sketch, title: str, options: Options, *, opaque: bool = False) -> str:
+    """Return the sketch as DOT; `opaque` for a PNG, which cannot adapt to what is behind it."""
+    picture = graphviz.Digraph("formula", engine="dot")
+    picture.attr(
+        "graph",
+        bgcolor="white" if opaque else "transparent",
+        fontname=FONT,
+        label=heading(sketch, title, options),
+        labeljust="l",
+        labelloc="t",
+        nodesep="0.3",
+        pad="0.15",
+        rankdir=options.rankdir,
+        ranksep="0.4",
+        **({"dpi": str(DOTS_PER_INCH)} if opaque else {}),
+    )
+    picture.attr("node", fontname=FONT, height="0", margin="0", shape="box", width="0")
+    picture.attr("edge", arrowsize="0.7", fontname=FONT)
+    for box in sketch.boxes:
+        picture.node(box.key, **_node(sketch, box, options))
+    side = "w" if options.rankdir == "LR" else "n"
+    for arrow in sketch.arrows:
+        head = arrow.head.key
+        if marks(arrow.head.step.operation, len(arrow.head.step.inputs)):
+            head += f":a{arrow.place}:{side}"
+        picture.edge(arrow.tail.key, head, **_edge(sketch, arrow, options))
+    return str(picture.source)
+
+
+def _node(sketch: Sketch, box: Box, options: Options) -> dict[str, str]:
+    """Return the attributes of a box."""
+    paint = PAINTS[box.role if box.live else "idle"]
+    attributes = {
+        "class": box.role if box.live else f"{box.role} idle",
+        "color": paint.border.light,
+        "fillcolor": paint.fill.light,
+        "id": box.key,
+        "label": card(sketch, box, options),
+        "peripheries": "2" if box.role == "result" else "1",
+        "style": "rounded,filled" if box.live else "rounded,filled,dashed",
+        "tooltip": _tooltip(box.sentence),
+    }
+    return {**attributes, "ordering": "in"} if box.tree and box.step.inputs else attributes
+
+
+def _edge(sketch: Sketch, arrow: Arrow, options: Options) -> dict[str, str]:
+    """Return the attributes of an arrow."""
+    flow = arrow.strength if options.gradient and arrow.live else None
+    attributes = {
+        "class": "idle" if not arrow.live else "still" if flow is None else "flow",
+        "color": LINE.light if flow is None else FLOW.light,
+        "id": arrow.key,
+        "penwidth": "0.80" if flow is None else f"{1 + 2.6 * flow:.2f}",
+        "style": "solid" if arrow.live else "dashed",
+        "tooltip": _tooltip(arrow.sentence),
+    }
+    label = local(sketch, arrow, options)
+    return attributes if label is None else {**attributes, "label": label}
+
+
+def _tooltip(sentence: str) -> str:
+    r"""Return a sentence as an attribute: no entity, no \N that Graphviz would replace."""
+    return str(graphviz.escape(escape(sentence)))

@@ -1,0 +1,161 @@
+"""What stands in a box or on an arrow, as tables in Graphviz's HTML-like language.
+
+Every text passes through `_text`, which makes it printable and escapes it.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from html import escape
+from typing import TYPE_CHECKING, NamedTuple
+
+from gradcli.drawing.sentences import marks, symbol
+from gradcli.drawing.style import GRADIENT, INK, LABEL, MUTED, PAINTS, RULE, Colour
+from gradcli.drawing.words import expression, fit, local_formula, number
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from gradcli.drawing.sketch import Arrow, Box, Sketch
+
+EXPRESSION = 28
+"""Characters of a sub-expression or local derivative that are shown."""
+TITLE_LINE = 72
+"""Characters in a line of the title."""
+_GAP = '<TD HEIGHT="8"></TD>'
+_PILL = f' STYLE="ROUNDED" BGCOLOR="{LABEL.light}"'
+
+
+class Options(NamedTuple):
+    """How a picture is drawn."""
+
+    gradient: bool = True
+    """Whether gradients are shown, and the arrows are as wide as gradient flows through them."""
+    rankdir: str = "LR"
+    local: str = "number"
+    """What stands on an arrow: the local derivative as "number", "formula", "both" or "none"."""
+
+
+def heading(sketch: Sketch, title: str, options: Options) -> str:
+    """Return the label above the picture: the formula, and what the arrows mean."""
+    shown = fit(title)
+    parts = [shown] if len(shown) <= TITLE_LINE else shown.split("; ")
+    lines = [
+        line for part in parts for line in textwrap.wrap(part, TITLE_LINE, break_on_hyphens=False)
+    ]
+    rows = [_text(line, INK, 13, bold=True) for line in lines]
+    legend = []
+    if any(local(sketch, arrow, options) for arrow in sketch.arrows):
+        legend.append("on an arrow: the local derivative")
+    if options.gradient and any(arrow.strength for arrow in sketch.arrows):
+        legend.append("its width: how much gradient flows")
+    if legend:
+        rows.append(_text("; ".join(legend), MUTED, 9))
+    cells = [f'<TD ALIGN="LEFT">{row}</TD>' for row in rows]
+    return f"<{_table([*cells, _GAP])}>"
+
+
+def card(sketch: Sketch, box: Box, options: Options) -> str:
+    """Return the label of a box: what it is, its numbers, and marks where arrows arrive."""
+    body = _table(
+        _constant(sketch, box) if box.role == "constant" else _lines(sketch, box, options)
+    )
+    names = marks(box.step.operation, len(box.step.inputs))
+    padding = 3 if box.role == "constant" else 6
+    if not names:
+        return f"<{_table([_padded(body, padding)])}>"
+    side = "R" if options.rankdir == "LR" else "B"
+    cells = [
+        f'<TD PORT="a{place}" BORDER="1" SIDES="{side}" COLOR="{RULE.light}" CELLPADDING="4">'
+        f"{_text(name, MUTED, 8)}</TD>"
+        for place, name in enumerate(names)
+    ]
+    if side == "R":
+        rows = [cells[0] + _padded(body, padding, f' ROWSPAN="{len(names)}"'), *cells[1:]]
+    else:
+        rows = ["".join(cells), _padded(body, padding, f' COLSPAN="{len(names)}"')]
+    return f"<{_table(rows)}>"
+
+
+def local(sketch: Sketch, arrow: Arrow, options: Options) -> str | None:
+    """Return the label of an arrow, its local derivative; None where it has none."""
+    step, edge = arrow.head.step, arrow.edge
+    formula = local_formula(sketch.graph, step, edge, EXPRESSION)
+    if formula.lstrip("-").replace(".", "").isdigit():
+        formula = formula.replace("-", "−")
+    shown = "" if edge.local is None else number(edge.local)
+    if options.local == "none" or (shown and step.value is None):
+        return None  # a branch that is not taken has no slope where it has no value
+    if not shown or options.local == "formula":
+        shown = formula or shown
+    elif options.local == "both" and formula not in {"", shown}:
+        shown = f"{formula} = {shown}"
+    if not shown:
+        return None
+    cell = _cell(shown, GRADIENT if arrow.live else MUTED, 10)
+    return f"<{_table([_padded(_table([cell], _PILL), 3)])}>"
+
+
+def _lines(sketch: Sketch, box: Box, options: Options) -> list[str]:
+    """Return the lines in the box of an operation or input."""
+    graph, step = sketch.graph, box.step
+    kind = [] if box.role == "operation" else [box.role]
+    if box.role == "result" and step.operation == "variable":
+        kind = ["input", "result"]
+    if not box.live:
+        kind.append("not taken")
+    name = step.name or (symbol(graph, step) if step.inputs else expression(graph, step.id))
+    lines = [_cell(fit(name, EXPRESSION), INK, 15, bold=True)]
+    if step.inputs:
+        lines.append(_cell(expression(graph, step.id, EXPRESSION), MUTED, 9))
+    if kind:
+        accent = PAINTS[box.role if box.live else "idle"].accent
+        lines.append(_cell(", ".join(kind), accent, 9))
+    facts = []
+    if step.value is not None:
+        facts.append(_fact("value", number(step.value), MUTED, INK))
+    if options.gradient and step.gradient is not None:
+        by = fit(step.name) if step.name and len(step.name) <= 4 else "·"
+        facts.append(_fact(f"∂{sketch.letter}/∂{by}", number(step.gradient), GRADIENT, GRADIENT))
+    if facts:
+        lines.append(_padded(_table(facts), 2))
+    return lines
+
+
+def _constant(sketch: Sketch, box: Box) -> list[str]:
+    """Return the lines in the box of a constant: how it was typed, and pi also as a number."""
+    step = box.step
+    lines = [_cell(expression(sketch.graph, step.id, EXPRESSION), MUTED, 11)]
+    if step.operation == "named constant" and step.value is not None:
+        lines.append(_cell(number(step.value), MUTED, 9))
+    return lines
+
+
+def _fact(word: str, value: str, dim: Colour, strong: Colour) -> str:
+    """Return two cells, a word and its number; the words end and the numbers start together."""
+    return (
+        f'<TD ALIGN="RIGHT">{_text(word + " ", dim, 9)}</TD>'
+        f'<TD ALIGN="LEFT">{_text(value, strong, 11)}</TD>'
+    )
+
+
+def _padded(content: str, padding: int, attributes: str = "") -> str:
+    return f'<TD CELLPADDING="{padding}"{attributes}>{content}</TD>'
+
+
+def _cell(text: str, colour: Colour, size: int, *, bold: bool = False) -> str:
+    return f"<TD>{_text(text, colour, size, bold=bold)}</TD>"
+
+
+def _text(text: str, colour: Colour, size: int, *, bold: bool = False) -> str:
+    """Return text in a font; an empty one would be a mistake in the language of Graphviz."""
+    inner = escape(fit(text)) or " "
+    inner = f"<B>{inner}</B>" if bold else inner
+    return f'<FONT COLOR="{colour.light}" POINT-SIZE="{size}">{inner}</FONT>'
+
+
+def _table(rows: Iterable[str], attributes: str = "") -> str:
+    """Return a table without lines and space of its own; each row is its cells."""
+    lines = "".join(f"<TR>{row}</TR>" for row in rows)
+    plain = 'BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="1"'
+    return f"<TABLE {plain}{attributes}>{lines}</TABLE>"

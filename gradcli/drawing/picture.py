@@ -1,0 +1,102 @@
+"""The graph of a formula as a picture: steps to DOT, DOT to a drawing, a drawing to a good SVG."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gradcli.drawing.words import fit
+from gradcli.errors import DrawingError, UsageError, printable
+from gradcli.graph import text
+from gradcli.limits import DRAWN_NODES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gradcli.graph.node import Graph
+    from gradcli.runtime.trace import Step
+
+FORMATS = ("svg", "png", "pdf", "dot")
+DIRECTIONS = ("LR", "TB")
+LOCALS = ("number", "formula", "both", "none")
+
+LONGEST_TITLE = 1000
+"""Characters of the formula as the title of an SVG, which is read aloud, not shown."""
+
+
+def picture(
+    graph: Graph,
+    result: int,
+    steps: Sequence[Step],
+    picture_format: str = "svg",
+    *,
+    gradient: bool = True,
+    rankdir: str = "LR",
+    local: str | None = None,
+    most_nodes: int = DRAWN_NODES,
+) -> bytes:
+    """Return the picture of the steps that lead to `result`: "svg", "png", "pdf" or "dot".
+
+    Steps with values show them, and with `gradient` their gradients and how much gradient flows
+    along each arrow. `local` is what stands on an arrow: the local derivative as "number",
+    "formula", "both" or "none"; None means the number when gradients are shown, and where there
+    are no numbers the formula. Raises DrawingError for more than `most_nodes` steps and when
+    Graphviz is missing or fails, and UsageError for an option that does not exist.
+    """
+    _check("format", picture_format, FORMATS)
+    _check("rankdir", rankdir, DIRECTIONS)
+    if local is None:
+        local = "number" if gradient else "none"
+    _check("local", local, LOCALS)
+    arrows = sum(len(step.inputs) for step in steps)
+    if len(steps) > most_nodes or arrows > 2 * most_nodes:
+        raise _too_large(f"{len(steps)} nodes and {arrows} arrows", most_nodes)
+
+    from gradcli.drawing.dot import dot
+    from gradcli.drawing.labels import Options
+    from gradcli.drawing.render import render
+    from gradcli.drawing.sentences import about_picture
+    from gradcli.drawing.sketch import sketch
+    from gradcli.drawing.svg import finished
+
+    drawn = sketch(graph, result, steps)
+    formula = text.formula(graph, result)
+    options = Options(gradient, rankdir, local)
+    heading = _heading(formula, drawn.letter)
+    source = dot(drawn, heading, options, opaque=picture_format == "png")
+    if picture_format == "dot":
+        return source.encode()
+    content = render(source, picture_format)
+    if picture_format != "svg":
+        return content
+    sentences = {box.key: box.sentence for box in drawn.boxes}
+    sentences |= {arrow.key: arrow.sentence for arrow in drawn.arrows}
+    return finished(content, fit(formula, LONGEST_TITLE), about_picture(steps), sentences)
+
+
+def check_size(graph: Graph, result: int, most_nodes: int = DRAWN_NODES) -> None:
+    """Raise DrawingError when a picture would surely be refused, before anything is computed.
+
+    A chain such as x + y + z is drawn as one node; but each node that it takes up brings an arrow,
+    so that more nodes than boxes and arrows are allowed together are too many in any case.
+    """
+    nodes = len(graph.reachable([result]))
+    if nodes > 3 * most_nodes:
+        raise _too_large(f"{nodes} nodes", most_nodes)
+
+
+def _too_large(size: str, most_nodes: int) -> DrawingError:
+    message = f"the graph has {size}; a picture has at most {most_nodes} nodes"
+    message += f" and {2 * most_nodes} arrows"
+    return DrawingError(message, hint="draw a part of the formula, or raise the limit")
+
+
+def _heading(formula: str, letter: str) -> str:
+    """Return the formula as an equation for the letter that its derivatives are written with."""
+    definitions, separator, last = formula.rpartition("; ")
+    return f"{definitions}{separator}{letter} = {last}"
+
+
+def _check(option: str, given: str, known: Sequence[str]) -> None:
+    if given not in known:
+        message = f"{option} must be one of {', '.join(known)}, not '{printable(given, 60)}'"
+        raise UsageError(message)

@@ -1,0 +1,196 @@
+"""DOT rendered by Graphviz: the program `dot`, or else the libraries that pygraphviz carries.
+
+Either runs in a process of its own, so that nothing it does can take this one down: after ten
+seconds it is stopped with all that it started, and only an answer of the right form is believed.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from importlib.util import find_spec
+from pathlib import Path
+from threading import Thread
+from time import monotonic
+from typing import IO, TYPE_CHECKING, NamedTuple
+from xml.etree import ElementTree as ET
+
+from gradcli.errors import DrawingError, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+SECONDS = 10.0
+"""The longest that Graphviz may take; a picture that somebody can read takes less than one."""
+LARGEST = 64 * 1024 * 1024
+"""Bytes of the largest answer that is read; more is not a picture."""
+SVG = "{http://www.w3.org/2000/svg}"
+CURE = (
+    "install Graphviz (apt install graphviz, brew install graphviz), "
+    "or use pip install 'gradcli[draw]'"
+)
+
+# It is isolated from the environment, so the folder in which pygraphviz lies is an argument.
+PYGRAPHVIZ = """\
+import sys
+sys.path.append(sys.argv[1])
+import pygraphviz
+graph = pygraphviz.AGraph(string=sys.stdin.buffer.read().decode())
+sys.stdout.buffer.write(graph.draw(format=sys.argv[2], prog="dot"))
+"""
+
+# As "plain" text, this answers "node n0 X Y WIDTH HEIGHT …" and the same for n1.
+LETTERS = """\
+graph { node [shape=plain]; n0 [label="iiiiiiii"]; n1 [label="WWWWWWWW"] }
+"""
+
+
+class Answer(NamedTuple):
+    """What a program left behind."""
+
+    status: int
+    output: bytes
+    complaint: str
+    """What it wrote to stderr."""
+
+
+def render(source: str, picture_format: str) -> bytes:
+    """Return the picture of DOT text as "svg", "png" or "pdf".
+
+    Raises DrawingError when no Graphviz is installed, when it fails or when it takes too long.
+    """
+    failures = []
+    for name, command in _programs(picture_format).items():
+        answer = run(command, source)
+        if well_formed(answer, picture_format):
+            if picture_format != "svg":
+                _check_letters(_programs("plain")[name])
+            return answer.output
+        failures.append(f"{name} {_failure(answer)}")
+    if failures:
+        message = f"Graphviz did not draw the picture: {'; '.join(failures)}"
+    else:
+        message = "pictures are drawn by Graphviz, which is not installed"
+    raise DrawingError(message, hint=CURE)
+
+
+def well_formed(answer: Answer, picture_format: str) -> bool:
+    """Return whether a program ended well and its output is a picture of that format."""
+    if answer.status != 0 or len(answer.output) > LARGEST:
+        return False
+    if picture_format == "svg":
+        return parsed(answer.output) is not None
+    return answer.output.startswith(b"\x89PNG\r\n\x1a\n" if picture_format == "png" else b"%PDF-")
+
+
+def parsed(svg: bytes) -> ET.Element | None:
+    """Return the root of an SVG; None when it is not one, or defines entities of its own."""
+    if b"<!ENTITY" in svg:
+        return None
+    try:
+        root = ET.fromstring(svg)  # noqa: S314 - it defines no entities to expand
+    except (ET.ParseError, ValueError, LookupError):
+        return None
+    return root if root.tag == f"{SVG}svg" else None
+
+
+def run(command: Sequence[str], source: str, seconds: float = SECONDS) -> Answer:
+    """Return what a program answers to DOT text.
+
+    Raises DrawingError when it takes too long. It is stopped then, with all that it started.
+    """
+    end = monotonic() + seconds
+    try:
+        process = subprocess.Popen(  # noqa: S603 - a program on PATH and words of our own
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+    except OSError as error:
+        return Answer(-1, b"", str(error))
+    output, complaint = bytearray(), bytearray()
+    threads = [
+        Thread(target=_write, args=(process.stdin, source.encode()), daemon=True),
+        Thread(target=_read, args=(process.stdout, output, process), daemon=True),
+        Thread(target=_read, args=(process.stderr, complaint, process), daemon=True),
+    ]
+    try:
+        for thread in threads:
+            thread.start()
+        while threads[1].is_alive() and process.poll() is None and monotonic() < end:
+            threads[1].join(0.05)  # which returns at once when the answer is complete
+        status = process.wait(max(0.0, end - monotonic()))
+    except subprocess.TimeoutExpired:
+        message = f"Graphviz did not finish the picture within {seconds:g} s and was stopped"
+        raise DrawingError(message, hint="draw a smaller part of the formula") from None
+    finally:
+        if process.returncode is None:
+            _stop(process)
+        for thread in threads:
+            thread.join(0.5)
+        if any(thread.is_alive() for thread in threads):
+            _stop(process)  # something that it started still holds its output
+    return Answer(status, bytes(output), complaint.decode(errors="replace"))
+
+
+def _programs(picture_format: str) -> dict[str, list[str]]:
+    """Return the commands on this machine that can draw, in the order to try them."""
+    found = {}
+    dot = shutil.which("dot")
+    if dot:
+        found["dot"] = [dot, f"-T{picture_format}"]
+    with suppress(ImportError, ValueError):  # a broken installation counts as none
+        library = find_spec("pygraphviz")
+        if library is not None and library.origin and sys.executable:
+            folder = str(Path(library.origin).parent.parent)
+            found["pygraphviz"] = [sys.executable, "-I", "-c", PYGRAPHVIZ, folder, picture_format]
+    return found
+
+
+def _write(stream: IO[bytes], content: bytes) -> None:
+    with suppress(OSError, ValueError), stream:  # a program need not read what it is told
+        stream.write(content)
+
+
+def _read(stream: IO[bytes], content: bytearray, process: subprocess.Popen[bytes]) -> None:
+    with suppress(OSError, ValueError), stream:
+        while chunk := os.read(stream.fileno(), 1 << 16):
+            content += chunk
+            if len(content) > LARGEST:
+                _stop(process)
+                return
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """End a program and, where the system has process groups, whatever it started."""
+    with suppress(OSError):
+        if hasattr(os, "killpg"):
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
+    process.wait()
+
+
+def _check_letters(command: Sequence[str]) -> None:
+    """Raise DrawingError when Graphviz finds no font at all: it draws equal boxes for letters."""
+    widths = [line.split()[4:5] for line in run(command, LETTERS).output.splitlines()[1:3]]
+    if len(widths) == 2 and widths[0] and widths[0] == widths[1]:
+        message = "the picture would have boxes instead of letters: there is no font here"
+        raise DrawingError(message, hint="install one (apt install fonts-dejavu), or draw an SVG")
+
+
+def _failure(answer: Answer) -> str:
+    """Return what went wrong: "ended with status 1 (syntax error in line 3)"."""
+    lines = [line.strip() for line in answer.complaint.splitlines() if line.strip()]
+    said = f" ({printable(lines[-1], 120)})" if lines else ""
+    if answer.status == 0:
+        return f"answered with something else than a picture{said}"
+    if answer.status < 0 and hasattr(signal, "Signals"):
+        return f"crashed{said}"
+    return f"ended with status {answer.status}{said}"

@@ -1,0 +1,147 @@
+"""What a picture tells those who point at a part of it, or who hear it read aloud."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gradcli.drawing.words import LONGEST, argument, expression, fit, local_formula, number
+from gradcli.graph.operations import ATOM, CONSTANT_POWER, VARIABLE
+from gradcli.graph.text import number_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gradcli.graph.node import Graph
+    from gradcli.runtime.trace import Edge, Step
+
+SYMBOLS = {
+    "add": "+",
+    "subtract": "−",
+    "multiply": "×",
+    "divide": "÷",
+    "negate": "−",
+    "power": "^",
+    "factorial": "!",
+    "less": "<",
+    "less or equal": "≤",
+    "greater": ">",
+    "greater or equal": "≥",
+    "equal": "=",
+    "not equal": "≠",
+    "log to a base": "log",
+}
+"""Operations that a formula writes in another way than the table of operations calls them."""
+
+NOUNS = {
+    "add": "sum",
+    "subtract": "difference",
+    "multiply": "product",
+    "divide": "quotient",
+    "negate": "negative",
+}
+"""Operations with a noun of their own; of the others a sentence says "sin of x"."""
+
+COMMUTATIVE = {"add", "multiply", "max", "min", "hypot", "equal", "not equal", "and", "or"}
+"""Operations that read the same in any order of their arguments."""
+
+MARKS = {
+    "where": ("if", "then", "else"),
+    "clip": ("of", "low", "high"),
+    "power": ("base", "exp."),
+    "log to a base": ("of", "base"),
+}
+"""What the arguments of some operations are called; elsewhere they are 1st, 2nd, 3rd."""
+
+ORDINALS = ("1st", "2nd", "3rd")
+
+SEVERAL = 12
+"""The most things that a sentence lists."""
+
+
+def symbol(graph: Graph, step: Step) -> str:
+    """Return the sign or name of a step's operation: ×, sin, ^2."""
+    operation, _, payload = graph.rows[step.id]
+    if operation is CONSTANT_POWER:
+        return "^" + number_text(payload).replace("-", "−")
+    return SYMBOLS.get(operation.name, operation.name)
+
+
+def marks(operation: str, count: int) -> tuple[str, ...]:
+    """Return what the arguments are called; empty where their order is all the same."""
+    if count < 2 or operation in COMMUTATIVE:
+        return ()
+    return MARKS.get(operation, ORDINALS)[:count]
+
+
+def about_step(graph: Graph, step: Step, *, result: bool = False, live: bool = True) -> str:
+    """Return the sentence on one node: "sin of 3*x*y: value −0.751, gradient 0.3078"."""
+    what = _what(graph, step)
+    if result:
+        what = f"result, {what}"
+    facts = [] if live else ["not taken"]
+    if step.value is not None:
+        facts.append(f"value {number(step.value)}")
+    elif not live:
+        facts.append("no value")
+    if step.gradient is not None:
+        facts.append(f"gradient {number(step.gradient)}")
+    told = ", ".join(facts)
+    return fit(f"{fit(what, LONGEST - len(told) - 2)}: {told}" if told else what)
+
+
+def about_edge(graph: Graph, step: Step, edge: Edge) -> str:
+    """Return the local derivative in full: "∂/∂(3*x*y) sin = cos(3*x*y) = 0.6603"."""
+    below = argument(graph, edge.node, 50)
+    above = fit(step.name, 50) if step.name else expression(graph, step.id, 50)
+    formula = local_formula(graph, step, edge, 90)
+    if not formula:
+        return fit(f"{below} in {above}")
+    if graph.rows[edge.node][1] and not graph.name_of(edge.node):
+        below = f"({below})"
+    if not step.name:
+        is_call = len(step.inputs) == 1 and graph.rows[step.id][0].level == ATOM
+        above = symbol(graph, step) if is_call else f"({above})"
+    said = f"∂/∂{below} {above} = {formula}"
+    if edge.local is None or step.value is None or number(edge.local) == formula.replace("-", "−"):
+        return fit(said)
+    return fit(f"{said} = {number(edge.local)}")
+
+
+def about_picture(steps: Sequence[Step]) -> str:
+    """Return the description of the picture: value and gradient of the result in words."""
+    result = steps[-1]
+    inputs = [step for step in steps if step.operation == "variable"]
+    if result.value is None:
+        names = _listed([fit(str(step.name), 30) for step in inputs])
+        return f"The computation graph, without values. It depends on {names or 'no name'}."
+    places, slopes = [], []
+    for step in inputs:
+        name = fit(str(step.name), 30)
+        if step.value is not None:
+            places.append(f"{name} = {number(step.value)}")
+        if step.gradient is not None:
+            slopes.append(f"{number(step.gradient)} with respect to {name}")
+    said = f"The value is {number(result.value)}" + (f" at {_listed(places)}." if places else ".")
+    return f"{said} The derivative is {_listed(slopes)}." if slopes else said
+
+
+def _what(graph: Graph, step: Step) -> str:
+    """Return a node in words: "sin of 3*x*y", "e, the product of a and b"."""
+    operation, _, payload = graph.rows[step.id]
+    if operation is VARIABLE:
+        return f"input {step.name}"
+    if not step.inputs:
+        return f"constant {expression(graph, step.id)}"
+    if operation.name in NOUNS or (operation.level == ATOM and payload is None):
+        below = _listed([argument(graph, edge.node, 60) for edge in step.inputs])
+        what = f"{NOUNS.get(operation.name, symbol(graph, step))} of {below}"
+        return f"{fit(step.name, 60)}, the {what}" if step.name else what
+    what = expression(graph, step.id)
+    return f"{fit(step.name, 60)}, {what}" if step.name else what
+
+
+def _listed(words: Sequence[str]) -> str:
+    """Return "a, b and c"; of very many the first, and how many more there are."""
+    if len(words) > SEVERAL:
+        words = [*words[: SEVERAL - 1], f"{len(words) - SEVERAL + 1} more"]
+    return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))

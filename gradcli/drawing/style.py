@@ -1,0 +1,90 @@
+"""What the picture looks like: its colours in light and dark, its fonts, and its style sheet.
+
+Each colour is a pair. The light one is written as an attribute, which every viewer understands;
+the style sheet exchanges it for the dark one where the viewer prefers dark, by looking for the
+attribute. So no two pairs share a light colour. Colour is never alone: an input says that it is
+one, the result has a double border, what is not taken is dashed, a constant is small.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+FONT = "Verdana,DejaVu Sans,sans-serif"
+"""One of the first two is on nearly every machine, and they are equally wide: a text fits its box
+also where it was not measured."""
+
+
+class Colour(NamedTuple):
+    """A colour on a light background and its counterpart on a dark one."""
+
+    light: str
+    dark: str
+
+
+class Paint(NamedTuple):
+    """The colours of one kind of node."""
+
+    fill: Colour
+    border: Colour
+    accent: Colour
+    """Of the small word that names the kind."""
+
+
+INK = Colour("#1b2430", "#e8edf3")
+"""Names, values and the title."""
+MUTED = Colour("#566170", "#a7b2bf")
+"""What is secondary: sub-expressions, words, marks."""
+GRADIENT = Colour("#a63d06", "#ffab70")
+"""Whatever is a derivative."""
+LINE = Colour("#77818e", "#8793a1")
+"""Arrows along which no gradient flows."""
+FLOW = Colour("#c4622a", "#d98850")
+"""Arrows along which the gradient flows."""
+LABEL = Colour("#fffefd", "#11161d")
+"""Behind the label of an arrow, so that no line runs through it."""
+RULE = Colour("#cdd4dc", "#3d4754")
+"""Thin lines inside a node."""
+
+OPERATION = Paint(Colour("#fdfdfe", "#1b222c"), Colour("#6d7885", "#8f9baa"), MUTED)
+INPUT = Paint(
+    Colour("#e6f0fb", "#10304f"), Colour("#2a69ac", "#5aa5f5"), Colour("#1d4f88", "#9ccbff")
+)
+RESULT = Paint(
+    Colour("#e4f4e8", "#123820"), Colour("#1f7a3e", "#4fc274"), Colour("#17592e", "#93e0ac")
+)
+CONSTANT = Paint(Colour("#f1f3f5", "#242b35"), Colour("#f1f3f5", "#242b35"), MUTED)
+IDLE = Paint(
+    Colour("#f8f9fa", "#181e26"), Colour("#8a93a0", "#727e8d"), Colour("#5b6573", "#a3aebb")
+)
+
+PAINTS = {
+    "operation": OPERATION,
+    "input": INPUT,
+    "result": RESULT,
+    "constant": CONSTANT,
+    "idle": IDLE,
+}
+"""By the class that a node carries in the SVG."""
+
+COLOURS = tuple(
+    dict.fromkeys(
+        [INK, MUTED, GRADIENT, LINE, FLOW, LABEL, RULE]
+        + [colour for paint in PAINTS.values() for colour in paint]
+    )
+)
+"""Every colour of the picture, once."""
+
+
+def style_sheet() -> str:
+    """Return the style of the SVG: dark colours where the viewer prefers them."""
+    exchanges = "".join(
+        f'.gradcli [{attribute}="{light}"]{{{attribute}:{dark}}}'
+        for light, dark in COLOURS
+        for attribute in ("fill", "stroke")
+    )
+    return (
+        "svg.gradcli{color-scheme:light dark}"
+        ".gradcli text{font-variant-numeric:tabular-nums}"
+        f"@media (prefers-color-scheme:dark){{{exchanges}}}"
+    )

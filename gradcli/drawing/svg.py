@@ -1,0 +1,82 @@
+"""An SVG of Graphviz made accessible and adaptable, and reduced to plain shapes.
+
+It gets a title and description, a sentence on every part, and a style sheet that knows the dark;
+it loses links, comments and whatever else is not one of the shapes a picture of ours is made of.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
+from zlib import crc32
+
+from gradcli.drawing.render import SVG, parsed
+from gradcli.drawing.style import style_sheet
+from gradcli.errors import DrawingError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SHAPES = {"svg", "g", "title", "path", "polygon", "polyline", "ellipse", "text"}
+"""The elements that are kept; of others, links for example, only what is inside."""
+
+ATTRIBUTES = {
+    *("class", "d", "id", "points", "transform", "viewBox", "width", "height"),
+    *("cx", "cy", "rx", "ry", "x", "y"),
+    *("fill", "fill-opacity", "stroke", "stroke-dasharray", "stroke-opacity", "stroke-width"),
+    *("font-family", "font-size", "font-weight", "text-anchor", "textLength"),
+}
+"""The attributes that are kept; none of them can refer to anything."""
+
+
+def finished(svg: bytes, title: str, description: str, sentences: Mapping[str, str]) -> bytes:
+    """Return the SVG with a title, a description and `sentences` by the id of node or edge."""
+    found = parsed(svg)
+    if found is None:
+        message = "Graphviz answered with something else than a picture"
+        raise DrawingError(message)
+    # Several pictures may stand in one page, where ids must differ.
+    key = f"g{crc32(svg):08x}"
+    root = _plain(found)
+    for group in root.iter("g"):
+        sentence = sentences.get(group.attrib.pop("id", ""))
+        own = group.find("title")
+        if own is not None and sentence is None:
+            group.remove(own)
+        elif own is not None:
+            own.text = sentence
+    root.attrib = {
+        "xmlns": SVG.strip("{}"),
+        "class": "gradcli",
+        "role": "img",
+        "aria-labelledby": f"{key}-title {key}-desc",
+        **root.attrib,
+    }
+    head = [("title", title), ("desc", description), ("style", style_sheet())]
+    for place, (tag, text) in enumerate(head):
+        element = ET.Element(tag, {} if tag == "style" else {"id": f"{key}-{tag}"})
+        element.text = text
+        element.tail = "\n"
+        root.insert(place, element)
+    try:
+        text = ET.tostring(root, encoding="unicode")
+    except RecursionError:
+        message = "Graphviz answered with a picture that is nested too deeply"
+        raise DrawingError(message) from None
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'.encode()
+
+
+def _plain(element: ET.Element) -> ET.Element:
+    """Return a copy that consists of known shapes with known attributes, outside any namespace."""
+    holder = ET.Element("holder")
+    waiting = [(element, holder)]
+    while waiting:
+        source, parent = waiting.pop()
+        tag = source.tag.removeprefix(SVG)
+        inside = parent
+        if tag in SHAPES:
+            kept = {name: text for name, text in source.attrib.items() if name in ATTRIBUTES}
+            inside = ET.SubElement(parent, tag, kept)
+            inside.text, inside.tail = source.text, source.tail
+        waiting += [(child, inside) for child in reversed(source)]
+    return holder[0]

@@ -1,0 +1,91 @@
+"""The numbers and formulas in a picture: short, and free of control characters.
+
+Everything that a user typed passes through `fit` on its way into a picture.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gradcli.errors import printable
+from gradcli.graph.operations import ATOM, PRODUCT
+from gradcli.graph.text import write
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from gradcli.graph.node import Graph
+    from gradcli.runtime.trace import Edge, Step
+
+LONGEST = 200
+"""Characters of any one text in a picture."""
+
+
+def number(value: float) -> str:
+    """Return a number with four digits and a true minus sign: −0.751, 1.2e−5, inf."""
+    digits, _, exponent = f"{value or 0.0:.4g}".partition("e")
+    text = f"{digits}e{int(exponent)}" if exponent else digits
+    return text.replace("-", "−")
+
+
+def fit(text: str, longest: int = LONGEST) -> str:
+    """Return `text` without anything unprintable, cut with … when it is longer than `longest`."""
+    clean = printable(text[: longest + 1])
+    return clean if len(clean) <= longest else clean[: longest - 1].rstrip() + "…"
+
+
+def expression(graph: Graph, node: int, longest: int = LONGEST) -> str:
+    """Return the formula of one node in terms of the names below it, in one short line."""
+    return fit(_written(graph, node, _names(graph, node), graph.rows[node][1]), longest)
+
+
+def argument(graph: Graph, node: int, longest: int = LONGEST) -> str:
+    """Return how a user of the node speaks of it: by its name, or else by its formula."""
+    return fit(graph.name_of(node) or expression(graph, node, longest), longest)
+
+
+def local_formula(graph: Graph, step: Step, edge: Edge, longest: int = LONGEST) -> str:
+    """Return the local derivative of a step by one input as a formula; "" when it is not known.
+
+    A chain `3*x*y` is one step, so its derivative is a product. What would be too long is written
+    with the input left out, where there is but one: `1 - tanh(…)^2`.
+    """
+    names = _names(graph, step.id)
+    text = _product(graph, edge.formula, names, {})
+    left_out = _left_out(graph, [below.node for below in step.inputs])
+    if len(text) > longest and len(left_out) == 1:
+        text = min(text, _product(graph, edge.formula, names, left_out), key=len)
+    return fit(text, longest)
+
+
+def _product(
+    graph: Graph, factors: Sequence[int], names: Mapping[int, str], left_out: Mapping[int, str]
+) -> str:
+    """Return the text of a product, whose factors are those of a chain from its end."""
+    shown = [node for node in reversed(factors) if graph.number(node) != 1] or factors[:1]
+    texts: list[str] = []
+    for node in shown:
+        text = names.get(node) or _written(graph, node, {**left_out, **names}, ())
+        binds = ATOM if node in names else graph.rows[node][0].level
+        # Only the first factor of a product may be a product or quotient itself.
+        loose = len(shown) > 1 and binds < PRODUCT + bool(texts)
+        texts.append(f"({text})" if loose else text)
+    return "*".join(texts)
+
+
+def _written(graph: Graph, node: int, names: Mapping[int, str], arguments: Iterable[int]) -> str:
+    """Return the node's text; of one that is far too long only the last operation."""
+    text = write(graph, node, names, 2 * LONGEST)
+    if text is None:
+        text = write(graph, node, {**_left_out(graph, arguments), **names}, 2 * LONGEST)
+    return "…" if text is None else text
+
+
+def _names(graph: Graph, node: int) -> dict[int, str]:
+    """Return the names that the user gave to other nodes than this one."""
+    return {other: given[0] for other, given in graph.names.items() if other != node and given}
+
+
+def _left_out(graph: Graph, nodes: Iterable[int]) -> dict[int, str]:
+    """Return … as the text of each node that is not a leaf."""
+    return {node: "…" for node in nodes if graph.rows[node][1]}
