@@ -1,54 +1,74 @@
 """The functions of the language for use in Python: `functions.sin(x)` of a node is a node.
 
-Every name that can be called in a formula is here: sin, log (also with a base), where, sigmoid …,
-and for conditions equal, not_equal, both, either, invert. Numbers mix freely with nodes; a function
-of numbers alone is a number.
+Every name that can be called in a formula is here: sin, log (also with a base), where, sigmoid …;
+for arrays sum, mean, softmax … with `axis=`; for conditions equal, not_equal, both, either, invert;
+and array, which puts nodes and numbers into an array.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gradcli.graph.node import Node
 from gradcli.graph.operations import ALIASES, FUNCTIONS, TABLE
+from gradcli.graph.shapes import axis_of
+from gradcli.language.builder import EXTREMES, OVER_LAST_AXIS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_CONDITIONS = {
+_OTHERS = {
     "equal": "equal",
     "not_equal": "not equal",
     "both": "and",
     "either": "or",
     "invert": "not",
+    "array": "array",
+    "matmul": "matmul",
 }
+_MADE = {name for name, row in FUNCTIONS.items() if row.arity == (0, 0)}
 
-__all__ = sorted({*FUNCTIONS, *ALIASES, *_CONDITIONS})  # noqa: PLE0605 - the names of the table
+__all__ = sorted({*FUNCTIONS, *ALIASES, *_OTHERS} - _MADE)  # noqa: PLE0605 - names of the table
 
 
 def _function(name: str) -> Callable[..., Node]:
-    row_name = ALIASES.get(name, _CONDITIONS.get(name, name))
+    row_name = ALIASES.get(name, _OTHERS.get(name, name))
 
-    def apply(*arguments: Node | float) -> Node:
+    def apply(*arguments: Node | float, axis: int | None = None) -> Node:
         row = TABLE[row_name]
-        given = list(arguments)
-        payload = None
+        given: list[Any] = list(arguments)
+        if name == "array" and len(given) == 1 and not isinstance(given[0], Node):
+            given = list(given[0])
+        node = next((argument for argument in given if isinstance(argument, Node)), None)
+        if node is None:
+            message = f"{name} takes at least one node; make one with gradcli.variable(name)"
+            raise TypeError(message)
+        payload: Any = None
         if row_name == "log" and len(given) > 1:
             row = TABLE["log to a base"]
-        elif row.payload is not None:
-            payload = int(given.pop(0 if row.payload == "first" else -1))  # type: ignore[arg-type]
+        elif row_name in EXTREMES and len(given) == 1 and node.shape:
+            row = TABLE[EXTREMES[row_name]]
+        elif row.payload in {"first", "last"}:
+            payload = int(given.pop(0 if row.payload == "first" else -1))
+        if row.payload == "axis":
+            payload = _axis(row_name, node, axis)
+        elif axis is not None:
+            message = f"{name} has no argument axis"
+            raise TypeError(message)
         if not row.accepts(len(given)):
             message = f"{name} does not take {len(arguments)} arguments"
             raise TypeError(message)
-        for argument in given:
-            if isinstance(argument, Node):
-                return argument.apply_to(row.name, *given, payload=payload)
-        message = f"{name} takes at least one node; make one with gradcli.variable(name)"
-        raise TypeError(message)
+        return node.apply_to(row.name, *given, payload=payload)
 
     apply.__name__ = apply.__qualname__ = name
     apply.__doc__ = f"Return the node {name}(…)."
     return apply
+
+
+def _axis(name: str, node: Node, axis: int | None) -> int | None:
+    if axis is None:
+        return len(node.shape) - 1 if name in OVER_LAST_AXIS and node.shape else None
+    return axis_of(name, node.shape, axis)
 
 
 def __getattr__(name: str) -> Callable[..., Node]:

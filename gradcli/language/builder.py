@@ -161,7 +161,8 @@ class Builder:
         self._used.add(name)
         plain = [a for a in arguments if isinstance(a, int)]
         keywords = dict([a for a in arguments if not isinstance(a, int)])
-        if name in self._functions and not keywords:
+        if name in self._functions:
+            self._checked_keywords(name, keywords)
             return self._expanded(name, plain)
         if self._head and name == self._head[0]:
             message = f"{name} calls itself; a function must be made of others"
@@ -187,7 +188,7 @@ class Builder:
     ) -> int:
         operation = FUNCTIONS[name]
         payload: object = None
-        if name in EXTREMES and len(arguments) == 1:
+        if name in EXTREMES and len(arguments) == 1 and self.graph.shape(arguments[0]):
             operation = TABLE[EXTREMES[name]]
         if operation.payload == "axis":
             if len(arguments) == 1:
@@ -205,6 +206,8 @@ class Builder:
             arguments, payload = self._with_payload(typed, operation.payload, arguments)
         if not operation.accepts(len(arguments)):
             wanted = _arity(operation.arity, extra=payload is not None)
+            if name in EXTREMES:
+                wanted = "2 or more numbers, or one array"
             message = (
                 f"{typed} takes {wanted}, {_are_given(len(arguments) + (payload is not None))}"
             )
@@ -331,7 +334,9 @@ class Builder:
         if keywords:
             other = next(iter(keywords))
             message = f"{name} has no argument named {other}"
-            raise Fault(message, -4, -1, hint="reductions take axis=0, axis=1 …")
+            # Only axis is ever a name of an argument: what else stands before "=" is compared.
+            kind = None if other == "axis" else "keyword"
+            raise Fault(message, -4, -1, kind=kind, hint="reductions of arrays take axis=0")
 
     def _made(self, name: str, arguments: list[int], keywords: dict[str, int]) -> int:
         """Return an array made of numbers: zeros(2, 3), linspace(0, 1, 11), len(x)."""

@@ -189,7 +189,8 @@ def unexpected_token(tokens: Tokens, index: int, accepted: set[str]) -> FormulaE
     before = tokens.kinds[index - 1] if index else None
     span = tokens.span(index)
     if kind == END:
-        span = (len(source), len(source) + 1)
+        end = tokens.span(index - 1)[1] if index else len(source)
+        span = (end, end + 1)
     if kind == END and index == 0:
         return FormulaError("the formula is empty", hint="write one, for example 'x^2 + 1'")
     for explain in (_definition_last, _two_operands, _equals_sign, _brackets, _separators):
@@ -201,7 +202,7 @@ def unexpected_token(tokens: Tokens, index: int, accepted: set[str]) -> FormulaE
     hint = None
     if kind == "COMPARISON" and before in {"EQUALS", "COMPARISON"}:
         pair = tokens.texts[index - 1] + text
-        hint = "write !=" if pair == "<>" else None
+        hint = {"<>": "write !=", "=<": "write <=", "=>": "write >="}.get(pair)
     if kind == "SLASH" and before == "SLASH":
         hint = "write floor(a/b) for whole division; a comment starts with #"
     if kind == "STAR" and before == "SLASH":
@@ -233,7 +234,9 @@ def _two_operands(tokens: Tokens, index: int, accepted: set[str]) -> _Found:
         return f"{before} needs its argument in parentheses", hint, None
     foreign = {"for", "in", "import", "lambda", "return", "def", "let"} & {text, before}
     if foreign:
-        return f"'{foreign.pop()}' has no meaning in a formula", None, None
+        word = foreign.pop()
+        span = tokens.span(index if word == text else index - 1)
+        return f"'{word}' has no meaning in a formula", None, span
     if tokens.kinds[index - 1] == "NUMBER" and kind == "NUMBER":
         joined = left + text
         if text.startswith(".") and tokens.start(index) == tokens.span(index - 1)[1]:
@@ -289,8 +292,9 @@ def _equals_sign(tokens: Tokens, index: int, _accepted: set[str]) -> _Found:
         return "'===' has no meaning in a formula", "write ==", None
     if left is None:
         return "'=' defines a name, and no name stands before it", "write u = …; …", None
-    if tokens.texts[index + 1] == ">":
-        return "'=>' has no meaning in a formula", "write >=", None
+    if tokens.texts[index + 1] in {"<", ">"}:
+        sign = tokens.texts[index + 1]
+        return f"'={sign}' has no meaning in a formula", f"write {sign}=", None
     message = "'=' defines a name at the start of a line; equality is written =="
     hint = _repair(f"{left} == {right}") if right else None
     return message, hint, None
@@ -357,8 +361,9 @@ def _definition_last(tokens: Tokens, index: int, accepted: set[str]) -> _Found:
     first = max((i + 1 for i in range(index) if tokens.kinds[i] == "SEPARATOR"), default=0)
     name = tokens.texts[first]
     message = "the formula ends with a definition and computes nothing"
-    hint = f"add what to compute, such as '; {name}'"
-    if first == 0 and (right := operand_after(tokens, 2)):
+    is_function = tokens.kinds[first + 1] == "LPAR"
+    hint = f"add what to compute, such as '; {name}{'(1)' if is_function else ''}'"
+    if first == 0 and not is_function and (right := operand_after(tokens, 2)):
         hint += f"; to compare, write {name} == {right}"
     return message, hint, (tokens.start(first), tokens.span(index - 1)[1])
 
@@ -417,7 +422,17 @@ def of_fault(tokens: Tokens, fault: Fault, stack: list[Span]) -> FormulaError:
     elif fault.kind == "product":
         name = source[span[0] : span[1]]
         inside = source[stack[-2][0] : stack[-2][1]]
-        hint = f"for a product {_repair(f'{name}*({inside})')}" if len(inside) < 80 else None
+        repair = _repair(f"{name}*({inside})")
+        hint = f"for a product {repair}" if repair else None
+    elif fault.kind == "keyword":
+        index = next(
+            i
+            for i in range(len(tokens.kinds))
+            if tokens.kinds[i] == "EQUALS" and tokens.start(i) >= span[0]
+        )
+        found = _equals_sign(tokens, index, set())
+        assert found is not None  # noqa: S101 - the token is an EQUALS
+        message, hint, span = found[0], found[1], tokens.span(index)
     return FormulaError(message, source=source, span=span, hint=hint)
 
 
