@@ -28,7 +28,15 @@ def run(words: list[str]) -> int:
     _prepare()
     json = "--json" in words
     try:
-        return int(_dispatch(words))
+        if _plain(words):
+            return int(_run_plain(words))
+        from gradcli.cli.commands import request
+
+        asked = request(words)
+        if isinstance(asked, int):
+            return int(asked)
+        json = asked.json  # the word may have been the value of another option
+        return int(asked.run())
     except GradcliError as problem:
         _say(problem, json=json)
         return int(problem.exit_code)
@@ -45,21 +53,17 @@ def run(words: list[str]) -> int:
         return int(ExitCode.FAILED)
 
 
-def _dispatch(words: list[str]) -> int:
-    if _plain(words):
-        from gradcli.cli.output import Output
+def _run_plain(words: list[str]) -> ExitCode:
+    """Run eval or grad with operands only."""
+    from gradcli.cli.output import Output
 
-        if words[0] == "eval":
-            from gradcli.cli.eval import evaluate
+    if words[0] == "eval":
+        from gradcli.cli.eval import evaluate
 
-            return evaluate(words[1:], Output())
-        from gradcli.cli.grad import differentiate
+        return evaluate(words[1:], Output())
+    from gradcli.cli.grad import differentiate
 
-        return differentiate(words[1:], Output())
-    from gradcli.cli.commands import request
-
-    asked = request(words)
-    return asked if isinstance(asked, int) else asked()
+    return differentiate(words[1:], Output())
 
 
 def _plain(words: list[str]) -> bool:

@@ -98,11 +98,11 @@ def problems(words: Sequence[str], seed: int = 0) -> Iterator[Problem]:
     for number, line in lines:
         where = f"line {number}: " if len(lines) > 1 else ""
         try:
-            found = _problem(line, values)
+            found = _problem(line.rstrip("\r"), values, where)
         except GradcliError as error:
             error.message = where + error.message
             raise
-        yield found._replace(where=where)
+        yield found
 
 
 def _split(words: Sequence[str]) -> tuple[str, list[Binding]]:
@@ -118,7 +118,7 @@ def _split(words: Sequence[str]) -> tuple[str, list[Binding]]:
     return first, given
 
 
-def _problem(source: str, values: Mapping[str, Any]) -> Problem:
+def _problem(source: str, values: Mapping[str, Any], where: str = "") -> Problem:
     from gradcli.cli.output import note
 
     ranges = {n: value for n, value in values.items() if hasattr(value, "points")}
@@ -126,11 +126,11 @@ def _problem(source: str, values: Mapping[str, Any]) -> Problem:
     shapes = {name: () if name in ranges else shape_of(value) for name, value in values.items()}
     formula = parse(source, shapes)
     for sentence in formula.origin.notes if formula.origin else ():
-        note(sentence)
+        note(where + sentence)
     unused = [name for name in ranges if name not in formula.free_names]
     if unused:
         formula.checked({**single, unused[0]: 0.0})  # raises, naming what is wrong
-    return Problem(formula, single, "", ranges)
+    return Problem(formula, single, where, ranges)
 
 
 def _values(given: Sequence[Binding], seed: int) -> dict[str, Any]:

@@ -8,17 +8,24 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.exceptions import TyperException
 
 from gradcli.cli.arguments import is_option
-from gradcli.errors import ExitCode, UsageError, printable
+from gradcli.errors import ExitCode, GradcliError, UsageError, printable
 
-Request = Callable[[], ExitCode]
+
+class Request(NamedTuple):
+    """A command ready to run, and whether its errors are to be JSON."""
+
+    run: Callable[[], ExitCode]
+    json: bool
+
 
 COMMANDS = ("eval", "grad", "minimize", "draw")
 
@@ -61,6 +68,8 @@ class OperandCommand(TyperCommand):
                 options.append(word)
                 if takes_value[word]:
                     value = next(words, None)
+                    if value is None and ctx.resilient_parsing:
+                        continue  # a line that is being completed
                     if value is None:
                         message = f"{word} needs a value"
                         raise UsageError(message, hint=f"see {ctx.command_path} --help")
@@ -191,7 +200,7 @@ def _eval(
             words or [], to, trace=trace, allow_nonfinite=allow_nonfinite, seed=_seed(seed)
         )
 
-    return request
+    return Request(request, json)
 
 
 @app.command(
@@ -261,7 +270,7 @@ def _grad(
         )
         return differentiate(words or [], to, wanted)
 
-    return request
+    return Request(request, json)
 
 
 @app.command(
@@ -321,7 +330,7 @@ def _minimize(
             seed=_seed(seed),
         )
 
-    return request
+    return Request(request, json)
 
 
 @app.command(
@@ -374,7 +383,7 @@ def _draw(
         style = Style(picture_format, not no_grad, rankdir, local, max_nodes)
         return draw(words or [], to, style, seed=_seed(seed))
 
-    return request
+    return Request(request, json=False)
 
 
 def _output(json: bool, csv: bool, digits: str | None, color: str, path: str | None) -> Any:
@@ -407,7 +416,16 @@ def request(arguments: list[str]) -> Request | int:
         answer = group.main(arguments, prog_name="gradcli", standalone_mode=False)
     except TyperException as problem:
         raise _usage_error(problem) from None
-    return answer if callable(answer) else int(answer or 0)
+    except SystemExit as end:  # Typer's answer when the reader of its help went away
+        if end.code == 1:
+            return ExitCode.BROKEN_PIPE
+        raise
+    if isinstance(answer, Request):
+        return answer
+    if sys.stdout is None:
+        message = "stdout is closed"
+        raise GradcliError(message)
+    return int(answer or 0)
 
 
 def _usage_error(problem: TyperException) -> UsageError:

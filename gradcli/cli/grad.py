@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from gradcli.runtime.trace import Step
 
 
+SHOWN_NOTES = 5
+"""How many notes are said; of more only the number."""
+
+
 class Wanted(NamedTuple):
     """What is to be shown: the options of the command."""
 
@@ -170,8 +174,10 @@ def _numbers(
         output.document(document)
     elif not shown:
         _gradient_table(problem, here.value, gradient, output)
-    for remark in notes:
+    for remark in notes[:SHOWN_NOTES]:
         note(problem.where + str(remark))
+    if len(notes) > SHOWN_NOTES:
+        note(f"{problem.where}and {len(notes) - SHOWN_NOTES} more; --json lists all")
 
 
 def _strict(notes: Sequence[Note], problem: Problem) -> MathematicsError:

@@ -235,7 +235,7 @@ class Table(Watcher):
 
 def _fitting(headers: Sequence[str], cells: Sequence[Sequence[str]]) -> list[int]:
     """Return the columns that fit the terminal: step, value, gradient, then parameters in order."""
-    sizes = [max(len(row[i]) for row in (headers, *cells)) + 2 for i in range(len(headers))]
+    sizes = [max(len(row[i]) for row in (headers, *cells)) + 3 for i in range(len(headers))]
     room = width() - sizes[0] - sizes[1] - sizes[-1]
     shown = [0, 1]
     for place in range(2, len(headers) - 1):

@@ -57,6 +57,8 @@ class Output:
         self.held = False
         """Whether even long tables wait for the end, because what follows may still fail."""
         self._parts: list[str] = []
+        self._headers: list[str] = []
+        """Those of the last table as CSV: many formulas make one table."""
         self._last_flush = 0.0
 
     # ------------------------------------------------------------ texts
@@ -104,10 +106,15 @@ class Output:
     ) -> None:
         """Add a table; on a terminal the columns from number `right` on are aligned right."""
         if self.pretty:
-            self._parts.append(self._rich_table(headers, rows, right))
+            listed = list(rows)
+            for columns in fitting_columns(headers, listed, right, width()):
+                part = [[row[i] for i in columns] for row in listed]
+                self._parts.append(self._rich_table([headers[i] for i in columns], part, right))
             return
         if self.csv:
-            self._parts.append(csv_text([headers, *rows]))
+            head = [] if self._headers == list(headers) else [headers]
+            self._headers = list(headers)
+            self._parts.append(csv_text([*head, *rows]))
             return
         for row in (headers, *rows):
             self.line("\t".join(row))
@@ -136,8 +143,9 @@ class Output:
             file=buffer,
             force_terminal=True,
             no_color=not self.colored,
-            color_system="auto" if self.colored else None,
+            color_system="standard" if self.colored else None,
             width=width(),
+            height=100,  # without one a TERM=dumb would be 80 columns wide
             markup=False,
             emoji=False,
             highlight=False,
@@ -190,8 +198,32 @@ class Output:
         out.buffer.flush()
 
 
+def fitting_columns(
+    headers: Sequence[str], rows: Sequence[Sequence[str]], right: int, room: int
+) -> list[list[int]]:
+    """Return the columns of each part of a table that is too wide: labels, then those that fit.
+
+    The first columns, up to number `right` (or one), stand in every part. A number is never cut.
+    """
+    labels = list(range(max(right, 1)))
+    sizes = [max(len(row[i]) for row in (headers, *rows)) + 3 for i in range(len(headers))]
+    for label in labels[:right]:
+        sizes[label] = min(sizes[label], 24)  # words can be wrapped
+    parts: list[list[int]] = [[*labels]]
+    left = room - sum(sizes[i] for i in labels)
+    for place in range(len(labels), len(headers)):
+        left -= sizes[place]
+        if left < 0 and len(parts[-1]) > len(labels):
+            parts.append([*labels])
+            left = room - sum(sizes[i] for i in labels) - sizes[place]
+        parts[-1].append(place)
+    return parts
+
+
 def note(text: str) -> None:
-    """Say something beside the result, on stderr."""
+    """Say something beside the result, on stderr, after what was written so far."""
+    if sys.stdout is not None:
+        sys.stdout.flush()
     _complain(f"note: {printable(text, 1000)}")
 
 

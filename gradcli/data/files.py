@@ -51,9 +51,9 @@ def replacing(path: str, mode: str = "w") -> Iterator[IO[str]]:
     if not path:
         message = "the name of the file to write is empty"
         raise FileError(message)
-    target = os.path.realpath(path)
     temporary = ""
     try:
+        target = os.path.realpath(path)
         _check_target(path, target)
         handle, temporary = tempfile.mkstemp(prefix=".gradcli-", dir=os.path.dirname(target))  # noqa: PTH120
         encoding = None if "b" in mode else "utf-8"
@@ -86,6 +86,9 @@ def write(path: str, content: bytes) -> None:
 
 def _check_target(path: str, target: str) -> None:
     """Raise FileError for a target that cannot be replaced by a new file."""
+    if path.endswith(os.sep):
+        message = f"cannot write '{printable(path, 200)}': that is the name of a folder"
+        raise FileError(message)
     try:
         kind = os.stat(path).st_mode  # noqa: PTH116
     except FileNotFoundError:

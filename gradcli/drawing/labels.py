@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from gradcli.drawing.sentences import marks, symbol
 from gradcli.drawing.style import GRADIENT, INK, LABEL, MUTED, PAINTS, RULE, Colour
-from gradcli.drawing.words import expression, fit, local_formula, number
+from gradcli.drawing.words import expression, fit, local_formula, number, quantity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 EXPRESSION = 28
 """Characters of a sub-expression or local derivative that are shown."""
+ARRAY = 22
+"""Characters of an array that are shown."""
 TITLE_LINE = 72
 """Characters in a line of the title."""
 _GAP = '<TD HEIGHT="8"></TD>'
@@ -60,7 +62,7 @@ def card(sketch: Sketch, box: Box, options: Options) -> str:
     body = _table(
         _constant(sketch, box) if box.role == "constant" else _lines(sketch, box, options)
     )
-    names = marks(box.step.operation, len(box.step.inputs))
+    names = marks(box.step.operation, len(box.step.inputs)) if box.role != "constant" else ()
     padding = 3 if box.role == "constant" else 6
     if not names:
         return f"<{_table([_padded(body, padding)])}>"
@@ -83,7 +85,7 @@ def local(sketch: Sketch, arrow: Arrow, options: Options) -> str | None:
     formula = local_formula(sketch.graph, step, edge, EXPRESSION)
     if formula.lstrip("-").replace(".", "").isdigit():
         formula = formula.replace("-", "−")
-    shown = "" if edge.local is None else number(edge.local)
+    shown = "" if edge.local is None else quantity(edge.local, ARRAY)
     if options.local == "none" or (shown and step.value is None):
         return None  # a branch that is not taken has no slope where it has no value
     if not shown or options.local == "formula":
@@ -113,10 +115,11 @@ def _lines(sketch: Sketch, box: Box, options: Options) -> list[str]:
         lines.append(_cell(", ".join(kind), accent, 9))
     facts = []
     if step.value is not None:
-        facts.append(_fact("value", number(step.value), MUTED, INK))
+        facts.append(_fact("value", quantity(step.value, ARRAY), MUTED, INK))
     if options.gradient and step.gradient is not None:
         by = fit(step.name) if step.name and len(step.name) <= 4 else "·"
-        facts.append(_fact(f"∂{sketch.letter}/∂{by}", number(step.gradient), GRADIENT, GRADIENT))
+        slope = quantity(step.gradient, ARRAY)
+        facts.append(_fact(f"∂{sketch.letter}/∂{by}", slope, GRADIENT, GRADIENT))
     if facts:
         lines.append(_padded(_table(facts), 2))
     return lines

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from gradcli.drawing.words import fit
 from gradcli.errors import DrawingError, UsageError, printable
 from gradcli.graph import text
+from gradcli.graph.operations import NEGATE, TABLE
 from gradcli.limits import DRAWN_NODES
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ FORMATS = ("svg", "png", "pdf", "dot")
 DIRECTIONS = ("LR", "TB")
 LOCALS = ("number", "formula", "both", "none")
 
+ARRAY = TABLE["array"]
 LONGEST_TITLE = 1000
 """Characters of the formula as the title of an SVG, which is read aloud, not shown."""
 
@@ -47,17 +49,16 @@ def picture(
     if local is None:
         local = "number" if gradient else "none"
     _check("local", local, LOCALS)
-    arrows = sum(len(step.inputs) for step in steps)
-    if len(steps) > most_nodes or arrows > 2 * most_nodes:
-        raise _too_large(f"{len(steps)} nodes and {arrows} arrows", most_nodes)
-
     from gradcli.drawing.dot import dot
     from gradcli.drawing.labels import Options
     from gradcli.drawing.render import render
     from gradcli.drawing.sentences import about_picture
-    from gradcli.drawing.sketch import sketch
+    from gradcli.drawing.sketch import size, sketch
     from gradcli.drawing.svg import finished
 
+    nodes, arrows = size(graph, result, steps)
+    if nodes > most_nodes or arrows > 2 * most_nodes:
+        raise _too_large(f"{nodes} nodes and {arrows} arrows", most_nodes)
     drawn = sketch(graph, result, steps)
     formula = text.formula(graph, result)
     options = Options(gradient, rankdir, local)
@@ -76,18 +77,20 @@ def picture(
 def check_size(graph: Graph, result: int, most_nodes: int = DRAWN_NODES) -> None:
     """Raise DrawingError when a picture would surely be refused, before anything is computed.
 
-    A chain such as x + y + z is drawn as one node; but each node that it takes up brings an arrow,
-    so that more nodes than boxes and arrows are allowed together are too many in any case.
+    A chain such as x + y + z is drawn as one node, and an array of numbers too. But each operation
+    that a chain takes up brings an arrow, so that more operations than nodes and arrows are allowed
+    together are too many in any case.
     """
-    nodes = len(graph.reachable([result]))
-    if nodes > 3 * most_nodes:
-        raise _too_large(f"{nodes} nodes", most_nodes)
+    rows = [graph.rows[node] for node in graph.reachable([result])]
+    operations = sum(bool(row[1]) and row[0] not in {NEGATE, ARRAY} for row in rows)
+    if operations > 3 * most_nodes:
+        raise _too_large(f"{len(rows)} nodes", most_nodes)
 
 
 def _too_large(size: str, most_nodes: int) -> DrawingError:
     message = f"the graph has {size}; a picture has at most {most_nodes} nodes"
     message += f" and {2 * most_nodes} arrows"
-    return DrawingError(message, hint="draw a part of the formula, or raise the limit")
+    return DrawingError(message, hint="draw a part of the formula, or allow more: --max-nodes N")
 
 
 def _heading(formula: str, letter: str) -> str:
@@ -98,5 +101,5 @@ def _heading(formula: str, letter: str) -> str:
 
 def _check(option: str, given: str, known: Sequence[str]) -> None:
     if given not in known:
-        message = f"{option} must be one of {', '.join(known)}, not '{printable(given, 60)}'"
+        message = f"--{option} must be one of {', '.join(known)}, not '{printable(given, 60)}'"
         raise UsageError(message)

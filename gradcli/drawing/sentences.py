@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gradcli.drawing.words import LONGEST, argument, expression, fit, local_formula, number
+from gradcli.drawing.words import LONGEST, argument, expression, fit, local_formula, quantity
 from gradcli.graph.operations import ATOM, CONSTANT_POWER, VARIABLE
-from gradcli.graph.text import number_text
+from gradcli.graph.text import key_text, number_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +29,9 @@ SYMBOLS = {
     "equal": "=",
     "not equal": "≠",
     "log to a base": "log",
+    "matmul": "@",
+    "greatest": "max",
+    "least": "min",
 }
 """Operations that a formula writes in another way than the table of operations calls them."""
 
@@ -41,7 +44,10 @@ NOUNS = {
 }
 """Operations with a noun of their own; of the others a sentence says "sin of x"."""
 
-COMMUTATIVE = {"add", "multiply", "max", "min", "hypot", "equal", "not equal", "and", "or"}
+COMMUTATIVE = {
+    *("add", "multiply", "max", "min", "hypot", "equal", "not equal", "and", "or"),
+    *("scaled", "dot", "mse"),
+}
 """Operations that read the same in any order of their arguments."""
 
 MARKS = {
@@ -63,28 +69,37 @@ def symbol(graph: Graph, step: Step) -> str:
     operation, _, payload = graph.rows[step.id]
     if operation is CONSTANT_POWER:
         return "^" + number_text(payload).replace("-", "−")
+    if operation.name == "array":
+        return "[ ]"
+    if operation.name == "index":
+        return f"[{key_text(payload)}]"
     return SYMBOLS.get(operation.name, operation.name)
 
 
 def marks(operation: str, count: int) -> tuple[str, ...]:
     """Return what the arguments are called; empty where their order is all the same."""
+    if operation == "array":
+        return tuple(f"[{place}]" for place in range(count))
     if count < 2 or operation in COMMUTATIVE:
         return ()
     return MARKS.get(operation, ORDINALS)[:count]
 
 
-def about_step(graph: Graph, step: Step, *, result: bool = False, live: bool = True) -> str:
+def about_step(graph: Graph, step: Step, role: str = "operation", *, live: bool = True) -> str:
     """Return the sentence on one node: "sin of 3*x*y: value −0.751, gradient 0.3078"."""
-    what = _what(graph, step)
-    if result:
+    if role == "constant" or not (step.inputs or step.operation == "variable"):
+        what = f"constant {expression(graph, step.id)}"
+    else:
+        what = _what(graph, step)
+    if role == "result":
         what = f"result, {what}"
     facts = [] if live else ["not taken"]
     if step.value is not None:
-        facts.append(f"value {number(step.value)}")
+        facts.append(f"value {quantity(step.value, 40)}")
     elif not live:
         facts.append("no value")
     if step.gradient is not None:
-        facts.append(f"gradient {number(step.gradient)}")
+        facts.append(f"gradient {quantity(step.gradient, 40)}")
     told = ", ".join(facts)
     return fit(f"{fit(what, LONGEST - len(told) - 2)}: {told}" if told else what)
 
@@ -102,9 +117,10 @@ def about_edge(graph: Graph, step: Step, edge: Edge) -> str:
         is_call = len(step.inputs) == 1 and graph.rows[step.id][0].level == ATOM
         above = symbol(graph, step) if is_call else f"({above})"
     said = f"∂/∂{below} {above} = {formula}"
-    if edge.local is None or step.value is None or number(edge.local) == formula.replace("-", "−"):
+    if edge.local is None or step.value is None:
         return fit(said)
-    return fit(f"{said} = {number(edge.local)}")
+    shown = quantity(edge.local, 40)
+    return fit(said if shown == formula.replace("-", "−") else f"{said} = {shown}")
 
 
 def about_picture(steps: Sequence[Step]) -> str:
@@ -118,10 +134,12 @@ def about_picture(steps: Sequence[Step]) -> str:
     for step in inputs:
         name = fit(str(step.name), 30)
         if step.value is not None:
-            places.append(f"{name} = {number(step.value)}")
+            places.append(f"{name} = {quantity(step.value, 40)}")
         if step.gradient is not None:
-            slopes.append(f"{number(step.gradient)} with respect to {name}")
-    said = f"The value is {number(result.value)}" + (f" at {_listed(places)}." if places else ".")
+            slopes.append(f"{quantity(step.gradient, 40)} with respect to {name}")
+    said = f"The value is {quantity(result.value, 40)}" + (
+        f" at {_listed(places)}." if places else "."
+    )
     return f"{said} The derivative is {_listed(slopes)}." if slopes else said
 
 
@@ -130,8 +148,6 @@ def _what(graph: Graph, step: Step) -> str:
     operation, _, payload = graph.rows[step.id]
     if operation is VARIABLE:
         return f"input {step.name}"
-    if not step.inputs:
-        return f"constant {expression(graph, step.id)}"
     if operation.name in NOUNS or (operation.level == ATOM and payload is None):
         below = _listed([argument(graph, edge.node, 60) for edge in step.inputs])
         what = f"{NOUNS.get(operation.name, symbol(graph, step))} of {below}"

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.drawing.sentences import about_edge, about_step
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from gradcli.graph.node import Graph
     from gradcli.runtime.trace import Edge, Step
@@ -59,78 +59,108 @@ class Sketch(NamedTuple):
     """What the result is called in ∂f/∂x."""
 
 
-CONSTANTS = {"constant", "named constant"}
-
-
 def sketch(graph: Graph, result: int, steps: Sequence[Step]) -> Sketch:
     """Return what is to be drawn of the steps that lead to `result`."""
     by_id = {step.id: step for step in steps}
-    strongest = max((flow for step in steps for flow in _flows(step) if flow < math.inf), default=0)
-    uses = Counter(edge.node for step in steps for edge in step.inputs)
+    shown, _ = _selected(graph, result, steps)
+    uses = Counter(edge.node for step in shown for edge in step.inputs)
+    flows = _flows(graph, shown, by_id, uses)
+    strongest = max((flow for flow in flows.values() if flow < math.inf), default=0.0)
     boxes: list[Box] = []
     arrows: list[Arrow] = []
     drawn: dict[int, Box] = {}
 
-    def box(step: Step, tails: Sequence[Box] = (), *, live: bool) -> Box:
+    def box(step: Step, role: str, tails: Sequence[Box] = (), *, live: bool) -> Box:
         tree = all(t.role == "constant" or (t.tree and uses[t.step.id] == 1) for t in tails)
-        role = _role(step, result)
-        sentence = about_step(graph, step, result=role == "result", live=live)
-        new = Box(f"n{len(boxes)}", step, role, live, tree, sentence)
-        boxes.append(new)
-        return new
+        sentence = about_step(graph, step, role, live=live)
+        boxes.append(Box(f"n{len(boxes)}", step, role, live, tree, sentence))
+        return boxes[-1]
 
-    for step in steps:
-        if step.operation in CONSTANTS and step.id != result:
-            continue
+    for step in shown:
         taken = _taken(step, by_id)
         tails: list[Box] = []
         for place, edge in enumerate(step.inputs):
             below = by_id[edge.node]
             live = step.live and below.live and place in taken
-            tails.append(drawn.get(edge.node) or box(below, live=live))
-        head = drawn[step.id] = box(step, tails, live=step.live)
+            tails.append(drawn.get(edge.node) or box(below, "constant", live=live))
+        role = "result" if step.id == result else "operation" if step.inputs else "input"
+        head = drawn[step.id] = box(step, role, tails, live=step.live)
         for place, (edge, tail) in enumerate(zip(step.inputs, tails, strict=True)):
             live = step.live and tail.live and place in taken
-            strength = _strength(step, edge, strongest)
+            flow = flows.get((step.id, place), 0.0)
+            strength = min(flow / strongest, 1.0) if flow and strongest else 1.0 if flow else None
             sentence = about_edge(graph, step, edge)
             key = f"e{len(arrows)}"
             arrows.append(Arrow(key, tail, head, edge, place, live, strength, sentence))
     return Sketch(graph, boxes, arrows, _letter(graph, result, steps))
 
 
-def _role(step: Step, result: int) -> str:
-    if step.id == result:
-        return "result"
-    if step.operation in CONSTANTS:
-        return "constant"
-    return "operation" if step.inputs else "input"
+def size(graph: Graph, result: int, steps: Sequence[Step]) -> tuple[int, int]:
+    """Return how many nodes, each constant counted once, and how many arrows would be drawn."""
+    shown, constants = _selected(graph, result, steps)
+    return len(shown) + len(constants), sum(len(step.inputs) for step in shown)
 
 
-def _taken(step: Step, steps: dict[int, Step]) -> Sequence[int]:
+def _selected(graph: Graph, result: int, steps: Sequence[Step]) -> tuple[list[Step], set[int]]:
+    """Return the steps to draw once, in order, and those to draw at each use: the constants.
+
+    A constant is a number, or an array of nothing but numbers, which has no parts then.
+    """
+    constants: set[int] = set()
+    for step in steps:
+        parts = [edge.node for edge in step.inputs]
+        is_number = not parts and step.operation != "variable"
+        is_array = step.operation == "array" and all(
+            part in constants or graph.number(part) is not None for part in parts
+        )
+        if (is_number or is_array) and step.id != result:
+            constants.add(step.id)
+    used = {result}
+    for step in reversed(steps):
+        if step.id in used and step.id not in constants:
+            used.update(edge.node for edge in step.inputs)
+    shown = [step for step in steps if step.id in used and step.id not in constants]
+    return shown, used & constants
+
+
+def _taken(step: Step, steps: Mapping[int, Step]) -> Collection[int]:
     """Return the positions of the inputs that a step reads: `where` reads one of its branches."""
-    condition = steps[step.inputs[0].node].value if step.operation == "where" else None
-    if condition is None:
-        return range(len(step.inputs))
-    return (0, 1) if condition else (0, 2)
+    if step.operation == "where":
+        condition = steps[step.inputs[0].node].value
+        if isinstance(condition, int | float):
+            return (0, 1) if condition else (0, 2)
+    return range(len(step.inputs))
 
 
-def _flows(step: Step) -> list[float]:
-    """Return how much gradient flows into each input, infinity where there is no number."""
-    return [flow for edge in step.inputs if (flow := _flow(step, edge)) is not None]
+def _flows(
+    graph: Graph, shown: Sequence[Step], steps: Mapping[int, Step], uses: Mapping[int, int]
+) -> dict[tuple[int, int], float]:
+    """Return how much gradient flows along each arrow: |gradient · local derivative|.
+
+    An operation that moves or sums numbers has no local derivative. There it is what arrives at the
+    input, of which each of several arrows is given the same part.
+    """
+    found = {}
+    for step in shown:
+        for place, edge in enumerate(step.inputs):
+            arrived = steps[edge.node].gradient
+            if step.gradient is not None and edge.local is not None:
+                found[step.id, place] = _length(step.gradient, edge.local)
+            elif graph.rows[step.id][0].structural and arrived is not None:
+                found[step.id, place] = _length(arrived, 1 / uses[edge.node])
+    return found
 
 
-def _flow(step: Step, edge: Edge) -> float | None:
-    if step.gradient is None or edge.local is None:
-        return None
-    flow = abs(step.gradient * edge.local)
-    return math.inf if math.isnan(flow) else flow
+def _length(gradient: Any, local: Any) -> float:
+    """Return the Euclidean length of a product of numbers or arrays; infinity for nan."""
+    if isinstance(gradient, int | float) and isinstance(local, int | float):
+        length = abs(gradient * local)
+    else:
+        import numpy as np
 
-
-def _strength(step: Step, edge: Edge, strongest: float) -> float | None:
-    flow = _flow(step, edge)
-    if not flow:
-        return None
-    return min(flow / strongest, 1.0) if strongest else 1.0
+        with np.errstate(all="ignore"):
+            length = float(np.sqrt(np.square(gradient * local).sum()))
+    return math.inf if math.isnan(length) else length
 
 
 def _letter(graph: Graph, result: int, steps: Sequence[Step]) -> str:

@@ -5,7 +5,7 @@ Everything that a user typed passes through `fit` on its way into a picture.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import printable
 from gradcli.graph.operations import ATOM, PRODUCT
@@ -26,6 +26,26 @@ def number(value: float) -> str:
     digits, _, exponent = f"{value or 0.0:.4g}".partition("e")
     text = f"{digits}e{int(exponent)}" if exponent else digits
     return text.replace("-", "−")
+
+
+def quantity(value: Any, longest: int) -> str:
+    """Return a number or an array as text; a long array by its shape and range: 20×3, −1 … 4."""
+    if isinstance(value, int | float):
+        return number(value)
+    if value.size <= longest:
+        text = _nested(value.tolist())
+        if len(text) <= longest:
+            return text
+    shape = "×".join(str(length) for length in value.shape)
+    if len(value.shape) == 1:
+        shape += " numbers"
+    return f"{shape}, {number(value.min())} … {number(value.max())}" if value.size else shape
+
+
+def _nested(value: Any) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(_nested(part) for part in value)}]"
+    return number(value)
 
 
 def fit(text: str, longest: int = LONGEST) -> str:

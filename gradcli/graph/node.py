@@ -40,7 +40,7 @@ class Graph:
     `rows[i]` is node i. Nodes are never changed or removed; derivatives are added to the same pool.
     """
 
-    __slots__ = ("_ids", "_imported", "_shapes", "names", "rows")
+    __slots__ = ("_ids", "_imported", "_shapes", "has_arrays", "names", "rows")
 
     def __init__(self) -> None:
         self.rows: list[Row] = []
@@ -48,6 +48,8 @@ class Graph:
         """Names that the user gave to nodes (`u = 3*x`); a node may have several."""
         self._ids: dict[Row, int] = {}
         self._shapes: dict[int, Shape] = {}
+        self.has_arrays = False
+        """Whether any node is an array, or an operation of arrays on a number."""
         self._imported: dict[tuple[int, int], tuple[Graph, int]] = {}
 
     def __len__(self) -> int:
@@ -94,11 +96,7 @@ class Graph:
             raise
         if shape:
             self._shapes[node] = shape
-
-    @property
-    def has_arrays(self) -> bool:
-        """Whether any node is an array."""
-        return bool(self._shapes)
+        self.has_arrays = True
 
     def constant(self, value: float) -> int:
         """Return the node of a number; a negative one is the negation of a constant, as typed."""
@@ -111,6 +109,7 @@ class Graph:
         node = self.add(VARIABLE, (), name)
         if shape:
             self._shapes[node] = shape
+            self.has_arrays = True
         return node
 
     def number(self, node: int) -> float | None:
@@ -237,6 +236,7 @@ class Graph:
                 copy = self.add(operation, mapped, payload)
                 if operation is VARIABLE and other.shape(node):
                     self._shapes[copy] = other.shape(node)
+                    self.has_arrays = True
                 # The other graph is kept beside the id, so that its identity stays its own.
                 imported[id(other), node] = (other, copy)
                 for name in other.names.get(node, ()):

@@ -298,7 +298,7 @@ _POWER_NEEDS = "a base > 0, a base 0 with an exponent >= 0, or a whole exponent"
 CONSTANT_POWER = _row(
     "constant power",
     _constant_power,
-    partials=(lambda f, x, n: n * x ** (n - 1),),
+    partials=(lambda f, x, n: n * x ** (n - 1) if n else 0,),
     domain=(_power_defined, _POWER_NEEDS),
     level=POWER,
     payload="last",
@@ -408,7 +408,7 @@ LOG_TO_BASE = _row(
         "a number > 0 and a base > 0 other than 1",
     ),
     latex=r"\log_{{{1}}}\left({0}\right)",
-    array="np.log({0}) / np.log({1})",
+    array="np.log({0}) / np.where(({1} > 0) & ({1} != 1), np.log({1}), np.nan)",
 )
 _row(
     "log2",
@@ -571,9 +571,9 @@ def _sinc(x: float) -> float:
 
 
 def _sphericalj(x: float, n: int) -> float:
-    from scipy.special import spherical_jn
+    from gradcli.graph.bessel import sphericalj
 
-    return float(spherical_jn(n, x))
+    return float(sphericalj(x, n))
 
 
 # sinc is j0; the derivatives of the spherical Bessel functions need no division by x.
@@ -581,7 +581,7 @@ _row(
     "sinc",
     _sinc,
     partials=(lambda f, x: -sphericalj(x, payload=1),),
-    array="np.sinc({0} / np.pi)",
+    array="np.where({0} == 0, 1.0, np.sin({0}) / np.where({0} == 0, 1.0, {0}))",
 )
 _row(
     "sphericalj",
@@ -594,7 +594,7 @@ _row(
     ),
     payload="first",
     latex=r"j_{{{1}}}\left({0}\right)",
-    array="special.spherical_jn({p}, {0})",
+    array="sphericalj({0}, {p})",
 )
 
 # ---------------------------------------------------------------- steps, kinks and comparisons
@@ -673,6 +673,18 @@ _row(
 )
 
 
+def _greatest(*numbers: float) -> float:
+    """Return the greatest number; nan if one of them is."""
+    found = max(numbers)
+    return found if all(x == x for x in numbers) else math.nan  # noqa: PLR0124
+
+
+def _least(*numbers: float) -> float:
+    """Return the least number; nan if one of them is."""
+    found = min(numbers)
+    return found if all(x == x for x in numbers) else math.nan  # noqa: PLR0124
+
+
 def _greatest_tie(*arguments: float) -> bool:
     return arguments.count(max(arguments)) > 1
 
@@ -692,20 +704,18 @@ def _share(position: int, f: Any, arguments: tuple[Any, ...]) -> Any:
 
 _row(
     "max",
-    max,
+    _greatest,
     arity=(2, -1),
     partials=lambda i, f, *x: (1 + sign(x[i] - x[1 - i])) / 2 if len(x) == 2 else _share(i, f, x),
     kink=(_greatest_tie, "max has a tie, whose derivative is shared equally"),
-    code=lambda count: f"max({', '.join(f'{{{i}}}' for i in range(count))})",
     array="np.maximum.reduce(np.broadcast_arrays({all}))",
 )
 _row(
     "min",
-    min,
+    _least,
     arity=(2, -1),
     partials=lambda i, f, *x: (1 + sign(x[1 - i] - x[i])) / 2 if len(x) == 2 else _share(i, f, x),
     kink=(_least_tie, "min has a tie, whose derivative is shared equally"),
-    code=lambda count: f"min({', '.join(f'{{{i}}}' for i in range(count))})",
     array="np.minimum.reduce(np.broadcast_arrays({all}))",
 )
 
@@ -717,7 +727,7 @@ def _above(x: Any, y: Any) -> Any:
 
 _row(
     "clip",
-    lambda x, low, high: min(max(x, low), high),
+    lambda x, low, high: _least(_greatest(x, low), high),
     arity=(3, 3),
     partials=(
         lambda f, x, low, high: _above(x, low) * _above(high, f.apply_to("max", x, low)),
@@ -728,7 +738,6 @@ _row(
         lambda x, low, high: x in {low, high},
         "clip has a kink at its bounds, where the derivative is shared equally",
     ),
-    code="min(max({0}, {1}), {2})",
     array="np.minimum(np.maximum({0}, {1}), {2})",
 )
 
@@ -815,7 +824,8 @@ _NOT_A_POLE = (
 def _factorial(x: float) -> float:
     if 0 <= x <= 170 and x == math.floor(x):
         return float(math.factorial(int(x)))  # correctly rounded, which gamma is not
-    return math.gamma(x + 1)
+    # x + 1 is rounded, and for large x gamma makes much of that; near 0 it does not.
+    return x * math.gamma(x) if abs(x) >= 1 else math.gamma(x + 1)
 
 
 def _digamma(x: float) -> float:
@@ -871,7 +881,7 @@ FACTORIAL = _row(
     level=POSTFIX,
     infix="!",
     latex="{0}!",
-    array="special.gamma({0} + 1.0)",
+    array="np.where(np.abs({0}) < 1, special.gamma({0} + 1.0), {0} * special.gamma({0}))",
 )
 _row(
     "erf",
@@ -918,7 +928,7 @@ _row(
     lambda x: max(x, 0.0),
     partials=(lambda f, x: greater(x, 0),),
     kink=(lambda x: x == 0, "relu has a kink at 0, where its derivative is taken as 0"),
-    code="({0} if {0} > 0.0 else 0.0)",
+    code="(0.0 if {0} <= 0.0 else {0})",
     array="np.maximum({0}, 0.0)",
 )
 _row(

@@ -420,7 +420,7 @@ def add_rows(row: Callable[..., Any]) -> None:
         payload="axis",
         tangents=(lambda t, f, x, axis: t.apply("cumsum", payload=axis),),
         adjoints=(lambda g, f, x, axis: _flipped_cumsum(g, axis),),
-        array="np.cumsum({0}, axis={p})",
+        array="np.reshape(np.cumsum({0}, axis={p}), np.shape({0}))",
     )
     row(
         "logsumexp",

@@ -193,9 +193,10 @@ def definitions(graph: Graph, roots: Collection[int]) -> dict[int, str]:
     the graph, every shared part, named t1, t2 …
     """
     nodes = graph.reachable(roots)
-    taken = {*NAMED_VALUES, *FUNCTIONS, *graph.variables(roots)}
+    taken = {*NAMED_VALUES, *FUNCTIONS}
     if not any(graph.rows[n][0] is NAMED_CONSTANT and graph.rows[n][2] == "e" for n in nodes):
         taken.discard("e")
+    taken |= graph.variables(roots).keys()
     uses: dict[int, int] = dict.fromkeys(nodes, 0)
     for node in nodes:
         for argument in graph.rows[node][1]:
@@ -214,7 +215,7 @@ def definitions(graph: Graph, roots: Collection[int]) -> dict[int, str]:
                 while f"t{number}" in taken:
                     number += 1
                 names[node] = f"t{number}"
-    return names
+    return dict(sorted(names.items()))
 
 
 def _length(

@@ -246,6 +246,8 @@ class Builder:
 
     def keyword(self, name: str, _equals: str, node: int) -> tuple[str, int]:
         """A named argument, axis=0."""
+        if name == "axis":
+            self._whole(node, "an axis")
         return name, node
 
     # ------------------------------------------------------------ arrays
@@ -475,12 +477,15 @@ class Builder:
         self._used.discard(name)
 
     def function_head(
-        self, name: str, _opening: str, arguments: list[int], _closing: str, _equals: str
+        self, name: str, _opening: str, arguments: list[Argument], _closing: str, _equals: str
     ) -> str:
         """f(t) =, which gives its parameters their meaning in the body that follows."""
         self._check_definable(name, -5)
         parameters: dict[str, int] = {}
         for node in arguments:
+            if not isinstance(node, int):
+                message = "a parameter must be a name that means nothing else"
+                raise Fault(message, -3, hint=f"write {name}(t) = …")
             operation, _, payload = self.graph.rows[node]
             if operation is not VARIABLE:
                 message = "a parameter must be a name that means nothing else"

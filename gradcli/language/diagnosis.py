@@ -303,37 +303,55 @@ def _equals_sign(tokens: Tokens, index: int, _accepted: set[str]) -> _Found:
 def _brackets(tokens: Tokens, index: int, accepted: set[str]) -> _Found:
     kinds = tokens.kinds
     kind = kinds[index]
-    if kind == "RPAR":
-        if index and kinds[index - 1] == "LPAR":
-            if index > 1 and kinds[index - 2] == "NAME":
-                name = tokens.texts[index - 2]
-                span = (tokens.start(index - 2), tokens.span(index)[1])
-                if is_function(name):
-                    return f"{name} is called without an argument", f"write {name}(x)", span
-                hint = f"write {name}" if name in CONSTANTS else _unknown(name)
-                return f"{name} is called without an argument", hint, span
-            span = (tokens.start(index - 1), tokens.span(index)[1])
-            return "nothing stands between the parentheses", None, span
+    if kind in {"RPAR", "RSQB"}:
+        if kind == "RPAR" and index and kinds[index - 1] == "LPAR":
+            return _nothing_inside(tokens, index)
         if END in accepted or "SEPARATOR" in accepted:
-            return "this ')' closes nothing", "remove it, or add a '(' before", None
+            mark = tokens.texts[index]
+            opening = "(" if mark == ")" else "["
+            return f"this '{mark}' closes nothing", f"remove it, or add a '{opening}' before", None
         return None
-    opening = _unclosed(tokens, index)
-    if kind == END and opening is not None and "RPAR" in accepted:
-        missing = kinds[:index].count("LPAR") - kinds[:index].count("RPAR")
-        message = "a ')' is missing" if missing == 1 else f"{missing} ')' are missing"
+    opening_index = _unclosed(tokens, index)
+    closing = _CLOSED_BY.get(kinds[opening_index]) if opening_index is not None else None
+    if kind == END and closing and (closing[0] in accepted):
+        missing = 1
+        if closing[0] == "RPAR":
+            missing = kinds[:index].count("LPAR") - kinds[:index].count("RPAR")
+        mark = closing[1]
+        message = f"a '{mark}' is missing" if missing <= 1 else f"{missing} '{mark}' are missing"
         return message, None, None
     if kind == "COMMA":
-        if opening is None:
+        if opening_index is None:
             return _stray_comma(tokens, index)
-        if not (opening and kinds[opening - 1] == "NAME"):
-            return "a group in parentheses holds one expression", None, None
+        if kinds[opening_index] == "LPAR" and not (
+            opening_index and kinds[opening_index - 1] == "NAME"
+        ):
+            return "a group in parentheses holds one expression", "arrays are written [1, 2]", None
     return None
 
 
+_CLOSED_BY = {"LPAR": ("RPAR", ")"), "LSQB": ("RSQB", "]")}
+
+
+def _nothing_inside(tokens: Tokens, index: int) -> _Found:
+    """Empty parentheses, mostly a call without arguments."""
+    if index > 1 and tokens.kinds[index - 2] == "NAME":
+        name = tokens.texts[index - 2]
+        span = (tokens.start(index - 2), tokens.span(index)[1])
+        if is_function(name):
+            return f"{name} is called without an argument", f"write {name}(x)", span
+        hint = f"write {name}" if name in CONSTANTS else _unknown(name)
+        return f"{name} is called without an argument", hint, span
+    span = (tokens.start(index - 1), tokens.span(index)[1])
+    return "nothing stands between the parentheses", None, span
+
+
 def _unclosed(tokens: Tokens, before: int) -> int | None:
+    """Return the last bracket that is still open before a token."""
     depth = 0
     for index in range(before - 1, -1, -1):
-        depth += (tokens.kinds[index] == "RPAR") - (tokens.kinds[index] == "LPAR")
+        kind = tokens.kinds[index]
+        depth += (kind in {"RPAR", "RSQB"}) - (kind in {"LPAR", "LSQB"})
         if depth < 0:
             return index
     return None

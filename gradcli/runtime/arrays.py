@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gradcli.graph.bessel import sphericalj
+
 if TYPE_CHECKING:
     from gradcli.graph.shapes import Shape
 
@@ -16,7 +18,17 @@ def namespace() -> dict[str, Any]:
     """Return the names that generated NumPy code may use."""
     from scipy import special
 
-    helpers = (placed, collapsed, norm, logsumexp, softmax, logsoftmax, cross_entropy, onehot)
+    helpers = (
+        placed,
+        collapsed,
+        norm,
+        logsumexp,
+        softmax,
+        logsoftmax,
+        cross_entropy,
+        onehot,
+        sphericalj,
+    )
     return {"np": np, "special": special, "slice": slice} | {f.__name__: f for f in helpers}
 
 
@@ -29,6 +41,7 @@ def placed(x: Any, key: Any, shape: Shape) -> Any:
 
 def collapsed(x: Any, shape: Shape) -> Any:
     """Return x summed over the axes along which the shape was repeated."""
+    x = np.asarray(x)
     more = x.ndim - len(shape)
     short = [more + i for i, length in enumerate(shape) if length == 1 and x.shape[more + i] != 1]
     return np.sum(x, axis=(*range(more), *short), keepdims=False).reshape(shape)

@@ -50,11 +50,10 @@ def run(
     """
     if graph.has_arrays:
         return _run_arrays(graph, nodes, variables, ieee=ieee, known=known)
-    numbers: dict[int, float] = {} if known is None else dict(known.numbers)
-    faults: set[int] = set() if known is None else set(known.faults)
+    numbers, faults = _known(known, ieee=ieee)
     rows = graph.rows
     for node in nodes:
-        if known is not None and node in known.numbers:
+        if node in numbers:
             continue
         operation, arguments, payload = rows[node]
         try:
@@ -83,6 +82,19 @@ def run(
     return Values(numbers, faults)
 
 
+def _known(known: Values | None, *, ieee: bool) -> tuple[dict[int, Any], set[int]]:
+    """Return the values to begin with.
+
+    A step that had no value is run again when it may have an IEEE 754 one: a derivative can read
+    the square in a branch that is not taken, and be right when that square is infinite.
+    """
+    if known is None:
+        return {}, set()
+    if not ieee:
+        return dict(known.numbers), set(known.faults)
+    return {n: value for n, value in known.numbers.items() if n not in known.faults}, set()
+
+
 def _run_arrays(
     graph: Graph,
     nodes: Iterable[int],
@@ -98,10 +110,9 @@ def _run_arrays(
     """
     from gradcli.runtime.generated import array_function
 
-    numbers: dict[int, Any] = {} if known is None else dict(known.numbers)
-    faults: set[int] = set() if known is None else set(known.faults)
+    numbers, faults = _known(known, ieee=ieee)
     for node in nodes:
-        if known is not None and node in known.numbers:
+        if node in numbers:
             continue
         operation, arguments, payload = graph.rows[node]
         if operation in LEAVES:

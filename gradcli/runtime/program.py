@@ -40,5 +40,4 @@ def program(graph: Graph, outputs: Sequence[int]) -> Program:
         for node in graph.reachable(outputs)
     ]
     variables = [i.payload for i in instructions if i.operation is VARIABLE]
-    has_arrays = any(graph.shape(i.output) for i in instructions)
-    return Program(instructions, list(outputs), variables, has_arrays)
+    return Program(instructions, list(outputs), variables, graph.has_arrays)
