@@ -590,6 +590,8 @@ _row(
         lambda f, x, n: (
             (n * sphericalj(x, payload=n - 1) - (n + 1) * sphericalj(x, payload=n + 1))
             / (2 * n + 1)
+            if n
+            else -sphericalj(x, payload=1)
         ),
     ),
     payload="first",

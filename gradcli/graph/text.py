@@ -146,12 +146,13 @@ def write(
     length = 0
     waiting: list[Piece] = [*reversed(pieces(graph, node))]
     while waiting:
+        # Every piece that waits will be a character at least.
+        if longest is not None and length + len(waiting) > longest:
+            return None
         piece = waiting.pop()
         if isinstance(piece, str):
             written.append(piece)
             length += len(piece)
-            if longest is not None and length > longest:
-                return None
             continue
         argument, level = piece
         if argument in names:
@@ -160,7 +161,7 @@ def write(
             waiting += [")", *reversed(pieces(graph, argument)), "("]
         else:
             waiting += reversed(pieces(graph, argument))
-    return "".join(written)
+    return None if longest is not None and length > longest else "".join(written)
 
 
 def label(graph: Graph, node: int, longest: int = LABEL_LENGTH) -> str:

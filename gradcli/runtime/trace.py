@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from gradcli.graph.node import Graph
 
 
+LONGEST_PRODUCT = 12
+"""How many factors are shown as one step; each has all the others in its local derivative."""
+
+
 class Edge(NamedTuple):
     """An input of a step."""
 
@@ -65,7 +69,7 @@ def steps(
     """
     nodes = graph.reachable([result])
     merged = _merged(graph, nodes)
-    edges: dict[int, tuple[Edge, ...]] = {}
+    edges: dict[int, list[Edge]] = {}
     listed: list[Step] = []
     for node in nodes:
         operation, arguments, _ = graph.rows[node]
@@ -75,16 +79,14 @@ def steps(
             own = formulas.get((node, position)) if formulas else None
             formula = () if own is None else (own,)
             if position == 0 and argument in merged:
-                collected += [
-                    Edge(
-                        e.node, _times(slope, e.local), (*formula, *e.formula) if e.formula else ()
-                    )
-                    for e in edges.pop(argument)
-                ]
+                # Of a sum the slopes are 1, and its edges are taken over as they are.
+                collected = edges.pop(argument)
+                if operation is MULTIPLY:
+                    collected = [_through(e, slope, formula) for e in collected]
             else:
                 collected.append(Edge(argument, slope, formula))
         if node in merged:
-            edges[node] = tuple(collected)
+            edges[node] = collected
             continue
         value = None if numbers is None or node in faults else numbers[node]
         listed.append(
@@ -102,6 +104,12 @@ def steps(
     return listed
 
 
+def _through(edge: Edge, slope: float | None, formula: tuple[int, ...]) -> Edge:
+    """Return an edge of a shorter product as one of the longer product."""
+    factors = (*formula, *edge.formula) if edge.formula else ()
+    return Edge(edge.node, _times(slope, edge.local), factors)
+
+
 def _times(outer: float | None, inner: float | None) -> float | None:
     return None if outer is None or inner is None else outer * inner
 
@@ -113,10 +121,17 @@ def _merged(graph: Graph, nodes: Sequence[int]) -> set[int]:
         for argument in graph.rows[node][1]:
             uses[argument] += 1
     found: set[int] = set()
+    lengths: dict[int, int] = {}
     for node in nodes:
         operation, arguments, _ = graph.rows[node]
         if operation in {ADD, MULTIPLY}:
             left = arguments[0]
-            if graph.rows[left][0] is operation and uses[left] == 1 and not graph.names.get(left):
+            if (
+                graph.rows[left][0] is operation
+                and uses[left] == 1
+                and not graph.names.get(left)
+                and (operation is ADD or lengths.get(left, 2) < LONGEST_PRODUCT)
+            ):
                 found.add(left)
+                lengths[node] = lengths.get(left, 2) + 1
     return found

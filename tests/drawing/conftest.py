@@ -1,0 +1,101 @@
+"""What the tests of pictures share: steps of a formula, and DOT taken apart again."""
+
+from __future__ import annotations
+
+import html
+import re
+import shutil
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, NamedTuple
+from xml.etree import ElementTree as ET
+
+import numpy as np
+import pytest
+
+from gradcli.drawing.dot import dot
+from gradcli.drawing.labels import Options
+from gradcli.drawing.sketch import Sketch, sketch
+from gradcli.formula import Formula, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gradcli.runtime.trace import Step
+
+# One attribute: an HTML-like label, a quoted string, or a plain word.
+ATTRIBUTE = re.compile(r'(\w+)=(?:<(<TABLE.*?</TABLE>)>|"((?:[^"\\]|\\.)*)"|([\w.]+))(?= |$)')
+
+
+class Statement(NamedTuple):
+    """A line of DOT: a node "n0" or an edge "n0 -> n1:a0:w", and its attributes."""
+
+    subject: str
+    attributes: dict[str, str]
+
+    @property
+    def texts(self) -> list[str]:
+        """What can be read in the label, in order."""
+        label = self.attributes.get("label")
+        parts = ET.fromstring(label).itertext() if label else []  # noqa: S314 - of our own making
+        return [part.strip() for part in parts if part.strip()]
+
+
+def steps_of(formula: Formula, values: dict[str, Any] | None) -> list[Step]:
+    """The steps of a run, or without values those of the structure."""
+    return formula.structure() if values is None else formula.run(values).steps
+
+
+def taken_apart(source: str) -> list[Statement]:
+    """Every node and edge of DOT text; fails on a line that is not wholly understood."""
+    first, *lines, last = source.splitlines()
+    assert (first, last) == ("digraph formula {", "}")
+    found = []
+    for line in lines:
+        match = re.fullmatch(r"\t(\w+(?: -> [\w:]+)?) \[(.*)\]", line)
+        assert match, line
+        assert ATTRIBUTE.sub("", match[2]).strip() == "", line
+        attributes = {
+            name: table or html.unescape(quoted.replace("\\\\", "\\")) or word
+            for name, table, quoted, word in ATTRIBUTE.findall(match[2])
+        }
+        found.append(Statement(match[1], attributes))
+    return found
+
+
+@pytest.fixture(scope="session")
+def statements() -> Callable[[str], list[Statement]]:
+    """The function that takes DOT apart: the defaults of graph, nodes and edges first."""
+    return taken_apart
+
+
+@pytest.fixture
+def sketched() -> Callable[..., Sketch]:
+    """A function from a formula's text and values to its sketch."""
+
+    def make(source: str, values: dict[str, Any] | None = None) -> Sketch:
+        shapes = {name: np.shape(value) for name, value in (values or {}).items()}
+        formula = parse(source, shapes)
+        return sketch(formula.graph, formula.id, steps_of(formula, values))
+
+    return make
+
+
+@pytest.fixture
+def drawn(sketched: Callable[..., Sketch]) -> Callable[..., dict[str, Statement]]:
+    """A function from a formula's text, values and options to the statements by subject."""
+
+    def make(
+        source: str, values: dict[str, Any] | None = None, **options: object
+    ) -> dict[str, Statement]:
+        text = dot(sketched(source, values), source, Options(**options))  # type: ignore[arg-type]
+        found = taken_apart(text)[3:]
+        return {statement.attributes["id"]: statement for statement in found}
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def graphviz() -> None:
+    """Skip where nothing can draw."""
+    if shutil.which("dot") is None and find_spec("pygraphviz") is None:
+        pytest.skip("needs dot or pygraphviz")
