@@ -1,0 +1,170 @@
+"""gradcli draw: pictures that a browser can show and a program can read."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.cli.conftest import Command, Inside
+
+LOG = "log(x^2 + sin(3*x*y))"
+AT = ("x=2", "y=3")
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def text_of(svg: str) -> str:
+    """Everything that the picture says, true minus signs as ASCII."""
+    root = ET.fromstring(svg)  # noqa: S314 - our own text
+    return " ".join("".join(root.itertext()).split()).replace("−", "-")
+
+
+def test_svg_on_stdout(gradcli: Command) -> None:
+    ran = gradcli("draw", LOG, *AT)
+    root = ET.fromstring(ran.out)  # noqa: S314 - our own text
+
+    assert (ran.code, ran.err) == (0, "")
+    assert root.tag == f"{SVG}svg"
+    assert root.get("role") == "img"
+    title, description = root.find(f"{SVG}title"), root.find(f"{SVG}desc")
+    assert title is not None
+    assert title.text == LOG
+    assert description is not None
+    assert "1.178" in (description.text or "")
+
+
+def test_svg_shows_values_gradients_and_local_derivatives(inside: Inside) -> None:
+    shown = text_of(inside(["draw", LOG, *AT]).out)
+
+    for number in ("1.178", "3.249", "-0.751", "18", "0.3078", "0.2032", "0.6603", "3.06", "1.219"):
+        assert number in shown
+
+
+def test_svg_without_values_shows_the_structure(inside: Inside) -> None:
+    ran = inside(["draw", LOG])
+    shown = text_of(ran.out)
+
+    assert ran.code == 0
+    assert "cos(3xy)" in re.sub(r"[ *·]", "", shown)
+    assert not re.search(r"value [-\d]", shown)
+
+
+def test_svg_shows_the_names_of_the_user(inside: Inside) -> None:
+    shown = text_of(inside(["draw", "speed = a*b; speed + c", "a=2", "b=-3", "c=10"]).out)
+
+    assert "speed" in shown
+    assert "-6" in shown
+
+
+def test_svg_holds_nothing_but_the_picture(inside: Inside) -> None:
+    svg = inside(["draw", "a <= b and α > 0", "a=1", "b=2", "α=3"]).out
+
+    assert not re.search(r"<script|<image|href=\"(?!#)|url\(|javascript:|<foreignObject", svg)
+    assert re.search(r"prefers-color-scheme: ?dark", svg)
+
+
+def test_dot(inside: Inside) -> None:
+    ran = inside(["draw", LOG, *AT, "--format", "dot"])
+
+    assert ran.code == 0
+    assert ran.out.startswith("digraph")
+    # x, x^2, 3, y, 3*x*y, the sine, the sum, the logarithm
+    assert len(set(re.findall(r"^\s*(n\d+) \[", ran.out, re.MULTILINE))) == 8
+    assert ran.out.count("->") == 8
+    assert "0.3078" in ran.out
+    assert "0.6603" in ran.out
+
+
+def test_dot_is_the_same_every_time(gradcli: Command) -> None:
+    words = ("draw", LOG, *AT, "--format", "dot")
+    first, second = (gradcli(*words, env={"PYTHONHASHSEED": seed}) for seed in ("1", "2"))
+
+    assert first.code == 0
+    assert first == second
+
+
+def test_dot_needs_no_graphviz(gradcli: Command) -> None:
+    block = "import sys; sys.modules['pygraphviz'] = None; import gradcli.cli.app as a; a.main()"
+    words = [gradcli.words[0], "-c", block, "draw", LOG, "-o", "g.dot"]
+    ran = gradcli.shell('shift 3; PATH=; "$@"', *words)
+
+    assert ran == (0, "", "")
+    assert (gradcli.folder / "g.dot").read_text().startswith("digraph")
+
+
+def test_without_graphviz_both_cures_are_named(gradcli: Command) -> None:
+    block = "import sys; sys.modules['pygraphviz'] = None; import gradcli.cli.app as a; a.main()"
+    words = [gradcli.words[0], "-c", block, "draw", LOG, "-o", "g.svg"]
+    ran = gradcli.shell('shift 3; PATH=; "$@"', *words)
+
+    assert (ran.code, ran.out) == (1, "")
+    assert "Graphviz" in ran.err
+    assert "gradcli[draw]" in ran.err
+    assert list(gradcli.folder.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "beginning"),
+    [
+        ("g.svg", b"<"),
+        ("g.SVG", b"<"),
+        ("g.png", b"\x89PNG\r\n"),
+        ("g.pdf", b"%PDF-"),
+        ("g.dot", b""),
+    ],
+)
+def test_the_ending_chooses_the_format(
+    tmp_path: Path, inside: Inside, name: str, beginning: bytes
+) -> None:
+    path = tmp_path / name
+
+    assert inside(["draw", "x*y", "x=1", "y=2", "-o", str(path)]) == (0, "", "")
+    assert path.read_bytes().startswith(beginning)
+    assert [file.name for file in tmp_path.iterdir()] == [name]
+
+
+def test_format_wins_over_the_ending(tmp_path: Path, inside: Inside) -> None:
+    path = tmp_path / "g.txt"
+
+    assert inside(["draw", "x*y", "--format", "dot", "-o", str(path)]).code == 0
+    assert path.read_text().startswith("digraph")
+
+
+def test_a_png_on_stdout(gradcli: Command) -> None:
+    ran = gradcli.shell('"$@" | head -c 8 | od -An -c', "draw", "x*y", "--format", "png")
+
+    assert ran == (0, " 211   P   N   G  \\r  \\n 032  \\n\n", "")
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["x**"], 2),
+        (["log(x)", "x=-1"], 1),
+        (["x*y", "x=1"], 2),
+        (["x", "x=1", "y=1"], 2),
+        (["x^2", "--format", "exe"], 2),
+        (["x^2", "-o", "g.exe"], 2),
+        (["x^2", "-o", "g"], 2),
+        (["x^2", "-o", "nosuch/g.svg"], 1),
+        (["+".join(f"sin({n}*x)" for n in range(500)), "x=1"], 1),
+        ([], 2),
+    ],
+)
+def test_what_cannot_be_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inside: Inside, words: list[str], code: int
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "old.svg").write_text("old")
+    ran = inside(["draw", "-o", "old.svg", *words])
+
+    assert (ran.code, ran.out) == (code, "")
+    assert ran.err.startswith("error: ")
+    assert "fault" not in ran.err
+    assert [path.name for path in tmp_path.iterdir()] == ["old.svg"]
+    assert (tmp_path / "old.svg").read_text() == "old"

@@ -1,0 +1,114 @@
+"""A command loads what it needs and nothing else: that is why `eval` is quick."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Command
+
+LISTED = """\
+import sys
+from gradcli.cli.app import run
+code = run({words})
+print(*sorted(sys.modules), file=sys.stderr)
+sys.exit(code)
+"""
+
+HEAVY = {
+    *("numpy", "scipy", "rich", "graphviz", "pygraphviz", "typer", "matplotlib", "pyarrow"),
+    *("llvmlite", "sympy", "asyncio", "subprocess", "multiprocessing", "json", "csv"),
+}
+
+EVAL = {
+    "gradcli",
+    "gradcli.cli",
+    "gradcli.cli.app",
+    "gradcli.cli.arguments",
+    "gradcli.cli.eval",
+    "gradcli.cli.output",
+    "gradcli.errors",
+    "gradcli.formula",
+    "gradcli.graph",
+    "gradcli.graph.node",
+    "gradcli.graph.operations",
+    "gradcli.graph.shapes",
+    "gradcli.graph.structural",
+    "gradcli.graph.text",
+    "gradcli.language",
+    "gradcli.language.bindings",
+    "gradcli.language.builder",
+    "gradcli.language.names",
+    "gradcli.language.origin",
+    "gradcli.language.parser",
+    "gradcli.language.scanner",
+    "gradcli.language.tables",
+    "gradcli.limits",
+    "gradcli.point",
+    "gradcli.runtime",
+    "gradcli.runtime.interpreter",
+}
+
+GRAD = EVAL - {"gradcli.cli.eval"} | {
+    "gradcli.calculus",
+    "gradcli.calculus.reverse",
+    "gradcli.cli.grad",
+    "gradcli.graph.simplify",
+    "gradcli.runtime.faults",
+}
+
+
+def modules_after(*words: str) -> set[str]:
+    """The modules that are loaded when a command has run in a fresh process."""
+    ran = subprocess.run(
+        [sys.executable, "-c", LISTED.format(words=list(words))],
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    assert ran.stdout
+    return set(ran.stderr.split())
+
+
+def test_nothing_is_written_on_the_way(gradcli: Command) -> None:
+    folder = str(gradcli.folder)
+    env = {"TMPDIR": folder, "XDG_CACHE_HOME": folder, "PYTHONPYCACHEPREFIX": folder + "/python"}
+    for words in (["eval", "1+1"], ["grad", "x^2", "x=1", "--json"], ["eval", "1+"]):
+        gradcli(*words, env=env)
+
+    assert [path.name for path in gradcli.folder.iterdir()] == ["python"]
+
+
+@pytest.mark.parametrize(
+    ("words", "allowed"),
+    [
+        (("eval", "1+1"), EVAL),
+        (("eval", "log(x^2 + sin(3*x*y))", "x=2", "y=1/3"), EVAL),
+        (("grad", "log(x^2 + sin(3*x*y))", "x=2", "y=3"), GRAD),
+    ],
+)
+def test_what_a_plain_command_loads(words: tuple[str, ...], allowed: set[str]) -> None:
+    loaded = modules_after(*words)
+
+    assert loaded & HEAVY == set()
+    assert {name for name in loaded if name.split(".")[0] == "gradcli"} - allowed == set()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("eval", "x*y", "x=1", "y=2", "--json"),
+        pytest.param(("eval", "x*y", "x=1", "y=2", "--trace"), marks=pytest.mark.slow),
+        pytest.param(("grad", "x*y", "x=1", "y=2", "--nodes", "--csv"), marks=pytest.mark.slow),
+        ("minimize", "x^2", "x=1", "--steps", "3"),
+        ("--version",),
+    ],
+)
+def test_what_no_scalar_command_loads(words: tuple[str, ...]) -> None:
+    loaded = modules_after(*words)
+
+    assert loaded & {"numpy", "scipy", "graphviz", "pygraphviz", "matplotlib"} == set()

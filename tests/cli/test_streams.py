@@ -1,0 +1,385 @@
+"""Results on stdout, everything else on stderr, and an exit code for each kind of end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+from unittest import mock
+
+import pexpect
+import pytest
+
+from gradcli.language.parser import locate
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Command, Inside, Terminal
+
+FULL = "/dev/full"
+needs_full_disk = pytest.mark.skipif(not Path(FULL).exists(), reason=f"there is no {FULL}")
+
+ENDLESS = (
+    *("minimize", "(x - 3)^2", "x=0"),
+    *("--lr", "1e-9", "--tol", "0", "--steps", "1000000000", "--every", "1000"),
+)
+
+
+def test_a_result_is_all_there_is_on_stdout(gradcli: Command) -> None:
+    assert gradcli("eval", "1/3") == (0, "0.3333333333333333\n", "")
+
+
+def test_the_shell_gets_just_the_number(gradcli: Command) -> None:
+    ran = gradcli.shell('printf "[%s]" "$("$@" 2>notes)"', "eval", "e = 3*x; e + 1", "x=2")
+
+    assert ran == (0, "[7]", "")
+    assert (gradcli.folder / "notes").read_text().startswith("note: ")
+
+
+@pytest.mark.parametrize(
+    ("words", "beginning"),
+    [
+        (["eval", "e = x; e", "x=1"], "note: e "),
+        (["grad", "abs(x)", "x=0"], "note: abs "),
+        (["grad", "abs(x)", "x=0", "--nodes"], "note: abs "),
+        (["grad", "abs(x)", "x=0", "--csv"], "note: abs "),
+        (["minimize", "x^2", "x=1", "--steps", "1"], "note: gd, completed the 1 step"),
+    ],
+)
+def test_notes_go_to_stderr(inside: Inside, words: list[str], beginning: str) -> None:
+    ran = inside(words)
+
+    assert ran.code == 0
+    assert ran.out
+    assert "note" not in ran.out
+    assert ran.err.startswith(beginning)
+
+
+def test_where_both_streams_meet_the_end_comes_last(gradcli: Command) -> None:
+    ran = gradcli.shell('"$@" 2>&1', "minimize", "x^2", "x=1", "--lr", "0.1", "--steps", "2")
+
+    assert [line.split()[0] for line in ran.out.splitlines()] == ["step", "0", "1", "2", "note:"]
+
+
+def test_many_notes_do_not_read_the_formula_again_for_each(inside: Inside) -> None:
+    names = [f"x{number}" for number in range(50)]
+    words = ["grad", " + ".join(f"abs({name})" for name in names), *(f"{n}=0" for n in names)]
+    with mock.patch("gradcli.language.parser.locate", wraps=locate) as reading:
+        ran = inside(words)
+
+    assert ran.code == 0
+    assert ran.err.startswith("note: abs has a kink at 0")
+    assert reading.call_count <= 2
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (0, ["eval", "2^10"]),
+        (0, ["grad", "x^2", "x=1"]),
+        (0, ["minimize", "x^2", "x=1", "--lr", "0.4"]),
+        (0, ["minimize", "x^2", "x=1", "--lr", "1e-9", "--steps", "5"]),
+        (0, ["--version"]),
+        (0, ["--help"]),
+        (0, ["grad", "-h"]),
+        (1, ["eval", "log(-1)"]),
+        (1, ["eval", "1/0"]),
+        (1, ["grad", "sqrt(x)", "x=0"]),
+        (1, ["minimize", "log(x)", "x=-1"]),
+        (1, ["eval", "@nosuch"]),
+        (1, ["eval", "1", "-o", "nosuch/file"]),
+        (2, []),
+        (2, ["evla", "1"]),
+        (2, ["eval"]),
+        (2, ["eval", "1+"]),
+        (2, ["eval", "x"]),
+        (2, ["eval", "1", "x=1"]),
+        (2, ["eval", "x", "x=1", "x=2"]),
+        (2, ["eval", "1", "--nosuch"]),
+        (2, ["minimize", "x^2", "x=1", "--lr", "0"]),
+        (2, ["minimize", "3"]),
+        (3, ["minimize", "x^2", "x=1", "--lr", "1e-9"]),
+        (3, ["minimize", "x^2", "x=1", "--lr", "100"]),
+        (3, ["minimize", "log(x)", "x=0.1", "--lr", "1"]),
+    ],
+)
+def test_exit_codes(inside: Inside, code: int, words: list[str]) -> None:
+    ran = inside(words)
+
+    assert ran.code == code
+    assert (ran.out != "") == (code in {0, 3}), "a failure prints nothing on stdout"
+    assert ran.err or code == 0
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (1, ["eval", "log(-1)"]),
+        (2, ["eval", "log(x - 1"]),
+        (3, ["minimize", "x^2", "x=1", "--lr", "100"]),
+    ],
+)
+def test_exit_codes_of_the_process(gradcli: Command, code: int, words: list[str]) -> None:
+    assert gradcli(*words).code == code
+
+
+def test_a_run_that_diverges_prints_the_best_point(inside: Inside) -> None:
+    ran = inside(["minimize", "x^4 - x", "x=1", "--lr", "10"])
+
+    assert ran.code == 3
+    assert "diverged" in ran.err
+    assert "0 at x = 1" in ran.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("import gradcli.cli.app as a; a.main()",), ("import runpy; runpy.run_module('gradcli')",)],
+)
+def test_an_error_is_no_traceback(gradcli: Command, arguments: tuple[str, ...]) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", *arguments, "x"],
+        capture_output=True,
+        check=False,
+        text=True,
+        cwd=gradcli.folder,
+    )
+    assert ran.returncode == 2
+    assert ran.stderr.startswith("error: there is no command 'x'")
+
+
+# ------------------------------------------------------------ signals
+
+
+def _wait_for_steps(process: subprocess.Popen[str]) -> None:
+    """Return once the run is under way."""
+    assert process.stdout is not None
+    assert process.stdout.readline().startswith("step\t")
+
+
+def _rest(process: subprocess.Popen[str]) -> tuple[str, str]:
+    """The rest of both streams, after the process has ended."""
+    assert process.stdout is not None
+    assert process.stderr is not None
+    rest = process.stdout.read(), process.stderr.read()
+    process.wait(timeout=5)
+    return rest
+
+
+@pytest.mark.parametrize("name", ["log.csv", "log.jsonl"])
+def test_interrupted(gradcli: Command, name: str) -> None:
+    with gradcli.started(*ENDLESS, "--log", name) as process:
+        _wait_for_steps(process)
+        time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        out, err = _rest(process)
+
+    assert process.returncode == 130
+    assert "interrupted after step" in err
+    assert "x = " in err, "the best point"
+    assert "Traceback" not in err
+    assert out.endswith("\n")
+    assert [path.name for path in gradcli.folder.iterdir()] in ([], [name])
+    if (gradcli.folder / name).exists():
+        *_, last = (gradcli.folder / name).read_text().splitlines()
+        assert last.count(",") == 4, "every row is whole"
+
+
+@pytest.mark.parametrize("signaled", [signal.SIGTERM, signal.SIGHUP])
+def test_terminated(gradcli: Command, signaled: signal.Signals) -> None:
+    (gradcli.folder / "log.csv").write_text("old")
+    with gradcli.started(*ENDLESS, "--log", "log.csv") as process:
+        _wait_for_steps(process)
+        process.send_signal(signaled)
+        _, err = _rest(process)
+
+    # A process that a signal ends has 128 + its number for the shell, -number for Python.
+    assert process.returncode in {143, -signaled}
+    assert "Traceback" not in err
+    assert [path.name for path in gradcli.folder.iterdir()] == ["log.csv"]
+
+
+def test_interrupted_while_it_reads_stdin(gradcli: Command) -> None:
+    with subprocess.Popen(
+        [*gradcli.words, "eval", "-"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        _until_ready(process)
+        process.send_signal(signal.SIGINT)
+        # Closing stdin would end the wait for it as well.
+        assert process.wait(timeout=5) == 130
+        assert process.stderr is not None
+        assert "Traceback" not in process.stderr.read()
+
+
+def _until_ready(process: subprocess.Popen[str]) -> None:
+    """Return once the process waits for its stdin."""
+    deadline = time.monotonic() + 10
+    state = Path(f"/proc/{process.pid}/wchan")
+    if not state.exists():
+        time.sleep(2)
+        return
+    while time.monotonic() < deadline and "pipe" not in state.read_text():
+        time.sleep(0.02)
+
+
+def test_ctrl_c_on_a_terminal(terminal: Terminal) -> None:
+    child = terminal.started(*ENDLESS, "--log", "log.csv")
+    deadline = time.monotonic() + 10
+    while not list(terminal.folder.glob(".gradcli-*")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    time.sleep(0.3)
+    child.sendintr()
+    child.expect("interrupted after step")
+    child.expect("x = ")
+    child.expect(pexpect.EOF)
+    child.close()
+
+    assert child.exitstatus == 130
+    assert list(terminal.folder.glob(".*")) == []
+
+
+# ------------------------------------------------------------ readers that go away
+
+
+def test_the_reader_leaves_after_a_line(gradcli: Command) -> None:
+    with gradcli.started(*ENDLESS) as process:
+        _wait_for_steps(process)
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.stderr is not None
+        err = process.stderr.read()
+        assert process.wait(timeout=5) == 141
+
+    assert err == ""
+
+
+def test_the_reader_leaves_and_so_does_the_temporary_file(gradcli: Command) -> None:
+    (gradcli.folder / "log.csv").write_text("old")
+    with gradcli.started(*ENDLESS, "--log", "log.csv") as process:
+        _wait_for_steps(process)
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.wait(timeout=5) == 141
+
+    assert [path.name for path in gradcli.folder.iterdir()] == ["log.csv"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["eval", "1+1"], ["grad", "x^2", "x=1", "--json"], ["--help"], ["--version"]],
+    ids=" ".join,
+)
+def test_the_reader_was_never_there(gradcli: Command, words: list[str]) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    ran = subprocess.run(
+        [*gradcli.words, *words], stdout=writer, stderr=subprocess.PIPE, check=False
+    )
+    os.close(writer)
+
+    assert ran.stderr == b""
+    assert ran.returncode == 141
+
+
+# ------------------------------------------------------------ streams that fail
+
+
+@needs_full_disk
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["eval", "1+1"],
+        pytest.param(["eval", "1+1", "--json"], marks=pytest.mark.slow),
+        ["grad", "x^2", "x=3"],
+        ["minimize", "x^2", "x=1", "--steps", "3"],
+        ["--help"],
+        pytest.param(["eval", "-h"], marks=pytest.mark.slow),
+        pytest.param(["--version"], marks=pytest.mark.slow),
+    ],
+    ids=" ".join,
+)
+def test_the_disk_is_full(gradcli: Command, words: list[str]) -> None:
+    ran = gradcli.shell(f'"$@" >{FULL}', *words)
+
+    assert ran.code == 1
+    assert "no space left on device" in ran.err
+    assert ran.err.count("\n") == 1
+
+
+@needs_full_disk
+def test_the_disk_is_full_for_messages_too(gradcli: Command) -> None:
+    assert gradcli.shell(f'"$@" 2>{FULL}', "eval", "1+") == (2, "", "")
+    assert gradcli.shell(f'"$@" >{FULL} 2>&1', "eval", "1+1") == (1, "", "")
+    assert gradcli.shell(f'"$@" 2>{FULL}', "grad", "abs(x)", "x=0").out == "value\t0\nx\t0\n"
+
+
+def test_stdout_is_closed(gradcli: Command) -> None:
+    assert gradcli.shell('"$@" >&-', "eval", "1+1") == (1, "", "error: stdout is closed\n")
+    assert gradcli.shell('"$@" >&-', "eval", "1+", "--json").code == 2
+    assert gradcli.shell('"$@" >&- 2>&-', "eval", "1+1") == (1, "", "")
+
+
+def test_stdout_is_closed_and_not_needed(gradcli: Command) -> None:
+    assert gradcli.shell('"$@" >&-', "eval", "1+1", "-o", "out.txt") == (0, "", "")
+    assert (gradcli.folder / "out.txt").read_text() == "2\n"
+
+
+def test_stdout_is_closed_for_help(gradcli: Command) -> None:
+    ran = gradcli.shell('"$@" >&-', "--help")
+
+    assert ran.code == 1
+    assert ran.err.startswith("error: ")
+    assert ran.err.count("\n") == 1
+
+
+def test_stderr_is_closed(gradcli: Command) -> None:
+    assert gradcli.shell('"$@" 2>&-', "eval", "1+") == (2, "", "")
+    assert gradcli.shell('"$@" 2>&-', "eval", "1+1") == (0, "2\n", "")
+    assert gradcli.shell('"$@" 2>&-', "grad", "abs(x)", "x=0").code == 0
+
+
+def test_stdin_is_closed(gradcli: Command) -> None:
+    assert gradcli.shell('"$@" <&-', "eval", "1+1") == (0, "2\n", "")
+    assert gradcli.shell('"$@" <&-', "eval", "-") == (1, "", "error: stdin is closed\n")
+
+
+# ------------------------------------------------------------ encodings
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-16"])
+def test_streams_that_know_few_letters(gradcli: Command, encoding: str) -> None:
+    ran = subprocess.run(
+        [*gradcli.words, "grad", "τ_1*α"],
+        capture_output=True,
+        check=False,
+        env={"PYTHONIOENCODING": encoding, "LC_ALL": "C"},
+    )
+
+    assert ran.returncode == 0
+    assert ran.stderr == b""
+    assert ran.stdout.decode(encoding).count("\n") == 2
+
+
+def test_words_that_are_not_utf_8(gradcli: Command) -> None:
+    ran = gradcli("eval", b"1+\xff")
+
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.splitlines()[1:] == ["  1+\\xff", "    ^^^^"]
+
+
+def test_messages_on_a_stream_that_knows_few_letters(gradcli: Command) -> None:
+    ran = subprocess.run(
+        [*gradcli.words, "eval", "α + é"],
+        capture_output=True,
+        check=False,
+        env={"PYTHONIOENCODING": "ascii", "LC_ALL": "C"},
+    )
+
+    assert ran.returncode == 2
+    assert ran.stderr.decode("ascii").splitlines()[1] == "  \\u03b1 + \\xe9"

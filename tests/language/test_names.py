@@ -1,0 +1,102 @@
+"""What an unknown name may have been meant to be."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gradcli.graph.operations import FUNCTIONS
+from gradcli.language.names import FUNCTION_NAMES, NAME, is_function, suggestion
+
+LISTED = """
+    sin cos tan asin acos atan atan2 sinh cosh tanh asinh acosh atanh exp expm1 log ln log2 log10
+    log1p sqrt cbrt hypot abs sign floor ceil round mod min max clip gamma lgamma digamma factorial
+    erf erfc sigmoid logistic softplus relu leaky_relu elu silu gelu where xlogx sinc
+"""
+OF_THE_LANGUAGE = LISTED.split()
+
+
+def test_the_functions_of_the_language_are_there() -> None:
+    assert [name for name in OF_THE_LANGUAGE if not is_function(name)] == []
+    assert set(OF_THE_LANGUAGE) <= set(FUNCTION_NAMES)
+    assert not is_function("pi")
+    assert not is_function("multiply")
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("sinn", "sin"),
+        ("sqtr", "sqrt"),
+        ("sqr", "sqrt"),
+        ("sqrrt", "sqrt"),
+        ("Sin", "sin"),
+        ("SQRT", "sqrt"),
+        ("cso", "cos"),
+        ("tann", "tan"),
+        ("arctan", "atan"),
+        ("expo", "exp"),
+        ("logg", "log"),
+        ("lgo", "log"),
+        ("signum", "sign"),
+        ("ceiling", None),
+        ("gama", "gamma"),
+        ("sigmoind", "sigmoid"),
+        ("softpluss", "softplus"),
+        ("relu6", "relu"),
+        ("leakyrelu", "leaky_relu"),
+        ("factorail", "factorial"),
+        ("hypto", "hypot"),
+        ("wehre", "where"),
+        ("maximum", None),
+        ("frobnicate", None),
+        ("x", None),
+        ("qq", None),
+        ("", None),
+        ("integrate", None),
+        ("s" * 41, None),
+        ("sin" * 1000, None),
+    ],
+)
+def test_suggestions(typed: str, meant: str | None) -> None:
+    assert suggestion(typed, FUNCTION_NAMES) == meant
+
+
+def test_internal_functions_are_not_suggested() -> None:
+    for typed in ("powlo", "scaledd", "ratios", "sphericaljj", "rati"):
+        assert suggestion(typed, FUNCTION_NAMES) not in {"powlog", "scaled", "ratio", "sphericalj"}
+
+
+def one_slip(name: str) -> list[str]:
+    """All words that are one swap, one letter too many, too few or wrong away from a name."""
+    cuts = [(name[:i], name[i:]) for i in range(len(name) + 1)]
+    swapped = [a + b[1] + b[0] + b[2:] for a, b in cuts if len(b) > 1]
+    shorter = [a + b[1:] for a, b in cuts if b]
+    longer = [a + "q" + b for a, b in cuts]
+    wrong = [a + "q" + b[1:] for a, b in cuts if b]
+    return [word for word in swapped + shorter + longer + wrong if word not in FUNCTIONS]
+
+
+@pytest.mark.parametrize("name", [name for name in OF_THE_LANGUAGE if len(name) > 3])
+def test_one_slip_in_a_long_name_still_finds_something(name: str) -> None:
+    for typed in one_slip(name):
+        assert suggestion(typed, [name]) == name
+        assert suggestion(typed, FUNCTION_NAMES) is not None
+
+
+@given(st.text(max_size=50), st.lists(st.text(max_size=12), max_size=5))
+def test_a_suggestion_is_one_of_the_known_names(typed: str, known: list[str]) -> None:
+    assert suggestion(typed, known) in {None, *known}
+
+
+def test_the_order_of_the_known_names_does_not_matter() -> None:
+    for typed in ("sinn", "sqtr", "atn", "log3", "cosh2", "axb"):
+        assert suggestion(typed, FUNCTION_NAMES) == suggestion(typed, FUNCTION_NAMES[::-1])
+
+
+def test_names_are_ascii_and_greek() -> None:
+    for name in ("x", "_", "x1", "x₁", "alpha", "α", "Ω_2", "ς", "long_name_3"):
+        assert NAME.fullmatch(name)
+    for other in ("", "1x", "₁x", "é", "ά", "x y", "x-y", "x.y", "х", "ſ", "\u212a", "x²", "x\n"):
+        assert not NAME.fullmatch(other)
