@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from gradcli.errors import FormulaError, NameValueError
 from gradcli.graph import text
 from gradcli.graph.node import Graph, Node
-from gradcli.language.names import CONSTANTS, NAME, REBINDABLE, is_function, suggestion
+from gradcli.language.names import CONSTANTS, KEYWORDS, NAME, REBINDABLE, is_function, suggestion
 from gradcli.language.origin import Origin
 from gradcli.limits import DRAWN_NODES
 from gradcli.point import Point, as_value, few, names_to_nodes, shape_of
@@ -93,7 +93,7 @@ class Formula(Node):
         results stand instead.
         """
         given = {**(values or {}), **named}
-        shaped = self.with_shapes({name: shape_of(value) for name, value in given.items()})
+        shaped = self.with_shapes({name: shape_of(value, name) for name, value in given.items()})
         if shaped is not self:
             return shaped.at_values(given, allow_nonfinite=allow_nonfinite)
         variables = self.checked(given)
@@ -220,7 +220,7 @@ class Formula(Node):
         from gradcli.optimize.stopping import Ending
 
         given = {**(start or {}), **named}
-        shaped = self.with_shapes({name: shape_of(value) for name, value in given.items()})
+        shaped = self.with_shapes({name: shape_of(value, name) for name, value in given.items()})
         if shaped is not self:
             return shaped.minimize(
                 given,
@@ -237,6 +237,7 @@ class Formula(Node):
         history: list[Record] = []
         rule = rule_named(method)
         objective = Objective(self.graph, self.id, list(point), self.origin)
+        objective.checked(objective.flat(point))
         outcome = run.descend(
             objective,
             objective.flat(point),
@@ -281,7 +282,7 @@ class Formula(Node):
         from gradcli.drawing.picture import check_size, picture
 
         given = {**(values or {}), **named}
-        shown = self.with_shapes({name: shape_of(value) for name, value in given.items()})
+        shown = self.with_shapes({name: shape_of(value, name) for name, value in given.items()})
         check_size(shown.graph, shown.id, most_nodes)
         if given or not shown.free_names:
             steps = shown.at_values(given).run(backward=gradient).steps
@@ -305,9 +306,10 @@ class Formula(Node):
 
         Raises NameValueError when one is missing, unknown or not a finite number.
         """
-        names = self.free_names
+        nodes = self.graph.variables([self.id])
+        names = list(nodes)
         missing = [name for name in names if name not in values]
-        unused = [name for name in values if name not in names]
+        unused = [name for name in values if name not in nodes and not self.graph.has_name(name)]
         if missing:
             raise self._missing(missing, unused)
         if unused:
@@ -315,7 +317,6 @@ class Formula(Node):
             close = suggestion(unused[0], names)
             hint = f"did you mean '{close}'?" if close else f"remove {unused[0]}=…"
             raise NameValueError(message, hint=hint)
-        nodes = self.graph.variables([self.id])
         return {name: as_value(name, values[name], self.graph.shape(nodes[name])) for name in names}
 
     def with_shapes(self, shapes: Mapping[str, Shape]) -> Formula:
@@ -342,7 +343,7 @@ class Formula(Node):
 
     def span(self, node: int) -> tuple[int, int] | None:
         """Return where a node stands in the text that was parsed; None when it was not typed."""
-        return self.origin.span(node) if self.origin else None
+        return self.origin.spans().get(node) if self.origin else None
 
 
 def parse(source: str, given: Collection[str] | Mapping[str, Shape] = ()) -> Formula:
@@ -368,7 +369,7 @@ def variable(name: str, shape: Shape = ()) -> Formula:
     if not NAME.fullmatch(name):
         message = f"'{name}' is not a name"
         raise FormulaError(message, hint="a name has letters, digits and _, and no digit first")
-    if is_function(name) or (name in CONSTANTS and name != REBINDABLE):
+    if is_function(name) or name in KEYWORDS or (name in CONSTANTS and name != REBINDABLE):
         message = f"'{name}' means something else in a formula"
         raise FormulaError(message, hint="use another name")
     graph = Graph()

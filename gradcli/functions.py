@@ -50,6 +50,9 @@ def _function(name: str) -> Callable[..., Node]:
             row = TABLE[EXTREMES[row_name]]
         elif row.payload in {"first", "last"}:
             payload = int(given.pop(0 if row.payload == "first" else -1))
+        if row.payload == "sizes":
+            payload = tuple([int(size) for size in given[1:]])
+            given = given[:1]
         if row.payload == "axis":
             payload = _axis(row_name, node, axis)
         elif axis is not None:

@@ -6,6 +6,12 @@ SOURCE_CHARACTERS = 4 * 1024 * 1024
 NODES = 2_000_000
 """The largest graph of one formula, functions of one's own expanded."""
 
+DERIVED_NODES = 20_000_000
+"""The largest graph of a formula together with its derivatives."""
+
+AXES = 32
+"""The most axes of an array: what every NumPy can broadcast."""
+
 ELEMENTS = 50_000_000
 """The largest array, 400 MB of doubles."""
 

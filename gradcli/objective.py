@@ -5,9 +5,9 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from gradcli.errors import MathematicsError
+from gradcli.errors import MathematicsError, NameValueError
 from gradcli.limits import GENERATED_NODES
-from gradcli.point import Point, entry_name, names_to_nodes
+from gradcli.point import Point, entry_name, few, names_to_nodes
 from gradcli.runtime.interpreter import finite
 
 if TYPE_CHECKING:
@@ -30,6 +30,10 @@ def compiled(
     from gradcli.runtime.program import program
 
     nodes = names_to_nodes(graph, result, parameters)
+    missing = [name for name in names_to_nodes(graph, result) if name not in nodes]
+    if missing:
+        message = f"no parameter stands for {few(missing)}"
+        raise NameValueError(message, hint="name all free names of the formula")
     slopes = gradient(graph, result, nodes.values())
     outputs = [result, *(slopes[node] for node in nodes.values())]
     return function(program(graph, outputs), parameters)
@@ -66,12 +70,12 @@ class Objective:
                 else:
                     value, *slope = self._fast(*point)
             except (ValueError, OverflowError, ZeroDivisionError):
-                return self._careful(point)
+                return self.checked(point)
             # A sum is finite only if its terms are; when it is not, look closely.
             total = value + sum(slope)
             if total - total == 0:
                 return value, slope
-        return self._careful(point)
+        return self.checked(point)
 
     def values(self, point: Sequence[float]) -> dict[str, Any]:
         """Return the numbers of a point as the values of the parameters."""
@@ -104,7 +108,8 @@ class Objective:
         ]
         return float(value), self.flat(dict(zip(self._parameters, numbers, strict=True)))
 
-    def _careful(self, point: Sequence[float]) -> tuple[float, list[float]]:
+    def checked(self, point: Sequence[float]) -> tuple[float, list[float]]:
+        """Return what a call does, found by the interpreter, which checks every step."""
         values = self.values(point)
         for name, value in values.items():
             if not finite(value):

@@ -101,7 +101,7 @@ class Point:
     @property
     def value(self) -> Any:
         """The value of the formula: a number, or a NumPy array."""
-        return self._own.numbers[self._result]
+        return _own_copy(self._own.numbers[self._result])
 
     # ------------------------------------------------------------ derivatives
 
@@ -123,7 +123,7 @@ class Point:
             raise UsageError(message)
         derived = gradient(self._graph, self._result, nodes.values())
         numbers = self._with(derived.values()).numbers
-        found = {name: numbers[derived[node]] for name, node in nodes.items()}
+        found = {name: _own_copy(numbers[derived[node]]) for name, node in nodes.items()}
         self._check(found)
         return found
 
@@ -246,10 +246,17 @@ class Point:
         nodes = self._nodes(None)
         moving = self._nodes(list(direction))
         self._check_single()
-        rates = {node: self._graph.constant(direction[name]) for name, node in moving.items()}
-        entries = hessian_times(self._graph, self._result, list(nodes.values()), rates)
-        numbers = self._with(entries).numbers
-        return {name: numbers[entry] for name, entry in zip(nodes, entries, strict=True)}
+        graph = self._graph
+        rates: dict[int, int] = {}
+        given: dict[str, Any] = {}
+        for name, node in moving.items():
+            shape = graph.shape(node)
+            rate = f"rate of {name}"  # no name that anyone can type
+            rates[node] = graph.variable(rate, shape)
+            given[rate] = as_value(name, direction[name], shape)
+        entries = hessian_times(graph, self._result, list(nodes.values()), rates)
+        numbers = self._with(entries, given).numbers
+        return {name: _own_copy(numbers[e]) for name, e in zip(nodes, entries, strict=True)}
 
     # ------------------------------------------------------------ node by node
 
@@ -297,8 +304,9 @@ class Point:
         active = graph.depending_on(nodes.values(), graph.reachable([root]))
         live = interpreter.live(graph, [root], self._own.numbers)
         found = faults.kinks(graph, sorted(active & live), self._own.numbers)
+        spans = self._origin.spans() if found and self._origin else {}
         return [
-            Note(sentence, self._span(node), text.label(graph, node))
+            Note(sentence, spans.get(node), text.label(graph, node))
             for node, sentence in found.items()
         ]
 
@@ -308,17 +316,27 @@ class Point:
         return names_to_nodes(self._graph, self._result, wrt)
 
     def _span(self, node: int) -> tuple[int, int] | None:
-        return self._origin.span(node) if self._origin else None
+        return self._origin.spans().get(node) if self._origin else None
 
-    def _with(self, derived: Collection[int]) -> interpreter.Values:
-        """Return the values of derived nodes too. These may pass through inf: results count."""
+    def _with(
+        self, derived: Collection[int], more: Mapping[str, Any] | None = None
+    ) -> interpreter.Values:
+        """Return the values of derived nodes too. These may pass through inf: results count.
+
+        `more` are values of names that only derived nodes read.
+        """
         nodes = self._graph.reachable(derived)
-        return interpreter.run(self._graph, nodes, self.variables, ieee=True, known=self._own)
+        values = {**self.variables, **(more or {})}
+        return interpreter.run(self._graph, nodes, values, ieee=True, known=self._own)
 
     def _undefined(self, node: int) -> MathematicsError:
         from gradcli.runtime import faults
 
-        message = faults.undefined_value(self._graph, node, self._own.numbers)
+        read = True
+        if self._graph.has_arrays:
+            masks = interpreter.masks(self._graph, [self._result], self._own.numbers)
+            read = masks.get(node, True)
+        message = faults.undefined_value(self._graph, node, self._own.numbers, read)
         return self._error(message, node, faults.repair(self._graph, node, self._result))
 
     def _check(self, slopes: Mapping[str, Any]) -> None:
@@ -382,13 +400,17 @@ def few(names: Sequence[str]) -> str:
     return shown if len(names) <= 5 else f"{shown} and {len(names) - 5} more"
 
 
-def shape_of(value: Any) -> Shape:
+def shape_of(value: Any, name: str = "a name") -> Shape:
     """Return the shape of a number, a nested list or an array."""
     if isinstance(value, int | float):
         return ()
     import numpy as np
 
-    return tuple(np.shape(value))
+    try:
+        return tuple(np.shape(value))
+    except ValueError:
+        message = f"the value of {name} has parts of different shapes"
+        raise NameValueError(message) from None
 
 
 def as_value(name: str, value: Any, shape: Shape) -> Any:
@@ -402,7 +424,13 @@ def as_value(name: str, value: Any, shape: Shape) -> Any:
     else:
         import numpy as np
 
-        found = np.asarray(value, dtype=np.float64)
+        try:
+            found = np.array(value, dtype=np.float64)  # a copy: what was given may change
+        except (TypeError, ValueError):
+            found = None
+        if found is None or value is None:
+            message = f"the value of {name} is not a number or an array of numbers"
+            raise NameValueError(message)
         if found.shape != shape:
             message = f"the value of {name} has shape {found.shape}, and the formula takes {shape}"
             raise NameValueError(message, hint="give the shape where the formula or name is made")
@@ -412,6 +440,11 @@ def as_value(name: str, value: Any, shape: Shape) -> Any:
         message = f"the value of {name} is {shown}; a value must be a finite number"
         raise NameValueError(message)
     return found
+
+
+def _own_copy(value: Any) -> Any:
+    """Return a number, or a copy of an array that the caller may change."""
+    return value if isinstance(value, float) else value.copy()
 
 
 def entry_name(name: str, key: tuple[int, ...]) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gradcli.errors import MathematicsError, NameValueError
+from gradcli.errors import MathematicsError, NameValueError, ShapeError
 from gradcli.limits import ELEMENTS
 
 if TYPE_CHECKING:
@@ -79,6 +79,15 @@ class Table:
         allow_nonfinite: bool = False,
     ) -> None:
         formula.checked({**values, **{name: r.points[0] for name, r in ranges.items()}})
+        shape = formula.graph.shape(formula.id)
+        if shape:
+            message = f"over a range the formula must be a single number, and it has shape {shape}"
+            source = formula.origin.source if formula.origin else None
+            span = None if source is None else (0, len(source))
+            hint = "take its sum, mean or norm, or one entry"
+            raise ShapeError(message, source=source, span=span, hint=hint)
+        self.kinks: dict[int, str] = {}
+        """What is to be said about derivatives, by node, once the blocks have been worked out."""
         self._formula = formula
         self._values = dict(values)
         self._ranges = dict(ranges)
@@ -98,6 +107,8 @@ class Table:
         if not self._nonfinite:
             for block in self._worked_out():
                 self._check(block)
+                if self._compute is not None:
+                    self._check_steps(block.inputs)
         yield from self._worked_out()
 
     def _program(self) -> Any:
@@ -159,3 +170,51 @@ class Table:
                 here.gradient(self._wrt)
             message = "the formula has no finite value in this range"
             raise MathematicsError(message)
+
+    def _check_steps(self, columns: list[Any]) -> None:
+        """Raise the error of the first row that reads a step without a value.
+
+        A step may be infinite and the result finite, as in 1/(1/x) at 0: that is an error for one
+        point, and so it is here. A branch of `where` that a row does not take is not read.
+        """
+        import numpy as np
+
+        from gradcli.graph.operations import WHERE
+        from gradcli.runtime.generated import array_function
+        from gradcli.runtime.interpreter import LEAVES, leaf
+
+        graph, root = self._formula.graph, self._formula.id
+        given = {**self._values, **dict(zip(self._ranges, columns, strict=True))}
+        order = graph.reachable([root])
+        numbers: dict[int, Any] = {}
+        for node in order:
+            operation, arguments, payload = graph.rows[node]
+            if operation in LEAVES:
+                numbers[node] = leaf(operation, payload, given)
+            else:
+                inputs = [numbers[argument] for argument in arguments]
+                numbers[node] = array_function(operation, len(inputs), payload)(*inputs)
+        if self._wrt:
+            from gradcli.point import names_to_nodes
+            from gradcli.runtime import faults
+
+            moving = names_to_nodes(graph, root, self._wrt).values()
+            active = graph.depending_on(moving, order)
+            self.kinks |= faults.kinks(graph, sorted(active), numbers)
+        if all(np.isfinite(value).all() for value in numbers.values()):
+            return
+        nowhere = np.zeros(columns[0].shape, dtype=bool)
+        read = dict.fromkeys(order, nowhere) | {root: ~nowhere}
+        bad = nowhere
+        for node in reversed(order):
+            operation, arguments, _ = graph.rows[node]
+            bad = bad | (read[node] & ~np.isfinite(numbers[node]))
+            for position, argument in enumerate(arguments):
+                needed = read[node]
+                if operation is WHERE and position:
+                    holds = np.not_equal(numbers[arguments[0]], 0)
+                    needed = needed & (holds if position == 1 else ~holds)
+                read[argument] = read[argument] | needed
+        for place in np.flatnonzero(bad)[:1]:
+            row = [float(column[place]) for column in columns]
+            self._formula.at_values({**self._values, **dict(zip(self._ranges, row, strict=True))})

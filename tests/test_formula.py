@@ -248,7 +248,7 @@ def test_notes_of_kinks_come_with_their_place() -> None:
     assert note.formula == "abs(x - 2)"
     assert "kink at 0" in str(note)
     assert ": abs(x - 2)" in str(note)
-    (built,) = (abs(variable("x")) + 1).at_values(x=0).notes()  # type: ignore[attr-defined]
+    (built,) = (abs(variable("x")) + 1).at_values(x=0).notes()
     assert built.span is None
 
 

@@ -20,8 +20,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     # the formula as data; within it, the table of operations does not know what a graph is
     "graph.shapes": BASE,
     "graph.structural": BASE | {"graph.shapes"},
-    "graph.bessel": BASE,
-    "graph.operations": BASE | {"graph.shapes", "graph.structural", "graph.bessel"},
+    "graph.special": BASE,
+    "graph.operations": BASE | {"graph.shapes", "graph.structural", "graph.special"},
     "graph.node": BASE | {"graph.shapes", "graph.operations"},
     "graph.simplify": BASE | {"graph.shapes", "graph.operations", "graph.node"},
     "graph.text": BASE | {"graph.shapes", "graph.operations", "graph.node"},

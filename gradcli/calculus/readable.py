@@ -100,7 +100,9 @@ class _Collector:
     def _collected(self, node: int) -> Terms:
         terms = self._terms_of(node)
         shared = self.uses[node] > 1
-        largest = max((len(factors) for factors in terms), default=0)
+        # In a sum that nobody else uses the terms have been seen before.
+        seen = terms if shared or len(terms) == 1 else ()
+        largest = max((len(factors) for factors in seen), default=0)
         if (shared and (len(terms) > SHARED_TERMS or largest > SHARED_FACTORS)) or (
             largest > MOST_FACTORS
         ):

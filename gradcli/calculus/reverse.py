@@ -187,7 +187,9 @@ def local(graph: Graph, node: int, position: int) -> int | None:
 
 def spread(graph: Graph, node: int, shape: Shape) -> int:
     """Return the node repeated so that it has the shape."""
-    return node if graph.shape(node) == shape else graph.add(TABLE["broadcast"], (node,), shape)
+    if graph.shape(node) == shape:
+        return node
+    return simplified(graph, TABLE["broadcast"], (node,), shape)
 
 
 def _collapsed(graph: Graph, node: int, shape: Shape) -> int:

@@ -25,9 +25,9 @@ def main() -> NoReturn:
 
 def run(words: list[str]) -> int:
     """Return the exit code of the command; errors are printed, not raised."""
-    _prepare()
     json = "--json" in words
     try:
+        _prepare()
         if _plain(words):
             return int(_run_plain(words))
         from gradcli.cli.commands import request

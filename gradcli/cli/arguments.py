@@ -17,9 +17,10 @@ from gradcli.errors import (
 )
 from gradcli.formula import Formula, parse
 from gradcli.language.bindings import NUMBER, Binding, bindings
+from gradcli.language.names import NAME
 from gradcli.language.origin import Origin
 from gradcli.limits import SOURCE_CHARACTERS
-from gradcli.point import shape_of
+from gradcli.point import few, shape_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -90,19 +91,40 @@ def problems(words: Sequence[str], seed: int = 0) -> Iterator[Problem]:
         yield _problem(source, values)
         return
     lines = [
-        (number, line) for number, line in enumerate(_stdin().split("\n"), 1) if line.strip(" \t\r")
+        (number, line.rstrip("\r"))
+        for number, line in enumerate(_stdin().split("\n"), 1)
+        if line.partition("#")[0].strip(" \t\r")
     ]
     if not lines:
         message = "stdin holds no formula"
         raise FormulaError(message, hint="write one a line, for example 'x^2 + 1'")
+    used: set[str] = set()
     for number, line in lines:
         where = f"line {number}: " if len(lines) > 1 else ""
         try:
-            found = _problem(line.rstrip("\r"), values, where)
+            used |= values.keys() & names_in(line)
+            found = _problem(line, _of_line(values, line, where), where)
         except GradcliError as error:
             error.message = where + error.message
             raise
         yield found
+    unused = [name for name in values if name not in used]
+    if unused:
+        message = f"no line uses {few(unused)}"
+        raise NameValueError(message, hint=f"remove {unused[0]}=…")
+
+
+def names_in(line: str) -> set[str]:
+    """Return the names that stand anywhere in a formula."""
+    return set(NAME.findall(line.partition("#")[0]))
+
+
+def _of_line(values: Mapping[str, Any], line: str, where: str) -> dict[str, Any]:
+    """Return the values for one of several lines: those of names that it mentions."""
+    if not where:
+        return dict(values)
+    mentioned = names_in(line)
+    return {name: value for name, value in values.items() if name in mentioned}
 
 
 def _split(words: Sequence[str]) -> tuple[str, list[Binding]]:
@@ -129,7 +151,7 @@ def _problem(source: str, values: Mapping[str, Any], where: str = "") -> Problem
         note(where + sentence)
     unused = [name for name in ranges if name not in formula.free_names]
     if unused:
-        formula.checked({**single, unused[0]: 0.0})  # raises, naming what is wrong
+        formula.checked({**single, **dict.fromkeys(ranges, 0.0)})  # raises, naming what is wrong
     return Problem(formula, single, where, ranges)
 
 
@@ -183,6 +205,9 @@ def _value(binding: Binding, draw: _Draws) -> Any:
     from gradcli import table
 
     if built.range is None:
+        if len(found[0]) == 0:
+            message = f"the range of {binding.name} has no point"
+            raise NameValueError(message, hint=f"write {binding.name}=linspace(0, 1, 11)")
         return table.Range.through(found[0])
     return table.Range.stepped(binding.name, *found)
 

@@ -208,6 +208,8 @@ def _gradient_table(
     rows += [[name, output.number(slope)] for name, slope in gradient.items()]
     if output.csv:
         output.table(["name", "derivative"], rows)
+    elif problem.where:  # of many formulas, one result a line
+        output.line("\t".join(cell for row in rows for cell in row))
     else:
         for row in rows:
             output.line("\t".join(row))

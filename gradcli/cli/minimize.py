@@ -8,7 +8,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from gradcli.cli import arguments
-from gradcli.cli.output import json_text, note, width
+from gradcli.cli.output import csv_text, json_text, note, width
 from gradcli.errors import ExitCode, UsageError, printable
 from gradcli.graph.text import number_text, value_text
 from gradcli.objective import entries
@@ -161,7 +161,9 @@ class Rows(Watcher):
     def _print(self, record: Record) -> None:
         separator = "," if self._output.csv else "\t"
         if self._header is not None:  # only now: an error at the start prints nothing
-            self._output.stream(separator.join(self._header))
+            header = self._header
+            text = csv_text([header]).rstrip("\n") if separator == "," else separator.join(header)
+            self._output.stream(text)
             self._header = None
         numbers = (record.value, *record.point, record.gradient_norm, record.learning_rate)
         cells = [str(record.step), *[self._output.number(x) for x in numbers]]
@@ -176,7 +178,7 @@ class LogFile(Watcher):
         self._file = file
         self._json = json
         if not json:
-            file.write(",".join(self._columns) + "\n")
+            file.write(csv_text([self._columns]))
 
     def see(self, record: Record) -> None:
         """Write the record."""

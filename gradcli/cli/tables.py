@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from gradcli.graph.text import number_text
+from gradcli.cli.output import note
+from gradcli.graph.text import label, number_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -42,6 +43,8 @@ def show(
             columns = [_texts(column, output) for column in _columns(block)]
             output.block([*head, *map(separator.join, zip(*columns, strict=True))])
             head = []
+    for node, sentence in list(table.kinks.items())[:5]:
+        note(f"{problem.where}{sentence}: {label(problem.formula.graph, node)}")
 
 
 def _columns(block: Block) -> list[Any]:
@@ -72,6 +75,7 @@ def _document(problem: Problem, table: Table, wrt: Sequence[str]) -> dict[str, A
 def _pretty(table: Table, headers: Sequence[str], output: Output) -> None:
     half = SHOWN_ROWS // 2
     hidden = table.rows - SHOWN_ROWS
+    hidden = 0 if hidden == 1 else hidden  # the line that says so would be as long
     rows: list[list[str]] = []
     for place, row in enumerate(_rows(table)):
         if hidden <= 0 or place < half or place >= table.rows - half:

@@ -165,8 +165,8 @@ def _length(gradient: Any, local: Any) -> float:
 
 def _letter(graph: Graph, result: int, steps: Sequence[Step]) -> str:
     """Return the result's own name if it is short, or else a letter that no other node has."""
-    own = graph.names.get(result)
-    if own and len(own[0]) <= 6:
-        return own[0]
+    own = next(iter(graph.names.get(result, ())), None)
+    if own is not None and len(own) <= 6:
+        return own
     used = {step.name for step in steps}
     return next((letter for letter in "fghFGHpqrzABC" if letter not in used), "result")

@@ -103,7 +103,9 @@ def _written(graph: Graph, node: int, names: Mapping[int, str], arguments: Itera
 
 def _names(graph: Graph, node: int) -> dict[int, str]:
     """Return the names that the user gave to other nodes than this one."""
-    return {other: given[0] for other, given in graph.names.items() if other != node and given}
+    return {
+        other: next(iter(given)) for other, given in graph.names.items() if other != node and given
+    }
 
 
 def _left_out(graph: Graph, nodes: Iterable[int]) -> dict[int, str]:

@@ -7,6 +7,7 @@ are a topological order: every pass over a formula is a loop over ids, and nothi
 
 from __future__ import annotations
 
+from operator import index
 from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import FormulaError, ShapeError
@@ -19,17 +20,20 @@ from gradcli.graph.operations import (
     NAMED_CONSTANT,
     NAMED_VALUES,
     NEGATE,
+    PLACEHOLDER,
     POWER_OF,
     SUBTRACT,
     TABLE,
     VARIABLE,
     Operation,
 )
-from gradcli.graph.shapes import SCALAR, Shape, broadcast, checked
-from gradcli.limits import NODES
+from gradcli.graph.shapes import SCALAR, Shape, broadcast, checked, shown
+from gradcli.limits import DERIVED_NODES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+
+    from typing_extensions import Self
 
 Row = tuple[Operation, tuple[int, ...], Any]
 
@@ -40,14 +44,17 @@ class Graph:
     `rows[i]` is node i. Nodes are never changed or removed; derivatives are added to the same pool.
     """
 
-    __slots__ = ("_ids", "_imported", "_shapes", "has_arrays", "names", "rows")
+    __slots__ = ("_ids", "_imported", "_shapes", "_unknown", "has_arrays", "limit", "names", "rows")
 
     def __init__(self) -> None:
         self.rows: list[Row] = []
-        self.names: dict[int, list[str]] = {}
+        self.limit = DERIVED_NODES
+        """How many nodes there may be."""
+        self.names: dict[int, dict[str, None]] = {}
         """Names that the user gave to nodes (`u = 3*x`); a node may have several."""
         self._ids: dict[Row, int] = {}
         self._shapes: dict[int, Shape] = {}
+        self._unknown: set[int] = set()
         self.has_arrays = False
         """Whether any node is an array, or an operation of arrays on a number."""
         self._imported: dict[tuple[int, int], tuple[Graph, int]] = {}
@@ -71,18 +78,21 @@ class Graph:
         new = len(rows)
         node = self._ids.setdefault(row, new)
         if node == new:
-            if new >= NODES:
+            if new >= self.limit:
                 del self._ids[row]
-                message = f"the formula has more than {NODES} nodes"
+                message = f"the formula has more than {self.limit} nodes"
                 raise FormulaError(message, hint="functions of your own count once per call")
             rows.append(row)
-            if operation.shape is not None or self._shapes:
+            if operation.shape is not None or self._shapes or self._unknown:
                 self._infer_shape(node)
         return node
 
     def _infer_shape(self, node: int) -> None:
         """Note the shape of the newest node; take it back and raise ShapeError if there is none."""
         operation, arguments, payload = self.rows[node]
+        if not self._unknown.isdisjoint(arguments):
+            self._unknown.add(node)
+            return
         given = [self._shapes.get(argument, SCALAR) for argument in arguments]
         try:
             if operation.shape is None:
@@ -96,7 +106,18 @@ class Graph:
             raise
         if shape:
             self._shapes[node] = shape
-        self.has_arrays = True
+        if shape or operation.structural:
+            self.has_arrays = True
+
+    def placeholder(self, name: str) -> int:
+        """Return the node of a parameter, whose shape is known only where it is called."""
+        node = self.add(PLACEHOLDER, (), name)
+        self._unknown.add(node)
+        return node
+
+    def is_unknown(self, node: int) -> bool:
+        """Return whether the node's shape depends on a parameter."""
+        return node in self._unknown
 
     def constant(self, value: float) -> int:
         """Return the node of a number; a negative one is the negation of a constant, as typed."""
@@ -106,9 +127,14 @@ class Graph:
 
     def variable(self, name: str, shape: Shape = SCALAR) -> int:
         """Return the node of a free name, whose value has this shape."""
+        count = len(self.rows)
         node = self.add(VARIABLE, (), name)
+        if node < count and self.shape(node) != shape:
+            both = f"{shown(self.shape(node))} and {shown(shape)}"
+            message = f"the name {name} is used with two shapes, {both}"
+            raise ShapeError(message, hint="use two names")
         if shape:
-            self._shapes[node] = shape
+            self._shapes[node] = checked(tuple([index(length) for length in shape]))
             self.has_arrays = True
         return node
 
@@ -122,6 +148,10 @@ class Graph:
             if inner is CONSTANT:
                 return -float(value)
         return None
+
+    def has_name(self, name: str) -> bool:
+        """Return whether a free name was ever made a node, even if only its length is used."""
+        return (VARIABLE, (), name) in self._ids
 
     def fixed(self, node: int) -> float | None:
         """Return the value of a node made of numbers alone, None when it has none.
@@ -160,7 +190,7 @@ class Graph:
         """Return the first name that the user gave to the node, a variable's own name, or None."""
         given = self.names.get(node)
         if given:
-            return given[0]
+            return next(iter(given))
         operation, _, payload = self.rows[node]
         return payload if operation is VARIABLE else None
 
@@ -171,9 +201,7 @@ class Graph:
         """
         if not self.rows[node][1]:
             return
-        given = self.names.setdefault(node, [])
-        if name not in given:
-            given.append(name)
+        self.names.setdefault(node, {})[name] = None
 
     def reachable(self, roots: Iterable[int]) -> list[int]:
         """Return the ids that the roots depend on, roots included, in topological order."""
@@ -191,6 +219,17 @@ class Graph:
                     wanted[argument] = 1
         return [node for node, is_wanted in enumerate(wanted) if is_wanted]
 
+    def below(self, root: int) -> list[int]:
+        """Return what `reachable` does for one root, in time that depends on the result alone."""
+        found = {root}
+        waiting = [root]
+        while waiting:
+            for argument in self.rows[waiting.pop()][1]:
+                if argument not in found:
+                    found.add(argument)
+                    waiting.append(argument)
+        return sorted(found)
+
     def depending_on(self, sources: Iterable[int], nodes: Sequence[int]) -> set[int]:
         """Return those of `nodes` (in topological order) whose value a source can change."""
         active = set(sources)
@@ -205,21 +244,6 @@ class Graph:
         rows = self.rows
         return {rows[node][2]: node for node in self.reachable(roots) if rows[node][0] is VARIABLE}
 
-    def copy(self, nodes: Sequence[int], root: int, replaced: dict[int, int]) -> int:
-        """Return a copy of `root` in this graph in which `replaced` nodes stand for others.
-
-        `nodes` are those that the root depends on, in topological order.
-        """
-        copies = dict(replaced)
-        for node in nodes:
-            if node not in copies:
-                operation, arguments, payload = self.rows[node]
-                changed = tuple([copies[argument] for argument in arguments])
-                copies[node] = (
-                    node if changed == arguments else self.add(operation, changed, payload)
-                )
-        return copies[root]
-
     def adopt(self, other: Graph, root: int) -> int:
         """Return the node of this graph that equals `root` of another one, copied if need be.
 
@@ -233,10 +257,10 @@ class Graph:
             for node in self._missing(other, root):
                 operation, arguments, payload = other.rows[node]
                 mapped = tuple([imported[id(other), argument][1] for argument in arguments])
-                copy = self.add(operation, mapped, payload)
-                if operation is VARIABLE and other.shape(node):
-                    self._shapes[copy] = other.shape(node)
-                    self.has_arrays = True
+                if operation is VARIABLE:
+                    copy = self.variable(payload, other.shape(node))
+                else:
+                    copy = self.add(operation, mapped, payload)
                 # The other graph is kept beside the id, so that its identity stays its own.
                 imported[id(other), node] = (other, copy)
                 for name in other.names.get(node, ()):
@@ -273,6 +297,8 @@ class Node:
     """
 
     __slots__ = ("graph", "id")
+    # NumPy arrays leave arithmetic with a node to the node.
+    __array_ufunc__ = None
 
     def __init__(self, graph: Graph, node: int) -> None:
         self.graph = graph
@@ -302,7 +328,7 @@ class Node:
         return self.graph.rows[self.id][2]
 
     @property
-    def inputs(self) -> tuple[Node, ...]:
+    def inputs(self) -> tuple[Self, ...]:
         """The nodes that this one is computed from, in order."""
         return tuple([self.at(node) for node in self.graph.rows[self.id][1]])
 
@@ -316,19 +342,19 @@ class Node:
         """The user's name for the node, or None."""
         return self.graph.name_of(self.id)
 
-    def at(self, node: int) -> Node:
+    def at(self, node: int) -> Self:
         """Return a handle of the same kind on another node of the graph."""
         return type(self)(self.graph, node)
 
-    def number(self, value: float) -> Node:
+    def number(self, value: float) -> Self:
         """Return a constant in the same graph."""
         return self.at(self.graph.constant(value))
 
-    def constant(self, name: str) -> Node:
+    def constant(self, name: str) -> Self:
         """Return a named constant, `pi`, `tau` or `e`, in the same graph."""
         return self.at(self.graph.add(NAMED_CONSTANT, (), name))
 
-    def build(self, operation: Operation, arguments: tuple[int, ...], payload: Any = None) -> Node:
+    def build(self, operation: Operation, arguments: tuple[int, ...], payload: Any = None) -> Self:
         """Return the node of an operation on nodes of this graph, as written."""
         return self.at(self.graph.add(operation, arguments, payload))
 
@@ -344,13 +370,19 @@ class Node:
                 message = f"{value} is not a number that a formula can hold"
                 raise FormulaError(message)
             return self.graph.constant(value)
+        if hasattr(other, "tolist"):  # a NumPy array or number
+            return self.resolve(other.tolist())
+        if isinstance(other, list | tuple):
+            parts = [self.resolve(part) for part in other]
+            ids = [part for part in parts if part is not None]
+            return self.graph.add(TABLE["array"], tuple(ids)) if len(ids) == len(parts) else None
         return None
 
-    def apply(self, name: str, *others: object, payload: Any = None) -> Node:
+    def apply(self, name: str, *others: object, payload: Any = None) -> Self:
         """Return the row `name` of the table applied to this node and others."""
         return self.apply_to(name, self, *others, payload=payload)
 
-    def apply_to(self, name: str, *arguments: object, payload: Any = None) -> Node:
+    def apply_to(self, name: str, *arguments: object, payload: Any = None) -> Self:
         """Return the row `name` of the table applied to nodes or numbers, in this graph."""
         ids = []
         for argument in arguments:
@@ -361,67 +393,67 @@ class Node:
             ids.append(node)
         return self.build(TABLE[name], tuple(ids), payload)
 
-    def _with(self, operation: Operation, left: object, right: object) -> Node:
+    def _with(self, operation: Operation, left: object, right: object) -> Self:
         first, second = self.resolve(left), self.resolve(right)
         if first is None or second is None:
             return NotImplemented  # type: ignore[no-any-return]
         return self.build(operation, (first, second))
 
-    def __add__(self, other: object) -> Node:
+    def __add__(self, other: object) -> Self:
         """Return self + other."""
         return self._with(ADD, self, other)
 
-    def __radd__(self, other: object) -> Node:
+    def __radd__(self, other: object) -> Self:
         """Return other + self; the 0 that the built-in sum starts with adds nothing."""
         if isinstance(other, int) and other == 0:
             return self
         return self._with(ADD, other, self)
 
-    def __sub__(self, other: object) -> Node:
+    def __sub__(self, other: object) -> Self:
         """Return self - other."""
         return self._with(SUBTRACT, self, other)
 
-    def __rsub__(self, other: object) -> Node:
+    def __rsub__(self, other: object) -> Self:
         """Return other - self."""
         return self._with(SUBTRACT, other, self)
 
-    def __mul__(self, other: object) -> Node:
+    def __mul__(self, other: object) -> Self:
         """Return self * other."""
         return self._with(MULTIPLY, self, other)
 
-    def __rmul__(self, other: object) -> Node:
+    def __rmul__(self, other: object) -> Self:
         """Return other * self."""
         return self._with(MULTIPLY, other, self)
 
-    def __truediv__(self, other: object) -> Node:
+    def __truediv__(self, other: object) -> Self:
         """Return self / other."""
         return self._with(DIVIDE, self, other)
 
-    def __rtruediv__(self, other: object) -> Node:
+    def __rtruediv__(self, other: object) -> Self:
         """Return other / self."""
         return self._with(DIVIDE, other, self)
 
-    def __neg__(self) -> Node:
+    def __neg__(self) -> Self:
         """Return -self."""
         return self.build(NEGATE, (self.id,))
 
-    def __pos__(self) -> Node:
+    def __pos__(self) -> Self:
         """Return self."""
         return self
 
-    def __abs__(self) -> Node:
+    def __abs__(self) -> Self:
         """Return the absolute value."""
         return self.apply("abs")
 
-    def __mod__(self, other: object) -> Node:
+    def __mod__(self, other: object) -> Self:
         """Return the remainder, with the sign of the divisor."""
         return self._with(TABLE["mod"], self, other)
 
-    def __rmod__(self, other: object) -> Node:
+    def __rmod__(self, other: object) -> Self:
         """Return other modulo self."""
         return self._with(TABLE["mod"], other, self)
 
-    def __pow__(self, other: object) -> Node:
+    def __pow__(self, other: object) -> Self:
         """Return self ** other; a number becomes a constant exponent."""
         exponent = self.resolve(other)
         if exponent is None:
@@ -431,24 +463,26 @@ class Node:
             return self.build(CONSTANT_POWER, (self.id,), number)
         return self.build(POWER_OF, (self.id, exponent))
 
-    def __rpow__(self, other: object) -> Node:
+    def __rpow__(self, other: object) -> Self:
         """Return other ** self."""
         base = self.resolve(other)
         return NotImplemented if base is None else self.at(base) ** self
 
-    def __matmul__(self, other: object) -> Node:
+    def __matmul__(self, other: object) -> Self:
         """Return the matrix product self @ other."""
         return self._with(TABLE["matmul"], self, other)
 
-    def __getitem__(self, key: object) -> Node:
+    def __rmatmul__(self, other: object) -> Self:
+        """Return the matrix product other @ self."""
+        return self._with(TABLE["matmul"], other, self)
+
+    def __getitem__(self, key: object) -> Self:
         """Return self[key], the key made of whole numbers and slices."""
         items = key if isinstance(key, tuple) else (key,)
-        payload = tuple(
-            [(k.start, k.stop, k.step) if isinstance(k, slice) else int(k) for k in items]
-        )
+        payload = tuple([_slice(k) if isinstance(k, slice) else index(k) for k in items])
         return self.build(TABLE["index"], (self.id,), payload)
 
-    def __iter__(self) -> Iterator[Node]:
+    def __iter__(self) -> Iterator[Self]:
         """Yield the parts along the first axis; a single number has none."""
         if not self.shape:
             message = "a single number has no parts"
@@ -456,22 +490,33 @@ class Node:
         return (self[place] for place in range(self.shape[0]))
 
     @property
-    def T(self) -> Node:  # noqa: N802 - as NumPy has it
+    def T(self) -> Self:  # noqa: N802 - as NumPy has it
         """The array with its axes reversed."""
         return self.apply("transpose")
 
-    def __lt__(self, other: object) -> Node:
+    def __lt__(self, other: object) -> Self:
         """Return the node self < other, of value 1 or 0."""
         return self._with(TABLE["less"], self, other)
 
-    def __le__(self, other: object) -> Node:
+    def __le__(self, other: object) -> Self:
         """Return the node self <= other, of value 1 or 0."""
         return self._with(TABLE["less or equal"], self, other)
 
-    def __gt__(self, other: object) -> Node:
+    def __gt__(self, other: object) -> Self:
         """Return the node self > other, of value 1 or 0."""
         return self._with(TABLE["greater"], self, other)
 
-    def __ge__(self, other: object) -> Node:
+    def __ge__(self, other: object) -> Self:
         """Return the node self >= other, of value 1 or 0."""
         return self._with(TABLE["greater or equal"], self, other)
+
+
+def _slice(key: slice) -> tuple[int | None, int | None, int | None]:
+    """Return a slice as the payload of an index. Raises TypeError for limits that are not whole."""
+    start, stop, step = [
+        None if limit is None else index(limit) for limit in (key.start, key.stop, key.step)
+    ]
+    if step == 0:
+        message = "the step of a slice must not be 0"
+        raise ShapeError(message)
+    return start, stop, step

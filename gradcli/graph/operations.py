@@ -203,6 +203,9 @@ CONSTANT = _row("constant", None, arity=(0, 0), payload="last")
 NAMED_CONSTANT = _row("named constant", None, arity=(0, 0), payload="last")
 VARIABLE = _row("variable", None, arity=(0, 0), payload="last")
 PLACEHOLDER = _row("placeholder", None, arity=(0, 0), payload="last")
+# A call in the body of a function that can be worked out only when the shapes are known.
+# It never stands in a finished formula, so it is no row of the table.
+DEFERRED = Operation("deferred", None, arity=(1, -1), payload="last")
 
 NAMED_VALUES = {"pi": math.pi, "tau": math.tau, "e": math.e}
 
@@ -408,7 +411,7 @@ LOG_TO_BASE = _row(
         "a number > 0 and a base > 0 other than 1",
     ),
     latex=r"\log_{{{1}}}\left({0}\right)",
-    array="np.log({0}) / np.where(({1} > 0) & ({1} != 1), np.log({1}), np.nan)",
+    array="log_to_base({0}, {1})",
 )
 _row(
     "log2",
@@ -571,7 +574,7 @@ def _sinc(x: float) -> float:
 
 
 def _sphericalj(x: float, n: int) -> float:
-    from gradcli.graph.bessel import sphericalj
+    from gradcli.graph.special import sphericalj
 
     return float(sphericalj(x, n))
 
@@ -831,15 +834,15 @@ def _factorial(x: float) -> float:
 
 
 def _digamma(x: float) -> float:
-    from scipy.special import psi
+    from gradcli.graph.special import digamma
 
-    return float(psi(x)) if _NOT_A_POLE[0](x) else math.nan
+    return float(digamma(x))
 
 
 def _polygamma(x: float, n: int) -> float:
-    from scipy.special import polygamma as scipy_polygamma
+    from gradcli.graph.special import polygamma
 
-    return float(scipy_polygamma(n, x)) if _NOT_A_POLE[0](x) else math.nan
+    return float(polygamma(x, n))
 
 
 _row(
@@ -864,7 +867,7 @@ _row(
     partials=(lambda f, x: polygamma(x, payload=1),),
     domain=_NOT_A_POLE,
     latex=r"\psi\left({0}\right)",
-    array="special.psi({0})",
+    array="digamma({0})",
 )
 _row(
     "polygamma",
@@ -873,7 +876,7 @@ _row(
     domain=(lambda x, n: _NOT_A_POLE[0](x), _NOT_A_POLE[1]),
     payload="first",
     latex=r"\psi^{{\left({1}\right)}}\left({0}\right)",
-    array="special.polygamma({p}, {0})",
+    array="polygamma({0}, {p})",
 )
 FACTORIAL = _row(
     "factorial",
@@ -970,8 +973,16 @@ from gradcli.graph import structural  # noqa: E402 - its rows belong to the tabl
 
 structural.add_rows(_row)
 
-_NOT_CALLED = {"constant", "variable", "placeholder", "array", "index", "place", "broadcast"}
-_NOT_CALLED |= {"collapse", "reshape", "greatest", "least"}
+_NOT_CALLED = {
+    "constant",
+    "variable",
+    "placeholder",
+    "array",
+    "index",
+    "place",
+    "greatest",
+    "least",
+}
 FUNCTIONS = {
     name: row
     for name, row in TABLE.items()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from math import prod
 
 from gradcli.errors import ShapeError
-from gradcli.limits import ELEMENTS
+from gradcli.limits import AXES, ELEMENTS
 
 Shape = tuple[int, ...]
 """Lengths of the axes, outermost first, as NumPy has them; () is a single number."""
@@ -28,6 +28,9 @@ def checked(shape: Shape) -> Shape:
     """Return the shape if an array of it may be made. Raises ShapeError when it is too large."""
     if any(length < 0 for length in shape):
         message = f"an axis cannot have a negative length: {shown(shape)}"
+        raise ShapeError(message)
+    if len(shape) > AXES:
+        message = f"an array has at most {AXES} axes, not {len(shape)}"
         raise ShapeError(message)
     if prod(shape) > ELEMENTS:
         message = f"an array of shape {shown(shape)} has more than {ELEMENTS} numbers"

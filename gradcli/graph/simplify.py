@@ -6,7 +6,7 @@ stays). The user's own formula never passes through here: it is kept as it was t
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gradcli.graph.node import Graph, Node
 from gradcli.graph.operations import (
@@ -22,9 +22,16 @@ from gradcli.graph.operations import (
     POWER_OF,
     POWLOG,
     SUBTRACT,
+    TABLE,
     WHERE,
     Operation,
 )
+from gradcli.graph.shapes import indexed
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+BROADCAST, INDEX, RESHAPE = TABLE["broadcast"], TABLE["index"], TABLE["reshape"]
 
 LARGEST_WHOLE = 2.0**53
 """Whole numbers up to here are exact, so folding them changes nothing and reads better."""
@@ -35,16 +42,43 @@ class DerivedNode(Node):
 
     __slots__ = ()
 
-    def build(self, operation: Operation, arguments: tuple[int, ...], payload: Any = None) -> Node:
+    def build(self, operation: Operation, arguments: tuple[int, ...], payload: Any = None) -> Self:
         """Return the node of an operation, or a shorter one that always has the same value."""
         return self.at(simplified(self.graph, operation, arguments, payload))
 
 
 def simplified(graph: Graph, operation: Operation, arguments: tuple[int, ...], payload: Any) -> int:
     """Return the id of a node with the value of `operation` on `arguments`, as short as known."""
+    if graph.has_arrays:
+        arguments = _narrow(graph, operation, arguments)
+        if operation is BROADCAST and graph.shape(arguments[0]) == payload:
+            return arguments[0]
+        if operation is INDEX:
+            source, inputs, _ = graph.rows[arguments[0]]
+            if source is BROADCAST and not graph.shape(inputs[0]):
+                shape = indexed(graph.shape(arguments[0]), payload)
+                return graph.add(BROADCAST, inputs, shape) if shape else inputs[0]
     identity = _IDENTITIES.get(operation)
     node = identity(graph, arguments, payload) if identity else None
     return graph.add(operation, arguments, payload) if node is None else node
+
+
+def _narrow(graph: Graph, operation: Operation, arguments: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the arguments without needless repetition: a number does for an array of it."""
+    if operation is BROADCAST:
+        source, inputs, _ = graph.rows[arguments[0]]
+        return inputs if source is RESHAPE and not graph.shape(inputs[0]) else arguments
+    if operation.structural or len(arguments) != 2:
+        return arguments
+    narrow = list(arguments)
+    for place, other in ((0, 1), (1, 0)):
+        source, inputs, shape = graph.rows[narrow[place]]
+        opposite = graph.shape(narrow[other])
+        if (source is BROADCAST and opposite == shape) or (
+            source is RESHAPE and not graph.shape(inputs[0]) and len(opposite) >= len(shape)
+        ):
+            narrow[place] = inputs[0]
+    return tuple(narrow)
 
 
 def _negated(graph: Graph, node: int) -> int | None:

@@ -213,6 +213,8 @@ def _joined(first: Any, rest: Any, axis: int) -> Any:
 
 
 def _flipped_cumsum(g: Any, axis: int | None) -> Any:
+    if not g.shape:
+        return g
     before: Key = ((None, None, None),) * (axis or 0)
     back: Key = (*before, (None, None, -1))
     return index(index(g, back).apply("cumsum", payload=axis), back)
@@ -222,14 +224,29 @@ def _mean(x: Any, axis: int | None) -> Any:
     return total(x, axis) / _count(x, axis)
 
 
+def _apart(x: Any, axis: int | None) -> Any:
+    """Return how far each number is from the mean; exactly 0 where all are equal.
+
+    The first number is taken off before, since a mean of equal numbers need not be that number.
+    """
+    if not x.shape:
+        return x - x
+    here: Key = ((0, 1, None),) * len(x.shape)
+    if axis is not None:
+        here = tuple(
+            [(0, 1, None) if i == axis else (None, None, None) for i in range(len(x.shape))]
+        )
+    shifted = x - index(x, here)
+    return shifted - _wide(_mean(shifted, axis), x, axis)
+
+
 def _var(x: Any, axis: int | None) -> Any:
-    return _mean((x - _wide(_mean(x, axis), x, axis)) ** 2, axis)
+    return _mean(_apart(x, axis) ** 2, axis)
 
 
 def _std_slope(f: Any, x: Any, axis: int | None) -> Any:
     """Return the derivative of the standard deviation by each x; 0 where all are equal."""
-    apart = x - _wide(_mean(x, axis), x, axis)
-    return apart.apply("ratio", _wide(f, x, axis)) / _count(x, axis)
+    return _apart(x, axis).apply("ratio", _wide(f, x, axis)) / _count(x, axis)
 
 
 def _cross_entropy(f: Any, score: Any, target: Any) -> Any:
@@ -274,7 +291,7 @@ def add_rows(row: Callable[..., Any]) -> None:
         "broadcast",
         None,
         shape=lambda x, shape: shape,
-        payload="last",
+        payload="sizes",
         tangents=(lambda t, f, x, shape: spread(t, shape),),
         adjoints=(lambda g, f, x, shape: collapse(g, x.shape),),
         array="np.broadcast_to({0}, {p})",
@@ -283,7 +300,7 @@ def add_rows(row: Callable[..., Any]) -> None:
         "collapse",
         None,
         shape=lambda x, shape: shape,
-        payload="last",
+        payload="sizes",
         tangents=(lambda t, f, x, shape: collapse(t, shape),),
         adjoints=(lambda g, f, x, shape: spread(g, x.shape),),
         array="collapsed({0}, {p})",
@@ -292,7 +309,7 @@ def add_rows(row: Callable[..., Any]) -> None:
         "reshape",
         None,
         shape=lambda x, shape: shape,
-        payload="last",
+        payload="sizes",
         tangents=(lambda t, f, x, shape: reshape(t, shape),),
         adjoints=(lambda g, f, x, shape: reshape(g, x.shape),),
         array="np.reshape({0}, {p})",
@@ -361,7 +378,7 @@ def add_rows(row: Callable[..., Any]) -> None:
         shape=_nonempty_shape("var"),
         payload="axis",
         expansion=lambda f, x, axis: _var(x, axis),
-        array="np.var({0}, axis={p})",
+        array="var({0}, {p})",
     )
     row(
         "std",
@@ -374,7 +391,7 @@ def add_rows(row: Callable[..., Any]) -> None:
         ),
         tangents=(lambda t, f, x, axis: total(t * _std_slope(f, x, axis), axis),),
         adjoints=(lambda g, f, x, axis: _wide(g, x, axis) * _std_slope(f, x, axis),),
-        array="np.std({0}, axis={p})",
+        array="std({0}, {p})",
     )
     row(
         "norm",

@@ -111,7 +111,7 @@ def _call(operation: Operation, arguments: tuple[int, ...], payload: Any) -> lis
         listed.append(number_text(payload) if isinstance(payload, int | float) else str(payload))
     elif operation.payload == "axis" and payload is not None:
         listed.append(f"axis={payload}")
-    elif operation.payload in {"shape", "values"}:
+    elif operation.payload in {"shape", "values", "sizes"}:
         listed += [number_text(size) for size in payload]
     return [name + "(", *_separated(listed), ")"]
 
@@ -169,7 +169,7 @@ def label(graph: Graph, node: int, longest: int = LABEL_LENGTH) -> str:
 
     A longer formula is written in terms of the node's own arguments: `#41 + x`.
     """
-    names = {n: given[0] for n, given in graph.names.items() if n != node and given}
+    names = {n: next(iter(given)) for n, given in graph.names.items() if n != node and given}
     text = write(graph, node, names, longest)
     if text is not None:
         return text

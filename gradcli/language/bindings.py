@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from gradcli.errors import FormulaError, NameValueError, printable
 from gradcli.graph.operations import TABLE
 from gradcli.language.builder import VALUE
-from gradcli.language.names import CONSTANTS, NAME, REBINDABLE, is_function
+from gradcli.language.names import CONSTANTS, KEYWORDS, NAME, REBINDABLE, is_function
 from gradcli.language.parser import locate, parse
 
 if TYPE_CHECKING:
@@ -70,6 +70,9 @@ def _binding(word: str) -> Binding:
             else (f"the name before '=' is missing in '{shown}'")
         )
         raise NameValueError(message, hint="a name has letters, digits and _, as in x1=2.5")
+    if name in KEYWORDS:
+        message = f"'{name}' is a word of the language and cannot be given a value"
+        raise NameValueError(message, hint="use another name")
     if is_function(name):
         message = f"{name} is a function and cannot be given a value"
         raise NameValueError(message, hint="use another name")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import prod
 from typing import TYPE_CHECKING, NamedTuple
 
+from gradcli.errors import ShapeError
 from gradcli.graph.node import Graph
 from gradcli.graph.operations import (
     ADD,
@@ -12,6 +14,7 @@ from gradcli.graph.operations import (
     AND_ALSO,
     COMPARISONS,
     CONSTANT_POWER,
+    DEFERRED,
     DIVIDE,
     FACTORIAL,
     FUNCTIONS,
@@ -21,12 +24,11 @@ from gradcli.graph.operations import (
     NEGATE,
     NOT_SO,
     OR_ELSE,
-    PLACEHOLDER,
     SUBTRACT,
     TABLE,
     VARIABLE,
 )
-from gradcli.graph.shapes import axis_of, checked
+from gradcli.graph.shapes import axis_of, broadcast, checked, shown
 from gradcli.language.names import (
     CONSTANTS,
     FUNCTION_NAMES,
@@ -34,6 +36,7 @@ from gradcli.language.names import (
     is_function,
     suggestion,
 )
+from gradcli.limits import DERIVED_NODES, NODES
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -106,6 +109,7 @@ class Builder:
 
     def __init__(self, given: Collection[str] | Mapping[str, Shape] = ()) -> None:
         self.graph = Graph()
+        self.graph.limit = NODES
         self.result = -1
         self.parts = 0
         """How many parts the rule has that is being built, for messages about it."""
@@ -186,8 +190,15 @@ class Builder:
     def _applied(
         self, name: str, typed: str, arguments: list[int], keywords: dict[str, int]
     ) -> int:
+        if name == "len":
+            return self._made(name, arguments, keywords)
         operation = FUNCTIONS[name]
         payload: object = None
+        if any(self.graph.is_unknown(node) for node in arguments) and (
+            operation.payload == "axis" or (name in EXTREMES and len(arguments) == 1)
+        ):
+            inputs = (*arguments, *keywords.values())
+            return self.graph.add(DEFERRED, inputs, (name, typed, len(arguments), (*keywords,)))
         if name in EXTREMES and len(arguments) == 1 and self.graph.shape(arguments[0]):
             operation = TABLE[EXTREMES[name]]
         if operation.payload == "axis":
@@ -202,6 +213,10 @@ class Builder:
         elif name == "log" and len(arguments) > 2:
             message = f"{typed} takes 1 or 2 arguments, {len(arguments)} are given"
             raise Fault(message, -4, -1, hint=f"write {typed}(x) or {typed}(x, base)")
+        elif operation.payload == "sizes":
+            payload = tuple([self._whole(node, "a size", -4, -1) for node in arguments[1:]])
+            arguments = arguments[:1]
+            self._check_sizes(typed, arguments[0], payload)
         elif operation.payload in {"first", "last"}:
             arguments, payload = self._with_payload(typed, operation.payload, arguments)
         if not operation.accepts(len(arguments)):
@@ -230,8 +245,20 @@ class Builder:
             count = len(function.parameters)
             message = f"{name} takes {_arity((count, count))}, {_are_given(len(arguments))}"
             raise Fault(message, -4, -1)
-        replaced = dict(zip(function.parameters, arguments, strict=True))
-        return self.graph.copy(function.nodes, function.body, replaced)
+        copies = dict(zip(function.parameters, arguments, strict=True))
+        graph = self.graph
+        for node in function.nodes:
+            if node in copies:
+                continue
+            operation, inputs, payload = graph.rows[node]
+            changed = tuple([copies[argument] for argument in inputs])
+            if operation is DEFERRED:
+                called, typed, count, words = payload
+                keywords = dict(zip(words, changed[count:], strict=True))
+                copies[node] = self._applied(called, typed, list(changed[:count]), keywords)
+            else:
+                copies[node] = node if changed == inputs else graph.add(operation, changed, payload)
+        return copies[function.body]
 
     def first_argument(self, argument: Argument) -> list[Argument]:
         """The first argument of a call."""
@@ -284,24 +311,23 @@ class Builder:
 
     def slice_index(self, start: int | None, _colon: str, stop: int | None) -> Item:
         """start:stop."""
-        return self._bound(start), self._bound(stop), None
+        return start, stop, None
 
     def stepped_index(
         self, start: int | None, _c: str, stop: int | None, _d: str, step: int | None
     ) -> Item:
         """start:stop:step."""
-        width = self._bound(step)
-        if width == 0:
+        if step == 0:
             message = "the step of a slice must not be 0"
             raise Fault(message, -1)
-        return self._bound(start), self._bound(stop), width
+        return start, stop, step
 
     def no_bound(self) -> None:
         """Nothing before or behind a colon."""
 
     def some_bound(self, node: int) -> int:
         """A limit of a slice."""
-        return node
+        return self._whole(node, "a limit of a slice")
 
     def transposed(self, node: int, _mark: str) -> int:
         """A.T."""
@@ -316,9 +342,6 @@ class Builder:
         self.range = (start, stop, step)
         self.result = stop
 
-    def _bound(self, node: int | None) -> int | None:
-        return None if node is None else self._whole(node, "a limit of a slice")
-
     def _whole(self, node: int, what: str, first: int = -1, last: int | None = None) -> int:
         value = self.graph.fixed(node)
         if value is None or value != value // 1 or abs(value) > 2**53:
@@ -331,6 +354,21 @@ class Builder:
         if axis is None:
             return len(shape) - 1 if name in OVER_LAST_AXIS and shape else None
         return axis_of(name, shape, self._whole(axis, "an axis", -4))
+
+    def _check_sizes(self, name: str, node: int, wanted: Shape) -> None:
+        """Raise a Fault for sizes that reshape, broadcast and collapse cannot give."""
+        given = self.graph.shape(node)
+        try:
+            fits = prod(given) == prod(checked(wanted))
+            if name == "broadcast":
+                fits = broadcast(given, wanted) == wanted
+            elif name == "collapse":
+                fits = broadcast(given, wanted) == given
+        except ShapeError:
+            fits = False
+        if not fits:
+            message = f"{name} cannot make the shape {shown(wanted)} of {shown(given)}"
+            raise Fault(message, -4, -1)
 
     def _checked_keywords(self, name: str, keywords: dict[str, int]) -> None:
         if keywords:
@@ -348,6 +386,8 @@ class Builder:
             message = f"{name} takes {_between(least, most)}, {_are_given(len(arguments))}"
             raise Fault(message, -4, -1)
         if name == "len":
+            if self.graph.is_unknown(arguments[0]):
+                return self.graph.add(DEFERRED, tuple(arguments), (name, name, 1, ()))
             shape = self.graph.shape(arguments[0])
             if not shape:
                 message = "len needs an array, not a single number"
@@ -373,7 +413,7 @@ class Builder:
 
     def _fixed(self, node: int) -> float:
         value = self.graph.fixed(node)
-        if value is None:
+        if value is None or value - value != 0:
             message = "this must be a number that is known before anything runs"
             raise Fault(message, -4, -1)
         return value
@@ -384,6 +424,9 @@ class Builder:
             raise Fault(message, -4, -1, hint=f"write w={name}(…) behind the formula")
         limits = () if name == "normal" else tuple([self._fixed(node) for node in arguments[:2]])
         sizes = arguments if name == "normal" else arguments[2:]
+        if limits and not 0 <= limits[1] - limits[0] <= LARGEST:
+            message = "uniform takes a lower and an upper limit, not too far apart"
+            raise Fault(message, -4, -1, hint="write uniform(-1, 1, …)")
         shape = checked(tuple([self._whole(node, "a size", -4, -1) for node in sizes]))
         free = f"{name}#{len(self.draws)}"
         self.draws.append((free, name, shape, limits))
@@ -496,7 +539,7 @@ class Builder:
             if payload in parameters:
                 message = f"the parameter {payload} is named twice"
                 raise Fault(message, -3)
-            parameters[payload] = self.graph.add(PLACEHOLDER, (), payload)
+            parameters[payload] = self.graph.placeholder(payload)
         hidden = {parameter: self._meanings.get(parameter) for parameter in parameters}
         self._head = (name, parameters, hidden)
         self._meanings.update(parameters)
@@ -512,7 +555,7 @@ class Builder:
             else:
                 self._meanings[parameter] = node
         self._head = None
-        nodes = tuple(self.graph.reachable([body]))
+        nodes = tuple(self.graph.below(body))
         self._functions[name] = Function(tuple(parameters.values()), body, nodes)
         self._used.discard(name)
 
@@ -552,6 +595,7 @@ class Builder:
                 message = f"{name} is defined but never used"
                 raise Fault(message, None, definition=name, hint="use it or leave it out")
         self.result = parts[-1]
+        self.graph.limit = DERIVED_NODES
         if REBINDABLE in self._given and REBINDABLE in self._used:
             self.notes.append("e is the value given, not 2.718…")
 

@@ -16,11 +16,15 @@ NAME = re.compile(r"[A-Za-z_Α-ΡΣ-Ωα-ω][A-Za-z_Α-ΡΣ-Ωα-ω0-9₀-₉]*"
 CONSTANTS = {"pi": "pi", "π": "pi", "tau": "tau", "τ": "tau", "e": "e"}
 """Named constants as typed, and as the graph calls them."""
 
+KEYWORDS = {"and", "or", "not"}
+"""Words of the language that are no names."""
+
 REBINDABLE = "e"
 """The one constant whose name may be given to something else."""
 
 FUNCTION_NAMES = sorted(
-    {*FUNCTIONS, *ALIASES, "len", "normal", "uniform"} - {"powlog", "scaled", "ratio", "sphericalj"}
+    {*FUNCTIONS, *ALIASES, "len", "normal", "uniform"}
+    - {"powlog", "scaled", "ratio", "sphericalj", "broadcast", "collapse", "reshape"}
 )
 """The functions to suggest: those that a user would type."""
 

@@ -22,9 +22,9 @@ class Origin(NamedTuple):
     shapes: tuple[tuple[str, Shape], ...] = ()
     """The shapes of the names that were given with one."""
 
-    def span(self, node: int) -> tuple[int, int] | None:
-        """Return where a node stands in the text; None for a node that was not typed."""
+    def spans(self) -> dict[int, tuple[int, int]]:
+        """Return where each node stands in the text, found by reading it again."""
         from gradcli.language.parser import locate
 
         given = dict(self.shapes) or self.given
-        return locate(self.source, given, self.start).get(node)
+        return locate(self.source, given, self.start)

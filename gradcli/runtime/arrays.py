@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradcli.graph.bessel import sphericalj
+from gradcli.graph.special import digamma, polygamma, sphericalj
 
 if TYPE_CHECKING:
     from gradcli.graph.shapes import Shape
@@ -18,18 +18,23 @@ def namespace() -> dict[str, Any]:
     """Return the names that generated NumPy code may use."""
     from scipy import special
 
-    helpers = (
+    functions = (
         placed,
         collapsed,
         norm,
         logsumexp,
+        std,
+        var,
         softmax,
         logsoftmax,
         cross_entropy,
         onehot,
+        log_to_base,
+        digamma,
+        polygamma,
         sphericalj,
     )
-    return {"np": np, "special": special, "slice": slice} | {f.__name__: f for f in helpers}
+    return {"np": np, "special": special, "slice": slice} | {f.__name__: f for f in functions}
 
 
 def placed(x: Any, key: Any, shape: Shape) -> Any:
@@ -55,11 +60,50 @@ def norm(x: Any, axis: int | None) -> Any:
     return np.squeeze(scale * np.sqrt(squares), axis=axis)
 
 
+def apart(x: Any, axis: int | None) -> Any:
+    """Return how far each number is from the mean; exactly 0 where all are equal."""
+    x = np.asarray(x)
+    first = x.ravel()[:1].reshape((1,) * x.ndim) if axis is None else np.take(x, [0], axis=axis)
+    shifted = x - first
+    return shifted - np.mean(shifted, axis=axis, keepdims=True)
+
+
+def var(x: Any, axis: int | None) -> Any:
+    """Return the mean square distance from the mean."""
+    return np.mean(apart(x, axis) ** 2, axis=axis)
+
+
+def std(x: Any, axis: int | None) -> Any:
+    """Return the root of the variance, without overflow of the squares."""
+    x = np.asarray(x)
+    return norm(apart(x, axis), axis) / np.sqrt(x.size if axis is None else x.shape[axis])
+
+
 def logsumexp(x: Any, axis: int | None) -> Any:
     """Return log(sum(exp(x))) without overflow."""
+    top, more = _top_and_more(x, axis)
+    return np.squeeze(top + more, axis=axis)
+
+
+def _top_and_more(x: Any, axis: int | None) -> tuple[Any, Any]:
+    """Return max(x), and log(sum(exp(x))) - max(x), exact even when it is tiny; axes are kept."""
+    x = np.asarray(x)
     top = np.max(x, axis=axis, keepdims=True)
-    shifted = np.log(np.sum(np.exp(x - top), axis=axis, keepdims=True))
-    return np.squeeze(top + shifted, axis=axis)
+    grown = np.array(np.exp(x - top))
+    # The largest gives exactly 1, which log1p adds itself.
+    if axis is None:
+        grown.flat[np.argmax(x)] = 0.0
+    else:
+        np.put_along_axis(grown, np.expand_dims(np.argmax(x, axis=axis), axis), 0.0, axis=axis)
+    return top, np.log1p(np.sum(grown, axis=axis, keepdims=True))
+
+
+def log_to_base(x: Any, base: Any) -> Any:
+    """Return the logarithm to a base, exact for whole powers of 2 and 10."""
+    usable = np.greater(base, 0) & np.not_equal(base, 1)
+    general = np.log(x) / np.where(usable, np.log(base), np.nan)
+    exact = np.where(np.equal(base, 2), np.log2(x), np.log10(x))
+    return np.where(np.equal(base, 2) | np.equal(base, 10), exact, general)
 
 
 def softmax(x: Any, axis: int | None) -> Any:
@@ -69,9 +113,9 @@ def softmax(x: Any, axis: int | None) -> Any:
 
 
 def logsoftmax(x: Any, axis: int | None) -> Any:
-    """Return the logarithm of softmax, exact where softmax is 0."""
-    shifted = x - np.max(x, axis=axis, keepdims=True)
-    return shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
+    """Return the logarithm of softmax, exact where softmax is 0 or almost 1."""
+    top, more = _top_and_more(x, axis)
+    return (x - top) - more
 
 
 def onehot(x: Any, classes: int) -> Any:

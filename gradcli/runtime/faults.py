@@ -38,12 +38,15 @@ _RESULTS = {
 }
 
 
-def undefined_value(graph: Graph, node: int, numbers: Mapping[int, float]) -> str:
-    """Return the sentence for a node whose inputs have values and which has none."""
+def undefined_value(graph: Graph, node: int, numbers: Mapping[int, Any], read: Any = True) -> str:
+    """Return the sentence for a node whose inputs have values and which has none.
+
+    `read` says which numbers of an array the result reads: of those one is shown.
+    """
     operation, arguments, payload = graph.rows[node]
     inputs = [numbers[argument] for argument in arguments]
     if graph.has_arrays and (graph.shape(node) or any(graph.shape(a) for a in arguments)):
-        return _undefined_array(graph, node, numbers)
+        return _undefined_array(graph, node, numbers, read)
     extra = [] if payload is None else [payload]
     return _undefined_number(operation, inputs, extra)
 
@@ -63,15 +66,21 @@ def _undefined_number(operation: Operation, inputs: list[float], extra: list[Any
     return f"{what} is too large for a double (at most 1.8e308)"
 
 
-def _undefined_array(graph: Graph, node: int, numbers: Mapping[int, Any]) -> str:
+def _undefined_array(graph: Graph, node: int, numbers: Mapping[int, Any], read: Any) -> str:
     """Return the sentence for an array with a number that has no value: the first such number."""
     import numpy as np
 
     operation, arguments, payload = graph.rows[node]
     shape = graph.shape(node)
-    bad = np.argwhere(~np.isfinite(numbers[node])) if shape else [()]
+    bad = np.argwhere(~np.isfinite(numbers[node]) & read) if shape else [()]
     place = tuple(int(i) for i in bad[0])
     where = f" at [{', '.join(map(str, place))}]" if shape else ""
+    if operation.name in {"onehot", "cross_entropy"}:
+        classes = payload if payload is not None else graph.shape(arguments[0])[-1]
+        for number in np.ravel(numbers[arguments[-1]]).tolist():
+            if number not in range(classes):
+                needs = f"a whole number from 0 to {classes - 1}"
+                return f"{number_text(number)} is no class (needs {needs})"
     if operation.structural:
         return f"{operation.name} has no finite value{where}"
     inputs = [float(np.broadcast_to(numbers[a], shape)[place]) for a in arguments]
@@ -97,16 +106,18 @@ def repair(graph: Graph, node: int, root: int) -> str | None:
 
 
 def undefined_derivative(
-    graph: Graph, node: int, position: int, slope: float, numbers: Mapping[int, float]
+    graph: Graph, node: int, position: int, slope: Any, numbers: Mapping[int, float]
 ) -> str:
     """Return the sentence for an edge along which the derivative is infinite or undefined."""
     arguments = graph.rows[node][1]
     by = ""
     if len(arguments) > 1:
-        by = f" with respect to {label(graph, arguments[position])}"
+        by = f" with respect to {_called(graph, arguments[position])}"
+    if not isinstance(slope, float):  # of an array, the first that is at fault
+        slope = next(x for x in slope.ravel().tolist() if x - x != 0)
     state = "does not exist" if slope != slope else "is infinite"  # noqa: PLR0124 - nan
     where = " and ".join(
-        f"{label(graph, a)} = {value_text(numbers[a])}"
+        f"{_called(graph, a)} = {value_text(numbers[a])}"
         for a in dict.fromkeys(arguments)
         if graph.rows[a][0] not in {CONSTANT, NAMED_CONSTANT}
     )
@@ -118,7 +129,7 @@ def values_below(graph: Graph, node: int, numbers: Mapping[int, float]) -> tuple
     arguments = graph.rows[node][1]
     shown: list[int] = [a for a in dict.fromkeys(arguments) if _has_news(graph, a)]
     shown += [v for v in graph.variables([node]).values() if v not in shown]
-    lines = [f"{label(graph, n)} = {value_text(numbers[n])}" for n in shown[:SHOWN_VALUES]]
+    lines = [f"{_called(graph, n)} = {value_text(numbers[n])}" for n in shown[:SHOWN_VALUES]]
     if len(shown) > SHOWN_VALUES:
         lines.append(f"and {len(shown) - SHOWN_VALUES} more")
     return tuple(lines)
@@ -140,16 +151,23 @@ def _is_at(
     test: Callable[..., bool], inputs: list[Any], extra: list[Any], operation: Operation
 ) -> bool:
     """Return whether a test holds for the inputs, or for any of their numbers."""
-    if operation.structural or all(isinstance(x, float) for x in inputs):
+    if not operation.structural and all(isinstance(x, float) for x in inputs):
         return bool(test(*inputs, *extra))
     import numpy as np
 
+    if operation.structural:
+        return bool(test(*[np.asarray(x) for x in inputs], *extra))
     each = np.broadcast_arrays(*inputs)
     if each[0].size > MOST_TESTED:
         return False
     return any(
         test(*numbers, *extra) for numbers in zip(*[x.ravel().tolist() for x in each], strict=True)
     )
+
+
+def _called(graph: Graph, node: int) -> str:
+    """Return the user's name for a node, or its formula."""
+    return graph.name_of(node) or label(graph, node)
 
 
 def _has_news(graph: Graph, node: int) -> bool:

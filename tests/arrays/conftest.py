@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 RELATIVE = 1e-12
 """How far a result may be off, relative to the largest number of its array."""
 
-ROWS = 6
+ROWS = 9
 """Rows that JAX works out together, so that arrays of many shapes share one compiled program."""
 
 LONGEST_HESSIAN = 4
@@ -204,9 +204,9 @@ class Reference:
         return self._of("along", function, (np.zeros(length),), make)
 
     def elementwise(
-        self, function: Callable[..., Any], *numbers: Any
+        self, function: Callable[..., Any], *numbers: Any, second: bool = True
     ) -> tuple[Any, list[Any], list[list[Any]]]:
-        """Return value, partial derivatives and second ones of a function of single numbers."""
+        """Return value, partial derivatives and, if wanted, second ones of a function."""
         jax = self._jax
         places = tuple(range(len(numbers)))
 
@@ -216,17 +216,17 @@ class Reference:
 
             def every(*given: Any) -> tuple[Any, ...]:
                 slopes = jax.grad(value, argnums=places)
-                return value(*given), slopes(*given), jax.jacfwd(slopes, argnums=places)(*given)
+                bent = jax.jacfwd(slopes, argnums=places)(*given) if second else ()
+                return value(*given), slopes(*given), bent
 
             made: Callable[..., Any] = jax.jit(jax.vmap(every))
             return made
 
-        found = self._of("elementwise", function, numbers, make)(*numbers)
-        value, slopes, second = found
+        found, slopes, bent = self._of(f"elementwise {second}", function, numbers, make)(*numbers)
         return (
-            np.asarray(value),
+            np.asarray(found),
             [np.asarray(slope) for slope in slopes],
-            [[np.asarray(entry) for entry in row] for row in second],
+            [[np.asarray(entry) for entry in row] for row in bent],
         )
 
     def _of(

@@ -12,11 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mpmath import mp
 
-from gradcli import MathematicsError, parse
+from gradcli import Formula, MathematicsError, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from gradcli.point import Point
     from tests.arrays.conftest import Agree, Along, Dense, EveryWay, Reference
 
@@ -86,13 +84,12 @@ def test_products_along_an_axis(every_way: EveryWay) -> None:
 
 
 def test_a_third_derivative_of_a_product() -> None:
-    shape = {"x": (4,)}
-    first = parse("prod(x)", shape).derivatives()["x"]
-    second = parse("prod(x)", shape).derivatives()["x"][0].apply("sum")
+    first = parse("prod(x)", {"x": (4,)}).derivatives()["x"]
+    entry = Formula(first.graph, first[0].id)
 
     assert first.evaluate(x=[0, 0, 0, 7]).tolist() == [0, 0, 0, 0]
-    assert second.at(second.id).evaluate(x=[9, 0, 0, 7]) == 0  # type: ignore[attr-defined]
-    assert second.hessian(x=[9, 0, 0, 7])["x[1]"]["x[2]"] == 7  # type: ignore[attr-defined]
+    assert entry.evaluate(x=[9, 0, 0, 7]) == 0
+    assert entry.hessian(x=[9, 0, 0, 7])["x[1]"]["x[2]"] == 7
 
 
 # ---------------------------------------------------------------- ties
@@ -116,14 +113,11 @@ def test_ties_are_shared_and_noted(
 ) -> None:
     ways = every_way(source, {"x": np.array(x, dtype=float)})
     (remark,) = ways.point.notes()
-    typed = (
-        source[source.index("m", 1 if source[0] == "s" else 0) :] if source[0] == "s" else source
-    )
 
     assert ways.gradient["x"].tolist() == slope
     assert remark.sentence.endswith("has a tie, whose derivative is shared equally")
-    assert remark.formula in source
-    assert remark.formula[:3] in {"max", "min"}, typed
+    assert remark.span is not None
+    assert source[slice(*remark.span)].startswith(remark.formula[:5])
     if source == "max(x)":
         array = np.array(x, dtype=float)
         (by_jax,) = reference.first(lambda jax, x: jax.numpy.max(x), array)[1]
@@ -131,8 +125,8 @@ def test_ties_are_shared_and_noted(
 
 
 def test_a_tie_below_the_greatest_is_none() -> None:
-    assert parse("max(x)").at_values(x=[1, 1, 2]).notes() == []
-    assert parse("sum(max(x, axis=0))").at_values(x=[[1, 4], [0, 5]]).notes() == []
+    assert at("max(x)", x=[1, 1, 2]).notes() == []
+    assert at("sum(max(x, axis=0))", x=[[1, 4], [0, 5]]).notes() == []
     assert at("max(x[1:])", x=[2, 2, 1]).notes() == []
 
 
@@ -141,7 +135,7 @@ def test_a_tie_below_the_greatest_is_none() -> None:
 EQUAL = st.floats(-1e6, 1e6) | st.sampled_from([0.1, 0.7, 1 / 3, 1e-300, 1e150, -1e-5])
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(value=EQUAL, count=st.integers(2, 9))
 def test_std_of_equal_values(value: float, count: int) -> None:
     point = parse("std(x)").at_values(x=[value] * count)
@@ -164,18 +158,8 @@ def test_std_of_equal_values_along_an_axis(every_way: EveryWay) -> None:
     assert at("sum(std(x, axis=0))", x=x).notes() == []
 
 
-@settings(max_examples=40)
-@given(value=EQUAL, count=st.integers(2, 9))
-def test_var_of_equal_values(value: float, count: int) -> None:
-    point = parse("var(x)").at_values(x=[value] * count)
-
-    assert point.value == 0
-    assert point.gradient()["x"].tolist() == [0] * count
-    assert point.notes() == []
-
-
 def test_std_of_large_and_small_numbers() -> None:
-    for size in (1e-200, 1e-20, 1e20, 1e150):
+    for size in (1e-200, 1e-20, 1e20, 1e150, 1e200):
         point = parse("std(x)").at_values(x=[size, -size])
         assert point.value == pytest.approx(size, rel=1e-12)
         assert point.gradient()["x"] == pytest.approx([0.5, -0.5], rel=1e-12)
@@ -289,12 +273,17 @@ def test_softmax_of_large_scores(
         agree(every_way("cross_entropy(x, k)", {"x": x, "k": chosen}).gradient["x"], share - chosen)
 
 
-def test_a_class_that_is_as_good_as_certain() -> None:
-    """The loss of a certain and right answer is tiny, not 0, and so is its derivative."""
-    point = at("cross_entropy(x, 0)", x=[40.0, 0.0])
+@pytest.mark.parametrize("x", [-40.0, -700.0, 5.0])
+def test_scores_that_are_as_good_as_certain(x: float) -> None:
+    """The loss of a right answer that is almost certain is tiny, not 0; softplus has it so too."""
+    loss = parse("softplus(x)").evaluate(x=x)
 
-    assert point.value == pytest.approx(math.exp(-40), rel=1e-12, abs=0)
-    assert point.gradient()["x"][1] == pytest.approx(math.exp(-40), rel=1e-12, abs=0)
+    assert at("logsumexp(x)", x=[0.0, x]).value == pytest.approx(loss, rel=1e-12, abs=0)
+    assert at("logsoftmax(x)[0]", x=[0.0, x]).value == pytest.approx(-loss, rel=1e-12, abs=0)
+    point = at("cross_entropy(x, 0)", x=[0.0, x])
+    assert point.value == pytest.approx(loss, rel=1e-12, abs=0)
+    slope = parse("sigmoid(x)").evaluate(x=x)
+    assert point.gradient()["x"][1] == pytest.approx(slope, rel=1e-12, abs=0)
 
 
 # ---------------------------------------------------------------- where

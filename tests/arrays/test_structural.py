@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from tests.arrays.conftest import Agree, Along, Dense, EveryWay, Reference
 
 SEEDS = st.integers(0, 2**32 - 1)
-SHAPES: list[Shape] = [(4,), (1,), (2, 3), (3, 1), (1, 3), (2, 1, 3)]
+SHAPES: list[Shape] = [(4,), (1,), (2, 3), (3, 1), (2, 1, 3)]
 EMPTY: list[Shape] = [(0,), (0, 3), (2, 0)]
 
 
@@ -143,6 +143,40 @@ def test_reductions_along_every_axis(
             formula.graph.check()
 
 
+def holds_for_a_random_shape(
+    data: st.DataObject, seed: int, reference: Reference, agree: Agree, every_way: EveryWay
+) -> None:
+    row = data.draw(st.sampled_from(sorted(REDUCTIONS)))
+    case = REDUCTIONS[row]
+    sides = {"min_side": case.shortest, "max_side": 3}
+    shape = data.draw(arrays.array_shapes(min_dims=1, max_dims=3, **sides))
+    typed, axis = data.draw(st.sampled_from(axes_of(row, shape)))
+    x, c = spread_out(shape, seed), weights(result_shape(case, shape, axis), seed)
+    value, slope, _ = reference.along(case.row, x, axis, c)
+
+    ways = every_way(f"sum(c*{case.typed}(x{typed}))", {"x": x, "c": plain(c)})
+
+    agree(ways.gradient["c"], value)
+    agree(ways.gradient["x"], slope)
+
+
+@settings(max_examples=10)
+@given(data=st.data(), seed=SEEDS)
+def test_reductions_of_random_shapes(
+    data: st.DataObject, seed: int, reference: Reference, agree: Agree, every_way: EveryWay
+) -> None:
+    holds_for_a_random_shape(data, seed, reference, agree, every_way)
+
+
+@pytest.mark.slow
+@settings(max_examples=500)
+@given(data=st.data(), seed=SEEDS)
+def test_reductions_of_many_random_shapes(
+    data: st.DataObject, seed: int, reference: Reference, agree: Agree, every_way: EveryWay
+) -> None:
+    holds_for_a_random_shape(data, seed, reference, agree, every_way)
+
+
 @pytest.mark.parametrize("shape", EMPTY, ids=str)
 @pytest.mark.parametrize("row", REDUCTIONS)
 def test_reductions_of_nothing(row: str, shape: Shape, agree: Agree, every_way: EveryWay) -> None:
@@ -188,6 +222,27 @@ def test_a_number_is_its_own_reduction(row: str, every_way: EveryWay) -> None:
         assert ways.value == value
         assert ways.gradient == {"x": slope}
         ways.point.notes()
+
+
+@pytest.mark.parametrize("row", REDUCTIONS)
+def test_how_numbers_lie_in_memory_is_no_matter(
+    row: str, agree: Agree, every_way: EveryWay
+) -> None:
+    """Transposes and slices are views of the same memory, in another order."""
+    typed = REDUCTIONS[row].typed
+    x = spread_out((3, 4), 21)
+    for view, same in (
+        ("x.T", x.T),
+        ("x[::-1]", x[::-1]),
+        ("x.T[1:, ::-2]", x.T[1:, ::-2]),
+    ):
+        for axis in ("", ", axis=0", ", axis=1"):
+            viewed = every_way(f"sum({typed}({view}{axis})^2)", {"x": x})
+            alone = every_way(f"sum({typed}(x{axis})^2)", {"x": np.ascontiguousarray(same)})
+
+            agree(viewed.value, alone.value)
+            placed_back = at(f"sum(c*{view})", x=x, c=alone.gradient["x"]).gradient()["x"]
+            agree(viewed.gradient["x"], placed_back)
 
 
 @settings(max_examples=60)
@@ -439,7 +494,7 @@ def test_operations_that_move_numbers(
 
     assert result.operation.name == row
     assert result.shape == moved.shape
-    ways = every_way(formula, values)  # type: ignore[arg-type]
+    ways = every_way(formula, values)
     agree(ways.gradient["c"], moved**2)
     agree(ways.gradient["x"], move.back(2 * c * moved))
     # The operation is linear, so a column of its matrix is where one number goes.
@@ -462,7 +517,7 @@ def test_array_literals(agree: Agree, every_way: EveryWay) -> None:
     assert ways.value == 2 * 5**2 + 2 * 5**2 + 2 * 2 * 5 + 3 * 2**2
     assert ways.gradient == {
         "x": 2 * 5**2 + 2 * 2 * 5 + 6 * 2,
-        "y": 88.0,
+        "y": 4 * 2 * 5 + 2**2,
     }
 
 
@@ -528,6 +583,34 @@ def test_matrix_products_of_nothing(
     agree(ways.gradient["b"], np.zeros(right))
 
 
+@settings(max_examples=40)
+@given(
+    rows=st.integers(0, 3) | st.none(),
+    inner=st.integers(0, 4),
+    columns=st.integers(0, 3) | st.none(),
+    seed=SEEDS,
+)
+def test_matrix_products_of_random_shapes(
+    rows: int | None,
+    inner: int,
+    columns: int | None,
+    seed: int,
+    agree: Agree,
+    every_way: EveryWay,
+) -> None:
+    a = spread_out((inner,) if rows is None else (rows, inner), seed)
+    b = spread_out((inner,) if columns is None else (inner, columns), seed + 1)
+    c = weights(np.shape(a @ b), seed)
+    grown = c.reshape(rows if rows is not None else 1, columns if columns is not None else 1)
+    left, right = a.reshape(len(grown), inner), b.reshape(inner, grown.shape[1])
+
+    ways = every_way("sum(c*(a @ b))", {"a": a, "b": b, "c": plain(c)})
+
+    agree(ways.gradient["c"], np.asarray(a @ b))
+    agree(ways.gradient["a"], (grown @ right.T).reshape(a.shape))
+    agree(ways.gradient["b"], (left.T @ grown).reshape(b.shape))
+
+
 def test_products_bind_like_products() -> None:
     a, b = [[1, 2], [3, 4]], [[0, 1], [1, 1]]
 
@@ -551,7 +634,7 @@ def mean_cross_entropy(jax: Any, score: Any, target: Any) -> Any:
 
 
 @pytest.mark.parametrize("rows", [None, 1, 3])
-@pytest.mark.parametrize("classes", [1, 2, 4])
+@pytest.mark.parametrize("classes", [1, 3])
 def test_cross_entropy(
     rows: int | None,
     classes: int,

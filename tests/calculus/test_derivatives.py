@@ -12,7 +12,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from mpmath import mp, mpf
 
-from gradcli import MathematicsError, functions, parse, variables
+from gradcli import MathematicsError, parse, variables
 from gradcli.calculus import forward, hessian, reverse
 from gradcli.calculus.differences import derivative, forward_difference
 from gradcli.formula import Formula
@@ -87,15 +87,16 @@ def smooth_formulas(draw: st.DrawFn) -> tuple[Formula, dict[str, float]]:
         elif kind < 8:
             name = draw(st.sampled_from(BOTH))
             if name in {"divide", "hypot", "atan2"}:
-                far = far * far + 0.75  # type: ignore[assignment]
-            new = (near * near + 0.5 if name == "power" else near).apply(name, far)
+                far = far * far + 0.75
+            base = near * near + 0.5 if name == "power" else near
+            new = base.apply(name, far)
         elif kind == 8:
             new = near ** draw(st.sampled_from([2, 3, 4]))
         else:
-            new = functions.where(near < far, near * far, far - near)
+            new = near.apply_to("where", near < far, near * far, far - near)
         if abs(size(new, values)) > 50:
             new = new.apply("tanh") if draw(st.booleans()) else new.apply("atan")
-        made.append(new)  # type: ignore[arg-type]
+        made.append(new)
     return made[-1], values
 
 
@@ -430,7 +431,7 @@ def test_the_gradient_of_one_operation(name: str) -> None:
     names = variables(" ".join("abcdef"[:count]))
     payload = {"constant power": 2.5, "powlog": 2, "sphericalj": 3, "polygamma": 1}.get(name)
     one = names[0].apply(name, *names[1:], payload=payload)
-    assert with_gradient(one) <= COSTLY.get(name, 5)  # type: ignore[arg-type]
+    assert with_gradient(one) <= COSTLY.get(name, 5)
 
 
 @settings(max_examples=200)
@@ -453,7 +454,7 @@ def everyday_formulas(draw: st.DrawFn) -> Formula:
     for _ in range(draw(st.integers(5, 30))):
         row = TABLE[draw(st.sampled_from(CHEAP))]
         parts = [made[draw(st.integers(-min(len(made), 6), -1))] for _ in range(row.arity[0])]
-        made.append(parts[0].apply(row.name, *parts[1:]))  # type: ignore[arg-type]
+        made.append(parts[0].apply(row.name, *parts[1:]))
     return made[-1]
 
 

@@ -109,7 +109,7 @@ def test_grad(terminal: Terminal, columns: int) -> None:
     assert ["y", "3", "1.219417"] in [line.split() for line in screen.lines]
 
 
-@pytest.mark.parametrize("columns", [80, 200])
+@pytest.mark.parametrize("columns", [80, pytest.param(200, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("words", [("eval", "--trace"), ("grad", "--nodes")])
 def test_the_passes_fit(terminal: Terminal, words: tuple[str, str], columns: int) -> None:
     command, option = words
@@ -186,12 +186,12 @@ BOLD = "\x1b["
         ((), {"NO_COLOR": "1"}, False),
         ((), {"TERM": "dumb"}, False),
         (("--color", "never"), {}, False),
-        (("--color", "never"), {"FORCE_COLOR": "1"}, False),
+        pytest.param(*(("--color", "never"), {"FORCE_COLOR": "1"}, False), marks=pytest.mark.slow),
         (("--color", "always"), {"NO_COLOR": "1"}, True),
         (("--color", "always"), {"TERM": "dumb"}, True),
-        ((), {"FORCE_COLOR": "1"}, True),
+        pytest.param(*((), {"FORCE_COLOR": "1"}, True), marks=pytest.mark.slow),
         ((), {"FORCE_COLOR": "1", "TERM": "dumb"}, True),
-        ((), {"NO_COLOR": ""}, True),
+        pytest.param(*((), {"NO_COLOR": ""}, True), marks=pytest.mark.slow),
     ],
 )
 def test_colours(

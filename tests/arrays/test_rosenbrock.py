@@ -1,0 +1,95 @@
+"""Rosenbrock's valley in N dimensions: exact, and linear in N."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from scipy import optimize
+
+from gradcli import parse
+
+if TYPE_CHECKING:
+    from gradcli import Formula
+    from tests.arrays.conftest import Along, Dense, EveryWay
+
+SOURCE = "sum(100*(x[1:] - x[:-1]^2)^2 + (1 - x[:-1])^2)"
+
+
+def valley(size: int) -> Formula:
+    return parse(SOURCE, {"x": (size,)})
+
+
+@pytest.mark.parametrize("size", [2, 3, 10, 25])
+def test_value_and_derivatives(size: int, every_way: EveryWay, dense: Dense, along: Along) -> None:
+    x = np.random.default_rng(size).uniform(-1.5, 1.5, size)
+    direction = np.linspace(-1, 1, size)
+
+    ways = every_way(SOURCE, {"x": x})
+
+    assert ways.value == pytest.approx(optimize.rosen(x), rel=1e-14)
+    np.testing.assert_allclose(ways.gradient["x"], optimize.rosen_der(x), rtol=1e-12, atol=1e-10)
+    product = along(SOURCE, {"x": x}, "x", direction)
+    np.testing.assert_allclose(
+        product, optimize.rosen_hess_prod(x, direction), rtol=1e-12, atol=1e-10
+    )
+    if size <= 10:
+        np.testing.assert_allclose(
+            dense(ways.point.hessian()), optimize.rosen_hess(x), rtol=1e-12, atol=1e-10
+        )
+
+
+def test_the_minimum_is_exact() -> None:
+    point = valley(1000).at_values(x=np.ones(1000))
+
+    assert point.value == 0
+    assert not np.any(point.gradient()["x"])
+
+
+def test_one_number_has_no_valley() -> None:
+    point = valley(1).at_values(x=[3.0])
+
+    assert point.value == 0
+    assert point.gradient()["x"].tolist() == [0]
+
+
+def test_a_hundred_thousand_dimensions() -> None:
+    x = np.random.default_rng(1).uniform(-1.5, 1.5, 100_000)
+    point = valley(x.size).at_values(x=x)
+
+    assert point.value == pytest.approx(optimize.rosen(x), rel=1e-12)
+    np.testing.assert_allclose(point.gradient()["x"], optimize.rosen_der(x), rtol=1e-12, atol=1e-10)
+    assert point.notes() == []
+
+
+def seconds(size: int) -> float:
+    """The shortest of some runs of value and gradient."""
+    x: Any = np.random.default_rng(1).uniform(-1.5, 1.5, size)
+    formula = valley(size)
+    times = []
+    for _ in range(7):
+        start = time.perf_counter()
+        formula.at_values(x=x).gradient()
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+@pytest.mark.slow
+def test_time_is_linear() -> None:
+    seconds(1000)  # what is loaded and compiled once
+
+    # The smaller one fits a cache and the larger one does not, hence the generous ratio.
+    assert seconds(4_000_000) / seconds(1_000_000) < 6
+    assert seconds(100_000) < 0.2
+
+
+@pytest.mark.slow
+def test_a_descent_of_a_hundred_thousand_dimensions() -> None:
+    start = time.perf_counter()
+    found = valley(100_000).minimize(x=np.zeros(100_000), rate=1e-4, steps=20)
+
+    assert found.steps == 20
+    assert found.minimum < found.history[0].value
+    assert time.perf_counter() - start < 20
