@@ -17,15 +17,21 @@ if TYPE_CHECKING:
 
     from gradcli.formula import Formula
 
+LARGE = 1e300
 BLOCK = 65_536
 """Points that are worked out together."""
 
 
 class Range(NamedTuple):
-    """The values that a name takes, in order."""
+    """The values that a name takes, in order; worked out when they are needed."""
 
-    points: Any
-    """A NumPy array."""
+    length: int
+    start: float
+    step: float
+    stop: float | None
+    """The last value when the steps hit it, so that it is exact; None when they do not."""
+    listed: Any = None
+    """A NumPy array of the values, when they are listed one by one."""
 
     @classmethod
     def stepped(cls, name: str, start: float, stop: float, step: float) -> Range:
@@ -33,8 +39,6 @@ class Range(NamedTuple):
 
         Raises NameValueError for a step of 0, one that leads away from stop, or too many points.
         """
-        import numpy as np
-
         if step == 0 or (stop - start) * step < 0:
             message = f"the step of the range of {name} does not lead from {start:g} to {stop:g}"
             raise NameValueError(message, hint=f"write {name}={start:g}:{stop:g}:STEP")
@@ -44,15 +48,25 @@ class Range(NamedTuple):
             raise NameValueError(message)
         # A step such as 0.1 is rounded, so that the last point may miss stop by a hair.
         count = int(steps * (1 + 1e-12) + 1e-9)
-        points = start + step * np.arange(count + 1)
-        if count and abs(points[-1] - stop) <= 1e-9 * abs(step):
-            points[-1] = stop
-        return cls(points)
+        is_hit = count > 0 and abs(start + step * count - stop) <= 1e-9 * abs(step)
+        return cls(count + 1, start, step, stop if is_hit else None)
 
     @classmethod
     def through(cls, points: Any) -> Range:
         """Return the range of points that are listed."""
-        return cls(points)
+        return cls(len(points), float(points[0]), 0.0, None, points)
+
+    def at(self, places: Any) -> Any:
+        """Return the values at an array of places, counted from 0."""
+        if self.listed is not None:
+            return self.listed[places]
+        if self.stop is None:
+            return self.start + self.step * places
+        # Divided last, a tenth of the way is 0.1 and three tenths are 0.3.
+        last = self.length - 1
+        if abs(self.stop - self.start) * last < LARGE:
+            return self.start + (self.stop - self.start) * places / last
+        return self.start + (self.stop - self.start) * (places / last)
 
 
 class Block(NamedTuple):
@@ -78,7 +92,7 @@ class Table:
         *,
         allow_nonfinite: bool = False,
     ) -> None:
-        formula.checked({**values, **{name: r.points[0] for name, r in ranges.items()}})
+        formula.checked({**values, **{name: r.start for name, r in ranges.items()}})
         shape = formula.graph.shape(formula.id)
         if shape:
             message = f"over a range the formula must be a single number, and it has shape {shape}"
@@ -86,6 +100,11 @@ class Table:
             span = None if source is None else (0, len(source))
             hint = "take its sum, mean or norm, or one entry"
             raise ShapeError(message, source=source, span=span, hint=hint)
+        nodes = formula.graph.variables([formula.id])
+        for name in wrt:
+            if formula.graph.shape(nodes[name]):
+                message = f"over a range derivatives are by single numbers, and {name} is an array"
+                raise ShapeError(message, hint="choose names with --wrt")
         self.kinks: dict[int, str] = {}
         """What is to be said about derivatives, by node, once the blocks have been worked out."""
         self._formula = formula
@@ -93,7 +112,7 @@ class Table:
         self._ranges = dict(ranges)
         self._wrt = list(wrt)
         self._nonfinite = allow_nonfinite
-        self._shape = tuple(len(r.points) for r in ranges.values())
+        self._shape = tuple(r.length for r in ranges.values())
         self.rows = 1
         for length in self._shape:
             self.rows *= length
@@ -129,9 +148,7 @@ class Table:
         for start in range(0, self.rows, BLOCK):
             places = np.arange(start, min(start + BLOCK, self.rows))
             indices = np.unravel_index(places, self._shape)
-            columns = [
-                r.points[index] for r, index in zip(self._ranges.values(), indices, strict=True)
-            ]
+            columns = [r.at(index) for r, index in zip(self._ranges.values(), indices, strict=True)]
             given = {**self._values, **dict(zip(self._ranges, columns, strict=True))}
             if self._compute is None:
                 yield self._one_by_one(columns)

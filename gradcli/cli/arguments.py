@@ -143,7 +143,7 @@ def _split(words: Sequence[str]) -> tuple[str, list[Binding]]:
 def _problem(source: str, values: Mapping[str, Any], where: str = "") -> Problem:
     from gradcli.cli.output import note
 
-    ranges = {n: value for n, value in values.items() if hasattr(value, "points")}
+    ranges = {n: value for n, value in values.items() if hasattr(value, "listed")}
     single = {n: value for n, value in values.items() if n not in ranges}
     shapes = {name: () if name in ranges else shape_of(value) for name, value in values.items()}
     formula = parse(source, shapes)

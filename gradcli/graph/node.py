@@ -371,12 +371,18 @@ class Node:
                 raise FormulaError(message)
             return self.graph.constant(value)
         if hasattr(other, "tolist"):  # a NumPy array or number
-            return self.resolve(other.tolist())
-        if isinstance(other, list | tuple):
-            parts = [self.resolve(part) for part in other]
-            ids = [part for part in parts if part is not None]
-            return self.graph.add(TABLE["array"], tuple(ids)) if len(ids) == len(parts) else None
+            listed = other.tolist()
+            return self._resolve_list(listed) if isinstance(listed, list) else self.resolve(listed)
         return None
+
+    def _resolve_list(self, listed: list[Any]) -> int | None:
+        """Return the id of an array made of nested lists; None when they hold something else."""
+        parts = [
+            self._resolve_list(part) if isinstance(part, list) else self.resolve(part)
+            for part in listed
+        ]
+        ids = [part for part in parts if part is not None]
+        return self.graph.add(TABLE["array"], tuple(ids)) if len(ids) == len(parts) else None
 
     def apply(self, name: str, *others: object, payload: Any = None) -> Self:
         """Return the row `name` of the table applied to this node and others."""
