@@ -64,9 +64,13 @@ class Range(NamedTuple):
             return self.start + self.step * places
         # Divided last, a tenth of the way is 0.1 and three tenths are 0.3.
         last = self.length - 1
-        if abs(self.stop - self.start) * last < LARGE:
-            return self.start + (self.stop - self.start) * places / last
-        return self.start + (self.stop - self.start) * (places / last)
+        width = self.stop - self.start
+        if abs(width) * last < LARGE:
+            found = self.start + width * places / last
+        else:
+            found = self.start + width * (places / last)
+        found[places == last] = self.stop
+        return found
 
 
 class Block(NamedTuple):
@@ -104,7 +108,10 @@ class Table:
         for name in wrt:
             if formula.graph.shape(nodes[name]):
                 message = f"over a range derivatives are by single numbers, and {name} is an array"
-                raise ShapeError(message, hint="choose names with --wrt")
+                source = formula.origin.source if formula.origin else None
+                span = formula.span(nodes[name])
+                hint = "choose names with --wrt"
+                raise ShapeError(message, source=source, span=span, hint=hint)
         self.kinks: dict[int, str] = {}
         """What is to be said about derivatives, by node, once the blocks have been worked out."""
         self._formula = formula
