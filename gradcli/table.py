@@ -203,9 +203,8 @@ class Table:
         """
         import numpy as np
 
-        from gradcli.graph.operations import WHERE
         from gradcli.runtime.generated import array_function
-        from gradcli.runtime.interpreter import LEAVES, leaf
+        from gradcli.runtime.interpreter import LEAVES, leaf, masks
 
         graph, root = self._formula.graph, self._formula.id
         given = {**self._values, **dict(zip(self._ranges, columns, strict=True))}
@@ -227,18 +226,10 @@ class Table:
             self.kinks |= faults.kinks(graph, sorted(active), numbers)
         if all(np.isfinite(value).all() for value in numbers.values()):
             return
-        nowhere = np.zeros(columns[0].shape, dtype=bool)
-        read = dict.fromkeys(order, nowhere) | {root: ~nowhere}
-        bad = nowhere
-        for node in reversed(order):
-            operation, arguments, _ = graph.rows[node]
-            bad = bad | (read[node] & ~np.isfinite(numbers[node]))
-            for position, argument in enumerate(arguments):
-                needed = read[node]
-                if operation is WHERE and position:
-                    holds = np.not_equal(numbers[arguments[0]], 0)
-                    needed = needed & (holds if position == 1 else ~holds)
-                read[argument] = read[argument] | needed
+        read = masks(graph, [root], numbers, columns=True)
+        bad = np.zeros(columns[0].shape, dtype=bool)
+        for node in order:
+            bad = bad | (~np.isfinite(numbers[node]) & read[node])
         for place in np.flatnonzero(bad)[:1]:
             row = [float(column[place]) for column in columns]
             self._formula.at_values({**self._values, **dict(zip(self._ranges, row, strict=True))})

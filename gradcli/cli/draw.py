@@ -6,6 +6,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, NamedTuple
 
 from gradcli.cli import arguments
+from gradcli.drawing.picture import FORMATS
 from gradcli.errors import ExitCode, UsageError, printable
 from gradcli.limits import DRAWN_NODES
 
@@ -13,8 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gradcli.cli.output import Output
-
-FORMATS = ("svg", "png", "pdf", "dot")
 
 
 class Style(NamedTuple):

@@ -23,7 +23,6 @@ Rule = Callable[..., Any]
 OR, AND, NOT, COMPARISON, SUM, PRODUCT, SIGN, POWER, POSTFIX, ATOM = range(10)
 
 SQRT_2 = math.sqrt(2)
-SQRT_2_PI = math.sqrt(2 * math.pi)
 
 
 class Operation:

@@ -59,7 +59,7 @@ MAKERS = {
     "linspace": (3, 3),
     "range": (1, 3),
     "len": (1, 1),
-    "normal": (0, 9),
+    "normal": (1, 9),
     "uniform": (2, 9),
 }
 """Functions of known numbers that make arrays, and how many arguments they take."""

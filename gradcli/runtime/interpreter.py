@@ -185,10 +185,13 @@ def first_fault(graph: Graph, roots: Collection[int], values: Values) -> int | N
     return min(values.faults & reading, default=None)
 
 
-def masks(graph: Graph, roots: Iterable[int], numbers: Mapping[int, Any]) -> dict[int, Any]:
+def masks(
+    graph: Graph, roots: Iterable[int], numbers: Mapping[int, Any], *, columns: bool = False
+) -> dict[int, Any]:
     """Return which numbers of each node the roots read: True, False or an array of both.
 
-    Of a branch of `where` only the numbers are read for which its condition chooses it.
+    Of a branch of `where` only the numbers are read for which its condition chooses it. With
+    `columns` the numbers of a node are those of many runs, not of an array, and stay apart.
     """
     import numpy as np
 
@@ -203,7 +206,7 @@ def masks(graph: Graph, roots: Iterable[int], numbers: Mapping[int, Any]) -> dic
                 needed = mask & holds if position == 1 else mask & ~holds
             if operation.structural:
                 needed = _any(needed)
-            elif not isinstance(needed, bool):
+            elif not columns and not isinstance(needed, bool):
                 needed = _narrowed(needed, graph.shape(argument))
             before = read.get(argument)
             read[argument] = needed if before is None else before | needed

@@ -98,4 +98,4 @@ def drawn(sketched: Callable[..., Sketch]) -> Callable[..., dict[str, Statement]
 def graphviz() -> None:
     """Skip where nothing can draw."""
     if shutil.which("dot") is None and find_spec("pygraphviz") is None:
-        pytest.skip("needs dot or pygraphviz")
+        pytest.fail("needs dot, or pygraphviz from the extra draw")
