@@ -1,0 +1,148 @@
+"""Named columns, what every kind of data file is read into, and their checks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from gradcli.data.input import shown
+from gradcli.errors import FileError, printable
+from gradcli.language.names import suggestion
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from gradcli.graph.shapes import Shape
+
+    Array = NDArray[np.float64]
+    Block = dict[str, Array]
+
+MOST_COLUMNS = 100_000
+"""The most columns of a file."""
+
+MOST_CLASSES = 100_000
+"""The most different texts of a column that --classes turns into numbers."""
+
+NUMBERS_AT_ONCE = 1 << 16
+"""About how many numbers a reader makes before it hands them on, 512 KiB of doubles."""
+
+DROP_HINT = "--drop-missing leaves out the rows in which a value is missing"
+
+
+class Codes(dict[str, int]):
+    """The number of each text of a column of classes.
+
+    While `growing`, a text that is new gets the next number; else it gets -1.
+    """
+
+    def __init__(self, column: str, texts: Iterable[str] = (), *, growing: bool = False) -> None:
+        super().__init__((text, i) for i, text in enumerate(texts))
+        self.column = column
+        self.growing = growing
+
+    def __missing__(self, text: str) -> int:
+        if not self.growing:
+            return -1
+        if len(self) >= MOST_CLASSES:
+            raise FileError(
+                f"column {quoted(self.column)} holds more than {MOST_CLASSES} different texts",
+                hint="--classes is for a column with a few texts that repeat",
+            )
+        self[text] = len(self)
+        return self[text]
+
+
+class Reader(Protocol):
+    """One file. A missing value is nan in its blocks where rows may be dropped, else an error."""
+
+    path: str
+    columns: dict[str, Shape]
+    rows: int | None
+    single: bool
+    """Whether the format holds one nameless array, so that files are joined side by side."""
+
+    def blocks(self, names: Sequence[str], codes: Mapping[str, Codes]) -> Iterator[Block]:
+        """Yield the columns in blocks of any size; those in `codes` are texts."""
+
+
+def quoted(text: str, longest: int = 40) -> str:
+    """Return a name or a cell as messages show it."""
+    return f"'{printable(text, longest)}'"
+
+
+def listed(names: Iterable[str], most: int = 5) -> str:
+    """Return the first few names and how many more there are."""
+    names = list(names)
+    text = ", ".join(printable(name, 40) for name in names[:most])
+    return text if len(names) <= most else f"{text} and {len(names) - most} more"
+
+
+def unknown_column(path: str, name: str, known: Sequence[str]) -> FileError:
+    """Return the error for a column that the file lacks."""
+    meant = suggestion(name, known[:1000])
+    message = f"{shown(path)}: there is no column {quoted(name)}"
+    if meant is not None:
+        message += f"; did you mean {quoted(meant)}?"
+    return FileError(message, hint=f"columns: {listed(known)}")
+
+
+def no_rows(where: str) -> FileError:
+    """Return the error for a file without data."""
+    return FileError(f"{where}: there are no rows of data")
+
+
+def checked(array: Array, where: str, first_row: int, *, drop_missing: bool) -> Array:
+    """Return the array if its numbers are finite, apart from nan where rows may be dropped.
+
+    Raises FileError, naming the row; `first_row` is the number of its first one, from 1.
+    """
+    finite = np.isfinite(array)
+    if finite.all():
+        return array
+    wrong = ~finite & ~np.isnan(array) if drop_missing else ~finite
+    if not wrong.any():
+        return array
+    index = np.argwhere(wrong)[0]
+    value = float(array[tuple(index)])
+    place = f"row {first_row + int(index[0])}"
+    if len(index) > 1:
+        place += f", entry {', '.join(str(int(i) + 1) for i in index[1:])}"
+    hint = DROP_HINT if np.isnan(value) else None
+    raise FileError(f"{where}, {place}: {value} is not a finite number", hint=hint)
+
+
+def rebatched(blocks: Iterable[Block], size: int) -> Iterator[Block]:
+    """Yield the same rows in blocks of `size`, but for the last, which may be shorter."""
+    waiting: list[Block] = []
+    count = 0
+    for block in blocks:
+        length = length_of(block)
+        if not length:
+            continue
+        waiting.append(block)
+        count += length
+        if count < size:
+            continue
+        whole = _concatenated(waiting)
+        start = 0
+        while count - start >= size:
+            yield {name: array[start : start + size] for name, array in whole.items()}
+            start += size
+        waiting = [{name: array[start:] for name, array in whole.items()}] if start < count else []
+        count -= start
+    if waiting:
+        yield _concatenated(waiting)
+
+
+def length_of(block: Block) -> int:
+    """Return the number of rows of a block."""
+    return len(next(iter(block.values())))
+
+
+def _concatenated(blocks: list[Block]) -> Block:
+    if len(blocks) == 1:
+        return blocks[0]
+    return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}

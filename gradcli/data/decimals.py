@@ -1,0 +1,185 @@
+"""Decimal numbers to the nearest doubles, whole columns at a time, eight digits in one word.
+
+Digits are read eight at a time from 64-bit words (D. Lemire, "Number parsing at a gigabyte per
+second", Software: Practice and Experience 51, 2021, gives the multiplications). The digits as a
+whole number m below 2^64 and the power 10^k of the point are exact, so that m / 10^k in doubles
+(m < 2^53) or in 80-bit numbers is rounded once; where the second rounding, from 80 bits to 64,
+could err, and for every number of another form, float() decides.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from gradcli.data.columns import Array
+
+    Words = NDArray[np.uint64]
+    Places = NDArray[np.intp]
+
+MOST_DIGITS = 19
+"""Any whole number of so many digits is below 2^64."""
+
+PADDING = 32
+"""Bytes before the text, so that the words before its first number exist."""
+
+ODD_SHARE = 8
+"""If more than one number in so many is of another form, the columns are left to others."""
+
+LITTLE_ENDIAN = sys.byteorder == "little"
+EXTENDED = (
+    LITTLE_ENDIAN and np.finfo(np.longdouble).nmant == 63 and np.dtype(np.longdouble).itemsize == 16
+)
+"""Whether a long double has the 64 bits of x87 and lies in 16 bytes, as on Linux for x86."""
+
+POWERS = np.array([10**k for k in range(MOST_DIGITS + 1)], np.uint64)
+# Divisors that are exact: 10^k = 2^k 5^k, and 5^19 is below 2^53.
+DIVISORS = POWERS.astype(np.float64)
+LONG_DIVISORS = POWERS.astype(np.longdouble)
+
+KEEP = np.array([(2**64 - 1) ^ (2 ** (64 - 8 * count) - 1) for count in range(9)], np.uint64)
+"""The bytes of a word that hold its last `count` characters."""
+
+
+ZEROS, OVER_NINE, HIGH = np.array([0x30, 0x76, 0x80], np.uint64) * np.uint64(0x0101010101010101)
+
+
+def columns(text: bytes, separator: bytes, width: int, places: list[int]) -> list[Array] | None:
+    """Return columns of a table of numbers, or None when another reader should look at it.
+
+    `text` holds digits, signs, points, e, blanks, the separator and LF, which ends each line.
+    """
+    if not LITTLE_ENDIAN:
+        return None
+    padded = b"0" * PADDING + text + b"0" * (16 - len(text) % 8)
+    characters = np.frombuffer(padded, np.uint8)
+    marks = characters == ord(".")
+    ends_at = (characters == separator[0]) | (characters == ord("\n"))
+    marks |= ends_at
+    events = np.flatnonzero(marks)
+    enders = np.flatnonzero(ends_at[events])
+    ends = events[enders]
+    if not _is_table(characters, ends, width):
+        return None
+    # The event before the end of a cell is its point, if it lies in the cell.
+    points = events[enders - 1]
+    points[0] = PADDING - 1 if not enders[0] else points[0]
+    starts = np.empty_like(ends)
+    starts[0] = PADDING
+    np.add(ends[:-1], 1, out=starts[1:])
+    points = np.where(points >= starts, points, ends)
+
+    if places == list(range(width)):
+        values = _values(characters, starts, points, ends)
+        return None if values is None else list(values.reshape(-1, width).T)
+    chosen = [at.reshape(-1, width).T[places].ravel() for at in (starts, points, ends)]
+    values = _values(characters, *chosen)
+    return None if values is None else list(values.reshape(len(places), -1))
+
+
+def _is_table(characters: NDArray[np.uint8], ends: Places, width: int) -> bool:
+    """Whether each line has `width` cells."""
+    if len(ends) % width:
+        return False
+    line_ends = (characters[ends] == ord("\n")).reshape(-1, width)
+    return bool(line_ends[:, -1].all()) and int(line_ends.sum()) == len(line_ends)
+
+
+def _values(
+    characters: NDArray[np.uint8], starts: Places, points: Places, ends: Places
+) -> Array | None:
+    signs = characters[starts]
+    negative = signs == ord("-")
+    before = points - starts
+    before -= negative | (signs == ord("+"))
+    after = ends - points - 1
+    np.maximum(after, 0, out=after)
+    words = characters[: len(characters) // 8 * 8].view(np.uint64)
+    whole, odd = _digits(words, points, before)
+    if after.any():
+        fraction, also_odd = _digits(words, ends, after)
+        odd |= also_odd
+        odd |= (before + after > MOST_DIGITS) & (whole != 0)
+        whole *= POWERS.take(after, mode="clip")
+        whole += fraction
+    odd |= before + after == 0
+    if whole.max() < 2**53:
+        values = whole.astype(np.float64)
+        values /= DIVISORS.take(after, mode="clip")
+    elif EXTENDED:
+        quotient = whole.astype(np.longdouble)
+        quotient /= LONG_DIVISORS.take(after, mode="clip")
+        odd |= quotient.view(np.uint64)[::2] & np.uint64(0x7FF) == 0x400  # half-way
+        values = quotient.astype(np.float64)
+    else:
+        odd |= whole >= 2**53
+        values = whole / DIVISORS.take(after, mode="clip")
+    np.negative(values, out=values, where=negative)
+    return values if _put_right(values, odd, characters, starts, ends) else None
+
+
+def _digits(words: Words, ends: Places, counts: Places) -> tuple[Words, NDArray[np.bool_]]:
+    """Return the whole numbers of `counts` digits before `ends`, and which are none."""
+    numbers, wrong = _eight(words, ends, counts)
+    most = int(counts.max())
+    for done in (8, 16):
+        if most > done:
+            more, also_wrong = _eight(words, ends - done, counts - done)
+            more *= POWERS[done]
+            numbers += more
+            wrong |= also_wrong
+    wrong |= counts > MOST_DIGITS
+    return numbers, wrong
+
+
+def _eight(words: Words, ends: Places, counts: Places) -> tuple[Words, NDArray[np.bool_]]:
+    """Return the numbers of the last eight digits before `ends`, or of `counts` if fewer."""
+    first = ends - 8
+    shift = (first & 7).astype(np.uint64)
+    shift <<= np.uint64(3)
+    first >>= 3
+    digits = words.take(first, mode="clip")
+    digits >>= shift
+    first += 1
+    upper = words.take(first, mode="clip")
+    upper <<= np.uint64(1)
+    np.subtract(np.uint64(63), shift, out=shift)
+    upper <<= shift
+    digits |= upper
+    digits ^= ZEROS
+    digits &= KEEP.take(counts, mode="clip")
+    wrong = ((digits + OVER_NINE) | digits) & HIGH != 0
+    digits *= np.uint64(10 * 256 + 1)
+    digits >>= np.uint64(8)
+    digits &= np.uint64(0x00FF00FF00FF00FF)
+    digits *= np.uint64(100 * 65536 + 1)
+    digits >>= np.uint64(16)
+    digits &= np.uint64(0x0000FFFF0000FFFF)
+    digits *= np.uint64(10000 * 2**32 + 1)
+    digits >>= np.uint64(32)
+    return digits, wrong
+
+
+def _put_right(
+    values: Array,
+    odd: NDArray[np.bool_],
+    characters: NDArray[np.uint8],
+    starts: Places,
+    ends: Places,
+) -> bool:
+    """Read the odd ones by float(); return whether all are finite numbers."""
+    places = np.flatnonzero(odd)
+    if len(places) > len(values) // ODD_SHARE + 10:
+        return False
+    text = characters.tobytes()
+    for place in places.tolist():
+        try:
+            values[place] = float(text[starts[place] : ends[place]])
+        except ValueError:
+            return False
+    return bool(np.isfinite(values[places]).all())

@@ -1,0 +1,182 @@
+"""Parquet, read through pyarrow: numbers and lists of numbers, in batches of the used columns."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gradcli.data.columns import (
+    DROP_HINT,
+    MOST_COLUMNS,
+    NUMBERS_AT_ONCE,
+    checked,
+    listed,
+    no_rows,
+    quoted,
+)
+from gradcli.data.input import shown
+from gradcli.errors import FileError, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from types import ModuleType
+
+    from gradcli.data.columns import Array, Block, Codes
+    from gradcli.data.input import Input
+    from gradcli.graph.shapes import Shape
+
+
+class ParquetReader:
+    """A Parquet file. Checksums are checked where the file has them; without, a flip may pass."""
+
+    single = False
+
+    def __init__(self, source: Input, *, drop_missing: bool = False) -> None:
+        """Read the schema. Raises FileError."""
+        self.path = source.path
+        self._where = shown(source.path)
+        self._source = source
+        self._drop_missing = drop_missing
+        self.columns: dict[str, Shape] = {}
+        with self._file() as file:
+            for field in file.schema_arrow:
+                if field.name in self.columns:
+                    raise FileError(f"{self._where}: two columns are called {quoted(field.name)}")
+                self.columns[field.name] = _shape(field.type)
+            self.rows: int | None = file.metadata.num_rows
+        if len(self.columns) > MOST_COLUMNS:
+            raise FileError(f"{self._where}: the file has more than {MOST_COLUMNS} columns")
+        if not self.rows:
+            raise no_rows(self._where)
+
+    def blocks(self, names: Sequence[str], codes: Mapping[str, Codes]) -> Iterator[Block]:
+        """Yield the columns; see columns.Reader."""
+        width = sum(int(np.prod(self.columns[name])) for name in names)
+        at_once = max(1, NUMBERS_AT_ONCE // max(1, width))
+        row = 1
+        with self._file() as file:
+            for name in names:
+                self._check_type(file.schema_arrow.field(name), coded=name in codes)
+            batches = file.iter_batches(at_once, columns=list(names), use_threads=False)
+            while (batch := self._next(batches)) is not None:
+                block = {}
+                for name in names:
+                    place = batch.schema.get_field_index(name)
+                    if place < 0:
+                        raise FileError(f"{self._where}: pyarrow does not give {quoted(name)}")
+                    column = batch.column(place)
+                    block[name] = self._array(column, name, row, codes.get(name))
+                yield block
+                row += batch.num_rows
+        if row - 1 != self.rows:
+            raise FileError(f"{self._where}: {row - 1} rows instead of {self.rows}")
+
+    @contextmanager
+    def _file(self) -> Iterator[Any]:
+        """Open the file. Raises FileError when pyarrow is missing or cannot read it."""
+        parquet = _pyarrow("pyarrow.parquet")
+        with self._source.open() as stored:
+            try:
+                file = parquet.ParquetFile(
+                    stored, page_checksum_verification=True, memory_map=False, pre_buffer=False
+                )
+            except Exception as error:  # noqa: BLE001 - pyarrow raises many kinds
+                raise self._refused(error) from None
+            with file:
+                yield file
+
+    def _next(self, batches: Iterator[Any]) -> Any | None:
+        try:
+            return next(batches, None)
+        except Exception as error:  # noqa: BLE001 - pyarrow raises many kinds
+            raise self._refused(error) from None
+
+    def _refused(self, error: Exception) -> FileError:
+        if isinstance(error, MemoryError):
+            reason = "not enough memory"
+        else:
+            reason = printable(" ".join(str(error).split()), 120)
+        return FileError(f"{self._where}: pyarrow cannot read this as Parquet: {reason}")
+
+    def _check_type(self, field: Any, *, coded: bool) -> None:
+        """Raise FileError for a column whose values are no numbers, or no texts where coded."""
+        types = _pyarrow("pyarrow").types
+        kind = field.type
+        if coded:
+            if types.is_dictionary(kind):
+                kind = kind.value_type
+            if not (types.is_string(kind) or types.is_large_string(kind)):
+                name = printable(field.name, 40)
+                raise FileError(f"{self._where}: {name} holds {kind}, not texts for --classes")
+            return
+        if types.is_fixed_size_list(kind):
+            kind = kind.value_type
+        if not (types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind)):
+            text = types.is_string(kind) or types.is_large_string(kind) or types.is_dictionary(kind)
+            raise FileError(
+                f"{self._where}: {printable(field.name, 40)} holds {printable(str(kind), 60)}, "
+                "not numbers",
+                hint=f"--classes {printable(field.name, 40)} numbers the texts" if text else None,
+            )
+
+    def _array(self, column: Any, name: str, row: int, code: Codes | None) -> Array:
+        where = f"{self._where}: {printable(name, 40)}"
+        shape = self.columns[name]
+        self._check_nulls(column, where, row)
+        if code is not None:
+            return self._classes(column, where, row, code)
+        if shape:
+            values = np.full((len(column), *shape), np.nan)
+            valid = np.asarray(column.is_valid())
+            inner = column.drop_null().flatten()
+            if inner.null_count and not self._drop_missing:
+                at = int(np.flatnonzero(np.asarray(inner.is_null()))[0]) // shape[0]
+                raise FileError(f"{where}, row {row + at}: a value is missing", hint=DROP_HINT)
+            values[valid] = _doubles(inner).reshape((-1, *shape))
+        else:
+            values = _doubles(column)
+        return checked(values, where, row, drop_missing=self._drop_missing)
+
+    def _check_nulls(self, column: Any, where: str, row: int) -> None:
+        if column.null_count and not self._drop_missing:
+            at = int(np.flatnonzero(np.asarray(column.is_null()))[0])
+            raise FileError(f"{where}, row {row + at}: the value is missing", hint=DROP_HINT)
+
+    def _classes(self, column: Any, where: str, row: int, code: Codes) -> Array:
+        numbers = np.full(len(column), np.nan)
+        for i, text in enumerate(column.to_pylist()):
+            if text is None:
+                continue
+            numbers[i] = code[text]
+            if numbers[i] < 0:
+                message = f"{where}, row {row + i}: {quoted(text)} is not one of the classes"
+                raise FileError(message, hint=f"classes: {listed(code)}")
+        return numbers
+
+
+def _doubles(column: Any) -> Array:
+    """Return numbers as doubles, nan for null."""
+    compute = _pyarrow("pyarrow.compute")
+    kind = _pyarrow("pyarrow").types
+    if kind.is_boolean(column.type):
+        column = compute.cast(column, "uint8")
+    # Whole numbers beyond 2^53 are rounded, as those of a CSV file are.
+    column = compute.cast(column, "double", safe=False)
+    return np.array(column.to_numpy(zero_copy_only=False), dtype=np.float64)
+
+
+def _shape(kind: Any) -> Shape:
+    fixed = _pyarrow("pyarrow").types.is_fixed_size_list(kind)
+    return (kind.list_size,) if fixed else ()
+
+
+def _pyarrow(module: str) -> ModuleType:
+    """Return a module of pyarrow. Raises FileError when it is not installed."""
+    import importlib
+
+    try:
+        return importlib.import_module(module)
+    except ImportError:
+        raise FileError("reading Parquet needs pyarrow: pip install 'gradcli[parquet]'") from None
