@@ -56,6 +56,38 @@ def bindings(words: Iterable[str]) -> list[Binding]:
     return list(found.values())
 
 
+class Limits(NamedTuple):
+    """A name and its bounds; None where there is no limit."""
+
+    name: str
+    low: Binding | None
+    high: Binding | None
+
+
+def limits(words: Iterable[str]) -> list[Limits]:
+    """Return what each NAME=LOW:HIGH word says; either limit may be left out, or be infinite.
+
+    Raises as `bindings`.
+    """
+    found: dict[str, Limits] = {}
+    for word in words:
+        name, _, text = word.partition("=")
+        low, colon, high = text.partition(":")
+        if not colon or ":" in high:
+            message = f"'{printable(word, 60)}' is not of the form NAME=LOW:HIGH"
+            raise NameValueError(message, hint="for example a=0:1, or a=0: for one limit only")
+        if name in found:
+            message = f"{printable(name, 60)} has bounds twice"
+            raise NameValueError(message, hint=f"keep one {printable(name, 60)}=…:…")
+        _binding(f"{name}=0")  # the name, checked as that of a start
+        found[name] = Limits(name, _limit(name, low, "-inf"), _limit(name, high, "inf"))
+    return list(found.values())
+
+
+def _limit(name: str, text: str, infinite: str) -> Binding | None:
+    return None if text.strip() in {"", infinite, "+" + infinite} else _binding(f"{name}={text}")
+
+
 def _binding(word: str) -> Binding:
     name, equals, text = word.partition("=")
     shown = printable(word, 60)

@@ -118,6 +118,10 @@ class Builder:
         self.draws: list[tuple[str, str, Shape, tuple[float, ...]]] = []
         """Random arrays of a value: the free name that stands for each, how it is drawn, shape."""
         self.notes: list[str] = []
+        self.is_model = False
+        """Whether the formula is a model to be fitted, y ~ …; its result is the sum of squares."""
+        self.choice_made: tuple[str, list[Argument]] = ("", [])
+        """The name and the arguments of the value of an option."""
         self._given = given
         self._meanings: dict[str, int] = {}
         self._functions: dict[str, Function] = {}
@@ -587,6 +591,25 @@ class Builder:
             raise Fault(message, -3, hint="put its definition first")
 
     # ------------------------------------------------------------ the end
+
+    def model(self, response: int, _tilde: str, prediction: int) -> int:
+        """Y ~ f, which stands for sum((y - f)^2)."""
+        self.is_model = True
+        residual = self.graph.add(SUBTRACT, (response, prediction))
+        square = self.graph.power(residual, self.graph.constant(2))
+        return self.graph.add(TABLE["sum"], (square,)) if self.graph.shape(square) else square
+
+    def bare_choice(self, name: str) -> None:
+        """The value of an option without settings."""
+        self.choice_made = (name, [])
+
+    def choice_of_defaults(self, name: str, _opening: str, _closing: str) -> None:
+        """The value of an option with empty parentheses."""
+        self.choice_made = (name, [])
+
+    def choice(self, name: str, _opening: str, arguments: list[Argument], _closing: str) -> None:
+        """The value of an option, with settings."""
+        self.choice_made = (name, arguments)
 
     def formula(self, *parts: int) -> None:
         """The whole: definitions, then the result."""

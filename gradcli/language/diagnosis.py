@@ -37,7 +37,6 @@ _INSTEAD = {
     "`": "a formula has no strings",
     "\\": "write functions by name: sqrt(x), sin(x)",
     "$": "write names without '$'",
-    "~": "write the objective as a formula",
     "µ": "write μ (Greek mu) or mu",
     "∙": "write a*b",
     "⋅": "write a*b",
@@ -196,6 +195,8 @@ def unexpected_token(tokens: Tokens, index: int, accepted: set[str]) -> FormulaE
             return FormulaError(message, source=source, span=wider or span, hint=hint)
     message = _expectation(tokens, index, accepted)
     hint = None
+    if kind == "TILDE":
+        hint = "a model is one line, y ~ f, in which '~' stands once and outside of parentheses"
     if kind == "COMPARISON" and before in {"EQUALS", "COMPARISON"}:
         pair = tokens.texts[index - 1] + text
         hint = {"<>": "write !=", "=<": "write <=", "=>": "write >="}.get(pair)

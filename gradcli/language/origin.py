@@ -22,6 +22,9 @@ class Origin(NamedTuple):
     shapes: tuple[tuple[str, Shape], ...] = ()
     """The shapes of the names that were given with one."""
 
+    is_model: bool = False
+    """Whether it is a model to be fitted, y ~ …, and stands for a sum of squares."""
+
     def spans(self) -> dict[int, tuple[int, int]]:
         """Return where each node stands in the text, found by reading it again."""
         from gradcli.language.parser import locate

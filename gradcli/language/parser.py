@@ -49,7 +49,8 @@ def parse(source: str, given: Given = (), start: str = "formula") -> Builder:
     """Return the builder that holds the graph and result of `source`.
 
     `given` are the names that have values outside the formula; they may rebind `e`. `start` is
-    "formula" or "value" (one expression, for NAME=VALUE). Raises FormulaError with span and hint.
+    "formula", "value" (one expression, for NAME=VALUE) or "choice" (a name with its settings).
+    Raises FormulaError with span and hint.
     """
     if len(source) > SOURCE_CHARACTERS:
         message = f"the formula has {len(source)} characters; at most {SOURCE_CHARACTERS} are read"

@@ -50,7 +50,7 @@ def load() -> Tables:
         grammar_file().read_text(encoding="utf-8"),
         parser="lalr",
         lexer="basic",
-        start=["formula", "value"],
+        start=["formula", "value", "choice"],
     )
     # The form in which Lark itself stores a stand-alone parser: plain lists and dictionaries.
     data, memo = compiled.memo_serialize([TerminalDef, Rule])

@@ -232,7 +232,8 @@ def test_places_beside_blanks_comments_and_lines() -> None:
 
 KINDS = ["NUMBER", "NAME", "SUPERSCRIPT", "AND", "OR", "NOT", "COMPARISON", "EQUALS", "PLUS"]
 KINDS += ["MINUS", "POWER", "STAR", "SLASH", "BANG", "LPAR", "RPAR", "COMMA", "SEPARATOR"]
-KINDS += ["LSQB", "RSQB", "COLON", "AT", "TRANSPOSED", "IMPLICIT", END]
+KINDS += ["LSQB", "RSQB", "COLON", "AT", "TRANSPOSED", "TILDE", "IMPLICIT", END]
+STARTS = ["formula", "value", "choice"]
 
 
 def shift_reduce(kinds: list[str], start: str) -> list[int]:
@@ -259,7 +260,7 @@ def shift_reduce(kinds: list[str], start: str) -> list[int]:
 
 
 @settings(max_examples=300)
-@given(st.lists(st.sampled_from(KINDS[:-1]), max_size=12), st.sampled_from(["formula", "value"]))
+@given(st.lists(st.sampled_from(KINDS[:-1]), max_size=12), st.sampled_from(STARTS))
 def test_acceptable_are_exactly_the_tokens_that_can_follow(kinds: list[str], start: str) -> None:
     while True:
         try:
