@@ -1,41 +1,229 @@
-"""Gradient descent: the rules that turn a gradient into a step."""
+"""First-order methods at work: blocks of parameters that follow a rule, step by step."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+import math
+from collections.abc import Sequence
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
 
-from gradcli.errors import UsageError, printable
+from gradcli.errors import MathematicsError
+from gradcli.optimize import rules, stopping
+from gradcli.optimize.first_order import METHODS, Method
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping
+
+    from gradcli.optimize.rules import Functions
+    from gradcli.optimize.schedules import Schedule
+    from gradcli.optimize.stopping import Reason
+
+__all__ = ["DEFAULT_TOLERANCE", "METHODS", "Descent", "Method"]
+
+DEFAULT_TOLERANCE = 1e-8
+
+_FIRST, _SECOND = itemgetter(0), itemgetter(1)
+
+Bounds = Sequence["tuple[Any, Any] | None"]
+"""The least and the greatest value of each block; None for one that may have any."""
 
 
-class Rule(Protocol):
-    """A first-order method: it may keep a memory of earlier gradients."""
+class Descent:
+    """The Solver that follows a first-order rule, with a learning rate that may have a schedule.
 
-    name: str
+    The point is a list of blocks, one for each parameter: floats, or arrays of doubles. `function`
+    returns the value and the list of gradients, of the same kinds, at such a point, and raises
+    MathematicsError where one of these is not finite. Arrays that come and go are not changed
+    afterwards, on either side.
 
-    def step(self, point: Sequence[float], slope: Sequence[float], rate: float) -> list[float]:
-        """Return the next point, given the gradient at this one and the learning rate."""
+    `settings` are all settings of the method, by default those of its table, and `rate` is its own
+    without one. `bounds` has (low, high), or None, for each block: points outside go to the nearest
+    one inside. The point has arrived when the norm of the gradient is at most `tolerance`; with a
+    tolerance of 0 it never does, so that runs of a given length have every step.
+    """
+
+    def __init__(
+        self,
+        function: Callable[[list[Any]], tuple[float, list[Any]]],
+        start: Sequence[Any],
+        method: Method,
+        settings: Mapping[str, Any] | None = None,
+        *,
+        rate: float | None = None,
+        schedule: Schedule | None = None,
+        tolerance: float = DEFAULT_TOLERANCE,
+        bounds: Bounds | None = None,
+    ) -> None:
+        if settings is None:
+            settings = {setting.name: setting.default for setting in method.settings}
+        self.name = method.name
+        self.tolerance = tolerance
+        self.steps = 0
+        self._function = function
+        self._rule = method.rule(**settings)
+        self._base = method.rate if rate is None else rate
+        self._schedule = schedule
+        self._bounds = bounds
+        self._has_arrays = not all(isinstance(block, int | float) for block in start)
+        self._kinds = _functions(start)
+        self._is_finite = _is_finite if self._has_arrays else math.isfinite
+        self._memory = [self._rule.memory] * len(start)
+        self.point = [_block(block) for block in start]
+        if bounds is not None:
+            self.point = self._projected(self.point, bounds)
+        self.value, self._gradient = function(self.point)
+        self.gradient_norm = self._norm(self.point, self._gradient)
+        self.rate = self._base if schedule is None else self._scheduled(schedule)
+
+    def arrived(self) -> Reason | None:
+        """Return that the gradient is small enough; never with a tolerance of 0."""
+        if self.gradient_norm <= self.tolerance > 0:
+            return stopping.converged(self.gradient_norm, self.tolerance)
+        return None
+
+    def step(self) -> None:
+        """Move to the next point.
+
+        Raises MathematicsError, and stays, when a parameter, the value or the gradient is no longer
+        finite.
+        """
+        rate = self._base if self._schedule is None else self._scheduled(self._schedule)
+        point, memory = self._moved(rate)
+        value, gradient = self._function(point)
+        if value - value != 0:
+            raise MathematicsError(f"the objective became {_what(value)}")
+        self.gradient_norm = self._norm(point, gradient)
+        self.point, self.value, self._gradient, self._memory = point, value, gradient, memory
+        self.rate = rate
+        self.steps += 1
+        if self._schedule is not None:
+            self._schedule.hear(value)
+
+    def state(self) -> dict[str, Any]:
+        """Return all that the steps to come depend on, besides how this was made.
+
+        The values are numbers, dictionaries of numbers, and lists of blocks; `memory` is a list of
+        such lists, one for each block. The arrays are not to be changed.
+        """
+        return {
+            "steps": self.steps,
+            "point": list(self.point),
+            "value": self.value,
+            "gradient": list(self._gradient),
+            "rate": self.rate,
+            "memory": [list(memory) for memory in self._memory],
+            "schedule": {} if self._schedule is None else self._schedule.state(),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from the state of a solver that was made alike, as if it had never stopped."""
+        self.steps = state["steps"]
+        self.point = list(state["point"])
+        self.value = state["value"]
+        self._gradient = list(state["gradient"])
+        self.rate = state["rate"]
+        self._memory = [tuple(memory) for memory in state["memory"]]
+        self.gradient_norm = self._norm(self.point, self._gradient)
+        if self._schedule is not None:
+            self._schedule.restore(state["schedule"])
+
+    def _scheduled(self, schedule: Schedule) -> float:
+        """Return the learning rate of the next step."""
+        try:
+            return schedule.rate(self.steps, self._base)
+        except OverflowError:
+            raise MathematicsError("the learning rate became infinite") from None
+
+    def _moved(self, rate: float) -> tuple[list[Any], list[rules.Memory]]:
+        """Return the next point and memory. Raises MathematicsError when a step is not finite."""
+        try:
+            update = self._rule.at(self.steps + 1, rate)
+            if self._has_arrays:
+                import numpy as np
+
+                with np.errstate(all="ignore"):  # what is not finite is found below
+                    moved = [*map(update, self.point, self._gradient, self._memory, self._kinds)]
+            else:
+                moved = [*map(update, self.point, self._gradient, self._memory, self._kinds)]
+        except OverflowError:
+            raise MathematicsError("a parameter became infinite") from None
+        except ZeroDivisionError:  # 0/0, of a gradient that is 0 and an eps of 0
+            raise MathematicsError("a parameter became undefined") from None
+        point = [*map(_FIRST, moved)]
+        if not all(map(self._is_finite, point)):
+            lost = next(block for block in point if not self._is_finite(block))
+            largest = lost if isinstance(lost, float) else float(abs(lost).max())
+            raise MathematicsError(f"a parameter became {_what(largest)}")
+        if self._bounds is not None:
+            point = self._projected(point, self._bounds)
+        return point, [*map(_SECOND, moved)]
+
+    def _projected(self, point: list[Any], bounds: Bounds) -> list[Any]:
+        """Return the nearest point within the bounds."""
+        return [
+            p if limits is None else of.clip(p, *limits)
+            for p, limits, of in zip(point, bounds, self._kinds, strict=True)
+        ]
+
+    def _norm(self, point: list[Any], gradient: list[Any]) -> float:
+        """Return the norm of the part of the gradient that the bounds let the point follow."""
+        if self._bounds is not None:
+            parts = zip(point, gradient, self._bounds, self._kinds, strict=True)
+            gradient = [
+                g if limits is None else _free(p, g, *limits, of) for p, g, limits, of in parts
+            ]
+        if self._has_arrays:
+            gradient = [g if isinstance(g, float) else _array_norm(g) for g in gradient]
+        return math.hypot(*gradient)
 
 
-class GradientDescent:
-    """p ← p - rate·g, as torch.optim.SGD without momentum."""
+def _functions(start: Sequence[Any]) -> list[Functions]:
+    """Return the elementwise functions for the kind of each block."""
+    arrays = None
+    found = []
+    for block in start:
+        if isinstance(block, int | float):
+            found.append(rules.NUMBERS)
+        else:
+            arrays = arrays or rules.array_functions()
+            found.append(arrays)
+    return found
 
-    name = "gd"
 
-    def step(self, point: Sequence[float], slope: Sequence[float], rate: float) -> list[float]:
-        """Return the point one step down the gradient."""
-        return [p - rate * g for p, g in zip(point, slope, strict=True)]
-
-
-METHODS = {"gd": GradientDescent, "sgd": GradientDescent}
-"""The rules by the names that users give them."""
+def _block(start: Any) -> Any:
+    """Return a block of one's own, a float or an array of doubles."""
+    return float(start) if isinstance(start, int | float) else start.astype(float)
 
 
-def rule(name: str) -> Rule:
-    """Return the method of a name. Raises UsageError, with a suggestion, for an unknown one."""
-    if name not in METHODS:
-        message = f"there is no method '{printable(name, 60)}'"
-        raise UsageError(message, hint=f"the methods are {', '.join(METHODS)}")
-    return METHODS[name]()
+def _is_finite(block: Any) -> bool:
+    """Return whether a number, or every number of an array, is finite."""
+    if isinstance(block, float):
+        return math.isfinite(block)
+    import numpy as np
+
+    return bool(np.isfinite(block).all())
+
+
+def _free(p: Any, g: Any, low: Any, high: Any, of: Functions) -> Any:
+    """Return the gradient with 0 where a limit stops the way down."""
+    return of.where(((p <= low) & (g > 0)) | ((p >= high) & (g < 0)), 0.0, g)
+
+
+def _array_norm(array: Any) -> float:
+    """Return the Euclidean norm of an array, without overflow or underflow on the way."""
+    import numpy as np
+
+    flat = array.ravel()
+    with np.errstate(over="ignore"):
+        square = float(flat.dot(flat))
+    if 1e-200 < square < math.inf:
+        return math.sqrt(square)
+    largest = float(abs(flat).max()) if flat.size else 0.0
+    if not 0 < largest < math.inf:
+        return largest
+    scaled = flat / largest
+    return largest * math.sqrt(float(scaled.dot(scaled)))
+
+
+def _what(value: float) -> str:
+    return "infinite" if math.isinf(value) else "undefined"

@@ -1,24 +1,20 @@
-"""The loop: evaluate, record, stop or step."""
+"""The loop: record, stop or step."""
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING, NamedTuple
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.errors import MathematicsError
 from gradcli.optimize import stopping
 from gradcli.optimize.stopping import Ending, Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
-    from gradcli.optimize.descent import Rule
+    from gradcli.optimize.solver import Solver
 
-Objective = "Callable[[Sequence[float]], tuple[float, list[float]]]"
-
-DEFAULT_RATE = 1e-3
 DEFAULT_STEPS = 10_000
-DEFAULT_TOLERANCE = 1e-8
 
 
 class Record(NamedTuple):
@@ -26,7 +22,7 @@ class Record(NamedTuple):
 
     step: int
     value: float
-    point: list[float]
+    point: Any
     gradient_norm: float
     learning_rate: float
 
@@ -38,57 +34,53 @@ class Outcome(NamedTuple):
     """The last record, or the best one of a run that did not end well."""
     reason: Reason
     steps: int
-    evaluations: int
 
 
-def norm(slope: Sequence[float]) -> float:
-    """Return the Euclidean norm, without overflow on the way."""
-    return math.hypot(*slope)
-
-
-def descend(
-    objective: Callable[[Sequence[float]], tuple[float, list[float]]],
-    start: Sequence[float],
-    rule: Rule,
+def run(
+    solver: Solver,
     *,
-    rate: float = DEFAULT_RATE,
     steps: int | None = None,
-    tolerance: float = DEFAULT_TOLERANCE,
-    observe: Callable[[Record], None],
+    seconds: float | None = None,
+    observe: Callable[[Record], None] = lambda _: None,
 ) -> Outcome:
-    """Return the outcome of following `rule` from `start`.
+    """Return the outcome of letting the solver step until it is done.
 
-    `objective` returns value and gradient at a point and raises MathematicsError where there is
-    none. The run ends when the norm of the gradient is at most `tolerance`, after `steps` steps, or
-    when the objective has no finite value; `observe` sees every record as it is made. With no
-    `steps`, 10,000 are the most. An error at the start is passed on: there is no point to return.
+    The run also ends after `steps` steps, after `seconds`, on Ctrl-C, and when the objective has no
+    finite value (the solver raises MathematicsError then). With no `steps`, 10,000 are the most.
+    `observe` sees every record as it is made.
     """
-    point = list(start)
-    value, slope = objective(point)
-    last = best = Record(0, value, point, norm(slope), rate)
-    evaluations = 1
     limit = DEFAULT_STEPS if steps is None else steps
+    end = None if seconds is None else time.monotonic() + seconds
+    last = best = _record(0, solver)
     try:
         while True:
             observe(last)
-            if last.gradient_norm <= tolerance:
-                reason = stopping.converged(last.gradient_norm, tolerance)
-                return Outcome(last, reason, last.step, evaluations)
+            over = solver.arrived()
+            if over is not None:
+                reason = over
+                break
             if last.step >= limit:
-                reason = (
-                    stopping.completed(limit) if steps is not None else stopping.exhausted(limit)
-                )
-                end = last if reason.ending is Ending.COMPLETED else best
-                return Outcome(end, reason, last.step, evaluations)
-            point = rule.step(point, slope, rate)
-            evaluations += 1
+                reason = stopping.exhausted(limit) if steps is None else stopping.completed(limit)
+                break
+            if end is not None and seconds is not None and time.monotonic() >= end:
+                reason = stopping.out_of_time(last.step, seconds)
+                break
             try:
-                value, slope = objective(point)
+                over = solver.step()
             except MathematicsError as error:
                 reason = stopping.diverged(last.step + 1, error.message, last.value)
-                return Outcome(best, reason, last.step, evaluations)
-            last = Record(last.step + 1, value, point, norm(slope), rate)
-            if value < best.value:
+                break
+            if over is not None:
+                reason = over
+                break
+            last = _record(last.step + 1, solver)
+            if last.value < best.value:
                 best = last
     except KeyboardInterrupt:
-        return Outcome(best, stopping.interrupted(last.step), last.step, evaluations)
+        reason = stopping.interrupted(last.step)
+    planned = reason.ending in {Ending.CONVERGED, Ending.COMPLETED}
+    return Outcome(last if planned else best, reason, last.step)
+
+
+def _record(step: int, solver: Solver) -> Record:
+    return Record(step, solver.value, solver.point, solver.gradient_norm, solver.rate)

@@ -30,6 +30,11 @@ def short(value: float) -> str:
     return number_text(float(f"{value:.3g}"))
 
 
+def counted(steps: int) -> str:
+    """Return a number of steps in words: 1 step, 20 steps."""
+    return f"{steps} step{'s' * (steps != 1)}"
+
+
 def converged(gradient_norm: float, tolerance: float) -> Reason:
     """Return the reason of a gradient that is small enough."""
     sentence = (
@@ -38,24 +43,55 @@ def converged(gradient_norm: float, tolerance: float) -> Reason:
     return Reason(Ending.CONVERGED, sentence)
 
 
+def settled(relative_step: float, tolerance: float) -> Reason:
+    """Return the reason of a step too short to matter."""
+    sentence = (
+        f"converged: the relative step {short(relative_step)} is not above {short(tolerance)}"
+    )
+    return Reason(Ending.CONVERGED, sentence)
+
+
+def level(gradient_norm: float) -> Reason:
+    """Return the reason of a value that rounding keeps from becoming lower."""
+    sentence = (
+        "converged: the value cannot become lower in doubles"
+        f" (gradient norm {short(gradient_norm)})"
+    )
+    return Reason(Ending.CONVERGED, sentence)
+
+
+def solved() -> Reason:
+    """Return the reason of a problem that is linear, so that one system of equations solves it."""
+    return Reason(Ending.CONVERGED, "converged: the model is linear and was solved at once")
+
+
 def completed(steps: int) -> Reason:
     """Return the reason of a run of a given length."""
-    return Reason(Ending.COMPLETED, f"completed the {steps} step{'s' * (steps != 1)} asked for")
+    return Reason(Ending.COMPLETED, f"completed the {counted(steps)} asked for")
 
 
 def exhausted(steps: int) -> Reason:
     """Return the reason of a run that nobody limited and that did not converge."""
-    sentence = (
-        f"stopped after {steps} steps without converging; give --steps for more, or another --lr"
-    )
+    sentence = f"stopped after {counted(steps)} without converging; give --steps for more"
     return Reason(Ending.EXHAUSTED, sentence)
 
 
-def diverged(step: int, what: str, last: float) -> Reason:
+def out_of_time(steps: int, seconds: float) -> Reason:
+    """Return the reason of a time limit."""
+    limit = f"{number_text(seconds)} second{'s' * (seconds != 1)}"
+    sentence = f"stopped after {limit} and {counted(steps)} without converging"
+    return Reason(Ending.EXHAUSTED, sentence)
+
+
+def stuck(why: str, gradient_norm: float) -> Reason:
+    """Return the reason of a method that finds no way on, though the gradient is not small."""
+    sentence = f"stopped without converging: {why} (gradient norm {short(gradient_norm)})"
+    return Reason(Ending.EXHAUSTED, sentence)
+
+
+def diverged(step: int, what: str, last: float, repair: str = "try a smaller --lr") -> Reason:
     """Return the reason of an objective that has no finite value any more."""
-    sentence = (
-        f"diverged: {what} at step {step} (last finite value {short(last)}); try a smaller --lr"
-    )
+    sentence = f"diverged: {what} at step {step} (last finite value {short(last)}); {repair}"
     return Reason(Ending.DIVERGED, sentence)
 
 

@@ -1,0 +1,180 @@
+"""The first-order rules: how gradients, the latest and those before it, become a step.
+
+Each is the rule of torch.optim with the same name (gd is SGD), and gives the same numbers. In the
+formulas p is the point, g its gradient, t the number of the step, from 1, and lr the learning rate.
+They are written once for floats and for arrays, elementwise: what is spelt differently for the two
+comes with the block, so that numbers need no NumPy.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from gradcli.errors import UsageError
+
+
+class Functions(NamedTuple):
+    """The elementwise functions for one kind of block."""
+
+    sqrt: Callable[[Any], Any]
+    maximum: Callable[[Any, Any], Any]
+    sign: Callable[[Any], Any]
+    clip: Callable[[Any, Any, Any], Any]
+    where: Callable[[Any, Any, Any], Any]
+
+
+NUMBERS = Functions(
+    math.sqrt,
+    max,
+    lambda x: (x > 0) - (x < 0),
+    lambda x, low, high: min(max(x, low), high),
+    lambda condition, x, y: x if condition else y,
+)
+
+
+def array_functions() -> Functions:
+    """Return the functions for arrays; imports NumPy."""
+    import numpy as np
+
+    return Functions(np.sqrt, np.maximum, np.sign, np.clip, np.where)
+
+
+Memory = tuple[Any, ...]
+"""What a rule keeps of a block from one step to the next: numbers, and arrays of its shape."""
+
+Update = Callable[[Any, Any, Memory, Functions], tuple[Any, Memory]]
+"""From point, gradient and memory of a block to its next point and memory; changes no array."""
+
+
+class Rule(NamedTuple):
+    """A rule with its settings."""
+
+    memory: Memory
+    """The memory of every block at the start; a number stands for an array filled with it."""
+    at: Callable[[int, float], Update]
+    """Works out what depends only on t and lr, and returns the update of that step."""
+
+
+def gd(*, momentum: float, dampening: float, weight_decay: float, nesterov: bool) -> Rule:
+    """Return gradient descent: b ← momentum·b + (1-dampening)·g, from b = g; p ← p - lr·b.
+
+    With nesterov g + momentum·b takes the place of b (Sutskever, Martens, Dahl and Hinton, On the
+    importance of initialization and momentum in deep learning, 2013). Raises UsageError for
+    nesterov without momentum or with dampening.
+    """
+    if nesterov and (momentum == 0 or dampening != 0):
+        message = "nesterov needs a momentum above 0 and no dampening"
+        raise UsageError(message, hint="for example gd(momentum=0.9, nesterov=1)")
+
+    def at(t: int, rate: float) -> Update:
+        def update(p: Any, g: Any, memory: Memory, _: Functions) -> tuple[Any, Memory]:
+            if weight_decay:
+                g = g + weight_decay * p
+            if not momentum:
+                return p - rate * g, ()
+            b = g if t == 1 else momentum * memory[0] + (1 - dampening) * g
+            return p - rate * (g + momentum * b if nesterov else b), (b,)
+
+        return update
+
+    return Rule((0.0,) if momentum else (), at)
+
+
+def adagrad(
+    *, lr_decay: float, weight_decay: float, initial_accumulator: float, eps: float
+) -> Rule:
+    """Return Adagrad: s ← s + g²; p ← p - lr/(1 + (t-1)·lr_decay)·g/(√s + eps).
+
+    Duchi, Hazan and Singer, Adaptive Subgradient Methods, 2011.
+    """
+
+    def at(t: int, rate: float) -> Update:
+        size = rate / (1 + (t - 1) * lr_decay)
+
+        def update(p: Any, g: Any, memory: Memory, of: Functions) -> tuple[Any, Memory]:
+            if weight_decay:
+                g = g + weight_decay * p
+            s = memory[0] + g * g
+            return p - size * (g / (of.sqrt(s) + eps)), (s,)
+
+        return update
+
+    return Rule((initial_accumulator,), at)
+
+
+def rmsprop(
+    *, alpha: float, eps: float, weight_decay: float, momentum: float, centered: bool
+) -> Rule:
+    """Return RMSprop: v ← alpha·v + (1-alpha)·g²; b ← momentum·b + g/(√v + eps); p ← p - lr·b.
+
+    Hinton, Neural Networks for Machine Learning, lecture 6, 2012. With centered, v - m² takes the
+    place of v, with m the mean of g (Graves, Generating Sequences with Recurrent Neural Networks,
+    2013). That is never negative but for rounding, so it is taken as 0 then.
+    """
+
+    def at(_: int, rate: float) -> Update:
+        def update(p: Any, g: Any, memory: Memory, of: Functions) -> tuple[Any, Memory]:
+            v, m, b = memory
+            if weight_decay:
+                g = g + weight_decay * p
+            v = alpha * v + (1 - alpha) * (g * g)
+            spread = v
+            if centered:
+                m = m + (1 - alpha) * (g - m)
+                spread = of.maximum(v - m * m, 0.0)
+            change = g / (of.sqrt(spread) + eps)
+            if momentum:
+                b = change = momentum * b + change
+            return p - rate * change, (v, m, b)
+
+        return update
+
+    return Rule((0.0, 0.0, 0.0), at)
+
+
+def adadelta(*, rho: float, eps: float, weight_decay: float) -> Rule:
+    """Return Adadelta: v ← rho·v + (1-rho)·g²; δ = √(u+eps)/√(v+eps)·g; p ← p - lr·δ.
+
+    After that u ← rho·u + (1-rho)·δ² (Zeiler, ADADELTA: An Adaptive Learning Rate Method, 2012).
+    """
+
+    def at(_: int, rate: float) -> Update:
+        def update(p: Any, g: Any, memory: Memory, of: Functions) -> tuple[Any, Memory]:
+            v, u = memory
+            if weight_decay:
+                g = g + weight_decay * p
+            v = rho * v + (1 - rho) * (g * g)
+            change = of.sqrt(u + eps) / of.sqrt(v + eps) * g
+            u = rho * u + (1 - rho) * (change * change)
+            return p - rate * change, (v, u)
+
+        return update
+
+    return Rule((0.0, 0.0), at)
+
+
+def rprop(*, eta_minus: float, eta_plus: float, step_min: float, step_max: float) -> Rule:
+    """Return Rprop: p ← p - sign(g)·s; s is lr first and grows by eta_plus while g keeps its sign.
+
+    Where the sign turns, s shrinks by eta_minus and g counts as 0, in this step and as the one
+    before the next (Riedmiller and Braun, A Direct Adaptive Method for Faster Backpropagation
+    Learning, 1993). Raises UsageError when the smallest step is above the largest.
+    """
+    if step_min > step_max:
+        message = f"step_min of rprop, {step_min:g}, is above its step_max, {step_max:g}"
+        raise UsageError(message, hint="for example rprop(step_min=1e-6, step_max=50)")
+
+    def at(t: int, rate: float) -> Update:
+        def update(p: Any, g: Any, memory: Memory, of: Functions) -> tuple[Any, Memory]:
+            before, s = memory
+            turn = of.sign(g * before)
+            factor = of.where(turn > 0, eta_plus, of.where(turn < 0, eta_minus, 1.0))
+            s = of.clip((rate if t == 1 else s) * factor, step_min, step_max)
+            g = of.where(turn < 0, 0.0, g)
+            return p - of.sign(g) * s, (g, s)
+
+        return update
+
+    return Rule((0.0, 0.0), at)
