@@ -22,7 +22,8 @@ if TYPE_CHECKING:
         NameValueError,
         UsageError,
     )
-    from gradcli.formula import Formula, Minimum, parse, variable, variables
+    from gradcli.formula import Formula, parse, variable, variables
+    from gradcli.minimum import Iterate, Minimum
     from gradcli.point import Note, Point, Run
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "Formula",
     "FormulaError",
     "GradcliError",
+    "Iterate",
     "MathematicsError",
     "Minimum",
     "NameValueError",
@@ -58,6 +60,6 @@ def __getattr__(name: str) -> Any:
     for module in (formula, errors):
         if hasattr(module, name):
             return getattr(module, name)
-    from gradcli import point
+    from gradcli import minimum, point
 
-    return getattr(point, name)
+    return getattr(point if hasattr(point, name) else minimum, name)

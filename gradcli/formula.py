@@ -11,38 +11,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from gradcli.errors import FormulaError, NameValueError
+from gradcli.errors import FormulaError
 from gradcli.graph import text
 from gradcli.graph.node import Graph, Node
-from gradcli.language.names import CONSTANTS, KEYWORDS, NAME, REBINDABLE, is_function, suggestion
+from gradcli.language.names import CONSTANTS, KEYWORDS, NAME, REBINDABLE, is_function
 from gradcli.language.origin import Origin
 from gradcli.limits import DRAWN_NODES
-from gradcli.point import Point, as_value, few, names_to_nodes, shape_of
+from gradcli.point import Point, checked, names_to_nodes, shape_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
     from gradcli.graph.shapes import Shape
-    from gradcli.optimize.run import Outcome, Record
+    from gradcli.minimum import Iterate, Minimum
     from gradcli.point import Run
     from gradcli.runtime.trace import Step
-
-
-class Minimum(NamedTuple):
-    """What `minimize` found."""
-
-    parameters: dict[str, Any]
-    minimum: float
-    gradient_norm: float
-    method: str
-    converged: bool
-    reason: str
-    steps: int
-    evaluations: int
-    history: list[Record]
-    outcome: Outcome
 
 
 class Formula(Node):
@@ -70,6 +55,11 @@ class Formula(Node):
     def text(self) -> str:
         """The formula as text, with named intermediates as definitions."""
         return str(self)
+
+    @property
+    def is_model(self) -> bool:
+        """Whether the formula was typed as a model to be fitted, y ~ …, and is a sum of squares."""
+        return self.origin is not None and self.origin.is_model
 
     @property
     def free_names(self) -> list[str]:
@@ -199,65 +189,81 @@ class Formula(Node):
         start: Mapping[str, Any] | None = None,
         /,
         *,
-        method: str = "gd",
+        data: Mapping[str, Any] | str | None = None,
+        fixed: Mapping[str, Any] | None = None,
+        bounds: Mapping[str, tuple[float, float]] | None = None,
+        method: str | None = None,
         rate: float | None = None,
+        schedule: str | None = None,
         steps: int | None = None,
         tolerance: float | None = None,
-        observe: Callable[[Record], None] | None = None,
+        seconds: float | None = None,
+        starts: int = 1,
+        seed: int = 0,
+        weights: Any = None,
+        sigma: Any = None,
+        absolute_sigma: bool = False,
+        loss: str | None = None,
+        confidence: float = 0.95,
+        observe: Callable[[Iterate], None] | None = None,
         **named: Any,
     ) -> Minimum:
-        """Return the minimum that a descent method reaches from `start`.
+        """Return the minimum that is reached from `start`, a value for each parameter.
 
-        `method` is "gd", plain gradient descent. `rate` is the learning rate (0.001), `steps` the
-        number of steps (at most 10,000 when not given) and `tolerance` the norm of the gradient at
-        which to stop (1e-8). `observe` is called with each record; without it the records are kept
-        in `history`. Raises MathematicsError when the formula or its gradient has no value at the
-        start.
+        `data` are the columns that the formula uses, as a mapping or the path of a file, and
+        `fixed` other names that keep their values. `bounds` are (low, high) by parameter.
+
+        `method` is "gd", "adam(beta1=0.8)" or another first-order method with its settings,
+        "lbfgs", "newton" or "lm"; without one, `lm` fits sums of squares over data and `newton`
+        or `lbfgs` minimises the rest. `rate` is the learning rate and `schedule` how it changes,
+        "cosine(t_max=100)". The run ends after `steps` steps (10,000 at most when not given) or
+        `seconds`, or when the norm of the gradient (for lm the relative step) is at most
+        `tolerance`. `starts` of more than 1 tries several points, drawn with `seed`.
+
+        For a model y ~ …, `weights` or `sigma` say how much each row counts, the name of a column
+        or an array; `absolute_sigma` that sigma is known exactly; `loss` is "huber(1.35)",
+        "soft_l1" or "cauchy" for data with outliers. `confidence` is that of the intervals.
+
+        `observe` is called with each step; without it they are kept in `history`. Raises
+        MathematicsError when the formula or its gradient has no value at the start.
         """
-        from gradcli.objective import Objective
-        from gradcli.optimize import run
-        from gradcli.optimize.descent import rule as rule_named
-        from gradcli.optimize.stopping import Ending
+        from gradcli.minimization import minimize
+        from gradcli.task import Settings
 
-        given = {**(start or {}), **named}
-        shaped = self.with_shapes({name: shape_of(value, name) for name, value in given.items()})
-        if shaped is not self:
-            return shaped.minimize(
-                given,
-                method=method,
-                rate=rate,
-                steps=steps,
-                tolerance=tolerance,
-                observe=observe,
-            )
-        point = self.checked(given)
-        if not point:
-            message = "there is nothing to minimise: the formula has no free name"
-            raise NameValueError(message, hint="give a start, for example x=1")
-        history: list[Record] = []
-        rule = rule_named(method)
-        objective = Objective(self.graph, self.id, list(point), self.origin)
-        objective.checked(objective.flat(point))
-        outcome = run.descend(
-            objective,
-            objective.flat(point),
-            rule,
-            rate=run.DEFAULT_RATE if rate is None else rate,
+        settings = Settings(
+            method=method,
+            rate=rate,
+            schedule=schedule,
             steps=steps,
-            tolerance=run.DEFAULT_TOLERANCE if tolerance is None else tolerance,
-            observe=history.append if observe is None else observe,
+            tolerance=tolerance,
+            seconds=seconds,
+            starts=starts,
+            seed=seed,
+            bounds=bounds,
+            weights=weights,
+            sigma=sigma,
+            absolute_sigma=absolute_sigma,
+            loss=loss,
+            confidence=confidence,
         )
-        return Minimum(
-            objective.values(outcome.record.point),
-            outcome.record.value,
-            outcome.record.gradient_norm,
-            rule.name,
-            outcome.reason.ending is Ending.CONVERGED,
-            outcome.reason.sentence,
-            outcome.steps,
-            outcome.evaluations,
-            history,
-            outcome,
+        point = {**(start or {}), **named}
+        if isinstance(data, str):
+            from gradcli.columns import read
+
+            others = [name for name in (weights, sigma) if isinstance(name, str)]
+            shapes = {name: shape_of(x, name) for name, x in {**(fixed or {}), **point}.items()}
+            text = self.origin.source if self.origin else str(self)
+            data = read([data], text, others, shapes)
+        given = {**(data or {}), **(fixed or {}), **point}
+        shaped = self.with_shapes({name: shape_of(value, name) for name, value in given.items()})
+        return minimize(
+            shaped,
+            point,
+            origin=shaped.origin,
+            fixed=fixed,
+            data=data,
+            settings=settings,
+            observe=observe,
         )
 
     def draw(
@@ -302,22 +308,11 @@ class Formula(Node):
     # ------------------------------------------------------------ checks
 
     def checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the values as floats in the order of the free names.
+        """Return the values as floats and arrays, in the order of the free names.
 
         Raises NameValueError when one is missing, unknown or not a finite number.
         """
-        nodes = self.graph.variables([self.id])
-        names = list(nodes)
-        missing = [name for name in names if name not in values]
-        unused = [name for name in values if name not in nodes and not self.graph.has_name(name)]
-        if missing:
-            raise self._missing(missing, unused)
-        if unused:
-            message = f"the formula does not use {few(unused)}"
-            close = suggestion(unused[0], names)
-            hint = f"did you mean '{close}'?" if close else f"remove {unused[0]}=…"
-            raise NameValueError(message, hint=hint)
-        return {name: as_value(name, values[name], self.graph.shape(nodes[name])) for name in names}
+        return checked(self, values, self.origin)
 
     def with_shapes(self, shapes: Mapping[str, Shape]) -> Formula:
         """Return the formula read again for names that are arrays of these shapes.
@@ -331,15 +326,6 @@ class Formula(Node):
         ):
             return self
         return parse(self.origin.source, dict.fromkeys(self.origin.given, ()) | wanted)
-
-    def _missing(self, missing: Sequence[str], unused: Sequence[str]) -> NameValueError:
-        hint = f"add {missing[0]}=…"
-        if unused:
-            hint += f"; {few(unused)} {'is' if len(unused) == 1 else 'are'} given but not used"
-        span = self.span(self.graph.variables([self.id])[missing[0]])
-        source = self.origin.source if self.origin else None
-        message = f"no value is given for {few(missing)}"
-        return NameValueError(message, hint=hint, source=source, span=span)
 
     def span(self, node: int) -> tuple[int, int] | None:
         """Return where a node stands in the text that was parsed; None when it was not typed."""
@@ -357,7 +343,9 @@ def parse(source: str, given: Collection[str] | Mapping[str, Shape] = ()) -> For
 
     built = parse_text(source, given)
     shapes = tuple(given.items()) if isinstance(given, Mapping) else ()
-    origin = Origin(source, tuple(given), tuple(built.notes), shapes=shapes)
+    origin = Origin(
+        source, tuple(given), tuple(built.notes), shapes=shapes, is_model=built.is_model
+    )
     return Formula(built.graph, built.result, origin)
 
 

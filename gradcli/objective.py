@@ -1,8 +1,10 @@
-"""A formula as the function that an optimiser calls: a point in, value and gradient out."""
+"""A formula as the function that an optimiser calls: a point in, value and gradient out.
+
+Some names are parameters, which move; the others have values that stay, such as columns of data.
+"""
 
 from __future__ import annotations
 
-from math import prod
 from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import MathematicsError, NameValueError
@@ -15,32 +17,33 @@ if TYPE_CHECKING:
 
     from gradcli.graph.node import Graph
     from gradcli.language.origin import Origin
+    from gradcli.optimize.solver import Matrix, Vector
 
 
 def compiled(
-    graph: Graph, result: int, parameters: Sequence[str]
-) -> Callable[..., tuple[float, ...]]:
+    graph: Graph, result: int, parameters: Sequence[str], others: Sequence[str] = ()
+) -> Callable[..., tuple[Any, ...]]:
     """Return a Python function from the parameters' values to (value, derivative by each).
 
-    It checks nothing: where there is no value it raises ValueError, OverflowError or
-    ZeroDivisionError, or returns nan or inf.
+    The values of the `others` follow those of the parameters. It checks nothing: where there is no
+    value it raises ValueError, OverflowError or ZeroDivisionError, or returns nan or inf.
     """
     from gradcli.calculus.reverse import gradient
     from gradcli.runtime.generated import function
     from gradcli.runtime.program import program
 
     nodes = names_to_nodes(graph, result, parameters)
-    missing = [name for name in names_to_nodes(graph, result) if name not in nodes]
+    missing = [name for name in names_to_nodes(graph, result) if name not in (*nodes, *others)]
     if missing:
         message = f"no parameter stands for {few(missing)}"
         raise NameValueError(message, hint="name all free names of the formula")
     slopes = gradient(graph, result, nodes.values())
     outputs = [result, *(slopes[node] for node in nodes.values())]
-    return function(program(graph, outputs), parameters)
+    return function(program(graph, outputs), [*parameters, *others])
 
 
 class Objective:
-    """Value and gradient at a point given as a list of numbers.
+    """Value and gradient at a point given as the list of the parameters' values.
 
     It runs generated Python, and the interpreter where that finds no value: the interpreter knows
     why, and reads past a branch of `where` that is not taken. A formula too large to be worth
@@ -48,75 +51,201 @@ class Objective:
     """
 
     def __init__(
-        self, graph: Graph, result: int, parameters: Sequence[str], origin: Origin | None = None
+        self,
+        graph: Graph,
+        result: int,
+        parameters: Sequence[str],
+        origin: Origin | None = None,
+        constants: Mapping[str, Any] | None = None,
     ) -> None:
-        self._graph = graph
-        self._result = result
-        self._parameters = list(parameters)
+        self.graph = graph
+        self.result = result
+        self.parameters = list(parameters)
+        self.nodes = names_to_nodes(graph, result, parameters)
+        self.shapes = [graph.shape(node) for node in self.nodes.values()]
+        self.evaluations = 0
+        """How often the formula was evaluated."""
+        self.constants = dict(constants or {})
         self._origin = origin
-        nodes = names_to_nodes(graph, result, parameters)
-        self._shapes = {name: graph.shape(node) for name, node in nodes.items()}
-        self._has_arrays = graph.has_arrays
+        self._fixed = tuple(self.constants.values())
         self._fast: Callable[..., tuple[Any, ...]] | None = None
         if len(graph.reachable([result])) <= GENERATED_NODES:
-            self._fast = compiled(graph, result, self._parameters)
+            self._fast = compiled(graph, result, self.parameters, list(self.constants))
 
-    def __call__(self, point: Sequence[float]) -> tuple[float, list[float]]:
+    def __call__(self, point: Sequence[Any]) -> tuple[float, list[Any]]:
         """Return value and gradient; raise MathematicsError where either has no finite value."""
-        if self._fast is not None:
-            try:
-                if self._has_arrays:
-                    value, slope = self._with_arrays(point)
-                else:
-                    value, *slope = self._fast(*point)
-            except (ValueError, OverflowError, ZeroDivisionError):
-                return self.checked(point)
+        self.evaluations += 1
+        if self._fast is None:
+            return self.checked(point)
+        try:
+            value, *slopes = self._fast(*point, *self._fixed)
+        except (ValueError, OverflowError, ZeroDivisionError):
+            return self.checked(point)
+        if self.graph.has_arrays:
+            value = float(value)
+            slopes = [s if p else float(s) for s, p in zip(slopes, self.shapes, strict=True)]
             # A sum is finite only if its terms are; when it is not, look closely.
-            total = value + sum(slope)
-            if total - total == 0:
-                return value, slope
-        return self.checked(point)
+            total = value + sum(
+                [s.sum() if p else s for s, p in zip(slopes, self.shapes, strict=True)]
+            )
+        else:
+            total = value + sum(slopes)
+        return (value, slopes) if total - total == 0 else self.checked(point)
 
-    def values(self, point: Sequence[float]) -> dict[str, Any]:
-        """Return the numbers of a point as the values of the parameters."""
-        if not self._has_arrays:
-            return dict(zip(self._parameters, point, strict=True))
-        import numpy as np
+    def values(self, point: Sequence[Any]) -> dict[str, Any]:
+        """Return the values of the parameters by name; arrays are the caller's own."""
+        return {
+            name: value.copy() if shape else value
+            for name, value, shape in zip(self.parameters, point, self.shapes, strict=True)
+        }
 
-        found: dict[str, Any] = {}
-        start = 0
-        for name in self._parameters:
-            shape = self._shapes[name]
-            stop = start + prod(shape)
-            found[name] = np.array(point[start:stop]).reshape(shape) if shape else point[start]
-            start = stop
-        return found
-
-    def flat(self, values: Mapping[str, Any]) -> list[float]:
-        """Return the values of the parameters as the numbers of a point."""
-        numbers: list[float] = []
-        for name in self._parameters:
-            value = values[name]
-            numbers += [value] if isinstance(value, float) else value.ravel().tolist()
-        return numbers
-
-    def _with_arrays(self, point: Sequence[float]) -> tuple[float, list[float]]:
-        assert self._fast is not None  # noqa: S101 - the caller has seen it
-        value, *slopes = self._fast(*self.values(point).values())
-        numbers = [
-            x if shape else float(x) for x, shape in zip(slopes, self._shapes.values(), strict=True)
-        ]
-        return float(value), self.flat(dict(zip(self._parameters, numbers, strict=True)))
-
-    def checked(self, point: Sequence[float]) -> tuple[float, list[float]]:
+    def checked(self, point: Sequence[Any]) -> tuple[float, list[Any]]:
         """Return what a call does, found by the interpreter, which checks every step."""
-        values = self.values(point)
-        for name, value in values.items():
+        here = self.at(point)
+        slopes = here.gradient(self.parameters)
+        return here.value, [slopes[name] for name in self.parameters]
+
+    def at(self, point: Sequence[Any]) -> Point:
+        """Return the formula at a point. Raises MathematicsError where it has no finite value."""
+        for name, value in zip(self.parameters, point, strict=True):
             if not finite(value):
                 message = f"the parameter {name} became infinite"
                 raise MathematicsError(message)
-        here = Point(self._graph, self._result, values, self._origin)
-        return here.value, self.flat(here.gradient(self._parameters))
+        values = {**dict(zip(self.parameters, point, strict=True)), **self.constants}
+        return Point(self.graph, self.result, values, self._origin)
+
+
+class VectorObjective:
+    """The same function of one vector, with its Hessian: what second-order methods need."""
+
+    def __init__(self, objective: Objective) -> None:
+        self._objective = objective
+        self._second: Callable[..., Matrix] | None = None
+        self.layout = Layout(objective.shapes)
+
+    def __call__(self, point: Vector) -> tuple[float, Vector]:
+        """Return value and gradient; raise MathematicsError where either is not finite."""
+        value, slopes = self._objective(self.layout.blocks(point))
+        return value, self.layout.vector(slopes)
+
+    def hessian(self, point: Vector) -> Matrix:
+        """Return the exact second derivatives; raise MathematicsError where one is not finite."""
+        import numpy as np
+
+        if self._second is None:
+            self._second = self._compiled_hessian()
+        blocks = self.layout.blocks(point)
+        try:
+            matrix = self._second(*blocks)
+        except (ValueError, OverflowError, ZeroDivisionError):
+            matrix = None
+        if matrix is None or not np.isfinite(matrix).all():
+            matrix = self._checked_hessian(blocks)
+        return matrix
+
+    def _compiled_hessian(self) -> Callable[..., Matrix]:
+        objective = self._objective
+        if any(objective.shapes):
+            return self._by_columns()
+        import numpy as np
+
+        from gradcli.calculus.hessian import hessian
+        from gradcli.runtime.generated import function
+        from gradcli.runtime.program import program
+
+        graph = objective.graph
+        rows = hessian(graph, objective.result, list(objective.nodes.values()))
+        count = len(rows)
+        lower = [rows[i][j] for i in range(count) for j in range(i + 1)]
+        run = function(program(graph, lower), [*objective.parameters, *objective.constants])
+        below = np.tril_indices(count)
+        fixed = tuple(objective.constants.values())
+
+        def matrix(*point: float) -> Matrix:
+            found = np.empty((count, count))
+            found[below] = run(*point, *fixed)
+            found.T[below] = found[below]
+            return found
+
+        return matrix
+
+    def _by_columns(self) -> Callable[..., Matrix]:
+        """Return the function that multiplies the Hessian with each unit vector."""
+        import numpy as np
+
+        from gradcli.calculus.hessian import hessian_times
+        from gradcli.runtime.generated import function
+        from gradcli.runtime.program import program
+
+        objective, layout = self._objective, self.layout
+        graph = objective.graph
+        rates = {
+            name: (f"rate of {name}", graph.shape(node))  # no name that anyone can type
+            for name, node in objective.nodes.items()
+        }
+        direction = {
+            objective.nodes[name]: graph.variable(rate, shape)
+            for name, (rate, shape) in rates.items()
+        }
+        product = hessian_times(graph, objective.result, list(objective.nodes.values()), direction)
+        names = [*objective.parameters, *objective.constants, *(rate for rate, _ in rates.values())]
+        run = function(program(graph, product), names)
+        fixed = tuple(objective.constants.values())
+
+        def matrix(*point: Any) -> Matrix:
+            units = np.eye(layout.count)
+            columns = [layout.vector(run(*point, *fixed, *layout.blocks(unit))) for unit in units]
+            half: Matrix = 0.5 * np.array(columns)
+            half += half.T.copy()
+            return half
+
+        return matrix
+
+    def _checked_hessian(self, blocks: Sequence[Any]) -> Matrix:
+        """Return the Hessian found by the interpreter, which knows what is wrong with it."""
+        import numpy as np
+
+        rows = self._objective.at(blocks).hessian(self._objective.parameters)
+        return np.array([[row[name] for name in rows] for row in rows.values()])
+
+
+class Layout:
+    """How the values of the parameters, numbers and arrays, lie behind each other in a vector."""
+
+    def __init__(self, shapes: Sequence[tuple[int, ...]]) -> None:
+        from math import prod
+
+        self._shapes = list(shapes)
+        self._sizes = [prod(shape) for shape in shapes]
+        self.count = sum(self._sizes)
+        """The length of the vector."""
+
+    def blocks(self, vector: Vector) -> list[Any]:
+        """Return the values of the parameters."""
+        if not any(self._shapes):
+            numbers_only: list[Any] = vector.tolist()
+            return numbers_only
+        found: list[Any] = []
+        start = 0
+        for shape, size in zip(self._shapes, self._sizes, strict=True):
+            part = vector[start : start + size]
+            found.append(part.reshape(shape) if shape else float(part[0]))
+            start += size
+        return found
+
+    def vector(self, blocks: Sequence[Any]) -> Vector:
+        """Return the numbers of all parameters."""
+        import numpy as np
+
+        if not any(self._shapes):
+            return np.array(blocks, dtype=np.float64)
+        return np.concatenate([np.ravel(block) for block in blocks]).astype(np.float64)
+
+    def repeated(self, values: Sequence[float]) -> Vector:
+        """Return the vector that holds the same value for all numbers of a parameter."""
+        import numpy as np
+
+        return np.repeat(np.array(values, dtype=np.float64), self._sizes)
 
 
 def entries(values: Mapping[str, Any]) -> list[str]:
@@ -129,4 +258,18 @@ def entries(values: Mapping[str, Any]) -> list[str]:
             import numpy as np
 
             found += [entry_name(name, key) for key in np.ndindex(value.shape)]
+    return found
+
+
+def numbers(point: Sequence[Any]) -> list[float]:
+    """Return the numbers of a point, a vector or a list of the parameters' values, in order."""
+    if hasattr(point, "tolist"):
+        listed: list[float] = point.tolist()
+        return listed
+    found: list[float] = []
+    for value in point:
+        if isinstance(value, float):
+            found.append(value)
+        else:
+            found += value.ravel().tolist()
     return found

@@ -394,6 +394,32 @@ def names_to_nodes(graph: Graph, result: int, names: Sequence[str] | None = None
     return {name: free[name] for name in dict.fromkeys(names)}
 
 
+def checked(node: Node, values: Mapping[str, Any], origin: Origin | None = None) -> dict[str, Any]:
+    """Return the values of the free names below a node, as floats and arrays, in their order.
+
+    Raises NameValueError when one is missing, unknown or not a finite number.
+    """
+    graph = node.graph
+    nodes = graph.variables([node.id])
+    names = list(nodes)
+    missing = [name for name in names if name not in values]
+    unused = [name for name in values if name not in nodes and not graph.has_name(name)]
+    if missing:
+        hint = f"add {missing[0]}=…"
+        if unused:
+            hint += f"; {few(unused)} {'is' if len(unused) == 1 else 'are'} given but not used"
+        source = origin.source if origin else None
+        span = origin.spans().get(nodes[missing[0]]) if origin else None
+        message = f"no value is given for {few(missing)}"
+        raise NameValueError(message, hint=hint, source=source, span=span)
+    if unused:
+        message = f"the formula does not use {few(unused)}"
+        close = suggestion(unused[0], names)
+        hint = f"did you mean '{close}'?" if close else f"remove {unused[0]}=…"
+        raise NameValueError(message, hint=hint)
+    return {name: as_value(name, values[name], graph.shape(nodes[name])) for name in names}
+
+
 def few(names: Sequence[str]) -> str:
     """Return the first names of a list and how many more there are."""
     shown = ", ".join(names[:5])

@@ -22,7 +22,7 @@ from gradcli import (
 from gradcli.graph.node import Graph, Node
 
 if TYPE_CHECKING:
-    from gradcli.optimize.run import Record
+    from gradcli.minimum import Iterate
 
 
 def identical(one: Node, other: Node) -> bool:
@@ -338,7 +338,7 @@ def test_minimize_a_parabola() -> None:
     assert (found.steps, found.method, found.converged) == (20, "gd", False)
     assert [record.step for record in found.history] == list(range(21))
     for record in found.history:
-        assert record.point == [pytest.approx(5 + 0.8**record.step)]
+        assert record.parameters == {"a": pytest.approx(5 + 0.8**record.step)}
         assert record.value == pytest.approx(3 + 0.8 ** (2 * record.step))
         assert record.learning_rate == 0.1
 
@@ -364,7 +364,7 @@ def test_minimize_follows_the_steps_of_a_plain_loop() -> None:
 
 
 def test_minimize_observed_step_by_step() -> None:
-    seen: list[Record] = []
+    seen: list[Iterate] = []
     found = parse("x^2").minimize({"x": 1}, rate=0.5, steps=3, observe=seen.append)
     assert [record.value for record in seen] == [1, 0]
     assert found.history == []

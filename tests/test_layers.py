@@ -13,7 +13,8 @@ PACKAGE = Path(__file__).resolve().parent.parent / "gradcli"
 # unless the inside has a row of its own. A row only names parts above it, so nothing goes round.
 BASE = {"limits", "errors"}
 ENGINE = BASE | {"graph", "language", "calculus", "runtime", "optimize", "data", "drawing"}
-API = {"point", "objective", "formula"}
+MINIMUM = {"objective", "residuals", "columns", "fit", "task", "methods", "minimum", "minimization"}
+API = {"point", *MINIMUM, "formula"}
 MAY_IMPORT: dict[str, set[str]] = {
     "limits": set(),
     "errors": {"limits"},
@@ -31,13 +32,21 @@ MAY_IMPORT: dict[str, set[str]] = {
     "calculus": BASE | {"graph"},
     "runtime": BASE | {"graph"},
     # numbers -> minimum, files -> columns, graph with numbers -> picture
-    "optimize": BASE | {"graph", "calculus", "runtime"},
-    "data": BASE | {"graph"},
+    "optimize": BASE | {"graph", "language", "calculus", "runtime"},
+    "data": BASE | {"graph", "language"},
     "drawing": BASE | {"graph", "calculus", "runtime"},
     # the Python API: a formula at a point, as a function to be minimised, and with all its methods
     "point": ENGINE,
     "objective": ENGINE | {"point"},
-    "formula": ENGINE | {"point", "objective"},
+    # a minimisation: residuals over data, what is to be done, how, and what came of it
+    "residuals": ENGINE | {"objective"},
+    "columns": ENGINE | {"point"},
+    "fit": ENGINE | {"point", "objective", "residuals"},
+    "task": ENGINE | {"point", "objective", "fit"},
+    "methods": ENGINE | {"objective", "task"},
+    "minimum": ENGINE,
+    "minimization": ENGINE | MINIMUM - {"minimization"},
+    "formula": ENGINE | {"point"} | MINIMUM,
     "table": ENGINE | API,
     "functions": ENGINE | API,
     "__init__": ENGINE | API | {"functions"},

@@ -17,6 +17,7 @@ from gradcli.errors import (
 )
 from gradcli.formula import Formula, parse
 from gradcli.language.bindings import NUMBER, Binding, bindings
+from gradcli.language.bindings import limits as limits_of
 from gradcli.language.names import NAME
 from gradcli.language.origin import Origin
 from gradcli.limits import SOURCE_CHARACTERS
@@ -80,6 +81,44 @@ def problem(words: Sequence[str], seed: int = 0) -> Problem:
     return _problem(source, _values(given, seed))
 
 
+class Start(NamedTuple):
+    """The words of a minimisation: a formula, where it starts, and what does not move."""
+
+    source: str
+    values: dict[str, Any]
+    fixed: dict[str, Any]
+    bounds: dict[str, tuple[float, float]]
+
+
+def start(words: Sequence[str], fixed: Sequence[str], limits: Sequence[str], seed: int) -> Start:
+    """Return what the words of `minimize` say: operands, --fix and --bounds.
+
+    Random starts are drawn from `seed`. Raises NameValueError for a range as a value.
+    """
+    source, given = _split(words)
+    if source == "-":
+        source = _stdin().rstrip("\n")
+    draw = _Draws(seed)
+    values = {binding.name: _single(binding, draw) for binding in given}
+    kept = {binding.name: _single(binding, draw) for binding in bindings(fixed)}
+    bounds = {}
+    for name, low, high in limits_of(limits):
+        least = float("-inf") if low is None else _single(low, draw)
+        most = float("inf") if high is None else _single(high, draw)
+        if not isinstance(least, float) or not isinstance(most, float):
+            message = f"a bound of {name} is an array"
+            raise NameValueError(message, hint="bounds are numbers, which hold for every entry")
+        bounds[name] = (least, most)
+    return Start(source, values, kept, bounds)
+
+
+def _single(binding: Binding, draw: _Draws) -> Any:
+    if binding.is_range:
+        message = f"{binding.name} is a range, and minimize needs one value"
+        raise NameValueError(message, hint=f"write {binding.name}=1")
+    return _value(binding, draw)
+
+
 def problems(words: Sequence[str], seed: int = 0) -> Iterator[Problem]:
     """Yield the formulas of a command that takes many: with "-", every line of stdin is one.
 
@@ -140,19 +179,25 @@ def _split(words: Sequence[str]) -> tuple[str, list[Binding]]:
     return first, given
 
 
-def _problem(source: str, values: Mapping[str, Any], where: str = "") -> Problem:
+def formula(source: str, shapes: Mapping[str, Any], where: str = "") -> Formula:
+    """Return the formula of the command line, after its notes are said on stderr."""
     from gradcli.cli.output import note
 
+    found = parse(source, shapes)
+    for sentence in found.origin.notes if found.origin else ():
+        note(where + sentence)
+    return found
+
+
+def _problem(source: str, values: Mapping[str, Any], where: str = "") -> Problem:
     ranges = {n: value for n, value in values.items() if hasattr(value, "listed")}
     single = {n: value for n, value in values.items() if n not in ranges}
     shapes = {name: () if name in ranges else shape_of(value) for name, value in values.items()}
-    formula = parse(source, shapes)
-    for sentence in formula.origin.notes if formula.origin else ():
-        note(where + sentence)
-    unused = [name for name in ranges if name not in formula.free_names]
+    found = formula(source, shapes, where)
+    unused = [name for name in ranges if name not in found.free_names]
     if unused:
-        formula.checked({**single, **dict.fromkeys(ranges, 0.0)})  # raises, naming what is wrong
-    return Problem(formula, single, where, ranges)
+        found.checked({**single, **dict.fromkeys(ranges, 0.0)})  # raises, naming what is wrong
+    return Problem(found, single, where, ranges)
 
 
 def _values(given: Sequence[Binding], seed: int) -> dict[str, Any]:

@@ -118,6 +118,21 @@ def _one_of(*words: str) -> Callable[[str], list[str]]:
     return complete
 
 
+def _methods(incomplete: str) -> list[str]:
+    """Return the methods of minimize that an unfinished word may become."""
+    from gradcli.methods import SECOND_ORDER
+    from gradcli.optimize.first_order import METHODS
+
+    return _one_of(*SECOND_ORDER, *METHODS)(incomplete)
+
+
+def _schedules(incomplete: str) -> list[str]:
+    """Return the schedules that an unfinished word may become."""
+    from gradcli.optimize.schedules import SCHEDULES
+
+    return _one_of(*SCHEDULES)(incomplete)
+
+
 _Words = Annotated[
     list[str] | None,
     typer.Argument(
@@ -276,7 +291,8 @@ def _grad(
 @app.command(
     "minimize",
     cls=OperandCommand,
-    epilog="Example: gradcli minimize 'a^2 - 10*a + 28' a=6 --lr 0.1 --steps 20",
+    epilog="Examples: gradcli minimize 'a^2 - 10*a + 28' a=6 --lr 0.1 --steps 20; "
+    "gradcli minimize 'y ~ a*exp(-b*x)' a=1 b=0.1 --data points.csv",
 )
 def _minimize(
     words: _Words = None,
@@ -285,19 +301,88 @@ def _minimize(
         typer.Option(
             "--method",
             metavar="M",
-            help="How to go down: gd.",
-            autocompletion=_one_of("gd"),
+            help="lm, newton, lbfgs, or first-order with settings: 'adam(beta1=0.8)'.",
+            autocompletion=_methods,
         ),
     ] = None,
     lr: Annotated[
-        str | None, typer.Option("--lr", metavar="R", help="Learning rate (0.001).")
+        str | None, typer.Option("--lr", metavar="R", help="Learning rate of a first-order method.")
+    ] = None,
+    schedule: Annotated[
+        str | None,
+        typer.Option(
+            "--schedule",
+            metavar="S",
+            help="How the learning rate changes: 'cosine(t_max=100)'.",
+            autocompletion=_schedules,
+        ),
     ] = None,
     steps: Annotated[
         str | None, typer.Option("--steps", metavar="N", help="Steps to take (at most 10000).")
     ] = None,
     tol: Annotated[
         str | None,
-        typer.Option("--tol", metavar="T", help="Stop at this norm of the gradient (1e-8)."),
+        typer.Option(
+            "--tol",
+            metavar="T",
+            help="Stop at this norm of the gradient (1e-8), or relative step of lm.",
+        ),
+    ] = None,
+    seconds: Annotated[
+        str | None, typer.Option("--seconds", metavar="S", help="Stop after so many seconds.")
+    ] = None,
+    fix: Annotated[
+        list[str] | None,
+        typer.Option("--fix", metavar="NAME=VALUE", help="A name that does not move; repeatable."),
+    ] = None,
+    bounds: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--bounds",
+            metavar="NAME=LOW:HIGH",
+            help="Limits of a parameter, as a=0:1 or a=0: ; repeatable.",
+        ),
+    ] = None,
+    starts: Annotated[
+        str | None,
+        typer.Option("--starts", metavar="N", help="Try N starts and keep the best minimum."),
+    ] = None,
+    data: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--data",
+            metavar="FILE",
+            help="Columns for the formula: a CSV file with a header, or - for stdin.",
+        ),
+    ] = None,
+    separator: Annotated[
+        str | None,
+        typer.Option("--separator", metavar="C", help="Between the cells of --data (,)."),
+    ] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option("--weights", metavar="COLUMN", help="How much each row of a fit counts."),
+    ] = None,
+    sigma: Annotated[
+        str | None,
+        typer.Option("--sigma", metavar="COLUMN", help="Standard deviation of each row of a fit."),
+    ] = None,
+    absolute_sigma: Annotated[
+        bool,
+        typer.Option("--absolute-sigma", help="--sigma is exact, not only up to a factor."),
+    ] = False,
+    loss: Annotated[
+        str | None,
+        typer.Option(
+            "--loss",
+            metavar="L",
+            help="For data with outliers: 'huber(1.35)', soft_l1 or cauchy.",
+            autocompletion=_one_of("huber", "soft_l1", "cauchy"),
+        ),
+    ] = None,
+    confidence: Annotated[
+        str | None,
+        typer.Option("--confidence", metavar="P", help="Of the confidence intervals (0.95)."),
     ] = None,
     every: Annotated[
         str | None, typer.Option("--every", metavar="N", help="Show each N-th step.")
@@ -306,29 +391,47 @@ def _minimize(
         str | None,
         typer.Option("--log", metavar="FILE", help="Write every step to a .csv or .jsonl file."),
     ] = None,
+    save: Annotated[
+        str | None,
+        typer.Option(
+            "--save", metavar="FILE", help="Write the parameters to a .json or .npz file."
+        ),
+    ] = None,
     seed: _Seed = None,
     json: _Json = False,
     csv: _Csv = False,
     digits: _Digits = None,
     color: _Color = "auto",
 ) -> Request:
-    """Follow the gradient down from a start, NAME=START for each parameter."""
+    """Go down from a start, NAME=START for each parameter; with data, fit a model to it."""
 
     def request() -> ExitCode:
-        from gradcli.cli.minimize import minimize
+        from gradcli.cli.minimize import Options, minimize
 
         to = _output(json, csv, digits, color, None)
-        return minimize(
-            words or [],
-            to,
+        options = Options(
             method=method,
-            rate=lr,
+            lr=lr,
+            schedule=schedule,
             steps=steps,
-            tolerance=tol,
+            tol=tol,
+            seconds=seconds,
+            fix=fix or (),
+            bounds=bounds or (),
+            starts=starts,
+            seed=_seed(seed),
+            data=data or (),
+            separator=separator,
+            weights=weights,
+            sigma=sigma,
+            absolute_sigma=absolute_sigma,
+            loss=loss,
+            confidence=confidence,
             every=every,
             log=log,
-            seed=_seed(seed),
+            save=save,
         )
+        return minimize(words or [], to, options)
 
     return Request(request, json)
 

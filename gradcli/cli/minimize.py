@@ -1,29 +1,23 @@
-"""gradcli minimize: the way down, step by step, and where it ends."""
+"""gradcli minimize: the way down, step by step, and what a fit says about its parameters."""
 
 from __future__ import annotations
 
 import sys
-from collections import deque
-from contextlib import nullcontext
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gradcli.cli import arguments
-from gradcli.cli.output import csv_text, json_text, note, width
-from gradcli.errors import ExitCode, UsageError, printable
-from gradcli.graph.text import number_text, value_text
+from gradcli.cli import arguments, report, steps
+from gradcli.cli.output import is_terminal
+from gradcli.errors import ExitCode, ShapeError, UsageError, printable
 from gradcli.objective import entries
 from gradcli.optimize.stopping import Ending
+from gradcli.point import shape_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import IO
 
     from gradcli.cli.output import Output
-    from gradcli.formula import Minimum
-    from gradcli.optimize.run import Record
-
-LAST_STEPS = 3
-"""How many of the last steps a thinned table always shows."""
+    from gradcli.minimum import Iterate
 
 _CODES = {
     Ending.CONVERGED: ExitCode.DONE,
@@ -34,224 +28,147 @@ _CODES = {
 }
 
 
-def minimize(
-    words: Sequence[str],
-    output: Output,
-    *,
-    method: str | None = None,
-    rate: str | None = None,
-    steps: str | None = None,
-    tolerance: str | None = None,
-    every: str | None = None,
-    log: str | None = None,
-    seed: int = 0,
-) -> ExitCode:
-    """Print the steps and the minimum; the exit code says whether it converged."""
-    learning_rate = arguments.positive("--lr", rate)
-    step_count = arguments.whole("--steps", steps, least=0)
-    norm = arguments.not_negative("--tol", tolerance)
-    stride = arguments.whole("--every", every, least=1)
-    if log is not None and not log.endswith((".csv", ".jsonl")):
-        message = f"--log writes a .csv or a .jsonl file, not '{printable(log, 60)}'"
-        raise UsageError(message)
-    problem = arguments.problem(words, seed).without_ranges("minimize")
-    names = entries(problem.formula.checked(problem.values))
-    with _log_file(log) as file:
-        watchers: list[Watcher] = []
-        if file is not None and log is not None:
-            watchers.append(LogFile(names, file, json=log.endswith(".jsonl")))
-        rows = None
-        if output.pretty:
-            rows = Table(stride)
-            watchers.append(rows)
-        elif not output.json:
-            watchers.append(Rows(names, output, stride))
+class Options(NamedTuple):
+    """The options of the command as they were typed."""
 
-        def observe(record: Record) -> None:
+    method: str | None = None
+    lr: str | None = None
+    schedule: str | None = None
+    steps: str | None = None
+    tol: str | None = None
+    seconds: str | None = None
+    fix: Sequence[str] = ()
+    bounds: Sequence[str] = ()
+    starts: str | None = None
+    seed: int = 0
+    data: Sequence[str] = ()
+    separator: str | None = None
+    weights: str | None = None
+    sigma: str | None = None
+    absolute_sigma: bool = False
+    loss: str | None = None
+    confidence: str | None = None
+    every: str | None = None
+    log: str | None = None
+    save: str | None = None
+
+
+def minimize(words: Sequence[str], output: Output, options: Options) -> ExitCode:
+    """Print the minimum, and on a terminal the steps; the exit code says whether it converged."""
+    from gradcli.minimization import minimize as run
+
+    settings = _settings(options)
+    stride = arguments.whole("--every", options.every, least=1)
+    _check_files(options)
+    start = arguments.start(words, options.fix, options.bounds, options.seed)
+    columns = _columns(start, options)
+    given = {**columns, **start.fixed, **start.values}
+    formula = arguments.formula(start.source, {n: shape_of(x, n) for n, x in given.items()})
+    names = entries(start.values)
+    table = steps.Table(stride) if output.pretty else None
+    with steps.log_file(options.log) as file:
+        watchers: list[steps.Watcher] = [] if table is None else [table]
+        if file is not None and options.log is not None:
+            watchers.append(steps.LogFile(names, file, json=options.log.endswith(".jsonl")))
+        if stride is not None and table is None and not output.json:
+            watchers.append(steps.Rows(names, output, stride))
+        live = steps.LiveLine() if is_terminal(sys.stderr) else steps.Watcher()
+
+        def observe(iterate: Iterate) -> None:
             for watcher in watchers:
-                watcher.see(record)
+                watcher.see(iterate)
 
-        found = problem.formula.minimize(
-            problem.values,
-            method="gd" if method is None else method,
-            rate=learning_rate,
-            steps=step_count,
-            tolerance=norm,
-            observe=observe,
-        )
+        try:
+            found = run(
+                formula,
+                start.values,
+                origin=formula.origin,
+                fixed=start.fixed,
+                data=columns,
+                settings=settings._replace(bounds=start.bounds),
+                observe=observe,
+                watch=live.see,
+            )
+        finally:
+            live.end()
         for watcher in watchers:
             watcher.end()
-    if rows is not None:
-        rows.show(names, output)
-    _result(problem.formula.origin.source if problem.formula.origin else "", found, output)
-    return _CODES[found.outcome.reason.ending]
-
-
-def _log_file(path: str | None) -> IO[str] | nullcontext[None]:
-    if path is None:
-        return nullcontext(None)
-    from gradcli.data.files import replacing
-
-    return replacing(path)  # type: ignore[return-value]
-
-
-def _result(expression: str, found: Minimum, output: Output) -> None:
-    if output.json:
-        output.document(
-            {
-                "expression": expression,
-                "method": found.method,
-                "converged": found.converged,
-                "reason": found.reason,
-                "steps": found.steps,
-                "evaluations": found.evaluations,
-                "minimum": found.minimum,
-                "parameters": found.parameters,
-                "gradient_norm": found.gradient_norm,
-                "statistics": None,
-                "warnings": [],
-            }
-        )
-    elif output.pretty:
-        output.line(found.reason)
-        output.line("")
-        output.line(f"minimum {output.number(found.minimum)}")
-        for name, value in found.parameters.items():
-            output.line(f"{name} = {output.number(value)}")
-    else:
-        note(f"{found.method}, {found.reason}")
-        if not found.converged and found.outcome.reason.ending is not Ending.COMPLETED:
-            best = ", ".join(f"{n} = {value_text(x)}" for n, x in found.parameters.items())
-            note(f"best: {number_text(found.minimum)} at {best}")
+    if table is not None:
+        table.show(names, output)
+    if stride is None or output.pretty or output.json:
+        report.show(found, output, settings.confidence)
     output.finish()
+    report.say(found, output)
+    if options.save is not None:
+        from gradcli.data import parameters
+
+        parameters.save(options.save, found.parameters, report.about(found))
+    return _CODES[found.ending]
 
 
-class Watcher:
-    """Sees every record of a run as it is made."""
+def _check_files(options: Options) -> None:
+    """Raise UsageError for files whose ending does not say how to write them."""
+    if options.log is not None and not options.log.endswith((".csv", ".jsonl")):
+        message = f"--log writes a .csv or a .jsonl file, not '{printable(options.log, 60)}'"
+        raise UsageError(message)
+    if options.save is not None:
+        from gradcli.data import parameters
 
-    def see(self, record: Record) -> None:
-        """Take note of a record."""
-
-    def end(self) -> None:
-        """Take note that the run is over."""
-
-
-class Rows(Watcher):
-    """Prints every step, or each n-th and the last, as it is made."""
-
-    def __init__(self, names: Sequence[str], output: Output, stride: int | None) -> None:
-        self._output = output
-        self._stride = stride or 1
-        self._skipped: Record | None = None
-        self._header: list[str] | None = ["step", "value", *names, "gradient_norm", "learning_rate"]
-
-    def see(self, record: Record) -> None:
-        """Print the record if it is one of those to show."""
-        if record.step % self._stride:
-            self._skipped = record
-            return
-        self._skipped = None
-        self._print(record)
-
-    def end(self) -> None:
-        """Print the last record if it was passed over."""
-        if self._skipped is not None:
-            self._print(self._skipped)
-
-    def _print(self, record: Record) -> None:
-        separator = "," if self._output.csv else "\t"
-        if self._header is not None:  # only now: an error at the start prints nothing
-            header = self._header
-            text = csv_text([header]).rstrip("\n") if separator == "," else separator.join(header)
-            self._output.stream(text)
-            self._header = None
-        numbers = (record.value, *record.point, record.gradient_norm, record.learning_rate)
-        cells = [str(record.step), *[self._output.number(x) for x in numbers]]
-        self._output.stream(separator.join(cells))
+        parameters.check_ending("--save", options.save)
 
 
-class LogFile(Watcher):
-    """Writes every step to a CSV or JSON-lines file, with numbers that read back exactly."""
+def _settings(options: Options) -> Any:
+    """Return the options as numbers. Raises UsageError for what is none or out of range."""
+    from gradcli.task import Settings
 
-    def __init__(self, names: Sequence[str], file: IO[str], *, json: bool) -> None:
-        self._columns = ["step", "value", *names, "gradient_norm", "learning_rate"]
-        self._file = file
-        self._json = json
-        if not json:
-            file.write(csv_text([self._columns]))
-
-    def see(self, record: Record) -> None:
-        """Write the record."""
-        numbers = (record.value, *record.point, record.gradient_norm, record.learning_rate)
-        if self._json:
-            row = dict(zip(self._columns, (record.step, *numbers), strict=True))
-            self._file.write(json_text(row) + "\n")
-        else:
-            self._file.write(",".join([str(record.step), *map(repr, numbers)]) + "\n")
-
-
-class Table(Watcher):
-    """Keeps the steps that fit a terminal: evenly thinned, the last ones always."""
-
-    def __init__(self, stride: int | None) -> None:
-        self._stride = stride or 1
-        self._fixed = stride is not None
-        self._kept: list[Record] = []
-        self._last: deque[Record] = deque(maxlen=LAST_STEPS)
-        self._room = max(8, _height() - 12)
-
-    def see(self, record: Record) -> None:
-        """Keep the record, for now or for good."""
-        self._last.append(record)
-        if record.step % self._stride == 0:
-            self._kept.append(record)
-            if not self._fixed and len(self._kept) > 2 * self._room:
-                self._stride *= 2
-                self._kept = [r for r in self._kept if r.step % self._stride == 0]
-
-    def show(self, names: Sequence[str], output: Output) -> None:
-        """Add the table to the output, with as many columns as fit."""
-        kept = self._kept
-        while not self._fixed and len(kept) > self._room:
-            self._stride *= 2
-            kept = [r for r in kept if r.step % self._stride == 0]
-        shown = {record.step: record for record in (*kept, *self._last)}
-        cells = [
-            [
-                str(record.step),
-                output.cell(record.value),
-                *[output.cell(x) for x in record.point],
-                output.cell(record.gradient_norm),
-            ]
-            for record in (shown[step] for step in sorted(shown))
-        ]
-        headers = ["step", "value", *names, "|gradient|"]
-        fitting = _fitting(headers, cells)
-        hidden = len(headers) - len(fitting)
-        output.table(
-            [headers[i] for i in fitting], [[row[i] for i in fitting] for row in cells], right=0
+    confidence = arguments.positive("--confidence", options.confidence)
+    if confidence is not None and confidence >= 1:
+        message = (
+            f"--confidence must be between 0 and 1, not {printable(str(options.confidence), 60)}"
         )
-        if hidden:
-            output.line(f"{hidden} more parameter{'s' * (hidden > 1)} do not fit this width")
+        raise UsageError(message, hint="for example --confidence 0.95")
+    return Settings(
+        method=options.method,
+        rate=arguments.positive("--lr", options.lr),
+        schedule=options.schedule,
+        steps=arguments.whole("--steps", options.steps, least=0),
+        tolerance=arguments.not_negative("--tol", options.tol),
+        seconds=arguments.positive("--seconds", options.seconds),
+        starts=arguments.whole("--starts", options.starts, 1, 1_000_000) or 1,
+        seed=options.seed,
+        weights=options.weights,
+        sigma=options.sigma,
+        absolute_sigma=options.absolute_sigma,
+        loss=options.loss,
+        confidence=0.95 if confidence is None else confidence,
+    )
 
 
-def _fitting(headers: Sequence[str], cells: Sequence[Sequence[str]]) -> list[int]:
-    """Return the columns that fit the terminal: step, value, gradient, then parameters in order."""
-    sizes = [max(len(row[i]) for row in (headers, *cells)) + 3 for i in range(len(headers))]
-    room = width() - sizes[0] - sizes[1] - sizes[-1]
-    shown = [0, 1]
-    for place in range(2, len(headers) - 1):
-        room -= sizes[place]
-        if room < 0:
-            break
-        shown.append(place)
-    return [*shown, len(headers) - 1]
+def _columns(start: arguments.Start, options: Options) -> dict[str, Any]:
+    """Return the columns of --data that the formula mentions."""
+    others = [name for name in (options.weights, options.sigma) if name is not None]
+    if not options.data:
+        if options.separator is not None:
+            message = "--separator belongs to --data"
+            raise UsageError(message, hint="for example --data points.csv --separator ';'")
+        if others:
+            message = f"{others[0]} is to be a column, and there is no --data"
+            raise UsageError(message, hint="for example --data points.csv")
+        return {}
+    from gradcli.columns import read
+
+    _check_syntax(start)
+    stdin = sys.stdin.buffer if sys.stdin is not None else None
+    given = {**start.fixed, **start.values}
+    shapes = {name: shape_of(value, name) for name, value in given.items()}
+    return read(
+        options.data, start.source, others, shapes, separator=options.separator, stdin=stdin
+    )
 
 
-def _height() -> int:
-    import os
+def _check_syntax(start: arguments.Start) -> None:
+    """Raise FormulaError for a formula that is wrong whatever the data are."""
+    from gradcli.formula import parse
 
-    try:
-        return os.get_terminal_size(sys.stdout.fileno()).lines
-    except (OSError, AttributeError, ValueError):
-        return 24
+    with suppress(ShapeError):  # it takes arrays
+        parse(start.source, [*start.values, *start.fixed])

@@ -45,7 +45,7 @@ class Output:
         self.csv = csv
         self.digits = digits
         self.path = path
-        self.pretty = path is None and not json and not csv and _is_terminal(sys.stdout)
+        self.pretty = path is None and not json and not csv and is_terminal(sys.stdout)
         self.colored = color == "always" or (
             color == "auto"
             and not os.environ.get("NO_COLOR")
@@ -303,7 +303,8 @@ def width(stream: Any = None) -> int:
         return 80
 
 
-def _is_terminal(stream: Any) -> bool:
+def is_terminal(stream: Any) -> bool:
+    """Return whether a stream leads to a terminal."""
     return stream is not None and stream.isatty()
 
 

@@ -61,7 +61,8 @@ class Descent:
         self.steps = 0
         self._function = function
         self._rule = method.rule(**settings)
-        self._base = method.rate if rate is None else rate
+        self.base = method.rate if rate is None else rate
+        """The learning rate before any schedule; it may be set between two steps."""
         self._schedule = schedule
         self._bounds = bounds
         self._has_arrays = not all(isinstance(block, int | float) for block in start)
@@ -72,8 +73,15 @@ class Descent:
         if bounds is not None:
             self.point = self._projected(self.point, bounds)
         self.value, self._gradient = function(self.point)
-        self.gradient_norm = self._norm(self.point, self._gradient)
-        self.rate = self._base if schedule is None else self._scheduled(schedule)
+        self._known_norm: float | None = None
+        self.rate = self.base if schedule is None else self._scheduled(schedule)
+
+    @property
+    def gradient_norm(self) -> float:
+        """The Euclidean norm of the part of the gradient that the bounds let the point follow."""
+        if self._known_norm is None:
+            self._known_norm = self._norm(self.point, self._gradient)
+        return self._known_norm
 
     def arrived(self) -> Reason | None:
         """Return that the gradient is small enough; never with a tolerance of 0."""
@@ -87,17 +95,28 @@ class Descent:
         Raises MathematicsError, and stays, when a parameter, the value or the gradient is no longer
         finite.
         """
-        rate = self._base if self._schedule is None else self._scheduled(self._schedule)
+        rate = self.base if self._schedule is None else self._scheduled(self._schedule)
         point, memory = self._moved(rate)
         value, gradient = self._function(point)
         if value - value != 0:
             raise MathematicsError(f"the objective became {_what(value)}")
-        self.gradient_norm = self._norm(point, gradient)
+        self._known_norm = None
         self.point, self.value, self._gradient, self._memory = point, value, gradient, memory
         self.rate = rate
         self.steps += 1
         if self._schedule is not None:
             self._schedule.hear(value)
+
+    def follow(self, gradient: list[Any]) -> None:
+        """Move along a gradient that was found elsewhere, such as that of a few rows of the data.
+
+        The value stays that of the start. Raises MathematicsError, and stays, when a parameter is
+        no longer finite.
+        """
+        self._gradient, self._known_norm = gradient, None
+        self.point, self._memory = self._moved(self.base)
+        self.rate = self.base
+        self.steps += 1
 
     def state(self) -> dict[str, Any]:
         """Return all that the steps to come depend on, besides how this was made.
@@ -123,14 +142,14 @@ class Descent:
         self._gradient = list(state["gradient"])
         self.rate = state["rate"]
         self._memory = [tuple(memory) for memory in state["memory"]]
-        self.gradient_norm = self._norm(self.point, self._gradient)
+        self._known_norm = None
         if self._schedule is not None:
             self._schedule.restore(state["schedule"])
 
     def _scheduled(self, schedule: Schedule) -> float:
         """Return the learning rate of the next step."""
         try:
-            return schedule.rate(self.steps, self._base)
+            return schedule.rate(self.steps, self.base)
         except OverflowError:
             raise MathematicsError("the learning rate became infinite") from None
 

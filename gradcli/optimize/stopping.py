@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from enum import Enum
 from typing import NamedTuple
 
@@ -27,7 +28,8 @@ class Reason(NamedTuple):
 
 def short(value: float) -> str:
     """Return a number for a sentence, to three significant digits."""
-    return number_text(float(f"{value:.3g}"))
+    rounded_value = float(f"{value:.3g}")  # infinite for what is almost the largest double
+    return number_text(value if math.isinf(rounded_value) else rounded_value)
 
 
 def counted(steps: int) -> str:
@@ -47,6 +49,21 @@ def settled(relative_step: float, tolerance: float) -> Reason:
     """Return the reason of a step too short to matter."""
     sentence = (
         f"converged: the relative step {short(relative_step)} is not above {short(tolerance)}"
+    )
+    return Reason(Ending.CONVERGED, sentence)
+
+
+def rounded(relative_step: float) -> Reason:
+    """Return the reason of steps that rounding keeps from becoming shorter."""
+    sentence = f"converged: rounding keeps the relative step at {short(relative_step)}"
+    return Reason(Ending.CONVERGED, sentence)
+
+
+def orthogonal(cosine: float, tolerance: float) -> Reason:
+    """Return the reason of residuals that are orthogonal to every column of the Jacobian."""
+    sentence = (
+        f"converged: the cosine between residuals and Jacobian, {short(cosine)},"
+        f" is not above {short(tolerance)}"
     )
     return Reason(Ending.CONVERGED, sentence)
 

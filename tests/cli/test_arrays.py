@@ -415,23 +415,23 @@ BOWL = ("minimize", "sum((W - [[1, 2]])^2) + (b - 3)^2 + v @ v", "b=0", "W=zeros
 
 
 def test_rows_of_a_run(gradcli: Command) -> None:
-    ran = gradcli(*BOWL, "--lr", "0.5", "--steps", "5")
+    ran = gradcli(*BOWL, "--lr", "0.5", "--steps", "5", "--every", "1")
 
     assert ran.code == 0
     assert ran.rows == [
         [
             "step",
             "value",
+            "b",
             "W[0,0]",
             "W[0,1]",
-            "b",
             "v[0]",
             "v[1]",
             "gradient_norm",
             "learning_rate",
         ],
         ["0", "55", "0", "0", "0", "4", "5", str(2 * 55**0.5), "0.5"],
-        ["1", "0", "1", "2", "3", "0", "0", "0", "0.5"],
+        ["1", "0", "3", "1", "2", "0", "0", "0", "0.5"],
     ]
 
 
@@ -456,7 +456,7 @@ def test_columns_of_a_log(gradcli: Command, ending: str) -> None:
     assert ran.code == 0
     assert [row["step"] for row in rows] == [0, 1, 2, 3]
     assert list(rows[0]) == [
-        *("step", "value", "W[0,0]", "W[0,1]", "b", "v[0]", "v[1]"),
+        *("step", "value", "b", "W[0,0]", "W[0,1]", "v[0]", "v[1]"),
         *("gradient_norm", "learning_rate"),
     ]
     assert [[rows[3]["W[0,0]"], rows[3]["W[0,1]"]]] == last["parameters"]["W"]
@@ -471,7 +471,7 @@ def test_columns_of_a_log_read_as_csv(gradcli: Command, inside: Inside) -> None:
 
     assert "W[0,1]" in header
     assert all(len(row) == len(header) == 9 for row in rows)
-    printed = list(csv.reader(io.StringIO(inside([*BOWL, "--steps", "1", "--csv"]).out)))
+    printed = list(csv.reader(io.StringIO(inside([*BOWL, "--steps", "1", "--every", "1", "--csv"]).out)))
     assert all(len(row) == 9 for row in printed)
 
 
@@ -665,7 +665,7 @@ sys.exit(code)
         ("grad", "x^2*y", "x=3", "y=1"),
         ("grad", "x^2*y", "x=3", "y=1", "--hessian", "--check"),
         ("grad", "x^2*y"),
-        ("minimize", "x^2", "x=3", "--steps", "2"),
+        ("minimize", "x^2", "x=3", "--steps", "2", "--lr", "0.1"),
         ("eval", "x + ", "x=3"),
         ("eval", "x[0]", "x=3"),
     ],

@@ -53,7 +53,7 @@ def test_options_of_a_command(inside: Inside, line: str, options: set[str]) -> N
 
 
 def test_an_option_half_typed(inside: Inside) -> None:
-    assert proposals(inside, "gradcli minimize x^2 --st") == ["--steps"]
+    assert proposals(inside, "gradcli minimize x^2 --ste") == ["--steps"]
 
 
 def test_methods(inside: Inside) -> None:
@@ -119,7 +119,7 @@ def test_bash_completes(gradcli: Command) -> None:
     """The script and the program together, as at the prompt."""
     script = """
         eval "$(_GRADCLI_COMPLETE=source_bash gradcli)"
-        COMP_WORDS=(gradcli minimize x^2 --st) COMP_CWORD=3
+        COMP_WORDS=(gradcli minimize x^2 --ste) COMP_CWORD=3
         _gradcli_completion gradcli
         echo "${COMPREPLY[@]}"
     """

@@ -45,7 +45,7 @@ def jsonl_records(path: Path) -> list[dict[str, float]]:
 
 
 def test_log(folder: Path, inside: Inside) -> None:
-    ran = inside([*DESCENT, "--log", "log.csv"])
+    ran = inside([*DESCENT, "--log", "log.csv", "--every", "1"])
     assert inside([*DESCENT, "--log", "log.jsonl", "--json"]).code == 0
     records = csv_records(folder / "log.csv")
     printed = [dict(zip(COLUMNS, map(float, row), strict=True)) for row in ran.rows[1:]]

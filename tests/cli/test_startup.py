@@ -104,7 +104,7 @@ def test_what_a_plain_command_loads(words: tuple[str, ...], allowed: set[str]) -
         ("eval", "x*y", "x=1", "y=2", "--json"),
         pytest.param(("eval", "x*y", "x=1", "y=2", "--trace"), marks=pytest.mark.slow),
         pytest.param(("grad", "x*y", "x=1", "y=2", "--nodes", "--csv"), marks=pytest.mark.slow),
-        ("minimize", "x^2", "x=1", "--steps", "3"),
+        ("minimize", "x^2", "x=1", "--steps", "3", "--method", "adam"),
         ("--version",),
     ],
 )

@@ -215,7 +215,9 @@ def test_eulers_number_needs_no_note_while_it_is_eulers_number(
 
 
 def test_descent_of_the_parabola(gradcli: Command) -> None:
-    ran = gradcli("minimize", "a^2 - 10*a + 28", "a=6", "--lr", "0.1", "--steps", "20")
+    ran = gradcli(
+        "minimize", "a^2 - 10*a + 28", "a=6", "--lr", "0.1", "--steps", "20", "--every", "1"
+    )
     header, *rows = ran.rows
     points = [float(row[header.index("a")]) for row in rows]
     values = [float(row[header.index("value")]) for row in rows]

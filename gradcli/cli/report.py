@@ -1,0 +1,178 @@
+"""The result of a minimisation: the parameters, and for a fit what is known about them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from gradcli.cli.output import note
+from gradcli.graph.text import number_text, value_text
+from gradcli.objective import entries, numbers
+from gradcli.optimize.stopping import Ending
+
+if TYPE_CHECKING:
+    from gradcli.cli.output import Output
+    from gradcli.minimum import Minimum
+    from gradcli.optimize.statistics import Statistics
+
+CORRELATED_PARAMETERS = 8
+"""Up to so many parameters a terminal shows their correlations."""
+SHOWN_MINIMA = 10
+"""How many of the minima of several starts are listed."""
+
+_STATISTICS = {
+    "observations": "observations",
+    "degrees_of_freedom": "degrees of freedom",
+    "rss": "residual sum of squares",
+    "residual_standard_error": "residual standard error",
+    "r_squared": "R²",
+    "aic": "AIC",
+    "bic": "BIC",
+}
+"""The single numbers of a fit, by their names in the JSON, as a terminal calls them."""
+
+
+def show(found: Minimum, output: Output, confidence: float) -> None:
+    """Add the result to the output: JSON, rows or tables."""
+    if output.json:
+        output.document(found.document())
+    elif output.pretty:
+        _on_terminal(found, output, confidence)
+    else:
+        _plain(found, output)
+
+
+def say(found: Minimum, output: Output) -> None:
+    """Say on stderr how a plain result came about; a terminal and JSON have it in the result."""
+    if output.json:
+        return
+    if not output.pretty:
+        note(f"{found.method} ({found.why}): {found.reason}")
+        if found.ending not in {Ending.CONVERGED, Ending.COMPLETED}:
+            point = ", ".join(f"{n} = {value_text(x, 5)}" for n, x in found.parameters.items())
+            note(f"best: {number_text(found.minimum)} at {point}")
+        if found.minima:
+            best, count = found.minima[0], len(found.minima)
+            ends = f"{count} distinct {'minimum' if count == 1 else 'minima'}"
+            note(f"{ends}; the best was reached from {best.times} of {found.starts} starts")
+    for warning in found.warnings:
+        note(f"warning: {warning}")
+
+
+def _plain(found: Minimum, output: Output) -> None:
+    """Add one table, or for a fit two with an empty line between, every number in full."""
+    if found.statistics is not None:
+        _fit_table(found, found.statistics, output)
+        if not output.csv:
+            output.line("")
+            for field in _STATISTICS:
+                value = getattr(found.statistics, field)
+                output.line(f"{field}\t{output.number(value)}")
+        return
+    rows = [["minimum", output.number(found.minimum)]]
+    rows += [[name, output.number(value)] for name, value in found.parameters.items()]
+    if output.csv:
+        output.table(["name", "value"], rows)
+        return
+    for row in rows:
+        output.line("\t".join(row))
+
+
+def _fit_table(found: Minimum, fit: Statistics, output: Output) -> None:
+    """Add the table of the parameters with their errors."""
+    headers = ["parameter", "value", "standard_error", "t_value", "p_value", "low", "high"]
+    if output.pretty:
+        headers = ["parameter", "value", "std. error", "t", "p", "from", "to"]
+    point = numbers(list(found.parameters.values()))
+    rows = []
+    for name, value in zip(entries(found.parameters), point, strict=True):
+        interval = fit.confidence_intervals[name] or (None, None)
+        cells = [value, fit.standard_errors[name], fit.t_values[name], fit.p_values[name]]
+        if output.pretty and output.digits is None:
+            shown = [output.cell(value), *[_short(x) for x in cells[1:]]]
+            shown += [output.cell(x) for x in interval]
+        else:
+            shown = [output.number(x) for x in (*cells, *interval)]
+        rows.append([name, *shown])
+    output.table(headers, rows, right=1)
+
+
+def _short(value: float | None) -> str:
+    return "" if value is None else number_text(float(f"{value:.4g}"))
+
+
+def _on_terminal(found: Minimum, output: Output, confidence: float) -> None:
+    output.line(f"{found.method}: {found.why}")
+    output.line(found.reason)
+    output.line("")
+    fit = found.statistics
+    if fit is None:
+        output.line(f"minimum {output.number(found.minimum)}")
+        for name, value in found.parameters.items():
+            output.line(f"{name} = {output.number(value)}")
+    else:
+        _fit_table(found, fit, output)
+        percent = number_text(float(f"{100 * confidence:.6g}"))
+        output.line(f"from … to: {percent} % confidence interval")
+        output.line("")
+        _statistics(fit, output)
+        _correlation(fit, output)
+    _minima(found, output)
+
+
+def _statistics(fit: Statistics, output: Output) -> None:
+    """Add the single numbers of a fit, a line each."""
+    for field, words in _STATISTICS.items():
+        value = getattr(fit, field)
+        if value is not None:
+            caveat = ""
+            if field == "r_squared":
+                caveat = "  (1 - RSS/TSS, no share of variance for a nonlinear model)"
+            output.line(f"{words:<24} {output.cell(value)}{caveat}")
+
+
+def _correlation(fit: Statistics, output: Output) -> None:
+    names = list(fit.correlation)
+    if not 1 < len(names) <= CORRELATED_PARAMETERS:
+        return
+    output.line("")
+    output.line("correlation of the estimates")
+    rows = [
+        [name, *[_correlated(fit.correlation[name][other]) for other in names[:place]]]
+        for place, name in enumerate(names)
+    ]
+    filled = [row + [""] * (len(names) - len(row)) for row in rows[1:]]
+    output.table(["", *names[:-1]], filled, right=1)
+
+
+def _correlated(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
+
+
+def _minima(found: Minimum, output: Output) -> None:
+    """Add the distinct minima of several starts."""
+    if not found.minima:
+        return
+    output.line("")
+    count = len(found.minima)
+    ends = f"{count} distinct {'minimum' if count == 1 else 'minima'}"
+    output.line(f"{ends} from {found.starts} starts, best first")
+    names = entries(found.parameters)
+    rows = [
+        [
+            output.cell(each.minimum),
+            str(each.times),
+            *[output.cell(x) for x in numbers(list(each.parameters.values()))],
+        ]
+        for each in found.minima[:SHOWN_MINIMA]
+    ]
+    output.table(["value", "times", *names], rows, right=0)
+
+
+def about(found: Minimum) -> dict[str, Any]:
+    """Return what a file of parameters says beside them."""
+    return {
+        "expression": found.expression,
+        "minimum": found.minimum,
+        "method": found.method,
+        "converged": found.converged,
+    }

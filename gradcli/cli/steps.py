@@ -1,0 +1,195 @@
+"""The steps of a minimisation as they are made: rows, a log file, a table, a live line."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections import deque
+from contextlib import nullcontext, suppress
+from typing import TYPE_CHECKING
+
+from gradcli.cli.output import csv_text, json_text, width
+from gradcli.objective import numbers
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import IO
+
+    from gradcli.cli.output import Output
+    from gradcli.minimum import Iterate
+
+LAST_STEPS = 3
+"""How many of the last steps a thinned table always shows."""
+QUIET_SECONDS = 0.5
+"""How long a run may take before a line says that it is at work."""
+
+
+class Watcher:
+    """Sees every step of a run as it is made."""
+
+    def see(self, iterate: Iterate) -> None:
+        """Take note of a step."""
+
+    def end(self) -> None:
+        """Take note that the run is over."""
+
+
+class Rows(Watcher):
+    """Prints each n-th step and the last one, as it is made."""
+
+    def __init__(self, names: Sequence[str], output: Output, stride: int) -> None:
+        self._output = output
+        self._stride = stride
+        self._skipped: Iterate | None = None
+        self._header: list[str] | None = ["step", "value", *names, "gradient_norm", "learning_rate"]
+
+    def see(self, iterate: Iterate) -> None:
+        """Print the step if it is one of those to show."""
+        if iterate.step % self._stride:
+            self._skipped = iterate
+            return
+        self._skipped = None
+        self._print(iterate)
+
+    def end(self) -> None:
+        """Print the last step if it was passed over."""
+        if self._skipped is not None:
+            self._print(self._skipped)
+
+    def _print(self, iterate: Iterate) -> None:
+        separator = "," if self._output.csv else "\t"
+        if self._header is not None:  # only now: an error at the start prints nothing
+            header = self._header
+            text = csv_text([header]).rstrip("\n") if separator == "," else separator.join(header)
+            self._output.stream(text)
+            self._header = None
+        cells = [str(iterate.step), *[self._output.number(x) for x in _numbers(iterate)]]
+        self._output.stream(separator.join(cells))
+
+
+class LogFile(Watcher):
+    """Writes every step to a CSV or JSON-lines file, with numbers that read back exactly."""
+
+    def __init__(self, names: Sequence[str], file: IO[str], *, json: bool) -> None:
+        self._columns = ["step", "value", *names, "gradient_norm", "learning_rate"]
+        self._file = file
+        self._json = json
+        if not json:
+            file.write(csv_text([self._columns]))
+
+    def see(self, iterate: Iterate) -> None:
+        """Write the step."""
+        row = _numbers(iterate)
+        if self._json:
+            content = dict(zip(self._columns, (iterate.step, *row), strict=True))
+            self._file.write(json_text(content) + "\n")
+        else:
+            self._file.write(",".join([str(iterate.step), *map(repr, row)]) + "\n")
+
+
+def log_file(path: str | None) -> IO[str] | nullcontext[None]:
+    """Return the file of --log, which appears under its name when the run is over."""
+    if path is None:
+        return nullcontext(None)
+    from gradcli.data.files import replacing
+
+    return replacing(path)  # type: ignore[return-value]
+
+
+class Table(Watcher):
+    """Keeps the steps that fit a terminal: evenly thinned, the last ones always."""
+
+    def __init__(self, stride: int | None) -> None:
+        self._stride = stride or 1
+        self._fixed = stride is not None
+        self._kept: list[Iterate] = []
+        self._last: deque[Iterate] = deque(maxlen=LAST_STEPS)
+        self._room = max(8, _height() - 14)
+
+    def see(self, iterate: Iterate) -> None:
+        """Keep the step, for now or for good."""
+        self._last.append(iterate)
+        if iterate.step % self._stride == 0:
+            self._kept.append(iterate)
+            if not self._fixed and len(self._kept) > 2 * self._room:
+                self._stride *= 2
+                self._kept = [r for r in self._kept if r.step % self._stride == 0]
+
+    def show(self, names: Sequence[str], output: Output) -> None:
+        """Add the table to the output, with as many columns as fit."""
+        kept = self._kept
+        while not self._fixed and len(kept) > self._room:
+            self._stride *= 2
+            kept = [r for r in kept if r.step % self._stride == 0]
+        shown = {iterate.step: iterate for iterate in (*kept, *self._last)}
+        cells = [
+            [str(step), *[output.cell(x) for x in _numbers(shown[step])[:-1]]]
+            for step in sorted(shown)
+        ]
+        headers = ["step", "value", *names, "|gradient|"]
+        fitting = _fitting(headers, cells)
+        hidden = len(headers) - len(fitting)
+        output.table(
+            [headers[i] for i in fitting], [[row[i] for i in fitting] for row in cells], right=0
+        )
+        if hidden:
+            output.line(f"{hidden} more parameter{'s' * (hidden > 1)} do not fit this width")
+
+
+class LiveLine(Watcher):
+    """On a terminal, a line on stderr that says how far a long run is, and goes when it ends."""
+
+    def __init__(self) -> None:
+        self._next = time.monotonic() + QUIET_SECONDS
+        self._shown = False
+
+    def see(self, iterate: Iterate) -> None:
+        """Write the line anew, a few times a second."""
+        now = time.monotonic()
+        if now < self._next:
+            return
+        self._next = now + 0.2
+        text = (
+            f"step {iterate.step}, value {iterate.value:.6g}, "
+            f"|gradient| {iterate.gradient_norm:.2g} (Ctrl-C stops)"
+        )
+        self._write("\r\x1b[K" + text[: width(sys.stderr) - 1])
+        self._shown = True
+
+    def end(self) -> None:
+        """Take the line away."""
+        if self._shown:
+            self._write("\r\x1b[K")
+            self._shown = False
+
+    def _write(self, text: str) -> None:
+        with suppress(OSError, AttributeError):
+            sys.stderr.write(text)
+            sys.stderr.flush()
+
+
+def _numbers(iterate: Iterate) -> list[float]:
+    """Return the numbers of a step in the order of the columns."""
+    point = numbers(list(iterate.parameters.values()))
+    return [iterate.value, *point, iterate.gradient_norm, iterate.learning_rate]
+
+
+def _fitting(headers: Sequence[str], cells: Sequence[Sequence[str]]) -> list[int]:
+    """Return the columns that fit the terminal: step, value, gradient, then parameters in order."""
+    sizes = [max(len(row[i]) for row in (headers, *cells)) + 3 for i in range(len(headers))]
+    room = width() - sizes[0] - sizes[1] - sizes[-1]
+    shown = [0, 1]
+    for place in range(2, len(headers) - 1):
+        room -= sizes[place]
+        if room < 0:
+            break
+        shown.append(place)
+    return [*shown, len(headers) - 1]
+
+
+def _height() -> int:
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).lines
+    except (OSError, AttributeError, ValueError):
+        return 24

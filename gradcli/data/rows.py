@@ -1,0 +1,140 @@
+"""The rows of some columns, held in memory or read again from their files for every pass."""
+
+from __future__ import annotations
+
+import hashlib
+from math import prod
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from gradcli.data.columns import NUMBERS_AT_ONCE, length_of, rebatched
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from gradcli.data.columns import Array, Block
+    from gradcli.data.source import Source
+    from gradcli.graph.shapes import Shape
+
+SHUFFLED_BYTES = 1 << 26
+"""How much of files that are not held in memory is shuffled at a time, 64 MiB."""
+
+
+class Rows(Protocol):
+    """A number of rows, each with an entry of every column."""
+
+    @property
+    def count(self) -> int:
+        """How many rows there are."""
+
+    @property
+    def entries(self) -> Mapping[str, Shape]:
+        """The shape of one row's entry of each column: () for a number."""
+
+    @property
+    def held(self) -> Block | None:
+        """The whole columns; None when they are not in memory."""
+
+    def blocks(self, size: int) -> Iterator[Block]:
+        """Yield all rows in order, `size` at a time, the last block maybe shorter."""
+
+    def batches(self, size: int, seed: int, epoch: int, skip: int = 0) -> Iterator[Block]:
+        """Yield all rows in the order of an epoch, `size` at a time, without the first `skip`.
+
+        The order depends on seed and epoch alone.
+        """
+
+
+class HeldRows:
+    """Rows in memory. An epoch's order is `default_rng([seed, epoch]).permutation(count)`."""
+
+    def __init__(self, columns: Mapping[str, Array]) -> None:
+        self.held = dict(columns)
+        self.count = length_of(self.held)
+        self.entries = {name: array.shape[1:] for name, array in self.held.items()}
+
+    def blocks(self, size: int) -> Iterator[Block]:
+        """Yield all rows in order, `size` at a time; the arrays are views."""
+        for start in range(0, self.count, size):
+            yield {name: array[start : start + size] for name, array in self.held.items()}
+
+    def batches(self, size: int, seed: int, epoch: int, skip: int = 0) -> Iterator[Block]:
+        """Yield all rows in the order of an epoch, without the first `skip` batches."""
+        order = np.random.default_rng([seed, epoch]).permutation(self.count)
+        names, arrays = list(self.held), list(self.held.values())
+        for start in range(skip * size, self.count, size):
+            chosen = order[start : start + size]
+            yield dict(zip(names, [array[chosen] for array in arrays], strict=True))
+
+
+class FileRows:
+    """Rows that are read from their files whenever they are needed.
+
+    They are shuffled within blocks of 64 MiB: rows that stand far apart in the files do not change
+    places, so files should not be sorted by what is to be learnt.
+    """
+
+    held = None
+
+    def __init__(self, source: Source, names: Sequence[str], count: int) -> None:
+        self._source = source
+        self._names = list(names)
+        self.count = count
+        self.entries = {name: source.columns[name] for name in names}
+
+    def blocks(self, size: int) -> Iterator[Block]:
+        """Yield all rows in order, `size` at a time. Raises FileError."""
+        return self._source.blocks(self._names, size)
+
+    def batches(self, size: int, seed: int, epoch: int, skip: int = 0) -> Iterator[Block]:
+        """Yield all rows in the order of an epoch, without the first `skip` batches."""
+        for place, batch in enumerate(rebatched(self._shuffled(seed, epoch), size)):
+            if place >= skip:
+                yield batch
+
+    def _shuffled(self, seed: int, epoch: int) -> Iterator[Block]:
+        size = max(1, SHUFFLED_BYTES // (8 * width(self.entries)))
+        for place, block in enumerate(self.blocks(size)):
+            order = np.random.default_rng([seed, epoch, place]).permutation(length_of(block))
+            yield {name: array[order] for name, array in block.items()}
+
+
+def width(entries: Mapping[str, Shape]) -> int:
+    """Return how many numbers a row has."""
+    return sum(prod(shape) for shape in entries.values())
+
+
+def rows(source: Source, names: Sequence[str], most_bytes: int) -> HeldRows | FileRows:
+    """Return the rows of some columns, held in memory when they take at most `most_bytes` there.
+
+    Otherwise the files are read again for every pass. Either way all rows are read and checked
+    once. Raises FileError.
+    """
+    each = 8 * width({name: source.columns[name] for name in names})
+    if source.rows is not None and source.rows * each <= most_bytes:
+        from gradcli.data.source import read
+
+        return HeldRows(read(source, names))
+    kept: list[Block] = []
+    count = 0
+    for block in source.blocks(names, max(1, NUMBERS_AT_ONCE // (each // 8))):
+        count += length_of(block)
+        if count * each <= most_bytes:
+            kept.append(block)
+        else:
+            kept.clear()
+    if kept:
+        return HeldRows({name: np.concatenate([block[name] for block in kept]) for name in names})
+    return FileRows(source, names, count)
+
+
+def fingerprint(data: Rows) -> str:
+    """Return a text that stands for the columns and all their numbers, the SHA-256 of them."""
+    digest = hashlib.sha256()
+    digest.update(repr(sorted(data.entries.items())).encode())
+    size = max(1, NUMBERS_AT_ONCE // width(data.entries))
+    for block in data.blocks(size):
+        for name in sorted(block):
+            digest.update(np.ascontiguousarray(block[name], dtype="<f8").tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,221 @@
+"""A model and its data: which sum of squares is minimised, and what a fit reports."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from gradcli.calculus.squares import Squares, squares, sum_of_terms
+from gradcli.errors import NameValueError, UsageError
+from gradcli.graph.node import Node
+from gradcli.point import Point
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from gradcli.objective import Objective
+    from gradcli.optimize.bounds import Box
+    from gradcli.optimize.losses import Loss
+    from gradcli.optimize.solver import Vector
+    from gradcli.optimize.statistics import Statistics
+
+WEIGHT = "weight of a row"
+"""The name of the weights in a formula; no name that anyone can type."""
+
+
+class Weighting(NamedTuple):
+    """How much each residual counts."""
+
+    weights: Any = None
+    """What each square is multiplied with; None when all count the same."""
+    sigma: Any = None
+    """The standard deviation of each observation, whose squares are divided by its square."""
+    absolute: bool = False
+    """Whether `sigma` is known as it is, and not only up to a common factor."""
+
+    @property
+    def is_given(self) -> bool:
+        """Whether anything is said about weights."""
+        return self.weights is not None or self.sigma is not None or self.absolute
+
+    def factors(self, count: int) -> Vector | None:
+        """Return what each of `count` squares is multiplied with; None when all count the same.
+
+        Raises NameValueError for weights that are negative, all 0, or of another number.
+        """
+        import numpy as np
+
+        if self.weights is not None and self.sigma is not None:
+            message = "--weights and --sigma exclude each other"
+            raise UsageError(message, hint="the weight of a square is 1/sigma^2")
+        if self.absolute and self.sigma is None:
+            message = "--absolute-sigma needs --sigma"
+            raise UsageError(message, hint="for example --sigma dy --absolute-sigma")
+        given = self.sigma if self.weights is None else self.weights
+        if given is None:
+            return None
+        what = "weight" if self.sigma is None else "sigma"
+        values = np.array(given, dtype=np.float64)
+        if values.shape not in {(), (count,)}:
+            message = f"there are {values.size} {what}s for {count} observations"
+            raise NameValueError(message)
+        values = np.broadcast_to(values, (count,))
+        bad = values < 0 if self.sigma is None else values <= 0
+        if bad.any() or not np.isfinite(values).all():
+            place = int(np.argmax(bad | ~np.isfinite(values)))
+            least = "at least 0" if self.sigma is None else "greater than 0"
+            message = f"the {what} of row {place + 1} is {values[place]!s}; it must be {least}"
+            raise NameValueError(message)
+        if not values.any():
+            message = "all weights are 0"
+            raise NameValueError(message, hint="give a weight greater than 0 to some rows")
+        if self.sigma is None:
+            return np.array(values)
+        with np.errstate(over="ignore", under="ignore"):
+            factors = 1 / values**2
+        if not np.isfinite(factors).all() or not factors.all():
+            message = "a sigma is too small or too large to be squared"
+            raise NameValueError(message)
+        return factors
+
+
+def weighted(formula: Node, found: Squares, loss: Loss | None, *, has_weights: bool) -> Node:
+    """Return the objective of a model with weights, a robust loss, or both.
+
+    It is sum(w*r^2), or with a loss of scale C the sum of C^2*rho(w*(r/C)^2). The weights are the
+    name `WEIGHT`, an array as long as the residuals.
+    """
+    residual = Node(formula.graph, found.residual)
+    square = residual**2
+    if has_weights:
+        shape = residual.shape
+        square = residual.at(formula.graph.variable(WEIGHT, shape)) * square
+    if loss is not None:
+        from gradcli.optimize.losses import rho
+
+        square = rho(loss, square)
+    return square.apply("sum") if square.shape else square
+
+
+class Fit:
+    """The residuals of an objective that is a sum of squares, and the statistics of a fit."""
+
+    def __init__(
+        self,
+        objective: Objective,
+        found: Squares,
+        weighting: Weighting,
+        loss: Loss | None,
+        factors: Vector | None,
+    ) -> None:
+        self._objective = objective
+        self._found = found
+        self._weighting = weighting
+        self._loss = loss
+        self._factors = factors
+        if factors is None and found.weight is not None:
+            factors = self._own_weights(found.weight)
+        from gradcli.residuals import ModelResiduals
+
+        self.factors = factors
+        self.factor = found.factor
+        """What the sum of the weighted squares is multiplied with to be the objective."""
+        self.residuals = ModelResiduals(objective, found.residual, factors)
+        self.is_linear = self.residuals.is_linear and loss is None
+
+    def _own_weights(self, node: int) -> Vector:
+        """Return the weights that the formula itself has."""
+        import numpy as np
+
+        graph = self._objective.graph
+        shape = graph.shape(self._found.residual)
+        values = self._of_data(node)
+        return np.broadcast_to(np.asarray(values, dtype=np.float64), shape).ravel()
+
+    def _of_data(self, node: int) -> Any:
+        """Return the value of a node that no parameter changes."""
+        names = self._objective.graph.variables([node])
+        constants = {name: self._objective.constants[name] for name in names}
+        return Point(self._objective.graph, node, constants).value
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether there are no data: a sum of squares of the parameters alone, not a fit."""
+        return not self._objective.constants
+
+    @property
+    def has_positive_weights(self) -> bool:
+        """Whether the objective is truly a sum of squares: no weight is negative."""
+        return self.factors is None or bool((self.factors >= 0).all())
+
+    def statistics(
+        self,
+        point: Vector,
+        names: Sequence[str],
+        box: Box,
+        confidence: float,
+        rss: float | None = None,
+    ) -> tuple[Statistics, list[str]]:
+        """Return the report of the fit at a point, and warnings about it.
+
+        `names` are those of the numbers of the point. A parameter on its limit counts as fixed.
+        `rss` is the sum of squares where it is known better than from the residuals.
+        """
+        from gradcli.optimize import statistics
+
+        free = ~((point <= box.lower) | (point >= box.upper))
+        found, warnings = statistics.summary(
+            self.residuals,
+            point,
+            [name for name, is_free in zip(names, free, strict=True) if is_free],
+            free=free,
+            rss=rss,
+            total=self._total(),
+            weights=self.factors,
+            confidence=confidence,
+            absolute_sigma=self._weighting.absolute,
+            loss=self._loss,
+        )
+        stopped = [name for name, is_free in zip(names, free, strict=True) if not is_free]
+        if stopped:
+            found = found.with_fixed(names)
+            few = ", ".join(stopped[:5])
+            are = "is at its limit" if len(stopped) == 1 else "are at their limits"
+            it = "it has" if len(stopped) == 1 else "they have"
+            warnings = [f"{few} {are}, so {it} no standard error", *warnings]
+        return found, warnings
+
+    def _total(self) -> float | None:
+        """Return the weighted sum of squares of the response about its mean; None without one."""
+        import numpy as np
+
+        if self._found.response is None:
+            return None
+        shape = self._objective.graph.shape(self._found.residual)
+        response = np.broadcast_to(self._of_data(self._found.response), shape).ravel()
+        mean = np.average(response, weights=self.factors)
+        apart = response - mean
+        apart = apart - np.average(apart, weights=self.factors)
+        squares_about = apart**2 if self.factors is None else self.factors * apart**2
+        return float(np.sum(squares_about))
+
+
+def recognised(
+    formula: Node, parameters: Mapping[str, int], constants: Mapping[str, Any]
+) -> Squares | None:
+    """Return the sum of squares over data that the formula is; None when it is something else.
+
+    Its residuals must depend on an array that is given and does not move.
+    """
+    graph = formula.graph
+    found = squares(graph, formula.id, list(parameters.values()))
+    if found is None:
+        return None
+    names = graph.variables([found.residual])
+    given = any(graph.shape(names[name]) for name in names if name in constants)
+    return found if given else None
+
+
+def scalar_squares(formula: Node, parameters: Mapping[str, int]) -> Squares | None:
+    """Return the squares of a sum such as (1-x)^2 + 100*(y-x^2)^2; None when it is none."""
+    residual = sum_of_terms(formula.graph, formula.id, list(parameters.values()))
+    return None if residual is None else Squares(residual, None, None)

@@ -1,0 +1,201 @@
+"""Which method minimises a task, why, and the solver that it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from gradcli.errors import UsageError
+from gradcli.language.choices import choice
+from gradcli.objective import Layout, VectorObjective
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from gradcli.optimize.solver import Solver, Vector
+    from gradcli.optimize.stopping import Reason
+    from gradcli.task import Settings, Task
+
+NEWTON_PARAMETERS = 50
+"""Up to so many numbers the exact Hessian is worth its cost."""
+LM_PARAMETERS = 200
+"""Up to so many numbers the Jacobian of a sum of squares is worth its cost."""
+DEFAULT_TOLERANCE = 1e-8
+FIRST_LENGTHS = (0.5, 1.0, 2.0)
+"""The first steps of the runs that may find a lower minimum than newton."""
+SECOND_ORDER = ("lm", "newton", "lbfgs")
+"""The methods that choose their own steps."""
+
+
+class Method(NamedTuple):
+    """A method with its settings, and why it is the one."""
+
+    name: str
+    settings: Mapping[str, Any]
+    why: str
+
+
+def chosen(task: Task, settings: Settings) -> Method:
+    """Return the method that was asked for, or else the one that fits the task best.
+
+    Raises UsageError for a method or setting that does not exist or does not fit.
+    """
+    count = Layout(task.objective.shapes).count
+    if settings.method is not None:
+        return _asked(task, settings)
+    if settings.rate is not None or settings.schedule is not None:
+        option = "--lr" if settings.rate is not None else "--schedule"
+        return _first_order("gd", [], {}, f"{option} asks for gradient descent")
+    if task.fit is not None and count <= LM_PARAMETERS:
+        if task.fit.is_linear:
+            return Method("lm", {}, "the model is linear in its parameters")
+        kind = "squares" if task.loss is None else "losses"
+        return Method("lm", {}, f"the objective is a sum of {kind} over data")
+    if count <= NEWTON_PARAMETERS:
+        numbers = f"{count} parameter{'s' * (count != 1)}"
+        return Method("newton", {}, f"{numbers}, few enough for the exact Hessian")
+    return Method("lbfgs", {}, f"{count} parameters, too many for the Hessian")
+
+
+def also_worth_trying(task: Task, method: Method, settings: Settings) -> list[tuple[Method, float]]:
+    """Return what else is worth a try from the same start: lbfgs, with these first steps.
+
+    Where a function has several minima, which one is found depends on the first step. They are
+    tried only where newton was our own choice and costs little.
+    """
+    is_small = not task.objective.graph.has_arrays
+    if method.name != "newton" or settings.method or settings.steps is not None or not is_small:
+        return []
+    why = "it ended lower than newton from the same start"
+    return [(Method("lbfgs", {}, why), length) for length in FIRST_LENGTHS]
+
+
+def _asked(task: Task, settings: Settings) -> Method:
+    name, positional, given = choice("--method", settings.method or "")
+    if name not in SECOND_ORDER:
+        return _first_order(name, positional, given, "--method asks for it")
+    if positional or given:
+        message = f"{name} has no settings"
+        raise UsageError(message, hint="--tol and --steps say when it stops")
+    for option, value in (("--lr", settings.rate), ("--schedule", settings.schedule)):
+        if value is not None:
+            message = f"{name} has no learning rate, so {option} means nothing to it"
+            raise UsageError(message, hint=f"leave out {option}, or choose a method such as adam")
+    if name == "lm" and task.fit is None:
+        message = "lm minimises sums of squares, and the formula is not recognised as one"
+        raise UsageError(message, hint="write a model y ~ …, or sum((y - …)^2); or use newton")
+    return Method(name, {}, "--method asks for it")
+
+
+def _first_order(
+    name: str, positional: Sequence[Any], given: Mapping[str, Any], why: str
+) -> Method:
+    from gradcli.optimize.first_order import METHODS
+    from gradcli.optimize.settings import checked
+
+    table = {
+        **dict.fromkeys(SECOND_ORDER, ()),
+        **{n: row.settings for n, row in METHODS.items()},
+    }
+    return Method(name, checked("method", name, table, positional, given), why)
+
+
+def solver(
+    task: Task,
+    method: Method,
+    settings: Settings,
+    start: Sequence[Any],
+    first: float | None = None,
+) -> Solver:
+    """Return the method at work on the task from `start`, the value of each parameter.
+
+    `first` is the length of the first step that lbfgs tries, by default its own choice. Raises
+    MathematicsError when the objective has no value there.
+    """
+    tolerance = DEFAULT_TOLERANCE if settings.tolerance is None else settings.tolerance
+    if method.name not in SECOND_ORDER:
+        return _descent(task, method, settings, list(start), tolerance)
+    vector = Layout(task.objective.shapes).vector(start)
+    if method.name == "lm":
+        return _least_squares(task, settings, vector)
+    function = VectorObjective(task.objective)
+    if method.name == "newton":
+        from gradcli.optimize.newton import Newton
+
+        return Newton(function, vector, box=task.box(), tolerance=tolerance)
+    from gradcli.optimize.lbfgs import LBFGS
+
+    return LBFGS(function, vector, box=task.box(), tolerance=tolerance, first=first)
+
+
+def _descent(
+    task: Task, method: Method, settings: Settings, start: list[Any], tolerance: float
+) -> Solver:
+    from gradcli.optimize.descent import Descent
+    from gradcli.optimize.first_order import METHODS
+    from gradcli.optimize.schedules import schedule
+
+    plan = None if settings.schedule is None else schedule(*choice("--schedule", settings.schedule))
+    return Descent(
+        task.objective,
+        start,
+        METHODS[method.name],
+        method.settings,
+        rate=settings.rate,
+        schedule=plan,
+        tolerance=tolerance,
+        bounds=task.limits,
+    )
+
+
+def _least_squares(task: Task, settings: Settings, start: Vector) -> Solver:
+    fit = task.fit
+    assert fit is not None  # noqa: S101 - chosen only for a sum of squares
+    found: Solver
+    if fit.is_linear and settings.steps != 0:
+        from gradcli.optimize.linear_least_squares import LinearLeastSquares
+
+        found = LinearLeastSquares(fit.residuals, start, task.box())
+    else:
+        from gradcli.optimize.least_squares import LevenbergMarquardt
+
+        found = LevenbergMarquardt(
+            fit.residuals, start, task.box(), tolerance=settings.tolerance, loss=task.loss
+        )
+    return found if fit.factor == 1 else Scaled(found, fit.factor)
+
+
+class Scaled:
+    """A solver whose objective is a factor times that of another one, which does the work."""
+
+    def __init__(self, solver: Solver, factor: float) -> None:
+        self._solver = solver
+        self._factor = factor
+        self.name = solver.name
+
+    @property
+    def point(self) -> Any:
+        """Where the solver stands."""
+        return self._solver.point
+
+    @property
+    def value(self) -> float:
+        """The objective at the point."""
+        return self._factor * self._solver.value
+
+    @property
+    def gradient_norm(self) -> float:
+        """The norm of its gradient there."""
+        return self._factor * self._solver.gradient_norm
+
+    @property
+    def rate(self) -> float:
+        """The rate of the solver."""
+        return self._solver.rate
+
+    def arrived(self) -> Reason | None:
+        """Return why the point is as good as the minimum; None when it is not known to be."""
+        return self._solver.arrived()
+
+    def step(self) -> Reason | None:
+        """Move to the next point, or return why the run is over."""
+        return self._solver.step()

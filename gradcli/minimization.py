@@ -1,0 +1,262 @@
+"""From a formula, its starts and its data to a minimum."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from gradcli.errors import MathematicsError
+from gradcli.methods import LM_PARAMETERS, also_worth_trying, chosen, solver
+from gradcli.minimum import Found, Iterate, Minimum
+from gradcli.objective import Layout, entries
+from gradcli.optimize import stopping
+from gradcli.optimize.run import DEFAULT_STEPS, run
+from gradcli.optimize.stopping import Ending
+from gradcli.task import Settings, task
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from gradcli.graph.node import Node
+    from gradcli.language.origin import Origin
+    from gradcli.methods import Method
+    from gradcli.optimize.run import Outcome, Record
+    from gradcli.optimize.solver import Vector
+    from gradcli.optimize.statistics import Statistics
+    from gradcli.task import Task
+
+CHECKED_NUMBERS = 1_000_000
+"""Up to so many numbers of data every step of the formula is checked at the start."""
+CLEARLY = 1e-8
+"""How much lower, relative to the value, an end must be to count as another minimum."""
+
+
+def minimize(
+    formula: Node,
+    start: Mapping[str, Any],
+    *,
+    origin: Origin | None = None,
+    fixed: Mapping[str, Any] | None = None,
+    data: Mapping[str, Any] | None = None,
+    settings: Settings | None = None,
+    observe: Callable[[Iterate], None] | None = None,
+    watch: Callable[[Iterate], None] = lambda _: None,
+) -> Minimum:
+    """Return the minimum reached from `start`; `Formula.minimize` says what the parts mean.
+
+    `observe` hears of every step of the run that ended lowest, and `watch` of all steps of all
+    runs as they are made.
+    """
+    how = settings or Settings()
+    problem = task(formula, origin, start, fixed or {}, data or {}, how)
+    history: list[Iterate] = []
+    runs = Runs(problem, how, history.append if observe is None else observe, watch)
+    best = runs.from_several_starts() if how.starts > 1 else runs.from_one_start()
+    end = runs.iterate(best.outcome.record)
+    statistics, more = _statistics(problem, how, best)
+    return Minimum(
+        problem.expression,
+        end.parameters,
+        _value(problem, best, end),
+        end.gradient_norm,
+        best.method.name,
+        best.method.why,
+        best.outcome.reason.sentence,
+        best.outcome.reason.ending,
+        best.outcome.steps,
+        problem.objective.evaluations,
+        statistics,
+        [*runs.warnings, *more],
+        history,
+        runs.minima,
+        runs.starts,
+    )
+
+
+class Run(NamedTuple):
+    """A run that is over."""
+
+    method: Method
+    outcome: Outcome
+    records: list[Record]
+
+
+class Runs:
+    """All runs of a minimisation: one, or several from which the lowest end is taken."""
+
+    def __init__(
+        self,
+        problem: Task,
+        how: Settings,
+        observe: Callable[[Iterate], None],
+        watch: Callable[[Iterate], None],
+    ) -> None:
+        self._problem = problem
+        self._how = how
+        self._observe = observe
+        self._watch = watch
+        self._layout = Layout(problem.objective.shapes)
+        self._method = chosen(problem, how)
+        self._end = None if how.seconds is None else time.monotonic() + how.seconds
+        self.minima: list[Found] = []
+        self.warnings: list[str] = []
+        self.starts = 1
+
+    def iterate(self, record: Record) -> Iterate:
+        """Return a step with the parameters by name."""
+        values = self._problem.objective.values(_blocks(self._problem, record.point))
+        step, value, _, norm, rate = record
+        return Iterate(step, value, values, norm, rate)
+
+    def from_one_start(self) -> Run:
+        """Return the run from the start that was given, or one from there that ended lower."""
+        point = self._problem.start
+        others = also_worth_trying(self._problem, self._method, self._how)
+        if not others:
+            return self._run(self._method, point, observe=self._observe)
+        best = self._run(self._method, point)
+        for method, first in others:
+            if best.outcome.reason.ending in {Ending.DIVERGED, Ending.INTERRUPTED}:
+                break
+            with suppress(MathematicsError):
+                other = self._run(method, point, first=first)
+                if _is_clearly_lower(other.outcome, best.outcome):
+                    best = other
+        self._show(best)
+        return best
+
+    def from_several_starts(self) -> Run:
+        """Return the lowest of the runs from several starts; `minima` then holds all ends."""
+        from gradcli.optimize import multistart
+
+        ended: list[Run] = []
+
+        def attempt(point: Vector) -> Outcome:
+            # The first run takes the time it needs; of the others, most end where one ended before.
+            steps = self._how.steps
+            if ended and steps is None:
+                steps = multistart.STEPS
+            ended.append(self._run(self._method, self._layout.blocks(point), steps=steps))
+            outcome = ended[-1].outcome
+            if outcome.reason.ending is Ending.INTERRUPTED or self._seconds_left() == 0:
+                raise _Enough
+            if ended[1:] and self._how.steps is None and outcome.steps == steps:
+                outcome = outcome._replace(reason=stopping.exhausted(outcome.steps))
+                ended[-1] = ended[-1]._replace(outcome=outcome)
+            return outcome
+
+        how, problem = self._how, self._problem
+        start = self._layout.vector(problem.start)
+        with suppress(_Enough):
+            found = multistart.runs(attempt, start, problem.box(), how.starts, how.seed)
+            if found.undefined:
+                times = f"{found.undefined} start{'s' * (found.undefined != 1)}"
+                self.warnings.append(f"{times} had no value, and others were tried instead")
+        self.starts = len(ended)
+        distinct = multistart.distinct([run.outcome for run in ended])
+        for minimum in distinct:
+            end = self.iterate(minimum.outcome.record)
+            self.minima.append(Found(end.value, end.parameters, minimum.times))
+        best = next(run for run in ended if run.outcome is distinct[0].outcome)
+        last = ended[-1].outcome.reason
+        if last.ending is Ending.INTERRUPTED:
+            best = best._replace(outcome=best.outcome._replace(reason=last))
+        elif best.outcome.reason.ending is Ending.EXHAUSTED and how.steps is None:
+            point = _blocks(problem, best.outcome.record.point)
+            best = self._run(self._method, point)  # now as long as it takes
+        self._show(best)
+        return best
+
+    def _run(
+        self,
+        method: Method,
+        point: Sequence[Any],
+        *,
+        first: float | None = None,
+        steps: int | None = None,
+        observe: Callable[[Iterate], None] | None = None,
+    ) -> Run:
+        """Return the run of a method from a point, shown to `observe` or else kept."""
+        _check_start(self._problem, point)
+        records: list[Record] = []
+
+        def see(record: Record) -> None:
+            iterate = self.iterate(record)
+            self._watch(iterate)
+            if observe is None:
+                records.append(record)
+            else:
+                observe(iterate)
+
+        outcome = run(
+            solver(self._problem, method, self._how, point, first),
+            steps=self._how.steps if steps is None else steps,
+            seconds=self._seconds_left(),
+            observe=see,
+        )
+        return Run(method, outcome, records)
+
+    def _seconds_left(self) -> float | None:
+        return None if self._end is None else max(0.0, self._end - time.monotonic())
+
+    def _show(self, best: Run) -> None:
+        for record in best.records:
+            self._observe(self.iterate(record))
+
+
+def _is_clearly_lower(one: Outcome, other: Outcome) -> bool:
+    """Return whether a run came to its end, and to a lower one than another run."""
+    if one.reason.ending in {Ending.DIVERGED, Ending.INTERRUPTED} or one.steps >= DEFAULT_STEPS:
+        return False
+    value = other.record.value
+    return value - one.record.value > CLEARLY * max(1.0, abs(value))
+
+
+def _blocks(problem: Task, point: Any) -> list[Any]:
+    """Return the values of the parameters at a point of any solver."""
+    return point if isinstance(point, list) else Layout(problem.objective.shapes).blocks(point)
+
+
+def _check_start(problem: Task, point: Sequence[Any]) -> None:
+    """Raise MathematicsError, naming the part, where a step of the formula has no finite value."""
+    sizes = [getattr(value, "size", 1) for value in problem.objective.constants.values()]
+    if sum(sizes) <= CHECKED_NUMBERS:
+        try:
+            problem.objective.checked(point)
+        except MathematicsError as error:
+            error.message = f"the objective is undefined at the start: {error.message}"
+            raise
+
+
+class _Enough(Exception):  # noqa: N818 - a signal inside this module, not an error for users
+    """The run of one start ended all: Ctrl-C, or the time is over."""
+
+
+def _value(problem: Task, best: Run, end: Iterate) -> float:
+    """Return the objective at the end: what the formula itself gives there.
+
+    Least squares adds up the squares in another order, and differs in the last digits.
+    """
+    if best.method.name == "lm":
+        with suppress(MathematicsError):
+            return problem.objective(_blocks(problem, best.outcome.record.point))[0]
+    return end.value
+
+
+def _statistics(problem: Task, how: Settings, best: Run) -> tuple[Statistics | None, list[str]]:
+    """Return the report of a fit where the run ended, and its warnings; None for no fit."""
+    fit = problem.fit
+    if fit is None or fit.is_plain:
+        return None, []
+    names = entries(dict(zip(problem.objective.parameters, problem.start, strict=True)))
+    if len(names) > LM_PARAMETERS:
+        return None, [f"there is no report of a fit for more than {LM_PARAMETERS} parameters"]
+    record = best.outcome.record
+    point = Layout(problem.objective.shapes).vector(_blocks(problem, record.point))
+    # A linear model adds up its squares with twice the digits.
+    rss = record.value / fit.factor if best.method.name == "lm" and fit.is_linear else None
+    try:
+        return fit.statistics(point, names, problem.box(), how.confidence, rss)
+    except MathematicsError as error:
+        return None, [f"there is no report of the fit: {error.message}"]

@@ -1,0 +1,54 @@
+"""Tests, intervals and criteria of normal theory, as numbers."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gradcli.optimize.evidence import Evidence
+
+
+def tail_probability(t: float, freedom: int | None) -> float:
+    """Return the probability of a value at least as far from 0, of Student's t.
+
+    `freedom` are its degrees of freedom; None stands for the normal distribution.
+    """
+    from scipy.special import ndtr, stdtr
+
+    return float(2 * (ndtr(-abs(t)) if freedom is None else stdtr(freedom, -abs(t))))
+
+
+def central_quantile(confidence: float, freedom: int | None) -> float:
+    """Return the number between whose two signs a part `confidence` of Student's t lies."""
+    from scipy.special import ndtri, stdtrit
+
+    upper = 0.5 + confidence / 2
+    return float(ndtri(upper) if freedom is None else stdtrit(freedom, upper))
+
+
+def information(
+    found: Evidence, parameters: int, *, is_sigma_known: bool
+) -> tuple[float | None, float | None]:
+    """Return AIC and BIC, -2 log L + k p with k of 2 and log n; None for residuals of 0.
+
+    L is the normal likelihood at its maximum. p counts its variance as a parameter, unless that is
+    known; then L is the likelihood of the known deviations. (logLik for nls and lm in R.)
+    """
+    count = found.observations
+    if count == 0:
+        return None, None
+    if is_sigma_known:
+        twice = count * math.log(2 * math.pi) + found.rss
+    elif found.rss > 0:
+        twice = count * (math.log(2 * math.pi) + 1 + math.log(found.rss / count))
+        parameters += 1
+    else:
+        return None, None
+    twice -= found.log_weights
+    return finite(twice + 2 * parameters), finite(twice + math.log(count) * parameters)
+
+
+def finite(value: float) -> float | None:
+    """Return the number, or None when it is infinite or nan."""
+    return float(value) if math.isfinite(value) else None

@@ -1,0 +1,140 @@
+"""Least squares of residuals that are linear in the parameters: one system, solved exactly."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gradcli.errors import MathematicsError
+from gradcli.optimize import stopping
+from gradcli.optimize.compensated import multiplied, summed, transposed
+from gradcli.optimize.levenberg import reached, step_between
+from gradcli.optimize.triangular import (
+    LARGEST,
+    linearised,
+    norm,
+    reduced,
+    solution,
+)
+
+if TYPE_CHECKING:
+    from gradcli.optimize.bounds import Box
+    from gradcli.optimize.solver import Matrix, Residuals, Vector
+    from gradcli.optimize.stopping import Reason
+
+MOST_REFINEMENTS = 12
+
+RANK_TOLERANCE = 1e-14
+"""The part of the largest singular value, with columns of length 1, below which one counts as 0."""
+
+
+class LinearLeastSquares:
+    """The method on residuals r(p) = A p + c, from a start, within a box; it takes one step.
+
+    The answer is that of the doubles in A and c, to the last digits: A is brought to triangular
+    form with columns of length 1, and the solution is refined with residuals and gradient computed
+    as if with twice the digits. Corrections follow from the triangle alone, RᵀR d = -Aᵀr, so that A
+    is never stored (Björck, Stability analysis of the method of seminormal equations, 1987). Where
+    parameters are not determined they stay as near to the start as the columns' lengths tell.
+    """
+
+    name = "lm"
+    rate = 1.0
+
+    def __init__(self, residuals: Residuals, start: Vector, box: Box) -> None:
+        self.residuals = residuals
+        self.box = box
+        self.point = box.clipped(np.array(start, dtype=float))
+        self.triangle = linearised(residuals, self.point)
+        self._is_solved = False
+
+    @property
+    def value(self) -> float:
+        """The sum of squares."""
+        return self.triangle.norm**2
+
+    @property
+    def gradient_norm(self) -> float:
+        """The norm of the gradient, 2 Aᵀr, without what a limit stops."""
+        free = self.box.free_gradient(self.point, self.triangle.gradient)
+        return min(norm(free), LARGEST)
+
+    def arrived(self) -> Reason | None:
+        """Return the reason of a solved system once the step is taken."""
+        return stopping.solved() if self._is_solved else None
+
+    def step(self) -> Reason | None:
+        """Go to the minimum."""
+        self.point = self._refined(self._first())
+        self.triangle = linearised(self.residuals, self.point)
+        found = self._gradient(self.point, np.ones_like(self.point))
+        if found is not None:
+            self.triangle = self.triangle._replace(norm=found[1])
+        self._is_solved = True
+        return None
+
+    def _first(self) -> Vector:
+        """Return the minimum to the accuracy of one QR factorisation."""
+        scale = _safe(self.triangle.column_norms)
+        factor = self.triangle.factor / scale
+        if self.box.is_unbounded:
+            change, _ = solution(factor, self.triangle.rotated, RANK_TOLERANCE)
+        else:
+            lower = (self.box.lower - self.point) * scale
+            upper = (self.box.upper - self.point) * scale
+            change = step_between(factor, self.triangle.rotated, lower, upper)
+        return reached(self.box, self.point, change / scale)
+
+    def _refined(self, point: Vector) -> Vector:
+        """Return the point, corrected until corrections no longer shrink."""
+        free = (self.box.lower < point) & (point < self.box.upper)
+        # Powers of two change no digit, and keep all numbers far from the largest double.
+        scale = np.exp2(np.round(np.log2(_safe(self.triangle.column_norms))))
+        triangle = reduced(self.triangle.factor[:, free] / scale[free])
+        if not np.any(free) or solution(triangle, np.zeros(len(triangle)))[1] < len(triangle):
+            return point
+        last = np.inf
+        for _ in range(MOST_REFINEMENTS):
+            found = self._gradient(point, scale)
+            if found is None:
+                break
+            change = np.zeros_like(point)
+            change[free] = _corrected(triangle, found[0][free])
+            length = norm(change)
+            if not length < 0.5 * last:
+                break
+            point = reached(self.box, point, change / scale)
+            last = length
+        return point
+
+    def _gradient(self, point: Vector, scale: Vector) -> tuple[Vector, float] | None:
+        """Return Aᵀ(A p + c), columns divided by `scale`, and |A p + c|; None if one is too large.
+
+        c are the residuals of parameters 0: of a model y ~ … those are the data themselves, exact.
+        """
+        sums, sizes = [], []
+        try:
+            with np.errstate(all="ignore"):
+                for offset, matrix in self.residuals.blocks(np.zeros_like(point)):
+                    scaled = matrix / scale
+                    high, low = multiplied(scaled, point * scale, offset)
+                    sums.append(transposed(scaled, high, low))
+                    sizes.append(norm(high))
+                gradient = summed(*(np.array(parts) for parts in zip(*sums, strict=True)))[0]
+        except MathematicsError:
+            return None
+        size = norm(np.array(sizes))
+        return (gradient, size) if np.all(np.isfinite(gradient)) and size < LARGEST**0.5 else None
+
+
+def _corrected(triangle: Matrix, gradient: Vector) -> Vector:
+    """Return the d of RᵀR d = -g."""
+    from scipy.linalg import solve_triangular
+
+    half = solve_triangular(triangle, -gradient, trans="T")
+    return np.asarray(solve_triangular(triangle, half))
+
+
+def _safe(lengths: Vector) -> Vector:
+    return np.where(lengths == 0, 1.0, lengths)

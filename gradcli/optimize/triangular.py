@@ -1,0 +1,149 @@
+"""Residuals and their Jacobian, compressed to a triangle that holds all a step needs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from gradcli.errors import MathematicsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from gradcli.optimize.losses import Loss
+    from gradcli.optimize.solver import Matrix, Residuals, Vector
+
+EPSILON = float(np.finfo(float).eps)
+LARGEST = float(np.finfo(float).max)
+
+NEGLIGIBLE = 1e-8
+"""The effect of a parameter, as a whole, relative to the largest, below which it counts as this."""
+
+
+class Triangle(NamedTuple):
+    """A linear least-squares problem |J s + r| in p rows, and the objective where it was made."""
+
+    factor: Matrix
+    """The upper triangular R of J = QR, shape (p, p)."""
+    rotated: Vector
+    """Qᵀr, shape (p,)."""
+    norm: float
+    """The square root of the objective: |r|, or of what a loss makes of r."""
+
+    @property
+    def column_norms(self) -> Vector:
+        """The norms of the columns of J, shape (p,)."""
+        return norms(self.factor)
+
+    @property
+    def gradient(self) -> Vector:
+        """The gradient of the objective, 2 Jᵀr, shape (p,); too large an entry is infinite."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            return np.asarray(2 * (self.factor.T @ self.rotated))
+
+    def cosines(self, scale: Vector) -> Vector:
+        """Return |cos| of the angles between r and the columns of J, of lengths `scale`."""
+        size = self.norm if self.norm > 0 else 1.0
+        return np.asarray(np.abs((self.factor / scale).T @ (self.rotated / size)))
+
+
+def scaling(lengths: Vector, sizes: Vector) -> Vector:
+    """Return what parameters are multiplied with so that none counts more than others.
+
+    It is the length of each column of J; but where a parameter of that size changes next to
+    nothing, as the place of a peak outside of the data does, it is more, lest the parameter be sent
+    to infinity.
+    """
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        least = NEGLIGIBLE * np.max(lengths * sizes, initial=0.0) / sizes
+    found = np.where(np.isfinite(least), np.maximum(lengths, least), lengths)
+    return np.where(found == 0, 1.0, found)
+
+
+def norm(vector: Vector) -> float:
+    """Return the Euclidean norm, safe from overflow and underflow of the squares."""
+    from scipy.linalg.blas import dnrm2
+
+    return float(dnrm2(vector)) if vector.size else 0.0
+
+
+def norms(matrix: Matrix) -> Vector:
+    """Return the Euclidean norms of the columns, safe from overflow and underflow."""
+    size = np.max(np.abs(matrix), axis=0, initial=0.0)
+    safe = np.where(size == 0, 1.0, size)
+    return np.asarray(size * np.sqrt(np.sum((matrix / safe) ** 2, axis=0)))
+
+
+def reduced(rows: Matrix) -> Matrix:
+    """Return the upper triangular R of the QR factorisation."""
+    return np.asarray(np.linalg.qr(rows, mode="r"))
+
+
+def compress(blocks: Iterable[tuple[Vector, Matrix]], parameters: int) -> tuple[Matrix, Vector]:
+    """Return R, shape (p, p), and Qᵀr, shape (p,), of residuals and Jacobian given in blocks.
+
+    Each block is put under the triangle of those before it and made triangular again by
+    Householder reflections, so that memory does not grow with the number of rows. (Golub and
+    Van Loan, Matrix Computations, 4th edition, section 6.5.) Fewer rows than parameters give rows
+    of zeros.
+    """
+    triangle = np.zeros((0, parameters + 1))
+    for residuals, jacobian in blocks:
+        rows = np.column_stack([jacobian, residuals])
+        triangle = reduced(np.vstack([triangle, rows]))
+    full = np.zeros((parameters + 1, parameters + 1))
+    full[: len(triangle)] = triangle
+    return full[:parameters, :parameters].copy(), full[:parameters, parameters].copy()
+
+
+def linearised(residuals: Residuals, point: Vector, loss: Loss | None = None) -> Triangle:
+    """Return the triangle of the residuals at a point, rescaled for a loss.
+
+    Raises MathematicsError where a residual, a derivative or the objective is not finite.
+    """
+    sizes: list[float] = []
+
+    def rescaled() -> Iterable[tuple[Vector, Matrix]]:
+        for values, jacobian in residuals.blocks(point):
+            sizes.append(objective_norm(values, loss))
+            yield (values, jacobian) if loss is None else loss.rescaled(values, jacobian)
+
+    factor, rotated = compress(rescaled(), len(point))
+    if not (np.all(np.isfinite(factor)) and np.all(np.isfinite(rotated))):
+        message = "the Jacobian of the residuals is too large"
+        raise MathematicsError(message)
+    return Triangle(factor, rotated, checked(norm(np.array(sizes))))
+
+
+def objective_norm(values: Vector, loss: Loss | None = None) -> float:
+    """Return the square root of the objective that residuals make."""
+    return norm(values) if loss is None else float(np.sqrt(np.sum(loss.values(values))))
+
+
+def checked(size: float) -> float:
+    """Return the square root of an objective. Raises MathematicsError when its square is inf."""
+    if not size < LARGEST**0.5:
+        message = "the sum of squares is too large"
+        raise MathematicsError(message)
+    return size
+
+
+def solution(factor: Matrix, rotated: Vector, tolerance: float | None = None) -> tuple[Vector, int]:
+    """Return the s that minimises |R s + q|, and the rank of R; R has columns of similar length.
+
+    R is square and upper triangular. Where its rank is smaller than p, by the singular values
+    above `tolerance` (p·eps) of the largest, s is the shortest one.
+    """
+    from scipy.linalg import lapack
+
+    count = len(rotated)
+    least = 4 * count * EPSILON if tolerance is None else tolerance
+    diagonal = np.abs(np.diagonal(factor))
+    if count and diagonal.min() > least * diagonal.max():
+        reciprocal, _ = lapack.dtrcon(factor, uplo="U")
+        if reciprocal > least:
+            step, _ = lapack.dtrtrs(factor, -rotated)
+            return np.asarray(step), count
+    step, _, rank, _ = np.linalg.lstsq(factor, -rotated, rcond=least)
+    return np.asarray(step), int(rank)

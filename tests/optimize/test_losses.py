@@ -1,0 +1,129 @@
+"""Robust losses and fits with them against scipy.optimize.least_squares."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from scipy import differentiate, optimize
+
+from gradcli import Formula, parse
+from gradcli.errors import UsageError
+from gradcli.optimize.bounds import Box
+from gradcli.optimize.least_squares import LevenbergMarquardt
+from gradcli.optimize.losses import LOSSES, loss, rho
+from gradcli.optimize.run import run
+from gradcli.optimize.stopping import Ending
+from tests.optimize.nist import data_sets
+
+if TYPE_CHECKING:
+    from gradcli.optimize.solver import Vector
+
+scipy_least_squares: Any = optimize.least_squares
+derivative: Any = differentiate.derivative
+
+SETS = data_sets()
+RESIDUALS = np.array([-30.0, -2.0, -1.4, -0.3, 0.0, 1e-9, 0.5, 1.0, 1.6, 4.0, 1e8])
+
+
+@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("scale", [1.0, 1.5, 1e-3, 40.0])
+def test_values_are_those_of_scipy(name: str, scale: float) -> None:
+    for residual in RESIDUALS:
+        # One residual that no parameter changes: scipy's cost is half of what it makes of it.
+        found = scipy_least_squares(
+            lambda p, r=residual: np.array([r + 0 * p[0]]), [0.0], loss=name, f_scale=scale
+        )
+        expected = 2 * found.cost
+        value = loss(name, [scale]).values(np.array([residual]))[0]
+        assert value == pytest.approx(expected, rel=1e-13, abs=1e-15 * scale**2)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_influence_is_the_derivative(name: str) -> None:
+    chosen = loss(name, [1.5])
+    points = np.array([-4.0, -1.2, 0.2, 0.9, 1.7, 6.0])
+    influence, slope = chosen.influence(points)
+    first = derivative(lambda r: chosen.values(np.ravel(r)).reshape(np.shape(r)) / 2, points)
+    second = derivative(lambda r: chosen.influence(np.ravel(r))[0].reshape(np.shape(r)), points)
+    np.testing.assert_allclose(influence, first.df, rtol=1e-7)
+    np.testing.assert_allclose(slope, second.df, rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_the_formula_of_a_loss_has_its_values(name: str) -> None:
+    chosen = loss(name, [], {"scale": 1.5})
+    node = rho(chosen, parse("r") ** 2)
+    formula = Formula(node.graph, node.id)
+    for residual in [-4.0, -1.5, -0.2, 0.0, 0.7, 2.5]:
+        value = chosen.values(np.array([residual]))[0]
+        slope = 2 * chosen.influence(np.array([residual]))[0][0]
+        assert formula.evaluate(r=residual) == pytest.approx(value, rel=1e-14)
+        assert formula.gradient(r=residual)["r"] == pytest.approx(slope, rel=1e-14, abs=1e-300)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("kind", ["Misra1a", "Chwirut2", "Gauss1", "Rat42"])
+def test_fits_as_in_scipy(name: str, kind: str) -> None:
+    row = SETS[kind]
+    scale = 0.7 * row.residual_sd
+    chosen = loss(name, [scale])
+    solver = LevenbergMarquardt(
+        row.residuals(), row.starts[1], Box.unbounded(len(row.parameters)), loss=chosen
+    )
+    outcome = run(solver)
+    expected = scipy_least_squares(
+        row.residuals().values,
+        row.starts[1],
+        lambda point: next(row.residuals().blocks(point))[1],
+        x_scale="jac",
+        loss=name,
+        f_scale=scale,
+        ftol=1e-15,
+        xtol=1e-15,
+        gtol=1e-15,
+        max_nfev=2000,
+    )
+    assert outcome.reason.ending is Ending.CONVERGED
+    assert outcome.record.value <= 2 * expected.cost * (1 + 1e-12)
+    np.testing.assert_allclose(outcome.record.point, expected.x, rtol=1e-6)
+    assert cosine(row.residuals().values, outcome.record.point, solver) < 1e-12
+
+
+def cosine(values: object, point: Vector, solver: LevenbergMarquardt) -> float:
+    """Return how far the influences are from orthogonal to the columns of the Jacobian."""
+    assert callable(values)
+    assert solver.loss is not None
+    influence, _ = solver.loss.influence(values(point))
+    _, jacobian = next(iter(solver.residuals.blocks(point)))
+    sizes = np.linalg.norm(jacobian, axis=0) * np.linalg.norm(influence)
+    return float(np.max(np.abs(jacobian.T @ influence) / sizes))
+
+
+def test_a_large_scale_is_least_squares() -> None:
+    row = SETS["Misra1a"]
+    box = Box.unbounded(2)
+    for name in LOSSES:
+        solver = LevenbergMarquardt(row.residuals(), row.starts[1], box, loss=loss(name, [1e9]))
+        np.testing.assert_allclose(run(solver).record.point, row.certified, rtol=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("name", "positional", "given", "message"),
+    [
+        ("hubber", [], {}, "no loss 'hubber'"),
+        ("huber", [0], {}, "greater than 0"),
+        ("huber", [math.inf], {}, "greater than 0"),
+        ("huber", [[1, 2]], {}, "greater than 0"),
+        ("huber", [1, 2], {}, "one setting"),
+        ("cauchy", [1], {"scale": 2}, "one setting"),
+        ("soft_l1", [], {"width": 2}, "no setting 'width'"),
+    ],
+)
+def test_settings_that_mean_nothing(
+    name: str, positional: list[object], given: dict[str, object], message: str
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        loss(name, positional, given)
