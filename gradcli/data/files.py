@@ -21,6 +21,7 @@ TEMPORARY = re.compile(r"\.gradcli-[a-z0-9_]{8}")
 """What a file is called until it takes the place of its target."""
 
 NO_FILE = "without -o the result goes to stdout"
+"""The repair for a target that is a device or a pipe."""
 
 STALE_SECONDS = 3600.0
 """How long a temporary file must have been untouched before it can count as left behind."""
@@ -116,7 +117,8 @@ def write(path: str, *pieces: bytes | memoryview, keep_previous: bool = False) -
 
 def previous(path: str) -> str:
     """Return the name under which the file that `path` replaced is kept."""
-    return os.path.realpath(path) + ".previous"
+    link = os.path.islink(path)  # noqa: PTH114
+    return (os.path.realpath(path) if link else path) + ".previous"
 
 
 def check_writable(path: str) -> None:
@@ -181,7 +183,7 @@ def _keep(target: str) -> None:
         with suppress(OSError):
             with suppress(FileNotFoundError):
                 os.unlink(previous(target))  # noqa: PTH108
-            os.link(target, previous(target))  # noqa: PTH200
+            os.link(target, previous(target))
 
 
 def _flush_folder(folder: str) -> None:

@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from itertools import chain
+from typing import IO, TYPE_CHECKING, Any
 
-from gradcli.data.files import write
-from gradcli.errors import UsageError, printable
+from gradcli.data.files import reading, write
+from gradcli.data.signature import looks_like
+from gradcli.errors import FileError, ShapeError, UsageError, printable
+from gradcli.graph import shapes
+from gradcli.language.names import CONSTANTS, KEYWORDS, NAME, REBINDABLE, is_function
+from gradcli.limits import AXES, ELEMENTS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    import zipfile
+    from collections.abc import Iterable, Mapping
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float64]
 
 ENDINGS = (".json", ".npz")
+
+LONGEST_JSON = 16 * 1024 * 1024
+"""The longest JSON that is read, 16 MiB, about 800,000 numbers of full length."""
+
+MOST_PARAMETERS = 100_000
+"""The most arrays of an archive that is read."""
 
 
 def check_ending(option: str, path: str) -> None:
@@ -53,3 +70,207 @@ def _npz(parameters: Mapping[str, Any]) -> bytes:
             # A member without a date: the same parameters are the same bytes.
             archive.writestr(zipfile.ZipInfo(f"{name}.npy"), member.getvalue())
     return buffer.getvalue()
+
+
+def load(path: str, option: str) -> dict[str, float | Array]:
+    """Return the parameters in a file: numbers as floats, others as float64 arrays.
+
+    A .json file holds what `save` wrote, or just an object of names with numbers and nested lists;
+    a .npz file holds an array of numbers of any kind for each name. Every number is finite. Raises
+    FileError, and UsageError when the name of the file ends in another way.
+    """
+    check_ending(option, path)
+    where = printable(path, 200)
+    with reading(path) as file:
+        found = _from_npz(file, where) if path.endswith(".npz") else _from_json(file, where)
+    if not found:
+        raise FileError(f"{where}: the file holds no parameters")
+    return found
+
+
+def _from_json(file: IO[bytes], where: str) -> dict[str, float | Array]:
+    content = _json_object(file, where)
+    inner = content.get("parameters")
+    found = inner if isinstance(inner, dict) else content
+    _check_names(found, where)
+    return {name: _value(item, f"{where}: {name}") for name, item in found.items()}
+
+
+def _json_object(file: IO[bytes], where: str) -> dict[str, Any]:
+    import json
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        content = dict(pairs)
+        if len(content) < len(pairs):
+            names = [name for name, _ in pairs]
+            twice = next(name for i, name in enumerate(names) if name in names[:i])
+            raise FileError(f"{where}: '{printable(twice, 40)}' is given twice")
+        return content
+
+    data = file.read(LONGEST_JSON + 1)
+    if len(data) > LONGEST_JSON:
+        message = f"{where}: the file is longer than {LONGEST_JSON >> 20} MiB"
+        raise FileError(message, hint="larger parameters go into a .npz file")
+    if not data:
+        raise FileError(f"{where}: the file is empty")
+    kind = looks_like(data[:64])
+    hint = f"it looks like {kind}" if kind not in {None, "JSON"} else None
+    try:
+        # A whole number is read as a double too: an int of thousands of digits is an error.
+        content = json.loads(data.decode("utf-8-sig"), parse_int=float, object_pairs_hook=unique)
+    except UnicodeDecodeError:
+        raise FileError(f"{where}: this is not JSON: it is not UTF-8 text", hint=hint) from None
+    except RecursionError:
+        raise FileError(f"{where}: the JSON is nested too deep") from None
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        raise FileError(f"{where}: this is not JSON: {place}: {error.msg}", hint=hint) from None
+    if not isinstance(content, dict):
+        hint = 'an object such as {"a": 1.5, "b": [1, 2]} is'
+        raise FileError(f"{where}: {_kind(content)} is no set of parameters", hint=hint)
+    return content
+
+
+def _check_names(names: Iterable[str], where: str) -> None:
+    """Raise FileError for what cannot be a parameter's name."""
+    for name in names:
+        what = None
+        if not NAME.fullmatch(name):
+            what = "not a name"
+        elif name in KEYWORDS:
+            what = "a word of the language"
+        elif is_function(name):
+            what = "a function"
+        elif name in CONSTANTS and name != REBINDABLE:
+            what = "a constant"
+        if what is not None:
+            raise FileError(
+                f"{where}: '{printable(name, 40)}' is {what}, so it cannot be a parameter"
+            )
+
+
+def _value(value: Any, where: str) -> float | Array:
+    """Return a number or an array for what JSON says, level by level of its lists."""
+    shape: list[int] = []
+    level = [value]
+    while any(isinstance(item, list) for item in level):
+        odd = next((item for item in level if not isinstance(item, list)), None)
+        lengths = {len(item) for item in level if isinstance(item, list)}
+        if odd is not None or len(lengths) > 1:
+            raise FileError(f"{where}: the lists are of different lengths or depths")
+        shape.append(lengths.pop())
+        if len(shape) > AXES:
+            raise FileError(f"{where}: the lists are nested deeper than {AXES}")
+        level = list(chain.from_iterable(level))
+    if not level:
+        raise FileError(f"{where}: an empty list holds no numbers")
+    for item in level:
+        if type(item) is not float:
+            raise FileError(f"{where}: {_kind(item)} is not a number")
+    import numpy as np
+
+    return _finite(np.array(level).reshape(shape), where)
+
+
+def _kind(value: Any) -> str:
+    """Return what a JSON value is, as messages say it."""
+    if isinstance(value, str):
+        return f"the text '{printable(value, 40)}'"
+    if isinstance(value, dict):
+        return "an object"
+    if isinstance(value, list):
+        return "a list"
+    return (
+        "a number" if isinstance(value, float) else {None: "null", True: "true"}.get(value, "false")
+    )
+
+
+def _finite(array: Array, where: str) -> float | Array:
+    """Return the array, or the number of an array without axes. Raises FileError."""
+    import numpy as np
+
+    wrong = np.argwhere(~np.isfinite(array))
+    if len(wrong):
+        index = tuple(wrong[0].tolist())
+        entry = f"{list(index)}" if index else ""
+        raise FileError(f"{where}{entry}: {array[index]} is not a finite number")
+    return array if array.ndim else float(array)
+
+
+def _from_npz(file: IO[bytes], where: str) -> dict[str, float | Array]:
+    import zipfile
+
+    from gradcli.data.npz import DAMAGE
+
+    start = file.read(64)
+    file.seek(0)
+    try:
+        with zipfile.ZipFile(file) as archive:
+            members = _members(archive, where)
+            left = ELEMENTS
+            found: dict[str, float | Array] = {}
+            for name, info in members.items():
+                array = _member(archive, info, f"{where}: {name}", left)
+                left -= array.size
+                found[name] = _finite(array, f"{where}: {name}")
+            return found
+    except DAMAGE:
+        kind = looks_like(start)
+        if start.startswith(b"PK"):
+            raise FileError(f"{where}: the archive is damaged") from None
+        hint = f"it looks like {kind}" if kind else None
+        raise FileError(f"{where}: this is not an NPZ archive", hint=hint) from None
+
+
+def _members(archive: zipfile.ZipFile, where: str) -> dict[str, zipfile.ZipInfo]:
+    """Return the arrays of the archive by name. Raises FileError."""
+    found = archive.infolist()
+    if len(found) > MOST_PARAMETERS:
+        raise FileError(f"{where}: the archive holds more than {MOST_PARAMETERS} arrays")
+    other = next((info.filename for info in found if not info.filename.endswith(".npy")), None)
+    if other is not None:  # in data it would be passed over, but a parameter must not get lost
+        raise FileError(f"{where}: '{printable(other, 40)}' in the archive is not an array")
+    if any(info.comment for info in found):
+        # No NPZ has comments, but a wrong length of one would swallow the arrays behind it.
+        raise FileError(f"{where}: the archive is damaged")
+    members = {info.filename.removesuffix(".npy"): info for info in found}
+    _check_names(members, where)
+    if len(members) < len(found):
+        raise FileError(f"{where}: two arrays have the same name")
+    return members
+
+
+def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, where: str, most: int) -> Array:
+    """Return an array of at most so many numbers. Raises FileError."""
+    import zipfile
+    from math import prod
+
+    import numpy as np
+
+    from gradcli.data.arrays import check_end, check_size, payload, rows_at_once
+    from gradcli.data.npy import read_header
+
+    if info.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
+        raise FileError(f"{where}: packed in a way that NumPy does not use")
+    with archive.open(info) as stream:
+        layout, offset = read_header(stream, where)
+        try:
+            count = prod(shapes.checked(layout.shape))
+        except ShapeError as error:
+            raise FileError(f"{where}: {error.message}") from None
+        if count > most:
+            raise FileError(f"{where}: the arrays together have more than {ELEMENTS} numbers")
+        if not count:
+            raise FileError(
+                f"{where}: an array of shape {shapes.shown(layout.shape)} holds no numbers"
+            )
+        check_size(layout, offset, info.file_size, where)
+        array = np.empty(layout.shape)
+        rows = layout._replace(shape=layout.shape or (1,))  # a single number is read as one row
+        target = array.reshape(rows.shape)
+        row = 0
+        for part in payload(stream, rows, rows_at_once(rows.row), where):
+            target[row : row + len(part)] = part
+            row += len(part)
+        check_end(stream, where)
+    return array

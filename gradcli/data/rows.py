@@ -51,6 +51,8 @@ class HeldRows:
 
     def __init__(self, columns: Mapping[str, Array]) -> None:
         self.held = dict(columns)
+        for array in self.held.values():
+            array.setflags(write=False)
         self.count = length_of(self.held)
         self.entries = {name: array.shape[1:] for name, array in self.held.items()}
 
@@ -82,6 +84,12 @@ class FileRows:
         self._names = list(names)
         self.count = count
         self.entries = {name: source.columns[name] for name in names}
+
+    def hold(self) -> HeldRows:
+        """Return the same rows in memory. Raises FileError when they are too many."""
+        from gradcli.data.source import read
+
+        return HeldRows(read(self._source, self._names))
 
     def blocks(self, size: int) -> Iterator[Block]:
         """Yield all rows in order, `size` at a time. Raises FileError."""
