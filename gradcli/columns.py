@@ -6,17 +6,25 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import FileError, NameValueError, ShapeError, printable
+from gradcli.graph.node import Node
 from gradcli.language.names import CONSTANTS, NAME, REBINDABLE, is_function
+from gradcli.limits import ELEMENTS
 from gradcli.point import few
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
+    from gradcli.data.columns import Array
+    from gradcli.data.rows import FileRows, HeldRows, Rows
     from gradcli.data.source import Source
     from gradcli.graph.shapes import Shape
+    from gradcli.language.origin import Origin
 
 STAND_IN = 9973
 """A number of rows that no other axis is likely to have."""
+OTHER_STAND_IN = 10_007
+HELD_BYTES = 1 << 24
+"""How much data is held in memory, 16 MiB; more is read in blocks for each evaluation."""
 
 
 def used(source: Source, text: str, others: Collection[str] = ()) -> list[str]:
@@ -64,19 +72,21 @@ def opened(
     return source, names
 
 
-def read(
+def rows(
     paths: Sequence[str],
     text: str,
     others: Collection[str] = (),
     shapes: Mapping[str, Shape] | None = None,
+    memory: int = HELD_BYTES,
     **options: Any,
-) -> dict[str, Any]:
-    """Return the columns of the files that the text of a formula mentions, as arrays.
+) -> tuple[HeldRows | FileRows, Source]:
+    """Return the rows of the columns that the text of a formula mentions, and where they are from.
 
-    `others` are columns besides those of the formula, and `shapes` those of its other names.
-    `options` are those of `opened`. Raises FileError for what cannot be read.
+    They are held when they take at most `memory` bytes. `others` are columns besides those of the
+    formula, and `shapes` those of its other names; `options` are those of `opened`. Raises
+    FileError for what cannot be read.
     """
-    from gradcli.data.source import read as read_columns
+    from gradcli.data.rows import rows as rows_of
 
     source, names = opened(paths, text, others, **options)
     for name in names:
@@ -84,7 +94,56 @@ def read(
             count = prod(source.columns[name])
             message = f"{name} has {count} numbers in each row, and the formula takes it for one"
             raise FileError(message, hint=f"write {name} @ w, {name}[:, 0] or sum({name}, axis=1)")
-    return dict(read_columns(source, names))
+    return rows_of(source, names, memory), source
+
+
+def values_of(rows_given: HeldRows | FileRows) -> dict[str, Array] | FileRows:
+    """Return what a task takes as its data: columns in memory, or rows in files."""
+    return rows_given if rows_given.held is None else rows_given.held
+
+
+def shapes_of(
+    rows_given: HeldRows | FileRows, text: str, shapes: Mapping[str, Shape]
+) -> dict[str, Shape]:
+    """Return the shapes with which a formula over these rows is read, those of its data.
+
+    More rows than an array may have are read as another number of them. Raises FileError when the
+    formula depends on that number itself, as by len(x).
+    """
+    count = rows_given.count
+    widest = max([prod(entry) for entry in rows_given.entries.values()], default=1)
+    if count * widest > ELEMENTS:
+        count = _stand_in(text, rows_given, shapes)
+    return {name: (count, *entry) for name, entry in rows_given.entries.items()}
+
+
+def _stand_in(text: str, rows_given: Rows, shapes: Mapping[str, Shape]) -> int:
+    from gradcli.language.parser import parse
+
+    first, second = [
+        parse(text, {**shapes, **{n: (count, *e) for n, e in rows_given.entries.items()}})
+        for count in (STAND_IN, OTHER_STAND_IN)
+    ]
+    if first.graph.rows != second.graph.rows:
+        message = f"the formula depends on the number of rows, and {rows_given.count} are too many"
+        raise FileError(message, hint=f"at most {ELEMENTS} numbers are held in memory")
+    return STAND_IN
+
+
+def with_shapes(
+    formula: Node, origin: Origin | None, shapes: Mapping[str, Shape]
+) -> tuple[Node, Origin | None]:
+    """Return a formula read again for names of these shapes, such as other numbers of rows.
+
+    One that was not typed is copied; what it says with explicit sizes stays as it is.
+    """
+    from gradcli.calculus.rows import resized
+    from gradcli.language.parser import parse
+
+    if origin is None:
+        return Node(*resized(formula.graph, formula.id, shapes)), None
+    built = parse(origin.source, shapes)
+    return Node(built.graph, built.result), origin._replace(shapes=tuple(shapes.items()))
 
 
 def _takes_numbers(text: str, names: Sequence[str], shapes: Mapping[str, Shape]) -> bool:

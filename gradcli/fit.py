@@ -10,8 +10,9 @@ from gradcli.graph.node import Node
 from gradcli.point import Point
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
+    from gradcli.data.rows import Rows
     from gradcli.objective import Objective
     from gradcli.optimize.bounds import Box
     from gradcli.optimize.losses import Loss
@@ -106,9 +107,11 @@ class Fit:
         weighting: Weighting,
         loss: Loss | None,
         factors: Vector | None,
+        rows: Rows | None = None,
     ) -> None:
         self._objective = objective
         self._found = found
+        self._rows = rows
         self._weighting = weighting
         self._loss = loss
         self._factors = factors
@@ -119,7 +122,7 @@ class Fit:
         self.factors = factors
         self.factor = found.factor
         """What the sum of the weighted squares is multiplied with to be the objective."""
-        self.residuals = ModelResiduals(objective, found.residual, factors)
+        self.residuals = ModelResiduals(objective, found.residual, factors, rows)
         self.is_linear = self.residuals.is_linear and loss is None
 
     def _own_weights(self, node: int) -> Vector:
@@ -133,14 +136,15 @@ class Fit:
 
     def _of_data(self, node: int) -> Any:
         """Return the value of a node that no parameter changes."""
+        known = self._objective.in_memory()
         names = self._objective.graph.variables([node])
-        constants = {name: self._objective.constants[name] for name in names}
+        constants = {name: known[name] for name in names}
         return Point(self._objective.graph, node, constants).value
 
     @property
     def is_plain(self) -> bool:
         """Whether there are no data: a sum of squares of the parameters alone, not a fit."""
-        return not self._objective.constants
+        return self._rows is None and not self._objective.constants
 
     @property
     def has_positive_weights(self) -> bool:
@@ -190,6 +194,8 @@ class Fit:
 
         if self._found.response is None:
             return None
+        if self._rows is not None and self.factors is None:
+            return self._total_by_blocks(self._found.response, self._rows)
         shape = self._objective.graph.shape(self._found.residual)
         response = np.broadcast_to(self._of_data(self._found.response), shape).ravel()
         mean = np.average(response, weights=self.factors)
@@ -198,20 +204,35 @@ class Fit:
         squares_about = apart**2 if self.factors is None else self.factors * apart**2
         return float(np.sum(squares_about))
 
+    def _total_by_blocks(self, response: int, rows: Rows) -> float:
+        """Return the sum of squares of the response about its mean, in two passes over the rows."""
+        import numpy as np
+
+        from gradcli.row_values import row_values
+
+        mean, count = 0.0, 0
+        for values in row_values(self._objective.graph, response, self._objective.constants, rows):
+            count += values.size
+            mean += float(np.sum(values - mean)) / count
+        total = 0.0
+        for values in row_values(self._objective.graph, response, self._objective.constants, rows):
+            total += float(np.sum((values - mean) ** 2))
+        return total
+
 
 def recognised(
-    formula: Node, parameters: Mapping[str, int], constants: Mapping[str, Any]
+    formula: Node, parameters: Mapping[str, int], data: Collection[str]
 ) -> Squares | None:
     """Return the sum of squares over data that the formula is; None when it is something else.
 
-    Its residuals must depend on an array that is given and does not move.
+    Its residuals must depend on an array among `data`, the names that do not move.
     """
     graph = formula.graph
     found = squares(graph, formula.id, list(parameters.values()))
     if found is None:
         return None
     names = graph.variables([found.residual])
-    given = any(graph.shape(names[name]) for name in names if name in constants)
+    given = any(graph.shape(names[name]) for name in names if name in data)
     return found if given else None
 
 

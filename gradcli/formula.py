@@ -247,21 +247,26 @@ class Formula(Node):
             confidence=confidence,
         )
         point = {**(start or {}), **named}
+        given = {**(fixed or {}), **point}
+        shapes = {name: shape_of(value, name) for name, value in given.items()}
         if isinstance(data, str):
-            from gradcli.columns import read
+            from gradcli.columns import rows, shapes_of, values_of
 
             others = [name for name in (weights, sigma) if isinstance(name, str)]
-            shapes = {name: shape_of(x, name) for name, x in {**(fixed or {}), **point}.items()}
-            text = self.origin.source if self.origin else str(self)
-            data = read([data], text, others, shapes)
-        given = {**(data or {}), **(fixed or {}), **point}
-        shaped = self.with_shapes({name: shape_of(value, name) for name, value in given.items()})
+            source = self.origin.source if self.origin else str(self)
+            read, _ = rows([data], source, others, shapes)
+            columns: Any = values_of(read)
+            shapes |= shapes_of(read, source, shapes)
+        else:
+            columns = data or {}
+            shapes |= {name: shape_of(value, name) for name, value in columns.items()}
+        shaped = self.with_shapes(shapes)
         return minimize(
             shaped,
             point,
             origin=shaped.origin,
             fixed=fixed,
-            data=data,
+            data=columns,
             settings=settings,
             observe=observe,
         )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.errors import UsageError
 from gradcli.language.choices import choice
-from gradcli.objective import Layout, VectorObjective
+from gradcli.objective import VectorObjective
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,17 +39,19 @@ def chosen(task: Task, settings: Settings) -> Method:
 
     Raises UsageError for a method or setting that does not exist or does not fit.
     """
-    count = Layout(task.objective.shapes).count
+    count = task.objective.size
     if settings.method is not None:
         return _asked(task, settings)
     if settings.rate is not None or settings.schedule is not None:
         option = "--lr" if settings.rate is not None else "--schedule"
-        return _first_order("gd", [], {}, f"{option} asks for gradient descent")
+        return first_order("gd", [], {}, f"{option} asks for gradient descent")
     if task.fit is not None and count <= LM_PARAMETERS:
         if task.fit.is_linear:
             return Method("lm", {}, "the model is linear in its parameters")
         kind = "squares" if task.loss is None else "losses"
         return Method("lm", {}, f"the objective is a sum of {kind} over data")
+    if task.is_streamed:
+        return Method("lbfgs", {}, "the data are read in blocks, too large to be held in memory")
     if count <= NEWTON_PARAMETERS:
         numbers = f"{count} parameter{'s' * (count != 1)}"
         return Method("newton", {}, f"{numbers}, few enough for the exact Hessian")
@@ -71,8 +73,11 @@ def also_worth_trying(task: Task, method: Method, settings: Settings) -> list[tu
 
 def _asked(task: Task, settings: Settings) -> Method:
     name, positional, given = choice("--method", settings.method or "")
+    if name == "newton" and task.is_streamed:
+        message = "newton needs the data in memory, and they are read in blocks"
+        raise UsageError(message, hint="--memory says how much may be held; or choose lbfgs")
     if name not in SECOND_ORDER:
-        return _first_order(name, positional, given, "--method asks for it")
+        return first_order(name, positional, given, "--method asks for it")
     if positional or given:
         message = f"{name} has no settings"
         raise UsageError(message, hint="--tol and --steps say when it stops")
@@ -86,9 +91,8 @@ def _asked(task: Task, settings: Settings) -> Method:
     return Method(name, {}, "--method asks for it")
 
 
-def _first_order(
-    name: str, positional: Sequence[Any], given: Mapping[str, Any], why: str
-) -> Method:
+def first_order(name: str, positional: Sequence[Any], given: Mapping[str, Any], why: str) -> Method:
+    """Return a first-order method with all its settings. Raises UsageError for wrong ones."""
     from gradcli.optimize.first_order import METHODS
     from gradcli.optimize.settings import checked
 
@@ -114,7 +118,7 @@ def solver(
     tolerance = DEFAULT_TOLERANCE if settings.tolerance is None else settings.tolerance
     if method.name not in SECOND_ORDER:
         return _descent(task, method, settings, list(start), tolerance)
-    vector = Layout(task.objective.shapes).vector(start)
+    vector = task.objective.layout.vector(start)
     if method.name == "lm":
         return _least_squares(task, settings, vector)
     function = VectorObjective(task.objective)

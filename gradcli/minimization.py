@@ -6,10 +6,10 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gradcli.errors import MathematicsError
+from gradcli.errors import MathematicsError, UsageError
 from gradcli.methods import LM_PARAMETERS, also_worth_trying, chosen, solver
 from gradcli.minimum import Found, Iterate, Minimum
-from gradcli.objective import Layout, entries
+from gradcli.objective import entries
 from gradcli.optimize import stopping
 from gradcli.optimize.run import DEFAULT_STEPS, run
 from gradcli.optimize.stopping import Ending
@@ -18,6 +18,7 @@ from gradcli.task import Settings, task
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from gradcli.data.rows import FileRows
     from gradcli.graph.node import Node
     from gradcli.language.origin import Origin
     from gradcli.methods import Method
@@ -38,21 +39,29 @@ def minimize(
     *,
     origin: Origin | None = None,
     fixed: Mapping[str, Any] | None = None,
-    data: Mapping[str, Any] | None = None,
+    data: Mapping[str, Any] | FileRows | None = None,
     settings: Settings | None = None,
     observe: Callable[[Iterate], None] | None = None,
     watch: Callable[[Iterate], None] = lambda _: None,
+    keep: Callable[[int, dict[str, Any]], None] | None = None,
+    resumed: Mapping[str, Any] | None = None,
 ) -> Minimum:
     """Return the minimum reached from `start`; `Formula.minimize` says what the parts mean.
 
     `observe` hears of every step of the run that ended lowest, and `watch` of all steps of all
-    runs as they are made.
+    runs as they are made. `keep` is given the state after each step, and a run that is `resumed`
+    from such a state goes on as if it had never stopped.
     """
     how = settings or Settings()
     problem = task(formula, origin, start, fixed or {}, data or {}, how)
     history: list[Iterate] = []
     runs = Runs(problem, how, history.append if observe is None else observe, watch)
-    best = runs.from_several_starts() if how.starts > 1 else runs.from_one_start()
+    if keep is not None or resumed is not None:
+        best = runs.continued(keep, resumed)
+    elif how.starts > 1:
+        best = runs.from_several_starts()
+    else:
+        best = runs.from_one_start()
     end = runs.iterate(best.outcome.record)
     statistics, more = _statistics(problem, how, best)
     return Minimum(
@@ -71,6 +80,7 @@ def minimize(
         history,
         runs.minima,
         runs.starts,
+        [],
     )
 
 
@@ -96,11 +106,11 @@ class Runs:
         self._how = how
         self._observe = observe
         self._watch = watch
-        self._layout = Layout(problem.objective.shapes)
+        self._layout = problem.objective.layout
         self._method = chosen(problem, how)
         self._end = None if how.seconds is None else time.monotonic() + how.seconds
         self.minima: list[Found] = []
-        self.warnings: list[str] = []
+        self.warnings: list[str] = [*problem.warnings]
         self.starts = 1
 
     def iterate(self, record: Record) -> Iterate:
@@ -125,6 +135,18 @@ class Runs:
                     best = other
         self._show(best)
         return best
+
+    def continued(
+        self,
+        keep: Callable[[int, dict[str, Any]], None] | None,
+        resumed: Mapping[str, Any] | None,
+    ) -> Run:
+        """Return the one run from the start that is kept on the way, or resumed."""
+        if self._how.starts > 1:
+            message = "--starts makes many runs, and a checkpoint holds one"
+            raise UsageError(message, hint="leave out --starts or --checkpoint")
+        point = self._problem.start
+        return self._run(self._method, point, observe=self._observe, keep=keep, resumed=resumed)
 
     def from_several_starts(self) -> Run:
         """Return the lowest of the runs from several starts; `minima` then holds all ends."""
@@ -176,8 +198,10 @@ class Runs:
         first: float | None = None,
         steps: int | None = None,
         observe: Callable[[Iterate], None] | None = None,
+        keep: Callable[[int, dict[str, Any]], None] | None = None,
+        resumed: Mapping[str, Any] | None = None,
     ) -> Run:
-        """Return the run of a method from a point, shown to `observe` or else kept."""
+        """Return the run of a method from a point, its records shown to `observe` or else kept."""
         _check_start(self._problem, point)
         records: list[Record] = []
 
@@ -193,7 +217,10 @@ class Runs:
             solver(self._problem, method, self._how, point, first),
             steps=self._how.steps if steps is None else steps,
             seconds=self._seconds_left(),
+            allowed=self._how.seconds,
             observe=see,
+            keep=keep,
+            resumed=resumed,
         )
         return Run(method, outcome, records)
 
@@ -215,7 +242,7 @@ def _is_clearly_lower(one: Outcome, other: Outcome) -> bool:
 
 def _blocks(problem: Task, point: Any) -> list[Any]:
     """Return the values of the parameters at a point of any solver."""
-    return point if isinstance(point, list) else Layout(problem.objective.shapes).blocks(point)
+    return point if isinstance(point, list) else problem.objective.layout.blocks(point)
 
 
 def _check_start(problem: Task, point: Sequence[Any]) -> None:
@@ -253,7 +280,7 @@ def _statistics(problem: Task, how: Settings, best: Run) -> tuple[Statistics | N
     if len(names) > LM_PARAMETERS:
         return None, [f"there is no report of a fit for more than {LM_PARAMETERS} parameters"]
     record = best.outcome.record
-    point = Layout(problem.objective.shapes).vector(_blocks(problem, record.point))
+    point = problem.objective.layout.vector(_blocks(problem, record.point))
     # A linear model adds up its squares with twice the digits.
     rss = record.value / fit.factor if best.method.name == "lm" and fit.is_linear else None
     try:

@@ -29,6 +29,25 @@ class Found(NamedTuple):
     """How many of the starts ended there."""
 
 
+class Epoch(NamedTuple):
+    """What was learnt in one pass over all rows; epochs count from 1."""
+
+    epoch: int
+    step: int
+    """How many steps were taken so far."""
+    value: float
+    """The mean over the rows of the objective of their batch, as it was before its step."""
+    validation: float | None
+    """The objective on the rows for validation, after the epoch."""
+    metric: float | None
+    """The metric on the rows for validation, after the epoch."""
+    learning_rate: float
+
+    def document(self) -> dict[str, Any]:
+        """Return the fields that are known."""
+        return {name: value for name, value in self._asdict().items() if value is not None}
+
+
 class Minimum(NamedTuple):
     """What `minimize` found; `document()` is the same as the command's JSON."""
 
@@ -53,6 +72,8 @@ class Minimum(NamedTuple):
     """The distinct minima of several starts, best first; empty for one start."""
     starts: int
     """How many starts were tried."""
+    epochs: list[Epoch]
+    """The passes over the rows, where they were taken in batches."""
 
     @property
     def converged(self) -> bool:
@@ -74,6 +95,8 @@ class Minimum(NamedTuple):
             "statistics": None if self.statistics is None else self.statistics.document(),
             "warnings": self.warnings,
         }
+        if self.epochs:
+            content["epochs"] = [epoch.document() for epoch in self.epochs]
         if self.minima:
             content["minima"] = [found._asdict() for found in self.minima]
         return content

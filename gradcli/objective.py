@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from gradcli.graph.node import Graph
+    from gradcli.graph.shapes import Shape
     from gradcli.language.origin import Origin
     from gradcli.optimize.solver import Matrix, Vector
 
@@ -57,19 +58,24 @@ class Objective:
         parameters: Sequence[str],
         origin: Origin | None = None,
         constants: Mapping[str, Any] | None = None,
+        *,
+        is_compiled: bool = True,
     ) -> None:
         self.graph = graph
         self.result = result
         self.parameters = list(parameters)
         self.nodes = names_to_nodes(graph, result, parameters)
         self.shapes = [graph.shape(node) for node in self.nodes.values()]
+        self.layout = Layout(self.shapes)
+        self.size = self.layout.count
+        """How many numbers the parameters have."""
         self.evaluations = 0
         """How often the formula was evaluated."""
         self.constants = dict(constants or {})
         self._origin = origin
         self._fixed = tuple(self.constants.values())
         self._fast: Callable[..., tuple[Any, ...]] | None = None
-        if len(graph.reachable([result])) <= GENERATED_NODES:
+        if is_compiled and len(graph.reachable([result])) <= GENERATED_NODES:
             self._fast = compiled(graph, result, self.parameters, list(self.constants))
 
     def __call__(self, point: Sequence[Any]) -> tuple[float, list[Any]]:
@@ -84,13 +90,26 @@ class Objective:
         if self.graph.has_arrays:
             value = float(value)
             slopes = [s if p else float(s) for s, p in zip(slopes, self.shapes, strict=True)]
-            # A sum is finite only if its terms are; when it is not, look closely.
-            total = value + sum(
-                [s.sum() if p else s for s, p in zip(slopes, self.shapes, strict=True)]
-            )
+            total = value + total_of(slopes, self.shapes)
         else:
             total = value + sum(slopes)
+        # A sum is finite only if its terms are; when it is not, look closely.
         return (value, slopes) if total - total == 0 else self.checked(point)
+
+    def in_memory(self) -> dict[str, Any]:
+        """Return all values that stay and are in memory, by name."""
+        return self.constants
+
+    def whole(self) -> Objective:
+        """Return the same objective over all rows at once."""
+        return self
+
+    def use(self, values: Mapping[str, Any]) -> None:
+        """Give those of the constants that are named other values, of the same shapes."""
+        for name in self.constants:
+            if name in values:
+                self.constants[name] = values[name]
+        self._fixed = tuple(self.constants.values())
 
     def values(self, point: Sequence[Any]) -> dict[str, Any]:
         """Return the values of the parameters by name; arrays are the caller's own."""
@@ -115,13 +134,19 @@ class Objective:
         return Point(self.graph, self.result, values, self._origin)
 
 
+def total_of(slopes: Sequence[Any], shapes: Sequence[Shape]) -> float:
+    """Return the sum of all numbers of a gradient, which is finite only if each of them is."""
+    parts = [s.sum() if shape else s for s, shape in zip(slopes, shapes, strict=True)]
+    return float(sum(parts))
+
+
 class VectorObjective:
     """The same function of one vector, with its Hessian: what second-order methods need."""
 
     def __init__(self, objective: Objective) -> None:
         self._objective = objective
         self._second: Callable[..., Matrix] | None = None
-        self.layout = Layout(objective.shapes)
+        self.layout = objective.layout
 
     def __call__(self, point: Vector) -> tuple[float, Vector]:
         """Return value and gradient; raise MathematicsError where either is not finite."""
@@ -144,9 +169,9 @@ class VectorObjective:
         return matrix
 
     def _compiled_hessian(self) -> Callable[..., Matrix]:
-        objective = self._objective
+        objective = self._objective.whole()
         if any(objective.shapes):
-            return self._by_columns()
+            return self._by_columns(objective)
         import numpy as np
 
         from gradcli.calculus.hessian import hessian
@@ -169,7 +194,7 @@ class VectorObjective:
 
         return matrix
 
-    def _by_columns(self) -> Callable[..., Matrix]:
+    def _by_columns(self, objective: Objective) -> Callable[..., Matrix]:
         """Return the function that multiplies the Hessian with each unit vector."""
         import numpy as np
 
@@ -177,7 +202,7 @@ class VectorObjective:
         from gradcli.runtime.generated import function
         from gradcli.runtime.program import program
 
-        objective, layout = self._objective, self.layout
+        layout = self.layout
         graph = objective.graph
         rates = {
             name: (f"rate of {name}", graph.shape(node))  # no name that anyone can type
@@ -205,7 +230,8 @@ class VectorObjective:
         """Return the Hessian found by the interpreter, which knows what is wrong with it."""
         import numpy as np
 
-        rows = self._objective.at(blocks).hessian(self._objective.parameters)
+        whole = self._objective.whole()
+        rows = whole.at(blocks).hessian(whole.parameters)
         return np.array([[row[name] for name in rows] for row in rows.values()])
 
 

@@ -394,14 +394,20 @@ def names_to_nodes(graph: Graph, result: int, names: Sequence[str] | None = None
     return {name: free[name] for name in dict.fromkeys(names)}
 
 
-def checked(node: Node, values: Mapping[str, Any], origin: Origin | None = None) -> dict[str, Any]:
+def checked(
+    node: Node,
+    values: Mapping[str, Any],
+    origin: Origin | None = None,
+    elsewhere: Collection[str] = (),
+) -> dict[str, Any]:
     """Return the values of the free names below a node, as floats and arrays, in their order.
 
-    Raises NameValueError when one is missing, unknown or not a finite number.
+    Names that have their values `elsewhere` are left out. Raises NameValueError when one is
+    missing, unknown or not a finite number.
     """
     graph = node.graph
     nodes = graph.variables([node.id])
-    names = list(nodes)
+    names = [name for name in nodes if name not in elsewhere]
     missing = [name for name in names if name not in values]
     unused = [name for name in values if name not in nodes and not graph.has_name(name)]
     if missing:
@@ -451,7 +457,8 @@ def as_value(name: str, value: Any, shape: Shape) -> Any:
         import numpy as np
 
         try:
-            found = np.array(value, dtype=np.float64)  # a copy: what was given may change
+            # A copy, for what was given may change; but not of what nobody else can change.
+            found = np.array(value, dtype=np.float64, copy=_is_open(value) or None)
         except (TypeError, ValueError):
             found = None
         if found is None or value is None:
@@ -466,6 +473,12 @@ def as_value(name: str, value: Any, shape: Shape) -> Any:
         message = f"the value of {name} is {shown}; a value must be a finite number"
         raise NameValueError(message)
     return found
+
+
+def _is_open(value: Any) -> bool:
+    """Return whether somebody may change a value later."""
+    flags = getattr(value, "flags", None)
+    return flags is None or bool(flags.writeable)
 
 
 def _own_copy(value: Any) -> Any:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from gradcli.columns import with_shapes
 from gradcli.errors import FileError, NameValueError, UsageError, printable
 from gradcli.fit import WEIGHT, Fit, Weighting, recognised, scalar_squares, weighted
 from gradcli.graph import text
 from gradcli.language.choices import choice
 from gradcli.language.names import suggestion
 from gradcli.objective import Objective
-from gradcli.point import checked, few
+from gradcli.point import checked, few, shape_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection
 
     from gradcli.calculus.squares import Squares
+    from gradcli.data.rows import FileRows, Rows
     from gradcli.graph.node import Node
     from gradcli.language.origin import Origin
     from gradcli.optimize.bounds import Box
@@ -23,6 +26,9 @@ if TYPE_CHECKING:
     from gradcli.optimize.solver import Vector
 
 Limits = tuple[float, float]
+
+MANY_ROWS = 1 << 16
+"""From so many rows on, blocks of them that stay in the cache are faster than all at once."""
 
 
 class Settings(NamedTuple):
@@ -56,15 +62,17 @@ class Task(NamedTuple):
     fit: Fit | None
     """The residuals, when the objective is a sum of squares over data."""
     loss: Loss | None
+    is_streamed: bool = False
+    """Whether the data are read in blocks for every evaluation."""
+    warnings: list[str] = []  # noqa: RUF012 - never changed
 
     def box(self) -> Box:
         """Return the bounds of every number of the parameters."""
         import numpy as np
 
-        from gradcli.objective import Layout
         from gradcli.optimize.bounds import Box
 
-        layout = Layout(self.objective.shapes)
+        layout = self.objective.layout
         if self.limits is None:
             return Box.unbounded(layout.count)
         lower, upper = np.array(self.limits, dtype=np.float64).T
@@ -76,7 +84,7 @@ def task(
     origin: Origin | None,
     start: Mapping[str, Any],
     fixed: Mapping[str, Any],
-    data: Mapping[str, Any],
+    data: Mapping[str, Any] | FileRows,
     settings: Settings,
 ) -> Task:
     """Return the task of minimising a formula, which has the shapes of what is given already.
@@ -85,23 +93,16 @@ def task(
     the formula may use; `origin` is where it was typed. Raises NameValueError and UsageError for
     what does not fit together.
     """
+    if not isinstance(data, Mapping):
+        return _task_over_files(formula, origin, start, fixed, data, settings)
     values = _values(formula, origin, start, fixed, data)
-    point = {name: values[name] for name in start if name in values}
-    constants = {name: value for name, value in values.items() if name not in start}
-    if not any(getattr(value, "size", 1) for value in point.values()):
-        message = "there is nothing to minimise: no name has a start"
-        raise NameValueError(message, hint="give one, for example x=1")
-    expression = origin.source if origin else text.formula(formula.graph, formula.id)
-    nodes = formula.graph.variables([formula.id])
-    moving = {name: nodes[name] for name in point}
+    point, constants = _parted(values, start)
+    moving = _nodes(formula, point)
     squares = recognised(formula, moving, constants)
     loss = _loss(settings.loss)
-    weighting = Weighting(
-        _column("--weights", settings.weights, data),
-        _column("--sigma", settings.sigma, data),
-        settings.absolute_sigma,
-    )
+    weighting = weighting_of(settings, data)
     factors: Vector | None = None
+    expression = _expression(formula, origin)
     if loss is not None or weighting.is_given:
         squares = _of_model(origin, squares)
         factors = weighting.factors(_count(formula, squares))
@@ -109,15 +110,109 @@ def task(
             shape = formula.graph.shape(squares.residual)
             constants[WEIGHT] = factors.reshape(shape)
         formula = weighted(formula, squares, loss, has_weights=factors is not None)
-    objective = Objective(formula.graph, formula.id, list(point), origin, constants)
+    columns = [name for name in constants if name in data or name == WEIGHT]
+    objective, rows = _objective(formula, origin, list(point), constants, columns)
     if squares is None and (settings.method or "").strip() == "lm":
         squares = scalar_squares(formula, moving)
     fit = None
     if squares is not None:
-        fit = Fit(objective, squares, weighting, loss, factors)
+        fit = Fit(objective, squares, weighting, loss, factors, rows)
         fit = fit if fit.has_positive_weights else None
     limits = _limits(settings.bounds or {}, point)
     return Task(expression, objective, list(point.values()), limits, fit, loss)
+
+
+def _objective(
+    formula: Node,
+    origin: Origin | None,
+    parameters: list[str],
+    constants: Mapping[str, Any],
+    columns: Collection[str],
+) -> tuple[Objective, Rows | None]:
+    """Return the objective, computed by blocks of rows if they are many and it can be.
+
+    The rows are returned beside it then.
+    """
+    held = {name: constants[name] for name in columns if getattr(constants[name], "ndim", 0)}
+    lengths = {len(array) for array in held.values()}
+    if len(lengths) == 1 and lengths.pop() >= MANY_ROWS:
+        from gradcli.data.rows import HeldRows
+        from gradcli.reductions import RowsObjective, split
+
+        parts = split(formula, list(_nodes(formula, held).values()))
+        if parts is not None:
+            others = {name: value for name, value in constants.items() if name not in held}
+            rows = HeldRows(held)
+            found = RowsObjective(formula, parameters, origin, others, rows, parts)
+            return found, rows
+    return Objective(formula.graph, formula.id, parameters, origin, constants), None
+
+
+def _task_over_files(
+    formula: Node,
+    origin: Origin | None,
+    start: Mapping[str, Any],
+    fixed: Mapping[str, Any],
+    rows: FileRows,
+    settings: Settings,
+) -> Task:
+    """Return the task over rows that are read in blocks, or held if the formula needs them all."""
+    from gradcli.reductions import RowsObjective, split
+
+    values = _values(formula, origin, start, fixed, rows.entries)
+    point, constants = _parted(values, start)
+    loss = _loss(settings.loss)
+    squares = recognised(formula, _nodes(formula, point), rows.entries)
+    expression = _expression(formula, origin)
+    whole = formula
+    if loss is not None:
+        squares = _of_model(origin, squares)
+        whole = weighted(formula, squares, loss, has_weights=False)
+    parts = None
+    if settings.weights is None and settings.sigma is None:
+        parts = split(whole, list(_nodes(whole, rows.entries).values()))
+    if parts is None:
+        held = rows.hold().held
+        shapes = {name: shape_of(value, name) for name, value in {**held, **values}.items()}
+        formula, origin = with_shapes(formula, origin, shapes)
+        found = task(formula, origin, start, fixed, held, settings)
+        why = "the formula is no sum or mean over rows, so all rows are held in memory"
+        return found._replace(warnings=[why])
+    objective = RowsObjective(whole, list(point), origin, constants, rows, parts)
+    fit = None
+    if squares is not None and squares.weight is None:
+        fit = Fit(objective, squares, Weighting(), loss, None, rows)
+    limits = _limits(settings.bounds or {}, point)
+    return Task(expression, objective, list(point.values()), limits, fit, loss, is_streamed=True)
+
+
+def _parted(
+    values: Mapping[str, Any], start: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the values that move, in the order of their starts, and those that stay."""
+    point = {name: values[name] for name in start if name in values}
+    if not any(getattr(value, "size", 1) for value in point.values()):
+        message = "there is nothing to minimise: no name has a start"
+        raise NameValueError(message, hint="give one, for example x=1")
+    return point, {name: value for name, value in values.items() if name not in start}
+
+
+def _nodes(formula: Node, names: Collection[str]) -> dict[str, int]:
+    nodes = formula.graph.variables([formula.id])
+    return {name: nodes[name] for name in names if name in nodes}
+
+
+def _expression(formula: Node, origin: Origin | None) -> str:
+    return origin.source if origin else text.formula(formula.graph, formula.id)
+
+
+def weighting_of(settings: Settings, data: Mapping[str, Any]) -> Weighting:
+    """Return how much each row counts. Raises NameValueError for a column that does not exist."""
+    return Weighting(
+        _column("--weights", settings.weights, data),
+        _column("--sigma", settings.sigma, data),
+        settings.absolute_sigma,
+    )
 
 
 def _column(option: str, given: Any, data: Mapping[str, Any]) -> Any:
@@ -162,7 +257,10 @@ def _values(
     fixed: Mapping[str, Any],
     data: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Return the value of every free name. Raises NameValueError for names that do not fit."""
+    """Return the value of every free name but columns in files, of which only shapes are known.
+
+    Raises NameValueError for names that do not fit.
+    """
     for name in fixed:
         if name in start:
             message = f"{name} has a start and is fixed as well"
@@ -185,8 +283,9 @@ def _values(
             source=origin.source if origin else None,
             span=origin.spans().get(nodes[missing[0]]) if origin else None,
         )
-    used = {name: value for name, value in data.items() if name in nodes}
-    return checked(formula, {**start, **fixed, **used}, origin)
+    in_files = [name for name, value in data.items() if isinstance(value, tuple)]
+    used = {name: value for name, value in data.items() if name in nodes and name not in in_files}
+    return checked(formula, {**start, **fixed, **used}, origin, in_files)
 
 
 def _limits(bounds: Mapping[str, Limits], point: Mapping[str, Any]) -> list[Limits] | None:

@@ -13,7 +13,8 @@ PACKAGE = Path(__file__).resolve().parent.parent / "gradcli"
 # unless the inside has a row of its own. A row only names parts above it, so nothing goes round.
 BASE = {"limits", "errors"}
 ENGINE = BASE | {"graph", "language", "calculus", "runtime", "optimize", "data", "drawing"}
-MINIMUM = {"objective", "residuals", "columns", "fit", "task", "methods", "minimum", "minimization"}
+MINIMUM = {"objective", "columns", "row_values", "residuals", "reductions", "fit", "task"}
+MINIMUM |= {"methods", "minimum", "minimization", "training"}
 API = {"point", *MINIMUM, "formula"}
 MAY_IMPORT: dict[str, set[str]] = {
     "limits": set(),
@@ -40,18 +41,22 @@ MAY_IMPORT: dict[str, set[str]] = {
     "objective": ENGINE | {"point"},
     # a minimisation: residuals over data, what is to be done, how, and what came of it
     "residuals": ENGINE | {"objective"},
+    "reductions": ENGINE | {"point", "objective"},
     "columns": ENGINE | {"point"},
-    "fit": ENGINE | {"point", "objective", "residuals"},
-    "task": ENGINE | {"point", "objective", "fit"},
+    "row_values": ENGINE | {"point"},
+    "fit": ENGINE | {"point", "objective", "residuals", "row_values"},
+    "task": ENGINE | {"point", "objective", "columns", "reductions", "fit"},
     "methods": ENGINE | {"objective", "task"},
     "minimum": ENGINE,
-    "minimization": ENGINE | MINIMUM - {"minimization"},
+    "minimization": ENGINE | MINIMUM - {"minimization", "training"},
+    "training": ENGINE | {"point"} | MINIMUM - {"minimization", "training"},
     "formula": ENGINE | {"point"} | MINIMUM,
     "table": ENGINE | API,
+    "row_table": ENGINE | API | {"table"},
     "functions": ENGINE | API,
     "__init__": ENGINE | API | {"functions"},
     # the command line
-    "cli": ENGINE | API | {"table", "functions", "__init__"},
+    "cli": ENGINE | API | {"table", "row_table", "functions", "__init__"},
     "__main__": {"cli"},
 }
 

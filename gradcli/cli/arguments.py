@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 _WHOLE = re.compile(r"[0-9]+")
 
+_DEFINED = re.compile(r"(?:^|[;\n])[^=;\n]*(?<![<>!=])=(?!=)")
+"""The left side of a definition in a formula: `u =` or `f(t) =`."""
+
 
 def is_option(word: str) -> bool:
     """Return whether a word is an option rather than a formula: --name, -o or -h.
@@ -48,6 +51,8 @@ class Problem(NamedTuple):
     where: str = ""
     ranges: dict[str, Range] = {}  # noqa: RUF012 - never changed
     """The names that take many values, one after the other."""
+    data: dict[str, Any] = {}  # noqa: RUF012 - never changed
+    """The names whose values are columns of data files."""
 
     @property
     def source(self) -> str:
@@ -60,7 +65,15 @@ class Problem(NamedTuple):
 
     def at_values(self, *, allow_nonfinite: bool = False) -> Point:
         """Return the formula at these values."""
-        return self.formula.at_values(self.values, allow_nonfinite=allow_nonfinite)
+        if not self.data:
+            return self.formula.at_values(self.values, allow_nonfinite=allow_nonfinite)
+        from gradcli.point import Point
+
+        # Columns are checked as they are read, and too large to be copied once more.
+        formula, given = self.formula, {**self.data, **self.values}
+        return Point(
+            formula.graph, formula.id, given, formula.origin, allow_nonfinite=allow_nonfinite
+        )
 
     def without_ranges(self, command: str) -> Problem:
         """Return the problem; raise NameValueError when a name takes many values."""
@@ -119,15 +132,28 @@ def _single(binding: Binding, draw: _Draws) -> Any:
     return _value(binding, draw)
 
 
-def problems(words: Sequence[str], seed: int = 0) -> Iterator[Problem]:
+def operands(words: Sequence[str], seed: int = 0) -> tuple[str, dict[str, Any]]:
+    """Return the text of one formula and what its NAME=VALUE words stand for."""
+    source, given = _split(words)
+    if source == "-":
+        source = _stdin().rstrip("\n")
+    return source, _values(given, seed)
+
+
+def problems(
+    words: Sequence[str], seed: int = 0, parameters: Mapping[str, Any] | None = None
+) -> Iterator[Problem]:
     """Yield the formulas of a command that takes many: with "-", every line of stdin is one.
 
-    Errors carry the number of their line.
+    `parameters` are values of names that need not be used. Errors carry the number of their line.
     """
     source, given = _split(words)
     values = _values(given, seed)
+    for name in parameters or ():
+        if name in values:
+            raise given_twice(name)
     if source != "-":
-        yield _problem(source, values)
+        yield _problem(source, values, parameters=parameters)
         return
     lines = [
         (number, line.rstrip("\r"))
@@ -142,7 +168,7 @@ def problems(words: Sequence[str], seed: int = 0) -> Iterator[Problem]:
         where = f"line {number}: " if len(lines) > 1 else ""
         try:
             used |= values.keys() & names_in(line)
-            found = _problem(line, _of_line(values, line, where), where)
+            found = _problem(line, _of_line(values, line, where), where, parameters)
         except GradcliError as error:
             error.message = where + error.message
             raise
@@ -153,9 +179,22 @@ def problems(words: Sequence[str], seed: int = 0) -> Iterator[Problem]:
         raise NameValueError(message, hint=f"remove {unused[0]}=…")
 
 
-def names_in(line: str) -> set[str]:
+def names_in(text: str) -> set[str]:
     """Return the names that stand anywhere in a formula."""
-    return set(NAME.findall(line.partition("#")[0]))
+    return {name for line in text.split("\n") for name in NAME.findall(line.partition("#")[0])}
+
+
+def needed(parameters: Mapping[str, Any], text: str) -> dict[str, Any]:
+    """Return the parameters whose names stand in a formula that does not define them itself."""
+    own = {name for match in _DEFINED.finditer(text) for name in NAME.findall(match[0])}
+    wanted = names_in(text) - own
+    return {name: value for name, value in parameters.items() if name in wanted}
+
+
+def given_twice(name: str) -> NameValueError:
+    """Return the error for a parameter of --params that has a value in the words too."""
+    message = f"{name} is given a value, and --params has one for it"
+    return NameValueError(message, hint=f"remove {name}=…")
 
 
 def _of_line(values: Mapping[str, Any], line: str, where: str) -> dict[str, Any]:
@@ -189,7 +228,16 @@ def formula(source: str, shapes: Mapping[str, Any], where: str = "") -> Formula:
     return found
 
 
-def _problem(source: str, values: Mapping[str, Any], where: str = "") -> Problem:
+def _problem(
+    source: str,
+    values: Mapping[str, Any],
+    where: str = "",
+    parameters: Mapping[str, Any] | None = None,
+) -> Problem:
+    known = {}
+    if parameters:
+        known = needed(parameters, source)
+        values = {**values, **known}
     ranges = {n: value for n, value in values.items() if hasattr(value, "listed")}
     single = {n: value for n, value in values.items() if n not in ranges}
     shapes = {name: () if name in ranges else shape_of(value) for name, value in values.items()}
@@ -197,6 +245,8 @@ def _problem(source: str, values: Mapping[str, Any], where: str = "") -> Problem
     unused = [name for name in ranges if name not in found.free_names]
     if unused:
         found.checked({**single, **dict.fromkeys(ranges, 0.0)})  # raises, naming what is wrong
+    for name in known.keys() - found.free_names:
+        del single[name]
     return Problem(found, single, where, ranges)
 
 

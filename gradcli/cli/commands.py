@@ -169,6 +169,42 @@ _File = Annotated[
     str | None, typer.Option("-o", "--output", metavar="FILE", help="Write to FILE, not stdout.")
 ]
 
+_Data = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--data",
+        metavar="FILE",
+        help="Columns for the formula: a CSV, Parquet, NPZ, NPY or IDX file, or - for stdin; "
+        "repeatable.",
+    ),
+]
+_Separator = Annotated[
+    str | None,
+    typer.Option("--separator", metavar="C", help="Between the cells of --data (,)."),
+]
+_DropMissing = Annotated[
+    bool,
+    typer.Option("--drop-missing", help="Leave out rows of --data in which a value is missing."),
+]
+_Matrix = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--matrix",
+        metavar="NAME=PATTERN",
+        help="Columns of --data as one array, as 'img=pixel*'; repeatable.",
+    ),
+]
+_Classes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--classes", metavar="NAME", help="A column of text, as whole numbers; repeatable."
+    ),
+]
+_Params = Annotated[
+    str | None,
+    typer.Option("--params", metavar="FILE", help="Values that minimize --save wrote."),
+]
+
 
 def _version(wanted: bool) -> None:
     if wanted:
@@ -201,6 +237,12 @@ def _eval(
     csv: _Csv = False,
     digits: _Digits = None,
     allow_nonfinite: _Nonfinite = False,
+    data: _Data = None,
+    params: _Params = None,
+    separator: _Separator = None,
+    drop_missing: _DropMissing = False,
+    matrix: _Matrix = None,
+    classes: _Classes = None,
     seed: _Seed = None,
     output: _File = None,
     color: _Color = "auto",
@@ -208,11 +250,20 @@ def _eval(
     """Print the value of a formula."""
 
     def request() -> ExitCode:
+        from gradcli.cli.data_options import DataOptions
         from gradcli.cli.eval import evaluate
 
         to = _output(json, csv, digits, color, output)
+        files = DataOptions(
+            data or (), params, separator, drop_missing, matrix or (), classes or ()
+        )
         return evaluate(
-            words or [], to, trace=trace, allow_nonfinite=allow_nonfinite, seed=_seed(seed)
+            words or [],
+            to,
+            trace=trace,
+            allow_nonfinite=allow_nonfinite,
+            seed=_seed(seed),
+            data=files,
         )
 
     return Request(request, json)
@@ -261,6 +312,12 @@ def _grad(
     csv: _Csv = False,
     digits: _Digits = None,
     allow_nonfinite: _Nonfinite = False,
+    data: _Data = None,
+    params: _Params = None,
+    separator: _Separator = None,
+    drop_missing: _DropMissing = False,
+    matrix: _Matrix = None,
+    classes: _Classes = None,
     seed: _Seed = None,
     output: _File = None,
     color: _Color = "auto",
@@ -268,6 +325,7 @@ def _grad(
     """Print the value and the derivative by each name; without values, the formulas."""
 
     def request() -> ExitCode:
+        from gradcli.cli.data_options import DataOptions
         from gradcli.cli.grad import Wanted, differentiate
 
         to = _output(json, csv, digits, color, output)
@@ -283,7 +341,10 @@ def _grad(
             allow_nonfinite,
             _seed(seed),
         )
-        return differentiate(words or [], to, wanted)
+        files = DataOptions(
+            data or (), params, separator, drop_missing, matrix or (), classes or ()
+        )
+        return differentiate(words or [], to, wanted, files)
 
     return Request(request, json)
 
@@ -347,17 +408,50 @@ def _minimize(
         str | None,
         typer.Option("--starts", metavar="N", help="Try N starts and keep the best minimum."),
     ] = None,
-    data: Annotated[
-        list[str] | None,
+    data: _Data = None,
+    params: _Params = None,
+    separator: _Separator = None,
+    drop_missing: _DropMissing = False,
+    matrix: _Matrix = None,
+    classes: _Classes = None,
+    memory: Annotated[
+        str | None,
         typer.Option(
-            "--data",
-            metavar="FILE",
-            help="Columns for the formula: a CSV file with a header, or - for stdin.",
+            "--memory",
+            metavar="MB",
+            help="Hold so much of --data in memory (16; 1024 with --batch).",
         ),
     ] = None,
-    separator: Annotated[
+    batch: Annotated[
         str | None,
-        typer.Option("--separator", metavar="C", help="Between the cells of --data (,)."),
+        typer.Option("--batch", metavar="N", help="Learn from N rows at a time, shuffled."),
+    ] = None,
+    epochs: Annotated[
+        str | None, typer.Option("--epochs", metavar="N", help="Go over all rows N times.")
+    ] = None,
+    validate: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--validate", metavar="FILE", help="Rows to measure on after each epoch; repeatable."
+        ),
+    ] = None,
+    metric: Annotated[
+        str | None,
+        typer.Option("--metric", metavar="FORMULA", help="Measured on --validate as well."),
+    ] = None,
+    checkpoint: Annotated[
+        str | None,
+        typer.Option("--checkpoint", metavar="FILE", help="Keep the state, to go on from there."),
+    ] = None,
+    checkpoint_every: Annotated[
+        str | None,
+        typer.Option(
+            "--checkpoint-every", metavar="N", help="Every N steps (each epoch, or each second)."
+        ),
+    ] = None,
+    resume: Annotated[
+        str | None,
+        typer.Option("--resume", metavar="FILE", help="Go on from a checkpoint."),
     ] = None,
     weights: Annotated[
         str | None,
@@ -406,6 +500,7 @@ def _minimize(
     """Go down from a start, NAME=START for each parameter; with data, fit a model to it."""
 
     def request() -> ExitCode:
+        from gradcli.cli.data_options import DataOptions
         from gradcli.cli.minimize import Options, minimize
 
         to = _output(json, csv, digits, color, None)
@@ -420,8 +515,17 @@ def _minimize(
             bounds=bounds or (),
             starts=starts,
             seed=_seed(seed),
-            data=data or (),
-            separator=separator,
+            data=DataOptions(
+                data or (), params, separator, drop_missing, matrix or (), classes or ()
+            ),
+            memory=memory,
+            batch=batch,
+            epochs=epochs,
+            validate=validate or (),
+            metric=metric,
+            checkpoint=checkpoint,
+            checkpoint_every=checkpoint_every,
+            resume=resume,
             weights=weights,
             sigma=sigma,
             absolute_sigma=absolute_sigma,

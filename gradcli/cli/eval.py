@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gradcli.cli.arguments import Problem
+    from gradcli.cli.data_options import DataOptions
     from gradcli.cli.output import Output
 
 
@@ -21,9 +22,16 @@ def evaluate(
     trace: bool = False,
     allow_nonfinite: bool = False,
     seed: int = 0,
+    data: DataOptions | None = None,
 ) -> ExitCode:
-    """Print the value of each formula; with `trace`, the forward pass node by node."""
-    for problem in arguments.problems(words, seed):
+    """Print the value of each formula; with `trace`, the forward pass node by node.
+
+    With files of `data`, print the value in each of their rows, or the one for all of them.
+    """
+    if data is not None and data.check():
+        return _over_rows(words, output, data, trace, allow_nonfinite, seed)
+    parameters = None if data is None else data.parameters()
+    for problem in arguments.problems(words, seed, parameters):
         try:
             if trace:
                 problem.without_ranges("--trace")
@@ -41,6 +49,32 @@ def evaluate(
             error.message = problem.where + error.message
             raise
     output.finish()
+    return ExitCode.DONE
+
+
+def _over_rows(
+    words: Sequence[str],
+    output: Output,
+    data: DataOptions,
+    trace: bool,
+    allow_nonfinite: bool,
+    seed: int,
+) -> ExitCode:
+    from gradcli.cli import tables
+
+    with data.opened(words, seed) as over:
+        if over.per_row:
+            if trace:
+                raise over.needs_one("--trace")
+            tables.show_rows(over, output, allow_nonfinite=allow_nonfinite)
+            return ExitCode.DONE
+        problem = over.problem()
+        if trace:
+            _trace(problem, output, allow_nonfinite=allow_nonfinite)
+        else:
+            here = problem.at_values(allow_nonfinite=allow_nonfinite)
+            _value(problem, here.value, output)
+        output.finish()
     return ExitCode.DONE
 
 

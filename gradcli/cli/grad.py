@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gradcli.cli.arguments import Problem
+    from gradcli.cli.data_options import DataOptions
     from gradcli.cli.output import Output
     from gradcli.point import Check, Note, Point
     from gradcli.runtime.trace import Step
@@ -37,11 +38,22 @@ class Wanted(NamedTuple):
     seed: int = 0
 
 
-def differentiate(words: Sequence[str], output: Output, wanted: Wanted | None = None) -> ExitCode:
-    """Print value and derivatives, or whatever form of them is wanted."""
+def differentiate(
+    words: Sequence[str],
+    output: Output,
+    wanted: Wanted | None = None,
+    data: DataOptions | None = None,
+) -> ExitCode:
+    """Print value and derivatives, or whatever form of them is wanted.
+
+    With files of `data`, print them in each of their rows, or once for all of them.
+    """
     wanted = Wanted() if wanted is None else wanted
     increments = [_increment(text) for text in wanted.increments]
-    for problem in arguments.problems(words, wanted.seed):
+    if data is not None and data.check():
+        return _over_rows(words, output, data, wanted, increments)
+    parameters = None if data is None else data.parameters()
+    for problem in arguments.problems(words, wanted.seed, parameters):
         try:
             names = _names(wanted.wrt, problem)
             output.held = bool(problem.where)
@@ -56,6 +68,37 @@ def differentiate(words: Sequence[str], output: Output, wanted: Wanted | None = 
             error.message = problem.where + error.message
             raise
     output.finish()
+    return ExitCode.DONE
+
+
+def _over_rows(
+    words: Sequence[str],
+    output: Output,
+    data: DataOptions,
+    wanted: Wanted,
+    increments: Sequence[float],
+) -> ExitCode:
+    """Print value and derivatives in each row of the data, or once for all rows."""
+    from gradcli.cli import tables
+
+    with data.opened(words, wanted.seed) as over:
+        problem = over.problem()
+        names = _names(wanted.wrt, problem)
+        if over.per_row:
+            options = _numeric_options(wanted) | {"--latex": wanted.latex}
+            for option, is_given in options.items():
+                if is_given:
+                    raise over.needs_one(option)
+            tables.show_rows(over, output, names, allow_nonfinite=wanted.allow_nonfinite)
+            return ExitCode.DONE
+        if wanted.wrt is None:
+            names = [name for name in names if name not in problem.data]
+            if not names:
+                message = "no name has one value for all rows, to differentiate by"
+                hint = f"--wrt {next(iter(problem.data), 'x')} differentiates by a column"
+                raise NameValueError(message, hint=hint)
+        _numbers(problem, names, output, wanted, increments)
+        output.finish()
     return ExitCode.DONE
 
 
@@ -198,7 +241,7 @@ def _gradient_table(
     if output.pretty:
         output.line(f"value {output.number(value)}")
         rows = [
-            [name, output.cell(problem.values[name]), output.cell(slope)]
+            [name, output.cell((problem.data | problem.values)[name]), output.cell(slope)]
             for name, slope in gradient.items()
         ]
         if rows:

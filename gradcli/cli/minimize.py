@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.cli import arguments, report, steps
-from gradcli.cli.output import is_terminal
+from gradcli.cli.data_options import DataOptions
+from gradcli.cli.output import is_terminal, note
 from gradcli.errors import ExitCode, ShapeError, UsageError, printable
 from gradcli.objective import entries
 from gradcli.optimize.stopping import Ending
@@ -17,7 +18,15 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gradcli.cli.output import Output
-    from gradcli.minimum import Iterate
+    from gradcli.continuing import Keeper
+    from gradcli.data.rows import FileRows, HeldRows
+    from gradcli.data.source import Source
+    from gradcli.formula import Formula
+    from gradcli.minimum import Iterate, Minimum
+    from gradcli.task import Settings
+
+LEARNING_BYTES = 1 << 30
+"""How much data is held in memory for learning in batches, 1 GiB; more is shuffled in blocks."""
 
 _CODES = {
     Ending.CONVERGED: ExitCode.DONE,
@@ -41,30 +50,78 @@ class Options(NamedTuple):
     bounds: Sequence[str] = ()
     starts: str | None = None
     seed: int = 0
-    data: Sequence[str] = ()
-    separator: str | None = None
+    data: DataOptions = DataOptions()
+    memory: str | None = None
     weights: str | None = None
     sigma: str | None = None
     absolute_sigma: bool = False
     loss: str | None = None
     confidence: str | None = None
+    batch: str | None = None
+    epochs: str | None = None
+    validate: Sequence[str] = ()
+    metric: str | None = None
+    checkpoint: str | None = None
+    checkpoint_every: str | None = None
+    resume: str | None = None
     every: str | None = None
     log: str | None = None
     save: str | None = None
 
+    @property
+    def learns(self) -> bool:
+        """Whether the rows are taken in batches, epoch after epoch."""
+        return self.batch is not None or self.epochs is not None
+
+
+class Given(NamedTuple):
+    """What the words and options say, read and checked, and the data."""
+
+    formula: Formula
+    start: arguments.Start
+    settings: Settings
+    rows: HeldRows | FileRows | None
+    source: Source | None
+
 
 def minimize(words: Sequence[str], output: Output, options: Options) -> ExitCode:
     """Print the minimum, and on a terminal the steps; the exit code says whether it converged."""
+    stride = arguments.whole("--every", options.every, least=1)
+    _check(options)
+    given = _given(words, options)
+    with ExitStack() as stack:
+        keeper, resumed = _continued(given, options)
+        if keeper is not None:
+            stack.enter_context(keeper)
+        if options.learns:
+            from gradcli.cli.learning import learn
+
+            found = learn(given, output, options, keeper, resumed)
+        else:
+            found = _run(given, output, options, stride, keeper, resumed)
+    output.finish()
+    report.say(found, output)
+    _say_rows(given)
+    if options.save is not None:
+        from gradcli.data import parameters
+
+        parameters.save(options.save, found.parameters, report.about(found))
+    return _CODES[found.ending]
+
+
+def _run(
+    given: Given,
+    output: Output,
+    options: Options,
+    stride: int | None,
+    keeper: Keeper | None,
+    resumed: dict[str, Any] | None,
+) -> Minimum:
+    """Return where the run over all rows at once leads; its steps are shown as they are made."""
+    from gradcli.columns import values_of
     from gradcli.minimization import minimize as run
 
-    settings = _settings(options)
-    stride = arguments.whole("--every", options.every, least=1)
-    _check_files(options)
-    start = arguments.start(words, options.fix, options.bounds, options.seed)
-    columns = _columns(start, options)
-    given = {**columns, **start.fixed, **start.values}
-    formula = arguments.formula(start.source, {n: shape_of(x, n) for n, x in given.items()})
-    names = entries(start.values)
+    names = entries(given.start.values)
     table = steps.Table(stride) if output.pretty else None
     with steps.log_file(options.log) as file:
         watchers: list[steps.Watcher] = [] if table is None else [table]
@@ -80,14 +137,16 @@ def minimize(words: Sequence[str], output: Output, options: Options) -> ExitCode
 
         try:
             found = run(
-                formula,
-                start.values,
-                origin=formula.origin,
-                fixed=start.fixed,
-                data=columns,
-                settings=settings._replace(bounds=start.bounds),
+                given.formula,
+                given.start.values,
+                origin=given.formula.origin,
+                fixed=given.start.fixed,
+                data={} if given.rows is None else values_of(given.rows),
+                settings=given.settings,
                 observe=observe,
                 watch=live.see,
+                keep=None if keeper is None else keeper.keep,
+                resumed=resumed,
             )
         finally:
             live.end()
@@ -96,28 +155,98 @@ def minimize(words: Sequence[str], output: Output, options: Options) -> ExitCode
     if table is not None:
         table.show(names, output)
     if stride is None or output.pretty or output.json:
-        report.show(found, output, settings.confidence)
-    output.finish()
-    report.say(found, output)
-    if options.save is not None:
-        from gradcli.data import parameters
-
-        parameters.save(options.save, found.parameters, report.about(found))
-    return _CODES[found.ending]
+        report.show(found, output, given.settings.confidence)
+    return found
 
 
-def _check_files(options: Options) -> None:
-    """Raise UsageError for files whose ending does not say how to write them."""
-    if options.log is not None and not options.log.endswith((".csv", ".jsonl")):
-        message = f"--log writes a .csv or a .jsonl file, not '{printable(options.log, 60)}'"
-        raise UsageError(message)
-    if options.save is not None:
-        from gradcli.data import parameters
-
-        parameters.check_ending("--save", options.save)
+# ---------------------------------------------------------------- what is given
 
 
-def _settings(options: Options) -> Any:
+def _given(words: Sequence[str], options: Options) -> Given:
+    """Return the formula, its starts and its data."""
+    settings = _settings(options)
+    start = arguments.start(words, options.fix, options.bounds, options.seed)
+    if options.data.check():
+        _check_syntax(start)
+    start = _with_parameters(start, options)
+    rows, source = _rows(start, options)
+    shapes = {n: shape_of(x, n) for n, x in {**start.fixed, **start.values}.items()}
+    if rows is not None:
+        from gradcli.columns import shapes_of
+
+        shapes = {**shapes_of(rows, start.source, shapes), **shapes}
+    formula = arguments.formula(start.source, shapes)
+    return Given(formula, start, settings._replace(bounds=start.bounds), rows, source)
+
+
+def _with_parameters(start: arguments.Start, options: Options) -> arguments.Start:
+    """Return the start with the values of --params for the names of the formula."""
+    known = options.data.parameters()
+    mentioned = arguments.names_in(start.source)
+    for name in known:
+        if name in start.values:
+            raise arguments.given_twice(name)
+    more = {n: x for n, x in known.items() if n in mentioned and n not in start.fixed}
+    return start._replace(values={**start.values, **more})
+
+
+def _rows(
+    start: arguments.Start, options: Options
+) -> tuple[HeldRows | FileRows | None, Source | None]:
+    """Return the rows of --data with the columns that the formula mentions."""
+    from gradcli.columns import HELD_BYTES
+
+    others = [name for name in (options.weights, options.sigma) if name is not None]
+    if not options.data.paths:
+        if others:
+            message = f"{others[0]} is to be a column, and there is no --data"
+            raise UsageError(message, hint="for example --data points.csv")
+        if options.learns:
+            message = "--batch and --epochs take rows, and there is no --data"
+            raise UsageError(message, hint="for example --data train.npz")
+        return None, None
+    most = arguments.whole("--memory", options.memory, 0)
+    usual = LEARNING_BYTES if options.learns else HELD_BYTES
+    return rows_of(
+        options.data, start, options.data.paths, others, usual if most is None else most << 20
+    )
+
+
+def rows_of(
+    data: DataOptions,
+    start: arguments.Start,
+    paths: Sequence[str],
+    others: Sequence[str],
+    memory: int,
+    text: str | None = None,
+) -> tuple[HeldRows | FileRows, Source]:
+    """Return the rows of files, read as the options say; `text` is the formula if not the own."""
+    from gradcli.columns import rows
+
+    shapes = {n: shape_of(x, n) for n, x in {**start.fixed, **start.values}.items()}
+    return rows(
+        paths,
+        start.source if text is None else text,
+        others,
+        shapes,
+        memory,
+        matrix=data.patterns(),
+        classes=list(dict.fromkeys(data.classes)),
+        separator=data.separator,
+        drop_missing=data.drop_missing,
+        stdin=None if sys.stdin is None else sys.stdin.buffer,
+    )
+
+
+def _check_syntax(start: arguments.Start) -> None:
+    """Raise FormulaError for a formula that is wrong whatever the data are."""
+    from gradcli.formula import parse
+
+    with suppress(ShapeError):  # it takes arrays
+        parse(start.source, [*start.values, *start.fixed])
+
+
+def _settings(options: Options) -> Settings:
     """Return the options as numbers. Raises UsageError for what is none or out of range."""
     from gradcli.task import Settings
 
@@ -144,31 +273,63 @@ def _settings(options: Options) -> Any:
     )
 
 
-def _columns(start: arguments.Start, options: Options) -> dict[str, Any]:
-    """Return the columns of --data that the formula mentions."""
-    others = [name for name in (options.weights, options.sigma) if name is not None]
-    if not options.data:
-        if options.separator is not None:
-            message = "--separator belongs to --data"
-            raise UsageError(message, hint="for example --data points.csv --separator ';'")
-        if others:
-            message = f"{others[0]} is to be a column, and there is no --data"
-            raise UsageError(message, hint="for example --data points.csv")
-        return {}
-    from gradcli.columns import read
+def _check(options: Options) -> None:
+    """Raise UsageError for files that cannot be written so, and options that lack another one."""
+    if options.log is not None and not options.log.endswith((".csv", ".jsonl")):
+        message = f"--log writes a .csv or a .jsonl file, not '{printable(options.log, 60)}'"
+        raise UsageError(message)
+    if options.save is not None:
+        from gradcli.data import parameters
 
-    _check_syntax(start)
-    stdin = sys.stdin.buffer if sys.stdin is not None else None
-    given = {**start.fixed, **start.values}
-    shapes = {name: shape_of(value, name) for name, value in given.items()}
-    return read(
-        options.data, start.source, others, shapes, separator=options.separator, stdin=stdin
+        parameters.check_ending("--save", options.save)
+    for option, other, is_alone in (
+        ("--metric", "--validate", options.metric and not options.validate),
+        ("--validate", "--epochs", options.validate and not options.learns),
+        ("--checkpoint-every", "--checkpoint", options.checkpoint_every and not options.checkpoint),
+        ("--memory", "--data", options.memory and not options.data.paths),
+    ):
+        if is_alone:
+            message = f"{option} belongs to {other}"
+            raise UsageError(message, hint=f"give {other} too, or leave out {option}")
+
+
+# ---------------------------------------------------------------- checkpoints
+
+
+def _continued(given: Given, options: Options) -> tuple[Keeper | None, dict[str, Any] | None]:
+    """Return what writes the checkpoint, and the state to go on from."""
+    every = arguments.whole("--checkpoint-every", options.checkpoint_every, least=1)
+    if options.checkpoint is None and options.resume is None:
+        return None, None
+    from gradcli.continuing import Keeper, identity, state_of
+    from gradcli.data.rows import fingerprint
+
+    start, settings = given.start, given.settings
+    if settings.starts > 1:
+        message = "--starts makes many runs, and a checkpoint holds one"
+        raise UsageError(message, hint="leave out --starts or --checkpoint")
+    kept = ("method", "rate", "schedule", "tolerance", "weights", "sigma", "loss")
+    same = {name: getattr(settings, name) for name in kept}
+    if options.learns:
+        same |= {"batch": options.batch, "seed": options.seed}
+    who = identity(
+        start.source,
+        start.values,
+        start.fixed,
+        start.bounds,
+        None if given.rows is None else fingerprint(given.rows),
+        same,
     )
+    state = None if options.resume is None else state_of(options.resume, who)
+    keeper = None if options.checkpoint is None else Keeper(options.checkpoint, every, who)
+    return keeper, state
 
 
-def _check_syntax(start: arguments.Start) -> None:
-    """Raise FormulaError for a formula that is wrong whatever the data are."""
-    from gradcli.formula import parse
-
-    with suppress(ShapeError):  # it takes arrays
-        parse(start.source, [*start.values, *start.fixed])
+def _say_rows(given: Given) -> None:
+    """Say on stderr what a reader of the result should know about the rows."""
+    if given.source is not None and given.source.dropped:
+        count = given.source.dropped
+        rows = "row is" if count == 1 else "rows are"
+        note(f"{count} {rows} left out because a value is missing")
+    if given.rows is not None and given.rows.held is None:
+        note("the data are read in blocks, again and again; --memory says how much may be held")

@@ -2,20 +2,39 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from gradcli.cli.output import note
+from gradcli.cli.output import csv_text, note
+from gradcli.errors import GradcliError
 from gradcli.graph.text import label, number_text
+from gradcli.limits import ELEMENTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from gradcli.cli.arguments import Problem
+    from gradcli.cli.data_options import OverRows
     from gradcli.cli.output import Output
-    from gradcli.table import Block, Table
+    from gradcli.formula import Formula
+    from gradcli.graph.shapes import Shape
+    from gradcli.table import Block
+
+
+class _Table(Protocol):
+    """A table that is worked out block by block, and what is to be said about it in the end."""
+
+    kinks: dict[int, str]
+
+    def blocks(self) -> Iterator[Block]:
+        """Yield the rows in order."""
+
 
 SHOWN_ROWS = 40
 """A longer table is shown on a terminal by its first and last rows."""
+
+
+HELD = 16 << 20
+"""Characters of a table that wait for the rows after them, so that an error comes before it."""
 
 
 def show(
@@ -33,22 +52,98 @@ def show(
     )
     headers = [*problem.ranges, "value", *[f"d/d{name}" for name in wrt]]
     if output.json:
-        output.document(_document(problem, table, wrt))
+        output.document(_document(problem.source, list(problem.ranges), table, wrt))
     elif output.pretty:
         _pretty(table, headers, output)
     else:
-        separator = "," if output.csv else "\t"
-        head = [separator.join(headers)]
-        for block in table.blocks():  # the first one comes only if all points have values
-            columns = [_texts(column, output) for column in _columns(block)]
-            output.block([*head, *map(separator.join, zip(*columns, strict=True))])
-            head = []
+        for lines in _lines(table, headers, output):  # none unless all points have values
+            output.block(lines)
+    _say_kinks(table, problem.formula, problem.where)
+
+
+def show_rows(
+    over: OverRows, output: Output, wrt: Sequence[str] = (), *, allow_nonfinite: bool = False
+) -> None:
+    """Print columns, value and derivatives by `wrt` for every row of the data.
+
+    A file is written as the rows are read, whole or not at all. To a pipe nothing is written until
+    HELD characters are worked out, so that of a shorter table an error leaves nothing.
+    """
+    from gradcli.row_table import RowTable
+
+    formula = over.formula
+    table = RowTable(formula, wrt, allow_nonfinite=allow_nonfinite)
+    headers = [entry for name, shape in formula.columns.items() for entry in _named(name, shape)]
+    headers += [*_named("value", formula.entry), *[f"d/d{name}" for name in wrt]]
+    if output.json:
+        output.document(_document(over.problem().source, list(formula.columns), table, wrt))
+        output.finish()
+    elif output.pretty:
+        _pretty(table, headers, output)
+        output.finish()
+    elif output.path is not None:
+        from gradcli.data.files import replacing
+
+        with replacing(output.path) as file:
+            for lines in _lines(table, headers, output):
+                file.write("\n".join(lines) + "\n")
+    else:
+        _write_held(_lines(table, headers, output), output)
+        output.finish()
+    _say_kinks(table, formula.formula)
+
+
+def _write_held(blocks: Iterable[list[str]], output: Output) -> None:
+    """Write blocks of lines to stdout, the first of them only when HELD characters are there."""
+    waiting: list[list[str]] = []
+    length = 0
+    for lines in blocks:
+        if length <= HELD:
+            waiting.append(lines)
+            length += sum(map(len, lines))
+            continue
+        for before in waiting:
+            output.block(before)
+        waiting.clear()
+        output.block(lines)
+    for before in waiting:
+        output.block(before)
+
+
+def _say_kinks(table: _Table, formula: Formula, where: str = "") -> None:
     for node, sentence in list(table.kinks.items())[:5]:
-        note(f"{problem.where}{sentence}: {label(problem.formula.graph, node)}")
+        note(f"{where}{sentence}: {label(formula.graph, node)}")
+
+
+def _named(name: str, shape: Shape) -> list[str]:
+    """Return the headers of a column, one for each number of an entry."""
+    from gradcli.graph.structural import entries
+    from gradcli.point import entry_name
+
+    return [entry_name(name, key) for key in entries(shape)] if shape else [name]
 
 
 def _columns(block: Block) -> list[Any]:
     return [*block.inputs, block.value, *block.slopes]
+
+
+def _flat(block: Block) -> Iterator[Any]:
+    """Yield the columns of a block, those of arrays as one for each number of an entry."""
+    for column in _columns(block):
+        if column.ndim == 1:
+            yield column
+        else:
+            yield from column.reshape(len(column), -1).T
+
+
+def _lines(table: _Table, headers: Sequence[str], output: Output) -> Iterator[list[str]]:
+    """Yield the lines of a table, block by block, below the headers."""
+    separator = "," if output.csv else "\t"
+    head = [csv_text([headers]).rstrip("\n") if output.csv else separator.join(headers)]
+    for block in table.blocks():
+        columns = [_texts(column, output) for column in _flat(block)]
+        yield [*head, *map(separator.join, zip(*columns, strict=True))]
+        head = []
 
 
 def _texts(column: Any, output: Output) -> list[str]:
@@ -56,14 +151,20 @@ def _texts(column: Any, output: Output) -> list[str]:
     return [write(x) for x in column.tolist()]
 
 
-def _document(problem: Problem, table: Table, wrt: Sequence[str]) -> dict[str, Any]:
-    collected: list[list[float]] = [[] for _ in range(len(problem.ranges) + 1 + len(wrt))]
+def _document(
+    expression: str, names: Sequence[str], table: _Table, wrt: Sequence[str]
+) -> dict[str, Any]:
+    collected: list[list[Any]] = [[] for _ in range(len(names) + 1 + len(wrt))]
+    count = 0
     for block in table.blocks():
+        count += sum(column.size for column in _columns(block))
+        if count > ELEMENTS:
+            message = f"more than {ELEMENTS} numbers are too many for one JSON object"
+            raise GradcliError(message, hint="--csv writes rows as they are computed")
         for whole, part in zip(collected, _columns(block), strict=True):
             whole.extend(part.tolist())
-    names = list(problem.ranges)
     document: dict[str, Any] = {
-        "expression": problem.source,
+        "expression": expression,
         "columns": dict(zip(names, collected, strict=False)),
         "value": collected[len(names)],
     }
@@ -72,21 +173,27 @@ def _document(problem: Problem, table: Table, wrt: Sequence[str]) -> dict[str, A
     return document
 
 
-def _pretty(table: Table, headers: Sequence[str], output: Output) -> None:
+def _pretty(table: _Table, headers: Sequence[str], output: Output) -> None:
+    """Show the first rows and the last ones, of a table that may be of any length."""
     half = SHOWN_ROWS // 2
-    hidden = table.rows - SHOWN_ROWS
-    hidden = 0 if hidden == 1 else hidden  # the line that says so would be as long
-    rows: list[list[str]] = []
-    for place, row in enumerate(_rows(table)):
-        if hidden <= 0 or place < half or place >= table.rows - half:
-            rows.append([output.cell(x) for x in row])
-        elif place == half:
-            rows.append(["…"] * len(headers))
-    output.table(headers, rows)
-    if hidden > 0:
-        output.line(f"{hidden} rows in between are not shown; a pipe gets them all")
-
-
-def _rows(table: Table) -> Iterator[tuple[float, ...]]:
+    first: list[tuple[float, ...]] = []
+    last: list[tuple[float, ...]] = []
+    count = 0
     for block in table.blocks():
-        yield from zip(*[column.tolist() for column in _columns(block)], strict=True)
+        columns = list(_flat(block))
+        rows = len(block.value)
+        begun = min(half - len(first), rows)
+        first += zip(*[column[:begun].tolist() for column in columns], strict=True)
+        # One more than is shown: the line that says what is hidden would be as long as a row.
+        ends = [column[max(begun, rows - half - 1) :].tolist() for column in columns]
+        last = [*last, *zip(*ends, strict=True)][-half - 1 :]
+        count += rows
+    hidden = count - SHOWN_ROWS
+    shown = [[output.cell(x) for x in row] for row in first]
+    if hidden > 1:
+        shown.append(["…"] * len(headers))
+        last = last[1:]
+    shown += [[output.cell(x) for x in row] for row in last]
+    output.table(headers, shown)
+    if hidden > 1:
+        output.line(f"{hidden} rows in between are not shown; a pipe gets them all")

@@ -184,7 +184,9 @@ class LevenbergMarquardt:
 
     def _size(self, point: Vector) -> float | None:
         try:
-            return checked(objective_norm(self.residuals.values(point), self.loss))
+            blocks = self.residuals.values(point)
+            sizes = [objective_norm(values, self.loss) for values in blocks]
+            return checked(norm(np.array(sizes)))
         except MathematicsError:
             return None
 

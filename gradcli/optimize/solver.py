@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,6 +50,17 @@ class Solver(Protocol):
         """Move to the next point and return None, or stay and return why the run is over."""
 
 
+@runtime_checkable
+class Continuable(Protocol):
+    """A solver whose state can be kept, to go on from there bit for bit."""
+
+    def state(self) -> dict[str, Any]:
+        """Return all that the next steps depend on: numbers, texts, vectors and lists of these."""
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from such a state of a solver that was made alike."""
+
+
 class Function(Protocol):
     """A smooth function of a vector."""
 
@@ -66,8 +77,8 @@ class Residuals(Protocol):
     count: int
     """How many residuals there are."""
 
-    def values(self, point: Vector) -> Vector:
-        """Return the residuals; raise MathematicsError where one is not finite."""
+    def values(self, point: Vector) -> Iterator[Vector]:
+        """Yield the residuals in blocks; raise MathematicsError where one is not finite."""
 
     def blocks(self, point: Vector) -> Iterator[tuple[Vector, Matrix]]:
         """Yield the residuals r, shape (k,), and their Jacobian dr/dp, shape (k, p), in blocks.

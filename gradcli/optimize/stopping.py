@@ -87,6 +87,12 @@ def completed(steps: int) -> Reason:
     return Reason(Ending.COMPLETED, f"completed the {counted(steps)} asked for")
 
 
+def learnt(epochs: int) -> Reason:
+    """Return the reason of a run over all rows, so many times."""
+    sentence = f"completed the {epochs} epoch{'s' * (epochs != 1)} asked for"
+    return Reason(Ending.COMPLETED, sentence)
+
+
 def exhausted(steps: int) -> Reason:
     """Return the reason of a run that nobody limited and that did not converge."""
     sentence = f"stopped after {counted(steps)} without converging; give --steps for more"

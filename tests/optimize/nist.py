@@ -71,11 +71,11 @@ class FormulaResiduals:
         self._value = function(program(graph, [formula.id]), names)
         self._both = function(program(graph, [formula.id, *slopes]), names)
 
-    def values(self, point: Vector) -> Vector:
-        """Return the residuals."""
+    def values(self, point: Vector) -> Iterator[Vector]:
+        """Yield the residuals."""
         self.evaluations += 1
         (found,) = self._value(*self.columns, *point.tolist())
-        return self._checked(found)
+        yield self._checked(found)
 
     def blocks(self, point: Vector) -> Iterator[tuple[Vector, Matrix]]:
         """Yield residuals and Jacobian."""

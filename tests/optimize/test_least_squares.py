@@ -320,7 +320,7 @@ class Watched:
         self.box = box
         self.count = residuals.count
 
-    def values(self, point: Vector) -> Vector:
+    def values(self, point: Vector) -> Iterator[Vector]:
         assert np.all((self.box.lower <= point) & (point <= self.box.upper))
         return self.residuals.values(point)
 

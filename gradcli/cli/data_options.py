@@ -1,0 +1,154 @@
+"""The options that give a formula its data: --data, --params and how their files are read."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from gradcli.cli import arguments
+from gradcli.cli.arguments import Problem
+from gradcli.cli.output import note
+from gradcli.errors import MathematicsError, NameValueError, ShapeError, UsageError, printable
+from gradcli.language.names import CONSTANTS, KEYWORDS, NAME, is_function
+from gradcli.point import few
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from gradcli.data.source import Source
+    from gradcli.errors import GradcliError
+    from gradcli.row_table import RowFormula
+
+
+class DataOptions(NamedTuple):
+    """The options as they were typed."""
+
+    paths: Sequence[str] = ()
+    params: str | None = None
+    separator: str | None = None
+    drop_missing: bool = False
+    matrix: Sequence[str] = ()
+    classes: Sequence[str] = ()
+
+    def check(self) -> bool:
+        """Return whether there is data. Raises UsageError for options that belong to it."""
+        given = {
+            "--separator": self.separator is not None,
+            "--drop-missing": self.drop_missing,
+            "--matrix": bool(self.matrix),
+            "--classes": bool(self.classes),
+        }
+        for option, is_given in given.items():
+            if is_given and not self.paths:
+                message = f"{option} belongs to --data"
+                raise UsageError(message, hint=f"for example --data points.csv {option}")
+        return bool(self.paths)
+
+    def parameters(self) -> dict[str, Any]:
+        """Return the values of --params by name. Raises FileError."""
+        if self.params is None:
+            return {}
+        from gradcli.data.parameters import load
+
+        return dict(load(self.params, "--params"))
+
+    def patterns(self) -> dict[str, str]:
+        """Return what --matrix says, the pattern of the columns by name. Raises UsageError."""
+        found: dict[str, str] = {}
+        for word in self.matrix:
+            name, equals, pattern = word.partition("=")
+            if not equals or not pattern or not NAME.fullmatch(name):
+                message = f"--matrix takes NAME=PATTERN, not '{printable(word, 60)}'"
+                raise UsageError(message, hint="for example --matrix 'img=pixel*'")
+            if is_function(name) or name in CONSTANTS or name in KEYWORDS:
+                message = f"{name} means something else in a formula"
+                raise UsageError(message, hint=f"write --matrix 'img={printable(pattern, 60)}'")
+            if name in found:
+                message = f"--matrix gives {name} twice"
+                raise UsageError(message)
+            found[name] = pattern
+        return found
+
+    @contextmanager
+    def opened(self, words: Sequence[str], seed: int) -> Iterator[OverRows]:
+        """Open the files for the formula and values that the words give.
+
+        After the block, notes say how texts became numbers and how many rows were left out.
+        """
+        from gradcli.columns import opened
+        from gradcli.row_table import RowFormula
+
+        if words and words[0] == "-" and "-" in self.paths:
+            message = "the formula and the data are both to be read from stdin"
+            raise UsageError(message, hint="put one of them into a file: @FILE or --data FILE")
+        patterns = self.patterns()
+        text, values = arguments.operands(words, seed)
+        for name, value in values.items():
+            if hasattr(value, "listed"):
+                message = f"{name} is a range, and --data needs one value"
+                raise NameValueError(message, hint=f"write {name}=1")
+        parameters = self.parameters()
+        for name in parameters:
+            if name in values:
+                raise arguments.given_twice(name)
+        known = arguments.needed(parameters, text)
+        _check_syntax(text, [*values, *known])
+        source, names = opened(
+            self.paths,
+            text,
+            matrix=patterns,
+            classes=list(dict.fromkeys(self.classes)),
+            separator=self.separator,
+            drop_missing=self.drop_missing,
+            stdin=None if sys.stdin is None else sys.stdin.buffer,
+        )
+        formula = RowFormula(text, {**known, **values}, source, names, self.paths)
+        for sentence in formula.formula.origin.notes if formula.formula.origin else ():
+            note(sentence)
+        _say_classes(source, names)
+        try:
+            yield OverRows(formula)
+        except MathematicsError as error:
+            formula.place(error)
+            raise
+        if source.dropped:
+            rows = "row is" if source.dropped == 1 else "rows are"
+            note(f"{source.dropped} {rows} left out because a value is missing")
+
+
+class OverRows:
+    """A formula over the rows of files, for a command."""
+
+    def __init__(self, formula: RowFormula) -> None:
+        self.formula = formula
+        self.per_row = formula.per_row
+
+    def problem(self) -> Problem:
+        """Return the formula with its values, and its columns where they are in memory."""
+        found = self.formula
+        data = found.data if found.held is not None else dict.fromkeys(found.columns)
+        return Problem(found.formula, found.values, "", {}, data)
+
+    def needs_one(self, option: str) -> GradcliError:
+        """Return the error for an option that makes no sense for many values."""
+        message = f"the formula has a value in each row of the data, and {option} needs one value"
+        return UsageError(message, hint="take its sum or mean")
+
+
+def _check_syntax(text: str, names: Sequence[str]) -> None:
+    """Raise FormulaError for a formula that is wrong whatever the data are."""
+    from gradcli.formula import parse
+
+    if "len" in arguments.names_in(text):
+        return  # it takes no numbers, and what is an array is not known yet
+    with suppress(ShapeError):  # it takes arrays
+        parse(text, names)
+
+
+def _say_classes(source: Source, names: Sequence[str]) -> None:
+    """Say which number stands for which text."""
+    for name, texts in source.classes.items():
+        if name in names:
+            shown = [f"{printable(text, 30)} = {number}" for number, text in enumerate(texts)]
+            note(f"{name}: {few(shown)}")

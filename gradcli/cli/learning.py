@@ -1,0 +1,253 @@
+"""Learning in batches on the command line: a bar while it goes on, and a row for each epoch."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+from gradcli.cli import arguments, steps
+from gradcli.cli.output import csv_text, is_terminal, json_text, note
+from gradcli.columns import shapes_of, values_of
+from gradcli.errors import FileError, NameValueError
+from gradcli.minimum import Epoch
+from gradcli.point import shape_of
+from gradcli.training import Batches, Training, Watch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import IO
+
+    from gradcli.cli.minimize import Given, Options
+    from gradcli.cli.output import Output
+    from gradcli.continuing import Keeper
+    from gradcli.minimum import Minimum
+
+    Measure = Callable[[Mapping[str, Any]], float]
+
+WIDTH = 13
+"""Columns of a number in the table on a terminal."""
+
+
+def learn(
+    given: Given,
+    output: Output,
+    options: Options,
+    keeper: Keeper | None,
+    resumed: dict[str, Any] | None,
+) -> Minimum:
+    """Return where the epochs lead; each is shown as soon as it is over."""
+    assert given.rows is not None  # noqa: S101 - checked with the options
+    size = arguments.whole("--batch", options.batch, least=1)
+    epochs = arguments.whole("--epochs", options.epochs, least=1) or 1
+    validation, metric = _measures(given, options)
+    training = Training(
+        given.formula,
+        given.formula.origin,
+        given.start.values,
+        given.start.fixed,
+        given.rows,
+        Batches(size, epochs),
+        given.settings,
+        validation=validation,
+        metric=metric,
+    )
+    if resumed is not None:
+        training.restore(resumed)
+    columns = ["epoch", "step", "value"]
+    columns += ["validation"] * (validation is not None) + ["metric"] * (metric is not None)
+    columns.append("learning_rate")
+    with steps.log_file(options.log) as file:
+        watch = Screen(columns, output, given.rows.count, epochs, keeper)
+        if file is not None and options.log is not None:
+            watch.log(file, json=options.log.endswith(".jsonl"))
+        for epoch in training.epochs:
+            watch.epoch(epoch)
+        try:
+            found = training.run(watch)
+        finally:
+            watch.end()
+    _result(found, output, options)
+    return found
+
+
+def _result(found: Minimum, output: Output, options: Options) -> None:
+    if output.json:
+        output.document(found.document())
+        return
+    if output.pretty:
+        output.line("")
+        output.line(f"{found.method}: {found.why}")
+        output.line(found.reason)
+    if options.save is None:
+        note("the parameters are lost without --save FILE or --json")
+
+
+# ---------------------------------------------------------------- what is measured
+
+
+def _measures(given: Given, options: Options) -> tuple[Measure | None, Measure | None]:
+    """Return the objective and the metric on the rows of --validate."""
+    if not options.validate:
+        return None, None
+    text = given.start.source
+    validation = _measure(given, options, text, "--validate")
+    metric = None
+    if options.metric is not None:
+        metric = _measure(given, options, options.metric, "--metric")
+    return validation, metric
+
+
+def _measure(given: Given, options: Options, text: str, option: str) -> Measure:
+    """Return the function from the parameters to the value of a formula on the rows of --validate.
+
+    Raises errors for a formula that is no single number or uses names that have no value.
+    """
+    from gradcli.cli.minimize import LEARNING_BYTES, rows_of
+    from gradcli.measuring import measure
+
+    start = given.start
+    rows, source = rows_of(options.data, start, options.validate, (), LEARNING_BYTES, text)
+    if given.source is not None:
+        for name, texts in source.classes.items():
+            if texts != given.source.classes.get(name):
+                message = f"{name} of --validate has other texts than --data"
+                raise FileError(message, hint="give the classes as numbers in both files")
+    shapes = {n: shape_of(x, n) for n, x in {**start.fixed, **start.values}.items()}
+    formula = arguments.formula(text, {**shapes_of(rows, text, shapes), **shapes})
+    if formula.shape:
+        message = f"{option} needs a single number, and the formula has shape {formula.shape}"
+        raise NameValueError(message, hint="take its sum or mean")
+    return measure(formula, formula.origin, start.fixed, start.values, values_of(rows))
+
+
+# ---------------------------------------------------------------- what is shown
+
+
+class Screen(Watch):
+    """Shows a bar on a terminal, and every epoch as a row; keeps checkpoints and the log."""
+
+    def __init__(
+        self, columns: list[str], output: Output, count: int, epochs: int, keeper: Keeper | None
+    ) -> None:
+        self._columns = columns
+        self._output = output
+        self._count = count
+        self._epochs = epochs
+        self._keeper = keeper
+        self._log: Callable[[Epoch], None] | None = None
+        self._bar: Any = None
+        self._task: Any = None
+        self._next = time.monotonic() + steps.QUIET_SECONDS
+        self._header_shown = False
+        self._shows_bar = is_terminal(sys.stderr)
+
+    def log(self, file: IO[str], *, json: bool) -> None:
+        """Write every epoch to a file, as CSV or JSON lines."""
+        if not json:
+            file.write(csv_text([self._columns]))
+
+        def write(epoch: Epoch) -> None:
+            row = [getattr(epoch, name) for name in self._columns]
+            if json:
+                file.write(json_text(dict(zip(self._columns, row, strict=True))) + "\n")
+            else:
+                file.write(",".join(map(repr, row)) + "\n")
+
+        self._log = write
+
+    def batch(self, epoch: int, rows: int, value: float) -> None:
+        """Bring the bar up to date, ten times a second."""
+        if not self._shows_bar:
+            return
+        now = time.monotonic()
+        if now < self._next:
+            return
+        self._next = now + 0.1
+        done = (epoch - 1) * self._count + rows
+        if self._bar is None:
+            self._open(done)
+        text = f"epoch {epoch} of {self._epochs}"
+        self._bar.update(self._task, completed=done, description=text, value=f"{value:.4g}")
+
+    def _open(self, done: int) -> None:
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            Progress,
+            TaskProgressColumn,
+            TextColumn,
+            TimeRemainingColumn,
+        )
+
+        console = Console(stderr=True, markup=False, emoji=False, highlight=False)
+        self._bar = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=20),
+            TaskProgressColumn(),
+            TextColumn("objective {task.fields[value]}", markup=False),
+            _Speed(),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+        self._task = self._bar.add_task(
+            "", total=self._epochs * self._count, completed=done, value=""
+        )
+        self._bar.start()
+
+    def epoch(self, epoch: Epoch) -> None:
+        """Print the row of an epoch, the bar out of the way."""
+        self.end()
+        if self._log is not None:
+            self._log(epoch)
+        if self._output.json:
+            return
+        row = [getattr(epoch, name) for name in self._columns]
+        if self._output.pretty:
+            cells = [self._output.cell(x) for x in row]
+            self._print(
+                ["  ".join(cell.rjust(WIDTH) for cell in line) for line in self._with(cells)]
+            )
+        else:
+            cells = [self._output.number(x) for x in row]
+            separator = "," if self._output.csv else "\t"
+            self._print([separator.join(line) for line in self._with(cells)])
+
+    def _with(self, cells: list[str]) -> list[list[str]]:
+        lines = [cells] if self._header_shown else [self._columns, cells]
+        self._header_shown = True
+        return lines
+
+    def _print(self, lines: list[str]) -> None:
+        for line in lines:
+            self._output.stream(line)
+        if sys.stdout is not None and self._output.pretty:
+            sys.stdout.flush()
+
+    def step(self, training: Training) -> None:
+        """Keep the state."""
+        if self._keeper is not None:
+            self._keeper.keep(training.steps, training.state(), ends_epoch=training.between_epochs)
+
+    def end(self) -> None:
+        """Take the bar away."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+
+def _Speed() -> Any:  # noqa: N802 - a column of rich, made where rich is imported
+    from rich.progress import ProgressColumn
+    from rich.text import Text
+
+    class Speed(ProgressColumn):
+        """Rows per second."""
+
+        def render(self, task: Any) -> Text:
+            speed = task.finished_speed or task.speed
+            return Text("" if speed is None else f"{speed:,.0f} rows/s")
+
+    return Speed()

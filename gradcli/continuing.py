@@ -1,0 +1,131 @@
+"""Runs that can be continued: what goes into a checkpoint, and what may be continued from one."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from typing import TYPE_CHECKING, Any
+
+from gradcli.data import checkpoint
+from gradcli.errors import FileError, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+SECONDS = 1.0
+"""How often a run without epochs is kept unless the user says after how many steps."""
+
+_WHAT = {
+    "expression": "another formula",
+    "data": "other data",
+    "start": "other starts",
+    "fixed": "other fixed values",
+    "bounds": "other bounds",
+}
+
+
+def identity(
+    expression: str,
+    start: Mapping[str, Any],
+    fixed: Mapping[str, Any],
+    bounds: Mapping[str, Any],
+    data: str | None,
+    options: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Return what must be the same for a run to be continued; `data` stands for all the numbers."""
+    return {
+        "expression": expression,
+        "data": data,
+        "start": _digest(start),
+        "fixed": _digest(fixed),
+        "bounds": _digest(bounds),
+        "options": {name: repr(value) for name, value in options.items()},
+    }
+
+
+def _digest(values: Mapping[str, Any]) -> str:
+    """Return a text that stands for names and numbers, every bit of them."""
+    digest = hashlib.sha256()
+    for name, value in values.items():
+        numbers = value.tolist() if hasattr(value, "tolist") else value
+        digest.update(f"{name}={numbers!r};".encode())
+    return digest.hexdigest()
+
+
+class Keeper:
+    """Writes the state of a run to a file, now and then and when the run ends in whatever way.
+
+    `every` is the number of steps between two states; None keeps one a second, or one an epoch.
+    Raises FileError at once when the file could never be written.
+    """
+
+    def __init__(self, path: str, every: int | None, identity: Mapping[str, Any]) -> None:
+        checkpoint.check_writable(path)
+        self._path = path
+        self._every = every
+        self._identity = dict(identity)
+        self._state: dict[str, Any] | None = None
+        self._written = time.monotonic()
+
+    def keep(self, step: int, state: dict[str, Any], *, ends_epoch: bool | None = None) -> None:
+        """Take note of the state after a step, and write it if it is time to.
+
+        `ends_epoch` says whether an epoch is over; None for a run without epochs.
+        """
+        self._state = state
+        if self._every is not None:
+            is_due = step % self._every == 0
+        elif ends_epoch is not None:
+            is_due = ends_epoch
+        else:
+            is_due = time.monotonic() - self._written >= SECONDS
+        if is_due:
+            self._write()
+
+    def _write(self) -> None:
+        if self._state is not None:
+            content = {"identity": self._identity, "state": self._state}
+            checkpoint.write(self._path, content)
+            self._state = None
+            self._written = time.monotonic()
+
+    def __enter__(self) -> Self:
+        """Return the keeper."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Write the last state, also when the run was ended by a signal."""
+        self._write()
+
+
+def state_of(path: str, expected: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the state in a checkpoint. Raises FileError unless it is of the same run."""
+    content = checkpoint.read(path)
+    shown = printable(path, 200)
+    known = content.get("identity") if isinstance(content, dict) else None
+    state = content.get("state") if isinstance(content, dict) else None
+    if not isinstance(known, dict) or not isinstance(state, dict):
+        message = f"'{shown}' is no checkpoint of a minimisation"
+        raise FileError(message)
+    for part, what in _WHAT.items():
+        if known.get(part) != expected[part]:
+            message = f"the checkpoint '{shown}' is of {what}, so it cannot be continued"
+            hint = None
+            if part == "expression":
+                hint = f"its formula is {printable(str(known.get(part)), 200)}"
+            raise FileError(message, hint=hint)
+    options = known.get("options")
+    options = options if isinstance(options, dict) else {}
+    for name, value in expected["options"].items():
+        if options.get(name) != value:
+            message = f"the checkpoint '{shown}' has another --{name}: {options.get(name)}"
+            raise FileError(message, hint="give the options with which the run began")
+    return state

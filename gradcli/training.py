@@ -1,0 +1,300 @@
+"""Learning from rows a few at a time: epochs of steps of a first-order method, on batches."""
+
+from __future__ import annotations
+
+import time
+from math import ceil
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from gradcli.columns import with_shapes
+from gradcli.errors import MathematicsError, UsageError
+from gradcli.fit import WEIGHT
+from gradcli.language.choices import choice
+from gradcli.methods import SECOND_ORDER, first_order
+from gradcli.minimum import Epoch, Minimum
+from gradcli.optimize import stopping
+from gradcli.optimize.descent import Descent
+from gradcli.optimize.first_order import METHODS
+from gradcli.optimize.schedules import schedule
+from gradcli.point import shape_of
+from gradcli.task import task, weighting_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from gradcli.data.columns import Block
+    from gradcli.data.rows import Rows
+    from gradcli.graph.node import Node
+    from gradcli.language.origin import Origin
+    from gradcli.methods import Method
+    from gradcli.objective import Objective
+    from gradcli.optimize.schedules import Schedule
+    from gradcli.optimize.stopping import Reason
+    from gradcli.task import Settings, Task
+
+    Measure = Callable[[Mapping[str, Any]], float]
+    """A number that follows from the values of the parameters."""
+
+DEFAULT_METHOD = "sgd"
+
+
+class Batches(NamedTuple):
+    """How the rows are taken; a `size` of None is all of them at once."""
+
+    size: int | None = None
+    epochs: int = 1
+
+
+class Watch:
+    """Sees a training run from outside; what is not looked at may stay as it is here."""
+
+    def batch(self, epoch: int, rows: int, value: float) -> None:
+        """Take note that so many rows of an epoch have been learnt from, at this mean value."""
+
+    def epoch(self, epoch: Epoch) -> None:
+        """Take note of an epoch that is over."""
+
+    def step(self, training: Training) -> None:
+        """Take note of a step; the state of the training may be kept."""
+
+
+class Training:
+    """A run of a first-order method on batches of rows, epoch after epoch.
+
+    `formula` is read anew for the rows of a batch; `start` are the parameters and `fixed` the names
+    that keep their values. A schedule counts epochs. `validation` and `metric` are measured after
+    each epoch. Raises NameValueError and UsageError for what does not fit together, and
+    MathematicsError where the first batch has no value at the start.
+    """
+
+    def __init__(
+        self,
+        formula: Node,
+        origin: Origin | None,
+        start: Mapping[str, Any],
+        fixed: Mapping[str, Any],
+        rows: Rows,
+        batches: Batches,
+        settings: Settings,
+        *,
+        validation: Measure | None = None,
+        metric: Measure | None = None,
+    ) -> None:
+        _check(settings)
+        self._formula = formula, origin
+        self._given = {**fixed, **start}
+        self._fixed = fixed
+        self._rows = rows
+        self._settings = settings
+        self._measures = validation, metric
+        self._objectives: dict[int, Objective] = {}
+        self._epochs = batches.epochs
+        self._size = min(rows.count, batches.size or rows.count)
+        self.method = _method(settings)
+        self.task = self._first_task(start)
+        self._schedule = _schedule(settings)
+        self._solver = self._working()
+        self._good = self._solver.point
+        """The last point at which the objective is known to have a value."""
+        self.epochs: list[Epoch] = []
+        """The epochs that are over."""
+        self._taken = 0
+        self._total = 0.0
+
+    # ------------------------------------------------------------ the run
+
+    def run(self, watch: Watch | None = None) -> Minimum:
+        """Return where the epochs lead; Ctrl-C and a time limit end them earlier."""
+        watch = watch or Watch()
+        seconds = self._settings.seconds
+        end = None if seconds is None else time.monotonic() + seconds
+        reason = stopping.learnt(self._epochs)
+        try:
+            for _ in self._steps(watch):
+                watch.step(self)
+                if end is not None and seconds is not None and time.monotonic() >= end:
+                    reason = stopping.out_of_time(self._solver.steps, seconds)
+                    break
+        except MathematicsError as error:
+            step, value = self._solver.steps + 1, self._mean()
+            self._solver.point = self._good
+            reason = stopping.diverged(step, error.message, value)
+        except KeyboardInterrupt:
+            reason = stopping.interrupted(self._solver.steps)
+        return self._minimum(reason)
+
+    def _steps(self, watch: Watch) -> Iterator[None]:
+        """Take all steps that are left, yielding after each."""
+        while len(self.epochs) < self._epochs:
+            epoch = len(self.epochs)
+            if self._schedule is not None:
+                self._solver.base = self._schedule.rate(epoch, self._rate)
+            batches = self._rows.batches(self._size, self._settings.seed, epoch, self._taken)
+            for batch in batches:
+                length = len(next(iter(batch.values())))
+                value = self._step(batch, length)
+                self._total += value * length
+                self._taken += 1
+                watch.batch(
+                    epoch + 1, min(self._taken * self._size, self._rows.count), self._mean()
+                )
+                if self._taken == ceil(self._rows.count / self._size):
+                    watch.epoch(self._end_of_epoch())
+                yield
+
+    def _step(self, batch: Block, length: int) -> float:
+        """Take one step and return the objective of the batch before it."""
+        objective = self._objectives.get(length)
+        if objective is None:
+            objective = self._objectives[length] = self._task(batch, self._start()).objective
+        else:
+            objective.use(batch)
+            self._weigh(objective, batch, length)
+        point = self._solver.point
+        value, gradient = objective(point)
+        self._good = point
+        self._solver.follow(gradient)
+        return value
+
+    def _weigh(self, objective: Objective, batch: Block, length: int) -> None:
+        """Give the objective of a model the weights of the rows of a batch."""
+        if WEIGHT in objective.constants:
+            factors = weighting_of(self._settings, batch).factors(length)
+            objective.use({WEIGHT: factors})
+
+    def _end_of_epoch(self) -> Epoch:
+        """Return the epoch that is over, with its measures, and prepare the next one."""
+        parameters = self.task.objective.values(self._solver.point)
+        value = self._total / self._rows.count
+        validation, metric = [measure and measure(parameters) for measure in self._measures]
+        number, solver = len(self.epochs) + 1, self._solver
+        done = Epoch(number, solver.steps, value, validation, metric, solver.rate)
+        self.epochs.append(done)
+        self._taken, self._total = 0, 0.0
+        if self._schedule is not None:
+            self._schedule.hear(value)
+        return done
+
+    def _mean(self) -> float:
+        """Return the last mean objective that is known."""
+        if self._taken:
+            return self._total / min(self._taken * self._size, self._rows.count)
+        return self.epochs[-1].value if self.epochs else self._solver.value
+
+    def _minimum(self, reason: Reason) -> Minimum:
+        source = self._formula[1].source if self._formula[1] else self.task.expression
+        return Minimum(
+            expression=source,
+            parameters=self.task.objective.values(self._solver.point),
+            minimum=self.epochs[-1].value if self.epochs else self._mean(),
+            gradient_norm=self._solver.gradient_norm,
+            method=self.method.name,
+            why=self.method.why,
+            reason=reason.sentence,
+            ending=reason.ending,
+            steps=self._solver.steps,
+            evaluations=sum(o.evaluations for o in self._objectives.values()),
+            statistics=None,
+            warnings=[],
+            history=[],
+            minima=[],
+            starts=1,
+            epochs=self.epochs,
+        )
+
+    # ------------------------------------------------------------ to be continued
+
+    @property
+    def steps(self) -> int:
+        """How many steps were taken."""
+        return self._solver.steps
+
+    @property
+    def between_epochs(self) -> bool:
+        """Whether the last step ended an epoch."""
+        return self._taken == 0
+
+    def state(self) -> dict[str, Any]:
+        """Return all that the steps to come depend on, besides how this was made."""
+        return {
+            "solver": self._solver.state(),
+            "schedule": {} if self._schedule is None else self._schedule.state(),
+            "epochs": [list(epoch) for epoch in self.epochs],
+            "taken": self._taken,
+            "total": self._total,
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from the state of a training that was made alike, as if it had never stopped."""
+        self._solver.restore(state["solver"])
+        if self._schedule is not None:
+            self._schedule.restore(state["schedule"])
+        self.epochs = [Epoch(*epoch) for epoch in state["epochs"]]
+        self._taken = state["taken"]
+        self._total = state["total"]
+
+    # ------------------------------------------------------------ what it is made of
+
+    def _start(self) -> dict[str, Any]:
+        return {name: self._given[name] for name in self.task.objective.parameters}
+
+    def _first_task(self, start: Mapping[str, Any]) -> Task:
+        """Return the task of minimising the formula on the first batch; it checks all names."""
+        batch = next(self._rows.batches(self._size, self._settings.seed, 0))
+        found = self._task(batch, start)
+        self._objectives[self._size] = found.objective
+        try:
+            found.objective.checked(found.start)
+        except MathematicsError as error:
+            error.message = f"the objective is undefined at the start: {error.message}"
+            raise
+        return found
+
+    def _task(self, batch: Block, start: Mapping[str, Any]) -> Task:
+        """Return the task of minimising the formula on a batch."""
+        shapes = {name: shape_of(value, name) for name, value in self._given.items()}
+        shapes |= {name: array.shape for name, array in batch.items()}
+        formula, origin = with_shapes(*self._formula, shapes)
+        return task(formula, origin, start, self._fixed, batch, self._settings)
+
+    def _working(self) -> Descent:
+        row = METHODS[self.method.name]
+        self._rate = row.rate if self._settings.rate is None else self._settings.rate
+        return Descent(
+            self.task.objective,
+            self.task.start,
+            row,
+            self.method.settings,
+            rate=self._rate,
+            bounds=self.task.limits,
+        )
+
+
+def _check(settings: Settings) -> None:
+    """Raise UsageError for options that mean nothing to a run over batches."""
+    for option, given in (
+        ("--steps", settings.steps is not None),
+        ("--tol", settings.tolerance is not None),
+        ("--starts", settings.starts > 1),
+    ):
+        if given:
+            message = f"{option} does not go with --batch and --epochs"
+            raise UsageError(message, hint="--epochs says how long the run is")
+
+
+def _method(settings: Settings) -> Method:
+    if settings.method is None:
+        return first_order(DEFAULT_METHOD, [], {}, "--batch and --epochs ask for it")
+    name, positional, given = choice("--method", settings.method)
+    if name in SECOND_ORDER:
+        message = f"{name} needs all rows at once, and takes no --batch or --epochs"
+        raise UsageError(
+            message, hint="choose a first-order method such as adam, or leave them out"
+        )
+    return first_order(name, positional, given, "--method asks for it")
+
+
+def _schedule(settings: Settings) -> Schedule | None:
+    if settings.schedule is None:
+        return None
+    return schedule(*choice("--schedule", settings.schedule))
