@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.calculus.squares import Squares, squares, sum_of_terms
-from gradcli.errors import NameValueError, UsageError
+from gradcli.errors import FileError, NameValueError, UsageError
 from gradcli.graph.node import Node
 from gradcli.point import Point
 
@@ -13,11 +13,13 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from gradcli.data.rows import Rows
+    from gradcli.language.origin import Origin
     from gradcli.objective import Objective
     from gradcli.optimize.bounds import Box
     from gradcli.optimize.losses import Loss
     from gradcli.optimize.solver import Vector
     from gradcli.optimize.statistics import Statistics
+    from gradcli.predictions import Band, Predictions
 
 WEIGHT = "weight of a row"
 """The name of the weights in a formula; no name that anyone can type."""
@@ -65,17 +67,17 @@ class Weighting(NamedTuple):
             place = int(np.argmax(bad | ~np.isfinite(values)))
             least = "at least 0" if self.sigma is None else "greater than 0"
             message = f"the {what} of row {place + 1} is {values[place]!s}; it must be {least}"
-            raise NameValueError(message)
+            raise FileError(message)
         if not values.any():
             message = "all weights are 0"
-            raise NameValueError(message, hint="give a weight greater than 0 to some rows")
+            raise FileError(message, hint="give a weight greater than 0 to some rows")
         if self.sigma is None:
             return np.array(values)
         with np.errstate(over="ignore", under="ignore"):
             factors = 1 / values**2
         if not np.isfinite(factors).all() or not factors.all():
             message = "a sigma is too small or too large to be squared"
-            raise NameValueError(message)
+            raise FileError(message)
         return factors
 
 
@@ -179,6 +181,9 @@ class Fit:
             absolute_sigma=self._weighting.absolute,
             loss=self._loss,
         )
+        if self._found.response is None:
+            why = "R² does not exist, for no single term of the residuals is the response"
+            warnings = [*warnings, why]
         stopped = [name for name, is_free in zip(names, free, strict=True) if not is_free]
         if stopped:
             found = found.with_fixed(names)
@@ -187,6 +192,40 @@ class Fit:
             it = "it has" if len(stopped) == 1 else "they have"
             warnings = [f"{few} {are}, so {it} no standard error", *warnings]
         return found, warnings
+
+    def predictions(
+        self,
+        point: Vector,
+        columns: Sequence[str],
+        box: Box,
+        confidence: float,
+        rss: float | None = None,
+        missing: str | None = None,
+    ) -> Predictions:
+        """Return the table of fitted values at a point, worked out when it is read.
+
+        `columns` are the names of the data; the other arguments are those of `statistics`.
+        `missing` says why there is to be no confidence band.
+        """
+        from gradcli.predictions import Predictions, band
+
+        free = ~((point <= box.lower) | (point >= box.upper))
+
+        def known() -> tuple[Band | None, str | None]:
+            if missing is not None:
+                return None, missing
+            return band(
+                self.residuals,
+                point,
+                free,
+                self.factors,
+                self._loss,
+                confidence,
+                rss=rss,
+                is_sigma_known=self._weighting.absolute,
+            )
+
+        return Predictions(self._objective, self._found, self._rows, columns, point, known)
 
     def _total(self) -> float | None:
         """Return the weighted sum of squares of the response about its mean; None without one."""
@@ -221,7 +260,7 @@ class Fit:
 
 
 def recognised(
-    formula: Node, parameters: Mapping[str, int], data: Collection[str]
+    formula: Node, origin: Origin | None, parameters: Mapping[str, int], data: Collection[str]
 ) -> Squares | None:
     """Return the sum of squares over data that the formula is; None when it is something else.
 
@@ -231,6 +270,10 @@ def recognised(
     found = squares(graph, formula.id, list(parameters.values()))
     if found is None:
         return None
+    if origin is not None and origin.is_model:
+        left = graph.rows[found.residual][1][0]
+        moves = left in graph.depending_on(parameters.values(), graph.below(left))
+        found = found._replace(response=None if moves else left)
     names = graph.variables([found.residual])
     given = any(graph.shape(names[name]) for name in names if name in data)
     return found if given else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,15 +17,17 @@ from gradcli.optimize.stopping import Ending
 from gradcli.task import Settings, task
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from gradcli.data.rows import FileRows
+    from gradcli.fit import Fit
     from gradcli.graph.node import Node
     from gradcli.language.origin import Origin
     from gradcli.methods import Method
     from gradcli.optimize.run import Outcome, Record
     from gradcli.optimize.solver import Vector
     from gradcli.optimize.statistics import Statistics
+    from gradcli.predictions import Predictions
     from gradcli.task import Task
 
 CHECKED_NUMBERS = 1_000_000
@@ -45,17 +48,24 @@ def minimize(
     watch: Callable[[Iterate], None] = lambda _: None,
     keep: Callable[[int, dict[str, Any]], None] | None = None,
     resumed: Mapping[str, Any] | None = None,
+    stop: Callable[[], bool] = lambda: False,
+    predicts: bool = False,
 ) -> Minimum:
     """Return the minimum reached from `start`; `Formula.minimize` says what the parts mean.
 
     `observe` hears of every step of the run that ended lowest, and `watch` of all steps of all
     runs as they are made. `keep` is given the state after each step, and a run that is `resumed`
-    from such a state goes on as if it had never stopped.
+    from such a state goes on as if it had never stopped. Where it `predicts`, a formula that is no
+    fit raises UsageError at once.
     """
     how = settings or Settings()
     problem = task(formula, origin, start, fixed or {}, data or {}, how)
+    if predicts and (problem.fit is None or problem.fit.is_plain):
+        message = "--predictions needs a model y ~ … or a sum of squares over data"
+        raise UsageError(message, hint="for example 'y ~ a*x + b' --data points.csv")
     history: list[Iterate] = []
-    runs = Runs(problem, how, history.append if observe is None else observe, watch)
+    see = history.append if observe is None else observe
+    runs = Runs(problem, how, see, watch, stop)
     if keep is not None or resumed is not None:
         best = runs.continued(keep, resumed)
     elif how.starts > 1:
@@ -81,6 +91,7 @@ def minimize(
         runs.minima,
         runs.starts,
         [],
+        _predictions(problem, how, best, data or {}),
     )
 
 
@@ -101,8 +112,10 @@ class Runs:
         how: Settings,
         observe: Callable[[Iterate], None],
         watch: Callable[[Iterate], None],
+        stop: Callable[[], bool],
     ) -> None:
         self._problem = problem
+        self._stop = stop
         self._how = how
         self._observe = observe
         self._watch = watch
@@ -131,6 +144,9 @@ class Runs:
                 break
             with suppress(MathematicsError):
                 other = self._run(method, point, first=first)
+                if other.outcome.reason.ending is Ending.INTERRUPTED:
+                    stopped = best.outcome._replace(reason=other.outcome.reason)
+                    best = best._replace(outcome=stopped)
                 if _is_clearly_lower(other.outcome, best.outcome):
                     best = other
         self._show(best)
@@ -213,14 +229,24 @@ class Runs:
             else:
                 observe(iterate)
 
+        objective = self._problem.objective
+
+        def keep_all(step: int, state: dict[str, Any]) -> None:
+            if keep is not None:
+                keep(step, {**state, "evaluations": objective.evaluations})
+
+        working = solver(self._problem, method, self._how, point, first)
+        if resumed is not None:
+            objective.evaluations = resumed["evaluations"]
         outcome = run(
-            solver(self._problem, method, self._how, point, first),
+            working,
             steps=self._how.steps if steps is None else steps,
             seconds=self._seconds_left(),
             allowed=self._how.seconds,
             observe=see,
-            keep=keep,
+            keep=None if keep is None else keep_all,
             resumed=resumed,
+            stop=self._stop,
         )
         return Run(method, outcome, records)
 
@@ -279,11 +305,36 @@ def _statistics(problem: Task, how: Settings, best: Run) -> tuple[Statistics | N
     names = entries(dict(zip(problem.objective.parameters, problem.start, strict=True)))
     if len(names) > LM_PARAMETERS:
         return None, [f"there is no report of a fit for more than {LM_PARAMETERS} parameters"]
+    point, rss = _end(problem, fit, best)
+    try:
+        report, warnings = fit.statistics(point, names, problem.box(), how.confidence, rss)
+    except MathematicsError as error:
+        return None, [f"there is no report of the fit: {error.message}"]
+    if best.outcome.reason.ending is not Ending.CONVERGED:
+        why = "the run did not converge, so the report is not that of a minimum"
+        warnings = [why, *warnings]
+    return report, warnings
+
+
+def _end(problem: Task, fit: Fit, best: Run) -> tuple[Vector, float | None]:
+    """Return where the run of a fit ended, and its sum of squares where the run knows it best."""
     record = best.outcome.record
     point = problem.objective.layout.vector(_blocks(problem, record.point))
     # A linear model adds up its squares with twice the digits.
-    rss = record.value / fit.factor if best.method.name == "lm" and fit.is_linear else None
-    try:
-        return fit.statistics(point, names, problem.box(), how.confidence, rss)
-    except MathematicsError as error:
-        return None, [f"there is no report of the fit: {error.message}"]
+    is_summed = best.method.name == "lm" and fit.is_linear
+    return point, record.value / fit.factor if is_summed else None
+
+
+def _predictions(
+    problem: Task, how: Settings, best: Run, data: Mapping[str, Any] | FileRows
+) -> Predictions | None:
+    """Return the table of fitted values where the run ended; None for no fit."""
+    fit = problem.fit
+    if fit is None or fit.is_plain:
+        return None
+    point, rss = _end(problem, fit, best)
+    columns = list(data if isinstance(data, Mapping) else data.entries)
+    missing = None
+    if len(point) > LM_PARAMETERS:
+        missing = f"there are more than {LM_PARAMETERS} parameters"
+    return fit.predictions(point, columns, problem.box(), how.confidence, rss, missing)

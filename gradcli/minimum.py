@@ -8,6 +8,7 @@ from gradcli.optimize.stopping import Ending
 
 if TYPE_CHECKING:
     from gradcli.optimize.statistics import Statistics
+    from gradcli.predictions import Predictions
 
 
 class Iterate(NamedTuple):
@@ -74,6 +75,8 @@ class Minimum(NamedTuple):
     """How many starts were tried."""
     epochs: list[Epoch]
     """The passes over the rows, where they were taken in batches."""
+    predictions: Predictions | None = None
+    """Fitted values, residuals and confidence band, row by row; None where nothing is fitted."""
 
     @property
     def converged(self) -> bool:

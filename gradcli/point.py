@@ -416,6 +416,8 @@ def checked(
             hint += f"; {few(unused)} {'is' if len(unused) == 1 else 'are'} given but not used"
         source = origin.source if origin else None
         span = origin.spans().get(nodes[missing[0]]) if origin else None
+        if origin is not None and origin.is_model:
+            hint += "; columns of data come from --data FILE"
         message = f"no value is given for {few(missing)}"
         raise NameValueError(message, hint=hint, source=source, span=span)
     if unused:

@@ -65,11 +65,13 @@ class ModelResiduals:
 
     def values(self, point: Vector) -> Iterator[Vector]:
         """Yield the residuals by blocks; raise MathematicsError where one is not finite."""
+        self._objective.evaluations += 1
         for start, block in self._blocks():
             yield self._checked(self._run(block, point, 0), start)
 
     def blocks(self, point: Vector) -> Iterator[tuple[Vector, Matrix]]:
         """Yield the residuals and their Jacobian by the parameters' numbers, rows by rows."""
+        self._objective.evaluations += 1
         for start, block in self._blocks():
             residual, *columns = self._run(block, point, 1)
             values = self._checked((residual,), start)

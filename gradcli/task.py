@@ -48,6 +48,39 @@ class Settings(NamedTuple):
     absolute_sigma: bool = False
     loss: str | None = None
     confidence: float = 0.95
+    columns: Collection[str] = ()
+    """All columns of the data, for messages about a name that is none of them."""
+
+    def check(self) -> None:
+        """Raise UsageError for a number that is out of range."""
+        for option, value, is_right, what in (
+            ("rate", self.rate, _is_positive, "a number greater than 0"),
+            ("steps", self.steps, _is_count, "a whole number of at least 0"),
+            ("tolerance", self.tolerance, _is_not_negative, "a number of at least 0"),
+            ("seconds", self.seconds, _is_positive, "a number greater than 0"),
+            ("starts", self.starts or -1, _is_count, "a whole number of at least 1"),
+            ("seed", self.seed, _is_count, "a whole number of at least 0"),
+            ("confidence", self.confidence, _is_share, "between 0 and 1"),
+        ):
+            if value is not None and not is_right(value):
+                message = f"{option} must be {what}, not {value}"
+                raise UsageError(message)
+
+
+def _is_positive(value: Any) -> bool:
+    return isinstance(value, int | float) and 0 < value < float("inf")
+
+
+def _is_not_negative(value: Any) -> bool:
+    return isinstance(value, int | float) and 0 <= value < float("inf")
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and value >= 0
+
+
+def _is_share(value: Any) -> bool:
+    return isinstance(value, int | float) and 0 < value < 1
 
 
 class Task(NamedTuple):
@@ -93,12 +126,13 @@ def task(
     the formula may use; `origin` is where it was typed. Raises NameValueError and UsageError for
     what does not fit together.
     """
+    settings.check()
     if not isinstance(data, Mapping):
         return _task_over_files(formula, origin, start, fixed, data, settings)
-    values = _values(formula, origin, start, fixed, data)
+    values = _values(formula, origin, start, fixed, data, settings.columns)
     point, constants = _parted(values, start)
     moving = _nodes(formula, point)
-    squares = recognised(formula, moving, constants)
+    squares = recognised(formula, origin, moving, constants)
     loss = _loss(settings.loss)
     weighting = weighting_of(settings, data)
     factors: Vector | None = None
@@ -159,10 +193,10 @@ def _task_over_files(
     """Return the task over rows that are read in blocks, or held if the formula needs them all."""
     from gradcli.reductions import RowsObjective, split
 
-    values = _values(formula, origin, start, fixed, rows.entries)
+    values = _values(formula, origin, start, fixed, rows.entries, settings.columns)
     point, constants = _parted(values, start)
     loss = _loss(settings.loss)
-    squares = recognised(formula, _nodes(formula, point), rows.entries)
+    squares = recognised(formula, origin, _nodes(formula, point), rows.entries)
     expression = _expression(formula, origin)
     whole = formula
     if loss is not None:
@@ -209,18 +243,19 @@ def _expression(formula: Node, origin: Origin | None) -> str:
 def weighting_of(settings: Settings, data: Mapping[str, Any]) -> Weighting:
     """Return how much each row counts. Raises NameValueError for a column that does not exist."""
     return Weighting(
-        _column("--weights", settings.weights, data),
-        _column("--sigma", settings.sigma, data),
+        _column("--weights", settings.weights, data, settings.columns),
+        _column("--sigma", settings.sigma, data, settings.columns),
         settings.absolute_sigma,
     )
 
 
-def _column(option: str, given: Any, data: Mapping[str, Any]) -> Any:
+def _column(option: str, given: Any, data: Mapping[str, Any], columns: Collection[str]) -> Any:
     """Return the column of a name, and anything else as it is."""
     if not isinstance(given, str) or given in data:
         return data[given] if isinstance(given, str) else given
-    close = suggestion(given, data)
-    hint = f"did you mean '{close}'?" if close else f"its columns are {few(list(data))}"
+    known = list(columns or data)
+    close = suggestion(given, known)
+    hint = f"did you mean '{close}'?" if close else f"its columns are {few(known)}"
     message = f"{option} {printable(given, 60)}: the data have no such column"
     raise NameValueError(message, hint=hint if data else "for example --data points.csv")
 
@@ -256,6 +291,7 @@ def _values(
     start: Mapping[str, Any],
     fixed: Mapping[str, Any],
     data: Mapping[str, Any],
+    columns: Collection[str],
 ) -> dict[str, Any]:
     """Return the value of every free name but columns in files, of which only shapes are known.
 
@@ -274,8 +310,9 @@ def _values(
         name for name in nodes if name not in start and name not in fixed and name not in data
     ]
     if missing and data:
-        close = suggestion(missing[0], data)
-        hint = f"did you mean '{close}'?" if close else f"its columns are {few(list(data))}"
+        known = list(columns or data)
+        close = suggestion(missing[0], known)
+        hint = f"did you mean '{close}'?" if close else f"its columns are {few(known)}"
         message = f"{printable(missing[0], 60)} has no start and is no column of the data"
         raise FileError(
             message,

@@ -54,6 +54,10 @@ class Watch:
     def epoch(self, epoch: Epoch) -> None:
         """Take note of an epoch that is over."""
 
+    def should_stop(self) -> bool:
+        """Return whether the run is to be interrupted before the next step."""
+        return False
+
     def step(self, training: Training) -> None:
         """Take note of a step; the state of the training may be kept."""
 
@@ -112,6 +116,9 @@ class Training:
         try:
             for _ in self._steps(watch):
                 watch.step(self)
+                if watch.should_stop():
+                    reason = stopping.interrupted(self._solver.steps)
+                    break
                 if end is not None and seconds is not None and time.monotonic() >= end:
                     reason = stopping.out_of_time(self._solver.steps, seconds)
                     break

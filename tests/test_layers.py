@@ -14,7 +14,8 @@ PACKAGE = Path(__file__).resolve().parent.parent / "gradcli"
 BASE = {"limits", "errors"}
 ENGINE = BASE | {"graph", "language", "calculus", "runtime", "optimize", "data", "drawing"}
 MINIMUM = {"objective", "columns", "row_values", "residuals", "reductions", "fit", "task"}
-MINIMUM |= {"methods", "minimum", "minimization", "training"}
+MINIMUM |= {"predictions", "methods", "minimum", "minimization", "training"}
+MINIMUM |= {"measuring", "continuing"}
 API = {"point", *MINIMUM, "formula"}
 MAY_IMPORT: dict[str, set[str]] = {
     "limits": set(),
@@ -44,19 +45,23 @@ MAY_IMPORT: dict[str, set[str]] = {
     "reductions": ENGINE | {"point", "objective"},
     "columns": ENGINE | {"point"},
     "row_values": ENGINE | {"point"},
-    "fit": ENGINE | {"point", "objective", "residuals", "row_values"},
+    "continuing": ENGINE,
+    "measuring": ENGINE | {"point", "columns", "reductions"},
+    "predictions": ENGINE | {"point", "objective", "residuals"},
+    "fit": ENGINE | {"point", "objective", "residuals", "row_values", "predictions"},
     "task": ENGINE | {"point", "objective", "columns", "reductions", "fit"},
     "methods": ENGINE | {"objective", "task"},
-    "minimum": ENGINE,
+    "minimum": ENGINE | {"predictions"},
     "minimization": ENGINE | MINIMUM - {"minimization", "training"},
     "training": ENGINE | {"point"} | MINIMUM - {"minimization", "training"},
     "formula": ENGINE | {"point"} | MINIMUM,
     "table": ENGINE | API,
-    "row_table": ENGINE | API | {"table"},
+    "row_formula": ENGINE | API,
+    "row_table": ENGINE | API | {"table", "row_formula"},
     "functions": ENGINE | API,
     "__init__": ENGINE | API | {"functions"},
     # the command line
-    "cli": ENGINE | API | {"table", "row_table", "functions", "__init__"},
+    "cli": ENGINE | API | {"table", "row_formula", "row_table", "functions", "__init__"},
     "__main__": {"cli"},
 }
 

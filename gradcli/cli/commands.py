@@ -491,6 +491,14 @@ def _minimize(
             "--save", metavar="FILE", help="Write the parameters to a .json or .npz file."
         ),
     ] = None,
+    predictions: Annotated[
+        str | None,
+        typer.Option(
+            "--predictions",
+            metavar="FILE",
+            help="Write fitted values, residuals and confidence band to a .csv file.",
+        ),
+    ] = None,
     seed: _Seed = None,
     json: _Json = False,
     csv: _Csv = False,
@@ -534,6 +542,7 @@ def _minimize(
             every=every,
             log=log,
             save=save,
+            predictions=predictions,
         )
         return minimize(words or [], to, options)
 

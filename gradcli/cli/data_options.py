@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from gradcli.data.source import Source
     from gradcli.errors import GradcliError
-    from gradcli.row_table import RowFormula
+    from gradcli.row_formula import RowFormula
 
 
 class DataOptions(NamedTuple):
@@ -77,7 +77,7 @@ class DataOptions(NamedTuple):
         After the block, notes say how texts became numbers and how many rows were left out.
         """
         from gradcli.columns import opened
-        from gradcli.row_table import RowFormula
+        from gradcli.row_formula import RowFormula
 
         if words and words[0] == "-" and "-" in self.paths:
             message = "the formula and the data are both to be read from stdin"

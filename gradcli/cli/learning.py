@@ -35,6 +35,7 @@ def learn(
     options: Options,
     keeper: Keeper | None,
     resumed: dict[str, Any] | None,
+    stop: Callable[[], bool],
 ) -> Minimum:
     """Return where the epochs lead; each is shown as soon as it is over."""
     assert given.rows is not None  # noqa: S101 - checked with the options
@@ -58,7 +59,7 @@ def learn(
     columns += ["validation"] * (validation is not None) + ["metric"] * (metric is not None)
     columns.append("learning_rate")
     with steps.log_file(options.log) as file:
-        watch = Screen(columns, output, given.rows.count, epochs, keeper)
+        watch = Screen(columns, output, given.rows.count, epochs, keeper, stop)
         if file is not None and options.log is not None:
             watch.log(file, json=options.log.endswith(".jsonl"))
         for epoch in training.epochs:
@@ -128,13 +129,20 @@ class Screen(Watch):
     """Shows a bar on a terminal, and every epoch as a row; keeps checkpoints and the log."""
 
     def __init__(
-        self, columns: list[str], output: Output, count: int, epochs: int, keeper: Keeper | None
+        self,
+        columns: list[str],
+        output: Output,
+        count: int,
+        epochs: int,
+        keeper: Keeper | None,
+        stop: Callable[[], bool],
     ) -> None:
         self._columns = columns
         self._output = output
         self._count = count
         self._epochs = epochs
         self._keeper = keeper
+        self._stop = stop
         self._log: Callable[[Epoch], None] | None = None
         self._bar: Any = None
         self._task: Any = None
@@ -226,6 +234,10 @@ class Screen(Watch):
             self._output.stream(line)
         if sys.stdout is not None and self._output.pretty:
             sys.stdout.flush()
+
+    def should_stop(self) -> bool:
+        """Return whether Ctrl-C was pressed."""
+        return self._stop()
 
     def step(self, training: Training) -> None:
         """Keep the state."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.cli import arguments, report, steps
 from gradcli.cli.data_options import DataOptions
+from gradcli.cli.interrupts import after_the_step
 from gradcli.cli.output import is_terminal, note
 from gradcli.errors import ExitCode, ShapeError, UsageError, printable
 from gradcli.objective import entries
@@ -15,7 +17,7 @@ from gradcli.optimize.stopping import Ending
 from gradcli.point import shape_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from gradcli.cli.output import Output
     from gradcli.continuing import Keeper
@@ -67,6 +69,7 @@ class Options(NamedTuple):
     every: str | None = None
     log: str | None = None
     save: str | None = None
+    predictions: str | None = None
 
     @property
     def learns(self) -> bool:
@@ -88,17 +91,19 @@ def minimize(words: Sequence[str], output: Output, options: Options) -> ExitCode
     """Print the minimum, and on a terminal the steps; the exit code says whether it converged."""
     stride = arguments.whole("--every", options.every, least=1)
     _check(options)
+    _check_paths(words, options)
     given = _given(words, options)
     with ExitStack() as stack:
+        stop = stack.enter_context(after_the_step())
         keeper, resumed = _continued(given, options)
         if keeper is not None:
             stack.enter_context(keeper)
         if options.learns:
             from gradcli.cli.learning import learn
 
-            found = learn(given, output, options, keeper, resumed)
+            found = learn(given, output, options, keeper, resumed, stop)
         else:
-            found = _run(given, output, options, stride, keeper, resumed)
+            found = _run(given, output, options, stride, keeper, resumed, stop)
     output.finish()
     report.say(found, output)
     _say_rows(given)
@@ -106,6 +111,11 @@ def minimize(words: Sequence[str], output: Output, options: Options) -> ExitCode
         from gradcli.data import parameters
 
         parameters.save(options.save, found.parameters, report.about(found))
+    if options.predictions is not None and found.predictions is not None:
+        from gradcli.cli import predictions
+
+        classes = {} if given.source is None else given.source.classes
+        predictions.write(options.predictions, found.predictions, classes)
     return _CODES[found.ending]
 
 
@@ -116,12 +126,19 @@ def _run(
     stride: int | None,
     keeper: Keeper | None,
     resumed: dict[str, Any] | None,
+    stop: Callable[[], bool],
 ) -> Minimum:
     """Return where the run over all rows at once leads; its steps are shown as they are made."""
     from gradcli.columns import values_of
     from gradcli.minimization import minimize as run
 
     names = entries(given.start.values)
+    taken = {"step", "value", "gradient_norm", "learning_rate"} & set(names)
+    if taken and (options.log is not None or stride is not None):
+        message = f"{taken.pop()} is a column of the steps, and a parameter as well"
+        raise UsageError(message, hint="give the parameter another name")
+    if stride is None and not output.pretty and _is_first_order(options):
+        stride = 1  # its steps are what one wants to see; the last one is the result
     table = steps.Table(stride) if output.pretty else None
     with steps.log_file(options.log) as file:
         watchers: list[steps.Watcher] = [] if table is None else [table]
@@ -147,6 +164,8 @@ def _run(
                 watch=live.see,
                 keep=None if keeper is None else keeper.keep,
                 resumed=resumed,
+                stop=stop,
+                predicts=options.predictions is not None,
             )
         finally:
             live.end()
@@ -157,6 +176,15 @@ def _run(
     if stride is None or output.pretty or output.json:
         report.show(found, output, given.settings.confidence)
     return found
+
+
+def _is_first_order(options: Options) -> bool:
+    """Return whether a first-order method is asked for."""
+    from gradcli.methods import SECOND_ORDER
+
+    if options.method is None:
+        return options.lr is not None or options.schedule is not None
+    return options.method.partition("(")[0].strip() not in SECOND_ORDER
 
 
 # ---------------------------------------------------------------- what is given
@@ -176,7 +204,9 @@ def _given(words: Sequence[str], options: Options) -> Given:
 
         shapes = {**shapes_of(rows, start.source, shapes), **shapes}
     formula = arguments.formula(start.source, shapes)
-    return Given(formula, start, settings._replace(bounds=start.bounds), rows, source)
+    columns = () if source is None else tuple(source.columns)
+    settings = settings._replace(bounds=start.bounds, columns=columns)
+    return Given(formula, start, settings, rows, source)
 
 
 def _with_parameters(start: arguments.Start, options: Options) -> arguments.Start:
@@ -242,6 +272,8 @@ def _check_syntax(start: arguments.Start) -> None:
     """Raise FormulaError for a formula that is wrong whatever the data are."""
     from gradcli.formula import parse
 
+    if "len" in arguments.names_in(start.source):
+        return  # it takes no numbers, and what is an array is not known yet
     with suppress(ShapeError):  # it takes arrays
         parse(start.source, [*start.values, *start.fixed])
 
@@ -282,6 +314,13 @@ def _check(options: Options) -> None:
         from gradcli.data import parameters
 
         parameters.check_ending("--save", options.save)
+    if options.predictions is not None:
+        from gradcli.cli import predictions
+
+        if options.learns:
+            message = "--predictions does not go with --batch and --epochs"
+            raise UsageError(message, hint="a confidence band needs a fit to all rows at once")
+        predictions.check_ending(options.predictions)
     for option, other, is_alone in (
         ("--metric", "--validate", options.metric and not options.validate),
         ("--validate", "--epochs", options.validate and not options.learns),
@@ -291,6 +330,39 @@ def _check(options: Options) -> None:
         if is_alone:
             message = f"{option} belongs to {other}"
             raise UsageError(message, hint=f"give {other} too, or leave out {option}")
+
+
+def _check_paths(words: Sequence[str], options: Options) -> None:
+    """Raise an error for a file that would be read and written, or that cannot be written."""
+    from gradcli.data.files import check_writable
+
+    read = dict.fromkeys(options.data.paths, "--data")
+    read |= dict.fromkeys(options.validate, "--validate")
+    if words and words[0].startswith("@"):
+        read[words[0][1:]] = "the formula"
+    if words and words[0] == "-" and "-" in read:
+        message = "the formula and the data are both to be read from stdin"
+        raise UsageError(message, hint="put one of them into a file: @FILE or --data FILE")
+    if "" in read or options.data.separator == "":
+        option = "--separator" if options.data.separator == "" else read[""]
+        message = f"{option} is empty"
+        raise UsageError(message)
+    written: dict[str, str] = {}
+    for option, path in (
+        ("--log", options.log),
+        ("--save", options.save),
+        ("--predictions", options.predictions),
+        ("--checkpoint", options.checkpoint),
+    ):
+        if path is None:
+            continue
+        for other, user in {**read, **written}.items():
+            if os.path.realpath(other) == os.path.realpath(path):
+                shown = printable(path, 200)
+                message = f"{option} would write over '{shown}', the file of {user}"
+                raise UsageError(message, hint="give it another name")
+        check_writable(path)
+        written[path] = option
 
 
 # ---------------------------------------------------------------- checkpoints
@@ -308,8 +380,15 @@ def _continued(given: Given, options: Options) -> tuple[Keeper | None, dict[str,
     if settings.starts > 1:
         message = "--starts makes many runs, and a checkpoint holds one"
         raise UsageError(message, hint="leave out --starts or --checkpoint")
-    kept = ("method", "rate", "schedule", "tolerance", "weights", "sigma", "loss")
-    same = {name: getattr(settings, name) for name in kept}
+    same = {
+        "method": settings.method,
+        "lr": settings.rate,
+        "schedule": settings.schedule,
+        "tol": settings.tolerance,
+        "weights": settings.weights,
+        "sigma": settings.sigma,
+        "loss": settings.loss,
+    }
     if options.learns:
         same |= {"batch": options.batch, "seed": options.seed}
     who = identity(

@@ -52,8 +52,8 @@ def say(found: Minimum, output: Output) -> None:
             note(f"best: {number_text(found.minimum)} at {point}")
         if found.minima:
             best, count = found.minima[0], len(found.minima)
-            ends = f"{count} distinct {'minimum' if count == 1 else 'minima'}"
-            note(f"{ends}; the best was reached from {best.times} of {found.starts} starts")
+            ends = f"{count} different end{'s' * (count != 1)}"
+            note(f"{ends}; the lowest was reached from {best.times} of {found.starts} starts")
     for warning in found.warnings:
         note(f"warning: {warning}")
 
@@ -124,10 +124,9 @@ def _statistics(fit: Statistics, output: Output) -> None:
     for field, words in _STATISTICS.items():
         value = getattr(fit, field)
         if value is not None:
-            caveat = ""
-            if field == "r_squared":
-                caveat = "  (1 - RSS/TSS, no share of variance for a nonlinear model)"
-            output.line(f"{words:<24} {output.cell(value)}{caveat}")
+            output.line(f"{words:<24} {output.cell(value)}")
+    if fit.r_squared is not None:
+        output.line("R² is 1 - RSS/TSS, for a nonlinear model no share of variance")
 
 
 def _correlation(fit: Statistics, output: Output) -> None:
@@ -154,8 +153,8 @@ def _minima(found: Minimum, output: Output) -> None:
         return
     output.line("")
     count = len(found.minima)
-    ends = f"{count} distinct {'minimum' if count == 1 else 'minima'}"
-    output.line(f"{ends} from {found.starts} starts, best first")
+    ends = f"{count} different end{'s' * (count != 1)}"
+    output.line(f"{ends} of {found.starts} starts, lowest first")
     names = entries(found.parameters)
     rows = [
         [

@@ -134,7 +134,8 @@ class Table(Watcher):
             [headers[i] for i in fitting], [[row[i] for i in fitting] for row in cells], right=0
         )
         if hidden:
-            output.line(f"{hidden} more parameter{'s' * (hidden > 1)} do not fit this width")
+            do = "s do" if hidden > 1 else " does"
+            output.line(f"{hidden} more parameter{do} not fit this width")
 
 
 class LiveLine(Watcher):

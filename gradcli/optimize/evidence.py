@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from gradcli.optimize.losses import Loss
     from gradcli.optimize.solver import Matrix, Residuals, Vector
 
+TINY = float(np.finfo(float).tiny)
+"""Sums of squares below this have lost digits, or all of them."""
+
 
 class Evidence(NamedTuple):
     """What the residuals and their Jacobian at the solution tell."""
@@ -24,13 +27,19 @@ class Evidence(NamedTuple):
     factor: Matrix
     """The upper triangular R of the weighted Jacobian, shape (p, p)."""
     rss: float
-    """The weighted sum of squares."""
+    """The weighted sum of squares; 0 where it underflows."""
     observations: int
     """How many residuals have a weight other than 0."""
     log_weights: float = 0.0
     """The sum of the logarithms of the weights other than 0."""
     spread: float | None = None
     """The deviation to multiply errors with when a loss was used; None for least squares."""
+    size: float = 0.0
+    """The square root of the sum of squares, which does not underflow."""
+
+    def with_rss(self, rss: float) -> Evidence:
+        """Return the same with a sum of squares that is known better."""
+        return self._replace(rss=rss, size=math.sqrt(rss) if rss >= TINY else self.size)
 
 
 def evidence(
@@ -59,15 +68,15 @@ def evidence(
     used = None if weights is None else weights > 0
     observations = residuals.count if used is None else int(np.sum(used))
     logarithms = 0.0 if weights is None else float(np.sum(np.log(weights[used])))
-    rss = checked(norm(np.array(sizes))) ** 2
+    size = checked(norm(np.array(sizes)))
     if loss is None:
-        return Evidence(factor, rss, observations, logarithms)
+        return Evidence(factor, size**2, observations, logarithms, None, size)
     first = np.concatenate([influence for influence, _ in influences])
     second = np.concatenate([slope for _, slope in influences])
     if used is not None:
         first, second = first[used], second[used]
     spread = _spread(first, second, count) if observations > count else math.nan
-    return Evidence(factor, rss, observations, logarithms, spread)
+    return Evidence(factor, size**2, observations, logarithms, spread, size)
 
 
 def _spread(influence: Vector, slope: Vector, parameters: int) -> float:

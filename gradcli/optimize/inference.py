@@ -40,8 +40,9 @@ def information(
         return None, None
     if is_sigma_known:
         twice = count * math.log(2 * math.pi) + found.rss
-    elif found.rss > 0:
-        twice = count * (math.log(2 * math.pi) + 1 + math.log(found.rss / count))
+    elif found.size > 0:
+        variance = 2 * math.log(found.size) - math.log(count)
+        twice = count * (math.log(2 * math.pi) + 1 + variance)
         parameters += 1
     else:
         return None, None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gradcli.errors import MathematicsError
+from gradcli.optimize.quadratic import length_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,8 +50,8 @@ def way_down(
         if not np.all(np.isfinite(rows)):
             return None
         steepest = shortest(rows)
-        slope = float(np.linalg.norm(steepest))
-        if slope <= 1e-9 * max(float(np.linalg.norm(g * sizes)) for g in sides):
+        slope = length_of(steepest)
+        if slope <= 1e-9 * max(length_of(g * sizes) for g in sides):
             continue
         found = _lowest(function, point, value, box, sizes * steepest / slope, slope)
         if found is not None:

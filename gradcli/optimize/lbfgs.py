@@ -11,6 +11,7 @@ from gradcli.optimize import stopping
 from gradcli.optimize.bounds import Box
 from gradcli.optimize.falling import Start
 from gradcli.optimize.line_search import Place, Search, armijo, looking, wolfe
+from gradcli.optimize.quadratic import length_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -83,7 +84,7 @@ class LBFGS:
             return stopping.converged(largest, self._tolerance)
         return None
 
-    @np.errstate(over="ignore", invalid="ignore")  # what overflows is refused as not finite
+    @np.errstate(all="ignore")  # what overflows is refused as not finite
     def step(self) -> Reason | None:
         """Move along a quasi-Newton direction, or return why there is no way down."""
         falling = self._start.falling(self.point, self.value)
@@ -206,10 +207,10 @@ class LBFGS:
 
     def _first_length(self) -> float:
         """Return the first length along the gradient: a tenth of the point's own, at most 1."""
-        size = float(np.linalg.norm(self._slope))
+        size = length_of(self._slope)
         if self._first is not None:
             return self._first / size
-        return min(1.0, 0.1 * max(1.0, float(np.linalg.norm(self.point))) / size)
+        return min(1.0, 0.1 * max(1.0, length_of(self.point)) / size)
 
     def _remember(self, found: Place) -> None:
         move, bend = found.point - self.point, found.gradient - self._gradient
@@ -225,7 +226,7 @@ class LBFGS:
         self._gradient = gradient
         self._slope = gradient if self._open else self._box.free_gradient(point, gradient)
         self._fixed = self._slope != gradient
-        self.gradient_norm = float(np.linalg.norm(self._slope))
+        self.gradient_norm = length_of(self._slope)
 
     def _count_idle(self, moved: float) -> None:
         """Count the steps after which neither value nor gradient was lower than ever before."""
@@ -243,7 +244,7 @@ class LBFGS:
 
     def _end(self) -> Reason:
         """Return why no way leads down."""
-        promise = self.gradient_norm**2 / self._curvature
+        promise = self.gradient_norm * (self.gradient_norm / self._curvature)
         smooth = self.gradient_norm <= 1e-3 * self._steepest  # at a kink it does not become small
         if smooth and (promise <= 1e-10 * abs(self.value) or self._idle >= IDLE):
             return stopping.level(self.gradient_norm)

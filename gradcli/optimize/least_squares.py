@@ -42,6 +42,8 @@ INVISIBLE = 1e-13
 CLEAR = 1e-6
 """A relative step, or a cosine between residuals and Jacobian, that only a minimum has."""
 
+UNMOVED = "no parameter changes the residuals here; choose another start"
+
 
 class LevenbergMarquardt:
     """The method on residuals from a start, within a box.
@@ -92,9 +94,11 @@ class LevenbergMarquardt:
         return min(norm(free), LARGEST)
 
     def arrived(self) -> Reason | None:
-        """Return why the run is over: residuals of zero, or small enough for `tolerance`."""
+        """Return why the run is over: residuals of 0, a Jacobian of 0, or `tolerance` is met."""
         if self._end is None and self.triangle.norm == 0:
             return stopping.converged(0.0, 0.0)
+        if not self.triangle.factor.any():
+            return stopping.stuck(UNMOVED, 0.0)
         if self._end is None and self.tolerance is not None:
             cosine = self._cosine()
             if cosine <= self.tolerance:
@@ -143,7 +147,8 @@ class LevenbergMarquardt:
                 self._radius = min(self._radius, length)
             point = reached(self.box, self.point, change)
             size = self._size(point)
-            actual = -1.0 if size is None else 1 - (size / self.triangle.norm) ** 2
+            share = 0.0 if size is None else size / self.triangle.norm
+            actual = -1.0 if size is None else 1 - share * share
             is_accepted = actual >= ACCEPTED * predicted
             if is_accepted and not self._move(point):
                 is_accepted, actual = False, -1.0

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from gradcli.optimize.solver import Matrix, Residuals, Vector
     from gradcli.optimize.stopping import Reason
 
-MOST_REFINEMENTS = 12
+MOST_REFINEMENTS = 40
+"""Each brings some 16 digits less the condition's; the start may be 1e300 times the solution."""
+
+UNMOVED = "no parameter changes the residuals"
 
 RANK_TOLERANCE = 1e-14
 """The part of the largest singular value, with columns of length 1, below which one counts as 0."""
@@ -65,7 +68,9 @@ class LinearLeastSquares:
         return stopping.solved() if self._is_solved else None
 
     def step(self) -> Reason | None:
-        """Go to the minimum."""
+        """Go to the minimum, or return why there is none: a Jacobian of 0."""
+        if self.triangle.norm > 0 and not self.triangle.factor.any():
+            return stopping.stuck(UNMOVED, 0.0)
         self.point = self._refined(self._first())
         self.triangle = linearised(self.residuals, self.point)
         found = self._gradient(self.point, np.ones_like(self.point))
@@ -117,15 +122,23 @@ class LinearLeastSquares:
         try:
             with np.errstate(all="ignore"):
                 for offset, matrix in self.residuals.blocks(np.zeros_like(point)):
-                    scaled = matrix / scale
-                    high, low = multiplied(scaled, point * scale, offset)
-                    sums.append(transposed(scaled, high, low))
-                    sizes.append(norm(high))
+                    scaled, moved = matrix / scale, point * scale
+                    # Another power of two, lest rounding errors of tiny data be 0.
+                    unit = _unit(offset, moved)
+                    high, low = multiplied(scaled, moved / unit, offset / unit)
+                    sums.append([unit * part for part in transposed(scaled, high, low)])
+                    sizes.append(unit * norm(high))
                 gradient = summed(*(np.array(parts) for parts in zip(*sums, strict=True)))[0]
         except MathematicsError:
             return None
         size = norm(np.array(sizes))
         return (gradient, size) if np.all(np.isfinite(gradient)) and size < LARGEST**0.5 else None
+
+
+def _unit(*vectors: Vector) -> float:
+    """Return a power of two that is about as large as the largest number."""
+    largest = max(float(np.max(np.abs(vector), initial=0.0)) for vector in vectors)
+    return float(np.ldexp(1.0, min(max(int(np.frexp(largest)[1]), -1000), 1000)))
 
 
 def _corrected(triangle: Matrix, gradient: Vector) -> Vector:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from gradcli.errors import UsageError, printable
+from gradcli.optimize.settings import POSITIVE, Setting, checked
+from gradcli.optimize.triangular import norm
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -55,6 +56,16 @@ class Loss:
         """Return what each residual costs, C² ρ((r/C)²)."""
         with np.errstate(over="ignore", under="ignore"):
             return np.asarray(self.scale**2 * self._at(residuals)[1])
+
+    def norm(self, residuals: Vector) -> float:
+        """Return the square root of what all residuals cost, where the squares of small ones are 0.
+
+        Far below the scale they cost their squares, up to rounding.
+        """
+        if np.max(np.abs(residuals), initial=0.0) <= 1e-9 * self.scale:
+            return norm(residuals)
+        with np.errstate(over="ignore", under="ignore"):
+            return self.scale * float(np.sqrt(np.sum(self._at(residuals)[1])))
 
     def influence(self, residuals: Vector) -> tuple[Vector, Vector]:
         """Return ψ and ψ': half the first and half the second derivative of each cost by r."""
@@ -113,7 +124,10 @@ def cauchy(scale: float = 1.0) -> Loss:
 
 
 LOSSES = {"huber": huber, "soft_l1": soft_l1, "cauchy": cauchy}
-"""The losses by the names that users give them; each has the setting `scale`, above 0."""
+"""The losses by the names that users give them."""
+
+SCALE = Setting("scale", 1.0, POSITIVE)
+"""The one setting of each: the size of a residual from which it counts less."""
 
 
 def loss(name: str, positional: Sequence[Any] = (), given: Mapping[str, Any] | None = None) -> Loss:
@@ -122,19 +136,8 @@ def loss(name: str, positional: Sequence[Any] = (), given: Mapping[str, Any] | N
     Raises UsageError for a name or setting that does not exist, and for a scale that is not a
     finite number above 0.
     """
-    if name not in LOSSES:
-        message = f"there is no loss '{printable(name, 60)}'"
-        raise UsageError(message, hint=f"the losses are {', '.join(LOSSES)}")
-    settings = dict(given or {})
-    unknown = [key for key in settings if key != "scale"]
-    if unknown or len(positional) + len(settings) > 1:
-        what = f"no setting '{printable(unknown[0], 60)}'" if unknown else "one setting, its scale"
-        raise UsageError(f"the loss {name} has {what}", hint=f"for example {name}(scale=1.5)")
-    (scale,) = [*positional, *settings.values()] or [1.0]
-    if not isinstance(scale, (int, float)) or not 0 < scale < np.inf:
-        message = f"the scale of {name} must be a number greater than 0"
-        raise UsageError(message, hint="it is the size of a residual from which it counts less")
-    return LOSSES[name](float(scale))
+    table = dict.fromkeys(LOSSES, (SCALE,))
+    return LOSSES[name](**checked("loss", name, table, positional, given or {}, ordered=True))
 
 
 def rho(chosen: Loss, square: Node) -> Node:

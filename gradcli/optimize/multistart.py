@@ -25,6 +25,7 @@ DRAWS = 20
 """How often a start without a value is drawn again."""
 SAME_VALUE = 1e-8
 SAME_POINT = 1e-4
+LARGEST = float(np.finfo(float).max)
 
 
 class Runs(NamedTuple):
@@ -43,6 +44,8 @@ class Minimum(NamedTuple):
     """The run with the lowest value."""
     times: int
     """How many runs ended there."""
+    is_converged: bool
+    """Whether one of these converged: else it is where runs stopped, and no minimum."""
 
 
 def points(start: Vector, box: Box, count: int, seed: int) -> list[Vector]:
@@ -104,20 +107,26 @@ def distinct(
     """
     finite = [o for o in outcomes if math.isfinite(o.record.value)]
     bounded = [o for o in finite if o.reason.ending is not Ending.DIVERGED] or finite
-    arrived = [o for o in bounded if o.reason.ending is Ending.CONVERGED]
+    arrived = [o for o in bounded if _is_converged(o)]
     lowest = min((o.record.value for o in arrived), default=math.inf)
-    ended = [o for o in bounded if o.reason.ending is Ending.CONVERGED or o.record.value < lowest]
+    ended = [o for o in bounded if _is_converged(o) or o.record.value < lowest]
     found: list[Minimum] = []
     for outcome in sorted(ended, key=lambda o: o.record.value):
         for place, known in enumerate(found):
             if _same(known.outcome, outcome, same_value, same_point):
-                found[place] = Minimum(known.outcome, known.times + 1)
+                both = known.is_converged or _is_converged(outcome)
+                found[place] = Minimum(known.outcome, known.times + 1, both)
                 break
         else:
-            found.append(Minimum(outcome, 1))
+            found.append(Minimum(outcome, 1, _is_converged(outcome)))
     return found
 
 
+def _is_converged(outcome: Outcome) -> bool:
+    return outcome.reason.ending is Ending.CONVERGED
+
+
+@np.errstate(over="ignore")  # ends that are so far apart are not the same
 def _same(one: Outcome, other: Outcome, same_value: float, same_point: float) -> bool:
     values = one.record.value, other.record.value
     if abs(values[0] - values[1]) > same_value * max(1.0, abs(values[0])):
@@ -133,6 +142,7 @@ def _hypercube(generator: np.random.Generator, count: int, numbers: int) -> Vect
     return np.asarray((slices.reshape(numbers, count).T + inside) / max(count, 1))
 
 
+@np.errstate(over="ignore", invalid="ignore")  # what overflows is not used, or clipped
 def _placed(start: Vector, box: Box, shares: Sequence[float] | Vector, place: int) -> Vector:
     """Return a point of the unit cube as a start; its place decides how far around it may be."""
     lower, upper = box
@@ -146,7 +156,10 @@ def _placed(start: Vector, box: Box, shares: Sequence[float] | Vector, place: in
     around = np.where(around < lower, 2 * lower - around, around)
     around = np.where(around > upper, 2 * upper - around, around)
     low, high = np.where(enclosed, lower, 0.0), np.where(enclosed, upper, 0.0)
-    return box.clipped(np.where(enclosed, low + shares * (high - low), around))
+    # Half the width, since the whole one may be too large for a double.
+    inside = 2 * (low / 2 + shares * (high / 2 - low / 2))
+    around = np.clip(around, -LARGEST, LARGEST)
+    return box.clipped(np.where(enclosed, inside, around))
 
 
 def _moved(point: Vector, start: Vector, box: Box, outcomes: Sequence[Outcome]) -> Vector:
@@ -156,8 +169,10 @@ def _moved(point: Vector, start: Vector, box: Box, outcomes: Sequence[Outcome]) 
         return point
     best = min(bounded, key=lambda o: o.record.value)
     enclosed = np.isfinite(box.lower) & np.isfinite(box.upper)
-    offset = np.where(enclosed, 0.25, 1.0) * (point - start)
-    return box.clipped(np.asarray(best.record.point) + offset)
+    share = np.where(enclosed, 0.25, 1.0)
+    with np.errstate(over="ignore"):
+        moved = np.asarray(best.record.point) + (share * point - share * start)
+    return box.clipped(np.clip(moved, -LARGEST, LARGEST))
 
 
 def _redrawn(point: Vector, start: Vector, box: Box, place: int, seed: int) -> Iterator[Vector]:

@@ -12,7 +12,7 @@ from gradcli.optimize.bounds import Box
 from gradcli.optimize.falling import Start
 from gradcli.optimize.kinks import way_down
 from gradcli.optimize.place import Place
-from gradcli.optimize.quadratic import EPSILON, boxed, change
+from gradcli.optimize.quadratic import EPSILON, LARGEST, boxed, change, length_of
 from gradcli.optimize.stopping import Ending, Reason
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ NOTHING = 1e-20
 """A step that is so small a share of how far the run has been is none, even at 0."""
 SHORTEST = 2e-15
 """A relative step that is lost in rounding."""
+BEYOND = 100.0
+"""So many of these steps farther the slope must have turned, if they lead to a minimum."""
 
 
 class Newton:
@@ -51,6 +53,7 @@ class Newton:
     name = "newton"
     rate = 1.0
 
+    @np.errstate(all="ignore")
     def __init__(
         self,
         function: Function,
@@ -67,13 +70,13 @@ class Newton:
         self._move(self._first_place(point, *function(point)))
         self._start = Start(point, self.value)
         self._reach = self._start.sizes  # how far out each variable has been
-        self._radius = FIRST * float(np.linalg.norm(self._at.scales * self._reach))
+        self._radius = FIRST * length_of(self._at.scales * self._reach)
 
     def arrived(self) -> Reason | None:
         """Return None: only another step shows that a point cannot be made better."""
         return None
 
-    @np.errstate(over="ignore", invalid="ignore")  # what overflows is refused as not finite
+    @np.errstate(all="ignore")  # what overflows is refused as not finite
     def step(self) -> Reason | None:
         """Move to a lower point, or to one with a smaller gradient, or return why there is none."""
         falling = self._start.falling(self.point, self.value)
@@ -102,6 +105,7 @@ class Newton:
             "reach": self._reach,
         }
 
+    @np.errstate(all="ignore")
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from a state as if the run had never stopped."""
         point, gradient, start, self._reach = (
@@ -132,19 +136,22 @@ class Newton:
             best = min(steps, key=model)
             trial = self._box.clipped(here.point + best)
             step = trial - here.point
-            if model(best) >= 0 or np.all(np.abs(step) <= NOTHING * self._reach):
+            promised = -model(best)
+            if promised <= 0 or np.all(np.abs(step) <= NOTHING * self._reach):
                 return False
-            length = float(np.linalg.norm(here.scales * step))
-            there = self._look(trial, -ACCEPTED * model(best))
+            length = length_of(here.scales * step)
+            # A promise that is too large for a double is none.
+            there = self._look(trial, ACCEPTED * promised) if np.isfinite(promised) else None
             ratio = (
                 -np.inf
                 if there is None
-                else self._fall(there.point, there.value, there.gradient) / -model(best)
+                else self._fall(there.point, there.value, there.gradient) / promised
             )
             if ratio < 0.25:
                 self._radius = min(0.25 * length, 0.5 * self._radius)
             elif ratio > 0.75 and length > 0.8 * self._radius:
-                self._radius *= 8.0 if abs(ratio - 1) < EXACT else 2.0
+                growth = 8.0 if abs(ratio - 1) < EXACT else 2.0
+                self._radius = min(growth * self._radius, 0.1 * LARGEST)
             if there is not None:
                 self._accept(there)
                 return True
@@ -172,7 +179,7 @@ class Newton:
         there = None if found is None else self._look(found)
         if there is None:
             return False
-        self._radius = float(np.linalg.norm(here.scales * (there.point - here.point)))
+        self._radius = length_of(here.scales * (there.point - here.point))
         self._accept(there)
         return True
 
@@ -181,7 +188,7 @@ class Newton:
     def _polish(self) -> bool:
         """Whether an undamped Newton step made the gradient smaller."""
         step = self._at.newton_step
-        length = float(np.linalg.norm(step))
+        length = length_of(step)
         share = length / self._polished
         if share > SHRINKING:
             return False
@@ -211,7 +218,7 @@ class Newton:
             expected = 1e-13 * abs(here.value) + 10 * abs(here.gradient @ step)
             if there is not None and here.value - there.value > expected:
                 self._accept(there)
-                self._radius = float(np.linalg.norm(there.scales * step))
+                self._radius = length_of(there.scales * step)
                 return True
         return False
 
@@ -221,12 +228,37 @@ class Newton:
         if here.norm <= self._tolerance:
             return stopping.converged(here.norm, self._tolerance)
         if here.is_convex and np.isfinite(here.promise):
-            if here.relative_step <= SHORTEST:
+            if here.relative_step <= SHORTEST and self._turns():
                 return stopping.settled(here.relative_step, SHORTEST)
             if here.promise <= 1e-12 * abs(here.value):
                 return stopping.level(here.norm)
-        why = "no lower value was found next to the point, as at a kink or a jump"
+        if self._has_hessian():
+            why = "no lower value was found next to the point, as at a kink or a jump"
+        else:
+            why = "a second derivative is not finite here; choose another start or method"
         return stopping.stuck(why, here.norm)
+
+    def _turns(self) -> bool:
+        """Whether the slope along the Newton step changes its sign not far behind its end.
+
+        At a minimum it does. Where the curvature is so large that the step is lost in rounding,
+        and the slope as well, it does not.
+        """
+        here = self._at
+        step = here.newton_step
+        try:
+            _, gradient = self._function(self._box.clipped(here.point + BEYOND * step))
+        except MathematicsError:
+            return False
+        followed = self._box.free_gradient(here.point, gradient)
+        return float(followed @ step) >= 0 > float(here.gradient @ step)
+
+    def _has_hessian(self) -> bool:
+        try:
+            self._function.hessian(self.point)
+        except MathematicsError:
+            return False
+        return True
 
     # ------------------------------------------------------------ places
 
@@ -240,7 +272,6 @@ class Newton:
         except MathematicsError:
             return None
 
-    @np.errstate(over="ignore")
     def _first_place(self, point: Vector, value: float, gradient: Vector) -> Place:
         """Return what there is at the start, where a Hessian may be missing."""
         try:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gradcli.optimize.quadratic import TINY, Spectrum, newton_fall, newton_step
+from gradcli.optimize.quadratic import TINY, Spectrum, length_of, newton_fall, newton_step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from gradcli.optimize.bounds import Box
     from gradcli.optimize.solver import Matrix, Vector
 
-SMALLEST = 1e-140
-"""Scales stay between this and its inverse, so that products of two are neither 0 nor infinite."""
+SMALLEST = 1.5e-154
+"""Scales are not below this, so that products of two are not 0; roots are never too large."""
 FLAT = 1e-10
 """Curvatures below this share of the largest one are taken for rounding."""
 PROBES = (1e-3, 1e-2)
@@ -42,7 +42,7 @@ class Place:
         self.gradient = gradient
         self.hessian = hessian
         followed = box.free_gradient(point, gradient)
-        self.norm = float(np.linalg.norm(followed))
+        self.norm = length_of(followed)
         self.free: NDArray[np.bool_] = (followed == gradient) & (box.lower < box.upper)
         self.scales = _scales(hessian)
         self.slope: Vector = (gradient / self.scales)[self.free]
@@ -104,4 +104,4 @@ def _scales(hessian: Matrix) -> Vector:
     largest = float(np.max(rows, initial=0.0))
     if largest == 0:
         return np.ones(len(rows))
-    return np.asarray(np.clip(rows, max(1e-8 * largest, SMALLEST), 1 / SMALLEST))
+    return np.asarray(np.maximum(rows, max(1e-8 * largest, SMALLEST)))

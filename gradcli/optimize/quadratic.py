@@ -6,6 +6,7 @@ trust region is |D s| <= radius for positive scales D, one for each variable.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -17,6 +18,9 @@ SECULAR_STEPS = 60
 SECULAR_TOLERANCE = 1e-10
 TINY = float(np.finfo(float).tiny)
 EPSILON = float(np.finfo(float).eps)
+LARGEST = float(np.finfo(float).max)
+SQUARED = 1e-140
+"""Numbers above this and below its inverse have squares with all their digits."""
 
 
 class Spectrum(NamedTuple):
@@ -51,8 +55,17 @@ class Spectrum(NamedTuple):
         return bool(np.all(self.values > len(self.values) * EPSILON * self.size))
 
 
+def length_of(vector: Vector) -> float:
+    """Return the Euclidean norm, safe from overflow of the squares; at most the largest double."""
+    with np.errstate(over="ignore", under="ignore"):
+        size = float(np.linalg.norm(vector))
+    if SQUARED < size < 1 / SQUARED:
+        return size
+    return min(math.hypot(*vector.tolist()), LARGEST)
+
+
 def change(gradient: Vector, hessian: Matrix, step: Vector) -> float:
-    """Return how much the model changes over a step; below 0 where it falls."""
+    """Return how much the model changes over a step; below 0 where it falls, or not finite."""
     return float(gradient @ step + 0.5 * (step @ hessian @ step))
 
 
@@ -72,7 +85,7 @@ def newton_fall(gradient: Vector, spectrum: Spectrum) -> float:
     """Return how much the model falls over that step; infinity if it falls without curvature."""
     parts = spectrum.vectors.T @ gradient
     curved = np.abs(spectrum.values) > max(TINY, EPSILON * spectrum.size)
-    if np.linalg.norm(parts[~curved]) > 1e-3 * np.linalg.norm(parts):
+    if length_of(parts[~curved]) > 1e-3 * length_of(parts):
         return float("inf")
     return float(0.5 * np.sum(parts[curved] ** 2 / np.abs(spectrum.values[curved])))
 
@@ -85,29 +98,47 @@ def minimum(gradient: Vector, spectrum: Spectrum, radius: float, sign: float = 1
     inside. In the hard case, where no μ makes it that long, the rest is an eigenvector of the
     lowest eigenvalue, taken forwards or, with `sign` -1, backwards.
     """
-    values, vectors = spectrum
-    parts = vectors.T @ gradient
+    unit, curvature, largest = _units(gradient, spectrum, radius)
+    values, vectors = spectrum.values * curvature, spectrum.vectors
+    parts = vectors.T @ (gradient / largest)
+    radius /= unit
     lowest = float(values[0])
     if spectrum.is_positive:
         inside = -parts / values
-        if np.linalg.norm(inside) <= radius:
-            return np.asarray(vectors @ inside)
+        if length_of(inside) <= radius:
+            return np.asarray(unit * (vectors @ inside))
     shifted = values + max(0.0, -lowest)
     hard = _hard_case(parts, shifted, radius)
     if hard is not None:
         step, missing = hard
         step[0] += missing if sign > 0 else -missing
-        return np.asarray(vectors @ step)
-    return np.asarray(vectors @ (-parts / (shifted + _multiplier(parts, shifted, radius))))
+        return np.asarray(unit * (vectors @ step))
+    step = -parts / (shifted + _multiplier(parts, shifted, radius))
+    return np.asarray(unit * (vectors @ step))
+
+
+def _units(gradient: Vector, spectrum: Spectrum, radius: float) -> tuple[float, float, float]:
+    """Return units of the step, the curvature and the gradient, in which no number is above 1.
+
+    They are powers of two, which change no digit, so that norms of the model's numbers do not
+    overflow however large its values are. The unit of the curvature is what it is multiplied with.
+    """
+    reach = min(math.frexp(radius)[1], 1000)
+    sizes = [float(np.max(np.abs(gradient), initial=0.0)), spectrum.size]
+    exponents = [math.frexp(s)[1] + r for s, r in zip(sizes, (0, reach), strict=True) if s > 0]
+    largest = min(max(exponents, default=0), 1000)
+    powers = reach, min(reach - largest, 1000), largest
+    unit, curvature, steepest = (math.ldexp(1.0, max(power, -1000)) for power in powers)
+    return unit, curvature, steepest
 
 
 def _hard_case(parts: Vector, shifted: Vector, radius: float) -> tuple[Vector, float] | None:
     """Return the step at the lowest μ and how far it is from the boundary; None if it passes it."""
     lowest = shifted <= EPSILON * len(shifted) * max(float(shifted[-1]), TINY)
-    if np.linalg.norm(parts[lowest]) > EPSILON * np.linalg.norm(parts):
+    if length_of(parts[lowest]) > EPSILON * length_of(parts):
         return None
     step = np.divide(-parts, shifted, out=np.zeros_like(parts), where=~lowest)
-    length = float(np.linalg.norm(step))
+    length = length_of(step)
     if length > radius:
         return None
     return step, float(np.sqrt((radius - length) * (radius + length)))
@@ -118,14 +149,14 @@ def _multiplier(parts: Vector, shifted: Vector, radius: float) -> float:
 
     The left side is nearly linear in t. `shifted` is sorted and has no negative number.
     """
-    bound = float(np.linalg.norm(parts)) / radius
+    bound = length_of(parts) / radius
     # |parts|/(shifted + t) is at least |s| with the lowest number, and at most with the highest.
     low, high = max(0.0, bound - float(shifted[-1])), max(0.0, bound - float(shifted[0]))
     guess = max(low, TINY, abs(float(parts[0])) / radius - float(shifted[0]))
     for _ in range(SECULAR_STEPS):
         raised = np.maximum(shifted + guess, TINY)
         step = parts / raised
-        length = float(np.linalg.norm(step))
+        length = length_of(step)
         if abs(length - radius) <= SECULAR_TOLERANCE * radius or not np.isfinite(length):
             break
         if length > radius:
@@ -161,13 +192,14 @@ def boxed(
     step = np.zeros_like(gradient)
     candidates = []
     while movable.any():
-        left = radius**2 - float(np.sum((scales * step)[~movable] ** 2))
-        if left <= 1e-12 * radius**2:
+        spent = length_of((scales * step)[~movable]) / radius
+        if spent >= 1 - 5e-13:
             break
+        left = radius * math.sqrt((1 - spent) * (1 + spent))
         slope = gradient[movable] + hessian[np.ix_(movable, ~movable)] @ step[~movable]
         own = scales[movable]
         spectrum = Spectrum.of(hessian[np.ix_(movable, movable)] / np.outer(own, own))
-        step[movable] = minimum(slope / own, spectrum, float(np.sqrt(left)), sign) / own
+        step[movable] = minimum(slope / own, spectrum, left, sign) / own
         bent = np.clip(step, lower, upper)
         candidates.append(bent)
         if np.array_equal(bent, step):
@@ -190,14 +222,15 @@ def _down(
     gradient: Vector, hessian: Matrix, scales: Vector, radius: float, room: tuple[Vector, Vector]
 ) -> Vector:
     """Return the best of some steps down the gradient, bent at the walls."""
-    direction = -gradient / scales**2
-    length = float(np.linalg.norm(direction * scales))
+    slope = gradient / scales
+    length = length_of(slope)
     best = np.zeros_like(gradient)
     if length == 0:
         return best
+    direction = -(slope / length) / scales
     lowest = 0.0
     for halvings in range(30):
-        step = np.clip(direction * (radius / length * 0.5**halvings), *room)
+        step = np.clip(direction * (radius * 0.5**halvings), *room)
         fall = change(gradient, hessian, step)
         if fall < lowest:
             best, lowest = step, fall

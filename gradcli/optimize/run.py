@@ -46,6 +46,7 @@ def run(
     observe: Callable[[Record], None] = lambda _: None,
     keep: Callable[[int, dict[str, Any]], None] | None = None,
     resumed: Mapping[str, Any] | None = None,
+    stop: Callable[[], bool] = lambda: False,
 ) -> Outcome:
     """Return the outcome of letting the solver step until it is done.
 
@@ -53,7 +54,8 @@ def run(
     names), on Ctrl-C, and when the objective has no
     finite value (the solver raises MathematicsError then). With no `steps`, 10,000 are the most.
     `observe` sees every record as it is made. `keep` is given the state after each step, and a run
-    that is `resumed` from such a state goes on as if it had never stopped.
+    that is `resumed` from such a state goes on as if it had never stopped. Where `stop` says so,
+    the run is interrupted before its next step.
     """
     limit = DEFAULT_STEPS if steps is None else steps
     end = None if seconds is None else time.monotonic() + seconds
@@ -72,6 +74,9 @@ def run(
                 break
             if end is not None and seconds is not None and time.monotonic() >= end:
                 reason = stopping.out_of_time(last.step, allowed or seconds)
+                break
+            if stop():
+                reason = stopping.interrupted(last.step)
                 break
             try:
                 over = solver.step()

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from gradcli.optimize.covariance import determination, strong_correlations
-from gradcli.optimize.evidence import Evidence, evidence
+from gradcli.optimize.evidence import TINY, Evidence, evidence
 from gradcli.optimize.inference import central_quantile, finite, information, tail_probability
-from gradcli.optimize.triangular import EPSILON
+from gradcli.optimize.triangular import EPSILON, norm
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -93,9 +93,15 @@ def summary(
     chosen = np.ones(len(point), dtype=bool) if free is None else free
     found = evidence(residuals, point, chosen, weights, loss)
     if rss is not None and loss is None:
-        found = found._replace(rss=rss)
+        found = found.with_rss(rss)
     known = absolute_sigma and loss is None
+    ignored = absolute_sigma and loss is not None
     report = _Report(found, list(names), point[chosen], confidence, is_sigma_known=known)
+    if ignored:
+        report.warnings.append(
+            "with a robust loss the spread of the residuals tells the errors, so that the sigmas"
+            " count as relative ones, not as absolute ones"
+        )
     return report.statistics(total, has_loss=loss is not None), report.warnings
 
 
@@ -121,7 +127,7 @@ class _Report:
         self._known_freedom = None if is_sigma_known else self._freedom
         self._residual_error: float | None = None
         if self._freedom > 0:
-            self._residual_error = math.sqrt(found.rss / self._freedom)
+            self._residual_error = found.size / math.sqrt(self._freedom)
 
     def statistics(self, total: float | None, *, has_loss: bool) -> Statistics:
         """Return the report."""
@@ -140,6 +146,11 @@ class _Report:
         else:
             r_squared = self._r_squared(total)
             aic, bic = information(found, len(names), is_sigma_known=self._is_sigma_known)
+        if found.size > 0 and found.rss < TINY:
+            self.warnings.append(
+                "the residuals are so small that their sum of squares underflows; the residual"
+                " standard error and the standard errors do not"
+            )
         correlation = self._correlation(known)
         return Statistics(
             observations=found.observations,
@@ -187,11 +198,11 @@ class _Report:
             count = self._found.observations
             self.warnings.append(
                 f"{_counted(count, 'observation')} for {_counted(len(self._names), 'parameter')}"
-                " leave no degrees of freedom, so standard errors do not exist"
+                f" leave{'s' * (count == 1)} no degrees of freedom, so standard errors do not exist"
             )
             return None
         if self._found.spread is None:
-            if self._found.rss == 0:
+            if self._found.size == 0:
                 self.warnings.append(
                     "all residuals are 0, so standard errors are 0 and t values, AIC and BIC do"
                     " not exist"
@@ -243,13 +254,18 @@ class _Report:
         """Return 1 - RSS/TSS."""
         if total is None:
             return None
-        if total == 0:
-            self.warnings.append("the response is constant, so R² does not exist")
-            return None
-        if 0 < self._found.rss <= (32 * EPSILON) ** 2 * total:
+        # For a linear model |R p| is the norm of the fitted values, which rounding errors follow.
+        fitted = norm(self._found.factor @ self._point)
+        if 0 < self._found.size <= 32 * EPSILON * max(math.sqrt(total), fitted):
             self.warnings.append(
                 "the residuals are rounding errors of a perfect fit, and so are all errors"
             )
+        if total < TINY and fitted**2 < TINY:
+            self.warnings.append("the sum of squares of the response underflows, so R² is unknown")
+            return None
+        if total == 0:
+            self.warnings.append("the response is constant, so R² does not exist")
+            return None
         return finite(1 - self._found.rss / total)
 
 

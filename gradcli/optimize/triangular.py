@@ -118,7 +118,7 @@ def linearised(residuals: Residuals, point: Vector, loss: Loss | None = None) ->
 
 def objective_norm(values: Vector, loss: Loss | None = None) -> float:
     """Return the square root of the objective that residuals make."""
-    return norm(values) if loss is None else float(np.sqrt(np.sum(loss.values(values))))
+    return norm(values) if loss is None else loss.norm(values)
 
 
 def checked(size: float) -> float:

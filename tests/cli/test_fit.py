@@ -8,7 +8,7 @@ import math
 import resource
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pytest
@@ -197,14 +197,20 @@ def test_confidence(folder: Path, inside: Inside, confidence: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "scale"), [("huber", 0.03), ("soft_l1", 0.1), ("cauchy", 0.05)])
-def test_a_robust_loss(folder: Path, inside: Inside, name: str, scale: float) -> None:
+def test_a_robust_loss(
+    folder: Path, inside: Inside, name: Literal["huber", "soft_l1", "cauchy"], scale: float
+) -> None:
     """With an outlier, against scipy.optimize.least_squares, which halves the cost."""
     y = DECAY.copy()
     y[4] += 2
     write(folder / "decay.csv", t=TIMES, y=y)
     found = document(inside([*MODEL, "--loss", f"{name}({scale})", "--json"]))
+
+    def residuals(point: Vector) -> Any:
+        return np.subtract(decay(TIMES, *point), y)
+
     expected = optimize.least_squares(
-        lambda p: decay(TIMES, *p) - y,
+        residuals,
         list(found["parameters"].values()),
         loss=name,
         f_scale=scale,
@@ -222,7 +228,7 @@ def test_a_robust_loss(folder: Path, inside: Inside, name: str, scale: float) ->
     ]
 
 
-@pytest.mark.parametrize("start", ["start1", "start2"])
+@pytest.mark.parametrize("start", [pytest.param("start1", marks=pytest.mark.slow), "start2"])
 @pytest.mark.parametrize("name", [name for name, row in SETS.items() if row["start1"]])
 def test_nist(inside: Inside, name: str, start: str) -> None:
     """The certified parameters, deviations and sums of squares, which have 11 digits."""
@@ -371,7 +377,6 @@ def test_fixed_with_data(folder: Path, inside: Inside) -> None:
     assert found["statistics"]["degrees_of_freedom"] == 7
 
 
-@pytest.mark.xfail(reason="the response of a model is lost when a fixed part is added to it")
 @pytest.mark.parametrize("words", [("y ~ a*x + b", "--fix", "b=0"), ("y ~ a*x + std(x)",)])
 def test_every_model_has_its_share_of_variance(
     line: Path, inside: Inside, words: tuple[str, ...]
@@ -636,13 +641,20 @@ def test_files_that_cannot_be_read(folder: Path, inside: Inside, name: str) -> N
     refused(inside(["minimize", "y ~ a*x", "a=1", "--data", name]), name, code=1)
 
 
-@pytest.mark.xfail(reason="a hint names an option that does not exist")
 def test_hints_name_only_options_that_exist(folder: Path, inside: Inside) -> None:
     (folder / "bad.csv").write_text("x,y\n1,2\n2,\n")
     words = ["minimize", "y ~ a*x", "a=1", "--data", "bad.csv"]
     hint = inside(words).err
 
     assert "--drop-missing" not in hint or inside([*words, "--drop-missing"]).code == 0
+
+
+def test_the_data_are_never_written_over(line: Path, inside: Inside) -> None:
+    text = (line / "line.csv").read_text()
+    words = ["minimize", "y ~ a*x + b", "a=1", "b=0", "--data", "line.csv"]
+
+    refused(inside([*words, "--log", "line.csv"]), "line.csv", code=2)
+    assert (line / "line.csv").read_text() == text
 
 
 def test_files_of_other_columns(line: Path, inside: Inside) -> None:
@@ -707,7 +719,6 @@ def test_weights_of_0(line: Path, inside: Inside) -> None:
     refused(ran, "all weights are 0", code=ran.code)
 
 
-@pytest.mark.xfail(reason="only the columns that are used are known when a name is missing")
 @pytest.mark.parametrize(
     ("words", "part"),
     [
@@ -727,7 +738,6 @@ def test_a_missing_column_is_found_among_all(
     refused(ran, part, code=ran.code)
 
 
-@pytest.mark.xfail(reason="the syntax is checked as if columns were numbers")
 def test_the_number_of_rows(line: Path, inside: Inside) -> None:
     del line
     found = fit(inside, "sum((y - a*x)^2)/len(x) + 0*a", "a=1")
@@ -818,7 +828,6 @@ def test_the_report_on_a_terminal(terminal: Terminal, columns: int) -> None:
     assert "…" not in screen.text.replace("from … to", "")
 
 
-@pytest.mark.xfail(reason="the caveat of R² makes its line 92 columns long")
 def test_every_line_of_the_report_fits(terminal: Terminal) -> None:
     write(terminal.folder / "decay.csv", t=TIMES, y=DECAY)
     screen = terminal(*MODEL, columns=80)
@@ -854,7 +863,7 @@ ROWS = 1_000_000
 
 @pytest.mark.slow
 def test_a_million_rows(gradcli: Command) -> None:
-    """A fit over 16 MB of numbers needs at most 25 times that; a Jacobian alone is 24 MB."""
+    """A fit over 16 MB of numbers ends below 16 times that, of which 75 MB are the libraries."""
     generator = np.random.default_rng(3)
     x = np.linspace(0, 10, ROWS)
     y = 3 * np.exp(-0.3 * x) + 1 + generator.normal(0, 0.1, ROWS)
@@ -871,4 +880,4 @@ def test_a_million_rows(gradcli: Command) -> None:
     for name, true in (("a", 3), ("b", 0.3), ("c", 1)):
         error = found["statistics"]["standard_errors"][name]
         assert abs(found["parameters"][name] - true) < 5 * error
-    assert before * unit <= peak < 25 * 16 * ROWS
+    assert before * unit <= peak < 16 * 16 * ROWS

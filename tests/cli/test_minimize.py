@@ -261,11 +261,16 @@ def test_bounds(inside: Inside, method: str, bounds: tuple[float, float]) -> Non
         words += ["--lr", "1e-3", "--steps", "40000", "--tol", "1e-7"]
     typed = ":".join("" if math.isinf(x) else repr(x) for x in bounds)
     found = document(inside([*words, "--bounds", f"x={typed}"]))
+
+    def valley(point: Any) -> float:
+        x, y = point
+        return float((1 - x) ** 2 + 100 * (y - x**2) ** 2)
+
     expected = optimize.minimize(
-        lambda p: (1 - p[0]) ** 2 + 100 * (p[1] - p[0] ** 2) ** 2,
-        [start, 1],
+        valley,
+        [start, 1.0],
         method="L-BFGS-B",
-        bounds=[bounds, (None, None)],
+        bounds=optimize.Bounds([low, -math.inf], [high, math.inf]),
         options={"ftol": 1e-15, "gtol": 1e-10},
     )
 
@@ -316,7 +321,7 @@ def test_starts_say_how_many_led_there(inside: Inside) -> None:
 
     assert ran.code == 0
     assert "of 12 starts" in ran.err
-    assert "2 distinct minima" in ran.err
+    assert "2 different ends" in ran.err
     assert "built-in" not in ran.err
 
 
@@ -510,7 +515,7 @@ def test_a_run_that_does_not_converge_prints_its_best_point(inside: Inside) -> N
     lost = inside(["minimize", "x^2", "x=1", "--lr", "1.5"])
 
     assert lost.code == 3
-    assert lost.rows == [["minimum", "1"], ["x", "1"]]
+    assert [row[:3] for row in lost.rows[:2]] == [["step", "value", "x"], ["0", "1", "1"]]
     assert "note: best: 1 at x = 1" in lost.err.splitlines()
     assert "try a smaller --lr" in lost.err
 
@@ -573,6 +578,15 @@ def test_save_where_there_is_no_folder(folder: Path, inside: Inside) -> None:
     assert list(folder.iterdir()) == []
 
 
+@pytest.mark.parametrize("name", ["step", "value", "gradient_norm", "learning_rate"])
+def test_a_parameter_named_as_a_column_of_the_log(folder: Path, inside: Inside, name: str) -> None:
+    ran = inside(["minimize", f"({name} - 3)^2", f"{name}=1", "--log", "log.csv"])
+
+    assert (
+        ran.code == 2 or len(set((folder / "log.csv").read_text().splitlines()[0].split(","))) == 5
+    )
+
+
 def test_greek_names(folder: Path, inside: Inside) -> None:
     words = ["minimize", "(ξ - 2)^2 + α", "ξ=0", "--fix", "α=1", "--log", "log.csv"]
 
@@ -605,19 +619,21 @@ def test_ctrl_c_prints_the_best_point(gradcli: Command) -> None:
         wait_for(gradcli.folder)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=10)
-    rows = dict(line.split("\t") for line in out.splitlines())
+    header, *_, line = out.splitlines()
+    rows = dict(zip(header.split("\t"), line.split("\t"), strict=True))
     saved = json.loads((gradcli.folder / "p.json").read_text())
     *_, last = (gradcli.folder / "log.csv").read_text().splitlines()
 
     assert process.returncode == 130
     assert "interrupted after step" in err
     assert "Traceback" not in err
-    assert rows.keys() == {"minimum", "x", "y"}
-    assert {name: float(rows[name]) for name in "xy"} == saved["parameters"]
+    assert {"value", "x", "y"} < rows.keys()
+    for name in "xy":
+        assert float(rows[name]) == pytest.approx(saved["parameters"][name], rel=1e-8)
     assert 0 < saved["parameters"]["x"] < 3
-    assert float(rows["minimum"]) < 10
+    assert float(rows["value"]) < 10
     # The last step may have been made while the row before it was written.
-    assert float(last.split(",")[1]) == pytest.approx(float(rows["minimum"]), rel=1e-8)
+    assert float(last.split(",")[1]) == pytest.approx(float(rows["value"]), rel=1e-8)
 
 
 def test_ctrl_c_with_json(gradcli: Command) -> None:
@@ -640,7 +656,8 @@ def test_ctrl_c_during_several_starts(gradcli: Command) -> None:
     found = json.loads(out)
 
     assert process.returncode == 130
-    assert found["warnings"] == ["only 1 of 50 starts were tried"]
+    assert sum(each["times"] for each in found["minima"]) < 50
+    assert found["reason"].startswith("interrupted")
 
 
 def test_ctrl_c_on_a_terminal_shows_the_steps_and_the_best_point(terminal: Terminal) -> None:

@@ -155,7 +155,7 @@ def test_bounds_as_in_scipy(
     start = box.clipped(row.starts[number])
     outcome = run(LevenbergMarquardt(residuals, start, box))
     expected = scipy_least_squares(
-        row.residuals().values,
+        lambda point: next(row.residuals().values(point)),
         np.clip(start, box.lower + 1e-12, box.upper),
         lambda point: next(row.residuals().blocks(point))[1],
         bounds=(box.lower, box.upper),

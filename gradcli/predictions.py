@@ -1,0 +1,319 @@
+"""What a fitted model says about each row of its data: fitted value, residual, confidence band.
+
+The band is that of the fitted value, not of a further observation: with the row's derivatives j of
+the model by the parameters, R of the weighted Jacobian, and the deviation s of a residual of weight
+1, it is fitted ± t s |R⁻ᵀj|. (The delta method; Seber and Wild, Nonlinear Regression, 1989,
+section 5.1.)
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from gradcli.calculus.rows import resized
+from gradcli.errors import MathematicsError
+from gradcli.graph.operations import ADD, NEGATE, SUBTRACT
+from gradcli.graph.structural import entries
+from gradcli.optimize.covariance import RANK_TOLERANCE, VISIBLE
+from gradcli.optimize.evidence import evidence
+from gradcli.optimize.inference import central_quantile
+from gradcli.optimize.triangular import norms, solution
+from gradcli.point import Point, entry_name
+from gradcli.residuals import ModelResiduals
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from gradcli.calculus.squares import Squares
+    from gradcli.data.columns import Block
+    from gradcli.data.rows import Rows
+    from gradcli.graph.node import Graph
+    from gradcli.objective import Objective
+    from gradcli.optimize.evidence import Evidence
+    from gradcli.optimize.losses import Loss
+    from gradcli.optimize.solver import Matrix, Vector
+
+
+class Band(NamedTuple):
+    """How far the fitted value of any row is known."""
+
+    half: float
+    """Half the width for a row with |R⁻ᵀj| = 1: the quantile times the deviation."""
+    free: NDArray[np.bool_]
+    """Which numbers of the parameters are not taken as known."""
+    scale: Vector
+    """The lengths of the columns of R, shape (p,)."""
+    root: Matrix
+    """W, shape (p, rank), with (RᵀR)⁻¹ = D⁻¹ W Wᵀ D⁻¹ and D = diag(scale)."""
+    null: Matrix
+    """Directions that change no residual, shape (p - rank, p), for scaled parameters."""
+
+    def halves(self, jacobian: Matrix) -> Vector:
+        """Return half the width for each row of a Jacobian; nan where the data do not tell."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            rows = jacobian[:, self.free] / self.scale
+            found = self.half * norms((rows @ self.root).T)
+        lost = norms(self.null @ rows.T) > VISIBLE * norms(rows.T)
+        return np.where(lost | ~np.isfinite(found), np.nan, found)
+
+
+def band(
+    residuals: ModelResiduals,
+    point: Vector,
+    free: NDArray[np.bool_],
+    weights: Vector | None,
+    loss: Loss | None,
+    confidence: float,
+    *,
+    rss: float | None = None,
+    is_sigma_known: bool = False,
+) -> tuple[Band | None, str | None]:
+    """Return the band of a fit at a point; None, and why, where no standard error exists.
+
+    `residuals` are weighted, and the other arguments those of `statistics.summary`. A parameter
+    that is not determined does not matter where the fitted value does not depend on it.
+    """
+    if not free.any():
+        return None, "all parameters are at their limits"
+    try:
+        found = evidence(residuals, point, free, weights, loss)
+    except MathematicsError as error:
+        return None, error.message
+    if rss is not None and loss is None:
+        found = found._replace(rss=rss)
+    freedom = found.observations - int(np.sum(free))
+    known = is_sigma_known and loss is None
+    deviation, why = (1.0, None) if known else _deviation(found, freedom)
+    if deviation is None:
+        return None, why
+    half = central_quantile(confidence, None if known else freedom) * deviation
+    return Band(half, free, *_inverted(found.factor)), None
+
+
+def _deviation(found: Evidence, freedom: int) -> tuple[float | None, str | None]:
+    """Return the deviation of a residual of weight 1, the same as that of the standard errors."""
+    if freedom <= 0:
+        return None, "no degrees of freedom are left"
+    if found.spread is None:
+        return math.sqrt(found.rss / freedom), None
+    if math.isnan(found.spread):
+        return None, "too many residuals lie beyond the scale of the loss"
+    return found.spread, None
+
+
+def _inverted(factor: Matrix) -> tuple[Vector, Matrix, Matrix]:
+    """Return scale, root and null of a Band for the upper triangular R, shape (p, p)."""
+    lengths = norms(factor)
+    scale = np.where(lengths == 0, 1.0, lengths)
+    count = len(scale)
+    scaled = factor / scale
+    _, rank = solution(scaled, np.zeros(count), RANK_TOLERANCE)
+    if rank == count:
+        from scipy.linalg import solve_triangular
+
+        return scale, solve_triangular(scaled, np.eye(count)), np.zeros((0, count))
+    _, sizes, directions = np.linalg.svd(scaled)
+    rank = int(np.sum(sizes > RANK_TOLERANCE * sizes[0]))
+    return scale, directions[:rank].T / sizes[:rank], directions[rank:]
+
+
+class Predictions:
+    """A table with a row for each of the data; it is worked out again in every pass over it.
+
+    Its columns are those of the data that the formula uses, `fitted` with its confidence band from
+    `low` to `high`, and `residual`, the response minus `fitted`, without weights. The response of
+    log(y) ~ a + b*x is log(y), and so `fitted` is a logarithm. An array in each row has a column
+    for each number, x[0], x[1], …; and so has the rest when there are several residuals in a row.
+    A sum of squares whose residuals have no one term that is data has no fitted values, only
+    residuals. A name that a column of the data has already is followed by _.
+    """
+
+    def __init__(
+        self,
+        objective: Objective,
+        found: Squares,
+        rows: Rows | None,
+        columns: Sequence[str],
+        point: Vector,
+        band: Callable[[], tuple[Band | None, str | None]],
+    ) -> None:
+        graph = objective.graph
+        self._objective = objective
+        self._residual = found.residual
+        self._rows = rows
+        self._point = point
+        self._band = band
+        self._response, self._sign = _response(graph, found)
+        shape = graph.shape(found.residual)
+        self._entry = shape[1:]
+        self.count = rows.count if rows is not None else shape[0] if shape else 1
+        """How many rows there are."""
+        free = graph.variables([objective.result])
+        used = [name for name in columns if name in free]
+        self._columns = {name: size for name in used if (size := self._size(name)) is not None}
+        self._named = self._names()
+        self.warnings: list[str] = []
+        """What the last pass over the rows found missing, in words."""
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the columns, in order."""
+        shapes = {**self._columns, **dict.fromkeys(self._named, self._entry)}
+        return [entry_name(name, key) for name, shape in shapes.items() for key in entries(shape)]
+
+    def blocks(self) -> Iterator[dict[str, Vector]]:
+        """Yield the columns by name, some rows at a time; nan in low and high where none is.
+
+        Raises MathematicsError where a residual has no value, and FileError.
+        """
+        self.warnings = self._missing_columns()
+        known, why = (None, None) if self._response is None else self._band()
+        if why is not None:
+            self.warnings.append(f"there is no confidence band of the fitted values: {why}")
+        names = self.names
+        lost = 0
+        for data, residual, response, jacobian in self._parts(is_derived=known is not None):
+            columns = [part for array in data for part in _flat(array)]
+            if response is None:
+                columns += _flat(residual)
+            else:
+                fitted = response - residual
+                half = np.full(fitted.shape, np.nan)
+                if known is not None and jacobian is not None:
+                    half = known.halves(jacobian).reshape(fitted.shape)
+                    lost += int(np.isnan(half).sum())
+                for array in (fitted, residual, fitted - half, fitted + half):
+                    columns += _flat(array)
+            yield dict(zip(names, columns, strict=True))
+        if lost:
+            values = "fitted value has" if lost == 1 else "fitted values have"
+            why = "the parameters they depend on are not determined"
+            self.warnings.append(f"{lost} {values} no confidence band: {why}")
+
+    def columns(self) -> dict[str, Vector]:
+        """Return the whole columns by name."""
+        blocks = list(self.blocks())
+        return {name: np.concatenate([block[name] for block in blocks]) for name in self.names}
+
+    def _parts(self, *, is_derived: bool) -> Iterator[tuple[list[Any], Any, Any, Matrix | None]]:
+        """Yield data, residuals, response and Jacobian of some rows at a time."""
+        residuals = _RowResiduals(self._objective, self._residual, None, self._rows)
+        whole = self._whole_response() if self._rows is None else None
+        known = self._objective.in_memory() if self._rows is None else {}
+        made: dict[int, tuple[Graph, int]] = {}
+        parts: Iterator[tuple[Vector, Matrix | None]]
+        if is_derived:
+            parts = ((values, jacobian) for values, jacobian in residuals.blocks(self._point))
+        else:
+            parts = ((values, None) for values in residuals.values(self._point))
+        start = 0
+        for values, jacobian in parts:
+            residual = self._sign * values.reshape(-1, *self._entry)
+            rows = slice(start, start + len(residual))
+            start = rows.stop
+            block: Mapping[str, Any] = residuals.block
+            response = whole
+            if self._rows is None:
+                block = {name: known[name][rows] for name in self._columns}
+                response = None if whole is None else whole[rows]
+            elif self._response is not None:
+                response = self._block_response(residuals.block, len(residual), made)
+            yield [block[name] for name in self._columns], residual, response, jacobian
+
+    def _whole_response(self) -> Any:
+        """Return the response in all rows, from data in memory; None without one."""
+        if self._response is None:
+            return None
+        known = self._objective.in_memory()
+        names = self._objective.graph.variables([self._response])
+        value = Point(
+            self._objective.graph, self._response, {name: known[name] for name in names}
+        ).value
+        return np.broadcast_to(value, (self.count, *self._entry))
+
+    def _block_response(self, block: Block, length: int, made: dict[int, tuple[Graph, int]]) -> Any:
+        """Return the response in some rows; `made` has its graphs by the number of rows."""
+        assert self._response is not None  # noqa: S101 - the caller has seen it
+        graph, constants = self._objective.graph, self._objective.constants
+        free = graph.variables([self._response])
+        data = {name: array for name, array in block.items() if name in free}
+        if length not in made:
+            shapes = {name: array.shape for name, array in data.items()}
+            made[length] = resized(graph, self._response, shapes)
+        fixed = {name: constants[name] for name in free if name in constants}
+        return np.broadcast_to(
+            Point(*made[length], {**fixed, **data}).value, (length, *self._entry)
+        )
+
+    def _size(self, name: str) -> tuple[int, ...] | None:
+        """Return the shape of a row's entry of a column; None when it has none for each row."""
+        if self._rows is not None:
+            return self._rows.entries.get(name)
+        shape: tuple[int, ...] = np.shape(self._objective.in_memory()[name])
+        has_rows = self._objective.graph.shape(self._residual)[:1] == shape[:1] != ()
+        return shape[1:] if has_rows else None
+
+    def _names(self) -> list[str]:
+        own = ["residual"] if self._response is None else ["fitted", "residual", "low", "high"]
+        found: list[str] = []
+        for name in own:
+            while name in self._columns:
+                name += "_"  # noqa: PLW2901
+            found.append(name)
+        return found
+
+    def _missing_columns(self) -> list[str]:
+        """Return what is missing from the table whatever the rows hold."""
+        found: list[str] = []
+        if not self._columns:
+            found.append(
+                "the residuals are not one for each row of the data, whose columns are left out"
+            )
+        if self._response is None:
+            found.append("there are no fitted values: the residuals have no one term that is data")
+        return found
+
+
+class _RowResiduals(ModelResiduals):
+    """Residuals that tell the data of the rows of which they were made."""
+
+    block: Block
+    """The data of the rows that came last."""
+
+    def _blocks(self) -> Iterator[tuple[int, Block]]:
+        for start, block in super()._blocks():
+            self.block = block
+            yield start, block
+
+
+def _response(graph: Graph, found: Squares) -> tuple[int | None, int]:
+    """Return the response of a model, and 1 or -1, its sign in the residual."""
+    response = found.response
+    operation, arguments, _ = graph.rows[found.residual]
+    if operation is SUBTRACT and arguments[0] == response:
+        return response, 1  # the left side of a model, which keeps its sign: -y ~ a*x
+    waiting = [(found.residual, 1)]
+    while waiting and response is not None:
+        node, sign = waiting.pop()
+        operation, arguments, _ = graph.rows[node]
+        if node == response:
+            while operation is NEGATE:
+                sign = -sign
+                operation, arguments, _ = graph.rows[response := arguments[0]]
+            return response, sign
+        if operation in {ADD, SUBTRACT}:
+            second = -sign if operation is SUBTRACT else sign
+            waiting += [(arguments[1], second), (arguments[0], sign)]
+        elif operation is NEGATE:
+            waiting.append((arguments[0], -sign))
+    return None, 1
+
+
+def _flat(array: Any) -> list[Vector]:
+    """Return a column for each number of a row's entry."""
+    return list(array.reshape(len(array), -1).T)
