@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         UsageError,
     )
     from gradcli.formula import Formula, parse, variable, variables
-    from gradcli.minimum import Iterate, Minimum
+    from gradcli.minimization.minimum import Iterate, Minimum
     from gradcli.point import Note, Point, Run
 
 __all__ = [
@@ -60,6 +60,7 @@ def __getattr__(name: str) -> Any:
     for module in (formula, errors):
         if hasattr(module, name):
             return getattr(module, name)
-    from gradcli import minimum, point
+    from gradcli import point
+    from gradcli.minimization import minimum
 
     return getattr(point if hasattr(point, name) else minimum, name)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
     from gradcli.graph.shapes import Shape
-    from gradcli.minimum import Iterate, Minimum
+    from gradcli.minimization.minimum import Iterate, Minimum
     from gradcli.point import Run
     from gradcli.runtime.trace import Step
 
@@ -178,7 +178,7 @@ class Formula(Node):
         nothing: where the formula has no value it raises ValueError, OverflowError or
         ZeroDivisionError, or returns nan or inf.
         """
-        from gradcli.objective import compiled
+        from gradcli.minimization.objective import compiled
 
         return compiled(self.graph, self.id, parameters)
 
@@ -227,8 +227,8 @@ class Formula(Node):
         `observe` is called with each step; without it they are kept in `history`. Raises
         MathematicsError when the formula or its gradient has no value at the start.
         """
-        from gradcli.minimization import minimize
-        from gradcli.task import Settings
+        from gradcli.minimization.minimize import minimize
+        from gradcli.minimization.task import Settings
 
         settings = Settings(
             method=method,
@@ -250,7 +250,7 @@ class Formula(Node):
         given = {**(fixed or {}), **point}
         shapes = {name: shape_of(value, name) for name, value in given.items()}
         if isinstance(data, str):
-            from gradcli.columns import rows, shapes_of, values_of
+            from gradcli.rows.columns import rows, shapes_of, values_of
 
             others = [name for name in (weights, sigma) if isinstance(name, str)]
             source = self.origin.source if self.origin else str(self)

@@ -13,10 +13,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "gradcli"
 # unless the inside has a row of its own. A row only names parts above it, so nothing goes round.
 BASE = {"limits", "errors"}
 ENGINE = BASE | {"graph", "language", "calculus", "runtime", "optimize", "data", "drawing"}
-MINIMUM = {"objective", "columns", "row_values", "residuals", "reductions", "fit", "task"}
-MINIMUM |= {"predictions", "methods", "minimum", "minimization", "training"}
-MINIMUM |= {"measuring", "continuing"}
-API = {"point", *MINIMUM, "formula"}
+API = {"point", "rows.columns", "rows.values", "minimization", "formula"}
 MAY_IMPORT: dict[str, set[str]] = {
     "limits": set(),
     "errors": {"limits"},
@@ -39,29 +36,17 @@ MAY_IMPORT: dict[str, set[str]] = {
     "drawing": BASE | {"graph", "calculus", "runtime"},
     # the Python API: a formula at a point, as a function to be minimised, and with all its methods
     "point": ENGINE,
-    "objective": ENGINE | {"point"},
-    # a minimisation: residuals over data, what is to be done, how, and what came of it
-    "residuals": ENGINE | {"objective"},
-    "reductions": ENGINE | {"point", "objective"},
-    "columns": ENGINE | {"point"},
-    "row_values": ENGINE | {"point"},
-    "continuing": ENGINE,
-    "measuring": ENGINE | {"point", "columns", "reductions"},
-    "predictions": ENGINE | {"point", "objective", "residuals"},
-    "fit": ENGINE | {"point", "objective", "residuals", "row_values", "predictions"},
-    "task": ENGINE | {"point", "objective", "columns", "reductions", "fit"},
-    "methods": ENGINE | {"objective", "task"},
-    "minimum": ENGINE | {"predictions"},
-    "minimization": ENGINE | MINIMUM - {"minimization", "training"},
-    "training": ENGINE | {"point"} | MINIMUM - {"minimization", "training"},
-    "formula": ENGINE | {"point"} | MINIMUM,
+    # formulas over rows of data; and a minimisation: what is to be done, how, and what came of it
+    "rows.columns": ENGINE | {"point"},
+    "rows.values": ENGINE | {"point"},
+    "minimization": ENGINE | {"point", "rows.columns", "rows.values"},
+    "formula": ENGINE | {"point", "rows.columns", "rows.values", "minimization"},
     "table": ENGINE | API,
-    "row_formula": ENGINE | API,
-    "row_table": ENGINE | API | {"table", "row_formula"},
+    "rows": ENGINE | API | {"table"},
     "functions": ENGINE | API,
     "__init__": ENGINE | API | {"functions"},
     # the command line
-    "cli": ENGINE | API | {"table", "row_formula", "row_table", "functions", "__init__"},
+    "cli": ENGINE | API | {"table", "rows", "functions", "__init__"},
     "__main__": {"cli"},
 }
 

@@ -120,7 +120,7 @@ def _one_of(*words: str) -> Callable[[str], list[str]]:
 
 def _methods(incomplete: str) -> list[str]:
     """Return the methods of minimize that an unfinished word may become."""
-    from gradcli.methods import SECOND_ORDER
+    from gradcli.minimization.methods import SECOND_ORDER
     from gradcli.optimize.first_order import METHODS
 
     return _one_of(*SECOND_ORDER, *METHODS)(incomplete)

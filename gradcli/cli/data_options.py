@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from gradcli.data.source import Source
     from gradcli.errors import GradcliError
-    from gradcli.row_formula import RowFormula
+    from gradcli.rows.formula import RowFormula
 
 
 class DataOptions(NamedTuple):
@@ -76,8 +76,8 @@ class DataOptions(NamedTuple):
 
         After the block, notes say how texts became numbers and how many rows were left out.
         """
-        from gradcli.columns import opened
-        from gradcli.row_formula import RowFormula
+        from gradcli.rows.columns import opened
+        from gradcli.rows.formula import RowFormula
 
         if words and words[0] == "-" and "-" in self.paths:
             message = "the formula and the data are both to be read from stdin"
@@ -93,7 +93,7 @@ class DataOptions(NamedTuple):
             if name in values:
                 raise arguments.given_twice(name)
         known = arguments.needed(parameters, text)
-        _check_syntax(text, [*values, *known])
+        check_syntax(text, [*values, *known])
         source, names = opened(
             self.paths,
             text,
@@ -136,12 +136,12 @@ class OverRows:
         return UsageError(message, hint="take its sum or mean")
 
 
-def _check_syntax(text: str, names: Sequence[str]) -> None:
+def check_syntax(text: str, names: Sequence[str]) -> None:
     """Raise FormulaError for a formula that is wrong whatever the data are."""
     from gradcli.formula import parse
 
-    if "len" in arguments.names_in(text):
-        return  # it takes no numbers, and what is an array is not known yet
+    if not arguments.names_in(text).isdisjoint({"len", "max", "min"}):
+        return  # they take arrays, and which names are arrays is not known yet
     with suppress(ShapeError):  # it takes arrays
         parse(text, names)
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from gradcli.cli import arguments, steps
 from gradcli.cli.output import csv_text, is_terminal, json_text, note
-from gradcli.columns import shapes_of, values_of
 from gradcli.errors import FileError, NameValueError
-from gradcli.minimum import Epoch
+from gradcli.minimization.minimum import Epoch
+from gradcli.minimization.training import Batches, Training, Watch
 from gradcli.point import shape_of
-from gradcli.training import Batches, Training, Watch
+from gradcli.rows.columns import shapes_of, values_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from gradcli.cli.minimize import Given, Options
     from gradcli.cli.output import Output
-    from gradcli.continuing import Keeper
-    from gradcli.minimum import Minimum
+    from gradcli.minimization.continuing import Keeper
+    from gradcli.minimization.minimum import Minimum
 
     Measure = Callable[[Mapping[str, Any]], float]
 
@@ -36,6 +36,7 @@ def learn(
     keeper: Keeper | None,
     resumed: dict[str, Any] | None,
     stop: Callable[[], bool],
+    stride: int,
 ) -> Minimum:
     """Return where the epochs lead; each is shown as soon as it is over."""
     assert given.rows is not None  # noqa: S101 - checked with the options
@@ -59,7 +60,7 @@ def learn(
     columns += ["validation"] * (validation is not None) + ["metric"] * (metric is not None)
     columns.append("learning_rate")
     with steps.log_file(options.log) as file:
-        watch = Screen(columns, output, given.rows.count, epochs, keeper, stop)
+        watch = Screen(columns, output, given.rows.count, epochs, keeper, stop, stride)
         if file is not None and options.log is not None:
             watch.log(file, json=options.log.endswith(".jsonl"))
         for epoch in training.epochs:
@@ -105,7 +106,7 @@ def _measure(given: Given, options: Options, text: str, option: str) -> Measure:
     Raises errors for a formula that is no single number or uses names that have no value.
     """
     from gradcli.cli.minimize import LEARNING_BYTES, rows_of
-    from gradcli.measuring import measure
+    from gradcli.minimization.measuring import measure
 
     start = given.start
     rows, source = rows_of(options.data, start, options.validate, (), LEARNING_BYTES, text)
@@ -136,6 +137,7 @@ class Screen(Watch):
         epochs: int,
         keeper: Keeper | None,
         stop: Callable[[], bool],
+        stride: int,
     ) -> None:
         self._columns = columns
         self._output = output
@@ -143,6 +145,7 @@ class Screen(Watch):
         self._epochs = epochs
         self._keeper = keeper
         self._stop = stop
+        self._stride = stride
         self._log: Callable[[Epoch], None] | None = None
         self._bar: Any = None
         self._task: Any = None
@@ -211,7 +214,8 @@ class Screen(Watch):
         self.end()
         if self._log is not None:
             self._log(epoch)
-        if self._output.json:
+        is_shown = epoch.epoch % self._stride == 0 or epoch.epoch == self._epochs
+        if self._output.json or not is_shown:
             return
         row = [getattr(epoch, name) for name in self._columns]
         if self._output.pretty:

@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.cli import arguments, report, steps
-from gradcli.cli.data_options import DataOptions
+from gradcli.cli.data_options import DataOptions, check_syntax
 from gradcli.cli.interrupts import after_the_step
 from gradcli.cli.output import is_terminal, note
 from gradcli.errors import ExitCode, ShapeError, UsageError, printable
-from gradcli.objective import entries
+from gradcli.language.names import CONSTANTS, is_function
+from gradcli.minimization.objective import entries
 from gradcli.optimize.stopping import Ending
 from gradcli.point import shape_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from gradcli.cli.output import Output
-    from gradcli.continuing import Keeper
     from gradcli.data.rows import FileRows, HeldRows
     from gradcli.data.source import Source
     from gradcli.formula import Formula
-    from gradcli.minimum import Iterate, Minimum
-    from gradcli.task import Settings
+    from gradcli.minimization.continuing import Keeper
+    from gradcli.minimization.minimum import Iterate, Minimum
+    from gradcli.minimization.task import Settings
 
 LEARNING_BYTES = 1 << 30
 """How much data is held in memory for learning in batches, 1 GiB; more is shuffled in blocks."""
@@ -101,7 +103,7 @@ def minimize(words: Sequence[str], output: Output, options: Options) -> ExitCode
         if options.learns:
             from gradcli.cli.learning import learn
 
-            found = learn(given, output, options, keeper, resumed, stop)
+            found = learn(given, output, options, keeper, resumed, stop, stride or 1)
         else:
             found = _run(given, output, options, stride, keeper, resumed, stop)
     output.finish()
@@ -129,8 +131,8 @@ def _run(
     stop: Callable[[], bool],
 ) -> Minimum:
     """Return where the run over all rows at once leads; its steps are shown as they are made."""
-    from gradcli.columns import values_of
-    from gradcli.minimization import minimize as run
+    from gradcli.minimization.minimize import minimize as run
+    from gradcli.rows.columns import values_of
 
     names = entries(given.start.values)
     taken = {"step", "value", "gradient_norm", "learning_rate"} & set(names)
@@ -180,7 +182,7 @@ def _run(
 
 def _is_first_order(options: Options) -> bool:
     """Return whether a first-order method is asked for."""
-    from gradcli.methods import SECOND_ORDER
+    from gradcli.minimization.methods import SECOND_ORDER
 
     if options.method is None:
         return options.lr is not None or options.schedule is not None
@@ -195,18 +197,33 @@ def _given(words: Sequence[str], options: Options) -> Given:
     settings = _settings(options)
     start = arguments.start(words, options.fix, options.bounds, options.seed)
     if options.data.check():
-        _check_syntax(start)
+        check_syntax(start.source, [*start.values, *start.fixed])
     start = _with_parameters(start, options)
     rows, source = _rows(start, options)
     shapes = {n: shape_of(x, n) for n, x in {**start.fixed, **start.values}.items()}
     if rows is not None:
-        from gradcli.columns import shapes_of
+        from gradcli.rows.columns import shapes_of
 
         shapes = {**shapes_of(rows, start.source, shapes), **shapes}
-    formula = arguments.formula(start.source, shapes)
+    try:
+        formula = arguments.formula(start.source, shapes)
+    except ShapeError as error:
+        raise _explained(error, start.source, shapes) from None
     columns = () if source is None else tuple(source.columns)
     settings = settings._replace(bounds=start.bounds, columns=columns)
     return Given(formula, start, settings, rows, source)
+
+
+def _explained(error: ShapeError, source: str, shapes: Mapping[str, Any]) -> ShapeError:
+    """Return the error, its repair being a value for the name that was taken for a number."""
+    unknown = [
+        name
+        for name in sorted(arguments.names_in(source) - shapes.keys() - CONSTANTS.keys())
+        if not is_function(name) and not re.search(rf"\b{name}\b\s*(?:\([^)]*\))?\s*=", source)
+    ]
+    if unknown:
+        error.hint = f"{unknown[0]} has no value and is taken for a number; add {unknown[0]}=…"
+    return error
 
 
 def _with_parameters(start: arguments.Start, options: Options) -> arguments.Start:
@@ -224,7 +241,7 @@ def _rows(
     start: arguments.Start, options: Options
 ) -> tuple[HeldRows | FileRows | None, Source | None]:
     """Return the rows of --data with the columns that the formula mentions."""
-    from gradcli.columns import HELD_BYTES
+    from gradcli.rows.columns import HELD_BYTES
 
     others = [name for name in (options.weights, options.sigma) if name is not None]
     if not options.data.paths:
@@ -251,7 +268,7 @@ def rows_of(
     text: str | None = None,
 ) -> tuple[HeldRows | FileRows, Source]:
     """Return the rows of files, read as the options say; `text` is the formula if not the own."""
-    from gradcli.columns import rows
+    from gradcli.rows.columns import rows
 
     shapes = {n: shape_of(x, n) for n, x in {**start.fixed, **start.values}.items()}
     return rows(
@@ -268,19 +285,9 @@ def rows_of(
     )
 
 
-def _check_syntax(start: arguments.Start) -> None:
-    """Raise FormulaError for a formula that is wrong whatever the data are."""
-    from gradcli.formula import parse
-
-    if "len" in arguments.names_in(start.source):
-        return  # it takes no numbers, and what is an array is not known yet
-    with suppress(ShapeError):  # it takes arrays
-        parse(start.source, [*start.values, *start.fixed])
-
-
 def _settings(options: Options) -> Settings:
     """Return the options as numbers. Raises UsageError for what is none or out of range."""
-    from gradcli.task import Settings
+    from gradcli.minimization.task import Settings
 
     confidence = arguments.positive("--confidence", options.confidence)
     if confidence is not None and confidence >= 1:
@@ -373,8 +380,8 @@ def _continued(given: Given, options: Options) -> tuple[Keeper | None, dict[str,
     every = arguments.whole("--checkpoint-every", options.checkpoint_every, least=1)
     if options.checkpoint is None and options.resume is None:
         return None, None
-    from gradcli.continuing import Keeper, identity, state_of
     from gradcli.data.rows import fingerprint
+    from gradcli.minimization.continuing import Keeper, identity, state_of
 
     start, settings = given.start, given.settings
     if settings.starts > 1:

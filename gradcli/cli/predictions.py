@@ -12,7 +12,7 @@ from gradcli.errors import UsageError, printable
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from gradcli.predictions import Predictions
+    from gradcli.minimization.predictions import Predictions
 
 LINES = 1 << 12
 """How many lines are made at a time; a number takes more memory as a text."""

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from gradcli.cli.output import note
 from gradcli.graph.text import number_text, value_text
-from gradcli.objective import entries, numbers
+from gradcli.minimization.objective import entries, numbers
 from gradcli.optimize.stopping import Ending
 
 if TYPE_CHECKING:
     from gradcli.cli.output import Output
-    from gradcli.minimum import Minimum
+    from gradcli.minimization.minimum import Minimum
     from gradcli.optimize.statistics import Statistics
 
 CORRELATED_PARAMETERS = 8

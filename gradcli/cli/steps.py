@@ -10,14 +10,14 @@ from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING
 
 from gradcli.cli.output import csv_text, json_text, width
-from gradcli.objective import numbers
+from gradcli.minimization.objective import numbers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import IO
 
     from gradcli.cli.output import Output
-    from gradcli.minimum import Iterate
+    from gradcli.minimization.minimum import Iterate
 
 LAST_STEPS = 3
 """How many of the last steps a thinned table always shows."""

@@ -69,7 +69,7 @@ def show_rows(
     A file is written as the rows are read, whole or not at all. To a pipe nothing is written until
     HELD characters are worked out, so that of a shorter table an error leaves nothing.
     """
-    from gradcli.row_table import RowTable
+    from gradcli.rows.table import RowTable
 
     formula = over.formula
     table = RowTable(formula, wrt, allow_nonfinite=allow_nonfinite)

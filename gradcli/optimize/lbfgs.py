@@ -25,6 +25,8 @@ CURVATURE = 2.2e-16
 """Pairs with s·y at most this share of y·y are forgotten, as in Byrd, Lu, Nocedal and Zhu, 1995."""
 NOISE = 1e-12
 """Values that differ by less than this share of themselves are compared by their slopes."""
+STEEP = 1e150
+"""A gradient norm whose square may be too large for a double."""
 IDLE = 10
 """So many steps in a row that make nothing lower are the end."""
 NOTHING = 1e-20
@@ -96,7 +98,9 @@ class LBFGS:
         if found is None:
             # The memory may mislead; the gradient alone does not.
             self._moves, self._bends = [], []
-            found = self._searched(-self._slope, self._first_length())
+            # Its slope along itself is its square, which must not be infinite.
+            unit = self.gradient_norm if self.gradient_norm > STEEP else 1.0
+            found = self._searched(-self._slope / unit, self._first_length() * unit)
             if found is None:
                 return self._end()
         moved = float(np.max(np.abs(found.point - self.point)))

@@ -33,8 +33,16 @@ SHRINKING = 0.9
 """Steps and gradients that shrink less than to this share are not worth going on for."""
 NOTHING = 1e-20
 """A step that is so small a share of how far the run has been is none, even at 0."""
+FARTHEST = 1e4
+"""That far at most: a run from far away may end at numbers about 1."""
 SHORTEST = 2e-15
 """A relative step that is lost in rounding."""
+IDLE = 200
+"""So many steps in a row that bring next to nothing are the end."""
+PROGRESS = 1e-12
+"""The share of the value that these must bring together, if the gradient does not shrink."""
+ASTRAY = 1e4
+"""So far out, in sizes of the start, a flat valley is one that may lead to infinity."""
 BEYOND = 100.0
 """So many of these steps farther the slope must have turned, if they lead to a minimum."""
 
@@ -69,6 +77,8 @@ class Newton:
         point = self._box.clipped(np.array(start, dtype=float))
         self._move(self._first_place(point, *function(point)))
         self._start = Start(point, self.value)
+        self._idle = 0  # steps since value or gradient were last clearly lower than these
+        self._lowest, self._smallest = self.value, self.gradient_norm
         self._reach = self._start.sizes  # how far out each variable has been
         self._radius = FIRST * length_of(self._at.scales * self._reach)
 
@@ -82,6 +92,8 @@ class Newton:
         falling = self._start.falling(self.point, self.value)
         if falling is not None:
             return falling
+        if self._idles():
+            return self._end()
         here = self._at
         flat = here.norm <= self._tolerance or not here.promises(2 * EPSILON * abs(here.value))
         if flat and here.is_convex:
@@ -100,6 +112,9 @@ class Newton:
             "gradient": self._at.gradient,
             "radius": self._radius,
             "polished": self._polished,
+            "idle": self._idle,
+            "lowest": self._lowest,
+            "smallest": self._smallest,
             "first_value": self._start.value,
             "start": self._start.sizes,
             "reach": self._reach,
@@ -114,6 +129,8 @@ class Newton:
         self._move(self._first_place(point, float(state["value"]), gradient))
         self._radius = float(state["radius"])
         self._polished = float(state["polished"])
+        self._idle = int(state["idle"])
+        self._lowest, self._smallest = float(state["lowest"]), float(state["smallest"])
         self._start = Start(start, float(state["first_value"]))
 
     # ------------------------------------------------------------ descending
@@ -137,7 +154,7 @@ class Newton:
             trial = self._box.clipped(here.point + best)
             step = trial - here.point
             promised = -model(best)
-            if promised <= 0 or np.all(np.abs(step) <= NOTHING * self._reach):
+            if promised <= 0 or np.all(np.abs(step) <= NOTHING * self._sizes):
                 return False
             length = length_of(here.scales * step)
             # A promise that is too large for a double is none.
@@ -197,7 +214,7 @@ class Newton:
         factors = (1 / (1 - share), 1.0) if share > 0.3 else (1.0,)
         for factor in factors:
             trial = self._box.clipped(self.point + factor * step)
-            if np.all(np.abs(trial - self.point) <= NOTHING * self._reach):
+            if np.all(np.abs(trial - self.point) <= NOTHING * self._sizes):
                 return False
             there = self._look(trial)
             if (
@@ -227,12 +244,18 @@ class Newton:
         here = self._at
         if here.norm <= self._tolerance:
             return stopping.converged(here.norm, self._tolerance)
+        is_astray = bool(np.any(np.abs(here.point) > ASTRAY * self._start.sizes))
+        if is_astray and not here.spectrum.is_positive:
+            why = "the value hardly falls any more in a flat valley that leads far away"
+            return stopping.stuck(why, here.norm)
         if here.is_convex and np.isfinite(here.promise):
             if here.relative_step <= SHORTEST and self._turns():
                 return stopping.settled(here.relative_step, SHORTEST)
             if here.promise <= 1e-12 * abs(here.value):
                 return stopping.level(here.norm)
-        if self._has_hessian():
+        if self._idle >= IDLE:
+            why = f"{IDLE} steps made neither the value nor the gradient clearly smaller"
+        elif self._has_hessian():
             why = "no lower value was found next to the point, as at a kink or a jump"
         else:
             why = "a second derivative is not finite here; choose another start or method"
@@ -252,6 +275,21 @@ class Newton:
             return False
         followed = self._box.free_gradient(here.point, gradient)
         return float(followed @ step) >= 0 > float(here.gradient @ step)
+
+    def _idles(self) -> bool:
+        """Whether the last steps, many of them, made neither value nor gradient clearly smaller."""
+        fell = self._lowest - self.value > PROGRESS * abs(self._lowest)
+        if fell or self.gradient_norm < SHRINKING * self._smallest:
+            self._idle = 0
+            self._lowest = min(self._lowest, self.value)
+            self._smallest = min(self._smallest, self.gradient_norm)
+        else:
+            self._idle += 1
+        return self._idle >= IDLE
+
+    @property
+    def _sizes(self) -> Vector:
+        return np.minimum(self._reach, FARTHEST)
 
     def _has_hessian(self) -> bool:
         try:

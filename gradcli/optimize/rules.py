@@ -73,7 +73,7 @@ def gd(*, momentum: float, dampening: float, weight_decay: float, nesterov: bool
             if weight_decay:
                 g = g + weight_decay * p
             if not momentum:
-                return p - rate * g, ()
+                return -rate * g + p, ()
             b = g if t == 1 else momentum * memory[0] + (1 - dampening) * g
             return p - rate * (g + momentum * b if nesterov else b), (b,)
 

@@ -260,7 +260,7 @@ class _Report:
             self.warnings.append(
                 "the residuals are rounding errors of a perfect fit, and so are all errors"
             )
-        if total < TINY and fitted**2 < TINY:
+        if total < TINY and max(fitted, self._found.size) < math.sqrt(TINY):
             self.warnings.append("the sum of squares of the response underflows, so R² is unknown")
             return None
         if total == 0:

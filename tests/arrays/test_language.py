@@ -354,5 +354,5 @@ def test_minimize_in_python() -> None:
 
     assert found.parameters["W"] == pytest.approx(np.array([[1, 2], [3, 4]]))
     assert found.parameters["b"] == pytest.approx(5)
-    assert found.history[0].point == [0, 0, 0, 0, 0]
+    assert found.history[0].parameters["W"].tolist() == [[0, 0], [0, 0]]
     assert found.converged

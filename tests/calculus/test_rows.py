@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -38,7 +40,7 @@ def test_what_is_computed_row_by_row(source: str) -> None:
     formula, data = read(source)
     assert is_rowwise(formula.graph, formula.id, data)
     generator = np.random.default_rng(3)
-    values = {
+    values: dict[str, Any] = {
         name: generator.uniform(0.5, 2, shape) if shape else 1.25
         for name, shape in [(n, SHAPES.get(n, ())) for n in formula.free_names]
     }
@@ -77,4 +79,6 @@ def test_what_needs_all_rows_at_once(source: str) -> None:
 def test_a_square_matrix_does_not_meet_rows_with_columns() -> None:
     # By NumPy's rules (3, 3) - (3,) is defined, but takes the rows for columns.
     formula = parse("X - y", {"X": (3, 3), "y": (3,)})
-    assert not is_rowwise(formula.graph, formula.id, list(formula.graph.variables([formula.id]).values()))
+    assert not is_rowwise(
+        formula.graph, formula.id, list(formula.graph.variables([formula.id]).values())
+    )

@@ -471,7 +471,9 @@ def test_columns_of_a_log_read_as_csv(gradcli: Command, inside: Inside) -> None:
 
     assert "W[0,1]" in header
     assert all(len(row) == len(header) == 9 for row in rows)
-    printed = list(csv.reader(io.StringIO(inside([*BOWL, "--steps", "1", "--every", "1", "--csv"]).out)))
+    printed = list(
+        csv.reader(io.StringIO(inside([*BOWL, "--steps", "1", "--every", "1", "--csv"]).out))
+    )
     assert all(len(row) == 9 for row in printed)
 
 

@@ -59,7 +59,9 @@ def test_notes_go_to_stderr(inside: Inside, words: list[str], beginning: str) ->
 
 
 def test_where_both_streams_meet_the_end_comes_last(gradcli: Command) -> None:
-    ran = gradcli.shell('"$@" 2>&1', "minimize", "x^2", "x=1", "--lr", "0.1", "--every", "1", "--steps", "2")
+    ran = gradcli.shell(
+        '"$@" 2>&1', "minimize", "x^2", "x=1", "--lr", "0.1", "--every", "1", "--steps", "2"
+    )
 
     assert [line.split()[0] for line in ran.out.splitlines()] == ["step", "0", "1", "2", "note:"]
 

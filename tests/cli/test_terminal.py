@@ -239,7 +239,16 @@ def test_a_pipe_gets_rows_whatever_the_colours(
 
 
 def test_rows_read_back_exactly(gradcli: Command) -> None:
-    words = ("minimize", "sin(x)*exp(y) + x^4 + y^2", "x=1/3", "y=-0.7", "--steps", "50", "--lr", "0.001")
+    words = (
+        "minimize",
+        "sin(x)*exp(y) + x^4 + y^2",
+        "x=1/3",
+        "y=-0.7",
+        "--steps",
+        "50",
+        "--lr",
+        "0.001",
+    )
     header, *rows = gradcli(*words, "--every", "1").rows
     last = dict(zip(header, map(float, rows[-1]), strict=True))
     found = json.loads(gradcli(*words, "--json").out)
@@ -282,7 +291,9 @@ def test_csv_is_csv(inside: Inside) -> None:
         '#2,,"max(x, 2)",2',
     ]
     assert inside(["grad", "x*y", "x=1", "y=2", "--hessian", "--csv"]).out == ",x,y\nx,0,1\ny,1,0\n"
-    steps = inside(["minimize", "x^2", "x=1", "--steps", "1", "--lr", "0.25", "--every", "1", "--csv"])
+    steps = inside(
+        ["minimize", "x^2", "x=1", "--steps", "1", "--lr", "0.25", "--every", "1", "--csv"]
+    )
     assert steps.out.splitlines() == [
         "step,value,x,gradient_norm,learning_rate",
         "0,1,1,2,0.25",

@@ -11,12 +11,12 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from gradcli.calculus.rows import is_rowwise, resized
-from gradcli.columns import STAND_IN
 from gradcli.data.input import shown
 from gradcli.data.places import line_of_row
 from gradcli.errors import FileError, MathematicsError, NameValueError, ShapeError
 from gradcli.formula import Formula, parse
 from gradcli.point import as_value, shape_of
+from gradcli.rows.columns import STAND_IN
 from gradcli.runtime import interpreter
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from gradcli.columns import with_shapes
 from gradcli.point import Point, checked, shape_of
+from gradcli.rows.columns import with_shapes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +31,7 @@ def measure(
     names = formula.graph.variables([formula.id])
     known = {name: value for name, value in {**fixed, **parameters}.items() if name in names}
     if not isinstance(data, Mapping):
-        from gradcli.reductions import RowsObjective, split
+        from gradcli.minimization.reductions import RowsObjective, split
 
         checked(formula, known, origin, data.entries)
         parts = split(formula, [names[name] for name in data.entries if name in names])

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from gradcli.data.columns import Block
     from gradcli.data.rows import Rows
     from gradcli.graph.node import Graph
-    from gradcli.objective import Objective
+    from gradcli.minimization.objective import Objective
     from gradcli.optimize.solver import Matrix, Vector
 
 BLOCK_NUMBERS = 1 << 17

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gradcli.columns import with_shapes
 from gradcli.errors import FileError, NameValueError, UsageError, printable
-from gradcli.fit import WEIGHT, Fit, Weighting, recognised, scalar_squares, weighted
 from gradcli.graph import text
 from gradcli.language.choices import choice
 from gradcli.language.names import suggestion
-from gradcli.objective import Objective
+from gradcli.minimization.fit import WEIGHT, Fit, Weighting, recognised, scalar_squares, weighted
+from gradcli.minimization.objective import Objective
 from gradcli.point import checked, few, shape_of
+from gradcli.rows.columns import with_shapes
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -171,7 +171,7 @@ def _objective(
     lengths = {len(array) for array in held.values()}
     if len(lengths) == 1 and lengths.pop() >= MANY_ROWS:
         from gradcli.data.rows import HeldRows
-        from gradcli.reductions import RowsObjective, split
+        from gradcli.minimization.reductions import RowsObjective, split
 
         parts = split(formula, list(_nodes(formula, held).values()))
         if parts is not None:
@@ -191,7 +191,7 @@ def _task_over_files(
     settings: Settings,
 ) -> Task:
     """Return the task over rows that are read in blocks, or held if the formula needs them all."""
-    from gradcli.reductions import RowsObjective, split
+    from gradcli.minimization.reductions import RowsObjective, split
 
     values = _values(formula, origin, start, fixed, rows.entries, settings.columns)
     point, constants = _parted(values, start)

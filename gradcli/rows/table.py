@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from gradcli.graph.node import Graph
-    from gradcli.row_formula import RowFormula
+    from gradcli.rows.formula import RowFormula
 
 
 class RowTable:

@@ -18,7 +18,7 @@ from gradcli.optimize.stopping import Ending
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from gradcli.minimum import Iterate, Minimum
+    from gradcli.minimization.minimum import Iterate, Minimum
 
 TIMES = np.array([0, 1, 2, 3, 4, 5, 6, 8, 10], dtype=float)
 DECAY = np.array([5.02, 3.75, 2.94, 2.41, 1.86, 1.63, 1.43, 1.18, 1.09])

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from scipy import special
 
-from gradcli.columns import opened
 from gradcli.data.places import line_of_row
 from gradcli.errors import FileError, NameValueError
-from gradcli.row_formula import RowFormula
-from gradcli.row_table import RowTable
+from gradcli.rows.columns import opened
+from gradcli.rows.formula import RowFormula
+from gradcli.rows.table import RowTable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -65,7 +65,7 @@ def test_blocks_of_any_size_give_the_same(
     assert formula.held is None
     assert formula.per_row
     for rows in (1, 7, 100, 1000):
-        monkeypatch.setattr("gradcli.row_formula.MOST_ROWS", rows)
+        monkeypatch.setattr("gradcli.rows.formula.MOST_ROWS", rows)
         blocks = list(RowTable(formula).blocks())
         assert len(blocks) == max(1, -(-100 // rows))
         found = np.concatenate([block.value for block in blocks])
@@ -109,7 +109,7 @@ def test_derivatives_do_not_depend_on_the_blocks(
     slope = (1 - np.tanh(0.5 * x) ** 2) * total
 
     for rows in (1, 30, 1000):
-        monkeypatch.setattr("gradcli.row_formula.MOST_ROWS", rows)
+        monkeypatch.setattr("gradcli.rows.formula.MOST_ROWS", rows)
         blocks = list(RowTable(formula, ["a", "x"]).blocks())
         by_a, by_x = [np.concatenate([b.slopes[i] for b in blocks]) for i in range(2)]
         assert by_a == pytest.approx(slope * x, rel=1e-12)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from gradcli.optimize.stopping import Ending
 
 if TYPE_CHECKING:
+    from gradcli.minimization.predictions import Predictions
     from gradcli.optimize.statistics import Statistics
-    from gradcli.predictions import Predictions
 
 
 class Iterate(NamedTuple):

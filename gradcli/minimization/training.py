@@ -6,18 +6,18 @@ import time
 from math import ceil
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gradcli.columns import with_shapes
 from gradcli.errors import MathematicsError, UsageError
-from gradcli.fit import WEIGHT
 from gradcli.language.choices import choice
-from gradcli.methods import SECOND_ORDER, first_order
-from gradcli.minimum import Epoch, Minimum
+from gradcli.minimization.fit import WEIGHT
+from gradcli.minimization.methods import SECOND_ORDER, first_order
+from gradcli.minimization.minimum import Epoch, Minimum
+from gradcli.minimization.task import task, weighting_of
 from gradcli.optimize import stopping
 from gradcli.optimize.descent import Descent
 from gradcli.optimize.first_order import METHODS
 from gradcli.optimize.schedules import schedule
 from gradcli.point import shape_of
-from gradcli.task import task, weighting_of
+from gradcli.rows.columns import with_shapes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from gradcli.data.rows import Rows
     from gradcli.graph.node import Node
     from gradcli.language.origin import Origin
-    from gradcli.methods import Method
-    from gradcli.objective import Objective
+    from gradcli.minimization.methods import Method
+    from gradcli.minimization.objective import Objective
+    from gradcli.minimization.task import Settings, Task
     from gradcli.optimize.schedules import Schedule
     from gradcli.optimize.stopping import Reason
-    from gradcli.task import Settings, Task
 
     Measure = Callable[[Mapping[str, Any]], float]
     """A number that follows from the values of the parameters."""

@@ -15,7 +15,7 @@ from gradcli.data.rows import width
 from gradcli.errors import MathematicsError
 from gradcli.graph.node import Graph, Node
 from gradcli.graph.operations import TABLE, VARIABLE
-from gradcli.objective import Objective, total_of
+from gradcli.minimization.objective import Objective, total_of
 from gradcli.point import Point
 from gradcli.runtime.generated import function
 from gradcli.runtime.program import program

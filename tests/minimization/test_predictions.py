@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from scipy import optimize, stats
 
-import gradcli.residuals
+import gradcli.minimization.residuals
 from gradcli import parse
-from gradcli.minimization import minimize
+from gradcli.minimization.minimize import minimize
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from gradcli.minimum import Minimum
-    from gradcli.predictions import Predictions
+    from gradcli.minimization.minimum import Minimum
+    from gradcli.minimization.predictions import Predictions
 
     Vector = NDArray[np.float64]
     Matrix = NDArray[np.float64]
@@ -411,7 +411,7 @@ def test_what_is_no_fit_has_no_predictions() -> None:
 
 def streamed(path: Path, source: str, start: dict[str, float]) -> Predictions:
     """The predictions of a fit to rows that are read again for every pass."""
-    from gradcli.columns import rows, shapes_of, values_of
+    from gradcli.rows.columns import rows, shapes_of, values_of
 
     shapes: dict[str, tuple[int, ...]] = dict.fromkeys(start, ())
     read, _ = rows([str(path)], source, [], shapes, 0)
@@ -429,7 +429,7 @@ def test_rows_in_files_are_those_in_memory(tmp_path: Path, source: str) -> None:
     data = {"t": times, "y": decay(times, 4, 0.4, 1) + 0.1 * np.sin(40 * times)}
     np.savez(path, t=times, y=data["y"])
     held, _ = table(fit(source, START, data))
-    with mock.patch.object(gradcli.residuals, "BLOCK_NUMBERS", 300):
+    with mock.patch.object(gradcli.minimization.residuals, "BLOCK_NUMBERS", 300):
         found = streamed(path, source, {name: float(x) for name, x in START.items()})
         blocks = list(found.blocks())
 

@@ -8,27 +8,27 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.errors import MathematicsError, UsageError
-from gradcli.methods import LM_PARAMETERS, also_worth_trying, chosen, solver
-from gradcli.minimum import Found, Iterate, Minimum
-from gradcli.objective import entries
+from gradcli.minimization.methods import LM_PARAMETERS, also_worth_trying, chosen, solver
+from gradcli.minimization.minimum import Found, Iterate, Minimum
+from gradcli.minimization.objective import entries
+from gradcli.minimization.task import Settings, task
 from gradcli.optimize import stopping
 from gradcli.optimize.run import DEFAULT_STEPS, run
 from gradcli.optimize.stopping import Ending
-from gradcli.task import Settings, task
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from gradcli.data.rows import FileRows
-    from gradcli.fit import Fit
     from gradcli.graph.node import Node
     from gradcli.language.origin import Origin
-    from gradcli.methods import Method
+    from gradcli.minimization.fit import Fit
+    from gradcli.minimization.methods import Method
+    from gradcli.minimization.predictions import Predictions
+    from gradcli.minimization.task import Task
     from gradcli.optimize.run import Outcome, Record
     from gradcli.optimize.solver import Vector
     from gradcli.optimize.statistics import Statistics
-    from gradcli.predictions import Predictions
-    from gradcli.task import Task
 
 CHECKED_NUMBERS = 1_000_000
 """Up to so many numbers of data every step of the formula is checked at the start."""

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.errors import UsageError
 from gradcli.language.choices import choice
-from gradcli.objective import VectorObjective
+from gradcli.minimization.objective import VectorObjective
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from gradcli.minimization.task import Settings, Task
     from gradcli.optimize.solver import Solver, Vector
     from gradcli.optimize.stopping import Reason
-    from gradcli.task import Settings, Task
 
 NEWTON_PARAMETERS = 50
 """Up to so many numbers the exact Hessian is worth its cost."""

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
     from gradcli.data.rows import Rows
     from gradcli.language.origin import Origin
-    from gradcli.objective import Objective
+    from gradcli.minimization.objective import Objective
+    from gradcli.minimization.predictions import Band, Predictions
     from gradcli.optimize.bounds import Box
     from gradcli.optimize.losses import Loss
     from gradcli.optimize.solver import Vector
     from gradcli.optimize.statistics import Statistics
-    from gradcli.predictions import Band, Predictions
 
 WEIGHT = "weight of a row"
 """The name of the weights in a formula; no name that anyone can type."""
@@ -119,7 +119,7 @@ class Fit:
         self._factors = factors
         if factors is None and found.weight is not None:
             factors = self._own_weights(found.weight)
-        from gradcli.residuals import ModelResiduals
+        from gradcli.minimization.residuals import ModelResiduals
 
         self.factors = factors
         self.factor = found.factor
@@ -207,7 +207,7 @@ class Fit:
         `columns` are the names of the data; the other arguments are those of `statistics`.
         `missing` says why there is to be no confidence band.
         """
-        from gradcli.predictions import Predictions, band
+        from gradcli.minimization.predictions import Predictions, band
 
         free = ~((point <= box.lower) | (point >= box.upper))
 
@@ -247,7 +247,7 @@ class Fit:
         """Return the sum of squares of the response about its mean, in two passes over the rows."""
         import numpy as np
 
-        from gradcli.row_values import row_values
+        from gradcli.rows.values import row_values
 
         mean, count = 0.0, 0
         for values in row_values(self._objective.graph, response, self._objective.constants, rows):

@@ -17,12 +17,12 @@ from gradcli.calculus.rows import resized
 from gradcli.errors import MathematicsError
 from gradcli.graph.operations import ADD, NEGATE, SUBTRACT
 from gradcli.graph.structural import entries
+from gradcli.minimization.residuals import ModelResiduals
 from gradcli.optimize.covariance import RANK_TOLERANCE, VISIBLE
 from gradcli.optimize.evidence import evidence
 from gradcli.optimize.inference import central_quantile
 from gradcli.optimize.triangular import norms, solution
 from gradcli.point import Point, entry_name
-from gradcli.residuals import ModelResiduals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from gradcli.data.columns import Block
     from gradcli.data.rows import Rows
     from gradcli.graph.node import Graph
-    from gradcli.objective import Objective
+    from gradcli.minimization.objective import Objective
     from gradcli.optimize.evidence import Evidence
     from gradcli.optimize.losses import Loss
     from gradcli.optimize.solver import Matrix, Vector

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import sympy
 
-import gradcli.residuals
+import gradcli.minimization.residuals
 from gradcli.calculus.squares import squares
 from gradcli.errors import MathematicsError
 from gradcli.formula import parse
-from gradcli.objective import Layout, Objective
-from gradcli.residuals import ModelResiduals
+from gradcli.minimization.objective import Layout, Objective
+from gradcli.minimization.residuals import ModelResiduals
 
 ROWS = 300
 X = np.linspace(0.5, 3, ROWS)
@@ -83,7 +83,7 @@ def test_blocks_of_rows_are_parts_of_the_whole(
     weights = np.linspace(0.5, 2, ROWS * (2 if source.startswith("M") else 1))
     whole, point = residuals(source, start, weights, **data)
     ((values, jacobian),) = whole.blocks(point)
-    with mock.patch.object(gradcli.residuals, "BLOCK_NUMBERS", 128 * len(point)):
+    with mock.patch.object(gradcli.minimization.residuals, "BLOCK_NUMBERS", 128 * len(point)):
         parts, _ = residuals(source, start, weights, **data)
         blocks = list(parts.blocks(point))
     assert len(blocks) > 1
@@ -93,7 +93,7 @@ def test_blocks_of_rows_are_parts_of_the_whole(
 
 
 def test_a_model_that_needs_all_rows_is_never_cut() -> None:
-    with mock.patch.object(gradcli.residuals, "BLOCK_NUMBERS", 128):
+    with mock.patch.object(gradcli.minimization.residuals, "BLOCK_NUMBERS", 128):
         computed, point = residuals("y ~ a*(x - mean(x)) + b", {"a": 1.0, "b": 2.0})
         assert len(list(computed.blocks(point))) == 1
 
@@ -101,9 +101,7 @@ def test_a_model_that_needs_all_rows_is_never_cut() -> None:
 def test_weights_scale_residuals_by_their_roots() -> None:
     plain, point = residuals("y ~ a*x + b", {"a": 1.0, "b": 2.0})
     scaled, _ = residuals("y ~ a*x + b", {"a": 1.0, "b": 2.0}, np.full(ROWS, 4.0))
-    np.testing.assert_array_equal(
-        next(scaled.values(point)), 2 * next(plain.values(point))
-    )
+    np.testing.assert_array_equal(next(scaled.values(point)), 2 * next(plain.values(point)))
 
 
 def test_undefined_residuals_are_an_error() -> None:

@@ -1,0 +1,1 @@
+"""Formulas with starts and data to minima, fits and trained parameters."""

@@ -1,0 +1,1 @@
+"""Formulas over the rows of data."""
