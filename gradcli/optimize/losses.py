@@ -137,7 +137,8 @@ def loss(name: str, positional: Sequence[Any] = (), given: Mapping[str, Any] | N
     finite number above 0.
     """
     table = dict.fromkeys(LOSSES, (SCALE,))
-    return LOSSES[name](**checked("loss", name, table, positional, given or {}, ordered=True))
+    settings = checked("loss", name, table, positional, given or {}, ordered=True)
+    return LOSSES[name](**settings)
 
 
 def rho(chosen: Loss, square: Node) -> Node:

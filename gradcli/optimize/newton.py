@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gradcli.errors import MathematicsError
-from gradcli.optimize import stopping
 from gradcli.optimize.bounds import Box
 from gradcli.optimize.falling import Start
 from gradcli.optimize.kinks import way_down
 from gradcli.optimize.place import Place
+from gradcli.optimize.progress import SHRINKING, Progress
 from gradcli.optimize.quadratic import EPSILON, LARGEST, boxed, change, length_of
 from gradcli.optimize.stopping import Ending, Reason
+from gradcli.optimize.verdict import verdict
 
 if TYPE_CHECKING:
     from gradcli.optimize.solver import Function, Vector
@@ -29,22 +30,12 @@ EXACT = 1e-3
 """A fall that agrees so well with the model's shows that the model holds much farther out."""
 NOISE = 1e-10
 """Below this share of the value, falls are read from the gradients: differences are rounding."""
-SHRINKING = 0.9
-"""Steps and gradients that shrink less than to this share are not worth going on for."""
 NOTHING = 1e-20
 """A step that is so small a share of how far the run has been is none, even at 0."""
 FARTHEST = 1e4
 """That far at most: a run from far away may end at numbers about 1."""
-SHORTEST = 2e-15
-"""A relative step that is lost in rounding."""
-IDLE = 200
-"""So many steps in a row that bring next to nothing are the end."""
-PROGRESS = 1e-12
-"""The share of the value that these must bring together, if the gradient does not shrink."""
 ASTRAY = 1e4
 """So far out, in sizes of the start, a flat valley is one that may lead to infinity."""
-BEYOND = 100.0
-"""So many of these steps farther the slope must have turned, if they lead to a minimum."""
 
 
 class Newton:
@@ -77,8 +68,7 @@ class Newton:
         point = self._box.clipped(np.array(start, dtype=float))
         self._move(self._first_place(point, *function(point)))
         self._start = Start(point, self.value)
-        self._idle = 0  # steps since value or gradient were last clearly lower than these
-        self._lowest, self._smallest = self.value, self.gradient_norm
+        self._progress = Progress(self.value, self.gradient_norm)
         self._reach = self._start.sizes  # how far out each variable has been
         self._radius = FIRST * length_of(self._at.scales * self._reach)
 
@@ -92,7 +82,8 @@ class Newton:
         falling = self._start.falling(self.point, self.value)
         if falling is not None:
             return falling
-        if self._idles():
+        self._progress.hear(self.value, self.gradient_norm, is_astray=self._is_astray)
+        if self._progress.is_over:
             return self._end()
         here = self._at
         flat = here.norm <= self._tolerance or not here.promises(2 * EPSILON * abs(here.value))
@@ -112,9 +103,7 @@ class Newton:
             "gradient": self._at.gradient,
             "radius": self._radius,
             "polished": self._polished,
-            "idle": self._idle,
-            "lowest": self._lowest,
-            "smallest": self._smallest,
+            "progress": self._progress.state(),
             "first_value": self._start.value,
             "start": self._start.sizes,
             "reach": self._reach,
@@ -129,8 +118,7 @@ class Newton:
         self._move(self._first_place(point, float(state["value"]), gradient))
         self._radius = float(state["radius"])
         self._polished = float(state["polished"])
-        self._idle = int(state["idle"])
-        self._lowest, self._smallest = float(state["lowest"]), float(state["smallest"])
+        self._progress.restore(state["progress"])
         self._start = Start(start, float(state["first_value"]))
 
     # ------------------------------------------------------------ descending
@@ -241,62 +229,21 @@ class Newton:
 
     def _end(self) -> Reason:
         """Return why no step leads on."""
-        here = self._at
-        if here.norm <= self._tolerance:
-            return stopping.converged(here.norm, self._tolerance)
-        is_astray = bool(np.any(np.abs(here.point) > ASTRAY * self._start.sizes))
-        if is_astray and not here.spectrum.is_positive:
-            why = "the value hardly falls any more in a flat valley that leads far away"
-            return stopping.stuck(why, here.norm)
-        if here.is_convex and np.isfinite(here.promise):
-            if here.relative_step <= SHORTEST and self._turns():
-                return stopping.settled(here.relative_step, SHORTEST)
-            if here.promise <= 1e-12 * abs(here.value):
-                return stopping.level(here.norm)
-        if self._idle >= IDLE:
-            why = f"{IDLE} steps made neither the value nor the gradient clearly smaller"
-        elif self._has_hessian():
-            why = "no lower value was found next to the point, as at a kink or a jump"
-        else:
-            why = "a second derivative is not finite here; choose another start or method"
-        return stopping.stuck(why, here.norm)
+        return verdict(
+            self._function,
+            self._at,
+            self._tolerance,
+            is_astray=self._is_astray,
+            is_idle=self._progress.is_over,
+        )
 
-    def _turns(self) -> bool:
-        """Whether the slope along the Newton step changes its sign not far behind its end.
-
-        At a minimum it does. Where the curvature is so large that the step is lost in rounding,
-        and the slope as well, it does not.
-        """
-        here = self._at
-        step = here.newton_step
-        try:
-            _, gradient = self._function(self._box.clipped(here.point + BEYOND * step))
-        except MathematicsError:
-            return False
-        followed = self._box.free_gradient(here.point, gradient)
-        return float(followed @ step) >= 0 > float(here.gradient @ step)
-
-    def _idles(self) -> bool:
-        """Whether the last steps, many of them, made neither value nor gradient clearly smaller."""
-        fell = self._lowest - self.value > PROGRESS * abs(self._lowest)
-        if fell or self.gradient_norm < SHRINKING * self._smallest:
-            self._idle = 0
-            self._lowest = min(self._lowest, self.value)
-            self._smallest = min(self._smallest, self.gradient_norm)
-        else:
-            self._idle += 1
-        return self._idle >= IDLE
+    @property
+    def _is_astray(self) -> bool:
+        return bool(np.any(np.abs(self.point) > ASTRAY * self._start.sizes))
 
     @property
     def _sizes(self) -> Vector:
         return np.minimum(self._reach, FARTHEST)
-
-    def _has_hessian(self) -> bool:
-        try:
-            self._function.hessian(self.point)
-        except MathematicsError:
-            return False
-        return True
 
     # ------------------------------------------------------------ places
 

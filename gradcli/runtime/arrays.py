@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -47,6 +48,8 @@ def placed(x: Any, key: Any, shape: Shape) -> Any:
 def collapsed(x: Any, shape: Shape) -> Any:
     """Return x summed over the axes along which the shape was repeated."""
     x = np.asarray(x)
+    if x.size == prod(shape):  # only axes of length 1 were added
+        return x.reshape(shape)
     more = x.ndim - len(shape)
     short = [more + i for i, length in enumerate(shape) if length == 1 and x.shape[more + i] != 1]
     return np.sum(x, axis=(*range(more), *short), keepdims=False).reshape(shape)
@@ -91,7 +94,7 @@ def _top_and_more(x: Any, axis: int | None) -> tuple[Any, Any]:
     top = np.max(x, axis=axis, keepdims=True)
     grown = np.array(np.exp(x - top))
     # The largest gives exactly 1, which log1p adds itself.
-    if axis is None:
+    if axis is None or x.size == x.shape[axis]:
         grown.flat[np.argmax(x)] = 0.0
     else:
         np.put_along_axis(grown, np.expand_dims(np.argmax(x, axis=axis), axis), 0.0, axis=axis)
@@ -121,9 +124,9 @@ def logsoftmax(x: Any, axis: int | None) -> Any:
 def onehot(x: Any, classes: int) -> Any:
     """Return 1 at the class of each x and 0 elsewhere; nan for a number that is no class."""
     x = np.asarray(x)
-    hits = (x[..., None] == np.arange(classes)) * 1.0
-    is_class = (x >= 0) & (x < classes) & (x == np.floor(x))
-    return np.where(is_class[..., None], hits, np.nan)
+    hits = x[..., None] == np.arange(classes)
+    is_class = hits.any(axis=-1, keepdims=True)
+    return hits * 1.0 if is_class.all() else np.where(is_class, hits, np.nan)
 
 
 def cross_entropy(score: Any, target: Any) -> Any:

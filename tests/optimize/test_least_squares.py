@@ -243,7 +243,6 @@ def test_residuals_of_zero() -> None:
         ("a*x + b - y", {"x": [2], "y": [4]}, {"a": 1, "b": 1}, 0),
         ("a + b + 0*y - y", {"y": [1, 2, 6]}, {"a": 1, "b": 5}, 14),
         ("a + b + c*x - y", {"x": [0, 1, 2], "y": [1, 0, 1]}, {"a": 1, "b": 1, "c": 1}, 2 / 3),
-        ("0*a + x - y", {"x": [1, 2], "y": [1, 4]}, {"a": 1}, 4),
     ],
 )
 def test_too_few_data(
@@ -252,6 +251,47 @@ def test_too_few_data(
     outcome = fit(source, columns, start, method)
     assert outcome.reason.ending is Ending.CONVERGED
     assert outcome.record.value == pytest.approx(expected, abs=1e-28)
+
+
+@pytest.mark.parametrize(
+    ("source", "start", "method"),
+    [
+        ("a*b*x - y", {"a": 0, "b": 0}, LevenbergMarquardt),
+        ("abs(a)*x - y", {"a": 0}, LevenbergMarquardt),
+        ("a*exp(-b*(x + 1e9)) - y", {"a": 1, "b": 1}, LevenbergMarquardt),
+        ("0*a + x - y", {"a": 1}, LevenbergMarquardt),
+        ("0*a + x - y", {"a": 1}, LinearLeastSquares),
+        ("floor(a)*x - y", {"a": 0.5}, LinearLeastSquares),
+    ],
+)
+def test_where_no_parameter_changes_the_residuals_there_is_no_minimum(
+    source: str, start: dict[str, float], method: Any
+) -> None:
+    # By hand: every column of the Jacobian is 0 there, and the residuals are not.
+    outcome = fit(source, {"x": [1, 2, 4], "y": [3, 1, 5]}, start, method)
+    assert outcome.reason.ending is Ending.EXHAUSTED
+    assert "no parameter changes the residuals" in outcome.reason.sentence
+    assert outcome.record.point.tolist() == list(start.values())
+
+
+def test_a_parameter_on_its_way_to_infinity_is_not_converged() -> None:
+    # By hand: exp(a x) is above 0, and nearest to -1 for a = -infinity.
+    outcome = fit("exp(a*x) - y", {"x": [1, 2, 3, 4], "y": [-1, -1, -1, -1]}, {"a": -1})
+    assert outcome.reason.ending is Ending.EXHAUSTED
+    assert outcome.record.value == pytest.approx(4, rel=1e-15)
+
+
+@pytest.mark.parametrize("power", [-200, -300])
+@pytest.mark.parametrize("method", [LinearLeastSquares, LevenbergMarquardt])
+def test_tiny_data(power: int, method: Any) -> None:
+    """Squares of such numbers are 0; the answer is numpy's for the data in another unit."""
+    x = np.arange(1.0, 9)
+    y = 2 * x + 1 + np.array([0.1, -0.2, 0.15, 0, -0.1, 0.2, -0.05, 0.02])
+    unit = 10.0**power
+    outcome = fit("a*x + b - y", {"x": x, "y": y * unit}, {"a": 1, "b": 0}, method)
+    assert outcome.reason.ending is Ending.CONVERGED
+    expected = np.polyfit(x, y, 1) * unit
+    np.testing.assert_allclose(outcome.record.point, expected, rtol=1e-12, atol=0)
 
 
 def test_products_of_parameters() -> None:

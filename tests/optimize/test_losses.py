@@ -89,15 +89,14 @@ def test_fits_as_in_scipy(name: str, kind: str) -> None:
     assert outcome.reason.ending is Ending.CONVERGED
     assert outcome.record.value <= 2 * expected.cost * (1 + 1e-12)
     np.testing.assert_allclose(outcome.record.point, expected.x, rtol=1e-6)
-    assert cosine(row.residuals().values, outcome.record.point, solver) < 1e-12
+    assert cosine(outcome.record.point, solver) < 1e-12
 
 
-def cosine(values: object, point: Vector, solver: LevenbergMarquardt) -> float:
+def cosine(point: Vector, solver: LevenbergMarquardt) -> float:
     """Return how far the influences are from orthogonal to the columns of the Jacobian."""
-    assert callable(values)
     assert solver.loss is not None
-    influence, _ = solver.loss.influence(values(point))
-    _, jacobian = next(iter(solver.residuals.blocks(point)))
+    values, jacobian = next(iter(solver.residuals.blocks(point)))
+    influence, _ = solver.loss.influence(values)
     sizes = np.linalg.norm(jacobian, axis=0) * np.linalg.norm(influence)
     return float(np.max(np.abs(jacobian.T @ influence) / sizes))
 
@@ -117,8 +116,8 @@ def test_a_large_scale_is_least_squares() -> None:
         ("huber", [0], {}, "greater than 0"),
         ("huber", [math.inf], {}, "greater than 0"),
         ("huber", [[1, 2]], {}, "greater than 0"),
-        ("huber", [1, 2], {}, "one setting"),
-        ("cauchy", [1], {"scale": 2}, "one setting"),
+        ("huber", [1, 2], {}, "huber has 1 setting, not 2"),
+        ("cauchy", [1], {"scale": 2}, "scale of cauchy is given twice"),
         ("soft_l1", [], {"width": 2}, "no setting 'width'"),
     ],
 )
@@ -127,3 +126,15 @@ def test_settings_that_mean_nothing(
 ) -> None:
     with pytest.raises(UsageError, match=message):
         loss(name, positional, given)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("scale", [1e-160, 1.0, 1e160])
+def test_costs_whose_squares_are_no_doubles(name: str, scale: float) -> None:
+    """The root of the costs is in the unit of the residuals, as values() is where it can be."""
+    expected = math.sqrt(np.sum(loss(name).values(np.array([3.0, -0.5]))))
+    residuals = scale * np.array([3.0, -0.5])
+    assert loss(name, [scale]).norm(residuals) == pytest.approx(scale * expected, rel=1e-14)
+    # Far below the scale a cost is a square: the root is the hypotenuse of 3 and 4.
+    tiny = np.array([3e-170, 4e-170])
+    assert loss(name).norm(tiny) == pytest.approx(5e-170, rel=1e-14)

@@ -66,12 +66,28 @@ def test_ends_are_grouped_and_sorted() -> None:
         ]
     )
     values = [(m.outcome.record.value, m.outcome.record.point[0], m.times) for m in found]
+    assert [m.is_converged for m in found] == [False, True, True, True]
     assert values == [(0.5, 4.0, 1), (1.0, 5.0, 1), (1.0, -5.0, 1), (2.0, 1.0, 2)]
 
 
 def test_when_all_diverge_that_is_the_result() -> None:
     found = distinct([outcome(-1e99, 1.0, ending=Ending.DIVERGED)])
     assert found[0].outcome.reason.ending is Ending.DIVERGED
+
+
+def test_an_end_where_one_run_converged_is_a_minimum() -> None:
+    found = distinct([outcome(1.0, 2.0), outcome(1 - 1e-12, 2.0, ending=Ending.EXHAUSTED)])
+    assert [(m.times, m.is_converged) for m in found] == [(2, True)]
+
+
+def test_the_widest_box_and_starts_at_its_end() -> None:
+    """Its width is too large for a double."""
+    box = Box(np.array([-1e308, -np.inf]), np.array([1e308, np.inf]))
+    found = points(np.array([3.0, 1e308]), box, 20, 1)
+    assert all(np.all(np.isfinite(point)) and np.all(np.abs(point) < 1.8e308) for point in found)
+    spread = sorted(point[0] for point in found[1:])
+    assert spread[0] < -8e307
+    assert spread[-1] > 8e307
 
 
 def test_starts_without_a_value_are_drawn_again() -> None:

@@ -11,6 +11,7 @@ import pytest
 from gradcli.errors import MathematicsError
 from gradcli.optimize.bounds import Box
 from gradcli.optimize.newton import Newton
+from gradcli.optimize.progress import IDLE, Progress
 from gradcli.optimize.quadratic import Spectrum, boxed, change, minimum
 from gradcli.optimize.run import Outcome, run
 from gradcli.optimize.stopping import Ending
@@ -230,3 +231,83 @@ def test_boxed_steps_stay_inside_and_go_down(
     steps = [boxed(g, h, np.ones(2), radius, (lower, upper), sign) for sign in (1, -1)]
     assert all(np.all((lower <= step) & (step <= upper)) for step in steps)
     assert min(change(g, h, step) for step in steps) < 0
+
+
+@pytest.mark.parametrize("power", [-250, -100, 100, 250])
+def test_the_subproblem_in_huge_and_tiny_units(power: int) -> None:
+    """A model times a number has the same minimum, whether or not its squares are doubles."""
+    for gradient, hessian, radius in MODELS:
+        g, h = np.array(gradient, dtype=float), np.array(hessian, dtype=float)
+        unit = 2.0 ** (3 * power)
+        expected = minimum(g, Spectrum.of(h), radius)
+        np.testing.assert_allclose(minimum(g * unit, Spectrum.of(h * unit), radius), expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "start", "minimum_at"),
+    [
+        ("(x-1)^2*1e300", 0.0, 1.0),
+        ("x^2", 1e154, 0.0),
+        ("x^4", 1e77, 0.0),
+        ("(x-3)^4", 1e70, 3.0),
+        ("(x-3)^2*1e-250", 1e10, 3.0),
+    ],
+)
+def test_numbers_whose_squares_are_too_large(text: str, start: float, minimum_at: float) -> None:
+    # Minima by hand. The gradient of the last is below the tolerance from the beginning.
+    outcome = solved(text, {"x": start})
+    assert outcome.reason.ending is Ending.CONVERGED, outcome.reason
+    assert np.isfinite(outcome.record.gradient_norm)
+    assert outcome.record.point[0] == pytest.approx(minimum_at, abs=1e-9)
+
+
+def test_a_step_lost_in_rounding_is_no_minimum_where_the_slope_does_not_turn() -> None:
+    # The square of the logarithm falls there with a slope of -1.4e303, by hand.
+    outcome = solved("log(x)^2", {"x": 1e-300})
+    assert outcome.reason.ending is Ending.EXHAUSTED
+    assert "a second derivative is not finite here" in outcome.reason.sentence
+    assert outcome.record.gradient_norm == pytest.approx(2 * 690.7755278982137e300, rel=1e-12)
+
+
+BEALE = "(1.5-x+x*y)^2+(2.25-x+x*y^2)^2+(2.625-x+x*y^3)^2"
+
+
+def test_a_valley_that_leads_to_infinity_is_no_minimum() -> None:
+    """Beale's function has one minimum, 0 at (3, 0.5), and falls towards 0.452 for y = 1."""
+    outcome = solved(BEALE, {"x": -3.0, "y": 0.9})
+    assert outcome.reason.ending is Ending.EXHAUSTED
+    assert "a flat valley that leads far away" in outcome.reason.sentence
+    assert outcome.record.value > 0.4
+    assert outcome.steps < 3000
+
+
+def test_hopeless_valleys_are_given_up() -> None:
+    """Kowalik and Osborne's function has the minima 3.075e-4 and 1.027e-3, at infinity."""
+    problem = next(p for p in problems.published() if "Kowalik" in p.name)
+    generator = np.random.default_rng(3)
+    ends = [
+        run(Newton(problem.function, problem.point + generator.uniform(-3, 3, 4)))
+        for _ in range(12)
+    ]
+    assert max(end.steps for end in ends) < 2500
+    assert sum(end.reason.ending is Ending.CONVERGED for end in ends) >= 3
+    for end in ends:
+        if end.reason.ending is Ending.CONVERGED and np.max(np.abs(end.record.point)) < 100:
+            assert end.record.value == pytest.approx(3.0750561e-4, rel=1e-6)
+
+
+def test_progress_is_lower_values_or_gradients() -> None:
+    progress = Progress(1.0, 1.0)
+    for _ in range(IDLE - 1):
+        progress.hear(1.0 - 1e-13, 0.95, is_astray=False)
+    assert not progress.is_over
+    copy = Progress(5.0, 5.0)
+    copy.restore(progress.state())
+    copy.hear(1.0 - 1e-13, 0.95, is_astray=False)
+    assert copy.is_over
+    progress.hear(1.0 - 1e-9, 1.0, is_astray=False)
+    assert progress.state() == [1.0 - 1e-9, 1.0, 0]
+    progress.hear(1.0 - 2e-9, 1.0, is_astray=True)  # too little, so far away
+    assert progress.state()[2] == 1
+    progress.hear(1.0, 0.8, is_astray=True)
+    assert progress.state() == [1.0 - 1e-9, 0.8, 0]

@@ -299,6 +299,56 @@ def test_a_constant_response_has_no_r_squared() -> None:
     assert fitted.warnings == ["the response is constant, so R² does not exist"]
 
 
+def test_sums_of_squares_that_underflow() -> None:
+    """All that is no square is that of the data in another unit."""
+    usual = fit("a*exp(-b*x) - y", {"x": X, "y": Y}, {"a": 1, "b": 1})
+    tiny = fit("a*exp(-b*x) - y", {"x": X, "y": Y * 1e-200}, {"a": 1e-200, "b": 1}, total=0.0)
+    assert tiny.report.rss == 0
+    assert tiny.report.residual_standard_error == pytest.approx(
+        float(usual.report.residual_standard_error or 0) * 1e-200, rel=1e-12
+    )
+    np.testing.assert_allclose(
+        errors_of(tiny.report) / [1e-200, 1], errors_of(usual.report), rtol=1e-9
+    )
+    assert tiny.report.r_squared is None
+    # -2 log L of n numbers grows by 2 n log(unit)
+    assert float(tiny.report.aic or 0) == pytest.approx(
+        float(usual.report.aic or 0) + 24 * np.log(1e-200), rel=1e-12
+    )
+    assert len(tiny.warnings) == 2
+    assert all("underflows" in warning for warning in tiny.warnings)
+
+
+def test_a_line_through_one_point() -> None:
+    fitted = fit("a*x + b - y", {"x": X[1:2], "y": np.array([3.1])}, {"a": 1, "b": 0}, total=0.0)
+    perfect = "the residuals are rounding errors of a perfect fit, and so are all errors"
+    assert fitted.report.rss == 0 or perfect in fitted.warnings
+    assert any(
+        warning.startswith("1 observation for 2 parameters leaves no")
+        for warning in fitted.warnings
+    )
+    assert any("so they have no standard errors" in warning for warning in fitted.warnings)
+
+
+def test_rounding_is_seen_where_the_response_is_constant() -> None:
+    residuals = FormulaResiduals("a*x - y", {"x": np.full(3, 3.0), "y": np.full(3, 0.3)}, ["a"])
+    _, warnings = summary(residuals, np.array([0.1]), ["a"], total=0.0)  # 3·0.1 is 0.3 + 5.6e-17
+    assert warnings == [
+        "the residuals are rounding errors of a perfect fit, and so are all errors",
+        "the response is constant, so R² does not exist",
+    ]
+
+
+def test_absolute_sigmas_mean_nothing_to_a_loss() -> None:
+    columns, start = {"x": X, "y": Y}, {"a": 1, "b": 1}
+    how = {"loss": loss("huber", [0.1])}
+    relative = fit("a*exp(-b*x) - y", columns, start, **how)
+    absolute = fit("a*exp(-b*x) - y", columns, start, absolute_sigma=True, **how)
+    assert absolute.report == relative.report
+    (warning,) = set(absolute.warnings) - set(relative.warnings)
+    assert "count as relative ones, not as absolute ones" in warning
+
+
 def test_fixed_parameters_have_no_errors() -> None:
     residuals = FormulaResiduals("a*exp(-b*x) - y", {"x": X, "y": Y}, ["a", "b"])
     free = np.array([True, False])
