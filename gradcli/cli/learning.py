@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from gradcli.cli import arguments, steps
-from gradcli.cli.output import csv_text, is_terminal, json_text, note
+from gradcli.cli.output import csv_text, is_terminal, json_text
 from gradcli.errors import FileError, NameValueError
 from gradcli.minimization.minimum import Epoch
 from gradcli.minimization.training import Batches, Training, Watch
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     Measure = Callable[[Mapping[str, Any]], float]
 
-WIDTH = 13
+WIDTH = 11
 """Columns of a number in the table on a terminal."""
 
 
@@ -69,11 +69,11 @@ def learn(
             found = training.run(watch)
         finally:
             watch.end()
-    _result(found, output, options)
+    _result(found, output)
     return found
 
 
-def _result(found: Minimum, output: Output, options: Options) -> None:
+def _result(found: Minimum, output: Output) -> None:
     if output.json:
         output.document(found.document())
         return
@@ -81,8 +81,6 @@ def _result(found: Minimum, output: Output, options: Options) -> None:
         output.line("")
         output.line(f"{found.method}: {found.why}")
         output.line(found.reason)
-    if options.save is None:
-        note("the parameters are lost without --save FILE or --json")
 
 
 # ---------------------------------------------------------------- what is measured
@@ -229,7 +227,10 @@ class Screen(Watch):
             self._print([separator.join(line) for line in self._with(cells)])
 
     def _with(self, cells: list[str]) -> list[list[str]]:
-        lines = [cells] if self._header_shown else [self._columns, cells]
+        header = self._columns
+        if self._output.pretty:
+            header = ["rate" if name == "learning_rate" else name for name in header]
+        lines = [cells] if self._header_shown else [header, cells]
         self._header_shown = True
         return lines
 

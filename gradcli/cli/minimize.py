@@ -109,6 +109,8 @@ def minimize(words: Sequence[str], output: Output, options: Options) -> ExitCode
     output.finish()
     report.say(found, output)
     _say_rows(given)
+    if options.learns and options.save is None and not output.json:
+        note("the parameters are lost without --save FILE or --json")
     if options.save is not None:
         from gradcli.data import parameters
 

@@ -190,7 +190,8 @@ class Fit:
             few = ", ".join(stopped[:5])
             are = "is at its limit" if len(stopped) == 1 else "are at their limits"
             it = "it has" if len(stopped) == 1 else "they have"
-            warnings = [f"{few} {are}, so {it} no standard error", *warnings]
+            plural = "s" * (len(stopped) > 1)
+            warnings = [f"{few} {are}, so {it} no standard error{plural}", *warnings]
         return found, warnings
 
     def predictions(

@@ -276,13 +276,13 @@ def test_a_valley_that_leads_to_infinity_is_no_minimum() -> None:
     """Beale's function has one minimum, 0 at (3, 0.5), and falls towards 0.452 for y = 1."""
     outcome = solved(BEALE, {"x": -3.0, "y": 0.9})
     assert outcome.reason.ending is Ending.EXHAUSTED
-    assert "a flat valley that leads far away" in outcome.reason.sentence
-    assert outcome.record.value > 0.4
-    assert outcome.steps < 3000
+    assert "neither the value nor the gradient clearly smaller" in outcome.reason.sentence
+    assert outcome.record.value == pytest.approx(0.45201, abs=1e-5)
+    assert outcome.steps < 2000
 
 
 def test_hopeless_valleys_are_given_up() -> None:
-    """Kowalik and Osborne's function has the minima 3.075e-4 and 1.027e-3, at infinity."""
+    """From some starts Kowalik and Osborne's function falls ever more slowly to infinity."""
     problem = next(p for p in problems.published() if "Kowalik" in p.name)
     generator = np.random.default_rng(3)
     ends = [
@@ -291,9 +291,7 @@ def test_hopeless_valleys_are_given_up() -> None:
     ]
     assert max(end.steps for end in ends) < 2500
     assert sum(end.reason.ending is Ending.CONVERGED for end in ends) >= 3
-    for end in ends:
-        if end.reason.ending is Ending.CONVERGED and np.max(np.abs(end.record.point)) < 100:
-            assert end.record.value == pytest.approx(3.0750561e-4, rel=1e-6)
+    assert min(end.record.value for end in ends) == pytest.approx(3.07505603849e-4, rel=1e-9)
 
 
 def test_progress_is_lower_values_or_gradients() -> None:
