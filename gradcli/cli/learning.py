@@ -161,7 +161,7 @@ class Screen(Watch):
             if json:
                 file.write(json_text(dict(zip(self._columns, row, strict=True))) + "\n")
             else:
-                file.write(",".join(map(repr, row)) + "\n")
+                file.write(",".join("" if x is None else repr(x) for x in row) + "\n")
 
         self._log = write
 
@@ -176,6 +176,7 @@ class Screen(Watch):
         done = (epoch - 1) * self._count + rows
         if self._bar is None:
             self._open(done)
+        self._bar.start()
         text = f"epoch {epoch} of {self._epochs}"
         self._bar.update(self._task, completed=done, description=text, value=f"{value:.4g}")
 
@@ -205,16 +206,16 @@ class Screen(Watch):
         self._task = self._bar.add_task(
             "", total=self._epochs * self._count, completed=done, value=""
         )
-        self._bar.start()
 
     def epoch(self, epoch: Epoch) -> None:
         """Print the row of an epoch, the bar out of the way."""
-        self.end()
         if self._log is not None:
             self._log(epoch)
         is_shown = epoch.epoch % self._stride == 0 or epoch.epoch == self._epochs
         if self._output.json or not is_shown:
             return
+        if self._bar is not None:
+            self._bar.stop()
         row = [getattr(epoch, name) for name in self._columns]
         if self._output.pretty:
             cells = [self._output.cell(x) for x in row]

@@ -399,7 +399,12 @@ def _continued(given: Given, options: Options) -> tuple[Keeper | None, dict[str,
         "loss": settings.loss,
     }
     if options.learns:
-        same |= {"batch": options.batch, "seed": options.seed}
+        size = arguments.whole("--batch", options.batch, least=1)
+        same |= {"batch": size or "all rows", "seed": options.seed}
+        if given.rows is not None and given.rows.held is None:
+            same["memory"] = options.memory  # rows are shuffled in blocks of that size
+    else:
+        same["batch"] = None
     who = identity(
         start.source,
         start.values,

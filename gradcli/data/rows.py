@@ -73,13 +73,16 @@ class HeldRows:
 class FileRows:
     """Rows that are read from their files whenever they are needed.
 
-    They are shuffled within blocks of 64 MiB: rows that stand far apart in the files do not change
-    places, so files should not be sorted by what is to be learnt.
+    They are shuffled within blocks of at most `most_bytes`, and 64 MiB: rows that stand far apart
+    in the files do not change places, so files should not be sorted by what is to be learnt.
     """
 
     held = None
 
-    def __init__(self, source: Source, names: Sequence[str], count: int) -> None:
+    def __init__(
+        self, source: Source, names: Sequence[str], count: int, most_bytes: int = SHUFFLED_BYTES
+    ) -> None:
+        self._shuffled_bytes = min(SHUFFLED_BYTES, most_bytes)
         self._source = source
         self._names = list(names)
         self.count = count
@@ -102,7 +105,7 @@ class FileRows:
                 yield batch
 
     def _shuffled(self, seed: int, epoch: int) -> Iterator[Block]:
-        size = max(1, SHUFFLED_BYTES // (8 * width(self.entries)))
+        size = max(1, self._shuffled_bytes // (8 * width(self.entries)))
         for place, block in enumerate(self.blocks(size)):
             order = np.random.default_rng([seed, epoch, place]).permutation(length_of(block))
             yield {name: array[order] for name, array in block.items()}
@@ -134,7 +137,7 @@ def rows(source: Source, names: Sequence[str], most_bytes: int) -> HeldRows | Fi
             kept.clear()
     if kept:
         return HeldRows({name: np.concatenate([block[name] for block in kept]) for name in names})
-    return FileRows(source, names, count)
+    return FileRows(source, names, count, most_bytes)
 
 
 def fingerprint(data: Rows) -> str:

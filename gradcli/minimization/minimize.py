@@ -222,6 +222,9 @@ class Runs:
         records: list[Record] = []
 
         def see(record: Record) -> None:
+            if resumed is not None and record.step == resumed["step"]:
+                # Steps that were taken again to get here are not counted again.
+                self._problem.objective.evaluations = resumed["evaluations"]
             iterate = self.iterate(record)
             self._watch(iterate)
             if observe is None:
@@ -236,8 +239,6 @@ class Runs:
                 keep(step, {**state, "evaluations": objective.evaluations})
 
         working = solver(self._problem, method, self._how, point, first)
-        if resumed is not None:
-            objective.evaluations = resumed["evaluations"]
         outcome = run(
             working,
             steps=self._how.steps if steps is None else steps,

@@ -104,6 +104,8 @@ class Training:
         """The epochs that are over."""
         self._taken = 0
         self._total = 0.0
+        self._earlier = 0
+        """Evaluations before the run was continued, less those that were needed to start anew."""
 
     # ------------------------------------------------------------ the run
 
@@ -188,6 +190,11 @@ class Training:
             return self._total / min(self._taken * self._size, self._rows.count)
         return self.epochs[-1].value if self.epochs else self._solver.value
 
+    @property
+    def _evaluations(self) -> int:
+        """How often the formula was evaluated on a batch."""
+        return self._earlier + sum(o.evaluations for o in self._objectives.values())
+
     def _minimum(self, reason: Reason) -> Minimum:
         source = self._formula[1].source if self._formula[1] else self.task.expression
         return Minimum(
@@ -200,7 +207,7 @@ class Training:
             reason=reason.sentence,
             ending=reason.ending,
             steps=self._solver.steps,
-            evaluations=sum(o.evaluations for o in self._objectives.values()),
+            evaluations=self._evaluations,
             statistics=None,
             warnings=[],
             history=[],
@@ -227,8 +234,10 @@ class Training:
             "solver": self._solver.state(),
             "schedule": {} if self._schedule is None else self._schedule.state(),
             "epochs": [list(epoch) for epoch in self.epochs],
+            "good": list(self._good),
             "taken": self._taken,
             "total": self._total,
+            "evaluations": self._evaluations,
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -237,8 +246,10 @@ class Training:
         if self._schedule is not None:
             self._schedule.restore(state["schedule"])
         self.epochs = [Epoch(*epoch) for epoch in state["epochs"]]
+        self._good = list(state["good"])
         self._taken = state["taken"]
         self._total = state["total"]
+        self._earlier += state["evaluations"] - self._evaluations
 
     # ------------------------------------------------------------ what it is made of
 

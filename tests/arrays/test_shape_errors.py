@@ -187,7 +187,7 @@ def test_values_of_another_shape(value: Any, words: tuple[str, ...]) -> None:
         [float("inf")],
         None,
         {},
-        object(),
+        pytest.param(object(), id="an object"),
     ],
     ids=str,
 )

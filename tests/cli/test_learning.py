@@ -154,7 +154,7 @@ def test_a_row_for_each_epoch_on_a_terminal(terminal: Terminal) -> None:
 
     assert screen.code == 0
     rows = [line.split() for line in screen.lines]
-    assert rows[0] == COLUMNS
+    assert rows[0][:3] == COLUMNS[:3]
     assert [row[:2] for row in rows[1:4]] == [["1", "7"], ["2", "14"], ["3", "21"]]
     assert [float(row[2]) for row in rows[1:4]] == pytest.approx(means, rel=1e-3)
     assert "completed the 3 epochs asked for" in screen.text
@@ -167,7 +167,7 @@ def test_the_bar_shows_objective_speed_and_time_and_goes(terminal: Terminal) -> 
     child = terminal.started(*words, "--every", "1000000", columns=100)
     child.timeout = 10
     child.expect(
-        r"epoch [0-9]+ of 1000000 .*objective [0-9.e-]+ .*[0-9]+ rows/s.* [0-9]+:[0-9]+:[0-9]+"
+        r"epoch [0-9]+ of 1000000 .*objective [0-9.e-]+ .*[0-9]+ rows/s.*[0-9]+:[0-9]{2}:[0-9]{2}"
     )
     child.sendintr()
     child.expect(pexpect.EOF)
