@@ -19,6 +19,10 @@ from unittest import mock
 import pexpect
 import pytest
 
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell starts its background jobs deaf to Ctrl-C, and every command below would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 SECONDS = 30
 """How long a command may take at the most; what is expected is a hundredth of it."""
 
