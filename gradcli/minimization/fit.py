@@ -116,7 +116,6 @@ class Fit:
         self._rows = rows
         self._weighting = weighting
         self._loss = loss
-        self._factors = factors
         if factors is None and found.weight is not None:
             factors = self._own_weights(found.weight)
         from gradcli.minimization.residuals import ModelResiduals
