@@ -30,6 +30,7 @@ MEANT_ALONE = {
     **dict.fromkeys("*×·", "STAR"),
     **dict.fromkeys("/÷", "SLASH"),
     **dict(zip("+^!=;()[],:@#", OTHERS.split(), strict=True)),
+    "~": "TILDE",
     **dict(zip("\n \t", ["NEWLINE", "SPACE", "SPACE"], strict=True)),
 }
 """Every character that means something on its own, and what."""
