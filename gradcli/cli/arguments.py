@@ -167,7 +167,8 @@ def problems(
     for number, line in lines:
         where = f"line {number}: " if len(lines) > 1 else ""
         try:
-            used |= values.keys() & names_in(line)
+            if values:
+                used |= values.keys() & names_in(line)
             found = _problem(line, _of_line(values, line, where), where, parameters)
         except GradcliError as error:
             error.message = where + error.message
