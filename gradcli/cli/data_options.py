@@ -14,7 +14,7 @@ from gradcli.language.names import CONSTANTS, KEYWORDS, NAME, is_function
 from gradcli.point import few
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from gradcli.data.source import Source
     from gradcli.errors import GradcliError
@@ -53,6 +53,23 @@ class DataOptions(NamedTuple):
 
         return dict(load(self.params, "--params"))
 
+    def needed(self, text: str, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the values of --params for the names of a formula.
+
+        Raises NameValueError for a name that is among `values` too.
+        """
+        parameters = self.parameters()
+        for name in parameters:
+            if name in values:
+                raise arguments.given_twice(name)
+        return arguments.needed(parameters, text)
+
+    def check_stdin(self, words: Sequence[str]) -> None:
+        """Raise UsageError when stdin is to be the formula and the data."""
+        if words and words[0] == "-" and "-" in self.paths:
+            message = "the formula and the data are both to be read from stdin"
+            raise UsageError(message, hint="put one of them into a file: @FILE or --data FILE")
+
     def patterns(self) -> dict[str, str]:
         """Return what --matrix says, the pattern of the columns by name. Raises UsageError."""
         found: dict[str, str] = {}
@@ -79,20 +96,14 @@ class DataOptions(NamedTuple):
         from gradcli.rows.columns import opened
         from gradcli.rows.formula import RowFormula
 
-        if words and words[0] == "-" and "-" in self.paths:
-            message = "the formula and the data are both to be read from stdin"
-            raise UsageError(message, hint="put one of them into a file: @FILE or --data FILE")
+        self.check_stdin(words)
         patterns = self.patterns()
         text, values = arguments.operands(words, seed)
         for name, value in values.items():
             if hasattr(value, "listed"):
                 message = f"{name} is a range, and --data needs one value"
                 raise NameValueError(message, hint=f"write {name}=1")
-        parameters = self.parameters()
-        for name in parameters:
-            if name in values:
-                raise arguments.given_twice(name)
-        known = arguments.needed(parameters, text)
+        known = self.needed(text, values)
         check_syntax(text, [*values, *known])
         source, names = opened(
             self.paths,
@@ -106,15 +117,13 @@ class DataOptions(NamedTuple):
         formula = RowFormula(text, {**known, **values}, source, names, self.paths)
         for sentence in formula.formula.origin.notes if formula.formula.origin else ():
             note(sentence)
-        _say_classes(source, names)
+        say_classes(source, names)
         try:
             yield OverRows(formula)
         except MathematicsError as error:
             formula.place(error)
             raise
-        if source.dropped:
-            rows = "row is" if source.dropped == 1 else "rows are"
-            note(f"{source.dropped} {rows} left out because a value is missing")
+        say_dropped(source)
 
 
 class OverRows:
@@ -146,7 +155,14 @@ def check_syntax(text: str, names: Sequence[str]) -> None:
         parse(text, names)
 
 
-def _say_classes(source: Source, names: Sequence[str]) -> None:
+def say_dropped(source: Source) -> None:
+    """Say how many rows the last pass left out."""
+    if source.dropped:
+        rows = "row is" if source.dropped == 1 else "rows are"
+        note(f"{source.dropped} {rows} left out because a value is missing")
+
+
+def say_classes(source: Source, names: Collection[str]) -> None:
     """Say which number stands for which text."""
     for name, texts in source.classes.items():
         if name in names:

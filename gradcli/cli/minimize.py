@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.cli import arguments, report, steps
-from gradcli.cli.data_options import DataOptions, check_syntax
+from gradcli.cli.data_options import DataOptions, check_syntax, say_classes, say_dropped
 from gradcli.cli.interrupts import after_the_step
 from gradcli.cli.output import is_terminal, note
 from gradcli.errors import ExitCode, ShapeError, UsageError, printable
@@ -230,12 +230,8 @@ def _explained(error: ShapeError, source: str, shapes: Mapping[str, Any]) -> Sha
 
 def _with_parameters(start: arguments.Start, options: Options) -> arguments.Start:
     """Return the start with the values of --params for the names of the formula."""
-    known = options.data.parameters()
-    mentioned = arguments.names_in(start.source)
-    for name in known:
-        if name in start.values:
-            raise arguments.given_twice(name)
-    more = {n: x for n, x in known.items() if n in mentioned and n not in start.fixed}
+    known = options.data.needed(start.source, start.values)
+    more = {name: value for name, value in known.items() if name not in start.fixed}
     return start._replace(values={**start.values, **more})
 
 
@@ -349,9 +345,7 @@ def _check_paths(words: Sequence[str], options: Options) -> None:
     read |= dict.fromkeys(options.validate, "--validate")
     if words and words[0].startswith("@"):
         read[words[0][1:]] = "the formula"
-    if words and words[0] == "-" and "-" in read:
-        message = "the formula and the data are both to be read from stdin"
-        raise UsageError(message, hint="put one of them into a file: @FILE or --data FILE")
+    options.data.check_stdin(words)
     if "" in read or options.data.separator == "":
         option = "--separator" if options.data.separator == "" else read[""]
         message = f"{option} is empty"
@@ -420,9 +414,9 @@ def _continued(given: Given, options: Options) -> tuple[Keeper | None, dict[str,
 
 def _say_rows(given: Given) -> None:
     """Say on stderr what a reader of the result should know about the rows."""
-    if given.source is not None and given.source.dropped:
-        count = given.source.dropped
-        rows = "row is" if count == 1 else "rows are"
-        note(f"{count} {rows} left out because a value is missing")
-    if given.rows is not None and given.rows.held is None:
+    if given.source is None or given.rows is None:
+        return
+    say_classes(given.source, given.rows.entries)
+    say_dropped(given.source)
+    if given.rows.held is None:
         note("the data are read in blocks, again and again; --memory says how much may be held")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from gradcli.calculus.squares import Squares, squares, sum_of_terms
 from gradcli.errors import FileError, NameValueError, UsageError
 from gradcli.graph.node import Node
-from gradcli.point import Point
+from gradcli.point import Point, few
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -186,11 +186,10 @@ class Fit:
         stopped = [name for name, is_free in zip(names, free, strict=True) if not is_free]
         if stopped:
             found = found.with_fixed(names)
-            few = ", ".join(stopped[:5])
             are = "is at its limit" if len(stopped) == 1 else "are at their limits"
             it = "it has" if len(stopped) == 1 else "they have"
             plural = "s" * (len(stopped) > 1)
-            warnings = [f"{few} {are}, so {it} no standard error{plural}", *warnings]
+            warnings = [f"{few(stopped)} {are}, so {it} no standard error{plural}", *warnings]
         return found, warnings
 
     def predictions(

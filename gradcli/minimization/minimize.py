@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from gradcli.optimize.solver import Vector
     from gradcli.optimize.statistics import Statistics
 
-CHECKED_NUMBERS = 1_000_000
-"""Up to so many numbers of data every step of the formula is checked at the start."""
 CLEARLY = 1e-8
 """How much lower, relative to the value, an end must be to count as another minimum."""
 
@@ -135,6 +133,7 @@ class Runs:
     def from_one_start(self) -> Run:
         """Return the run from the start that was given, or one from there that ended lower."""
         point = self._problem.start
+        self._problem.check(point)
         others = also_worth_trying(self._problem, self._method, self._how)
         if not others:
             return self._run(self._method, point, observe=self._observe)
@@ -162,6 +161,7 @@ class Runs:
             message = "--starts makes many runs, and a checkpoint holds one"
             raise UsageError(message, hint="leave out --starts or --checkpoint")
         point = self._problem.start
+        self._problem.check(point)
         return self._run(self._method, point, observe=self._observe, keep=keep, resumed=resumed)
 
     def from_several_starts(self) -> Run:
@@ -175,7 +175,9 @@ class Runs:
             steps = self._how.steps
             if ended and steps is None:
                 steps = multistart.STEPS
-            ended.append(self._run(self._method, self._layout.blocks(point), steps=steps))
+            blocks = self._layout.blocks(point)
+            self._problem.check(blocks)
+            ended.append(self._run(self._method, blocks, steps=steps))
             outcome = ended[-1].outcome
             if outcome.reason.ending is Ending.INTERRUPTED or self._seconds_left() == 0:
                 raise _Enough
@@ -218,7 +220,6 @@ class Runs:
         resumed: Mapping[str, Any] | None = None,
     ) -> Run:
         """Return the run of a method from a point, its records shown to `observe` or else kept."""
-        _check_start(self._problem, point)
         records: list[Record] = []
 
         def see(record: Record) -> None:
@@ -270,17 +271,6 @@ def _is_clearly_lower(one: Outcome, other: Outcome) -> bool:
 def _blocks(problem: Task, point: Any) -> list[Any]:
     """Return the values of the parameters at a point of any solver."""
     return point if isinstance(point, list) else problem.objective.layout.blocks(point)
-
-
-def _check_start(problem: Task, point: Sequence[Any]) -> None:
-    """Raise MathematicsError, naming the part, where a step of the formula has no finite value."""
-    sizes = [getattr(value, "size", 1) for value in problem.objective.constants.values()]
-    if sum(sizes) <= CHECKED_NUMBERS:
-        try:
-            problem.objective.checked(point)
-        except MathematicsError as error:
-            error.message = f"the objective is undefined at the start: {error.message}"
-            raise
 
 
 class _Enough(Exception):  # noqa: N818 - a signal inside this module, not an error for users

@@ -18,6 +18,7 @@ from gradcli.graph.operations import TABLE, VARIABLE
 from gradcli.minimization.objective import Objective, total_of
 from gradcli.point import Point
 from gradcli.runtime.generated import function
+from gradcli.runtime.interpreter import finite
 from gradcli.runtime.program import program
 
 if TYPE_CHECKING:
@@ -215,7 +216,7 @@ class RowsObjective(Objective):
             outputs = self._made[length](*point, *self.constants.values(), *data)
         except (ValueError, OverflowError, ZeroDivisionError):
             return None
-        return outputs if all(map(_is_finite, outputs)) else None
+        return outputs if all(map(finite, outputs)) else None
 
     def _blocks(self) -> Iterator[tuple[int, Block]]:
         start = 0
@@ -254,9 +255,3 @@ class RowsObjective(Objective):
             here.gradient([name for name in self.parameters if name in names])
         message = f"the sum over the rows from {start + 1} on is not finite"
         raise MathematicsError(message)
-
-
-def _is_finite(value: Any) -> bool:
-    import numpy as np
-
-    return bool(np.isfinite(value).all())

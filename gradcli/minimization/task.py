@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gradcli.errors import FileError, NameValueError, UsageError, printable
+from gradcli.errors import FileError, MathematicsError, NameValueError, UsageError, printable
 from gradcli.graph import text
 from gradcli.language.choices import choice
 from gradcli.language.names import suggestion
@@ -15,7 +15,7 @@ from gradcli.point import checked, few, shape_of
 from gradcli.rows.columns import with_shapes
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from gradcli.calculus.squares import Squares
     from gradcli.data.rows import FileRows, Rows
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 Limits = tuple[float, float]
 
+CHECKED_NUMBERS = 1_000_000
+"""Up to so many numbers of data every step of the formula is checked at a start."""
 MANY_ROWS = 1 << 16
 """From so many rows on, blocks of them that stay in the cache are faster than all at once."""
 
@@ -98,6 +100,16 @@ class Task(NamedTuple):
     is_streamed: bool = False
     """Whether the data are read in blocks for every evaluation."""
     warnings: list[str] = []  # noqa: RUF012 - never changed
+
+    def check(self, start: Sequence[Any]) -> None:
+        """Raise MathematicsError, naming the part, where a step of the formula has no value."""
+        sizes = [getattr(value, "size", 1) for value in self.objective.constants.values()]
+        if sum(sizes) <= CHECKED_NUMBERS:
+            try:
+                self.objective.checked(start)
+            except MathematicsError as error:
+                error.message = f"the objective is undefined at the start: {error.message}"
+                raise
 
     def box(self) -> Box:
         """Return the bounds of every number of the parameters."""

@@ -261,11 +261,7 @@ class Training:
         batch = next(self._rows.batches(self._size, self._settings.seed, 0))
         found = self._task(batch, start)
         self._objectives[self._size] = found.objective
-        try:
-            found.objective.checked(found.start)
-        except MathematicsError as error:
-            error.message = f"the objective is undefined at the start: {error.message}"
-            raise
+        found.check(found.start)
         return found
 
     def _task(self, batch: Block, start: Mapping[str, Any]) -> Task:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from gradcli.errors import MathematicsError
 from gradcli.optimize import rules, stopping
 from gradcli.optimize.first_order import METHODS, Method
+from gradcli.runtime.interpreter import finite
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -67,7 +68,7 @@ class Descent:
         self._bounds = bounds
         self._has_arrays = not all(isinstance(block, int | float) for block in start)
         self._kinds = _functions(start)
-        self._is_finite = _is_finite if self._has_arrays else math.isfinite
+        self._is_finite = finite if self._has_arrays else math.isfinite
         self._memory = [self._rule.memory] * len(start)
         self.point = [_block(block) for block in start]
         if bounds is not None:
@@ -212,15 +213,6 @@ def _functions(start: Sequence[Any]) -> list[Functions]:
 def _block(start: Any) -> Any:
     """Return a block of one's own, a float or an array of doubles."""
     return float(start) if isinstance(start, int | float) else start.astype(float)
-
-
-def _is_finite(block: Any) -> bool:
-    """Return whether a number, or every number of an array, is finite."""
-    if isinstance(block, float):
-        return math.isfinite(block)
-    import numpy as np
-
-    return bool(np.isfinite(block).all())
 
 
 def _free(p: Any, g: Any, low: Any, high: Any, of: Functions) -> Any:

@@ -1,4 +1,4 @@
-"""The columns of data files that a formula uses, read into memory."""
+"""The columns of data files that a formula uses, and the shapes that they give it."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 STAND_IN = 9973
 """A number of rows that no other axis is likely to have."""
 OTHER_STAND_IN = 10_007
+"""Another one: what differs between the two depends on how many rows there are."""
 HELD_BYTES = 1 << 24
 """How much data is held in memory, 16 MiB; more is read in blocks for each evaluation."""
 

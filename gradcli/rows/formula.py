@@ -16,7 +16,7 @@ from gradcli.data.places import line_of_row
 from gradcli.errors import FileError, MathematicsError, NameValueError, ShapeError
 from gradcli.formula import Formula, parse
 from gradcli.point import as_value, shape_of
-from gradcli.rows.columns import STAND_IN
+from gradcli.rows.columns import OTHER_STAND_IN, STAND_IN
 from gradcli.runtime import interpreter
 
 if TYPE_CHECKING:
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from gradcli.data.source import Source
     from gradcli.graph.node import Graph
     from gradcli.graph.shapes import Shape
-
-OTHER_STAND_IN = 10_007
-"""Another number of rows: what differs between the two depends on how many rows there are."""
 
 NUMBERS = 1 << 18
 """About how many numbers of one step are worked out together, 2 MiB of doubles."""
