@@ -12,7 +12,16 @@ PACKAGE = Path(__file__).resolve().parent.parent / "gradcli"
 # What each part of gradcli may import, besides itself. A name stands for all that is inside it,
 # unless the inside has a row of its own. A row only names parts above it, so nothing goes round.
 BASE = {"limits", "errors"}
-ENGINE = BASE | {"graph", "language", "calculus", "runtime", "optimize", "data", "drawing"}
+ENGINE = BASE | {
+    "graph",
+    "language",
+    "calculus",
+    "runtime",
+    "native",
+    "optimize",
+    "data",
+    "drawing",
+}
 API = {"point", "rows.columns", "rows.values", "minimization", "formula"}
 MAY_IMPORT: dict[str, set[str]] = {
     "limits": set(),
@@ -30,6 +39,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "language": BASE | {"graph"},
     "calculus": BASE | {"graph"},
     "runtime": BASE | {"graph"},
+    "native": BASE | {"graph", "runtime"},
     # numbers -> minimum, files -> columns, graph with numbers -> picture
     "optimize": BASE | {"graph", "language", "calculus", "runtime"},
     "data": BASE | {"graph", "language"},

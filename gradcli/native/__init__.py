@@ -1,0 +1,1 @@
+"""Programs as machine code, made by LLVM through llvmlite (the extra `native`)."""

@@ -1,0 +1,179 @@
+"""Doubles and truth values of machine code, with the operators of Python.
+
+What is written with them, `1 / (1 + x)`, becomes instructions where a builder of llvmlite stands.
+The results are those of Python's floats, with inf and nan in place of exceptions.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+from llvmlite import ir
+
+DOUBLE = ir.DoubleType()
+Number: TypeAlias = "Double | float"
+NEVER = ir.Constant(ir.IntType(1), 0)
+
+
+class Truth:
+    """A condition."""
+
+    __slots__ = ("builder", "value")
+
+    def __init__(self, builder: Any, value: Any) -> None:
+        self.builder = builder
+        self.value = value
+
+    def __and__(self, other: Truth) -> Truth:
+        """Return whether both hold."""
+        return Truth(self.builder, self.builder.and_(self.value, other.value))
+
+    def __or__(self, other: Truth) -> Truth:
+        """Return whether one of both holds."""
+        return Truth(self.builder, self.builder.or_(self.value, other.value))
+
+    def __xor__(self, other: Truth) -> Truth:
+        """Return whether only one of both holds."""
+        return Truth(self.builder, self.builder.xor(self.value, other.value))
+
+    def number(self) -> Double:
+        """Return 1 where it holds, else 0."""
+        return Double(self.builder, self.builder.uitofp(self.value, DOUBLE))
+
+
+class Double:
+    """A number."""
+
+    __slots__ = ("builder", "value")
+
+    def __init__(self, builder: Any, value: Any) -> None:
+        self.builder = builder
+        self.value = value
+
+    def of(self, number: Number) -> Double:
+        """Return a number as a double."""
+        return number if isinstance(number, Double) else constant(self.builder, number)
+
+    def _with(self, instruction: Any, other: Number) -> Double:
+        return Double(self.builder, instruction(self.value, self.of(other).value))
+
+    def _from(self, instruction: Any, other: Number) -> Double:
+        return Double(self.builder, instruction(self.of(other).value, self.value))
+
+    def __add__(self, other: Number) -> Double:
+        """Return the rounded sum."""
+        return self._with(self.builder.fadd, other)
+
+    def __radd__(self, other: Number) -> Double:
+        """Return the rounded sum."""
+        return self._from(self.builder.fadd, other)
+
+    def __sub__(self, other: Number) -> Double:
+        """Return the rounded difference."""
+        return self._with(self.builder.fsub, other)
+
+    def __rsub__(self, other: Number) -> Double:
+        """Return the rounded difference."""
+        return self._from(self.builder.fsub, other)
+
+    def __mul__(self, other: Number) -> Double:
+        """Return the rounded product."""
+        return self._with(self.builder.fmul, other)
+
+    def __rmul__(self, other: Number) -> Double:
+        """Return the rounded product."""
+        return self._from(self.builder.fmul, other)
+
+    def __truediv__(self, other: Number) -> Double:
+        """Return the rounded quotient."""
+        return self._with(self.builder.fdiv, other)
+
+    def __rtruediv__(self, other: Number) -> Double:
+        """Return the rounded quotient."""
+        return self._from(self.builder.fdiv, other)
+
+    def __neg__(self) -> Double:
+        """Return the number with the other sign."""
+        return Double(self.builder, self.builder.fneg(self.value))
+
+    def __abs__(self) -> Double:
+        """Return the number without its sign."""
+        return intrinsic("fabs", self)
+
+    def _test(self, symbol: str, other: Number) -> Truth:
+        compare = self.builder.fcmp_unordered if symbol == "!=" else self.builder.fcmp_ordered
+        return Truth(self.builder, compare(symbol, self.value, self.of(other).value))
+
+    def __lt__(self, other: Number) -> Truth:
+        """Return whether it is less; never with nan."""
+        return self._test("<", other)
+
+    def __le__(self, other: Number) -> Truth:
+        """Return whether it is less or equal; never with nan."""
+        return self._test("<=", other)
+
+    def __gt__(self, other: Number) -> Truth:
+        """Return whether it is greater; never with nan."""
+        return self._test(">", other)
+
+    def __ge__(self, other: Number) -> Truth:
+        """Return whether it is greater or equal; never with nan."""
+        return self._test(">=", other)
+
+    def equals(self, other: Number) -> Truth:
+        """Return whether they are equal; never with nan."""
+        return self._test("==", other)
+
+    def differs(self, other: Number) -> Truth:
+        """Return whether they are not equal; always with nan."""
+        return self._test("!=", other)
+
+    def is_not_finite(self) -> Truth:
+        """Return whether it is inf, -inf or nan."""
+        infinite = ir.Constant(DOUBLE, float("inf"))
+        size = abs(self).value
+        return Truth(self.builder, self.builder.fcmp_unordered("==", size, infinite))
+
+
+def constant(builder: Any, number: float) -> Double:
+    """Return a number that is known now."""
+    return Double(builder, ir.Constant(DOUBLE, float(number)))
+
+
+def where(condition: Truth, x: Number, y: Number) -> Double:
+    """Return x where the condition holds, else y; both are computed."""
+    builder = condition.builder
+    first, second = (n if isinstance(n, Double) else constant(builder, n) for n in (x, y))
+    return Double(builder, builder.select(condition.value, first.value, second.value))
+
+
+def intrinsic(name: str, *arguments: Double) -> Double:
+    """Return the value of a function that LLVM knows, such as sqrt, which rounds correctly."""
+    builder = arguments[0].builder
+    return Double(
+        builder, builder.call(_declared(builder, f"llvm.{name}.f64", arguments), _values(arguments))
+    )
+
+
+def call(name: str, *arguments: Double) -> Double:
+    """Return the value of a function of the C library."""
+    builder = arguments[0].builder
+    function = _declared(builder, name, arguments)
+    # LLVM may leave out, move and merge calls, but not put what it deems as good in their place:
+    # its pow(x, 2) is not always the library's.
+    function.attributes.add("nobuiltin")
+    function.attributes.add("readnone")
+    function.attributes.add("nounwind")
+    return Double(builder, builder.call(function, _values(arguments)))
+
+
+def _declared(builder: Any, name: str, arguments: tuple[Double, ...]) -> Any:
+    known = builder.module.globals.get(name)
+    if known is not None:
+        return known
+    kind = ir.FunctionType(DOUBLE, [DOUBLE] * len(arguments))
+    return ir.Function(builder.module, kind, name)
+
+
+def _values(arguments: tuple[Double, ...]) -> list[Any]:
+    return [argument.value for argument in arguments]

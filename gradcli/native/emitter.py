@@ -1,0 +1,142 @@
+"""Programs to machine code: the instructions, wherever they are needed.
+
+Nothing may be hidden. Where Python raises an exception, machine code has inf or nan, and these
+usually reach the outputs, which the caller looks at. Where an operation could swallow one, as 1/inf
+and comparisons do, the emitter keeps a flag, the fault: when it is set the outputs do not count,
+and Python has to look closely. What happens in a branch of `where` that is not taken is no fault.
+"""
+
+from __future__ import annotations
+
+from functools import reduce
+from operator import or_
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from gradcli.graph.operations import (
+    CONSTANT,
+    NAMED_CONSTANT,
+    NAMED_VALUES,
+    VARIABLE,
+    WHERE,
+)
+from gradcli.native.doubles import NEVER, Double, Truth, constant
+from gradcli.native.lowerings import LOWERINGS, Lowering
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from gradcli.runtime.program import Instruction, Program
+
+_LEAVES = {CONSTANT, NAMED_CONSTANT, VARIABLE}
+
+
+class Emitted(NamedTuple):
+    """What a program computes, as values of machine code."""
+
+    outputs: list[Double]
+    fault: Truth | None
+    """Whether the outputs may be wrong although they are finite; None if that cannot be."""
+
+
+def supports(program: Program) -> bool:
+    """Return whether a program can be machine code."""
+    return not program.has_arrays and all(
+        step.operation in LOWERINGS or step.operation in _LEAVES for step in program.instructions
+    )
+
+
+def emit(builder: Any, program: Program, variables: Mapping[str, Double]) -> Emitted:
+    """Write a program's instructions where the builder stands, and return its outputs.
+
+    `variables` are the values of its free names, which must be finite.
+    """
+    values: dict[int, Double] = {}
+    faults = _Faults(program)
+    for step in program.instructions:
+        operation, inputs, output, payload = step
+        if operation is VARIABLE:
+            values[output] = variables[payload]
+        elif operation in _LEAVES:
+            number = NAMED_VALUES[payload] if operation is NAMED_CONSTANT else payload
+            values[output] = constant(builder, number)
+        else:
+            lowering = LOWERINGS[operation]
+            arguments = [values[node] for node in inputs]
+            extra = () if payload is None else (payload,)
+            for position in lowering.swallows(len(inputs), payload):
+                faults.check(step, inputs[position], arguments[position])
+            values[output] = lowering.write(*arguments, *extra)
+        faults.follow(step, values)
+    return Emitted([values[node] for node in program.outputs], faults.all())
+
+
+class _Faults:
+    """The faults of a program so far: those that are always read, and those of branches."""
+
+    def __init__(self, program: Program) -> None:
+        self._always = _always_read(program)
+        self._found: list[Truth] = []
+        self._hidden: dict[int, Truth] = {}
+        """For a node that only branches read, whether it has a fault or reads one."""
+        self._known: dict[int, Truth] = {}
+        self._finite: set[int] = set()
+
+    def check(self, step: Instruction, node: int, value: Double) -> None:
+        """Take note of a fault where a step would swallow that a node is not finite."""
+        if node in self._finite:
+            return
+        if node not in self._known:
+            self._known[node] = value.is_not_finite()
+        self._add(step.output, self._known[node])
+        if step.output in self._always:
+            self._finite.add(node)  # or the fault is known, whoever else asks
+
+    def follow(self, step: Instruction, values: Mapping[int, Double]) -> None:
+        """Take the faults of a step's inputs on to its output."""
+        operation, inputs, output, payload = step
+        if operation in _LEAVES or self._is_finite(LOWERINGS[operation], inputs, payload):
+            self._finite.add(output)
+        if operation is WHERE:
+            condition, first, second = inputs
+            self._pass([condition], output)
+            x, y = self._hidden.get(first), self._hidden.get(second)
+            if x is not None or y is not None:
+                builder = values[condition].builder
+                none = Truth(builder, NEVER)
+                taken = values[condition].differs(0.0).value
+                bit = builder.select(taken, (x or none).value, (y or none).value)
+                self._add(output, Truth(builder, bit))
+        else:
+            self._pass(inputs, output)
+
+    def all(self) -> Truth | None:
+        """Return whether any fault is read."""
+        return reduce(or_, self._found) if self._found else None
+
+    def _is_finite(self, lowering: Lowering, inputs: tuple[int, ...], payload: Any) -> bool:
+        """Return whether a value is finite unless there is a fault."""
+        checked = lowering.swallows(len(inputs), payload)
+        return lowering.is_finite and all(
+            node in self._finite or place in checked for place, node in enumerate(inputs)
+        )
+
+    def _pass(self, inputs: Iterable[int], output: int) -> None:
+        for fault in {id(f): f for f in map(self._hidden.get, inputs) if f is not None}.values():
+            self._add(output, fault)
+
+    def _add(self, output: int, fault: Truth) -> None:
+        if output in self._always:
+            self._found.append(fault)
+            return
+        before = self._hidden.get(output)
+        if before is not fault:
+            self._hidden[output] = fault if before is None else before | fault
+
+
+def _always_read(program: Program) -> set[int]:
+    """Return the nodes that the outputs read whatever branches are taken."""
+    read = set(program.outputs)
+    for operation, inputs, output, _ in reversed(program.instructions):
+        if output in read:
+            read.update(inputs[:1] if operation is WHERE else inputs)
+    return read

@@ -1,0 +1,115 @@
+"""LLVM on this machine: IR modules to machine code, and the machine code as functions."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from functools import cache
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from gradcli.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_MATHEMATICS = {
+    "win32": ("ucrtbase.dll",),
+    "darwin": ("libSystem.dylib",),
+}
+"""The libraries that Python's math module calls; on Linux glibc's, or whatever there is."""
+
+
+def is_available() -> bool:
+    """Return whether llvmlite is installed; it is not imported."""
+    return find_spec("llvmlite") is not None
+
+
+def require() -> None:
+    """Raise UsageError unless llvmlite is installed."""
+    if not is_available():
+        message = "--engine native needs llvmlite, which is not installed"
+        raise UsageError(message, hint="pip install 'gradcli[native]'")
+
+
+@cache
+def _binding() -> Any:
+    """Return the module llvmlite.binding, ready to make code for this processor."""
+    from llvmlite import binding
+
+    binding.initialize_native_target()
+    binding.initialize_native_asmprinter()
+    return binding
+
+
+def _target(binding: Any) -> Any:
+    """Return a new target machine: exactly this processor, with all it has."""
+    return binding.Target.from_default_triple().create_target_machine(
+        cpu=binding.get_host_cpu_name(),
+        features=binding.get_host_cpu_features().flatten(),
+        opt=3,
+        jit=True,
+    )
+
+
+@cache
+def mathematics() -> ctypes.CDLL:
+    """Return the C library of mathematical functions, the one behind Python's math module."""
+    for name in _MATHEMATICS.get(sys.platform, ("libm.so.6",)):
+        try:
+            return ctypes.CDLL(name)
+        except OSError:
+            continue
+    return ctypes.CDLL(None)
+
+
+@cache
+def has(name: str) -> bool:
+    """Return whether the C library has a mathematical function."""
+    return hasattr(mathematics(), name)
+
+
+class Code:
+    """Machine code; it is there as long as this object is."""
+
+    def __init__(self, engine: Any) -> None:
+        self._engine = engine
+
+    def function(self, name: str, arguments: Sequence[Any], result: Any = None) -> Any:
+        """Return a function of the code, which also keeps the code.
+
+        `arguments` and `result` are their ctypes. ctypes gives up the GIL while it runs.
+        """
+        made = ctypes.CFUNCTYPE(result, *arguments)(self.address(name))
+        made.code = self  # type: ignore[attr-defined]
+        return made
+
+    def address(self, name: str) -> int:
+        """Return where a function is."""
+        return int(self._engine.get_function_address(name))
+
+
+def compiled(text: str) -> Code:
+    """Return the machine code of a module of LLVM's assembly language, optimised with -O3.
+
+    Numbers come out as written: nothing is contracted, reassociated or approximated unless the
+    text allows it.
+    """
+    binding = _binding()
+    target = _target(binding)  # each engine takes one for its own
+    module = binding.parse_assembly(text)
+    module.triple = binding.get_process_triple()
+    module.data_layout = str(target.target_data)
+    module.verify()
+    options = binding.create_pipeline_tuning_options(speed_level=3)
+    options.loop_vectorization = True
+    options.slp_vectorization = True
+    builder = binding.create_pass_builder(target, options)
+    builder.getModulePassManager().run(module, builder)
+    for function in module.functions:
+        if function.is_declaration and has(function.name):
+            address = ctypes.cast(getattr(mathematics(), function.name), ctypes.c_void_p).value
+            binding.add_symbol(function.name, address)
+    engine = binding.create_mcjit_compiler(module, target)
+    engine.finalize_object()
+    return Code(engine)

@@ -1,0 +1,189 @@
+"""Every row of the table as machine code against the row's own Python code, and random formulas."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gradcli import MathematicsError, parse
+from gradcli.graph.node import Graph
+from gradcli.graph.operations import TABLE, Operation
+from gradcli.native.emitter import supports
+from gradcli.native.functions import function, source
+from gradcli.native.lowerings import LOWERINGS
+from gradcli.runtime.program import Program, program
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gradcli.formula import Formula
+
+NAMES = ["a", "b", "c"]
+NOT_COVERED = {"digamma", "polygamma", "sphericalj"}
+"""Rare functions of SciPy: formulas with them run in Python."""
+ULPS = {"gamma": 12, "lgamma": 12, "factorial": 12, "hypot": 1, "cbrt": 2}
+"""Python has its own gamma, lgamma and hypot, and before 3.11 cbrt is ours."""
+SLACK = {"lgamma": 1e-15}
+"""Near its zeros Python's own has no digits at all."""
+PAYLOADS: dict[str, list[Any]] = {
+    "constant power": [2.0, 3.0, 4.0, -1.0, 0.5, 0.0, 1.0, -2.0, 5.0, 2.5, -0.5, 1 / 3],
+    "powlog": [1, 2, 3],
+}
+
+SIZES = [0.0, 5e-324, 1e-300, 1e-160, 1e-8, 0.1, 0.25, 0.5, 1 - 2**-53, 1.0, 1 + 2**-52, 1.5, 2.0]
+SIZES += [2.5, math.e, 3.0, math.pi, 4.0, 7.25, 10.0, 17.3, 100.0, 170.0, 171.5, 345.6, 709.7]
+SIZES += [710.0, 745.2, 1e3, 2.0**52 + 1, 1e16, 1e22, 1e100, 1e154, 1e200, 1.7976931348623157e308]
+# The fractional parts of k·φ fill the interval evenly, the same way each time.
+EVEN = [k * 0.6180339887498949 % 1 for k in range(1, 200)]
+SIZES += [2.0 ** (80 * u - 40) for u in EVEN] + [30 * u for u in EVEN]
+REAL = [sign * size for size in SIZES for sign in (1.0, -1.0)]
+FEW = [sign * size for size in SIZES[:35] for sign in (1.0, -1.0)]
+SOME = [sign * size for size in (0.0, 1e-300, 0.5, 1.0, 2.0, 1e300) for sign in (1.0, -1.0)]
+POINTS: dict[int, list[tuple[float, ...]]] = {
+    1: [(x,) for x in REAL],
+    2: [*itertools.product(FEW, FEW), *zip(REAL, REAL[7:], strict=False)],
+    3: [*itertools.product(SOME, SOME, SOME)],
+}
+
+SCALAR = [row for row in TABLE.values() if row.value is not None and not row.structural]
+
+
+def single(row: Operation, count: int, payload: Any) -> Program:
+    """The row as a program of the names a, b, c."""
+    graph = Graph()
+    names = tuple([graph.variable(name) for name in NAMES[:count]])
+    return program(graph, [graph.add(row, names, payload)])
+
+
+def of_formula(formula: Formula) -> Program:
+    """Value and gradient."""
+    slopes = formula.derivatives()
+    return program(formula.graph, [formula.id, *(slope.id for slope in slopes.values())])
+
+
+def attempt(compute: Callable[..., float], *arguments: Any) -> float:
+    try:
+        return compute(*arguments)
+    except (ValueError, OverflowError, ZeroDivisionError):
+        return math.nan
+
+
+def is_close(found: float, expected: float, ulps: int, slack: float) -> bool:
+    if found == expected:
+        return math.copysign(1, found) == math.copysign(1, expected) or found == 0
+    return abs(found - expected) <= ulps * math.ulp(expected) + slack
+
+
+def test_every_row_is_covered_or_known_not_to_be() -> None:
+    assert {row.name for row in SCALAR if row not in LOWERINGS} == NOT_COVERED
+    assert {row.name for row in LOWERINGS} <= {row.name for row in SCALAR}
+
+
+@pytest.mark.parametrize("row", [*LOWERINGS], ids=lambda row: row.name)
+def test_the_same_numbers_as_python(row: Operation) -> None:
+    counts = [max(row.arity[0], 1)] if row.arity[1] > 0 else [2, 3]
+    for payload, count in itertools.product(PAYLOADS.get(row.name, [None]), counts):
+        compute = function(single(row, count, payload), NAMES[:count])
+        extra = () if payload is None else (payload,)
+        for point in POINTS[count]:
+            expected = attempt(row.value, *point, *extra)  # type: ignore[arg-type]
+            found = compute(*point)
+            if math.isfinite(expected):
+                assert found is not None, point
+                ulps, slack = ULPS.get(row.name, 0), SLACK.get(row.name, 0.0)
+                assert is_close(found[0], expected, ulps, slack), (point, payload)
+            else:
+                assert found is None or not math.isfinite(found[0]), (point, payload)
+
+
+@pytest.mark.parametrize("row", [*LOWERINGS], ids=lambda row: row.name)
+def test_what_is_not_finite_leaves_a_trace(row: Operation) -> None:
+    """An argument that overflowed on the way gives a fault or shows in the value."""
+    count = max(row.arity[0], 1)
+    payload = PAYLOADS.get(row.name, [None])
+    for extra, place in itertools.product(payload, range(count)):
+        if row.name == "where" and place:
+            continue  # a branch, which may be the one that is not taken
+        graph = Graph()
+        names = [graph.variable(name) for name in NAMES[:count]]
+        square = graph.add(TABLE["multiply"], (names[place], names[place]))
+        negative = graph.add(TABLE["negate"], (square,))
+        undefined = graph.add(TABLE["add"], (square, negative))
+        for lost in (square, negative, undefined):
+            arguments = (*names[:place], lost, *names[place + 1 :])
+            whole = program(graph, [graph.add(row, arguments, extra)])
+            compute = function(whole, NAMES[:count])
+            for other in SOME:
+                found = compute(*[1e200 if i == place else other for i in range(count)])
+                assert found is None or not math.isfinite(found[0]), (extra, place, other)
+
+
+def test_programs_that_cannot_be_machine_code() -> None:
+    assert not supports(of_formula(parse("gamma(x)")))  # its derivative has digamma
+    assert not supports(of_formula(parse("sum([x, y])")))
+    assert supports(of_formula(parse("x^y + erf(x)")))
+
+
+def test_a_branch_that_is_not_taken_is_no_fault() -> None:
+    branches = of_formula(parse("where(x > 0, 1/exp(1/x), 1/(1/x^3 + 1/(x + 1)))"))
+    compute = function(branches, ["x"])
+    assert compute(0.5) == parse("1/exp(1/x)").compiled(["x"])(0.5)
+    assert compute(1e-3) is None  # exp overflows
+    assert compute(-1e-3) == parse("1/(1/x^3 + 1/(x + 1))").compiled(["x"])(-1e-3)
+    assert compute(-1.0) is None  # 1/0
+    nested = of_formula(parse("where(x > 0, where(y > 0, 1/(1/y), 1/(1/(x - 1))), y)"))
+    compute = function(nested, ["x", "y"])
+    assert compute(1.0, 2.0) is not None
+    assert compute(1.0, -2.0) is None
+    assert compute(2.0, -2.0) is not None
+    assert compute(-1.0, 0.0) is not None
+
+
+def test_nothing_that_was_typed_is_in_the_module() -> None:
+    text = source(of_formula(parse("secret^2*sin(secret) + other")), ["secret", "other"])
+    assert "secret" not in text
+    assert "other" not in text
+
+
+SIGNS = st.sampled_from(["+", "-", "*", "/", "^"])
+ONE = ["sin", "exp", "log", "sqrt", "tanh", "abs", "relu", "gelu", "sigmoid", "floor", "cosh"]
+TWO = ["max", "min", "atan2", "mod"]
+EXPONENTS = st.sampled_from(["2", "3", "4", "-1", "0.5", "0", "5", "-2"])
+
+
+def longer(parts: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    return (
+        st.builds("({}) {} ({})".format, parts, SIGNS, parts)
+        | st.builds("{}({})".format, st.sampled_from(ONE), parts)
+        | st.builds("{}({}, {})".format, st.sampled_from(TWO), parts, parts)
+        | st.builds("where({} < {}, {}, {})".format, parts, parts, parts, parts)
+        | st.builds("({})^{}".format, parts, EXPONENTS)
+    )
+
+
+LEAVES = st.sampled_from(["x", "y", "z", "2", "0.5", "pi", "1e-3"])
+TEXTS = st.recursive(LEAVES, longer, max_leaves=12)
+VALUES = st.sampled_from([-3.7, -1.0, -0.2, 0.0, 0.3, 1.0, 2.5, 40.0, 1e200])
+
+
+@settings(max_examples=80)
+@given(TEXTS, st.lists(st.tuples(VALUES, VALUES, VALUES), min_size=3, max_size=6))
+def test_random_formulas(text: str, points: list[tuple[float, ...]]) -> None:
+    formula = parse(text)
+    names = formula.free_names
+    compute = function(of_formula(formula), names)
+    for values in points:
+        point = dict(zip(names, values, strict=False))
+        found = compute(*point.values())
+        try:
+            value, gradient = formula.evaluate(point), formula.gradient(point)
+        except MathematicsError:
+            assert found is None or not all(map(math.isfinite, found))
+            continue
+        if found is not None and all(map(math.isfinite, found)):
+            assert found == (value, *gradient.values())
