@@ -21,7 +21,7 @@ from gradcli.minimization.residuals import ModelResiduals
 from gradcli.optimize.covariance import RANK_TOLERANCE, VISIBLE
 from gradcli.optimize.evidence import evidence
 from gradcli.optimize.inference import central_quantile
-from gradcli.optimize.triangular import norms, solution
+from gradcli.optimize.triangular import norms, solution, solve_triangular
 from gradcli.point import Point, entry_name
 
 if TYPE_CHECKING:
@@ -114,8 +114,6 @@ def _inverted(factor: Matrix) -> tuple[Vector, Matrix, Matrix]:
     scaled = factor / scale
     _, rank = solution(scaled, np.zeros(count), RANK_TOLERANCE)
     if rank == count:
-        from scipy.linalg import solve_triangular
-
         return scale, solve_triangular(scaled, np.eye(count)), np.zeros((0, count))
     _, sizes, directions = np.linalg.svd(scaled)
     rank = int(np.sum(sizes > RANK_TOLERANCE * sizes[0]))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from gradcli.optimize.triangular import norms, solution
+from gradcli.optimize.triangular import norms, solution, solve_triangular
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,8 +53,6 @@ def determination(factor: Matrix) -> Determination:
     scaled = factor / scale
     _, rank = solution(scaled, np.zeros(count), RANK_TOLERANCE)
     if rank == count:
-        from scipy.linalg import solve_triangular
-
         rows = solve_triangular(scaled, np.eye(count))
         is_determined = np.ones(count, dtype=bool)
     else:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gradcli.errors import MathematicsError
-from gradcli.optimize.triangular import linearised
+from gradcli.optimize.triangular import linearised, solve_triangular
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,8 +37,6 @@ def curvature(
     have about nine correct digits. None when a gradient is undefined or outside of the box, when C
     is not positive definite, or for so many parameters that it would take long.
     """
-    from scipy.linalg import solve_triangular
-
     count = len(triangle)
     if count > MOST_PARAMETERS or np.any(np.diagonal(triangle) == 0):
         return None
@@ -62,7 +60,7 @@ def curvature(
     gradients = np.array(columns).T
     if not np.all(np.isfinite(gradients)):
         return None
-    found = solve_triangular(triangle, gradients, trans="T")
+    found = solve_triangular(triangle, gradients, transposed=True)
     found = (found + found.T) / 2
     if not np.all(np.isfinite(found)) or np.linalg.eigvalsh(found)[0] <= 0:
         return None

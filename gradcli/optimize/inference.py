@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from gradcli.optimize import student
+
 if TYPE_CHECKING:
     from gradcli.optimize.evidence import Evidence
 
@@ -14,17 +16,18 @@ def tail_probability(t: float, freedom: int | None) -> float:
 
     `freedom` are its degrees of freedom; None stands for the normal distribution.
     """
-    from scipy.special import ndtr, stdtr
-
-    return float(2 * (ndtr(-abs(t)) if freedom is None else stdtr(freedom, -abs(t))))
+    if freedom is None:
+        return math.erfc(abs(t) / math.sqrt(2))
+    return student.two_sided(t, freedom)
 
 
 def central_quantile(confidence: float, freedom: int | None) -> float:
     """Return the number between whose two signs a part `confidence` of Student's t lies."""
-    from scipy.special import ndtri, stdtrit
+    if freedom is None:
+        from statistics import NormalDist
 
-    upper = 0.5 + confidence / 2
-    return float(ndtri(upper) if freedom is None else stdtrit(freedom, upper))
+        return NormalDist().inv_cdf(0.5 + confidence / 2)
+    return student.quantile(confidence, freedom)
 
 
 def information(

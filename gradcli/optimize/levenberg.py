@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from gradcli.optimize.triangular import EPSILON, norm, reduced, solution
+from gradcli.optimize.triangular import EPSILON, norm, reduced, solution, solve_triangular
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -66,8 +66,6 @@ def step_within(factor: Matrix, rotated: Vector, radius: float, damping: float) 
 
 def _damped(factor: Matrix, rotated: Vector, damping: float) -> tuple[Matrix, Vector]:
     """Return the triangle of A above √λ I, and the step."""
-    from scipy.linalg import lapack
-
     count = len(rotated)
     rows = np.zeros((2 * count, count + 1))
     rows[:count, :count] = factor
@@ -76,18 +74,16 @@ def _damped(factor: Matrix, rotated: Vector, damping: float) -> tuple[Matrix, Ve
     triangle = reduced(rows)[:count]
     if np.any(np.abs(np.diagonal(triangle)) < TINY):
         return triangle[:, :count], np.zeros(count)
-    change, _ = lapack.dtrtrs(triangle[:, :count], -triangle[:, count])
-    return triangle[:, :count], np.asarray(change)
+    factor, rotated = triangle[:, :count], triangle[:, count]
+    return factor, solve_triangular(factor, -rotated)
 
 
 def _slope(triangle: Matrix, change: Vector) -> float:
     """Return 1 over |T⁻ᵀ s/|s||², the Newton correction of λ for a relative excess of 1."""
-    from scipy.linalg import lapack
-
     size = norm(change)
     if size == 0:
         return 0.0
-    solved, _ = lapack.dtrtrs(triangle, change / size, trans=1)
+    solved = solve_triangular(triangle, change / size, transposed=True)
     return 1 / max(norm(solved), EPSILON) ** 2
 
 

@@ -16,6 +16,7 @@ from gradcli.optimize.triangular import (
     norm,
     reduced,
     solution,
+    solve_triangular,
 )
 
 if TYPE_CHECKING:
@@ -143,10 +144,8 @@ def _unit(*vectors: Vector) -> float:
 
 def _corrected(triangle: Matrix, gradient: Vector) -> Vector:
     """Return the d of RᵀR d = -g."""
-    from scipy.linalg import solve_triangular
-
-    half = solve_triangular(triangle, -gradient, trans="T")
-    return np.asarray(solve_triangular(triangle, half))
+    half = solve_triangular(triangle, -gradient, transposed=True)
+    return solve_triangular(triangle, half)
 
 
 def _safe(lengths: Vector) -> Vector:

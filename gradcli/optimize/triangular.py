@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -16,6 +17,12 @@ if TYPE_CHECKING:
 
 EPSILON = float(np.finfo(float).eps)
 LARGEST = float(np.finfo(float).max)
+
+SHORT = 200
+"""Numbers up to which Python's own function for the norm is the faster one."""
+
+SAFE_SQUARE = 1e-200
+"""A sum of squares above it has lost nothing to underflow."""
 
 NEGLIGIBLE = 1e-8
 """The effect of a parameter, as a whole, relative to the largest, below which it counts as this."""
@@ -63,9 +70,17 @@ def scaling(lengths: Vector, sizes: Vector) -> Vector:
 
 def norm(vector: Vector) -> float:
     """Return the Euclidean norm, safe from overflow and underflow of the squares."""
-    from scipy.linalg.blas import dnrm2
-
-    return float(dnrm2(vector)) if vector.size else 0.0
+    if vector.size <= SHORT:
+        return math.hypot(*vector.tolist())
+    with np.errstate(over="ignore"):
+        square = float(vector @ vector)
+    if SAFE_SQUARE < square < math.inf:
+        return math.sqrt(square)
+    size = float(np.max(np.abs(vector), initial=0.0))
+    if not 0 < size < math.inf:
+        return size
+    scaled = vector / size
+    return size * math.sqrt(float(scaled @ scaled))
 
 
 def norms(matrix: Matrix) -> Vector:
@@ -73,6 +88,19 @@ def norms(matrix: Matrix) -> Vector:
     size = np.max(np.abs(matrix), axis=0, initial=0.0)
     safe = np.where(size == 0, 1.0, size)
     return np.asarray(size * np.sqrt(np.sum((matrix / safe) ** 2, axis=0)))
+
+
+def solve_triangular(triangle: Matrix, right: Matrix, *, transposed: bool = False) -> Matrix:
+    """Return the X of R X = B, or of RᵀX = B, for an upper triangular R.
+
+    R has no 0 on its diagonal. This is what LAPACK's dtrtrs gives: elimination finds nothing to do
+    in an upper triangle, so that the general solver only substitutes; and a lower one is an upper
+    one with its rows and columns in reverse. (scipy.linalg has the routine itself, but importing it
+    takes longer than a fit.)
+    """
+    if transposed:
+        return np.asarray(np.linalg.solve(triangle.T[::-1, ::-1], right[::-1])[::-1])
+    return np.asarray(np.linalg.solve(triangle, right))
 
 
 def reduced(rows: Matrix) -> Matrix:
@@ -135,15 +163,12 @@ def solution(factor: Matrix, rotated: Vector, tolerance: float | None = None) ->
     R is square and upper triangular. Where its rank is smaller than p, by the singular values
     above `tolerance` (p·eps) of the largest, s is the shortest one.
     """
-    from scipy.linalg import lapack
-
     count = len(rotated)
     least = 4 * count * EPSILON if tolerance is None else tolerance
     diagonal = np.abs(np.diagonal(factor))
     if count and diagonal.min() > least * diagonal.max():
-        reciprocal, _ = lapack.dtrcon(factor, uplo="U")
-        if reciprocal > least:
-            step, _ = lapack.dtrtrs(factor, -rotated)
-            return np.asarray(step), count
+        inverse = solve_triangular(factor, np.eye(count))
+        if np.linalg.norm(factor, 1) * np.linalg.norm(inverse, 1) * least < 1:
+            return solve_triangular(factor, -rotated), count
     step, _, rank, _ = np.linalg.lstsq(factor, -rotated, rcond=least)
     return np.asarray(step), int(rank)

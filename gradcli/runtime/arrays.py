@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 @cache
 def namespace() -> dict[str, Any]:
     """Return the names that generated NumPy code may use."""
-    from scipy import special
-
     functions = (
         placed,
         collapsed,
@@ -35,7 +33,18 @@ def namespace() -> dict[str, Any]:
         polygamma,
         sphericalj,
     )
-    return {"np": np, "special": special, "slice": slice} | {f.__name__: f for f in functions}
+    return {"np": np, "special": _Special(), "slice": slice} | {f.__name__: f for f in functions}
+
+
+class _Special:
+    """The functions of scipy.special, which is imported when the first of them is called."""
+
+    def __getattr__(self, name: str) -> Any:
+        from scipy import special
+
+        function = getattr(special, name)
+        setattr(self, name, function)
+        return function
 
 
 def placed(x: Any, key: Any, shape: Shape) -> Any:
