@@ -132,11 +132,19 @@ class Formula(Node):
         """Return value, gradient and every node's value, gradient and local derivatives."""
         return self.at_values({**(values or {}), **named}).run()
 
-    def structure(self) -> list[Step]:
-        """Return the nodes without values, inputs before their users."""
+    def structure(self, *, only_named: bool = False) -> list[Step]:
+        """Return the nodes without values, inputs before their users.
+
+        With `only_named` these are the inputs, the nodes that the user named and the result.
+        """
         from gradcli.calculus.reverse import backward
         from gradcli.runtime import trace
 
+        if only_named:
+            from gradcli.calculus.named import links, named_nodes
+
+            nodes = named_nodes(self.graph, self.id)
+            return trace.named_steps(self.graph, links(self.graph, nodes))
         variables = self.graph.variables([self.id]).values()
         formulas = backward(self.graph, self.id, variables).locals
         return trace.steps(self.graph, self.id, formulas=formulas)
@@ -280,25 +288,29 @@ class Formula(Node):
         gradient: bool = True,
         rankdir: str = "LR",
         local: str | None = None,
+        only_named: bool = False,
         most_nodes: int = DRAWN_NODES,
         **named: Any,
     ) -> bytes:
-        """Return a picture of the graph: "svg", "png", "pdf" or "dot".
+        """Return a picture of the graph, "svg", "png", "pdf" or "dot", or the graph as "json".
 
         With values, every node shows its value and, unless `gradient` is False, its gradient, and
         every edge the local derivative; without, the structure. `rankdir` is the way it runs, "LR"
-        or "TB"; `local` what stands on the edges: "number", "formula", "both" or "none". Raises
-        DrawingError for more than `most_nodes` nodes and when no Graphviz is installed.
+        or "TB"; `local` what stands on the edges: "number", "formula", "both" or "none".
+        `only_named` leaves the inputs, the nodes that the user named and the result, with the total
+        derivative along all paths between them. Raises DrawingError for more than `most_nodes`
+        nodes, which does not concern "json", and when no Graphviz is installed.
         """
         from gradcli.drawing.picture import check_size, picture
 
         given = {**(values or {}), **named}
         shown = self.with_shapes({name: shape_of(value, name) for name, value in given.items()})
-        check_size(shown.graph, shown.id, most_nodes)
+        if format != "json":
+            check_size(shown.graph, shown.id, most_nodes, only_named=only_named)
         if given or not shown.free_names:
-            steps = shown.at_values(given).run(backward=gradient).steps
+            steps = shown.at_values(given).run(backward=gradient, only_named=only_named).steps
         else:
-            steps = shown.structure()
+            steps = shown.structure(only_named=only_named)
         return picture(
             shown.graph,
             shown.id,
@@ -307,6 +319,7 @@ class Formula(Node):
             gradient=gradient,
             rankdir=rankdir,
             local=local,
+            only_named=only_named,
             most_nodes=most_nodes,
         )
 

@@ -260,13 +260,17 @@ class Point:
 
     # ------------------------------------------------------------ node by node
 
-    def run(self, *, backward: bool = True) -> Run:
+    def run(self, *, backward: bool = True, only_named: bool = False) -> Run:
         """Return every node with its value, and with `backward` its gradient and local derivatives.
 
-        A branch of `where` that is not taken has gradient 0, and no value where it has none.
+        With `only_named` these are the inputs, the nodes that the user named and the result, as
+        functions of each other. A branch of `where` that is not taken has gradient 0, and no value
+        where it has none.
         """
         from gradcli.runtime import trace
 
+        if only_named:
+            return self._named_run(backward=backward)
         graph, root = self._graph, self._result
         live = frozenset(interpreter.live(graph, [root], self._own.numbers))
         faults = frozenset(self._own.faults)
@@ -294,6 +298,41 @@ class Point:
             live=live,
         )
         return Run(self.value, gradient, steps, self.notes())
+
+    def _named_run(self, *, backward: bool) -> Run:
+        from gradcli.calculus.named import links, named_nodes
+        from gradcli.calculus.reverse import gradient
+        from gradcli.runtime import trace
+
+        graph, root = self._graph, self._result
+        names = self._nodes(None)
+        nodes = named_nodes(graph, root)
+        between = links(graph, nodes)
+        slopes: dict[int, int] = {}
+        derivatives: list[int] = []
+        if backward:
+            moving = graph.depending_on(names.values(), graph.reachable([root]))
+            slopes = gradient(graph, root, [node for node in nodes if node in moving])
+            derivatives = [
+                link.derivative
+                for listed in between.values()
+                for link in listed
+                if link.derivative is not None
+            ]
+        numbers = self._with([*slopes.values(), *derivatives]).numbers
+        by_node = {node: numbers[slope] for node, slope in slopes.items()}
+        by_name = {name: by_node[node] for name, node in names.items()} if backward else {}
+        self._check(by_name)
+        steps = trace.named_steps(
+            graph,
+            between,
+            numbers=self._own.numbers,
+            gradient=by_node,
+            derivatives={derivative: numbers[derivative] for derivative in derivatives},
+            faults=frozenset(self._own.faults),
+            live=frozenset(interpreter.live(graph, [root], self._own.numbers)),
+        )
+        return Run(self.value, by_name, steps, self.notes() if backward else [])
 
     def notes(self, wrt: Sequence[str] | None = None) -> list[Note]:
         """Return what is to be said about derivatives by these names: kinks and jumps."""

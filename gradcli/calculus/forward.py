@@ -53,6 +53,17 @@ def gradient(graph: Graph, result: int, by: Iterable[int]) -> dict[int, int]:
     return found
 
 
+def rate_between(graph: Graph, root: int, inside: Sequence[int], by: int) -> int:
+    """Return how `root` changes when `by` does at rate 1, in all of its numbers if it is an array.
+
+    `inside` are the nodes from `root` down to `by` and others that count as free, in topological
+    order.
+    """
+    one = spread(graph, graph.constant(1), graph.shape(by))
+    rate = _sweep(graph, inside, {by: one}).get(root, graph.constant(0))
+    return spread(graph, rate, graph.shape(root))
+
+
 def _sweep(graph: Graph, order: Sequence[int], rates: dict[int, int]) -> dict[int, int]:
     """Return the rates of all nodes in `order` that move; `rates` holds those that are given."""
     active = graph.depending_on(rates, order)

@@ -31,7 +31,7 @@ from gradcli.graph.operations import (
 from gradcli.graph.text import number_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from gradcli.graph.node import Graph
 
@@ -68,25 +68,33 @@ MINUS_ONE = Number(Fraction(-1))
 Terms = dict[Factors, Number]
 
 
-def readable(graph: Graph, own: Sequence[int], roots: Sequence[int]) -> list[int]:
-    """Return nodes that equal `roots` and read well; `own` are the nodes that the user typed."""
-    collector = _Collector(graph, own, roots)
+def readable(
+    graph: Graph, own: Sequence[int], roots: Sequence[int], names: Collection[int] = ()
+) -> list[int]:
+    """Return nodes that equal `roots` and read well; `own` are the nodes that the user typed.
+
+    Each of `names` is taken as a name, whatever it is computed from.
+    """
+    collector = _Collector(graph, own, roots, frozenset(names))
     return [collector.root(root) for root in roots]
 
 
 class _Collector:
     """Turns nodes into collections of terms, in one pass over the ids, and terms into nodes."""
 
-    def __init__(self, graph: Graph, own: Sequence[int], roots: Sequence[int]) -> None:
+    def __init__(
+        self, graph: Graph, own: Sequence[int], roots: Sequence[int], names: frozenset[int]
+    ) -> None:
         self.graph = graph
         self.own = frozenset(own)
+        self.names = names
         self.typed: dict[int, int] = {}
         """For a sum in normal order, the node as the user typed it."""
         self.terms: dict[int, Terms] = {}
-        nodes = graph.reachable(roots)
+        nodes = self._above_names(roots) if names else graph.reachable(roots)
         self.uses: dict[int, int] = dict.fromkeys(nodes, 0)
         for node in nodes:
-            for argument in graph.rows[node][1]:
+            for argument in () if node in names else graph.rows[node][1]:
                 self.uses[argument] += 1
         for node in nodes:
             self.terms[node] = self._collected(node)
@@ -94,6 +102,18 @@ class _Collector:
     def root(self, node: int) -> int:
         """Return the node to print for a result."""
         return self._node_of(self.terms[node])
+
+    def _above_names(self, roots: Sequence[int]) -> list[int]:
+        """Return the nodes that lead to `roots`, down to the names."""
+        found: set[int] = set()
+        waiting = list(roots)
+        while waiting:
+            node = waiting.pop()
+            if node not in found:
+                found.add(node)
+                if node not in self.names:
+                    waiting += self.graph.rows[node][1]
+        return sorted(found)
 
     # ------------------------------------------------------------ node to terms
 
@@ -111,6 +131,8 @@ class _Collector:
 
     def _terms_of(self, node: int) -> Terms:
         operation, arguments, payload = self.graph.rows[node]
+        if node in self.names:
+            return {((node, Fraction(1)),): ONE}
         if operation is CONSTANT:
             value = Fraction(number_text(payload))
             return {(): Number(value, value.denominator != 1)} if value else {}
@@ -244,7 +266,7 @@ class _Collector:
         return found or {}
 
     def _is_name(self, atom: int) -> bool:
-        return self.graph.rows[atom][0] in {VARIABLE, NAMED_CONSTANT}
+        return atom in self.names or self.graph.rows[atom][0] in {VARIABLE, NAMED_CONSTANT}
 
     def _term(self, factors: Factors, number: Number) -> int:
         """Return one term as a quotient of products: number, names, sums, functions."""
@@ -283,7 +305,7 @@ class _Collector:
         operation = self.graph.rows[factor[0]][0]
         if operation is NAMED_CONSTANT:
             return 0, factor[0]
-        if operation is VARIABLE:
+        if self._is_name(factor[0]):
             return 1, factor[0]
         return (2 if operation in {ADD, SUBTRACT} else 3), factor[0]
 

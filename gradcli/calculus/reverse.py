@@ -71,6 +71,18 @@ def backward(graph: Graph, result: int, by: Iterable[int]) -> Derivatives:
     return Derivatives({node: gated(graph, node, adjoints.get(node)) for node in by}, partials)
 
 
+def derivatives_between(
+    graph: Graph, root: int, inside: Sequence[int], by: Collection[int]
+) -> dict[int, int]:
+    """Return the derivatives of a number by the nodes `by`, which count as free.
+
+    `inside` are the nodes from `root` down to `by`, in topological order.
+    """
+    adjoints = {root: Adjoint(None, graph.constant(1))}
+    _sweep(graph, inside, graph.depending_on(by, inside), adjoints, {})
+    return {node: gated(graph, node, adjoints.get(node)) for node in by}
+
+
 def _sweep(
     graph: Graph,
     order: Sequence[int],

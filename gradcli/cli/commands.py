@@ -561,8 +561,8 @@ def _draw(
         typer.Option(
             "--format",
             metavar="F",
-            help="svg, png, pdf or dot.",
-            autocompletion=_one_of("svg", "png", "pdf", "dot"),
+            help="svg, png, pdf, dot or json.",
+            autocompletion=_one_of("svg", "png", "pdf", "dot", "json"),
         ),
     ] = None,
     no_grad: Annotated[bool, typer.Option("--no-grad", help="Values without gradients.")] = False,
@@ -584,6 +584,10 @@ def _draw(
             autocompletion=_one_of("number", "formula", "both", "none"),
         ),
     ] = None,
+    only_named: Annotated[
+        bool,
+        typer.Option("--only-named", help="Inputs, named parts (u = ...;) and the result alone."),
+    ] = False,
     max_nodes: Annotated[
         str | None, typer.Option("--max-nodes", metavar="N", help="Draw up to N nodes (300).")
     ] = None,
@@ -596,7 +600,7 @@ def _draw(
         from gradcli.cli.draw import Style, draw
 
         to = _output(False, False, None, "auto", output)
-        style = Style(picture_format, not no_grad, rankdir, local, max_nodes)
+        style = Style(picture_format, not no_grad, rankdir, local, only_named, max_nodes)
         return draw(words or [], to, style, seed=_seed(seed))
 
     return Request(request, json=False)

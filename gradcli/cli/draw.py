@@ -23,6 +23,7 @@ class Style(NamedTuple):
     gradient: bool = True
     rankdir: str = "LR"
     local: str | None = None
+    only_named: bool = False
     most_nodes: str | None = None
 
 
@@ -37,6 +38,7 @@ def draw(words: Sequence[str], output: Output, style: Style, *, seed: int = 0) -
         gradient=style.gradient,
         rankdir=style.rankdir,
         local=style.local,
+        only_named=style.only_named,
         most_nodes=DRAWN_NODES if most is None else most,
     )
     output.binary(content)

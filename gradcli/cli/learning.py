@@ -7,8 +7,9 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from gradcli.cli import arguments, steps
-from gradcli.cli.output import csv_text, is_terminal, json_text
+from gradcli.cli.output import csv_text, is_terminal
 from gradcli.errors import FileError, NameValueError
+from gradcli.graph.strict_json import json_text
 from gradcli.minimization.minimum import Epoch
 from gradcli.minimization.training import Batches, Training, Watch
 from gradcli.point import shape_of

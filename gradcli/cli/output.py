@@ -99,6 +99,8 @@ class Output:
 
     def document(self, content: dict[str, Any]) -> None:
         """Add one JSON object to the result, on a line of its own."""
+        from gradcli.graph.strict_json import json_text
+
         self.line(json_text(content))
 
     def table(
@@ -230,6 +232,8 @@ def note(text: str) -> None:
 def error(problem: GradcliError, *, json: bool = False, prefix: str = "") -> None:
     """Say on stderr what went wrong: sentence, place and repair, or one JSON object."""
     if json:
+        from gradcli.graph.strict_json import json_text
+
         text = json_text(
             {
                 "error": {
@@ -261,25 +265,6 @@ def _complain(text: str) -> None:
         sys.stderr.flush()
     except OSError:
         pass
-
-
-def json_text(content: dict[str, Any]) -> str:
-    """Return strict JSON: inf and nan as the strings "inf", "-inf" and "nan"."""
-    import json
-
-    return json.dumps(_strict(content), allow_nan=False)
-
-
-def _strict(content: Any) -> Any:
-    if isinstance(content, float) and content - content != 0:
-        return number_text(content)
-    if isinstance(content, dict):
-        return {key: _strict(value) for key, value in content.items()}
-    if isinstance(content, list | tuple):
-        return [_strict(value) for value in content]
-    if hasattr(content, "tolist"):  # a NumPy array
-        return _strict(content.tolist())
-    return content
 
 
 def csv_text(rows: Iterable[Sequence[str]]) -> str:

@@ -9,7 +9,8 @@ from collections import deque
 from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING
 
-from gradcli.cli.output import csv_text, json_text, width
+from gradcli.cli.output import csv_text, width
+from gradcli.graph.strict_json import json_text
 from gradcli.minimization.objective import numbers
 
 if TYPE_CHECKING:

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from gradcli.drawing.sentences import marks, symbol
 from gradcli.drawing.style import GRADIENT, INK, LABEL, MUTED, PAINTS, RULE, Colour
-from gradcli.drawing.words import expression, fit, local_formula, number, quantity
+from gradcli.drawing.words import expression, fit, local_formula, quantity
+from gradcli.runtime.trace import FORMULA
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from gradcli.drawing.sketch import Arrow, Box, Sketch
+    from gradcli.runtime.trace import Step
 
 EXPRESSION = 28
 """Characters of a sub-expression or local derivative that are shown."""
@@ -106,7 +108,7 @@ def _lines(sketch: Sketch, box: Box, options: Options) -> list[str]:
         kind = ["input", "result"]
     if not box.live:
         kind.append("not taken")
-    name = step.name or (symbol(graph, step) if step.inputs else expression(graph, step.id))
+    name = step.name or _sign(sketch, step)
     lines = [_cell(fit(name, EXPRESSION), INK, 15, bold=True)]
     if step.inputs:
         lines.append(_cell(expression(graph, step.id, EXPRESSION), MUTED, 9))
@@ -125,12 +127,21 @@ def _lines(sketch: Sketch, box: Box, options: Options) -> list[str]:
     return lines
 
 
+def _sign(sketch: Sketch, step: Step) -> str:
+    """Return how a step without a name is headed: its operation, or what the title calls it."""
+    if step.operation == FORMULA:
+        return sketch.letter
+    return symbol(sketch.graph, step) if step.inputs else expression(sketch.graph, step.id)
+
+
 def _constant(sketch: Sketch, box: Box) -> list[str]:
     """Return the lines in the box of a constant: how it was typed, and pi also as a number."""
     step = box.step
-    lines = [_cell(expression(sketch.graph, step.id, EXPRESSION), MUTED, 11)]
-    if step.operation == "named constant" and step.value is not None:
-        lines.append(_cell(number(step.value), MUTED, 9))
+    typed = expression(sketch.graph, step.id, EXPRESSION)
+    lines = [_cell(f"{fit(step.name, EXPRESSION)} = {typed}" if step.name else typed, MUTED, 11)]
+    is_typed = step.operation == "array" or sketch.graph.number(step.id) is not None
+    if step.value is not None and not is_typed:
+        lines.append(_cell(quantity(step.value, ARRAY), MUTED, 9))
     return lines
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gradcli.calculus.named import named_nodes
 from gradcli.drawing.words import fit
 from gradcli.errors import DrawingError, UsageError, printable
 from gradcli.graph import text
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from gradcli.graph.node import Graph
     from gradcli.runtime.trace import Step
 
-FORMATS = ("svg", "png", "pdf", "dot")
+FORMATS = ("svg", "png", "pdf", "dot", "json")
 DIRECTIONS = ("LR", "TB")
 LOCALS = ("number", "formula", "both", "none")
 
@@ -34,9 +35,13 @@ def picture(
     gradient: bool = True,
     rankdir: str = "LR",
     local: str | None = None,
+    only_named: bool = False,
     most_nodes: int = DRAWN_NODES,
 ) -> bytes:
-    """Return the picture of the steps that lead to `result`: "svg", "png", "pdf" or "dot".
+    """Return the picture of the steps that lead to `result`, "svg", "png", "pdf" or "dot".
+
+    With "json" it is not a picture but all that is shown in one, as data. `only_named` says that
+    the steps are those of named nodes.
 
     Steps with values show them, and with `gradient` their gradients and how much gradient flows
     along each arrow. `local` is what stands on an arrow: the local derivative as "number",
@@ -49,6 +54,10 @@ def picture(
     if local is None:
         local = "number" if gradient else "none"
     _check("local", local, LOCALS)
+    if picture_format == "json":
+        from gradcli.drawing.data import data
+
+        return data(graph, result, steps)
     from gradcli.drawing.dot import dot
     from gradcli.drawing.labels import Options
     from gradcli.drawing.render import render
@@ -58,7 +67,8 @@ def picture(
 
     nodes, arrows = size(graph, result, steps)
     if nodes > most_nodes or arrows > 2 * most_nodes:
-        raise _too_large(f"{nodes} nodes and {arrows} arrows", most_nodes)
+        named = None if only_named else len(named_nodes(graph, result))
+        raise _too_large(f"{nodes} nodes and {arrows} arrows", most_nodes, named)
     drawn = sketch(graph, result, steps)
     formula = text.formula(graph, result)
     options = Options(gradient, rankdir, local)
@@ -74,23 +84,35 @@ def picture(
     return finished(content, fit(formula, LONGEST_TITLE), about_picture(steps), sentences)
 
 
-def check_size(graph: Graph, result: int, most_nodes: int = DRAWN_NODES) -> None:
+def check_size(
+    graph: Graph, result: int, most_nodes: int = DRAWN_NODES, *, only_named: bool = False
+) -> None:
     """Raise DrawingError when a picture would surely be refused, before anything is computed.
 
     A chain such as x + y + z is drawn as one node, and an array of numbers too. But each operation
     that a chain takes up brings an arrow, so that more operations than nodes and arrows are allowed
     together are too many in any case.
     """
+    named = len(named_nodes(graph, result))
+    if only_named:
+        if named > most_nodes:
+            raise _too_large(f"{named} named nodes", most_nodes, None)
+        return
     rows = [graph.rows[node] for node in graph.reachable([result])]
     operations = sum(bool(row[1]) and row[0] not in {NEGATE, ARRAY} for row in rows)
     if operations > 3 * most_nodes:
-        raise _too_large(f"{len(rows)} nodes", most_nodes)
+        raise _too_large(f"{len(rows)} nodes", most_nodes, named)
 
 
-def _too_large(size: str, most_nodes: int) -> DrawingError:
+def _too_large(size: str, most_nodes: int, named: int | None) -> DrawingError:
+    """Return the error for a large picture; `named` are the nodes that --only-named would leave."""
     message = f"the graph has {size}; a picture has at most {most_nodes} nodes"
     message += f" and {2 * most_nodes} arrows"
-    return DrawingError(message, hint="draw a part of the formula, or allow more: --max-nodes N")
+    hint = "draw a part of the formula, or allow more: --max-nodes N"
+    if named is not None and named <= most_nodes:
+        hint = f"--only-named leaves {named}: inputs, named parts (u = …;) and the result; "
+        hint += "or allow more: --max-nodes N"
+    return DrawingError(message, hint=hint)
 
 
 def _heading(formula: str, letter: str) -> str:

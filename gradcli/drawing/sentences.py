@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from gradcli.drawing.words import LONGEST, argument, expression, fit, local_formula, quantity
 from gradcli.graph.operations import ATOM, CONSTANT_POWER, VARIABLE
 from gradcli.graph.text import key_text, number_text
+from gradcli.runtime.trace import FORMULA
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,7 +81,7 @@ def marks(operation: str, count: int) -> tuple[str, ...]:
     """Return what the arguments are called; empty where their order is all the same."""
     if operation == "array":
         return tuple(f"[{place}]" for place in range(count))
-    if count < 2 or operation in COMMUTATIVE:
+    if count < 2 or operation in COMMUTATIVE or operation == FORMULA:
         return ()
     return MARKS.get(operation, ORDINALS)[:count]
 
@@ -88,7 +89,8 @@ def marks(operation: str, count: int) -> tuple[str, ...]:
 def about_step(graph: Graph, step: Step, role: str = "operation", *, live: bool = True) -> str:
     """Return the sentence on one node: "sin of 3*x*y: value −0.751, gradient 0.3078"."""
     if role == "constant" or not (step.inputs or step.operation == "variable"):
-        what = f"constant {expression(graph, step.id)}"
+        named = f"{fit(step.name, 60)} = " if step.name else ""
+        what = f"constant {named}{expression(graph, step.id)}"
     else:
         what = _what(graph, step)
     if role == "result":
@@ -111,11 +113,12 @@ def about_edge(graph: Graph, step: Step, edge: Edge) -> str:
     formula = local_formula(graph, step, edge, 90)
     if not formula:
         return fit(f"{below} in {above}")
-    if graph.rows[edge.node][1] and not graph.name_of(edge.node):
+    if graph.rows[edge.node][0].level < ATOM and not graph.name_of(edge.node):
         below = f"({below})"
     if not step.name:
-        is_call = len(step.inputs) == 1 and graph.rows[step.id][0].level == ATOM
-        above = symbol(graph, step) if is_call else f"({above})"
+        is_atom = graph.rows[step.id][0].level == ATOM
+        is_call = is_atom and len(step.inputs) == 1 and step.operation != FORMULA
+        above = symbol(graph, step) if is_call else above if is_atom else f"({above})"
     said = f"∂/∂{below} {above} = {formula}"
     if edge.local is None or step.value is None:
         return fit(said)
@@ -148,7 +151,8 @@ def _what(graph: Graph, step: Step) -> str:
     operation, _, payload = graph.rows[step.id]
     if operation is VARIABLE:
         return f"input {step.name}"
-    if operation.name in NOUNS or (operation.level == ATOM and payload is None):
+    is_said = operation.name in NOUNS or (operation.level == ATOM and payload is None)
+    if is_said and step.operation != FORMULA:
         below = _listed([argument(graph, edge.node, 60) for edge in step.inputs])
         what = f"{NOUNS.get(operation.name, symbol(graph, step))} of {below}"
         return f"{fit(step.name, 60)}, the {what}" if step.name else what

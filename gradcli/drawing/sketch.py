@@ -11,6 +11,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.drawing.sentences import about_edge, about_step
+from gradcli.runtime.trace import FORMULA
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -62,7 +63,7 @@ class Sketch(NamedTuple):
 def sketch(graph: Graph, result: int, steps: Sequence[Step]) -> Sketch:
     """Return what is to be drawn of the steps that lead to `result`."""
     by_id = {step.id: step for step in steps}
-    shown, _ = _selected(graph, result, steps)
+    shown, constants = selected(graph, result, steps)
     uses = Counter(edge.node for step in shown for edge in step.inputs)
     flows = _flows(graph, shown, by_id, uses)
     strongest = max((flow for flow in flows.values() if flow < math.inf), default=0.0)
@@ -70,23 +71,22 @@ def sketch(graph: Graph, result: int, steps: Sequence[Step]) -> Sketch:
     arrows: list[Arrow] = []
     drawn: dict[int, Box] = {}
 
-    def box(step: Step, role: str, tails: Sequence[Box] = (), *, live: bool) -> Box:
+    def box(step: Step, kind: str, tails: Sequence[Box] = (), *, live: bool) -> Box:
         tree = all(t.role == "constant" or (t.tree and uses[t.step.id] == 1) for t in tails)
-        sentence = about_step(graph, step, role, live=live)
-        boxes.append(Box(f"n{len(boxes)}", step, role, live, tree, sentence))
+        sentence = about_step(graph, step, kind, live=live)
+        boxes.append(Box(f"n{len(boxes)}", step, kind, live, tree, sentence))
         return boxes[-1]
 
     for step in shown:
-        taken = _taken(step, by_id)
         tails: list[Box] = []
-        for place, edge in enumerate(step.inputs):
+        for edge in step.inputs:
             below = by_id[edge.node]
-            live = step.live and below.live and place in taken
+            live = step.live and below.live and edge.live
             tails.append(drawn.get(edge.node) or box(below, "constant", live=live))
-        role = "result" if step.id == result else "operation" if step.inputs else "input"
-        head = drawn[step.id] = box(step, role, tails, live=step.live)
+        head = box(step, role(step, result, constants), tails, live=step.live)
+        drawn[step.id] = head
         for place, (edge, tail) in enumerate(zip(step.inputs, tails, strict=True)):
-            live = step.live and tail.live and place in taken
+            live = step.live and tail.live and edge.live
             flow = flows.get((step.id, place), 0.0)
             strength = min(flow / strongest, 1.0) if flow and strongest else 1.0 if flow else None
             sentence = about_edge(graph, step, edge)
@@ -97,19 +97,21 @@ def sketch(graph: Graph, result: int, steps: Sequence[Step]) -> Sketch:
 
 def size(graph: Graph, result: int, steps: Sequence[Step]) -> tuple[int, int]:
     """Return how many nodes, each constant counted once, and how many arrows would be drawn."""
-    shown, constants = _selected(graph, result, steps)
+    shown, constants = selected(graph, result, steps)
     return len(shown) + len(constants), sum(len(step.inputs) for step in shown)
 
 
-def _selected(graph: Graph, result: int, steps: Sequence[Step]) -> tuple[list[Step], set[int]]:
+def selected(graph: Graph, result: int, steps: Sequence[Step]) -> tuple[list[Step], set[int]]:
     """Return the steps to draw once, in order, and those to draw at each use: the constants.
 
-    A constant is a number, or an array of nothing but numbers, which has no parts then.
+    A constant is a number, an array of nothing but numbers, which has no parts then, or a named
+    formula of nothing but numbers.
     """
     constants: set[int] = set()
     for step in steps:
         parts = [edge.node for edge in step.inputs]
-        is_number = not parts and step.operation != "variable"
+        is_number = graph.number(step.id) is not None
+        is_number = is_number or (not parts and step.operation != "variable")
         is_array = step.operation == "array" and all(
             part in constants or graph.number(part) is not None for part in parts
         )
@@ -123,13 +125,13 @@ def _selected(graph: Graph, result: int, steps: Sequence[Step]) -> tuple[list[St
     return shown, used & constants
 
 
-def _taken(step: Step, steps: Mapping[int, Step]) -> Collection[int]:
-    """Return the positions of the inputs that a step reads: `where` reads one of its branches."""
-    if step.operation == "where":
-        condition = steps[step.inputs[0].node].value
-        if isinstance(condition, int | float):
-            return (0, 1) if condition else (0, 2)
-    return range(len(step.inputs))
+def role(step: Step, result: int, constants: Collection[int]) -> str:
+    """Return what a step is: "input", "operation", "result" or "constant"."""
+    if step.id == result:
+        return "result"
+    if step.id in constants:
+        return "constant"
+    return "input" if step.operation == "variable" else "operation"
 
 
 def _flows(
@@ -146,9 +148,14 @@ def _flows(
             arrived = steps[edge.node].gradient
             if step.gradient is not None and edge.local is not None:
                 found[step.id, place] = _length(step.gradient, edge.local)
-            elif graph.rows[step.id][0].structural and arrived is not None:
+            elif arrived is not None and _moves(graph, step):
                 found[step.id, place] = _length(arrived, 1 / uses[edge.node])
     return found
+
+
+def _moves(graph: Graph, step: Step) -> bool:
+    """Return whether a step moves or sums numbers, so that it may lack local derivatives."""
+    return step.operation == FORMULA or graph.rows[step.id][0].structural
 
 
 def _length(gradient: Any, local: Any) -> float:

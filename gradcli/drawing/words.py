@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import printable
-from gradcli.graph.operations import ATOM, PRODUCT
+from gradcli.graph.operations import ATOM, PRODUCT, TABLE
 from gradcli.graph.text import write
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from gradcli.graph.node import Graph
     from gradcli.runtime.trace import Edge, Step
 
+BROADCAST = TABLE["broadcast"]
 LONGEST = 200
 """Characters of any one text in a picture."""
 
@@ -67,42 +68,81 @@ def argument(graph: Graph, node: int, longest: int = LONGEST) -> str:
 def local_formula(graph: Graph, step: Step, edge: Edge, longest: int = LONGEST) -> str:
     """Return the local derivative of a step by one input as a formula; "" when it is not known.
 
-    A chain `3*x*y` is one step, so its derivative is a product. What would be too long is written
-    with the input left out, where there is but one: `1 - tanh(…)^2`.
+    A chain `3*x*y` is one step, so its derivative is a product. A named step may stand in it
+    itself: `1 - h^2` for h = tanh(x). What would be too long is written with the input left out,
+    where there is but one: `1 - tanh(…)^2`.
     """
-    names = _names(graph, step.id)
-    text = _product(graph, edge.formula, names, {})
+    names = _names(graph)
+    text = _product(graph, step.id, edge.formula, names, {})
     left_out = _left_out(graph, [below.node for below in step.inputs])
     if len(text) > longest and len(left_out) == 1:
-        text = min(text, _product(graph, edge.formula, names, left_out), key=len)
+        text = min(text, _product(graph, step.id, edge.formula, names, left_out), key=len)
     return fit(text, longest)
 
 
+def whole_local_formula(graph: Graph, step: Step, edge: Edge, longest: int) -> str | None:
+    """Return the local derivative as a formula that can be parsed; None where there is none."""
+    names = _names(graph)
+    factors = _factors(graph, edge.formula)
+    if any(write(graph, node, names, longest) is None for node in factors):
+        return None
+    text = _product(graph, step.id, edge.formula, names, {}, longest)
+    return text if 0 < len(text) <= longest else None
+
+
+def _factors(graph: Graph, factors: Sequence[int]) -> Sequence[int]:
+    """Return the factors of a local derivative from the end of a chain, without ones.
+
+    A number that is repeated to fill an array is shown as a number.
+    """
+    rows = [graph.rows[node] for node in factors]
+    narrow = [
+        arguments[0] if operation is BROADCAST else node
+        for node, (operation, arguments, _) in zip(factors, rows, strict=True)
+    ]
+    return [node for node in reversed(narrow) if graph.number(node) != 1] or narrow[:1]
+
+
 def _product(
-    graph: Graph, factors: Sequence[int], names: Mapping[int, str], left_out: Mapping[int, str]
+    graph: Graph,
+    own: int,
+    factors: Sequence[int],
+    names: dict[int, str],
+    left_out: dict[int, str],
+    longest: int = 2 * LONGEST,
 ) -> str:
-    """Return the text of a product, whose factors are those of a chain from its end."""
-    shown = [node for node in reversed(factors) if graph.number(node) != 1] or factors[:1]
+    """Return the text of a product, whose factors are those of a chain from its end.
+
+    It is the derivative of the node `own`, which is not written by its name alone.
+    """
+    shown = _factors(graph, factors)
     texts: list[str] = []
     for node in shown:
-        text = names.get(node) or _written(graph, node, {**left_out, **names}, ())
-        binds = ATOM if node in names else graph.rows[node][0].level
+        is_name = node in names and node != own
+        text = names[node] if is_name else _written(graph, node, left_out | names, (), longest)
+        binds = ATOM if is_name else graph.rows[node][0].level
         # Only the first factor of a product may be a product or quotient itself.
         loose = len(shown) > 1 and binds < PRODUCT + bool(texts)
         texts.append(f"({text})" if loose else text)
     return "*".join(texts)
 
 
-def _written(graph: Graph, node: int, names: Mapping[int, str], arguments: Iterable[int]) -> str:
+def _written(
+    graph: Graph,
+    node: int,
+    names: Mapping[int, str],
+    arguments: Iterable[int],
+    longest: int = 2 * LONGEST,
+) -> str:
     """Return the node's text; of one that is far too long only the last operation."""
-    text = write(graph, node, names, 2 * LONGEST)
+    text = write(graph, node, names, longest)
     if text is None:
-        text = write(graph, node, {**_left_out(graph, arguments), **names}, 2 * LONGEST)
+        text = write(graph, node, {**_left_out(graph, arguments), **names}, longest)
     return "…" if text is None else text
 
 
-def _names(graph: Graph, node: int) -> dict[int, str]:
-    """Return the names that the user gave to other nodes than this one."""
+def _names(graph: Graph, node: int | None = None) -> dict[int, str]:
+    """Return the names that the user gave to nodes, other than this one."""
     return {
         other: next(iter(given)) for other, given in graph.names.items() if other != node and given
     }

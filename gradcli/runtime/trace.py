@@ -1,24 +1,30 @@
 """One run of a formula, node by node: values, gradients and the local derivative on every edge.
 
 What tables, JSON and pictures show. A chain of the same associative operation is one step, as it is
-written: `3*x*y` has three inputs.
+written: `3*x*y` has three inputs. Or a step is all that lies between nodes that the user named.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from gradcli.graph.operations import ADD, MULTIPLY
-from gradcli.graph.text import label
+from gradcli.graph.operations import ADD, MULTIPLY, WHERE
+from gradcli.graph.text import label, write
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from gradcli.graph.node import Graph
 
 
 LONGEST_PRODUCT = 12
 """How many factors are shown as one step; each has all the others in its local derivative."""
+
+LONGEST_FORMULA = 1000
+"""Characters of what lies between named nodes; what is longer refers to its arguments as #id."""
+
+FORMULA = "formula"
+"""The operation of a step that is more than one operation on its inputs."""
 
 
 class Edge(NamedTuple):
@@ -30,6 +36,8 @@ class Edge(NamedTuple):
     """Derivative of the step by this input alone; None where it is not needed or undefined."""
     formula: tuple[int, ...] = ()
     """The nodes whose product is the local derivative as a formula, when it is known."""
+    live: bool = True
+    """Whether the step reads it: False from the branch of a `where` that is not taken."""
 
 
 class Step(NamedTuple):
@@ -40,7 +48,7 @@ class Step(NamedTuple):
     """The user's name for it: of a definition or a free name."""
     formula: str
     operation: str
-    """Name of its row in the table of operations."""
+    """Name of its row in the table of operations, or FORMULA."""
     value: float | None
     """None without values, and on a branch that is not taken where it has no value."""
     gradient: float | None
@@ -73,6 +81,7 @@ def steps(
     listed: list[Step] = []
     for node in nodes:
         operation, arguments, _ = graph.rows[node]
+        taken = _taken(graph, node, numbers)
         collected: list[Edge] = []
         for position, argument in enumerate(arguments):
             slope = local.get((node, position)) if local else None
@@ -84,7 +93,7 @@ def steps(
                 if operation is MULTIPLY:
                     collected = [_through(e, slope, formula) for e in collected]
             else:
-                collected.append(Edge(argument, slope, formula))
+                collected.append(Edge(argument, slope, formula, position in taken))
         if node in merged:
             edges[node] = collected
             continue
@@ -104,10 +113,79 @@ def steps(
     return listed
 
 
+def named_steps(
+    graph: Graph,
+    links: Mapping[int, Iterable[tuple[int, int | None, int | None]]],
+    *,
+    numbers: Mapping[int, float] | None = None,
+    gradient: Mapping[int, float] | None = None,
+    derivatives: Mapping[int, float] | None = None,
+    faults: frozenset[int] = frozenset(),
+    live: frozenset[int] | None = None,
+) -> list[Step]:
+    """Return a step for each named node, whose inputs are the named nodes that it reads.
+
+    `links` are these inputs by node, in order: each a node, the node that is the derivative by it,
+    and one that is the same to be read. `derivatives` are the values of the derivatives; the rest
+    is as in `steps`.
+    """
+    names = {node: name for node in links if (name := graph.name_of(node)) is not None}
+    listed = []
+    for node, below in links.items():
+        read = _read(graph, node, links, numbers)
+        inputs = []
+        for other, derivative, readable in below:
+            slope = None
+            if derivatives and derivative is not None and node not in faults:
+                slope = derivatives.get(derivative)
+            formula = () if readable is None else (readable,)
+            inputs.append(Edge(other, slope, formula, other in read))
+        operation, arguments, _ = graph.rows[node]
+        is_one = arguments == tuple(edge.node for edge in inputs)
+        own = {other: name for other, name in names.items() if other != node}
+        listed.append(
+            Step(
+                node,
+                names.get(node),
+                write(graph, node, own, LONGEST_FORMULA) or label(graph, node),
+                operation.name if is_one else FORMULA,
+                None if numbers is None or node in faults else numbers[node],
+                gradient.get(node) if gradient else None,
+                tuple(inputs),
+                live is None or node in live,
+            )
+        )
+    return listed
+
+
+def _read(
+    graph: Graph, root: int, stops: Collection[int], numbers: Mapping[int, float] | None
+) -> set[int]:
+    """Return the nodes that `root` reads at these values, down to `stops`."""
+    found: set[int] = set()
+    waiting = [root]
+    while waiting:
+        node = waiting.pop()
+        if node not in found:
+            found.add(node)
+            if node == root or node not in stops:
+                arguments = graph.rows[node][1]
+                waiting += [arguments[place] for place in _taken(graph, node, numbers)]
+    return found
+
+
+def _taken(graph: Graph, node: int, numbers: Mapping[int, float] | None) -> Collection[int]:
+    """Return the positions of the arguments that a node reads: `where` reads one branch."""
+    operation, arguments, _ = graph.rows[node]
+    if operation is WHERE and numbers is not None and not graph.shape(arguments[0]):
+        return (0, 1) if numbers[arguments[0]] else (0, 2)
+    return range(len(arguments))
+
+
 def _through(edge: Edge, slope: float | None, formula: tuple[int, ...]) -> Edge:
     """Return an edge of a shorter product as one of the longer product."""
     factors = (*formula, *edge.formula) if edge.formula else ()
-    return Edge(edge.node, _times(slope, edge.local), factors)
+    return Edge(edge.node, _times(slope, edge.local), factors, edge.live)
 
 
 def _times(outer: float | None, inner: float | None) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
@@ -116,6 +117,7 @@ def test_without_graphviz_both_cures_are_named(gradcli: Command) -> None:
         ("g.png", b"\x89PNG\r\n"),
         ("g.pdf", b"%PDF-"),
         ("g.dot", b""),
+        ("g.json", b'{"expression": "x*y", "value": 2.0, '),
     ],
 )
 def test_the_ending_chooses_the_format(
@@ -133,6 +135,38 @@ def test_format_wins_over_the_ending(tmp_path: Path, inside: Inside) -> None:
 
     assert inside(["draw", "x*y", "--format", "dot", "-o", str(path)]).code == 0
     assert path.read_text().startswith("digraph")
+
+
+def test_json(inside: Inside) -> None:
+    ran = inside(["draw", LOG, *AT, "--format", "json"])
+    nodes = json.loads(ran.out)["nodes"]
+    of_grad = json.loads(inside(["grad", LOG, *AT, "--nodes", "--json"]).out)["nodes"]
+
+    assert (ran.code, ran.err) == (0, "")
+    assert len(nodes) == len(of_grad) == 8
+    for node, same in zip(nodes, of_grad, strict=True):
+        inputs = [{key: edge[key] for key in ("node", "local")} for edge in node["inputs"]]
+        assert {key: node[key] for key in same} | {"inputs": inputs} == same
+
+
+def test_only_named(inside: Inside) -> None:
+    source = "u = x^2; v = sin(3*x*y); log(u + v)"
+    shown = text_of(inside(["draw", source, *AT, "--only-named"]).out)
+
+    # ∂v/∂y = 3·x·cos(3xy) = 6·cos 18
+    assert "3.962" in shown
+    assert "3.249" not in shown  # the sum, which has no name
+    assert "3.962" not in text_of(inside(["draw", source, *AT]).out)
+
+
+def test_what_is_too_large_is_told_how_to_be_drawn(inside: Inside) -> None:
+    many = "+".join(f"sin({n}*x)" for n in range(500))
+    unnamed, named = [inside(["draw", source, "x=1"]) for source in (many, f"u = {many}; u^2")]
+
+    assert "--only-named leaves 2:" in unnamed.err
+    assert "--only-named leaves 3:" in named.err
+    assert "--max-nodes N" in named.err
+    assert inside(["draw", f"u = {many}; u^2", "x=1", "--only-named"]).code == 0
 
 
 def test_a_png_on_stdout(gradcli: Command) -> None:

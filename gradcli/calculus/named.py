@@ -1,0 +1,103 @@
+"""Derivatives between the nodes that the user named, all that lies in between taken together.
+
+An unnamed node is passed through: local derivatives are multiplied along each path from one named
+node to the next, and summed over the paths. That is the partial derivative of the upper node as a
+function of the named nodes that it reads.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from gradcli.calculus.forward import rate_between
+from gradcli.calculus.readable import readable
+from gradcli.calculus.reverse import between, derivatives_between
+from gradcli.graph.operations import VARIABLE
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from gradcli.graph.node import Graph
+
+LARGEST_READABLE = 300
+"""How many nodes may lie between two named ones for the derivative to be written readably."""
+
+
+class Link(NamedTuple):
+    """A named node that another one reads."""
+
+    node: int
+    derivative: int | None
+    """The partial derivative by it, to be computed with; None where it is no array of the size of
+    either node, because each number of the one depends on many of the other."""
+    readable: int | None
+    """The same as a mathematician would write it."""
+
+
+def named_nodes(graph: Graph, result: int) -> list[int]:
+    """Return the inputs, the nodes that the user named and the result, inputs before users."""
+    return [
+        node
+        for node in graph.reachable([result])
+        if node == result or graph.names.get(node) or graph.rows[node][0] is VARIABLE
+    ]
+
+
+def links(graph: Graph, nodes: Sequence[int]) -> dict[int, list[Link]]:
+    """Return for each of `nodes` which others it reads, in the order of its text."""
+    named = frozenset(nodes)
+    found: dict[int, list[tuple[int, int | None]]] = {}
+    short: list[int] = []
+    for node in nodes:
+        stops = named - {node}
+        inside = between(graph, node, stops)
+        derivatives = _derivatives(graph, node, inside, _read(graph, node, stops))
+        found[node] = list(derivatives.items())
+        if len(inside) <= LARGEST_READABLE:
+            short += [slope for slope in derivatives.values() if slope is not None]
+    own = graph.reachable(nodes)
+    shown = dict(zip(short, readable(graph, own, short, named), strict=True))
+    return {
+        node: [
+            Link(below, slope, None if slope is None else shown.get(slope, slope))
+            for below, slope in listed
+        ]
+        for node, listed in found.items()
+    }
+
+
+def _read(graph: Graph, node: int, stops: Collection[int]) -> list[int]:
+    """Return which of `stops` the node reads, in the order in which its text has them."""
+    found: dict[int, None] = {}
+    seen: set[int] = set()
+    waiting = [node]
+    while waiting:
+        below = waiting.pop()
+        if below in stops:
+            found[below] = None
+        elif below not in seen:
+            seen.add(below)
+            waiting += reversed(graph.rows[below][1])
+    return list(found)
+
+
+def _derivatives(
+    graph: Graph, node: int, inside: Sequence[int], reads: Sequence[int]
+) -> dict[int, int | None]:
+    """Return the derivative of a node by each node that it reads; `inside` lies in between."""
+    if not graph.shape(node):
+        return {**derivatives_between(graph, node, inside, reads)}
+    return {
+        below: rate_between(graph, node, inside, below)
+        if not graph.shape(below) or _is_elementwise(graph, inside, below)
+        else None
+        for below in reads
+    }
+
+
+def _is_elementwise(graph: Graph, inside: Sequence[int], below: int) -> bool:
+    """Return whether each number of a node depends on one number of the array `below`."""
+    moving = graph.depending_on([below], inside)
+    moving.discard(below)
+    operations = [graph.rows[node][0] for node in moving]
+    return not any(o.structural or o.expansion is not None for o in operations)
