@@ -11,17 +11,17 @@ so that correct formulas do not pay for messages.
 from __future__ import annotations
 
 import gc
-from functools import cache
-from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import FormulaError, ShapeError
 from gradcli.language.builder import Builder, Fault
-from gradcli.language.scanner import ILLEGAL, Scanner, Tokens
-from gradcli.language.tables import Reduction, Tables, load
+from gradcli.language.scanner import ILLEGAL, SCANNER, TABLES, Tokens
+from gradcli.language.tables import Reduction, Tables
 from gradcli.limits import SOURCE_CHARACTERS
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
+    from typing import Any
 
     from gradcli.graph.shapes import Shape
 
@@ -39,12 +39,6 @@ class Unexpected(Exception):  # noqa: N818 - a signal inside this module, not an
         self.states = states
 
 
-@cache
-def _language() -> tuple[Tables, Scanner]:
-    tables = load()
-    return tables, Scanner(tables)
-
-
 def parse(source: str, given: Given = (), start: str = "formula") -> Builder:
     """Return the builder that holds the graph and result of `source`.
 
@@ -55,16 +49,15 @@ def parse(source: str, given: Given = (), start: str = "formula") -> Builder:
     if len(source) > SOURCE_CHARACTERS:
         message = f"the formula has {len(source)} characters; at most {SOURCE_CHARACTERS} are read"
         raise FormulaError(message)
-    tables, scanner = _language()
-    tokens = scanner.scan(source)
+    tokens = SCANNER.scan(source)
     builder = Builder(given)
     # The garbage collector would walk the growing graph again and again; nothing here is garbage.
     was_enabled = gc.isenabled()
     gc.disable()
     try:
-        drive(tables, tokens, builder, start)
+        drive(TABLES, tokens, builder, start)
     except Unexpected as unexpected:
-        raise _misplaced(tables, tokens, unexpected) from None
+        raise _misplaced(tokens, unexpected) from None
     except (Fault, ShapeError):
         raise _meaningless(source, given, start) from None
     finally:
@@ -78,9 +71,8 @@ def locate(source: str, given: Given = (), start: str = "formula") -> dict[int, 
 
     The formula is parsed again in the same way, so the ids are those of the first time.
     """
-    tables, scanner = _language()
     spans: dict[int, Span] = {}
-    drive(tables, scanner.scan(source), Builder(given), start, Positions(spans))
+    drive(TABLES, SCANNER.scan(source), Builder(given), start, Positions(spans))
     return spans
 
 
@@ -118,7 +110,7 @@ def drive(  # noqa: PLR0915 - the one loop that everything passes through stands
 
     Raises Unexpected at a token that the grammar does not allow, and passes on the builder's Fault.
     """
-    states = _bound(tables, builder)
+    states = _Bound(tables, builder)
     state = tables.starts[start]
     stack = [state]
     values: list[Any] = []
@@ -175,22 +167,24 @@ def drive(  # noqa: PLR0915 - the one loop that everything passes through stands
             positions.shift(tokens.span(index))
 
 
-def _bound(tables: Tables, builder: Builder) -> list[dict[str, Any]]:
-    """Return the tables with the builder's methods in place of their names."""
-    bound: dict[Reduction, Any] = {}
-    states: list[dict[str, Any]] = []
-    for actions in tables.states:
+class _Bound(dict[int, "dict[str, Any]"]):
+    """The states that a parse comes to, with the builder's methods in place of their names."""
+
+    def __init__(self, tables: Tables, builder: Builder) -> None:
+        super().__init__()
+        self._tables = tables
+        self._builder = builder
+
+    def __missing__(self, state: int) -> dict[str, Any]:
         row: dict[str, Any] = {}
-        for symbol, action in actions.items():
+        for symbol, action in self._tables.states[state].items():
             if isinstance(action, int):
                 row[symbol] = action
-                continue
-            if action not in bound:
-                method = getattr(builder, action.method) if action.method else None
-                bound[action] = (action.rule, action.parts, method)
-            row[symbol] = bound[action]
-        states.append(row)
-    return states
+            else:
+                method = getattr(self._builder, action.method) if action.method else None
+                row[symbol] = (action.rule, action.parts, method)
+        self[state] = row
+        return row
 
 
 def acceptable(tables: Tables, states: list[int]) -> set[str]:
@@ -225,13 +219,13 @@ def _next(tables: Tables, state: int, rule: str) -> int:
     return after
 
 
-def _misplaced(tables: Tables, tokens: Tokens, unexpected: Unexpected) -> FormulaError:
+def _misplaced(tokens: Tokens, unexpected: Unexpected) -> FormulaError:
     """Return the error for a token that the grammar does not allow."""
     from gradcli.language import diagnosis
 
     if ILLEGAL in tokens.kinds:
         return diagnosis.illegal_character(tokens, tokens.kinds.index(ILLEGAL))
-    accepted = acceptable(tables, unexpected.states)
+    accepted = acceptable(TABLES, unexpected.states)
     return diagnosis.unexpected_token(tokens, unexpected.index, accepted)
 
 
@@ -239,12 +233,11 @@ def _meaningless(source: str, given: Given, start: str) -> FormulaError:
     """Return the error for a rule whose parts do not fit, found again with positions."""
     from gradcli.language import diagnosis
 
-    tables, scanner = _language()
-    tokens = scanner.scan(source)
+    tokens = SCANNER.scan(source)
     positions = Positions({})
     builder = Builder(given)
     try:
-        drive(tables, tokens, builder, start, positions)
+        drive(TABLES, tokens, builder, start, positions)
     except Fault as fault:
         if ILLEGAL in tokens.kinds:
             return diagnosis.illegal_character(tokens, tokens.kinds.index(ILLEGAL))

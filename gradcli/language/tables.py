@@ -1,92 +1,112 @@
-"""The grammar, compiled by Lark into LALR(1) tables and terminals."""
+"""The tables of the grammar, as Lark compiled it: when gradcli was built, or else now."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any, NamedTuple
+import os
 
-HERE = Path(__file__).resolve().parent.parent
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+FORMAT = 1
+"""Raised when the stored tables take another form, so that older ones are not read."""
+
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
-class Reduction(NamedTuple):
+class Reduction:
     """A grammar rule as the parser applies it: how many parts make which rule, by which method."""
 
-    rule: str
-    parts: int
-    method: str | None
-    """Name of the builder's method; None for a rule of one part that stands for that part."""
+    __slots__ = ("method", "parts", "rule")
+
+    def __init__(self, rule: str, parts: int, method: str | None) -> None:
+        self.rule = rule
+        self.parts = parts
+        self.method = method
+        """Name of the builder's method; None for a rule of one part that stands for that part."""
 
 
-class Tables(NamedTuple):
+class Automaton:
+    """All terminals as one deterministic automaton, which starts in state 0.
+
+    `classes` gives the class of each character of the language, and 0 is that of all others;
+    `steps[state][class]` is the next state, or -1, and `accepted[state]` the terminal that a piece
+    is when it ends there, or None.
+    """
+
+    __slots__ = ("accepted", "classes", "steps")
+
+    def __init__(
+        self,
+        classes: Mapping[str, int],
+        steps: Sequence[Sequence[int]],
+        accepted: Sequence[str | None],
+    ) -> None:
+        self.classes = classes
+        self.steps = steps
+        self.accepted = accepted
+
+
+class Tables:
     """What the parser needs to know of the grammar."""
 
-    states: list[dict[str, int | Reduction]]
-    """For each state what to do on a terminal or rule: go to a state, or reduce."""
-    starts: dict[str, int]
-    """First state by start rule."""
-    strings: dict[str, str]
-    """Terminals that are one fixed text: text to terminal."""
-    patterns: list[tuple[str, str]]
-    """All terminals as (name, regular expression), in the order in which they are tried."""
+    __slots__ = ("automaton", "patterns", "starts", "states", "strings")
+
+    def __init__(
+        self,
+        states: Sequence[Mapping[str, int | Reduction]],
+        starts: Mapping[str, int],
+        strings: Mapping[str, str],
+        patterns: Sequence[tuple[str, str]],
+        automaton: Automaton | None = None,
+    ) -> None:
+        self.states = states
+        """For each state what to do on a terminal or rule: go to a state, or reduce."""
+        self.starts = starts
+        """First state by start rule."""
+        self.strings = strings
+        """Terminals that are one fixed text: text to terminal."""
+        self.patterns = patterns
+        """All terminals as (name, regular expression), in the order in which they are tried."""
+        self.automaton = automaton
+        """The same terminals without regular expressions; None when it is not worth making."""
 
 
-def grammar_file() -> Path:
-    """Return the path of the grammar, in an installed package or in a checkout."""
-    for folder in (HERE, HERE.parent):
-        path = folder / "grammars" / "expression.lark"
-        if path.exists():
-            return path
+def grammar() -> str:
+    """Return the text of the grammar, of an installed package or of a checkout."""
+    for folder in (_PACKAGE, os.path.dirname(_PACKAGE)):
+        try:
+            with open(f"{folder}/grammars/expression.lark", encoding="utf-8") as file:
+                return file.read()
+        except FileNotFoundError:
+            continue
     message = "grammars/expression.lark is missing from this installation"
     raise FileNotFoundError(message)
 
 
 def load() -> Tables:
-    """Return the tables of the grammar file, made by Lark."""
-    from lark import Lark
-    from lark.grammar import Rule
-    from lark.lexer import TerminalDef
+    """Return the tables of the grammar: those stored beside it, if they are of this very text."""
+    text = grammar()
+    stored = read(text)
+    if stored is not None:
+        return stored
+    from gradcli.language.grammar import compiled
 
-    compiled = Lark(
-        grammar_file().read_text(encoding="utf-8"),
-        parser="lalr",
-        lexer="basic",
-        start=["formula", "value", "choice"],
-    )
-    # The form in which Lark itself stores a stand-alone parser: plain lists and dictionaries.
-    data, memo = compiled.memo_serialize([TerminalDef, Rule])
-    table = data["parser"]["parser"]
-    tokens: dict[int, str] = table["tokens"]
-    states: list[dict[str, int | Reduction]] = [{} for _ in table["states"]]
-    for state, actions in table["states"].items():
-        for token, (is_reduction, argument) in actions.items():
-            action = _reduction(memo[argument["@"]]) if is_reduction else argument
-            states[state][tokens[token]] = action
-    terminals = sorted(
-        (memo[t["@"]] for t in data["parser"]["lexer_conf"]["terminals"]),
-        key=lambda t: (-t["priority"], -len(t["pattern"]["value"]), t["name"]),
-    )
-    return Tables(
-        states,
-        table["start_states"],
-        {
-            t["pattern"]["value"]: t["name"]
-            for t in terminals
-            if t["pattern"]["__type__"] == "PatternStr"
-        },
-        [(t["name"], _regular_expression(t["pattern"])) for t in terminals],
-    )
+    return compiled(text)
 
 
-def _regular_expression(pattern: dict[str, Any]) -> str:
-    from re import escape
-
-    value: str = pattern["value"]
-    return escape(value) if pattern["__type__"] == "PatternStr" else value
-
-
-def _reduction(rule: dict[str, Any]) -> Reduction:
-    parts = len(rule["expansion"])
-    alias = rule["alias"]
-    inlined = parts == 1 and alias is None and rule["options"]["expand1"]
-    origin: str = rule["origin"]["name"]
-    return Reduction(origin, parts, None if inlined else alias or origin)
+def read(text: str) -> Tables | None:
+    """Return the tables that the build stored, None when there are none or of another grammar."""
+    try:
+        from gradcli.language.stored import STORED
+    except ImportError:
+        return None
+    if STORED["format"] != FORMAT or STORED["grammar"] != text:
+        return None
+    rules = [Reduction(*rule) for rule in STORED["rules"]]
+    states = [
+        {symbol: action if action >= 0 else rules[~action] for symbol, action in row.items()}
+        for row in STORED["states"]
+    ]
+    automaton = Automaton(STORED["classes"], STORED["steps"], STORED["accepted"])
+    return Tables(states, STORED["starts"], STORED["strings"], STORED["patterns"], automaton)

@@ -47,6 +47,10 @@ EVAL = {
     "gradcli.language.parser",
     "gradcli.language.scanner",
     "gradcli.language.tables",
+    # the tables that the build stored, or what makes them in a checkout without
+    "gradcli.language.stored",
+    "gradcli.language.automaton",
+    "gradcli.language.grammar",
     "gradcli.limits",
     "gradcli.point",
     "gradcli.runtime",

@@ -1,0 +1,95 @@
+"""The grammar, compiled by Lark into LALR(1) tables and terminals, and written as a module."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gradcli.language import tables
+from gradcli.language.automaton import automaton
+from gradcli.language.tables import Reduction, Tables
+
+
+def compiled(text: str) -> Tables:
+    """Return the tables of a grammar, made by Lark."""
+    from lark import Lark
+    from lark.grammar import Rule
+    from lark.lexer import TerminalDef
+
+    made = Lark(text, parser="lalr", lexer="basic", start=["formula", "value", "choice"])
+    # The form in which Lark itself stores a stand-alone parser: plain lists and dictionaries.
+    data, memo = made.memo_serialize([TerminalDef, Rule])
+    table = data["parser"]["parser"]
+    tokens: dict[int, str] = table["tokens"]
+    rules: dict[int, Reduction] = {}
+    states: list[dict[str, int | Reduction]] = [{} for _ in table["states"]]
+    for state, actions in table["states"].items():
+        for token, (is_reduction, argument) in actions.items():
+            if is_reduction:
+                number = argument["@"]
+                action = rules[number] = rules.get(number) or _reduction(memo[number])
+                states[state][tokens[token]] = action
+            else:
+                states[state][tokens[token]] = argument
+    terminals = sorted(
+        (memo[t["@"]] for t in data["parser"]["lexer_conf"]["terminals"]),
+        key=lambda t: (-t["priority"], -len(t["pattern"]["value"]), t["name"]),
+    )
+    return Tables(
+        states,
+        table["start_states"],
+        {
+            t["pattern"]["value"]: t["name"]
+            for t in terminals
+            if t["pattern"]["__type__"] == "PatternStr"
+        },
+        [(t["name"], _regular_expression(t["pattern"])) for t in terminals],
+    )
+
+
+def _regular_expression(pattern: dict[str, Any]) -> str:
+    from re import escape
+
+    value: str = pattern["value"]
+    return escape(value) if pattern["__type__"] == "PatternStr" else value
+
+
+def _reduction(rule: dict[str, Any]) -> Reduction:
+    parts = len(rule["expansion"])
+    alias = rule["alias"]
+    inlined = parts == 1 and alias is None and rule["options"]["expand1"]
+    origin: str = rule["origin"]["name"]
+    return Reduction(origin, parts, None if inlined else alias or origin)
+
+
+def module(text: str) -> str:
+    """Return the source of the module `gradcli.language.stored`: the tables of a grammar.
+
+    It holds nothing but literals, which Python keeps as bytecode. In a state a number from 0 is
+    the next state, and ~n stands for rule n.
+    """
+    made = compiled(text)
+    terminals = automaton(made)
+    rules: dict[Reduction, int] = {}
+    states = [
+        {
+            symbol: action if isinstance(action, int) else ~rules.setdefault(action, len(rules))
+            for symbol, action in row.items()
+        }
+        for row in made.states
+    ]
+    values = {
+        "format": tables.FORMAT,
+        "grammar": text,
+        "rules": tuple((rule.rule, rule.parts, rule.method) for rule in rules),
+        "states": tuple(states),
+        "starts": made.starts,
+        "strings": made.strings,
+        "patterns": tuple(made.patterns),
+        "classes": terminals.classes,
+        "steps": terminals.steps,
+        "accepted": terminals.accepted,
+    }
+    lines = [f"    {name!r}: {value!r}," for name, value in values.items()]
+    return "\n".join(
+        ['"""Made from grammars/expression.lark."""', "", "STORED = {", *lines, "}", ""]
+    )

@@ -1,0 +1,167 @@
+"""Stored tables: the grammar compiled when gradcli was built says the same as Lark says now."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from gradcli import FormulaError
+from gradcli.language import grammar, parser, tables
+from gradcli.language.scanner import SHORT, Scanner
+from tests.language.test_messages import MESSAGES
+
+REFERENCE = Path(__file__).parent.parent / "reference"
+EXPRESSIONS = json.loads((REFERENCE / "expressions.json").read_text(encoding="utf-8"))
+_, *WORDS = map(json.loads, (REFERENCE / "words.jsonl").read_text(encoding="utf-8").splitlines())
+CORPUS = [
+    *(case["expr"] for case in EXPRESSIONS),
+    *(word for case in WORDS for word in case["argv"][1:]),
+    *(row[0].replace("«", "").replace("»", "") for row in MESSAGES),
+]
+
+FROM_LARK = grammar.compiled(tables.grammar())
+
+
+def stored_module(text: str) -> ModuleType:
+    """The module that the build writes."""
+    module = ModuleType("gradcli.language.stored")
+    exec(grammar.module(text), vars(module))  # noqa: S102 - what Python does when it imports it
+    return module
+
+
+@pytest.fixture(scope="module")
+def stored() -> tables.Tables:
+    """Tables as an installed gradcli reads them."""
+    with pytest.MonkeyPatch.context() as patch:
+        put(patch, stored_module(tables.grammar()))
+        found = tables.read(tables.grammar())
+    assert found is not None
+    return found
+
+
+def put(patch: pytest.MonkeyPatch, module: ModuleType | None) -> None:
+    """Make this the module of stored tables; None stands for none."""
+    patch.setitem(sys.modules, "gradcli.language.stored", module)
+    patch.delattr("gradcli.language.stored", raising=False)
+
+
+def outcome(source: str, start: str, by: tables.Tables) -> Any:
+    """The graph that is made of a text, or everything about the error."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parser, "TABLES", by)
+        patch.setattr(parser, "SCANNER", Scanner(by))
+        try:
+            built = parser.parse(source, (), start)
+            spans = parser.locate(source, (), start)
+        except FormulaError as error:
+            return error.message, error.span, error.hint
+        rows = [(str(row[0]), row[1:]) for row in built.graph.rows]
+        return rows, built.result, built.range, built.notes, spans
+
+
+@pytest.mark.parametrize("start", ["formula", "value", "choice"])
+def test_same_graphs_and_same_errors(stored: tables.Tables, start: str) -> None:
+    assert len(CORPUS) > 400
+    for source in CORPUS:
+        assert outcome(source, start, stored) == outcome(source, start, FROM_LARK), source
+
+
+def cut(text: str, by: tables.Tables) -> list[tuple[str, str]]:
+    tokens = Scanner(by).scan(text)
+    return [
+        (kind, text[slice(*tokens.span(place))] if kind != "IMPLICIT" else "")
+        for place, kind in enumerate(tokens.kinds)
+    ]
+
+
+PIECES = [
+    *(
+        "1",
+        "2.",
+        ".5",
+        "1e5",
+        "1e",
+        "1e+",
+        "e-3",
+        "0x",
+        "x",
+        "and",
+        "android",
+        "no",
+        "or",
+        "α₁",
+        "ς",
+    ),
+    *(
+        ".T",
+        ".",
+        "..",
+        "T",
+        "<",
+        "=",
+        "<=",
+        "==",
+        "!",
+        "!=",
+        "≠",
+        "*",
+        "**",
+        "×",
+        "·",
+        "^",
+        "⁺",
+        "²",
+    ),
+    *("-", "−", "/", "÷", "(", ")", "[", "]", ",", ";", ":", "@", "~", "#", "\r", "\n", "\r\n"),
+    *("\t", " ", "\u00a0", "é", "_", "\0", "\udc80", "😀"),
+]
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=12).map("".join))
+@example("1e+x")
+@example("#a\r\nb")
+@example("x" * (SHORT + 1))
+@settings(max_examples=1000)
+def test_the_automaton_cuts_as_the_expressions_do(stored: tables.Tables, text: str) -> None:
+    assert cut(text, stored) == cut(text, FROM_LARK)
+    assert Scanner(stored).kind(text) == Scanner(FROM_LARK).kind(text)
+
+
+@given(st.text(st.characters(exclude_categories=()), max_size=20))
+@settings(max_examples=300)
+def test_any_text_is_cut_alike(stored: tables.Tables, text: str) -> None:
+    assert cut(text, stored) == cut(text, FROM_LARK)
+
+
+def test_a_long_text_is_cut_alike(stored: tables.Tables) -> None:
+    text = "x1 + 2.5e3*sin(y)\n# why\n" * SHORT
+
+    assert cut(text, stored) == cut(text, FROM_LARK)
+
+
+def test_tables_of_another_grammar_are_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = tables.grammar()
+    module = stored_module(text)
+    put(monkeypatch, module)
+    assert tables.read(text) is not None
+
+    assert tables.read(text + "\n") is None
+    vars(module)["STORED"]["format"] += 1
+    assert tables.read(text) is None
+    put(monkeypatch, None)
+    assert tables.read(text) is None
+    assert tables.load().automaton is None
+
+
+def test_a_terminal_that_the_automaton_cannot_follow() -> None:
+    text = tables.grammar() + "\nODD: /x(?=y)/\n%ignore ODD\n"
+
+    with pytest.raises(ValueError, match="uses ASSERT"):
+        grammar.module(text)
