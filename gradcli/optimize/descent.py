@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import repeat
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
@@ -157,14 +158,15 @@ class Descent:
     def _moved(self, rate: float) -> tuple[list[Any], list[rules.Memory]]:
         """Return the next point and memory. Raises MathematicsError when a step is not finite."""
         try:
-            update = self._rule.at(self.steps + 1, rate)
+            now = self._rule.coefficients(self.steps + 1, rate, rules.NUMBERS)
+            blocks = (self.point, self._gradient, self._memory, repeat(now), self._kinds)
             if self._has_arrays:
                 import numpy as np
 
                 with np.errstate(all="ignore"):  # what is not finite is found below
-                    moved = [*map(update, self.point, self._gradient, self._memory, self._kinds)]
+                    moved = [*map(self._rule.update, *blocks)]
             else:
-                moved = [*map(update, self.point, self._gradient, self._memory, self._kinds)]
+                moved = [*map(self._rule.update, *blocks)]
         except OverflowError:
             raise MathematicsError("a parameter became infinite") from None
         except ZeroDivisionError:  # 0/0, of a gradient that is 0 and an eps of 0

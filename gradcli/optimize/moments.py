@@ -5,10 +5,9 @@ Each is the rule of torch.optim with the same name; see rules.py for the letters
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
-from gradcli.optimize.rules import Functions, Memory, Rule, Update
+from gradcli.optimize.rules import Coefficients, Functions, Memory, Next, Rule
 
 
 def adam(*, beta1: float, beta2: float, eps: float, weight_decay: float, amsgrad: bool) -> Rule:
@@ -34,27 +33,24 @@ def _adam(
 ) -> Rule:
     """Return Adam with a weight decay that is part of the gradient, or one beside it."""
 
-    def at(t: int, rate: float) -> Update:
-        size = rate / (1 - beta1**t)
-        correction = math.sqrt(1 - beta2**t)
-        shrinking = 1 - rate * decoupled
+    def coefficients(t: Any, rate: Any, of: Functions) -> Coefficients:
+        return rate / (1 - beta1**t), of.sqrt(1 - beta2**t), 1 - rate * decoupled
 
-        def update(p: Any, g: Any, memory: Memory, of: Functions) -> tuple[Any, Memory]:
-            m, v, largest = memory
-            if coupled:
-                g = g + coupled * p
-            if decoupled:
-                p = p * shrinking
-            m = m + (1 - beta1) * (g - m)
-            v = beta2 * v + (1 - beta2) * (g * g)
-            spread = v
-            if amsgrad:
-                spread = largest = of.maximum(largest, v)
-            return p - size * (m / (of.sqrt(spread) / correction + eps)), (m, v, largest)
+    def update(p: Any, g: Any, memory: Memory, now: Coefficients, of: Functions) -> Next:
+        m, v, largest = memory
+        size, correction, shrinking = now
+        if coupled:
+            g = g + coupled * p
+        if decoupled:
+            p = p * shrinking
+        m = m + (1 - beta1) * (g - m)
+        v = beta2 * v + (1 - beta2) * (g * g)
+        spread = v
+        if amsgrad:
+            spread = largest = of.maximum(largest, v)
+        return p - size * (m / (of.sqrt(spread) / correction + eps)), (m, v, largest)
 
-        return update
-
-    return Rule((0.0, 0.0, 0.0), at)
+    return Rule((0.0, 0.0, 0.0), coefficients, update)
 
 
 def adamax(*, beta1: float, beta2: float, eps: float) -> Rule:
@@ -63,18 +59,17 @@ def adamax(*, beta1: float, beta2: float, eps: float) -> Rule:
     Kingma and Ba, Adam, 2015, section 7.
     """
 
-    def at(t: int, rate: float) -> Update:
-        size = rate / (1 - beta1**t)
+    def coefficients(t: Any, rate: Any, _: Functions) -> Coefficients:
+        return (rate / (1 - beta1**t),)
 
-        def update(p: Any, g: Any, memory: Memory, of: Functions) -> tuple[Any, Memory]:
-            m, u = memory
-            m = m + (1 - beta1) * (g - m)
-            u = of.maximum(beta2 * u, abs(g) + eps)
-            return p - size * (m / u), (m, u)
+    def update(p: Any, g: Any, memory: Memory, now: Coefficients, of: Functions) -> Next:
+        m, u = memory
+        (size,) = now
+        m = m + (1 - beta1) * (g - m)
+        u = of.maximum(beta2 * u, abs(g) + eps)
+        return p - size * (m / u), (m, u)
 
-        return update
-
-    return Rule((0.0, 0.0), at)
+    return Rule((0.0, 0.0), coefficients, update)
 
 
 def nadam(*, beta1: float, beta2: float, eps: float, momentum_decay: float) -> Rule:
@@ -85,24 +80,23 @@ def nadam(*, beta1: float, beta2: float, eps: float, momentum_decay: float) -> R
     (Dozat, Incorporating Nesterov Momentum into Adam, 2016).
     """
 
-    def at(t: int, rate: float) -> Update:
+    def coefficients(t: Any, rate: Any, _: Functions) -> Coefficients:
         now = beta1 * (1 - 0.5 * 0.96 ** (t * momentum_decay))
         following = beta1 * (1 - 0.5 * 0.96 ** ((t + 1) * momentum_decay))
-        correction = 1 - beta2**t
+        return rate * (1 - now), now, rate * following, following, 1 - beta2**t
 
-        def update(p: Any, g: Any, memory: Memory, of: Functions) -> tuple[Any, Memory]:
-            m, v, product = memory
-            product *= now
-            m = m + (1 - beta1) * (g - m)
-            v = beta2 * v + (1 - beta2) * (g * g)
-            d = of.sqrt(v / correction) + eps
-            by_gradient = rate * (1 - now) / (1 - product)
-            by_mean = rate * following / (1 - product * following)
-            return p - by_gradient * (g / d) - by_mean * (m / d), (m, v, product)
+    def update(p: Any, g: Any, memory: Memory, now: Coefficients, of: Functions) -> Next:
+        m, v, product = memory
+        by_gradient, share, by_mean, following, correction = now
+        product = product * share
+        m = m + (1 - beta1) * (g - m)
+        v = beta2 * v + (1 - beta2) * (g * g)
+        d = of.sqrt(v / correction) + eps
+        by_gradient = by_gradient / (1 - product)
+        by_mean = by_mean / (1 - product * following)
+        return p - by_gradient * (g / d) - by_mean * (m / d), (m, v, product)
 
-        return update
-
-    return Rule((0.0, 0.0, 1.0), at)
+    return Rule((0.0, 0.0, 1.0), coefficients, update)
 
 
 def radam(*, beta1: float, beta2: float, eps: float) -> Rule:
@@ -113,24 +107,27 @@ def radam(*, beta1: float, beta2: float, eps: float) -> Rule:
     He, Chen, Liu, Gao and Han, On the Variance of the Adaptive Learning Rate and Beyond, 2020).
     """
     longest = 2 / (1 - beta2) - 1
+    is_ever_known = longest > 5  # no ρ is above that
 
-    def at(t: int, rate: float) -> Update:
+    def coefficients(t: Any, rate: Any, of: Functions) -> Coefficients:
         size = rate / (1 - beta1**t)
+        if not is_ever_known:
+            return size, 0.0
         correction = 1 - beta2**t
         length = longest - 2 * t * beta2**t / correction
-        is_known = length > 5
-        if is_known:
-            size *= math.sqrt(
-                (length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length)
-            )
-            size *= math.sqrt(correction)
+        known = of.maximum(length, 5.0)
+        adapted = size * of.sqrt(
+            (known - 4) * (known - 2) * longest / ((longest - 4) * (longest - 2) * known)
+        )
+        adapted = adapted * of.sqrt(correction)
+        return of.where(length > 5, adapted, size), of.where(length > 5, 1.0, 0.0)
 
-        def update(p: Any, g: Any, memory: Memory, of: Functions) -> tuple[Any, Memory]:
-            m, v = memory
-            m = m + (1 - beta1) * (g - m)
-            v = beta2 * v + (1 - beta2) * (g * g)
-            return p - size * (m / (of.sqrt(v) + eps) if is_known else m), (m, v)
+    def update(p: Any, g: Any, memory: Memory, now: Coefficients, of: Functions) -> Next:
+        m, v = memory
+        size, is_known = now
+        m = m + (1 - beta1) * (g - m)
+        v = beta2 * v + (1 - beta2) * (g * g)
+        divisor = of.where(is_known > 0, of.sqrt(v) + eps, 1.0)
+        return p - size * (m / divisor), (m, v)
 
-        return update
-
-    return Rule((0.0, 0.0), at)
+    return Rule((0.0, 0.0), coefficients, update)

@@ -44,7 +44,13 @@ def array_functions() -> Functions:
 Memory = tuple[Any, ...]
 """What a rule keeps of a block from one step to the next: numbers, and arrays of its shape."""
 
-Update = Callable[[Any, Any, Memory, Functions], tuple[Any, Memory]]
+Coefficients = tuple[Any, ...]
+"""The numbers of a step that depend only on t and lr."""
+
+Next = tuple[Any, Memory]
+"""The next point of a block and its memory then."""
+
+Update = Callable[[Any, Any, Memory, Coefficients, Functions], Next]
 """From point, gradient and memory of a block to its next point and memory; changes no array."""
 
 
@@ -53,8 +59,14 @@ class Rule(NamedTuple):
 
     memory: Memory
     """The memory of every block at the start; a number stands for an array filled with it."""
-    at: Callable[[int, float], Update]
-    """Works out what depends only on t and lr, and returns the update of that step."""
+    coefficients: Callable[[Any, Any, Functions], Coefficients]
+    """Works out what depends only on t and lr."""
+    update: Update
+    """Takes the step."""
+
+
+def _rate(_: Any, rate: Any, __: Functions) -> Coefficients:
+    return (rate,)
 
 
 def gd(*, momentum: float, dampening: float, weight_decay: float, nesterov: bool) -> Rule:
@@ -68,18 +80,19 @@ def gd(*, momentum: float, dampening: float, weight_decay: float, nesterov: bool
         message = "nesterov needs a momentum above 0 and no dampening"
         raise UsageError(message, hint="for example gd(momentum=0.9, nesterov=1)")
 
-    def at(t: int, rate: float) -> Update:
-        def update(p: Any, g: Any, memory: Memory, _: Functions) -> tuple[Any, Memory]:
-            if weight_decay:
-                g = g + weight_decay * p
-            if not momentum:
-                return -rate * g + p, ()
-            b = g if t == 1 else momentum * memory[0] + (1 - dampening) * g
-            return p - rate * (g + momentum * b if nesterov else b), (b,)
+    def coefficients(t: Any, rate: Any, of: Functions) -> Coefficients:
+        return rate, of.where(t < 2, 1.0, 1 - dampening)
 
-        return update
+    def update(p: Any, g: Any, memory: Memory, now: Coefficients, _: Functions) -> Next:
+        rate, share = now
+        if weight_decay:
+            g = g + weight_decay * p
+        if not momentum:
+            return -rate * g + p, ()
+        b = momentum * memory[0] + share * g
+        return p - rate * (g + momentum * b if nesterov else b), (b,)
 
-    return Rule((0.0,) if momentum else (), at)
+    return Rule((0.0,) if momentum else (), coefficients, update)
 
 
 def adagrad(
@@ -90,18 +103,17 @@ def adagrad(
     Duchi, Hazan and Singer, Adaptive Subgradient Methods, 2011.
     """
 
-    def at(t: int, rate: float) -> Update:
-        size = rate / (1 + (t - 1) * lr_decay)
+    def coefficients(t: Any, rate: Any, _: Functions) -> Coefficients:
+        return (rate / (1 + (t - 1) * lr_decay),)
 
-        def update(p: Any, g: Any, memory: Memory, of: Functions) -> tuple[Any, Memory]:
-            if weight_decay:
-                g = g + weight_decay * p
-            s = memory[0] + g * g
-            return p - size * (g / (of.sqrt(s) + eps)), (s,)
+    def update(p: Any, g: Any, memory: Memory, now: Coefficients, of: Functions) -> Next:
+        (size,) = now
+        if weight_decay:
+            g = g + weight_decay * p
+        s = memory[0] + g * g
+        return p - size * (g / (of.sqrt(s) + eps)), (s,)
 
-        return update
-
-    return Rule((initial_accumulator,), at)
+    return Rule((initial_accumulator,), coefficients, update)
 
 
 def rmsprop(
@@ -114,24 +126,22 @@ def rmsprop(
     2013). That is never negative but for rounding, so it is taken as 0 then.
     """
 
-    def at(_: int, rate: float) -> Update:
-        def update(p: Any, g: Any, memory: Memory, of: Functions) -> tuple[Any, Memory]:
-            v, m, b = memory
-            if weight_decay:
-                g = g + weight_decay * p
-            v = alpha * v + (1 - alpha) * (g * g)
-            spread = v
-            if centered:
-                m = m + (1 - alpha) * (g - m)
-                spread = of.maximum(v - m * m, 0.0)
-            change = g / (of.sqrt(spread) + eps)
-            if momentum:
-                b = change = momentum * b + change
-            return p - rate * change, (v, m, b)
+    def update(p: Any, g: Any, memory: Memory, now: Coefficients, of: Functions) -> Next:
+        (rate,) = now
+        v, m, b = memory
+        if weight_decay:
+            g = g + weight_decay * p
+        v = alpha * v + (1 - alpha) * (g * g)
+        spread = v
+        if centered:
+            m = m + (1 - alpha) * (g - m)
+            spread = of.maximum(v - m * m, 0.0)
+        change = g / (of.sqrt(spread) + eps)
+        if momentum:
+            b = change = momentum * b + change
+        return p - rate * change, (v, m, b)
 
-        return update
-
-    return Rule((0.0, 0.0, 0.0), at)
+    return Rule((0.0, 0.0, 0.0), _rate, update)
 
 
 def adadelta(*, rho: float, eps: float, weight_decay: float) -> Rule:
@@ -140,19 +150,17 @@ def adadelta(*, rho: float, eps: float, weight_decay: float) -> Rule:
     After that u ← rho·u + (1-rho)·δ² (Zeiler, ADADELTA: An Adaptive Learning Rate Method, 2012).
     """
 
-    def at(_: int, rate: float) -> Update:
-        def update(p: Any, g: Any, memory: Memory, of: Functions) -> tuple[Any, Memory]:
-            v, u = memory
-            if weight_decay:
-                g = g + weight_decay * p
-            v = rho * v + (1 - rho) * (g * g)
-            change = of.sqrt(u + eps) / of.sqrt(v + eps) * g
-            u = rho * u + (1 - rho) * (change * change)
-            return p - rate * change, (v, u)
+    def update(p: Any, g: Any, memory: Memory, now: Coefficients, of: Functions) -> Next:
+        (rate,) = now
+        v, u = memory
+        if weight_decay:
+            g = g + weight_decay * p
+        v = rho * v + (1 - rho) * (g * g)
+        change = of.sqrt(u + eps) / of.sqrt(v + eps) * g
+        u = rho * u + (1 - rho) * (change * change)
+        return p - rate * change, (v, u)
 
-        return update
-
-    return Rule((0.0, 0.0), at)
+    return Rule((0.0, 0.0), _rate, update)
 
 
 def rprop(*, eta_minus: float, eta_plus: float, step_min: float, step_max: float) -> Rule:
@@ -166,15 +174,16 @@ def rprop(*, eta_minus: float, eta_plus: float, step_min: float, step_max: float
         message = f"step_min of rprop, {step_min:g}, is above its step_max, {step_max:g}"
         raise UsageError(message, hint="for example rprop(step_min=1e-6, step_max=50)")
 
-    def at(t: int, rate: float) -> Update:
-        def update(p: Any, g: Any, memory: Memory, of: Functions) -> tuple[Any, Memory]:
-            before, s = memory
-            turn = of.sign(g * before)
-            factor = of.where(turn > 0, eta_plus, of.where(turn < 0, eta_minus, 1.0))
-            s = of.clip((rate if t == 1 else s) * factor, step_min, step_max)
-            g = of.where(turn < 0, 0.0, g)
-            return p - of.sign(g) * s, (g, s)
+    def coefficients(t: Any, rate: Any, of: Functions) -> Coefficients:
+        return (of.where(t < 2, rate, 0.0),)
 
-        return update
+    def update(p: Any, g: Any, memory: Memory, now: Coefficients, of: Functions) -> Next:
+        before, s = memory
+        (first,) = now
+        turn = of.sign(g * before)
+        factor = of.where(turn > 0, eta_plus, of.where(turn < 0, eta_minus, 1.0))
+        s = of.clip((first + s) * factor, step_min, step_max)
+        g = of.where(turn < 0, 0.0, g)
+        return p - of.sign(g) * s, (g, s)
 
-    return Rule((0.0, 0.0), at)
+    return Rule((0.0, 0.0), coefficients, update)
