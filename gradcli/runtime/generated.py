@@ -20,7 +20,7 @@ from gradcli.graph.operations import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from gradcli.runtime.program import Program
 
@@ -51,8 +51,21 @@ def function(program: Program, parameters: Sequence[str]) -> Callable[..., tuple
 def source(program: Program, parameters: Sequence[str]) -> str:
     """Return the Python source of the function."""
     local = {name: f"p{place}" for place, name in enumerate(parameters)}
+    lines, outputs = statements(program, local)
+    head = f"def generated({', '.join(local.values())}):"
+    results = "".join(f"{output}, " for output in outputs)
+    return "\n".join([head, *[f"    {line}" for line in lines], f"    return ({results})"])
+
+
+def statements(
+    program: Program, local: Mapping[str, str], prefix: str = "v"
+) -> tuple[list[str], list[str]]:
+    """Return a program as statements, and the expressions of its outputs after them.
+
+    `local` are the names or numbers that stand for its variables; its own names have a prefix.
+    """
     terms: dict[int, str] = {}
-    lines = [f"def generated({', '.join(local.values())}):"]
+    lines: list[str] = []
     last_use = _last_uses(program) if program.has_arrays else {}
     for place, (operation, inputs, output, payload) in enumerate(program.instructions):
         if operation is VARIABLE:
@@ -63,15 +76,13 @@ def source(program: Program, parameters: Sequence[str]) -> str:
         else:
             arguments = [terms[node] for node in inputs]
             write = array_code if program.has_arrays else expression
-            lines.append(f"    v{output} = {write(operation, arguments, payload)}")
-            terms[output] = f"v{output}"
+            lines.append(f"{prefix}{output} = {write(operation, arguments, payload)}")
+            terms[output] = f"{prefix}{output}"
         # Memory that is not read again is given back at once, for the next array.
-        finished = [terms[node] for node in last_use.get(place, ()) if terms[node][0] == "v"]
+        finished = [terms[node] for node in last_use.get(place, ()) if terms[node][0] == prefix]
         if finished:
-            lines.append(f"    del {', '.join(finished)}")
-    results = "".join(f"{terms[output]}, " for output in program.outputs)
-    lines.append(f"    return ({results})")
-    return "\n".join(lines)
+            lines.append(f"del {', '.join(finished)}")
+    return lines, [terms[output] for output in program.outputs]
 
 
 def _last_uses(program: Program) -> dict[int, list[int]]:
