@@ -294,6 +294,8 @@ class Formula(Node):
     ) -> bytes:
         """Return a picture of the graph, "svg", "png", "pdf" or "dot", or the graph as "json".
 
+        With "html" it is a lesson, a page that steps through both passes.
+
         With values, every node shows its value and, unless `gradient` is False, its gradient, and
         every edge the local derivative; without, the structure. `rankdir` is the way it runs, "LR"
         or "TB"; `local` what stands on the edges: "number", "formula", "both" or "none".

@@ -83,6 +83,20 @@ def derivatives_between(
     return {node: gated(graph, node, adjoints.get(node)) for node in by}
 
 
+def handed(
+    graph: Graph, node: int, slope: int, inputs: Collection[int], by: Collection[int]
+) -> dict[int, int]:
+    """Return what a node hands back to those of its `inputs` that are in `by`, as nodes.
+
+    `slope` is the derivative of the result by the node, and has its shape. All that lies between
+    the node and its inputs is passed through.
+    """
+    inside = between(graph, node, inputs)
+    adjoints = {node: Adjoint(None, slope)}
+    _sweep(graph, inside, {*by, *graph.depending_on(by, inside)}, adjoints, {})
+    return {below: gated(graph, below, adjoints[below]) for below in by if below in adjoints}
+
+
 def _sweep(
     graph: Graph,
     order: Sequence[int],

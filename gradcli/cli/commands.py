@@ -561,8 +561,8 @@ def _draw(
         typer.Option(
             "--format",
             metavar="F",
-            help="svg, png, pdf, dot or json.",
-            autocompletion=_one_of("svg", "png", "pdf", "dot", "json"),
+            help="svg, png, pdf, dot, json, or html: a lesson step by step.",
+            autocompletion=_one_of("svg", "png", "pdf", "dot", "json", "html"),
         ),
     ] = None,
     no_grad: Annotated[bool, typer.Option("--no-grad", help="Values without gradients.")] = False,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from gradcli.graph.node import Graph
     from gradcli.runtime.trace import Step
 
-FORMATS = ("svg", "png", "pdf", "dot", "json")
+FORMATS = ("svg", "png", "pdf", "dot", "json", "html")
 DIRECTIONS = ("LR", "TB")
 LOCALS = ("number", "formula", "both", "none")
 
@@ -40,8 +40,9 @@ def picture(
 ) -> bytes:
     """Return the picture of the steps that lead to `result`, "svg", "png", "pdf" or "dot".
 
-    With "json" it is not a picture but all that is shown in one, as data. `only_named` says that
-    the steps are those of named nodes.
+    With "json" it is not a picture but all that is shown in one, as data, and with "html" a
+    page that tells the run step by step. `only_named` says that the steps are those of named
+    nodes.
 
     Steps with values show them, and with `gradient` their gradients and how much gradient flows
     along each arrow. `local` is what stands on an arrow: the local derivative as "number",
@@ -73,6 +74,12 @@ def picture(
     formula = text.formula(graph, result)
     options = Options(gradient, rankdir, local)
     heading = _heading(formula, drawn.letter)
+    if picture_format == "html":
+        from gradcli.drawing.lesson import lesson
+        from gradcli.drawing.page import page
+
+        told = lesson(drawn, gradient=gradient)
+        return page(drawn, told, render(dot(drawn, "", options), "svg"), heading)
     source = dot(drawn, heading, options, opaque=picture_format == "png")
     if picture_format == "dot":
         return source.encode()

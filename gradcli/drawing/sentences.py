@@ -131,7 +131,7 @@ def about_picture(steps: Sequence[Step]) -> str:
     result = steps[-1]
     inputs = [step for step in steps if step.operation == "variable"]
     if result.value is None:
-        names = _listed([fit(str(step.name), 30) for step in inputs])
+        names = listed([fit(str(step.name), 30) for step in inputs])
         return f"The computation graph, without values. It depends on {names or 'no name'}."
     places, slopes = [], []
     for step in inputs:
@@ -141,9 +141,9 @@ def about_picture(steps: Sequence[Step]) -> str:
         if step.gradient is not None:
             slopes.append(f"{quantity(step.gradient, 40)} with respect to {name}")
     said = f"The value is {quantity(result.value, 40)}" + (
-        f" at {_listed(places)}." if places else "."
+        f" at {listed(places)}." if places else "."
     )
-    return f"{said} The derivative is {_listed(slopes)}." if slopes else said
+    return f"{said} The derivative is {listed(slopes)}." if slopes else said
 
 
 def _what(graph: Graph, step: Step) -> str:
@@ -153,14 +153,14 @@ def _what(graph: Graph, step: Step) -> str:
         return f"input {step.name}"
     is_said = operation.name in NOUNS or (operation.level == ATOM and payload is None)
     if is_said and step.operation != FORMULA:
-        below = _listed([argument(graph, edge.node, 60) for edge in step.inputs])
+        below = listed([argument(graph, edge.node, 60) for edge in step.inputs])
         what = f"{NOUNS.get(operation.name, symbol(graph, step))} of {below}"
         return f"{fit(step.name, 60)}, the {what}" if step.name else what
     what = expression(graph, step.id)
     return f"{fit(step.name, 60)}, {what}" if step.name else what
 
 
-def _listed(words: Sequence[str]) -> str:
+def listed(words: Sequence[str]) -> str:
     """Return "a, b and c"; of very many the first, and how many more there are."""
     if len(words) > SEVERAL:
         words = [*words[: SEVERAL - 1], f"{len(words) - SEVERAL + 1} more"]

@@ -148,12 +148,12 @@ def _flows(
             arrived = steps[edge.node].gradient
             if step.gradient is not None and edge.local is not None:
                 found[step.id, place] = _length(step.gradient, edge.local)
-            elif arrived is not None and _moves(graph, step):
+            elif arrived is not None and moves(graph, step):
                 found[step.id, place] = _length(arrived, 1 / uses[edge.node])
     return found
 
 
-def _moves(graph: Graph, step: Step) -> bool:
+def moves(graph: Graph, step: Step) -> bool:
     """Return whether a step moves or sums numbers, so that it may lack local derivatives."""
     return step.operation == FORMULA or graph.rows[step.id][0].structural
 

@@ -31,13 +31,9 @@ ATTRIBUTES = {
 
 def finished(svg: bytes, title: str, description: str, sentences: Mapping[str, str]) -> bytes:
     """Return the SVG with a title, a description and `sentences` by the id of node or edge."""
-    found = parsed(svg)
-    if found is None:
-        message = "Graphviz answered with something else than a picture"
-        raise DrawingError(message)
     # Several pictures may stand in one page, where ids must differ.
     key = f"g{crc32(svg):08x}"
-    root = _plain(found)
+    root = shapes(svg)
     for group in root.iter("g"):
         sentence = sentences.get(group.attrib.pop("id", ""))
         own = group.find("title")
@@ -58,18 +54,21 @@ def finished(svg: bytes, title: str, description: str, sentences: Mapping[str, s
         element.text = text
         element.tail = "\n"
         root.insert(place, element)
-    try:
-        text = ET.tostring(root, encoding="unicode")
-    except RecursionError:
-        message = "Graphviz answered with a picture that is nested too deeply"
-        raise DrawingError(message) from None
+    text = markup(root)
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'.encode()
 
 
-def _plain(element: ET.Element) -> ET.Element:
-    """Return a copy that consists of known shapes with known attributes, outside any namespace."""
+def shapes(svg: bytes) -> ET.Element:
+    """Return the SVG as known shapes with known attributes, outside any namespace.
+
+    Raises DrawingError when it is none.
+    """
+    found = parsed(svg)
+    if found is None:
+        message = "Graphviz answered with something else than a picture"
+        raise DrawingError(message)
     holder = ET.Element("holder")
-    waiting = [(element, holder)]
+    waiting = [(found, holder)]
     while waiting:
         source, parent = waiting.pop()
         tag = source.tag.removeprefix(SVG)
@@ -80,3 +79,12 @@ def _plain(element: ET.Element) -> ET.Element:
             inside.text, inside.tail = source.text, source.tail
         waiting += [(child, inside) for child in reversed(source)]
     return holder[0]
+
+
+def markup(root: ET.Element) -> str:
+    """Return the text of an SVG; DrawingError when it is nested too deeply to be written."""
+    try:
+        return ET.tostring(root, encoding="unicode")
+    except RecursionError:
+        message = "Graphviz answered with a picture that is nested too deeply"
+        raise DrawingError(message) from None

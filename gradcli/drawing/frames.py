@@ -1,0 +1,75 @@
+"""One moment of a lesson, and the words that all moments share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from gradcli.drawing.words import argument, fit, quantity
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gradcli.drawing.sketch import Box, Sketch
+
+NAME = 32
+"""Characters of what a node is called in a sentence."""
+ARRAY = 40
+"""Characters of an array that are shown."""
+LONGEST = 72
+"""Characters of a formula in an equation."""
+
+
+class Frame(NamedTuple):
+    """One moment of the lesson."""
+
+    part: str
+    """Where in the lesson: "start", "forward", "backward" or "end"."""
+    title: str
+    words: str
+    """What happens, in a sentence or two."""
+    equation: str = ""
+    """The same as arithmetic."""
+    outcome: str = ""
+    """How a gradient has grown."""
+    boxes: tuple[str, ...] = ()
+    """Keys of the boxes that it is about, the one that changes first."""
+    arrows: tuple[str, ...] = ()
+    values: Mapping[str, str] = {}
+    """Values that are known from now on, by box."""
+    gradients: Mapping[str, str] = {}
+    """Gradients as far as they have been added up, by box."""
+    complete: tuple[str, ...] = ()
+    """Boxes whose gradient is complete now."""
+
+
+def called(sketch: Sketch, box: Box) -> str:
+    """Return what a sentence calls a node: its name, the letter of the result, or its formula."""
+    if box.role == "result" and not box.step.name:
+        return sketch.letter
+    return argument(sketch.graph, box.step.id, NAME)
+
+
+def slope(sketch: Sketch, box: Box) -> str:
+    """Return the gradient of a node as a formula: ∂f/∂u, ∂f/∂(x^2)."""
+    name = called(sketch, box)
+    named = box.step.name or box.role == "result"
+    return f"∂{fit(sketch.letter, NAME)}/∂{name if named else f'({name})'}"
+
+
+def shown(value: Any) -> str:
+    """Return a number, or an array, which is short or told by its shape and range."""
+    text = quantity(value, ARRAY)
+    if isinstance(value, int | float) or text.startswith("["):
+        return text
+    shape, _, ends = text.partition(", ")
+    return f"{shape} ({ends})" if ends else shape
+
+
+def factor(text: str) -> str:
+    """Return a formula or number in parentheses, if it needs them as the factor of a product."""
+    depth = 0
+    for character in text:
+        depth += (character in "([") - (character in ")]")
+        if character == " " and depth == 0:
+            return f"({text})"
+    return f"({text})" if text.startswith(("-", "−")) else text

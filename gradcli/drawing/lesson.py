@@ -1,0 +1,77 @@
+"""A run told frame by frame: the forward pass, then the backward pass, in words and numbers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from gradcli.drawing.backward import backward
+from gradcli.drawing.forward import forward
+from gradcli.drawing.frames import Frame, called
+from gradcli.drawing.sentences import about_picture
+from gradcli.drawing.words import expression
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gradcli.drawing.sketch import Sketch
+
+
+class Row(NamedTuple):
+    """A node in the table beside the picture, as it is at the end of the lesson."""
+
+    key: str
+    name: str
+    formula: str
+    """How it is computed; "" for an input."""
+    value: str
+    gradient: str
+
+
+class Lesson(NamedTuple):
+    """A run of a formula."""
+
+    frames: list[Frame]
+    rows: list[Row]
+    has_values: bool
+    has_gradients: bool
+
+
+def lesson(sketch: Sketch, *, gradient: bool = True) -> Lesson:
+    """Return the lesson about a run, or about a structure without values.
+
+    Forward, a frame computes a node from its inputs. Backward, it adds to the gradient of an input
+    what flows back along one arrow; there is no backward pass when `gradient` is False.
+    """
+    back = [*backward(sketch)] if gradient else []
+    frames = [*forward(sketch), *back, _end(sketch, gradient=bool(back))]
+    values: dict[str, str] = {}
+    gradients: dict[str, str] = {}
+    for frame in frames:
+        values |= frame.values
+        gradients |= frame.gradients
+    has_values = sketch.boxes[-1].step.value is not None
+    rows = [*_rows(sketch, values, gradients)]
+    return Lesson(frames, rows, has_values, bool(back))
+
+
+def _end(sketch: Sketch, *, gradient: bool) -> Frame:
+    """Return the closing frame."""
+    result = sketch.boxes[-1]
+    inputs = [box.key for box in sketch.boxes if box.step.operation == "variable"]
+    keys = tuple(dict.fromkeys([result.key, *inputs]))
+    if result.step.value is not None:
+        words = about_picture([box.step for box in sketch.boxes])
+    elif gradient:
+        words = "So every node is computed, and so every gradient is collected."
+    else:
+        words = "So every node is computed."
+    return Frame("end", "The end", words, boxes=keys)
+
+
+def _rows(sketch: Sketch, values: dict[str, str], gradients: dict[str, str]) -> Iterator[Row]:
+    for box in sketch.boxes:
+        if box.role != "constant":
+            formula = expression(sketch.graph, box.step.id) if box.step.inputs else ""
+            name = called(sketch, box) if box.step.name or box.role == "result" else ""
+            name = name or ("" if formula else called(sketch, box))
+            yield Row(box.key, name, formula, values.get(box.key, ""), gradients.get(box.key, ""))

@@ -1,0 +1,185 @@
+"""A lesson as one page of HTML that needs nothing else: no network, no other file.
+
+What it may do is closed by a policy that names its only script and its only style by their hashes.
+"""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from hashlib import sha256
+from html import escape
+from importlib.resources import files
+from string import Template
+from typing import TYPE_CHECKING
+
+from gradcli.drawing import style
+from gradcli.drawing.sentences import about_step
+from gradcli.drawing.svg import markup, shapes
+from gradcli.drawing.words import fit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from xml.etree import ElementTree as ET
+
+    from gradcli.drawing.lesson import Lesson
+    from gradcli.drawing.sketch import Sketch
+
+COLOURS = {
+    "ink": style.INK,
+    "muted": style.MUTED,
+    "gradient": style.GRADIENT,
+    "line": style.LINE,
+    "flow": style.FLOW,
+    "page": style.LABEL,
+    "rule": style.RULE,
+} | {
+    f"{role}-{part}": colour
+    for role, paint in style.PAINTS.items()
+    for part, colour in paint._asdict().items()
+}
+"""The colours of the picture by the names that the page's style has for them."""
+
+LONG = 80
+"""Characters of a formula from which on it is a heading in small letters."""
+
+
+def page(sketch: Sketch, told: Lesson, svg: bytes, formula: str) -> bytes:
+    """Return the page; `svg` is the picture as Graphviz has drawn it, `formula` its heading.
+
+    Raises DrawingError when the picture is none.
+    """
+    sheet = _colours() + _asset("lesson.css")
+    script = _asset("lesson.js")
+    title = escape(fit(formula))
+    text = Template(_asset("lesson.html")).substitute(
+        policy=_policy(sheet, script),
+        title=title,
+        style=sheet,
+        size="long" if len(formula) > LONG else "short",
+        picture=_picture(sketch, svg),
+        head=_head(told),
+        rows="\n".join(_rows(told)),
+        frames=_data(told),
+        script=script,
+    )
+    return text.encode()
+
+
+def _asset(name: str) -> str:
+    return (files("gradcli.drawing") / name).read_text(encoding="utf-8")
+
+
+def _policy(sheet: str, script: str) -> str:
+    """Return the policy: this style and this script, and nothing from anywhere."""
+    hashes = [b64encode(sha256(text.encode()).digest()).decode() for text in (sheet, script)]
+    return (
+        f"default-src 'none'; style-src 'sha256-{hashes[0]}'; script-src 'sha256-{hashes[1]}'; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _colours() -> str:
+    """Return the style that gives each colour a name, and names in place of those in the SVG."""
+    light, dark = [
+        "".join(f"--{name}:{colour[place]};" for name, colour in COLOURS.items())
+        for place in (0, 1)
+    ]
+    names = {colour: name for name, colour in COLOURS.items()}
+    exchanges = "".join(
+        f'.gradcli [{attribute}="{colour.light}"]{{{attribute}:var(--{name})}}'
+        for colour, name in names.items()
+        for attribute in ("fill", "stroke")
+    )
+    return (
+        f":root{{color-scheme:light dark;{light}}}\n"
+        f"@media (prefers-color-scheme:dark){{:root{{{dark}}}}}\n"
+        f':root[data-theme="light"]{{color-scheme:light;{light}}}\n'
+        f':root[data-theme="dark"]{{color-scheme:dark;{dark}}}\n'
+        f"{exchanges}\n"
+    )
+
+
+def _picture(sketch: Sketch, svg: bytes) -> str:
+    """Return the SVG with ids on boxes and arrows, and classes on what appears only in time."""
+    boxes = {box.key: box for box in sketch.boxes}
+    keys = boxes.keys() | {arrow.key for arrow in sketch.arrows}
+    root = shapes(svg)
+    for group in root.iter("g"):
+        if group.get("id") not in keys:
+            group.attrib.pop("id", None)
+        own = group.find("title")
+        if own is None:
+            continue
+        box = boxes.get(group.get("id", ""))
+        if box is None:
+            group.remove(own)
+        else:
+            bare = box.step._replace(value=None, gradient=None)
+            own.text = about_step(sketch.graph, bare, box.role)
+        if "edge" in group.get("class", "").split():
+            _mark_edge(group)
+        elif box is not None and box.role != "constant":
+            _mark_node(group)
+    root.attrib = {
+        "class": "gradcli",
+        "role": "img",
+        "aria-label": "The computation graph; its nodes are those of the table.",
+        **root.attrib,
+    }
+    return markup(root)
+
+
+def _mark_node(group: ET.Element) -> None:
+    """Give classes to the value and the gradient in a box, which are told by their looks.
+
+    Only the value is in ink and of its size, with its word before it, and only the gradient has
+    its colour.
+    """
+    before: ET.Element | None = None
+    for text in group.iter("text"):
+        if text.get("fill") == style.GRADIENT.light:
+            text.set("class", "slope")
+        elif text.get("fill") == style.INK.light and text.get("font-weight") != "bold":
+            text.set("class", "value")
+            if before is not None:
+                before.set("class", "value")
+        before = text
+
+
+def _mark_edge(group: ET.Element) -> None:
+    """Give classes to the line of an arrow and to the label with its local derivative."""
+    for part in group.iter():
+        if part.tag == "text" or part.get("fill") == style.LABEL.light:
+            part.set("class", "local")
+        elif part.tag == "path":
+            part.set("class", "line")
+
+
+def _head(told: Lesson) -> str:
+    """Return the row of headings; a run without values or gradients has no column for them."""
+    names = ["Node"]
+    names += ["Value"] if told.has_values else []
+    names += ["Gradient"] if told.has_gradients else []
+    cells = [f'<th scope="col">{escape(name)}</th>' for name in names]
+    return f"<tr>{''.join(cells)}</tr>"
+
+
+def _rows(told: Lesson) -> Iterator[str]:
+    """Yield the rows of the table as they are at the end."""
+    for row in told.rows:
+        name = f"<b>{escape(row.name)}</b>" if row.name else ""
+        named = " = ".join(filter(None, [name, escape(row.formula)]))
+        cells = f'<th scope="row">{named}</th>'
+        if told.has_values:
+            cells += f'<td data-kind="values">{escape(row.value)}</td>'
+        if told.has_gradients:
+            cells += f'<td data-kind="gradients">{escape(row.gradient)}</td>'
+        yield f'<tr data-node="{row.key}">{cells}</tr>'
+
+
+def _data(told: Lesson) -> str:
+    """Return the frames as JSON that no text in it can end: < is written as an escape."""
+    frames = [frame._asdict() for frame in told.frames]
+    text = json.dumps(frames, ensure_ascii=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
