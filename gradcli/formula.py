@@ -179,13 +179,27 @@ class Formula(Node):
 
         return latex(self.graph, self.id)
 
-    def compiled(self, parameters: Sequence[str]) -> Callable[..., tuple[float, ...]]:
+    def compiled(
+        self, parameters: Sequence[str], *, data: Mapping[str, Any] | None = None
+    ) -> Callable[..., tuple[Any, ...]]:
         """Return a Python function from values of `parameters`, in order, to value and gradient.
 
         The result is a tuple (value, derivative by the first parameter, …). It is fast and checks
         nothing: where the formula has no value it raises ValueError, OverflowError or
         ZeroDivisionError, or returns nan or inf.
+
+        `data` are values of the other names, arrays or numbers, that stay. Sums and means over long
+        columns are then worked out in one pass over the rows, and MathematicsError says where the
+        formula or a derivative has no finite value.
         """
+        if data is not None:
+            from gradcli.minimization.choice import compiled_over
+
+            nodes = self.graph.variables([self.id])
+            shapes = {name: self.graph.shape(node) for name, node in nodes.items()}
+            shapes |= {name: shape_of(value, name) for name, value in data.items()}
+            shaped = self.with_shapes(shapes)
+            return compiled_over(shaped, shaped.origin, parameters, data)
         from gradcli.minimization.objective import compiled
 
         return compiled(self.graph, self.id, parameters)

@@ -12,7 +12,7 @@ from gradcli.graph.node import Graph
 from gradcli.graph.operations import TABLE, VARIABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from gradcli.graph.shapes import Shape
 
@@ -71,12 +71,23 @@ def resized(graph: Graph, root: int, shapes: Mapping[str, Shape]) -> tuple[Graph
     Meant for other numbers of rows; what is written with explicit sizes is copied as it is.
     """
     copy = Graph()
-    copies: dict[int, int] = {}
-    for node in graph.reachable([root]):
+    names = graph.variables([root])
+    known = {names[n]: copy.variable(n, shape) for n, shape in shapes.items() if n in names}
+    return copy, copied(graph, [root], copy, known)[0]
+
+
+def copied(
+    graph: Graph, roots: Sequence[int], into: Graph, known: Mapping[int, int] | None = None
+) -> list[int]:
+    """Return the copies of some nodes in another graph, those of `known` being there already."""
+    copies = dict(known or {})
+    for node in graph.reachable(roots):
+        if node in copies:
+            continue
         operation, arguments, payload = graph.rows[node]
         if operation is VARIABLE:
-            copies[node] = copy.variable(payload, shapes.get(payload, graph.shape(node)))
+            copies[node] = into.variable(payload, graph.shape(node))
         else:
             mapped = tuple([copies[argument] for argument in arguments])
-            copies[node] = copy.add(operation, mapped, payload)
-    return copy, copies[root]
+            copies[node] = into.add(operation, mapped, payload)
+    return [copies[root] for root in roots]

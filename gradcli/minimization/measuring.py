@@ -31,7 +31,8 @@ def measure(
     names = formula.graph.variables([formula.id])
     known = {name: value for name, value in {**fixed, **parameters}.items() if name in names}
     if not isinstance(data, Mapping):
-        from gradcli.minimization.reductions import RowsObjective, split
+        from gradcli.minimization.reductions import split
+        from gradcli.minimization.rows_objective import RowsObjective
 
         checked(formula, known, origin, data.entries)
         parts = split(formula, [names[name] for name in data.entries if name in names])

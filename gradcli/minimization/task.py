@@ -9,8 +9,8 @@ from gradcli.errors import FileError, MathematicsError, NameValueError, UsageErr
 from gradcli.graph import text
 from gradcli.language.choices import choice
 from gradcli.language.names import suggestion
+from gradcli.minimization.choice import objective_over
 from gradcli.minimization.fit import WEIGHT, Fit, Weighting, recognised, scalar_squares, weighted
-from gradcli.minimization.objective import Objective
 from gradcli.point import checked, few, shape_of
 from gradcli.rows.columns import with_shapes
 
@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from gradcli.calculus.squares import Squares
-    from gradcli.data.rows import FileRows, Rows
+    from gradcli.data.rows import FileRows
     from gradcli.graph.node import Node
     from gradcli.language.origin import Origin
+    from gradcli.minimization.objective import Objective
     from gradcli.optimize.bounds import Box
     from gradcli.optimize.losses import Loss
     from gradcli.optimize.solver import Vector
@@ -29,8 +30,6 @@ Limits = tuple[float, float]
 
 CHECKED_NUMBERS = 1_000_000
 """Up to so many numbers of data every step of the formula is checked at a start."""
-MANY_ROWS = 1 << 16
-"""From so many rows on, blocks of them that stay in the cache are faster than all at once."""
 
 
 class Settings(NamedTuple):
@@ -157,7 +156,7 @@ def task(
             constants[WEIGHT] = factors.reshape(shape)
         formula = weighted(formula, squares, loss, has_weights=factors is not None)
     columns = [name for name in constants if name in data or name == WEIGHT]
-    objective, rows = _objective(formula, origin, list(point), constants, columns)
+    objective, rows = objective_over(formula, origin, list(point), constants, columns)
     if squares is None and (settings.method or "").strip() == "lm":
         squares = scalar_squares(formula, moving)
     fit = None
@@ -166,32 +165,6 @@ def task(
         fit = fit if fit.has_positive_weights else None
     limits = _limits(settings.bounds or {}, point)
     return Task(expression, objective, list(point.values()), limits, fit, loss)
-
-
-def _objective(
-    formula: Node,
-    origin: Origin | None,
-    parameters: list[str],
-    constants: Mapping[str, Any],
-    columns: Collection[str],
-) -> tuple[Objective, Rows | None]:
-    """Return the objective, computed by blocks of rows if they are many and it can be.
-
-    The rows are returned beside it then.
-    """
-    held = {name: constants[name] for name in columns if getattr(constants[name], "ndim", 0)}
-    lengths = {len(array) for array in held.values()}
-    if len(lengths) == 1 and lengths.pop() >= MANY_ROWS:
-        from gradcli.data.rows import HeldRows
-        from gradcli.minimization.reductions import RowsObjective, split
-
-        parts = split(formula, list(_nodes(formula, held).values()))
-        if parts is not None:
-            others = {name: value for name, value in constants.items() if name not in held}
-            rows = HeldRows(held)
-            found = RowsObjective(formula, parameters, origin, others, rows, parts)
-            return found, rows
-    return Objective(formula.graph, formula.id, parameters, origin, constants), None
 
 
 def _task_over_files(
@@ -203,7 +176,8 @@ def _task_over_files(
     settings: Settings,
 ) -> Task:
     """Return the task over rows that are read in blocks, or held if the formula needs them all."""
-    from gradcli.minimization.reductions import RowsObjective, split
+    from gradcli.minimization.reductions import split
+    from gradcli.minimization.rows_objective import RowsObjective
 
     values = _values(formula, origin, start, fixed, rows.entries, settings.columns)
     point, constants = _parted(values, start)

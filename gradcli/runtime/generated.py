@@ -33,12 +33,12 @@ def function(program: Program, parameters: Sequence[str]) -> Callable[..., tuple
     """
     text = source(program, parameters)
     if not program.has_arrays:
-        return _executed(text, _scalar_namespace())
+        return executed(text, _scalar_namespace())
     import numpy as np
 
     from gradcli.runtime.arrays import namespace
 
-    compute = _executed(text, namespace())
+    compute = executed(text, namespace())
 
     def quiet(*values: Any) -> tuple[Any, ...]:
         with np.errstate(all="ignore"):
@@ -145,7 +145,7 @@ def array_function(operation: Operation, count: int, payload: Any) -> Callable[.
 
     names = [f"p{place}" for place in range(count)]
     text = f"def generated({', '.join(names)}):\n    return {array_code(operation, names, payload)}"
-    compute = _executed(text, namespace())
+    compute = executed(text, namespace())
 
     def evaluate(*inputs: Any) -> Any:
         with np.errstate(all="ignore"):
@@ -162,7 +162,8 @@ def array_code(operation: Operation, arguments: Sequence[str], payload: Any) -> 
     return str(template).format(*arguments, p=repr(payload), all=", ".join(arguments))
 
 
-def _executed(text: str, namespace: dict[str, Any]) -> Callable[..., Any]:
+def executed(text: str, namespace: dict[str, Any]) -> Callable[..., Any]:
+    """Return the function `generated` of a source, which knows the names of the namespace alone."""
     scope: dict[str, Any] = {"__builtins__": {}, **namespace}
     exec(compile(text, "<generated>", "exec"), scope)  # noqa: S102 - see the module's first lines
     made: Callable[..., Any] = scope["generated"]

@@ -344,7 +344,7 @@ def test_compiled_functions_take_arrays() -> None:
     f = parse("sum(x^2)*y", {"x": (2,)}).compiled(["x", "y"])
     value, by_x, by_y = f(np.array([1.0, 2.0]), 3.0)
 
-    assert (value, by_x.tolist(), by_y) == (15, [6, 12], 5)  # type: ignore[attr-defined]
+    assert (value, by_x.tolist(), by_y) == (15, [6, 12], 5)
 
 
 def test_minimize_in_python() -> None:

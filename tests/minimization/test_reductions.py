@@ -11,9 +11,10 @@ from scipy.special import log_softmax
 from gradcli import parse
 from gradcli.data.rows import HeldRows
 from gradcli.errors import MathematicsError
-from gradcli.minimization import reductions
+from gradcli.minimization import rows_objective
 from gradcli.minimization.objective import Objective
-from gradcli.minimization.reductions import RowsObjective, Split, split
+from gradcli.minimization.reductions import Split, split
+from gradcli.minimization.rows_objective import RowsObjective
 
 ROWS = 1000
 Values = dict[str, Any]
@@ -103,7 +104,7 @@ SUMS = [
 def test_blocks_give_value_and_gradient(
     text: str, numbers: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reductions, "NUMBERS_AT_ONCE", numbers)
+    monkeypatch.setattr(rows_objective, "NUMBERS_AT_ONCE", numbers)
     blocks, point = by_blocks(text)
     formula, moving, columns = read(text)
     whole = Objective(formula.graph, formula.id, list(moving), formula.origin, columns)
@@ -121,7 +122,7 @@ def test_blocks_give_value_and_gradient(
 
 
 def test_numbers_of_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reductions, "NUMBERS_AT_ONCE", 300)
+    monkeypatch.setattr(rows_objective, "NUMBERS_AT_ONCE", 300)
     d, p = data(), parameters()
     residual = d["img"] @ p["w"] - d["y"]
     blocks, point = by_blocks("mean((img @ w - y)^2) + 0.1*sum(w^2)")
@@ -143,7 +144,7 @@ def test_numbers_of_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_names_that_stay(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reductions, "NUMBERS_AT_ONCE", 300)
+    monkeypatch.setattr(rows_objective, "NUMBERS_AT_ONCE", 300)
     blocks, point = by_blocks("mean((a*x + b - y)^2) + b^2", {"b": 0.75})
     d = data()
 
@@ -215,7 +216,7 @@ def test_each_sum_is_computed_once(text: str, count: int) -> None:
 def test_rows_without_a_value(
     text: str, point: Any, part: str, numbers: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reductions, "NUMBERS_AT_ONCE", numbers)
+    monkeypatch.setattr(rows_objective, "NUMBERS_AT_ONCE", numbers)
     objective, _ = by_blocks(text)
     last = [float(data()["x"][-1])]  # a row of the last block has no value there
 

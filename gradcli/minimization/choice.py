@@ -1,0 +1,66 @@
+"""Which objective works a formula out: all at once, or by blocks of rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from gradcli.minimization.objective import Objective
+from gradcli.point import checked, names_to_nodes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping, Sequence
+
+    from gradcli.data.rows import Rows
+    from gradcli.graph.node import Node
+    from gradcli.language.origin import Origin
+
+MANY_ROWS = 1 << 16
+"""From so many rows on, blocks of them that stay in the cache are faster than all at once."""
+SUMMED_ROWS = 1 << 10
+"""From so many rows on it repays to take sums over rows of numbers apart."""
+
+
+def objective_over(
+    formula: Node,
+    origin: Origin | None,
+    parameters: Sequence[str],
+    constants: Mapping[str, Any],
+    columns: Collection[str],
+) -> tuple[Objective, Rows | None]:
+    """Return the objective, computed by blocks of rows if they are many and it can be.
+
+    `columns` are those of the names that stay which are data. The rows are returned beside it then.
+    """
+    held = {name: constants[name] for name in columns if getattr(constants[name], "ndim", 0)}
+    lengths = {len(array) for array in held.values()}
+    if len(lengths) == 1 and min(lengths) >= SUMMED_ROWS:
+        from gradcli.data.rows import HeldRows
+        from gradcli.minimization.reductions import split
+        from gradcli.minimization.rows_objective import RowsObjective
+        from gradcli.minimization.sums import is_plain
+
+        nodes = formula.graph.variables([formula.id])
+        data = {name: nodes[name] for name in held}
+        parts = split(formula, list(data.values()))
+        if parts is not None and (
+            min(lengths) >= MANY_ROWS or is_plain(formula.graph, parts, data)
+        ):
+            others = {name: value for name, value in constants.items() if name not in held}
+            rows = HeldRows(held)
+            return RowsObjective(formula, parameters, origin, others, rows, parts), rows
+    return Objective(formula.graph, formula.id, parameters, origin, constants), None
+
+
+def compiled_over(
+    formula: Node, origin: Origin | None, parameters: Sequence[str], columns: Mapping[str, Any]
+) -> Callable[..., tuple[Any, ...]]:
+    """Return the function from the parameters' values to (value, derivative by each)."""
+    names_to_nodes(formula.graph, formula.id, parameters)
+    constants = checked(formula, columns, origin, parameters)
+    objective, _ = objective_over(formula, origin, parameters, constants, list(constants))
+
+    def value_and_gradient(*point: Any) -> tuple[Any, ...]:
+        value, slopes = objective(point)
+        return value, *slopes
+
+    return value_and_gradient

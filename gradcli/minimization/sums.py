@@ -1,0 +1,253 @@
+"""Value and gradient of a formula of sums over rows of numbers, from one pass over the rows.
+
+The chain rule parts the work in three. Before the pass, everything that is the same in every row is
+worked out: b^2 in sum((b^2*x - y)^2). The pass sums the terms and their derivatives by these shared
+numbers, as sums of products of two numbers of each row. After it, value and gradient follow from
+the sums. Nothing is checked: where a sum is not finite, or vanishes, there is no result.
+"""
+
+from __future__ import annotations
+
+from math import fsum
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from gradcli.calculus.one_row import one_row, summands
+from gradcli.calculus.reverse import gradient
+from gradcli.calculus.rows import copied
+from gradcli.graph.node import Graph
+from gradcli.graph.operations import ADD, DIVIDE, MULTIPLY
+from gradcli.graph.simplify import simplified
+from gradcli.limits import GENERATED_NODES
+from gradcli.minimization.reductions import reduction_name
+from gradcli.runtime import rows as rows_program
+from gradcli.runtime.generated import function
+from gradcli.runtime.program import Program, program
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+
+    from gradcli.calculus.one_row import OneRow, Summand
+    from gradcli.data.columns import Block
+    from gradcli.graph.shapes import Shape
+    from gradcli.minimization.reductions import Split
+
+LEAST = 1e-250
+"""A sum below this may have lost products that are too small for a double; it is not trusted."""
+
+
+class Pass(NamedTuple):
+    """What is summed over the rows."""
+
+    program: Program
+    """The numbers of one row."""
+    pairs: list[tuple[int, int]]
+    """Outputs of the program whose products are summed; -1 as the second one stands for 1."""
+    columns: list[str]
+    shared: list[str]
+    """The names of what is the same in every row."""
+
+
+class Sums:
+    """Value and gradient at a point over all rows."""
+
+    def __init__(
+        self,
+        before: Callable[..., tuple[float, ...]],
+        over: Pass,
+        after: Callable[..., tuple[Any, ...]],
+    ) -> None:
+        self._before = before
+        self._columns = over.columns
+        self._after = after
+        self._run = rows_program.sums(*over)
+
+    def __call__(
+        self, point: Sequence[Any], constants: Iterable[Any], rows: Iterable[Block]
+    ) -> tuple[Any, ...] | None:
+        """Return value and derivatives by the parameters; None if the sums cannot be trusted.
+
+        `constants` are the other values that stay, `rows` the columns in one block or several.
+        Raises ValueError, OverflowError or ZeroDivisionError where there is no value.
+        """
+        values = [*point, *constants]
+        shared = self._before(*values)
+        found: list[Sequence[float]] = []
+        for block in rows:
+            columns = [np.ascontiguousarray(block[name], np.float64) for name in self._columns]
+            of_blocks = self._run(0, len(columns[0]), *shared, *columns)
+            found.append([fsum(each) for each in zip(*of_blocks, strict=True)])
+        if not all(found):  # there are no rows
+            return None
+        totals = [fsum(each) for each in zip(*found, strict=True)]
+        if all(LEAST < abs(total) < np.inf for total in totals):
+            return self._after(*values, *totals)
+        return None
+
+
+def sums(
+    graph: Graph,
+    parts: Split,
+    columns: Mapping[str, int],
+    parameters: Mapping[str, Shape],
+    constants: Sequence[str],
+    count: int,
+) -> Sums | None:
+    """Return value and gradient of a formula that is split into reductions over `count` rows.
+
+    `columns` are the nodes of the data by name, and `constants` the names of the other values that
+    stay. None if a row has more than one number somewhere, or the formula is too large.
+    """
+    row = _row(graph, parts, columns)
+    if row is None or len(graph.reachable(parts.parts)) > GENERATED_NODES:
+        return None
+    moving = _moving(graph, row, parameters)
+    roots = list(row.roots)
+    for term in row.roots:
+        slopes = gradient(row.graph, term, moving.values())
+        roots += [slopes[node] for node in moving.values()]
+    found = summands(row.graph, roots, columns)
+    pairs = list(dict.fromkeys([each.pair for each in found if each.pair is not None]))
+    ends = dict.fromkeys([node for pair in pairs for node in pair if node >= 0])
+    inner = one_row(row.graph, list(ends), _named(row.graph, list(ends), columns))
+    if inner is None or len(inner.graph) > GENERATED_NODES:
+        return None
+    place = dict(zip(ends, inner.roots, strict=True)) | {-1: -1}
+    over = Pass(
+        program(inner.graph, inner.roots),
+        [(place[left], place[right]) for left, right in pairs],
+        list(_named(inner.graph, inner.roots, columns)),
+        list(inner.shared),
+    )
+    names = [*parameters, *constants]
+    before = _before(graph, row, inner)
+    after = _After(graph, row, parts, parameters)
+    outputs = after.outputs(found, {pair: k for k, pair in enumerate(pairs)}, list(moving), count)
+    return Sums(
+        function(before, names),
+        over,
+        function(outputs, [*names, *map(sum_name, range(len(pairs)))]),
+    )
+
+
+def is_plain(graph: Graph, parts: Split, columns: Mapping[str, int]) -> bool:
+    """Return whether the reductions are sums in which no row has more than one number."""
+    return _row(graph, parts, columns) is not None
+
+
+def _row(graph: Graph, parts: Split, columns: Mapping[str, int]) -> OneRow | None:
+    terms = [term for term in parts.terms if term is not None]
+    return one_row(graph, terms, columns) if len(terms) == len(parts.terms) else None
+
+
+def sum_name(place: int) -> str:
+    """Return the name of a sum over the rows; no name that anyone can type."""
+    return f"sum {place}"
+
+
+def _named(graph: Graph, roots: Sequence[int], names: Collection[str]) -> dict[str, int]:
+    """Return the nodes of those of the names that the roots read."""
+    return {name: node for name, node in graph.variables(roots).items() if name in names}
+
+
+def _moving(graph: Graph, row: OneRow, parameters: Collection[str]) -> dict[str, int]:
+    """Return what is the same in every row and moves: its names, and their nodes in the row."""
+    nodes = row.graph.variables(row.roots)
+    return {
+        name: nodes[name]
+        for name, node in row.shared.items()
+        if not set(parameters).isdisjoint(graph.variables([node]))
+    }
+
+
+def _before(graph: Graph, row: OneRow, inner: OneRow) -> Program:
+    """Return the program of what the pass over the rows needs to know."""
+    own = Graph()
+    shared = _shared(graph, row, own)
+    return program(own, copied(row.graph, list(inner.shared.values()), own, shared))
+
+
+def _shared(graph: Graph, row: OneRow, into: Graph) -> dict[int, int]:
+    """Return the nodes of the shared numbers of a row as formulas in another graph."""
+    nodes = row.graph.variables([*row.roots])
+    copies = copied(graph, list(row.shared.values()), into)
+    return {nodes[name]: copy for name, copy in zip(row.shared, copies, strict=True)}
+
+
+class _After:
+    """The formulas of value and gradient, given the sums over the rows."""
+
+    def __init__(
+        self, graph: Graph, row: OneRow, parts: Split, parameters: Mapping[str, Shape]
+    ) -> None:
+        self._graph = Graph()
+        self._row = row
+        self._shared = _shared(graph, row, self._graph)
+        self._parts = parts
+        self._parameters = parameters
+
+    def outputs(
+        self,
+        found: Sequence[Summand],
+        places: Mapping[tuple[int, int], int],
+        moving: Sequence[str],
+        count: int,
+    ) -> Program:
+        """Return the program of value and gradient.
+
+        `found` are what is summed for each reduction, then for each its derivatives by the numbers
+        `moving`; `places` say which sum belongs to a pair of factors.
+        """
+        own, parts = self._graph, self._parts
+        totals = [self._total(each, places, count) for each in found]
+        each = len(moving)
+        for k, is_mean in enumerate(parts.is_mean):
+            if is_mean:
+                first = len(parts.parts) + k * each
+                for i in (k, *range(first, first + each)):
+                    totals[i] = simplified(own, DIVIDE, (totals[i], own.constant(count)), None)
+        by = [parts.outer.variable(name, shape) for name, shape in self._parameters.items()]
+        reductions = [parts.outer.variable(reduction_name(k)) for k in range(len(parts.parts))]
+        slopes = gradient(parts.outer, parts.result, [*by, *reductions])
+        known = dict(zip(reductions, totals, strict=False))
+        ends = [parts.result, *(slopes[node] for node in (*by, *reductions))]
+        value, *direct = copied(parts.outer, ends, own, known)
+        weights = direct[len(by) :]
+        rates = []
+        for place in range(each):
+            rate = own.constant(0.0)
+            for k, weight in enumerate(weights):
+                slope = totals[len(weights) + k * each + place]
+                term = simplified(own, MULTIPLY, (weight, slope), None)
+                rate = simplified(own, ADD, (rate, term), None)
+            rates.append(rate)
+        through = self._through(moving, rates)
+        totals = [simplified(own, ADD, pair, None) for pair in zip(direct, through, strict=False)]
+        return program(own, [value, *totals])
+
+    def _total(self, each: Summand, places: Mapping[tuple[int, int], int], count: int) -> int:
+        """Return the sum over the rows of what is summed for a formula."""
+        own = self._graph
+        factor = copied(self._row.graph, [each.factor], own, self._shared)[0]
+        if each.pair is None:
+            return simplified(own, MULTIPLY, (factor, own.constant(count)), None)
+        total = own.variable(sum_name(places[each.pair]))
+        return simplified(own, MULTIPLY, (factor, total), None)
+
+    def _through(self, moving: Sequence[str], rates: Sequence[int]) -> list[int]:
+        """Return the derivative by each parameter through the numbers `moving`, given theirs."""
+        nodes = self._row.graph.variables(self._row.roots)
+        chain = Graph()
+        own = self._graph
+        terms = chain.constant(0.0)
+        known: dict[int, int] = {}
+        for name, rate in zip(moving, rates, strict=True):
+            inner = copied(own, [self._shared[nodes[name]]], chain)[0]
+            held = chain.variable(f"rate of {name}")
+            known[held] = rate
+            product = simplified(chain, MULTIPLY, (held, inner), None)
+            terms = simplified(chain, ADD, (terms, product), None)
+        by = [chain.variable(name, shape) for name, shape in self._parameters.items()]
+        slopes = gradient(chain, terms, by)
+        return copied(chain, [slopes[node] for node in by], own, known)
