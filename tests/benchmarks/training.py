@@ -1,36 +1,40 @@
-"""How many rows a second are learnt from, beside PyTorch on the same data, model and batches.
+"""An epoch of learning, beside PyTorch on the same data, model, batches and order of rows.
 
-`python tests/benchmarks/training.py` writes IDX files of the size of MNIST (60,000 pictures of
-28×28 bytes and their classes) into a temporary folder, trains softmax regression and a multilayer
-perceptron on them through the command line and with PyTorch (float64, as gradcli; and float32, its
-default), and prints a table. Both take the rows in the same order, divide the bytes by 255 in each
-batch, and must find the same loss. "command" is the whole command, which starts, reads and checks
-the files and trains one epoch; "epoch" is what a further epoch takes. Each works on one thread,
-because small products only wait for a second one, and seconds are those of the processor, so that
-other work on the machine counts little.
+The data have the size of MNIST: 60,000 pictures of 28×28 bytes and their classes, in IDX files.
+Softmax regression and a multilayer perceptron are trained on them through the command line and with
+PyTorch, in float64 as gradcli and in float32, its default. All divide the bytes by 255 in each
+batch, and must find the same loss. An epoch is what a further one takes, with the data in
+memory. Each works on one thread, because small products only wait for a second one.
 """
 
 from __future__ import annotations
 
-import argparse
-import importlib.util
 import json
-import os
-import resource
 import struct
 import subprocess
-import sys
-import tempfile
-from pathlib import Path
-from time import process_time
-from typing import Any, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from tests.benchmarks.report import FASTER, compared
+from tests.benchmarks.setup import available
+from tests.benchmarks.timing import environment, in_turn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.benchmarks.report import Row
+    from tests.benchmarks.setup import Bench
+
+ROWS = 60_000
 SEED = 0
 RATE = 0.01
 HIDDEN = 128
 FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte")
+KINDS = ("float64", "float32")
+LOSS_APART = {"float64": 1e-9, "float32": 1e-4}
 
 FORMULAS = {
     "linear": ("cross_entropy(img/255 @ W + b, label)", "W=zeros(784,10)", "b=zeros(10)"),
@@ -42,14 +46,43 @@ FORMULAS = {
         "b2=zeros(10)",
     ),
 }
+NAMES = {"linear": "softmax regression", "mlp": f"the perceptron 784-{HIDDEN}-10"}
 
 
-class Taken(NamedTuple):
-    """Seconds for a whole command and for one epoch of it, and the loss of the first epoch."""
+class Plan(NamedTuple):
+    """What is trained, in batches of how many rows, over how many epochs after the first."""
 
-    command: float | None
-    epoch: float
-    loss: float
+    model: str
+    batch: int
+    more: int
+
+    def __str__(self) -> str:
+        return f"an epoch of {NAMES[self.model]}, {ROWS:,} rows, batch {self.batch}"
+
+
+PLANS = [Plan("mlp", 16, 2), Plan("mlp", 64, 4), Plan("linear", 16, 4), Plan("linear", 1, 1)]
+WITH_BAR = PLANS[0]
+
+
+def rows(bench: Bench) -> list[Row]:
+    """Return the rows of this subject."""
+    img, label = write_files(bench.folder, ROWS)
+    return [row for plan in PLANS for row in _rows(bench, plan, img, label)]
+
+
+def _rows(bench: Bench, plan: Plan, img: Any, label: Any) -> list[Row]:
+    loss = first_loss(bench, plan)
+    makers = {f"torch {kind}": partial(pytorch, bench, plan, img, label, kind) for kind in KINDS}
+    peers, missing = available(makers)
+    epochs = {}
+    for kind, (name, (theirs, epoch)) in zip(KINDS, peers.items(), strict=False):
+        if abs(loss - theirs) > LOSS_APART[kind] * theirs:
+            message = f"{plan}: the loss is {loss}, and {theirs} with {name}"
+            raise ArithmeticError(message)
+        epochs[name] = epoch
+    taken = in_turn({"gradcli": lambda: further_epoch(bench, plan), **epochs}, bench.runs)
+    bars = dict.fromkeys(makers, FASTER) if plan == WITH_BAR else {}
+    return compared(str(plan), taken, bars, missing)
 
 
 def write_files(folder: Path, rows: int) -> tuple[Any, Any]:
@@ -66,35 +99,28 @@ def write_files(folder: Path, rows: int) -> tuple[Any, Any]:
     return img.reshape(rows, -1), label
 
 
-def of_children() -> float:
-    """Return the seconds of the processor that commands have taken so far."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
+def words(bench: Bench, plan: Plan, epochs: int) -> list[str]:
+    """Return the command that trains."""
+    found: list[str] = [bench.gradcli, "minimize", *FORMULAS[plan.model], "--json"]
+    for name in FILES:
+        found += ["--data", str(bench.folder / name)]
+    for name, value in {"batch": plan.batch, "epochs": epochs, "lr": RATE, "seed": SEED}.items():
+        found += [f"--{name}", str(value)]
+    return found
 
 
-def command(folder: Path, model: str, batch: int, epochs: int) -> tuple[float, float]:
-    """Train from the command line; return the seconds and the loss of the first epoch."""
-    words = [*FORMULAS[model], *(word for name in FILES for word in ("--data", name))]
-    for name, value in {"batch": batch, "epochs": epochs, "lr": RATE, "seed": SEED}.items():
-        words += [f"--{name}", str(value)]
-    start = of_children()
-    ran = subprocess.run(
-        [sys.executable, "-m", "gradcli", "minimize", *words, "--json"],
-        cwd=folder,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
-        check=True,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-    )
-    seconds = of_children() - start
-    return seconds, json.loads(ran.stdout)["epochs"][0]["value"]
+def first_loss(bench: Bench, plan: Plan) -> float:
+    """Return the mean loss of the first epoch."""
+    command = words(bench, plan, 1)
+    ran = subprocess.run(command, check=True, stdout=subprocess.PIPE, env=environment())
+    loss: float = json.loads(ran.stdout)["epochs"][0]["value"]
+    return loss
 
 
-def gradcli(folder: Path, model: str, batch: int, more: int) -> Taken:
-    """Time one epoch and `more` further ones from the command line."""
-    one, loss = command(folder, model, batch, 1)
-    several, _ = command(folder, model, batch, 1 + more)
-    return Taken(one, (several - one) / more, loss)
+def further_epoch(bench: Bench, plan: Plan) -> float:
+    """Return the seconds of an epoch after the first."""
+    one = bench.clock.process(words(bench, plan, 1))
+    return (bench.clock.process(words(bench, plan, 1 + plan.more)) - one) / plan.more
 
 
 def starts(model: str) -> list[Any]:
@@ -111,22 +137,27 @@ def starts(model: str) -> list[Any]:
     ]
 
 
-def pytorch(img: Any, label: Any, model: str, batch: int, kind: str) -> Taken:
-    """Time a second epoch of the plain loop of PyTorch, data in memory."""
+def pytorch(
+    bench: Bench, plan: Plan, img: Any, label: Any, kind: str
+) -> tuple[float, Callable[[], float]]:
+    """Return the loss of a first epoch of PyTorch's plain loop, and what times a further one."""
     import torch
 
     torch.set_num_threads(1)
     number = getattr(torch, kind)
-    parameters = [torch.tensor(array, dtype=number, requires_grad=True) for array in starts(model)]
+    parameters = [
+        torch.tensor(array, dtype=number, requires_grad=True) for array in starts(plan.model)
+    ]
     pictures, classes = torch.tensor(img, dtype=number), torch.tensor(label, dtype=torch.long)
     optimizer = torch.optim.SGD(parameters, lr=RATE)
     loss_of = torch.nn.CrossEntropyLoss()
+    order = torch.from_numpy(np.random.default_rng([SEED, 0]).permutation(len(img)))
 
-    def epoch(order: Any) -> float:
+    def epoch() -> float:
         total = 0.0
-        for rows in order.split(batch):
+        for rows in order.split(plan.batch):
             score = torch.addmm(parameters[1], pictures[rows] / 255, parameters[0])
-            if model == "mlp":
+            if plan.model == "mlp":
                 score = torch.addmm(parameters[3], torch.sigmoid(score), parameters[2])
             loss = loss_of(score, classes[rows])
             optimizer.zero_grad()
@@ -135,43 +166,4 @@ def pytorch(img: Any, label: Any, model: str, batch: int, kind: str) -> Taken:
             total += loss.item() * len(rows)
         return total / len(order)
 
-    order = torch.from_numpy(np.random.default_rng([SEED, 0]).permutation(len(img)))
-    loss = epoch(order)
-    start = process_time()
-    epoch(order)
-    return Taken(None, process_time() - start, loss)
-
-
-def main() -> None:
-    """Time every model with every size of batch and print the table."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--rows", type=int, default=60_000)
-    parser.add_argument("--batch", type=int, nargs="+", default=[64, 1])
-    parser.add_argument("--model", choices=FORMULAS, nargs="+", default=list(FORMULAS))
-    wanted = parser.parse_args()
-    has_torch = importlib.util.find_spec("torch") is not None
-    if not has_torch:
-        print("torch is not installed: its columns are left out")
-    kinds = ["float64", "float32"] if has_torch else []
-    heads = ["model", "batch", "command", "epoch", "rows/s"]
-    heads += [head for kind in kinds for head in (f"torch {kind}", "times as fast", "loss apart")]
-    print("\t".join(heads))
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        img, label = write_files(folder, wanted.rows)
-        for model in wanted.model:
-            for batch in wanted.batch:
-                ours = gradcli(folder, model, batch, 1 if batch < 8 else 10)
-                speed = wanted.rows / ours.epoch
-                cells = [model, str(batch), f"{ours.command:.2f} s", f"{ours.epoch:.2f} s"]
-                cells.append(f"{speed:.0f}")
-                for kind in kinds:
-                    theirs = pytorch(img, label, model, batch, kind)
-                    apart = abs(ours.loss - theirs.loss) / theirs.loss
-                    other = wanted.rows / theirs.epoch
-                    cells += [f"{other:.0f}", f"{speed / other:.2f}", f"{apart:.0e}"]
-                print("\t".join(cells), flush=True)
-
-
-if __name__ == "__main__":
-    main()
+    return epoch(), lambda: bench.clock.once(epoch)
