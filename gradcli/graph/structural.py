@@ -249,13 +249,28 @@ def _std_slope(f: Any, x: Any, axis: int | None) -> Any:
     return _apart(x, axis).apply("ratio", _wide(f, x, axis)) / _count(x, axis)
 
 
-def _cross_entropy(f: Any, score: Any, target: Any) -> Any:
-    picked = (
-        target if target.shape == score.shape else target.apply("onehot", payload=score.shape[-1])
-    )
-    logs = score.apply("logsoftmax", payload=len(score.shape) - 1)
-    rows = score.shape[0] if len(score.shape) == 2 else 1
-    return -(total(picked * logs) / rows)
+def _rows(score: Any) -> int:
+    """Return over how many rows the cross entropy is a mean."""
+    return score.shape[0] if len(score.shape) == 2 else 1
+
+
+def _excess(score: Any, target: Any) -> Any:
+    """Return by how much the probabilities that scores stand for differ from those of the target.
+
+    A target is a class for each row, or a weight for each score.
+    """
+    last = len(score.shape) - 1
+    found = score.apply("softmax", payload=last)
+    if target.shape != score.shape:
+        return found - target.apply("onehot", payload=score.shape[-1])
+    return found * _wide(total(target, last), score, last) - target
+
+
+def _surprise(score: Any, target: Any) -> Any:
+    """Return what a weight of the target contributes to the cross entropy; 0 for classes."""
+    if target.shape != score.shape:
+        return 0
+    return -score.apply("logsoftmax", payload=len(score.shape) - 1)
 
 
 def add_rows(row: Callable[..., Any]) -> None:
@@ -479,7 +494,14 @@ def add_rows(row: Callable[..., Any]) -> None:
         None,
         arity=(2, 2),
         shape=_cross_entropy_shape,
-        expansion=_cross_entropy,
+        tangents=(
+            lambda t, f, x, target: total(t * _excess(x, target)) / _rows(x),
+            lambda t, f, x, target: total(t * _surprise(x, target)) / _rows(x),
+        ),
+        adjoints=(
+            lambda g, f, x, target: _excess(x, target) * (g / _rows(x)),
+            lambda g, f, x, target: _surprise(x, target) * (g / _rows(x)),
+        ),
         array="cross_entropy({0}, {1})",
     )
     row(
