@@ -10,9 +10,10 @@ Python's operators and `gradcli.functions`. Everything else is a method of `Form
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from gradcli.errors import (
         DrawingError,
         FileError,
@@ -22,9 +23,10 @@ if TYPE_CHECKING:
         NameValueError,
         UsageError,
     )
+    from gradcli.findings import Note, Run
     from gradcli.formula import Formula, parse, variable, variables
     from gradcli.minimization.minimum import Iterate, Minimum
-    from gradcli.point import Note, Point, Run
+    from gradcli.point import Point
 
 __all__ = [
     "DrawingError",
@@ -60,7 +62,7 @@ def __getattr__(name: str) -> Any:
     for module in (formula, errors):
         if hasattr(module, name):
             return getattr(module, name)
-    from gradcli import point
+    from gradcli import findings
     from gradcli.minimization import minimum
 
-    return getattr(point if hasattr(point, name) else minimum, name)
+    return getattr(findings if hasattr(findings, name) else minimum, name)

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-import unicodedata
-from enum import IntEnum
-
 LONGEST_MESSAGE = 600
 """Characters of any one sentence that are shown; the rest is cut and said to be cut."""
 
 
-class ExitCode(IntEnum):
-    """How the program ends, for the shell."""
+class ExitCode(int):
+    """How the program ends, for the shell; `enum` would double the time to import this module."""
 
-    DONE = 0  # the answer is on stdout
-    FAILED = 1  # the run failed: mathematics, data, files
-    USAGE = 2  # the words are wrong: options, formula, names, values
-    NOT_CONVERGED = 3  # minimize stopped without converging; the best point is printed
-    INTERRUPTED = 130  # Ctrl-C
-    BROKEN_PIPE = 141  # the reader of stdout went away
-    TERMINATED = 143  # SIGTERM
+    DONE: ExitCode  # the answer is on stdout
+    FAILED: ExitCode  # the run failed: mathematics, data, files
+    USAGE: ExitCode  # the words are wrong: options, formula, names, values
+    NOT_CONVERGED: ExitCode  # minimize stopped without converging; the best point is printed
+    INTERRUPTED: ExitCode  # Ctrl-C
+    BROKEN_PIPE: ExitCode  # the reader of stdout went away
+    TERMINATED: ExitCode  # SIGTERM
+
+
+ExitCode.DONE = ExitCode(0)
+ExitCode.FAILED = ExitCode(1)
+ExitCode.USAGE = ExitCode(2)
+ExitCode.NOT_CONVERGED = ExitCode(3)
+ExitCode.INTERRUPTED = ExitCode(130)
+ExitCode.BROKEN_PIPE = ExitCode(141)
+ExitCode.TERMINATED = ExitCode(143)
 
 
 class GradcliError(Exception):
@@ -130,6 +136,8 @@ def columns(text: str) -> int:
     """Return how many terminal columns `text` takes: 0 for a combining mark, 2 for a wide one."""
     if text.isascii():
         return len(text)
+    import unicodedata
+
     return sum(
         0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1
         for c in text

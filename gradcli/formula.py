@@ -10,23 +10,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
-
 from gradcli.errors import FormulaError
 from gradcli.graph import text
 from gradcli.graph.node import Graph, Node
-from gradcli.language.names import CONSTANTS, KEYWORDS, NAME, REBINDABLE, is_function
+from gradcli.language.names import CONSTANTS, KEYWORDS, REBINDABLE, is_function, is_name
 from gradcli.language.origin import Origin
 from gradcli.limits import DRAWN_NODES
 from gradcli.point import Point, checked, names_to_nodes, shape_of
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
+    from typing import Any
 
+    from gradcli.findings import Run
     from gradcli.graph.shapes import Shape
     from gradcli.minimization.minimum import Iterate, Minimum
-    from gradcli.point import Run
     from gradcli.runtime.trace import Step
 
 
@@ -376,7 +375,7 @@ def parse(source: str, given: Collection[str] | Mapping[str, Shape] = ()) -> For
     from gradcli.language.parser import parse as parse_text
 
     built = parse_text(source, given)
-    shapes = tuple(given.items()) if isinstance(given, Mapping) else ()
+    shapes = tuple(given.items()) if hasattr(given, "items") else ()
     origin = Origin(
         source, tuple(given), tuple(built.notes), shapes=shapes, is_model=built.is_model
     )
@@ -388,7 +387,7 @@ def variable(name: str, shape: Shape = ()) -> Formula:
 
     `shape` is that of its value; () is a number.
     """
-    if not NAME.fullmatch(name):
+    if not is_name(name):
         message = f"'{name}' is not a name"
         raise FormulaError(message, hint="a name has letters, digits and _, and no digit first")
     if is_function(name) or name in KEYWORDS or (name in CONSTANTS and name != REBINDABLE):

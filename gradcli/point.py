@@ -5,69 +5,22 @@ The formula is run once; everything else builds on the values of that run.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
-
 from gradcli.errors import MathematicsError, NameValueError, ShapeError, UsageError, printable
 from gradcli.graph import text
 from gradcli.language.names import suggestion
 from gradcli.runtime import interpreter
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
+    from typing import Any
 
+    from gradcli.findings import Check, Note, Run
     from gradcli.graph.node import Graph, Node
     from gradcli.graph.shapes import Shape
     from gradcli.language.origin import Origin
-    from gradcli.runtime.trace import Step
 
 MODES = ("reverse", "forward", "finite")
-
-
-class Note(NamedTuple):
-    """Something true that a careful reader wants to know, such as a kink."""
-
-    sentence: str
-    span: tuple[int, int] | None
-    """Where the part stands in the text that was parsed; None when it was not typed."""
-    formula: str
-    """The part of the formula that the note is about."""
-
-    def __str__(self) -> str:
-        """Return the note in one line, with the part and its place counted from 1."""
-        if self.span is None:
-            return f"{self.sentence}: {self.formula}"
-        first, last = self.span[0] + 1, self.span[1]
-        place = f"character {first}" if first == last else f"characters {first} to {last}"
-        return f"{self.sentence}: {self.formula} ({place})"
-
-
-class Run(NamedTuple):
-    """One run of a formula: its value, gradient and every node with both.
-
-    `run.step(node)` is the step of one node.
-    """
-
-    value: float
-    gradient: dict[str, Any]
-    steps: list[Step]
-    notes: list[Note]
-
-    def step(self, node: Node) -> Step:
-        """Return the step of a node; KeyError when it was not part of the run."""
-        for step in self.steps:
-            if step.id == node.id:
-                return step
-        message = "this node is not part of the formula that was run"
-        raise KeyError(message)
-
-
-class Check(NamedTuple):
-    """The same derivatives found in three independent ways."""
-
-    reverse: dict[str, Any]
-    forward: dict[str, Any]
-    finite: dict[str, Any]
-    largest_difference: float
 
 
 class Point:
@@ -177,6 +130,8 @@ class Point:
 
         The difference is relative to the derivative where that is larger than 1.
         """
+        from gradcli.findings import Check
+
         reverse, forward, finite = [self.gradient(wrt, mode) for mode in MODES]
         largest = 0.0
         for name, exact in reverse.items():
@@ -267,6 +222,7 @@ class Point:
         functions of each other. A branch of `where` that is not taken has gradient 0, and no value
         where it has none.
         """
+        from gradcli.findings import Run
         from gradcli.runtime import trace
 
         if only_named:
@@ -302,6 +258,7 @@ class Point:
     def _named_run(self, *, backward: bool) -> Run:
         from gradcli.calculus.named import links, named_nodes
         from gradcli.calculus.reverse import gradient
+        from gradcli.findings import Run
         from gradcli.runtime import trace
 
         graph, root = self._graph, self._result
@@ -344,6 +301,10 @@ class Point:
         live = interpreter.live(graph, [root], self._own.numbers)
         found = faults.kinks(graph, sorted(active & live), self._own.numbers)
         spans = self._origin.spans() if found and self._origin else {}
+        if not found:
+            return []
+        from gradcli.findings import Note
+
         return [
             Note(sentence, spans.get(node), text.label(graph, node))
             for node, sentence in found.items()

@@ -22,7 +22,7 @@ ENGINE = BASE | {
     "data",
     "drawing",
 }
-API = {"point", "rows.columns", "rows.values", "minimization", "formula"}
+API = {"findings", "point", "rows.columns", "rows.values", "minimization", "formula"}
 MAY_IMPORT: dict[str, set[str]] = {
     "limits": set(),
     "errors": {"limits"},
@@ -45,12 +45,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "data": BASE | {"graph", "language"},
     "drawing": BASE | {"graph", "calculus", "runtime"},
     # the Python API: a formula at a point, as a function to be minimised, and with all its methods
-    "point": ENGINE,
+    "findings": ENGINE,
+    "point": ENGINE | {"findings"},
     # formulas over rows of data; and a minimisation: what is to be done, how, and what came of it
     "rows.columns": ENGINE | {"point"},
     "rows.values": ENGINE | {"point"},
     "minimization": ENGINE | {"point", "rows.columns", "rows.values"},
-    "formula": ENGINE | {"point", "rows.columns", "rows.values", "minimization"},
+    "formula": ENGINE | {"findings", "point", "rows.columns", "rows.values", "minimization"},
     "table": ENGINE | API,
     "rows": ENGINE | API | {"table"},
     "functions": ENGINE | API,

@@ -11,8 +11,6 @@ The adjoint of an array has its shape: what broadcasting repeated is summed agai
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
-
 from gradcli.graph.operations import (
     ADD,
     AND_ALSO,
@@ -24,6 +22,7 @@ from gradcli.graph.operations import (
 )
 from gradcli.graph.simplify import DerivedNode, simplified
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
@@ -31,20 +30,26 @@ if TYPE_CHECKING:
     from gradcli.graph.shapes import Shape
 
 
-class Adjoint(NamedTuple):
+class Adjoint:
     """The derivative of the result by a node: `value` where `mask` holds, 0 elsewhere."""
 
-    mask: int | None
-    value: int
+    __slots__ = ("mask", "value")
+
+    def __init__(self, mask: int | None, value: int) -> None:
+        self.mask = mask
+        self.value = value
 
 
-class Derivatives(NamedTuple):
+class Derivatives:
     """The outcome of one backward pass."""
 
-    gradient: dict[int, int]
-    """For each node asked for, the node that is the derivative by it."""
-    locals: dict[tuple[int, int], int]
-    """For each edge (node, position of the argument), the local partial derivative."""
+    __slots__ = ("gradient", "locals")
+
+    def __init__(self, gradient: dict[int, int], local: dict[tuple[int, int], int]) -> None:
+        self.gradient = gradient
+        """For each node asked for, the node that is the derivative by it."""
+        self.locals = local
+        """For each edge (node, position of the argument), the local partial derivative."""
 
 
 def gradient(graph: Graph, result: int, by: Iterable[int]) -> dict[int, int]:

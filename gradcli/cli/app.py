@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, NoReturn
 
 from gradcli.errors import ExitCode, GradcliError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
+    from typing import NoReturn
 
 
 class Terminated(BaseException):
@@ -30,6 +31,7 @@ def run(words: list[str]) -> int:
         _prepare()
         if _plain(words):
             return int(_run_plain(words))
+        _mind_signals()
         from gradcli.cli.commands import request
 
         asked = request(words)
@@ -80,15 +82,19 @@ def _plain(words: list[str]) -> bool:
 
 
 def _prepare() -> None:
-    """Make the streams write any text, and the signals end the run in good order."""
+    """Make the streams write any text, and the garbage collector look less often."""
     import gc
-    import signal
 
     # A graph grows by millions of small objects and none of them is garbage: look less often.
     gc.set_threshold(200_000, 20, 20)
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+
+
+def _mind_signals() -> None:
+    """Let the signals that end the run do so in good order; without options no file is open."""
+    import signal
 
     def terminate(_number: int, _frame: FrameType | None) -> None:
         raise Terminated

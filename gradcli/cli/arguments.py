@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 import sys
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.errors import (
     FileError,
@@ -16,22 +14,22 @@ from gradcli.errors import (
     printable,
 )
 from gradcli.formula import Formula, parse
-from gradcli.language.bindings import NUMBER, Binding, bindings
-from gradcli.language.bindings import limits as limits_of
-from gradcli.language.names import NAME
+from gradcli.language.bindings import bindings, is_number
+from gradcli.language.names import names_in
 from gradcli.language.origin import Origin
 from gradcli.limits import SOURCE_CHARACTERS
 from gradcli.point import few, shape_of
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from typing import Any
 
+    from gradcli.language.bindings import Binding
     from gradcli.point import Point
     from gradcli.table import Range
 
-_WHOLE = re.compile(r"[0-9]+")
-
-_DEFINED = re.compile(r"(?:^|[;\n])[^=;\n]*(?<![<>!=])=(?!=)")
+_DEFINED = r"(?:^|[;\n])[^=;\n]*(?<![<>!=])=(?!=)"
 """The left side of a definition in a formula: `u =` or `f(t) =`."""
 
 
@@ -43,16 +41,26 @@ def is_option(word: str) -> bool:
     return word in {"-o", "-h"} or (word.startswith("--") and word[2:3].isalpha())
 
 
-class Problem(NamedTuple):
+class Problem:
     """A formula with the values of its names; `where` says which line of stdin it is."""
 
-    formula: Formula
-    values: dict[str, Any]
-    where: str = ""
-    ranges: dict[str, Range] = {}  # noqa: RUF012 - never changed
-    """The names that take many values, one after the other."""
-    data: dict[str, Any] = {}  # noqa: RUF012 - never changed
-    """The names whose values are columns of data files."""
+    __slots__ = ("data", "formula", "ranges", "values", "where")
+
+    def __init__(
+        self,
+        formula: Formula,
+        values: dict[str, Any],
+        where: str = "",
+        ranges: dict[str, Range] | None = None,
+        data: dict[str, Any] | None = None,
+    ) -> None:
+        self.formula = formula
+        self.values = values
+        self.where = where
+        self.ranges = ranges or {}
+        """The names that take many values, one after the other."""
+        self.data = data or {}
+        """The names whose values are columns of data files."""
 
     @property
     def source(self) -> str:
@@ -88,55 +96,17 @@ def problem(words: Sequence[str], seed: int = 0) -> Problem:
 
     "-" reads the formula from stdin and "@FILE" from a file; random starts are drawn from `seed`.
     """
-    source, given = _split(words)
+    source, given = split(words)
     if source == "-":
-        source = _stdin().rstrip("\n")
+        source = stdin().rstrip("\n")
     return _problem(source, _values(given, seed))
-
-
-class Start(NamedTuple):
-    """The words of a minimisation: a formula, where it starts, and what does not move."""
-
-    source: str
-    values: dict[str, Any]
-    fixed: dict[str, Any]
-    bounds: dict[str, tuple[float, float]]
-
-
-def start(words: Sequence[str], fixed: Sequence[str], limits: Sequence[str], seed: int) -> Start:
-    """Return what the words of `minimize` say: operands, --fix and --bounds.
-
-    Random starts are drawn from `seed`. Raises NameValueError for a range as a value.
-    """
-    source, given = _split(words)
-    if source == "-":
-        source = _stdin().rstrip("\n")
-    draw = _Draws(seed)
-    values = {binding.name: _single(binding, draw) for binding in given}
-    kept = {binding.name: _single(binding, draw) for binding in bindings(fixed)}
-    bounds = {}
-    for name, low, high in limits_of(limits):
-        least = float("-inf") if low is None else _single(low, draw)
-        most = float("inf") if high is None else _single(high, draw)
-        if not isinstance(least, float) or not isinstance(most, float):
-            message = f"a bound of {name} is an array"
-            raise NameValueError(message, hint="bounds are numbers, which hold for every entry")
-        bounds[name] = (least, most)
-    return Start(source, values, kept, bounds)
-
-
-def _single(binding: Binding, draw: _Draws) -> Any:
-    if binding.is_range:
-        message = f"{binding.name} is a range, and minimize needs one value"
-        raise NameValueError(message, hint=f"write {binding.name}=1")
-    return _value(binding, draw)
 
 
 def operands(words: Sequence[str], seed: int = 0) -> tuple[str, dict[str, Any]]:
     """Return the text of one formula and what its NAME=VALUE words stand for."""
-    source, given = _split(words)
+    source, given = split(words)
     if source == "-":
-        source = _stdin().rstrip("\n")
+        source = stdin().rstrip("\n")
     return source, _values(given, seed)
 
 
@@ -147,7 +117,7 @@ def problems(
 
     `parameters` are values of names that need not be used. Errors carry the number of their line.
     """
-    source, given = _split(words)
+    source, given = split(words)
     values = _values(given, seed)
     for name in parameters or ():
         if name in values:
@@ -157,7 +127,7 @@ def problems(
         return
     lines = [
         (number, line.rstrip("\r"))
-        for number, line in enumerate(_stdin().split("\n"), 1)
+        for number, line in enumerate(stdin().split("\n"), 1)
         if line.partition("#")[0].strip(" \t\r")
     ]
     if not lines:
@@ -180,14 +150,11 @@ def problems(
         raise NameValueError(message, hint=f"remove {unused[0]}=…")
 
 
-def names_in(text: str) -> set[str]:
-    """Return the names that stand anywhere in a formula."""
-    return {name for line in text.split("\n") for name in NAME.findall(line.partition("#")[0])}
-
-
 def needed(parameters: Mapping[str, Any], text: str) -> dict[str, Any]:
     """Return the parameters whose names stand in a formula that does not define them itself."""
-    own = {name for match in _DEFINED.finditer(text) for name in NAME.findall(match[0])}
+    import re
+
+    own = {name for match in re.finditer(_DEFINED, text) for name in names_in(match[0].strip())}
     wanted = names_in(text) - own
     return {name: value for name, value in parameters.items() if name in wanted}
 
@@ -206,7 +173,8 @@ def _of_line(values: Mapping[str, Any], line: str, where: str) -> dict[str, Any]
     return {name: value for name, value in values.items() if name in mentioned}
 
 
-def _split(words: Sequence[str]) -> tuple[str, list[Binding]]:
+def split(words: Sequence[str]) -> tuple[str, list[Binding]]:
+    """Return the text of a formula and what the words behind it bind; "@FILE" is read."""
     if not words:
         message = "no formula is given"
         raise UsageError(message, hint="for example: gradcli eval 'x^2 + 1' x=3")
@@ -253,11 +221,11 @@ def _problem(
 
 def _values(given: Sequence[Binding], seed: int) -> dict[str, Any]:
     """Return what each NAME=VALUE word stands for: a number, an array or a Range."""
-    draw = _Draws(seed)
-    return {binding.name: _value(binding, draw) for binding in given}
+    draw = Draws(seed)
+    return {binding.name: value(binding, draw) for binding in given}
 
 
-class _Draws:
+class Draws:
     """Random arrays, one after the other from one seed."""
 
     def __init__(self, seed: int) -> None:
@@ -265,6 +233,7 @@ class _Draws:
         self._generator: Any = None
 
     def array(self, kind: str, shape: tuple[int, ...], limits: tuple[float, ...]) -> Any:
+        """Return the next random array, "normal" or uniform between `limits`."""
         if self._generator is None:
             import numpy as np
 
@@ -276,7 +245,7 @@ class _Draws:
         return drawn if shape else float(drawn)
 
 
-def _value(binding: Binding, draw: _Draws) -> Any:
+def value(binding: Binding, draw: Draws) -> Any:
     """Return what a NAME=VALUE word stands for."""
     if binding.number is not None:
         return binding.number
@@ -308,7 +277,8 @@ def _value(binding: Binding, draw: _Draws) -> Any:
     return table.Range.stepped(binding.name, *found)
 
 
-def _stdin() -> str:
+def stdin() -> str:
+    """Return all of stdin. Raises FileError."""
     if sys.stdin is None:
         message = "stdin is closed"
         raise FileError(message)
@@ -342,7 +312,7 @@ def not_negative(option: str, text: str | None) -> float | None:
 def _number(option: str, text: str | None) -> float | None:
     if text is None:
         return None
-    if not NUMBER.fullmatch(text):
+    if not is_number(text):
         message = f"{option} must be a number, not '{printable(text, 60)}'"
         raise UsageError(message, hint=f"for example {option} 0.1")
     value = float(text)
@@ -356,7 +326,8 @@ def whole(option: str, text: str | None, least: int, most: int = 10**18) -> int 
     """Return the whole number of an option, None when it is not given. Raises UsageError."""
     if text is None:
         return None
-    if not _WHOLE.fullmatch(text) or len(text) > 30 or not least <= int(text) <= most:
+    digits = text.isascii() and text.isdecimal() and len(text) <= 30
+    if not digits or not least <= int(text) <= most:
         limits = f"from {least} to {most}" if most < 10**18 else f"of at least {least}"
         message = f"{option} must be a whole number {limits}, not '{printable(text, 60)}'"
         raise UsageError(message, hint=f"for example {option} {max(least, 10)}")

@@ -10,7 +10,7 @@ from gradcli.cli import arguments
 from gradcli.cli.arguments import Problem
 from gradcli.cli.output import note
 from gradcli.errors import MathematicsError, NameValueError, ShapeError, UsageError, printable
-from gradcli.language.names import CONSTANTS, KEYWORDS, NAME, is_function
+from gradcli.language.names import CONSTANTS, KEYWORDS, is_function, is_name, names_in
 from gradcli.point import few
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class DataOptions(NamedTuple):
         found: dict[str, str] = {}
         for word in self.matrix:
             name, equals, pattern = word.partition("=")
-            if not equals or not pattern or not NAME.fullmatch(name):
+            if not equals or not pattern or not is_name(name):
                 message = f"--matrix takes NAME=PATTERN, not '{printable(word, 60)}'"
                 raise UsageError(message, hint="for example --matrix 'img=pixel*'")
             if is_function(name) or name in CONSTANTS or name in KEYWORDS:
@@ -149,7 +149,7 @@ def check_syntax(text: str, names: Sequence[str]) -> None:
     """Raise FormulaError for a formula that is wrong whatever the data are."""
     from gradcli.formula import parse
 
-    if not arguments.names_in(text).isdisjoint({"len", "max", "min"}):
+    if not names_in(text).isdisjoint({"len", "max", "min"}):
         return  # they take arrays, and which names are arrays is not known yet
     with suppress(ShapeError):  # it takes arrays
         parse(text, names)

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
-
 from gradcli.cli import arguments
 from gradcli.cli.output import note
 from gradcli.errors import ExitCode, GradcliError, MathematicsError, NameValueError, UsageError
 from gradcli.point import names_to_nodes
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any
 
     from gradcli.cli.arguments import Problem
     from gradcli.cli.data_options import DataOptions
     from gradcli.cli.output import Output
-    from gradcli.point import Check, Note, Point
+    from gradcli.findings import Check, Note
+    from gradcli.point import Point
     from gradcli.runtime.trace import Step
 
 
@@ -23,19 +24,32 @@ SHOWN_NOTES = 5
 """How many notes are said; of more only the number."""
 
 
-class Wanted(NamedTuple):
+class Wanted:
     """What is to be shown: the options of the command."""
 
-    wrt: str | None = None
-    mode: str = "reverse"
-    check: bool = False
-    increments: Sequence[str] = ()
-    nodes: bool = False
-    hessian: bool = False
-    latex: bool = False
-    strict: bool = False
-    allow_nonfinite: bool = False
-    seed: int = 0
+    def __init__(
+        self,
+        wrt: str | None = None,
+        mode: str = "reverse",
+        check: bool = False,
+        increments: Sequence[str] = (),
+        nodes: bool = False,
+        hessian: bool = False,
+        latex: bool = False,
+        strict: bool = False,
+        allow_nonfinite: bool = False,
+        seed: int = 0,
+    ) -> None:
+        self.wrt = wrt
+        self.mode = mode
+        self.check = check
+        self.increments = increments
+        self.nodes = nodes
+        self.hessian = hessian
+        self.latex = latex
+        self.strict = strict
+        self.allow_nonfinite = allow_nonfinite
+        self.seed = seed
 
 
 def differentiate(

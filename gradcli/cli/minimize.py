@@ -8,12 +8,12 @@ import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gradcli.cli import arguments, report, steps
+from gradcli.cli import arguments, report, starts, steps
 from gradcli.cli.data_options import DataOptions, check_syntax, say_classes, say_dropped
 from gradcli.cli.interrupts import after_the_step
 from gradcli.cli.output import is_terminal, note
 from gradcli.errors import ExitCode, ShapeError, UsageError, printable
-from gradcli.language.names import CONSTANTS, is_function
+from gradcli.language.names import CONSTANTS, is_function, names_in
 from gradcli.minimization.objective import entries
 from gradcli.optimize.stopping import Ending
 from gradcli.point import shape_of
@@ -83,7 +83,7 @@ class Given(NamedTuple):
     """What the words and options say, read and checked, and the data."""
 
     formula: Formula
-    start: arguments.Start
+    start: starts.Start
     settings: Settings
     rows: HeldRows | FileRows | None
     source: Source | None
@@ -197,7 +197,7 @@ def _is_first_order(options: Options) -> bool:
 def _given(words: Sequence[str], options: Options) -> Given:
     """Return the formula, its starts and its data."""
     settings = _settings(options)
-    start = arguments.start(words, options.fix, options.bounds, options.seed)
+    start = starts.start(words, options.fix, options.bounds, options.seed)
     if options.data.check():
         check_syntax(start.source, [*start.values, *start.fixed])
     start = _with_parameters(start, options)
@@ -220,7 +220,7 @@ def _explained(error: ShapeError, source: str, shapes: Mapping[str, Any]) -> Sha
     """Return the error, its repair being a value for the name that was taken for a number."""
     unknown = [
         name
-        for name in sorted(arguments.names_in(source) - shapes.keys() - CONSTANTS.keys())
+        for name in sorted(names_in(source) - shapes.keys() - CONSTANTS.keys())
         if not is_function(name) and not re.search(rf"\b{name}\b\s*(?:\([^)]*\))?\s*=", source)
     ]
     if unknown:
@@ -228,7 +228,7 @@ def _explained(error: ShapeError, source: str, shapes: Mapping[str, Any]) -> Sha
     return error
 
 
-def _with_parameters(start: arguments.Start, options: Options) -> arguments.Start:
+def _with_parameters(start: starts.Start, options: Options) -> starts.Start:
     """Return the start with the values of --params for the names of the formula."""
     known = options.data.needed(start.source, start.values)
     more = {name: value for name, value in known.items() if name not in start.fixed}
@@ -236,7 +236,7 @@ def _with_parameters(start: arguments.Start, options: Options) -> arguments.Star
 
 
 def _rows(
-    start: arguments.Start, options: Options
+    start: starts.Start, options: Options
 ) -> tuple[HeldRows | FileRows | None, Source | None]:
     """Return the rows of --data with the columns that the formula mentions."""
     from gradcli.rows.columns import HELD_BYTES
@@ -259,7 +259,7 @@ def _rows(
 
 def rows_of(
     data: DataOptions,
-    start: arguments.Start,
+    start: starts.Start,
     paths: Sequence[str],
     others: Sequence[str],
     memory: int,

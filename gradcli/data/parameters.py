@@ -9,7 +9,7 @@ from gradcli.data.files import reading, write
 from gradcli.data.signature import looks_like
 from gradcli.errors import FileError, ShapeError, UsageError, printable
 from gradcli.graph import shapes
-from gradcli.language.names import CONSTANTS, KEYWORDS, NAME, REBINDABLE, is_function
+from gradcli.language.names import CONSTANTS, KEYWORDS, REBINDABLE, is_function, is_name
 from gradcli.limits import AXES, ELEMENTS
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def _check_names(names: Iterable[str], where: str) -> None:
     """Raise FileError for what cannot be a parameter's name."""
     for name in names:
         what = None
-        if not NAME.fullmatch(name):
+        if not is_name(name):
             what = "not a name"
         elif name in KEYWORDS:
             what = "a word of the language"

@@ -8,7 +8,6 @@ are a topological order: every pass over a formula is a loop over ids, and nothi
 from __future__ import annotations
 
 from operator import index
-from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import FormulaError, ShapeError
 from gradcli.graph.operations import (
@@ -30,12 +29,14 @@ from gradcli.graph.operations import (
 from gradcli.graph.shapes import SCALAR, Shape, broadcast, checked, shown
 from gradcli.limits import DERIVED_NODES
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from typing import Any
 
     from typing_extensions import Self
 
-Row = tuple[Operation, tuple[int, ...], Any]
+Row = tuple[Operation, tuple[int, ...], "Any"]
 
 
 class Graph:

@@ -13,11 +13,15 @@ constant exponent of a power) passes the payload last.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any
 
-Rule = Callable[..., Any]
-"""A partial derivative over nodes; kept untyped because rows mix nodes and plain numbers."""
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    Rule = Callable[..., Any]
+    """A partial derivative over nodes; kept untyped because rows mix nodes and plain numbers."""
+
 
 # How tightly an operation binds as text; the levels of grammars/expression.lark.
 OR, AND, NOT, COMPARISON, SUM, PRODUCT, SIGN, POWER, POSTFIX, ATOM = range(10)

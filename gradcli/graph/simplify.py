@@ -6,8 +6,6 @@ stays). The user's own formula never passes through here: it is kept as it was t
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from gradcli.graph.node import Graph, Node
 from gradcli.graph.operations import (
     ADD,
@@ -28,7 +26,10 @@ from gradcli.graph.operations import (
 )
 from gradcli.graph.shapes import indexed
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from typing_extensions import Self
 
 BROADCAST, INDEX, RESHAPE = TABLE["broadcast"], TABLE["index"], TABLE["reshape"]

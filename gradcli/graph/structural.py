@@ -8,14 +8,15 @@ gives an equal expression of simpler rows, which is differentiated instead.
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import ShapeError
 from gradcli.graph import shapes
 from gradcli.graph.shapes import SCALAR, Key, Shape, shown
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
 # How tightly a matrix product binds as text: as a product.
 PRODUCT = 5

@@ -7,8 +7,6 @@ keeps its length linear in the number of nodes.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from gradcli.graph.operations import (
     ATOM,
     COMPARISON,
@@ -28,8 +26,10 @@ from gradcli.graph.operations import (
     VARIABLE,
 )
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
+    from typing import Any
 
     from gradcli.graph.node import Graph
     from gradcli.graph.operations import Operation

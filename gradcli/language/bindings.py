@@ -2,33 +2,34 @@
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, NamedTuple
-
 from gradcli.errors import FormulaError, NameValueError, printable
 from gradcli.graph.operations import TABLE
 from gradcli.language.builder import VALUE
-from gradcli.language.names import CONSTANTS, KEYWORDS, NAME, REBINDABLE, is_function
+from gradcli.language.names import CONSTANTS, KEYWORDS, REBINDABLE, is_function, is_name
 from gradcli.language.parser import locate, parse
+from gradcli.language.scanner import SCANNER
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from gradcli.language.builder import Builder
 
-NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
-"""A number with its sign: the common value, which needs no parser."""
 
-
-class Binding(NamedTuple):
+class Binding:
     """A name and its value: a number, or a formula without free names still to be run."""
 
-    name: str
-    text: str
-    number: float | None
-    built: Builder | None = None
-    """The value that is a formula; its `range` is set for start:stop:step, its `draws` lists the
-    random arrays that it needs."""
+    __slots__ = ("built", "name", "number", "text")
+
+    def __init__(
+        self, name: str, text: str, number: float | None, built: Builder | None = None
+    ) -> None:
+        self.name = name
+        self.text = text
+        self.number = number
+        self.built = built
+        """The value that is a formula; its `range` is set for start:stop:step, its `draws` lists
+        the random arrays that it needs."""
 
     @property
     def is_range(self) -> bool:
@@ -40,6 +41,11 @@ class Binding(NamedTuple):
         )
 
 
+def is_number(text: str) -> bool:
+    """Return whether a text is a number, maybe with a sign: it needs no parser."""
+    return SCANNER.kind(text[1:] if text[:1] in {"+", "-"} else text) == "NUMBER"
+
+
 def bindings(words: Iterable[str]) -> list[Binding]:
     """Return what each NAME=VALUE word binds.
 
@@ -48,54 +54,23 @@ def bindings(words: Iterable[str]) -> list[Binding]:
     """
     found: dict[str, Binding] = {}
     for word in words:
-        binding = _binding(word)
-        if binding.name in found:
-            message = f"{binding.name} is given twice"
-            raise NameValueError(message, hint=f"keep one {binding.name}=…")
-        found[binding.name] = binding
+        one = binding(word)
+        if one.name in found:
+            message = f"{one.name} is given twice"
+            raise NameValueError(message, hint=f"keep one {one.name}=…")
+        found[one.name] = one
     return list(found.values())
 
 
-class Limits(NamedTuple):
-    """A name and its bounds; None where there is no limit."""
-
-    name: str
-    low: Binding | None
-    high: Binding | None
-
-
-def limits(words: Iterable[str]) -> list[Limits]:
-    """Return what each NAME=LOW:HIGH word says; either limit may be left out, or be infinite.
-
-    Raises as `bindings`.
-    """
-    found: dict[str, Limits] = {}
-    for word in words:
-        name, _, text = word.partition("=")
-        low, colon, high = text.partition(":")
-        if not colon or ":" in high:
-            message = f"'{printable(word, 60)}' is not of the form NAME=LOW:HIGH"
-            raise NameValueError(message, hint="for example a=0:1, or a=0: for one limit only")
-        if name in found:
-            message = f"{printable(name, 60)} has bounds twice"
-            raise NameValueError(message, hint=f"keep one {printable(name, 60)}=…:…")
-        _binding(f"{name}=0")  # the name, checked as that of a start
-        found[name] = Limits(name, _limit(name, low, "-inf"), _limit(name, high, "inf"))
-    return list(found.values())
-
-
-def _limit(name: str, text: str, infinite: str) -> Binding | None:
-    return None if text.strip() in {"", infinite, "+" + infinite} else _binding(f"{name}={text}")
-
-
-def _binding(word: str) -> Binding:
+def binding(word: str) -> Binding:
+    """Return what one NAME=VALUE word binds. Raises as `bindings`."""
     name, equals, text = word.partition("=")
     shown = printable(word, 60)
     if not equals:
         message = f"'{shown}' is not of the form NAME=VALUE"
         hint = "put a formula with blanks in quotes, and values behind it as x=1"
         raise NameValueError(message, hint=hint)
-    if not NAME.fullmatch(name):
+    if not is_name(name):
         message = (
             f"'{printable(name, 60)}' in '{shown}' is not a name"
             if name
@@ -120,7 +95,7 @@ def _binding(word: str) -> Binding:
     if "\n" in text:
         message = f"the value of {name} has a line break"
         raise NameValueError(message, hint="remove it")
-    if NUMBER.fullmatch(text):
+    if is_number(text):
         value = float(text)
         if value - value != 0:
             message = f"the value of {name} is too large for a double (at most 1.8e308)"

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from math import prod
-from typing import TYPE_CHECKING, NamedTuple
 
 from gradcli.errors import ShapeError
 from gradcli.graph.node import Graph
@@ -38,8 +36,9 @@ from gradcli.language.names import (
 )
 from gradcli.limits import DERIVED_NODES, NODES
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from gradcli.graph.shapes import Shape
 
@@ -96,12 +95,15 @@ class Fault(Exception):  # noqa: N818 - becomes a FormulaError once its place is
         self.kind = kind
 
 
-class Function(NamedTuple):
+class Function:
     """A function of the user's own: a part of the graph with placeholders to be replaced."""
 
-    parameters: tuple[int, ...]
-    body: int
-    nodes: tuple[int, ...]
+    __slots__ = ("body", "nodes", "parameters")
+
+    def __init__(self, parameters: tuple[int, ...], body: int, nodes: tuple[int, ...]) -> None:
+        self.parameters = parameters
+        self.body = body
+        self.nodes = nodes
 
 
 class Builder:
@@ -157,7 +159,7 @@ class Builder:
         if text in self._functions or is_function(text):
             message = f"{text} is a function and needs arguments"
             raise Fault(message, kind="bare function", hint=f"write {text}(…)")
-        shape = self._given.get(text, ()) if isinstance(self._given, Mapping) else ()
+        shape = self._given.get(text, ()) if hasattr(self._given, "get") else ()
         return self.graph.variable(text, shape)
 
     def group(self, _opening: str, node: int, _closing: str) -> int:

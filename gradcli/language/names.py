@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING
-
 from gradcli.graph.operations import ALIASES, FUNCTIONS
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-NAME = re.compile(r"[A-Za-z_Α-ΡΣ-Ωα-ω][A-Za-z_Α-ΡΣ-Ωα-ω0-9₀-₉]*")
-"""A name, as grammars/expression.lark has it."""
 
 CONSTANTS = {"pi": "pi", "π": "pi", "tau": "tau", "τ": "tau", "e": "e"}
 """Named constants as typed, and as the graph calls them."""
@@ -31,6 +26,23 @@ FUNCTION_NAMES = sorted(
 
 ONLY_HERE = {"len", "normal", "uniform"}
 """Functions that the builder works out itself."""
+
+
+def is_name(text: str) -> bool:
+    """Return whether a text has the form of a name, as grammars/expression.lark has it."""
+    from gradcli.language.scanner import SCANNER
+
+    return SCANNER.kind(text) == "NAME" or text in KEYWORDS
+
+
+def names_in(text: str) -> set[str]:
+    """Return the names that stand anywhere in a formula, outside of comments."""
+    import re
+
+    from gradcli.language.scanner import TABLES
+
+    name = re.compile(dict(TABLES.patterns)["NAME"])
+    return {found for line in text.split("\n") for found in name.findall(line.partition("#")[0])}
 
 
 def is_function(name: str) -> bool:

@@ -2,28 +2,46 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from gradcli.graph.shapes import Shape
 
 
-class Origin(NamedTuple):
+class Origin:
     """The text of a formula and how it was read."""
 
-    source: str
-    given: tuple[str, ...] = ()
-    """The names that had values outside the formula."""
-    notes: tuple[str, ...] = ()
-    """What the reader of the formula should know, such as that `e` was redefined."""
-    start: str = "formula"
-    """Start rule of the grammar: "value" for the right side of NAME=VALUE."""
+    __slots__ = ("given", "is_model", "notes", "shapes", "source", "start")
 
-    shapes: tuple[tuple[str, Shape], ...] = ()
-    """The shapes of the names that were given with one."""
+    def __init__(
+        self,
+        source: str,
+        given: tuple[str, ...] = (),
+        notes: tuple[str, ...] = (),
+        start: str = "formula",
+        shapes: tuple[tuple[str, Shape], ...] = (),
+        *,
+        is_model: bool = False,
+    ) -> None:
+        self.source = source
+        self.given = given
+        """The names that had values outside the formula."""
+        self.notes = notes
+        """What the reader of the formula should know, such as that `e` was redefined."""
+        self.start = start
+        """Start rule of the grammar: "value" for the right side of NAME=VALUE."""
+        self.shapes = shapes
+        """The shapes of the names that were given with one."""
+        self.is_model = is_model
+        """Whether it is a model to be fitted, y ~ …, and stands for a sum of squares."""
 
-    is_model: bool = False
-    """Whether it is a model to be fitted, y ~ …, and stands for a sum of squares."""
+    def with_shapes(self, shapes: Mapping[str, Shape]) -> Origin:
+        """Return the same text, read for names of these shapes."""
+        pairs = tuple(shapes.items())
+        return Origin(
+            self.source, self.given, self.notes, self.start, pairs, is_model=self.is_model
+        )
 
     def spans(self) -> dict[int, tuple[int, int]]:
         """Return where each node stands in the text, found by reading it again."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import FileError, NameValueError, ShapeError, printable
 from gradcli.graph.node import Node
-from gradcli.language.names import CONSTANTS, NAME, REBINDABLE, is_function
+from gradcli.language.names import CONSTANTS, REBINDABLE, is_function, names_in
 from gradcli.limits import ELEMENTS
 from gradcli.point import few
 
@@ -33,7 +33,7 @@ def used(source: Source, text: str, others: Collection[str] = ()) -> list[str]:
 
     Raises NameValueError for a column that has the name of a constant which the formula uses.
     """
-    mentioned = {*NAME.findall(_without_comments(text)), *others}
+    mentioned = {*names_in(text), *others}
     names = [name for name in source.columns if name in mentioned and not is_function(name)]
     for name in names:
         if name in CONSTANTS and name != REBINDABLE:
@@ -144,7 +144,7 @@ def with_shapes(
     if origin is None:
         return Node(*resized(formula.graph, formula.id, shapes)), None
     built = parse(origin.source, shapes)
-    return Node(built.graph, built.result), origin._replace(shapes=tuple(shapes.items()))
+    return Node(built.graph, built.result), origin.with_shapes(shapes)
 
 
 def _takes_numbers(text: str, names: Sequence[str], shapes: Mapping[str, Shape]) -> bool:
@@ -157,7 +157,3 @@ def _takes_numbers(text: str, names: Sequence[str], shapes: Mapping[str, Shape])
     except ShapeError:
         return False
     return True
-
-
-def _without_comments(text: str) -> str:
-    return "\n".join(line.partition("#")[0] for line in text.split("\n"))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from gradcli.graph.operations import (
     CONSTANT,
     CONSTANT_POWER,
@@ -17,8 +15,10 @@ from gradcli.graph.operations import (
 )
 from gradcli.graph.text import label, number_text, value_text
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from typing import Any
 
     from gradcli.graph.node import Graph
     from gradcli.graph.operations import Operation

@@ -8,7 +8,6 @@ the fault reported.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.graph.operations import (
     CONSTANT,
@@ -19,19 +18,24 @@ from gradcli.graph.operations import (
     Operation,
 )
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
+    from typing import Any
 
     from gradcli.graph.node import Graph
 
 LEAVES = {CONSTANT, NAMED_CONSTANT, VARIABLE}
 
 
-class Values(NamedTuple):
+class Values:
     """Every value of one run, by node id, and the nodes that have none."""
 
-    numbers: dict[int, float]
-    faults: set[int]
+    __slots__ = ("faults", "numbers")
+
+    def __init__(self, numbers: dict[int, float], faults: set[int]) -> None:
+        self.numbers = numbers
+        self.faults = faults
 
 
 def run(

@@ -17,7 +17,8 @@ import sys
 import gradcli
 from gradcli.cli.app import run
 code = run(["eval", "log(x^2 + sin(3*x*y))", "x=2", "y=3"])
-print(gradcli.__file__, "lark" in sys.modules, file=sys.stderr)
+slow = {"lark", "re", "typing", "enum", "functools", "collections"} & sys.modules.keys()
+print(gradcli.__file__, *slow, file=sys.stderr)
 sys.exit(code)
 """
 
@@ -47,6 +48,6 @@ def test_the_wheel_brings_its_tables(tmp_path: Path) -> None:
     assert "gradcli/grammars/build_tables.py" not in names
     # sympy 1.14 gives 1.17835118195729 as well.
     assert ran.stdout == "1.1783511819572907\n"
-    file, loaded = ran.stderr.split()
+    file, *slow = ran.stderr.split()
     assert Path(file).is_relative_to(installed)
-    assert loaded == "False"
+    assert slow == []

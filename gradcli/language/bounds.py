@@ -1,0 +1,45 @@
+"""NAME=LOW:HIGH words: between which limits a name stays."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from gradcli.errors import NameValueError, printable
+from gradcli.language.bindings import binding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from gradcli.language.bindings import Binding
+
+
+class Limits(NamedTuple):
+    """A name and its bounds; None where there is no limit."""
+
+    name: str
+    low: Binding | None
+    high: Binding | None
+
+
+def limits(words: Iterable[str]) -> list[Limits]:
+    """Return what each NAME=LOW:HIGH word says; either limit may be left out, or be infinite.
+
+    Raises as `bindings`.
+    """
+    found: dict[str, Limits] = {}
+    for word in words:
+        name, _, text = word.partition("=")
+        low, colon, high = text.partition(":")
+        if not colon or ":" in high:
+            message = f"'{printable(word, 60)}' is not of the form NAME=LOW:HIGH"
+            raise NameValueError(message, hint="for example a=0:1, or a=0: for one limit only")
+        if name in found:
+            message = f"{printable(name, 60)} has bounds twice"
+            raise NameValueError(message, hint=f"keep one {printable(name, 60)}=…:…")
+        binding(f"{name}=0")  # the name, checked as that of a start
+        found[name] = Limits(name, _limit(name, low, "-inf"), _limit(name, high, "inf"))
+    return list(found.values())
+
+
+def _limit(name: str, text: str, infinite: str) -> Binding | None:
+    return None if text.strip() in {"", infinite, "+" + infinite} else binding(f"{name}={text}")
