@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 
+FLAGS = {"--json", "--csv"}
+"""Options without a value that eval and grad have in common, so common that they go round Typer."""
+
+
 class Terminated(BaseException):
     """SIGTERM or SIGHUP arrived; open files are put right on the way out."""
 
@@ -56,26 +60,28 @@ def run(words: list[str]) -> int:
 
 
 def _run_plain(words: list[str]) -> ExitCode:
-    """Run eval or grad with operands only."""
+    """Run eval or grad with operands and flags only."""
     from gradcli.cli.output import Output
 
+    operands = [word for word in words[1:] if word not in FLAGS]
+    output = Output(json="--json" in words, csv="--csv" in words)
     if words[0] == "eval":
         from gradcli.cli.eval import evaluate
 
-        return evaluate(words[1:], Output())
+        return evaluate(operands, output)
     from gradcli.cli.grad import differentiate
 
-    return differentiate(words[1:], Output())
+    return differentiate(operands, output)
 
 
 def _plain(words: list[str]) -> bool:
-    """Return whether there is nothing for Typer to read: eval or grad with operands only."""
+    """Return whether there is nothing for Typer to read: eval or grad with operands and flags."""
     if len(words) < 2 or words[0] not in {"eval", "grad"}:
         return False
     from gradcli.cli.arguments import is_option
 
     return (
-        not any(word == "--" or is_option(word) for word in words)
+        not any(word == "--" or (is_option(word) and word not in FLAGS) for word in words)
         and not os.environ.get("GRADCLI_NO_FAST")
         and not os.environ.get("_GRADCLI_COMPLETE")
     )

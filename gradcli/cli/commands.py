@@ -10,6 +10,7 @@ import os
 import re
 import sys
 from collections.abc import Callable
+from copy import copy
 from typing import Annotated, Any, NamedTuple
 
 import typer
@@ -40,11 +41,35 @@ _SHORT_HELP = """no command is given
   gradcli --help lists the options of each"""
 
 
+class AsTyped:
+    """Texts and flags as they were typed, in place of Typer's conversion to a parameter's type.
+
+    Nothing is to be converted, but Typer imports pydantic for it: longer than the command takes.
+    """
+
+    @staticmethod
+    def coerce(value: Any, param: Any, ctx: Any) -> Any:  # noqa: ARG004 - as Typer calls it
+        """Return the value of a parameter."""
+        return list(value or ()) if param.multiple or param.nargs == -1 else value
+
+
+def _as_typed(parameters: list[Any]) -> list[Any]:
+    """Return the parameters of a command, those of texts and flags without a conversion."""
+    for parameter in parameters:
+        if parameter.type_descriptor.annotation in (bool, str, list[str]):
+            parameter._runtime_param = AsTyped()  # noqa: SLF001 - Typer has no other place for it
+    return parameters
+
+
 class OperandCommand(TyperCommand):
     """A command for which a word that starts with one "-" is a formula, unless it is an option.
 
     `gradcli eval -x^2 x=3` works: only -o and -h are options of one letter.
     """
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return the command's parameters."""
+        return _as_typed(super().get_params(ctx))
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:  # noqa: ARG002
         """Return what stands behind the command's name in the usage line."""
@@ -83,6 +108,10 @@ class OperandCommand(TyperCommand):
 
 class Group(TyperGroup):
     """The commands in the order in which one meets them."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return the parameters of the program itself."""
+        return _as_typed(super().get_params(ctx))
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
         """Return the names of the commands."""
@@ -629,7 +658,7 @@ def request(arguments: list[str]) -> Request | int:
 
     Raises UsageError for words that Typer cannot make sense of.
     """
-    group = typer.main.get_command(app)
+    group = typer.main.get_command(_with_commands(arguments))
     if not arguments and "_GRADCLI_COMPLETE" not in os.environ:
         raise UsageError(_SHORT_HELP)
     try:
@@ -646,6 +675,20 @@ def request(arguments: list[str]) -> Request | int:
         message = "stdout is closed"
         raise GradcliError(message)
     return int(answer or 0)
+
+
+def _with_commands(arguments: list[str]) -> typer.Typer:
+    """Return the program, with no command but the one that is asked for: building one takes time.
+
+    Without a command, as for --help, and to complete a line it has them all.
+    """
+    named = arguments[0] if arguments else ""
+    if named not in COMMANDS or "_GRADCLI_COMPLETE" in os.environ:
+        return app
+    program = copy(app)
+    program._add_completion = False  # noqa: SLF001 - --install-completion comes without a command
+    program.registered_commands = [one for one in app.registered_commands if one.name == named]
+    return program
 
 
 def _usage_error(problem: TyperException) -> UsageError:

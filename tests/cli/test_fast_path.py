@@ -1,4 +1,4 @@
-"""`eval` and `grad` without options go round the parser of options; nobody may notice."""
+"""`eval` and `grad` with no option, --json or --csv go round Typer; nobody may notice."""
 
 from __future__ import annotations
 
@@ -38,6 +38,11 @@ ACCEPTED = [
     ["grad", "-x", "x=-1"],
     ["grad", "abs(x) + max(x, y)", "x=0", "y=0"],
     ["grad", "-"],
+    ["eval", "x", "--json", "x=pi/2"],
+    ["eval", "--csv", "-", "--csv"],
+    ["eval", "x^2", "x=1:3:1", "--json"],
+    ["grad", "abs(x)", "x=0", "--json"],
+    ["grad", "--csv", "x*y", "x=1", "y=2"],
 ]
 
 
@@ -78,7 +83,8 @@ def test_the_two_ways_are_two(inside: Inside) -> None:
     with mock.patch("gradcli.cli.commands.request", side_effect=AssertionError("not fast")):
         assert inside(["eval", "1+1"]).out == "2\n"
         assert "not fast" in inside(["eval", "1+1"], env=SLOW).err
-        assert "not fast" in inside(["eval", "1+1", "--json"]).err
+        assert inside(["eval", "1+1", "--csv"]).out == "value\n2\n"
+        assert "not fast" in inside(["eval", "1+1", "--digits", "3"]).err
 
 
 PIECES = [
@@ -90,7 +96,8 @@ pieces = st.lists(st.sampled_from(PIECES), max_size=6).map("".join)
 operands = st.one_of(
     pieces,
     st.builds("{}={}".format, st.sampled_from(["x", "y", "e", "pi", ""]), pieces),
-    st.sampled_from(["-", "--", "-x", "-o", "--json", "--nosuch", "-h", "@nosuch", "@.", ""]),
+    st.sampled_from(["-", "--", "-x", "-o", "--json", "--csv", "--digits", "--nosuch", "-h"]),
+    st.sampled_from(["@nosuch", "@.", ""]),
 )
 
 
