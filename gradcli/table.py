@@ -7,6 +7,7 @@ error and never half a table; the memory needed is that of a block.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.errors import MathematicsError, NameValueError, ShapeError
@@ -84,7 +85,8 @@ class Block(NamedTuple):
 class Table:
     """Values, and derivatives by `wrt`, of a formula over the grid of its ranges.
 
-    The last range varies fastest. Raises MathematicsError for a point without a value, naming it.
+    The last range varies fastest. Raises MathematicsError for a point without a value, naming it;
+    where `gaps` are wanted, such a value or derivative is nan instead.
     """
 
     def __init__(
@@ -95,6 +97,7 @@ class Table:
         wrt: Sequence[str] = (),
         *,
         allow_nonfinite: bool = False,
+        gaps: bool = False,
     ) -> None:
         formula.checked({**values, **{name: r.start for name, r in ranges.items()}})
         shape = formula.graph.shape(formula.id)
@@ -119,6 +122,7 @@ class Table:
         self._ranges = dict(ranges)
         self._wrt = list(wrt)
         self._nonfinite = allow_nonfinite
+        self._gaps = gaps and not allow_nonfinite
         self._shape = tuple(r.length for r in ranges.values())
         self.rows = 1
         for length in self._shape:
@@ -130,12 +134,28 @@ class Table:
 
     def blocks(self) -> Iterator[Block]:
         """Yield the rows of the table in order; the first of them only if all have values."""
+        if self._gaps:
+            yield from map(self._gapped, self._worked_out())
+            return
         if not self._nonfinite:
             for block in self._worked_out():
                 self._check(block)
                 if self._compute is not None:
                     self._check_steps(block.inputs)
         yield from self._worked_out()
+
+    def _gapped(self, block: Block) -> Block:
+        """Return the block with nan for each value and derivative that does not exist."""
+        import numpy as np
+
+        bad = np.zeros(block.value.shape, dtype=bool)
+        if self._compute is not None:
+            bad = self._without_value(block.inputs)
+        value, *slopes = [
+            np.where(bad | ~np.isfinite(column), np.nan, column)
+            for column in (block.value, *block.slopes)
+        ]
+        return Block(block.inputs, value, slopes)
 
     def _program(self) -> Any:
         from gradcli.calculus.reverse import gradient
@@ -167,16 +187,24 @@ class Table:
     def _one_by_one(self, columns: list[Any]) -> Block:
         import numpy as np
 
-        values, slopes = [], []
-        for row in zip(*[column.tolist() for column in columns], strict=True):
-            here = self._formula.at_values(
-                {**self._values, **dict(zip(self._ranges, row, strict=True))},
-                allow_nonfinite=self._nonfinite,
-            )
-            values.append(here.value)
-            if self._wrt:
-                slopes.append(list(here.gradient(self._wrt).values()))
-        return Block(columns, np.array(values), [np.array(c) for c in zip(*slopes, strict=True)])
+        rows = zip(*[column.tolist() for column in columns], strict=True)
+        value, *slopes = np.array([self._at(row) for row in rows]).T
+        return Block(columns, value, slopes)
+
+    def _at(self, row: Sequence[float]) -> list[float]:
+        """Return value and derivatives at one point; nan for what is a gap."""
+        values = {**self._values, **dict(zip(self._ranges, row, strict=True))}
+        if not self._gaps:
+            here = self._formula.at_values(values, allow_nonfinite=self._nonfinite)
+            return [here.value, *(here.gradient(self._wrt).values() if self._wrt else ())]
+        found = [float("nan")] * (1 + len(self._wrt))
+        with suppress(MathematicsError):
+            here = self._formula.at_values(values)
+            found[0] = here.value
+            for place, name in enumerate(self._wrt, 1):
+                with suppress(MathematicsError):
+                    found[place] = here.gradient([name])[name]
+        return found
 
     def _check(self, block: Block) -> None:
         """Raise the error of the first row that has no value or no derivative."""
@@ -196,7 +224,15 @@ class Table:
             raise MathematicsError(message)
 
     def _check_steps(self, columns: list[Any]) -> None:
-        """Raise the error of the first row that reads a step without a value.
+        """Raise the error of the first row that reads a step without a value."""
+        import numpy as np
+
+        for place in np.flatnonzero(self._without_value(columns))[:1]:
+            row = [float(column[place]) for column in columns]
+            self._formula.at_values({**self._values, **dict(zip(self._ranges, row, strict=True))})
+
+    def _without_value(self, columns: list[Any]) -> Any:
+        """Return which rows read a step without a value.
 
         A step may be infinite and the result finite, as in 1/(1/x) at 0: that is an error for one
         point, and so it is here. A branch of `where` that a row does not take is not read.
@@ -224,12 +260,10 @@ class Table:
             moving = names_to_nodes(graph, root, self._wrt).values()
             active = graph.depending_on(moving, order)
             self.kinks |= faults.kinks(graph, sorted(active), numbers)
-        if all(np.isfinite(value).all() for value in numbers.values()):
-            return
-        read = masks(graph, [root], numbers, columns=True)
         bad = np.zeros(columns[0].shape, dtype=bool)
+        if all(np.isfinite(value).all() for value in numbers.values()):
+            return bad
+        read = masks(graph, [root], numbers, columns=True)
         for node in order:
             bad = bad | (~np.isfinite(numbers[node]) & read[node])
-        for place in np.flatnonzero(bad)[:1]:
-            row = [float(column[place]) for column in columns]
-            self._formula.at_values({**self._values, **dict(zip(self._ranges, row, strict=True))})
+        return bad

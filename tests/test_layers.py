@@ -55,9 +55,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "table": ENGINE | API,
     "rows": ENGINE | API | {"table"},
     "functions": ENGINE | API,
+    # numbers -> plot
+    "plotting": ENGINE | API | {"table", "rows"},
     "__init__": ENGINE | API | {"functions"},
     # the command line
-    "cli": ENGINE | API | {"table", "rows", "functions", "__init__"},
+    "cli": ENGINE | API | {"table", "rows", "functions", "plotting", "__init__"},
     "__main__": {"cli"},
 }
 

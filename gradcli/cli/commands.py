@@ -235,6 +235,14 @@ _Params = Annotated[
 ]
 
 
+_Plot = Annotated[
+    str | None,
+    typer.Option(
+        "--plot", metavar="FILE", help="A plot as .svg, .png or .pdf; - draws it in the terminal."
+    ),
+]
+
+
 def _version(wanted: bool) -> None:
     if wanted:
         from gradcli import __version__
@@ -272,6 +280,7 @@ def _eval(
     drop_missing: _DropMissing = False,
     matrix: _Matrix = None,
     classes: _Classes = None,
+    plot: _Plot = None,
     seed: _Seed = None,
     output: _File = None,
     color: _Color = "auto",
@@ -293,6 +302,7 @@ def _eval(
             allow_nonfinite=allow_nonfinite,
             seed=_seed(seed),
             data=files,
+            plot=_plot(plot, to, {"--data": data, "--params": [params], "-o": [output]}),
         )
 
     return Request(request, json)
@@ -347,6 +357,7 @@ def _grad(
     drop_missing: _DropMissing = False,
     matrix: _Matrix = None,
     classes: _Classes = None,
+    plot: _Plot = None,
     seed: _Seed = None,
     output: _File = None,
     color: _Color = "auto",
@@ -369,6 +380,7 @@ def _grad(
             strict,
             allow_nonfinite,
             _seed(seed),
+            _plot(plot, to, {"--data": data, "--params": [params], "-o": [output]}),
         )
         files = DataOptions(
             data or (), params, separator, drop_missing, matrix or (), classes or ()
@@ -528,6 +540,7 @@ def _minimize(
             help="Write fitted values, residuals and confidence band to a .csv file.",
         ),
     ] = None,
+    plot: _Plot = None,
     seed: _Seed = None,
     json: _Json = False,
     csv: _Csv = False,
@@ -572,6 +585,7 @@ def _minimize(
             log=log,
             save=save,
             predictions=predictions,
+            plot=plot,
         )
         return minimize(words or [], to, options)
 
@@ -645,6 +659,15 @@ def _output(json: bool, csv: bool, digits: str | None, color: str, path: str | N
     return Output(
         json=json, csv=csv, digits=whole("--digits", digits, 1, 17), color=color, path=path
     )
+
+
+def _plot(path: str | None, to: Any, others: dict[str, Any]) -> Any:
+    """Return where the plot goes; `others` are the files of other options."""
+    if path is None:
+        return None
+    from gradcli.cli.plots import target
+
+    return target(path, to, {f: o for o, files in others.items() for f in files or () if f})
 
 
 def _seed(text: str | None) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gradcli.cli import arguments
-from gradcli.errors import ExitCode, GradcliError
+from gradcli.errors import ExitCode, GradcliError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from gradcli.cli.arguments import Problem
     from gradcli.cli.data_options import DataOptions
     from gradcli.cli.output import Output
+    from gradcli.cli.plots import Target
 
 
 def evaluate(
@@ -22,14 +23,27 @@ def evaluate(
     allow_nonfinite: bool = False,
     seed: int = 0,
     data: DataOptions | None = None,
+    plot: Target | None = None,
 ) -> ExitCode:
     """Print the value of each formula; with `trace`, the forward pass node by node.
 
-    With files of `data`, print the value in each of their rows, or the one for all of them.
+    With files of `data`, print the value in each of their rows, or the one for all of them. A
+    `plot` shows the values over ranges or rows, and takes the place of their table on stdout.
     """
+    if trace and plot is not None:
+        message = "--trace shows one point, and --plot many"
+        raise UsageError(message, hint="leave out one of them")
     if data is not None and data.check():
-        return _over_rows(words, output, data, trace, allow_nonfinite, seed)
+        return _over_rows(words, output, data, trace, allow_nonfinite, seed, plot)
     parameters = None if data is None else data.parameters()
+    if plot is not None:
+        from gradcli.cli import plots
+
+        listed = arguments.problems(words, seed, parameters)
+        shown = ((problem, (), ()) for problem in listed)
+        plots.over_ranges(shown, plot, output, allow_nonfinite=allow_nonfinite)
+        output.finish()
+        return ExitCode.DONE
     for problem in arguments.problems(words, seed, parameters):
         try:
             if trace:
@@ -58,10 +72,16 @@ def _over_rows(
     trace: bool,
     allow_nonfinite: bool,
     seed: int,
+    plot: Target | None,
 ) -> ExitCode:
     from gradcli.cli import tables
 
     with data.opened(words, seed) as over:
+        if plot is not None:
+            from gradcli.cli import plots
+
+            plots.over_rows(over, (), plot, output, allow_nonfinite=allow_nonfinite)
+            return ExitCode.DONE
         if over.per_row:
             if trace:
                 raise over.needs_one("--trace")

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from gradcli.cli.arguments import Problem
     from gradcli.cli.data_options import DataOptions
     from gradcli.cli.output import Output
+    from gradcli.cli.plots import Target
     from gradcli.findings import Check, Note
     from gradcli.point import Point
     from gradcli.runtime.trace import Step
@@ -39,6 +40,7 @@ class Wanted:
         strict: bool = False,
         allow_nonfinite: bool = False,
         seed: int = 0,
+        plot: Target | None = None,
     ) -> None:
         self.wrt = wrt
         self.mode = mode
@@ -50,6 +52,7 @@ class Wanted:
         self.strict = strict
         self.allow_nonfinite = allow_nonfinite
         self.seed = seed
+        self.plot = plot
 
 
 def differentiate(
@@ -67,6 +70,14 @@ def differentiate(
     if data is not None and data.check():
         return _over_rows(words, output, data, wanted, increments)
     parameters = None if data is None else data.parameters()
+    if wanted.plot is not None:
+        from gradcli.cli import plots
+
+        listed = arguments.problems(words, wanted.seed, parameters)
+        shown = (_to_plot(problem, wanted) for problem in listed)
+        plots.over_ranges(shown, wanted.plot, output, allow_nonfinite=wanted.allow_nonfinite)
+        output.finish()
+        return ExitCode.DONE
     for problem in arguments.problems(words, wanted.seed, parameters):
         try:
             names = _names(wanted.wrt, problem)
@@ -98,11 +109,17 @@ def _over_rows(
     with data.opened(words, wanted.seed) as over:
         problem = over.problem()
         names = _names(wanted.wrt, problem)
-        if over.per_row:
+        if over.per_row or wanted.plot is not None:
             options = _numeric_options(wanted) | {"--latex": wanted.latex}
             for option, is_given in options.items():
                 if is_given:
                     raise over.needs_one(option)
+            if wanted.plot is not None:
+                from gradcli.cli import plots
+
+                nonfinite = wanted.allow_nonfinite
+                plots.over_rows(over, names, wanted.plot, output, allow_nonfinite=nonfinite)
+                return ExitCode.DONE
             tables.show_rows(over, output, names, allow_nonfinite=wanted.allow_nonfinite)
             return ExitCode.DONE
         if wanted.wrt is None:
@@ -154,14 +171,30 @@ def _needs_no_values(problem: Problem, wanted: Wanted) -> None:
         raise UsageError(message, hint=f"add {names}")
 
 
-def _table(problem: Problem, names: list[str], output: Output, wanted: Wanted) -> None:
-    """Print value and derivatives for every point of the ranges."""
-    from gradcli.cli import tables
-
+def _check_ranges(problem: Problem, wanted: Wanted) -> None:
+    """Raise an error for an option that makes no sense over a range."""
     options = _numeric_options(wanted) | {"--latex": wanted.latex}
     for option, is_given in options.items():
         if is_given:
             problem.without_ranges(option)
+
+
+def _to_plot(problem: Problem, wanted: Wanted) -> tuple[Problem, list[str], list[str]]:
+    """Return the problem, the names to differentiate by in its plot, and those in its table.
+
+    Without --wrt the plot has the names that have a range: the slopes that one sees in it.
+    """
+    _check_ranges(problem, wanted)
+    names = _names(wanted.wrt, problem)
+    shown = names if wanted.wrt is not None else [name for name in names if name in problem.ranges]
+    return problem, shown, names
+
+
+def _table(problem: Problem, names: list[str], output: Output, wanted: Wanted) -> None:
+    """Print value and derivatives for every point of the ranges."""
+    from gradcli.cli import tables
+
+    _check_ranges(problem, wanted)
     tables.show(problem, output, names, allow_nonfinite=wanted.allow_nonfinite)
 
 

@@ -61,7 +61,9 @@ def learn(
     columns += ["validation"] * (validation is not None) + ["metric"] * (metric is not None)
     columns.append("learning_rate")
     with steps.log_file(options.log) as file:
-        watch = Screen(columns, output, given.rows.count, epochs, keeper, stop, stride)
+        count = given.rows.count
+        quiet = output.json or options.plot == "-"  # the plot takes the place of the rows
+        watch = Screen(columns, output, count, epochs, keeper, stop, stride, is_quiet=quiet)
         if file is not None and options.log is not None:
             watch.log(file, json=options.log.endswith(".jsonl"))
         for epoch in training.epochs:
@@ -137,6 +139,8 @@ class Screen(Watch):
         keeper: Keeper | None,
         stop: Callable[[], bool],
         stride: int,
+        *,
+        is_quiet: bool,
     ) -> None:
         self._columns = columns
         self._output = output
@@ -145,6 +149,7 @@ class Screen(Watch):
         self._keeper = keeper
         self._stop = stop
         self._stride = stride
+        self._is_quiet = is_quiet
         self._log: Callable[[Epoch], None] | None = None
         self._bar: Any = None
         self._task: Any = None
@@ -213,7 +218,7 @@ class Screen(Watch):
         if self._log is not None:
             self._log(epoch)
         is_shown = epoch.epoch % self._stride == 0 or epoch.epoch == self._epochs
-        if self._output.json or not is_shown:
+        if self._is_quiet or not is_shown:
             return
         if self._bar is not None:
             self._bar.stop()

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from gradcli.cli.output import Output
+    from gradcli.cli.plots import MinimumPlot
     from gradcli.data.rows import FileRows, HeldRows
     from gradcli.data.source import Source
     from gradcli.formula import Formula
@@ -72,6 +73,7 @@ class Options(NamedTuple):
     log: str | None = None
     save: str | None = None
     predictions: str | None = None
+    plot: str | None = None
 
     @property
     def learns(self) -> bool:
@@ -93,7 +95,12 @@ def minimize(words: Sequence[str], output: Output, options: Options) -> ExitCode
     """Print the minimum, and on a terminal the steps; the exit code says whether it converged."""
     stride = arguments.whole("--every", options.every, least=1)
     _check(options)
-    _check_paths(words, options)
+    files = _check_paths(words, options)
+    plot = None
+    if options.plot is not None:
+        from gradcli.cli.plots import MinimumPlot
+
+        plot = MinimumPlot(options.plot, output, files)
     given = _given(words, options)
     with ExitStack() as stack:
         stop = stack.enter_context(after_the_step())
@@ -105,7 +112,9 @@ def minimize(words: Sequence[str], output: Output, options: Options) -> ExitCode
 
             found = learn(given, output, options, keeper, resumed, stop, stride or 1)
         else:
-            found = _run(given, output, options, stride, keeper, resumed, stop)
+            found = _run(given, output, options, stride, keeper, resumed, stop, plot)
+    if plot is not None and plot.is_text:
+        plot.show(found, given)
     output.finish()
     report.say(found, output)
     _say_rows(given)
@@ -120,6 +129,8 @@ def minimize(words: Sequence[str], output: Output, options: Options) -> ExitCode
 
         classes = {} if given.source is None else given.source.classes
         predictions.write(options.predictions, found.predictions, classes)
+    if plot is not None and not plot.is_text:
+        plot.show(found, given)
     return _CODES[found.ending]
 
 
@@ -131,8 +142,12 @@ def _run(
     keeper: Keeper | None,
     resumed: dict[str, Any] | None,
     stop: Callable[[], bool],
+    plot: MinimumPlot | None,
 ) -> Minimum:
-    """Return where the run over all rows at once leads; its steps are shown as they are made."""
+    """Return where the run over all rows at once leads; its steps are shown as they are made.
+
+    They are kept for a `plot`; one on stdout takes the place of their table.
+    """
     from gradcli.minimization.minimize import minimize as run
     from gradcli.rows.columns import values_of
 
@@ -143,9 +158,11 @@ def _run(
         raise UsageError(message, hint="give the parameter another name")
     if stride is None and not output.pretty and _is_first_order(options):
         stride = 1  # its steps are what one wants to see; the last one is the result
-    table = steps.Table(stride) if output.pretty else None
+    is_drawn = plot is not None and plot.is_text
+    table = steps.Table(stride) if output.pretty and not is_drawn else None
+    stride = None if is_drawn else stride
     with steps.log_file(options.log) as file:
-        watchers: list[steps.Watcher] = [] if table is None else [table]
+        watchers: list[steps.Watcher] = [w for w in (table, plot) if w is not None]
         if file is not None and options.log is not None:
             watchers.append(steps.LogFile(names, file, json=options.log.endswith(".jsonl")))
         if stride is not None and table is None and not output.json:
@@ -337,8 +354,11 @@ def _check(options: Options) -> None:
             raise UsageError(message, hint=f"give {other} too, or leave out {option}")
 
 
-def _check_paths(words: Sequence[str], options: Options) -> None:
-    """Raise an error for a file that would be read and written, or that cannot be written."""
+def _check_paths(words: Sequence[str], options: Options) -> dict[str, str]:
+    """Return all files and the options they belong to.
+
+    Raises an error for a file that would be read and written, or that cannot be written.
+    """
     from gradcli.data.files import check_writable
 
     read = dict.fromkeys(options.data.paths, "--data")
@@ -366,6 +386,7 @@ def _check_paths(words: Sequence[str], options: Options) -> None:
                 raise UsageError(message, hint="give it another name")
         check_writable(path)
         written[path] = option
+    return {**read, **written}
 
 
 # ---------------------------------------------------------------- checkpoints

@@ -43,12 +43,21 @@ def show(
     wrt: Sequence[str] = (),
     *,
     allow_nonfinite: bool = False,
+    gaps: bool = False,
 ) -> None:
-    """Print inputs, value and derivatives by `wrt` for every point of the ranges."""
+    """Print inputs, value and derivatives by `wrt` for every point of the ranges.
+
+    Beside a plot with `gaps`, which has said what is to be said, nan stands for what has no value.
+    """
     from gradcli.table import Table
 
     table = Table(
-        problem.formula, problem.values, problem.ranges, wrt, allow_nonfinite=allow_nonfinite
+        problem.formula,
+        problem.values,
+        problem.ranges,
+        wrt,
+        allow_nonfinite=allow_nonfinite,
+        gaps=gaps,
     )
     headers = [*problem.ranges, "value", *[f"d/d{name}" for name in wrt]]
     if output.json:
@@ -58,7 +67,8 @@ def show(
     else:
         for lines in _lines(table, headers, output):  # none unless all points have values
             output.block(lines)
-    _say_kinks(table, problem.formula, problem.where)
+    if not gaps:
+        _say_kinks(table, problem.formula, problem.where)
 
 
 def show_rows(

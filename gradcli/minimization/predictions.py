@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from gradcli.calculus.rows import resized
+from gradcli.calculus.rows import is_rowwise, resized
+from gradcli.data.rows import HeldRows
 from gradcli.errors import MathematicsError
 from gradcli.graph.operations import ADD, NEGATE, SUBTRACT
 from gradcli.graph.structural import entries
+from gradcli.graph.text import label
+from gradcli.minimization.objective import Objective
 from gradcli.minimization.residuals import ModelResiduals
 from gradcli.optimize.covariance import RANK_TOLERANCE, VISIBLE
 from gradcli.optimize.evidence import evidence
@@ -33,7 +36,6 @@ if TYPE_CHECKING:
     from gradcli.data.columns import Block
     from gradcli.data.rows import Rows
     from gradcli.graph.node import Graph
-    from gradcli.minimization.objective import Objective
     from gradcli.optimize.evidence import Evidence
     from gradcli.optimize.losses import Loss
     from gradcli.optimize.solver import Matrix, Vector
@@ -142,6 +144,7 @@ class Predictions:
     ) -> None:
         graph = objective.graph
         self._objective = objective
+        self._found = found
         self._residual = found.residual
         self._rows = rows
         self._point = point
@@ -197,6 +200,47 @@ class Predictions:
         """Return the whole columns by name."""
         blocks = list(self.blocks())
         return {name: np.concatenate([block[name] for block in blocks]) for name in self.names}
+
+    @property
+    def predictor(self) -> str | None:
+        """The one column of single numbers, besides the response, that fitted values depend on.
+
+        None where there are none or several, and where a row's value depends on other rows.
+        """
+        graph = self._objective.graph
+        if self._response is None or self._entry:
+            return None
+        nodes = graph.variables([self._residual])
+        used = [name for name in self._columns if name in nodes]
+        if self._rows is None and not is_rowwise(
+            graph, self._residual, [nodes[name] for name in used]
+        ):
+            return None
+        free = graph.variables([self._response])
+        others = [name for name in used if name not in free]
+        return others[0] if len(others) == 1 and not self._columns[others[0]] else None
+
+    @property
+    def response(self) -> str:
+        """The response as it is called; empty without one."""
+        return "" if self._response is None else label(self._objective.graph, self._response)
+
+    def along(self, values: Vector) -> Predictions:
+        """Return the table of the same fit for other values of its one predictor.
+
+        The response, which does not matter for fitted values and band, is that of the first row.
+        """
+        assert self.predictor is not None  # noqa: S101 - the caller has seen it
+        here = self._objective
+        first = here.in_memory() if self._rows is None else next(iter(self._rows.blocks(1)))
+        columns = {name: np.full(len(values), float(first[name][0])) for name in self._columns}
+        columns[self.predictor] = values
+        fixed = {name: x for name, x in here.constants.items() if name not in self._columns}
+        objective = Objective(
+            here.graph, here.result, here.parameters, None, fixed, is_compiled=False
+        )
+        rows = HeldRows(columns)
+        return Predictions(objective, self._found, rows, [*columns], self._point, self._band)
 
     def _parts(self, *, is_derived: bool) -> Iterator[tuple[list[Any], Any, Any, Matrix | None]]:
         """Yield data, residuals, response and Jacobian of some rows at a time."""

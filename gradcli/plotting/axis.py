@@ -1,0 +1,98 @@
+"""An axis of a plot in characters: where numbers stand on it, and round numbers along it."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from gradcli.graph.text import number_text
+from gradcli.plotting.chart import Band, Points, positive
+
+if TYPE_CHECKING:
+    from gradcli.plotting.chart import Panel, Vector
+
+
+class Axis(NamedTuple):
+    """The numbers at both ends of an axis, exponents of ten on a logarithmic one."""
+
+    low: float
+    high: float
+    log: bool = False
+
+    def places(self, values: Vector, length: int) -> Vector:
+        """Return where values are, from 0 to length - 1; nan for those that have no place."""
+        with np.errstate(all="ignore"):
+            scaled = np.log10(positive(values)) if self.log else values
+            # Halves first: the difference of the ends may be too large for a double.
+            share = (scaled / 2 - self.low / 2) / (self.high / 2 - self.low / 2)
+            found: Vector = share * (length - 1)
+        return found
+
+    def labels(self, most: int) -> list[tuple[float, str]]:
+        """Return shares of the length from 0 to 1, and what stands there."""
+        if self.log:
+            found = decades(self.low, self.high, most)
+            texts = [f"1e{int(exponent)}" for exponent in found]
+        else:
+            found = ticks(self.low, self.high, most)
+            step = found[1] - found[0] if len(found) > 1 else abs(found[0]) if found else 1.0
+            texts = [tick_text(value, step or 1.0) for value in found]
+        size = (self.high - self.low) or 1.0
+        return [((value - self.low) / size, text) for value, text in zip(found, texts, strict=True)]
+
+
+def axes(panel: Panel) -> tuple[Axis, Axis]:
+    """Return the axes that hold all marks."""
+    xs: list[Vector] = []
+    ys: list[Vector] = []
+    for mark in panel.marks:
+        xs.append(np.ravel(mark.x))
+        if isinstance(mark, Band):
+            ys += [mark.low, mark.high]
+        elif isinstance(mark, Points) and mark.error is not None:
+            ys += [mark.y - mark.error, mark.y + mark.error]
+        else:
+            ys.append(np.ravel(mark.y))
+    y = np.concatenate(ys)
+    if panel.log:
+        return _axis(np.concatenate(xs)), _axis(np.log10(positive(y)))._replace(log=True)
+    if panel.limits is not None:
+        return _axis(np.concatenate(xs)), Axis(*panel.limits)
+    return _axis(np.concatenate(xs)), _axis(y)
+
+
+def _axis(values: Vector) -> Axis:
+    found = values[np.isfinite(values)]
+    low, high = (float(found.min()), float(found.max())) if found.size else (0.0, 1.0)
+    if low == high:
+        room = abs(low) / 2 or 1.0
+        return Axis(low - room, high + room)
+    return Axis(low, high)
+
+
+def ticks(low: float, high: float, most: int) -> list[float]:
+    """Return multiples of 1, 2 or 5 times a power of ten between two numbers, at most so many."""
+    rough = (high - low) / max(most, 1)
+    if not rough > 0 or math.isinf(rough):
+        return [low]
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(m * power for m in (1, 2, 5, 10, 20) if m * power >= rough * (1 - 1e-9))
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return [place * step for place in range(first, last + 1)]
+
+
+def decades(low: float, high: float, most: int) -> list[float]:
+    """Return whole powers of ten between two exponents, as exponents."""
+    first, last = math.ceil(low - 1e-9), math.floor(high + 1e-9)
+    step = max(1, -(-(last - first + 1) // max(most, 1)))
+    return [float(place) for place in range(first, last + 1, step)]
+
+
+def tick_text(value: float, step: float) -> str:
+    """Return a tick as short as its distance to the next one allows."""
+    if value == 0 or abs(value) < 1e-9 * step:
+        return "0"
+    digits = max(1, 1 + math.floor(math.log10(abs(value))) - math.floor(math.log10(step)))
+    return number_text(float(f"{value:.{min(digits + 1, 15)}g}"))

@@ -1,0 +1,63 @@
+"""A chart drawn with characters: Braille dots and blocks where they can be shown, else ASCII."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gradcli.drawing.words import fit
+from gradcli.errors import columns as width_of
+from gradcli.plotting.axis import Axis, axes
+from gradcli.plotting.canvas import PATTERNS, Canvas, Style
+from gradcli.plotting.chart import Line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gradcli.plotting.chart import Chart, Panel
+
+ROWS = 20
+"""Lines of a single panel, and of each of several."""
+SMALLER = 14
+
+
+def lines(chart: Chart, style: Style) -> Iterator[str]:
+    """Yield the lines of a chart, none wider than `style.width`."""
+    yield fit(chart.title, style.width).center(style.width).rstrip()
+    rows = ROWS if len(chart.panels) == 1 else SMALLER
+    for number, panel in enumerate(chart.panels):
+        if number:
+            yield ""
+        yield from _panel(panel, rows, style)
+
+
+def _panel(panel: Panel, rows: int, style: Style) -> Iterator[str]:
+    if sum(isinstance(mark, Line) for mark in panel.marks) > len(PATTERNS):
+        style = style._replace(unicode=False)
+    x_axis, y_axis = axes(panel)
+    labels = y_axis.labels(max(2, rows // 4))
+    margin = min(max([len(text) for _, text in labels], default=0) + 1, style.width // 2)
+    canvas = Canvas(max(8, style.width - margin - 1), rows, style, x_axis, y_axis)
+    key = canvas.draw(panel)
+    beside = {round((1 - share) * (rows - 1)): text for share, text in labels}
+    bar, corner, dash = ("│", "└", "─") if style.unicode else ("|", "+", "-")
+    yield fit(panel.y_label, style.width)
+    for row, text in enumerate(canvas.rows()):
+        tick = beside.get(row, "")[: margin - 1].rjust(margin - 1)
+        mark = ("┤" if style.unicode else "+") if row in beside else bar
+        yield f"{tick} {mark}{text}".rstrip()
+    yield " " * margin + corner + dash * canvas.columns
+    yield _below(x_axis, margin + 1, canvas.columns)
+    name = fit(panel.x_label, style.width)
+    yield " " * max(0, margin + (canvas.columns - width_of(name)) // 2) + name
+    yield from key
+
+
+def _below(axis: Axis, start: int, length: int) -> str:
+    """Return the numbers below an axis, each under its place, none touching the one before."""
+    line = ""
+    for share, text in axis.labels(max(2, length // 10)):
+        place = start + round(share * (length - 1)) - len(text) // 2
+        place = min(place, start + length - len(text))
+        if place > len(line) or not line:
+            line = line.ljust(max(0, place)) + text
+    return line[: start + length]

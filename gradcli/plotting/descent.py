@@ -1,0 +1,218 @@
+"""A minimisation as a chart: the objective step by step, and the way of two parameters.
+
+The way is drawn over the contour of the objective; a fit of one predictor shows the data, the
+fitted curve and its confidence band, and learning in epochs what was measured after each of them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gradcli.errors import MathematicsError
+from gradcli.plotting import breaks
+from gradcli.plotting.chart import (
+    Band,
+    Chart,
+    Field,
+    Line,
+    Panel,
+    Points,
+    Trail,
+    is_wide,
+    positive,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from gradcli.minimization.minimum import Epoch, Iterate, Minimum
+    from gradcli.minimization.predictions import Predictions
+    from gradcli.plotting.chart import Vector
+
+    Objective = Callable[[Sequence[Any]], tuple[float, Any]]
+
+GRID = 81
+"""How many points the contour of an objective has along each side."""
+GRID_NUMBERS = 2e8
+"""How many numbers of the data are gone through for a contour; of many rows it is coarser."""
+COARSEST = 25
+MARGIN = 0.2
+"""What is shown around the way of the steps, as a part of its length."""
+CURVE = 401
+"""Points of a fitted curve."""
+ROWS = 20_000
+"""How many rows of the data are drawn at the most, evenly spaced."""
+
+
+def chart(
+    found: Minimum,
+    iterates: Sequence[Iterate],
+    objective: Objective | None = None,
+    limits: Mapping[str, tuple[float, float]] | None = None,
+    numbers: int = 1,
+    sigma: Vector | None = None,
+    confidence: float = 0.95,
+) -> Chart:
+    """Return the plot of a minimisation, from its steps or its epochs.
+
+    `objective` is what was minimised, for a contour of two parameters, which stays inside the
+    `limits`; it goes through so many `numbers` of data. `sigma` are the standard deviations of the
+    observations and `confidence` that of the band.
+    """
+    if found.epochs:
+        return _learning(found)
+    notes: list[str] = []
+    panels = [_progress(iterates, notes)]
+    fit = found.predictions
+    if fit is not None and fit.predictor is not None:
+        panels.insert(0, _fit(fit, fit.predictor, sigma, confidence, notes))
+    parameters = found.parameters
+    if len(parameters) == 2 and all(isinstance(x, float) for x in parameters.values()):
+        across, up = parameters
+        panels.append(_way(iterates, (across, up), objective, limits or {}, numbers, notes))
+    return Chart(found.expression, panels, notes=notes)
+
+
+def _progress(iterates: Sequence[Iterate], notes: list[str]) -> Panel:
+    """Return the objective step by step."""
+    steps = np.array([iterate.step for iterate in iterates], dtype=np.float64)
+    values = np.array([iterate.value for iterate in iterates])
+    return _over("step", "objective", steps, {"": values}, notes)
+
+
+def _over(
+    x_label: str, y_label: str, x: Vector, columns: Mapping[str, Vector], notes: list[str]
+) -> Panel:
+    """Return curves over steps or epochs, with a logarithmic scale where it helps."""
+    log = is_wide(np.concatenate(list(columns.values())))
+    lines = []
+    for label, y in columns.items():
+        zeros = x[y == 0]
+        if log and zeros.size:
+            what = f"the {label or y_label} is 0 at {x_label} {zeros[0]:g}"
+            more = f" and {zeros.size - 1} more" if zeros.size > 1 else ""
+            notes.append(f"{what}{more}, which a logarithmic scale cannot show")
+        lines.append(Line(x, positive(y) if log else y, label))
+    return Panel(x_label, y_label, lines, log=log, counted=True)
+
+
+def _learning(found: Minimum) -> Chart:
+    """Return what was measured after each epoch: the objective, and below it the metric."""
+    notes: list[str] = []
+    x = np.array([epoch.epoch for epoch in found.epochs], dtype=np.float64)
+    columns = {"objective on the data": _column(found.epochs, "value")}
+    if found.epochs[0].validation is not None:
+        columns["objective on --validate"] = _column(found.epochs, "validation")
+    else:
+        columns = {"": columns.popitem()[1]}
+    panels = [_over("epoch", "objective", x, columns, notes)]
+    if found.epochs[0].metric is not None:
+        metric = _column(found.epochs, "metric")
+        panels.append(_over("epoch", "metric", x, {"": metric}, notes))
+    return Chart(found.expression, panels, stacked=True, notes=notes)
+
+
+def _column(epochs: Sequence[Epoch], name: str) -> Vector:
+    found = [getattr(epoch, name) for epoch in epochs]
+    return np.array([np.nan if x is None else x for x in found], dtype=np.float64)
+
+
+# ---------------------------------------------------------------- two parameters
+
+
+def _way(
+    iterates: Sequence[Iterate],
+    names: tuple[str, str],
+    objective: Objective | None,
+    limits: Mapping[str, tuple[float, float]],
+    numbers: int,
+    notes: list[str],
+) -> Panel:
+    """Return the way of two parameters, over the contour of the objective where it is given."""
+    across, up = [np.array([iterate.parameters[name] for iterate in iterates]) for name in names]
+    trail = Trail(across, up)
+    if objective is None:
+        notes.append("the data are read in blocks, so the plot has no contour of the objective")
+        return Panel(names[0], names[1], [trail])
+    count = int(np.clip((GRID_NUMBERS / numbers) ** 0.5, COARSEST, GRID))
+    x, y = [
+        np.linspace(*_around(way, limits.get(name, (-np.inf, np.inf))), count)
+        for name, way in zip(names, (across, up), strict=True)
+    ]
+    z = np.array([[_value(objective, [a, b]) for a in x.tolist()] for b in y.tolist()])
+    field = Field(x, y, z, "objective", is_wide(z))
+    return Panel(names[0], names[1], [field, trail])
+
+
+def _around(way: Vector, limits: tuple[float, float]) -> tuple[float, float]:
+    """Return from where to where an axis goes that shows a way and a margin on either side."""
+    low, high = float(way.min()), float(way.max())
+    margin = MARGIN * (high - low) or MARGIN * abs(low) or 1.0
+    low, high = max(low - margin, limits[0]), min(high + margin, limits[1])
+    return low, high
+
+
+def _value(objective: Objective, point: Sequence[Any]) -> float:
+    try:
+        return objective(point)[0]
+    except MathematicsError:
+        return float("nan")
+
+
+# ---------------------------------------------------------------- a fit
+
+
+def _fit(
+    fit: Predictions,
+    predictor: str,
+    sigma: Vector | None,
+    confidence: float,
+    notes: list[str],
+) -> Panel:
+    """Return the data, the fitted curve on a fine grid and its confidence band."""
+    stride = -(-fit.count // ROWS)
+    if stride > 1:
+        notes.append(f"the plot shows each {stride}th row of the data")
+    parts = []
+    start = 0
+    for block in fit.blocks():
+        fitted, residual = (block[name] for name in fit.names[-4:-2])
+        places = np.arange(-start % stride, len(fitted), stride)
+        start += len(fitted)
+        parts.append((block[predictor][places], (fitted + residual)[places]))
+    x, y = (np.concatenate(column) for column in zip(*parts, strict=True))
+    error = None if sigma is None else np.broadcast_to(sigma, (fit.count,))[::stride]
+    grid = np.linspace(x.min(), x.max(), CURVE) if np.ptp(x) > 0 else x[:1]
+    fitted, low, high = _curve(fit, grid)
+
+    def evaluate(points: Vector) -> Vector:
+        return _curve(fit, points)[0]
+
+    gaps = breaks.broken(grid, fitted, evaluate)
+    _, low = breaks.with_gaps(grid, low, gaps)
+    _, high = breaks.with_gaps(grid, high, gaps)
+    grid, fitted = breaks.with_gaps(grid, fitted, gaps)
+    marks: list[Any] = []
+    if np.isfinite(low).any():
+        marks.append(Band(grid, low, high, f"{100 * confidence:g} % confidence band"))
+    bars = "" if error is None else " ± sigma"
+    marks += [Points(x, y, f"data{bars}", error), Line(grid, fitted, "fit")]
+    return Panel(predictor, fit.response, marks)
+
+
+def _curve(fit: Predictions, points: Vector) -> tuple[Vector, Vector, Vector]:
+    """Return fitted values and the ends of their band at points; nan where there is none."""
+    try:
+        table = fit.along(points)
+        columns = table.columns()
+        names = table.names
+        return columns[names[-4]], columns[names[-2]], columns[names[-1]]
+    except MathematicsError:
+        if len(points) == 1:
+            gap = np.array([np.nan])
+            return gap, gap, gap
+        parts = [_curve(fit, points[i : i + 1]) for i in range(len(points))]
+        fitted, low, high = (np.concatenate(column) for column in zip(*parts, strict=True))
+        return fitted, low, high

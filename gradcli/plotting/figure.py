@@ -1,0 +1,256 @@
+"""A chart as a figure of matplotlib. No text of the user's is read as mathematics.
+
+Colours are those of Okabe and Ito and of viridis, which the colour-blind tell apart; line styles
+and markers tell the same in black and white.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gradcli.drawing.words import fit
+from gradcli.plotting.chart import Arrows, Band, Field, Line, Points, Trail, positive
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from gradcli.plotting.chart import Chart, Panel, Vector
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+"""Those of Okabe and Ito that are seen on white."""
+STYLES = ("-", "--", ":", "-.", (0, (9, 2, 1, 2, 1, 2)))
+MARKERS = ("", "o", "s", "^", "D", "v", "x")
+"""What marks the curves for which there are no more styles."""
+TITLE_LINES = 3
+LABEL_LENGTH = 60
+"""Characters of a label that are shown."""
+CROWD = 2000
+"""More points than these are drawn as an image inside a vector picture, which stays small."""
+FEW = 60
+"""Up to so many steps each is marked with a dot."""
+MOST_LEVELS = 24
+MANY_CORNERS = 20_000
+"""More corners of a filled contour than these are drawn as an image, too."""
+
+
+def figure(chart: Chart) -> Figure:
+    """Return the figure of a chart."""
+    from matplotlib.figure import Figure
+
+    count = len(chart.panels)
+    across, up = (1, count) if chart.stacked else (count, 1)
+    size = (7.0, 2.6 * up + 1.9) if up > 1 else (5.6 * across + 1.4 * (across == 1), 4.5)
+    made = Figure(figsize=size, layout="constrained", facecolor="white")
+    axes = made.subplots(up, across, sharex="col" if chart.stacked else "none", squeeze=False)
+    for panel, at in zip(chart.panels, axes.ravel(), strict=True):
+        _draw(panel, at)
+        if not chart.stacked or panel is chart.panels[-1]:
+            _plain(at.set_xlabel(_label(panel.x_label)))
+    width = int(size[0] * 11)
+    text = textwrap.wrap(fit(chart.title), width, max_lines=TITLE_LINES, placeholder=" …")
+    _plain(made.suptitle("\n".join(text), fontsize=11, linespacing=1.3))
+    for panel, at in zip(chart.panels, axes.ravel(), strict=True):
+        _legend(panel, at)
+    return made
+
+
+def _draw(panel: Panel, at: Axes) -> None:
+    """Draw the marks of a panel, in order, and its axes."""
+    number = 0
+    for mark in panel.marks:
+        if isinstance(mark, Line):
+            _line(mark, at, number, dots=panel.counted and len(mark.x) <= FEW)
+            number += 1
+        elif isinstance(mark, Points):
+            _points(mark, at)
+        elif isinstance(mark, Band):
+            area = at.fill_between(mark.x, mark.low, mark.high, linewidth=0)
+            area.set(color=COLOURS[0], alpha=0.25, label=_label(mark.label))
+        elif isinstance(mark, Field):
+            _field(mark, at)
+        elif isinstance(mark, Arrows):
+            _arrows(mark, at)
+        elif isinstance(mark, Trail):
+            _trail(mark, at)
+    if panel.log:
+        at.set_yscale("log")
+    if panel.limits is not None:
+        at.set_ylim(panel.limits)
+    if panel.counted:
+        from matplotlib.ticker import MaxNLocator
+
+        at.xaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 5, 10], integer=True))
+    _plain(at.set_ylabel(_label(panel.y_label)))
+
+
+def _line(mark: Line, at: Axes, number: int, *, dots: bool) -> None:
+    options: dict[str, Any] = {"color": COLOURS[number % len(COLOURS)], "markersize": 3.5}
+    at.plot(
+        mark.x,
+        mark.y,
+        linestyle=STYLES[number % len(STYLES)],
+        marker="o" if dots else MARKERS[number // len(STYLES)],
+        markevery=1 if dots else max(1, len(mark.x) // 12),
+        label=_label(mark.label),
+        **options,
+    )
+    alone = lonely(mark.y)
+    if alone.any():
+        at.plot(mark.x[alone], mark.y[alone], "o", **options)
+
+
+def lonely(y: Vector) -> Vector:
+    """Return which points stand between two gaps, so that no line shows them."""
+    gaps = np.concatenate([[True], ~np.isfinite(y), [True]])
+    found: Vector = ~gaps[1:-1] & gaps[:-2] & gaps[2:]
+    return found
+
+
+def _points(mark: Points, at: Axes) -> None:
+    crowded = len(mark.x) > CROWD
+    options: dict[str, Any] = {
+        "color": "black",
+        "markersize": 2 if crowded else 4.5,
+        "markeredgewidth": 0,
+        "alpha": 0.5 if crowded else 0.9,
+        "label": _label(mark.label),
+        "zorder": 3,
+    }
+    if mark.error is None:
+        at.plot(mark.x, mark.y, "o", rasterized=crowded, **options)
+        return
+    made = at.errorbar(mark.x, mark.y, mark.error, fmt="o", elinewidth=1, **options)
+    for part in made.get_children():
+        part.set_rasterized(crowded)
+
+
+def _field(mark: Field, at: Axes) -> None:
+    """Fill the panel with the levels of a field, with lines between them and a bar of colours."""
+    from matplotlib.colors import LogNorm
+    from matplotlib.ticker import MaxNLocator
+
+    x, y = np.meshgrid(mark.x, mark.y)
+    z = np.ma.masked_invalid(mark.z)
+    norm = None
+    if mark.log:
+        z = np.maximum(
+            z, np.nanmin(positive(mark.z))
+        )  # a zero has the colour of the smallest numbers
+        levels = powers(float(z.min()), float(z.max()))
+        norm = LogNorm()
+    else:
+        low, high = mark.limits or (z.min(), z.max())
+        levels = np.asarray(MaxNLocator(12).tick_values(low, high))
+    extend = "both" if mark.limits else "neither"
+    options: dict[str, Any] = {"levels": levels, "norm": norm, "extend": extend}
+    filled = at.contourf(x, y, z, cmap="viridis", **options)
+    if _corners(filled) > MANY_CORNERS:
+        filled.set_rasterized(True)
+    else:
+        filled.set_edgecolor("face")  # else a viewer shows its background between two levels
+    lines = at.contour(x, y, z, colors="white", linewidths=0.6, alpha=0.8, **options)
+    if _corners(lines) > MANY_CORNERS:
+        lines.set_rasterized(True)
+    bar = at.figure.colorbar(filled, ax=at)
+    _plain(bar.ax.set_ylabel(_label(mark.label)))
+    at.grid(visible=False)
+
+
+def _corners(contour: Any) -> int:
+    return sum(len(path.vertices) for path in contour.get_paths())
+
+
+def powers(low: float, high: float) -> Vector:
+    """Return levels evenly spaced on a logarithmic scale, two or fewer a decade, around a range."""
+    first, last = np.floor(2 * np.log10(low)), np.ceil(2 * np.log10(high))
+    step = max(1.0, np.ceil((last - first) / MOST_LEVELS))
+    found: Vector = 10.0 ** (np.arange(first, last + step, step) / 2)
+    return found
+
+
+def _arrows(mark: Arrows, at: Axes) -> None:
+    at.quiver(
+        mark.x,
+        mark.y,
+        mark.u,
+        mark.v,
+        angles="xy",
+        scale_units="xy",
+        scale=1,
+        pivot="mid",
+        width=0.004,
+        headwidth=4,
+        facecolor="white",
+        edgecolor="black",
+        linewidth=0.5,
+    )
+    arrow: dict[str, Any] = {"marker": ">", "markersize": 9, "markerfacecolor": "white"}
+    at.plot([], [], linestyle="none", markeredgecolor="black", label=_label(mark.label), **arrow)
+
+
+def _trail(mark: Trail, at: Axes) -> None:
+    from matplotlib.patheffects import Normal, Stroke
+
+    outline = [Stroke(linewidth=3.5, foreground="black"), Normal()]
+    dots = "o" if len(mark.x) <= FEW else ""
+    at.plot(
+        mark.x,
+        mark.y,
+        f"-{dots}",
+        color="white",
+        linewidth=1.5,
+        markersize=3.5,
+        markeredgecolor="black",
+        markeredgewidth=0.6,
+        path_effects=outline,
+        label="steps",
+    )
+    for place, marker, size, label in ((0, "s", 8, "start"), (-1, "*", 15, "end")):
+        at.plot(
+            mark.x[place],
+            mark.y[place],
+            marker,
+            color=COLOURS[1],
+            markersize=size,
+            markeredgecolor="white",
+            linestyle="none",
+            zorder=4,
+            label=label,
+        )
+
+
+def _legend(panel: Panel, at: Axes) -> None:
+    """Add a legend above the panel, where it hides nothing."""
+    handles, labels = at.get_legend_handles_labels()
+    shown = [(h, text) for h, text in zip(handles, labels, strict=True) if text]
+    if not shown:
+        return
+    longest = max(len(text) for _, text in shown)
+    columns = max(1, min(len(shown), 4, 80 // (longest + 6)))
+    made = at.legend(
+        *zip(*shown, strict=True),
+        loc="lower center",
+        bbox_to_anchor=(0.5, 1.0),
+        ncols=columns,
+        fontsize=9,
+        handlelength=3,
+        labelcolor="black",
+    )
+    if panel.field is not None:
+        made.set_frame_on(True)
+        made.get_frame().set(facecolor="#cccccc", edgecolor="none")
+    for text in made.get_texts():
+        _plain(text)
+
+
+def _label(text: str) -> str:
+    return fit(text, LABEL_LENGTH)
+
+
+def _plain(text: Any) -> None:
+    """Keep matplotlib from reading a text of the user's as mathematics."""
+    text.set_parse_math(False)
