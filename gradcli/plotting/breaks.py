@@ -23,6 +23,8 @@ HALVINGS = 1100
 """From the widest interval of doubles to neighbouring ones, the smallest doubles included."""
 CENTRAL = (0.05, 0.95)
 """The quantiles between which a curve with a pole is sure to be shown."""
+SEEN = 1e-3
+"""How large a part of the height a jump must be to be seen, and not to be rounding."""
 FAR = 4
 """How many times the central part an axis must be long to be cut at a pole."""
 GROWTH = 1e4
@@ -35,7 +37,9 @@ def broken(x: Vector, y: Vector, evaluate: Evaluate) -> Vector:
         jumps = np.abs(np.diff(y))
     jumps[~np.isfinite(jumps)] = 0
     around = np.concatenate([[0], jumps, [0]])
-    places = np.flatnonzero((jumps > 0) & (jumps >= around[:-2]) & (jumps >= around[2:]))
+    places = np.flatnonzero(
+        (jumps > SEEN * _height(y)) & (jumps >= around[:-2]) & (jumps >= around[2:])
+    )
     left, right = x[places], x[places + 1]
     at_left, at_right = y[places], y[places + 1]
     enough = jumps[places] / 2
@@ -56,6 +60,15 @@ def broken(x: Vector, y: Vector, evaluate: Evaluate) -> Vector:
             array[going] for array in (places, enough, left, right, at_left, at_right)
         ]
     return np.array(sorted(found), dtype=np.intp)
+
+
+def _height(y: Vector) -> float:
+    """Return how high the central part of a curve is; of one with a few large steps, all of it."""
+    finite = y[np.isfinite(y)]
+    if not finite.size:
+        return 0.0
+    low, high = np.quantile(finite / 2, CENTRAL).tolist()  # the difference must not overflow
+    return 2 * (high - low) or float(np.ptp(finite))
 
 
 def with_gaps(x: Vector, y: Vector, places: Vector) -> tuple[Vector, Vector]:

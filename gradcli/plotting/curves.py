@@ -124,8 +124,8 @@ def outline(y: Vector, size: int) -> Vector:
     """
     if size <= 4:
         return np.arange(len(y))
-    count = len(y) // size
-    pieces = y[: count * size].reshape(count, size)
+    count = -(-len(y) // size)
+    pieces = np.pad(y, (0, count * size - len(y)), "edge").reshape(count, size)
     gaps = np.isnan(pieces)
     starts = np.arange(count) * size
     found = [
@@ -133,7 +133,6 @@ def outline(y: Vector, size: int) -> Vector:
         starts + np.where(gaps, np.inf, pieces).argmin(axis=1),
         starts + np.where(gaps, -np.inf, pieces).argmax(axis=1),
         starts + gaps.argmax(axis=1),
-        starts + size - 1,
-        np.arange(count * size, len(y)),
+        np.minimum(starts + size, len(y)) - 1,
     ]
     return np.unique(np.concatenate(found))

@@ -50,7 +50,7 @@ def chart(formula: RowFormula, wrt: Sequence[str] = (), *, allow_nonfinite: bool
         Panel(names[0] if single else "row of the data", label, [Points(x, y)], counted=not single)
         for label, y in zip(labels, columns, strict=True)
     ]
-    notes = [f"the plot shows each {stride}th row of the data"] if stride > 1 else []
+    notes = [f"the plot shows one of each {stride} rows of the data"] if stride > 1 else []
     origin = formula.formula.origin
     title = origin.source if origin else str(formula.formula)
     return Chart(title, panels, stacked=True, notes=notes)

@@ -174,17 +174,18 @@ def _fit(
     """Return the data, the fitted curve on a fine grid and its confidence band."""
     stride = -(-fit.count // ROWS)
     if stride > 1:
-        notes.append(f"the plot shows each {stride}th row of the data")
+        notes.append(f"the plot shows one of each {stride} rows of the data")
     parts = []
-    start = 0
+    start, least, most = 0, np.inf, -np.inf
     for block in fit.blocks():
         fitted, residual = (block[name] for name in fit.names[-4:-2])
         places = np.arange(-start % stride, len(fitted), stride)
         start += len(fitted)
+        least, most = min(least, block[predictor].min()), max(most, block[predictor].max())
         parts.append((block[predictor][places], (fitted + residual)[places]))
     x, y = (np.concatenate(column) for column in zip(*parts, strict=True))
     error = None if sigma is None else np.broadcast_to(sigma, (fit.count,))[::stride]
-    grid = np.linspace(x.min(), x.max(), CURVE) if np.ptp(x) > 0 else x[:1]
+    grid = np.linspace(least, most, CURVE) if most > least else x[:1]
     fitted, low, high = _curve(fit, grid)
 
     def evaluate(points: Vector) -> Vector:
