@@ -146,7 +146,7 @@ def _local(sketch: Sketch, flow: Flow) -> str:
     formula = local_formula(sketch.graph, flow.head.step, edge, LONGEST)
     if formula.lstrip("-").replace(".", "").isdigit():
         return formula.replace("-", "−")
-    return formula or shown(edge.local)
+    return formula or ("…" if edge.local is None else shown(edge.local))
 
 
 def _reason(sketch: Sketch, flow: Flow) -> str:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from gradcli.drawing.sketch import Arrow, Box, Sketch
+    from gradcli.graph.node import Graph
 
 
 class Flow(NamedTuple):
@@ -54,7 +55,7 @@ def flows(sketch: Sketch) -> list[Flow]:
             continue
         leading = [arrow for arrow in arrows if arrow.tail.key in moving]
         plain = [a for a in leading if a.edge.formula or a.edge.local is not None]
-        found += [Flow((arrow,), _multiplied(arrow)) for arrow in plain]
+        found += [Flow((arrow,), _multiplied(sketch.graph, arrow)) for arrow in plain]
         if moves(sketch.graph, head.step):
             found += _moved(sketch, head, [arrow for arrow in leading if arrow not in plain])
     return _measured(sketch, found)
@@ -76,7 +77,7 @@ def _moving(sketch: Sketch) -> Collection[str]:
     return {box.key for box in boxes if box.step.id in active}
 
 
-def _multiplied(arrow: Arrow) -> Any:
+def _multiplied(graph: Graph, arrow: Arrow) -> Any:
     """Return the gradient of the head times the local derivative, summed where it was repeated.
 
     Where no gradient arrives, nothing leaves, even if the local derivative is infinite there.
@@ -87,14 +88,13 @@ def _multiplied(arrow: Arrow) -> Any:
         return None
     if isinstance(gradient, int | float) and isinstance(local, int | float):
         return gradient * local if gradient else 0.0
-    start: Any = arrow.tail.step.value
     import numpy as np
 
     from gradcli.runtime.arrays import collapsed
 
     with np.errstate(all="ignore"):
         product = np.where(gradient == 0, 0.0, np.multiply(gradient, local))
-    return collapsed(product, np.shape(start))
+    return collapsed(product, graph.shape(arrow.tail.step.id))
 
 
 def _moved(sketch: Sketch, head: Box, arrows: Sequence[Arrow]) -> Iterator[Flow]:

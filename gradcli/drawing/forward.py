@@ -63,7 +63,7 @@ def _computed(sketch: Sketch, box: Box, arrows: Sequence[Arrow]) -> Frame:
     given = {
         f"{factor(called(sketch, arrow.tail))} = {shown(arrow.tail.step.value)}": None
         for arrow in read
-        if arrow.tail.role != "constant"
+        if arrow.tail.role != "constant" and arrow.tail.step.value is not None
     }
     value = shown(box.step.value)
     words = f"With {listed([*given])}, the value is {value}." if given else f"The value is {value}."
@@ -77,7 +77,11 @@ def _computed(sketch: Sketch, box: Box, arrows: Sequence[Arrow]) -> Frame:
 
 
 def _idle(sketch: Sketch, box: Box, arrows: Sequence[Arrow]) -> Frame:
-    """Return the frame of a node on a branch that is not taken."""
+    """Return the frame of a node on a branch that is not taken, or not by every entry."""
+    if box.live:
+        words = "Not every entry has a value; the result reads only those that have one."
+        told = _frame(sketch, box, arrows, words)
+        return told._replace(values={box.key: "partly"})
     words = "This branch is not taken: the result does not read it"
     if box.step.value is None:
         told = _frame(sketch, box, arrows, f"{words}, and it has no value here.")

@@ -65,7 +65,8 @@ def _end(sketch: Sketch, *, gradient: bool) -> Frame:
         words = "So every node is computed, and so every gradient is collected."
     else:
         words = "So every node is computed."
-    return Frame("end", "The end", words, boxes=keys)
+    title = "The result" if result.step.value is not None else "All is told"
+    return Frame("end", title, words, boxes=keys)
 
 
 def _rows(sketch: Sketch, values: dict[str, str], gradients: dict[str, str]) -> Iterator[Row]:
