@@ -14,8 +14,8 @@ import importlib
 import tempfile
 from pathlib import Path
 
+from tests.benchmarks.bench import Bench
 from tests.benchmarks.report import Section, machine, table, versions, write
-from tests.benchmarks.setup import Bench
 from tests.benchmarks.timing import Clock
 
 SUBJECTS = ("start", "call", "loop", "rows", "growth", "fits", "training")

@@ -13,15 +13,15 @@ from math import cos, log, sin
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import gradcli
+from tests.benchmarks.bench import available, jax_with_doubles
 from tests.benchmarks.report import Bar, compared
-from tests.benchmarks.setup import available, jax_with_doubles
 from tests.benchmarks.timing import in_turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tests.benchmarks.bench import Bench
     from tests.benchmarks.report import Row
-    from tests.benchmarks.setup import Bench
 
 BY_HAND = "Python by hand"
 BUFFER = "casadi into buffers"

@@ -1,26 +1,28 @@
-"""All fits of the NIST data sets, each a command of its own, beside gnuplot's `fit`.
+"""All fits of the NIST data sets, a process for each, beside gnuplot's `fit` and SciPy.
 
 A fit counts as right when each parameter has four correct digits.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import re
 import subprocess
+import sys
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tests.benchmarks.bench import available, program
 from tests.benchmarks.report import FASTER, PROJECT, compared
-from tests.benchmarks.setup import available, program
 from tests.benchmarks.timing import environment, in_turn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
+    from tests.benchmarks.bench import Bench
     from tests.benchmarks.report import Row
-    from tests.benchmarks.setup import Bench
 
 FOLDER = PROJECT / "tests" / "reference" / "nist"
 RIGHT = 1e-4
@@ -75,7 +77,10 @@ def _starts(row: Mapping[str, Any]) -> list[dict[str, float]]:
 def rows(bench: Bench) -> list[Row]:
     """Return the rows of this subject."""
     every = problems()
-    makers = {GNUPLOT: partial(_by_gnuplot, bench, every)}
+    makers = {
+        GNUPLOT: partial(_by_gnuplot, bench, every),
+        "scipy curve_fit": partial(_by_scipy, every),
+    }
     commands = {"gradcli": [by_gradcli(bench, problem) for problem in every]}
     peers, missing = available(makers)
     commands |= peers
@@ -92,7 +97,7 @@ def _all(bench: Bench, words: list[list[str]]) -> float:
 
 def _right(name: str, words: list[list[str]], every: list[Problem]) -> int:
     """Return how many of the fits find what is certified."""
-    read = read_gradcli if name == "gradcli" else read_gnuplot
+    read = read_gradcli if name == "gradcli" else read_lines
     ran = [
         subprocess.run(each, check=False, capture_output=True, text=True, env=environment())
         for each in words
@@ -102,9 +107,20 @@ def _right(name: str, words: list[list[str]], every: list[Problem]) -> int:
 
 def by_gradcli(bench: Bench, problem: Problem) -> list[str]:
     """Return the command that fits."""
-    starts = [f"{name}={value!r}" for name, value in problem.start.items()]
     model = f"{problem.response} ~ {problem.model}"
-    return [bench.gradcli, "minimize", model, *starts, "--data", str(problem.file), "--json"]
+    return [
+        bench.gradcli,
+        "minimize",
+        model,
+        *_starts_of(problem),
+        "--data",
+        str(problem.file),
+        "--json",
+    ]
+
+
+def _starts_of(problem: Problem) -> list[str]:
+    return [f"{name}={value!r}" for name, value in problem.start.items()]
 
 
 def read_gradcli(output: str) -> dict[str, float]:
@@ -121,6 +137,22 @@ def _by_gnuplot(bench: Bench, every: list[Problem]) -> list[list[str]]:
         script.write_text(gnuplot_script(problem), encoding="utf-8")
         found.append([path, str(script)])
     return found
+
+
+def _by_scipy(every: list[Problem]) -> list[list[str]]:
+    if importlib.util.find_spec("scipy") is None:
+        name = "scipy"
+        raise ModuleNotFoundError(name)
+    script = str(Path(__file__).with_name("curve_fit.py"))
+    return [
+        [
+            *(sys.executable, script, str(problem.file)),
+            problem.model.replace("^", "**").replace("atan", "arctan"),
+            problem.response,
+            *_starts_of(problem),
+        ]
+        for problem in every
+    ]
 
 
 def gnuplot_script(problem: Problem) -> str:
@@ -147,7 +179,7 @@ def gnuplot_script(problem: Problem) -> str:
     )
 
 
-def read_gnuplot(output: str) -> dict[str, float]:
-    """Return the parameters that a script printed."""
+def read_lines(output: str) -> dict[str, float]:
+    """Return the parameters that a script printed, NAME VALUE on a line."""
     pairs = [line.split() for line in output.splitlines()]
     return {name: float(value) for name, value in pairs}

@@ -19,16 +19,16 @@ from functools import partial
 from time import perf_counter, process_time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tests.benchmarks.bench import available
 from tests.benchmarks.report import FASTER, PROJECT, Bar, compared, megabytes
 from tests.benchmarks.report import seconds as in_seconds
-from tests.benchmarks.setup import available
 from tests.benchmarks.timing import environment, in_turn, peak_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from tests.benchmarks.bench import Bench
     from tests.benchmarks.report import Row
-    from tests.benchmarks.setup import Bench
 
 SIZES = (10_000, 100_000, 1_000_000)
 PEERS_SIZE = 100_000

@@ -11,15 +11,15 @@ import subprocess
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tests.benchmarks.bench import available, compile_c, jax_with_doubles
 from tests.benchmarks.report import Bar, compared
-from tests.benchmarks.setup import available, compile_c, jax_with_doubles
 from tests.benchmarks.timing import environment, in_turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from tests.benchmarks.bench import Bench
     from tests.benchmarks.report import Row
-    from tests.benchmarks.setup import Bench
     from tests.benchmarks.timing import Clock
 
 STEPS = 1_000_000

@@ -15,16 +15,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 import gradcli
-from gradcli.minimization.task import Settings, task
+from tests.benchmarks.bench import available, compile_c, jax_with_doubles
 from tests.benchmarks.report import FASTER, Bar, compared
-from tests.benchmarks.setup import available, compile_c, jax_with_doubles
 from tests.benchmarks.timing import in_turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tests.benchmarks.bench import Bench
     from tests.benchmarks.report import Row
-    from tests.benchmarks.setup import Bench
 
     Evaluation = Callable[..., Any]
 
@@ -145,24 +144,9 @@ def _calls(function: Evaluation, numbers: list[float]) -> Callable[[int], None]:
 def by_gradcli(subject: Subject, data: dict[str, Any], engine: str) -> Evaluation:
     """Return the function of the Python API."""
     formula: Any = gradcli.parse(subject.formula)
-    if "data" not in signature(formula.compiled).parameters:
-        return _by_objective(subject, data)
     chosen = {"engine": engine} if len(engines()) > 1 else {}
     function: Evaluation = formula.compiled(list(subject.at), data=data, **chosen)
     return function
-
-
-def _by_objective(subject: Subject, data: dict[str, Any]) -> Evaluation:
-    """Return what `minimize` calls."""
-    shapes = {name: column.shape for name, column in data.items()}
-    formula = gradcli.parse(subject.formula, {**dict.fromkeys(subject.at, ()), **shapes})
-    found = task(formula, formula.origin, subject.at, {}, data, Settings())
-
-    def call(*point: float) -> Any:
-        value, slopes = found.objective(list(point))
-        return value, *slopes
-
-    return call
 
 
 def by_c(bench: Bench, subject: Subject, data: dict[str, Any]) -> Evaluation:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tests.benchmarks.bench import available, program
 from tests.benchmarks.report import Bar, compared
-from tests.benchmarks.setup import available, program
 from tests.benchmarks.timing import in_turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from tests.benchmarks.bench import Bench
     from tests.benchmarks.report import Row
-    from tests.benchmarks.setup import Bench
 
 FORMULA = "log(x^2 + sin(3*x*y))"
 PYTHON = "python -c pass"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.benchmarks.fits import Problem, gnuplot_script, problems, read_gnuplot
+from tests.benchmarks.fits import Problem, gnuplot_script, problems, read_lines
 from tests.benchmarks.report import (
     FASTER,
     QUOTED,
@@ -151,7 +151,7 @@ def test_a_script_for_gnuplot() -> None:
 
     assert "f(x1,x2) = b1-b2*x1*exp(-b3*x2)" in lines
     assert any("using 2:3:(log($1)) via b1,b2,b3" in line for line in lines)
-    assert read_gnuplot("b1 2.5\nb2 1e-3\n") == {"b1": 2.5, "b2": 1e-3}
+    assert read_lines("b1 2.5\nb2 1e-3\n") == {"b1": 2.5, "b2": 1e-3}
 
 
 def test_a_fit_is_right_to_four_digits() -> None:
