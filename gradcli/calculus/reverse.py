@@ -11,6 +11,7 @@ The adjoint of an array has its shape: what broadcasting repeated is summed agai
 
 from __future__ import annotations
 
+from gradcli.graph.node import Growing
 from gradcli.graph.operations import (
     ADD,
     AND_ALSO,
@@ -24,20 +25,15 @@ from gradcli.graph.simplify import DerivedNode, simplified
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from gradcli.graph.node import Graph
     from gradcli.graph.shapes import Shape
 
 
-class Adjoint:
-    """The derivative of the result by a node: `value` where `mask` holds, 0 elsewhere."""
-
-    __slots__ = ("mask", "value")
-
-    def __init__(self, mask: int | None, value: int) -> None:
-        self.mask = mask
-        self.value = value
+Adjoint = tuple[int | None, int]
+"""The derivative of the result by a node, (mask, value): the value where the mask holds, 0
+elsewhere."""
 
 
 class Derivatives:
@@ -58,7 +54,7 @@ def gradient(graph: Graph, result: int, by: Iterable[int]) -> dict[int, int]:
     They are added to the same graph. A node that the result does not depend on gets 0. For an
     array as `result` they are the derivatives of the sum of its numbers.
     """
-    return backward(graph, result, by).gradient
+    return _backward(graph, result, by, None)
 
 
 def backward(graph: Graph, result: int, by: Iterable[int]) -> Derivatives:
@@ -66,14 +62,21 @@ def backward(graph: Graph, result: int, by: Iterable[int]) -> Derivatives:
 
     Only edges that lead to one of `by` are followed, so `by` may be a few of very many.
     """
+    partials: dict[tuple[int, int], int] = {}
+    return Derivatives(_backward(graph, result, by, partials), partials)
+
+
+def _backward(
+    graph: Graph, result: int, by: Iterable[int], partials: dict[tuple[int, int], int] | None
+) -> dict[int, int]:
     by = list(by)
     order = graph.reachable([result])
     active = graph.depending_on(by, order)
     one = spread(graph, graph.constant(1), graph.shape(result))
-    adjoints: dict[int, Adjoint] = {result: Adjoint(None, one)}
-    partials: dict[tuple[int, int], int] = {}
-    _sweep(graph, order, active, adjoints, partials)
-    return Derivatives({node: gated(graph, node, adjoints.get(node)) for node in by}, partials)
+    adjoints: dict[int, Adjoint] = {result: (None, one)}
+    with Growing():
+        _sweep(graph, order, active, adjoints, partials)
+    return {node: gated(graph, node, adjoints.get(node)) for node in by}
 
 
 def derivatives_between(
@@ -97,8 +100,8 @@ def handed(
     the node and its inputs is passed through.
     """
     inside = between(graph, node, inputs)
-    adjoints = {node: Adjoint(None, slope)}
-    _sweep(graph, inside, {*by, *graph.depending_on(by, inside)}, adjoints, {})
+    adjoints: dict[int, Adjoint] = {node: (None, slope)}
+    _sweep(graph, inside, {*by, *graph.depending_on(by, inside)}, adjoints, None)
     return {below: gated(graph, below, adjoints[below]) for below in by if below in adjoints}
 
 
@@ -107,18 +110,21 @@ def _sweep(
     order: Sequence[int],
     active: Collection[int],
     adjoints: dict[int, Adjoint],
-    partials: dict[tuple[int, int], int],
+    partials: dict[tuple[int, int], int] | None,
 ) -> None:
-    """Hand the adjoints down from users to arguments, in reverse order."""
+    """Hand the adjoints down from users to arguments, in reverse order; note the partials."""
+    rows = graph.rows
     for node in reversed(order):
         adjoint = adjoints.get(node)
         if adjoint is None or node not in active:
             continue
-        operation, arguments, _ = graph.rows[node]
+        operation, arguments, payload = rows[node]
         if operation.expansion is not None:
             for argument, handed in _through(graph, node, adjoint, active).items():
                 _hand(graph, adjoints, argument, handed)
             continue
+        at_node = DerivedNode(graph, node)
+        handles = tuple([DerivedNode(graph, argument) for argument in arguments])
         for position, argument in enumerate(arguments):
             if argument not in active:
                 continue
@@ -127,11 +133,13 @@ def _sweep(
                 if moved is not None:
                     _hand(graph, adjoints, argument, moved)
                 continue
-            partial = local(graph, node, position)
-            if partial is not None:
-                partials[node, position] = partial
-                handed = _multiplied(graph, node, position, adjoint, partial)
-                _hand(graph, adjoints, argument, handed)
+            partial = operation.partial(position, at_node, handles, payload)
+            if partial.__class__ is not DerivedNode and partial == 0:
+                continue
+            if partials is not None:
+                partials[node, position] = as_node(graph, partial)
+            handed = _multiplied(graph, node, position, adjoint, partial)
+            _hand(graph, adjoints, argument, handed)
 
 
 def _hand(graph: Graph, adjoints: dict[int, Adjoint], node: int, handed: Adjoint) -> None:
@@ -139,35 +147,37 @@ def _hand(graph: Graph, adjoints: dict[int, Adjoint], node: int, handed: Adjoint
     adjoints[node] = handed if before is None else _meet(graph, before, handed)
 
 
-def _multiplied(graph: Graph, node: int, position: int, adjoint: Adjoint, partial: int) -> Adjoint:
+def _multiplied(
+    graph: Graph, node: int, position: int, adjoint: Adjoint, partial: DerivedNode | float
+) -> Adjoint:
     """Return what an elementwise operation hands to one of its arguments."""
     operation, arguments, _ = graph.rows[node]
+    mask, value = adjoint
     if operation is WHERE:
-        handed = Adjoint(_branch(graph, adjoint.mask, node, position), adjoint.value)
-    else:
-        product = simplified(graph, MULTIPLY, (adjoint.value, partial), None)
-        handed = Adjoint(adjoint.mask, product)
+        mask = _branch(graph, mask, node, position)
+    elif partial.__class__ is DerivedNode or partial != 1:
+        value = simplified(graph, MULTIPLY, (value, as_node(graph, partial)), None)
     if not graph.has_arrays:
-        return handed
+        return mask, value
     shape = graph.shape(arguments[position])
-    value = spread(graph, handed.value, graph.shape(node))
+    value = spread(graph, value, graph.shape(node))
     if graph.shape(value) == shape:
-        return Adjoint(handed.mask, value)
+        return mask, value
     # Numbers of different masks are about to be added up: each must be gated before.
-    return Adjoint(None, _collapsed(graph, gated(graph, node, handed), shape))
+    return None, _collapsed(graph, gated(graph, node, (mask, value)), shape)
 
 
 def _moved(graph: Graph, node: int, position: int, adjoint: Adjoint) -> Adjoint | None:
     """Return what an operation on whole arrays hands to one of its arguments."""
     operation, arguments, payload = graph.rows[node]
-    mask = adjoint.mask
-    value = spread(graph, adjoint.value, graph.shape(node))
+    mask, value = adjoint
+    value = spread(graph, value, graph.shape(node))
     if mask is not None and graph.shape(mask):
         mask, value = None, gated(graph, node, adjoint)
     handles = tuple([DerivedNode(graph, argument) for argument in arguments])
     at_node = DerivedNode(graph, node)
     pulled = operation.pulled(position, DerivedNode(graph, value), at_node, handles, payload)
-    return Adjoint(mask, pulled.id) if isinstance(pulled, DerivedNode) else None
+    return (mask, pulled.id) if isinstance(pulled, DerivedNode) else None
 
 
 def _through(
@@ -179,7 +189,7 @@ def _through(
     wanted = [argument for argument in dict.fromkeys(arguments) if argument in active]
     order = between(graph, expanded, arguments)
     adjoints = {expanded: adjoint}
-    _sweep(graph, order, graph.depending_on(wanted, order), adjoints, {})
+    _sweep(graph, order, graph.depending_on(wanted, order), adjoints, None)
     return {argument: adjoints[argument] for argument in wanted if argument in adjoints}
 
 
@@ -211,9 +221,14 @@ def local(graph: Graph, node: int, position: int) -> int | None:
     operation, arguments, payload = graph.rows[node]
     handles = tuple([DerivedNode(graph, argument) for argument in arguments])
     partial = operation.partial(position, DerivedNode(graph, node), handles, payload)
-    if isinstance(partial, DerivedNode):
-        return partial.id
-    return None if partial == 0 else graph.constant(partial)
+    if not isinstance(partial, DerivedNode) and partial == 0:
+        return None
+    return as_node(graph, partial)
+
+
+def as_node(graph: Graph, partial: DerivedNode | float) -> int:
+    """Return what a rule of the table gave, a node or a number, as a node."""
+    return partial.id if isinstance(partial, DerivedNode) else graph.constant(partial)
 
 
 def spread(graph: Graph, node: int, shape: Shape) -> int:
@@ -230,12 +245,8 @@ def _collapsed(graph: Graph, node: int, shape: Shape) -> int:
 def gated(graph: Graph, node: int, adjoint: Adjoint | None) -> int:
     """Return the derivative by a node as one node: the value where the mask holds, 0 elsewhere."""
     shape = graph.shape(node)
-    if adjoint is None:
-        return spread(graph, graph.constant(0), shape)
-    if adjoint.mask is None:
-        return spread(graph, adjoint.value, shape)
-    branches = (adjoint.mask, adjoint.value, graph.constant(0))
-    return spread(graph, simplified(graph, WHERE, branches, None), shape)
+    value = graph.constant(0) if adjoint is None else _gate(graph, adjoint)
+    return spread(graph, value, shape)
 
 
 def _branch(graph: Graph, mask: int | None, node: int, position: int) -> int:
@@ -250,43 +261,43 @@ def _branch(graph: Graph, mask: int | None, node: int, position: int) -> int:
 
 def _meet(graph: Graph, first: Adjoint, second: Adjoint) -> Adjoint:
     """Return the sum of two adjoints of the same node that came by different paths."""
-    if first.mask == second.mask:
-        return Adjoint(first.mask, _sum(graph, first.value, second.value))
-    if first.mask is not None and second.mask is not None:
-        outer, chosen = _either_or(graph, first, second)
+    mask, value = first
+    other_mask, other_value = second
+    if mask == other_mask:
+        return mask, _sum(graph, value, other_value)
+    if mask is not None and other_mask is not None:
+        chosen = _either_or(graph, (mask, value), (other_mask, other_value))
         if chosen is not None:
-            return Adjoint(outer, chosen)
+            return chosen
     total = _sum(graph, _gate(graph, first), _gate(graph, second))
-    if first.mask is None or second.mask is None:
-        return Adjoint(None, total)
-    return Adjoint(simplified(graph, OR_ELSE, (first.mask, second.mask), None), total)
+    if mask is None or other_mask is None:
+        return None, total
+    return simplified(graph, OR_ELSE, (mask, other_mask), None), total
 
 
 def _gate(graph: Graph, adjoint: Adjoint) -> int:
-    if adjoint.mask is None:
-        return adjoint.value
-    branches = (adjoint.mask, adjoint.value, graph.constant(0))
-    return simplified(graph, WHERE, branches, None)
+    mask, value = adjoint
+    if mask is None:
+        return value
+    return simplified(graph, WHERE, (mask, value, graph.constant(0)), None)
 
 
 def _sum(graph: Graph, first: int, second: int) -> int:
     return simplified(graph, ADD, (first, second), None)
 
 
-def _either_or(graph: Graph, first: Adjoint, second: Adjoint) -> tuple[int | None, int | None]:
-    """Return (mask, value) when the masks are c and not c, perhaps both below an outer mask."""
-    masks: Mapping[int | None, tuple[int | None, int]] = {
-        mask: _innermost(graph, mask) for mask in (first.mask, second.mask) if mask is not None
-    }
-    (outer, inner), (other_outer, other_inner) = masks[first.mask], masks[second.mask]
+def _either_or(graph: Graph, first: tuple[int, int], second: tuple[int, int]) -> Adjoint | None:
+    """Return the sum when the masks are c and not c, perhaps both below an outer mask."""
+    outer, inner = _innermost(graph, first[0])
+    other_outer, other_inner = _innermost(graph, second[0])
     if outer != other_outer:
-        return None, None
+        return None
     if _is_not(graph, other_inner, inner):
-        branches = (inner, first.value, second.value)
+        branches = (inner, first[1], second[1])
     elif _is_not(graph, inner, other_inner):
-        branches = (other_inner, second.value, first.value)
+        branches = (other_inner, second[1], first[1])
     else:
-        return None, None
+        return None
     return outer, simplified(graph, WHERE, branches, None)
 
 

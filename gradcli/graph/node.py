@@ -7,6 +7,8 @@ are a topological order: every pass over a formula is a loop over ids, and nothi
 
 from __future__ import annotations
 
+import gc
+from itertools import compress
 from operator import index
 
 from gradcli.errors import FormulaError, ShapeError
@@ -39,13 +41,42 @@ if TYPE_CHECKING:
 Row = tuple[Operation, tuple[int, ...], "Any"]
 
 
+class Growing:
+    """Makes the garbage collector wait while many nodes are made.
+
+    It would walk the growing graph again and again, and nothing there is garbage.
+    """
+
+    __slots__ = ("_was_enabled",)
+
+    def __enter__(self) -> None:
+        """Stop the collector."""
+        self._was_enabled = gc.isenabled()
+        gc.disable()
+
+    def __exit__(self, *_: object) -> None:
+        """Start it again if it was at work."""
+        if self._was_enabled:
+            gc.enable()
+
+
 class Graph:
     """A growing pool of interned nodes.
 
     `rows[i]` is node i. Nodes are never changed or removed; derivatives are added to the same pool.
     """
 
-    __slots__ = ("_ids", "_imported", "_shapes", "_unknown", "has_arrays", "limit", "names", "rows")
+    __slots__ = (
+        "_below",
+        "_ids",
+        "_imported",
+        "_shapes",
+        "_unknown",
+        "has_arrays",
+        "limit",
+        "names",
+        "rows",
+    )
 
     def __init__(self) -> None:
         self.rows: list[Row] = []
@@ -59,6 +90,8 @@ class Graph:
         self.has_arrays = False
         """Whether any node is an array, or an operation of arrays on a number."""
         self._imported: dict[tuple[int, int], tuple[Graph, int]] = {}
+        self._below: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())
+        """The roots that `reachable` was asked for last, and its answer."""
 
     def __len__(self) -> int:
         """Return the number of nodes."""
@@ -204,11 +237,14 @@ class Graph:
             return
         self.names.setdefault(node, {})[name] = None
 
-    def reachable(self, roots: Iterable[int]) -> list[int]:
+    def reachable(self, roots: Iterable[int]) -> Sequence[int]:
         """Return the ids that the roots depend on, roots included, in topological order."""
-        roots = list(roots)
+        roots = tuple(roots)
         if not roots:
-            return []
+            return ()
+        # Nodes never change, and one pass after the other asks for what its result depends on.
+        if roots == self._below[0]:
+            return self._below[1]
         last = max(roots)
         wanted = bytearray(last + 1)
         for root in roots:
@@ -218,7 +254,9 @@ class Graph:
             if wanted[node]:
                 for argument in rows[node][1]:
                     wanted[argument] = 1
-        return [node for node, is_wanted in enumerate(wanted) if is_wanted]
+        found = tuple(compress(range(last + 1), wanted))
+        self._below = (roots, found)
+        return found
 
     def below(self, root: int) -> list[int]:
         """Return what `reachable` does for one root, in time that depends on the result alone."""

@@ -155,10 +155,11 @@ class Operation:
 
     def partial(self, position: int, f: Any, arguments: tuple[Any, ...], payload: Any) -> Any:
         """Return the derivative by the argument at `position`, as a node or a number."""
-        extra = () if self.payload is None else (payload,)
+        if self.payload is not None:
+            arguments = (*arguments, payload)
         if isinstance(self.partials, tuple):
-            return self.partials[position](f, *arguments, *extra)
-        return self.partials(position, f, *arguments, *extra)
+            return self.partials[position](f, *arguments)
+        return self.partials(position, f, *arguments)
 
 
 TABLE: dict[str, Operation] = {}

@@ -10,6 +10,7 @@ from gradcli.graph.node import Graph, Node
 from gradcli.graph.operations import (
     ADD,
     AND_ALSO,
+    CONSTANT,
     CONSTANT_POWER,
     DIVIDE,
     MULTIPLY,
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 BROADCAST, INDEX, RESHAPE = TABLE["broadcast"], TABLE["index"], TABLE["reshape"]
+
+_SHORTENED = frozenset({CONSTANT, NEGATE})
 
 LARGEST_WHOLE = 2.0**53
 """Whole numbers up to here are exact, so folding them changes nothing and reads better."""
@@ -82,6 +85,12 @@ def _narrow(graph: Graph, operation: Operation, arguments: tuple[int, ...]) -> t
     return tuple(narrow)
 
 
+def _is_plain(graph: Graph, x: int, y: int) -> bool:
+    """Return whether neither node is a number or a negation, which most identities are about."""
+    rows = graph.rows
+    return rows[x][0] not in _SHORTENED and rows[y][0] not in _SHORTENED
+
+
 def _negated(graph: Graph, node: int) -> int | None:
     """Return x when `node` is -x and not a number, else None."""
     operation, arguments, _ = graph.rows[node]
@@ -104,6 +113,8 @@ def _whole(graph: Graph, *values: float) -> int | None:
 
 def _add(graph: Graph, arguments: tuple[int, ...], _: object) -> int | None:
     x, y = arguments
+    if x != y and _is_plain(graph, x, y):
+        return None
     a, b = graph.number(x), graph.number(y)
     if a is not None and b is not None:
         folded = _whole(graph, a, b, a + b)
@@ -126,6 +137,8 @@ def _add(graph: Graph, arguments: tuple[int, ...], _: object) -> int | None:
 
 def _subtract(graph: Graph, arguments: tuple[int, ...], _: object) -> int | None:
     x, y = arguments
+    if _is_plain(graph, x, y):
+        return None
     a, b = graph.number(x), graph.number(y)
     if a is not None and b is not None:
         folded = _whole(graph, a, b, a - b)
@@ -143,6 +156,8 @@ def _subtract(graph: Graph, arguments: tuple[int, ...], _: object) -> int | None
 
 def _multiply(graph: Graph, arguments: tuple[int, ...], _: object) -> int | None:
     x, y = arguments
+    if _is_plain(graph, x, y):
+        return None
     a, b = graph.number(x), graph.number(y)
     if a is not None and b is not None:
         folded = _whole(graph, a, b, a * b)
@@ -168,6 +183,8 @@ def _multiply(graph: Graph, arguments: tuple[int, ...], _: object) -> int | None
 
 def _divide(graph: Graph, arguments: tuple[int, ...], _: object) -> int | None:
     x, y = arguments
+    if _is_plain(graph, x, y):
+        return None
     a, b = graph.number(x), graph.number(y)
     if a is not None and b is not None and b != 0:
         folded = _whole(graph, a, b, a / b)

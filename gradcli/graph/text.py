@@ -28,7 +28,7 @@ from gradcli.graph.operations import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
     from typing import Any
 
     from gradcli.graph.node import Graph
@@ -220,7 +220,7 @@ def definitions(graph: Graph, roots: Collection[int]) -> dict[int, str]:
 
 
 def _length(
-    graph: Graph, nodes: list[int], names: Mapping[int, str], roots: Collection[int]
+    graph: Graph, nodes: Sequence[int], names: Mapping[int, str], roots: Collection[int]
 ) -> float:
     """Return about how many characters the texts take, without writing them."""
     lengths: dict[int, float] = {}

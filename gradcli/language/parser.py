@@ -10,11 +10,11 @@ so that correct formulas do not pay for messages.
 
 from __future__ import annotations
 
-import gc
 
 from gradcli.errors import FormulaError, ShapeError
+from gradcli.graph.node import Growing
 from gradcli.language.builder import Builder, Fault
-from gradcli.language.scanner import ILLEGAL, SCANNER, TABLES, Tokens
+from gradcli.language.scanner import END, ILLEGAL, SCANNER, TABLES, Tokens
 from gradcli.language.tables import Reduction, Tables
 from gradcli.limits import SOURCE_CHARACTERS
 
@@ -51,18 +51,13 @@ def parse(source: str, given: Given = (), start: str = "formula") -> Builder:
         raise FormulaError(message)
     tokens = SCANNER.scan(source)
     builder = Builder(given)
-    # The garbage collector would walk the growing graph again and again; nothing here is garbage.
-    was_enabled = gc.isenabled()
-    gc.disable()
     try:
-        drive(TABLES, tokens, builder, start)
+        with Growing():
+            drive(TABLES, tokens, builder, start)
     except Unexpected as unexpected:
         raise _misplaced(tokens, unexpected) from None
     except (Fault, ShapeError):
         raise _meaningless(source, given, start) from None
-    finally:
-        if was_enabled:
-            gc.enable()
     return builder
 
 
@@ -99,92 +94,129 @@ class Positions:
             self.nodes.setdefault(value, span)
 
 
-def drive(  # noqa: PLR0915 - the one loop that everything passes through stands in one place
+class Completed:
+    """A rule whose parts are on the stack, as seen from the terminal `kind` that follows it."""
+
+    __slots__ = ("kind", "method", "parts", "rule")
+
+    def __init__(self, reduction: Reduction, kind: str, builder: Builder) -> None:
+        self.rule = reduction.rule
+        self.parts = reduction.parts
+        self.kind = kind
+        self.method: Any = getattr(builder, reduction.method) if reduction.method else None
+
+
+class State(dict["Any", "Any"]):
+    """What to do in one state of the parser, found out when it is first asked for.
+
+    For a terminal it is the State to go to, the rule that is Completed or None; for a rule the
+    State to go to; and for one Completed above this state the State that follows and what to do
+    there, past all rules that only stand for it.
+    """
+
+    __slots__ = ("_states", "number")
+
+    def __init__(self, states: States, number: int) -> None:
+        super().__init__()
+        self._states = states
+        self.number = number
+
+    def __missing__(self, met: Any) -> Any:
+        """Find out what to do, and remember it."""
+        if met.__class__ is Completed:
+            after = self[met.rule]
+            action = after[met.kind]
+            while action.__class__ is Completed and action.method is None:
+                after = self[action.rule]
+                action = after[met.kind]
+            found: Any = (after, action)
+        else:
+            found = self._states.action(self.number, met)
+        self[met] = found
+        return found
+
+
+class States:
+    """The parser's states for one builder, whose methods complete the rules.
+
+    A formula meets few of the states and actions of the grammar, so they are made when met.
+    """
+
+    def __init__(self, tables: Tables, builder: Builder, start: str) -> None:
+        self._tables = tables
+        self._builder = builder
+        self._states: dict[int, State] = {}
+        self._completed: dict[tuple[Reduction, str], Completed] = {}
+        self.first = self.state(tables.starts[start])
+        self._last = self.first[start]
+
+    def state(self, number: int) -> State:
+        """Return the state with this number in the tables."""
+        found = self._states.get(number)
+        if found is None:
+            found = self._states[number] = State(self, number)
+        return found
+
+    def action(self, number: int, symbol: str) -> State | Completed | None:
+        """Return what the tables say of a terminal or rule in a state."""
+        action = self._tables.states[number].get(symbol)
+        if action is None:
+            # The tables end where the start rule is complete; there the end of the text fits too.
+            return self._last if symbol == END and number == self._last.number else None
+        if isinstance(action, int):
+            return self.state(action)
+        key = (action, symbol)
+        found = self._completed.get(key)
+        if found is None:
+            found = self._completed[key] = Completed(action, symbol, self._builder)
+        return found
+
+
+def drive(
     tables: Tables,
     tokens: Tokens,
     builder: Builder,
     start: str,
     positions: Positions | None = None,
 ) -> None:
-    """Shift and reduce until the start rule is complete.
+    """Shift and reduce until the end of the text is shifted behind the start rule.
 
     Raises Unexpected at a token that the grammar does not allow, and passes on the builder's Fault.
     """
-    states = _Bound(tables, builder)
-    state = tables.starts[start]
+    state = States(tables, builder, start).first
     stack = [state]
     values: list[Any] = []
-    settled: dict[tuple[int, str, str], int] = {}
-
-    def settle(below: int, rule: str, kind: str) -> int:
-        """Return the state after a rule, past all rules that only stand for it."""
-        after = states[below][rule]
-        while True:
-            action = states[after].get(kind)
-            if action.__class__ is int or action is None or action[2] is not None:
-                break
-            after = states[below][action[0]]
-        settled[below, rule, kind] = after
-        return int(after)
-
+    # The one loop that every token passes through: spelled out, for calls would double its time.
     for index, (kind, text) in enumerate(zip(tokens.kinds, tokens.texts, strict=True)):
-        action = states[state].get(kind)
-        while action.__class__ is not int:
-            if action is None:
-                raise Unexpected(index, stack)
-            rule, parts, method = action
-            builder.parts = parts
+        action = state[kind]
+        while action.__class__ is Completed:
+            parts = builder.parts = action.parts
             if parts == 1:
-                value = method(values[-1])
-                values[-1] = value
+                value = values[-1] = action.method(values[-1])
             elif parts == 3:
                 last = values.pop()
                 middle = values.pop()
-                value = method(values[-1], middle, last)
-                values[-1] = value
+                value = values[-1] = action.method(values[-1], middle, last)
                 del stack[-2:]
             elif parts == 0:
-                value = method()
+                value = action.method()
                 values.append(value)
                 stack.append(state)
             else:
-                value = method(*values[-parts:])
+                value = action.method(*values[-parts:])
                 values[-parts:] = [value]
                 del stack[1 - parts :]
             if positions is not None:
                 positions.reduce(parts, value, tokens.start(index) if parts == 0 else 0)
-            if rule == start:
-                return
-            below = stack[-2]
-            known = settled.get((below, rule, kind))
-            state = settle(below, rule, kind) if known is None else known
+            state, action = stack[-2][action]
             stack[-1] = state
-            action = states[state].get(kind)
+        if action is None:
+            raise Unexpected(index, [state.number for state in stack])
         stack.append(action)
         values.append(text)
         state = action
         if positions is not None:
             positions.shift(tokens.span(index))
-
-
-class _Bound(dict[int, "dict[str, Any]"]):
-    """The states that a parse comes to, with the builder's methods in place of their names."""
-
-    def __init__(self, tables: Tables, builder: Builder) -> None:
-        super().__init__()
-        self._tables = tables
-        self._builder = builder
-
-    def __missing__(self, state: int) -> dict[str, Any]:
-        row: dict[str, Any] = {}
-        for symbol, action in self._tables.states[state].items():
-            if isinstance(action, int):
-                row[symbol] = action
-            else:
-                method = getattr(self._builder, action.method) if action.method else None
-                row[symbol] = (action.rule, action.parts, method)
-        self[state] = row
-        return row
 
 
 def acceptable(tables: Tables, states: list[int]) -> set[str]:
