@@ -86,8 +86,8 @@ def derivatives_between(
 
     `inside` are the nodes from `root` down to `by`, in topological order.
     """
-    adjoints = {root: Adjoint(None, graph.constant(1))}
-    _sweep(graph, inside, graph.depending_on(by, inside), adjoints, {})
+    adjoints: dict[int, Adjoint] = {root: (None, graph.constant(1))}
+    _sweep(graph, inside, graph.depending_on(by, inside), adjoints, None)
     return {node: gated(graph, node, adjoints.get(node)) for node in by}
 
 

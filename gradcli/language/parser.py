@@ -10,7 +10,6 @@ so that correct formulas do not pay for messages.
 
 from __future__ import annotations
 
-
 from gradcli.errors import FormulaError, ShapeError
 from gradcli.graph.node import Growing
 from gradcli.language.builder import Builder, Fault
