@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
@@ -25,6 +26,8 @@ def main() -> NoReturn:
     """Run the command that the words ask for and end the process with its exit code."""
     code = run(sys.argv[1:])
     code = _flushed(code)
+    # At its end Python looks for garbage in all that there is; the process's memory goes anyway.
+    gc.freeze()
     sys.exit(code)
 
 
@@ -89,8 +92,6 @@ def _plain(words: list[str]) -> bool:
 
 def _prepare() -> None:
     """Make the streams write any text, and the garbage collector look less often."""
-    import gc
-
     # A graph grows by millions of small objects and none of them is garbage: look less often.
     gc.set_threshold(200_000, 20, 20)
     for stream in (sys.stdout, sys.stderr):

@@ -359,8 +359,6 @@ def _check_paths(words: Sequence[str], options: Options) -> dict[str, str]:
 
     Raises an error for a file that would be read and written, or that cannot be written.
     """
-    from gradcli.data.files import check_writable
-
     read = dict.fromkeys(options.data.paths, "--data")
     read |= dict.fromkeys(options.validate, "--validate")
     if words and words[0].startswith("@"):
@@ -384,6 +382,8 @@ def _check_paths(words: Sequence[str], options: Options) -> dict[str, str]:
                 shown = printable(path, 200)
                 message = f"{option} would write over '{shown}', the file of {user}"
                 raise UsageError(message, hint="give it another name")
+        from gradcli.data.files import check_writable
+
         check_writable(path)
         written[path] = option
     return {**read, **written}

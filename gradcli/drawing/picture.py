@@ -61,10 +61,7 @@ def picture(
         return data(graph, result, steps)
     from gradcli.drawing.dot import dot
     from gradcli.drawing.labels import Options
-    from gradcli.drawing.render import render
-    from gradcli.drawing.sentences import about_picture
     from gradcli.drawing.sketch import size, sketch
-    from gradcli.drawing.svg import finished
 
     nodes, arrows = size(graph, result, steps)
     if nodes > most_nodes or arrows > 2 * most_nodes:
@@ -77,15 +74,21 @@ def picture(
     if picture_format == "html":
         from gradcli.drawing.lesson import lesson
         from gradcli.drawing.page import page
+        from gradcli.drawing.render import render
 
         told = lesson(drawn, gradient=gradient)
         return page(drawn, told, render(dot(drawn, "", options), "svg"), heading)
     source = dot(drawn, heading, options, opaque=picture_format == "png")
     if picture_format == "dot":
         return source.encode()
+    from gradcli.drawing.render import render
+
     content = render(source, picture_format)
     if picture_format != "svg":
         return content
+    from gradcli.drawing.sentences import about_picture
+    from gradcli.drawing.svg import finished
+
     sentences = {box.key: box.sentence for box in drawn.boxes}
     sentences |= {arrow.key: arrow.sentence for arrow in drawn.arrows}
     return finished(content, fit(formula, LONGEST_TITLE), about_picture(steps), sentences)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from gradcli.graph.text import number_text
@@ -10,6 +9,8 @@ from gradcli.graph.text import number_text
 
 def json_text(content: dict[str, Any]) -> str:
     """Return strict JSON in one line: inf and nan as the strings "inf", "-inf" and "nan"."""
+    import json
+
     return json.dumps(_strict(content), allow_nan=False)
 
 

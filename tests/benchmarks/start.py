@@ -34,11 +34,15 @@ def rows(bench: Bench) -> list[Row]:
     bare = [bench.python, "-c", "pass"]
     installed, missing = available({name: _words(name, bench.folder) for name in ("bc", *OTHERS)})
     plain = {"gradcli": evaluate, PYTHON: bare, **installed}
-    typer = {"gradcli": [*evaluate, "--json"], PYTHON: bare}
+    as_json = {"gradcli": [*evaluate, "--json"], PYTHON: bare}
+    typer = {"gradcli": [*evaluate, "--digits", "17"], PYTHON: bare}
     bars = {PYTHON: Bar(2.5), "qalc": Bar(0.5, is_open=True)}
     return [
         *compared("eval, from start to answer", _taken(bench, plain), bars, missing),
-        *compared("eval --json, through Typer", _taken(bench, typer), {PYTHON: Bar(12)}),
+        *compared("eval --json", _taken(bench, as_json), {}),
+        *compared(
+            "eval --json --digits 17, through Typer", _taken(bench, typer), {PYTHON: Bar(12)}
+        ),
     ]
 
 
