@@ -21,7 +21,7 @@ sys.exit(code)
 
 HEAVY = {
     *("numpy", "scipy", "rich", "graphviz", "pygraphviz", "typer", "matplotlib", "pyarrow"),
-    *("llvmlite", "sympy", "asyncio", "subprocess", "multiprocessing", "json", "csv"),
+    *("llvmlite", "sympy", "pydantic", "asyncio", "subprocess", "multiprocessing", "json", "csv"),
 }
 
 EVAL = {
@@ -106,6 +106,7 @@ def test_what_a_plain_command_loads(words: tuple[str, ...], allowed: set[str]) -
     "words",
     [
         ("eval", "x*y", "x=1", "y=2", "--json"),
+        ("eval", "x*y", "x=1", "y=2", "--digits", "3"),
         pytest.param(("eval", "x*y", "x=1", "y=2", "--trace"), marks=pytest.mark.slow),
         pytest.param(("grad", "x*y", "x=1", "y=2", "--nodes", "--csv"), marks=pytest.mark.slow),
         ("minimize", "x^2", "x=1", "--steps", "3", "--method", "adam"),
@@ -115,4 +116,11 @@ def test_what_a_plain_command_loads(words: tuple[str, ...], allowed: set[str]) -
 def test_what_no_scalar_command_loads(words: tuple[str, ...]) -> None:
     loaded = modules_after(*words)
 
-    assert loaded & {"numpy", "scipy", "graphviz", "pygraphviz", "matplotlib"} == set()
+    assert loaded & {"numpy", "scipy", "graphviz", "pygraphviz", "matplotlib", "pydantic"} == set()
+
+
+def test_what_dot_text_does_not_load() -> None:
+    loaded = modules_after("draw", "x*y", "x=1", "y=2", "--format", "dot")
+
+    assert "graphviz" in loaded
+    assert loaded & {"gradcli.drawing.render", "gradcli.drawing.svg", "numpy", "pydantic"} == set()
