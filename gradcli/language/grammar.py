@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import Any
 
 from gradcli.language import tables
@@ -65,24 +66,33 @@ def module(text: str) -> str:
     """Return the source of the module `gradcli.language.stored`: the tables of a grammar.
 
     It holds nothing but literals, which Python keeps as bytecode. In a state a number from 0 is
-    the next state, and ~n stands for rule n.
+    the next state, and ~n stands for rule n. Lark numbers states and rules anew each time; here
+    they are counted as they are met from the start, so that a build can be repeated.
     """
     made = compiled(text)
     terminals = automaton(made)
+    starts = dict(sorted(made.starts.items()))
+    met = list(starts.values())
+    numbers = {state: number for number, state in enumerate(met)}
     rules: dict[Reduction, int] = {}
-    states = [
-        {
-            symbol: action if isinstance(action, int) else ~rules.setdefault(action, len(rules))
-            for symbol, action in row.items()
-        }
-        for row in made.states
-    ]
+    states = []
+    for state in met:
+        row = {}
+        for symbol, action in sorted(made.states[state].items(), key=itemgetter(0)):
+            if isinstance(action, Reduction):
+                row[symbol] = ~rules.setdefault(action, len(rules))
+                continue
+            if action not in numbers:
+                numbers[action] = len(met)
+                met.append(action)
+            row[symbol] = numbers[action]
+        states.append(row)
     values = {
         "format": tables.FORMAT,
         "grammar": text,
         "rules": tuple((rule.rule, rule.parts, rule.method) for rule in rules),
         "states": tuple(states),
-        "starts": made.starts,
+        "starts": {start: numbers[state] for start, state in starts.items()},
         "strings": made.strings,
         "patterns": tuple(made.patterns),
         "classes": terminals.classes,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -158,6 +160,21 @@ def test_tables_of_another_grammar_are_not_read(monkeypatch: pytest.MonkeyPatch)
     put(monkeypatch, None)
     assert tables.read(text) is None
     assert tables.load().automaton is None
+
+
+def test_a_build_can_be_repeated() -> None:
+    source = "from gradcli.language import grammar, tables; print(grammar.module(tables.grammar()))"
+    one, other = [
+        subprocess.run(
+            [sys.executable, "-c", source],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            check=True,
+            capture_output=True,
+        ).stdout
+        for seed in ("1", "2")
+    ]
+
+    assert one == other
 
 
 def test_a_terminal_that_the_automaton_cannot_follow() -> None:
