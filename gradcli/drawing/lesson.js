@@ -88,11 +88,11 @@
   // A small picture fills the pane, a large one stays readable and is scrolled.
   function fit() {
     const { width, height } = svg.viewBox.baseVal;
-    const room = [stage.clientWidth - 20, stage.clientHeight - 20];
-    const tall = getComputedStyle(stage).maxHeight === "none" ? room[1] / height : Infinity;
-    const scale = Math.max(1.2, Math.min(2.4, room[0] / width, tall));
-    svg.setAttribute("width", width * scale);
-    svg.setAttribute("height", height * scale);
+    // The pane is as high as the picture makes it, up to a limit, or as what is left of the window.
+    const high = parseFloat(getComputedStyle(stage).maxHeight) || stage.clientHeight;
+    const scale = Math.min(2.4, (stage.clientWidth - 20) / width, (high - 20) / height);
+    svg.setAttribute("width", width * Math.max(1.2, scale));
+    svg.setAttribute("height", height * Math.max(1.2, scale));
   }
 
   function pause() {

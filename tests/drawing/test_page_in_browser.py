@@ -323,6 +323,25 @@ def test_the_current_node_is_scrolled_into_view(
         assert reader.run(IN_VIEW, "nodes", "tr.now"), step
 
 
+def test_a_picture_is_as_large_as_it_can_be_and_never_too_small(
+    reader: Reader, lesson: Callable[..., Path]
+) -> None:
+    sizes = """
+        const pane = document.getElementById("stage");
+        const svg = pane.querySelector("svg");
+        const scale = svg.getBoundingClientRect().width / svg.viewBox.baseVal.width;
+        const across = pane.scrollWidth > pane.clientWidth;
+        return [scale, across || pane.scrollHeight > pane.clientHeight];
+    """
+    for way in ("LR", "TB"):
+        path = lesson("x*y + x", {"x": 2.0, "y": 3.0}, rankdir=way)
+        for size in [(1600, 900), (800, 1000), (400, 900)]:
+            reader.open(path, size)
+            scale, scrolls = reader.run(sizes)
+            assert 1.19 < scale < 2.41
+            assert not scrolls or scale < 1.21
+
+
 def test_the_mouse_moves_a_large_picture(reader: Reader, wide: Path) -> None:
     from selenium.webdriver.common.action_chains import ActionChains
 
