@@ -179,7 +179,11 @@ class Formula(Node):
         return latex(self.graph, self.id)
 
     def compiled(
-        self, parameters: Sequence[str], *, data: Mapping[str, Any] | None = None
+        self,
+        parameters: Sequence[str],
+        *,
+        data: Mapping[str, Any] | None = None,
+        engine: str = "auto",
     ) -> Callable[..., tuple[Any, ...]]:
         """Return a Python function from values of `parameters`, in order, to value and gradient.
 
@@ -189,7 +193,8 @@ class Formula(Node):
 
         `data` are values of the other names, arrays or numbers, that stay. Sums and means over long
         columns are then worked out in one pass over the rows, and MathematicsError says where the
-        formula or a derivative has no finite value.
+        formula or a derivative has no finite value. `engine` is how: "native" as machine code by
+        LLVM, "python" with NumPy, "auto" as machine code once many rows have been worked out.
         """
         if data is not None:
             from gradcli.minimization.choice import compiled_over
@@ -198,7 +203,7 @@ class Formula(Node):
             shapes = {name: self.graph.shape(node) for name, node in nodes.items()}
             shapes |= {name: shape_of(value, name) for name, value in data.items()}
             shaped = self.with_shapes(shapes)
-            return compiled_over(shaped, shaped.origin, parameters, data)
+            return compiled_over(shaped, shaped.origin, parameters, data, engine)
         from gradcli.minimization.objective import compiled
 
         return compiled(self.graph, self.id, parameters)

@@ -26,6 +26,7 @@ def objective_over(
     parameters: Sequence[str],
     constants: Mapping[str, Any],
     columns: Collection[str],
+    engine: str = "auto",
 ) -> tuple[Objective, Rows | None]:
     """Return the objective, computed by blocks of rows if they are many and it can be.
 
@@ -33,7 +34,8 @@ def objective_over(
     """
     held = {name: constants[name] for name in columns if getattr(constants[name], "ndim", 0)}
     lengths = {len(array) for array in held.values()}
-    if len(lengths) == 1 and min(lengths) >= SUMMED_ROWS:
+    least = 1 if engine == "native" else SUMMED_ROWS
+    if len(lengths) == 1 and min(lengths) >= least:
         from gradcli.data.rows import HeldRows
         from gradcli.minimization.reductions import split
         from gradcli.minimization.rows_objective import RowsObjective
@@ -47,17 +49,21 @@ def objective_over(
         ):
             others = {name: value for name, value in constants.items() if name not in held}
             rows = HeldRows(held)
-            return RowsObjective(formula, parameters, origin, others, rows, parts), rows
+            return RowsObjective(formula, parameters, origin, others, rows, parts, engine), rows
     return Objective(formula.graph, formula.id, parameters, origin, constants), None
 
 
 def compiled_over(
-    formula: Node, origin: Origin | None, parameters: Sequence[str], columns: Mapping[str, Any]
+    formula: Node,
+    origin: Origin | None,
+    parameters: Sequence[str],
+    columns: Mapping[str, Any],
+    engine: str = "auto",
 ) -> Callable[..., tuple[Any, ...]]:
     """Return the function from the parameters' values to (value, derivative by each)."""
     names_to_nodes(formula.graph, formula.id, parameters)
     constants = checked(formula, columns, origin, parameters)
-    objective, _ = objective_over(formula, origin, parameters, constants, list(constants))
+    objective, _ = objective_over(formula, origin, parameters, constants, list(constants), engine)
 
     def value_and_gradient(*point: Any) -> tuple[Any, ...]:
         value, slopes = objective(point)

@@ -31,12 +31,16 @@ if TYPE_CHECKING:
     from gradcli.language.origin import Origin
     from gradcli.minimization.reductions import Split
 
+REPAYS = 20_000_000
+"""From so many rows on, all evaluations together, machine code is made; NumPy took about as long
+for them as that takes."""
+
 
 class RowsObjective(Objective):
     """An objective over rows, computed by blocks: of files, or of memory that fits the cache.
 
     `formula` was read for any number of rows; its data are the entries of `rows`, `parameters` and
-    `constants` the rest.
+    `constants` the rest. `engine` is "native" for machine code, "python", or "auto".
     """
 
     def __init__(
@@ -47,12 +51,14 @@ class RowsObjective(Objective):
         constants: Mapping[str, Any],
         rows: Rows,
         parts: Split,
+        engine: str = "auto",
     ) -> None:
         super().__init__(
             formula.graph, formula.id, parameters, origin, constants, is_compiled=False
         )
         free = formula.graph.variables([formula.id])
         self._rows = rows
+        self._engine = engine
         self._parts = parts
         self._names = [name for name in rows.entries if name in free]
         self._block = max(1, NUMBERS_AT_ONCE // width(rows.entries))
@@ -74,7 +80,9 @@ class RowsObjective(Objective):
         found = None
         if self._sums is not None:
             try:
-                found = self._sums(point, self.constants.values(), self._pass())
+                found = self._sums(
+                    point, self.constants.values(), self._pass(), native=self._is_native()
+                )
             except (ValueError, OverflowError, ZeroDivisionError):
                 found = None
         outcome = None if found is None else self._finite(found)
@@ -86,6 +94,15 @@ class RowsObjective(Objective):
             message = "the objective or its gradient is not finite"
             raise MathematicsError(message)
         return outcome
+
+    def _is_native(self) -> bool:
+        """Return whether machine code repays what making it takes.
+
+        It is a matter of evaluations, not of time, so that a run always gives the same numbers.
+        """
+        if self._engine == "auto":
+            return self.evaluations * self._rows.count >= REPAYS
+        return self._engine == "native"
 
     def _finite(self, outputs: Sequence[Any]) -> tuple[float, list[Any]] | None:
         """Return value and gradient as floats and arrays; None if one is not finite."""

@@ -59,24 +59,35 @@ class Sums:
         after: Callable[..., tuple[Any, ...]],
     ) -> None:
         self._before = before
-        self._columns = over.columns
+        self._over = over
         self._after = after
         self._run = rows_program.sums(*over)
+        self._native: Callable[..., Any] | None = None
+        self._has_asked = False
 
     def __call__(
-        self, point: Sequence[Any], constants: Iterable[Any], rows: Iterable[Block]
+        self,
+        point: Sequence[Any],
+        constants: Iterable[Any],
+        rows: Iterable[Block],
+        *,
+        native: bool = False,
     ) -> tuple[Any, ...] | None:
         """Return value and derivatives by the parameters; None if the sums cannot be trusted.
 
         `constants` are the other values that stay, `rows` the columns in one block or several.
-        Raises ValueError, OverflowError or ZeroDivisionError where there is no value.
+        With `native` machine code does it if it can. Raises ValueError, OverflowError or
+        ZeroDivisionError where there is no value.
         """
+        run = (self._machine_code() if native else None) or self._run
         values = [*point, *constants]
         shared = self._before(*values)
         found: list[Sequence[float]] = []
         for block in rows:
-            columns = [np.ascontiguousarray(block[name], np.float64) for name in self._columns]
-            of_blocks = self._run(0, len(columns[0]), *shared, *columns)
+            columns = [np.ascontiguousarray(block[name], np.float64) for name in self._over.columns]
+            of_blocks = run(0, len(columns[0]), *shared, *columns)
+            if of_blocks is None:
+                return None
             found.append([fsum(each) for each in zip(*of_blocks, strict=True)])
         if not all(found):  # there are no rows
             return None
@@ -84,6 +95,19 @@ class Sums:
         if all(LEAST < abs(total) < np.inf for total in totals):
             return self._after(*values, *totals)
         return None
+
+    def _machine_code(self) -> Callable[..., Any] | None:
+        """Return the pass over the rows as machine code; None where LLVM is not there for it."""
+        if not self._has_asked:
+            self._has_asked = True
+            from gradcli.native import machine
+
+            if machine.is_available():
+                from gradcli.native import rows
+                from gradcli.native.emitter import supports
+
+                self._native = rows.sums(*self._over) if supports(self._over.program) else None
+        return self._native
 
 
 def sums(

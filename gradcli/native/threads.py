@@ -1,0 +1,52 @@
+"""Work in several threads, for functions that give up the GIL."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def in_threads(work: Callable[[int, int], None], count: int, size: int) -> None:
+    """Do work(start, stop) for parts of range(count), `size` each, in any order and side by side.
+
+    The caller does its share and never waits for more than what another thread has begun.
+    """
+    helpers = min(processors(), -(-count // size)) - 1
+    if helpers < 1 or is_busy():
+        work(0, count)
+        return
+    starts = iter(range(0, count, size))
+
+    def share() -> None:
+        for start in starts:  # all threads draw from it, and each gets its own
+            work(start, min(start + size, count))
+
+    # A child made by fork() has none of its parent's threads, so the process is part of the key.
+    others = [pool(os.getpid()).submit(share) for _ in range(helpers)]
+    share()
+    for other in others:
+        if not other.cancel():
+            other.result()
+
+
+def processors() -> int:
+    """Return how many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def is_busy() -> bool:
+    """Return whether others use all processors, so that another thread would mostly wait."""
+    return hasattr(os, "getloadavg") and os.getloadavg()[0] > processors() + 0.5
+
+
+@cache
+def pool(process: int) -> ThreadPoolExecutor:  # noqa: ARG001
+    """Return the threads besides the caller's own."""
+    return ThreadPoolExecutor(max(1, processors() - 1), thread_name_prefix="gradcli")
