@@ -33,22 +33,39 @@ def dot(sketch: Sketch, title: str, options: Options, *, opaque: bool = False) -
         labeljust="l",
         labelloc="t",
         nodesep="0.3",
+        nslimit="1",  # a bound on Graphviz's work, which a large picture needs
         pad="0.15",
         rankdir=options.rankdir,
-        ranksep="0.4",
+        ranksep="0.25",
         **({"dpi": str(DOTS_PER_INCH)} if opaque else {}),
     )
     picture.attr("node", fontname=FONT, height="0", margin="0", shape="box", width="0")
     picture.attr("edge", arrowsize="0.7", fontname=FONT)
     for box in sketch.boxes:
         picture.node(box.key, **_node(sketch, box, options))
-    side = "w" if options.rankdir == "LR" else "n"
+    arrives, leaves = ("w", "e") if options.rankdir == "LR" else ("n", "s")
     for arrow in sketch.arrows:
-        head = arrow.head.key
+        tail, head = arrow.tail.key, arrow.head.key
         if marks(arrow.head.step.operation, len(arrow.head.step.inputs)):
-            head += f":a{arrow.place}:{side}"
-        picture.edge(arrow.tail.key, head, **_edge(sketch, arrow, options))
+            head += f":a{arrow.place}:{arrives}"
+        attributes = _edge(arrow, options)
+        label = local(sketch, arrow, options)
+        if label is None:
+            picture.edge(tail, head, **attributes)
+            continue
+        # An arrow runs through its label, so that nobody can mistake which one it belongs to.
+        first, middle, last = parts(arrow)
+        shown = {"class": "local", "id": middle, "label": label, "shape": "plain"}
+        picture.node(middle, **shown, tooltip=attributes["tooltip"])
+        begins = attributes | {"arrowhead": "none", "id": first}
+        picture.edge(tail, f"{middle}:{arrives}", **begins)
+        picture.edge(f"{middle}:{leaves}", head, **attributes | {"id": last})
     return str(picture.source)
+
+
+def parts(arrow: Arrow) -> tuple[str, str, str]:
+    """Return the ids of an arrow that runs through its label: up to it, the label, on from it."""
+    return f"{arrow.key}a", f"{arrow.key}b", f"{arrow.key}c"
 
 
 def _node(sketch: Sketch, box: Box, options: Options) -> dict[str, str]:
@@ -67,10 +84,10 @@ def _node(sketch: Sketch, box: Box, options: Options) -> dict[str, str]:
     return {**attributes, "ordering": "in"} if box.tree and box.step.inputs else attributes
 
 
-def _edge(sketch: Sketch, arrow: Arrow, options: Options) -> dict[str, str]:
-    """Return the attributes of an arrow."""
+def _edge(arrow: Arrow, options: Options) -> dict[str, str]:
+    """Return the attributes of an arrow, but for its label."""
     flow = arrow.strength if options.gradient and arrow.live else None
-    attributes = {
+    return {
         "class": "idle" if not arrow.live else "still" if flow is None else "flow",
         "color": LINE.light if flow is None else FLOW.light,
         "id": arrow.key,
@@ -78,8 +95,6 @@ def _edge(sketch: Sketch, arrow: Arrow, options: Options) -> dict[str, str]:
         "style": "solid" if arrow.live else "dashed",
         "tooltip": _tooltip(arrow.sentence),
     }
-    label = local(sketch, arrow, options)
-    return attributes if label is None else {**attributes, "label": label}
 
 
 def _tooltip(sentence: str) -> str:

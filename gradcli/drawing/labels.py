@@ -10,7 +10,7 @@ from html import escape
 from typing import TYPE_CHECKING, NamedTuple
 
 from gradcli.drawing.sentences import marks, symbol
-from gradcli.drawing.style import GRADIENT, INK, LABEL, MUTED, PAINTS, RULE, Colour
+from gradcli.drawing.style import GRADIENT, INK, MUTED, PAINTS, RULE, Colour
 from gradcli.drawing.words import expression, fit, local_formula, quantity
 from gradcli.runtime.trace import FORMULA
 
@@ -27,7 +27,6 @@ ARRAY = 22
 TITLE_LINE = 72
 """Characters in a line of the title."""
 _GAP = '<TD HEIGHT="8"></TD>'
-_PILL = f' STYLE="ROUNDED" BGCOLOR="{LABEL.light}"'
 
 
 class Options(NamedTuple):
@@ -97,7 +96,7 @@ def local(sketch: Sketch, arrow: Arrow, options: Options) -> str | None:
     if not shown:
         return None
     cell = _cell(shown, GRADIENT if arrow.live else MUTED, 10)
-    return f"<{_table([_padded(_table([cell], _PILL), 3)])}>"
+    return f"<{_table([_padded(_table([cell]), 3)])}>"
 
 
 def _lines(sketch: Sketch, box: Box, options: Options) -> list[str]:
@@ -168,8 +167,8 @@ def _text(text: str, colour: Colour, size: int, *, bold: bool = False) -> str:
     return f'<FONT COLOR="{colour.light}" POINT-SIZE="{size}">{inner}</FONT>'
 
 
-def _table(rows: Iterable[str], attributes: str = "") -> str:
+def _table(rows: Iterable[str]) -> str:
     """Return a table without lines and space of its own; each row is its cells."""
     lines = "".join(f"<TR>{row}</TR>" for row in rows)
     plain = 'BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="1"'
-    return f"<TABLE {plain}{attributes}>{lines}</TABLE>"
+    return f"<TABLE {plain}>{lines}</TABLE>"

@@ -31,7 +31,7 @@ COLOURS = {
     "gradient": style.GRADIENT,
     "line": style.LINE,
     "flow": style.FLOW,
-    "page": style.LABEL,
+    "page": style.PAGE,
     "rule": style.RULE,
 } | {
     f"{role}-{part}": colour
@@ -150,7 +150,7 @@ def _mark_node(group: ET.Element) -> None:
 def _mark_edge(group: ET.Element) -> None:
     """Give classes to the line of an arrow and to the label with its local derivative."""
     for part in group.iter():
-        if part.tag == "text" or part.get("fill") == style.LABEL.light:
+        if part.tag == "text":
             part.set("class", "local")
         elif part.tag == "path":
             part.set("class", "line")

@@ -22,6 +22,9 @@ DIRECTIONS = ("LR", "TB")
 LOCALS = ("number", "formula", "both", "none")
 
 ARRAY = TABLE["array"]
+MOST_TANGLED = 1000
+"""By how many boxes the arrows may be too long, together, for each to have a label: of a picture
+with more, Graphviz would need much longer than a second, and nobody could follow the arrows."""
 LONGEST_TITLE = 1000
 """Characters of the formula as the title of an SVG, which is read aloud, not shown."""
 
@@ -47,21 +50,21 @@ def picture(
     Steps with values show them, and with `gradient` their gradients and how much gradient flows
     along each arrow. `local` is what stands on an arrow: the local derivative as "number",
     "formula", "both" or "none"; None means the number when gradients are shown, and where there
-    are no numbers the formula. Raises DrawingError for more than `most_nodes` steps and when
-    Graphviz is missing or fails, and UsageError for an option that does not exist.
+    are no numbers the formula, but nothing in a picture that is a tangle of long arrows. Raises
+    DrawingError for more than `most_nodes` steps and when Graphviz is missing or fails, and
+    UsageError for an option that does not exist.
     """
     _check("format", picture_format, FORMATS)
     _check("rankdir", rankdir, DIRECTIONS)
-    if local is None:
-        local = "number" if gradient else "none"
-    _check("local", local, LOCALS)
+    if local is not None:
+        _check("local", local, LOCALS)
     if picture_format == "json":
         from gradcli.drawing.data import data
 
         return data(graph, result, steps)
     from gradcli.drawing.dot import dot
     from gradcli.drawing.labels import Options
-    from gradcli.drawing.sketch import size, sketch
+    from gradcli.drawing.sketch import size, sketch, tangle
 
     nodes, arrows = size(graph, result, steps)
     if nodes > most_nodes or arrows > 2 * most_nodes:
@@ -69,6 +72,8 @@ def picture(
         raise _too_large(f"{nodes} nodes and {arrows} arrows", most_nodes, named)
     drawn = sketch(graph, result, steps)
     formula = text.formula(graph, result)
+    if local is None:
+        local = "number" if gradient and tangle(drawn) <= MOST_TANGLED else "none"
     options = Options(gradient, rankdir, local)
     heading = _heading(formula, drawn.letter)
     if picture_format == "html":

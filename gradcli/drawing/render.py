@@ -128,7 +128,7 @@ def run(command: Sequence[str], source: str, seconds: float = SECONDS) -> Answer
         status = process.wait(max(0.0, end - monotonic()))
     except subprocess.TimeoutExpired:
         message = f"Graphviz did not finish the picture within {seconds:g} s and was stopped"
-        hint = f"draw a smaller part of the formula, or {CURE}"
+        hint = "draw a smaller part of the formula, or its named parts alone: --only-named"
         raise DrawingError(message, hint=hint) from None
     finally:
         if process.returncode is None:

@@ -95,6 +95,18 @@ def sketch(graph: Graph, result: int, steps: Sequence[Step]) -> Sketch:
     return Sketch(graph, boxes, arrows, _letter(graph, result, steps))
 
 
+def tangle(sketch: Sketch) -> int:
+    """Return by how many boxes the arrows are longer than from one box to the next, together."""
+    depth: dict[str, int] = {box.key: 0 for box in sketch.boxes}
+    for arrow in sketch.arrows:
+        depth[arrow.head.key] = max(depth[arrow.head.key], depth[arrow.tail.key] + 1)
+    return sum(
+        depth[arrow.head.key] - depth[arrow.tail.key] - 1
+        for arrow in sketch.arrows
+        if arrow.tail.role not in {"constant", "input"}
+    )
+
+
 def size(graph: Graph, result: int, steps: Sequence[Step]) -> tuple[int, int]:
     """Return how many nodes, each constant counted once, and how many arrows would be drawn."""
     shown, constants = selected(graph, result, steps)

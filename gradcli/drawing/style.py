@@ -41,8 +41,8 @@ LINE = Colour("#77818e", "#8793a1")
 """Arrows along which no gradient flows."""
 FLOW = Colour("#c4622a", "#d98850")
 """Arrows along which the gradient flows."""
-LABEL = Colour("#fffefd", "#11161d")
-"""Behind the label of an arrow, so that no line runs through it."""
+PAGE = Colour("#fffefd", "#11161d")
+"""Of a page of our own, behind the picture."""
 RULE = Colour("#cdd4dc", "#3d4754")
 """Thin lines inside a node."""
 
@@ -69,7 +69,7 @@ PAINTS = {
 
 COLOURS = tuple(
     dict.fromkeys(
-        [INK, MUTED, GRADIENT, LINE, FLOW, LABEL, RULE]
+        [INK, MUTED, GRADIENT, LINE, FLOW, PAGE, RULE]
         + [colour for paint in PAINTS.values() for colour in paint]
     )
 )

@@ -6,6 +6,7 @@ it loses links, comments and whatever else is not one of the shapes a picture of
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 from zlib import crc32
@@ -27,6 +28,9 @@ ATTRIBUTES = {
     *("font-family", "font-size", "font-weight", "text-anchor", "textLength"),
 }
 """The attributes that are kept; none of them can refer to anything."""
+
+ARROW_PART = re.compile(r"(e\d+)[abc]")
+"""The ids that `dot.parts` gives."""
 
 
 def finished(svg: bytes, title: str, description: str, sentences: Mapping[str, str]) -> bytes:
@@ -61,7 +65,7 @@ def finished(svg: bytes, title: str, description: str, sentences: Mapping[str, s
 def shapes(svg: bytes) -> ET.Element:
     """Return the SVG as known shapes with known attributes, outside any namespace.
 
-    Raises DrawingError when it is none.
+    An arrow that runs through its label is one group again. Raises DrawingError when it is no SVG.
     """
     found = parsed(svg)
     if found is None:
@@ -78,7 +82,25 @@ def shapes(svg: bytes) -> ET.Element:
             inside = ET.SubElement(parent, tag, kept)
             inside.text, inside.tail = source.text, source.tail
         waiting += [(child, inside) for child in reversed(source)]
+    for parent in list(holder[0].iter("g")):
+        _join_arrows(parent)
     return holder[0]
+
+
+def _join_arrows(parent: ET.Element) -> None:
+    """Make one group of an arrow up to its label, the label, and the arrow on from it."""
+    arrows: dict[str, ET.Element] = {}
+    for group in list(parent):
+        match = ARROW_PART.fullmatch(group.get("id", ""))
+        if match is None:
+            continue
+        first = arrows.setdefault(match[1], group)
+        first.set("id", match[1])
+        if "edge" in group.get("class", ""):
+            first.set("class", group.get("class", ""))
+        if first is not group:
+            first.extend(part for part in group if part.tag != "title")
+            parent.remove(group)
 
 
 def markup(root: ET.Element) -> str:

@@ -51,7 +51,7 @@ def taken_apart(source: str) -> list[Statement]:
     assert (first, last) == ("digraph formula {", "}")
     found = []
     for line in lines:
-        match = re.fullmatch(r"\t(\w+(?: -> [\w:]+)?) \[(.*)\]", line)
+        match = re.fullmatch(r"\t([\w:]+(?: -> [\w:]+)?) \[(.*)\]", line)
         assert match, line
         assert ATTRIBUTE.sub("", match[2]).strip() == "", line
         attributes = {
@@ -62,10 +62,33 @@ def taken_apart(source: str) -> list[Statement]:
     return found
 
 
+def joined(statements: list[Statement]) -> dict[str, Statement]:
+    """Boxes and arrows by id; an arrow that runs through its label is one statement again."""
+    found: dict[str, Statement] = {}
+    for statement in statements:
+        key = statement.attributes["id"]
+        before = found.get(key[:-1])
+        if key[0] == "n" or key[-1] not in "abc":
+            found[key] = statement
+        else:
+            attributes = {**(before.attributes if before else {}), **statement.attributes}
+            subject = statement.subject  # in order: the label, up to it, and on from it
+            if before and key[-1] == "c":
+                subject = " -> ".join([before.subject.split()[0], subject.split()[-1]])
+            found[key[:-1]] = Statement(subject, attributes)
+    return {key: found[key] for key in sorted(found, key=lambda key: (key[0] == "e", int(key[1:])))}
+
+
 @pytest.fixture(scope="session")
 def statements() -> Callable[[str], list[Statement]]:
     """The function that takes DOT apart: the defaults of graph, nodes and edges first."""
     return taken_apart
+
+
+@pytest.fixture(scope="session")
+def by_id() -> Callable[[str], dict[str, Statement]]:
+    """A function from DOT to its boxes and arrows by their ids."""
+    return lambda source: joined(taken_apart(source)[3:])
 
 
 @pytest.fixture
@@ -88,8 +111,7 @@ def drawn(sketched: Callable[..., Sketch]) -> Callable[..., dict[str, Statement]
         source: str, values: dict[str, Any] | None = None, **options: object
     ) -> dict[str, Statement]:
         text = dot(sketched(source, values), source, Options(**options))  # type: ignore[arg-type]
-        found = taken_apart(text)[3:]
-        return {statement.attributes["id"]: statement for statement in found}
+        return joined(taken_apart(text)[3:])
 
     return make
 

@@ -17,13 +17,13 @@ AT = {"x": 1.3, "y": 0.6}
 
 
 @pytest.fixture
-def contracted(statements: Callable[[str], list[Any]]) -> Callable[..., dict[str, Any]]:
+def contracted(by_id: Callable[[str], dict[str, Any]]) -> Callable[..., dict[str, Any]]:
     """A function from a formula, values and options to the statements by id."""
 
     def make(source: str, values: dict[str, Any] | None = None, **options: Any) -> dict[str, Any]:
         formula = parse(source, dict.fromkeys(values or {}, ()))
         dot = formula.draw(values, format="dot", only_named=True, **options).decode()
-        return {s.attributes["id"]: s for s in statements(dot)[3:]}
+        return by_id(dot)
 
     return make
 

@@ -154,7 +154,7 @@ def test_the_table_and_the_picture_show_the_end(example: bytes) -> None:
     assert sorted(taken.classed("text", "local")) == sorted(
         ["4", "9", "6", "0.6603", "1", "1", "0.3078"]
     )
-    assert len(taken.classed("path", "line")) == 8
+    assert len(taken.classed("path", "line")) == 8 + 7  # seven have a label in the middle
 
 
 def test_names_are_not_taken_for_values() -> None:
@@ -235,5 +235,5 @@ def assert_text(name: str) -> None:
 
 def test_what_the_script_hides_is_drawn_in_the_colours_it_is_told_by() -> None:
     # A value is known by ink that is not bold, and a gradient by its colour.
-    assert len({style.INK, style.MUTED, style.GRADIENT, style.LABEL}) == 4
+    assert len({style.INK, style.MUTED, style.GRADIENT, style.PAGE}) == 4
     assert set(COLOURS.values()) == set(style.COLOURS)

@@ -12,9 +12,9 @@ from gradcli.drawing.style import (
     FONT,
     GRADIENT,
     INK,
-    LABEL,
     LINE,
     MUTED,
+    PAGE,
     PAINTS,
     Colour,
     style_sheet,
@@ -54,8 +54,8 @@ def test_text_in_a_box_can_be_read(role: str) -> None:
 @pytest.mark.parametrize("text", [INK, MUTED, GRADIENT])
 def test_text_outside_the_boxes_can_be_read(text: Colour) -> None:
     assert contrast(text.light, WHITE.light) >= 4.5
-    assert contrast(text.light, LABEL.light) >= 4.5
-    for page in [*DARK_PAGES, LABEL.dark]:
+    assert contrast(text.light, PAGE.light) >= 4.5
+    for page in [*DARK_PAGES, PAGE.dark]:
         assert contrast(text.dark, page) >= 4.5
 
 

@@ -84,7 +84,7 @@ def test_each_part_tells_its_sentence(example: bytes) -> None:
     titles = [text for tag, _, text in elements(example) if tag == "title"]
     assert "sin of 3*x*y: value −0.751, gradient 0.3078" in titles
     assert "∂/∂(3*x*y) sin = cos(3*x*y) = 0.6603" in titles
-    assert len(titles) == 1 + 8 + 8
+    assert len(titles) == len(set(titles)) == 1 + 8 + 8
 
 
 def test_colours_are_those_of_the_style_sheet(example: bytes) -> None:
