@@ -231,6 +231,7 @@ class Formula(Node):
         absolute_sigma: bool = False,
         loss: str | None = None,
         confidence: float = 0.95,
+        engine: str = "auto",
         observe: Callable[[Iterate], None] | None = None,
         **named: Any,
     ) -> Minimum:
@@ -249,6 +250,7 @@ class Formula(Node):
         For a model y ~ …, `weights` or `sigma` say how much each row counts, the name of a column
         or an array; `absolute_sigma` that sigma is known exactly; `loss` is "huber(1.35)",
         "soft_l1" or "cauchy" for data with outliers. `confidence` is that of the intervals.
+        `engine` is "native" for machine code by LLVM, "python", or "auto" for what is faster.
 
         `observe` is called with each step; without it they are kept in `history`. Raises
         MathematicsError when the formula or its gradient has no value at the start.
@@ -271,6 +273,7 @@ class Formula(Node):
             absolute_sigma=absolute_sigma,
             loss=loss,
             confidence=confidence,
+            engine=engine,
         )
         point = {**(start or {}), **named}
         given = {**(fixed or {}), **point}

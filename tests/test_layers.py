@@ -41,7 +41,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "runtime": BASE | {"graph"},
     "native": BASE | {"graph", "runtime"},
     # numbers -> minimum, files -> columns, graph with numbers -> picture
-    "optimize": BASE | {"graph", "language", "calculus", "runtime"},
+    "optimize": BASE | {"graph", "language", "calculus", "runtime", "native"},
     "data": BASE | {"graph", "language"},
     "drawing": BASE | {"graph", "calculus", "runtime"},
     # the Python API: a formula at a point, as a function to be minimised, and with all its methods

@@ -433,6 +433,15 @@ def _minimize(
     seconds: Annotated[
         str | None, typer.Option("--seconds", metavar="S", help="Stop after so many seconds.")
     ] = None,
+    engine: Annotated[
+        str,
+        typer.Option(
+            "--engine",
+            metavar="E",
+            help="native (machine code by LLVM), python, or auto: what is faster.",
+            autocompletion=_one_of("auto", "python", "native"),
+        ),
+    ] = "auto",
     fix: Annotated[
         list[str] | None,
         typer.Option("--fix", metavar="NAME=VALUE", help="A name that does not move; repeatable."),
@@ -561,6 +570,7 @@ def _minimize(
             steps=steps,
             tol=tol,
             seconds=seconds,
+            engine=engine,
             fix=fix or (),
             bounds=bounds or (),
             starts=starts,

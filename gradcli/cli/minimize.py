@@ -51,6 +51,7 @@ class Options(NamedTuple):
     steps: str | None = None
     tol: str | None = None
     seconds: str | None = None
+    engine: str = "auto"
     fix: Sequence[str] = ()
     bounds: Sequence[str] = ()
     starts: str | None = None
@@ -173,6 +174,12 @@ def _run(
             for watcher in watchers:
                 watcher.see(iterate)
 
+        def following(step: int) -> int | None:
+            wanted = [watcher.following(step) for watcher in watchers]
+            if keeper is not None:
+                wanted.append(keeper.following(step))
+            return min([other for other in wanted if other is not None], default=None)
+
         try:
             found = run(
                 given.formula,
@@ -186,6 +193,7 @@ def _run(
                 keep=None if keeper is None else keeper.keep,
                 resumed=resumed,
                 stop=stop,
+                following=following,
                 predicts=options.predictions is not None,
             )
         finally:
@@ -193,7 +201,7 @@ def _run(
         for watcher in watchers:
             watcher.end()
     if table is not None:
-        table.show(names, output)
+        table.show(names, output, found.latest)
     if stride is None or output.pretty or output.json:
         report.show(found, output, given.settings.confidence)
     return found
@@ -323,6 +331,7 @@ def _settings(options: Options) -> Settings:
         sigma=options.sigma,
         absolute_sigma=options.absolute_sigma,
         loss=options.loss,
+        engine=options.engine,
         confidence=0.95 if confidence is None else confidence,
     )
 

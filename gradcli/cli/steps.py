@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections import deque
 from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING
 
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
     from gradcli.cli.output import Output
     from gradcli.minimization.minimum import Iterate
 
-LAST_STEPS = 3
-"""How many of the last steps a thinned table always shows."""
 QUIET_SECONDS = 0.5
 """How long a run may take before a line says that it is at work."""
 
@@ -31,6 +28,10 @@ class Watcher:
 
     def see(self, iterate: Iterate) -> None:
         """Take note of a step."""
+
+    def following(self, step: int) -> int | None:
+        """Return the next step after this one that it wants to see for sure, or None."""
+        return step + 1
 
     def end(self) -> None:
         """Take note that the run is over."""
@@ -52,6 +53,10 @@ class Rows(Watcher):
             return
         self._skipped = None
         self._print(iterate)
+
+    def following(self, step: int) -> int:
+        """Return the next step to print."""
+        return _multiple(step, self._stride)
 
     def end(self) -> None:
         """Print the last step if it was passed over."""
@@ -105,25 +110,27 @@ class Table(Watcher):
         self._stride = stride or 1
         self._fixed = stride is not None
         self._kept: list[Iterate] = []
-        self._last: deque[Iterate] = deque(maxlen=LAST_STEPS)
         self._room = max(8, _height() - 14)
 
     def see(self, iterate: Iterate) -> None:
         """Keep the step, for now or for good."""
-        self._last.append(iterate)
         if iterate.step % self._stride == 0:
             self._kept.append(iterate)
             if not self._fixed and len(self._kept) > 2 * self._room:
                 self._stride *= 2
                 self._kept = [r for r in self._kept if r.step % self._stride == 0]
 
-    def show(self, names: Sequence[str], output: Output) -> None:
-        """Add the table to the output, with as many columns as fit."""
+    def following(self, step: int) -> int:
+        """Return the next step to keep."""
+        return _multiple(step, self._stride)
+
+    def show(self, names: Sequence[str], output: Output, latest: Sequence[Iterate]) -> None:
+        """Add the table, and the latest steps, to the output, with as many columns as fit."""
         kept = self._kept
         while not self._fixed and len(kept) > self._room:
             self._stride *= 2
             kept = [r for r in kept if r.step % self._stride == 0]
-        shown = {iterate.step: iterate for iterate in (*kept, *self._last)}
+        shown = {iterate.step: iterate for iterate in (*kept, *latest)}
         cells = [
             [str(step), *[output.cell(x) for x in _numbers(shown[step])[:-1]]]
             for step in sorted(shown)
@@ -169,6 +176,11 @@ class LiveLine(Watcher):
         with suppress(OSError, AttributeError):
             sys.stderr.write(text)
             sys.stderr.flush()
+
+
+def _multiple(step: int, stride: int) -> int:
+    """Return the first multiple of the stride above a step."""
+    return step - step % stride + stride
 
 
 def _numbers(iterate: Iterate) -> list[float]:

@@ -85,6 +85,10 @@ class Keeper:
         if is_due:
             self._write()
 
+    def following(self, step: int) -> int | None:
+        """Return the next step after this one whose state is to be written for sure."""
+        return None if self._every is None else step - step % self._every + self._every
+
     def _write(self) -> None:
         if self._state is not None:
             content = {"identity": self._identity, "state": self._state}

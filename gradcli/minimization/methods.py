@@ -148,6 +148,7 @@ def _descent(
         schedule=plan,
         tolerance=tolerance,
         bounds=task.limits,
+        formula=task.objective.formula(settings.engine),
     )
 
 

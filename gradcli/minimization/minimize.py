@@ -13,7 +13,7 @@ from gradcli.minimization.minimum import Found, Iterate, Minimum
 from gradcli.minimization.objective import entries
 from gradcli.minimization.task import Settings, task
 from gradcli.optimize import stopping
-from gradcli.optimize.run import DEFAULT_STEPS, run
+from gradcli.optimize.run import DEFAULT_STEPS, every_step, run
 from gradcli.optimize.stopping import Ending
 
 if TYPE_CHECKING:
@@ -47,12 +47,15 @@ def minimize(
     keep: Callable[[int, dict[str, Any]], None] | None = None,
     resumed: Mapping[str, Any] | None = None,
     stop: Callable[[], bool] = lambda: False,
+    following: Callable[[int], int | None] = every_step,
     predicts: bool = False,
 ) -> Minimum:
     """Return the minimum reached from `start`; `Formula.minimize` says what the parts mean.
 
-    `observe` hears of every step of the run that ended lowest, and `watch` of all steps of all
-    runs as they are made. `keep` is given the state after each step, and a run that is `resumed`
+    `observe` hears of the steps of the run that ended lowest, and `watch` of those of all runs as
+    they are made: at least the start, the end, and those that are wanted, of which `following`
+    tells the next one after a step, or None. `keep` is given the state after them, and a run that
+    is `resumed`
     from such a state goes on as if it had never stopped. Where it `predicts`, a formula that is no
     fit raises UsageError at once.
     """
@@ -63,7 +66,7 @@ def minimize(
         raise UsageError(message, hint="for example 'y ~ a*x + b' --data points.csv")
     history: list[Iterate] = []
     see = history.append if observe is None else observe
-    runs = Runs(problem, how, see, watch, stop)
+    runs = Runs(problem, how, see, watch, stop, following)
     if keep is not None or resumed is not None:
         best = runs.continued(keep, resumed)
     elif how.starts > 1:
@@ -90,6 +93,7 @@ def minimize(
         runs.starts,
         [],
         _predictions(problem, how, best, data or {}),
+        [runs.iterate(record) for record in best.outcome.latest],
     )
 
 
@@ -111,9 +115,11 @@ class Runs:
         observe: Callable[[Iterate], None],
         watch: Callable[[Iterate], None],
         stop: Callable[[], bool],
+        following: Callable[[int], int | None],
     ) -> None:
         self._problem = problem
         self._stop = stop
+        self._following = following
         self._how = how
         self._observe = observe
         self._watch = watch
@@ -246,6 +252,7 @@ class Runs:
             seconds=self._seconds_left(),
             allowed=self._how.seconds,
             observe=see,
+            following=self._following,
             keep=None if keep is None else keep_all,
             resumed=resumed,
             stop=self._stop,

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from gradcli.optimize.stopping import Ending
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from gradcli.minimization.predictions import Predictions
     from gradcli.optimize.statistics import Statistics
 
@@ -77,6 +79,8 @@ class Minimum(NamedTuple):
     """The passes over the rows, where they were taken in batches."""
     predictions: Predictions | None = None
     """Fitted values, residuals and confidence band, row by row; None where nothing is fitted."""
+    latest: Sequence[Iterate] = ()
+    """The last steps, also where others were observed."""
 
     @property
     def converged(self) -> bool:

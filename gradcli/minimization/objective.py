@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import MathematicsError, NameValueError
 from gradcli.limits import GENERATED_NODES
+from gradcli.optimize.engines import Formula
 from gradcli.point import Point, entry_name, few, names_to_nodes
 from gradcli.runtime.interpreter import finite
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from gradcli.graph.shapes import Shape
     from gradcli.language.origin import Origin
     from gradcli.optimize.solver import Matrix, Vector
+    from gradcli.runtime.program import Program
 
 
 def compiled(
@@ -29,8 +31,19 @@ def compiled(
     The values of the `others` follow those of the parameters. It checks nothing: where there is no
     value it raises ValueError, OverflowError or ZeroDivisionError, or returns nan or inf.
     """
-    from gradcli.calculus.reverse import gradient
     from gradcli.runtime.generated import function
+
+    return function(with_gradient(graph, result, parameters, others), [*parameters, *others])
+
+
+def with_gradient(
+    graph: Graph, result: int, parameters: Sequence[str], others: Sequence[str]
+) -> Program:
+    """Return the program of the value and the derivative by each parameter.
+
+    Raises NameValueError for a free name that is neither a parameter nor one of the `others`.
+    """
+    from gradcli.calculus.reverse import gradient
     from gradcli.runtime.program import program
 
     nodes = names_to_nodes(graph, result, parameters)
@@ -40,7 +53,7 @@ def compiled(
         raise NameValueError(message, hint="name all free names of the formula")
     slopes = gradient(graph, result, nodes.values())
     outputs = [result, *(slopes[node] for node in nodes.values())]
-    return function(program(graph, outputs), [*parameters, *others])
+    return program(graph, outputs)
 
 
 class Objective:
@@ -75,8 +88,12 @@ class Objective:
         self._origin = origin
         self._fixed = tuple(self.constants.values())
         self._fast: Callable[..., tuple[Any, ...]] | None = None
+        self._program: Program | None = None
         if is_compiled and len(graph.reachable([result])) <= GENERATED_NODES:
-            self._fast = compiled(graph, result, self.parameters, list(self.constants))
+            from gradcli.runtime.generated import function
+
+            self._program = with_gradient(graph, result, self.parameters, list(self.constants))
+            self._fast = function(self._program, [*self.parameters, *self.constants])
 
     def __call__(self, point: Sequence[Any]) -> tuple[float, list[Any]]:
         """Return value and gradient; raise MathematicsError where either has no finite value."""
@@ -95,6 +112,16 @@ class Objective:
             total = value + sum(slopes)
         # A sum is finite only if its terms are; when it is not, look closely.
         return (value, slopes) if total - total == 0 else self.checked(point)
+
+    def formula(self, engine: str) -> Formula | None:
+        """Return the same function of numbers as a program; None for one of arrays."""
+        if self._program is None or self._program.has_arrays:
+            return None
+        return Formula(self._program, self.parameters, self.constants, self.count, engine)
+
+    def count(self, evaluations: int) -> None:
+        """Take note of evaluations that were made elsewhere."""
+        self.evaluations += evaluations
 
     def in_memory(self) -> dict[str, Any]:
         """Return all values that stay and are in memory, by name."""

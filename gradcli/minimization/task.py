@@ -11,6 +11,7 @@ from gradcli.language.choices import choice
 from gradcli.language.names import suggestion
 from gradcli.minimization.choice import objective_over
 from gradcli.minimization.fit import WEIGHT, Fit, Weighting, recognised, scalar_squares, weighted
+from gradcli.optimize import engines
 from gradcli.point import checked, few, shape_of
 from gradcli.rows.columns import with_shapes
 
@@ -49,6 +50,7 @@ class Settings(NamedTuple):
     absolute_sigma: bool = False
     loss: str | None = None
     confidence: float = 0.95
+    engine: str = "auto"
     columns: Collection[str] = ()
     """All columns of the data, for messages about a name that is none of them."""
 
@@ -66,6 +68,7 @@ class Settings(NamedTuple):
             if value is not None and not is_right(value):
                 message = f"{option} must be {what}, not {value}"
                 raise UsageError(message)
+        engines.check(self.engine)
 
 
 def _is_positive(value: Any) -> bool:

@@ -20,7 +20,7 @@ from gradcli.graph.operations import (
     WHERE,
 )
 from gradcli.native.doubles import NEVER, Double, Truth, constant
-from gradcli.native.lowerings import LOWERINGS, Lowering
+from gradcli.native.lowerings import INEXACT, LOWERINGS, Lowering
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -43,6 +43,11 @@ def supports(program: Program) -> bool:
     return not program.has_arrays and all(
         step.operation in LOWERINGS or step.operation in _LEAVES for step in program.instructions
     )
+
+
+def is_exact(program: Program) -> bool:
+    """Return whether machine code gives every bit that Python does."""
+    return all(step.operation not in INEXACT for step in program.instructions)
 
 
 def emit(builder: Any, program: Program, variables: Mapping[str, Double]) -> Emitted:

@@ -37,6 +37,11 @@ LOWERINGS: dict[Operation, Lowering] = {}
 """The operations that can be machine code; the others move arrays, or are rare functions."""
 
 
+INEXACT = {TABLE[name] for name in ("gamma", "lgamma", "factorial", "hypot", "cbrt")}
+"""Python has its own gamma, lgamma and hypot, and before 3.11 its own cbrt: they differ from those
+of the C library by a few units in the last place."""
+
+
 def _nothing(count: int, payload: Any) -> Collection[int]:  # noqa: ARG001
     return ()
 

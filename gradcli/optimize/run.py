@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.errors import MathematicsError
 from gradcli.optimize import stopping
-from gradcli.optimize.solver import Continuable
+from gradcli.optimize.solver import Continuable, Leaping
 from gradcli.optimize.stopping import Ending, Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
-    from gradcli.optimize.solver import Solver
+    from gradcli.optimize.solver import Leap, Solver
 
 DEFAULT_STEPS = 10_000
+LATEST = 3
+"""How many of the last records are known in the end."""
+FIRST_LEAP = 100
+MOMENT = 0.01
+"""About how many seconds of steps may be taken at once."""
 
 
 class Record(NamedTuple):
@@ -35,6 +41,13 @@ class Outcome(NamedTuple):
     """The last record, or the best one of a run that did not end well."""
     reason: Reason
     steps: int
+    latest: list[Record] = []  # noqa: RUF012 - never changed
+    """The last records in their order, where they are still known."""
+
+
+def every_step(step: int) -> int | None:
+    """Return the step after this one: for observers that want to see all."""
+    return step + 1
 
 
 def run(
@@ -44,6 +57,7 @@ def run(
     seconds: float | None = None,
     allowed: float | None = None,
     observe: Callable[[Record], None] = lambda _: None,
+    following: Callable[[int], int | None] = every_step,
     keep: Callable[[int, dict[str, Any]], None] | None = None,
     resumed: Mapping[str, Any] | None = None,
     stop: Callable[[], bool] = lambda: False,
@@ -53,7 +67,8 @@ def run(
     The run also ends after `steps` steps, after `seconds` (of `allowed` ones, which the reason then
     names), on Ctrl-C, and when the objective has no
     finite value (the solver raises MathematicsError then). With no `steps`, 10,000 are the most.
-    `observe` sees every record as it is made. `keep` is given the state after each step, and a run
+    `observe` sees the records that it wants as they are made, and others: `following` tells which
+    is the next after a step, or None. `keep` is given the state after these steps, and a run
     that is `resumed` from such a state goes on as if it had never stopped. Where `stop` says so,
     the run is interrupted before its next step.
     """
@@ -62,6 +77,8 @@ def run(
     last = best = _record(0, solver)
     if resumed is not None:
         last, best = _restored(solver, resumed)
+    latest = deque([last], maxlen=LATEST)
+    walk = _Walk(solver)
     try:
         while True:
             observe(last)
@@ -78,23 +95,79 @@ def run(
             if stop():
                 reason = stopping.interrupted(last.step)
                 break
-            try:
-                over = solver.step()
-            except MathematicsError as error:
-                reason = stopping.diverged(last.step + 1, error.message, last.value)
-                break
+            wanted = following(last.step)
+            ahead = min(limit if wanted is None else wanted, limit) - last.step
+            over, record, best = walk.on(last, best, ahead, limit - last.step)
             if over is not None:
                 reason = over
                 break
-            last = _record(last.step + 1, solver)
-            if last.value < best.value:
-                best = last
+            last = record
+            latest.append(last)
             if keep is not None:
                 keep(last.step, _state(solver, last, best))
     except KeyboardInterrupt:
         reason = stopping.interrupted(last.step)
     planned = reason.ending in {Ending.CONVERGED, Ending.COMPLETED}
-    return Outcome(last if planned else best, reason, last.step)
+    return Outcome(last if planned else best, reason, last.step, _complete(latest, solver))
+
+
+class _Walk:
+    """Steps one by one, or so many at once that they take a moment, and no longer."""
+
+    def __init__(self, solver: Solver) -> None:
+        self._solver = solver
+        self._leaping = solver if isinstance(solver, Leaping) else None
+        self._most = FIRST_LEAP
+
+    def on(
+        self, last: Record, best: Record, ahead: int, remaining: int
+    ) -> tuple[Reason | None, Record, Record]:
+        """Return the last and the best record after up to `ahead` steps of `remaining` ones.
+
+        When there is no next step they stay, and the reason comes with them.
+        """
+        if self._leaping is not None and ahead > 1:
+            leap = self._leap(self._leaping, ahead, remaining, best.value)
+            if leap.steps:
+                if leap.best is not None:
+                    step, value, point, norm, rate = leap.best
+                    best = Record(last.step + step, value, point, norm, rate)
+                return None, _record(last.step + leap.steps, self._solver), best
+        try:
+            over = self._solver.step()
+        except MathematicsError as error:
+            over = stopping.diverged(last.step + 1, error.message, last.value)
+        if over is not None:
+            return over, last, best
+        last = _record(last.step + 1, self._solver)
+        return None, last, last if last.value < best.value else best
+
+    def _leap(self, solver: Leaping, ahead: int, remaining: int, lowest: float) -> Leap:
+        most = min(ahead, self._most)
+        start = time.monotonic()
+        leap = solver.leap(most, remaining, lowest)
+        if leap.steps == self._most:
+            spent = time.monotonic() - start
+            if spent < MOMENT:
+                self._most *= 2
+            elif spent > 4 * MOMENT:
+                self._most = max(self._most // 2, 1)
+        return leap
+
+
+def _complete(latest: Iterable[Record], solver: Solver) -> list[Record]:
+    """Return the last records, with those that a leap passed over."""
+    known = {record.step: record for record in latest}
+    last = max(known)
+    found = []
+    for step in range(max(0, last - LATEST + 1), last + 1):
+        if step in known:
+            found.append(known[step])
+        elif isinstance(solver, Leaping):
+            retraced = solver.retraced(step)
+            if retraced is not None:
+                found.append(Record(step, *retraced))
+    return found
 
 
 def _state(solver: Solver, last: Record, best: Record) -> dict[str, Any]:

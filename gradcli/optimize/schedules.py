@@ -35,6 +35,9 @@ LEAST_CHANGE = 1e-8
 class Schedule:
     """The learning rate of each step, by a formula of t and b."""
 
+    is_fixed = True
+    """Whether the rates depend on t and b alone, so that they are known beforehand."""
+
     def __init__(self, formula: Callable[[int, float], float]) -> None:
         self._formula = formula
 
@@ -158,6 +161,8 @@ class Plateau(Schedule):
     A step brings something when the value is below (1 - threshold) times the lowest one so far. The
     value at the start does not count.
     """
+
+    is_fixed = False
 
     def __init__(self, *, factor: float, patience: int, threshold: float) -> None:
         super().__init__(lambda _, base: base if self._rate is None else self._rate)

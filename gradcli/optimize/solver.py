@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,6 +59,33 @@ class Continuable(Protocol):
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from such a state of a solver that was made alike."""
+
+
+class Leap(NamedTuple):
+    """Some steps that were taken at once."""
+
+    steps: int
+    """How many; 0 when the next one must be taken by itself."""
+    best: tuple[int, float, Any, float, float] | None
+    """The step, from 1, to the lowest value among them, if that is below the lowest so far; the
+    value, point, gradient norm and rate there."""
+
+
+@runtime_checkable
+class Leaping(Protocol):
+    """A solver that can take many steps at once, the same ones, faster."""
+
+    def leap(self, most: int, remaining: int, lowest: float) -> Leap:
+        """Take up to `most` steps, of `remaining` ones; `lowest` is the lowest value so far.
+
+        It stops after a step that may have arrived, and before one that may not be possible.
+        """
+
+    def retraced(self, step: int) -> tuple[float, Any, float, float] | None:
+        """Return value, point, gradient norm and rate after a step of one of the last leaps.
+
+        None where no leap led past that step.
+        """
 
 
 class Function(Protocol):

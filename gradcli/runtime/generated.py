@@ -33,7 +33,7 @@ def function(program: Program, parameters: Sequence[str]) -> Callable[..., tuple
     """
     text = source(program, parameters)
     if not program.has_arrays:
-        return executed(text, _scalar_namespace())
+        return executed(text, scalar_namespace())
     import numpy as np
 
     from gradcli.runtime.arrays import namespace
@@ -115,7 +115,8 @@ def _identifier(operation: Operation) -> str:
 
 
 @cache
-def _scalar_namespace() -> dict[str, Any]:
+def scalar_namespace() -> dict[str, Any]:
+    """Return what statements on numbers may call."""
     names: dict[str, Any] = {_identifier(row): row.value for row in TABLE.values()}
     return names | {"sqrt": math.sqrt, "pow": math.pow, "max": max, "min": min}
 

@@ -1,0 +1,214 @@
+"""Many steps of a first-order method at once: a loop of straight-line programs.
+
+The loop knows nothing of watchers or clocks. It takes the steps that are plainly right, and stops
+before one that needs a closer look, so that whoever asked for it can take that one by itself.
+"""
+
+from __future__ import annotations
+
+from itertools import repeat
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from gradcli.runtime.generated import executed, scalar_namespace, statements
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gradcli.runtime.program import Program
+
+TIME, RATE = "t", "rate"
+POINT, SLOPE = "p", "g"
+
+
+def kept(place: int) -> str:
+    """Return the name of a number that a rule keeps of a parameter."""
+    return f"kept {place}"
+
+
+def coefficient(place: int) -> str:
+    """Return the name of a number that is the same for all parameters."""
+    return f"coefficient {place}"
+
+
+class Stepping(NamedTuple):
+    """A rule as programs."""
+
+    coefficients: Program
+    """From TIME, which counts steps from 1, and RATE to the coefficients."""
+    update: Program
+    """From POINT, SLOPE, what is kept and the coefficients to the next point and what is kept."""
+
+
+class Loop(NamedTuple):
+    """All that a loop of steps computes."""
+
+    function: Program
+    """From the parameters and the constants to the value and the derivative by each parameter."""
+    parameters: Sequence[str]
+    constants: Sequence[str]
+    stepping: Stepping
+    bounds: Sequence[tuple[float, float] | None]
+    """The least and the greatest value of each parameter, or None."""
+
+    @property
+    def memory(self) -> int:
+        """How many numbers the rule keeps of a parameter."""
+        return len(self.stepping.update.outputs) - 1
+
+    @property
+    def size(self) -> int:
+        """About how many operations a step takes."""
+        updates = len(self.stepping.update.instructions) * len(self.parameters)
+        return len(self.function.instructions) + updates
+
+
+class Stretch(NamedTuple):
+    """Some steps, and where they led."""
+
+    steps: int
+    """How many steps were taken, from 0 to as many as were asked for."""
+    state: Sequence[float]
+    """Value, point, gradient, and what the rule keeps of each parameter in turn."""
+    best: int
+    """The step, from 1, that led to the lowest value, below the lowest so far; 0 for none."""
+    best_state: Sequence[float]
+    """Value, point and gradient there."""
+
+
+class Leap(Protocol):
+    """A loop, ready to run."""
+
+    def __call__(
+        self,
+        state: Sequence[float],
+        before: int,
+        rates: float | Sequence[float],
+        most: int,
+        threshold: float,
+        lowest: float,
+    ) -> Stretch:
+        """Take at most so many steps from a state that `before` steps led to.
+
+        `rates` are the learning rates of these steps, or that of them all. A step after which the
+        square of the gradient's norm is at most `threshold` is the last. `lowest` is the lowest
+        value so far.
+        """
+
+
+def leap(loop: Loop, constants: Sequence[float]) -> Leap:
+    """Return the loop as generated Python."""
+    errors = {error.__name__: error for error in (ValueError, OverflowError, ZeroDivisionError)}
+    run = executed(source(loop), scalar_namespace() | errors)
+
+    def take(
+        state: Sequence[float],
+        before: int,
+        rates: float | Sequence[float],
+        most: int,
+        threshold: float,
+        lowest: float,
+    ) -> Stretch:
+        each = repeat(rates, most) if isinstance(rates, float) else rates
+        return Stretch(*run(state, float(before), each, threshold, lowest, constants))
+
+    return take
+
+
+def source(loop: Loop) -> str:
+    """Return the loop's Python source."""
+    count = len(loop.parameters)
+    points = [f"x{i}" for i in range(count)]
+    slopes = [f"g{i}" for i in range(count)]
+    memory = [[f"m{i}_{k}" for k in range(loop.memory)] for i in range(count)]
+    fixed = [f"f{i}" for i in range(len(loop.constants))]
+    here = ["value", *points, *slopes]
+    state = [*here, *(name for kept in memory for name in kept)]
+
+    body, moved, remembered = _moved(loop, points, slopes, memory)
+    following = []
+    for i, (name, limits) in enumerate(zip(moved, loop.bounds, strict=True)):
+        following.append(name if limits is None else f"y{i}")
+        if limits is not None:
+            body.append(f"y{i} = {_clipped(name, limits)}")
+    local = dict(zip([*loop.parameters, *loop.constants], [*following, *fixed], strict=True))
+    lines, (value, *found) = statements(loop.function, local)
+    body += [
+        *lines,
+        f"total = {' + '.join([value, *found, *moved])}",
+        "if total - total != 0.0:",
+        "    break",
+        f"if {value} < lowest:",
+        f"    lowest = {value}",
+        "    falls = True",
+        "elif falls:",
+        f"    best, there = done, ({_listed(here)})",
+        "    falls = False",
+        f"{_listed(state)} = {_listed([value, *following, *found, *remembered])}",
+        "done += 1",
+        f"if {' + '.join(map(_square, points, slopes, loop.bounds))} <= threshold:",
+        "    break",
+    ]
+    return "\n".join(
+        [
+            "def generated(state, t, rates, threshold, lowest, fixed):",
+            f"    {_listed(state)} = state",
+            *([f"    {_listed(fixed)} = fixed"] if fixed else []),
+            "    done = best = 0",
+            "    there = ()",
+            "    falls = False",
+            "    try:",
+            "        for rate in rates:",
+            *[f"            {line}" for line in body],
+            "    except (ValueError, OverflowError, ZeroDivisionError):",
+            "        pass",
+            "    if falls:",
+            f"        best, there = done, ({_listed(here)})",
+            f"    return done, ({_listed(state)}), best, there",
+        ]
+    )
+
+
+def _moved(
+    loop: Loop, points: list[str], slopes: list[str], memory: list[list[str]]
+) -> tuple[list[str], list[str], list[str]]:
+    """Return the statements of the rule, the next points, and all that is kept then."""
+    coefficients, update = loop.stepping
+    lines = ["t = t + 1.0"] if TIME in coefficients.variables else []
+    more, now = statements(coefficients, {TIME: "t", RATE: "rate"}, "c")
+    lines += more
+    shared = {coefficient(place): term for place, term in enumerate(now)}
+    moved, remembered = [], []
+    for i, (point, slope, kept_here) in enumerate(zip(points, slopes, memory, strict=True)):
+        own = {kept(place): name for place, name in enumerate(kept_here)}
+        local = {POINT: point, SLOPE: slope, **own, **shared}
+        more, (new, *rest) = statements(update, local, f"u{i}_")
+        lines += more
+        moved.append(new)
+        remembered += rest
+    return lines, moved, remembered
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Return names as a tuple without parentheses."""
+    return "".join(f"{name}, " for name in names).rstrip()
+
+
+def _clipped(name: str, limits: tuple[float, float]) -> str:
+    low, high = limits
+    return f"min(max({name}, {_literal(low)}), {_literal(high)})"
+
+
+def _square(point: str, slope: str, limits: tuple[float, float] | None) -> str:
+    """Return the square of a slope, 0 where a limit stops the way down."""
+    if limits is None:
+        return f"{slope} * {slope}"
+    low, high = map(_literal, limits)
+    return (
+        f"(0.0 if {point} <= {low} and {slope} > 0.0 or {point} >= {high} and {slope} < 0.0 "
+        f"else {slope} * {slope})"
+    )
+
+
+def _literal(number: float) -> str:
+    text = repr(number)
+    return {"inf": "1e999", "-inf": "-1e999"}.get(text, text)
