@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from gradcli.drawing.words import fit
+from gradcli.errors import columns
 from gradcli.plotting.chart import Arrows, Band, Field, Line, Points, Trail, positive
 
 if TYPE_CHECKING:
@@ -40,16 +41,24 @@ class Style(NamedTuple):
     colored: bool = False
 
 
+def shortened(text: str, room: int) -> str:
+    """Return a text that is harmless and takes at most so many columns."""
+    found = fit(text, room)
+    while columns(found) > room:
+        found = found[:-2] + "…"
+    return found
+
+
 class Canvas:
     """Characters in rows and columns, on which marks are drawn."""
 
-    def __init__(self, columns: int, rows: int, style: Style, x_axis: Axis, y_axis: Axis) -> None:
-        self.columns = columns
+    def __init__(self, across: int, rows: int, style: Style, x_axis: Axis, y_axis: Axis) -> None:
+        self.columns = across
         self._rows = rows
         self._style = style
         self._x, self._y = x_axis, y_axis
         self._across, self._up = (2, 4) if style.unicode else (1, 1)
-        shape = (rows, columns)
+        shape = (rows, across)
         self._text = np.full(shape, " ", dtype="<U1")
         self._colour = np.zeros(shape, dtype=np.int64)
         self._bits = np.zeros(shape, dtype=np.int64)
@@ -79,26 +88,27 @@ class Canvas:
                 sample = self._line(mark, number)
                 number += 1
                 if mark.label:
-                    key.append(f"  {sample} {self._fit(mark.label)}")
+                    key.append(f"  {sample} {self._cut(mark.label)}")
             elif isinstance(mark, Points):
                 self._put(mark.x, mark.y, "•" if self._style.unicode else "o")
                 if mark.label:
                     name = "•" if self._style.unicode else "o"
-                    key.append(f"  {name} {self._fit(mark.label.removesuffix(' ± sigma'))}")
+                    key.append(f"  {name} {self._cut(mark.label.removesuffix(' ± sigma'))}")
             elif isinstance(mark, Band):
                 for edge in (mark.low, mark.high):
                     self._curve(mark.x, edge, "." if not self._style.unicode else "10", 36)
                 sample = "⠁⠁" if self._style.unicode else "."
-                key.append(f"  {sample} {self._fit(mark.label)}")
+                key.append(f"  {sample} {self._cut(mark.label)}")
             elif isinstance(mark, Arrows):
                 self._arrows(mark)
-                key.append(f"  arrows: {self._fit(mark.label)}")
+                key.append(shortened(f"  arrows: {mark.label}", self._style.width))
             elif isinstance(mark, Trail):
                 key.append(self._trail(mark))
         return key
 
-    def _fit(self, text: str) -> str:
-        return fit(text, max(8, self._style.width - 12))
+    def _cut(self, text: str) -> str:
+        """Return a text that fits beside a sample of its curve."""
+        return shortened(text, self._style.width - 14)
 
     # ------------------------------------------------------------ marks
 
@@ -188,7 +198,7 @@ class Canvas:
             self._curve(mark.x, mark.y, "o", COLOURS[-1])
         self._put(mark.x[:1], mark.y[:1], "S", COLOURS[-1])
         self._put(mark.x[-1:], mark.y[-1:], "E", COLOURS[-1])
-        return "  S start, E end of the steps"
+        return shortened("  S start, E end of the steps", self._style.width)
 
 
 def _dots(x: Vector, y: Vector, height: int) -> tuple[Vector, Vector]:

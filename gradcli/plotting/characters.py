@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gradcli.drawing.words import fit
-from gradcli.errors import columns as width_of
+from gradcli.errors import columns
 from gradcli.plotting.axis import Axis, axes
-from gradcli.plotting.canvas import PATTERNS, Canvas, Style
+from gradcli.plotting.canvas import PATTERNS, Canvas, Style, shortened
 from gradcli.plotting.chart import Line
 
 if TYPE_CHECKING:
@@ -22,12 +21,14 @@ SMALLER = 14
 
 def lines(chart: Chart, style: Style) -> Iterator[str]:
     """Yield the lines of a chart, none wider than `style.width`."""
-    yield fit(chart.title, style.width).center(style.width).rstrip()
+    title = shortened(chart.title, style.width)
+    yield " " * ((style.width - columns(title)) // 2) + title
     rows = ROWS if len(chart.panels) == 1 else SMALLER
     for number, panel in enumerate(chart.panels):
         if number:
             yield ""
-        yield from _panel(panel, rows, style)
+        for line in _panel(panel, rows, style):
+            yield line.rstrip()
 
 
 def _panel(panel: Panel, rows: int, style: Style) -> Iterator[str]:
@@ -40,15 +41,15 @@ def _panel(panel: Panel, rows: int, style: Style) -> Iterator[str]:
     key = canvas.draw(panel)
     beside = {round((1 - share) * (rows - 1)): text for share, text in labels}
     bar, corner, dash = ("│", "└", "─") if style.unicode else ("|", "+", "-")
-    yield fit(panel.y_label, style.width)
+    yield shortened(panel.y_label, style.width)
     for row, text in enumerate(canvas.rows()):
         tick = beside.get(row, "")[: margin - 1].rjust(margin - 1)
         mark = ("┤" if style.unicode else "+") if row in beside else bar
         yield f"{tick} {mark}{text}".rstrip()
     yield " " * margin + corner + dash * canvas.columns
     yield _below(x_axis, margin + 1, canvas.columns)
-    name = fit(panel.x_label, style.width)
-    yield " " * max(0, margin + (canvas.columns - width_of(name)) // 2) + name
+    name = shortened(panel.x_label, canvas.columns)
+    yield " " * (margin + 1 + (canvas.columns - columns(name)) // 2) + name
     yield from key
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import logging
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from gradcli.drawing.words import fit
@@ -43,7 +44,8 @@ def drawn(chart: Chart, picture_format: str) -> bytes:
     from gradcli.plotting.figure import figure
 
     buffer = io.BytesIO()
-    with _settings():
+    with _settings(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a letter that the font lacks is drawn as a box
         figure(chart).savefig(
             buffer,
             format=picture_format,

@@ -1,0 +1,226 @@
+"""Plots as files: well-formed, the same bytes every time, and harmless whatever the formula is."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree as ET
+
+import numpy as np
+import pytest
+from matplotlib.text import Text
+
+from gradcli.plotting.chart import (
+    CURVES,
+    Chart,
+    Field,
+    Line,
+    Panel,
+    Points,
+)
+from gradcli.plotting.figure import COLOURS, MARKERS, STYLES, figure, lonely, powers
+from gradcli.plotting.functions import chart
+from gradcli.plotting.picture import DOTS_PER_INCH, drawn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.plotting.conftest import Made, Plot
+
+SVG = "{http://www.w3.org/2000/svg}"
+X = np.linspace(0, 1, 11)
+
+
+def kinds() -> Iterator[Any]:
+    """Charts of every kind but that of the fixture."""
+    wide = 10.0 ** (8 * X)
+    yield pytest.param(Chart("x", [Panel("x", "y", [Line(X, wide)], log=True)]), id="log")
+    field = Field(X, X, np.outer(wide, wide), "z", log=True)
+    yield pytest.param(Chart("x", [Panel("x", "y", [field])]), id="log field")
+    panels = [Panel("x", str(k), [Line(X, X)]) for k in range(3)]
+    yield pytest.param(Chart("x", panels, stacked=True), id="stacked")
+    cut = Field(X, X, np.where(X > 0.5, 1 / (X - 0.5 + 1e-9), np.nan) * np.ones((11, 1)), "z")
+    cut = cut._replace(limits=(3.0, 9.0))
+    yield pytest.param(Chart("x", [Panel("x", "y", [cut])]), id="cut field")
+
+
+@pytest.mark.parametrize("made_chart", list(kinds()))
+def test_an_svg_is_well_formed_and_asks_for_nothing(made_chart: Chart) -> None:
+    content = drawn(made_chart, "svg")
+    root = ET.fromstring(content)  # noqa: S314 - of our own making
+
+    assert root.tag == f"{SVG}svg"
+    tags = {element.tag for element in root.iter()}
+    assert f"{SVG}script" not in tags
+    links = [
+        value
+        for element in root.iter()
+        for name, value in element.attrib.items()
+        if name.endswith("href") and not value.startswith(("#", "data:image/png;base64,"))
+    ]
+    assert links == []
+
+
+def test_a_png_has_the_size_of_its_figure(plot: Plot) -> None:
+    content = drawn(plot("x"), "png")
+
+    assert content.startswith(b"\x89PNG\r\n\x1a\n")
+    width, height = (int.from_bytes(content[k : k + 4], "big") for k in (16, 20))
+    inches = figure(plot("x")).get_size_inches()
+    assert (width, height) == tuple(round(size * DOTS_PER_INCH) for size in inches)
+    assert content.endswith(b"IEND\xaeB`\x82")
+
+
+def test_a_pdf_is_one(plot: Plot) -> None:
+    content = drawn(plot("x"), "pdf")
+
+    assert content.startswith(b"%PDF-1.")
+    assert content.rstrip().endswith(b"%%EOF")
+    assert b"CreationDate" not in content
+
+
+def test_two_processes_give_the_same_bytes() -> None:
+    script = """\
+import hashlib
+import numpy as np
+from gradcli.plotting.chart import Chart, Field, Line, Panel, Points, Trail
+from gradcli.plotting.picture import drawn
+x = np.linspace(0, 1, 11)
+marks = [Field(x, x, np.outer(x, x), "z"), Trail(x, x), Points(x, x, "p", x), Line(x, x, "l")]
+chart = Chart("t", [Panel("x", "y", marks)])
+for picture_format in ("svg", "png", "pdf"):
+    print(hashlib.sha256(drawn(chart, picture_format)).hexdigest())
+"""
+    found = [
+        subprocess.run(
+            [sys.executable, "-c", script],
+            capture_output=True,
+            check=True,
+            env={"PYTHONHASHSEED": seed, "SOURCE_DATE_EPOCH": epoch},
+        ).stdout
+        for seed, epoch in (("1", "0"), ("2", "99999999"))
+    ]
+
+    assert found[0] == found[1]
+    assert len(set(found[0].split())) == 3
+
+
+def test_no_text_is_read_as_anything_but_text(hostile: str, plot: Plot) -> None:
+    content = drawn(plot(hostile), "svg")
+    root = ET.fromstring(content)  # noqa: S314 - of our own making
+
+    assert not [element for element in root.iter() if element.tag.endswith("script")]
+    assert len(content) < 500_000
+
+
+@pytest.mark.parametrize("text", ["$x_{", "$a$", r"\alpha $\beta$"])
+def test_dollars_stay_dollars(text: str, plot: Plot) -> None:
+    made_figure = figure(plot(text))
+    texts = [t for t in made_figure.findobj(Text) if isinstance(t, Text) and text in t.get_text()]
+
+    assert len(texts) >= 8
+    assert not any(t.get_parse_math() for t in texts)
+
+
+def test_the_users_settings_do_not_matter(plot: Plot) -> None:
+    import matplotlib as mpl
+
+    expected = drawn(plot("x"), "svg")
+    with mpl.rc_context({"lines.linewidth": 9, "text.usetex": True, "font.size": 30}):
+        assert drawn(plot("x"), "svg") == expected
+        assert mpl.rcParams["lines.linewidth"] == 9
+
+
+def test_pyplot_is_not_used() -> None:
+    script = """\
+import sys
+import numpy as np
+from gradcli.plotting.chart import Chart, Line, Panel
+from gradcli.plotting.picture import drawn
+drawn(Chart("t", [Panel("x", "y", [Line(np.arange(3.0), np.arange(3.0))])]), "png")
+assert "matplotlib.pyplot" not in sys.modules
+assert "tkinter" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_the_lines_of_a_figure_have_the_numbers_of_the_chart(made: Made) -> None:
+    at = figure(chart([made("sin(x)", ["x"], x=(0, 6, 0.5))])).axes
+
+    x = np.arange(0, 6.25, 0.5)
+    np.testing.assert_allclose(
+        np.asarray(at[0].lines[0].get_xydata()), np.stack([x, np.sin(x)], 1), atol=1e-15
+    )
+    np.testing.assert_allclose(
+        np.asarray(at[1].lines[0].get_xydata()), np.stack([x, np.cos(x)], 1), atol=1e-15
+    )
+    assert at[0].get_shared_x_axes().joined(at[0], at[1])
+    assert (at[0].get_ylabel(), at[1].get_ylabel(), at[1].get_xlabel()) == ("value", "∂f/∂x", "x")
+
+
+def test_the_levels_of_a_contour_hold_all_values(made: Made) -> None:
+    plotted = chart([made("(1-x)^2 + 100*(y-x^2)^2", x=(-2, 2, 0.1), y=(-1, 3, 0.1))])
+    made_figure = figure(plotted)
+
+    filled: Any = made_figure.axes[0].collections[0]
+    field = plotted.panels[0].field
+    assert field is not None
+    assert field.log
+    positive = field.z[field.z > 0]
+    assert filled.levels[0] <= positive.min()
+    assert filled.levels[-1] >= field.z.max()
+    np.testing.assert_allclose(
+        np.diff(np.log10(filled.levels)), 0.5 * round(2 * np.diff(np.log10(filled.levels))[0])
+    )
+    assert made_figure.axes[1].get_ylabel() == "value"
+
+
+@pytest.mark.parametrize(("low", "high"), [(1, 1000), (1e-30, 1e12), (3, 400), (1e-300, 1e300)])
+def test_powers_are_few_and_surround_the_values(low: float, high: float) -> None:
+    found = powers(low, high)
+
+    assert found[0] <= low * (1 + 1e-12)
+    assert found[-1] >= high * (1 - 1e-12)
+    assert 3 <= len(found) <= 28
+
+
+def test_curves_differ_in_black_and_white_too() -> None:
+    looks = {(STYLES[k % len(STYLES)], MARKERS[k // len(STYLES)]) for k in range(CURVES)}
+    colours = {(COLOURS[k % len(COLOURS)], k % len(STYLES)) for k in range(CURVES)}
+
+    assert len(looks) == CURVES
+    assert len(colours) == CURVES
+
+
+def test_colours_are_seen_on_white() -> None:
+    for colour in COLOURS:
+        channels = [int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5)]
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+        luminance = np.dot([0.2126, 0.7152, 0.0722], linear)
+        assert 1.05 / (luminance + 0.05) > 2.2
+
+
+def test_points_between_gaps_are_seen() -> None:
+    y = np.array([1, np.nan, 2, np.nan, 3, 4, np.nan])
+
+    assert lonely(y).tolist() == [True, False, True, False, False, False, False]
+
+
+def test_a_million_points_make_a_small_file(made: Made) -> None:
+    for text in ("sin(5000*x)", "tan(500*x)", "mod(1000*x, 1)"):
+        content = drawn(chart([made(text, x=(0, 1, 1e-6))]), "svg")
+        assert len(content) < 2_000_000
+
+
+def test_a_wild_contour_makes_a_small_file(made: Made) -> None:
+    function = made("sin(60*x)*cos(50*y)", ["x", "y"], x=(0, 3, 0.005), y=(0, 3, 0.005))
+
+    assert len(drawn(chart([function]), "svg")) < 2_000_000
+
+
+def test_many_points_make_a_small_file() -> None:
+    x = np.random.default_rng(0).normal(size=(2, 40_000))
+    made_chart = Chart("x", [Panel("x", "y", [Points(x[0], x[1], "p", np.abs(x[0]))])])
+
+    assert len(drawn(made_chart, "svg")) < 2_000_000
