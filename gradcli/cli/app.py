@@ -36,9 +36,11 @@ def run(words: list[str]) -> int:
     json = "--json" in words
     try:
         _prepare()
-        if _plain(words):
+        plain = _plain(words)
+        if not plain or _may_last(words):
+            _mind_signals()
+        if plain:
             return int(_run_plain(words))
-        _mind_signals()
         from gradcli.cli.commands import request
 
         asked = request(words)
@@ -90,6 +92,11 @@ def _plain(words: list[str]) -> bool:
     )
 
 
+def _may_last(words: list[str]) -> bool:
+    """Return whether operands read a stream or a file, or make a table, so that one may wait."""
+    return any(word == "-" or word.startswith("@") or ":" in word for word in words)
+
+
 def _prepare() -> None:
     """Make the streams write any text, and the garbage collector look less often."""
     # A graph grows by millions of small objects and none of them is garbage: look less often.
@@ -100,7 +107,10 @@ def _prepare() -> None:
 
 
 def _mind_signals() -> None:
-    """Let the signals that end the run do so in good order; without options no file is open."""
+    """Let the signals that end the run do so in good order.
+
+    What is over in milliseconds goes without: it has no file open, and the import takes longer.
+    """
     import signal
 
     def terminate(_number: int, _frame: FrameType | None) -> None:
