@@ -11,18 +11,24 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from gradcli.graph.operations import (
-    CONSTANT,
+    AND_ALSO,
     NAMED_CONSTANT,
     NAMED_VALUES,
+    OR_ELSE,
     TABLE,
     VARIABLE,
     Operation,
 )
+from gradcli.runtime.interpreter import LEAVES
+from gradcli.runtime.program import shared
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from gradcli.runtime.program import Program
+
+DEEPEST = 30
+"""How deep expressions are nested in one statement; Python reads up to 200 parentheses."""
 
 
 def function(program: Program, parameters: Sequence[str]) -> Callable[..., tuple[float, ...]]:
@@ -51,32 +57,78 @@ def function(program: Program, parameters: Sequence[str]) -> Callable[..., tuple
 def source(program: Program, parameters: Sequence[str]) -> str:
     """Return the Python source of the function."""
     local = {name: f"p{place}" for place, name in enumerate(parameters)}
-    lines, outputs = statements(program, local)
+    lines, outputs = statements(program, local, named=False)
     head = f"def generated({', '.join(local.values())}):"
     results = "".join(f"{output}, " for output in outputs)
     return "\n".join([head, *[f"    {line}" for line in lines], f"    return ({results})"])
 
 
 def statements(
-    program: Program, local: Mapping[str, str], prefix: str = "v"
+    program: Program, local: Mapping[str, str], prefix: str = "v", *, named: bool = True
 ) -> tuple[list[str], list[str]]:
     """Return a program as statements, and the expressions of its outputs after them.
 
     `local` are the names or numbers that stand for its variables; its own names have a prefix.
+    With `named` the outputs are names or numbers too, and may be read more than once.
     """
+    if program.has_arrays:
+        return _array_statements(program, local, prefix)
+    program = shared(program)
+    terms: dict[int, str] = {}
+    depths: dict[int, int] = {}
+    lines: list[str] = []
+    reads = _reads(program, named=named)
+    for operation, inputs, output, payload in program.instructions:
+        depths[output] = 0
+        if not inputs:
+            terms[output] = _leaf(operation, payload, local)
+            continue
+        code = template(operation, len(inputs), payload)
+        depth = 1 + max([depths[node] for node in inputs])
+        text = code.format(*[terms[node] for node in inputs])
+        # What is read once stands where it is read: Python is faster without the name.
+        if reads[output] == 1 and depth < DEEPEST:
+            terms[output] = f"({text})"
+            depths[output] = depth
+        else:
+            lines.append(f"{prefix}{output} = {text}")
+            terms[output] = f"{prefix}{output}"
+    return lines, [terms[output] for output in program.outputs]
+
+
+def _reads(program: Program, *, named: bool) -> dict[int, int]:
+    """Return how often the text of each node is read where its users are written out."""
+    reads = {instruction.output: 0 for instruction in program.instructions}
+    for operation, inputs, _, payload in program.instructions:
+        if inputs:
+            code = template(operation, len(inputs), payload)
+            # Python's `and` and `or` skip the second condition; it counts if it has no value.
+            least = 2 if operation in {AND_ALSO, OR_ELSE} else 0
+            for place, node in enumerate(inputs):
+                reads[node] += max(least, code.count(f"{{{place}}}"))
+    for output in program.outputs:
+        reads[output] += 2 if named else 1
+    return reads
+
+
+def _leaf(operation: Operation, payload: Any, local: Mapping[str, str]) -> str:
+    if operation is VARIABLE:
+        return local[payload]
+    return repr(float(NAMED_VALUES[payload] if operation is NAMED_CONSTANT else payload))
+
+
+def _array_statements(
+    program: Program, local: Mapping[str, str], prefix: str
+) -> tuple[list[str], list[str]]:
     terms: dict[int, str] = {}
     lines: list[str] = []
-    last_use = _last_uses(program) if program.has_arrays else {}
+    last_use = _last_uses(program)
     for place, (operation, inputs, output, payload) in enumerate(program.instructions):
-        if operation is VARIABLE:
-            terms[output] = local[payload]
-        elif operation is CONSTANT or operation is NAMED_CONSTANT:
-            value = NAMED_VALUES[payload] if operation is NAMED_CONSTANT else payload
-            terms[output] = repr(float(value))
+        if operation in LEAVES:
+            terms[output] = _leaf(operation, payload, local)
         else:
             arguments = [terms[node] for node in inputs]
-            write = array_code if program.has_arrays else expression
-            lines.append(f"{prefix}{output} = {write(operation, arguments, payload)}")
+            lines.append(f"{prefix}{output} = {array_code(operation, arguments, payload)}")
             terms[output] = f"{prefix}{output}"
         # Memory that is not read again is given back at once, for the next array.
         finished = [terms[node] for node in last_use.get(place, ()) if terms[node][0] == prefix]
@@ -99,15 +151,16 @@ def _last_uses(program: Program) -> dict[int, list[int]]:
     return found
 
 
-def expression(operation: Operation, arguments: Sequence[str], payload: Any) -> str:
-    """Return the Python expression of one operation on arguments that are names or numbers."""
+def template(operation: Operation, count: int, payload: Any) -> str:
+    """Return the Python expression of one operation on numbers, {0}, {1} … for its arguments."""
     code = operation.code
     if callable(code):
-        code = code(len(arguments) if payload is None else payload)
+        code = code(count if payload is None else payload)
     if code is not None:
-        return str(code).format(*arguments)
+        return str(code)
+    places = [f"{{{place}}}" for place in range(count)]
     extra = () if payload is None else (repr(payload),)
-    return f"{_identifier(operation)}({', '.join([*arguments, *extra])})"
+    return f"{_identifier(operation)}({', '.join([*places, *extra])})"
 
 
 def _identifier(operation: Operation) -> str:

@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gradcli.graph.operations import VARIABLE, Operation
+from gradcli.graph.operations import (
+    ADD,
+    CONSTANT,
+    CONSTANT_POWER,
+    MULTIPLY,
+    NAMED_CONSTANT,
+    NAMED_VALUES,
+    VARIABLE,
+    Operation,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from gradcli.graph.node import Graph
+
+
+_COMMUTATIVE = frozenset({ADD, MULTIPLY})
 
 
 class Instruction(NamedTuple):
@@ -41,3 +53,50 @@ def program(graph: Graph, outputs: Sequence[int]) -> Program:
     ]
     variables = [i.payload for i in instructions if i.operation is VARIABLE]
     return Program(instructions, list(outputs), variables, graph.has_arrays)
+
+
+def shared(program: Program) -> Program:
+    """Return a program of numbers that computes each value once, for the same outputs.
+
+    There a*b and b*a are one instruction, x^2 and x*x as well, and what is made of constants alone
+    is a constant. All values are those that the interpreter finds.
+    """
+    first: dict[tuple[Operation, tuple[int, ...], Any], int] = {}
+    stands_for: dict[int, int] = {}
+    constants: dict[int, float] = {}
+    kept: list[Instruction] = []
+    for operation, arguments, output, payload in program.instructions:
+        inputs = tuple([stands_for[argument] for argument in arguments])
+        step = Instruction(operation, inputs, output, payload)
+        if operation is CONSTANT_POWER and payload == 2:
+            step = Instruction(MULTIPLY, inputs * 2, output, None)
+        value = _constant(step, constants)
+        if value is not None:
+            constants[output] = value
+            step = Instruction(CONSTANT, (), output, value)
+        order = tuple(sorted(step.inputs)) if step.operation in _COMMUTATIVE else step.inputs
+        # As text, for 0.0 and -0.0 are equal.
+        key = (step.operation, order, repr(step.payload))
+        stands_for[output] = first.setdefault(key, output)
+        if stands_for[output] == output:
+            kept.append(step)
+    outputs = [stands_for[output] for output in program.outputs]
+    read = {*outputs, *(node for step in kept for node in step.inputs)}
+    needed = [step for step in kept if step.output in read]
+    return program._replace(instructions=needed, outputs=outputs)
+
+
+def _constant(step: Instruction, constants: Mapping[int, float]) -> float | None:
+    """Return the value of a step that is made of constants alone, None when it has none."""
+    if step.operation is CONSTANT:
+        return float(step.payload)
+    if step.operation is NAMED_CONSTANT:
+        return NAMED_VALUES[step.payload]
+    if step.operation.value is None or not all(node in constants for node in step.inputs):
+        return None
+    extra = () if step.payload is None else (step.payload,)
+    try:
+        value = step.operation.value(*[constants[node] for node in step.inputs], *extra)
+    except (ValueError, OverflowError, ZeroDivisionError):
+        return None
+    return value if value - value == 0 else None

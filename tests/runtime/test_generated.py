@@ -19,7 +19,7 @@ from gradcli.runtime.program import program
 LINE = re.compile(
     r"def generated\((p\d+(, p\d+)*)?\):"
     r"|    v\d+ = .+"
-    r"|    return \(((p\d+|v\d+|-?[\d.]+(e[+-]?\d+)?), )*\)"
+    r"|    return \((.+, )*\)"
 )
 OURS = {"generated", "sqrt", "pow", "max", "min"} | {
     "f_" + name.replace(" ", "_") for name in TABLE
@@ -67,13 +67,39 @@ def test_names_of_the_user_never_reach_the_source(name: str) -> None:
 def test_the_source_as_a_whole() -> None:
     formula = parse("x^2 + 3*sin(y)")
     assert generated.source(program(formula.graph, [formula.id]), ["y", "x"]) == (
-        "def generated(p0, p1):\n"
-        "    v2 = p1 * p1\n"
-        "    v5 = f_sin(p0)\n"
-        "    v6 = 3.0 * v5\n"
-        "    v7 = v2 + v6\n"
-        "    return (v7, )"
+        "def generated(p0, p1):\n    return (((p1 * p1) + (3.0 * (f_sin(p0)))), )"
     )
+
+
+def test_what_is_read_more_than_once_has_a_name() -> None:
+    formula = parse("exp(x*y)*sin(y*x) + (x - y)^2 + (x - y)*(x - y)/sqrt(2*pi)")
+    assert source_of(formula, gradient=False) == (
+        "def generated(p0, p1):\n"
+        "    v2 = p0 * p1\n"
+        "    v7 = p0 - p1\n"
+        "    v9 = v7 * v7\n"
+        f"    return (((((f_exp(v2)) * (f_sin(v2))) + v9) + (v9 / {math.sqrt(2 * math.pi)!r})), )"
+    )
+
+
+def test_conditions_that_python_would_skip_are_computed() -> None:
+    # Both sides of `and` count, so the formula has no value; a branch not taken does not.
+    both = parse("x > 0 and log(x) < 1").compiled(["x"])
+    with pytest.raises(ValueError, match="domain"):
+        both(-1.0)
+    assert parse("where(x > 0, log(x), x)").compiled(["x"])(-1.0) == (-1.0, 1.0)
+
+
+@pytest.mark.parametrize("depth", [10, 1000, 5000])
+@pytest.mark.parametrize("step", ["sin({})", "1 - ({})", "where(x < {}, 2, 3)", "({})^0.5"])
+def test_deep_formulas_are_cut_into_statements(step: str, depth: int) -> None:
+    text = "x"
+    for _ in range(min(depth, 400) if "where" in step else depth):
+        text = step.format(text)
+    formula = parse(text)
+    found, slope = formula.compiled(["x"])(0.25)
+    assert found == formula.evaluate(x=0.25)
+    assert slope == formula.gradient(x=0.25)["x"]
 
 
 def test_the_source_of_every_row() -> None:
@@ -133,6 +159,35 @@ def test_the_same_numbers_as_the_interpreter(text: str, values: tuple[float, ...
     assert found == value
     if all(map(math.isfinite, slopes)):
         assert slopes == [*gradient.values()]
+
+
+LITTLE = st.sampled_from(["x", "y", "x*y", "y*x", "x^2", "x*x", "3", "0.5", "-1", "sqrt(2)", "x^3"])
+ALIKE = st.recursive(
+    LITTLE,
+    lambda parts: (
+        st.builds("({}){}({})".format, parts, st.sampled_from("+-*/"), parts)
+        | st.builds("{}({})".format, st.sampled_from(["sin", "exp", "-", "atan", "cosh"]), parts)
+    ),
+    max_leaves=25,
+)
+
+
+@settings(max_examples=200)
+@given(ALIKE, VALUES, VALUES)
+def test_sharing_changes_no_bit(text: str, x: float, y: float) -> None:
+    formula = parse(text)
+    point = {name: {"x": x, "y": y}[name] for name in formula.free_names}
+    try:
+        value, gradient = formula.evaluate(point), formula.gradient(point)
+    except MathematicsError:
+        return
+    try:
+        found = formula.compiled([*point])(*point.values())
+    except (ValueError, OverflowError, ZeroDivisionError):
+        return
+    assert all(map(math.isfinite, found[:1]))
+    for exact, fast in zip((value, *gradient.values()), found, strict=True):
+        assert exact == fast or not math.isfinite(fast)
 
 
 @settings(max_examples=300)
