@@ -170,6 +170,10 @@ class MinimumPlot(Watcher):
         """Keep the step if it is one of those to show."""
         self._steps.see(iterate)
 
+    def following(self, step: int) -> int:
+        """Return the next step to keep."""
+        return self._steps.following(step)
+
     def show(self, found: Minimum, given: Given) -> None:
         """Write the plot of what was found, or add it to the output."""
         iterates = self._steps.iterates

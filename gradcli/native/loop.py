@@ -53,6 +53,7 @@ def leap(loop: Loop, constants: Sequence[float]) -> Leap:
         there[here] = 0.0
         is_same = isinstance(rates, float)
         each = _array([rates] if isinstance(rates, float) else rates)
+        most = most if isinstance(rates, float) else min(most, len(rates))
         steps = run(now, before, each, not is_same, most, threshold, lowest, there, fixed)
         best = int(there[here])
         return Stretch(steps, now[:], best, there[:here] if best else ())

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import math
-import sys
-from collections import deque
 from collections.abc import Sequence
-from contextlib import suppress
 from itertools import repeat
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import MathematicsError
 from gradcli.optimize import rules, stopping
-from gradcli.optimize.engines import Engine
 from gradcli.optimize.first_order import METHODS, Method
+from gradcli.optimize.leaps import Leaps, State, known_rates
 from gradcli.optimize.solver import Leap
 from gradcli.runtime.interpreter import finite
-from gradcli.runtime.loop import Loop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -26,15 +22,12 @@ if TYPE_CHECKING:
     from gradcli.optimize.rules import Functions
     from gradcli.optimize.schedules import Schedule
     from gradcli.optimize.stopping import Reason
-    from gradcli.runtime.loop import Stretch
 
 __all__ = ["DEFAULT_TOLERANCE", "METHODS", "Descent", "Method"]
 
 DEFAULT_TOLERANCE = 1e-8
 SINGLE_STEPS = 100
 """The first steps are taken one by one, so that short runs compile nothing."""
-LEAPS = 3
-"""How many of the last leaps can be retraced."""
 
 _FIRST, _SECOND = itemgetter(0), itemgetter(1)
 
@@ -90,9 +83,10 @@ class Descent:
             self.point = self._projected(self.point, bounds)
         self.value, self._gradient = function(self.point)
         self._known_norm: float | None = None
-        self._formula = formula
-        self._engine: Engine | None = None
-        self._leaps: deque[_Leap] = deque(maxlen=LEAPS)
+        self._leaps: Leaps | None = None
+        if formula is not None and (schedule is None or schedule.is_fixed):
+            limits = [None] * len(start) if bounds is None else bounds
+            self._leaps = Leaps(formula, self._rule, limits, tolerance)
         self.rate = self.base if schedule is None else self._scheduled(schedule)
 
     @property
@@ -128,90 +122,33 @@ class Descent:
 
     def leap(self, most: int, remaining: int, lowest: float) -> Leap:
         """Take up to `most` steps at once; see `Leaping`."""
-        formula = self._formula
-        if formula is None or not (self._schedule is None or self._schedule.is_fixed):
+        leaps = self._leaps
+        if leaps is None or (self.steps < SINGLE_STEPS and not leaps.begins_at_once):
             return Leap(0, None)
-        if self.steps < SINGLE_STEPS and formula.engine != "native":
+        rates = known_rates(self._schedule, self.base, self.steps, most)
+        flat = leaps.flat(self.value, self.point, self._gradient, self._memory)
+        state = State(self.steps, flat, rates)
+        found = leaps.take(state, most, remaining, lowest)
+        if not found.steps:
             return Leap(0, None)
-        if self._engine is None:
-            self._engine = self._compiled(formula)
-        rates = self._rates(most)
-        before = self.steps
-        state = self._flat()
-        taken = self._engine.take(
-            state, before, rates, most, self._threshold(), lowest, remaining=remaining
-        )
-        if not taken.steps:
-            return Leap(0, None)
-        formula.counted(taken.steps)
-        self._leaps.append(_Leap(before, taken.steps, state, rates))
-        self.value, self.point, self._gradient, self._memory = self._parted(taken.state)
+        self.value, self.point, self._gradient, self._memory = leaps.parted(found.state)
         self._known_norm = None
-        self.rate = _rate(rates, taken.steps)
-        self.steps += taken.steps
-        return Leap(taken.steps, self._best(taken, rates))
+        self.rate = state.rate(found.steps)
+        self.steps += found.steps
+        best = None
+        if found.best:
+            value, point, gradient, _ = leaps.parted(found.best_state)
+            norm = self._norm(point, gradient)
+            best = (found.best, value, point, norm, state.rate(found.best))
+        return Leap(found.steps, best)
 
     def retraced(self, step: int) -> tuple[float, Any, float, float] | None:
         """Return value, point, gradient norm and rate after a step; see `Leaping`."""
-        for before, steps, state, rates in self._leaps:
-            if before < step <= before + steps and self._engine is not None:
-                count = step - before
-                again = self._engine.take(
-                    state, before, rates, count, -1.0, -math.inf, remaining=count
-                )
-                value, point, gradient, _ = self._parted(again.state)
-                return value, point, self._norm(point, gradient), _rate(rates, count)
-        return None
-
-    def _compiled(self, formula: Formula) -> Engine:
-        from gradcli.optimize.tracing import traced
-
-        bounds = [None] * len(self.point) if self._bounds is None else list(self._bounds)
-        names = list(formula.constants)
-        loop = Loop(formula.program, formula.parameters, names, traced(self._rule), bounds)
-        return Engine(loop, list(formula.constants.values()), formula.engine)
-
-    def _rates(self, most: int) -> float | list[float]:
-        """Return the learning rate of the next steps, or of each of them as far as there is one."""
-        if self._schedule is None:
-            return float(self.base)
-        rates = []
-        with suppress(OverflowError):
-            for step in range(self.steps, self.steps + most):
-                rates.append(self._schedule.rate(step, self.base))  # noqa: PERF401 - as far as it goes
-        return rates
-
-    def _threshold(self) -> float:
-        """Return the square of a norm at which the point may have arrived, or -1."""
-        if self.tolerance == 0:
-            return -1.0
-        # A little more: the norm of the step itself decides, which is rounded otherwise.
-        square = self.tolerance * self.tolerance * (1 + 1e-9)
-        return max(sys.float_info.min, square)
-
-    def _flat(self) -> list[float]:
-        """Return value, point, gradient and memory as one list."""
-        memory = [number for kept in self._memory for number in kept]
-        return [self.value, *self.point, *self._gradient, *memory]
-
-    def _parted(
-        self, state: Sequence[float]
-    ) -> tuple[float, list[Any], list[Any], list[rules.Memory]]:
-        """Return value, point, gradient and memory from such a list."""
-        count = len(self.point)
-        memory = [*map(float, state[1 + 2 * count :])]
-        width = len(self._rule.memory)
-        kept = [tuple(memory[i * width : (i + 1) * width]) for i in range(count)]
-        point, gradient = list(state[1 : 1 + count]), list(state[1 + count : 1 + 2 * count])
-        return state[0], point, gradient, kept
-
-    def _best(
-        self, taken: Stretch, rates: float | list[float]
-    ) -> tuple[int, float, Any, float, float] | None:
-        if not taken.best:
+        found = None if self._leaps is None else self._leaps.retraced(step)
+        if found is None:
             return None
-        value, point, gradient, _ = self._parted(taken.best_state)
-        return taken.best, value, point, self._norm(point, gradient), _rate(rates, taken.best)
+        (value, point, gradient, _), rate = found
+        return value, point, self._norm(point, gradient), rate
 
     def follow(self, gradient: list[Any]) -> None:
         """Move along a gradient that was found elsewhere, such as that of a few rows of the data.
@@ -301,20 +238,6 @@ class Descent:
         if self._has_arrays:
             gradient = [g if isinstance(g, float) else _array_norm(g) for g in gradient]
         return math.hypot(*gradient)
-
-
-class _Leap(NamedTuple):
-    """Where a leap began, how many steps it took, and what is needed to take it again."""
-
-    before: int
-    steps: int
-    state: list[float]
-    rates: float | list[float]
-
-
-def _rate(rates: float | list[float], step: int) -> float:
-    """Return the learning rate of a step, from 1."""
-    return rates if isinstance(rates, float) else rates[step - 1]
 
 
 def _functions(start: Sequence[Any]) -> list[Functions]:

@@ -29,6 +29,10 @@ class Steps:
                 self._stride *= 2
                 self._kept = [kept for kept in self._kept if kept.step % self._stride == 0]
 
+    def following(self, step: int) -> int:
+        """Return the next step after this one that is worth keeping."""
+        return step - step % self._stride + self._stride
+
     @property
     def iterates(self) -> list[Iterate]:
         """The steps that were kept, in order."""

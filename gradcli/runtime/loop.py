@@ -108,7 +108,7 @@ def leap(loop: Loop, constants: Sequence[float]) -> Leap:
         threshold: float,
         lowest: float,
     ) -> Stretch:
-        each = repeat(rates, most) if isinstance(rates, float) else rates
+        each = repeat(rates, most) if isinstance(rates, float) else rates[:most]
         return Stretch(*run(state, float(before), each, threshold, lowest, constants))
 
     return take

@@ -1,0 +1,140 @@
+"""Many steps of a first-order method at once: what it stands on, as a loop of programs sees it."""
+
+from __future__ import annotations
+
+import sys
+from collections import deque
+from contextlib import suppress
+from typing import TYPE_CHECKING, NamedTuple
+
+from gradcli.optimize.engines import Engine
+from gradcli.runtime.loop import Loop
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from gradcli.optimize.engines import Formula
+    from gradcli.optimize.rules import Memory, Rule
+    from gradcli.optimize.schedules import Schedule
+    from gradcli.runtime.loop import Stretch
+
+KEPT = 3
+"""How many of the last leaps can be retraced."""
+
+Parts = tuple[float, "list[float]", "list[float]", "list[Memory]"]
+"""Value, point, gradient and memory."""
+
+
+class State(NamedTuple):
+    """Where a leap begins."""
+
+    before: int
+    """How many steps led there."""
+    flat: list[float]
+    """The numbers of the state; see `Leaps.flat`."""
+    rates: float | list[float]
+    """The learning rate of all the steps to come, or of each of them."""
+
+    def rate(self, step: int) -> float:
+        """Return the learning rate of a step, from 1."""
+        return self.rates if isinstance(self.rates, float) else self.rates[step - 1]
+
+
+class Leaps:
+    """Takes many steps at once, and remembers where the last leaps began."""
+
+    def __init__(
+        self,
+        formula: Formula,
+        rule: Rule,
+        bounds: Sequence[tuple[float, float] | None],
+        tolerance: float,
+    ) -> None:
+        self._formula = formula
+        self._rule = rule
+        self._bounds = bounds
+        self._tolerance = tolerance
+        self._engine: Engine | None = None
+        self._last: deque[tuple[State, int]] = deque(maxlen=KEPT)
+
+    @property
+    def begins_at_once(self) -> bool:
+        """Whether the user wants machine code from the first step."""
+        return self._formula.engine == "native"
+
+    def take(self, state: State, most: int, remaining: int, lowest: float) -> Stretch:
+        """Return where up to `most` steps lead, of `remaining` ones; see `Leaping`."""
+        if self._engine is None:
+            self._engine = self._made()
+        found = self._engine.take(
+            state.flat,
+            state.before,
+            state.rates,
+            most,
+            self._threshold(),
+            lowest,
+            remaining=remaining,
+        )
+        if found.steps:
+            self._formula.counted(found.steps)
+            self._last.append((state, found.steps))
+        return found
+
+    def retraced(self, step: int) -> tuple[Parts, float] | None:
+        """Return the state after a step of one of the last leaps, and the step's rate."""
+        for state, steps in self._last:
+            count = step - state.before
+            if 0 < count <= steps and self._engine is not None:
+                again = self._engine.take(
+                    state.flat, state.before, state.rates, count, -1.0, 0.0, remaining=count
+                )
+                return self.parted(again.state), state.rate(count)
+        return None
+
+    def flat(
+        self,
+        value: float,
+        point: Iterable[float],
+        gradient: Iterable[float],
+        memory: Iterable[Memory],
+    ) -> list[float]:
+        """Return value, point, gradient and memory as one list."""
+        return [value, *point, *gradient, *(number for kept in memory for number in kept)]
+
+    def parted(self, state: Sequence[float]) -> Parts:
+        """Return value, point, gradient and memory, as far as they are in such a list."""
+        count, width = len(self._bounds), len(self._rule.memory)
+        end = 1 + 2 * count
+        kept = [tuple(state[end + i * width : end + (i + 1) * width]) for i in range(count)]
+        return state[0], list(state[1 : 1 + count]), list(state[1 + count : end]), kept
+
+    def _made(self) -> Engine:
+        from gradcli.optimize.tracing import traced
+
+        formula = self._formula
+        names = list(formula.constants)
+        stepping = traced(self._rule)
+        loop = Loop(formula.program, formula.parameters, names, stepping, self._bounds)
+        return Engine(loop, list(formula.constants.values()), formula.engine)
+
+    def _threshold(self) -> float:
+        """Return the square of a norm at which the point may have arrived, or -1."""
+        if self._tolerance == 0:
+            return -1.0
+        # A little more, because the norm that decides is rounded otherwise.
+        return max(self._tolerance * self._tolerance * (1 + 1e-9), sys.float_info.min)
+
+
+def known_rates(
+    schedule: Schedule | None, base: float, before: int, count: int
+) -> float | list[float]:
+    """Return the learning rate of all the steps after `before`, or of each as far as it is finite.
+
+    The schedule must be one that is fixed.
+    """
+    if schedule is None:
+        return float(base)
+    rates: list[float] = []
+    with suppress(OverflowError):
+        rates.extend(schedule.rate(step, base) for step in range(before, before + count))
+    return rates
