@@ -87,7 +87,8 @@ def derivatives_between(
     `inside` are the nodes from `root` down to `by`, in topological order.
     """
     adjoints: dict[int, Adjoint] = {root: (None, graph.constant(1))}
-    _sweep(graph, inside, graph.depending_on(by, inside), adjoints, None)
+    with Growing():
+        _sweep(graph, inside, graph.depending_on(by, inside), adjoints, None)
     return {node: gated(graph, node, adjoints.get(node)) for node in by}
 
 

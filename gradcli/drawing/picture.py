@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gradcli.calculus.named import named_nodes
-from gradcli.drawing.words import fit
+from gradcli.drawing.words import expression, fit
 from gradcli.errors import DrawingError, UsageError, printable
 from gradcli.graph import text
 from gradcli.graph.operations import NEGATE, TABLE
@@ -71,7 +71,7 @@ def picture(
         named = None if only_named else len(named_nodes(graph, result))
         raise _too_large(f"{nodes} nodes and {arrows} arrows", most_nodes, named)
     drawn = sketch(graph, result, steps)
-    formula = text.formula(graph, result)
+    formula = _formula(graph, result)
     if local is None:
         local = "number" if gradient and tangle(drawn) <= MOST_TANGLED else "none"
     options = Options(gradient, rankdir, local)
@@ -128,6 +128,13 @@ def _too_large(size: str, most_nodes: int, named: int | None) -> DrawingError:
         hint = f"--only-named leaves {named}: inputs, named parts (u = …;) and the result; "
         hint += "or allow more: --max-nodes N"
     return DrawingError(message, hint=hint)
+
+
+def _formula(graph: Graph, result: int) -> str:
+    """Return the formula for heading and title; a huge one without what its names stand for."""
+    if len(graph.reachable([result])) > LONGEST_TITLE:
+        return expression(graph, result, LONGEST_TITLE)
+    return text.formula(graph, result)
 
 
 def _heading(formula: str, letter: str) -> str:
