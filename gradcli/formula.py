@@ -325,6 +325,7 @@ class Formula(Node):
         nodes, which does not concern "json", and when no Graphviz is installed.
         """
         from gradcli.drawing.picture import check_size, picture
+        from gradcli.runtime.trace import with_formulas
 
         given = {**(values or {}), **named}
         shown = self.with_shapes({name: shape_of(value, name) for name, value in given.items()})
@@ -332,6 +333,8 @@ class Formula(Node):
             check_size(shown.graph, shown.id, most_nodes, only_named=only_named)
         if given or not shown.free_names:
             steps = shown.at_values(given).run(backward=gradient, only_named=only_named).steps
+            if not gradient:
+                steps = with_formulas(steps, shown.structure(only_named=only_named))
         else:
             steps = shown.structure(only_named=only_named)
         return picture(

@@ -113,6 +113,19 @@ def steps(
     return listed
 
 
+def with_formulas(run: Iterable[Step], structure: Iterable[Step]) -> list[Step]:
+    """Return the steps of a run with the local derivatives, as formulas, of the same steps."""
+    return [
+        step._replace(
+            inputs=tuple(
+                edge._replace(formula=same.formula)
+                for edge, same in zip(step.inputs, other.inputs, strict=True)
+            )
+        )
+        for step, other in zip(run, structure, strict=True)
+    ]
+
+
 def named_steps(
     graph: Graph,
     links: Mapping[int, Iterable[tuple[int, int | None, int | None]]],

@@ -99,6 +99,17 @@ def test_the_arrows_are_explained_when_they_mean_something() -> None:
     assert "on an arrow" not in parse("2 + 3").draw(format="dot").decode()
 
 
+def test_without_gradients_arrows_still_tell_the_formula() -> None:
+    formula = parse("sin(x^2)")
+    text = formula.draw(x=2, gradient=False, format="dot").decode()
+    assert 'tooltip="∂/∂(x^2) sin = cos(x^2)"' in text
+    assert "class=local" not in text
+    assert (
+        "cos(x^2)</FONT>"
+        in formula.draw(x=2, gradient=False, local="formula", format="dot").decode()
+    )
+
+
 def test_as_many_nodes_as_the_limit_are_drawn() -> None:
     assert drawn(chain(DRAWN_NODES), local="none").count(" -> ") == DRAWN_NODES - 1
 
