@@ -48,6 +48,8 @@ def _inputs(sketch: Sketch, boxes: Sequence[Box]) -> Frame:
     values = {box.key: shown(box.step.value) for box in boxes}
     told = listed([f"{name} = {value}" for name, value in zip(names, values.values(), strict=True)])
     words = "Everything else is computed from what is given."
+    if not sketch.arrows:
+        words = "There is nothing to compute."
     return Frame("start", title, words, told, boxes=keys, values=values)
 
 

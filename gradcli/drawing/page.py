@@ -6,12 +6,14 @@ What it may do is closed by a policy that names its only script and its only sty
 from __future__ import annotations
 
 import json
+import re
 from base64 import b64encode
 from hashlib import sha256
 from html import escape
 from importlib.resources import files
 from string import Template
 from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
 
 from gradcli.drawing import style
 from gradcli.drawing.sentences import about_step
@@ -20,7 +22,6 @@ from gradcli.drawing.words import fit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from xml.etree import ElementTree as ET
 
     from gradcli.drawing.lesson import Lesson
     from gradcli.drawing.sketch import Sketch
@@ -40,6 +41,7 @@ COLOURS = {
 }
 """The colours of the picture by the names that the page's style has for them."""
 
+NUMBERS = re.compile(r"-?[\d.]+")
 LONG = 80
 """Characters of a formula from which on it is a heading in small letters."""
 
@@ -148,12 +150,20 @@ def _mark_node(group: ET.Element) -> None:
 
 
 def _mark_edge(group: ET.Element) -> None:
-    """Give classes to the line of an arrow and to the label with its local derivative."""
-    for part in group.iter():
-        if part.tag == "text":
-            part.set("class", "local")
-        elif part.tag == "path":
-            part.set("class", "line")
+    """Give classes to the lines of an arrow and to the label that it runs through.
+
+    The two lines get a bridge between them, for as long as the label is not there.
+    """
+    for text in group.iter("text"):
+        text.set("class", "local")
+    lines = list(group.iter("path"))
+    for line in lines:
+        line.set("class", "line")
+    if len(lines) == 2:
+        ends = [NUMBERS.findall(line.get("d", "")) for line in lines]
+        path = f"M{','.join(ends[0][-2:])}L{','.join(ends[1][:2])}"
+        bridge = ET.Element("path", {**lines[0].attrib, "class": "line bridge", "d": path})
+        group.insert(0, bridge)
 
 
 def _head(told: Lesson) -> str:

@@ -154,7 +154,8 @@ def test_the_table_and_the_picture_show_the_end(example: bytes) -> None:
     assert sorted(taken.classed("text", "local")) == sorted(
         ["4", "9", "6", "0.6603", "1", "1", "0.3078"]
     )
-    assert len(taken.classed("path", "line")) == 8 + 7  # seven have a label in the middle
+    assert len(taken.classed("path", "line")) == 8 + 7 + 7  # seven have a label in the middle
+    assert len(taken.classed("path", "bridge")) == 7  # and a line in its place before it is there
 
 
 def test_names_are_not_taken_for_values() -> None:

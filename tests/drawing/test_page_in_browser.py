@@ -45,6 +45,7 @@ return {
   part: text("part"), equation: text("equation"), outcome: text("outcome"), what: text("what"),
   boxes: now("node"), arrows: now("edge"), play: text("play"),
   values: seen("svg .value"), slopes: seen("svg .slope"), locals: seen("svg text.local"),
+  bridges: all("svg .bridge").filter((e) => getComputedStyle(e).visibility === "visible").length,
   cells: all("td").map((e) => e.textContent),
   slider: Number(byId("slider").value),
 };
@@ -258,6 +259,7 @@ def test_what_is_not_computed_yet_is_hidden(reader: Reader, tutorial: Path) -> N
     start = reader.state
     assert start["values"] == ["value", "2", "value", "3"]
     assert start["slopes"] == start["locals"] == []
+    assert start["bridges"] == 7
     reader.go(6)
     forward = reader.state
     assert "1.178" in forward["values"]
@@ -273,6 +275,7 @@ def test_what_is_not_computed_yet_is_hidden(reader: Reader, tutorial: Path) -> N
     end = reader.state
     assert {"3.06", "1.219"} <= {*end["slopes"]}
     assert len(end["locals"]) == 7
+    assert end["bridges"] == 0
     assert end["cells"][:4] == ["2", "3.06", "3", "1.219"]
     reader.go(1)
     assert reader.state == start
