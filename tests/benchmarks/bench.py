@@ -43,15 +43,6 @@ class Bench:
         """The command of that environment."""
         return str(Path(self.python).with_name("gradcli"))
 
-    @cached_property
-    def engines(self) -> list[str]:
-        """What `minimize --engine` may be."""
-        help_words = [self.gradcli, "minimize", "--help"]
-        said = subprocess.run(
-            help_words, check=True, capture_output=True, text=True, env=environment()
-        )
-        return ["native", "python"] if "--engine" in said.stdout else []
-
 
 def available(makers: Mapping[str, Callable[[], Made]]) -> tuple[dict[str, Made], list[str]]:
     """Return what the makers of peers make, and the names of the peers that are not installed."""

@@ -39,10 +39,9 @@ class Loop(NamedTuple):
 def rows(bench: Bench) -> list[Row]:
     """Return the rows of this subject."""
     clock = bench.clock
-    engines = bench.engines or ["python"]
     makers = {C: partial(c_loop, bench), "numba": partial(numba_loop, clock)}
     peers, missing = available({**makers, "jax fori_loop": partial(jax_loop, clock)})
-    loops = {engine: command(bench, engine) for engine in engines} | peers
+    loops = {engine: command(bench, engine) for engine in BARS} | peers
     ends = {name: loop.end(STEPS) for name, loop in loops.items()}
     for name, end in ends.items():
         if not all(math.isclose(f, e, rel_tol=1e-9) for f, e in zip(end, (1, 1), strict=True)):
@@ -50,10 +49,10 @@ def rows(bench: Bench) -> list[Row]:
             raise ArithmeticError(message)
     taken = in_turn({name: partial(_longer, loop) for name, loop in loops.items()}, bench.runs)
     found = []
-    for engine in engines:
+    for engine, bar in BARS.items():
         what = f"a million steps of gd, engine {engine}"
         chosen = {"gradcli": taken[engine], **{name: taken[name] for name in peers}}
-        found += compared(what, chosen, {C: BARS[engine]}, missing)
+        found += compared(what, chosen, {C: bar}, missing)
     return found
 
 
@@ -65,10 +64,10 @@ def _longer(loop: Loop) -> float:
 
 def command(bench: Bench, engine: str) -> Loop:
     """Return the command as a loop."""
-    option = ["--engine", engine] if bench.engines else []
+    chosen = [bench.gradcli, "minimize", FORMULA, *WORDS, "--engine", engine]
 
     def words(steps: int) -> list[str]:
-        return [bench.gradcli, "minimize", FORMULA, *WORDS, *option, "--steps", str(steps)]
+        return [*chosen, "--steps", str(steps)]
 
     def end(steps: int) -> list[float]:
         ran = subprocess.run(words(steps), check=False, stdout=subprocess.PIPE, env=environment())

@@ -7,9 +7,9 @@ choose for themselves, work on one thread.
 from __future__ import annotations
 
 import ctypes
+import importlib.util
 import math
 from functools import partial
-from inspect import signature
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -29,13 +29,8 @@ if TYPE_CHECKING:
 
 COUNT = 1_000_000
 BLOCK = 8192
+ENGINES = ("native", "python")
 C = "C, gcc -O3 -march=native -ffast-math"
-
-
-def engines() -> list[str]:
-    """Return what `compiled` may be told to run on."""
-    has_choice = "engine" in signature(gradcli.Formula.compiled).parameters
-    return ["native", "python"] if has_choice else ["python"]
 
 
 class Subject(NamedTuple):
@@ -94,7 +89,7 @@ def rows(bench: Bench) -> list[Row]:
 
 
 def _rows(bench: Bench, subject: Subject, data: dict[str, Any]) -> list[Row]:
-    ours = {engine: partial(by_gradcli, subject, data, engine) for engine in engines()}
+    ours = {engine: partial(by_gradcli, subject, data, engine) for engine in ENGINES}
     makers: dict[str, Callable[[], Evaluation]] = {
         C: lambda: by_c(bench, subject, data),
         "NumPy": lambda: by_numpy(subject, data, COUNT),
@@ -143,10 +138,10 @@ def _calls(function: Evaluation, numbers: list[float]) -> Callable[[int], None]:
 
 def by_gradcli(subject: Subject, data: dict[str, Any], engine: str) -> Evaluation:
     """Return the function of the Python API."""
-    formula: Any = gradcli.parse(subject.formula)
-    chosen = {"engine": engine} if len(engines()) > 1 else {}
-    function: Evaluation = formula.compiled(list(subject.at), data=data, **chosen)
-    return function
+    if engine == "native" and importlib.util.find_spec("llvmlite") is None:
+        name = "llvmlite"
+        raise ModuleNotFoundError(name)
+    return gradcli.parse(subject.formula).compiled(list(subject.at), data=data, engine=engine)
 
 
 def by_c(bench: Bench, subject: Subject, data: dict[str, Any]) -> Evaluation:
