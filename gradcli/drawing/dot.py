@@ -36,7 +36,7 @@ def dot(sketch: Sketch, title: str, options: Options, *, opaque: bool = False) -
         nslimit="1",  # a bound on Graphviz's work, which a large picture needs
         pad="0.15",
         rankdir=options.rankdir,
-        ranksep="0.25",
+        ranksep="0.5" if options.local == "none" else "0.25",
         **({"dpi": str(DOTS_PER_INCH)} if opaque else {}),
     )
     picture.attr("node", fontname=FONT, height="0", margin="0", shape="box", width="0")
@@ -51,6 +51,8 @@ def dot(sketch: Sketch, title: str, options: Options, *, opaque: bool = False) -
         attributes = _edge(arrow, options)
         label = local(sketch, arrow, options)
         if label is None:
+            if options.local != "none" and arrow.tail.role != "constant":
+                attributes["minlen"] = "2"  # as long as one that has a label
             picture.edge(tail, head, **attributes)
             continue
         # An arrow runs through its label, so that nobody can mistake which one it belongs to.
