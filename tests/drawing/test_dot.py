@@ -259,30 +259,10 @@ HOSTILE = [
 
 
 ATTRIBUTES = {
-    *(
-        "arrowhead",
-        "arrowsize",
-        "bgcolor",
-        "class",
-        "color",
-        "fillcolor",
-        "fontname",
-        "height",
-        "id",
-        "label",
-    ),
-    *(
-        "labeljust",
-        "labelloc",
-        "margin",
-        "nodesep",
-        "nslimit",
-        "ordering",
-        "pad",
-        "penwidth",
-        "peripheries",
-    ),
-    *("rankdir", "ranksep", "shape", "style", "tooltip", "width"),
+    *("arrowhead", "arrowsize", "bgcolor", "class", "color", "fillcolor", "fontname", "height"),
+    *("id", "label", "labeljust", "labelloc", "margin", "minlen", "nodesep", "nslimit"),
+    *("ordering", "pad", "penwidth", "peripheries", "rankdir", "ranksep", "shape", "style"),
+    *("tooltip", "width"),
 }
 
 
