@@ -50,44 +50,42 @@ def one_row(graph: Graph, roots: Sequence[int], columns: Mapping[str, int]) -> O
     shapes = {graph.shape(node) for node in active.intersection(nodes)}
     if len(shapes) > 1 or any(len(shape) > 1 for shape in shapes):
         return None
+    shape = next(iter(shapes), ())
     row = Graph()
     copies: dict[int, int] = {}
     shared: dict[str, int] = {}
 
     def number(node: int) -> int | None:
-        """Return the copy of an argument; None for an array that is the same in every row."""
-        if node in copies:
-            return copies[node]
-        operation, arguments, payload = graph.rows[node]
-        if operation is TABLE["broadcast"]:
-            return number(arguments[0])
-        if operation is CONSTANT or operation is NAMED_CONSTANT:
-            copies[node] = row.add(operation, (), payload)
-        elif graph.shape(node) == ():
-            name = f"shared {len(shared)}"  # no name that anyone can type
-            shared[name] = node
-            copies[node] = row.variable(name)
-        else:
-            return None
-        return copies[node]
+        """Return the copy of a node; None for an array that has none."""
+        operation, _, payload = graph.rows[node]
+        if node not in copies and graph.shape(node) == ():
+            if operation is CONSTANT or operation is NAMED_CONSTANT:
+                copies[node] = row.add(operation, (), payload)
+            else:
+                name = f"shared {len(shared)}"  # no name that anyone can type
+                shared[name] = node
+                copies[node] = row.variable(name)
+        return copies.get(node)
 
     for node in nodes:
-        if node not in active:
-            continue
         operation, arguments, payload = graph.rows[node]
         if node in names:
             copies[node] = row.variable(names[node])
-            continue
-        if operation.structural:
-            return None
-        mapped = [number(argument) for argument in arguments]
-        known = [copy for copy in mapped if copy is not None]
-        if len(known) < len(mapped):
-            return None
-        copies[node] = row.add(operation, tuple(known), payload)
+        elif node in active or (shape and graph.shape(node) == shape):
+            mapped = [number(argument) for argument in arguments]
+            known = [copy for copy in mapped if copy is not None]
+            if operation is TABLE["broadcast"] and known:
+                copies[node] = known[0]
+            elif arguments and len(known) == len(mapped) and not operation.structural:
+                copies[node] = row.add(operation, tuple(known), payload)
+            elif node in active:
+                return None
     found = [number(root) for root in roots]
     ends = [copy for copy in found if copy is not None]
-    return OneRow(row, ends, shared) if len(ends) == len(found) else None
+    if len(ends) < len(found):
+        return None
+    read = row.variables(ends)
+    return OneRow(row, ends, {name: node for name, node in shared.items() if name in read})
 
 
 class Summand(NamedTuple):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gradcli.minimization.objective import Objective
+from gradcli.optimize import engines
 from gradcli.point import checked, names_to_nodes
 
 if TYPE_CHECKING:
@@ -60,7 +61,11 @@ def compiled_over(
     columns: Mapping[str, Any],
     engine: str = "auto",
 ) -> Callable[..., tuple[Any, ...]]:
-    """Return the function from the parameters' values to (value, derivative by each)."""
+    """Return the function from the parameters' values to (value, derivative by each).
+
+    Raises UsageError for an engine that does not exist or is not installed.
+    """
+    engines.check(engine)
     names_to_nodes(formula.graph, formula.id, parameters)
     constants = checked(formula, columns, origin, parameters)
     objective, _ = objective_over(formula, origin, parameters, constants, list(constants), engine)

@@ -127,6 +127,10 @@ class Objective:
         """Return all values that stay and are in memory, by name."""
         return self.constants
 
+    def is_native(self) -> bool:
+        """Return whether what is worked out row by row should be machine code."""
+        return False
+
     def whole(self) -> Objective:
         """Return the same objective over all rows at once."""
         return self

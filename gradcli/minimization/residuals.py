@@ -17,16 +17,19 @@ from gradcli.runtime.generated import function
 from gradcli.runtime.program import program
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
     from gradcli.data.columns import Block
     from gradcli.data.rows import Rows
     from gradcli.graph.node import Graph
+    from gradcli.minimization.machine_code import MachineCode
     from gradcli.minimization.objective import Objective
     from gradcli.optimize.solver import Matrix, Vector
 
 BLOCK_NUMBERS = 1 << 17
 """How many numbers of the Jacobian are made at a time when rows can be taken in blocks, 1 MiB."""
+BLOCK_ROWS = 1 << 13
+"""The most rows that are made at a time; for longer vectors NumPy would wait for more threads."""
 
 
 class ModelResiduals:
@@ -44,7 +47,8 @@ class ModelResiduals:
         self._objective = objective
         self._node = node
         self._roots = None if weights is None else np.sqrt(weights)
-        self._compiled: dict[int, tuple[Callable[..., Any], Callable[..., Any]]] = {}
+        self._compiled: dict[tuple[int, bool], Callable[..., Any]] = {}
+        self._machine_code: dict[bool, MachineCode | None] = {}
         free = graph.variables([node])
         self._fixed = {n: value for n, value in objective.constants.items() if n in free}
         shape = graph.shape(node)
@@ -60,24 +64,22 @@ class ModelResiduals:
         """How many residuals a row has."""
         self.count = rows * self._width
         most = BLOCK_NUMBERS // max(1, objective.size * self._width)
-        self._block = rows if data is None else min(rows, max(64, most))
+        self._block = rows if data is None else min(rows, BLOCK_ROWS, max(64, most))
         self.is_linear = self._constant_jacobian()
 
     def values(self, point: Vector) -> Iterator[Vector]:
         """Yield the residuals by blocks; raise MathematicsError where one is not finite."""
         self._objective.evaluations += 1
         for start, block in self._blocks():
-            yield self._checked(self._run(block, point, 0), start)
+            residual, _ = self._run(block, point, has_slopes=False)
+            yield self._checked(residual, start)
 
     def blocks(self, point: Vector) -> Iterator[tuple[Vector, Matrix]]:
         """Yield the residuals and their Jacobian by the parameters' numbers, rows by rows."""
         self._objective.evaluations += 1
         for start, block in self._blocks():
-            residual, *columns = self._run(block, point, 1)
-            values = self._checked((residual,), start)
-            matrix = np.empty((len(values), len(columns)), order="F")
-            for place, column in enumerate(columns):
-                matrix[:, place] = np.ravel(column)
+            residual, matrix = self._run(block, point, has_slopes=True)
+            values = self._checked(residual, start)
             if self._roots is not None:
                 matrix *= self._weights(start, len(values))[:, None]
             if not np.isfinite(matrix).all():
@@ -100,8 +102,8 @@ class ModelResiduals:
         first = start * self._width
         return self._roots[first : first + count]
 
-    def _checked(self, outputs: Sequence[Any], start: int) -> Vector:
-        values = np.array(outputs[0], dtype=np.float64).ravel()
+    def _checked(self, residual: Any, start: int) -> Vector:
+        values = np.array(residual, dtype=np.float64).ravel()
         if self._roots is not None:
             values *= self._weights(start, len(values))
         if not np.isfinite(values).all():
@@ -109,27 +111,46 @@ class ModelResiduals:
             raise MathematicsError(message)
         return values
 
-    def _run(self, block: Block, point: Vector, kind: int) -> Any:
-        """Return the residuals of some rows, and for kind 1 also the columns of the Jacobian."""
+    def _run(self, block: Block, point: Vector, *, has_slopes: bool) -> tuple[Any, Matrix]:
+        """Return the residuals of some rows, and their Jacobian or a matrix without columns."""
         length = length_of(block) if block else self._block
-        if length not in self._compiled:
-            self._compiled[length] = self._compile(length)
         parameters = self._objective.layout.blocks(point)
+        values = [*parameters, *self._fixed.values()]
+        if self._objective.is_native():
+            if has_slopes not in self._machine_code:
+                self._machine_code[has_slopes] = self._assembled(has_slopes=has_slopes)
+            machine_code = self._machine_code[has_slopes]
+            found = None if machine_code is None else machine_code(values, block, length)
+            if found is not None:
+                return found
+        if (length, has_slopes) not in self._compiled:
+            graph, outputs = self._outputs(length, has_slopes=has_slopes)
+            names = [*self._objective.parameters, *self._fixed, *self._names]
+            self._compiled[length, has_slopes] = function(program(graph, outputs), names)
         data = [block[name] for name in self._names]
         try:
-            return self._compiled[length][kind](*parameters, *self._fixed.values(), *data)
+            residual, *columns = self._compiled[length, has_slopes](*values, *data)
         except (ValueError, OverflowError, ZeroDivisionError):
             message = "a residual is undefined"
             raise MathematicsError(message) from None
+        matrix = np.empty((length * self._width, len(columns)), order="F")
+        for place, column in enumerate(columns):
+            matrix[:, place] = np.ravel(column)
+        return residual, matrix
 
-    def _compile(self, length: int) -> tuple[Callable[..., Any], Callable[..., Any]]:
-        """Return the functions of so many rows: residuals, and residuals with Jacobian."""
+    def _outputs(self, length: int, *, has_slopes: bool) -> tuple[Graph, list[int]]:
+        """Return a graph and in it the residuals of so many rows, and maybe the derivatives."""
         graph, node, columns = self._derived(length)
-        names = [*self._objective.parameters, *self._fixed, *self._names]
-        return (
-            function(program(graph, [node]), names),
-            function(program(graph, [node, *columns]), names),
-        )
+        return graph, [node, *columns] if has_slopes else [node]
+
+    def _assembled(self, *, has_slopes: bool) -> MachineCode | None:
+        """Return the residuals, and maybe their derivatives, as machine code if that can be."""
+        from gradcli.minimization.machine_code import machine_code
+
+        graph, outputs = self._outputs(min(self._block, 2), has_slopes=has_slopes)
+        names = graph.variables(outputs)
+        columns = {name: names[name] for name in self._names if name in names}
+        return machine_code(graph, outputs, columns, [*self._objective.parameters, *self._fixed])
 
     def _derived(self, length: int) -> tuple[Graph, int, list[int]]:
         """Return a graph with the residuals of so many rows, and a node for each derivative."""

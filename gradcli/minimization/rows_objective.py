@@ -81,7 +81,7 @@ class RowsObjective(Objective):
         if self._sums is not None:
             try:
                 found = self._sums(
-                    point, self.constants.values(), self._pass(), native=self._is_native()
+                    point, self.constants.values(), self._pass(), native=self.is_native()
                 )
             except (ValueError, OverflowError, ZeroDivisionError):
                 found = None
@@ -95,7 +95,7 @@ class RowsObjective(Objective):
             raise MathematicsError(message)
         return outcome
 
-    def _is_native(self) -> bool:
+    def is_native(self) -> bool:
         """Return whether machine code repays what making it takes.
 
         It is a matter of evaluations, not of time, so that a run always gives the same numbers.

@@ -159,7 +159,9 @@ def task(
             constants[WEIGHT] = factors.reshape(shape)
         formula = weighted(formula, squares, loss, has_weights=factors is not None)
     columns = [name for name in constants if name in data or name == WEIGHT]
-    objective, rows = objective_over(formula, origin, list(point), constants, columns)
+    objective, rows = objective_over(
+        formula, origin, list(point), constants, columns, settings.engine
+    )
     if squares is None and (settings.method or "").strip() == "lm":
         squares = scalar_squares(formula, moving)
     fit = None
@@ -201,7 +203,7 @@ def _task_over_files(
         found = task(formula, origin, start, fixed, held, settings)
         why = "the formula is no sum or mean over rows, so all rows are held in memory"
         return found._replace(warnings=[why])
-    objective = RowsObjective(whole, list(point), origin, constants, rows, parts)
+    objective = RowsObjective(whole, list(point), origin, constants, rows, parts, settings.engine)
     fit = None
     if squares is not None and squares.weight is None:
         fit = Fit(objective, squares, Weighting(), loss, None, rows)

@@ -1,0 +1,76 @@
+"""Formulas of the numbers of each row as machine code that fills arrays."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gradcli.calculus.one_row import one_row
+from gradcli.calculus.rows import copied
+from gradcli.graph.node import Graph
+from gradcli.runtime.generated import function
+from gradcli.runtime.program import program
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from gradcli.data.columns import Block
+    from gradcli.optimize.solver import Matrix, Vector
+
+
+class MachineCode:
+    """A first formula and others, in every row."""
+
+    def __init__(
+        self,
+        before: Callable[..., Sequence[float]],
+        fill: Callable[..., bool],
+        columns: Sequence[str],
+        count: int,
+    ) -> None:
+        self._before = before
+        self._fill = fill
+        self._columns = columns
+        self._count = count
+
+    def __call__(
+        self, values: Sequence[Any], block: Block, length: int
+    ) -> tuple[Vector, Matrix] | None:
+        """Return the first formula in each of `length` rows, and the others as columns.
+
+        `values` are those of the names that have the same in every row. None where a step may have
+        no value.
+        """
+        try:
+            shared = self._before(*values)
+        except (ValueError, OverflowError, ZeroDivisionError):
+            return None
+        columns = [np.ascontiguousarray(block[name], np.float64) for name in self._columns]
+        first, others = np.empty(length), np.empty((length, self._count - 1), order="F")
+        fault = self._fill(length, *shared, *columns, first, *others.T)
+        return None if fault else (first, others)
+
+
+def machine_code(
+    graph: Graph, formulas: Sequence[int], columns: Mapping[str, int], names: Sequence[str]
+) -> MachineCode | None:
+    """Return the formulas as machine code; None without LLVM, or where it cannot be.
+
+    `columns` are the nodes of the data by name, and `names` those of all other values.
+    """
+    from gradcli.native import machine
+
+    row = one_row(graph, formulas, columns) if machine.is_available() else None
+    if row is None:
+        return None
+    from gradcli.native import rows
+    from gradcli.native.emitter import supports
+
+    whole = program(row.graph, row.roots)
+    if not supports(whole):
+        return None
+    own = Graph()
+    before = function(program(own, copied(graph, list(row.shared.values()), own)), names)
+    fill = rows.filling(whole, list(columns), list(row.shared))
+    return MachineCode(before, fill, list(columns), len(formulas))
