@@ -85,9 +85,10 @@ def ticks(low: float, high: float, most: int) -> list[float]:
 
 def decades(low: float, high: float, most: int) -> list[float]:
     """Return whole powers of ten between two exponents, as exponents."""
-    first, last = math.ceil(low - 1e-9), math.floor(high + 1e-9)
-    step = max(1, -(-(last - first + 1) // max(most, 1)))
-    return [float(place) for place in range(first, last + 1, step)]
+    found = ticks(low, high, most)
+    if len(found) > 1 and found[1] - found[0] >= 1:
+        return [float(round(tick)) for tick in found]
+    return [float(power) for power in range(math.ceil(low), math.floor(high) + 1)]
 
 
 def tick_text(value: float, step: float) -> str:

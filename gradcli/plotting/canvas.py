@@ -83,7 +83,7 @@ class Canvas:
         number = 0
         for mark in sorted(panel.marks, key=lambda mark: isinstance(mark, Points)):
             if isinstance(mark, Field):
-                key.append(self._field(mark))
+                key += self._field(mark)
             elif isinstance(mark, Line):
                 sample = self._line(mark, number)
                 number += 1
@@ -159,7 +159,7 @@ class Canvas:
         self._text[row, column] = character
         self._colour[row, column] = colour
 
-    def _field(self, mark: Field) -> str:
+    def _field(self, mark: Field) -> list[str]:
         """Fill the panel with shades, and return what each of them stands for."""
         shades = SHADES[self._style.unicode]
         z = np.log10(np.maximum(mark.z, np.nanmin(positive(mark.z)))) if mark.log else mark.z
@@ -176,12 +176,14 @@ class Canvas:
         gaps = np.isnan(share)
         level = np.clip((np.where(gaps, 0, share) * len(shades)).astype(int), 0, len(shades) - 1)
         self._text = np.where(gaps, "?", np.array(list(shades))[level])
+        if low == high:
+            return [f"  {10.0**low if mark.log else low:.3g} everywhere"]
         ends = [low + (high - low) * k / len(shades) for k in range(len(shades) + 1)]
         texts = [f"{10.0**end if mark.log else end:.2g}" for end in ends]
         texts = [text.replace("e+0", "e").replace("e-0", "e-").replace("e+", "e") for text in texts]
         key = " ".join(f"{text} [{shade}]" for text, shade in zip(texts, shades, strict=False))
-        nothing = "; ? has no value" if gaps.any() else ""
-        return f"  {key} {texts[-1]}{nothing}"[: self._style.width]
+        found = [f"  {key} {texts[-1]}"[: self._style.width]]
+        return [*found, "  ? no value"] if gaps.any() else found
 
     def _arrows(self, mark: Arrows) -> None:
         eight = "→↗↑↖←↙↓↘" if self._style.unicode else ">/^\\<,v\\"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gradcli.errors import UsageError
-from gradcli.plotting.chart import Chart, Panel, Points
+from gradcli.plotting.chart import Chart, Panel, Points, drawable
 from gradcli.rows.table import RowTable
 
 if TYPE_CHECKING:
@@ -53,4 +53,4 @@ def chart(formula: RowFormula, wrt: Sequence[str] = (), *, allow_nonfinite: bool
     notes = [f"the plot shows one of each {stride} rows of the data"] if stride > 1 else []
     origin = formula.formula.origin
     title = origin.source if origin else str(formula.formula)
-    return Chart(title, panels, stacked=True, notes=notes)
+    return drawable(Chart(title, panels, stacked=True, notes=notes))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gradcli.errors import MathematicsError
+from gradcli.graph.text import number_text
 from gradcli.plotting import breaks
 from gradcli.plotting.chart import (
     Band,
@@ -20,6 +21,7 @@ from gradcli.plotting.chart import (
     Panel,
     Points,
     Trail,
+    drawable,
     is_wide,
     positive,
 )
@@ -38,6 +40,8 @@ GRID = 81
 GRID_NUMBERS = 2e8
 """How many numbers of the data are gone through for a contour; of many rows it is coarser."""
 COARSEST = 25
+FARTHEST = 1e100
+"""How far the way of two parameters is followed; a run may diverge."""
 MARGIN = 0.2
 """What is shown around the way of the steps, as a part of its length."""
 CURVE = 401
@@ -72,7 +76,7 @@ def chart(
     if len(parameters) == 2 and all(isinstance(x, float) for x in parameters.values()):
         across, up = parameters
         panels.append(_way(iterates, (across, up), objective, limits or {}, numbers, notes))
-    return Chart(found.expression, panels, notes=notes)
+    return drawable(Chart(found.expression, panels, notes=notes))
 
 
 def _progress(iterates: Sequence[Iterate], notes: list[str]) -> Panel:
@@ -111,7 +115,7 @@ def _learning(found: Minimum) -> Chart:
     if found.epochs[0].metric is not None:
         metric = _column(found.epochs, "metric")
         panels.append(_over("epoch", "metric", x, {"": metric}, notes))
-    return Chart(found.expression, panels, stacked=True, notes=notes)
+    return drawable(Chart(found.expression, panels, stacked=True, notes=notes))
 
 
 def _column(epochs: Sequence[Epoch], name: str) -> Vector:
@@ -131,7 +135,12 @@ def _way(
     notes: list[str],
 ) -> Panel:
     """Return the way of two parameters, over the contour of the objective where it is given."""
-    across, up = [np.array([iterate.parameters[name] for iterate in iterates]) for name in names]
+    points = np.array([[iterate.parameters[name] for name in names] for iterate in iterates])
+    across, up = points[(np.abs(points) <= FARTHEST).all(axis=1)].T
+    if len(across) < len(iterates):
+        notes.append(
+            f"{len(iterates) - len(across)} steps beyond {number_text(FARTHEST)} are not on the way"
+        )
     trail = Trail(across, up)
     if objective is None:
         notes.append("the data are read in blocks, so the plot has no contour of the objective")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gradcli.drawing.words import fit
+from gradcli.plotting.axis import decades
 from gradcli.plotting.chart import Arrows, Band, Field, Line, Points, Trail, positive
 
 if TYPE_CHECKING:
@@ -32,6 +33,10 @@ CROWD = 2000
 """More points than these are drawn as an image inside a vector picture, which stays small."""
 FEW = 60
 """Up to so many steps each is marked with a dot."""
+EXPONENTS = (-300.0, 300.0)
+"""The powers of ten between which matplotlib can draw an axis."""
+LONG = 30
+"""Powers of ten on a long axis."""
 MOST_LEVELS = 24
 MANY_CORNERS = 20_000
 """More corners of a filled contour than these are drawn as an image, too."""
@@ -77,7 +82,7 @@ def _draw(panel: Panel, at: Axes) -> None:
         elif isinstance(mark, Trail):
             _trail(mark, at)
     if panel.log:
-        at.set_yscale("log")
+        _logarithmic(panel, at)
     if panel.limits is not None:
         at.set_ylim(panel.limits)
     if panel.counted:
@@ -85,6 +90,23 @@ def _draw(panel: Panel, at: Axes) -> None:
 
         at.xaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 5, 10], integer=True))
     _plain(at.set_ylabel(_label(panel.y_label)))
+
+
+def _logarithmic(panel: Panel, at: Axes) -> None:
+    """Give y a logarithmic scale; where it is long, with ticks that matplotlib cannot overflow."""
+    from matplotlib.ticker import FixedLocator, NullLocator
+
+    at.set_yscale("log")
+    y = np.concatenate([positive(mark.y) for mark in panel.marks if isinstance(mark, Line)])
+    if np.isnan(y).all():
+        return
+    low, high = np.log10(np.nanmin(y)), np.log10(np.nanmax(y))
+    margin = (high - low) / 20
+    low, high = np.clip([low - margin, high + margin], *EXPONENTS).tolist()
+    at.set_ylim(10.0**low, 10.0**high)
+    if high - low > LONG:
+        at.yaxis.set_major_locator(FixedLocator([10.0**p for p in decades(low, high, 9)]))
+        at.yaxis.set_minor_locator(NullLocator())
 
 
 def _line(mark: Line, at: Axes, number: int, *, dots: bool) -> None:
@@ -113,12 +135,12 @@ def lonely(y: Vector) -> Vector:
 def _points(mark: Points, at: Axes) -> None:
     crowded = len(mark.x) > CROWD
     options: dict[str, Any] = {
-        "color": "black",
+        "color": "#777777" if crowded else "black",
         "markersize": 2 if crowded else 4.5,
         "markeredgewidth": 0,
         "alpha": 0.5 if crowded else 0.9,
         "label": _label(mark.label),
-        "zorder": 3,
+        "zorder": 1.5 if crowded else 3,  # a crowd would hide the curve through it
     }
     if mark.error is None:
         at.plot(mark.x, mark.y, "o", rasterized=crowded, **options)

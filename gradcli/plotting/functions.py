@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gradcli.errors import UsageError
-from gradcli.plotting.chart import CURVES, Chart, Line, Panel
+from gradcli.graph.text import number_text
+from gradcli.plotting.chart import CURVES, LARGEST, Chart, Line, Panel, drawable
 from gradcli.plotting.contour import contour
 from gradcli.plotting.curves import curves
 
@@ -28,7 +29,7 @@ def chart(functions: Sequence[Function]) -> Chart:
     for function in functions:
         _check(function, first)
     if len(first.ranges) == 2:
-        return contour(first)
+        return drawable(contour(first))
     if len(functions) > CURVES:
         message = f"one plot tells {CURVES} curves apart, and there are {len(functions)}"
         raise UsageError(message, hint="draw them in several plots")
@@ -41,13 +42,14 @@ def chart(functions: Sequence[Function]) -> Chart:
             Panel(name, title, [Line(x, y)], limits=limits)
             for title, (x, y), limits in zip(labels, found[0].lines, found[0].limits, strict=True)
         ]
-        return Chart(first.text, panels, stacked=True, notes=notes)
+        return drawable(Chart(first.text, panels, stacked=True, notes=notes))
     lines = [
         Line(*curve.lines[0], function.text)
         for function, curve in zip(functions, found, strict=True)
     ]
     title = f"{len(functions)} formulas"
-    return Chart(title, [Panel(name, "value", lines, limits=_hull(found))], notes=notes)
+    panel = Panel(name, "value", lines, limits=_hull(found))
+    return drawable(Chart(title, [panel], notes=notes))
 
 
 def _check(function: Function, first: Function) -> None:
@@ -67,6 +69,12 @@ def _check(function: Function, first: Function) -> None:
         message = "contours of several formulas do not fit into one plot"
         raise UsageError(message, hint="draw them one by one, or over one range")
     for name, given in function.ranges.items():
+        ends = given.at(np.array([0, given.length - 1]))
+        if np.abs(ends).max() > LARGEST:
+            message = (
+                f"the range of {name} goes beyond {number_text(LARGEST)}, and no axis is so long"
+            )
+            raise UsageError(message, hint=f"for example {name}=-5:5:0.01")
         if given.length < 2:
             message = f"the range of {name} has one point, and a plot needs two"
             raise UsageError(message, hint=f"for example {name}=-5:5:0.01")

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gradcli.errors import columns
-from gradcli.plotting.axis import Axis, tick_text, ticks
+from gradcli.plotting.axis import Axis, decades, tick_text, ticks
 from gradcli.plotting.canvas import LETTERS, PATTERNS, Style
 from gradcli.plotting.characters import lines
 from gradcli.plotting.chart import CURVES, Band, Chart, Field, Line, Panel, Points, Trail
@@ -175,6 +175,22 @@ def test_ticks_are_multiples_of_one_two_or_five() -> None:
     np.testing.assert_allclose(ticks(-0.25, 0.25, 5), [-0.2, -0.1, 0, 0.1, 0.2])
     assert ticks(0, 3000, 4) == [0, 1000, 2000, 3000]
     assert ticks(3, 3, 4) == [3]
+
+
+def test_powers_of_ten_are_whole_and_round() -> None:
+    assert decades(0, 3, 5) == [0, 1, 2, 3]
+    assert decades(-0.3, 2.2, 20) == [0, 1, 2]
+    assert decades(-300, 289, 9) == [-300, -200, -100, 0, 100, 200]
+    assert decades(-21.4, 1.4, 5) == [-20, -15, -10, -5, 0]
+
+
+@given(st.floats(-320, 300), st.floats(0, 600), st.integers(1, 30))
+def test_powers_of_ten_are_few_and_between(low: float, span: float, most: int) -> None:
+    found = decades(low, low + span, most)
+
+    assert len(found) <= most + 1 or len(found) <= span + 1
+    assert all(power == int(power) for power in found)
+    assert all(low - 1e-6 <= power <= low + span + 1e-6 for power in found)
 
 
 def test_ticks_have_short_texts() -> None:

@@ -136,6 +136,20 @@ def test_a_way_that_does_not_move_has_room_around_it() -> None:
     assert np.ptp(field.y) > 0
 
 
+def test_a_way_that_diverges_is_followed_as_far_as_it_can_be_drawn() -> None:
+    formula = parse("x^2 + 3*y^2")
+    found = formula.minimize(x=1, y=1, rate=10, steps=2000)
+    objective = task(formula, formula.origin, {"x": 1, "y": 1}, {}, {}, Settings()).objective
+    plot = chart(found, found.history, objective)
+
+    (trail,) = marks(plot.panels[1], Trail)
+    y = np.array([iterate.parameters["y"] for iterate in found.history])
+    np.testing.assert_array_equal(trail.y, y[np.abs(y) <= 1e100])
+    lost = int((np.abs(y) > 1e100).sum())
+    assert lost > 0
+    assert f"{lost} steps beyond 1e100 are not on the way" in plot.notes
+
+
 # ---------------------------------------------------------------- fits
 
 

@@ -183,6 +183,8 @@ def test_what_makes_no_plot(made: Made) -> None:
         chart([made("x", x=(0, 1, 1)), made("y", y=(0, 1, 1))])
     with pytest.raises(UsageError, match="contours of several"):
         chart([made("x+y", x=(0, 1, 1), y=(0, 1, 1))] * 1 + [made("x*y", x=(0, 1, 1), y=(0, 1, 1))])
+    with pytest.raises(UsageError, match="goes beyond 1e290"):
+        chart([made("x", x=(1e300, 1e301, 1e300))])
     with pytest.raises(UsageError, match="needs two"):
         chart([made("x", x=(1, 1, 1))])
     with pytest.raises(UsageError, match="tells 32 curves apart"):

@@ -13,11 +13,15 @@ from matplotlib.text import Text
 
 from gradcli.plotting.chart import (
     CURVES,
+    LARGEST,
     Chart,
     Field,
     Line,
     Panel,
     Points,
+    drawable,
+    is_wide,
+    positive,
 )
 from gradcli.plotting.figure import COLOURS, MARKERS, STYLES, figure, lonely, powers
 from gradcli.plotting.functions import chart
@@ -26,6 +30,7 @@ from gradcli.plotting.picture import DOTS_PER_INCH, drawn
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from gradcli.plotting.chart import Vector
     from tests.plotting.conftest import Made, Plot
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -199,6 +204,42 @@ def test_colours_are_seen_on_white() -> None:
         linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
         luminance = np.dot([0.2126, 0.7152, 0.0722], linear)
         assert 1.05 / (luminance + 0.05) > 2.2
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        10.0 ** (306 * X),
+        10.0 ** (-320 * X),
+        10.0 ** (620 * X - 312),
+        1.7e308 * np.sin(9 * X),
+        1e-310 * X,
+        0 * X,
+        0 * X + 3,
+        1e15 + X,
+        np.full(11, np.nan),
+        np.full(11, 1e300),
+    ],
+)
+@pytest.mark.parametrize("log", [True, False])
+def test_any_numbers_can_be_drawn(y: Vector, *, log: bool) -> None:
+    line = Line(X, positive(y) if log else y)
+    made_chart = drawable(Chart("x", [Panel("x", "y", [line], log=log)]))
+
+    assert drawn(made_chart, "svg").startswith(b"<?xml")
+    large = int((np.abs(line.y) > LARGEST).sum())
+    assert len(made_chart.notes) == (large > 0)
+    shown: Any = made_chart.panels[0].marks[0]
+    assert int(np.isnan(shown.y).sum()) == large + int(np.isnan(line.y).sum())
+
+
+@pytest.mark.parametrize(
+    "z", [1.7e308 * np.outer(np.sin(9 * X), X), np.ones((11, 11)), 10.0 ** (300 * np.outer(X, X))]
+)
+def test_any_field_can_be_drawn(z: Vector) -> None:
+    field = Field(X, X, z, "z", log=is_wide(z))
+
+    assert drawn(drawable(Chart("x", [Panel("x", "y", [field])])), "png").startswith(b"\x89PNG")
 
 
 def test_points_between_gaps_are_seen() -> None:
