@@ -52,7 +52,7 @@ def parse(source: str, given: Given = (), start: str = "formula") -> Builder:
     builder = Builder(given)
     try:
         with Growing():
-            drive(TABLES, tokens, builder, start)
+            drive(tokens, builder, start)
     except Unexpected as unexpected:
         raise _misplaced(tokens, unexpected) from None
     except (Fault, ShapeError):
@@ -66,7 +66,7 @@ def locate(source: str, given: Given = (), start: str = "formula") -> dict[int, 
     The formula is parsed again in the same way, so the ids are those of the first time.
     """
     spans: dict[int, Span] = {}
-    drive(TABLES, SCANNER.scan(source), Builder(given), start, Positions(spans))
+    drive(SCANNER.scan(source), Builder(given), start, Positions(spans))
     return spans
 
 
@@ -98,11 +98,11 @@ class Completed:
 
     __slots__ = ("kind", "method", "parts", "rule")
 
-    def __init__(self, reduction: Reduction, kind: str, builder: Builder) -> None:
+    def __init__(self, reduction: Reduction, kind: str) -> None:
         self.rule = reduction.rule
         self.parts = reduction.parts
         self.kind = kind
-        self.method: Any = getattr(builder, reduction.method) if reduction.method else None
+        self.method: Any = getattr(Builder, reduction.method) if reduction.method else None
 
 
 class State(dict["Any", "Any"]):
@@ -136,18 +136,20 @@ class State(dict["Any", "Any"]):
 
 
 class States:
-    """The parser's states for one builder, whose methods complete the rules.
+    """The parser's states, whose rules the builder's methods complete.
 
-    A formula meets few of the states and actions of the grammar, so they are made when met.
+    A formula meets few of the states and actions of the grammar, so they are made when first met.
     """
 
-    def __init__(self, tables: Tables, builder: Builder, start: str) -> None:
+    def __init__(self, tables: Tables) -> None:
         self._tables = tables
-        self._builder = builder
         self._states: dict[int, State] = {}
         self._completed: dict[tuple[Reduction, str], Completed] = {}
-        self.first = self.state(tables.starts[start])
-        self._last = self.first[start]
+        self._ends = [tables.states[first][start] for start, first in tables.starts.items()]
+
+    def first(self, start: str) -> State:
+        """Return the state in which a start rule begins."""
+        return self.state(self._tables.starts[start])
 
     def state(self, number: int) -> State:
         """Return the state with this number in the tables."""
@@ -161,28 +163,25 @@ class States:
         action = self._tables.states[number].get(symbol)
         if action is None:
             # The tables end where the start rule is complete; there the end of the text fits too.
-            return self._last if symbol == END and number == self._last.number else None
+            return self.state(number) if symbol == END and number in self._ends else None
         if isinstance(action, int):
             return self.state(action)
         key = (action, symbol)
         found = self._completed.get(key)
         if found is None:
-            found = self._completed[key] = Completed(action, symbol, self._builder)
+            found = self._completed[key] = Completed(action, symbol)
         return found
 
 
-def drive(
-    tables: Tables,
-    tokens: Tokens,
-    builder: Builder,
-    start: str,
-    positions: Positions | None = None,
-) -> None:
+STATES = States(TABLES)
+
+
+def drive(tokens: Tokens, builder: Builder, start: str, positions: Positions | None = None) -> None:
     """Shift and reduce until the end of the text is shifted behind the start rule.
 
     Raises Unexpected at a token that the grammar does not allow, and passes on the builder's Fault.
     """
-    state = States(tables, builder, start).first
+    state = STATES.first(start)
     stack = [state]
     values: list[Any] = []
     # The one loop that every token passes through: spelled out, for calls would double its time.
@@ -191,18 +190,18 @@ def drive(
         while action.__class__ is Completed:
             parts = builder.parts = action.parts
             if parts == 1:
-                value = values[-1] = action.method(values[-1])
+                value = values[-1] = action.method(builder, values[-1])
             elif parts == 3:
                 last = values.pop()
                 middle = values.pop()
-                value = values[-1] = action.method(values[-1], middle, last)
+                value = values[-1] = action.method(builder, values[-1], middle, last)
                 del stack[-2:]
             elif parts == 0:
-                value = action.method()
+                value = action.method(builder)
                 values.append(value)
                 stack.append(state)
             else:
-                value = action.method(*values[-parts:])
+                value = action.method(builder, *values[-parts:])
                 values[-parts:] = [value]
                 del stack[1 - parts :]
             if positions is not None:
@@ -268,7 +267,7 @@ def _meaningless(source: str, given: Given, start: str) -> FormulaError:
     positions = Positions({})
     builder = Builder(given)
     try:
-        drive(TABLES, tokens, builder, start, positions)
+        drive(tokens, builder, start, positions)
     except Fault as fault:
         if ILLEGAL in tokens.kinds:
             return diagnosis.illegal_character(tokens, tokens.kinds.index(ILLEGAL))

@@ -58,6 +58,7 @@ def outcome(source: str, start: str, by: tables.Tables) -> Any:
     """The graph that is made of a text, or everything about the error."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(parser, "TABLES", by)
+        patch.setattr(parser, "STATES", parser.States(by))
         patch.setattr(parser, "SCANNER", Scanner(by))
         try:
             built = parser.parse(source, (), start)
