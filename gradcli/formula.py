@@ -205,8 +205,10 @@ class Formula(Node):
             shaped = self.with_shapes(shapes)
             return compiled_over(shaped, shaped.origin, parameters, data, engine)
         from gradcli.minimization.objective import compiled
+        from gradcli.optimize.engines import check
 
-        return compiled(self.graph, self.id, parameters)
+        check(engine)
+        return compiled(self.graph, self.id, parameters, engine=engine)
 
     # ------------------------------------------------------------ minimum and picture
 

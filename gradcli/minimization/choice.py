@@ -51,7 +51,8 @@ def objective_over(
             others = {name: value for name, value in constants.items() if name not in held}
             rows = HeldRows(held)
             return RowsObjective(formula, parameters, origin, others, rows, parts, engine), rows
-    return Objective(formula.graph, formula.id, parameters, origin, constants), None
+    whole = Objective(formula.graph, formula.id, parameters, origin, constants, engine=engine)
+    return whole, None
 
 
 def compiled_over(

@@ -148,7 +148,7 @@ def _descent(
         schedule=plan,
         tolerance=tolerance,
         bounds=task.limits,
-        formula=task.objective.formula(settings.engine),
+        formula=task.objective.formula(),
     )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import MathematicsError, NameValueError
 from gradcli.limits import GENERATED_NODES
-from gradcli.optimize.engines import Formula
+from gradcli.optimize.engines import Compiled, Formula
 from gradcli.point import Point, entry_name, few, names_to_nodes
 from gradcli.runtime.interpreter import finite
 
@@ -24,16 +24,22 @@ if TYPE_CHECKING:
 
 
 def compiled(
-    graph: Graph, result: int, parameters: Sequence[str], others: Sequence[str] = ()
+    graph: Graph,
+    result: int,
+    parameters: Sequence[str],
+    others: Sequence[str] = (),
+    engine: str = "auto",
 ) -> Callable[..., tuple[Any, ...]]:
     """Return a Python function from the parameters' values to (value, derivative by each).
 
     The values of the `others` follow those of the parameters. It checks nothing: where there is no
     value it raises ValueError, OverflowError or ZeroDivisionError, or returns nan or inf.
     """
-    from gradcli.runtime.generated import function
-
-    return function(with_gradient(graph, result, parameters, others), [*parameters, *others])
+    program = with_gradient(graph, result, parameters, others)
+    made = Compiled(program, [*parameters, *others], engine)
+    if engine == "native":
+        made.speed_up()
+    return made.run
 
 
 def with_gradient(
@@ -73,6 +79,7 @@ class Objective:
         constants: Mapping[str, Any] | None = None,
         *,
         is_compiled: bool = True,
+        engine: str = "auto",
     ) -> None:
         self.graph = graph
         self.result = result
@@ -85,23 +92,25 @@ class Objective:
         self.evaluations = 0
         """How often the formula was evaluated."""
         self.constants = dict(constants or {})
+        self.engine = engine
         self._origin = origin
         self._fixed = tuple(self.constants.values())
-        self._fast: Callable[..., tuple[Any, ...]] | None = None
+        self._fast: Compiled | None = None
         self._program: Program | None = None
         if is_compiled and len(graph.reachable([result])) <= GENERATED_NODES:
-            from gradcli.runtime.generated import function
-
             self._program = with_gradient(graph, result, self.parameters, list(self.constants))
-            self._fast = function(self._program, [*self.parameters, *self.constants])
+            names = [*self.parameters, *self.constants]
+            self._fast = Compiled(self._program, names, engine)
 
     def __call__(self, point: Sequence[Any]) -> tuple[float, list[Any]]:
         """Return value and gradient; raise MathematicsError where either has no finite value."""
         self.evaluations += 1
         if self._fast is None:
             return self.checked(point)
+        if self.evaluations > self._fast.due:
+            self._fast.speed_up()
         try:
-            value, *slopes = self._fast(*point, *self._fixed)
+            value, *slopes = self._fast.run(*point, *self._fixed)
         except (ValueError, OverflowError, ZeroDivisionError):
             return self.checked(point)
         if self.graph.has_arrays:
@@ -113,11 +122,11 @@ class Objective:
         # A sum is finite only if its terms are; when it is not, look closely.
         return (value, slopes) if total - total == 0 else self.checked(point)
 
-    def formula(self, engine: str) -> Formula | None:
+    def formula(self) -> Formula | None:
         """Return the same function of numbers as a program; None for one of arrays."""
         if self._program is None or self._program.has_arrays:
             return None
-        return Formula(self._program, self.parameters, self.constants, self.count, engine)
+        return Formula(self._program, self.parameters, self.constants, self.count, self.engine)
 
     def count(self, evaluations: int) -> None:
         """Take note of evaluations that were made elsewhere."""
@@ -177,6 +186,7 @@ class VectorObjective:
     def __init__(self, objective: Objective) -> None:
         self._objective = objective
         self._second: Callable[..., Matrix] | None = None
+        self._hessians = 0
         self.layout = objective.layout
 
     def __call__(self, point: Vector) -> tuple[float, Vector]:
@@ -206,20 +216,23 @@ class VectorObjective:
         import numpy as np
 
         from gradcli.calculus.hessian import hessian
-        from gradcli.runtime.generated import function
         from gradcli.runtime.program import program
 
         graph = objective.graph
         rows = hessian(graph, objective.result, list(objective.nodes.values()))
         count = len(rows)
         lower = [rows[i][j] for i in range(count) for j in range(i + 1)]
-        run = function(program(graph, lower), [*objective.parameters, *objective.constants])
+        names = [*objective.parameters, *objective.constants]
+        made = Compiled(program(graph, lower), names, objective.engine)
         below = np.tril_indices(count)
         fixed = tuple(objective.constants.values())
 
         def matrix(*point: float) -> Matrix:
+            self._hessians += 1
+            if self._hessians > made.due:
+                made.speed_up()
             found = np.empty((count, count))
-            found[below] = run(*point, *fixed)
+            found[below] = made.run(*point, *fixed)
             found.T[below] = found[below]
             return found
 

@@ -19,13 +19,11 @@ if TYPE_CHECKING:
 BIT = ir.IntType(1)
 
 
-def function(
-    program: Program, parameters: Sequence[str]
-) -> Callable[..., tuple[float, ...] | None]:
+def function(program: Program, parameters: Sequence[str]) -> Callable[..., tuple[float, ...]]:
     """Return a function from the parameters' values, in order, to the outputs' values.
 
-    The values must be finite. Where a step has no value an output is inf or nan, or the result is
-    None; the interpreter knows more then.
+    The values must be finite. Where a step has no value it raises ValueError, or an output is inf
+    or nan; the interpreter knows more then.
     """
     code = machine.compiled(source(program, parameters))
     doubles = ctypes.POINTER(ctypes.c_double)
@@ -33,9 +31,12 @@ def function(
     inputs = (ctypes.c_double * max(len(parameters), 1))()
     outputs = (ctypes.c_double * len(program.outputs))()
 
-    def compute(*values: float) -> tuple[float, ...] | None:
+    def compute(*values: float) -> tuple[float, ...]:
         inputs[: len(values)] = list(values)
-        return None if run(inputs, outputs) else tuple(outputs)
+        if run(inputs, outputs):
+            message = "a step has no value"
+            raise ValueError(message)
+        return tuple(outputs)
 
     return compute
 

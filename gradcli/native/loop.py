@@ -11,7 +11,7 @@ from llvmlite import ir
 
 from gradcli.native import machine
 from gradcli.native.doubles import DOUBLE, Double, Truth, constant, where
-from gradcli.native.emitter import emit, is_exact, supports
+from gradcli.native.emitter import emit
 from gradcli.native.functions import loaded, stored
 from gradcli.runtime.loop import POINT, RATE, SLOPE, TIME, Leap, Loop, Stretch, coefficient, kept
 
@@ -20,13 +20,6 @@ if TYPE_CHECKING:
 
 COUNT = ir.IntType(64)
 _POINTER = DOUBLE.as_pointer()
-
-
-def can_be(loop: Loop, *, exactly: bool) -> bool:
-    """Return whether a loop can be machine code; `exactly`, with every bit that Python gives."""
-    if exactly and not is_exact(loop.function):
-        return False
-    return all(map(supports, (loop.function, *loop.stepping)))
 
 
 def leap(loop: Loop, constants: Sequence[float]) -> Leap:

@@ -123,7 +123,8 @@ class Descent:
     def leap(self, most: int, remaining: int, lowest: float) -> Leap:
         """Take up to `most` steps at once; see `Leaping`."""
         leaps = self._leaps
-        if leaps is None or (self.steps < SINGLE_STEPS and not leaps.begins_at_once):
+        is_short = most == 1 or self.steps < SINGLE_STEPS
+        if leaps is None or (is_short and not leaps.begins_at_once):
             return Leap(0, None)
         rates = known_rates(self._schedule, self.base, self.steps, most)
         flat = leaps.flat(self.value, self.point, self._gradient, self._memory)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from gradcli.errors import UsageError, printable
+from gradcli.runtime.generated import function
 from gradcli.runtime.loop import Leap, Loop, Stretch, leap
 
 if TYPE_CHECKING:
@@ -14,12 +16,12 @@ if TYPE_CHECKING:
     from gradcli.runtime.program import Program
 
 ENGINES = ("auto", "python", "native")
-SECONDS = 0.1
-"""A run that Python needs longer for is worth the start of LLVM, which takes about as long."""
-SECONDS_PER_OPERATION = 3e-8
-"""What an operation takes in Python, roughly."""
-COMPILED = 3_000
-"""Up to so many operations LLVM needs no more than a second."""
+RUNNING = 3e-8
+"""What an operation takes in Python, in seconds, roughly."""
+STARTING, COMPILING = 0.06, 1e-4
+"""What LLVM takes before the first operation, and for each of them."""
+WORTH = 3
+"""Machine code is made when Python takes so many times as long as LLVM needs for that."""
 
 
 def check(engine: str) -> None:
@@ -93,14 +95,54 @@ class Engine:
     def _is_worth_it(self, remaining: int) -> bool:
         if self._engine != "auto":
             return self._engine == "native"
-        expected = remaining * self._loop.size * SECONDS_PER_OPERATION
-        return min(expected, SECONDS) + self._spent > 2 * SECONDS or expected > 5 * SECONDS
+        expected = remaining * self._loop.size * RUNNING
+        return max(expected, self._spent) > WORTH * _making(self._loop.size)
 
     def _can_be_native(self) -> bool:
-        from gradcli.native.machine import is_available
+        return can_be_native((self._loop.function, *self._loop.stepping), self._engine)
 
-        if not is_available() or (self._engine == "auto" and self._loop.size > COMPILED):
-            return False
-        from gradcli.native import loop
 
-        return loop.can_be(self._loop, exactly=self._engine == "auto")
+def _making(size: int) -> float:
+    """Return how many seconds LLVM needs to make machine code of so many operations."""
+    return STARTING + COMPILING * size
+
+
+def can_be_native(programs: Sequence[Program], engine: str) -> bool:
+    """Return whether programs can be machine code.
+
+    Where that was not asked for, it must give every bit that Python gives.
+    """
+    from gradcli.native.machine import is_available
+
+    if engine == "python" or not is_available():
+        return False
+    from gradcli.native.emitter import is_exact, supports
+
+    return all(map(supports, programs)) and (engine == "native" or all(map(is_exact, programs)))
+
+
+class Compiled:
+    """A program that is run again and again: in Python, until machine code has been repaid.
+
+    Like that of `runtime.generated`, `run` raises ValueError, OverflowError or ZeroDivisionError
+    where a step has no value, or returns nan or inf.
+    """
+
+    def __init__(self, program: Program, names: Sequence[str], engine: str) -> None:
+        self._program = program
+        self._names = names
+        self._engine = engine
+        self.run = function(program, names)
+        """From the values of the names to those of the outputs."""
+        size = max(len(program.instructions), 1)
+        worth = WORTH * _making(size) / (RUNNING * size)
+        self.due = 0.0 if engine == "native" else worth
+        """After so many runs `speed_up` is to be called."""
+
+    def speed_up(self) -> None:
+        """Let `run` be machine code from now on, if it can."""
+        self.due = math.inf
+        if can_be_native([self._program], self._engine):
+            from gradcli.native.functions import function as native
+
+            self.run = native(self._program, self._names)

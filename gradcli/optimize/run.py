@@ -126,7 +126,7 @@ class _Walk:
 
         When there is no next step they stay, and the reason comes with them.
         """
-        if self._leaping is not None and ahead > 1:
+        if self._leaping is not None:
             leap = self._leap(self._leaping, ahead, remaining, best.value)
             if leap.steps:
                 if leap.best is not None:

@@ -73,6 +73,13 @@ def attempt(compute: Callable[..., float], *arguments: Any) -> float:
         return math.nan
 
 
+def values(compute: Callable[..., tuple[float, ...]], *point: float) -> tuple[float, ...] | None:
+    try:
+        return compute(*point)
+    except ValueError:
+        return None
+
+
 def is_close(found: float, expected: float, ulps: int, slack: float) -> bool:
     if found == expected:
         return math.copysign(1, found) == math.copysign(1, expected) or found == 0
@@ -92,7 +99,7 @@ def test_the_same_numbers_as_python(row: Operation) -> None:
         extra = () if payload is None else (payload,)
         for point in POINTS[count]:
             expected = attempt(row.value, *point, *extra)  # type: ignore[arg-type]
-            found = compute(*point)
+            found = values(compute, *point)
             if math.isfinite(expected):
                 assert found is not None, point
                 ulps, slack = ULPS.get(row.name, 0), SLACK.get(row.name, 0.0)
@@ -119,7 +126,7 @@ def test_what_is_not_finite_leaves_a_trace(row: Operation) -> None:
             whole = program(graph, [graph.add(row, arguments, extra)])
             compute = function(whole, NAMES[:count])
             for other in SOME:
-                found = compute(*[1e200 if i == place else other for i in range(count)])
+                found = values(compute, *[1e200 if i == place else other for i in range(count)])
                 assert found is None or not math.isfinite(found[0]), (extra, place, other)
 
 
@@ -133,13 +140,13 @@ def test_a_branch_that_is_not_taken_is_no_fault() -> None:
     branches = of_formula(parse("where(x > 0, 1/exp(1/x), 1/(1/x^3 + 1/(x + 1)))"))
     compute = function(branches, ["x"])
     assert compute(0.5) == parse("1/exp(1/x)").compiled(["x"])(0.5)
-    assert compute(1e-3) is None  # exp overflows
+    assert values(compute, 1e-3) is None  # exp overflows
     assert compute(-1e-3) == parse("1/(1/x^3 + 1/(x + 1))").compiled(["x"])(-1e-3)
-    assert compute(-1.0) is None  # 1/0
+    assert values(compute, -1.0) is None  # 1/0
     nested = of_formula(parse("where(x > 0, where(y > 0, 1/(1/y), 1/(1/(x - 1))), y)"))
     compute = function(nested, ["x", "y"])
     assert compute(1.0, 2.0) is not None
-    assert compute(1.0, -2.0) is None
+    assert values(compute, 1.0, -2.0) is None
     assert compute(2.0, -2.0) is not None
     assert compute(-1.0, 0.0) is not None
 
@@ -177,9 +184,9 @@ def test_random_formulas(text: str, points: list[tuple[float, ...]]) -> None:
     formula = parse(text)
     names = formula.free_names
     compute = function(of_formula(formula), names)
-    for values in points:
-        point = dict(zip(names, values, strict=False))
-        found = compute(*point.values())
+    for numbers in points:
+        point = dict(zip(names, numbers, strict=False))
+        found = values(compute, *point.values())
         try:
             value, gradient = formula.evaluate(point), formula.gradient(point)
         except MathematicsError:

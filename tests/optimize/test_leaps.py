@@ -79,7 +79,8 @@ def descend(
 ) -> End:
     """The end of a run; without an engine, of one that takes every step by itself."""
     formula = parse(text)
-    objective = Objective(formula.graph, formula.id, formula.free_names)
+    names = formula.free_names
+    objective = Objective(formula.graph, formula.id, names, engine=engine or "python")
     name, positional, given_ = choice("--method", method)
     solver = Descent(
         objective,
@@ -90,7 +91,7 @@ def descend(
         schedule=None if plan is None else schedule(*choice("--schedule", plan)),
         tolerance=tolerance,
         bounds=bounds,
-        formula=None if engine is None else objective.formula(engine),
+        formula=None if engine is None else objective.formula(),
     )
     outcome = run(solver, steps=steps, following=following, observe=observe)
     return End(outcome, objective.evaluations, solver.state())
@@ -187,13 +188,13 @@ def test_observers_see_the_steps_they_want(engine: str, stride: int) -> None:
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_run_that_is_continued(engine: str) -> None:
     formula = parse(MIXED)
-    objective = Objective(formula.graph, formula.id, formula.free_names)
+    objective = Objective(formula.graph, formula.id, formula.free_names, engine=engine)
     states: dict[int, dict[str, Any]] = {}
 
     def solver() -> Descent:
         name = "adam"
         plan = schedule(*choice("--schedule", "cosine(t_max=70)"))
-        program = objective.formula(engine)
+        program = objective.formula()
         return Descent(objective, [0.7, -1.3], METHODS[name], schedule=plan, formula=program)
 
     whole = run(solver(), steps=700, following=lambda _: None, keep=states.__setitem__)
