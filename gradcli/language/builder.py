@@ -170,7 +170,9 @@ class Builder:
         """A function applied to arguments."""
         self._used.add(name)
         plain = [a for a in arguments if isinstance(a, int)]
-        keywords = dict([a for a in arguments if not isinstance(a, int)])
+        keywords = {}
+        if len(plain) < len(arguments):
+            keywords = dict([a for a in arguments if not isinstance(a, int)])
         if name in self._functions:
             self._checked_keywords(name, keywords)
             return self._expanded(name, plain)
@@ -200,8 +202,8 @@ class Builder:
             return self._made(name, arguments, keywords)
         operation = FUNCTIONS[name]
         payload: object = None
-        if any(self.graph.is_unknown(node) for node in arguments) and (
-            operation.payload == "axis" or (name in EXTREMES and len(arguments) == 1)
+        if (operation.payload == "axis" or (name in EXTREMES and len(arguments) == 1)) and any(
+            self.graph.is_unknown(node) for node in arguments
         ):
             inputs = (*arguments, *keywords.values())
             return self.graph.add(DEFERRED, inputs, (name, typed, len(arguments), (*keywords,)))

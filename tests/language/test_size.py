@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
 from gradcli import FormulaError, parse, variable
+from gradcli.graph.node import Graph
 from gradcli.language.parser import locate
 from gradcli.limits import NODES, SOURCE_CHARACTERS
 
@@ -169,6 +172,26 @@ def test_graphs_grow_in_line_with_the_text(shape: str) -> None:
     assert written[2] - written[1] < 2.5 * (written[1] - written[0]) + 100
 
 
+@pytest.mark.parametrize("shape", SHAPES)
+def test_parsing_and_deriving_twice_the_text_asks_for_twice_the_nodes(
+    shape: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = [0]
+    add = Graph.add
+
+    def counted(self: Graph, *row: Any) -> int:
+        asked[0] += 1
+        return add(self, *row)
+
+    monkeypatch.setattr(Graph, "add", counted)
+    counts = []
+    for n in (200, 400, 800):
+        asked[0] = 0
+        parse(SHAPES[shape](n)).derivatives()
+        counts.append(asked[0])
+    assert counts[2] - counts[1] < 2.1 * (counts[1] - counts[0])
+
+
 def seconds(function: Callable[[], object], times: int = 3) -> float:
     best = float("inf")
     for _ in range(times):
@@ -233,6 +256,44 @@ def test_a_sum_of_a_million_terms_takes_ten_times_as_long_as_one_of_a_hundred_th
         assert parse("+".join(["x*y"] * terms)).gradient(x=1, y=2) == {"x": 2 * terms, "y": terms}
 
     assert seconds(lambda: work(1_000_000), 1) < 30 * seconds(lambda: work(100_000), 1)
+
+
+PEAK = """
+from gradcli import parse
+
+def peak():
+    with open("/proc/self/status") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("VmHWM"))
+
+parse("sin(x)").gradient(x=1)
+before = peak()
+formula = parse({text})
+formula.gradient(x=0.5, y=1.5)
+print(len(formula.graph), before, peak())
+"""
+LONG = {
+    "sum": "'+'.join(str(k) + '*x*y' for k in range({n} // 4))",
+    "calls": "'+'.join(f'sin({{k}}*x)*exp(-y/{{k}})' for k in range(1, {n} // 8))",
+    "nested": "'sin(' * {n} + 'x*y' + ')' * {n}",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads Linux's /proc")
+@pytest.mark.parametrize("kind", LONG)
+def test_the_gradient_of_a_million_nodes_fits_into_2_gb(kind: str) -> None:
+    def kilobytes(n: int) -> int:
+        script = PEAK.format(text=LONG[kind].format(n=n))
+        output = subprocess.run(
+            [sys.executable, "-c", script], capture_output=True, text=True, check=True
+        ).stdout
+        nodes, before, after = map(int, output.split())
+        assert nodes > n
+        assert after < 2_000_000
+        return after - before
+
+    # Ten times the nodes, not a hundred times the memory.
+    assert kilobytes(800_000) < 15 * kilobytes(80_000)
 
 
 # ---------------------------------------------------------------- limits
