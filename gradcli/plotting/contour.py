@@ -23,34 +23,50 @@ ARROWS = 16
 
 
 def contour(function: Function) -> Chart:
-    """Return the contour over two ranges, with arrows along the gradient where it is wanted."""
+    """Return the contour over two ranges, with arrows along the gradient where it is wanted.
+
+    Derivatives by other names than those of the ranges have contours of their own.
+    """
     thinned = {name: _thinned(given) for name, given in function.ranges.items()}
     x, y = [r.at(np.arange(r.length)) for r in thinned.values()]
-    blocks = function.table(thinned).blocks()
-    columns = joined([[block.value, *block.slopes] for block in blocks])
+    table = function.table(thinned)
+    columns = joined([[block.value, *block.slopes] for block in table.blocks()])
     # The last range varies fastest, and the last axis of a field is x.
-    z, *slopes = [column.reshape(len(x), len(y)).T for column in columns]
-    z = np.where(np.isfinite(z), z, np.nan)
-    gaps = int(np.isnan(z).sum())
-    if gaps == z.size:
+    z, *slopes = [
+        np.where(np.isfinite(column), column, np.nan).reshape(len(x), len(y)).T
+        for column in columns
+    ]
+    if np.isnan(z).all():
         raise function.nowhere()
-    notes = []
-    if gaps:
-        points = f"{gaps} of {z.size} points" if gaps > 1 else "one point"
-        notes.append(f"the formula has no value at {points}: gaps in the plot")
+    notes = function.kinks(table)
     for (name, given), shown in zip(function.ranges.items(), thinned.values(), strict=True):
         if shown.length < given.length:
             notes.append(f"the plot shows {shown.length} of {given.length} points along {name}")
+    across, up = function.ranges
+    marks: list[Mark] = [_field(x, y, z, "value", "the formula", notes)]
+    panels = [Panel(across, up, marks)]
+    by = dict(zip(function.wrt, slopes, strict=True))
+    if by.keys() == {across, up}:
+        marks.append(_arrows(x, y, by[across], by[up]))
+    else:
+        for name, slope in by.items():
+            field = _field(x, y, slope, f"∂f/∂{name}", f"its derivative by {name}", notes)
+            panels.append(Panel(across, up, [field]))
+    return Chart(function.text, panels, notes=notes)
+
+
+def _field(x: Vector, y: Vector, z: Vector, label: str, what: str, notes: list[str]) -> Field:
+    """Return the field of some values, after what is to be said about them is noted."""
+    gaps = int(np.isnan(z).sum())
+    if gaps:
+        points = f"{gaps} of {z.size} points" if gaps > 1 else "one point"
+        notes.append(f"{what} has no value at {points}: gaps in the plot")
     log = is_wide(z)
     cut = None if log else _field_limits(z)
     if cut is not None:
         ends = " and ".join(number_text(float(f"{end:.3g}")) for end in cut)
-        notes.append(f"the colours end at {ends}; values beyond have the colours of the ends")
-    across, up = function.ranges
-    marks: list[Mark] = [Field(x, y, z, "value", log, cut)]
-    if [*function.wrt] == [across, up]:
-        marks.append(_arrows(x, y, *slopes))
-    return Chart(function.text, [Panel(across, up, marks)], notes=notes)
+        notes.append(f"the colours of {what} end at {ends}, and go on for values beyond")
+    return Field(x, y, z, label, log, cut)
 
 
 def _thinned(given: Range) -> Range:
@@ -67,6 +83,8 @@ def _field_limits(z: Vector) -> tuple[float, float] | None:
     Beside a gap there may be a pole, whose values would leave one colour to all others.
     """
     finite = z[np.isfinite(z)]
+    if not finite.size:
+        return None
     low, high = np.quantile(finite, breaks.CENTRAL).tolist()
     if finite.size == z.size or not np.ptp(finite) > breaks.FAR * (high - low) > 0:
         return None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from gradcli.graph.text import label, number_text
+from gradcli.graph.text import number_text
 from gradcli.plotting import breaks
 from gradcli.table import BLOCK
 
@@ -110,10 +110,7 @@ def _sampled(function: Function) -> Samples:
         [np.concatenate(parts) for parts in kept_x],
         [np.concatenate(parts) for parts in kept_y],
         missing,
-        [
-            f"{function.where}{sentence}: {label(function.formula.graph, node)}"
-            for node, sentence in table.kinks.items()
-        ],
+        function.kinks(table),
     )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from gradcli.errors import MathematicsError
+from gradcli.graph.text import label
 from gradcli.table import Range, Table
 
 if TYPE_CHECKING:
@@ -44,6 +45,13 @@ class Function(NamedTuple):
         (name,) = self.ranges
         blocks = self.table({name: Range.through(points)}).blocks()
         return joined([[block.value, *block.slopes] for block in blocks])
+
+    def kinks(self, table: Table) -> list[str]:
+        """Return what is to be said about derivatives that are one-sided somewhere in a table."""
+        return [
+            f"{self.where}{sentence}: {label(self.formula.graph, node)}"
+            for node, sentence in list(table.kinks.items())[:5]
+        ]
 
     def nowhere(self) -> MathematicsError:
         """Return the error for a formula that has no value at any point: that of the first."""

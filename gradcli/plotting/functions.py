@@ -36,20 +36,14 @@ def chart(functions: Sequence[Function]) -> Chart:
     found = [curves(function) for function in functions]
     notes = [note for curve in found for note in curve.notes]
     (name,) = first.ranges
-    if len(functions) == 1:
-        labels = ["value", *[f"∂f/∂{other}" for other in first.wrt]]
-        panels = [
-            Panel(name, title, [Line(x, y)], limits=limits)
-            for title, (x, y), limits in zip(labels, found[0].lines, found[0].limits, strict=True)
-        ]
-        return drawable(Chart(first.text, panels, stacked=True, notes=notes))
-    lines = [
-        Line(*curve.lines[0], function.text)
-        for function, curve in zip(functions, found, strict=True)
-    ]
-    title = f"{len(functions)} formulas"
-    panel = Panel(name, "value", lines, limits=_hull(found))
-    return drawable(Chart(title, [panel], notes=notes))
+    is_one = len(functions) == 1
+    panels = []
+    for place, title in enumerate(["value", *[f"∂f/∂{other}" for other in first.wrt]]):
+        labels = ["" if is_one or place else function.text for function in functions]
+        lines = [Line(*curve.lines[place], text) for curve, text in zip(found, labels, strict=True)]
+        panels.append(Panel(name, title, lines, limits=_hull(found, place)))
+    title = first.text if is_one else f"{len(functions)} formulas"
+    return drawable(Chart(title, panels, stacked=True, notes=notes))
 
 
 def _check(function: Function, first: Function) -> None:
@@ -65,6 +59,9 @@ def _check(function: Function, first: Function) -> None:
     if names != list(first.ranges):
         message = f"{function.where}the formulas have other ranges, and share no axis"
         raise UsageError(message, hint="draw them in several plots")
+    if list(function.wrt) != list(first.wrt):
+        message = f"{function.where}the formulas have derivatives by other names"
+        raise UsageError(message, hint="choose the same names with --wrt")
     if function is not first and len(names) == 2:
         message = "contours of several formulas do not fit into one plot"
         raise UsageError(message, hint="draw them one by one, or over one range")
@@ -80,15 +77,16 @@ def _check(function: Function, first: Function) -> None:
             raise UsageError(message, hint=f"for example {name}=-5:5:0.01")
 
 
-def _hull(found: Sequence[Curves]) -> tuple[float, float] | None:
+def _hull(found: Sequence[Curves], place: int) -> tuple[float, float] | None:
     """Return the limits of several curves in one panel: those that hold the limits of each."""
-    if all(curve.limits[0] is None for curve in found):
+    if all(curve.limits[place] is None for curve in found):
         return None
     ends = []
     for curve in found:
-        y = curve.lines[0][1]
-        ends.append(curve.limits[0] or (float(np.nanmin(y)), float(np.nanmax(y))))
+        y = curve.lines[place][1]
+        own = curve.limits[place]
+        if own is None and np.isfinite(y).any():
+            own = float(np.nanmin(y)), float(np.nanmax(y))
+        if own is not None:
+            ends.append(own)
     return min(low for low, _ in ends), max(high for _, high in ends)
-
-
-# ---------------------------------------------------------------- contours

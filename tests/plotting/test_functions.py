@@ -100,6 +100,26 @@ def test_several_curves_share_a_panel_and_have_labels(made: Made) -> None:
     assert [mark.label for mark in panel.marks if isinstance(mark, Line)] == texts
 
 
+def test_several_formulas_have_their_derivatives_below(made: Made) -> None:
+    plot = chart([made(text, ["x"], x=(1, 3, 0.5)) for text in ("x^2", "1/x")])
+
+    values, slopes = plot.panels
+    assert [mark.label for mark in values.marks if isinstance(mark, Line)] == ["x^2", "1/x"]
+    square, inverse = [mark for mark in slopes.marks if isinstance(mark, Line)]
+    np.testing.assert_allclose(square.y, 2 * square.x)
+    np.testing.assert_allclose(inverse.y, -1 / inverse.x**2)
+    with pytest.raises(UsageError, match="derivatives by other names"):
+        chart([made("x^2", ["x"], x=(1, 3, 1)), made("x", x=(1, 3, 1))])
+
+
+def test_curves_with_and_without_a_pole_share_limits(made: Made) -> None:
+    plot = chart([made(text, x=(-5, 5, 0.01)) for text in ("1/x", "3*x")])
+
+    assert plot.panels[0].limits is not None
+    low, high = plot.panels[0].limits
+    assert (low, high) == (-15, 15)
+
+
 def test_a_contour_has_the_values_of_its_function(made: Made) -> None:
     plot = chart([made("x^2 - 3*y", ["x", "y"], x=(-1, 2, 0.5), y=(0, 4, 1))])
 
@@ -113,6 +133,34 @@ def test_a_contour_has_the_values_of_its_function(made: Made) -> None:
     np.testing.assert_allclose(arrows.u / arrows.v, 2 * arrows.x / -3, atol=1e-12)
     length = np.hypot(arrows.u / 3, arrows.v / 4)
     np.testing.assert_allclose(length, length[0])
+
+
+def test_arrows_do_not_depend_on_the_order_of_the_names(made: Made) -> None:
+    function = made("y^2*x", ["y", "x"], x=(1, 2, 0.25), y=(1, 3, 0.25))
+    (panel,) = chart([function]).panels
+
+    arrows: Any = panel.marks[1]
+    np.testing.assert_allclose(arrows.u / arrows.v, arrows.y / (2 * arrows.x))
+
+
+def test_another_derivative_has_a_contour_of_its_own(made: Made) -> None:
+    function = made("y^2*x", ["y"], x=(1, 2, 0.25), y=(1, 3, 0.25))
+    value, slope = [panel.field for panel in chart([function]).panels]
+
+    assert value is not None
+    assert slope is not None
+    x, y = np.meshgrid(slope.x, slope.y)
+    np.testing.assert_allclose(value.z, y**2 * x)
+    np.testing.assert_allclose(slope.z, 2 * y * x)
+    assert slope.label == "∂f/∂y"
+
+
+def test_a_kink_and_a_gap_of_a_derivative_are_said(made: Made) -> None:
+    plot = chart([made("abs(x) + sqrt(y)", ["x", "y"], x=(-1, 1, 1), y=(0, 4, 1))])
+
+    assert plot.notes[0].startswith("abs has a kink at 0")
+    plot = chart([made("abs(x) + sqrt(y)", ["y"], x=(-1, 1, 1), y=(0, 4, 1))])
+    assert "its derivative by y has no value at 3 of 15 points: gaps in the plot" in plot.notes
 
 
 def test_a_large_grid_is_thinned_and_that_is_said(made: Made) -> None:
