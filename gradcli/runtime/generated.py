@@ -7,7 +7,7 @@ Nothing that a user typed is ever part of it. This is the only place that runs g
 from __future__ import annotations
 
 import math
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from gradcli.graph.operations import (
@@ -151,6 +151,7 @@ def _last_uses(program: Program) -> dict[int, list[int]]:
     return found
 
 
+@lru_cache(maxsize=1000)
 def template(operation: Operation, count: int, payload: Any) -> str:
     """Return the Python expression of one operation on numbers, {0}, {1} … for its arguments."""
     code = operation.code

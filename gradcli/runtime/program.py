@@ -65,18 +65,23 @@ def shared(program: Program) -> Program:
     stands_for: dict[int, int] = {}
     constants: dict[int, float] = {}
     kept: list[Instruction] = []
-    for operation, arguments, output, payload in program.instructions:
+    for instruction in program.instructions:
+        step = instruction
+        operation, arguments, output, payload = step
         inputs = tuple([stands_for[argument] for argument in arguments])
-        step = Instruction(operation, inputs, output, payload)
+        if inputs != arguments:
+            step = Instruction(operation, inputs, output, payload)
         if operation is CONSTANT_POWER and payload == 2:
             step = Instruction(MULTIPLY, inputs * 2, output, None)
         value = _constant(step, constants)
         if value is not None:
             constants[output] = value
             step = Instruction(CONSTANT, (), output, value)
-        order = tuple(sorted(step.inputs)) if step.operation in _COMMUTATIVE else step.inputs
-        # As text, for 0.0 and -0.0 are equal.
-        key = (step.operation, order, repr(step.payload))
+        operation, inputs, _, payload = step
+        if operation in _COMMUTATIVE and inputs[0] > inputs[1]:
+            inputs = (inputs[1], inputs[0])
+        # Zeros as text, for 0.0 and -0.0 are equal.
+        key = (operation, inputs, payload or repr(payload))
         stands_for[output] = first.setdefault(key, output)
         if stands_for[output] == output:
             kept.append(step)
