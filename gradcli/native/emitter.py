@@ -19,8 +19,9 @@ from gradcli.graph.operations import (
     VARIABLE,
     WHERE,
 )
+from gradcli.native import machine
 from gradcli.native.doubles import NEVER, Double, Truth, constant
-from gradcli.native.lowerings import INEXACT, LOWERINGS, Lowering
+from gradcli.native.lowerings import INEXACT, LIBRARY, LOWERINGS, Lowering
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -40,8 +41,13 @@ class Emitted(NamedTuple):
 
 def supports(program: Program) -> bool:
     """Return whether a program can be machine code."""
-    return not program.has_arrays and all(
-        step.operation in LOWERINGS or step.operation in _LEAVES for step in program.instructions
+    return (
+        not program.has_arrays
+        and machine.has_all(LIBRARY)
+        and all(
+            step.operation in LOWERINGS or step.operation in _LEAVES
+            for step in program.instructions
+        )
     )
 
 

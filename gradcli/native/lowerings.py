@@ -37,6 +37,12 @@ LOWERINGS: dict[Operation, Lowering] = {}
 """The operations that can be machine code; the others move arrays, or are rare functions."""
 
 
+LIBRARY = (
+    *("exp", "expm1", "log", "log2", "log10", "log1p", "pow", "cbrt", "hypot", "fmod", "sin"),
+    *("cos", "tan", "asin", "acos", "atan", "atan2", "sinh", "cosh", "tanh", "asinh", "acosh"),
+    *("atanh", "tgamma", "lgamma", "erf", "erfc"),
+)
+"""The functions of the C library that are called."""
 INEXACT = {TABLE[name] for name in ("gamma", "lgamma", "factorial", "hypot", "cbrt")}
 """Python has its own gamma, lgamma and hypot, and before 3.11 its own cbrt: they differ from those
 of the C library by a few units in the last place."""

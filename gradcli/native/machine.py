@@ -69,6 +69,12 @@ def has(name: str) -> bool:
     return hasattr(mathematics(), name)
 
 
+@cache
+def has_all(names: tuple[str, ...]) -> bool:
+    """Return whether the C library has all these functions; LLVM does not forgive one."""
+    return all(map(has, names))
+
+
 class Code:
     """Machine code; it is there as long as this object is."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,9 +14,10 @@ from hypothesis import strategies as st
 from gradcli import MathematicsError, parse
 from gradcli.graph.node import Graph
 from gradcli.graph.operations import TABLE, Operation
+from gradcli.native import machine
 from gradcli.native.emitter import supports
 from gradcli.native.functions import function, source
-from gradcli.native.lowerings import LOWERINGS
+from gradcli.native.lowerings import LIBRARY, LOWERINGS
 from gradcli.runtime.program import Program, program
 
 if TYPE_CHECKING:
@@ -128,6 +130,24 @@ def test_what_is_not_finite_leaves_a_trace(row: Operation) -> None:
             for other in SOME:
                 found = values(compute, *[1e200 if i == place else other for i in range(count)])
                 assert found is None or not math.isfinite(found[0]), (extra, place, other)
+
+
+def test_only_known_functions_are_called() -> None:
+    called: set[str] = set()
+    for row in LOWERINGS:
+        count = max(row.arity[0], 1)
+        for payload in PAYLOADS.get(row.name, [None]):
+            text = source(single(row, count, payload), NAMES[:count])
+            called |= {*re.findall(r'@"([^"]*)"', text)}
+    ours = {name for name in called if not name.startswith("llvm.")} - {"run", "factorials"}
+    assert ours | {"log2", "log10"} == {*LIBRARY}
+
+
+def test_without_a_function_of_the_library_nothing_is_machine_code(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(machine, "has_all", lambda _: False)
+    assert not supports(of_formula(parse("x + 1")))
 
 
 def test_programs_that_cannot_be_machine_code() -> None:
