@@ -8,6 +8,7 @@ spread over the processors, and their sums come back in the blocks' order whoeve
 from __future__ import annotations
 
 import ctypes
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,6 +30,8 @@ BLOCK = 8192
 """How many rows are summed before the sum is put aside: the fewer, the smaller its error."""
 AT_ONCE = 16
 """How many blocks a thread takes at a time."""
+
+_SIGNATURE = re.compile(r"(?m)^(define .*\))$")
 
 LONG, BIT = ir.IntType(64), ir.IntType(1)
 POINTER = DOUBLE.as_pointer()
@@ -199,7 +202,9 @@ class _Kernel:
 
     def text(self) -> str:
         """Return the module."""
-        return vectorised(str(self._module))
+        # Wide registers are put aside around a call, where they must not cross lines of the cache.
+        text = _SIGNATURE.sub(r'\1 "stackrealign"', str(self._module))
+        return vectorised(text)
 
 
 def _at(builder: Any, array: Any, place: Any) -> Any:

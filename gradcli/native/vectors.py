@@ -11,11 +11,14 @@ import ctypes
 import platform
 import re
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _DECLARATION = re.compile(r'declare double @"(\w+)"\(double[^,)]*(, double[^)]*)?\) .*')
-_LETTERS = {4: "d", 8: "e"}
-"""How the names of the library tell AVX2 and AVX-512."""
+_KINDS = {4: ("d", "avx2"), 8: ("e", "avx512f")}
+"""By the number of doubles, how the library's names tell what a processor has, and LLVM's name."""
 
 
 @cache
@@ -42,42 +45,49 @@ def vectorised(text: str) -> str:
     kept: list[str] = []
 
     def declared(found: re.Match[str]) -> str:
-        name, second = found[1], found[2]
-        variants = _variants(name, 2 if second else 1)
-        if not variants:
-            return found[0]
-        lines = []
-        for width, vector in variants:
-            argument = f"<{width} x double>"
-            given = ", ".join([argument] * (2 if second else 1))
-            lines.append(f"declare {argument} @{vector}({given})")
-            kept.append(f"ptr @{vector}")
-        known = ",".join(
-            f"_ZGV_LLVM_N{width}{'vv' if second else 'v'}_{name}({vector})"
-            for width, vector in variants
-        )
-        given = ", ".join(["double"] * (2 if second else 1))
-        # LLVM asks for a variant only of functions that it may know; `nobuiltin` forbids it.
-        effects = "nounwind willreturn memory(none)"
-        variant = f'"vector-function-abi-variant"="{known}"'
-        lines.append(f'declare double @"{name}"({given}) {effects} {variant}')
-        return "\n".join(lines)
+        arguments = 2 if found[2] else 1
+        known = variants(found[1], arguments)
+        kept.extend(vector for _, vector in known)
+        return _declarations(found[1], arguments, known) if known else found[0]
 
     text = _DECLARATION.sub(declared, text)
-    if kept:
-        text += (
-            f"\n@llvm.compiler.used = appending global [{len(kept)} x ptr] "
-            f'[{", ".join(kept)}], section "llvm.metadata"\n'
-        )
+    if kept:  # or LLVM would drop them before it vectorises
+        names = ", ".join(f"ptr @{vector}" for vector in kept)
+        kind = f"[{len(kept)} x ptr] [{names}]"
+        text += f'\n@llvm.compiler.used = appending global {kind}, section "llvm.metadata"\n'
     return text
 
 
+def _declarations(name: str, arguments: int, known: Sequence[tuple[int, str]]) -> str:
+    """Return the declarations of a function for one double, and of those for several."""
+    lines = []
+    for width, vector in known:
+        given = ", ".join([f"<{width} x double>"] * arguments)
+        lines.append(f"declare <{width} x double> @{vector}({given})")
+    letters = "v" * arguments
+    said = ",".join(f"_ZGV_LLVM_N{width}{letters}_{name}({vector})" for width, vector in known)
+    given = ", ".join(["double"] * arguments)
+    # LLVM looks for the others only where it may know the function: it must not be `nobuiltin`.
+    effects = "nounwind willreturn memory(none)"
+    variant = f'"vector-function-abi-variant"="{said}"'
+    lines.append(f'declare double @"{name}"({given}) {effects} {variant}')
+    return "\n".join(lines)
+
+
+def processor() -> dict[str, bool]:
+    """Return what this processor has, by LLVM's names."""
+    from llvmlite import binding
+
+    return dict(binding.get_host_cpu_features())
+
+
 @cache
-def _variants(name: str, arguments: int) -> list[tuple[int, str]]:
+def variants(name: str, arguments: int) -> list[tuple[int, str]]:
     """Return the vector functions of the library for a function of the C library, by width."""
     found = []
-    for width, letter in _LETTERS.items():
+    features = processor()
+    for width, (letter, feature) in _KINDS.items():
         vector = f"_ZGV{letter}N{width}{'v' * arguments}_{name}"
-        if hasattr(library(), vector):
+        if features.get(feature) and hasattr(library(), vector):
             found.append((width, vector))
     return found

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from gradcli import MathematicsError, parse
 from gradcli.minimization.choice import objective_over
 from gradcli.minimization.rows_objective import REPAYS, RowsObjective
-from gradcli.native import rows, threads
+from gradcli.native import rows, threads, vectors
 from gradcli.native.emitter import supports
 from gradcli.native.lowerings import LOWERINGS
 from gradcli.native.vectors import vectorised
@@ -63,15 +63,21 @@ def test_the_same_numbers_as_python_in_every_row(row: Operation) -> None:
         assert not wrong.any(), (payload, np.array(points)[wrong], found[wrong], wanted[wrong])
 
 
-def test_the_functions_for_several_doubles_are_called() -> None:
-    from gradcli.native import machine, vectors
-
+def test_the_functions_for_several_doubles_that_the_processor_has(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     if vectors.library() is None:
         pytest.skip("only glibc on x86-64 has them")
-    text = rows.sums_source(of_formula(parse("exp(x)")), [(1, -1)], ["x"], [])
-    assert "_ZGVeN8v_exp" in text
-    assert "nobuiltin" not in text
-    assert machine.compiled(text).function("run", []) is not None
+    widths = {"avx2": "_ZGVdN4v_exp", "avx512f": "_ZGVeN8v_exp"}
+    for has in itertools.product((False, True), repeat=2):
+        features = dict(zip(widths, has, strict=True))
+        monkeypatch.setattr(vectors, "processor", lambda features=features: features)
+        vectors.variants.cache_clear()
+        text = rows.sums_source(of_formula(parse("exp(x)")), [(1, -1)], ["x"], [])
+        for feature, name in widths.items():
+            assert (name in text) == features[feature]
+        assert ("nobuiltin" in text) == (not any(has))
+    vectors.variants.cache_clear()
 
 
 def test_a_module_without_functions_stays_as_it_is() -> None:
