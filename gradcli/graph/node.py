@@ -41,6 +41,10 @@ if TYPE_CHECKING:
 Row = tuple[Operation, tuple[int, ...], "Any"]
 
 
+MANY = 100_000
+"""New objects that the garbage collector would take long to walk, just to find that they live."""
+
+
 class Growing:
     """Makes the garbage collector wait while many nodes are made.
 
@@ -55,8 +59,11 @@ class Growing:
         gc.disable()
 
     def __exit__(self, *_: object) -> None:
-        """Start it again if it was at work."""
+        """Start it again if it was at work, with what was made as old as all the rest."""
         if self._was_enabled:
+            if gc.get_count()[0] > MANY and not gc.get_freeze_count():
+                gc.freeze()
+                gc.unfreeze()
             gc.enable()
 
 
