@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 BLOCK = 8192
 """How many rows are worked out together: a few arrays of them fit in the fastest caches."""
 
+CACHE_LINE = 64
+"""Its bytes."""
+
 _CALL = re.compile(r"((?:np|special)\.\w+)\(((?:\{\d\}(?:, )?)+)\)\Z")
 """Code that calls one function of NumPy or SciPy, which can be told where its result goes."""
 _IN_PLACE = {
@@ -78,6 +81,17 @@ def _in_parts(run: Callable[..., Any], first: int, last: int, values: Sequence[A
             for size, start, stop in ((BLOCK, first, middle), (last - middle, middle, last))
             if start < stop
         ]
+
+
+def aligned(count: int, size: int) -> Any:
+    """Return new arrays that begin with a line of the cache; NumPy writes them twice as fast."""
+    import numpy as np
+
+    line = CACHE_LINE // 8
+    width = size + -size % line
+    whole = np.empty(count * width + line)
+    start = -(whole.ctypes.data // 8) % line
+    return whole[start : start + count * width].reshape(count, width)[:, :size]
 
 
 class _Writer:
@@ -131,11 +145,11 @@ class _Writer:
         from gradcli.runtime.arrays import namespace
 
         names = [*self._shared.values(), *self._columns.values()]
-        buffers = [f"b{place}" for place in range(self._buffers)]
+        buffers = "".join(f"b{place}, " for place in range(self._buffers))
         text = "\n".join(
             [
                 f"def generated({', '.join(['size', 'first', 'last', *names])}):",
-                *(f"    {name} = np.empty(size)" for name in buffers),
+                f"    ({buffers}) = aligned({self._buffers}, size)",
                 *(f"    {name}_all = {name}" for name in self._columns.values()),
                 "    found = []",
                 "    for start in range(first, last, size):",
@@ -147,7 +161,7 @@ class _Writer:
                 f"    return {result}",
             ]
         )
-        return executed(text, {**namespace(), "range": range})
+        return executed(text, {**namespace(), "range": range, "aligned": aligned})
 
 
 @cache
