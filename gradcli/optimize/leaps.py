@@ -58,8 +58,8 @@ class Leaps:
         self._last: deque[tuple[State, int]] = deque(maxlen=KEPT)
 
     @property
-    def begins_at_once(self) -> bool:
-        """Whether the user wants machine code from the first step."""
+    def is_native(self) -> bool:
+        """Whether the user wants machine code and nothing else."""
         return self._formula.engine == "native"
 
     def take(self, state: State, most: int, remaining: int, lowest: float) -> Stretch:

@@ -81,14 +81,14 @@ def gd(*, momentum: float, dampening: float, weight_decay: float, nesterov: bool
         raise UsageError(message, hint="for example gd(momentum=0.9, nesterov=1)")
 
     def coefficients(t: Any, rate: Any, of: Functions) -> Coefficients:
-        return rate, -rate, of.where(t < 2, 1.0, 1 - dampening)
+        return (rate, of.where(t < 2, 1.0, 1 - dampening)) if momentum else (-rate,)
 
     def update(p: Any, g: Any, memory: Memory, now: Coefficients, _: Functions) -> Next:
-        rate, down, share = now
         if weight_decay:
             g = g + weight_decay * p
         if not momentum:
-            return down * g + p, ()
+            return now[0] * g + p, ()
+        rate, share = now
         b = momentum * memory[0] + share * g
         return p - rate * (g + momentum * b if nesterov else b), (b,)
 
