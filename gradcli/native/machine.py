@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import sys
 from functools import cache
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import UsageError
@@ -13,6 +12,8 @@ from gradcli.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+OLDEST = (0, 45)
+"""The llvmlite with the optimiser that is used here, and LLVM 20."""
 _MATHEMATICS = {
     "win32": ("ucrtbase.dll",),
     "darwin": ("libSystem.dylib",),
@@ -20,15 +21,23 @@ _MATHEMATICS = {
 """The libraries that Python's math module calls; on Linux glibc's, or whatever there is."""
 
 
+@cache
 def is_available() -> bool:
-    """Return whether llvmlite is installed; it is not imported."""
-    return find_spec("llvmlite") is not None
+    """Return whether an llvmlite is installed that is new enough; it is not imported."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        numbers = version("llvmlite").split(".")
+        return (int(numbers[0]), int(numbers[1])) >= OLDEST
+    except (PackageNotFoundError, ValueError, IndexError):
+        return False
 
 
 def require() -> None:
     """Raise UsageError unless llvmlite is installed."""
     if not is_available():
-        message = "--engine native needs llvmlite, which is not installed"
+        oldest = ".".join(map(str, OLDEST))
+        message = f"--engine native needs llvmlite {oldest} or later, which is not installed"
         raise UsageError(message, hint="pip install 'gradcli[native]'")
 
 

@@ -120,15 +120,10 @@ class Descent:
         if self._schedule is not None:
             self._schedule.hear(value)
 
-    @property
-    def leaps_always(self) -> bool:
-        """Whether the user wants machine code for every step."""
-        return self._leaps is not None and self._leaps.is_native
-
     def leap(self, most: int, remaining: int, lowest: float) -> Leap:
         """Take up to `most` steps at once; see `Leaping`."""
         leaps = self._leaps
-        if leaps is None or (self.steps < SINGLE_STEPS and not self.leaps_always):
+        if leaps is None or (self.steps < SINGLE_STEPS and not leaps.is_made):
             return Leap(0, None)
         rates = known_rates(self._schedule, self.base, self.steps, most)
         flat = leaps.flat(self.value, self.point, self._gradient, self._memory)

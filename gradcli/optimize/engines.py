@@ -20,6 +20,8 @@ RUNNING = 3e-8
 """What an operation takes in Python, in seconds, roughly."""
 STARTING, COMPILING = 0.06, 1e-4
 """What LLVM takes before the first operation, and for each of them."""
+NATIVE_RUNS = 100
+"""After so many runs a program is machine code where the user wants that."""
 WORTH = 3
 """Machine code is made when Python takes so many times as long as LLVM needs for that."""
 
@@ -62,6 +64,8 @@ class Engine:
         self._take: Leap | None = None
         self._is_final = False
         self._spent = 0.0
+        if engine == "native":
+            self._chosen(0)
 
     def take(
         self,
@@ -136,7 +140,7 @@ class Compiled:
         """From the values of the names to those of the outputs."""
         size = max(len(program.instructions), 1)
         worth = WORTH * _making(size) / (RUNNING * size)
-        self.due = 0.0 if engine == "native" else worth
+        self.due = min(worth, NATIVE_RUNS) if engine == "native" else worth
         """After so many runs `speed_up` is to be called."""
 
     def speed_up(self) -> None:

@@ -54,13 +54,13 @@ class Leaps:
         self._rule = rule
         self._bounds = bounds
         self._tolerance = tolerance
-        self._engine: Engine | None = None
+        self._engine = self._made() if formula.engine == "native" else None
         self._last: deque[tuple[State, int]] = deque(maxlen=KEPT)
 
     @property
-    def is_native(self) -> bool:
-        """Whether the user wants machine code and nothing else."""
-        return self._formula.engine == "native"
+    def is_made(self) -> bool:
+        """Whether the loop is compiled already."""
+        return self._engine is not None
 
     def take(self, state: State, most: int, remaining: int, lowest: float) -> Stretch:
         """Return where up to `most` steps lead, of `remaining` ones; see `Leaping`."""

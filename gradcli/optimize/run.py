@@ -117,7 +117,6 @@ class _Walk:
     def __init__(self, solver: Solver) -> None:
         self._solver = solver
         self._leaping = solver if isinstance(solver, Leaping) else None
-        self._leaps_always = self._leaping is not None and self._leaping.leaps_always
         self._most = FIRST_LEAP
 
     def on(
@@ -127,7 +126,7 @@ class _Walk:
 
         When there is no next step they stay, and the reason comes with them.
         """
-        if self._leaping is not None and (ahead > 1 or self._leaps_always):
+        if self._leaping is not None and ahead > 1:
             leap = self._leap(self._leaping, ahead, remaining, best.value)
             if leap.steps:
                 if leap.best is not None:

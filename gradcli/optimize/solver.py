@@ -75,10 +75,6 @@ class Leap(NamedTuple):
 class Leaping(Protocol):
     """A solver that can take many steps at once, the same ones, faster."""
 
-    @property
-    def leaps_always(self) -> bool:
-        """Whether a single step is to be a leap as well."""
-
     def leap(self, most: int, remaining: int, lowest: float) -> Leap:
         """Take up to `most` steps, of `remaining` ones; `lowest` is the lowest value so far.
 

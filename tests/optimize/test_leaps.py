@@ -217,6 +217,17 @@ def test_random_objectives(parts: list[str], rule: str, rate: float) -> None:
     check(" + ".join([*parts, "0*x*y"]), [0.8, -1.1], rule, rate=rate, steps=300)
 
 
+@pytest.mark.parametrize(
+    ("installed", "expected"),
+    [("0.45.0", True), ("0.50.0rc1", True), ("1.0", True), ("0.44.9", False), ("dev", False)],
+)
+def test_which_llvmlite_will_do(
+    monkeypatch: pytest.MonkeyPatch, installed: str, expected: bool
+) -> None:
+    monkeypatch.setattr("importlib.metadata.version", lambda _: installed)
+    assert machine.is_available.__wrapped__() is expected
+
+
 def test_native_needs_llvmlite(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "is_available", lambda: False)
     with pytest.raises(UsageError, match="llvmlite") as caught:
