@@ -269,7 +269,11 @@ class Training:
         shapes = {name: shape_of(value, name) for name, value in self._given.items()}
         shapes |= {name: array.shape for name, array in batch.items()}
         formula, origin = with_shapes(*self._formula, shapes)
-        return task(formula, origin, start, self._fixed, batch, self._settings)
+        settings = self._settings
+        if settings.engine == "auto":
+            # Machine code would begin after a number of evaluations, and a resumed run counts anew.
+            settings = settings._replace(engine="python")
+        return task(formula, origin, start, self._fixed, batch, settings)
 
     def _working(self) -> Descent:
         row = METHODS[self.method.name]

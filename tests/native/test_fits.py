@@ -1,15 +1,20 @@
-"""Residuals and Jacobian as machine code against those of NumPy, and fits with either."""
+"""Fits and trainings whose rows machine code works out, against those of NumPy."""
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
 import pytest
 
 from gradcli import MathematicsError, UsageError, parse
+from gradcli.data.rows import HeldRows
+from gradcli.minimization import rows_objective
+from gradcli.minimization.minimize import minimize
 from gradcli.minimization.residuals import BLOCK_ROWS
 from gradcli.minimization.task import Settings, Task, task
+from gradcli.minimization.training import Batches, Training, Watch
 from gradcli.native import rows
 
 GENERATOR = np.random.default_rng(3)
@@ -123,3 +128,82 @@ def test_engines_of_compiled_functions() -> None:
         assert slope == pytest.approx(float(np.mean(2 * residual * X)), rel=1e-13)
     with pytest.raises(UsageError, match="auto, python, native"):
         formula.compiled(["a"], data={"x": X, "y": Y}, engine="fortran")
+
+
+def trained(engine: str) -> Training:
+    formula = parse("mean((a*x + b - y)^2)", {"x": (ROWS,), "y": (ROWS,)})
+    data = HeldRows({"x": X, "y": Y})
+    how = Settings(rate=0.01, engine=engine)
+    start = {"a": 0.0, "b": 0.0}
+    return Training(formula, formula.origin, start, {}, data, Batches(2048, 3), how)
+
+
+@pytest.mark.parametrize("engine", ["auto", "native"])
+def test_batches_of_many_rows(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows_objective, "REPAYS", 5 * 2048)
+    found = trained(engine).run().parameters
+
+    a = b = 0.0
+    for epoch in range(3):
+        order = np.random.default_rng([0, epoch]).permutation(ROWS)
+        for first in range(0, ROWS, 2048):
+            x, y = X[order[first : first + 2048]], Y[order[first : first + 2048]]
+            residual = a * x + b - y
+            a -= 0.01 * 2 * float(np.mean(residual * x))
+            b -= 0.01 * 2 * float(np.mean(residual))
+    assert found == pytest.approx({"a": a, "b": b}, rel=1e-12)
+
+
+class Stop(Watch):
+    """Keeps the state after some batches, and stops there."""
+
+    def __init__(self, after: int) -> None:
+        self.after = after
+        self.state: Any = None
+
+    def step(self, run: Training) -> None:
+        self.after -= 1
+        if self.after == 0:
+            self.state = copy.deepcopy(run.state())
+
+    def should_stop(self) -> bool:
+        return self.state is not None
+
+
+@pytest.mark.parametrize("engine", ["auto", "native"])
+def test_a_resumed_training_gives_the_same_bits(
+    engine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rows_objective, "REPAYS", 5 * 2048)
+    whole = trained(engine).run().parameters
+    stop = Stop(7)
+    trained(engine).run(stop)
+
+    resumed = trained(engine)
+    resumed.restore(stop.state)
+
+    assert resumed.run().parameters == whole
+
+
+@pytest.mark.parametrize("step", [1, 5, 9, 10, 11, 30])
+@pytest.mark.parametrize("method", ["gd", "adam", "lbfgs"])
+def test_a_resumed_run_gives_the_same_bits(
+    method: str, step: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rows_objective, "REPAYS", 10 * ROWS)
+    formula = parse("mean((a*exp(-b*x) + c - y)^2)", {"x": (ROWS,), "y": (ROWS,)})
+    states: dict[int, Any] = {}
+
+    def keep(at: int, state: dict[str, Any]) -> None:
+        states[at] = copy.deepcopy(state)
+
+    def run(**more: Any) -> Any:
+        how = Settings(method=method, steps=40, tolerance=0.0)
+        data = {"x": X, "y": Y}
+        return minimize(formula, START, origin=formula.origin, data=data, settings=how, **more)
+
+    whole = run(keep=keep)
+    assert len(states) > 10
+    again = run(keep=lambda *_: None, resumed=states[min(step, max(states))])
+
+    assert (again.parameters, again.evaluations) == (whole.parameters, whole.evaluations)
