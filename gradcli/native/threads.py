@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,8 +17,8 @@ def in_threads(work: Callable[[int, int], None], count: int, size: int) -> None:
 
     The caller does its share and never waits for more than what another thread has begun.
     """
-    helpers = min(processors(), -(-count // size)) - 1
-    if helpers < 1 or is_busy():
+    helpers = min(idle(), -(-count // size) - 1)
+    if helpers < 1:
         work(0, count)
         return
     starts = iter(range(0, count, size))
@@ -41,9 +42,16 @@ def processors() -> int:
     return os.cpu_count() or 1
 
 
-def is_busy() -> bool:
-    """Return whether others use all processors, so that another thread would mostly wait."""
-    return hasattr(os, "getloadavg") and os.getloadavg()[0] > processors() + 0.5
+def idle() -> int:
+    """Return how many processors nobody uses at this moment; on a busy machine threads only wait.
+
+    Linux tells how many threads run, the caller's among them; elsewhere nobody else's does.
+    """
+    try:
+        running = int(Path("/proc/loadavg").read_text(encoding="ascii").split()[3].split("/")[0])
+    except (OSError, ValueError, IndexError):
+        running = 1
+    return processors() - running
 
 
 @cache

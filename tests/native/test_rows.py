@@ -146,10 +146,10 @@ def test_columns_that_are_not_finite(bad: float, count: int) -> None:
 def test_any_number_of_threads_gives_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
     data = columns_of(300_007)
     point = [1.5, 0.5, 0.25]
-    monkeypatch.setattr(threads, "is_busy", lambda: False)
     found = set()
     for processors, at_once in itertools.product((1, 2, 3, 8), (1, 5, 16)):
         monkeypatch.setattr(threads, "processors", lambda count=processors: count)
+        monkeypatch.setattr(threads, "idle", lambda count=processors: count - 1)
         monkeypatch.setattr(rows, "AT_ONCE", at_once)
         threads.pool.cache_clear()
         machine_code = objective(data, "native")
@@ -164,8 +164,8 @@ def test_any_number_of_threads_gives_the_same_bits(monkeypatch: pytest.MonkeyPat
 def test_every_part_is_done_once_by_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(threads, "processors", lambda: 4)
     threads.pool.cache_clear()
-    for busy, count in itertools.product((True, False), (0, 1, 5, 64, 1000)):
-        monkeypatch.setattr(threads, "is_busy", lambda busy=busy: busy)
+    for idle, count in itertools.product((-2, 0, 1, 3), (0, 1, 5, 64, 1000)):
+        monkeypatch.setattr(threads, "idle", lambda idle=idle: idle)
         done: list[int] = []
         threads.in_threads(lambda start, stop: done.extend(range(start, stop)), count, 7)  # noqa: B023
         assert sorted(done) == list(range(count))
@@ -173,8 +173,7 @@ def test_every_part_is_done_once_by_threads(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_an_error_in_a_thread_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(threads, "is_busy", lambda: False)
-    monkeypatch.setattr(threads, "processors", lambda: 2)
+    monkeypatch.setattr(threads, "idle", lambda: 1)
 
     def fails(start: int, stop: int) -> None:
         raise ValueError(start, stop)
