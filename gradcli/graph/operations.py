@@ -924,7 +924,7 @@ _row(
     _sigmoid,
     partials=(lambda f, x: f * sigmoid(-x),),
     latex=r"\sigma\left({0}\right)",
-    array="special.expit({0})",
+    array="sigmoid({0})",
 )
 _row(
     "softplus",
@@ -958,7 +958,7 @@ _row(
     "silu",
     lambda x: x * _sigmoid(x),
     partials=(lambda f, x: sigmoid(x) * (1 + x * sigmoid(-x)),),
-    array="{0} * special.expit({0})",
+    array="{0} * sigmoid({0})",
 )
 _row(
     "gelu",

@@ -149,6 +149,7 @@ def _descent(
         tolerance=tolerance,
         bounds=task.limits,
         formula=task.objective.formula(),
+        engine=settings.engine,
     )
 
 

@@ -285,6 +285,7 @@ class Training:
             self.method.settings,
             rate=self._rate,
             bounds=self.task.limits,
+            engine=self._settings.engine,
         )
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import ctypes
 import re
+from functools import reduce
+from operator import or_
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -76,7 +78,8 @@ def filling(program: Program, columns: Sequence[str], shared: Sequence[str]) -> 
     """Return the function that puts the outputs of each row into arrays.
 
     It takes the number of rows, the values of the names `shared`, the columns, and an array for
-    each output; all arrays are contiguous. It returns whether there was a fault.
+    each output; all arrays are contiguous. It returns whether there was a fault, or an output that
+    is not finite.
     """
     code = machine.compiled(_filling_source(program, columns, shared))
     count = len(columns) + len(program.outputs)
@@ -156,7 +159,8 @@ def _filling_source(program: Program, columns: Sequence[str], shared: Sequence[s
     outputs, hidden = kernel.row(loop, program, known, named, row)
     for output, array in zip(outputs, data[len(columns) :], strict=True):
         loop.store(output.value, _at(loop, array, row))
-    fault_now = fault if hidden is None else loop.or_(fault, hidden.value)
+    wrong = reduce(or_, [n.is_not_finite() for n in outputs] + ([] if hidden is None else [hidden]))
+    fault_now = loop.or_(fault, wrong.value)
     following = loop.add(row, LONG(1), flags=["nsw"])
     loop.cbranch(loop.icmp_signed("<", following, last), loop.block, done.block)
     result = done.phi(BIT)

@@ -13,13 +13,12 @@ from gradcli.optimize import rules, stopping
 from gradcli.optimize.first_order import METHODS, Method
 from gradcli.optimize.leaps import Leaps, State, known_rates
 from gradcli.optimize.solver import Leap
-from gradcli.runtime.interpreter import finite
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from gradcli.optimize.engines import Formula
-    from gradcli.optimize.rules import Functions
+    from gradcli.optimize.rules import Functions, Rule, Update
     from gradcli.optimize.schedules import Schedule
     from gradcli.optimize.stopping import Reason
 
@@ -47,7 +46,8 @@ class Descent:
     without one. `bounds` has (low, high), or None, for each block: points outside go to the nearest
     one inside. The point has arrived when the norm of the gradient is at most `tolerance`; with a
     tolerance of 0 it never does, so that runs of a given length have every step. With `formula`,
-    the function of numbers as a program, many steps can be taken at once.
+    the function of numbers as a program, many steps can be taken at once. `engine` says how arrays
+    are updated: "python" by NumPy, "native" by machine code, "auto" by what is faster.
     """
 
     def __init__(
@@ -62,6 +62,7 @@ class Descent:
         tolerance: float = DEFAULT_TOLERANCE,
         bounds: Bounds | None = None,
         formula: Formula | None = None,
+        engine: str = "auto",
     ) -> None:
         if settings is None:
             settings = {setting.name: setting.default for setting in method.settings}
@@ -76,7 +77,7 @@ class Descent:
         self._bounds = bounds
         self._has_arrays = not all(isinstance(block, int | float) for block in start)
         self._kinds = _functions(start)
-        self._is_finite = finite if self._has_arrays else math.isfinite
+        self._updates = _updates(self._rule, self._kinds, engine)
         self._memory = [self._rule.memory] * len(start)
         self.point = [_block(block) for block in start]
         if bounds is not None:
@@ -204,8 +205,9 @@ class Descent:
             if self._has_arrays:
                 import numpy as np
 
-                with np.errstate(all="ignore"):  # what is not finite is found below
-                    moved = [*map(self._rule.update, *blocks)]
+                with np.errstate(all="ignore"):  # what is not finite is found
+                    pairs = zip(self._updates, zip(*blocks, strict=False), strict=True)
+                    moved = [update(*block) for update, block in pairs]
             else:
                 moved = [*map(self._rule.update, *blocks)]
         except OverflowError:
@@ -213,10 +215,10 @@ class Descent:
         except ZeroDivisionError:  # 0/0, of a gradient that is 0 and an eps of 0
             raise MathematicsError("a parameter became undefined") from None
         point = [*map(_FIRST, moved)]
-        if not all(map(self._is_finite, point)):
-            lost = next(block for block in point if not self._is_finite(block))
-            largest = lost if isinstance(lost, float) else float(abs(lost).max())
-            raise MathematicsError(f"a parameter became {_what(largest)}")
+        numbers = [x for x in point if isinstance(x, float)] if self._has_arrays else point
+        if not all(map(math.isfinite, numbers)):
+            lost = next(x for x in numbers if not math.isfinite(x))
+            raise MathematicsError(f"a parameter became {_what(lost)}")
         if self._bounds is not None:
             point = self._projected(point, self._bounds)
         return point, [*map(_SECOND, moved)]
@@ -251,6 +253,16 @@ def _functions(start: Sequence[Any]) -> list[Functions]:
             arrays = arrays or rules.array_functions()
             found.append(arrays)
     return found
+
+
+def _updates(rule: Rule, kinds: Sequence[Functions], engine: str) -> list[Update]:
+    """Return what updates each block."""
+    if all(of is rules.NUMBERS for of in kinds):
+        return [rule.update] * len(kinds)
+    from gradcli.optimize.array_update import ArrayUpdate
+
+    fused = ArrayUpdate(rule, engine)
+    return [rule.update if of is rules.NUMBERS else fused for of in kinds]
 
 
 def _block(start: Any) -> Any:

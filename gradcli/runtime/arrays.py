@@ -24,6 +24,7 @@ def namespace() -> dict[str, Any]:
         logsumexp,
         std,
         var,
+        sigmoid,
         softmax,
         logsoftmax,
         cross_entropy,
@@ -61,7 +62,7 @@ def collapsed(x: Any, shape: Shape) -> Any:
         return x.reshape(shape)
     more = x.ndim - len(shape)
     short = [more + i for i, length in enumerate(shape) if length == 1 and x.shape[more + i] != 1]
-    return np.sum(x, axis=(*range(more), *short), keepdims=False).reshape(shape)
+    return np.add.reduce(x, axis=(*range(more), *short)).reshape(shape)
 
 
 def norm(x: Any, axis: int | None) -> Any:
@@ -120,6 +121,12 @@ def log_to_base(x: Any, base: Any) -> Any:
     return np.where(np.equal(base, 2) | np.equal(base, 10), exact, general)
 
 
+def sigmoid(x: Any) -> Any:
+    """Return 1/(1 + exp(-x)) without overflow."""
+    small = np.exp(-np.abs(x))
+    return np.where(np.less(x, 0), small, 1.0) / (1.0 + small)
+
+
 def softmax(x: Any, axis: int | None) -> Any:
     """Return exp(x)/sum(exp(x)) without overflow."""
     grown = np.exp(x - np.max(x, axis=axis, keepdims=True))
@@ -136,8 +143,10 @@ def onehot(x: Any, classes: int) -> Any:
     """Return 1 at the class of each x and 0 elsewhere; nan for a number that is no class."""
     x = np.asarray(x)
     hits = x[..., None] == np.arange(classes)
-    is_class = hits.any(axis=-1, keepdims=True)
-    return hits * 1.0 if is_class.all() else np.where(is_class, hits, np.nan)
+    found = hits * 1.0
+    if np.count_nonzero(hits) < x.size:
+        found[~hits.any(axis=-1)] = np.nan
+    return found
 
 
 def cross_entropy(score: Any, target: Any) -> Any:

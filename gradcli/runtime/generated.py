@@ -42,8 +42,10 @@ def function(program: Program, parameters: Sequence[str]) -> Callable[..., tuple
         return executed(text, scalar_namespace())
     import numpy as np
 
+    from gradcli.runtime import memory
     from gradcli.runtime.arrays import namespace
 
+    memory.keep()
     compute = executed(text, namespace())
 
     def quiet(*values: Any) -> tuple[Any, ...]:
