@@ -1,4 +1,4 @@
-"""Every example of README.md runs and prints what README.md shows."""
+"""Every example of README.md runs, prints what README.md shows, and draws its pictures."""
 
 from __future__ import annotations
 
@@ -95,9 +95,19 @@ def trimmed(text: str) -> str:
     return "\n".join(line.rstrip() for line in text.splitlines()).strip("\n")
 
 
+def words(picture: str) -> list[str]:
+    """What is written in an SVG, sorted: its titles and texts; Matplotlib has them as comments.
+
+    Where it stands, and how lines run, depends on the fonts and programs of a machine.
+    """
+    found = re.findall(r"<(?:text|title|desc)\b[^>]*>([^<]*)<|<!--([^-]*)-->", picture)
+    return sorted(trimmed("".join(texts)) for texts in found)
+
+
 TEXT = README.read_text(encoding="utf-8")
 SESSIONS = blocks(TEXT, "console")
 PYTHON = blocks(TEXT, "python")
+PICTURES = re.findall(r"\]\((\.github/images/[^)]+)\)", TEXT)
 
 
 @pytest.fixture(scope="module")
@@ -179,3 +189,14 @@ def test_how_a_session_is_run(tmp_path: Path) -> None:
     session = examples("$ x=1\n$ echo $x >&2\n$ false\n$ cat\n$ gradcli eval '1+1'\n")
 
     assert run(session, tmp_path) == [("", ""), ("", "1"), ("", ""), ("", ""), ("2", "")]
+
+
+@pytest.mark.parametrize("shown", PICTURES)
+def test_picture(folder: Path, shown: str) -> None:
+    made = folder / Path(shown).name
+    assert made.exists(), f"an example must write {made.name}; run all tests of this file"
+    expected, found = (
+        words(path.read_text(encoding="utf-8")) for path in (README.parent / shown, made)
+    )
+    assert len(found) > 5
+    assert found == expected
