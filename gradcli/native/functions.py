@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import threading
 from typing import TYPE_CHECKING
 
 from llvmlite import ir
@@ -23,17 +24,29 @@ def function(program: Program, parameters: Sequence[str]) -> Callable[..., tuple
     """Return a function from the parameters' values, in order, to the outputs' values.
 
     The values must be finite. Where a step has no value it raises ValueError, or an output is inf
-    or nan; the interpreter knows more then.
+    or nan; the interpreter knows more then. Several threads may call it at once.
     """
     code = machine.compiled(source(program, parameters))
     doubles = ctypes.POINTER(ctypes.c_double)
     run = code.function("run", [doubles, doubles], ctypes.c_bool)
-    inputs = (ctypes.c_double * max(len(parameters), 1))()
-    outputs = (ctypes.c_double * len(program.outputs))()
+    count = len(parameters)
+
+    class Arrays(threading.local):
+        """Those of one thread: while the code runs, others may call the function."""
+
+        def __init__(self) -> None:
+            self.inputs = (ctypes.c_double * count)()
+            self.outputs = (ctypes.c_double * len(program.outputs))()
+
+    arrays = Arrays()
 
     def compute(*values: float) -> tuple[float, ...]:
-        inputs[: len(values)] = list(values)
-        if run(inputs, outputs):
+        if len(values) != count:
+            message = f"the function takes {count} values, not {len(values)}"
+            raise TypeError(message)
+        arrays.inputs[:] = values
+        outputs = arrays.outputs
+        if run(arrays.inputs, outputs):
             message = "a step has no value"
             raise ValueError(message)
         return tuple(outputs)

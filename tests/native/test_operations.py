@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 import math
 import re
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -169,6 +171,33 @@ def test_a_branch_that_is_not_taken_is_no_fault() -> None:
     assert values(compute, 1.0, -2.0) is None
     assert compute(2.0, -2.0) is not None
     assert compute(-1.0, 0.0) is not None
+
+
+def test_several_threads_may_call_a_function_at_once() -> None:
+    compute = parse("sin(x)*exp(-y*y) + x").compiled(["x", "y"], engine="native")
+    wrong: list[float] = []
+
+    def work(x: float) -> None:
+        expected = compute(x, 0.5)
+        wrong.extend(x for _ in range(10_000) if compute(x, 0.5) != expected)
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as threads:
+            list(threads.map(work, [0.5, 1.0, 2.0, 3.0]))
+    finally:
+        sys.setswitchinterval(before)
+    assert wrong == []
+
+
+def test_as_many_values_as_parameters() -> None:
+    compute = parse("a*b").compiled(["a", "b"], engine="native")
+    assert compute(2, 3) == (6.0, 3.0, 2.0)
+    for values_given in [(2,), (2, 3, 4)]:
+        with pytest.raises(TypeError, match=f"takes 2 values, not {len(values_given)}"):
+            compute(*values_given)
+    assert parse("2^10").compiled([], engine="native")() == (1024.0,)
 
 
 def test_nothing_that_was_typed_is_in_the_module() -> None:
