@@ -185,14 +185,13 @@ class MinimumPlot(Watcher):
 
 def _chart(found: Minimum, iterates: Sequence[Iterate], given: Given) -> Chart:
     from gradcli.minimization.task import task
-    from gradcli.plotting.descent import chart
+    from gradcli.plotting.descent import chart, has_way
     from gradcli.rows.columns import values_of
 
     start, settings = given.start, given.settings
     held = {} if given.rows is None else given.rows.held
     objective, numbers = None, 1
-    is_way = len(found.parameters) == 2 and not found.epochs
-    if is_way and held is not None:
+    if has_way(found) and held is not None:
         objective = task(
             given.formula, given.formula.origin, start.values, start.fixed, held, settings
         ).objective

@@ -24,19 +24,33 @@ def lines(chart: Chart, style: Style) -> Iterator[str]:
     title = shortened(chart.title, style.width)
     yield " " * ((style.width - columns(title)) // 2) + title
     rows = ROWS if len(chart.panels) == 1 else SMALLER
+    heights = [round(rows * panel.height) for panel in chart.panels]
+    margins = [
+        min(_widest(axes(panel)[1], height) + 1, style.width // 2)
+        for panel, height in zip(chart.panels, heights, strict=True)
+    ]
+    if chart.stacked:
+        margins = [max(margins)] * len(margins)
     for number, panel in enumerate(chart.panels):
         if number:
             yield ""
-        for line in _panel(panel, rows, style):
+        for line in _panel(panel, heights[number], margins[number], style):
             yield line.rstrip()
 
 
-def _panel(panel: Panel, rows: int, style: Style) -> Iterator[str]:
+def _labels(axis: Axis, rows: int) -> list[tuple[float, str]]:
+    return axis.labels(max(2, rows // 4))
+
+
+def _widest(axis: Axis, rows: int) -> int:
+    return max([len(text) for _, text in _labels(axis, rows)], default=0)
+
+
+def _panel(panel: Panel, rows: int, margin: int, style: Style) -> Iterator[str]:
     if sum(isinstance(mark, Line) for mark in panel.marks) > len(PATTERNS):
         style = style._replace(unicode=False)
     x_axis, y_axis = axes(panel)
-    labels = y_axis.labels(max(2, rows // 4))
-    margin = min(max([len(text) for _, text in labels], default=0) + 1, style.width // 2)
+    labels = _labels(y_axis, rows)
     canvas = Canvas(max(8, style.width - margin - 1), rows, style, x_axis, y_axis)
     key = canvas.draw(panel)
     beside = {round((1 - share) * (rows - 1)): text for share, text in labels}

@@ -95,6 +95,8 @@ class Panel(NamedTuple):
     """The ends of the axis of y; None for those of the numbers."""
     counted: bool = False
     """Whether x counts something, and so has only whole numbers."""
+    height: float = 1.0
+    """How high it is, against the others above and below it."""
 
     @property
     def field(self) -> Field | None:

@@ -1,7 +1,8 @@
 """A minimisation as a chart: the objective step by step, and the way of two parameters.
 
-The way is drawn over the contour of the objective; a fit of one predictor shows the data, the
-fitted curve and its confidence band, and learning in epochs what was measured after each of them.
+The way is drawn over the contour of the objective. A fit of one predictor shows the data with the
+fitted curve and its confidence band, and below them the residuals: its steps are of interest only
+where a first-order method was to make them. Learning in epochs shows what was measured after each.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import numpy as np
 
 from gradcli.errors import MathematicsError
 from gradcli.graph.text import number_text
+from gradcli.minimization.methods import SECOND_ORDER
 from gradcli.plotting import breaks
 from gradcli.plotting.chart import (
     Band,
@@ -48,6 +50,8 @@ CURVE = 401
 """Points of a fitted curve."""
 ROWS = 20_000
 """How many rows of the data are drawn at the most, evenly spaced."""
+RESIDUALS = 0.5
+"""How high the residuals of a fit are drawn, against the fit."""
 
 
 def chart(
@@ -68,15 +72,28 @@ def chart(
     if found.epochs:
         return _learning(found)
     notes: list[str] = []
-    panels = [_progress(iterates, notes)]
+    panels = []
     fit = found.predictions
     if fit is not None and fit.predictor is not None:
-        panels.insert(0, _fit(fit, fit.predictor, sigma, confidence, notes))
-    parameters = found.parameters
-    if len(parameters) == 2 and all(isinstance(x, float) for x in parameters.values()):
-        across, up = parameters
+        panels = _fit(fit, fit.predictor, sigma, confidence, notes)
+        if found.method in SECOND_ORDER:
+            return drawable(Chart(found.expression, panels, stacked=True, notes=notes))
+        del panels[1:]
+    panels.append(_progress(iterates, notes))
+    if has_way(found):
+        across, up = found.parameters
         panels.append(_way(iterates, (across, up), objective, limits or {}, numbers, notes))
     return drawable(Chart(found.expression, panels, notes=notes))
+
+
+def has_way(found: Minimum) -> bool:
+    """Return whether the plot shows the way of two parameters, and so needs the objective."""
+    numbers = [value for value in found.parameters.values() if isinstance(value, float)]
+    if found.epochs or len(numbers) != 2 or len(found.parameters) != 2:
+        return False
+    fit = found.predictions
+    is_fit = fit is not None and fit.predictor is not None
+    return not is_fit or found.method not in SECOND_ORDER
 
 
 def _progress(iterates: Sequence[Iterate], notes: list[str]) -> Panel:
@@ -179,8 +196,8 @@ def _fit(
     sigma: Vector | None,
     confidence: float,
     notes: list[str],
-) -> Panel:
-    """Return the data, the fitted curve on a fine grid and its confidence band."""
+) -> list[Panel]:
+    """Return the data with the fitted curve on a fine grid and its band, and the residuals."""
     stride = -(-fit.count // ROWS)
     if stride > 1:
         notes.append(f"the plot shows one of each {stride} rows of the data")
@@ -191,8 +208,8 @@ def _fit(
         places = np.arange(-start % stride, len(fitted), stride)
         start += len(fitted)
         least, most = min(least, block[predictor].min()), max(most, block[predictor].max())
-        parts.append((block[predictor][places], (fitted + residual)[places]))
-    x, y = (np.concatenate(column) for column in zip(*parts, strict=True))
+        parts.append([column[places] for column in (block[predictor], fitted + residual, residual)])
+    x, y, residuals = (np.concatenate(column) for column in zip(*parts, strict=True))
     error = None if sigma is None else np.broadcast_to(sigma, (fit.count,))[::stride]
     grid = np.linspace(least, most, CURVE) if most > least else x[:1]
     fitted, low, high = _curve(fit, grid)
@@ -209,7 +226,12 @@ def _fit(
         marks.append(Band(grid, low, high, f"{100 * confidence:g} % confidence band"))
     bars = "" if error is None else " ± sigma"
     marks += [Points(x, y, f"data{bars}", error), Line(grid, fitted, "fit")]
-    return Panel(predictor, fit.response, marks)
+    ends = grid[[0, -1]]
+    beside: list[Any] = [Line(ends, np.zeros(len(ends))), Points(x, residuals, error=error)]
+    return [
+        Panel(predictor, fit.response, marks),
+        Panel(predictor, "residual", beside, height=RESIDUALS),
+    ]
 
 
 def _curve(fit: Predictions, points: Vector) -> tuple[Vector, Vector, Vector]:

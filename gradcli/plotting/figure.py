@@ -47,10 +47,17 @@ def figure(chart: Chart) -> Figure:
     from matplotlib.figure import Figure
 
     count = len(chart.panels)
-    across, up = (1, count) if chart.stacked else (count, 1)
-    size = (7.0, 2.6 * up + 1.9) if up > 1 else (5.6 * across + 1.4 * (across == 1), 4.5)
-    made = Figure(figsize=size, layout="constrained", facecolor="white")
-    axes = made.subplots(up, across, sharex="col" if chart.stacked else "none", squeeze=False)
+    made = Figure(layout="constrained", facecolor="white")
+    options: dict[str, Any] = {"squeeze": False}
+    if chart.stacked and count > 1:
+        heights = [panel.height for panel in chart.panels]
+        size = (7.0, 2.6 * sum(heights) + 1.9)
+        axes = made.subplots(count, 1, sharex="col", height_ratios=heights, **options)
+    else:
+        size = (5.6 * count + 1.4 * (count == 1), 4.5)
+        axes = made.subplots(1, count, **options)
+        made.set_layout_engine("constrained", wspace=0.04)
+    made.set_size_inches(size)
     for panel, at in zip(chart.panels, axes.ravel(), strict=True):
         _draw(panel, at)
         if not chart.stacked or panel is chart.panels[-1]:

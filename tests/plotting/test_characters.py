@@ -142,6 +142,22 @@ def test_a_way_has_its_ends_marked_and_data_lie_above_the_fit() -> None:
     assert fit.count("o") - "o data".count("o") == 5
 
 
+def test_panels_above_each_other_share_x_column_by_column() -> None:
+    x = np.linspace(0, 10, 11)
+    wide = Panel("x", "y", [Line(x, 12345 * x)])
+    small = Panel("x", "residual", [Line(x, x)], height=0.5)
+    found = text(Chart("", [wide, small], stacked=True))
+
+    corners = [line.index("└") for line in found if "└" in line]
+    ticks = [line for line in found if re.fullmatch(r" *0 +\d[ \d]*", line)]
+    gap = found.index("", 1)
+    assert len(corners) == 2
+    assert corners[0] == corners[1]
+    assert len(ticks) == 2
+    assert ticks[0] == ticks[1]
+    assert len(found[gap:]) < gap
+
+
 def test_a_logarithmic_axis_has_powers_of_ten() -> None:
     steps = np.arange(9.0)
     panel = Panel("step", "objective", [Line(steps, 10.0**-steps)], log=True)

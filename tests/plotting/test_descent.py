@@ -17,7 +17,7 @@ from gradcli.formula import parse
 from gradcli.minimization.minimum import Epoch, Iterate
 from gradcli.minimization.task import Settings, task
 from gradcli.plotting.chart import Band, Field, Line, Points, Trail
-from gradcli.plotting.descent import chart
+from gradcli.plotting.descent import chart, has_way
 from gradcli.plotting.steps import Steps
 
 X = np.array([0.3, 1.0, 1.7, 2.2, 3.1, 4.8, 6.0, 6.4])
@@ -191,6 +191,31 @@ def test_a_straight_line_has_the_band_of_the_textbook() -> None:
     assert band.label == "95 % confidence band"
 
 
+@pytest.mark.parametrize("method", [None, "lm", "newton", "lbfgs"])
+def test_a_fit_stands_above_its_residuals_and_no_steps(method: str | None) -> None:
+    found, iterates = fit("y ~ a*x + b", {"a": 1.0, "b": 0.0}, method=method)
+    plot = chart(found, iterates)
+
+    above, below = plot.panels
+    assert plot.stacked
+    assert (above.y_label, below.y_label) == ("y", "residual")
+    (points,), (zero,) = marks(below, Points), marks(below, Line)
+    np.testing.assert_array_equal(points.x, X)
+    np.testing.assert_allclose(points.y, Y - np.polyval(np.polyfit(X, Y, 1), X), atol=1e-6)
+    assert (zero.x.tolist(), zero.y.tolist()) == ([X.min(), X.max()], [0, 0])
+    assert below.height < above.height
+    assert not has_way(found)
+
+
+@pytest.mark.parametrize("options", [{"method": "adam"}, {"rate": 1e-3}])
+def test_a_fit_by_a_first_order_method_shows_its_steps(options: dict[str, Any]) -> None:
+    found, iterates = fit("y ~ a*x + b", {"a": 1.0, "b": 0.0}, steps=5, **options)
+
+    labels = [panel.y_label for panel in chart(found, iterates).panels]
+    assert labels == ["y", "objective", "b"]
+    assert has_way(found)
+
+
 def test_sigma_gives_error_bars_and_a_weighted_band() -> None:
     sigma = 0.1 + 0.05 * X
     found, iterates = fit(
@@ -203,6 +228,8 @@ def test_sigma_gives_error_bars_and_a_weighted_band() -> None:
 
     (band,), (curve,), (points,) = (marks(panel, kind) for kind in (Band, Line, Points))
     np.testing.assert_array_equal(points.error, sigma)
+    (residuals,) = marks(chart(found, iterates, sigma=sigma).panels[1], Points)
+    np.testing.assert_array_equal(residuals.error, sigma)
 
     def basis(x: Any) -> Any:
         return np.stack([np.sin(x), x, np.ones_like(x)], axis=1)
