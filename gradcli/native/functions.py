@@ -44,7 +44,7 @@ def function(program: Program, parameters: Sequence[str]) -> Callable[..., tuple
         if len(values) != count:
             message = f"the function takes {count} values, not {len(values)}"
             raise TypeError(message)
-        arrays.inputs[:] = values
+        arrays.inputs[:] = list(values)
         outputs = arrays.outputs
         if run(arrays.inputs, outputs):
             message = "a step has no value"
