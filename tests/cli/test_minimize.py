@@ -383,7 +383,7 @@ def test_seconds(inside: Inside) -> None:
     begin = time.monotonic()
     found = document(inside([*ENDLESS, "--seconds", "0.3", "--json"]), 3)
 
-    assert 0.3 <= time.monotonic() - begin < 3
+    assert 0.3 <= time.monotonic() - begin < 30  # it would never end by itself
     assert not found["converged"]
     assert found["reason"].startswith("stopped after 0.3 seconds and ")
     assert found["steps"] > 10

@@ -9,7 +9,6 @@ import json
 import math
 import subprocess
 import sys
-import time
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -523,10 +522,9 @@ sys.exit(code)
 """
 
 
-def peak_and_time(points: int, *words: str) -> tuple[int, float]:
-    """Kilobytes and seconds of a table that a pipe reads, and how it must end."""
+def peak(points: int, *words: str) -> int:
+    """Kilobytes that a table takes which a pipe reads, and how it must end."""
     script = PEAK.format(words=[*words, f"x=1:{points}:1"])
-    start = time.perf_counter()
     ran = subprocess.run(
         ["sh", "-c", '"$@" | tail -n 1', "sh", sys.executable, "-c", script],
         capture_output=True,
@@ -534,20 +532,15 @@ def peak_and_time(points: int, *words: str) -> tuple[int, float]:
         text=True,
         timeout=120,
     )
-    seconds = time.perf_counter() - start
     assert ran.stdout.startswith(f"{points}\t")
-    return int(ran.stderr), seconds
+    return int(ran.stderr)
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="memory is read as Linux tells it")
 @pytest.mark.parametrize("words", [("eval", "sin(x)*x"), ("grad", "sin(x)*x")])
 def test_a_million_points(words: tuple[str, ...]) -> None:
-    small, seconds = peak_and_time(1_000_000, *words)
-    large, _ = peak_and_time(4_000_000, *words)
-
-    assert seconds < 10
-    assert large / small < 1.2
+    assert peak(4_000_000, *words) / peak(1_000_000, *words) < 1.2
 
 
 @pytest.mark.slow

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from gradcli.drawing import render
@@ -128,9 +126,7 @@ def test_the_largest_picture_is_drawn_in_time() -> None:
     formula = parse(f"tanh({terms})")
     values = dict.fromkeys(formula.free_names, 0.5)
     assert 290 <= len(formula.run(values).steps) <= DRAWN_NODES
-    begin = time.monotonic()
-    formula.draw(values)
-    assert time.monotonic() - begin < 10
+    assert formula.draw(values)  # Graphviz is stopped after ten seconds
 
 
 def test_one_more_node_is_refused() -> None:
@@ -150,13 +146,11 @@ def test_many_arrows_into_one_node_are_refused() -> None:
 
 
 def test_a_huge_graph_is_refused_before_anything_is_computed() -> None:
-    formula = parse("x+" * 60_000 + "x")
-    begin = time.monotonic()
-    with pytest.raises(DrawingError, match=r"60001 nodes.*at most 300 nodes"):
+    formula = parse("x+" * 60_000 + "log(x)")
+    with pytest.raises(DrawingError, match=r"60002 nodes.*at most 300 nodes"):
         check_size(formula.graph, formula.id)
     with pytest.raises(DrawingError, match="at most 300 nodes"):
-        formula.draw(x=1)
-    assert time.monotonic() - begin < 1
+        formula.draw(x=-1)  # where it has no value
 
 
 @pytest.mark.parametrize("length", [2, 300])
@@ -177,6 +171,4 @@ def test_a_formula_of_shared_parts_does_not_explode() -> None:
     x = variable("x")
     for _ in range(90):
         x = Formula(x.graph, (x * x + 1).id)
-    begin = time.monotonic()
     assert len(drawn(x)) < 1_000_000
-    assert time.monotonic() - begin < 5

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SOURCE = "digraph { a -> b }"
+ASLEEP = 60
+"""Seconds that a program sleeps for which nobody should wait."""
 PICTURE = '<svg xmlns="http://www.w3.org/2000/svg"/>'
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="the programs are shell scripts")
@@ -109,7 +111,7 @@ def is_running(process: int) -> bool:
 
 
 def assert_ends(process: int) -> None:
-    end = time.monotonic() + 5
+    end = time.monotonic() + ASLEEP / 2
     while is_running(process):
         assert time.monotonic() < end, "it still runs"
         time.sleep(0.01)
@@ -118,12 +120,12 @@ def assert_ends(process: int) -> None:
 def test_a_dot_that_hangs_is_stopped_with_its_children(
     install: Callable[[str], None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    install(f"sleep 60 & echo $! > '{tmp_path}/child'; echo $$ > '{tmp_path}/parent'; wait")
+    install(f"sleep {ASLEEP} & echo $! > '{tmp_path}/child'; echo $$ > '{tmp_path}/parent'; wait")
     monkeypatch.setattr(module, "run", partial(run, seconds=0.5))
     begin = time.monotonic()
     with pytest.raises(DrawingError, match=r"within 0\.5 s"):
         render(SOURCE * 10_000, "svg")
-    assert time.monotonic() - begin < 5
+    assert time.monotonic() - begin < ASLEEP / 2
     for name in ("child", "parent"):
         assert_ends(int((tmp_path / name).read_text(encoding="utf-8")))
 
@@ -131,21 +133,21 @@ def test_a_dot_that_hangs_is_stopped_with_its_children(
 def test_a_dot_that_closes_its_output_and_hangs_is_stopped(
     install: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    install(f"echo '{PICTURE}'; exec >&- 2>&-; sleep 60")
+    install(f"echo '{PICTURE}'; exec >&- 2>&-; sleep {ASLEEP}")
     monkeypatch.setattr(module, "run", partial(run, seconds=0.5))
     begin = time.monotonic()
     with pytest.raises(DrawingError, match="was stopped"):
         render(SOURCE, "svg")
-    assert time.monotonic() - begin < 5
+    assert time.monotonic() - begin < ASLEEP / 2
 
 
 def test_a_dot_whose_child_holds_the_output_does_not_hold_us(
     install: Callable[[str], None], tmp_path: Path
 ) -> None:
-    install(f"sleep 60 & echo $! > '{tmp_path}/child'; echo '{PICTURE}'")
+    install(f"sleep {ASLEEP} & echo $! > '{tmp_path}/child'; echo '{PICTURE}'")
     begin = time.monotonic()
     assert render(SOURCE, "svg").decode().strip() == PICTURE
-    assert time.monotonic() - begin < 5
+    assert time.monotonic() - begin < ASLEEP / 2
     assert_ends(int((tmp_path / "child").read_text(encoding="utf-8")))
 
 
@@ -154,10 +156,9 @@ def test_an_endless_answer_is_stopped(
 ) -> None:
     install("while :; do echo '<svg><svg><svg><svg><svg><svg><svg><svg>'; done")
     monkeypatch.setattr(module, "LARGEST", 100_000)
-    begin = time.monotonic()
-    with pytest.raises(DrawingError):
+    with pytest.raises(DrawingError) as caught:
         render(SOURCE, "svg")
-    assert time.monotonic() - begin < 5
+    assert "did not finish" not in caught.value.message
 
 
 @pytest.mark.parametrize(

@@ -302,12 +302,9 @@ PREFIXES += ["1 ", "x ", "(x)", "2x", "$", "é", "\u200b", "\ud800", "1(", "f(",
 def test_100_kb_of_any_beginning_of_a_token_scan_in_linear_time(prefix: str) -> None:
     def seconds(size: int) -> float:
         text = prefix * (size // len(prefix))
-        best = float("inf")
-        for _ in range(3):
-            begun = time.perf_counter()
-            SCANNER.scan(text)
-            best = min(best, time.perf_counter() - begun)
-        return best
+        begun = time.process_time()  # which goes on only while we do
+        SCANNER.scan(text)
+        return time.process_time() - begun
 
-    # 8 times the text: 64 times the time if it were quadratic.
-    assert seconds(100_000) < 32 * seconds(12_500) + 0.01
+    # 8 times the text: 64 times the time if it were quadratic, and that is more than a second.
+    assert seconds(100_000) < 32 * seconds(12_500) + 0.2

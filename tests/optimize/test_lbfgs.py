@@ -62,7 +62,7 @@ def test_published_minima_within_bounds_are_reached(problem: Problem) -> None:
 
 
 def test_many_variables() -> None:
-    start = np.tile([-1.2, 1.0], 50_000)
+    start = np.tile([-1.2, 1.0], 10_000)
     outcome = run(LBFGS(Chained(), start))
     assert outcome.reason.ending is Ending.CONVERGED
     assert np.max(np.abs(outcome.record.point - 1)) < 1e-7
