@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from gradcli.graph.node import Node
     from gradcli.language.origin import Origin
 
-MANY_ROWS = 1 << 16
-"""From so many rows on, blocks of them that stay in the cache are faster than all at once."""
 SUMMED_ROWS = 1 << 10
 """From so many rows on it repays to take sums over rows of numbers apart."""
 
@@ -39,7 +37,7 @@ def objective_over(
     if len(lengths) == 1 and min(lengths) >= least:
         from gradcli.data.rows import HeldRows
         from gradcli.minimization.reductions import split
-        from gradcli.minimization.rows_objective import RowsObjective
+        from gradcli.minimization.rows_objective import MANY_ROWS, RowsObjective
         from gradcli.minimization.sums import is_plain
 
         nodes = formula.graph.variables([formula.id])

@@ -55,9 +55,8 @@ def minimize(
     `observe` hears of the steps of the run that ended lowest, and `watch` of those of all runs as
     they are made: at least the start, the end, and those that are wanted, of which `following`
     tells the next one after a step, or None. `keep` is given the state after them, and a run that
-    is `resumed`
-    from such a state goes on as if it had never stopped. Where it `predicts`, a formula that is no
-    fit raises UsageError at once.
+    is `resumed` from such a state goes on as if it had never stopped. Where it `predicts`, a
+    formula that is no fit raises UsageError at once.
     """
     how = settings or Settings()
     problem = task(formula, origin, start, fixed or {}, data or {}, how)

@@ -13,7 +13,6 @@ from gradcli.data.columns import NUMBERS_AT_ONCE, length_of
 from gradcli.data.rows import HeldRows, width
 from gradcli.errors import MathematicsError
 from gradcli.graph.operations import TABLE
-from gradcli.minimization.choice import MANY_ROWS
 from gradcli.minimization.objective import Objective, total_of
 from gradcli.minimization.reductions import reduction_name
 from gradcli.minimization.sums import sums
@@ -31,6 +30,8 @@ if TYPE_CHECKING:
     from gradcli.language.origin import Origin
     from gradcli.minimization.reductions import Split
 
+MANY_ROWS = 1 << 16
+"""From so many rows on, blocks of them that stay in the cache are faster than all at once."""
 REPAYS = 20_000_000
 """From so many rows on, all evaluations together, machine code is made; NumPy took about as long
 for them as that takes."""

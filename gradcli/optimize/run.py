@@ -65,8 +65,8 @@ def run(
     """Return the outcome of letting the solver step until it is done.
 
     The run also ends after `steps` steps, after `seconds` (of `allowed` ones, which the reason then
-    names), on Ctrl-C, and when the objective has no
-    finite value (the solver raises MathematicsError then). With no `steps`, 10,000 are the most.
+    names), on Ctrl-C, and when the objective has no finite value (the solver raises
+    MathematicsError then). With no `steps`, 10,000 are the most.
     `observe` sees the records that it wants as they are made, and others: `following` tells which
     is the next after a step, or None. `keep` is given the state after these steps, and a run
     that is `resumed` from such a state goes on as if it had never stopped. Where `stop` says so,

@@ -161,6 +161,9 @@ class Canvas:
 
     def _field(self, mark: Field) -> list[str]:
         """Fill the panel with shades, and return what each of them stands for."""
+        if np.isnan(mark.z).all():
+            self._text[:] = "?"
+            return ["  ? no value"]
         shades = SHADES[self._style.unicode]
         z = np.log10(np.maximum(mark.z, np.nanmin(positive(mark.z)))) if mark.log else mark.z
         low, high = mark.limits or (float(np.nanmin(z)), float(np.nanmax(z)))

@@ -177,7 +177,7 @@ def scalar_namespace() -> dict[str, Any]:
     return names | {"sqrt": math.sqrt, "pow": math.pow, "max": max, "min": min}
 
 
-@cache
+@lru_cache(maxsize=1000)
 def ieee_function(operation: Operation, count: int, payload: Any) -> Callable[..., float]:
     """Return the operation with IEEE 754 results (inf, nan) instead of exceptions.
 
@@ -193,7 +193,7 @@ def ieee_function(operation: Operation, count: int, payload: Any) -> Callable[..
     return evaluate
 
 
-@cache
+@lru_cache(maxsize=1000)
 def array_function(operation: Operation, count: int, payload: Any) -> Callable[..., Any]:
     """Return the operation on NumPy arrays and numbers, with IEEE 754 results."""
     import numpy as np

@@ -7,7 +7,7 @@ for a block of rows, in a few arrays that are used again and again.
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from gradcli.graph.operations import (
@@ -164,7 +164,7 @@ class _Writer:
         return executed(text, {**namespace(), "range": range, "aligned": aligned})
 
 
-@cache
+@lru_cache(maxsize=1000)
 def _call(operation: Operation, payload: Any) -> str | None:
     """Return the call of a step without its end, `np.exp({0}`; None if it is no single call."""
     if operation is CONSTANT_POWER:

@@ -231,3 +231,13 @@ def test_places_on_an_axis() -> None:
     assert Axis(0, 10).places(np.array([0, 5, 10.0]), 11).tolist() == [0, 5, 10]
     shares = Axis(0, 2, log=True).places(np.array([1, 10, 100, 0]), 3)
     np.testing.assert_allclose(shares, [0, 1, 2, np.nan])
+
+
+@pytest.mark.parametrize("unicode", [True, False])
+def test_a_field_without_any_value_is_all_gaps(*, unicode: bool) -> None:
+    axis = np.array([0.0, 1.0])
+    field = Field(axis, axis, np.full((2, 2), np.nan))
+    found = text(Chart("", [Panel("x", "y", [field])]), Style(40, unicode))
+
+    assert set("".join(inner(found))) == {"?"}
+    assert found[-1] == "  ? no value"
