@@ -86,7 +86,13 @@ class Leaps:
             count = step - state.before
             if 0 < count <= steps and self._engine is not None:
                 again = self._engine.take(
-                    state.flat, state.before, state.rates, count, -1.0, 0.0, remaining=count
+                    state.flat,
+                    state.before,
+                    state.rates,
+                    count,
+                    self._threshold(),
+                    0.0,
+                    remaining=count,
                 )
                 return self.parted(again.state), state.rate(count)
         return None

@@ -6,13 +6,14 @@ before one that needs a closer look, so that whoever asked for it can take that 
 
 from __future__ import annotations
 
+from functools import cache
 from itertools import repeat
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from gradcli.runtime.generated import executed, scalar_namespace, statements
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from gradcli.runtime.program import Program
 
@@ -98,7 +99,11 @@ class Leap(Protocol):
 def leap(loop: Loop, constants: Sequence[float]) -> Leap:
     """Return the loop as generated Python."""
     errors = {error.__name__: error for error in (ValueError, OverflowError, ZeroDivisionError)}
-    run = executed(source(loop), scalar_namespace() | errors)
+
+    @cache
+    def made(*, is_same: bool, can_arrive: bool) -> Callable[..., tuple[Any, ...]]:
+        text = source(loop, is_same=is_same, can_arrive=can_arrive)
+        return executed(text, scalar_namespace() | errors)
 
     def take(
         state: Sequence[float],
@@ -108,14 +113,21 @@ def leap(loop: Loop, constants: Sequence[float]) -> Leap:
         threshold: float,
         lowest: float,
     ) -> Stretch:
+        is_same = isinstance(rates, float)
         each = repeat(rates, most) if isinstance(rates, float) else rates[:most]
-        return Stretch(*run(state, float(before), each, threshold, lowest, constants))
+        run = made(is_same=is_same, can_arrive=threshold >= 0)
+        first = rates if is_same else None
+        return Stretch(*run(state, float(before), first, each, threshold, lowest, constants))
 
     return take
 
 
-def source(loop: Loop) -> str:
-    """Return the loop's Python source."""
+def source(loop: Loop, *, is_same: bool, can_arrive: bool) -> str:
+    """Return the loop's Python source.
+
+    It is for a rate that stays the same or not, and with or without a threshold: what a step need
+    not do is not written.
+    """
     count = len(loop.parameters)
     points = [f"x{i}" for i in range(count)]
     slopes = [f"g{i}" for i in range(count)]
@@ -124,7 +136,13 @@ def source(loop: Loop) -> str:
     here = ["value", *points, *slopes]
     state = [*here, *(name for kept in memory for name in kept)]
 
-    body, moved, remembered = _moved(loop, points, slopes, memory)
+    coefficients, shared = _coefficients(loop)
+    is_timed = TIME in loop.stepping.coefficients.variables
+    is_fixed = is_same and not is_timed
+    body = ["t = t + 1.0"] if is_timed else []
+    body += [] if is_fixed else coefficients
+    lines, moved, remembered = _moved(loop, shared, points, slopes, memory)
+    body += lines
     following = []
     for i, (name, limits) in enumerate(zip(moved, loop.bounds, strict=True)):
         following.append(name if limits is None else f"y{i}")
@@ -143,20 +161,22 @@ def source(loop: Loop) -> str:
         "elif falls:",
         f"    best, there = done, ({_listed(here)})",
         "    falls = False",
-        f"{_listed(state)} = {_listed([value, *following, *found, *remembered])}",
+        *_assigned(state, [value, *following, *found, *remembered]),
         "done += 1",
-        f"if {' + '.join(map(_square, points, slopes, loop.bounds))} <= threshold:",
-        "    break",
     ]
+    if can_arrive:
+        squares = map(_square, points, slopes, loop.bounds)
+        body += [f"if {' + '.join(squares)} <= threshold:", "    break"]
     return "\n".join(
         [
-            "def generated(state, t, rates, threshold, lowest, fixed):",
+            "def generated(state, t, rate, rates, threshold, lowest, fixed):",
             f"    {_listed(state)} = state",
             *([f"    {_listed(fixed)} = fixed"] if fixed else []),
             "    done = best = 0",
             "    there = ()",
             "    falls = False",
             "    try:",
+            *([f"        {line}" for line in coefficients] if is_fixed else []),
             "        for rate in rates:",
             *[f"            {line}" for line in body],
             "    except (ValueError, OverflowError, ZeroDivisionError):",
@@ -168,20 +188,37 @@ def source(loop: Loop) -> str:
     )
 
 
+def _assigned(names: Sequence[str], terms: Sequence[str]) -> list[str]:
+    """Return the statements that give the names what the terms are now.
+
+    One by one is faster; only terms that are such names themselves must be read before.
+    """
+    pairs = [pair for pair in zip(names, terms, strict=True) if pair[0] != pair[1]]
+    known = set(names)
+    early = [pair for pair in pairs if pair[1] in known]
+    lines = [" = ".join(map(_listed, zip(*early, strict=True)))] if early else []
+    return lines + [f"{name} = {term}" for name, term in pairs if term not in known]
+
+
+def _coefficients(loop: Loop) -> tuple[list[str], dict[str, str]]:
+    """Return the statements of what all parameters share, and its names in the rule's program."""
+    lines, now = statements(loop.stepping.coefficients, {TIME: "t", RATE: "rate"}, "c")
+    return lines, {coefficient(place): term for place, term in enumerate(now)}
+
+
 def _moved(
-    loop: Loop, points: list[str], slopes: list[str], memory: list[list[str]]
+    loop: Loop,
+    shared: Mapping[str, str],
+    points: list[str],
+    slopes: list[str],
+    memory: list[list[str]],
 ) -> tuple[list[str], list[str], list[str]]:
     """Return the statements of the rule, the next points, and all that is kept then."""
-    coefficients, update = loop.stepping
-    lines = ["t = t + 1.0"] if TIME in coefficients.variables else []
-    more, now = statements(coefficients, {TIME: "t", RATE: "rate"}, "c")
-    lines += more
-    shared = {coefficient(place): term for place, term in enumerate(now)}
-    moved, remembered = [], []
+    lines, moved, remembered = [], [], []
     for i, (point, slope, kept_here) in enumerate(zip(points, slopes, memory, strict=True)):
         own = {kept(place): name for place, name in enumerate(kept_here)}
         local = {POINT: point, SLOPE: slope, **own, **shared}
-        more, (new, *rest) = statements(update, local, f"u{i}_")
+        more, (new, *rest) = statements(loop.stepping.update, local, f"u{i}_")
         lines += more
         moved.append(new)
         remembered += rest
