@@ -22,6 +22,7 @@ from gradcli.graph.operations import (
 from gradcli.native import machine
 from gradcli.native.doubles import NEVER, Double, Truth, constant
 from gradcli.native.lowerings import INEXACT, LIBRARY, LOWERINGS, Lowering
+from gradcli.runtime.program import shared
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -61,6 +62,7 @@ def emit(builder: Any, program: Program, variables: Mapping[str, Double]) -> Emi
 
     `variables` are the values of its free names, which must be finite.
     """
+    program = shared(program)
     values: dict[int, Double] = {}
     faults = _Faults(program)
     for step in program.instructions:

@@ -104,11 +104,12 @@ class Code:
         return int(self._engine.get_function_address(name))
 
 
-def compiled(text: str) -> Code:
-    """Return the machine code of a module of LLVM's assembly language, optimised with -O3.
+def compiled(text: str, *, is_vectorised: bool = False) -> Code:
+    """Return the machine code of a module of LLVM's assembly language.
 
-    Numbers come out as written: nothing is contracted, reassociated or approximated unless the
-    text allows it.
+    Loops over rows are optimised with -O3, vectors and all; for code without such loops a few
+    passes do as well, and much sooner. Numbers come out as written: nothing is contracted,
+    reassociated or approximated unless the text allows it.
     """
     binding = _binding()
     target = _target(binding)  # each engine takes one for its own
@@ -117,10 +118,17 @@ def compiled(text: str) -> Code:
     module.data_layout = str(target.target_data)
     module.verify()
     options = binding.create_pipeline_tuning_options(speed_level=3)
-    options.loop_vectorization = True
-    options.slp_vectorization = True
+    options.loop_vectorization = is_vectorised
+    options.slp_vectorization = is_vectorised
     builder = binding.create_pass_builder(target, options)
-    builder.getModulePassManager().run(module, builder)
+    if is_vectorised:
+        passes = builder.getModulePassManager()
+    else:
+        passes = binding.create_new_module_pass_manager()
+        passes.add_sroa_pass()  # makes registers of what changes
+        passes.add_instruction_combine_pass()
+        passes.add_simplify_cfg_pass()
+    passes.run(module, builder)
     for function in module.functions:
         if function.is_declaration and has(function.name):
             address = ctypes.cast(getattr(mathematics(), function.name), ctypes.c_void_p).value

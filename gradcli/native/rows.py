@@ -52,7 +52,7 @@ def sums(
     It is that of `runtime.rows.sums`, but for a fault, where the result is None: then a step may
     have no value although the sums have one.
     """
-    code = machine.compiled(sums_source(program, pairs, columns, shared))
+    code = machine.compiled(sums_source(program, pairs, columns, shared), is_vectorised=True)
     arguments = [ctypes.c_int64] * 3 + [ctypes.c_void_p] * (2 + len(columns))
     kernel = code.function("run", arguments, ctypes.c_bool)
 
@@ -81,7 +81,7 @@ def filling(program: Program, columns: Sequence[str], shared: Sequence[str]) -> 
     each output; all arrays are contiguous. It returns whether there was a fault, or an output that
     is not finite.
     """
-    code = machine.compiled(_filling_source(program, columns, shared))
+    code = machine.compiled(_filling_source(program, columns, shared), is_vectorised=True)
     count = len(columns) + len(program.outputs)
     arguments = [ctypes.c_int64] * 2 + [ctypes.c_void_p] * (1 + count)
     kernel = code.function("run", arguments, ctypes.c_bool)

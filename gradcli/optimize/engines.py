@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 ENGINES = ("auto", "python", "native")
 RUNNING = 3e-8
 """What an operation takes in Python, in seconds, roughly."""
-STARTING, COMPILING = 0.06, 1e-4
+STARTING, COMPILING = 0.05, 1e-4
 """What LLVM takes before the first operation, and for each of them."""
 NATIVE_RUNS = 100
 """After so many runs a program is machine code where the user wants that."""
