@@ -77,8 +77,8 @@ def picture(
     options = Options(gradient, rankdir, local)
     heading = _heading(formula, drawn.letter)
     if picture_format == "html":
-        from gradcli.drawing.lesson import lesson
-        from gradcli.drawing.page import page
+        from gradcli.drawing.lesson.page import page
+        from gradcli.drawing.lesson.story import lesson
         from gradcli.drawing.render import render
 
         told = lesson(drawn, gradient=gradient)

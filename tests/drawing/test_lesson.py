@@ -12,15 +12,15 @@ import sympy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradcli.drawing.flow import flows
-from gradcli.drawing.lesson import Lesson, lesson
+from gradcli.drawing.lesson.flow import flows
+from gradcli.drawing.lesson.story import Lesson, lesson
 from gradcli.drawing.sketch import Sketch, sketch
 from gradcli.formula import parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gradcli.drawing.frames import Frame
+    from gradcli.drawing.lesson.frames import Frame
 
     Sketched = Callable[..., Sketch]
 

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gradcli.drawing import style
-from gradcli.drawing.page import COLOURS
+from gradcli.drawing.lesson.page import COLOURS
 from gradcli.drawing.picture import picture
 from gradcli.errors import DrawingError
 from gradcli.formula import Formula, parse

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from gradcli.drawing.backward import backward
-from gradcli.drawing.forward import forward
-from gradcli.drawing.frames import Frame, called
+from gradcli.drawing.lesson.backward import backward
+from gradcli.drawing.lesson.forward import forward
+from gradcli.drawing.lesson.frames import Frame, called
 from gradcli.drawing.sentences import about_picture
 from gradcli.drawing.words import expression
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from gradcli.drawing.flow import flows, slope_name
-from gradcli.drawing.frames import LONGEST, Frame, called, factor, shown, slope
+from gradcli.drawing.lesson.flow import flows, slope_name
+from gradcli.drawing.lesson.frames import LONGEST, Frame, called, factor, shown, slope
 from gradcli.drawing.words import fit, local_formula
 from gradcli.graph.text import write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from gradcli.drawing.flow import Flow
+    from gradcli.drawing.lesson.flow import Flow
     from gradcli.drawing.sketch import Sketch
 
 COLLECTED = 120

@@ -23,7 +23,7 @@ from gradcli.drawing.words import fit
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from gradcli.drawing.lesson import Lesson
+    from gradcli.drawing.lesson.story import Lesson
     from gradcli.drawing.sketch import Sketch
 
 COLOURS = {
@@ -51,10 +51,10 @@ def page(sketch: Sketch, told: Lesson, svg: bytes, formula: str) -> bytes:
 
     Raises DrawingError when the picture is none.
     """
-    sheet = _colours() + _asset("lesson.css")
-    script = _asset("lesson.js")
+    sheet = _colours() + _asset("page.css")
+    script = _asset("page.js")
     title = escape(fit(formula))
-    text = Template(_asset("lesson.html")).substitute(
+    text = Template(_asset("page.html")).substitute(
         policy=_policy(sheet, script),
         title=title,
         style=sheet,
@@ -69,7 +69,7 @@ def page(sketch: Sketch, told: Lesson, svg: bytes, formula: str) -> bytes:
 
 
 def _asset(name: str) -> str:
-    return (files("gradcli.drawing") / name).read_text(encoding="utf-8")
+    return (files("gradcli.drawing.lesson") / name).read_text(encoding="utf-8")
 
 
 def _policy(sheet: str, script: str) -> str:

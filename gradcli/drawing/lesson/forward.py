@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from gradcli.drawing.frames import LONGEST, Frame, called, factor, shown
+from gradcli.drawing.lesson.frames import LONGEST, Frame, called, factor, shown
 from gradcli.drawing.sentences import about_step, listed
 from gradcli.drawing.words import expression, fit, quantity
 from gradcli.graph.operations import ATOM, COMPARISON
