@@ -22,6 +22,7 @@ ENGINE = BASE | {
     "data",
     "drawing",
 }
+METHOD = BASE | {"optimize.bounds", "optimize.settings", "optimize.solver", "optimize.stopping"}
 API = {"findings", "point", "rows.columns", "rows.values", "minimization", "formula"}
 MAY_IMPORT: dict[str, set[str]] = {
     "limits": set(),
@@ -40,8 +41,18 @@ MAY_IMPORT: dict[str, set[str]] = {
     "calculus": BASE | {"graph"},
     "runtime": BASE | {"graph"},
     "native": BASE | {"graph", "runtime"},
-    # numbers -> minimum, files -> columns, graph with numbers -> picture
-    "optimize": BASE | {"graph", "language", "calculus", "runtime", "native"},
+    # numbers -> minimum: what all methods share, the methods, and what is said about a fit
+    "optimize.settings": BASE | {"graph", "language"},
+    "optimize.stopping": BASE | {"graph"},
+    "optimize.solver": BASE | {"optimize.stopping"},
+    "optimize.bounds": BASE | {"optimize.solver"},
+    "optimize.engines": BASE | {"runtime", "native"},
+    "optimize.first_order": METHOD | {"graph", "runtime", "native", "optimize.engines"},
+    "optimize.second_order": METHOD,
+    "optimize.least_squares": METHOD | {"graph"},
+    "optimize.statistics": METHOD | {"optimize.least_squares"},
+    "optimize": METHOD,
+    # files -> columns, graph with numbers -> picture
     "data": BASE | {"graph", "language"},
     "drawing": BASE | {"graph", "calculus", "runtime"},
     # the Python API: a formula at a point, as a function to be minimised, and with all its methods

@@ -150,14 +150,14 @@ def _one_of(*words: str) -> Callable[[str], list[str]]:
 def _methods(incomplete: str) -> list[str]:
     """Return the methods of minimize that an unfinished word may become."""
     from gradcli.minimization.methods import SECOND_ORDER
-    from gradcli.optimize.first_order import METHODS
+    from gradcli.optimize.first_order.methods import METHODS
 
     return _one_of(*SECOND_ORDER, *METHODS)(incomplete)
 
 
 def _schedules(incomplete: str) -> list[str]:
     """Return the schedules that an unfinished word may become."""
-    from gradcli.optimize.schedules import SCHEDULES
+    from gradcli.optimize.first_order.schedules import SCHEDULES
 
     return _one_of(*SCHEDULES)(incomplete)
 

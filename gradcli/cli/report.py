@@ -12,7 +12,7 @@ from gradcli.optimize.stopping import Ending
 if TYPE_CHECKING:
     from gradcli.cli.output import Output
     from gradcli.minimization.minimum import Minimum
-    from gradcli.optimize.statistics import Statistics
+    from gradcli.optimize.statistics.summary import Statistics
 
 CORRELATED_PARAMETERS = 8
 """Up to so many parameters a terminal shows their correlations."""

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from gradcli.minimization.objective import Objective
     from gradcli.minimization.predictions import Band, Predictions
     from gradcli.optimize.bounds import Box
-    from gradcli.optimize.losses import Loss
+    from gradcli.optimize.least_squares.losses import Loss
     from gradcli.optimize.solver import Vector
-    from gradcli.optimize.statistics import Statistics
+    from gradcli.optimize.statistics.summary import Statistics
 
 WEIGHT = "weight of a row"
 """The name of the weights in a formula; no name that anyone can type."""
@@ -93,7 +93,7 @@ def weighted(formula: Node, found: Squares, loss: Loss | None, *, has_weights: b
         shape = residual.shape
         square = residual.at(formula.graph.variable(WEIGHT, shape)) * square
     if loss is not None:
-        from gradcli.optimize.losses import rho
+        from gradcli.optimize.least_squares.losses import rho
 
         square = rho(loss, square)
     return square.apply("sum") if square.shape else square
@@ -165,10 +165,10 @@ class Fit:
         `names` are those of the numbers of the point. A parameter on its limit counts as fixed.
         `rss` is the sum of squares where it is known better than from the residuals.
         """
-        from gradcli.optimize import statistics
+        from gradcli.optimize.statistics.summary import summary
 
         free = ~((point <= box.lower) | (point >= box.upper))
-        found, warnings = statistics.summary(
+        found, warnings = summary(
             self.residuals,
             point,
             [name for name, is_free in zip(names, free, strict=True) if is_free],

@@ -93,7 +93,7 @@ def _asked(task: Task, settings: Settings) -> Method:
 
 def first_order(name: str, positional: Sequence[Any], given: Mapping[str, Any], why: str) -> Method:
     """Return a first-order method with all its settings. Raises UsageError for wrong ones."""
-    from gradcli.optimize.first_order import METHODS
+    from gradcli.optimize.first_order.methods import METHODS
     from gradcli.optimize.settings import checked
 
     table = {
@@ -123,10 +123,10 @@ def solver(
         return _least_squares(task, settings, vector)
     function = VectorObjective(task.objective)
     if method.name == "newton":
-        from gradcli.optimize.newton import Newton
+        from gradcli.optimize.second_order.newton import Newton
 
         return Newton(function, vector, box=task.box(), tolerance=tolerance)
-    from gradcli.optimize.lbfgs import LBFGS
+    from gradcli.optimize.second_order.lbfgs import LBFGS
 
     return LBFGS(function, vector, box=task.box(), tolerance=tolerance, first=first)
 
@@ -134,9 +134,9 @@ def solver(
 def _descent(
     task: Task, method: Method, settings: Settings, start: list[Any], tolerance: float
 ) -> Solver:
-    from gradcli.optimize.descent import Descent
-    from gradcli.optimize.first_order import METHODS
-    from gradcli.optimize.schedules import schedule
+    from gradcli.optimize.first_order.descent import Descent
+    from gradcli.optimize.first_order.methods import METHODS
+    from gradcli.optimize.first_order.schedules import schedule
 
     plan = None if settings.schedule is None else schedule(*choice("--schedule", settings.schedule))
     return Descent(
@@ -158,11 +158,11 @@ def _least_squares(task: Task, settings: Settings, start: Vector) -> Solver:
     assert fit is not None  # noqa: S101 - chosen only for a sum of squares
     found: Solver
     if fit.is_linear and settings.steps != 0:
-        from gradcli.optimize.linear_least_squares import LinearLeastSquares
+        from gradcli.optimize.least_squares.linear import LinearLeastSquares
 
         found = LinearLeastSquares(fit.residuals, start, task.box())
     else:
-        from gradcli.optimize.least_squares import LevenbergMarquardt
+        from gradcli.optimize.least_squares.nonlinear import LevenbergMarquardt
 
         found = LevenbergMarquardt(
             fit.residuals, start, task.box(), tolerance=settings.tolerance, loss=task.loss

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from gradcli.minimization.task import Task
     from gradcli.optimize.run import Outcome, Record
     from gradcli.optimize.solver import Vector
-    from gradcli.optimize.statistics import Statistics
+    from gradcli.optimize.statistics.summary import Statistics
 
 CLEARLY = 1e-8
 """How much lower, relative to the value, an end must be to count as another minimum."""

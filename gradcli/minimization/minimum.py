@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gradcli.minimization.predictions import Predictions
-    from gradcli.optimize.statistics import Statistics
+    from gradcli.optimize.statistics.summary import Statistics
 
 
 class Iterate(NamedTuple):

@@ -21,10 +21,10 @@ from gradcli.graph.structural import entries
 from gradcli.graph.text import label
 from gradcli.minimization.objective import Objective
 from gradcli.minimization.residuals import ModelResiduals
-from gradcli.optimize.covariance import RANK_TOLERANCE, VISIBLE
-from gradcli.optimize.evidence import evidence
-from gradcli.optimize.inference import central_quantile
-from gradcli.optimize.triangular import norms, solution, solve_triangular
+from gradcli.optimize.least_squares.triangular import norms, solution, solve_triangular
+from gradcli.optimize.statistics.covariance import RANK_TOLERANCE, VISIBLE
+from gradcli.optimize.statistics.evidence import evidence
+from gradcli.optimize.statistics.inference import central_quantile
 from gradcli.point import Point, entry_name
 
 if TYPE_CHECKING:
@@ -36,9 +36,9 @@ if TYPE_CHECKING:
     from gradcli.data.columns import Block
     from gradcli.data.rows import Rows
     from gradcli.graph.node import Graph
-    from gradcli.optimize.evidence import Evidence
-    from gradcli.optimize.losses import Loss
+    from gradcli.optimize.least_squares.losses import Loss
     from gradcli.optimize.solver import Matrix, Vector
+    from gradcli.optimize.statistics.evidence import Evidence
 
 
 class Band(NamedTuple):

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from gradcli.language.origin import Origin
     from gradcli.minimization.objective import Objective
     from gradcli.optimize.bounds import Box
-    from gradcli.optimize.losses import Loss
+    from gradcli.optimize.least_squares.losses import Loss
     from gradcli.optimize.solver import Vector
 
 Limits = tuple[float, float]
@@ -260,7 +260,7 @@ def _count(formula: Node, squares: Squares) -> int:
 def _loss(typed: str | None) -> Loss | None:
     if typed is None:
         return None
-    from gradcli.optimize.losses import loss
+    from gradcli.optimize.least_squares.losses import loss
 
     name, positional, given = choice("--loss", typed)
     return loss(name, positional, given)

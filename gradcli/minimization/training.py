@@ -13,9 +13,9 @@ from gradcli.minimization.methods import SECOND_ORDER, first_order
 from gradcli.minimization.minimum import Epoch, Minimum
 from gradcli.minimization.task import task, weighting_of
 from gradcli.optimize import stopping
-from gradcli.optimize.descent import Descent
-from gradcli.optimize.first_order import METHODS
-from gradcli.optimize.schedules import schedule
+from gradcli.optimize.first_order.descent import Descent
+from gradcli.optimize.first_order.methods import METHODS
+from gradcli.optimize.first_order.schedules import schedule
 from gradcli.point import shape_of
 from gradcli.rows.columns import with_shapes
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from gradcli.minimization.methods import Method
     from gradcli.minimization.objective import Objective
     from gradcli.minimization.task import Settings, Task
-    from gradcli.optimize.schedules import Schedule
+    from gradcli.optimize.first_order.schedules import Schedule
     from gradcli.optimize.stopping import Reason
 
     Measure = Callable[[Mapping[str, Any]], float]

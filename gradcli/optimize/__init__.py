@@ -1,1 +1,1 @@
-"""Numbers to a minimum."""
+"""Numbers to a minimum: the loop, what it stops for, and the methods."""

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from gradcli.errors import MathematicsError
-from gradcli.optimize import rules
-from gradcli.optimize.array_update import SMALL, ArrayUpdate
-from gradcli.optimize.first_order import METHODS
+from gradcli.optimize.first_order import rules
+from gradcli.optimize.first_order.array_update import SMALL, ArrayUpdate
+from gradcli.optimize.first_order.methods import METHODS
 
 if TYPE_CHECKING:
-    from gradcli.optimize.rules import Rule
+    from gradcli.optimize.first_order.rules import Rule
 
 SETTINGS = [
     *((name, {}) for name in METHODS),
@@ -71,7 +71,7 @@ def test_a_point_that_is_lost(engine: str, size: int, slope: float, word: str) -
 
 def test_machine_code_is_made_when_numpy_has_taken_long(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("llvmlite")
-    monkeypatch.setattr("gradcli.optimize.array_update.SECONDS", 0.0)
+    monkeypatch.setattr("gradcli.optimize.first_order.array_update.SECONDS", 0.0)
     rule = rule_of("adam", {})
     shape = (SMALL // 10, 11)
     plain = steps(rule.update, rule, shape)

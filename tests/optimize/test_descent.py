@@ -15,8 +15,9 @@ from scipy import optimize
 
 from gradcli import MathematicsError, UsageError
 from gradcli.language.choices import choice
-from gradcli.optimize.descent import METHODS, Descent
-from gradcli.optimize.schedules import schedule
+from gradcli.optimize.first_order.descent import Descent
+from gradcli.optimize.first_order.methods import METHODS
+from gradcli.optimize.first_order.schedules import schedule
 from gradcli.optimize.settings import checked
 from gradcli.optimize.stopping import Ending
 
@@ -348,8 +349,9 @@ def test_settings_must_fit_together(text: str, message: str) -> None:
 def test_numbers_need_no_numpy() -> None:
     program = """
 import sys
-from gradcli.optimize.descent import METHODS, Descent
-from gradcli.optimize.schedules import schedule
+from gradcli.optimize.first_order.descent import Descent
+from gradcli.optimize.first_order.methods import METHODS
+from gradcli.optimize.first_order.schedules import schedule
 for method in METHODS.values():
     solver = Descent(
         lambda p: (p[0] ** 2, [2 * p[0]]), [1.0], method,

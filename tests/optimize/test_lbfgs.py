@@ -11,8 +11,8 @@ from scipy.optimize import minimize
 
 from gradcli.errors import MathematicsError
 from gradcli.optimize.bounds import Box
-from gradcli.optimize.lbfgs import LBFGS
 from gradcli.optimize.run import Outcome, run
+from gradcli.optimize.second_order.lbfgs import LBFGS
 from gradcli.optimize.stopping import Ending
 from tests.optimize import problems
 from tests.optimize.problems import Compiled, Problem

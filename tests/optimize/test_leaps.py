@@ -15,10 +15,10 @@ from gradcli.language.choices import choice
 from gradcli.minimization.methods import first_order
 from gradcli.minimization.objective import Objective
 from gradcli.native import machine
-from gradcli.optimize.descent import Descent
-from gradcli.optimize.first_order import METHODS
+from gradcli.optimize.first_order.descent import Descent
+from gradcli.optimize.first_order.methods import METHODS
+from gradcli.optimize.first_order.schedules import schedule
 from gradcli.optimize.run import run
-from gradcli.optimize.schedules import schedule
 from gradcli.optimize.stopping import Ending
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from scipy import optimize
 
 from gradcli.errors import MathematicsError
 from gradcli.optimize.bounds import Box
-from gradcli.optimize.least_squares import LevenbergMarquardt
-from gradcli.optimize.linear_least_squares import LinearLeastSquares
+from gradcli.optimize.least_squares.linear import LinearLeastSquares
+from gradcli.optimize.least_squares.nonlinear import LevenbergMarquardt
 from gradcli.optimize.run import run
 from gradcli.optimize.stopping import Ending
 from tests.optimize.nist import FormulaResiduals, data_sets, digits

@@ -9,7 +9,15 @@ import numpy as np
 import pytest
 
 from gradcli.errors import MathematicsError
-from gradcli.optimize.line_search import FALL, SLOPE, Place, Search, armijo, looking, wolfe
+from gradcli.optimize.second_order.line_search import (
+    FALL,
+    SLOPE,
+    Place,
+    Search,
+    armijo,
+    looking,
+    wolfe,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable

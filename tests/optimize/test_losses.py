@@ -12,8 +12,8 @@ from scipy import differentiate, optimize
 from gradcli import Formula, parse
 from gradcli.errors import UsageError
 from gradcli.optimize.bounds import Box
-from gradcli.optimize.least_squares import LevenbergMarquardt
-from gradcli.optimize.losses import LOSSES, loss, rho
+from gradcli.optimize.least_squares.losses import LOSSES, loss, rho
+from gradcli.optimize.least_squares.nonlinear import LevenbergMarquardt
 from gradcli.optimize.run import run
 from gradcli.optimize.stopping import Ending
 from tests.optimize.nist import data_sets

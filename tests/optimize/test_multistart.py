@@ -10,8 +10,8 @@ import pytest
 from gradcli.errors import MathematicsError
 from gradcli.optimize.bounds import Box
 from gradcli.optimize.multistart import STEPS, distinct, points, runs
-from gradcli.optimize.newton import Newton
 from gradcli.optimize.run import Outcome, Record, run
+from gradcli.optimize.second_order.newton import Newton
 from gradcli.optimize.stopping import Ending, Reason
 from tests.optimize import problems
 from tests.optimize.problems import Compiled, Problem

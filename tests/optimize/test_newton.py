@@ -10,10 +10,10 @@ import pytest
 
 from gradcli.errors import MathematicsError
 from gradcli.optimize.bounds import Box
-from gradcli.optimize.newton import Newton
-from gradcli.optimize.progress import IDLE, Progress
-from gradcli.optimize.quadratic import Spectrum, boxed, change, minimum
 from gradcli.optimize.run import Outcome, run
+from gradcli.optimize.second_order.newton import Newton
+from gradcli.optimize.second_order.progress import IDLE, Progress
+from gradcli.optimize.second_order.quadratic import Spectrum, boxed, change, minimum
 from gradcli.optimize.stopping import Ending
 from tests.optimize import problems
 from tests.optimize.problems import Compiled, Problem

@@ -12,7 +12,7 @@ from mpmath import mp, mpf
 
 from gradcli import UsageError
 from gradcli.language.choices import choice
-from gradcli.optimize.schedules import SCHEDULES, Schedule, schedule
+from gradcli.optimize.first_order.schedules import SCHEDULES, Schedule, schedule
 
 CASES: list[dict[str, Any]] = json.loads(
     (Path(__file__).parents[1] / "reference/torch/schedules.json").read_text(encoding="utf-8")

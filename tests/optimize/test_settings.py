@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gradcli import UsageError
-from gradcli.optimize.first_order import METHODS
+from gradcli.optimize.first_order.methods import METHODS
 from gradcli.optimize.settings import (
     BELOW_ONE,
     FLAG,

@@ -9,18 +9,18 @@ import pytest
 from scipy import optimize, stats
 
 from gradcli.optimize.bounds import Box
-from gradcli.optimize.least_squares import LevenbergMarquardt
-from gradcli.optimize.linear_least_squares import LinearLeastSquares
-from gradcli.optimize.losses import loss
+from gradcli.optimize.least_squares.linear import LinearLeastSquares
+from gradcli.optimize.least_squares.losses import loss
+from gradcli.optimize.least_squares.nonlinear import LevenbergMarquardt
 from gradcli.optimize.run import run
-from gradcli.optimize.statistics import summary
+from gradcli.optimize.statistics.summary import summary
 from tests.optimize.nist import FormulaResiduals, data_sets, digits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from gradcli.optimize.solver import Vector
-    from gradcli.optimize.statistics import Statistics
+    from gradcli.optimize.statistics.summary import Statistics
 
 SETS = data_sets()
 LEAST_DIGITS = {"Filip": 6.5}

@@ -5,7 +5,7 @@ from typing import Any
 import mpmath
 import pytest
 
-from gradcli.optimize.student import MANY, quantile, two_sided
+from gradcli.optimize.statistics.student import MANY, quantile, two_sided
 
 FREEDOMS = [1, 2, 3, 4, 5, 7, 10, 20, 41, 100, 199, 200, 201, 999, MANY, MANY + 1]
 RATIOS = [1e-9, 1e-3, 0.1, 0.5, 0.9, 1.0, 1.5, 2.0, 3.0, 5.0, 8.0, 20.0, 100.0, 1e3, 1e6, 1e20]

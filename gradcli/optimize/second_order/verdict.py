@@ -8,10 +8,10 @@ import numpy as np
 
 from gradcli.errors import MathematicsError
 from gradcli.optimize import stopping
-from gradcli.optimize.progress import IDLE
+from gradcli.optimize.second_order.progress import IDLE
 
 if TYPE_CHECKING:
-    from gradcli.optimize.place import Place
+    from gradcli.optimize.second_order.place import Place
     from gradcli.optimize.solver import Function
     from gradcli.optimize.stopping import Reason
 

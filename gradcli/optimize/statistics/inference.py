@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from gradcli.optimize import student
+from gradcli.optimize.statistics import student
 
 if TYPE_CHECKING:
-    from gradcli.optimize.evidence import Evidence
+    from gradcli.optimize.statistics.evidence import Evidence
 
 
 def tail_probability(t: float, freedom: int | None) -> float:

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from gradcli.optimize.triangular import checked, compress, norm
+from gradcli.optimize.least_squares.triangular import checked, compress, norm
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
-    from gradcli.optimize.losses import Loss
+    from gradcli.optimize.least_squares.losses import Loss
     from gradcli.optimize.solver import Matrix, Residuals, Vector
 
 TINY = float(np.finfo(float).tiny)

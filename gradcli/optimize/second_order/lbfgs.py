@@ -9,9 +9,9 @@ import numpy as np
 
 from gradcli.optimize import stopping
 from gradcli.optimize.bounds import Box
-from gradcli.optimize.falling import Start
-from gradcli.optimize.line_search import Place, Search, armijo, looking, wolfe
-from gradcli.optimize.quadratic import length_of
+from gradcli.optimize.second_order.falling import Start
+from gradcli.optimize.second_order.line_search import Place, Search, armijo, looking, wolfe
+from gradcli.optimize.second_order.quadratic import length_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

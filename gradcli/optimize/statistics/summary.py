@@ -12,19 +12,24 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from gradcli.optimize.covariance import determination, strong_correlations
-from gradcli.optimize.evidence import TINY, Evidence, evidence
-from gradcli.optimize.inference import central_quantile, finite, information, tail_probability
-from gradcli.optimize.triangular import EPSILON, norm
+from gradcli.optimize.least_squares.triangular import EPSILON, norm
+from gradcli.optimize.statistics.covariance import determination, strong_correlations
+from gradcli.optimize.statistics.evidence import TINY, Evidence, evidence
+from gradcli.optimize.statistics.inference import (
+    central_quantile,
+    finite,
+    information,
+    tail_probability,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from gradcli.optimize.covariance import Determination
-    from gradcli.optimize.losses import Loss
+    from gradcli.optimize.least_squares.losses import Loss
     from gradcli.optimize.solver import Residuals, Vector
+    from gradcli.optimize.statistics.covariance import Determination
 
 NAMED = 5
 """The most names that one warning lists."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from gradcli.optimize import moments, rules
+from gradcli.optimize.first_order import moments, rules
 from gradcli.optimize.settings import (
     BELOW_ONE,
     FLAG,
@@ -19,7 +19,7 @@ from gradcli.optimize.settings import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gradcli.optimize.rules import Rule
+    from gradcli.optimize.first_order.rules import Rule
 
 
 class Method(NamedTuple):

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gradcli.errors import MathematicsError
-from gradcli.optimize.triangular import linearised, solve_triangular
+from gradcli.optimize.least_squares.triangular import linearised, solve_triangular
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from gradcli.optimize.bounds import Box
-    from gradcli.optimize.losses import Loss
+    from gradcli.optimize.least_squares.losses import Loss
     from gradcli.optimize.solver import Matrix, Residuals, Vector
 
 DIFFERENCE = 1e-5

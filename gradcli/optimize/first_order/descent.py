@@ -9,20 +9,19 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import MathematicsError
-from gradcli.optimize import rules, stopping
-from gradcli.optimize.first_order import METHODS, Method
-from gradcli.optimize.leaps import Leaps, State, known_rates
+from gradcli.optimize import stopping
+from gradcli.optimize.first_order import rules
+from gradcli.optimize.first_order.leaps import Leaps, State, known_rates
 from gradcli.optimize.solver import Leap
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from gradcli.optimize.engines import Formula
-    from gradcli.optimize.rules import Functions, Rule, Update
-    from gradcli.optimize.schedules import Schedule
+    from gradcli.optimize.first_order.methods import Method
+    from gradcli.optimize.first_order.rules import Functions, Rule, Update
+    from gradcli.optimize.first_order.schedules import Schedule
     from gradcli.optimize.stopping import Reason
-
-__all__ = ["DEFAULT_TOLERANCE", "METHODS", "Descent", "Method"]
 
 DEFAULT_TOLERANCE = 1e-8
 SINGLE_STEPS = 100
@@ -259,7 +258,7 @@ def _updates(rule: Rule, kinds: Sequence[Functions], engine: str) -> list[Update
     """Return what updates each block."""
     if all(of is rules.NUMBERS for of in kinds):
         return [rule.update] * len(kinds)
-    from gradcli.optimize.array_update import ArrayUpdate
+    from gradcli.optimize.first_order.array_update import ArrayUpdate
 
     fused = ArrayUpdate(rule, engine)
     return [rule.update if of is rules.NUMBERS else fused for of in kinds]

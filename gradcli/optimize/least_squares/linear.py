@@ -8,9 +8,9 @@ import numpy as np
 
 from gradcli.errors import MathematicsError
 from gradcli.optimize import stopping
-from gradcli.optimize.compensated import multiplied, summed, transposed
-from gradcli.optimize.levenberg import reached, step_between
-from gradcli.optimize.triangular import (
+from gradcli.optimize.least_squares.compensated import multiplied, summed, transposed
+from gradcli.optimize.least_squares.levenberg import reached, step_between
+from gradcli.optimize.least_squares.triangular import (
     LARGEST,
     linearised,
     norm,

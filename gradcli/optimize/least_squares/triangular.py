@@ -12,7 +12,7 @@ from gradcli.errors import MathematicsError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from gradcli.optimize.losses import Loss
+    from gradcli.optimize.least_squares.losses import Loss
     from gradcli.optimize.solver import Matrix, Residuals, Vector
 
 EPSILON = float(np.finfo(float).eps)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from gradcli.optimize.least_squares.triangular import norm
 from gradcli.optimize.settings import POSITIVE, Setting, checked
-from gradcli.optimize.triangular import norm
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

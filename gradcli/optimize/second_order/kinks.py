@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gradcli.errors import MathematicsError
-from gradcli.optimize.quadratic import length_of
+from gradcli.optimize.second_order.quadratic import length_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,9 +8,9 @@ import numpy as np
 
 from gradcli.errors import MathematicsError
 from gradcli.optimize import stopping
-from gradcli.optimize.levenberg import Step, reached, step_between, step_within
-from gradcli.optimize.polishing import TIGHTEST, Polishing, relative
-from gradcli.optimize.triangular import (
+from gradcli.optimize.least_squares.levenberg import Step, reached, step_between, step_within
+from gradcli.optimize.least_squares.polishing import TIGHTEST, Polishing, relative
+from gradcli.optimize.least_squares.triangular import (
     EPSILON,
     LARGEST,
     checked,
@@ -22,8 +22,8 @@ from gradcli.optimize.triangular import (
 
 if TYPE_CHECKING:
     from gradcli.optimize.bounds import Box
-    from gradcli.optimize.losses import Loss
-    from gradcli.optimize.polishing import Place
+    from gradcli.optimize.least_squares.losses import Loss
+    from gradcli.optimize.least_squares.polishing import Place
     from gradcli.optimize.solver import Residuals, Vector
     from gradcli.optimize.stopping import Reason
 

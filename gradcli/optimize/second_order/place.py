@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gradcli.optimize.quadratic import TINY, Spectrum, length_of, newton_fall, newton_step
+from gradcli.optimize.second_order.quadratic import (
+    TINY,
+    Spectrum,
+    length_of,
+    newton_fall,
+    newton_step,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from gradcli.optimize.triangular import EPSILON, norm, reduced, solution, solve_triangular
+from gradcli.optimize.least_squares.triangular import (
+    EPSILON,
+    norm,
+    reduced,
+    solution,
+    solve_triangular,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -11,17 +11,24 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from gradcli.errors import MathematicsError
-from gradcli.optimize.curvature import curvature
-from gradcli.optimize.levenberg import reached, step_between
-from gradcli.optimize.triangular import EPSILON, linearised, norm, reduced, scaling, solution
+from gradcli.optimize.least_squares.curvature import curvature
+from gradcli.optimize.least_squares.levenberg import reached, step_between
+from gradcli.optimize.least_squares.triangular import (
+    EPSILON,
+    linearised,
+    norm,
+    reduced,
+    scaling,
+    solution,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from gradcli.optimize.bounds import Box
-    from gradcli.optimize.losses import Loss
+    from gradcli.optimize.least_squares.losses import Loss
+    from gradcli.optimize.least_squares.triangular import Triangle
     from gradcli.optimize.solver import Matrix, Residuals, Vector
-    from gradcli.optimize.triangular import Triangle
 
     Mask = NDArray[np.bool_]
 

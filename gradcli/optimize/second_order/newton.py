@@ -8,13 +8,13 @@ import numpy as np
 
 from gradcli.errors import MathematicsError
 from gradcli.optimize.bounds import Box
-from gradcli.optimize.falling import Start
-from gradcli.optimize.kinks import way_down
-from gradcli.optimize.place import Place
-from gradcli.optimize.progress import SHRINKING, Progress
-from gradcli.optimize.quadratic import EPSILON, LARGEST, boxed, change, length_of
+from gradcli.optimize.second_order.falling import Start
+from gradcli.optimize.second_order.kinks import way_down
+from gradcli.optimize.second_order.place import Place
+from gradcli.optimize.second_order.progress import SHRINKING, Progress
+from gradcli.optimize.second_order.quadratic import EPSILON, LARGEST, boxed, change, length_of
+from gradcli.optimize.second_order.verdict import verdict
 from gradcli.optimize.stopping import Ending, Reason
-from gradcli.optimize.verdict import verdict
 
 if TYPE_CHECKING:
     from gradcli.optimize.solver import Function, Vector

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gradcli.optimize.rules import Coefficients, Functions, Memory, Next, Rule
+from gradcli.optimize.first_order.rules import Coefficients, Functions, Memory, Next, Rule
 
 
 def adam(*, beta1: float, beta2: float, eps: float, weight_decay: float, amsgrad: bool) -> Rule:

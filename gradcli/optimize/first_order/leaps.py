@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from gradcli.optimize.engines import Formula
-    from gradcli.optimize.rules import Memory, Rule
-    from gradcli.optimize.schedules import Schedule
+    from gradcli.optimize.first_order.rules import Memory, Rule
+    from gradcli.optimize.first_order.schedules import Schedule
     from gradcli.runtime.loop import Stretch
 
 KEPT = 3
@@ -115,7 +115,7 @@ class Leaps:
         return state[0], list(state[1 : 1 + count]), list(state[1 + count : end]), kept
 
     def _made(self) -> Engine:
-        from gradcli.optimize.tracing import traced
+        from gradcli.optimize.first_order.tracing import traced
 
         formula = self._formula
         names = list(formula.constants)

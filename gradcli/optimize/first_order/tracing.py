@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gradcli.graph.node import Graph, Node
-from gradcli.optimize.rules import Functions
+from gradcli.optimize.first_order.rules import Functions
 from gradcli.runtime.loop import POINT, RATE, SLOPE, TIME, Stepping, coefficient, kept
 from gradcli.runtime.program import program
 
 if TYPE_CHECKING:
-    from gradcli.optimize.rules import Rule
+    from gradcli.optimize.first_order.rules import Rule
 
 NODES = Functions(
     lambda x: x.apply("sqrt"),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from gradcli.optimize.triangular import norms, solution, solve_triangular
+from gradcli.optimize.least_squares.triangular import norms, solution, solve_triangular
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,7 +13,7 @@ from gradcli.runtime.loop import POINT, SLOPE, coefficient, kept
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gradcli.optimize.rules import Coefficients, Functions, Memory, Next, Rule
+    from gradcli.optimize.first_order.rules import Coefficients, Functions, Memory, Next, Rule
 
 SECONDS = 0.1
 """Updates that took NumPy longer than this are worth the start of LLVM, which takes as long."""
@@ -69,7 +69,7 @@ class ArrayUpdate:
 
     def _compiled(self, coefficients: int) -> Callable[..., bool]:
         from gradcli.native.rows import filling
-        from gradcli.optimize.tracing import traced
+        from gradcli.optimize.first_order.tracing import traced
 
         columns = [POINT, SLOPE, *map(kept, range(len(self._rule.memory)))]
         return filling(traced(self._rule).update, columns, [*map(coefficient, range(coefficients))])

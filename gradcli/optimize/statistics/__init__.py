@@ -1,0 +1,1 @@
+"""What a fit says about its parameters: deviations, intervals, correlations, information."""
