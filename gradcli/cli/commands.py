@@ -560,7 +560,8 @@ def _minimize(
 
     def request() -> ExitCode:
         from gradcli.cli.data_options import DataOptions
-        from gradcli.cli.minimize import Options, minimize
+        from gradcli.cli.given import Options
+        from gradcli.cli.minimize import minimize
 
         to = _output(json, csv, digits, color, None)
         options = Options(

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from gradcli.cli import arguments, steps
+from gradcli.cli.given import LEARNING_BYTES, rows_of
 from gradcli.cli.output import csv_text, is_terminal
 from gradcli.errors import FileError, NameValueError
 from gradcli.graph.strict_json import json_text
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import IO
 
-    from gradcli.cli.minimize import Given, Options
+    from gradcli.cli.given import Given, Options
     from gradcli.cli.output import Output
     from gradcli.minimization.continuing import Keeper
     from gradcli.minimization.minimum import Minimum
@@ -106,7 +107,6 @@ def _measure(given: Given, options: Options, text: str, option: str) -> Measure:
 
     Raises errors for a formula that is no single number or uses names that have no value.
     """
-    from gradcli.cli.minimize import LEARNING_BYTES, rows_of
     from gradcli.minimization.measuring import measure
 
     start = given.start

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from gradcli.cli.output import note, width
 from gradcli.cli.steps import Watcher
+from gradcli.cli.written import check_written
 from gradcli.errors import UsageError, printable
 from gradcli.plotting.steps import Steps
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from gradcli.cli.arguments import Problem
     from gradcli.cli.data_options import OverRows
-    from gradcli.cli.minimize import Given
+    from gradcli.cli.given import Given
     from gradcli.cli.output import Output
     from gradcli.minimization.minimum import Iterate, Minimum
     from gradcli.plotting.chart import Chart
@@ -56,19 +57,13 @@ def target(path: str, output: Output, others: Mapping[str, str]) -> Target:
     if ending not in FORMATS:
         message = f"--plot writes a .svg, .png or .pdf file, not '{printable(path, 60)}'"
         raise UsageError(message, hint="for example --plot curve.svg; --plot - draws here")
-    for other, user in others.items():
-        if os.path.realpath(other) == os.path.realpath(path):
-            message = f"--plot would write over '{printable(path, 200)}', the file of {user}"
-            raise UsageError(message, hint="give it another name")
+    check_written("--plot", path, others)
     from importlib.util import find_spec
 
     if find_spec("matplotlib") is None:
         from gradcli.plotting.picture import missing
 
         raise missing()
-    from gradcli.data.files import check_writable
-
-    check_writable(path)
     return Target(path, ending)
 
 
