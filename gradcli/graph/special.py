@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from math import prod
+import math
+from functools import cache
 from typing import Any
 
 SMALL = 1e-8
@@ -19,7 +20,7 @@ def sphericalj(x: Any, n: int) -> Any:
     from scipy.special import spherical_jn
 
     size = np.abs(x)
-    near = size**n / prod(range(1, 2 * n + 2, 2))
+    near = np.minimum(size, SMALL) ** n / math.prod(range(1, 2 * n + 2, 2))
     found = np.where(size < SMALL, near, spherical_jn(n, np.maximum(size, SMALL)))
     return np.where(np.isnan(x), np.nan, found * np.where(np.less(x, 0), (-1.0) ** n, 1.0))
 
@@ -36,6 +37,7 @@ def polygamma(x: Any, n: int) -> Any:
     exact: scipy adds up |x| terms instead.
     """
     import numpy as np
+    from numpy.polynomial.polynomial import polyval
     from scipy import special
 
     x = np.asarray(x, dtype=np.float64)
@@ -44,21 +46,20 @@ def polygamma(x: Any, n: int) -> Any:
     if np.any(x < 0):
         with np.errstate(all="ignore"):
             cotangent = 1 / np.tan(np.pi * (x - np.round(x)))
-            turned = (-1.0) ** n * found - np.pi * _cotangent_derivative(cotangent, n)
+            slope = np.pi * polyval(cotangent, cotangent_derivative(n))
+            turned = (-1.0) ** n * found - slope
         found = np.where(x < 0, turned, found)
     return np.where((x <= 0) & (x == np.floor(x)), np.nan, found)
 
 
-def _cotangent_derivative(c: Any, n: int) -> Any:
-    """Return the n-th derivative of cot(πx) as a function of its value c.
+@cache
+def cotangent_derivative(n: int) -> list[float]:
+    """Return the n-th derivative of cot(πx) as a polynomial in cot(πx), that of power 0 first.
 
-    It is π^n times a polynomial in c, with Q_0 = c and Q_(k+1) = -(1 + c²) Q_k'.
+    It is π^n Q_n(c) with Q_0 = c and Q_(k+1) = -(1 + c²) Q_k'.
     """
-    import numpy as np
-    from numpy.polynomial import polynomial
-
-    coefficients = np.array([0.0, 1.0])
+    found = [0, 1]
     for _ in range(n):
-        slope = polynomial.polyder(coefficients)
-        coefficients = -polynomial.polymul([1.0, 0.0, 1.0], slope)
-    return np.pi**n * polynomial.polyval(c, coefficients)
+        slope = [-power * found[power] for power in range(1, len(found))]
+        found = [x + y for x, y in zip([*slope, 0, 0], [0, 0, *slope], strict=True)]
+    return [math.pi**n * number for number in found]

@@ -21,7 +21,7 @@ from gradcli.graph.operations import (
 )
 from gradcli.native import machine
 from gradcli.native.doubles import NEVER, Double, Truth, constant
-from gradcli.native.lowerings import INEXACT, LIBRARY, LOWERINGS, Lowering
+from gradcli.native.lowerings import INEXACT, LIBRARY, LOWERINGS, Lowering, can_be_written
 from gradcli.runtime.program import shared
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def supports(program: Program) -> bool:
         not program.has_arrays
         and machine.has_all(LIBRARY)
         and all(
-            step.operation in LOWERINGS or step.operation in _LEAVES
+            step.operation in _LEAVES or can_be_written(step.operation, step.payload)
             for step in program.instructions
         )
     )

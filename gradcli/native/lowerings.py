@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from llvmlite import ir
 
 from gradcli.graph.operations import SQRT_2, TABLE, Operation
+from gradcli.native import special
 from gradcli.native.doubles import DOUBLE, Double, Truth, call, intrinsic, where
 
 Positions = Callable[[int, Any], Collection[int]]
@@ -34,8 +35,7 @@ class Lowering(NamedTuple):
 
 
 LOWERINGS: dict[Operation, Lowering] = {}
-"""The operations that can be machine code; the others move arrays, or are rare functions."""
-
+"""The operations that can be machine code; the others move arrays."""
 
 LIBRARY = (
     *("exp", "expm1", "log", "log2", "log10", "log1p", "pow", "cbrt", "hypot", "fmod", "sin"),
@@ -43,9 +43,21 @@ LIBRARY = (
     *("atanh", "tgamma", "lgamma", "erf", "erfc"),
 )
 """The functions of the C library that are called."""
-INEXACT = {TABLE[name] for name in ("gamma", "lgamma", "factorial", "hypot", "cbrt")}
-"""Python has its own gamma, lgamma and hypot, and before 3.11 its own cbrt: they differ from those
-of the C library by a few units in the last place."""
+INEXACT = {
+    TABLE[name]
+    for name in (
+        *("gamma", "lgamma", "factorial", "hypot", "cbrt"),
+        *("digamma", "polygamma", "sphericalj"),
+    )
+}
+"""Python has its own gamma, lgamma and hypot, before 3.11 its own cbrt, and the last ones are those
+of SciPy: they differ from those here by a few units in the last place."""
+
+
+def can_be_written(operation: Operation, payload: Any) -> bool:
+    """Return whether an operation can be machine code."""
+    highest = special.HIGHEST.get(operation.name, math.inf)
+    return operation in LOWERINGS and (payload is None or payload <= highest)
 
 
 def _nothing(count: int, payload: Any) -> Collection[int]:  # noqa: ARG001
@@ -149,6 +161,9 @@ _row("log to a base", _log_to_base, _all)
 _row("sqrt", _sqrt)
 _row("xlogx", lambda x: where(x.equals(0.0), 0.0, x * log(x)))
 _row("gamma", gamma)
+_row("digamma", special.digamma)
+_row("polygamma", special.polygamma, _first)
+_row("sphericalj", special.sphericalj)
 
 
 def _atan2(y: Double, x: Double) -> Double:

@@ -28,15 +28,17 @@ if TYPE_CHECKING:
     from gradcli.formula import Formula
 
 NAMES = ["a", "b", "c"]
-NOT_COVERED = {"digamma", "polygamma", "sphericalj"}
-"""Rare functions of SciPy: formulas with them run in Python."""
 ULPS = {"gamma": 12, "lgamma": 12, "factorial": 12, "hypot": 1, "cbrt": 2}
 """Python has its own gamma, lgamma and hypot, and before 3.11 cbrt is ours."""
-SLACK = {"lgamma": 1e-15}
+ULPS |= {"digamma": 8, "polygamma": 12, "sphericalj": 60}
+"""Those of SciPy are less exact than those of machine code: see test_special.py."""
+SLACK = {"lgamma": 1e-15, "digamma": 1e-15, "sphericalj": 1e-16}
 """Near its zeros Python's own has no digits at all."""
 PAYLOADS: dict[str, list[Any]] = {
     "constant power": [2.0, 3.0, 4.0, -1.0, 0.5, 0.0, 1.0, -2.0, 5.0, 2.5, -0.5, 1 / 3],
     "powlog": [1, 2, 3],
+    "polygamma": [1, 2, 3, 5],
+    "sphericalj": [0, 1, 2, 3],
 }
 
 SIZES = [0.0, 5e-324, 1e-300, 1e-160, 1e-8, 0.1, 0.25, 0.5, 1 - 2**-53, 1.0, 1 + 2**-52, 1.5, 2.0]
@@ -90,9 +92,8 @@ def is_close(found: float, expected: float, ulps: int, slack: float) -> bool:
     return abs(found - expected) <= ulps * math.ulp(expected) + slack
 
 
-def test_every_row_is_covered_or_known_not_to_be() -> None:
-    assert {row.name for row in SCALAR if row not in LOWERINGS} == NOT_COVERED
-    assert {row.name for row in LOWERINGS} <= {row.name for row in SCALAR}
+def test_every_row_is_covered() -> None:
+    assert {row.name for row in LOWERINGS} == {row.name for row in SCALAR}
 
 
 @pytest.mark.parametrize("row", [*LOWERINGS], ids=lambda row: row.name)
@@ -153,7 +154,8 @@ def test_without_a_function_of_the_library_nothing_is_machine_code(
 
 
 def test_programs_that_cannot_be_machine_code() -> None:
-    assert not supports(of_formula(parse("gamma(x)")))  # its derivative has digamma
+    assert supports(of_formula(parse("gamma(x) + sinc(x)")))
+    assert not supports(of_formula(parse("polygamma(20, x)")))  # the derivative's order is 21
     assert not supports(of_formula(parse("sum([x, y])")))
     assert supports(of_formula(parse("x^y + erf(x)")))
 
