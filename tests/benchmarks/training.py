@@ -1,10 +1,11 @@
 """An epoch of learning, beside PyTorch on the same data, model, batches and order of rows.
 
-The data have the size of MNIST: 60,000 pictures of 28×28 bytes and their classes, in IDX files.
-Softmax regression and a multilayer perceptron are trained on them through the command line and with
-PyTorch, in float64 as gradcli and in float32, its default. All divide the bytes by 255 in each
-batch, and must find the same loss. An epoch is what a further one takes, with the data in
-memory. Each works on one thread, because small products only wait for a second one.
+The data are the handwritten digits of scikit-learn, as README learns them, and 60,000 pictures of
+28×28 bytes with their classes, the size of MNIST. Softmax regression and multilayer perceptrons are
+trained on them through the command line and with PyTorch, in float64 as gradcli and in float32, its
+default. All divide the bytes by 255 (the digits by 16) in each batch, and must find the same loss.
+An epoch is what a further one takes, with the data in memory. Each works on one thread, because
+small products only wait for a second one.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import json
 import struct
 import subprocess
 from functools import partial
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -26,48 +28,80 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.benchmarks.bench import Bench
-    from tests.benchmarks.report import Row
+    from tests.benchmarks.report import Bar, Row
 
-ROWS = 60_000
+PICTURES, DIGITS = 60_000, 1_797
 SEED = 0
 RATE = 0.01
-HIDDEN = 128
-FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte")
 KINDS = ("float64", "float32")
 LOSS_APART = {"float64": 1e-9, "float32": 1e-4}
 
-FORMULAS = {
-    "linear": ("cross_entropy(img/255 @ W + b, label)", "W=zeros(784,10)", "b=zeros(10)"),
-    "mlp": (
-        "cross_entropy(logistic(img/255 @ W1 + b1) @ W2 + b2, label)",
-        f"W1=normal(784,{HIDDEN})*0.05",
-        f"b1=zeros({HIDDEN})",
-        f"W2=normal({HIDDEN},10)*0.05",
-        "b2=zeros(10)",
-    ),
-}
-NAMES = {"linear": "softmax regression", "mlp": f"the perceptron 784-{HIDDEN}-10"}
+
+class Model(NamedTuple):
+    """What is trained, and on which pictures."""
+
+    name: str
+    rows: int
+    largest: int
+    """The value of a white pixel."""
+    widths: tuple[int, ...]
+    """How many numbers there are in a picture, in a hidden layer, and of classes."""
+
+    def words(self) -> list[str]:
+        """Return the formula and the starts."""
+        score = f"img/{self.largest}"
+        starts = []
+        for layer, (before, after) in enumerate(pairwise(self.widths), 1):
+            score = f"{'logistic' if layer > 1 else ''}({score}) @ W{layer} + b{layer}"
+            start = f"normal({before},{after})*0.05" if self.is_deep else f"zeros({before},{after})"
+            starts += [f"W{layer}={start}", f"b{layer}=zeros({after})"]
+        return [f"cross_entropy({score}, label)", *starts]
+
+    def starts(self) -> list[Any]:
+        """Return the parameters that the command line draws."""
+        generator = np.random.default_rng(SEED)
+        found: list[Any] = []
+        for before, after in pairwise(self.widths):
+            drawn = generator.standard_normal((before, after)) * 0.05 * self.is_deep
+            found += [drawn, np.zeros(after)]
+        return found
+
+    @property
+    def is_deep(self) -> bool:
+        """Whether there is a hidden layer."""
+        return len(self.widths) > 2
+
+    def __str__(self) -> str:
+        return f"{self.name}, {self.rows:,} rows"
+
+
+TUTORIAL = Model("the perceptron 64-64-10 of README", DIGITS, 16, (64, 64, 10))
+PERCEPTRON = Model("a perceptron 784-128-10", PICTURES, 255, (784, 128, 10))
+REGRESSION = Model("softmax regression", PICTURES, 255, (784, 10))
 
 
 class Plan(NamedTuple):
-    """What is trained, in batches of how many rows, over how many epochs after the first."""
+    """What is trained in batches of how many rows, over how many epochs after the first."""
 
-    model: str
+    model: Model
     batch: int
     more: int
+    bar: Bar | None = None
 
     def __str__(self) -> str:
-        return f"an epoch of {NAMES[self.model]}, {ROWS:,} rows, batch {self.batch}"
+        return f"an epoch of {self.model}, batch {self.batch}"
 
 
-PLANS = [Plan("mlp", 16, 2), Plan("linear", 1, 1)]
-WITH_BAR = PLANS[0]
+PLANS = [
+    Plan(TUTORIAL, 16, 40, FASTER),
+    Plan(PERCEPTRON, 16, 2, FASTER),
+    Plan(REGRESSION, 64, 4),
+]
 
 
 def rows(bench: Bench) -> list[Row]:
     """Return the rows of this subject."""
-    img, label = write_files(bench.folder, ROWS)
-    return [row for plan in PLANS for row in _rows(bench, plan, img, label)]
+    return [row for plan in PLANS for row in _rows(bench, plan, *write_files(bench, plan.model))]
 
 
 def _rows(bench: Bench, plan: Plan, img: Any, label: Any) -> list[Row]:
@@ -81,29 +115,49 @@ def _rows(bench: Bench, plan: Plan, img: Any, label: Any) -> list[Row]:
             raise ArithmeticError(message)
         epochs[name] = epoch
     taken = in_turn({"gradcli": lambda: further_epoch(bench, plan), **epochs}, bench.runs)
-    bars = dict.fromkeys(makers, FASTER) if plan == WITH_BAR else {}
+    bars = {} if plan.bar is None else dict.fromkeys(makers, plan.bar)
     return compared(str(plan), taken, bars, missing)
 
 
-def write_files(folder: Path, rows: int) -> tuple[Any, Any]:
-    """Write pictures that can be told apart by class, and return them with their classes."""
+def write_files(bench: Bench, model: Model) -> tuple[Any, Any]:
+    """Write the pictures and their classes as the IDX files of a model, and return them."""
+    img, label = digits() if model.rows == DIGITS else pictures(model.rows)
+    for path, array in zip(files(bench, model), (img, label), strict=True):
+        head = struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape)
+        path.write_bytes(head + array.tobytes())
+    return img.reshape(len(img), -1), label
+
+
+def files(bench: Bench, model: Model) -> list[Path]:
+    """Return the paths of the pictures and of their classes."""
+    kinds = "images-idx3", "labels-idx1"
+    return [bench.folder / f"of-{model.rows}-{kind}-ubyte" for kind in kinds]
+
+
+def digits() -> tuple[Any, Any]:
+    """Return the handwritten digits of scikit-learn and their classes."""
+    from sklearn.datasets import load_digits
+
+    found = load_digits()
+    return found.images.astype(np.uint8), found.target.astype(np.uint8)
+
+
+def pictures(rows: int) -> tuple[Any, Any]:
+    """Return pictures that can be told apart by class, and their classes."""
     generator = np.random.default_rng(SEED)
     patterns = generator.integers(0, 256, (10, 28, 28), dtype=np.uint8)
     label = generator.integers(0, 10, rows, dtype=np.uint8)
     img = generator.integers(0, 256, (rows, 28, 28), dtype=np.uint8)
     kept = generator.random((rows, 28, 28), dtype=np.float32) < 0.2
     img[kept] = patterns[label][kept]
-    for name, array in zip(FILES, (img, label), strict=True):
-        head = struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape)
-        (folder / name).write_bytes(head + array.tobytes())
-    return img.reshape(rows, -1), label
+    return img, label
 
 
 def words(bench: Bench, plan: Plan, epochs: int) -> list[str]:
     """Return the command that trains."""
-    found: list[str] = [bench.gradcli, "minimize", *FORMULAS[plan.model], "--json"]
-    for name in FILES:
-        found += ["--data", str(bench.folder / name)]
+    found: list[str] = [bench.gradcli, "minimize", *plan.model.words(), "--json"]
+    for path in files(bench, plan.model):
+        found += ["--data", str(path)]
     for name, value in {"batch": plan.batch, "epochs": epochs, "lr": RATE, "seed": SEED}.items():
         found += [f"--{name}", str(value)]
     return found
@@ -123,20 +177,6 @@ def further_epoch(bench: Bench, plan: Plan) -> float:
     return (bench.clock.process(words(bench, plan, 1 + plan.more)) - one) / plan.more
 
 
-def starts(model: str) -> list[Any]:
-    """Return the parameters that the command line draws."""
-    if model == "linear":
-        return [np.zeros((784, 10)), np.zeros(10)]
-    generator = np.random.default_rng(SEED)
-    first = generator.standard_normal((784, HIDDEN)) * 0.05
-    return [
-        first,
-        np.zeros(HIDDEN),
-        generator.standard_normal((HIDDEN, 10)) * 0.05,
-        np.zeros(10),
-    ]
-
-
 def pytorch(
     bench: Bench, plan: Plan, img: Any, label: Any, kind: str
 ) -> tuple[float, Callable[[], float]]:
@@ -146,7 +186,7 @@ def pytorch(
     torch.set_num_threads(1)
     number = getattr(torch, kind)
     parameters = [
-        torch.tensor(array, dtype=number, requires_grad=True) for array in starts(plan.model)
+        torch.tensor(array, dtype=number, requires_grad=True) for array in plan.model.starts()
     ]
     pictures, classes = torch.tensor(img, dtype=number), torch.tensor(label, dtype=torch.long)
     optimizer = torch.optim.SGD(parameters, lr=RATE)
@@ -156,8 +196,8 @@ def pytorch(
     def epoch() -> float:
         total = 0.0
         for rows in order.split(plan.batch):
-            score = torch.addmm(parameters[1], pictures[rows] / 255, parameters[0])
-            if plan.model == "mlp":
+            score = torch.addmm(parameters[1], pictures[rows] / plan.model.largest, parameters[0])
+            if plan.model.is_deep:
                 score = torch.addmm(parameters[3], torch.sigmoid(score), parameters[2])
             loss = loss_of(score, classes[rows])
             optimizer.zero_grad()
