@@ -239,8 +239,9 @@ class Table:
         """
         import numpy as np
 
+        from gradcli.graph.operations import LEAVES
         from gradcli.runtime.generated import array_function
-        from gradcli.runtime.interpreter import LEAVES, leaf, masks
+        from gradcli.runtime.interpreter import leaf, masks
 
         graph, root = self._formula.graph, self._formula.id
         given = {**self._values, **dict(zip(self._ranges, columns, strict=True))}

@@ -207,6 +207,8 @@ CONSTANT = _row("constant", None, arity=(0, 0), payload="last")
 NAMED_CONSTANT = _row("named constant", None, arity=(0, 0), payload="last")
 VARIABLE = _row("variable", None, arity=(0, 0), payload="last")
 PLACEHOLDER = _row("placeholder", None, arity=(0, 0), payload="last")
+LEAVES = frozenset({CONSTANT, NAMED_CONSTANT, VARIABLE})
+"""The operations without arguments that a formula is made of."""
 # A call in the body of a function that can be worked out only when the shapes are known.
 # It never stands in a finished formula, so it is no row of the table.
 DEFERRED = Operation("deferred", None, arity=(1, -1), payload="last")

@@ -13,7 +13,7 @@ from operator import or_
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.graph.operations import (
-    CONSTANT,
+    LEAVES,
     NAMED_CONSTANT,
     NAMED_VALUES,
     VARIABLE,
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from gradcli.runtime.program import Instruction, Program
-
-_LEAVES = {CONSTANT, NAMED_CONSTANT, VARIABLE}
 
 
 class Emitted(NamedTuple):
@@ -46,7 +44,7 @@ def supports(program: Program) -> bool:
         not program.has_arrays
         and machine.has_all(LIBRARY)
         and all(
-            step.operation in _LEAVES or can_be_written(step.operation, step.payload)
+            step.operation in LEAVES or can_be_written(step.operation, step.payload)
             for step in program.instructions
         )
     )
@@ -69,7 +67,7 @@ def emit(builder: Any, program: Program, variables: Mapping[str, Double]) -> Emi
         operation, inputs, output, payload = step
         if operation is VARIABLE:
             values[output] = variables[payload]
-        elif operation in _LEAVES:
+        elif operation in LEAVES:
             number = NAMED_VALUES[payload] if operation is NAMED_CONSTANT else payload
             values[output] = constant(builder, number)
         else:
@@ -107,7 +105,7 @@ class _Faults:
     def follow(self, step: Instruction, values: Mapping[int, Double]) -> None:
         """Take the faults of a step's inputs on to its output."""
         operation, inputs, output, payload = step
-        if operation in _LEAVES or self._is_finite(LOWERINGS[operation], inputs, payload):
+        if operation in LEAVES or self._is_finite(LOWERINGS[operation], inputs, payload):
             self._finite.add(output)
         if operation is WHERE:
             condition, first, second = inputs

@@ -13,7 +13,18 @@ from gradcli.native import machine
 from gradcli.native.doubles import DOUBLE, Double, Truth, constant, where
 from gradcli.native.emitter import emit
 from gradcli.native.functions import loaded, stored
-from gradcli.runtime.loop import POINT, RATE, SLOPE, TIME, Leap, Loop, Stretch, coefficient, kept
+from gradcli.runtime.loop import (
+    POINT,
+    RATE,
+    SLOPE,
+    TIME,
+    Loop,
+    Order,
+    Runner,
+    Stretch,
+    coefficient,
+    kept,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +33,7 @@ COUNT = ir.IntType(64)
 _POINTER = DOUBLE.as_pointer()
 
 
-def leap(loop: Loop, constants: Sequence[float]) -> Leap:
+def runner(loop: Loop, constants: Sequence[float]) -> Runner:
     """Return the loop as machine code."""
     doubles = ctypes.POINTER(ctypes.c_double)
     whole, number = ctypes.c_int64, ctypes.c_double
@@ -34,14 +45,8 @@ def leap(loop: Loop, constants: Sequence[float]) -> Leap:
     now = (number * (here + loop.memory * count))()
     there = (number * (here + 1))()
 
-    def take(
-        state: Sequence[float],
-        before: int,
-        rates: float | Sequence[float],
-        most: int,
-        threshold: float,
-        lowest: float,
-    ) -> Stretch:
+    def take(order: Order) -> Stretch:
+        state, before, rates, most, threshold, lowest = order
         now[:] = list(state)
         there[here] = 0.0
         is_same = isinstance(rates, float)

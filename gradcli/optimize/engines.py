@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from gradcli.errors import UsageError, printable
 from gradcli.runtime.generated import function
-from gradcli.runtime.loop import Leap, Loop, Stretch, leap
+from gradcli.runtime.loop import runner
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from gradcli.runtime.loop import Loop, Order, Runner, Stretch
     from gradcli.runtime.program import Program
 
 ENGINES = ("auto", "python", "native")
@@ -61,40 +62,30 @@ class Engine:
         self._loop = loop
         self._constants = constants
         self._engine = engine
-        self._take: Leap | None = None
+        self._run: Runner | None = None
         self._is_final = False
         self._spent = 0.0
         if engine == "native":
             self._chosen(0)
 
-    def take(
-        self,
-        state: Sequence[float],
-        before: int,
-        rates: float | Sequence[float],
-        most: int,
-        threshold: float,
-        lowest: float,
-        *,
-        remaining: int,
-    ) -> Stretch:
-        """Take steps, as `Leap` does, of so many that may remain."""
+    def take(self, order: Order, remaining: int) -> Stretch:
+        """Take the steps of an order, of so many that may remain."""
         run = self._chosen(remaining)
         start = time.perf_counter()
-        stretch = run(state, before, rates, most, threshold, lowest)
+        stretch = run(order)
         self._spent += time.perf_counter() - start
         return stretch
 
-    def _chosen(self, remaining: int) -> Leap:
+    def _chosen(self, remaining: int) -> Runner:
         if not self._is_final and self._is_worth_it(remaining):
             self._is_final = True
             if self._can_be_native():
-                from gradcli.native.loop import leap as native
+                from gradcli.native.loop import runner as native
 
-                self._take = native(self._loop, self._constants)
-        if self._take is None:
-            self._take = leap(self._loop, self._constants)
-        return self._take
+                self._run = native(self._loop, self._constants)
+        if self._run is None:
+            self._run = runner(self._loop, self._constants)
+        return self._run
 
     def _is_worth_it(self, remaining: int) -> bool:
         if self._engine != "auto":

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from gradcli.graph.operations import (
     AND_ALSO,
+    LEAVES,
     NAMED_CONSTANT,
     NAMED_VALUES,
     OR_ELSE,
@@ -19,7 +20,6 @@ from gradcli.graph.operations import (
     VARIABLE,
     Operation,
 )
-from gradcli.runtime.interpreter import LEAVES
 from gradcli.runtime.program import shared
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ import math
 
 from gradcli.graph.operations import (
     CONSTANT,
+    LEAVES,
     NAMED_CONSTANT,
     NAMED_VALUES,
     VARIABLE,
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from gradcli.graph.node import Graph
-
-LEAVES = {CONSTANT, NAMED_CONSTANT, VARIABLE}
 
 
 class Values:

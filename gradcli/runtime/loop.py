@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import cache
 from itertools import repeat
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from gradcli.runtime.generated import executed, scalar_namespace, statements
 
@@ -63,40 +63,45 @@ class Loop(NamedTuple):
         return len(self.function.instructions) + updates
 
 
+class Order(NamedTuple):
+    """Steps that a loop is to take."""
+
+    state: Sequence[float]
+    """Value, point, gradient, and what the rule keeps of each parameter in turn."""
+    before: int
+    """How many steps led there."""
+    rates: float | Sequence[float]
+    """The learning rate of all these steps, or of each of them."""
+    most: int
+    """How many steps to take at the most."""
+    threshold: float
+    """A step after which the square of the gradient's norm is not above this is the last."""
+    lowest: float
+    """The lowest value so far."""
+
+    def rate(self, step: int) -> float:
+        """Return the learning rate of a step, from 1."""
+        return self.rates if isinstance(self.rates, float) else self.rates[step - 1]
+
+
 class Stretch(NamedTuple):
-    """Some steps, and where they led."""
+    """Steps that a loop has taken, and where they led."""
 
     steps: int
     """How many steps were taken, from 0 to as many as were asked for."""
     state: Sequence[float]
-    """Value, point, gradient, and what the rule keeps of each parameter in turn."""
+    """The same numbers as in the order, after these steps."""
     best: int
     """The step, from 1, that led to the lowest value, below the lowest so far; 0 for none."""
     best_state: Sequence[float]
     """Value, point and gradient there."""
 
 
-class Leap(Protocol):
-    """A loop, ready to run."""
-
-    def __call__(
-        self,
-        state: Sequence[float],
-        before: int,
-        rates: float | Sequence[float],
-        most: int,
-        threshold: float,
-        lowest: float,
-    ) -> Stretch:
-        """Take at most so many steps from a state that `before` steps led to.
-
-        `rates` are the learning rates of these steps, or that of them all. A step after which the
-        square of the gradient's norm is at most `threshold` is the last. `lowest` is the lowest
-        value so far.
-        """
+Runner: TypeAlias = "Callable[[Order], Stretch]"
+"""A loop, ready to run."""
 
 
-def leap(loop: Loop, constants: Sequence[float]) -> Leap:
+def runner(loop: Loop, constants: Sequence[float]) -> Runner:
     """Return the loop as generated Python."""
     errors = {error.__name__: error for error in (ValueError, OverflowError, ZeroDivisionError)}
 
@@ -105,14 +110,8 @@ def leap(loop: Loop, constants: Sequence[float]) -> Leap:
         text = source(loop, is_same=is_same, can_arrive=can_arrive)
         return executed(text, scalar_namespace() | errors)
 
-    def take(
-        state: Sequence[float],
-        before: int,
-        rates: float | Sequence[float],
-        most: int,
-        threshold: float,
-        lowest: float,
-    ) -> Stretch:
+    def take(order: Order) -> Stretch:
+        state, before, rates, most, threshold, lowest = order
         is_same = isinstance(rates, float)
         each = repeat(rates, most) if isinstance(rates, float) else rates[:most]
         run = made(is_same=is_same, can_arrive=threshold >= 0)

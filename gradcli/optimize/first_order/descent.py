@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from gradcli.errors import MathematicsError
 from gradcli.optimize import stopping
 from gradcli.optimize.first_order import rules
-from gradcli.optimize.first_order.leaps import Leaps, State, known_rates
+from gradcli.optimize.first_order.leaps import Leaps, known_rates
 from gradcli.optimize.solver import Leap
 
 if TYPE_CHECKING:
@@ -126,20 +126,20 @@ class Descent:
         if leaps is None or (self.steps < SINGLE_STEPS and not leaps.is_made):
             return Leap(0, None)
         rates = known_rates(self._schedule, self.base, self.steps, most)
-        flat = leaps.flat(self.value, self.point, self._gradient, self._memory)
-        state = State(self.steps, flat, rates)
-        found = leaps.take(state, most, remaining, lowest)
+        state = (self.value, self.point, self._gradient, self._memory)
+        order = leaps.order(self.steps, state, rates, most, lowest)
+        found = leaps.take(order, remaining)
         if not found.steps:
             return Leap(0, None)
         self.value, self.point, self._gradient, self._memory = leaps.parted(found.state)
         self._known_norm = None
-        self.rate = state.rate(found.steps)
+        self.rate = order.rate(found.steps)
         self.steps += found.steps
         best = None
         if found.best:
             value, point, gradient, _ = leaps.parted(found.best_state)
             norm = self._norm(point, gradient)
-            best = (found.best, value, point, norm, state.rate(found.best))
+            best = (found.best, value, point, norm, order.rate(found.best))
         return Leap(found.steps, best)
 
     def retraced(self, step: int) -> tuple[float, Any, float, float] | None:

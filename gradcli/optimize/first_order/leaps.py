@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 from collections import deque
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from gradcli.optimize.engines import Engine
-from gradcli.runtime.loop import Loop
+from gradcli.runtime.loop import Loop, Order
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from gradcli.optimize.engines import Formula
     from gradcli.optimize.first_order.rules import Memory, Rule
@@ -23,21 +23,6 @@ KEPT = 3
 
 Parts = tuple[float, "list[float]", "list[float]", "list[Memory]"]
 """Value, point, gradient and memory."""
-
-
-class State(NamedTuple):
-    """Where a leap begins."""
-
-    before: int
-    """How many steps led there."""
-    flat: list[float]
-    """The numbers of the state; see `Leaps.flat`."""
-    rates: float | list[float]
-    """The learning rate of all the steps to come, or of each of them."""
-
-    def rate(self, step: int) -> float:
-        """Return the learning rate of a step, from 1."""
-        return self.rates if isinstance(self.rates, float) else self.rates[step - 1]
 
 
 class Leaps:
@@ -55,60 +40,47 @@ class Leaps:
         self._bounds = bounds
         self._tolerance = tolerance
         self._engine = self._made() if formula.engine == "native" else None
-        self._last: deque[tuple[State, int]] = deque(maxlen=KEPT)
+        self._last: deque[tuple[Order, int]] = deque(maxlen=KEPT)
 
     @property
     def is_made(self) -> bool:
         """Whether the loop is compiled already."""
         return self._engine is not None
 
-    def take(self, state: State, most: int, remaining: int, lowest: float) -> Stretch:
-        """Return where up to `most` steps lead, of `remaining` ones; see `Leaping`."""
+    def order(
+        self,
+        before: int,
+        state: Parts,
+        rates: float | Sequence[float],
+        most: int,
+        lowest: float,
+    ) -> Order:
+        """Return the order for up to `most` steps from a state that `before` steps led to."""
+        value, point, gradient, memory = state
+        flat = [value, *point, *gradient, *(number for kept in memory for number in kept)]
+        return Order(flat, before, rates, most, self._threshold(), lowest)
+
+    def take(self, order: Order, remaining: int) -> Stretch:
+        """Return where the steps of an order lead, of `remaining` ones; see `Leaping`."""
         if self._engine is None:
             self._engine = self._made()
-        found = self._engine.take(
-            state.flat,
-            state.before,
-            state.rates,
-            most,
-            self._threshold(),
-            lowest,
-            remaining=remaining,
-        )
+        found = self._engine.take(order, remaining)
         if found.steps:
             self._formula.counted(found.steps)
-            self._last.append((state, found.steps))
+            self._last.append((order, found.steps))
         return found
 
     def retraced(self, step: int) -> tuple[Parts, float] | None:
         """Return the state after a step of one of the last leaps, and the step's rate."""
-        for state, steps in self._last:
-            count = step - state.before
+        for order, steps in self._last:
+            count = step - order.before
             if 0 < count <= steps and self._engine is not None:
-                again = self._engine.take(
-                    state.flat,
-                    state.before,
-                    state.rates,
-                    count,
-                    self._threshold(),
-                    0.0,
-                    remaining=count,
-                )
-                return self.parted(again.state), state.rate(count)
+                again = self._engine.take(order._replace(most=count), remaining=count)
+                return self.parted(again.state), order.rate(count)
         return None
 
-    def flat(
-        self,
-        value: float,
-        point: Iterable[float],
-        gradient: Iterable[float],
-        memory: Iterable[Memory],
-    ) -> list[float]:
-        """Return value, point, gradient and memory as one list."""
-        return [value, *point, *gradient, *(number for kept in memory for number in kept)]
-
     def parted(self, state: Sequence[float]) -> Parts:
-        """Return value, point, gradient and memory, as far as they are in such a list."""
+        """Return value, point, gradient and memory, as far as the numbers of a state have them."""
         count, width = len(self._bounds), len(self._rule.memory)
         end = 1 + 2 * count
         kept = [tuple(state[end + i * width : end + (i + 1) * width]) for i in range(count)]
