@@ -15,10 +15,11 @@ if TYPE_CHECKING:
     from gradcli.data.rows import Rows
     from gradcli.language.origin import Origin
     from gradcli.minimization.objective import Objective
-    from gradcli.minimization.predictions import Band, Predictions
+    from gradcli.minimization.predictions import Predictions
     from gradcli.optimize.bounds import Box
     from gradcli.optimize.least_squares.losses import Loss
     from gradcli.optimize.solver import Vector
+    from gradcli.optimize.statistics.band import Band
     from gradcli.optimize.statistics.summary import Statistics
 
 WEIGHT = "weight of a row"
@@ -206,7 +207,8 @@ class Fit:
         `columns` are the names of the data; the other arguments are those of `statistics`.
         `missing` says why there is to be no confidence band.
         """
-        from gradcli.minimization.predictions import Predictions, band
+        from gradcli.minimization.predictions import Predictions
+        from gradcli.optimize.statistics.band import band
 
         free = ~((point <= box.lower) | (point >= box.upper))
 

@@ -1,125 +1,29 @@
-"""What a fitted model says about each row of its data: fitted value, residual, confidence band.
-
-The band is that of the fitted value, not of a further observation: with the row's derivatives j of
-the model by the parameters, R of the weighted Jacobian, and the deviation s of a residual of weight
-1, it is fitted ± t s |R⁻ᵀj|. (The delta method; Seber and Wild, Nonlinear Regression, 1989,
-section 5.1.)
-"""
+"""What a fitted model says about each row of its data: fitted value, residual, confidence band."""
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gradcli.calculus.rows import is_rowwise, resized
 from gradcli.data.rows import HeldRows
-from gradcli.errors import MathematicsError
 from gradcli.graph.operations import ADD, NEGATE, SUBTRACT
 from gradcli.graph.structural import entries
 from gradcli.graph.text import label
 from gradcli.minimization.objective import Objective
 from gradcli.minimization.residuals import ModelResiduals
-from gradcli.optimize.least_squares.triangular import norms, solution, solve_triangular
-from gradcli.optimize.statistics.covariance import RANK_TOLERANCE, VISIBLE
-from gradcli.optimize.statistics.evidence import evidence
-from gradcli.optimize.statistics.inference import central_quantile
 from gradcli.point import Point, entry_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from numpy.typing import NDArray
-
     from gradcli.calculus.squares import Squares
     from gradcli.data.columns import Block
     from gradcli.data.rows import Rows
     from gradcli.graph.node import Graph
-    from gradcli.optimize.least_squares.losses import Loss
     from gradcli.optimize.solver import Matrix, Vector
-    from gradcli.optimize.statistics.evidence import Evidence
-
-
-class Band(NamedTuple):
-    """How far the fitted value of any row is known."""
-
-    half: float
-    """Half the width for a row with |R⁻ᵀj| = 1: the quantile times the deviation."""
-    free: NDArray[np.bool_]
-    """Which numbers of the parameters are not taken as known."""
-    scale: Vector
-    """The lengths of the columns of R, shape (p,)."""
-    root: Matrix
-    """W, shape (p, rank), with (RᵀR)⁻¹ = D⁻¹ W Wᵀ D⁻¹ and D = diag(scale)."""
-    null: Matrix
-    """Directions that change no residual, shape (p - rank, p), for scaled parameters."""
-
-    def halves(self, jacobian: Matrix) -> Vector:
-        """Return half the width for each row of a Jacobian; nan where the data do not tell."""
-        with np.errstate(over="ignore", invalid="ignore"):
-            rows = jacobian[:, self.free] / self.scale
-            found = self.half * norms((rows @ self.root).T)
-        lost = norms(self.null @ rows.T) > VISIBLE * norms(rows.T)
-        return np.where(lost | ~np.isfinite(found), np.nan, found)
-
-
-def band(
-    residuals: ModelResiduals,
-    point: Vector,
-    free: NDArray[np.bool_],
-    weights: Vector | None,
-    loss: Loss | None,
-    confidence: float,
-    *,
-    rss: float | None = None,
-    is_sigma_known: bool = False,
-) -> tuple[Band | None, str | None]:
-    """Return the band of a fit at a point; None, and why, where no standard error exists.
-
-    `residuals` are weighted, and the other arguments those of `statistics.summary`. A parameter
-    that is not determined does not matter where the fitted value does not depend on it.
-    """
-    if not free.any():
-        return None, "all parameters are at their limits"
-    try:
-        found = evidence(residuals, point, free, weights, loss)
-    except MathematicsError as error:
-        return None, error.message
-    if rss is not None and loss is None:
-        found = found._replace(rss=rss)
-    freedom = found.observations - int(np.sum(free))
-    known = is_sigma_known and loss is None
-    deviation, why = (1.0, None) if known else _deviation(found, freedom)
-    if deviation is None:
-        return None, why
-    half = central_quantile(confidence, None if known else freedom) * deviation
-    return Band(half, free, *_inverted(found.factor)), None
-
-
-def _deviation(found: Evidence, freedom: int) -> tuple[float | None, str | None]:
-    """Return the deviation of a residual of weight 1, the same as that of the standard errors."""
-    if freedom <= 0:
-        return None, "no degrees of freedom are left"
-    if found.spread is None:
-        return math.sqrt(found.rss / freedom), None
-    if math.isnan(found.spread):
-        return None, "too many residuals lie beyond the scale of the loss"
-    return found.spread, None
-
-
-def _inverted(factor: Matrix) -> tuple[Vector, Matrix, Matrix]:
-    """Return scale, root and null of a Band for the upper triangular R, shape (p, p)."""
-    lengths = norms(factor)
-    scale = np.where(lengths == 0, 1.0, lengths)
-    count = len(scale)
-    scaled = factor / scale
-    _, rank = solution(scaled, np.zeros(count), RANK_TOLERANCE)
-    if rank == count:
-        return scale, solve_triangular(scaled, np.eye(count)), np.zeros((0, count))
-    _, sizes, directions = np.linalg.svd(scaled)
-    rank = int(np.sum(sizes > RANK_TOLERANCE * sizes[0]))
-    return scale, directions[:rank].T / sizes[:rank], directions[rank:]
+    from gradcli.optimize.statistics.band import Band
 
 
 class Predictions:

@@ -29,8 +29,36 @@ LISTED = 5
 """The most pairs that it lists."""
 
 
+class Inverse(NamedTuple):
+    """(RᵀR)⁻¹ = D⁻¹ W Wᵀ D⁻¹, as far as it exists."""
+
+    scale: Vector
+    """The diagonal of D, the lengths of the columns of R, shape (p,)."""
+    root: Matrix
+    """W, shape (p, rank)."""
+    null: Matrix
+    """Directions that change no residual, shape (p - rank, p), for scaled parameters."""
+
+
+def inverse(factor: Matrix) -> Inverse:
+    """Return (RᵀR)⁻¹ of the upper triangular R, shape (p, p), or its pseudo-inverse.
+
+    R is inverted with its columns scaled to length 1; products like JᵀJ are not made.
+    """
+    lengths = norms(factor)
+    scale = np.where(lengths == 0, 1.0, lengths)
+    count = len(scale)
+    scaled = factor / scale
+    _, rank = solution(scaled, np.zeros(count), RANK_TOLERANCE)
+    if rank == count:
+        return Inverse(scale, solve_triangular(scaled, np.eye(count)), np.zeros((0, count)))
+    _, sizes, directions = np.linalg.svd(scaled)
+    rank = int(np.sum(sizes > RANK_TOLERANCE * sizes[0]))
+    return Inverse(scale, directions[:rank].T / sizes[:rank], directions[rank:])
+
+
 class Determination(NamedTuple):
-    """(RᵀR)⁻¹, as far as it exists."""
+    """What (RᵀR)⁻¹ says about each parameter."""
 
     errors: Vector
     """The roots of its diagonal, shape (p,): standard errors for residuals of deviation 1."""
@@ -41,31 +69,17 @@ class Determination(NamedTuple):
 
 
 def determination(factor: Matrix) -> Determination:
-    """Return (RᵀR)⁻¹ of the upper triangular R, shape (p, p).
+    """Return what (RᵀR)⁻¹ of the upper triangular R, shape (p, p), says about the parameters.
 
-    R is inverted with its columns scaled to length 1; products like JᵀJ are not made. When R is
-    singular, the parameters that take no part in its null space keep their errors, by the
-    pseudo-inverse.
+    When R is singular, the parameters that take no part in its null space keep their errors.
     """
-    lengths = norms(factor)
-    scale = np.where(lengths == 0, 1.0, lengths)
-    count = len(scale)
-    scaled = factor / scale
-    _, rank = solution(scaled, np.zeros(count), RANK_TOLERANCE)
-    if rank == count:
-        rows = solve_triangular(scaled, np.eye(count))
-        is_determined = np.ones(count, dtype=bool)
-    else:
-        _, sizes, directions = np.linalg.svd(scaled)
-        rank = int(np.sum(sizes > RANK_TOLERANCE * sizes[0])) if count else 0
-        rows = directions[:rank].T / sizes[:rank]
-        is_determined = norms(directions[rank:]) <= VISIBLE
+    scale, rows, null = inverse(factor)
     roots = norms(rows.T)
     unit = rows / np.where(roots == 0, 1.0, roots)[:, None]
     correlation = np.clip(unit @ unit.T, -1.0, 1.0)
     np.fill_diagonal(correlation, 1.0)
     with np.errstate(over="ignore"):
-        return Determination(roots / scale, correlation, is_determined)
+        return Determination(roots / scale, correlation, norms(null) <= VISIBLE)
 
 
 def strong_correlations(
