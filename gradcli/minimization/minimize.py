@@ -12,6 +12,7 @@ from gradcli.minimization.methods import LM_PARAMETERS, also_worth_trying, chose
 from gradcli.minimization.minimum import Found, Iterate, Minimum
 from gradcli.minimization.objective import entries
 from gradcli.minimization.task import Settings, task
+from gradcli.minimization.unmet import unmet
 from gradcli.optimize import stopping
 from gradcli.optimize.run import DEFAULT_STEPS, every_step, run
 from gradcli.optimize.stopping import Ending
@@ -126,7 +127,7 @@ class Runs:
         self._method = chosen(problem, how)
         self._end = None if how.seconds is None else time.monotonic() + how.seconds
         self.minima: list[Found] = []
-        self.warnings: list[str] = [*problem.warnings]
+        self.warnings: list[str] = [*problem.warnings, *unmet(problem.objective, how)]
         self.starts = 1
 
     def iterate(self, record: Record) -> Iterate:

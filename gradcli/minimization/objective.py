@@ -136,6 +136,14 @@ class Objective:
         """Return all values that stay and are in memory, by name."""
         return self.constants
 
+    def obstacle(self) -> str | None:
+        """Return why this cannot be machine code, None if it can; imports llvmlite."""
+        if self._program is None:
+            return f"the formula has more than {GENERATED_NODES:,} operations"
+        from gradcli.native.emitter import obstacle
+
+        return obstacle(self._program)
+
     def is_native(self) -> bool:
         """Return whether what is worked out row by row should be machine code."""
         return False

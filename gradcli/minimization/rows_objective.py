@@ -96,6 +96,14 @@ class RowsObjective(Objective):
             raise MathematicsError(message)
         return outcome
 
+    def obstacle(self) -> str | None:
+        """Return why this cannot be machine code, None if it can; imports llvmlite."""
+        if self._sums is None:
+            return "the formula is no sum of numbers, one of each row"
+        from gradcli.native.emitter import obstacle
+
+        return obstacle(self._sums.of_a_row)
+
     def is_native(self) -> bool:
         """Return whether machine code repays what making it takes.
 

@@ -96,6 +96,11 @@ class Sums:
             return self._after(*values, *totals)
         return None
 
+    @property
+    def of_a_row(self) -> Program:
+        """The program that runs in each row."""
+        return self._over.program
+
     def _machine_code(self) -> Callable[..., Any] | None:
         """Return the pass over the rows as machine code; None where LLVM is not there for it."""
         if not self._has_asked:

@@ -12,6 +12,7 @@ from gradcli.minimization.fit import WEIGHT
 from gradcli.minimization.methods import SECOND_ORDER, first_order
 from gradcli.minimization.minimum import Epoch, Minimum
 from gradcli.minimization.task import task, weighting_of
+from gradcli.minimization.unmet import unmet
 from gradcli.optimize import stopping
 from gradcli.optimize.first_order.descent import Descent
 from gradcli.optimize.first_order.methods import METHODS
@@ -209,7 +210,7 @@ class Training:
             steps=self._solver.steps,
             evaluations=self._evaluations,
             statistics=None,
-            warnings=[],
+            warnings=unmet(self.task.objective, self._settings, has_steps=False),
             history=[],
             minima=[],
             starts=1,

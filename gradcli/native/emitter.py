@@ -38,16 +38,21 @@ class Emitted(NamedTuple):
     """Whether the outputs may be wrong although they are finite; None if that cannot be."""
 
 
+def obstacle(program: Program) -> str | None:
+    """Return why a program cannot be machine code, None if it can."""
+    if program.has_arrays:
+        return "the formula has arrays"
+    if not machine.has_all(LIBRARY):
+        return "the C library lacks a function"
+    for operation, _, _, payload in program.instructions:
+        if operation not in LEAVES and not can_be_written(operation, payload):
+            return f"the formula has {operation.name} of order {payload}"
+    return None
+
+
 def supports(program: Program) -> bool:
     """Return whether a program can be machine code."""
-    return (
-        not program.has_arrays
-        and machine.has_all(LIBRARY)
-        and all(
-            step.operation in LEAVES or can_be_written(step.operation, step.payload)
-            for step in program.instructions
-        )
-    )
+    return obstacle(program) is None
 
 
 def is_exact(program: Program) -> bool:

@@ -84,3 +84,45 @@ def test_an_engine_that_does_not_exist(gradcli: Command) -> None:
     ran = gradcli(*FULL, "--engine", "fast")
     assert ran.code == 2
     assert "--engine must be one of auto, python, native, not 'fast'" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (
+            ("polygamma(20, x) + x^2", "x=1"),
+            "the formula has polygamma of order 21, so it is computed in Python",
+        ),
+        (
+            ("sum((w - [1, 2, 3])^2)", "w=0"),
+            "the formula has arrays, so it is computed in Python",
+        ),
+        (
+            ("x^2", "x=1", "--schedule", "plateau"),
+            "the schedule plateau looks at each value, so the steps are taken in Python",
+        ),
+    ],
+)
+def test_what_cannot_be_machine_code_is_said(
+    gradcli: Command, words: tuple[str, ...], why: str
+) -> None:
+    command = ("minimize", *words, "--method", "gd", "--lr", "1e-25", "--steps", "2", "--engine")
+    warning = f"--engine native: {why}"
+    ran = gradcli(*command, "native")
+    assert ran.code == 0
+    assert ran.err.count("--engine") == 1
+    assert f"warning: {warning}" in ran.err
+    assert json.loads(gradcli(*command, "native", "--json").out)["warnings"] == [warning]
+    for engine in ("auto", "python"):
+        assert "--engine" not in gradcli(*command, engine).err
+
+
+def test_nothing_is_said_where_all_is_machine_code(gradcli: Command) -> None:
+    for words in (
+        ("lgamma(x) + sinc(x)", "x=1", "--schedule", "cosine(t_max=5)"),
+        ("mean((y - a*x)^2)", "a=1", "--data", "points.csv"),
+    ):
+        (gradcli.folder / "points.csv").write_text("x,y\n1,2\n2,3\n3,5\n", encoding="utf-8")
+        ran = gradcli("minimize", *words, "--lr", "1e-3", "--steps", "5", "--engine", "native")
+        assert ran.code == 0
+        assert "--engine" not in ran.err
