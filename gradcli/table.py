@@ -7,6 +7,7 @@ error and never half a table; the memory needed is that of a block.
 
 from __future__ import annotations
 
+import math
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -43,6 +44,9 @@ class Range(NamedTuple):
         if step == 0 or (stop - start) * step < 0:
             message = f"the step of the range of {name} does not lead from {start:g} to {stop:g}"
             raise NameValueError(message, hint=f"write {name}={start:g}:{stop:g}:STEP")
+        if math.isinf(stop - start):
+            message = f"the range of {name} spans more than the largest double"
+            raise NameValueError(message, hint=f"for example {name}=-1e300:1e300:1e299")
         steps = (stop - start) / step
         if steps > ELEMENTS:
             message = f"the range of {name} has more than {ELEMENTS} points"

@@ -87,7 +87,9 @@ def limits(x: Vector, y: Vector, evaluate: Evaluate) -> tuple[float, float] | No
     if finite.size < 3:
         return None
     low, high = np.quantile(finite, CENTRAL).tolist()
-    if not np.ptp(finite) > FAR * (high - low) > 0 or not _has_pole(x, y, evaluate):
+    with np.errstate(over="ignore"):
+        is_far = np.ptp(finite) > FAR * (high - low) > 0
+    if not is_far or not _has_pole(x, y, evaluate):
         return None
     room = (high - low) / 2
     return max(low - room, float(finite.min())), min(high + room, float(finite.max()))

@@ -15,7 +15,7 @@ from gradcli.errors import columns
 from gradcli.plotting.chart import Arrows, Band, Field, Line, Points, Trail, positive
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from gradcli.plotting.axis import Axis
     from gradcli.plotting.chart import Panel, Vector
@@ -47,6 +47,16 @@ def shortened(text: str, room: int) -> str:
     while columns(found) > room:
         found = found[:-2] + "…"
     return found
+
+
+def wrapped(words: Sequence[str], room: int) -> list[str]:
+    """Return lines of whole words that take at most so many columns, longer words cut."""
+    lines = [""]
+    for word in words:
+        if lines[-1] and len(lines[-1]) + 1 + len(word) > room:
+            lines.append("")
+        lines[-1] += (" " if lines[-1] else "") + word[:room]
+    return lines
 
 
 class Canvas:
@@ -184,9 +194,10 @@ class Canvas:
         ends = [low + (high - low) * k / len(shades) for k in range(len(shades) + 1)]
         texts = [f"{10.0**end if mark.log else end:.2g}" for end in ends]
         texts = [text.replace("e+0", "e").replace("e-0", "e-").replace("e+", "e") for text in texts]
-        key = " ".join(f"{text} [{shade}]" for text, shade in zip(texts, shades, strict=False))
-        found = [f"  {key} {texts[-1]}"[: self._style.width]]
-        return [*found, "  ? no value"] if gaps.any() else found
+        parts = [f"{text} [{shade}]" for text, shade in zip(texts, shades, strict=False)]
+        found = wrapped([*parts, texts[-1]], self._style.width - 2)
+        key = [f"  {line}" for line in found]
+        return [*key, "  ? no value"] if gaps.any() else key
 
     def _arrows(self, mark: Arrows) -> None:
         eight = "→↗↑↖←↙↓↘" if self._style.unicode else ">/^\\<,v\\"

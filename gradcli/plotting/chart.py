@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gradcli.graph.text import number_text
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -19,8 +17,6 @@ if TYPE_CHECKING:
 
 CURVES = 32
 """How many curves are told apart, by style and colour or by their characters."""
-LARGEST = 1e290
-"""The largest number that is drawn; around larger ones an axis has no room for its margins."""
 DECADES = 2
 """Positive numbers that span more powers of ten than this are shown on a logarithmic scale."""
 
@@ -113,38 +109,6 @@ class Chart(NamedTuple):
     """Whether the panels stand above each other and share x."""
     notes: Sequence[str] = ()
     """What a reader should know about it, in sentences."""
-
-
-def drawable(chart: Chart) -> Chart:
-    """Return the chart with gaps for numbers so large that an axis for them would overflow."""
-    import numpy as np
-
-    lost = 0
-
-    def cut(values: Vector) -> Vector:
-        nonlocal lost
-        large = np.abs(values) > LARGEST
-        lost += int(large.sum())
-        return np.where(large, np.nan, values)
-
-    panels = []
-    for panel in chart.panels:
-        marks: list[Mark] = []
-        for mark in panel.marks:
-            if isinstance(mark, Band):
-                marks.append(mark._replace(low=cut(mark.low), high=cut(mark.high)))
-            elif isinstance(mark, Field):
-                marks.append(mark._replace(z=cut(mark.z)))
-            elif isinstance(mark, Line | Points):
-                marks.append(mark._replace(y=cut(mark.y)))
-            else:
-                marks.append(mark)
-        panels.append(panel._replace(marks=marks))
-    if not lost:
-        return chart
-    points = "one number" if lost == 1 else f"{lost} numbers"
-    note = f"{points} beyond {number_text(LARGEST)} cannot be drawn: gaps in the plot"
-    return chart._replace(panels=panels, notes=[*chart.notes, note])
 
 
 def is_wide(values: Vector) -> bool:

@@ -86,7 +86,9 @@ def _field_limits(z: Vector) -> tuple[float, float] | None:
     if not finite.size:
         return None
     low, high = np.quantile(finite, breaks.CENTRAL).tolist()
-    if finite.size == z.size or not np.ptp(finite) > breaks.FAR * (high - low) > 0:
+    with np.errstate(over="ignore"):
+        is_far = np.ptp(finite) > breaks.FAR * (high - low) > 0
+    if finite.size == z.size or not is_far:
         return None
     return low, high
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gradcli.errors import UsageError
-from gradcli.plotting.chart import Chart, Panel, Points, drawable
+from gradcli.plotting.chart import Chart, Panel, Points
+from gradcli.plotting.units import drawable
 from gradcli.rows.table import RowTable
 
 if TYPE_CHECKING:

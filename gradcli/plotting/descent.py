@@ -23,10 +23,10 @@ from gradcli.plotting.chart import (
     Panel,
     Points,
     Trail,
-    drawable,
     is_wide,
     positive,
 )
+from gradcli.plotting.units import drawable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gradcli.drawing.words import fit
+from gradcli.graph.text import number_text
 from gradcli.plotting.axis import decades
 from gradcli.plotting.chart import Arrows, Band, Field, Line, Points, Trail, positive
 
@@ -185,6 +186,8 @@ def _field(mark: Field, at: Axes) -> None:
     if _corners(lines) > MANY_CORNERS:
         lines.set_rasterized(True)
     bar = at.figure.colorbar(filled, ax=at)
+    if z.min() == z.max():
+        bar.set_ticks([z.min()], labels=[number_text(float(z.min()))])
     _plain(bar.ax.set_ylabel(_label(mark.label)))
     at.grid(visible=False)
 

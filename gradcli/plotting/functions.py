@@ -8,9 +8,10 @@ import numpy as np
 
 from gradcli.errors import UsageError
 from gradcli.graph.text import number_text
-from gradcli.plotting.chart import CURVES, LARGEST, Chart, Line, Panel, drawable
+from gradcli.plotting.chart import CURVES, Chart, Line, Panel
 from gradcli.plotting.contour import contour
 from gradcli.plotting.curves import curves
+from gradcli.plotting.units import LARGEST, drawable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -92,6 +92,13 @@ def test_the_result_is_the_same_beside_a_plot(inside: Inside, here: Path, words:
     assert (here / "plot.png").read_bytes().startswith(SIGNATURES["png"])
 
 
+@pytest.mark.parametrize("size", ["1e-323", "1e-300", "1e300", "1e308"])
+def test_huge_and_tiny_numbers_are_drawn_without_a_word(gradcli: Command, size: str) -> None:
+    for target in ("curve.png", "-"):
+        ran = gradcli("eval", f"x*{size}", "x=-1:1:0.25", "--plot", target)
+        assert (ran.code, ran.err) == (0, "")
+
+
 def test_a_gap_is_counted_and_nan_in_the_table(inside: Inside, here: Path) -> None:
     ran = inside(["eval", "1/x", "x=-1:1:0.5", "--plot", "curve.svg"])
 

@@ -455,6 +455,7 @@ def test_arrays_in_the_cells(inside: Inside, form: list[str]) -> None:
         (("eval", "x", "x=0:[1]:1"), "array"),
         (("eval", "x", "x=0:1:1e-12"), "more than"),
         (("eval", "x", "x=-1e308:1e308:1"), "more than"),
+        (("eval", "x", "x=-1e308:1e308:1e307"), "more than the largest double"),
         (("eval", "x*y", "x=1:10000:1", "y=1:10000:1"), "more than"),
         (("eval", "x", "x=linspace(0, 1, 0)"), "x"),
         (("eval", "x", "x=linspace(0, 1, 1e10)"), "more than"),

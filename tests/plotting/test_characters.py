@@ -132,6 +132,19 @@ def test_a_field_goes_from_light_to_dark() -> None:
     )
 
 
+@pytest.mark.parametrize("width", [20, 30, 40, 80])
+def test_every_shade_is_explained_in_a_narrow_terminal(width: int) -> None:
+    x = np.linspace(0, 1, 30)
+    field = Field(x, x, np.add.outer(x, 1000 * x), "z")
+    found = text(Chart("x", [Panel("x", "y", [field])]), Style(width))
+
+    key = " ".join(
+        line.strip() for line in found[found.index(next(w for w in found if "└" in w)) :]
+    )
+    assert re.findall(r"\[(.)\]", key) == list(" ░▒▓█")
+    assert key.endswith("1e3")
+
+
 def test_a_way_has_its_ends_marked_and_data_lie_above_the_fit() -> None:
     x = np.linspace(0, 1, 5)
     way = "\n".join(text(Chart("", [Panel("x", "y", [Trail(x, x)])]), ASCII))

@@ -11,26 +11,28 @@ import numpy as np
 import pytest
 from matplotlib.text import Text
 
+from gradcli.plotting.canvas import Style
+from gradcli.plotting.characters import lines
 from gradcli.plotting.chart import (
     CURVES,
-    LARGEST,
+    Band,
     Chart,
     Field,
     Line,
     Panel,
     Points,
-    drawable,
     is_wide,
     positive,
 )
 from gradcli.plotting.figure import COLOURS, MARKERS, STYLES, figure, lonely, powers
 from gradcli.plotting.functions import chart
-from gradcli.plotting.picture import DOTS_PER_INCH, drawn
+from gradcli.plotting.picture import DOTS_PER_INCH, _settings, drawn
+from gradcli.plotting.units import LARGEST, drawable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from gradcli.plotting.chart import Vector
+    from gradcli.plotting.chart import Mark, Vector
     from tests.plotting.conftest import Made, Plot
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -227,10 +229,62 @@ def test_any_numbers_can_be_drawn(y: Vector, *, log: bool) -> None:
     made_chart = drawable(Chart("x", [Panel("x", "y", [line], log=log)]))
 
     assert drawn(made_chart, "svg").startswith(b"<?xml")
-    large = int((np.abs(line.y) > LARGEST).sum())
+    large = int((np.abs(line.y) > LARGEST).sum()) if log else 0
     assert len(made_chart.notes) == (large > 0)
     shown: Any = made_chart.panels[0].marks[0]
     assert int(np.isnan(shown.y).sum()) == large + int(np.isnan(line.y).sum())
+    assert all(list(lines(made_chart, Style(unicode=unicode))) for unicode in (True, False))
+
+
+@pytest.mark.parametrize("size", [5e-324, 3e-310, 2e-300, 1e-250, 1.0, 1e280, 1e300, 1.7e308])
+def test_an_axis_counts_in_powers_of_ten_that_its_label_says(size: float) -> None:
+    marks: list[Mark] = [
+        Line(X * size, X * size),
+        Points(X * size, X * size, error=X * size / 2),
+        Band(X * size, -X * size, X * size),
+    ]
+    limits = (-size / 2, size / 2)
+    panel = drawable(Chart("x", [Panel("x", "y", marks, limits=limits)])).panels[0]
+
+    unit = float(panel.y_label.removeprefix("y").removeprefix(" / ") or 1)
+    assert panel.x_label == panel.y_label.replace("y", "x")
+    assert (unit == 1) == (1e-280 <= size <= 1e290)
+    line, points, band = panel.marks
+    assert isinstance(line, Line)
+    assert isinstance(points, Points)
+    assert isinstance(band, Band)
+    assert points.error is not None
+    np.testing.assert_allclose(line.x * unit, X * size, rtol=1e-15)
+    np.testing.assert_allclose(line.y * unit, X * size, rtol=1e-15)
+    np.testing.assert_allclose(band.low * unit, -X * size, rtol=1e-15)
+    np.testing.assert_allclose(points.error * unit, X * size / 2, rtol=1e-15)
+    assert panel.limits == (-size / 2 / unit, size / 2 / unit)
+
+
+def test_panels_above_each_other_count_x_alike() -> None:
+    small = Panel("x", "y", [Line(X * 1e300, X)])
+    large = Panel("x", "y", [Line(X * 1e301, X)])
+    panels = drawable(Chart("x", [small, large], stacked=True)).panels
+
+    assert [panel.x_label for panel in panels] == ["x / 1e301"] * 2
+
+
+def test_a_small_curve_is_no_straight_line() -> None:
+    made_chart = drawable(Chart("x", [Panel("x", "y", [Line(X, 1e-300 * X**2)])]))
+    with _settings():
+        (axes,) = figure(made_chart).axes
+
+    low, high = axes.get_ylim()
+    assert high - low < 2
+    assert high > 0.5
+
+
+def test_a_field_that_is_the_same_everywhere_says_its_value() -> None:
+    field = Field(X, X, np.full((11, 11), 2.5), "z")
+    with _settings():
+        _, bar = figure(Chart("x", [Panel("x", "y", [field])])).axes
+
+    assert [label.get_text() for label in bar.get_yticklabels()] == ["2.5"]
 
 
 @pytest.mark.parametrize(
