@@ -23,18 +23,24 @@ _MATHEMATICS = {
 
 @cache
 def is_available() -> bool:
-    """Return whether an llvmlite is installed that is new enough; it is not imported."""
+    """Return whether an llvmlite is installed that is new enough, and can be loaded."""
     from importlib.metadata import PackageNotFoundError, version
 
     try:
         numbers = version("llvmlite").split(".")
-        return (int(numbers[0]), int(numbers[1])) >= OLDEST
+        is_new = (int(numbers[0]), int(numbers[1])) >= OLDEST
     except (PackageNotFoundError, ValueError, IndexError):
         return False
+    if is_new:
+        try:
+            import llvmlite.binding  # noqa: F401 - whoever asks is about to use it
+        except (ImportError, OSError):  # a broken installation counts as none
+            return False
+    return is_new
 
 
 def require() -> None:
-    """Raise UsageError unless llvmlite is installed."""
+    """Raise UsageError unless llvmlite can be used."""
     if not is_available():
         oldest = ".".join(map(str, OLDEST))
         message = f"--engine native needs llvmlite {oldest} or later, which is not installed"

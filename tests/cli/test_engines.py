@@ -126,3 +126,20 @@ def test_nothing_is_said_where_all_is_machine_code(gradcli: Command) -> None:
         ran = gradcli("minimize", *words, "--lr", "1e-3", "--steps", "5", "--engine", "native")
         assert ran.code == 0
         assert "--engine" not in ran.err
+
+
+def test_an_llvmlite_that_cannot_be_loaded_counts_as_none(gradcli: Command) -> None:
+    pytest.importorskip("llvmlite")
+    broken = gradcli.folder / "llvmlite"
+    broken.mkdir()
+    (broken / "__init__.py").write_text("raise OSError('no shared object')", encoding="utf-8")
+    path = {"PYTHONPATH": str(gradcli.folder)}
+    words = ("minimize", "(x-1)^2", "x=3", "--lr", "1e-7", "--steps", "3000000", "--json")
+
+    ran = gradcli(*words, env=path)
+    assert (ran.code, ran.err) == (0, "")
+    assert ran == gradcli(*words)
+
+    ran = gradcli(*words, "--engine", "native", env=path)
+    assert ran.code == 2
+    assert "needs llvmlite" in ran.err
