@@ -183,6 +183,9 @@ def split(words: Sequence[str]) -> tuple[str, list[Binding]]:
     if first.startswith("@"):
         from gradcli.data.files import read_text
 
+        if first == "@":
+            message = "no name of a file stands behind @"
+            raise UsageError(message, hint="for example: gradcli eval @formula.txt")
         return read_text(first[1:], 4 * SOURCE_CHARACTERS), given
     return first, given
 

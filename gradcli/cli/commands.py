@@ -195,7 +195,14 @@ _Seed = Annotated[
     typer.Option("--seed", metavar="N", help="Seed of random starts such as w=normal(3) (0)."),
 ]
 _File = Annotated[
-    str | None, typer.Option("-o", "--output", metavar="FILE", help="Write to FILE, not stdout.")
+    str | None,
+    typer.Option(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="Write to FILE, not stdout.",
+        callback=lambda path: None if path == "-" else path,
+    ),
 ]
 
 _Data = Annotated[

@@ -49,7 +49,8 @@ def say(found: Minimum, output: Output) -> None:
         note(f"{found.method} ({found.why}): {found.reason}")
         if found.ending not in {Ending.CONVERGED, Ending.COMPLETED}:
             point = ", ".join(f"{n} = {value_text(x, 5)}" for n, x in found.parameters.items())
-            note(f"best: {number_text(found.minimum)} at {point}")
+            which = "best" if found.is_best else "last"
+            note(f"{which}: {number_text(found.minimum)} at {point}")
         if found.minima:
             best, count = found.minima[0], len(found.minima)
             ends = f"{count} different end{'s' * (count != 1)}"

@@ -182,6 +182,9 @@ class Builder:
         if name in self._defined or name in self._given or name in CONSTANTS:
             message = f"{name} is a number, not a function"
             raise Fault(message, -4, kind="product")
+        if name == "if":
+            message = "a condition is written with where"
+            raise Fault(message, -4, hint="write where(condition, a, b)")
         if not is_function(name):
             close = suggestion(name, [*FUNCTION_NAMES, *self._functions])
             message = f"unknown function '{name}'"

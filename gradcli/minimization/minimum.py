@@ -87,6 +87,11 @@ class Minimum(NamedTuple):
         """Whether the point is known to be as good as a minimum."""
         return self.ending is Ending.CONVERGED
 
+    @property
+    def is_best(self) -> bool:
+        """Whether no step was lower; batches have no common objective, and the last one counts."""
+        return bool(self.history or self.latest)
+
     def document(self) -> dict[str, Any]:
         """Return everything that the command's JSON holds, as plain values and arrays."""
         content = {

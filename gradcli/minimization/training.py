@@ -101,6 +101,8 @@ class Training:
         self._solver = self._working()
         self._good = self._solver.point
         """The last point at which the objective is known to have a value."""
+        self._value = self._solver.value
+        """The objective of the last batch that had one."""
         self.epochs: list[Epoch] = []
         """The epochs that are over."""
         self._taken = 0
@@ -126,9 +128,9 @@ class Training:
                     reason = stopping.out_of_time(self._solver.steps, seconds)
                     break
         except MathematicsError as error:
-            step, value = self._solver.steps + 1, self._mean()
+            step = self._solver.steps + 1
             self._solver.point = self._good
-            reason = stopping.diverged(step, error.message, value)
+            reason = stopping.diverged(step, error.message, self._value)
         except KeyboardInterrupt:
             reason = stopping.interrupted(self._solver.steps)
         return self._minimum(reason)
@@ -162,7 +164,7 @@ class Training:
             self._weigh(objective, batch, length)
         point = self._solver.point
         value, gradient = objective(point)
-        self._good = point
+        self._good, self._value = point, value
         self._solver.follow(gradient)
         return value
 
@@ -250,6 +252,7 @@ class Training:
         self._good = list(state["good"])
         self._taken = state["taken"]
         self._total = state["total"]
+        self._value = self._mean()
         self._earlier += state["evaluations"] - self._evaluations
 
     # ------------------------------------------------------------ what it is made of

@@ -253,6 +253,8 @@ def test_output(folder: Path, inside: Inside) -> None:
         assert (folder / "out.txt").read_text() == printed.out
         assert inside([*words, "--output=out2.txt"]) == (0, "", "")
         assert (folder / "out2.txt").read_text() == printed.out
+        assert inside([*words, "-o", "-"]) == printed
+    assert names(folder) == ["out.txt", "out2.txt"]
 
 
 def test_an_error_keeps_the_old_output(folder: Path, inside: Inside) -> None:
@@ -308,7 +310,14 @@ def test_a_file_that_is_not_there(folder: Path, inside: Inside) -> None:
     )
 
 
-@pytest.mark.parametrize("name", [".", ""])
+def test_a_file_without_a_name(inside: Inside) -> None:
+    ran = inside(["eval", "@"])
+
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith("error: no name of a file stands behind @\n")
+
+
+@pytest.mark.parametrize("name", [".", "/"])
 def test_a_folder_is_no_formula(folder: Path, inside: Inside, name: str) -> None:
     del folder
     ran = inside(["eval", f"@{name}"])

@@ -93,6 +93,17 @@ def test_every_epoch_is_that_of_numpy(tmp_path: Path, folder: Path, inside: Insi
 
 
 @pytest.mark.usefixtures("folder")
+def test_a_run_that_diverges_says_its_last_values_and_calls_none_the_best(inside: Inside) -> None:
+    ran = inside([*LINE, "--data", "d.npz", "--batch", "8", "--epochs", "99", "--lr", "10"])
+
+    assert ran.code == 3
+    (said,) = re.findall(r"last finite value (\S+)\)", ran.err)
+    assert 1e290 < float(said) < 1.8e308
+    assert f"note: last: {ran.rows[-1][2]} at a = " in ran.err
+    assert "best" not in ran.err
+
+
+@pytest.mark.usefixtures("folder")
 def test_without_batch_an_epoch_is_a_step(inside: Inside) -> None:
     words = [word for word in RUN if word not in {"--batch", "8"}]
     ran = inside([*words, "--epochs", "3"])

@@ -80,6 +80,7 @@ MESSAGES = [
     ("«sinn»(x) + 1", "unknown function 'sinn'", "did you mean 'sin'?"),
     ("1 + «sqtr»(x)", "unknown function 'sqtr'", "did you mean 'sqrt'?"),
     ("«Sin»(x)", "unknown function 'Sin'", "did you mean 'sin'?"),
+    ("«if»(x > 0, 1, 2)", "a condition is written with where", "write where(condition, a, b)"),
     ("«frobnicate»(x)", "unknown function 'frobnicate'", "write frobnicate*(x)"),
     ("f(t) = t; «ff»(x) + f(x)", "unknown function 'ff'", "did you mean 'f'?"),
     ("«sin» + 1", "sin is a function and needs arguments", "write sin("),
