@@ -144,6 +144,8 @@ class _Walk:
 
     def _leap(self, solver: Leaping, ahead: int, remaining: int, lowest: float) -> Leap:
         most = min(ahead, self._most)
+        if most == remaining > LATEST:
+            most -= LATEST  # the last records will be wanted: they are not to be passed over
         start = time.monotonic()
         leap = solver.leap(most, remaining, lowest)
         if leap.steps == self._most:

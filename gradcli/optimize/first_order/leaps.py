@@ -72,10 +72,12 @@ class Leaps:
 
     def retraced(self, step: int) -> tuple[Parts, float] | None:
         """Return the state after a step of one of the last leaps, and the step's rate."""
-        for order, steps in self._last:
+        for order, steps in reversed(self._last):
             count = step - order.before
             if 0 < count <= steps and self._engine is not None:
                 again = self._engine.take(order._replace(most=count), remaining=count)
+                # The step after it, which is wanted next, is not far from here.
+                self._last.append((order.after(count, again.state), steps - count))
                 return self.parted(again.state), order.rate(count)
         return None
 
