@@ -197,17 +197,15 @@ class Formula(Node):
         LLVM, "python" with NumPy, "auto" as machine code once many rows have been worked out.
         """
         if data is not None:
-            from gradcli.minimization.choice import compiled_over
+            from gradcli.minimization.compiled import compiled_over
 
             nodes = self.graph.variables([self.id])
             shapes = {name: self.graph.shape(node) for name, node in nodes.items()}
             shapes |= {name: shape_of(value, name) for name, value in data.items()}
             shaped = self.with_shapes(shapes)
             return compiled_over(shaped, shaped.origin, parameters, data, engine)
-        from gradcli.minimization.objective import compiled
-        from gradcli.optimize.engines import check
+        from gradcli.minimization.compiled import compiled
 
-        check(engine)
         return compiled(self.graph, self.id, parameters, engine=engine)
 
     # ------------------------------------------------------------ minimum and picture

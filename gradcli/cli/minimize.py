@@ -12,7 +12,7 @@ from gradcli.cli.given import check, check_paths, read
 from gradcli.cli.interrupts import after_the_step
 from gradcli.cli.output import is_terminal, note
 from gradcli.errors import ExitCode, UsageError
-from gradcli.minimization.objective import entries
+from gradcli.minimization.layout import entries
 from gradcli.optimize.stopping import Ending
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from gradcli.cli.output import note
 from gradcli.graph.text import number_text, value_text
-from gradcli.minimization.objective import entries, numbers
+from gradcli.minimization.layout import entries, numbers
 from gradcli.optimize.stopping import Ending
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from gradcli.cli.output import csv_text, width
 from gradcli.graph.strict_json import json_text
-from gradcli.minimization.objective import numbers
+from gradcli.minimization.layout import numbers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gradcli.minimization.objective import Objective
-from gradcli.optimize import engines
-from gradcli.point import checked, names_to_nodes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from gradcli.data.rows import Rows
     from gradcli.graph.node import Node
@@ -51,26 +49,3 @@ def objective_over(
             return RowsObjective(formula, parameters, origin, others, rows, parts, engine), rows
     whole = Objective(formula.graph, formula.id, parameters, origin, constants, engine=engine)
     return whole, None
-
-
-def compiled_over(
-    formula: Node,
-    origin: Origin | None,
-    parameters: Sequence[str],
-    columns: Mapping[str, Any],
-    engine: str = "auto",
-) -> Callable[..., tuple[Any, ...]]:
-    """Return the function from the parameters' values to (value, derivative by each).
-
-    Raises UsageError for an engine that does not exist or is not installed.
-    """
-    engines.check(engine)
-    names_to_nodes(formula.graph, formula.id, parameters)
-    constants = checked(formula, columns, origin, parameters)
-    objective, _ = objective_over(formula, origin, parameters, constants, list(constants), engine)
-
-    def value_and_gradient(*point: Any) -> tuple[Any, ...]:
-        value, slopes = objective(point)
-        return value, *slopes
-
-    return value_and_gradient

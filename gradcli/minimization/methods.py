@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.errors import UsageError
 from gradcli.language.choices import choice
-from gradcli.minimization.objective import VectorObjective
+from gradcli.minimization.vector_objective import VectorObjective
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -8,9 +8,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.errors import MathematicsError, UsageError
+from gradcli.minimization.layout import entries
 from gradcli.minimization.methods import LM_PARAMETERS, also_worth_trying, chosen, solver
 from gradcli.minimization.minimum import Found, Iterate, Minimum
-from gradcli.minimization.objective import entries
 from gradcli.minimization.task import Settings, task
 from gradcli.minimization.unmet import unmet
 from gradcli.optimize import stopping

@@ -13,7 +13,8 @@ import gradcli.minimization.residuals
 from gradcli.calculus.squares import squares
 from gradcli.errors import MathematicsError
 from gradcli.formula import parse
-from gradcli.minimization.objective import Layout, Objective
+from gradcli.minimization.layout import Layout
+from gradcli.minimization.objective import Objective
 from gradcli.minimization.residuals import ModelResiduals
 
 ROWS = 300

@@ -1,0 +1,112 @@
+"""An objective as a function of one vector, with its Hessian: what second-order methods need."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from gradcli.optimize.engines import Compiled
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from gradcli.minimization.objective import Objective
+    from gradcli.optimize.solver import Matrix, Vector
+
+
+class VectorObjective:
+    """The same function of one vector, with its Hessian: what second-order methods need."""
+
+    def __init__(self, objective: Objective) -> None:
+        self._objective = objective
+        self._second: Callable[..., Matrix] | None = None
+        self._hessians = 0
+        self.layout = objective.layout
+
+    def __call__(self, point: Vector) -> tuple[float, Vector]:
+        """Return value and gradient; raise MathematicsError where either is not finite."""
+        value, slopes = self._objective(self.layout.blocks(point))
+        return value, self.layout.vector(slopes)
+
+    def hessian(self, point: Vector) -> Matrix:
+        """Return the exact second derivatives; raise MathematicsError where one is not finite."""
+        import numpy as np
+
+        if self._second is None:
+            self._second = self._compiled_hessian()
+        blocks = self.layout.blocks(point)
+        try:
+            matrix = self._second(*blocks)
+        except (ValueError, OverflowError, ZeroDivisionError):
+            matrix = None
+        if matrix is None or not np.isfinite(matrix).all():
+            matrix = self._checked_hessian(blocks)
+        return matrix
+
+    def _compiled_hessian(self) -> Callable[..., Matrix]:
+        objective = self._objective.whole()
+        if any(objective.shapes):
+            return self._by_columns(objective)
+        import numpy as np
+
+        from gradcli.calculus.hessian import hessian
+        from gradcli.runtime.program import program
+
+        graph = objective.graph
+        rows = hessian(graph, objective.result, list(objective.nodes.values()))
+        count = len(rows)
+        lower = [rows[i][j] for i in range(count) for j in range(i + 1)]
+        names = [*objective.parameters, *objective.constants]
+        made = Compiled(program(graph, lower), names, objective.engine)
+        below = np.tril_indices(count)
+        fixed = tuple(objective.constants.values())
+
+        def matrix(*point: float) -> Matrix:
+            self._hessians += 1
+            if self._hessians > made.due:
+                made.speed_up()
+            found = np.empty((count, count))
+            found[below] = made.run(*point, *fixed)
+            found.T[below] = found[below]
+            return found
+
+        return matrix
+
+    def _by_columns(self, objective: Objective) -> Callable[..., Matrix]:
+        """Return the function that multiplies the Hessian with each unit vector."""
+        import numpy as np
+
+        from gradcli.calculus.hessian import hessian_times
+        from gradcli.runtime.generated import function
+        from gradcli.runtime.program import program
+
+        layout = self.layout
+        graph = objective.graph
+        rates = {
+            name: (f"rate of {name}", graph.shape(node))  # no name that anyone can type
+            for name, node in objective.nodes.items()
+        }
+        direction = {
+            objective.nodes[name]: graph.variable(rate, shape)
+            for name, (rate, shape) in rates.items()
+        }
+        product = hessian_times(graph, objective.result, list(objective.nodes.values()), direction)
+        names = [*objective.parameters, *objective.constants, *(rate for rate, _ in rates.values())]
+        run = function(program(graph, product), names)
+        fixed = tuple(objective.constants.values())
+
+        def matrix(*point: Any) -> Matrix:
+            units = np.eye(layout.count)
+            columns = [layout.vector(run(*point, *fixed, *layout.blocks(unit))) for unit in units]
+            half: Matrix = 0.5 * np.array(columns)
+            half += half.T.copy()
+            return half
+
+        return matrix
+
+    def _checked_hessian(self, blocks: Sequence[Any]) -> Matrix:
+        """Return the Hessian found by the interpreter, which knows what is wrong with it."""
+        import numpy as np
+
+        whole = self._objective.whole()
+        rows = whole.at(blocks).hessian(whole.parameters)
+        return np.array([[row[name] for name in rows] for row in rows.values()])
