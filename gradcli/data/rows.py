@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from itertools import chain
 from math import prod
 from typing import TYPE_CHECKING, Protocol
 
@@ -75,18 +76,36 @@ class FileRows:
 
     They are shuffled within blocks of at most `most_bytes`, and 64 MiB: rows that stand far apart
     in the files do not change places, so files should not be sorted by what is to be learnt.
+    `begun` is a pass in which `least` rows were seen, and that the first user of blocks goes on
+    with.
     """
 
     held = None
 
     def __init__(
-        self, source: Source, names: Sequence[str], count: int, most_bytes: int = SHUFFLED_BYTES
+        self,
+        source: Source,
+        names: Sequence[str],
+        count: int | None = None,
+        most_bytes: int = SHUFFLED_BYTES,
+        begun: Iterator[Block] | None = None,
+        least: int = 0,
     ) -> None:
         self._shuffled_bytes = min(SHUFFLED_BYTES, most_bytes)
         self._source = source
         self._names = list(names)
-        self.count = count
+        self._count = count
+        self._begun = begun
+        self.least = least
+        """So many rows there are at least."""
         self.entries = {name: source.columns[name] for name in names}
+
+    @property
+    def count(self) -> int:
+        """How many rows there are, which the end of a pass tells. Raises FileError."""
+        if self._count is None:
+            self._count = sum(map(length_of, self.blocks(_rows_at_once(self.entries))))
+        return self._count
 
     def hold(self) -> HeldRows:
         """Return the same rows in memory. Raises FileError when they are too many."""
@@ -96,7 +115,13 @@ class FileRows:
 
     def blocks(self, size: int) -> Iterator[Block]:
         """Yield all rows in order, `size` at a time. Raises FileError."""
-        return self._source.blocks(self._names, size)
+        begun, self._begun = self._begun, None
+        passing = self._source.blocks(self._names, size) if begun is None else begun
+        count = 0
+        for block in passing if begun is None else rebatched(passing, size):
+            count += length_of(block)
+            yield block
+        self._count = count
 
     def batches(self, size: int, seed: int, epoch: int, skip: int = 0) -> Iterator[Block]:
         """Yield all rows in the order of an epoch, without the first `skip` batches."""
@@ -116,36 +141,56 @@ def width(entries: Mapping[str, Shape]) -> int:
     return sum(prod(shape) for shape in entries.values())
 
 
+def numbered(data: Rows, size: int) -> Iterator[tuple[int, Block]]:
+    """Yield all rows in order, `size` at a time, with the number of rows before each block."""
+    start = 0
+    for block in data.blocks(size):
+        yield start, block
+        start += length_of(block)
+
+
 def rows(source: Source, names: Sequence[str], most_bytes: int) -> HeldRows | FileRows:
     """Return the rows of some columns, held in memory when they take at most `most_bytes` there.
 
     Otherwise the files are read again for every pass. Either way all rows are read and checked
     once. Raises FileError.
     """
-    each = 8 * width({name: source.columns[name] for name in names})
+    found = begun(source, names, most_bytes)
+    _ = found.count  # reads the rest
+    return found
+
+
+def begun(source: Source, names: Sequence[str], most_bytes: int) -> HeldRows | FileRows:
+    """Return what `rows` does, files being read only till `most_bytes` are there.
+
+    The first pass over the rows goes on with these, so that one pass reads the files once.
+    """
+    entries = {name: source.columns[name] for name in names}
+    each = 8 * width(entries)
     if source.rows is not None and source.rows * each <= most_bytes:
         from gradcli.data.source import read
 
         return HeldRows(read(source, names))
     kept: list[Block] = []
     count = 0
-    for block in source.blocks(names, max(1, NUMBERS_AT_ONCE // (each // 8))):
+    passing = source.blocks(names, _rows_at_once(entries))
+    for block in passing:
+        kept.append(block)
         count += length_of(block)
-        if count * each <= most_bytes:
-            kept.append(block)
-        else:
-            kept.clear()
-    if kept:
-        return HeldRows({name: np.concatenate([block[name] for block in kept]) for name in names})
-    return FileRows(source, names, count, most_bytes)
+        if count * each > most_bytes:
+            return FileRows(source, names, None, most_bytes, chain(kept, passing), count)
+    return HeldRows({name: np.concatenate([block[name] for block in kept]) for name in names})
+
+
+def _rows_at_once(entries: Mapping[str, Shape]) -> int:
+    return max(1, NUMBERS_AT_ONCE // width(entries))
 
 
 def fingerprint(data: Rows) -> str:
     """Return a text that stands for the columns and all their numbers, the SHA-256 of them."""
     digest = hashlib.sha256()
     digest.update(repr(sorted(data.entries.items())).encode())
-    size = max(1, NUMBERS_AT_ONCE // width(data.entries))
-    for block in data.blocks(size):
+    for block in data.blocks(_rows_at_once(data.entries)):
         for name in sorted(block):
             digest.update(np.ascontiguousarray(block[name], dtype="<f8").tobytes())
     return digest.hexdigest()

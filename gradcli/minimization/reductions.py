@@ -6,14 +6,14 @@ its part to the sum. Value and gradient follow by the chain rule.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.calculus.rows import is_rowwise
 from gradcli.graph.node import Graph, Node
 from gradcli.graph.operations import TABLE, VARIABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from gradcli.graph.operations import Operation
 
@@ -36,6 +36,36 @@ class Split(NamedTuple):
     """Whether a reduction is a mean over rows; otherwise it is a sum."""
     terms: list[int | None]
     """What each reduction sums, a node of the original graph; None where it is no plain sum."""
+
+
+class Totals:
+    """The reductions of all rows, and `each` derivatives of every one, added up block by block."""
+
+    def __init__(self, is_mean: Sequence[bool], each: int) -> None:
+        self._is_mean = is_mean
+        self._each = each
+        self._rows = 0
+        self._sums: list[Any] = [0.0] * (len(is_mean) * (1 + each))
+
+    def add(self, rows: int, found: Sequence[Any]) -> None:
+        """Add the reductions of so many rows, and behind them the derivatives of each."""
+        self._rows += rows
+        for place, (total, more) in enumerate(zip(self._sums, found, strict=True)):
+            self._sums[place] = total + (rows * more if self._has_mean(place) else more)
+
+    def _has_mean(self, place: int) -> bool:
+        count = len(self._is_mean)
+        return self._is_mean[place if place < count else (place - count) // self._each]
+
+    def found(self) -> tuple[list[Any], list[list[Any]]]:
+        """Return the reductions of all rows, and the derivatives of each."""
+        count, each = len(self._is_mean), self._each
+        found = [
+            total / self._rows if self._has_mean(place) else total
+            for place, total in enumerate(self._sums)
+        ]
+        starts = [count + place * each for place in range(count)]
+        return found[:count], [found[start : start + each] for start in starts]
 
 
 def reduction_name(place: int) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from gradcli.calculus.forward import tangents
 from gradcli.calculus.rows import is_rowwise, resized
 from gradcli.data.columns import length_of
-from gradcli.data.rows import HeldRows
+from gradcli.data.rows import HeldRows, numbered
 from gradcli.errors import MathematicsError
 from gradcli.graph.simplify import DerivedNode
 from gradcli.graph.structural import entries
@@ -89,13 +89,7 @@ class ModelResiduals:
 
     def _blocks(self) -> Iterator[tuple[int, Block]]:
         """Yield the place of the first row of each block, and its data."""
-        if self._data is None:
-            yield 0, {}
-            return
-        start = 0
-        for block in self._data.blocks(self._block):
-            yield start, block
-            start += length_of(block)
+        return iter([(0, {})]) if self._data is None else numbered(self._data, self._block)
 
     def _weights(self, start: int, count: int) -> Vector:
         assert self._roots is not None  # noqa: S101 - the caller has seen it

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 from gradcli.calculus.reverse import gradient
 from gradcli.calculus.rows import resized
 from gradcli.data.columns import NUMBERS_AT_ONCE, length_of
-from gradcli.data.rows import HeldRows, width
+from gradcli.data.rows import HeldRows, numbered, width
 from gradcli.errors import MathematicsError
 from gradcli.graph.operations import TABLE
 from gradcli.minimization.objective import Objective, total_of
-from gradcli.minimization.reductions import reduction_name
+from gradcli.minimization.reductions import Totals, reduction_name
 from gradcli.minimization.sums import sums
 from gradcli.point import Point
 from gradcli.runtime.generated import function
@@ -72,7 +72,6 @@ class RowsObjective(Objective):
             {name: free[name] for name in self._names},
             dict(zip(self.parameters, self.shapes, strict=True)),
             list(self.constants),
-            rows.count,
         )
 
     def __call__(self, point: Sequence[Any]) -> tuple[float, list[Any]]:
@@ -193,22 +192,15 @@ class RowsObjective(Objective):
 
     def _summed(self, point: Sequence[Any]) -> tuple[list[float], list[list[Any]]]:
         """Return the reductions and, for each, its derivatives by the parameters."""
-        each = len(self.parameters)
-        totals = [0.0] * len(self._parts.parts)
-        slopes: list[list[Any]] = [[0.0] * each for _ in totals]
-        for start, block in self._blocks():
+        totals = Totals(self._parts.is_mean, len(self.parameters))
+        for start, block in numbered(self._rows, self._block):
             length = length_of(block)
             outputs = self._of_block(point, block, length)
             if outputs is None:
                 self._explain(point, block, start)
                 outputs = ()
-            for k, is_mean in enumerate(self._parts.is_mean):
-                share = length / self._rows.count if is_mean else 1.0
-                totals[k] += share * float(outputs[k])
-                first = len(totals) + k * each
-                parts = outputs[first : first + each]
-                slopes[k] = [a + share * b for a, b in zip(slopes[k], parts, strict=True)]
-        return totals, slopes
+            totals.add(length, outputs)
+        return totals.found()
 
     def _of_block(self, point: Sequence[Any], block: Block, length: int) -> tuple[Any, ...] | None:
         """Return the reductions of some rows, then their slopes; None if one is not finite."""
@@ -220,12 +212,6 @@ class RowsObjective(Objective):
         except (ValueError, OverflowError, ZeroDivisionError):
             return None
         return outputs if all(map(finite, outputs)) else None
-
-    def _blocks(self) -> Iterator[tuple[int, Block]]:
-        start = 0
-        for block in self._rows.blocks(self._block):
-            yield start, block
-            start += length_of(block)
 
     def _resized(self, length: int) -> tuple[Graph, list[int]]:
         """Return a graph with the sums for so many rows."""

@@ -16,6 +16,7 @@ import numpy as np
 from gradcli.calculus.one_row import one_row, summands
 from gradcli.calculus.reverse import gradient
 from gradcli.calculus.rows import copied
+from gradcli.data.columns import length_of
 from gradcli.graph.node import Graph
 from gradcli.graph.operations import ADD, DIVIDE, MULTIPLY
 from gradcli.graph.simplify import simplified
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from gradcli.graph.shapes import Shape
     from gradcli.minimization.reductions import Split
 
+ROWS = "number of rows"
+"""The name of how many rows a pass found; no name that anyone can type."""
 LEAST = 1e-250
 """A sum below this may have lost products that are too small for a double; it is not trusted."""
 
@@ -83,9 +86,11 @@ class Sums:
         values = [*point, *constants]
         shared = self._before(*values)
         found: list[Sequence[float]] = []
+        count = 0
         for block in rows:
+            count += length_of(block)
             columns = [np.ascontiguousarray(block[name], np.float64) for name in self._over.columns]
-            of_blocks = run(0, len(columns[0]), *shared, *columns)
+            of_blocks = run(0, length_of(block), *shared, *columns)
             if of_blocks is None:
                 return None
             found.append([fsum(each) for each in zip(*of_blocks, strict=True)])
@@ -93,7 +98,7 @@ class Sums:
             return None
         totals = [fsum(each) for each in zip(*found, strict=True)]
         if all(LEAST < abs(total) < np.inf for total in totals):
-            return self._after(*values, *totals)
+            return self._after(*values, *totals, float(count))
         return None
 
     @property
@@ -121,9 +126,8 @@ def sums(
     columns: Mapping[str, int],
     parameters: Mapping[str, Shape],
     constants: Sequence[str],
-    count: int,
 ) -> Sums | None:
-    """Return value and gradient of a formula that is split into reductions over `count` rows.
+    """Return value and gradient of a formula that is split into reductions over rows.
 
     `columns` are the nodes of the data by name, and `constants` the names of the other values that
     stay. None if a row has more than one number somewhere, or the formula is too large.
@@ -152,11 +156,11 @@ def sums(
     names = [*parameters, *constants]
     before = _before(graph, row, inner)
     after = _After(graph, row, parts, parameters)
-    outputs = after.outputs(found, {pair: k for k, pair in enumerate(pairs)}, list(moving), count)
+    outputs = after.outputs(found, {pair: k for k, pair in enumerate(pairs)}, list(moving))
     return Sums(
         function(before, names),
         over,
-        function(outputs, [*names, *map(sum_name, range(len(pairs)))]),
+        function(outputs, [*names, *map(sum_name, range(len(pairs))), ROWS]),
     )
 
 
@@ -221,7 +225,6 @@ class _After:
         found: Sequence[Summand],
         places: Mapping[tuple[int, int], int],
         moving: Sequence[str],
-        count: int,
     ) -> Program:
         """Return the program of value and gradient.
 
@@ -229,13 +232,13 @@ class _After:
         `moving`; `places` say which sum belongs to a pair of factors.
         """
         own, parts = self._graph, self._parts
-        totals = [self._total(each, places, count) for each in found]
+        totals = [self._total(each, places) for each in found]
         each = len(moving)
         for k, is_mean in enumerate(parts.is_mean):
             if is_mean:
                 first = len(parts.parts) + k * each
                 for i in (k, *range(first, first + each)):
-                    totals[i] = simplified(own, DIVIDE, (totals[i], own.constant(count)), None)
+                    totals[i] = simplified(own, DIVIDE, (totals[i], own.variable(ROWS)), None)
         by = [parts.outer.variable(name, shape) for name, shape in self._parameters.items()]
         reductions = [parts.outer.variable(reduction_name(k)) for k in range(len(parts.parts))]
         slopes = gradient(parts.outer, parts.result, [*by, *reductions])
@@ -255,12 +258,12 @@ class _After:
         totals = [simplified(own, ADD, pair, None) for pair in zip(direct, through, strict=False)]
         return program(own, [value, *totals])
 
-    def _total(self, each: Summand, places: Mapping[tuple[int, int], int], count: int) -> int:
+    def _total(self, each: Summand, places: Mapping[tuple[int, int], int]) -> int:
         """Return the sum over the rows of what is summed for a formula."""
         own = self._graph
         factor = copied(self._row.graph, [each.factor], own, self._shared)[0]
         if each.pair is None:
-            return simplified(own, MULTIPLY, (factor, own.constant(count)), None)
+            return simplified(own, MULTIPLY, (factor, own.variable(ROWS)), None)
         total = own.variable(sum_name(places[each.pair]))
         return simplified(own, MULTIPLY, (factor, total), None)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gradcli.data import rows as module
-from gradcli.data.rows import FileRows, HeldRows, fingerprint, rows
+from gradcli.data.rows import FileRows, HeldRows, begun, fingerprint, rows
 from gradcli.data.source import open_source
 
 if TYPE_CHECKING:
@@ -168,3 +168,20 @@ def test_columns_that_change_names_change_the_fingerprint() -> None:
     x, y = np.arange(5.0), np.arange(5.0) ** 2
 
     assert fingerprint(HeldRows({"x": x, "y": y})) != fingerprint(HeldRows({"x": y, "y": x}))
+
+
+def test_the_first_pass_goes_on_where_it_was_begun(both: Any, tmp_path: Path) -> None:
+    source = open_source([str(tmp_path / "d.npz")])
+    data = begun(source, ["x", "img"], 8 * 4 * 20)
+    assert data.held is None
+
+    for _ in range(2):  # the first pass, and one from the start
+        found = list(data.blocks(7))
+        assert {len(block["x"]) for block in found[:-1]} == {7}
+        for name, array in both[0].held.items():
+            np.testing.assert_array_equal(np.concatenate([b[name] for b in found]), array)
+    assert data.count == COUNT
+    assert begun(source, ["x", "img"], 8).count == COUNT
+    abandoned = begun(source, ["x", "img"], 8)
+    next(iter(abandoned.blocks(7)))
+    assert abandoned.count == COUNT
