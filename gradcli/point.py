@@ -28,7 +28,7 @@ class Point:
 
     `origin` is where it was typed, for messages. Raises MathematicsError when the formula has no
     finite value there, naming the part and its numbers; with `allow_nonfinite` IEEE 754 results
-    (inf, nan) stand instead, here and below.
+    (inf, nan) stand instead, here and below. What is `known` already is taken from there.
     """
 
     def __init__(
@@ -39,6 +39,7 @@ class Point:
         origin: Origin | None = None,
         *,
         allow_nonfinite: bool = False,
+        known: interpreter.Values | None = None,
     ) -> None:
         self.variables = dict(variables)
         self._graph = graph
@@ -46,7 +47,9 @@ class Point:
         self._origin = origin
         self._nonfinite = allow_nonfinite
         nodes = self._graph.reachable([result])
-        self._own = interpreter.run(self._graph, nodes, variables, ieee=allow_nonfinite)
+        self._own = interpreter.run(
+            self._graph, nodes, variables, ieee=allow_nonfinite, known=known
+        )
         fault = interpreter.first_fault(self._graph, [result], self._own)
         if fault is not None:
             raise self._undefined(fault)
@@ -64,7 +67,7 @@ class Point:
         Raises MathematicsError where one is infinite or does not exist, naming the part.
         """
         nodes = self._nodes(wrt)
-        self._check_single()
+        check_single(self._graph, self._result, self._origin)
         if mode == "finite":
             return {name: self._difference(name) for name in nodes}
         if mode == "reverse":
@@ -115,16 +118,6 @@ class Point:
             slopes[place] = derivative(self.along(name, place), float(at[place])).value
         return slopes
 
-    def _check_single(self) -> None:
-        """Raise ShapeError unless the formula is a single number."""
-        shape = self._graph.shape(self._result)
-        if shape:
-            message = f"a derivative needs a single number, and the formula has shape {shape}"
-            source = self._origin.source if self._origin else None
-            span = (0, len(source)) if source is not None else None
-            hint = "take its sum, mean or norm, or one entry"
-            raise ShapeError(message, source=source, span=span, hint=hint)
-
     def check(self, wrt: Sequence[str] | None = None) -> Check:
         """Return the derivatives found in three ways, and how far they are apart at most.
 
@@ -146,7 +139,7 @@ class Point:
 
         The numbers of an array have the names `w[0]`, `w[0,1]`.
         """
-        self._check_single()
+        check_single(self._graph, self._result, self._origin)
         nodes = self._nodes(wrt)
         if any(self._graph.shape(node) for node in nodes.values()):
             matrix = self._array_hessian(nodes)
@@ -200,7 +193,7 @@ class Point:
 
         nodes = self._nodes(None)
         moving = self._nodes(list(direction))
-        self._check_single()
+        check_single(self._graph, self._result, self._origin)
         graph = self._graph
         rates: dict[int, int] = {}
         given: dict[str, Any] = {}
@@ -375,6 +368,17 @@ class Point:
             span = (0, len(source))
         values = faults.values_below(self._graph, node, self._own.numbers)
         return MathematicsError(message, source=source, span=span, values=values, hint=hint)
+
+
+def check_single(graph: Graph, result: int, origin: Origin | None) -> None:
+    """Raise ShapeError unless a formula that is to be differentiated is a single number."""
+    shape = graph.shape(result)
+    if shape:
+        message = f"a derivative needs a single number, and the formula has shape {shape}"
+        source = origin.source if origin else None
+        span = (0, len(source)) if source is not None else None
+        hint = "take its sum, mean or norm, or one entry"
+        raise ShapeError(message, source=source, span=span, hint=hint)
 
 
 def names_to_nodes(graph: Graph, result: int, names: Sequence[str] | None = None) -> dict[str, int]:

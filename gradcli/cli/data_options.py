@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
     from gradcli.data.source import Source
     from gradcli.errors import GradcliError
+    from gradcli.point import Point
     from gradcli.rows.formula import RowFormula
+    from gradcli.rows.sums import RowSums
 
 
 class DataOptions(NamedTuple):
@@ -94,6 +96,7 @@ class DataOptions(NamedTuple):
         After the block, notes say how texts became numbers and how many rows were left out.
         """
         from gradcli.rows.columns import opened
+        from gradcli.rows.faults import place
         from gradcli.rows.formula import RowFormula
 
         self.check_stdin(words)
@@ -121,7 +124,7 @@ class DataOptions(NamedTuple):
         try:
             yield OverRows(formula)
         except MathematicsError as error:
-            formula.place(error)
+            place(formula, error)
             raise
         say_dropped(source)
 
@@ -138,6 +141,14 @@ class OverRows:
         found = self.formula
         data = found.data if found.held is not None else dict.fromkeys(found.columns)
         return Problem(found.formula, found.values, "", {}, data)
+
+    def at_values(self, wrt: Sequence[str] = (), *, allow_nonfinite: bool) -> Point | RowSums:
+        """Return the formula over all rows, with what is needed to differentiate by `wrt`."""
+        if self.formula.sums is None:
+            return self.problem().at_values(allow_nonfinite=allow_nonfinite)
+        from gradcli.rows.sums import RowSums
+
+        return RowSums(self.formula, self.formula.sums, wrt, allow_nonfinite=allow_nonfinite)
 
     def needs_one(self, option: str) -> GradcliError:
         """Return the error for an option that makes no sense for many values."""

@@ -87,12 +87,12 @@ def _over_rows(
                 raise over.needs_one("--trace")
             tables.show_rows(over, output, allow_nonfinite=allow_nonfinite)
             return ExitCode.DONE
-        problem = over.problem()
         if trace:
-            _trace(problem, output, allow_nonfinite=allow_nonfinite)
+            over.formula.hold()
+            _trace(over.problem(), output, allow_nonfinite=allow_nonfinite)
         else:
-            here = problem.at_values(allow_nonfinite=allow_nonfinite)
-            _value(problem, here.value, output)
+            here = over.at_values(allow_nonfinite=allow_nonfinite)
+            _value(over.problem(), here.value, output)
         output.finish()
     return ExitCode.DONE
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gradcli.cli import arguments
 from gradcli.cli.output import note
 from gradcli.errors import ExitCode, GradcliError, MathematicsError, NameValueError, UsageError
-from gradcli.point import names_to_nodes
+from gradcli.point import Point, names_to_nodes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from gradcli.cli.output import Output
     from gradcli.cli.plots import Target
     from gradcli.findings import Check, Note
-    from gradcli.point import Point
+    from gradcli.rows.sums import RowSums
     from gradcli.runtime.trace import Step
 
 
@@ -88,7 +88,8 @@ def differentiate(
                 _needs_no_values(problem, wanted)
                 _formulas(problem, names, output, latex=wanted.latex)
             else:
-                _numbers(problem, names, output, wanted, increments)
+                here = problem.at_values(allow_nonfinite=wanted.allow_nonfinite)
+                _numbers(here, problem, names, output, wanted, increments)
         except GradcliError as error:
             error.message = problem.where + error.message
             raise
@@ -110,8 +111,7 @@ def _over_rows(
         problem = over.problem()
         names = _names(wanted.wrt, problem)
         if over.per_row or wanted.plot is not None:
-            options = _numeric_options(wanted) | {"--latex": wanted.latex}
-            for option, is_given in options.items():
+            for option, is_given in _other_options(wanted).items():
                 if is_given:
                     raise over.needs_one(option)
             if wanted.plot is not None:
@@ -128,7 +128,12 @@ def _over_rows(
                 message = "no name has one value for all rows, to differentiate by"
                 hint = f"--wrt {next(iter(problem.data), 'x')} differentiates by a column"
                 raise NameValueError(message, hint=hint)
-        _numbers(problem, names, output, wanted, increments)
+        forms = _other_options(wanted) | {"--strict": False}
+        if any(forms.values()) or not problem.data.keys().isdisjoint(names):
+            over.formula.hold()
+            problem = over.problem()
+        here = over.at_values(names, allow_nonfinite=wanted.allow_nonfinite)
+        _numbers(here, problem, names, output, wanted, increments)
         output.finish()
     return ExitCode.DONE
 
@@ -162,6 +167,11 @@ def _numeric_options(wanted: Wanted) -> dict[str, bool]:
     }
 
 
+def _other_options(wanted: Wanted) -> dict[str, bool]:
+    """Return the options for more than value and derivatives, and whether they are given."""
+    return _numeric_options(wanted) | {"--latex": wanted.latex}
+
+
 def _needs_no_values(problem: Problem, wanted: Wanted) -> None:
     options = _numeric_options(wanted)
     given = next((option for option, is_given in options.items() if is_given), None)
@@ -173,8 +183,7 @@ def _needs_no_values(problem: Problem, wanted: Wanted) -> None:
 
 def _check_ranges(problem: Problem, wanted: Wanted) -> None:
     """Raise an error for an option that makes no sense over a range."""
-    options = _numeric_options(wanted) | {"--latex": wanted.latex}
-    for option, is_given in options.items():
+    for option, is_given in _other_options(wanted).items():
         if is_given:
             problem.without_ranges(option)
 
@@ -225,19 +234,43 @@ def _equation(name: str, text: str, output: Output, *, latex: bool) -> str:
 
 
 def _numbers(
+    here: Point | RowSums,
     problem: Problem,
     names: list[str],
     output: Output,
     wanted: Wanted,
     increments: Sequence[float],
 ) -> None:
-    here = problem.at_values(allow_nonfinite=wanted.allow_nonfinite)
-    notes = here.notes(names)
+    notes = here.notes(names) if isinstance(here, Point) else here.notes
     if wanted.strict and notes:
         raise _strict(notes, problem)
     document = problem.document() | {"value": here.value}
-    document["gradient"] = gradient = here.gradient(names, wanted.mode)
+    gradient = here.gradient(names, wanted.mode) if isinstance(here, Point) else here.gradient
+    document["gradient"] = gradient
     document["notes"] = [str(remark) for remark in notes]
+    shown = isinstance(here, Point) and _forms(
+        here, problem, names, document, output, wanted, increments
+    )
+    if output.json:
+        output.document(document)
+    elif not shown:
+        _gradient_table(problem, here.value, gradient, output)
+    for remark in notes[:SHOWN_NOTES]:
+        note(problem.where + str(remark))
+    if len(notes) > SHOWN_NOTES:
+        note(f"{problem.where}and {len(notes) - SHOWN_NOTES} more; --json lists all")
+
+
+def _forms(
+    here: Point,
+    problem: Problem,
+    names: list[str],
+    document: dict[str, Any],
+    output: Output,
+    wanted: Wanted,
+    increments: Sequence[float],
+) -> bool:
+    """Show the other forms that are wanted, or add them to the document; say if there are any."""
     shown = False
     if wanted.hessian:
         document["hessian"] = matrix = here.hessian(names)
@@ -258,16 +291,9 @@ def _numbers(
         found = problem.formula.readable_derivatives(names)
         document["derivatives"] = {name: d.latex for name, d in found.items()}
         for name, derivative in found.items():
-            text = f"{derivative.latex} = {output.number(gradient[name])}"
+            text = f"{derivative.latex} = {output.number(document['gradient'][name])}"
             shown = _text(_equation(name, text, output, latex=True), output)
-    if output.json:
-        output.document(document)
-    elif not shown:
-        _gradient_table(problem, here.value, gradient, output)
-    for remark in notes[:SHOWN_NOTES]:
-        note(problem.where + str(remark))
-    if len(notes) > SHOWN_NOTES:
-        note(f"{problem.where}and {len(notes) - SHOWN_NOTES} more; --json lists all")
+    return shown
 
 
 def _strict(notes: Sequence[Note], problem: Problem) -> MathematicsError:

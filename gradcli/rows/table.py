@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import MathematicsError, NameValueError, ShapeError
 from gradcli.point import names_to_nodes
+from gradcli.rows.faults import fault, fault_of_row, placed
 from gradcli.runtime import faults, interpreter
 from gradcli.table import Block
 
@@ -54,7 +55,7 @@ class RowTable:
         nodes = graph.reachable([root])
         found = interpreter.run(graph, nodes, given, ieee=self._nonfinite)
         if interpreter.first_fault(graph, [root], found) is not None:
-            raise self._formula.fault(columns, first)
+            raise fault(self._formula, columns, first)
         value: Any = found.numbers[root]
         slopes = self._slopes(columns, len(value)) if self._wrt else []
         if slopes and not self._nonfinite:
@@ -96,10 +97,10 @@ class RowTable:
         return self._derived[rows]
 
     def _no_derivative(self, columns: Mapping[str, Any], row: int, first: int) -> MathematicsError:
-        error = self._formula.fault_of_row(columns, row, self._wrt)
+        error = fault_of_row(self._formula, columns, row, self._wrt)
         if error is None:
             error = MathematicsError("a derivative is infinite, too large or does not exist")
-        return self._formula.placed(error, first + row)
+        return placed(self._formula, error, first + row)
 
 
 def _check_derivatives(formula: RowFormula, wrt: Sequence[str]) -> None:

@@ -33,6 +33,12 @@ def points(tmp_path: Path) -> tuple[str, np.ndarray]:
     return write(tmp_path / "points.csv", "x,y,label,p0,p1,p2", numbers), numbers
 
 
+@pytest.fixture(params=[1 << 24, 0], ids=["held", "in blocks"])
+def held_bytes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How many bytes of data are held when a formula adds up its rows."""
+    monkeypatch.setattr("gradcli.rows.formula.HELD_BYTES", request.param)
+
+
 def write(path: Path, header: str, numbers: np.ndarray) -> str:
     """Write a CSV file whose numbers read back exactly, and return its path."""
     lines = [header, *[",".join(map(repr, row)) for row in numbers.tolist()]]
@@ -150,6 +156,7 @@ def test_more_rows_than_a_block(inside: Inside, tmp_path: Path) -> None:
 # ---------------------------------------------------------------- one value for all rows
 
 
+@pytest.mark.usefixtures("held_bytes")
 def test_the_error_rate_of_a_classifier(
     inside: Inside, points: tuple[str, np.ndarray], tmp_path: Path
 ) -> None:
@@ -172,6 +179,7 @@ def test_the_error_rate_of_a_classifier(
     }
 
 
+@pytest.mark.usefixtures("held_bytes")
 def test_an_array_for_all_rows(inside: Inside, points: tuple[str, np.ndarray]) -> None:
     path, numbers = points
     ran = inside(["eval", "mean(img, axis=0)", "--data", path, "--matrix", "img=p*", "--json"])
@@ -190,8 +198,20 @@ def test_as_many_rows_as_columns(inside: Inside, tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.usefixtures("held_bytes")
 def test_the_number_of_rows(inside: Inside, points: tuple[str, np.ndarray]) -> None:
     assert inside(["eval", "len(x)", "--data", points[0]]).out == f"{ROWS}\n"
+
+
+@pytest.mark.usefixtures("held_bytes")
+def test_sums_leave_out_rows_and_show_their_steps(inside: Inside, tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text("x,y\n1,2\n3,\n,5\n7,8\n")
+    words = ["sum(x*y)", "--data", str(tmp_path / "m.csv"), "--drop-missing"]
+    ran = inside(["eval", *words])
+    steps = json.loads(inside(["eval", *words, "--trace", "--json"]).out)["nodes"]
+
+    assert ran == (0, "58\n", "note: 2 rows are left out because a value is missing\n")
+    assert [step["value"] for step in steps] == [[1, 7], [2, 8], [2, 56], 58]
 
 
 # ---------------------------------------------------------------- files
@@ -247,6 +267,7 @@ def test_more_numbers_than_a_json_object_holds(
     assert "too many for one JSON object" in ran.err
 
 
+@pytest.mark.usefixtures("held_bytes")
 def test_zeros_for_each_row(inside: Inside, tmp_path: Path) -> None:
     """They have the length of the data and nothing else of it."""
     (tmp_path / "d.csv").write_text("x\n1\n2\n")
@@ -274,6 +295,7 @@ def test_parameters_without_data(inside: Inside, tmp_path: Path) -> None:
 # ---------------------------------------------------------------- what goes wrong
 
 
+@pytest.mark.usefixtures("held_bytes")
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
@@ -340,6 +362,7 @@ def test_formula_and_data_both_from_stdin(inside: Inside) -> None:
     assert "both to be read from stdin" in ran.err
 
 
+@pytest.mark.usefixtures("held_bytes")
 @pytest.mark.parametrize(
     ("formula", "sentence"),
     [
@@ -391,6 +414,22 @@ def test_an_error_in_the_last_row(gradcli: Command, tmp_path: Path) -> None:
             "error: log is undefined at -1 (needs a number > 0) in row 200000"
         )
     assert [file.name for file in gradcli.folder.iterdir()] == ["x.npy"]
+
+
+def test_an_error_in_the_last_of_many_rows_of_a_mean(gradcli: Command, tmp_path: Path) -> None:
+    path = large(tmp_path, 3_000_000, -1)  # 24 MB, more than is held
+    good = gradcli("eval", "mean(x)", "--data", path)
+    ran = gradcli("eval", "mean(log(x))", "--data", path)
+
+    assert (good.code, good.err) == (0, "")
+    assert float(good.out) == pytest.approx((2_999_999 * 3_000_000 / 2 - 1) / 3_000_000)
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err.splitlines() == [
+        f"error: log is undefined at -1 (needs a number > 0) in row 3000000 of {path}",
+        "  mean(log(x))",
+        "       ^^^^^^",
+        "  where x = -1",
+    ]
 
 
 @pytest.mark.slow

@@ -33,6 +33,12 @@ def points(tmp_path: Path) -> tuple[str, Numbers]:
     return str(path), numbers
 
 
+@pytest.fixture(params=[1 << 24, 0], ids=["held", "in blocks"])
+def held_bytes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How many bytes of data are held when a formula adds up its rows."""
+    monkeypatch.setattr("gradcli.rows.formula.HELD_BYTES", request.param)
+
+
 def table(text: str) -> dict[str, Any]:
     """The columns of a table by their headers."""
     header, *rows = csv.reader(io.StringIO(text), delimiter="\t")
@@ -91,6 +97,7 @@ def test_a_formula_that_needs_all_rows(inside: Inside, points: tuple[str, Number
     assert "each row depends on several rows of x" in refused.err
 
 
+@pytest.mark.usefixtures("held_bytes")
 def test_the_gradient_over_all_rows(
     inside: Inside, points: tuple[str, Numbers], tmp_path: Path
 ) -> None:
@@ -111,6 +118,7 @@ def test_the_gradient_over_all_rows(
     assert list(told["gradient"]) == ["a", "b"]
 
 
+@pytest.mark.usefixtures("held_bytes")
 def test_the_gradient_by_an_array_and_by_a_column(
     inside: Inside, points: tuple[str, Numbers]
 ) -> None:
@@ -123,6 +131,7 @@ def test_the_gradient_by_an_array_and_by_a_column(
     assert by_column["gradient"]["x"] == pytest.approx((2 * numbers[:, 0] / 30).tolist())
 
 
+@pytest.mark.usefixtures("held_bytes")
 def test_other_forms_over_all_rows(inside: Inside, points: tuple[str, Numbers]) -> None:
     path, numbers = points
     words = ["grad", "sum((a*x - y)^2)", "a=2", "--data", path]
@@ -133,6 +142,7 @@ def test_other_forms_over_all_rows(inside: Inside, points: tuple[str, Numbers]) 
     assert json.loads(check.out)["check"]["largest_difference"] < 1e-6
 
 
+@pytest.mark.usefixtures("held_bytes")
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
@@ -162,6 +172,7 @@ def test_words_that_make_no_sense(
     assert "unexpected" not in ran.err
 
 
+@pytest.mark.usefixtures("held_bytes")
 @pytest.mark.parametrize(
     ("formula", "sentence"),
     [
@@ -200,6 +211,22 @@ def test_kinks_are_said(inside: Inside, tmp_path: Path) -> None:
     assert ran.err == "note: abs has a kink at 0, where its derivative is taken as 0: abs(x)\n"
 
 
+@pytest.mark.usefixtures("held_bytes")
+def test_kinks_of_a_mean(inside: Inside, points: tuple[str, Numbers], tmp_path: Path) -> None:
+    (tmp_path / "d.csv").write_text("x\n-2\n0\n3\n")
+    words = ["grad", "mean(abs(a*x))", "a=1", "--data", str(tmp_path / "d.csv")]
+    ran = inside(words)
+    strict = inside([*words, "--strict"])
+    smooth = inside(["grad", "mean(a*x^2)", "a=1", "--data", points[0], "--strict"])
+
+    assert [float(row[1]) for row in ran.rows] == pytest.approx([5 / 3, 5 / 3])
+    kink = "abs has a kink at 0, where its derivative is taken as 0"
+    assert ran.err == f"note: {kink}: abs(a*x) (characters 6 to 13)\n"
+    assert strict.code == 1
+    assert kink in strict.err
+    assert (smooth.code, smooth.err) == (0, "")
+
+
 def test_more_rows_than_a_block(inside: Inside, tmp_path: Path) -> None:
     x = np.arange(1.0, 100_002)
     np.save(tmp_path / "x.npy", x)
@@ -209,6 +236,7 @@ def test_more_rows_than_a_block(inside: Inside, tmp_path: Path) -> None:
     assert found["d/dx"] == pytest.approx(-2 / x**2, rel=1e-14)
 
 
+@pytest.mark.usefixtures("held_bytes")
 def test_on_a_terminal(terminal: Terminal, points: tuple[str, Numbers]) -> None:
     path, numbers = points
     rows = terminal("grad", "x*a", "a=2", "--data", path)

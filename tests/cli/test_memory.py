@@ -50,10 +50,10 @@ class Peak(NamedTuple):
     err: str
 
 
-def peak(folder: Path, *words: str) -> Peak:
-    """Run `minimize`."""
+def peak(folder: Path, command: str, *words: str) -> Peak:
+    """Run a command."""
     ran = subprocess.run(
-        [sys.executable, "-c", SCRIPT, "minimize", *words],
+        [sys.executable, "-c", SCRIPT, command, *words],
         cwd=folder,
         capture_output=True,
         check=False,
@@ -94,7 +94,7 @@ def ratio(folder: Path, kind: str, words: Sequence[str], codes: Sequence[int] = 
     for times in (1, 10):
         data = written(folder, kind, times)
         stem = f"d{times}"
-        run = peak(folder, *(word.replace("STEM", stem) for word in words), *data)
+        run = peak(folder, "minimize", *(word.replace("STEM", stem) for word in words), *data)
         assert run.code in codes, run.err
         assert ("the data are read in blocks" in run.err) == (times == 10 or "--memory" in words)
         found.append(run.kibibytes)
@@ -112,3 +112,32 @@ def test_ten_times_the_rows_of_a_matrix(tmp_path: Path, more: tuple[str, ...]) -
     words = ["mean(abs(STEM[:, 0]*a + b - STEM[:, 1]))", "a=0", "b=0", "--lr", "0.01", *more]
     words += [] if more else ["--method", "gd", "--steps", "3"]
     assert ratio(tmp_path, "npy", words) < 1.2
+
+
+@pytest.mark.parametrize("command", ["eval", "grad"])
+@pytest.mark.parametrize("formula", ["mean((a*x + b - y)^2)", "mean(max(a*x, b) > y)*a*b"])
+@pytest.mark.parametrize("kind", ["csv", "npz", "parquet"])
+def test_thirty_times_the_rows_of_a_mean(
+    tmp_path: Path, kind: str, formula: str, command: str
+) -> None:
+    found = []
+    for times in (3, 30):  # 24 MB of doubles, and more than is held already
+        run = peak(tmp_path, command, formula, "a=1", "b=2", *written(tmp_path, kind, times))
+        assert (run.code, run.err) == (0, "")
+        found.append(run.kibibytes)
+
+    assert found[1] / found[0] < 1.1
+
+
+def test_an_error_in_the_last_row_of_a_mean(tmp_path: Path) -> None:
+    found = []
+    for rows in (3_000_000, 30_000_000):
+        x = np.ones(rows)
+        x[-1] = -1
+        np.save(tmp_path / "x.npy", x)
+        run = peak(tmp_path, "grad", "mean(log(x))*a", "a=1", "--data", "x.npy")
+        assert run.code == 1
+        assert f"log is undefined at -1 (needs a number > 0) in row {rows}" in run.err
+        found.append(run.kibibytes)
+
+    assert found[1] / found[0] < 1.1
