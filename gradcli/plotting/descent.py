@@ -14,14 +14,12 @@ import numpy as np
 from gradcli.errors import MathematicsError
 from gradcli.graph.text import number_text
 from gradcli.minimization.methods import SECOND_ORDER
-from gradcli.plotting import breaks
+from gradcli.plotting import fitted
 from gradcli.plotting.chart import (
-    Band,
     Chart,
     Field,
     Line,
     Panel,
-    Points,
     Trail,
     is_wide,
     positive,
@@ -32,7 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from gradcli.minimization.minimum import Epoch, Iterate, Minimum
-    from gradcli.minimization.predictions import Predictions
     from gradcli.plotting.chart import Vector
 
     Objective = Callable[[Sequence[Any]], tuple[float, Any]]
@@ -46,12 +43,6 @@ FARTHEST = 1e100
 """How far the way of two parameters is followed; a run may diverge."""
 MARGIN = 0.2
 """What is shown around the way of the steps, as a part of its length."""
-CURVE = 401
-"""Points of a fitted curve."""
-ROWS = 20_000
-"""How many rows of the data are drawn at the most, evenly spaced."""
-RESIDUALS = 0.5
-"""How high the residuals of a fit are drawn, against the fit."""
 
 
 def chart(
@@ -75,7 +66,7 @@ def chart(
     panels = []
     fit = found.predictions
     if fit is not None and fit.predictor is not None:
-        panels = _fit(fit, fit.predictor, sigma, confidence, notes)
+        panels = fitted.panels(fit, fit.predictor, sigma, confidence, notes)
         if found.method in SECOND_ORDER:
             return drawable(Chart(found.expression, panels, stacked=True, notes=notes))
         del panels[1:]
@@ -185,66 +176,3 @@ def _value(objective: Objective, point: Sequence[Any]) -> float:
         return objective(point)[0]
     except MathematicsError:
         return float("nan")
-
-
-# ---------------------------------------------------------------- a fit
-
-
-def _fit(
-    fit: Predictions,
-    predictor: str,
-    sigma: Vector | None,
-    confidence: float,
-    notes: list[str],
-) -> list[Panel]:
-    """Return the data with the fitted curve on a fine grid and its band, and the residuals."""
-    stride = -(-fit.count // ROWS)
-    if stride > 1:
-        notes.append(f"the plot shows one of each {stride} rows of the data")
-    parts = []
-    start, least, most = 0, np.inf, -np.inf
-    for block in fit.blocks():
-        fitted, residual = (block[name] for name in fit.names[-4:-2])
-        places = np.arange(-start % stride, len(fitted), stride)
-        start += len(fitted)
-        least, most = min(least, block[predictor].min()), max(most, block[predictor].max())
-        parts.append([column[places] for column in (block[predictor], fitted + residual, residual)])
-    x, y, residuals = (np.concatenate(column) for column in zip(*parts, strict=True))
-    error = None if sigma is None else np.broadcast_to(sigma, (fit.count,))[::stride]
-    grid = np.linspace(least, most, CURVE) if most > least else x[:1]
-    fitted, low, high = _curve(fit, grid)
-
-    def evaluate(points: Vector) -> Vector:
-        return _curve(fit, points)[0]
-
-    gaps = breaks.broken(grid, fitted, evaluate)
-    _, low = breaks.with_gaps(grid, low, gaps)
-    _, high = breaks.with_gaps(grid, high, gaps)
-    grid, fitted = breaks.with_gaps(grid, fitted, gaps)
-    marks: list[Any] = []
-    if np.isfinite(low).any():
-        marks.append(Band(grid, low, high, f"{100 * confidence:g} % confidence band"))
-    bars = "" if error is None else " ± sigma"
-    marks += [Points(x, y, f"data{bars}", error), Line(grid, fitted, "fit")]
-    ends = grid[[0, -1]]
-    beside: list[Any] = [Line(ends, np.zeros(len(ends))), Points(x, residuals, error=error)]
-    return [
-        Panel(predictor, fit.response, marks),
-        Panel(predictor, "residual", beside, height=RESIDUALS),
-    ]
-
-
-def _curve(fit: Predictions, points: Vector) -> tuple[Vector, Vector, Vector]:
-    """Return fitted values and the ends of their band at points; nan where there is none."""
-    try:
-        table = fit.along(points)
-        columns = table.columns()
-        names = table.names
-        return columns[names[-4]], columns[names[-2]], columns[names[-1]]
-    except MathematicsError:
-        if len(points) == 1:
-            gap = np.array([np.nan])
-            return gap, gap, gap
-        parts = [_curve(fit, points[i : i + 1]) for i in range(len(points))]
-        fitted, low, high = (np.concatenate(column) for column in zip(*parts, strict=True))
-        return fitted, low, high

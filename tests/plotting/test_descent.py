@@ -279,6 +279,39 @@ def test_the_curve_is_broken_at_a_pole() -> None:
     assert curve.x[gaps[0]] == pytest.approx(0, abs=0.01)
 
 
+@pytest.mark.parametrize("sigma", [None, np.linspace(0.1, 0.6, 6)])
+def test_a_pole_between_the_data_leaves_them_room(sigma: Any) -> None:
+    x = np.array([-2.0, -1.5, -1, 1.001, 1.5, 2])
+    y = 0.001 / x
+    data = {"x": x, "y": y}
+    formula = parse("y ~ a/x", {"x": (6,), "y": (6,)})
+    found = formula.minimize({"a": 2.0}, data=data, sigma=sigma)
+    plot = chart(found, found.history, sigma=sigma)
+
+    panel = plot.panels[0]
+    (curve,) = marks(panel, Line)
+    error = 0 if sigma is None else sigma
+    central = np.nanquantile(curve.y, [0.05, 0.95])
+    low = min((y - error).min(), central[0])
+    high = max((y + error).max(), central[1])
+    reach = np.nanmax(curve.y) - np.nanmin(curve.y)
+    if reach > 4 * (high - low):
+        room = (high - low) / 2
+        assert panel.limits is not None
+        np.testing.assert_allclose(panel.limits, (low - room, high + room))
+        assert "the fit goes far beyond the data; its axis is cut at" in plot.notes[-1]
+    else:
+        assert panel.limits is None
+    assert (panel.limits is None) == (sigma is not None)
+
+
+def test_a_curve_far_from_the_data_is_seen() -> None:
+    found, iterates = fit("y ~ a*x + b", {"a": 500.0, "b": 900.0}, method="adam", steps=2)
+
+    panel = chart(found, iterates).panels[0]
+    assert panel.limits is None
+
+
 @pytest.mark.parametrize("model", ["y ~ a*x/mean(x)", "y ~ a + 0*b"])
 def test_without_one_predictor_there_is_no_curve(model: str) -> None:
     start = {"a": 1.0, "b": 1.0} if "b" in model else {"a": 1.0}
