@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-import threading
+import struct
 from typing import TYPE_CHECKING
 
 from llvmlite import ir
@@ -27,29 +27,23 @@ def function(program: Program, parameters: Sequence[str]) -> Callable[..., tuple
     or nan; the interpreter knows more then. Several threads may call it at once.
     """
     code = machine.compiled(source(program, parameters))
-    doubles = ctypes.POINTER(ctypes.c_double)
-    run = code.function("run", [doubles, doubles], ctypes.c_bool)
+    run = code.function("run", [ctypes.c_char_p, ctypes.c_void_p], ctypes.c_bool)
     count = len(parameters)
-
-    class Arrays(threading.local):
-        """Those of one thread: while the code runs, others may call the function."""
-
-        def __init__(self) -> None:
-            self.inputs = (ctypes.c_double * count)()
-            self.outputs = (ctypes.c_double * len(program.outputs))()
-
-    arrays = Arrays()
+    # Each call has memory of its own, for others may come while the code runs, and as bytes, for
+    # ctypes is slow at filling and reading arrays.
+    given = struct.Struct(f"{count}d")
+    found = struct.Struct(f"{len(program.outputs)}d")
+    memory = ctypes.c_char * found.size
 
     def compute(*values: float) -> tuple[float, ...]:
         if len(values) != count:
             message = f"the function takes {count} values, not {len(values)}"
             raise TypeError(message)
-        arrays.inputs[:] = list(values)
-        outputs = arrays.outputs
-        if run(arrays.inputs, outputs):
+        outputs = memory()
+        if run(given.pack(*values), ctypes.byref(outputs)):
             message = "a step has no value"
             raise ValueError(message)
-        return tuple(outputs)
+        return found.unpack(outputs)
 
     return compute
 
