@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import PurePath
 from typing import TYPE_CHECKING, NamedTuple
 
 from gradcli.cli import arguments
+from gradcli.cli.output import is_terminal
 from gradcli.drawing.picture import FORMATS
 from gradcli.errors import ExitCode, UsageError, printable
 from gradcli.limits import DRAWN_NODES
@@ -14,6 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gradcli.cli.output import Output
+
+
+BINARY = ("png", "pdf")
+"""The formats that are no text."""
 
 
 class Style(NamedTuple):
@@ -32,6 +38,9 @@ def draw(words: Sequence[str], output: Output, style: Style, *, seed: int = 0) -
     chosen = _format(style.picture_format, output.path)
     most = arguments.whole("--max-nodes", style.most_nodes, least=1)
     problem = arguments.problem(words, seed).without_ranges("draw")
+    if chosen in BINARY and output.path is None and is_terminal(sys.stdout):
+        message = f"a terminal cannot show a {chosen} picture"
+        raise UsageError(message, hint=f"write it to a file: -o graph.{chosen}")
     content = problem.formula.draw(
         problem.values,
         format=chosen,

@@ -12,7 +12,10 @@ import pytest
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.cli.conftest import Command, Inside
+    from tests.cli.conftest import Command, Inside, Terminal
+
+# Python 3.12 and later warn when a process with threads, such as NumPy's, opens a terminal.
+pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded")
 
 LOG = "log(x^2 + sin(3*x*y))"
 AT = ("x=2", "y=3")
@@ -202,3 +205,20 @@ def test_what_cannot_be_drawn(
     assert "fault" not in ran.err
     assert [path.name for path in tmp_path.iterdir()] == ["old.svg"]
     assert (tmp_path / "old.svg").read_text() == "old"
+
+
+@pytest.mark.parametrize("picture_format", ["png", "pdf"])
+def test_no_bytes_are_thrown_at_a_terminal(terminal: Terminal, picture_format: str) -> None:
+    screen = terminal("draw", "x^2", "--format", picture_format)
+
+    assert screen.code == 2
+    assert screen.text.splitlines() == [
+        f"error: a terminal cannot show a {picture_format} picture",
+        f"  write it to a file: -o graph.{picture_format}",
+    ]
+    assert terminal("draw", "x^2", "--format", picture_format, "-o", "graph").code == 0
+    assert (terminal.folder / "graph").stat().st_size > 0
+
+
+def test_a_terminal_shows_text(terminal: Terminal) -> None:
+    assert terminal("draw", "x^2", "--format", "dot").code == 0
