@@ -24,19 +24,16 @@ _MATHEMATICS = {
 @cache
 def is_available() -> bool:
     """Return whether an llvmlite is installed that is new enough, and can be loaded."""
-    from importlib.metadata import PackageNotFoundError, version
-
     try:
-        numbers = version("llvmlite").split(".")
-        is_new = (int(numbers[0]), int(numbers[1])) >= OLDEST
-    except (PackageNotFoundError, ValueError, IndexError):
-        return False
-    if is_new:
-        try:
-            import llvmlite.binding  # noqa: F401 - whoever asks is about to use it
-        except (ImportError, OSError):  # a broken installation counts as none
+        import llvmlite
+
+        major, minor, *_ = llvmlite.__version__.split(".")
+        if (int(major), int(minor)) < OLDEST:
             return False
-    return is_new
+        import llvmlite.binding  # whoever asks is about to use it
+    except (ImportError, OSError, AttributeError, ValueError):
+        return False  # a broken installation counts as none
+    return True
 
 
 def require() -> None:
