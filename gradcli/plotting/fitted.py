@@ -76,14 +76,14 @@ def panels(
 def _limits(data: Vector, marks: Sequence[Any], notes: list[str]) -> tuple[float, float] | None:
     """Return where to cut the axis of a curve or band that somewhere goes far off, as at a pole.
 
-    The data and the central part of the curve are always shown; None shows all of it.
+    The data and the central parts of curve and band are always shown; None shows all of it.
     """
-    drawn = [getattr(mark, name, None) for mark in marks for name in ("y", "low", "high")]
-    whole = np.concatenate([data, *[values for values in drawn if values is not None]])
-    whole, curve = whole[np.isfinite(whole)], marks[-1].y[np.isfinite(marks[-1].y)]
-    if curve.size:
-        data = np.concatenate([data, np.quantile(curve, breaks.CENTRAL)])
-    bottom, low, high, top = whole.min(), data.min(), data.max(), whole.max()
+    named = [getattr(mark, name, None) for mark in marks for name in ("y", "low", "high")]
+    drawn = [values[np.isfinite(values)] for values in named if values is not None]
+    whole = np.concatenate([data, *drawn])
+    central = [np.quantile(values, breaks.CENTRAL) for values in drawn if values.size]
+    inner = np.concatenate([data, *central])
+    bottom, low, high, top = whole.min(), inner.min(), inner.max(), whole.max()
     with np.errstate(over="ignore"):
         if not top - bottom > breaks.FAR * (high - low) > 0:
             return None

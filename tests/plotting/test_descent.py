@@ -291,10 +291,12 @@ def test_a_pole_between_the_data_leaves_them_room(sigma: Any) -> None:
     panel = plot.panels[0]
     (curve,) = marks(panel, Line)
     error = 0 if sigma is None else sigma
-    central = np.nanquantile(curve.y, [0.05, 0.95])
-    low = min((y - error).min(), central[0])
-    high = max((y + error).max(), central[1])
-    reach = np.nanmax(curve.y) - np.nanmin(curve.y)
+    (band,) = marks(panel, Band)
+    edges = [curve.y, band.low, band.high]
+    central = [np.nanquantile(values, [0.05, 0.95]) for values in edges]
+    low = min((y - error).min(), np.min(central))
+    high = max((y + error).max(), np.max(central))
+    reach = np.nanmax(edges) - np.nanmin(edges)
     if reach > 4 * (high - low):
         room = (high - low) / 2
         assert panel.limits is not None
@@ -303,6 +305,18 @@ def test_a_pole_between_the_data_leaves_them_room(sigma: Any) -> None:
     else:
         assert panel.limits is None
     assert (panel.limits is None) == (sigma is not None)
+
+
+def test_a_wide_band_is_seen() -> None:
+    x = np.array([1.0, 2, 3, 4])
+    data = {"x": x, "y": np.array([2.0, 3, 5, 4])}
+    formula = parse("y ~ a*x^2 + b*x + c", {"x": (4,), "y": (4,)})
+    found = formula.minimize({"a": 1.0, "b": 0.0, "c": 0.0}, data=data)
+    panel = chart(found, found.history).panels[0]
+
+    (band,) = marks(panel, Band)
+    assert band.high.max() - band.low.min() > 4 * np.ptp(data["y"])
+    assert panel.limits is None
 
 
 def test_a_curve_far_from_the_data_is_seen() -> None:
