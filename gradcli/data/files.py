@@ -17,7 +17,8 @@ from gradcli.errors import FileError, printable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-TEMPORARY = re.compile(r"\.gradcli-[a-z0-9_]{8}")
+PREFIX = ".gradcli-"
+TEMPORARY = re.compile(re.escape(PREFIX) + "[a-z0-9_]{8}")
 """What a file is called until it takes the place of its target."""
 
 NO_FILE = "without -o the result goes to stdout"
@@ -169,7 +170,7 @@ def _remove_if_stale(path: str) -> None:
 
 def _temporary(folder: str) -> tuple[int, str]:
     """Return a new file in the folder, open for writing, and its name; see `sweep`."""
-    handle, name = tempfile.mkstemp(prefix=".gradcli-", dir=folder)
+    handle, name = tempfile.mkstemp(prefix=PREFIX, dir=folder)
     with suppress(ImportError, OSError):  # a file system without locks
         import fcntl
 
@@ -178,12 +179,19 @@ def _temporary(folder: str) -> tuple[int, str]:
 
 
 def _keep(target: str) -> None:
-    """Give the target its second name; at no time is it without its first."""
-    if os.path.exists(target):  # noqa: PTH110
-        with suppress(OSError):
+    """Give the target its second name; at no time is it, or what has that name, without one."""
+    if not os.path.exists(target):  # noqa: PTH110
+        return
+    folder = os.path.dirname(target)  # noqa: PTH120
+    third = tempfile.mktemp(prefix=PREFIX, dir=folder)  # noqa: S306 - a link replaces no file
+    with suppress(OSError):
+        os.link(target, third)
+        try:
+            os.replace(third, previous(target))  # noqa: PTH105
+        finally:
+            # Where both were names of one file already, the system has done nothing.
             with suppress(FileNotFoundError):
-                os.unlink(previous(target))  # noqa: PTH108
-            os.link(target, previous(target))
+                os.unlink(third)  # noqa: PTH108
 
 
 def _flush_folder(folder: str) -> None:

@@ -238,6 +238,7 @@ class Training:
             "schedule": {} if self._schedule is None else self._schedule.state(),
             "epochs": [list(epoch) for epoch in self.epochs],
             "good": list(self._good),
+            "value": self._value,
             "taken": self._taken,
             "total": self._total,
             "evaluations": self._evaluations,
@@ -252,7 +253,7 @@ class Training:
         self._good = list(state["good"])
         self._taken = state["taken"]
         self._total = state["total"]
-        self._value = self._mean()
+        self._value = state["value"]
         self._earlier += state["evaluations"] - self._evaluations
 
     # ------------------------------------------------------------ what it is made of

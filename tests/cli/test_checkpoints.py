@@ -289,7 +289,7 @@ def killed(gradcli: Command, kills: int, epochs: int) -> None:
 
 
 def test_kill_9_at_random_moments(gradcli: Command) -> None:
-    killed(gradcli, 8, 8)
+    killed(gradcli, 8, 24)  # long enough, though others may take the processor away
 
 
 @pytest.mark.slow

@@ -332,6 +332,25 @@ def test_checking_touches_nothing(tmp_path: Path, path: str) -> None:
 # ------------------------------------------------------------ the one before
 
 
+def test_the_previous_checkpoint_stays_until_there_is_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = str(tmp_path / "run.ckpt")
+    for step in (1, 2):
+        checkpoint.write(path, {"step": step})
+    for call in ("link", "replace", "unlink"):
+
+        def ends(*_: str) -> None:
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, call, ends)
+            with pytest.raises(KeyboardInterrupt):
+                checkpoint.write(path, {"step": 3})
+        assert checkpoint.read(path) == {"step": 2}
+        assert checkpoint.read(files.previous(path))["step"] in {1, 2}
+
+
 def test_the_previous_checkpoint_stays(tmp_path: Path, path: str) -> None:
     for step in range(4):
         checkpoint.write(path, {"step": step})
