@@ -18,7 +18,8 @@ def keep() -> None:
     """Keep the memory of arrays for the next ones, where the C library is glibc.
 
     It would give blocks of a MiB back to the system, which clears each anew when it is asked for:
-    a step of a program with such arrays takes up to half as long again then.
+    a step of a program with such arrays takes up to half as long again then. The whole process is
+    concerned; glibc itself goes up to the same largest block, but only as such blocks are freed.
     """
     if sys.platform != "linux":
         return
