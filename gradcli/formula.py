@@ -332,9 +332,12 @@ class Formula(Node):
         if format != "json":
             check_size(shown.graph, shown.id, most_nodes, only_named=only_named)
         if given or not shown.free_names:
-            steps = shown.at_values(given).run(backward=gradient, only_named=only_named).steps
-            if not gradient:
+            backward = gradient or local in {"number", "both"}
+            steps = shown.at_values(given).run(backward=backward, only_named=only_named).steps
+            if not backward:
                 steps = with_formulas(steps, shown.structure(only_named=only_named))
+            elif not gradient:
+                steps = [step._replace(gradient=None) for step in steps]
         else:
             steps = shown.structure(only_named=only_named)
         return picture(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from gradcli.drawing import render
@@ -172,3 +174,11 @@ def test_a_formula_of_shared_parts_does_not_explode() -> None:
     for _ in range(90):
         x = Formula(x.graph, (x * x + 1).id)
     assert len(drawn(x)) < 1_000_000
+
+
+def test_local_derivatives_as_numbers_without_gradients() -> None:
+    formula = parse("sin(x)*y")
+    shown = formula.draw(x=2, y=3, gradient=False, local="number", format="dot").decode()
+    slope = f"{math.cos(2):.4g}".replace("-", "−")
+    assert f">{slope}<" in shown
+    assert "∂f/∂" not in shown
