@@ -1,6 +1,6 @@
 """Checkpoints: the state of a run in one file, which reads back bit for bit or not at all.
 
-A line "gradcli checkpoint 1", the SHA-256 of all the rest, the lengths of the two parts, and the
+A line "gradcli checkpoint 2", the SHA-256 of all the rest, the lengths of the two parts, and the
 parts: the structure as JSON, then the numbers of its arrays, in order, as little-endian doubles.
 In the JSON every list begins with what it stands for: ["list", …], ["array", 2, 3] for an array of
 that shape, ["float", "7ff0…"] for a number that JSON lacks. Nothing in a file is ever run.
@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 
 NAME = b"gradcli checkpoint "
-MAGIC = NAME + b"1\n"
+VERSION = b"2"
+"""Of the state that a run keeps, not only of the form of the file."""
+MAGIC = NAME + VERSION + b"\n"
 DIGEST = 32
 LENGTHS = struct.Struct("<QQ")
 START = len(MAGIC) + DIGEST + LENGTHS.size
@@ -132,7 +134,7 @@ def _check_magic(start: bytes, where: str) -> None:
     if newline and name.startswith(NAME) and version.isdigit():
         raise FileError(
             f"{where}: this is a checkpoint of version {version.decode()[:20]}",
-            hint="this gradcli reads version 1; use the gradcli that wrote it",
+            hint=f"this gradcli reads version {VERSION.decode()}; use the gradcli that wrote it",
         )
     if MAGIC.startswith(start):
         raise _damaged(where, "it is cut off")

@@ -260,7 +260,7 @@ def test_a_file_of_holes_takes_no_memory(path: str, lengths: tuple[int, int]) ->
         (b'{"x": ' + b"9" * 5000 + b"}", "it looks like JSON"),
         (b"\xff\xfe\x00", "not a checkpoint of gradcli"),
         (b"\0" * 100_000, "not a checkpoint of gradcli"),
-        (b"gradcli checkpoint 2\n" + bytes(60), "a checkpoint of version 2"),
+        (b"gradcli checkpoint 1\n" + bytes(60), "a checkpoint of version 1"),
         (b"gradcli checkpoint " + b"9" * 5000 + b"\n", "not a checkpoint of gradcli"),
         (b"gradcli checkpoint x\n" + bytes(60), "not a checkpoint of gradcli"),
     ],
