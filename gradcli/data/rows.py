@@ -167,7 +167,9 @@ def begun(source: Source, names: Sequence[str], most_bytes: int) -> HeldRows | F
     """
     entries = {name: source.columns[name] for name in names}
     each = 8 * width(entries)
-    if source.rows is not None and source.rows * each <= most_bytes:
+    if source.rows is not None and source.rows * each > most_bytes:
+        return FileRows(source, names, None, most_bytes, least=source.rows)
+    if source.rows is not None:
         from gradcli.data.source import read
 
         return HeldRows(read(source, names))

@@ -32,9 +32,10 @@ if TYPE_CHECKING:
 
 MANY_ROWS = 1 << 16
 """From so many rows on, blocks of them that stay in the cache are faster than all at once."""
-REPAYS = 20_000_000
-"""From so many rows on, all evaluations together, machine code is made; NumPy took about as long
-for them as that takes."""
+REPAYS = 200_000_000
+"""From so many rows on, all evaluations together, machine code is made. NumPy took about a second
+for them, which is more than it takes to make it; but LLVM also needs 80 MB of memory, and most fits
+are over before."""
 
 
 class RowsObjective(Objective):

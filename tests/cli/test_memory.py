@@ -21,12 +21,10 @@ pytestmark = [
 ROWS = 500_000
 """How many rows of two numbers the small file has: 8 MB of doubles, about 9 MB of CSV."""
 
-NUMPY = ("--engine", "python")
-"""LLVM takes 80 MB for itself, and is worth that for the many rows only."""
-FIT = ("y ~ a*exp(-b*x) + c", "a=1", "b=1", "c=0", "--steps", "3", *NUMPY)
+FIT = ("y ~ a*exp(-b*x) + c", "a=1", "b=1", "c=0", "--steps", "3")
 ABSOLUTE = (
     *("mean(abs(a*x + b - y))", "a=0", "b=0"),
-    *("--method", "gd", "--lr", "0.1", "--steps", "3", *NUMPY),
+    *("--method", "gd", "--lr", "0.1", "--steps", "3"),
 )
 BATCHES = (
     *("mean((a*x + b - y)^2)", "a=0", "b=0", "--lr", "1e-3"),
