@@ -22,7 +22,13 @@ ENGINE = BASE | {
     "data",
     "drawing",
 }
-METHOD = BASE | {"optimize.bounds", "optimize.settings", "optimize.solver", "optimize.stopping"}
+METHOD = BASE | {
+    "optimize.bounds",
+    "optimize.norms",
+    "optimize.settings",
+    "optimize.solver",
+    "optimize.stopping",
+}
 API = {"findings", "point", "rows.columns", "rows.values", "minimization", "formula"}
 MAY_IMPORT: dict[str, set[str]] = {
     "limits": set(),
@@ -46,6 +52,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "optimize.stopping": BASE | {"graph"},
     "optimize.solver": BASE | {"optimize.stopping"},
     "optimize.bounds": BASE | {"optimize.solver"},
+    "optimize.norms": {"optimize.solver"},
     "optimize.engines": BASE | {"runtime", "native"},
     "optimize.first_order": METHOD | {"graph", "runtime", "native", "optimize.engines"},
     "optimize.second_order": METHOD,

@@ -237,7 +237,9 @@ class Descent:
                 g if limits is None else _free(p, g, *limits, of) for p, g, limits, of in parts
             ]
         if self._has_arrays:
-            gradient = [g if isinstance(g, float) else _array_norm(g) for g in gradient]
+            from gradcli.optimize.norms import norm
+
+            gradient = [g if isinstance(g, float) else norm(g) for g in gradient]
         return math.hypot(*gradient)
 
 
@@ -272,22 +274,6 @@ def _block(start: Any) -> Any:
 def _free(p: Any, g: Any, low: Any, high: Any, of: Functions) -> Any:
     """Return the gradient with 0 where a limit stops the way down."""
     return of.where(((p <= low) & (g > 0)) | ((p >= high) & (g < 0)), 0.0, g)
-
-
-def _array_norm(array: Any) -> float:
-    """Return the Euclidean norm of an array, without overflow or underflow on the way."""
-    import numpy as np
-
-    flat = array.ravel()
-    with np.errstate(over="ignore"):
-        square = float(flat.dot(flat))
-    if 1e-200 < square < math.inf:
-        return math.sqrt(square)
-    largest = float(abs(flat).max()) if flat.size else 0.0
-    if not 0 < largest < math.inf:
-        return largest
-    scaled = flat / largest
-    return largest * math.sqrt(float(scaled.dot(scaled)))
 
 
 def _what(value: float) -> str:

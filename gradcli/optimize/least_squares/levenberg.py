@@ -6,13 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from gradcli.optimize.least_squares.triangular import (
-    EPSILON,
-    norm,
-    reduced,
-    solution,
-    solve_triangular,
-)
+from gradcli.optimize.least_squares.triangular import EPSILON, reduced, solution, solve_triangular
+from gradcli.optimize.norms import norm
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -13,11 +13,11 @@ from gradcli.optimize.least_squares.levenberg import reached, step_between
 from gradcli.optimize.least_squares.triangular import (
     LARGEST,
     linearised,
-    norm,
     reduced,
     solution,
     solve_triangular,
 )
+from gradcli.optimize.norms import norm
 
 if TYPE_CHECKING:
     from gradcli.optimize.bounds import Box
@@ -61,8 +61,7 @@ class LinearLeastSquares:
     @property
     def gradient_norm(self) -> float:
         """The norm of the gradient, 2 Aᵀr, without what a limit stops."""
-        free = self.box.free_gradient(self.point, self.triangle.gradient)
-        return min(norm(free), LARGEST)
+        return self.triangle.free_gradient_norm(self.box, self.point)
 
     def arrived(self) -> Reason | None:
         """Return the reason of a solved system once the step is taken."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from gradcli.optimize.least_squares.triangular import norm
+from gradcli.optimize.norms import norm
 from gradcli.optimize.settings import POSITIVE, Setting, checked
 
 if TYPE_CHECKING:

@@ -12,13 +12,12 @@ from gradcli.optimize.least_squares.levenberg import Step, reached, step_between
 from gradcli.optimize.least_squares.polishing import TIGHTEST, Polishing, relative
 from gradcli.optimize.least_squares.triangular import (
     EPSILON,
-    LARGEST,
     checked,
     linearised,
-    norm,
     objective_norm,
     scaling,
 )
+from gradcli.optimize.norms import norm
 
 if TYPE_CHECKING:
     from gradcli.optimize.bounds import Box
@@ -90,8 +89,7 @@ class LevenbergMarquardt:
     @property
     def gradient_norm(self) -> float:
         """The norm of the gradient, 2 Jᵀr, without what a limit stops."""
-        free = self.box.free_gradient(self.point, self.triangle.gradient)
-        return min(norm(free), LARGEST)
+        return self.triangle.free_gradient_norm(self.box, self.point)
 
     def arrived(self) -> Reason | None:
         """Return why the run is over: residuals of 0, a Jacobian of 0, or `tolerance` is met."""

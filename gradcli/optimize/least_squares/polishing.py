@@ -16,11 +16,11 @@ from gradcli.optimize.least_squares.levenberg import reached, step_between
 from gradcli.optimize.least_squares.triangular import (
     EPSILON,
     linearised,
-    norm,
     reduced,
     scaling,
     solution,
 )
+from gradcli.optimize.norms import norm
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from gradcli.errors import MathematicsError
+from gradcli.optimize.norms import norm, norms
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from gradcli.optimize.bounds import Box
     from gradcli.optimize.least_squares.losses import Loss
     from gradcli.optimize.solver import Matrix, Residuals, Vector
 
 EPSILON = float(np.finfo(float).eps)
 LARGEST = float(np.finfo(float).max)
-
-SHORT = 200
-"""Numbers up to which Python's own function for the norm is the faster one."""
-
-SAFE_SQUARE = 1e-200
-"""A sum of squares above it has lost nothing to underflow."""
 
 NEGLIGIBLE = 1e-8
 """The effect of a parameter, as a whole, relative to the largest, below which it counts as this."""
@@ -49,6 +44,10 @@ class Triangle(NamedTuple):
         with np.errstate(over="ignore", invalid="ignore"):
             return np.asarray(2 * (self.factor.T @ self.rotated))
 
+    def free_gradient_norm(self, box: Box, point: Vector) -> float:
+        """Return the norm of the gradient at a point, without what a limit of the box stops."""
+        return min(norm(box.free_gradient(point, self.gradient)), LARGEST)
+
     def cosines(self, scale: Vector) -> Vector:
         """Return |cos| of the angles between r and the columns of J, of lengths `scale`."""
         size = self.norm if self.norm > 0 else 1.0
@@ -66,28 +65,6 @@ def scaling(lengths: Vector, sizes: Vector) -> Vector:
         least = NEGLIGIBLE * np.max(lengths * sizes, initial=0.0) / sizes
     found = np.where(np.isfinite(least), np.maximum(lengths, least), lengths)
     return np.where(found == 0, 1.0, found)
-
-
-def norm(vector: Vector) -> float:
-    """Return the Euclidean norm, safe from overflow and underflow of the squares."""
-    if vector.size <= SHORT:
-        return math.hypot(*vector.tolist())
-    with np.errstate(over="ignore"):
-        square = float(vector @ vector)
-    if SAFE_SQUARE < square < math.inf:
-        return math.sqrt(square)
-    size = float(np.max(np.abs(vector), initial=0.0))
-    if not 0 < size < math.inf:
-        return size
-    scaled = vector / size
-    return size * math.sqrt(float(scaled @ scaled))
-
-
-def norms(matrix: Matrix) -> Vector:
-    """Return the Euclidean norms of the columns, safe from overflow and underflow."""
-    size = np.max(np.abs(matrix), axis=0, initial=0.0)
-    safe = np.where(size == 0, 1.0, size)
-    return np.asarray(size * np.sqrt(np.sum((matrix / safe) ** 2, axis=0)))
 
 
 def solve_triangular(triangle: Matrix, right: Matrix, *, transposed: bool = False) -> Matrix:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from gradcli.errors import MathematicsError
-from gradcli.optimize.least_squares.triangular import norms
+from gradcli.optimize.norms import norms
 from gradcli.optimize.statistics.covariance import VISIBLE, inverse
 from gradcli.optimize.statistics.evidence import evidence
 from gradcli.optimize.statistics.inference import central_quantile

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from gradcli.optimize.least_squares.triangular import norms, solution, solve_triangular
+from gradcli.optimize.least_squares.triangular import solution, solve_triangular
+from gradcli.optimize.norms import norms
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from gradcli.optimize.least_squares.triangular import checked, compress, norm
+from gradcli.optimize.least_squares.triangular import checked, compress
+from gradcli.optimize.norms import norm
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

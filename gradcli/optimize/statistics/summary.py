@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from gradcli.optimize.least_squares.triangular import EPSILON, norm
+from gradcli.optimize.least_squares.triangular import EPSILON
+from gradcli.optimize.norms import norm
 from gradcli.optimize.statistics.covariance import determination, strong_correlations
 from gradcli.optimize.statistics.evidence import TINY, Evidence, evidence
 from gradcli.optimize.statistics.inference import (
