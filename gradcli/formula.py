@@ -11,7 +11,6 @@
 from __future__ import annotations
 
 from gradcli.errors import FormulaError
-from gradcli.graph import text
 from gradcli.graph.node import Graph, Node
 from gradcli.language.names import CONSTANTS, KEYWORDS, REBINDABLE, is_function, is_name
 from gradcli.language.origin import Origin
@@ -44,11 +43,15 @@ class Formula(Node):
 
     def __str__(self) -> str:
         """Return the formula as text; parsing it again gives the same graph."""
-        return text.formula(self.graph, self.id)
+        from gradcli.graph import printing
+
+        return printing.formula(self.graph, self.id)
 
     def __repr__(self) -> str:
         """Return the call that makes the formula, cut when it is long."""
-        return f"gradcli.parse({text.label(self.graph, self.id)!r})"
+        from gradcli.graph import printing
+
+        return f"gradcli.parse({printing.label(self.graph, self.id)!r})"
 
     @property
     def text(self) -> str:
@@ -173,8 +176,8 @@ class Formula(Node):
 
     @property
     def latex(self) -> str:
-        """The formula in LaTeX, for mathematics mode."""
-        from gradcli.graph.latex import latex
+        """The formula in LaTeX, for mathematics mode; named intermediates follow after "with"."""
+        from gradcli.graph.printing import latex
 
         return latex(self.graph, self.id)
 

@@ -6,7 +6,7 @@ The formula is run once; everything else builds on the values of that run.
 from __future__ import annotations
 
 from gradcli.errors import MathematicsError, NameValueError, ShapeError, UsageError, printable
-from gradcli.graph import text
+from gradcli.graph.literals import value_text
 from gradcli.language.names import suggestion
 from gradcli.runtime import interpreter
 
@@ -297,10 +297,10 @@ class Point:
         if not found:
             return []
         from gradcli.findings import Note
+        from gradcli.graph.printing import label
 
         return [
-            Note(sentence, spans.get(node), text.label(graph, node))
-            for node, sentence in found.items()
+            Note(sentence, spans.get(node), label(graph, node)) for node, sentence in found.items()
         ]
 
     # ------------------------------------------------------------ what goes wrong
@@ -355,7 +355,7 @@ class Point:
     def _no_second_derivative(self, name: str, other: str, value: float) -> MathematicsError:
         state = "does not exist" if _is_nan(value) else "is infinite"
         message = f"the second derivative by {name} and {other} {state} here"
-        shown = [f"{n} = {text.value_text(x)}" for n, x in list(self.variables.items())[:5]]
+        shown = [f"{n} = {value_text(x)}" for n, x in list(self.variables.items())[:5]]
         return MathematicsError(message, values=tuple(shown))
 
     def _error(self, message: str, node: int, hint: str | None = None) -> MathematicsError:
@@ -364,7 +364,9 @@ class Point:
         span = self._span(node)
         source = self._origin.source if self._origin else None
         if span is None:
-            source = text.label(self._graph, node)
+            from gradcli.graph.printing import label
+
+            source = label(self._graph, node)
             span = (0, len(source))
         values = faults.values_below(self._graph, node, self._own.numbers)
         return MathematicsError(message, source=source, span=span, values=values, hint=hint)

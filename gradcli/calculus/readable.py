@@ -11,9 +11,9 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
+from gradcli.graph.literals import number_text
 from gradcli.graph.operations import (
     ADD,
-    AND,
     CONSTANT,
     CONSTANT_POWER,
     DIVIDE,
@@ -28,7 +28,7 @@ from gradcli.graph.operations import (
     TABLE,
     VARIABLE,
 )
-from gradcli.graph.text import number_text
+from gradcli.graph.precedence import AND
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from gradcli.cli.output import Output
     from gradcli.cli.plots import Target
     from gradcli.findings import Check, Note
+    from gradcli.formula import Formula
     from gradcli.rows.sums import RowSums
     from gradcli.runtime.trace import Step
 
@@ -217,17 +218,21 @@ def _formulas(problem: Problem, names: list[str], output: Output, *, latex: bool
         output.document({"expression": problem.source, "derivatives": texts})
     elif output.csv:
         output.table(["name", "derivative"], [list(pair) for pair in texts.items()])
+    elif latex:
+        for name, derivative in found.items():
+            output.line(_latex_equation(name, derivative))
     else:
         for name, text in texts.items():
-            output.line(_equation(name, text, output, latex=latex))
+            output.line(f"∂/∂{name} = {text}" if output.pretty else f"{name}\t{text}")
 
 
-def _equation(name: str, text: str, output: Output, *, latex: bool) -> str:
-    if latex:
-        from gradcli.graph.latex import name_latex
+def _latex_equation(name: str, derivative: Formula, value: str = "") -> str:
+    """Return what the derivative is, as a formula and maybe as a number, in LaTeX."""
+    from gradcli.graph.printing import latex, latex_names
 
-        return rf"\frac{{\partial f}}{{\partial {name_latex(name)}}} = {text}"
-    return f"∂/∂{name} = {text}" if output.pretty else f"{name}\t{text}"
+    graph = derivative.graph
+    named = latex_names(graph)[name]
+    return rf"\frac{{\partial f}}{{\partial {named}}} = {latex(graph, derivative.id, value)}"
 
 
 # ---------------------------------------------------------------- numbers
@@ -291,8 +296,8 @@ def _forms(
         found = problem.formula.readable_derivatives(names)
         document["derivatives"] = {name: d.latex for name, d in found.items()}
         for name, derivative in found.items():
-            text = f"{derivative.latex} = {output.number(document['gradient'][name])}"
-            shown = _text(_equation(name, text, output, latex=True), output)
+            value = output.number(document["gradient"][name])
+            shown = _text(_latex_equation(name, derivative, value), output)
     return shown
 
 

@@ -7,7 +7,7 @@ import sys
 import time
 
 from gradcli.errors import GradcliError, UsageError, printable
-from gradcli.graph.text import number_text, value_text
+from gradcli.graph.literals import number_text, value_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gradcli.cli.output import note
-from gradcli.graph.text import number_text, value_text
+from gradcli.graph.literals import number_text, value_text
 from gradcli.minimization.layout import entries, numbers
 from gradcli.optimize.stopping import Ending
 

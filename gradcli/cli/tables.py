@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from gradcli.cli.output import csv_text, note
 from gradcli.errors import GradcliError
-from gradcli.graph.text import label, number_text
+from gradcli.graph.literals import number_text
+from gradcli.graph.printing import label
 from gradcli.limits import ELEMENTS
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from gradcli.drawing.sketch import role, selected
 from gradcli.drawing.words import whole_local_formula
-from gradcli.graph import text
+from gradcli.graph import printing
 from gradcli.graph.strict_json import json_text
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def data(graph: Graph, result: int, steps: Sequence[Step]) -> bytes:
         _node(graph, step, role(step, result, constants)) for step in steps if step.id in drawn
     ]
     content = {
-        "expression": text.formula(graph, result),
+        "expression": printing.formula(graph, result),
         "value": steps[-1].value,
         "result": result,
         "nodes": nodes,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from gradcli.calculus.named import named_nodes
 from gradcli.drawing.words import expression, fit
 from gradcli.errors import DrawingError, UsageError, printable
-from gradcli.graph import text
+from gradcli.graph import printing
 from gradcli.graph.operations import NEGATE, TABLE
 from gradcli.limits import DRAWN_NODES
 
@@ -134,7 +134,7 @@ def _formula(graph: Graph, result: int) -> str:
     """Return the formula for heading and title; a huge one without what its names stand for."""
     if len(graph.reachable([result])) > LONGEST_TITLE:
         return expression(graph, result, LONGEST_TITLE)
-    return text.formula(graph, result)
+    return printing.formula(graph, result)
 
 
 def _heading(formula: str, letter: str) -> str:

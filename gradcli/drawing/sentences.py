@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gradcli.drawing.words import LONGEST, argument, expression, fit, local_formula, quantity
-from gradcli.graph.operations import ATOM, CONSTANT_POWER, VARIABLE
-from gradcli.graph.text import key_text, number_text
+from gradcli.graph.literals import key_text, number_text
+from gradcli.graph.operations import CONSTANT_POWER, VARIABLE
+from gradcli.graph.precedence import ATOM
 from gradcli.runtime.trace import FORMULA
 
 if TYPE_CHECKING:

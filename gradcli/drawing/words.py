@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import printable
-from gradcli.graph.operations import ATOM, PRODUCT, TABLE
-from gradcli.graph.text import write
+from gradcli.graph.operations import TABLE
+from gradcli.graph.precedence import ATOM, PRODUCT
+from gradcli.graph.printing import write
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -14,6 +14,20 @@ from __future__ import annotations
 
 import math
 
+from gradcli.graph.precedence import (
+    AND,
+    ATOM,
+    COMPARISON,
+    NOT,
+    OR,
+    POSTFIX,
+    POWER,
+    PRODUCT,
+    SERIES,
+    SIGN,
+    SUM,
+)
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,9 +36,6 @@ if TYPE_CHECKING:
     Rule = Callable[..., Any]
     """A partial derivative over nodes; kept untyped because rows mix nodes and plain numbers."""
 
-
-# How tightly an operation binds as text; the levels of grammars/expression.lark.
-OR, AND, NOT, COMPARISON, SUM, PRODUCT, SIGN, POWER, POSTFIX, ATOM = range(10)
 
 SQRT_2 = math.sqrt(2)
 
@@ -49,6 +60,7 @@ class Operation:
         "payload",
         "shape",
         "tangents",
+        "typed",
         "undefined",
         "value",
     )
@@ -66,7 +78,8 @@ class Operation:
         jump: tuple[Callable[..., bool], str] | None = None,
         level: int = ATOM,
         infix: str | None = None,
-        latex: str | None = None,
+        typed: str | None = None,
+        latex: str | tuple[Any, ...] | None = None,
         payload: str | None = None,
         code: str | Callable[..., str] | None = None,
         array: str | Callable[..., str] | None = None,
@@ -93,8 +106,13 @@ class Operation:
         """Test of the arguments and the words for points where the value itself jumps."""
         self.level = level
         self.infix = infix
+        """What is written between, before or behind the operands; None for a call."""
+        self.typed = typed
+        """The name in a formula where it is not the name of the row."""
         self.latex = latex
-        """LaTeX with {0}, {1} … for the arguments; None means `\\operatorname{name}`."""
+        """LaTeX in place of the name or the infix; or with {0}, {1} … for arguments and {p} for the
+        payload, followed in a tuple by the level, and those that its arguments must have in order,
+        where that is not an atom of sums."""
         self.payload = payload
         """Where the payload stands as text, "first" or "last"; None when there is none."""
         self.code = code
@@ -224,7 +242,6 @@ ADD = _row(
     partials=(lambda f, x, y: 1, lambda f, x, y: 1),
     level=SUM,
     infix=" + ",
-    latex="{0} + {1}",
     code="{0} + {1}",
     array="{0} + {1}",
 )
@@ -235,7 +252,6 @@ SUBTRACT = _row(
     partials=(lambda f, x, y: 1, lambda f, x, y: -1),
     level=SUM,
     infix=" - ",
-    latex="{0} - {1}",
     code="{0} - {1}",
     array="{0} - {1}",
 )
@@ -246,7 +262,6 @@ MULTIPLY = _row(
     partials=(lambda f, x, y: y, lambda f, x, y: x),
     level=PRODUCT,
     infix="*",
-    latex=r"{0} \cdot {1}",
     code="{0} * {1}",
     array="{0} * {1}",
 )
@@ -259,7 +274,7 @@ DIVIDE = _row(
     undefined="division by zero",
     level=PRODUCT,
     infix="/",
-    latex=r"\frac{{{0}}}{{{1}}}",
+    latex=(r"\frac{{{0}}}{{{1}}}", POSTFIX, SUM, SUM),
     code="{0} / {1}",
     array="np.divide({0}, {1})",
 )
@@ -269,7 +284,7 @@ NEGATE = _row(
     partials=(lambda f, x: -1,),
     level=SIGN,
     infix="-",
-    latex="-{0}",
+    latex=("-{0}", SIGN, PRODUCT),
     code="-{0}",
     array="-{0}",
 )
@@ -311,7 +326,8 @@ CONSTANT_POWER = _row(
     domain=(_power_defined, _POWER_NEEDS),
     level=POWER,
     payload="last",
-    latex="{0}^{{{1}}}",
+    infix="^",
+    latex=("{0}^{{{p}}}", POWER, ATOM),
     code=_constant_power_code,
     array="np.power({0}, {p})",
 )
@@ -330,7 +346,7 @@ POWER_OF = _row(
     ),
     level=POWER,
     infix="^",
-    latex="{0}^{{{1}}}",
+    latex=("{0}^{{{1}}}", POWER, ATOM, SUM),
     code="pow({0}, {1})",
     array="np.power({0}, {1})",
 )
@@ -356,7 +372,7 @@ POWLOG = _row(
     ),
     domain=(lambda x, y, k: x > 0 or (x == 0 < y), "a base > 0"),
     payload="last",
-    latex=r"{0}^{{{1}}} \ln^{{{2}}}\left({0}\right)",
+    latex=(r"{0}^{{{1}}} \ln^{{{p}}}\left({0}\right)", PRODUCT, ATOM, SUM, SUM),
     array="np.where(({0} == 0) & ({1} > 0), 0.0, np.power({0}, {1}) * np.log({0}) ** {p})",
 )
 # x·y that is 0 where x is 0, whatever y is; only the rules of powers use it.
@@ -365,7 +381,7 @@ SCALED = _row(
     lambda x, y: 0.0 if x == 0 else x * y,
     arity=(2, 2),
     partials=(lambda f, x, y: y, lambda f, x, y: x),
-    latex=r"{0} \cdot {1}",
+    latex=(r"{0} \cdot {1}", PRODUCT, PRODUCT, POWER),
     code="(0.0 if {0} == 0.0 else {0} * {1})",
     array="np.where({0} == 0, 0.0, {0} * {1})",
 )
@@ -376,7 +392,7 @@ RATIO = _row(
     arity=(2, 2),
     partials=(lambda f, x, y: 1 / y, lambda f, x, y: -f / y),
     domain=(lambda x, y: y != 0 or x == 0, "a divisor other than 0"),
-    latex=r"\frac{{{0}}}{{{1}}}",
+    latex=(r"\frac{{{0}}}{{{1}}}", POSTFIX, SUM, SUM),
     array="np.where(({0} == 0) & ({1} == 0), 0.0, np.divide({0}, {1}))",
 )
 
@@ -384,14 +400,20 @@ RATIO = _row(
 
 _POSITIVE = (lambda x: x > 0, "a number > 0")
 
-_row("exp", math.exp, partials=(lambda f, x: f,), latex=r"e^{{{0}}}", array="np.exp({0})")
+_row(
+    "exp",
+    math.exp,
+    partials=(lambda f, x: f,),
+    latex=(r"e^{{{0}}}", POWER, SUM),
+    array="np.exp({0})",
+)
 _row("expm1", math.expm1, partials=(lambda f, x: exp(x),), array="np.expm1({0})")
 _row(
     "log",
     math.log,
     partials=(lambda f, x: 1 / x,),
     domain=_POSITIVE,
-    latex=r"\ln\left({0}\right)",
+    latex=r"\ln",
     array="np.log({0})",
 )
 
@@ -416,6 +438,7 @@ LOG_TO_BASE = _row(
         lambda x, base: x > 0 and base > 0 and base != 1,
         "a number > 0 and a base > 0 other than 1",
     ),
+    typed="log",
     latex=r"\log_{{{1}}}\left({0}\right)",
     array="log_to_base({0}, {1})",
 )
@@ -424,7 +447,7 @@ _row(
     math.log2,
     partials=(lambda f, x: 1 / (x * log(x.number(2))),),
     domain=_POSITIVE,
-    latex=r"\log_{{2}}\left({0}\right)",
+    latex=r"\log_{2}",
     array="np.log2({0})",
 )
 _row(
@@ -432,7 +455,7 @@ _row(
     math.log10,
     partials=(lambda f, x: 1 / (x * log(x.number(10))),),
     domain=_POSITIVE,
-    latex=r"\log_{{10}}\left({0}\right)",
+    latex=r"\log_{10}",
     array="np.log10({0})",
 )
 _row(
@@ -440,7 +463,7 @@ _row(
     math.log1p,
     partials=(lambda f, x: 1 / (1 + x),),
     domain=(lambda x: x > -1, "a number > -1"),
-    latex=r"\ln\left(1 + {0}\right)",
+    latex=(r"\ln\left(1 + {0}\right)", ATOM, SERIES),
     array="np.log1p({0})",
 )
 _row(
@@ -479,7 +502,7 @@ _row(
     _xlogx,
     partials=(lambda f, x: 1 + log(x),),
     domain=(lambda x: x >= 0, "a number >= 0"),
-    latex=r"{0} \ln\left({0}\right)",
+    latex=(r"{0} \ln\left({0}\right)", PRODUCT, ATOM, SUM),
     array="special.xlogy({0}, {0})",
 )
 
@@ -487,16 +510,16 @@ _row(
 
 _WITHIN_ONE = (lambda x: -1 <= x <= 1, "a number from -1 to 1")
 
-_row("sin", math.sin, partials=(lambda f, x: cos(x),), array="np.sin({0})")
-_row("cos", math.cos, partials=(lambda f, x: -sin(x),), array="np.cos({0})")
-_row("tan", math.tan, partials=(lambda f, x: 1 + f**2,), array="np.tan({0})")
+_row("sin", math.sin, partials=(lambda f, x: cos(x),), latex=r"\sin", array="np.sin({0})")
+_row("cos", math.cos, partials=(lambda f, x: -sin(x),), latex=r"\cos", array="np.cos({0})")
+_row("tan", math.tan, partials=(lambda f, x: 1 + f**2,), latex=r"\tan", array="np.tan({0})")
 # (1 - x)(1 + x) instead of 1 - x^2, which cancels near the ends.
 _row(
     "asin",
     math.asin,
     partials=(lambda f, x: 1 / sqrt((1 - x) * (1 + x)),),
     domain=_WITHIN_ONE,
-    latex=r"\arcsin\left({0}\right)",
+    latex=r"\arcsin",
     array="np.arcsin({0})",
 )
 _row(
@@ -504,14 +527,14 @@ _row(
     math.acos,
     partials=(lambda f, x: -1 / sqrt((1 - x) * (1 + x)),),
     domain=_WITHIN_ONE,
-    latex=r"\arccos\left({0}\right)",
+    latex=r"\arccos",
     array="np.arccos({0})",
 )
 _row(
     "atan",
     math.atan,
     partials=(lambda f, x: 1 / (1 + x**2),),
-    latex=r"\arctan\left({0}\right)",
+    latex=r"\arctan",
     array="np.arctan({0})",
 )
 
@@ -535,14 +558,14 @@ _row(
     domain=(lambda y, x: x != 0 or y != 0, "two numbers that are not both 0"),
     array="np.where(({0} == 0) & ({1} == 0), np.nan, np.arctan2({0}, {1}))",
 )
-_row("sinh", math.sinh, partials=(lambda f, x: cosh(x),), array="np.sinh({0})")
-_row("cosh", math.cosh, partials=(lambda f, x: sinh(x),), array="np.cosh({0})")
-_row("tanh", math.tanh, partials=(lambda f, x: 1 - f**2,), array="np.tanh({0})")
+_row("sinh", math.sinh, partials=(lambda f, x: cosh(x),), latex=r"\sinh", array="np.sinh({0})")
+_row("cosh", math.cosh, partials=(lambda f, x: sinh(x),), latex=r"\cosh", array="np.cosh({0})")
+_row("tanh", math.tanh, partials=(lambda f, x: 1 - f**2,), latex=r"\tanh", array="np.tanh({0})")
 _row(
     "asinh",
     math.asinh,
     partials=(lambda f, x: 1 / hypot(x, x.number(1)),),
-    latex=r"\operatorname{{arsinh}}\left({0}\right)",
+    latex=r"\operatorname{arsinh}",
     array="np.arcsinh({0})",
 )
 _row(
@@ -550,7 +573,7 @@ _row(
     math.acosh,
     partials=(lambda f, x: 1 / (sqrt(x - 1) * sqrt(x + 1)),),
     domain=(lambda x: x >= 1, "a number >= 1"),
-    latex=r"\operatorname{{arcosh}}\left({0}\right)",
+    latex=r"\operatorname{arcosh}",
     array="np.arccosh({0})",
 )
 _row(
@@ -558,7 +581,7 @@ _row(
     math.atanh,
     partials=(lambda f, x: 1 / ((1 - x) * (1 + x)),),
     domain=(lambda x: -1 < x < 1, "a number between -1 and 1"),
-    latex=r"\operatorname{{artanh}}\left({0}\right)",
+    latex=r"\operatorname{artanh}",
     array="np.arctanh({0})",
 )
 _row(
@@ -570,7 +593,7 @@ _row(
         lambda x, y: x == y == 0,
         "hypot has a kink at (0, 0), where its derivative is taken as 0",
     ),
-    latex=r"\sqrt{{{0}^2 + {1}^2}}",
+    latex=(r"\sqrt{{{0}^{{2}} + {1}^{{2}}}}", ATOM, ATOM, ATOM),
     array="np.hypot({0}, {1})",
 )
 
@@ -604,7 +627,7 @@ _row(
         ),
     ),
     payload="first",
-    latex=r"j_{{{1}}}\left({0}\right)",
+    latex=r"\operatorname{{j}}_{{{p}}}\left({0}\right)",
     array="sphericalj({0}, {p})",
 )
 
@@ -678,7 +701,7 @@ _row(
         lambda x, y: y != 0 and x % y == 0,
         "mod jumps where the divisor goes in exactly; the derivative is that to the right",
     ),
-    latex=r"{0} \bmod {1}",
+    latex=(r"{0} \bmod {1}", SUM, POWER, POWER),
     code="{0} % {1}",
     array="np.mod({0}, {1})",
 )
@@ -719,6 +742,7 @@ _row(
     arity=(2, -1),
     partials=lambda i, f, *x: (1 + sign(x[i] - x[1 - i])) / 2 if len(x) == 2 else _share(i, f, x),
     kink=(_greatest_tie, "max has a tie, whose derivative is shared equally"),
+    latex=r"\max",
     array="np.maximum.reduce(np.broadcast_arrays({all}))",
 )
 _row(
@@ -727,6 +751,7 @@ _row(
     arity=(2, -1),
     partials=lambda i, f, *x: (1 + sign(x[1 - i] - x[i])) / 2 if len(x) == 2 else _share(i, f, x),
     kink=(_least_tie, "min has a tie, whose derivative is shared equally"),
+    latex=r"\min",
     array="np.minimum.reduce(np.broadcast_arrays({all}))",
 )
 
@@ -765,7 +790,7 @@ def _compare(name: str, symbol: str, latex: str, value: Callable[[float, float],
         ),
         level=COMPARISON,
         infix=f" {symbol} ",
-        latex=f"{{0}} {latex} {{1}}",
+        latex=f" {latex} ",
         code=f"(1.0 if {{0}} {symbol} {{1}} else 0.0)",
         array=f"({{0}} {symbol} {{1}}) * 1.0",
     )
@@ -785,7 +810,7 @@ AND_ALSO = _row(
     partials=(lambda f, x, y: 0, lambda f, x, y: 0),
     level=AND,
     infix=" and ",
-    latex=r"{0} \land {1}",
+    latex=r" \land ",
     code="(1.0 if {0} and {1} else 0.0)",
     array="(({0} != 0) & ({1} != 0)) * 1.0",
 )
@@ -796,7 +821,7 @@ OR_ELSE = _row(
     partials=(lambda f, x, y: 0, lambda f, x, y: 0),
     level=OR,
     infix=" or ",
-    latex=r"{0} \lor {1}",
+    latex=r" \lor ",
     code="(1.0 if {0} or {1} else 0.0)",
     array="(({0} != 0) | ({1} != 0)) * 1.0",
 )
@@ -806,7 +831,7 @@ NOT_SO = _row(
     partials=(lambda f, x: 0,),
     level=NOT,
     infix="not ",
-    latex=r"\lnot {0}",
+    latex=(r"\lnot {0}", NOT, POWER),
     code="(0.0 if {0} else 1.0)",
     array="({0} == 0) * 1.0",
 )
@@ -819,7 +844,10 @@ WHERE = _row(
         lambda f, condition, x, y: where(condition, 1, 0),
         lambda f, condition, x, y: where(condition, 0, 1),
     ),
-    latex=r"\begin{{cases}} {1} & {0} \\ {2} & \text{{otherwise}} \end{{cases}}",
+    latex=(
+        r"\begin{{cases}} {1} & \text{{if }} {0} \\ {2} & \text{{otherwise}} \end{{cases}}",
+        *(SERIES, SUM, OR, SUM),
+    ),
     code="({1} if {0} else {2})",
     array="np.where({0} != 0, {1}, {2})",
 )
@@ -856,7 +884,7 @@ _row(
     math.gamma,
     partials=(lambda f, x: f * digamma(x),),
     domain=_NOT_A_POLE,
-    latex=r"\Gamma\left({0}\right)",
+    latex=r"\operatorname{\Gamma}",
     array="special.gamma({0})",
 )
 _row(
@@ -864,7 +892,7 @@ _row(
     math.lgamma,
     partials=(lambda f, x: digamma(x),),
     domain=_NOT_A_POLE,
-    latex=r"\ln\left|\Gamma\left({0}\right)\right|",
+    latex=r"\ln\left|\operatorname{{\Gamma}}\left({0}\right)\right|",
     array="special.gammaln({0})",
 )
 _row(
@@ -872,7 +900,7 @@ _row(
     _digamma,
     partials=(lambda f, x: polygamma(x, payload=1),),
     domain=_NOT_A_POLE,
-    latex=r"\psi\left({0}\right)",
+    latex=r"\psi^{{\left(0\right)}}\left({0}\right)",
     array="digamma({0})",
 )
 _row(
@@ -881,7 +909,7 @@ _row(
     partials=(lambda f, x, n: polygamma(x, payload=n + 1),),
     domain=(lambda x, n: _NOT_A_POLE[0](x), _NOT_A_POLE[1]),
     payload="first",
-    latex=r"\psi^{{\left({1}\right)}}\left({0}\right)",
+    latex=r"\psi^{{\left({p}\right)}}\left({0}\right)",
     array="polygamma({0}, {p})",
 )
 FACTORIAL = _row(
@@ -891,7 +919,6 @@ FACTORIAL = _row(
     domain=(lambda x: x >= 0 or x != math.floor(x), "a number that is not -1, -2 …"),
     level=POSTFIX,
     infix="!",
-    latex="{0}!",
     array="np.where(np.abs({0}) < 1, special.gamma({0} + 1.0), {0} * special.gamma({0}))",
 )
 _row(
@@ -925,7 +952,6 @@ _row(
     "sigmoid",
     _sigmoid,
     partials=(lambda f, x: f * sigmoid(-x),),
-    latex=r"\sigma\left({0}\right)",
     array="sigmoid({0})",
 )
 _row(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gradcli.graph.text import number_text
+from gradcli.graph.literals import number_text
 
 
 def json_text(content: dict[str, Any]) -> str:

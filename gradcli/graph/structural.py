@@ -11,15 +11,13 @@ from math import prod
 
 from gradcli.errors import ShapeError
 from gradcli.graph import shapes
+from gradcli.graph.precedence import ATOM, POWER, PRODUCT, SERIES
 from gradcli.graph.shapes import SCALAR, Key, Shape, shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
-
-# How tightly a matrix product binds as text: as a product.
-PRODUCT = 5
 
 
 def index(x: Any, key: Key) -> Any:
@@ -336,7 +334,7 @@ def add_rows(row: Callable[..., Any]) -> None:
         shape=lambda x: x[::-1],
         tangents=(lambda t, f, x: transposed(t),),
         adjoints=(lambda g, f, x: transposed(g),),
-        latex=r"{0}^{{\top}}",
+        latex=(r"{0}^{{\top}}", POWER, ATOM),
         array="np.transpose({0})",
     )
     row(
@@ -351,7 +349,7 @@ def add_rows(row: Callable[..., Any]) -> None:
         adjoints=(_matmul_by_left, _matmul_by_right),
         level=PRODUCT,
         infix=" @ ",
-        latex=r"{0} \, {1}",
+        latex=(r"{0} \, {1}", PRODUCT, PRODUCT, POWER),
         array="{0} @ {1}",
     )
     row(
@@ -369,7 +367,7 @@ def add_rows(row: Callable[..., Any]) -> None:
         payload="axis",
         tangents=(lambda t, f, x, axis: total(t, axis),),
         adjoints=(lambda g, f, x, axis: spread(_wide(g, x, axis), x.shape),),
-        latex=r"\sum {0}",
+        latex=(r"\sum{p} {0}", SERIES, PRODUCT),
         array="np.sum({0}, axis={p})",
     )
     row(
@@ -386,6 +384,7 @@ def add_rows(row: Callable[..., Any]) -> None:
         shape=_reduction_shape("prod"),
         payload="axis",
         expansion=lambda f, x, axis: _halved(x, axis),
+        latex=(r"\prod{p} {0}", SERIES, PRODUCT),
         array="np.prod({0}, axis={p})",
     )
     row(
@@ -420,7 +419,7 @@ def add_rows(row: Callable[..., Any]) -> None:
         ),
         tangents=(lambda t, f, x, axis: total(t * x.apply("ratio", _wide(f, x, axis)), axis),),
         adjoints=(lambda g, f, x, axis: _wide(g, x, axis) * x.apply("ratio", _wide(f, x, axis)),),
-        latex=r"\left\lVert {0} \right\rVert",
+        latex=r"\left\lVert {0} \right\rVert{p}",
         array="norm({0}, {p})",
     )
     for name, typed, reducer in (("greatest", "max", "np.max"), ("least", "min", "np.min")):
@@ -435,6 +434,8 @@ def add_rows(row: Callable[..., Any]) -> None:
             ),
             tangents=(lambda t, f, x, axis: total(t * _shares(x, f, axis), axis),),
             adjoints=(lambda g, f, x, axis: _wide(g, x, axis) * _shares(x, f, axis),),
+            typed=typed,
+            latex=rf"\{typed}",
             array=f"{reducer}({{0}}, axis={{p}})",
         )
     row(

@@ -9,8 +9,8 @@ import numpy as np
 from gradcli.calculus.rows import is_rowwise, resized
 from gradcli.data.rows import HeldRows
 from gradcli.graph.operations import ADD, NEGATE, SUBTRACT
+from gradcli.graph.printing import label
 from gradcli.graph.structural import entries
-from gradcli.graph.text import label
 from gradcli.minimization.objective import Objective
 from gradcli.minimization.residuals import ModelResiduals
 from gradcli.point import Point, entry_name

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.errors import FileError, MathematicsError, NameValueError, UsageError, printable
-from gradcli.graph import text
+from gradcli.graph import printing
 from gradcli.language.choices import choice
 from gradcli.language.names import suggestion
 from gradcli.minimization.choice import objective_over
@@ -228,7 +228,7 @@ def _nodes(formula: Node, names: Collection[str]) -> dict[str, int]:
 
 
 def _expression(formula: Node, origin: Origin | None) -> str:
-    return origin.source if origin else text.formula(formula.graph, formula.id)
+    return origin.source if origin else printing.formula(formula.graph, formula.id)
 
 
 def weighting_of(settings: Settings, data: Mapping[str, Any]) -> Weighting:

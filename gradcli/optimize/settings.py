@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.errors import UsageError, printable
-from gradcli.graph.text import array_text, number_text
+from gradcli.graph.literals import array_text, number_text
 from gradcli.language.names import suggestion
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import math
 from enum import Enum
 from typing import NamedTuple
 
-from gradcli.graph.text import number_text
+from gradcli.graph.literals import number_text
 
 
 class Ending(Enum):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gradcli.graph.text import number_text
+from gradcli.graph.literals import number_text
 from gradcli.plotting import breaks
 from gradcli.plotting.chart import Arrows, Chart, Field, Panel, is_wide
 from gradcli.plotting.function import joined

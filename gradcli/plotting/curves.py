@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from gradcli.graph.text import number_text
+from gradcli.graph.literals import number_text
 from gradcli.plotting import breaks
 from gradcli.table import BLOCK
 

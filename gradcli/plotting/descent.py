@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gradcli.errors import MathematicsError
-from gradcli.graph.text import number_text
+from gradcli.graph.literals import number_text
 from gradcli.minimization.methods import SECOND_ORDER
 from gradcli.plotting import fitted
 from gradcli.plotting.chart import (

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gradcli.drawing.words import fit
-from gradcli.graph.text import number_text
+from gradcli.graph.literals import number_text
 from gradcli.plotting.axis import decades
 from gradcli.plotting.chart import Arrows, Band, Field, Line, Points, Trail, positive
 

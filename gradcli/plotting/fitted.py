@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gradcli.errors import MathematicsError
-from gradcli.graph.text import number_text
+from gradcli.graph.literals import number_text
 from gradcli.plotting import breaks
 from gradcli.plotting.chart import Band, Line, Panel, Points
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from gradcli.errors import MathematicsError
-from gradcli.graph.text import label
+from gradcli.graph.printing import label
 from gradcli.table import Range, Table
 
 if TYPE_CHECKING:

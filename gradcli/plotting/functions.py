@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gradcli.errors import UsageError
-from gradcli.graph.text import number_text
+from gradcli.graph.literals import number_text
 from gradcli.plotting.chart import CURVES, Chart, Line, Panel
 from gradcli.plotting.contour import contour
 from gradcli.plotting.curves import curves

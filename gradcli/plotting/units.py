@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradcli.graph.text import number_text
+from gradcli.graph.literals import number_text
 from gradcli.plotting.chart import Chart, Field, Line
 
 if TYPE_CHECKING:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gradcli.graph.literals import number_text, value_text
 from gradcli.graph.operations import (
     CONSTANT,
     CONSTANT_POWER,
@@ -13,7 +14,7 @@ from gradcli.graph.operations import (
     TABLE,
     VARIABLE,
 )
-from gradcli.graph.text import label, number_text, value_text
+from gradcli.graph.printing import label
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from gradcli.graph.operations import ADD, MULTIPLY, WHERE
-from gradcli.graph.text import label, write
+from gradcli.graph.printing import label, write
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence

@@ -7,7 +7,7 @@ import pytest
 
 from gradcli.calculus.squares import squares, sum_of_terms
 from gradcli.formula import Formula, parse
-from gradcli.graph.text import formula as text_of
+from gradcli.graph.printing import formula as text_of
 
 ROWS = 5
 SHAPES = {"x": (ROWS,), "y": (ROWS,), "w": (ROWS,), "X": (ROWS, 2), "v": (2,)}

@@ -38,7 +38,8 @@ EVAL = {
     "gradcli.graph.operations",
     "gradcli.graph.shapes",
     "gradcli.graph.structural",
-    "gradcli.graph.text",
+    "gradcli.graph.literals",
+    "gradcli.graph.precedence",
     "gradcli.language",
     "gradcli.language.bindings",
     "gradcli.language.builder",
@@ -61,6 +62,7 @@ GRAD = EVAL - {"gradcli.cli.eval"} | {
     "gradcli.calculus",
     "gradcli.calculus.reverse",
     "gradcli.cli.grad",
+    "gradcli.graph.printing",
     "gradcli.graph.simplify",
     "gradcli.runtime.faults",
 }

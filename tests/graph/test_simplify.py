@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from gradcli import parse
 from gradcli.calculus import forward, hessian, reverse
-from gradcli.graph import text
+from gradcli.graph import printing
 from gradcli.graph.node import Graph, Node
 from gradcli.graph.operations import TABLE, Operation
 from gradcli.graph.simplify import DerivedNode, is_condition, simplified
@@ -98,8 +98,8 @@ def test_values_stay_for_every_double(
         # A zero of the other sign is allowed, and what divides by it is then of the other sign.
         assume(numbers[one] != 0 or math.copysign(1, numbers[one]) > 0)
         assert same(numbers[one], numbers[other]), (
-            text.formula(graph, one),
-            text.formula(graph, other),
+            printing.formula(graph, one),
+            printing.formula(graph, other),
             numbers[one],
             numbers[other],
         )
@@ -123,7 +123,7 @@ def derived(formula: str) -> str:
         operation, arguments, payload = typed.graph.rows[node]
         made[node] = simplified(graph, operation, tuple([made[a] for a in arguments]), payload)
     graph.check()
-    return text.formula(graph, made[typed.id])
+    return printing.formula(graph, made[typed.id])
 
 
 @pytest.mark.parametrize(
@@ -195,7 +195,7 @@ def test_identities(typed: str, short: str) -> None:
     ],
 )
 def test_what_could_change_a_value_stays(formula: str) -> None:
-    assert derived(formula) == text.formula(parse(formula).graph, parse(formula).id)
+    assert derived(formula) == printing.formula(parse(formula).graph, parse(formula).id)
 
 
 def test_zero_times_x_hides_neither_infinity_nor_nan() -> None:

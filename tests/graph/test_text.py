@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 
 from gradcli import functions, parse, variable, variables
 from gradcli.formula import Formula
+from gradcli.graph.literals import number_text
 from gradcli.graph.node import Graph
-from gradcli.graph.operations import ATOM, FUNCTIONS
-from gradcli.graph.text import LABEL_LENGTH, label, number_text, short
+from gradcli.graph.operations import FUNCTIONS
+from gradcli.graph.precedence import ATOM
+from gradcli.graph.printing import LABEL_LENGTH, label, short
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from gradcli.drawing.lesson.flow import flows, slope_name
 from gradcli.drawing.lesson.frames import LONGEST, Frame, called, factor, shown, slope
 from gradcli.drawing.words import fit, local_formula
-from gradcli.graph.text import write
+from gradcli.graph.printing import write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

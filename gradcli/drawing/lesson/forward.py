@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from gradcli.drawing.lesson.frames import LONGEST, Frame, called, factor, shown
 from gradcli.drawing.sentences import about_step, listed
 from gradcli.drawing.words import expression, fit, quantity
-from gradcli.graph.operations import ATOM, COMPARISON
-from gradcli.graph.text import write
+from gradcli.graph.precedence import ATOM, COMPARISON
+from gradcli.graph.printing import write
 from gradcli.runtime.trace import FORMULA
 
 if TYPE_CHECKING:
