@@ -30,18 +30,21 @@ FUNCTIONS = {
     r"\arctan": "atan",
     r"\ln": "log",
     r"\Gamma": "gamma",
-    r"\psi": "digamma",
-    r"\sigma": "sigmoid",
+    r"\psi": "polygamma",
+    r"\log": "log",
+    "j": "sphericalj",
     "arsinh": "asinh",
     "arcosh": "acosh",
     "artanh": "atanh",
 }
 """What is applied to parentheses that follow without a blank."""
 
+AXIS = r"\text{axis }"
+EULER = "exp(1)"
 CONSTANTS = {r"\pi": "pi", r"\tau": "tau"}
 
 BRACKETS = {
-    r"\left(": (r"\right)", "({})"),
+    r"\left(": (r"\right)", ""),
     r"\left|": (r"\right|", "abs({})"),
     r"\left\lfloor": (r"\right\rfloor", "floor({})"),
     r"\left\lceil": (r"\right\rceil", "ceil({})"),
@@ -49,8 +52,13 @@ BRACKETS = {
 }
 """How a bracket is closed, and the text of what stands in it."""
 
+REDUCTIONS = {r"\sum": "sum", r"\prod": "prod"}
+"""What is applied to the product that follows."""
+
+PRODUCTS = {r"\cdot": "*", r"\odot": "*", r"\,": "@"}
 COMPARISONS = {"<": "<", ">": ">", "=": "==", r"\le": "<=", r"\ge": ">=", r"\ne": "!="}
-ENDS = {r"\cdot", r"\,", r"\\", r"\bmod", r"\land", r"\lor", *COMPARISONS, *"+-*/^_}),]&:!"}
+ENDS = {*PRODUCTS, *COMPARISONS, *REDUCTIONS, *"+-*/^_}),]&:!"}
+ENDS |= {r"\\", r"\;", r"\bmod", r"\land", r"\lor", r"\lnot", r"\times", r"\quad"}
 """What cannot begin a factor."""
 
 
@@ -70,13 +78,20 @@ def read(latex: str, names: Mapping[str, str] | None = None) -> str:
     r"""Return the text of a formula that the LaTeX means.
 
     `names` says what names are called in a formula that are not written as x, x_{1} (x1), \\alpha
-    (alpha) or \\mathit{rate}. Raises Unread.
+    (alpha) or \\mathit{rate}. Definitions that follow "with" come first. Raises Unread.
     """
     reader = _Reader(tokens(latex), names or {})
-    text = reader.condition()
+    result = reader.sum()
+    definitions: list[str] = []
+    while reader.peek() in {r"\quad", ","}:
+        for separator in (r"\quad", r"\text{with }") if not definitions else (",", r"\;"):
+            reader.take(separator)
+        name = reader.name(reader.take())
+        reader.take("=")
+        definitions.append(f"{name} = {reader.sum()}")
     if reader.place < len(reader.tokens):
         raise Unread(f"{reader.peek()} in {latex}")
-    return text
+    return "; ".join([*definitions, result])
 
 
 def tokens(latex: str) -> list[Token]:
@@ -95,6 +110,12 @@ def tokens(latex: str) -> list[Token]:
         found.append(Token(text, match.lastgroup or "", start == place))
         place = match.end()
     return found
+
+
+class Condition(str):
+    """The text of a comparison or of what is made of them, which is no number in mathematics."""
+
+    __slots__ = ()
 
 
 class _Reader:
@@ -121,39 +142,65 @@ class _Reader:
         left = self.both()
         while self.peek() == r"\lor":
             self.take()
-            left = f"({left} or {self.both()})"
+            left = Condition(f"({left} or {self.both()})")
         return left
 
     def both(self) -> str:
         left = self.inverted()
         while self.peek() == r"\land":
             self.take()
-            left = f"({left} and {self.inverted()})"
+            left = Condition(f"({left} and {self.inverted()})")
         return left
 
     def inverted(self) -> str:
         if self.peek() == r"\lnot":
             self.take()
-            return f"(not {self.inverted()})"
-        left = self.sum()
+            return Condition(f"(not {self.power()})")
+        left = self.group_or_sum()
         if self.peek() in COMPARISONS:
             sign = COMPARISONS[self.take()]
-            left = f"({left} {sign} {self.sum()})"
+            left = Condition(f"({number(left)} {sign} {self.sum()})")
         return left
 
+    def group_or_sum(self) -> str:
+        """Return a sum; or a condition in parentheses, which is no part of one."""
+        start = self.place
+        if self.peek() == r"\left(":
+            inside = self.bracket()
+            if isinstance(inside, Condition):
+                return inside
+        self.place = start
+        return self.sum()
+
     def sum(self) -> str:
-        left = self.product()
+        left = self.reduction()
         while self.peek() in {"+", "-", r"\bmod"}:
             sign = self.take()
-            right = self.product()
+            right = self.reduction()
             left = f"mod({left}, {right})" if sign == r"\bmod" else f"({left} {sign} {right})"
         return left
 
+    def reduction(self) -> str:
+        if self.peek() not in REDUCTIONS:
+            return self.product()
+        name = REDUCTIONS[self.take()]
+        axis = self.axis()
+        return f"{name}({self.product()}{axis})"
+
+    def axis(self) -> str:
+        """Return the keyword that an axis below a sign stands for; "" when there is none."""
+        if [token.text for token in self.tokens[self.place : self.place + 3]] != [*"_{", AXIS]:
+            return ""
+        self.place += 3
+        found = self.take()
+        self.take("}")
+        return f", axis={found}"
+
     def product(self) -> str:
         left = self.signed()
-        while self.peek() in {r"\cdot", r"\,"} or self.begins_a_factor():
-            sign = self.take() if self.peek() in {r"\cdot", r"\,"} else ""
-            left = f"({left} {'@' if sign == chr(92) + ',' else '*'} {self.signed()})"
+        while self.peek() in PRODUCTS or self.begins_a_factor():
+            sign = PRODUCTS[self.take()] if self.peek() in PRODUCTS else "*"
+            left = f"({left} {sign} {self.signed()})"
         return left
 
     def begins_a_factor(self) -> bool:
@@ -167,16 +214,23 @@ class _Reader:
         return self.power()
 
     def power(self) -> str:
-        base = self.factor()
-        while self.peek() in {"^", "!"}:
-            if self.take() == "!":
-                base = f"({base})!"
-            elif self.peek() == "{" and self.tokens[self.place + 1].text == r"\top":
-                self.group()
-                base = f"transpose({base})"
-            else:
-                base = f"({base})^({self.group()})"
-        return base
+        """Return a factor with what stands behind or above it: no two exponents, as in TeX."""
+        is_fraction = self.peek() == r"\frac"
+        base = number(self.factor())
+        if self.peek() == "!":
+            self.take()
+            return f"({base})!"
+        if self.peek() != "^":
+            return base
+        self.take()
+        if is_fraction:
+            raise Unread("an exponent that may be that of the numerator")
+        if base == EULER:
+            return f"exp({self.group()})"
+        if self.peek() == "{" and self.tokens[self.place + 1].text == r"\top":
+            self.group()
+            return f"transpose({base})"
+        return f"({base})^({self.group()})"
 
     # ------------------------------------------------------------ factors
 
@@ -185,7 +239,7 @@ class _Reader:
         if self.peek() != "{":
             return self.take()
         self.take("{")
-        inside = self.take() if self.peek() == r"\top" else self.condition()
+        inside = self.take() if self.peek() == r"\top" else self.sum()
         self.take("}")
         return inside
 
@@ -196,8 +250,12 @@ class _Reader:
         text = token.text
         if text in BRACKETS:
             return self.bracket()
+        if text == r"\left[":
+            return self.square_brackets()
+        if text == r"\begin{bmatrix}":
+            return self.matrix()
         if text == "{":
-            return self.group()
+            return self.indexed()
         if text == r"\frac":
             self.take()
             above, below = self.group(), self.group()
@@ -208,7 +266,7 @@ class _Reader:
             return self.cases()
         self.take()
         if token.kind == "number":
-            return text
+            return text + self.exponent()
         applied = self.applied(text)
         return self.name(text) if applied is None else applied
 
@@ -216,7 +274,46 @@ class _Reader:
         closing, shown = BRACKETS[self.take()]
         inside = self.condition()
         self.take(closing)
-        return shown.format(inside)
+        if closing == r"\right)":
+            return type(inside)(f"({inside})")
+        return shown.format(number(inside) + self.axis())
+
+    def indexed(self) -> str:
+        """Return what stands in braces before an index."""
+        self.take("{")
+        base = number(self.factor())
+        for part in ("}", "_"):
+            self.take(part)
+        return f"({base}){self.index()}"
+
+    def exponent(self) -> str:
+        if self.peek() != r"\times":
+            return ""
+        for part in (r"\times", "10", "^"):
+            self.take(part)
+        return f"e{self.group().strip('()')}"
+
+    def square_brackets(self) -> str:
+        """Return an array; or a condition as a number, in the brackets of Iverson."""
+        self.take(r"\left[")
+        listed = [self.condition()]
+        while self.peek() == ",":
+            self.take()
+            listed.append(self.sum())
+        self.take(r"\right]")
+        if isinstance(listed[0], Condition) and len(listed) == 1:
+            return str(listed[0])
+        return f"[{', '.join(map(number, listed))}]"
+
+    def matrix(self) -> str:
+        self.take(r"\begin{bmatrix}")
+        rows = [[self.sum()]]
+        while self.peek() in {"&", r"\\"}:
+            if self.take() == r"\\":
+                rows.append([])
+            rows[-1].append(self.sum())
+        self.take(r"\end{bmatrix}")
+        return "[" + ", ".join(f"[{', '.join(row)}]" for row in rows) + "]"
 
     def root(self) -> str:
         self.take(r"\sqrt")
@@ -229,12 +326,12 @@ class _Reader:
 
     def cases(self) -> str:
         self.take(r"\begin{cases}")
-        chosen = self.condition()
+        chosen = self.sum()
         self.take("&")
         self.take(r"\text{if }")
         condition = self.condition()
         self.take(r"\\")
-        other = self.condition()
+        other = self.sum()
         self.take("&")
         self.take(r"\text{otherwise}")
         self.take(r"\end{cases}")
@@ -245,9 +342,7 @@ class _Reader:
         start = self.place
         index = power = ""
         name = operator(text)
-        if (name == "log" and text == r"\log") or text == "j":
-            if self.peek() != "_":
-                return None
+        if name in {"log", "sphericalj"} and text != r"\ln":
             self.take("_")
             index = self.group()
         if text in {r"\psi", r"\ln"} and self.peek() == "^":
@@ -258,13 +353,14 @@ class _Reader:
             return None
         if text == r"\ln" and self.peek() == r"\left|":
             return f"log({self.bracket()})"
-        if self.peek() != r"\left(":
+        axis = self.axis()
+        if self.peek() != r"\left(" or (text == r"\psi" and not power.startswith("(")):
             self.place = start
             return None
-        arguments = self.arguments()
-        if text == r"\psi" and power:
+        arguments = self.arguments() + axis
+        if name == "polygamma":
             return f"polygamma({power.strip('()')}, {arguments})"
-        if text == "j":
+        if name == "sphericalj":
             return f"sphericalj({index}, {arguments})"
         if text == r"\log":
             return f"log({arguments}, {index})"
@@ -273,10 +369,10 @@ class _Reader:
 
     def arguments(self) -> str:
         self.take(r"\left(")
-        listed = [self.condition()]
+        listed = [self.sum()]
         while self.peek() == ",":
             self.take()
-            listed.append(self.condition())
+            listed.append(self.sum())
         self.take(r"\right)")
         return ", ".join(listed)
 
@@ -285,6 +381,8 @@ class _Reader:
         if self.peek() == "_":
             self.take("_")
             index = self.index()
+        if text == "e" and not index:
+            return EULER
         whole = f"{text}_{{{index}}}" if index else text
         if whole in self.names:
             return self.names[whole]
@@ -295,7 +393,8 @@ class _Reader:
             base = base[1:]
         if not base.isidentifier():
             raise Unread(whole)
-        return base + index.replace(",", "_")
+        index = index.replace(",", "_")
+        return base + index if index[:1].isdigit() else f"{base}_{index}".rstrip("_")
 
     def index(self) -> str:
         if self.peek() != "{":
@@ -308,10 +407,17 @@ class _Reader:
         return "".join(parts)
 
 
+def number(text: str) -> str:
+    """Return the text of a number. Raises Unread for a condition."""
+    if isinstance(text, Condition):
+        raise Unread(f"the condition {text} where a number should be")
+    return text
+
+
 def operator(text: str) -> str | None:
     """Return the function that a command or letter stands for where it is applied."""
     match = re.fullmatch(r"\\(?:operatorname|mathrm)\{(.*)\}", text)
     if match:
         name = match[1].replace(r"\_", "_")
         return FUNCTIONS.get(name, name)
-    return {r"\log": "log", "j": "sphericalj"}.get(text, FUNCTIONS.get(text))
+    return None if text in {"j", r"\Gamma"} else FUNCTIONS.get(text)

@@ -1,4 +1,4 @@
-"""The tables of the grammar, as Lark compiled it: when gradcli was built, or else now."""
+"""The tables of the grammar, as Lark compiled it when gradcli was built."""
 
 from __future__ import annotations
 
@@ -82,17 +82,6 @@ def grammar() -> str:
             continue
     message = "grammars/expression.lark is missing from this installation"
     raise FileNotFoundError(message)
-
-
-def load() -> Tables:
-    """Return the tables of the grammar: those stored beside it, if they are of this very text."""
-    text = grammar()
-    stored = read(text)
-    if stored is not None:
-        return stored
-    from gradcli.language.grammar import compiled
-
-    return compiled(text)
 
 
 def read(text: str) -> Tables | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,11 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gradcli import FormulaError, parse
+from gradcli.graph import precedence
 from gradcli.graph.node import Graph
+from gradcli.graph.precedence import OPERANDS, PRODUCT, SERIES
 from gradcli.language.parser import Unexpected, acceptable, locate
 from gradcli.language.parser import parse as build
-from gradcli.language.scanner import END, Scanner
-from gradcli.language.tables import Reduction, Tables, load
+from gradcli.language.scanner import END, Scanner, load
+from gradcli.language.tables import Reduction, Tables, grammar
 
 if TYPE_CHECKING:
     from gradcli.formula import Formula
@@ -276,6 +279,43 @@ def test_acceptable_are_exactly_the_tokens_that_can_follow(kinds: list[str], sta
             continue
         possible.add(kind)
     assert acceptable(tables(), states) == possible
+
+
+RULES = {
+    "disjunction": "OR",
+    "conjunction": "AND",
+    "negation": "NOT",
+    "comparison": "COMPARISON",
+    "chain": "COMPARISON",
+    "sum": "SUM",
+    "product": "PRODUCT",
+    "quotient": "PRODUCT",
+    "term": "PRODUCT",
+    "unary": "SIGN",
+    "power": "POWER",
+    "exponent": "SIGN",
+    "postfix": "POSTFIX",
+    "atom": "ATOM",
+}
+"""The level of what each rule of the grammar stands for."""
+
+
+def test_the_printer_knows_how_tightly_the_grammar_binds() -> None:
+    levels = {rule: getattr(precedence, level) for rule, level in RULES.items()}
+    read: dict[int, tuple[int, ...]] = {}
+    for rule, alternatives in re.findall(r"^\??(\w+): (.*(?:\n +\|.*)*)", grammar(), re.MULTILINE):
+        for parts in re.findall(r"((?:\w+ +)+)->", alternatives):
+            operands = [word for word in parts.split() if word.islower()]
+            is_operator = rule in levels and {*operands} <= {*levels} and rule != "atom"
+            # Of a chain of comparisons the first two parts say it, of an exponent the operator.
+            if is_operator and "chain" not in operands and "SUPERSCRIPT" not in parts:
+                found = tuple([levels[operand] for operand in operands])
+                assert read.setdefault(levels[rule], found) == found, parts
+    # A sum sign, which only LaTeX has, binds between a sum and a product.
+    assert read == {
+        level: tuple([PRODUCT if least == SERIES else least for least in operands])
+        for level, operands in OPERANDS.items()
+    }
 
 
 def test_the_tables_have_every_terminal() -> None:

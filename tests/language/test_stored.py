@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from gradcli import FormulaError
 from gradcli.language import grammar, parser, tables
-from gradcli.language.scanner import SHORT, Scanner
+from gradcli.language.scanner import SHORT, Scanner, load
 from tests.language.test_messages import MESSAGES
 
 REFERENCE = Path(__file__).parent.parent / "reference"
@@ -160,7 +160,7 @@ def test_tables_of_another_grammar_are_not_read(monkeypatch: pytest.MonkeyPatch)
     assert tables.read(text) is None
     put(monkeypatch, None)
     assert tables.read(text) is None
-    assert tables.load().automaton is None
+    assert load().automaton is None
 
 
 def test_a_build_can_be_repeated() -> None:
