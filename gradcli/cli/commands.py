@@ -18,6 +18,8 @@ from typer.core import TyperCommand, TyperGroup
 from typer.exceptions import TyperException
 
 from gradcli.cli.arguments import is_option
+from gradcli.cli.data_options import DataOptions
+from gradcli.cli.options import spread
 from gradcli.errors import ExitCode, GradcliError, UsageError, printable
 
 
@@ -205,43 +207,6 @@ _File = Annotated[
     ),
 ]
 
-_Data = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--data",
-        metavar="FILE",
-        help="Columns for the formula: a CSV, Parquet, NPZ, NPY or IDX file, or - for stdin; "
-        "repeatable.",
-    ),
-]
-_Separator = Annotated[
-    str | None,
-    typer.Option("--separator", metavar="C", help="Between the cells of --data (,)."),
-]
-_DropMissing = Annotated[
-    bool,
-    typer.Option("--drop-missing", help="Leave out rows of --data in which a value is missing."),
-]
-_Matrix = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--matrix",
-        metavar="NAME=PATTERN",
-        help="Columns of --data as one array, as 'img=pixel*'; repeatable.",
-    ),
-]
-_Classes = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--classes", metavar="NAME", help="A column of text, as whole numbers; repeatable."
-    ),
-]
-_Params = Annotated[
-    str | None,
-    typer.Option("--params", metavar="FILE", help="Values that minimize --save wrote."),
-]
-
-
 _Plot = Annotated[
     str | None,
     typer.Option(
@@ -274,6 +239,7 @@ def _main(
     epilog="Examples: gradcli eval '2^10'; gradcli eval -x^2 x=3; "
     "gradcli eval 'u = 3*x*y; log(x^2 + sin(u))' x=2 y=3 --trace",
 )
+@spread
 def _eval(
     words: _Words = None,
     trace: Annotated[bool, typer.Option("--trace", help="Every value on the way.")] = False,
@@ -281,12 +247,7 @@ def _eval(
     csv: _Csv = False,
     digits: _Digits = None,
     allow_nonfinite: _Nonfinite = False,
-    data: _Data = None,
-    params: _Params = None,
-    separator: _Separator = None,
-    drop_missing: _DropMissing = False,
-    matrix: _Matrix = None,
-    classes: _Classes = None,
+    data: DataOptions = DataOptions(),
     plot: _Plot = None,
     seed: _Seed = None,
     output: _File = None,
@@ -295,21 +256,17 @@ def _eval(
     """Print the value of a formula."""
 
     def request() -> ExitCode:
-        from gradcli.cli.data_options import DataOptions
         from gradcli.cli.eval import evaluate
 
         to = _output(json, csv, digits, color, output)
-        files = DataOptions(
-            data or (), params, separator, drop_missing, matrix or (), classes or ()
-        )
         return evaluate(
             words or [],
             to,
             trace=trace,
             allow_nonfinite=allow_nonfinite,
             seed=_seed(seed),
-            data=files,
-            plot=_plot(plot, to, {"--data": data, "--params": [params], "-o": [output]}),
+            data=data,
+            plot=_plot(plot, to, {**data.files(), "-o": [output]}),
         )
 
     return Request(request, json)
@@ -320,6 +277,7 @@ def _eval(
     cls=OperandCommand,
     epilog="Examples: gradcli grad 'log(x^2 + sin(3*x*y))' x=2 y=3; gradcli grad 'x*exp(-x)'",
 )
+@spread
 def _grad(
     words: _Words = None,
     wrt: Annotated[
@@ -358,12 +316,7 @@ def _grad(
     csv: _Csv = False,
     digits: _Digits = None,
     allow_nonfinite: _Nonfinite = False,
-    data: _Data = None,
-    params: _Params = None,
-    separator: _Separator = None,
-    drop_missing: _DropMissing = False,
-    matrix: _Matrix = None,
-    classes: _Classes = None,
+    data: DataOptions = DataOptions(),
     plot: _Plot = None,
     seed: _Seed = None,
     output: _File = None,
@@ -372,7 +325,6 @@ def _grad(
     """Print the value and the derivative by each name; without values, the formulas."""
 
     def request() -> ExitCode:
-        from gradcli.cli.data_options import DataOptions
         from gradcli.cli.grad import Wanted, differentiate
 
         to = _output(json, csv, digits, color, output)
@@ -387,12 +339,9 @@ def _grad(
             strict,
             allow_nonfinite,
             _seed(seed),
-            _plot(plot, to, {"--data": data, "--params": [params], "-o": [output]}),
+            _plot(plot, to, {**data.files(), "-o": [output]}),
         )
-        files = DataOptions(
-            data or (), params, separator, drop_missing, matrix or (), classes or ()
-        )
-        return differentiate(words or [], to, wanted, files)
+        return differentiate(words or [], to, wanted, data)
 
     return Request(request, json)
 
@@ -403,6 +352,7 @@ def _grad(
     epilog="Examples: gradcli minimize 'a^2 - 10*a + 28' a=6 --lr 0.1 --steps 20; "
     "gradcli minimize 'y ~ a*exp(-b*x)' a=1 b=0.1 --data points.csv",
 )
+@spread
 def _minimize(
     words: _Words = None,
     method: Annotated[
@@ -465,12 +415,7 @@ def _minimize(
         str | None,
         typer.Option("--starts", metavar="N", help="Try N starts and keep the best minimum."),
     ] = None,
-    data: _Data = None,
-    params: _Params = None,
-    separator: _Separator = None,
-    drop_missing: _DropMissing = False,
-    matrix: _Matrix = None,
-    classes: _Classes = None,
+    data: DataOptions = DataOptions(),
     memory: Annotated[
         str | None,
         typer.Option(
@@ -566,7 +511,6 @@ def _minimize(
     """Go down from a start, NAME=START for each parameter; with data, fit a model to it."""
 
     def request() -> ExitCode:
-        from gradcli.cli.data_options import DataOptions
         from gradcli.cli.given import Options
         from gradcli.cli.minimize import minimize
 
@@ -583,9 +527,7 @@ def _minimize(
             bounds=bounds or (),
             starts=starts,
             seed=_seed(seed),
-            data=DataOptions(
-                data or (), params, separator, drop_missing, matrix or (), classes or ()
-            ),
+            data=data,
             memory=memory,
             batch=batch,
             epochs=epochs,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, get_type_hints
 
 from gradcli.cli import arguments
 from gradcli.cli.arguments import Problem
+from gradcli.cli.options import Option
 from gradcli.cli.output import note
 from gradcli.errors import MathematicsError, NameValueError, ShapeError, UsageError, printable
 from gradcli.language.names import CONSTANTS, KEYWORDS, is_function, is_name, names_in
@@ -26,26 +27,140 @@ if TYPE_CHECKING:
 class DataOptions(NamedTuple):
     """The options as they were typed."""
 
-    paths: Sequence[str] = ()
-    params: str | None = None
-    separator: str | None = None
-    drop_missing: bool = False
-    matrix: Sequence[str] = ()
-    classes: Sequence[str] = ()
+    paths: Annotated[
+        list[str] | None,
+        Option(
+            "--data",
+            "Columns for the formula: a table of text (CSV …), Excel, JSON, Parquet, Arrow, NPZ, "
+            "NPY or IDX file, a folder, a pattern, or - for stdin; repeatable.",
+            "FILE",
+        ),
+    ] = None
+    params: Annotated[
+        str | None, Option("--params", "Values that minimize --save wrote.", "FILE")
+    ] = None
+    separator: Annotated[
+        str | None,
+        Option("--separator", "Between the cells of --data (tab, ; or , or blanks).", "C"),
+    ] = None
+    decimal: Annotated[
+        str | None, Option("--decimal", "The decimal point of the numbers in --data (.).", "C")
+    ] = None
+    thousands: Annotated[
+        str | None, Option("--thousands", "Between groups of three digits in --data.", "C")
+    ] = None
+    header: Annotated[
+        str | None,
+        Option("--header", "Names of the columns of --data that has no header.", "NAMES"),
+    ] = None
+    skip_lines: Annotated[
+        str | None, Option("--skip-lines", "Leave out the first N lines of --data.", "N")
+    ] = None
+    skip: Annotated[
+        list[str] | None,
+        Option("--skip", "Leave out line N of --data, such as one of units; repeatable.", "N"),
+    ] = None
+    column: Annotated[
+        list[str] | None,
+        Option("--column", "Another name for a column, 't=Time (s)'; repeatable.", "NAME=HEADING"),
+    ] = None
+    dates: Annotated[
+        list[str] | None,
+        Option(
+            "--dates",
+            "A column of dates (ISO 8601, or of a form, 't=%d.%m.%Y') as days since the first, "
+            "or as seconds; repeatable.",
+            "NAME[=FORM]",
+        ),
+    ] = None
+    missing: Annotated[
+        list[str] | None,
+        Option("--missing", "A text or number that means a missing value; repeatable.", "TEXT"),
+    ] = None
+    drop_missing: Annotated[
+        bool, Option("--drop-missing", "Leave out rows of --data in which a value is missing.")
+    ] = False
+    encoding: Annotated[
+        str | None, Option("--encoding", "The encoding of --data (UTF-8).", "NAME")
+    ] = None
+    matrix: Annotated[
+        list[str] | None,
+        Option(
+            "--matrix",
+            "Columns of --data as one array, as 'img=pixel*'; repeatable.",
+            "NAME=PATTERN",
+        ),
+    ] = None
+    classes: Annotated[
+        list[str] | None,
+        Option("--classes", "A column of text, as whole numbers; repeatable.", "NAME"),
+    ] = None
 
     def check(self) -> bool:
         """Return whether there is data. Raises UsageError for options that belong to it."""
-        given = {
-            "--separator": self.separator is not None,
-            "--drop-missing": self.drop_missing,
-            "--matrix": bool(self.matrix),
-            "--classes": bool(self.classes),
+        if self.paths:
+            return True
+        for field, annotation in get_type_hints(type(self), include_extras=True).items():
+            (option,) = annotation.__metadata__
+            if field != "params" and getattr(self, field):
+                message = f"{option.flag} belongs to --data"
+                raise UsageError(message, hint=f"for example --data points.csv {option.flag}")
+        return False
+
+    def files(self) -> dict[str, list[str] | None]:
+        """Return the files that are read, by option."""
+        return {"--data": self.paths, "--params": [self.params] if self.params else None}
+
+    def reading(self) -> dict[str, Any]:
+        """Return how the files are to be read, as keywords of rows.columns.opened."""
+        from gradcli.data.head import TextOptions
+
+        point, mark = self.decimal or ".", self.thousands or ""
+        if len(point) != 1 or point not in ".,":
+            message = f"--decimal is . or , and not '{printable(point, 40)}'"
+            raise UsageError(message, hint="for example --decimal ,")
+        if mark and (len(mark) != 1 or mark not in ",.' _\u00a0\u202f" or mark == point):
+            message = f"--thousands cannot be '{printable(mark, 40)}'"
+            if mark == point:
+                message = f"--thousands and the decimal point are both {point}"
+            raise UsageError(message, hint="for example --thousands , or --thousands . --decimal ,")
+        header = [name.strip() for name in (self.header or "").split(",")] if self.header else []
+        for name in header:
+            if header.count(name) > 1:
+                message = f"--header names {printable(name, 40) or 'nothing'} twice"
+                raise UsageError(message, hint="for example --header x,y")
+        text = TextOptions(
+            self.separator,
+            point,
+            mark,
+            tuple(header),
+            arguments.whole("--skip-lines", self.skip_lines, 0) or 0,
+            frozenset(arguments.whole("--skip", line, 1) or 0 for line in self.skip or ()),
+            tuple(self.missing or ()),
+            self.encoding,
+        )
+        return {
+            "matrix": self.patterns(),
+            "classes": list(dict.fromkeys(self.classes or ())),
+            "table": text,
+            "columns": self._columns(),
+            "dates": self._dates(),
+            "drop_missing": self.drop_missing,
+            "stdin": None if sys.stdin is None else sys.stdin.buffer,
         }
-        for option, is_given in given.items():
-            if is_given and not self.paths:
-                message = f"{option} belongs to --data"
-                raise UsageError(message, hint=f"for example --data points.csv {option}")
-        return bool(self.paths)
+
+    def _columns(self) -> dict[str, str]:
+        return _named("--column", self.column or (), "'t=Time (s)'")
+
+    def _dates(self) -> dict[str, str | None]:
+        found: dict[str, str | None] = {}
+        for word in self.dates or ():
+            name, equals, form = word.partition("=")
+            if not is_name(name) or (equals and "%" not in form):
+                message = f"--dates takes NAME or NAME=FORM, not '{printable(word, 60)}'"
+                raise UsageError(message, hint="for example --dates t, or --dates 't=%d.%m.%Y'")
+            found[name] = form if equals else None
+        return found
 
     def parameters(self) -> dict[str, Any]:
         """Return the values of --params by name. Raises FileError."""
@@ -68,26 +183,13 @@ class DataOptions(NamedTuple):
 
     def check_stdin(self, words: Sequence[str]) -> None:
         """Raise UsageError when stdin is to be the formula and the data."""
-        if words and words[0] == "-" and "-" in self.paths:
+        if words and words[0] == "-" and "-" in (self.paths or ()):
             message = "the formula and the data are both to be read from stdin"
             raise UsageError(message, hint="put one of them into a file: @FILE or --data FILE")
 
     def patterns(self) -> dict[str, str]:
         """Return what --matrix says, the pattern of the columns by name. Raises UsageError."""
-        found: dict[str, str] = {}
-        for word in self.matrix:
-            name, equals, pattern = word.partition("=")
-            if not equals or not pattern or not is_name(name):
-                message = f"--matrix takes NAME=PATTERN, not '{printable(word, 60)}'"
-                raise UsageError(message, hint="for example --matrix 'img=pixel*'")
-            if is_function(name) or name in CONSTANTS or name in KEYWORDS:
-                message = f"{name} means something else in a formula"
-                raise UsageError(message, hint=f"write --matrix 'img={printable(pattern, 60)}'")
-            if name in found:
-                message = f"--matrix gives {name} twice"
-                raise UsageError(message)
-            found[name] = pattern
-        return found
+        return _named("--matrix", self.matrix or (), "'img=pixel*'")
 
     @contextmanager
     def opened(self, words: Sequence[str], seed: int) -> Iterator[OverRows]:
@@ -100,7 +202,7 @@ class DataOptions(NamedTuple):
         from gradcli.rows.formula import RowFormula
 
         self.check_stdin(words)
-        patterns = self.patterns()
+        options = self.reading()
         text, values = arguments.operands(words, seed)
         for name, value in values.items():
             if hasattr(value, "listed"):
@@ -108,16 +210,9 @@ class DataOptions(NamedTuple):
                 raise NameValueError(message, hint=f"write {name}=1")
         known = self.needed(text, values)
         check_syntax(text, [*values, *known])
-        source, names = opened(
-            self.paths,
-            text,
-            matrix=patterns,
-            classes=list(dict.fromkeys(self.classes)),
-            separator=self.separator,
-            drop_missing=self.drop_missing,
-            stdin=None if sys.stdin is None else sys.stdin.buffer,
-        )
-        formula = RowFormula(text, {**known, **values}, source, names, self.paths)
+        paths = self.paths or ()
+        source, names = opened(paths, text, **options)
+        formula = RowFormula(text, {**known, **values}, source, names, paths)
         for sentence in formula.formula.origin.notes if formula.formula.origin else ():
             note(sentence)
         say_classes(source, names)
@@ -126,7 +221,25 @@ class DataOptions(NamedTuple):
         except MathematicsError as error:
             place(formula, error)
             raise
-        say_dropped(source)
+        say_read(source)
+
+
+def _named(option: str, words: Sequence[str], example: str) -> dict[str, str]:
+    """Return what NAME=TEXT words say, the text by name. Raises UsageError."""
+    found: dict[str, str] = {}
+    for word in words:
+        name, equals, text = word.partition("=")
+        if not equals or not text or not is_name(name):
+            message = f"{option} takes NAME=…, not '{printable(word, 60)}'"
+            raise UsageError(message, hint=f"for example {option} {example}")
+        if is_function(name) or name in CONSTANTS or name in KEYWORDS:
+            message = f"{name} means something else in a formula"
+            raise UsageError(message, hint=f"give another name, as {option} {example}")
+        if name in found:
+            message = f"{option} gives {name} twice"
+            raise UsageError(message)
+        found[name] = text
+    return found
 
 
 class OverRows:
@@ -166,8 +279,14 @@ def check_syntax(text: str, names: Sequence[str]) -> None:
         parse(text, names)
 
 
-def say_dropped(source: Source) -> None:
-    """Say how many rows the last pass left out."""
+def say_read(source: Source) -> None:
+    """Say what the last pass left out, and what the numbers of dates count."""
+    for name, dates in source.origins.items():
+        if dates.origin is not None:
+            note(f"{name} counts {dates.unit} since {dates.origin.isoformat(' ')}")
+    if source.comments:
+        lines = "comment line stands" if source.comments == 1 else "comment lines stand"
+        note(f"{source.comments} {lines} among the rows")
     if source.dropped:
         rows = "row is" if source.dropped == 1 else "rows are"
         note(f"{source.dropped} {rows} left out because a value is missing")

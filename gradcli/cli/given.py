@@ -134,7 +134,7 @@ def _rows(
     most = arguments.whole("--memory", options.memory, 0)
     usual = LEARNING_BYTES if options.learns else HELD_BYTES
     return rows_of(
-        options.data, start, options.data.paths, others, usual if most is None else most << 20
+        options.data, start, options.data.paths or (), others, usual if most is None else most << 20
     )
 
 
@@ -150,18 +150,8 @@ def rows_of(
     from gradcli.rows.columns import rows
 
     shapes = {n: shape_of(x, n) for n, x in {**start.fixed, **start.values}.items()}
-    return rows(
-        paths,
-        start.source if text is None else text,
-        others,
-        shapes,
-        memory,
-        matrix=data.patterns(),
-        classes=list(dict.fromkeys(data.classes)),
-        separator=data.separator,
-        drop_missing=data.drop_missing,
-        stdin=None if sys.stdin is None else sys.stdin.buffer,
-    )
+    source = start.source if text is None else text
+    return rows(paths, source, others, shapes, memory, **data.reading())
 
 
 def _settings(options: Options) -> Settings:
@@ -224,7 +214,7 @@ def check_paths(words: Sequence[str], options: Options) -> dict[str, str]:
 
     Raises an error for a file that would be read and written, or that cannot be written.
     """
-    read = dict.fromkeys(options.data.paths, "--data")
+    read = dict.fromkeys(options.data.paths or (), "--data")
     read |= dict.fromkeys(options.validate, "--validate")
     if words and words[0].startswith("@"):
         read[words[0][1:]] = "the formula"

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from gradcli.cli import arguments, report, steps
-from gradcli.cli.data_options import say_classes, say_dropped
+from gradcli.cli.data_options import say_classes, say_read
 from gradcli.cli.given import check, check_paths, read
 from gradcli.cli.interrupts import after_the_step
 from gradcli.cli.output import is_terminal, note
@@ -206,6 +206,6 @@ def _say_rows(given: Given) -> None:
     if given.source is None or given.rows is None:
         return
     say_classes(given.source, given.rows.entries)
-    say_dropped(given.source)
+    say_read(given.source)
     if given.rows.held is None:
         note("the data are read in blocks, again and again; --memory says how much may be held")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from gradcli.data.cells import Dates
     from gradcli.data.columns import Array, Block, Codes
     from gradcli.data.input import Input, Stream
     from gradcli.graph.shapes import Shape
@@ -70,7 +71,7 @@ class ArrayReader:
         self.columns: dict[str, Shape] = {name: self._layout.row}
         self.rows: int | None = self._layout.shape[0]
 
-    def blocks(self, names: Sequence[str], codes: Mapping[str, Codes]) -> Iterator[Block]:
+    def blocks(self, names: Sequence[str], codes: Mapping[str, Codes | Dates]) -> Iterator[Block]:
         """Yield the column; see columns.Reader."""
         refuse_classes(codes, self._where)
         where = f"{self._where}: {printable(self._name, 40)}"
@@ -87,7 +88,7 @@ class ArrayReader:
             check_end(stream, self._where)
 
 
-def refuse_classes(codes: Mapping[str, Codes], where: str) -> None:
+def refuse_classes(codes: Mapping[str, Codes | Dates], where: str) -> None:
     """Raise FileError for a column of classes: arrays hold numbers already."""
     for name in codes:
         raise FileError(

@@ -1,23 +1,35 @@
-"""The cells of a line of CSV, and the number in a cell: decimal digits, a point, an exponent."""
+"""What a cell of a table says: a number, a missing value, a date, a text of a class.
+
+This is the one place that knows how numbers are written in files.
+"""
 
 from __future__ import annotations
 
 import math
 import re
+from datetime import date, datetime
+from functools import cached_property
 from typing import NamedTuple
 
-NUMBER = re.compile(r"[ \t]*[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?[ \t]*")
+from gradcli.errors import printable
+
+PLAIN_NUMBER = re.compile(r"[ \t]*[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?[ \t]*")
 """A number of the language of formulas with a sign, and blanks around it.
 
 float() is too lenient: it reads nan, 1_000 and the digits of other scripts.
 """
 
-MISSING = {"", "na", "nan", "null"}
+MINUS = "\u2212"
+"""The minus sign of typography, which counts as a hyphen-minus."""
+
+MISSING = {"", "na", "n/a", "#n/a", "nan", "null", "none", "-", "--", "."}
 """The cells of a missing value, in small letters."""
 
-DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+(?:[eE][+-]?[0-9]+)?")
-THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]*)?")
+DECIMAL_COMMA = re.compile(r"[+-]?[0-9]*,[0-9]+(?:[eEdD][+-]?[0-9]+)?%?")
+THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}(?:([,.' _])[0-9]{3})(?:\1[0-9]{3})*(?:[.,][0-9]*)?%?")
 INFINITE = re.compile(r"[+-]?inf(?:inity)?", re.IGNORECASE)
+DATE = re.compile(r"[0-9]{1,4}([-./])[0-9]{1,2}\1[0-9]{1,4}(?:[T ].*)?|[0-9]{1,2}:[0-9]{2}.*")
+NONZERO = re.compile(r"[1-9]")
 
 
 class CellError(Exception):
@@ -28,6 +40,91 @@ class CellError(Exception):
         self.reason = reason
         self.hint = hint
         self.column = column
+
+
+class Notation:
+    """How numbers and missing values are written.
+
+    `decimal` stands before the fraction, `thousands` between groups of three digits ("" where
+    nothing may), `missing` are texts that stand for a missing value besides the usual ones; one
+    that is a number stands for every spelling of it.
+    """
+
+    def __init__(
+        self, decimal: str = ".", thousands: str = "", missing: tuple[str, ...] = ()
+    ) -> None:
+        self.decimal = decimal
+        self.thousands = thousands
+        self._missing = {text.strip(" \t").lower() for text in missing} | MISSING
+        self.missing_numbers = frozenset(
+            float(text) for text in missing if PLAIN_NUMBER.fullmatch(text)
+        )
+        """The numbers that stand for a missing value, such as -9999."""
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[str]:
+        point, mark = re.escape(self.decimal), re.escape(self.thousands)
+        whole = rf"(?:[0-9]{{1,3}}(?:{mark}[0-9]{{3}})+|[0-9]+)" if self.thousands else "[0-9]+"
+        mantissa = rf"(?:{whole}(?:{point}[0-9]*)?|{point}[0-9]+)"
+        return re.compile(rf"([+-]?{mantissa})(?:[eEdD]([+-]?[0-9]+))?(%?)")
+
+    def is_missing(self, cell: str) -> bool:
+        """Return whether a cell stands for a missing value."""
+        text = cell.strip(" \t")
+        if len(text) >= 100:
+            return False
+        if text.lower() in self._missing:
+            return True
+        if not self.missing_numbers:
+            return False
+        match = self._match(text)
+        return match is not None and self._double(match) in self.missing_numbers
+
+    def is_number(self, cell: str) -> bool:
+        """Return whether a cell holds a number, a percentage included."""
+        return self._match(cell) is not None
+
+    def number(self, cell: str) -> float:
+        """Return the double nearest to the number in a cell; 5% is 0.05. Raises CellError."""
+        match = self._match(cell)
+        if match is None:
+            raise CellError(*self._why_not(cell))
+        value = self._double(match)
+        if math.isinf(value):
+            raise CellError("is too large for a double, which ends at 1.8e308")
+        if value == 0 and NONZERO.search(match[1]):
+            raise CellError("is too small for a double, which begins at 4.9e-324")
+        return value
+
+    def _match(self, cell: str) -> re.Match[str] | None:
+        return self._pattern.fullmatch(cell.strip(" \t").replace(MINUS, "-"))
+
+    def _double(self, match: re.Match[str]) -> float:
+        mantissa, exponent, percent = match.groups()
+        if self.thousands:
+            mantissa = mantissa.replace(self.thousands, "")
+        # Shifted by the exponent, not divided, so that it is rounded once.
+        power = int((exponent or "0")[:20]) - (2 if percent else 0)
+        return float(f"{mantissa.replace(self.decimal, '.')}e{power}")
+
+    def _why_not(self, cell: str) -> tuple[str, str | None]:
+        text = cell.strip(" \t").replace(MINUS, "-")
+        if INFINITE.fullmatch(text):
+            return "is not a finite number", None
+        hints = []
+        grouped = THOUSANDS.fullmatch(text)
+        if grouped and not self.thousands and grouped[1] != self.decimal:
+            shown = "' '" if grouped[1] == " " else f'"{grouped[1]}"' if grouped[1] == "'" else None
+            digits = re.sub("[^0-9]", "", text.partition(".")[0] if grouped[1] == "," else text)
+            hints.append(f"--thousands {shown or grouped[1]} reads it as {digits[:40]}")
+        if DECIMAL_COMMA.fullmatch(text) and self.decimal == ".":
+            hints.append(f"--decimal , reads it as {text.replace(',', '.')[:40]}")
+        return "is not a number", "; ".join(hints) or None
+
+
+def is_percentage(cell: str) -> bool:
+    """Return whether a number is written as a percentage."""
+    return cell.rstrip(" \t").endswith("%")
 
 
 class Dialect(NamedTuple):
@@ -49,10 +146,15 @@ class Dialect(NamedTuple):
             re.compile(rf'[^"{end}]*(?={end}|\Z)'),
         )
 
+    @property
+    def blanks(self) -> str:
+        """The characters that may stand on a blank line."""
+        return " " if self.separator in "\t " else " \t"
+
     def cells(self, line: str) -> list[str]:
         """Return the cells of a line without its end. Raises CellError for a stray quote."""
         if self.separator == " ":
-            line = line.strip(" ")
+            line = line.replace("\t", " ").strip(" ")
         if '"' not in line:
             cells = line.split(self.separator)
             return [cell for cell in cells if cell] if self.separator == " " else cells
@@ -77,27 +179,47 @@ class Dialect(NamedTuple):
                 at += 1
 
 
-def is_missing(cell: str) -> bool:
-    """Return whether a cell stands for a missing value: empty, NA, nan or null."""
-    return len(cell) < 100 and cell.strip(" \t").lower() in MISSING
+class Dates:
+    """Dates and times as numbers: days since the first one, seconds where times stand in the cells.
 
+    `form` is that of datetime.strptime; None is ISO 8601. `origin` is the first date, which
+    counts as 0, None until one was read.
+    """
 
-def number(cell: str) -> float:
-    """Return the double nearest to the decimal number in a cell. Raises CellError."""
-    if NUMBER.fullmatch(cell) is None:
-        raise CellError(*_why_not(cell))
-    value = float(cell)
-    if math.isinf(value):
-        raise CellError("is too large for a double, which ends at 1.8e308")
-    return value
+    def __init__(self, form: str | None = None, origin: datetime | None = None) -> None:
+        self.form = form
+        self.origin = origin
+        self.has_times = bool(form and re.search(r"%[HIMSfpXcTR]", form))
 
+    @property
+    def unit(self) -> str:
+        """What the numbers count."""
+        return "seconds" if self.has_times else "days"
 
-def _why_not(cell: str) -> tuple[str, str | None]:
-    text = cell.strip(" \t")
-    if INFINITE.fullmatch(text):
-        return "is not a finite number", None
-    if THOUSANDS.fullmatch(text):
-        return "is not a number", "write 1000, not 1,000, and 1.5, not 1,5"
-    if DECIMAL_COMMA.fullmatch(text):
-        return "is not a number", "write a decimal point: 1.5, not 1,5"
-    return "is not a number", None
+    def __getitem__(self, cell: str) -> float:
+        """Return the days or seconds since the origin. Raises CellError."""
+        moment = self._moment(cell)
+        if self.origin is None:
+            self.has_times = self.has_times or ":" in cell
+            self.origin = moment
+        if (moment.tzinfo is None) != (self.origin.tzinfo is None):
+            raise CellError("has a time zone and others have none, or the other way round")
+        passed = moment - self.origin
+        if self.has_times:
+            return passed.total_seconds()
+        if ":" in cell:
+            raise CellError("has a time, unlike the first date of the column")
+        return float(passed.days)
+
+    def _moment(self, cell: str) -> datetime:
+        try:
+            if self.form is not None:
+                return datetime.strptime(cell, self.form)  # noqa: DTZ007 - as the cell says
+            if len(cell) == 10:
+                return datetime.combine(date.fromisoformat(cell), datetime.min.time())
+            # Python 3.10 does not know the letter for Greenwich.
+            return datetime.fromisoformat(re.sub("[zZ]$", "+00:00", cell))
+        except ValueError:
+            form = self.form or "YYYY-MM-DD, or with a time YYYY-MM-DDTHH:MM:SS"
+            hint = None if self.form else "for others give the form, as --dates 't=%d.%m.%Y'"
+            raise CellError(f"is not a date of the form {printable(form, 60)}", hint) from None

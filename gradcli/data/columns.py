@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from gradcli.data.input import shown
 from gradcli.errors import FileError, printable
-from gradcli.language.names import suggestion
+from gradcli.language.names import is_name, suggestion
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
+    from gradcli.data.cells import Dates
     from gradcli.graph.shapes import Shape
 
     Array = NDArray[np.float64]
@@ -28,6 +30,9 @@ MOST_CLASSES = 100_000
 
 NUMBERS_AT_ONCE = 1 << 16
 """About how many numbers a reader makes before it hands them on, 512 KiB of doubles."""
+
+FIRST_WORD = re.compile(r"\w+")
+"""The word with which a heading such as `Time (s)` or `U[V]` begins."""
 
 DROP_HINT = "--drop-missing leaves out the rows in which a value is missing"
 
@@ -64,8 +69,8 @@ class Reader(Protocol):
     single: bool
     """Whether the format holds one nameless array, so that files are joined side by side."""
 
-    def blocks(self, names: Sequence[str], codes: Mapping[str, Codes]) -> Iterator[Block]:
-        """Yield the columns in blocks of any size; those in `codes` are texts."""
+    def blocks(self, names: Sequence[str], codes: Mapping[str, Codes | Dates]) -> Iterator[Block]:
+        """Yield the columns in blocks of any size; those in `codes` are texts or dates."""
 
 
 def quoted(text: str, longest: int = 40) -> str:
@@ -89,9 +94,54 @@ def unknown_column(path: str, name: str, known: Sequence[str]) -> FileError:
     return FileError(message, hint=f"columns: {listed(known)}")
 
 
-def no_rows(where: str) -> FileError:
+def ambiguous_column(path: str, name: str, headings: Sequence[str]) -> FileError:
+    """Return the error for a word with which several headings begin."""
+    shown_headings = " or ".join(quoted(heading) for heading in headings[:3])
+    message = f"{shown(path)}: {quoted(name)} may be {shown_headings}"
+    return FileError(message, hint=f"--column '{name}={printable(headings[0], 40)}' says which")
+
+
+def named(
+    headings: Iterable[str], given: Mapping[str, str], where: str
+) -> tuple[dict[str, str], dict[str, list[str]]]:
+    """Return the heading of each column by the name it is known by, and the ambiguous words.
+
+    A heading that is no name, such as `Time (s)`, is known by its first word when that is a name
+    and no other heading begins with it; `given` are names that the user chose. Raises FileError
+    for a given heading that is not there.
+    """
+    headings = list(headings)
+    chosen: dict[str, str] = {}
+    for name, heading in given.items():
+        found = heading.strip(" \t")
+        if found not in headings:
+            meant = suggestion(found, headings[:1000])
+            message = f"{where}: there is no column {quoted(found)}"
+            message += f"; did you mean {quoted(meant)}?" if meant else ""
+            raise FileError(message, hint=f"columns: {listed(headings)}")
+        if name in headings and name != found:
+            message = f"{where}: there is a column {quoted(name)} already"
+            raise FileError(message, hint=f"give {quoted(found)} another name")
+        chosen[name] = found
+    taken = set(chosen.values())
+    words: dict[str, list[str]] = {}
+    for heading in headings:
+        word = FIRST_WORD.match(heading)
+        if heading not in taken and word is not None and is_name(word[0]):
+            words.setdefault(word[0], []).append(heading)
+    known = set(headings) | set(chosen)
+    aliases = {
+        only: word for word, (only, *more) in words.items() if not more and word not in known
+    }
+    names = {aliases.get(heading, heading): heading for heading in headings if heading not in taken}
+    several = {word: list(all_of) for word, all_of in words.items() if len(all_of) > 1}
+    ambiguous = {word: all_of for word, all_of in several.items() if word not in known}
+    return {**names, **chosen}, ambiguous
+
+
+def no_rows(where: str, hint: str | None = None) -> FileError:
     """Return the error for a file without data."""
-    return FileError(f"{where}: there are no rows of data")
+    return FileError(f"{where}: there are no rows of data", hint=hint)
 
 
 def checked(array: Array, where: str, first_row: int, *, drop_missing: bool) -> Array:

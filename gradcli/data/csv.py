@@ -1,256 +1,330 @@
-"""CSV, read strictly: a cell that is no number is an error with its line and column.
+"""Tables of text, read strictly: a cell that is no number is an error with its line and column.
 
-The first line holds the names of the columns. Cells may be quoted; blanks around a number or a
-name do not count; blank lines may follow the last row and stand nowhere else.
+Cells may be quoted; blanks around a number or a name do not count.
 """
 
 from __future__ import annotations
 
 import io
 import re
-from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from gradcli.data import decimals
-from gradcli.data.cells import NUMBER, CellError, Dialect, is_missing, number
-from gradcli.data.columns import DROP_HINT, MOST_COLUMNS, listed, no_rows, quoted
+from gradcli.data.cells import DATE, MINUS, CellError, Dates, Dialect, is_percentage
+from gradcli.data.columns import DROP_HINT, listed, no_rows, quoted
+from gradcli.data.head import TextOptions, head_of, repair
 from gradcli.data.input import shown
-from gradcli.data.lines import blank_line, line_blocks, line_feeds
-from gradcli.errors import FileError, UsageError, printable
+from gradcli.data.text import Kept, line_blocks, line_feeds, records
+from gradcli.errors import FileError, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from gradcli.data.columns import Array, Block, Codes
     from gradcli.data.input import Input
-    from gradcli.data.lines import Lines
+    from gradcli.data.text import Lines
     from gradcli.graph.shapes import Shape
-
-SEPARATORS = {"comma": ",", "semicolon": ";", "space": " ", "tab": "\t"}
-"""The separators that have a word; a blank as separator stands for any number of them."""
 
 PLAIN = b"0123456789+-.eE \t"
 """The bytes of numbers. With no others float() and NumPy read just what cells.NUMBER reads."""
 
-
-def separator_of(word: str) -> str:
-    """Return the character that --separator means. Raises UsageError."""
-    character = SEPARATORS.get(word.lower(), word)
-    if character == r"\t":
-        return "\t"
-    usable = len(character) == 1 and character.isascii() and not character.isalnum()
-    if not usable or character in '"+-._' or not (character.isprintable() or character == "\t"):
-        raise UsageError(
-            f"--separator cannot be {quoted(word)}",
-            hint=f"one character, or one of the words {', '.join(SEPARATORS)}",
-        )
-    return character
-
+FORTRAN = bytes.maketrans(b"dD", b"ee")
+"""Exponents as Fortran writes them, 1.0D+00."""
 
 BLANKS = re.compile(rb"  +")
 
 
 class Wanted(NamedTuple):
-    """The columns to convert, as places in a row, and the texts of those that are classes."""
+    """The columns to convert, as places in a row, and the texts of those that are no numbers."""
 
     places: list[int]
-    codes: list[Codes | None]
+    codes: list[Codes | Dates | None]
 
 
-class CsvReader:
-    """A CSV file."""
+class TextReader:
+    """A table of text; `unit` is what its rows are called in messages."""
 
     single = False
     rows: int | None = None
 
-    def __init__(self, source: Input, separator: str = ",", *, drop_missing: bool = False) -> None:
-        """Read the header. Raises FileError."""
+    def __init__(
+        self,
+        source: Input,
+        options: TextOptions | None = None,
+        *,
+        drop_missing: bool = False,
+        unit: str = "line",
+    ) -> None:
+        """Read the head of the table. Raises FileError."""
         self.path = source.path
+        self._where = shown(source.path)
         self._source = source
-        self._dialect = Dialect.of(separator)
+        self._options = options or TextOptions()
+        self._notation = self._options.notation
         self._drop_missing = drop_missing
-        self._line_blanks = b" " if separator in "\t " else b" \t"
-        first = next(line_blocks(source, self._line_blanks), None)
-        if first is None:
-            raise FileError(f"{shown(self.path)}: the file holds nothing but blank lines")
-        self._header_length, names = self._header(first)
-        self.columns: dict[str, Shape] = dict.fromkeys(names, ())
-        self._names = names
+        self._unit = unit
+        first = next(line_blocks(source, self._options.encoding), None)
+        assert first is not None  # noqa: S101 - an empty file is an error of line_blocks
+        self._head = head_of(first, self.path, self._options)
+        self._dialect = Dialect.of(self._head.separator)
+        self._names = self._head.headings
+        self.columns: dict[str, Shape] = {name: () for name in self._names if name}
+        self._percentages: dict[int, bool] = {}
+        self.comments = 0
+        """How many comment lines stood among the rows in the last pass."""
 
-    def blocks(self, names: Sequence[str], codes: Mapping[str, Codes]) -> Iterator[Block]:
+    def blocks(self, names: Sequence[str], codes: Mapping[str, Codes | Dates]) -> Iterator[Block]:
         """Yield the columns; see columns.Reader."""
-        place = {name: i for i, name in enumerate(self._names)}
-        wanted = Wanted([place[name] for name in names], [codes.get(name) for name in names])
+        for name in names:
+            self._check_single(name)
+        wanted = Wanted([self._names.index(name) for name in names], [*map(codes.get, names)])
+        self._percentages = {}
+        blanks = self._dialect.blanks.encode()
+        kept = Kept(blanks, self._head.left_out, self._head.first_row)
         empty = True
-        for lines in self._rows():
+        for stored in line_blocks(self._source, self._options.encoding):
+            lines = kept.of(stored)
+            if lines is None:
+                continue
             columns = self._quickly(lines, wanted)
             if columns is None:
                 columns = self._carefully(lines, wanted)
-            empty = False
-            yield dict(zip(names, columns, strict=True))
+            if len(columns[0]):
+                empty = False
+                yield dict(zip(names, columns, strict=True))
+        self.comments = kept.comments
         if empty:
-            raise no_rows(shown(self.path))
+            raise no_rows(self._where, self.repair)
 
-    def _rows(self) -> Iterator[Lines]:
-        """Yield the lines after the header."""
-        blocks = line_blocks(self._source, self._line_blanks)
-        first = next(blocks, None)
-        if first is None:
-            raise FileError(f"{shown(self.path)}: the file was emptied while it was read")
-        rest = first.text[self._header_length :]
-        if rest:
-            number = first.number + first.text.count(b"\n", 0, self._header_length)
-            blocks = chain([first._replace(number=number, text=rest)], blocks)
-        for lines in blocks:
-            if self._dialect.separator == " " and b'"' not in lines.text:
-                yield lines._replace(text=_single_blanks(lines.text))
-            else:
-                yield lines
+    def line_of(self, row: int) -> str | None:
+        """Return where a row, counted from 0, begins: "line 7". Reads the file again."""
+        kept = Kept(self._dialect.blanks.encode(), self._head.left_out, self._head.first_row)
+        before = 0
+        for stored in line_blocks(self._source, self._options.encoding):
+            lines = kept.of(stored)
+            if lines is None:
+                continue
+            if lines.numbers is None and b'"' not in lines.text:
+                count = line_feeds(lines.text)
+                if before + count > row:
+                    return f"{self._unit} {lines.number + row - before}"
+                before += count
+                continue
+            for number, _, line in records(lines):
+                if not line.strip(self._dialect.blanks):
+                    continue
+                if before == row:
+                    return f"{self._unit} {number}"
+                before += 1
+        return None
 
-    # The header.
+    @property
+    def repair(self) -> str | None:
+        """What to do where a column is missing because the header is not the first line."""
+        return repair(self._head)
 
-    def _header(self, first: Lines) -> tuple[int, list[str]]:
-        """Return the bytes of the header line and the names in it. Raises FileError."""
-        _, end, line = next(records(first))
-        if not line.strip(self._line_blanks.decode()):
+    def _check_single(self, name: str) -> None:
+        """Raise FileError for a heading that several columns have."""
+        if self._names.count(name) > 1:
+            first = self._names.index(name)
+            place = self._names.index(name, first + 1) + 1
+            line = self._head.line or 1
+            headings = [
+                f"{each}_{i}" if each == name and i > first else each
+                for i, each in enumerate(self._names)
+            ]
             raise FileError(
-                f"{shown(self.path)}: line 1 is blank",
-                hint="the first line holds the names of the columns",
+                f"{self._where}: {self._unit} {line}, column {place}: a second column "
+                f"{quoted(name)}",
+                hint=f"--skip-lines {line} --header {','.join(headings)}"
+                if len(headings) < 10
+                else None,
             )
-        if line.count(self._dialect.separator) >= MOST_COLUMNS and self._dialect.separator != " ":
-            raise self._too_many()
-        names = [name.strip(" \t") for name in self._cells(first.number, line)]
-        if len(names) > MOST_COLUMNS:
-            raise self._too_many()
-        self._check_names(names, line)
-        return end, names
-
-    def _too_many(self) -> FileError:
-        return FileError(f"{shown(self.path)}: line 1 names more than {MOST_COLUMNS} columns")
-
-    def _check_names(self, names: list[str], line: str) -> None:
-        if all(NUMBER.fullmatch(name) for name in names):
-            raise FileError(
-                f"{shown(self.path)}: line 1 holds numbers, not names of columns",
-                hint="put a first line of names before the data, such as x,y",
-            )
-        if len(names) == 1 and '"' not in line:
-            self._check_separator(line)
-        seen: set[str] = set()
-        for column, name in enumerate(names, start=1):
-            if not name:
-                raise FileError(f"{shown(self.path)}: line 1, column {column} has no name")
-            if name in seen:
-                place = f"line 1, column {column}"
-                raise FileError(f"{shown(self.path)}: {place}: a second column {quoted(name)}")
-            seen.add(name)
-
-    def _check_separator(self, line: str) -> None:
-        """Raise FileError if the only column looks like several, with another separator."""
-        for separator, word in ((",", "','"), (";", "';'"), ("\t", "tab"), ("|", "'|'")):
-            if separator in line.strip(" \t"):
-                raise FileError(
-                    f"{shown(self.path)}: line 1 is one column, {quoted(line)}",
-                    hint=f"--separator {word} splits it",
-                )
 
     # The rows.
 
     def _quickly(self, lines: Lines, wanted: Wanted) -> list[Array] | None:
         """Return the columns if every cell is plain; None leaves it to the careful way."""
-        text = lines.text
-        if b'"' in text:
+        text, options = lines.text, self._options
+        if b'"' in text or any(self._percentages.values()):
             return None
-        separator = self._dialect.separator.encode()
-        width = len(self._names)
+        separator = self._head.separator.encode()
+        if separator == b" ":
+            text = _single_blanks(text)
+        if self._head.trailing:
+            rows = line_feeds(text)
+            if text.count(separator + b"\n") != rows:
+                return None
+            text = text.replace(separator + b"\n", b"\n")
         numeric = all(code is None for code in wanted.codes)
-        plain = numeric and not text.translate(None, PLAIN + separator + b"\n")
-        quickest = decimals.columns(text, separator, width, wanted.places) if plain else None
-        if quickest is not None:
-            return quickest
-        rows = line_feeds(text)
-        outline = text.translate(None, _all_but(separator + b"\n"))
-        if outline != (separator * (width - 1) + b"\n") * rows:
-            return None
-        if plain:
-            return _all_plain(text, rows, self._dialect.separator, wanted.places)
-        return _mixed(text, separator, width, wanted)
+        if numeric:
+            text = text.replace(MINUS.encode(), b"-") if MINUS.encode() in text else text
+            if options.thousands and options.thousands.encode() in text:
+                return None
+            if options.decimal != ".":
+                if b"." in text:
+                    return None
+                text = text.replace(options.decimal.encode(), b".")
+        width = len(self._names)
+        others = text.translate(None, PLAIN + separator + b"\n") if numeric else b"x"
+        if others and numeric and not others.strip(b"dD"):
+            text, others = text.translate(FORTRAN), b""
+        columns = None
+        if not others:
+            columns = decimals.columns(text, separator, width, wanted.places)
+        if columns is None:
+            rows = line_feeds(text)
+            outline = text.translate(None, _all_but(separator + b"\n"))
+            if outline != (separator * (width - 1) + b"\n") * rows:
+                return None
+            if others:
+                columns = self._mixed(text, separator, width, wanted)
+            else:
+                columns = _all_plain(text, rows, self._head.separator, wanted.places)
+        return None if columns is None else self._without_missing(columns, wanted)
+
+    def _without_missing(self, columns: list[Array], wanted: Wanted) -> list[Array] | None:
+        """Return the columns, nan for numbers that mean a missing value; None if that is a fault."""
+        for place, code in zip(wanted.places, wanted.codes, strict=True):
+            if code is None:
+                self._percentages.setdefault(place, False)
+        if not self._notation.missing_numbers:
+            return columns
+        found = []
+        for column, code in zip(columns, wanted.codes, strict=True):
+            missing = np.isin(column, list(self._notation.missing_numbers))
+            if code is None and missing.any():
+                if not self._drop_missing:
+                    return None
+                column = np.where(missing, np.nan, column)  # noqa: PLW2901
+            found.append(column)
+        return found
 
     def _carefully(self, lines: Lines, wanted: Wanted) -> list[Array]:
         """Return the columns, cell by cell. Raises FileError for the first that is wrong."""
         width = len(self._names)
         columns: list[list[float]] = [[] for _ in wanted.places]
+        separator = self._head.separator
         for line_number, _, line in records(lines):
-            if not line.strip(self._line_blanks.decode()):
-                raise blank_line(self.path, line_number)
-            if self._dialect.separator != " ":
+            if not line.strip(self._dialect.blanks):
+                continue
+            if separator != " ":
                 # Counted before they are split: a line may hold millions.
-                count = line.count(self._dialect.separator) + 1
-                if count != width and '"' not in line:
+                count = line.count(separator) + 1
+                if count > width + 1 and '"' not in line:
                     raise self._wrong_count(line_number, count, line)
             cells = self._cells(line_number, line)
+            if self._head.trailing and not cells[-1].strip(" \t"):
+                cells.pop()
             if len(cells) != width:
                 raise self._wrong_count(line_number, len(cells), line)
             for column, place, code in zip(columns, wanted.places, wanted.codes, strict=True):
-                column.append(self._value(line_number, place, cells[place], code))
+                column.append(self._value(line_number, place, cells, code))
         return [np.array(column, dtype=np.float64) for column in columns]
 
     def _cells(self, line_number: int, line: str) -> list[str]:
         try:
             return self._dialect.cells(line)
         except CellError as error:
-            place = f"line {line_number}, column {(error.column or 0) + 1}"
-            message = f"{shown(self.path)}: {place} {error.reason}"
-            raise FileError(message, hint=error.hint) from None
+            place = f"{self._unit} {line_number}, column {(error.column or 0) + 1}"
+            raise FileError(f"{self._where}: {place} {error.reason}", hint=error.hint) from None
 
     def _wrong_count(self, line_number: int, count: int, line: str) -> FileError:
         cells = "1 cell" if count == 1 else f"{count} cells"
         columns = "1 column" if len(self._names) == 1 else f"{len(self._names)} columns"
-        hint = None
-        if len(self._names) < 10:
-            hint = f"columns: {listed(self._names, 10)}; the line is {quoted(line)}"
-        message = f"{shown(self.path)}: line {line_number} has {cells}, but line 1 names {columns}"
+        hint = self._before_numbers(line_number)
+        if hint is None:
+            hint = f"--skip {line_number} leaves that line out"
+            if len(self._names) < 10:
+                hint += f"; columns: {listed(self._names, 10)}; the line is {quoted(line)}"
+        named = "--header" if self._head.line is None else f"{self._unit} {self._head.line}"
+        message = (
+            f"{self._where}: {self._unit} {line_number} has {cells}, but {named} names {columns}"
+        )
         return FileError(message, hint=hint)
 
-    def _value(self, line_number: int, place: int, cell: str, code: Codes | None) -> float:
+    def _before_numbers(self, line_number: int) -> str | None:
+        """Return the repair for a line that stands between the header and the first numbers."""
+        numbers_at, names_at = self._head.numbers_at, self._head.names_at
+        if numbers_at is None or line_number >= numbers_at or names_at is None:
+            return None
+        if line_number == names_at[0] and self._head.line == line_number - 1:
+            return f"--skip {line_number} leaves that line out"
+        return self.repair
+
+    def _value(
+        self, line_number: int, place: int, cells: list[str], code: Codes | Dates | None
+    ) -> float:
         """Return the number of a cell, or of its text. Raises FileError."""
-        name = printable(self._names[place], 40)
-        where = f"{shown(self.path)}: line {line_number}, column {place + 1} ({name})"
-        if is_missing(cell):
+        cell, name = cells[place], printable(self._names[place], 40)
+        where = f"{self._where}: {self._unit} {line_number}, column {place + 1} ({name})"
+        if self._notation.is_missing(cell):
             if self._drop_missing:
                 return np.nan
-            what = "the cell is empty" if not cell.strip() else f"{quoted(cell)} is not a number"
+            what = "the cell is empty" if not cell.strip() else f"{quoted(cell)} is no value"
             raise FileError(f"{where}: {what}", hint=DROP_HINT)
-        if code is not None:
-            value = code[cell.strip(" \t")]
-            if value < 0:
-                message = f"{where}: {quoted(cell)} is not one of the classes"
-                raise FileError(message, hint=f"classes: {listed(code)}")
-            return value
         try:
-            return number(cell)
+            if code is None:
+                value = self._notation.number(cell)
+                percentage = is_percentage(cell)
+                if self._percentages.setdefault(place, percentage) != percentage:
+                    kinds = "numbers and percentages" if percentage else "percentages and numbers"
+                    raise CellError(f"mixes {kinds} in one column", self._left_out(line_number))
+                return value
+            value = code[cell.strip(" \t")]
         except CellError as error:
-            message = f"{where}: {quoted(cell)} {error.reason}"
-            raise FileError(message, hint=error.hint) from None
+            hint = error.hint or self._repair(line_number, place, cells, code)
+            raise FileError(f"{where}: {quoted(cell)} {error.reason}", hint=hint) from None
+        if value < 0 and not isinstance(code, Dates):
+            message = f"{where}: {quoted(cell)} is not one of the classes"
+            raise FileError(message, hint=f"classes: {listed(code)}")
+        return value
 
+    def _left_out(self, line_number: int) -> str:
+        return f"--skip {line_number} leaves that line out"
 
-def records(lines: Lines) -> Iterator[tuple[int, int, str]]:
-    """Yield number, end in bytes and text of each line; a quoted cell may run over several."""
-    text, start, line_number = lines.text, 0, lines.number
-    has_quotes = b'"' in text
-    while start < len(text):
-        end = text.index(b"\n", start)
-        if has_quotes:
-            quotes = text.count(b'"', start, end)
-            while quotes % 2:
-                after = text.index(b"\n", end + 1)
-                quotes += text.count(b'"', end, after)
-                end = after
-        yield line_number, end + 1, text[start:end].decode("utf-8")
-        line_number += text.count(b"\n", start, end + 1)
-        start = end + 1
+    def _repair(
+        self, line_number: int, place: int, cells: list[str], code: Codes | Dates | None
+    ) -> str | None:
+        """Return the option that repairs a cell which is no number."""
+        cell, name = cells[place].strip(" \t"), self._names[place]
+        before = self._before_numbers(line_number)
+        if before is not None:
+            return before
+        if code is None and DATE.fullmatch(cell):
+            return f"--dates {printable(name, 40)} reads dates as days, times as seconds"
+        hint = self._left_out(line_number)
+        if "'" not in cell and len(cell) < 40 and cell.isprintable():
+            word = cell if re.fullmatch(r"[\w.+-]+", cell) else f"'{cell}'"
+            hint += f"; --missing {word} --drop-missing all lines with this text"
+        return hint
+
+    def _mixed(
+        self, text: bytes, separator: bytes, width: int, wanted: Wanted
+    ) -> list[Array] | None:
+        """Return the columns of a table that holds text too, or None if a cell is not right."""
+        cells = text.replace(b"\n", separator).split(separator)
+        cells.pop()
+        columns = []
+        for place, code in zip(wanted.places, wanted.codes, strict=True):
+            column = cells[place::width]
+            array = _numbers(column) if code is None else self._texts(column, code)
+            if array is None:
+                return None
+            columns.append(array)
+        return columns
+
+    def _texts(self, cells: list[bytes], code: Codes | Dates) -> Array | None:
+        texts = [cell.strip(b" \t").decode("utf-8") for cell in cells]
+        if any(map(self._notation.is_missing, set(texts))):
+            return None
+        try:
+            array = np.fromiter(map(code.__getitem__, texts), np.float64, len(texts))
+        except CellError:
+            return None
+        return None if not isinstance(code, Dates) and (array < 0).any() else array
 
 
 def _all_but(kept: bytes) -> bytes:
@@ -259,6 +333,7 @@ def _all_but(kept: bytes) -> bytes:
 
 def _single_blanks(text: bytes) -> bytes:
     """Return lines without blanks at their ends and with one between cells."""
+    text = text.replace(b"\t", b" ")
     text = BLANKS.sub(b" ", text).replace(b" \n", b"\n").replace(b"\n ", b"\n")
     return text.removeprefix(b" ")
 
@@ -276,38 +351,24 @@ def _all_plain(text: bytes, rows: int, separator: str, places: list[int]) -> lis
     except ValueError:
         return None
     # loadtxt skips blank lines and reads 1e400 as inf.
-    if len(table) != rows or not np.isfinite(table).all():
+    if len(table) != rows or not _is_exact(table, text):
         return None
     return list(table.T)
 
 
-def _mixed(text: bytes, separator: bytes, width: int, wanted: Wanted) -> list[Array] | None:
-    """Return the columns of a table that holds text too, or None if a cell is not right."""
-    cells = text.replace(b"\n", separator).split(separator)
-    cells.pop()
-    columns = []
-    for place, code in zip(wanted.places, wanted.codes, strict=True):
-        column = cells[place::width]
-        array = _numbers(column) if code is None else _classes(column, code)
-        if array is None:
-            return None
-        columns.append(array)
-    return columns
-
-
 def _numbers(cells: list[bytes]) -> Array | None:
-    if b"".join(cells).translate(None, PLAIN):
+    joined = b" ".join(cells)
+    if joined.translate(None, PLAIN):
         return None
     try:
         array = np.fromiter(map(float, cells), np.float64, len(cells))
     except ValueError:
         return None
-    return array if np.isfinite(array).all() else None
+    return array if _is_exact(array, joined) else None
 
 
-def _classes(cells: list[bytes], code: Codes) -> Array | None:
-    texts = [cell.strip(b" \t").decode("utf-8") for cell in cells]
-    if any(map(is_missing, set(texts))):
-        return None
-    array = np.fromiter(map(code.__getitem__, texts), np.float64, len(texts))
-    return None if (array < 0).any() else array
+def _is_exact(numbers: Array, text: bytes) -> bool:
+    """Return whether no number can have left the range of doubles, up or down."""
+    if not np.isfinite(numbers).all():
+        return False
+    return bool((numbers != 0).all()) or not (b"e-" in text or b"E-" in text)

@@ -42,6 +42,11 @@ POWERS = np.array([10**k for k in range(MOST_DIGITS + 1)], np.uint64)
 DIVISORS = POWERS.astype(np.float64)
 LONG_DIVISORS = POWERS.astype(np.longdouble)
 
+MOST_POWER = 22
+"""The largest power of ten that is a double."""
+
+TENS = np.array([10.0**k for k in range(MOST_POWER + 1)])
+
 KEEP = np.array([(2**64 - 1) ^ (2 ** (64 - 8 * count) - 1) for count in range(9)], np.uint64)
 """The bytes of a word that hold its last `count` characters."""
 
@@ -58,13 +63,18 @@ def columns(text: bytes, separator: bytes, width: int, places: list[int]) -> lis
         return None
     padded = b"0" * PADDING + text + b"0" * (16 - len(text) % 8)
     characters = np.frombuffer(padded, np.uint8)
-    marks = characters == ord(".")
     ends_at = (characters == separator[0]) | (characters == ord("\n"))
-    marks |= ends_at
-    events = np.flatnonzero(marks)
+    # Where every cell has an exponent, a table has twice as many columns; else float() reads it.
+    exponents = b"e" in text or b"E" in text
+    if exponents:
+        exponent_at = (characters == ord("e")) | (characters == ord("E"))
+        exponents = _alternate(exponent_at[ends_at | exponent_at])
+    if exponents:
+        ends_at |= exponent_at
+    events = np.flatnonzero(ends_at | (characters == ord(".")))
     enders = np.flatnonzero(ends_at[events])
     ends = events[enders]
-    if not _is_table(characters, ends, width):
+    if not _is_table(characters, ends, width * 2 if exponents else width):
         return None
     # The event before the end of a cell is its point, if it lies in the cell.
     points = events[enders - 1]
@@ -74,12 +84,23 @@ def columns(text: bytes, separator: bytes, width: int, places: list[int]) -> lis
     np.add(ends[:-1], 1, out=starts[1:])
     points = np.where(points >= starts, points, ends)
 
+    cells = (starts, points, ends)
+    if exponents:
+        mantissas = [at[::2].reshape(-1, width).T[places].ravel() for at in cells]
+        powers = [at[1::2].reshape(-1, width).T[places].ravel() for at in cells]
+        values = _with_exponents(characters, *mantissas, *powers)
+        return None if values is None else list(values.reshape(len(places), -1))
     if places == list(range(width)):
-        values = _values(characters, starts, points, ends)
+        values = _values(characters, *cells)
         return None if values is None else list(values.reshape(-1, width).T)
-    chosen = [at.reshape(-1, width).T[places].ravel() for at in (starts, points, ends)]
+    chosen = [at.reshape(-1, width).T[places].ravel() for at in cells]
     values = _values(characters, *chosen)
     return None if values is None else list(values.reshape(len(places), -1))
+
+
+def _alternate(marks: NDArray[np.bool_]) -> bool:
+    """Return whether every other one is set, from the first to the last but one."""
+    return len(marks) % 2 == 0 and bool(marks[::2].all()) and not marks[1::2].any()
 
 
 def _is_table(characters: NDArray[np.uint8], ends: Places, width: int) -> bool:
@@ -93,6 +114,54 @@ def _is_table(characters: NDArray[np.uint8], ends: Places, width: int) -> bool:
 def _values(
     characters: NDArray[np.uint8], starts: Places, points: Places, ends: Places
 ) -> Array | None:
+    whole, after, negative, odd = _parts(characters, starts, points, ends)
+    if whole.max() < 2**53:
+        values = whole.astype(np.float64)
+        values /= DIVISORS.take(after, mode="clip")
+    elif EXTENDED:
+        quotient = whole.astype(np.longdouble)
+        quotient /= LONG_DIVISORS.take(after, mode="clip")
+        odd |= quotient.view(np.uint64)[::2] & np.uint64(0x7FF) == 0x400  # half-way
+        values = quotient.astype(np.float64)
+    else:
+        odd |= whole >= 2**53
+        values = whole / DIVISORS.take(after, mode="clip")
+    np.negative(values, out=values, where=negative)
+    return values if _put_right(values, odd, characters, starts, ends) else None
+
+
+def _with_exponents(
+    characters: NDArray[np.uint8],
+    starts: Places,
+    points: Places,
+    ends: Places,
+    powers_start: Places,
+    powers_point: Places,
+    powers_end: Places,
+) -> Array | None:
+    """Return mantissas times powers of ten; exact factors, rounded once, or read by float()."""
+    whole, after, negative, odd = _parts(characters, starts, points, ends)
+    sizes, decimals, below, also_odd = _parts(characters, powers_start, powers_point, powers_end)
+    odd |= also_odd | (decimals > 0) | (powers_point != powers_end)
+    odd |= (whole >= 2**53) | (sizes > MOST_POWER)
+    powers = np.minimum(sizes, MOST_POWER + 1).astype(np.intp)
+    np.negative(powers, out=powers, where=below)
+    powers -= after
+    odd |= np.abs(powers) > MOST_POWER
+    values = whole.astype(np.float64)
+    values *= TENS.take(np.maximum(powers, 0), mode="clip")
+    values /= TENS.take(np.maximum(-powers, 0), mode="clip")
+    np.negative(values, out=values, where=negative)
+    return values if _put_right(values, odd, characters, starts, powers_end) else None
+
+
+def _parts(
+    characters: NDArray[np.uint8], starts: Places, points: Places, ends: Places
+) -> tuple[Words, Places, NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return the digits as whole numbers, how many stand after the point, which are negative.
+
+    The last tells which are no plain decimals, so that float() has to read them.
+    """
     signs = characters[starts]
     negative = signs == ord("-")
     before = points - starts
@@ -108,19 +177,7 @@ def _values(
         whole *= POWERS.take(after, mode="clip")
         whole += fraction
     odd |= before + after == 0
-    if whole.max() < 2**53:
-        values = whole.astype(np.float64)
-        values /= DIVISORS.take(after, mode="clip")
-    elif EXTENDED:
-        quotient = whole.astype(np.longdouble)
-        quotient /= LONG_DIVISORS.take(after, mode="clip")
-        odd |= quotient.view(np.uint64)[::2] & np.uint64(0x7FF) == 0x400  # half-way
-        values = quotient.astype(np.float64)
-    else:
-        odd |= whole >= 2**53
-        values = whole / DIVISORS.take(after, mode="clip")
-    np.negative(values, out=values, where=negative)
-    return values if _put_right(values, odd, characters, starts, ends) else None
+    return whole, after, negative, odd
 
 
 def _digits(words: Words, ends: Places, counts: Places) -> tuple[Words, NDArray[np.bool_]]:
@@ -172,14 +229,17 @@ def _put_right(
     starts: Places,
     ends: Places,
 ) -> bool:
-    """Read the odd ones by float(); return whether all are finite numbers."""
+    """Read the odd ones by float(); return whether all are numbers that a double can hold."""
     places = np.flatnonzero(odd)
     if len(places) > len(values) // ODD_SHARE + 10:
         return False
     text = characters.tobytes()
     for place in places.tolist():
         try:
-            values[place] = float(text[starts[place] : ends[place]])
+            cell = text[starts[place] : ends[place]]
+            values[place] = float(cell)
         except ValueError:
+            return False
+        if values[place] == 0 and cell.lower().partition(b"e")[0].strip(b"+-0. \t"):
             return False
     return bool(np.isfinite(values[places]).all())

@@ -14,6 +14,7 @@ from gradcli.errors import FileError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from gradcli.data.cells import Dates
     from gradcli.data.columns import Block
     from gradcli.data.source import Source
     from gradcli.graph.shapes import Shape
@@ -63,6 +64,35 @@ class Gathered:
         """The texts of each column of classes."""
         return self._source.classes
 
+    @property
+    def headings(self) -> Mapping[str, str]:
+        """The heading of each column as it stands in the files."""
+        return self._source.headings
+
+    @property
+    def ambiguous(self) -> Mapping[str, Sequence[str]]:
+        """Words with which several headings begin."""
+        return self._source.ambiguous
+
+    @property
+    def comments(self) -> int:
+        """How many comment lines stood among the rows in the last pass."""
+        return self._source.comments
+
+    @property
+    def origins(self) -> Mapping[str, Dates]:
+        """The columns of dates, each with the date that counts as 0 once it was read."""
+        return self._source.origins
+
+    @property
+    def repair(self) -> str | None:
+        """What to do where columns are missing because the header is not where it should be."""
+        return self._source.repair
+
+    def place(self, row: int) -> str:
+        """Return where a row, counted from 0, stands."""
+        return self._source.place(row)
+
     def blocks(self, names: Sequence[str], size: int) -> Iterator[Block]:
         """Yield the columns in blocks of `size` rows; see Source. Raises FileError."""
         for name in names:
@@ -84,7 +114,11 @@ class Gathered:
 def _matching(source: Source, pattern: str) -> list[str]:
     """Return the columns that match, in order. Raises FileError."""
     matches = _matcher(pattern)
-    parts = [name for name in source.columns if matches.fullmatch(name)]
+    parts = [
+        name
+        for name in source.columns
+        if matches.fullmatch(name) or matches.fullmatch(source.headings[name])
+    ]
     if not parts:
         raise FileError(
             f"no column matches {quoted(pattern)}", hint=f"columns: {listed(source.columns)}"

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import stat
 from contextlib import contextmanager
+from itertools import islice
 from typing import IO, TYPE_CHECKING, Protocol
 
 from gradcli.data.files import failure
 from gradcli.errors import FileError, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
 LONGEST_STDIN = 256 * 1024 * 1024
 """The most bytes of stdin; they are held in memory, since data is read more than once."""
+
+ROWS_AT_ONCE = 4096
+"""How many rows become CSV at a time."""
+
+GZIP = b"\x1f\x8b"
+"""How gzip data begins."""
 
 PIECE = 256 * 1024
 """Bytes that are read at a time, so few that the numbers in them stay in the cache."""
@@ -33,6 +41,10 @@ def shown(path: str) -> str:
     return printable(path, 200)
 
 
+INHERITED = re.compile(r"/dev/fd/[0-9]+|/proc/self/fd/[0-9]+|/dev/stdin")
+"""The names of open files that a shell hands on, as <(command) does; they may be pipes."""
+
+
 class Input:
     """A file that can be opened again and again; `path` is its name in messages."""
 
@@ -44,23 +56,26 @@ class Input:
         self._content = content
 
     @classmethod
-    def of_stdin(cls, stdin: IO[bytes] | None) -> Input:
-        """Return all of stdin, held in memory. Raises FileError when it is longer than 256 MiB."""
-        if stdin is None:
-            raise FileError("cannot read stdin: it is closed")
-        pieces, length = [], 0
-        try:
-            while piece := stdin.read(PIECE):
-                pieces.append(piece)
-                length += len(piece)
-                if length > LONGEST_STDIN:
-                    raise FileError(
-                        f"stdin holds more than {LONGEST_STDIN >> 20} MiB",
-                        hint="put the data into a file: a file may be of any length",
-                    )
-        except OSError as error:
-            raise failure("read", "stdin", error) from None
-        return cls("stdin", content=b"".join(pieces))
+    def of(cls, path: str, stdin: IO[bytes] | None = None) -> Input:
+        """Return a file by its name, "-" being stdin. Raises FileError.
+
+        Gzip data is known by its first bytes. Stdin and inherited pipes are held in memory and
+        hold at most 256 MiB.
+        """
+        content = None
+        if path == "-":
+            content = _all_of("stdin", stdin)
+            path = "stdin"
+        elif INHERITED.fullmatch(path) and _is_pipe(path):
+            with open(path, "rb") as pipe:  # noqa: PTH123 - a descriptor
+                content = _all_of(path, pipe)
+        plain = cls(path, content=content)
+        return cls(path, compressed=plain.start(2) == GZIP, content=content)
+
+    def start(self, count: int) -> bytes:
+        """Return the first bytes, uncompressed. Raises FileError."""
+        with self.stream() as stream:
+            return stream.read(count)
 
     @contextmanager
     def open(self) -> Iterator[IO[bytes]]:
@@ -91,6 +106,67 @@ class Input:
             return None
         with self.open() as file:
             return os.fstat(file.fileno()).st_size
+
+
+class Written(Input):
+    """Rows of cells as CSV: the data of another format as a table of text."""
+
+    def __init__(self, path: str, rows: Callable[[], Iterator[Sequence[str]]]) -> None:
+        super().__init__(path)
+        self._rows = rows
+
+    @contextmanager
+    def stream(self) -> Iterator[Stream]:
+        """Open the rows for a block, as CSV."""
+        yield _Csv(self._rows())
+
+
+class _Csv:
+    """A stream of rows as CSV."""
+
+    def __init__(self, rows: Iterator[Sequence[str]]) -> None:
+        self._rows = rows
+        self._ready = b""
+
+    def read(self, count: int) -> bytes:
+        import csv
+
+        while len(self._ready) < count:
+            text = io.StringIO()
+            writer = csv.writer(text, lineterminator="\n")
+            rows = list(islice(self._rows, ROWS_AT_ONCE))
+            if not rows:
+                break
+            writer.writerows(rows)
+            self._ready += text.getvalue().encode("utf-8", "surrogatepass")
+        found, self._ready = self._ready[:count], self._ready[count:]
+        return found
+
+
+def _all_of(path: str, file: IO[bytes] | None) -> bytes:
+    """Return all bytes of a stream. Raises FileError when there are more than 256 MiB."""
+    if file is None:
+        raise FileError(f"cannot read {path}: it is closed")
+    pieces, length = [], 0
+    try:
+        while piece := file.read(PIECE):
+            pieces.append(piece)
+            length += len(piece)
+            if length > LONGEST_STDIN:
+                raise FileError(
+                    f"{path} holds more than {LONGEST_STDIN >> 20} MiB",
+                    hint="put the data into a file: a file may be of any length",
+                )
+    except OSError as error:
+        raise failure("read", path, error) from None
+    return b"".join(pieces)
+
+
+def _is_pipe(path: str) -> bool:
+    try:
+        return stat.S_ISFIFO(os.stat(path).st_mode)  # noqa: PTH116
+    except OSError:
+        return False
 
 
 class _Guarded:

@@ -26,6 +26,7 @@ from gradcli.errors import FileError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from gradcli.data.cells import Dates
     from gradcli.data.columns import Array, Block, Codes
     from gradcli.data.input import Input
     from gradcli.graph.shapes import Shape
@@ -69,7 +70,7 @@ class NpzReader:
         lengths = {layout.shape[0] for layout in self._layouts.values()}
         self.rows: int | None = lengths.pop() if len(lengths) == 1 else None
 
-    def blocks(self, names: Sequence[str], codes: Mapping[str, Codes]) -> Iterator[Block]:
+    def blocks(self, names: Sequence[str], codes: Mapping[str, Codes | Dates]) -> Iterator[Block]:
         """Yield the columns; see columns.Reader."""
         refuse_classes(codes, self._where)
         for name in names:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import glob
+import os
 import re
 import sys
 from math import prod
@@ -9,31 +11,30 @@ from typing import IO, TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from gradcli.data.cells import NUMBER
+from gradcli.data.cells import PLAIN_NUMBER, Dates
 from gradcli.data.columns import (
     NUMBERS_AT_ONCE,
     Codes,
+    ambiguous_column,
     length_of,
     listed,
+    named,
     quoted,
     rebatched,
     unknown_column,
 )
-from gradcli.data.input import Input, shown
+from gradcli.data.formats import reader
+from gradcli.data.head import TextOptions
+from gradcli.data.input import shown
 from gradcli.errors import FileError
 from gradcli.graph import shapes
 from gradcli.limits import ELEMENTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from gradcli.data.columns import Block, Reader
     from gradcli.graph.shapes import Shape
-
-ENDINGS = ".csv, .tsv, .parquet, .npz, .npy, .idx, -idx3-ubyte"
-"""The endings of data files, for messages; all but .parquet and .npz may be followed by .gz."""
-
-IDX = re.compile(r"(?:\.idx|[-.]idx[0-9]{1,3}-[a-z]+)\Z")
 
 
 class Source(Protocol):
@@ -55,6 +56,29 @@ class Source(Protocol):
     def classes(self) -> Mapping[str, tuple[str, ...]]:
         """The texts of each column of classes; the text at place i is the number i."""
 
+    @property
+    def headings(self) -> Mapping[str, str]:
+        """The heading of each column as it stands in the files."""
+
+    @property
+    def ambiguous(self) -> Mapping[str, Sequence[str]]:
+        """Words with which several headings begin, so that none is known by it."""
+
+    @property
+    def comments(self) -> int:
+        """How many comment lines stood among the rows in the last pass."""
+
+    @property
+    def origins(self) -> Mapping[str, Dates]:
+        """The columns of dates, each with the date that counts as 0 once it was read."""
+
+    @property
+    def repair(self) -> str | None:
+        """What to do where columns are missing because the header is not where it should be."""
+
+    def place(self, row: int) -> str:
+        """Return where a row, counted from 0, stands: " of d.csv (line 7)". "" if not known."""
+
     def blocks(self, names: Sequence[str], size: int) -> Iterator[Block]:
         """Yield the columns in blocks of `size` rows, the last maybe shorter; a pass of its own.
 
@@ -65,86 +89,84 @@ class Source(Protocol):
 def open_source(
     paths: Sequence[str],
     *,
-    separator: str | None = None,
+    table: TextOptions | None = None,
+    columns: Mapping[str, str] | None = None,
+    dates: Mapping[str, str | None] | None = None,
     stdin: IO[bytes] | None = None,
     drop_missing: bool = False,
 ) -> FileSource:
     """Return the rows of data files, one file after another. Raises FileError and UsageError.
 
-    The ending of a name says the format; `-` is stdin, as CSV, of which all, at most 256 MiB, is
-    held in memory. Files of one array each (NPY, IDX) are columns side by side: `img` and `label`
-    of two IDX files, or x of x.npy and y of y.npy. Where drop_missing, rows in which a used value
-    is missing (empty, NA, nan, null) are left out and counted; else they are errors.
+    The ending of a name or the first bytes say the format; `-` is stdin, of which all, at most
+    256 MiB, is held in memory. A folder, or a pattern such as 'runs/*.csv', stands for its files
+    in the order of their names. Files of one array each (NPY, IDX) are columns side by side: `img`
+    and `label` of two IDX files, or x of x.npy and y of y.npy. `table` says how tables of text are
+    to be read, `columns` what heading each of these names stands for, and `dates` which columns
+    hold dates, with their form (None: ISO 8601). Where drop_missing, rows in which a used value is
+    missing (empty, NA, nan, null …) are left out and counted; else they are errors.
     """
     if not paths:
         raise ValueError("no data files")
     if list(paths).count("-") > 1:
         raise FileError("stdin, -, can be read only once")
-    readers = [_reader(path, separator, stdin, drop_missing=drop_missing) for path in paths]
-    return FileSource(readers, drop_missing=drop_missing)
+    pipe = stdin if stdin is not None else getattr(sys.stdin, "buffer", None)
+    readers = [
+        reader(path, table or TextOptions(), pipe, drop_missing=drop_missing)
+        for given in paths
+        for path in _expanded(given)
+    ]
+    source = FileSource(readers, drop_missing=drop_missing, names=columns or {})
+    return source.dated(dates) if dates else source
 
 
-def _reader(
-    path: str, separator: str | None, stdin: IO[bytes] | None, *, drop_missing: bool
-) -> Reader:
-    """Return the reader for the ending of a file's name. Raises FileError."""
-    if path == "-":
-        from gradcli.data.csv import CsvReader, separator_of
-
-        source = Input.of_stdin(stdin if stdin is not None else getattr(sys.stdin, "buffer", None))
-        return CsvReader(source, separator_of(separator or ","), drop_missing=drop_missing)
-    name = path.lower()
-    compressed = name.endswith(".gz")
-    stem = name.removesuffix(".gz")
-    source = Input(path, compressed=compressed)
-    if stem.endswith((".csv", ".tsv")):
-        from gradcli.data.csv import CsvReader, separator_of
-
-        usual = "\t" if stem.endswith(".tsv") else ","
-        return CsvReader(source, separator_of(separator or usual), drop_missing=drop_missing)
-    if separator is not None:
-        raise FileError(f"{shown(path)}: --separator is for CSV")
-    if stem.endswith(".npy"):
-        from gradcli.data.npy import npy_reader
-
-        return npy_reader(source, drop_missing=drop_missing)
-    if IDX.search(stem):
-        from gradcli.data.idx import idx_reader
-
-        return idx_reader(source, drop_missing=drop_missing)
-    if stem.endswith(".npz") and not compressed:
-        from gradcli.data.npz import NpzReader
-
-        return NpzReader(source, drop_missing=drop_missing)
-    if stem.endswith(".parquet") and not compressed:
-        from gradcli.data.parquet import ParquetReader
-
-        return ParquetReader(source, drop_missing=drop_missing)
-    raise FileError(
-        f"{shown(path)}: the name does not end like that of a data file",
-        hint=f"data files end with {ENDINGS}, and may be compressed: .csv.gz",
-    )
+def _expanded(path: str) -> list[str]:
+    """Return the files that a path stands for: itself, those of a folder, those of a pattern."""
+    if os.path.isdir(path):  # noqa: PTH112
+        found = [os.path.join(path, name) for name in sorted(os.listdir(path))]  # noqa: PTH118, PTH208
+        files = [each for each in found if os.path.isfile(each)]  # noqa: PTH113
+        files = [each for each in files if not os.path.basename(each).startswith(".")]  # noqa: PTH119
+        if not files:
+            raise FileError(f"{shown(path)}: the folder holds no files")
+        return files
+    if re.search(r"[*?\[]", path) and not os.path.exists(path):  # noqa: PTH110
+        found = sorted(glob.glob(path))  # noqa: PTH207
+        if not found:
+            raise FileError(f"no file matches {quoted(path, 200)}")
+        return found
+    return [path]
 
 
 class FileSource:
-    """One or several files. Files of the same columns follow each other in the order given."""
+    """One or several files. Files of the same columns follow each other in the order given.
+
+    `names` are those that columns get besides their own, each with its heading; `codes` say how
+    columns that hold no numbers become numbers.
+    """
 
     def __init__(
         self,
         readers: Sequence[Reader],
         *,
         drop_missing: bool = False,
-        codes: Mapping[str, Codes] | None = None,
+        names: Mapping[str, str] | None = None,
+        codes: Mapping[str, Codes | Dates] | None = None,
     ) -> None:
         self._readers = list(readers)
         self._chains = _side_by_side(readers)
         self._drop_missing = drop_missing
+        self._given = dict(names or {})
         self._codes = dict(codes or {})
-        self.columns: dict[str, Shape] = {}
-        for chain in self._chains:
-            self.columns.update(chain[0].columns)
+        entries = {
+            name: shape for chain in self._chains for name, shape in chain[0].columns.items()
+        }
+        self.headings, self.ambiguous = named(entries, self._given, shown(readers[0].path))
+        self.columns: dict[str, Shape] = {
+            name: entries[heading] for name, heading in self.headings.items()
+        }
         self.dropped = 0
-        self.classes = {name: tuple(code) for name, code in self._codes.items()}
+        self.classes = {
+            name: tuple(code) for name, code in self._codes.items() if isinstance(code, Codes)
+        }
 
     @property
     def rows(self) -> int | None:
@@ -154,36 +176,78 @@ class FileSource:
             return None
         return None if None in counts else sum(count or 0 for count in counts)
 
+    @property
+    def comments(self) -> int:
+        """How many comment lines stood among the rows in the last pass."""
+        return sum(getattr(reader, "comments", 0) for reader in self._readers)
+
+    @property
+    def origins(self) -> dict[str, Dates]:
+        """The columns of dates, each with the date that counts as 0 once it was read."""
+        return {name: code for name, code in self._codes.items() if isinstance(code, Dates)}
+
+    @property
+    def repair(self) -> str | None:
+        """What to do where columns are missing because the header is not where it should be."""
+        return getattr(self._readers[0], "repair", None)
+
+    def place(self, row: int) -> str:
+        """Return where a row, counted from 0, stands: " of d.csv (line 7)". "" if not known."""
+        if self.dropped:
+            return f", not counting the {self.dropped} left out so far"
+        if len(self._readers) > 1:
+            return ""
+        only = self._readers[0]
+        line = only.line_of(row) if hasattr(only, "line_of") else None
+        return f" of {shown(only.path)}" + (f" ({line})" if line is not None else "")
+
     def blocks(self, names: Sequence[str], size: int) -> Iterator[Block]:
         """Yield the columns in blocks of `size` rows; see Source. Raises FileError."""
         names = list(dict.fromkeys(names))
         if not names or size < 1:
             raise ValueError("a pass over data needs columns and a size")
-        for name in names:
-            if name not in self.columns:
-                raise unknown_column(self._readers[0].path, name, list(self.columns))
+        self._check_known(names)
         return rebatched(self._kept(self._together(names)), size)
+
+    def dated(self, forms: Mapping[str, str | None]) -> FileSource:
+        """Return this source with columns of dates as days or seconds since the first of them."""
+        self._check_known(forms)
+        return self._with_codes({name: Dates(form) for name, form in forms.items()})
 
     def with_classes(self, texts: Mapping[str, Sequence[str]]) -> FileSource:
         """Return this source with columns of text as places in the lists of texts given."""
-        for name in texts:
-            if name not in self.columns:
-                raise unknown_column(self._readers[0].path, name, list(self.columns))
-        codes = {name: Codes(name, known) for name, known in texts.items()}
-        return self._with_codes({**self._codes, **codes})
+        self._check_known(texts)
+        return self._with_codes({name: Codes(name, known) for name, known in texts.items()})
 
     def classified(self, names: Sequence[str]) -> FileSource:
         """Return this source with columns of text as whole numbers 0, 1, … in their sorted order.
 
         Texts that are all numbers are sorted by value. Reads all files once. Raises FileError.
         """
+        self._check_known(names)
         growing = {name: Codes(name, growing=True) for name in names}
         for _ in self._with_codes(growing).blocks(names, NUMBERS_AT_ONCE):
             pass
         return self.with_classes({name: _in_order(code) for name, code in growing.items()})
 
-    def _with_codes(self, codes: Mapping[str, Codes]) -> FileSource:
-        return FileSource(self._readers, drop_missing=self._drop_missing, codes=codes)
+    def _with_codes(self, codes: Mapping[str, Codes | Dates]) -> FileSource:
+        return FileSource(
+            self._readers,
+            drop_missing=self._drop_missing,
+            names=self._given,
+            codes={**self._codes, **codes},
+        )
+
+    def _check_known(self, names: Iterable[str]) -> None:
+        """Raise FileError for a name that no column has."""
+        for name in names:
+            if name not in self.columns:
+                headings = self.ambiguous.get(name)
+                if headings:
+                    raise ambiguous_column(self._readers[0].path, name, headings)
+                error = unknown_column(self._readers[0].path, name, list(self.columns))
+                error.hint = self.repair or error.hint
+                raise error
 
     def _kept(self, blocks: Iterator[Block]) -> Iterator[Block]:
         """Leave out the rows that hold nan, and count them."""
@@ -205,7 +269,8 @@ class FileSource:
     def _together(self, names: Sequence[str]) -> Iterator[Block]:
         """Yield the blocks of files side by side, nan where a value is missing."""
         wanted = [
-            (chain, [name for name in names if name in chain[0].columns]) for chain in self._chains
+            (chain, [name for name in names if self.headings[name] in chain[0].columns])
+            for chain in self._chains
         ]
         wanted = [(chain, own) for chain, own in wanted if own]
         if len(wanted) == 1:
@@ -220,9 +285,11 @@ class FileSource:
 
     def _following(self, chain: Sequence[Reader], names: Sequence[str]) -> Iterator[Block]:
         """Yield the blocks of files one after another."""
-        codes = {name: code for name, code in self._codes.items() if name in names}
-        for reader in chain:
-            yield from reader.blocks(names, codes)
+        own = {self.headings[name]: name for name in names}
+        codes = {self.headings[name]: code for name, code in self._codes.items() if name in names}
+        for file in chain:
+            for block in file.blocks(list(own), codes):
+                yield {own[heading]: array for heading, array in block.items()}
 
 
 def read(source: Source, names: Sequence[str]) -> Block:
@@ -266,7 +333,7 @@ def _too_large(rows: int, most: int) -> FileError:
 
 def _in_order(texts: Codes) -> list[str]:
     """Return texts in order: by value if all are numbers, else by their characters."""
-    if all(NUMBER.fullmatch(text) for text in texts):
+    if all(PLAIN_NUMBER.fullmatch(text) for text in texts):
         return sorted(texts, key=lambda text: (float(text), text))
     return sorted(texts)
 

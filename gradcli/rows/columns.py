@@ -66,10 +66,14 @@ def opened(
 
         source = gathered(source, matrix)
     names = used(source, text, others)
+    for name in sorted({*names_in(text), *others} & source.ambiguous.keys()):
+        from gradcli.data.columns import ambiguous_column
+
+        raise ambiguous_column(paths[0], name, source.ambiguous[name])
     if not names:
         message = f"the formula uses no column of {printable(paths[0], 200)}"
         shown = [printable(name, 30) for name in source.columns]
-        raise FileError(message, hint=f"its columns are {few(shown)}")
+        raise FileError(message, hint=source.repair or f"its columns are {few(shown)}")
     return source, names
 
 

@@ -6,7 +6,6 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from gradcli.data.input import shown
-from gradcli.data.places import line_of_row
 from gradcli.errors import MathematicsError, ShapeError
 from gradcli.point import shape_of
 from gradcli.runtime import interpreter
@@ -88,12 +87,7 @@ def fault_of_row(
 def placed(formula: RowFormula, error: MathematicsError, row: int) -> MathematicsError:
     """Return the error with the row, counted from 0, in its message."""
     error.message = f"{_without_row(error.message)} in row {row + 1}"
-    if formula.source.dropped:
-        error.message += f", not counting the {formula.source.dropped} left out so far"
-    elif len(formula.paths) == 1:
-        line = line_of_row(formula.paths[0], row)
-        error.message += f" of {shown(formula.paths[0])}"
-        error.message += f" (line {line})" if line is not None else ""
+    error.message += formula.source.place(row)
     return error
 
 

@@ -298,7 +298,7 @@ def test_npy_files_lie_side_by_side(tmp_path: Path) -> None:
         (b"\x00\x00\x08", "not the IDX format"),
         (b"\x00\x00\x07\x01\x00\x00\x00\x01\x00", "not the IDX format"),
         (b"\x00\x00\x08\x00", "not the IDX format"),
-        (b"\x1f\x8b\x08\x00", "looks like gzip data"),
+        (b"\x1f\x8b\x08\x00", "the gzip data is cut off"),
         (b"\x00\x00\x08\x03\x00\x00\x00\x01", "header is cut off"),
         (
             b"\x00\x00\x08\x01\x00\x00\x00\x05\x01\x02",

@@ -98,24 +98,24 @@ CSV = {
     "no digits": ("x,y\n-.,1\n", "'-.' is not a number"),
     "open exponent": ("x,y\n1e,1\n", "'1e' is not a number"),
     "two numbers": ("x,y\n1 2,1\n", "'1 2' is not a number"),
-    "minus sign of typography": ("x,y\n−1,1\n", "'−1' is not a number"),
-    "decimal comma": ('x,y\n"1,5",1\n', "write a decimal point"),
-    "thousands": ('x,y\n"1,000",1\n', "write 1000, not 1,000"),
+    "decimal comma": ('x,y\n"1,5",1\n', "--decimal , reads it as 1.5"),
+    "thousands": (
+        'x,y\n"1,000",1\n',
+        "--thousands , reads it as 1000; --decimal , reads it as 1.000",
+    ),
     "stray quote": ('x,y\n1"2"3,1\n', "line 2, column 1 has a quote"),
     "text after a quote": ('x,y\n1,"2"3\n', "line 2, column 2 has a quote"),
     "open quote": ('x,y\n1,2\n"3,4\n5,6\n', 'a quote " on line 3 is not closed'),
-    "blank line": ("x,y\n1,2\n\n3,4\n", "line 3 is blank"),
-    "blank line of blanks": ("x,y\n1,2\n \t \n3,4\n", "line 3 is blank"),
-    "blank first line": ("\nx,y\n1,2\n", "line 1 is blank"),
     "no header": ("1,2\n3,4\n", "line 1 holds numbers, not names of columns"),
-    "no name": ("x,y,\n1,2,3\n", "line 1, column 3 has no name"),
+    "no usable name": (",,\n1,2,3\n", "line 1 names no column"),
+    "percentages among numbers": ("x,y\n5%,1\n5,1\n", "mixes percentages and numbers"),
+    "numbers among percentages": ("x,y\n5,1\n5%,1\n", "mixes numbers and percentages"),
+    "too small": ("x,y\n1e-400,1\n", "'1e-400' is too small for a double"),
+    "too small in a plain table": ("x,y\n0.5,1\n" * 1 + "1e-400,1\n" * 40, "too small"),
+    "one trailing separator": ("x,y\n1,2\n3,4,\n", "line 3 has 3 cells"),
     "one name twice": ("x,y,x\n1,2,3\n", "line 1, column 3: a second column 'x'"),
     "one name twice, quoted": ('x,y," x"\n1,2,3\n', "line 1, column 3: a second column 'x'"),
-    "carriage return": ("x,y\r1,2\r", "line 1 holds a carriage return"),
-    "carriage return in a line": ("x,y\n1,2\n1\r,2\n", "line 3 holds a carriage return"),
     "NUL": ("x,y\n1,2\n1,\0\n", "line 3 holds a NUL byte"),
-    "semicolons": ("x;y\n1;2\n", "--separator ';'"),
-    "tabs": ("x\ty\n1\t2\n", "--separator tab"),
     "unknown column": ("x,z\n1,2\n", "there is no column 'y'\n  columns: x, z"),
     "an escape sequence": ("x,y\n\x1b[2J,1\n", r"'\x1b[2J' is not a number"),
     "an HTML page": ("<!DOCTYPE html>\n<html>", "looks like HTML"),
@@ -174,7 +174,7 @@ def test_what_is_no_plain_file_is_refused_at_once(tmp_path: Path) -> None:
     folder = tmp_path / "d.parquet"
     folder.mkdir()
     pytest.importorskip("pyarrow")
-    assert "it is a folder" in str(refusal(folder))
+    assert "the folder holds no files" in str(refusal(folder))
     assert "no such file" in str(refusal(tmp_path / "none.csv"))
     assert "is not a path" in str(refusal(tmp_path / "a\0b.csv"))
 
@@ -185,12 +185,6 @@ def test_a_file_without_permission_is_refused(tmp_path: Path) -> None:
     path.write_text("x,y\n1,2\n", encoding="utf-8")
     path.chmod(0o200)
     assert "permission denied" in str(refusal(path))
-
-
-def test_an_unknown_ending_lists_the_known_ones(tmp_path: Path) -> None:
-    text = str(refusal(tmp_path / "data.xlsx"))
-    for ending in (".csv", ".tsv", ".parquet", ".npz", ".npy", ".idx", "-idx3-ubyte", ".csv.gz"):
-        assert ending in text
 
 
 @pytest.mark.parametrize("ending", MAGIC)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import special
 
-from gradcli.data.places import line_of_row
+from gradcli.data.source import open_source
 from gradcli.errors import FileError, NameValueError
 from gradcli.rows.columns import opened
 from gradcli.rows.formula import RowFormula
@@ -139,6 +139,7 @@ def test_a_column_with_a_value(data: tuple[str, dict[str, Numbers]]) -> None:
         ("x\n1\n2\n3\n", [2, 3, 4]),
         ("x\r\n1\r\n2", [2, 3]),
         ('"x\n",y\n1,"2"\n"3",4\n', [3, 4]),
+        ("# a\nx\n\n1\n# b\n\n2\n3\n", [4, 7, 8]),
         ("x\n" + "1\n" * 300_000, [*range(2, 300_002)]),
     ],
 )
@@ -147,6 +148,8 @@ def test_the_line_of_a_row(tmp_path: Path, text: str, lines: list[int]) -> None:
     path.write_bytes(text.encode())
     rows = range(len(lines)) if len(lines) < 10 else (0, 1, 100_000, 299_999)
 
-    assert [line_of_row(str(path), row) for row in rows] == [lines[row] for row in rows]
-    assert line_of_row(str(path), len(lines)) is None
-    assert line_of_row("data.npz", 0) is None
+    source = open_source([str(path)])
+
+    places = [f" of {path} (line {lines[row]})" for row in rows]
+    assert [source.place(row) for row in rows] == places
+    assert source.place(len(lines)) == f" of {path}"

@@ -1,12 +1,13 @@
-"""Parquet, read through pyarrow: numbers and lists of numbers, in batches of the used columns."""
+"""Parquet and Arrow files, read through pyarrow in batches of the used columns."""
 
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from gradcli.data.cells import CellError, Dates
 from gradcli.data.columns import (
     DROP_HINT,
     MOST_COLUMNS,
@@ -20,7 +21,7 @@ from gradcli.data.input import shown
 from gradcli.errors import FileError, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from types import ModuleType
 
     from gradcli.data.columns import Array, Block, Codes
@@ -28,10 +29,11 @@ if TYPE_CHECKING:
     from gradcli.graph.shapes import Shape
 
 
-class ParquetReader:
-    """A Parquet file. Checksums are checked where the file has them; without, a flip may pass."""
+class ArrowReader:
+    """An Arrow file (Feather), of which record batches are read one after the other."""
 
     single = False
+    kind = "Arrow"
 
     def __init__(self, source: Input, *, drop_missing: bool = False) -> None:
         """Read the schema. Raises FileError."""
@@ -41,25 +43,25 @@ class ParquetReader:
         self._drop_missing = drop_missing
         self.columns: dict[str, Shape] = {}
         with self._file() as file:
-            for field in file.schema_arrow:
+            for field in file.schema:
                 if field.name in self.columns:
                     raise FileError(f"{self._where}: two columns are called {quoted(field.name)}")
                 self.columns[field.name] = _shape(field.type)
-            self.rows: int | None = file.metadata.num_rows
+            self.rows: int | None = file.rows
         if len(self.columns) > MOST_COLUMNS:
             raise FileError(f"{self._where}: the file has more than {MOST_COLUMNS} columns")
         if not self.rows:
             raise no_rows(self._where)
 
-    def blocks(self, names: Sequence[str], codes: Mapping[str, Codes]) -> Iterator[Block]:
+    def blocks(self, names: Sequence[str], codes: Mapping[str, Codes | Dates]) -> Iterator[Block]:
         """Yield the columns; see columns.Reader."""
         width = sum(int(np.prod(self.columns[name])) for name in names)
         at_once = max(1, NUMBERS_AT_ONCE // max(1, width))
         row = 1
         with self._file() as file:
             for name in names:
-                self._check_type(file.schema_arrow.field(name), coded=name in codes)
-            batches = file.iter_batches(at_once, columns=list(names), use_threads=False)
+                self._check_type(file.schema.field(name), codes.get(name))
+            batches = file.batches(at_once, list(names))
             while (batch := self._next(batches)) is not None:
                 block = {}
                 for name in names:
@@ -74,18 +76,27 @@ class ParquetReader:
             raise FileError(f"{self._where}: {row - 1} rows instead of {self.rows}")
 
     @contextmanager
-    def _file(self) -> Iterator[Any]:
+    def _file(self) -> Iterator[_Opened]:
         """Open the file. Raises FileError when pyarrow is missing or cannot read it."""
-        parquet = _pyarrow("pyarrow.parquet")
+        _pyarrow("pyarrow")
         with self._source.open() as stored:
             try:
-                file = parquet.ParquetFile(
-                    stored, page_checksum_verification=True, memory_map=False, pre_buffer=False
-                )
+                file = self._opened(stored)
             except Exception as error:  # noqa: BLE001 - pyarrow raises many kinds
                 raise self._refused(error) from None
-            with file:
-                yield file
+            yield file
+
+    def _opened(self, stored: IO[bytes]) -> _Opened:
+        file = _pyarrow("pyarrow.ipc").open_file(stored)
+        places = range(file.num_record_batches)
+
+        def batches(at_once: int, names: list[str]) -> Iterator[Any]:
+            for place in places:
+                batch = file.get_batch(place).select(names)
+                for start in range(0, batch.num_rows, at_once):
+                    yield batch.slice(start, at_once)
+
+        return _Opened(file.schema, sum(file.get_batch(i).num_rows for i in places), batches)
 
     def _next(self, batches: Iterator[Any]) -> Any | None:
         try:
@@ -98,13 +109,18 @@ class ParquetReader:
             reason = "not enough memory"
         else:
             reason = printable(" ".join(str(error).split()), 120)
-        return FileError(f"{self._where}: pyarrow cannot read this as Parquet: {reason}")
+        return FileError(f"{self._where}: pyarrow cannot read this as {self.kind}: {reason}")
 
-    def _check_type(self, field: Any, *, coded: bool) -> None:
-        """Raise FileError for a column whose values are no numbers, or no texts where coded."""
+    def _check_type(self, field: Any, code: Codes | Dates | None) -> None:
+        """Raise FileError for a column whose values are not what they are read as."""
         types = _pyarrow("pyarrow").types
         kind = field.type
-        if coded:
+        if isinstance(code, Dates):
+            if not (types.is_temporal(kind) or types.is_string(kind)):
+                name = printable(field.name, 40)
+                raise FileError(f"{self._where}: {name} holds {kind}, not dates")
+            return
+        if code is not None:
             if types.is_dictionary(kind):
                 kind = kind.value_type
             if not (types.is_string(kind) or types.is_large_string(kind)):
@@ -114,17 +130,21 @@ class ParquetReader:
         if types.is_fixed_size_list(kind):
             kind = kind.value_type
         if not (types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind)):
-            text = types.is_string(kind) or types.is_large_string(kind) or types.is_dictionary(kind)
-            raise FileError(
-                f"{self._where}: {printable(field.name, 40)} holds {printable(str(kind), 60)}, "
-                "not numbers",
-                hint=f"--classes {printable(field.name, 40)} numbers the texts" if text else None,
-            )
+            name = printable(field.name, 40)
+            hint = None
+            if types.is_string(kind) or types.is_large_string(kind) or types.is_dictionary(kind):
+                hint = f"--classes {name} numbers the texts"
+            elif types.is_temporal(kind):
+                hint = f"--dates {name} reads dates as days, times as seconds"
+            message = f"{self._where}: {name} holds {printable(str(kind), 60)}, not numbers"
+            raise FileError(message, hint=hint)
 
-    def _array(self, column: Any, name: str, row: int, code: Codes | None) -> Array:
+    def _array(self, column: Any, name: str, row: int, code: Codes | Dates | None) -> Array:
         where = f"{self._where}: {printable(name, 40)}"
         shape = self.columns[name]
         self._check_nulls(column, where, row)
+        if isinstance(code, Dates):
+            return self._dates(column, where, row, code)
         if code is not None:
             return self._classes(column, where, row, code)
         if shape:
@@ -144,6 +164,17 @@ class ParquetReader:
             at = int(np.flatnonzero(np.asarray(column.is_null()))[0])
             raise FileError(f"{where}, row {row + at}: the value is missing", hint=DROP_HINT)
 
+    def _dates(self, column: Any, where: str, row: int, dates: Dates) -> Array:
+        numbers = np.full(len(column), np.nan)
+        for i, value in enumerate(column.to_pylist()):
+            if value is not None:
+                try:
+                    numbers[i] = dates[value if isinstance(value, str) else value.isoformat()]
+                except CellError as error:
+                    message = f"{where}, row {row + i}: {quoted(str(value))} {error.reason}"
+                    raise FileError(message, hint=error.hint) from None
+        return numbers
+
     def _classes(self, column: Any, where: str, row: int, code: Codes) -> Array:
         numbers = np.full(len(column), np.nan)
         for i, text in enumerate(column.to_pylist()):
@@ -154,6 +185,30 @@ class ParquetReader:
                 message = f"{where}, row {row + i}: {quoted(text)} is not one of the classes"
                 raise FileError(message, hint=f"classes: {listed(code)}")
         return numbers
+
+
+class ParquetReader(ArrowReader):
+    """A Parquet file. Checksums are checked where the file has them; without, a flip may pass."""
+
+    kind = "Parquet"
+
+    def _opened(self, stored: IO[bytes]) -> _Opened:
+        file = _pyarrow("pyarrow.parquet").ParquetFile(
+            stored, page_checksum_verification=True, memory_map=False, pre_buffer=False
+        )
+
+        def batches(at_once: int, names: list[str]) -> Iterator[Any]:
+            return iter(file.iter_batches(at_once, columns=names, use_threads=False))
+
+        return _Opened(file.schema_arrow, file.metadata.num_rows, batches)
+
+
+class _Opened(NamedTuple):
+    """An open file: its schema, the number of its rows, and its batches of some columns."""
+
+    schema: Any
+    rows: int
+    batches: Callable[[int, list[str]], Iterator[Any]]
 
 
 def _doubles(column: Any) -> Array:
@@ -179,4 +234,6 @@ def _pyarrow(module: str) -> ModuleType:
     try:
         return importlib.import_module(module)
     except ImportError:
-        raise FileError("reading Parquet needs pyarrow: pip install 'gradcli[parquet]'") from None
+        raise FileError(
+            "reading Parquet and Arrow files needs pyarrow: pip install 'gradcli[parquet]'"
+        ) from None
