@@ -185,7 +185,7 @@ class Formula(Node):
         self,
         parameters: Sequence[str],
         *,
-        data: Mapping[str, Any] | None = None,
+        data: Any = None,
         engine: str = "auto",
     ) -> Callable[..., tuple[Any, ...]]:
         """Return a Python function from values of `parameters`, in order, to value and gradient.
@@ -200,8 +200,10 @@ class Formula(Node):
         LLVM, "python" with NumPy, "auto" as machine code once many rows have been worked out.
         """
         if data is not None:
+            from gradcli.data.frames import columns_of
             from gradcli.minimization.compiled import compiled_over
 
+            data = columns_of(data, self.free_names)
             nodes = self.graph.variables([self.id])
             shapes = {name: self.graph.shape(node) for name, node in nodes.items()}
             shapes |= {name: shape_of(value, name) for name, value in data.items()}
@@ -218,7 +220,7 @@ class Formula(Node):
         start: Mapping[str, Any] | None = None,
         /,
         *,
-        data: Mapping[str, Any] | str | None = None,
+        data: Any = None,
         fixed: Mapping[str, Any] | None = None,
         bounds: Mapping[str, tuple[float, float]] | None = None,
         method: str | None = None,
@@ -240,8 +242,9 @@ class Formula(Node):
     ) -> Minimum:
         """Return the minimum that is reached from `start`, a value for each parameter.
 
-        `data` are the columns that the formula uses, as a mapping or the path of a file, and
-        `fixed` other names that keep their values. `bounds` are (low, high) by parameter.
+        `data` are the columns that the formula uses, as a mapping, a table of pandas, polars or
+        pyarrow, or the path of a file, and `fixed` other names that keep their values. `bounds`
+        are (low, high) by parameter.
 
         `method` is "gd", "adam(beta1=0.8)" or another first-order method with its settings,
         "lbfgs", "newton" or "lm"; without one, `lm` fits sums of squares over data and `newton`
@@ -289,9 +292,18 @@ class Formula(Node):
             read, _ = rows([data], source, others, shapes)
             columns: Any = values_of(read)
             shapes |= shapes_of(read, source, shapes)
-        else:
-            columns = data or {}
+        elif data is not None:
+            from gradcli.data.frames import columns_of
+            from gradcli.language.names import names_in
+
+            others = [name for name in (weights, sigma) if isinstance(name, str)]
+            wanted = {*self.free_names, *others}
+            if self.origin is not None:
+                wanted |= names_in(self.origin.source)
+            columns = columns_of(data, wanted)
             shapes |= {name: shape_of(value, name) for name, value in columns.items()}
+        else:
+            columns = {}
         shaped = self.with_shapes(shapes)
         return minimize(
             shaped,

@@ -486,7 +486,7 @@ def as_value(name: str, value: Any, shape: Shape) -> Any:
 def _is_open(value: Any) -> bool:
     """Return whether somebody may change a value later."""
     flags = getattr(value, "flags", None)
-    return flags is None or bool(flags.writeable)
+    return bool(getattr(flags, "writeable", True))
 
 
 def _own_copy(value: Any) -> Any:

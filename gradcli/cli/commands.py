@@ -30,6 +30,8 @@ class Request(NamedTuple):
     json: bool
 
 
+_NO_DATA = DataOptions()
+
 COMMANDS = ("eval", "grad", "minimize", "draw")
 
 
@@ -247,7 +249,7 @@ def _eval(
     csv: _Csv = False,
     digits: _Digits = None,
     allow_nonfinite: _Nonfinite = False,
-    data: DataOptions = DataOptions(),
+    data: DataOptions = _NO_DATA,
     plot: _Plot = None,
     seed: _Seed = None,
     output: _File = None,
@@ -316,7 +318,7 @@ def _grad(
     csv: _Csv = False,
     digits: _Digits = None,
     allow_nonfinite: _Nonfinite = False,
-    data: DataOptions = DataOptions(),
+    data: DataOptions = _NO_DATA,
     plot: _Plot = None,
     seed: _Seed = None,
     output: _File = None,
@@ -415,7 +417,7 @@ def _minimize(
         str | None,
         typer.Option("--starts", metavar="N", help="Try N starts and keep the best minimum."),
     ] = None,
-    data: DataOptions = DataOptions(),
+    data: DataOptions = _NO_DATA,
     memory: Annotated[
         str | None,
         typer.Option(

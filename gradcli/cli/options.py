@@ -1,4 +1,4 @@
-"""Options as records: each is written once, as a field of a NamedTuple, with all that is said of it.
+"""Options as records: each is written once, as a field with its type, default, flag and help.
 
 A command takes such a record as one parameter; `spread` gives Typer a parameter for each field.
 """

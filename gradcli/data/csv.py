@@ -186,7 +186,7 @@ class TextReader:
         return None if columns is None else self._without_missing(columns, wanted)
 
     def _without_missing(self, columns: list[Array], wanted: Wanted) -> list[Array] | None:
-        """Return the columns, nan for numbers that mean a missing value; None if that is a fault."""
+        """Return the columns with nan for numbers that mean a missing value; None for a fault."""
         for place, code in zip(wanted.places, wanted.codes, strict=True):
             if code is None:
                 self._percentages.setdefault(place, False)
@@ -268,10 +268,7 @@ class TextReader:
         try:
             if code is None:
                 value = self._notation.number(cell)
-                percentage = is_percentage(cell)
-                if self._percentages.setdefault(place, percentage) != percentage:
-                    kinds = "numbers and percentages" if percentage else "percentages and numbers"
-                    raise CellError(f"mixes {kinds} in one column", self._left_out(line_number))
+                self._check_percentage(line_number, place, percentage=is_percentage(cell))
                 return value
             value = code[cell.strip(" \t")]
         except CellError as error:
@@ -281,6 +278,12 @@ class TextReader:
             message = f"{where}: {quoted(cell)} is not one of the classes"
             raise FileError(message, hint=f"classes: {listed(code)}")
         return value
+
+    def _check_percentage(self, line_number: int, place: int, *, percentage: bool) -> None:
+        """Raise CellError where a column holds percentages and other numbers."""
+        if self._percentages.setdefault(place, percentage) != percentage:
+            kinds = "numbers and percentages" if percentage else "percentages and numbers"
+            raise CellError(f"mixes {kinds} in one column", self._left_out(line_number))
 
     def _left_out(self, line_number: int) -> str:
         return f"--skip {line_number} leaves that line out"

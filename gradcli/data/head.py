@@ -1,4 +1,4 @@
-"""The head of a table of text: the separator, the names of the columns, and where the rows begin."""
+"""The head of a table of text: its separator, the names of its columns, where its rows begin."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ from gradcli.data.columns import (
     rebatched,
     unknown_column,
 )
-from gradcli.data.formats import reader
+from gradcli.data.formats import reader as reader_of
 from gradcli.data.head import TextOptions
 from gradcli.data.input import shown
 from gradcli.errors import FileError
@@ -111,7 +111,7 @@ def open_source(
         raise FileError("stdin, -, can be read only once")
     pipe = stdin if stdin is not None else getattr(sys.stdin, "buffer", None)
     readers = [
-        reader(path, table or TextOptions(), pipe, drop_missing=drop_missing)
+        reader_of(path, table or TextOptions(), pipe, drop_missing=drop_missing)
         for given in paths
         for path in _expanded(given)
     ]

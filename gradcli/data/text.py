@@ -233,7 +233,7 @@ def _utf_8(stream: Stream, path: str, encoding: str | None) -> Stream:
         return _Resumed(stream, start.removeprefix(BYTE_ORDER_MARK))
     try:
         name = codecs.lookup(encoding).name
-        "".encode(name)  # noqa: B018 - some codecs are no text encodings
+        "".encode(name)
     except LookupError:
         shown_name = printable(encoding, 40)
         message = f"--encoding: there is no encoding '{shown_name}'"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from gradcli.data.input import shown
 from gradcli.errors import MathematicsError, ShapeError
 from gradcli.point import shape_of
 from gradcli.runtime import interpreter

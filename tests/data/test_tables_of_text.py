@@ -340,7 +340,7 @@ def test_a_folder_and_a_pattern_are_their_files_in_the_order_of_names(tmp_path: 
         open_source([str(tmp_path / "*.tsv")])
 
 
-def test_what_a_shell_hands_on_as_a_file_is_read(tmp_path: Path) -> None:
+def test_what_a_shell_hands_on_as_a_file_is_read() -> None:
     script = "exec 3< <(printf 'x y\\n1 2\\n3 4\\n'); exec \"$@\" --data /dev/fd/3"
     ran = subprocess.run(
         ["bash", "-c", script, "-", sys.executable, "-m", "gradcli", "eval", "sum(x*y)"],
