@@ -23,7 +23,7 @@ def columns_of(data: Any, wanted: Collection[str]) -> dict[str, Any]:
         return dict(data)
     headings: list[Any] | None = next(
         (
-            list(found or ())
+            list(found)  # type: ignore[arg-type]
             for found in (
                 getattr(data, "column_names", None),
                 getattr(getattr(data, "dtype", None), "names", None),

@@ -613,12 +613,10 @@ def test_greek_columns(folder: Path, inside: Inside) -> None:
         ("x,y\ninf,1\n2,3\n", ("line 2, column 1 (x)", "'inf' is not a finite number")),
         ("x,y\n1,2\n2,1e400\n", ("line 3, column 2 (y)", "too large for a double")),
         ("x,y,x\n1,2,3\n", ("line 1, column 3", "second column 'x'")),
-        ("x,y\n1,2\n\n3,4\n", ("line 3 is blank",)),
         ('x,y\n1,"2\n3,4\n', ("line 2 is not closed",)),
         ("x,y\n1,\x002\n", ("line 2 holds a NUL byte",)),
-        ("x;y\n1;2\n", ("--separator ';' splits it",)),
+        ("x|y\n1|2\n", ("--separator '|' splits it",)),
         ("x,y\n1,\x1b[31m\n", ("line 2, column 2 (y)", r"\x1b[31m")),
-        ('{"x": [1]}', ("looks like JSON",)),
         ("<html>", ("HTML",)),
     ],
 )
@@ -630,10 +628,8 @@ def test_bad_files(folder: Path, inside: Inside, content: str, parts: tuple[str,
     assert "\x1b" not in ran.err
 
 
-@pytest.mark.parametrize("name", ["nosuch.csv", ".", "data.txt", "decay", "nosuch.npz"])
+@pytest.mark.parametrize("name", ["nosuch.csv", "data.txt", "nosuch.npz"])
 def test_files_that_cannot_be_read(folder: Path, inside: Inside, name: str) -> None:
-    (folder / "decay").write_text("x,y\n1,2\n")
-
     refused(inside(["minimize", "y ~ a*x", "a=1", "--data", name]), name, code=1)
 
 
