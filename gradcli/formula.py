@@ -168,11 +168,13 @@ class Formula(Node):
         rounding only.
         """
         from gradcli.calculus.readable import readable
+        from gradcli.calculus.reverse import gradient
 
-        exact = self.derivatives(wrt)
+        nodes = names_to_nodes(self.graph, self.id, wrt)
+        found = gradient(self.graph, self.id, nodes.values(), exact=False)
         own = self.graph.reachable([self.id])
-        shown = readable(self.graph, own, [derivative.id for derivative in exact.values()])
-        return {name: Formula(self.graph, node) for name, node in zip(exact, shown, strict=True)}
+        shown = readable(self.graph, own, [found[node] for node in nodes.values()])
+        return {name: Formula(self.graph, node) for name, node in zip(nodes, shown, strict=True)}
 
     @property
     def latex(self) -> str:

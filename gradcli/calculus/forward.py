@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gradcli.calculus.reverse import between, expansion, local, spread
+from gradcli.calculus.movement import Movement
+from gradcli.calculus.reverse import expansion, local
 from gradcli.graph.operations import ADD, MULTIPLY, WHERE
-from gradcli.graph.simplify import DerivedNode, simplified
+from gradcli.graph.simplify import DerivedNode, broadcast_to, simplified
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -26,7 +27,7 @@ def tangents(graph: Graph, results: Sequence[int], seeds: Mapping[int, int]) -> 
     order = graph.reachable(results)
     rates = _sweep(graph, order, dict(seeds))
     zero = graph.constant(0)
-    return [spread(graph, rates.get(result, zero), graph.shape(result)) for result in results]
+    return [broadcast_to(graph, rates.get(result, zero), graph.shape(result)) for result in results]
 
 
 def gradient(graph: Graph, result: int, by: Iterable[int]) -> dict[int, int]:
@@ -43,7 +44,7 @@ def gradient(graph: Graph, result: int, by: Iterable[int]) -> dict[int, int]:
         if not shape:
             found[node] = tangents(graph, [result], {node: one})[0]
             continue
-        total = spread(graph, graph.constant(0), shape)
+        total = broadcast_to(graph, graph.constant(0), shape)
         for key in entries(shape):
             unit = DerivedNode(graph, one).apply("place", payload=(key, shape))
             slope = tangents(graph, [result], {node: unit.id})[0]
@@ -53,30 +54,40 @@ def gradient(graph: Graph, result: int, by: Iterable[int]) -> dict[int, int]:
     return found
 
 
-def rate_between(graph: Graph, root: int, inside: Sequence[int], by: int) -> int:
+def rate_between(
+    graph: Graph, root: int, inside: Sequence[int], by: int, *, exact: bool = True
+) -> int:
     """Return how `root` changes when `by` does at rate 1, in all of its numbers if it is an array.
 
     `inside` are the nodes from `root` down to `by` and others that count as free, in topological
-    order.
+    order. What is not `exact` has no value where 0 meets an infinite partial, and reads better.
     """
-    one = spread(graph, graph.constant(1), graph.shape(by))
-    rate = _sweep(graph, inside, {by: one}).get(root, graph.constant(0))
-    return spread(graph, rate, graph.shape(root))
+    one = broadcast_to(graph, graph.constant(1), graph.shape(by))
+    rate = _sweep(graph, inside, {by: one}, exact=exact).get(root, graph.constant(0))
+    return broadcast_to(graph, rate, graph.shape(root))
 
 
-def _sweep(graph: Graph, order: Sequence[int], rates: dict[int, int]) -> dict[int, int]:
+def _sweep(
+    graph: Graph, order: Sequence[int], rates: dict[int, int], *, exact: bool = True
+) -> dict[int, int]:
     """Return the rates of all nodes in `order` that move; `rates` holds those that are given."""
     active = graph.depending_on(rates, order)
+    movement = Movement(graph, set(rates), active) if exact else None
     for node in order:
         if node in active and node not in rates:
-            rate = _rate(graph, node, rates)
+            rate = _rate(graph, node, rates, movement)
             if rate is not None:
-                rates[node] = spread(graph, rate, graph.shape(node))
+                rates[node] = broadcast_to(graph, rate, graph.shape(node))
     return rates
 
 
-def _rate(graph: Graph, node: int, rates: Mapping[int, int]) -> int | None:
-    """Return the rate of change of a node whose arguments change at `rates`; None for 0."""
+def _rate(
+    graph: Graph, node: int, rates: Mapping[int, int], movement: Movement | None
+) -> int | None:
+    """Return the rate of change of a node whose arguments change at `rates`; None for 0.
+
+    Where an argument does not move at all its rate is 0, even where its partial is infinite.
+    """
     operation, arguments, payload = graph.rows[node]
     if operation is WHERE:
         condition, chosen, other = arguments
@@ -88,7 +99,7 @@ def _rate(graph: Graph, node: int, rates: Mapping[int, int]) -> int | None:
     if operation.expansion is not None:
         expanded = expansion(graph, node)
         moving = {argument: rates[argument] for argument in arguments if argument in rates}
-        return _sweep(graph, between(graph, expanded, arguments), moving).get(expanded)
+        return _sweep(graph, graph.below(expanded, arguments), moving).get(expanded)
     total: int | None = None
     handles = tuple([DerivedNode(graph, argument) for argument in arguments])
     for position, argument in enumerate(arguments):
@@ -106,5 +117,9 @@ def _rate(graph: Graph, node: int, rates: Mapping[int, int]) -> int | None:
             if partial is None:
                 continue
             term = simplified(graph, MULTIPLY, (rates[argument], partial), None)
+            if movement is not None and position == 0 and operation.is_steep(payload):
+                moving = movement.mask(argument)
+                if moving is not None:
+                    term = simplified(graph, WHERE, (moving, term, graph.constant(0)), None)
         total = term if total is None else simplified(graph, ADD, (total, term), None)
     return total

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from gradcli.calculus.forward import rate_between
 from gradcli.calculus.readable import readable
-from gradcli.calculus.reverse import between, derivatives_between
+from gradcli.calculus.reverse import derivatives_between
 from gradcli.graph.operations import VARIABLE
 
 if TYPE_CHECKING:
@@ -47,16 +47,22 @@ def links(graph: Graph, nodes: Sequence[int]) -> dict[int, list[Link]]:
     """Return for each of `nodes` which others it reads, in the order of its text."""
     named = frozenset(nodes)
     found: dict[int, list[tuple[int, int | None]]] = {}
-    short: list[int] = []
+    short: dict[int, int] = {}
     for node in nodes:
         stops = named - {node}
-        inside = between(graph, node, stops)
-        derivatives = _derivatives(graph, node, inside, _read(graph, node, stops))
+        inside = graph.below(node, stops)
+        reads = _read(graph, node, stops)
+        derivatives = _derivatives(graph, node, inside, reads)
         found[node] = list(derivatives.items())
         if len(inside) <= LARGEST_READABLE:
-            short += [slope for slope in derivatives.values() if slope is not None]
+            plain = _derivatives(graph, node, inside, reads, exact=False)
+            short |= {
+                slope: plain[below] or slope
+                for below, slope in derivatives.items()
+                if slope is not None
+            }
     own = graph.reachable(nodes)
-    shown = dict(zip(short, readable(graph, own, short, named), strict=True))
+    shown = dict(zip(short, readable(graph, own, list(short.values()), named), strict=True))
     return {
         node: [
             Link(below, slope, None if slope is None else shown.get(slope, slope))
@@ -82,13 +88,16 @@ def _read(graph: Graph, node: int, stops: Collection[int]) -> list[int]:
 
 
 def _derivatives(
-    graph: Graph, node: int, inside: Sequence[int], reads: Sequence[int]
+    graph: Graph, node: int, inside: Sequence[int], reads: Sequence[int], *, exact: bool = True
 ) -> dict[int, int | None]:
-    """Return the derivative of a node by each node that it reads; `inside` lies in between."""
+    """Return the derivative of a node by each node that it reads; `inside` lies in between.
+
+    What is not `exact` has no value where 0 meets an infinite partial, and reads better.
+    """
     if not graph.shape(node):
-        return {**derivatives_between(graph, node, inside, reads)}
+        return {**derivatives_between(graph, node, inside, reads, exact=exact)}
     return {
-        below: rate_between(graph, node, inside, below)
+        below: rate_between(graph, node, inside, below, exact=exact)
         if not graph.shape(below) or _is_elementwise(graph, inside, below)
         else None
         for below in reads

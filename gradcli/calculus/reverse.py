@@ -6,32 +6,28 @@ reads that node at all; None is "always". `where(c, a, b)` hands (m and c, g) to
 paths with different masks meet, each value is gated by its own. So a branch that is not taken
 contributes 0 even when its derivative is infinite there, and graphs without `where` pay nothing.
 
-The adjoint of an array has its shape: what broadcasting repeated is summed again.
+The adjoint of an array has its shape: what broadcasting repeated is summed again, and of a number
+that was repeated the mask holds when it does for one of its copies. Where a partial derivative can
+be infinite, the mask also says whether the argument moves at all.
 """
 
 from __future__ import annotations
 
+from gradcli.calculus.masks import Mask, both, branch, is_opposite, narrowed, read_of
+from gradcli.calculus.movement import Movement
+from gradcli.graph import shapes
 from gradcli.graph.node import Growing
-from gradcli.graph.operations import (
-    ADD,
-    AND_ALSO,
-    MULTIPLY,
-    NOT_SO,
-    OR_ELSE,
-    TABLE,
-    WHERE,
-)
-from gradcli.graph.simplify import DerivedNode, simplified
+from gradcli.graph.operations import ADD, AND_ALSO, MULTIPLY, NOT_SO, OR_ELSE, TABLE, WHERE
+from gradcli.graph.simplify import DerivedNode, broadcast_to, simplified
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from gradcli.graph.node import Graph
-    from gradcli.graph.shapes import Shape
 
 
-Adjoint = tuple[int | None, int]
+Adjoint = tuple[Mask, int]
 """The derivative of the result by a node, (mask, value): the value where the mask holds, 0
 elsewhere."""
 
@@ -39,22 +35,28 @@ elsewhere."""
 class Derivatives:
     """The outcome of one backward pass."""
 
-    __slots__ = ("gradient", "locals")
+    __slots__ = ("gradient", "locals", "moving")
 
-    def __init__(self, gradient: dict[int, int], local: dict[tuple[int, int], int]) -> None:
+    def __init__(
+        self, gradient: dict[int, int], local: dict[tuple[int, int], int], moving: dict[int, int]
+    ) -> None:
         self.gradient = gradient
         """For each node asked for, the node that is the derivative by it."""
         self.locals = local
         """For each edge (node, position of the argument), the local partial derivative."""
+        self.moving = moving
+        """For some nodes the mask of where their first argument moves; the others' always does."""
 
 
-def gradient(graph: Graph, result: int, by: Iterable[int]) -> dict[int, int]:
+def gradient(graph: Graph, result: int, by: Iterable[int], *, exact: bool = True) -> dict[int, int]:
     """Return the nodes that are the derivatives of `result` by each of the nodes `by`.
 
     They are added to the same graph. A node that the result does not depend on gets 0. For an
-    array as `result` they are the derivatives of the sum of its numbers.
+    array as `result` they are the derivatives of the sum of its numbers. Derivatives that are not
+    `exact` have no value where 0 meets an infinite partial, and are shorter to read.
     """
-    return _backward(graph, result, by, None)
+    order = graph.reachable([result])
+    return _derived(_Sweep(graph, order, by, exact=exact), result, by)
 
 
 def backward(graph: Graph, result: int, by: Iterable[int]) -> Derivatives:
@@ -62,34 +64,20 @@ def backward(graph: Graph, result: int, by: Iterable[int]) -> Derivatives:
 
     Only edges that lead to one of `by` are followed, so `by` may be a few of very many.
     """
-    partials: dict[tuple[int, int], int] = {}
-    return Derivatives(_backward(graph, result, by, partials), partials)
-
-
-def _backward(
-    graph: Graph, result: int, by: Iterable[int], partials: dict[tuple[int, int], int] | None
-) -> dict[int, int]:
-    by = list(by)
-    order = graph.reachable([result])
-    active = graph.depending_on(by, order)
-    one = spread(graph, graph.constant(1), graph.shape(result))
-    adjoints: dict[int, Adjoint] = {result: (None, one)}
-    with Growing():
-        _sweep(graph, order, active, adjoints, partials)
-    return {node: gated(graph, node, adjoints.get(node)) for node in by}
+    sweep = _Sweep(graph, graph.reachable([result]), by)
+    sweep.partials = {}
+    slopes = _derived(sweep, result, by)
+    return Derivatives(slopes, sweep.partials, sweep.moving)
 
 
 def derivatives_between(
-    graph: Graph, root: int, inside: Sequence[int], by: Collection[int]
+    graph: Graph, root: int, inside: Sequence[int], by: Collection[int], *, exact: bool = True
 ) -> dict[int, int]:
     """Return the derivatives of a number by the nodes `by`, which count as free.
 
     `inside` are the nodes from `root` down to `by`, in topological order.
     """
-    adjoints: dict[int, Adjoint] = {root: (None, graph.constant(1))}
-    with Growing():
-        _sweep(graph, inside, graph.depending_on(by, inside), adjoints, None)
-    return {node: gated(graph, node, adjoints.get(node)) for node in by}
+    return _derived(_Sweep(graph, inside, by, free=by, exact=exact), root, by)
 
 
 def handed(
@@ -100,98 +88,137 @@ def handed(
     `slope` is the derivative of the result by the node, and has its shape. All that lies between
     the node and its inputs is passed through.
     """
-    inside = between(graph, node, inputs)
-    adjoints: dict[int, Adjoint] = {node: (None, slope)}
-    _sweep(graph, inside, {*by, *graph.depending_on(by, inside)}, adjoints, None)
+    sweep = _Sweep(graph, graph.below(node, inputs), by, free=by)
+    adjoints = sweep.run({node: (None, slope)})
     return {below: gated(graph, below, adjoints[below]) for below in by if below in adjoints}
 
 
-def _sweep(
-    graph: Graph,
-    order: Sequence[int],
-    active: Collection[int],
-    adjoints: dict[int, Adjoint],
-    partials: dict[tuple[int, int], int] | None,
-) -> None:
-    """Hand the adjoints down from users to arguments, in reverse order; note the partials."""
-    rows = graph.rows
-    for node in reversed(order):
-        adjoint = adjoints.get(node)
-        if adjoint is None or node not in active:
-            continue
-        operation, arguments, payload = rows[node]
-        if operation.expansion is not None:
-            for argument, handed in _through(graph, node, adjoint, active).items():
-                _hand(graph, adjoints, argument, handed)
-            continue
+def _derived(sweep: _Sweep, root: int, by: Iterable[int]) -> dict[int, int]:
+    graph = sweep.graph
+    one = broadcast_to(graph, graph.constant(1), graph.shape(root))
+    with Growing():
+        adjoints = sweep.run({root: (None, one)})
+        return {node: gated(graph, node, adjoints.get(node)) for node in by}
+
+
+class _Sweep:
+    """Hands adjoints down from users to arguments, in reverse order.
+
+    `order` are nodes in topological order. The nodes `by` that depend on others of them move with
+    those, unless they are given as `free`.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        order: Sequence[int],
+        by: Iterable[int],
+        *,
+        free: Collection[int] | None = None,
+        exact: bool = True,
+    ) -> None:
+        self.graph = graph
+        self.partials: dict[tuple[int, int], int] | None = None
+        self.moving: dict[int, int] = {}
+        by = set(by)
+        self._order = order
+        self._active = graph.depending_on(by, order)
+        if free is None:
+            free = {node for node in by if self._active.isdisjoint(graph.rows[node][1])}
+        self._movement = Movement(graph, free, self._active) if exact else None
+
+    def run(self, adjoints: dict[int, Adjoint]) -> dict[int, Adjoint]:
+        """Return the adjoints of all nodes that can be changed and are read."""
+        graph, rows, active = self.graph, self.graph.rows, self._active
+        for node in reversed(self._order):
+            adjoint = adjoints.get(node)
+            if adjoint is None or node not in active:
+                continue
+            operation = rows[node][0]
+            if operation.expansion is not None:
+                handed = _through(graph, node, adjoint, active)
+            elif operation.structural:
+                handed = self._pulled(node, adjoint)
+            else:
+                handed = self._multiplied(node, adjoint)
+            for argument, part in handed:
+                before = adjoints.get(argument)
+                adjoints[argument] = part if before is None else _meet(graph, before, part)
+        return adjoints
+
+    def _multiplied(self, node: int, adjoint: Adjoint) -> Iterator[tuple[int, Adjoint]]:
+        """Yield what an elementwise operation hands to its arguments."""
+        graph = self.graph
+        operation, arguments, payload = graph.rows[node]
+        mask, value = adjoint
         at_node = DerivedNode(graph, node)
         handles = tuple([DerivedNode(graph, argument) for argument in arguments])
         for position, argument in enumerate(arguments):
-            if argument not in active:
-                continue
-            if operation.structural:
-                moved = _moved(graph, node, position, adjoint)
-                if moved is not None:
-                    _hand(graph, adjoints, argument, moved)
+            if argument not in self._active:
                 continue
             partial = operation.partial(position, at_node, handles, payload)
             if partial.__class__ is not DerivedNode and partial == 0:
                 continue
-            if partials is not None:
-                partials[node, position] = as_node(graph, partial)
-            handed = _multiplied(graph, node, position, adjoint, partial)
-            _hand(graph, adjoints, argument, handed)
+            if self.partials is not None:
+                self.partials[node, position] = as_node(graph, partial)
+            here, slope = mask, value
+            if operation is WHERE:
+                here = both(graph, mask, branch(graph, node, position))
+            elif partial.__class__ is DerivedNode or partial != 1:
+                slope = simplified(graph, MULTIPLY, (value, as_node(graph, partial)), None)
+            if not position and self._movement is not None and operation.is_steep(payload):
+                moving = self._movement.mask(argument)
+                if moving is not None:
+                    self.moving[node] = moving
+                    here = both(graph, mask, moving)
+            if graph.has_arrays:
+                here, slope = _summed(graph, node, argument, (here, slope))
+            yield argument, (here, slope)
+
+    def _pulled(self, node: int, adjoint: Adjoint) -> Iterator[tuple[int, Adjoint]]:
+        """Yield what an operation on whole arrays hands to its arguments."""
+        graph = self.graph
+        operation, arguments, payload = graph.rows[node]
+        mask, value = adjoint
+        value = broadcast_to(graph, value, graph.shape(node))
+        if mask is not None and graph.shape(mask):
+            value = gated(graph, node, adjoint)
+        read = read_of(graph, node, mask)
+        handles = tuple([DerivedNode(graph, argument) for argument in arguments])
+        at_node, slope = DerivedNode(graph, node), DerivedNode(graph, value)
+        for position, argument in enumerate(arguments):
+            if argument not in self._active:
+                continue
+            pulled = operation.pulled(position, slope, at_node, handles, payload)
+            if isinstance(pulled, DerivedNode):
+                # Nobody asks what a name is read for: its adjoint is 0 already where it is not.
+                yield argument, (read(position) if graph.rows[argument][1] else None, pulled.id)
 
 
-def _hand(graph: Graph, adjoints: dict[int, Adjoint], node: int, handed: Adjoint) -> None:
-    before = adjoints.get(node)
-    adjoints[node] = handed if before is None else _meet(graph, before, handed)
-
-
-def _multiplied(
-    graph: Graph, node: int, position: int, adjoint: Adjoint, partial: DerivedNode | float
-) -> Adjoint:
-    """Return what an elementwise operation hands to one of its arguments."""
-    operation, arguments, _ = graph.rows[node]
+def _summed(graph: Graph, node: int, argument: int, adjoint: Adjoint) -> Adjoint:
+    """Return what is handed to an argument that was broadcast to the shape of its user."""
     mask, value = adjoint
-    if operation is WHERE:
-        mask = _branch(graph, mask, node, position)
-    elif partial.__class__ is DerivedNode or partial != 1:
-        value = simplified(graph, MULTIPLY, (value, as_node(graph, partial)), None)
-    if not graph.has_arrays:
+    whole, shape = graph.shape(node), graph.shape(argument)
+    value = broadcast_to(graph, value, whole)
+    if whole == shape:
         return mask, value
-    shape = graph.shape(arguments[position])
-    value = spread(graph, value, graph.shape(node))
-    if graph.shape(value) == shape:
-        return mask, value
-    # Numbers of different masks are about to be added up: each must be gated before.
-    return None, _collapsed(graph, gated(graph, node, (mask, value)), shape)
-
-
-def _moved(graph: Graph, node: int, position: int, adjoint: Adjoint) -> Adjoint | None:
-    """Return what an operation on whole arrays hands to one of its arguments."""
-    operation, arguments, payload = graph.rows[node]
-    mask, value = adjoint
-    value = spread(graph, value, graph.shape(node))
-    if mask is not None and graph.shape(mask):
-        mask, value = None, gated(graph, node, adjoint)
-    handles = tuple([DerivedNode(graph, argument) for argument in arguments])
-    at_node = DerivedNode(graph, node)
-    pulled = operation.pulled(position, DerivedNode(graph, value), at_node, handles, payload)
-    return (mask, pulled.id) if isinstance(pulled, DerivedNode) else None
+    if mask is not None and shapes.broadcast(graph.shape(mask), shape) != shape:
+        # Numbers of different masks are about to be added up: each must be gated before.
+        value = gated(graph, node, adjoint)
+        mask = narrowed(graph, mask, whole, shape) if graph.rows[argument][1] else None
+    return mask, graph.add(TABLE["collapse"], (value,), shape)
 
 
 def _through(
     graph: Graph, node: int, adjoint: Adjoint, active: Collection[int]
-) -> dict[int, Adjoint]:
+) -> Iterable[tuple[int, Adjoint]]:
     """Return what an operation hands to its arguments that is differentiated by its expansion."""
     arguments = graph.rows[node][1]
     expanded = expansion(graph, node)
     wanted = [argument for argument in dict.fromkeys(arguments) if argument in active]
-    order = between(graph, expanded, arguments)
-    adjoints = {expanded: adjoint}
-    _sweep(graph, order, graph.depending_on(wanted, order), adjoints, None)
-    return {argument: adjoints[argument] for argument in wanted if argument in adjoints}
+    sweep = _Sweep(graph, graph.below(expanded, arguments), wanted, free=wanted)
+    adjoints = sweep.run({expanded: adjoint})
+    return [(argument, adjoints[argument]) for argument in wanted if argument in adjoints]
 
 
 def expansion(graph: Graph, node: int) -> int:
@@ -203,18 +230,6 @@ def expansion(graph: Graph, node: int) -> int:
     expanded = operation.expansion(DerivedNode(graph, node), *handles, *extra)
     assert isinstance(expanded, DerivedNode)  # noqa: S101 - rules return nodes
     return expanded.id
-
-
-def between(graph: Graph, root: int, stops: Collection[int]) -> list[int]:
-    """Return the nodes above `stops` that lead to `root`, in topological order."""
-    found = set()
-    waiting = [root]
-    while waiting:
-        node = waiting.pop()
-        if node not in found and node not in stops:
-            found.add(node)
-            waiting.extend(graph.rows[node][1])
-    return sorted(found)
 
 
 def local(graph: Graph, node: int, position: int) -> int | None:
@@ -232,32 +247,11 @@ def as_node(graph: Graph, partial: DerivedNode | float) -> int:
     return partial.id if isinstance(partial, DerivedNode) else graph.constant(partial)
 
 
-def spread(graph: Graph, node: int, shape: Shape) -> int:
-    """Return the node repeated so that it has the shape."""
-    if graph.shape(node) == shape:
-        return node
-    return simplified(graph, TABLE["broadcast"], (node,), shape)
-
-
-def _collapsed(graph: Graph, node: int, shape: Shape) -> int:
-    return node if graph.shape(node) == shape else graph.add(TABLE["collapse"], (node,), shape)
-
-
 def gated(graph: Graph, node: int, adjoint: Adjoint | None) -> int:
     """Return the derivative by a node as one node: the value where the mask holds, 0 elsewhere."""
     shape = graph.shape(node)
     value = graph.constant(0) if adjoint is None else _gate(graph, adjoint)
-    return spread(graph, value, shape)
-
-
-def _branch(graph: Graph, mask: int | None, node: int, position: int) -> int:
-    """Return the mask of a branch of `where`: the mask so far, and the branch's condition."""
-    condition = graph.rows[node][1][0]
-    if position == 2:
-        condition = simplified(graph, NOT_SO, (condition,), None)
-    if mask is None:
-        return condition
-    return simplified(graph, AND_ALSO, (mask, condition), None)
+    return broadcast_to(graph, value, shape)
 
 
 def _meet(graph: Graph, first: Adjoint, second: Adjoint) -> Adjoint:
@@ -293,20 +287,14 @@ def _either_or(graph: Graph, first: tuple[int, int], second: tuple[int, int]) ->
     other_outer, other_inner = _innermost(graph, second[0])
     if outer != other_outer:
         return None
-    if _is_not(graph, other_inner, inner):
-        branches = (inner, first[1], second[1])
-    elif _is_not(graph, inner, other_inner):
-        branches = (other_inner, second[1], first[1])
-    else:
+    if not is_opposite(graph, inner, other_inner):
         return None
+    branches = (inner, first[1], second[1])
+    if graph.rows[inner][0] is NOT_SO and graph.rows[inner][1] == (other_inner,):
+        branches = (other_inner, second[1], first[1])
     return outer, simplified(graph, WHERE, branches, None)
 
 
 def _innermost(graph: Graph, mask: int) -> tuple[int | None, int]:
     operation, arguments, _ = graph.rows[mask]
     return (arguments[0], arguments[1]) if operation is AND_ALSO else (None, mask)
-
-
-def _is_not(graph: Graph, node: int, condition: int) -> bool:
-    operation, arguments, _ = graph.rows[node]
-    return operation is NOT_SO and arguments[0] == condition

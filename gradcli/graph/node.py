@@ -33,7 +33,7 @@ from gradcli.limits import DERIVED_NODES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
     from typing import Any
 
     from typing_extensions import Self
@@ -265,15 +265,18 @@ class Graph:
         self._below = (roots, found)
         return found
 
-    def below(self, root: int) -> list[int]:
-        """Return what `reachable` does for one root, in time that depends on the result alone."""
-        found = {root}
+    def below(self, root: int, stops: Collection[int] = ()) -> list[int]:
+        """Return what `reachable` does for one root, in time that depends on the result alone.
+
+        The nodes `stops`, and what only they lead to, are left out.
+        """
+        found = set()
         waiting = [root]
         while waiting:
-            for argument in self.rows[waiting.pop()][1]:
-                if argument not in found:
-                    found.add(argument)
-                    waiting.append(argument)
+            node = waiting.pop()
+            if node not in found and node not in stops:
+                found.add(node)
+                waiting += self.rows[node][1]
         return sorted(found)
 
     def depending_on(self, sources: Iterable[int], nodes: Sequence[int]) -> set[int]:

@@ -55,10 +55,12 @@ class Operation:
         "kink",
         "latex",
         "level",
+        "linear",
         "name",
         "partials",
         "payload",
         "shape",
+        "steep",
         "tangents",
         "typed",
         "undefined",
@@ -87,6 +89,8 @@ class Operation:
         tangents: tuple[Rule, ...] | Rule = (),
         adjoints: tuple[Rule, ...] | Rule = (),
         expansion: Rule | None = None,
+        linear: bool = False,
+        steep: Callable[[Any], bool] | bool = False,
     ) -> None:
         self.name = name
         self.value = value
@@ -130,6 +134,12 @@ class Operation:
         is g."""
         self.expansion = expansion
         """The same as an expression of other operations, which is differentiated instead."""
+        self.linear = linear
+        """Whether the value of an operation on arrays is linear in each argument, with factors that
+        are no negative numbers where the others are none."""
+        self.steep = steep
+        """Whether the derivative by the first argument can be infinite where the value is finite;
+        for some an answer that depends on the payload."""
 
     def __repr__(self) -> str:
         """Return the operation's name."""
@@ -144,6 +154,10 @@ class Operation:
     def structural(self) -> bool:
         """Whether the operation moves or sums numbers, so that it has no local partial."""
         return self.shape is not None
+
+    def is_steep(self, payload: Any) -> bool:
+        """Return whether the derivative by the first argument can be infinite at a finite value."""
+        return self.steep if isinstance(self.steep, bool) else self.steep(payload)
 
     def pulled(
         self, position: int, g: Any, f: Any, arguments: tuple[Any, ...], payload: Any
@@ -323,6 +337,7 @@ CONSTANT_POWER = _row(
     "constant power",
     _constant_power,
     partials=(lambda f, x, n: n * x ** (n - 1) if n else 0,),
+    steep=lambda n: 0 < n < 1,
     domain=(_power_defined, _POWER_NEEDS),
     level=POWER,
     payload="last",
@@ -339,6 +354,7 @@ POWER_OF = _row(
         lambda f, x, y: scaled(y, x ** (y - 1)),
         lambda f, x, y: powlog(x, y, payload=1),
     ),
+    steep=True,
     domain=(_power_defined, _POWER_NEEDS),
     kink=(
         lambda x, y: x == 0 and y == 0,
@@ -370,6 +386,7 @@ POWLOG = _row(
         ),
         lambda f, x, y, k: powlog(x, y, payload=k + 1),
     ),
+    steep=True,
     domain=(lambda x, y, k: x > 0 or (x == 0 < y), "a base > 0"),
     payload="last",
     latex=(r"{0}^{{{1}}} \ln^{{{p}}}\left({0}\right)", PRODUCT, ATOM, SUM, SUM),
@@ -470,6 +487,7 @@ _row(
     "sqrt",
     math.sqrt,
     partials=(lambda f, x: 1 / (2 * f),),
+    steep=True,
     domain=(lambda x: x >= 0, "a number >= 0"),
     latex=r"\sqrt{{{0}}}",
     array="np.sqrt({0})",
@@ -488,6 +506,7 @@ _row(
     "cbrt",
     getattr(math, "cbrt", _cbrt),  # math.cbrt is new in Python 3.11
     partials=(lambda f, x: 1 / (3 * f**2),),
+    steep=True,
     latex=r"\sqrt[3]{{{0}}}",
     array="np.cbrt({0})",
 )
@@ -501,6 +520,7 @@ _row(
     "xlogx",
     _xlogx,
     partials=(lambda f, x: 1 + log(x),),
+    steep=True,
     domain=(lambda x: x >= 0, "a number >= 0"),
     latex=(r"{0} \ln\left({0}\right)", PRODUCT, ATOM, SUM),
     array="special.xlogy({0}, {0})",
@@ -518,6 +538,7 @@ _row(
     "asin",
     math.asin,
     partials=(lambda f, x: 1 / sqrt((1 - x) * (1 + x)),),
+    steep=True,
     domain=_WITHIN_ONE,
     latex=r"\arcsin",
     array="np.arcsin({0})",
@@ -526,6 +547,7 @@ _row(
     "acos",
     math.acos,
     partials=(lambda f, x: -1 / sqrt((1 - x) * (1 + x)),),
+    steep=True,
     domain=_WITHIN_ONE,
     latex=r"\arccos",
     array="np.arccos({0})",
@@ -572,6 +594,7 @@ _row(
     "acosh",
     math.acosh,
     partials=(lambda f, x: 1 / (sqrt(x - 1) * sqrt(x + 1)),),
+    steep=True,
     domain=(lambda x: x >= 1, "a number >= 1"),
     latex=r"\operatorname{arcosh}",
     array="np.arccosh({0})",

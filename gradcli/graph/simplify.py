@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
+    from gradcli.graph.shapes import Shape
+
 BROADCAST, INDEX, RESHAPE = TABLE["broadcast"], TABLE["index"], TABLE["reshape"]
 
 _SHORTENED = frozenset({CONSTANT, NEGATE})
@@ -65,6 +67,13 @@ def simplified(graph: Graph, operation: Operation, arguments: tuple[int, ...], p
     identity = _IDENTITIES.get(operation)
     node = identity(graph, arguments, payload) if identity else None
     return graph.add(operation, arguments, payload) if node is None else node
+
+
+def broadcast_to(graph: Graph, node: int, shape: Shape) -> int:
+    """Return the node repeated along new axes and those of length 1, so that it has the shape."""
+    if graph.shape(node) == shape:
+        return node
+    return simplified(graph, BROADCAST, (node,), shape)
 
 
 def _narrow(graph: Graph, operation: Operation, arguments: tuple[int, ...]) -> tuple[int, ...]:

@@ -277,6 +277,7 @@ def add_rows(row: Callable[..., Any]) -> None:
     row(
         "array",
         None,
+        linear=True,
         arity=(1, -1),
         shape=_stack_shape,
         tangents=lambda i, t, f, *x: place(t, (i,), f.shape),
@@ -286,6 +287,7 @@ def add_rows(row: Callable[..., Any]) -> None:
     row(
         "index",
         None,
+        linear=True,
         shape=shapes.indexed,
         payload="last",
         tangents=(lambda t, f, x, key: index(t, key),),
@@ -295,6 +297,7 @@ def add_rows(row: Callable[..., Any]) -> None:
     row(
         "place",
         None,
+        linear=True,
         shape=lambda x, payload: payload[1],
         payload="last",
         tangents=(lambda t, f, x, p: place(t, *p),),
@@ -304,6 +307,7 @@ def add_rows(row: Callable[..., Any]) -> None:
     row(
         "broadcast",
         None,
+        linear=True,
         shape=lambda x, shape: shape,
         payload="sizes",
         tangents=(lambda t, f, x, shape: spread(t, shape),),
@@ -313,6 +317,7 @@ def add_rows(row: Callable[..., Any]) -> None:
     row(
         "collapse",
         None,
+        linear=True,
         shape=lambda x, shape: shape,
         payload="sizes",
         tangents=(lambda t, f, x, shape: collapse(t, shape),),
@@ -322,6 +327,7 @@ def add_rows(row: Callable[..., Any]) -> None:
     row(
         "reshape",
         None,
+        linear=True,
         shape=lambda x, shape: shape,
         payload="sizes",
         tangents=(lambda t, f, x, shape: reshape(t, shape),),
@@ -331,6 +337,7 @@ def add_rows(row: Callable[..., Any]) -> None:
     row(
         "transpose",
         None,
+        linear=True,
         shape=lambda x: x[::-1],
         tangents=(lambda t, f, x: transposed(t),),
         adjoints=(lambda g, f, x: transposed(g),),
@@ -340,6 +347,7 @@ def add_rows(row: Callable[..., Any]) -> None:
     row(
         "matmul",
         None,
+        linear=True,
         arity=(2, 2),
         shape=shapes.matmul,
         tangents=(
@@ -363,6 +371,7 @@ def add_rows(row: Callable[..., Any]) -> None:
     row(
         "sum",
         None,
+        linear=True,
         shape=_reduction_shape("sum"),
         payload="axis",
         tangents=(lambda t, f, x, axis: total(t, axis),),
@@ -450,6 +459,7 @@ def add_rows(row: Callable[..., Any]) -> None:
     row(
         "cumsum",
         None,
+        linear=True,
         shape=_same_shape("cumsum"),
         payload="axis",
         tangents=(lambda t, f, x, axis: t.apply("cumsum", payload=axis),),

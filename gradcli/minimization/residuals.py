@@ -180,6 +180,6 @@ class ModelResiduals:
 
 
 def _like(graph: Graph, node: int, other: int) -> int:
-    from gradcli.calculus.reverse import spread
+    from gradcli.graph.simplify import broadcast_to
 
-    return spread(graph, node, graph.shape(other))
+    return broadcast_to(graph, node, graph.shape(other))

@@ -85,13 +85,13 @@ class RowTable:
         """Return the derivatives for a block of so many rows; only the last one is shorter."""
         if rows not in self._derived:
             from gradcli.calculus.forward import tangents
-            from gradcli.calculus.reverse import spread
+            from gradcli.graph.simplify import broadcast_to
 
             graph, root = self._formula.of_length(rows)
             one = graph.constant(1)
             slopes = []
             for node in names_to_nodes(graph, root, self._wrt).values():
-                rate = spread(graph, one, graph.shape(node))
+                rate = broadcast_to(graph, one, graph.shape(node))
                 slopes += tangents(graph, [root], {node: rate})
             self._derived[rows] = (graph, slopes)
         return self._derived[rows]

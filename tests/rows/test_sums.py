@@ -339,13 +339,21 @@ def test_what_is_no_fault_of_a_row(
 def test_the_derivative_of_a_row_that_is_infinite(tmp_path: Path) -> None:
     x = X.copy()
     x[600] = 0
-    text = "mean(sqrt(a*x^2))"
+    text = "mean(sqrt(a + x^2))"
     with pytest.raises(MathematicsError) as caught:
-        summed(written(tmp_path, "npz", x), text, ["a"])
+        summed(written(tmp_path, "npz", x), text, [], a=0.0)
 
-    assert caught.value.message.startswith("the derivative of sqrt(a*x^2) is infinite at")
+    assert caught.value.message.startswith("the derivative of sqrt(a + x^2) is infinite at")
     assert caught.value.span is not None
-    assert text[slice(*caught.value.span)] == "sqrt(a*x^2)"
+    assert text[slice(*caught.value.span)] == "sqrt(a + x^2)"
+
+
+def test_the_derivative_of_a_row_whose_part_does_not_move(tmp_path: Path) -> None:
+    x = X.copy()
+    x[600] = 0
+    found = summed(written(tmp_path, "npz", x), "mean(sqrt(a*x^2))", ["a"])
+
+    assert found.gradient["a"] == pytest.approx(np.mean(x) / (2 * np.sqrt(A)), rel=1e-12)
 
 
 def test_sums_that_are_too_large(path: str) -> None:
