@@ -140,6 +140,7 @@ class Formula(Node):
         With `only_named` these are the inputs, the nodes that the user named and the result.
         """
         from gradcli.calculus.reverse import backward
+        from gradcli.calculus.spelling import spelled_edges
         from gradcli.runtime import trace
 
         if only_named:
@@ -148,7 +149,8 @@ class Formula(Node):
             nodes = named_nodes(self.graph, self.id)
             return trace.named_steps(self.graph, links(self.graph, nodes))
         variables = self.graph.variables([self.id]).values()
-        formulas = backward(self.graph, self.id, variables).locals
+        partials = backward(self.graph, self.id, variables).locals
+        formulas = spelled_edges(self.graph, self.id, partials)
         return trace.steps(self.graph, self.id, formulas=formulas)
 
     # ------------------------------------------------------------ formulas

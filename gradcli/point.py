@@ -228,6 +228,7 @@ class Point:
             return Run(self.value, {}, steps, [])
 
         from gradcli.calculus.reverse import backward as backward_pass
+        from gradcli.calculus.spelling import spelled_edges
 
         names = self._nodes(None)
         order = graph.reachable([root])
@@ -242,7 +243,7 @@ class Point:
             numbers=self._own.numbers,
             gradient=by_node,
             local={edge: numbers[partial] for edge, partial in derived.locals.items()},
-            formulas=derived.locals,
+            formulas=spelled_edges(graph, root, derived.locals),
             faults=faults,
             live=live,
         )

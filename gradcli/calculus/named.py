@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from gradcli.calculus.forward import rate_between
 from gradcli.calculus.readable import readable
 from gradcli.calculus.reverse import derivatives_between
+from gradcli.calculus.spelling import spelled
 from gradcli.graph.operations import VARIABLE
 
 if TYPE_CHECKING:
@@ -48,27 +49,27 @@ def links(graph: Graph, nodes: Sequence[int]) -> dict[int, list[Link]]:
     named = frozenset(nodes)
     found: dict[int, list[tuple[int, int | None]]] = {}
     short: dict[int, int] = {}
+    long: list[int] = []
     for node in nodes:
         stops = named - {node}
         inside = graph.below(node, stops)
         reads = _read(graph, node, stops)
         derivatives = _derivatives(graph, node, inside, reads)
         found[node] = list(derivatives.items())
+        slopes = {below: slope for below, slope in derivatives.items() if slope is not None}
         if len(inside) <= LARGEST_READABLE:
             plain = _derivatives(graph, node, inside, reads, exact=False)
-            short |= {
-                slope: plain[below] or slope
-                for below, slope in derivatives.items()
-                if slope is not None
-            }
+            short |= {slope: plain[below] or slope for below, slope in slopes.items()}
+        else:
+            long += slopes.values()
     own = graph.reachable(nodes)
-    shown = dict(zip(short, readable(graph, own, list(short.values()), named), strict=True))
+    shown = dict(zip(long, spelled(graph, own, long, named), strict=True))
+    shown |= zip(short, readable(graph, own, list(short.values()), named), strict=True)
     return {
         node: [
-            Link(below, slope, None if slope is None else shown.get(slope, slope))
-            for below, slope in listed
+            Link(below, slope, None if slope is None else shown[slope]) for below, slope in pairs
         ]
-        for node, listed in found.items()
+        for node, pairs in found.items()
     }
 
 

@@ -9,8 +9,11 @@ defined, up to rounding; it is for reading, and never what gradcli computes with
 from __future__ import annotations
 
 from fractions import Fraction
+from math import prod
 from typing import TYPE_CHECKING, NamedTuple
 
+from gradcli.calculus.reverse import as_node
+from gradcli.calculus.spelling import spelled
 from gradcli.graph.literals import number_text
 from gradcli.graph.operations import (
     ADD,
@@ -20,22 +23,23 @@ from gradcli.graph.operations import (
     MULTIPLY,
     NAMED_CONSTANT,
     NEGATE,
-    POWER_OF,
-    POWLOG,
-    RATIO,
-    SCALED,
     SUBTRACT,
     TABLE,
     VARIABLE,
 )
-from gradcli.graph.precedence import AND
+from gradcli.graph.precedence import COMPARISON
+from gradcli.graph.simplify import DerivedNode
+from gradcli.graph.structural import filled
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from gradcli.graph.node import Graph
+    from gradcli.graph.shapes import Shape
 
-Factors = tuple[tuple[int, Fraction], ...]
+Rational = Fraction | int
+"""A number that is exact; whole ones are mostly of Python's faster type."""
+Factors = tuple[tuple[int, Rational], ...]
 """Atoms and their exponents, sorted by the atom's id."""
 
 MOST_FACTORS = 32
@@ -45,12 +49,14 @@ SHARED_FACTORS = 6
 """A part used twice that is larger than this becomes an atom instead of being copied."""
 LARGEST_DENOMINATOR = 10_000
 LARGEST_POWER = 64
+LARGEST_EXPONENT = 1000
+"""Powers of 2; a number that is larger or smaller is not worked out."""
 
 
 class Number(NamedTuple):
     """The coefficient of a term; `decimal` when it was typed with a point and is shown with one."""
 
-    value: Fraction
+    value: Rational
     decimal: bool = False
 
     def plus(self, other: Number) -> Number:
@@ -62,10 +68,14 @@ class Number(NamedTuple):
         return Number(self.value * other.value, self.decimal or other.decimal)
 
 
-ONE = Number(Fraction(1))
-MINUS_ONE = Number(Fraction(-1))
+ONE = Number(1)
+MINUS_ONE = Number(-1)
 
 Terms = dict[Factors, Number]
+"""What a node is the sum of. They belong to one node and are never changed once made."""
+
+SUMS = frozenset({ADD, SUBTRACT, NEGATE})
+ONES, RESHAPE, SUM, ZEROS = [TABLE[name] for name in ("ones", "reshape", "sum", "zeros")]
 
 
 def readable(
@@ -75,8 +85,12 @@ def readable(
 
     Each of `names` is taken as a name, whatever it is computed from.
     """
-    collector = _Collector(graph, own, roots, frozenset(names))
-    return [collector.root(root) for root in roots]
+    typed = spelled(graph, own, roots, names)
+    collector = _Collector(graph, own, typed, frozenset(names))
+    return [
+        collector.root(root, None if names else graph.shape(original))
+        for root, original in zip(typed, roots, strict=True)
+    ]
 
 
 class _Collector:
@@ -92,16 +106,34 @@ class _Collector:
         """For a sum in normal order, the node as the user typed it."""
         self.terms: dict[int, Terms] = {}
         nodes = self._above_names(roots) if names else graph.reachable(roots)
-        self.uses: dict[int, int] = dict.fromkeys(nodes, 0)
+        results = frozenset(roots)
+        self.uses: dict[int, int] = {node: int(node in results) for node in nodes}
+        """How many nodes read each one; to be a result is a use as well."""
+        self.inner: set[int] = set()
+        """The sums that only one longer sum reads, whose terms go straight into that one."""
         for node in nodes:
             for argument in () if node in names else graph.rows[node][1]:
                 self.uses[argument] += 1
         for node in nodes:
-            self.terms[node] = self._collected(node)
+            if node not in names and graph.rows[node][0] in SUMS:
+                self.inner.update(a for a in graph.rows[node][1] if self._is_part_of_a_sum(a))
+        for node in nodes:
+            if node not in self.inner:
+                self.terms[node] = self._collected(node)
 
-    def root(self, node: int) -> int:
-        """Return the node to print for a result."""
-        return self._node_of(self.terms[node])
+    def root(self, node: int, shape: Shape | None) -> int:
+        """Return the node to print for a result, repeated to fill the shape if there is one."""
+        found = self._node_of(self.terms[node])
+        return found if shape is None else self._filled(found, shape)
+
+    def _filled(self, node: int, shape: Shape) -> int:
+        """Return the node with the shape that the reader of it counts on."""
+        if self.graph.shape(node) == shape:
+            return node
+        operation, arguments, _ = self.graph.rows[node]
+        if operation is DIVIDE and node not in self.own:
+            return self.graph.add(DIVIDE, (self._filled(arguments[0], shape), arguments[1]))
+        return as_node(self.graph, filled(DerivedNode(self.graph, node), shape))
 
     def _above_names(self, roots: Sequence[int]) -> list[int]:
         """Return the nodes that lead to `roots`, down to the names."""
@@ -120,77 +152,112 @@ class _Collector:
     def _collected(self, node: int) -> Terms:
         terms = self._terms_of(node)
         shared = self.uses[node] > 1
-        # In a sum that nobody else uses the terms have been seen before.
+        # The terms of a sum are no longer than they were in its parts.
         seen = terms if shared or len(terms) == 1 else ()
         largest = max((len(factors) for factors in seen), default=0)
         if (shared and (len(terms) > SHARED_TERMS or largest > SHARED_FACTORS)) or (
             largest > MOST_FACTORS
         ):
-            return {((self._atom(node, terms), Fraction(1)),): ONE}
+            return self._alone(self._atom(node, terms))
         return terms
 
     def _terms_of(self, node: int) -> Terms:
         operation, arguments, payload = self.graph.rows[node]
         if node in self.names:
-            return {((node, Fraction(1)),): ONE}
+            return self._alone(node)
         if operation is CONSTANT:
-            value = Fraction(number_text(payload))
+            value = rational(payload)
             return {(): Number(value, value.denominator != 1)} if value else {}
-        if operation in {ADD, SUBTRACT}:
-            return self._sum(arguments, MINUS_ONE if operation is SUBTRACT else ONE)
-        if operation is NEGATE:
-            return {f: n.times(MINUS_ONE) for f, n in self.terms[arguments[0]].items()}
-        if operation in {MULTIPLY, SCALED}:
-            return self._product(arguments, Fraction(1))
-        if operation in {DIVIDE, RATIO} and self.terms[arguments[1]]:
-            return self._product(arguments, Fraction(-1))
+        if operation in SUMS:
+            return self._sum(node)
+        if operation is MULTIPLY:
+            return self._product(node, 1)
+        if operation is DIVIDE and self.terms[arguments[1]]:
+            return self._product(node, -1)
         if operation is CONSTANT_POWER:
             return self._power(node, arguments[0], payload)
-        if operation is POWLOG:
-            base, exponent = (self._argument(argument) for argument in arguments)
-            power = self.graph.add(POWER_OF, (base, exponent))
-            log = self.graph.add(TABLE["log"], (base,))
-            return {tuple(sorted(((power, Fraction(1)), (log, Fraction(payload))))): ONE}
-        return {((self._function(node), Fraction(1)),): ONE}
+        if node not in self.own and operation in {ZEROS, ONES}:
+            # What is read entry by entry repeats numbers anyway; `_filled` does it elsewhere.
+            return {(): ONE} if operation is ONES else {}
+        if node not in self.own and operation is SUM:
+            return self._total(node)
+        if node not in self.own and operation is RESHAPE:
+            before = self.graph.shape(arguments[0])
+            if payload == (1,) * (len(payload) - len(before)) + before:
+                return self.terms[arguments[0]]
+        return self._alone(self._function(node))
 
-    def _sum(self, arguments: tuple[int, ...], sign: Number) -> Terms:
-        left, right = arguments
-        # A part that nobody else uses is built upon in place, so that long sums stay linear.
-        terms = self.terms[left] if self.uses[left] == 1 and left != right else {**self.terms[left]}
-        for factors, number in self.terms[right].items():
-            signed = number.times(sign)
-            before = terms.get(factors)
-            total = signed if before is None else before.plus(signed)
-            if total.value:
-                terms[factors] = total
-            else:
-                del terms[factors]
-        return terms
+    def _alone(self, atom: int) -> Terms:
+        return {((atom, 1),): ONE}
 
-    def _product(self, arguments: tuple[int, ...], sign: Fraction) -> Terms:
+    def _is_part_of_a_sum(self, node: int) -> bool:
+        operation = self.graph.rows[node][0]
+        return operation in SUMS and self.uses[node] == 1 and node not in self.names
+
+    def _sum(self, node: int) -> Terms:
+        """Return the terms of a whole chain of + and -, each added once, so that it is linear."""
+        terms: Terms = {}
+        waiting = [(node, ONE)]
+        while waiting:
+            part, sign = waiting.pop()
+            if part != node and part not in self.inner:
+                for factors, number in self.terms[part].items():
+                    signed = number.times(sign)
+                    before = terms.get(factors)
+                    terms[factors] = signed if before is None else before.plus(signed)
+                continue
+            operation, arguments, _ = self.graph.rows[part]
+            last = sign if operation is ADD else sign.times(MINUS_ONE)
+            waiting.append((arguments[-1], last))
+            if len(arguments) == 2:
+                waiting.append((arguments[0], sign))
+        if not all(_fits(number) for number in terms.values()):
+            return self._alone(node)
+        return {factors: number for factors, number in terms.items() if number.value}
+
+    def _total(self, node: int) -> Terms:
+        """Return the sum of an array, numbers that are the same for all taken out of it."""
+        _, (argument,), axis = self.graph.rows[node]
+        terms, shape = self.terms[argument], self.graph.shape(argument)
+        if not any(self.graph.shape(atom) for factors in terms for atom, _ in factors):
+            count = Number(prod(shape) if axis is None else shape[axis])
+            return {factors: number.times(count) for factors, number in terms.items()}
+        if len(terms) > 1:
+            return self._alone(self._function(node))
+        ((factors, number),) = terms.items()
+        arrays = tuple([factor for factor in factors if self.graph.shape(factor[0])])
+        inside = self._filled(self._term(arrays, ONE), shape)
+        total = self.graph.add(SUM, (inside,), axis)
+        same = [factor for factor in factors if factor not in arrays]
+        return {tuple(sorted([*same, (total, 1)])): number}
+
+    def _product(self, node: int, sign: Rational) -> Terms:
+        arguments = self.graph.rows[node][1]
         left = self._single(arguments[0])
         right = self._single(arguments[1])
         if left is None or right is None:
             return {}
         number = right[1]
         if sign < 0:
-            number = Number(1 / number.value, number.decimal)
+            number = Number(1 / Fraction(number.value), number.decimal)
         exponents = dict(left[0])
         for atom, exponent in right[0]:
-            total = exponents.get(atom, Fraction(0)) + sign * exponent
+            total = exponents.get(atom, 0) + sign * exponent
             exponents[atom] = total
-        return {_sorted(exponents): left[1].times(number)}
+        number = left[1].times(number)
+        return {_sorted(exponents): number} if _fits(number) else self._alone(self._function(node))
 
     def _power(self, node: int, base: int, exponent: float) -> Terms:
         single = self._single(base)
         if single is None:
-            return {((self._function(node), Fraction(1)),): ONE}
+            return self._alone(self._function(node))
         factors, number = single
-        power = Fraction(number_text(exponent))
+        power = rational(exponent)
         whole = power.denominator == 1
-        if whole and abs(power) <= LARGEST_POWER and len(str(number.value)) < 20:
+        if whole and -LARGEST_POWER <= power <= LARGEST_POWER and len(str(number.value)) < 20:
             powers = tuple([(atom, e * power) for atom, e in factors])
-            return {powers: Number(number.value**power.numerator, number.decimal)}
+            raised = Number(Fraction(number.value) ** power.numerator, number.decimal)
+            return {powers: raised} if _fits(raised) else self._alone(self._function(node))
         if number == ONE and len(factors) == 1 and factors[0][1] == 1:
             return {((factors[0][0], power),): ONE}
         return {((self._atom(base, self.terms[base]), power),): ONE}
@@ -202,7 +269,7 @@ class _Collector:
             return None
         if len(terms) == 1:
             return next(iter(terms.items()))
-        return ((self._atom(node, terms), Fraction(1)),), ONE
+        return ((self._atom(node, terms), 1),), ONE
 
     def _atom(self, node: int, terms: Terms) -> int:
         """Return the node that stands for several terms, always the same for the same terms."""
@@ -212,12 +279,18 @@ class _Collector:
         return atom
 
     def _function(self, node: int) -> int:
-        """Return a function with readable arguments; what was typed stays as it is."""
+        """Return a function with readable arguments; what was typed stays as it is.
+
+        So do comparisons: what is equal there may differ by rounding in another order of terms.
+        """
         operation, arguments, payload = self.graph.rows[node]
-        if node in self.own or not arguments or operation.level <= AND:
+        if node in self.own or not arguments or operation.level <= COMPARISON:
             return node
-        changed = tuple([self._argument(argument) for argument in arguments])
-        return self.graph.add(operation, changed, payload)
+        changed = [self._argument(argument) for argument in arguments]
+        if operation.structural:
+            shapes = [self.graph.shape(argument) for argument in arguments]
+            changed = list(map(self._filled, changed, shapes))
+        return self.graph.add(operation, tuple(changed), payload)
 
     def _argument(self, node: int) -> int:
         return node if node in self.own else self._node_of(self.terms[node])
@@ -234,7 +307,7 @@ class _Collector:
         if common:
             rest = {_sorted(_divided(factors, common)): number for factors, number in terms.items()}
             inner = self._node_of(rest)
-            return self._term(_sorted({**dict(common), inner: Fraction(1)}), ONE)
+            return self._term(_sorted({**dict(common), inner: 1}), ONE)
         ordered = sorted(terms.items(), key=self._term_order)
         if ordered[0][1].value < 0:
             first = next((i for i, (_, n) in enumerate(ordered) if n.value > 0), 0)
@@ -248,16 +321,16 @@ class _Collector:
                 total = self.graph.add(ADD, (total, self._term(factors, number)))
         return total
 
-    def _common(self, terms: Terms) -> dict[int, Fraction]:
+    def _common(self, terms: Terms) -> dict[int, Rational]:
         """Return the factors of every term: denominators and functions, but not plain names."""
-        found: dict[int, Fraction] | None = None
+        found: dict[int, Rational] | None = None
         for factors in terms:
             if found is None:
                 found = {a: e for a, e in factors if e < 0 or not self._is_name(a)}
             else:
                 here = dict(factors)
                 found = {
-                    atom: min(e, here[atom], key=abs)
+                    atom: _nearer(e, here[atom])
                     for atom, e in found.items()
                     if atom in here and e * here[atom] > 0
                 }
@@ -272,17 +345,17 @@ class _Collector:
         """Return one term as a quotient of products: number, names, sums, functions."""
         above = [(a, e) for a, e in factors if e > 0]
         below = [(a, -e) for a, e in factors if e < 0]
-        size = abs(number.value)
-        numerator, denominator = Fraction(size), Fraction(1)
+        size = -number.value if number.value < 0 else number.value
+        numerator, denominator = size, 1
         if not number.decimal and size.denominator <= LARGEST_DENOMINATOR:
-            numerator, denominator = Fraction(size.numerator), Fraction(size.denominator)
+            numerator, denominator = size.numerator, size.denominator
         top = self._multiplied(above, numerator, negative=number.value < 0)
         if not below and denominator == 1:
             return top
         return self.graph.add(DIVIDE, (top, self._multiplied(below, denominator)))
 
     def _multiplied(
-        self, factors: list[tuple[int, Fraction]], number: Fraction, *, negative: bool = False
+        self, factors: list[tuple[int, Rational]], number: Rational, *, negative: bool = False
     ) -> int:
         parts: list[int] = []
         if number != 1 or not factors:
@@ -301,7 +374,7 @@ class _Collector:
 
     # ------------------------------------------------------------ order
 
-    def _factor_order(self, factor: tuple[int, Fraction]) -> tuple[int, int]:
+    def _factor_order(self, factor: tuple[int, Rational]) -> tuple[int, int]:
         operation = self.graph.rows[factor[0]][0]
         if operation is NAMED_CONSTANT:
             return 0, factor[0]
@@ -309,17 +382,33 @@ class _Collector:
             return 1, factor[0]
         return (2 if operation in {ADD, SUBTRACT} else 3), factor[0]
 
-    def _term_order(self, item: tuple[Factors, Number]) -> tuple[bool, bool, Fraction, Factors]:
+    def _term_order(self, item: tuple[Factors, Number]) -> tuple[bool, bool, Rational, Factors]:
         """Powers of names first, the highest first; then terms with functions; numbers last."""
         factors = item[0]
-        degree = sum((e for atom, e in factors if self._is_name(atom)), Fraction(0))
+        degree = sum((e for atom, e in factors if self._is_name(atom)), 0)
         pure = all(self._is_name(atom) for atom, _ in factors)
         return not factors, not pure, -degree, factors
 
 
-def _sorted(exponents: dict[int, Fraction]) -> Factors:
+def rational(value: float) -> Rational:
+    """Return a number as it is written: 0.1 is 1/10."""
+    return int(value) if value.is_integer() and abs(value) < 2**53 else Fraction(number_text(value))
+
+
+def _fits(number: Number) -> bool:
+    """Return whether a double can hold about this number; 0 fits."""
+    value = number.value
+    return abs(value.numerator.bit_length() - value.denominator.bit_length()) < LARGEST_EXPONENT
+
+
+def _nearer(first: Rational, second: Rational) -> Rational:
+    """Return the one of two exponents of the same sign that is nearer to 0."""
+    return min(first, second) if first > 0 else max(first, second)
+
+
+def _sorted(exponents: dict[int, Rational]) -> Factors:
     return tuple(sorted((atom, e) for atom, e in exponents.items() if e))
 
 
-def _divided(factors: Factors, common: dict[int, Fraction]) -> dict[int, Fraction]:
-    return {atom: e - common.get(atom, Fraction(0)) for atom, e in factors}
+def _divided(factors: Factors, common: dict[int, Rational]) -> dict[int, Rational]:
+    return {atom: e - common.get(atom, 0) for atom, e in factors}

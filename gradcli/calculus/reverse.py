@@ -181,7 +181,8 @@ class _Sweep:
         operation, arguments, payload = graph.rows[node]
         mask, value = adjoint
         value = broadcast_to(graph, value, graph.shape(node))
-        if mask is not None and graph.shape(mask):
+        is_gated = mask is not None and bool(graph.shape(mask))
+        if is_gated:
             value = gated(graph, node, adjoint)
         read = read_of(graph, node, mask)
         handles = tuple([DerivedNode(graph, argument) for argument in arguments])
@@ -191,8 +192,9 @@ class _Sweep:
                 continue
             pulled = operation.pulled(position, slope, at_node, handles, payload)
             if isinstance(pulled, DerivedNode):
-                # Nobody asks what a name is read for: its adjoint is 0 already where it is not.
-                yield argument, (read(position) if graph.rows[argument][1] else None, pulled.id)
+                # Nobody asks what a name is read for once its adjoint is 0 where it is not read.
+                is_done = is_gated and not graph.rows[argument][1]
+                yield argument, (None if is_done else read(position), pulled.id)
 
 
 def _summed(graph: Graph, node: int, argument: int, adjoint: Adjoint) -> Adjoint:

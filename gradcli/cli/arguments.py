@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 
 from gradcli.errors import (
@@ -10,12 +11,13 @@ from gradcli.errors import (
     GradcliError,
     MathematicsError,
     NameValueError,
+    ShapeError,
     UsageError,
     printable,
 )
 from gradcli.formula import Formula, parse
 from gradcli.language.bindings import bindings, is_number
-from gradcli.language.names import names_in
+from gradcli.language.names import CONSTANTS, is_function, names_in
 from gradcli.language.origin import Origin
 from gradcli.limits import SOURCE_CHARACTERS
 from gradcli.point import few, shape_of
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from typing import Any
 
+    from gradcli.findings import Note
+    from gradcli.graph.shapes import Shape
     from gradcli.language.bindings import Binding
     from gradcli.point import Point
     from gradcli.table import Range
@@ -44,7 +48,7 @@ def is_option(word: str) -> bool:
 class Problem:
     """A formula with the values of its names; `where` says which line of stdin it is."""
 
-    __slots__ = ("data", "formula", "ranges", "values", "where")
+    __slots__ = ("data", "formula", "ranges", "shapes", "values", "where")
 
     def __init__(
         self,
@@ -53,6 +57,7 @@ class Problem:
         where: str = "",
         ranges: dict[str, Range] | None = None,
         data: dict[str, Any] | None = None,
+        shapes: Mapping[str, Shape] | None = None,
     ) -> None:
         self.formula = formula
         self.values = values
@@ -61,6 +66,8 @@ class Problem:
         """The names that take many values, one after the other."""
         self.data = data or {}
         """The names whose values are columns of data files."""
+        self.shapes = shapes or {}
+        """The shapes of names that have one without a value."""
 
     @property
     def source(self) -> str:
@@ -83,6 +90,30 @@ class Problem:
             formula.graph, formula.id, given, formula.origin, allow_nonfinite=allow_nonfinite
         )
 
+    def notes(self) -> list[Note]:
+        """Return what is to be said about names without values: which operations take one number.
+
+        An operation on arrays has no other meaning for a number, so an array may have been meant.
+        """
+        from gradcli.findings import Note
+        from gradcli.graph.printing import label
+
+        graph, root = self.formula.graph, self.formula.id
+        nodes = graph.reachable([root])
+        moving = graph.depending_on(graph.variables([root]).values(), nodes)
+        found = []
+        for node in nodes:
+            operation, inputs, _ = graph.rows[node]
+            shapes = [graph.shape(node), *[graph.shape(below) for below in inputs]]
+            if operation.structural and inputs and node in moving and not any(shapes):
+                name = next(iter(graph.variables([node])))
+                sentence = (
+                    f"{operation.name} has one number here, since a name without a value is one; "
+                    f"for an array give its shape, as in {name}=shape(3)"
+                )
+                found.append(Note(sentence, self.formula.span(node), label(graph, node)))
+        return found
+
     def without_ranges(self, command: str) -> Problem:
         """Return the problem; raise NameValueError when a name takes many values."""
         for name in self.ranges:
@@ -92,14 +123,15 @@ class Problem:
 
 
 def problem(words: Sequence[str], seed: int = 0) -> Problem:
-    """Return the formula and values of a command that takes one formula.
+    """Return the formula of a command that takes one, and the values or shapes of its names.
 
     "-" reads the formula from stdin and "@FILE" from a file; random starts are drawn from `seed`.
     """
     source, given = split(words)
     if source == "-":
         source = stdin().rstrip("\n")
-    return _problem(source, _values(given, seed))
+    shapes = _shapes(given)
+    return _problem(source, {} if shapes else _values(given, seed), structure=shapes)
 
 
 def operands(words: Sequence[str], seed: int = 0) -> tuple[str, dict[str, Any]]:
@@ -111,19 +143,25 @@ def operands(words: Sequence[str], seed: int = 0) -> tuple[str, dict[str, Any]]:
 
 
 def problems(
-    words: Sequence[str], seed: int = 0, parameters: Mapping[str, Any] | None = None
+    words: Sequence[str],
+    seed: int = 0,
+    parameters: Mapping[str, Any] | None = None,
+    *,
+    structure: bool = False,
 ) -> Iterator[Problem]:
     """Yield the formulas of a command that takes many: with "-", every line of stdin is one.
 
-    `parameters` are values of names that need not be used. Errors carry the number of their line.
+    `parameters` are values of names that need not be used. With `structure`, names may have shapes
+    without values. Errors carry the number of their line.
     """
     source, given = split(words)
-    values = _values(given, seed)
+    shapes = _shapes(given, parameters) if structure else {}
+    values = dict(shapes) if shapes else _values(given, seed)
     for name in parameters or ():
         if name in values:
             raise given_twice(name)
     if source != "-":
-        yield _problem(source, values, parameters=parameters)
+        yield _problem(source, {} if shapes else values, "", parameters, shapes)
         return
     lines = [
         (number, line.rstrip("\r"))
@@ -139,7 +177,10 @@ def problems(
         try:
             if values:
                 used |= values.keys() & names_in(line)
-            found = _problem(line, _of_line(values, line, where), where, parameters)
+            here = _of_line(values, line, where)
+            found = _problem(
+                line, {} if shapes else here, where, parameters, here if shapes else {}
+            )
         except GradcliError as error:
             error.message = where + error.message
             raise
@@ -152,8 +193,6 @@ def problems(
 
 def needed(parameters: Mapping[str, Any], text: str) -> dict[str, Any]:
     """Return the parameters whose names stand in a formula that does not define them itself."""
-    import re
-
     own = {name for match in re.finditer(_DEFINED, text) for name in names_in(match[0].strip())}
     wanted = names_in(text) - own
     return {name: value for name, value in parameters.items() if name in wanted}
@@ -200,11 +239,46 @@ def formula(source: str, shapes: Mapping[str, Any], where: str = "") -> Formula:
     return found
 
 
+def explained(
+    error: ShapeError, source: str, shapes: Mapping[str, Any], value: str = "…"
+) -> ShapeError:
+    """Return the error, its repair being a value for the name that was taken for a number."""
+    unknown = [
+        name
+        for name in sorted(names_in(source) - shapes.keys() - CONSTANTS.keys())
+        if not is_function(name) and not re.search(rf"\b{name}\b\s*(?:\([^)]*\))?\s*=", source)
+    ]
+    if unknown:
+        error.hint = (
+            f"{unknown[0]} has no value and is taken for a number; add {unknown[0]}={value}"
+        )
+    return error
+
+
+def _shapes(
+    given: Sequence[Binding], parameters: Mapping[str, Any] | None = None
+) -> dict[str, Shape]:
+    """Return the shapes that stand in place of values; raise NameValueError when some are values.
+
+    There are none when all names have values.
+    """
+    shapes = {binding.name: shape for binding in given if (shape := binding.shape) is not None}
+    values = [binding.name for binding in given if binding.name not in shapes]
+    if shapes and (values or parameters):
+        name = next(iter(shapes))
+        other = values[0] if values else next(iter(parameters or ()))
+        message = f"{other} has a value and {name} only a shape"
+        sizes = ", ".join(map(str, shapes[name]))
+        raise NameValueError(message, hint=f"give {name} values, such as {name}=normal({sizes})")
+    return shapes
+
+
 def _problem(
     source: str,
     values: Mapping[str, Any],
     where: str = "",
     parameters: Mapping[str, Any] | None = None,
+    structure: Mapping[str, Shape] | None = None,
 ) -> Problem:
     known = {}
     if parameters:
@@ -213,13 +287,22 @@ def _problem(
     ranges = {n: value for n, value in values.items() if hasattr(value, "listed")}
     single = {n: value for n, value in values.items() if n not in ranges}
     shapes = {name: () if name in ranges else shape_of(value) for name, value in values.items()}
-    found = formula(source, shapes, where)
+    if structure is None or values:
+        found = formula(source, shapes, where)
+    else:
+        shapes = dict(structure)
+        try:
+            found = formula(source, shapes, where)
+        except ShapeError as error:
+            raise explained(error, source, shapes, "shape(3)") from None
     unused = [name for name in ranges if name not in found.free_names]
     if unused:
         found.checked({**single, **dict.fromkeys(ranges, 0.0)})  # raises, naming what is wrong
+    if structure and any(not found.graph.has_name(name) for name in structure):
+        found.checked(dict.fromkeys([*found.free_names, *structure], 0.0))  # raises, naming it
     for name in known.keys() - found.free_names:
         del single[name]
-    return Problem(found, single, where, ranges)
+    return Problem(found, single, where, ranges, shapes=structure)
 
 
 def _values(given: Sequence[Binding], seed: int) -> dict[str, Any]:
@@ -249,9 +332,15 @@ class Draws:
 
 
 def value(binding: Binding, draw: Draws) -> Any:
-    """Return what a NAME=VALUE word stands for."""
+    """Return what a NAME=VALUE word stands for. Raises NameValueError for a shape."""
     if binding.number is not None:
         return binding.number
+    if binding.shape is not None:
+        name, sizes = binding.name, ", ".join(map(str, binding.shape))
+        message = f"{name} has only a shape, and a value is needed"
+        hint = f"write {name}=normal({sizes}) or {name}=zeros({sizes}); "
+        hint += "grad and draw show formulas of shapes"
+        raise NameValueError(message, hint=hint)
     built = binding.built
     assert built is not None  # noqa: S101 - a binding is a number or a formula
     origin = Origin(binding.text, start="value")

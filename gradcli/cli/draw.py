@@ -7,6 +7,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, NamedTuple
 
 from gradcli.cli import arguments
+from gradcli.cli.grad import say_notes
 from gradcli.cli.output import is_terminal
 from gradcli.drawing.picture import FORMATS
 from gradcli.errors import ExitCode, UsageError, printable
@@ -51,6 +52,8 @@ def draw(words: Sequence[str], output: Output, style: Style, *, seed: int = 0) -
         most_nodes=DRAWN_NODES if most is None else most,
     )
     output.binary(content)
+    if not problem.values:
+        say_notes(problem.notes(), problem)
     return ExitCode.DONE
 
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from gradcli.cli import arguments, starts
 from gradcli.cli.data_options import DataOptions, check_syntax
 from gradcli.cli.written import check_written
 from gradcli.errors import ShapeError, UsageError, printable
-from gradcli.language.names import CONSTANTS, is_function, names_in
 from gradcli.point import shape_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from gradcli.data.rows import FileRows, HeldRows
     from gradcli.data.source import Source
@@ -90,22 +88,10 @@ def read(words: Sequence[str], options: Options) -> Given:
     try:
         formula = arguments.formula(start.source, shapes)
     except ShapeError as error:
-        raise _explained(error, start.source, shapes) from None
+        raise arguments.explained(error, start.source, shapes) from None
     columns = () if source is None else tuple(source.columns)
     settings = settings._replace(bounds=start.bounds, columns=columns)
     return Given(formula, start, settings, rows, source)
-
-
-def _explained(error: ShapeError, source: str, shapes: Mapping[str, Any]) -> ShapeError:
-    """Return the error, its repair being a value for the name that was taken for a number."""
-    unknown = [
-        name
-        for name in sorted(names_in(source) - shapes.keys() - CONSTANTS.keys())
-        if not is_function(name) and not re.search(rf"\b{name}\b\s*(?:\([^)]*\))?\s*=", source)
-    ]
-    if unknown:
-        error.hint = f"{unknown[0]} has no value and is taken for a number; add {unknown[0]}=…"
-    return error
 
 
 def _with_parameters(start: starts.Start, options: Options) -> starts.Start:

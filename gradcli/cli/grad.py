@@ -5,7 +5,7 @@ from __future__ import annotations
 from gradcli.cli import arguments
 from gradcli.cli.output import note
 from gradcli.errors import ExitCode, GradcliError, MathematicsError, NameValueError, UsageError
-from gradcli.point import Point, names_to_nodes
+from gradcli.point import Point, check_single, names_to_nodes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def differentiate(
         plots.over_ranges(shown, wanted.plot, output, allow_nonfinite=wanted.allow_nonfinite)
         output.finish()
         return ExitCode.DONE
-    for problem in arguments.problems(words, wanted.seed, parameters):
+    for problem in arguments.problems(words, wanted.seed, parameters, structure=True):
         try:
             names = _names(wanted.wrt, problem)
             output.held = bool(problem.where)
@@ -212,10 +212,13 @@ def _table(problem: Problem, names: list[str], output: Output, wanted: Wanted) -
 
 
 def _formulas(problem: Problem, names: list[str], output: Output, *, latex: bool) -> None:
+    check_single(problem.formula.graph, problem.formula.id, problem.formula.origin)
     found = problem.formula.readable_derivatives(names)
     texts = {name: d.latex if latex else str(d) for name, d in found.items()}
+    notes = problem.notes()
     if output.json:
-        output.document({"expression": problem.source, "derivatives": texts})
+        remarks = [str(remark) for remark in notes]
+        output.document({"expression": problem.source, "derivatives": texts, "notes": remarks})
     elif output.csv:
         output.table(["name", "derivative"], [list(pair) for pair in texts.items()])
     elif latex:
@@ -224,6 +227,15 @@ def _formulas(problem: Problem, names: list[str], output: Output, *, latex: bool
     else:
         for name, text in texts.items():
             output.line(f"∂/∂{name} = {text}" if output.pretty else f"{name}\t{text}")
+    say_notes(notes, problem)
+
+
+def say_notes(notes: Sequence[Note], problem: Problem) -> None:
+    """Say the first notes on stderr, and how many more there are."""
+    for remark in notes[:SHOWN_NOTES]:
+        note(problem.where + str(remark))
+    if len(notes) > SHOWN_NOTES:
+        note(f"{problem.where}and {len(notes) - SHOWN_NOTES} more; --json lists all")
 
 
 def _latex_equation(name: str, derivative: Formula, value: str = "") -> str:
@@ -260,10 +272,7 @@ def _numbers(
         output.document(document)
     elif not shown:
         _gradient_table(problem, here.value, gradient, output)
-    for remark in notes[:SHOWN_NOTES]:
-        note(problem.where + str(remark))
-    if len(notes) > SHOWN_NOTES:
-        note(f"{problem.where}and {len(notes) - SHOWN_NOTES} more; --json lists all")
+    say_notes(notes, problem)
 
 
 def _forms(

@@ -60,6 +60,7 @@ class Operation:
         "partials",
         "payload",
         "shape",
+        "spelled",
         "steep",
         "tangents",
         "typed",
@@ -91,6 +92,7 @@ class Operation:
         expansion: Rule | None = None,
         linear: bool = False,
         steep: Callable[[Any], bool] | bool = False,
+        spelled: Rule | None = None,
     ) -> None:
         self.name = name
         self.value = value
@@ -140,6 +142,8 @@ class Operation:
         self.steep = steep
         """Whether the derivative by the first argument can be infinite where the value is finite;
         for some an answer that depends on the payload."""
+        self.spelled = spelled
+        """Of an operation that only rules make: the same `(f, *args)` as it would be typed."""
 
     def __repr__(self) -> str:
         """Return the operation's name."""
@@ -389,6 +393,7 @@ POWLOG = _row(
     steep=True,
     domain=(lambda x, y, k: x > 0 or (x == 0 < y), "a base > 0"),
     payload="last",
+    spelled=lambda f, x, y, k: x**y * log(x) ** k,
     latex=(r"{0}^{{{1}}} \ln^{{{p}}}\left({0}\right)", PRODUCT, ATOM, SUM, SUM),
     array="np.where(({0} == 0) & ({1} > 0), 0.0, np.power({0}, {1}) * np.log({0}) ** {p})",
 )
@@ -398,6 +403,7 @@ SCALED = _row(
     lambda x, y: 0.0 if x == 0 else x * y,
     arity=(2, 2),
     partials=(lambda f, x, y: y, lambda f, x, y: x),
+    spelled=lambda f, x, y: x * y,
     latex=(r"{0} \cdot {1}", PRODUCT, PRODUCT, POWER),
     code="(0.0 if {0} == 0.0 else {0} * {1})",
     array="np.where({0} == 0, 0.0, {0} * {1})",
@@ -409,6 +415,7 @@ RATIO = _row(
     arity=(2, 2),
     partials=(lambda f, x, y: 1 / y, lambda f, x, y: -f / y),
     domain=(lambda x, y: y != 0 or x == 0, "a divisor other than 0"),
+    spelled=lambda f, x, y: x / y,
     latex=(r"\frac{{{0}}}{{{1}}}", POSTFIX, SUM, SUM),
     array="np.where(({0} == 0) & ({1} == 0), 0.0, np.divide({0}, {1}))",
 )

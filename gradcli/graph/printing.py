@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from gradcli.graph.node import Graph
     from gradcli.graph.operations import Operation
+    from gradcli.graph.shapes import Key, Shape
 
 Piece = str | tuple[int, int]
 """A part of a formula: characters, or a node and the level that it must at least have."""
@@ -47,7 +48,7 @@ at least have, and None for the payload."""
 LABEL_LENGTH = 60
 """The longest text of one node in a table; what is longer refers to its arguments as #id."""
 
-ARRAY, INDEX = TABLE["array"], TABLE["index"]
+ARRAY, INDEX, PLACE = TABLE["array"], TABLE["index"], TABLE["place"]
 
 
 class Text:
@@ -137,8 +138,8 @@ class Text:
         if operation.payload == "first":
             listed.insert(0, self.number(payload))
         elif operation.payload == "last":
-            is_number = isinstance(payload, int | float)
-            listed.append(self.number(payload) if is_number else str(payload))
+            is_part = operation is PLACE
+            listed.append(self.part_of_zeros(*payload) if is_part else self.number(payload))
         elif operation.payload in {"shape", "values", "sizes"}:
             listed += [self.number(size) for size in payload]
         opening, closing = self.call(operation, payload if operation.payload == "axis" else None)
@@ -197,6 +198,10 @@ class Text:
     def index(self, base: int, key: str) -> list[Piece]:
         """Return the parts of an indexed array."""
         return [(base, ATOM), f"[{key}]"]
+
+    def part_of_zeros(self, key: Key, shape: Shape) -> str:
+        """Return the part of zeros that holds an array."""
+        return f"zeros({', '.join(map(str, shape))})[{key_text(key)}]"
 
 
 class Latex(Text):
@@ -295,6 +300,11 @@ class Latex(Text):
     def index(self, base: int, key: str) -> list[Piece]:
         """Return the parts of an indexed array."""
         return ["{", (base, ATOM), f"}}_{{[{key}]}}"]
+
+    def part_of_zeros(self, key: Key, shape: Shape) -> str:
+        """Return the part of zeros that holds an array."""
+        sizes = ", ".join(map(str, shape))
+        return rf"{{\operatorname{{zeros}}\left({sizes}\right)}}_{{[{key_text(key)}]}}"
 
 
 def _infix_form(operation: Operation, sign: str) -> Form:

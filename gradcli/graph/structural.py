@@ -35,6 +35,14 @@ def spread(x: Any, shape: Shape) -> Any:
     return x if x.shape == shape else x.apply("broadcast", payload=shape)
 
 
+def filled(x: Any, shape: Shape) -> Any:
+    """Return x repeated to fill the shape, in operations that are typed: ones(3), 2*ones(3)."""
+    number = x.graph.number(x.id)
+    if number in {0.0, 1.0}:
+        return x.apply_to("ones" if number else "zeros", payload=shape)
+    return x * x.apply_to("ones", payload=shape)
+
+
 def collapse(x: Any, shape: Shape) -> Any:
     """Return x summed over the axes that broadcasting to its shape has repeated."""
     return x if x.shape == shape else x.apply("collapse", payload=shape)
@@ -55,7 +63,7 @@ def transposed(x: Any) -> Any:
     return x.apply("transpose") if len(x.shape) > 1 else x
 
 
-def _wide(reduced: Any, x: Any, axis: int | None) -> Any:
+def wide(reduced: Any, x: Any, axis: int | None) -> Any:
     """Return what was reduced over an axis of x, with that axis of length 1 again."""
     return reshape(reduced, shapes.kept(x.shape, axis)) if x.shape else reduced
 
@@ -104,6 +112,15 @@ def _stack_shape(*parts: Shape) -> Shape:
             )
             raise ShapeError(message)
     return shapes.checked((len(parts), *first))
+
+
+def _placed_shape(x: Shape, payload: tuple[Key, Shape]) -> Shape:
+    key, shape = payload
+    part = shapes.indexed(shape, key)
+    if part != x:
+        message = f"scatter puts an array of shape {shown(x)} where {shown(part)} is to be"
+        raise ShapeError(message)
+    return shape
 
 
 def _dot_shape(x: Shape, y: Shape) -> Shape:
@@ -174,31 +191,38 @@ def _matmul_by_right(g: Any, f: Any, a: Any, b: Any) -> Any:
 
 def _shares(x: Any, f: Any, axis: int | None) -> Any:
     """Return 1 where x is the extreme value, shared equally where several are."""
-    hits = x.apply("equal", _wide(f, x, axis))
-    return hits / _wide(total(hits, axis), x, axis)
+    hits = x.apply("equal", wide(f, x, axis))
+    return hits / wide(total(hits, axis), x, axis)
 
 
 def _max_tie(x: Any, axis: int | None) -> bool:
     return bool(((x == x.max(axis, keepdims=True)).sum(axis) > 1).any())
 
 
-def _halved(x: Any, axis: int | None) -> Any:
-    """Return the product over an axis as products of halves, exact where factors are 0."""
+def others(x: Any, axis: int | None) -> Any:
+    """Return for each number the product of all others over an axis, exact where factors are 0.
+
+    Of the products of pairs, the one of each pair is that of all other pairs times its partner.
+    """
+    if not x.shape:
+        return x.number(1)
     if axis is None:
-        x, axis = reshape(x, (prod(x.shape),)), 0
-    while x.shape[axis] > 1:
-        half = x.shape[axis] // 2
-        before: Key = ((None, None, None),) * axis
-        product = index(x, (*before, (0, half, None))) * index(x, (*before, (half, 2 * half, None)))
-        if x.shape[axis] % 2:
-            last = index(x, (*before, (2 * half, None, None)))
-            first = index(product, (*before, (0, 1, None))) * last
-            rest = index(product, (*before, (1, None, None)))
-            product = _joined(first, rest, axis)
-        x = product
-    if x.shape[axis] == 0:
-        return spread(x.number(1), shapes.reduced("prod", x.shape, axis))
-    return index(x, (*((None, None, None),) * axis, 0))
+        return reshape(others(reshape(x, (prod(x.shape),)), 0), x.shape)
+    if x.shape[axis] < 2:
+        return spread(x.number(1), x.shape)
+    half = x.shape[axis] // 2
+    before: Key = ((None, None, None),) * axis
+    first = index(x, (*before, (0, half, None)))
+    second = index(x, (*before, (half, 2 * half, None)))
+    pairs = first * second
+    if x.shape[axis] == 2 * half:
+        around = others(pairs, axis)
+        return _joined(second * around, first * around, axis)
+    last: Key = (*before, (2 * half, None, None))
+    around = others(_joined(pairs, index(x, last), axis), axis)
+    of_pairs = index(around, (*before, (0, half, None)))
+    of_last = index(around, (*before, (half, None, None)))
+    return _joined(_joined(second * of_pairs, first * of_pairs, axis), of_last, axis)
 
 
 def _joined(first: Any, rest: Any, axis: int) -> Any:
@@ -223,7 +247,7 @@ def _mean(x: Any, axis: int | None) -> Any:
     return total(x, axis) / _count(x, axis)
 
 
-def _apart(x: Any, axis: int | None) -> Any:
+def apart(x: Any, axis: int | None) -> Any:
     """Return how far each number is from the mean; exactly 0 where all are equal.
 
     The first number is taken off before, since a mean of equal numbers need not be that number.
@@ -236,16 +260,12 @@ def _apart(x: Any, axis: int | None) -> Any:
             [(0, 1, None) if i == axis else (None, None, None) for i in range(len(x.shape))]
         )
     shifted = x - index(x, here)
-    return shifted - _wide(_mean(shifted, axis), x, axis)
-
-
-def _var(x: Any, axis: int | None) -> Any:
-    return _mean(_apart(x, axis) ** 2, axis)
+    return shifted - wide(_mean(shifted, axis), x, axis)
 
 
 def _std_slope(f: Any, x: Any, axis: int | None) -> Any:
     """Return the derivative of the standard deviation by each x; 0 where all are equal."""
-    return _apart(x, axis).apply("ratio", _wide(f, x, axis)) / _count(x, axis)
+    return apart(x, axis).apply("ratio", wide(f, x, axis)) / _count(x, axis)
 
 
 def _rows(score: Any) -> int:
@@ -262,7 +282,7 @@ def _excess(score: Any, target: Any) -> Any:
     found = score.apply("softmax", payload=last)
     if target.shape != score.shape:
         return found - target.apply("onehot", payload=score.shape[-1])
-    return found * _wide(total(target, last), score, last) - target
+    return found * wide(total(target, last), score, last) - target
 
 
 def _surprise(score: Any, target: Any) -> Any:
@@ -270,6 +290,14 @@ def _surprise(score: Any, target: Any) -> Any:
     if target.shape != score.shape:
         return 0
     return -score.apply("logsoftmax", payload=len(score.shape) - 1)
+
+
+def _softmax(x: Any, axis: int | None) -> Any:
+    """Return softmax over an axis; over all of several axes, which no formula has, of one axis."""
+    if axis is not None or len(x.shape) < 2:
+        return x.apply("softmax", payload=axis)
+    flat = reshape(x, (prod(x.shape),))
+    return reshape(flat.apply("softmax", payload=0), x.shape)
 
 
 def add_rows(row: Callable[..., Any]) -> None:
@@ -298,10 +326,11 @@ def add_rows(row: Callable[..., Any]) -> None:
         "place",
         None,
         linear=True,
-        shape=lambda x, payload: payload[1],
+        shape=_placed_shape,
         payload="last",
         tangents=(lambda t, f, x, p: place(t, *p),),
         adjoints=(lambda g, f, x, p: index(g, p[0]),),
+        typed="scatter",
         array=lambda payload: f"placed({{0}}, {_key(payload[0])}, {payload[1]!r})",
     )
     row(
@@ -312,6 +341,7 @@ def add_rows(row: Callable[..., Any]) -> None:
         payload="sizes",
         tangents=(lambda t, f, x, shape: spread(t, shape),),
         adjoints=(lambda g, f, x, shape: collapse(g, x.shape),),
+        spelled=lambda f, x, shape: filled(x, shape),
         array="np.broadcast_to({0}, {p})",
     )
     row(
@@ -375,7 +405,7 @@ def add_rows(row: Callable[..., Any]) -> None:
         shape=_reduction_shape("sum"),
         payload="axis",
         tangents=(lambda t, f, x, axis: total(t, axis),),
-        adjoints=(lambda g, f, x, axis: spread(_wide(g, x, axis), x.shape),),
+        adjoints=(lambda g, f, x, axis: spread(wide(g, x, axis), x.shape),),
         latex=(r"\sum{p} {0}", SERIES, PRODUCT),
         array="np.sum({0}, axis={p})",
     )
@@ -392,7 +422,8 @@ def add_rows(row: Callable[..., Any]) -> None:
         None,
         shape=_reduction_shape("prod"),
         payload="axis",
-        expansion=lambda f, x, axis: _halved(x, axis),
+        tangents=(lambda t, f, x, axis: total(t * others(x, axis), axis),),
+        adjoints=(lambda g, f, x, axis: wide(g, x, axis) * others(x, axis),),
         latex=(r"\prod{p} {0}", SERIES, PRODUCT),
         array="np.prod({0}, axis={p})",
     )
@@ -401,7 +432,8 @@ def add_rows(row: Callable[..., Any]) -> None:
         None,
         shape=_nonempty_shape("var"),
         payload="axis",
-        expansion=lambda f, x, axis: _var(x, axis),
+        tangents=(lambda t, f, x, axis: total(2 * t * apart(x, axis), axis) / _count(x, axis),),
+        adjoints=(lambda g, f, x, axis: 2 * wide(g, x, axis) * apart(x, axis) / _count(x, axis),),
         array="var({0}, {p})",
     )
     row(
@@ -414,7 +446,7 @@ def add_rows(row: Callable[..., Any]) -> None:
             "std has a kink where all numbers are equal, where its derivative is taken as 0",
         ),
         tangents=(lambda t, f, x, axis: total(t * _std_slope(f, x, axis), axis),),
-        adjoints=(lambda g, f, x, axis: _wide(g, x, axis) * _std_slope(f, x, axis),),
+        adjoints=(lambda g, f, x, axis: wide(g, x, axis) * _std_slope(f, x, axis),),
         array="std({0}, {p})",
     )
     row(
@@ -426,8 +458,8 @@ def add_rows(row: Callable[..., Any]) -> None:
             lambda x, axis: bool((abs(x).max(axis, initial=0) == 0).any()),
             "norm has a kink at 0, where its derivative is taken as 0",
         ),
-        tangents=(lambda t, f, x, axis: total(t * x.apply("ratio", _wide(f, x, axis)), axis),),
-        adjoints=(lambda g, f, x, axis: _wide(g, x, axis) * x.apply("ratio", _wide(f, x, axis)),),
+        tangents=(lambda t, f, x, axis: total(t * x.apply("ratio", wide(f, x, axis)), axis),),
+        adjoints=(lambda g, f, x, axis: wide(g, x, axis) * x.apply("ratio", wide(f, x, axis)),),
         latex=r"\left\lVert {0} \right\rVert{p}",
         array="norm({0}, {p})",
     )
@@ -442,7 +474,7 @@ def add_rows(row: Callable[..., Any]) -> None:
                 f"{typed} has a tie, whose derivative is shared equally",
             ),
             tangents=(lambda t, f, x, axis: total(t * _shares(x, f, axis), axis),),
-            adjoints=(lambda g, f, x, axis: _wide(g, x, axis) * _shares(x, f, axis),),
+            adjoints=(lambda g, f, x, axis: wide(g, x, axis) * _shares(x, f, axis),),
             typed=typed,
             latex=rf"\{typed}",
             array=f"{reducer}({{0}}, axis={{p}})",
@@ -471,8 +503,8 @@ def add_rows(row: Callable[..., Any]) -> None:
         None,
         shape=_nonempty_shape("logsumexp"),
         payload="axis",
-        tangents=(lambda t, f, x, axis: total(t * x.apply("softmax", payload=axis), axis),),
-        adjoints=(lambda g, f, x, axis: _wide(g, x, axis) * x.apply("softmax", payload=axis),),
+        tangents=(lambda t, f, x, axis: total(t * _softmax(x, axis), axis),),
+        adjoints=(lambda g, f, x, axis: wide(g, x, axis) * _softmax(x, axis),),
         array="logsumexp({0}, {p})",
     )
     row(
@@ -480,8 +512,8 @@ def add_rows(row: Callable[..., Any]) -> None:
         None,
         shape=_same_shape("softmax"),
         payload="axis",
-        tangents=(lambda t, f, x, axis: f * (t - _wide(total(t * f, axis), x, axis)),),
-        adjoints=(lambda g, f, x, axis: f * (g - _wide(total(g * f, axis), x, axis)),),
+        tangents=(lambda t, f, x, axis: f * (t - wide(total(t * f, axis), x, axis)),),
+        adjoints=(lambda g, f, x, axis: f * (g - wide(total(g * f, axis), x, axis)),),
         array="softmax({0}, {p})",
     )
     row(
@@ -491,12 +523,12 @@ def add_rows(row: Callable[..., Any]) -> None:
         payload="axis",
         tangents=(
             lambda t, f, x, axis: (
-                t - _wide(total(t * x.apply("softmax", payload=axis), axis), x, axis)
+                t - wide(total(t * x.apply("softmax", payload=axis), axis), x, axis)
             ),
         ),
         adjoints=(
             lambda g, f, x, axis: (
-                g - x.apply("softmax", payload=axis) * _wide(total(g, axis), x, axis)
+                g - x.apply("softmax", payload=axis) * wide(total(g, axis), x, axis)
             ),
         ),
         array="logsoftmax({0}, {p})",

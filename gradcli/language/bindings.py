@@ -13,6 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from gradcli.graph.shapes import Shape
     from gradcli.language.builder import Builder
 
 
@@ -30,6 +31,13 @@ class Binding:
         self.built = built
         """The value that is a formula; its `range` is set for start:stop:step, its `draws` lists
         the random arrays that it needs."""
+
+    @property
+    def shape(self) -> Shape | None:
+        """The shape of a name that has no value, w=shape(3); None for a value."""
+        if self.built is None or self.built.named_shape is None:
+            return None
+        return self.built.graph.shape(self.built.named_shape)
 
     @property
     def is_range(self) -> bool:
@@ -114,6 +122,13 @@ def _formula(name: str, text: str) -> Binding:
     roots = built.range or [built.result]
     drawn = {draw[0] for draw in built.draws}
     free = {n: node for n, node in built.graph.variables(roots).items() if n not in drawn}
+    if built.named_shape is not None:
+        if built.range is not None or built.result != built.named_shape:
+            message = (
+                f"in the value of {name}: shape(…) says how large an array is, and has no value"
+            )
+            raise NameValueError(message, hint=f"write {name}=shape(3) alone, or {name}=ones(3)")
+        return Binding(name, text, None, built)
     if free:
         other, node = next(iter(free.items()))
         if other in {"inf", "nan", "infinity", "Infinity", "NaN"}:

@@ -62,6 +62,7 @@ MAKERS = {
     "uniform": (2, 9),
 }
 """Functions of known numbers that make arrays, and how many arguments they take."""
+ZEROS = TABLE["zeros"]
 VALUE: dict[str, Shape] = {}
 """What is given to the value of a NAME=VALUE word: no names, but random starts are allowed."""
 
@@ -119,6 +120,8 @@ class Builder:
         """Start, stop and step of a value start:stop:step."""
         self.draws: list[tuple[str, str, Shape, tuple[float, ...]]] = []
         """Random arrays of a value: the free name that stands for each, how it is drawn, shape."""
+        self.named_shape: int | None = None
+        """In a value: the free name that stands for shape(3), a name's shape without a value."""
         self.notes: list[str] = []
         self.is_model = False
         """Whether the formula is a model to be fitted, y ~ …; its result is the sum of squares."""
@@ -185,6 +188,8 @@ class Builder:
         if name == "if":
             message = "a condition is written with where"
             raise Fault(message, -4, hint="write where(condition, a, b)")
+        if name == "shape" and self._given is VALUE:
+            return self._shape_alone(plain, keywords)
         if not is_function(name):
             close = suggestion(name, [*FUNCTION_NAMES, *self._functions])
             message = f"unknown function '{name}'"
@@ -196,6 +201,9 @@ class Builder:
             raise Fault(message, -4, -1)
         if name in MAKERS:
             return self._made(name, plain, keywords)
+        if name == "scatter":
+            self._checked_keywords(name, keywords)
+            return self._scattered(plain)
         return self._applied(ALIASES.get(name, name), name, plain, keywords)
 
     def _applied(
@@ -249,6 +257,16 @@ class Builder:
             raise Fault(message, -4, -1)
         rest = arguments[1:] if place == 0 else arguments[:-1]
         return rest, int(value)
+
+    def _scattered(self, arguments: list[int]) -> int:
+        """Return zeros with x in a part of them: scatter(x, zeros(5)[1:3])."""
+        rows = self.graph.rows
+        target, inputs, key = rows[arguments[-1]]
+        if len(arguments) != 2 or target is not TABLE["index"] or rows[inputs[0]][0] is not ZEROS:
+            message = "scatter takes an array and the part of zeros that is to hold it"
+            raise Fault(message, -4, -1, hint="write scatter(x, zeros(5)[1:3])")
+        x, shape = arguments[0], self.graph.shape(inputs[0])
+        return self.graph.add(TABLE["place"], (x,), (key, shape))
 
     def _expanded(self, name: str, arguments: list[int]) -> int:
         function = self._functions[name]
@@ -428,6 +446,16 @@ class Builder:
             message = "this must be a number that is known before anything runs"
             raise Fault(message, -4, -1)
         return value
+
+    def _shape_alone(self, arguments: list[int], keywords: dict[str, int]) -> int:
+        """Return the name that stands for shape(2, 3), which says how large a value would be."""
+        self._checked_keywords("shape", keywords)
+        if not arguments:
+            message = "shape takes the lengths of the axes, none is given"
+            raise Fault(message, -4, -1, hint="write shape(3) or shape(2, 3)")
+        sizes = tuple([self._whole(node, "a size", -4, -1) for node in arguments])
+        self.named_shape = self.graph.variable("shape", checked(sizes))
+        return self.named_shape
 
     def _drawn(self, name: str, arguments: list[int]) -> int:
         if self._given is not VALUE:

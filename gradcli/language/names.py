@@ -17,15 +17,14 @@ KEYWORDS = {"and", "or", "not"}
 REBINDABLE = "e"
 """The one constant whose name may be given to something else."""
 
+ONLY_HERE = {"len", "normal", "scatter", "uniform"}
+"""Functions that the builder works out itself."""
+
 FUNCTION_NAMES = sorted(
-    {*FUNCTIONS, *ALIASES, "len", "normal", "uniform"}
-    - {"powlog", "scaled", "ratio", "sphericalj", "broadcast", "collapse", "reshape"}
+    {*FUNCTIONS, *ALIASES, *ONLY_HERE}
+    - {"powlog", "scaled", "ratio", "sphericalj", "broadcast", "collapse"}
 )
 """The functions to suggest: those that a user would type."""
-
-
-ONLY_HERE = {"len", "normal", "uniform"}
-"""Functions that the builder works out itself."""
 
 
 def is_name(text: str) -> bool:

@@ -250,3 +250,20 @@ def test_a_where_of_values_and_a_fault_in_the_condition() -> None:
     assert math.isnan(
         parse("where(log(x) > 0, x, 1)*log(x)").at_values({"x": -1}, allow_nonfinite=True).value
     )
+
+
+@pytest.mark.parametrize("mode", ["reverse", "forward", "finite"])
+@pytest.mark.parametrize(
+    ("formula", "slopes"),
+    [
+        ("where(x > 5, max(w), 0) + sum(w)", [1, 1, 1]),
+        ("where(x < 5, 2*sum(w), max(w)) + w[1]", [2, 3, 2]),
+        ("where(x > 5, norm(w), where(x > 0, w[2]^2, prod(w)))", [0, 0, 8]),
+    ],
+)
+def test_a_reduction_that_is_not_taken_hands_nothing_to_a_name(
+    formula: str, slopes: list[float], mode: str
+) -> None:
+    values = {"x": 1.0, "w": [1.0, 2.0, 4.0]}
+    found = parse(formula, {"w": (3,)}).gradient(values, mode=mode)["w"]
+    assert found.tolist() == pytest.approx(slopes, rel=1e-7, abs=1e-7)

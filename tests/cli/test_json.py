@@ -159,6 +159,7 @@ def test_grad_without_values(inside: Inside) -> None:
     assert document(inside(["grad", "a*x + b", "--json"])) == {
         "expression": "a*x + b",
         "derivatives": {"a": "x", "x": "a", "b": "1"},
+        "notes": [],
     }
 
 

@@ -124,7 +124,7 @@ def _term(sketch: Sketch, flow: Flow) -> str:
     }
     names[flow.head.step.id] = factor(called(sketch, flow.head))
     names[graph.variable(slope_name(flow.head), graph.shape(flow.head.step.id))] = arriving
-    return names.get(flow.rule) or _readable(write(graph, flow.rule, names, LONGEST) or "")
+    return names.get(flow.rule) or write(graph, flow.rule, names, LONGEST) or ""
 
 
 def _product(flow: Flow) -> str:
@@ -143,18 +143,10 @@ def _is_short(value: Any) -> bool:
 def _local(sketch: Sketch, flow: Flow) -> str:
     """Return the local derivative as a formula, or as a number where none is known."""
     edge = flow.arrows[0].edge
-    formula = _readable(local_formula(sketch.graph, flow.head.step, edge, LONGEST))
+    formula = local_formula(sketch.graph, flow.head.step, edge, LONGEST)
     if formula.lstrip("-").replace(".", "").isdigit():
         return formula.replace("-", "−")
     return formula or ("…" if edge.local is None else shown(edge.local))
-
-
-def _readable(formula: str) -> str:
-    """Return a formula, but "" for one of an operation that nobody can write: zeros around a part.
-
-    It has the places of the part in Python's notation.
-    """
-    return "" if "place(" in formula else formula
 
 
 def _reason(sketch: Sketch, flow: Flow) -> str:

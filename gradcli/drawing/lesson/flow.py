@@ -9,6 +9,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.calculus.reverse import handed
+from gradcli.calculus.spelling import spelled
 from gradcli.drawing.sketch import moves
 from gradcli.runtime import interpreter
 
@@ -104,7 +105,9 @@ def _moved(sketch: Sketch, head: Box, arrows: Sequence[Arrow]) -> Iterator[Flow]
     inputs = [edge.node for edge in head.step.inputs]
     by = list({arrow.edge.node: None for arrow in arrows})
     rules = handed(graph, node, slope, inputs, by)
-    for below, rule in rules.items():
+    names = {node, *inputs}
+    shown = spelled(graph, names, list(rules.values()), names)
+    for below, rule in zip(rules, shown, strict=True):
         yield Flow(tuple(a for a in arrows if a.edge.node == below), None, rule)
 
 
