@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "gradcli"
 
 # What each part of gradcli may import, besides itself. A name stands for all that is inside it,
 # unless the inside has a row of its own. A row only names parts above it, so nothing goes round.
-BASE = {"limits", "errors"}
+BASE = {"limits", "errors", "headings"}
 ENGINE = BASE | {
     "graph",
     "language",
@@ -33,6 +33,7 @@ API = {"findings", "point", "rows.columns", "rows.values", "minimization", "form
 MAY_IMPORT: dict[str, set[str]] = {
     "limits": set(),
     "errors": {"limits"},
+    "headings": set(),
     # the formula as data
     "graph": BASE,
     # text -> graph, graph -> larger graph, graph -> numbers
