@@ -28,6 +28,7 @@ _CODES = {
     Ending.CONVERGED: ExitCode.DONE,
     Ending.COMPLETED: ExitCode.DONE,
     Ending.EXHAUSTED: ExitCode.NOT_CONVERGED,
+    Ending.STALLED: ExitCode.NOT_CONVERGED,
     Ending.DIVERGED: ExitCode.NOT_CONVERGED,
     Ending.INTERRUPTED: ExitCode.INTERRUPTED,
 }
