@@ -8,7 +8,6 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.errors import MathematicsError, UsageError
-from gradcli.minimization.layout import entries
 from gradcli.minimization.methods import (
     DEFAULT_TOLERANCE,
     LM_PARAMETERS,
@@ -37,9 +36,9 @@ if TYPE_CHECKING:
     from gradcli.minimization.task import Task
     from gradcli.optimize.run import Outcome, Record
     from gradcli.optimize.solver import Solver, Vector
+    from gradcli.optimize.statistics.summary import Statistics
     from gradcli.optimize.stopping import Reason
     from gradcli.optimize.surroundings import Lower
-    from gradcli.optimize.statistics.summary import Statistics
 
 CLEARLY = 1e-8
 """How much lower, relative to the value, an end must be to count as another minimum."""
@@ -322,7 +321,7 @@ class Runs:
 
     def _moved(self, here: Vector, found: Lower) -> str:
         """Return the numbers of another point that are not those of this one, by name."""
-        names = entries(dict(zip(self._problem.objective.parameters, self._problem.start, strict=True)))
+        names = self._problem.names
         pairs = zip(names, here.tolist(), found.point.tolist(), strict=True)
         return few([f"{name} = {stopping.short(y)}" for name, x, y in pairs if x != y])
 
@@ -367,7 +366,7 @@ def _statistics(problem: Task, how: Settings, best: Run) -> tuple[Statistics | N
     fit = problem.fit
     if fit is None or fit.is_plain:
         return None, []
-    names = entries(dict(zip(problem.objective.parameters, problem.start, strict=True)))
+    names = problem.names
     if len(names) > LM_PARAMETERS:
         return None, [f"there is no report of a fit for more than {LM_PARAMETERS} parameters"]
     point, rss = _end(problem, fit, best)

@@ -11,6 +11,7 @@ from gradcli.language.choices import choice
 from gradcli.language.names import suggestion
 from gradcli.minimization.choice import objective_over
 from gradcli.minimization.fit import WEIGHT, Fit, Weighting, recognised, scalar_squares, weighted
+from gradcli.minimization.layout import entries
 from gradcli.optimize import engines
 from gradcli.point import checked, few, shape_of
 from gradcli.rows.columns import with_shapes
@@ -106,6 +107,11 @@ class Task(NamedTuple):
     is_streamed: bool = False
     """Whether the data are read in blocks for every evaluation."""
     warnings: list[str] = []  # noqa: RUF012 - never changed
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the numbers of the parameters."""
+        return entries(dict(zip(self.objective.parameters, self.start, strict=True)))
 
     def check(self, start: Sequence[Any]) -> list[Any] | None:
         """Return the gradient at a start, where the data are not too many for a closer look.

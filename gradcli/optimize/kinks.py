@@ -41,7 +41,8 @@ def way_down(
     to 26 more along the direction.
     """
     for distance in DISTANCES:
-        sides = [gradient, *(there for _, _, there in _around(function, point, box, distance * sizes))]
+        around = _around(function, point, box, distance * sizes)
+        sides = [gradient, *(slope for _, _, slope in around)]
         rows = np.array([box.free_gradient(point, g) * sizes for g in sides])
         if not np.all(np.isfinite(rows)):
             return None

@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from gradcli.graph.literals import number_text
 
-
 ROUNDED = 1e-12
 """A growth by so small a share of the value may be rounding."""
 
@@ -129,7 +128,7 @@ def lower(where: str, value: float, *, is_flat: bool) -> Reason:
 
 def flat() -> Reason:
     """Return the reason of a point around which nothing changes."""
-    return stalled("the objective is flat: it does not change around this point; choose another start")
+    return stalled("the objective does not change around this point, it is flat; start elsewhere")
 
 
 def growth(first: float, last: float) -> str | None:

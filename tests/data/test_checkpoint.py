@@ -12,7 +12,6 @@ import resource
 import struct
 import subprocess
 import sys
-import tempfile
 import tracemalloc
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -433,8 +432,7 @@ def test_a_fault_leaves_the_old_file(
     faults: list[tuple[Any, str, Callable[..., Any]]] = [
         (files, "open", disk_with_room_for(room, number)) for room in (0, 1, 40, 100)
     ]
-    faults += [(os, name, failing(number)) for name in ("fsync", "fchmod", "replace")]
-    faults += [(tempfile, "mkstemp", failing(number))]
+    faults += [(os, name, failing(number)) for name in ("open", "fsync", "fchmod", "replace")]
 
     for place, name, fault in faults:
         with monkeypatch.context() as patch:

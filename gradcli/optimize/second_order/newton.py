@@ -8,8 +8,8 @@ import numpy as np
 
 from gradcli.errors import MathematicsError
 from gradcli.optimize.bounds import Box
-from gradcli.optimize.second_order.falling import Start
 from gradcli.optimize.kinks import way_down
+from gradcli.optimize.second_order.falling import Start
 from gradcli.optimize.second_order.place import Place
 from gradcli.optimize.second_order.progress import SHRINKING, Progress
 from gradcli.optimize.second_order.quadratic import EPSILON, LARGEST, boxed, change, length_of
