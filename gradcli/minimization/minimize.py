@@ -308,6 +308,8 @@ class Runs:
         here = self._layout.vector(_blocks(problem, point))
         with suppress(MathematicsError):
             if reason.ending is Ending.STALLED:
+                if outcome.record.gradient_norm <= tolerance:
+                    return reason
                 shortest = is_kinked(function, here, box, tolerance)
                 return reason if shortest is None else stopping.kinked(shortest, tolerance)
             slope = max(outcome.record.gradient_norm, tolerance)

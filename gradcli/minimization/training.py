@@ -232,6 +232,8 @@ class Training:
             start = self._look(self.task.start)
             ends += [start, self._look(self._lowest)]
         best = min([each for each in ends if each], key=lambda each: each.value, default=None)
+        if end is None and reason.ending is Ending.COMPLETED:
+            reason = stopping.diverged(self._solver.steps, self._warnings.pop(), self._value)
         if reason.ending is Ending.DIVERGED:
             end = best
         if end is None:

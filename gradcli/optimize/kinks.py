@@ -97,6 +97,8 @@ def _around(
 
 def shortest(rows: Matrix) -> Vector:
     """Return the shortest vector in the convex hull of the rows."""
+    if rows.shape[1] == 1:
+        return np.asarray(np.clip(0.0, rows.min(axis=0), rows.max(axis=0)))
     from scipy.optimize import nnls
 
     largest = max(float(np.max(np.abs(rows))), float(np.finfo(float).tiny))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from gradcli.errors import MathematicsError
-from gradcli.optimize.kinks import shortest_subgradient
+from gradcli.optimize.kinks import NEAR, shortest_subgradient
 from gradcli.optimize.norms import norm
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ AXES = 20
 """Up to so many variables are looked along one by one, more only all together."""
 FIRST = 1e-7
 """The first distance of a look, as a share of the variable, or of 1 for 0."""
-FAR = (0.01, 0.025, 0.06, 0.16, 0.4, 1.0, 2.5, 6.0, 16.0, 40.0, 100.0)
-"""The last distances, in units of the variable or of 1, whichever is larger."""
+FAR = (0.01, 0.03, 0.1, 0.4, 0.7, 0.9, 0.97, 0.99, 0.999, 1.0, 2.5, 6.0, 16.0, 40.0, 100.0)
+"""The last distances, in units of the variable or of 1, whichever is larger: all sizes down to 0."""
 HIDDEN = 1e-12
 """A change that is so small a share of the value may be rounding."""
 CLEAR = 1e-9
@@ -58,23 +58,25 @@ def around(
     box: Box,
     slope: float,
     suspects: Mask | None = None,
+    slack: float = 0.0,
 ) -> Lower | Level | None:
     """Return what shows that a point is no minimum; None where nothing does.
 
     From the point one looks along the variables that are `suspects`, all by default, and along two
     diagonals, outwards until the value rises. A fall counts when it is larger than a convex
     function with a gradient of norm `slope` at the point can make it, so that a point near a
-    minimum passes. Takes two or more evaluations for each variable.
+    minimum passes; and larger than `slack`. Takes two or more evaluations for each variable.
     """
     mask = np.ones(len(point), dtype=bool) if suspects is None else suspects
     if not mask.any():
         return None
     value = function(point)[0]
+    slack += CLEAR * abs(value)
     sizes = np.maximum(np.abs(point), 1.0)
     changes = False
     for direction in _directions(mask, sizes):
         for sign in (1.0, -1.0):
-            found = _along(function, point, value, box, slope, sizes, sign * direction)
+            found = _along(function, point, value, box, (slope, slack), sizes, sign * direction)
             if isinstance(found, Lower):
                 return found
             changes = changes or found
@@ -88,9 +90,12 @@ def is_kinked(function: Function, point: Vector, box: Box, tolerance: float) -> 
     """
     value, gradient = function(point)
     found = shortest_subgradient(function, point, value, gradient, box)
-    if found > tolerance or around(function, point, box, tolerance) is not None:
+    if found > tolerance:
         return None
-    return found
+    # The kink itself, which is lower, is not far away.
+    slack = 2 * norm(gradient) * NEAR[-1] * max(1.0, float(np.max(np.abs(point), initial=0.0)))
+    lower = around(function, point, box, tolerance, slack=slack)
+    return found if lower is None else None
 
 
 def _directions(mask: Mask, sizes: Vector) -> Iterator[Vector]:
@@ -111,12 +116,14 @@ def _along(
     point: Vector,
     value: float,
     box: Box,
-    slope: float,
+    allowed: tuple[float, float],
     sizes: Vector,
     direction: Vector,
 ) -> Lower | bool:
-    """Return what is lower along a direction before anything is higher, else whether it changes."""
+    """Return the lowest point along a direction before it rises, else whether it changes."""
+    slope, slack = allowed
     is_flat, changes = True, False
+    lower: Lower | None = None
     before = point
     for share in _distances(point, sizes, direction):
         there = box.clipped(point + share * direction)
@@ -126,15 +133,20 @@ def _along(
         try:
             reached = function(there)[0]
         except MathematicsError:
-            return True
+            return lower or True
         fall = value - reached
+        if lower is not None:
+            if reached >= lower.value:
+                break
+            lower = lower._replace(point=there, value=reached)
+            continue
         if -fall > HIDDEN * abs(value):
             return True
-        if fall > 2 * slope * norm(there - point) + CLEAR * abs(value):
-            return Lower(there, reached, is_flat)
         changes = changes or fall > HIDDEN * abs(value)
         is_flat = is_flat and not (changes and share <= AROUND)
-    return changes
+        if fall > 2 * slope * norm(there - point) + slack:
+            lower = Lower(there, reached, is_flat)
+    return changes if lower is None else lower
 
 
 def _distances(point: Vector, sizes: Vector, direction: Vector) -> Iterator[float]:
