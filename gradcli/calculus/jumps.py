@@ -68,7 +68,7 @@ def _has_slope(graph: Graph, node: int, position: int) -> bool:
         return True
     if not operation.structural:
         return local(graph, node, position) is not None
-    handles = [DerivedNode(graph, argument) for argument in arguments]
+    handles = tuple([DerivedNode(graph, argument) for argument in arguments])
     at_node = DerivedNode(graph, node)
     pulled = operation.pulled(position, at_node, at_node, handles, payload)
     return isinstance(pulled, DerivedNode)

@@ -114,7 +114,8 @@ def _prepare() -> None:
 
 def _mind_signals() -> None:
     """Let the signals that end the run do so in good order."""
-    import _signal as signal  # the part of `signal` in C; the rest would double the time to start
+    # The part of `signal` in C: the rest would double the time to start.
+    import _signal as signal  # type: ignore[import-not-found]
 
     def terminate(number: int, _frame: FrameType | None) -> None:
         signalled.append(number)

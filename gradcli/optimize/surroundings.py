@@ -27,7 +27,7 @@ AXES = 20
 FIRST = 1e-7
 """The first distance of a look, as a share of the variable, or of 1 for 0."""
 FAR = (0.01, 0.03, 0.1, 0.4, 0.7, 0.9, 0.97, 0.99, 0.999, 1.0, 2.5, 6.0, 16.0, 40.0, 100.0)
-"""The last distances, in units of the variable or of 1, whichever is larger: all sizes down to 0."""
+"""The last distances, in units of the variable or of 1, whichever is larger; also down to 0."""
 HIDDEN = 1e-12
 """A change that is so small a share of the value may be rounding."""
 CLEAR = 1e-9

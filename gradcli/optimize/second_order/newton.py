@@ -77,7 +77,8 @@ class Newton:
     def suspects(self) -> Mask:
         """Return along which variables the curvature is next to nothing."""
         sizes = np.maximum(np.abs(self.point), 1.0)
-        return np.diagonal(self._at.hessian) * sizes**2 <= CURVED * abs(self.value)
+        curvatures = np.diagonal(self._at.hessian) * sizes**2
+        return np.asarray(curvatures <= CURVED * abs(self.value))
 
     def arrived(self) -> Reason | None:
         """Return None: only another step shows that a point cannot be made better."""
