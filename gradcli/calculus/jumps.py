@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from gradcli.calculus.reverse import gradient, local
 from gradcli.graph.operations import TABLE
+from gradcli.graph.printing import formula, label
 from gradcli.graph.simplify import DerivedNode
-from gradcli.graph.text import formula, label
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -6,7 +6,7 @@ import gc
 import os
 import sys
 
-from gradcli.errors import ExitCode, GradcliError
+from gradcli.errors import ExitCode, GradcliError, Terminated
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,18 +19,6 @@ signalled: list[int] = []
 
 FLAGS = {"--json", "--csv"}
 """Options without a value that eval and grad have in common, so common that they go round Typer."""
-
-
-ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
-"""The signals that end the program in good order."""
-
-
-class Terminated(KeyboardInterrupt):
-    """A signal arrived; open files are put right on the way out, as they are at Ctrl-C."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.code = 128 + number
 
 
 def main() -> NoReturn:
@@ -123,7 +111,7 @@ def _mind_signals() -> None:
 
     signalled.clear()
     try:
-        for name in ENDING:
+        for name in Terminated.SIGNALS:
             if hasattr(signal, name):
                 signal.signal(getattr(signal, name), terminate)
     except ValueError:

@@ -7,7 +7,7 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from gradcli.cli.app import ENDING, Terminated
+from gradcli.errors import Terminated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,7 +65,7 @@ def after_the_step() -> Iterator[Stop]:
     if threading.current_thread() is not threading.main_thread():
         yield stop  # only the main thread gets signals
         return
-    handlers = dict.fromkeys(ENDING, stop.take) | {"SIGALRM": stop.lose_patience}
+    handlers = dict.fromkeys(Terminated.SIGNALS, stop.take) | {"SIGALRM": stop.lose_patience}
     before = {
         name: signal.signal(getattr(signal, name), handler)
         for name, handler in handlers.items()
