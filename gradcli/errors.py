@@ -15,7 +15,6 @@ class ExitCode(int):
     NOT_CONVERGED: ExitCode  # minimize stopped without converging; the best point is printed
     INTERRUPTED: ExitCode  # Ctrl-C
     BROKEN_PIPE: ExitCode  # the reader of stdout went away
-    TERMINATED: ExitCode  # SIGTERM
 
 
 ExitCode.DONE = ExitCode(0)
@@ -24,7 +23,6 @@ ExitCode.USAGE = ExitCode(2)
 ExitCode.NOT_CONVERGED = ExitCode(3)
 ExitCode.INTERRUPTED = ExitCode(130)
 ExitCode.BROKEN_PIPE = ExitCode(141)
-ExitCode.TERMINATED = ExitCode(143)
 
 
 class GradcliError(Exception):
@@ -68,6 +66,17 @@ class GradcliError(Exception):
         if self.hint:
             lines.append("  " + printable(self.hint, LONGEST_MESSAGE))
         return "\n".join(lines)
+
+
+class Terminated(KeyboardInterrupt):
+    """A signal arrived; open files are put right on the way out, as they are at Ctrl-C."""
+
+    SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
+    """Those that end the program in good order."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.code = 128 + number
 
 
 class FormulaError(GradcliError):

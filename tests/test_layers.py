@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "gradcli"
 
 # What each part of gradcli may import, besides itself. A name stands for all that is inside it,
 # unless the inside has a row of its own. A row only names parts above it, so nothing goes round.
-BASE = {"limits", "errors"}
+BASE = {"limits", "errors", "headings"}
 ENGINE = BASE | {
     "graph",
     "language",
@@ -33,6 +33,7 @@ API = {"findings", "point", "rows.columns", "rows.values", "minimization", "form
 MAY_IMPORT: dict[str, set[str]] = {
     "limits": set(),
     "errors": {"limits"},
+    "headings": set(),
     # the formula as data
     "graph": BASE,
     # text -> graph, graph -> larger graph, graph -> numbers
@@ -46,12 +47,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "optimize.solver": BASE | {"optimize.stopping"},
     "optimize.bounds": BASE | {"optimize.solver"},
     "optimize.norms": {"optimize.solver"},
+    "optimize.kinks": METHOD,
     "optimize.engines": BASE | {"runtime", "native"},
     "optimize.first_order": METHOD | {"graph", "runtime", "native", "optimize.engines"},
-    "optimize.second_order": METHOD,
+    "optimize.second_order": METHOD | {"optimize.kinks"},
     "optimize.least_squares": METHOD | {"graph"},
     "optimize.statistics": METHOD | {"optimize.least_squares"},
-    "optimize": METHOD,
+    "optimize": METHOD | {"optimize.kinks"},
     # files -> columns, graph with numbers -> picture
     "data": BASE | {"graph", "language"},
     "drawing": BASE | {"graph", "calculus", "runtime"},

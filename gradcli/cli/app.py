@@ -6,7 +6,7 @@ import gc
 import os
 import sys
 
-from gradcli.errors import ExitCode, GradcliError
+from gradcli.errors import ExitCode, GradcliError, Terminated
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,12 +14,11 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 
+signalled: list[int] = []
+"""The signals that came."""
+
 FLAGS = {"--json", "--csv"}
 """Options without a value that eval and grad have in common, so common that they go round Typer."""
-
-
-class Terminated(BaseException):
-    """SIGTERM or SIGHUP arrived; open files are put right on the way out."""
 
 
 def main() -> NoReturn:
@@ -36,10 +35,8 @@ def run(words: list[str]) -> int:
     json = "--json" in words
     try:
         _prepare()
-        plain = _plain(words)
-        if not plain or _may_last(words):
-            _mind_signals()
-        if plain:
+        _mind_signals()
+        if _plain(words):
             return int(_run_plain(words))
         from gradcli.cli.commands import request
 
@@ -51,13 +48,15 @@ def run(words: list[str]) -> int:
     except GradcliError as problem:
         _say(problem, json=json)
         return int(problem.exit_code)
+    except Terminated as end:
+        return end.code
     except KeyboardInterrupt:
         return int(ExitCode.INTERRUPTED)
-    except Terminated:
-        return int(ExitCode.TERMINATED)
     except BrokenPipeError:
         return int(ExitCode.BROKEN_PIPE)
     except Exception as problem:
+        if signalled:  # while a module was imported that takes any exception for its own failure
+            return 128 + signalled[0]
         if os.environ.get("GRADCLI_DEBUG"):
             raise
         _say(_unknown(problem), json=json)
@@ -92,11 +91,6 @@ def _plain(words: list[str]) -> bool:
     )
 
 
-def _may_last(words: list[str]) -> bool:
-    """Return whether operands read a stream or a file, or make a table, so that one may wait."""
-    return any(word == "-" or word.startswith("@") or ":" in word for word in words)
-
-
 def _prepare() -> None:
     """Make the streams write any text, and the garbage collector look less often."""
     # A graph grows by millions of small objects and none of them is garbage: look less often.
@@ -107,18 +101,21 @@ def _prepare() -> None:
 
 
 def _mind_signals() -> None:
-    """Let the signals that end the run do so in good order.
+    """Let the signals that end the run do so in good order."""
+    # The part of `signal` in C: the rest would double the time to start.
+    import _signal as signal  # type: ignore[import-not-found]
 
-    What is over in milliseconds goes without: it has no file open, and the import takes longer.
-    """
-    import signal
+    def terminate(number: int, _frame: FrameType | None) -> None:
+        signalled.append(number)
+        raise Terminated(number)
 
-    def terminate(_number: int, _frame: FrameType | None) -> None:
-        raise Terminated
-
-    for name in ("SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), terminate)
+    signalled.clear()
+    try:
+        for name in Terminated.SIGNALS:
+            if hasattr(signal, name):
+                signal.signal(getattr(signal, name), terminate)
+    except ValueError:
+        return  # only the main thread gets signals
 
 
 def _say(problem: GradcliError, *, json: bool) -> None:

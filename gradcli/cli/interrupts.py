@@ -1,4 +1,4 @@
-"""Ctrl-C during a run: the step that is being made ends first, so that nothing is half written."""
+"""Signals during a run: the step that is being made ends first, so that nothing is lost."""
 
 from __future__ import annotations
 
@@ -7,42 +7,78 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from gradcli.errors import Terminated
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
+    from types import FrameType
 
 PATIENCE = 1.0
-"""Seconds that a step may take to its end; then, or at a second Ctrl-C, it is broken off."""
+"""Seconds that a step may take to its end; then, or at a second signal, it is broken off."""
+
+
+class Stop:
+    """Whether a run is to end, by Ctrl-C, SIGTERM or SIGHUP, before its next step."""
+
+    def __init__(self) -> None:
+        self.number: int | None = None
+        """The first signal that came."""
+        self._is_over = False
+
+    def __call__(self) -> bool:
+        """Return whether a signal came; whoever asks will end the run, and may take time for it."""
+        if self.number is not None:
+            self.settle()
+        return self.number is not None
+
+    def settle(self) -> None:
+        """Let what follows the run take its time: only a second signal breaks it off."""
+        self._is_over = True
+        _alarm(0)
+
+    @property
+    def code(self) -> int | None:
+        """The exit code of a process that a signal ended; None without one."""
+        return None if self.number is None else 128 + self.number
+
+    def take(self, number: int, _frame: FrameType | None) -> None:
+        """Take note of a signal; the second one ends the block at once."""
+        if self.number is not None:
+            raise Terminated(number)
+        self.number = number
+        if not self._is_over:
+            _alarm(PATIENCE)
+
+    def lose_patience(self, _number: int, _frame: FrameType | None) -> None:
+        """End the step that takes so long."""
+        raise Terminated(self.number or signal.SIGINT)
 
 
 @contextmanager
-def after_the_step() -> Iterator[Callable[[], bool]]:
-    """Give the block a function that says whether Ctrl-C was pressed.
+def after_the_step() -> Iterator[Stop]:
+    """Give the block what says whether a signal came.
 
-    KeyboardInterrupt is raised only when nobody asks for a second, or at the second Ctrl-C.
+    Terminated, a KeyboardInterrupt, is raised only when nobody asks for a second, or at the second
+    signal.
     """
+    stop = Stop()
     if threading.current_thread() is not threading.main_thread():
-        yield lambda: False  # only the main thread gets signals
+        yield stop  # only the main thread gets signals
         return
-    pressed = False
-
-    def press(_number: int, _frame: object) -> None:
-        nonlocal pressed
-        if pressed:
-            raise KeyboardInterrupt
-        pressed = True
-        if hasattr(signal, "setitimer"):
-            signal.setitimer(signal.ITIMER_REAL, PATIENCE)
-
-    def lose_patience(_number: int, _frame: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGINT, press)
-    alarm = signal.signal(signal.SIGALRM, lose_patience) if hasattr(signal, "SIGALRM") else None
+    handlers = dict.fromkeys(Terminated.SIGNALS, stop.take) | {"SIGALRM": stop.lose_patience}
+    before = {
+        name: signal.signal(getattr(signal, name), handler)
+        for name, handler in handlers.items()
+        if hasattr(signal, name)
+    }
     try:
-        yield lambda: pressed
+        yield stop
     finally:
-        if hasattr(signal, "setitimer"):
-            signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGINT, before)
-        if alarm is not None:
-            signal.signal(signal.SIGALRM, alarm)
+        _alarm(0)
+        for name, handler in before.items():
+            signal.signal(getattr(signal, name), handler)
+
+
+def _alarm(seconds: float) -> None:
+    if hasattr(signal, "setitimer"):
+        signal.setitimer(signal.ITIMER_REAL, seconds)

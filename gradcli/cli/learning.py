@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from gradcli.cli import arguments, steps
 from gradcli.cli.given import LEARNING_BYTES, rows_of
-from gradcli.cli.output import csv_text, is_terminal
+from gradcli.cli.output import is_terminal
 from gradcli.errors import FileError, NameValueError
-from gradcli.graph.strict_json import json_text
 from gradcli.minimization.minimum import Epoch
 from gradcli.minimization.training import Batches, Training, Watch
 from gradcli.point import shape_of
@@ -18,7 +17,6 @@ from gradcli.rows.columns import shapes_of, values_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from typing import IO
 
     from gradcli.cli.given import Given, Options
     from gradcli.cli.output import Output
@@ -61,12 +59,13 @@ def learn(
     columns = ["epoch", "step", "value"]
     columns += ["validation"] * (validation is not None) + ["metric"] * (metric is not None)
     columns.append("learning_rate")
-    with steps.log_file(options.log) as file:
+    with steps.log_file(options.log) as log:
         count = given.rows.count
         quiet = output.json or options.plot == "-"  # the plot takes the place of the rows
         watch = Screen(columns, output, count, epochs, keeper, stop, stride, is_quiet=quiet)
-        if file is not None and options.log is not None:
-            watch.log(file, json=options.log.endswith(".jsonl"))
+        if log is not None:
+            log.begin(columns)
+            watch.log = log
         for epoch in training.epochs:
             watch.epoch(epoch)
         try:
@@ -150,26 +149,13 @@ class Screen(Watch):
         self._stop = stop
         self._stride = stride
         self._is_quiet = is_quiet
-        self._log: Callable[[Epoch], None] | None = None
+        self.log: steps.Log | None = None
+        """Where every epoch is written."""
         self._bar: Any = None
         self._task: Any = None
         self._next = time.monotonic() + steps.QUIET_SECONDS
         self._header_shown = False
         self._shows_bar = is_terminal(sys.stderr)
-
-    def log(self, file: IO[str], *, json: bool) -> None:
-        """Write every epoch to a file, as CSV or JSON lines."""
-        if not json:
-            file.write(csv_text([self._columns]))
-
-        def write(epoch: Epoch) -> None:
-            row = [getattr(epoch, name) for name in self._columns]
-            if json:
-                file.write(json_text(dict(zip(self._columns, row, strict=True))) + "\n")
-            else:
-                file.write(",".join("" if x is None else repr(x) for x in row) + "\n")
-
-        self._log = write
 
     def batch(self, epoch: int, rows: int, value: float) -> None:
         """Bring the bar up to date, ten times a second."""
@@ -215,14 +201,14 @@ class Screen(Watch):
 
     def epoch(self, epoch: Epoch) -> None:
         """Print the row of an epoch, the bar out of the way."""
-        if self._log is not None:
-            self._log(epoch)
+        row = [getattr(epoch, name) for name in self._columns]
+        if self.log is not None:
+            self.log.row(row)
         is_shown = epoch.epoch % self._stride == 0 or epoch.epoch == self._epochs
         if self._is_quiet or not is_shown:
             return
         if self._bar is not None:
             self._bar.stop()
-        row = [getattr(epoch, name) for name in self._columns]
         if self._output.pretty:
             cells = [self._output.cell(x) for x in row]
             self._print(

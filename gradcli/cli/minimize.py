@@ -28,6 +28,7 @@ _CODES = {
     Ending.CONVERGED: ExitCode.DONE,
     Ending.COMPLETED: ExitCode.DONE,
     Ending.EXHAUSTED: ExitCode.NOT_CONVERGED,
+    Ending.STALLED: ExitCode.NOT_CONVERGED,
     Ending.DIVERGED: ExitCode.NOT_CONVERGED,
     Ending.INTERRUPTED: ExitCode.INTERRUPTED,
 }
@@ -55,6 +56,16 @@ def minimize(words: Sequence[str], output: Output, options: Options) -> ExitCode
             found = learn(given, output, options, keeper, resumed, stop, stride or 1)
         else:
             found = _run(given, output, options, stride, keeper, resumed, stop, plot)
+        stop.settle()
+        _conclude(found, given, output, options, plot)
+    code = _CODES[found.ending]
+    return ExitCode(stop.code or code) if code == ExitCode.INTERRUPTED else code
+
+
+def _conclude(
+    found: Minimum, given: Given, output: Output, options: Options, plot: MinimumPlot | None
+) -> None:
+    """Write all that is to be written of a run that is over, however it ended."""
     if plot is not None and plot.is_text:
         plot.show(found, given)
     output.finish()
@@ -73,7 +84,6 @@ def minimize(words: Sequence[str], output: Output, options: Options) -> ExitCode
         predictions.write(options.predictions, found.predictions, classes)
     if plot is not None and not plot.is_text:
         plot.show(found, given)
-    return _CODES[found.ending]
 
 
 def _run(
@@ -94,19 +104,15 @@ def _run(
     from gradcli.rows.columns import values_of
 
     names = entries(given.start.values)
-    taken = {"step", "value", "gradient_norm", "learning_rate"} & set(names)
-    if taken and (options.log is not None or stride is not None):
-        message = f"{taken.pop()} is a column of the steps, and a parameter as well"
-        raise UsageError(message, hint="give the parameter another name")
     if stride is None and not output.pretty and _is_first_order(options):
         stride = 1  # its steps are what one wants to see; the last one is the result
     is_drawn = plot is not None and plot.is_text
     table = steps.Table(stride) if output.pretty and not is_drawn else None
     stride = None if is_drawn else stride
-    with steps.log_file(options.log) as file:
+    with steps.log_file(options.log) as log:
         watchers: list[steps.Watcher] = [w for w in (table, plot) if w is not None]
-        if file is not None and options.log is not None:
-            watchers.append(steps.LogFile(names, file, json=options.log.endswith(".jsonl")))
+        if log is not None:
+            watchers.append(steps.LogFile(names, log))
         if stride is not None and table is None and not output.json:
             watchers.append(steps.Rows(names, output, stride))
         live = steps.LiveLine() if is_terminal(sys.stderr) else steps.Watcher()

@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from gradcli.cli.output import note
 from gradcli.graph.literals import number_text, value_text
+from gradcli.headings import ours
 from gradcli.minimization.layout import entries, numbers
 from gradcli.optimize.stopping import Ending
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from gradcli.cli.output import Output
     from gradcli.minimization.minimum import Minimum
     from gradcli.optimize.statistics.summary import Statistics
@@ -48,9 +51,10 @@ def say(found: Minimum, output: Output) -> None:
     if not output.pretty:
         note(f"{found.method} ({found.why}): {found.reason}")
         if found.ending not in {Ending.CONVERGED, Ending.COMPLETED}:
-            point = ", ".join(f"{n} = {value_text(x, 5)}" for n, x in found.parameters.items())
             which = "best" if found.is_best else "last"
-            note(f"{which}: {number_text(found.minimum)} at {point}")
+            note(f"{which}: {_at(found.minimum, found.parameters)}")
+        if found.best is not None:
+            note(f"lower on the way: {_at(found.best.minimum, found.best.parameters)}")
         if found.minima:
             best, count = found.minima[0], len(found.minima)
             ends = f"{count} different end{'s' * (count != 1)}"
@@ -59,17 +63,25 @@ def say(found: Minimum, output: Output) -> None:
         note(f"warning: {warning}")
 
 
+def _at(value: float, parameters: Mapping[str, Any]) -> str:
+    """Return a value and the parameters that it is at, in a line."""
+    point = ", ".join(f"{name} = {value_text(x, 5)}" for name, x in parameters.items())
+    return f"{number_text(value)} at {point}"
+
+
 def _plain(found: Minimum, output: Output) -> None:
     """Add one table, or for a fit two with an empty line between, every number in full."""
     if found.statistics is not None:
         _fit_table(found, found.statistics, output)
         if not output.csv:
             output.line("")
-            for field in _STATISTICS:
+            labels = ours(list(_STATISTICS), entries(found.parameters))
+            for field, label in zip(_STATISTICS, labels, strict=True):
                 value = getattr(found.statistics, field)
-                output.line(f"{field}\t{output.number(value)}")
+                output.line(f"{label}\t{output.number(value)}")
         return
-    rows = [["minimum", output.number(found.minimum)]]
+    own = ours(["minimum"], found.parameters)
+    rows = [[*own, output.number(found.minimum)]]
     rows += [[name, output.number(value)] for name, value in found.parameters.items()]
     if output.csv:
         output.table(["name", "value"], rows)
@@ -80,12 +92,13 @@ def _plain(found: Minimum, output: Output) -> None:
 
 def _fit_table(found: Minimum, fit: Statistics, output: Output) -> None:
     """Add the table of the parameters with their errors."""
+    names = entries(found.parameters)
     headers = ["parameter", "value", "standard_error", "t_value", "p_value", "low", "high"]
     if output.pretty:
         headers = ["parameter", "value", "std. error", "t", "p", "from", "to"]
     point = numbers(list(found.parameters.values()))
     rows = []
-    for name, value in zip(entries(found.parameters), point, strict=True):
+    for name, value in zip(names, point, strict=True):
         interval = fit.confidence_intervals[name] or (None, None)
         cells = [value, fit.standard_errors[name], fit.t_values[name], fit.p_values[name]]
         if output.pretty and output.digits is None:
@@ -110,6 +123,8 @@ def _on_terminal(found: Minimum, output: Output, confidence: float) -> None:
         output.line(f"minimum {output.number(found.minimum)}")
         for name, value in found.parameters.items():
             output.line(f"{name} = {output.number(value)}")
+        if found.best is not None:
+            output.line(f"lower on the way: {_at(found.best.minimum, found.best.parameters)}")
     else:
         _fit_table(found, fit, output)
         percent = number_text(float(f"{100 * confidence:.6g}"))
@@ -165,7 +180,7 @@ def _minima(found: Minimum, output: Output) -> None:
         ]
         for each in found.minima[:SHOWN_MINIMA]
     ]
-    output.table(["value", "times", *names], rows, right=0)
+    output.table([*ours(["value", "times"], names), *names], rows, right=0)
 
 
 def about(found: Minimum) -> dict[str, Any]:

@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 import sys
 import time
-from contextlib import nullcontext, suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from gradcli.cli.output import csv_text, width
 from gradcli.graph.strict_json import json_text
+from gradcli.headings import ours
 from gradcli.minimization.layout import numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from typing import IO
+    from collections.abc import Callable, Iterator, Sequence
 
     from gradcli.cli.output import Output
     from gradcli.minimization.minimum import Iterate
@@ -44,7 +44,7 @@ class Rows(Watcher):
         self._output = output
         self._stride = stride
         self._skipped: Iterate | None = None
-        self._header: list[str] | None = ["step", "value", *names, "gradient_norm", "learning_rate"]
+        self._header: list[str] | None = columns(names)
 
     def see(self, iterate: Iterate) -> None:
         """Print the step if it is one of those to show."""
@@ -75,32 +75,58 @@ class Rows(Watcher):
 
 
 class LogFile(Watcher):
-    """Writes every step to a CSV or JSON-lines file, with numbers that read back exactly."""
+    """Writes every step to the file of --log."""
 
-    def __init__(self, names: Sequence[str], file: IO[str], *, json: bool) -> None:
-        self._columns = ["step", "value", *names, "gradient_norm", "learning_rate"]
-        self._file = file
-        self._json = json
-        if not json:
-            file.write(csv_text([self._columns]))
+    def __init__(self, names: Sequence[str], log: Log) -> None:
+        self._log = log
+        self._columns: list[str] | None = columns(names)
 
     def see(self, iterate: Iterate) -> None:
         """Write the step."""
-        row = _numbers(iterate)
+        if self._columns is not None:  # only now: an error at the start leaves the file of before
+            self._log.begin(self._columns)
+            self._columns = None
+        self._log.row([iterate.step, *_numbers(iterate)])
+
+
+class Log:
+    """Rows of a CSV or JSON-lines file, with numbers that read back exactly."""
+
+    def __init__(self, add: Callable[[str], None], *, json: bool) -> None:
+        self._add = add
+        self._json = json
+        self._columns: list[str] = []
+
+    def begin(self, columns: list[str]) -> None:
+        """Begin the file with the headings of its columns."""
+        self._columns = columns
+        self._add("" if self._json else csv_text([columns]))
+
+    def row(self, row: Sequence[float | None]) -> None:
+        """Write a row; None is an empty cell in CSV."""
         if self._json:
-            content = dict(zip(self._columns, (iterate.step, *row), strict=True))
-            self._file.write(json_text(content) + "\n")
+            line = json_text(dict(zip(self._columns, row, strict=True)))
         else:
-            self._file.write(",".join([str(iterate.step), *map(repr, row)]) + "\n")
+            line = ",".join(["" if x is None else repr(x) for x in row])
+        self._add(line + "\n")
 
 
-def log_file(path: str | None) -> IO[str] | nullcontext[None]:
-    """Return the file of --log, which appears under its name when the run is over."""
+@contextmanager
+def log_file(path: str | None) -> Iterator[Log | None]:
+    """Give the block the log of --log, which can be followed while the run lasts."""
     if path is None:
-        return nullcontext(None)
-    from gradcli.data.files import replacing
+        yield None
+        return
+    from gradcli.data.files import growing
 
-    return replacing(path)  # type: ignore[return-value]
+    with growing(path) as add:
+        yield Log(add, json=path.endswith(".jsonl"))
+
+
+def columns(names: Sequence[str]) -> list[str]:
+    """Return the headings of the steps of parameters with these names."""
+    step, value, norm, rate = ours(["step", "value", "gradient_norm", "learning_rate"], names)
+    return [step, value, *names, norm, rate]
 
 
 class Table(Watcher):
@@ -135,7 +161,7 @@ class Table(Watcher):
             [str(step), *[output.cell(x) for x in _numbers(shown[step])[:-1]]]
             for step in sorted(shown)
         ]
-        headers = ["step", "value", *names, "|gradient|"]
+        headers = [*ours(["step", "value"], names), *names, "|gradient|"]
         fitting = _fitting(headers, cells)
         hidden = len(headers) - len(fitting)
         output.table(

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 
 NAME = b"gradcli checkpoint "
-VERSION = b"2"
+VERSION = b"3"
 """Of the state that a run keeps, not only of the form of the file."""
 MAGIC = NAME + VERSION + b"\n"
 DIGEST = 32

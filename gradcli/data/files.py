@@ -6,7 +6,6 @@ import errno
 import os
 import re
 import stat
-import tempfile
 import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import IO, TYPE_CHECKING
 from gradcli.errors import FileError, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 PREFIX = ".gradcli-"
 TEMPORARY = re.compile(re.escape(PREFIX) + "[a-z0-9_]{8}")
@@ -90,7 +89,8 @@ def replacing(path: str, mode: str = "w", *, keep_previous: bool = False) -> Ite
         with _sentences("write", path):
             target = _target(path, None if keep_previous else NO_FILE)
             folder = os.path.dirname(target)  # noqa: PTH120
-            handle, temporary = _temporary(folder)
+            temporary = _temporary(folder)
+            handle = _created(temporary)
             encoding = None if "b" in mode else "utf-8"
             newline = None if "b" in mode else ""
             with open(handle, mode, encoding=encoding, newline=newline) as file:  # noqa: PTH123 - a descriptor
@@ -107,6 +107,32 @@ def replacing(path: str, mode: str = "w", *, keep_previous: bool = False) -> Ite
         if temporary:
             with suppress(OSError):
                 os.unlink(temporary)  # noqa: PTH108
+
+
+@contextmanager
+def growing(path: str) -> Iterator[Callable[[str], None]]:
+    """Give the block a function that adds lines to the file `path`, where they are seen at once.
+
+    The first call begins the file anew; without one it stays as it was. Raises FileError, when the
+    block begins if the file could not be written.
+    """
+    check_writable(path)
+    file: IO[str] | None = None
+
+    def add(lines: str) -> None:
+        nonlocal file
+        with _sentences("write", path):
+            if file is None:
+                file = open(path, "w", 1, encoding="utf-8", newline="")  # noqa: PTH123, SIM115
+            file.write(lines)
+
+    try:
+        yield add
+    finally:
+        if file is not None:
+            with _sentences("write", path), file:
+                file.flush()
+                os.fsync(file.fileno())
 
 
 def write(path: str, *pieces: bytes | memoryview, keep_previous: bool = False) -> None:
@@ -129,12 +155,13 @@ def check_writable(path: str) -> None:
     """
     with _sentences("write", path):
         folder = os.path.dirname(_target(path))  # noqa: PTH120
-        handle, temporary = _temporary(folder)
+        temporary = _temporary(folder)
         try:
-            os.write(handle, b"\n")
+            with open(_created(temporary), "wb") as file:
+                file.write(b"\n")
         finally:
-            os.close(handle)
-            os.unlink(temporary)  # noqa: PTH108
+            with suppress(FileNotFoundError):
+                os.unlink(temporary)  # noqa: PTH108
         sweep(folder)
 
 
@@ -168,14 +195,26 @@ def _remove_if_stale(path: str) -> None:
         os.close(handle)
 
 
-def _temporary(folder: str) -> tuple[int, str]:
-    """Return a new file in the folder, open for writing, and its name; see `sweep`."""
-    handle, name = tempfile.mkstemp(prefix=PREFIX, dir=folder)
+def _temporary(folder: str) -> str:
+    """Return a name for a new file in the folder; see `sweep`.
+
+    It is known before the file is there, so that a signal in between leaves no file behind.
+    """
+    while True:
+        name = os.path.join(folder, PREFIX + os.urandom(4).hex())  # noqa: PTH118
+        if not os.path.lexists(name):
+            return name
+
+
+def _created(name: str) -> int:
+    """Return the new file of that name, open for writing, and locked while it is; see `sweep`."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+    handle = os.open(name, flags, 0o600)
     with suppress(ImportError, OSError):  # a file system without locks
         import fcntl
 
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    return handle, name
+    return handle
 
 
 def _keep(target: str) -> None:
@@ -183,7 +222,7 @@ def _keep(target: str) -> None:
     if not os.path.exists(target):  # noqa: PTH110
         return
     folder = os.path.dirname(target)  # noqa: PTH120
-    third = tempfile.mktemp(prefix=PREFIX, dir=folder)  # noqa: S306 - a link replaces no file
+    third = _temporary(folder)
     with suppress(OSError):
         os.link(target, third)
         try:

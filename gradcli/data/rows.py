@@ -57,6 +57,10 @@ class HeldRows:
         self.count = length_of(self.held)
         self.entries = {name: array.shape[1:] for name, array in self.held.items()}
 
+    def hold(self) -> HeldRows:
+        """Return these rows."""
+        return self
+
     def blocks(self, size: int) -> Iterator[Block]:
         """Yield all rows in order, `size` at a time; the arrays are views."""
         for start in range(0, self.count, size):

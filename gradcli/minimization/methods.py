@@ -9,10 +9,10 @@ from gradcli.language.choices import choice
 from gradcli.minimization.vector_objective import VectorObjective
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from gradcli.minimization.task import Settings, Task
-    from gradcli.optimize.solver import Solver, Vector
+    from gradcli.optimize.solver import Mask, Solver, Vector
     from gradcli.optimize.stopping import Reason
 
 NEWTON_PARAMETERS = 50
@@ -109,11 +109,13 @@ def solver(
     settings: Settings,
     start: Sequence[Any],
     first: float | None = None,
+    frozen: Collection[str] = (),
 ) -> Solver:
     """Return the method at work on the task from `start`, the value of each parameter.
 
-    `first` is the length of the first step that lbfgs tries, by default its own choice. Raises
-    MathematicsError when the objective has no value there.
+    `first` is the length of the first step that lbfgs tries, by default its own choice; newton
+    does not move parameters that are `frozen`. Raises MathematicsError when the objective has no
+    value there.
     """
     tolerance = DEFAULT_TOLERANCE if settings.tolerance is None else settings.tolerance
     if method.name not in SECOND_ORDER:
@@ -125,7 +127,8 @@ def solver(
     if method.name == "newton":
         from gradcli.optimize.second_order.newton import Newton
 
-        return Newton(function, vector, box=task.box(), tolerance=tolerance)
+        box = task.box(start, frozen)
+        return Newton(function, vector, box=box, tolerance=tolerance)
     from gradcli.optimize.second_order.lbfgs import LBFGS
 
     return LBFGS(function, vector, box=task.box(), tolerance=tolerance, first=first)
@@ -197,6 +200,10 @@ class Scaled:
     def rate(self) -> float:
         """The rate of the solver."""
         return self._solver.rate
+
+    def suspects(self) -> Mask | None:
+        """Return along which variables no curvature is known at the point; None for all."""
+        return self._solver.suspects()
 
     def arrived(self) -> Reason | None:
         """Return why the point is as good as the minimum; None when it is not known to be."""

@@ -8,14 +8,21 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.errors import MathematicsError, UsageError
-from gradcli.minimization.layout import entries
-from gradcli.minimization.methods import LM_PARAMETERS, also_worth_trying, chosen, solver
-from gradcli.minimization.minimum import Found, Iterate, Minimum
+from gradcli.minimization.methods import (
+    DEFAULT_TOLERANCE,
+    LM_PARAMETERS,
+    also_worth_trying,
+    chosen,
+    solver,
+)
+from gradcli.minimization.minimum import Best, Found, Iterate, Minimum
 from gradcli.minimization.task import Settings, task
 from gradcli.minimization.unmet import unmet
+from gradcli.minimization.vector_objective import VectorObjective
 from gradcli.optimize import stopping
 from gradcli.optimize.run import DEFAULT_STEPS, every_step, run
 from gradcli.optimize.stopping import Ending
+from gradcli.point import few
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,8 +35,10 @@ if TYPE_CHECKING:
     from gradcli.minimization.predictions import Predictions
     from gradcli.minimization.task import Task
     from gradcli.optimize.run import Outcome, Record
-    from gradcli.optimize.solver import Vector
+    from gradcli.optimize.solver import Solver, Vector
     from gradcli.optimize.statistics.summary import Statistics
+    from gradcli.optimize.stopping import Reason
+    from gradcli.optimize.surroundings import Lower
 
 CLEARLY = 1e-8
 """How much lower, relative to the value, an end must be to count as another minimum."""
@@ -67,12 +76,8 @@ def minimize(
     history: list[Iterate] = []
     see = history.append if observe is None else observe
     runs = Runs(problem, how, see, watch, stop, following)
-    if keep is not None or resumed is not None:
-        best = runs.continued(keep, resumed)
-    elif how.starts > 1:
-        best = runs.from_several_starts()
-    else:
-        best = runs.from_one_start()
+    best = runs.lowest(keep, resumed)
+    growth = stopping.growth(best.outcome.first, best.outcome.record.value)
     end = runs.iterate(best.outcome.record)
     statistics, more = _statistics(problem, how, best)
     return Minimum(
@@ -87,13 +92,14 @@ def minimize(
         best.outcome.steps,
         problem.objective.evaluations,
         statistics,
-        [*runs.warnings, *more],
+        [*runs.warnings, *([] if growth is None else [growth]), *more],
         history,
         runs.minima,
         runs.starts,
         [],
         _predictions(problem, how, best, data or {}),
         [runs.iterate(record) for record in best.outcome.latest],
+        runs.best_of(best),
     )
 
 
@@ -129,6 +135,28 @@ class Runs:
         self.minima: list[Found] = []
         self.warnings: list[str] = [*problem.warnings, *unmet(problem.objective, how)]
         self.starts = 1
+        self._frozen: dict[str, int] = {}
+        """The parameters with respect to which the derivative is 0 everywhere."""
+
+    def lowest(
+        self,
+        keep: Callable[[int, dict[str, Any]], None] | None,
+        resumed: Mapping[str, Any] | None,
+    ) -> Run:
+        """Return the run that ended lowest, of one or several starts, or continued."""
+        problem, start = self._problem, self._problem.start
+        is_one, is_continued = self._how.starts == 1, not (keep is None and resumed is None)
+        if is_continued and not is_one:
+            message = "--starts makes many runs, and a checkpoint holds one"
+            raise UsageError(message, hint="leave out --starts or --checkpoint")
+        self._frozen = problem.without_slope(problem.check(start) if is_one else None)
+        if len(self._frozen) == len(start):
+            return self._unmoved()
+        if self._frozen:
+            self.warnings.append(problem.why_flat(self._frozen))
+        if is_continued:
+            return self._run(self._method, start, observe=self._observe, keep=keep, resumed=resumed)
+        return self._from_one_start() if is_one else self._from_several_starts()
 
     def iterate(self, record: Record) -> Iterate:
         """Return a step with the parameters by name."""
@@ -136,10 +164,27 @@ class Runs:
         step, value, _, norm, rate = record
         return Iterate(step, value, values, norm, rate)
 
-    def from_one_start(self) -> Run:
+    def best_of(self, run: Run) -> Best | None:
+        """Return the lowest point of a run that is not the one it ended at; None without one."""
+        outcome = run.outcome
+        if outcome.reason.ending is not Ending.COMPLETED:
+            return None
+        if not outcome.best.value < outcome.record.value:
+            return None
+        best = self.iterate(outcome.best)
+        return Best(best.value, best.parameters)
+
+    def _unmoved(self) -> Run:
+        """Return the run that stays at its start, where no method finds a way."""
+        start = self._problem.start
+        self._problem.check(start)
+        found = self._run(self._method, start, steps=0, observe=self._observe)
+        reason = stopping.stalled(self._problem.why_flat(self._frozen))
+        return found._replace(outcome=found.outcome._replace(reason=reason))
+
+    def _from_one_start(self) -> Run:
         """Return the run from the start that was given, or one from there that ended lower."""
         point = self._problem.start
-        self._problem.check(point)
         others = also_worth_trying(self._problem, self._method, self._how)
         if not others:
             return self._run(self._method, point, observe=self._observe)
@@ -157,20 +202,7 @@ class Runs:
         self._show(best)
         return best
 
-    def continued(
-        self,
-        keep: Callable[[int, dict[str, Any]], None] | None,
-        resumed: Mapping[str, Any] | None,
-    ) -> Run:
-        """Return the one run from the start that is kept on the way, or resumed."""
-        if self._how.starts > 1:
-            message = "--starts makes many runs, and a checkpoint holds one"
-            raise UsageError(message, hint="leave out --starts or --checkpoint")
-        point = self._problem.start
-        self._problem.check(point)
-        return self._run(self._method, point, observe=self._observe, keep=keep, resumed=resumed)
-
-    def from_several_starts(self) -> Run:
+    def _from_several_starts(self) -> Run:
         """Return the lowest of the runs from several starts; `minima` then holds all ends."""
         from gradcli.optimize import multistart
 
@@ -245,7 +277,7 @@ class Runs:
             if keep is not None:
                 keep(step, {**state, "evaluations": objective.evaluations})
 
-        working = solver(self._problem, method, self._how, point, first)
+        working = solver(self._problem, method, self._how, point, first, self._frozen)
         outcome = run(
             working,
             steps=self._how.steps if steps is None else steps,
@@ -257,7 +289,43 @@ class Runs:
             resumed=resumed,
             stop=self._stop,
         )
+        outcome = outcome._replace(reason=self._judged(working, outcome))
         return Run(method, outcome, records)
+
+    def _judged(self, working: Solver, outcome: Outcome) -> Reason:
+        """Return why a run ended, after a look at what the objective does around its end."""
+        reason, point = outcome.reason, outcome.record.point
+        if reason.ending not in {Ending.CONVERGED, Ending.STALLED}:
+            return reason
+        suspects = working.suspects()
+        if reason.ending is Ending.CONVERGED and suspects is not None and not suspects.any():
+            return reason
+        from gradcli.optimize.surroundings import Lower, around, is_kinked
+
+        problem, tolerance = self._problem, self._how.tolerance
+        tolerance = DEFAULT_TOLERANCE if tolerance is None else tolerance
+        function, box = VectorObjective(problem.objective), problem.box()
+        here = self._layout.vector(_blocks(problem, point))
+        with suppress(MathematicsError):
+            if reason.ending is Ending.STALLED:
+                if outcome.record.gradient_norm <= tolerance:
+                    return reason
+                shortest = is_kinked(function, here, box, tolerance)
+                return reason if shortest is None else stopping.kinked(shortest, tolerance)
+            slope = max(outcome.record.gradient_norm, tolerance)
+            found = around(function, here, box, slope, suspects)
+            if isinstance(found, Lower):
+                where = self._moved(here, found)
+                return stopping.lower(where, found.value, is_flat=found.is_flat)
+            if found is not None:
+                return stopping.flat()
+        return reason
+
+    def _moved(self, here: Vector, found: Lower) -> str:
+        """Return the numbers of another point that are not those of this one, by name."""
+        names = self._problem.names
+        pairs = zip(names, here.tolist(), found.point.tolist(), strict=True)
+        return few([f"{name} = {stopping.short(y)}" for name, x, y in pairs if x != y])
 
     def _seconds_left(self) -> float | None:
         return None if self._end is None else max(0.0, self._end - time.monotonic())
@@ -300,7 +368,7 @@ def _statistics(problem: Task, how: Settings, best: Run) -> tuple[Statistics | N
     fit = problem.fit
     if fit is None or fit.is_plain:
         return None, []
-    names = entries(dict(zip(problem.objective.parameters, problem.start, strict=True)))
+    names = problem.names
     if len(names) > LM_PARAMETERS:
         return None, [f"there is no report of a fit for more than {LM_PARAMETERS} parameters"]
     point, rss = _end(problem, fit, best)

@@ -32,6 +32,13 @@ class Found(NamedTuple):
     """How many of the starts ended there."""
 
 
+class Best(NamedTuple):
+    """The lowest point of a run that was to end elsewhere."""
+
+    minimum: float
+    parameters: dict[str, Any]
+
+
 class Epoch(NamedTuple):
     """What was learnt in one pass over all rows; epochs count from 1."""
 
@@ -52,7 +59,11 @@ class Epoch(NamedTuple):
 
 
 class Minimum(NamedTuple):
-    """What `minimize` found; `document()` is the same as the command's JSON."""
+    """What `minimize` found; `document()` is the same as the command's JSON.
+
+    `minimum`, `parameters` and `gradient_norm` are of one point: the last one of a run that
+    converged or took the steps or epochs asked for, else the best.
+    """
 
     expression: str
     parameters: dict[str, Any]
@@ -81,6 +92,8 @@ class Minimum(NamedTuple):
     """Fitted values, residuals and confidence band, row by row; None where nothing is fitted."""
     latest: Sequence[Iterate] = ()
     """The last steps, also where others were observed."""
+    best: Best | None = None
+    """The lowest point on the way, where the run went on from there to a higher one as asked."""
 
     @property
     def converged(self) -> bool:
@@ -89,8 +102,8 @@ class Minimum(NamedTuple):
 
     @property
     def is_best(self) -> bool:
-        """Whether no step was lower; batches have no common objective, and the last one counts."""
-        return bool(self.history or self.latest)
+        """Whether no known point is lower; a training that is cut short keeps its last one."""
+        return bool(self.latest) or self.ending is Ending.DIVERGED
 
     def document(self) -> dict[str, Any]:
         """Return everything that the command's JSON holds, as plain values and arrays."""
@@ -107,6 +120,8 @@ class Minimum(NamedTuple):
             "statistics": None if self.statistics is None else self.statistics.document(),
             "warnings": self.warnings,
         }
+        if self.best is not None:
+            content["best"] = self.best._asdict()
         if self.epochs:
             content["epochs"] = [epoch.document() for epoch in self.epochs]
         if self.minima:

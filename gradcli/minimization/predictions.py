@@ -11,6 +11,7 @@ from gradcli.data.rows import HeldRows
 from gradcli.graph.operations import ADD, NEGATE, SUBTRACT
 from gradcli.graph.printing import label
 from gradcli.graph.structural import entries
+from gradcli.headings import ours
 from gradcli.minimization.objective import Objective
 from gradcli.minimization.residuals import ModelResiduals
 from gradcli.point import Point, entry_name
@@ -34,7 +35,8 @@ class Predictions:
     log(y) ~ a + b*x is log(y), and so `fitted` is a logarithm. An array in each row has a column
     for each number, x[0], x[1], …; and so has the rest when there are several residuals in a row.
     A sum of squares whose residuals have no one term that is data has no fitted values, only
-    residuals. A name that a column of the data has already is followed by _.
+    residuals. A name that a column of the data has already is preceded by gradcli., as it is
+    everywhere.
     """
 
     def __init__(
@@ -206,12 +208,7 @@ class Predictions:
 
     def _names(self) -> list[str]:
         own = ["residual"] if self._response is None else ["fitted", "residual", "low", "high"]
-        found: list[str] = []
-        for name in own:
-            while name in self._columns:
-                name += "_"  # noqa: PLW2901
-            found.append(name)
-        return found
+        return ours(own, self._columns)
 
     def _missing_columns(self) -> list[str]:
         """Return what is missing from the table whatever the rows hold."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gradcli.errors import FileError, MathematicsError, NameValueError, UsageError, printable
+from gradcli.errors import MathematicsError, NameValueError, UsageError, printable
 from gradcli.graph import printing
 from gradcli.language.choices import choice
 from gradcli.language.names import suggestion
 from gradcli.minimization.choice import objective_over
 from gradcli.minimization.fit import WEIGHT, Fit, Weighting, recognised, scalar_squares, weighted
+from gradcli.minimization.layout import entries
 from gradcli.optimize import engines
 from gradcli.point import checked, few, shape_of
 from gradcli.rows.columns import with_shapes
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from gradcli.calculus.squares import Squares
-    from gradcli.data.rows import FileRows
+    from gradcli.data.rows import FileRows, HeldRows
     from gradcli.graph.node import Node
     from gradcli.language.origin import Origin
     from gradcli.minimization.objective import Objective
@@ -71,6 +72,10 @@ class Settings(NamedTuple):
         engines.check(self.engine)
 
 
+def _any(slope: Any) -> bool:
+    return bool(slope.any() if hasattr(slope, "any") else slope)
+
+
 def _is_positive(value: Any) -> bool:
     return isinstance(value, int | float) and 0 < value < float("inf")
 
@@ -103,27 +108,65 @@ class Task(NamedTuple):
     """Whether the data are read in blocks for every evaluation."""
     warnings: list[str] = []  # noqa: RUF012 - never changed
 
-    def check(self, start: Sequence[Any]) -> None:
-        """Raise MathematicsError, naming the part, where a step of the formula has no value."""
-        sizes = [getattr(value, "size", 1) for value in self.objective.constants.values()]
-        if sum(sizes) <= CHECKED_NUMBERS:
-            try:
-                self.objective.checked(start)
-            except MathematicsError as error:
-                error.message = f"the objective is undefined at the start: {error.message}"
-                raise
+    @property
+    def names(self) -> list[str]:
+        """The names of the numbers of the parameters."""
+        return entries(dict(zip(self.objective.parameters, self.start, strict=True)))
 
-    def box(self) -> Box:
-        """Return the bounds of every number of the parameters."""
+    def check(self, start: Sequence[Any]) -> list[Any] | None:
+        """Return the gradient at a start, where the data are not too many for a closer look.
+
+        Raises MathematicsError, naming the part, where a step of the formula has no value.
+        """
+        sizes = [getattr(value, "size", 1) for value in self.objective.constants.values()]
+        if sum(sizes) > CHECKED_NUMBERS:
+            return None
+        try:
+            return self.objective.checked(start)[1]
+        except MathematicsError as error:
+            error.message = f"the objective is undefined at the start: {error.message}"
+            raise
+
+    def without_slope(self, slopes: Sequence[Any] | None) -> dict[str, int]:
+        """Return the parameters with respect to which the derivative is 0 everywhere.
+
+        `slopes` is the gradient at a start, where it is known.
+        """
+        nodes = self.objective.nodes
+        if slopes is not None:
+            # Only what is 0 there can be 0 everywhere.
+            pairs = zip(nodes.items(), slopes, strict=True)
+            nodes = {name: node for (name, node), slope in pairs if not _any(slope)}
+        if not nodes:
+            return {}
+        from gradcli.calculus.jumps import without_slope
+
+        flat = without_slope(self.objective.graph, self.objective.result, nodes.values())
+        return {name: node for name, node in nodes.items() if node in flat}
+
+    def why_flat(self, names: Mapping[str, int]) -> str:
+        """Return why the derivative with respect to these parameters is 0 everywhere."""
+        from gradcli.calculus.jumps import explained
+
+        why = explained(self.objective.graph, self.objective.result, list(names.values()))
+        return f"the derivative with respect to {few(list(names))} is 0 everywhere: {why}"
+
+    def box(self, start: Sequence[Any] = (), frozen: Collection[str] = ()) -> Box:
+        """Return the bounds of every number of the parameters; those `frozen` keep their start."""
         import numpy as np
 
         from gradcli.optimize.bounds import Box
 
         layout = self.objective.layout
-        if self.limits is None:
-            return Box.unbounded(layout.count)
-        lower, upper = np.array(self.limits, dtype=np.float64).T
-        return Box(layout.repeated(lower.tolist()), layout.repeated(upper.tolist()))
+        box = Box.unbounded(layout.count)
+        if self.limits is not None:
+            lower, upper = np.array(self.limits, dtype=np.float64).T
+            box = Box(layout.repeated(lower.tolist()), layout.repeated(upper.tolist()))
+        if frozen:
+            held = layout.repeated([float(name in frozen) for name in self.objective.parameters])
+            point = layout.vector(start)
+            box = Box(*(np.where(held, point, limit) for limit in box))
+        return box
 
 
 def task(
@@ -131,14 +174,14 @@ def task(
     origin: Origin | None,
     start: Mapping[str, Any],
     fixed: Mapping[str, Any],
-    data: Mapping[str, Any] | FileRows,
+    data: Mapping[str, Any] | FileRows | HeldRows,
     settings: Settings,
 ) -> Task:
     """Return the task of minimising a formula, which has the shapes of what is given already.
 
     `start` are the parameters, `fixed` the names that keep their values and `data` the columns that
-    the formula may use; `origin` is where it was typed. Raises NameValueError and UsageError for
-    what does not fit together.
+    the formula may use, or rows to be read in blocks where that can be; `origin` is where it was
+    typed. Raises NameValueError and UsageError for what does not fit together.
     """
     settings.check()
     if not isinstance(data, Mapping):
@@ -177,7 +220,7 @@ def _task_over_files(
     origin: Origin | None,
     start: Mapping[str, Any],
     fixed: Mapping[str, Any],
-    rows: FileRows,
+    rows: FileRows | HeldRows,
     settings: Settings,
 ) -> Task:
     """Return the task over rows that are read in blocks, or held if the formula needs them all."""
@@ -305,7 +348,7 @@ def _values(
         close = suggestion(missing[0], known)
         hint = f"did you mean '{close}'?" if close else f"its columns are {few(known)}"
         message = f"{printable(missing[0], 60)} has no start and is no column of the data"
-        raise FileError(
+        raise NameValueError(
             message,
             hint=hint + f"; a parameter has a start, {missing[0]}=1",
             source=origin.source if origin else None,

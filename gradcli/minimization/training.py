@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import math
 import time
-from math import ceil
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.errors import MathematicsError, UsageError
 from gradcli.language.choices import choice
 from gradcli.minimization.fit import WEIGHT
 from gradcli.minimization.methods import SECOND_ORDER, first_order
-from gradcli.minimization.minimum import Epoch, Minimum
+from gradcli.minimization.minimum import Best, Epoch, Minimum
 from gradcli.minimization.task import task, weighting_of
 from gradcli.minimization.unmet import unmet
 from gradcli.optimize import stopping
 from gradcli.optimize.first_order.descent import Descent
 from gradcli.optimize.first_order.methods import METHODS
 from gradcli.optimize.first_order.schedules import schedule
+from gradcli.optimize.stopping import Ending
 from gradcli.point import shape_of
 from gradcli.rows.columns import with_shapes
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from gradcli.data.columns import Block
-    from gradcli.data.rows import Rows
+    from gradcli.data.rows import FileRows, HeldRows
     from gradcli.graph.node import Node
     from gradcli.language.origin import Origin
     from gradcli.minimization.methods import Method
@@ -44,6 +45,14 @@ class Batches(NamedTuple):
 
     size: int | None = None
     epochs: int = 1
+
+
+class _End(NamedTuple):
+    """A point as all rows together see it."""
+
+    value: float
+    point: list[Any]
+    gradient_norm: float
 
 
 class Watch:
@@ -78,7 +87,7 @@ class Training:
         origin: Origin | None,
         start: Mapping[str, Any],
         fixed: Mapping[str, Any],
-        rows: Rows,
+        rows: HeldRows | FileRows,
         batches: Batches,
         settings: Settings,
         *,
@@ -96,6 +105,9 @@ class Training:
         self._epochs = batches.epochs
         self._size = min(rows.count, batches.size or rows.count)
         self.method = _method(settings)
+        self._warnings: list[str] = []
+        self._unmoved: str | None = None
+        """Why no parameter moves, whatever the rows; None where one does."""
         self.task = self._first_task(start)
         self._schedule = _schedule(settings)
         self._solver = self._working()
@@ -105,6 +117,10 @@ class Training:
         """The objective of the last batch that had one."""
         self.epochs: list[Epoch] = []
         """The epochs that are over."""
+        self._lowest = self._solver.point
+        """Where the epoch with the lowest value ended."""
+        self._whole: Objective | None = None
+        """The objective of all rows, once it is asked for."""
         self._taken = 0
         self._total = 0.0
         self._earlier = 0
@@ -118,6 +134,8 @@ class Training:
         seconds = self._settings.seconds
         end = None if seconds is None else time.monotonic() + seconds
         reason = stopping.learnt(self._epochs)
+        if self._unmoved is not None:
+            return self._minimum(stopping.stalled(self._unmoved))
         try:
             for _ in self._steps(watch):
                 watch.step(self)
@@ -150,7 +168,7 @@ class Training:
                 watch.batch(
                     epoch + 1, min(self._taken * self._size, self._rows.count), self._mean()
                 )
-                if self._taken == ceil(self._rows.count / self._size):
+                if self._taken == math.ceil(self._rows.count / self._size):
                     watch.epoch(self._end_of_epoch())
                 yield
 
@@ -158,7 +176,7 @@ class Training:
         """Take one step and return the objective of the batch before it."""
         objective = self._objectives.get(length)
         if objective is None:
-            objective = self._objectives[length] = self._task(batch, self._start()).objective
+            objective = self._objectives[length] = self._of_batch(batch, self._start()).objective
         else:
             objective.use(batch)
             self._weigh(objective, batch, length)
@@ -181,6 +199,8 @@ class Training:
         validation, metric = [measure and measure(parameters) for measure in self._measures]
         number, solver = len(self.epochs) + 1, self._solver
         done = Epoch(number, solver.steps, value, validation, metric, solver.rate)
+        if all(value < earlier.value for earlier in self.epochs):
+            self._lowest = solver.point
         self.epochs.append(done)
         self._taken, self._total = 0, 0.0
         if self._schedule is not None:
@@ -199,12 +219,33 @@ class Training:
         return self._earlier + sum(o.evaluations for o in self._objectives.values())
 
     def _minimum(self, reason: Reason) -> Minimum:
-        source = self._formula[1].source if self._formula[1] else self.task.expression
+        """Return the last point of the run, or the best of one that diverged, as all rows see it.
+
+        One pass over all rows is made for it. Where the last epoch is not known to be the lowest,
+        the start and the end of the lowest one are looked at as well.
+        """
+        end = self._look(self._solver.point)
+        values = [epoch.value for epoch in self.epochs]
+        is_lowest = len(values) > 1 and values[-1] <= min(values)
+        ends, start = [end], None
+        if reason.ending in {Ending.COMPLETED, Ending.DIVERGED} and not (end and is_lowest):
+            start = self._look(self.task.start)
+            ends += [start, self._look(self._lowest)]
+        best = min([each for each in ends if each], key=lambda each: each.value, default=None)
+        if end is None and reason.ending is Ending.COMPLETED:
+            reason = stopping.diverged(self._solver.steps, self._warnings.pop(), self._value)
+        if reason.ending is Ending.DIVERGED:
+            end = best
+        if end is None:
+            end = _End(math.nan, self._solver.point, math.nan)
+        if start is not None and (growth := stopping.growth(start.value, end.value)):
+            self._warnings.append(growth)
+        named = self.task.objective.values
         return Minimum(
-            expression=source,
-            parameters=self.task.objective.values(self._solver.point),
-            minimum=self.epochs[-1].value if self.epochs else self._mean(),
-            gradient_norm=self._solver.gradient_norm,
+            expression=self._formula[1].source if self._formula[1] else self.task.expression,
+            parameters=named(end.point),
+            minimum=end.value,
+            gradient_norm=end.gradient_norm,
             method=self.method.name,
             why=self.method.why,
             reason=reason.sentence,
@@ -212,12 +253,32 @@ class Training:
             steps=self._solver.steps,
             evaluations=self._evaluations,
             statistics=None,
-            warnings=unmet(self.task.objective, self._settings, has_steps=False),
+            warnings=[
+                *unmet(self.task.objective, self._settings, has_steps=False),
+                *self._warnings,
+            ],
             history=[],
             minima=[],
             starts=1,
             epochs=self.epochs,
+            best=Best(best.value, named(best.point)) if best and best.value < end.value else None,
         )
+
+    def _look(self, point: list[Any]) -> _End | None:
+        """Return what all rows together say about a point; None, and a warning, where nothing."""
+        if self._whole is None:
+            self._whole = self._task(self._rows, self._start(), *self._formula).objective
+        try:
+            value, gradient = self._whole(point)
+        except MathematicsError as error:
+            warning = f"the objective has no value over all rows: {error.message}"
+        except KeyboardInterrupt:
+            warning = "the objective over all rows was not worked out: the run was interrupted"
+        else:
+            return _End(value, point, self._solver.norm_of(point, gradient))
+        if warning not in self._warnings:
+            self._warnings.append(warning)
+        return None
 
     # ------------------------------------------------------------ to be continued
 
@@ -238,6 +299,7 @@ class Training:
             "schedule": {} if self._schedule is None else self._schedule.state(),
             "epochs": [list(epoch) for epoch in self.epochs],
             "good": list(self._good),
+            "lowest": list(self._lowest),
             "value": self._value,
             "taken": self._taken,
             "total": self._total,
@@ -251,6 +313,7 @@ class Training:
             self._schedule.restore(state["schedule"])
         self.epochs = [Epoch(*epoch) for epoch in state["epochs"]]
         self._good = list(state["good"])
+        self._lowest = list(state["lowest"])
         self._taken = state["taken"]
         self._total = state["total"]
         self._value = state["value"]
@@ -264,21 +327,36 @@ class Training:
     def _first_task(self, start: Mapping[str, Any]) -> Task:
         """Return the task of minimising the formula on the first batch; it checks all names."""
         batch = next(self._rows.batches(self._size, self._settings.seed, 0))
-        found = self._task(batch, start)
+        found = self._of_batch(batch, start)
         self._objectives[self._size] = found.objective
-        found.check(found.start)
+        flat = found.without_slope(found.check(found.start))
+        if flat:
+            why = found.why_flat(flat)
+            if len(flat) == len(found.start):
+                self._unmoved = why
+            else:
+                self._warnings.append(why)
         return found
 
-    def _task(self, batch: Block, start: Mapping[str, Any]) -> Task:
+    def _of_batch(self, batch: Block, start: Mapping[str, Any]) -> Task:
         """Return the task of minimising the formula on a batch."""
         shapes = {name: shape_of(value, name) for name, value in self._given.items()}
         shapes |= {name: array.shape for name, array in batch.items()}
-        formula, origin = with_shapes(*self._formula, shapes)
+        return self._task(batch, start, *with_shapes(*self._formula, shapes))
+
+    def _task(
+        self,
+        data: Block | HeldRows | FileRows,
+        start: Mapping[str, Any],
+        formula: Node,
+        origin: Origin | None,
+    ) -> Task:
+        """Return the task of minimising the formula, read for these rows."""
         settings = self._settings
         if settings.engine == "auto":
             # Machine code would begin after a number of evaluations, and a resumed run counts anew.
             settings = settings._replace(engine="python")
-        return task(formula, origin, start, self._fixed, batch, settings)
+        return task(formula, origin, start, self._fixed, data, settings)
 
     def _working(self) -> Descent:
         row = METHODS[self.method.name]

@@ -41,6 +41,10 @@ class Outcome(NamedTuple):
     """The last record, or the best one of a run that did not end well."""
     reason: Reason
     steps: int
+    first: float
+    """The value at the start."""
+    best: Record
+    """The record with the lowest value, the first of several."""
     latest: list[Record] = []  # noqa: RUF012 - never changed
     """The last records in their order, where they are still known."""
 
@@ -75,6 +79,7 @@ def run(
     limit = DEFAULT_STEPS if steps is None else steps
     end = None if seconds is None else time.monotonic() + seconds
     last = best = _record(0, solver)
+    first = last.value
     if resumed is not None:
         last, best = _restored(solver, resumed)
     latest = deque([last], maxlen=LATEST)
@@ -108,7 +113,8 @@ def run(
     except KeyboardInterrupt:
         reason = stopping.interrupted(last.step)
     planned = reason.ending in {Ending.CONVERGED, Ending.COMPLETED}
-    return Outcome(last if planned else best, reason, last.step, _complete(latest, solver))
+    record = last if planned else best
+    return Outcome(record, reason, last.step, first, best, _complete(latest, solver))
 
 
 class _Walk:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from gradcli.optimize.stopping import Reason
 
+    Mask = NDArray[np.bool_]
     Vector = NDArray[np.float64]
     Matrix = NDArray[np.float64]
 
@@ -42,6 +43,9 @@ class Solver(Protocol):
     @property
     def rate(self) -> float:
         """The learning rate of a first-order method, the length of a line search, 1 for others."""
+
+    def suspects(self) -> Mask | None:
+        """Return along which variables no curvature is known at the point; None for all."""
 
     def arrived(self) -> Reason | None:
         """Return why the point is as good as the minimum; None when it is not known to be."""

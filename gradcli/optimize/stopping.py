@@ -8,6 +8,9 @@ from typing import NamedTuple
 
 from gradcli.graph.literals import number_text
 
+ROUNDED = 1e-12
+"""A growth by so small a share of the value may be rounding."""
+
 
 class Ending(Enum):
     """What kind of end it was."""
@@ -15,6 +18,7 @@ class Ending(Enum):
     CONVERGED = "converged"
     COMPLETED = "completed"
     EXHAUSTED = "exhausted"
+    STALLED = "stalled"
     DIVERGED = "diverged"
     INTERRUPTED = "interrupted"
 
@@ -108,8 +112,39 @@ def out_of_time(steps: int, seconds: float) -> Reason:
 
 def stuck(why: str, gradient_norm: float) -> Reason:
     """Return the reason of a method that finds no way on, though the gradient is not small."""
-    sentence = f"stopped without converging: {why} (gradient norm {short(gradient_norm)})"
-    return Reason(Ending.EXHAUSTED, sentence)
+    return stalled(f"{why} (gradient norm {short(gradient_norm)})")
+
+
+def stalled(why: str) -> Reason:
+    """Return the reason of a run that leads no further, and not because it is at a minimum."""
+    return Reason(Ending.STALLED, f"stopped without converging: {why}")
+
+
+def lower(where: str, value: float, *, is_flat: bool) -> Reason:
+    """Return the reason of a point with a small gradient beside which there are lower ones."""
+    what = "the objective is flat around this point" if is_flat else "this is no minimum"
+    return stalled(f"{what}, and lower at {where} (value {short(value)}); choose another start")
+
+
+def flat() -> Reason:
+    """Return the reason of a point around which nothing changes."""
+    return stalled("the objective does not change around this point, it is flat; start elsewhere")
+
+
+def growth(first: float, last: float) -> str | None:
+    """Return the warning about a run that ended higher than it began; None where it did not."""
+    if not last - first > ROUNDED * abs(first):
+        return None
+    return f"the value grew from {short(first)} to {short(last)}; try a smaller --lr"
+
+
+def kinked(shortest: float, tolerance: float) -> Reason:
+    """Return the reason of a minimum at a kink, where no gradient is small."""
+    sentence = (
+        "converged: 0 lies in the subdifferential at a kink"
+        f" (shortest subgradient {short(shortest)}, at most {short(tolerance)})"
+    )
+    return Reason(Ending.CONVERGED, sentence)
 
 
 def diverged(step: int, what: str, last: float, repair: str = "try a smaller --lr") -> Reason:

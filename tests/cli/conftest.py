@@ -23,6 +23,9 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell starts its background jobs deaf to Ctrl-C, and every command below would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""The signals that gradcli handles."""
+
 SECONDS = 30
 """How long a command may take at the most; what is expected is a hundredth of it."""
 
@@ -173,7 +176,7 @@ def run_inside(
 
     data = stdin.encode("utf-8", "surrogateescape") if isinstance(stdin, str) else stdin
     out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
-    handlers = {name: signal.getsignal(name) for name in (signal.SIGTERM, signal.SIGHUP)}
+    handlers = {name: signal.getsignal(name) for name in ENDING}
     with ExitStack() as stack:
         stack.enter_context(mock.patch.dict(os.environ, env or {}))
         stack.enter_context(mock.patch("sys.stdin", io.TextIOWrapper(io.BytesIO(data))))

@@ -107,29 +107,31 @@ def test_log_needs_a_known_ending(folder: Path, inside: Inside, name: str) -> No
 LIMITED = 'export PYTHONDONTWRITEBYTECODE=1; ulimit -f {}; exec "$@"'
 
 
-def test_the_disk_fills_up(gradcli: Command) -> None:
+@pytest.mark.parametrize("blocks", [1, 8])
+def test_the_disk_fills_up(gradcli: Command, blocks: int) -> None:
     """The shell's limit on the size of a file stands for it; 512 bytes a block."""
     log = gradcli.folder / "log.csv"
     log.write_text("old")
-    ran = gradcli.shell(
-        LIMITED.format(8), *DESCENT[:-1], "3000", "--tol", "0", "--log", "log.csv", "--json"
-    )
+    words = [*DESCENT[:-1], "3000", "--tol", "0", "--log", "log.csv", "--json"]
+    ran = gradcli.shell(LIMITED.format(blocks), *words)
 
     assert (ran.code, ran.out) == (1, "")
     assert json.loads(ran.err)["error"]["message"] == "cannot write 'log.csv': file too large"
-    assert log.read_text() == "old"
+    assert log.stat().st_size == 512 * blocks, "what was made before is kept"
+    assert log.read_text().startswith("step,value,a,b,gradient_norm,learning_rate\n0,")
     assert names(gradcli.folder) == ["log.csv"]
 
 
 def test_the_disk_fills_up_at_the_end(gradcli: Command) -> None:
     """What fits the buffer is written only when the file is closed."""
-    (gradcli.folder / "log.csv").write_text("old")
-    ran = gradcli.shell(LIMITED.format(1), *DESCENT, "--log", "log.csv")
+    (gradcli.folder / "out.csv").write_text("old")
+    words = ["eval", "1/x", "x=1:60:1", "--csv", "-o", "out.csv"]
+    ran = gradcli.shell(LIMITED.format(1), *words)
 
     assert ran.code == 1
-    assert "cannot write 'log.csv': file too large" in ran.err
-    assert (gradcli.folder / "log.csv").read_text() == "old"
-    assert names(gradcli.folder) == ["log.csv"]
+    assert "cannot write 'out.csv': file too large" in ran.err
+    assert (gradcli.folder / "out.csv").read_text() == "old"
+    assert names(gradcli.folder) == ["out.csv"]
 
 
 # ------------------------------------------------------------ both ways of writing

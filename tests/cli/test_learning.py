@@ -93,14 +93,14 @@ def test_every_epoch_is_that_of_numpy(tmp_path: Path, folder: Path, inside: Insi
 
 
 @pytest.mark.usefixtures("folder")
-def test_a_run_that_diverges_says_its_last_values_and_calls_none_the_best(inside: Inside) -> None:
+def test_a_run_that_diverges_says_its_last_value_and_the_best_point(inside: Inside) -> None:
     ran = inside([*LINE, "--data", "d.npz", "--batch", "8", "--epochs", "99", "--lr", "10"])
 
     assert ran.code == 3
     (said,) = re.findall(r"last finite value (\S+)\)", ran.err)
     assert 1e290 < float(said) < 1.8e308
-    assert f"note: last: {ran.rows[-1][2]} at a = " in ran.err
-    assert "best" not in ran.err
+    assert "note: best: " in ran.err
+    assert ran.err.rstrip().endswith("--save FILE or --json")
 
 
 @pytest.mark.usefixtures("folder")
@@ -127,7 +127,6 @@ def test_only_some_epochs_are_shown_and_all_are_logged(inside: Inside) -> None:
     epochs = [json.loads(line) for line in Path("log.jsonl").read_text("utf-8").splitlines()]
     assert epochs == [{key: float(cell) for key, cell in row.items()} for row in logged]
     assert document["epochs"] == epochs
-    assert document["minimum"] == epochs[-1]["value"]
     assert document["method"] == "sgd"
     assert lines.err == ""
 
@@ -237,7 +236,7 @@ def test_sigterm_leaves_a_checkpoint_of_the_last_step(gradcli: Command) -> None:
         _, err = process.communicate()
 
     assert process.returncode == 143
-    assert err.count("\n") <= 1
+    assert "interrupted after step" in err
     state = checkpoint.read(str(gradcli.folder / "c"))["state"]
     steps = state["solver"]["steps"]
     assert steps >= 100

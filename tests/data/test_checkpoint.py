@@ -12,7 +12,6 @@ import resource
 import struct
 import subprocess
 import sys
-import tempfile
 import tracemalloc
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -433,8 +432,7 @@ def test_a_fault_leaves_the_old_file(
     faults: list[tuple[Any, str, Callable[..., Any]]] = [
         (files, "open", disk_with_room_for(room, number)) for room in (0, 1, 40, 100)
     ]
-    faults += [(os, name, failing(number)) for name in ("fsync", "fchmod", "replace")]
-    faults += [(tempfile, "mkstemp", failing(number))]
+    faults += [(os, name, failing(number)) for name in ("open", "fsync", "fchmod", "replace")]
 
     for place, name, fault in faults:
         with monkeypatch.context() as patch:
@@ -493,17 +491,24 @@ def test_an_interrupt_leaves_the_old_file(
     tmp_path: Path, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     checkpoint.write(path, OLD)
-    for name in ("fsync", "fchmod", "replace"):
+    for name in ("open", "fsync", "fchmod", "replace"):
         with monkeypatch.context() as patch:
-            patch.setattr(os, name, interrupted)
+            patch.setattr(os, name, interrupted(getattr(os, name) if name == "open" else None))
             with pytest.raises(KeyboardInterrupt):
                 checkpoint.write(path, NEW)
+        assert not list(tmp_path.glob(".gradcli-*"))
         assert bits(checkpoint.read(path)) == bits(OLD)
-    assert not list(tmp_path.glob(".gradcli-*"))
 
 
-def interrupted(*_: Any) -> None:
-    raise KeyboardInterrupt
+def interrupted(first: Callable[..., Any] | None) -> Callable[..., None]:
+    """A function that is interrupted, perhaps after it has done something first."""
+
+    def call(*arguments: Any) -> None:
+        if first is not None:
+            first(*arguments)
+        raise KeyboardInterrupt
+
+    return call
 
 
 def test_the_bytes_reach_the_disk_before_the_name(

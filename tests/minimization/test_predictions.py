@@ -322,9 +322,9 @@ def test_residuals_that_are_not_one_for_each_row() -> None:
 def test_columns_that_are_called_as_the_results_are() -> None:
     columns, _ = table(fit("high ~ a + b*low", {"a": 1, "b": 1}, {"low": TIMES, "high": DECAY}))
 
-    assert list(columns) == ["low", "high", "fitted", "residual", "low_", "high_"]
+    assert list(columns) == ["low", "high", "fitted", "residual", "gradcli.low", "gradcli.high"]
     np.testing.assert_array_equal(columns["low"], TIMES)
-    assert (columns["low_"] < columns["fitted"]).all()
+    assert (columns["gradcli.low"] < columns["fitted"]).all()
 
 
 # ------------------------------------------------------------ where there is no band

@@ -108,7 +108,7 @@ def test_a_kink_is_not_called_converged(text: str) -> None:
     names = {"x": 7.0, "y": 3.0} if "y" in text else {"x": 7.0}
     outcome = solved(text, names)
     assert outcome.record.value == pytest.approx(0, abs=1e-8)
-    assert outcome.reason.ending is Ending.EXHAUSTED
+    assert outcome.reason.ending is Ending.STALLED
 
 
 def test_undefined_regions_are_avoided() -> None:

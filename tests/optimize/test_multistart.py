@@ -26,7 +26,8 @@ MANY = [p for p in problems.published() if p.name in SEVERAL] + problems.MULTIMO
 
 
 def outcome(value: float, *point: float, ending: Ending = Ending.CONVERGED) -> Outcome:
-    return Outcome(Record(3, value, np.array(point), 0.0, 1.0), Reason(ending, ""), 3)
+    record = Record(3, value, np.array(point), 0.0, 1.0)
+    return Outcome(record, Reason(ending, ""), 3, value, record)
 
 
 def test_the_given_start_is_first_and_the_rest_repeats_for_a_seed() -> None:

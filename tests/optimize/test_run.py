@@ -32,6 +32,9 @@ class Scripted:
         self.rate = 0.5
         self._arrival = arrival
 
+    def suspects(self) -> None:
+        return None
+
     def arrived(self) -> Reason | None:
         return converged(1e-9, 1e-8) if self.point[0] == self._arrival else None
 

@@ -52,7 +52,6 @@ def test_every_epoch_is_that_of_torch(gradcli: Gradcli, run: dict[str, Any]) -> 
         assert got["metric"] == want["metric"]  # a number of rows
         for key in ("value", "validation", "learning_rate"):
             assert got[key] == pytest.approx(want[key], rel=1e-10, abs=0), key
-    assert trained.document["minimum"] == trained.epochs[-1]["value"]
     with np.load(gradcli.folder / "p.npz", allow_pickle=False) as saved:
         squares = {name: float((saved[name] ** 2).sum()) for name in saved.files}
     # Adam divides a gradient by its size: where a batch has exactly a tenth of its rows of a class,

@@ -93,8 +93,11 @@ class Descent:
     def gradient_norm(self) -> float:
         """The Euclidean norm of the part of the gradient that the bounds let the point follow."""
         if self._known_norm is None:
-            self._known_norm = self._norm(self.point, self._gradient)
+            self._known_norm = self.norm_of(self.point, self._gradient)
         return self._known_norm
+
+    def suspects(self) -> None:
+        """Return None: gradients alone do not tell a minimum from a plateau."""
 
     def arrived(self) -> Reason | None:
         """Return that the gradient is small enough; never with a tolerance of 0."""
@@ -138,7 +141,7 @@ class Descent:
         best = None
         if found.best:
             value, point, gradient, _ = leaps.parted(found.best_state)
-            norm = self._norm(point, gradient)
+            norm = self.norm_of(point, gradient)
             best = (found.best, value, point, norm, order.rate(found.best))
         return Leap(found.steps, best)
 
@@ -148,7 +151,7 @@ class Descent:
         if found is None:
             return None
         (value, point, gradient, _), rate = found
-        return value, point, self._norm(point, gradient), rate
+        return value, point, self.norm_of(point, gradient), rate
 
     def follow(self, gradient: list[Any]) -> None:
         """Move along a gradient that was found elsewhere, such as that of a few rows of the data.
@@ -229,7 +232,7 @@ class Descent:
             for p, limits, of in zip(point, bounds, self._kinds, strict=True)
         ]
 
-    def _norm(self, point: list[Any], gradient: list[Any]) -> float:
+    def norm_of(self, point: list[Any], gradient: list[Any]) -> float:
         """Return the norm of the part of the gradient that the bounds let the point follow."""
         if self._bounds is not None:
             parts = zip(point, gradient, self._bounds, self._kinds, strict=True)

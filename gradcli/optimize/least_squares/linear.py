@@ -21,7 +21,7 @@ from gradcli.optimize.norms import norm
 
 if TYPE_CHECKING:
     from gradcli.optimize.bounds import Box
-    from gradcli.optimize.solver import Matrix, Residuals, Vector
+    from gradcli.optimize.solver import Mask, Matrix, Residuals, Vector
     from gradcli.optimize.stopping import Reason
 
 MOST_REFINEMENTS = 40
@@ -62,6 +62,10 @@ class LinearLeastSquares:
     def gradient_norm(self) -> float:
         """The norm of the gradient, 2 Aᵀr, without what a limit stops."""
         return self.triangle.free_gradient_norm(self.box, self.point)
+
+    def suspects(self) -> Mask:
+        """Return that no parameter can be on a plateau: the model is linear."""
+        return np.zeros(len(self.point), dtype=bool)
 
     def arrived(self) -> Reason | None:
         """Return the reason of a solved system once the step is taken."""

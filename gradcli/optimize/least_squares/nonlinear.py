@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from gradcli.optimize.bounds import Box
     from gradcli.optimize.least_squares.losses import Loss
     from gradcli.optimize.least_squares.polishing import Place
-    from gradcli.optimize.solver import Residuals, Vector
+    from gradcli.optimize.solver import Mask, Residuals, Vector
     from gradcli.optimize.stopping import Reason
 
 ACCEPTED, POOR, GOOD = 1e-4, 0.25, 0.75
@@ -90,6 +90,10 @@ class LevenbergMarquardt:
     def gradient_norm(self) -> float:
         """The norm of the gradient, 2 Jᵀr, without what a limit stops."""
         return self.triangle.free_gradient_norm(self.box, self.point)
+
+    def suspects(self) -> Mask:
+        """Return which parameters change the residuals next to nothing here."""
+        return self.triangle.negligible(self.point)
 
     def arrived(self) -> Reason | None:
         """Return why the run is over: residuals of 0, a Jacobian of 0, or `tolerance` is met."""

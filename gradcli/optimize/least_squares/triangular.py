@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from gradcli.optimize.bounds import Box
     from gradcli.optimize.least_squares.losses import Loss
-    from gradcli.optimize.solver import Matrix, Residuals, Vector
+    from gradcli.optimize.solver import Mask, Matrix, Residuals, Vector
 
 EPSILON = float(np.finfo(float).eps)
 LARGEST = float(np.finfo(float).max)
@@ -47,6 +47,11 @@ class Triangle(NamedTuple):
     def free_gradient_norm(self, box: Box, point: Vector) -> float:
         """Return the norm of the gradient at a point, without what a limit of the box stops."""
         return min(norm(box.free_gradient(point, self.gradient)), LARGEST)
+
+    def negligible(self, point: Vector) -> Mask:
+        """Return which parameters change next to nothing over their own size, or over 1."""
+        effects = self.column_norms * np.maximum(np.abs(point), 1.0)
+        return np.asarray(effects <= NEGLIGIBLE * max(float(np.max(effects, initial=0)), self.norm))
 
     def cosines(self, scale: Vector) -> Vector:
         """Return |cos| of the angles between r and the columns of J, of lengths `scale`."""

@@ -79,6 +79,9 @@ class LBFGS:
 
     # ------------------------------------------------------------ the solver
 
+    def suspects(self) -> None:
+        """Return None: the curvature is guessed from steps, and may be that of another place."""
+
     def arrived(self) -> Reason | None:
         """Return why the point is as good as the minimum; None when it is not known to be."""
         largest = float(np.max(np.abs(self._slope), initial=0.0))

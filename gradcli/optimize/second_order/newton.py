@@ -8,8 +8,8 @@ import numpy as np
 
 from gradcli.errors import MathematicsError
 from gradcli.optimize.bounds import Box
+from gradcli.optimize.kinks import way_down
 from gradcli.optimize.second_order.falling import Start
-from gradcli.optimize.second_order.kinks import way_down
 from gradcli.optimize.second_order.place import Place
 from gradcli.optimize.second_order.progress import SHRINKING, Progress
 from gradcli.optimize.second_order.quadratic import EPSILON, LARGEST, boxed, change, length_of
@@ -17,7 +17,7 @@ from gradcli.optimize.second_order.verdict import verdict
 from gradcli.optimize.stopping import Ending, Reason
 
 if TYPE_CHECKING:
-    from gradcli.optimize.solver import Function, Vector
+    from gradcli.optimize.solver import Function, Mask, Vector
 
 TOLERANCE = 1e-8
 ACCEPTED = 1e-4
@@ -34,6 +34,8 @@ NOTHING = 1e-20
 """A step that is so small a share of how far the run has been is none, even at 0."""
 FARTHEST = 1e4
 """That far at most: a run from far away may end at numbers about 1."""
+CURVED = 1e-3
+"""A curvature that raises the value by a larger share over the size of a variable is one."""
 ASTRAY = 1e4
 """So far out, in sizes of the start, a flat valley is one that may lead to infinity."""
 
@@ -72,6 +74,12 @@ class Newton:
         self._reach = self._start.sizes  # how far out each variable has been
         self._radius = FIRST * length_of(self._at.scales * self._reach)
 
+    def suspects(self) -> Mask:
+        """Return along which variables the curvature is next to nothing."""
+        sizes = np.maximum(np.abs(self.point), 1.0)
+        curvatures = np.diagonal(self._at.hessian) * sizes**2
+        return np.asarray(curvatures <= CURVED * abs(self.value))
+
     def arrived(self) -> Reason | None:
         """Return None: only another step shows that a point cannot be made better."""
         return None
@@ -92,7 +100,7 @@ class Newton:
         if self._descend():
             return None
         reason = self._end()
-        stuck = reason.ending is Ending.EXHAUSTED
+        stuck = reason.ending is Ending.STALLED
         return None if stuck and self._leave_kink() else reason
 
     def state(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The way down from a kink, found from the gradients on all sides of it."""
+"""A kink seen from all sides: the way down from it, or the proof that it is a minimum."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gradcli.errors import MathematicsError
-from gradcli.optimize.second_order.quadratic import length_of
+from gradcli.optimize.norms import norm
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from gradcli.optimize.bounds import Box
     from gradcli.optimize.solver import Matrix, Vector
@@ -20,6 +20,8 @@ DISTANCES = (1e-3, 1e-6, 1e-9, 1e-12)
 LENGTHS = 10.0 ** np.arange(1, -13, -0.5)
 """The lengths that are tried, in the same units."""
 FALL = 1e-4
+NEAR = (1e-12, 1e-10, 1e-8)
+"""How far to look for the other sides of a kink that may be a minimum, in the same units."""
 
 
 def way_down(
@@ -39,19 +41,14 @@ def way_down(
     to 26 more along the direction.
     """
     for distance in DISTANCES:
-        sides = [gradient]
-        for axis in np.diag(distance * sizes):
-            for there in (point + axis, point - axis):
-                try:
-                    sides.append(function(box.clipped(there))[1])
-                except MathematicsError:
-                    continue
+        around = _around(function, point, box, distance * sizes)
+        sides = [gradient, *(slope for _, _, slope in around)]
         rows = np.array([box.free_gradient(point, g) * sizes for g in sides])
         if not np.all(np.isfinite(rows)):
             return None
         steepest = shortest(rows)
-        slope = length_of(steepest)
-        if slope <= 1e-9 * max(length_of(g * sizes) for g in sides):
+        slope = norm(steepest)
+        if slope <= 1e-9 * max(norm(g * sizes) for g in sides):
             continue
         found = _lowest(function, point, value, box, sizes * steepest / slope, slope)
         if found is not None:
@@ -59,8 +56,49 @@ def way_down(
     return None
 
 
+def shortest_subgradient(
+    function: Callable[[Vector], tuple[float, Vector]],
+    point: Vector,
+    value: float,
+    gradient: Vector,
+    box: Box,
+) -> float:
+    """Return the norm of the shortest vector in the hull of the gradients right beside a point.
+
+    0 lies in the subdifferential where it is 0: so it is at a minimum on a kink. Infinite where the
+    value jumps beside the point.
+    """
+    sizes = np.maximum(np.abs(point), 1.0)
+    found = np.inf
+    for distance in NEAR:
+        sides = [gradient]
+        for there, reached, slope in _around(function, point, box, distance * sizes):
+            steepest = norm(slope) + norm(gradient)
+            if abs(reached - value) > 2 * steepest * norm(there - point) + 1e-12 * abs(value):
+                return np.inf
+            sides.append(slope)
+        rows = np.array([box.free_gradient(point, side) for side in sides])
+        if np.all(np.isfinite(rows)):
+            found = min(found, norm(shortest(rows)))
+    return found
+
+
+def _around(
+    function: Callable[[Vector], tuple[float, Vector]], point: Vector, box: Box, lengths: Vector
+) -> Iterator[tuple[Vector, float, Vector]]:
+    """Yield the points so far away along each axis, within the box, with value and gradient."""
+    for axis in np.diag(lengths):
+        for there in (box.clipped(point + axis), box.clipped(point - axis)):
+            try:
+                yield (there, *function(there))
+            except MathematicsError:
+                continue
+
+
 def shortest(rows: Matrix) -> Vector:
     """Return the shortest vector in the convex hull of the rows."""
+    if rows.shape[1] == 1:
+        return np.asarray(np.clip(0.0, rows.min(axis=0), rows.max(axis=0)))
     from scipy.optimize import nnls
 
     largest = max(float(np.max(np.abs(rows))), float(np.finfo(float).tiny))

@@ -1,0 +1,74 @@
+"""Which names a formula depends on by jumps alone, so that its derivative is 0 everywhere."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gradcli.calculus.reverse import gradient, local
+from gradcli.graph.operations import TABLE
+from gradcli.graph.printing import formula, label
+from gradcli.graph.simplify import DerivedNode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from gradcli.graph.node import Graph
+
+
+def without_slope(graph: Graph, result: int, by: Iterable[int]) -> list[int]:
+    """Return those of the nodes `by` with respect to which the derivative is 0 everywhere.
+
+    This is decided on the graph: such as floor(x) is, but not x^2 at 0.
+    """
+    return [node for node, slope in gradient(graph, result, by).items() if _is_zero(graph, slope)]
+
+
+def explained(graph: Graph, result: int, by: Sequence[int]) -> str:
+    """Return why the derivative with respect to such nodes is 0, and what to write instead."""
+    ends = _ends(graph, result, by)
+    equal = next((node for node in ends if graph.rows[node][0] is TABLE["equal"]), None)
+    if equal is not None:
+        left, right = (formula(graph, side) for side in graph.rows[equal][1])
+        return f"{label(graph, equal)} is 1 or 0 and has no slope; write {left} ~ {right}"
+    if not ends:
+        return "it does not depend on them" if len(by) > 1 else "it does not depend on it"
+    return f"{label(graph, ends[0])} changes only by jumps; put something smooth in its place"
+
+
+def _is_zero(graph: Graph, node: int) -> bool:
+    while graph.rows[node][0] is TABLE["broadcast"]:
+        node = graph.rows[node][1][0]
+    return graph.number(node) == 0
+
+
+def _ends(graph: Graph, result: int, by: Sequence[int]) -> list[int]:
+    """Return the first nodes on the way from the result that have no slope in any argument."""
+    active = graph.depending_on(by, graph.reachable([result]))
+    found: list[int] = []
+    waiting, seen = [result], set(by)
+    while waiting:
+        node = waiting.pop()
+        if node in seen or node not in active:
+            continue
+        seen.add(node)
+        sloping = [
+            argument
+            for position, argument in enumerate(graph.rows[node][1])
+            if argument in active and _has_slope(graph, node, position)
+        ]
+        if not sloping:
+            found.append(node)
+        waiting += sloping
+    return found
+
+
+def _has_slope(graph: Graph, node: int, position: int) -> bool:
+    operation, arguments, payload = graph.rows[node]
+    if operation.expansion is not None:
+        return True
+    if not operation.structural:
+        return local(graph, node, position) is not None
+    handles = tuple([DerivedNode(graph, argument) for argument in arguments])
+    at_node = DerivedNode(graph, node)
+    pulled = operation.pulled(position, at_node, at_node, handles, payload)
+    return isinstance(pulled, DerivedNode)
