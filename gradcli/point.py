@@ -71,13 +71,16 @@ class Point:
         if mode == "finite":
             return {name: self._difference(name) for name in nodes}
         if mode == "reverse":
-            from gradcli.calculus.reverse import gradient
+            from gradcli.calculus import reverse
+
+            derived = reverse.gradient(self._graph, self._result, nodes.values())
         elif mode == "forward":
-            from gradcli.calculus.forward import gradient
+            from gradcli.calculus import forward
+
+            derived = forward.gradient(self._graph, self._result, nodes.values())
         else:
             message = f"--mode must be one of {', '.join(MODES)}, not '{printable(mode, 60)}'"
             raise UsageError(message)
-        derived = gradient(self._graph, self._result, nodes.values())
         numbers = self._with(derived.values()).numbers
         found = {name: _own_copy(numbers[derived[node]]) for name, node in nodes.items()}
         self._check(found)

@@ -118,8 +118,8 @@ def _rate(
                 continue
             term = simplified(graph, MULTIPLY, (rates[argument], partial), None)
             if movement is not None and position == 0 and operation.is_steep(payload):
-                moving = movement.mask(argument)
-                if moving is not None:
-                    term = simplified(graph, WHERE, (moving, term, graph.constant(0)), None)
+                mask = movement.mask(argument)
+                if mask is not None:
+                    term = simplified(graph, WHERE, (mask, term, graph.constant(0)), None)
         total = term if total is None else simplified(graph, ADD, (total, term), None)
     return total

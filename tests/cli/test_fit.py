@@ -629,7 +629,8 @@ def test_bad_files(folder: Path, inside: Inside, content: str, parts: tuple[str,
 
 
 @pytest.mark.parametrize("name", ["nosuch.csv", "data.txt", "nosuch.npz"])
-def test_files_that_cannot_be_read(folder: Path, inside: Inside, name: str) -> None:
+@pytest.mark.usefixtures("folder")
+def test_files_that_cannot_be_read(inside: Inside, name: str) -> None:
     refused(inside(["minimize", "y ~ a*x", "a=1", "--data", name]), name, code=1)
 
 
