@@ -307,7 +307,8 @@ class _Collector:
         if common:
             rest = {_sorted(_divided(factors, common)): number for factors, number in terms.items()}
             inner = self._node_of(rest)
-            return self._term(_sorted({**dict(common), inner: 1}), ONE)
+            # What is left may be one of the common factors: (a + b)*a + (a + b)*b.
+            return self._term(_sorted({**common, inner: common.get(inner, 0) + 1}), ONE)
         ordered = sorted(terms.items(), key=self._term_order)
         if ordered[0][1].value < 0:
             first = next((i for i, (_, n) in enumerate(ordered) if n.value > 0), 0)

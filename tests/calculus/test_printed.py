@@ -265,6 +265,10 @@ def test_what_an_array_formula_looks_like(source: str, shape: Shape, printed: st
     ("source", "printed"),
     [
         ("x^2 + x + y", {"x": "2*x + 1", "y": "1"}),
+        (
+            "(a + b)*a*x + (a + b)*b*x",
+            {"a": "a*x + b*x + x*(a + b)", "b": "a*x + b*x + x*(a + b)", "x": "(a + b)^2"},
+        ),
         ("y - tan(x)", {"y": "1", "x": "-tan(x)^2 - 1"}),
         ("x + 0.5*b + b", {"x": "1", "b": "1.5"}),
         ("prod([a, b, c])", {"a": "b*c", "b": "a*c", "c": "a*b"}),
