@@ -19,7 +19,7 @@ from gradcli.formula import Formula, parse
 from gradcli.language.bindings import bindings, is_number
 from gradcli.language.names import CONSTANTS, is_function, names_in
 from gradcli.language.origin import Origin
-from gradcli.limits import SOURCE_CHARACTERS
+from gradcli.limits import SOURCE_CHARACTERS, out_of_range
 from gradcli.point import few, shape_of
 
 TYPE_CHECKING = False
@@ -408,8 +408,9 @@ def _number(option: str, text: str | None) -> float | None:
         message = f"{option} must be a number, not '{printable(text, 60)}'"
         raise UsageError(message, hint=f"for example {option} 0.1")
     value = float(text)
-    if value - value != 0:
-        message = f"{option} is too large for a double (at most 1.8e308)"
+    reason = out_of_range(text, value)
+    if reason is not None:
+        message = f"{option} {reason}"
         raise UsageError(message)
     return value
 

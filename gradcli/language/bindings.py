@@ -8,6 +8,7 @@ from gradcli.language.builder import VALUE
 from gradcli.language.names import CONSTANTS, KEYWORDS, REBINDABLE, is_function, is_name
 from gradcli.language.parser import locate, parse
 from gradcli.language.scanner import SCANNER
+from gradcli.limits import out_of_range
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -105,8 +106,9 @@ def binding(word: str) -> Binding:
         raise NameValueError(message, hint="remove it")
     if is_number(text):
         value = float(text)
-        if value - value != 0:
-            message = f"the value of {name} is too large for a double (at most 1.8e308)"
+        reason = out_of_range(text, value)
+        if reason is not None:
+            message = f"the value of {name} {reason}"
             raise NameValueError(message)
         return Binding(name, text, value)
     return _formula(name, text)

@@ -34,7 +34,7 @@ from gradcli.language.names import (
     is_function,
     suggestion,
 )
-from gradcli.limits import DERIVED_NODES, NODES
+from gradcli.limits import DERIVED_NODES, NODES, out_of_range
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -142,8 +142,9 @@ class Builder:
         node = self._numbers.get(text)
         if node is None:
             value = float(text)
-            if value > LARGEST:
-                message = "this number is too large for a double (at most 1.8e308)"
+            reason = out_of_range(text, value)
+            if reason is not None:
+                message = f"this number {reason}"
                 raise Fault(message)
             node = self._numbers[text] = self.graph.constant(value)
         return node

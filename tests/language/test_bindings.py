@@ -42,12 +42,14 @@ def bound(word: str) -> float:
         ("e=3", 3),
         ("x=e", 2.718281828459045),
         ("x=-0", -0.0),
-        ("x=1e-400", 0),
+        ("x=0e-400", 0),
+        ("x=4.9e-324", 5e-324),
+        ("x=1 - 1e-400", None),
     ],
 )
 def test_values(word: str, value: float | None) -> None:
     if value is None:
-        with pytest.raises(GradcliError, match="too large for a double"):
+        with pytest.raises(GradcliError, match=r"too (large|small) for a double"):
             bound(word)
         return
     assert bound(word) == value
@@ -77,6 +79,8 @@ def test_several() -> None:
         (["π=3"], "π is a constant"),
         (["x=1", "x=2"], "x is given twice"),
         (["x=1e400"], "too large for a double"),
+        (["x=-1e-400"], "too small for a double"),
+        (["x=2.4e-324"], "too small for a double"),
         (["x=inf"], "must be a finite number"),
         (["x=nan"], "must be a finite number"),
         (["x=y"], "uses the name y"),
