@@ -366,7 +366,16 @@ def value(binding: Binding, draw: Draws) -> Any:
             message = f"the range of {binding.name} has no point"
             raise NameValueError(message, hint=f"write {binding.name}=linspace(0, 1, 11)")
         return table.Range.through(found[0])
-    return table.Range.stepped(binding.name, *found)
+    from fractions import Fraction
+
+    from gradcli.runtime.rational import Rational, rational
+
+    # A random number is none that was typed: its double.
+    limits = [
+        rational(limit.graph, limit.result, limit.typed) or Rational(Fraction(number), False)
+        for limit, number in zip(binding.limits(), found, strict=True)
+    ]
+    return table.Range.stepped(binding.name, *limits)
 
 
 def stdin() -> str:

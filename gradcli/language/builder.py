@@ -135,6 +135,11 @@ class Builder:
         self._numbers: dict[str, int] = {}
         self._head: tuple[str, dict[str, int], dict[str, int | None]] | None = None
 
+    @property
+    def typed(self) -> dict[int, str]:
+        """The numbers of the text by their nodes, as they were typed."""
+        return {node: text for text, node in self._numbers.items()}
+
     # ------------------------------------------------------------ atoms
 
     def number(self, text: str) -> int:
