@@ -166,21 +166,23 @@ def answered(formulas: Formulas, output: Output, answer: Callable[[Request], Non
         return ExitCode.DONE
     complaints = Complaints(output)
     requests = formulas.requests()
-    request = None
+    is_first = True
     while True:
-        before, request = request, None
         try:
             request = next(requests, None)
-            if request is None:
-                break
+        except GradcliError as problem:
+            if is_first:
+                raise  # there is no formula at all
+            complaints.take(problem, None)
+            break
+        if request is None:
+            break
+        is_first = False
+        try:
             output.label = request.text
             answer(request)
         except GradcliError as problem:
-            if request is before is None:
-                raise  # there was no formula at all
             complaints.take(problem, request)
-            if request is None:
-                break
         output.send()
     output.send()
     complaints.end()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gradcli.cli import arguments
 from gradcli.cli.batch import Formulas, answered
-from gradcli.cli.output import node_heading, note
+from gradcli.cli.output import node_heading, say_notes
 from gradcli.errors import ExitCode, MathematicsError, NameValueError, UsageError
 from gradcli.headings import ours
 from gradcli.point import Point, check_single, names_to_nodes
@@ -23,10 +23,6 @@ if TYPE_CHECKING:
     from gradcli.formula import Formula
     from gradcli.rows.sums import RowSums
     from gradcli.runtime.trace import Step
-
-
-SHOWN_NOTES = 5
-"""How many notes are said; of more only the number."""
 
 
 class Wanted:
@@ -234,15 +230,7 @@ def _formulas(problem: Problem, names: list[str], output: Output, *, latex: bool
             for name, text in texts.items()
         ]
         _lines(lines, output)
-    say_notes(notes, problem)
-
-
-def say_notes(notes: Sequence[Note], problem: Problem) -> None:
-    """Say the first notes on stderr, and how many more there are."""
-    for remark in notes[:SHOWN_NOTES]:
-        note(problem.where + str(remark))
-    if len(notes) > SHOWN_NOTES:
-        note(f"{problem.where}and {len(notes) - SHOWN_NOTES} more; --json lists all")
+    say_notes(notes, problem.where)
 
 
 def _lines(lines: Sequence[str], output: Output) -> None:
@@ -288,7 +276,7 @@ def _numbers(
         output.document(document)
     elif not shown:
         _gradient_table(problem, here.value, gradient, output)
-    say_notes(notes, problem)
+    say_notes(notes, problem.where)
 
 
 def _forms(

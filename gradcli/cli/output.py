@@ -8,7 +8,6 @@ import time
 
 from gradcli.errors import GradcliError, UsageError, printable
 from gradcli.graph.literals import number_text, value_text
-from gradcli.headings import ours
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,8 +18,13 @@ if TYPE_CHECKING:
     from rich.table import Table
     from typing_extensions import Self
 
+    from gradcli.findings import Note
+
 TERMINAL_DIGITS = 7
 """Significant digits in a table on a terminal; everywhere else every digit is shown."""
+
+SHOWN_NOTES = 5
+"""How many notes of one formula are said; of more only the number."""
 
 LONGEST_ERROR = 3800
 """Bytes of one message on stderr, cut below the 4 KiB that a terminal or log should bear."""
@@ -132,15 +136,20 @@ class Output:
         return [printable(self.label.replace("\t", " ").strip()), *cells]
 
     def heading(self, headers: Sequence[str]) -> list[list[str]]:
-        """Return the row of headers of a table, or none where the table goes on.
-
-        The column of formulas is called `formula`, unless a name of the user's is.
-        """
-        named = [*headers] if self.label is None else [*ours(["formula"], headers), *headers]
+        """Return the row of headers of a table, or none where the table goes on."""
+        named = self._named(headers)
         if named == self._headers and (self.csv or self.label is not None):
             return []
         self._headers = named
         return [named]
+
+    def _named(self, headers: Sequence[str]) -> list[str]:
+        """Return the headers, where there are many formulas behind that of their column."""
+        if self.label is None:
+            return list(headers)
+        from gradcli.headings import ours
+
+        return [*ours(["formula"], headers), *headers]
 
     def document(self, content: dict[str, Any]) -> None:
         """Add one JSON object to the result, on a line of its own."""
@@ -154,8 +163,7 @@ class Output:
         """Add a table; on a terminal the columns from number `right` on are aligned right."""
         if self.pretty:
             listed = [self.labelled(row) for row in rows]
-            if self.label is not None:
-                headers, right = [*ours(["formula"], headers), *headers], right + 1
+            headers, right = self._named(headers), right + (self.label is not None)
             for columns in fitting_columns(headers, listed, right, width()):
                 part = [[row[i] for i in columns] for row in listed]
                 self._parts.append(self._rich_table([headers[i] for i in columns], part, right))
@@ -298,6 +306,14 @@ def note(text: str) -> None:
     if sys.stdout is not None:
         sys.stdout.flush()
     complain(f"note: {printable(text, 1000)}")
+
+
+def say_notes(notes: Sequence[Note], where: str = "") -> None:
+    """Say the notes about derivatives, of many only the first and their number."""
+    for remark in notes[:SHOWN_NOTES]:
+        note(where + str(remark))
+    if len(notes) > SHOWN_NOTES:
+        note(f"{where}and {len(notes) - SHOWN_NOTES} more; in JSON are all")
 
 
 def error(problem: GradcliError, *, json: bool = False) -> None:

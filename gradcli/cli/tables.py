@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-from gradcli.cli.output import csv_text, note
+from gradcli.cli.output import SHOWN_NOTES, csv_text, note
 from gradcli.errors import GradcliError
 from gradcli.graph.literals import number_text
 from gradcli.graph.printing import label as node_label
@@ -71,6 +71,8 @@ def show(
             output.block(lines)
     if not gaps:
         _say_kinks(table, problem.formula, problem.where)
+    for sentence in _single(problem)[:SHOWN_NOTES]:
+        note(problem.where + sentence)
 
 
 def show_rows(
@@ -119,8 +121,22 @@ def _write_held(blocks: Iterable[list[str]], output: Output) -> None:
 
 
 def _say_kinks(table: _Table, formula: Formula, where: str = "") -> None:
-    for node, sentence in list(table.kinks.items())[:5]:
+    for node, sentence in list(table.kinks.items())[:SHOWN_NOTES]:
         note(f"{where}{sentence}: {node_label(formula.graph, node)}")
+
+
+def _single(problem: Problem) -> list[str]:
+    """Return what is to be said about sums and the like of one number, as sum(x) over a range."""
+    graph, root = problem.formula.graph, problem.formula.id
+    order = graph.reachable([root])
+    moving = {node for name, node in graph.variables([root]).items() if name in problem.ranges}
+    example = next(iter(problem.ranges))
+    return [
+        f"{graph.rows[node][0].name} has one number in each row; for all numbers at once give an "
+        f"array, as in {example}=[1, 2, 3]: {node_label(graph, node)}"
+        for node in sorted(graph.depending_on(moving, order))
+        if graph.rows[node][0].payload == "axis" and not graph.shape(graph.rows[node][1][0])
+    ]
 
 
 def _named(name: str, shape: Shape) -> list[str]:

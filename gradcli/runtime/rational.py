@@ -18,9 +18,10 @@ from gradcli.graph.operations import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from gradcli.graph.node import Graph
+    from gradcli.graph.operations import Operation
 
 LONGEST = 400
 """Characters of a number that is read exactly; of a longer one its double is taken."""
@@ -28,7 +29,7 @@ LONGEST = 400
 MOST_BITS = 4096
 """Bits of numerator and denominator; what has more is rounded to its double."""
 
-_ARITHMETIC = {
+_ARITHMETIC: dict[Operation, Callable[..., Fraction]] = {
     ADD: Fraction.__add__,
     SUBTRACT: Fraction.__sub__,
     MULTIPLY: Fraction.__mul__,
@@ -58,8 +59,8 @@ def rational(graph: Graph, node: int, texts: Mapping[int, str]) -> Rational | No
             if operation is CONSTANT:
                 text = texts.get(step, repr(payload))
                 found = Fraction(text if len(text) <= LONGEST and payload else payload)
-            elif operation in _ARITHMETIC:
-                found = _ARITHMETIC[operation](*inputs)
+            elif (arithmetic := _ARITHMETIC.get(operation)) is not None:
+                found = arithmetic(*inputs)
             elif operation is CONSTANT_POWER and _is_small(inputs[0], payload):
                 found = inputs[0] ** int(payload)
             elif operation is NAMED_CONSTANT:
