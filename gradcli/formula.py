@@ -365,8 +365,9 @@ class Formula(Node):
                 steps = [step._replace(gradient=None) for step in steps]
         else:
             steps = shown.structure(only_named=only_named)
-        for note in notes if observe is not None else ():
-            observe(note)
+        if observe is not None:
+            for note in notes:
+                observe(note)
         return picture(
             shown.graph,
             shown.id,

@@ -38,6 +38,10 @@ LONGEST_LINE = 4 * SOURCE_CHARACTERS
 """The most bytes of a line: four for each character of the longest formula."""
 
 
+MOST_PIECES = 4
+"""How many times that length is passed over in search of the end of a line."""
+
+
 class Request:
     """One formula of a command with the values of its names."""
 
@@ -269,8 +273,13 @@ def _stdin_lines() -> Iterator[tuple[int, str | None]]:
             yield number, line.removesuffix(b"\n").decode("utf-8", "surrogateescape")
             continue
         yield number, None
-        while line and not line.endswith(b"\n"):
+        for _ in range(MOST_PIECES):
             line = _read_line(stream)
+            if not line or line.endswith(b"\n"):
+                break
+        else:
+            message = f"line {number} of stdin has no end within {MOST_PIECES * LONGEST_LINE} bytes"
+            raise FileError(message)
 
 
 def _read_line(stream: Any) -> bytes:

@@ -284,6 +284,8 @@ def test_output(folder: Path, inside: Inside) -> None:
         assert inside([*words, "--output=out2.txt"]) == (0, "", "")
         assert (folder / "out2.txt").read_text() == printed.out
         assert inside([*words, "-o", "-"]) == printed
+    for words in (["draw", "x^2", "--format", "dot"], ["draw", "x^2", "x=1", "--format", "json"]):
+        assert inside([*words, "-o", "-"]) == inside(words)
     assert names(folder) == ["out.txt", "out2.txt"]
 
 
@@ -558,7 +560,7 @@ def test_a_byte_order_mark_is_no_character_of_a_formula(folder: Path, inside: In
 
 def test_a_line_that_is_too_long(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batch, "LONGEST_LINE", 10)
-    ran = inside(["eval", "-"], "1+1\n" + "1+" * 50 + "1\n2+2\n1+2+3+4+5+6")
+    ran = inside(["eval", "-"], "1+1\n" + "1+" * 20 + "1\n2+2\n1+2+3+4+5+6")
 
     assert (ran.code, ran.out) == (2, "2\n\n4\n\n")
     assert ran.err.splitlines() == [

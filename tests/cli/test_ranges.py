@@ -427,6 +427,19 @@ def test_kinks_in_a_range_are_noted(inside: Inside) -> None:
     assert ran.err.startswith("note: abs has a kink at 0")
 
 
+@pytest.mark.parametrize("command", ["eval", "grad"])
+def test_a_sum_of_one_number_gets_a_note(inside: Inside, command: str) -> None:
+    ran = inside([command, "sum(x) + mean(a*x)", "x=0:2:1", "a=2"])
+    assert ran.code == 0
+    assert [line.split(" has one number")[0] for line in ran.err.splitlines()] == [
+        "note: sum",
+        "note: mean",
+    ]
+    assert inside([command, "sum(x)", "x=[1, 2, 3]"]).err == "", "the repair that it names"
+    for words in (("x*sum([1, 2])",), ("x*sum(a)", "a=1"), ("sum([x, 1])",)):
+        assert inside([command, *words, "x=0:2:1"]).err == ""
+
+
 # ---------------------------------------------------------------- with arrays
 
 
