@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
     from typing import Any
 
-    from gradcli.findings import Run
+    from gradcli.findings import Note, Run
     from gradcli.graph.shapes import Shape
     from gradcli.minimization.minimum import Iterate, Minimum
     from gradcli.runtime.trace import Step
@@ -330,6 +330,7 @@ class Formula(Node):
         local: str | None = None,
         only_named: bool = False,
         most_nodes: int = DRAWN_NODES,
+        observe: Callable[[Note], None] | None = None,
         **named: Any,
     ) -> bytes:
         """Return a picture of the graph, "svg", "png", "pdf" or "dot", or the graph as "json".
@@ -340,8 +341,11 @@ class Formula(Node):
         every edge the local derivative; without, the structure. `rankdir` is the way it runs, "LR"
         or "TB"; `local` what stands on the edges: "number", "formula", "both" or "none".
         `only_named` leaves the inputs, the nodes that the user named and the result, with the total
-        derivative along all paths between them. Raises DrawingError for more than `most_nodes`
-        nodes, which does not concern "json", and when no Graphviz is installed.
+        derivative along all paths between them. Notes about the gradients, such as that one is
+        taken at a kink, stand in the picture, and `observe` is called with each.
+
+        Raises DrawingError for more than `most_nodes` nodes, which does not concern "json", and
+        when no Graphviz is installed.
         """
         from gradcli.drawing.picture import check_size, picture
         from gradcli.runtime.trace import with_formulas
@@ -350,15 +354,20 @@ class Formula(Node):
         shown = self.with_shapes({name: shape_of(value, name) for name, value in given.items()})
         if format != "json":
             check_size(shown.graph, shown.id, most_nodes, only_named=only_named)
+        notes: list[Note] = []
         if given or not shown.free_names:
             backward = gradient or local in {"number", "both"}
-            steps = shown.at_values(given).run(backward=backward, only_named=only_named).steps
+            run = shown.at_values(given).run(backward=backward, only_named=only_named)
+            steps, notes = run.steps, run.notes
             if not backward:
                 steps = with_formulas(steps, shown.structure(only_named=only_named))
             elif not gradient:
                 steps = [step._replace(gradient=None) for step in steps]
         else:
             steps = shown.structure(only_named=only_named)
+        if observe is not None:
+            for note in notes:
+                observe(note)
         return picture(
             shown.graph,
             shown.id,
@@ -369,6 +378,7 @@ class Formula(Node):
             local=local,
             only_named=only_named,
             most_nodes=most_nodes,
+            notes=[str(note) for note in notes],
         )
 
     # ------------------------------------------------------------ checks

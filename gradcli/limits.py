@@ -20,3 +20,19 @@ GENERATED_NODES = 20_000
 
 DRAWN_NODES = 300
 """The largest graph that is drawn: above this `dot` takes long and nobody reads the picture."""
+
+
+NONZERO = frozenset("123456789")
+
+
+def out_of_range(text: str, value: float) -> str | None:
+    """Return what is wrong with a decimal number whose nearest double is `value`, or None.
+
+    It is the end of a sentence: "is too large for a double (at most 1.8e308)". A number other
+    than 0 that float() reads as 0 is as wrong as one that it reads as inf.
+    """
+    if value - value != 0:
+        return "is too large for a double (at most 1.8e308)"
+    if value == 0 and not NONZERO.isdisjoint(text.lower().partition("e")[0]):
+        return "is too small for a double (at least 4.9e-324, or 0)"
+    return None

@@ -18,63 +18,88 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from gradcli.formula import Formula
+    from gradcli.runtime.rational import Rational
 
-LARGE = 1e300
+EXACT = 2**53
+"""Whole numbers up to here are doubles, so that their quotient is rounded once."""
+SLACK = 1e-9
+"""The part of a step by which the last point may miss the end that it was meant to hit."""
 BLOCK = 65_536
 """Points that are worked out together."""
 
 
 class Range(NamedTuple):
-    """The values that a name takes, in order; worked out when they are needed."""
+    """The values that a name takes, in order; worked out when they are needed.
+
+    They are (`first` + k `step`) / `unit` with whole numbers, each rounded once: the doubles
+    nearest to the multiples of the step that were typed.
+    """
 
     length: int
     start: float
-    step: float
-    stop: float | None
-    """The last value when the steps hit it, so that it is exact; None when they do not."""
+    """The first value."""
+    first: int = 0
+    step: int = 0
+    unit: int = 1
+    stop: float | None = None
+    """The last value where it is not one of these, but what they were meant to hit."""
     listed: Any = None
     """A NumPy array of the values, when they are listed one by one."""
 
     @classmethod
-    def stepped(cls, name: str, start: float, stop: float, step: float) -> Range:
+    def stepped(cls, name: str, start: Rational, stop: Rational, step: Rational) -> Range:
         """Return start, start + step, … up to stop, which is included when it is hit.
 
         Raises NameValueError for a step of 0, one that leads away from stop, or too many points.
         """
-        if step == 0 or (stop - start) * step < 0:
-            message = f"the step of the range of {name} does not lead from {start:g} to {stop:g}"
-            raise NameValueError(message, hint=f"write {name}={start:g}:{stop:g}:STEP")
-        if math.isinf(stop - start):
+        low, high = float(start.value), float(stop.value)
+        distance = stop.value - start.value
+        if step.value == 0 or distance * step.value < 0:
+            message = f"the step of the range of {name} does not lead from {low:g} to {high:g}"
+            raise NameValueError(message, hint=f"write {name}={low:g}:{high:g}:STEP")
+        if math.isinf(high - low):
             message = f"the range of {name} spans more than the largest double"
             raise NameValueError(message, hint=f"for example {name}=-1e300:1e300:1e299")
-        steps = (stop - start) / step
+        steps = distance / step.value
         if steps > ELEMENTS:
             message = f"the range of {name} has more than {ELEMENTS} points"
             raise NameValueError(message)
-        # A step such as 0.1 is rounded, so that the last point may miss stop by a hair.
-        count = int(steps * (1 + 1e-12) + 1e-9)
-        is_hit = count > 0 and abs(start + step * count - stop) <= 1e-9 * abs(step)
-        return cls(count + 1, start, step, stop if is_hit else None)
+        count = int(steps)
+        is_hit = False
+        if not (start.is_exact and stop.is_exact and step.is_exact):
+            # A step such as sqrt(0.02) is rounded, so that the last point may miss stop by a hair.
+            count = int(steps + SLACK)
+            is_hit = count > 0 and abs(steps - count) <= SLACK
+        unit = math.lcm(start.value.denominator, step.value.denominator)
+        return cls(
+            count + 1,
+            low + 0.0,
+            int(start.value * unit),
+            int(step.value * unit) if count else 0,
+            unit,
+            high if is_hit else None,
+        )
 
     @classmethod
     def through(cls, points: Any) -> Range:
         """Return the range of points that are listed."""
-        return cls(len(points), float(points[0]), 0.0, None, points)
+        return cls(len(points), float(points[0]), listed=points)
 
     def at(self, places: Any) -> Any:
         """Return the values at an array of places, counted from 0."""
         if self.listed is not None:
             return self.listed[places]
-        if self.stop is None:
-            return self.start + self.step * places
-        # Divided last, a tenth of the way is 0.1 and three tenths are 0.3.
-        last = self.length - 1
-        width = self.stop - self.start
-        if abs(width) * last < LARGE:
-            found = self.start + width * places / last
+        last = self.first + self.step * (self.length - 1)
+        if max(abs(self.first), abs(last), self.unit) <= EXACT:
+            found = (self.first + self.step * places) / self.unit
         else:
-            found = self.start + width * (places / last)
-        found[places == last] = self.stop
+            import numpy as np
+
+            # Python rounds the quotient of two whole numbers of any length once.
+            exact = [(self.first + self.step * place) / self.unit for place in places.tolist()]
+            found = np.array(exact, dtype=np.float64)
+        if self.stop is not None:
+            found[places == self.length - 1] = self.stop
         return found
 
 

@@ -7,8 +7,6 @@ import sys
 
 from gradcli.errors import (
     FileError,
-    FormulaError,
-    GradcliError,
     MathematicsError,
     NameValueError,
     ShapeError,
@@ -19,12 +17,12 @@ from gradcli.formula import Formula, parse
 from gradcli.language.bindings import bindings, is_number
 from gradcli.language.names import CONSTANTS, is_function, names_in
 from gradcli.language.origin import Origin
-from gradcli.limits import SOURCE_CHARACTERS
-from gradcli.point import few, shape_of
+from gradcli.limits import SOURCE_CHARACTERS, out_of_range
+from gradcli.point import shape_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
     from gradcli.findings import Note
@@ -32,6 +30,9 @@ if TYPE_CHECKING:
     from gradcli.language.bindings import Binding
     from gradcli.point import Point
     from gradcli.table import Range
+
+BYTE_ORDER_MARK = "\ufeff"
+"""What some editors put before a text; a formula in the words of a command has none."""
 
 _DEFINED = r"(?:^|[;\n])[^=;\n]*(?<![<>!=])=(?!=)"
 """The left side of a definition in a formula: `u =` or `f(t) =`."""
@@ -129,66 +130,9 @@ def problem(words: Sequence[str], seed: int = 0) -> Problem:
     """
     source, given = split(words)
     if source == "-":
-        source = stdin().rstrip("\n")
-    shapes = _shapes(given)
-    return _problem(source, {} if shapes else _values(given, seed), structure=shapes)
-
-
-def operands(words: Sequence[str], seed: int = 0) -> tuple[str, dict[str, Any]]:
-    """Return the text of one formula and what its NAME=VALUE words stand for."""
-    source, given = split(words)
-    if source == "-":
-        source = stdin().rstrip("\n")
-    return source, _values(given, seed)
-
-
-def problems(
-    words: Sequence[str],
-    seed: int = 0,
-    parameters: Mapping[str, Any] | None = None,
-    *,
-    structure: bool = False,
-) -> Iterator[Problem]:
-    """Yield the formulas of a command that takes many: with "-", every line of stdin is one.
-
-    `parameters` are values of names that need not be used. With `structure`, names may have shapes
-    without values. Errors carry the number of their line.
-    """
-    source, given = split(words)
-    shapes = _shapes(given, parameters) if structure else {}
-    values = dict(shapes) if shapes else _values(given, seed)
-    for name in parameters or ():
-        if name in values:
-            raise given_twice(name)
-    if source != "-":
-        yield _problem(source, {} if shapes else values, "", parameters, shapes)
-        return
-    lines = [
-        (number, line.rstrip("\r"))
-        for number, line in enumerate(stdin().split("\n"), 1)
-        if line.partition("#")[0].strip(" \t\r")
-    ]
-    if not lines:
-        message = "stdin holds no formula"
-        raise FormulaError(message, hint="write one a line, for example 'x^2 + 1'")
-    used: set[str] = set()
-    for number, line in lines:
-        where = f"line {number}: " if len(lines) > 1 else ""
-        try:
-            if values:
-                used |= values.keys() & names_in(line)
-            here = _of_line(values, line, where)
-            found = _problem(
-                line, {} if shapes else here, where, parameters, here if shapes else {}
-            )
-        except GradcliError as error:
-            error.message = where + error.message
-            raise
-        yield found
-    unused = [name for name in values if name not in used]
-    if unused:
-        message = f"no line uses {few(unused)}"
-        raise NameValueError(message, hint=f"remove {unused[0]}=…")
+        source = stdin()
+    shapes = shapes_of(given)
+    return problem_of(source, {} if shapes else values(given, seed), structure=shapes)
 
 
 def needed(parameters: Mapping[str, Any], text: str) -> dict[str, Any]:
@@ -204,16 +148,11 @@ def given_twice(name: str) -> NameValueError:
     return NameValueError(message, hint=f"remove {name}=…")
 
 
-def _of_line(values: Mapping[str, Any], line: str, where: str) -> dict[str, Any]:
-    """Return the values for one of several lines: those of names that it mentions."""
-    if not where:
-        return dict(values)
-    mentioned = names_in(line)
-    return {name: value for name, value in values.items() if name in mentioned}
-
-
 def split(words: Sequence[str]) -> tuple[str, list[Binding]]:
-    """Return the text of a formula and what the words behind it bind; "@FILE" is read."""
+    """Return the text of a formula and what the words behind it bind; "@FILE" is read.
+
+    A byte-order mark at the start of a file is none of its characters.
+    """
     if not words:
         message = "no formula is given"
         raise UsageError(message, hint="for example: gradcli eval 'x^2 + 1' x=3")
@@ -225,7 +164,7 @@ def split(words: Sequence[str]) -> tuple[str, list[Binding]]:
         if first == "@":
             message = "no name of a file stands behind @"
             raise UsageError(message, hint="for example: gradcli eval @formula.txt")
-        return read_text(first[1:], 4 * SOURCE_CHARACTERS), given
+        return read_text(first[1:], 4 * SOURCE_CHARACTERS).removeprefix(BYTE_ORDER_MARK), given
     return first, given
 
 
@@ -255,7 +194,7 @@ def explained(
     return error
 
 
-def _shapes(
+def shapes_of(
     given: Sequence[Binding], parameters: Mapping[str, Any] | None = None
 ) -> dict[str, Shape]:
     """Return the shapes that stand in place of values; raise NameValueError when some are values.
@@ -273,14 +212,21 @@ def _shapes(
     return shapes
 
 
-def _problem(
+def problem_of(
     source: str,
     values: Mapping[str, Any],
     where: str = "",
     parameters: Mapping[str, Any] | None = None,
     structure: Mapping[str, Shape] | None = None,
 ) -> Problem:
+    """Return a formula with its values; `parameters` are those of names that need not be used.
+
+    `structure` has the shapes of names that have one without a value.
+    """
     known = {}
+    for name in parameters or ():
+        if name in values:
+            raise given_twice(name)
     if parameters:
         known = needed(parameters, source)
         values = {**values, **known}
@@ -305,7 +251,7 @@ def _problem(
     return Problem(found, single, where, ranges, shapes=structure)
 
 
-def _values(given: Sequence[Binding], seed: int) -> dict[str, Any]:
+def values(given: Sequence[Binding], seed: int) -> dict[str, Any]:
     """Return what each NAME=VALUE word stands for: a number, an array or a Range."""
     draw = Draws(seed)
     return {binding.name: value(binding, draw) for binding in given}
@@ -366,21 +312,36 @@ def value(binding: Binding, draw: Draws) -> Any:
             message = f"the range of {binding.name} has no point"
             raise NameValueError(message, hint=f"write {binding.name}=linspace(0, 1, 11)")
         return table.Range.through(found[0])
-    return table.Range.stepped(binding.name, *found)
+    from fractions import Fraction
+
+    from gradcli.runtime.rational import Rational, rational
+
+    # A random number is none that was typed: its double.
+    limits = [
+        rational(limit.graph, limit.result, limit.typed) or Rational(Fraction(number), False)
+        for limit, number in zip(binding.limits(), found, strict=True)
+    ]
+    return table.Range.stepped(binding.name, *limits)
 
 
 def stdin() -> str:
-    """Return all of stdin. Raises FileError."""
-    if sys.stdin is None:
-        message = "stdin is closed"
-        raise FileError(message)
+    """Return all of stdin, without the end of its last line. Raises FileError."""
+    stream = stdin_stream()
     try:
-        data = sys.stdin.buffer.read()
+        data = stream.read()
     except OSError as error:
         message = f"cannot read stdin: {(error.strerror or str(error)).lower()}"
         raise FileError(message) from None
     text: str = data.decode("utf-8", "surrogateescape")
-    return text
+    return text.removeprefix(BYTE_ORDER_MARK).rstrip("\n")
+
+
+def stdin_stream() -> Any:
+    """Return the bytes of stdin as a stream. Raises FileError."""
+    if sys.stdin is None:
+        message = "stdin is closed"
+        raise FileError(message)
+    return sys.stdin.buffer
 
 
 def positive(option: str, text: str | None) -> float | None:
@@ -408,8 +369,9 @@ def _number(option: str, text: str | None) -> float | None:
         message = f"{option} must be a number, not '{printable(text, 60)}'"
         raise UsageError(message, hint=f"for example {option} 0.1")
     value = float(text)
-    if value - value != 0:
-        message = f"{option} is too large for a double (at most 1.8e308)"
+    reason = out_of_range(text, value)
+    if reason is not None:
+        message = f"{option} {reason}"
         raise UsageError(message)
     return value
 

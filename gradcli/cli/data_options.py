@@ -17,6 +17,7 @@ from gradcli.point import few
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
+    from gradcli.cli.batch import Request
     from gradcli.data.source import Source
     from gradcli.errors import GradcliError
     from gradcli.point import Point
@@ -162,6 +163,14 @@ class DataOptions(NamedTuple):
             found[name] = form if equals else None
         return found
 
+    def if_any(self, words: Sequence[str]) -> DataOptions | None:
+        """Return the options if there is data. Raises UsageError for those that make no sense."""
+        if not self.check():
+            return None
+        self.check_stdin(words)
+        self.reading()
+        return self
+
     def parameters(self) -> dict[str, Any]:
         """Return the values of --params by name. Raises FileError."""
         if self.params is None:
@@ -192,8 +201,8 @@ class DataOptions(NamedTuple):
         return _named("--matrix", self.matrix or (), "'img=pixel*'")
 
     @contextmanager
-    def opened(self, words: Sequence[str], seed: int) -> Iterator[OverRows]:
-        """Open the files for the formula and values that the words give.
+    def opened(self, request: Request) -> Iterator[OverRows]:
+        """Open the files for a formula with its values.
 
         After the block, notes say how texts became numbers and how many rows were left out.
         """
@@ -201,9 +210,8 @@ class DataOptions(NamedTuple):
         from gradcli.rows.faults import place
         from gradcli.rows.formula import RowFormula
 
-        self.check_stdin(words)
         options = self.reading()
-        text, values = arguments.operands(words, seed)
+        text, values, where = request.text, request.values, request.where
         for name, value in values.items():
             if hasattr(value, "listed"):
                 message = f"{name} is a range, and --data needs one value"
@@ -214,14 +222,14 @@ class DataOptions(NamedTuple):
         source, names = opened(paths, text, **options)
         formula = RowFormula(text, {**known, **values}, source, names, paths)
         for sentence in formula.formula.origin.notes if formula.formula.origin else ():
-            note(sentence)
-        say_classes(source, names)
+            note(where + sentence)
+        say_classes(source, names, where)
         try:
-            yield OverRows(formula)
+            yield OverRows(formula, where)
         except MathematicsError as error:
             place(formula, error)
             raise
-        say_read(source)
+        say_read(source, where)
 
 
 def _named(option: str, words: Sequence[str], example: str) -> dict[str, str]:
@@ -243,17 +251,18 @@ def _named(option: str, words: Sequence[str], example: str) -> dict[str, str]:
 
 
 class OverRows:
-    """A formula over the rows of files, for a command."""
+    """A formula over the rows of files, for a command; `where` is its line if it is one of many."""
 
-    def __init__(self, formula: RowFormula) -> None:
+    def __init__(self, formula: RowFormula, where: str = "") -> None:
         self.formula = formula
+        self.where = where
         self.per_row = formula.per_row
 
     def problem(self) -> Problem:
         """Return the formula with its values, and its columns where they are in memory."""
         found = self.formula
         data = found.data if found.held is not None else dict.fromkeys(found.columns)
-        return Problem(found.formula, found.values, "", {}, data)
+        return Problem(found.formula, found.values, self.where, {}, data)
 
     def at_values(self, wrt: Sequence[str] = (), *, allow_nonfinite: bool) -> Point | RowSums:
         """Return the formula over all rows, with what is needed to differentiate by `wrt`."""
@@ -279,22 +288,22 @@ def check_syntax(text: str, names: Sequence[str]) -> None:
         parse(text, names)
 
 
-def say_read(source: Source) -> None:
+def say_read(source: Source, where: str = "") -> None:
     """Say what the last pass left out, and what the numbers of dates count."""
     for name, dates in source.origins.items():
         if dates.origin is not None:
-            note(f"{name} counts {dates.unit} since {dates.origin.isoformat(' ')}")
+            note(f"{where}{name} counts {dates.unit} since {dates.origin.isoformat(' ')}")
     if source.comments:
         lines = "comment line stands" if source.comments == 1 else "comment lines stand"
-        note(f"{source.comments} {lines} among the rows")
+        note(f"{where}{source.comments} {lines} among the rows")
     if source.dropped:
         rows = "row is" if source.dropped == 1 else "rows are"
-        note(f"{source.dropped} {rows} left out because a value is missing")
+        note(f"{where}{source.dropped} {rows} left out because a value is missing")
 
 
-def say_classes(source: Source, names: Collection[str]) -> None:
+def say_classes(source: Source, names: Collection[str], where: str = "") -> None:
     """Say which number stands for which text."""
     for name, texts in source.classes.items():
         if name in names:
             shown = [f"{printable(text, 30)} = {number}" for number, text in enumerate(texts)]
-            note(f"{name}: {few(shown)}")
+            note(f"{where}{name}: {few(shown)}")

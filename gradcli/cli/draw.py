@@ -7,8 +7,8 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, NamedTuple
 
 from gradcli.cli import arguments
-from gradcli.cli.grad import say_notes
-from gradcli.cli.output import is_terminal
+from gradcli.cli.output import is_terminal, say_notes
+from gradcli.data.files import is_special
 from gradcli.drawing.picture import FORMATS
 from gradcli.errors import ExitCode, UsageError, printable
 from gradcli.limits import DRAWN_NODES
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gradcli.cli.output import Output
+    from gradcli.findings import Note
 
 
 BINARY = ("png", "pdf")
@@ -42,6 +43,7 @@ def draw(words: Sequence[str], output: Output, style: Style, *, seed: int = 0) -
     if chosen in BINARY and output.path is None and is_terminal(sys.stdout):
         message = f"a terminal cannot show a {chosen} picture"
         raise UsageError(message, hint=f"write it to a file: -o graph.{chosen}")
+    notes: list[Note] = []
     content = problem.formula.draw(
         problem.values,
         format=chosen,
@@ -50,10 +52,10 @@ def draw(words: Sequence[str], output: Output, style: Style, *, seed: int = 0) -
         local=style.local,
         only_named=style.only_named,
         most_nodes=DRAWN_NODES if most is None else most,
+        observe=notes.append,
     )
     output.binary(content)
-    if not problem.values:
-        say_notes(problem.notes(), problem)
+    say_notes(notes if problem.values else [*notes, *problem.notes()])
     return ExitCode.DONE
 
 
@@ -66,6 +68,8 @@ def _format(given: str | None, path: str | None) -> str:
     if path is None:
         return "svg"
     ending = PurePath(path).suffix.lower().removeprefix(".")
+    if not ending and is_special(path):
+        return "svg"  # as on stdout
     if ending not in FORMATS:
         message = f"no picture format has the ending of '{printable(path, 60)}'"
         hint = f"use .{', .'.join(FORMATS)}, or give --format"

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from gradcli.cli import arguments
-from gradcli.errors import ExitCode, GradcliError, UsageError
+from gradcli.cli.batch import Formulas, answered
+from gradcli.cli.output import node_heading
+from gradcli.errors import ExitCode, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gradcli.cli.arguments import Problem
+    from gradcli.cli.batch import Request
     from gradcli.cli.data_options import DataOptions
     from gradcli.cli.output import Output
     from gradcli.cli.plots import Target
@@ -33,74 +35,65 @@ def evaluate(
     if trace and plot is not None:
         message = "--trace shows one point, and --plot many"
         raise UsageError(message, hint="leave out one of them")
-    if data is not None and data.check():
-        return _over_rows(words, output, data, trace, allow_nonfinite, seed, plot)
-    parameters = None if data is None else data.parameters()
-    if plot is not None:
+    files = None if data is None else data.if_any(words)
+    parameters = None if data is None or files is not None else data.parameters()
+    formulas = Formulas(words, seed, parameters)
+
+    def answer(request: Request) -> None:
+        if files is not None:
+            _over_rows(request, output, files, trace, allow_nonfinite)
+            return
+        problem = formulas.problem(request)
+        if trace:
+            problem.without_ranges("--trace")
+        if problem.ranges:
+            from gradcli.cli import tables
+
+            tables.show(problem, output, allow_nonfinite=allow_nonfinite)
+        elif trace:
+            _trace(problem, output, allow_nonfinite=allow_nonfinite)
+        else:
+            here = problem.at_values(allow_nonfinite=allow_nonfinite)
+            _value(problem, here.value, output)
+
+    with output:
+        if plot is None:
+            return answered(formulas, output, answer)
         from gradcli.cli import plots
 
-        listed = arguments.problems(words, seed, parameters)
-        shown = ((problem, (), ()) for problem in listed)
+        if files is not None:
+            with files.opened(formulas.one("--plot over data")) as over:
+                plots.over_rows(over, (), plot, output, allow_nonfinite=allow_nonfinite)
+            return ExitCode.DONE
+        shown = ((problem, (), ()) for problem in formulas.problems())
         plots.over_ranges(shown, plot, output, allow_nonfinite=allow_nonfinite)
-        output.finish()
-        return ExitCode.DONE
-    for problem in arguments.problems(words, seed, parameters):
-        try:
-            if trace:
-                problem.without_ranges("--trace")
-            output.held = bool(problem.where)
-            if problem.ranges:
-                from gradcli.cli import tables
-
-                tables.show(problem, output, allow_nonfinite=allow_nonfinite)
-            elif trace:
-                _trace(problem, output, allow_nonfinite=allow_nonfinite)
-            else:
-                here = problem.at_values(allow_nonfinite=allow_nonfinite)
-                _value(problem, here.value, output)
-        except GradcliError as error:
-            error.message = problem.where + error.message
-            raise
-    output.finish()
     return ExitCode.DONE
 
 
 def _over_rows(
-    words: Sequence[str],
-    output: Output,
-    data: DataOptions,
-    trace: bool,
-    allow_nonfinite: bool,
-    seed: int,
-    plot: Target | None,
-) -> ExitCode:
+    request: Request, output: Output, data: DataOptions, trace: bool, allow_nonfinite: bool
+) -> None:
     from gradcli.cli import tables
 
-    with data.opened(words, seed) as over:
-        if plot is not None:
-            from gradcli.cli import plots
-
-            plots.over_rows(over, (), plot, output, allow_nonfinite=allow_nonfinite)
-            return ExitCode.DONE
+    with data.opened(request) as over:
         if over.per_row:
             if trace:
                 raise over.needs_one("--trace")
             tables.show_rows(over, output, allow_nonfinite=allow_nonfinite)
-            return ExitCode.DONE
-        if trace:
+        elif trace:
             over.formula.hold()
             _trace(over.problem(), output, allow_nonfinite=allow_nonfinite)
         else:
             here = over.at_values(allow_nonfinite=allow_nonfinite)
             _value(over.problem(), here.value, output)
-        output.finish()
-    return ExitCode.DONE
 
 
 def _value(problem: Problem, value: float, output: Output) -> None:
     if output.json:
         output.document(problem.document() | {"value": value})
-    elif output.csv:
+        return
+    output.label = None  # of many formulas each has one line, in which there is but its value
+    if output.csv:
         output.table(["value"], [[output.number(value)]])
     else:
         output.line(output.number(value))
@@ -125,4 +118,4 @@ def _trace(problem: Problem, output: Output, *, allow_nonfinite: bool) -> None:
         [f"#{step.id}", step.name or "", step.formula, output.cell(step.value)]
         for step in run.steps
     ]
-    output.table(["node", "name", "formula", "value"], rows, right=3)
+    output.table(["node", "name", node_heading(output), "value"], rows, right=3)

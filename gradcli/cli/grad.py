@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from gradcli.cli import arguments
-from gradcli.cli.output import note
-from gradcli.errors import ExitCode, GradcliError, MathematicsError, NameValueError, UsageError
+from gradcli.cli.batch import Formulas, answered
+from gradcli.cli.output import node_heading, say_notes
+from gradcli.errors import ExitCode, MathematicsError, NameValueError, UsageError
+from gradcli.headings import ours
 from gradcli.point import Point, check_single, names_to_nodes
 
 TYPE_CHECKING = False
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from gradcli.cli.arguments import Problem
+    from gradcli.cli.batch import Request
     from gradcli.cli.data_options import DataOptions
     from gradcli.cli.output import Output
     from gradcli.cli.plots import Target
@@ -20,10 +23,6 @@ if TYPE_CHECKING:
     from gradcli.formula import Formula
     from gradcli.rows.sums import RowSums
     from gradcli.runtime.trace import Step
-
-
-SHOWN_NOTES = 5
-"""How many notes are said; of more only the number."""
 
 
 class Wanted:
@@ -68,47 +67,51 @@ def differentiate(
     """
     wanted = Wanted() if wanted is None else wanted
     increments = [_increment(text) for text in wanted.increments]
-    if data is not None and data.check():
-        return _over_rows(words, output, data, wanted, increments)
-    parameters = None if data is None else data.parameters()
-    if wanted.plot is not None:
+    files = None if data is None else data.if_any(words)
+    parameters = None if data is None or files is not None else data.parameters()
+    # Shapes stand in place of values where formulas are wanted.
+    has_shapes = wanted.plot is None and files is None
+    formulas = Formulas(words, wanted.seed, parameters, structure=has_shapes)
+
+    def answer(request: Request) -> None:
+        if files is not None:
+            _over_rows(request, output, files, wanted, increments)
+            return
+        problem = formulas.problem(request)
+        names = _names(wanted.wrt, problem)
+        if problem.ranges:
+            _table(problem, names, output, wanted)
+        elif problem.formula.free_names and not problem.values:
+            _needs_no_values(problem, wanted)
+            _formulas(problem, names, output, latex=wanted.latex)
+        else:
+            here = problem.at_values(allow_nonfinite=wanted.allow_nonfinite)
+            _numbers(here, problem, names, output, wanted, increments)
+
+    with output:
+        if wanted.plot is None:
+            return answered(formulas, output, answer)
+        if files is not None:
+            answer(formulas.one("--plot over data"))
+            return ExitCode.DONE
         from gradcli.cli import plots
 
-        listed = arguments.problems(words, wanted.seed, parameters)
-        shown = (_to_plot(problem, wanted) for problem in listed)
+        shown = (_to_plot(problem, wanted) for problem in formulas.problems())
         plots.over_ranges(shown, wanted.plot, output, allow_nonfinite=wanted.allow_nonfinite)
-        output.finish()
-        return ExitCode.DONE
-    for problem in arguments.problems(words, wanted.seed, parameters, structure=True):
-        try:
-            names = _names(wanted.wrt, problem)
-            output.held = bool(problem.where)
-            if problem.ranges:
-                _table(problem, names, output, wanted)
-            elif problem.formula.free_names and not problem.values:
-                _needs_no_values(problem, wanted)
-                _formulas(problem, names, output, latex=wanted.latex)
-            else:
-                here = problem.at_values(allow_nonfinite=wanted.allow_nonfinite)
-                _numbers(here, problem, names, output, wanted, increments)
-        except GradcliError as error:
-            error.message = problem.where + error.message
-            raise
-    output.finish()
     return ExitCode.DONE
 
 
 def _over_rows(
-    words: Sequence[str],
+    request: Request,
     output: Output,
     data: DataOptions,
     wanted: Wanted,
     increments: Sequence[float],
-) -> ExitCode:
+) -> None:
     """Print value and derivatives in each row of the data, or once for all rows."""
     from gradcli.cli import tables
 
-    with data.opened(words, wanted.seed) as over:
+    with data.opened(request) as over:
         problem = over.problem()
         names = _names(wanted.wrt, problem)
         if over.per_row or wanted.plot is not None:
@@ -120,9 +123,9 @@ def _over_rows(
 
                 nonfinite = wanted.allow_nonfinite
                 plots.over_rows(over, names, wanted.plot, output, allow_nonfinite=nonfinite)
-                return ExitCode.DONE
-            tables.show_rows(over, output, names, allow_nonfinite=wanted.allow_nonfinite)
-            return ExitCode.DONE
+            else:
+                tables.show_rows(over, output, names, allow_nonfinite=wanted.allow_nonfinite)
+            return
         if wanted.wrt is None:
             names = [name for name in names if name not in problem.data]
             if not names:
@@ -135,8 +138,6 @@ def _over_rows(
             problem = over.problem()
         here = over.at_values(names, allow_nonfinite=wanted.allow_nonfinite)
         _numbers(here, problem, names, output, wanted, increments)
-        output.finish()
-    return ExitCode.DONE
 
 
 def _increment(text: str) -> float:
@@ -222,20 +223,23 @@ def _formulas(problem: Problem, names: list[str], output: Output, *, latex: bool
     elif output.csv:
         output.table(["name", "derivative"], [list(pair) for pair in texts.items()])
     elif latex:
-        for name, derivative in found.items():
-            output.line(_latex_equation(name, derivative))
+        _lines([_latex_equation(name, derivative) for name, derivative in found.items()], output)
     else:
-        for name, text in texts.items():
-            output.line(f"∂/∂{name} = {text}" if output.pretty else f"{name}\t{text}")
-    say_notes(notes, problem)
+        lines = [
+            f"∂/∂{name} = {text}" if output.pretty else f"{name}\t{text}"
+            for name, text in texts.items()
+        ]
+        _lines(lines, output)
+    say_notes(notes, problem.where)
 
 
-def say_notes(notes: Sequence[Note], problem: Problem) -> None:
-    """Say the first notes on stderr, and how many more there are."""
-    for remark in notes[:SHOWN_NOTES]:
-        note(problem.where + str(remark))
-    if len(notes) > SHOWN_NOTES:
-        note(f"{problem.where}and {len(notes) - SHOWN_NOTES} more; --json lists all")
+def _lines(lines: Sequence[str], output: Output) -> None:
+    """Add lines; of many formulas each has one, which begins with it."""
+    if output.label is None:
+        for line in lines:
+            output.line(line)
+    else:
+        output.cells(lines)
 
 
 def _latex_equation(name: str, derivative: Formula, value: str = "") -> str:
@@ -272,7 +276,7 @@ def _numbers(
         output.document(document)
     elif not shown:
         _gradient_table(problem, here.value, gradient, output)
-    say_notes(notes, problem)
+    say_notes(notes, problem.where)
 
 
 def _forms(
@@ -304,9 +308,13 @@ def _forms(
     if wanted.latex:
         found = problem.formula.readable_derivatives(names)
         document["derivatives"] = {name: d.latex for name, d in found.items()}
-        for name, derivative in found.items():
-            value = output.number(document["gradient"][name])
-            shown = _text(_latex_equation(name, derivative, value), output)
+        lines = [
+            _latex_equation(name, derivative, output.number(document["gradient"][name]))
+            for name, derivative in found.items()
+        ]
+        if lines and not output.json:
+            _lines(lines, output)
+        shown = shown or bool(lines)
     return shown
 
 
@@ -334,21 +342,12 @@ def _gradient_table(
         if rows:
             output.table(["name", "at", "derivative"], rows, right=1)
         return
-    rows = [["value", output.number(value)]]
+    rows = [[*ours(["value"], gradient), output.number(value)]]
     rows += [[name, output.number(slope)] for name, slope in gradient.items()]
     if output.csv:
         output.table(["name", "derivative"], rows)
-    elif problem.where:  # of many formulas, one result a line
-        output.line("\t".join(cell for row in rows for cell in row))
     else:
-        for row in rows:
-            output.line("\t".join(row))
-
-
-def _text(line: str, output: Output) -> bool:
-    if not output.json:
-        output.line(line)
-    return True
+        _lines(["\t".join(row) for row in rows], output)
 
 
 def _hessian_table(matrix: dict[str, dict[str, float]], output: Output) -> bool:
@@ -366,7 +365,10 @@ def _check_table(check: Check, output: Output) -> bool:
     output.table(["name", "reverse", "forward", "finite"], rows, right=1)
     if not output.csv:
         largest = output.number(float(f"{check.largest_difference:.2g}"))
-        output.line(f"largest difference{' ' if output.pretty else chr(9)}{largest}")
+        if output.pretty:
+            output.line(f"largest difference {largest}")
+        else:
+            output.cells(["largest difference", largest])
     return True
 
 
@@ -432,6 +434,6 @@ def _node_table(steps: Sequence[Step], output: Output) -> bool:
         ]
         row = [f"#{step.id}", step.name or "", step.formula, ", ".join(edges)]
         rows.append([*row, output.cell(step.value), output.cell(step.gradient)])
-    headers = ["node", "name", "formula", "local derivatives", "value", "gradient"]
+    headers = ["node", "name", node_heading(output), "local derivatives", "value", "gradient"]
     output.table(headers, rows, right=4)
     return True

@@ -12,19 +12,26 @@ from gradcli.graph.literals import number_text, value_text
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from types import TracebackType
     from typing import Any
 
     from rich.table import Table
+    from typing_extensions import Self
+
+    from gradcli.findings import Note
 
 TERMINAL_DIGITS = 7
 """Significant digits in a table on a terminal; everywhere else every digit is shown."""
+
+SHOWN_NOTES = 5
+"""How many notes of one formula are said; of more only the number."""
 
 LONGEST_ERROR = 3800
 """Bytes of one message on stderr, cut below the 4 KiB that a terminal or log should bear."""
 
 
 class Output:
-    """Collects the result of a command and writes it at the end, whole or not at all.
+    """Collects the result of a command and writes it when it is complete.
 
     `json` and `csv` choose the form, `digits` rounds the numbers, `path` names a file to write
     instead of stdout.
@@ -55,12 +62,32 @@ class Output:
                 or (self.pretty and os.environ.get("TERM") != "dumb")
             )
         )
-        self.held = False
-        """Whether even long tables wait for the end, because what follows may still fail."""
+        self.label: str | None = None
+        """The formula that is being answered, one of many: the first cell of its lines."""
         self._parts: list[str] = []
         self._headers: list[str] = []
-        """Those of the last table as CSV: many formulas make one table."""
+        """Those of the last table: tables of many formulas with the same headers are one."""
+        self._sent_headers: list[str] = []
         self._last_flush = 0.0
+        self._opened: Any = None
+        self._file: Any = None
+        """The file that was named, open from the first text on."""
+
+    def __enter__(self) -> Self:
+        """Begin a result, which is complete after the block; after an error a file is as it was."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        place: TracebackType | None,
+    ) -> None:
+        """Close the file that was named."""
+        if kind is None:
+            self.finish()
+        elif self._opened is not None:
+            self._opened.__exit__(kind, error, place)
 
     # ------------------------------------------------------------ texts
 
@@ -98,6 +125,32 @@ class Output:
         """Add a line to the result."""
         self._parts.append(text + "\n")
 
+    def cells(self, cells: Sequence[str]) -> None:
+        """Add a line of cells, the first of which is the formula where there are many."""
+        self.line("\t".join(self.labelled(cells)))
+
+    def labelled(self, cells: Sequence[str]) -> list[str]:
+        """Return the cells of a row, behind the formula where there are many."""
+        if self.label is None:
+            return list(cells)
+        return [printable(self.label.replace("\t", " ").strip()), *cells]
+
+    def heading(self, headers: Sequence[str]) -> list[list[str]]:
+        """Return the row of headers of a table, or none where the table goes on."""
+        named = self._named(headers)
+        if named == self._headers and (self.csv or self.label is not None):
+            return []
+        self._headers = named
+        return [named]
+
+    def _named(self, headers: Sequence[str]) -> list[str]:
+        """Return the headers, where there are many formulas behind that of their column."""
+        if self.label is None:
+            return list(headers)
+        from gradcli.headings import ours
+
+        return [*ours(["formula"], headers), *headers]
+
     def document(self, content: dict[str, Any]) -> None:
         """Add one JSON object to the result, on a line of its own."""
         from gradcli.graph.strict_json import json_text
@@ -109,17 +162,17 @@ class Output:
     ) -> None:
         """Add a table; on a terminal the columns from number `right` on are aligned right."""
         if self.pretty:
-            listed = list(rows)
+            listed = [self.labelled(row) for row in rows]
+            headers, right = self._named(headers), right + (self.label is not None)
             for columns in fitting_columns(headers, listed, right, width()):
                 part = [[row[i] for i in columns] for row in listed]
                 self._parts.append(self._rich_table([headers[i] for i in columns], part, right))
             return
+        cells = [*self.heading(headers), *map(self.labelled, rows)]
         if self.csv:
-            head = [] if self._headers == list(headers) else [headers]
-            self._headers = list(headers)
-            self._parts.append(csv_text([*head, *rows]))
+            self._parts.append(csv_text(cells))
             return
-        for row in (headers, *rows):
+        for row in cells:
             self.line("\t".join(row))
 
     def _rich_table(self, headers: Sequence[str], rows: Iterable[Sequence[str]], right: int) -> str:
@@ -168,25 +221,45 @@ class Output:
             out.flush()
 
     def block(self, lines: list[str]) -> None:
-        """Add many lines; to stdout they go at once, so that a long table needs no memory."""
-        text = "\n".join(lines) + "\n"
-        if self.path is not None or self.held:
-            self._parts.append(text)
-            return
-        _stdout().write(text)
+        """Add many lines; they go at once, so that a long table needs no memory."""
+        self._parts.append("\n".join(lines) + "\n")
+        self._write()
+
+    def send(self) -> None:
+        """Let a reader have what there is so far."""
+        self._write()
+        if self.path is None:
+            _stdout().flush()
+        elif self._file is not None:
+            self._file.flush()
+
+    def discard(self) -> None:
+        """Forget what was added since the last time that something was sent."""
+        self._parts.clear()
+        self._headers = self._sent_headers
 
     def finish(self) -> None:
-        """Write the result to stdout or to the file that was named."""
+        """Write the rest; a file that was named has its name from here on."""
+        self._write()
+        if self._opened is not None:
+            opened, self._opened = self._opened, None
+            opened.__exit__(None, None, None)
+        if self.path is None:
+            _stdout().flush()
+
+    def _write(self) -> None:
         text = "".join(self._parts)
         self._parts.clear()
-        if self.path is not None:
+        self._sent_headers = self._headers
+        if self.path is None:
+            _stdout().write(text)
+            return
+        if self._opened is None:
             from gradcli.data import files
 
-            files.write(self.path, text.encode("utf-8", "backslashreplace"))
-            return
-        out = _stdout()
-        out.write(text)
-        out.flush()
+            self._opened = files.writing(self.path)
+            self._file = self._opened.__enter__()
+        self._file.write(text)
 
     def binary(self, content: bytes) -> None:
         """Write bytes, such as a picture, to stdout or to the file that was named."""
@@ -199,6 +272,11 @@ class Output:
         out.flush()
         out.buffer.write(content)
         out.buffer.flush()
+
+
+def node_heading(output: Output) -> str:
+    """Return the heading of the formulas of nodes, beside those of many whole ones."""
+    return "formula" if output.label is None else "part"
 
 
 def fitting_columns(
@@ -227,34 +305,46 @@ def note(text: str) -> None:
     """Say something beside the result, on stderr, after what was written so far."""
     if sys.stdout is not None:
         sys.stdout.flush()
-    _complain(f"note: {printable(text, 1000)}")
+    complain(f"note: {printable(text, 1000)}")
 
 
-def error(problem: GradcliError, *, json: bool = False, prefix: str = "") -> None:
+def say_notes(notes: Sequence[Note], where: str = "") -> None:
+    """Say the notes about derivatives, of many only the first and their number."""
+    for remark in notes[:SHOWN_NOTES]:
+        note(where + str(remark))
+    if len(notes) > SHOWN_NOTES:
+        note(f"{where}and {len(notes) - SHOWN_NOTES} more; in JSON are all")
+
+
+def error(problem: GradcliError, *, json: bool = False) -> None:
     """Say on stderr what went wrong: sentence, place and repair, or one JSON object."""
     if json:
         from gradcli.graph.strict_json import json_text
 
-        text = json_text(
-            {
-                "error": {
-                    "kind": problem.kind,
-                    "message": printable(prefix + problem.message, 600),
-                    "expression": None
-                    if problem.source is None
-                    else printable(problem.source, 600),
-                    "span": None if problem.span is None else list(problem.span),
-                    "hint": None if problem.hint is None else printable(problem.hint, 600),
-                }
-            }
-        )
-        _complain(text)
-        return
-    shown = min(width(sys.stderr), 200)
-    _complain(f"error: {prefix}{problem.render(shown)}")
+        complain(json_text(error_document(problem)))
+    else:
+        complain(error_text(problem))
 
 
-def _complain(text: str) -> None:
+def error_text(problem: GradcliError) -> str:
+    """Return what went wrong as lines for a reader: sentence, place and repair."""
+    return f"error: {problem.render(min(width(sys.stderr), 200))}"
+
+
+def error_document(problem: GradcliError) -> dict[str, Any]:
+    """Return what went wrong as the object for a program."""
+    return {
+        "error": {
+            "kind": problem.kind,
+            "message": printable(problem.message, 600),
+            "expression": None if problem.source is None else printable(problem.source, 600),
+            "span": None if problem.span is None else list(problem.span),
+            "hint": None if problem.hint is None else printable(problem.hint, 600),
+        }
+    }
+
+
+def complain(text: str) -> None:
     """Write to stderr, if there is one; a message that cannot be written is not worth a crash."""
     if sys.stderr is None:
         return

@@ -127,7 +127,7 @@ def over_ranges(
     if to.is_text:
         return
     for problem, _, wrt in listed:
-        output.held = bool(problem.where)
+        output.label = problem.source if problem.where else None
         tables.show(problem, output, wrt, allow_nonfinite=allow_nonfinite, gaps=True)
 
 
@@ -139,9 +139,7 @@ def over_rows(
     from gradcli.plotting.data import chart
 
     show(chart(over.formula, wrt, allow_nonfinite=allow_nonfinite), to, output)
-    if to.is_text:
-        output.finish()
-    else:
+    if not to.is_text:
         tables.show_rows(over, output, wrt, allow_nonfinite=allow_nonfinite)
 
 

@@ -31,7 +31,7 @@ def write(path: str, found: Predictions, classes: Mapping[str, Sequence[str]]) -
     `classes` are the texts that the numbers of a column stand for. Raises FileError.
     """
     names = found.names
-    with files.replacing(path) as file:
+    with files.writing(path) as file:
         file.write(csv_text([names]))
         for block in found.blocks():
             for start in range(0, len(block[names[0]]), LINES):

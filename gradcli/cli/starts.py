@@ -31,7 +31,7 @@ def start(words: Sequence[str], fixed: Sequence[str], limits: Sequence[str], see
     """
     source, given = split(words)
     if source == "-":
-        source = stdin().rstrip("\n")
+        source = stdin()
     draw = Draws(seed)
     values = {binding.name: _single(binding, draw) for binding in given}
     kept = {binding.name: _single(binding, draw) for binding in bindings(fixed)}

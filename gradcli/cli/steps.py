@@ -105,7 +105,7 @@ class Log:
     def row(self, row: Sequence[float | None]) -> None:
         """Write a row; None is an empty cell in CSV."""
         if self._json:
-            line = json_text(dict(zip(self._columns, row, strict=True)))
+            line = json_text(dict(zip(self._columns, row, strict=True)), keeps_sign=True)
         else:
             line = ",".join(["" if x is None else repr(x) for x in row])
         self._add(line + "\n")

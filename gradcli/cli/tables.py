@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-from gradcli.cli.output import csv_text, note
+from gradcli.cli.output import SHOWN_NOTES, csv_text, note
 from gradcli.errors import GradcliError
 from gradcli.graph.literals import number_text
-from gradcli.graph.printing import label
+from gradcli.graph.printing import label as node_label
+from gradcli.headings import ours
 from gradcli.limits import ELEMENTS
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def show(
         allow_nonfinite=allow_nonfinite,
         gaps=gaps,
     )
-    headers = [*problem.ranges, "value", *[f"d/d{name}" for name in wrt]]
+    headers = [*problem.ranges, *_ours((), wrt, problem.ranges)]
     if output.json:
         output.document(_document(problem.source, list(problem.ranges), table, wrt))
     elif output.pretty:
@@ -70,6 +71,8 @@ def show(
             output.block(lines)
     if not gaps:
         _say_kinks(table, problem.formula, problem.where)
+    for sentence in _single(problem)[:SHOWN_NOTES]:
+        note(problem.where + sentence)
 
 
 def show_rows(
@@ -77,35 +80,31 @@ def show_rows(
 ) -> None:
     """Print columns, value and derivatives by `wrt` for every row of the data.
 
-    A file is written as the rows are read, whole or not at all. To a pipe nothing is written until
-    HELD characters are worked out, so that of a shorter table an error leaves nothing.
+    Nothing is written until HELD characters are worked out, so that of a shorter table an error
+    leaves nothing in a pipe.
     """
     from gradcli.rows.table import RowTable
 
     formula = over.formula
     table = RowTable(formula, wrt, allow_nonfinite=allow_nonfinite)
-    headers = [entry for name, shape in formula.columns.items() for entry in _named(name, shape)]
-    headers += [*_named("value", formula.entry), *[f"d/d{name}" for name in wrt]]
+    inputs = [entry for name, shape in formula.columns.items() for entry in _named(name, shape)]
+    headers = [*inputs, *_ours(formula.entry, wrt, inputs)]
     if output.json:
         output.document(_document(over.problem().source, list(formula.columns), table, wrt))
-        output.finish()
     elif output.pretty:
         _pretty(table, headers, output)
-        output.finish()
-    elif output.path is not None:
-        from gradcli.data.files import replacing
-
-        with replacing(output.path) as file:
-            for lines in _lines(table, headers, output):
-                file.write("\n".join(lines) + "\n")
     else:
         _write_held(_lines(table, headers, output), output)
-        output.finish()
-    _say_kinks(table, formula.formula)
+    _say_kinks(table, formula.formula, over.where)
+
+
+def _ours(entry: Shape, wrt: Sequence[str], theirs: Iterable[str]) -> list[str]:
+    """Return the headers of values, one for each number of an entry, and of derivatives."""
+    return ours([*_named("value", entry), *[f"d/d{name}" for name in wrt]], theirs)
 
 
 def _write_held(blocks: Iterable[list[str]], output: Output) -> None:
-    """Write blocks of lines to stdout, the first of them only when HELD characters are there."""
+    """Write blocks of lines, the first of them only when HELD characters are there."""
     waiting: list[list[str]] = []
     length = 0
     for lines in blocks:
@@ -122,8 +121,22 @@ def _write_held(blocks: Iterable[list[str]], output: Output) -> None:
 
 
 def _say_kinks(table: _Table, formula: Formula, where: str = "") -> None:
-    for node, sentence in list(table.kinks.items())[:5]:
-        note(f"{where}{sentence}: {label(formula.graph, node)}")
+    for node, sentence in list(table.kinks.items())[:SHOWN_NOTES]:
+        note(f"{where}{sentence}: {node_label(formula.graph, node)}")
+
+
+def _single(problem: Problem) -> list[str]:
+    """Return what is to be said about sums and the like of one number, as sum(x) over a range."""
+    graph, root = problem.formula.graph, problem.formula.id
+    order = graph.reachable([root])
+    moving = {node for name, node in graph.variables([root]).items() if name in problem.ranges}
+    example = next(iter(problem.ranges))
+    return [
+        f"{graph.rows[node][0].name} has one number in each row; for all numbers at once give an "
+        f"array, as in {example}=[1, 2, 3]: {node_label(graph, node)}"
+        for node in sorted(graph.depending_on(moving, order))
+        if graph.rows[node][0].payload == "axis" and not graph.shape(graph.rows[node][1][0])
+    ]
 
 
 def _named(name: str, shape: Shape) -> list[str]:
@@ -150,10 +163,17 @@ def _flat(block: Block) -> Iterator[Any]:
 def _lines(table: _Table, headers: Sequence[str], output: Output) -> Iterator[list[str]]:
     """Yield the lines of a table, block by block, below the headers."""
     separator = "," if output.csv else "\t"
-    head = [csv_text([headers]).rstrip("\n") if output.csv else separator.join(headers)]
+    label = "".join(cell + separator for cell in output.labelled([]))
+    if output.csv and label:
+        label = csv_text([output.labelled([])]).rstrip("\n") + ","
+    head: list[str] | None = None
     for block in table.blocks():
+        if head is None:  # only now: an error before leaves none
+            rows = output.heading(headers)
+            text = csv_text(rows) if output.csv else "".join("\t".join(row) + "\n" for row in rows)
+            head = text.splitlines()
         columns = [_texts(column, output) for column in _flat(block)]
-        yield [*head, *map(separator.join, zip(*columns, strict=True))]
+        yield [*head, *[label + separator.join(row) for row in zip(*columns, strict=True)]]
         head = []
 
 

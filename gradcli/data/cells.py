@@ -5,13 +5,13 @@ This is the one place that knows how numbers are written in files.
 
 from __future__ import annotations
 
-import math
 import re
 from datetime import date, datetime
 from functools import cached_property
 from typing import NamedTuple
 
 from gradcli.errors import printable
+from gradcli.limits import out_of_range
 
 PLAIN_NUMBER = re.compile(r"[ \t]*[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?[ \t]*")
 """A number of the language of formulas with a sign, and blanks around it.
@@ -29,7 +29,13 @@ DECIMAL_COMMA = re.compile(r"[+-]?[0-9]*,[0-9]+(?:[eEdD][+-]?[0-9]+)?%?")
 THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}(?:([,.' _])[0-9]{3})(?:\1[0-9]{3})*(?:[.,][0-9]*)?%?")
 INFINITE = re.compile(r"[+-]?inf(?:inity)?", re.IGNORECASE)
 DATE = re.compile(r"[0-9]{1,4}([-./])[0-9]{1,2}\1[0-9]{1,4}(?:[T ].*)?|[0-9]{1,2}:[0-9]{2}.*")
-NONZERO = re.compile(r"[1-9]")
+
+
+MAY_VANISH = re.compile(rb"[eEdD]-0*[1-9][0-9][0-9]|0{200}")
+"""What stands in a number other than 0 whose nearest double is 0.
+
+It is below 2.5e-324: where its exponent is above -100, more than 200 zeros follow its point.
+"""
 
 
 class CellError(Exception):
@@ -90,10 +96,9 @@ class Notation:
         if match is None:
             raise CellError(*self._why_not(cell))
         value = self._double(match)
-        if math.isinf(value):
-            raise CellError("is too large for a double, which ends at 1.8e308")
-        if value == 0 and NONZERO.search(match[1]):
-            raise CellError("is too small for a double, which begins at 4.9e-324")
+        reason = out_of_range(match[1], value)
+        if reason is not None:
+            raise CellError(reason)
         return value
 
     def _match(self, cell: str) -> re.Match[str] | None:

@@ -97,7 +97,7 @@ def read(path: str) -> Any:
 
 def check_writable(path: str) -> None:
     """Raise FileError at once if a checkpoint could never be written there; see files."""
-    files.check_writable(path)
+    files.check_writable(path, plain=True)
 
 
 def _read(file: IO[bytes], where: str) -> Any:

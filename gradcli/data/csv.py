@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from gradcli.data import decimals
-from gradcli.data.cells import DATE, MINUS, CellError, Dates, Dialect, is_percentage
+from gradcli.data.cells import DATE, MAY_VANISH, MINUS, CellError, Dates, Dialect, is_percentage
 from gradcli.data.columns import DROP_HINT, listed, no_rows, quoted
 from gradcli.data.head import TextOptions, head_of, repair
 from gradcli.data.input import shown
@@ -374,4 +374,4 @@ def _is_exact(numbers: Array, text: bytes) -> bool:
     """Return whether no number can have left the range of doubles, up or down."""
     if not np.isfinite(numbers).all():
         return False
-    return bool((numbers != 0).all()) or not (b"e-" in text or b"E-" in text)
+    return bool((numbers != 0).all()) or MAY_VANISH.search(text) is None

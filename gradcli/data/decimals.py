@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gradcli.limits import out_of_range
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -237,9 +239,9 @@ def _put_right(
     for place in places.tolist():
         try:
             cell = text[starts[place] : ends[place]]
-            values[place] = float(cell)
+            values[place] = value = float(cell)
         except ValueError:
             return False
-        if values[place] == 0 and cell.lower().partition(b"e")[0].strip(b"+-0. \t"):
+        if out_of_range(cell.decode("ascii"), value) is not None:
             return False
-    return bool(np.isfinite(values[places]).all())
+    return True

@@ -1,11 +1,17 @@
-"""Files, read whole or written whole: a failure leaves the old file as it was."""
+"""Files, read whole or written whole: a failure leaves the old file as it was.
+
+What is no plain file, such as a device, a pipe or /dev/stdout, is written to and never replaced.
+"""
 
 from __future__ import annotations
 
+import atexit
 import errno
 import os
 import re
+import signal
 import stat
+import sys
 import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,14 +26,17 @@ PREFIX = ".gradcli-"
 TEMPORARY = re.compile(re.escape(PREFIX) + "[a-z0-9_]{8}")
 """What a file is called until it takes the place of its target."""
 
-NO_FILE = "without -o the result goes to stdout"
-"""The repair for a target that is a device or a pipe."""
+DESCRIPTORS = re.compile(r"(?:/proc/(?P<process>\d+)(?:/task/\d+)?|/dev)/fd")
+"""The folders in which open descriptors have names, links followed."""
+
+MOST_LINKS = 40
+"""How many symbolic links are followed, as Linux does it."""
 
 STALE_SECONDS = 3600.0
 """How long a temporary file must have been untouched before it can count as left behind."""
 
-NOT_FOR_FOLDERS = {errno.EBADF, errno.EINVAL, errno.ENOTSUP}
-"""How file systems say that only files, not folders, can be flushed to the disk."""
+NO_DISK = {errno.EBADF, errno.EINVAL, errno.ENOTSUP}
+"""How the system says that a folder, a pipe or a device cannot be flushed to the disk."""
 
 
 def failure(verb: str, path: str, error: OSError) -> FileError:
@@ -75,25 +84,28 @@ def reading(path: str) -> Iterator[IO[bytes]]:
 
 
 @contextmanager
-def replacing(path: str, mode: str = "w", *, keep_previous: bool = False) -> Iterator[IO[str]]:
-    """Open a text file that takes the place of `path` when the block ends well.
+def writing(path: str, mode: str = "w", *, keep_previous: bool = False) -> Iterator[IO[str]]:
+    """Open a file to be written in a block; `mode` is "w" for text or "wb".
 
-    It is written beside the target, flushed to the disk and renamed over it; after an exception
-    it is removed and the target is untouched. A symbolic link is followed once. Anything that is
-    not a plain file is refused. With `keep_previous` the file that is replaced stays as
-    previous(path), where the file system has hard links. Raises FileError; when the disk fails
-    only after the renaming, the new file stands there, whole, but may not outlast a loss of power.
+    A plain file is written beside `path`, flushed to the disk and renamed over it when the block
+    ends well; after an exception it is removed and the old one is untouched. A symbolic link is
+    followed. A device, a pipe, or the name of an open descriptor is written to as it is, behind
+    what is there; of a pipe the reader is waited for. With `keep_previous` only a plain file will
+    do, and the one that is replaced stays as previous(path), where the file system has hard links.
+
+    Raises FileError; when the disk fails only after the renaming, the new file stands there, whole,
+    but may not outlast a loss of power.
     """
-    temporary = ""
-    try:
-        with _sentences("write", path):
-            target = _target(path, None if keep_previous else NO_FILE)
-            folder = os.path.dirname(target)  # noqa: PTH120
-            temporary = _temporary(folder)
-            handle = _created(temporary)
-            encoding = None if "b" in mode else "utf-8"
-            newline = None if "b" in mode else ""
-            with open(handle, mode, encoding=encoding, newline=newline) as file:  # noqa: PTH123 - a descriptor
+    form = {} if "b" in mode else {"encoding": "utf-8", "errors": "backslashreplace", "newline": ""}
+    with _sentences("write", path):
+        if is_special(path) and not keep_previous:
+            with open(_opened(path), mode, **form) as file:  # type: ignore[call-overload]
+                yield file
+            return
+        target = _target(path)
+        folder = os.path.dirname(target)  # noqa: PTH120
+        with _temporary(folder) as (handle, temporary):
+            with open(handle, mode, **form) as file:  # type: ignore[call-overload]  # noqa: PTH123 - a descriptor
                 yield file
                 file.flush()
                 os.fsync(handle)
@@ -101,12 +113,7 @@ def replacing(path: str, mode: str = "w", *, keep_previous: bool = False) -> Ite
             if keep_previous:
                 _keep(target)
             os.replace(temporary, target)  # noqa: PTH105
-            temporary = ""
-            _flush_folder(folder)
-    finally:
-        if temporary:
-            with suppress(OSError):
-                os.unlink(temporary)  # noqa: PTH108
+        _flush_folder(folder)
 
 
 @contextmanager
@@ -123,7 +130,8 @@ def growing(path: str) -> Iterator[Callable[[str], None]]:
         nonlocal file
         with _sentences("write", path):
             if file is None:
-                file = open(path, "w", 1, encoding="utf-8", newline="")  # noqa: PTH123, SIM115
+                place = _opened(path) if is_special(path) else path
+                file = open(place, "w", 1, encoding="utf-8", newline="")  # noqa: PTH123, SIM115
             file.write(lines)
 
     try:
@@ -132,14 +140,53 @@ def growing(path: str) -> Iterator[Callable[[str], None]]:
         if file is not None:
             with _sentences("write", path), file:
                 file.flush()
-                os.fsync(file.fileno())
+                _flush_disk(file.fileno())
 
 
 def write(path: str, *pieces: bytes | memoryview, keep_previous: bool = False) -> None:
-    """Put the pieces, joined, into the file `path`, whole or not at all. Raises FileError."""
-    with replacing(path, "wb", keep_previous=keep_previous) as file:
+    """Write the pieces, joined, to `path`; see `writing`. Raises FileError."""
+    with writing(path, "wb", keep_previous=keep_previous) as file:
         for piece in pieces:
             file.write(piece)  # type: ignore[arg-type]
+
+
+def is_special(path: str) -> bool:
+    """Return whether a path leads to something to be written to: no plain file, no folder."""
+    try:
+        kind = os.stat(path).st_mode  # noqa: PTH116
+    except (OSError, ValueError):
+        return _descriptor(path) is not None
+    return not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)) or _descriptor(path) is not None
+
+
+def _descriptor(path: str) -> tuple[str, int] | None:
+    """Return the process and the number of the open descriptor that a path names, or None.
+
+    What a descriptor leads to may be a plain file: where the shell opened it for >>, only the
+    descriptor itself writes behind what is there.
+    """
+    for _ in range(MOST_LINKS):
+        folder, name = os.path.split(path)
+        folder = os.path.realpath(folder or os.curdir)
+        found = DESCRIPTORS.fullmatch(folder)
+        if found and name.isascii() and name.isdecimal():
+            return found["process"] or str(os.getpid()), int(name)
+        try:
+            path = os.path.join(folder, os.readlink(os.path.join(folder, name)))  # noqa: PTH115, PTH118
+        except (OSError, ValueError):
+            return None  # it is no link
+    return None
+
+
+def _opened(path: str) -> int:
+    """Return a descriptor that writes to a device, a pipe or what an open descriptor leads to."""
+    process, number = _descriptor(path) or ("", -1)
+    if process != str(os.getpid()):
+        return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOCTTY)
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.flush()  # what was written before comes before
+    return os.dup(number)
 
 
 def previous(path: str) -> str:
@@ -148,27 +195,27 @@ def previous(path: str) -> str:
     return (os.path.realpath(path) if link else path) + ".previous"
 
 
-def check_writable(path: str) -> None:
+def check_writable(path: str, *, plain: bool = False) -> None:
     """Raise FileError if the file could not be written now, without touching it.
 
-    For the start of a long run. What dead runs left in the folder is removed on the way.
+    For the start of a long run. What dead runs left in the folder is removed on the way. With
+    `plain` only a plain file will do.
     """
     with _sentences("write", path):
+        if is_special(path) and not plain:
+            if not os.access(path, os.W_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+            return
         folder = os.path.dirname(_target(path))  # noqa: PTH120
-        temporary = _temporary(folder)
-        try:
-            with open(_created(temporary), "wb") as file:
-                file.write(b"\n")
-        finally:
-            with suppress(FileNotFoundError):
-                os.unlink(temporary)  # noqa: PTH108
+        with _temporary(folder) as (handle, _), open(handle, "wb") as file:  # noqa: PTH123 - a descriptor
+            file.write(b"\n")
         sweep(folder)
 
 
 def sweep(folder: str) -> None:
     """Remove the temporary files of one's own that killed runs left behind in a folder.
 
-    Such a file has a name that `replacing` gives, has not changed for an hour, and nobody holds
+    Such a file has a name that `writing` gives, has not changed for an hour, and nobody holds
     its lock, which the system takes from a process that dies. In doubt a file stays.
     """
     with suppress(OSError), os.scandir(folder) as entries:
@@ -195,26 +242,51 @@ def _remove_if_stale(path: str) -> None:
         os.close(handle)
 
 
-def _temporary(folder: str) -> str:
-    """Return a name for a new file in the folder; see `sweep`.
+@contextmanager
+def _temporary(folder: str) -> Iterator[tuple[int, str]]:
+    """Give the block a new file in the folder, to be closed by it, and its name; see `sweep`."""
+    with _unused(folder) as name:
+        handle = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with suppress(ImportError, OSError):  # a file system without locks
+            import fcntl
 
-    It is known before the file is there, so that a signal in between leaves no file behind.
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield handle, name
+
+
+@contextmanager
+def _unused(folder: str) -> Iterator[str]:
+    """Give the block the name of a temporary file that does not exist.
+
+    What has that name afterwards is removed: after the block, or when the process ends, since
+    Ctrl-C may come at any time. So the name is known before there is a file.
     """
-    while True:
+    name = os.path.join(folder, PREFIX + os.urandom(4).hex())  # noqa: PTH118
+    while os.path.lexists(name):
         name = os.path.join(folder, PREFIX + os.urandom(4).hex())  # noqa: PTH118
-        if not os.path.lexists(name):
-            return name
+    _unfinished.add(name)
+    try:
+        yield name
+    finally:
+        with suppress(OSError):
+            os.unlink(name)  # noqa: PTH108
+        _unfinished.discard(name)
 
 
-def _created(name: str) -> int:
-    """Return the new file of that name, open for writing, and locked while it is; see `sweep`."""
-    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
-    handle = os.open(name, flags, 0o600)
-    with suppress(ImportError, OSError):  # a file system without locks
-        import fcntl
+_unfinished: set[str] = set()
+"""The names of temporary files that there may be."""
 
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    return handle
+
+def _remove_unfinished(process: int) -> None:
+    """Remove what Ctrl-C left behind in spite of all; a child that was forked removes nothing."""
+    if _unfinished and process == os.getpid():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        for name in _unfinished:
+            with suppress(OSError):
+                os.unlink(name)  # noqa: PTH108
+
+
+atexit.register(_remove_unfinished, os.getpid())
 
 
 def _keep(target: str) -> None:
@@ -222,15 +294,10 @@ def _keep(target: str) -> None:
     if not os.path.exists(target):  # noqa: PTH110
         return
     folder = os.path.dirname(target)  # noqa: PTH120
-    third = _temporary(folder)
-    with suppress(OSError):
+    with suppress(OSError), _unused(folder) as third:
         os.link(target, third)
-        try:
-            os.replace(third, previous(target))  # noqa: PTH105
-        finally:
-            # Where both were names of one file already, the system has done nothing.
-            with suppress(FileNotFoundError):
-                os.unlink(third)  # noqa: PTH108
+        # Where both were names of one file already, the system does nothing.
+        os.replace(third, previous(target))  # noqa: PTH105
 
 
 def _flush_folder(folder: str) -> None:
@@ -240,12 +307,18 @@ def _flush_folder(folder: str) -> None:
     except OSError:  # a folder that may be written but not read, and every one on Windows
         return
     try:
-        os.fsync(handle)
-    except OSError as error:
-        if error.errno not in NOT_FOR_FOLDERS:
-            raise
+        _flush_disk(handle)
     finally:
         os.close(handle)
+
+
+def _flush_disk(handle: int) -> None:
+    """Flush a file, or a folder, to the disk; what has no disk below it has nothing to flush."""
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in NO_DISK:
+            raise
 
 
 @contextmanager
@@ -259,11 +332,8 @@ def _sentences(verb: str, path: str) -> Iterator[None]:
         raise failure(verb, path, error) from None
 
 
-def _target(path: str, hint: str | None = None) -> str:
-    """Return where a file is to be written, links followed. Raises FileError and OSError.
-
-    `hint` is for a target that is neither a file nor a folder.
-    """
+def _target(path: str) -> str:
+    """Return where a plain file is to be written, links followed. Raises FileError and OSError."""
     if not path:
         message = "the name of the file to write is empty"
         raise FileError(message)
@@ -287,7 +357,7 @@ def _target(path: str, hint: str | None = None) -> str:
         raise FileError(message)
     if not stat.S_ISREG(kind):
         message = f"cannot write '{shown}': it is not a plain file"
-        raise FileError(message, hint=hint)
+        raise FileError(message)
     return target
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from itertools import chain
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.data.files import reading, write
 from gradcli.data.signature import looks_like
 from gradcli.errors import FileError, ShapeError, UsageError, printable
 from gradcli.graph import shapes
 from gradcli.language.names import CONSTANTS, KEYWORDS, REBINDABLE, is_function, is_name
-from gradcli.limits import AXES, ELEMENTS
+from gradcli.limits import AXES, ELEMENTS, out_of_range
 
 if TYPE_CHECKING:
     import zipfile
@@ -117,7 +117,12 @@ def _json_object(file: IO[bytes], where: str) -> dict[str, Any]:
     hint = f"it looks like {kind}" if kind not in {None, "JSON"} else None
     try:
         # A whole number is read as a double too: an int of thousands of digits is an error.
-        content = json.loads(data.decode("utf-8-sig"), parse_int=float, object_pairs_hook=unique)
+        content = json.loads(
+            data.decode("utf-8-sig"),
+            parse_int=_number,
+            parse_float=_number,
+            object_pairs_hook=unique,
+        )
     except UnicodeDecodeError:
         raise FileError(f"{where}: this is not JSON: it is not UTF-8 text", hint=hint) from None
     except RecursionError:
@@ -129,6 +134,18 @@ def _json_object(file: IO[bytes], where: str) -> dict[str, Any]:
         hint = 'an object such as {"a": 1.5, "b": [1, 2]} is'
         raise FileError(f"{where}: {_kind(content)} is no set of parameters", hint=hint)
     return content
+
+
+class _OutOfRange(NamedTuple):
+    """A number of the JSON that is no double, as the end of a sentence."""
+
+    reason: str
+
+
+def _number(text: str) -> float | _OutOfRange:
+    value = float(text)
+    reason = out_of_range(text, value)
+    return value if reason is None else _OutOfRange(f"{printable(text, 40)} {reason}")
 
 
 def _check_names(names: Iterable[str], where: str) -> None:
@@ -164,11 +181,14 @@ def _value(value: Any, where: str) -> float | Array:
         level = list(chain.from_iterable(level))
     if not level:
         raise FileError(f"{where}: an empty list holds no numbers")
-    for item in level:
-        if type(item) is not float:
-            raise FileError(f"{where}: {_kind(item)} is not a number")
     import numpy as np
 
+    for place, item in enumerate(level):
+        if isinstance(item, _OutOfRange):
+            index = [int(i) for i in np.unravel_index(place, shape)] if shape else ""
+            raise FileError(f"{where}{index}: {item.reason}")
+        if type(item) is not float:
+            raise FileError(f"{where}: {_kind(item)} is not a number")
     return _finite(np.array(level).reshape(shape), where)
 
 

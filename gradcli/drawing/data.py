@@ -19,13 +19,13 @@ LONGEST = 10_000
 """Characters of the longest formula of a local derivative; a longer one is null."""
 
 
-def data(graph: Graph, result: int, steps: Sequence[Step]) -> bytes:
+def data(graph: Graph, result: int, steps: Sequence[Step], notes: Sequence[str] = ()) -> bytes:
     """Return the graph as one object of strict JSON, in a line.
 
-    It has the expression, the id of its result, its value, and the nodes, inputs before their
-    users, as `gradcli grad --nodes --json` has them. Besides, each has its role, its shape and
-    whether the result reads it (live), and each of its inputs a position, the local derivative as a
-    formula, and whether it is read.
+    It has the expression, the id of its result, its value, the notes about its derivatives, and the
+    nodes, inputs before their users, as `gradcli grad --nodes --json` has them. Besides, each has
+    its role, its shape and whether the result reads it (live), and each of its inputs a position,
+    the local derivative as a formula, and whether it is read.
     """
     shown, constants = selected(graph, result, steps)
     drawn = {step.id for step in shown} | constants
@@ -36,6 +36,7 @@ def data(graph: Graph, result: int, steps: Sequence[Step]) -> bytes:
         "expression": printing.formula(graph, result),
         "value": steps[-1].value,
         "result": result,
+        "notes": [*notes],
         "nodes": nodes,
     }
     return f"{json_text(content)}\n".encode()

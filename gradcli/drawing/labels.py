@@ -9,7 +9,7 @@ import textwrap
 from html import escape
 from typing import TYPE_CHECKING, NamedTuple
 
-from gradcli.drawing.sentences import marks, symbol
+from gradcli.drawing.sentences import marks, symbol, told
 from gradcli.drawing.style import GRADIENT, INK, MUTED, PAINTS, RULE, Colour
 from gradcli.drawing.words import expression, fit, local_formula, quantity
 from gradcli.runtime.trace import FORMULA
@@ -26,6 +26,8 @@ ARRAY = 22
 """Characters of an array that are shown."""
 TITLE_LINE = 72
 """Characters in a line of the title."""
+NOTE_LINE = 100
+"""Characters in a line of a note."""
 _GAP = '<TD HEIGHT="8"></TD>'
 
 
@@ -40,7 +42,7 @@ class Options(NamedTuple):
 
 
 def heading(sketch: Sketch, title: str, options: Options) -> str:
-    """Return the label above the picture: the formula, and what the arrows mean."""
+    """Return the label above the picture: the formula, what the arrows mean, and notes."""
     shown = fit(title)
     parts = [shown] if len(shown) <= TITLE_LINE else shown.split("; ")
     lines = [
@@ -54,6 +56,8 @@ def heading(sketch: Sketch, title: str, options: Options) -> str:
         legend.append("its width: how much gradient flows")
     if legend:
         rows.append(_text("; ".join(legend), MUTED, 9))
+    for note in told(sketch.notes):
+        rows += [_text(line, INK, 10) for line in textwrap.wrap(note, NOTE_LINE)]
     cells = [f'<TD ALIGN="LEFT">{row}</TD>' for row in rows]
     return f"<{_table([*cells, _GAP])}>"
 

@@ -40,6 +40,7 @@ def picture(
     local: str | None = None,
     only_named: bool = False,
     most_nodes: int = DRAWN_NODES,
+    notes: Sequence[str] = (),
 ) -> bytes:
     """Return the picture of the steps that lead to `result`, "svg", "png", "pdf" or "dot".
 
@@ -50,7 +51,8 @@ def picture(
     Steps with values show them, and with `gradient` their gradients and how much gradient flows
     along each arrow. `local` is what stands on an arrow: the local derivative as "number",
     "formula", "both" or "none"; None means the number when gradients are shown, and where there
-    are no numbers the formula, but nothing in a picture that is a tangle of long arrows. Raises
+    are no numbers the formula, but nothing in a picture that is a tangle of long arrows. `notes`
+    are sentences about the derivatives, which stand below the formula. Raises
     DrawingError for more than `most_nodes` steps and when Graphviz is missing or fails, and
     UsageError for an option that does not exist.
     """
@@ -61,7 +63,7 @@ def picture(
     if picture_format == "json":
         from gradcli.drawing.data import data
 
-        return data(graph, result, steps)
+        return data(graph, result, steps, notes)
     from gradcli.drawing.dot import dot
     from gradcli.drawing.labels import Options
     from gradcli.drawing.sketch import size, sketch, tangle
@@ -70,7 +72,7 @@ def picture(
     if nodes > most_nodes or arrows > 2 * most_nodes:
         named = None if only_named else len(named_nodes(graph, result))
         raise _too_large(f"{nodes} nodes and {arrows} arrows", most_nodes, named)
-    drawn = sketch(graph, result, steps)
+    drawn = sketch(graph, result, steps, notes)
     formula = _formula(graph, result)
     if local is None:
         local = "number" if gradient and tangle(drawn) <= MOST_TANGLED else "none"
@@ -96,7 +98,7 @@ def picture(
 
     sentences = {box.key: box.sentence for box in drawn.boxes}
     sentences |= {arrow.key: arrow.sentence for arrow in drawn.arrows}
-    return finished(content, fit(formula, LONGEST_TITLE), about_picture(steps), sentences)
+    return finished(content, fit(formula, LONGEST_TITLE), about_picture(steps, notes), sentences)
 
 
 def check_size(

@@ -143,7 +143,7 @@ def run(command: Sequence[str], source: str, seconds: float = SECONDS) -> Answer
 def _programs(picture_format: str) -> dict[str, list[str]]:
     """Return the commands on this machine that can draw, in the order to try them."""
     found = {}
-    dot = shutil.which("dot")
+    dot = _trusted("dot")
     if dot:
         found["dot"] = [dot, f"-T{picture_format}"]
     with suppress(ImportError, ValueError):  # a broken installation counts as none
@@ -152,6 +152,19 @@ def _programs(picture_format: str) -> dict[str, list[str]]:
             folder = str(Path(library.origin).parent.parent)
             found["pygraphviz"] = [sys.executable, "-I", "-c", PYGRAPHVIZ, folder, picture_format]
     return found
+
+
+def _trusted(program: str) -> str | None:
+    """Return where a program is on PATH, in a folder that has a full name.
+
+    An empty or relative entry means the current folder or one below it: whoever puts a file there
+    must not have it run.
+    """
+    for folder in os.environ.get("PATH", os.defpath).split(os.pathsep):
+        found = shutil.which(program, path=folder) if Path(folder).is_absolute() else None
+        if found is not None and Path(found).is_absolute():
+            return found
+    return None
 
 
 def _write(stream: IO[bytes], content: bytes) -> None:

@@ -62,6 +62,8 @@ MARKS = {
 
 ORDINALS = ("1st", "2nd", "3rd")
 
+SHOWN_NOTES = 5
+"""How many notes stand beside a picture."""
 SEVERAL = 12
 """The most things that a sentence lists."""
 
@@ -127,8 +129,19 @@ def about_edge(graph: Graph, step: Step, edge: Edge) -> str:
     return fit(said if shown == formula.replace("-", "−") else f"{said} = {shown}")
 
 
-def about_picture(steps: Sequence[Step]) -> str:
-    """Return the description of the picture: value and gradient of the result in words."""
+def told(notes: Sequence[str]) -> list[str]:
+    """Return the notes beside a picture, the first of very many and how many more there are."""
+    shown = [fit(f"note: {note}") for note in notes[:SHOWN_NOTES]]
+    more = len(notes) - len(shown)
+    return [*shown, f"and {more} more note{'s' * (more > 1)}"] if more else shown
+
+
+def about_picture(steps: Sequence[Step], notes: Sequence[str] = ()) -> str:
+    """Return the description of the picture: value and gradient of the result, and notes."""
+    return " ".join([_about_result(steps), *[f"{note}." for note in told(notes)]])
+
+
+def _about_result(steps: Sequence[Step]) -> str:
     result = steps[-1]
     inputs = [step for step in steps if step.operation == "variable"]
     if result.value is None:

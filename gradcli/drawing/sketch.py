@@ -58,10 +58,12 @@ class Sketch(NamedTuple):
     arrows: list[Arrow]
     letter: str
     """What the result is called in ∂f/∂x."""
+    notes: Sequence[str] = ()
+    """What is to be said about the derivatives, such as that one is taken at a kink."""
 
 
-def sketch(graph: Graph, result: int, steps: Sequence[Step]) -> Sketch:
-    """Return what is to be drawn of the steps that lead to `result`."""
+def sketch(graph: Graph, result: int, steps: Sequence[Step], notes: Sequence[str] = ()) -> Sketch:
+    """Return what is to be drawn of the steps that lead to `result`, and said beside them."""
     by_id = {step.id: step for step in steps}
     shown, constants = selected(graph, result, steps)
     uses = Counter(edge.node for step in shown for edge in step.inputs)
@@ -92,7 +94,7 @@ def sketch(graph: Graph, result: int, steps: Sequence[Step]) -> Sketch:
             sentence = about_edge(graph, step, edge)
             key = f"e{len(arrows)}"
             arrows.append(Arrow(key, tail, head, edge, place, live, strength, sentence))
-    return Sketch(graph, boxes, arrows, _letter(graph, result, steps))
+    return Sketch(graph, boxes, arrows, _letter(graph, result, steps), notes)
 
 
 def tangle(sketch: Sketch) -> int:

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 
 
 def number_text(value: float) -> str:
-    """Return the shortest text that reads back as the same double: 3, 0.1, 1e-5, inf."""
-    text = repr(float(value))
+    """Return the shortest text that reads back as the same double: 3, 0.1, 1e-5, inf; 0 for -0."""
+    text = repr(float(value) + 0.0)  # which turns -0.0 into 0.0, and nothing else
     if "e" in text:
         digits, exponent = text.split("e")
         return f"{digits.removesuffix('.0')}e{int(exponent)}"

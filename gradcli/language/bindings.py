@@ -7,7 +7,8 @@ from gradcli.graph.operations import TABLE
 from gradcli.language.builder import VALUE
 from gradcli.language.names import CONSTANTS, KEYWORDS, REBINDABLE, is_function, is_name
 from gradcli.language.parser import locate, parse
-from gradcli.language.scanner import SCANNER
+from gradcli.language.scanner import END, SCANNER
+from gradcli.limits import out_of_range
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,6 +48,21 @@ class Binding:
         return self.built.range is not None or (
             self.built.graph.rows[self.built.result][0] is TABLE["linspace"]
         )
+
+    def limits(self) -> list[Builder]:
+        """Return start, stop and step of a value start:stop:step, each read on its own.
+
+        Numbers that are the same double, such as 0.1 and 0.10000000000000001, stay apart so.
+        """
+        tokens = SCANNER.scan(self.text)
+        depth, begun, found = 0, 0, []
+        for place, kind in enumerate(tokens.kinds):
+            depth += (kind in {"LPAR", "LSQB"}) - (kind in {"RPAR", "RSQB"})
+            if depth == 0 and kind in {"COLON", END}:
+                start, end = tokens.span(place)
+                found.append(parse(self.text[begun:start], VALUE, start="value"))
+                begun = end
+        return found
 
 
 def is_number(text: str) -> bool:
@@ -105,15 +121,45 @@ def binding(word: str) -> Binding:
         raise NameValueError(message, hint="remove it")
     if is_number(text):
         value = float(text)
-        if value - value != 0:
-            message = f"the value of {name} is too large for a double (at most 1.8e308)"
+        reason = out_of_range(text, value)
+        if reason is not None:
+            message = f"the value of {name} {reason}"
             raise NameValueError(message)
         return Binding(name, text, value)
     return _formula(name, text)
 
 
+UNCERTAIN = ("±", "+-", "+/-", "+−", "+/−")
+"""How a number and its uncertainty are joined: 1.0 ± 0.1."""
+
+
+def _check_certain(name: str, text: str) -> None:
+    """Raise NameValueError for a number with an uncertainty, which is no difference."""
+    if not any(sign in text for sign in UNCERTAIN):
+        return
+    import re
+
+    # Behind an operand; +-3 and 2*+-3 have two signs, and 1e+-3 is no number.
+    found = re.search(r"±|(?<=[\w.)\]!])(?<![0-9.][eE])[ \t]*(\+/?[-−])", text)
+    if found is None:
+        return
+    sign = found[1] or found[0]
+    left, right = text[: found.end() - len(sign)].strip(), text[found.end() :].strip()
+    hint = f"leave out '{sign}' and the number behind it"
+    if left and all(left.count(a) == left.count(b) for a, b in ("()", "[]")):
+        hint = f"write {name}={printable(left, 60)}"
+        if sign in {"+-", "+−"} and is_number(right):
+            hint += f", or for a difference {name}={printable(left, 60)}-{printable(right, 60)}"
+    shown = "±" if sign == "±" else f"{sign} (±)"
+    message = f"in the value of {name}: {shown} gives an uncertainty, which values do not have"
+    raise NameValueError(
+        message, source=text, span=(found.end() - len(sign), found.end()), hint=hint
+    )
+
+
 def _formula(name: str, text: str) -> Binding:
     """Return the binding of a value that is a formula, such as pi/2 or 1/3."""
+    _check_certain(name, text)
     try:
         built = parse(text, VALUE, start="value")
     except FormulaError as error:

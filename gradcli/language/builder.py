@@ -34,7 +34,7 @@ from gradcli.language.names import (
     is_function,
     suggestion,
 )
-from gradcli.limits import DERIVED_NODES, NODES
+from gradcli.limits import DERIVED_NODES, NODES, out_of_range
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -135,6 +135,11 @@ class Builder:
         self._numbers: dict[str, int] = {}
         self._head: tuple[str, dict[str, int], dict[str, int | None]] | None = None
 
+    @property
+    def typed(self) -> dict[int, str]:
+        """The numbers of the text by their nodes, as they were typed."""
+        return {node: text for text, node in self._numbers.items()}
+
     # ------------------------------------------------------------ atoms
 
     def number(self, text: str) -> int:
@@ -142,8 +147,9 @@ class Builder:
         node = self._numbers.get(text)
         if node is None:
             value = float(text)
-            if value > LARGEST:
-                message = "this number is too large for a double (at most 1.8e308)"
+            reason = out_of_range(text, value)
+            if reason is not None:
+                message = f"this number {reason}"
                 raise Fault(message)
             node = self._numbers[text] = self.graph.constant(value)
         return node

@@ -332,7 +332,11 @@ def test_kinks(inside: Inside, formula: str, value: str, slope: list[Any], note:
 def test_lines_of_stdin(inside: Inside) -> None:
     ran = inside(["grad", "-", "x=[1, 2]"], "x @ x\nsum(x)\nx[0]*x[1]\n")
 
-    assert ran.out == "value\t5\tx\t[2, 4]\nvalue\t3\tx\t[1, 1]\nvalue\t2\tx\t[2, 1]\n"
+    assert ran.rows == [
+        ["x @ x", "value", "5", "x", "[2, 4]"],
+        ["sum(x)", "value", "3", "x", "[1, 1]"],
+        ["x[0]*x[1]", "value", "2", "x", "[2, 1]"],
+    ]
 
 
 # ---------------------------------------------------------------- random starts

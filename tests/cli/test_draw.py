@@ -152,6 +152,52 @@ def test_json(inside: Inside) -> None:
         assert {key: node[key] for key in same} | {"inputs": inputs} == same
 
 
+KINKS = "relu(x) + abs(x)"
+
+
+@pytest.mark.parametrize("picture_format", ["svg", "dot", "json", "html"])
+@pytest.mark.parametrize("options", [[], ["--only-named"]])
+def test_notes_at_kinks(inside: Inside, picture_format: str, options: list[str]) -> None:
+    """Those of grad, on stderr and in the picture."""
+    said = inside(["grad", KINKS, "x=0"]).err
+    ran = inside(["draw", KINKS, "x=0", "--format", picture_format, *options])
+
+    assert (ran.code, ran.err) == (0, said)
+    notes = [line.removeprefix("note: ") for line in said.splitlines()]
+    if picture_format == "json":
+        assert json.loads(ran.out)["notes"] == notes
+    else:
+        shown = " ".join(re.sub(r"<[^>]*>", " ", ran.out).split())
+        for note in notes:
+            assert note in shown
+    for words in (["x=1"], [], ["x=0", "--no-grad"]):
+        elsewhere = inside(["draw", KINKS, *words, "--format", picture_format, *options])
+        assert (elsewhere.err, "kink" in elsewhere.out) == ("", False)
+
+
+def test_many_notes_are_counted(inside: Inside) -> None:
+    source = " + ".join(f"abs({n}*x)" for n in range(2, 12))
+    ran = inside(["draw", source, "x=0", "--format", "svg"])
+
+    assert ran.err.count("kink") == 5
+    assert "and 5 more" in ran.err
+    assert "and 5 more notes" in text_of(ran.out)
+
+
+def test_no_program_of_the_current_folder_runs(gradcli: Command) -> None:
+    """An empty or relative entry of PATH leads there, and files may come from anywhere."""
+    for folder in (gradcli.folder, gradcli.folder / "bin"):
+        folder.mkdir(exist_ok=True)
+        program = folder / "dot"
+        program.write_text("#!/bin/sh\n>ran\nexit 1\n")
+        program.chmod(0o755)
+    for path in ("", ".", ":/usr/bin:/bin", "./bin:.:bin::/usr/bin:/bin", "bin/../bin"):
+        gradcli("draw", "x^2", "-o", "g.svg", env={"PATH": path})
+        assert not (gradcli.folder / "ran").exists()
+    gradcli("draw", "x^2", "-o", "g.svg", env={"PATH": str(gradcli.folder / "bin")})
+    assert (gradcli.folder / "ran").exists()
+
+
 def test_only_named(inside: Inside) -> None:
     source = "u = x^2; v = sin(3*x*y); log(u + v)"
     shown = text_of(inside(["draw", source, *AT, "--only-named"]).out)

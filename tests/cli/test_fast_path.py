@@ -71,6 +71,15 @@ def test_what_is_refused(inside: Inside, strange: Strange, case: dict[str, Any])
     assert strange(ran.err) == set()
 
 
+@pytest.mark.parametrize("command", ["eval", "grad"])
+@pytest.mark.parametrize("extra", [[], ["--json"], ["--csv"], ["x=2"], ["x=0:1:1"]])
+def test_lines_some_of_which_are_wrong(inside: Inside, command: str, extra: list[str]) -> None:
+    ran = both(inside, [command, "-", *extra], "\ufeffx^2 # a\n\n1/0\nx +\nabs(x)\n")
+
+    assert ran.code in {1, 2}
+    assert "line 4" in (ran.out if "--json" in extra else ran.err)
+
+
 @pytest.mark.parametrize(
     "words",
     [["eval", "log(x", "x=1"], ["grad", "sqrt(x)", "x=0"], ["grad", "x*abs(y)", "x=1", "y=0"]],

@@ -5,10 +5,13 @@ from __future__ import annotations
 import itertools
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+from gradcli.cli import batch
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Command, Inside
@@ -216,14 +219,39 @@ class TestWriting:
     def test_a_device(self, folder: Path, inside: Inside, words: list[str], name: str) -> None:
         (folder / name).symlink_to("/dev/full")
 
-        assert "it is not a plain file" in self.refused(inside, words, name)
+        assert "no space left on device" in self.refused(inside, words, name)
         assert Path("/dev/full").is_char_device()
+        (folder / name).unlink()
+        (folder / name).symlink_to("/dev/null")
+        assert inside([*words, name]).code == 0
+        assert Path("/dev/null").is_char_device()
+        assert names(folder) == [name]
 
     def test_a_pipe(self, folder: Path, inside: Inside, words: list[str], name: str) -> None:
         os.mkfifo(folder / name)
+        with ThreadPoolExecutor() as pool:
+            reader = pool.submit((folder / name).read_text)
+            assert inside([*words, name]).code == 0
+        assert inside([*words, f"plain-{name}"]).code == 0
 
-        assert "it is not a plain file" in self.refused(inside, words, name)
+        assert reader.result() == (folder / f"plain-{name}").read_text() != ""
         assert (folder / name).is_fifo()
+
+    def test_a_descriptor(self, gradcli: Command, words: list[str], name: str) -> None:
+        """One that was opened for >> by the shell: what was there stays, and comes first."""
+        assert gradcli(*words, name).code == 0
+        expected = (gradcli.folder / name).read_text()
+        (gradcli.folder / "all").write_text("before\n")
+        places = ["/dev/stderr", "/dev/fd/2", "/proc/self/fd/2", "/proc/thread-self/fd/2"]
+        for place in filter(os.path.exists, places):
+            (gradcli.folder / "link.csv").symlink_to(place)
+            assert gradcli.shell('"$@" 2>>all >/dev/null', *words, "link.csv").code == 0
+            (gradcli.folder / "link.csv").unlink()
+        written = (gradcli.folder / "all").read_text()
+
+        assert written.startswith(f"before\n{expected}")
+        assert written.count(expected) == len([*filter(os.path.exists, places)])
+        assert names(gradcli.folder) == ["all", name]
 
     @pytest.mark.parametrize("strange", ["a\0.csv", "n" * 300 + ".csv", "\udcff\ud800.csv"])
     def test_a_name_that_no_file_can_have(
@@ -256,6 +284,8 @@ def test_output(folder: Path, inside: Inside) -> None:
         assert inside([*words, "--output=out2.txt"]) == (0, "", "")
         assert (folder / "out2.txt").read_text() == printed.out
         assert inside([*words, "-o", "-"]) == printed
+    for words in (["draw", "x^2", "--format", "dot"], ["draw", "x^2", "x=1", "--format", "json"]):
+        assert inside([*words, "-o", "-"]) == inside(words)
     assert names(folder) == ["out.txt", "out2.txt"]
 
 
@@ -330,7 +360,7 @@ def test_a_folder_is_no_formula(folder: Path, inside: Inside, name: str) -> None
 
 
 def test_a_file_of_other_bytes(folder: Path, inside: Inside) -> None:
-    (folder / "formula.txt").write_bytes(b"1 + 2\nx = 3 \xff\n")
+    (folder / "formula.txt").write_bytes(b"u = 2\nx = 3 \xff\n")
     ran = inside(["eval", "@formula.txt"])
 
     assert (ran.code, ran.out) == (2, "")
@@ -396,19 +426,175 @@ def test_derivatives_for_each_line(inside: Inside) -> None:
         ("1\n2 3\n", 2, "line 2: "),
         ("1\n1+\xff\n", 2, "line 2: "),
         ("1\n2\0\n", 2, "line 2: "),
+        ("log(-1)\n1+\n", 1, "line 1: "),
+        ("1+\nlog(-1)\n", 2, "line 2: "),
     ],
 )
-def test_an_error_names_its_line(inside: Inside, lines: str, code: int, words: str) -> None:
-    for extra in ([], ["--json"], ["--csv"]):
-        ran = inside(["eval", "-", *extra], lines.encode("latin-1"))
-        assert (ran.code, ran.out) == (code, "")
-        assert words in ran.err
+def test_an_error_names_its_line_and_the_others_go_on(
+    inside: Inside, lines: str, code: int, words: str
+) -> None:
+    ran = inside(["eval", "-"], lines.encode("latin-1"))
+    answers = [line if line.strip().isdecimal() else "" for line in lines.split("\n") if line]
+
+    assert (ran.code, ran.out) == (code, "".join(f"{line}\n" for line in answers))
+    assert f"error: {words}" in ran.err
+    assert ran.err.count("error: ") == answers.count("")
+
+
+def test_errors_of_lines_for_a_program(inside: Inside) -> None:
+    ran = inside(["eval", "-", "--json", "x=1"], "x\n1/0\nx +\nx^2\n")
+    first, second, third, last = map(json.loads, ran.out.splitlines())
+
+    assert (ran.code, ran.err) == (1, "")
+    assert (first["value"], last["value"]) == (1, 1)
+    assert second["error"]["message"].startswith("line 2: ")
+    assert (second["error"]["kind"], second["error"]["expression"]) == ("mathematics", "1/0")
+    assert (third["error"]["kind"], third["error"]["span"]) == ("formula", [3, 4])
+
+
+@pytest.mark.parametrize("command", ["eval", "grad"])
+def test_at_most_20_errors_are_written_out(inside: Inside, command: str) -> None:
+    for count, formula in ((20, "1/0"), (21, "1/0"), (1000, "1/0"), (1000, "sinn(x)" * 100)):
+        ran = inside([command, "-"], f"{formula}\n" * count + "1\n")
+        shown = ran.err.count("error: line ")
+
+        assert ran.code in {1, 2}
+        assert ran.out.startswith("\n" * count + "1")
+        assert len(ran.err.encode()) <= 4096
+        assert shown == min(count, 20) or formula != "1/0"
+        last = ran.err.splitlines()[-1]
+        assert (f"and {count - shown} more" in last) == (shown < count)
+
+
+def test_a_wrong_line_among_tables(inside: Inside) -> None:
+    for extra, cell in (([], "\t"), (["--csv"], ",")):
+        ran = inside(["grad", "-", "x=0:1:1", *extra], "x\nlog(x)\nx^2\n")
+        header = cell.join(["formula", "x", "value", "d/dx"])
+        rows = ["x,0,0,1", "x,1,1,1", "", "x^2,0,0,0", "x^2,1,1,2"]
+
+        assert ran.code == 1
+        assert ran.out.splitlines() == [header, *[row.replace(",", cell) for row in rows]]
+        assert ran.err.startswith("error: line 2: log is undefined at 0")
+
+
+def test_the_formula_is_the_first_column(inside: Inside) -> None:
+    assert inside(["grad", "-"], "x^2\nx*y\n").out == "x^2\tx\t2*x\nx*y\tx\ty\ty\tx\n"
+    assert inside(["grad", "-", "x=3"], "x^2\n\tx # a\tb\n").out == (
+        "x^2\tvalue\t9\tx\t6\nx # a b\tvalue\t3\tx\t1\n"
+    )
+    assert inside(["grad", "-", "x=3", "--csv"], "x^2\nmax(x, 1)\n").out == (
+        'formula,name,derivative\nx^2,value,9\nx^2,x,6\n"max(x, 1)",value,3\n"max(x, 1)",x,1\n'
+    )
+    assert inside(["grad", "-", "x=1", "y=2", "--hessian"], "x*y\nx^2\n").out.splitlines() == [
+        *("formula\t\tx\ty", "x*y\tx\t0\t1", "x*y\ty\t1\t0"),
+        *("formula\t\tx", "x^2\tx\t2"),
+    ]
+    assert inside(["eval", "-", "x=1", "--trace"], "2*x\n").out.splitlines() == [
+        "formula\tnode\tname\tpart\tvalue",
+        *("2*x\t#0\t\t2\t2", "2*x\t#1\tx\tx\t1", "2*x\t#2\t\t2*x\t2"),
+    ]
+    assert inside(["eval", "-", "formula=1:2:1"], "formula\n").out == (
+        "gradcli.formula\tformula\tvalue\nformula\t1\t1\nformula\t2\t2\n"
+    )
+
+
+def test_names_of_ours_step_aside(inside: Inside) -> None:
+    """A user's name stays, and ours becomes another only where both would stand."""
+    for words, expected in (
+        (["grad", "value^2", "value=3"], "gradcli.value\t9\nvalue\t6\n"),
+        (["grad", "value^2", "value=3", "--csv"], "name,derivative\ngradcli.value,9\nvalue,6\n"),
+        (["eval", "2*value", "value=1:1:1"], "value\tgradcli.value\n1\t2\n"),
+        (["grad", "2*value*x", "x=1:1:1", "value=1"], "x\tvalue\td/dvalue\td/dx\n1\t2\t2\t2\n"),
+    ):
+        assert inside(words).out == expected
+
+
+def test_a_formula_of_a_line_over_data(folder: Path, inside: Inside) -> None:
+    (folder / "d.csv").write_text("x,value\n1,10\n2,20\n")
+    words = ["-", "--data", "d.csv"]
+
+    ran = inside(["eval", *words, "a=3"], "mean(x)*a\nsum(y)\nx*a\nsum(value)\n2*value\n")
+    assert ran.code == 1
+    assert ran.out.splitlines() == [
+        *("4.5", "", "formula\tx\tvalue", "x*a\t1\t3", "x*a\t2\t6", "30"),
+        *("formula\tvalue\tgradcli.value", "2*value\t10\t20", "2*value\t20\t40"),
+    ]
+    assert ran.err.startswith("error: line 2: ")
+    assert inside(["grad", *words, "a=3"], "mean(x)*a\nsum(x*a^2)\n").out == (
+        "mean(x)*a\tvalue\t4.5\ta\t1.5\nsum(x*a^2)\tvalue\t27\ta\t18\n"
+    )
+    drawn = inside(["eval", *words, "--plot", "p.svg"], "x\nx^2\n")
+    assert (drawn.code, drawn.out) == (2, "")
+    assert "takes one formula, and stdin holds more" in drawn.err
+
+
+def test_a_value_that_no_line_uses(inside: Inside) -> None:
+    ran = inside(["eval", "-", "x=1", "y=2"], "x\nx^2\n")
+
+    assert (ran.code, ran.out) == (2, "1\n1\n")
+    assert ran.err.startswith("error: no line uses y\n")
+    assert inside(["eval", "-", "x=1", "y=2"], "x/0\n").code == 1
+
+
+def test_many_lines_in_a_named_file(folder: Path, inside: Inside) -> None:
+    (folder / "out").write_text("old")
+    ran = inside(["eval", "-", "-o", "out"], "1\n1/0\n3\n")
+
+    assert (ran.code, ran.out) == (1, "")
+    assert (folder / "out").read_text() == "1\n\n3\n"
+    assert inside(["eval", "-", "-o", "out"], "\n").code == 2
+    assert (folder / "out").read_text() == "1\n\n3\n"
+
+
+def test_a_byte_order_mark_is_no_character_of_a_formula(folder: Path, inside: Inside) -> None:
+    mark = "\ufeff"
+    (folder / "f.txt").write_text(f"{mark}u = x\nu^2")
+
+    assert inside(["eval", "-"], f"{mark}1+1\n{mark}# a comment\n2\n").out == "2\n2\n"
+    for command in (["eval"], ["grad"], ["draw", "--format", "dot"], ["minimize"]):
+        assert inside([*command, "@f.txt", "x=2"]).code == 0
+        assert inside([*command, "-", "x=2"], f"{mark}u = x; u^2").code == 0
+    for word in (f"{mark}1+1", f"1{mark}+1"):
+        assert inside(["eval", word]).code == 2
+
+
+def test_a_line_that_is_too_long(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch, "LONGEST_LINE", 10)
+    ran = inside(["eval", "-"], "1+1\n" + "1+" * 20 + "1\n2+2\n1+2+3+4+5+6")
+
+    assert (ran.code, ran.out) == (2, "2\n\n4\n\n")
+    assert ran.err.splitlines() == [
+        "error: line 2: the formula is longer than 10 bytes",
+        "error: line 4: the formula is longer than 10 bytes",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "out"),
+    [
+        ("1/4\n\n# b\n1/0\n2^10\n", "0.25\n\n1024\n"),
+        ("x\nu = x; u^2\n", "2\n4\n"),
+        ("u = 3*x  # one\nu^2\n", "36\n"),
+        ("f(t) = (t +\n 1)\nf(x)", "3\n"),
+        ("(x +\n 1)\n", "3\n"),
+        ("u = x; u^2\nx\r\n", "4\n2\n"),
+    ],
+)
+def test_a_file_of_one_formula_or_of_many(
+    folder: Path, inside: Inside, text: str, out: str
+) -> None:
+    (folder / "formulas.txt").write_bytes(text.encode())
+    ran = inside(["eval", "@formulas.txt", *(["x=2"] if "x" in text else [])])
+
+    assert ran.out == out
+    assert ran.code == (1 if "1/0" in text else 0)
+    assert ran.err.startswith("error: line 4: ") == ("1/0" in text)
 
 
 def test_an_error_about_a_derivative_names_its_line(inside: Inside) -> None:
     ran = inside(["grad", "-", "x=0"], "x\nsqrt(x)\n")
 
-    assert (ran.code, ran.out) == (1, "")
+    assert (ran.code, ran.out) == (1, "x\tvalue\t0\tx\t1\n\n")
     assert ran.err.startswith("error: line 2: the derivative of sqrt(x) is infinite")
 
 

@@ -113,7 +113,11 @@ def test_several_formulas_share_a_plot(inside: Inside, here: Path) -> None:
     ran = inside(["eval", "-", "x=0:3:1.5", "--plot", "curves.svg"], "sin(x)\ncos(x)\n")
 
     assert ran.code == 0
-    assert [row[0] for row in ran.rows] == ["x", "0", "1.5", "3"] * 2
+    assert [row[:2] for row in ran.rows] == [
+        ["formula", "x"],
+        *(["sin(x)", "0"], ["sin(x)", "1.5"], ["sin(x)", "3"]),
+        *(["cos(x)", "0"], ["cos(x)", "1.5"], ["cos(x)", "3"]),
+    ]
     assert only(here) == {"curves.svg"}
 
 

@@ -13,7 +13,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from gradcli import MathematicsError, parse
@@ -169,33 +169,70 @@ def test_the_stop_is_exact_when_it_is_hit(inside: Inside) -> None:
     assert columns(inside, "eval", "x", "x=0:0.7:0.1")["value"][7:] == [0.7]
     assert columns(inside, "eval", "x", "x=1:0:-0.1")["value"][10:] == [0.0]
     assert inside(["eval", "x", "x=0:1:0.1"]).out.endswith("\n1\t1\n")
+    # Functions are rounded, and are meant to hit all the same.
+    assert columns(inside, "eval", "x", "x=0:sqrt(2):sqrt(0.02)")["value"][10:] == [2**0.5]
+    assert columns(inside, "eval", "x", "x=0:tau:pi/3")["value"][6:] == [math.tau]
 
 
-def decimal(places: int) -> st.SearchStrategy[str]:
-    """Numbers of so many places, as text."""
-    return st.integers(-200, 200).map(lambda k: f"{k / 10**places:.{places}f}")
+digits = st.integers(1, 20).flatmap(lambda count: st.integers(-(10**count), 10**count))
+decimals = st.builds(
+    lambda form, number, exponent: form.format(n=number, e=exponent),
+    st.sampled_from(["{n}", "{n}.", "{n}.25", "{n}e{e}", "{n}.5e{e}", "({n}/8)", "({n}*0.1)"]),
+    digits,
+    st.integers(-30, 30),
+)
+"""Numbers as they are typed, of any size and with up to 20 digits."""
 
 
-@settings(max_examples=60)
-@given(data=st.data(), places=st.integers(0, 3))
-def test_points_are_those_of_decimal_arithmetic(
-    inside: Inside, data: st.DataObject, places: int
+@settings(max_examples=150, deadline=None)
+@given(start=decimals, step=decimals, count=st.integers(0, 40), part=st.sampled_from([0, 0.5]))
+@example(start="0", step="0.1", count=7, part=0)
+@example(start="-0", step="0.30", count=3, part=0)
+@example(start="0", step="0.3333333333333333", count=3, part=0)
+@example(start="0.1234567890123456789012345", step="1e-22", count=9, part=0)
+def test_points_are_the_multiples_of_the_step_as_typed(
+    inside: Inside, start: str, step: str, count: int, part: float
 ) -> None:
-    start, stop = data.draw(decimal(places)), data.draw(decimal(places))
-    step = data.draw(decimal(places).filter(lambda text: Fraction(text) != 0))
-    distance = Fraction(stop) - Fraction(start)
-    if distance * Fraction(step) < 0:
-        step = step[1:] if step.startswith("-") else f"-{step}"
-    count = int(distance / Fraction(step)) + 1
-    expected = [Fraction(start) + k * Fraction(step) for k in range(count)]
+    """Each is the double nearest to start + k*step in fractions, and that of stop if it is hit."""
+    first, width = exact(start), exact(step)
+    assume(width)
+    end = first + (count + Fraction(part)) * width
+    stop = f"({end.numerator}/{end.denominator})"
+    assume(max(map(len, (stop, start))) < 300)
+    expected = [float(first + k * width) + 0.0 for k in range(count + 1)]
 
-    found = columns(inside, "eval", "x*1", f"x={start}:{stop}:{step}")["value"]
+    found = columns(inside, "eval", "x*1", f"x={start}:{stop}:{step}")["columns"]["x"]
 
-    assert len(found) == count
-    assert found == pytest.approx([float(x) for x in expected], rel=1e-13, abs=1e-13)
-    if expected[-1] == Fraction(stop):
-        assert found[-1] == float(stop)
-    assert found[0] == float(start)
+    assert list(map(repr, found)) == list(map(repr, expected))
+
+
+def exact(text: str) -> Fraction:
+    """The value of a number, or of two with a sign between them, in fractions."""
+    inside = text.strip("()")
+    for sign, operation in (("/", Fraction.__truediv__), ("*", Fraction.__mul__)):
+        if sign in inside:
+            return operation(*map(Fraction, inside.split(sign)))
+    return Fraction(inside)
+
+
+@pytest.mark.parametrize(
+    ("formula", "points", "word"),
+    [("abs(x - 0.3)", "x=0:0.7:0.1", "kink"), ("max(x, 0.7)", "x=-5:5:0.1", "tie")],
+)
+def test_kinks_are_met_where_the_decimal_is_exact(
+    inside: Inside, formula: str, points: str, word: str
+) -> None:
+    ran = inside(["grad", formula, points])
+
+    assert ran.err.startswith("note: ")
+    assert word in ran.err
+
+
+def test_steps_are_counted(inside: Inside) -> None:
+    for step, factor, count in (("0.1", 10, 64), ("0.05", 20, 21), ("0.25", 4, 9)):
+        stop = Fraction(step) * (count - 1)
+        found = columns(inside, "eval", f"floor({factor}*x)", f"x=0:{float(stop)}:{step}")
+        assert found["value"] == list(range(count))
 
 
 def test_a_grid_varies_its_last_range_fastest(gradcli: Command) -> None:
@@ -390,6 +427,19 @@ def test_kinks_in_a_range_are_noted(inside: Inside) -> None:
     assert ran.err.startswith("note: abs has a kink at 0")
 
 
+@pytest.mark.parametrize("command", ["eval", "grad"])
+def test_a_sum_of_one_number_gets_a_note(inside: Inside, command: str) -> None:
+    ran = inside([command, "sum(x) + mean(a*x)", "x=0:2:1", "a=2"])
+    assert ran.code == 0
+    assert [line.split(" has one number")[0] for line in ran.err.splitlines()] == [
+        "note: sum",
+        "note: mean",
+    ]
+    assert inside([command, "sum(x)", "x=[1, 2, 3]"]).err == "", "the repair that it names"
+    for words in (("x*sum([1, 2])",), ("x*sum(a)", "a=1"), ("sum([x, 1])",)):
+        assert inside([command, *words, "x=0:2:1"]).err == ""
+
+
 # ---------------------------------------------------------------- with arrays
 
 
@@ -496,9 +546,10 @@ def test_ranges_that_make_no_sense(
 def test_lines_of_stdin_over_a_range(inside: Inside) -> None:
     both = inside(["eval", "-", "x=1:2:1"], "x\nx^2\n")
     broken = inside(["eval", "-", "x=1:2:1"], "x\nlog(-x)\n")
+    table = "formula\tx\tvalue\nx\t1\t1\nx\t2\t2\n"
 
-    assert both.out == "x\tvalue\n1\t1\n2\t2\nx\tvalue\n1\t1\n2\t4\n"
-    assert (broken.code, broken.out) == (1, "")
+    assert both.out == table + "x^2\t1\t1\nx^2\t2\t4\n"
+    assert (broken.code, broken.out) == (1, table + "\n")
     assert "line 2: log is undefined at -1" in broken.err
 
 

@@ -29,6 +29,7 @@ EVAL = {
     "gradcli.cli",
     "gradcli.cli.app",
     "gradcli.cli.arguments",
+    "gradcli.cli.batch",
     "gradcli.cli.eval",
     "gradcli.cli.output",
     "gradcli.errors",
@@ -66,6 +67,7 @@ GRAD = EVAL - {"gradcli.cli.eval"} | {
     "gradcli.cli.grad",
     "gradcli.graph.printing",
     "gradcli.graph.simplify",
+    "gradcli.headings",
     "gradcli.runtime.faults",
 }
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 from unittest import mock
@@ -14,9 +17,12 @@ from unittest import mock
 import pexpect
 import pytest
 
+from gradcli.cli import batch
 from gradcli.language.parser import locate
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from tests.cli.conftest import Command, Inside, Terminal
 
 FULL = "/dev/full"
@@ -264,6 +270,184 @@ def test_ctrl_c_on_a_terminal(terminal: Terminal) -> None:
 
     assert child.exitstatus == 130
     assert list(terminal.folder.glob(".*")) == []
+
+
+@pytest.mark.parametrize(
+    "moments", [range(0, 15, 5), pytest.param(range(60), marks=pytest.mark.slow)]
+)
+def test_ctrl_c_leaves_no_temporary_file(gradcli: Command, moments: range) -> None:
+    """Whenever it comes: before, while and after the file is written, and twice."""
+    ended = set()
+    for moment in moments:
+        with gradcli.started("eval", "sin(x)", "x=0:1:0.00001", "-o", "out.txt") as process:
+            started = time.monotonic()
+            while not list(gradcli.folder.iterdir()) and time.monotonic() - started < 5:
+                time.sleep(0.001)
+            time.sleep(0.004 * moment)
+            process.send_signal(signal.SIGINT)
+            if moment % 2:
+                process.send_signal(signal.SIGINT)
+            process.wait(timeout=10)
+            ended.add(process.returncode)
+            found = [path.name for path in gradcli.folder.iterdir()]
+            assert found in ([], ["out.txt"])
+            if found:
+                assert len((gradcli.folder / "out.txt").read_text().splitlines()) == 100_002
+                (gradcli.folder / "out.txt").unlink()
+
+    assert 130 in ended or -signal.SIGINT in ended
+
+
+# ------------------------------------------------------------ a formula a line
+
+ASKED = ["1/3", "1/0", "2^10", "1+", "sqrt(16)"]
+ANSWERS = ["0.3333333333333333", "", "1024", "", "4"]
+
+
+@contextmanager
+def asking(*words: str) -> Iterator[Callable[[str], str]]:
+    """Give a function that writes a line to a running command and reads the one it answers."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "gradcli", *words],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        watchdog = threading.Timer(20, process.kill)
+        watchdog.start()
+        assert process.stdin
+        assert process.stdout
+
+        def ask(line: str) -> str:
+            assert process.stdin
+            assert process.stdout
+            process.stdin.write(line + "\n")
+            process.stdin.flush()
+            return process.stdout.readline().removesuffix("\n")
+
+        yield ask
+        process.stdin.close()
+        assert process.stdout.read() == ""
+        assert process.stderr
+        ask.__doc__ = process.stderr.read()
+        process.wait()
+        watchdog.cancel()
+        assert process.returncode == 1
+
+
+def test_a_program_asks_and_reads_in_turns() -> None:
+    with asking("eval", "-") as ask:
+        assert [ask(line) for line in ASKED] == ANSWERS
+        assert ask("# a comment\n\n1+1") == "2"
+    assert [line for line in str(ask.__doc__).splitlines() if line.startswith("error")] == [
+        "error: line 2: division by zero",
+        "error: line 4: expected an operand after '+'",
+    ]
+    with asking("grad", "-", "x=2") as ask:
+        assert ask("x^3") == "x^3\tvalue\t8\tx\t12"
+        assert ask("1/(x - 2)") == ""
+    with asking("eval", "-", "--json", "--digits", "3") as ask:
+        found = [json.loads(ask(line)) for line in ASKED]
+    assert [each.get("value") for each in found] == [1 / 3, None, 1024, None, 4]
+    assert ["error" in each for each in found] == [answer == "" for answer in ANSWERS]
+    assert ask.__doc__ == ""
+
+
+def test_a_reader_of_a_named_pipe_gets_each_answer(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    words = [sys.executable, "-m", "gradcli", "eval", "-", "-o", str(pipe)]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, text=True) as process:
+        assert process.stdin
+        process.stdin.write("1+1\n")
+        process.stdin.flush()
+        with pipe.open() as answers:
+            assert answers.readline() == "2\n"
+            process.stdin.write("2+2\n")
+            process.stdin.close()
+            assert answers.read() == "4\n"
+
+
+def test_lines_typed_at_a_terminal(terminal: Terminal) -> None:
+    child = terminal.started("eval", "-")
+    for asked, answer in zip(ASKED, ANSWERS, strict=True):
+        child.sendline(asked)
+        child.expect_exact(answer or "error: line ")
+    child.sendeof()
+    child.expect(pexpect.EOF)
+    child.close()
+
+    assert child.exitstatus == 1
+
+
+def test_the_end_of_a_line_is_not_waited_for_endlessly(
+    inside: Inside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch, "LONGEST_LINE", 10)
+    ran = inside(["eval", "-"], "1+1\n" + "1+" * 50 + "1\n2+2\n")
+
+    assert (ran.code, ran.out) == (2, "2\n\n")
+    assert "line 2 of stdin has no end within 40 bytes" in ran.err
+
+
+# ------------------------------------------------------------ devices and descriptors
+
+
+WRITTEN = [
+    (["eval", "1"], "1\n"),
+    (["eval", "x", "x=1:2:1", "--csv"], "x,value\n1,1\n2,2\n"),
+    (["grad", "x^2", "x=1", "--json"], '"gradient": {"x": 2.0}'),
+    (["draw", "x^2", "x=1"], "</svg>\n"),
+    (["draw", "x^2", "x=1", "--format", "json"], '"result": '),
+]
+
+
+@pytest.mark.parametrize(
+    ("words", "part", "place"),
+    [
+        *[(words, part, "/dev/stdout") for words, part in WRITTEN],
+        *[(*WRITTEN[0], place) for place in ("/dev/fd/1", "/proc/self/fd/1", "-")],
+    ],
+)
+def test_what_was_there_stays(gradcli: Command, place: str, words: list[str], part: str) -> None:
+    """The shell has opened the file for appending, and it is not replaced."""
+    if place != "-" and not os.path.exists(place):  # noqa: PTH110 - a name of a descriptor
+        pytest.skip(f"there is no {place}")
+    log = gradcli.folder / "log.txt"
+    script = '(echo before; "$@"; echo after) >>log.txt'
+    log.write_text("keep\n")
+
+    assert gradcli.shell(script, *words, "-o", place) == (0, "", "")
+    written = log.read_text()
+    assert written.startswith("keep\nbefore\n")
+    assert written.endswith("\nafter\n")
+    assert part in written
+    assert [path.name for path in gradcli.folder.iterdir()] == ["log.txt"]
+
+
+def test_a_descriptor_that_is_not_open(gradcli: Command) -> None:
+    ran = gradcli.shell('"$@" >&-', "eval", "1", "-o", "/dev/stdout")
+
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err.startswith("error: cannot write '/dev/stdout': ")
+    assert gradcli("eval", "1", "-o", "/dev/fd/99").code == 1
+
+
+@pytest.mark.skipif(not Path("/bin/bash").exists(), reason="there is no bash")
+def test_a_process_that_takes_the_output(gradcli: Command) -> None:
+    script = '"$@" -o >(sed s/^/got:/ >taken; echo done >>taken); while ! [ -e taken ] || ! '
+    script += "grep -q done taken; do sleep 0.05; done; cat taken"
+    ran = subprocess.run(
+        ["/bin/bash", "-c", script, "bash", *gradcli.words, "eval", "x", "x=1:2:1"],
+        capture_output=True,
+        check=True,
+        cwd=gradcli.folder,
+        text=True,
+        timeout=20,
+    )
+
+    assert ran.stdout == "got:x\tvalue\ngot:1\t1\ngot:2\t2\ndone\n"
 
 
 # ------------------------------------------------------------ readers that go away

@@ -618,7 +618,7 @@ def test_only_what_is_left_behind_is_swept(tmp_path: Path, monkeypatch: pytest.M
     assert names(tmp_path) == before  # none is an hour old
 
     monkeypatch.setattr(files, "STALE_SECONDS", 0)
-    with files.replacing(str(tmp_path / "log")) as file:
+    with files.writing(str(tmp_path / "log")) as file:
         file.write("a run that lives")
         files.sweep(str(tmp_path))
     assert names(tmp_path) == sorted({*before, "log"} - {stale.name})

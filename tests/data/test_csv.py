@@ -10,6 +10,7 @@ import re
 import struct
 import subprocess
 import sys
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -143,6 +144,35 @@ def test_what_is_no_number_is_left_to_the_careful_reader(cell: str) -> None:
 def test_a_ragged_table_is_left_to_the_careful_reader() -> None:
     assert decimals.columns(b"1,2,3\n4\n", b",", 2, [0]) is None
     assert decimals.columns(b"1\n2,3,4\n", b",", 2, [0]) is None
+
+
+tiny = st.one_of(
+    st.builds(
+        "{}e-{}".format, st.sampled_from(["1", "2.5", "0.03", "0", "0.0"]), st.integers(0, 400)
+    ),
+    st.builds(
+        "0.{}{}".format, st.integers(0, 340).map("0".__mul__), st.sampled_from(["1", "3e-9"])
+    ),
+    st.sampled_from(["1e400", "-17", "0"]),
+)
+
+
+@IN_TEMPORARY
+@given(table=st.lists(st.tuples(tiny, tiny), min_size=1, max_size=4), worded=st.booleans())
+def test_no_number_becomes_0_or_inf(
+    table: list[tuple[str, str]], worded: bool, tmp_path: Path
+) -> None:
+    """Whichever of the readers takes the file; the exact value is that of fractions."""
+    cells = [cell for row in table for cell in row]
+    lost = [c for c in cells if float(c) == math.inf or (Fraction(c) != 0 == float(c))]
+    rows = [",".join((*row, "a" if worded else "1")) for row in table]
+    source = source_of(tmp_path, "\n".join(["x,y,z", *rows]))
+    if lost:
+        with pytest.raises(FileError, match=f"{re.escape(lost[0])[:30]}.* is too (large|small)"):
+            read(source, ["x", "y"])
+    else:
+        data = read(source, ["x", "y"])
+        assert bits(data["x"].tolist()) == bits([float(x) for x, _ in table])
 
 
 @pytest.mark.parametrize(

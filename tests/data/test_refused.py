@@ -88,6 +88,7 @@ CSV = {
     "missing": ("x,y\n1,NA\n", "--drop-missing"),
     "infinite": ("x,y\n1,-Infinity\n", "'-Infinity' is not a finite number"),
     "too large": ("x,y\n1e400,1\n", "'1e400' is too large for a double"),
+    "too small, in full": ("x,y\n1,." + "0" * 330 + "1\n", "is too small for a double"),
     "hexadecimal": ("x,y\n0x10,1\n", "'0x10' is not a number"),
     "underscore": ("x,y\n1_0,1\n", "'1_0' is not a number"),
     "Arabic digit": ("x,y\n١,1\n", "'١' is not a number"),

@@ -218,7 +218,7 @@ def test_a_number_reads_back_as_the_same_double(number: float) -> None:
         (1.5e-7, "1.5e-7"),
         (5e-324, "5e-324"),
         (sys.float_info.max, "1.7976931348623157e308"),
-        (-0.0, "-0"),
+        (-0.0, "0"),
         (-2.5, "-2.5"),
         (math.inf, "inf"),
         (math.nan, "nan"),

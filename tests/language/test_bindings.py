@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradcli.errors import GradcliError
+from gradcli.errors import GradcliError, NameValueError
 from gradcli.formula import Formula
 from gradcli.language.bindings import bindings
 
@@ -42,12 +42,14 @@ def bound(word: str) -> float:
         ("e=3", 3),
         ("x=e", 2.718281828459045),
         ("x=-0", -0.0),
-        ("x=1e-400", 0),
+        ("x=0e-400", 0),
+        ("x=4.9e-324", 5e-324),
+        ("x=1 - 1e-400", None),
     ],
 )
 def test_values(word: str, value: float | None) -> None:
     if value is None:
-        with pytest.raises(GradcliError, match="too large for a double"):
+        with pytest.raises(GradcliError, match=r"too (large|small) for a double"):
             bound(word)
         return
     assert bound(word) == value
@@ -77,6 +79,8 @@ def test_several() -> None:
         (["π=3"], "π is a constant"),
         (["x=1", "x=2"], "x is given twice"),
         (["x=1e400"], "too large for a double"),
+        (["x=-1e-400"], "too small for a double"),
+        (["x=2.4e-324"], "too small for a double"),
         (["x=inf"], "must be a finite number"),
         (["x=nan"], "must be a finite number"),
         (["x=y"], "uses the name y"),
@@ -115,3 +119,33 @@ def test_any_word_binds_or_fails_in_words(word: str) -> None:
     assert len(shown.encode()) < 4096
     harmful = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
     assert {c for c in shown if unicodedata.category(c) in harmful} <= {"\n"}
+
+
+@pytest.mark.parametrize(
+    ("text", "repair"),
+    [
+        ("1.0+-0.1", "write m=1.0, or for a difference m=1.0-0.1"),
+        ("1.0 +- 0.1", "write m=1.0, or for a difference m=1.0-0.1"),
+        ("-2e3+−.5", "write m=-2e3, or for a difference m=-2e3-.5"),
+        ("1.0±0.1", "write m=1.0"),
+        ("1.0+/-0.1", "write m=1.0"),
+        ("1.0 +/− 0.1", "write m=1.0"),
+        ("sqrt(2)+-(1/3)", "write m=sqrt(2)"),
+        ("[1 ± 0.1, 2]", "leave out '±' and the number behind it"),
+    ],
+)
+def test_an_uncertainty_is_no_difference(text: str, repair: str) -> None:
+    with pytest.raises(NameValueError) as caught:
+        bound(f"m={text}")
+    assert "±" in caught.value.message
+    assert caught.value.hint == repair
+    for part in repair.removeprefix("write ").split(", or for a difference "):
+        if part.startswith("m="):
+            bound(part)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("1.0 + -0.1", 0.9), ("+-3", -3), ("2*+-3", -6), ("2 + -(-1)", 3)]
+)
+def test_two_signs_apart_are_arithmetic(text: str, value: float) -> None:
+    assert bound(f"m={text}") == value

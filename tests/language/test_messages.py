@@ -57,6 +57,7 @@ MESSAGES = [
     ("(x«,» y)", "a group in parentheses holds one expression", None),
     ("«1_000»", "a number has no separators", "write 1000"),
     ("2*«1e400»", "too large for a double (at most 1.8e308)", None),
+    ("2*«1e-400»", "too small for a double (at least 4.9e-324, or 0)", None),
     ("«" + "9" * 400 + "»", "too large for a double", None),
     ("x«" + "⁹" * 400 + "»", "too large for a double", None),
     # two parts with nothing between them

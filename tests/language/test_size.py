@@ -341,7 +341,12 @@ def test_functions_of_functions_are_counted_where_they_are_called() -> None:
 def test_a_literal_of_any_length_is_read_or_refused() -> None:
     assert parse("0." + "1" * 100_000).evaluate() == 1 / 9
     assert parse("0" * 100_000 + "7").evaluate() == 7
-    assert parse("1e-" + "9" * 100_000).evaluate() == 0
-    for digits in ("9" * 100_000, "1e" + "9" * 100_000):
-        with pytest.raises(FormulaError, match="too large for a double"):
+    assert parse("0e-" + "9" * 100_000).evaluate() == 0
+    for digits, much in (
+        ("9" * 100_000, "large"),
+        ("1e" + "9" * 100_000, "large"),
+        ("1e-" + "9" * 100_000, "small"),
+        ("0." + "0" * 100_000 + "1", "small"),
+    ):
+        with pytest.raises(FormulaError, match=f"too {much} for a double"):
             parse(digits)

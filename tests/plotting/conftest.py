@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from gradcli.formula import parse
 from gradcli.plotting.chart import Arrows, Band, Chart, Field, Line, Panel, Points, Trail
 from gradcli.plotting.function import Function
+from gradcli.runtime.rational import Rational
 from gradcli.table import Range
 
 Made = Callable[..., Function]
@@ -32,9 +34,14 @@ HOSTILE = [
 ]
 
 
+def stepped(name: str, *limits: float) -> Range:
+    """The range from start to stop by step, as if these were typed."""
+    return Range.stepped(name, *[Rational(Fraction(repr(x)), is_exact=True) for x in limits])
+
+
 def function(text: str, wrt: Sequence[str] = (), **ranges: tuple[float, float, float]) -> Function:
     """The formula over ranges, each as (start, stop, step)."""
-    given: dict[str, Any] = {name: Range.stepped(name, *r) for name, r in ranges.items()}
+    given: dict[str, Any] = {name: stepped(name, *r) for name, r in ranges.items()}
     return Function(parse(text), {}, given, wrt)
 
 

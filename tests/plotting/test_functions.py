@@ -71,7 +71,7 @@ def test_a_derivative_may_have_gaps_where_the_value_has_none(made: Made) -> None
 
 
 def test_a_formula_of_arrays_has_gaps_point_by_point() -> None:
-    ranges = {"x": Range.stepped("x", -1, 1, 1)}
+    ranges = {"x": Range.through(np.array([-1.0, 0.0, 1.0]))}
     plot = chart([Function(parse("sum(log([x, x+3]))"), {}, ranges, ["x"])])
 
     value: Any = plot.panels[0].marks[0]

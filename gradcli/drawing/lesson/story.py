@@ -60,7 +60,7 @@ def _end(sketch: Sketch, *, gradient: bool) -> Frame:
     inputs = [box.key for box in sketch.boxes if box.step.operation == "variable"]
     keys = tuple(dict.fromkeys([result.key, *inputs]))
     if result.step.value is not None:
-        words = about_picture([box.step for box in sketch.boxes])
+        words = about_picture([box.step for box in sketch.boxes], sketch.notes)
     elif gradient:
         words = "So every node is computed, and so every gradient is collected."
     else:

@@ -1,0 +1,291 @@
+"""The formulas of a command: one, or many of which each is a line of stdin or of a file.
+
+Of many, each is answered as it comes, so that a program may ask and read in turns. A wrong one has
+an empty line, or with --json an error object, in place of its answer, and the others go on.
+"""
+
+from __future__ import annotations
+
+from gradcli.cli import arguments
+from gradcli.errors import (
+    ExitCode,
+    FileError,
+    FormulaError,
+    GradcliError,
+    NameValueError,
+    UsageError,
+)
+from gradcli.language.names import names_in
+from gradcli.language.scanner import SCANNER
+from gradcli.limits import SOURCE_CHARACTERS
+from gradcli.point import few
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from typing import Any
+
+    from gradcli.cli.arguments import Problem
+    from gradcli.cli.output import Output
+
+SHOWN_ERRORS = 20
+"""How many errors are written out; of more only the number."""
+
+ERROR_BYTES = 3800
+"""The most bytes of all these errors together, so that with their number they stay below 4 KiB."""
+
+LONGEST_LINE = 4 * SOURCE_CHARACTERS
+"""The most bytes of a line: four for each character of the longest formula."""
+
+
+MOST_PIECES = 4
+"""How many times that length is passed over in search of the end of a line."""
+
+
+class Request:
+    """One formula of a command with the values of its names."""
+
+    __slots__ = ("typed", "values", "where")
+
+    def __init__(self, typed: str | None, values: dict[str, Any], where: str) -> None:
+        self.typed = typed
+        """The formula; None for a line that is too long to be kept."""
+        self.values = values
+        self.where = where
+        """What a message about it begins with, "line 3: "; empty where it is the only one."""
+
+    @property
+    def text(self) -> str:
+        """The formula. Raises FormulaError for a line that is too long."""
+        if self.typed is None:
+            raise FormulaError(f"the formula is longer than {LONGEST_LINE} bytes")
+        return self.typed
+
+
+class Formulas:
+    """The formulas that the words of a command stand for.
+
+    Lines of stdin, and a file more than one of whose lines is a formula by itself, are many; a
+    file that defines names, line by line, and ends with a formula is one.
+    """
+
+    def __init__(
+        self,
+        words: Sequence[str],
+        seed: int = 0,
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        structure: bool = False,
+    ) -> None:
+        """Read the words. Random values are drawn from `seed`.
+
+        `parameters` are values of names that need not be used. With `structure`, names may have
+        shapes without values.
+        """
+        self._text, given = arguments.split(words)
+        shapes = arguments.shapes_of(given, parameters) if structure else {}
+        self._has_shapes = bool(shapes)
+        self._values = {**shapes} if shapes else arguments.values(given, seed)
+        self._parameters = parameters
+        self._used: set[str] = set()
+        self._lines: Iterator[tuple[int, str | None]] | None = None
+        self._place = "stdin"
+        if self._text == "-":
+            self._lines = _stdin_lines()
+        elif words[0].startswith("@") and _holds_many(self._text):
+            self._lines = enumerate(self._text.split("\n"), 1)
+            self._place = "the file"
+
+    @property
+    def are_many(self) -> bool:
+        """Whether each is a line of its own."""
+        return self._lines is not None
+
+    def one(self, command: str) -> Request:
+        """Return the only formula, for a command that takes no more. Raises UsageError."""
+        found = self.requests()
+        request = next(found)
+        if next(found, None) is not None:
+            message = f"{command} takes one formula, and {self._place} holds more"
+            raise UsageError(message, hint="write its definitions in one line, separated by ;")
+        return request
+
+    def problem(self, request: Request) -> Problem:
+        """Return a formula with the values of its names. Raises as arguments.problem_of."""
+        values, shapes = ({}, request.values) if self._has_shapes else (request.values, {})
+        return arguments.problem_of(request.text, values, request.where, self._parameters, shapes)
+
+    def problems(self) -> Iterator[Problem]:
+        """Yield the formulas with their values, for a command that shows them together.
+
+        Raises the first error, which names its line.
+        """
+        for request in self.requests():
+            try:
+                yield self.problem(request)
+            except GradcliError as error:
+                error.message = request.where + error.message
+                raise
+
+    def requests(self) -> Iterator[Request]:
+        """Yield the formulas in order. Raises FormulaError when there is none, and FileError."""
+        if self._lines is None:
+            yield Request(self._text, self._values, "")
+            return
+        is_empty = True
+        for number, line in self._lines:
+            where = f"line {number}: "
+            if line is None:
+                is_empty = False
+                yield Request(None, {}, where)
+                continue
+            text = line.rstrip("\r").removeprefix(arguments.BYTE_ORDER_MARK)
+            if not text.partition("#")[0].strip(" \t\r"):
+                continue
+            is_empty = False
+            values = self._values
+            if values:
+                mentioned = names_in(text)
+                values = {name: value for name, value in values.items() if name in mentioned}
+                self._used.update(values)
+            yield Request(text, values, where)
+        if is_empty:
+            message = f"{self._place} holds no formula"
+            raise FormulaError(message, hint="write one a line, for example 'x^2 + 1'")
+        unused = [name for name in self._values if name not in self._used]
+        if unused:
+            message = f"no line uses {few(unused)}"
+            raise NameValueError(message, hint=f"remove {unused[0]}=…")
+
+
+def answered(formulas: Formulas, output: Output, answer: Callable[[Request], None]) -> ExitCode:
+    """Answer each formula and return how the command ends: with the exit code of the first error.
+
+    The output is to be finished by the caller.
+
+    The error of a formula that is the only one is raised, and nothing is written.
+    """
+    if not formulas.are_many:
+        answer(next(formulas.requests()))
+        return ExitCode.DONE
+    complaints = Complaints(output)
+    requests = formulas.requests()
+    is_first = True
+    while True:
+        try:
+            request = next(requests, None)
+        except GradcliError as problem:
+            if is_first:
+                raise  # there is no formula at all
+            complaints.take(problem, None)
+            break
+        if request is None:
+            break
+        is_first = False
+        try:
+            output.label = request.text
+            answer(request)
+        except GradcliError as problem:
+            complaints.take(problem, request)
+        output.send()
+    output.send()
+    complaints.end()
+    return complaints.code
+
+
+class Complaints:
+    """The errors of many formulas, each said where it belongs."""
+
+    def __init__(self, output: Output) -> None:
+        self.code = ExitCode.DONE
+        self.count = 0
+        self._output = output
+        self._shown = 0
+        self._left = ERROR_BYTES
+
+    def take(self, problem: GradcliError, request: Request | None) -> None:
+        """Say what is wrong with a formula, or without one with all of them together."""
+        from gradcli.cli.output import complain, error_document, error_text
+
+        self.count += 1
+        if self.count == 1:
+            self.code = problem.exit_code
+        output = self._output
+        output.discard()
+        if request is not None:
+            if not problem.message.startswith(request.where):
+                problem.message = request.where + problem.message
+            problem.source = problem.source or request.typed
+        if output.json:
+            output.document(error_document(problem))
+            return
+        if request is not None:
+            output.line("")
+        text = error_text(problem)
+        size = len(text.encode("utf-8", "backslashreplace"))
+        is_next = self._shown == self.count - 1  # none was passed over
+        if is_next and self._shown < SHOWN_ERRORS and (size <= self._left or not self._shown):
+            self._shown += 1
+            self._left -= size
+            output.send()
+            complain(text)
+
+    def end(self) -> None:
+        """Say how many errors were not written out."""
+        from gradcli.cli.output import complain
+
+        more = self.count - self._shown
+        if more and not self._output.json:
+            complain(f"error: and {more} more line{'s have' if more > 1 else ' has'} an error")
+
+
+def _holds_many(text: str) -> bool:
+    """Return whether a line of a file, other than the last, is a formula and no definition.
+
+    A line ends where the language says so: not within parentheses.
+    """
+    if "\n" not in text.strip():
+        return False
+    tokens = SCANNER.scan(text)
+    depth, defines = 0, False
+    last = len(tokens.kinds) - 1  # the end of the text
+    for place, kind in enumerate(tokens.kinds):
+        depth += (kind in {"LPAR", "LSQB"}) - (kind in {"RPAR", "RSQB"})
+        if kind == "EQUALS" and depth <= 0:
+            defines = True
+        elif kind == "SEPARATOR":
+            if tokens.texts[place].endswith("\n") and place + 1 < last and not defines:
+                return True
+            defines = False
+    return False
+
+
+def _stdin_lines() -> Iterator[tuple[int, str | None]]:
+    """Yield number and text of each line as it comes; None for one that is too long to be kept."""
+    stream = arguments.stdin_stream()
+    number = 0
+    while True:
+        number += 1
+        line = _read_line(stream)
+        if not line:
+            return
+        if len(line) <= LONGEST_LINE:
+            yield number, line.removesuffix(b"\n").decode("utf-8", "surrogateescape")
+            continue
+        yield number, None
+        for _ in range(MOST_PIECES):
+            line = _read_line(stream)
+            if not line or line.endswith(b"\n"):
+                break
+        else:
+            message = f"line {number} of stdin has no end within {MOST_PIECES * LONGEST_LINE} bytes"
+            raise FileError(message)
+
+
+def _read_line(stream: Any) -> bytes:
+    try:
+        line: bytes = stream.readline(LONGEST_LINE + 1)
+    except OSError as error:
+        message = f"cannot read stdin: {(error.strerror or str(error)).lower()}"
+        raise FileError(message) from None
+    return line
