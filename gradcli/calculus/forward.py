@@ -55,24 +55,24 @@ def gradient(graph: Graph, result: int, by: Iterable[int]) -> dict[int, int]:
 
 
 def rate_between(
-    graph: Graph, root: int, inside: Sequence[int], by: int, *, exact: bool = True
+    graph: Graph, root: int, inside: Sequence[int], by: int, *, others_stay: bool = True
 ) -> int:
     """Return how `root` changes when `by` does at rate 1, in all of its numbers if it is an array.
 
     `inside` are the nodes from `root` down to `by` and others that count as free, in topological
-    order. What is not `exact` has no value where 0 meets an infinite partial, and reads better.
+    order; `others_stay` is that of `reverse.gradient`.
     """
     one = broadcast_to(graph, graph.constant(1), graph.shape(by))
-    rate = _sweep(graph, inside, {by: one}, exact=exact).get(root, graph.constant(0))
+    rate = _sweep(graph, inside, {by: one}, others_stay=others_stay).get(root, graph.constant(0))
     return broadcast_to(graph, rate, graph.shape(root))
 
 
 def _sweep(
-    graph: Graph, order: Sequence[int], rates: dict[int, int], *, exact: bool = True
+    graph: Graph, order: Sequence[int], rates: dict[int, int], *, others_stay: bool = True
 ) -> dict[int, int]:
     """Return the rates of all nodes in `order` that move; `rates` holds those that are given."""
     active = graph.depending_on(rates, order)
-    movement = Movement(graph, set(rates), active) if exact else None
+    movement = Movement(graph, set(rates), active) if others_stay else None
     for node in order:
         if node in active and node not in rates:
             rate = _rate(graph, node, rates, movement)

@@ -48,15 +48,18 @@ class Derivatives:
         """For some nodes the mask of where their first argument moves; the others' always does."""
 
 
-def gradient(graph: Graph, result: int, by: Iterable[int], *, exact: bool = True) -> dict[int, int]:
+def gradient(
+    graph: Graph, result: int, by: Iterable[int], *, others_stay: bool = True
+) -> dict[int, int]:
     """Return the nodes that are the derivatives of `result` by each of the nodes `by`.
 
     They are added to the same graph. A node that the result does not depend on gets 0. For an
-    array as `result` they are the derivatives of the sum of its numbers. Derivatives that are not
-    `exact` have no value where 0 meets an infinite partial, and are shorter to read.
+    array as `result` they are the derivatives of the sum of its numbers. Where 0 meets an infinite
+    partial, they are right as long as the other names stay; without `others_stay` they have no
+    value there, are shorter, and can be differentiated by any name.
     """
     order = graph.reachable([result])
-    return _derived(_Sweep(graph, order, by, exact=exact), result, by)
+    return _derived(_Sweep(graph, order, by, others_stay=others_stay), result, by)
 
 
 def backward(graph: Graph, result: int, by: Iterable[int]) -> Derivatives:
@@ -71,13 +74,18 @@ def backward(graph: Graph, result: int, by: Iterable[int]) -> Derivatives:
 
 
 def derivatives_between(
-    graph: Graph, root: int, inside: Sequence[int], by: Collection[int], *, exact: bool = True
+    graph: Graph,
+    root: int,
+    inside: Sequence[int],
+    by: Collection[int],
+    *,
+    others_stay: bool = True,
 ) -> dict[int, int]:
     """Return the derivatives of a number by the nodes `by`, which count as free.
 
     `inside` are the nodes from `root` down to `by`, in topological order.
     """
-    return _derived(_Sweep(graph, inside, by, free=by, exact=exact), root, by)
+    return _derived(_Sweep(graph, inside, by, free=by, others_stay=others_stay), root, by)
 
 
 def handed(
@@ -115,7 +123,7 @@ class _Sweep:
         by: Iterable[int],
         *,
         free: Collection[int] | None = None,
-        exact: bool = True,
+        others_stay: bool = True,
     ) -> None:
         self.graph = graph
         self.partials: dict[tuple[int, int], int] | None = None
@@ -125,7 +133,7 @@ class _Sweep:
         self._active = graph.depending_on(by, order)
         if free is None:
             free = {node for node in by if self._active.isdisjoint(graph.rows[node][1])}
-        self._movement = Movement(graph, free, self._active) if exact else None
+        self._movement = Movement(graph, free, self._active) if others_stay else None
 
     def run(self, adjoints: dict[int, Adjoint]) -> dict[int, Adjoint]:
         """Return the adjoints of all nodes that can be changed and are read."""

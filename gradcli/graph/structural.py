@@ -407,7 +407,7 @@ def add_rows(row: Callable[..., Any]) -> None:
         tangents=(lambda t, f, x, axis: total(t, axis),),
         adjoints=(lambda g, f, x, axis: spread(wide(g, x, axis), x.shape),),
         latex=(r"\sum{p} {0}", SERIES, PRODUCT),
-        array="np.sum({0}, axis={p})",
+        array="summed({0}, {p})",
     )
     row(
         "mean",
@@ -415,7 +415,7 @@ def add_rows(row: Callable[..., Any]) -> None:
         shape=_nonempty_shape("mean"),
         payload="axis",
         expansion=lambda f, x, axis: _mean(x, axis),
-        array="np.mean({0}, axis={p})",
+        array="mean({0}, {p})",
     )
     row(
         "prod",
@@ -554,7 +554,7 @@ def add_rows(row: Callable[..., Any]) -> None:
         arity=(2, 2),
         shape=_equal_shape("mse"),
         expansion=lambda f, x, y: _mean((x - y) ** 2, None),
-        array="np.mean(({0} - {1}) ** 2)",
+        array="mean(({0} - {1}) ** 2, None)",
     )
     row(
         "onehot",

@@ -217,7 +217,7 @@ def test_second_derivatives(
 
 
 def test_an_infinite_second_derivative_is_an_error() -> None:
-    with pytest.raises(MathematicsError, match="second derivative by x and y is infinite"):
+    with pytest.raises(MathematicsError, match="second derivative with respect to x and y is infinite"):
         parse("x^y").hessian(x=0, y=1)
 
 
