@@ -13,12 +13,14 @@ be infinite, the mask also says whether the argument moves at all.
 
 from __future__ import annotations
 
-from gradcli.calculus.masks import Mask, both, branch, is_opposite, narrowed, read_of
+from functools import cached_property
+
+from gradcli.calculus.masks import Mask, both, branch, is_opposite, narrowed, pulled
 from gradcli.calculus.movement import Movement
 from gradcli.graph import shapes
 from gradcli.graph.node import Growing
 from gradcli.graph.operations import ADD, AND_ALSO, MULTIPLY, NOT_SO, OR_ELSE, TABLE, WHERE
-from gradcli.graph.simplify import DerivedNode, broadcast_to, simplified
+from gradcli.graph.simplify import INDEX, DerivedNode, broadcast_to, simplified
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -189,20 +191,34 @@ class _Sweep:
         operation, arguments, payload = graph.rows[node]
         mask, value = adjoint
         value = broadcast_to(graph, value, graph.shape(node))
-        is_gated = mask is not None and bool(graph.shape(mask))
-        if is_gated:
+        pull = None
+        if mask is not None and graph.shape(mask):
             value = gated(graph, node, adjoint)
-        read = read_of(graph, node, mask)
+            pull = pulled(graph, node, mask)
+        elif operation is INDEX and arguments[0] in self._steep:
+            mask = both(graph, mask, pulled(graph, node, None)(0))
         handles = tuple([DerivedNode(graph, argument) for argument in arguments])
         at_node, slope = DerivedNode(graph, node), DerivedNode(graph, value)
         for position, argument in enumerate(arguments):
             if argument not in self._active:
                 continue
-            pulled = operation.pulled(position, slope, at_node, handles, payload)
-            if isinstance(pulled, DerivedNode):
-                # Nobody asks what a name is read for once its adjoint is 0 where it is not read.
-                is_done = is_gated and not graph.rows[argument][1]
-                yield argument, (None if is_done else read(position), pulled.id)
+            part = operation.pulled(position, slope, at_node, handles, payload)
+            if isinstance(part, DerivedNode):
+                if pull is not None:
+                    # Nobody asks what a name is read for once its adjoint is 0 where it is not.
+                    mask = pull(position) if graph.rows[argument][1] else None
+                yield argument, (mask, part.id)
+
+    @cached_property
+    def _steep(self) -> Collection[int]:
+        """The nodes that depend on one whose derivative can be infinite, or are such a one."""
+        rows = self.graph.rows
+        steep = [
+            node
+            for node in self._order
+            if node in self._active and rows[node][0].is_steep(rows[node][2])
+        ]
+        return self.graph.depending_on(steep, self._order) if steep else ()
 
 
 def _summed(graph: Graph, node: int, argument: int, adjoint: Adjoint) -> Adjoint:

@@ -72,6 +72,23 @@ def _count(x: Any, axis: int | None) -> int:
     return prod(x.shape) if axis is None else x.shape[axis]
 
 
+def read(operation: Any, position: int, count: Any, f: Any, arguments: Any, payload: Any) -> Any:
+    """Return how often the numbers of an argument are read for those of the value f.
+
+    `count` says how often each number of the value counts, and `arguments` are 1 everywhere, so
+    that no factor that is 0 hides what is read. The rules of linear operations answer that
+    themselves; others read for each number all that lie along their axis, or all.
+    """
+    if operation.linear:
+        return operation.pulled(position, count, f, arguments, payload)
+    x = arguments[position]
+    if operation.payload != "axis":
+        return spread(total(count), x.shape)
+    if f.shape == x.shape:
+        count = total(count, payload)
+    return spread(_wide(count, x, payload), x.shape)
+
+
 # ---------------------------------------------------------------- shapes
 
 

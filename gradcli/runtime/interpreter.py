@@ -18,6 +18,7 @@ from gradcli.graph.operations import (
     WHERE,
     Operation,
 )
+from gradcli.graph.structural import read
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -208,12 +209,27 @@ def masks(
                 holds = np.not_equal(numbers[arguments[0]], 0)
                 needed = mask & holds if position == 1 else mask & ~holds
             if operation.structural:
-                needed = _any(needed)
+                needed = _any(needed) if columns else _read(graph, node, position, needed)
             elif not columns and not isinstance(needed, bool):
                 needed = _narrowed(needed, graph.shape(argument))
             before = read.get(argument)
             read[argument] = needed if before is None else before | needed
     return read
+
+
+def _read(graph: Graph, node: int, position: int, mask: Any) -> Any:
+    """Return which numbers of an argument an operation on arrays reads for those in a mask."""
+    if isinstance(mask, bool):
+        return mask
+    import numpy as np
+
+    from gradcli.runtime.arrays import Array
+
+    operation, arguments, payload = graph.rows[node]
+    units = [Array(np.ones(graph.shape(argument))) for argument in arguments]
+    count = Array(np.broadcast_to(mask, graph.shape(node)) * 1.0)
+    f = Array(np.zeros(graph.shape(node)))
+    return read(operation, position, count, f, units, payload).value != 0
 
 
 def _any(mask: Any) -> bool:
