@@ -75,10 +75,19 @@ def narrowed(graph: Graph, mask: int, whole: Shape, shape: Shape) -> int:
 def pushed(graph: Graph, node: int, masks: Mapping[int, Mask]) -> int:
     """Return which numbers of a linear operation depend on those of its arguments in the masks.
 
-    `masks` are given by the position of the argument.
+    `masks` are given by the position of the argument; the other arguments stay.
     """
     operation, arguments, payload = graph.rows[node]
     f, units = DerivedNode(graph, node), _units(graph, arguments)
+    if operation is TABLE["matmul"]:  # what is multiplied with 0 has no effect
+        units = tuple(
+            [
+                unit
+                if position in masks
+                else unit.at(counted(graph, arguments[position], unit.shape))
+                for position, unit in enumerate(units)
+            ]
+        )
     found = graph.constant(0)
     for position, mask in masks.items():
         count = DerivedNode(graph, counted(graph, mask, graph.shape(arguments[position])))
