@@ -334,7 +334,7 @@ def test_the_check_is_relative(size: float, monkeypatch: pytest.MonkeyPatch) -> 
     there = parse("a*sin(x)").at_values({"a": size, "x": math.pi / 2})
     assert there.check(["x"]).largest_difference < 1e-6
     # A rule that is wrong by half of it is seen, whatever the size.
-    monkeypatch.setattr(TABLE["sin"], "partials", (lambda f, x: 1.5 * x.apply("cos"),))
+    monkeypatch.setattr(TABLE["sin"], "partials", (lambda _, x: 1.5 * x.apply("cos"),))
     wrong = parse("a*sin(x)").at_values({"a": size, "x": 1.0})
     assert wrong.check(["x"]).largest_difference == pytest.approx(1 / 3, rel=1e-6)
 
