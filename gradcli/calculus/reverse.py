@@ -16,7 +16,6 @@ from __future__ import annotations
 from functools import cached_property
 
 from gradcli.calculus.masks import Mask, both, branch, is_opposite, narrowed, pulled
-from gradcli.calculus.movement import Movement
 from gradcli.graph import shapes
 from gradcli.graph.node import Growing
 from gradcli.graph.operations import ADD, AND_ALSO, MULTIPLY, NOT_SO, OR_ELSE, TABLE, WHERE
@@ -26,6 +25,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
+    from gradcli.calculus.movement import Movement
     from gradcli.graph.node import Graph
 
 
@@ -133,9 +133,10 @@ class _Sweep:
         by = set(by)
         self._order = order
         self._active = graph.depending_on(by, order)
+        self._others_stay = others_stay
         if free is None:
             free = {node for node in by if self._active.isdisjoint(graph.rows[node][1])}
-        self._movement = Movement(graph, free, self._active) if others_stay else None
+        self._free = free
 
     def run(self, adjoints: dict[int, Adjoint]) -> dict[int, Adjoint]:
         """Return the adjoints of all nodes that can be changed and are read."""
@@ -176,7 +177,7 @@ class _Sweep:
                 here = both(graph, mask, branch(graph, node, position))
             elif partial.__class__ is DerivedNode or partial != 1:
                 slope = simplified(graph, MULTIPLY, (value, as_node(graph, partial)), None)
-            if not position and self._movement is not None and operation.is_steep(payload):
+            if not position and self._others_stay and operation.is_steep(payload):
                 moving = self._movement.mask(argument)
                 if moving is not None:
                     self.moving[node] = moving
@@ -208,6 +209,12 @@ class _Sweep:
                     # Nobody asks what a name is read for once its adjoint is 0 where it is not.
                     mask = pull(position) if graph.rows[argument][1] else None
                 yield argument, (mask, part.id)
+
+    @cached_property
+    def _movement(self) -> Movement:
+        from gradcli.calculus.movement import Movement
+
+        return Movement(self.graph, self._free, self._active)
 
     @cached_property
     def _steep(self) -> Collection[int]:
