@@ -8,30 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradcli.graph.operations import TABLE
 from gradcli.graph.special import digamma, polygamma, sphericalj
 
 if TYPE_CHECKING:
     from gradcli.graph.shapes import Shape
-
-
-class Array:
-    """An array that the rules of the table can be applied to, as they are to nodes."""
-
-    def __init__(self, value: Any) -> None:
-        self.value = value
-        self.shape: Shape = np.shape(value)
-
-    def apply(self, name: str, *others: Array, payload: Any = None) -> Array:
-        """Return the row `name` of the table applied to this array and others."""
-        from gradcli.runtime.generated import array_function
-
-        function = array_function(TABLE[name], 1 + len(others), payload)
-        return Array(function(self.value, *[other.value for other in others]))
-
-    def __mul__(self, other: Array) -> Array:
-        """Return self * other."""
-        return Array(self.value * other.value)
 
 
 SMALL = 2.0**-64

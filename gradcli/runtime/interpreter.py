@@ -18,7 +18,6 @@ from gradcli.graph.operations import (
     WHERE,
     Operation,
 )
-from gradcli.graph.structural import read
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -199,6 +198,8 @@ def masks(
     """
     import numpy as np
 
+    from gradcli.runtime.reading import numbers_read
+
     read: dict[int, Any] = dict.fromkeys(roots, True)
     for node in reversed(graph.reachable(roots)):
         mask = read.get(node, False)
@@ -208,28 +209,15 @@ def masks(
             if operation is WHERE and position:
                 holds = np.not_equal(numbers[arguments[0]], 0)
                 needed = mask & holds if position == 1 else mask & ~holds
-            if operation.structural:
-                needed = _any(needed) if columns else _read(graph, node, position, needed)
+            if operation.structural and (columns or isinstance(needed, bool)):
+                needed = _any(needed)
+            elif operation.structural:
+                needed = numbers_read(graph, node, position, needed)
             elif not columns and not isinstance(needed, bool):
                 needed = _narrowed(needed, graph.shape(argument))
             before = read.get(argument)
             read[argument] = needed if before is None else before | needed
     return read
-
-
-def _read(graph: Graph, node: int, position: int, mask: Any) -> Any:
-    """Return which numbers of an argument an operation on arrays reads for those in a mask."""
-    if isinstance(mask, bool):
-        return mask
-    import numpy as np
-
-    from gradcli.runtime.arrays import Array
-
-    operation, arguments, payload = graph.rows[node]
-    units = [Array(np.ones(graph.shape(argument))) for argument in arguments]
-    count = Array(np.broadcast_to(mask, graph.shape(node)) * 1.0)
-    f = Array(np.zeros(graph.shape(node)))
-    return read(operation, position, count, f, units, payload).value != 0
 
 
 def _any(mask: Any) -> bool:
