@@ -74,16 +74,13 @@ class Point:
             return {name: self._difference(name)[0] for name in nodes}
         gradient: Callable[..., dict[int, int]]
         if mode == "reverse":
-            from gradcli.calculus import reverse
-
-            derived = reverse.gradient(self._graph, self._result, nodes.values())
+            from gradcli.calculus.reverse import gradient
         elif mode == "forward":
-            from gradcli.calculus import forward
-
-            derived = forward.gradient(self._graph, self._result, nodes.values())
+            from gradcli.calculus.forward import gradient
         else:
             message = f"--mode must be one of {', '.join(MODES)}, not '{printable(mode, 60)}'"
             raise UsageError(message)
+        derived = gradient(self._graph, self._result, nodes.values())
         numbers = self._with(derived.values()).numbers
         for node in nodes.values():
             # A factor that moves with another name does not move with this one.
@@ -189,7 +186,7 @@ class Point:
         """Return the nodes of the second derivatives, a column for every number of every name."""
         from gradcli.calculus.hessian import hessian_times
         from gradcli.graph.simplify import DerivedNode
-        from gradcli.graph.structural import entries, place
+        from gradcli.graph.structural import entries, scatter
 
         graph = self._graph
         columns: dict[str, list[int]] = {}
@@ -197,7 +194,7 @@ class Point:
         for name, node in nodes.items():
             shape = graph.shape(node)
             for key in entries(shape):
-                unit = place(one, key, shape).id if shape else one.id
+                unit = scatter(one, key, shape).id if shape else one.id
                 columns[entry_name(name, key)] = hessian_times(
                     graph, self._result, list(nodes.values()), {node: unit}
                 )

@@ -11,6 +11,7 @@ from gradcli.calculus.movement import Movement
 from gradcli.calculus.reverse import expansion, local
 from gradcli.graph.operations import ADD, MULTIPLY, WHERE
 from gradcli.graph.simplify import DerivedNode, broadcast_to, simplified
+from gradcli.graph.structural import jvp
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -46,9 +47,9 @@ def gradient(graph: Graph, result: int, by: Iterable[int]) -> dict[int, int]:
             continue
         total = broadcast_to(graph, graph.constant(0), shape)
         for key in entries(shape):
-            unit = DerivedNode(graph, one).apply("place", payload=(key, shape))
+            unit = DerivedNode(graph, one).apply("scatter", payload=(key, shape))
             slope = tangents(graph, [result], {node: unit.id})[0]
-            term = DerivedNode(graph, slope).apply("place", payload=(key, shape))
+            term = DerivedNode(graph, slope).apply("scatter", payload=(key, shape))
             total = simplified(graph, ADD, (total, term.id), None)
         found[node] = total
     return found
@@ -100,26 +101,26 @@ def _rate(
         expanded = expansion(graph, node)
         moving = {argument: rates[argument] for argument in arguments if argument in rates}
         return _sweep(graph, graph.below(expanded, arguments), moving).get(expanded)
-    total: int | None = None
     handles = tuple([DerivedNode(graph, argument) for argument in arguments])
+    if operation.structural:
+        given = {
+            position: DerivedNode(graph, rates[argument])
+            for position, argument in enumerate(arguments)
+            if argument in rates
+        }
+        rate = jvp(operation, given, DerivedNode(graph, node), handles, payload)
+        return rate.id if isinstance(rate, DerivedNode) else None
+    total: int | None = None
     for position, argument in enumerate(arguments):
         if argument not in rates:
             continue
-        if operation.structural:
-            rate = DerivedNode(graph, rates[argument])
-            at_node = DerivedNode(graph, node)
-            pushed = operation.pushed(position, rate, at_node, handles, payload)
-            if not isinstance(pushed, DerivedNode):
-                continue
-            term = pushed.id
-        else:
-            partial = local(graph, node, position)
-            if partial is None:
-                continue
-            term = simplified(graph, MULTIPLY, (rates[argument], partial), None)
-            if movement is not None and position == 0 and operation.is_steep(payload):
-                mask = movement.mask(argument)
-                if mask is not None:
-                    term = simplified(graph, WHERE, (mask, term, graph.constant(0)), None)
+        partial = local(graph, node, position)
+        if partial is None:
+            continue
+        term = simplified(graph, MULTIPLY, (rates[argument], partial), None)
+        if movement is not None and position == 0 and operation.is_steep(payload):
+            mask = movement.mask(argument)
+            if mask is not None:
+                term = simplified(graph, WHERE, (mask, term, graph.constant(0)), None)
         total = term if total is None else simplified(graph, ADD, (total, term), None)
     return total

@@ -7,9 +7,9 @@ A number of a mask is not 0 where it holds, like a condition of `where`; None st
 from __future__ import annotations
 
 from gradcli.graph import shapes
-from gradcli.graph.operations import ADD, AND_ALSO, NOT_SO, OR_ELSE, TABLE, WHERE
+from gradcli.graph.operations import AND_ALSO, NOT_SO, OR_ELSE, TABLE, WHERE
 from gradcli.graph.simplify import DerivedNode, broadcast_to, is_condition, simplified
-from gradcli.graph.structural import read
+from gradcli.graph.structural import EACH, jvp, read
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -75,25 +75,20 @@ def narrowed(graph: Graph, mask: int, whole: Shape, shape: Shape) -> int:
 def pushed(graph: Graph, node: int, masks: Mapping[int, Mask]) -> int:
     """Return which numbers of a linear operation depend on those of its arguments in the masks.
 
-    `masks` are given by the position of the argument; the other arguments stay.
+    `masks` are given by the position of the argument; the other arguments stay, and what is
+    multiplied with a 0 of theirs has no effect.
     """
     operation, arguments, payload = graph.rows[node]
-    f, units = DerivedNode(graph, node), _units(graph, arguments)
-    if operation is TABLE["matmul"]:  # what is multiplied with 0 has no effect
-        units = tuple(
-            [
-                unit
-                if position in masks
-                else unit.at(counted(graph, arguments[position], unit.shape))
-                for position, unit in enumerate(units)
-            ]
-        )
-    found = graph.constant(0)
-    for position, mask in masks.items():
-        count = DerivedNode(graph, counted(graph, mask, graph.shape(arguments[position])))
-        part = operation.pushed(position, count, f, units, payload)
-        found = simplified(graph, ADD, (found, part.id), None)
-    return found
+    stay = len(masks) < len(arguments) and operation.linear == EACH
+    units = [
+        DerivedNode(graph, counted(graph, argument if stay else None, graph.shape(argument)))
+        for argument in arguments
+    ]
+    counts = {
+        position: DerivedNode(graph, counted(graph, mask, graph.shape(arguments[position])))
+        for position, mask in masks.items()
+    }
+    return int(jvp(operation, counts, DerivedNode(graph, node), units, payload).id)
 
 
 def pulled(graph: Graph, node: int, mask: Mask) -> Callable[[int], int]:
@@ -102,11 +97,8 @@ def pulled(graph: Graph, node: int, mask: Mask) -> Callable[[int], int]:
     `mask` says which numbers of its value count.
     """
     operation, arguments, payload = graph.rows[node]
-    f, units = DerivedNode(graph, node), _units(graph, arguments)
+    # All factors are 1: nothing that is read is taken for 0.
+    units = [DerivedNode(graph, counted(graph, None, graph.shape(a))) for a in arguments]
+    f = DerivedNode(graph, node)
     count = DerivedNode(graph, counted(graph, mask, graph.shape(node)))
     return lambda position: int(read(operation, position, count, f, units, payload).id)
-
-
-def _units(graph: Graph, arguments: tuple[int, ...]) -> tuple[DerivedNode, ...]:
-    """Return arrays of the arguments' shapes with 1 everywhere."""
-    return tuple([DerivedNode(graph, counted(graph, None, graph.shape(a))) for a in arguments])

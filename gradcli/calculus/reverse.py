@@ -20,6 +20,7 @@ from gradcli.graph import shapes
 from gradcli.graph.node import Growing
 from gradcli.graph.operations import ADD, AND_ALSO, MULTIPLY, NOT_SO, OR_ELSE, TABLE, WHERE
 from gradcli.graph.simplify import INDEX, DerivedNode, broadcast_to, simplified
+from gradcli.graph.structural import vjp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -203,7 +204,7 @@ class _Sweep:
         for position, argument in enumerate(arguments):
             if argument not in self._active:
                 continue
-            part = operation.pulled(position, slope, at_node, handles, payload)
+            part = vjp(operation, position, slope, at_node, handles, payload)
             if isinstance(part, DerivedNode):
                 if pull is not None:
                     # Nobody asks what a name is read for once its adjoint is 0 where it is not.

@@ -22,8 +22,8 @@ SMALL = 2.0**-64
 def namespace() -> dict[str, Any]:
     """Return the names that generated NumPy code may use."""
     functions = (
-        placed,
-        collapsed,
+        scattered,
+        sum_to_shape,
         summed,
         mean,
         norm,
@@ -54,14 +54,14 @@ class _Special:
         return function
 
 
-def placed(x: Any, key: Any, shape: Shape) -> Any:
+def scattered(x: Any, key: Any, shape: Shape) -> Any:
     """Return zeros of the shape with x where the key says."""
     result = np.zeros(shape)
     result[key] = x
     return result
 
 
-def collapsed(x: Any, shape: Shape) -> Any:
+def sum_to_shape(x: Any, shape: Shape) -> Any:
     """Return x summed over the axes along which the shape was repeated."""
     x = np.asarray(x)
     if x.size == prod(shape):  # only axes of length 1 were added
