@@ -160,7 +160,7 @@ class Formula(Node):
         from gradcli.calculus.reverse import gradient
 
         nodes = names_to_nodes(self.graph, self.id, wrt)
-        found = gradient(self.graph, self.id, nodes.values())
+        found = gradient(self.graph, self.id, nodes.values(), others_stay=False)
         return {name: Formula(self.graph, found[node]) for name, node in nodes.items()}
 
     def readable_derivatives(self, wrt: Sequence[str] | None = None) -> dict[str, Formula]:
@@ -170,13 +170,11 @@ class Formula(Node):
         rounding only.
         """
         from gradcli.calculus.readable import readable
-        from gradcli.calculus.reverse import gradient
 
-        nodes = names_to_nodes(self.graph, self.id, wrt)
-        found = gradient(self.graph, self.id, nodes.values(), exact=False)
+        exact = self.derivatives(wrt)
         own = self.graph.reachable([self.id])
-        shown = readable(self.graph, own, [found[node] for node in nodes.values()])
-        return {name: Formula(self.graph, node) for name, node in zip(nodes, shown, strict=True)}
+        shown = readable(self.graph, own, [derivative.id for derivative in exact.values()])
+        return {name: Formula(self.graph, node) for name, node in zip(exact, shown, strict=True)}
 
     @property
     def latex(self) -> str:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from gradcli.graph.shapes import Shape
     from gradcli.language.origin import Origin
 
+HALF_THE_DIGITS = 2.0**-26
+"""Of a derivative this much larger than its error, finite differences know half of the digits."""
 MODES = ("reverse", "forward", "finite")
 
 
@@ -69,22 +71,24 @@ class Point:
         nodes = self._nodes(wrt)
         check_single(self._graph, self._result, self._origin)
         if mode == "finite":
-            return {name: self._difference(name) for name in nodes}
+            return {name: self._difference(name)[0] for name in nodes}
+        gradient: Callable[..., dict[int, int]]
         if mode == "reverse":
-            from gradcli.calculus import reverse
-
-            derived = reverse.gradient(self._graph, self._result, nodes.values())
+            from gradcli.calculus.reverse import gradient
         elif mode == "forward":
-            from gradcli.calculus import forward
-
-            derived = forward.gradient(self._graph, self._result, nodes.values())
+            from gradcli.calculus.forward import gradient
         else:
             message = f"--mode must be one of {', '.join(MODES)}, not '{printable(mode, 60)}'"
             raise UsageError(message)
+        derived = gradient(self._graph, self._result, nodes.values())
         numbers = self._with(derived.values()).numbers
-        found = {name: _own_copy(numbers[derived[node]]) for name, node in nodes.items()}
-        self._check(found)
-        return found
+        for node in nodes.values():
+            # A factor that moves with another name does not move with this one.
+            if len(nodes) > 1 and not interpreter.finite(numbers[derived[node]]):
+                derived |= gradient(self._graph, self._result, [node])
+                numbers |= self._with([derived[node]]).numbers
+        self._check({name: derived[node] for name, node in nodes.items()}, numbers)
+        return {name: _own_copy(numbers[derived[node]]) for name, node in nodes.items()}
 
     def along(self, name: str, place: tuple[int, ...] = ()) -> Callable[[float], float]:
         """Return the formula as a function of one name; nan where it has no value.
@@ -107,35 +111,39 @@ class Point:
 
         return value
 
-    def _difference(self, name: str) -> Any:
-        """Return the derivative by a number, or by each number of an array, by differences."""
+    def _difference(self, name: str) -> tuple[Any, Any]:
+        """Return the derivative by finite differences and its error, or those of an array."""
         from gradcli.calculus.differences import derivative
 
         at = self.variables[name]
         if isinstance(at, float):
-            return derivative(self.along(name), at).value
+            found = derivative(self.along(name), at)
+            return found.value, found.error
         import numpy as np
 
-        slopes = np.zeros(at.shape)
+        slopes, errors = np.zeros(at.shape), np.zeros(at.shape)
         for place in np.ndindex(at.shape):
-            slopes[place] = derivative(self.along(name, place), float(at[place])).value
-        return slopes
+            slopes[place], errors[place] = derivative(self.along(name, place), float(at[place]))
+        return slopes, errors
 
     def check(self, wrt: Sequence[str] | None = None) -> Check:
         """Return the derivatives found in three ways, and how far they are apart at most.
 
-        The difference is relative to the derivative where that is larger than 1.
+        The difference is relative to the largest of the three. Where that is hardly more than what
+        rounding hides from finite differences, it is relative to what they can see.
         """
         from gradcli.findings import Check
 
-        reverse, forward, finite = [self.gradient(wrt, mode) for mode in MODES]
+        reverse, forward = self.gradient(wrt), self.gradient(wrt, "forward")
+        finite = {name: self._difference(name) for name in reverse}
         largest = 0.0
-        for name, exact in reverse.items():
-            several = (exact, forward[name], finite[name])
-            for ways in zip(*[_numbers(way) for way in several], strict=True):
-                apart = max(ways) - min(ways)
-                largest = max(largest, apart / max(1.0, abs(ways[0])), key=_nan_first)
-        return Check(reverse, forward, finite, largest)
+        for name, (slopes, errors) in finite.items():
+            ways = [_numbers(way) for way in (reverse[name], forward[name], slopes, errors)]
+            for *found, error in zip(*ways, strict=True):
+                size = max(*map(abs, found), error / HALF_THE_DIGITS)
+                apart = (max(found) - min(found)) / size if size else 0.0
+                largest = max(largest, apart, key=_nan_first)
+        return Check(reverse, forward, {name: found[0] for name, found in finite.items()}, largest)
 
     def hessian(self, wrt: Sequence[str] | None = None) -> dict[str, dict[str, Any]]:
         """Return the exact second derivatives, `result[name][name]`; the matrix is symmetric.
@@ -145,28 +153,40 @@ class Point:
         check_single(self._graph, self._result, self._origin)
         nodes = self._nodes(wrt)
         if any(self._graph.shape(node) for node in nodes.values()):
-            matrix = self._array_hessian(nodes)
+            columns = self._array_hessian(nodes)
         else:
-            from gradcli.calculus.hessian import hessian
-
-            entries = hessian(self._graph, self._result, list(nodes.values()))
-            numbers = self._with([entry for row in entries for entry in row]).numbers
-            matrix = {
-                name: {other: numbers[entry] for other, entry in zip(nodes, row, strict=True)}
-                for name, row in zip(nodes, entries, strict=True)
-            }
-        if not self._nonfinite:
-            for name, line in matrix.items():
-                for other, value in line.items():
-                    if value - value != 0:
-                        raise self._no_second_derivative(name, other, value)
+            columns = self._number_hessian(nodes)
+        numbers = self._with([entry for column in columns.values() for entry in column]).numbers
+        matrix = {}
+        for name, column in columns.items():
+            owners = [entry for entry in column for _ in _numbers(numbers[entry])]
+            values = [value for entry in column for value in _numbers(numbers[entry])]
+            matrix[name] = dict(zip(columns, values, strict=True))
+            for other, value, entry in zip(columns, values, owners, strict=True):
+                if value - value != 0 and not self._nonfinite:
+                    raise self._no_second_derivative(name, other, entry, numbers)
         return matrix
 
-    def _array_hessian(self, nodes: Mapping[str, int]) -> dict[str, dict[str, Any]]:
-        """Return the second derivatives by every number of every name, a column for each."""
+    def _number_hessian(self, nodes: Mapping[str, int]) -> dict[str, list[int]]:
+        """Return the nodes of the second derivatives by single numbers, a column for each name."""
+        from gradcli.calculus.hessian import hessian
+
+        by = list(nodes.values())
+        rows = hessian(self._graph, self._result, by)
+        numbers = self._with([entry for row in rows for entry in row]).numbers
+        for i, first in enumerate(by):
+            for j, second in enumerate(by[: i + 1]):
+                # A factor that moves with a third name does not move with these.
+                if len(by) > 1 and not interpreter.finite(numbers[rows[i][j]]):
+                    pair = hessian(self._graph, self._result, sorted({first, second}))
+                    rows[i][j] = rows[j][i] = pair[0][-1]
+        return dict(zip(nodes, rows, strict=True))
+
+    def _array_hessian(self, nodes: Mapping[str, int]) -> dict[str, list[int]]:
+        """Return the nodes of the second derivatives, a column for every number of every name."""
         from gradcli.calculus.hessian import hessian_times
         from gradcli.graph.simplify import DerivedNode
-        from gradcli.graph.structural import entries, place
+        from gradcli.graph.structural import entries, scatter
 
         graph = self._graph
         columns: dict[str, list[int]] = {}
@@ -174,18 +194,11 @@ class Point:
         for name, node in nodes.items():
             shape = graph.shape(node)
             for key in entries(shape):
-                unit = place(one, key, shape).id if shape else one.id
-                direction = {node: unit}
+                unit = scatter(one, key, shape).id if shape else one.id
                 columns[entry_name(name, key)] = hessian_times(
-                    graph, self._result, list(nodes.values()), direction
+                    graph, self._result, list(nodes.values()), {node: unit}
                 )
-        numbers = self._with([e for column in columns.values() for e in column]).numbers
-        labels = list(columns)
-        matrix = {}
-        for label, column in columns.items():
-            flat = [x for entry in column for x in _numbers(numbers[entry])]
-            matrix[label] = dict(zip(labels, flat, strict=True))
-        return matrix
+        return columns
 
     def hessian_times(self, direction: Mapping[str, Any]) -> dict[str, Any]:
         """Return the Hessian times a vector, for about twice the cost of a gradient.
@@ -238,8 +251,8 @@ class Point:
         derived = backward_pass(graph, root, sorted(graph.depending_on(names.values(), order)))
         numbers = self._with([*derived.gradient.values(), *derived.locals.values()]).numbers
         by_node = {node: numbers[slope] for node, slope in derived.gradient.items()}
-        gradient = {name: by_node.get(node, 0.0) for name, node in names.items()}
-        self._check(gradient)
+        self._check({name: derived.gradient[node] for name, node in names.items()}, numbers)
+        gradient = {name: by_node[node] for name, node in names.items()}
         steps = trace.steps(
             graph,
             root,
@@ -276,7 +289,7 @@ class Point:
         numbers = self._with([*slopes.values(), *derivatives]).numbers
         by_node = {node: numbers[slope] for node, slope in slopes.items()}
         by_name = {name: by_node[node] for name, node in names.items()} if backward else {}
-        self._check(by_name)
+        self._check({name: slopes[names[name]] for name in by_name}, numbers)
         steps = trace.named_steps(
             graph,
             between,
@@ -336,29 +349,38 @@ class Point:
         message = faults.undefined_value(self._graph, node, self._own.numbers, read)
         return self._error(message, node, faults.repair(self._graph, node, self._result))
 
-    def _check(self, slopes: Mapping[str, Any]) -> None:
-        """Raise MathematicsError when a derivative is not finite, naming the part at fault."""
-        bad = next((n for n, slope in slopes.items() if not interpreter.finite(slope)), None)
-        if bad is None or self._nonfinite:
+    def _check(self, slopes: Mapping[str, int], numbers: Mapping[int, Any]) -> None:
+        """Raise MathematicsError when a derivative is not finite, naming the part at fault.
+
+        `slopes` are the nodes of the derivatives by name, `numbers` have the values of all nodes.
+        """
+        bad = next((n for n, slope in slopes.items() if not interpreter.finite(numbers[slope])), "")
+        if not bad or self._nonfinite:
             return
         from gradcli.calculus.reverse import backward as backward_pass
         from gradcli.runtime import faults
 
         graph, root = self._graph, self._result
         live = interpreter.live(graph, [root], self._own.numbers)
-        partials = backward_pass(graph, root, [graph.variables([root])[bad]]).locals
-        numbers = self._with(partials.values()).numbers
-        for (node, position), partial in sorted(partials.items()):
-            slope = numbers[partial]
-            if node in live and not interpreter.finite(slope):
-                message = faults.undefined_derivative(graph, node, position, slope, numbers)
+        derived = backward_pass(graph, root, [graph.variables([root])[bad]])
+        found = self._with([*derived.locals.values(), *derived.moving.values()]).numbers
+        for (node, position), partial in sorted(derived.locals.items()):
+            moves: Any = True
+            if position == 0 and node in derived.moving:
+                moves = found[derived.moving[node]]
+            if node in live and not _finite_where(found[partial], moves):
+                message = faults.undefined_derivative(graph, node, position, partial, found)
                 raise self._error(message, node)
-        state = "is infinite or too large" if _is_infinite(slopes[bad]) else "does not exist"
+        state = faults.state_of(graph, slopes[bad], numbers)
         raise self._error(f"the derivative with respect to {bad} {state} here", root)
 
-    def _no_second_derivative(self, name: str, other: str, value: float) -> MathematicsError:
-        state = "does not exist" if _is_nan(value) else "is infinite"
-        message = f"the second derivative by {name} and {other} {state} here"
+    def _no_second_derivative(
+        self, name: str, other: str, entry: int, numbers: Mapping[int, Any]
+    ) -> MathematicsError:
+        from gradcli.runtime import faults
+
+        state = faults.state_of(self._graph, entry, numbers)
+        message = f"the second derivative with respect to {name} and {other} {state} here"
         shown = [f"{n} = {value_text(x)}" for n, x in list(self.variables.items())[:5]]
         return MathematicsError(message, values=tuple(shown))
 
@@ -507,8 +529,13 @@ def _numbers(value: Any) -> list[float]:
     return [value] if isinstance(value, float) else value.ravel().tolist()
 
 
-def _is_infinite(value: Any) -> bool:
-    return not any(_is_nan(x) for x in _numbers(value))
+def _finite_where(value: Any, mask: Any) -> bool:
+    """Return whether a number is finite, or each number of an array, where a mask is not 0."""
+    if isinstance(value, float) and isinstance(mask, int | float):
+        return not mask or value - value == 0
+    import numpy as np
+
+    return bool((np.isfinite(value) | np.equal(mask, 0)).all())
 
 
 def _is_nan(value: float) -> bool:

@@ -157,7 +157,7 @@ def _cross_entropy(score: Exact, target: Exact) -> Exact:
 ARRAYS: dict[str, Callable[..., Exact]] = {
     "array": lambda *x: np.stack([np.asarray(part, dtype=object) for part in x]),
     "index": lambda x, key: x[_key(key)],
-    "place": _placed,
+    "scatter": _placed,
     "reshape": np.reshape,
     "broadcast": np.broadcast_to,
     "transpose": np.transpose,

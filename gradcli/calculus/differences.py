@@ -11,10 +11,12 @@ FIRST_STEP = 0.02
 """First step of the extrapolation, relative to the size of the argument."""
 SHRINK = 1.6
 ROWS = 14
+EPSILON = 2.0**-52
+"""The relative rounding error of a value of the function."""
 
 
 class Difference(NamedTuple):
-    """A derivative and how far it may be off."""
+    """A derivative and how far it may be off; what rounding leaves unseen is part of that."""
 
     value: float
     error: float
@@ -29,6 +31,7 @@ def derivative(function: Callable[[float], float], x: float) -> Difference:
     """
     best = Difference(float("nan"), float("inf"))
     step = FIRST_STEP * max(1.0, abs(x))
+    unseen = EPSILON * abs(function(x)) / step
     before: list[float] = []
     for _ in range(ROWS):
         # The points, not the step, are what the function sees: divide by their true distance.
@@ -39,7 +42,7 @@ def derivative(function: Callable[[float], float], x: float) -> Difference:
             factor *= SHRINK * SHRINK
             finer = row[column]
             better = finer + (finer - coarser) / (factor - 1.0)
-            error = max(abs(better - finer), abs(better - coarser))
+            error = max(abs(better - finer), abs(better - coarser), unseen)
             if error < best.error:
                 best = Difference(better, error)
             row.append(better)

@@ -11,6 +11,7 @@ from gradcli.calculus.movement import Movement
 from gradcli.calculus.reverse import expansion, local
 from gradcli.graph.operations import ADD, MULTIPLY, WHERE
 from gradcli.graph.simplify import DerivedNode, broadcast_to, simplified
+from gradcli.graph.structural import jvp
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -46,33 +47,33 @@ def gradient(graph: Graph, result: int, by: Iterable[int]) -> dict[int, int]:
             continue
         total = broadcast_to(graph, graph.constant(0), shape)
         for key in entries(shape):
-            unit = DerivedNode(graph, one).apply("place", payload=(key, shape))
+            unit = DerivedNode(graph, one).apply("scatter", payload=(key, shape))
             slope = tangents(graph, [result], {node: unit.id})[0]
-            term = DerivedNode(graph, slope).apply("place", payload=(key, shape))
+            term = DerivedNode(graph, slope).apply("scatter", payload=(key, shape))
             total = simplified(graph, ADD, (total, term.id), None)
         found[node] = total
     return found
 
 
 def rate_between(
-    graph: Graph, root: int, inside: Sequence[int], by: int, *, exact: bool = True
+    graph: Graph, root: int, inside: Sequence[int], by: int, *, others_stay: bool = True
 ) -> int:
     """Return how `root` changes when `by` does at rate 1, in all of its numbers if it is an array.
 
     `inside` are the nodes from `root` down to `by` and others that count as free, in topological
-    order. What is not `exact` has no value where 0 meets an infinite partial, and reads better.
+    order; `others_stay` is that of `reverse.gradient`.
     """
     one = broadcast_to(graph, graph.constant(1), graph.shape(by))
-    rate = _sweep(graph, inside, {by: one}, exact=exact).get(root, graph.constant(0))
+    rate = _sweep(graph, inside, {by: one}, others_stay=others_stay).get(root, graph.constant(0))
     return broadcast_to(graph, rate, graph.shape(root))
 
 
 def _sweep(
-    graph: Graph, order: Sequence[int], rates: dict[int, int], *, exact: bool = True
+    graph: Graph, order: Sequence[int], rates: dict[int, int], *, others_stay: bool = True
 ) -> dict[int, int]:
     """Return the rates of all nodes in `order` that move; `rates` holds those that are given."""
     active = graph.depending_on(rates, order)
-    movement = Movement(graph, set(rates), active) if exact else None
+    movement = Movement(graph, set(rates), active) if others_stay else None
     for node in order:
         if node in active and node not in rates:
             rate = _rate(graph, node, rates, movement)
@@ -100,26 +101,26 @@ def _rate(
         expanded = expansion(graph, node)
         moving = {argument: rates[argument] for argument in arguments if argument in rates}
         return _sweep(graph, graph.below(expanded, arguments), moving).get(expanded)
-    total: int | None = None
     handles = tuple([DerivedNode(graph, argument) for argument in arguments])
+    if operation.structural:
+        given = {
+            position: DerivedNode(graph, rates[argument])
+            for position, argument in enumerate(arguments)
+            if argument in rates
+        }
+        rate = jvp(operation, given, DerivedNode(graph, node), handles, payload)
+        return rate.id if isinstance(rate, DerivedNode) else None
+    total: int | None = None
     for position, argument in enumerate(arguments):
         if argument not in rates:
             continue
-        if operation.structural:
-            rate = DerivedNode(graph, rates[argument])
-            at_node = DerivedNode(graph, node)
-            pushed = operation.pushed(position, rate, at_node, handles, payload)
-            if not isinstance(pushed, DerivedNode):
-                continue
-            term = pushed.id
-        else:
-            partial = local(graph, node, position)
-            if partial is None:
-                continue
-            term = simplified(graph, MULTIPLY, (rates[argument], partial), None)
-            if movement is not None and position == 0 and operation.is_steep(payload):
-                mask = movement.mask(argument)
-                if mask is not None:
-                    term = simplified(graph, WHERE, (mask, term, graph.constant(0)), None)
+        partial = local(graph, node, position)
+        if partial is None:
+            continue
+        term = simplified(graph, MULTIPLY, (rates[argument], partial), None)
+        if movement is not None and position == 0 and operation.is_steep(payload):
+            mask = movement.mask(argument)
+            if mask is not None:
+                term = simplified(graph, WHERE, (mask, term, graph.constant(0)), None)
         total = term if total is None else simplified(graph, ADD, (total, term), None)
     return total

@@ -8,6 +8,7 @@ from gradcli.calculus.reverse import gradient, local
 from gradcli.graph.operations import TABLE
 from gradcli.graph.printing import formula, label
 from gradcli.graph.simplify import DerivedNode
+from gradcli.graph.structural import vjp
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -70,5 +71,4 @@ def _has_slope(graph: Graph, node: int, position: int) -> bool:
         return local(graph, node, position) is not None
     handles = tuple([DerivedNode(graph, argument) for argument in arguments])
     at_node = DerivedNode(graph, node)
-    pulled = operation.pulled(position, at_node, at_node, handles, payload)
-    return isinstance(pulled, DerivedNode)
+    return isinstance(vjp(operation, position, at_node, at_node, handles, payload), DerivedNode)

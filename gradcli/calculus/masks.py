@@ -9,11 +9,11 @@ from __future__ import annotations
 from gradcli.graph import shapes
 from gradcli.graph.operations import AND_ALSO, NOT_SO, OR_ELSE, TABLE, WHERE
 from gradcli.graph.simplify import DerivedNode, broadcast_to, is_condition, simplified
+from gradcli.graph.structural import EACH, jvp, read
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from typing import Any
+    from collections.abc import Callable, Iterable, Mapping
 
     from gradcli.graph.node import Graph
     from gradcli.graph.shapes import Shape
@@ -72,42 +72,33 @@ def narrowed(graph: Graph, mask: int, whole: Shape, shape: Shape) -> int:
     return graph.add(TABLE["collapse"], (counted(graph, mask, whole),), shape)
 
 
-def carrier(graph: Graph, node: int, rule: Callable[..., Any]) -> Callable[[int, Mask, Shape], int]:
-    """Return what carries a mask along a linear operation: `rule` is its `pushed` or `pulled`.
+def pushed(graph: Graph, node: int, masks: Mapping[int, Mask]) -> int:
+    """Return which numbers of a linear operation depend on those of its arguments in the masks.
 
-    It takes the position of the argument, the mask and the shape of what that speaks of.
+    `masks` are given by the position of the argument; the other arguments stay, and what is
+    multiplied with a 0 of theirs has no effect.
     """
-    _, arguments, payload = graph.rows[node]
-    # All factors are 1: nothing that is read is taken for 0.
-    units = tuple([DerivedNode(graph, counted(graph, None, graph.shape(a))) for a in arguments])
-    at_node = DerivedNode(graph, node)
+    operation, arguments, payload = graph.rows[node]
+    stay = len(masks) < len(arguments) and operation.linear == EACH
+    units = [
+        DerivedNode(graph, counted(graph, argument if stay else None, graph.shape(argument)))
+        for argument in arguments
+    ]
+    counts = {
+        position: DerivedNode(graph, counted(graph, mask, graph.shape(arguments[position])))
+        for position, mask in masks.items()
+    }
+    return int(jvp(operation, counts, DerivedNode(graph, node), units, payload).id)
 
-    def carry(position: int, mask: Mask, shape: Shape) -> int:
-        count = DerivedNode(graph, counted(graph, mask, shape))
-        carried: int = rule(position, count, at_node, units, payload).id
-        return carried
 
-    return carry
-
-
-def read_of(graph: Graph, node: int, mask: Mask) -> Callable[[int], Mask]:
+def pulled(graph: Graph, node: int, mask: Mask) -> Callable[[int], int]:
     """Return which numbers of an argument, by its position, an operation on arrays reads.
 
     `mask` says which numbers of its value count.
     """
-    operation, arguments, axis = graph.rows[node]
-    whole = graph.shape(node)
-    if mask is None or not graph.shape(mask):
-        return lambda _: mask
-    if operation.linear:
-        pull = carrier(graph, node, operation.pulled)
-        return lambda position: pull(position, mask, whole)
-    if operation.payload != "axis":
-        return lambda _: narrowed(graph, mask, whole, ())
-    # Every number along the axis is read for every one along it.
-    shape = graph.shape(arguments[0])
-    count = DerivedNode(graph, counted(graph, mask, whole))
-    if whole == shape:
-        count = count.apply("sum", payload=axis)
-    kept = count.apply("reshape", payload=shapes.kept(shape, axis)) if shape else count
-    return lambda _: broadcast_to(graph, kept.id, shape)
+    operation, arguments, payload = graph.rows[node]
+    # All factors are 1: nothing that is read is taken for 0.
+    units = [DerivedNode(graph, counted(graph, None, graph.shape(a))) for a in arguments]
+    f = DerivedNode(graph, node)
+    count = DerivedNode(graph, counted(graph, mask, graph.shape(node)))
+    return lambda position: int(read(operation, position, count, f, units, payload).id)

@@ -9,7 +9,7 @@ infinite, so that other formulas pay nothing.
 
 from __future__ import annotations
 
-from gradcli.calculus.masks import both, branch, carrier, either
+from gradcli.calculus.masks import both, branch, either, pushed
 from gradcli.graph.operations import (
     CONSTANT_POWER,
     DIVIDE,
@@ -66,17 +66,10 @@ class Movement:
     def _carried(self, node: int, places: Sequence[int]) -> Mask:
         """Return what an operation that moves or adds up numbers makes of its arguments' masks."""
         operation, arguments, _ = self._graph.rows[node]
-        masks = [self._moving[arguments[place]] for place in places]
-        if not operation.linear or all(mask is None for mask in masks):
+        masks = {place: self._moving[arguments[place]] for place in places}
+        if not operation.linear or all(mask is None for mask in masks.values()):
             return None
-        push = carrier(self._graph, node, operation.pushed)
-        return either(
-            self._graph,
-            [
-                push(place, mask, self._graph.shape(arguments[place]))
-                for place, mask in zip(places, masks, strict=True)
-            ],
-        )
+        return pushed(self._graph, node, masks)
 
     def _not_zero(self, node: int) -> Mask:
         """Return where the factors of a product that do not move are not 0."""

@@ -58,7 +58,7 @@ def links(graph: Graph, nodes: Sequence[int]) -> dict[int, list[Link]]:
         found[node] = list(derivatives.items())
         slopes = {below: slope for below, slope in derivatives.items() if slope is not None}
         if len(inside) <= LARGEST_READABLE:
-            plain = _derivatives(graph, node, inside, reads, exact=False)
+            plain = _derivatives(graph, node, inside, reads, others_stay=False)
             short |= {slope: plain[below] or slope for below, slope in slopes.items()}
         else:
             long += slopes.values()
@@ -89,16 +89,21 @@ def _read(graph: Graph, node: int, stops: Collection[int]) -> list[int]:
 
 
 def _derivatives(
-    graph: Graph, node: int, inside: Sequence[int], reads: Sequence[int], *, exact: bool = True
+    graph: Graph,
+    node: int,
+    inside: Sequence[int],
+    reads: Sequence[int],
+    *,
+    others_stay: bool = True,
 ) -> dict[int, int | None]:
     """Return the derivative of a node by each node that it reads; `inside` lies in between.
 
     What is not `exact` has no value where 0 meets an infinite partial, and reads better.
     """
     if not graph.shape(node):
-        return {**derivatives_between(graph, node, inside, reads, exact=exact)}
+        return {**derivatives_between(graph, node, inside, reads, others_stay=others_stay)}
     return {
-        below: rate_between(graph, node, inside, below, exact=exact)
+        below: rate_between(graph, node, inside, below, others_stay=others_stay)
         if not graph.shape(below) or _is_elementwise(graph, inside, below)
         else None
         for below in reads

@@ -13,17 +13,20 @@ be infinite, the mask also says whether the argument moves at all.
 
 from __future__ import annotations
 
-from gradcli.calculus.masks import Mask, both, branch, is_opposite, narrowed, read_of
-from gradcli.calculus.movement import Movement
+from functools import cached_property
+
+from gradcli.calculus.masks import Mask, both, branch, is_opposite, narrowed, pulled
 from gradcli.graph import shapes
 from gradcli.graph.node import Growing
 from gradcli.graph.operations import ADD, AND_ALSO, MULTIPLY, NOT_SO, OR_ELSE, TABLE, WHERE
-from gradcli.graph.simplify import DerivedNode, broadcast_to, simplified
+from gradcli.graph.simplify import INDEX, DerivedNode, broadcast_to, simplified
+from gradcli.graph.structural import vjp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
+    from gradcli.calculus.movement import Movement
     from gradcli.graph.node import Graph
 
 
@@ -48,15 +51,18 @@ class Derivatives:
         """For some nodes the mask of where their first argument moves; the others' always does."""
 
 
-def gradient(graph: Graph, result: int, by: Iterable[int], *, exact: bool = True) -> dict[int, int]:
+def gradient(
+    graph: Graph, result: int, by: Iterable[int], *, others_stay: bool = True
+) -> dict[int, int]:
     """Return the nodes that are the derivatives of `result` by each of the nodes `by`.
 
     They are added to the same graph. A node that the result does not depend on gets 0. For an
-    array as `result` they are the derivatives of the sum of its numbers. Derivatives that are not
-    `exact` have no value where 0 meets an infinite partial, and are shorter to read.
+    array as `result` they are the derivatives of the sum of its numbers. Where 0 meets an infinite
+    partial, they are right as long as the other names stay; without `others_stay` they have no
+    value there, are shorter, and can be differentiated by any name.
     """
     order = graph.reachable([result])
-    return _derived(_Sweep(graph, order, by, exact=exact), result, by)
+    return _derived(_Sweep(graph, order, by, others_stay=others_stay), result, by)
 
 
 def backward(graph: Graph, result: int, by: Iterable[int]) -> Derivatives:
@@ -71,13 +77,18 @@ def backward(graph: Graph, result: int, by: Iterable[int]) -> Derivatives:
 
 
 def derivatives_between(
-    graph: Graph, root: int, inside: Sequence[int], by: Collection[int], *, exact: bool = True
+    graph: Graph,
+    root: int,
+    inside: Sequence[int],
+    by: Collection[int],
+    *,
+    others_stay: bool = True,
 ) -> dict[int, int]:
     """Return the derivatives of a number by the nodes `by`, which count as free.
 
     `inside` are the nodes from `root` down to `by`, in topological order.
     """
-    return _derived(_Sweep(graph, inside, by, free=by, exact=exact), root, by)
+    return _derived(_Sweep(graph, inside, by, free=by, others_stay=others_stay), root, by)
 
 
 def handed(
@@ -115,7 +126,7 @@ class _Sweep:
         by: Iterable[int],
         *,
         free: Collection[int] | None = None,
-        exact: bool = True,
+        others_stay: bool = True,
     ) -> None:
         self.graph = graph
         self.partials: dict[tuple[int, int], int] | None = None
@@ -123,9 +134,10 @@ class _Sweep:
         by = set(by)
         self._order = order
         self._active = graph.depending_on(by, order)
+        self._others_stay = others_stay
         if free is None:
             free = {node for node in by if self._active.isdisjoint(graph.rows[node][1])}
-        self._movement = Movement(graph, free, self._active) if exact else None
+        self._free = free
 
     def run(self, adjoints: dict[int, Adjoint]) -> dict[int, Adjoint]:
         """Return the adjoints of all nodes that can be changed and are read."""
@@ -166,7 +178,7 @@ class _Sweep:
                 here = both(graph, mask, branch(graph, node, position))
             elif partial.__class__ is DerivedNode or partial != 1:
                 slope = simplified(graph, MULTIPLY, (value, as_node(graph, partial)), None)
-            if not position and self._movement is not None and operation.is_steep(payload):
+            if not position and self._others_stay and operation.is_steep(payload):
                 moving = self._movement.mask(argument)
                 if moving is not None:
                     self.moving[node] = moving
@@ -181,20 +193,40 @@ class _Sweep:
         operation, arguments, payload = graph.rows[node]
         mask, value = adjoint
         value = broadcast_to(graph, value, graph.shape(node))
-        is_gated = mask is not None and bool(graph.shape(mask))
-        if is_gated:
+        pull = None
+        if mask is not None and graph.shape(mask):
             value = gated(graph, node, adjoint)
-        read = read_of(graph, node, mask)
+            pull = pulled(graph, node, mask)
+        elif operation is INDEX and arguments[0] in self._steep:
+            mask = both(graph, mask, pulled(graph, node, None)(0))
         handles = tuple([DerivedNode(graph, argument) for argument in arguments])
         at_node, slope = DerivedNode(graph, node), DerivedNode(graph, value)
         for position, argument in enumerate(arguments):
             if argument not in self._active:
                 continue
-            pulled = operation.pulled(position, slope, at_node, handles, payload)
-            if isinstance(pulled, DerivedNode):
-                # Nobody asks what a name is read for once its adjoint is 0 where it is not read.
-                is_done = is_gated and not graph.rows[argument][1]
-                yield argument, (None if is_done else read(position), pulled.id)
+            part = vjp(operation, position, slope, at_node, handles, payload)
+            if isinstance(part, DerivedNode):
+                if pull is not None:
+                    # Nobody asks what a name is read for once its adjoint is 0 where it is not.
+                    mask = pull(position) if graph.rows[argument][1] else None
+                yield argument, (mask, part.id)
+
+    @cached_property
+    def _movement(self) -> Movement:
+        from gradcli.calculus.movement import Movement
+
+        return Movement(self.graph, self._free, self._active)
+
+    @cached_property
+    def _steep(self) -> Collection[int]:
+        """The nodes that depend on one whose derivative can be infinite, or are such a one."""
+        rows = self.graph.rows
+        steep = [
+            node
+            for node in self._order
+            if node in self._active and rows[node][0].is_steep(rows[node][2])
+        ]
+        return self.graph.depending_on(steep, self._order) if steep else ()
 
 
 def _summed(graph: Graph, node: int, argument: int, adjoint: Adjoint) -> Adjoint:

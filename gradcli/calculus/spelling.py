@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 ARRAY, BROADCAST, COLLAPSE, CUMSUM = [
     TABLE[name] for name in ("array", "broadcast", "collapse", "cumsum")
 ]
-INDEX, MATMUL, PLACE, PROD = [TABLE[name] for name in ("index", "matmul", "place", "prod")]
+INDEX, MATMUL, SCATTER, PROD = [TABLE[name] for name in ("index", "matmul", "scatter", "prod")]
 RESHAPE, SUM, TRANSPOSE = [TABLE[name] for name in ("reshape", "sum", "transpose")]
 EYE, ONES, ZEROS = [TABLE[name] for name in ("eye", "ones", "zeros")]
 
@@ -113,7 +113,7 @@ class _Parts:
         if not shape or len(shape) > 2 or not 0 < prod(shape) <= SPELLED_OUT:
             return found
         if not any(
-            self.graph.rows[below][0] is PLACE and below not in self.own
+            self.graph.rows[below][0] is SCATTER and below not in self.own
             for below in self.graph.below(found)
         ):
             return found
@@ -155,7 +155,7 @@ class _Parts:
                 continue
             if operation in {TABLE["std"], TABLE["var"]}:
                 mean = structural.wide(x.apply("mean", payload=axis), x, axis)
-                found[structural.apart(x, axis).id] = (x - mean).id
+                found[structural.deviations(x, axis).id] = (x - mean).id
             elif operation is PROD and (others := _others(x, axis)) is not None:
                 found[structural.others(x, axis).id] = others
         return {node: shown for node, shown in found.items() if node != shown}
@@ -231,7 +231,7 @@ class _Parts:
             return self.zero(shape)
         for place, argument in enumerate(scaling):
             row, inputs, where = graph.rows[argument]
-            if row is PLACE and where[1] == shape:
+            if row is SCATTER and where[1] == shape:
                 part = normalised(where[0], shape)
                 changed = []
                 for other, node in enumerate(arguments):
@@ -273,11 +273,11 @@ class _Parts:
         if self.is_zero(node):
             return self.zero(shape)
         operation, arguments, payload = self.graph.rows[node]
-        if operation is PLACE and node not in self.own:
+        if operation is SCATTER and node not in self.own:
             return self.place(
                 arguments[0], composed(part, normalised(payload[0], payload[1])), shape
             )
-        return self.graph.add(PLACE, (node,), (key_of(part, shape), shape))
+        return self.graph.add(SCATTER, (node,), (key_of(part, shape), shape))
 
     def _indexed(self, node: int, part: Part) -> int:
         shape = self.graph.shape(node)
@@ -314,7 +314,7 @@ class _Parts:
             return broadcast_to(
                 graph, simplified(graph, MULTIPLY, (count, arguments[0]), None), rest
             )
-        if node not in self.own and operation is PLACE:
+        if node not in self.own and operation is SCATTER:
             part = normalised(payload[0], shape)
             kept = tuple([item for axis, item in enumerate(part) if axis not in axes])
             ranges = [axis for axis, item in enumerate(part) if isinstance(item, range)]
@@ -343,7 +343,7 @@ class _Parts:
 
     def thin(self, node: int) -> bool:
         """Return whether most of a node need not be added up."""
-        return self.graph.rows[node][0] in {PLACE, BROADCAST}
+        return self.graph.rows[node][0] in {SCATTER, BROADCAST}
 
 
 # ---------------------------------------------------------------- rules of operations on arrays
@@ -541,7 +541,7 @@ def _of_matmul(parts: _Parts, node: int, part: Part) -> Steps:
             sums = yield from parts.summed(other, [axis])
             product = (inputs[0], sums)
             return (yield from parts._elementwise(MULTIPLY, product, None, shape_of(part)))  # noqa: SLF001
-        if operation is PLACE and isinstance(payload[0][0], int):
+        if operation is SCATTER and isinstance(payload[0][0], int):
             key = list(whole(graph.shape(other)))
             key[axis] = payload[0][0] % len(inner)
             entry = yield other, tuple(key)
@@ -569,7 +569,7 @@ def _of_filled(parts: _Parts, node: int, part: Part) -> Steps:
 RULES: dict[Operation, Rule] = {
     ARRAY: _of_array,
     INDEX: _of_index,
-    PLACE: _of_place,
+    SCATTER: _of_place,
     BROADCAST: _of_broadcast,
     RESHAPE: _of_reshape,
     TRANSPOSE: _of_transpose,

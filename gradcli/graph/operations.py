@@ -44,7 +44,6 @@ class Operation:
     """One row of the table. Rows are compared by identity; there is one per name."""
 
     __slots__ = (
-        "adjoints",
         "arity",
         "array",
         "code",
@@ -60,12 +59,14 @@ class Operation:
         "partials",
         "payload",
         "shape",
+        "slope",
         "spelled",
         "steep",
-        "tangents",
+        "symmetric",
         "typed",
         "undefined",
         "value",
+        "vjp",
     )
 
     def __init__(
@@ -87,10 +88,11 @@ class Operation:
         code: str | Callable[..., str] | None = None,
         array: str | Callable[..., str] | None = None,
         shape: Callable[..., Any] | None = None,
-        tangents: tuple[Rule, ...] | Rule = (),
-        adjoints: tuple[Rule, ...] | Rule = (),
+        vjp: tuple[Rule, ...] | Rule = (),
+        slope: tuple[Rule, ...] | Rule | None = None,
+        linear: str | None = None,
+        symmetric: bool = False,
         expansion: Rule | None = None,
-        linear: bool = False,
         steep: Callable[[Any], bool] | bool = False,
         spelled: Rule | None = None,
     ) -> None:
@@ -128,17 +130,20 @@ class Operation:
         self.shape = shape
         """Shape of the value from the shapes of the arguments and the payload; None for an
         elementwise operation, whose arguments are broadcast."""
-        self.tangents = tangents
-        """For an operation that moves or sums numbers instead of a local partial: the change of
-        the value `(t, f, *args)` when an argument changes by t, a rule for each argument."""
-        self.adjoints = adjoints
-        """The same backwards: the derivative by an argument `(g, f, *args)` when that by the value
-        is g."""
-        self.expansion = expansion
-        """The same as an expression of other operations, which is differentiated instead."""
+        self.vjp = vjp
+        """For an operation on arrays, instead of a local partial: the derivative with respect to an
+        argument `(g, f, *args)` when that with respect to the value is g, a rule for each argument
+        or one rule `(position, g, f, *args)`."""
+        self.slope = slope
+        """For a reduction, instead of `vjp`: the derivative `(f, *args)` of the number it makes
+        with respect to each number that it makes it of."""
         self.linear = linear
-        """Whether the value of an operation on arrays is linear in each argument, with factors that
-        are no negative numbers where the others are none."""
+        """How the value is linear, "together" or in "each" argument, with factors that are no
+        negative numbers where the arguments are none; None for an operation that is not."""
+        self.symmetric = symmetric
+        """Whether the matrix of the derivatives is symmetric, so that `vjp` is the jvp too."""
+        self.expansion = expansion
+        """An equal expression of other operations, which is differentiated instead."""
         self.steep = steep
         """Whether the derivative by the first argument can be infinite where the value is finite;
         for some an answer that depends on the payload."""
@@ -162,32 +167,6 @@ class Operation:
     def is_steep(self, payload: Any) -> bool:
         """Return whether the derivative by the first argument can be infinite at a finite value."""
         return self.steep if isinstance(self.steep, bool) else self.steep(payload)
-
-    def pulled(
-        self, position: int, g: Any, f: Any, arguments: tuple[Any, ...], payload: Any
-    ) -> Any:
-        """Return the derivative by the argument at `position`, g being that by the value."""
-        return self._moved(self.adjoints, position, g, f, arguments, payload)
-
-    def pushed(
-        self, position: int, t: Any, f: Any, arguments: tuple[Any, ...], payload: Any
-    ) -> Any:
-        """Return the change of the value when the argument at `position` changes by t."""
-        return self._moved(self.tangents, position, t, f, arguments, payload)
-
-    def _moved(
-        self,
-        rules: Any,
-        position: int,
-        moved: Any,
-        f: Any,
-        arguments: tuple[Any, ...],
-        payload: Any,
-    ) -> Any:
-        extra = () if self.payload is None else (payload,)
-        if isinstance(rules, tuple):
-            return rules[position](moved, f, *arguments, *extra)
-        return rules(position, moved, f, *arguments, *extra)
 
     def partial(self, position: int, f: Any, arguments: tuple[Any, ...], payload: Any) -> Any:
         """Return the derivative by the argument at `position`, as a node or a number."""
@@ -1041,7 +1020,7 @@ _NOT_CALLED = {
     "placeholder",
     "array",
     "index",
-    "place",
+    "scatter",
     "greatest",
     "least",
 }

@@ -48,7 +48,7 @@ at least have, and None for the payload."""
 LABEL_LENGTH = 60
 """The longest text of one node in a table; what is longer refers to its arguments as #id."""
 
-ARRAY, INDEX, PLACE = TABLE["array"], TABLE["index"], TABLE["place"]
+ARRAY, INDEX, SCATTER = TABLE["array"], TABLE["index"], TABLE["scatter"]
 
 
 class Text:
@@ -138,7 +138,7 @@ class Text:
         if operation.payload == "first":
             listed.insert(0, self.number(payload))
         elif operation.payload == "last":
-            is_part = operation is PLACE
+            is_part = operation is SCATTER
             listed.append(self.part_of_zeros(*payload) if is_part else self.number(payload))
         elif operation.payload in {"shape", "values", "sizes"}:
             listed += [self.number(size) for size in payload]

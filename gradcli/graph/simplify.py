@@ -247,6 +247,10 @@ def _or(graph: Graph, arguments: tuple[int, ...], _: object) -> int | None:
 
 def _where(graph: Graph, arguments: tuple[int, ...], _: object) -> int | None:
     condition, x, y = arguments
+    number = graph.number(condition)
+    taken = y if number == 0 else x
+    if number is not None and graph.shape(x) == graph.shape(y):
+        return taken
     if x != y or len(graph.shape(condition)) > len(graph.shape(x)):
         return None
     return x if graph.shape(condition) in {(), graph.shape(x)} else None

@@ -1,8 +1,10 @@
 """Rows of the table for arrays: operations that move, sum and reduce numbers.
 
-A row gives its shape and, since it has no local partial, the change of its value when an argument
-changes (tangent) and the derivative by an argument when that by the value is known (adjoint); or it
-gives an equal expression of simpler rows, which is differentiated instead.
+A row gives its shape and, since it has no local partial, one of these, from which both modes of
+differentiation follow: `vjp`, the derivative with respect to an argument when that with respect to
+the value is g, and the word that tells what its jvp is; `slope`, the derivative of each number of
+the value with respect to the numbers that it is reduced from; or an `expansion`, an equal
+expression of simpler rows, which is differentiated instead. A row with none of them is constant.
 """
 
 from __future__ import annotations
@@ -16,8 +18,12 @@ from gradcli.graph.shapes import SCALAR, Key, Shape, shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import Any
+
+
+TOGETHER, EACH = "together", "each"
+"""How an operation is linear: in all of its arguments together, or in each of them alone."""
 
 
 def index(x: Any, key: Key) -> Any:
@@ -25,12 +31,12 @@ def index(x: Any, key: Key) -> Any:
     return x if key == () else x.apply("index", payload=key)
 
 
-def place(x: Any, key: Key, shape: Shape) -> Any:
+def scatter(x: Any, key: Key, shape: Shape) -> Any:
     """Return an array of zeros with x where the key says."""
-    return x.apply("place", payload=(key, shape))
+    return x.apply("scatter", payload=(key, shape))
 
 
-def spread(x: Any, shape: Shape) -> Any:
+def broadcast_to(x: Any, shape: Shape) -> Any:
     """Return x repeated along new or short axes, so that it has the shape."""
     return x if x.shape == shape else x.apply("broadcast", payload=shape)
 
@@ -43,8 +49,8 @@ def filled(x: Any, shape: Shape) -> Any:
     return x * x.apply_to("ones", payload=shape)
 
 
-def collapse(x: Any, shape: Shape) -> Any:
-    """Return x summed over the axes that broadcasting to its shape has repeated."""
+def sum_to_shape(x: Any, shape: Shape) -> Any:
+    """Return x summed over the axes that broadcasting from the shape has repeated."""
     return x if x.shape == shape else x.apply("collapse", payload=shape)
 
 
@@ -70,6 +76,68 @@ def wide(reduced: Any, x: Any, axis: int | None) -> Any:
 
 def _count(x: Any, axis: int | None) -> int:
     return prod(x.shape) if axis is None else x.shape[axis]
+
+
+# ---------------------------------------------------------------- derivatives
+
+
+def vjp(operation: Any, position: int, g: Any, f: Any, arguments: Any, payload: Any) -> Any:
+    """Return the derivative with respect to an argument when that with respect to f is g, or 0."""
+    extra = () if operation.payload is None else (payload,)
+    if operation.slope is not None:
+        slope = _slope(operation, position, f, arguments, extra)
+        return 0 if slope == 0 else wide(g, arguments[position], _axis(operation, payload)) * slope
+    if isinstance(operation.vjp, tuple):
+        return operation.vjp[position](g, f, *arguments, *extra) if operation.vjp else 0
+    return operation.vjp(position, g, f, *arguments, *extra)
+
+
+def jvp(operation: Any, rates: Mapping[int, Any], f: Any, arguments: Any, payload: Any) -> Any:
+    """Return the rate of change of f, or 0; `rates` are those of its arguments, by position."""
+    extra = () if operation.payload is None else (payload,)
+    if operation.linear == TOGETHER:
+        moved = [
+            rates.get(position, broadcast_to(f.number(0), argument.shape))
+            for position, argument in enumerate(arguments)
+        ]
+        return f.apply_to(operation.name, *moved, payload=payload)
+    if operation.symmetric:
+        return vjp(operation, 0, rates[0], f, arguments, payload)
+    parts = []
+    for position, rate in rates.items():
+        if operation.linear == EACH:
+            moved = [*arguments[:position], rate, *arguments[position + 1 :]]
+            parts.append(f.apply_to(operation.name, *moved, payload=payload))
+        elif operation.slope is not None:
+            slope = _slope(operation, position, f, arguments, extra)
+            parts += [] if slope == 0 else [total(rate * slope, _axis(operation, payload))]
+    return sum(parts)
+
+
+def _slope(operation: Any, position: int, f: Any, arguments: Any, extra: tuple[Any, ...]) -> Any:
+    rules = operation.slope if isinstance(operation.slope, tuple) else (operation.slope,)
+    return rules[position](f, *arguments, *extra)
+
+
+def _axis(operation: Any, payload: Any) -> int | None:
+    return payload if operation.payload == "axis" else None
+
+
+def read(operation: Any, position: int, count: Any, f: Any, arguments: Any, payload: Any) -> Any:
+    """Return how often the numbers of an argument are read for those of the value f.
+
+    `count` says how often each number of the value counts, and `arguments` are 1 everywhere, so
+    that no factor that is 0 hides what is read. The rules of linear operations answer that
+    themselves; others read for each number all that lie along their axis, or all.
+    """
+    if operation.linear:
+        return vjp(operation, position, count, f, arguments, payload)
+    x = arguments[position]
+    if operation.payload != "axis":
+        return broadcast_to(total(count), x.shape)
+    if f.shape == x.shape:
+        count = total(count, payload)
+    return broadcast_to(wide(count, x, payload), x.shape)
 
 
 # ---------------------------------------------------------------- shapes
@@ -189,7 +257,7 @@ def _matmul_by_right(g: Any, f: Any, a: Any, b: Any) -> Any:
     return transposed(a).apply("matmul", g)
 
 
-def _shares(x: Any, f: Any, axis: int | None) -> Any:
+def _shares(f: Any, x: Any, axis: int | None) -> Any:
     """Return 1 where x is the extreme value, shared equally where several are."""
     hits = x.apply("equal", wide(f, x, axis))
     return hits / wide(total(hits, axis), x, axis)
@@ -209,7 +277,7 @@ def others(x: Any, axis: int | None) -> Any:
     if axis is None:
         return reshape(others(reshape(x, (prod(x.shape),)), 0), x.shape)
     if x.shape[axis] < 2:
-        return spread(x.number(1), x.shape)
+        return broadcast_to(x.number(1), x.shape)
     half = x.shape[axis] // 2
     before: Key = ((None, None, None),) * axis
     first = index(x, (*before, (0, half, None)))
@@ -230,7 +298,7 @@ def _joined(first: Any, rest: Any, axis: int) -> Any:
     one, more = first.shape[axis], rest.shape[axis]
     shape = (*first.shape[:axis], one + more, *first.shape[axis + 1 :])
     before: Key = ((None, None, None),) * axis
-    return place(first, (*before, (0, one, None)), shape) + place(
+    return scatter(first, (*before, (0, one, None)), shape) + scatter(
         rest, (*before, (one, None, None)), shape
     )
 
@@ -247,7 +315,7 @@ def _mean(x: Any, axis: int | None) -> Any:
     return total(x, axis) / _count(x, axis)
 
 
-def apart(x: Any, axis: int | None) -> Any:
+def deviations(x: Any, axis: int | None) -> Any:
     """Return how far each number is from the mean; exactly 0 where all are equal.
 
     The first number is taken off before, since a mean of equal numbers need not be that number.
@@ -265,7 +333,7 @@ def apart(x: Any, axis: int | None) -> Any:
 
 def _std_slope(f: Any, x: Any, axis: int | None) -> Any:
     """Return the derivative of the standard deviation by each x; 0 where all are equal."""
-    return apart(x, axis).apply("ratio", wide(f, x, axis)) / _count(x, axis)
+    return deviations(x, axis).apply("ratio", wide(f, x, axis)) / _count(x, axis)
 
 
 def _rows(score: Any) -> int:
@@ -273,7 +341,7 @@ def _rows(score: Any) -> int:
     return score.shape[0] if len(score.shape) == 2 else 1
 
 
-def _excess(score: Any, target: Any) -> Any:
+def _score_slope(score: Any, target: Any) -> Any:
     """Return by how much the probabilities that scores stand for differ from those of the target.
 
     A target is a class for each row, or a weight for each score.
@@ -285,7 +353,7 @@ def _excess(score: Any, target: Any) -> Any:
     return found * wide(total(target, last), score, last) - target
 
 
-def _surprise(score: Any, target: Any) -> Any:
+def _target_slope(score: Any, target: Any) -> Any:
     """Return what a weight of the target contributes to the cross entropy; 0 for classes."""
     if target.shape != score.shape:
         return 0
@@ -305,86 +373,74 @@ def add_rows(row: Callable[..., Any]) -> None:
     row(
         "array",
         None,
-        linear=True,
+        linear=TOGETHER,
         arity=(1, -1),
         shape=_stack_shape,
-        tangents=lambda i, t, f, *x: place(t, (i,), f.shape),
-        adjoints=lambda i, g, f, *x: index(g, (i,)),
+        vjp=lambda i, g, f, *x: index(g, (i,)),
         array="np.stack(np.broadcast_arrays({all}))",
     )
     row(
         "index",
         None,
-        linear=True,
+        linear=TOGETHER,
         shape=shapes.indexed,
         payload="last",
-        tangents=(lambda t, f, x, key: index(t, key),),
-        adjoints=(lambda g, f, x, key: place(g, key, x.shape),),
+        vjp=(lambda g, f, x, key: scatter(g, key, x.shape),),
         array=lambda payload: f"{{0}}[{_key(payload)}]",
     )
     row(
-        "place",
+        "scatter",
         None,
-        linear=True,
+        linear=TOGETHER,
         shape=_placed_shape,
         payload="last",
-        tangents=(lambda t, f, x, p: place(t, *p),),
-        adjoints=(lambda g, f, x, p: index(g, p[0]),),
-        typed="scatter",
-        array=lambda payload: f"placed({{0}}, {_key(payload[0])}, {payload[1]!r})",
+        vjp=(lambda g, f, x, p: index(g, p[0]),),
+        array=lambda payload: f"scattered({{0}}, {_key(payload[0])}, {payload[1]!r})",
     )
     row(
         "broadcast",
         None,
-        linear=True,
+        linear=TOGETHER,
         shape=lambda x, shape: shape,
         payload="sizes",
-        tangents=(lambda t, f, x, shape: spread(t, shape),),
-        adjoints=(lambda g, f, x, shape: collapse(g, x.shape),),
+        vjp=(lambda g, f, x, shape: sum_to_shape(g, x.shape),),
         spelled=lambda f, x, shape: filled(x, shape),
         array="np.broadcast_to({0}, {p})",
     )
     row(
         "collapse",
         None,
-        linear=True,
+        linear=TOGETHER,
         shape=lambda x, shape: shape,
         payload="sizes",
-        tangents=(lambda t, f, x, shape: collapse(t, shape),),
-        adjoints=(lambda g, f, x, shape: spread(g, x.shape),),
-        array="collapsed({0}, {p})",
+        vjp=(lambda g, f, x, shape: broadcast_to(g, x.shape),),
+        array="sum_to_shape({0}, {p})",
     )
     row(
         "reshape",
         None,
-        linear=True,
+        linear=TOGETHER,
         shape=lambda x, shape: shape,
         payload="sizes",
-        tangents=(lambda t, f, x, shape: reshape(t, shape),),
-        adjoints=(lambda g, f, x, shape: reshape(g, x.shape),),
+        vjp=(lambda g, f, x, shape: reshape(g, x.shape),),
         array="np.reshape({0}, {p})",
     )
     row(
         "transpose",
         None,
-        linear=True,
+        linear=TOGETHER,
         shape=lambda x: x[::-1],
-        tangents=(lambda t, f, x: transposed(t),),
-        adjoints=(lambda g, f, x: transposed(g),),
+        vjp=(lambda g, f, x: transposed(g),),
         latex=(r"{0}^{{\top}}", POWER, ATOM),
         array="np.transpose({0})",
     )
     row(
         "matmul",
         None,
-        linear=True,
+        linear=EACH,
         arity=(2, 2),
         shape=shapes.matmul,
-        tangents=(
-            lambda t, f, a, b: t.apply("matmul", b),
-            lambda t, f, a, b: a.apply("matmul", t),
-        ),
-        adjoints=(_matmul_by_left, _matmul_by_right),
+        vjp=(_matmul_by_left, _matmul_by_right),
         level=PRODUCT,
         infix=" @ ",
         latex=(r"{0} \, {1}", PRODUCT, PRODUCT, POWER),
@@ -401,13 +457,12 @@ def add_rows(row: Callable[..., Any]) -> None:
     row(
         "sum",
         None,
-        linear=True,
+        linear=TOGETHER,
         shape=_reduction_shape("sum"),
         payload="axis",
-        tangents=(lambda t, f, x, axis: total(t, axis),),
-        adjoints=(lambda g, f, x, axis: spread(wide(g, x, axis), x.shape),),
+        vjp=(lambda g, f, x, axis: broadcast_to(wide(g, x, axis), x.shape),),
         latex=(r"\sum{p} {0}", SERIES, PRODUCT),
-        array="np.sum({0}, axis={p})",
+        array="summed({0}, {p})",
     )
     row(
         "mean",
@@ -415,15 +470,14 @@ def add_rows(row: Callable[..., Any]) -> None:
         shape=_nonempty_shape("mean"),
         payload="axis",
         expansion=lambda f, x, axis: _mean(x, axis),
-        array="np.mean({0}, axis={p})",
+        array="mean({0}, {p})",
     )
     row(
         "prod",
         None,
         shape=_reduction_shape("prod"),
         payload="axis",
-        tangents=(lambda t, f, x, axis: total(t * others(x, axis), axis),),
-        adjoints=(lambda g, f, x, axis: wide(g, x, axis) * others(x, axis),),
+        slope=lambda f, x, axis: others(x, axis),
         latex=(r"\prod{p} {0}", SERIES, PRODUCT),
         array="np.prod({0}, axis={p})",
     )
@@ -432,8 +486,7 @@ def add_rows(row: Callable[..., Any]) -> None:
         None,
         shape=_nonempty_shape("var"),
         payload="axis",
-        tangents=(lambda t, f, x, axis: total(2 * t * apart(x, axis), axis) / _count(x, axis),),
-        adjoints=(lambda g, f, x, axis: 2 * wide(g, x, axis) * apart(x, axis) / _count(x, axis),),
+        slope=lambda f, x, axis: 2 * deviations(x, axis) / _count(x, axis),
         array="var({0}, {p})",
     )
     row(
@@ -445,8 +498,7 @@ def add_rows(row: Callable[..., Any]) -> None:
             lambda x, axis: bool((x.max(axis) == x.min(axis)).any()),
             "std has a kink where all numbers are equal, where its derivative is taken as 0",
         ),
-        tangents=(lambda t, f, x, axis: total(t * _std_slope(f, x, axis), axis),),
-        adjoints=(lambda g, f, x, axis: wide(g, x, axis) * _std_slope(f, x, axis),),
+        slope=_std_slope,
         array="std({0}, {p})",
     )
     row(
@@ -458,8 +510,7 @@ def add_rows(row: Callable[..., Any]) -> None:
             lambda x, axis: bool((abs(x).max(axis, initial=0) == 0).any()),
             "norm has a kink at 0, where its derivative is taken as 0",
         ),
-        tangents=(lambda t, f, x, axis: total(t * x.apply("ratio", wide(f, x, axis)), axis),),
-        adjoints=(lambda g, f, x, axis: wide(g, x, axis) * x.apply("ratio", wide(f, x, axis)),),
+        slope=lambda f, x, axis: x.apply("ratio", wide(f, x, axis)),
         latex=r"\left\lVert {0} \right\rVert{p}",
         array="norm({0}, {p})",
     )
@@ -473,8 +524,7 @@ def add_rows(row: Callable[..., Any]) -> None:
                 _max_tie if typed == "max" else lambda x, axis: _max_tie(-x, axis),
                 f"{typed} has a tie, whose derivative is shared equally",
             ),
-            tangents=(lambda t, f, x, axis: total(t * _shares(x, f, axis), axis),),
-            adjoints=(lambda g, f, x, axis: wide(g, x, axis) * _shares(x, f, axis),),
+            slope=_shares,
             typed=typed,
             latex=rf"\{typed}",
             array=f"{reducer}({{0}}, axis={{p}})",
@@ -484,18 +534,15 @@ def add_rows(row: Callable[..., Any]) -> None:
         None,
         shape=_nonempty_shape("argmax"),
         payload="axis",
-        tangents=(lambda t, f, x, axis: 0,),
-        adjoints=(lambda g, f, x, axis: 0,),
         array="np.argmax({0}, axis={p}) * 1.0",
     )
     row(
         "cumsum",
         None,
-        linear=True,
+        linear=TOGETHER,
         shape=_same_shape("cumsum"),
         payload="axis",
-        tangents=(lambda t, f, x, axis: t.apply("cumsum", payload=axis),),
-        adjoints=(lambda g, f, x, axis: _flipped_cumsum(g, axis),),
+        vjp=(lambda g, f, x, axis: _flipped_cumsum(g, axis),),
         array="np.reshape(np.cumsum({0}, axis={p}), np.shape({0}))",
     )
     row(
@@ -503,8 +550,7 @@ def add_rows(row: Callable[..., Any]) -> None:
         None,
         shape=_nonempty_shape("logsumexp"),
         payload="axis",
-        tangents=(lambda t, f, x, axis: total(t * _softmax(x, axis), axis),),
-        adjoints=(lambda g, f, x, axis: wide(g, x, axis) * _softmax(x, axis),),
+        slope=lambda f, x, axis: _softmax(x, axis),
         array="logsumexp({0}, {p})",
     )
     row(
@@ -512,8 +558,8 @@ def add_rows(row: Callable[..., Any]) -> None:
         None,
         shape=_same_shape("softmax"),
         payload="axis",
-        tangents=(lambda t, f, x, axis: f * (t - wide(total(t * f, axis), x, axis)),),
-        adjoints=(lambda g, f, x, axis: f * (g - wide(total(g * f, axis), x, axis)),),
+        symmetric=True,
+        vjp=(lambda g, f, x, axis: f * (g - wide(total(g * f, axis), x, axis)),),
         array="softmax({0}, {p})",
     )
     row(
@@ -521,16 +567,7 @@ def add_rows(row: Callable[..., Any]) -> None:
         None,
         shape=_same_shape("logsoftmax"),
         payload="axis",
-        tangents=(
-            lambda t, f, x, axis: (
-                t - wide(total(t * x.apply("softmax", payload=axis), axis), x, axis)
-            ),
-        ),
-        adjoints=(
-            lambda g, f, x, axis: (
-                g - x.apply("softmax", payload=axis) * wide(total(g, axis), x, axis)
-            ),
-        ),
+        expansion=lambda f, x, axis: x - wide(x.apply("logsumexp", payload=axis), x, axis),
         array="logsoftmax({0}, {p})",
     )
     row(
@@ -538,13 +575,9 @@ def add_rows(row: Callable[..., Any]) -> None:
         None,
         arity=(2, 2),
         shape=_cross_entropy_shape,
-        tangents=(
-            lambda t, f, x, target: total(t * _excess(x, target)) / _rows(x),
-            lambda t, f, x, target: total(t * _surprise(x, target)) / _rows(x),
-        ),
-        adjoints=(
-            lambda g, f, x, target: _excess(x, target) * (g / _rows(x)),
-            lambda g, f, x, target: _surprise(x, target) * (g / _rows(x)),
+        slope=(
+            lambda f, x, target: _score_slope(x, target) * (x.number(1) / _rows(x)),
+            lambda f, x, target: _target_slope(x, target) * (x.number(1) / _rows(x)),
         ),
         array="cross_entropy({0}, {1})",
     )
@@ -554,15 +587,13 @@ def add_rows(row: Callable[..., Any]) -> None:
         arity=(2, 2),
         shape=_equal_shape("mse"),
         expansion=lambda f, x, y: _mean((x - y) ** 2, None),
-        array="np.mean(({0} - {1}) ** 2)",
+        array="mean(({0} - {1}) ** 2, None)",
     )
     row(
         "onehot",
         None,
         shape=_onehot_shape,
         payload="last",
-        tangents=(lambda t, f, x, classes: 0,),
-        adjoints=(lambda g, f, x, classes: 0,),
         array="onehot({0}, {p})",
     )
     # Arrays made from numbers in the formula; their arguments are payload.

@@ -272,7 +272,7 @@ class Builder:
             message = "scatter takes an array and the part of zeros that is to hold it"
             raise Fault(message, -4, -1, hint="write scatter(x, zeros(5)[1:3])")
         x, shape = arguments[0], self.graph.shape(inputs[0])
-        return self.graph.add(TABLE["place"], (x,), (key, shape))
+        return self.graph.add(TABLE["scatter"], (x,), (key, shape))
 
     def _expanded(self, name: str, arguments: list[int]) -> int:
         function = self._functions[name]

@@ -46,9 +46,12 @@ class Totals:
         self._each = each
         self._rows = 0
         self._sums: list[Any] = [0.0] * (len(is_mean) * (1 + each))
+        self._only: list[Any] | None = None
+        """What was found for the only block: a mean, whose sum may be too large for a double."""
 
     def add(self, rows: int, found: Sequence[Any]) -> None:
         """Add the reductions of so many rows, and behind them the derivatives of each."""
+        self._only = None if self._rows else list(found)
         self._rows += rows
         for place, (total, more) in enumerate(zip(self._sums, found, strict=True)):
             self._sums[place] = total + (rows * more if self._has_mean(place) else more)
@@ -60,7 +63,7 @@ class Totals:
     def found(self) -> tuple[list[Any], list[list[Any]]]:
         """Return the reductions of all rows, and the derivatives of each."""
         count, each = len(self._is_mean), self._each
-        found = [
+        found = self._only or [
             total / self._rows if self._has_mean(place) else total
             for place, total in enumerate(self._sums)
         ]

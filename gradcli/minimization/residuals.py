@@ -164,7 +164,7 @@ class ModelResiduals:
             shape = graph.shape(nodes[name])
             for key in entries(shape):
                 seed = (
-                    DerivedNode(graph, one).apply("place", payload=(key, shape)).id
+                    DerivedNode(graph, one).apply("scatter", payload=(key, shape)).id
                     if shape
                     else one
                 )

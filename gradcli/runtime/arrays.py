@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from math import prod
+from math import isfinite, prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,12 +14,18 @@ if TYPE_CHECKING:
     from gradcli.graph.shapes import Shape
 
 
+SMALL = 2.0**-64
+"""What numbers are multiplied with where their sum overflows; fewer than 2^64 can be added up."""
+
+
 @cache
 def namespace() -> dict[str, Any]:
     """Return the names that generated NumPy code may use."""
     functions = (
-        placed,
-        collapsed,
+        scattered,
+        sum_to_shape,
+        summed,
+        mean,
         norm,
         logsumexp,
         std,
@@ -48,14 +54,14 @@ class _Special:
         return function
 
 
-def placed(x: Any, key: Any, shape: Shape) -> Any:
+def scattered(x: Any, key: Any, shape: Shape) -> Any:
     """Return zeros of the shape with x where the key says."""
     result = np.zeros(shape)
     result[key] = x
     return result
 
 
-def collapsed(x: Any, shape: Shape) -> Any:
+def sum_to_shape(x: Any, shape: Shape) -> Any:
     """Return x summed over the axes along which the shape was repeated."""
     x = np.asarray(x)
     if x.size == prod(shape):  # only axes of length 1 were added
@@ -63,6 +69,27 @@ def collapsed(x: Any, shape: Shape) -> Any:
     more = x.ndim - len(shape)
     short = [more + i for i, length in enumerate(shape) if length == 1 and x.shape[more + i] != 1]
     return np.add.reduce(x, axis=(*range(more), *short)).reshape(shape)
+
+
+def summed(x: Any, axis: int | None) -> Any:
+    """Return the sum over an axis, or over all; too large only where the result is."""
+    found = np.add.reduce(x, axis=axis)
+    return found if _is_finite(found) else _rescued(found, np.add.reduce, x, axis)
+
+
+def mean(x: Any, axis: int | None) -> Any:
+    """Return the mean over an axis, or over all, also where the sum is too large for a double."""
+    found = np.add.reduce(x, axis=axis) / (np.size(x) if axis is None else np.shape(x)[axis])
+    return found if _is_finite(found) else _rescued(found, np.mean, x, axis)
+
+
+def _is_finite(found: Any) -> bool:
+    return isfinite(found) if found.ndim == 0 else bool(np.isfinite(found).all())
+
+
+def _rescued(found: Any, function: Any, x: Any, axis: int | None) -> Any:
+    """Return what a function gives that grows in proportion, without overflow on its way."""
+    return np.where(np.isfinite(found), found, function(np.multiply(x, SMALL), axis=axis) / SMALL)
 
 
 def norm(x: Any, axis: int | None) -> Any:
@@ -78,17 +105,23 @@ def apart(x: Any, axis: int | None) -> Any:
     x = np.asarray(x)
     first = x.ravel()[:1].reshape((1,) * x.ndim) if axis is None else np.take(x, [0], axis=axis)
     shifted = x - first
-    return shifted - np.mean(shifted, axis=axis, keepdims=True)
+    middle = mean(shifted, axis)
+    return shifted - (middle if axis is None else np.expand_dims(middle, axis))
 
 
 def var(x: Any, axis: int | None) -> Any:
     """Return the mean square distance from the mean."""
-    return np.mean(apart(x, axis) ** 2, axis=axis)
+    return mean(apart(x, axis) ** 2, axis)
 
 
 def std(x: Any, axis: int | None) -> Any:
     """Return the root of the variance, without overflow of the squares."""
     x = np.asarray(x)
+    found = _deviation(x, axis)
+    return found if _is_finite(found) else _rescued(found, _deviation, x, axis)
+
+
+def _deviation(x: Any, axis: int | None) -> Any:
     return norm(apart(x, axis), axis) / np.sqrt(x.size if axis is None else x.shape[axis])
 
 

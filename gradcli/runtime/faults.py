@@ -15,6 +15,7 @@ from gradcli.graph.operations import (
     VARIABLE,
 )
 from gradcli.graph.printing import label
+from gradcli.runtime import interpreter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,7 +37,13 @@ _RESULTS = {
     "divide": "the quotient",
     "constant power": "the power",
     "power": "the power",
+    "sum": "the sum",
+    "mean": "the mean",
+    "prod": "a product",
+    "matmul": "the matrix product",
+    "dot": "the product",
 }
+TOO_LARGE = "is too large for a double (at most 1.8e308)"
 
 
 def undefined_value(graph: Graph, node: int, numbers: Mapping[int, Any], read: Any = True) -> str:
@@ -64,7 +71,7 @@ def _undefined_number(operation: Operation, inputs: list[float], extra: list[Any
         name = "log" if operation.name.startswith("log to") else operation.name
         return f"{name} is undefined at {_listed(inputs)} (needs {needs})"
     what = _RESULTS.get(operation.name, f"{operation.name}({_listed(inputs)})")
-    return f"{what} is too large for a double (at most 1.8e308)"
+    return f"{what} {TOO_LARGE}"
 
 
 def _undefined_array(graph: Graph, node: int, numbers: Mapping[int, Any], read: Any) -> str:
@@ -83,7 +90,8 @@ def _undefined_array(graph: Graph, node: int, numbers: Mapping[int, Any], read: 
                 needs = f"a whole number from 0 to {classes - 1}"
                 return f"{number_text(number)} is no class (needs {needs})"
     if operation.structural:
-        return f"{operation.name} has no finite value{where}"
+        what = _RESULTS.get(operation.name, operation.name)
+        return f"{what} {TOO_LARGE}{where}"
     inputs = [float(np.broadcast_to(numbers[a], shape)[place]) for a in arguments]
     extra = [] if payload is None else [payload]
     return _undefined_number(operation, inputs, extra) + where
@@ -107,22 +115,56 @@ def repair(graph: Graph, node: int, root: int) -> str | None:
 
 
 def undefined_derivative(
-    graph: Graph, node: int, position: int, slope: Any, numbers: Mapping[int, float]
+    graph: Graph, node: int, position: int, partial: int, numbers: Mapping[int, Any]
 ) -> str:
-    """Return the sentence for an edge along which the derivative is infinite or undefined."""
+    """Return the sentence for an edge whose derivative, the node `partial`, is not finite."""
     arguments = graph.rows[node][1]
     by = ""
     if len(arguments) > 1:
         by = f" with respect to {_called(graph, arguments[position])}"
-    if not isinstance(slope, float):  # of an array, the first that is at fault
-        slope = next(x for x in slope.ravel().tolist() if x - x != 0)
-    state = "does not exist" if slope != slope else "is infinite"  # noqa: PLR0124 - nan
     where = " and ".join(
         f"{_called(graph, a)} = {value_text(numbers[a])}"
         for a in dict.fromkeys(arguments)
         if graph.rows[a][0] not in {CONSTANT, NAMED_CONSTANT}
     )
+    state = state_of(graph, partial, numbers)
     return f"the derivative of {label(graph, node)}{by} {state}" + (f" at {where}" if where else "")
+
+
+def state_of(graph: Graph, derivative: int, numbers: Mapping[int, Any]) -> str:
+    """Return what is wrong with a derivative that is not finite: it is infinite, or the like.
+
+    It is too large for a double, not infinite, where the first step on its way that is not finite
+    is defined for its arguments.
+    """
+    found = numbers[derivative]
+    slopes = [found] if isinstance(found, float) else found.ravel().tolist()
+    exists = all(slope == slope for slope in slopes)  # noqa: PLR0124 - true but for nan
+    if _overflows(graph, derivative, numbers):
+        return TOO_LARGE if exists else "cannot be worked out: a part of it " + TOO_LARGE
+    return "is infinite" if exists else "does not exist"
+
+
+def _overflows(graph: Graph, root: int, numbers: Mapping[int, Any]) -> bool:
+    """Return whether the first step without a finite value that a node reads has one too large."""
+    for node in sorted(interpreter.live(graph, [root], numbers)):
+        if not interpreter.finite(numbers[node]):
+            operation, arguments, payload = graph.rows[node]
+            inputs = [numbers[argument] for argument in arguments]
+            if operation.structural or operation.domain is None:
+                return True
+            if graph.shape(node):
+                inputs = _first_faulty(numbers[node], inputs)
+            return operation.domain[0](*inputs, *([] if payload is None else [payload]))
+    return True
+
+
+def _first_faulty(value: Any, inputs: Iterable[Any]) -> list[float]:
+    """Return the inputs of the first number of an array that is not finite."""
+    import numpy as np
+
+    place = tuple(np.argwhere(~np.isfinite(value))[0])
+    return [float(np.broadcast_to(x, value.shape)[place]) for x in inputs]
 
 
 def values_below(graph: Graph, node: int, numbers: Mapping[int, float]) -> tuple[str, ...]:

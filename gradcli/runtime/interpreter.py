@@ -198,6 +198,8 @@ def masks(
     """
     import numpy as np
 
+    from gradcli.runtime.reading import numbers_read
+
     read: dict[int, Any] = dict.fromkeys(roots, True)
     for node in reversed(graph.reachable(roots)):
         mask = read.get(node, False)
@@ -207,8 +209,10 @@ def masks(
             if operation is WHERE and position:
                 holds = np.not_equal(numbers[arguments[0]], 0)
                 needed = mask & holds if position == 1 else mask & ~holds
-            if operation.structural:
+            if operation.structural and (columns or isinstance(needed, bool)):
                 needed = _any(needed)
+            elif operation.structural:
+                needed = numbers_read(graph, node, position, needed)
             elif not columns and not isinstance(needed, bool):
                 needed = _narrowed(needed, graph.shape(argument))
             before = read.get(argument)

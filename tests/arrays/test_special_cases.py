@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -444,3 +445,45 @@ def test_an_array_is_differentiated_like_each_of_its_numbers(
     for i, j in itertools.product(range(len(signs)), repeat=2):
         expected = curves[i] if i == j else 0.0
         assert matrix[f"x[{i}]"][f"x[{j}]"] == pytest.approx(expected, rel=1e-12)
+
+
+HUGE = [1.7e308, 1.1e308, -1.3e308, 1.6e308, 1.7e308]
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers", "exact"),
+    [
+        ("mean(v)", HUGE[:2], Fraction(HUGE[0]) / 2 + Fraction(HUGE[1]) / 2),
+        ("mean(v)", HUGE, sum(map(Fraction, HUGE)) / 5),
+        ("sum(v)", HUGE[:3], sum(map(Fraction, HUGE[:3]))),
+        ("mean([v, v], axis=0)[1]", HUGE[:2], Fraction(HUGE[1])),
+        ("sum([v, v], axis=1)[1]", HUGE[1:3], sum(map(Fraction, HUGE[1:3]))),
+        ("std(v)", [1.6e308, -1.6e308], Fraction(1.6e308)),
+        ("std(v)", [1.6e308, 1.6e308], Fraction(0)),
+        ("norm(v)", [3e307, 4e307], Fraction(5e307)),
+        ("var(v)", [1e154, -1e154], Fraction(1e154) ** 2),
+        ("mse(v, 0*v)", [1.3e154, 1.2e154], (Fraction(1.3e154) ** 2 + Fraction(1.2e154) ** 2) / 2),
+    ],
+)
+def test_nothing_overflows_on_its_way(text: str, numbers: list[float], exact: Fraction) -> None:
+    """Fractions add up exactly."""
+    formula = parse(text, {"v": (len(numbers),)})
+    assert formula.evaluate(v=numbers) == pytest.approx(float(exact), rel=1e-15)
+    # Small numbers beside them, of which nothing may be lost where nothing overflows.
+    assert parse("sum(v)", {"v": (2,)}).evaluate(v=[5e-324, 1.7e308]) == 1.7e308
+    assert parse("mean(v)", {"v": (2,)}).evaluate(v=[5e-324, 1.5e-323]) == 1e-323
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("sum(v)", "the sum is too large for a double"),
+        ("prod(v)", "a product is too large for a double"),
+        ("var(v - [0, 1e308])", "var is too large for a double"),
+        ("v @ v", "the matrix product is too large for a double"),
+        ("sum(cumsum(v)/1e10)", "cumsum is too large for a double"),
+    ],
+)
+def test_what_is_too_large_says_so(text: str, says: str) -> None:
+    with pytest.raises(MathematicsError, match=says):
+        parse(text, {"v": (2,)}).evaluate(v=[1.7e308, 1.7e308])

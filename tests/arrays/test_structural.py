@@ -390,15 +390,15 @@ MOVES = {
             (3, 2),
         )
     ],
-    "place": [
+    "scatter": [
         Move(
-            lambda x: x.apply("place", payload=(KEY, (3, 2))),
+            lambda x: x.apply("scatter", payload=(KEY, (3, 2))),
             lambda x: placed(x, np.s_[::-2, 1], (3, 2)),
             lambda g: g[::-2, 1],
             (2,),
         ),
         Move(
-            lambda x: x.apply("place", payload=((1,), (3,))),
+            lambda x: x.apply("scatter", payload=((1,), (3,))),
             lambda x: np.array([0.0, x, 0.0]),
             lambda g: g[1],
             (),

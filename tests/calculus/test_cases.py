@@ -7,11 +7,16 @@ the derivatives; here every one of its rows is held to what mathematics says.
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+import sys
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
+from mpmath import mp, mpf
 
 from gradcli import MathematicsError, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 INFINITY = math.inf
 
@@ -217,8 +222,51 @@ def test_second_derivatives(
 
 
 def test_an_infinite_second_derivative_is_an_error() -> None:
-    with pytest.raises(MathematicsError, match="second derivative by x and y is infinite"):
+    with pytest.raises(
+        MathematicsError, match="second derivative with respect to x and y is infinite"
+    ):
         parse("x^y").hessian(x=0, y=1)
+
+
+LARGE: dict[str, tuple[Callable[[Any], Any], list[float]]] = {
+    "1/x": (lambda x: 1 / x, [1e-200, -1e-160]),
+    "x^-3": (lambda x: x**-3, [1e-90, -1e-100]),
+    "1/(x*x)": (lambda x: 1 / (x * x), [1e-110]),
+    "log(x)": (mp.log, [5e-324]),
+    "exp(9e307*x)": (lambda x: mp.exp(mpf(9e307) * x), [5e-308]),
+    "1e300*sin(1e10*x)": (lambda x: mpf(1e300) * mp.sin(mpf(1e10) * x), [0.1]),
+}
+"""Functions and where their derivatives are larger than the largest double."""
+
+
+@pytest.mark.parametrize("mode", ["reverse", "forward"])
+@pytest.mark.parametrize("text", LARGE)
+def test_too_large_is_not_infinite(text: str, mode: str) -> None:
+    function, points = LARGE[text]
+    for x in points:
+        with mp.workdps(40):
+            size = abs(mp.diff(function, mpf(x), h=mpf(x) / 10**12))
+        assert sys.float_info.max < size < mp.inf
+        with pytest.raises(
+            MathematicsError, match=r"is too large for a double \(at most 1.8e308\)"
+        ):
+            parse(text).gradient(x=x, mode=mode)
+
+
+def test_second_derivatives_that_are_too_large_are_not_infinite() -> None:
+    # 6*x^-4 and 2*x^-3 are 6e320 and 2e330.
+    for text, x in (("x^-2", 1e-80), ("1/x", 1e-110)):
+        with pytest.raises(MathematicsError, match="to x and x is too large for a double"):
+            parse(text).hessian(x=x)
+    with pytest.raises(MathematicsError, match="to x and x is infinite"):
+        parse("x^1.5").hessian(x=0)
+
+
+def test_the_entry_of_an_array_that_is_at_fault_decides() -> None:
+    with pytest.raises(MathematicsError, match="is infinite"):
+        parse("sum(sqrt(v))", {"v": (2,)}).gradient(v=[1e-200, 0])
+    with pytest.raises(MathematicsError, match="is too large for a double"):
+        parse("sum(1/v)", {"v": (2,)}).gradient(v=[1, 1e-200])
 
 
 def test_no_kink_is_told_on_a_branch_that_is_not_taken() -> None:

@@ -326,6 +326,19 @@ def test_checked_in_three_ways() -> None:
     assert check.largest_difference < 1e-8
 
 
+@pytest.mark.parametrize("size", [1e-250, 1e-30, 1.0, 1e30])
+def test_the_check_is_relative(size: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = parse("a*sin(x)").at_values({"a": size, "x": 1.0})
+    assert here.check(["x"]).largest_difference < 1e-10
+    # Where the true derivative is 0, rounding is no difference.
+    there = parse("a*sin(x)").at_values({"a": size, "x": math.pi / 2})
+    assert there.check(["x"]).largest_difference < 1e-6
+    # A rule that is wrong by half of it is seen, whatever the size.
+    monkeypatch.setattr(TABLE["sin"], "partials", (lambda _, x: 1.5 * x.apply("cos"),))
+    wrong = parse("a*sin(x)").at_values({"a": size, "x": 1.0})
+    assert wrong.check(["x"]).largest_difference == pytest.approx(1 / 3, rel=1e-6)
+
+
 # ---------------------------------------------------------------- many names
 
 

@@ -7,11 +7,13 @@ The reference is Python itself: it decides the conditions, and what is left is a
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from mpmath import mp, mpf
 
 from gradcli import MathematicsError, parse
 from gradcli.calculus import forward, reverse
@@ -204,6 +206,111 @@ def test_so_is_the_hessian(part: Part, x: float, y: float) -> None:
 def test_by_hand(formula: str, x: float, slope: float) -> None:
     for mode in ("reverse", "forward"):
         assert parse(formula).gradient(x=x, mode=mode) == pytest.approx({"x": slope}), mode
+
+
+SHAPES = [(), (1,), (3,), (1, 1), (1, 3), (2, 1), (2, 3)]
+"""All that can be broadcast to (2, 3)."""
+WHOLE = (2, 3)
+SINGULAR: dict[str, Callable[[Any], Any]] = {
+    "sqrt({})": mp.sqrt,
+    "log({})": mp.log,
+    "{}^0.3": lambda x: mp.power(x, mpf("0.3")),
+    "1/{}": lambda x: 1 / x,
+    "xlogx({})": lambda x: x * mp.log(x),
+    "acosh(1 + {})": lambda x: mp.acosh(1 + x),
+}
+"""Functions without a value or a derivative at numbers that are not positive."""
+CARRIED: dict[str, Callable[[Any], Any]] = {
+    "{}": lambda u: u,
+    "reshape({}, 3, 2)": lambda u: u.reshape(3, 2),
+    "transpose({})": np.transpose,
+    "{} @ [1, 2, 3]": lambda u: u @ [1, 2, 3],
+    "{}[1]": lambda u: u[1],
+    "{}[:, 0:2]": lambda u: u[:, 0:2],
+    "cumsum({}, axis=1)": lambda u: np.cumsum(u, axis=1),
+    "[{0}, {0}][1]": lambda u: u,
+    "mean({}, axis=0)": lambda u: np.mean(u, axis=0),
+}
+"""What is made of the outcome, linear in it; of its numbers not all need be read."""
+
+
+class Broadcast(NamedTuple):
+    """sum(weights * carried(where(c, f(a), g(b)))), and which numbers of a and b that reads."""
+
+    text: str
+    shapes: dict[str, tuple[int, ...]]
+    values: dict[str, Any]
+    read: dict[str, Any]
+    """For a and b how often each number is read, with its weight."""
+    functions: dict[str, Callable[[Any], Any]]
+
+    def derivatives(self, order: int) -> dict[str, Any]:
+        """From mpmath, number by number; 0 for what is not read."""
+        found = {}
+        for name, weights in self.read.items():
+            slopes = np.zeros(self.shapes[name])
+            for place in np.ndindex(slopes.shape):
+                if weights[place]:
+                    at = mpf(float(self.values[name][place]))
+                    slope = mp.diff(self.functions[name], at, order)
+                    slopes[place] = weights[place] * float(slope)
+            found[name] = slopes
+        return found
+
+
+@st.composite
+def broadcasts(draw: st.DrawFn) -> Broadcast:
+    shapes = {name: draw(st.sampled_from(SHAPES)) for name in "abc"}
+    shapes["w"] = WHOLE
+    names = {name: draw(st.sampled_from(list(SINGULAR))) for name in "ab"}
+    carried = draw(st.sampled_from(list(CARRIED)))
+    condition = np.array(draw(st.lists(st.booleans(), min_size=6, max_size=6))).reshape(WHOLE)
+    chosen = condition[tuple(slice(n) for n in (1, 1, *shapes["c"])[-2:])].reshape(shapes["c"])
+    branches = [text.format(name) for name, text in names.items()]
+    outcome = f"(w*where(c > 0.5, {', '.join(branches)}))"
+    # By how much the result grows with each number of the outcome.
+    grown = np.array([np.sum(CARRIED[carried](unit)) for unit in np.eye(6).reshape(6, *WHOLE)])
+    weights = np.arange(1.0, 7.0).reshape(WHOLE)
+    values: dict[str, Any] = {"c": chosen * 1.0, "w": weights}
+    read: dict[str, Any] = {}
+    for name, taken in (("a", chosen), ("b", ~chosen)):
+        spread = np.broadcast_to(taken, WHOLE) * grown.reshape(WHOLE) * weights
+        read[name] = summed_to(spread, shapes[name])
+        positive = draw(st.sampled_from([0.3, 1.7, 2.5]))
+        idle = draw(st.sampled_from([0.0, -2.0]))
+        values[name] = np.where(
+            read[name] != 0, positive + np.arange(read[name].size).reshape(shapes[name]), idle
+        )
+    functions = {name: SINGULAR[text] for name, text in names.items()}
+    return Broadcast(f"sum({carried.format(outcome)})", shapes, values, read, functions)
+
+
+def summed_to(array: Any, shape: tuple[int, ...]) -> Any:
+    """What broadcasting from the shape repeated, added up again."""
+    longer = (1,) * (array.ndim - len(shape)) + shape
+    axes = tuple(axis for axis, length in enumerate(longer) if length == 1)
+    return array.sum(axis=axes, keepdims=True).reshape(shape)
+
+
+@settings(max_examples=120)
+@given(broadcasts())
+def test_branches_and_conditions_of_any_shape(case: Broadcast) -> None:
+    formula = parse(case.text, case.shapes)
+    slopes, bends = case.derivatives(1), case.derivatives(2)
+    values = {name: case.values[name] for name in formula.free_names}
+    for mode in ("reverse", "forward"):
+        found = formula.gradient(values, wrt=["a", "b"], mode=mode)
+        for name, wanted in slopes.items():
+            assert found[name] == pytest.approx(wanted, rel=1e-9, abs=1e-12), mode
+    data = {name: values[name] for name in ("c", "w")}
+    _, *compiled = formula.compiled(["a", "b"], data=data)(values["a"], values["b"])
+    for got, wanted in zip(compiled, slopes.values(), strict=True):
+        assert got == pytest.approx(wanted, rel=1e-9, abs=1e-12)
+    matrix = formula.hessian(values, wrt=["a", "b"])
+    diagonal = [line[name] for name, line in matrix.items()]
+    wanted = np.concatenate([np.ravel(bend) for bend in bends.values()])
+    assert diagonal == pytest.approx(wanted, rel=1e-8, abs=1e-12)
+    formula.graph.check()
 
 
 def test_the_branch_that_is_taken_may_have_no_derivative() -> None:

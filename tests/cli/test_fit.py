@@ -891,3 +891,67 @@ def test_a_million_rows(gradcli: Command) -> None:
         error = found["statistics"]["standard_errors"][name]
         assert abs(found["parameters"][name] - true) < 5 * error
     assert peak < 10 * 16 * ROWS
+
+
+DOSES = np.array([0, 0.5, 1, 2, 4, 8, 16, 32], dtype=float)
+NOISE = 0.01 * np.array([1, -2, 1.5, -0.5, 1, -1, 0.5, -1.5])
+AT_ZERO: dict[str, tuple[str, Callable[..., Vector], dict[str, float], dict[str, float]]] = {
+    "hill": (
+        "a*(x/c)^b/(1 + (x/c)^b)",
+        lambda x, a, c, b: a * (x / c) ** b / (1 + (x / c) ** b),
+        {"a": 2, "c": 4, "b": 0.8},
+        {"a": 1.5, "c": 3, "b": 0.7},
+    ),
+    "weibull": (
+        "a*(1 - exp(-(x/c)^b))",
+        lambda x, a, c, b: a * (1 - np.exp(-((x / c) ** b))),
+        {"a": 2, "c": 5, "b": 0.7},
+        {"a": 1.5, "c": 4, "b": 0.9},
+    ),
+    "stretched exponential": (
+        "a*exp(-(k*x)^b)",
+        lambda x, a, k, b: a * np.exp(-((k * x) ** b)),
+        {"a": 2, "k": 0.2, "b": 0.6},
+        {"a": 1, "k": 0.3, "b": 0.8},
+    ),
+    "dose response": (
+        "a + (d - a)/(1 + (x/c)^b)",
+        lambda x, a, d, c, b: a + (d - a) / (1 + (x / c) ** b),
+        {"a": 2, "d": 0.5, "c": 4, "b": 0.9},
+        {"a": 1.5, "d": 0.2, "c": 3, "b": 0.7},
+    ),
+    "growth": (
+        "a*(1 - exp(-k*x))^b",
+        lambda x, a, k, b: a * (1 - np.exp(-k * x)) ** b,
+        {"a": 2, "k": 0.2, "b": 0.7},
+        {"a": 1.5, "k": 0.3, "b": 0.9},
+    ),
+    "root": (
+        "sqrt(a*x) + b",
+        lambda x, a, b: np.sqrt(a * x) + b,
+        {"a": 2, "b": 0.3},
+        {"a": 1, "b": 1},
+    ),
+    "branches": (
+        "where(x > 100, sqrt(a), a*x)",
+        lambda x, a: a * x,
+        {"a": 2},
+        {"a": -1},
+    ),
+}
+
+
+@pytest.mark.parametrize("engine", ["python", "native"])
+@pytest.mark.parametrize("name", AT_ZERO)
+def test_a_row_that_is_0(gradcli: Command, folder: Path, name: str, engine: str) -> None:
+    text, model, true, start = AT_ZERO[name]
+    y = model(DOSES, **true) + NOISE
+    write(folder / "doses.csv", x=DOSES, y=y)
+    words = [f"{n}={value}" for n, value in start.items()]
+    options = ("--data", "doses.csv", "--json", "--engine", engine)
+    found = document(gradcli("minimize", f"y ~ {text}", *words, *options))
+    wanted, covariance = optimize.curve_fit(model, DOSES, y, p0=list(true.values()))
+
+    assert list(found["parameters"].values()) == pytest.approx(wanted, rel=1e-5)
+    errors = list(found["statistics"]["standard_errors"].values())
+    assert errors == pytest.approx(np.sqrt(np.diag(covariance)), rel=1e-3)

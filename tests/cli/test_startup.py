@@ -62,7 +62,6 @@ EVAL = {
 GRAD = EVAL - {"gradcli.cli.eval"} | {
     "gradcli.calculus",
     "gradcli.calculus.masks",
-    "gradcli.calculus.movement",
     "gradcli.calculus.reverse",
     "gradcli.cli.grad",
     "gradcli.graph.printing",

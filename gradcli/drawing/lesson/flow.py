@@ -91,11 +91,11 @@ def _multiplied(graph: Graph, arrow: Arrow) -> Any:
         return gradient * local if gradient else 0.0
     import numpy as np
 
-    from gradcli.runtime.arrays import collapsed
+    from gradcli.runtime.arrays import sum_to_shape
 
     with np.errstate(all="ignore"):
         product = np.where(gradient == 0, 0.0, np.multiply(gradient, local))
-    return collapsed(product, graph.shape(arrow.tail.step.id))
+    return sum_to_shape(product, graph.shape(arrow.tail.step.id))
 
 
 def _moved(sketch: Sketch, head: Box, arrows: Sequence[Arrow]) -> Iterator[Flow]:
