@@ -421,7 +421,7 @@ class Builder:
             if not shape:
                 message = "len needs an array, not a single number"
                 raise Fault(message, -4, -1)
-            return self.graph.constant(shape[0])
+            return self.graph.constant(float(shape[0]))
         if name == "linspace":
             start, stop = [self._fixed(node) for node in arguments[:2]]
             count = self._whole(arguments[2], "the number of points", -4, -1)

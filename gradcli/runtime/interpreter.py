@@ -18,6 +18,7 @@ from gradcli.graph.operations import (
     WHERE,
     Operation,
 )
+from gradcli.graph.shapes import COUNT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -114,6 +115,9 @@ def _run_arrays(
     from gradcli.runtime.generated import array_function
 
     numbers, faults = _known(known, ieee=ieee)
+    rows = next((len(variables[name]) for name in graph.columns if name in variables), None)
+    if rows is not None:
+        variables = {**variables, COUNT: float(rows)}
     for node in nodes:
         if node in numbers:
             continue
@@ -122,7 +126,7 @@ def _run_arrays(
             value = leaf(operation, payload, variables)
         else:
             inputs = [numbers[argument] for argument in arguments]
-            value = array_function(operation, len(inputs), payload)(*inputs)
+            value = array_function(operation, len(inputs), payload)(*inputs, rows=rows)
             if not graph.shape(node):
                 value = float(value)
         if not ieee and not finite(value):
