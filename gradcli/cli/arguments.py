@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from gradcli.graph.shapes import Shape
     from gradcli.language.bindings import Binding
     from gradcli.point import Point
-    from gradcli.table import Range
+    from gradcli.tables.ranges import Range
 
 _DEFINED = r"(?:^|[;\n])[^=;\n]*(?<![<>!=])=(?!=)"
 """The left side of a definition in a formula: `u =` or `f(t) =`."""
@@ -231,9 +231,13 @@ def split(words: Sequence[str]) -> tuple[str, list[Binding]]:
 
 def formula(source: str, shapes: Mapping[str, Any], where: str = "") -> Formula:
     """Return the formula of the command line, after its notes are said on stderr."""
+    return said(parse(source, shapes), where)
+
+
+def said(found: Formula, where: str = "") -> Formula:
+    """Return the formula, after its notes are said on stderr."""
     from gradcli.cli.output import note
 
-    found = parse(source, shapes)
     for sentence in found.origin.notes if found.origin else ():
         note(where + sentence)
     return found
@@ -359,14 +363,14 @@ def value(binding: Binding, draw: Draws) -> Any:
         ) from None
     if not binding.is_range:
         return found[0]
-    from gradcli import table
+    from gradcli.tables import ranges
 
     if built.range is None:
         if len(found[0]) == 0:
             message = f"the range of {binding.name} has no point"
             raise NameValueError(message, hint=f"write {binding.name}=linspace(0, 1, 11)")
-        return table.Range.through(found[0])
-    return table.Range.stepped(binding.name, *found)
+        return ranges.Range.through(found[0])
+    return ranges.Range.stepped(binding.name, *found)
 
 
 def stdin() -> str:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from gradcli.cli.output import Output
     from gradcli.formula import Formula
     from gradcli.graph.shapes import Shape
-    from gradcli.table import Block
+    from gradcli.tables.ranges import Block
 
 
 class _Table(Protocol):
@@ -50,7 +50,7 @@ def show(
 
     Beside a plot with `gaps`, which has said what is to be said, nan stands for what has no value.
     """
-    from gradcli.table import Table
+    from gradcli.tables.ranges import Table
 
     table = Table(
         problem.formula,
@@ -80,7 +80,7 @@ def show_rows(
     A file is written as the rows are read, whole or not at all. To a pipe nothing is written until
     HELD characters are worked out, so that of a shorter table an error leaves nothing.
     """
-    from gradcli.rows.table import RowTable
+    from gradcli.tables.rows import RowTable
 
     formula = over.formula
     table = RowTable(formula, wrt, allow_nonfinite=allow_nonfinite)

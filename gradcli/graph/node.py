@@ -33,7 +33,7 @@ from gradcli.limits import DERIVED_NODES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from typing import Any
 
     from typing_extensions import Self
@@ -321,6 +321,11 @@ class Graph:
                 for name in other.names.get(node, ()):
                     self.give_name(copy, name)
         return imported[key][1]
+
+    def identify(self, other: Graph, nodes: Mapping[int, int]) -> None:
+        """Let nodes of another graph be those of this one wherever parts of it are adopted."""
+        for node, own in nodes.items():
+            self._imported[id(other), node] = (other, own)
 
     def _missing(self, other: Graph, root: int) -> list[int]:
         missing = set()

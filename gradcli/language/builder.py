@@ -387,8 +387,9 @@ class Builder:
     def _check_sizes(self, name: str, node: int, wanted: Shape) -> None:
         """Raise a Fault for sizes that reshape, broadcast and collapse cannot give."""
         given = self.graph.shape(node)
+        count = prod(given)
         try:
-            fits = prod(given) == prod(checked(wanted))
+            fits = count == prod(checked(wanted))
             if name == "broadcast":
                 fits = broadcast(given, wanted) == wanted
             elif name == "collapse":

@@ -11,7 +11,7 @@ import pytest
 from gradcli.formula import parse
 from gradcli.plotting.chart import Arrows, Band, Chart, Field, Line, Panel, Points, Trail
 from gradcli.plotting.function import Function
-from gradcli.table import Range
+from gradcli.tables.ranges import Range
 
 Made = Callable[..., Function]
 Plot = Callable[..., Chart]
