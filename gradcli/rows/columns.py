@@ -119,7 +119,7 @@ def by_rows(
     `read` reads it for the shapes of its names: `shapes`, and those of columns with these
     `entries`. What it makes of the number of rows itself, as by len(x), needs their `count`.
     """
-    rows = Rows(count)
+    rows: Any = Rows(count)
     try:
         formula = read({**shapes, **{name: (rows, *entry) for name, entry in entries.items()}})
     except ShapeError:

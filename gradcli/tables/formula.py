@@ -73,10 +73,8 @@ class RowFormula:
         self.values = checked(self.formula, values, self.formula.origin, self._entries)
         free = self.formula.free_names
         self.columns = {name: shape for name, shape in self._entries.items() if name in free}
-        count = self._count if formula is None else ROWS
-        self.per_row = (self.formula if formula is None else formula).shape[:1] == (
-            count,
-        ) and bool(self.columns)
+        read, count = (self.formula, self._count) if formula is None else (formula, ROWS)
+        self.per_row = read.shape[:1] == (count,) and bool(self.columns)
         """Whether there is a value for each row; else there is one for all of them."""
 
     # ------------------------------------------------------------ how it is read

@@ -31,8 +31,8 @@ def residuals(
     shapes = {name: np.shape(value) for name, value in {**values, **start}.items()}
     entries = {name: np.shape(value)[1:] for name, value in values.items()}
     read = functools.partial(parse, source)
-    found = by_rows(read, shapes, entries, ROWS)
-    formula = read(shapes) if found is None else found
+    over = by_rows(read, shapes, entries, ROWS)
+    formula = read(shapes) if over is None else over
     constants = {name: value for name, value in values.items() if name in formula.free_names}
     objective = Objective(formula.graph, formula.id, list(start), formula.origin, constants)
     found = squares(formula.graph, formula.id, objective.nodes.values())
