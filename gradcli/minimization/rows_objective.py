@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from gradcli.data.columns import Block
-    from gradcli.data.rows import Rows
+    from gradcli.data.rows import FileRows, Rows
     from gradcli.graph.node import Node
     from gradcli.language.origin import Origin
     from gradcli.rows.reductions import Split
@@ -244,12 +244,17 @@ def objective_over(
     parameters: Sequence[str],
     constants: Mapping[str, Any],
     engine: str = "auto",
+    files: FileRows | None = None,
 ) -> tuple[Objective, Rows | None]:
     """Return the objective, computed by blocks of rows if they are many and it can be.
 
-    The rows are returned beside it then.
+    The rows are returned beside it then. Those of `files` are not among the `constants`.
     """
     graph = formula.graph
+    if files is not None:
+        parts = split(formula)
+        assert parts is not None  # noqa: S101 - only such formulas are read with ROWS
+        return RowsObjective(formula, parameters, origin, constants, files, parts, engine), files
     held = {name: constants[name] for name in graph.columns if name in constants}
     count = len(next(iter(held.values()), ()))
     parts = split(formula) if held and _repays(count, engine, is_plain=True) else None

@@ -16,7 +16,6 @@ from gradcli.minimization.layout import entries
 from gradcli.minimization.objective import Objective
 from gradcli.optimize import engines
 from gradcli.point import checked, few
-from gradcli.rows.reductions import split
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -186,86 +185,59 @@ def task(
     typed. Raises NameValueError and UsageError for what does not fit together.
     """
     settings.check()
-    if not isinstance(data, Mapping):
-        return _task_over_files(formula, origin, start, fixed, data, settings)
-    values = _values(formula, origin, start, fixed, data, settings.columns)
+    files = None if isinstance(data, Mapping) else data
+    columns: Mapping[str, Any] = data if isinstance(data, Mapping) else data.entries
+    values = _values(formula, origin, start, fixed, columns, settings.columns)
+    is_weighted = settings.weights is not None or settings.sigma is not None
+    if files is not None and (is_weighted or not formula.graph.columns):
+        found = task(formula, origin, start, fixed, files.hold().held, settings)
+        why = "the formula is no sum or mean over rows, so all rows are held in memory"
+        return found._replace(warnings=[why])
     point, constants = _parted(values, start)
     moving = _nodes(formula, point)
-    rows = _count(formula, constants)
-    squares = recognised(formula, origin, moving, constants, rows)
+    count = _count(formula, constants) if files is None else files.count
+    squares = recognised(formula, origin, moving, {**constants, **columns}, count)
     loss = _loss(settings.loss)
-    weighting = weighting_of(settings, data)
+    weighting = weighting_of(settings, columns)
     factors: Vector | None = None
     expression = _expression(formula, origin)
     if loss is not None or weighting.is_given:
         squares = _of_model(origin, squares)
-        shape = sized(formula.graph.shape(squares.residual), rows)
+        shape = sized(formula.graph.shape(squares.residual), count)
         factors = weighting.factors(prod(shape))
         if factors is not None:
             constants[WEIGHT] = factors.reshape(shape)
         formula = weighted(formula, squares, loss, has_weights=factors is not None)
-    objective, over = _objective(formula, origin, list(point), constants, settings.engine)
-    if squares is None and (settings.method or "").strip() == "lm":
+    objective: Objective
+    over: Rows | None = None
+    if formula.graph.columns:
+        from gradcli.minimization.rows_objective import objective_over
+
+        objective, over = objective_over(
+            formula, origin, list(point), constants, settings.engine, files
+        )
+    else:
+        objective = Objective(
+            formula.graph, formula.id, list(point), origin, constants, engine=settings.engine
+        )
+    if squares is None and files is None and (settings.method or "").strip() == "lm":
         squares = scalar_squares(formula, moving)
+        if squares is not None:  # its residuals are none of rows
+            objective, over = objective.whole(), None
     fit = None
-    if squares is not None:
+    if squares is not None and (files is None or squares.weight is None):
         fit = Fit(objective, squares, weighting, loss, factors, over)
         fit = fit if fit.has_positive_weights else None
     limits = _limits(settings.bounds or {}, point)
-    return Task(expression, objective, list(point.values()), limits, fit, loss)
-
-
-def _task_over_files(
-    formula: Node,
-    origin: Origin | None,
-    start: Mapping[str, Any],
-    fixed: Mapping[str, Any],
-    rows: FileRows | HeldRows,
-    settings: Settings,
-) -> Task:
-    """Return the task over rows that are read in blocks, or held if the formula needs them all."""
-    from gradcli.minimization.rows_objective import RowsObjective
-
-    values = _values(formula, origin, start, fixed, rows.entries, settings.columns)
-    point, constants = _parted(values, start)
-    loss = _loss(settings.loss)
-    squares = recognised(formula, origin, _nodes(formula, point), rows.entries, rows.count)
-    expression = _expression(formula, origin)
-    whole = formula
-    if loss is not None:
-        squares = _of_model(origin, squares)
-        whole = weighted(formula, squares, loss, has_weights=False)
-    parts = None
-    if settings.weights is None and settings.sigma is None:
-        parts = split(whole) if formula.graph.columns else None
-    if parts is None:
-        held = rows.hold().held
-        found = task(formula, origin, start, fixed, held, settings)
-        why = "the formula is no sum or mean over rows, so all rows are held in memory"
-        return found._replace(warnings=[why])
-    objective = RowsObjective(whole, list(point), origin, constants, rows, parts, settings.engine)
-    fit = None
-    if squares is not None and squares.weight is None:
-        fit = Fit(objective, squares, Weighting(), loss, None, rows)
-    limits = _limits(settings.bounds or {}, point)
-    return Task(expression, objective, list(point.values()), limits, fit, loss, is_streamed=True)
-
-
-def _objective(
-    formula: Node,
-    origin: Origin | None,
-    parameters: Sequence[str],
-    constants: Mapping[str, Any],
-    engine: str,
-) -> tuple[Objective, Rows | None]:
-    """Return the objective, and its rows if it is worked out for some of them at a time."""
-    if not formula.graph.columns:
-        return Objective(
-            formula.graph, formula.id, parameters, origin, constants, engine=engine
-        ), None
-    from gradcli.minimization.rows_objective import objective_over
-
-    return objective_over(formula, origin, parameters, constants, engine)
+    return Task(
+        expression,
+        objective,
+        list(point.values()),
+        limits,
+        fit,
+        loss,
+        is_streamed=files is not None,
+    )
 
 
 def _parted(
