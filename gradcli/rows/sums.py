@@ -16,9 +16,8 @@ import numpy as np
 from gradcli.calculus.reverse import gradient
 from gradcli.data.columns import length_of
 from gradcli.graph.node import Graph
-from gradcli.graph.operations import ADD, DIVIDE, MULTIPLY
 from gradcli.graph.shapes import COUNT
-from gradcli.graph.simplify import simplified
+from gradcli.graph.simplify import DerivedNode
 from gradcli.limits import GENERATED_NODES
 from gradcli.rows.hoisting import one_row, summands
 from gradcli.rows.reductions import reduction_name
@@ -149,13 +148,12 @@ def sums(
         list(inner.shared),
     )
     names = [*parameters, *constants]
-    before = _before(graph, row, inner)
-    after = _After(graph, row, parts, parameters)
-    outputs = after.outputs(found, {pair: k for k, pair in enumerate(pairs)}, list(moving))
+    places = {pair: place for place, pair in enumerate(pairs)}
+    after = _after(graph, row, parts, parameters, found, places, moving)
     return Sums(
-        function(before, names),
+        function(_before(graph, row, inner), names),
         over,
-        function(outputs, [*names, *map(sum_name, range(len(pairs))), COUNT]),
+        function(after, [*names, *map(sum_name, range(len(pairs))), COUNT]),
     )
 
 
@@ -202,75 +200,64 @@ def _share(graph: Graph, row: OneRow, into: Graph) -> dict[str, int]:
     return shared
 
 
-class _After:
-    """The formulas of value and gradient, given the sums over the rows."""
+def _after(
+    graph: Graph,
+    row: OneRow,
+    parts: Split,
+    parameters: Mapping[str, Shape],
+    found: Sequence[Summand],
+    places: Mapping[tuple[int, int], int],
+    moving: Collection[str],
+) -> Program:
+    """Return the program of value and gradient, given the sums over the rows.
 
-    def __init__(
-        self, graph: Graph, row: OneRow, parts: Split, parameters: Mapping[str, Shape]
-    ) -> None:
-        self._graph = Graph()
-        self._row = row
-        self._shared = _share(graph, row, self._graph)
-        self._parts = parts
-        self._parameters = parameters
+    `found` are what is summed for each reduction, then for each its derivatives by the numbers
+    `moving`; `places` say which sum belongs to a pair of factors.
+    """
+    own, outer = Graph(), parts.outer
+    shared = _share(graph, row, own)
 
-    def outputs(
-        self,
-        found: Sequence[Summand],
-        places: Mapping[tuple[int, int], int],
-        moving: Sequence[str],
-    ) -> Program:
-        """Return the program of value and gradient.
+    def total(each: Summand) -> DerivedNode:
+        name = COUNT if each.pair is None else sum_name(places[each.pair])
+        factor = DerivedNode(own, own.adopt(row.graph, each.factor))
+        return factor * factor.at(own.variable(name))
 
-        `found` are what is summed for each reduction, then for each its derivatives by the numbers
-        `moving`; `places` say which sum belongs to a pair of factors.
-        """
-        own, parts = self._graph, self._parts
-        totals = [self._total(each, places) for each in found]
-        each = len(moving)
-        for k, is_mean in enumerate(parts.is_mean):
-            if is_mean:
-                first = len(parts.parts) + k * each
-                for i in (k, *range(first, first + each)):
-                    totals[i] = simplified(own, DIVIDE, (totals[i], own.variable(COUNT)), None)
-        by = [parts.outer.variable(name, shape) for name, shape in self._parameters.items()]
-        reductions = [parts.outer.variable(reduction_name(k)) for k in range(len(parts.parts))]
-        slopes = gradient(parts.outer, parts.result, [*by, *reductions])
-        own.identify(parts.outer, dict(zip(reductions, totals, strict=False)))
-        ends = [parts.result, *(slopes[node] for node in (*by, *reductions))]
-        value, *direct = [own.adopt(parts.outer, end) for end in ends]
-        weights = direct[len(by) :]
-        rates = []
-        for place in range(each):
-            rate = own.constant(0.0)
-            for k, weight in enumerate(weights):
-                slope = totals[len(weights) + k * each + place]
-                term = simplified(own, MULTIPLY, (weight, slope), None)
-                rate = simplified(own, ADD, (rate, term), None)
-            rates.append(rate)
-        through = self._through(moving, rates)
-        totals = [simplified(own, ADD, pair, None) for pair in zip(direct, through, strict=False)]
-        return program(own, [value, *totals])
+    count, each = len(parts.parts), len(moving)
+    totals = [total(summand) for summand in found]
+    for k, is_mean in enumerate(parts.is_mean):
+        if is_mean:
+            first = count + k * each
+            for i in (k, *range(first, first + each)):
+                totals[i] = totals[i] / totals[i].at(own.variable(COUNT))
+    by = [outer.variable(name, shape) for name, shape in parameters.items()]
+    reductions = [outer.variable(reduction_name(k)) for k in range(count)]
+    slopes = gradient(outer, parts.result, [*by, *reductions])
+    known = zip(reductions, totals, strict=False)
+    own.identify(outer, {node: reduction.id for node, reduction in known})
+    value = own.adopt(outer, parts.result)
+    direct = [DerivedNode(own, own.adopt(outer, slopes[node])) for node in by]
+    weights = [DerivedNode(own, own.adopt(outer, slopes[node])) for node in reductions]
+    rates = {
+        shared[name]: sum(
+            [w * totals[count + k * each + place] for k, w in enumerate(weights)],
+            start=DerivedNode(own, own.constant(0.0)),
+        )
+        for place, name in enumerate(moving)
+    }
+    through = _through(own, rates, parameters)
+    return program(own, [value, *[(a + b).id for a, b in zip(direct, through, strict=True)]])
 
-    def _total(self, each: Summand, places: Mapping[tuple[int, int], int]) -> int:
-        """Return the sum over the rows of what is summed for a formula."""
-        own = self._graph
-        factor = own.adopt(self._row.graph, each.factor)
-        if each.pair is None:
-            return simplified(own, MULTIPLY, (factor, own.variable(COUNT)), None)
-        total = own.variable(sum_name(places[each.pair]))
-        return simplified(own, MULTIPLY, (factor, total), None)
 
-    def _through(self, moving: Sequence[str], rates: Sequence[int]) -> list[int]:
-        """Return the derivative by each parameter through the numbers `moving`, given theirs."""
-        chain, own = Graph(), self._graph
-        terms = chain.constant(0.0)
-        for name, rate in zip(moving, rates, strict=True):
-            inner = chain.adopt(own, self._shared[name])
-            held = chain.variable(f"rate of {name}")
-            own.identify(chain, {held: rate})
-            product = simplified(chain, MULTIPLY, (held, inner), None)
-            terms = simplified(chain, ADD, (terms, product), None)
-        by = [chain.variable(name, shape) for name, shape in self._parameters.items()]
-        slopes = gradient(chain, terms, by)
-        return [own.adopt(chain, slopes[node]) for node in by]
+def _through(
+    own: Graph, rates: Mapping[int, DerivedNode], parameters: Mapping[str, Shape]
+) -> list[DerivedNode]:
+    """Return the derivative by each parameter through some nodes, given those by these nodes."""
+    chain = Graph()
+    terms = DerivedNode(chain, chain.constant(0.0))
+    for node, rate in rates.items():
+        held = terms.at(chain.variable(f"rate of {node}"))
+        own.identify(chain, {held.id: rate.id})
+        terms = terms + held * terms.at(chain.adopt(own, node))
+    by = [chain.variable(name, shape) for name, shape in parameters.items()]
+    slopes = gradient(chain, terms.id, by)
+    return [DerivedNode(own, own.adopt(chain, slopes[node])) for node in by]
