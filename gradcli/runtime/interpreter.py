@@ -45,15 +45,16 @@ def run(
     *,
     ieee: bool = False,
     known: Values | None = None,
+    columns: bool = False,
 ) -> Values:
     """Return the values of `nodes`, which must be in topological order and closed under arguments.
 
     With `ieee` a step without a value gives the IEEE 754 result, inf or nan, and is no fault;
     derivatives are run like that, since only their end result counts. What is `known` already is
-    taken from there.
+    taken from there. With `columns` the values of numbers are those of many runs, in arrays.
     """
-    if graph.has_arrays:
-        return _run_arrays(graph, nodes, variables, ieee=ieee, known=known)
+    if graph.has_arrays or columns:
+        return _run_arrays(graph, nodes, variables, ieee=ieee, known=known, columns=columns)
     numbers, faults = _known(known, ieee=ieee)
     rows = graph.rows
     for node in nodes:
@@ -106,8 +107,9 @@ def _run_arrays(
     *,
     ieee: bool,
     known: Values | None,
+    columns: bool,
 ) -> Values:
-    """Do what `run` does for a graph in which some values are NumPy arrays.
+    """Do what `run` does where some values are NumPy arrays.
 
     A step without a value leaves its array as IEEE 754 has it, so that the numbers that have one
     are not lost: which of them a result reads is found by `live`.
@@ -127,7 +129,7 @@ def _run_arrays(
         else:
             inputs = [numbers[argument] for argument in arguments]
             value = array_function(operation, len(inputs), payload)(*inputs, rows=rows)
-            if not graph.shape(node):
+            if not (columns or graph.shape(node)):
                 value = float(value)
         if not ieee and not finite(value):
             faults.add(node)
