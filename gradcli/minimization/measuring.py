@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from gradcli.minimization.rows_objective import RowsObjective
 from gradcli.point import Point, checked
-from gradcli.rows.reductions import split
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,11 +32,10 @@ def measure(
     known = {name: value for name, value in {**fixed, **parameters}.items() if name in names}
     if not isinstance(data, Mapping):
         checked(formula, known, origin, data.entries)
-        parts = split(formula) if formula.graph.columns else None
-        if parts is not None:
+        if formula.graph.columns:
             moving = [name for name in parameters if name in names]
             others = {name: fixed[name] for name in fixed if name in names}
-            objective = RowsObjective(formula, moving, origin, others, data, parts)
+            objective = RowsObjective(formula, moving, origin, others, data)
             return lambda values: objective.value([values[name] for name in moving])
         data = data.hold().held
     columns = {name: value for name, value in data.items() if name in names}

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from gradcli.data.rows import FileRows, Rows
     from gradcli.graph.node import Node
     from gradcli.language.origin import Origin
-    from gradcli.rows.reductions import Split
 
 SUMMED_ROWS = 1 << 10
 """From so many rows on it repays to take sums over rows of numbers apart."""
@@ -41,8 +40,9 @@ are over before."""
 class RowsObjective(Objective):
     """An objective over rows, computed by blocks: of files, or of memory that fits the cache.
 
-    `formula` has the length ROWS; its data are the entries of `rows`, `parameters` and `constants`
-    the rest. `engine` is "native" for machine code, "python", or "auto".
+    `formula` is one of sums and means, with the length ROWS; its data are the entries of `rows`,
+    `parameters` and `constants` the rest. `engine` is "native" for machine code, "python", or
+    "auto".
     """
 
     def __init__(
@@ -52,9 +52,10 @@ class RowsObjective(Objective):
         origin: Origin | None,
         constants: Mapping[str, Any],
         rows: Rows,
-        parts: Split,
         engine: str = "auto",
     ) -> None:
+        parts = split(formula)
+        assert parts is not None  # noqa: S101 - the caller has seen that it is one of sums
         super().__init__(
             formula.graph, formula.id, parameters, origin, constants, is_compiled=False
         )
@@ -200,24 +201,21 @@ class RowsObjective(Objective):
         """Return the reductions and, for each, its derivatives by the parameters."""
         totals = Totals(self._parts.is_mean, len(self.parameters))
         for start, block in numbered(self._rows, self._block):
-            length = length_of(block)
-            outputs = self._of_block(point, block)
-            if outputs is None:
-                self._explain(point, block, start)
-                outputs = ()
-            totals.add(length, outputs)
+            totals.add(length_of(block), self._of_block(point, block, start))
         return totals.found()
 
-    def _of_block(self, point: Sequence[Any], block: Block) -> tuple[Any, ...] | None:
-        """Return the reductions of some rows, then their slopes; None if one is not finite."""
+    def _of_block(self, point: Sequence[Any], block: Block, start: int) -> tuple[Any, ...]:
+        """Return the reductions of some rows, then their slopes. Raises MathematicsError."""
         if self._inner is None:
             self._inner = self._compiled_inner()
         data = [block[name] for name in self._names]
         try:
             outputs = self._inner(*point, *self.constants.values(), *data)
         except (ValueError, OverflowError, ZeroDivisionError):
-            return None
-        return outputs if all(map(finite, outputs)) else None
+            outputs = ()
+        if not outputs or not all(map(finite, outputs)):
+            raise self._fault(point, block, start)
+        return outputs
 
     def _compiled_inner(self) -> Callable[..., tuple[Any, ...]]:
         """Return the function from all values to the sums over some rows and their slopes."""
@@ -227,15 +225,18 @@ class RowsObjective(Objective):
         names = [*self.parameters, *self.constants, *self._names]
         return function(program(self.graph, outputs), names)
 
-    def _explain(self, point: Sequence[Any], block: Block, start: int) -> None:
-        """Raise MathematicsError for a block whose sum is not finite, naming the part at fault."""
+    def _fault(self, point: Sequence[Any], block: Block, start: int) -> MathematicsError:
+        """Return why a sum over a block is not finite, the error of the part at fault."""
         values = {**dict(zip(self.parameters, point, strict=True)), **self.constants, **block}
         for part in self._parts.parts:
             names = self.graph.variables([part])
-            here = Point(self.graph, part, values)
-            here.gradient([name for name in self.parameters if name in names])
+            try:
+                here = Point(self.graph, part, values)
+                here.gradient([name for name in self.parameters if name in names])
+            except MathematicsError as error:
+                return error
         message = f"the sum over the rows from {start + 1} on is not finite"
-        raise MathematicsError(message)
+        return MathematicsError(message)
 
 
 def objective_over(
@@ -252,16 +253,14 @@ def objective_over(
     """
     graph = formula.graph
     if files is not None:
-        parts = split(formula)
-        assert parts is not None  # noqa: S101 - only such formulas are read with ROWS
-        return RowsObjective(formula, parameters, origin, constants, files, parts, engine), files
+        return RowsObjective(formula, parameters, origin, constants, files, engine), files
     held = {name: constants[name] for name in graph.columns if name in constants}
     count = len(next(iter(held.values()), ()))
     parts = split(formula) if held and _repays(count, engine, is_plain=True) else None
     if parts is not None and _repays(count, engine, is_plain=is_plain(graph, parts)):
         others = {name: value for name, value in constants.items() if name not in held}
         rows = HeldRows(held)
-        return RowsObjective(formula, parameters, origin, others, rows, parts, engine), rows
+        return RowsObjective(formula, parameters, origin, others, rows, engine), rows
     return Objective(graph, formula.id, parameters, origin, constants, engine=engine), None
 
 

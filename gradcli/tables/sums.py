@@ -84,9 +84,7 @@ class RowSums:
         values = self._formula.values
         constants = {name: value for name, value in values.items() if name not in self._wrt}
         node = self._node
-        objective = RowsObjective(
-            node, self._wrt, node.origin, constants, self._rows, self._split, "python"
-        )
+        objective = RowsObjective(node, self._wrt, node.origin, constants, self._rows, "python")
         try:
             value, slopes = objective([values[name] for name in self._wrt])
         except MathematicsError:

@@ -58,13 +58,9 @@ def read(text: str) -> tuple[Any, Values, Values]:
 
 def by_blocks(text: str, constants: Values | None = None) -> tuple[RowsObjective, list[Any]]:
     formula, moving, columns = read(text)
-    parts = split(formula)
-    assert parts is not None
     fixed = constants or {}
     moving = {name: value for name, value in moving.items() if name not in fixed}
-    objective = RowsObjective(
-        formula, list(moving), formula.origin, fixed, HeldRows(columns), parts
-    )
+    objective = RowsObjective(formula, list(moving), formula.origin, fixed, HeldRows(columns))
     return objective, list(moving.values())
 
 
