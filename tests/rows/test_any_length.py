@@ -12,9 +12,10 @@ import pytest
 
 from gradcli import parse
 from gradcli.calculus.forward import tangents
-from gradcli.calculus.reverse import gradient, spread
+from gradcli.calculus.reverse import gradient
 from gradcli.errors import ShapeError
 from gradcli.graph.shapes import ROWS, Rows, broadcast, checked, matmul, sized
+from gradcli.graph.simplify import broadcast_to
 from gradcli.point import Point
 from gradcli.runtime.generated import function
 from gradcli.runtime.program import program
@@ -52,7 +53,7 @@ def outcomes(formula: Formula, values: dict[str, Any], by: list[str]) -> list[An
     derived = gradient(graph, root, [nodes[name] for name in by])
     rates = []
     for name in by:
-        one = spread(graph, graph.constant(1), graph.shape(nodes[name]))
+        one = broadcast_to(graph, graph.constant(1), graph.shape(nodes[name]))
         rates += tangents(graph, [root], {nodes[name]: one})
     steps = program(graph, [root, *derived.values(), *rates])
     found = function(steps, list(used))(*used.values())
