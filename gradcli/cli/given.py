@@ -12,7 +12,7 @@ from gradcli.errors import ShapeError, UsageError, printable
 from gradcli.point import shape_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from gradcli.data.rows import FileRows, HeldRows
     from gradcli.data.source import Source

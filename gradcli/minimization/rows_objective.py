@@ -245,7 +245,7 @@ def objective_over(
     parameters: Sequence[str],
     constants: Mapping[str, Any],
     engine: str = "auto",
-    files: FileRows | None = None,
+    files: FileRows | HeldRows | None = None,
 ) -> tuple[Objective, Rows | None]:
     """Return the objective, computed by blocks of rows if they are many and it can be.
 

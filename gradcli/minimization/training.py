@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from gradcli.graph.shapes import Shape
     from gradcli.language.origin import Origin
     from gradcli.minimization.methods import Method
+    from gradcli.minimization.objective import Objective
     from gradcli.minimization.task import Settings, Task
     from gradcli.optimize.first_order.schedules import Schedule
     from gradcli.optimize.stopping import Reason
