@@ -208,8 +208,7 @@ class Formula(Node):
             data = columns_of(data, self.free_names)
             nodes = self.graph.variables([self.id])
             shapes = {name: self.graph.shape(node) for name, node in nodes.items()}
-            shapes |= {name: shape_of(value, name) for name, value in data.items()}
-            shaped = self.with_shapes(shapes)
+            shaped = self._over(data, shapes)
             return compiled_over(shaped, shaped.origin, parameters, data, engine)
         from gradcli.minimization.compiled import compiled
 
@@ -287,13 +286,13 @@ class Formula(Node):
         given = {**(fixed or {}), **point}
         shapes = {name: shape_of(value, name) for name, value in given.items()}
         if isinstance(data, str):
-            from gradcli.rows.columns import rows, shapes_of, values_of
+            from gradcli.rows.columns import over_rows, rows, values_of
 
             others = [name for name in (weights, sigma) if isinstance(name, str)]
             source = self.origin.source if self.origin else str(self)
             read, _ = rows([data], source, others, shapes)
             columns: Any = values_of(read)
-            shapes |= shapes_of(read, source, shapes)
+            shaped = over_rows(self._read, read, shapes)
         elif data is not None:
             from gradcli.data.frames import columns_of
             from gradcli.language.names import names_in
@@ -303,10 +302,10 @@ class Formula(Node):
             if self.origin is not None:
                 wanted |= names_in(self.origin.source)
             columns = columns_of(data, wanted)
-            shapes |= {name: shape_of(value, name) for name, value in columns.items()}
+            shaped = self._over(columns, shapes)
         else:
             columns = {}
-        shaped = self.with_shapes(shapes)
+            shaped = self.with_shapes(shapes)
         return minimize(
             shaped,
             point,
@@ -400,6 +399,25 @@ class Formula(Node):
         ):
             return self
         return parse(self.origin.source, dict.fromkeys(self.origin.given, ()) | wanted)
+
+    def _over(self, data: Mapping[str, Any], shapes: Mapping[str, Shape]) -> Formula:
+        """Return the formula read for data in memory, with the length ROWS if it can be.
+
+        `shapes` are those of its other names.
+        """
+        from gradcli.rows.columns import by_rows, columns_among
+
+        own = {n: shape_of(value, n) for n, value in data.items() if self.graph.has_name(n)}
+        entries, count = columns_among(own)
+        found = by_rows(self._read, {**shapes, **own}, entries, count) if entries else None
+        return self.with_shapes({**shapes, **own}) if found is None else found
+
+    def _read(self, shapes: Mapping[str, Shape]) -> Formula:
+        """Return the formula read again; one that was not typed is copied."""
+        from gradcli.rows.columns import with_shapes
+
+        found = with_shapes(self, self.origin, shapes)
+        return Formula(found.graph, found.id, found.origin)
 
     def span(self, node: int) -> tuple[int, int] | None:
         """Return where a node stands in the text that was parsed; None when it was not typed."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from gradcli.errors import MathematicsError, NameValueError, ShapeError, UsageError, printable
 from gradcli.graph.literals import value_text
+from gradcli.graph.shapes import sized
 from gradcli.language.names import suggestion
 from gradcli.runtime import interpreter
 
@@ -498,7 +499,7 @@ def as_value(name: str, value: Any, shape: Shape) -> Any:
         if found is None or value is None:
             message = f"the value of {name} is not a number or an array of numbers"
             raise NameValueError(message)
-        if found.shape != shape:
+        if found.shape != sized(shape, found.shape[0] if found.ndim else 0):
             message = f"the value of {name} has shape {found.shape}, and the formula takes {shape}"
             raise NameValueError(message, hint="give the shape where the formula or name is made")
         found = found if shape else float(found)

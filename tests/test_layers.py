@@ -20,6 +20,7 @@ ENGINE = BASE | {
     "native",
     "optimize",
     "data",
+    "rows",
     "drawing",
 }
 METHOD = BASE | {
@@ -29,7 +30,7 @@ METHOD = BASE | {
     "optimize.solver",
     "optimize.stopping",
 }
-API = {"findings", "point", "rows.columns", "rows.values", "minimization", "formula"}
+API = {"findings", "point", "minimization", "formula"}
 MAY_IMPORT: dict[str, set[str]] = {
     "limits": set(),
     "errors": {"limits"},
@@ -54,25 +55,23 @@ MAY_IMPORT: dict[str, set[str]] = {
     "optimize.least_squares": METHOD | {"graph"},
     "optimize.statistics": METHOD | {"optimize.least_squares"},
     "optimize": METHOD | {"optimize.kinks"},
-    # files -> columns, graph with numbers -> picture
+    # files -> columns, sums over them in one pass, graph with numbers -> picture
     "data": BASE | {"graph", "language"},
+    "rows": BASE | {"graph", "language", "calculus", "runtime", "native", "data"},
     "drawing": BASE | {"graph", "calculus", "runtime"},
     # the Python API: a formula at a point, as a function to be minimised, and with all its methods
     "findings": ENGINE,
     "point": ENGINE | {"findings"},
-    # formulas over rows of data; and a minimisation: what is to be done, how, and what came of it
-    "rows.columns": ENGINE | {"point"},
-    "rows.values": ENGINE | {"point"},
-    "minimization": ENGINE | {"point", "rows.columns", "rows.values"},
-    "formula": ENGINE | {"findings", "point", "rows.columns", "rows.values", "minimization"},
-    "table": ENGINE | API,
-    "rows": ENGINE | API | {"table"},
+    # a minimisation: what is to be done, how, and what came of it
+    "minimization": ENGINE | {"point"},
+    "formula": ENGINE | {"findings", "point", "minimization"},
     "functions": ENGINE | API,
-    # numbers -> plot
-    "plotting": ENGINE | API | {"table", "rows"},
+    # formulas over ranges and over the rows of files; numbers -> plot
+    "tables": ENGINE | API,
+    "plotting": ENGINE | API | {"tables"},
     "__init__": ENGINE | API | {"functions"},
     # the command line
-    "cli": ENGINE | API | {"table", "rows", "functions", "plotting", "__init__"},
+    "cli": ENGINE | API | {"tables", "functions", "plotting", "__init__"},
     "__main__": {"cli"},
 }
 

@@ -14,6 +14,7 @@ from gradcli.graph.operations import (
     SUBTRACT,
     TABLE,
 )
+from gradcli.graph.shapes import broadcast, sized
 from gradcli.graph.simplify import DerivedNode
 
 if TYPE_CHECKING:
@@ -37,8 +38,12 @@ class Squares(NamedTuple):
     """What the sum is multiplied with."""
 
 
-def squares(graph: Graph, result: int, parameters: Collection[int]) -> Squares | None:
+def squares(
+    graph: Graph, result: int, parameters: Collection[int], rows: int = 0
+) -> Squares | None:
     """Return the residuals whose sum of squares `result` is; None when it is something else.
+
+    The length ROWS stands for so many `rows`.
 
     Recognised are sum and mean of e^2, e*e, weight*e^2 and e^2/divisor, mse(a, b), dot(e, e) and
     norm(e)^2, all of them times or divided by positive numbers; a weight or divisor must not depend
@@ -47,13 +52,12 @@ def squares(graph: Graph, result: int, parameters: Collection[int]) -> Squares |
     moving = graph.depending_on(parameters, graph.reachable([result]))
     summed, factor = _without_factors(graph, result)
     operation, arguments, payload = graph.rows[summed]
+    if operation in {MEAN, MSE}:
+        factor /= prod(sized(broadcast(*map(graph.shape, arguments)), rows))
     if operation in {SUM, MEAN} and payload is None:
         found = _weighted_square(graph, arguments[0], moving)
-        if operation is MEAN:
-            factor /= prod(graph.shape(arguments[0]))
     elif operation is MSE:
         found = graph.add(SUBTRACT, arguments), None
-        factor /= prod(graph.shape(arguments[0]))
     elif operation is DOT and arguments[0] == arguments[1]:
         found = arguments[0], None
     elif operation is CONSTANT_POWER and payload == 2:

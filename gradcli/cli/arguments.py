@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from gradcli.graph.shapes import Shape
     from gradcli.language.bindings import Binding
     from gradcli.point import Point
-    from gradcli.table import Range
+    from gradcli.tables.ranges import Range
 
 BYTE_ORDER_MARK = "\ufeff"
 """What some editors put before a text; a formula in the words of a command has none."""
@@ -170,9 +170,13 @@ def split(words: Sequence[str]) -> tuple[str, list[Binding]]:
 
 def formula(source: str, shapes: Mapping[str, Any], where: str = "") -> Formula:
     """Return the formula of the command line, after its notes are said on stderr."""
+    return said(parse(source, shapes), where)
+
+
+def said(found: Formula, where: str = "") -> Formula:
+    """Return the formula, after its notes are said on stderr."""
     from gradcli.cli.output import note
 
-    found = parse(source, shapes)
     for sentence in found.origin.notes if found.origin else ():
         note(where + sentence)
     return found
@@ -305,13 +309,13 @@ def value(binding: Binding, draw: Draws) -> Any:
         ) from None
     if not binding.is_range:
         return found[0]
-    from gradcli import table
+    from gradcli.tables import ranges
 
     if built.range is None:
         if len(found[0]) == 0:
             message = f"the range of {binding.name} has no point"
             raise NameValueError(message, hint=f"write {binding.name}=linspace(0, 1, 11)")
-        return table.Range.through(found[0])
+        return ranges.Range.through(found[0])
     from fractions import Fraction
 
     from gradcli.runtime.rational import Rational, rational
@@ -321,7 +325,7 @@ def value(binding: Binding, draw: Draws) -> Any:
         rational(limit.graph, limit.result, limit.typed) or Rational(Fraction(number), False)
         for limit, number in zip(binding.limits(), found, strict=True)
     ]
-    return table.Range.stepped(binding.name, *limits)
+    return ranges.Range.stepped(binding.name, *limits)
 
 
 def stdin() -> str:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from gradcli.data.source import Source
     from gradcli.errors import GradcliError
     from gradcli.point import Point
-    from gradcli.rows.formula import RowFormula
-    from gradcli.rows.sums import RowSums
+    from gradcli.tables.formula import RowFormula
+    from gradcli.tables.sums import RowSums
 
 
 class DataOptions(NamedTuple):
@@ -207,8 +207,8 @@ class DataOptions(NamedTuple):
         After the block, notes say how texts became numbers and how many rows were left out.
         """
         from gradcli.rows.columns import opened
-        from gradcli.rows.faults import place
-        from gradcli.rows.formula import RowFormula
+        from gradcli.tables.faults import place
+        from gradcli.tables.formula import RowFormula
 
         options = self.reading()
         text, values, where = request.text, request.values, request.where
@@ -268,9 +268,9 @@ class OverRows:
         """Return the formula over all rows, with what is needed to differentiate by `wrt`."""
         if self.formula.sums is None:
             return self.problem().at_values(allow_nonfinite=allow_nonfinite)
-        from gradcli.rows.sums import RowSums
+        from gradcli.tables.sums import RowSums
 
-        return RowSums(self.formula, self.formula.sums, wrt, allow_nonfinite=allow_nonfinite)
+        return RowSums(self.formula, wrt, allow_nonfinite=allow_nonfinite)
 
     def needs_one(self, option: str) -> GradcliError:
         """Return the error for an option that makes no sense for many values."""

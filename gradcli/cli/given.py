@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.cli import arguments, starts
 from gradcli.cli.data_options import DataOptions, check_syntax
@@ -11,7 +12,7 @@ from gradcli.errors import ShapeError, UsageError, printable
 from gradcli.point import shape_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from gradcli.data.rows import FileRows, HeldRows
     from gradcli.data.source import Source
@@ -82,16 +83,25 @@ def read(words: Sequence[str], options: Options) -> Given:
     rows, source = _rows(start, options)
     shapes = {n: shape_of(x, n) for n, x in {**start.fixed, **start.values}.items()}
     if rows is not None:
-        from gradcli.rows.columns import shapes_of
-
-        shapes = {**shapes_of(rows, start.source, shapes), **shapes}
+        shapes = {**dict.fromkeys(rows.entries, ()), **shapes}
     try:
-        formula = arguments.formula(start.source, shapes)
+        formula = formula_over(rows, start.source, shapes)
     except ShapeError as error:
         raise arguments.explained(error, start.source, shapes) from None
     columns = () if source is None else tuple(source.columns)
     settings = settings._replace(bounds=start.bounds, columns=columns)
     return Given(formula, start, settings, rows, source)
+
+
+def formula_over(rows: HeldRows | FileRows | None, text: str, shapes: Mapping[str, Any]) -> Formula:
+    """Return the formula that the text stands for over rows, after its notes are said."""
+    from gradcli.formula import parse
+
+    if rows is None:
+        return arguments.formula(text, shapes)
+    from gradcli.rows.columns import over_rows
+
+    return arguments.said(over_rows(partial(parse, text), rows, shapes))
 
 
 def _with_parameters(start: starts.Start, options: Options) -> starts.Start:

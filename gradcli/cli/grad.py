@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from gradcli.cli.plots import Target
     from gradcli.findings import Check, Note
     from gradcli.formula import Formula
-    from gradcli.rows.sums import RowSums
     from gradcli.runtime.trace import Step
+    from gradcli.tables.sums import RowSums
 
 
 class Wanted:

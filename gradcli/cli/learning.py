@@ -7,13 +7,13 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from gradcli.cli import arguments, steps
-from gradcli.cli.given import LEARNING_BYTES, rows_of
+from gradcli.cli.given import LEARNING_BYTES, formula_over, rows_of
 from gradcli.cli.output import is_terminal
 from gradcli.errors import FileError, NameValueError
 from gradcli.minimization.minimum import Epoch
 from gradcli.minimization.training import Batches, Training, Watch
 from gradcli.point import shape_of
-from gradcli.rows.columns import shapes_of, values_of
+from gradcli.rows.columns import values_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -116,7 +116,7 @@ def _measure(given: Given, options: Options, text: str, option: str) -> Measure:
                 message = f"{name} of --validate has other texts than --data"
                 raise FileError(message, hint="give the classes as numbers in both files")
     shapes = {n: shape_of(x, n) for n, x in {**start.fixed, **start.values}.items()}
-    formula = arguments.formula(text, {**shapes_of(rows, text, shapes), **shapes})
+    formula = formula_over(rows, text, shapes)
     if formula.shape:
         message = f"{option} needs a single number, and the formula has shape {formula.shape}"
         raise NameValueError(message, hint="take its sum or mean")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from gradcli.cli.output import Output
     from gradcli.formula import Formula
     from gradcli.graph.shapes import Shape
-    from gradcli.table import Block
+    from gradcli.tables.ranges import Block
 
 
 class _Table(Protocol):
@@ -51,7 +51,7 @@ def show(
 
     Beside a plot with `gaps`, which has said what is to be said, nan stands for what has no value.
     """
-    from gradcli.table import Table
+    from gradcli.tables.ranges import Table
 
     table = Table(
         problem.formula,
@@ -83,7 +83,7 @@ def show_rows(
     Nothing is written until HELD characters are worked out, so that of a shorter table an error
     leaves nothing in a pipe.
     """
-    from gradcli.rows.table import RowTable
+    from gradcli.tables.rows import RowTable
 
     formula = over.formula
     table = RowTable(formula, wrt, allow_nonfinite=allow_nonfinite)

@@ -28,12 +28,12 @@ from gradcli.graph.operations import (
     VARIABLE,
     Operation,
 )
-from gradcli.graph.shapes import SCALAR, Shape, broadcast, checked, shown
+from gradcli.graph.shapes import ROWS, SCALAR, Shape, broadcast, checked, shown
 from gradcli.limits import DERIVED_NODES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from typing import Any
 
     from typing_extensions import Self
@@ -79,6 +79,7 @@ class Graph:
         "_imported",
         "_shapes",
         "_unknown",
+        "columns",
         "has_arrays",
         "limit",
         "names",
@@ -96,6 +97,8 @@ class Graph:
         self._unknown: set[int] = set()
         self.has_arrays = False
         """Whether any node is an array, or an operation of arrays on a number."""
+        self.columns: dict[str, int] = {}
+        """The free names whose values have a part for each row of the data, and their nodes."""
         self._imported: dict[tuple[int, int], tuple[Graph, int]] = {}
         self._below: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())
         """The roots that `reachable` was asked for last, and its answer."""
@@ -175,8 +178,11 @@ class Graph:
             message = f"the name {name} is used with two shapes, {both}"
             raise ShapeError(message, hint="use two names")
         if shape:
-            self._shapes[node] = checked(tuple([index(length) for length in shape]))
+            whole = [length if length == ROWS else index(length) for length in shape]
+            self._shapes[node] = checked(tuple(whole))
             self.has_arrays = True
+            if shape[0] == ROWS:
+                self.columns[name] = node
         return node
 
     def number(self, node: int) -> float | None:
@@ -315,6 +321,11 @@ class Graph:
                 for name in other.names.get(node, ()):
                     self.give_name(copy, name)
         return imported[key][1]
+
+    def identify(self, other: Graph, nodes: Mapping[int, int]) -> None:
+        """Let nodes of another graph be those of this one wherever parts of it are adopted."""
+        for node, own in nodes.items():
+            self._imported[id(other), node] = (other, own)
 
     def _missing(self, other: Graph, root: int) -> list[int]:
         missing = set()

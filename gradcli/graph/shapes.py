@@ -10,10 +10,61 @@ from math import prod
 from gradcli.errors import ShapeError
 from gradcli.limits import AXES, ELEMENTS
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 Shape = tuple[int, ...]
-"""Lengths of the axes, outermost first, as NumPy has them; () is a single number."""
+"""Lengths of the axes, outermost first, as NumPy has them; () is a single number.
+
+One of them may be ROWS.
+"""
 
 SCALAR: Shape = ()
+
+
+class Rows:
+    """How many rows the data have: a length that takes its value when a program runs.
+
+    All of these are equal. One with a `number` tells it to what the formula makes of it, as len(x)
+    does; nothing else about a shape may depend on it. Whatever asks for a number that is not known
+    raises ShapeError, and is then read for arrays of that length.
+    """
+
+    __slots__ = ("number",)
+
+    def __init__(self, number: int | None = None) -> None:
+        self.number = number
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether the other length is that of the data too."""
+        return isinstance(other, Rows)
+
+    def __hash__(self) -> int:
+        """Return a hash that agrees with equality."""
+        return hash(Rows)
+
+    def __repr__(self) -> str:
+        """Return the name that stands for the number in generated code."""
+        return "ROWS"
+
+    def __float__(self) -> float:
+        """Return the number of rows. Raises ShapeError when it is not known."""
+        return self._unknown() if self.number is None else float(self.number)
+
+    def _unknown(self, *_: object) -> Any:
+        message = "the formula depends on the number of rows"
+        raise ShapeError(message)
+
+    __index__ = __neg__ = __mul__ = __rmul__ = __add__ = __sub__ = __floordiv__ = _unknown
+    __lt__ = __le__ = __gt__ = __ge__ = _unknown
+
+
+ROWS: Any = Rows()
+"""The length of the data; it broadcasts with itself and with 1."""
+
+COUNT = "number of rows"
+"""The free name of that length as a number; no name that anyone can type."""
 
 Key = tuple[int | tuple[int | None, int | None, int | None], ...]
 """An index: for each axis a whole number, or the start, stop and step of a slice."""
@@ -26,16 +77,25 @@ def shown(shape: Shape) -> str:
 
 def checked(shape: Shape) -> Shape:
     """Return the shape if an array of it may be made. Raises ShapeError when it is too large."""
-    if any(length < 0 for length in shape):
+    lengths = sized(shape, 1)
+    if any(length < 0 for length in lengths):
         message = f"an axis cannot have a negative length: {shown(shape)}"
+        raise ShapeError(message)
+    if shape.count(ROWS) > 1:
+        message = "an array cannot have the rows of the data along two axes"
         raise ShapeError(message)
     if len(shape) > AXES:
         message = f"an array has at most {AXES} axes, not {len(shape)}"
         raise ShapeError(message)
-    if prod(shape) > ELEMENTS:
+    if prod(lengths) > ELEMENTS:
         message = f"an array of shape {shown(shape)} has more than {ELEMENTS} numbers"
         raise ShapeError(message)
     return shape
+
+
+def sized(shape: Shape, rows: int) -> Shape:
+    """Return the shape for a number of rows."""
+    return tuple([rows if length == ROWS else length for length in shape]) if shape else shape
 
 
 def broadcast(*shapes: Shape) -> Shape:
@@ -108,7 +168,10 @@ def indexed(shape: Shape, key: Key) -> Shape:
     lengths: list[int] = []
     for length, item in zip(shape, key, strict=False):
         if isinstance(item, tuple):
-            lengths.append(len(range(*slice(*item).indices(length))))
+            start, stop, step = item
+            is_whole = start is stop is None and step in {None, 1, -1}
+            part = length if is_whole else len(range(*slice(*item).indices(length)))
+            lengths.append(part)
         elif not -length <= item < length:
             message = f"index {item} is outside an axis of length {length}"
             limits = f"indices run from 0 to {length - 1}, or from -1 back to {-length}"

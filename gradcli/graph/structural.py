@@ -14,7 +14,7 @@ from math import prod
 from gradcli.errors import ShapeError
 from gradcli.graph import shapes
 from gradcli.graph.precedence import ATOM, POWER, PRODUCT, SERIES
-from gradcli.graph.shapes import SCALAR, Key, Shape, shown
+from gradcli.graph.shapes import COUNT, ROWS, SCALAR, Key, Shape, shown, sized
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -74,8 +74,11 @@ def wide(reduced: Any, x: Any, axis: int | None) -> Any:
     return reshape(reduced, shapes.kept(x.shape, axis)) if x.shape else reduced
 
 
-def _count(x: Any, axis: int | None) -> int:
-    return prod(x.shape) if axis is None else x.shape[axis]
+def _count(x: Any, axis: int | None) -> Any:
+    """Return how many numbers are reduced to one: a number, or a node for rows of the data."""
+    shape = x.shape if axis is None else (x.shape[axis],)
+    known = prod(sized(shape, 1))
+    return known * x.at(x.graph.variable(COUNT)) if ROWS in shape else known
 
 
 # ---------------------------------------------------------------- derivatives
@@ -154,7 +157,7 @@ def _nonempty_shape(name: str) -> Callable[..., Shape]:
     def shape(x: Shape, axis: int | None = None) -> Shape:
         result = shapes.reduced(name, x, axis)
         place = shapes.axis_of(name, x, axis)
-        if (prod(x) if place is None else x[place]) == 0:
+        if 0 in (x if place is None else x[place : place + 1]):
             message = f"{name} of an empty array has no value"
             raise ShapeError(message)
         return result
@@ -336,9 +339,9 @@ def _std_slope(f: Any, x: Any, axis: int | None) -> Any:
     return deviations(x, axis).apply("ratio", wide(f, x, axis)) / _count(x, axis)
 
 
-def _rows(score: Any) -> int:
+def _rows(score: Any) -> Any:
     """Return over how many rows the cross entropy is a mean."""
-    return score.shape[0] if len(score.shape) == 2 else 1
+    return _count(score, 0) if len(score.shape) == 2 else 1
 
 
 def _score_slope(score: Any, target: Any) -> Any:

@@ -393,8 +393,9 @@ class Builder:
     def _check_sizes(self, name: str, node: int, wanted: Shape) -> None:
         """Raise a Fault for sizes that reshape, broadcast and collapse cannot give."""
         given = self.graph.shape(node)
+        count = prod(given)
         try:
-            fits = prod(given) == prod(checked(wanted))
+            fits = count == prod(checked(wanted))
             if name == "broadcast":
                 fits = broadcast(given, wanted) == wanted
             elif name == "collapse":
@@ -427,7 +428,7 @@ class Builder:
             if not shape:
                 message = "len needs an array, not a single number"
                 raise Fault(message, -4, -1)
-            return self.graph.constant(shape[0])
+            return self.graph.constant(float(shape[0]))
         if name == "linspace":
             start, stop = [self._fixed(node) for node in arguments[:2]]
             count = self._whole(arguments[2], "the number of points", -4, -1)

@@ -49,28 +49,3 @@ class Origin:
 
         given = dict(self.shapes) or self.given
         return locate(self.source, given, self.start)
-
-
-class CopiedOrigin(Origin):
-    """The text of a formula whose nodes have copies in another graph."""
-
-    __slots__ = ("_copies",)
-
-    def __init__(self, origin: Origin, copies: Mapping[int, int]) -> None:
-        super().__init__(
-            origin.source,
-            origin.given,
-            origin.notes,
-            origin.start,
-            origin.shapes,
-            is_model=origin.is_model,
-        )
-        self._copies = copies
-
-    def spans(self) -> dict[int, tuple[int, int]]:
-        """Return where the copy of each node stands in the text."""
-        return {
-            self._copies[node]: span
-            for node, span in super().spans().items()
-            if node in self._copies
-        }

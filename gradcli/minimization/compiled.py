@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from gradcli.minimization.choice import objective_over
 from gradcli.minimization.objective import with_gradient
 from gradcli.optimize import engines
 from gradcli.point import checked, names_to_nodes
@@ -47,10 +46,12 @@ def compiled_over(
 
     Raises UsageError for an engine that does not exist or is not installed.
     """
+    from gradcli.minimization.rows_objective import objective_over
+
     engines.check(engine)
     names_to_nodes(formula.graph, formula.id, parameters)
     constants = checked(formula, columns, origin, parameters)
-    objective, _ = objective_over(formula, origin, parameters, constants, list(constants), engine)
+    objective, _ = objective_over(formula, origin, parameters, constants, engine)
 
     def value_and_gradient(*point: Any) -> tuple[Any, ...]:
         value, slopes = objective(point)

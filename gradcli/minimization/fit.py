@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from gradcli.calculus.squares import Squares, squares, sum_of_terms
 from gradcli.errors import FileError, NameValueError, UsageError
 from gradcli.graph.node import Node
+from gradcli.graph.shapes import sized
 from gradcli.point import Point, few
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from gradcli.data.rows import Rows
     from gradcli.language.origin import Origin
@@ -118,7 +119,7 @@ class Fit:
         self._weighting = weighting
         self._loss = loss
         if factors is None and found.weight is not None:
-            factors = self._own_weights(found.weight)
+            factors = self._of_data(found.weight)
         from gradcli.minimization.residuals import ModelResiduals
 
         self.factors = factors
@@ -127,21 +128,16 @@ class Fit:
         self.residuals = ModelResiduals(objective, found.residual, factors, rows)
         self.is_linear = self.residuals.is_linear and loss is None
 
-    def _own_weights(self, node: int) -> Vector:
-        """Return the weights that the formula itself has."""
+    def _of_data(self, node: int) -> Vector:
+        """Return what a node that no parameter changes is for each residual."""
+        return self._for_rows(node, self._objective.in_memory(), self._objective.row_count)
+
+    def _for_rows(self, node: int, values: Mapping[str, Any], rows: int) -> Vector:
         import numpy as np
 
         graph = self._objective.graph
-        shape = graph.shape(self._found.residual)
-        values = self._of_data(node)
-        return np.broadcast_to(np.asarray(values, dtype=np.float64), shape).ravel()
-
-    def _of_data(self, node: int) -> Any:
-        """Return the value of a node that no parameter changes."""
-        known = self._objective.in_memory()
-        names = self._objective.graph.variables([node])
-        constants = {name: known[name] for name in names}
-        return Point(self._objective.graph, node, constants).value
+        shape = sized(graph.shape(self._found.residual), rows)
+        return np.broadcast_to(Point(graph, node, values).value, shape).ravel()
 
     @property
     def is_plain(self) -> bool:
@@ -236,8 +232,7 @@ class Fit:
             return None
         if self._rows is not None and self.factors is None:
             return self._total_by_blocks(self._found.response, self._rows)
-        shape = self._objective.graph.shape(self._found.residual)
-        response = np.broadcast_to(self._of_data(self._found.response), shape).ravel()
+        response = self._of_data(self._found.response)
         mean = np.average(response, weights=self.factors)
         apart = response - mean
         apart = apart - np.average(apart, weights=self.factors)
@@ -248,27 +243,35 @@ class Fit:
         """Return the sum of squares of the response about its mean, in two passes over the rows."""
         import numpy as np
 
-        from gradcli.rows.values import row_values
+        from gradcli.data.columns import NUMBERS_AT_ONCE, length_of
+        from gradcli.data.rows import width
+
+        def passing() -> Iterator[Vector]:
+            for block in rows.blocks(max(1, NUMBERS_AT_ONCE // width(rows.entries))):
+                values = {**self._objective.constants, **block}
+                yield self._for_rows(response, values, length_of(block))
 
         mean, count = 0.0, 0
-        for values in row_values(self._objective.graph, response, self._objective.constants, rows):
+        for values in passing():
             count += values.size
             mean += float(np.sum(values - mean)) / count
-        total = 0.0
-        for values in row_values(self._objective.graph, response, self._objective.constants, rows):
-            total += float(np.sum((values - mean) ** 2))
-        return total
+        return sum(float(np.sum((values - mean) ** 2)) for values in passing())
 
 
 def recognised(
-    formula: Node, origin: Origin | None, parameters: Mapping[str, int], data: Collection[str]
+    formula: Node,
+    origin: Origin | None,
+    parameters: Mapping[str, int],
+    data: Collection[str],
+    rows: int,
 ) -> Squares | None:
     """Return the sum of squares over data that the formula is; None when it is something else.
 
-    Its residuals must depend on an array among `data`, the names that do not move.
+    Its residuals must depend on an array among `data`, the names that do not move; of columns there
+    are so many `rows`.
     """
     graph = formula.graph
-    found = squares(graph, formula.id, list(parameters.values()))
+    found = squares(graph, formula.id, list(parameters.values()), rows)
     if found is None:
         return None
     if origin is not None and origin.is_model:

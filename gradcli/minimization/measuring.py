@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from gradcli.point import Point, checked, shape_of
-from gradcli.rows.columns import with_shapes
+from gradcli.minimization.rows_objective import RowsObjective
+from gradcli.point import Point, checked
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,25 +25,19 @@ def measure(
 ) -> Callable[[Mapping[str, Any]], float]:
     """Return the function from the parameters to the value of the formula on these rows.
 
-    Rows in files are read for every call if the formula is one of sums and means over them, and
-    else held in memory. Raises NameValueError for names without a value.
+    Rows in files are read for every call if the formula has the length ROWS, and else held in
+    memory. Raises NameValueError for names without a value.
     """
     names = formula.graph.variables([formula.id])
     known = {name: value for name, value in {**fixed, **parameters}.items() if name in names}
     if not isinstance(data, Mapping):
-        from gradcli.minimization.reductions import split
-        from gradcli.minimization.rows_objective import RowsObjective
-
         checked(formula, known, origin, data.entries)
-        parts = split(formula, [names[name] for name in data.entries if name in names])
-        if parts is not None:
+        if formula.graph.columns:
             moving = [name for name in parameters if name in names]
             others = {name: fixed[name] for name in fixed if name in names}
-            objective = RowsObjective(formula, moving, origin, others, data, parts)
+            objective = RowsObjective(formula, moving, origin, others, data)
             return lambda values: objective.value([values[name] for name in moving])
         data = data.hold().held
-        shapes = {name: shape_of(value, name) for name, value in {**known, **data}.items()}
-        formula, origin = with_shapes(formula, origin, shapes)
     columns = {name: value for name, value in data.items() if name in names}
     checked(formula, {**known, **columns}, origin)
 

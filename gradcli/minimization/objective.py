@@ -117,6 +117,12 @@ class Objective:
         """Return all values that stay and are in memory, by name."""
         return self.constants
 
+    @property
+    def row_count(self) -> int:
+        """How many rows there are of data in memory."""
+        known = self.in_memory()
+        return next((len(known[name]) for name in self.graph.columns if name in known), 0)
+
     def obstacle(self) -> str | None:
         """Return why this cannot be machine code, None if it can; imports llvmlite."""
         if self._program is None:

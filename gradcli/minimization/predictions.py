@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradcli.calculus.rows import is_rowwise, resized
 from gradcli.data.rows import HeldRows
 from gradcli.graph.operations import ADD, NEGATE, SUBTRACT
 from gradcli.graph.printing import label
+from gradcli.graph.shapes import sized
 from gradcli.graph.structural import entries
 from gradcli.headings import ours
 from gradcli.minimization.objective import Objective
 from gradcli.minimization.residuals import ModelResiduals
 from gradcli.point import Point, entry_name
+from gradcli.rows.reductions import is_rowwise
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -58,7 +60,8 @@ class Predictions:
         self._response, self._sign = _response(graph, found)
         shape = graph.shape(found.residual)
         self._entry = shape[1:]
-        self.count = rows.count if rows is not None else shape[0] if shape else 1
+        in_memory = sized(shape[:1], objective.row_count)
+        self.count = rows.count if rows is not None else prod(in_memory)
         """How many rows there are."""
         free = graph.variables([objective.result])
         used = [name for name in columns if name in free]
@@ -118,9 +121,7 @@ class Predictions:
             return None
         nodes = graph.variables([self._residual])
         used = [name for name in self._columns if name in nodes]
-        if self._rows is None and not is_rowwise(
-            graph, self._residual, [nodes[name] for name in used]
-        ):
+        if not is_rowwise(graph, self._residual):
             return None
         free = graph.variables([self._response])
         others = [name for name in used if name not in free]
@@ -151,9 +152,7 @@ class Predictions:
     def _parts(self, *, is_derived: bool) -> Iterator[tuple[list[Any], Any, Any, Matrix | None]]:
         """Yield data, residuals, response and Jacobian of some rows at a time."""
         residuals = _RowResiduals(self._objective, self._residual, None, self._rows)
-        whole = self._whole_response() if self._rows is None else None
-        known = self._objective.in_memory() if self._rows is None else {}
-        made: dict[int, tuple[Graph, int]] = {}
+        known = self._objective.constants
         parts: Iterator[tuple[Vector, Matrix | None]]
         if is_derived:
             parts = ((values, jacobian) for values, jacobian in residuals.blocks(self._point))
@@ -164,46 +163,27 @@ class Predictions:
             residual = self._sign * values.reshape(-1, *self._entry)
             rows = slice(start, start + len(residual))
             start = rows.stop
-            block: Mapping[str, Any] = residuals.block
-            response = whole
+            block = residuals.block
             if self._rows is None:
                 block = {name: known[name][rows] for name in self._columns}
-                response = None if whole is None else whole[rows]
-            elif self._response is not None:
-                response = self._block_response(residuals.block, len(residual), made)
+            response = self._response_of({**known, **block}, residual.shape)
             yield [block[name] for name in self._columns], residual, response, jacobian
 
-    def _whole_response(self) -> Any:
-        """Return the response in all rows, from data in memory; None without one."""
+    def _response_of(self, values: Mapping[str, Any], shape: tuple[int, ...]) -> Any:
+        """Return the response in some rows as an array of this shape; None without one."""
         if self._response is None:
             return None
-        known = self._objective.in_memory()
-        names = self._objective.graph.variables([self._response])
-        value = Point(
-            self._objective.graph, self._response, {name: known[name] for name in names}
-        ).value
-        return np.broadcast_to(value, (self.count, *self._entry))
-
-    def _block_response(self, block: Block, length: int, made: dict[int, tuple[Graph, int]]) -> Any:
-        """Return the response in some rows; `made` has its graphs by the number of rows."""
-        assert self._response is not None  # noqa: S101 - the caller has seen it
-        graph, constants = self._objective.graph, self._objective.constants
-        free = graph.variables([self._response])
-        data = {name: array for name, array in block.items() if name in free}
-        if length not in made:
-            shapes = {name: array.shape for name, array in data.items()}
-            made[length] = resized(graph, self._response, shapes)
-        fixed = {name: constants[name] for name in free if name in constants}
-        return np.broadcast_to(
-            Point(*made[length], {**fixed, **data}).value, (length, *self._entry)
-        )
+        graph = self._objective.graph
+        known = {name: values[name] for name in graph.variables([self._response])}
+        return np.broadcast_to(Point(graph, self._response, known).value, shape)
 
     def _size(self, name: str) -> tuple[int, ...] | None:
         """Return the shape of a row's entry of a column; None when it has none for each row."""
         if self._rows is not None:
             return self._rows.entries.get(name)
-        shape: tuple[int, ...] = np.shape(self._objective.in_memory()[name])
-        has_rows = self._objective.graph.shape(self._residual)[:1] == shape[:1] != ()
+        graph = self._objective.graph
+        shape = graph.shape(graph.variables([self._objective.result])[name])
+        has_rows = graph.shape(self._residual)[:1] == shape[:1] != ()
         return shape[1:] if has_rows else None
 
     def _names(self) -> list[str]:

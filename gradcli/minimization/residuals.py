@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gradcli.calculus.forward import tangents
-from gradcli.calculus.rows import is_rowwise, resized
 from gradcli.data.columns import length_of
 from gradcli.data.rows import HeldRows, numbered
 from gradcli.errors import MathematicsError
 from gradcli.graph.simplify import DerivedNode
-from gradcli.graph.structural import entries
+from gradcli.graph.structural import entries, scatter
+from gradcli.rows.reductions import is_rowwise
 from gradcli.runtime.generated import function
 from gradcli.runtime.program import program
 
@@ -21,10 +22,9 @@ if TYPE_CHECKING:
 
     from gradcli.data.columns import Block
     from gradcli.data.rows import Rows
-    from gradcli.graph.node import Graph
-    from gradcli.minimization.machine_code import MachineCode
     from gradcli.minimization.objective import Objective
     from gradcli.optimize.solver import Matrix, Vector
+    from gradcli.rows.machine_code import MachineCode
 
 BLOCK_NUMBERS = 1 << 17
 """How many numbers of the Jacobian are made at a time when rows can be taken in blocks, 1 MiB."""
@@ -47,25 +47,26 @@ class ModelResiduals:
         self._objective = objective
         self._node = node
         self._roots = None if weights is None else np.sqrt(weights)
-        self._compiled: dict[tuple[int, bool], Callable[..., Any]] = {}
+        self._compiled: dict[bool, Callable[..., Any]] = {}
         self._machine_code: dict[bool, MachineCode | None] = {}
         free = graph.variables([node])
         self._fixed = {n: value for n, value in objective.constants.items() if n in free}
         shape = graph.shape(node)
-        if data is None:
-            # Arrays as long as the residuals are data, and the rest belongs to every row.
-            same = [n for n in self._fixed if shape and graph.shape(free[n])[:1] == shape[:1]]
-            if same and is_rowwise(graph, node, [free[name] for name in same]):
-                data = HeldRows({name: self._fixed.pop(name) for name in same})
+        if data is None and is_rowwise(graph, node):
+            columns = [name for name in self._fixed if name in graph.columns]
+            data = HeldRows({name: self._fixed.pop(name) for name in columns})
         self._data = data
         self._names = [] if data is None else [name for name in data.entries if name in free]
         rows = (shape[0] if shape else 1) if data is None else data.count
-        self._width = int(np.prod(shape[1:]))
+        self._width = prod(shape[1:])
         """How many residuals a row has."""
         self.count = rows * self._width
         most = BLOCK_NUMBERS // max(1, objective.size * self._width)
         self._block = rows if data is None else min(rows, BLOCK_ROWS, max(64, most))
-        self.is_linear = self._constant_jacobian()
+        self._columns = self._derivatives()
+        moving = graph.variables(self._columns).keys() & set(objective.parameters)
+        self.is_linear = not moving
+        """Whether no derivative depends on a parameter: the model is linear in them."""
 
     def values(self, point: Vector) -> Iterator[Vector]:
         """Yield the residuals by blocks; raise MathematicsError where one is not finite."""
@@ -117,69 +118,40 @@ class ModelResiduals:
             found = None if machine_code is None else machine_code(values, block, length)
             if found is not None:
                 return found
-        if (length, has_slopes) not in self._compiled:
-            graph, outputs = self._outputs(length, has_slopes=has_slopes)
+        if has_slopes not in self._compiled:
             names = [*self._objective.parameters, *self._fixed, *self._names]
-            self._compiled[length, has_slopes] = function(program(graph, outputs), names)
+            outputs = self._outputs(has_slopes=has_slopes)
+            self._compiled[has_slopes] = function(program(self._objective.graph, outputs), names)
         data = [block[name] for name in self._names]
         try:
-            residual, *columns = self._compiled[length, has_slopes](*values, *data)
+            residual, *columns = self._compiled[has_slopes](*values, *data)
         except (ValueError, OverflowError, ZeroDivisionError):
             message = "a residual is undefined"
             raise MathematicsError(message) from None
         matrix = np.empty((length * self._width, len(columns)), order="F")
-        for place, column in enumerate(columns):
-            matrix[:, place] = np.ravel(column)
+        for number, column in enumerate(columns):
+            matrix[:, number] = np.ravel(column)
         return residual, matrix
 
-    def _outputs(self, length: int, *, has_slopes: bool) -> tuple[Graph, list[int]]:
-        """Return a graph and in it the residuals of so many rows, and maybe the derivatives."""
-        graph, node, columns = self._derived(length)
-        return graph, [node, *columns] if has_slopes else [node]
+    def _outputs(self, *, has_slopes: bool) -> list[int]:
+        """Return the nodes of the residuals, and maybe of their derivatives."""
+        return [self._node, *self._columns] if has_slopes else [self._node]
 
     def _assembled(self, *, has_slopes: bool) -> MachineCode | None:
         """Return the residuals, and maybe their derivatives, as machine code if that can be."""
-        from gradcli.minimization.machine_code import machine_code
+        from gradcli.rows.machine_code import machine_code
 
-        graph, outputs = self._outputs(min(self._block, 2), has_slopes=has_slopes)
-        names = graph.variables(outputs)
-        columns = {name: names[name] for name in self._names if name in names}
-        return machine_code(graph, outputs, columns, [*self._objective.parameters, *self._fixed])
+        names = [*self._objective.parameters, *self._fixed]
+        return machine_code(self._objective.graph, self._outputs(has_slopes=has_slopes), names)
 
-    def _derived(self, length: int) -> tuple[Graph, int, list[int]]:
-        """Return a graph with the residuals of so many rows, and a node for each derivative."""
-        original = self._objective.graph
-        entries_of = {} if self._data is None else self._data.entries
-        shapes = {name: (length, *entries_of[name]) for name in self._names}
-        graph, node = resized(original, self._node, shapes)
-        one = graph.constant(1)
-        nodes = graph.variables([node])
+    def _derivatives(self) -> list[int]:
+        """Return the derivatives of the residuals by each number of the parameters, as nodes."""
+        graph = self._objective.graph
+        one = DerivedNode(graph, graph.constant(1))
         columns: list[int] = []
-        for name in self._objective.parameters:
-            if name not in nodes:  # it moves, but not these residuals
-                shape = original.shape(self._objective.nodes[name])
-                zero = graph.constant(0)
-                columns += [_like(graph, zero, node)] * len(entries(shape))
-                continue
-            shape = graph.shape(nodes[name])
+        for node in self._objective.nodes.values():
+            shape = graph.shape(node)
             for key in entries(shape):
-                seed = (
-                    DerivedNode(graph, one).apply("scatter", payload=(key, shape)).id
-                    if shape
-                    else one
-                )
-                columns += tangents(graph, [node], {nodes[name]: seed})
-        return graph, node, columns
-
-    def _constant_jacobian(self) -> bool:
-        """Return whether no derivative depends on a parameter: the model is linear in them."""
-        length = self._block if self._data is None else min(self._block, 2)
-        graph, _, columns = self._derived(length)
-        moving = graph.variables(columns).keys() & set(self._objective.parameters)
-        return not moving
-
-
-def _like(graph: Graph, node: int, other: int) -> int:
-    from gradcli.graph.simplify import broadcast_to
-
-    return broadcast_to(graph, node, graph.shape(other))
+                seed = scatter(one, key, shape) if shape else one
+                columns += tangents(graph, [self._node], {node: seed.id})
+        return columns

@@ -8,15 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gradcli.calculus.reverse import gradient
-from gradcli.calculus.rows import resized
 from gradcli.data.columns import NUMBERS_AT_ONCE, length_of
 from gradcli.data.rows import HeldRows, numbered, width
 from gradcli.errors import MathematicsError
-from gradcli.graph.operations import TABLE
 from gradcli.minimization.objective import Objective, total_of
-from gradcli.minimization.reductions import Totals, reduction_name
-from gradcli.minimization.sums import sums
 from gradcli.point import Point
+from gradcli.rows.reductions import Totals, reduction_name, split
+from gradcli.rows.sums import is_plain, sums
 from gradcli.runtime.generated import function
 from gradcli.runtime.interpreter import finite
 from gradcli.runtime.program import program
@@ -25,11 +23,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from gradcli.data.columns import Block
-    from gradcli.data.rows import Rows
-    from gradcli.graph.node import Graph, Node
+    from gradcli.data.rows import FileRows, Rows
+    from gradcli.graph.node import Node
     from gradcli.language.origin import Origin
-    from gradcli.minimization.reductions import Split
 
+SUMMED_ROWS = 1 << 10
+"""From so many rows on it repays to take sums over rows of numbers apart."""
 MANY_ROWS = 1 << 16
 """From so many rows on, blocks of them that stay in the cache are faster than all at once."""
 REPAYS = 200_000_000
@@ -41,8 +40,9 @@ are over before."""
 class RowsObjective(Objective):
     """An objective over rows, computed by blocks: of files, or of memory that fits the cache.
 
-    `formula` was read for any number of rows; its data are the entries of `rows`, `parameters` and
-    `constants` the rest. `engine` is "native" for machine code, "python", or "auto".
+    `formula` is one of sums and means, with the length ROWS; its data are the entries of `rows`,
+    `parameters` and `constants` the rest. `engine` is "native" for machine code, "python", or
+    "auto".
     """
 
     def __init__(
@@ -52,9 +52,10 @@ class RowsObjective(Objective):
         origin: Origin | None,
         constants: Mapping[str, Any],
         rows: Rows,
-        parts: Split,
         engine: str = "auto",
     ) -> None:
+        parts = split(formula)
+        assert parts is not None  # noqa: S101 - the caller has seen that it is one of sums
         super().__init__(
             formula.graph, formula.id, parameters, origin, constants, is_compiled=False
         )
@@ -64,13 +65,14 @@ class RowsObjective(Objective):
         self._parts = parts
         self._names = [name for name in rows.entries if name in free]
         self._block = max(1, NUMBERS_AT_ONCE // width(rows.entries))
-        self._made: dict[int, Callable[..., tuple[Any, ...]]] = {}
+        self._inner: Callable[..., tuple[Any, ...]] | None = None
         self._outer: Callable[..., tuple[Any, ...]] | None = None
         self._whole: Objective | None = None
+        self._is_few = False
+        """Whether these are rows for which blocks do not repay."""
         self._sums = sums(
             formula.graph,
             parts,
-            {name: free[name] for name in self._names},
             dict(zip(self.parameters, self.shapes, strict=True)),
             list(self.constants),
         )
@@ -79,7 +81,7 @@ class RowsObjective(Objective):
         """Return value and gradient; raise MathematicsError where either has no finite value."""
         self.evaluations += 1
         found = None
-        if self._sums is not None:
+        if self._sums is not None and not self._is_few:
             try:
                 found = self._sums(
                     point, self.constants.values(), self._pass(), native=self.is_native()
@@ -87,7 +89,7 @@ class RowsObjective(Objective):
             except (ValueError, OverflowError, ZeroDivisionError):
                 found = None
         outcome = None if found is None else self._finite(found)
-        if outcome is None and self._is_small:
+        if outcome is None and (self._is_few or self._is_small):
             return self.whole()(point)
         if outcome is None:
             outcome = self._finite(self._by_blocks(point))
@@ -132,11 +134,15 @@ class RowsObjective(Objective):
         return self(point)[0]
 
     def use(self, values: Mapping[str, Any]) -> None:
-        """Give those of the constants and columns that are named other values, as many."""
+        """Give those of the constants and columns that are named other values."""
         super().use(values)
+        if self._whole is not None:
+            self._whole.use(values)
         if self._rows.held is not None:
-            self._whole = None
             self._rows = HeldRows({n: values.get(n, old) for n, old in self._rows.held.items()})
+            self._is_few = not _repays(
+                self._rows.count, self._engine, is_plain=self._sums is not None
+            )
 
     def in_memory(self) -> dict[str, Any]:
         """Return all values that stay and are in memory, by name."""
@@ -195,53 +201,73 @@ class RowsObjective(Objective):
         """Return the reductions and, for each, its derivatives by the parameters."""
         totals = Totals(self._parts.is_mean, len(self.parameters))
         for start, block in numbered(self._rows, self._block):
-            length = length_of(block)
-            outputs = self._of_block(point, block, length)
-            if outputs is None:
-                self._explain(point, block, start)
-                outputs = ()
-            totals.add(length, outputs)
+            totals.add(length_of(block), self._of_block(point, block, start))
         return totals.found()
 
-    def _of_block(self, point: Sequence[Any], block: Block, length: int) -> tuple[Any, ...] | None:
-        """Return the reductions of some rows, then their slopes; None if one is not finite."""
-        if length not in self._made:
-            self._made[length] = self._compiled(length)
+    def _of_block(self, point: Sequence[Any], block: Block, start: int) -> tuple[Any, ...]:
+        """Return the reductions of some rows, then their slopes. Raises MathematicsError."""
+        if self._inner is None:
+            self._inner = self._compiled_inner()
         data = [block[name] for name in self._names]
         try:
-            outputs = self._made[length](*point, *self.constants.values(), *data)
+            outputs = self._inner(*point, *self.constants.values(), *data)
         except (ValueError, OverflowError, ZeroDivisionError):
-            return None
-        return outputs if all(map(finite, outputs)) else None
+            outputs = ()
+        if not outputs or not all(map(finite, outputs)):
+            raise self._fault(point, block, start)
+        return outputs
 
-    def _resized(self, length: int) -> tuple[Graph, list[int]]:
-        """Return a graph with the sums for so many rows."""
-        shapes = {name: (length, *self._rows.entries[name]) for name in self._names}
-        listed = self.graph.add(TABLE["array"], tuple(self._parts.parts))
-        graph, node = resized(self.graph, listed, shapes)
-        return graph, list(graph.rows[node][1])
+    def _compiled_inner(self) -> Callable[..., tuple[Any, ...]]:
+        """Return the function from all values to the sums over some rows and their slopes."""
+        outputs = list(self._parts.parts)
+        for part in self._parts.parts:
+            outputs += gradient(self.graph, part, self.nodes.values()).values()
+        names = [*self.parameters, *self.constants, *self._names]
+        return function(program(self.graph, outputs), names)
 
-    def _compiled(self, length: int) -> Callable[..., tuple[Any, ...]]:
-        """Return the function from all values to the sums for so many rows and their slopes."""
-        graph, parts = self._resized(length)
-        by = [
-            graph.variable(name, shape)
-            for name, shape in zip(self.parameters, self.shapes, strict=True)
-        ]
-        outputs = [*parts]
-        for part in parts:
-            slopes = gradient(graph, part, by)
-            outputs += [slopes[node] for node in by]
-        return function(program(graph, outputs), [*self.parameters, *self.constants, *self._names])
-
-    def _explain(self, point: Sequence[Any], block: Block, start: int) -> None:
-        """Raise MathematicsError for a block whose sum is not finite, naming the part at fault."""
-        graph, parts = self._resized(length_of(block))
-        values = {**dict(zip(self.parameters, point, strict=True)), **self.constants}
-        values |= {name: block[name] for name in self._names}
-        for part in parts:
-            names = graph.variables([part])
-            here = Point(graph, part, {name: values[name] for name in names})
-            here.gradient([name for name in self.parameters if name in names])
+    def _fault(self, point: Sequence[Any], block: Block, start: int) -> MathematicsError:
+        """Return why a sum over a block is not finite, the error of the part at fault."""
+        values = {**dict(zip(self.parameters, point, strict=True)), **self.constants, **block}
+        for part in self._parts.parts:
+            names = self.graph.variables([part])
+            try:
+                here = Point(self.graph, part, values)
+                here.gradient([name for name in self.parameters if name in names])
+            except MathematicsError as error:
+                return error
         message = f"the sum over the rows from {start + 1} on is not finite"
-        raise MathematicsError(message)
+        return MathematicsError(message)
+
+
+def objective_over(
+    formula: Node,
+    origin: Origin | None,
+    parameters: Sequence[str],
+    constants: Mapping[str, Any],
+    engine: str = "auto",
+    files: FileRows | HeldRows | None = None,
+) -> tuple[Objective, Rows | None]:
+    """Return the objective, computed by blocks of rows if they are many and it can be.
+
+    The rows are returned beside it then. Those of `files` are not among the `constants`.
+    """
+    graph = formula.graph
+    if files is not None:
+        return RowsObjective(formula, parameters, origin, constants, files, engine), files
+    held = {name: constants[name] for name in graph.columns if name in constants}
+    count = len(next(iter(held.values()), ()))
+    parts = split(formula) if held and _repays(count, engine, is_plain=True) else None
+    if parts is not None and _repays(count, engine, is_plain=is_plain(graph, parts)):
+        others = {name: value for name, value in constants.items() if name not in held}
+        rows = HeldRows(held)
+        return RowsObjective(formula, parameters, origin, others, rows, engine), rows
+    return Objective(graph, formula.id, parameters, origin, constants, engine=engine), None
+
+
+def _repays(count: int, engine: str, *, is_plain: bool) -> bool:
+    """Return whether so many rows are worked out by blocks rather than all at once.
+
+    `is_plain` says whether what is summed is one number of each row.
+    """
+    least = 1 if engine == "native" else SUMMED_ROWS
+    return count >= MANY_ROWS or (count >= least and is_plain)

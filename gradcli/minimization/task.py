@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.errors import MathematicsError, NameValueError, UsageError, printable
 from gradcli.graph import printing
+from gradcli.graph.shapes import sized
 from gradcli.language.choices import choice
 from gradcli.language.names import suggestion
-from gradcli.minimization.choice import objective_over
 from gradcli.minimization.fit import WEIGHT, Fit, Weighting, recognised, scalar_squares, weighted
 from gradcli.minimization.layout import entries
+from gradcli.minimization.objective import Objective
 from gradcli.optimize import engines
-from gradcli.point import checked, few, shape_of
-from gradcli.rows.columns import with_shapes
+from gradcli.point import checked, few
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from gradcli.calculus.squares import Squares
-    from gradcli.data.rows import FileRows, HeldRows
+    from gradcli.data.rows import FileRows, HeldRows, Rows
     from gradcli.graph.node import Node
     from gradcli.language.origin import Origin
-    from gradcli.minimization.objective import Objective
     from gradcli.optimize.bounds import Box
     from gradcli.optimize.least_squares.losses import Loss
     from gradcli.optimize.solver import Vector
@@ -179,79 +179,65 @@ def task(
 ) -> Task:
     """Return the task of minimising a formula, which has the shapes of what is given already.
 
+    Where it has the length ROWS it may be worked out for some rows of the `data` at a time.
     `start` are the parameters, `fixed` the names that keep their values and `data` the columns that
     the formula may use, or rows to be read in blocks where that can be; `origin` is where it was
     typed. Raises NameValueError and UsageError for what does not fit together.
     """
     settings.check()
-    if not isinstance(data, Mapping):
-        return _task_over_files(formula, origin, start, fixed, data, settings)
-    values = _values(formula, origin, start, fixed, data, settings.columns)
+    files = None if isinstance(data, Mapping) else data
+    columns: Mapping[str, Any] = data if isinstance(data, Mapping) else data.entries
+    values = _values(formula, origin, start, fixed, columns, settings.columns)
+    is_weighted = settings.weights is not None or settings.sigma is not None
+    if files is not None and (is_weighted or not formula.graph.columns):
+        found = task(formula, origin, start, fixed, files.hold().held, settings)
+        why = "the formula is no sum or mean over rows, so all rows are held in memory"
+        return found._replace(warnings=[why])
     point, constants = _parted(values, start)
     moving = _nodes(formula, point)
-    squares = recognised(formula, origin, moving, constants)
+    count = _count(formula, constants) if files is None else files.count
+    squares = recognised(formula, origin, moving, {**constants, **columns}, count)
     loss = _loss(settings.loss)
-    weighting = weighting_of(settings, data)
+    weighting = weighting_of(settings, columns)
     factors: Vector | None = None
     expression = _expression(formula, origin)
     if loss is not None or weighting.is_given:
         squares = _of_model(origin, squares)
-        factors = weighting.factors(_count(formula, squares))
+        shape = sized(formula.graph.shape(squares.residual), count)
+        factors = weighting.factors(prod(shape))
         if factors is not None:
-            shape = formula.graph.shape(squares.residual)
             constants[WEIGHT] = factors.reshape(shape)
         formula = weighted(formula, squares, loss, has_weights=factors is not None)
-    columns = [name for name in constants if name in data or name == WEIGHT]
-    objective, rows = objective_over(
-        formula, origin, list(point), constants, columns, settings.engine
-    )
-    if squares is None and (settings.method or "").strip() == "lm":
+    objective: Objective
+    over: Rows | None = None
+    if formula.graph.columns:
+        from gradcli.minimization.rows_objective import objective_over
+
+        objective, over = objective_over(
+            formula, origin, list(point), constants, settings.engine, files
+        )
+    else:
+        objective = Objective(
+            formula.graph, formula.id, list(point), origin, constants, engine=settings.engine
+        )
+    if squares is None and files is None and (settings.method or "").strip() == "lm":
         squares = scalar_squares(formula, moving)
+        if squares is not None:  # its residuals are none of rows
+            objective, over = objective.whole(), None
     fit = None
-    if squares is not None:
-        fit = Fit(objective, squares, weighting, loss, factors, rows)
+    if squares is not None and (files is None or squares.weight is None):
+        fit = Fit(objective, squares, weighting, loss, factors, over)
         fit = fit if fit.has_positive_weights else None
     limits = _limits(settings.bounds or {}, point)
-    return Task(expression, objective, list(point.values()), limits, fit, loss)
-
-
-def _task_over_files(
-    formula: Node,
-    origin: Origin | None,
-    start: Mapping[str, Any],
-    fixed: Mapping[str, Any],
-    rows: FileRows | HeldRows,
-    settings: Settings,
-) -> Task:
-    """Return the task over rows that are read in blocks, or held if the formula needs them all."""
-    from gradcli.minimization.reductions import split
-    from gradcli.minimization.rows_objective import RowsObjective
-
-    values = _values(formula, origin, start, fixed, rows.entries, settings.columns)
-    point, constants = _parted(values, start)
-    loss = _loss(settings.loss)
-    squares = recognised(formula, origin, _nodes(formula, point), rows.entries)
-    expression = _expression(formula, origin)
-    whole = formula
-    if loss is not None:
-        squares = _of_model(origin, squares)
-        whole = weighted(formula, squares, loss, has_weights=False)
-    parts = None
-    if settings.weights is None and settings.sigma is None:
-        parts = split(whole, list(_nodes(whole, rows.entries).values()))
-    if parts is None:
-        held = rows.hold().held
-        shapes = {name: shape_of(value, name) for name, value in {**held, **values}.items()}
-        formula, origin = with_shapes(formula, origin, shapes)
-        found = task(formula, origin, start, fixed, held, settings)
-        why = "the formula is no sum or mean over rows, so all rows are held in memory"
-        return found._replace(warnings=[why])
-    objective = RowsObjective(whole, list(point), origin, constants, rows, parts, settings.engine)
-    fit = None
-    if squares is not None and squares.weight is None:
-        fit = Fit(objective, squares, Weighting(), loss, None, rows)
-    limits = _limits(settings.bounds or {}, point)
-    return Task(expression, objective, list(point.values()), limits, fit, loss, is_streamed=True)
+    return Task(
+        expression,
+        objective,
+        list(point.values()),
+        limits,
+        fit,
+        loss,
+        is_streamed=files is not None,
+    )
 
 
 def _parted(
@@ -294,10 +280,9 @@ def _column(option: str, given: Any, data: Mapping[str, Any], columns: Collectio
     raise NameValueError(message, hint=hint if data else "for example --data points.csv")
 
 
-def _count(formula: Node, squares: Squares) -> int:
-    from math import prod
-
-    return prod(formula.graph.shape(squares.residual))
+def _count(formula: Node, constants: Mapping[str, Any]) -> int:
+    """Return how many rows the data have."""
+    return next((len(constants[n]) for n in formula.graph.columns if n in constants), 0)
 
 
 def _loss(typed: str | None) -> Loss | None:

@@ -19,7 +19,7 @@ from gradcli.optimize.first_order.methods import METHODS
 from gradcli.optimize.first_order.schedules import schedule
 from gradcli.optimize.stopping import Ending
 from gradcli.point import shape_of
-from gradcli.rows.columns import with_shapes
+from gradcli.rows.columns import by_rows, with_shapes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -27,12 +27,14 @@ if TYPE_CHECKING:
     from gradcli.data.columns import Block
     from gradcli.data.rows import FileRows, HeldRows
     from gradcli.graph.node import Node
+    from gradcli.graph.shapes import Shape
     from gradcli.language.origin import Origin
     from gradcli.minimization.methods import Method
     from gradcli.minimization.objective import Objective
     from gradcli.minimization.task import Settings, Task
     from gradcli.optimize.first_order.schedules import Schedule
     from gradcli.optimize.stopping import Reason
+    from gradcli.rows.columns import Typed
 
     Measure = Callable[[Mapping[str, Any]], float]
     """A number that follows from the values of the parameters."""
@@ -97,18 +99,23 @@ class Training:
         _check(settings)
         self._formula = formula, origin
         self._given = {**fixed, **start}
+        self._shapes = {name: shape_of(value, name) for name, value in self._given.items()}
         self._fixed = fixed
         self._rows = rows
         self._settings = settings
         self._measures = validation, metric
-        self._objectives: dict[int, Objective] = {}
         self._epochs = batches.epochs
         self._size = min(rows.count, batches.size or rows.count)
         self.method = _method(settings)
         self._warnings: list[str] = []
         self._unmoved: str | None = None
         """Why no parameter moves, whatever the rows; None where one does."""
+        self._over_rows = by_rows(self._read, self._shapes, rows.entries)
+        """The formula for any number of rows; None when it must be read for those of a batch."""
         self.task = self._first_task(start)
+        self._objective = self.task.objective
+        self._length = self._size
+        """How many rows there were in the last batch."""
         self._schedule = _schedule(settings)
         self._solver = self._working()
         self._good = self._solver.point
@@ -124,7 +131,8 @@ class Training:
         self._taken = 0
         self._total = 0.0
         self._earlier = 0
-        """Evaluations before the run was continued, less those that were needed to start anew."""
+        """Evaluations of other objectives, and before the run was continued, less those that were
+        needed to start anew."""
 
     # ------------------------------------------------------------ the run
 
@@ -174,23 +182,29 @@ class Training:
 
     def _step(self, batch: Block, length: int) -> float:
         """Take one step and return the objective of the batch before it."""
-        objective = self._objectives.get(length)
-        if objective is None:
-            objective = self._objectives[length] = self._of_batch(batch, self._start()).objective
+        if self._over_rows is None and length != self._length:
+            self._earlier += self._objective.evaluations
+            self._objective = self._of_batch(batch, self._start()).objective
         else:
-            objective.use(batch)
-            self._weigh(objective, batch, length)
+            self._objective.use({**batch, **self._weights(batch, length)})
+        self._length = length
         point = self._solver.point
-        value, gradient = objective(point)
+        value, gradient = self._objective(point)
         self._good, self._value = point, value
         self._solver.follow(gradient)
         return value
 
-    def _weigh(self, objective: Objective, batch: Block, length: int) -> None:
-        """Give the objective of a model the weights of the rows of a batch."""
-        if WEIGHT in objective.constants:
-            factors = weighting_of(self._settings, batch).factors(length)
-            objective.use({WEIGHT: factors})
+    def _weights(self, batch: Block, length: int) -> Block:
+        """Return what the rows of a batch count in the objective of a model, if they have weights.
+
+        Raises FileError for a weight that is none.
+        """
+        known = self._objective.in_memory()
+        if WEIGHT not in known:
+            return {}
+        shape = (length, *known[WEIGHT].shape[1:])
+        factors = weighting_of(self._settings, batch).factors(math.prod(shape))
+        return {} if factors is None else {WEIGHT: factors.reshape(shape)}
 
     def _end_of_epoch(self) -> Epoch:
         """Return the epoch that is over, with its measures, and prepare the next one."""
@@ -216,7 +230,7 @@ class Training:
     @property
     def _evaluations(self) -> int:
         """How often the formula was evaluated on a batch."""
-        return self._earlier + sum(o.evaluations for o in self._objectives.values())
+        return self._earlier + self._objective.evaluations
 
     def _minimum(self, reason: Reason) -> Minimum:
         """Return the last point of the run, or the best of one that diverged, as all rows see it.
@@ -267,7 +281,9 @@ class Training:
     def _look(self, point: list[Any]) -> _End | None:
         """Return what all rows together say about a point; None, and a warning, where nothing."""
         if self._whole is None:
-            self._whole = self._task(self._rows, self._start(), *self._formula).objective
+            over = self._over_rows
+            formula = self._formula if over is None else (over, over.origin)
+            self._whole = self._task(self._rows, self._start(), *formula).objective
         try:
             value, gradient = self._whole(point)
         except MathematicsError as error:
@@ -328,7 +344,6 @@ class Training:
         """Return the task of minimising the formula on the first batch; it checks all names."""
         batch = next(self._rows.batches(self._size, self._settings.seed, 0))
         found = self._of_batch(batch, start)
-        self._objectives[self._size] = found.objective
         flat = found.without_slope(found.check(found.start))
         if flat:
             why = found.why_flat(flat)
@@ -340,9 +355,14 @@ class Training:
 
     def _of_batch(self, batch: Block, start: Mapping[str, Any]) -> Task:
         """Return the task of minimising the formula on a batch."""
-        shapes = {name: shape_of(value, name) for name, value in self._given.items()}
-        shapes |= {name: array.shape for name, array in batch.items()}
-        return self._task(batch, start, *with_shapes(*self._formula, shapes))
+        formula = self._over_rows
+        if formula is None:
+            formula = self._read({**self._shapes, **{n: array.shape for n, array in batch.items()}})
+        return self._task(batch, start, formula, formula.origin)
+
+    def _read(self, shapes: Mapping[str, Shape]) -> Typed:
+        """Return the formula read for these shapes."""
+        return with_shapes(*self._formula, shapes)
 
     def _task(
         self,

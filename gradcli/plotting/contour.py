@@ -10,7 +10,7 @@ from gradcli.graph.literals import number_text
 from gradcli.plotting import breaks
 from gradcli.plotting.chart import Arrows, Chart, Field, Panel, is_wide
 from gradcli.plotting.function import joined
-from gradcli.table import Range
+from gradcli.tables.ranges import Range
 
 if TYPE_CHECKING:
     from gradcli.plotting.chart import Mark, Vector

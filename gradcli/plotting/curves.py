@@ -12,7 +12,7 @@ import numpy as np
 
 from gradcli.graph.literals import number_text
 from gradcli.plotting import breaks
-from gradcli.table import BLOCK
+from gradcli.tables.ranges import BLOCK
 
 if TYPE_CHECKING:
     from gradcli.plotting.chart import Vector

@@ -9,13 +9,13 @@ import numpy as np
 from gradcli.errors import UsageError
 from gradcli.plotting.chart import Chart, Panel, Points
 from gradcli.plotting.units import drawable
-from gradcli.rows.table import RowTable
+from gradcli.tables.rows import RowTable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gradcli.plotting.chart import Vector
-    from gradcli.rows.formula import RowFormula
+    from gradcli.tables.formula import RowFormula
 
 ROWS = 20_000
 """Of more than twice as many rows each second one is drawn, or each fourth, and so on."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from gradcli.errors import MathematicsError
 from gradcli.graph.printing import label
-from gradcli.table import Range, Table
+from gradcli.tables.ranges import Range, Table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from gradcli.data.columns import listed
 from gradcli.errors import FileError, NameValueError, ShapeError, printable
-from gradcli.graph.node import Node
+from gradcli.graph.node import Graph, Node
+from gradcli.graph.shapes import ROWS, Rows
 from gradcli.language.names import CONSTANTS, REBINDABLE, is_function, names_in
 from gradcli.limits import ELEMENTS
-from gradcli.point import few
+from gradcli.rows.reductions import split
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from gradcli.data.columns import Array
-    from gradcli.data.rows import FileRows, HeldRows, Rows
+    from gradcli.data.rows import FileRows, HeldRows
     from gradcli.data.source import Source
     from gradcli.graph.shapes import Shape
     from gradcli.language.origin import Origin
 
-STAND_IN = 9973
-"""A number of rows that no other axis is likely to have."""
-OTHER_STAND_IN = 10_007
-"""Another one: what differs between the two depends on how many rows there are."""
+F = TypeVar("F", bound=Node)
+
 HELD_BYTES = 1 << 24
 """How much data is held in memory, 16 MiB; more is read in blocks for each evaluation."""
 
@@ -72,8 +73,8 @@ def opened(
         raise ambiguous_column(paths[0], name, source.ambiguous[name])
     if not names:
         message = f"the formula uses no column of {printable(paths[0], 200)}"
-        shown = [printable(name, 30) for name in source.columns]
-        raise FileError(message, hint=source.repair or f"its columns are {few(shown)}")
+        hint = source.repair or f"its columns are {listed(source.columns)}"
+        raise FileError(message, hint=hint)
     return source, names
 
 
@@ -107,55 +108,82 @@ def values_of(rows_given: HeldRows | FileRows) -> dict[str, Array] | FileRows:
     return rows_given if rows_given.held is None else rows_given.held
 
 
-def shapes_of(
-    rows_given: HeldRows | FileRows, text: str, shapes: Mapping[str, Shape]
-) -> dict[str, Shape]:
-    """Return the shapes with which a formula over these rows is read, those of its data.
+def by_rows(
+    read: Callable[[Mapping[str, Shape]], F],
+    shapes: Mapping[str, Shape],
+    entries: Mapping[str, Shape],
+    count: int | None = None,
+) -> F | None:
+    """Return a formula of sums and means over rows, with the length ROWS; None when it is none.
 
-    More rows than an array may have are read as another number of them. Raises FileError when the
-    formula depends on that number itself, as by len(x).
+    `read` reads it for the shapes of its names: `shapes`, and those of columns with these
+    `entries`. What it makes of the number of rows itself, as by len(x), needs their `count`.
     """
-    count = rows_given.count
-    widest = max([prod(entry) for entry in rows_given.entries.values()], default=1)
-    if count * widest > ELEMENTS:
-        count = _stand_in(text, rows_given, shapes)
-    return {name: (count, *entry) for name, entry in rows_given.entries.items()}
+    rows: Any = Rows(count)
+    try:
+        formula = read({**shapes, **{name: (rows, *entry) for name, entry in entries.items()}})
+    except ShapeError:
+        return None
+    return None if split(formula) is None else formula
 
 
-def _stand_in(text: str, rows_given: Rows, shapes: Mapping[str, Shape]) -> int:
-    from gradcli.language.parser import parse
+def over_rows(
+    read: Callable[[Mapping[str, Shape]], F], data: HeldRows | FileRows, shapes: Mapping[str, Shape]
+) -> F:
+    """Return a formula over rows of data, with the length ROWS or, if need be, their number.
 
-    first, second = [
-        parse(text, {**shapes, **{n: (count, *e) for n, e in rows_given.entries.items()}})
-        for count in (STAND_IN, OTHER_STAND_IN)
-    ]
-    if first.graph.rows != second.graph.rows:
-        message = f"the formula depends on the number of rows, and {rows_given.count} are too many"
+    Raises FileError when it needs the number and there are too many.
+    """
+    found = by_rows(read, shapes, data.entries, data.count)
+    if found is not None:
+        return found
+    widest = max([prod(entry) for entry in data.entries.values()], default=1)
+    if data.count * widest > ELEMENTS:
+        message = f"the formula needs all rows at once, and {data.count} are too many"
         raise FileError(message, hint=f"at most {ELEMENTS} numbers are held in memory")
-    return STAND_IN
+    return read({**shapes, **{name: (data.count, *e) for name, e in data.entries.items()}})
 
 
-def with_shapes(
-    formula: Node, origin: Origin | None, shapes: Mapping[str, Shape]
-) -> tuple[Node, Origin | None]:
-    """Return a formula read again for names of these shapes, such as other numbers of rows.
+def columns_among(shapes: Mapping[str, Shape]) -> tuple[dict[str, Shape], int]:
+    """Return the entries of the arrays that are columns, as most arrays are, and their length."""
+    lengths = Counter(shape[0] for shape in shapes.values() if shape)
+    count = max(lengths, key=lambda length: (lengths[length], length), default=0)
+    return {name: shape[1:] for name, shape in shapes.items() if shape[:1] == (count,)}, count
+
+
+class Typed(Node):
+    """A formula with the place where it was typed, None if it was not."""
+
+    __slots__ = ("origin",)
+
+    def __init__(self, graph: Graph, node: int, origin: Origin | None = None) -> None:
+        super().__init__(graph, node)
+        self.origin = origin
+
+
+def with_shapes(formula: Node, origin: Origin | None, shapes: Mapping[str, Shape]) -> Typed:
+    """Return a formula read again for names of these shapes.
 
     One that was not typed is copied; what it says with explicit sizes stays as it is.
     """
-    from gradcli.calculus.rows import resized
     from gradcli.language.parser import parse
 
-    if origin is None:
-        return Node(*resized(formula.graph, formula.id, shapes)), None
-    built = parse(origin.source, shapes)
-    return Node(built.graph, built.result), origin.with_shapes(shapes)
+    if origin is not None:
+        shapes = {**dict.fromkeys(origin.given, ()), **shapes}
+        built = parse(origin.source, shapes)
+        return Typed(built.graph, built.result, origin.with_shapes(shapes))
+    copy = Graph()
+    names = formula.graph.variables([formula.id])
+    changed = {names[n]: copy.variable(n, shape) for n, shape in shapes.items() if n in names}
+    copy.identify(formula.graph, changed)
+    return Typed(copy, copy.adopt(formula.graph, formula.id))
 
 
 def _takes_numbers(text: str, names: Sequence[str], shapes: Mapping[str, Shape]) -> bool:
     """Return whether a formula could be read if all columns had one number in each row."""
     from gradcli.language.parser import parse
 
-    plain = dict.fromkeys(names, (STAND_IN,))
+    plain = dict.fromkeys(names, (ROWS,))
     try:
         parse(text, {**shapes, **plain})
     except ShapeError:

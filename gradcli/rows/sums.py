@@ -1,100 +1,263 @@
-"""A formula of sums and means over the rows of data files, and its derivatives, block by block.
+"""Value and gradient of a formula of sums over rows of numbers, from one pass over the rows.
 
-One quick pass gives value and derivatives. Where it finds none, and where every row must be looked
-at for what is to be said about it, another one checks each step of each block.
+The chain rule parts the work in three. Before the pass, everything that is the same in every row is
+worked out: b^2 in sum((b^2*x - y)^2). The pass sums the terms and their derivatives by these shared
+numbers, as sums of products of two numbers of each row. After it, value and gradient follow from
+the sums. Nothing is checked: where a sum is not finite, or vanishes, there is no result.
 """
 
 from __future__ import annotations
 
-from math import prod
-from typing import TYPE_CHECKING, Any
+from math import fsum
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gradcli.errors import MathematicsError
-from gradcli.minimization.rows_objective import RowsObjective
-from gradcli.point import check_single
-from gradcli.rows.checked_sums import CheckedSums
-from gradcli.runtime.faults import MOST_TESTED
+import numpy as np
+
+from gradcli.calculus.reverse import gradient
+from gradcli.data.columns import length_of
+from gradcli.graph.node import Graph
+from gradcli.graph.shapes import COUNT
+from gradcli.graph.simplify import DerivedNode
+from gradcli.limits import GENERATED_NODES
+from gradcli.rows.hoisting import one_row, summands
+from gradcli.rows.reductions import reduction_name
+from gradcli.runtime import rows as rows_program
+from gradcli.runtime.generated import function
+from gradcli.runtime.program import Program, program
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-    from gradcli.findings import Note
-    from gradcli.rows.formula import InSums, RowFormula
+    from gradcli.data.columns import Block
+    from gradcli.graph.shapes import Shape
+    from gradcli.rows.hoisting import OneRow, Summand
+    from gradcli.rows.reductions import Split
+
+LEAST = 1e-250
+"""A sum below this may have lost products that are too small for a double; it is not trusted."""
 
 
-class RowSums:
-    """What a Point says of a formula over all rows, its value and derivatives by names `wrt`.
+class Pass(NamedTuple):
+    """What is summed over the rows."""
 
-    `sums` are those of the formula. Raises MathematicsError where it has no value, naming the row
-    if one is at fault, ShapeError for derivatives of an array, and FileError.
-    """
+    program: Program
+    """The numbers of one row."""
+    pairs: list[tuple[int, int]]
+    """Outputs of the program whose products are summed; -1 as the second one stands for 1."""
+    columns: list[str]
+    shared: list[str]
+    """The names of what is the same in every row."""
+
+
+class Sums:
+    """Value and gradient at a point over all rows."""
 
     def __init__(
         self,
-        formula: RowFormula,
-        sums: InSums,
-        wrt: Sequence[str] = (),
-        *,
-        allow_nonfinite: bool = False,
+        before: Callable[..., tuple[float, ...]],
+        over: Pass,
+        after: Callable[..., tuple[Any, ...]],
     ) -> None:
-        self._formula = formula
-        self._node = formula.formula
-        self._sums = sums
-        self._wrt = list(wrt)
-        self._nonfinite = allow_nonfinite
-        self.notes: list[Note] = []
-        """What is to be said about the derivatives: kinks and jumps."""
-        if wrt:
-            check_single(self._node.graph, self._node.id, self._node.origin)
-        quick = None if self._is_to_be_looked_at() else self._quick()
-        self.value: Any
-        self.gradient: dict[str, Any]
-        """The derivative by each of the names."""
-        self.value, self.gradient = self._checked() if quick is None else quick
+        self._before = before
+        self._over = over
+        self._after = after
+        self._run = rows_program.sums(*over)
+        self._native: Callable[..., Any] | None = None
+        self._has_asked = False
 
-    def _is_to_be_looked_at(self) -> bool:
-        """Return whether the values of all steps are needed: for an array, or to find kinks.
+    def __call__(
+        self,
+        point: Sequence[Any],
+        constants: Iterable[Any],
+        rows: Iterable[Block],
+        *,
+        native: bool = False,
+    ) -> tuple[Any, ...] | None:
+        """Return value and derivatives by the parameters; None if the sums cannot be trusted.
 
-        As anywhere, numbers of each row are not searched for kinks when there are very many.
+        `constants` are the other values that stay, `rows` the columns in one block or several.
+        With `native` machine code does it if it can. Raises ValueError, OverflowError or
+        ZeroDivisionError where there is no value.
         """
-        graph, root = self._node.graph, self._node.id
-        if graph.shape(root):
-            return True
-        nodes = graph.variables([root])
-        rows = graph.depending_on(
-            self._formula.column_nodes().values(), graph.reachable(self._sums.parts.parts)
-        )
-        count = self._formula.source.rows or self._sums.rows.least
-        for node in graph.depending_on([nodes[n] for n in self._wrt], graph.reachable([root])):
-            operation = graph.rows[node][0]
-            if operation.kink is None and operation.jump is None:
-                continue
-            numbers = count * prod(graph.shape(node)[1:]) if node in rows else 1
-            if operation.structural or numbers <= MOST_TESTED:
-                return True
-        return False
-
-    def _quick(self) -> tuple[float, dict[str, Any]] | None:
-        """Return value and derivatives as an optimiser gets them; None where one is not finite."""
-        values = self._formula.values
-        objective = RowsObjective(
-            self._node,
-            self._wrt,
-            self._node.origin,
-            {name: value for name, value in values.items() if name not in self._wrt},
-            self._sums.rows,
-            self._sums.parts,
-            "python",
-        )
-        try:
-            value, slopes = objective([values[name] for name in self._wrt])
-        except MathematicsError:
+        run = (self._machine_code() if native else None) or self._run
+        values = [*point, *constants]
+        shared = self._before(*values)
+        found: list[Sequence[float]] = []
+        count = 0
+        for block in rows:
+            count += length_of(block)
+            columns = [np.ascontiguousarray(block[name], np.float64) for name in self._over.columns]
+            of_blocks = run(0, length_of(block), *shared, *columns)
+            if of_blocks is None:
+                return None
+            found.append([fsum(each) for each in zip(*of_blocks, strict=True)])
+        if not all(found):  # there are no rows
             return None
-        return value, dict(zip(self._wrt, slopes, strict=True))
+        totals = [fsum(each) for each in zip(*found, strict=True)]
+        if all(LEAST < abs(total) < np.inf for total in totals):
+            return self._after(*values, *totals, float(count))
+        return None
 
-    def _checked(self) -> tuple[Any, dict[str, Any]]:
-        """Return value and derivatives, and keep what is to be said about them."""
-        checked = CheckedSums(self._formula, self._sums, self._wrt, allow_nonfinite=self._nonfinite)
-        found = checked()
-        self.notes = list(checked.notes)
-        return found
+    @property
+    def of_a_row(self) -> Program:
+        """The program that runs in each row."""
+        return self._over.program
+
+    def _machine_code(self) -> Callable[..., Any] | None:
+        """Return the pass over the rows as machine code; None where LLVM is not there for it."""
+        if not self._has_asked:
+            self._has_asked = True
+            from gradcli.native import machine
+
+            if machine.is_available():
+                from gradcli.native import rows
+                from gradcli.native.emitter import supports
+
+                self._native = rows.sums(*self._over) if supports(self._over.program) else None
+        return self._native
+
+
+def sums(
+    graph: Graph, parts: Split, parameters: Mapping[str, Shape], constants: Sequence[str]
+) -> Sums | None:
+    """Return value and gradient of a formula that is split into reductions over rows.
+
+    `constants` are the names of the other values that stay. None if a row has more than one number
+    somewhere, or the formula is too large.
+    """
+    columns = graph.columns
+    row = _row(graph, parts)
+    if row is None or len(graph.reachable(parts.parts)) > GENERATED_NODES:
+        return None
+    moving = _moving(graph, row, parameters)
+    roots = list(row.roots)
+    for term in row.roots:
+        slopes = gradient(row.graph, term, moving.values())
+        roots += [slopes[node] for node in moving.values()]
+    found = summands(row.graph, roots, columns)
+    pairs = list(dict.fromkeys([each.pair for each in found if each.pair is not None]))
+    ends = dict.fromkeys([node for pair in pairs for node in pair if node >= 0])
+    inner = one_row(row.graph, list(ends), columns)
+    if inner is None or len(inner.graph) > GENERATED_NODES:
+        return None
+    place = dict(zip(ends, inner.roots, strict=True)) | {-1: -1}
+    over = Pass(
+        program(inner.graph, inner.roots),
+        [(place[left], place[right]) for left, right in pairs],
+        [name for name in inner.graph.variables(inner.roots) if name in columns],
+        list(inner.shared),
+    )
+    names = [*parameters, *constants]
+    places = {pair: place for place, pair in enumerate(pairs)}
+    after = _after(graph, row, parts, parameters, found, places, moving)
+    return Sums(
+        function(_before(graph, row, inner), names),
+        over,
+        function(after, [*names, *map(sum_name, range(len(pairs))), COUNT]),
+    )
+
+
+def is_plain(graph: Graph, parts: Split) -> bool:
+    """Return whether the reductions are sums in which no row has more than one number."""
+    return _row(graph, parts) is not None
+
+
+def _row(graph: Graph, parts: Split) -> OneRow | None:
+    terms = [term for term in parts.terms if term is not None]
+    return one_row(graph, terms, graph.columns) if len(terms) == len(parts.terms) else None
+
+
+def sum_name(place: int) -> str:
+    """Return the name of a sum over the rows; no name that anyone can type."""
+    return f"sum {place}"
+
+
+def _moving(graph: Graph, row: OneRow, parameters: Collection[str]) -> dict[str, int]:
+    """Return what is the same in every row and moves: its names, and their nodes in the row."""
+    nodes = row.graph.variables(row.roots)
+    return {
+        name: nodes[name]
+        for name, node in row.shared.items()
+        if not set(parameters).isdisjoint(graph.variables([node]))
+    }
+
+
+def _before(graph: Graph, row: OneRow, inner: OneRow) -> Program:
+    """Return the program of what the pass over the rows needs to know."""
+    own = Graph()
+    _share(graph, row, own)
+    return program(own, [own.adopt(row.graph, node) for node in inner.shared.values()])
+
+
+def _share(graph: Graph, row: OneRow, into: Graph) -> dict[str, int]:
+    """Return the shared numbers of a row as formulas in another graph, by name.
+
+    They stand for these names in whatever is adopted there from the row.
+    """
+    shared = {name: into.adopt(graph, node) for name, node in row.shared.items()}
+    nodes = row.graph.variables(row.roots)
+    into.identify(row.graph, {nodes[name]: node for name, node in shared.items()})
+    return shared
+
+
+def _after(
+    graph: Graph,
+    row: OneRow,
+    parts: Split,
+    parameters: Mapping[str, Shape],
+    found: Sequence[Summand],
+    places: Mapping[tuple[int, int], int],
+    moving: Collection[str],
+) -> Program:
+    """Return the program of value and gradient, given the sums over the rows.
+
+    `found` are what is summed for each reduction, then for each its derivatives by the numbers
+    `moving`; `places` say which sum belongs to a pair of factors.
+    """
+    own, outer = Graph(), parts.outer
+    shared = _share(graph, row, own)
+
+    def total(each: Summand) -> DerivedNode:
+        name = COUNT if each.pair is None else sum_name(places[each.pair])
+        factor = DerivedNode(own, own.adopt(row.graph, each.factor))
+        return factor * factor.at(own.variable(name))
+
+    count, each = len(parts.parts), len(moving)
+    totals = [total(summand) for summand in found]
+    for k, is_mean in enumerate(parts.is_mean):
+        if is_mean:
+            first = count + k * each
+            for i in (k, *range(first, first + each)):
+                totals[i] = totals[i] / totals[i].at(own.variable(COUNT))
+    by = [outer.variable(name, shape) for name, shape in parameters.items()]
+    reductions = [outer.variable(reduction_name(k)) for k in range(count)]
+    slopes = gradient(outer, parts.result, [*by, *reductions])
+    known = zip(reductions, totals, strict=False)
+    own.identify(outer, {node: reduction.id for node, reduction in known})
+    value = own.adopt(outer, parts.result)
+    direct = [DerivedNode(own, own.adopt(outer, slopes[node])) for node in by]
+    weights = [DerivedNode(own, own.adopt(outer, slopes[node])) for node in reductions]
+    rates = {
+        shared[name]: sum(
+            [w * totals[count + k * each + place] for k, w in enumerate(weights)],
+            start=DerivedNode(own, own.constant(0.0)),
+        )
+        for place, name in enumerate(moving)
+    }
+    through = _through(own, rates, parameters)
+    return program(own, [value, *[(a + b).id for a, b in zip(direct, through, strict=True)]])
+
+
+def _through(
+    own: Graph, rates: Mapping[int, DerivedNode], parameters: Mapping[str, Shape]
+) -> list[DerivedNode]:
+    """Return the derivative by each parameter through some nodes, given those by these nodes."""
+    chain = Graph()
+    terms = DerivedNode(chain, chain.constant(0.0))
+    for node, rate in rates.items():
+        held = terms.at(chain.variable(f"rate of {node}"))
+        own.identify(chain, {held.id: rate.id})
+        terms = terms + held * terms.at(chain.adopt(own, node))
+    by = [chain.variable(name, shape) for name, shape in parameters.items()]
+    slopes = gradient(chain, terms.id, by)
+    return [DerivedNode(own, own.adopt(chain, slopes[node])) for node in by]

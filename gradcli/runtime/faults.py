@@ -79,7 +79,7 @@ def _undefined_array(graph: Graph, node: int, numbers: Mapping[int, Any], read: 
     import numpy as np
 
     operation, arguments, payload = graph.rows[node]
-    shape = graph.shape(node)
+    shape = np.shape(numbers[node])
     bad = np.argwhere(~np.isfinite(numbers[node]) & read) if shape else [()]
     place = tuple(int(i) for i in bad[0])
     where = f" at [{', '.join(map(str, place))}]" if shape else ""

@@ -20,6 +20,7 @@ from gradcli.graph.operations import (
     VARIABLE,
     Operation,
 )
+from gradcli.graph.shapes import COUNT, ROWS
 from gradcli.runtime.program import shared
 
 if TYPE_CHECKING:
@@ -59,8 +60,12 @@ def function(program: Program, parameters: Sequence[str]) -> Callable[..., tuple
 def source(program: Program, parameters: Sequence[str]) -> str:
     """Return the Python source of the function."""
     local = {name: f"p{place}" for place, name in enumerate(parameters)}
-    lines, outputs = statements(program, local, named=False)
     head = f"def generated({', '.join(local.values())}):"
+    column = next((local[name] for name in program.columns if name in local), None)
+    if column is not None:
+        head += f"\n    {ROWS} = {column}.shape[0]"
+        local[COUNT] = repr(ROWS)
+    lines, outputs = statements(program, local, named=False)
     results = "".join(f"{output}, " for output in outputs)
     return "\n".join([head, *[f"    {line}" for line in lines], f"    return ({results})"])
 
@@ -195,18 +200,22 @@ def ieee_function(operation: Operation, count: int, payload: Any) -> Callable[..
 
 @lru_cache(maxsize=1000)
 def array_function(operation: Operation, count: int, payload: Any) -> Callable[..., Any]:
-    """Return the operation on NumPy arrays and numbers, with IEEE 754 results."""
+    """Return the operation on NumPy arrays and numbers, with IEEE 754 results.
+
+    Where its payload holds ROWS, it is told their number by keyword.
+    """
     import numpy as np
 
     from gradcli.runtime.arrays import namespace
 
     names = [f"p{place}" for place in range(count)]
-    text = f"def generated({', '.join(names)}):\n    return {array_code(operation, names, payload)}"
+    code = array_code(operation, names, payload)
+    text = f"def generated({', '.join([repr(ROWS), *names])}):\n    return {code}"
     compute = executed(text, namespace())
 
-    def evaluate(*inputs: Any) -> Any:
+    def evaluate(*inputs: Any, rows: int | None = None) -> Any:
         with np.errstate(all="ignore"):
-            return compute(*inputs)
+            return compute(rows, *inputs)
 
     return evaluate
 

@@ -18,6 +18,7 @@ from gradcli.graph.operations import (
     WHERE,
     Operation,
 )
+from gradcli.graph.shapes import COUNT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,15 +45,16 @@ def run(
     *,
     ieee: bool = False,
     known: Values | None = None,
+    columns: bool = False,
 ) -> Values:
     """Return the values of `nodes`, which must be in topological order and closed under arguments.
 
     With `ieee` a step without a value gives the IEEE 754 result, inf or nan, and is no fault;
     derivatives are run like that, since only their end result counts. What is `known` already is
-    taken from there.
+    taken from there. With `columns` the values of numbers are those of many runs, in arrays.
     """
-    if graph.has_arrays:
-        return _run_arrays(graph, nodes, variables, ieee=ieee, known=known)
+    if graph.has_arrays or columns:
+        return _run_arrays(graph, nodes, variables, ieee=ieee, known=known, columns=columns)
     numbers, faults = _known(known, ieee=ieee)
     rows = graph.rows
     for node in nodes:
@@ -105,8 +107,9 @@ def _run_arrays(
     *,
     ieee: bool,
     known: Values | None,
+    columns: bool,
 ) -> Values:
-    """Do what `run` does for a graph in which some values are NumPy arrays.
+    """Do what `run` does where some values are NumPy arrays.
 
     A step without a value leaves its array as IEEE 754 has it, so that the numbers that have one
     are not lost: which of them a result reads is found by `live`.
@@ -114,6 +117,9 @@ def _run_arrays(
     from gradcli.runtime.generated import array_function
 
     numbers, faults = _known(known, ieee=ieee)
+    rows = next((len(variables[name]) for name in graph.columns if name in variables), None)
+    if rows is not None:
+        variables = {**variables, COUNT: float(rows)}
     for node in nodes:
         if node in numbers:
             continue
@@ -122,8 +128,8 @@ def _run_arrays(
             value = leaf(operation, payload, variables)
         else:
             inputs = [numbers[argument] for argument in arguments]
-            value = array_function(operation, len(inputs), payload)(*inputs)
-            if not graph.shape(node):
+            value = array_function(operation, len(inputs), payload)(*inputs, rows=rows)
+            if not (columns or graph.shape(node)):
                 value = float(value)
         if not ieee and not finite(value):
             faults.add(node)

@@ -42,6 +42,8 @@ class Program(NamedTuple):
     """The free names that the program reads, in order of appearance."""
     has_arrays: bool
     """Whether any value is an array, so that the program runs on NumPy."""
+    columns: tuple[str, ...] = ()
+    """The names whose values have a part for each row, whether the program reads them or not."""
 
 
 def program(graph: Graph, outputs: Sequence[int]) -> Program:
@@ -52,7 +54,8 @@ def program(graph: Graph, outputs: Sequence[int]) -> Program:
         for node in graph.reachable(outputs)
     ]
     variables = [i.payload for i in instructions if i.operation is VARIABLE]
-    return Program(instructions, list(outputs), variables, graph.has_arrays)
+    columns = tuple(graph.columns)
+    return Program(instructions, list(outputs), variables, graph.has_arrays, columns)
 
 
 def shared(program: Program) -> Program:

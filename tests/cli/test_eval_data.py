@@ -36,7 +36,7 @@ def points(tmp_path: Path) -> tuple[str, np.ndarray]:
 @pytest.fixture(params=[1 << 24, 0], ids=["held", "in blocks"])
 def held_bytes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """How many bytes of data are held when a formula adds up its rows."""
-    monkeypatch.setattr("gradcli.rows.formula.HELD_BYTES", request.param)
+    monkeypatch.setattr("gradcli.tables.formula.HELD_BYTES", request.param)
 
 
 def write(path: Path, header: str, numbers: np.ndarray) -> str:

@@ -255,6 +255,15 @@ def test_lists_are_data_too() -> None:
     assert plain(found.document()) == plain(parse(MODEL).minimize(START, data=DATA).document())
 
 
+@pytest.mark.parametrize("rows", [3, 3000])
+def test_squares_of_means_of_any_number_of_rows(rows: int) -> None:
+    x = np.linspace(1, 2, rows)
+    found = parse("(mean(a*x) - 1)^2 + (a - 2)^2").minimize(a=1, data={"x": x}, method="lm")
+
+    # By hand: 2*m*(m*a - 1) + 2*(a - 2) = 0 for the mean m of x.
+    assert found.parameters["a"] == pytest.approx(3.5 / 3.25, rel=1e-14)
+
+
 def test_data_that_the_formula_does_not_use() -> None:
     found = parse(MODEL).minimize(START, data={**DATA, "more": np.zeros(3)})
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import tracemalloc
 from typing import TYPE_CHECKING, Any
 from unittest import mock
@@ -411,12 +412,12 @@ def test_what_is_no_fit_has_no_predictions() -> None:
 
 def streamed(path: Path, source: str, start: dict[str, float]) -> Predictions:
     """The predictions of a fit to rows that are read again for every pass."""
-    from gradcli.rows.columns import rows, shapes_of, values_of
+    from gradcli.rows.columns import over_rows, rows, values_of
 
     shapes: dict[str, tuple[int, ...]] = dict.fromkeys(start, ())
     read, _ = rows([str(path)], source, [], shapes, 0)
     assert read.held is None
-    formula = parse(source, {**shapes, **shapes_of(read, source, shapes)})
+    formula = over_rows(functools.partial(parse, source), read, shapes)
     found = minimize(formula, start, origin=formula.origin, data=values_of(read)).predictions
     assert found is not None
     return found

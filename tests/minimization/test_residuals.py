@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 from unittest import mock
 
@@ -16,6 +17,7 @@ from gradcli.formula import parse
 from gradcli.minimization.layout import Layout
 from gradcli.minimization.objective import Objective
 from gradcli.minimization.residuals import ModelResiduals
+from gradcli.rows.columns import by_rows
 
 ROWS = 300
 X = np.linspace(0.5, 3, ROWS)
@@ -27,7 +29,10 @@ def residuals(
 ) -> tuple[ModelResiduals, Any]:
     values = {"x": X, "y": Y, **data}
     shapes = {name: np.shape(value) for name, value in {**values, **start}.items()}
-    formula = parse(source, shapes)
+    entries = {name: np.shape(value)[1:] for name, value in values.items()}
+    read = functools.partial(parse, source)
+    over = by_rows(read, shapes, entries, ROWS)
+    formula = read(shapes) if over is None else over
     constants = {name: value for name, value in values.items() if name in formula.free_names}
     objective = Objective(formula.graph, formula.id, list(start), formula.origin, constants)
     found = squares(formula.graph, formula.id, objective.nodes.values())

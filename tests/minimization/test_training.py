@@ -11,6 +11,7 @@ from gradcli import parse
 from gradcli.data import checkpoint
 from gradcli.data.rows import HeldRows
 from gradcli.errors import MathematicsError, NameValueError, UsageError
+from gradcli.minimization import rows_objective
 from gradcli.minimization.task import Settings
 from gradcli.minimization.training import Batches, Training, Watch
 from gradcli.optimize.stopping import Ending
@@ -167,10 +168,23 @@ def test_a_run_that_was_interrupted_goes_on_in_place() -> None:
 
 
 @pytest.mark.parametrize("size", [1, 5, 8, 22, 23])
-def test_steps_are_those_of_numpy(size: int) -> None:
+@pytest.mark.parametrize(
+    "text",
+    [
+        LINE,
+        "sum((a*x + b - y)^2)/len(x)",  # the rows of a batch, of which the last has fewer
+        "e = a*x + b - y; mean(e)^2 + var(e)",
+    ],
+)
+@pytest.mark.parametrize("summed", [1, 6, 1024])
+def test_steps_are_those_of_numpy(
+    size: int, text: str, summed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rows_objective, "SUMMED_ROWS", summed)
     data = columns()
     log = Log()
-    found = line(size, 2, seed=4).run(log)
+    how = Settings(rate=0.1, seed=4)
+    found = training(text, {"a": 0.0, "b": 0.0}, Batches(size, 2), how).run(log)
     a = b = 0.0
     values, total = [], 0.0
     batches = batches_of(size, 2, 4)
@@ -189,6 +203,7 @@ def test_steps_are_those_of_numpy(size: int) -> None:
     assert found.parameters["a"] == pytest.approx(a, rel=1e-12)
     assert found.parameters["b"] == pytest.approx(b, rel=1e-12)
     assert found.steps == len(batches)
+    assert found.evaluations >= len(batches)
     assert [epoch.value for epoch in found.epochs] == [
         log.batches[half - 1][2],
         log.batches[-1][2],
@@ -232,7 +247,9 @@ def test_fixed_names_and_measures() -> None:
 # ---------------------------------------------------------------- models
 
 
-def test_weights_belong_to_their_rows() -> None:
+@pytest.mark.parametrize("summed", [1, 1024])
+def test_weights_belong_to_their_rows(summed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows_objective, "SUMMED_ROWS", summed)
     start = {"a": 0.0, "b": 0.0}
     how = Settings(rate=0.01, weights="u")
     model = training("y ~ a*x + b", start, Batches(5, 3), how).run()

@@ -10,6 +10,7 @@ import pytest
 
 from gradcli import MathematicsError, UsageError, parse
 from gradcli.data.rows import HeldRows
+from gradcli.graph.shapes import Rows
 from gradcli.minimization import rows_objective
 from gradcli.minimization.minimize import minimize
 from gradcli.minimization.residuals import BLOCK_ROWS
@@ -37,8 +38,8 @@ MODELS = [
 
 def fit_of(text: str, engine: str, start: dict[str, Any] | None = None, **settings: Any) -> Task:
     start = start or START
-    shapes = {name: np.shape(value) for name, value in {**DATA, **start}.items()}
-    formula = parse(text, shapes)
+    shapes = {name: np.shape(value) for name, value in start.items()}
+    formula = parse(text, shapes | dict.fromkeys(DATA, (Rows(ROWS),)))
     return task(formula, formula.origin, start, {}, DATA, Settings(engine=engine, **settings))
 
 
@@ -191,7 +192,8 @@ def test_a_resumed_run_gives_the_same_bits(
     method: str, step: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rows_objective, "REPAYS", 10 * ROWS)
-    formula = parse("mean((a*exp(-b*x) + c - y)^2)", {"x": (ROWS,), "y": (ROWS,)})
+    rows = Rows(ROWS)
+    formula = parse("mean((a*exp(-b*x) + c - y)^2)", {"x": (rows,), "y": (rows,)})
     states: dict[int, Any] = {}
 
     def keep(at: int, state: dict[str, Any]) -> None:

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gradcli import MathematicsError, parse
+from gradcli.graph.shapes import ROWS
 from gradcli.minimization import rows_objective
-from gradcli.minimization.choice import objective_over
-from gradcli.minimization.rows_objective import RowsObjective
+from gradcli.minimization.rows_objective import RowsObjective, objective_over
 from gradcli.native import rows, threads, vectors
 from gradcli.native.emitter import supports
 from gradcli.native.lowerings import LOWERINGS
@@ -91,11 +91,11 @@ TEXT = "mean((a*exp(-b*x) + c - y)^2) + sum(where(x > a, sin(x*c), c*y^3))"
 
 
 def objective(columns: dict[str, Any], engine: str, text: str = TEXT) -> RowsObjective:
-    formula = parse(text, {name: np.shape(value) for name, value in columns.items()})
+    formula = parse(text, dict.fromkeys(columns, (ROWS,)))
     free = formula.free_names
     parameters = [name for name in ("a", "b", "c") if name in free]
     used = {name: value for name, value in columns.items() if name in free}
-    found, _ = objective_over(formula, formula.origin, parameters, used, list(used), engine)
+    found, _ = objective_over(formula, formula.origin, parameters, used, engine)
     assert isinstance(found, RowsObjective)
     return found
 

@@ -13,7 +13,7 @@ from gradcli.formula import parse
 from gradcli.plotting.chart import Arrows, Band, Chart, Field, Line, Panel, Points, Trail
 from gradcli.plotting.function import Function
 from gradcli.runtime.rational import Rational
-from gradcli.table import Range
+from gradcli.tables.ranges import Range
 
 Made = Callable[..., Function]
 Plot = Callable[..., Chart]

@@ -17,7 +17,7 @@ from gradcli.plotting.contour import GRID
 from gradcli.plotting.curves import outline
 from gradcli.plotting.function import Function
 from gradcli.plotting.functions import chart
-from gradcli.table import Range
+from gradcli.tables.ranges import Range
 
 if TYPE_CHECKING:
     from gradcli.plotting.chart import Vector

@@ -1,7 +1,8 @@
 """A formula over columns of numbers as one of the numbers of a single row.
 
-What is the same in every row becomes a name of its own, so that it is worked out once. A sum over
-rows is taken apart into the factor that all rows share and a product of two numbers of each row.
+What is the same in every row is hoisted out of the loop over the rows: it becomes a name of its
+own. A sum over rows is taken apart into the factor that all rows share and a product of two numbers
+of each row.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from gradcli.graph.operations import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Sequence
 
 MOST_FACTORS = 8
 """Products of more factors are left as they are: a power of a power has very many."""
@@ -38,15 +39,15 @@ class OneRow(NamedTuple):
     """The names of what is the same in every row, and their nodes in the formulas' own graph."""
 
 
-def one_row(graph: Graph, roots: Sequence[int], columns: Mapping[str, int]) -> OneRow | None:
+def one_row(graph: Graph, roots: Sequence[int], columns: Collection[str]) -> OneRow | None:
     """Return the formulas `roots` for a single row; None where a row has more than one number.
 
-    `columns` are the nodes of the columns by name, all of one length or those of one row. A
-    root may be the same in every row.
+    `columns` are the names of the data, with a length or without. A root may be the same in every
+    row.
     """
     nodes = graph.reachable(roots)
-    active = graph.depending_on(columns.values(), nodes)
-    names = {node: name for name, node in columns.items()}
+    names = {node: name for name, node in graph.variables(roots).items() if name in columns}
+    active = graph.depending_on(names, nodes)
     shapes = {graph.shape(node) for node in active.intersection(nodes)}
     if len(shapes) > 1 or any(len(shape) > 1 for shape in shapes):
         return None

@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import MathematicsError, NameValueError, ShapeError
 from gradcli.point import names_to_nodes
-from gradcli.rows.faults import fault, fault_of_row, placed
 from gradcli.runtime import faults, interpreter
-from gradcli.table import Block
+from gradcli.tables.faults import fault, fault_of_row, placed
+from gradcli.tables.ranges import Block
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from gradcli.graph.node import Graph
-    from gradcli.rows.formula import RowFormula
+    from gradcli.tables.formula import RowFormula
 
 
 class RowTable:
@@ -32,9 +31,9 @@ class RowTable:
         self._formula = formula
         self._wrt = list(wrt)
         self._nonfinite = allow_nonfinite
-        self._derived: dict[int, tuple[Graph, list[int]]] = {}
         if wrt:
             _check_derivatives(formula, wrt)
+        self._slopes = self._derivatives()
 
     def blocks(self) -> Iterator[Block]:
         """Yield the rows of the table in order, checked block by block.
@@ -57,7 +56,11 @@ class RowTable:
         if interpreter.first_fault(graph, [root], found) is not None:
             raise fault(self._formula, columns, first)
         value: Any = found.numbers[root]
-        slopes = self._slopes(columns, len(value)) if self._wrt else []
+        slopes = []
+        if self._slopes:
+            order = graph.reachable(self._slopes)
+            rates = interpreter.run(graph, order, given, ieee=True, known=found).numbers
+            slopes = [np.broadcast_to(rates[slope], value.shape) for slope in self._slopes]
         if slopes and not self._nonfinite:
             good = np.all(np.isfinite(slopes), axis=0)
             for row in np.flatnonzero(~good)[:1].tolist():
@@ -68,33 +71,21 @@ class RowTable:
             self.kinks |= faults.kinks(graph, sorted(active - self.kinks.keys()), found.numbers)
         return Block(list(columns.values()), value, slopes)
 
-    def _slopes(self, columns: Mapping[str, Any], rows: int) -> list[Any]:
-        """Return the derivative in each row by each name.
+    def _derivatives(self) -> list[int]:
+        """Return the derivative in each row by each name, as nodes.
 
         Each row depends on its own row of a column only, so one pass with all its numbers moving
         gives the derivatives in all rows.
         """
-        import numpy as np
+        from gradcli.calculus.forward import tangents
+        from gradcli.graph.simplify import broadcast_to
 
-        graph, slopes = self._derivatives(rows)
-        given = {**self._formula.values, **columns}
-        found = interpreter.run(graph, graph.reachable(slopes), given, ieee=True)
-        return [np.broadcast_to(found.numbers[slope], (rows,)) for slope in slopes]
-
-    def _derivatives(self, rows: int) -> tuple[Graph, list[int]]:
-        """Return the derivatives for a block of so many rows; only the last one is shorter."""
-        if rows not in self._derived:
-            from gradcli.calculus.forward import tangents
-            from gradcli.graph.simplify import broadcast_to
-
-            graph, root = self._formula.of_length(rows)
-            one = graph.constant(1)
-            slopes = []
-            for node in names_to_nodes(graph, root, self._wrt).values():
-                rate = broadcast_to(graph, one, graph.shape(node))
-                slopes += tangents(graph, [root], {node: rate})
-            self._derived[rows] = (graph, slopes)
-        return self._derived[rows]
+        graph, root = self._formula.formula.graph, self._formula.formula.id
+        slopes = []
+        for node in names_to_nodes(graph, root, self._wrt).values():
+            rate = broadcast_to(graph, graph.constant(1), graph.shape(node))
+            slopes += tangents(graph, [root], {node: rate})
+        return slopes
 
     def _no_derivative(self, columns: Mapping[str, Any], row: int, first: int) -> MathematicsError:
         error = fault_of_row(self._formula, columns, row, self._wrt)

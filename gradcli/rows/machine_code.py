@@ -6,17 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradcli.calculus.one_row import one_row
-from gradcli.calculus.rows import copied
 from gradcli.graph.node import Graph
+from gradcli.rows.hoisting import one_row
 from gradcli.runtime.generated import function
 from gradcli.runtime.program import program
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
-    from gradcli.data.columns import Block
-    from gradcli.optimize.solver import Matrix, Vector
+    from gradcli.data.columns import Array, Block
 
 
 class MachineCode:
@@ -36,7 +34,7 @@ class MachineCode:
 
     def __call__(
         self, values: Sequence[Any], block: Block, length: int
-    ) -> tuple[Vector, Matrix] | None:
+    ) -> tuple[Array, Array] | None:
         """Return the first formula in each of `length` rows, and the others as columns.
 
         `values` are those of the names that have the same in every row. None where a step may have
@@ -52,16 +50,14 @@ class MachineCode:
         return None if fault else (first, others)
 
 
-def machine_code(
-    graph: Graph, formulas: Sequence[int], columns: Mapping[str, int], names: Sequence[str]
-) -> MachineCode | None:
+def machine_code(graph: Graph, formulas: Sequence[int], names: Sequence[str]) -> MachineCode | None:
     """Return the formulas as machine code; None without LLVM, or where it cannot be.
 
-    `columns` are the nodes of the data by name, and `names` those of all other values.
+    `names` are those of all values but the columns of the data.
     """
     from gradcli.native import machine
 
-    row = one_row(graph, formulas, columns) if machine.is_available() else None
+    row = one_row(graph, formulas, graph.columns) if machine.is_available() else None
     if row is None:
         return None
     from gradcli.native import rows
@@ -71,6 +67,7 @@ def machine_code(
     if not supports(whole):
         return None
     own = Graph()
-    before = function(program(own, copied(graph, list(row.shared.values()), own)), names)
-    fill = rows.filling(whole, list(columns), list(row.shared))
-    return MachineCode(before, fill, list(columns), len(formulas))
+    before = program(own, [own.adopt(graph, node) for node in row.shared.values()])
+    columns = [name for name in whole.variables if name in graph.columns]
+    fill = rows.filling(whole, columns, list(row.shared))
+    return MachineCode(function(before, names), fill, columns, len(formulas))

@@ -11,8 +11,8 @@ from scipy import special
 from gradcli.data.source import open_source
 from gradcli.errors import FileError, NameValueError
 from gradcli.rows.columns import opened
-from gradcli.rows.formula import RowFormula
-from gradcli.rows.table import RowTable
+from gradcli.tables.formula import RowFormula
+from gradcli.tables.rows import RowTable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -65,7 +65,7 @@ def test_blocks_of_any_size_give_the_same(
     assert formula.held is None
     assert formula.per_row
     for rows in (1, 7, 100, 1000):
-        monkeypatch.setattr("gradcli.rows.formula.MOST_ROWS", rows)
+        monkeypatch.setattr("gradcli.tables.formula.MOST_ROWS", rows)
         blocks = list(RowTable(formula).blocks())
         assert len(blocks) == max(1, -(-100 // rows))
         found = np.concatenate([block.value for block in blocks])
@@ -109,7 +109,7 @@ def test_derivatives_do_not_depend_on_the_blocks(
     slope = (1 - np.tanh(0.5 * x) ** 2) * total
 
     for rows in (1, 30, 1000):
-        monkeypatch.setattr("gradcli.rows.formula.MOST_ROWS", rows)
+        monkeypatch.setattr("gradcli.tables.formula.MOST_ROWS", rows)
         blocks = list(RowTable(formula, ["a", "x"]).blocks())
         by_a, by_x = [np.concatenate([b.slopes[i] for b in blocks]) for i in range(2)]
         assert by_a == pytest.approx(slope * x, rel=1e-12)

@@ -268,32 +268,19 @@ class Table:
         """
         import numpy as np
 
-        from gradcli.graph.operations import LEAVES
-        from gradcli.runtime.generated import array_function
-        from gradcli.runtime.interpreter import leaf, masks
+        from gradcli.point import names_to_nodes
+        from gradcli.runtime import faults, interpreter
 
         graph, root = self._formula.graph, self._formula.id
         given = {**self._values, **dict(zip(self._ranges, columns, strict=True))}
         order = graph.reachable([root])
-        numbers: dict[int, Any] = {}
-        for node in order:
-            operation, arguments, payload = graph.rows[node]
-            if operation in LEAVES:
-                numbers[node] = leaf(operation, payload, given)
-            else:
-                inputs = [numbers[argument] for argument in arguments]
-                numbers[node] = array_function(operation, len(inputs), payload)(*inputs)
-        if self._wrt:
-            from gradcli.point import names_to_nodes
-            from gradcli.runtime import faults
-
-            moving = names_to_nodes(graph, root, self._wrt).values()
-            active = graph.depending_on(moving, order)
-            self.kinks |= faults.kinks(graph, sorted(active), numbers)
+        found = interpreter.run(graph, order, given, columns=True)
+        moving = names_to_nodes(graph, root, self._wrt).values()
+        active = graph.depending_on(moving, order) if moving else ()
+        self.kinks |= faults.kinks(graph, sorted(active), found.numbers)
         bad = np.zeros(columns[0].shape, dtype=bool)
-        if all(np.isfinite(value).all() for value in numbers.values()):
-            return bad
-        read = masks(graph, [root], numbers, columns=True)
-        for node in order:
-            bad = bad | (~np.isfinite(numbers[node]) & read[node])
+        if found.faults:
+            read = interpreter.masks(graph, [root], found.numbers, columns=True)
+            for node in found.faults:
+                bad |= ~np.isfinite(found.numbers[node]) & read[node]
         return bad

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from gradcli.formula import Formula
-    from gradcli.rows.formula import RowFormula
+    from gradcli.tables.formula import RowFormula
 
 AT_ROW = re.compile(r" at \[[0-9]+(?:, )?([^]]*)\]\Z")
 """The place of a number in an array of rows; the row is said in other words."""

@@ -1,0 +1,156 @@
+"""Which formulas over rows can be worked out for some of the rows at a time.
+
+A node is computed row by row when each row of its value depends on the same row of the data alone.
+A formula that is made of sums and means of such nodes is a small one over its reductions: mean(e)
+is sum(e)/n, and every block of rows adds its part to the sum. Value and gradient follow by the
+chain rule.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from gradcli.graph.node import Graph, Node
+from gradcli.graph.operations import TABLE
+from gradcli.graph.shapes import ROWS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+SUM, MEAN, MSE, DOT, CROSS_ENTROPY, INDEX, MATMUL, ONEHOT = (
+    TABLE[name]
+    for name in ("sum", "mean", "mse", "dot", "cross_entropy", "index", "matmul", "onehot")
+)
+MEANS = {MEAN, MSE, CROSS_ENTROPY}
+ALONG_AXIS = {
+    TABLE[name]
+    for name in (
+        *("sum", "mean", "prod", "var", "std", "norm", "greatest", "least"),
+        *("argmax", "cumsum", "logsumexp", "softmax", "logsoftmax"),
+    )
+}
+EVERYTHING = (None, None, None)
+"""The slice that takes all of an axis."""
+
+
+class Split(NamedTuple):
+    """A formula as an outer one over reductions, each of which is a sum over rows."""
+
+    outer: Graph
+    result: int
+    """The formula's node in the outer graph, where reduction k is the name `reduction_name(k)`."""
+    parts: list[int]
+    """The nodes of the reductions in the original graph."""
+    is_mean: list[bool]
+    """Whether a reduction is a mean over rows; otherwise it is a sum."""
+    terms: list[int | None]
+    """What each reduction sums, a node of the original graph; None where it is no plain sum."""
+
+
+class Totals:
+    """The reductions of all rows, and `each` derivatives of every one, added up block by block."""
+
+    def __init__(self, is_mean: Sequence[bool], each: int) -> None:
+        self._is_mean = is_mean
+        self._each = each
+        self._rows = 0
+        self._sums: list[Any] = [0.0] * (len(is_mean) * (1 + each))
+        self._only: list[Any] | None = None
+        """What was found for the only block: a mean, whose sum may be too large for a double."""
+
+    def add(self, rows: int, found: Sequence[Any]) -> None:
+        """Add the reductions of so many rows, and behind them the derivatives of each."""
+        self._only = None if self._rows else list(found)
+        self._rows += rows
+        for place, (total, more) in enumerate(zip(self._sums, found, strict=True)):
+            self._sums[place] = total + (rows * more if self._has_mean(place) else more)
+
+    def _has_mean(self, place: int) -> bool:
+        count = len(self._is_mean)
+        return self._is_mean[place if place < count else (place - count) // self._each]
+
+    def found(self) -> tuple[list[Any], list[list[Any]]]:
+        """Return the reductions of all rows, and the derivatives of each."""
+        count, each = len(self._is_mean), self._each
+        found = self._only or [
+            total / self._rows if self._has_mean(place) else total
+            for place, total in enumerate(self._sums)
+        ]
+        starts = [count + place * each for place in range(count)]
+        return found[:count], [found[start : start + each] for start in starts]
+
+
+def reduction_name(place: int) -> str:
+    """Return the name of a reduction in the outer formula; no name that anyone can type."""
+    return f"reduction {place}"
+
+
+def is_rowwise(graph: Graph, root: int) -> bool:
+    """Return whether the node has a value in each row of the data, computed from that row alone."""
+    return ROWS in graph.shape(root) and all(_keeps_rows(graph, node) for node in graph.below(root))
+
+
+def _keeps_rows(graph: Graph, node: int) -> bool:
+    """Return whether an operation on nodes that are computed row by row is so itself."""
+    operation, arguments, payload = graph.rows[node]
+    shapes = [graph.shape(argument) for argument in arguments]
+    if not any(ROWS in shape for shape in shapes):
+        return True
+    if operation in ALONG_AXIS:
+        return payload is not None and payload > 0
+    if operation is INDEX:
+        return bool(payload) and payload[0] == EVERYTHING
+    if operation is MATMUL:
+        return ROWS not in shapes[1] and len(shapes[0]) == 2
+    return operation is ONEHOT or not operation.structural
+
+
+def split(formula: Node) -> Split | None:
+    """Return the formula as a formula of reductions over rows; None when it needs all at once.
+
+    New nodes are added to the formula's graph.
+    """
+    graph = formula.graph
+    terms: dict[int, int | None] = {}
+    found: set[int] = set()
+    waiting = [formula.id]
+    while waiting:
+        node = waiting.pop()
+        if node in found:
+            continue
+        if ROWS in graph.shape(node):
+            return None
+        found.add(node)
+        is_reduction, term = _reduced(graph, node)
+        if is_reduction:
+            terms[node] = term
+        else:
+            waiting.extend(graph.rows[node][1])
+    outer = Graph()
+    parts = sorted(terms)
+    names = {part: outer.variable(reduction_name(place)) for place, part in enumerate(parts)}
+    outer.identify(graph, names)
+    return Split(
+        outer,
+        outer.adopt(graph, formula.id),
+        parts,
+        [graph.rows[part][0] in MEANS for part in parts],
+        [terms[part] for part in parts],
+    )
+
+
+def _reduced(graph: Graph, node: int) -> tuple[bool, int | None]:
+    """Return whether a node is a sum or mean over rows, and the node that it adds up if any."""
+    operation, arguments, payload = graph.rows[node]
+    if not any(ROWS in graph.shape(argument) for argument in arguments):
+        return False, None
+    if operation is CROSS_ENTROPY and len(graph.shape(arguments[0])) == 2:
+        return all(is_rowwise(graph, argument) for argument in arguments), None
+    if operation in {SUM, MEAN} and payload is None:
+        term = arguments[0]
+    elif operation in {MSE, DOT}:
+        first, second = [Node(graph, argument) for argument in arguments]
+        term = ((first - second) ** 2 if operation is MSE else first * second).id
+    else:
+        return False, None
+    return is_rowwise(graph, term), term

@@ -1,0 +1,1 @@
+"""Formulas over ranges of numbers and over the rows of files."""

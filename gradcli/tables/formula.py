@@ -1,0 +1,166 @@
+"""A formula over the rows of data files: what it is in each row, or one value for all of them.
+
+A formula that is computed row by row reads its files in blocks, so that the memory needed is that
+of a block, and so does one of sums and means over rows if they are many; any other has all its
+columns in memory.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+from gradcli.data.rows import begun
+from gradcli.errors import FileError, NameValueError, ShapeError
+from gradcli.formula import Formula, parse
+from gradcli.graph.shapes import ROWS, Rows
+from gradcli.language.names import names_in
+from gradcli.point import checked, shape_of
+from gradcli.rows.columns import HELD_BYTES
+from gradcli.rows.reductions import is_rowwise, split
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from gradcli.data.rows import FileRows
+    from gradcli.data.source import Source
+    from gradcli.graph.shapes import Shape
+
+NUMBERS = 1 << 18
+"""About how many numbers of one step are worked out together, 2 MiB of doubles."""
+
+MOST_ROWS = 1 << 16
+"""The most rows that are worked out together."""
+
+
+class RowFormula:
+    """A formula some of whose names are columns of data, the others having `values`.
+
+    `columns` are those that it uses, with the shape of one row's entry; `paths` name the files in
+    messages. Raises ShapeError and NameValueError for names that do not fit, and FileError when
+    all rows are needed at once and do not fit in memory.
+    """
+
+    def __init__(
+        self,
+        text: str,
+        values: Mapping[str, Any],
+        source: Source,
+        names: Sequence[str],
+        paths: Sequence[str] = (),
+    ) -> None:
+        both = [name for name in names if name in values]
+        if both:
+            message = f"{both[0]} is a column of the data and is given a value as well"
+            raise NameValueError(message, hint=f"remove {both[0]}=… or give it another name")
+        self.source = source
+        self.paths = list(paths)
+        self.held: dict[str, Any] | None = None
+        """The columns, when all rows are needed at once."""
+        self.formula: Formula
+        self.sums: FileRows | None = None
+        """The rows, when the formula is one of sums over them that are added up by blocks."""
+        self._text = text
+        self._shapes = {name: shape_of(value, name) for name, value in values.items()}
+        self._entries = {name: source.columns[name] for name in names}
+        formula = self._over(ROWS)
+        if formula is not None and is_rowwise(formula.graph, formula.id):
+            self.formula = formula
+        elif _splits(formula) or (formula is None and "len" in names_in(text)):
+            self._begin(formula)
+        else:
+            self._hold()
+        self.values = checked(self.formula, values, self.formula.origin, self._entries)
+        free = self.formula.free_names
+        self.columns = {name: shape for name, shape in self._entries.items() if name in free}
+        read, count = (self.formula, self._count) if formula is None else (formula, ROWS)
+        self.per_row = read.shape[:1] == (count,) and bool(self.columns)
+        """Whether there is a value for each row; else there is one for all of them."""
+
+    # ------------------------------------------------------------ how it is read
+
+    def _over(self, rows: Any) -> Formula | None:
+        """Return the formula read for so many rows, or ROWS; None when shapes do not fit."""
+        shapes = {name: (rows, *entry) for name, entry in self._entries.items()}
+        try:
+            return parse(self._text, self._shapes | shapes)
+        except ShapeError:
+            return None
+
+    def _begin(self, formula: Formula | None) -> None:
+        """Read so many rows as are held, and the formula, None when it asks for their number."""
+        rows = begun(self.source, list(self._entries), HELD_BYTES)
+        if rows.held is None:
+            formula = self._over(Rows(rows.count)) if formula is None else formula
+            if formula is not None and _splits(formula):
+                self.formula, self.sums = formula, rows
+                return
+        self._hold(rows.held)
+
+    def hold(self) -> None:
+        """Have all columns in memory, for what sums over blocks do not give. Raises FileError."""
+        if self.sums is not None:
+            self._hold()
+
+    def _hold(self, columns: dict[str, Any] | None = None) -> None:
+        self.held = _read(self.source, list(self._entries)) if columns is None else columns
+        self.sums = None
+        shapes = {name: (self._count, *entry) for name, entry in self._entries.items()}
+        self.formula = parse(self._text, self._shapes | shapes)
+
+    @property
+    def _count(self) -> int:
+        """How many rows are held."""
+        return len(next(iter((self.held or {}).values()), ()))
+
+    # ------------------------------------------------------------ its rows
+
+    @property
+    def entry(self) -> Shape:
+        """The shape of the value in one row."""
+        return self.formula.shape[1:]
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The columns in memory, for a formula that needs all rows at once."""
+        return {name: (self.held or {})[name] for name in self.columns}
+
+    def blocks(self) -> Iterator[dict[str, Any]]:
+        """Yield the columns in blocks of rows; one block when all are needed at once."""
+        if self.held is not None:
+            yield self.data
+            return
+        yield from self.source.blocks(list(self.columns), self.rows_at_once())
+
+    def rows_at_once(self) -> int:
+        """Return how many rows are worked out together, every step of them being kept."""
+        graph = self.formula.graph
+        shapes = map(graph.shape, graph.reachable([self.formula.id]))
+        widest = max([prod(shape[1:]) for shape in shapes if ROWS in shape], default=1)
+        return max(1, min(MOST_ROWS, NUMBERS // widest))
+
+    def column_nodes(self) -> dict[str, int]:
+        """Return the nodes of the columns."""
+        nodes = self.formula.graph.variables([self.formula.id])
+        return {name: nodes[name] for name in self.columns}
+
+
+def _splits(formula: Formula | None) -> bool:
+    """Return whether a formula is one of sums over rows."""
+    parts = None if formula is None else split(formula)
+    return parts is not None and bool(parts.parts)
+
+
+def _read(source: Source, names: Sequence[str]) -> dict[str, Any]:
+    """Return whole columns. Raises FileError, which says why, when they do not fit in memory."""
+    from gradcli.data.source import read
+
+    try:
+        return dict(read(source, names))
+    except FileError as error:
+        if error.hint is not None and "--batch" in error.hint:
+            error.hint = (
+                "this formula needs all rows at once; one that is computed row by row, "
+                "or is made of sums and means over rows, does not"
+            )
+        raise
