@@ -27,13 +27,7 @@ from gradcli.graph.operations import (
     VARIABLE,
 )
 from gradcli.graph.shapes import axis_of, broadcast, checked, shown
-from gradcli.language.names import (
-    CONSTANTS,
-    FUNCTION_NAMES,
-    REBINDABLE,
-    is_function,
-    suggestion,
-)
+from gradcli.language.names import CONSTANTS, REBINDABLE, is_function
 from gradcli.limits import DERIVED_NODES, NODES
 
 TYPE_CHECKING = False
@@ -86,6 +80,7 @@ class Fault(Exception):  # noqa: N818 - becomes a FormulaError once its place is
         hint: str | None = None,
         definition: str | None = None,
         kind: str | None = None,
+        names: Collection[str] = (),
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -94,6 +89,8 @@ class Fault(Exception):  # noqa: N818 - becomes a FormulaError once its place is
         self.hint = hint
         self.definition = definition
         self.kind = kind
+        self.names = names
+        """The functions of the user's own, one of which may be meant."""
 
 
 class Function:
@@ -161,7 +158,7 @@ class Builder:
             return self.graph.add(NAMED_CONSTANT, (), CONSTANTS[text])
         if text in self._functions or is_function(text):
             message = f"{text} is a function and needs arguments"
-            raise Fault(message, kind="bare function", hint=f"write {text}(…)")
+            raise Fault(message, kind="bare function")
         shape = self._given.get(text, ()) if hasattr(self._given, "get") else ()
         return self.graph.variable(text, shape)
 
@@ -185,17 +182,11 @@ class Builder:
         if name in self._defined or name in self._given or name in CONSTANTS:
             message = f"{name} is a number, not a function"
             raise Fault(message, -4, kind="product")
-        if name == "if":
-            message = "a condition is written with where"
-            raise Fault(message, -4, hint="write where(condition, a, b)")
         if name == "shape" and self._given is VALUE:
             return self._shape_alone(plain, keywords)
         if not is_function(name):
-            close = suggestion(name, [*FUNCTION_NAMES, *self._functions])
             message = f"unknown function '{name}'"
-            if close:
-                raise Fault(message, -4, hint=f"did you mean '{close}'?")
-            raise Fault(message, -4, kind="product")
+            raise Fault(message, -4, kind="unknown function", names=self._functions)
         if len(plain) + len(keywords) < len(arguments):
             message = "an argument is named twice"
             raise Fault(message, -4, -1)
@@ -231,7 +222,8 @@ class Builder:
             operation = LOG_TO_BASE
         elif name == "log" and len(arguments) > 2:
             message = f"{typed} takes 1 or 2 arguments, {len(arguments)} are given"
-            raise Fault(message, -4, -1, hint=f"write {typed}(x) or {typed}(x, base)")
+            hint = f"write {typed}(x) or {typed}(x, base)"
+            raise Fault(message, -4, -1, kind="arguments", hint=hint)
         elif operation.payload == "sizes":
             payload = tuple([self._whole(node, "a size", -4, -1) for node in arguments[1:]])
             arguments = arguments[:1]
@@ -245,7 +237,7 @@ class Builder:
             message = (
                 f"{typed} takes {wanted}, {_are_given(len(arguments) + (payload is not None))}"
             )
-            raise Fault(message, -4, -1)
+            raise Fault(message, -4, -1, kind="arguments")
         return self.graph.add(operation, tuple(arguments), payload)
 
     def _with_payload(self, name: str, where: str, arguments: list[int]) -> tuple[list[int], int]:
@@ -567,11 +559,11 @@ class Builder:
         for node in arguments:
             if not isinstance(node, int):
                 message = "a parameter must be a name that means nothing else"
-                raise Fault(message, -3, hint=f"write {name}(t) = …")
+                raise Fault(message, -3, hint=f"for example {name}(t) = t^2; {name}(3)")
             operation, _, payload = self.graph.rows[node]
             if operation is not VARIABLE:
                 message = "a parameter must be a name that means nothing else"
-                raise Fault(message, -3, hint=f"write {name}(t) = …")
+                raise Fault(message, -3, hint=f"for example {name}(t) = t^2; {name}(3)")
             if payload in self._given:
                 message = f"the parameter {payload} has the name of a value that is given"
                 raise Fault(message, -3, hint="use another name for the parameter")

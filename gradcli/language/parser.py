@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from gradcli.graph.shapes import Shape
+    from gradcli.language.repairs import Finding
 
     Given = Collection[str] | Mapping[str, Shape]
 
@@ -48,15 +49,39 @@ def parse(source: str, given: Given = (), start: str = "formula") -> Builder:
     if len(source) > SOURCE_CHARACTERS:
         message = f"the formula has {len(source)} characters; at most {SOURCE_CHARACTERS} are read"
         raise FormulaError(message)
+    built = _read(source, given, start)
+    if isinstance(built, Builder):
+        return built
+    from gradcli.language import repairs
+
+    hint, formulas = repairs.hint(source, built.repair, lambda text: finding(text, given, start))
+    error = built.error(built.message, source=source, span=built.span, hint=hint)
+    error.repairs = tuple(formulas)
+    raise error
+
+
+def finding(source: str, given: Given = (), start: str = "formula") -> Finding | None:
+    """Return what is wrong with a text; None for one that can be read. As `parse`."""
+    from gradcli.language.repairs import Finding
+
+    try:
+        found = _read(source, given, start)
+    except FormulaError as error:  # the graph is too large
+        return Finding(error.message, (0, len(source)))
+    return None if isinstance(found, Builder) else found
+
+
+def _read(source: str, given: Given, start: str) -> Builder | Finding:
+    """Return the builder that has read a text, or what is wrong with it."""
     tokens = SCANNER.scan(source)
     builder = Builder(given)
     try:
         with Growing():
             drive(tokens, builder, start)
     except Unexpected as unexpected:
-        raise _misplaced(tokens, unexpected) from None
+        return _misplaced(tokens, unexpected, start)
     except (Fault, ShapeError):
-        raise _meaningless(source, given, start) from None
+        return _meaningless(source, given, start)
     return builder
 
 
@@ -249,19 +274,20 @@ def _next(tables: Tables, state: int, rule: str) -> int:
     return after
 
 
-def _misplaced(tokens: Tokens, unexpected: Unexpected) -> FormulaError:
-    """Return the error for a token that the grammar does not allow."""
+def _misplaced(tokens: Tokens, unexpected: Unexpected, start: str) -> Finding:
+    """Return what is wrong with a token that the grammar does not allow."""
     from gradcli.language import diagnosis
 
     if ILLEGAL in tokens.kinds:
         return diagnosis.illegal_character(tokens, tokens.kinds.index(ILLEGAL))
     accepted = acceptable(TABLES, unexpected.states)
-    return diagnosis.unexpected_token(tokens, unexpected.index, accepted)
+    return diagnosis.unexpected_token(tokens, unexpected.index, accepted, start)
 
 
-def _meaningless(source: str, given: Given, start: str) -> FormulaError:
-    """Return the error for a rule whose parts do not fit, found again with positions."""
+def _meaningless(source: str, given: Given, start: str) -> Finding:
+    """Return what is wrong with a rule whose parts do not fit, found again with positions."""
     from gradcli.language import diagnosis
+    from gradcli.language.repairs import Finding
 
     tokens = SCANNER.scan(source)
     positions = Positions({})
@@ -274,7 +300,5 @@ def _meaningless(source: str, given: Given, start: str) -> FormulaError:
         return diagnosis.of_fault(tokens, fault, positions.stack)
     except ShapeError as error:
         first, last = positions.stack[-builder.parts], positions.stack[-1]
-        error.source, error.span = source, (first[0], last[1])
-        return error
-    message = "the formula cannot be read"
-    return FormulaError(message, source=source, span=(0, len(source)))
+        return diagnosis.of_shapes(tokens, error, (first[0], last[1]))
+    return Finding("the formula cannot be read", (0, len(source)))

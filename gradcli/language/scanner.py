@@ -27,6 +27,7 @@ SHORT = 2000
 _IGNORED = {"SPACE", "COMMENT"}
 _OPENING = {"LPAR", "LSQB"}
 _CLOSING = {"RPAR", "RSQB"}
+_SIGNS = {"PLUS", "MINUS"}
 _BEFORE_IMPLICIT = {"NUMBER", "RPAR"}
 _AFTER_IMPLICIT = {"NAME", "LPAR"}
 _IMPLICIT_POSSIBLE = r"[0-9.)](?:[^\W\d]|_|\()"
@@ -168,7 +169,8 @@ def _arranged(source: str, all_kinds: list[str], pieces: list[str]) -> Tokens:
             and adjacent
             and kinds[-1] in _BEFORE_IMPLICIT
             and not (kinds[-1] == "RPAR" and closed_call)
-            and not _misspelt_number(pieces[place - 1], pieces[place])
+            and not (kinds[-1] == "NUMBER" and _is_exponent(kinds))
+            and not is_misspelt_number(pieces[place - 1], pieces[place])
         ):
             kinds.append("IMPLICIT")
             kept.append(place)
@@ -183,7 +185,15 @@ def _arranged(source: str, all_kinds: list[str], pieces: list[str]) -> Tokens:
     return Tokens(source, kinds, texts, pieces, kept)
 
 
-def _misspelt_number(number: str, name: str) -> bool:
+def _is_exponent(kinds: list[str]) -> bool:
+    """Return whether the number that is the last token is an exponent: e^2x has two readings."""
+    place = len(kinds) - 2
+    while place > 0 and kinds[place] in _SIGNS:
+        place -= 1
+    return place > 0 and kinds[place] == "POWER"
+
+
+def is_misspelt_number(number: str, name: str) -> bool:
     """Return whether a number and the name that touches it are a number of another notation.
 
     `1e`, `2e+3x` cut short, `0x1F`, `0b1`, `1_000`: none of them is read as a product.
