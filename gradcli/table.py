@@ -43,7 +43,8 @@ class Range(NamedTuple):
         """
         if step == 0 or (stop - start) * step < 0:
             message = f"the step of the range of {name} does not lead from {start:g} to {stop:g}"
-            raise NameValueError(message, hint=f"write {name}={start:g}:{stop:g}:STEP")
+            way = -step if step else math.copysign(1, stop - start)
+            raise NameValueError(message, hint=f"write {name}={start:g}:{stop:g}:{way:g}")
         if math.isinf(stop - start):
             message = f"the range of {name} spans more than the largest double"
             raise NameValueError(message, hint=f"for example {name}=-1e300:1e300:1e299")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gradcli.errors import FormulaError, NameValueError, printable
+from gradcli.errors import FormulaError, GradcliError, NameValueError, printable
 from gradcli.graph.operations import TABLE
 from gradcli.language.builder import VALUE
 from gradcli.language.names import CONSTANTS, KEYWORDS, REBINDABLE, is_function, is_name
@@ -84,7 +84,9 @@ def binding(word: str) -> Binding:
             if name
             else (f"the name before '=' is missing in '{shown}'")
         )
-        raise NameValueError(message, hint="a name has letters, digits and _, as in x1=2.5")
+        hint = "a name has letters, digits and _, as in x1=2.5"
+        meant = name.strip(": ")
+        raise NameValueError(message, hint=_repair(meant, text, hint) if is_name(meant) else hint)
     if name in KEYWORDS:
         message = f"'{name}' is a word of the language and cannot be given a value"
         raise NameValueError(message, hint="use another name")
@@ -96,7 +98,7 @@ def binding(word: str) -> Binding:
         raise NameValueError(message, hint="use another name")
     if text.startswith("="):
         message = f"'{shown}' has two equals signs"
-        raise NameValueError(message, hint=f"write {name}={printable(text[1:], 60)}")
+        raise NameValueError(message, hint=_repair(name, text[1:], "remove one of them"))
     if not text.strip():
         message = f"the value of {name} is empty"
         raise NameValueError(message, hint=f"write {name}=1")
@@ -112,12 +114,26 @@ def binding(word: str) -> Binding:
     return _formula(name, text)
 
 
+def _repair(name: str, text: str, otherwise: str | None = None) -> str | None:
+    """Return the words that suggest a value for a name, if it can be read as one."""
+    from gradcli.language.repairs import LONGEST_SHOWN
+
+    try:
+        binding(f"{name}={text}")
+    except GradcliError:
+        return otherwise
+    return f"write {name}={text}" if len(text) <= LONGEST_SHOWN else otherwise
+
+
 def _formula(name: str, text: str) -> Binding:
     """Return the binding of a value that is a formula, such as pi/2 or 1/3."""
     try:
         built = parse(text, VALUE, start="value")
     except FormulaError as error:
         error.message = f"in the value of {name}: {error.message}"
+        if error.repairs:
+            words = [_repair(name, repair) for repair in error.repairs]
+            error.hint = " or ".join(word for word in words if word) if all(words) else None
         raise
     roots = built.range or [built.result]
     drawn = {draw[0] for draw in built.draws}

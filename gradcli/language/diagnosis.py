@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from gradcli.errors import ShapeError, escaped
-from gradcli.graph.operations import ATOM, COMPARISON, OR, POSTFIX, POWER, PRODUCT, SUM
+from gradcli.graph.operations import COMPARISON, OR, POWER, PRODUCT, SUM
 from gradcli.language import meant
 from gradcli.language.names import CONSTANTS, FUNCTION_NAMES, is_function, suggestion
 from gradcli.language.repairs import (
@@ -161,11 +161,11 @@ def _prefix(tokens: Tokens, index: int, template: str) -> Repair:
     edits = []
     for end in ends:
         root = filled(template, {"x": unwrapped(tokens, index + 1, end)})
-        root, end = _with_factors(tokens, root, end, ends[-1])
+        root, reached = _with_factors(tokens, root, end, ends[-1])
         edits.append(
-            _after_factor(tokens, index, end, root)
+            _after_factor(tokens, index, reached, root)
             if first == index
-            else replaced(tokens, first, end, root)
+            else replaced(tokens, first, reached, root)
         )
     return Repair(tuple(edits), otherwise=otherwise.otherwise)
 
@@ -393,21 +393,21 @@ def _two_operands(tokens: Tokens, index: int, accepted: set[str], start: str) ->
         words = "a number has one point, and no exponent after it: 1.25"
         span = (tokens.start(index - 1), tokens.span(index)[1])
         return f"{last}{word} is not a number", Repair(otherwise=words), span
-    edits = products(tokens, index)
     message = "an operator is missing between two parts"
     if word in meant.INFIX and kinds[index + 1] in {*STARTS, *SIGNS}:
         return message, Repair(_infix(tokens, index, meant.INFIX[word])), None
     if word in {"x", "X"} and kinds[index - 1] == "NUMBER" == kinds[index + 1]:
-        product = Edit(
-            tokens.start(index - 1), tokens.span(index + 1)[1], f"{last}*{tokens.texts[index + 1]}"
-        )
-        return message, Repair((product,)), None
+        other = tokens.texts[index + 1]
+        edit = Edit(tokens.start(index - 1), tokens.span(index + 1)[1], f"{last}*{other}")
+        return message, Repair((edit,)), None
+    edits = products(tokens, index)
     if numbers:
-        run = _groups(tokens, index - 1, None)
-        edits = (*_thousands(tokens, *run), *(() if tokens.texts[run[1]] == "000" else edits))
-        if start == "value" and (items := _items(tokens)):
-            edits = (*edits[: len(edits) - 1], Edit(0, len(tokens.source), items))
-    if len(edits) > 1 and not numbers:
+        first, end = _groups(tokens, index - 1, None)
+        thousands = _thousands(tokens, first, end)
+        items = _items(tokens) if start == "value" else None
+        others = (Edit(0, len(tokens.source), items),) if items else edits
+        edits = thousands if tokens.texts[end] == "000" else (*thousands, *others)
+    elif len(edits) > 1:
         span = (edits[0].start, edits[0].end)
         shown = tokens.source[slice(*span)]
         return f"{shown} can be read two ways", Repair(edits, otherwise=_APART), span
@@ -858,10 +858,10 @@ def _of_call(tokens: Tokens, index: int, fault: Fault, span: Span) -> Finding:
         words = meant.ABSENT[name]
         if name in meant.DERIVATIVES and given and index == 0 and closing == len(tokens.kinds) - 2:
             wrt = f" --wrt {given[1]}" if len(given) == 2 and given[1].isidentifier() else ""
-            call = Edit(0, len(tokens.source), given[0])
-            if len(given) <= 2 and "'" not in given[0]:
+            function = Edit(0, len(tokens.source), given[0])
+            if len(given) <= 2:
                 command = "derivatives come from: gradcli grad '{}'" + wrt
-                return Finding(message, span, Repair((call,), command, words))
+                return Finding(message, span, Repair((function,), command, words))
         return Finding(message, span, Repair(otherwise=words))
     product = Repair(products(tokens, index + 1), "for a product write {}", is_guess=True)
     if fault.kind == "unknown function" and not meant.is_known(name):

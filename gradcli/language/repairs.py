@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from gradcli.errors import FormulaError
-
 from gradcli.graph.operations import (
     AND,
     ATOM,
