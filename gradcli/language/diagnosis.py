@@ -115,10 +115,8 @@ def _operator(tokens: Tokens, index: int, sign: str) -> Repair:
 def _bars(tokens: Tokens, index: int) -> Repair:
     """Return the repair for `|x|`, `a | b` or `a || b`."""
     bars = [place for place, other in enumerate(tokens.texts) if other == "|"]
-    is_first = index == 0 or tokens.kinds[index - 1] not in {*ENDS} - {"NUMBER"}
-    if bars[1:2] == [index + 1] and not is_first:
-        return _operator(tokens, index, " or ")
-    if len(bars) == 1:
+    is_first = index == 0 or tokens.kinds[index - 1] not in ENDS - {"NUMBER"}
+    if len(bars) == 1 or (bars[1] == index + 1 and before(tokens, index) is not None):
         return _operator(tokens, index, " or ")
     closing = bars[1]
     if not is_first or tokens.kinds[closing - 1] not in ENDS:
@@ -496,7 +494,7 @@ def _misspelt_number(tokens: Tokens, index: int) -> _Found:
     with suppress(ValueError):
         if len(name) <= 20:
             edits = (Edit(*span, str(int(number + name, base))),)
-    otherwise = "write the number in decimal digits"
+    otherwise = "a number has decimal digits only"
     return "numbers are decimal", Repair(edits, otherwise=otherwise), span
 
 
