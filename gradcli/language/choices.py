@@ -1,4 +1,4 @@
-"""The value of an option that chooses among several: a name with its settings."""
+"""The value of an option that is a name with settings: adam(beta1=0.8)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Choice(NamedTuple):
-    """A name, the values behind it in order, and those that are named."""
+    """A name, its positional settings, and its named ones."""
 
     name: str
     positional: list[Any]
@@ -22,10 +22,10 @@ class Choice(NamedTuple):
 
 
 def choice(option: str, text: str) -> Choice:
-    """Return what `adam(beta1=0.8)` or `multistep(milestones=[30, 60])` says, as numbers.
+    """Return the name and the settings of `adam(beta1=0.8)` or `multistep(milestones=[30, 60])`.
 
-    Raises UsageError, with the place, when the text has another form, names a setting twice, or
-    gives one that is not made of numbers.
+    Raises UsageError, with the span, for a text of another form, a repeated setting, and a setting
+    that is not made of numbers.
     """
     if not text.strip():
         message = f"{option} is empty"
@@ -52,7 +52,7 @@ def choice(option: str, text: str) -> Choice:
 
 
 def _number(option: str, text: str, built: Builder, node: int) -> Any:
-    """Return the number, or list of numbers, that a node is. Raises UsageError for others."""
+    """Return the number or the list of numbers at a node. Raises UsageError if it is neither."""
     operation, parts, _ = built.graph.rows[node]
     if operation is TABLE["array"]:
         return [_number(option, text, built, part) for part in parts]

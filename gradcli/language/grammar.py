@@ -1,4 +1,4 @@
-"""The grammar, compiled by Lark into LALR(1) tables and terminals, and written as a module."""
+"""The grammar, compiled by Lark into LALR(1) tables and terminals, and stored as a module."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def compiled(text: str) -> Tables:
     from lark.lexer import TerminalDef
 
     made = Lark(text, parser="lalr", lexer="basic", start=["formula", "value", "choice"])
-    # The form in which Lark itself stores a stand-alone parser: plain lists and dictionaries.
+    # Lark's own serialisation of a stand-alone parser: plain lists and dictionaries.
     data, memo = made.memo_serialize([TerminalDef, Rule])
     table = data["parser"]["parser"]
     tokens: dict[int, str] = table["tokens"]
@@ -65,26 +65,26 @@ def _reduction(rule: dict[str, Any]) -> Reduction:
 def module(text: str) -> str:
     """Return the source of the module `gradcli.language.stored`: the tables of a grammar.
 
-    It holds nothing but literals, which Python keeps as bytecode. In a state a number from 0 is
-    the next state, and ~n stands for rule n. Lark numbers states and rules anew each time; here
-    they are counted as they are met from the start, so that a build can be repeated.
+    It holds nothing but literals, which Python keeps as bytecode. In a state n >= 0 shifts to state
+    n, and ~n reduces by production n. Lark numbers both anew each time; here they are numbered in
+    the order of a walk from the start states, so that builds are reproducible.
     """
     made = compiled(text)
     terminals = automaton(made)
     starts = dict(sorted(made.starts.items()))
-    met = list(starts.values())
-    numbers = {state: number for number, state in enumerate(met)}
+    order = list(starts.values())
+    numbers = {state: number for number, state in enumerate(order)}
     rules: dict[Reduction, int] = {}
     states = []
-    for state in met:
+    for state in order:
         row = {}
         for symbol, action in sorted(made.states[state].items(), key=itemgetter(0)):
             if isinstance(action, Reduction):
                 row[symbol] = ~rules.setdefault(action, len(rules))
                 continue
             if action not in numbers:
-                numbers[action] = len(met)
-                met.append(action)
+                numbers[action] = len(order)
+                order.append(action)
             row[symbol] = numbers[action]
         states.append(row)
     values = {

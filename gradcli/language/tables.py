@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 FORMAT = 1
-"""Raised when the stored tables take another form, so that older ones are not read."""
+"""Version of the stored tables; incremented when their form changes, so that old ones are void."""
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -27,10 +27,10 @@ class Reduction:
 
 
 class Automaton:
-    """All terminals as one deterministic automaton, which starts in state 0.
+    """All terminals as one deterministic finite automaton, which starts in state 0.
 
-    `classes` gives the class of each character of the language, and 0 is that of all others;
-    `steps[state][class]` is the next state, or -1, and `accepted[state]` the terminal that a piece
+    `classes` maps the characters of the language to classes, and 0 is the class of all others;
+    `steps[state][class]` is the next state, or -1, and `accepted[state]` the terminal that a token
     is when it ends there, or None.
     """
 
@@ -61,15 +61,15 @@ class Tables:
         automaton: Automaton | None = None,
     ) -> None:
         self.states = states
-        """For each state what to do on a terminal or rule: go to a state, or reduce."""
+        """For each state the action on a terminal or rule: the next state, or a reduction."""
         self.starts = starts
-        """First state by start rule."""
+        """Initial state of each start rule."""
         self.strings = strings
-        """Terminals that are one fixed text: text to terminal."""
+        """Terminals that are one fixed string, by that string."""
         self.patterns = patterns
-        """All terminals as (name, regular expression), in the order in which they are tried."""
+        """All terminals as (name, regular expression), in order of priority."""
         self.automaton = automaton
-        """The same terminals without regular expressions; None when it is not worth making."""
+        """The same terminals without `re`; None when the tables were not stored."""
 
 
 def grammar() -> str:
