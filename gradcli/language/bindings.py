@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from gradcli.errors import FormulaError, GradcliError, NameValueError, printable
 from gradcli.graph.operations import TABLE
-from gradcli.language.builder import VALUE
 from gradcli.language.names import CONSTANTS, KEYWORDS, REBINDABLE, is_function, is_name
-from gradcli.language.parser import locate, parse
+from gradcli.language.parser import parse
 from gradcli.language.scanner import SCANNER
 
 TYPE_CHECKING = False
@@ -14,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from gradcli.graph.shapes import Shape
-    from gradcli.language.builder import Builder
+    from gradcli.language.parser import Parsed
 
 
 class Binding:
@@ -23,7 +22,7 @@ class Binding:
     __slots__ = ("built", "name", "number", "text")
 
     def __init__(
-        self, name: str, text: str, number: float | None, built: Builder | None = None
+        self, name: str, text: str, number: float | None, built: Parsed | None = None
     ) -> None:
         self.name = name
         self.text = text
@@ -45,7 +44,7 @@ class Binding:
         if self.built is None:
             return False
         return self.built.range is not None or (
-            self.built.graph.rows[self.built.result][0] is TABLE["linspace"]
+            self.built.graph.rows[self.built.root][0] is TABLE["linspace"]
         )
 
 
@@ -128,18 +127,18 @@ def _repair(name: str, text: str, otherwise: str | None = None) -> str | None:
 def _formula(name: str, text: str) -> Binding:
     """Return the binding of a value that is a formula, such as pi/2 or 1/3."""
     try:
-        built = parse(text, VALUE, start="value")
+        built = parse(text, start="value")
     except FormulaError as error:
         error.message = f"in the value of {name}: {error.message}"
         if error.repairs:
             words = [_repair(name, repair) for repair in error.repairs]
             error.hint = " or ".join(word for word in words if word) if all(words) else None
         raise
-    roots = built.range or [built.result]
+    roots = built.range or [built.root]
     drawn = {draw[0] for draw in built.draws}
     free = {n: node for n, node in built.graph.variables(roots).items() if n not in drawn}
     if built.named_shape is not None:
-        if built.range is not None or built.result != built.named_shape:
+        if built.range is not None or built.root != built.named_shape:
             message = (
                 f"in the value of {name}: shape(…) says how large an array is, and has no value"
             )
@@ -151,7 +150,7 @@ def _formula(name: str, text: str) -> Binding:
             message = f"the value of {name} must be a finite number, not {other}"
         else:
             message = f"the value of {name} uses the name {other}; a value has numbers only"
-        span = locate(text, VALUE, start="value").get(node)
+        span = built.spans().get(node)
         raise NameValueError(message, source=text, span=span)
     if built.range is not None and any(built.graph.shape(node) for node in built.range):
         message = f"a limit of the range of {name} is an array"

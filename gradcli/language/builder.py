@@ -26,7 +26,7 @@ from gradcli.graph.operations import (
     TABLE,
     VARIABLE,
 )
-from gradcli.graph.shapes import axis_of, broadcast, checked, shown
+from gradcli.graph.shapes import SCALAR, axis_of, broadcast, checked, shown
 from gradcli.language.names import CONSTANTS, REBINDABLE, is_function
 from gradcli.limits import DERIVED_NODES, NODES
 
@@ -57,8 +57,6 @@ MAKERS = {
 }
 """Functions of known numbers that make arrays, and how many arguments they take."""
 ZEROS = TABLE["zeros"]
-VALUE: dict[str, Shape] = {}
-"""What is given to the value of a NAME=VALUE word: no names, but random starts are allowed."""
 
 LARGEST = 1.7976931348623157e308
 _SUPERSCRIPTS = str.maketrans("⁺⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "+-0123456789")
@@ -107,12 +105,10 @@ class Function:
 class Builder:
     """Builds the graph of one formula; `result` is its value's node once the parse is done."""
 
-    def __init__(self, given: Collection[str] | Mapping[str, Shape] = ()) -> None:
+    def __init__(self, given: Mapping[str, Shape], start: str) -> None:
         self.graph = Graph()
         self.graph.limit = NODES
         self.result = -1
-        self.parts = 0
-        """How many parts the rule has that is being built, for messages about it."""
         self.range: tuple[int, int, int] | None = None
         """Start, stop and step of a value start:stop:step."""
         self.draws: list[tuple[str, str, Shape, tuple[float, ...]]] = []
@@ -122,12 +118,13 @@ class Builder:
         self.notes: list[str] = []
         self.is_model = False
         """Whether the formula is a model to be fitted, y ~ …; its result is the sum of squares."""
-        self.choice_made: tuple[str, list[Argument]] = ("", [])
+        self.chosen: tuple[str, list[Argument]] = ("", [])
         """The name and the arguments of the value of an option."""
         self._given = given
+        self._may_draw = start == "value"
         self._meanings: dict[str, int] = {}
         self._functions: dict[str, Function] = {}
-        self._defined: dict[str, int] = {}
+        self.defined: dict[str, int] = {}
         self._used: set[str] = set()
         self._numbers: dict[str, int] = {}
         self._head: tuple[str, dict[str, int], dict[str, int | None]] | None = None
@@ -159,8 +156,7 @@ class Builder:
         if text in self._functions or is_function(text):
             message = f"{text} is a function and needs arguments"
             raise Fault(message, kind="bare function")
-        shape = self._given.get(text, ()) if hasattr(self._given, "get") else ()
-        return self.graph.variable(text, shape)
+        return self.graph.variable(text, self._given.get(text, SCALAR))
 
     def group(self, _opening: str, node: int, _closing: str) -> int:
         """A parenthesised expression."""
@@ -179,10 +175,10 @@ class Builder:
         if self._head and name == self._head[0]:
             message = f"{name} calls itself; a function must be made of others"
             raise Fault(message, -4)
-        if name in self._defined or name in self._given or name in CONSTANTS:
+        if name in self.defined or name in self._given or name in CONSTANTS:
             message = f"{name} is a number, not a function"
             raise Fault(message, -4, kind="product")
-        if name == "shape" and self._given is VALUE:
+        if name == "shape" and self._may_draw:
             return self._shape_alone(plain, keywords)
         if not is_function(name):
             message = f"unknown function '{name}'"
@@ -450,7 +446,7 @@ class Builder:
         return self.named_shape
 
     def _drawn(self, name: str, arguments: list[int]) -> int:
-        if self._given is not VALUE:
+        if not self._may_draw:
             message = f"{name} is a random start and stands in NAME=VALUE words only"
             raise Fault(message, -4, -1, hint=f"write w={name}(…) behind the formula")
         limits = () if name == "normal" else tuple([self._fixed(node) for node in arguments[:2]])
@@ -547,7 +543,7 @@ class Builder:
         if name == REBINDABLE:
             self.notes.append("e is what the formula defines, not 2.718…")
         self.graph.give_name(node, name)
-        self._meanings[name] = self._defined[name] = node
+        self._meanings[name] = self.defined[name] = node
         self._used.discard(name)
 
     def function_head(
@@ -598,7 +594,7 @@ class Builder:
             message = f"{name} is a function of the language and cannot be redefined"
         elif name in CONSTANTS and name != REBINDABLE:
             message = f"{name} is a constant and cannot be redefined"
-        elif name in self._defined or name in self._functions:
+        elif name in self.defined or name in self._functions:
             message = f"{name} is defined twice"
         elif name in self._given:
             message = f"{name} is defined in the formula and given a value as well"
@@ -609,7 +605,7 @@ class Builder:
     def _check_not_used_before(self, name: str, node: int) -> None:
         if name not in self._meanings:
             return
-        earlier = [node, *self._defined.values(), *(f.body for f in self._functions.values())]
+        earlier = [node, *self.defined.values(), *(f.body for f in self._functions.values())]
         if self._meanings[name] in self.graph.reachable(earlier):
             if self._meanings[name] in self.graph.reachable([node]):
                 message = f"{name} is defined by itself"
@@ -628,19 +624,19 @@ class Builder:
 
     def bare_choice(self, name: str) -> None:
         """The value of an option without settings."""
-        self.choice_made = (name, [])
+        self.chosen = (name, [])
 
     def choice_of_defaults(self, name: str, _opening: str, _closing: str) -> None:
         """The value of an option with empty parentheses."""
-        self.choice_made = (name, [])
+        self.chosen = (name, [])
 
     def choice(self, name: str, _opening: str, arguments: list[Argument], _closing: str) -> None:
         """The value of an option, with settings."""
-        self.choice_made = (name, arguments)
+        self.chosen = (name, arguments)
 
     def formula(self, *parts: int) -> None:
         """The whole: definitions, then the result."""
-        for name in [*self._defined, *self._functions]:
+        for name in [*self.defined, *self._functions]:
             if name not in self._used:
                 message = f"{name} is defined but never used"
                 raise Fault(message, None, definition=name, hint="use it or leave it out")

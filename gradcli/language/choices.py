@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.errors import FormulaError, UsageError
 from gradcli.graph.operations import TABLE
-from gradcli.language.parser import locate, parse
+from gradcli.language.parser import parse
 
 if TYPE_CHECKING:
-    from gradcli.language.builder import Builder
+    from gradcli.language.parser import Parsed
 
 
 class Choice(NamedTuple):
@@ -36,29 +36,29 @@ def choice(option: str, text: str) -> Choice:
         message = f"in {option}: {error.message}"
         hint = error.hint or "write a name with its settings, such as adam(beta1=0.8)"
         raise UsageError(message, source=error.source, span=error.span, hint=hint) from None
-    name, arguments = built.choice_made
+    name, arguments = built.choice
     positional: list[Any] = []
     settings: dict[str, Any] = {}
     for argument in arguments:
         if isinstance(argument, int):
-            positional.append(_number(option, text, built, argument))
+            positional.append(_number(option, built, argument))
             continue
         setting, node = argument
         if setting in settings:
             message = f"in {option}: {setting} is given twice"
             raise UsageError(message, hint=f"keep one {setting}=…")
-        settings[setting] = _number(option, text, built, node)
+        settings[setting] = _number(option, built, node)
     return Choice(name, positional, settings)
 
 
-def _number(option: str, text: str, built: Builder, node: int) -> Any:
+def _number(option: str, built: Parsed, node: int) -> Any:
     """Return the number or the list of numbers at a node. Raises UsageError if it is neither."""
     operation, parts, _ = built.graph.rows[node]
     if operation is TABLE["array"]:
-        return [_number(option, text, built, part) for part in parts]
+        return [_number(option, built, part) for part in parts]
     value = built.graph.fixed(node)
     if value is None or value - value != 0:
         message = f"in {option}: a setting must be a number"
-        span = locate(text, start="choice").get(node)
-        raise UsageError(message, source=text, span=span)
+        span = built.spans().get(node)
+        raise UsageError(message, source=built.origin.source, span=span)
     return value

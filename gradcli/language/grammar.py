@@ -5,9 +5,8 @@ from __future__ import annotations
 from operator import itemgetter
 from typing import Any
 
-from gradcli.language import tables
 from gradcli.language.automaton import automaton
-from gradcli.language.tables import Reduction, Tables
+from gradcli.language.tables import FORMAT, Production, Tables
 
 
 def compiled(text: str) -> Tables:
@@ -21,14 +20,15 @@ def compiled(text: str) -> Tables:
     data, memo = made.memo_serialize([TerminalDef, Rule])
     table = data["parser"]["parser"]
     tokens: dict[int, str] = table["tokens"]
-    rules: dict[int, Reduction] = {}
-    states: list[dict[str, int | Reduction]] = [{} for _ in table["states"]]
+    productions: dict[int, Production] = {}
+    states: list[dict[str, int | Production]] = [{} for _ in table["states"]]
     for state, actions in table["states"].items():
         for token, (is_reduction, argument) in actions.items():
             if is_reduction:
                 number = argument["@"]
-                action = rules[number] = rules.get(number) or _reduction(memo[number])
-                states[state][tokens[token]] = action
+                if number not in productions:
+                    productions[number] = _production(memo[number])
+                states[state][tokens[token]] = productions[number]
             else:
                 states[state][tokens[token]] = argument
     terminals = sorted(
@@ -54,12 +54,12 @@ def _regular_expression(pattern: dict[str, Any]) -> str:
     return escape(value) if pattern["__type__"] == "PatternStr" else value
 
 
-def _reduction(rule: dict[str, Any]) -> Reduction:
-    parts = len(rule["expansion"])
+def _production(rule: dict[str, Any]) -> Production:
+    length = len(rule["expansion"])
     alias = rule["alias"]
-    inlined = parts == 1 and alias is None and rule["options"]["expand1"]
+    inlined = length == 1 and alias is None and rule["options"]["expand1"]
     origin: str = rule["origin"]["name"]
-    return Reduction(origin, parts, None if inlined else alias or origin)
+    return Production(origin, length, None if inlined else alias or origin)
 
 
 def module(text: str) -> str:
@@ -74,13 +74,13 @@ def module(text: str) -> str:
     starts = dict(sorted(made.starts.items()))
     order = list(starts.values())
     numbers = {state: number for number, state in enumerate(order)}
-    rules: dict[Reduction, int] = {}
+    productions: dict[Production, int] = {}
     states = []
     for state in order:
         row = {}
         for symbol, action in sorted(made.states[state].items(), key=itemgetter(0)):
-            if isinstance(action, Reduction):
-                row[symbol] = ~rules.setdefault(action, len(rules))
+            if isinstance(action, Production):
+                row[symbol] = ~productions.setdefault(action, len(productions))
                 continue
             if action not in numbers:
                 numbers[action] = len(order)
@@ -88,9 +88,9 @@ def module(text: str) -> str:
             row[symbol] = numbers[action]
         states.append(row)
     values = {
-        "format": tables.FORMAT,
+        "format": FORMAT,
         "grammar": text,
-        "rules": tuple((rule.rule, rule.parts, rule.method) for rule in rules),
+        "rules": tuple((p.rule, p.length, p.callback) for p in productions),
         "states": tuple(states),
         "starts": {start: numbers[state] for start, state in starts.items()},
         "strings": made.strings,

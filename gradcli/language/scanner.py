@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from itertools import accumulate
 
-from gradcli.language.tables import grammar, read
+from gradcli.language.loading import load
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -206,17 +206,6 @@ def is_misspelt_number(number: str, name: str) -> bool:
 def _drop_last_newlines(kinds: list[str], kept: list[int], pieces: list[str]) -> None:
     while len(kinds) > 1 and kinds[-2] == "SEPARATOR" and pieces[kept[-2]].endswith("\n"):
         del kinds[-2], kept[-2]
-
-
-def load() -> Tables:
-    """Return the tables of the grammar: those that the build stored, or else as Lark makes them."""
-    text = grammar()
-    stored = read(text)
-    if stored is not None:
-        return stored
-    from gradcli.language.grammar import compiled
-
-    return compiled(text)
 
 
 TABLES = load()

@@ -147,8 +147,8 @@ def with_shapes(
 
     if origin is None:
         return Node(*resized(formula.graph, formula.id, shapes)), None
-    built = parse(origin.source, shapes)
-    return Node(built.graph, built.result), origin.with_shapes(shapes)
+    parsed = parse(origin.source, shapes)
+    return Node(parsed.graph, parsed.root), parsed.origin
 
 
 def _takes_numbers(text: str, names: Sequence[str], shapes: Mapping[str, Shape]) -> bool:
