@@ -1,4 +1,4 @@
-"""NAME=VALUE words: which name, and the number or formula that it is to be."""
+"""NAME=VALUE words: a name, and the number or the formula that is its value."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Binding:
-    """A name and its value: a number, or a formula without free names still to be run."""
+    """A name and its value: a number, or a formula without free names that is yet to be run."""
 
     __slots__ = ("built", "name", "number", "text")
 
@@ -49,7 +49,7 @@ class Binding:
 
 
 def is_number(text: str) -> bool:
-    """Return whether a text is a number, maybe with a sign: it needs no parser."""
+    """Return whether a text is a number with or without a sign, which needs no parser."""
     return SCANNER.kind(text[1:] if text[:1] in {"+", "-"} else text) == "NUMBER"
 
 

@@ -1,4 +1,4 @@
-"""Grammar rules to nodes: one method a rule, called by the parser as soon as a rule is complete."""
+"""The semantic actions of the grammar: a callback for each production, which makes its node."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ Argument = int | tuple[str, int]
 Item = int | tuple[int | None, int | None, int | None]
 """An index along one axis."""
 
-EXTREMES = {"max": "greatest", "min": "least"}
-"""Functions of several numbers that reduce when they are given one array."""
+EXTREMES = {row.typed: name for name, row in TABLE.items() if row.typed and row.structural}
+"""Functions of several numbers that reduce one array, and the rows that do: max, greatest."""
 OVER_LAST_AXIS = {"argmax", "softmax", "logsoftmax", "cumsum"}
-"""Functions that work along the last axis unless told otherwise."""
+"""Functions whose default axis is the last one."""
 MAKERS = {
     "zeros": (1, 9),
     "ones": (1, 9),
@@ -55,7 +55,7 @@ MAKERS = {
     "normal": (1, 9),
     "uniform": (2, 9),
 }
-"""Functions of known numbers that make arrays, and how many arguments they take."""
+"""Functions of constants that make arrays, and their least and greatest number of arguments."""
 ZEROS = TABLE["zeros"]
 
 LARGEST = 1.7976931348623157e308
@@ -63,10 +63,10 @@ _SUPERSCRIPTS = str.maketrans("⁺⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "+-0123456789
 
 
 class Fault(Exception):  # noqa: N818 - becomes a FormulaError once its place is known
-    """Something wrong with the meaning of a rule.
+    """A semantic error of a production.
 
-    `first` and `last` count the rule's parts from its end (-1 is the last one); None stands for the
-    place where `definition` is defined. `kind` names a special message of `diagnosis`.
+    `first` and `last` count the symbols of the production from its end (-1 is the last one); None
+    stands for the definition of `definition`. `kind` selects a message of `diagnosis`.
     """
 
     def __init__(
@@ -88,11 +88,11 @@ class Fault(Exception):  # noqa: N818 - becomes a FormulaError once its place is
         self.definition = definition
         self.kind = kind
         self.names = names
-        """The functions of the user's own, one of which may be meant."""
+        """The user's functions, one of which may be meant."""
 
 
 class Function:
-    """A function of the user's own: a part of the graph with placeholders to be replaced."""
+    """A function that the user defined: nodes with placeholders, copied at each call."""
 
     __slots__ = ("body", "nodes", "parameters")
 
@@ -103,7 +103,11 @@ class Function:
 
 
 class Builder:
-    """Builds the graph of one formula; `result` is its value's node once the parse is done."""
+    """Builds the graph of one formula, whose node is `result` when the parse has ended.
+
+    `given` are the names with values outside the formula, and their shapes; `start` is the start
+    rule of the grammar.
+    """
 
     def __init__(self, given: Mapping[str, Shape], start: str) -> None:
         self.graph = Graph()
@@ -112,7 +116,7 @@ class Builder:
         self.range: tuple[int, int, int] | None = None
         """Start, stop and step of a value start:stop:step."""
         self.draws: list[tuple[str, str, Shape, tuple[float, ...]]] = []
-        """Random arrays of a value: the free name that stands for each, how it is drawn, shape."""
+        """Random arrays of a value: the free name of each, its distribution, shape and limits."""
         self.named_shape: int | None = None
         """In a value: the free name that stands for shape(3), a name's shape without a value."""
         self.notes: list[str] = []
@@ -121,7 +125,7 @@ class Builder:
         self.chosen: tuple[str, list[Argument]] = ("", [])
         """The name and the arguments of the value of an option."""
         self._given = given
-        self._may_draw = start == "value"
+        self._is_value = start == "value"
         self._meanings: dict[str, int] = {}
         self._functions: dict[str, Function] = {}
         self.defined: dict[str, int] = {}
@@ -143,7 +147,7 @@ class Builder:
         return node
 
     def name(self, text: str) -> int:
-        """A name on its own: a parameter, a definition, a constant or a free name."""
+        """A name: a parameter, a definition, a constant or a free name."""
         self._used.add(text)
         node = self._meanings.get(text)
         if node is None:
@@ -178,7 +182,7 @@ class Builder:
         if name in self.defined or name in self._given or name in CONSTANTS:
             message = f"{name} is a number, not a function"
             raise Fault(message, -4, kind="product")
-        if name == "shape" and self._may_draw:
+        if name == "shape" and self._is_value:
             return self._shape_alone(plain, keywords)
         if not is_function(name):
             message = f"unknown function '{name}'"
@@ -340,7 +344,7 @@ class Builder:
         return start, stop, step
 
     def no_bound(self) -> None:
-        """Nothing before or behind a colon."""
+        """A missing limit of a slice."""
 
     def some_bound(self, node: int) -> int:
         """A limit of a slice."""
@@ -446,7 +450,7 @@ class Builder:
         return self.named_shape
 
     def _drawn(self, name: str, arguments: list[int]) -> int:
-        if not self._may_draw:
+        if not self._is_value:
             message = f"{name} is a random start and stands in NAME=VALUE words only"
             raise Fault(message, -4, -1, hint=f"write w={name}(…) behind the formula")
         limits = () if name == "normal" else tuple([self._fixed(node) for node in arguments[:2]])
@@ -509,7 +513,7 @@ class Builder:
     # ------------------------------------------------------------ conditions
 
     def chain_start(self, left: int, sign: str, right: int) -> tuple[int, int]:
-        """X < y: the comparison, and y in case that it is compared further."""
+        """X < y: the comparison, and its right side for a chain."""
         return self.graph.add(TABLE[COMPARISONS[sign]], (left, right)), right
 
     def chain_link(self, chain: tuple[int, int], sign: str, right: int) -> tuple[int, int]:
@@ -549,7 +553,7 @@ class Builder:
     def function_head(
         self, name: str, _opening: str, arguments: list[Argument], _closing: str, _equals: str
     ) -> str:
-        """f(t) =, which gives its parameters their meaning in the body that follows."""
+        """f(t) =, whose parameters are placeholders in the body that follows."""
         self._check_definable(name, -5)
         parameters: dict[str, int] = {}
         for node in arguments:
@@ -573,7 +577,7 @@ class Builder:
         return name
 
     def define_function(self, name: str, body: int) -> None:
-        """f(t) = …, a function of one's own."""
+        """f(t) = …, a function that the user defines."""
         assert self._head is not None  # noqa: S101 - the head was reduced before the body
         _, parameters, hidden = self._head
         for parameter, node in hidden.items():

@@ -57,7 +57,9 @@ class Misfit(Exception):  # noqa: N818 - as above
 class Parsed:
     """What a text says: a graph and the node of the result. It never changes."""
 
-    __slots__ = ("choice", "definitions", "draws", "graph", "named_shape", "origin", "range", "root")
+    __slots__ = (
+        *("choice", "definitions", "draws", "graph", "named_shape", "origin", "range", "root"),
+    )
 
     def __init__(self, origin: Origin, built: Builder) -> None:
         self.graph: Final = built.graph
@@ -68,7 +70,7 @@ class Parsed:
         self.range: Final = built.range
         """Start, stop and step of a value start:stop:step."""
         self.draws: Final = tuple(built.draws)
-        """Random arrays of a value: the free name that stands for each, how it is drawn, shape."""
+        """Random arrays of a value: the free name of each, its distribution, shape and limits."""
         self.named_shape: Final = built.named_shape
         """In a value: the free name that stands for shape(3), a name's shape without a value."""
         self.choice: Final = built.chosen

@@ -1,9 +1,9 @@
 """Formula text to tokens: the terminals of the grammar, with implicit products made visible.
 
-A long text is cut by one regular expression, and each distinct piece is classified once, so that a
-million tokens cost little more than the cutting. A short one is cut by the automaton that was
-stored with the tables: that takes less time than importing `re`. Positions are worked out only
-when an error needs them.
+A long text is split by one regular expression, and each distinct token is classified once, so that
+a million tokens cost little more than the splitting. A short one is split by the automaton that was
+stored with the tables, which takes less time than importing `re`. Positions are computed only when
+an error needs them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 END = "$END"
 ILLEGAL = "ILLEGAL"
 SHORT = 2000
-"""Characters of a text that the automaton cuts in less time than `re` takes to be ready."""
+"""The automaton splits so many characters in less time than importing and compiling `re` takes."""
 
 _IGNORED = {"SPACE", "COMMENT"}
 _OPENING = {"LPAR", "LSQB"}
@@ -65,19 +65,19 @@ class Tokens:
 
 
 class Scanner:
-    """Cuts text into the terminals of a grammar."""
+    """Splits text into the terminals of a grammar."""
 
     def __init__(self, tables: Tables) -> None:
         self._strings = tables.strings
         self._terminals = tables.patterns
         self._automaton = tables.automaton
         self._cut: Any = None
-        """The regular expression of all terminals; the next two are compiled with it."""
+        """The regular expression of all terminals, compiled with the next two."""
         self._implicit_possible: Any = None
         self._patterns: list[tuple[str, Any]] = []
 
     def kind(self, text: str) -> str:
-        """Return the terminal that a piece of text is, or ILLEGAL."""
+        """Return the terminal that matches a whole text, or ILLEGAL."""
         if text in self._strings:
             return self._strings[text]
         if self._automaton is not None and len(text) <= SHORT:
@@ -123,7 +123,7 @@ class Scanner:
 
 
 def _cut_by(automaton: Automaton, text: str) -> Iterator[tuple[str, int]]:
-    """Yield the terminal and the end of each piece of a text, every piece as long as can be."""
+    """Yield the terminal and the end of each token of a text; the longest match wins."""
     classes, steps, accepted = automaton.classes, automaton.steps, automaton.accepted
     start, size = 0, len(text)
     while start < size:
@@ -141,7 +141,7 @@ def _cut_by(automaton: Automaton, text: str) -> Iterator[tuple[str, int]]:
 
 
 def _arranged(source: str, all_kinds: list[str], pieces: list[str]) -> Tokens:
-    """Return the tokens without blanks and comments, with IMPLICIT where a product is meant.
+    """Return the tokens without spaces and comments, with IMPLICIT for each implicit product.
 
     A newline outside parentheses is a SEPARATOR, except beside another one and at either end.
     """
