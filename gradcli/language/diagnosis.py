@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from gradcli.errors import ShapeError, escaped
-from gradcli.graph.operations import COMPARISON, OR, POWER, PRODUCT, SUM
+from gradcli.graph.precedence import COMPARISON, OR, POWER, PRODUCT, SUM
 from gradcli.language import meant
 from gradcli.language.names import CONSTANTS, FUNCTION_NAMES, is_function, suggestion
 from gradcli.language.repairs import (

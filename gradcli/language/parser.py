@@ -58,7 +58,14 @@ class Parsed:
     """What a text says: a graph and the node of the result. It never changes."""
 
     __slots__ = (
-        *("choice", "definitions", "draws", "graph", "named_shape", "origin", "range", "root"),
+        "choice",
+        "definitions",
+        "draws",
+        "graph",
+        "named_shape",
+        "origin",
+        "range",
+        "root",
     )
 
     def __init__(self, origin: Origin, built: Builder) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from gradcli.errors import FormulaError
-from gradcli.graph.operations import (
+from gradcli.graph.precedence import (
     AND,
     ATOM,
     COMPARISON,
