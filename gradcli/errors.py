@@ -84,6 +84,8 @@ class FormulaError(GradcliError):
 
     kind = "formula"
     exit_code = ExitCode.USAGE
+    repairs: tuple[str, ...] = ()
+    """The formulas that the hint suggests, each of which can be read."""
 
 
 class ShapeError(FormulaError):

@@ -13,7 +13,6 @@ from __future__ import annotations
 from gradcli.errors import FormulaError
 from gradcli.graph.node import Graph, Node
 from gradcli.language.names import CONSTANTS, KEYWORDS, REBINDABLE, is_function, is_name
-from gradcli.language.origin import Origin
 from gradcli.limits import DRAWN_NODES
 from gradcli.point import Point, checked, names_to_nodes, shape_of
 
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
 
     from gradcli.findings import Note, Run
     from gradcli.graph.shapes import Shape
+    from gradcli.language.origin import Origin
     from gradcli.minimization.minimum import Iterate, Minimum
     from gradcli.runtime.trace import Step
 
@@ -433,12 +433,8 @@ def parse(source: str, given: Collection[str] | Mapping[str, Shape] = ()) -> For
     """
     from gradcli.language.parser import parse as parse_text
 
-    built = parse_text(source, given)
-    shapes = tuple(given.items()) if hasattr(given, "items") else ()
-    origin = Origin(
-        source, tuple(given), tuple(built.notes), shapes=shapes, is_model=built.is_model
-    )
-    return Formula(built.graph, built.result, origin)
+    parsed = parse_text(source, given)
+    return Formula(parsed.graph, parsed.root, parsed.origin)
 
 
 def variable(name: str, shape: Shape = ()) -> Formula:

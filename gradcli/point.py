@@ -8,7 +8,7 @@ from __future__ import annotations
 from gradcli.errors import MathematicsError, NameValueError, ShapeError, UsageError, printable
 from gradcli.graph.literals import value_text
 from gradcli.graph.shapes import sized
-from gradcli.language.names import suggestion
+from gradcli.language.names import meant, suggestion
 from gradcli.runtime import interpreter
 
 TYPE_CHECKING = False
@@ -348,7 +348,8 @@ class Point:
             masks = interpreter.masks(self._graph, [self._result], self._own.numbers)
             read = masks.get(node, True)
         message = faults.undefined_value(self._graph, node, self._own.numbers, read)
-        return self._error(message, node, faults.repair(self._graph, node, self._result))
+        hint = faults.repair(self._graph, node, self._result, self._own.numbers)
+        return self._error(message, node, hint)
 
     def _check(self, slopes: Mapping[str, int], numbers: Mapping[int, Any]) -> None:
         """Raise MathematicsError when a derivative is not finite, naming the part at fault.
@@ -444,7 +445,7 @@ def checked(
     missing = [name for name in names if name not in values]
     unused = [name for name in values if name not in nodes and not graph.has_name(name)]
     if missing:
-        hint = f"add {missing[0]}=…"
+        hint = meant(missing[0]) or f"add {missing[0]}=…"
         if unused:
             hint += f"; {few(unused)} {'is' if len(unused) == 1 else 'are'} given but not used"
         source = origin.source if origin else None

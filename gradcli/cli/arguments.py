@@ -16,7 +16,6 @@ from gradcli.errors import (
 from gradcli.formula import Formula, parse
 from gradcli.language.bindings import bindings, is_number
 from gradcli.language.names import CONSTANTS, is_function, names_in
-from gradcli.language.origin import Origin
 from gradcli.limits import SOURCE_CHARACTERS, out_of_range
 from gradcli.point import shape_of
 
@@ -293,13 +292,12 @@ def value(binding: Binding, draw: Draws) -> Any:
         raise NameValueError(message, hint=hint)
     built = binding.built
     assert built is not None  # noqa: S101 - a binding is a number or a formula
-    origin = Origin(binding.text, start="value")
     drawn = {name: draw.array(kind, shape, limits) for name, kind, shape, limits in built.draws}
-    nodes = built.range or (built.result,)
+    nodes = built.range or (built.root,)
     try:
         found = []
         for node in nodes:
-            part = Formula(built.graph, node, origin)
+            part = Formula(built.graph, node, built.origin)
             own = {name: drawn[name] for name in part.free_names}
             found.append(part.at_values(own).value)
     except MathematicsError as error:
@@ -322,7 +320,7 @@ def value(binding: Binding, draw: Draws) -> Any:
 
     # A random number is none that was typed: its double.
     limits = [
-        rational(limit.graph, limit.result, limit.typed) or Rational(Fraction(number), False)
+        rational(limit.graph, limit.root, limit.typed) or Rational(Fraction(number), False)
         for limit, number in zip(binding.limits(), found, strict=True)
     ]
     return ranges.Range.stepped(binding.name, *limits)

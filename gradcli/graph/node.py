@@ -42,24 +42,24 @@ Row = tuple[Operation, tuple[int, ...], "Any"]
 
 
 MANY = 100_000
-"""New objects that the garbage collector would take long to walk, just to find that they live."""
+"""From so many new objects on, they join the oldest generation, which is seldom collected."""
 
 
 class Growing:
-    """Makes the garbage collector wait while many nodes are made.
+    """Pauses the cyclic garbage collector while many nodes are made.
 
-    It would walk the growing graph again and again, and nothing there is garbage.
+    It would traverse the growing graph again and again, and no node is garbage.
     """
 
     __slots__ = ("_was_enabled",)
 
     def __enter__(self) -> None:
-        """Stop the collector."""
+        """Pause the collector."""
         self._was_enabled = gc.isenabled()
         gc.disable()
 
     def __exit__(self, *_: object) -> None:
-        """Start it again if it was at work, with what was made as old as all the rest."""
+        """Resume it if it was enabled; many new objects join the oldest generation."""
         if self._was_enabled:
             if gc.get_count()[0] > MANY and not gc.get_freeze_count():
                 gc.freeze()
@@ -132,7 +132,7 @@ class Graph:
         return node
 
     def _infer_shape(self, node: int) -> None:
-        """Note the shape of the newest node; take it back and raise ShapeError if there is none."""
+        """Record the shape of the newest node; remove it and raise ShapeError if it has none."""
         operation, arguments, payload = self.rows[node]
         if not self._unknown.isdisjoint(arguments):
             self._unknown.add(node)
@@ -154,7 +154,7 @@ class Graph:
             self.has_arrays = True
 
     def placeholder(self, name: str) -> int:
-        """Return the node of a parameter, whose shape is known only where it is called."""
+        """Return the node of a parameter, whose shape is that of the argument of each call."""
         node = self.add(PLACEHOLDER, (), name)
         self._unknown.add(node)
         return node
@@ -242,9 +242,9 @@ class Graph:
         return payload if operation is VARIABLE else None
 
     def give_name(self, node: int, name: str) -> None:
-        """Let the user's `name` stand for the node in tables, messages and pictures.
+        """Record the user's `name` of a node for tables, messages and pictures.
 
-        A number or a free name keeps what it is called already.
+        A number or a free name keeps its own.
         """
         if not self.rows[node][1]:
             return
@@ -255,7 +255,7 @@ class Graph:
         roots = tuple(roots)
         if not roots:
             return ()
-        # Nodes never change, and one pass after the other asks for what its result depends on.
+        # Nodes never change, and successive passes ask for the same roots.
         if roots == self._below[0]:
             return self._below[1]
         last = max(roots)
@@ -349,9 +349,9 @@ class Graph:
 
 
 class Node:
-    """A place in a graph; arithmetic on it adds nodes, just as the same text would.
+    """A handle on a node of a graph; arithmetic on it adds nodes, just as the same text would.
 
-    `id` is its place in `graph.rows`. Nodes of different graphs can be mixed: the right one is
+    `id` is its index in `graph.rows`. Nodes of different graphs can be mixed: the right one is
     copied into the left one's graph. Comparisons (`x < 1`) build nodes too, but `==` compares
     identity: use `functions.equal` for a node.
     """
@@ -365,7 +365,7 @@ class Node:
         self.id = node
 
     def __eq__(self, other: object) -> bool:
-        """Return whether both are the same place in the same graph."""
+        """Return whether both are the same node of the same graph."""
         return isinstance(other, Node) and self.graph is other.graph and self.id == other.id
 
     def __hash__(self) -> int:

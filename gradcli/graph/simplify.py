@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 BROADCAST, INDEX, RESHAPE = TABLE["broadcast"], TABLE["index"], TABLE["reshape"]
 
 _SHORTENED = frozenset({CONSTANT, NEGATE})
+"""Operations of the operands that most identities are about."""
 
 LARGEST_WHOLE = 2.0**53
 """Whole numbers up to here are exact, so folding them changes nothing and reads better."""
@@ -54,7 +55,7 @@ class DerivedNode(Node):
 
 
 def simplified(graph: Graph, operation: Operation, arguments: tuple[int, ...], payload: Any) -> int:
-    """Return the id of a node with the value of `operation` on `arguments`, as short as known."""
+    """Return the id of the shortest node known to have the value of `operation`."""
     if graph.has_arrays:
         arguments = _narrow(graph, operation, arguments)
         if operation is BROADCAST and graph.shape(arguments[0]) == payload:
@@ -77,7 +78,7 @@ def broadcast_to(graph: Graph, node: int, shape: Shape) -> int:
 
 
 def _narrow(graph: Graph, operation: Operation, arguments: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the arguments without needless repetition: a number does for an array of it."""
+    """Return the arguments without broadcasts that the operation itself implies."""
     if operation is BROADCAST:
         source, inputs, _ = graph.rows[arguments[0]]
         return inputs if source is RESHAPE and not graph.shape(inputs[0]) else arguments
@@ -95,7 +96,7 @@ def _narrow(graph: Graph, operation: Operation, arguments: tuple[int, ...]) -> t
 
 
 def _is_plain(graph: Graph, x: int, y: int) -> bool:
-    """Return whether neither node is a number or a negation, which most identities are about."""
+    """Return whether neither node is a number or a negation."""
     rows = graph.rows
     return rows[x][0] not in _SHORTENED and rows[y][0] not in _SHORTENED
 

@@ -1,4 +1,4 @@
-"""Special functions for numbers and arrays, on the whole line where scipy has only a half."""
+"""Special functions of numbers and arrays for all real arguments, where scipy has a half-line."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from functools import cache
 from typing import Any
 
 SMALL = 1e-8
-"""Below this the first term of the series of a Bessel function is exact to a double."""
+"""Below this the leading term of the series of a Bessel function is exact in double precision."""
 
 
 def sphericalj(x: Any, n: int) -> Any:
     """Return the spherical Bessel function j_n(x).
 
-    scipy knows it for x >= 0 only, and not near 0: j_n(-x) = (-1)^n j_n(x), and j_n(x) is
+    scipy has it for x >= 0 only, and inaccurately near 0: j_n(-x) = (-1)^n j_n(x), and j_n(x) is
     x^n / (2n+1)!! there (DLMF 10.47.14, 10.52.1).
     """
     import numpy as np
@@ -33,8 +33,8 @@ def digamma(x: Any) -> Any:
 def polygamma(x: Any, n: int) -> Any:
     """Return the n-th derivative of ψ(x); nan at whole numbers up to 0.
 
-    For x < 0 by reflection (DLMF 5.15.6), whose cotangent is taken between the poles, where x is
-    exact: scipy adds up |x| terms instead.
+    For x < 0 by reflection (DLMF 5.15.6), with the cotangent of the exact distance from the nearest
+    pole; scipy sums |x| terms instead.
     """
     import numpy as np
     from numpy.polynomial.polynomial import polyval
@@ -54,7 +54,7 @@ def polygamma(x: Any, n: int) -> Any:
 
 @cache
 def cotangent_derivative(n: int) -> list[float]:
-    """Return the n-th derivative of cot(πx) as a polynomial in cot(πx), that of power 0 first.
+    """Return the n-th derivative of cot(πx) as a polynomial in cot(πx), constant term first.
 
     It is π^n Q_n(c) with Q_0 = c and Q_(k+1) = -(1 + c²) Q_k'.
     """

@@ -1,9 +1,9 @@
-"""The terminals of the grammar as one deterministic automaton, for texts too short for `re`.
+"""The terminals of the grammar as one deterministic finite automaton, the scanner of short texts.
 
-To import Python's regular expressions and compile those of the grammar takes longer than all else
-that happens to a short formula, so the automaton is made when gradcli is built: by the partial
-derivatives of Valentin Antimirov, "Partial derivatives of regular expressions and finite automaton
-constructions", Theoretical Computer Science 155 (1996).
+Importing `re` and compiling the patterns of the grammar takes longer than everything else that
+happens to a short formula, so the automaton is built together with gradcli, from the partial
+derivatives of the patterns: Valentin Antimirov, "Partial derivatives of regular expressions and
+finite automaton constructions", Theoretical Computer Science 155 (1996).
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from gradcli.language.tables import Tables
 
 Rest = tuple[Any, ...]
-"""What must still follow: the items of a parsed regular expression, one after the other."""
+"""The remainder of a pattern: the items of a parsed regular expression, in sequence."""
 
 
 def automaton(tables: Tables) -> Automaton:
-    """Return the automaton of all terminals; a piece that fits two is the fixed text of them."""
+    """Return the automaton of all terminals; where two match, the fixed string wins."""
     fixed = set(tables.strings.values())
     terminals = sorted(tables.patterns, key=lambda terminal: terminal[0] not in fixed)
     start = tuple(frozenset({_parsed(pattern)}) for _, pattern in terminals)
@@ -34,7 +34,7 @@ def automaton(tables: Tables) -> Automaton:
     rows: list[list[int]] = []
     for state in (to_do := [start]):
         row = []
-        for letter in ("", *letters):  # "" stands for all characters that are not named
+        for letter in ("", *letters):  # "" stands for all characters that no pattern names
             after = tuple(frozenset(r for x in rests for r in _after(x, letter)) for rests in state)
             if after != dead and after not in numbers:
                 numbers[after] = len(numbers)
@@ -71,7 +71,7 @@ def _parsed(pattern: str) -> Rest:
 
 
 def _after(rest: Rest, letter: str) -> Iterator[Rest]:
-    """Yield what must still follow when a text of `rest` begins with this letter."""
+    """Yield the partial derivatives of `rest` with respect to a letter."""
     if not rest:
         return
     first, *others = rest
@@ -84,7 +84,7 @@ def _after(rest: Rest, letter: str) -> Iterator[Rest]:
 
 
 def _ends(rests: frozenset[Rest]) -> bool:
-    """Return whether nothing more need follow."""
+    """Return whether one of the remainders matches the empty string."""
     return any(
         not rest
         or (
@@ -96,7 +96,7 @@ def _ends(rests: frozenset[Rest]) -> bool:
 
 
 def _one_of(item: Any) -> set[str] | None:
-    """Return the characters that an item names; None when it is not about a single character."""
+    """Return the characters that an item names; None when it does not match one character."""
     kind, content = item
     if kind in {"LITERAL", "NOT_LITERAL"}:
         return {chr(content)}
@@ -112,7 +112,7 @@ def _excludes(item: Any) -> bool:
 
 
 def _unfolded(kind: str, content: Any) -> list[Rest]:
-    """Return the sequences of items that a group, a choice or a repetition stands for."""
+    """Return the sequences of items that a group, an alternation or a repetition expands to."""
     if kind == "SUBPATTERN":
         return [content[-1]]
     if kind == "BRANCH":
@@ -127,7 +127,7 @@ def _unfolded(kind: str, content: Any) -> list[Rest]:
 
 
 def _characters(rest: Rest) -> set[str]:
-    """Return every character that is named anywhere in the items."""
+    """Return every character that the items name."""
     found: set[str] = set()
     for kind, content in rest:
         named = _one_of((kind, content))

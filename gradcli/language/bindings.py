@@ -1,12 +1,11 @@
-"""NAME=VALUE words: which name, and the number or formula that it is to be."""
+"""NAME=VALUE words: a name, and the number or the formula that is its value."""
 
 from __future__ import annotations
 
-from gradcli.errors import FormulaError, NameValueError, printable
+from gradcli.errors import FormulaError, GradcliError, NameValueError, printable
 from gradcli.graph.operations import TABLE
-from gradcli.language.builder import VALUE
 from gradcli.language.names import CONSTANTS, KEYWORDS, REBINDABLE, is_function, is_name
-from gradcli.language.parser import locate, parse
+from gradcli.language.parser import parse
 from gradcli.language.scanner import END, SCANNER
 from gradcli.limits import out_of_range
 
@@ -15,16 +14,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from gradcli.graph.shapes import Shape
-    from gradcli.language.builder import Builder
+    from gradcli.language.parser import Parsed
 
 
 class Binding:
-    """A name and its value: a number, or a formula without free names still to be run."""
+    """A name and its value: a number, or a formula without free names that is yet to be run."""
 
     __slots__ = ("built", "name", "number", "text")
 
     def __init__(
-        self, name: str, text: str, number: float | None, built: Builder | None = None
+        self, name: str, text: str, number: float | None, built: Parsed | None = None
     ) -> None:
         self.name = name
         self.text = text
@@ -46,10 +45,10 @@ class Binding:
         if self.built is None:
             return False
         return self.built.range is not None or (
-            self.built.graph.rows[self.built.result][0] is TABLE["linspace"]
+            self.built.graph.rows[self.built.root][0] is TABLE["linspace"]
         )
 
-    def limits(self) -> list[Builder]:
+    def limits(self) -> list[Parsed]:
         """Return start, stop and step of a value start:stop:step, each read on its own.
 
         Numbers that are the same double, such as 0.1 and 0.10000000000000001, stay apart so.
@@ -60,13 +59,13 @@ class Binding:
             depth += (kind in {"LPAR", "LSQB"}) - (kind in {"RPAR", "RSQB"})
             if depth == 0 and kind in {"COLON", END}:
                 start, end = tokens.span(place)
-                found.append(parse(self.text[begun:start], VALUE, start="value"))
+                found.append(parse(self.text[begun:start], start="value"))
                 begun = end
         return found
 
 
 def is_number(text: str) -> bool:
-    """Return whether a text is a number, maybe with a sign: it needs no parser."""
+    """Return whether a text is a number with or without a sign, which needs no parser."""
     return SCANNER.kind(text[1:] if text[:1] in {"+", "-"} else text) == "NUMBER"
 
 
@@ -100,7 +99,9 @@ def binding(word: str) -> Binding:
             if name
             else (f"the name before '=' is missing in '{shown}'")
         )
-        raise NameValueError(message, hint="a name has letters, digits and _, as in x1=2.5")
+        hint = "a name has letters, digits and _, as in x1=2.5"
+        meant = name.strip(": ")
+        raise NameValueError(message, hint=_repair(meant, text, hint) if is_name(meant) else hint)
     if name in KEYWORDS:
         message = f"'{name}' is a word of the language and cannot be given a value"
         raise NameValueError(message, hint="use another name")
@@ -112,7 +113,7 @@ def binding(word: str) -> Binding:
         raise NameValueError(message, hint="use another name")
     if text.startswith("="):
         message = f"'{shown}' has two equals signs"
-        raise NameValueError(message, hint=f"write {name}={printable(text[1:], 60)}")
+        raise NameValueError(message, hint=_repair(name, text[1:], "remove one of them"))
     if not text.strip():
         message = f"the value of {name} is empty"
         raise NameValueError(message, hint=f"write {name}=1")
@@ -157,19 +158,33 @@ def _check_certain(name: str, text: str) -> None:
     )
 
 
+def _repair(name: str, text: str, otherwise: str | None = None) -> str | None:
+    """Return the words that suggest a value for a name, if it can be read as one."""
+    from gradcli.language.repairs import LONGEST_SHOWN
+
+    try:
+        binding(f"{name}={text}")
+    except GradcliError:
+        return otherwise
+    return f"write {name}={text}" if len(text) <= LONGEST_SHOWN else otherwise
+
+
 def _formula(name: str, text: str) -> Binding:
     """Return the binding of a value that is a formula, such as pi/2 or 1/3."""
     _check_certain(name, text)
     try:
-        built = parse(text, VALUE, start="value")
+        built = parse(text, start="value")
     except FormulaError as error:
         error.message = f"in the value of {name}: {error.message}"
+        if error.repairs:
+            words = [_repair(name, repair) for repair in error.repairs]
+            error.hint = " or ".join(word for word in words if word) if all(words) else None
         raise
-    roots = built.range or [built.result]
+    roots = built.range or [built.root]
     drawn = {draw[0] for draw in built.draws}
     free = {n: node for n, node in built.graph.variables(roots).items() if n not in drawn}
     if built.named_shape is not None:
-        if built.range is not None or built.result != built.named_shape:
+        if built.range is not None or built.root != built.named_shape:
             message = (
                 f"in the value of {name}: shape(…) says how large an array is, and has no value"
             )
@@ -181,7 +196,7 @@ def _formula(name: str, text: str) -> Binding:
             message = f"the value of {name} must be a finite number, not {other}"
         else:
             message = f"the value of {name} uses the name {other}; a value has numbers only"
-        span = locate(text, VALUE, start="value").get(node)
+        span = built.spans().get(node)
         raise NameValueError(message, source=text, span=span)
     if built.range is not None and any(built.graph.shape(node) for node in built.range):
         message = f"a limit of the range of {name} is an array"

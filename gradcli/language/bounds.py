@@ -1,4 +1,4 @@
-"""NAME=LOW:HIGH words: between which limits a name stays."""
+"""NAME=LOW:HIGH words: the bounds of a name."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Limits(NamedTuple):
 
 
 def limits(words: Iterable[str]) -> list[Limits]:
-    """Return what each NAME=LOW:HIGH word says; either limit may be left out, or be infinite.
+    """Return the bounds that NAME=LOW:HIGH words set; either may be missing or infinite.
 
     Raises as `bindings`.
     """

@@ -1,4 +1,4 @@
-"""Grammar rules to nodes: one method a rule, called by the parser as soon as a rule is complete."""
+"""The semantic actions of the grammar: a callback for each production, which makes its node."""
 
 from __future__ import annotations
 
@@ -26,14 +26,8 @@ from gradcli.graph.operations import (
     TABLE,
     VARIABLE,
 )
-from gradcli.graph.shapes import axis_of, broadcast, checked, shown
-from gradcli.language.names import (
-    CONSTANTS,
-    FUNCTION_NAMES,
-    REBINDABLE,
-    is_function,
-    suggestion,
-)
+from gradcli.graph.shapes import SCALAR, axis_of, broadcast, checked, shown
+from gradcli.language.names import CONSTANTS, REBINDABLE, is_function
 from gradcli.limits import DERIVED_NODES, NODES, out_of_range
 
 TYPE_CHECKING = False
@@ -47,10 +41,10 @@ Argument = int | tuple[str, int]
 Item = int | tuple[int | None, int | None, int | None]
 """An index along one axis."""
 
-EXTREMES = {"max": "greatest", "min": "least"}
-"""Functions of several numbers that reduce when they are given one array."""
+EXTREMES = {row.typed: name for name, row in TABLE.items() if row.typed and row.structural}
+"""Functions of several numbers that reduce one array, and the rows that do: max, greatest."""
 OVER_LAST_AXIS = {"argmax", "softmax", "logsoftmax", "cumsum"}
-"""Functions that work along the last axis unless told otherwise."""
+"""Functions whose default axis is the last one."""
 MAKERS = {
     "zeros": (1, 9),
     "ones": (1, 9),
@@ -61,20 +55,18 @@ MAKERS = {
     "normal": (1, 9),
     "uniform": (2, 9),
 }
-"""Functions of known numbers that make arrays, and how many arguments they take."""
+"""Functions of constants that make arrays, and their least and greatest number of arguments."""
 ZEROS = TABLE["zeros"]
-VALUE: dict[str, Shape] = {}
-"""What is given to the value of a NAME=VALUE word: no names, but random starts are allowed."""
 
 LARGEST = 1.7976931348623157e308
 _SUPERSCRIPTS = str.maketrans("⁺⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "+-0123456789")
 
 
 class Fault(Exception):  # noqa: N818 - becomes a FormulaError once its place is known
-    """Something wrong with the meaning of a rule.
+    """A semantic error of a production.
 
-    `first` and `last` count the rule's parts from its end (-1 is the last one); None stands for the
-    place where `definition` is defined. `kind` names a special message of `diagnosis`.
+    `first` and `last` count the symbols of the production from its end (-1 is the last one); None
+    stands for the definition of `definition`. `kind` selects a message of `diagnosis`.
     """
 
     def __init__(
@@ -86,6 +78,7 @@ class Fault(Exception):  # noqa: N818 - becomes a FormulaError once its place is
         hint: str | None = None,
         definition: str | None = None,
         kind: str | None = None,
+        names: Collection[str] = (),
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -94,10 +87,12 @@ class Fault(Exception):  # noqa: N818 - becomes a FormulaError once its place is
         self.hint = hint
         self.definition = definition
         self.kind = kind
+        self.names = names
+        """The user's functions, one of which may be meant."""
 
 
 class Function:
-    """A function of the user's own: a part of the graph with placeholders to be replaced."""
+    """A function that the user defined: nodes with placeholders, copied at each call."""
 
     __slots__ = ("body", "nodes", "parameters")
 
@@ -108,29 +103,32 @@ class Function:
 
 
 class Builder:
-    """Builds the graph of one formula; `result` is its value's node once the parse is done."""
+    """Builds the graph of one formula, whose node is `result` when the parse has ended.
 
-    def __init__(self, given: Collection[str] | Mapping[str, Shape] = ()) -> None:
+    `given` are the names with values outside the formula, and their shapes; `start` is the start
+    rule of the grammar.
+    """
+
+    def __init__(self, given: Mapping[str, Shape], start: str) -> None:
         self.graph = Graph()
         self.graph.limit = NODES
         self.result = -1
-        self.parts = 0
-        """How many parts the rule has that is being built, for messages about it."""
         self.range: tuple[int, int, int] | None = None
         """Start, stop and step of a value start:stop:step."""
         self.draws: list[tuple[str, str, Shape, tuple[float, ...]]] = []
-        """Random arrays of a value: the free name that stands for each, how it is drawn, shape."""
+        """Random arrays of a value: the free name of each, its distribution, shape and limits."""
         self.named_shape: int | None = None
         """In a value: the free name that stands for shape(3), a name's shape without a value."""
         self.notes: list[str] = []
         self.is_model = False
         """Whether the formula is a model to be fitted, y ~ …; its result is the sum of squares."""
-        self.choice_made: tuple[str, list[Argument]] = ("", [])
+        self.chosen: tuple[str, list[Argument]] = ("", [])
         """The name and the arguments of the value of an option."""
         self._given = given
+        self._is_value = start == "value"
         self._meanings: dict[str, int] = {}
         self._functions: dict[str, Function] = {}
-        self._defined: dict[str, int] = {}
+        self.defined: dict[str, int] = {}
         self._used: set[str] = set()
         self._numbers: dict[str, int] = {}
         self._head: tuple[str, dict[str, int], dict[str, int | None]] | None = None
@@ -155,7 +153,7 @@ class Builder:
         return node
 
     def name(self, text: str) -> int:
-        """A name on its own: a parameter, a definition, a constant or a free name."""
+        """A name: a parameter, a definition, a constant or a free name."""
         self._used.add(text)
         node = self._meanings.get(text)
         if node is None:
@@ -167,9 +165,8 @@ class Builder:
             return self.graph.add(NAMED_CONSTANT, (), CONSTANTS[text])
         if text in self._functions or is_function(text):
             message = f"{text} is a function and needs arguments"
-            raise Fault(message, kind="bare function", hint=f"write {text}(…)")
-        shape = self._given.get(text, ()) if hasattr(self._given, "get") else ()
-        return self.graph.variable(text, shape)
+            raise Fault(message, kind="bare function")
+        return self.graph.variable(text, self._given.get(text, SCALAR))
 
     def group(self, _opening: str, node: int, _closing: str) -> int:
         """A parenthesised expression."""
@@ -188,20 +185,14 @@ class Builder:
         if self._head and name == self._head[0]:
             message = f"{name} calls itself; a function must be made of others"
             raise Fault(message, -4)
-        if name in self._defined or name in self._given or name in CONSTANTS:
+        if name in self.defined or name in self._given or name in CONSTANTS:
             message = f"{name} is a number, not a function"
             raise Fault(message, -4, kind="product")
-        if name == "if":
-            message = "a condition is written with where"
-            raise Fault(message, -4, hint="write where(condition, a, b)")
-        if name == "shape" and self._given is VALUE:
+        if name == "shape" and self._is_value:
             return self._shape_alone(plain, keywords)
         if not is_function(name):
-            close = suggestion(name, [*FUNCTION_NAMES, *self._functions])
             message = f"unknown function '{name}'"
-            if close:
-                raise Fault(message, -4, hint=f"did you mean '{close}'?")
-            raise Fault(message, -4, kind="product")
+            raise Fault(message, -4, kind="unknown function", names=self._functions)
         if len(plain) + len(keywords) < len(arguments):
             message = "an argument is named twice"
             raise Fault(message, -4, -1)
@@ -237,7 +228,8 @@ class Builder:
             operation = LOG_TO_BASE
         elif name == "log" and len(arguments) > 2:
             message = f"{typed} takes 1 or 2 arguments, {len(arguments)} are given"
-            raise Fault(message, -4, -1, hint=f"write {typed}(x) or {typed}(x, base)")
+            hint = f"write {typed}(x) or {typed}(x, base)"
+            raise Fault(message, -4, -1, kind="arguments", hint=hint)
         elif operation.payload == "sizes":
             payload = tuple([self._whole(node, "a size", -4, -1) for node in arguments[1:]])
             arguments = arguments[:1]
@@ -251,7 +243,7 @@ class Builder:
             message = (
                 f"{typed} takes {wanted}, {_are_given(len(arguments) + (payload is not None))}"
             )
-            raise Fault(message, -4, -1)
+            raise Fault(message, -4, -1, kind="arguments")
         return self.graph.add(operation, tuple(arguments), payload)
 
     def _with_payload(self, name: str, where: str, arguments: list[int]) -> tuple[list[int], int]:
@@ -358,7 +350,7 @@ class Builder:
         return start, stop, step
 
     def no_bound(self) -> None:
-        """Nothing before or behind a colon."""
+        """A missing limit of a slice."""
 
     def some_bound(self, node: int) -> int:
         """A limit of a slice."""
@@ -465,7 +457,7 @@ class Builder:
         return self.named_shape
 
     def _drawn(self, name: str, arguments: list[int]) -> int:
-        if self._given is not VALUE:
+        if not self._is_value:
             message = f"{name} is a random start and stands in NAME=VALUE words only"
             raise Fault(message, -4, -1, hint=f"write w={name}(…) behind the formula")
         limits = () if name == "normal" else tuple([self._fixed(node) for node in arguments[:2]])
@@ -528,7 +520,7 @@ class Builder:
     # ------------------------------------------------------------ conditions
 
     def chain_start(self, left: int, sign: str, right: int) -> tuple[int, int]:
-        """X < y: the comparison, and y in case that it is compared further."""
+        """X < y: the comparison, and its right side for a chain."""
         return self.graph.add(TABLE[COMPARISONS[sign]], (left, right)), right
 
     def chain_link(self, chain: tuple[int, int], sign: str, right: int) -> tuple[int, int]:
@@ -562,23 +554,23 @@ class Builder:
         if name == REBINDABLE:
             self.notes.append("e is what the formula defines, not 2.718…")
         self.graph.give_name(node, name)
-        self._meanings[name] = self._defined[name] = node
+        self._meanings[name] = self.defined[name] = node
         self._used.discard(name)
 
     def function_head(
         self, name: str, _opening: str, arguments: list[Argument], _closing: str, _equals: str
     ) -> str:
-        """f(t) =, which gives its parameters their meaning in the body that follows."""
+        """f(t) =, whose parameters are placeholders in the body that follows."""
         self._check_definable(name, -5)
         parameters: dict[str, int] = {}
         for node in arguments:
             if not isinstance(node, int):
                 message = "a parameter must be a name that means nothing else"
-                raise Fault(message, -3, hint=f"write {name}(t) = …")
+                raise Fault(message, -3, hint=f"for example {name}(t) = t^2; {name}(3)")
             operation, _, payload = self.graph.rows[node]
             if operation is not VARIABLE:
                 message = "a parameter must be a name that means nothing else"
-                raise Fault(message, -3, hint=f"write {name}(t) = …")
+                raise Fault(message, -3, hint=f"for example {name}(t) = t^2; {name}(3)")
             if payload in self._given:
                 message = f"the parameter {payload} has the name of a value that is given"
                 raise Fault(message, -3, hint="use another name for the parameter")
@@ -592,7 +584,7 @@ class Builder:
         return name
 
     def define_function(self, name: str, body: int) -> None:
-        """f(t) = …, a function of one's own."""
+        """f(t) = …, a function that the user defines."""
         assert self._head is not None  # noqa: S101 - the head was reduced before the body
         _, parameters, hidden = self._head
         for parameter, node in hidden.items():
@@ -613,7 +605,7 @@ class Builder:
             message = f"{name} is a function of the language and cannot be redefined"
         elif name in CONSTANTS and name != REBINDABLE:
             message = f"{name} is a constant and cannot be redefined"
-        elif name in self._defined or name in self._functions:
+        elif name in self.defined or name in self._functions:
             message = f"{name} is defined twice"
         elif name in self._given:
             message = f"{name} is defined in the formula and given a value as well"
@@ -624,7 +616,7 @@ class Builder:
     def _check_not_used_before(self, name: str, node: int) -> None:
         if name not in self._meanings:
             return
-        earlier = [node, *self._defined.values(), *(f.body for f in self._functions.values())]
+        earlier = [node, *self.defined.values(), *(f.body for f in self._functions.values())]
         if self._meanings[name] in self.graph.reachable(earlier):
             if self._meanings[name] in self.graph.reachable([node]):
                 message = f"{name} is defined by itself"
@@ -643,19 +635,19 @@ class Builder:
 
     def bare_choice(self, name: str) -> None:
         """The value of an option without settings."""
-        self.choice_made = (name, [])
+        self.chosen = (name, [])
 
     def choice_of_defaults(self, name: str, _opening: str, _closing: str) -> None:
         """The value of an option with empty parentheses."""
-        self.choice_made = (name, [])
+        self.chosen = (name, [])
 
     def choice(self, name: str, _opening: str, arguments: list[Argument], _closing: str) -> None:
         """The value of an option, with settings."""
-        self.choice_made = (name, arguments)
+        self.chosen = (name, arguments)
 
     def formula(self, *parts: int) -> None:
         """The whole: definitions, then the result."""
-        for name in [*self._defined, *self._functions]:
+        for name in [*self.defined, *self._functions]:
             if name not in self._used:
                 message = f"{name} is defined but never used"
                 raise Fault(message, None, definition=name, hint="use it or leave it out")

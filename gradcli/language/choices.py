@@ -1,4 +1,4 @@
-"""The value of an option that chooses among several: a name with its settings."""
+"""The value of an option that is a name with settings: adam(beta1=0.8)."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.errors import FormulaError, UsageError
 from gradcli.graph.operations import TABLE
-from gradcli.language.parser import locate, parse
+from gradcli.language.parser import parse
 
 if TYPE_CHECKING:
-    from gradcli.language.builder import Builder
+    from gradcli.language.parser import Parsed
 
 
 class Choice(NamedTuple):
-    """A name, the values behind it in order, and those that are named."""
+    """A name, its positional settings, and its named ones."""
 
     name: str
     positional: list[Any]
@@ -22,10 +22,10 @@ class Choice(NamedTuple):
 
 
 def choice(option: str, text: str) -> Choice:
-    """Return what `adam(beta1=0.8)` or `multistep(milestones=[30, 60])` says, as numbers.
+    """Return the name and the settings of `adam(beta1=0.8)` or `multistep(milestones=[30, 60])`.
 
-    Raises UsageError, with the place, when the text has another form, names a setting twice, or
-    gives one that is not made of numbers.
+    Raises UsageError, with the span, for a text of another form, a repeated setting, and a setting
+    that is not made of numbers.
     """
     if not text.strip():
         message = f"{option} is empty"
@@ -36,29 +36,29 @@ def choice(option: str, text: str) -> Choice:
         message = f"in {option}: {error.message}"
         hint = error.hint or "write a name with its settings, such as adam(beta1=0.8)"
         raise UsageError(message, source=error.source, span=error.span, hint=hint) from None
-    name, arguments = built.choice_made
+    name, arguments = built.choice
     positional: list[Any] = []
     settings: dict[str, Any] = {}
     for argument in arguments:
         if isinstance(argument, int):
-            positional.append(_number(option, text, built, argument))
+            positional.append(_number(option, built, argument))
             continue
         setting, node = argument
         if setting in settings:
             message = f"in {option}: {setting} is given twice"
             raise UsageError(message, hint=f"keep one {setting}=…")
-        settings[setting] = _number(option, text, built, node)
+        settings[setting] = _number(option, built, node)
     return Choice(name, positional, settings)
 
 
-def _number(option: str, text: str, built: Builder, node: int) -> Any:
-    """Return the number, or list of numbers, that a node is. Raises UsageError for others."""
+def _number(option: str, built: Parsed, node: int) -> Any:
+    """Return the number or the list of numbers at a node. Raises UsageError if it is neither."""
     operation, parts, _ = built.graph.rows[node]
     if operation is TABLE["array"]:
-        return [_number(option, text, built, part) for part in parts]
+        return [_number(option, built, part) for part in parts]
     value = built.graph.fixed(node)
     if value is None or value - value != 0:
         message = f"in {option}: a setting must be a number"
-        span = locate(text, start="choice").get(node)
-        raise UsageError(message, source=text, span=span)
+        span = built.spans().get(node)
+        raise UsageError(message, source=built.origin.source, span=span)
     return value

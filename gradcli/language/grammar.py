@@ -1,13 +1,12 @@
-"""The grammar, compiled by Lark into LALR(1) tables and terminals, and written as a module."""
+"""The grammar, compiled by Lark into LALR(1) tables and terminals, and stored as a module."""
 
 from __future__ import annotations
 
 from operator import itemgetter
 from typing import Any
 
-from gradcli.language import tables
 from gradcli.language.automaton import automaton
-from gradcli.language.tables import Reduction, Tables
+from gradcli.language.tables import FORMAT, Production, Tables
 
 
 def compiled(text: str) -> Tables:
@@ -17,18 +16,19 @@ def compiled(text: str) -> Tables:
     from lark.lexer import TerminalDef
 
     made = Lark(text, parser="lalr", lexer="basic", start=["formula", "value", "choice"])
-    # The form in which Lark itself stores a stand-alone parser: plain lists and dictionaries.
+    # Lark's own serialisation of a stand-alone parser: plain lists and dictionaries.
     data, memo = made.memo_serialize([TerminalDef, Rule])
     table = data["parser"]["parser"]
     tokens: dict[int, str] = table["tokens"]
-    rules: dict[int, Reduction] = {}
-    states: list[dict[str, int | Reduction]] = [{} for _ in table["states"]]
+    productions: dict[int, Production] = {}
+    states: list[dict[str, int | Production]] = [{} for _ in table["states"]]
     for state, actions in table["states"].items():
         for token, (is_reduction, argument) in actions.items():
             if is_reduction:
                 number = argument["@"]
-                action = rules[number] = rules.get(number) or _reduction(memo[number])
-                states[state][tokens[token]] = action
+                if number not in productions:
+                    productions[number] = _production(memo[number])
+                states[state][tokens[token]] = productions[number]
             else:
                 states[state][tokens[token]] = argument
     terminals = sorted(
@@ -54,43 +54,43 @@ def _regular_expression(pattern: dict[str, Any]) -> str:
     return escape(value) if pattern["__type__"] == "PatternStr" else value
 
 
-def _reduction(rule: dict[str, Any]) -> Reduction:
-    parts = len(rule["expansion"])
+def _production(rule: dict[str, Any]) -> Production:
+    length = len(rule["expansion"])
     alias = rule["alias"]
-    inlined = parts == 1 and alias is None and rule["options"]["expand1"]
+    inlined = length == 1 and alias is None and rule["options"]["expand1"]
     origin: str = rule["origin"]["name"]
-    return Reduction(origin, parts, None if inlined else alias or origin)
+    return Production(origin, length, None if inlined else alias or origin)
 
 
 def module(text: str) -> str:
     """Return the source of the module `gradcli.language.stored`: the tables of a grammar.
 
-    It holds nothing but literals, which Python keeps as bytecode. In a state a number from 0 is
-    the next state, and ~n stands for rule n. Lark numbers states and rules anew each time; here
-    they are counted as they are met from the start, so that a build can be repeated.
+    It holds nothing but literals, which Python keeps as bytecode. In a state n >= 0 shifts to state
+    n, and ~n reduces by production n. Lark numbers both anew each time; here they are numbered in
+    the order of a walk from the start states, so that builds are reproducible.
     """
     made = compiled(text)
     terminals = automaton(made)
     starts = dict(sorted(made.starts.items()))
-    met = list(starts.values())
-    numbers = {state: number for number, state in enumerate(met)}
-    rules: dict[Reduction, int] = {}
+    order = list(starts.values())
+    numbers = {state: number for number, state in enumerate(order)}
+    productions: dict[Production, int] = {}
     states = []
-    for state in met:
+    for state in order:
         row = {}
         for symbol, action in sorted(made.states[state].items(), key=itemgetter(0)):
-            if isinstance(action, Reduction):
-                row[symbol] = ~rules.setdefault(action, len(rules))
+            if isinstance(action, Production):
+                row[symbol] = ~productions.setdefault(action, len(productions))
                 continue
             if action not in numbers:
-                numbers[action] = len(met)
-                met.append(action)
+                numbers[action] = len(order)
+                order.append(action)
             row[symbol] = numbers[action]
         states.append(row)
     values = {
-        "format": tables.FORMAT,
+        "format": FORMAT,
         "grammar": text,
-        "rules": tuple((rule.rule, rule.parts, rule.method) for rule in rules),
+        "rules": tuple((p.rule, p.length, p.callback) for p in productions),
         "states": tuple(states),
         "starts": {start: numbers[state] for start, state in starts.items()},
         "strings": made.strings,

@@ -49,6 +49,16 @@ def is_function(name: str) -> bool:
     return name in FUNCTIONS or name in ALIASES or name in ONLY_HERE
 
 
+def meant(name: str) -> str | None:
+    """Return what to say about a free name that has another meaning elsewhere: PI, inf."""
+    from gradcli.language.meant import CONSTANTS as ELSEWHERE
+    from gradcli.language.meant import NO_INFINITY, NOT_FINITE
+
+    if name in NOT_FINITE:
+        return NO_INFINITY
+    return f"did you mean '{ELSEWHERE[name]}'?" if name in ELSEWHERE else None
+
+
 def suggestion(name: str, known: Iterable[str]) -> str | None:
     """Return the known name closest to a misspelt one, or None when nothing is close.
 

@@ -4,48 +4,66 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+    from typing import Final
 
     from gradcli.graph.shapes import Shape
 
+Span = tuple[int, int]
+"""A half-open range of a text."""
+
 
 class Origin:
-    """The text of a formula and how it was read."""
+    """The text of a formula and how it was read. It never changes."""
 
-    __slots__ = ("given", "is_model", "notes", "shapes", "source", "start")
+    __slots__ = ("_locate", "given", "is_model", "notes", "source", "start")
 
     def __init__(
         self,
         source: str,
-        given: tuple[str, ...] = (),
+        given: Mapping[str, Shape],
+        start: str,
+        locate: Callable[[str, Mapping[str, Shape], str], Mapping[int, Span]],
         notes: tuple[str, ...] = (),
-        start: str = "formula",
-        shapes: tuple[tuple[str, Shape], ...] = (),
         *,
         is_model: bool = False,
     ) -> None:
-        self.source = source
-        self.given = given
-        """The names that had values outside the formula."""
-        self.notes = notes
-        """What the reader of the formula should know, such as that `e` was redefined."""
-        self.start = start
+        self.source: Final = source
+        self.given: Final = given
+        """The names that had values outside the formula, and the shapes of these."""
+        self.start: Final = start
         """Start rule of the grammar: "value" for the right side of NAME=VALUE."""
-        self.shapes = shapes
-        """The shapes of the names that were given with one."""
-        self.is_model = is_model
+        self._locate = locate
+        self.notes: Final = notes
+        """What the user should know, such as that `e` was redefined."""
+        self.is_model: Final = is_model
         """Whether it is a model to be fitted, y ~ …, and stands for a sum of squares."""
 
-    def with_shapes(self, shapes: Mapping[str, Shape]) -> Origin:
-        """Return the same text, read for names of these shapes."""
-        pairs = tuple(shapes.items())
-        return Origin(
-            self.source, self.given, self.notes, self.start, pairs, is_model=self.is_model
+    def spans(self) -> Mapping[int, Span]:
+        """Return the range of the text that each node was read from, found by reading it again."""
+        return self._locate(self.source, self.given, self.start)
+
+
+class CopiedOrigin(Origin):
+    """The text of a formula whose nodes have copies in another graph."""
+
+    __slots__ = ("_copies",)
+
+    def __init__(self, origin: Origin, copies: Mapping[int, int]) -> None:
+        super().__init__(
+            origin.source,
+            origin.given,
+            origin.start,
+            origin._locate,  # noqa: SLF001 - of the same class
+            origin.notes,
+            is_model=origin.is_model,
         )
+        self._copies = copies
 
-    def spans(self) -> dict[int, tuple[int, int]]:
-        """Return where each node stands in the text, found by reading it again."""
-        from gradcli.language.parser import locate
-
-        given = dict(self.shapes) or self.given
-        return locate(self.source, given, self.start)
+    def spans(self) -> Mapping[int, Span]:
+        """Return the range of the text for the copy of each node."""
+        return {
+            self._copies[node]: span
+            for node, span in super().spans().items()
+            if node in self._copies
+        }

@@ -1,36 +1,37 @@
-"""Formula text to graph: an LALR(1) driver over Lark's tables that calls the builder as it goes.
+"""Formula text to graph: an LALR(1) parser over Lark's tables that calls the builder as it goes.
 
-No tree is kept and nothing recurses: the stack of the driver is a list. Chains of rules that only
-stand for their one part (an atom is a power is a sign is a term …) are followed once and
-remembered, which is most of what a parser for formulas does.
+No tree is kept and nothing recurses: the stack of the parser is a list. Unit productions (an atom
+is a power is a sign is a term …) are followed once and remembered, which is most of what a parser
+for formulas does.
 
-The first pass works without positions. When something is wrong the text is parsed again with them,
-so that correct formulas do not pay for messages.
+Reading a formula works without positions, so that correct formulas do not pay for messages. When a
+production is at fault, the tokens are traced up to it, without building the graph again.
 """
 
 from __future__ import annotations
 
 from gradcli.errors import FormulaError, ShapeError
 from gradcli.graph.node import Growing
+from gradcli.graph.shapes import SCALAR
 from gradcli.language.builder import Builder, Fault
+from gradcli.language.origin import Origin, Span
 from gradcli.language.scanner import END, ILLEGAL, SCANNER, TABLES, Tokens
-from gradcli.language.tables import Reduction, Tables
+from gradcli.language.tables import Production, Tables
 from gradcli.limits import SOURCE_CHARACTERS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
-    from typing import Any
+    from typing import Any, Final
 
     from gradcli.graph.shapes import Shape
+    from gradcli.language.repairs import Finding
 
     Given = Collection[str] | Mapping[str, Shape]
 
-Span = tuple[int, int]
-
 
 class Unexpected(Exception):  # noqa: N818 - a signal inside this module, not an error for users
-    """A token that the grammar does not allow here; `state` is the parser's stack of states."""
+    """A token that the grammar does not allow here; `states` is the parser's stack of states."""
 
     def __init__(self, index: int, states: list[int]) -> None:
         super().__init__(index)
@@ -38,8 +39,60 @@ class Unexpected(Exception):  # noqa: N818 - a signal inside this module, not an
         self.states = states
 
 
-def parse(source: str, given: Given = (), start: str = "formula") -> Builder:
-    """Return the builder that holds the graph and result of `source`.
+class Misfit(Exception):  # noqa: N818 - as above
+    """A production whose symbols do not fit: the token behind it, and the symbols on the stack."""
+
+    def __init__(self, index: int, production: Reduce, symbols: int) -> None:
+        super().__init__(index)
+        self.index = index
+        self.production = production
+        self.symbols = symbols
+
+    def is_at(self, index: int, production: Reduce, symbols: int) -> bool:
+        """Return whether this production is about to be reduced."""
+        here = (self.index, self.production, self.symbols)
+        return (index, production, symbols) == here
+
+
+class Parsed:
+    """What a text says: a graph and the node of the result. It never changes."""
+
+    __slots__ = (
+        "choice",
+        "definitions",
+        "draws",
+        "graph",
+        "named_shape",
+        "origin",
+        "range",
+        "root",
+        "typed",
+    )
+
+    def __init__(self, origin: Origin, built: Builder) -> None:
+        self.graph: Final = built.graph
+        self.root: Final = built.result
+        self.origin: Final = origin
+        self.definitions: Final = built.defined
+        """The nodes that the formula names, by name."""
+        self.range: Final = built.range
+        """Start, stop and step of a value start:stop:step."""
+        self.draws: Final = tuple(built.draws)
+        """Random arrays of a value: the free name of each, its distribution, shape and limits."""
+        self.named_shape: Final = built.named_shape
+        """In a value: the free name that stands for shape(3), a name's shape without a value."""
+        self.typed: Final = built.typed if origin.start == "value" else {}
+        """The numbers of a value by their nodes, as they were typed."""
+        self.choice: Final = built.chosen
+        """The name and the arguments of the value of an option."""
+
+    def spans(self) -> Mapping[int, Span]:
+        """Return the range of the text that each node was read from."""
+        return self.origin.spans()
+
+
+def parse(source: str, given: Given = (), start: str = "formula") -> Parsed:
+    """Return the graph that a text stands for.
 
     `given` are the names that have values outside the formula; they may rebind `e`. `start` is
     "formula", "value" (one expression, for NAME=VALUE) or "choice" (a name with its settings).
@@ -48,69 +101,72 @@ def parse(source: str, given: Given = (), start: str = "formula") -> Builder:
     if len(source) > SOURCE_CHARACTERS:
         message = f"the formula has {len(source)} characters; at most {SOURCE_CHARACTERS} are read"
         raise FormulaError(message)
+    found = _read(source, given, start)
+    if isinstance(found, Parsed):
+        return found
+    from gradcli.language import repairs
+
+    hint, formulas = repairs.hint(source, found.repair, lambda text: finding(text, given, start))
+    error = found.error(found.message, source=source, span=found.span, hint=hint)
+    error.repairs = tuple(formulas)
+    raise error
+
+
+def finding(source: str, given: Given = (), start: str = "formula") -> Finding | None:
+    """Return what is wrong with a text; None for one that can be read. As `parse`."""
+    from gradcli.language.repairs import Finding
+
+    try:
+        found = _read(source, given, start)
+    except FormulaError as error:  # the graph is too large
+        return Finding(error.message, (0, len(source)))
+    return None if isinstance(found, Parsed) else found
+
+
+def _read(source: str, given: Given, start: str) -> Parsed | Finding:
+    """Return what a text says, or what is wrong with it."""
+    shapes: Any = given if hasattr(given, "items") else dict.fromkeys(given, SCALAR)
     tokens = SCANNER.scan(source)
-    builder = Builder(given)
+    builder = Builder(shapes, start)
     try:
         with Growing():
             drive(tokens, builder, start)
     except Unexpected as unexpected:
-        raise _misplaced(tokens, unexpected) from None
-    except (Fault, ShapeError):
-        raise _meaningless(source, given, start) from None
-    return builder
+        return _misplaced(tokens, unexpected, start)
+    except Misfit as misfit:
+        return _meaningless(tokens, misfit, start)
+    origin = Origin(source, shapes, start, locate, tuple(builder.notes), is_model=builder.is_model)
+    return Parsed(origin, builder)
 
 
-def locate(source: str, given: Given = (), start: str = "formula") -> dict[int, Span]:
-    """Return where each node of a formula stands in its text, as half-open ranges.
+def locate(source: str, given: Mapping[str, Shape], start: str) -> dict[int, Span]:
+    """Return the half-open range of a text that each node was read from.
 
-    The formula is parsed again in the same way, so the ids are those of the first time.
+    The text is read again in the same way, so the ids are those of the first time.
     """
-    spans: dict[int, Span] = {}
-    drive(SCANNER.scan(source), Builder(given), start, Positions(spans))
-    return spans
+    nodes: dict[int, Span] = {}
+    trace(SCANNER.scan(source), start, builder=Builder(given, start), nodes=nodes)
+    return nodes
 
 
-class Positions:
-    """The spans of the parts on the parser's stack, and of the nodes made from them."""
+class Reduce:
+    """The action of a production whose symbols are on the stack, before the terminal `kind`."""
 
-    def __init__(self, nodes: dict[int, Span]) -> None:
-        self.stack: list[Span] = []
-        self.nodes = nodes
+    __slots__ = ("callback", "kind", "length", "rule")
 
-    def shift(self, span: Span) -> None:
-        """Note the span of a token."""
-        self.stack.append(span)
-
-    def reduce(self, parts: int, value: Any, start: int) -> None:
-        """Note the span of a rule's parts as that of the node they made; none stand at `start`."""
-        if parts == 0:
-            self.stack.append((start, start))
-            return
-        span = (self.stack[-parts][0], self.stack[-1][1])
-        del self.stack[-parts:]
-        self.stack.append(span)
-        if isinstance(value, int):
-            self.nodes.setdefault(value, span)
-
-
-class Completed:
-    """A rule whose parts are on the stack, as seen from the terminal `kind` that follows it."""
-
-    __slots__ = ("kind", "method", "parts", "rule")
-
-    def __init__(self, reduction: Reduction, kind: str) -> None:
-        self.rule = reduction.rule
-        self.parts = reduction.parts
+    def __init__(self, production: Production, kind: str) -> None:
+        self.rule = production.rule
+        self.length = production.length
         self.kind = kind
-        self.method: Any = getattr(Builder, reduction.method) if reduction.method else None
+        self.callback: Any = getattr(Builder, production.callback) if production.callback else None
 
 
 class State(dict["Any", "Any"]):
-    """What to do in one state of the parser, found out when it is first asked for.
+    """The actions of one state of the parser, each found when it is first asked for.
 
-    For a terminal it is the State to go to, the rule that is Completed or None; for a rule the
-    State to go to; and for one Completed above this state the State that follows and what to do
-    there, past all rules that only stand for it.
+    For a terminal the action is the State to shift to, a Reduce or None; for a rule it is the State
+    to go to; and for a Reduce above this state, the State that follows and the action there, behind
+    all unit productions without a callback.
     """
 
     __slots__ = ("_states", "number")
@@ -120,35 +176,35 @@ class State(dict["Any", "Any"]):
         self._states = states
         self.number = number
 
-    def __missing__(self, met: Any) -> Any:
-        """Find out what to do, and remember it."""
-        if met.__class__ is Completed:
-            after = self[met.rule]
-            action = after[met.kind]
-            while action.__class__ is Completed and action.method is None:
+    def __missing__(self, key: Any) -> Any:
+        """Find an action and remember it."""
+        if key.__class__ is Reduce:
+            after = self[key.rule]
+            action = after[key.kind]
+            while action.__class__ is Reduce and action.callback is None:
                 after = self[action.rule]
-                action = after[met.kind]
+                action = after[key.kind]
             found: Any = (after, action)
         else:
-            found = self._states.action(self.number, met)
-        self[met] = found
+            found = self._states.action(self.number, key)
+        self[key] = found
         return found
 
 
 class States:
-    """The parser's states, whose rules the builder's methods complete.
+    """The states of the parser, whose productions call the builder's methods.
 
-    A formula meets few of the states and actions of the grammar, so they are made when first met.
+    A formula visits few of the states of the grammar, so they are made when first visited.
     """
 
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
         self._states: dict[int, State] = {}
-        self._completed: dict[tuple[Reduction, str], Completed] = {}
+        self._reductions: dict[tuple[Production, str], Reduce] = {}
         self._ends = [tables.states[first][start] for start, first in tables.starts.items()]
 
     def first(self, start: str) -> State:
-        """Return the state in which a start rule begins."""
+        """Return the initial state of a start rule."""
         return self.state(self._tables.starts[start])
 
     def state(self, number: int) -> State:
@@ -158,8 +214,8 @@ class States:
             found = self._states[number] = State(self, number)
         return found
 
-    def action(self, number: int, symbol: str) -> State | Completed | None:
-        """Return what the tables say of a terminal or rule in a state."""
+    def action(self, number: int, symbol: str) -> State | Reduce | None:
+        """Return the action of the tables on a terminal or rule in a state."""
         action = self._tables.states[number].get(symbol)
         if action is None:
             # The tables end where the start rule is complete; there the end of the text fits too.
@@ -167,54 +223,94 @@ class States:
         if isinstance(action, int):
             return self.state(action)
         key = (action, symbol)
-        found = self._completed.get(key)
+        found = self._reductions.get(key)
         if found is None:
-            found = self._completed[key] = Completed(action, symbol)
+            found = self._reductions[key] = Reduce(action, symbol)
         return found
 
 
 STATES = States(TABLES)
 
 
-def drive(tokens: Tokens, builder: Builder, start: str, positions: Positions | None = None) -> None:
+def drive(tokens: Tokens, builder: Builder, start: str) -> None:
     """Shift and reduce until the end of the text is shifted behind the start rule.
 
-    Raises Unexpected at a token that the grammar does not allow, and passes on the builder's Fault.
+    Raises Unexpected at a token that the grammar does not allow, and Misfit from a Fault or a
+    ShapeError of the builder.
     """
     state = STATES.first(start)
     stack = [state]
     values: list[Any] = []
+    index = 0
+    action: Any = None
     # The one loop that every token passes through: spelled out, for calls would double its time.
-    for index, (kind, text) in enumerate(zip(tokens.kinds, tokens.texts, strict=True)):
+    try:
+        for index, (kind, text) in enumerate(zip(tokens.kinds, tokens.texts, strict=True)):
+            action = state[kind]
+            while action.__class__ is Reduce:
+                length = action.length
+                if length == 1:
+                    values[-1] = action.callback(builder, values[-1])
+                elif length == 3:
+                    last = values.pop()
+                    middle = values.pop()
+                    values[-1] = action.callback(builder, values[-1], middle, last)
+                    del stack[-2:]
+                elif length == 0:
+                    values.append(action.callback(builder))
+                    stack.append(state)
+                else:
+                    values[-length:] = [action.callback(builder, *values[-length:])]
+                    del stack[1 - length :]
+                state, action = stack[-2][action]
+                stack[-1] = state
+            if action is None:
+                raise Unexpected(index, [state.number for state in stack])
+            stack.append(action)
+            values.append(text)
+            state = action
+    except (Fault, ShapeError) as fault:
+        raise Misfit(index, action, len(stack) - 1) from fault
+
+
+def trace(
+    tokens: Tokens,
+    start: str,
+    *,
+    until: Misfit | None = None,
+    builder: Builder | None = None,
+    nodes: dict[int, Span] | None = None,
+) -> list[Span]:
+    """Return the ranges of the text that the symbols on the stack take, as `drive` moves them.
+
+    `until` stops before a production; `builder` makes the nodes, whose ranges are added to `nodes`.
+    """
+    state = STATES.first(start)
+    stack = [state]
+    values: list[Any] = []
+    spans: list[Span] = []
+    for index, kind in enumerate(tokens.kinds):
         action = state[kind]
-        while action.__class__ is Completed:
-            parts = builder.parts = action.parts
-            if parts == 1:
-                value = values[-1] = action.method(builder, values[-1])
-            elif parts == 3:
-                last = values.pop()
-                middle = values.pop()
-                value = values[-1] = action.method(builder, values[-1], middle, last)
-                del stack[-2:]
-            elif parts == 0:
-                value = action.method(builder)
-                values.append(value)
-                stack.append(state)
-            else:
-                value = action.method(builder, *values[-parts:])
-                values[-parts:] = [value]
-                del stack[1 - parts :]
-            if positions is not None:
-                positions.reduce(parts, value, tokens.start(index) if parts == 0 else 0)
-            state, action = stack[-2][action]
+        while action.__class__ is Reduce:
+            if until is not None and until.is_at(index, action, len(spans)):
+                return spans
+            first = len(spans) - action.length
+            spans[first:] = [span] = [
+                (spans[first][0], spans[-1][1]) if action.length else (tokens.start(index),) * 2
+            ]
+            if builder is not None and nodes is not None:
+                value = action.callback(builder, *values[first:])
+                values[first:] = [value]
+                if isinstance(value, int):
+                    nodes.setdefault(value, span)
+            stack[first + 1 :] = [state]
+            state, action = stack[first][action]
             stack[-1] = state
-        if action is None:
-            raise Unexpected(index, [state.number for state in stack])
         stack.append(action)
-        values.append(text)
+        values.append(tokens.texts[index])
+        spans.append(tokens.span(index))
         state = action
-        if positions is not None:
-            positions.shift(tokens.span(index))
+    return spans
 
 
 def acceptable(tables: Tables, states: list[int]) -> set[str]:
@@ -227,10 +323,10 @@ def acceptable(tables: Tables, states: list[int]) -> set[str]:
             state = states[-1]
             while True:
                 action = tables.states[state].get(kind)
-                if not isinstance(action, Reduction) or action.rule in tables.starts:
+                if not isinstance(action, Production) or action.rule in tables.starts:
                     break
                 # Below the first `depth` states the stack is untouched; `removed` is what is new.
-                for _ in range(action.parts):
+                for _ in range(action.length):
                     if removed:
                         removed.pop()
                     else:
@@ -249,32 +345,26 @@ def _next(tables: Tables, state: int, rule: str) -> int:
     return after
 
 
-def _misplaced(tokens: Tokens, unexpected: Unexpected) -> FormulaError:
-    """Return the error for a token that the grammar does not allow."""
+def _misplaced(tokens: Tokens, unexpected: Unexpected, start: str) -> Finding:
+    """Return what is wrong with a token that the grammar does not allow."""
     from gradcli.language import diagnosis
 
     if ILLEGAL in tokens.kinds:
         return diagnosis.illegal_character(tokens, tokens.kinds.index(ILLEGAL))
     accepted = acceptable(TABLES, unexpected.states)
-    return diagnosis.unexpected_token(tokens, unexpected.index, accepted)
+    return diagnosis.unexpected_token(tokens, unexpected.index, accepted, start)
 
 
-def _meaningless(source: str, given: Given, start: str) -> FormulaError:
-    """Return the error for a rule whose parts do not fit, found again with positions."""
+def _meaningless(tokens: Tokens, misfit: Misfit, start: str) -> Finding:
+    """Return what is wrong with a production whose symbols do not fit."""
     from gradcli.language import diagnosis
 
-    tokens = SCANNER.scan(source)
-    positions = Positions({})
-    builder = Builder(given)
-    try:
-        drive(tokens, builder, start, positions)
-    except Fault as fault:
-        if ILLEGAL in tokens.kinds:
-            return diagnosis.illegal_character(tokens, tokens.kinds.index(ILLEGAL))
-        return diagnosis.of_fault(tokens, fault, positions.stack)
-    except ShapeError as error:
-        first, last = positions.stack[-builder.parts], positions.stack[-1]
-        error.source, error.span = source, (first[0], last[1])
-        return error
-    message = "the formula cannot be read"
-    return FormulaError(message, source=source, span=(0, len(source)))
+    fault = misfit.__cause__
+    if ILLEGAL in tokens.kinds and isinstance(fault, Fault):
+        return diagnosis.illegal_character(tokens, tokens.kinds.index(ILLEGAL))
+    spans = trace(tokens, start, until=misfit)
+    if isinstance(fault, Fault):
+        return diagnosis.of_fault(tokens, fault, spans)
+    assert isinstance(fault, ShapeError)  # noqa: S101 - nothing else is raised as a Misfit
+    span = (spans[-misfit.production.length][0], spans[-1][1])
+    return diagnosis.of_shapes(tokens, fault, span)

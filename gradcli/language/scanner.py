@@ -1,16 +1,16 @@
 """Formula text to tokens: the terminals of the grammar, with implicit products made visible.
 
-A long text is cut by one regular expression, and each distinct piece is classified once, so that a
-million tokens cost little more than the cutting. A short one is cut by the automaton that was
-stored with the tables: that takes less time than importing `re`. Positions are worked out only
-when an error needs them.
+A long text is split by one regular expression, and each distinct token is classified once, so that
+a million tokens cost little more than the splitting. A short one is split by the automaton that was
+stored with the tables, which takes less time than importing `re`. Positions are computed only when
+an error needs them.
 """
 
 from __future__ import annotations
 
 from itertools import accumulate
 
-from gradcli.language.tables import grammar, read
+from gradcli.language.loading import load
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,11 +22,12 @@ if TYPE_CHECKING:
 END = "$END"
 ILLEGAL = "ILLEGAL"
 SHORT = 2000
-"""Characters of a text that the automaton cuts in less time than `re` takes to be ready."""
+"""The automaton splits so many characters in less time than importing and compiling `re` takes."""
 
 _IGNORED = {"SPACE", "COMMENT"}
 _OPENING = {"LPAR", "LSQB"}
 _CLOSING = {"RPAR", "RSQB"}
+_SIGNS = {"PLUS", "MINUS"}
 _BEFORE_IMPLICIT = {"NUMBER", "RPAR"}
 _AFTER_IMPLICIT = {"NAME", "LPAR"}
 _IMPLICIT_POSSIBLE = r"[0-9.)](?:[^\W\d]|_|\()"
@@ -64,19 +65,19 @@ class Tokens:
 
 
 class Scanner:
-    """Cuts text into the terminals of a grammar."""
+    """Splits text into the terminals of a grammar."""
 
     def __init__(self, tables: Tables) -> None:
         self._strings = tables.strings
         self._terminals = tables.patterns
         self._automaton = tables.automaton
         self._cut: Any = None
-        """The regular expression of all terminals; the next two are compiled with it."""
+        """The regular expression of all terminals, compiled with the next two."""
         self._implicit_possible: Any = None
         self._patterns: list[tuple[str, Any]] = []
 
     def kind(self, text: str) -> str:
-        """Return the terminal that a piece of text is, or ILLEGAL."""
+        """Return the terminal that matches a whole text, or ILLEGAL."""
         if text in self._strings:
             return self._strings[text]
         if self._automaton is not None and len(text) <= SHORT:
@@ -122,7 +123,7 @@ class Scanner:
 
 
 def _cut_by(automaton: Automaton, text: str) -> Iterator[tuple[str, int]]:
-    """Yield the terminal and the end of each piece of a text, every piece as long as can be."""
+    """Yield the terminal and the end of each token of a text; the longest match wins."""
     classes, steps, accepted = automaton.classes, automaton.steps, automaton.accepted
     start, size = 0, len(text)
     while start < size:
@@ -140,7 +141,7 @@ def _cut_by(automaton: Automaton, text: str) -> Iterator[tuple[str, int]]:
 
 
 def _arranged(source: str, all_kinds: list[str], pieces: list[str]) -> Tokens:
-    """Return the tokens without blanks and comments, with IMPLICIT where a product is meant.
+    """Return the tokens without spaces and comments, with IMPLICIT for each implicit product.
 
     A newline outside parentheses is a SEPARATOR, except beside another one and at either end.
     """
@@ -168,7 +169,8 @@ def _arranged(source: str, all_kinds: list[str], pieces: list[str]) -> Tokens:
             and adjacent
             and kinds[-1] in _BEFORE_IMPLICIT
             and not (kinds[-1] == "RPAR" and closed_call)
-            and not _misspelt_number(pieces[place - 1], pieces[place])
+            and not (kinds[-1] == "NUMBER" and _is_exponent(kinds))
+            and not is_misspelt_number(pieces[place - 1], pieces[place])
         ):
             kinds.append("IMPLICIT")
             kept.append(place)
@@ -183,7 +185,15 @@ def _arranged(source: str, all_kinds: list[str], pieces: list[str]) -> Tokens:
     return Tokens(source, kinds, texts, pieces, kept)
 
 
-def _misspelt_number(number: str, name: str) -> bool:
+def _is_exponent(kinds: list[str]) -> bool:
+    """Return whether the number that is the last token is an exponent: e^2x has two readings."""
+    place = len(kinds) - 2
+    while place > 0 and kinds[place] in _SIGNS:
+        place -= 1
+    return place > 0 and kinds[place] == "POWER"
+
+
+def is_misspelt_number(number: str, name: str) -> bool:
     """Return whether a number and the name that touches it are a number of another notation.
 
     `1e`, `2e+3x` cut short, `0x1F`, `0b1`, `1_000`: none of them is read as a product.
@@ -196,17 +206,6 @@ def _misspelt_number(number: str, name: str) -> bool:
 def _drop_last_newlines(kinds: list[str], kept: list[int], pieces: list[str]) -> None:
     while len(kinds) > 1 and kinds[-2] == "SEPARATOR" and pieces[kept[-2]].endswith("\n"):
         del kinds[-2], kept[-2]
-
-
-def load() -> Tables:
-    """Return the tables of the grammar: those that the build stored, or else as Lark makes them."""
-    text = grammar()
-    stored = read(text)
-    if stored is not None:
-        return stored
-    from gradcli.language.grammar import compiled
-
-    return compiled(text)
 
 
 TABLES = load()

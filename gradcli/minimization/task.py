@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gradcli.errors import MathematicsError, NameValueError, UsageError, printable
+from gradcli.errors import FileError, MathematicsError, NameValueError, UsageError, printable
 from gradcli.graph import printing
 from gradcli.graph.shapes import sized
 from gradcli.language.choices import choice
-from gradcli.language.names import suggestion
+from gradcli.language.names import is_name, meant, suggestion
 from gradcli.minimization.fit import WEIGHT, Fit, Weighting, recognised, scalar_squares, weighted
 from gradcli.minimization.layout import entries
 from gradcli.minimization.objective import Objective
@@ -333,9 +333,11 @@ def _values(
         close = suggestion(missing[0], known)
         hint = f"did you mean '{close}'?" if close else f"its columns are {few(known)}"
         message = f"{printable(missing[0], 60)} has no start and is no column of the data"
-        raise NameValueError(
+        # A header that no formula can name is a fault of the file, not of the words.
+        error = NameValueError if all(map(is_name, known)) else FileError
+        raise error(
             message,
-            hint=hint + f"; a parameter has a start, {missing[0]}=1",
+            hint=meant(missing[0]) or f"{hint}; a parameter has a start, {missing[0]}=1",
             source=origin.source if origin else None,
             span=origin.spans().get(nodes[missing[0]]) if origin else None,
         )

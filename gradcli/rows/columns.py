@@ -169,9 +169,8 @@ def with_shapes(formula: Node, origin: Origin | None, shapes: Mapping[str, Shape
     from gradcli.language.parser import parse
 
     if origin is not None:
-        shapes = {**dict.fromkeys(origin.given, ()), **shapes}
-        built = parse(origin.source, shapes)
-        return Typed(built.graph, built.result, origin.with_shapes(shapes))
+        parsed = parse(origin.source, {**dict.fromkeys(origin.given, ()), **shapes})
+        return Typed(parsed.graph, parsed.root, parsed.origin)
     copy = Graph()
     names = formula.graph.variables([formula.id])
     changed = {names[n]: copy.variable(n, shape) for n, shape in shapes.items() if n in names}

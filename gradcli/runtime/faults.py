@@ -97,9 +97,21 @@ def _undefined_array(graph: Graph, node: int, numbers: Mapping[int, Any], read: 
     return _undefined_number(operation, inputs, extra) + where
 
 
-def repair(graph: Graph, node: int, root: int) -> str | None:
-    """Return the function that has the limit where sin(x)/x or x*log(x) has no value."""
-    operation, arguments, _ = graph.rows[node]
+def repair(
+    graph: Graph, node: int, root: int, numbers: Mapping[int, Any] | None = None
+) -> str | None:
+    """Return the function that has a value where a part has none.
+
+    For sin(x)/x and x*log(x) at 0 it is the limit, for a third as exponent the real cube root.
+    """
+    operation, arguments, payload = graph.rows[node]
+    if operation in {POWER_OF, CONSTANT_POWER}:
+        exponent = payload if operation is CONSTANT_POWER else (numbers or {}).get(arguments[1])
+        if isinstance(exponent, float) and abs(exponent) < 1e6:
+            thirds = round(3 * exponent)
+            if thirds / 3 == exponent and thirds % 3:
+                root_of = f"cbrt({label(graph, arguments[0])})"
+                return f"the real value is {root_of if thirds == 1 else f'{root_of}^{thirds}'}"
     if operation is DIVIDE:
         above, below = arguments
         if graph.rows[above][:2] == (TABLE["sin"], (below,)):

@@ -56,7 +56,8 @@ class Range(NamedTuple):
         distance = stop.value - start.value
         if step.value == 0 or distance * step.value < 0:
             message = f"the step of the range of {name} does not lead from {low:g} to {high:g}"
-            raise NameValueError(message, hint=f"write {name}={low:g}:{high:g}:STEP")
+            way = -step.value if step.value else math.copysign(1, distance)
+            raise NameValueError(message, hint=f"write {name}={low:g}:{high:g}:{float(way):g}")
         if math.isinf(high - low):
             message = f"the range of {name} spans more than the largest double"
             raise NameValueError(message, hint=f"for example {name}=-1e300:1e300:1e299")

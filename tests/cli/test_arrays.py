@@ -81,6 +81,7 @@ def test_an_array_and_a_number(gradcli: Command) -> None:
         ("w=uniform(1, -1, 3)", "uniform"),
         ("w=uniform(-1e308, 1e308, 3)", "uniform"),
         ("w=normal(-3)", "negative"),
+        ("w=log(-1)*normal(3)", "log is undefined at -1"),
         ("w=normal(2.5)", "whole number"),
         ("w=linspace(0, 1e308*10, 3) + 1", "in the value of w"),
     ],

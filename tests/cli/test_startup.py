@@ -48,6 +48,7 @@ EVAL = {
     "gradcli.language.origin",
     "gradcli.language.parser",
     "gradcli.language.scanner",
+    "gradcli.language.loading",
     "gradcli.language.tables",
     # the tables that the build stored, or what makes them in a checkout without
     "gradcli.language.stored",

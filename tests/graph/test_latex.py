@@ -38,8 +38,8 @@ SAME: dict[str, Callable[..., Node]] = {
     "lgamma": lambda x: abs(x.apply("gamma")).apply("log"),
     "digamma": lambda x: x.apply("polygamma", payload=0),
     "hypot": lambda x, y: (x**2 + y**2).apply("sqrt"),
-    "xlogx": lambda x: x * x.apply("log"),
-    "powlog": lambda x, y, k: x**y * x.apply("log") ** k,
+    "xlogx": lambda x: signed(x * x.apply("log")),
+    "powlog": lambda x, y, k: signed(x**y * x.apply("log") ** k),
     "scaled": lambda x, y: signed(x * y),
     "ratio": lambda x, y: x / y,
 }

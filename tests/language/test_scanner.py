@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gradcli import FormulaError, parse
-from gradcli.language.scanner import END, ILLEGAL, Scanner, Tokens, load
+from gradcli.language.loading import load
+from gradcli.language.scanner import END, ILLEGAL, Scanner, Tokens
 
 SCANNER = Scanner(load())
 

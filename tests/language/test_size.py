@@ -13,7 +13,6 @@ import pytest
 
 from gradcli import FormulaError, parse, variable
 from gradcli.graph.node import Graph
-from gradcli.language.parser import locate
 from gradcli.limits import NODES, SOURCE_CHARACTERS
 
 if TYPE_CHECKING:
@@ -238,7 +237,7 @@ WORK: dict[str, tuple[int, Callable[[int], str], Callable[[Formula], object]]] =
         ),
         id,
     ),
-    "places": (1000, SHAPES["sum"], lambda f: locate(str(f))),
+    "places": (1000, SHAPES["sum"], lambda f: f.origin and f.origin.spans()),
 }
 
 

@@ -15,8 +15,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gradcli import FormulaError
-from gradcli.language import grammar, parser, tables
-from gradcli.language.scanner import SHORT, Scanner, load
+from gradcli.language import grammar, loading, parser, tables
+from gradcli.language.scanner import SHORT, Scanner
 from tests.language.test_messages import MESSAGES
 
 REFERENCE = Path(__file__).parent.parent / "reference"
@@ -28,7 +28,7 @@ CORPUS = [
     *(row[0].replace("«", "").replace("»", "") for row in MESSAGES),
 ]
 
-FROM_LARK = grammar.compiled(tables.grammar())
+FROM_LARK = grammar.compiled(loading.grammar())
 
 
 def stored_module(text: str) -> ModuleType:
@@ -42,8 +42,8 @@ def stored_module(text: str) -> ModuleType:
 def stored() -> tables.Tables:
     """Tables as an installed gradcli reads them."""
     with pytest.MonkeyPatch.context() as patch:
-        put(patch, stored_module(tables.grammar()))
-        found = tables.read(tables.grammar())
+        put(patch, stored_module(loading.grammar()))
+        found = loading.read(loading.grammar())
     assert found is not None
     return found
 
@@ -61,12 +61,12 @@ def outcome(source: str, start: str, by: tables.Tables) -> Any:
         patch.setattr(parser, "STATES", parser.States(by))
         patch.setattr(parser, "SCANNER", Scanner(by))
         try:
-            built = parser.parse(source, (), start)
-            spans = parser.locate(source, (), start)
+            parsed = parser.parse(source, (), start)
+            spans = parsed.spans()
         except FormulaError as error:
             return error.message, error.span, error.hint
-        rows = [(str(row[0]), row[1:]) for row in built.graph.rows]
-        return rows, built.result, built.range, built.notes, spans
+        rows = [(str(row[0]), row[1:]) for row in parsed.graph.rows]
+        return rows, parsed.root, parsed.range, parsed.origin.notes, spans
 
 
 @pytest.mark.parametrize("start", ["formula", "value", "choice"])
@@ -150,21 +150,23 @@ def test_a_long_text_is_cut_alike(stored: tables.Tables) -> None:
 
 
 def test_tables_of_another_grammar_are_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    text = tables.grammar()
+    text = loading.grammar()
     module = stored_module(text)
     put(monkeypatch, module)
-    assert tables.read(text) is not None
+    assert loading.read(text) is not None
 
-    assert tables.read(text + "\n") is None
+    assert loading.read(text + "\n") is None
     vars(module)["STORED"]["format"] += 1
-    assert tables.read(text) is None
+    assert loading.read(text) is None
     put(monkeypatch, None)
-    assert tables.read(text) is None
-    assert load().automaton is None
+    assert loading.read(text) is None
+    assert loading.load().automaton is None
 
 
 def test_a_build_can_be_repeated() -> None:
-    source = "from gradcli.language import grammar, tables; print(grammar.module(tables.grammar()))"
+    source = (
+        "from gradcli.language import grammar, loading; print(grammar.module(loading.grammar()))"
+    )
     one, other = [
         subprocess.run(
             [sys.executable, "-c", source],
@@ -179,7 +181,7 @@ def test_a_build_can_be_repeated() -> None:
 
 
 def test_a_terminal_that_the_automaton_cannot_follow() -> None:
-    text = tables.grammar() + "\nODD: /x(?=y)/\n%ignore ODD\n"
+    text = loading.grammar() + "\nODD: /x(?=y)/\n%ignore ODD\n"
 
     with pytest.raises(ValueError, match="uses ASSERT"):
         grammar.module(text)

@@ -1,0 +1,244 @@
+"""What other notations mean here: the words and characters of other languages, as one table.
+
+Nothing of it is read as a formula. It is what a message suggests, so each entry has the value that
+its users expect; where they expect different values, each is listed.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+from unicodedata import digit
+
+_FUNCTIONS = """
+lg(x) = log10(x)
+log_10(x) = log10(x)
+log₁₀(x) = log10(x)
+lb(x) = log2(x)
+ld(x) = log2(x)
+log_2(x) = log2(x)
+log₂(x) = log2(x)
+exp2(x) = 2^x
+exp10(x) = 10^x
+sgn(x) = sign(x)
+signum(x) = sign(x)
+fabs(x) = abs(x)
+ceiling(x) = ceil(x)
+int(x) = floor(x) or sign(x)*floor(abs(x))
+trunc(x) = sign(x)*floor(abs(x))
+truncate(x) = sign(x)*floor(abs(x))
+fix(x) = sign(x)*floor(abs(x))
+frac(x) = x - floor(x) or x - sign(x)*floor(abs(x))
+fract(x) = x - floor(x)
+round(x, n) = round(x*10^n)/10^n
+fmod(x, y) = sign(x)*mod(abs(x), abs(y))
+rem(x, y) = sign(x)*mod(abs(x), abs(y))
+modulo(x, y) = mod(x, y)
+pow(a, b) = a^b
+power(a, b) = a^b
+sqr(x) = x^2
+square(x) = x^2
+cube(x) = x^3
+root(x, n) = x^(1/n)
+nthroot(x, n) = x^(1/n)
+tg(x) = tan(x)
+arctg(x) = atan(x)
+arcsin(x) = asin(x)
+arccos(x) = acos(x)
+arctan(x) = atan(x)
+arctan2(y, x) = atan2(y, x)
+atan(y, x) = atan2(y, x)
+arcsinh(x) = asinh(x)
+arccosh(x) = acosh(x)
+arctanh(x) = atanh(x)
+arsinh(x) = asinh(x)
+arcosh(x) = acosh(x)
+artanh(x) = atanh(x)
+cot(x) = 1/tan(x)
+ctg(x) = 1/tan(x)
+cotg(x) = 1/tan(x)
+cotan(x) = 1/tan(x)
+sec(x) = 1/cos(x)
+csc(x) = 1/sin(x)
+cosec(x) = 1/sin(x)
+coth(x) = 1/tanh(x)
+sech(x) = 1/cosh(x)
+csch(x) = 1/sinh(x)
+acot(x) = atan(1/x) or pi/2 - atan(x)
+arccot(x) = atan(1/x) or pi/2 - atan(x)
+asec(x) = acos(1/x)
+arcsec(x) = acos(1/x)
+acsc(x) = asin(1/x)
+arccsc(x) = asin(1/x)
+acoth(x) = atanh(1/x)
+asech(x) = acosh(1/x)
+acsch(x) = asinh(1/x)
+sind(x) = sin(x*pi/180)
+cosd(x) = cos(x*pi/180)
+tand(x) = tan(x*pi/180)
+degrees(x) = x*180/pi
+rad2deg(x) = x*180/pi
+radians(x) = x*pi/180
+deg2rad(x) = x*pi/180
+ncr(n, k) = n!/(k!*(n - k)!)
+comb(n, k) = n!/(k!*(n - k)!)
+choose(n, k) = n!/(k!*(n - k)!)
+binom(n, k) = n!/(k!*(n - k)!)
+binomial(n, k) = n!/(k!*(n - k)!)
+npr(n, k) = n!/(n - k)!
+perm(n, k) = n!/(n - k)!
+fact(n) = n!
+tgamma(x) = gamma(x)
+gammaln(x) = lgamma(x)
+lngamma(x) = lgamma(x)
+loggamma(x) = lgamma(x)
+psi(x) = digamma(x)
+beta(a, b) = gamma(a)*gamma(b)/gamma(a + b)
+logit(x) = log(x/(1 - x))
+expit(x) = sigmoid(x)
+normcdf(x) = erfc(-x/sqrt(2))/2
+normpdf(x) = exp(-x^2/2)/sqrt(2*pi)
+if(c, a, b) = where(c, a, b)
+iif(c, a, b) = where(c, a, b)
+ifelse(c, a, b) = where(c, a, b)
+clamp(x, a, b) = clip(x, a, b)
+average(x) = mean(x)
+avg(x) = mean(x)
+product(x) = prod(x)
+rms(x) = sqrt(mean(x^2))
+amax(x) = max(x)
+amin(x) = min(x)
+maximum(x, y) = max(x, y)
+minimum(x, y) = min(x, y)
+argmin(x) = argmax(-x)
+stdev(x) = std(x)*sqrt(len(x)/(len(x) - 1))
+variance(x) = var(x)*len(x)/(len(x) - 1) or var(x)
+"""
+"""A line for each name and number of arguments: the call, and what it is in our own language."""
+
+_DERIVATIVE = "derivatives come from the command gradcli grad"
+_INTEGRAL = "gradcli does not integrate; it evaluates, differentiates, minimises and draws"
+_MINIMUM = "a minimum comes from the command gradcli minimize"
+_RANDOM = "random numbers are values of names: w=uniform(0, 1, 3)"
+
+ABSENT: dict[str, str | None] = {
+    "gcd": None,
+    "lcm": None,
+    "median": None,
+    "quantile": None,
+    "percentile": None,
+    "mode": None,
+    "sort": None,
+    "det": None,
+    "inv": None,
+    "diff": _DERIVATIVE,
+    "derivative": _DERIVATIVE,
+    "deriv": _DERIVATIVE,
+    "differentiate": _DERIVATIVE,
+    "grad": _DERIVATIVE,
+    "gradient": _DERIVATIVE,
+    "hessian": "second derivatives come from the command gradcli grad with --hessian",
+    "integrate": _INTEGRAL,
+    "integral": _INTEGRAL,
+    "quad": _INTEGRAL,
+    "solve": "to solve an equation, minimize a model: gradcli minimize 'cos(x) ~ x' x=1",
+    "fsolve": "to solve an equation, minimize a model: gradcli minimize 'cos(x) ~ x' x=1",
+    "minimize": _MINIMUM,
+    "minimise": _MINIMUM,
+    "rand": _RANDOM,
+    "random": _RANDOM,
+}
+"""Functions of other programs that no formula stands for, and what to say; None is nothing."""
+
+DERIVATIVES = {name for name, words in ABSENT.items() if words is _DERIVATIVE}
+
+INVERSES = {
+    "sin": "asin",
+    "cos": "acos",
+    "tan": "atan",
+    "sinh": "asinh",
+    "cosh": "acosh",
+    "tanh": "atanh",
+    "exp": "log",
+}
+INVERSES |= {inverse: name for name, inverse in INVERSES.items()}
+"""What f⁻¹ is."""
+
+INFIX = {"mod": "mod(a, b)", "div": "floor(a/b)", "rem": "sign(a)*mod(abs(a), abs(b))"}
+"""Words between two operands a and b, which bind as a product does."""
+
+CONSTANTS = {"PI": "pi", "Pi": "pi", "TAU": "tau", "Tau": "tau"}
+"""Free names that are meant as constants."""
+
+NOT_FINITE = {"inf", "Inf", "INF", "infinity", "Infinity", "nan", "NaN", "NAN"}
+"""Free names that are meant as values of binary64 that a formula does not have."""
+NO_INFINITY = "there is no infinity in a formula, and no nan; take a large number such as 1e300"
+
+OPERATORS = {
+    "∙": "*",
+    "⋅": "*",
+    "∗": "*",
+    "⁄": "/",
+    "∕": "/",
+    "–": "-",
+    "—": "-",
+    "⩽": "<=",
+    "⩾": ">=",
+    "∧": " and ",
+    "∨": " or ",
+    "&": " and ",
+    "|": " or ",
+}
+"""Characters between two operands, and the operator that each means."""
+
+PREFIXES = {"√": "sqrt(x)", "∛": "cbrt(x)", "∜": "x^(1/4)", "¬": "(not x)"}
+"""Characters before an operand x, and the formula that each means."""
+
+FRACTIONS = {"½": "1/2", "⅓": "1/3", "⅔": "2/3", "¼": "1/4", "¾": "3/4", "⅛": "1/8"}
+
+WORDS = {
+    "∞": NO_INFINITY,
+    "∑": "a sum over a list is sum([1, 2, 3])",
+    "∏": "a product over a list is prod([1, 2, 3])",
+    "∂": _DERIVATIVE,
+    "∫": _INTEGRAL,
+    '"': "a formula has no strings",
+    "'": f"a formula has no strings; {_DERIVATIVE}",
+    "`": "a formula has no strings",
+    "\\": "functions are written by name: sqrt(x), sin(x)",
+    "µ": "the Greek mu is the character μ",
+}
+"""What to say about a character that stands for no formula."""
+
+
+class Meaning(NamedTuple):
+    """A function of another language: its parameters, and formulas of them that are what it is."""
+
+    parameters: tuple[str, ...]
+    bodies: tuple[str, ...]
+
+
+def meanings() -> dict[tuple[str, int], Meaning]:
+    """Return the functions of other languages by name and number of arguments."""
+    found = {}
+    for line in _FUNCTIONS.strip().split("\n"):
+        head, _, body = line.partition(" = ")
+        name, _, inside = head.rstrip(")").partition("(")
+        parameters = tuple(inside.split(", "))
+        found[name, len(parameters)] = Meaning(parameters, tuple(body.split(" or ")))
+    return found
+
+
+def meaning(name: str, count: int) -> Meaning | None:
+    """Return what a call with so many arguments is in our language; None when it is not known."""
+    known = meanings()
+    found = known.get((name, count)) or known.get((name.lower(), count))
+    base = name[3:].removeprefix("_")
+    if found is None and count == 1 and name.startswith("log") and base.isdigit():
+        digits = "".join(str(digit(character)) for character in base)  # of log3 and log₃ alike
+        return Meaning(("x",), (f"log(x, {digits})",))
+    return found
+
+
+def is_known(name: str) -> bool:
+    """Return whether a name is a function of another language, with any number of arguments."""
+    return name in ABSENT or any({name, name.lower()} & {known} for known, _ in meanings())

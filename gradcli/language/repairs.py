@@ -1,0 +1,375 @@
+"""Repairs of a formula: each is tried before it is printed.
+
+A repair is an edit of the text. What is printed is the formula that the edit makes, or of a long
+one the part that is new; either is printed only if it can be read. Where two readings are possible
+there is an edit for each, and all of them are printed or none.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from gradcli.errors import FormulaError
+from gradcli.graph.precedence import (
+    AND,
+    ATOM,
+    COMPARISON,
+    NOT,
+    OR,
+    POSTFIX,
+    POWER,
+    PRODUCT,
+    SIGN,
+    SUM,
+)
+from gradcli.language.scanner import SCANNER
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from gradcli.language.scanner import Tokens
+
+    Reader = Callable[[str], "Finding | None"]
+    """Reads a text, and returns what is wrong with it; None for a formula."""
+
+LONGEST_SHOWN = 120
+"""Characters of a formula that is printed as a repair; of a longer one only the new part is."""
+LONGEST_TRIED = 20_000
+"""Characters of a formula whose repairs are tried; a longer one has none, which saves time."""
+MOST_EDITS = 12
+"""How many faults of one formula are repaired together."""
+
+BINARY = {
+    "OR": OR,
+    "AND": AND,
+    "COMPARISON": COMPARISON,
+    "PLUS": SUM,
+    "MINUS": SUM,
+    "STAR": PRODUCT,
+    "SLASH": PRODUCT,
+    "AT": PRODUCT,
+    "IMPLICIT": PRODUCT,
+    "POWER": POWER,
+}
+"""The terminals between two operands, and how tightly each binds."""
+_POSTFIX = {"BANG", "SUPERSCRIPT", "TRANSPOSED"}
+ENDS = {"NUMBER", "NAME", "RPAR", "RSQB", *_POSTFIX}
+"""The terminals with which an operand can end."""
+STARTS = {"NUMBER", "NAME", "LPAR", "LSQB"}
+"""The terminals with which an operand without a sign can start."""
+SIGNS = {"PLUS", "MINUS"}
+PAIRS = {"LPAR": "RPAR", "LSQB": "RSQB"}
+
+
+class Edit(NamedTuple):
+    """What is to stand in place of the characters from `start` to `end` of a text."""
+
+    start: int
+    end: int
+    text: str
+
+    def applied(self, source: str) -> str:
+        """Return the text with the edit made."""
+        return source[: self.start] + self.text + source[self.end :]
+
+
+class Repair(NamedTuple):
+    """What may be meant: `edits` are several where there are several readings."""
+
+    edits: tuple[Edit, ...] = ()
+    words: str = "write {}"
+    """What is said; {} stands for the formulas."""
+    otherwise: str | Repair | None = None
+    """What is said when no edit leads to a formula."""
+    is_guess: bool = False
+    """Whether the edit is a guess, with which no other repair is to be combined."""
+    example: str | None = None
+    """A function, of which a call is shown when no edit leads to a formula."""
+
+
+class Finding(NamedTuple):
+    """What is wrong with a formula: a sentence, its place, and the repair."""
+
+    message: str
+    span: tuple[int, int]
+    repair: Repair = Repair()
+    error: type[FormulaError] = FormulaError
+
+
+def hint(source: str, repair: Repair, read: Reader) -> tuple[str | None, list[str]]:
+    """Return what is said to repair a formula, and the formulas in it. `read` tries a text."""
+    found = formulas(source, repair, read)
+    if not found and repair.example is not None:
+        found = example(repair.example, read)
+    if found:
+        words = repair.words
+        return words.format(*(found if "{0}" in words else [" or ".join(found)])), found
+    if isinstance(repair.otherwise, Repair):
+        return hint(source, repair.otherwise, read)
+    return repair.otherwise, []
+
+
+def formulas(source: str, repair: Repair, read: Reader) -> list[str]:
+    """Return the formulas to be printed for a repair: one for each edit, or none at all."""
+    if not repair.edits or len(source) > LONGEST_TRIED:
+        return []
+    made = [_completed(source, edit, repair, read) for edit in repair.edits]
+    wholes = [text for text, found in made if found is None]
+    if len(wholes) == len(made) and all(map(_can_be_shown, wholes)):
+        return list(dict.fromkeys(wholes))
+    # Elsewhere the formula may be wrong too, or it is long: what is new can still be shown.
+    for (text, found), edit in zip(made, repair.edits, strict=True):
+        if found is not None and text == edit.applied(source) and _meets(found.span, edit):
+            return []
+    parts = [edit.text.strip() for edit in repair.edits]
+    if all(_can_be_shown(part) and read(part) is None for part in parts):
+        return list(dict.fromkeys(parts))
+    return []
+
+
+def _completed(source: str, edit: Edit, repair: Repair, read: Reader) -> tuple[str, Finding | None]:
+    """Return the text after an edit and those that it still needs, and what is wrong with it."""
+    text = edit.applied(source)
+    found = read(text)
+    for _ in range(MOST_EDITS):
+        if found is None or len(found.repair.edits) != 1:
+            break
+        if found.repair.is_guess and found.repair.words != repair.words:
+            break  # nothing is guessed after something else
+        longer = found.repair.edits[0].applied(text)
+        after = read(longer)
+        if after is not None and after.repair == found.repair:
+            break
+        text, found = longer, after
+    return text, found
+
+
+def _meets(span: tuple[int, int], edit: Edit) -> bool:
+    return span[0] < edit.start + len(edit.text) and edit.start < span[1]
+
+
+def _can_be_shown(text: str) -> bool:
+    return len(text) <= LONGEST_SHOWN and text.isprintable()
+
+
+# ---------------------------------------------------------------- operands among tokens
+
+
+def before(tokens: Tokens, index: int, level: int = POSTFIX) -> int | None:
+    """Return the first token of the operand that ends before token `index`.
+
+    It holds all operators that bind at least as tightly as `level`. None where none ends there.
+    """
+    kinds = tokens.kinds
+    first = _atom_before(tokens, index)
+    while first:
+        kind = kinds[first - 1]
+        if _is_sign(kinds, first - 1):
+            if (POWER if _is_in_exponent(kinds, first - 1) else SIGN) < level:
+                break
+            first -= 1
+        elif kind == "NOT" and level <= NOT:
+            first -= 1
+        elif BINARY.get(kind, -1) >= level:
+            longer = _atom_before(tokens, first - 1)
+            if longer is None:
+                break
+            first = longer
+        else:
+            break
+    return first
+
+
+def _is_sign(kinds: Sequence[str], place: int) -> bool:
+    return kinds[place] in SIGNS and not (place and kinds[place - 1] in ENDS)
+
+
+def _is_in_exponent(kinds: Sequence[str], sign: int) -> bool:
+    while sign >= 0 and kinds[sign] in SIGNS:
+        sign -= 1
+    return sign >= 0 and kinds[sign] == "POWER"
+
+
+def _atom_before(tokens: Tokens, index: int) -> int | None:
+    """Return the first token of the name, number, call, group or array that ends before a token."""
+    kinds = tokens.kinds
+    place = index - 1
+    while place >= 0:
+        kind = kinds[place]
+        if kind in {"NUMBER", "NAME"}:
+            return place
+        if kind in PAIRS.values():
+            opening = matching(tokens, place)
+            if opening is None:
+                return None
+            before_it = kinds[opening - 1] if opening else ""
+            if kind == "RPAR":
+                return opening - 1 if before_it == "NAME" else opening
+            if before_it not in ENDS:
+                return opening
+            place = opening  # an index: what is indexed belongs to it
+        elif kind not in _POSTFIX:
+            return None
+        place -= 1
+    return None
+
+
+def after(tokens: Tokens, index: int, level: int = POSTFIX) -> int | None:
+    """Return the last token of the operand that starts at token `index`, signs before it included.
+
+    It holds all operators that bind at least as tightly as `level`. None where none starts there.
+    """
+    kinds = tokens.kinds
+    place: int | None = index
+    while place is not None:
+        while kinds[place] in SIGNS or (kinds[place] == "NOT" and level <= NOT):
+            place += 1
+        place = _atom_after(tokens, place)
+        if place is None or BINARY.get(kinds[place + 1], -1) < level:
+            break
+        place += 2
+    return place
+
+
+def _atom_after(tokens: Tokens, place: int) -> int | None:
+    """Return the last token of the number, name, call, group or array that starts at a token."""
+    kinds = tokens.kinds
+    if kinds[place] not in STARTS:
+        return None
+    if kinds[place] == "NAME" and kinds[place + 1] == "LPAR":
+        place += 1
+    end = matching(tokens, place) if kinds[place] in PAIRS else place
+    while end is not None and kinds[end + 1] in {*_POSTFIX, "LSQB"}:
+        end = matching(tokens, end + 1) if kinds[end + 1] == "LSQB" else end + 1
+    return end
+
+
+def matching(tokens: Tokens, place: int) -> int | None:
+    """Return the bracket that belongs to the one at `place`; None when it has none."""
+    kinds = tokens.kinds
+    opens = kinds[place] in PAIRS
+    waiting: list[str] = []
+    step = 1 if opens else -1
+    partner = PAIRS if opens else {closing: opening for opening, closing in PAIRS.items()}
+    while 0 <= place < len(kinds):
+        kind = kinds[place]
+        if kind in partner:
+            waiting.append(partner[kind])
+        elif kind in partner.values():
+            if waiting.pop() != kind:
+                return None
+            if not waiting:
+                return place
+        place += step
+    return None
+
+
+def text(tokens: Tokens, first: int, last: int) -> str:
+    """Return the text of some tokens, with what lies between them."""
+    return tokens.source[tokens.start(first) : tokens.span(last)[1]]
+
+
+def unwrapped(tokens: Tokens, first: int, last: int) -> str:
+    """Return the text of an operand, of a group without its parentheses."""
+    if tokens.kinds[first] == "LPAR" and matching(tokens, first) == last:
+        first, last = first + 1, last - 1
+    return text(tokens, first, last)
+
+
+def arguments(tokens: Tokens, opening: int, closing: int) -> list[str]:
+    """Return the texts between a bracket and its partner that commas separate."""
+    found = []
+    depth, first = 0, opening + 1
+    for place in range(opening + 1, closing + 1):
+        kind = tokens.kinds[place]
+        if depth == 0 and (kind == "COMMA" or place == closing):
+            found.append(text(tokens, first, place - 1) if place > first else "")
+            first = place + 1
+        depth += (kind in PAIRS) - (kind in PAIRS.values())
+    return found
+
+
+# ---------------------------------------------------------------- edits
+
+
+def level_of(formula: str) -> int:
+    """Return how tightly the loosest operator of an expression binds."""
+    kinds = SCANNER.scan(formula).kinds
+    found = ATOM
+    depth = 0
+    for place, kind in enumerate(kinds):
+        depth += (kind in PAIRS) - (kind in PAIRS.values())
+        if depth == 0:
+            found = min(found, _level(kinds, place))
+    return found
+
+
+def _level(kinds: Sequence[str], place: int) -> int:
+    """Return how tightly the operator binds that a token is; ATOM for one that is none."""
+    kind = kinds[place]
+    if _is_sign(kinds, place):
+        return SIGN
+    if kind in _POSTFIX:
+        return POSTFIX
+    return BINARY.get(kind, {"NOT": NOT, "ILLEGAL": OR}.get(kind, ATOM))
+
+
+def replaced(tokens: Tokens, first: int, last: int, formula: str) -> Edit:
+    """Return the edit that puts an expression in place of some tokens.
+
+    It is put in parentheses where what stands beside it would tear it apart.
+    """
+    kinds = tokens.kinds
+    level = level_of(formula)
+    left = kinds[first - 1] if first else ""
+    right = kinds[last + 1]
+    outer = _level(kinds, first - 1) if left in {*BINARY, "NOT"} else -1
+    inner = POSTFIX if right in {*_POSTFIX, "LSQB"} else BINARY.get(right, -1)
+    is_torn = (
+        max(outer, inner) > level
+        or (outer == level and left in {"SLASH", "AT", "MINUS", "COMPARISON"})
+        or (inner == level and right in {"POWER", "COMPARISON"})
+        or (level < ATOM and (left in ENDS or right in STARTS))
+        or (left == "IMPLICIT" and formula[:1].isdigit())
+    )
+    if is_torn:
+        formula = f"({formula})"
+    return Edit(tokens.start(first), tokens.span(last)[1], formula)
+
+
+def filled(template: str, parts: Mapping[str, str]) -> str:
+    """Return an expression with expressions in place of some of its names."""
+    tokens = SCANNER.scan(template)
+    made = template
+    for place in reversed(range(len(tokens.kinds))):
+        if tokens.texts[place] in parts and tokens.kinds[place] == "NAME":
+            made = replaced(tokens, place, place, parts[tokens.texts[place]]).applied(made)
+    return made
+
+
+def joined(tokens: Tokens, index: int, last: int, sign: str, level: int) -> tuple[Edit, ...]:
+    """Return the edit that puts an operator of a level in place of the tokens `index` to `last`.
+
+    With `last` before `index` it is put between two tokens. The edit spans the operands on both
+    sides, so that what is shown of it is a formula; without two operands there is none.
+    """
+    first, end = before(tokens, index, level + 1), after(tokens, last + 1, level + 1)
+    if first is None or end is None:
+        return ()
+    left, right = text(tokens, first, index - 1), text(tokens, last + 1, end)
+    if last >= index:
+        source = tokens.source
+        gap = source[tokens.span(index - 1)[1] : tokens.start(index)]
+        other = source[tokens.span(last)[1] : tokens.start(last + 1)]
+        blank = " " if sign.startswith(" ") else ""
+        sign = f"{gap or blank}{sign.strip()}{other or blank}"
+    return (Edit(tokens.start(first), tokens.span(end)[1], f"{left}{sign}{right}"),)
+
+
+_EXAMPLES = ("x", "x, y", "x, y, z", "1, x", "3", "[1, 2]", "[1, 2], [3, 4]", "0, 1, 11")
+
+
+def example(name: str, read: Reader) -> list[str]:
+    """Return a call of a function of the language, as an example; none when there is none."""
+    calls = [f"{name}({inside})" for inside in _EXAMPLES]
+    return [call for call in calls if read(call) is None][:1]
