@@ -5,6 +5,8 @@ The formula is run once; everything else builds on the values of that run.
 
 from __future__ import annotations
 
+import math
+
 from gradcli.errors import MathematicsError, NameValueError, ShapeError, UsageError, printable
 from gradcli.graph.literals import value_text
 from gradcli.graph.shapes import sized
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 HALF_THE_DIGITS = 2.0**-26
 """Of a derivative this much larger than its error, finite differences know half of the digits."""
 MODES = ("reverse", "forward", "finite")
+MOST_TANGENTS = 100
+"""How many forward passes are shown side by side: one for each number that may move."""
 
 
 class Point:
@@ -72,7 +76,12 @@ class Point:
         nodes = self._nodes(wrt)
         check_single(self._graph, self._result, self._origin)
         if mode == "finite":
-            return {name: self._difference(name)[0] for name in nodes}
+            differences = {name: self._difference(name)[0] for name in nodes}
+            for name, slope in differences.items():
+                if not self._nonfinite and not interpreter.finite(slope):
+                    message = f"finite differences with respect to {name} need values on both sides"
+                    raise self._error(message, self._result)
+            return differences
         gradient: Callable[..., dict[int, int]]
         if mode == "reverse":
             from gradcli.calculus.reverse import gradient
@@ -96,27 +105,43 @@ class Point:
 
         Of an array, `place` is the index of the number that varies.
         """
+        held = None if name in self.variables else self._beside(name)
 
         def value(x: float) -> float:
             moved: Any = x
             if place:
-                moved = self.variables[name].copy()
+                moved = self.at(name).copy()
                 moved[place] = x
+            variables, known = {**self.variables, name: moved}, None
+            if held is not None:
+                variables, known = (
+                    self.variables,
+                    interpreter.Values(held[0] | {held[1]: moved}, set()),
+                )
             try:
-                found: float = Point(
-                    self._graph, self._result, {**self.variables, name: moved}
-                ).value
+                found: float = Point(self._graph, self._result, variables, known=known).value
             except MathematicsError:
                 return float("nan")
             return found
 
         return value
 
+    def at(self, name: str) -> Any:
+        """Return the value of a free name, or of a part that the user named."""
+        return self._own.numbers[self._nodes([name])[name]]
+
+    def _beside(self, name: str) -> tuple[dict[int, Any], int]:
+        """Return the values that do not depend on a named part, and its node."""
+        node = self._nodes([name])[name]
+        moving = self._graph.depending_on([node], self._graph.reachable([self._result]))
+        numbers, faults = self._own.numbers, self._own.faults
+        return {n: x for n, x in numbers.items() if n not in moving and n not in faults}, node
+
     def _difference(self, name: str) -> tuple[Any, Any]:
         """Return the derivative by finite differences and its error, or those of an array."""
         from gradcli.calculus.differences import derivative
 
-        at = self.variables[name]
+        at = self.at(name)
         if isinstance(at, float):
             found = derivative(self.along(name), at)
             return found.value, found.error
@@ -153,6 +178,10 @@ class Point:
         """
         check_single(self._graph, self._result, self._origin)
         nodes = self._nodes(wrt)
+        for name in nodes.keys() - self.variables.keys():
+            message = f"{name} is a part of the formula; second derivatives are with respect to"
+            message += " its free names"
+            raise UsageError(message, hint=f"choose others with --wrt, or leave {name} free")
         if any(self._graph.shape(node) for node in nodes.values()):
             columns = self._array_hessian(nodes)
         else:
@@ -225,10 +254,18 @@ class Point:
 
     # ------------------------------------------------------------ node by node
 
-    def run(self, *, backward: bool = True, only_named: bool = False) -> Run:
+    def run(
+        self,
+        wrt: Sequence[str] | None = None,
+        *,
+        backward: bool = True,
+        forward: bool = False,
+        only_named: bool = False,
+    ) -> Run:
         """Return every node with its value, and with `backward` its gradient and local derivatives.
 
-        With `only_named` these are the inputs, the nodes that the user named and the result, as
+        With `forward` it has its tangents instead of its gradient: its derivatives with respect to
+        each of the names `wrt`, an array counting as so many. With `only_named` these are the inputs, the nodes that the user named and the result, as
         functions of each other. A branch of `where` that is not taken has gradient 0, and no value
         where it has none.
         """
@@ -247,7 +284,8 @@ class Point:
         from gradcli.calculus.reverse import backward as backward_pass
         from gradcli.calculus.spelling import spelled_edges
 
-        names = self._nodes(None)
+        names = self._nodes(wrt)
+        check_single(graph, root, self._origin)
         order = graph.reachable([root])
         derived = backward_pass(graph, root, sorted(graph.depending_on(names.values(), order)))
         numbers = self._with([*derived.gradient.values(), *derived.locals.values()]).numbers
@@ -264,7 +302,48 @@ class Point:
             faults=faults,
             live=live,
         )
-        return Run(self.value, gradient, steps, self.notes())
+        if forward:
+            tangents = self._tangents(names)
+            steps = [
+                step._replace(
+                    gradient=None,
+                    tangents={
+                        name: None if step.value is None else of_nodes[step.id]
+                        for name, of_nodes in tangents.items()
+                    },
+                )
+                for step in steps
+            ]
+        return Run(self.value, gradient, steps, self.notes(wrt))
+
+    def _tangents(self, names: Mapping[str, int]) -> dict[str, dict[int, Any]]:
+        """Return the derivatives of all nodes with respect to each number of the names."""
+        from gradcli.calculus.forward import tangents_of_all
+        from gradcli.graph.simplify import DerivedNode
+        from gradcli.graph.structural import entries, place
+
+        graph, root = self._graph, self._result
+        sizes = {name: math.prod(graph.shape(node)) for name, node in names.items()}
+        if sum(sizes.values()) > MOST_TANGENTS:
+            largest = max(sizes, key=sizes.__getitem__)
+            message = (
+                f"{largest} has {sizes[largest]} numbers, and forward mode makes a pass for each"
+            )
+            hint = "choose other names with --wrt, or leave out --mode forward"
+            raise UsageError(message, hint=hint)
+        one = DerivedNode(graph, graph.constant(1))
+        found: dict[str, dict[int, Any]] = {}
+        for name, node in names.items():
+            shape = graph.shape(node)
+            for key in entries(shape):
+                seed = place(one, key, shape).id if shape else one.id
+                rates = tangents_of_all(graph, [root], {node: seed})
+                numbers = self._with(rates.values()).numbers
+                found[entry_name(name, key)] = {
+                    below: _own_copy(numbers[rates[below]]) if below in rates else 0.0
+                    for below in graph.reachable([root])
+                }
+        return found
 
     def _named_run(self, *, backward: bool) -> Run:
         from gradcli.calculus.named import links, named_nodes
@@ -412,20 +491,25 @@ def check_single(graph: Graph, result: int, origin: Origin | None) -> None:
 
 
 def names_to_nodes(graph: Graph, result: int, names: Sequence[str] | None = None) -> dict[str, int]:
-    """Return the nodes of the names to differentiate by; all free names for None.
+    """Return the nodes of the names to differentiate with respect to; all free names for None.
 
-    Raises NameValueError for a name that the formula does not use.
+    A name may be that of a part, `u = …`, which then counts as free. Raises NameValueError for a
+    name that the formula does not use.
     """
     free = graph.variables([result])
     if names is None:
         return free
+    known = dict(free)
+    if not free.keys() >= set(names):
+        for node in graph.reachable([result]):
+            known |= {name: node for name in graph.names.get(node, ()) if name not in free}
     for name in names:
-        if name not in free:
-            close = suggestion(name, free)
-            hint = f"did you mean '{close}'?" if close else f"its names are {few(list(free))}"
-            message = f"the formula has no free name '{printable(name, 60)}'"
-            raise NameValueError(message, hint=hint if free else None)
-    return {name: free[name] for name in dict.fromkeys(names)}
+        if name not in known:
+            close = suggestion(name, known)
+            hint = f"did you mean '{close}'?" if close else f"its names are {few(list(known))}"
+            message = f"the formula has no name '{printable(name, 60)}'"
+            raise NameValueError(message, hint=hint if known else None)
+    return {name: known[name] for name in dict.fromkeys(names)}
 
 
 def checked(

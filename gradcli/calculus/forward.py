@@ -31,6 +31,13 @@ def tangents(graph: Graph, results: Sequence[int], seeds: Mapping[int, int]) -> 
     return [broadcast_to(graph, rates.get(result, zero), graph.shape(result)) for result in results]
 
 
+def tangents_of_all(
+    graph: Graph, results: Sequence[int], seeds: Mapping[int, int]
+) -> dict[int, int]:
+    """Return the directional derivative of every node below `results` that moves. As `tangents`."""
+    return _sweep(graph, graph.reachable(results), dict(seeds))
+
+
 def gradient(graph: Graph, result: int, by: Iterable[int]) -> dict[int, int]:
     """Return the nodes that are the derivatives of `result` by each of `by`, one pass for each.
 

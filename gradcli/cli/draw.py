@@ -39,7 +39,13 @@ def draw(words: Sequence[str], output: Output, style: Style, *, seed: int = 0) -
     """Write the picture to stdout or to the file that was named; its ending chooses the format."""
     chosen = _format(style.picture_format, output.path)
     most = arguments.whole("--max-nodes", style.most_nodes, least=1)
+    if chosen == "json":
+        _check_data(style)
     problem = arguments.problem(words, seed).without_ranges("draw")
+    if style.local in {"number", "both"} and problem.formula.free_names and not problem.values:
+        names = " ".join(f"{name}=…" for name in problem.formula.free_names[:5])
+        message = f"--local {style.local} needs values"
+        raise UsageError(message, hint=f"add {names}, or write --local formula")
     if chosen in BINARY and output.path is None and is_terminal(sys.stdout):
         message = f"a terminal cannot show a {chosen} picture"
         raise UsageError(message, hint=f"write it to a file: -o graph.{chosen}")
@@ -57,6 +63,18 @@ def draw(words: Sequence[str], output: Output, style: Style, *, seed: int = 0) -
     output.binary(content)
     say_notes(notes if problem.values else [*notes, *problem.notes()])
     return ExitCode.DONE
+
+
+def _check_data(style: Style) -> None:
+    """Raise UsageError for an option about the look of a picture, which data do not have."""
+    for option, is_given in (
+        ("--rankdir", style.rankdir != Style().rankdir),
+        ("--local", style.local is not None),
+        ("--max-nodes", style.most_nodes is not None),
+    ):
+        if is_given:
+            message = f"{option} is about a picture, and --format json holds all data of the graph"
+            raise UsageError(message, hint=f"leave out {option}")
 
 
 def _format(given: str | None, path: str | None) -> str:

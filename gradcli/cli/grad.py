@@ -66,6 +66,7 @@ def differentiate(
     With files of `data`, print them in each of their rows, or once for all of them.
     """
     wanted = Wanted() if wanted is None else wanted
+    _check_together(wanted, output)
     increments = [_increment(text) for text in wanted.increments]
     files = None if data is None else data.if_any(words)
     parameters = None if data is None or files is not None else data.parameters()
@@ -133,7 +134,8 @@ def _over_rows(
                 hint = f"--wrt {next(iter(problem.data), 'x')} differentiates by a column"
                 raise NameValueError(message, hint=hint)
         forms = _other_options(wanted) | {"--strict": False}
-        if any(forms.values()) or not problem.data.keys().isdisjoint(names):
+        own = problem.formula.free_names
+        if any(forms.values()) or any(name in problem.data or name not in own for name in names):
             over.formula.hold()
             problem = over.problem()
         here = over.at_values(names, allow_nonfinite=wanted.allow_nonfinite)
@@ -167,6 +169,26 @@ def _numeric_options(wanted: Wanted) -> dict[str, bool]:
         "--mode": wanted.mode != "reverse",
         "--strict": wanted.strict,
     }
+
+
+def _check_together(wanted: Wanted, output: Output) -> None:
+    """Raise UsageError for two options of which one would do nothing."""
+    for option, is_given, why in (
+        ("--check", wanted.check, "compares all modes"),
+        ("--step", bool(wanted.increments), "compares with the exact derivative"),
+        ("--hessian", wanted.hessian, "is exact, in one way"),
+    ):
+        if is_given and wanted.mode != "reverse":
+            message = f"{option} {why}, and --mode chooses one"
+            raise UsageError(message, hint="leave out one of them")
+    if wanted.nodes and wanted.mode == "finite":
+        message = "finite differences make no pass over the nodes"
+        raise UsageError(message, hint="leave out --nodes, or choose --mode forward")
+    forms = _other_options(wanted) | {"--mode": False, "--strict": False}
+    tables = [option for option, is_given in forms.items() if is_given]
+    if output.csv and len(tables) > 1:
+        message = f"--csv is one table, and {tables[0]} and {tables[1]} are two"
+        raise UsageError(message, hint="leave out one of them, or write --json")
 
 
 def _other_options(wanted: Wanted) -> dict[str, bool]:
@@ -275,7 +297,7 @@ def _numbers(
     if output.json:
         output.document(document)
     elif not shown:
-        _gradient_table(problem, here.value, gradient, output)
+        _gradient_table(problem, here, gradient, output)
     say_notes(notes, problem.where)
 
 
@@ -294,9 +316,10 @@ def _forms(
         document["hessian"] = matrix = here.hessian(names)
         shown = _hessian_table(matrix, output)
     if wanted.nodes:
-        steps = here.run().steps
-        document["nodes"] = [_node(step) for step in steps]
-        shown = _node_table(steps, output)
+        is_forward = wanted.mode == "forward"
+        steps = here.run(names, forward=is_forward).steps
+        document["nodes"] = [_node(step, is_forward=is_forward) for step in steps]
+        shown = _node_table(steps, output, is_forward=is_forward)
     if wanted.check:
         check = here.check(names)
         document["check"] = check._asdict()
@@ -308,10 +331,12 @@ def _forms(
     if wanted.latex:
         found = problem.formula.readable_derivatives(names)
         document["derivatives"] = {name: d.latex for name, d in found.items()}
-        lines = [
-            _latex_equation(name, derivative, output.number(document["gradient"][name]))
-            for name, derivative in found.items()
-        ]
+        values = {name: output.number(document["gradient"][name]) for name in found}
+        if output.csv:
+            rows_of = [[n, document["derivatives"][n], values[n]] for n in found]
+            output.table(["name", "derivative", "value"], rows_of)
+            return True
+        lines = [_latex_equation(name, each, values[name]) for name, each in found.items()]
         if lines and not output.json:
             _lines(lines, output)
         shown = shown or bool(lines)
@@ -331,13 +356,16 @@ def _strict(notes: Sequence[Note], problem: Problem) -> MathematicsError:
 
 
 def _gradient_table(
-    problem: Problem, value: float, gradient: dict[str, float], output: Output
+    problem: Problem, here: Point | RowSums, gradient: dict[str, float], output: Output
 ) -> None:
+    value = here.value
     if output.pretty:
         output.line(f"value {output.number(value)}")
+        given = problem.data | problem.values
+        if isinstance(here, Point):
+            given |= {name: here.at(name) for name in gradient if name not in given}
         rows = [
-            [name, output.cell((problem.data | problem.values)[name]), output.cell(slope)]
-            for name, slope in gradient.items()
+            [name, output.cell(given[name]), output.cell(slope)] for name, slope in gradient.items()
         ]
         if rows:
             output.table(["name", "at", "derivative"], rows, right=1)
@@ -380,14 +408,14 @@ def _forward_errors(
 
     exact = here.gradient(names)
     for name in names:
-        if not isinstance(here.variables[name], float):
+        if not isinstance(here.at(name), float):
             message = f"--step varies single numbers, and {name} is an array"
             raise UsageError(message, hint="choose the names with --wrt")
     return [
         (
             step,
             {
-                name: forward_difference(here.along(name), here.variables[name], step) - exact[name]
+                name: forward_difference(here.along(name), here.at(name), step) - exact[name]
                 for name in names
             },
         )
@@ -408,32 +436,38 @@ def _increment_table(
     return True
 
 
-def _node(step: Step) -> dict[str, Any]:
+def _node(step: Step, *, is_forward: bool) -> dict[str, Any]:
     return {
         "id": step.id,
         "name": step.name,
         "formula": step.formula,
         "operation": step.operation,
         "value": step.value,
-        "gradient": step.gradient,
+        **({"tangents": step.tangents} if is_forward else {"gradient": step.gradient}),
         "inputs": [{"node": edge.node, "local": edge.local} for edge in step.inputs],
     }
 
 
-def _node_table(steps: Sequence[Step], output: Output) -> bool:
-    """Add the backward pass: result first, on each edge the local derivative."""
+def _node_table(steps: Sequence[Step], output: Output, *, is_forward: bool) -> bool:
+    """Add a pass over the nodes, on each edge the local derivative.
+
+    The backward pass begins with the result and has gradients, the forward pass with the inputs
+    and has tangents, a column for each number with respect to which one differentiates.
+    """
     if output.json:
         return True
     titles = {s.id: s.name or (f"#{s.id}" if s.inputs else s.formula) for s in steps}
     rows = []
-    for step in reversed(steps):
+    for step in steps if is_forward else reversed(steps):
         edges = [
             f"{titles[edge.node]}: {output.cell(edge.local)}"
             for edge in step.inputs
             if edge.local is not None
         ]
         row = [f"#{step.id}", step.name or "", step.formula, ", ".join(edges)]
-        rows.append([*row, output.cell(step.value), output.cell(step.gradient)])
-    headers = ["node", "name", node_heading(output), "local derivatives", "value", "gradient"]
+        slopes = step.tangents.values() if is_forward else [step.gradient]
+        rows.append([*row, output.cell(step.value), *map(output.cell, slopes)])
+    headers = ["node", "name", node_heading(output), "local derivatives", "value"]
+    headers += [f"∂/∂{name}" for name in steps[-1].tangents] if is_forward else ["gradient"]
     output.table(headers, rows, right=4)
     return True

@@ -37,7 +37,7 @@ _CODES = {
 def minimize(words: Sequence[str], output: Output, options: Options) -> ExitCode:
     """Print the minimum, and on a terminal the steps; the exit code says whether it converged."""
     stride = arguments.whole("--every", options.every, least=1)
-    check(options)
+    check(options, json=output.json)
     files = check_paths(words, options)
     plot = None
     if options.plot is not None:
@@ -71,6 +71,8 @@ def _conclude(
     output.finish()
     report.say(found, output)
     _say_rows(given)
+    if options.confidence is not None and found.statistics is None:
+        note("--confidence is that of a fit with data, and this is none: there are no intervals")
     if options.learns and options.save is None and not output.json:
         note("the parameters are lost without --save FILE or --json")
     if options.save is not None:

@@ -155,7 +155,19 @@ class Output:
         """Add one JSON object to the result, on a line of its own."""
         from gradcli.graph.strict_json import json_text
 
-        self.line(json_text(content))
+        self.line(json_text(self._cut(content)))
+
+    def _cut(self, content: Any) -> Any:
+        """Return the content of a document with as many digits as were asked for."""
+        if self.digits is None:
+            return content
+        if isinstance(content, dict):
+            return {key: self._cut(value) for key, value in content.items()}
+        if isinstance(content, list | tuple):
+            return [self._cut(value) for value in content]
+        if isinstance(content, float):
+            return content if content - content != 0 else float(f"{content:.{self.digits}g}")
+        return self._rounded(content) if hasattr(content, "ravel") else content
 
     def table(
         self, headers: Sequence[str], rows: Iterable[Sequence[str]], *, right: int = 0

@@ -927,4 +927,4 @@ def _function_power(tokens: Tokens, index: int) -> Repair:
         made = f"{inverse}({argument})" if inverse else f"1/{name}({argument})"
     else:
         made = f"{name}({argument})^{exponent}"
-    return Repair((replaced(tokens, index, last, made),), otherwise=example)
+    return Repair((replaced(tokens, index, last, made),))

@@ -6,7 +6,7 @@ written: `3*x*y` has three inputs. Or a step is all that lies between nodes that
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.graph.operations import ADD, MULTIPLY, WHERE
 from gradcli.graph.printing import label, write
@@ -56,6 +56,8 @@ class Step(NamedTuple):
     inputs: tuple[Edge, ...]
     live: bool
     """Whether the result reads it: False on the branch of a `where` that is not taken."""
+    tangents: Mapping[str, Any] = {}
+    """Derivative of this step with respect to each input, found by a forward pass."""
 
 
 def steps(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.errors import MathematicsError, NameValueError, ShapeError
 from gradcli.limits import ELEMENTS
+from gradcli.point import names_to_nodes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -137,7 +138,7 @@ class Table:
             span = None if source is None else (0, len(source))
             hint = "take its sum, mean or norm, or one entry"
             raise ShapeError(message, source=source, span=span, hint=hint)
-        nodes = formula.graph.variables([formula.id])
+        nodes = names_to_nodes(formula.graph, formula.id, wrt)
         for name in wrt:
             if formula.graph.shape(nodes[name]):
                 message = f"over a range derivatives are by single numbers, and {name} is an array"
@@ -189,7 +190,6 @@ class Table:
 
     def _program(self) -> Any:
         from gradcli.calculus.reverse import gradient
-        from gradcli.point import names_to_nodes
         from gradcli.runtime.generated import function
         from gradcli.runtime.program import program
 

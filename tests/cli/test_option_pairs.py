@@ -1,0 +1,285 @@
+"""Two options together: both have an effect, or one sentence refuses them; neither is ignored.
+
+The pairs are those of the options that are declared. An option that is declared and has no sample
+here fails the first test.
+"""
+
+from __future__ import annotations
+
+import json
+from itertools import combinations
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pytest
+import typer
+
+from gradcli.cli.commands import app
+from tests.cli.conftest import run_inside
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+FILES = {
+    "d.csv": "x,y\n0.5,1\n1.5,2\n2.5,4\n4,7\n",
+    "v.csv": "x,y\n0.7,1\n1.1,2\n3,4\n",
+    "semicolons.csv": "x;y\n0.5;1\n1.5;2\n2.5;4\n",
+    "missing.csv": "x,y\n0.5,1\n,2\n2.5,4\n1,7\n",
+    "texts.csv": "x,y,kind\n0.5,1,b\n1.5,2,a\n2.5,4,b\n4,7,a\n",
+    "q.json": json.dumps({"y": 2.0, "b": 0.25}),
+    "w.csv": "x,y,s\n0.5,1,0.1\n1.5,2,0.3\n2.5,4,0.2\n4,7,0.1\n",
+}
+WRITTEN = ("out.txt", "plot.svg", "log.csv", "saved.json", "fitted.csv", "state.ckpt")
+
+# One value for each option, such that it changes what a command does by default.
+SAMPLES: dict[str, list[str]] = {
+    "--absolute-sigma": [],
+    "--allow-nonfinite": [],
+    "--batch": ["2"],
+    "--bounds": ["a=-5:0.5"],
+    "--check": [],
+    "--checkpoint": ["state.ckpt"],
+    "--checkpoint-every": ["2"],
+    "--classes": ["kind"],
+    "--color": ["always"],
+    "--confidence": ["0.5"],
+    "--csv": [],
+    "--data": ["d.csv"],
+    "--digits": ["3"],
+    "--drop-missing": [],
+    "--engine": ["python"],
+    "--epochs": ["3"],
+    "--every": ["2"],
+    "--fix": ["b=0.25"],
+    "--format": ["dot"],
+    "--hessian": [],
+    "--json": [],
+    "--latex": [],
+    "--local": ["both"],
+    "--log": ["log.csv"],
+    "--loss": ["soft_l1"],
+    "--lr": ["0.004"],
+    "--matrix": ["m=[xy]"],
+    "--max-nodes": ["3"],
+    "--memory": ["0"],
+    "--method": ["nadam"],
+    "--metric": ["mean(x)"],
+    "--mode": ["finite"],
+    "--no-grad": [],
+    "--nodes": [],
+    "--only-named": [],
+    "--output": ["out.txt"],
+    "--params": ["q.json"],
+    "--plot": ["plot.svg"],
+    "--predictions": ["fitted.csv"],
+    "--rankdir": ["TB"],
+    "--resume": ["nothing.ckpt"],
+    "--save": ["saved.json"],
+    "--schedule": ["cosine(t_max=10)"],
+    "--seconds": ["1e-9"],
+    "--seed": ["3"],
+    "--separator": [";"],
+    "--sigma": ["s"],
+    "--starts": ["2"],
+    "--step": ["0.001"],
+    "--steps": ["5"],
+    "--strict": [],
+    "--tol": ["0.6"],
+    "--trace": [],
+    "--validate": ["v.csv"],
+    "--weights": ["s"],
+    "--wrt": ["x"],
+}
+
+# Words to which options are added. A pair is tried where both of its options alone do something.
+CONTEXTS: dict[str, list[list[str]]] = {
+    "eval": [
+        ["u = x/3; u + y/7", "x=1", "y=2"],
+        ["x/3", "x=0:2:1"],
+        ["x/3 + y", "x=1"],
+        ["mean(x)/3"],
+        ["x/3", "--data", "d.csv"],
+        ["mean(x + y)/3", "--data", "d.csv"],
+        ["mean(x)/3 + b", "--data", "d.csv"],
+        ["mean(x*y)/3", "--data", "semicolons.csv"],
+        ["mean(x*y)/3", "--data", "missing.csv"],
+        ["mean(x*kind)/3", "--data", "texts.csv"],
+        ["sum(m)/3", "--data", "d.csv"],
+        ["sum(w)", "w=normal(3)"],
+        ["[1/x, 1/3]", "x=0"],
+        ["1/x + 1/3", "x=0:2:1"],
+    ],
+    "grad": [
+        ["u = x*y/3; sin(u) + y/7", "x=1", "y=2"],
+        ["abs(x) + x*y/3", "x=0", "y=2"],
+        ["x^2*y/3"],
+        ["x^2*y/3", "x=0:2:1", "y=3"],
+        ["x*y/3", "x=1"],
+        ["mean(x*y)/3", "x=1"],
+        ["x^2*y/3", "--data", "d.csv"],
+        ["mean(a*x*y)/3", "a=2", "--data", "d.csv"],
+        ["mean(a*x)/3 + b*a", "a=2", "--data", "d.csv"],
+        ["mean(a*x*y)/3", "a=2", "--data", "semicolons.csv"],
+        ["mean(a*x*y)/3", "a=2", "--data", "missing.csv"],
+        ["mean(a*x*kind)/3", "a=2", "--data", "texts.csv"],
+        ["a*sum(m)/3", "a=2", "--data", "d.csv"],
+        ["sum(w^3)/3 + x^3", "w=normal(3)", "x=1"],
+        ["sqrt(x)*y/3 + exp(y)/7 + abs(y - 1)", "x=0", "y=1"],
+    ],
+    "draw": [
+        ["u = x*y/3; sin(u) + y/7", "x=1", "y=2"],
+        ["u = x*y/3; sin(u) + y/7"],
+        ["u = x*y/3; sin(u) + y/7", "--format", "dot"],
+        ["u = x*y/3; sin(u) + y/7", "x=1", "y=2", "--format", "dot"],
+        ["sum(w*w)/3", "w=normal(3)", "--format", "dot"],
+        ["u = x*y/3; sin(u) + y/7", "x=1", "y=2", "--format", "json"],
+        ["u = x*y/3; sin(u) + y/7", "x=1", "y=2", "--format", "html"],
+    ],
+    "minimize": [
+        ["(a - 1)^2*(a + b)^2 + b^2/3", "a=2", "b=1"],
+        ["(a - 1)^2 + (a - b)^2", "a=2"],
+        ["(a - 1)^2/3 + b^2/7", "a=2", "b=1", "--lr", "0.1"],
+        ["(a - 1)^2/3 + b^2/7", "a=2", "b=1", "--lr", "0.1", "--every", "3"],
+        ["sum(w^2)/3", "w=normal(3)", "--lr", "0.1"],
+        ["y ~ a*exp(b*x)", "a=1", "b=0.1", "--data", "w.csv"],
+        ["y ~ a*exp(b*x)", "a=1", "b=0.1"],
+        ["y ~ a*exp(b*x)", "a=1", "--data", "w.csv"],
+        ["y ~ a*exp(b*x)", "a=1", "b=0.1", "--data", "w.csv", "--sigma", "s"],
+        ["y ~ a*x + b", "a=1", "b=0.1", "--data", "semicolons.csv"],
+        ["y ~ a*x + b", "a=1", "b=0.1", "--data", "missing.csv"],
+        ["y ~ a*kind + b", "a=1", "b=0.1", "--data", "texts.csv"],
+        ["sum((a*m - 1)^2)", "a=1", "--data", "d.csv"],
+        ["mean((a*x + b - y)^2)", "a=1", "b=0.1", "--data", "d.csv", "--lr", "0.05", "--batch", "2", "--epochs", "4"],
+        ["mean((a*x + b - y)^2)", "a=1", "b=0.1", "--data", "d.csv", "--lr", "0.05", "--batch", "2",
+         "--epochs", "4",
+         "--validate", "v.csv"],
+        ["(a - 1)^2/3", "a=2", "--lr", "0.1", "--checkpoint", "state.ckpt"],
+    ],
+}  # fmt: skip
+
+NO_MATTER_OF_THE_RESULT = {"--color", "--engine"}
+"""Options that change how a result is shown on a terminal, or how fast it is there."""
+NEEDED = {"--seed", "--params", "--allow-nonfinite", "--drop-missing", "--strict"}
+"""Options for what the words or files may hold, such as w=normal(3), and of no use without it."""
+ENDS_THE_RUN = {"--seconds"}
+"""Options whose sample ends a run before others could show what they do."""
+ALLOWED = {
+    (
+        "--checkpoint",
+        "--checkpoint-every",
+    ): "how often a state is kept is seen when a run is killed",
+    ("--digits", "--mode"): "finite differences agree to so many digits",
+    ("--memory", "--seed"): "rows are shuffled within what is held, here one batch",
+    ("--fix", "--params"): "--fix says what the name is",
+    **{
+        (option, "--confidence"): "in a pipe the steps take the place of the table of the fit"
+        for option in ("--every", "--lr", "--method", "--schedule")
+    },
+}
+"""Pairs (kept, lost) in which the second may do nothing, and why that is as asked."""
+
+
+class Result(NamedTuple):
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+    files: tuple[tuple[str, str], ...]
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether it ended with one sentence about what is wrong."""
+        return self.code in {1, 2} and ("error: " in self.err or '{"error"' in self.err)
+
+
+def declared(command: str) -> list[str]:
+    """The options of a command but --help, by their long names."""
+    parameters = typer.main.get_command(app).commands[command].params  # type: ignore[attr-defined]
+    return sorted(
+        max(parameter.opts, key=len)
+        for parameter in parameters
+        if parameter.param_type_name == "option" and "--help" not in parameter.opts
+    )
+
+
+class Runs:
+    """Runs of one command in a folder, each made once."""
+
+    def __init__(self, command: str, folder: Path) -> None:
+        self.command = command
+        self.folder = folder
+        self._made: dict[tuple[str, ...], Result] = {}
+
+    def __call__(self, context: Sequence[str], *options: str) -> Result:
+        """What the command does with these options."""
+        words = [*context, *(word for option in options for word in (option, *SAMPLES[option]))]
+        found = self._made.get(tuple(words))
+        if found is None:
+            for name in WRITTEN:
+                (self.folder / name).unlink(missing_ok=True)
+            ran = run_inside([self.command, *words])
+            files = [name for name in WRITTEN if (self.folder / name).exists()]
+            # What a plot shows is no matter here, nor a checkpoint's bytes.
+            written = tuple(
+                (name, "" if name.endswith(("svg", "ckpt")) else (self.folder / name).read_text())
+                for name in files
+            )
+            found = self._made[tuple(words)] = Result(ran.code, ran.out, ran.err, written)
+        return found
+
+    def contexts(self, *options: str) -> Iterator[list[str]]:
+        """The contexts in which each of the options alone does something."""
+        for context in CONTEXTS[self.command]:
+            if not any(option in context for option in options) and all(
+                self(context, option) != self(context) for option in options
+            ):
+                yield context
+
+    def for_pair(self, one: str, other: str) -> list[list[str]]:
+        """Contexts in which both options do something, or at least one of them does."""
+        both = list(self.contexts(one, other))
+        if not both:
+            needed = NEEDED & {one, other} or {one, other}
+            both = [context for option in sorted(needed) for context in self.contexts(option)]
+            both = [c for c in both if one not in c and other not in c]
+            both = [c for c in both if len(needed) < 2 or needed != NEEDED & {one, other}]
+        return both[:2]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name, text in FILES.items():
+        (tmp_path / name).write_text(text)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+COMMANDS = ["eval", "grad", "draw", pytest.param("minimize", marks=pytest.mark.slow)]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_no_option_is_ignored_beside_another(command: str, folder: Path) -> None:
+    runs = Runs(command, folder)
+    options = [option for option in declared(command) if option not in NO_MATTER_OF_THE_RESULT]
+    for option in options:
+        assert list(runs.contexts(option)), f"{option} does nothing anywhere"
+    silent: list[Any] = []
+    tried = 0
+    for one, other in combinations(options, 2):
+        for context in runs.for_pair(one, other):
+            tried += 1
+            both = runs(context, one, other)
+            assert "fault" not in both.err
+            if both.is_refused:
+                assert both.err.count("error: ") + both.err.count('{"error"') == 1
+                continue
+            for kept, lost in ((one, other), (other, one)):
+                if runs(context, kept).is_refused or kept in ENDS_THE_RUN:
+                    continue
+                if both == runs(context, kept) and (kept, lost) not in ALLOWED:
+                    silent.append((kept, lost, context))
+    print(f"{command}: {tried} pairs of {len(options)} options")
+    assert not silent, "\n".join(
+        f"{lost} does nothing beside {kept}: {c}" for kept, lost, c in silent
+    )
