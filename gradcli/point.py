@@ -265,9 +265,9 @@ class Point:
         """Return every node with its value, and with `backward` its gradient and local derivatives.
 
         With `forward` it has its tangents instead of its gradient: its derivatives with respect to
-        each of the names `wrt`, an array counting as so many. With `only_named` these are the inputs, the nodes that the user named and the result, as
-        functions of each other. A branch of `where` that is not taken has gradient 0, and no value
-        where it has none.
+        each of the names `wrt`, an array counting as so many. With `only_named` these are the
+        inputs, the nodes that the user named and the result, as functions of each other. A branch
+        of `where` that is not taken has gradient 0, and no value where it has none.
         """
         from gradcli.findings import Run
         from gradcli.runtime import trace
@@ -320,7 +320,7 @@ class Point:
         """Return the derivatives of all nodes with respect to each number of the names."""
         from gradcli.calculus.forward import tangents_of_all
         from gradcli.graph.simplify import DerivedNode
-        from gradcli.graph.structural import entries, place
+        from gradcli.graph.structural import entries, scatter
 
         graph, root = self._graph, self._result
         sizes = {name: math.prod(graph.shape(node)) for name, node in names.items()}
@@ -336,7 +336,7 @@ class Point:
         for name, node in names.items():
             shape = graph.shape(node)
             for key in entries(shape):
-                seed = place(one, key, shape).id if shape else one.id
+                seed = scatter(one, key, shape).id if shape else one.id
                 rates = tangents_of_all(graph, [root], {node: seed})
                 numbers = self._with(rates.values()).numbers
                 found[entry_name(name, key)] = {

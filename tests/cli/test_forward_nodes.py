@@ -24,7 +24,8 @@ def slope(formula: str, name: str, point: dict[str, float] | None = None) -> flo
 
     def value(x: Any) -> Any:
         known = {other: mpmath.mpf(number) for other, number in at.items()} | {name: x}
-        return eval(formula.replace("^", "**"), {"sin": mpmath.sin, "log": mpmath.log, **known})
+        words = {"sin": mpmath.sin, "log": mpmath.log, **known}
+        return eval(formula.replace("^", "**"), words)  # noqa: S307 - a formula of this file
 
     with mpmath.workdps(40):
         return float(mpmath.diff(value, at[name]))

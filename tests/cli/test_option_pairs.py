@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from itertools import combinations
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
@@ -19,6 +18,7 @@ from tests.cli.conftest import run_inside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
 FILES = {
     "d.csv": "x,y\n0.5,1\n1.5,2\n2.5,4\n4,7\n",
@@ -91,6 +91,8 @@ SAMPLES: dict[str, list[str]] = {
     "--wrt": ["x"],
 }
 
+LEARNING = ["mean((a*x + b - y)^2)", "a=1", "b=0.1", "--data", "d.csv"]
+LEARNING += ["--lr", "0.05", "--batch", "2", "--epochs", "4"]
 # Words to which options are added. A pair is tried where both of its options alone do something.
 CONTEXTS: dict[str, list[list[str]]] = {
     "eval": [
@@ -149,9 +151,8 @@ CONTEXTS: dict[str, list[list[str]]] = {
         ["y ~ a*x + b", "a=1", "b=0.1", "--data", "missing.csv"],
         ["y ~ a*kind + b", "a=1", "b=0.1", "--data", "texts.csv"],
         ["sum((a*m - 1)^2)", "a=1", "--data", "d.csv"],
-        ["mean((a*x + b - y)^2)", "a=1", "b=0.1", "--data", "d.csv", "--lr", "0.05", "--batch", "2", "--epochs", "4"],
-        ["mean((a*x + b - y)^2)", "a=1", "b=0.1", "--data", "d.csv", "--lr", "0.05", "--batch", "2",
-         "--epochs", "4",
+        [*LEARNING],
+        [*LEARNING,
          "--validate", "v.csv"],
         ["(a - 1)^2/3", "a=2", "--lr", "0.1", "--checkpoint", "state.ckpt"],
     ],
@@ -279,7 +280,6 @@ def test_no_option_is_ignored_beside_another(command: str, folder: Path) -> None
                     continue
                 if both == runs(context, kept) and (kept, lost) not in ALLOWED:
                     silent.append((kept, lost, context))
-    print(f"{command}: {tried} pairs of {len(options)} options")
     assert not silent, "\n".join(
         f"{lost} does nothing beside {kept}: {c}" for kept, lost, c in silent
     )

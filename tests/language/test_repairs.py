@@ -6,9 +6,8 @@ import json
 import math
 import re
 import statistics
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import mpmath
 import numpy as np
@@ -19,6 +18,9 @@ from hypothesis import strategies as st
 from gradcli import FormulaError, parse
 from gradcli.language import meant
 from tests.random_formulas import texts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 REFERENCE = Path(__file__).parent.parent / "reference"
 
@@ -226,21 +228,25 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "stdev": statistics.stdev,
     "variance": statistics.variance,
 }
-POINTS: dict[str, list[tuple[float, ...]]] = {
-    **dict.fromkeys(["lg", "lb", "ld", "log_10", "log₁₀", "log_2", "log₂"], [(0.3,), (8.0,)]),
-    **dict.fromkeys(["arcsin", "arccos", "arctanh", "artanh", "logit"], [(0.3,), (0.9,)]),
-    **dict.fromkeys(["arccosh", "arcosh", "asec", "arcsec", "acsc", "arccsc"], [(1.5,), (7.0,)]),
+POINTS: dict[str, list[Any]] = {
+    **{key: [(0.3,), (8.0,)] for key in ["lg", "lb", "ld", "log_10", "log₁₀", "log_2", "log₂"]},
+    **{key: [(0.3,), (0.9,)] for key in ["arcsin", "arccos", "arctanh", "artanh", "logit"]},
+    **{key: [(1.5,), (7.0,)] for key in ["arccosh", "arcosh", "asec", "arcsec", "acsc", "arccsc"]},
     "acoth": [(1.5,), (-7.0,)],
     "asech": [(0.3,), (0.9,)],
-    **dict.fromkeys(["gammaln", "lngamma", "loggamma", "tgamma", "psi"], [(0.3,), (7.5,)]),
+    **{key: [(0.3,), (7.5,)] for key in ["gammaln", "lngamma", "loggamma", "tgamma", "psi"]},
     "fact": [(0.0,), (5.0,)],
-    **dict.fromkeys(["ncr", "comb", "choose", "binom", "binomial"], [(5.0, 2.0), (6.0, 0.0)]),
-    **dict.fromkeys(["npr", "perm"], [(5.0, 2.0), (6.0, 0.0)]),
+    **{key: [(5.0, 2.0), (6.0, 0.0)] for key in ["ncr", "comb", "choose", "binom", "binomial"]},
+    **{key: [(5.0, 2.0), (6.0, 0.0)] for key in ["npr", "perm"]},
     "round": [(2.346, 2.0), (-7.04, 1.0)],
-    **dict.fromkeys(["root", "nthroot", "beta", "pow", "power"], [(2.5, 3.0), (7.0, 4.0)]),
-    **dict.fromkeys(["acot", "arccot"], [(0.3,), (7.0,)]),
+    **{key: [(2.5, 3.0), (7.0, 4.0)] for key in ["root", "nthroot", "beta", "pow", "power"]},
+    **{key: [(0.3,), (7.0,)] for key in ["acot", "arccot"]},
 }
-USUAL = {1: [(2.7,), (-2.7,), (0.4,)], 2: [(5.5, 2.0), (-5.5, 2.0)], 3: [(1.0, 2.0, 3.0)]}
+USUAL: dict[int, list[Any]] = {
+    1: [(2.7,), (-2.7,), (0.4,)],
+    2: [(5.5, 2.0), (-5.5, 2.0)],
+    3: [(1.0, 2.0, 3.0)],
+}
 OVER_ARRAYS = {"average", "avg", "product", "rms", "amax", "amin", "argmin", "stdev", "variance"}
 
 
@@ -347,9 +353,22 @@ def test_a_formula_in_another_notation_is_repaired_to_what_it_means(pair: tuple[
 
 # ---------------------------------------------------------------- formulas with slips
 
-STRAY = list("()[]{},;:=<>+-*/^!%&|?~@°√½'\"$ .0123456789eExyz²⁻¹⋅") + [
-    "mod ", " if ", " else ", "sin ", "pow(", "lg(", "and ", "cot(", "//", "!!", "==", ", 000", "\n",
-]  # fmt: skip
+STRAY = [*"()[]{},;:=<>+-*/^!%&|?~@°√½'\"$ .0123456789eExyz²⁻¹⋅"]
+STRAY += [
+    "mod ",
+    " if ",
+    " else ",
+    "sin ",
+    "pow(",
+    "lg(",
+    "and ",
+    "cot(",
+    "//",
+    "!!",
+    "==",
+    ", 000",
+]
+STRAY += ["\n"]
 
 
 @st.composite

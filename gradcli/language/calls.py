@@ -1,0 +1,185 @@
+"""Calls and other rules whose parts do not fit together, in words."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import TYPE_CHECKING
+
+from gradcli.errors import ShapeError
+from gradcli.graph.precedence import COMPARISON, PRODUCT
+from gradcli.language import meant
+from gradcli.language.characters import CONDITION
+from gradcli.language.juxtaposed import APART, products
+from gradcli.language.names import FUNCTION_NAMES, is_function, suggestion
+from gradcli.language.numerals import decimal_comma
+from gradcli.language.operands import (
+    SIGNS,
+    after,
+    arguments,
+    matching,
+    text,
+    unwrapped,
+)
+from gradcli.language.repairs import (
+    Edit,
+    Finding,
+    Repair,
+    filled,
+    joined,
+    replaced,
+)
+
+if TYPE_CHECKING:
+    from gradcli.language.builder import Fault
+    from gradcli.language.scanner import Tokens
+
+    Span = tuple[int, int]
+    Found = tuple[str | None, Repair, Span | None] | None
+    """A sentence, None for what was expected; the repair; the place, None for that of the token."""
+
+
+EQUALITY = "'=' defines a name at the start of a line; equality is written =="
+
+
+def of_fault(tokens: Tokens, fault: Fault, stack: list[Span]) -> Finding:
+    """Return what is wrong with a rule whose parts do not fit together."""
+    otherwise = Repair(otherwise=fault.hint)
+    if fault.first is None or fault.last is None:
+        return Finding(fault.message, _definition(tokens, fault.definition), otherwise)
+    span = (stack[fault.first][0], stack[fault.last][1])
+    first = _token_at(tokens, span[0])
+    if fault.kind == "ambiguous division":
+        edits = products(tokens, _token_at(tokens, stack[-1][0]))
+        span = (edits[0].start, edits[0].end) if edits else span
+        message = f"{tokens.source[slice(*span)]} can be read two ways"
+        return Finding(message, span, Repair(edits, otherwise=APART))
+    if fault.kind == "bare function":
+        return Finding(fault.message, span, _function_power(tokens, first))
+    if fault.kind in {"unknown function", "product", "arguments"}:
+        return _of_call(tokens, first, fault, span)
+    if fault.kind == "keyword":
+        index = next(
+            place for place in range(first, len(tokens.kinds)) if tokens.kinds[place] == "EQUALS"
+        )
+        return Finding(EQUALITY, tokens.span(index), keyword(tokens, index, fault))
+    return Finding(fault.message, span, otherwise)
+
+
+def of_shapes(tokens: Tokens, error: ShapeError, span: Span) -> Finding:
+    """Return what is wrong with a rule whose parts have shapes that do not fit."""
+    signs = [
+        place
+        for place, kind in enumerate(tokens.kinds)
+        if kind == "AT" and span[0] <= tokens.start(place) < span[1]
+    ]
+    edits = joined(tokens, signs[-1], signs[-1], "*", PRODUCT) if signs and error.hint else ()
+    repair = Repair(edits, "for numbers write {}", error.hint)
+    return Finding(error.message, span, repair, ShapeError)
+
+
+def _of_call(tokens: Tokens, index: int, fault: Fault, span: Span) -> Finding:
+    """Return what is wrong with a call of an unknown function, or of one with other arguments."""
+    name = tokens.texts[index]
+    closing = matching(tokens, index + 1)
+    given = arguments(tokens, index + 1, closing) if closing is not None else []
+    meaning = meant.meaning(name, len(given)) if fault.kind != "product" else None
+    message = fault.message
+    if name == "if" and fault.kind == "unknown function":
+        message = "a condition is written with where"
+        fault.hint = CONDITION
+    if closing is not None and meaning is not None:
+        parts = dict(zip(meaning.parameters, given, strict=True))
+        edits = tuple(
+            replaced(tokens, index, closing, filled(body, parts)) for body in meaning.bodies
+        )
+        return Finding(message, span, Repair(edits, otherwise=fault.hint))
+    if fault.kind == "arguments":
+        commas = [i for i in range(index, closing or index) if tokens.kinds[i] == "COMMA"]
+        edits = decimal_comma(tokens, commas[0]) if len(commas) == 1 else ()
+        return Finding(message, span, Repair(edits, otherwise=fault.hint))
+    if name in meant.ABSENT and fault.kind == "unknown function":
+        words = meant.ABSENT[name]
+        if name in meant.DERIVATIVES and given and index == 0 and closing == len(tokens.kinds) - 2:
+            wrt = f" --wrt {given[1]}" if len(given) == 2 and given[1].isidentifier() else ""
+            function = Edit(0, len(tokens.source), given[0])
+            if len(given) <= 2:
+                command = "derivatives come from: gradcli grad '{}'" + wrt
+                return Finding(message, span, Repair((function,), command, words))
+        return Finding(message, span, Repair(otherwise=words))
+    product = Repair(products(tokens, index + 1), "for a product write {}", is_guess=True)
+    if fault.kind == "unknown function" and not meant.is_known(name):
+        close = suggestion(name, [*FUNCTION_NAMES, *fault.names])
+        if close is not None:
+            end = index if closing is None else closing
+            call = close + text(tokens, index, end)[len(name) :]
+            edit = Edit(tokens.start(index), tokens.span(end)[1], call)
+            return Finding(message, span, Repair((edit,), f"did you mean '{close}'?", product))
+    elif fault.kind == "unknown function":
+        return Finding(message, span, Repair(otherwise=fault.hint))
+    return Finding(message, span, product)
+
+
+def did_you_mean(name: str, known: list[str]) -> str | None:
+    """Return the question after a known name that is close to another one, if there is one."""
+    close = None if meant.is_known(name) else suggestion(name, known)
+    return f"did you mean '{close}'?" if close else None
+
+
+def _token_at(tokens: Tokens, start: int) -> int:
+    """Return the token that begins at a place of the source; of two, the one with characters."""
+    return next(
+        place
+        for place in range(len(tokens.kinds))
+        if tokens.start(place) == start and tokens.kinds[place] != "IMPLICIT"
+    )
+
+
+def _definition(tokens: Tokens, name: str | None) -> Span:
+    """Return where a name is defined."""
+    starts = [0, *(i + 1 for i, kind in enumerate(tokens.kinds) if kind == "SEPARATOR")]
+    for index in starts:
+        if tokens.texts[index] == name and tokens.kinds[index + 1] in {"EQUALS", "LPAR"}:
+            return tokens.span(index)
+    return (0, 1)
+
+
+def _function_power(tokens: Tokens, index: int) -> Repair:
+    """Return the repair of sin^2(x) and sin⁻¹(x), or of a function that stands alone."""
+    kinds = tokens.kinds
+    name = tokens.texts[index]
+    example = Repair(example=name)
+    if not is_function(name):
+        example = Repair(otherwise=f"its arguments stand in parentheses behind {name}")
+    if kinds[index + 1] == "SUPERSCRIPT":
+        exponent, place = unicodedata.normalize("NFKC", tokens.texts[index + 1]), index + 2
+        exponent = exponent.replace("−", "-")
+    elif kinds[index + 1] == "POWER":
+        place = index + 2 + (kinds[index + 2] in SIGNS)
+        exponent = "".join(tokens.texts[index + 2 : place + 1]).replace("−", "-")
+        is_number = kinds[place] == "NUMBER"
+        place += 1
+        if not is_number:
+            return example
+    else:
+        return example
+    while kinds[place] == "IMPLICIT":
+        place += 1
+    last = after(tokens, place)
+    if last is None or kinds[place] in SIGNS or kinds[last + 1] in {"POWER", "IMPLICIT"}:
+        return example
+    argument = unwrapped(tokens, place, last)
+    if exponent == "-1":
+        inverse = meant.INVERSES.get(name)
+        made = f"{inverse}({argument})" if inverse else f"1/{name}({argument})"
+    else:
+        made = f"{name}({argument})^{exponent}"
+    return Repair((replaced(tokens, index, last, made),))
+
+
+def keyword(tokens: Tokens, equals: int, fault: Fault) -> Repair:
+    """Return the repair for `f(x=1)`: a comparison, or another name of an argument."""
+    name = tokens.span(equals - 1)
+    close = suggestion(tokens.texts[equals - 1], ["axis"])
+    named = Repair((Edit(*name, "axis"),), "did you mean 'axis'?", fault.hint)
+    edits = joined(tokens, equals, equals, " == ", COMPARISON)
+    return Repair(edits, otherwise=named if close else fault.hint)
