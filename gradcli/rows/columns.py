@@ -6,7 +6,6 @@ from collections import Counter
 from math import prod
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from gradcli.data.columns import listed
 from gradcli.errors import FileError, NameValueError, ShapeError, printable
 from gradcli.graph.node import Graph, Node
 from gradcli.graph.shapes import ROWS, Rows
@@ -58,6 +57,7 @@ def opened(
     pattern into one, and those of `classes` hold texts that become whole numbers. `options` are
     those of `data.source.open_source`. Raises FileError for what cannot be read.
     """
+    from gradcli.data.columns import ambiguous_column, listed
     from gradcli.data.source import open_source
 
     files = open_source(paths, **options)
@@ -68,8 +68,6 @@ def opened(
         source = gathered(source, matrix)
     names = used(source, text, others)
     for name in sorted({*names_in(text), *others} & source.ambiguous.keys()):
-        from gradcli.data.columns import ambiguous_column
-
         raise ambiguous_column(paths[0], name, source.ambiguous[name])
     if not names:
         message = f"the formula uses no column of {printable(paths[0], 200)}"
