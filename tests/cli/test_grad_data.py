@@ -149,7 +149,7 @@ def test_other_forms_over_all_rows(inside: Inside, points: tuple[str, Numbers]) 
         (["x*img"], 2, "shapes"),
         (["img @ w", "w=[1, 2]"], 2, "by single numbers, and img has several"),
         (["img*2", "--wrt", "img"], 2, "the formula has several there"),
-        (["x", "--wrt", "y"], 2, "no free name 'y'"),
+        (["x", "--wrt", "y"], 2, "no name 'y'"),
         (["mean(x)"], 2, "no name has one value for all rows"),
         (["x^2", "--nodes"], 2, "--nodes needs one value"),
         (["x^2", "--hessian"], 2, "--hessian needs one value"),

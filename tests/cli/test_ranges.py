@@ -516,7 +516,7 @@ def test_arrays_in_the_cells(inside: Inside, form: list[str]) -> None:
         (("eval", "x", "x=0:1:1", "x=0:2:1"), "x is given twice"),
         (("eval", "1", "x=0:1:1"), "does not use x"),
         (("eval", "x[0]", "x=0:1:1"), "number cannot be indexed"),
-        (("grad", "x^2", "x=0:1:1", "--wrt", "y"), "no free name 'y'"),
+        (("grad", "x^2", "x=0:1:1", "--wrt", "y"), "no name 'y'"),
         (("minimize", "x^2", "x=0:1:0.5"), "x is a range"),
         (("minimize", "x^2 + y", "y=1", "x=linspace(0,1,3)"), "x is a range"),
         (("draw", "x^2", "x=0:1:0.5"), "x is a range"),
