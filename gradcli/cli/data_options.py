@@ -16,8 +16,10 @@ from gradcli.point import few
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
+    from datetime import datetime
 
     from gradcli.cli.batch import Request
+    from gradcli.data.cells import Dates
     from gradcli.data.source import Source
     from gradcli.errors import GradcliError
     from gradcli.point import Point
@@ -112,8 +114,11 @@ class DataOptions(NamedTuple):
         """Return the files that are read, by option."""
         return {"--data": self.paths, "--params": [self.params] if self.params else None}
 
-    def reading(self) -> dict[str, Any]:
-        """Return how the files are to be read, as keywords of rows.columns.opened."""
+    def reading(self, dates: Mapping[str, Dates] | None = None) -> dict[str, Any]:
+        """Return how the files are to be read, as keywords of rows.columns.opened.
+
+        `dates` are those of other data, from whose origins these are to count.
+        """
         from gradcli.data.head import TextOptions
 
         point, mark = self.decimal or ".", self.thousands or ""
@@ -145,7 +150,7 @@ class DataOptions(NamedTuple):
             "classes": list(dict.fromkeys(self.classes or ())),
             "table": text,
             "columns": self._columns(),
-            "dates": self._dates(),
+            "dates": dates or self._dates(),
             "drop_missing": self.drop_missing,
             "stdin": None if sys.stdin is None else sys.stdin.buffer,
         }
@@ -153,14 +158,22 @@ class DataOptions(NamedTuple):
     def _columns(self) -> dict[str, str]:
         return _named("--column", self.column or (), "'t=Time (s)'")
 
-    def _dates(self) -> dict[str, str | None]:
-        found: dict[str, str | None] = {}
+    def _dates(self) -> dict[str, Dates]:
+        """Return the columns of dates; those of a saved fit count from the same date as there."""
+        from gradcli.data.cells import Dates
+
+        found: dict[str, Dates] = {}
+        saved: dict[str, datetime] = {}
+        if self.dates and self.params is not None:
+            from gradcli.data.parameters import origins
+
+            saved = origins(self.params)
         for word in self.dates or ():
             name, equals, form = word.partition("=")
             if not is_name(name) or (equals and "%" not in form):
                 message = f"--dates takes NAME or NAME=FORM, not '{printable(word, 60)}'"
                 raise UsageError(message, hint="for example --dates t, or --dates 't=%d.%m.%Y'")
-            found[name] = form if equals else None
+            found[name] = Dates(form if equals else None, saved.get(name))
         return found
 
     def if_any(self, words: Sequence[str]) -> DataOptions | None:

@@ -14,6 +14,7 @@ from gradcli.point import shape_of
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from gradcli.data.cells import Dates
     from gradcli.data.rows import FileRows, HeldRows
     from gradcli.data.source import Source
     from gradcli.formula import Formula
@@ -140,13 +141,17 @@ def rows_of(
     others: Sequence[str],
     memory: int,
     text: str | None = None,
+    dates: Mapping[str, Dates] | None = None,
 ) -> tuple[HeldRows | FileRows, Source]:
-    """Return the rows of files, read as the options say; `text` is the formula if not the own."""
+    """Return the rows of files, read as the options say; `text` is the formula if not the own.
+
+    `dates` are those of other data, from whose origins these count.
+    """
     from gradcli.rows.columns import rows
 
     shapes = {n: shape_of(x, n) for n, x in {**start.fixed, **start.values}.items()}
     source = start.source if text is None else text
-    return rows(paths, source, others, shapes, memory, **data.reading())
+    return rows(paths, source, others, shapes, memory, **data.reading(dates))
 
 
 def _settings(options: Options) -> Settings:

@@ -109,7 +109,8 @@ def _measure(given: Given, options: Options, text: str, option: str) -> Measure:
     from gradcli.minimization.measuring import measure
 
     start = given.start
-    rows, source = rows_of(options.data, start, options.validate, (), LEARNING_BYTES, text)
+    dates = None if given.source is None else given.source.origins
+    rows, source = rows_of(options.data, start, options.validate, (), LEARNING_BYTES, text, dates)
     if given.source is not None:
         for name, texts in source.classes.items():
             if texts != given.source.classes.get(name):

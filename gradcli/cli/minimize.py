@@ -78,7 +78,12 @@ def _conclude(
     if options.save is not None:
         from gradcli.data import parameters
 
-        parameters.save(options.save, found.parameters, report.about(found))
+        about = report.about(found)
+        origins = {} if given.source is None else given.source.origins
+        if origins:
+            first = {name: dates.origin for name, dates in origins.items()}
+            about[parameters.DATES] = {n: d.isoformat() for n, d in first.items() if d is not None}
+        parameters.save(options.save, found.parameters, about)
     if options.predictions is not None and found.predictions is not None:
         from gradcli.cli import predictions
 

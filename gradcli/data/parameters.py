@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from itertools import chain
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 ENDINGS = (".json", ".npz")
 
+DATES = "dates"
+"""The key of the dates that count as 0, by the names of their columns."""
+
 LONGEST_JSON = 16 * 1024 * 1024
 """The longest JSON that is read, 16 MiB, about 800,000 numbers of full length."""
 
@@ -41,9 +45,10 @@ def save(path: str, parameters: Mapping[str, Any], about: Mapping[str, Any]) -> 
     """Write the parameters, whole or not at all; numbers read back exactly.
 
     A .json file holds them under "parameters", beside what `about` says; a .npz file holds one
-    array for each. The same parameters make the same bytes. Raises FileError.
+    array for each, and the origins of dates as the comment of the archive. The same parameters make
+    the same bytes. Raises FileError.
     """
-    write(path, _npz(parameters) if path.endswith(".npz") else _json(parameters, about))
+    write(path, _npz(parameters, about) if path.endswith(".npz") else _json(parameters, about))
 
 
 def _json(parameters: Mapping[str, Any], about: Mapping[str, Any]) -> bytes:
@@ -56,7 +61,8 @@ def _json(parameters: Mapping[str, Any], about: Mapping[str, Any]) -> bytes:
     return (json.dumps({**about, "parameters": plain}, allow_nan=False) + "\n").encode()
 
 
-def _npz(parameters: Mapping[str, Any]) -> bytes:
+def _npz(parameters: Mapping[str, Any], about: Mapping[str, Any]) -> bytes:
+    import json
     import zipfile
     from io import BytesIO
 
@@ -69,6 +75,8 @@ def _npz(parameters: Mapping[str, Any]) -> bytes:
             np.lib.format.write_array(member, np.asarray(value, dtype=np.float64))
             # A member without a date: the same parameters are the same bytes.
             archive.writestr(zipfile.ZipInfo(f"{name}.npy"), member.getvalue())
+        if DATES in about:
+            archive.comment = json.dumps({DATES: about[DATES]}).encode()
     return buffer.getvalue()
 
 
@@ -86,6 +94,28 @@ def load(path: str, option: str) -> dict[str, float | Array]:
     if not found:
         raise FileError(f"{where}: the file holds no parameters")
     return found
+
+
+def origins(path: str) -> dict[str, datetime]:
+    """Return the dates that count as 0 in the columns of dates that a fit was made to.
+
+    Raises FileError for a file that cannot be read or does not hold what `save` wrote.
+    """
+    import json
+    import zipfile
+
+    where = printable(path, 200)
+    with reading(path) as file:
+        if path.endswith(".npz"):
+            with zipfile.ZipFile(file) as archive:
+                content = json.loads(archive.comment or b"{}")
+        else:
+            content = _json_object(file, where)
+    found = content.get(DATES)
+    try:
+        return {name: datetime.fromisoformat(text) for name, text in (found or {}).items()}
+    except (AttributeError, TypeError, ValueError):
+        raise FileError(f"{where}: the origins of its dates cannot be read") from None
 
 
 def _from_json(file: IO[bytes], where: str) -> dict[str, float | Array]:

@@ -91,7 +91,7 @@ def open_source(
     *,
     table: TextOptions | None = None,
     columns: Mapping[str, str] | None = None,
-    dates: Mapping[str, str | None] | None = None,
+    dates: Mapping[str, Dates] | None = None,
     stdin: IO[bytes] | None = None,
     drop_missing: bool = False,
 ) -> FileSource:
@@ -102,7 +102,7 @@ def open_source(
     in the order of their names. Files of one array each (NPY, IDX) are columns side by side: `img`
     and `label` of two IDX files, or x of x.npy and y of y.npy. `table` says how tables of text are
     to be read, `columns` what heading each of these names stands for, and `dates` which columns
-    hold dates, with their form (None: ISO 8601). Where drop_missing, rows in which a used value is
+    hold dates. Where drop_missing, rows in which a used value is
     missing (empty, NA, nan, null …) are left out and counted; else they are errors.
     """
     if not paths:
@@ -209,10 +209,10 @@ class FileSource:
         self._check_known(names)
         return rebatched(self._kept(self._together(names)), size)
 
-    def dated(self, forms: Mapping[str, str | None]) -> FileSource:
-        """Return this source with columns of dates as days or seconds since the first of them."""
-        self._check_known(forms)
-        return self._with_codes({name: Dates(form) for name, form in forms.items()})
+    def dated(self, dates: Mapping[str, Dates]) -> FileSource:
+        """Return this source with columns of dates as days or seconds since their origins."""
+        self._check_known(dates)
+        return self._with_codes(dates)
 
     def with_classes(self, texts: Mapping[str, Sequence[str]]) -> FileSource:
         """Return this source with columns of text as places in the lists of texts given."""

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from gradcli.data.cells import Dates
 from gradcli.data.head import TextOptions
 from gradcli.data.source import open_source, read
 from gradcli.errors import FileError
@@ -246,7 +247,7 @@ def test_dates_count_from_the_first(
 ) -> None:
     path = tmp_path / "d.csv"
     path.write_text("t\n" + "".join(f"{cell}\n" for cell in cells), encoding="utf-8")
-    source = open_source([str(path)], dates={"t": form})
+    source = open_source([str(path)], dates={"t": Dates(form)})
     assert read(source, ["t"])["t"].tolist() == numbers
     assert source.origins["t"].unit == unit
     assert read(source, ["t"])["t"].tolist() == numbers, "another pass begins at the same date"
@@ -257,7 +258,23 @@ def test_what_is_no_date_is_named(cell: str, tmp_path: Path) -> None:
     path = tmp_path / "d.csv"
     path.write_text(f"t\n2024-01-01\n{cell}\n", encoding="utf-8")
     with pytest.raises(FileError, match=r"line 3, column 1 \(t\): "):
-        read(open_source([str(path)], dates={"t": None}), ["t"])
+        read(open_source([str(path)], dates={"t": Dates()}), ["t"])
+
+
+@pytest.mark.parametrize("ending", [".json", ".npz"])
+def test_a_saved_fit_keeps_the_date_from_which_it_counts(ending: str, tmp_path: Path) -> None:
+    first, later = tmp_path / "first.csv", tmp_path / "later.csv"
+    first.write_text("t,y\n2024-01-01,1\n2024-01-02,3\n2024-01-04,7\n", encoding="utf-8")
+    later.write_text("t\n2024-01-11\n", encoding="utf-8")
+    saved = str(tmp_path / f"fit{ending}")
+    words = ["minimize", "y ~ a*t + b", "a=0", "b=0", "--data", str(first), "--dates", "t"]
+    assert gradcli(*words, "--save", saved).returncode == 0
+
+    more = ["--data", str(later), "--dates", "t", "--params", saved]
+    ran = gradcli("eval", "sum(a*t + b)", *more, "--json")
+
+    assert json.loads(ran.stdout)["value"] == pytest.approx(21)  # ten days after the first
+    assert b"t counts days since 2024-01-01" in ran.stderr
 
 
 # ------------------------------------------------------------ other containers of the same rows
