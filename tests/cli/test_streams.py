@@ -347,7 +347,7 @@ def test_a_program_asks_and_reads_in_turns() -> None:
     with asking("grad", "-", "x=2") as ask:
         assert ask("x^3") == "x^3\tvalue\t8\tx\t12"
         assert ask("1/(x - 2)") == ""
-    with asking("eval", "-", "--json", "--digits", "3") as ask:
+    with asking("eval", "-", "--json", "--color", "never") as ask:
         found = [json.loads(ask(line)) for line in ASKED]
     assert [each.get("value") for each in found] == [1 / 3, None, 1024, None, 4]
     assert ["error" in each for each in found] == [answer == "" for answer in ANSWERS]
