@@ -90,6 +90,12 @@ class TextReader:
                 continue
             columns = self._quickly(lines, wanted)
             if columns is None:
+                # Blank lines are looked for where they are in the way, since that takes a while.
+                lines = kept.without_blanks(lines)
+                if lines is None:
+                    continue
+                columns = self._quickly(lines, wanted)
+            if columns is None:
                 columns = self._carefully(lines, wanted)
             if len(columns[0]):
                 empty = False
@@ -160,7 +166,7 @@ class TextReader:
             text = text.replace(separator + b"\n", b"\n")
         numeric = all(code is None for code in wanted.codes)
         if numeric:
-            text = text.replace(MINUS.encode(), b"-") if MINUS.encode() in text else text
+            text = text if text.isascii() else text.replace(MINUS.encode(), b"-")
             if options.thousands and options.thousands.encode() in text:
                 return None
             if options.decimal != ".":

@@ -70,7 +70,10 @@ def columns(text: bytes, separator: bytes, width: int, places: list[int]) -> lis
     exponents = b"e" in text or b"E" in text
     if exponents:
         exponent_at = (characters == ord("e")) | (characters == ord("E"))
-        exponents = _alternate(exponent_at[ends_at | exponent_at])
+        count = np.count_nonzero(exponent_at)
+        exponents = count == np.count_nonzero(ends_at) and _alternate(
+            exponent_at[ends_at | exponent_at]
+        )
     if exponents:
         ends_at |= exponent_at
     events = np.flatnonzero(ends_at | (characters == ord(".")))

@@ -67,10 +67,16 @@ class Kept:
             number, text = self._first, text[at:]
             if not text:
                 return None
-        # Most blocks have none of these; the search for them is that of a byte.
-        if not (self._left_out or COMMENT in text or b"\n\n" in text or text.startswith(b"\n")):
+        # Most blocks have none; the search for them is that of a byte.
+        if COMMENT not in text and not (self._left_out and self._left_out[-1] >= number):
             return Lines(number, text)
         return self._without(number, text)
+
+    def without_blanks(self, lines: Lines) -> Lines | None:
+        """Return the lines that are not blank; None when all are."""
+        if lines.numbers is not None:
+            return lines  # they were left out together with comments
+        return self._without(lines.number, lines.text)
 
     def _without(self, number: int, text: bytes) -> Lines | None:
         dropped: list[tuple[int, int]] = []
