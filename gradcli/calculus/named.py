@@ -75,17 +75,9 @@ def links(graph: Graph, nodes: Sequence[int]) -> dict[int, list[Link]]:
 
 def _read(graph: Graph, node: int, stops: Collection[int]) -> list[int]:
     """Return which of `stops` the node reads, in the order in which its text has them."""
-    found: dict[int, None] = {}
-    seen: set[int] = set()
-    waiting = [node]
-    while waiting:
-        below = waiting.pop()
-        if below in stops:
-            found[below] = None
-        elif below not in seen:
-            seen.add(below)
-            waiting += reversed(graph.rows[below][1])
-    return list(found)
+    rows = graph.rows
+    found = graph.walk([node], lambda below: () if below in stops else reversed(rows[below][1]))
+    return [below for below in found if below in stops]
 
 
 def _derivatives(
