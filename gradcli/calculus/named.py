@@ -29,7 +29,7 @@ class Link(NamedTuple):
 
     node: int
     derivative: int | None
-    """The partial derivative by it, to be computed with; None where it is no array of the size of
+    """The partial derivative with respect to it, to be computed with; None where it is no array of the size of
     either node, because each number of the one depends on many of the other."""
     readable: int | None
     """The same as a mathematician would write it."""
@@ -88,7 +88,7 @@ def _derivatives(
     *,
     others_stay: bool = True,
 ) -> dict[int, int | None]:
-    """Return the derivative of a node by each node that it reads; `inside` lies in between.
+    """Return the derivative of a node with respect to each one it reads; `inside` lies in between.
 
     What is not `exact` has no value where 0 meets an infinite partial, and reads better.
     """
