@@ -1,4 +1,4 @@
-"""Forward mode: derivatives of every node with respect to one of them, as nodes, in one pass upwards.
+"""Forward mode: derivatives of every node with respect to one of them, in one pass upwards.
 
 An independent loop over the same rows as reverse mode, so that each checks the other.
 """
@@ -39,7 +39,7 @@ def tangents_of_all(
 
 
 def gradient(graph: Graph, result: int, by: Iterable[int]) -> dict[int, int]:
-    """Return the nodes that are the derivatives of `result` with respect to each of `by`, in a pass each.
+    """Return the nodes of the derivatives of `result` with respect to `by`, one pass for each.
 
     For an array there is one pass for each of its numbers.
     """

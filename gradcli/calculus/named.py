@@ -29,8 +29,8 @@ class Link(NamedTuple):
 
     node: int
     derivative: int | None
-    """The partial derivative with respect to it, to be computed with; None where it is no array of the size of
-    either node, because each number of the one depends on many of the other."""
+    """The partial derivative with respect to it, to be computed with; None where it is no array of
+    the size of either node, because each number of the one depends on many of the other."""
     readable: int | None
     """The same as a mathematician would write it."""
 
