@@ -1,4 +1,4 @@
-"""Forward mode: derivatives of every node by one of them, as nodes, in one pass upwards.
+"""Forward mode: derivatives of every node with respect to one of them, in one pass upwards.
 
 An independent loop over the same rows as reverse mode, so that each checks the other.
 """
@@ -23,7 +23,7 @@ def tangents(graph: Graph, results: Sequence[int], seeds: Mapping[int, int]) -> 
     """Return the directional derivatives of the results.
 
     `seeds` gives the direction: for each node that moves, the node of its rate. One seed of 1 is
-    the partial derivative by that node.
+    the partial derivative with respect to that node.
     """
     order = graph.reachable(results)
     rates = _sweep(graph, order, dict(seeds))
@@ -39,9 +39,9 @@ def tangents_of_all(
 
 
 def gradient(graph: Graph, result: int, by: Iterable[int]) -> dict[int, int]:
-    """Return the nodes that are the derivatives of `result` by each of `by`, one pass for each.
+    """Return the nodes of the derivatives of `result` with respect to `by`, one pass for each.
 
-    By an array there is one pass for each of its numbers.
+    For an array there is one pass for each of its numbers.
     """
     from gradcli.graph.structural import entries
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def hessian(graph: Graph, result: int, by: Sequence[int]) -> list[list[int]]:
-    """Return the matrix of nodes that are the second derivatives of `result` by the nodes `by`.
+    """Return the matrix of nodes that are the second derivatives of `result`.
 
     Each pair is differentiated once and stands on both sides of the diagonal.
     """

@@ -46,20 +46,20 @@ def _ends(graph: Graph, result: int, by: Sequence[int]) -> list[int]:
     """Return the first nodes on the way from the result that have no slope in any argument."""
     active = graph.depending_on(by, graph.reachable([result]))
     found: list[int] = []
-    waiting, seen = [result], set(by)
-    while waiting:
-        node = waiting.pop()
-        if node in seen or node not in active:
-            continue
-        seen.add(node)
-        sloping = [
+
+    def sloping(node: int) -> list[int]:
+        if node in by or node not in active:
+            return []
+        arguments = [
             argument
             for position, argument in enumerate(graph.rows[node][1])
             if argument in active and _has_slope(graph, node, position)
         ]
-        if not sloping:
+        if not arguments:
             found.append(node)
-        waiting += sloping
+        return arguments
+
+    graph.walk([result], sloping)
     return found
 
 

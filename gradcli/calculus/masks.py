@@ -72,7 +72,7 @@ def narrowed(graph: Graph, mask: int, whole: Shape, shape: Shape) -> int:
     return graph.add(TABLE["collapse"], (counted(graph, mask, whole),), shape)
 
 
-def pushed(graph: Graph, node: int, masks: Mapping[int, Mask]) -> int:
+def pushforward(graph: Graph, node: int, masks: Mapping[int, Mask]) -> int:
     """Return which numbers of a linear operation depend on those of its arguments in the masks.
 
     `masks` are given by the position of the argument; the other arguments stay, and what is
@@ -91,7 +91,7 @@ def pushed(graph: Graph, node: int, masks: Mapping[int, Mask]) -> int:
     return int(jvp(operation, counts, DerivedNode(graph, node), units, payload).id)
 
 
-def pulled(graph: Graph, node: int, mask: Mask) -> Callable[[int], int]:
+def pullback(graph: Graph, node: int, mask: Mask) -> Callable[[int], int]:
     """Return which numbers of an argument, by its position, an operation on arrays reads.
 
     `mask` says which numbers of its value count.

@@ -9,7 +9,7 @@ infinite, so that other formulas pay nothing.
 
 from __future__ import annotations
 
-from gradcli.calculus.masks import both, branch, either, pushed
+from gradcli.calculus.masks import both, branch, either, pushforward
 from gradcli.graph.operations import (
     CONSTANT_POWER,
     DIVIDE,
@@ -69,7 +69,7 @@ class Movement:
         masks = {place: self._moving[arguments[place]] for place in places}
         if not operation.linear or all(mask is None for mask in masks.values()):
             return None
-        return pushed(self._graph, node, masks)
+        return pushforward(self._graph, node, masks)
 
     def _not_zero(self, node: int) -> Mask:
         """Return where the factors of a product that do not move are not 0."""

@@ -29,8 +29,8 @@ class Link(NamedTuple):
 
     node: int
     derivative: int | None
-    """The partial derivative by it, to be computed with; None where it is no array of the size of
-    either node, because each number of the one depends on many of the other."""
+    """The partial derivative with respect to it, to be computed with; None where it is no array of
+    the size of either node, because each number of the one depends on many of the other."""
     readable: int | None
     """The same as a mathematician would write it."""
 
@@ -75,17 +75,9 @@ def links(graph: Graph, nodes: Sequence[int]) -> dict[int, list[Link]]:
 
 def _read(graph: Graph, node: int, stops: Collection[int]) -> list[int]:
     """Return which of `stops` the node reads, in the order in which its text has them."""
-    found: dict[int, None] = {}
-    seen: set[int] = set()
-    waiting = [node]
-    while waiting:
-        below = waiting.pop()
-        if below in stops:
-            found[below] = None
-        elif below not in seen:
-            seen.add(below)
-            waiting += reversed(graph.rows[below][1])
-    return list(found)
+    rows = graph.rows
+    found = graph.walk([node], lambda below: () if below in stops else reversed(rows[below][1]))
+    return [below for below in found if below in stops]
 
 
 def _derivatives(
@@ -96,7 +88,7 @@ def _derivatives(
     *,
     others_stay: bool = True,
 ) -> dict[int, int | None]:
-    """Return the derivative of a node by each node that it reads; `inside` lies in between.
+    """Return the derivative of a node with respect to each one it reads; `inside` lies in between.
 
     What is not `exact` has no value where 0 meets an infinite partial, and reads better.
     """

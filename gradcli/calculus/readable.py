@@ -105,7 +105,7 @@ class _Collector:
         self.typed: dict[int, int] = {}
         """For a sum in normal order, the node as the user typed it."""
         self.terms: dict[int, Terms] = {}
-        nodes = self._above_names(roots) if names else graph.reachable(roots)
+        nodes = sorted(graph.walk(roots, lambda n: () if n in names else graph.rows[n][1]))
         results = frozenset(roots)
         self.uses: dict[int, int] = {node: int(node in results) for node in nodes}
         """How many nodes read each one; to be a result is a use as well."""
@@ -134,18 +134,6 @@ class _Collector:
         if operation is DIVIDE and node not in self.own:
             return self.graph.add(DIVIDE, (self._filled(arguments[0], shape), arguments[1]))
         return as_node(self.graph, filled(DerivedNode(self.graph, node), shape))
-
-    def _above_names(self, roots: Sequence[int]) -> list[int]:
-        """Return the nodes that lead to `roots`, down to the names."""
-        found: set[int] = set()
-        waiting = list(roots)
-        while waiting:
-            node = waiting.pop()
-            if node not in found:
-                found.add(node)
-                if node not in self.names:
-                    waiting += self.graph.rows[node][1]
-        return sorted(found)
 
     # ------------------------------------------------------------ node to terms
 

@@ -1,12 +1,12 @@
-"""Reverse mode: one backward pass that gives the derivative of one node by all others, as nodes.
+"""Reverse mode: one backward pass for the derivatives of one node with respect to all others.
 
-The adjoint of a node is a pair (mask, value). The mask is the condition under which the result
-reads that node at all; None is "always". `where(c, a, b)` hands (m and c, g) to a and
+The cotangent of a node is a pair (mask, value). The mask is the condition under which the result
+reads that node at all; None is "always". `where(c, a, b)` passes (m and c, g) to a and
 (m and not c, g) to b, every other operation multiplies the value and keeps the mask, and where
-paths with different masks meet, each value is gated by its own. So a branch that is not taken
+paths with different masks meet, each value is masked with its own. So a branch that is not taken
 contributes 0 even when its derivative is infinite there, and graphs without `where` pay nothing.
 
-The adjoint of an array has its shape: what broadcasting repeated is summed again, and of a number
+The cotangent of an array has its shape: what broadcasting repeated is summed again, and of a number
 that was repeated the mask holds when it does for one of its copies. Where a partial derivative can
 be infinite, the mask also says whether the argument moves at all.
 """
@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from gradcli.calculus.masks import Mask, both, branch, is_opposite, narrowed, pulled
+from gradcli.calculus.masks import Mask, both, branch, is_opposite, narrowed, pullback
 from gradcli.graph import shapes
 from gradcli.graph.node import Growing
 from gradcli.graph.operations import ADD, AND_ALSO, MULTIPLY, NOT_SO, OR_ELSE, TABLE, WHERE
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from gradcli.graph.node import Graph
 
 
-Adjoint = tuple[Mask, int]
-"""The derivative of the result by a node, (mask, value): the value where the mask holds, 0
-elsewhere."""
+Cotangent = tuple[Mask, int]
+"""The derivative of the result with respect to a node, (mask, value): the value where the mask
+holds, 0 elsewhere."""
 
 
 class Derivatives:
@@ -44,7 +44,7 @@ class Derivatives:
         self, gradient: dict[int, int], local: dict[tuple[int, int], int], moving: dict[int, int]
     ) -> None:
         self.gradient = gradient
-        """For each node asked for, the node that is the derivative by it."""
+        """For each node asked for, the node that is the derivative with respect to it."""
         self.locals = local
         """For each edge (node, position of the argument), the local partial derivative."""
         self.moving = moving
@@ -54,7 +54,7 @@ class Derivatives:
 def gradient(
     graph: Graph, result: int, by: Iterable[int], *, others_stay: bool = True
 ) -> dict[int, int]:
-    """Return the nodes that are the derivatives of `result` by each of the nodes `by`.
+    """Return the nodes that are the derivatives of `result` with respect to each of the nodes `by`.
 
     They are added to the same graph. A node that the result does not depend on gets 0. For an
     array as `result` they are the derivatives of the sum of its numbers. Where 0 meets an infinite
@@ -66,7 +66,7 @@ def gradient(
 
 
 def backward(graph: Graph, result: int, by: Iterable[int]) -> Derivatives:
-    """Return the derivatives of `result` by the nodes `by`, and all local partial derivatives.
+    """Return the derivatives of `result` with respect to the nodes `by`, and all local partials.
 
     Only edges that lead to one of `by` are followed, so `by` may be a few of very many.
     """
@@ -84,36 +84,36 @@ def derivatives_between(
     *,
     others_stay: bool = True,
 ) -> dict[int, int]:
-    """Return the derivatives of a number by the nodes `by`, which count as free.
+    """Return the derivatives of a number with respect to the nodes `by`, which count as free.
 
     `inside` are the nodes from `root` down to `by`, in topological order.
     """
     return _derived(_Sweep(graph, inside, by, free=by, others_stay=others_stay), root, by)
 
 
-def handed(
+def input_cotangents(
     graph: Graph, node: int, slope: int, inputs: Collection[int], by: Collection[int]
 ) -> dict[int, int]:
-    """Return what a node hands back to those of its `inputs` that are in `by`, as nodes.
+    """Return what one node adds to the cotangents of those of its `inputs` that are in `by`.
 
-    `slope` is the derivative of the result by the node, and has its shape. All that lies between
-    the node and its inputs is passed through.
+    `slope` is the derivative of the result with respect to the node, and has its shape. All that
+    lies between the node and its inputs is passed through.
     """
     sweep = _Sweep(graph, graph.below(node, inputs), by, free=by)
-    adjoints = sweep.run({node: (None, slope)})
-    return {below: gated(graph, below, adjoints[below]) for below in by if below in adjoints}
+    cotangents = sweep.run({node: (None, slope)})
+    return {below: masked(graph, below, cotangents[below]) for below in by if below in cotangents}
 
 
 def _derived(sweep: _Sweep, root: int, by: Iterable[int]) -> dict[int, int]:
     graph = sweep.graph
     one = broadcast_to(graph, graph.constant(1), graph.shape(root))
     with Growing():
-        adjoints = sweep.run({root: (None, one)})
-        return {node: gated(graph, node, adjoints.get(node)) for node in by}
+        cotangents = sweep.run({root: (None, one)})
+        return {node: masked(graph, node, cotangents.get(node)) for node in by}
 
 
 class _Sweep:
-    """Hands adjoints down from users to arguments, in reverse order.
+    """Passes cotangents from users to arguments, in reverse order.
 
     `order` are nodes in topological order. The nodes `by` that depend on others of them move with
     those, unless they are given as `free`.
@@ -139,30 +139,30 @@ class _Sweep:
             free = {node for node in by if self._active.isdisjoint(graph.rows[node][1])}
         self._free = free
 
-    def run(self, adjoints: dict[int, Adjoint]) -> dict[int, Adjoint]:
-        """Return the adjoints of all nodes that can be changed and are read."""
+    def run(self, cotangents: dict[int, Cotangent]) -> dict[int, Cotangent]:
+        """Return the cotangents of all nodes that can be changed and are read."""
         graph, rows, active = self.graph, self.graph.rows, self._active
         for node in reversed(self._order):
-            adjoint = adjoints.get(node)
-            if adjoint is None or node not in active:
+            cotangent = cotangents.get(node)
+            if cotangent is None or node not in active:
                 continue
             operation = rows[node][0]
             if operation.expansion is not None:
-                handed = _through(graph, node, adjoint, active)
+                given = _expansion_vjp(graph, node, cotangent, active)
             elif operation.structural:
-                handed = self._pulled(node, adjoint)
+                given = self._structural_vjp(node, cotangent)
             else:
-                handed = self._multiplied(node, adjoint)
-            for argument, part in handed:
-                before = adjoints.get(argument)
-                adjoints[argument] = part if before is None else _meet(graph, before, part)
-        return adjoints
+                given = self._elementwise_vjp(node, cotangent)
+            for argument, part in given:
+                before = cotangents.get(argument)
+                cotangents[argument] = part if before is None else _accumulated(graph, before, part)
+        return cotangents
 
-    def _multiplied(self, node: int, adjoint: Adjoint) -> Iterator[tuple[int, Adjoint]]:
-        """Yield what an elementwise operation hands to its arguments."""
+    def _elementwise_vjp(self, node: int, cotangent: Cotangent) -> Iterator[tuple[int, Cotangent]]:
+        """Yield what an elementwise operation adds to the cotangents of its arguments."""
         graph = self.graph
         operation, arguments, payload = graph.rows[node]
-        mask, value = adjoint
+        mask, value = cotangent
         at_node = DerivedNode(graph, node)
         handles = tuple([DerivedNode(graph, argument) for argument in arguments])
         for position, argument in enumerate(arguments):
@@ -184,21 +184,21 @@ class _Sweep:
                     self.moving[node] = moving
                     here = both(graph, mask, moving)
             if graph.has_arrays:
-                here, slope = _summed(graph, node, argument, (here, slope))
+                here, slope = _summed_to_argument(graph, node, argument, (here, slope))
             yield argument, (here, slope)
 
-    def _pulled(self, node: int, adjoint: Adjoint) -> Iterator[tuple[int, Adjoint]]:
-        """Yield what an operation on whole arrays hands to its arguments."""
+    def _structural_vjp(self, node: int, cotangent: Cotangent) -> Iterator[tuple[int, Cotangent]]:
+        """Yield what an operation on arrays adds to the cotangents of its arguments."""
         graph = self.graph
         operation, arguments, payload = graph.rows[node]
-        mask, value = adjoint
+        mask, value = cotangent
         value = broadcast_to(graph, value, graph.shape(node))
-        pull = None
+        mask_of = None
         if mask is not None and graph.shape(mask):
-            value = gated(graph, node, adjoint)
-            pull = pulled(graph, node, mask)
+            value = masked(graph, node, cotangent)
+            mask_of = pullback(graph, node, mask)
         elif operation is INDEX and arguments[0] in self._steep:
-            mask = both(graph, mask, pulled(graph, node, None)(0))
+            mask = both(graph, mask, pullback(graph, node, None)(0))
         handles = tuple([DerivedNode(graph, argument) for argument in arguments])
         at_node, slope = DerivedNode(graph, node), DerivedNode(graph, value)
         for position, argument in enumerate(arguments):
@@ -206,9 +206,9 @@ class _Sweep:
                 continue
             part = vjp(operation, position, slope, at_node, handles, payload)
             if isinstance(part, DerivedNode):
-                if pull is not None:
-                    # Nobody asks what a name is read for once its adjoint is 0 where it is not.
-                    mask = pull(position) if graph.rows[argument][1] else None
+                if mask_of is not None:
+                    # Nobody asks what a name is read for once its cotangent is 0 where it is not.
+                    mask = mask_of(position) if graph.rows[argument][1] else None
                 yield argument, (mask, part.id)
 
     @cached_property
@@ -229,30 +229,30 @@ class _Sweep:
         return self.graph.depending_on(steep, self._order) if steep else ()
 
 
-def _summed(graph: Graph, node: int, argument: int, adjoint: Adjoint) -> Adjoint:
-    """Return what is handed to an argument that was broadcast to the shape of its user."""
-    mask, value = adjoint
+def _summed_to_argument(graph: Graph, node: int, argument: int, cotangent: Cotangent) -> Cotangent:
+    """Return the cotangent of an argument that was broadcast to the shape of its user."""
+    mask, value = cotangent
     whole, shape = graph.shape(node), graph.shape(argument)
     value = broadcast_to(graph, value, whole)
     if whole == shape:
         return mask, value
     if mask is not None and shapes.broadcast(graph.shape(mask), shape) != shape:
-        # Numbers of different masks are about to be added up: each must be gated before.
-        value = gated(graph, node, adjoint)
+        # Numbers of different masks are about to be added up: each is masked before.
+        value = masked(graph, node, cotangent)
         mask = narrowed(graph, mask, whole, shape) if graph.rows[argument][1] else None
     return mask, graph.add(TABLE["collapse"], (value,), shape)
 
 
-def _through(
-    graph: Graph, node: int, adjoint: Adjoint, active: Collection[int]
-) -> Iterable[tuple[int, Adjoint]]:
-    """Return what an operation hands to its arguments that is differentiated by its expansion."""
+def _expansion_vjp(
+    graph: Graph, node: int, cotangent: Cotangent, active: Collection[int]
+) -> Iterable[tuple[int, Cotangent]]:
+    """Return what an operation with an expansion adds to the cotangents of its arguments."""
     arguments = graph.rows[node][1]
     expanded = expansion(graph, node)
     wanted = [argument for argument in dict.fromkeys(arguments) if argument in active]
     sweep = _Sweep(graph, graph.below(expanded, arguments), wanted, free=wanted)
-    adjoints = sweep.run({expanded: adjoint})
-    return [(argument, adjoints[argument]) for argument in wanted if argument in adjoints]
+    cotangents = sweep.run({expanded: cotangent})
+    return [(argument, cotangents[argument]) for argument in wanted if argument in cotangents]
 
 
 def expansion(graph: Graph, node: int) -> int:
@@ -281,15 +281,15 @@ def as_node(graph: Graph, partial: DerivedNode | float) -> int:
     return partial.id if isinstance(partial, DerivedNode) else graph.constant(partial)
 
 
-def gated(graph: Graph, node: int, adjoint: Adjoint | None) -> int:
+def masked(graph: Graph, node: int, cotangent: Cotangent | None) -> int:
     """Return the derivative by a node as one node: the value where the mask holds, 0 elsewhere."""
     shape = graph.shape(node)
-    value = graph.constant(0) if adjoint is None else _gate(graph, adjoint)
+    value = graph.constant(0) if cotangent is None else _masked_value(graph, cotangent)
     return broadcast_to(graph, value, shape)
 
 
-def _meet(graph: Graph, first: Adjoint, second: Adjoint) -> Adjoint:
-    """Return the sum of two adjoints of the same node that came by different paths."""
+def _accumulated(graph: Graph, first: Cotangent, second: Cotangent) -> Cotangent:
+    """Return the sum of two cotangents of the same node, from different paths."""
     mask, value = first
     other_mask, other_value = second
     if mask == other_mask:
@@ -298,14 +298,14 @@ def _meet(graph: Graph, first: Adjoint, second: Adjoint) -> Adjoint:
         chosen = _either_or(graph, (mask, value), (other_mask, other_value))
         if chosen is not None:
             return chosen
-    total = _sum(graph, _gate(graph, first), _gate(graph, second))
+    total = _sum(graph, _masked_value(graph, first), _masked_value(graph, second))
     if mask is None or other_mask is None:
         return None, total
     return simplified(graph, OR_ELSE, (mask, other_mask), None), total
 
 
-def _gate(graph: Graph, adjoint: Adjoint) -> int:
-    mask, value = adjoint
+def _masked_value(graph: Graph, cotangent: Cotangent) -> int:
+    mask, value = cotangent
     if mask is None:
         return value
     return simplified(graph, WHERE, (mask, value, graph.constant(0)), None)
@@ -315,7 +315,7 @@ def _sum(graph: Graph, first: int, second: int) -> int:
     return simplified(graph, ADD, (first, second), None)
 
 
-def _either_or(graph: Graph, first: tuple[int, int], second: tuple[int, int]) -> Adjoint | None:
+def _either_or(graph: Graph, first: tuple[int, int], second: tuple[int, int]) -> Cotangent | None:
     """Return the sum when the masks are c and not c, perhaps both below an outer mask."""
     outer, inner = _innermost(graph, first[0])
     other_outer, other_inner = _innermost(graph, second[0])

@@ -33,7 +33,7 @@ from gradcli.limits import DERIVED_NODES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from typing import Any
 
     from typing_extensions import Self
@@ -99,7 +99,8 @@ class Graph:
         """Whether any node is an array, or an operation of arrays on a number."""
         self.columns: dict[str, int] = {}
         """The free names whose values have a part for each row of the data, and their nodes."""
-        self._imported: dict[tuple[int, int], tuple[Graph, int]] = {}
+        self._imported: dict[int, tuple[Graph, dict[int, int]]] = {}
+        """By the id of another graph, that graph and the copies here of its nodes."""
         self._below: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())
         """The roots that `reachable` was asked for last, and its answer."""
 
@@ -271,19 +272,35 @@ class Graph:
         self._below = (roots, found)
         return found
 
+    def walk(
+        self, roots: Iterable[int], into: Callable[[int], Iterable[int]] | None = None
+    ) -> list[int]:
+        """Return what the roots depend on, each node once, in the order in which text has them.
+
+        A node comes before its arguments. `into` returns those of a node to go on to, the last one
+        first; without it they are all.
+        """
+        rows = self.rows
+        found: dict[int, None] = {}
+        waiting = list(roots)
+        while waiting:
+            node = waiting.pop()
+            if node not in found:
+                found[node] = None
+                waiting += reversed(rows[node][1]) if into is None else into(node)
+        return list(found)
+
     def below(self, root: int, stops: Collection[int] = ()) -> list[int]:
         """Return what `reachable` does for one root, in time that depends on the result alone.
 
         The nodes `stops`, and what only they lead to, are left out.
         """
-        found = set()
-        waiting = [root]
-        while waiting:
-            node = waiting.pop()
-            if node not in found and node not in stops:
-                found.add(node)
-                waiting += self.rows[node][1]
-        return sorted(found)
+        rows = self.rows
+        if root in stops:
+            return []
+        if not stops:
+            return sorted(self.walk([root]))
+        return sorted(self.walk([root], lambda node: [a for a in rows[node][1] if a not in stops]))
 
     def depending_on(self, sources: Iterable[int], nodes: Sequence[int]) -> set[int]:
         """Return those of `nodes` (in topological order) whose value a source can change."""
@@ -306,36 +323,25 @@ class Graph:
         """
         if other is self:
             return root
-        imported = self._imported
-        key = (id(other), root)
-        if key not in imported:
-            for node in self._missing(other, root):
-                operation, arguments, payload = other.rows[node]
-                mapped = tuple([imported[id(other), argument][1] for argument in arguments])
-                if operation is VARIABLE:
-                    copy = self.variable(payload, other.shape(node))
-                else:
-                    copy = self.add(operation, mapped, payload)
-                # The other graph is kept beside the id, so that its identity stays its own.
-                imported[id(other), node] = (other, copy)
-                for name in other.names.get(node, ()):
-                    self.give_name(copy, name)
-        return imported[key][1]
+        copies = self._copies(other)
+        for node in other.below(root, copies):
+            operation, arguments, payload = other.rows[node]
+            if operation is VARIABLE:
+                copies[node] = self.variable(payload, other.shape(node))
+            else:
+                mapped = tuple([copies[argument] for argument in arguments])
+                copies[node] = self.add(operation, mapped, payload)
+            for name in other.names.get(node, ()):
+                self.give_name(copies[node], name)
+        return copies[root]
 
     def identify(self, other: Graph, nodes: Mapping[int, int]) -> None:
         """Let nodes of another graph be those of this one wherever parts of it are adopted."""
-        for node, own in nodes.items():
-            self._imported[id(other), node] = (other, own)
+        self._copies(other).update(nodes)
 
-    def _missing(self, other: Graph, root: int) -> list[int]:
-        missing = set()
-        waiting = [root]
-        while waiting:
-            node = waiting.pop()
-            if node not in missing and (id(other), node) not in self._imported:
-                missing.add(node)
-                waiting.extend(other.rows[node][1])
-        return sorted(missing)
+    def _copies(self, other: Graph) -> dict[int, int]:
+        # The other graph is kept beside its id, so that its identity stays its own.
+        return self._imported.setdefault(id(other), (other, {}))[1]
 
     def check(self) -> None:
         """Raise AssertionError unless the pool is sound; tests call it after every pass."""

@@ -175,18 +175,15 @@ def named_steps(
 
 def _read(
     graph: Graph, root: int, stops: Collection[int], numbers: Mapping[int, float] | None
-) -> set[int]:
+) -> list[int]:
     """Return the nodes that `root` reads at these values, down to `stops`."""
-    found: set[int] = set()
-    waiting = [root]
-    while waiting:
-        node = waiting.pop()
-        if node not in found:
-            found.add(node)
-            if node == root or node not in stops:
-                arguments = graph.rows[node][1]
-                waiting += [arguments[place] for place in _taken(graph, node, numbers)]
-    return found
+
+    def taken(node: int) -> Iterable[int]:
+        arguments = graph.rows[node][1]
+        is_end = node != root and node in stops
+        return () if is_end else [arguments[place] for place in _taken(graph, node, numbers)]
+
+    return graph.walk([root], taken)
 
 
 def _taken(graph: Graph, node: int, numbers: Mapping[int, float] | None) -> Collection[int]:

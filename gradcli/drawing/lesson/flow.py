@@ -8,7 +8,7 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gradcli.calculus.reverse import handed
+from gradcli.calculus.reverse import input_cotangents
 from gradcli.calculus.spelling import spelled
 from gradcli.drawing.sketch import moves
 from gradcli.runtime import interpreter
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Flow(NamedTuple):
-    """What one node hands back to one of its inputs."""
+    """What one node adds to the gradient of one of its inputs."""
 
     arrows: tuple[Arrow, ...]
     """Along which; several where an operation on whole arrays reads the same input twice."""
@@ -32,19 +32,19 @@ class Flow(NamedTuple):
 
     @property
     def head(self) -> Box:
-        """The node that hands back."""
+        """The node whose vjp it is."""
         return self.arrows[0].head
 
     @property
     def tail(self) -> Box:
-        """The input that it is handed to."""
+        """The input whose gradient it is a part of."""
         return self.arrows[0].tail
 
 
 def flows(sketch: Sketch) -> list[Flow]:
     """Return what flows along the arrows, in the order of the backward pass.
 
-    A branch of `where` that is not taken gets 0 from it, and hands nothing further. The list is
+    A branch of `where` that is not taken gets 0 from it, and passes nothing on. The list is
     empty when nothing depends on a free name, and for a run without a backward pass.
     """
     moving = _moving(sketch)
@@ -99,12 +99,12 @@ def _multiplied(graph: Graph, arrow: Arrow) -> Any:
 
 
 def _moved(sketch: Sketch, head: Box, arrows: Sequence[Arrow]) -> Iterator[Flow]:
-    """Yield what an operation on whole arrays hands back, as rules that are still to be run."""
+    """Yield what an operation on arrays adds to the gradients, as rules to be run."""
     graph, node = sketch.graph, head.step.id
     slope = graph.variable(slope_name(head), graph.shape(node))
     inputs = [edge.node for edge in head.step.inputs]
     by = list({arrow.edge.node: None for arrow in arrows})
-    rules = handed(graph, node, slope, inputs, by)
+    rules = input_cotangents(graph, node, slope, inputs, by)
     names = {node, *inputs}
     shown = spelled(graph, names, list(rules.values()), names)
     for below, rule in zip(rules, shown, strict=True):
