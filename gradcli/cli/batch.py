@@ -45,14 +45,22 @@ MOST_PIECES = 4
 class Request:
     """One formula of a command with the values of its names."""
 
-    __slots__ = ("typed", "values", "where")
+    __slots__ = ("beside", "typed", "values", "where")
 
-    def __init__(self, typed: str | None, values: dict[str, Any], where: str) -> None:
+    def __init__(
+        self,
+        typed: str | None,
+        values: dict[str, Any],
+        where: str,
+        beside: Mapping[str, Any] | None = None,
+    ) -> None:
         self.typed = typed
         """The formula; None for a line that is too long to be kept."""
         self.values = values
         self.where = where
         """What a message about it begins with, "line 3: "; empty where it is the only one."""
+        self.beside = beside or {}
+        """The values of names of formulas beside it, such as a curve of its plot."""
 
     @property
     def text(self) -> str:
@@ -76,18 +84,21 @@ class Formulas:
         parameters: Mapping[str, Any] | None = None,
         *,
         structure: bool = False,
+        beside: Sequence[str] = (),
     ) -> None:
         """Read the words. Random values are drawn from `seed`.
 
         `parameters` are values of names that need not be used. With `structure`, names may have
-        shapes without values.
+        shapes without values. Values may belong to formulas `beside` those of the words.
         """
         self._text, given = arguments.split(words)
         shapes = arguments.shapes_of(given, parameters) if structure else {}
         self._has_shapes = bool(shapes)
         self._values = {**shapes} if shapes else arguments.values(given, seed)
         self._parameters = parameters
-        self._used: set[str] = set()
+        mentioned = {name for text in beside for name in names_in(text)}
+        self._beside = {name: self._values[name] for name in self._values if name in mentioned}
+        self._used = set(self._beside)
         self._lines: Iterator[tuple[int, str | None]] | None = None
         self._place = "stdin"
         if self._text == "-":
@@ -115,6 +126,10 @@ class Formulas:
         values, shapes = ({}, request.values) if self._has_shapes else (request.values, {})
         return arguments.problem_of(request.text, values, request.where, self._parameters, shapes)
 
+    def curve(self, text: str) -> Problem:
+        """Return a formula beside those of the words, with the values of its names."""
+        return curve(text, self._beside, self._parameters)
+
     def problems(self) -> Iterator[Problem]:
         """Yield the formulas with their values, for a command that shows them together.
 
@@ -130,7 +145,9 @@ class Formulas:
     def requests(self) -> Iterator[Request]:
         """Yield the formulas in order. Raises FormulaError when there is none, and FileError."""
         if self._lines is None:
-            yield Request(self._text, self._values, "")
+            own = names_in(self._text) if self._beside else ()
+            values = {n: v for n, v in self._values.items() if n in own or n not in self._beside}
+            yield Request(self._text, values, "", self._beside)
             return
         is_empty = True
         for number, line in self._lines:
@@ -156,6 +173,13 @@ class Formulas:
         if unused:
             message = f"no line uses {few(unused)}"
             raise NameValueError(message, hint=f"remove {unused[0]}=…")
+
+
+def curve(text: str, values: Mapping[str, Any], parameters: Mapping[str, Any] | None) -> Problem:
+    """Return the formula of --with; a name that takes many values becomes one without any."""
+    mentioned = names_in(text)
+    own = {n: v for n, v in values.items() if n in mentioned and not hasattr(v, "listed")}
+    return arguments.problem_of(text, own, "--with: ", parameters)
 
 
 def answered(formulas: Formulas, output: Output, answer: Callable[[Request], None]) -> ExitCode:

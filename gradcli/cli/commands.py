@@ -20,6 +20,7 @@ from typer.exceptions import TyperException
 from gradcli.cli.arguments import is_option
 from gradcli.cli.data_options import DataOptions
 from gradcli.cli.options import spread
+from gradcli.cli.plot_options import Against, PlotOptions
 from gradcli.errors import ExitCode, GradcliError, UsageError, printable
 
 
@@ -31,6 +32,8 @@ class Request(NamedTuple):
 
 
 _NO_DATA = DataOptions()
+_NO_PLOT = PlotOptions()
+_NOTHING = Against()
 
 COMMANDS = ("eval", "grad", "minimize", "draw")
 
@@ -209,13 +212,6 @@ _File = Annotated[
     ),
 ]
 
-_Plot = Annotated[
-    str | None,
-    typer.Option(
-        "--plot", metavar="FILE", help="A plot as .svg, .png or .pdf; - draws it in the terminal."
-    ),
-]
-
 
 def _version(wanted: bool) -> None:
     if wanted:
@@ -250,7 +246,8 @@ def _eval(
     digits: _Digits = None,
     allow_nonfinite: _Nonfinite = False,
     data: DataOptions = _NO_DATA,
-    plot: _Plot = None,
+    plot: PlotOptions = _NO_PLOT,
+    against: Against = _NOTHING,
     seed: _Seed = None,
     output: _File = None,
     color: _Color = "auto",
@@ -268,7 +265,8 @@ def _eval(
             allow_nonfinite=allow_nonfinite,
             seed=_seed(seed),
             data=data,
-            plot=_plot(plot, to, {**data.files(), "-o": [output]}),
+            plot=plot.target(to, {**data.files(), **plot.files(), "-o": [output]}, against),
+            against=against,
         )
 
     return Request(request, json)
@@ -319,7 +317,7 @@ def _grad(
     digits: _Digits = None,
     allow_nonfinite: _Nonfinite = False,
     data: DataOptions = _NO_DATA,
-    plot: _Plot = None,
+    plot: PlotOptions = _NO_PLOT,
     seed: _Seed = None,
     output: _File = None,
     color: _Color = "auto",
@@ -341,7 +339,7 @@ def _grad(
             strict,
             allow_nonfinite,
             _seed(seed),
-            _plot(plot, to, {**data.files(), "-o": [output]}),
+            plot.target(to, {**data.files(), **plot.files(), "-o": [output]}),
         )
         return differentiate(words or [], to, wanted, data)
 
@@ -503,7 +501,15 @@ def _minimize(
             help="Write fitted values, residuals and confidence band to a .csv file.",
         ),
     ] = None,
-    plot: _Plot = None,
+    plot: PlotOptions = _NO_PLOT,
+    overlay: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--overlay",
+            metavar="LOG",
+            help="Lay the curves of another run's --log over the plot; repeatable.",
+        ),
+    ] = None,
     seed: _Seed = None,
     json: _Json = False,
     csv: _Csv = False,
@@ -548,6 +554,7 @@ def _minimize(
             save=save,
             predictions=predictions,
             plot=plot,
+            overlay=overlay or (),
         )
         return minimize(words or [], to, options)
 
@@ -621,15 +628,6 @@ def _output(json: bool, csv: bool, digits: str | None, color: str, path: str | N
     return Output(
         json=json, csv=csv, digits=whole("--digits", digits, 1, 17), color=color, path=path
     )
-
-
-def _plot(path: str | None, to: Any, others: dict[str, Any]) -> Any:
-    """Return where the plot goes; `others` are the files of other options."""
-    if path is None:
-        return None
-    from gradcli.cli.plots import target
-
-    return target(path, to, {f: o for o, files in others.items() for f in files or () if f})
 
 
 def _seed(text: str | None) -> int:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, get_type_hints
 
 from gradcli.cli import arguments
 from gradcli.cli.arguments import Problem
+from gradcli.cli.batch import curve
 from gradcli.cli.options import Option
 from gradcli.cli.output import note
 from gradcli.errors import MathematicsError, NameValueError, ShapeError, UsageError, printable
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from gradcli.data.cells import Dates
     from gradcli.data.source import Source
     from gradcli.errors import GradcliError
+    from gradcli.plotting.data import Against
+    from gradcli.plotting.scattered import Scattered
     from gradcli.point import Point
     from gradcli.tables.formula import RowFormula
     from gradcli.tables.sums import RowSums
@@ -99,10 +102,15 @@ class DataOptions(NamedTuple):
         Option("--classes", "A column of text, as whole numbers; repeatable.", "NAME"),
     ] = None
 
-    def check(self) -> bool:
-        """Return whether there is data. Raises UsageError for options that belong to it."""
+    def check(self, points: str | None = None) -> bool:
+        """Return whether there is data. Raises UsageError for options that belong to it.
+
+        Without data they say how the file of `points` is to be read.
+        """
         if self.paths:
             return True
+        if points is not None:
+            return False
         for field, annotation in get_type_hints(type(self), include_extras=True).items():
             (option,) = annotation.__metadata__
             if field != "params" and getattr(self, field):
@@ -176,9 +184,9 @@ class DataOptions(NamedTuple):
             found[name] = Dates(form if equals else None, saved.get(name))
         return found
 
-    def if_any(self, words: Sequence[str]) -> DataOptions | None:
+    def if_any(self, words: Sequence[str], points: str | None = None) -> DataOptions | None:
         """Return the options if there is data. Raises UsageError for those that make no sense."""
-        if not self.check():
+        if not self.check(points):
             return None
         self.check_stdin(words)
         self.reading()
@@ -213,10 +221,35 @@ class DataOptions(NamedTuple):
         """Return what --matrix says, the pattern of the columns by name. Raises UsageError."""
         return _named("--matrix", self.matrix or (), "'img=pixel*'")
 
+    def scattered(self, path: str) -> Scattered:
+        """Return the points of --points; the options for files are its own where there is no data.
+
+        Raises FileError for a file that has not two or three columns of numbers.
+        """
+        from gradcli.data.source import open_source, read
+        from gradcli.plotting.scattered import Scattered, check_columns
+
+        options = DataOptions().reading() if self.paths else self.reading()
+        classes, patterns = options.pop("classes"), options.pop("matrix")
+        if patterns:
+            message = "--matrix makes arrays, and --points takes numbers"
+            raise UsageError(message, hint="leave out --matrix")
+        source = open_source([path], **options)
+        check_columns(path, list(source.columns))
+        if classes:
+            source = source.classified(classes)
+        names = list(source.columns)
+        found = Scattered(path, read(source, names), source.classes, source.headings)
+        say_read(source, "--points: ")
+        return found
+
     @contextmanager
-    def opened(self, request: Request) -> Iterator[OverRows]:
+    def opened(
+        self, request: Request, x: str | None = None, curves: Sequence[str] = ()
+    ) -> Iterator[OverRows]:
         """Open the files for a formula with its values.
 
+        A plot may stand against the formula `x` of columns, and `curves` are formulas beside it.
         After the block, notes say how texts became numbers and how many rows were left out.
         """
         from gradcli.rows.columns import opened
@@ -225,20 +258,26 @@ class DataOptions(NamedTuple):
 
         options = self.reading()
         text, values, where = request.text, request.values, request.where
-        for name, value in values.items():
+        for name, value in {**values, **request.beside}.items():
             if hasattr(value, "listed"):
                 message = f"{name} is a range, and --data needs one value"
                 raise NameValueError(message, hint=f"write {name}=1")
         known = self.needed(text, values)
         check_syntax(text, [*values, *known])
         paths = self.paths or ()
-        source, names = opened(paths, text, **options)
-        formula = RowFormula(text, {**known, **values}, source, names, paths)
+        others = names_in(x or "")
+        source, names = opened(paths, text, others, **options)
+        formula = RowFormula(text, {**known, **values}, source, names, paths, others)
         for sentence in formula.formula.origin.notes if formula.formula.origin else ():
             note(where + sentence)
         say_classes(source, names, where)
+        over = OverRows(formula, where)
+        parameters = self.parameters() if curves or x else {}
+        if x is not None:
+            over.against = _against(x, over, {**arguments.needed(parameters, x), **request.beside})
+        over.curves = [curve(each, request.beside, parameters) for each in curves]
         try:
-            yield OverRows(formula, where)
+            yield over
         except MathematicsError as error:
             place(formula, error)
             raise
@@ -263,6 +302,22 @@ def _named(option: str, words: Sequence[str], example: str) -> dict[str, str]:
     return found
 
 
+def _against(text: str, over: OverRows, values: Mapping[str, Any]) -> Against:
+    """Return the formula of --x over the rows. Raises FileError for a name that no column has."""
+    from gradcli.data.columns import unknown_column
+    from gradcli.plotting.data import Against
+
+    formula = over.formula
+    for name in sorted(names_in(text)):
+        known = name in formula.columns or name in values or name in CONSTANTS
+        if not known and not is_function(name) and name not in KEYWORDS:
+            error = unknown_column(formula.paths[0], name, list(formula.source.columns))
+            error.message = f"--x: {error.message}"
+            raise error
+    own = names_in(text)
+    return Against.read(text, formula, {n: v for n, v in values.items() if n in own})
+
+
 class OverRows:
     """A formula over the rows of files, for a command; `where` is its line if it is one of many."""
 
@@ -270,6 +325,10 @@ class OverRows:
         self.formula = formula
         self.where = where
         self.per_row = formula.per_row
+        self.against: Against | None = None
+        """What the rows are plotted against, if that is asked for."""
+        self.curves: list[Problem] = []
+        """The formulas of curves in their plot."""
 
     def problem(self) -> Problem:
         """Return the formula with its values, and its columns where they are in memory."""

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from gradcli.cli.batch import Request
     from gradcli.cli.data_options import DataOptions
     from gradcli.cli.output import Output
+    from gradcli.cli.plot_options import Against
     from gradcli.cli.plots import Target
 
 
@@ -26,18 +27,24 @@ def evaluate(
     seed: int = 0,
     data: DataOptions | None = None,
     plot: Target | None = None,
+    against: Against | None = None,
 ) -> ExitCode:
     """Print the value of each formula; with `trace`, the forward pass node by node.
 
     With files of `data`, print the value in each of their rows, or the one for all of them. A
-    `plot` shows the values over ranges or rows, and takes the place of their table on stdout.
+    `plot` shows the values over ranges or rows, and takes the place of their table on stdout;
+    `against` says what stands beside them.
     """
+    x, curves = (None, ()) if against is None else (against.x, against.curves or ())
     if trace and plot is not None:
         message = "--trace shows one point, and --plot many"
         raise UsageError(message, hint="leave out one of them")
-    files = None if data is None else data.if_any(words)
+    files = None if data is None else data.if_any(words, plot and plot.points)
+    if x is not None and files is None:
+        message = "--x is a column of --data, and there is none"
+        raise UsageError(message, hint="for example --data points.csv --x t")
     parameters = None if data is None or files is not None else data.parameters()
-    formulas = Formulas(words, seed, parameters)
+    formulas = Formulas(words, seed, parameters, beside=[*curves, *([] if x is None else [x])])
 
     def answer(request: Request) -> None:
         if files is not None:
@@ -62,11 +69,14 @@ def evaluate(
         from gradcli.cli import plots
 
         if files is not None:
-            with files.opened(formulas.one("--plot over data")) as over:
+            with files.opened(formulas.one("--plot over data"), x, curves) as over:
                 plots.over_rows(over, (), plot, output, allow_nonfinite=allow_nonfinite)
             return ExitCode.DONE
-        shown = ((problem, (), ()) for problem in formulas.problems())
-        plots.over_ranges(shown, plot, output, allow_nonfinite=allow_nonfinite)
+        shown = [(problem, (), ()) for problem in formulas.problems()]
+        beside = [formulas.curve(text) for text in curves]
+        plots.over_ranges(
+            shown, plot, output, allow_nonfinite=allow_nonfinite, beside=beside, data=data
+        )
     return ExitCode.DONE
 
 

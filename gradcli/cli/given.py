@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.cli import arguments, starts
 from gradcli.cli.data_options import DataOptions, check_syntax
+from gradcli.cli.plot_options import PlotOptions
 from gradcli.cli.written import check_written
 from gradcli.errors import ShapeError, UsageError, printable
 from gradcli.point import shape_of
@@ -56,7 +57,8 @@ class Options(NamedTuple):
     log: str | None = None
     save: str | None = None
     predictions: str | None = None
-    plot: str | None = None
+    plot: PlotOptions = PlotOptions()
+    overlay: Sequence[str] = ()
 
     @property
     def learns(self) -> bool:
@@ -78,7 +80,7 @@ def read(words: Sequence[str], options: Options) -> Given:
     """Return the formula, its starts and its data."""
     settings = _settings(options)
     start = starts.start(words, options.fix, options.bounds, options.seed)
-    if options.data.check():
+    if options.data.check(options.plot.points):
         check_syntax(start.source, [*start.values, *start.fixed])
     start = _with_parameters(start, options)
     rows, source = _rows(start, options)
@@ -209,6 +211,7 @@ def check(options: Options, *, json: bool = False) -> None:
         ("--validate", "--epochs", options.validate and not options.learns),
         ("--checkpoint-every", "--checkpoint", options.checkpoint_every and not options.checkpoint),
         ("--memory", "--data", options.memory and not options.data.paths),
+        ("--overlay", "--plot", options.overlay and options.plot.plot is None),
     ):
         if is_alone:
             message = f"{option} belongs to {other}"
@@ -222,6 +225,9 @@ def check_paths(words: Sequence[str], options: Options) -> dict[str, str]:
     """
     read = dict.fromkeys(options.data.paths or (), "--data")
     read |= dict.fromkeys(options.validate, "--validate")
+    read |= dict.fromkeys(options.overlay, "--overlay")
+    if options.plot.points is not None:
+        read[options.plot.points] = "--points"
     if words and words[0].startswith("@"):
         read[words[0][1:]] = "the formula"
     options.data.check_stdin(words)

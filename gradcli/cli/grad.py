@@ -68,7 +68,7 @@ def differentiate(
     wanted = Wanted() if wanted is None else wanted
     _check_together(wanted, output)
     increments = [_increment(text) for text in wanted.increments]
-    files = None if data is None else data.if_any(words)
+    files = None if data is None else data.if_any(words, wanted.plot and wanted.plot.points)
     parameters = None if data is None or files is not None else data.parameters()
     # Shapes stand in place of values where formulas are wanted.
     has_shapes = wanted.plot is None and files is None
@@ -98,7 +98,9 @@ def differentiate(
         from gradcli.cli import plots
 
         shown = (_to_plot(problem, wanted) for problem in formulas.problems())
-        plots.over_ranges(shown, wanted.plot, output, allow_nonfinite=wanted.allow_nonfinite)
+        plots.over_ranges(
+            shown, wanted.plot, output, allow_nonfinite=wanted.allow_nonfinite, data=data
+        )
     return ExitCode.DONE
 
 

@@ -40,10 +40,11 @@ def minimize(words: Sequence[str], output: Output, options: Options) -> ExitCode
     check(options, json=output.json)
     files = check_paths(words, options)
     plot = None
-    if options.plot is not None:
+    target = options.plot.target(output, {user: [path] for path, user in files.items()})
+    if target is not None:
         from gradcli.cli.plots import MinimumPlot
 
-        plot = MinimumPlot(options.plot, output, files)
+        plot = MinimumPlot(target, output, options)
     given = read(words, options)
     with ExitStack() as stack:
         stop = stack.enter_context(after_the_step())

@@ -11,18 +11,22 @@ from gradcli.cli.output import note, width
 from gradcli.cli.steps import Watcher
 from gradcli.cli.written import check_written
 from gradcli.errors import UsageError, printable
+from gradcli.plotting.looks import Looks, dressed
 from gradcli.plotting.steps import Steps
+from gradcli.plotting.units import drawable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from gradcli.cli.arguments import Problem
-    from gradcli.cli.data_options import OverRows
-    from gradcli.cli.given import Given
+    from gradcli.cli.data_options import DataOptions, OverRows
+    from gradcli.cli.given import Given, Options
     from gradcli.cli.output import Output
     from gradcli.minimization.minimum import Iterate, Minimum
     from gradcli.plotting.chart import Chart
     from gradcli.plotting.function import Function
+    from gradcli.plotting.overlay import Overlay
+    from gradcli.plotting.scattered import Scattered
 
 FORMATS = ("svg", "png", "pdf")
 BRAILLE_AND_BLOCKS = "⣿█┤→•"
@@ -34,6 +38,9 @@ class Target(NamedTuple):
 
     path: str
     picture_format: str | None
+    looks: Looks = Looks()
+    points: str | None = None
+    """The file of points to lie over it."""
 
     @property
     def is_text(self) -> bool:
@@ -67,8 +74,22 @@ def target(path: str, output: Output, others: Mapping[str, str]) -> Target:
     return Target(path, ending)
 
 
-def show(chart: Chart, to: Target, output: Output) -> None:
-    """Write the plot to its file, or add it to the output, and say its notes."""
+def show(
+    chart: Chart,
+    to: Target,
+    output: Output,
+    points: Scattered | None = None,
+    headings: Mapping[str, str] | None = None,
+) -> None:
+    """Write the plot to its file, or add it to the output, and say its notes.
+
+    `points` lie over it; `headings` are those of columns, for its labels.
+    """
+    if points is not None:
+        from gradcli.plotting.scattered import laid
+
+        chart = laid(chart, points)
+    chart = drawable(dressed(chart, to.looks, headings))
     if to.picture_format is None:
         from gradcli.plotting.canvas import Style
         from gradcli.plotting.characters import lines
@@ -108,11 +129,14 @@ def over_ranges(
     output: Output,
     *,
     allow_nonfinite: bool,
+    beside: Sequence[Problem] = (),
+    data: DataOptions | None = None,
 ) -> None:
     """Draw formulas over their ranges; with a file, print their tables as well.
 
     With each formula come the names to differentiate by, those of the plot and those of the table.
-    A point without a value is a gap in the plot and nan in the table.
+    Formulas `beside` them are only drawn, over the ranges of the first. `data` says how the file of
+    points is to be read. A point without a value is a gap in the plot and nan in the table.
     """
     from gradcli.cli import tables
     from gradcli.plotting.function import Function
@@ -123,7 +147,12 @@ def over_ranges(
         Function(p.formula, p.values, p.ranges, wrt, allow_nonfinite, p.where)
         for p, wrt, _ in listed
     ]
-    show(chart(functions), to, output)
+    ranges = listed[0][0].ranges
+    functions += [
+        Function(p.formula, p.values, ranges, (), allow_nonfinite, p.where) for p in beside
+    ]
+    points = None if to.points is None or data is None else data.scattered(to.points)
+    show(chart(functions), to, output, points)
     if to.is_text:
         return
     for problem, _, wrt in listed:
@@ -137,8 +166,21 @@ def over_rows(
     """Draw a formula over the rows of data; with a file, print its table as well."""
     from gradcli.cli import tables
     from gradcli.plotting.data import chart
+    from gradcli.plotting.function import Function
 
-    show(chart(over.formula, wrt, allow_nonfinite=allow_nonfinite), to, output)
+    if to.points is not None:
+        message = "--points lies over a curve or a contour, and the rows of --data are points"
+        raise UsageError(message, hint="leave out --points")
+    curves = [Function(p.formula, p.values, {}, (), allow_nonfinite, p.where) for p in over.curves]
+    made = chart(
+        over.formula,
+        wrt,
+        over.against,
+        curves,
+        allow_nonfinite=allow_nonfinite,
+        log_x=to.looks.log_x,
+    )
+    show(made, to, output, headings=over.formula.source.headings)
     if not to.is_text:
         tables.show_rows(over, output, wrt, allow_nonfinite=allow_nonfinite)
 
@@ -149,10 +191,26 @@ def over_rows(
 class MinimumPlot(Watcher):
     """The plot of a minimisation; it keeps the steps that it needs as they are made."""
 
-    def __init__(self, path: str, output: Output, others: Mapping[str, str]) -> None:
-        self._to = target(path, output, others)
+    def __init__(self, to: Target, output: Output, options: Options) -> None:
+        self._to = to
         self._output = output
         self._steps = Steps()
+        self._points: Scattered | None = None
+        if to.points is not None:
+            if options.learns:
+                message = "--points lies over a contour or a fit, and epochs have curves alone"
+                raise UsageError(message, hint="leave out --points")
+            self._points = options.data.scattered(to.points)
+        self._overlays: list[Overlay] = []
+        for path in options.overlay:
+            from gradcli.plotting.overlay import read
+
+            log = read(path)
+            counts = "epoch" if options.learns else "step"
+            if log.counts != counts:
+                message = f"{printable(path, 60)} has {log.counts}s, and this run has {counts}s"
+                raise UsageError(message, hint=f"leave out --overlay {printable(path, 60)}")
+            self._overlays.append(log)
 
     @property
     def is_text(self) -> bool:
@@ -173,10 +231,14 @@ class MinimumPlot(Watcher):
         if not found.epochs and not iterates:
             note("no epoch was completed, so there is no plot")
         else:
-            show(_chart(found, iterates, given), self._to, self._output)
+            chart = _chart(found, iterates, given, self._overlays)
+            headings = None if given.source is None else given.source.headings
+            show(chart, self._to, self._output, self._points, headings)
 
 
-def _chart(found: Minimum, iterates: Sequence[Iterate], given: Given) -> Chart:
+def _chart(
+    found: Minimum, iterates: Sequence[Iterate], given: Given, overlays: Sequence[Overlay]
+) -> Chart:
     from gradcli.minimization.task import task
     from gradcli.plotting.descent import chart, has_way
     from gradcli.rows.columns import values_of
@@ -195,4 +257,4 @@ def _chart(found: Minimum, iterates: Sequence[Iterate], given: Given) -> Chart:
         columns = rows if isinstance(rows, dict) else rows.hold().held
         sigma = columns[settings.sigma]
     bounds, confidence = start.bounds, settings.confidence
-    return chart(found, iterates, objective, bounds, numbers, sigma, confidence)
+    return chart(found, iterates, objective, bounds, numbers, sigma, confidence, overlays)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -33,8 +34,7 @@ class Axis(NamedTuple):
     def labels(self, most: int) -> list[tuple[float, str]]:
         """Return shares of the length from 0 to 1, and what stands there."""
         if self.log:
-            found = decades(self.low, self.high, most)
-            texts = [f"1e{int(exponent)}" for exponent in found]
+            found, texts = powers(self.low, self.high, most)
         else:
             found = ticks(self.low, self.high, most)
             step = found[1] - found[0] if len(found) > 1 else abs(found[0]) if found else 1.0
@@ -55,15 +55,15 @@ def axes(panel: Panel) -> tuple[Axis, Axis]:
             ys += [mark.y - mark.error, mark.y + mark.error]
         else:
             ys.append(np.ravel(mark.y))
-    y = np.concatenate(ys)
-    if panel.log:
-        return _axis(np.concatenate(xs)), _axis(np.log10(positive(y)))._replace(log=True)
-    if panel.limits is not None:
-        return _axis(np.concatenate(xs)), Axis(*panel.limits)
-    return _axis(np.concatenate(xs)), _axis(y)
+    across = _axis(np.concatenate(xs), log=panel.log_x)
+    if panel.limits is not None and not panel.log:
+        return across, Axis(*panel.limits)
+    return across, _axis(np.concatenate(ys), log=panel.log)
 
 
-def _axis(values: Vector) -> Axis:
+def _axis(values: Vector, *, log: bool) -> Axis:
+    if log:
+        return _axis(np.log10(positive(values)), log=False)._replace(log=True)
     found = values[np.isfinite(values)]
     low, high = (float(found.min()), float(found.max())) if found.size else (0.0, 1.0)
     if low == high:
@@ -89,6 +89,24 @@ def decades(low: float, high: float, most: int) -> list[float]:
     if len(found) > 1 and found[1] - found[0] >= 1:
         return [float(round(tick)) for tick in found]
     return [float(power) for power in range(math.ceil(low), math.floor(high) + 1)]
+
+
+def powers(low: float, high: float, most: int) -> tuple[list[float], list[str]]:
+    """Return round numbers on a logarithmic axis between two exponents: exponents and texts.
+
+    They are powers of ten, on a short axis multiples of them by 2 and 5, and on a shorter one the
+    round numbers of a linear axis.
+    """
+    found = decades(low, high, most)
+    if len(found) > 1:
+        return found, [f"1e{int(exponent)}" for exponent in found]
+    tens = range(math.floor(low), math.floor(high) + 1)
+    values = [float(f"{digit}e{power}") for power in tens for digit in (1, 2, 5)]
+    values = [value for value in values if value > 0 and low <= math.log10(value) <= high]
+    if len(values) < 2:
+        values = [tick for tick in ticks(10.0**low, 10.0**high, most) if tick > 0]
+    step = min([b - a for a, b in pairwise(values)], default=values[0] if values else 1.0)
+    return [math.log10(value) for value in values], [tick_text(value, step) for value in values]
 
 
 def tick_text(value: float, step: float) -> str:

@@ -27,6 +27,10 @@ PATTERNS = ("1", "11110000", "1100", "1111100100", "100000", "1111111111000", "1
 """Which dots along a curve are set: solid, dashed, dotted, dash and dot, and rarer ones."""
 LETTERS = "*+ox#@%&abcdefghijklmnpqrstuvwyz"
 """The characters of curves in ASCII, as many as there can be."""
+KINDS = {True: "•○×◆△+", False: "oX+#%@"}
+"""The characters of kinds of points, where such can be shown and in ASCII."""
+LEVELS = "0123456789"
+"""Low to high, of points that a number colours."""
 SHADES = {True: " ░▒▓█", False: " .:+#"}
 """Low to high, where blocks can be shown and in ASCII."""
 COLOURS = (34, 33, 32, 35, 36, 31)
@@ -90,7 +94,7 @@ class Canvas:
     def draw(self, panel: Panel) -> list[str]:
         """Draw the marks, and return what stands below the panel to explain them."""
         key: list[str] = []
-        number = 0
+        number = kind = 0
         for mark in sorted(panel.marks, key=lambda mark: isinstance(mark, Points)):
             if isinstance(mark, Field):
                 key += self._field(mark)
@@ -100,10 +104,8 @@ class Canvas:
                 if mark.label:
                     key.append(f"  {sample} {self._cut(mark.label)}")
             elif isinstance(mark, Points):
-                self._put(mark.x, mark.y, "•" if self._style.unicode else "o")
-                if mark.label:
-                    name = "•" if self._style.unicode else "o"
-                    key.append(f"  {name} {self._cut(mark.label.removesuffix(' ± sigma'))}")
+                key += self._points(mark, kind)
+                kind += 1
             elif isinstance(mark, Band):
                 for edge in (mark.low, mark.high):
                     self._curve(mark.x, edge, "." if not self._style.unicode else "10", 36)
@@ -163,6 +165,24 @@ class Canvas:
         row, column = np.rint(row[places]), np.rint(column[places])
         inside = (row >= 0) & (row < self._rows) & (column >= 0) & (column < self.columns)
         return row[inside].astype(int), column[inside].astype(int), places[inside]
+
+    def _points(self, mark: Points, kind: int) -> list[str]:
+        """Draw points, and return what their characters stand for."""
+        if mark.colour is None:
+            kinds = KINDS[self._style.unicode]
+            character = kinds[kind % len(kinds)]
+            self._put(mark.x, mark.y, character)
+            label = self._cut(mark.label.removesuffix(" ± sigma"))
+            return [f"  {character} {label}"] if mark.label else []
+        low, high = float(mark.colour.min()), float(mark.colour.max())
+        # Halves first: the difference of the ends may be too large for a double.
+        share = (mark.colour / 2 - low / 2) / ((high / 2 - low / 2) or 1.0)
+        level = np.rint(share * (len(LEVELS) - 1)).astype(int)
+        row, column, places = self._cells(mark.x, mark.y)
+        self._text[row, column] = np.array(list(LEVELS))[level[places]]
+        self._colour[row, column] = 0
+        label = self._cut(mark.label)
+        return [f"  {LEVELS[0]} {low:.3g} … {LEVELS[-1]} {high:.3g}: {label}"]
 
     def _put(self, x: Vector, y: Vector, character: str, colour: int = 0) -> None:
         row, column, _ = self._cells(x, y)

@@ -21,10 +21,14 @@ SMALLER = 14
 
 def lines(chart: Chart, style: Style) -> Iterator[str]:
     """Yield the lines of a chart, none wider than `style.width`."""
+    rows = None
+    if chart.size is not None:
+        width, rows = map(int, chart.size)
+        style = style._replace(width=width)
     title = shortened(chart.title, style.width)
     yield " " * ((style.width - columns(title)) // 2) + title
-    rows = ROWS if len(chart.panels) == 1 else SMALLER
-    heights = [round(rows * panel.height) for panel in chart.panels]
+    rows = rows or (ROWS if len(chart.panels) == 1 else SMALLER)
+    heights = [max(2, round(rows * panel.height)) for panel in chart.panels]
     margins = [
         min(_widest(axes(panel)[1], height) + 1, style.width // 2)
         for panel, height in zip(chart.panels, heights, strict=True)

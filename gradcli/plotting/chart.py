@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 CURVES = 32
 """How many curves are told apart, by style and colour or by their characters."""
+CLASSES = 6
+"""How many kinds of points are told apart, by colour and shape or by their characters."""
 DECADES = 2
 """Positive numbers that span more powers of ten than this are shown on a logarithmic scale."""
 
@@ -30,12 +32,13 @@ class Line(NamedTuple):
 
 
 class Points(NamedTuple):
-    """Single points, each perhaps with an error to both sides."""
+    """Single points, each perhaps with an error to both sides, or a number that colours it."""
 
     x: Vector
     y: Vector
     label: str = ""
     error: Vector | None = None
+    colour: Vector | None = None
 
 
 class Band(NamedTuple):
@@ -93,6 +96,8 @@ class Panel(NamedTuple):
     """Whether x counts something, and so has only whole numbers."""
     height: float = 1.0
     """How high it is, against the others above and below it."""
+    log_x: bool = False
+    """Whether x has a logarithmic scale."""
 
     @property
     def field(self) -> Field | None:
@@ -109,6 +114,8 @@ class Chart(NamedTuple):
     """Whether the panels stand above each other and share x."""
     notes: Sequence[str] = ()
     """What a reader should know about it, in sentences."""
+    size: tuple[float, float] | None = None
+    """Width and height: inches of a picture, columns and rows of characters; None for the usual."""
 
 
 def is_wide(values: Vector) -> bool:

@@ -1,30 +1,88 @@
-"""A formula over the rows of data as a chart: a point for each row."""
+"""A formula over the rows of data as a chart: a point for each row, and curves through them."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from gradcli.errors import UsageError
-from gradcli.plotting.chart import Chart, Panel, Points
-from gradcli.plotting.units import drawable
+from gradcli.formula import parse
+from gradcli.graph.shapes import ROWS
+from gradcli.plotting.chart import CURVES, Chart, Line, Panel, Points
+from gradcli.plotting.curves import curves as curves_of
+from gradcli.point import checked, shape_of
+from gradcli.rows.reductions import is_rowwise
+from gradcli.runtime import interpreter
+from gradcli.tables.ranges import Range
 from gradcli.tables.rows import RowTable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from gradcli.formula import Formula
     from gradcli.plotting.chart import Vector
+    from gradcli.plotting.function import Function
     from gradcli.tables.formula import RowFormula
 
-ROWS = 20_000
+ROWS_SHOWN = 20_000
 """Of more than twice as many rows each second one is drawn, or each fourth, and so on."""
+CURVE = 1001
+"""Points of a curve through the rows."""
 
 
-def chart(formula: RowFormula, wrt: Sequence[str] = (), *, allow_nonfinite: bool = False) -> Chart:
-    """Return the plot of value and derivatives in each row, against the only column or its number.
+class Against(NamedTuple):
+    """What the rows are drawn against: a column, or a formula of columns."""
 
-    Raises UsageError for a formula that has no number in each row.
+    label: str
+    formula: Formula
+    values: Mapping[str, Any]
+    column: str | None
+    """Its name if it is a column as it stands."""
+
+    @classmethod
+    def read(cls, text: str, over: RowFormula, values: Mapping[str, Any]) -> Against:
+        """Return the formula of a text over the same rows as another.
+
+        Raises UsageError for one that has no number in each row, by that row alone.
+        """
+        count: Any = ROWS if over.held is None else len(next(iter(over.held.values())))
+        shapes = {name: (count, *shape) for name, shape in over.columns.items()}
+        known = {name: shape_of(value, name) for name, value in values.items()}
+        formula = parse(text, {**known, **shapes})
+        own = {n: s for n, s in over.columns.items() if n in formula.free_names}
+        if formula.shape != (count,) or not own:
+            message = "--x needs one number in each row of the data"
+            raise UsageError(message, hint="--x NAME is a column")
+        if over.held is None and not is_rowwise(formula.graph, formula.id):
+            message = "--x is worked out row by row, and this formula needs all rows at once"
+            raise UsageError(message, hint="--x NAME is a column")
+        column = text.strip() if text.strip() in own else None
+        return cls(text, formula, checked(formula, values, formula.origin, own), column)
+
+    def at(self, columns: Mapping[str, Any]) -> Vector:
+        """Return x in some rows; nan where there is none."""
+        nodes = self.formula.graph.reachable([self.formula.id])
+        given = {**self.values, **columns}
+        found = interpreter.run(self.formula.graph, nodes, given, ieee=True)
+        x: Vector = np.asarray(found.numbers[self.formula.id], dtype=np.float64)
+        return np.where(np.isfinite(x), x, np.nan)
+
+
+def chart(
+    formula: RowFormula,
+    wrt: Sequence[str] = (),
+    against: Against | None = None,
+    curves: Sequence[Function] = (),
+    *,
+    allow_nonfinite: bool = False,
+    log_x: bool = False,
+) -> Chart:
+    """Return the plot of value and derivatives in each row, with curves among the values.
+
+    The rows are drawn `against` something, else against the only column or their numbers. A curve
+    is a formula of the column that they are drawn against, over its range. Raises UsageError for a
+    formula that has no number in each row, and for curves where there is no such column.
     """
     if not formula.per_row:
         message = "--plot needs a value in each row of the data, and the formula has one for all"
@@ -33,25 +91,62 @@ def chart(formula: RowFormula, wrt: Sequence[str] = (), *, allow_nonfinite: bool
         message = f"--plot needs a number in each row, and the formula has shape {formula.entry}"
         raise UsageError(message, hint="take its sum, mean or norm with axis=1, or one entry")
     names = list(formula.columns)
-    single = len(names) == 1 and not formula.columns[names[0]]
+    single = against is None and len(names) == 1 and not formula.columns[names[0]]
+    column = against.column if against is not None else names[0] if single else None
+    if curves and column is None:
+        message = "--with is a curve over a column, and the rows are not drawn against one"
+        raise UsageError(message, hint=f"add --x {names[0]}")
     kept: list[list[Vector]] = []
-    stride, first = 1, 0
+    stride, first, lost = 1, 0, 0
     for block in RowTable(formula, wrt, allow_nonfinite=allow_nonfinite).blocks():
         count = len(block.value)
-        x = block.inputs[0] if single else np.arange(first + 1.0, first + count + 1)
+        if against is not None:
+            x = against.at(dict(zip(names, block.inputs, strict=True)))
+            lost += int(np.isnan(x).sum())
+        else:
+            x = block.inputs[0] if single else np.arange(first + 1.0, first + count + 1)
         chosen = slice(-first % stride, None, stride)
-        kept.append([np.array(column[chosen]) for column in (x, block.value, *block.slopes)])
+        kept.append([np.array(part[chosen]) for part in (x, block.value, *block.slopes)])
         first += count
-        while sum(len(part[0]) for part in kept) > 2 * ROWS:
-            kept = [[np.concatenate(column)[::2] for column in zip(*kept, strict=True)]]
+        while sum(len(part[0]) for part in kept) > 2 * ROWS_SHOWN:
+            kept = [[np.concatenate(part)[::2] for part in zip(*kept, strict=True)]]
             stride *= 2
-    x, *columns = [np.concatenate(column) for column in zip(*kept, strict=True)]
-    labels = ["value", *[f"∂f/∂{name}" for name in wrt]]
-    panels = [
-        Panel(names[0] if single else "row of the data", label, [Points(x, y)], counted=not single)
-        for label, y in zip(labels, columns, strict=True)
-    ]
-    notes = [f"the plot shows one of each {stride} rows of the data"] if stride > 1 else []
+    x, *columns = [np.concatenate(part) for part in zip(*kept, strict=True)]
     origin = formula.formula.origin
     title = origin.source if origin else str(formula.formula)
-    return drawable(Chart(title, panels, stacked=True, notes=notes))
+    notes = [f"the plot shows one of each {stride} rows of the data"] if stride > 1 else []
+    if lost:
+        notes.append(f"--x has no value in {lost} of {first} rows")
+    label = against.label if against is not None else names[0] if single else "row of the data"
+    y_label = title.strip() if title.strip() in names else "value"
+    counted = against is None and not single
+    panels = [
+        Panel(label, each, [Points(x, y)], counted=counted)
+        for each, y in zip([y_label, *[f"∂f/∂{n}" for n in wrt]], columns, strict=True)
+    ]
+    if curves and column is not None:
+        drawn = _lines(curves, column, x, notes, log_x=log_x)
+        points = Points(x, columns[0], "data")
+        panels[0] = panels[0]._replace(marks=[points, *drawn])
+    return Chart(title, panels, stacked=True, notes=notes)
+
+
+def _lines(
+    curves: Sequence[Function], name: str, x: Vector, notes: list[str], *, log_x: bool
+) -> list[Line]:
+    """Return curves over the range of the rows, evenly sampled along the axis."""
+    if len(curves) > CURVES:
+        message = f"one plot tells {CURVES} curves apart, and there are {len(curves)}"
+        raise UsageError(message, hint="draw them in several plots")
+    shown = x[x > 0] if log_x else x[np.isfinite(x)]
+    if not shown.size or shown.min() == shown.max():
+        message = f"--with is drawn over the range of {name}, and all rows have the same {name}"
+        raise UsageError(message, hint="leave out --with")
+    ends = float(shown.min()), float(shown.max())
+    points = (np.geomspace if log_x else np.linspace)(*ends, CURVE)
+    lines = []
+    for function in curves:
+        found = curves_of(function._replace(ranges={name: Range.through(points)}))
+        notes += found.notes
+        lines.append(Line(*found.lines[0], function.text))
+    return lines

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradcli.errors import MathematicsError
+from gradcli.errors import MathematicsError, UsageError
 from gradcli.graph.literals import number_text
 from gradcli.minimization.methods import SECOND_ORDER
 from gradcli.plotting import fitted
 from gradcli.plotting.chart import (
+    CURVES,
     Chart,
     Field,
     Line,
@@ -24,13 +25,13 @@ from gradcli.plotting.chart import (
     is_wide,
     positive,
 )
-from gradcli.plotting.units import drawable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from gradcli.minimization.minimum import Epoch, Iterate, Minimum
     from gradcli.plotting.chart import Vector
+    from gradcli.plotting.overlay import Overlay
 
     Objective = Callable[[Sequence[Any]], tuple[float, Any]]
 
@@ -53,28 +54,29 @@ def chart(
     numbers: int = 1,
     sigma: Vector | None = None,
     confidence: float = 0.95,
+    overlays: Sequence[Overlay] = (),
 ) -> Chart:
     """Return the plot of a minimisation, from its steps or its epochs.
 
     `objective` is what was minimised, for a contour of two parameters, which stays inside the
     `limits`; it goes through so many `numbers` of data. `sigma` are the standard deviations of the
-    observations and `confidence` that of the band.
+    observations and `confidence` that of the band. `overlays` are the curves of other runs.
     """
     if found.epochs:
-        return _learning(found)
+        return _learning(found, overlays)
     notes: list[str] = []
     panels = []
     fit = found.predictions
     if fit is not None and fit.predictor is not None:
         panels = fitted.panels(fit, fit.predictor, sigma, confidence, notes)
-        if found.method in SECOND_ORDER:
-            return drawable(Chart(found.expression, panels, stacked=True, notes=notes))
+        if found.method in SECOND_ORDER and not overlays:
+            return Chart(found.expression, panels, stacked=True, notes=notes)
         del panels[1:]
-    panels.append(_progress(iterates, notes))
+    panels.append(_progress(iterates, overlays, notes))
     if has_way(found):
         across, up = found.parameters
         panels.append(_way(iterates, (across, up), objective, limits or {}, numbers, notes))
-    return drawable(Chart(found.expression, panels, notes=notes))
+    return Chart(found.expression, panels, notes=notes)
 
 
 def has_way(found: Minimum) -> bool:
@@ -87,20 +89,37 @@ def has_way(found: Minimum) -> bool:
     return not is_fit or found.method not in SECOND_ORDER
 
 
-def _progress(iterates: Sequence[Iterate], notes: list[str]) -> Panel:
+def _progress(
+    iterates: Sequence[Iterate], overlays: Sequence[Overlay], notes: list[str]
+) -> Panel:
     """Return the objective step by step."""
     steps = np.array([iterate.step for iterate in iterates], dtype=np.float64)
     values = np.array([iterate.value for iterate in iterates])
-    return _over("step", "objective", steps, {"": values}, notes)
+    return _over("step", "objective", _beside(steps, values, "", "value", overlays), notes)
+
+
+def _beside(
+    x: Vector, y: Vector, label: str, what: str, overlays: Sequence[Overlay]
+) -> dict[str, tuple[Vector, Vector]]:
+    """Return a curve of this run and those of others, by their labels."""
+    others = {
+        f"{label} of {log.path}" if label else log.path: log.curves[what]
+        for log in overlays
+        if what in log.curves
+    }
+    return {label or ("this run" if others else ""): (x, y), **others}
 
 
 def _over(
-    x_label: str, y_label: str, x: Vector, columns: Mapping[str, Vector], notes: list[str]
+    x_label: str, y_label: str, curves: Mapping[str, tuple[Vector, Vector]], notes: list[str]
 ) -> Panel:
     """Return curves over steps or epochs, with a logarithmic scale where it helps."""
-    log = is_wide(np.concatenate(list(columns.values())))
+    if len(curves) > CURVES:
+        message = f"one plot tells {CURVES} curves apart, and there are {len(curves)}"
+        raise UsageError(message, hint="leave out some of --overlay")
+    log = is_wide(np.concatenate([y for _, y in curves.values()]))
     lines = []
-    for label, y in columns.items():
+    for label, (x, y) in curves.items():
         zeros = x[y == 0]
         if log and zeros.size:
             what = f"the {label or y_label} is 0 at {x_label} {zeros[0]:g}"
@@ -110,20 +129,22 @@ def _over(
     return Panel(x_label, y_label, lines, log=log, counted=True)
 
 
-def _learning(found: Minimum) -> Chart:
+def _learning(found: Minimum, overlays: Sequence[Overlay]) -> Chart:
     """Return what was measured after each epoch: the objective, and below it the metric."""
     notes: list[str] = []
     x = np.array([epoch.epoch for epoch in found.epochs], dtype=np.float64)
-    columns = {"objective on the data": _column(found.epochs, "value")}
+    value = _column(found.epochs, "value")
     if found.epochs[0].validation is not None:
-        columns["objective on --validate"] = _column(found.epochs, "validation")
+        unseen = _column(found.epochs, "validation")
+        curves = _beside(x, value, "objective on the data", "value", overlays)
+        curves |= _beside(x, unseen, "objective on --validate", "validation", overlays)
     else:
-        columns = {"": columns.popitem()[1]}
-    panels = [_over("epoch", "objective", x, columns, notes)]
+        curves = _beside(x, value, "", "value", overlays)
+    panels = [_over("epoch", "objective", curves, notes)]
     if found.epochs[0].metric is not None:
         metric = _column(found.epochs, "metric")
-        panels.append(_over("epoch", "metric", x, {"": metric}, notes))
-    return drawable(Chart(found.expression, panels, stacked=True, notes=notes))
+        panels.append(_over("epoch", "metric", _beside(x, metric, "", "metric", overlays), notes))
+    return Chart(found.expression, panels, stacked=True, notes=notes)
 
 
 def _column(epochs: Sequence[Epoch], name: str) -> Vector:

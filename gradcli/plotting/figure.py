@@ -13,18 +13,22 @@ import numpy as np
 
 from gradcli.drawing.words import fit
 from gradcli.graph.literals import number_text
-from gradcli.plotting.axis import decades
+from gradcli.plotting.axis import axes, decades
 from gradcli.plotting.chart import Arrows, Band, Field, Line, Points, Trail, positive
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from gradcli.plotting.axis import Axis
     from gradcli.plotting.chart import Chart, Panel, Vector
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Those of Okabe and Ito that are seen on white."""
 STYLES = ("-", "--", ":", "-.", (0, (9, 2, 1, 2, 1, 2)))
+KINDS = ("#D55E00", "#0072B2", "#CC79A7", "#000000", "#009E73", "#E69F00")
+"""Those of kinds of points: the first two are seen on each other and on viridis."""
+SHAPES = ("o", "s", "^", "D", "v", "P")
 MARKERS = ("", "o", "s", "^", "D", "v", "x")
 """What marks the curves for which there are no more styles."""
 TITLE_LINES = 3
@@ -53,33 +57,35 @@ def figure(chart: Chart) -> Figure:
     if chart.stacked and count > 1:
         heights = [panel.height for panel in chart.panels]
         size = (7.0, 2.6 * sum(heights) + 1.9)
-        axes = made.subplots(count, 1, sharex="col", height_ratios=heights, **options)
+        grid = made.subplots(count, 1, sharex="col", height_ratios=heights, **options)
     else:
         size = (5.6 * count + 1.4 * (count == 1), 4.5)
-        axes = made.subplots(1, count, **options)
+        grid = made.subplots(1, count, **options)
         made.set_layout_engine("constrained", wspace=0.04)
+    size = chart.size or size
     made.set_size_inches(size)
-    for panel, at in zip(chart.panels, axes.ravel(), strict=True):
+    for panel, at in zip(chart.panels, grid.ravel(), strict=True):
         _draw(panel, at)
         if not chart.stacked or panel is chart.panels[-1]:
             _plain(at.set_xlabel(_label(panel.x_label)))
     width = int(size[0] * 11)
     text = textwrap.wrap(fit(chart.title), width, max_lines=TITLE_LINES, placeholder=" …")
     _plain(made.suptitle("\n".join(text), fontsize=11, linespacing=1.3))
-    for panel, at in zip(chart.panels, axes.ravel(), strict=True):
+    for panel, at in zip(chart.panels, grid.ravel(), strict=True):
         _legend(panel, at)
     return made
 
 
 def _draw(panel: Panel, at: Axes) -> None:
     """Draw the marks of a panel, in order, and its axes."""
-    number = 0
+    number = kind = 0
     for mark in panel.marks:
         if isinstance(mark, Line):
             _line(mark, at, number, dots=panel.counted and len(mark.x) <= FEW)
             number += 1
         elif isinstance(mark, Points):
-            _points(mark, at)
+            _points(mark, at, kind, many=_kinds(panel) > 1 or panel.field is not None)
+            kind += 1
         elif isinstance(mark, Band):
             area = at.fill_between(mark.x, mark.low, mark.high, linewidth=0)
             area.set(color=COLOURS[0], alpha=0.25, label=_label(mark.label))
@@ -89,32 +95,35 @@ def _draw(panel: Panel, at: Axes) -> None:
             _arrows(mark, at)
         elif isinstance(mark, Trail):
             _trail(mark, at)
+    across, up = axes(panel)
+    if panel.log_x:
+        _logarithmic("x", across, at)
     if panel.log:
-        _logarithmic(panel, at)
-    if panel.limits is not None:
+        _logarithmic("y", up, at)
+    elif panel.limits is not None:
         at.set_ylim(panel.limits)
-    if panel.counted:
+    if panel.counted and not panel.log_x:
         from matplotlib.ticker import MaxNLocator
 
         at.xaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 5, 10], integer=True))
     _plain(at.set_ylabel(_label(panel.y_label)))
 
 
-def _logarithmic(panel: Panel, at: Axes) -> None:
-    """Give y a logarithmic scale; where it is long, with ticks that matplotlib cannot overflow."""
+def _logarithmic(name: str, shown: Axis, at: Axes) -> None:
+    """Give an axis a logarithmic scale; a long one has ticks that matplotlib cannot overflow."""
     from matplotlib.ticker import FixedLocator, NullLocator
 
-    at.set_yscale("log")
-    y = np.concatenate([positive(mark.y) for mark in panel.marks if isinstance(mark, Line)])
-    if np.isnan(y).all():
-        return
-    low, high = np.log10(np.nanmin(y)), np.log10(np.nanmax(y))
-    margin = (high - low) / 20
-    low, high = np.clip([low - margin, high + margin], *EXPONENTS).tolist()
-    at.set_ylim(10.0**low, 10.0**high)
+    margin = (shown.high - shown.low) / 20
+    low, high = np.clip([shown.low - margin, shown.high + margin], *EXPONENTS).tolist()
+    at.set(**{f"{name}scale": "log", f"{name}lim": (10.0**low, 10.0**high)})
     if high - low > LONG:
-        at.yaxis.set_major_locator(FixedLocator([10.0**p for p in decades(low, high, 9)]))
-        at.yaxis.set_minor_locator(NullLocator())
+        axis = getattr(at, f"{name}axis")
+        axis.set_major_locator(FixedLocator([10.0**p for p in decades(low, high, 9)]))
+        axis.set_minor_locator(NullLocator())
+
+
+def _kinds(panel: Panel) -> int:
+    return sum(isinstance(mark, Points) for mark in panel.marks)
 
 
 def _line(mark: Line, at: Axes, number: int, *, dots: bool) -> None:
@@ -140,8 +149,12 @@ def lonely(y: Vector) -> Vector:
     return found
 
 
-def _points(mark: Points, at: Axes) -> None:
+def _points(mark: Points, at: Axes, kind: int, *, many: bool) -> None:
+    """Draw points; of `many` kinds each has its colour and shape, with an edge to be seen by."""
     crowded = len(mark.x) > CROWD
+    if mark.colour is not None:
+        _coloured_points(mark, at, crowded=crowded)
+        return
     options: dict[str, Any] = {
         "color": "#777777" if crowded else "black",
         "markersize": 2 if crowded else 4.5,
@@ -150,12 +163,36 @@ def _points(mark: Points, at: Axes) -> None:
         "label": _label(mark.label),
         "zorder": 1.5 if crowded else 3,  # a crowd would hide the curve through it
     }
+    shape = "o"
+    if many:
+        shape = SHAPES[kind % len(SHAPES)]
+        options["color"] = KINDS[kind % len(KINDS)]
+        if not crowded:
+            options |= {"markersize": 6, "markeredgewidth": 0.7, "markeredgecolor": "white"}
+            options["alpha"] = 1
     if mark.error is None:
-        at.plot(mark.x, mark.y, "o", rasterized=crowded, **options)
+        at.plot(mark.x, mark.y, shape, rasterized=crowded, **options)
         return
-    made = at.errorbar(mark.x, mark.y, mark.error, fmt="o", elinewidth=1, **options)
+    made = at.errorbar(mark.x, mark.y, mark.error, fmt=shape, elinewidth=1, **options)
     for part in made.get_children():
         part.set_rasterized(crowded)
+
+
+def _coloured_points(mark: Points, at: Axes, *, crowded: bool) -> None:
+    """Draw points that a number colours, with a bar of colours."""
+    made = at.scatter(
+        mark.x,
+        mark.y,
+        4 if crowded else 30,
+        mark.colour,
+        cmap="plasma",
+        linewidths=0 if crowded else 0.5,
+        edgecolors="none" if crowded else "white",
+        rasterized=crowded,
+        zorder=1.5 if crowded else 3,
+    )
+    bar = at.figure.colorbar(made, ax=at)
+    _plain(bar.ax.set_ylabel(_label(mark.label)))
 
 
 def _field(mark: Field, at: Axes) -> None:

@@ -11,7 +11,7 @@ from gradcli.graph.literals import number_text
 from gradcli.plotting.chart import CURVES, Chart, Line, Panel
 from gradcli.plotting.contour import contour
 from gradcli.plotting.curves import curves
-from gradcli.plotting.units import LARGEST, drawable
+from gradcli.plotting.units import LARGEST
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +30,7 @@ def chart(functions: Sequence[Function]) -> Chart:
     for function in functions:
         _check(function, first)
     if len(first.ranges) == 2:
-        return drawable(contour(first))
+        return contour(first)
     if len(functions) > CURVES:
         message = f"one plot tells {CURVES} curves apart, and there are {len(functions)}"
         raise UsageError(message, hint="draw them in several plots")
@@ -44,7 +44,7 @@ def chart(functions: Sequence[Function]) -> Chart:
         lines = [Line(*curve.lines[place], text) for curve, text in zip(found, labels, strict=True)]
         panels.append(Panel(name, title, lines, limits=_hull(found, place)))
     title = first.text if is_one else f"{len(functions)} formulas"
-    return drawable(Chart(title, panels, stacked=True, notes=notes))
+    return Chart(title, panels, stacked=True, notes=notes)
 
 
 def _check(function: Function, first: Function) -> None:

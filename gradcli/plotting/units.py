@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gradcli.graph.literals import number_text
-from gradcli.plotting.chart import Chart, Field, Line
+from gradcli.plotting.chart import Chart, Field, Line, Points
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -61,8 +61,9 @@ def _cut(panel: Panel) -> tuple[Panel, int]:
     for mark in panel.marks:
         if isinstance(mark, Field) and mark.log:
             marks.append(mark._replace(z=cut(mark.z)))
-        elif isinstance(mark, Line) and panel.log:
-            marks.append(mark._replace(y=cut(mark.y)))
+        elif isinstance(mark, Line | Points):
+            y = cut(mark.y) if panel.log else mark.y
+            marks.append(mark._replace(x=cut(mark.x) if panel.log_x else mark.x, y=y))
         else:
             marks.append(mark)
     return panel._replace(marks=marks), lost
@@ -70,6 +71,7 @@ def _cut(panel: Panel) -> tuple[Panel, int]:
 
 def _in_units(panel: Panel, across: float) -> Panel:
     """Return the panel with x in a unit, and the rest in units where it needs them."""
+    across = 1.0 if panel.log_x else across
     up = 1.0 if panel.log else _unit(_size(panel, UP))
     marks = []
     for mark in panel.marks:

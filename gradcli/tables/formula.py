@@ -20,7 +20,7 @@ from gradcli.rows.columns import HELD_BYTES
 from gradcli.rows.reductions import is_rowwise, split
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from gradcli.data.rows import FileRows
     from gradcli.data.source import Source
@@ -36,8 +36,8 @@ MOST_ROWS = 1 << 16
 class RowFormula:
     """A formula some of whose names are columns of data, the others having `values`.
 
-    `columns` are those that it uses, with the shape of one row's entry; `paths` name the files in
-    messages. Raises ShapeError and NameValueError for names that do not fit, and FileError when
+    `columns` are those that it uses, and those of `others`, with the shape of one row's entry;
+    `paths` name the files in messages. Raises ShapeError and NameValueError for names that do not fit, and FileError when
     all rows are needed at once and do not fit in memory.
     """
 
@@ -48,6 +48,7 @@ class RowFormula:
         source: Source,
         names: Sequence[str],
         paths: Sequence[str] = (),
+        others: Collection[str] = (),
     ) -> None:
         both = [name for name in names if name in values]
         if both:
@@ -71,7 +72,7 @@ class RowFormula:
         else:
             self._hold()
         self.values = checked(self.formula, values, self.formula.origin, self._entries)
-        free = self.formula.free_names
+        free = {*self.formula.free_names, *others}
         self.columns = {name: shape for name, shape in self._entries.items() if name in free}
         read, count = (self.formula, self._count) if formula is None else (formula, ROWS)
         self.per_row = read.shape[:1] == (count,) and bool(self.columns)
@@ -142,7 +143,7 @@ class RowFormula:
     def column_nodes(self) -> dict[str, int]:
         """Return the nodes of the columns."""
         nodes = self.formula.graph.variables([self.formula.id])
-        return {name: nodes[name] for name in self.columns}
+        return {name: nodes[name] for name in self.columns if name in nodes}
 
 
 def _splits(formula: Formula | None) -> bool:
