@@ -52,7 +52,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "optimize.engines": BASE | {"runtime", "native"},
     "optimize.first_order": METHOD | {"graph", "runtime", "native", "optimize.engines"},
     "optimize.second_order": METHOD | {"optimize.kinks"},
-    "optimize.least_squares": METHOD | {"graph"},
+    "optimize.least_squares": METHOD | {"graph", "calculus", "runtime"},
     "optimize.statistics": METHOD | {"optimize.least_squares"},
     "optimize": METHOD | {"optimize.kinks"},
     # files -> columns, sums over them in one pass, graph with numbers -> picture

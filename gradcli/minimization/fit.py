@@ -95,9 +95,7 @@ def weighted(formula: Node, found: Squares, loss: Loss | None, *, has_weights: b
         shape = residual.shape
         square = residual.at(formula.graph.variable(WEIGHT, shape)) * square
     if loss is not None:
-        from gradcli.optimize.least_squares.losses import rho
-
-        square = rho(loss, square)
+        square = loss.formula(square)
     return square.apply("sum") if square.shape else square
 
 
