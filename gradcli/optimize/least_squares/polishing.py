@@ -142,7 +142,7 @@ class Polishing:
         if not np.any(free):
             return None
         factor = reduced(triangle.factor[:, free])
-        found = curvature(self.residuals, point, factor, free, self.box, self.loss)
+        found = curvature(self.residuals, point, factor, free, self.loss)
         return None if found is None else (free, found)
 
     def _next(self) -> Place | None:
