@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from gradcli.optimize.least_squares.triangular import EPSILON, reduced, solution, solve_triangular
-from gradcli.optimize.norms import norm
+from gradcli.optimize.least_squares.triangular import reduced, solution, solve_triangular
+from gradcli.optimize.norms import EPSILON, TINY, norm
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from gradcli.optimize.solver import Matrix, Vector
 
     Mask = NDArray[np.bool_]
-
-TINY = float(np.finfo(float).tiny)
 
 
 class Step(NamedTuple):

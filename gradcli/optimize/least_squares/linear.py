@@ -11,13 +11,12 @@ from gradcli.optimize import stopping
 from gradcli.optimize.least_squares.compensated import multiplied, summed, transposed
 from gradcli.optimize.least_squares.levenberg import reached, step_between
 from gradcli.optimize.least_squares.triangular import (
-    LARGEST,
     linearised,
     reduced,
     solution,
     solve_triangular,
 )
-from gradcli.optimize.norms import norm
+from gradcli.optimize.norms import LARGEST, norm
 
 if TYPE_CHECKING:
     from gradcli.optimize.bounds import Box

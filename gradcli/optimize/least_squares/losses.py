@@ -12,7 +12,7 @@ import numpy as np
 
 from gradcli.calculus.reverse import gradient
 from gradcli.graph.node import Graph, Node
-from gradcli.optimize.norms import norm
+from gradcli.optimize.norms import TINY, norm
 from gradcli.optimize.settings import POSITIVE, Setting, checked
 from gradcli.runtime.generated import function
 from gradcli.runtime.program import program
@@ -118,8 +118,7 @@ class Loss:
         """
         z, _, first, second = self._at(residuals)
         curvature = np.maximum(first + 2 * z * second, LEAST_CURVATURE * first)
-        tiny = np.finfo(float).tiny
-        root = np.sqrt(np.maximum(curvature, tiny))
+        root = np.sqrt(np.maximum(curvature, TINY))
         return first / root * residuals, root[:, None] * jacobian
 
 

@@ -11,13 +11,12 @@ from gradcli.optimize import stopping
 from gradcli.optimize.least_squares.levenberg import Step, reached, step_between, step_within
 from gradcli.optimize.least_squares.polishing import TIGHTEST, Polishing, relative
 from gradcli.optimize.least_squares.triangular import (
-    EPSILON,
     checked,
     linearised,
     objective_norm,
     scaling,
 )
-from gradcli.optimize.norms import norm
+from gradcli.optimize.norms import EPSILON, norm
 
 if TYPE_CHECKING:
     from gradcli.optimize.bounds import Box

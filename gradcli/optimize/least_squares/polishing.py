@@ -14,13 +14,12 @@ from gradcli.errors import MathematicsError
 from gradcli.optimize.least_squares.curvature import curvature
 from gradcli.optimize.least_squares.levenberg import reached, step_between
 from gradcli.optimize.least_squares.triangular import (
-    EPSILON,
     linearised,
     reduced,
     scaling,
     solution,
 )
-from gradcli.optimize.norms import norm
+from gradcli.optimize.norms import EPSILON, norm
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

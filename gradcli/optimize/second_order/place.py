@@ -7,13 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gradcli.optimize.second_order.quadratic import (
-    TINY,
-    Spectrum,
-    length_of,
-    newton_fall,
-    newton_step,
-)
+from gradcli.optimize.norms import TINY, finite_norm
+from gradcli.optimize.second_order.quadratic import Spectrum, newton_fall, newton_step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,7 +43,7 @@ class Place:
         self.gradient = gradient
         self.hessian = hessian
         followed = box.free_gradient(point, gradient)
-        self.norm = length_of(followed)
+        self.norm = finite_norm(followed)
         self.free: NDArray[np.bool_] = (followed == gradient) & (box.lower < box.upper)
         self.scales = _scales(hessian)
         self.slope: Vector = (gradient / self.scales)[self.free]

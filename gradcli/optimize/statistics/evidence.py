@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from gradcli.optimize.least_squares.triangular import checked, compress
-from gradcli.optimize.norms import norm
+from gradcli.optimize.norms import TINY, norm
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 
     from gradcli.optimize.least_squares.losses import Loss
     from gradcli.optimize.solver import Matrix, Residuals, Vector
-
-TINY = float(np.finfo(float).tiny)
-"""Sums of squares below this have lost digits, or all of them."""
 
 
 class Evidence(NamedTuple):
@@ -40,6 +37,7 @@ class Evidence(NamedTuple):
 
     def with_rss(self, rss: float) -> Evidence:
         """Return the same with a sum of squares that is known better."""
+        # A smaller sum of squares has lost digits, or all of them.
         return self._replace(rss=rss, size=math.sqrt(rss) if rss >= TINY else self.size)
 
 

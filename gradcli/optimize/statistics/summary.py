@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from gradcli.optimize.least_squares.triangular import EPSILON
-from gradcli.optimize.norms import norm
+from gradcli.optimize.norms import EPSILON, TINY, norm
 from gradcli.optimize.statistics.covariance import determination, strong_correlations
-from gradcli.optimize.statistics.evidence import TINY, Evidence, evidence
+from gradcli.optimize.statistics.evidence import Evidence, evidence
 from gradcli.optimize.statistics.inference import (
     central_quantile,
     finite,
