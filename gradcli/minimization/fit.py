@@ -162,7 +162,7 @@ class Fit:
         """
         from gradcli.optimize.statistics.summary import summary
 
-        free = ~((point <= box.lower) | (point >= box.upper))
+        free = box.inside(point)
         found, warnings = summary(
             self.residuals,
             point,
@@ -204,7 +204,7 @@ class Fit:
         from gradcli.minimization.predictions import Predictions
         from gradcli.optimize.statistics.band import band
 
-        free = ~((point <= box.lower) | (point >= box.upper))
+        free = box.inside(point)
 
         def known() -> tuple[Band | None, str | None]:
             if missing is not None:

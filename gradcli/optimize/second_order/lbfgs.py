@@ -14,9 +14,7 @@ from gradcli.optimize.second_order.falling import NOTHING, Start
 from gradcli.optimize.second_order.line_search import Place, Search, armijo, looking, wolfe
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from gradcli.optimize.solver import Function, Vector
+    from gradcli.optimize.solver import Function, Mask, Vector
     from gradcli.optimize.stopping import Reason
 
 MEMORY = 10
@@ -162,7 +160,7 @@ class LBFGS:
                 direction = self._product(fixed)
         return direction
 
-    def _product(self, fixed: NDArray[np.bool_]) -> Vector:
+    def _product(self, fixed: Mask) -> Vector:
         """Return -H·g by two loops over the remembered steps, among the variables that may move."""
         pairs = list(zip(self._moves, self._bends, strict=True))
         direction = -self._slope

@@ -133,7 +133,7 @@ class Newton:
     def _descend(self) -> bool:
         """Whether a trial step inside the region, shrunk as often as needed, made it lower."""
         here = self._at
-        room = self._box.lower - here.point, self._box.upper - here.point
+        room = self._box.room(here.point)
         # Without a gradient both ways along negative curvature are as good, but for the box.
         signs = (1.0,) if here.norm > self._tolerance else (1.0, -1.0)
 

@@ -13,10 +13,8 @@ from gradcli.optimize.second_order.quadratic import Spectrum, newton_fall, newto
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from numpy.typing import NDArray
-
     from gradcli.optimize.bounds import Box
-    from gradcli.optimize.solver import Matrix, Vector
+    from gradcli.optimize.solver import Mask, Matrix, Vector
 
 SMALLEST = 1.5e-154
 """Scales are not below this, so that products of two are not 0; roots are never too large."""
@@ -44,7 +42,7 @@ class Place:
         self.hessian = hessian
         followed = box.free_gradient(point, gradient)
         self.norm = finite_norm(followed)
-        self.free: NDArray[np.bool_] = (followed == gradient) & (box.lower < box.upper)
+        self.free: Mask = (followed == gradient) & (box.lower < box.upper)
         self.scales = _scales(hessian)
         self.slope: Vector = (gradient / self.scales)[self.free]
 

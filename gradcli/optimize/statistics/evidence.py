@@ -13,10 +13,8 @@ from gradcli.optimize.norms import TINY, norm
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from numpy.typing import NDArray
-
     from gradcli.optimize.least_squares.losses import Loss
-    from gradcli.optimize.solver import Matrix, Residuals, Vector
+    from gradcli.optimize.solver import Mask, Matrix, Residuals, Vector
 
 
 class Evidence(NamedTuple):
@@ -44,7 +42,7 @@ class Evidence(NamedTuple):
 def evidence(
     residuals: Residuals,
     point: Vector,
-    free: NDArray[np.bool_],
+    free: Mask,
     weights: Vector | None,
     loss: Loss | None,
 ) -> Evidence:

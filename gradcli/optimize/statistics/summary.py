@@ -25,10 +25,8 @@ from gradcli.optimize.statistics.inference import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
-
     from gradcli.optimize.least_squares.losses import Loss
-    from gradcli.optimize.solver import Residuals, Vector
+    from gradcli.optimize.solver import Mask, Residuals, Vector
     from gradcli.optimize.statistics.covariance import Determination
 
 NAMED = 5
@@ -80,7 +78,7 @@ def summary(
     point: Vector,
     names: Sequence[str],
     *,
-    free: NDArray[np.bool_] | None = None,
+    free: Mask | None = None,
     rss: float | None = None,
     total: float | None = None,
     weights: Vector | None = None,
