@@ -235,6 +235,7 @@ class Point:
 
         `direction` has an entry for each name that moves; the result has one for each free name.
         """
+        from gradcli.calculus.forward import rate_name
         from gradcli.calculus.hessian import hessian_times
 
         nodes = self._nodes(None)
@@ -245,7 +246,7 @@ class Point:
         given: dict[str, Any] = {}
         for name, node in moving.items():
             shape = graph.shape(node)
-            rate = f"rate of {name}"  # no name that anyone can type
+            rate = rate_name(name)
             rates[node] = graph.variable(rate, shape)
             given[rate] = as_value(name, direction[name], shape)
         entries = hessian_times(graph, self._result, list(nodes.values()), rates)

@@ -38,6 +38,11 @@ def tangents_of_all(
     return _sweep(graph, graph.reachable(results), dict(seeds))
 
 
+def rate_name(name: str) -> str:
+    """Return what the rate of a name is called in a graph; no name that anyone can type."""
+    return f"rate of {name}"
+
+
 def gradient(graph: Graph, result: int, by: Iterable[int]) -> dict[int, int]:
     """Return the nodes of the derivatives of `result` with respect to `by`, one pass for each.
 

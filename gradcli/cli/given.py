@@ -91,7 +91,7 @@ def read(words: Sequence[str], options: Options) -> Given:
         formula = formula_over(rows, start.source, shapes)
     except ShapeError as error:
         raise arguments.explained(error, start.source, shapes) from None
-    columns = () if source is None else tuple(source.columns)
+    columns = () if source is None else (*source.columns, *[""] * source.unnamed)
     settings = settings._replace(bounds=start.bounds, columns=columns)
     return Given(formula, start, settings, rows, source)
 

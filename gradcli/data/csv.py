@@ -72,6 +72,8 @@ class TextReader:
         self._names = self._head.headings
         self.columns: dict[str, Shape] = {name: () for name in self._names if name}
         self._percentages: dict[int, bool] = {}
+        self.unnamed = self._names.count("")
+        """How many columns have no heading, so that no formula can name them."""
         self.comments = 0
         """How many comment lines stood among the rows in the last pass."""
 

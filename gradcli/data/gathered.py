@@ -75,6 +75,11 @@ class Gathered:
         return self._source.ambiguous
 
     @property
+    def unnamed(self) -> int:
+        """How many columns have no heading."""
+        return self._source.unnamed
+
+    @property
     def comments(self) -> int:
         """How many comment lines stood among the rows in the last pass."""
         return self._source.comments

@@ -65,6 +65,10 @@ class Source(Protocol):
         """Words with which several headings begin, so that none is known by it."""
 
     @property
+    def unnamed(self) -> int:
+        """How many columns have no heading, so that no formula can name them."""
+
+    @property
     def comments(self) -> int:
         """How many comment lines stood among the rows in the last pass."""
 
@@ -175,6 +179,11 @@ class FileSource:
         if self._drop_missing:
             return None
         return None if None in counts else sum(count or 0 for count in counts)
+
+    @property
+    def unnamed(self) -> int:
+        """How many columns have no heading, so that no formula can name them."""
+        return getattr(self._readers[0], "unnamed", 0)
 
     @property
     def comments(self) -> int:

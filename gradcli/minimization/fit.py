@@ -95,9 +95,7 @@ def weighted(formula: Node, found: Squares, loss: Loss | None, *, has_weights: b
         shape = residual.shape
         square = residual.at(formula.graph.variable(WEIGHT, shape)) * square
     if loss is not None:
-        from gradcli.optimize.least_squares.losses import rho
-
-        square = rho(loss, square)
+        square = loss.formula(square)
     return square.apply("sum") if square.shape else square
 
 
@@ -164,7 +162,7 @@ class Fit:
         """
         from gradcli.optimize.statistics.summary import summary
 
-        free = ~((point <= box.lower) | (point >= box.upper))
+        free = box.inside(point)
         found, warnings = summary(
             self.residuals,
             point,
@@ -206,7 +204,7 @@ class Fit:
         from gradcli.minimization.predictions import Predictions
         from gradcli.optimize.statistics.band import band
 
-        free = ~((point <= box.lower) | (point >= box.upper))
+        free = box.inside(point)
 
         def known() -> tuple[Band | None, str | None]:
             if missing is not None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from gradcli.errors import UsageError
 from gradcli.language.choices import choice
 from gradcli.minimization.vector_objective import VectorObjective
+from gradcli.optimize import stopping
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -19,7 +20,6 @@ NEWTON_PARAMETERS = 50
 """Up to so many numbers the exact Hessian is worth its cost."""
 LM_PARAMETERS = 200
 """Up to so many numbers the Jacobian of a sum of squares is worth its cost."""
-DEFAULT_TOLERANCE = 1e-8
 FIRST_LENGTHS = (0.5, 1.0, 2.0)
 """The first steps of the runs that may find a lower minimum than newton."""
 SECOND_ORDER = ("lm", "newton", "lbfgs")
@@ -117,7 +117,7 @@ def solver(
     does not move parameters that are `frozen`. Raises MathematicsError when the objective has no
     value there.
     """
-    tolerance = DEFAULT_TOLERANCE if settings.tolerance is None else settings.tolerance
+    tolerance = stopping.TOLERANCE if settings.tolerance is None else settings.tolerance
     if method.name not in SECOND_ORDER:
         return _descent(task, method, settings, list(start), tolerance)
     vector = task.objective.layout.vector(start)

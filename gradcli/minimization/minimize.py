@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.errors import MathematicsError, UsageError
 from gradcli.minimization.methods import (
-    DEFAULT_TOLERANCE,
     LM_PARAMETERS,
     also_worth_trying,
     chosen,
@@ -303,7 +302,7 @@ class Runs:
         from gradcli.optimize.surroundings import Lower, around, is_kinked
 
         problem, tolerance = self._problem, self._how.tolerance
-        tolerance = DEFAULT_TOLERANCE if tolerance is None else tolerance
+        tolerance = stopping.TOLERANCE if tolerance is None else tolerance
         function, box = VectorObjective(problem.objective), problem.box()
         here = self._layout.vector(_blocks(problem, point))
         with suppress(MathematicsError):

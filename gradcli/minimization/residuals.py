@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradcli.calculus.forward import tangents
+from gradcli.calculus.forward import rate_name, tangents
 from gradcli.data.columns import length_of
 from gradcli.data.rows import HeldRows, numbered
 from gradcli.errors import MathematicsError
@@ -18,7 +18,7 @@ from gradcli.runtime.generated import function
 from gradcli.runtime.program import program
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from gradcli.data.columns import Block
     from gradcli.data.rows import Rows
@@ -30,6 +30,9 @@ BLOCK_NUMBERS = 1 << 17
 """How many numbers of the Jacobian are made at a time when rows can be taken in blocks, 1 MiB."""
 BLOCK_ROWS = 1 << 13
 """The most rows that are made at a time; for longer vectors NumPy would wait for more threads."""
+
+VALUES, SLOPES, TURNS = range(3)
+"""What is computed of residuals: themselves, the Jacobian too, its change along a direction too."""
 
 
 class ModelResiduals:
@@ -47,8 +50,8 @@ class ModelResiduals:
         self._objective = objective
         self._node = node
         self._roots = None if weights is None else np.sqrt(weights)
-        self._compiled: dict[bool, Callable[..., Any]] = {}
-        self._machine_code: dict[bool, MachineCode | None] = {}
+        self._compiled: dict[int, Callable[..., Any]] = {}
+        self._machine_code: dict[int, MachineCode | None] = {}
         free = graph.variables([node])
         self._fixed = {n: value for n, value in objective.constants.items() if n in free}
         shape = graph.shape(node)
@@ -70,23 +73,36 @@ class ModelResiduals:
 
     def values(self, point: Vector) -> Iterator[Vector]:
         """Yield the residuals by blocks; raise MathematicsError where one is not finite."""
-        self._objective.evaluations += 1
-        for start, block in self._blocks():
-            residual, _ = self._run(block, point, has_slopes=False)
-            yield self._checked(residual, start)
+        for values, _ in self._rows_of(point, VALUES):
+            yield values
 
     def blocks(self, point: Vector) -> Iterator[tuple[Vector, Matrix]]:
         """Yield the residuals and their Jacobian by the parameters' numbers, rows by rows."""
+        return self._rows_of(point, SLOPES)
+
+    def along(self, point: Vector, direction: Vector) -> Iterator[tuple[Vector, Matrix, Matrix]]:
+        """Yield residuals, Jacobian, and the derivative of the Jacobian along a direction."""
+        for values, matrix in self._rows_of(point, TURNS, direction):
+            slopes, turns = np.hsplit(matrix, 2)
+            yield values, slopes, turns
+
+    def _rows_of(
+        self, point: Vector, order: int, direction: Vector | None = None
+    ) -> Iterator[tuple[Vector, Matrix]]:
+        """Yield the weighted residuals and derivatives of an order, rows by rows."""
         self._objective.evaluations += 1
+        values = self._objective.layout.blocks(point)
+        rates = [] if direction is None else self._objective.layout.blocks(direction)
         for start, block in self._blocks():
-            residual, matrix = self._run(block, point, has_slopes=True)
-            values = self._checked(residual, start)
-            if self._roots is not None:
-                matrix *= self._weights(start, len(values))[:, None]
-            if not np.isfinite(matrix).all():
-                message = "a derivative of the residuals is not finite"
-                raise MathematicsError(message)
-            yield values, matrix
+            residual, matrix = self._run(block, values, order, rates)
+            found = self._checked(residual, start)
+            if order != VALUES:
+                if self._roots is not None:
+                    matrix *= self._weights(start, len(found))[:, None]
+                if not np.isfinite(matrix).all():
+                    message = "a derivative of the residuals is not finite"
+                    raise MathematicsError(message)
+            yield found, matrix
 
     def _blocks(self) -> Iterator[tuple[int, Block]]:
         """Yield the place of the first row of each block, and its data."""
@@ -106,25 +122,27 @@ class ModelResiduals:
             raise MathematicsError(message)
         return values
 
-    def _run(self, block: Block, point: Vector, *, has_slopes: bool) -> tuple[Any, Matrix]:
-        """Return the residuals of some rows, and their Jacobian or a matrix without columns."""
+    def _run(
+        self, block: Block, parameters: Sequence[Any], order: int, rates: Sequence[Any]
+    ) -> tuple[Any, Matrix]:
+        """Return the residuals of some rows, and the columns of their derivatives."""
         length = length_of(block) if block else self._block
-        parameters = self._objective.layout.blocks(point)
         values = [*parameters, *self._fixed.values()]
-        if self._objective.is_native():
-            if has_slopes not in self._machine_code:
-                self._machine_code[has_slopes] = self._assembled(has_slopes=has_slopes)
-            machine_code = self._machine_code[has_slopes]
+        if self._objective.is_native() and order != TURNS:
+            if order not in self._machine_code:
+                self._machine_code[order] = self._assembled(order)
+            machine_code = self._machine_code[order]
             found = None if machine_code is None else machine_code(values, block, length)
             if found is not None:
                 return found
-        if has_slopes not in self._compiled:
-            names = [*self._objective.parameters, *self._fixed, *self._names]
-            outputs = self._outputs(has_slopes=has_slopes)
-            self._compiled[has_slopes] = function(program(self._objective.graph, outputs), names)
+        if order not in self._compiled:
+            moving = self._objective.parameters
+            names = [*moving, *self._fixed, *self._names, *map(rate_name, moving[: len(rates)])]
+            outputs = self._outputs(order)
+            self._compiled[order] = function(program(self._objective.graph, outputs), names)
         data = [block[name] for name in self._names]
         try:
-            residual, *columns = self._compiled[has_slopes](*values, *data)
+            residual, *columns = self._compiled[order](*values, *data, *rates)
         except (ValueError, OverflowError, ZeroDivisionError):
             message = "a residual is undefined"
             raise MathematicsError(message) from None
@@ -133,16 +151,28 @@ class ModelResiduals:
             matrix[:, number] = np.ravel(column)
         return residual, matrix
 
-    def _outputs(self, *, has_slopes: bool) -> list[int]:
-        """Return the nodes of the residuals, and maybe of their derivatives."""
-        return [self._node, *self._columns] if has_slopes else [self._node]
+    def _outputs(self, order: int) -> list[int]:
+        """Return the nodes of the residuals, and of their derivatives up to an order.
 
-    def _assembled(self, *, has_slopes: bool) -> MachineCode | None:
+        The second ones are how the first change at the rates of the parameters, names of their own.
+        """
+        if order == VALUES:
+            return [self._node]
+        if order == SLOPES:
+            return [self._node, *self._columns]
+        graph = self._objective.graph
+        rates = {
+            node: graph.variable(rate_name(name), graph.shape(node))
+            for name, node in self._objective.nodes.items()
+        }
+        return [self._node, *self._columns, *tangents(graph, self._columns, rates)]
+
+    def _assembled(self, order: int) -> MachineCode | None:
         """Return the residuals, and maybe their derivatives, as machine code if that can be."""
         from gradcli.rows.machine_code import machine_code
 
         names = [*self._objective.parameters, *self._fixed]
-        return machine_code(self._objective.graph, self._outputs(has_slopes=has_slopes), names)
+        return machine_code(self._objective.graph, self._outputs(order), names)
 
     def _derivatives(self) -> list[int]:
         """Return the derivatives of the residuals by each number of the parameters, as nodes."""

@@ -329,7 +329,8 @@ def _values(
         name for name in nodes if name not in start and name not in fixed and name not in data
     ]
     if missing and data:
-        known = list(columns or data)
+        named = [name for name in columns or data if name]
+        known = named if named == list(columns or data) else [*named, "one without a name"]
         close = suggestion(missing[0], known)
         hint = f"did you mean '{close}'?" if close else f"its columns are {few(known)}"
         message = f"{printable(missing[0], 60)} has no start and is no column of the data"

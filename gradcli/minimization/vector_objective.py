@@ -75,6 +75,7 @@ class VectorObjective:
         """Return the function that multiplies the Hessian with each unit vector."""
         import numpy as np
 
+        from gradcli.calculus.forward import rate_name
         from gradcli.calculus.hessian import hessian_times
         from gradcli.runtime.generated import function
         from gradcli.runtime.program import program
@@ -82,8 +83,7 @@ class VectorObjective:
         layout = self.layout
         graph = objective.graph
         rates = {
-            name: (f"rate of {name}", graph.shape(node))  # no name that anyone can type
-            for name, node in objective.nodes.items()
+            name: (rate_name(name), graph.shape(node)) for name, node in objective.nodes.items()
         }
         direction = {
             objective.nodes[name]: graph.variable(rate, shape)

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from gradcli.optimize.norms import EPSILON
+
 if TYPE_CHECKING:
-    from gradcli.optimize.solver import Vector
+    from gradcli.optimize.solver import Mask, Vector
 
 
 class Box(NamedTuple):
@@ -29,6 +31,21 @@ class Box(NamedTuple):
     def clipped(self, point: Vector) -> Vector:
         """Return the nearest point of the box."""
         return np.clip(point, self.lower, self.upper)
+
+    def room(self, point: Vector) -> Box:
+        """Return the box of the steps from a point that stay inside."""
+        return Box(self.lower - point, self.upper - point)
+
+    def inside(self, point: Vector) -> Mask:
+        """Return which numbers are on no limit."""
+        return np.asarray((self.lower < point) & (point < self.upper))
+
+    def reached(self, point: Vector, change: Vector) -> Vector:
+        """Return point + change within the box; what comes to a limit but for rounding is on it."""
+        after = self.clipped(point + change)
+        slack = 4 * EPSILON * np.maximum(np.abs(point), np.abs(after))
+        after = np.where(after - self.lower <= slack, self.lower, after)
+        return np.where(self.upper - after <= slack, self.upper, after)
 
     def free_gradient(self, point: Vector, gradient: Vector) -> Vector:
         """Return the gradient with 0 where a limit stops the way down."""

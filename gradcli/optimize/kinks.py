@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gradcli.errors import MathematicsError
-from gradcli.optimize.norms import norm
+from gradcli.optimize.norms import TINY, norm
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -101,7 +101,7 @@ def shortest(rows: Matrix) -> Vector:
         return np.asarray(np.clip(0.0, rows.min(axis=0), rows.max(axis=0)))
     from scipy.optimize import nnls
 
-    largest = max(float(np.max(np.abs(rows))), float(np.finfo(float).tiny))
+    largest = max(float(np.max(np.abs(rows))), TINY)
     # Weights that are not negative and add up to 1: Lawson and Hanson, "Solving least squares
     # problems" (1974).
     system = np.vstack([rows.T / largest, np.ones(len(rows))])

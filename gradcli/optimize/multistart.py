@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from gradcli.errors import MathematicsError
+from gradcli.optimize.norms import LARGEST
 from gradcli.optimize.stopping import Ending
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ DRAWS = 20
 """How often a start without a value is drawn again."""
 SAME_VALUE = 1e-8
 SAME_POINT = 1e-4
-LARGEST = float(np.finfo(float).max)
 
 
 class Runs(NamedTuple):

@@ -1,4 +1,4 @@
-"""Euclidean norms that no square on the way overflows or loses."""
+"""What doubles can hold, and Euclidean norms that no square on the way overflows or loses."""
 
 from __future__ import annotations
 
@@ -9,6 +9,12 @@ import numpy as np
 
 if TYPE_CHECKING:
     from gradcli.optimize.solver import Matrix, Vector
+
+EPSILON = float(np.finfo(float).eps)
+"""The distance from 1 to the next double."""
+TINY = float(np.finfo(float).tiny)
+"""The least positive double with all its digits."""
+LARGEST = float(np.finfo(float).max)
 
 SHORT = 200
 """Numbers up to which Python's own function for the norm is the faster one."""
@@ -31,6 +37,11 @@ def norm(array: Any) -> float:
         return size
     scaled = vector / size
     return size * math.sqrt(float(scaled @ scaled))
+
+
+def finite_norm(array: Any) -> float:
+    """Return the norm, or the largest double where it is larger."""
+    return min(norm(array), LARGEST)
 
 
 def norms(matrix: Matrix) -> Vector:

@@ -117,3 +117,6 @@ class Residuals(Protocol):
         Blocks are rows that follow each other; both arrays are the caller's to change. Raises
         MathematicsError where a number is not finite.
         """
+
+    def along(self, point: Vector, direction: Vector) -> Iterator[tuple[Vector, Matrix, Matrix]]:
+        """Yield residuals, Jacobian and its derivative along a direction, dJ/dt, as `blocks`."""

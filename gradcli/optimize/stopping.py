@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 from gradcli.graph.literals import number_text
 
+TOLERANCE = 1e-8
+"""The gradient norm at which a run has arrived, unless the user says another."""
 ROUNDED = 1e-12
 """A growth by so small a share of the value may be rounding."""
 

@@ -89,9 +89,7 @@ def has_way(found: Minimum) -> bool:
     return not is_fit or found.method not in SECOND_ORDER
 
 
-def _progress(
-    iterates: Sequence[Iterate], overlays: Sequence[Overlay], notes: list[str]
-) -> Panel:
+def _progress(iterates: Sequence[Iterate], overlays: Sequence[Overlay], notes: list[str]) -> Panel:
     """Return the objective step by step."""
     steps = np.array([iterate.step for iterate in iterates], dtype=np.float64)
     values = np.array([iterate.value for iterate in iterates])

@@ -519,9 +519,7 @@ def test_every(inside: Inside) -> None:
 
     assert [row[0] for row in inside(words).rows] == ["step", "0", "3", "6", "7"]
     assert inside([*words, "--csv"]).out == inside(words).out.replace("\t", ",")
-    refused = inside([*words, "--json"])
-    assert (refused.code, refused.out) == (2, "")
-    assert "--every shows steps, and --json is one object" in refused.err
+    refused(inside([*words, "--json"]), "--every shows steps, and --json is one object")
 
 
 def test_the_log_of_an_array(folder: Path, inside: Inside) -> None:

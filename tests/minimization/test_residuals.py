@@ -59,6 +59,31 @@ def test_residuals_and_jacobian_are_those_of_sympy(model: str) -> None:
     np.testing.assert_array_equal(values, next(computed.values(point)))
 
 
+@pytest.mark.parametrize("is_weighted", [False, True])
+@pytest.mark.parametrize(
+    "model", ["a*exp(-b*x)", "a*x^b", "a/(1 + exp(b - x))", "a + b*x", "sin(a*x) + b", "a + 0*b"]
+)
+def test_how_the_jacobian_changes_along_a_direction_is_that_of_sympy(
+    model: str, is_weighted: bool
+) -> None:
+    weights = np.linspace(0.1, 4, ROWS) if is_weighted else None
+    computed, point = residuals(f"y ~ {model}", {"a": 1.5, "b": 0.8}, weights)
+    direction = np.array([0.3, -2.0])
+    a, b, x = sympy.symbols("a b x")
+    exact = sympy.sympify(model, {"a": a, "b": b, "x": x})
+    ((values, jacobian, turned),) = computed.along(point, direction)
+    roots = 1 if weights is None else np.sqrt(weights)
+    for name, column in zip((a, b), turned.T, strict=True):
+        slope = exact.diff(name)
+        expression = 0.3 * slope.diff(a) - 2 * slope.diff(b)
+        function = sympy.lambdify((a, b, x), expression, "numpy")
+        expected = -roots * (function(*point, X) + 0 * X)
+        np.testing.assert_allclose(column, expected, rtol=1e-12, atol=1e-12)
+    ((same, slopes),) = computed.blocks(point)
+    np.testing.assert_array_equal(values, same)
+    np.testing.assert_array_equal(jacobian, slopes)
+
+
 @pytest.mark.parametrize(
     ("source", "linear"),
     [

@@ -70,6 +70,10 @@ class FormulaResiduals:
         names = [*columns, *parameters]
         self._value = function(program(graph, [formula.id]), names)
         self._both = function(program(graph, [formula.id, *slopes]), names)
+        rates = {nodes[name]: graph.variable(f"rate of {name}") for name in parameters}
+        turned = tangents(graph, slopes, rates)
+        rated = [*names, *(f"rate of {name}" for name in parameters)]
+        self._all = function(program(graph, [formula.id, *slopes, *turned]), rated)
 
     def values(self, point: Vector) -> Iterator[Vector]:
         """Yield the residuals."""
@@ -85,6 +89,15 @@ class FormulaResiduals:
         for first in range(0, self.count, self.rows):
             rows = slice(first, first + self.rows)
             yield values[rows].copy(), jacobian[rows].copy()
+
+    def along(self, point: Vector, direction: Vector) -> Iterator[tuple[Vector, Matrix, Matrix]]:
+        """Yield residuals, Jacobian and how it changes along a direction."""
+        found = self._all(*self.columns, *point.tolist(), *direction.tolist())
+        values, *columns = [self._checked(array) for array in found]
+        slopes, turned = np.hsplit(np.column_stack(columns), 2)
+        for first in range(0, self.count, self.rows):
+            rows = slice(first, first + self.rows)
+            yield values[rows].copy(), slopes[rows].copy(), turned[rows].copy()
 
     def _checked(self, found: Any) -> Vector:
         array = np.broadcast_to(np.asarray(found, dtype=float), (self.count,))

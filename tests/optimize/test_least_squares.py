@@ -367,3 +367,7 @@ class Watched:
     def blocks(self, point: Vector) -> Iterator[tuple[Vector, Matrix]]:
         assert np.all((self.box.lower <= point) & (point <= self.box.upper))
         return self.residuals.blocks(point)
+
+    def along(self, point: Vector, direction: Vector) -> Iterator[tuple[Vector, Matrix, Matrix]]:
+        assert np.all((self.box.lower <= point) & (point <= self.box.upper))
+        return self.residuals.along(point, direction)

@@ -12,7 +12,7 @@ from scipy import differentiate, optimize
 from gradcli import Formula, parse
 from gradcli.errors import UsageError
 from gradcli.optimize.bounds import Box
-from gradcli.optimize.least_squares.losses import LOSSES, loss, rho
+from gradcli.optimize.least_squares.losses import LOSSES, loss
 from gradcli.optimize.least_squares.nonlinear import LevenbergMarquardt
 from gradcli.optimize.run import run
 from gradcli.optimize.stopping import Ending
@@ -55,7 +55,7 @@ def test_influence_is_the_derivative(name: str) -> None:
 @pytest.mark.parametrize("name", LOSSES)
 def test_the_formula_of_a_loss_has_its_values(name: str) -> None:
     chosen = loss(name, [], {"scale": 1.5})
-    node = rho(chosen, parse("r") ** 2)
+    node = chosen.formula(parse("r") ** 2)
     formula = Formula(node.graph, node.id)
     for residual in [-4.0, -1.5, -0.2, 0.0, 0.7, 2.5]:
         value = chosen.values(np.array([residual]))[0]
@@ -99,6 +99,21 @@ def cosine(point: Vector, solver: LevenbergMarquardt) -> float:
     influence, _ = solver.loss.influence(values)
     sizes = np.linalg.norm(jacobian, axis=0) * np.linalg.norm(influence)
     return float(np.max(np.abs(jacobian.T @ influence) / sizes))
+
+
+@pytest.mark.parametrize("method", ["lm", "newton", "lbfgs"])
+def test_a_loss_is_added_by_its_formula_alone(monkeypatch: pytest.MonkeyPatch, method: str) -> None:
+    """The loss of Geman and McClure, z/(1+z); the minimum is that of its formula written out."""
+    monkeypatch.setitem(LOSSES, "geman", lambda z: z / (1 + z))
+    x, y = np.arange(8.0), np.array([1.0, 2.9, 5.2, 7.1, 20, 11.1, 12.8, 15.1])
+    start = {"a": 1.9, "b": 1.1}
+    model = parse("y ~ a*x + b", {"x": x.shape, "y": y.shape})
+    found = model.minimize(start, data={"x": x, "y": y}, loss="geman(2)", method=method)
+    text = "sum(4*((y-a*x-b)/2)^2/(1 + ((y-a*x-b)/2)^2))"
+    written = parse(text, {"x": x.shape, "y": y.shape}).minimize(start, data={"x": x, "y": y})
+
+    assert found.minimum == pytest.approx(written.minimum, rel=1e-12)
+    assert found.parameters == pytest.approx(written.parameters, rel=1e-7)
 
 
 def test_a_large_scale_is_least_squares() -> None:

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from gradcli.optimize.first_order.schedules import Schedule
     from gradcli.optimize.stopping import Reason
 
-DEFAULT_TOLERANCE = 1e-8
 SINGLE_STEPS = 100
 """The first steps are taken one by one, so that short runs compile nothing."""
 
@@ -58,7 +57,7 @@ class Descent:
         *,
         rate: float | None = None,
         schedule: Schedule | None = None,
-        tolerance: float = DEFAULT_TOLERANCE,
+        tolerance: float = stopping.TOLERANCE,
         bounds: Bounds | None = None,
         formula: Formula | None = None,
         engine: str = "auto",

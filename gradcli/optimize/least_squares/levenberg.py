@@ -6,18 +6,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from gradcli.optimize.least_squares.triangular import EPSILON, reduced, solution, solve_triangular
-from gradcli.optimize.norms import norm
+from gradcli.optimize.least_squares.triangular import reduced, solution, solve_triangular
+from gradcli.optimize.norms import EPSILON, TINY, norm
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from gradcli.optimize.bounds import Box
-    from gradcli.optimize.solver import Matrix, Vector
-
-    Mask = NDArray[np.bool_]
-
-TINY = float(np.finfo(float).tiny)
+    from gradcli.optimize.least_squares.triangular import Triangle
+    from gradcli.optimize.solver import Mask, Matrix, Vector
 
 
 class Step(NamedTuple):
@@ -120,12 +115,20 @@ def step_between(factor: Matrix, rotated: Vector, lower: Vector, upper: Vector) 
     return _sharpened(factor, rotated, found, (lower, upper), moving & (side == 0))
 
 
-def reached(box: Box, point: Vector, change: Vector) -> Vector:
-    """Return point + change within the box; what comes to a limit but for rounding is on it."""
-    after = box.clipped(point + change)
-    slack = 4 * EPSILON * np.maximum(np.abs(point), np.abs(after))
-    after = np.where(after - box.lower <= slack, box.lower, after)
-    return np.where(box.upper - after <= slack, box.upper, after)
+def full_step(
+    triangle: Triangle, point: Vector, box: Box, scale: Vector, tolerance: float | None = None
+) -> Vector:
+    """Return the Gauss–Newton step from a point that the box allows, not damped.
+
+    `scale` makes columns of J of similar length; `tolerance` is that of `solution`.
+    """
+    factor = triangle.factor / scale
+    if box.is_unbounded:
+        change, _ = solution(factor, triangle.rotated, tolerance)
+    else:
+        lower, upper = box.room(point)
+        change = step_between(factor, triangle.rotated, lower * scale, upper * scale)
+    return np.asarray(change / scale)
 
 
 def _sharpened(
@@ -133,7 +136,7 @@ def _sharpened(
     rotated: Vector,
     step: Vector,
     limits: tuple[Vector, Vector],
-    free: NDArray[np.bool_],
+    free: Mask,
 ) -> Vector:
     """Return the step with its free entries solved for by QR, when they stay between the limits."""
     if not np.any(free):

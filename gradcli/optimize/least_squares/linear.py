@@ -9,15 +9,14 @@ import numpy as np
 from gradcli.errors import MathematicsError
 from gradcli.optimize import stopping
 from gradcli.optimize.least_squares.compensated import multiplied, summed, transposed
-from gradcli.optimize.least_squares.levenberg import reached, step_between
+from gradcli.optimize.least_squares.levenberg import full_step
 from gradcli.optimize.least_squares.triangular import (
-    LARGEST,
     linearised,
     reduced,
     solution,
     solve_triangular,
 )
-from gradcli.optimize.norms import norm
+from gradcli.optimize.norms import LARGEST, norm
 
 if TYPE_CHECKING:
     from gradcli.optimize.bounds import Box
@@ -86,18 +85,12 @@ class LinearLeastSquares:
     def _first(self) -> Vector:
         """Return the minimum to the accuracy of one QR factorisation."""
         scale = _safe(self.triangle.column_norms)
-        factor = self.triangle.factor / scale
-        if self.box.is_unbounded:
-            change, _ = solution(factor, self.triangle.rotated, RANK_TOLERANCE)
-        else:
-            lower = (self.box.lower - self.point) * scale
-            upper = (self.box.upper - self.point) * scale
-            change = step_between(factor, self.triangle.rotated, lower, upper)
-        return reached(self.box, self.point, change / scale)
+        change = full_step(self.triangle, self.point, self.box, scale, RANK_TOLERANCE)
+        return self.box.reached(self.point, change)
 
     def _refined(self, point: Vector) -> Vector:
         """Return the point, corrected until corrections no longer shrink."""
-        free = (self.box.lower < point) & (point < self.box.upper)
+        free = self.box.inside(point)
         # Powers of two change no digit, and keep all numbers far from the largest double.
         scale = np.exp2(np.round(np.log2(_safe(self.triangle.column_norms))))
         triangle = reduced(self.triangle.factor[:, free] / scale[free])
@@ -113,7 +106,7 @@ class LinearLeastSquares:
             length = norm(change)
             if not length < 0.5 * last:
                 break
-            point = reached(self.box, point, change / scale)
+            point = self.box.reached(point, change / scale)
             last = length
         return point
 

@@ -5,17 +5,21 @@ The objective is Σ C² ρ((r/C)²), with C the scale: small residuals cost thei
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradcli.optimize.norms import norm
+from gradcli.calculus.reverse import gradient
+from gradcli.graph.node import Graph, Node
+from gradcli.optimize.norms import TINY, norm
 from gradcli.optimize.settings import POSITIVE, Setting, checked
+from gradcli.runtime.generated import function
+from gradcli.runtime.program import program
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    from gradcli.graph.node import Node
     from gradcli.optimize.solver import Matrix, Vector
 
 LEAST_CURVATURE = 1e-3
@@ -30,27 +34,60 @@ LARGEST_RATIO = 1e300
 """The largest square of a residual over the scale; no number made of it is infinite."""
 
 
-class Shape(Protocol):
-    """A function ρ of z = (r/C)², with ρ(0) = 0 and ρ'(0) = 1."""
+def _huber(z: Node) -> Node:
+    # The root is taken of 1 at least, so that it has a slope where it is not used.
+    line = 2 * z.apply("max", 1.0).apply("sqrt") - 1
+    return z.apply("less or equal", 1.0).apply("where", z, line)
 
-    def __call__(self, z: Vector) -> tuple[Vector, Vector, Vector]:
-        """Return ρ, ρ' and ρ'' at z ≥ 0."""
+
+def _soft_l1(z: Node) -> Node:
+    # 2(√(1+z) - 1) without the cancellation at small z, in itself and its derivatives
+    return 2 * (z.apply("log1p") / 2).apply("expm1")
+
+
+def _cauchy(z: Node) -> Node:
+    return z.apply("log1p")
+
+
+LOSSES: dict[str, Callable[[Node], Node]] = {
+    "huber": _huber,
+    "soft_l1": _soft_l1,
+    "cauchy": _cauchy,
+}
+"""The losses by the names that users give them: functions ρ of z = (r/C)², ρ(0) = 0, ρ'(0) = 1."""
+
+
+@lru_cache
+def _with_derivatives(rho: Callable[[Node], Node]) -> Callable[[Vector], tuple[Any, Any, Any]]:
+    """Return the function from z >= 0 to ρ, ρ' and ρ'' there."""
+    graph = Graph()
+    z = graph.variable("z")
+    cost = rho(Node(graph, z)).id
+    first = gradient(graph, cost, [z])[z]
+    second = gradient(graph, first, [z])[z]
+    # Everything is elementwise: a formula of a number holds for arrays as well.
+    whole = program(graph, [cost, first, second])._replace(has_arrays=True)
+    return function(whole, ["z"])  # type: ignore[return-value]
 
 
 class Loss:
     """A loss at a scale: the size, in units of the residuals, from which they count less."""
 
-    __slots__ = ("name", "scale", "shape")
-
-    def __init__(self, name: str, shape: Shape, scale: float = 1.0) -> None:
+    def __init__(self, name: str, scale: float = 1.0) -> None:
         self.name = name
-        self.shape = shape
         self.scale = scale
+        self._rho = LOSSES[name]
 
     def _at(self, residuals: Vector) -> tuple[Vector, Vector, Vector, Vector]:
         with np.errstate(over="ignore", under="ignore"):
             z = np.minimum((residuals / self.scale) ** 2, LARGEST_RATIO)
-            return (z, *self.shape(z))
+        rho, first, second = _with_derivatives(self._rho)(z)
+        # A derivative may be the same number everywhere.
+        return z, rho, *(np.broadcast_to(part, z.shape) for part in (first, second))
+
+    def formula(self, square: Node) -> Node:
+        """Return C² ρ(s/C²) as a formula of the squared residuals s."""
+        return self.scale**2 * self._rho(square / self.scale**2)
 
     def values(self, residuals: Vector) -> Vector:
         """Return what each residual costs, C² ρ((r/C)²)."""
@@ -81,50 +118,9 @@ class Loss:
         """
         z, _, first, second = self._at(residuals)
         curvature = np.maximum(first + 2 * z * second, LEAST_CURVATURE * first)
-        tiny = np.finfo(float).tiny
-        root = np.sqrt(np.maximum(curvature, tiny))
+        root = np.sqrt(np.maximum(curvature, TINY))
         return first / root * residuals, root[:, None] * jacobian
 
-
-def _huber(z: Vector) -> tuple[Vector, Vector, Vector]:
-    inside = z <= 1
-    safe = np.where(inside, 1.0, z)
-    root = np.sqrt(safe)
-    return (
-        np.where(inside, z, 2 * root - 1),
-        np.where(inside, 1.0, 1 / root),
-        np.where(inside, 0.0, -0.5 / root / safe),
-    )
-
-
-def _soft_l1(z: Vector) -> tuple[Vector, Vector, Vector]:
-    root = np.sqrt(1 + z)
-    # 2(√(1+z) - 1) without the cancellation at small z
-    return 2 * z / (1 + root), 1 / root, -0.5 / root / (1 + z)
-
-
-def _cauchy(z: Vector) -> tuple[Vector, Vector, Vector]:
-    first = 1 / (1 + z)
-    return np.log1p(z), first, -(first**2)
-
-
-def huber(scale: float = 1.0) -> Loss:
-    """Return the loss of Huber: squares up to the scale, straight lines beyond."""
-    return Loss("huber", _huber, scale)
-
-
-def soft_l1(scale: float = 1.0) -> Loss:
-    """Return the loss 2(√(1+z) - 1), a smooth relative of huber."""
-    return Loss("soft_l1", _soft_l1, scale)
-
-
-def cauchy(scale: float = 1.0) -> Loss:
-    """Return the loss log(1+z), for which far outliers count almost nothing."""
-    return Loss("cauchy", _cauchy, scale)
-
-
-LOSSES = {"huber": huber, "soft_l1": soft_l1, "cauchy": cauchy}
-"""The losses by the names that users give them."""
 
 SCALE = Setting("scale", 1.0, POSITIVE)
 """The one setting of each: the size of a residual from which it counts less."""
@@ -138,19 +134,4 @@ def loss(name: str, positional: Sequence[Any] = (), given: Mapping[str, Any] | N
     """
     table = dict.fromkeys(LOSSES, (SCALE,))
     settings = checked("loss", name, table, positional, given or {}, ordered=True)
-    return LOSSES[name](**settings)
-
-
-def rho(chosen: Loss, square: Node) -> Node:
-    """Return C² ρ(s/C²) as a formula of the squared residuals s."""
-    factor = chosen.scale**2
-    z = square / factor
-    if chosen.name == "huber":
-        # the root is taken of 1 at least, so that it has a slope where it is not used
-        line = 2 * z.apply("max", 1.0).apply("sqrt") - 1
-        cost = z.apply("less or equal", 1.0).apply("where", z, line)
-    elif chosen.name == "soft_l1":
-        cost = 2 * z / (1 + (1 + z).apply("sqrt"))
-    else:
-        cost = z.apply("log1p")
-    return factor * cost
+    return Loss(name, **settings)

@@ -8,16 +8,15 @@ import numpy as np
 
 from gradcli.errors import MathematicsError
 from gradcli.optimize import stopping
-from gradcli.optimize.least_squares.levenberg import Step, reached, step_between, step_within
+from gradcli.optimize.least_squares.levenberg import Step, step_between, step_within
 from gradcli.optimize.least_squares.polishing import TIGHTEST, Polishing, relative
 from gradcli.optimize.least_squares.triangular import (
-    EPSILON,
     checked,
     linearised,
     objective_norm,
     scaling,
 )
-from gradcli.optimize.norms import norm
+from gradcli.optimize.norms import EPSILON, norm
 
 if TYPE_CHECKING:
     from gradcli.optimize.bounds import Box
@@ -147,7 +146,7 @@ class LevenbergMarquardt:
                 return False
             if self._is_first:
                 self._radius = min(self._radius, length)
-            point = reached(self.box, self.point, change)
+            point = self.box.reached(self.point, change)
             size = self._size(point)
             share = 0.0 if size is None else size / self.triangle.norm
             actual = -1.0 if size is None else 1 - share * share
@@ -164,8 +163,7 @@ class LevenbergMarquardt:
         """Return the step that the region allows: a ball, or near limits the box around it."""
         factor = self.triangle.factor / self._scale
         rotated = self.triangle.rotated
-        lower = (self.box.lower - self.point) * self._scale
-        upper = (self.box.upper - self.point) * self._scale
+        lower, upper = (limit * self._scale for limit in self.box.room(self.point))
         step = step_within(factor, rotated, self._radius, self._damping)
         if np.all((lower <= step.change) & (step.change <= upper)):
             return step

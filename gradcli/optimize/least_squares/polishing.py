@@ -12,25 +12,20 @@ import numpy as np
 
 from gradcli.errors import MathematicsError
 from gradcli.optimize.least_squares.curvature import curvature
-from gradcli.optimize.least_squares.levenberg import reached, step_between
+from gradcli.optimize.least_squares.levenberg import full_step
 from gradcli.optimize.least_squares.triangular import (
-    EPSILON,
     linearised,
     reduced,
     scaling,
     solution,
 )
-from gradcli.optimize.norms import norm
+from gradcli.optimize.norms import EPSILON, norm
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from gradcli.optimize.bounds import Box
     from gradcli.optimize.least_squares.losses import Loss
     from gradcli.optimize.least_squares.triangular import Triangle
-    from gradcli.optimize.solver import Matrix, Residuals, Vector
-
-    Mask = NDArray[np.bool_]
+    from gradcli.optimize.solver import Mask, Matrix, Residuals, Vector
 
 TIGHTEST = 1e-15
 """The relative step at which nothing is left to be done."""
@@ -58,18 +53,6 @@ class Place(NamedTuple):
     triangle: Triangle
     change: Vector
     length: float
-
-
-def newton(point: Vector, triangle: Triangle, box: Box) -> Vector:
-    """Return the undamped Gauss–Newton step within the box."""
-    scale = scaling(triangle.column_norms, np.abs(point))
-    factor = triangle.factor / scale
-    if box.is_unbounded:
-        change, _ = solution(factor, triangle.rotated)
-    else:
-        lower, upper = (box.lower - point) * scale, (box.upper - point) * scale
-        change = step_between(factor, triangle.rotated, lower, upper)
-    return change / scale
 
 
 def relative(change: Vector, point: Vector, scale: Vector) -> float:
@@ -138,18 +121,18 @@ class Polishing:
 
     def _curved(self) -> tuple[Mask, Matrix] | None:
         point, triangle = self.best[:2]
-        free = (self.box.lower < point) & (point < self.box.upper)
+        free = self.box.inside(point)
         if not np.any(free):
             return None
         factor = reduced(triangle.factor[:, free])
-        found = curvature(self.residuals, point, factor, free, self.box, self.loss)
+        found = curvature(self.residuals, point, factor, free, self.loss)
         return None if found is None else (free, found)
 
     def _next(self) -> Place | None:
         """Return the next point; None where the objective is undefined or clearly larger."""
         last = self._trail[-1]
         change = self._combined() if self._curvature is None else self._newton(*self._curvature)
-        point = reached(self.box, last.point, change)
+        point = self.box.reached(last.point, change)
         try:
             triangle = linearised(self.residuals, point, self.loss)
         except MathematicsError:
@@ -161,7 +144,8 @@ class Polishing:
         return self._measured(point, triangle)
 
     def _measured(self, point: Vector, triangle: Triangle) -> Place:
-        change = newton(point, triangle, self.box)
+        scale = scaling(triangle.column_norms, np.abs(point))
+        change = full_step(triangle, point, self.box, scale)
         return Place(point, triangle, change, relative(change, point, self.scale))
 
     def _newton(self, free: Mask, second: Matrix) -> Vector:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from gradcli.errors import MathematicsError
-from gradcli.optimize.norms import norm, norms
+from gradcli.optimize.norms import EPSILON, LARGEST, finite_norm, norm, norms
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from gradcli.optimize.least_squares.losses import Loss
     from gradcli.optimize.solver import Mask, Matrix, Residuals, Vector
 
-EPSILON = float(np.finfo(float).eps)
-LARGEST = float(np.finfo(float).max)
 
 NEGLIGIBLE = 1e-8
 """The effect of a parameter, as a whole, relative to the largest, below which it counts as this."""
@@ -46,7 +44,7 @@ class Triangle(NamedTuple):
 
     def free_gradient_norm(self, box: Box, point: Vector) -> float:
         """Return the norm of the gradient at a point, without what a limit of the box stops."""
-        return min(norm(box.free_gradient(point, self.gradient)), LARGEST)
+        return finite_norm(box.free_gradient(point, self.gradient))
 
     def negligible(self, point: Vector) -> Mask:
         """Return which parameters change next to nothing over their own size, or over 1."""

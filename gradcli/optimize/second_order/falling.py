@@ -12,6 +12,8 @@ from gradcli.optimize.stopping import Ending, Reason
 if TYPE_CHECKING:
     from gradcli.optimize.solver import Vector
 
+NOTHING = 1e-20
+"""A step that is so small a share of how far the run has been is none, even at 0."""
 FAR = 1e15
 """Points so many times farther away than the start, or 1, have no minimum between them."""
 DEEP = 1e100

@@ -9,19 +9,16 @@ import numpy as np
 
 from gradcli.optimize import stopping
 from gradcli.optimize.bounds import Box
-from gradcli.optimize.second_order.falling import Start
+from gradcli.optimize.norms import EPSILON, finite_norm
+from gradcli.optimize.second_order.falling import NOTHING, Start
 from gradcli.optimize.second_order.line_search import Place, Search, armijo, looking, wolfe
-from gradcli.optimize.second_order.quadratic import length_of
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from gradcli.optimize.solver import Function, Vector
+    from gradcli.optimize.solver import Function, Mask, Vector
     from gradcli.optimize.stopping import Reason
 
-TOLERANCE = 1e-8
 MEMORY = 10
-CURVATURE = 2.2e-16
+CURVATURE = EPSILON
 """Pairs with s·y at most this share of y·y are forgotten, as in Byrd, Lu, Nocedal and Zhu, 1995."""
 NOISE = 1e-12
 """Values that differ by less than this share of themselves are compared by their slopes."""
@@ -29,9 +26,6 @@ STEEP = 1e150
 """A gradient norm whose square may be too large for a double."""
 IDLE = 10
 """So many steps in a row that make nothing lower are the end."""
-NOTHING = 1e-20
-"""A step that is so small a share of how far the run has been is none, even at 0."""
-EPSILON = 2.2e-16
 
 
 class LBFGS:
@@ -54,7 +48,7 @@ class LBFGS:
         start: Vector,
         *,
         box: Box | None = None,
-        tolerance: float = TOLERANCE,
+        tolerance: float = stopping.TOLERANCE,
         memory: int = MEMORY,
         first: float | None = None,
     ) -> None:
@@ -166,7 +160,7 @@ class LBFGS:
                 direction = self._product(fixed)
         return direction
 
-    def _product(self, fixed: NDArray[np.bool_]) -> Vector:
+    def _product(self, fixed: Mask) -> Vector:
         """Return -H·g by two loops over the remembered steps, among the variables that may move."""
         pairs = list(zip(self._moves, self._bends, strict=True))
         direction = -self._slope
@@ -214,10 +208,10 @@ class LBFGS:
 
     def _first_length(self) -> float:
         """Return the first length along the gradient: a tenth of the point's own, at most 1."""
-        size = length_of(self._slope)
+        size = finite_norm(self._slope)
         if self._first is not None:
             return self._first / size
-        return min(1.0, 0.1 * max(1.0, length_of(self.point)) / size)
+        return min(1.0, 0.1 * max(1.0, finite_norm(self.point)) / size)
 
     def _remember(self, found: Place) -> None:
         move, bend = found.point - self.point, found.gradient - self._gradient
@@ -233,7 +227,7 @@ class LBFGS:
         self._gradient = gradient
         self._slope = gradient if self._open else self._box.free_gradient(point, gradient)
         self._fixed = self._slope != gradient
-        self.gradient_norm = length_of(self._slope)
+        self.gradient_norm = finite_norm(self._slope)
 
     def _count_idle(self, moved: float) -> None:
         """Count the steps after which neither value nor gradient was lower than ever before."""

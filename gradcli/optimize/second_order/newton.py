@@ -7,19 +7,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gradcli.errors import MathematicsError
+from gradcli.optimize import stopping
 from gradcli.optimize.bounds import Box
 from gradcli.optimize.kinks import way_down
-from gradcli.optimize.second_order.falling import Start
+from gradcli.optimize.norms import EPSILON, LARGEST, finite_norm
+from gradcli.optimize.second_order.falling import NOTHING, Start
 from gradcli.optimize.second_order.place import Place
 from gradcli.optimize.second_order.progress import SHRINKING, Progress
-from gradcli.optimize.second_order.quadratic import EPSILON, LARGEST, boxed, change, length_of
+from gradcli.optimize.second_order.quadratic import boxed, change
 from gradcli.optimize.second_order.verdict import verdict
 from gradcli.optimize.stopping import Ending, Reason
 
 if TYPE_CHECKING:
     from gradcli.optimize.solver import Function, Mask, Vector
 
-TOLERANCE = 1e-8
 ACCEPTED = 1e-4
 """The share of the promised fall that a step must make."""
 FIRST = 0.1
@@ -30,8 +31,6 @@ EXACT = 1e-3
 """A fall that agrees so well with the model's shows that the model holds much farther out."""
 NOISE = 1e-10
 """Below this share of the value, falls are read from the gradients: differences are rounding."""
-NOTHING = 1e-20
-"""A step that is so small a share of how far the run has been is none, even at 0."""
 FARTHEST = 1e4
 """That far at most: a run from far away may end at numbers about 1."""
 CURVED = 1e-3
@@ -61,7 +60,7 @@ class Newton:
         start: Vector,
         *,
         box: Box | None = None,
-        tolerance: float = TOLERANCE,
+        tolerance: float = stopping.TOLERANCE,
     ) -> None:
         self._function = function
         self._box = Box.unbounded(len(start)) if box is None else box
@@ -72,7 +71,7 @@ class Newton:
         self._start = Start(point, self.value)
         self._progress = Progress(self.value, self.gradient_norm)
         self._reach = self._start.sizes  # how far out each variable has been
-        self._radius = FIRST * length_of(self._at.scales * self._reach)
+        self._radius = FIRST * finite_norm(self._at.scales * self._reach)
 
     def suspects(self) -> Mask:
         """Return along which variables the curvature is next to nothing."""
@@ -134,7 +133,7 @@ class Newton:
     def _descend(self) -> bool:
         """Whether a trial step inside the region, shrunk as often as needed, made it lower."""
         here = self._at
-        room = self._box.lower - here.point, self._box.upper - here.point
+        room = self._box.room(here.point)
         # Without a gradient both ways along negative curvature are as good, but for the box.
         signs = (1.0,) if here.norm > self._tolerance else (1.0, -1.0)
 
@@ -152,7 +151,7 @@ class Newton:
             promised = -model(best)
             if promised <= 0 or np.all(np.abs(step) <= NOTHING * self._sizes):
                 return False
-            length = length_of(here.scales * step)
+            length = finite_norm(here.scales * step)
             # A promise that is too large for a double is none.
             there = self._look(trial, ACCEPTED * promised) if np.isfinite(promised) else None
             ratio = (
@@ -192,7 +191,7 @@ class Newton:
         there = None if found is None else self._look(found)
         if there is None:
             return False
-        self._radius = length_of(here.scales * (there.point - here.point))
+        self._radius = finite_norm(here.scales * (there.point - here.point))
         self._accept(there)
         return True
 
@@ -201,7 +200,7 @@ class Newton:
     def _polish(self) -> bool:
         """Whether an undamped Newton step made the gradient smaller."""
         step = self._at.newton_step
-        length = length_of(step)
+        length = finite_norm(step)
         share = length / self._polished
         if share > SHRINKING:
             return False
@@ -231,7 +230,7 @@ class Newton:
             expected = 1e-13 * abs(here.value) + 10 * abs(here.gradient @ step)
             if there is not None and here.value - there.value > expected:
                 self._accept(there)
-                self._radius = length_of(there.scales * step)
+                self._radius = finite_norm(there.scales * step)
                 return True
         return False
 

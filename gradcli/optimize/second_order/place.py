@@ -7,21 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gradcli.optimize.second_order.quadratic import (
-    TINY,
-    Spectrum,
-    length_of,
-    newton_fall,
-    newton_step,
-)
+from gradcli.optimize.norms import TINY, finite_norm
+from gradcli.optimize.second_order.quadratic import Spectrum, newton_fall, newton_step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from numpy.typing import NDArray
-
     from gradcli.optimize.bounds import Box
-    from gradcli.optimize.solver import Matrix, Vector
+    from gradcli.optimize.solver import Mask, Matrix, Vector
 
 SMALLEST = 1.5e-154
 """Scales are not below this, so that products of two are not 0; roots are never too large."""
@@ -48,8 +41,8 @@ class Place:
         self.gradient = gradient
         self.hessian = hessian
         followed = box.free_gradient(point, gradient)
-        self.norm = length_of(followed)
-        self.free: NDArray[np.bool_] = (followed == gradient) & (box.lower < box.upper)
+        self.norm = finite_norm(followed)
+        self.free: Mask = (followed == gradient) & (box.lower < box.upper)
         self.scales = _scales(hessian)
         self.slope: Vector = (gradient / self.scales)[self.free]
 

@@ -11,16 +11,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from gradcli.optimize.norms import EPSILON, TINY, finite_norm
+
 if TYPE_CHECKING:
     from gradcli.optimize.solver import Matrix, Vector
 
 SECULAR_STEPS = 60
 SECULAR_TOLERANCE = 1e-10
-TINY = float(np.finfo(float).tiny)
-EPSILON = float(np.finfo(float).eps)
-LARGEST = float(np.finfo(float).max)
-SQUARED = 1e-140
-"""Numbers above this and below its inverse have squares with all their digits."""
 
 
 class Spectrum(NamedTuple):
@@ -55,15 +52,6 @@ class Spectrum(NamedTuple):
         return bool(np.all(self.values > len(self.values) * EPSILON * self.size))
 
 
-def length_of(vector: Vector) -> float:
-    """Return the Euclidean norm, safe from overflow of the squares; at most the largest double."""
-    with np.errstate(over="ignore", under="ignore"):
-        size = float(np.linalg.norm(vector))
-    if SQUARED < size < 1 / SQUARED:
-        return size
-    return min(math.hypot(*vector.tolist()), LARGEST)
-
-
 def change(gradient: Vector, hessian: Matrix, step: Vector) -> float:
     """Return how much the model changes over a step; below 0 where it falls, or not finite."""
     return float(gradient @ step + 0.5 * (step @ hessian @ step))
@@ -85,7 +73,7 @@ def newton_fall(gradient: Vector, spectrum: Spectrum) -> float:
     """Return how much the model falls over that step; infinity if it falls without curvature."""
     parts = spectrum.vectors.T @ gradient
     curved = np.abs(spectrum.values) > max(TINY, EPSILON * spectrum.size)
-    if length_of(parts[~curved]) > 1e-3 * length_of(parts):
+    if finite_norm(parts[~curved]) > 1e-3 * finite_norm(parts):
         return float("inf")
     return float(0.5 * np.sum(parts[curved] ** 2 / np.abs(spectrum.values[curved])))
 
@@ -105,7 +93,7 @@ def minimum(gradient: Vector, spectrum: Spectrum, radius: float, sign: float = 1
     lowest = float(values[0])
     if spectrum.is_positive:
         inside = -parts / values
-        if length_of(inside) <= radius:
+        if finite_norm(inside) <= radius:
             return np.asarray(unit * (vectors @ inside))
     shifted = values + max(0.0, -lowest)
     hard = _hard_case(parts, shifted, radius)
@@ -135,10 +123,10 @@ def _units(gradient: Vector, spectrum: Spectrum, radius: float) -> tuple[float, 
 def _hard_case(parts: Vector, shifted: Vector, radius: float) -> tuple[Vector, float] | None:
     """Return the step at the lowest μ and how far it is from the boundary; None if it passes it."""
     lowest = shifted <= EPSILON * len(shifted) * max(float(shifted[-1]), TINY)
-    if length_of(parts[lowest]) > EPSILON * length_of(parts):
+    if finite_norm(parts[lowest]) > EPSILON * finite_norm(parts):
         return None
     step = np.divide(-parts, shifted, out=np.zeros_like(parts), where=~lowest)
-    length = length_of(step)
+    length = finite_norm(step)
     if length > radius:
         return None
     return step, float(np.sqrt((radius - length) * (radius + length)))
@@ -149,14 +137,14 @@ def _multiplier(parts: Vector, shifted: Vector, radius: float) -> float:
 
     The left side is nearly linear in t. `shifted` is sorted and has no negative number.
     """
-    bound = length_of(parts) / radius
+    bound = finite_norm(parts) / radius
     # |parts|/(shifted + t) is at least |s| with the lowest number, and at most with the highest.
     low, high = max(0.0, bound - float(shifted[-1])), max(0.0, bound - float(shifted[0]))
     guess = max(low, TINY, abs(float(parts[0])) / radius - float(shifted[0]))
     for _ in range(SECULAR_STEPS):
         raised = np.maximum(shifted + guess, TINY)
         step = parts / raised
-        length = length_of(step)
+        length = finite_norm(step)
         if abs(length - radius) <= SECULAR_TOLERANCE * radius or not np.isfinite(length):
             break
         if length > radius:
@@ -192,7 +180,7 @@ def boxed(
     step = np.zeros_like(gradient)
     candidates = []
     while movable.any():
-        spent = length_of((scales * step)[~movable]) / radius
+        spent = finite_norm((scales * step)[~movable]) / radius
         if spent >= 1 - 5e-13:
             break
         left = radius * math.sqrt((1 - spent) * (1 + spent))
@@ -223,7 +211,7 @@ def _down(
 ) -> Vector:
     """Return the best of some steps down the gradient, bent at the walls."""
     slope = gradient / scales
-    length = length_of(slope)
+    length = finite_norm(slope)
     best = np.zeros_like(gradient)
     if length == 0:
         return best

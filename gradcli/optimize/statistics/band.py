@@ -20,10 +20,8 @@ from gradcli.optimize.statistics.evidence import evidence
 from gradcli.optimize.statistics.inference import central_quantile
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from gradcli.optimize.least_squares.losses import Loss
-    from gradcli.optimize.solver import Matrix, Residuals, Vector
+    from gradcli.optimize.solver import Mask, Matrix, Residuals, Vector
     from gradcli.optimize.statistics.covariance import Inverse
     from gradcli.optimize.statistics.evidence import Evidence
 
@@ -33,7 +31,7 @@ class Band(NamedTuple):
 
     half: float
     """Half the width for a row with |R⁻ᵀj| = 1: the quantile times the deviation."""
-    free: NDArray[np.bool_]
+    free: Mask
     """Which numbers of the parameters are not taken as known."""
     inverse: Inverse
     """(RᵀR)⁻¹."""
@@ -50,7 +48,7 @@ class Band(NamedTuple):
 def band(
     residuals: Residuals,
     point: Vector,
-    free: NDArray[np.bool_],
+    free: Mask,
     weights: Vector | None,
     loss: Loss | None,
     confidence: float,

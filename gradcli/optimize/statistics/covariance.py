@@ -13,9 +13,7 @@ from gradcli.optimize.norms import norms
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
-
-    from gradcli.optimize.solver import Matrix, Vector
+    from gradcli.optimize.solver import Mask, Matrix, Vector
 
 RANK_TOLERANCE = 1e-14
 """The part of the largest singular value, with columns of length 1, below which one counts as 0."""
@@ -65,7 +63,7 @@ class Determination(NamedTuple):
     """The roots of its diagonal, shape (p,): standard errors for residuals of deviation 1."""
     correlation: Matrix
     """Its entries divided by those of two `errors`, shape (p, p)."""
-    is_determined: NDArray[np.bool_]
+    is_determined: Mask
     """False for each parameter that can move, with others, without any change of the residuals."""
 
 
@@ -83,9 +81,7 @@ def determination(factor: Matrix) -> Determination:
         return Determination(roots / scale, correlation, norms(null) <= VISIBLE)
 
 
-def strong_correlations(
-    names: Sequence[str], correlation: Matrix, exists: NDArray[np.bool_]
-) -> str | None:
+def strong_correlations(names: Sequence[str], correlation: Matrix, exists: Mask) -> str | None:
     """Return a warning of the pairs that are hard to tell apart, strongest first; None for none."""
     pairs = [
         (i, j)

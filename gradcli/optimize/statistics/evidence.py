@@ -8,18 +8,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from gradcli.optimize.least_squares.triangular import checked, compress
-from gradcli.optimize.norms import norm
+from gradcli.optimize.norms import TINY, norm
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from numpy.typing import NDArray
-
     from gradcli.optimize.least_squares.losses import Loss
-    from gradcli.optimize.solver import Matrix, Residuals, Vector
-
-TINY = float(np.finfo(float).tiny)
-"""Sums of squares below this have lost digits, or all of them."""
+    from gradcli.optimize.solver import Mask, Matrix, Residuals, Vector
 
 
 class Evidence(NamedTuple):
@@ -40,13 +35,14 @@ class Evidence(NamedTuple):
 
     def with_rss(self, rss: float) -> Evidence:
         """Return the same with a sum of squares that is known better."""
+        # A smaller sum of squares has lost digits, or all of them.
         return self._replace(rss=rss, size=math.sqrt(rss) if rss >= TINY else self.size)
 
 
 def evidence(
     residuals: Residuals,
     point: Vector,
-    free: NDArray[np.bool_],
+    free: Mask,
     weights: Vector | None,
     loss: Loss | None,
 ) -> Evidence:

@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from gradcli.optimize.least_squares.triangular import EPSILON
-from gradcli.optimize.norms import norm
+from gradcli.optimize.norms import EPSILON, TINY, norm
 from gradcli.optimize.statistics.covariance import determination, strong_correlations
-from gradcli.optimize.statistics.evidence import TINY, Evidence, evidence
+from gradcli.optimize.statistics.evidence import Evidence, evidence
 from gradcli.optimize.statistics.inference import (
     central_quantile,
     finite,
@@ -26,10 +25,8 @@ from gradcli.optimize.statistics.inference import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
-
     from gradcli.optimize.least_squares.losses import Loss
-    from gradcli.optimize.solver import Residuals, Vector
+    from gradcli.optimize.solver import Mask, Residuals, Vector
     from gradcli.optimize.statistics.covariance import Determination
 
 NAMED = 5
@@ -81,7 +78,7 @@ def summary(
     point: Vector,
     names: Sequence[str],
     *,
-    free: NDArray[np.bool_] | None = None,
+    free: Mask | None = None,
     rss: float | None = None,
     total: float | None = None,
     weights: Vector | None = None,
