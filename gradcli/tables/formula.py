@@ -37,8 +37,8 @@ class RowFormula:
     """A formula some of whose names are columns of data, the others having `values`.
 
     `columns` are those that it uses, and those of `others`, with the shape of one row's entry;
-    `paths` name the files in messages. Raises ShapeError and NameValueError for names that do not fit, and FileError when
-    all rows are needed at once and do not fit in memory.
+    `paths` name the files in messages. Raises ShapeError and NameValueError for names that do not
+    fit, and FileError when all rows are needed at once and do not fit in memory.
     """
 
     def __init__(
