@@ -465,7 +465,7 @@ def misses(
     if abs(exact) >= HALF_AN_ULP_MORE:
         return math.isfinite(got)
     if not math.isfinite(got):
-        return abs(exact) < LARGEST * (1 - 1e-14)
+        return bool(abs(exact) < LARGEST * (1 - 1e-14))
     error = abs(mpf(got) - exact)
     allowed = mpf(row.error(payload) + more) * ulp(exact)
     if abs(exact) < 64 * SUBNORMAL:
