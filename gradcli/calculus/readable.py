@@ -243,12 +243,19 @@ class _Collector:
         power = rational(exponent)
         whole = power.denominator == 1
         if whole and -LARGEST_POWER <= power <= LARGEST_POWER and len(str(number.value)) < 20:
-            powers = tuple([(atom, e * power) for atom, e in factors])
+            powers = tuple(sorted([self._without_root(atom, e * power) for atom, e in factors]))
             raised = Number(Fraction(number.value) ** power.numerator, number.decimal)
             return {powers: raised} if _fits(raised) else self._alone(self._function(node))
         if number == ONE and len(factors) == 1 and factors[0][1] == 1:
             return {((factors[0][0], power),): ONE}
         return {((self._atom(base, self.terms[base]), power),): ONE}
+
+    def _without_root(self, atom: int, exponent: Rational) -> tuple[int, Rational]:
+        """Return u^k for sqrt(u)^(2k), if k is whole."""
+        operation, arguments, _ = self.graph.rows[atom]
+        if operation is TABLE["sqrt"] and atom not in self.own and exponent % 2 == 0:
+            return arguments[0], exponent // 2
+        return atom, exponent
 
     def _single(self, node: int) -> tuple[Factors, Number] | None:
         """Return the node as one term, a sum as the atom that it becomes; None for 0."""

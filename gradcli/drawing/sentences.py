@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from gradcli.drawing.words import LONGEST, argument, expression, fit, local_formula, quantity
 from gradcli.graph.literals import key_text, number_text
-from gradcli.graph.operations import CONSTANT_POWER, VARIABLE
-from gradcli.graph.precedence import ATOM
+from gradcli.graph.operations import CONSTANT_POWER, TABLE, VARIABLE
+from gradcli.graph.precedence import ATOM, POWER
 from gradcli.runtime.trace import FORMULA
 
 if TYPE_CHECKING:
@@ -15,50 +15,6 @@ if TYPE_CHECKING:
 
     from gradcli.graph.node import Graph
     from gradcli.runtime.trace import Edge, Step
-
-SYMBOLS = {
-    "add": "+",
-    "subtract": "−",
-    "multiply": "×",
-    "divide": "÷",
-    "negate": "−",
-    "power": "^",
-    "factorial": "!",
-    "less": "<",
-    "less or equal": "≤",
-    "greater": ">",
-    "greater or equal": "≥",
-    "equal": "=",
-    "not equal": "≠",
-    "log to a base": "log",
-    "matmul": "@",
-    "greatest": "max",
-    "least": "min",
-}
-"""Operations that a formula writes in another way than the table of operations calls them."""
-
-NOUNS = {
-    "add": "sum",
-    "subtract": "difference",
-    "multiply": "product",
-    "divide": "quotient",
-    "negate": "negative",
-}
-"""Operations with a noun of their own; of the others a sentence says "sin of x"."""
-
-COMMUTATIVE = {
-    *("add", "multiply", "max", "min", "hypot", "equal", "not equal", "and", "or"),
-    *("scaled", "dot", "mse"),
-}
-"""Operations that read the same in any order of their arguments."""
-
-MARKS = {
-    "where": ("if", "then", "else"),
-    "clip": ("of", "low", "high"),
-    "power": ("base", "exp."),
-    "log to a base": ("of", "base"),
-}
-"""What the arguments of some operations are called; elsewhere they are 1st, 2nd, 3rd."""
 
 ORDINALS = ("1st", "2nd", "3rd")
 
@@ -77,16 +33,16 @@ def symbol(graph: Graph, step: Step) -> str:
         return "[ ]"
     if operation.name == "index":
         return f"[{key_text(payload)}]"
-    return SYMBOLS.get(operation.name, operation.name)
+    return operation.symbol
 
 
 def marks(operation: str, count: int) -> tuple[str, ...]:
     """Return what the arguments are called; empty where their order is all the same."""
     if operation == "array":
         return tuple(f"[{place}]" for place in range(count))
-    if count < 2 or operation in COMMUTATIVE or operation == FORMULA:
+    if count < 2 or operation == FORMULA or TABLE[operation].commutative:
         return ()
-    return MARKS.get(operation, ORDINALS)[:count]
+    return (TABLE[operation].roles or ORDINALS)[:count]
 
 
 def about_step(graph: Graph, step: Step, role: str = "operation", *, live: bool = True) -> str:
@@ -165,10 +121,11 @@ def _what(graph: Graph, step: Step) -> str:
     operation, _, payload = graph.rows[step.id]
     if operation is VARIABLE:
         return f"input {step.name}"
-    is_said = operation.name in NOUNS or (operation.level == ATOM and payload is None)
+    has_noun = operation.noun is not None and operation.level != POWER
+    is_said = has_noun or (operation.level == ATOM and payload is None)
     if is_said and step.operation != FORMULA:
         below = listed([argument(graph, edge.node, 60) for edge in step.inputs])
-        what = f"{NOUNS.get(operation.name, symbol(graph, step))} of {below}"
+        what = f"{operation.noun or symbol(graph, step)} of {below}"
         return f"{fit(step.name, 60)}, the {what}" if step.name else what
     what = expression(graph, step.id)
     return f"{fit(step.name, 60)}, {what}" if step.name else what

@@ -13,6 +13,8 @@ constant exponent of a power) passes the payload last.
 from __future__ import annotations
 
 import math
+import operator
+from functools import partial
 
 from gradcli.graph.precedence import (
     AND,
@@ -33,47 +35,64 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from gradcli.graph.bodies import Body
+
     Rule = Callable[..., Any]
     """A partial derivative over nodes; kept untyped because rows mix nodes and plain numbers."""
-
-
-SQRT_2 = math.sqrt(2)
+    Hidden = tuple[int, ...] | Callable[[int, Any], tuple[int, ...]]
 
 
 class Operation:
     """One row of the table. Rows are compared by identity; there is one per name."""
 
     __slots__ = (
+        "argument_ulps",
         "arity",
         "array",
-        "code",
+        "body",
+        "commutative",
         "domain",
         "expansion",
+        "hides",
         "infix",
+        "internal",
+        "is_finite",
         "jump",
         "kink",
         "latex",
         "level",
         "linear",
         "name",
+        "noun",
         "partials",
         "payload",
+        "roles",
         "shape",
         "slope",
         "spelled",
         "steep",
+        "symbol",
         "symmetric",
         "typed",
+        "ulps",
         "undefined",
         "value",
         "vjp",
     )
 
-    def __init__(
+    value: Any
+    """The value as a function of floats; None for leaves and operations on arrays."""
+
+    def __init__(  # noqa: PLR0915 - a line for each column
         self,
         name: str,
-        value: Callable[..., float] | None,
+        body: Body | None,
         *,
+        value: Callable[..., float] | None = None,
+        ulps: float | Callable[[Any], float] = 1,
+        argument_ulps: float | Callable[[Any], float] = 0,
+        hides: Hidden = (),
+        is_finite: bool = False,
         arity: tuple[int, int] = (1, 1),
         partials: tuple[Rule, ...] | Rule = (),
         domain: tuple[Callable[..., bool], str] | None = None,
@@ -85,7 +104,6 @@ class Operation:
         typed: str | None = None,
         latex: str | tuple[Any, ...] | None = None,
         payload: str | None = None,
-        code: str | Callable[..., str] | None = None,
         array: str | Callable[..., str] | None = None,
         shape: Callable[..., Any] | None = None,
         vjp: tuple[Rule, ...] | Rule = (),
@@ -95,11 +113,29 @@ class Operation:
         expansion: Rule | None = None,
         steep: Callable[[Any], bool] | bool = False,
         spelled: Rule | None = None,
+        internal: bool = False,
+        commutative: bool = False,
+        noun: str | None = None,
+        symbol: str | None = None,
+        roles: tuple[str, ...] = (),
     ) -> None:
         self.name = name
-        self.value = value
-        """Value for floats; raises ValueError, OverflowError or ZeroDivisionError, or returns
-        nan or inf, where there is none."""
+        self.body = body
+        """The value `(m, *args, payload)` in the arithmetic of a target m (gradcli.graph.bodies);
+        None where every target has a function of the row's name, and for operations on arrays."""
+        if value is not None or shape is not None or arity == (0, 0):
+            self.value = value
+        self.ulps = ulps
+        """How far the value may be off, in units in its last place, perhaps as a function of the
+        payload. Rows without a body are as good as the C library: these are glibc's numbers."""
+        self.argument_ulps = argument_ulps
+        """How far it may be off besides, as if an argument were, in units in its last place: for
+        functions with more zeros than anyone can take care of."""
+        self.hides = hides
+        """The arguments of which inf or nan may leave no trace in the value: their positions, or
+        a function `(count, payload)` that gives them."""
+        self.is_finite = is_finite
+        """Whether the value is always finite when the arguments are."""
         self.arity = arity
         """Least and greatest number of arguments; -1 for any number."""
         self.partials = partials
@@ -123,10 +159,8 @@ class Operation:
         where that is not an atom of sums."""
         self.payload = payload
         """Where the payload stands as text, "first" or "last"; None when there is none."""
-        self.code = code
-        """Python expression with {0}, {1} … ; None means a call of `value` by the row's name."""
         self.array = array
-        """The same over NumPy arrays, with IEEE results instead of exceptions."""
+        """For an operation on arrays, its NumPy expression with {0}, {1} … for the arguments."""
         self.shape = shape
         """Shape of the value from the shapes of the arguments and the payload; None for an
         elementwise operation, whose arguments are broadcast."""
@@ -149,6 +183,32 @@ class Operation:
         for some an answer that depends on the payload."""
         self.spelled = spelled
         """Of an operation that only rules make: the same `(f, *args)` as it would be typed."""
+        self.internal = internal or spelled is not None
+        """Whether only rules make it, so that it is neither listed nor suggested to anyone."""
+        self.commutative = commutative
+        """Whether it reads the same in any order of its arguments."""
+        self.noun = noun
+        """What the value is called in a sentence: the sum; else the operation is a function."""
+        self.symbol = symbol or (infix or "").strip() or typed or name
+        """What stands for it in a picture."""
+        self.roles = roles
+        """What the arguments are called; elsewhere they are 1st, 2nd, 3rd."""
+
+    def __getattr__(self, name: str) -> Any:
+        """Return the value as a function of floats, made from the body when it is first asked for.
+
+        It raises ValueError, OverflowError or ZeroDivisionError, or returns nan or inf, where there
+        is no value.
+        """
+        if name != "value":
+            raise AttributeError(name)
+        if self.body is None:
+            self.value = getattr(math, self.name)
+        else:
+            from gradcli.graph.bodies import float_function
+
+            self.value = float_function(self)
+        return self.value
 
     def __repr__(self) -> str:
         """Return the operation's name."""
@@ -158,6 +218,18 @@ class Operation:
         """Return whether the operation takes `count` arguments."""
         least, most = self.arity
         return count >= least and (most < 0 or count <= most)
+
+    def error(self, payload: Any = None) -> float:
+        """Return how far the value may be off, in units in its last place."""
+        return self.ulps(payload) if callable(self.ulps) else self.ulps
+
+    def argument_error(self, payload: Any = None) -> float:
+        """Return how far it may be off besides, as if an argument were by so many of its units."""
+        return self.argument_ulps(payload) if callable(self.argument_ulps) else self.argument_ulps
+
+    def hidden(self, count: int, payload: Any) -> tuple[int, ...]:
+        """Return the positions of the arguments of which inf or nan may leave no trace."""
+        return self.hides(count, payload) if callable(self.hides) else self.hides
 
     @property
     def structural(self) -> bool:
@@ -181,9 +253,24 @@ TABLE: dict[str, Operation] = {}
 """Every operation by name; the names of functions are the names of the language."""
 
 
-def _row(name: str, value: Callable[..., float] | None, **columns: Any) -> Operation:
-    TABLE[name] = row = Operation(name, value, **columns)
+def _row(name: str, body: Body | None = None, **columns: Any) -> Operation:
+    TABLE[name] = row = Operation(name, body, **columns)
     return row
+
+
+def _special(name: str) -> Body:
+    """Return a body of gradcli.graph.special, which is imported when the body is first read."""
+
+    def body(m: Any, *arguments: Any) -> Any:
+        from gradcli.graph import special
+
+        return getattr(special, name)(m, *arguments)
+
+    return body
+
+
+def _every(count: int, payload: Any) -> tuple[int, ...]:  # noqa: ARG001 - see Hidden
+    return tuple(range(count))
 
 
 def _over_nodes(name: str) -> Callable[..., Any]:
@@ -194,15 +281,26 @@ def _over_nodes(name: str) -> Callable[..., Any]:
 
 
 # The functions that the rules below are written with.
-cos, cosh, digamma, equal, erfc, exp, floor, hypot, log, powlog = map(
+cos, cosh, digamma, direction, equal, erfc, exp, floor, hypot, log, powlog = map(
     _over_nodes,
-    ["cos", "cosh", "digamma", "equal", "erfc", "exp", "floor", "hypot", "log", "powlog"],
+    [
+        "cos",
+        "cosh",
+        "digamma",
+        "direction",
+        "equal",
+        "erfc",
+        "exp",
+        "floor",
+        "hypot",
+        "log",
+        "powlog",
+    ],
 )
-polygamma, ratio, scaled, sigmoid, sign, sin, sinh, sphericalj, sqrt, where, greater = map(
+polygamma, scaled, sigmoid, sign, sin, sinh, sphericalj, sqrt, where, greater = map(
     _over_nodes,
     [
         "polygamma",
-        "ratio",
         "scaled",
         "sigmoid",
         "sign",
@@ -234,80 +332,84 @@ NAMED_VALUES = {"pi": math.pi, "tau": math.tau, "e": math.e}
 
 ADD = _row(
     "add",
-    lambda x, y: x + y,
+    lambda m, x, y: x + y,
+    value=operator.add,
     arity=(2, 2),
+    ulps=0.5,
     partials=(lambda f, x, y: 1, lambda f, x, y: 1),
     level=SUM,
     infix=" + ",
-    code="{0} + {1}",
-    array="{0} + {1}",
+    commutative=True,
+    noun="sum",
 )
 SUBTRACT = _row(
     "subtract",
-    lambda x, y: x - y,
+    lambda m, x, y: x - y,
+    value=operator.sub,
     arity=(2, 2),
+    ulps=0.5,
     partials=(lambda f, x, y: 1, lambda f, x, y: -1),
     level=SUM,
     infix=" - ",
-    code="{0} - {1}",
-    array="{0} - {1}",
+    noun="difference",
+    symbol="−",
 )
 MULTIPLY = _row(
     "multiply",
-    lambda x, y: x * y,
+    lambda m, x, y: x * y,
+    value=operator.mul,
     arity=(2, 2),
+    ulps=0.5,
     partials=(lambda f, x, y: y, lambda f, x, y: x),
     level=PRODUCT,
     infix="*",
-    code="{0} * {1}",
-    array="{0} * {1}",
+    commutative=True,
+    noun="product",
+    symbol="×",
 )
 DIVIDE = _row(
     "divide",
-    lambda x, y: x / y,
+    lambda m, x, y: x / y,
+    value=operator.truediv,
     arity=(2, 2),
+    ulps=0.5,
+    hides=(1,),
     partials=(lambda f, x, y: 1 / y, lambda f, x, y: -f / y),
     domain=(lambda x, y: y != 0, "a divisor other than 0"),
     undefined="division by zero",
     level=PRODUCT,
     infix="/",
     latex=(r"\frac{{{0}}}{{{1}}}", POSTFIX, SUM, SUM),
-    code="{0} / {1}",
-    array="np.divide({0}, {1})",
+    noun="quotient",
+    symbol="÷",
 )
 NEGATE = _row(
     "negate",
-    lambda x: -x,
+    lambda m, x: -x,
+    value=operator.neg,
+    ulps=0,
+    is_finite=True,
     partials=(lambda f, x: -1,),
     level=SIGN,
     infix="-",
     latex=("-{0}", SIGN, PRODUCT),
-    code="-{0}",
-    array="-{0}",
+    noun="negative",
+    symbol="−",
 )
 
 
-def _constant_power(x: float, n: float) -> float:
+def _constant_power(m: Any, x: Any, n: float) -> Any:
     if n == 2:
         return x * x
     if n == 3:
         return x * x * x
     if n == 4:
-        square = x * x
-        return square * square
+        return (x * x) * (x * x)
     if n == -1:
         return 1.0 / x
-    if n == 0.5 and x >= 0:
-        return math.sqrt(x)
-    return math.pow(x, n)
-
-
-def _constant_power_code(n: float) -> str:
-    if n == 4:
-        return "({0} * {0}) * ({0} * {0})"
-    return {2.0: "{0} * {0}", 3.0: "{0} * {0} * {0}", -1.0: "1.0 / {0}", 0.5: "sqrt({0})"}.get(
-        n, f"pow({{0}}, {n!r})"
-    )
+    if n == 0.5:
+        return m.sqrt(x)
+    return m.pow(x, float(n))
 
 
 def _power_defined(x: float, n: float) -> bool:
@@ -319,25 +421,28 @@ _POWER_NEEDS = "a base > 0, a base 0 with an exponent >= 0, or a whole exponent"
 CONSTANT_POWER = _row(
     "constant power",
     _constant_power,
+    value=partial(_constant_power, math),
+    ulps=2,
+    hides=lambda _, n: () if n > 0 else (0,),
     partials=(lambda f, x, n: n * x ** (n - 1) if n else 0,),
-    steep=lambda n: 0 < n < 1,
     domain=(_power_defined, _POWER_NEEDS),
     level=POWER,
     payload="last",
-    infix="^",
     latex=("{0}^{{{p}}}", POWER, ATOM),
-    code=_constant_power_code,
-    array="np.power({0}, {p})",
+    infix="^",
+    steep=lambda n: 0 < n < 1,
+    noun="power",
 )
 POWER_OF = _row(
     "power",
-    math.pow,
+    lambda m, x, y: m.pow(x, y),
+    value=math.pow,
     arity=(2, 2),
+    hides=(0, 1),
     partials=(
         lambda f, x, y: scaled(y, x ** (y - 1)),
         lambda f, x, y: powlog(x, y, payload=1),
     ),
-    steep=True,
     domain=(_power_defined, _POWER_NEEDS),
     kink=(
         lambda x, y: x == 0 and y == 0,
@@ -346,15 +451,16 @@ POWER_OF = _row(
     level=POWER,
     infix="^",
     latex=("{0}^{{{1}}}", POWER, ATOM, SUM),
-    code="pow({0}, {1})",
-    array="np.power({0}, {1})",
+    steep=True,
+    noun="power",
+    roles=("base", "exp."),
 )
 
 
-def _powlog(x: float, y: float, k: int) -> float:
-    if x == 0 and y > 0:
-        return 0.0
-    return math.pow(x, y) * math.log(x) ** k
+def _powlog(m: Any, x: Any, y: Any, k: int) -> Any:
+    logarithm = m.log(x)
+    factor = logarithm if k == 1 else m.pow(logarithm, float(k))
+    return m.where((x == 0.0) & (y > 0.0), 0.0, m.pow(x, y) * factor)
 
 
 # The closed family x^y·ln(x)^k: its partial derivatives stay in the family.
@@ -362,6 +468,8 @@ POWLOG = _row(
     "powlog",
     _powlog,
     arity=(2, 2),
+    ulps=4,
+    hides=(0, 1),
     partials=(
         lambda f, x, y, k: (
             scaled(y, powlog(x, y - 1, payload=k))
@@ -369,264 +477,256 @@ POWLOG = _row(
         ),
         lambda f, x, y, k: powlog(x, y, payload=k + 1),
     ),
-    steep=True,
     domain=(lambda x, y, k: x > 0 or (x == 0 < y), "a base > 0"),
     payload="last",
     spelled=lambda f, x, y, k: x**y * log(x) ** k,
     latex=(r"{0}^{{{1}}} \ln^{{{p}}}\left({0}\right)", PRODUCT, ATOM, SUM, SUM),
-    array="np.where(({0} == 0) & ({1} > 0), 0.0, np.power({0}, {1}) * np.log({0}) ** {p})",
+    steep=True,
 )
 # x·y that is 0 where x is 0, whatever y is; only the rules of powers use it.
 SCALED = _row(
     "scaled",
-    lambda x, y: 0.0 if x == 0 else x * y,
+    lambda m, x, y: m.where(x == 0.0, 0.0, x * y),
     arity=(2, 2),
+    ulps=0.5,
+    hides=(0, 1),
     partials=(lambda f, x, y: y, lambda f, x, y: x),
     spelled=lambda f, x, y: x * y,
     latex=(r"{0} \cdot {1}", PRODUCT, PRODUCT, POWER),
-    code="(0.0 if {0} == 0.0 else {0} * {1})",
-    array="np.where({0} == 0, 0.0, {0} * {1})",
+    commutative=True,
 )
 # x/y that is 0 at 0/0: the least-norm subgradient of hypot at the origin.
 RATIO = _row(
     "ratio",
-    lambda x, y: 0.0 if x == y == 0 else x / y,
+    lambda m, x, y: m.where((x == 0.0) & (y == 0.0), 0.0, x / y),
     arity=(2, 2),
+    ulps=0.5,
+    hides=(1,),
     partials=(lambda f, x, y: 1 / y, lambda f, x, y: -f / y),
     domain=(lambda x, y: y != 0 or x == 0, "a divisor other than 0"),
     spelled=lambda f, x, y: x / y,
     latex=(r"\frac{{{0}}}{{{1}}}", POSTFIX, SUM, SUM),
-    array="np.where(({0} == 0) & ({1} == 0), 0.0, np.divide({0}, {1}))",
 )
 
 # ---------------------------------------------------------------- exponential and logarithm
 
 _POSITIVE = (lambda x: x > 0, "a number > 0")
 
-_row(
-    "exp",
-    math.exp,
-    partials=(lambda f, x: f,),
-    latex=(r"e^{{{0}}}", POWER, SUM),
-    array="np.exp({0})",
-)
-_row("expm1", math.expm1, partials=(lambda f, x: exp(x),), array="np.expm1({0})")
+_row("exp", hides=(0,), partials=(lambda f, x: f,), latex=(r"e^{{{0}}}", POWER, SUM))
+_row("expm1", hides=(0,), partials=(lambda f, x: exp(x),))
 _row(
     "log",
-    math.log,
     partials=(lambda f, x: 1 / x,),
     domain=_POSITIVE,
     latex=r"\ln",
-    array="np.log({0})",
 )
-
-
-def _log_to_base(x: float, base: float) -> float:
-    if base == 2:
-        return math.log2(x)
-    if base == 10:
-        return math.log10(x)
-    return math.log(x) / math.log(base)
-
-
 LOG_TO_BASE = _row(
     "log to a base",
-    _log_to_base,
+    _special("log_to_base"),
     arity=(2, 2),
+    ulps=2,
+    hides=(0, 1),
     partials=(
-        lambda f, x, base: 1 / (x * log(base)),
-        lambda f, x, base: -f / (base * log(base)),
+        lambda f, x, base: 1 / x / log(base),
+        lambda f, x, base: -f / base / log(base),
     ),
     domain=(
         lambda x, base: x > 0 and base > 0 and base != 1,
         "a number > 0 and a base > 0 other than 1",
     ),
-    typed="log",
     latex=r"\log_{{{1}}}\left({0}\right)",
-    array="log_to_base({0}, {1})",
+    typed="log",
+    roles=("of", "base"),
 )
 _row(
     "log2",
-    math.log2,
     partials=(lambda f, x: 1 / (x * log(x.number(2))),),
     domain=_POSITIVE,
     latex=r"\log_{2}",
-    array="np.log2({0})",
 )
 _row(
     "log10",
-    math.log10,
+    ulps=2,
     partials=(lambda f, x: 1 / (x * log(x.number(10))),),
     domain=_POSITIVE,
     latex=r"\log_{10}",
-    array="np.log10({0})",
 )
 _row(
     "log1p",
-    math.log1p,
     partials=(lambda f, x: 1 / (1 + x),),
     domain=(lambda x: x > -1, "a number > -1"),
     latex=(r"\ln\left(1 + {0}\right)", ATOM, SERIES),
-    array="np.log1p({0})",
 )
 _row(
     "sqrt",
-    math.sqrt,
+    ulps=0.5,
     partials=(lambda f, x: 1 / (2 * f),),
-    steep=True,
     domain=(lambda x: x >= 0, "a number >= 0"),
     latex=r"\sqrt{{{0}}}",
-    array="np.sqrt({0})",
+    steep=True,
 )
-
-
-def _cbrt(x: float) -> float:
-    if x == 0 or not math.isfinite(x):
-        return x
-    root = math.copysign(math.pow(abs(x), 1 / 3), x)
-    # One Newton step, written so that nothing overflows: the power alone is off by an ulp or two.
-    return root - (root - x / root / root) / 3
-
-
 _row(
     "cbrt",
-    getattr(math, "cbrt", _cbrt),  # math.cbrt is new in Python 3.11
+    _special("cbrt"),
+    ulps=0.5,
+    is_finite=True,
     partials=(lambda f, x: 1 / (3 * f**2),),
-    steep=True,
     latex=r"\sqrt[3]{{{0}}}",
-    array="np.cbrt({0})",
+    steep=True,
 )
-
-
-def _xlogx(x: float) -> float:
-    return 0.0 if x == 0 else x * math.log(x)
-
-
 _row(
     "xlogx",
-    _xlogx,
+    lambda m, x: m.where(x == 0.0, 0.0, x * m.log(x)),
+    ulps=2,
     partials=(lambda f, x: 1 + log(x),),
-    steep=True,
     domain=(lambda x: x >= 0, "a number >= 0"),
     latex=(r"{0} \ln\left({0}\right)", PRODUCT, ATOM, SUM),
-    array="special.xlogy({0}, {0})",
+    steep=True,
 )
 
 # ---------------------------------------------------------------- circular and hyperbolic
 
 _WITHIN_ONE = (lambda x: -1 <= x <= 1, "a number from -1 to 1")
 
-_row("sin", math.sin, partials=(lambda f, x: cos(x),), latex=r"\sin", array="np.sin({0})")
-_row("cos", math.cos, partials=(lambda f, x: -sin(x),), latex=r"\cos", array="np.cos({0})")
-_row("tan", math.tan, partials=(lambda f, x: 1 + f**2,), latex=r"\tan", array="np.tan({0})")
-# (1 - x)(1 + x) instead of 1 - x^2, which cancels near the ends.
+_row("sin", is_finite=True, partials=(lambda f, x: cos(x),), latex=r"\sin")
+_row("cos", is_finite=True, partials=(lambda f, x: -sin(x),), latex=r"\cos")
+_row("tan", partials=(lambda f, x: 1 + f**2,), latex=r"\tan")
+# √(1 - x²), the other leg of a triangle. The rules of asin and atanh are written with it, since the
+# derivative of (1 - x)(1 + x) cancels at 0, and 1 - x² at the ends.
+_row(
+    "cathetus",
+    lambda m, x: m.sqrt((1.0 - x) * (1.0 + x)),
+    ulps=2,
+    partials=(lambda f, x: -x / f,),
+    domain=_WITHIN_ONE,
+    spelled=lambda f, x: sqrt(1 - x**2),
+    steep=True,
+)
 _row(
     "asin",
-    math.asin,
-    partials=(lambda f, x: 1 / sqrt((1 - x) * (1 + x)),),
-    steep=True,
+    partials=(lambda f, x: 1 / x.apply("cathetus"),),
     domain=_WITHIN_ONE,
     latex=r"\arcsin",
-    array="np.arcsin({0})",
+    steep=True,
 )
 _row(
     "acos",
-    math.acos,
-    partials=(lambda f, x: -1 / sqrt((1 - x) * (1 + x)),),
-    steep=True,
+    partials=(lambda f, x: -1 / x.apply("cathetus"),),
     domain=_WITHIN_ONE,
     latex=r"\arccos",
-    array="np.arccos({0})",
+    steep=True,
 )
 _row(
     "atan",
-    math.atan,
+    hides=(0,),
+    is_finite=True,
     partials=(lambda f, x: 1 / (1 + x**2),),
     latex=r"\arctan",
-    array="np.arctan({0})",
 )
-
-
-def _atan2(y: float, x: float) -> float:
-    if x == y == 0:
-        message = "atan2 has no direction at the origin"
-        raise ValueError(message)
-    return math.atan2(y, x)
-
-
 _row(
     "atan2",
-    _atan2,
+    # At the origin there is no direction: 0/0 is no number.
+    lambda m, y, x: m.where((x == 0.0) & (y == 0.0), x / y, m.atan2(y, x)),
     arity=(2, 2),
-    # Divided twice by the length: x^2 + y^2 would overflow.
+    hides=(0, 1),
     partials=(
-        lambda f, y, x: x / hypot(x, y) / hypot(x, y),
-        lambda f, y, x: -y / hypot(x, y) / hypot(x, y),
+        lambda f, y, x: direction(x, y) / hypot(x, y),
+        lambda f, y, x: -direction(y, x) / hypot(x, y),
     ),
     domain=(lambda y, x: x != 0 or y != 0, "two numbers that are not both 0"),
-    array="np.where(({0} == 0) & ({1} == 0), np.nan, np.arctan2({0}, {1}))",
 )
-_row("sinh", math.sinh, partials=(lambda f, x: cosh(x),), latex=r"\sinh", array="np.sinh({0})")
-_row("cosh", math.cosh, partials=(lambda f, x: sinh(x),), latex=r"\cosh", array="np.cosh({0})")
-_row("tanh", math.tanh, partials=(lambda f, x: 1 - f**2,), latex=r"\tanh", array="np.tanh({0})")
+_row("sinh", ulps=2, partials=(lambda f, x: cosh(x),), latex=r"\sinh")
+_row("cosh", ulps=2, partials=(lambda f, x: sinh(x),), latex=r"\cosh")
+_row(
+    "tanh",
+    ulps=2.5,
+    hides=(0,),
+    is_finite=True,
+    partials=(lambda f, x: x.apply("sech_squared"),),
+    latex=r"\tanh",
+)
+
+
+def _sech_squared(m: Any, x: Any) -> Any:
+    shrunk = m.exp(-abs(x))
+    sech = 2.0 * shrunk / (1.0 + shrunk * shrunk)
+    return sech * sech
+
+
+# The derivative of tanh: 1 - tanh(x)^2 would cancel.
+_row(
+    "sech_squared",
+    _sech_squared,
+    ulps=5,
+    hides=(0,),
+    is_finite=True,
+    partials=(lambda f, x: -2 * f * x.apply("tanh"),),
+    spelled=lambda f, x: 1 - x.apply("tanh") ** 2,
+)
 _row(
     "asinh",
-    math.asinh,
+    ulps=2,
+    is_finite=True,
     partials=(lambda f, x: 1 / hypot(x, x.number(1)),),
     latex=r"\operatorname{arsinh}",
-    array="np.arcsinh({0})",
 )
 _row(
     "acosh",
-    math.acosh,
+    ulps=2.5,
     partials=(lambda f, x: 1 / (sqrt(x - 1) * sqrt(x + 1)),),
-    steep=True,
     domain=(lambda x: x >= 1, "a number >= 1"),
     latex=r"\operatorname{arcosh}",
-    array="np.arccosh({0})",
+    steep=True,
 )
 _row(
     "atanh",
-    math.atanh,
-    partials=(lambda f, x: 1 / ((1 - x) * (1 + x)),),
+    ulps=2,
+    partials=(lambda f, x: 1 / x.apply("cathetus") ** 2,),
     domain=(lambda x: -1 < x < 1, "a number between -1 and 1"),
     latex=r"\operatorname{artanh}",
-    array="np.arctanh({0})",
 )
 _row(
     "hypot",
-    math.hypot,
+    _special("hypot"),
     arity=(2, 2),
-    partials=(lambda f, x, y: ratio(x, f), lambda f, x, y: ratio(y, f)),
+    ulps=0.5,
+    partials=(lambda f, x, y: direction(x, y), lambda f, x, y: direction(y, x)),
     kink=(
         lambda x, y: x == y == 0,
         "hypot has a kink at (0, 0), where its derivative is taken as 0",
     ),
     latex=(r"\sqrt{{{0}^{{2}} + {1}^{{2}}}}", ATOM, ATOM, ATOM),
-    array="np.hypot({0}, {1})",
+    commutative=True,
 )
-
-
-def _sinc(x: float) -> float:
-    return 1.0 if x == 0 else math.sin(x) / x
-
-
-def _sphericalj(x: float, n: int) -> float:
-    from gradcli.graph.special import sphericalj
-
-    return float(sphericalj(x, n))
-
-
+# x/hypot(x, y), and 0 at the origin: the family of the partial derivatives of hypot is closed, and
+# none of them is a difference.
+_row(
+    "direction",
+    _special("direction"),
+    arity=(2, 2),
+    ulps=1.5,
+    hides=(0, 1),
+    is_finite=True,
+    partials=(
+        lambda f, x, y: direction(y, x) * (direction(y, x) / hypot(x, y)),
+        lambda f, x, y: -f * (direction(y, x) / hypot(x, y)),
+    ),
+    steep=True,
+    spelled=lambda f, x, y: x / (hypot(x, y) if x.id < y.id else hypot(y, x)),
+)
 # sinc is j0; the derivatives of the spherical Bessel functions need no division by x.
 _row(
     "sinc",
-    _sinc,
+    lambda m, x: m.where(x == 0.0, 1.0, m.sin(x) / x),
+    ulps=1.5,
+    is_finite=True,
     partials=(lambda f, x: -sphericalj(x, payload=1),),
-    array="np.where({0} == 0, 1.0, np.sin({0}) / np.where({0} == 0, 1.0, {0}))",
 )
 _row(
     "sphericalj",
-    _sphericalj,
+    _special("sphericalj"),
+    argument_ulps=lambda n: 1 + n,
+    ulps=lambda n: 6 + n,
     partials=(
         lambda f, x, n: (
             (n * sphericalj(x, payload=n - 1) - (n + 1) * sphericalj(x, payload=n + 1))
@@ -637,7 +737,7 @@ _row(
     ),
     payload="first",
     latex=r"\operatorname{{j}}_{{{p}}}\left({0}\right)",
-    array="sphericalj({0}, {p})",
+    internal=True,
 )
 
 # ---------------------------------------------------------------- steps, kinks and comparisons
@@ -647,85 +747,69 @@ def _whole(x: float) -> bool:
     return math.isfinite(x) and x == math.floor(x)
 
 
-def _sign(x: float) -> float:
-    return 1.0 if x > 0 else -1.0 if x < 0 else x
-
-
-def _round(x: float) -> float:
-    size = abs(x)
-    if size >= 2.0**52:
-        return x
-    below = math.floor(size)
-    return math.copysign(below + 1.0 if size - below >= 0.5 else float(below), x)
-
-
 _row(
     "abs",
-    abs,
+    lambda m, x: abs(x),
+    value=abs,
+    ulps=0,
+    is_finite=True,
     partials=(lambda f, x: sign(x),),
     kink=(lambda x: x == 0, "abs has a kink at 0, where its derivative is taken as 0"),
     latex=r"\left|{0}\right|",
-    array="np.abs({0})",
 )
 _row(
     "sign",
-    _sign,
+    lambda m, x: m.where(x > 0.0, 1.0, m.where(x < 0.0, -1.0, x)),
+    ulps=0,
+    hides=(0,),
+    is_finite=True,
     partials=(lambda f, x: 0,),
     jump=(lambda x: x == 0, "sign jumps at 0, where its derivative is taken as 0"),
-    array="np.sign({0})",
 )
+# Python's floor and ceil are integers, which know no -0.
 _row(
     "floor",
-    lambda x: float(math.floor(x)),
+    lambda m, x: m.floor(x) + 0.0,
+    ulps=0,
+    is_finite=True,
     partials=(lambda f, x: 0,),
     jump=(_whole, "floor jumps at whole numbers, where its derivative is taken as 0"),
     latex=r"\left\lfloor {0} \right\rfloor",
-    array="np.floor({0})",
 )
 _row(
     "ceil",
-    lambda x: float(math.ceil(x)),
+    lambda m, x: m.ceil(x) + 0.0,
+    ulps=0,
+    is_finite=True,
     partials=(lambda f, x: 0,),
     jump=(_whole, "ceil jumps at whole numbers, where its derivative is taken as 0"),
     latex=r"\left\lceil {0} \right\rceil",
-    array="np.ceil({0})",
 )
 _row(
     "round",
-    _round,
+    _special("round_half_away"),
+    ulps=0,
+    is_finite=True,
     partials=(lambda f, x: 0,),
     jump=(
         lambda x: _whole(x - 0.5) and abs(x) < 2.0**52,
         "round jumps halfway between whole numbers, where its derivative is taken as 0",
     ),
-    array="np.copysign(np.floor(np.abs({0})) + (np.abs({0}) - np.floor(np.abs({0})) >= 0.5), {0})",
 )
-_row(
+MOD: Operation = _row(
     "mod",
-    lambda x, y: x % y,
+    _special("mod"),
     arity=(2, 2),
+    ulps=0.5,
+    hides=(1,),
     partials=(lambda f, x, y: 1, lambda f, x, y: -floor(x / y)),
     domain=(lambda x, y: y != 0, "a divisor other than 0"),
     jump=(
-        lambda x, y: y != 0 and x % y == 0,
+        lambda x, y: y != 0 and MOD.value(x, y) == 0,
         "mod jumps where the divisor goes in exactly; the derivative is that to the right",
     ),
     latex=(r"{0} \bmod {1}", SUM, POWER, POWER),
-    code="{0} % {1}",
-    array="np.mod({0}, {1})",
 )
-
-
-def _greatest(*numbers: float) -> float:
-    """Return the greatest number; nan if one of them is."""
-    found = max(numbers)
-    return found if all(x == x for x in numbers) else math.nan  # noqa: PLR0124
-
-
-def _least(*numbers: float) -> float:
-    """Return the least number; nan if one of them is."""
-    found = min(numbers)
-    return found if all(x == x for x in numbers) else math.nan  # noqa: PLR0124
 
 
 def _greatest_tie(*arguments: float) -> bool:
@@ -747,21 +831,27 @@ def _share(position: int, f: Any, arguments: tuple[Any, ...]) -> Any:
 
 _row(
     "max",
-    _greatest,
+    _special("greatest"),
     arity=(2, -1),
+    ulps=0,
+    hides=_every,
+    is_finite=True,
     partials=lambda i, f, *x: (1 + sign(x[i] - x[1 - i])) / 2 if len(x) == 2 else _share(i, f, x),
     kink=(_greatest_tie, "max has a tie, whose derivative is shared equally"),
     latex=r"\max",
-    array="np.maximum.reduce(np.broadcast_arrays({all}))",
+    commutative=True,
 )
 _row(
     "min",
-    _least,
+    _special("least"),
     arity=(2, -1),
+    ulps=0,
+    hides=_every,
+    is_finite=True,
     partials=lambda i, f, *x: (1 + sign(x[1 - i] - x[i])) / 2 if len(x) == 2 else _share(i, f, x),
     kink=(_least_tie, "min has a tie, whose derivative is shared equally"),
     latex=r"\min",
-    array="np.minimum.reduce(np.broadcast_arrays({all}))",
+    commutative=True,
 )
 
 
@@ -772,8 +862,11 @@ def _above(x: Any, y: Any) -> Any:
 
 _row(
     "clip",
-    lambda x, low, high: _least(_greatest(x, low), high),
+    _special("clip"),
     arity=(3, 3),
+    ulps=0,
+    hides=_every,
+    is_finite=True,
     partials=(
         lambda f, x, low, high: _above(x, low) * _above(high, f.apply_to("max", x, low)),
         lambda f, x, low, high: _above(low, x) * _above(high, f.apply_to("max", x, low)),
@@ -783,71 +876,84 @@ _row(
         lambda x, low, high: x in {low, high},
         "clip has a kink at its bounds, where the derivative is shared equally",
     ),
-    array="np.minimum(np.maximum({0}, {1}), {2})",
+    roles=("of", "low", "high"),
 )
 
 
-def _compare(name: str, symbol: str, latex: str, value: Callable[[float, float], bool]) -> None:
+def _compare(
+    name: str, sign: str, latex: str, test: Callable[[Any, Any], Any], symbol: str | None = None
+) -> None:
     _row(
         name,
-        lambda x, y: 1.0 if value(x, y) else 0.0,
+        lambda m, x, y: m.where(test(x, y), 1.0, 0.0),
         arity=(2, 2),
+        ulps=0,
+        hides=(0, 1),
+        is_finite=True,
         partials=(lambda f, x, y: 0, lambda f, x, y: 0),
         jump=(
             lambda x, y: x == y,
-            f"{symbol} jumps where both sides are equal, where its derivative is taken as 0",
+            f"{sign} jumps where both sides are equal, where its derivative is taken as 0",
         ),
         level=COMPARISON,
-        infix=f" {symbol} ",
+        infix=f" {sign} ",
+        symbol=symbol,
+        commutative=test in {operator.eq, operator.ne},
         latex=f" {latex} ",
-        code=f"(1.0 if {{0}} {symbol} {{1}} else 0.0)",
-        array=f"({{0}} {symbol} {{1}}) * 1.0",
     )
 
 
-_compare("less", "<", "<", lambda x, y: x < y)
-_compare("less or equal", "<=", r"\le", lambda x, y: x <= y)
-_compare("greater", ">", ">", lambda x, y: x > y)
-_compare("greater or equal", ">=", r"\ge", lambda x, y: x >= y)
-_compare("equal", "==", "=", lambda x, y: x == y)
-_compare("not equal", "!=", r"\ne", lambda x, y: x != y)
+_compare("less", "<", "<", operator.lt)
+_compare("less or equal", "<=", r"\le", operator.le, "≤")
+_compare("greater", ">", ">", operator.gt)
+_compare("greater or equal", ">=", r"\ge", operator.ge, "≥")
+_compare("equal", "==", "=", operator.eq, "=")
+_compare("not equal", "!=", r"\ne", operator.ne, "≠")
 
 AND_ALSO = _row(
     "and",
-    lambda x, y: 1.0 if x and y else 0.0,
+    lambda m, x, y: m.where((x != 0.0) & (y != 0.0), 1.0, 0.0),
     arity=(2, 2),
+    ulps=0,
+    hides=(0, 1),
+    is_finite=True,
     partials=(lambda f, x, y: 0, lambda f, x, y: 0),
     level=AND,
     infix=" and ",
     latex=r" \land ",
-    code="(1.0 if {0} and {1} else 0.0)",
-    array="(({0} != 0) & ({1} != 0)) * 1.0",
+    commutative=True,
 )
 OR_ELSE = _row(
     "or",
-    lambda x, y: 1.0 if x or y else 0.0,
+    lambda m, x, y: m.where((x != 0.0) | (y != 0.0), 1.0, 0.0),
     arity=(2, 2),
+    ulps=0,
+    hides=(0, 1),
+    is_finite=True,
     partials=(lambda f, x, y: 0, lambda f, x, y: 0),
     level=OR,
     infix=" or ",
     latex=r" \lor ",
-    code="(1.0 if {0} or {1} else 0.0)",
-    array="(({0} != 0) | ({1} != 0)) * 1.0",
+    commutative=True,
 )
 NOT_SO = _row(
     "not",
-    lambda x: 0.0 if x else 1.0,
+    lambda m, x: m.where(x == 0.0, 1.0, 0.0),
+    ulps=0,
+    hides=(0,),
+    is_finite=True,
     partials=(lambda f, x: 0,),
     level=NOT,
     infix="not ",
     latex=(r"\lnot {0}", NOT, POWER),
-    code="(0.0 if {0} else 1.0)",
-    array="({0} == 0) * 1.0",
 )
 WHERE = _row(
     "where",
-    lambda condition, x, y: x if condition else y,
+    lambda m, condition, x, y: m.where(condition != 0.0, x, y),
     arity=(3, 3),
+    ulps=0,
+    hides=(0,),
+    is_finite=True,
     partials=(
         lambda f, condition, x, y: 0,
         lambda f, condition, x, y: where(condition, 1, 0),
@@ -857,8 +963,7 @@ WHERE = _row(
         r"\begin{{cases}} {1} & \text{{if }} {0} \\ {2} & \text{{otherwise}} \end{{cases}}",
         *(SERIES, SUM, OR, SUM),
     ),
-    code="({1} if {0} else {2})",
-    array="np.where({0} != 0, {1}, {2})",
+    roles=("if", "then", "else"),
 )
 
 # ---------------------------------------------------------------- special functions
@@ -868,144 +973,147 @@ _NOT_A_POLE = (
     "a number that is not 0, -1, -2 …",
 )
 
-
-def _factorial(x: float) -> float:
-    if 0 <= x <= 170 and x == math.floor(x):
-        return float(math.factorial(int(x)))  # correctly rounded, which gamma is not
-    # x + 1 is rounded, and for large x gamma makes much of that; near 0 it does not.
-    return x * math.gamma(x) if abs(x) >= 1 else math.gamma(x + 1)
-
-
-def _digamma(x: float) -> float:
-    from gradcli.graph.special import digamma
-
-    return float(digamma(x))
-
-
-def _polygamma(x: float, n: int) -> float:
-    from gradcli.graph.special import polygamma
-
-    return float(polygamma(x, n))
-
-
 _row(
     "gamma",
-    math.gamma,
+    _special("gamma"),
+    ulps=6,
     partials=(lambda f, x: f * digamma(x),),
     domain=_NOT_A_POLE,
     latex=r"\operatorname{\Gamma}",
-    array="special.gamma({0})",
 )
 _row(
     "lgamma",
-    math.lgamma,
+    _special("lgamma"),
+    ulps=5,
     partials=(lambda f, x: digamma(x),),
     domain=_NOT_A_POLE,
     latex=r"\ln\left|\operatorname{{\Gamma}}\left({0}\right)\right|",
-    array="special.gammaln({0})",
 )
 _row(
     "digamma",
-    _digamma,
+    _special("digamma"),
+    argument_ulps=1,
+    ulps=5,
     partials=(lambda f, x: polygamma(x, payload=1),),
     domain=_NOT_A_POLE,
     latex=r"\psi^{{\left(0\right)}}\left({0}\right)",
-    array="digamma({0})",
 )
 _row(
     "polygamma",
-    _polygamma,
+    _special("polygamma"),
+    argument_ulps=lambda n: 1 + n,
+    ulps=lambda n: 5 + 2 * n,
+    hides=(0,),
     partials=(lambda f, x, n: polygamma(x, payload=n + 1),),
     domain=(lambda x, n: _NOT_A_POLE[0](x), _NOT_A_POLE[1]),
     payload="first",
     latex=r"\psi^{{\left({p}\right)}}\left({0}\right)",
-    array="polygamma({0}, {p})",
 )
 FACTORIAL = _row(
     "factorial",
-    _factorial,
+    _special("factorial"),
+    ulps=7,
     partials=(lambda f, x: f * digamma(x + 1),),
     domain=(lambda x: x >= 0 or x != math.floor(x), "a number that is not -1, -2 …"),
     level=POSTFIX,
     infix="!",
-    array="np.where(np.abs({0}) < 1, special.gamma({0} + 1.0), {0} * special.gamma({0}))",
 )
 _row(
     "erf",
-    math.erf,
+    hides=(0,),
+    is_finite=True,
     partials=(lambda f, x: 2 / sqrt(x.constant("pi")) * exp(-(x**2)),),
-    array="special.erf({0})",
 )
 _row(
     "erfc",
-    math.erfc,
+    ulps=3,
+    hides=(0,),
+    is_finite=True,
     partials=(lambda f, x: -2 / sqrt(x.constant("pi")) * exp(-(x**2)),),
-    array="special.erfc({0})",
 )
 
 # ---------------------------------------------------------------- activations
 
 
-def _sigmoid(x: float) -> float:
-    if x >= 0:
-        return 1.0 / (1.0 + math.exp(-x))
-    grown = math.exp(x)
-    return grown / (1.0 + grown)
-
-
-def _softplus(x: float) -> float:
-    return max(x, 0.0) + math.log1p(math.exp(-abs(x)))
+def _sigmoid(m: Any, x: Any) -> Any:
+    shrunk = m.exp(-abs(x))
+    return m.where(x >= 0.0, 1.0, shrunk) / (1.0 + shrunk)
 
 
 _row(
     "sigmoid",
     _sigmoid,
-    partials=(lambda f, x: f * sigmoid(-x),),
-    array="sigmoid({0})",
+    ulps=2.5,
+    hides=(0,),
+    is_finite=True,
+    partials=(lambda f, x: x.apply("logistic_density"),),
+)
+
+
+def _logistic_density(m: Any, x: Any) -> Any:
+    shrunk = m.exp(-abs(x))
+    return shrunk / ((1.0 + shrunk) * (1.0 + shrunk))
+
+
+# The derivative of sigmoid: as sigmoid(x) sigmoid(-x) its own derivative would cancel at 0.
+_row(
+    "logistic_density",
+    _logistic_density,
+    ulps=3,
+    hides=(0,),
+    is_finite=True,
+    partials=(lambda f, x: -f * (x / 2).apply("tanh"),),
+    spelled=lambda f, x: sigmoid(x) * sigmoid(-x),
 )
 _row(
     "softplus",
-    _softplus,
+    lambda m, x: m.where(x < 0.0, 0.0, x) + m.log1p(m.exp(-abs(x))),
+    ulps=2.5,
+    hides=(0,),
+    is_finite=True,
     partials=(lambda f, x: sigmoid(x),),
-    array="np.logaddexp(0.0, {0})",
 )
 _row(
     "relu",
-    lambda x: max(x, 0.0),
+    lambda m, x: m.where(x <= 0.0, 0.0, x),
+    ulps=0,
+    hides=(0,),
+    is_finite=True,
     partials=(lambda f, x: greater(x, 0),),
     kink=(lambda x: x == 0, "relu has a kink at 0, where its derivative is taken as 0"),
-    code="(0.0 if {0} <= 0.0 else {0})",
-    array="np.maximum({0}, 0.0)",
 )
 _row(
     "leaky_relu",
-    lambda x: x if x > 0 else 0.01 * x,
+    lambda m, x: m.where(x > 0.0, x, 0.01 * x),
+    ulps=1,
+    is_finite=True,
     partials=(lambda f, x: where(greater(x, 0), 1, 0.01),),
     kink=(lambda x: x == 0, "leaky_relu has a kink at 0, where its derivative is taken as 0.01"),
-    code="({0} if {0} > 0.0 else 0.01 * {0})",
-    array="np.where({0} > 0, {0}, 0.01 * {0})",
 )
 _row(
     "elu",
-    lambda x: x if x > 0 else math.expm1(x),
+    lambda m, x: m.where(x > 0.0, x, m.expm1(m.where(x > 0.0, 0.0, x))),
+    hides=(0,),
+    is_finite=True,
     partials=(lambda f, x: where(greater(x, 0), 1, exp(x)),),
-    array="np.where({0} > 0, {0}, np.expm1(np.minimum({0}, 0.0)))",
 )
 _row(
     "silu",
-    lambda x: x * _sigmoid(x),
+    lambda m, x: x * _sigmoid(m, x),
+    ulps=3.5,
+    is_finite=True,
     partials=(lambda f, x: sigmoid(x) * (1 + x * sigmoid(-x)),),
-    array="{0} * sigmoid({0})",
 )
 _row(
     "gelu",
-    lambda x: 0.5 * x * math.erfc(-x / SQRT_2),
+    _special("gelu"),
+    ulps=5,
+    is_finite=True,
     partials=(
         lambda f, x: (
             erfc(-x / sqrt(x.number(2))) / 2 + x * exp(-(x**2) / 2) / sqrt(2 * x.constant("pi"))
         ),
     ),
-    array=f"0.5 * {{0}} * special.erfc(-{{0}} / {SQRT_2!r})",
 )
 
 # ---------------------------------------------------------------- arrays

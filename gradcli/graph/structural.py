@@ -409,6 +409,7 @@ def add_rows(row: Callable[..., Any]) -> None:
         vjp=(lambda g, f, x, shape: sum_to_shape(g, x.shape),),
         spelled=lambda f, x, shape: filled(x, shape),
         array="np.broadcast_to({0}, {p})",
+        internal=True,
     )
     row(
         "collapse",
@@ -418,6 +419,7 @@ def add_rows(row: Callable[..., Any]) -> None:
         payload="sizes",
         vjp=(lambda g, f, x, shape: broadcast_to(g, x.shape),),
         array="sum_to_shape({0}, {p})",
+        internal=True,
     )
     row(
         "reshape",
@@ -456,6 +458,7 @@ def add_rows(row: Callable[..., Any]) -> None:
         shape=_dot_shape,
         expansion=lambda f, x, y: total(x * y),
         array="{0} @ {1}",
+        commutative=True,
     )
     row(
         "sum",
@@ -591,6 +594,7 @@ def add_rows(row: Callable[..., Any]) -> None:
         shape=_equal_shape("mse"),
         expansion=lambda f, x, y: _mean((x - y) ** 2, None),
         array="mean(({0} - {1}) ** 2, None)",
+        commutative=True,
     )
     row(
         "onehot",

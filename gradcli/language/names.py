@@ -21,8 +21,7 @@ ONLY_HERE = {"len", "normal", "scatter", "uniform"}
 """Functions that the builder works out itself."""
 
 FUNCTION_NAMES = sorted(
-    {*FUNCTIONS, *ALIASES, *ONLY_HERE}
-    - {"powlog", "scaled", "ratio", "sphericalj", "broadcast", "collapse"}
+    {name for name, row in FUNCTIONS.items() if not row.internal} | {*ALIASES, *ONLY_HERE}
 )
 """The functions to suggest: those that a user would type."""
 

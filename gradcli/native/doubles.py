@@ -36,10 +36,6 @@ class Truth:
         """Return whether only one of both holds."""
         return Truth(self.builder, self.builder.xor(self.value, other.value))
 
-    def number(self) -> Double:
-        """Return 1 where it holds, else 0."""
-        return Double(self.builder, self.builder.uitofp(self.value, DOUBLE))
-
 
 class Double:
     """A number."""
@@ -120,13 +116,15 @@ class Double:
         """Return whether it is greater or equal; never with nan."""
         return self._test(">=", other)
 
-    def equals(self, other: Number) -> Truth:
+    def __eq__(self, other: object) -> Truth:  # type: ignore[override]
         """Return whether they are equal; never with nan."""
-        return self._test("==", other)
+        return self._test("==", other)  # type: ignore[arg-type]
 
-    def differs(self, other: Number) -> Truth:
+    def __ne__(self, other: object) -> Truth:  # type: ignore[override]
         """Return whether they are not equal; always with nan."""
-        return self._test("!=", other)
+        return self._test("!=", other)  # type: ignore[arg-type]
+
+    __hash__ = None  # type: ignore[assignment]
 
     def is_not_finite(self) -> Truth:
         """Return whether it is inf, -inf or nan."""

@@ -21,12 +21,13 @@ from gradcli.graph.operations import (
 )
 from gradcli.native import machine
 from gradcli.native.doubles import NEVER, Double, Truth, constant
-from gradcli.native.lowerings import INEXACT, LIBRARY, LOWERINGS, Lowering, can_be_written
+from gradcli.native.lowerings import LIBRARY, write
 from gradcli.runtime.program import shared
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from gradcli.graph.operations import Operation
     from gradcli.runtime.program import Instruction, Program
 
 
@@ -44,20 +45,12 @@ def obstacle(program: Program) -> str | None:
         return "the formula has arrays"
     if not machine.has_all(LIBRARY):
         return "the C library lacks a function"
-    for operation, _, _, payload in program.instructions:
-        if operation not in LEAVES and not can_be_written(operation, payload):
-            return f"the formula has {operation.name} of order {payload}"
     return None
 
 
 def supports(program: Program) -> bool:
     """Return whether a program can be machine code."""
     return obstacle(program) is None
-
-
-def is_exact(program: Program) -> bool:
-    """Return whether machine code gives every bit that Python does."""
-    return all(step.operation not in INEXACT for step in program.instructions)
 
 
 def emit(builder: Any, program: Program, variables: Mapping[str, Double]) -> Emitted:
@@ -76,12 +69,10 @@ def emit(builder: Any, program: Program, variables: Mapping[str, Double]) -> Emi
             number = NAMED_VALUES[payload] if operation is NAMED_CONSTANT else payload
             values[output] = constant(builder, number)
         else:
-            lowering = LOWERINGS[operation]
             arguments = [values[node] for node in inputs]
-            extra = () if payload is None else (payload,)
-            for position in lowering.swallows(len(inputs), payload):
+            for position in operation.hidden(len(inputs), payload):
                 faults.check(step, inputs[position], arguments[position])
-            values[output] = lowering.write(*arguments, *extra)
+            values[output] = write(operation, arguments, payload)
         faults.follow(step, values)
     return Emitted([values[node] for node in program.outputs], faults.all())
 
@@ -110,7 +101,7 @@ class _Faults:
     def follow(self, step: Instruction, values: Mapping[int, Double]) -> None:
         """Take the faults of a step's inputs on to its output."""
         operation, inputs, output, payload = step
-        if operation in LEAVES or self._is_finite(LOWERINGS[operation], inputs, payload):
+        if operation in LEAVES or self._is_finite(operation, inputs, payload):
             self._finite.add(output)
         if operation is WHERE:
             condition, first, second = inputs
@@ -119,7 +110,7 @@ class _Faults:
             if x is not None or y is not None:
                 builder = values[condition].builder
                 none = Truth(builder, NEVER)
-                taken = values[condition].differs(0.0).value
+                taken = (values[condition] != 0.0).value
                 bit = builder.select(taken, (x or none).value, (y or none).value)
                 self._add(output, Truth(builder, bit))
         else:
@@ -129,10 +120,10 @@ class _Faults:
         """Return whether any fault is read."""
         return reduce(or_, self._found) if self._found else None
 
-    def _is_finite(self, lowering: Lowering, inputs: tuple[int, ...], payload: Any) -> bool:
+    def _is_finite(self, operation: Operation, inputs: tuple[int, ...], payload: Any) -> bool:
         """Return whether a value is finite unless there is a fault."""
-        checked = lowering.swallows(len(inputs), payload)
-        return lowering.is_finite and all(
+        checked = operation.hidden(len(inputs), payload)
+        return operation.is_finite and all(
             node in self._finite or place in checked for place, node in enumerate(inputs)
         )
 

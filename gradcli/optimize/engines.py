@@ -103,17 +103,14 @@ def _making(size: int) -> float:
 
 
 def can_be_native(programs: Sequence[Program], engine: str) -> bool:
-    """Return whether programs can be machine code.
-
-    Where that was not asked for, it must give every bit that Python gives.
-    """
+    """Return whether programs can be machine code, and may be."""
     from gradcli.native.machine import is_available
 
     if engine == "python" or not is_available():
         return False
-    from gradcli.native.emitter import is_exact, supports
+    from gradcli.native.emitter import supports
 
-    return all(map(supports, programs)) and (engine == "native" or all(map(is_exact, programs)))
+    return all(map(supports, programs))
 
 
 class Compiled:

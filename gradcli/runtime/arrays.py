@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradcli.graph.special import digamma, polygamma, sphericalj
+from gradcli.graph.bodies import LEAVES, Dialect, Text
+from gradcli.graph.special import two_square
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gradcli.graph.bodies import Body
     from gradcli.graph.shapes import Shape
 
 
@@ -18,29 +22,108 @@ SMALL = 2.0**-64
 """What numbers are multiplied with where their sum overflows; fewer than 2^64 can be added up."""
 
 
-@cache
+class NumPy(Dialect):
+    """Arrays and numbers, with inf and nan where there is no value."""
+
+    forms = {  # noqa: RUF012 - never changed
+        **{sign: f"({{0}} {sign} {{1}})" for sign in ("<", "<=", ">", ">=", "==", "!=")},
+        **{sign: f"({{0}} {sign} {{1}})" for sign in "+-*"},
+        "/": "np.divide({0}, {1})",
+        "negative": "(-{0})",
+        "abs": "np.abs({0})",
+        "and": "({0} & {1})",
+        "or": "({0} | {1})",
+        "xor": "({0} ^ {1})",
+        "where": "np.where({0}, {1}, {2})",
+    }
+    functions = {  # noqa: RUF012 - never changed
+        **{name: f"np.{name}({{0}})" for name in LEAVES},
+        **{name: f"np.arc{name[1:]}({{0}})" for name in LEAVES if name[0] == "a"},
+        "pow": "np.power({0}, {1})",
+        "atan2": "np.arctan2({0}, {1})",
+        "fmod": "np.fmod({0}, {1})",
+        "copysign": "np.copysign({0}, {1})",
+        "erf": "special.erf({0})",
+        "erfc": "erfc({0})",
+    }
+    is_lazy = False
+
+    def names(self) -> dict[str, Any]:
+        """Return what every text may call."""
+        return fixed_names()
+
+    def table(self, table: Callable[[], list[float]]) -> Any:
+        """Return the function from indices to numbers of a table."""
+        return lambda index: np.take(table(), np.asarray(index).astype(np.intp))
+
+    def choose(self, condition: Text, f: Body, g: Body, *arguments: Any) -> Text:
+        """Return f(m, *arguments) where the condition holds, else g(m, *arguments)."""
+        (one, given), (other, _) = self.call_of(f, arguments), self.call_of(g, arguments)
+        places = ", ".join([f"{{{place}}}" for place in range(1, len(given) + 1)])
+        call = f"chosen({{0}}, {one}, {other}, {places})"
+        return Text(self, call, (condition, *given))
+
+
+NUMPY = NumPy()
+
+
 def namespace() -> dict[str, Any]:
     """Return the names that generated NumPy code may use."""
+    return NUMPY.namespace()
+
+
+@cache
+def fixed_names() -> dict[str, Any]:
+    """Return the names that stand for the same in all generated NumPy code."""
     functions = (
         scattered,
         sum_to_shape,
         summed,
         mean,
+        chosen,
+        erfc,
         norm,
         logsumexp,
         std,
         var,
-        sigmoid,
         softmax,
         logsoftmax,
         cross_entropy,
         onehot,
-        log_to_base,
-        digamma,
-        polygamma,
-        sphericalj,
     )
-    return {"np": np, "special": _Special(), "slice": slice} | {f.__name__: f for f in functions}
+    constants = {"inf": np.inf, "nan": np.nan, "slice": slice}
+    return {"np": np, "special": _Special(), **constants} | {f.__name__: f for f in functions}
+
+
+def chosen(condition: Any, f: Callable[..., Any], g: Callable[..., Any], *arguments: Any) -> Any:
+    """Return f of the arguments where the condition holds, else g, neither of more than needed."""
+    condition = np.asarray(condition)
+    if condition.all():
+        return f(*arguments)
+    if not condition.any():
+        return g(*arguments)
+    condition, *parts = np.broadcast_arrays(condition, *arguments)
+    found = np.empty(condition.shape)
+    found[condition] = f(*[part[condition] for part in parts])
+    found[~condition] = g(*[part[~condition] for part in parts])
+    return found
+
+
+def erfc(x: Any) -> Any:
+    """Return 1 - erf(x); SciPy's own has rounded x² on the way to exp(-x²), which counts far out.
+
+    There it is exp(-x²) erfcx(x), with x² to twice the digits, and in two factors for the sake of
+    what is smaller than any normal double.
+    """
+    from scipy import special
+
+    found = special.erfc(x)
+    if not np.any(np.greater(x, 2.0)):
+        return found
+    far = np.clip(x, 2.0, 30.0)
+    square, error = two_square(far)
+    half = np.exp(square * -0.5)
+    return np.where(np.greater(x, 2.0), half * (special.erfcx(far) * (1.0 - error)) * half, found)
 
 
 class _Special:
@@ -144,20 +227,6 @@ def _top_and_more(x: Any, axis: int | None) -> tuple[Any, Any]:
     else:
         np.put_along_axis(grown, np.expand_dims(np.argmax(x, axis=axis), axis), 0.0, axis=axis)
     return top, np.log1p(np.add.reduce(grown, axis=axis, keepdims=True))
-
-
-def log_to_base(x: Any, base: Any) -> Any:
-    """Return the logarithm to a base, exact for whole powers of 2 and 10."""
-    usable = np.greater(base, 0) & np.not_equal(base, 1)
-    general = np.log(x) / np.where(usable, np.log(base), np.nan)
-    exact = np.where(np.equal(base, 2), np.log2(x), np.log10(x))
-    return np.where(np.equal(base, 2) | np.equal(base, 10), exact, general)
-
-
-def sigmoid(x: Any) -> Any:
-    """Return 1/(1 + exp(-x)) without overflow."""
-    small = np.exp(-np.abs(x))
-    return np.where(np.less(x, 0), small, 1.0) / (1.0 + small)
 
 
 def softmax(x: Any, axis: int | None) -> Any:

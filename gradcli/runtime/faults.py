@@ -31,18 +31,13 @@ SHOWN_VALUES = 5
 """How many values a message lists; the rest are counted."""
 
 _RESULTS = {
-    "add": "the sum",
-    "subtract": "the difference",
-    "multiply": "the product",
-    "divide": "the quotient",
-    "constant power": "the power",
-    "power": "the power",
     "sum": "the sum",
     "mean": "the mean",
     "prod": "a product",
     "matmul": "the matrix product",
     "dot": "the product",
 }
+"""What the values of operations on arrays are called."""
 TOO_LARGE = "is too large for a double (at most 1.8e308)"
 
 
@@ -68,9 +63,9 @@ def _undefined_number(operation: Operation, inputs: list[float], extra: list[Any
             base, exponent = [number_text(x) for x in (*inputs, *extra)]
             base = f"({base})" if base.startswith("-") else base
             return f"{base}^{exponent} is undefined (needs {needs})"
-        name = "log" if operation.name.startswith("log to") else operation.name
+        name = operation.typed or operation.name
         return f"{name} is undefined at {_listed(inputs)} (needs {needs})"
-    what = _RESULTS.get(operation.name, f"{operation.name}({_listed(inputs)})")
+    what = f"the {operation.noun}" if operation.noun else f"{operation.name}({_listed(inputs)})"
     return f"{what} {TOO_LARGE}"
 
 

@@ -1,22 +1,22 @@
 """Program to Python source, for programs that run many times.
 
 The source is straight-line: numbered locals, the names of our own operations, and `repr` of floats.
-Nothing that a user typed is ever part of it. This is the only place that runs generated text.
+Nothing that a user typed is ever part of it.
 """
 
 from __future__ import annotations
 
-import math
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from gradcli.graph import bodies
+from gradcli.graph.bodies import PYTHON, executed
 from gradcli.graph.operations import (
     AND_ALSO,
     LEAVES,
     NAMED_CONSTANT,
     NAMED_VALUES,
     OR_ELSE,
-    TABLE,
     VARIABLE,
     Operation,
 )
@@ -40,7 +40,7 @@ def function(program: Program, parameters: Sequence[str]) -> Callable[..., tuple
     """
     text = source(program, parameters)
     if not program.has_arrays:
-        return executed(text, scalar_namespace())
+        return executed(text, PYTHON.namespace())
     import numpy as np
 
     from gradcli.runtime import memory
@@ -161,25 +161,7 @@ def _last_uses(program: Program) -> dict[int, list[int]]:
 @lru_cache(maxsize=1000)
 def template(operation: Operation, count: int, payload: Any) -> str:
     """Return the Python expression of one operation on numbers, {0}, {1} … for its arguments."""
-    code = operation.code
-    if callable(code):
-        code = code(count if payload is None else payload)
-    if code is not None:
-        return str(code)
-    places = [f"{{{place}}}" for place in range(count)]
-    extra = () if payload is None else (repr(payload),)
-    return f"{_identifier(operation)}({', '.join([*places, *extra])})"
-
-
-def _identifier(operation: Operation) -> str:
-    return "f_" + operation.name.replace(" ", "_")
-
-
-@cache
-def scalar_namespace() -> dict[str, Any]:
-    """Return what statements on numbers may call."""
-    names: dict[str, Any] = {_identifier(row): row.value for row in TABLE.values()}
-    return names | {"sqrt": math.sqrt, "pow": math.pow, "max": max, "min": min}
+    return bodies.template(PYTHON, operation, count, payload)
 
 
 @lru_cache(maxsize=1000)
@@ -222,15 +204,16 @@ def array_function(operation: Operation, count: int, payload: Any) -> Callable[.
 
 def array_code(operation: Operation, arguments: Sequence[str], payload: Any) -> str:
     """Return the NumPy expression of one operation on arguments that are names or numbers."""
-    template = operation.array
-    if callable(template):
-        template = template(payload)
-    return str(template).format(*arguments, p=repr(payload), all=", ".join(arguments))
+    text = array_template(operation, len(arguments), payload)
+    return text.format(*arguments, p=repr(payload), all=", ".join(arguments))
 
 
-def executed(text: str, namespace: dict[str, Any]) -> Callable[..., Any]:
-    """Return the function `generated` of a source, which knows the names of the namespace alone."""
-    scope: dict[str, Any] = {"__builtins__": {}, **namespace}
-    exec(compile(text, "<generated>", "exec"), scope)  # noqa: S102 - see the module's first lines
-    made: Callable[..., Any] = scope["generated"]
-    return made
+@lru_cache(maxsize=1000)
+def array_template(operation: Operation, count: int, payload: Any) -> str:
+    """Return the NumPy expression of one operation, {0}, {1} … for its arguments."""
+    from gradcli.runtime.arrays import NUMPY
+
+    if operation.structural:
+        given = operation.array
+        return str(given(payload) if callable(given) else given)
+    return bodies.template(NUMPY, operation, count, payload)

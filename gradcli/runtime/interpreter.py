@@ -65,16 +65,16 @@ def run(
             if len(arguments) == 2:
                 x, y = arguments
                 if payload is None:
-                    value = operation.value(numbers[x], numbers[y])  # type: ignore[misc]
+                    value = operation.value(numbers[x], numbers[y])
                 else:
-                    value = operation.value(numbers[x], numbers[y], payload)  # type: ignore[misc]
+                    value = operation.value(numbers[x], numbers[y], payload)
             elif not arguments:
                 value = leaf(operation, payload, variables)
             else:
                 inputs = [numbers[argument] for argument in arguments]
                 if payload is not None:
                     inputs.append(payload)
-                value = operation.value(*inputs)  # type: ignore[misc]
+                value = operation.value(*inputs)
         except (ValueError, OverflowError, ZeroDivisionError):
             value = math.nan
         if value - value != 0:

@@ -10,7 +10,8 @@ from functools import cache
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from gradcli.runtime.generated import executed, scalar_namespace, statements
+from gradcli.graph.bodies import PYTHON, executed
+from gradcli.runtime.generated import statements
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -115,7 +116,7 @@ def runner(loop: Loop, constants: Sequence[float]) -> Runner:
     @cache
     def made(*, is_same: bool, can_arrive: bool) -> Callable[..., tuple[Any, ...]]:
         text = source(loop, is_same=is_same, can_arrive=can_arrive)
-        return executed(text, scalar_namespace() | errors)
+        return executed(text, PYTHON.namespace() | errors)
 
     def take(order: Order) -> Stretch:
         state, before, rates, most, threshold, lowest = order

@@ -10,14 +10,14 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from gradcli.graph.bodies import executed
 from gradcli.graph.operations import (
     CONSTANT,
-    CONSTANT_POWER,
     NAMED_CONSTANT,
     NAMED_VALUES,
     VARIABLE,
 )
-from gradcli.runtime.generated import array_code, executed
+from gradcli.runtime.generated import array_code, array_template
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,15 +31,10 @@ BLOCK = 8192
 CACHE_LINE = 64
 """Its bytes."""
 
-_CALL = re.compile(r"((?:np|special)\.\w+)\(((?:\{\d\}(?:, )?)+)\)\Z")
+_CALL = re.compile(r"((?:np|special)\.\w+)\(((?:(?:\{\d\}|[\d.e+-]+)(?:, )?)+)\)\Z")
 """Code that calls one function of NumPy or SciPy, which can be told where its result goes."""
-_IN_PLACE = {
-    "{0} + {1}": "np.add({0}, {1}",
-    "{0} - {1}": "np.subtract({0}, {1}",
-    "{0} * {1}": "np.multiply({0}, {1}",
-    "-{0}": "np.negative({0}",
-}
-_POWERS = {2.0: "np.square({0}", 0.5: "np.sqrt({0}", -1.0: "np.divide(1.0, {0}"}
+_INFIX = re.compile(r"(\{\d\}) ([-+*]) (\{\d\})\Z")
+_INFIX_CALLS = {"+": "np.add", "-": "np.subtract", "*": "np.multiply"}
 
 
 def sums(
@@ -128,7 +123,7 @@ class _Writer:
             self._step(operation, arguments, output, payload)
 
     def _step(self, operation: Operation, arguments: list[str], output: int, payload: Any) -> None:
-        call = _call(operation, payload)
+        call = _call(operation, len(arguments), payload)
         if call is None:  # an array of its own
             self.terms[output] = f"v{output}"
             code = array_code(operation, arguments, payload)
@@ -165,12 +160,13 @@ class _Writer:
 
 
 @lru_cache(maxsize=1000)
-def _call(operation: Operation, payload: Any) -> str | None:
+def _call(operation: Operation, count: int, payload: Any) -> str | None:
     """Return the call of a step without its end, `np.exp({0}`; None if it is no single call."""
-    if operation is CONSTANT_POWER:
-        return _POWERS.get(payload, f"np.power({{0}}, {payload!r}")
-    template = operation.array
-    if not isinstance(template, str):
-        return None
+    template = array_template(operation, count, payload)
+    if template == "-{0}":
+        return "np.negative({0}"
+    infix = _INFIX.match(template)
+    if infix:
+        return f"{_INFIX_CALLS[infix[2]]}({infix[1]}, {infix[3]}"
     found = _CALL.match(template)
-    return f"{found[1]}({found[2]}" if found else _IN_PLACE.get(template)
+    return f"{found[1]}({found[2]}" if found else None

@@ -411,6 +411,7 @@ def test_what_does_not_depend_has_derivative_zero() -> None:
 COSTLY = {
     "powlog": 8,
     "log to a base": 7,
+    "direction": 7,
     "asin": 6,
     "acos": 7,
     "atan2": 7,

@@ -8,9 +8,9 @@ from __future__ import annotations
 import itertools
 import math
 import operator
+import random
 import time
 from fractions import Fraction
-from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
@@ -19,7 +19,6 @@ from mpmath import mp, mpf
 from gradcli.calculus import forward, reverse
 from gradcli.errors import MathematicsError
 from gradcli.formula import Formula
-from gradcli.graph import operations
 from gradcli.graph.node import Graph
 from gradcli.graph.operations import TABLE, Operation
 from gradcli.runtime import generated, interpreter
@@ -112,6 +111,19 @@ def half_away_from_zero(x: Fraction) -> int:
     return -size if x < 0 else size
 
 
+def remainder(x: Exact, y: Exact) -> Exact:
+    """The remainder in the branch of the rounded quotient, which is 10 for 1 and 0.1."""
+    a, b = fraction(x), fraction(y)
+    quotient = attempt(operator.truediv, float(a), float(b))
+    if not math.isfinite(quotient):
+        return rational(operator.mod)(x, y)
+    has_parts = a.denominator * b.denominator > 1 and abs(quotient) < 2**50
+    if has_parts and quotient == math.floor(quotient) != a // b:
+        moved = a - Fraction(float(a)) - int(quotient) * (b - Fraction(float(b)))
+        return mpf(moved.numerator) / moved.denominator
+    return rational(operator.mod)(x, y)
+
+
 def truth(test: Callable[..., bool]) -> Callable[..., Exact]:
     return lambda *arguments: mpf(1 if test(*arguments) else 0)
 
@@ -189,55 +201,64 @@ class Case(NamedTuple):
     exact: Callable[..., Exact]
     """The value at mpf arguments (and a payload), with all digits."""
     smooth: list[Point]
-    """Points at which it is differentiated twice and compared."""
+    """A few points at which it is smooth and of moderate size."""
     candidates: list[Point] = REAL
     """Arguments to try, in the domain or not."""
     inside: Callable[..., bool] = lambda *_: True
     """Whether the arguments (and the payload) are in the domain."""
-    ulps: float = 5
-    """How far the value may be off, in units in its last place."""
-    argument_ulps: float = 0
-    """… or in units in the last place of an argument, where a library rounds arguments first."""
-    slack: float = 0
-    """… or in absolute terms, near zeros."""
-    array_argument_ulps: float = 0
-    array_slack: float = 0
-    """The same for the array form, which runs on other libraries."""
-    why: str = ""
-    """The reason for every bound that is wider than 5 ulp."""
     payloads: tuple[Any, ...] = (None,)
+    interior: Callable[..., bool] | None = None
+    """Where there are derivatives by all arguments, if that is not the domain."""
+    scales: tuple[float, ...] = (0, 0, 0, 0)
+    """What an argument counts as at least where its last unit is spoken of."""
+    saturates: int = 0
+    """How many digits more it takes to see that it is not constant."""
+
+    def has_derivatives(self, *arguments: Any) -> bool:
+        """Whether the row has derivatives by all arguments, apart from kinks and jumps."""
+        return bool((self.interior or self.inside)(*arguments))
 
 
 CASES: dict[str, Case] = {
-    "add": Case(operator.add, TWO, PAIRS, ulps=0.5),
-    "subtract": Case(operator.sub, TWO, PAIRS, ulps=0.5),
-    "multiply": Case(operator.mul, TWO, PAIRS, ulps=0.5),
-    "divide": Case(operator.truediv, TWO, PAIRS, by_nonzero, ulps=0.5),
-    "negate": Case(operator.neg, ANY, ulps=0),
+    "add": Case(operator.add, TWO, PAIRS),
+    "subtract": Case(operator.sub, TWO, PAIRS),
+    "multiply": Case(operator.mul, TWO, PAIRS),
+    "divide": Case(operator.truediv, TWO, PAIRS, by_nonzero),
+    "negate": Case(operator.neg, ANY),
     "constant power": Case(
         power,
         [(0.3,), (1.7,), (25.0,)],
         inside=has_power,
         payloads=(2.0, 3.0, 4.0, -1.0, 0.5, 1.0, 0.0, -2.0, 5.0, 1.5, -0.5, 1 / 3, 17.0, -40.0),
+        interior=lambda x, n: x > 0 or (x < 0 and whole(n)),
     ),
-    "power": Case(power, [(1.3, 2.1), (0.2, -1.4), (7.5, 0.3)], PAIRS, has_power),
+    "power": Case(
+        power,
+        [(1.3, 2.1), (0.2, -1.4), (7.5, 0.3)],
+        PAIRS,
+        has_power,
+        interior=lambda x, _: x > 0,
+        scales=(0, 1),
+    ),
     "powlog": Case(
         powlog,
         [(1.3, 2.1), (0.2, -1.4), (7.5, 0.3)],
         PAIRS,
         lambda x, y, _: x > 0 or (x == 0 < y),
         payloads=(1, 2, 3),
+        interior=lambda x, *_: x > 0,
+        scales=(0, 1),
     ),
-    "scaled": Case(operator.mul, TWO, PAIRS, ulps=0.5),
+    "scaled": Case(operator.mul, TWO, PAIRS),
     "ratio": Case(
         lambda x, y: mpf(0) if x == y == 0 else x / y,
         TWO,
         PAIRS,
         lambda x, y: y != 0 or x == 0,
-        ulps=0.5,
+        interior=by_nonzero,
     ),
     "exp": Case(mp.exp, ANY),
-    "expm1": Case(mp.expm1, ANY),
+    "expm1": Case(mp.expm1, ANY, saturates=700),
     "log": Case(mp.log, POSITIVE, REAL + near(1.0), lambda x: x > 0),
     "log to a base": Case(
         lambda x, base: mp.log(x) / mp.log(base),
@@ -250,64 +271,96 @@ CASES: dict[str, Case] = {
     "log1p": Case(
         mp.log1p, [(-0.9,), (-0.2,), (3.1,), (1e3,)], REAL + near(-1.0), lambda x: x > -1
     ),
-    "sqrt": Case(mp.sqrt, POSITIVE, inside=lambda x: x >= 0, ulps=0.5),
-    "cbrt": Case(lambda x: mp.sign(x) * mp.cbrt(abs(x)), ANY),
-    "xlogx": Case(xlogx, POSITIVE, REAL + near(1.0), lambda x: x >= 0),
+    "sqrt": Case(mp.sqrt, POSITIVE, inside=lambda x: x >= 0, interior=lambda x: x > 0),
+    "cbrt": Case(lambda x: mp.sign(x) * mp.cbrt(abs(x)), ANY, interior=lambda x: x != 0),
+    "xlogx": Case(xlogx, POSITIVE, REAL + near(1.0), lambda x: x >= 0, interior=lambda x: x > 0),
     "sin": Case(mp.sin, ANY, REAL + near(math.pi, -math.tau, 710 * math.pi)),
     "cos": Case(mp.cos, ANY, REAL + near(math.pi / 2, -1.5 * math.pi)),
     "tan": Case(mp.tan, ANY, REAL + near(math.pi / 2, math.pi)),
-    "asin": Case(mp.asin, WITHIN_ONE, REAL + near(1.0, -1.0), lambda x: -1 <= x <= 1),
-    "acos": Case(mp.acos, WITHIN_ONE, REAL + near(1.0, -1.0), lambda x: -1 <= x <= 1),
+    "cathetus": Case(
+        lambda x: mp.sqrt((1 - x) * (1 + x)),
+        WITHIN_ONE,
+        REAL + near(1.0, -1.0),
+        lambda x: -1 <= x <= 1,
+        interior=lambda x: -1 < x < 1,
+    ),
+    "asin": Case(
+        mp.asin,
+        WITHIN_ONE,
+        REAL + near(1.0, -1.0),
+        lambda x: -1 <= x <= 1,
+        interior=lambda x: -1 < x < 1,
+    ),
+    "acos": Case(
+        mp.acos,
+        WITHIN_ONE,
+        REAL + near(1.0, -1.0),
+        lambda x: -1 <= x <= 1,
+        interior=lambda x: -1 < x < 1,
+    ),
     "atan": Case(mp.atan, ANY),
     "atan2": Case(mp.atan2, TWO[:3], DIRECTIONS, lambda y, x: x != 0 or y != 0),
     "sinh": Case(mp.sinh, ANY),
     "cosh": Case(mp.cosh, ANY),
-    "tanh": Case(mp.tanh, ANY),
+    "tanh": Case(mp.tanh, ANY, saturates=700),
+    "sech_squared": Case(lambda x: mp.sech(x) ** 2, ANY),
+    "logistic_density": Case(lambda x: sigmoid(x) * sigmoid(-x), ANY, saturates=700),
     "asinh": Case(mp.asinh, ANY),
-    "acosh": Case(mp.acosh, [(1.2,), (3.0,), (50.0,)], REAL + near(1.0), lambda x: x >= 1),
+    "acosh": Case(
+        mp.acosh,
+        [(1.2,), (3.0,), (50.0,)],
+        REAL + near(1.0),
+        lambda x: x >= 1,
+        interior=lambda x: x > 1,
+    ),
     "atanh": Case(mp.atanh, WITHIN_ONE, REAL + near(1.0, -1.0), lambda x: -1 < x < 1),
     "hypot": Case(mp.hypot, TWO, PAIRS),
+    "direction": Case(
+        lambda x, y: x / mp.hypot(x, y) if x or y else mpf(0),
+        TWO,
+        PAIRS,
+        interior=lambda x, y: x != 0 or y != 0,
+    ),
     "sinc": Case(sinc, ANY, REAL + near(math.pi, 3 * math.pi)),
     "sphericalj": Case(
         spherical_bessel,
         ANY,
         [x for x in REAL if 1e-300 <= abs(x[0]) < 1e3 or x[0] == 0],
-        ulps=250,
-        slack=1e-299,
-        array_slack=1e-299,
-        why="SciPy goes through Bessel functions, which lose some digits and underflow near 0",
         payloads=(0, 1, 2, 3, 6),
     ),
-    "abs": Case(abs, ANY, ulps=0),
-    "sign": Case(mp.sign, ANY, ulps=0),
-    "floor": Case(rational(math.floor), ANY, REAL + near(1.0, -3.0), ulps=0.5),
-    "ceil": Case(rational(math.ceil), ANY, REAL + near(1.0, -3.0), ulps=0.5),
-    "round": Case(
-        rational(half_away_from_zero), ANY, REAL + near(0.5, -2.5, 2.0**51 + 0.5), ulps=0.5
+    "abs": Case(abs, ANY),
+    "sign": Case(mp.sign, ANY),
+    "floor": Case(rational(math.floor), ANY, REAL + near(1.0, -3.0)),
+    "ceil": Case(rational(math.ceil), ANY, REAL + near(1.0, -3.0)),
+    "round": Case(rational(half_away_from_zero), ANY, REAL + near(0.5, -2.5, 2.0**51 + 0.5)),
+    "mod": Case(
+        remainder,
+        TWO,
+        PAIRS,
+        by_nonzero,
+        interior=lambda x, y: y != 0 and abs(Fraction(x) / Fraction(y)) < 2**50,
     ),
-    "mod": Case(rational(operator.mod), TWO, PAIRS, by_nonzero, ulps=0.5),
-    "max": Case(max, MANY, PAIRS + TRIPLES, ulps=0),
-    "min": Case(min, MANY, PAIRS + TRIPLES, ulps=0),
+    "max": Case(max, MANY, PAIRS + TRIPLES),
+    "min": Case(min, MANY, PAIRS + TRIPLES),
     "clip": Case(
         lambda x, low, high: min(max(x, low), high),
         [(0.4, -1.0, 2.0), (-3.0, -1.0, 2.0), (5.0, -1.0, 2.0)],
         TRIPLES,
-        ulps=0,
     ),
-    "less": Case(truth(operator.lt), TWO, PAIRS, ulps=0),
-    "less or equal": Case(truth(operator.le), TWO, PAIRS, ulps=0),
-    "greater": Case(truth(operator.gt), TWO, PAIRS, ulps=0),
-    "greater or equal": Case(truth(operator.ge), TWO, PAIRS, ulps=0),
-    "equal": Case(truth(operator.eq), TWO, PAIRS, ulps=0),
-    "not equal": Case(truth(operator.ne), TWO, PAIRS, ulps=0),
-    "and": Case(truth(lambda x, y: x != 0 and y != 0), TWO, PAIRS, ulps=0),
-    "or": Case(truth(lambda x, y: x != 0 or y != 0), TWO, PAIRS, ulps=0),
-    "not": Case(truth(lambda x: x == 0), ANY, ulps=0),
+    "less": Case(truth(operator.lt), TWO, PAIRS),
+    "less or equal": Case(truth(operator.le), TWO, PAIRS),
+    "greater": Case(truth(operator.gt), TWO, PAIRS),
+    "greater or equal": Case(truth(operator.ge), TWO, PAIRS),
+    "equal": Case(truth(operator.eq), TWO, PAIRS),
+    "not equal": Case(truth(operator.ne), TWO, PAIRS),
+    "and": Case(truth(lambda x, y: x != 0 and y != 0), TWO, PAIRS, interior=lambda *x: all(x)),
+    "or": Case(truth(lambda x, y: x != 0 or y != 0), TWO, PAIRS, interior=lambda *x: all(x)),
+    "not": Case(truth(lambda x: x == 0), ANY, interior=lambda *x: all(x)),
     "where": Case(
         lambda condition, x, y: x if condition != 0 else y,
         [(1.0, 2.5, -3.0), (-0.5, 2.5, -3.0)],
         TRIPLES,
-        ulps=0,
+        interior=lambda condition, *_: condition != 0,
     ),
     "gamma": Case(mp.gamma, NO_POLES, GAMMAS + BEYOND_GAMMA, not_a_pole),
     "lgamma": Case(
@@ -315,25 +368,18 @@ CASES: dict[str, Case] = {
         NO_POLES,
         SMALL,
         not_a_pole,
-        slack=2**-50,
-        array_slack=2**-50,
-        why="near its zeros the logarithm of a rounded gamma has few digits, whoever computes it",
     ),
     "digamma": Case(
         mp.digamma,
         NO_POLES,
         SMALL,
         not_a_pole,
-        argument_ulps=3,
-        why="SciPy reflects at 1 - x, which rounds the argument near a pole",
     ),
     "polygamma": Case(
         lambda x, n: mp.polygamma(n, x),
         NO_POLES,
         [x for x in REAL if -40 < x[0] < 1e6],
         not_a_pole,
-        argument_ulps=3,
-        why="SciPy steps x + 1, x + 2 …, which rounds the argument near a pole",
         payloads=(0, 1, 2, 3, 5),
     ),
     "factorial": Case(
@@ -342,28 +388,15 @@ CASES: dict[str, Case] = {
         GAMMAS + BEYOND_GAMMA,
         lambda x: x >= 0 or not whole(x),
     ),
-    "erf": Case(mp.erf, ANY),
-    "erfc": Case(
-        erfc,
-        ANY,
-        array_argument_ulps=2,
-        array_slack=2.3e-308,
-        why="SciPy rounds x² on its way to exp(-x²), and gives 0 for what is subnormal",
-    ),
-    "sigmoid": Case(sigmoid, ANY),
-    "softplus": Case(softplus, ANY),
-    "relu": Case(lambda x: max(x, mpf(0)), ANY, ulps=0),
+    "erf": Case(mp.erf, ANY, saturates=700),
+    "erfc": Case(erfc, ANY, saturates=700),
+    "sigmoid": Case(sigmoid, ANY, saturates=700),
+    "softplus": Case(softplus, ANY, saturates=700),
+    "relu": Case(lambda x: max(x, mpf(0)), ANY),
     "leaky_relu": Case(lambda x: x if x > 0 else mpf(0.01) * x, ANY),
-    "elu": Case(lambda x: x if x > 0 else mp.expm1(x), ANY),
-    "silu": Case(lambda x: x * sigmoid(x), ANY),
-    "gelu": Case(
-        gelu,
-        ANY,
-        argument_ulps=2,
-        array_argument_ulps=4,
-        array_slack=2.3e-306,
-        why="x/√2 is rounded, and erfc moves by x² units for each one; SciPy as above",
-    ),
+    "elu": Case(lambda x: x if x > 0 else mp.expm1(x), ANY, saturates=700),
+    "silu": Case(lambda x: x * sigmoid(x), ANY, saturates=700),
+    "gelu": Case(gelu, ANY, saturates=700),
 }
 
 ROWS = [(row, CASES[row.name]) for row in TABLE.values() if row.name in CASES]
@@ -411,35 +444,85 @@ def attempt(function: Callable[..., float], *arguments: Any) -> float:
         return math.nan
 
 
-def rate_of_change(case: Case, point: Point, payload: Any) -> float:
-    """How fast the value changes with its one argument, roughly."""
-    (x,) = map(mpf, point)
-    step = abs(x) * mpf(10) ** -30
-    extra = payload_arguments(payload)
-    return float(abs((case.exact(x + step, *extra) - case.exact(x - step, *extra)) / (2 * step)))
+SUBNORMAL = 2.0**-1022
+"""Below this a double has fewer digits."""
+
+
+def ulp(exact: Exact) -> float:
+    return math.ulp(float(exact)) if abs(exact) < HALF_AN_ULP_MORE else math.inf
 
 
 def misses(
+    row: Operation,
     case: Case,
     point: Point,
     payload: Any,
     got: float,
     exact: Exact,
-    *,
-    array: bool = False,
+    more: float = 0,
 ) -> bool:
-    """Whether a value is not the exact one within the bounds of the case."""
+    """Whether a value is not the exact one within the bound that the row states."""
     if abs(exact) >= HALF_AN_ULP_MORE:
         return math.isfinite(got)
     if not math.isfinite(got):
-        return True
+        return bool(abs(exact) < LARGEST * (1 - 1e-14))
     error = abs(mpf(got) - exact)
-    allowed = mpf(case.ulps) * math.ulp(float(exact))
-    allowed += max(case.slack, case.array_slack) if array else case.slack
-    moved = max(case.argument_ulps, case.array_argument_ulps) if array else case.argument_ulps
+    allowed = mpf(row.error(payload) + more) * ulp(exact)
+    if abs(exact) < 64 * SUBNORMAL:
+        allowed += 64 * mpf(5e-324)  # what is lost to intermediate results that are subnormal
+    moved = row.argument_error(payload) + (1 if more else 0)
     if error > allowed and moved:
-        allowed += moved * rate_of_change(case, point, payload) * math.ulp(point[0])
+        allowed += moved * conditioning(case, point, payload, (0,) * len(point))
     return bool(error > allowed)
+
+
+def derivative(case: Case, point: Iterable[Exact], payload: Any, orders: tuple[int, ...]) -> Exact:
+    """A partial derivative of order 0 to 2, by differences with as many digits as it takes.
+
+    Steps are small beside the arguments, so nothing is too near to a pole or to 0.
+    """
+    extra = payload_arguments(payload)
+    sizes = [abs(mpf(x)) for x in point if x] or [mpf(1)]
+    spread = mp.log10(max(1, *sizes)) - mp.log10(min(1, *sizes))
+    with mp.workdps(200 + case.saturates + int(4 * spread)):
+        start = [mpf(x) for x in point]
+        steps = [min(1, *sizes) * mpf(10) ** -55] * len(start)
+        if sum(orders) == 0:
+            return +case.exact(*start, *extra)
+
+        def at(*shifts: int) -> Exact:
+            moved = [x + shift * h for x, h, shift in zip(start, steps, shifts, strict=True)]
+            return case.exact(*moved, *extra)
+
+        i, *others = [place for place, order in enumerate(orders) for _ in range(order)]
+        zero = [0] * len(start)
+        unit = [int(place == i) for place in range(len(start))]
+        less = [-x for x in unit]
+        middle = at(*zero)
+        if not others:
+            found, scale = at(*unit) - at(*less), 2 * steps[i]
+        elif others == [i]:
+            found, scale = at(*unit) - 2 * middle + at(*less), steps[i] ** 2
+        else:
+            (j,) = others
+            corners = [
+                sign * other * at(*[sign * x + other * (k == j) for k, x in enumerate(unit)])
+                for sign, other in itertools.product((1, -1), repeat=2)
+            ]
+            found, scale = sum(corners), 4 * steps[i] * steps[j]
+        noise = abs(middle) * mpf(10) ** (10 - mp.dps)
+        return found / scale if abs(found) > noise else mpf(0)
+
+
+def conditioning(case: Case, point: Point, payload: Any, orders: tuple[int, ...]) -> Exact:
+    """How much a derivative changes when each argument does by a unit in its last place."""
+    total = mpf(0)
+    here = derivative(case, point, payload, orders)
+    for place, x in enumerate(point):
+        moved = [*map(mpf, point)]
+        moved[place] += mpf(math.ulp(max(abs(x), case.scales[place]))) / 1024
+        total += abs(derivative(case, moved, payload, orders) - here) * 1024
+    return total
 
 
 # ---------------------------------------------------------------- values
@@ -449,21 +532,19 @@ def test_every_row_has_a_counterpart() -> None:
     assert {name for name, row in TABLE.items() if row.value is not None} == set(CASES)
 
 
-def test_every_wider_bound_has_a_reason() -> None:
-    for name, case in CASES.items():
-        wide = [case.argument_ulps, case.slack, case.array_argument_ulps, case.array_slack]
-        assert (case.ulps > 5 or any(wide)) == bool(case.why), name
-
-
 @EACH
 def test_value(row: Operation, case: Case) -> None:
     assert row.value
     wrong = []
     for point, payload, exact in within_domain(case):
         got = attempt(row.value, *point, *payload_arguments(payload))
-        if misses(case, point, payload, got, exact):
+        if misses(row, case, point, payload, got, exact):
             wrong.append((point, payload, got, mp.nstr(exact, 20)))
     assert wrong == []
+
+
+ARRAY_ULPS = 9
+"""NumPy has functions of its own, each a few units off, and a body may multiply two of them."""
 
 
 @EACH
@@ -471,9 +552,7 @@ def test_array_value(row: Operation, case: Case) -> None:
     wrong = []
     for point, payload, exact in within_domain(case):
         got = generated.ieee_function(row, len(point), payload)(*point)
-        if row.name == "lgamma" and abs(point[0]) < 2.2e-308:
-            assert got == math.inf, "SciPy can take the logarithm of a subnormal number now"
-        elif misses(case, point, payload, got, exact, array=True):
+        if misses(row, case, point, payload, got, exact, ARRAY_ULPS + row.error(payload)):
             wrong.append((point, payload, got, mp.nstr(exact, 20)))
     assert wrong == []
 
@@ -553,13 +632,17 @@ def test_factorials_of_whole_numbers_are_correctly_rounded() -> None:
         assert factorial.evaluate(a=n) == float(math.factorial(n))
 
 
-def test_cube_root_for_a_python_without_one() -> None:
-    ours = vars(operations)["_cbrt"]
-    case = CASES["cbrt"]
-    for point, _, exact in within_domain(case):
-        assert not misses(case, point, None, ours(*point), exact), point
-    assert [ours(x) for x in (math.inf, -math.inf)] == [math.inf, -math.inf]
-    assert math.isnan(ours(math.nan))
+def test_roots_and_logarithms_of_powers_are_exact() -> None:
+    cube_root, logarithm = TABLE["cbrt"].value, TABLE["log to a base"].value
+    for root in range(1000):
+        assert repr(cube_root(float(-(root**3)))) == repr(float(-root))
+    for base in (1.5, 2, 3, 5, 6, 7, 10, 11, 12, 16, 100, 1000, 99991):
+        for exponent in range(1, 54):
+            power = Fraction(base) ** exponent
+            if float(power) != power:
+                break
+            assert logarithm(float(power), float(base)) == exponent
+            assert logarithm(float(1 / power), float(base)) == -exponent
 
 
 # ---------------------------------------------------------------- domains
@@ -722,59 +805,99 @@ def test_nan_goes_through(row: Operation, case: Case) -> None:
 # ---------------------------------------------------------------- derivatives
 
 
-@cache
-def expected_derivatives(
-    name: str,
-    point: Point,
-    payload: Any,
-) -> tuple[list[float], list[list[float]]]:
-    """First and second derivatives from mpmath's differences with 50 digits."""
-    case = CASES[name]
-    extra = payload_arguments(payload)
-    count = len(point)
+DERIVATIVE_ULPS = 16
+"""How far a first or second derivative may be off, in units in its last place, or as if arguments
+were: the same for both, and for every row."""
 
-    def exact(*arguments: Exact) -> Exact:
-        return case.exact(*arguments, *extra)
 
-    def derivative(*orders: int) -> float:
-        with mp.workdps(50):
-            return float(mp.diff(exact, tuple(map(mpf, point)), orders))
-
+def orders_of(count: int) -> Iterator[tuple[int, ...]]:
+    """The first and second partial derivatives of a function of so many arguments."""
     units = [tuple([int(i == j) for j in range(count)]) for i in range(count)]
-    first = [derivative(*unit) for unit in units]
-    second = [[derivative(*map(operator.add, one, other)) for other in units] for one in units]
-    return first, second
+    yield from units
+    for one, other in itertools.combinations_with_replacement(units, 2):
+        yield tuple(map(operator.add, one, other))
 
 
-def agrees(got: float, expected: float) -> bool:
-    return abs(got - expected) <= 1e-10 * abs(expected) + 1e-25
+def derived(
+    row: Operation, count: int, payload: Any
+) -> dict[tuple[int, ...], Callable[..., float]]:
+    """The derivatives as functions of IEEE 754, each made of rows of the table."""
+    formula = single(row, count, payload)
+    graph, root = formula.graph, formula.id
+    found: dict[tuple[int, ...], Callable[..., float]] = {}
+    for orders in orders_of(count):
+        node = root
+        for place, order in enumerate(orders):
+            for _ in range(order):
+                node = reverse.gradient(graph, node, [place])[place]
+        order_of_nodes = graph.reachable([node])
+
+        def evaluate(*point: float, node: int = node, nodes: Any = order_of_nodes) -> float:
+            return float(interpreter.run(graph, nodes, named(point), ieee=True).numbers[node])
+
+        found[orders] = evaluate
+    return found
 
 
-def check_derivatives(row: Operation, case: Case) -> None:
-    """Raise AssertionError unless all derivatives of the row are right at all smooth points."""
-    for point, payload in itertools.product(case.smooth, case.payloads):
-        formula = single(row, len(point), payload)
-        names = formula.free_names
-        first, second = expected_derivatives(row.name, point, payload)
+def wrong_derivatives(
+    row: Operation, case: Case, points: Iterable[Point], payload: Any
+) -> tuple[list[Any], int]:
+    """The derivatives of a row that are not within the bound, and how many were compared."""
+    wrong, compared = [], 0
+    extra = payload_arguments(payload)
+    functions: dict[int, dict[tuple[int, ...], Callable[..., float]]] = {}
+    for point in points:
+        count = len(point)
+        if count not in functions:
+            functions[count] = derived(row, count, payload)
+        if not case.has_derivatives(*point, *extra) or is_special(row, point, extra):
+            continue
+        if any(x and not 1e-300 <= abs(x) <= 1e300 for x in point):
+            continue  # there intermediate results are no normal doubles
+        expected = {orders: derivative(case, point, payload, orders) for orders in functions[count]}
+        is_too_large = any(abs(exact) > LARGEST / 1e10 for exact in expected.values())
+        for orders, evaluate in functions[count].items():
+            got, exact = evaluate(*point), expected[orders]
+            if abs(exact) > LARGEST / 1e10 or (exact == 0 and is_too_large):
+                continue
+            compared += 1
+            error = abs(mpf(got) - exact) if math.isfinite(got) else mp.inf
+            allowed = DERIVATIVE_ULPS * mpf(ulp(exact)) + 1e-290
+            if error > allowed:
+                allowed += DERIVATIVE_ULPS * conditioning(case, point, payload, orders)
+            if error > allowed:
+                wrong.append((point, payload, orders, got, mp.nstr(exact, 17)))
+    return wrong, compared
 
-        gradient = formula.gradient(named(point))
-        for name, expected in zip(names, first, strict=True):
-            assert agrees(gradient[name], expected), (point, payload, name, gradient, first)
 
-        hessian = formula.hessian(named(point))
-        for name, line in zip(names, second, strict=True):
-            for other, expected in zip(names, line, strict=True):
-                got = hessian[name][other]
-                assert agrees(got, expected), (point, payload, name, other, got, expected)
-
-        edges = formula.run(named(point)).step(formula).inputs
-        for edge, expected in zip(edges, first, strict=True):
-            assert agrees(edge.local or 0.0, expected), (point, payload, edge, first)
+def is_special(row: Operation, point: Point, extra: tuple[Any, ...]) -> bool:
+    """Whether the point is at a kink or a jump."""
+    return any(test and test[0](*point, *extra) for test in (row.kink, row.jump))
 
 
 @EACH
 def test_derivatives(row: Operation, case: Case) -> None:
-    check_derivatives(row, case)
+    for payload in case.payloads:
+        wrong, compared = wrong_derivatives(row, case, case.smooth, payload)
+        assert wrong == []
+        assert compared
+
+
+@pytest.mark.slow
+@EACH
+def test_derivatives_on_the_whole_domain(row: Operation, case: Case) -> None:
+    total = 0
+    generator = random.Random(13)  # noqa: S311 - points to try
+    for payload in case.payloads:
+        points = generator.sample(case.candidates, min(MOST_POINTS, len(case.candidates)))
+        wrong, compared = wrong_derivatives(row, case, points, payload)
+        total += compared
+        assert wrong == [], len(wrong)
+    print(f"{row.name}: {total} derivatives compared")  # noqa: T201 - with -s
+
+
+MOST_POINTS = 150
+"""How many points of a row are tried; mpmath is slow at hundreds of digits."""
 
 
 @EACH
@@ -822,8 +945,10 @@ def test_a_wrong_partial_is_noticed(
             return partial * 1.001 + 0.01 if place == spoilt else partial
 
         monkeypatch.setattr(row, "partials", wrong)
-        with pytest.raises(AssertionError):
-            check_derivatives(row, case)
+        wrong_rules = [
+            wrong_derivatives(row, case, case.smooth, payload)[0] for payload in case.payloads
+        ]
+        assert any(wrong_rules)
 
 
 # ---------------------------------------------------------------- kinks and jumps

@@ -1,0 +1,57 @@
+"""One fact, one place: what the table of operations knows is written nowhere else."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+from gradcli.graph.operations import LEAVES, TABLE
+
+PACKAGE = Path(__file__).resolve().parent.parent / "gradcli"
+
+NUMBERS = {row.name for row in TABLE.values() if not row.structural and row not in LEAVES}
+"""The functions of numbers."""
+WORDS = {"and", "or", "not", "where", "power", "round", "abs", "placeholder"}
+"""Those whose names are words of Python, of English or of the command line as well."""
+
+MAY_NAME = {
+    # A target says how its own functions are written.
+    "runtime/arrays.py": {"atan2", "erf", "erfc"},
+    "native/lowerings.py": {"sqrt", "floor", "ceil"},
+    # Formulas of ours are built by the names of functions, as users build theirs.
+    "optimize/least_squares/losses.py": {"sqrt", "max", "less or equal", "log1p"},
+    "optimize/first_order/tracing.py": {"sqrt", "max", "sign", "clip"},
+    "calculus/jumps.py": {"equal"},
+    "calculus/readable.py": {"sqrt"},
+    # What Python cannot spell as a name, or calls differently.
+    "functions.py": {"equal", "not equal", "log", "log to a base"},
+    # One name for two rows: max(a, b) and max(array), log(x) and log(x, base).
+    "language/builder.py": {"max", "min", "log"},
+    # sin(x)/x and x*log(x) are repaired with sinc and xlogx.
+    "runtime/faults.py": {"sin", "log"},
+    # Other things of these names: settings, scales of a plot, limits of numbers, a method.
+    "optimize/first_order/schedules.py": {"gamma"},
+    "plotting/figure.py": {"log"},
+    "cli/data_options.py": {"max", "min"},
+    "data/decimals.py": {"clip"},
+}
+"""The modules outside `graph` with the name of a function of numbers in a string, and why."""
+
+
+def strings(path: Path) -> set[str]:
+    """The strings of a module that are the name of a function of numbers."""
+    found = {
+        part.value
+        for part in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(part, ast.Constant) and isinstance(part.value, str)
+    }
+    return found & (NUMBERS - WORDS)
+
+
+def test_no_function_of_numbers_is_named_outside_the_table() -> None:
+    found = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        name = path.relative_to(PACKAGE).as_posix()
+        if not name.startswith("graph/") and name != "language/stored.py" and strings(path):
+            found[name] = strings(path)
+    assert found == MAY_NAME
