@@ -61,7 +61,7 @@ def learn(
     columns.append("learning_rate")
     with steps.log_file(options.log) as log:
         count = given.rows.count
-        quiet = output.json or options.plot.path == "-"  # the plot takes the place of the rows
+        quiet = output.json or options.plot.plot == "-"  # the plot takes the place of the rows
         watch = Screen(columns, output, count, epochs, keeper, stop, stride, is_quiet=quiet)
         if log is not None:
             log.begin(columns)
