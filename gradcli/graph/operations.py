@@ -623,6 +623,13 @@ _row(
     partials=(lambda f, x: 1 / (1 + x**2),),
     latex=r"\arctan",
 )
+
+
+def _length(x: Any, y: Any) -> Any:
+    """Return hypot of two nodes, always in the same order, so that it is one node."""
+    return hypot(x, y) if x.id < y.id else hypot(y, x)
+
+
 _row(
     "atan2",
     # At the origin there is no direction: 0/0 is no number.
@@ -630,8 +637,8 @@ _row(
     arity=(2, 2),
     hides=(0, 1),
     partials=(
-        lambda f, y, x: direction(x, y) / hypot(x, y),
-        lambda f, y, x: -direction(y, x) / hypot(x, y),
+        lambda f, y, x: direction(x, y) / _length(x, y),
+        lambda f, y, x: -direction(y, x) / _length(x, y),
     ),
     domain=(lambda y, x: x != 0 or y != 0, "two numbers that are not both 0"),
 )
@@ -708,11 +715,11 @@ _row(
     hides=(0, 1),
     is_finite=True,
     partials=(
-        lambda f, x, y: direction(y, x) * (direction(y, x) / hypot(x, y)),
-        lambda f, x, y: -f * (direction(y, x) / hypot(x, y)),
+        lambda f, x, y: direction(y, x) * (direction(y, x) / _length(x, y)),
+        lambda f, x, y: -f * (direction(y, x) / _length(x, y)),
     ),
     steep=True,
-    spelled=lambda f, x, y: x / (hypot(x, y) if x.id < y.id else hypot(y, x)),
+    spelled=lambda f, x, y: x / _length(x, y),
 )
 # sinc is j0; the derivatives of the spherical Bessel functions need no division by x.
 _row(
