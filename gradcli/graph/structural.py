@@ -365,6 +365,8 @@ def _target_slope(score: Any, target: Any) -> Any:
 
 def _softmax(x: Any, axis: int | None) -> Any:
     """Return softmax over an axis; over all of several axes, which no formula has, of one axis."""
+    if len(x.shape) == 1:  # perhaps of as many numbers as there are rows
+        axis = 0
     if axis is not None or not x.shape:
         return x.apply("softmax", payload=axis)
     flat = reshape(x, (prod(x.shape),))
