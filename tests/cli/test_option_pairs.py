@@ -20,12 +20,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-FILES = {
+FILES: dict[str, str | bytes] = {
     "d.csv": "x,y\n0.5,1\n1.5,2\n2.5,4\n4,7\n",
     "v.csv": "x,y\n0.7,1\n1.1,2\n3,4\n",
     "semicolons.csv": "x;y\n0.5;1\n1.5;2\n2.5;4\n",
     "missing.csv": "x,y\n0.5,1\n,2\n2.5,4\n1,7\n",
     "texts.csv": "x,y,kind\n0.5,1,b\n1.5,2,a\n2.5,4,b\n4,7,a\n",
+    "decimal.csv": "x;y\n0,5;1\n1,5;2\n2,5;4\n",
+    "thousands.csv": "x;y\n1'000;1\n2'500;2\n4'000;4\n",
+    "bare.csv": "0.5,1\n1.5,2\n2.5,4\n",
+    "two.csv": "p,q\nx,y\n0.5,1\n1.5,2\n2.5,4\n",
+    "dates.csv": "day,y\n2024-01-01,1\n2024-01-02,2\n2024-01-05,4\n",
+    "marks.csv": "x,y\n0.5,1\n??,2\n2.5,4\n",
+    "latin.csv": "x,y,länge\n0.5,1,1\n1.5,2,1\n2.5,4,1\n".encode("latin-1"),
     "q.json": json.dumps({"y": 2.0, "b": 0.25}),
     "w.csv": "x,y,s\n0.5,1,0.1\n1.5,2,0.3\n2.5,4,0.2\n4,7,0.1\n",
 }
@@ -42,16 +49,21 @@ SAMPLES: dict[str, list[str]] = {
     "--checkpoint-every": ["2"],
     "--classes": ["kind"],
     "--color": ["always"],
+    "--column": ["t=y"],
     "--confidence": ["0.5"],
     "--csv": [],
     "--data": ["d.csv"],
+    "--dates": ["day"],
+    "--decimal": [","],
     "--digits": ["3"],
     "--drop-missing": [],
+    "--encoding": ["latin-1"],
     "--engine": ["python"],
     "--epochs": ["3"],
     "--every": ["2"],
     "--fix": ["b=0.25"],
     "--format": ["dot"],
+    "--header": ["x,y"],
     "--hessian": [],
     "--json": [],
     "--latex": [],
@@ -64,6 +76,7 @@ SAMPLES: dict[str, list[str]] = {
     "--memory": ["0"],
     "--method": ["nadam"],
     "--metric": ["mean(x)"],
+    "--missing": ["??"],
     "--mode": ["finite"],
     "--no-grad": [],
     "--nodes": [],
@@ -80,10 +93,13 @@ SAMPLES: dict[str, list[str]] = {
     "--seed": ["3"],
     "--separator": [";"],
     "--sigma": ["s"],
+    "--skip": ["3"],
+    "--skip-lines": ["1"],
     "--starts": ["2"],
     "--step": ["0.001"],
     "--steps": ["5"],
     "--strict": [],
+    "--thousands": ["'"],
     "--tol": ["0.6"],
     "--trace": [],
     "--validate": ["v.csv"],
@@ -105,6 +121,14 @@ CONTEXTS: dict[str, list[list[str]]] = {
         ["mean(x)/3 + b", "--data", "d.csv"],
         ["mean(x*y)/3", "--data", "semicolons.csv"],
         ["mean(x*y)/3", "--data", "missing.csv"],
+        ["mean(x*y)/3", "--data", "decimal.csv"],
+        ["mean(x*y)/3", "--data", "thousands.csv"],
+        ["mean(x*y)/3", "--data", "bare.csv"],
+        ["mean(x*y)/3", "--data", "two.csv"],
+        ["mean(day*y)/3", "--data", "dates.csv"],
+        ["mean(x*y)/3", "--data", "marks.csv"],
+        ["mean(x*y)/3", "--data", "latin.csv"],
+        ["mean(x*t)/3", "--data", "d.csv"],
         ["mean(x*kind)/3", "--data", "texts.csv"],
         ["sum(m)/3", "--data", "d.csv"],
         ["sum(w)", "w=normal(3)"],
@@ -123,6 +147,14 @@ CONTEXTS: dict[str, list[list[str]]] = {
         ["mean(a*x)/3 + b*a", "a=2", "--data", "d.csv"],
         ["mean(a*x*y)/3", "a=2", "--data", "semicolons.csv"],
         ["mean(a*x*y)/3", "a=2", "--data", "missing.csv"],
+        ["mean(a*x*y)/3", "a=2", "--data", "decimal.csv"],
+        ["mean(a*x*y)/3", "a=2", "--data", "thousands.csv"],
+        ["mean(a*x*y)/3", "a=2", "--data", "bare.csv"],
+        ["mean(a*x*y)/3", "a=2", "--data", "two.csv"],
+        ["mean(a*day*y)/3", "a=2", "--data", "dates.csv"],
+        ["mean(a*x*y)/3", "a=2", "--data", "marks.csv"],
+        ["mean(a*x*y)/3", "a=2", "--data", "latin.csv"],
+        ["mean(a*x*t)/3", "a=2", "--data", "d.csv"],
         ["mean(a*x*kind)/3", "a=2", "--data", "texts.csv"],
         ["a*sum(m)/3", "a=2", "--data", "d.csv"],
         ["sum(w^3)/3 + x^3", "w=normal(3)", "x=1"],
@@ -149,6 +181,14 @@ CONTEXTS: dict[str, list[list[str]]] = {
         ["y ~ a*exp(b*x)", "a=1", "b=0.1", "--data", "w.csv", "--sigma", "s"],
         ["y ~ a*x + b", "a=1", "b=0.1", "--data", "semicolons.csv"],
         ["y ~ a*x + b", "a=1", "b=0.1", "--data", "missing.csv"],
+        ["y ~ a*x + b", "a=1", "b=0.1", "--data", "decimal.csv"],
+        ["y ~ a*x + b", "a=1", "b=0.1", "--data", "thousands.csv"],
+        ["y ~ a*x + b", "a=1", "b=0.1", "--data", "bare.csv"],
+        ["y ~ a*x + b", "a=1", "b=0.1", "--data", "two.csv"],
+        ["y ~ a*day + b", "a=1", "b=0.1", "--data", "dates.csv"],
+        ["y ~ a*x + b", "a=1", "b=0.1", "--data", "marks.csv"],
+        ["y ~ a*x + b", "a=1", "b=0.1", "--data", "latin.csv"],
+        ["t ~ a*x + b", "a=1", "b=0.1", "--data", "d.csv"],
         ["y ~ a*kind + b", "a=1", "b=0.1", "--data", "texts.csv"],
         ["sum((a*m - 1)^2)", "a=1", "--data", "d.csv"],
         [*LEARNING],
@@ -165,6 +205,8 @@ NEEDED = {"--seed", "--params", "--allow-nonfinite", "--drop-missing", "--strict
 ENDS_THE_RUN = {"--seconds"}
 """Options whose sample ends a run before others could show what they do."""
 ALLOWED = {
+    ("--tol", "--steps"): "what is met first ends the run",
+    ("--steps", "--tol"): "what is met first ends the run",
     (
         "--checkpoint",
         "--checkpoint-every",
@@ -251,7 +293,7 @@ class Runs:
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, text in FILES.items():
-        (tmp_path / name).write_text(text)
+        (tmp_path / name).write_bytes(text if isinstance(text, bytes) else text.encode())
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
