@@ -25,8 +25,13 @@ MAY_NAME = {
     "calculus/readable.py": {"sqrt"},
     # What Python cannot spell as a name, or calls differently.
     "functions.py": {"equal", "not equal", "log", "log to a base"},
-    # One name for two rows: max(a, b) and max(array), log(x) and log(x, base).
-    "language/builder.py": {"max", "min", "log"},
+    # One name for two rows: log(x) and log(x, base).
+    "language/builder.py": {"log"},
+    # Words of other notations, and what they mean in ours.
+    "language/meant.py": {
+        *("exp", "log", "mod", "sin", "cos", "tan", "asin", "acos", "atan"),
+        *("sinh", "cosh", "tanh", "asinh", "acosh", "atanh"),
+    },
     # sin(x)/x and x*log(x) are repaired with sinc and xlogx.
     "runtime/faults.py": {"sin", "log"},
     # Other things of these names: settings, scales of a plot, limits of numbers, a method.
