@@ -365,7 +365,7 @@ def _target_slope(score: Any, target: Any) -> Any:
 
 def _softmax(x: Any, axis: int | None) -> Any:
     """Return softmax over an axis; over all of several axes, which no formula has, of one axis."""
-    if axis is not None or len(x.shape) < 2:
+    if axis is not None or not x.shape:
         return x.apply("softmax", payload=axis)
     flat = reshape(x, (prod(x.shape),))
     return reshape(flat.apply("softmax", payload=0), x.shape)

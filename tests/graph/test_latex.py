@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from gradcli.formula import Formula
+    from gradcli.graph.shapes import Shape
 
 REFERENCE = Path(__file__).parent.parent / "reference"
 
@@ -200,27 +201,39 @@ def formulas_of_the_readme() -> list[str]:
     return sorted({text for text in typed if text not in {"sinn(x) + 1", "1/2x"}})
 
 
-def formulas_of_the_reference() -> list[str]:
-    cases = json.loads((REFERENCE / "expressions.json").read_text(encoding="utf-8"))
-    return [case["expr"] for case in cases]
-
-
 LAYERS = {"img": (3, 64), "label": (3,), "W": (64, 10), "b": (10,)}
 LAYERS |= {"W1": (64, 64), "b1": (64,), "W2": (64, 10), "b2": (10,)}
 
 
-@pytest.mark.parametrize("text", formulas_of_the_readme() + formulas_of_the_reference())
+def formulas_of_the_reference(file: str) -> dict[str, dict[str, Shape]]:
+    """The formulas of a file, with the shapes that their names have."""
+    cases = json.loads((REFERENCE / file).read_text(encoding="utf-8"))
+    found = {}
+    for case in cases:
+        values = case["points"][0]["vars"] if "points" in case else case["vars"]
+        shapes = {name: parse(str(value)).shape for name, value in values.items()}
+        found[case["expr"]] = shapes
+    return found
+
+
+CORPUS = {
+    **{text: LAYERS if "img" in text else {} for text in formulas_of_the_readme()},
+    **formulas_of_the_reference("expressions.json"),
+    **formulas_of_the_reference("printed.json"),
+}
+
+
+@pytest.mark.parametrize("text", CORPUS)
 def test_of_every_formula_and_of_its_derivatives(text: str) -> None:
-    formula = parse(text, LAYERS if "img" in text else ())
+    formula = parse(text, CORPUS[text])
     assert_says_the_same(formula)
-    if "img" not in text:
-        for derivative in formula.readable_derivatives().values():
-            assert_says_the_same(derivative)
+    for derivative in [*formula.derivatives().values(), *formula.readable_derivatives().values()]:
+        assert_says_the_same(derivative)
 
 
 def test_there_are_formulas_in_the_corpus() -> None:
-    assert len(formulas_of_the_readme()) > 25
-    assert len(formulas_of_the_reference()) > 50
+    assert len(CORPUS) > 150
+    assert any(shape for shapes in CORPUS.values() for shape in shapes.values())
 
 
 # ---------------------------------------------------------------- size
