@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from gradcli.graph.node import Node
 from gradcli.graph.operations import ALIASES, FUNCTIONS, TABLE
 from gradcli.graph.shapes import axis_of
-from gradcli.language.builder import EXTREMES, OVER_LAST_AXIS
+from gradcli.language.functions import EXTREMES, OVER_LAST_AXIS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

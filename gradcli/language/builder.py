@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-from math import prod
-
-from gradcli.errors import ShapeError
-from gradcli.graph.node import Graph
 from gradcli.graph.operations import (
     ADD,
-    ALIASES,
     AND_ALSO,
     COMPARISONS,
     CONSTANT_POWER,
-    DEFERRED,
     DIVIDE,
     FACTORIAL,
-    FUNCTIONS,
-    LOG_TO_BASE,
     MULTIPLY,
     NAMED_CONSTANT,
     NEGATE,
@@ -26,112 +18,39 @@ from gradcli.graph.operations import (
     TABLE,
     VARIABLE,
 )
-from gradcli.graph.shapes import SCALAR, axis_of, broadcast, checked, shown
+from gradcli.graph.shapes import SCALAR
+from gradcli.language.functions import LARGEST, Calls, Fault, Function
 from gradcli.language.names import CONSTANTS, REBINDABLE, is_function
-from gradcli.limits import DERIVED_NODES, NODES, out_of_range
+from gradcli.limits import DERIVED_NODES, out_of_range
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Mapping
 
     from gradcli.graph.shapes import Shape
+    from gradcli.language.functions import Argument
 
-Argument = int | tuple[str, int]
-"""An argument of a call: a node, or a name and a node."""
 Item = int | tuple[int | None, int | None, int | None]
 """An index along one axis."""
 
-EXTREMES = {row.typed: name for name, row in TABLE.items() if row.typed and row.structural}
-"""Functions of several numbers that reduce one array, and the rows that do: max, greatest."""
-OVER_LAST_AXIS = {"argmax", "softmax", "logsoftmax", "cumsum"}
-"""Functions whose default axis is the last one."""
-MAKERS = {
-    "zeros": (1, 9),
-    "ones": (1, 9),
-    "eye": (1, 1),
-    "linspace": (3, 3),
-    "range": (1, 3),
-    "len": (1, 1),
-    "normal": (1, 9),
-    "uniform": (2, 9),
-}
-"""Functions of constants that make arrays, and their least and greatest number of arguments."""
-ZEROS = TABLE["zeros"]
-
-LARGEST = 1.7976931348623157e308
 _SUPERSCRIPTS = str.maketrans("⁺⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "+-0123456789")
 
 
-class Fault(Exception):  # noqa: N818 - becomes a FormulaError once its place is known
-    """A semantic error of a production.
-
-    `first` and `last` count the symbols of the production from its end (-1 is the last one); None
-    stands for the definition of `definition`. `kind` selects a message of `diagnosis`.
-    """
-
-    def __init__(
-        self,
-        message: str,
-        first: int | None = -1,
-        last: int | None = None,
-        *,
-        hint: str | None = None,
-        definition: str | None = None,
-        kind: str | None = None,
-        names: Collection[str] = (),
-    ) -> None:
-        super().__init__(message)
-        self.message = message
-        self.first = first
-        self.last = first if last is None else last
-        self.hint = hint
-        self.definition = definition
-        self.kind = kind
-        self.names = names
-        """The user's functions, one of which may be meant."""
-
-
-class Function:
-    """A function that the user defined: nodes with placeholders, copied at each call."""
-
-    __slots__ = ("body", "nodes", "parameters")
-
-    def __init__(self, parameters: tuple[int, ...], body: int, nodes: tuple[int, ...]) -> None:
-        self.parameters = parameters
-        self.body = body
-        self.nodes = nodes
-
-
-class Builder:
-    """Builds the graph of one formula, whose node is `result` when the parse has ended.
-
-    `given` are the names with values outside the formula, and their shapes; `start` is the start
-    rule of the grammar.
-    """
+class Builder(Calls):
+    """Builds the graph of one formula, whose node is `result` when the parse has ended."""
 
     def __init__(self, given: Mapping[str, Shape], start: str) -> None:
-        self.graph = Graph()
-        self.graph.limit = NODES
+        super().__init__(given, start)
         self.result = -1
         self.range: tuple[int, int, int] | None = None
         """Start, stop and step of a value start:stop:step."""
-        self.draws: list[tuple[str, str, Shape, tuple[float, ...]]] = []
-        """Random arrays of a value: the free name of each, its distribution, shape and limits."""
-        self.named_shape: int | None = None
-        """In a value: the free name that stands for shape(3), a name's shape without a value."""
         self.notes: list[str] = []
         self.is_model = False
         """Whether the formula is a model to be fitted, y ~ …; its result is the sum of squares."""
         self.chosen: tuple[str, list[Argument]] = ("", [])
         """The name and the arguments of the value of an option."""
-        self._given = given
-        self._is_value = start == "value"
         self._meanings: dict[str, int] = {}
-        self._functions: dict[str, Function] = {}
-        self.defined: dict[str, int] = {}
-        self._used: set[str] = set()
         self._numbers: dict[str, int] = {}
-        self._head: tuple[str, dict[str, int], dict[str, int | None]] | None = None
 
     @property
     def typed(self) -> dict[int, str]:
@@ -171,121 +90,6 @@ class Builder:
     def group(self, _opening: str, node: int, _closing: str) -> int:
         """A parenthesised expression."""
         return node
-
-    def call(self, name: str, _opening: str, arguments: list[Argument], _closing: str) -> int:
-        """A function applied to arguments."""
-        self._used.add(name)
-        plain = [a for a in arguments if isinstance(a, int)]
-        keywords = {}
-        if len(plain) < len(arguments):
-            keywords = dict([a for a in arguments if not isinstance(a, int)])
-        if name in self._functions:
-            self._checked_keywords(name, keywords)
-            return self._expanded(name, plain)
-        if self._head and name == self._head[0]:
-            message = f"{name} calls itself; a function must be made of others"
-            raise Fault(message, -4)
-        if name in self.defined or name in self._given or name in CONSTANTS:
-            message = f"{name} is a number, not a function"
-            raise Fault(message, -4, kind="product")
-        if name == "shape" and self._is_value:
-            return self._shape_alone(plain, keywords)
-        if not is_function(name):
-            message = f"unknown function '{name}'"
-            raise Fault(message, -4, kind="unknown function", names=self._functions)
-        if len(plain) + len(keywords) < len(arguments):
-            message = "an argument is named twice"
-            raise Fault(message, -4, -1)
-        if name in MAKERS:
-            return self._made(name, plain, keywords)
-        if name == "scatter":
-            self._checked_keywords(name, keywords)
-            return self._scattered(plain)
-        return self._applied(ALIASES.get(name, name), name, plain, keywords)
-
-    def _applied(
-        self, name: str, typed: str, arguments: list[int], keywords: dict[str, int]
-    ) -> int:
-        if name == "len":
-            return self._made(name, arguments, keywords)
-        operation = FUNCTIONS[name]
-        payload: object = None
-        if (operation.payload == "axis" or (name in EXTREMES and len(arguments) == 1)) and any(
-            self.graph.is_unknown(node) for node in arguments
-        ):
-            inputs = (*arguments, *keywords.values())
-            return self.graph.add(DEFERRED, inputs, (name, typed, len(arguments), (*keywords,)))
-        if name in EXTREMES and len(arguments) == 1 and self.graph.shape(arguments[0]):
-            operation = TABLE[EXTREMES[name]]
-        if operation.payload == "axis":
-            if len(arguments) == 1:
-                payload = self._axis(typed, arguments[0], keywords.pop("axis", None))
-                self._checked_keywords(typed, keywords)
-                return self.graph.add(operation, tuple(arguments), payload)
-        else:
-            self._checked_keywords(typed, keywords)
-        if name == "log" and len(arguments) == 2:
-            operation = LOG_TO_BASE
-        elif name == "log" and len(arguments) > 2:
-            message = f"{typed} takes 1 or 2 arguments, {len(arguments)} are given"
-            hint = f"write {typed}(x) or {typed}(x, base)"
-            raise Fault(message, -4, -1, kind="arguments", hint=hint)
-        elif operation.payload == "sizes":
-            payload = tuple([self._whole(node, "a size", -4, -1) for node in arguments[1:]])
-            arguments = arguments[:1]
-            self._check_sizes(typed, arguments[0], payload)
-        elif operation.payload in {"first", "last"}:
-            arguments, payload = self._with_payload(typed, operation.payload, arguments)
-        if not operation.accepts(len(arguments)):
-            wanted = _arity(operation.arity, extra=payload is not None)
-            if name in EXTREMES:
-                wanted = "2 or more numbers, or one array"
-            message = (
-                f"{typed} takes {wanted}, {_are_given(len(arguments) + (payload is not None))}"
-            )
-            raise Fault(message, -4, -1, kind="arguments")
-        return self.graph.add(operation, tuple(arguments), payload)
-
-    def _with_payload(self, name: str, where: str, arguments: list[int]) -> tuple[list[int], int]:
-        place = 0 if where == "first" else -1
-        value = self.graph.number(arguments[place])
-        if value is None or value < 0 or value != int(value):
-            which = "first" if place == 0 else "last"
-            message = f"the {which} argument of {name} must be a whole number >= 0, as a number"
-            raise Fault(message, -4, -1)
-        rest = arguments[1:] if place == 0 else arguments[:-1]
-        return rest, int(value)
-
-    def _scattered(self, arguments: list[int]) -> int:
-        """Return zeros with x in a part of them: scatter(x, zeros(5)[1:3])."""
-        rows = self.graph.rows
-        target, inputs, key = rows[arguments[-1]]
-        if len(arguments) != 2 or target is not TABLE["index"] or rows[inputs[0]][0] is not ZEROS:
-            message = "scatter takes an array and the part of zeros that is to hold it"
-            raise Fault(message, -4, -1, hint="write scatter(x, zeros(5)[1:3])")
-        x, shape = arguments[0], self.graph.shape(inputs[0])
-        return self.graph.add(TABLE["scatter"], (x,), (key, shape))
-
-    def _expanded(self, name: str, arguments: list[int]) -> int:
-        function = self._functions[name]
-        if len(arguments) != len(function.parameters):
-            count = len(function.parameters)
-            message = f"{name} takes {_arity((count, count))}, {_are_given(len(arguments))}"
-            raise Fault(message, -4, -1)
-        copies = dict(zip(function.parameters, arguments, strict=True))
-        graph = self.graph
-        for node in function.nodes:
-            if node in copies:
-                continue
-            operation, inputs, payload = graph.rows[node]
-            changed = tuple([copies[argument] for argument in inputs])
-            if operation is DEFERRED:
-                called, typed, count, words = payload
-                keywords = dict(zip(words, changed[count:], strict=True))
-                copies[node] = self._applied(called, typed, list(changed[:count]), keywords)
-            else:
-                copies[node] = node if changed == inputs else graph.add(operation, changed, payload)
-        return copies[function.body]
 
     def first_argument(self, argument: Argument) -> list[Argument]:
         """The first argument of a call."""
@@ -368,107 +172,6 @@ class Builder:
         """start:stop:step as the value of a name."""
         self.range = (start, stop, step)
         self.result = stop
-
-    def _whole(self, node: int, what: str, first: int = -1, last: int | None = None) -> int:
-        value = self.graph.fixed(node)
-        if value is None or value != value // 1 or abs(value) > 2**53:
-            message = f"{what} must be a whole number"
-            raise Fault(message, first, last)
-        return int(value)
-
-    def _axis(self, name: str, node: int, axis: int | None) -> int | None:
-        shape = self.graph.shape(node)
-        if axis is None:
-            return len(shape) - 1 if name in OVER_LAST_AXIS and shape else None
-        return axis_of(name, shape, self._whole(axis, "an axis", -4))
-
-    def _check_sizes(self, name: str, node: int, wanted: Shape) -> None:
-        """Raise a Fault for sizes that reshape, broadcast and collapse cannot give."""
-        given = self.graph.shape(node)
-        count = prod(given)
-        try:
-            fits = count == prod(checked(wanted))
-            if name == "broadcast":
-                fits = broadcast(given, wanted) == wanted
-            elif name == "collapse":
-                fits = broadcast(given, wanted) == given
-        except ShapeError:
-            fits = False
-        if not fits:
-            message = f"{name} cannot make the shape {shown(wanted)} of {shown(given)}"
-            raise Fault(message, -4, -1)
-
-    def _checked_keywords(self, name: str, keywords: dict[str, int]) -> None:
-        if keywords:
-            other = next(iter(keywords))
-            message = f"{name} has no argument named {other}"
-            # Only axis is ever a name of an argument: what else stands before "=" is compared.
-            kind = None if other == "axis" else "keyword"
-            raise Fault(message, -4, -1, kind=kind, hint="reductions of arrays take axis=0")
-
-    def _made(self, name: str, arguments: list[int], keywords: dict[str, int]) -> int:
-        """Return an array made of numbers: zeros(2, 3), linspace(0, 1, 11), len(x)."""
-        self._checked_keywords(name, keywords)
-        least, most = MAKERS[name]
-        if not least <= len(arguments) <= most:
-            message = f"{name} takes {_between(least, most)}, {_are_given(len(arguments))}"
-            raise Fault(message, -4, -1)
-        if name == "len":
-            if self.graph.is_unknown(arguments[0]):
-                return self.graph.add(DEFERRED, tuple(arguments), (name, name, 1, ()))
-            shape = self.graph.shape(arguments[0])
-            if not shape:
-                message = "len needs an array, not a single number"
-                raise Fault(message, -4, -1)
-            return self.graph.constant(float(shape[0]))
-        if name == "linspace":
-            start, stop = [self._fixed(node) for node in arguments[:2]]
-            count = self._whole(arguments[2], "the number of points", -4, -1)
-            return self.graph.add(TABLE[name], (), (start, stop, count))
-        if name in {"normal", "uniform"}:
-            return self._drawn(name, arguments)
-        sizes = [self._whole(node, "a size", -4, -1) for node in arguments]
-        if name == "range":
-            if len(sizes) == 3 and sizes[2] == 0:
-                message = "the step of a range must not be 0"
-                raise Fault(message, -4, -1)
-            limits = (0, sizes[0], 1) if len(sizes) == 1 else (*sizes, 1)[:3]
-            return self.graph.add(TABLE[name], (), limits)
-        if name == "eye" and len(sizes) != 1:
-            message = "eye takes 1 argument, the number of rows"
-            raise Fault(message, -4, -1)
-        return self.graph.add(TABLE[name], (), tuple(sizes))
-
-    def _fixed(self, node: int) -> float:
-        value = self.graph.fixed(node)
-        if value is None or value - value != 0:
-            message = "this must be a number that is known before anything runs"
-            raise Fault(message, -4, -1)
-        return value
-
-    def _shape_alone(self, arguments: list[int], keywords: dict[str, int]) -> int:
-        """Return the name that stands for shape(2, 3), which says how large a value would be."""
-        self._checked_keywords("shape", keywords)
-        if not arguments:
-            message = "shape takes the lengths of the axes, none is given"
-            raise Fault(message, -4, -1, hint="write shape(3) or shape(2, 3)")
-        sizes = tuple([self._whole(node, "a size", -4, -1) for node in arguments])
-        self.named_shape = self.graph.variable("shape", checked(sizes))
-        return self.named_shape
-
-    def _drawn(self, name: str, arguments: list[int]) -> int:
-        if not self._is_value:
-            message = f"{name} is a random start and stands in NAME=VALUE words only"
-            raise Fault(message, -4, -1, hint=f"write w={name}(…) behind the formula")
-        limits = () if name == "normal" else tuple([self._fixed(node) for node in arguments[:2]])
-        sizes = arguments if name == "normal" else arguments[2:]
-        if limits and not 0 <= limits[1] - limits[0] <= LARGEST:
-            message = "uniform takes a lower and an upper limit, not too far apart"
-            raise Fault(message, -4, -1, hint="write uniform(-1, 1, …)")
-        shape = checked(tuple([self._whole(node, "a size", -4, -1) for node in sizes]))
-        free = f"{name}#{len(self.draws)}"
-        self.draws.append((free, name, shape, limits))
-        return self.graph.variable(free, shape)
 
     # ------------------------------------------------------------ operators
 
@@ -659,21 +362,3 @@ class Builder:
     def value(self, node: int) -> None:
         """The whole of a value: one expression."""
         self.result = node
-
-
-def _arity(arity: tuple[int, int], *, extra: bool = False) -> str:
-    least, most = arity
-    if most < 0:
-        return f"{least} or more arguments"
-    count = least + extra
-    return f"{count} argument{'s' if count != 1 else ''}"
-
-
-def _between(least: int, most: int) -> str:
-    if least == most:
-        return _arity((least, most))
-    return f"{least} to {most} arguments"
-
-
-def _are_given(count: int) -> str:
-    return f"{count} {'is' if count == 1 else 'are'} given"

@@ -30,7 +30,7 @@ from gradcli.language.repairs import (
 )
 
 if TYPE_CHECKING:
-    from gradcli.language.builder import Fault
+    from gradcli.language.functions import Fault
     from gradcli.language.scanner import Tokens
 
     Span = tuple[int, int]

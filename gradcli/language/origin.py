@@ -42,28 +42,3 @@ class Origin:
     def spans(self) -> Mapping[int, Span]:
         """Return the range of the text that each node was read from, found by reading it again."""
         return self._locate(self.source, self.given, self.start)
-
-
-class CopiedOrigin(Origin):
-    """The text of a formula whose nodes have copies in another graph."""
-
-    __slots__ = ("_copies",)
-
-    def __init__(self, origin: Origin, copies: Mapping[int, int]) -> None:
-        super().__init__(
-            origin.source,
-            origin.given,
-            origin.start,
-            origin._locate,  # noqa: SLF001 - of the same class
-            origin.notes,
-            is_model=origin.is_model,
-        )
-        self._copies = copies
-
-    def spans(self) -> Mapping[int, Span]:
-        """Return the range of the text for the copy of each node."""
-        return {
-            self._copies[node]: span
-            for node, span in super().spans().items()
-            if node in self._copies
-        }

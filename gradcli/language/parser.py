@@ -13,7 +13,8 @@ from __future__ import annotations
 from gradcli.errors import FormulaError, ShapeError
 from gradcli.graph.node import Growing
 from gradcli.graph.shapes import SCALAR
-from gradcli.language.builder import Builder, Fault
+from gradcli.language.builder import Builder
+from gradcli.language.functions import Fault
 from gradcli.language.origin import Origin, Span
 from gradcli.language.scanner import END, ILLEGAL, SCANNER, TABLES, Tokens
 from gradcli.language.tables import Production, Tables

@@ -44,6 +44,7 @@ EVAL = {
     "gradcli.language",
     "gradcli.language.bindings",
     "gradcli.language.builder",
+    "gradcli.language.functions",
     "gradcli.language.names",
     "gradcli.language.origin",
     "gradcli.language.parser",
