@@ -265,7 +265,7 @@ def _eval(
             allow_nonfinite=allow_nonfinite,
             seed=_seed(seed),
             data=data,
-            plot=plot.target(to, {**data.files(), **plot.files(), "-o": [output]}, against),
+            plot=_plot(plot, to, {**data.files(), "-o": [output]}, against),
             against=against,
         )
 
@@ -339,7 +339,7 @@ def _grad(
             strict,
             allow_nonfinite,
             _seed(seed),
-            plot.target(to, {**data.files(), **plot.files(), "-o": [output]}),
+            _plot(plot, to, {**data.files(), "-o": [output]}),
         )
         return differentiate(words or [], to, wanted, data)
 
@@ -628,6 +628,16 @@ def _output(json: bool, csv: bool, digits: str | None, color: str, path: str | N
     return Output(
         json=json, csv=csv, digits=whole("--digits", digits, 1, 17), color=color, path=path
     )
+
+
+def _plot(plot: PlotOptions, to: Any, others: dict[str, Any], more: Any = None) -> Any:
+    """Return where the plot goes; `others` are the files of other options, `more` its others."""
+    if not plot.is_wanted(more):
+        return None
+    from gradcli.cli.plots import wanted
+
+    users = {**others, **plot.files()}
+    return wanted(plot, to, {f: o for o, files in users.items() for f in files or () if f})
 
 
 def _seed(text: str | None) -> int:

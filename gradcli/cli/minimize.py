@@ -40,12 +40,13 @@ def minimize(words: Sequence[str], output: Output, options: Options) -> ExitCode
     check(options, json=output.json)
     files = check_paths(words, options)
     plot = None
-    target = options.plot.target(output, {user: [path] for path, user in files.items()})
-    if target is not None:
-        from gradcli.cli.plots import MinimumPlot
+    if options.plot.is_wanted():
+        from gradcli.cli.plots import MinimumPlot, wanted
 
-        plot = MinimumPlot(target, output, options)
+        plot = MinimumPlot(wanted(options.plot, output, files), output, options)
     given = read(words, options)
+    if plot is not None:
+        plot.check(given)
     with ExitStack() as stack:
         stop = stack.enter_context(after_the_step())
         keeper, resumed = _continued(given, options)

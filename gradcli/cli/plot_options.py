@@ -9,10 +9,6 @@ from gradcli.cli.options import Option
 from gradcli.errors import UsageError, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from gradcli.cli.output import Output
-    from gradcli.cli.plots import Target
     from gradcli.plotting.looks import Looks
 
 INCHES = 1.0, 40.0
@@ -63,24 +59,19 @@ class PlotOptions(NamedTuple):
         """Return the files that are read, by option."""
         return {"--points": [self.points] if self.points is not None else None}
 
-    def target(self, output: Output, others: Mapping[str, Any], more: Any = None) -> Target | None:
-        """Return where the plot goes and what belongs to it; None without one.
+    def is_wanted(self, more: Any = None) -> bool:
+        """Return whether there is a plot; `more` is a record of other options of plots.
 
-        `others` are the files of other options, and `more` is a record of other options of plots.
         Raises UsageError for an option that belongs to a plot where there is none.
         """
-        if self.plot is None:
-            for record in (self, *([] if more is None else [more])):
-                for flag, value in given(record):
-                    message = f"{flag} belongs to --plot"
-                    typed = flag if value is True else f"{flag} {example(value)}"
-                    raise UsageError(message, hint=f"for example --plot - {typed}")
-            return None
-        from gradcli.cli.plots import target
-
-        users = {f: o for o, files in others.items() for f in files or () if f}
-        found = target(self.plot, output, users)
-        return found._replace(looks=self.looks(is_text=found.is_text), points=self.points)
+        if self.plot is not None:
+            return True
+        for record in (self, *([] if more is None else [more])):
+            for flag, value in given(record):
+                message = f"{flag} belongs to --plot"
+                typed = flag if value is True else f"{flag} {example(value)}"
+                raise UsageError(message, hint=f"for example --plot - {typed}")
+        return False
 
     def looks(self, *, is_text: bool) -> Looks:
         """Return how the plot is to look. Raises UsageError for a size that is none."""

@@ -11,6 +11,7 @@ from gradcli.cli.output import note, width
 from gradcli.cli.steps import Watcher
 from gradcli.cli.written import check_written
 from gradcli.errors import UsageError, printable
+from gradcli.minimization.layout import entries
 from gradcli.plotting.looks import Looks, dressed
 from gradcli.plotting.steps import Steps
 from gradcli.plotting.units import drawable
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from gradcli.cli.data_options import DataOptions, OverRows
     from gradcli.cli.given import Given, Options
     from gradcli.cli.output import Output
+    from gradcli.cli.plot_options import PlotOptions
     from gradcli.minimization.minimum import Iterate, Minimum
     from gradcli.plotting.chart import Chart
     from gradcli.plotting.function import Function
@@ -72,6 +74,12 @@ def target(path: str, output: Output, others: Mapping[str, str]) -> Target:
 
         raise missing()
     return Target(path, ending)
+
+
+def wanted(options: PlotOptions, output: Output, others: Mapping[str, str]) -> Target:
+    """Return where the plot goes, and what it is to look like. Raises as `target` does."""
+    found = target(options.plot or "", output, others)
+    return found._replace(looks=options.looks(is_text=found.is_text), points=options.points)
 
 
 def show(
@@ -217,6 +225,13 @@ class MinimumPlot(Watcher):
         """Whether the plot is drawn with characters on stdout."""
         return self._to.is_text
 
+    def check(self, given: Given) -> None:
+        """Raise UsageError for points where it is sure that nothing is for them to lie over."""
+        count = len(entries(given.start.values))
+        if self._points is not None and given.rows is None and count != 2:
+            message = f"--points lies over the contour of two parameters, and there are {count}"
+            raise UsageError(message, hint="leave out --points, or hold others with --fix")
+
     def see(self, iterate: Iterate) -> None:
         """Keep the step if it is one of those to show."""
         self._steps.see(iterate)
@@ -227,13 +242,19 @@ class MinimumPlot(Watcher):
 
     def show(self, found: Minimum, given: Given) -> None:
         """Write the plot of what was found, or add it to the output."""
+        from gradcli.plotting.scattered import can_hold
+
         iterates = self._steps.iterates
         if not found.epochs and not iterates:
             note("no epoch was completed, so there is no plot")
         else:
             chart = _chart(found, iterates, given, self._overlays)
             headings = None if given.source is None else given.source.headings
-            show(chart, self._to, self._output, self._points, headings)
+            points = self._points
+            if points is not None and not can_hold(chart):
+                note("the plot has no contour and no fit of one predictor for --points to lie over")
+                points = None
+            show(chart, self._to, self._output, points, headings)
 
 
 def _chart(

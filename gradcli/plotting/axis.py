@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from gradcli.plotting.chart import Panel, Vector
 
 
+MOST_TICKS = 100
+"""Up to so many round numbers are tried to have two of them on a short logarithmic axis."""
+
+
 class Axis(NamedTuple):
     """The numbers at both ends of an axis, exponents of ten on a logarithmic one."""
 
@@ -103,7 +107,8 @@ def powers(low: float, high: float, most: int) -> tuple[list[float], list[str]]:
     tens = range(math.floor(low), math.floor(high) + 1)
     values = [float(f"{digit}e{power}") for power in tens for digit in (1, 2, 5)]
     values = [value for value in values if value > 0 and low <= math.log10(value) <= high]
-    if len(values) < 2:
+    while len(values) < 2 and most < MOST_TICKS:
+        most *= 2
         values = [tick for tick in ticks(10.0**low, 10.0**high, most) if tick > 0]
     step = min([b - a for a, b in pairwise(values)], default=values[0] if values else 1.0)
     return [math.log10(value) for value in values], [tick_text(value, step) for value in values]

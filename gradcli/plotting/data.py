@@ -95,7 +95,8 @@ def chart(
     column = against.column if against is not None else names[0] if single else None
     if curves and column is None:
         message = "--with is a curve over a column, and the rows are not drawn against one"
-        raise UsageError(message, hint=f"add --x {names[0]}")
+        how = "add" if against is None else "write"
+        raise UsageError(message, hint=f"{how} --x {names[0]}")
     kept: list[list[Vector]] = []
     stride, first, lost = 1, 0, 0
     for block in RowTable(formula, wrt, allow_nonfinite=allow_nonfinite).blocks():

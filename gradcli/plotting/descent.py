@@ -120,7 +120,7 @@ def _over(
     for label, (x, y) in curves.items():
         zeros = x[y == 0]
         if log and zeros.size:
-            what = f"the {label or y_label} is 0 at {x_label} {zeros[0]:g}"
+            what = f"{label or f'the {y_label}'} is 0 at {x_label} {zeros[0]:g}"
             more = f" and {zeros.size - 1} more" if zeros.size > 1 else ""
             notes.append(f"{what}{more}, which a logarithmic scale cannot show")
         lines.append(Line(x, positive(y) if log else y, label))

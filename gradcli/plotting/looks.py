@@ -71,7 +71,8 @@ def _logarithmic(panel: Panel, axis: str, notes: list[str]) -> Panel:
         return panel
     if lost:
         what = "one number" if lost == 1 else f"{lost} numbers"
-        notes.append(f"{what} along {axis} not above 0: gaps on a logarithmic scale")
+        verb = "has" if lost == 1 else "have"
+        notes.append(f"{what} along {axis} that {verb} no logarithm: gaps in the plot")
     marks: list[Mark] = []
     for mark in panel.marks:
         shown: Any = mark

@@ -8,7 +8,7 @@ import numpy as np
 
 from gradcli.data.columns import listed
 from gradcli.data.input import shown
-from gradcli.errors import FileError, UsageError
+from gradcli.errors import FileError
 from gradcli.graph.literals import number_text
 from gradcli.plotting.chart import CLASSES, Field, Points, Trail
 
@@ -35,25 +35,55 @@ def check_columns(path: str, names: Sequence[str]) -> None:
         raise FileError(message, hint=f"keep three of its columns: {listed(names)}")
 
 
+def can_hold(chart: Chart) -> bool:
+    """Return whether a chart has a contour or a curve for points to lie over."""
+    return bool(_chosen(chart))
+
+
+def _chosen(chart: Chart) -> list[Panel]:
+    contours = [p for p in chart.panels if any(isinstance(m, Field | Trail) for m in p.marks)]
+    return contours or [panel for panel in chart.panels[:1] if not panel.counted]
+
+
 def laid(chart: Chart, points: Scattered) -> Chart:
     """Return the chart with the points over its contour, or else over its first curve.
 
-    A column that has the name of an axis belongs to it; the others follow in their order. Raises
-    UsageError for a chart that has neither.
+    A column that has the name of an axis belongs to it; the others follow in their order.
     """
-    fields = [p for p in chart.panels if any(isinstance(m, Field | Trail) for m in p.marks)]
-    curves = [p for p in chart.panels[:1] if not p.counted]
-    chosen = fields or curves
-    if not chosen:
-        message = "--points lies over a contour or a curve, and this plot has none"
-        raise UsageError(message, hint="leave out --points")
+    chosen = _chosen(chart)
+    notes = list(chart.notes)
     panels = [
-        panel._replace(marks=[*panel.marks, *_marks(panel, points)])
-        if any(panel is one for one in chosen)
-        else panel
+        _over(panel, points, notes) if any(panel is one for one in chosen) else panel
         for panel in chart.panels
     ]
-    return chart._replace(panels=panels)
+    return chart._replace(panels=panels, notes=notes)
+
+
+def _over(panel: Panel, points: Scattered, notes: list[str]) -> Panel:
+    """Return the panel with the points; a contour ends where it did, and hides what is beyond."""
+    made = _marks(panel, points)
+    field = panel.field
+    if field is not None:
+        hidden = 0
+        for place, mark in enumerate(made):
+            inside = _within(mark.x, field.x) & _within(mark.y, field.y)
+            hidden += int((~inside).sum())
+            colour = None if mark.colour is None else mark.colour[inside]
+            made[place] = mark._replace(x=mark.x[inside], y=mark.y[inside], colour=colour)
+        if hidden:
+            count = sum(len(mark.x) for mark in made) + hidden
+            notes.append(f"{hidden} of {count} points are outside of the plot")
+        made = [mark for mark in made if len(mark.x)]
+    limits = panel.limits
+    if limits is not None:
+        y = np.concatenate([mark.y for mark in made])
+        limits = min(limits[0], float(y.min())), max(limits[1], float(y.max()))
+    return panel._replace(marks=[*panel.marks, *made], limits=limits)
+
+
+def _within(values: Vector, ends: Vector) -> Vector:
+    found: Vector = (values >= ends.min()) & (values <= ends.max())
+    return found
 
 
 def _marks(panel: Panel, points: Scattered) -> list[Points]:

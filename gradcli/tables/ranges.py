@@ -117,7 +117,8 @@ class Table:
     """Values, and derivatives by `wrt`, of a formula over the grid of its ranges.
 
     The last range varies fastest. Raises MathematicsError for a point without a value, naming it;
-    where `gaps` are wanted, such a value or derivative is nan instead.
+    where `gaps` are wanted, such a value or derivative is nan instead. A formula without the name
+    of a range has one value along it.
     """
 
     def __init__(
@@ -130,7 +131,8 @@ class Table:
         allow_nonfinite: bool = False,
         gaps: bool = False,
     ) -> None:
-        formula.checked({**values, **{name: r.start for name, r in ranges.items()}})
+        self._moving = [name for name in ranges if name in formula.free_names]
+        formula.checked({**values, **{name: ranges[name].start for name in self._moving}})
         shape = formula.graph.shape(formula.id)
         if shape:
             message = f"over a range the formula must be a single number, and it has shape {shape}"
@@ -223,7 +225,8 @@ class Table:
 
     def _at(self, row: Sequence[float]) -> list[float]:
         """Return value and derivatives at one point; nan for what is a gap."""
-        values = {**self._values, **dict(zip(self._ranges, row, strict=True))}
+        point = dict(zip(self._ranges, row, strict=True))
+        values = {**self._values, **{name: point[name] for name in self._moving}}
         if not self._gaps:
             here = self._formula.at_values(values, allow_nonfinite=self._nonfinite)
             return [here.value, *(here.gradient(self._wrt).values() if self._wrt else ())]

@@ -34,6 +34,8 @@ FILES: dict[str, str | bytes] = {
     "marks.csv": "x,y\n0.5,1\n??,2\n2.5,4\n",
     "latin.csv": "x,y,länge\n0.5,1,1\n1.5,2,1\n2.5,4,1\n".encode("latin-1"),
     "q.json": json.dumps({"y": 2.0, "b": 0.25}),
+    "points.csv": "p,q\n0.6,0.2\n1.2,0.9\n",
+    "run.csv": "step,value\n0,3\n1,1\n2,0.5\n",
     "w.csv": "x,y,s\n0.5,1,0.1\n1.5,2,0.3\n2.5,4,0.2\n4,7,0.1\n",
 }
 WRITTEN = ("out.txt", "plot.svg", "log.csv", "saved.json", "fitted.csv", "state.ckpt")
@@ -69,6 +71,8 @@ SAMPLES: dict[str, list[str]] = {
     "--latex": [],
     "--local": ["both"],
     "--log": ["log.csv"],
+    "--log-x": [],
+    "--log-y": [],
     "--loss": ["soft_l1"],
     "--lr": ["0.004"],
     "--matrix": ["m=[xy]"],
@@ -82,8 +86,10 @@ SAMPLES: dict[str, list[str]] = {
     "--nodes": [],
     "--only-named": [],
     "--output": ["out.txt"],
+    "--overlay": ["run.csv"],
     "--params": ["q.json"],
     "--plot": ["plot.svg"],
+    "--points": ["points.csv"],
     "--predictions": ["fitted.csv"],
     "--rankdir": ["TB"],
     "--resume": ["nothing.ckpt"],
@@ -93,6 +99,7 @@ SAMPLES: dict[str, list[str]] = {
     "--seed": ["3"],
     "--separator": [";"],
     "--sigma": ["s"],
+    "--size": ["50x9"],
     "--skip": ["3"],
     "--skip-lines": ["1"],
     "--starts": ["2"],
@@ -100,11 +107,16 @@ SAMPLES: dict[str, list[str]] = {
     "--steps": ["5"],
     "--strict": [],
     "--thousands": ["'"],
+    "--title": ["Words"],
     "--tol": ["0.6"],
     "--trace": [],
     "--validate": ["v.csv"],
     "--weights": ["s"],
+    "--with": ["x/2"],
     "--wrt": ["x"],
+    "--x": ["y"],
+    "--xlabel": ["along"],
+    "--ylabel": ["up"],
 }
 
 LEARNING = ["mean((a*x + b - y)^2)", "a=1", "b=0.1", "--data", "d.csv"]
@@ -134,6 +146,8 @@ CONTEXTS: dict[str, list[list[str]]] = {
         ["sum(w)", "w=normal(3)"],
         ["[1/x, 1/3]", "x=0"],
         ["1/x + 1/3", "x=0:2:1"],
+        ["x/3 + 1", "x=1:3:0.5", "--plot", "-"],
+        ["x*y + 1", "--data", "d.csv", "--x", "x", "--plot", "-"],
     ],
     "grad": [
         ["u = x*y/3; sin(u) + y/7", "x=1", "y=2"],
@@ -159,6 +173,7 @@ CONTEXTS: dict[str, list[list[str]]] = {
         ["a*sum(m)/3", "a=2", "--data", "d.csv"],
         ["sum(w^3)/3 + x^3", "w=normal(3)", "x=1"],
         ["sqrt(x)*y/3 + exp(y)/7 + abs(y - 1)", "x=0", "y=1"],
+        ["exp(x)/3", "x=1:3:0.5", "--plot", "-"],
     ],
     "draw": [
         ["u = x*y/3; sin(u) + y/7", "x=1", "y=2"],
@@ -195,6 +210,7 @@ CONTEXTS: dict[str, list[list[str]]] = {
         [*LEARNING,
          "--validate", "v.csv"],
         ["(a - 1)^2/3", "a=2", "--lr", "0.1", "--checkpoint", "state.ckpt"],
+        ["(a - 1)^2/3 + b^2/7", "a=2", "b=1", "--lr", "0.1", "--plot", "-"],
     ],
 }  # fmt: skip
 
