@@ -19,14 +19,14 @@ MAY_NAME = {
     "runtime/arrays.py": {"atan2", "erf", "erfc"},
     "native/lowerings.py": {"sqrt", "floor", "ceil"},
     # Formulas of ours are built by the names of functions, as users build theirs.
-    "optimize/least_squares/losses.py": {"sqrt", "max", "less or equal", "log1p"},
+    "optimize/least_squares/losses.py": {"sqrt", "max", "less or equal", "log1p", "expm1"},
     "optimize/first_order/tracing.py": {"sqrt", "max", "sign", "clip"},
     "calculus/jumps.py": {"equal"},
     "calculus/readable.py": {"sqrt"},
     # What Python cannot spell as a name, or calls differently.
     "functions.py": {"equal", "not equal", "log", "log to a base"},
     # One name for two rows: log(x) and log(x, base).
-    "language/builder.py": {"log"},
+    "language/functions.py": {"log"},
     # Words of other notations, and what they mean in ours.
     "language/meant.py": {
         *("exp", "log", "mod", "sin", "cos", "tan", "asin", "acos", "atan"),
@@ -37,6 +37,7 @@ MAY_NAME = {
     # Other things of these names: settings, scales of a plot, limits of numbers, a method.
     "optimize/first_order/schedules.py": {"gamma"},
     "plotting/figure.py": {"log"},
+    "plotting/data.py": {"add"},
     "cli/data_options.py": {"max", "min"},
     "data/decimals.py": {"clip"},
 }
