@@ -229,8 +229,9 @@ class MinimumPlot(Watcher):
         """Raise UsageError for points where it is sure that nothing is for them to lie over."""
         count = len(entries(given.start.values))
         if self._points is not None and given.rows is None and count != 2:
-            message = f"--points lies over the contour of two parameters, and there are {count}"
-            raise UsageError(message, hint="leave out --points, or hold others with --fix")
+            message = f"--points lies over the contour of two parameters, and this run has {count}"
+            hold = ", or hold others with --fix" if count > 2 else ""
+            raise UsageError(message, hint=f"leave out --points{hold}")
 
     def see(self, iterate: Iterate) -> None:
         """Keep the step if it is one of those to show."""

@@ -35,10 +35,14 @@ def lines(chart: Chart, style: Style) -> Iterator[str]:
     ]
     if chart.stacked:
         margins = [max(margins)] * len(margins)
+    across = [axes(panel)[0] for panel in chart.panels]
+    if chart.stacked:
+        low, high = min(axis.low for axis in across), max(axis.high for axis in across)
+        across = [axis._replace(low=low, high=high) for axis in across]
     for number, panel in enumerate(chart.panels):
         if number:
             yield ""
-        for line in _panel(panel, heights[number], margins[number], style):
+        for line in _panel(panel, across[number], heights[number], margins[number], style):
             yield line.rstrip()
 
 
@@ -50,10 +54,10 @@ def _widest(axis: Axis, rows: int) -> int:
     return max([len(text) for _, text in _labels(axis, rows)], default=0)
 
 
-def _panel(panel: Panel, rows: int, margin: int, style: Style) -> Iterator[str]:
+def _panel(panel: Panel, x_axis: Axis, rows: int, margin: int, style: Style) -> Iterator[str]:
     if sum(isinstance(mark, Line) for mark in panel.marks) > len(PATTERNS):
         style = style._replace(unicode=False)
-    x_axis, y_axis = axes(panel)
+    _, y_axis = axes(panel)
     labels = _labels(y_axis, rows)
     canvas = Canvas(max(8, style.width - margin - 1), rows, style, x_axis, y_axis)
     key = canvas.draw(panel)

@@ -279,9 +279,9 @@ class Runs:
                 (self.folder / name).unlink(missing_ok=True)
             ran = run_inside([self.command, *words])
             files = [name for name in WRITTEN if (self.folder / name).exists()]
-            # What a plot shows is no matter here, nor a checkpoint's bytes.
+            # A checkpoint's bytes are no matter here.
             written = tuple(
-                (name, "" if name.endswith(("svg", "ckpt")) else (self.folder / name).read_text())
+                (name, "" if name.endswith("ckpt") else (self.folder / name).read_text())
                 for name in files
             )
             found = self._made[tuple(words)] = Result(ran.code, ran.out, ran.err, written)
@@ -303,6 +303,8 @@ class Runs:
             both = [context for option in sorted(needed) for context in self.contexts(option)]
             both = [c for c in both if one not in c and other not in c]
             both = [c for c in both if len(needed) < 2 or needed != NEEDED & {one, other}]
+        # First those that take both options: a refusal of one alone says little of the pair.
+        both.sort(key=lambda c: self(c, one).is_refused or self(c, other).is_refused)
         return both[:2]
 
 
