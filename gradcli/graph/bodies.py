@@ -229,12 +229,15 @@ class Python(Dialect):
     functions = {  # noqa: RUF012 - never changed
         **{name: f"{name}({{0}})" for name in LEAVES},
         **{name: f"{name}({{0}}, {{1}})" for name in ("pow", "atan2", "fmod", "copysign")},
+        "hypot": "hypot({0}, {1})",  # from Python 3.10 on it is rounded as the body is
     }
+    own = frozenset({"hypot"})
     is_lazy = True
 
     def names(self) -> dict[str, Any]:
         """Return what every text may call."""
-        return LEAVES | {"abs": abs, "inf": math.inf, "nan": math.nan, "min": min, "max": max}
+        others = {"abs": abs, "hypot": math.hypot, "min": min, "max": max}
+        return LEAVES | others | {"inf": math.inf, "nan": math.nan}
 
     def where(self, condition: Text, x: Text | float, y: Text | float) -> Text:
         """Return x where the condition holds, else y."""

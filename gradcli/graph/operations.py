@@ -766,7 +766,7 @@ _row(
 )
 _row(
     "sign",
-    lambda m, x: m.where(x > 0.0, 1.0, m.where(x < 0.0, -1.0, x)),
+    lambda m, x: m.where(x > 0.0, 1.0, m.where(x < 0.0, -1.0, x + 0.0)),
     ulps=0,
     hides=(0,),
     is_finite=True,

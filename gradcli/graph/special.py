@@ -202,18 +202,26 @@ def mod(m: Any, x: Any, y: Any) -> Any:
 
 
 def greatest(m: Any, *numbers: Any) -> Any:
-    """Return the greatest number, the first of equal ones; nan if one of them is."""
-    return reduce(lambda x, y: m.where((y > x) | (y != y), y, x), numbers)  # noqa: PLR0124
+    """Return the greatest number, and 0 for zeros of any sign; nan if one of them is."""
+    return _largest(m, *numbers) + 0.0
 
 
 def least(m: Any, *numbers: Any) -> Any:
-    """Return the least number, the first of equal ones; nan if one of them is."""
-    return reduce(lambda x, y: m.where((y < x) | (y != y), y, x), numbers)  # noqa: PLR0124
+    """Return the least number, and 0 for zeros of any sign; nan if one of them is."""
+    return _smallest(m, *numbers) + 0.0
 
 
 def clip(m: Any, x: Any, low: Any, high: Any) -> Any:
     """Return x between low and high; high where low is above it."""
-    return least(m, greatest(m, x, low), high)
+    return _smallest(m, _largest(m, x, low), high) + 0.0
+
+
+def _largest(m: Any, *numbers: Any) -> Any:
+    return reduce(lambda x, y: m.where((y > x) | (y != y), y, x), numbers)  # noqa: PLR0124
+
+
+def _smallest(m: Any, *numbers: Any) -> Any:
+    return reduce(lambda x, y: m.where((y < x) | (y != y), y, x), numbers)  # noqa: PLR0124
 
 
 # ---------------------------------------------------------------- gamma
@@ -767,13 +775,21 @@ def _bessel_backward(m: Any, x: Any, n: int) -> Any:
 
 
 def gelu(m: Any, x: Any) -> Any:
-    """Return x Φ(x). What is lost by rounding -x/√2 is put right in the tail of erfc."""
+    """Return x Φ(x). Far to the left, what is lost by rounding -x/√2 is put right in erfc."""
+    return m.choose(x < -1.5, _gelu_far, _gelu_near, x)
+
+
+def _gelu_near(m: Any, x: Any) -> Any:
+    return 0.5 * x * m.erfc(-x / math.sqrt(2.0))
+
+
+def _gelu_far(m: Any, x: Any) -> Any:
     high = math.sqrt(2.0)
     square, more = two_square(high)
     low = ((2.0 - square) - more) / (2.0 * high)
-    z = -x / high
-    product, error = two_product(m.where(abs(x) < 40.0, z, 0.0), high)
-    usable = m.where(abs(x) < 40.0, x, 0.0)
+    usable = m.where(x > -40.0, x, -40.0)  # beyond, the value is 0
+    z = -usable / high
+    product, error = two_product(z, high)
     rest = ((-usable - product) - error - z * low) / high
     slope = m.exp(-(z * z)) * (2 / math.sqrt(math.pi))
-    return 0.5 * x * (m.erfc(z) - m.where(abs(x) < 40.0, rest * slope, 0.0))
+    return 0.5 * x * (m.erfc(z) - rest * slope)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, reduce
 from math import isfinite, prod
 from typing import TYPE_CHECKING, Any
 
@@ -45,12 +45,33 @@ class NumPy(Dialect):
         "copysign": "np.copysign({0}, {1})",
         "erf": "special.erf({0})",
         "erfc": "erfc({0})",
+        "relu": "np.maximum({0}, 0.0) + 0.0",
+        "sign": "np.sign({0})",
+        "clip": "np.minimum(np.maximum({0}, {1}), {2}) + 0.0",
     }
+    own = frozenset({"relu", "sign", "clip", "max", "min"})  # one pass in place of three
     is_lazy = False
 
     def names(self) -> dict[str, Any]:
         """Return what every text may call."""
         return fixed_names()
+
+    def where(self, condition: Text, x: Text | float, y: Text | float) -> Text:
+        """Return x where the condition holds, else y."""
+        if isinstance(x, float) and isinstance(y, float) and (x, y) == (1.0, 0.0):
+            return Text(self, "({0} * 1.0)", (condition,))
+        return super().where(condition, x, y)
+
+    def max(self, *numbers: Text) -> Text:
+        """Return the greatest number, and 0 for zeros of any sign; nan if one of them is."""
+        return self._reduced("np.maximum({0}, {1})", numbers)
+
+    def min(self, *numbers: Text) -> Text:
+        """Return the least number, and 0 for zeros of any sign; nan if one of them is."""
+        return self._reduced("np.minimum({0}, {1})", numbers)
+
+    def _reduced(self, form: str, numbers: tuple[Text, ...]) -> Text:
+        return reduce(lambda x, y: Text(self, form, (x, y)), numbers) + 0.0
 
     def table(self, table: Callable[[], list[float]]) -> Any:
         """Return the function from indices to numbers of a table."""

@@ -90,10 +90,6 @@ def test_an_engine_that_does_not_exist(gradcli: Command) -> None:
     ("words", "why"),
     [
         (
-            ("polygamma(20, x) + x^2", "x=1"),
-            "the formula has polygamma of order 21, so it is computed in Python",
-        ),
-        (
             ("sum((w - [1, 2, 3])^2)", "w=0"),
             "the formula has arrays, so it is computed in Python",
         ),
