@@ -221,6 +221,7 @@ NEEDED = {"--seed", "--params", "--allow-nonfinite", "--drop-missing", "--strict
 ENDS_THE_RUN = {"--seconds"}
 """Options whose sample ends a run before others could show what they do."""
 ALLOWED = {
+    ("--plot", "--log-y"): "an objective that spans many powers of ten has such an axis anyway",
     ("--tol", "--steps"): "what is met first ends the run",
     ("--steps", "--tol"): "what is met first ends the run",
     (
