@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import sys
 from collections.abc import Callable
 from copy import copy
@@ -282,7 +283,9 @@ def _grad(
     words: _Words = None,
     wrt: Annotated[
         str | None,
-        typer.Option("--wrt", metavar="NAMES", help="Only by these names, as x,y."),
+        typer.Option(
+            "--wrt", metavar="NAMES", help="Only with respect to these names or parts, as x,y."
+        ),
     ] = None,
     mode: Annotated[
         str,
@@ -305,7 +308,8 @@ def _grad(
         ),
     ] = None,
     nodes: Annotated[
-        bool, typer.Option("--nodes", help="The backward pass: every node's gradient.")
+        bool,
+        typer.Option("--nodes", help="Every node's gradient; its tangents with --mode forward."),
     ] = False,
     hessian: Annotated[bool, typer.Option("--hessian", help="The second derivatives.")] = False,
     latex: Annotated[bool, typer.Option("--latex", help="The formulas in LaTeX.")] = False,
@@ -686,7 +690,8 @@ def _with_commands(arguments: list[str]) -> typer.Typer:
 
 def _usage_error(problem: TyperException) -> UsageError:
     """Return Typer's complaint as ours: one sentence and a repair."""
-    from gradcli.language.names import suggestion
+    from gradcli.language.names import is_name, suggestion
+    from gradcli.language.parser import finding
 
     context = getattr(problem, "ctx", None)
     path = context.command_path if context else "gradcli"
@@ -704,5 +709,7 @@ def _usage_error(problem: TyperException) -> UsageError:
         close = suggestion(found[1], COMMANDS)
         message = f"there is no command '{printable(found[1], 60)}'"
         others = f"the commands are {', '.join(COMMANDS)}"
+        if not is_name(found[1]) and finding(found[1]) is None and len(found[1]) <= 60:
+            others = f"for its value: gradcli eval {shlex.quote(found[1])}"
         return UsageError(message, hint=f"did you mean '{close}'?" if close else others)
     return UsageError(sentence[:1].lower() + sentence[1:], hint=hint)

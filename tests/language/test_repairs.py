@@ -390,12 +390,19 @@ def slips(draw: st.DrawFn) -> str:
     return text
 
 
-@settings(max_examples=500)
+@settings(max_examples=200)
 @given(slips())
 @example("f(t) = t; g(t) = u = t; ff(x) + f(x)")
 @example("sin(x)%2 + |x")
 @example("u = 2 3; u // 2")
 def test_every_formula_that_is_suggested_can_be_read(source: str) -> None:
+    check_repairs(source)
+
+
+@pytest.mark.slow
+@settings(max_examples=10_000)
+@given(slips())
+def test_every_formula_that_is_suggested_for_many_can_be_read(source: str) -> None:
     check_repairs(source)
 
 
