@@ -508,7 +508,7 @@ def names_to_nodes(graph: Graph, result: int, names: Sequence[str] | None = None
         if name not in known:
             close = suggestion(name, known)
             hint = f"did you mean '{close}'?" if close else f"its names are {few(list(known))}"
-            message = f"the formula has no free name '{printable(name, 60)}'"
+            message = f"the formula has no name '{printable(name, 60)}'"
             raise NameValueError(message, hint=hint if known else None)
     return {name: known[name] for name in dict.fromkeys(names)}
 

@@ -300,7 +300,7 @@ def test_a_value_that_is_no_number() -> None:
 
 def test_wrt_an_unknown_name() -> None:
     error = mistake(lambda: parse("alpha*beta").gradient({"alpha": 1, "beta": 2}, wrt=["bata"]))
-    assert error.message == "the formula has no free name 'bata'"
+    assert error.message == "the formula has no name 'bata'"
     assert error.hint == "did you mean 'beta'?"
     with pytest.raises(NameValueError):
         parse("2 + 3").gradient(wrt=["x"])

@@ -150,7 +150,7 @@ def test_parts_in_other_forms(inside: Inside, terminal: Terminal) -> None:
 def test_parts_that_do_not_exist_and_second_derivatives(inside: Inside) -> None:
     unknown = inside([*WORDS, "--wrt", "q"])
     assert unknown.code == 2
-    assert "no free name 'q'" in unknown.err
+    assert "no name 'q'" in unknown.err
     assert "x, y, u, v" in unknown.err
     second = inside([*WORDS, "--wrt", "u", "--hessian"])
     assert second.code == 2
