@@ -117,7 +117,7 @@ def test_without_batch_an_epoch_is_a_step(inside: Inside) -> None:
 def test_only_some_epochs_are_shown_and_all_are_logged(inside: Inside) -> None:
     words = [*RUN, "--epochs", "7", "--every", "3"]
     ran = inside([*words, "--log", "log.csv"])
-    lines = inside([*words, "--json", "--log", "log.jsonl"])
+    lines = inside([*RUN, "--epochs", "7", "--json", "--log", "log.jsonl"])
     document = json.loads(lines.out)
 
     assert [row[0] for row in ran.rows] == ["epoch", "3", "6", "7"]

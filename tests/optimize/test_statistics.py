@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 SETS = data_sets()
 LEAST_DIGITS = {"Filip": 6.5}
+MOST_ERROR = {"Filip": 1e-8}
+"""Of the residual sum: Filip's powers, to the tenth, are rounded before they get here."""
 
 
 @pytest.mark.parametrize("name", SETS)
@@ -35,8 +37,9 @@ def test_certified_errors(name: str) -> None:
     point = outcome.record.point
     found, _ = summary(residuals, point, row.parameters, rss=outcome.record.value)
     assert digits(errors_of(found), row.errors, 11) > LEAST_DIGITS.get(name, 10.2)
-    assert found.rss == pytest.approx(row.rss, rel=1e-9)
-    assert found.residual_standard_error == pytest.approx(row.residual_sd, rel=1e-9)
+    error = MOST_ERROR.get(name, 1e-9)
+    assert found.rss == pytest.approx(row.rss, rel=error)
+    assert found.residual_standard_error == pytest.approx(row.residual_sd, rel=error)
     assert found.degrees_of_freedom == residuals.count - len(row.parameters)
 
 
