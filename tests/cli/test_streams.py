@@ -349,7 +349,7 @@ def test_a_program_asks_and_reads_in_turns() -> None:
         assert ask("1/(x - 2)") == ""
     with asking("eval", "-", "--json", "--color", "never") as ask:
         found = [json.loads(ask(line)) for line in ASKED]
-    assert [each.get("value") for each in found] == [0.333, None, 1020, None, 4]
+    assert [each.get("value") for each in found] == [1 / 3, None, 1024, None, 4]
     assert ["error" in each for each in found] == [answer == "" for answer in ANSWERS]
     assert ask.__doc__ == ""
 
