@@ -189,9 +189,13 @@ def check(options: Options, *, json: bool = False) -> None:
     if json and options.every is not None:
         message = "--every shows steps, and --json is one object"
         raise UsageError(message, hint="--log steps.csv writes every step to a file")
-    if options.confidence is not None and options.learns:
-        message = "--confidence does not go with --batch and --epochs"
-        raise UsageError(message, hint="confidence intervals need a fit to all rows at once")
+    for option, is_given in (
+        ("--confidence", options.confidence is not None),
+        ("--absolute-sigma", options.absolute_sigma),
+    ):
+        if is_given and options.learns:
+            message = f"{option} does not go with --batch and --epochs"
+            raise UsageError(message, hint="standard errors need a fit to all rows at once")
     if options.log is not None and not options.log.endswith((".csv", ".jsonl")):
         message = f"--log writes a .csv or a .jsonl file, not '{printable(options.log, 60)}'"
         raise UsageError(message)
