@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 
 from gradcli.errors import (
@@ -136,6 +135,8 @@ def problem(words: Sequence[str], seed: int = 0) -> Problem:
 
 def needed(parameters: Mapping[str, Any], text: str) -> dict[str, Any]:
     """Return the parameters whose names stand in a formula that does not define them itself."""
+    import re
+
     own = {name for match in re.finditer(_DEFINED, text) for name in names_in(match[0].strip())}
     wanted = names_in(text) - own
     return {name: value for name, value in parameters.items() if name in wanted}
@@ -185,6 +186,8 @@ def explained(
     error: ShapeError, source: str, shapes: Mapping[str, Any], value: str = "…"
 ) -> ShapeError:
     """Return the error, its repair being a value for the name that was taken for a number."""
+    import re
+
     unknown = [
         name
         for name in sorted(names_in(source) - shapes.keys() - CONSTANTS.keys())

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import math
 import operator
-from functools import partial
 
 from gradcli.graph.precedence import (
     AND,
@@ -421,7 +420,7 @@ _POWER_NEEDS = "a base > 0, a base 0 with an exponent >= 0, or a whole exponent"
 CONSTANT_POWER = _row(
     "constant power",
     _constant_power,
-    value=partial(_constant_power, math),
+    value=lambda x, n: _constant_power(math, x, n),
     ulps=2,
     hides=lambda _, n: () if n > 0 else (0,),
     partials=(lambda f, x, n: n * x ** (n - 1) if n else 0,),

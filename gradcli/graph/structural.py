@@ -105,7 +105,7 @@ def jvp(operation: Any, rates: Mapping[int, Any], f: Any, arguments: Any, payloa
         ]
         return f.apply_to(operation.name, *moved, payload=payload)
     if operation.symmetric:
-        return vjp(operation, 0, rates[0], f, arguments, payload)
+        return vjp(operation, 0, rates[0], f, arguments, payload) if rates else 0
     parts = []
     for position, rate in rates.items():
         if operation.linear == EACH:

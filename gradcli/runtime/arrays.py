@@ -119,10 +119,11 @@ def fixed_names() -> dict[str, Any]:
 def chosen(condition: Any, f: Callable[..., Any], g: Callable[..., Any], *arguments: Any) -> Any:
     """Return f of the arguments where the condition holds, else g, neither of more than needed."""
     condition = np.asarray(condition)
-    if condition.all():
-        return f(*arguments)
-    if not condition.any():
-        return g(*arguments)
+    if condition.all() or not condition.any():
+        only = (f if condition.all() else g)(*arguments)
+        # What is computed alone need not read all that the shape depends on.
+        shape = np.broadcast_shapes(condition.shape, *map(np.shape, arguments))
+        return only if np.shape(only) == shape else np.broadcast_to(only, shape).copy()
     condition, *parts = np.broadcast_arrays(condition, *arguments)
     found = np.empty(condition.shape)
     found[condition] = f(*[part[condition] for part in parts])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import math
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -487,3 +488,9 @@ def test_nothing_overflows_on_its_way(text: str, numbers: list[float], exact: Fr
 def test_what_is_too_large_says_so(text: str, says: str) -> None:
     with pytest.raises(MathematicsError, match=says):
         parse(text, {"v": (2,)}).evaluate(v=[1.7e308, 1.7e308])
+
+
+@pytest.mark.parametrize("base", ["[2, 2]", "[10, 10]", "[3, 3]", "[2, 10, 3]"])
+def test_a_branch_taken_everywhere_keeps_the_shape(base: str) -> None:
+    found = parse(f"log(7, {base})").evaluate()
+    assert found == pytest.approx([math.log(7, b) for b in json.loads(base)], rel=1e-15)
