@@ -39,6 +39,11 @@ LEAVES: dict[str, Callable[..., float]] = {
     )
 } | {"rint": round}
 """The functions of one or two numbers that every target has, for floats."""
+EXACT = frozenset({"sqrt", "floor", "ceil", "fmod", "copysign", "rint"})
+"""Those that are exact or rounded correctly, so that each library gives the same bits. Others are
+as good as their library: NumPy's depend on its version and on what the processor has."""
+OF_TWO = frozenset({"pow", "atan2", "fmod", "copysign", "hypot"})
+"""Those of two numbers."""
 
 _WORD = re.compile(r"[a-z]\w+")
 
@@ -227,11 +232,10 @@ class Python(Dialect):
         "where": "({1} if {0} else {2})",
     }
     functions = {  # noqa: RUF012 - never changed
-        **{name: f"{name}({{0}})" for name in LEAVES},
-        **{name: f"{name}({{0}}, {{1}})" for name in ("pow", "atan2", "fmod", "copysign")},
-        "hypot": "hypot({0}, {1})",  # from Python 3.10 on it is rounded as the body is
+        name: f"{name}({{0}}, {{1}})" if name in OF_TWO else f"{name}({{0}})"
+        for name in (*LEAVES, "hypot")
     }
-    own = frozenset({"hypot"})
+    own = frozenset({"hypot"})  # from Python 3.10 on it is rounded as the body is
     is_lazy = True
 
     def names(self) -> dict[str, Any]:

@@ -559,7 +559,7 @@ def add_rows(row: Callable[..., Any]) -> None:
         shape=_nonempty_shape("logsumexp"),
         payload="axis",
         slope=lambda f, x, axis: _softmax(x, axis),
-        array="logsumexp({0}, {p})",
+        array="logsumexp({0}, {p}, exp, log1p)",
     )
     row(
         "softmax",
@@ -568,7 +568,7 @@ def add_rows(row: Callable[..., Any]) -> None:
         payload="axis",
         symmetric=True,
         vjp=(lambda g, f, x, axis: f * (g - wide(total(g * f, axis), x, axis)),),
-        array="softmax({0}, {p})",
+        array="softmax({0}, {p}, exp)",
     )
     row(
         "logsoftmax",
@@ -576,7 +576,7 @@ def add_rows(row: Callable[..., Any]) -> None:
         shape=_same_shape("logsoftmax"),
         payload="axis",
         expansion=lambda f, x, axis: x - wide(x.apply("logsumexp", payload=axis), x, axis),
-        array="logsoftmax({0}, {p})",
+        array="logsoftmax({0}, {p}, exp, log1p)",
     )
     row(
         "cross_entropy",
@@ -587,7 +587,7 @@ def add_rows(row: Callable[..., Any]) -> None:
             lambda f, x, target: _score_slope(x, target) * (x.number(1) / _rows(x)),
             lambda f, x, target: _target_slope(x, target) * (x.number(1) / _rows(x)),
         ),
-        array="cross_entropy({0}, {1})",
+        array="cross_entropy({0}, {1}, exp, log1p)",
     )
     row(
         "mse",

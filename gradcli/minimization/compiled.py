@@ -29,7 +29,7 @@ def compiled(
     """
     engines.check(engine)
     program = with_gradient(graph, result, parameters, ())
-    made = engines.Compiled(program, parameters, engine)
+    made = engines.Compiled(program, parameters, engine, same_bits=True)
     if engine == "native":
         made.speed_up()
     return made.run

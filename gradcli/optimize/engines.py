@@ -120,11 +120,13 @@ class Compiled:
     where a step has no value, or returns nan or inf.
     """
 
-    def __init__(self, program: Program, names: Sequence[str], engine: str) -> None:
+    def __init__(
+        self, program: Program, names: Sequence[str], engine: str, *, same_bits: bool = False
+    ) -> None:
         self._program = program
         self._names = names
         self._engine = engine
-        self.run = function(program, names)
+        self.run = function(program, names, same_bits=same_bits)
         """From the values of the names to those of the outputs."""
         size = max(len(program.instructions), 1)
         worth = WORTH * _making(size) / (RUNNING * size)

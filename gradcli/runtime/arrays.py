@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from functools import cache, reduce
+from itertools import repeat
 from math import isfinite, prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradcli.graph.bodies import LEAVES, Dialect, Text
+from gradcli.graph.bodies import EXACT, LEAVES, OF_TWO, PYTHON, Dialect, Text
 from gradcli.graph.special import two_square
 
 if TYPE_CHECKING:
@@ -17,13 +19,17 @@ if TYPE_CHECKING:
     from gradcli.graph.bodies import Body
     from gradcli.graph.shapes import Shape
 
+    Function = Callable[[Any], Any]
 
 SMALL = 2.0**-64
 """What numbers are multiplied with where their sum overflows; fewer than 2^64 can be added up."""
 
 
 class NumPy(Dialect):
-    """Arrays and numbers, with inf and nan where there is no value."""
+    """Arrays and numbers, with inf and nan where there is no value, by NumPy's own functions.
+
+    These are the fastest, and differ in the last bits from those that numbers alone run with.
+    """
 
     forms = {  # noqa: RUF012 - never changed
         **{sign: f"({{0}} {sign} {{1}})" for sign in ("<", "<=", ">", ">=", "==", "!=")},
@@ -37,19 +43,21 @@ class NumPy(Dialect):
         "where": "np.where({0}, {1}, {2})",
     }
     functions = {  # noqa: RUF012 - never changed
-        **{name: f"np.{name}({{0}})" for name in LEAVES},
+        **{
+            name: f"np.{name}({{0}}, {{1}})" if name in OF_TWO else f"np.{name}({{0}})"
+            for name in LEAVES
+        },
         **{name: f"np.arc{name[1:]}({{0}})" for name in LEAVES if name[0] == "a"},
         "pow": "np.power({0}, {1})",
         "atan2": "np.arctan2({0}, {1})",
-        "fmod": "np.fmod({0}, {1})",
-        "copysign": "np.copysign({0}, {1})",
         "erf": "special.erf({0})",
         "erfc": "erfc({0})",
         "relu": "np.maximum({0}, 0.0) + 0.0",
         "sign": "np.sign({0})",
+        "hypot": "np.hypot({0}, {1})",
         "clip": "np.minimum(np.maximum({0}, {1}), {2}) + 0.0",
     }
-    own = frozenset({"relu", "sign", "clip", "max", "min"})  # one pass in place of three
+    own = frozenset({"relu", "sign", "clip", "max", "min", "hypot"})  # one pass in place of three
     is_lazy = False
 
     def names(self) -> dict[str, Any]:
@@ -85,12 +93,61 @@ class NumPy(Dialect):
         return Text(self, call, (condition, *given))
 
 
+class Libm(NumPy):
+    """Arrays that are equal to the last bit to what numbers alone give, by the same functions."""
+
+    functions = NumPy.functions | {
+        name: form for name, form in PYTHON.functions.items() if name not in EXACT
+    }
+
+    def names(self) -> dict[str, Any]:
+        """Return what every text may call."""
+        called = {name: element_by_element(name) for name in PYTHON.functions if name not in EXACT}
+        return super().names() | called
+
+
+@cache
+def element_by_element(name: str) -> Callable[..., Any]:
+    """Return a function of the math module for arrays and numbers, which are broadcast.
+
+    Where it has no value the result is NumPy's, inf or nan.
+    """
+    function: Callable[..., float] = getattr(math, name)
+    in_numpy = NumPy.functions.get(name, "").partition("(")[0].removeprefix("np.")
+
+    def unless(other: float, *numbers: float) -> float:
+        if other == other:  # noqa: PLR0124 - not nan
+            try:
+                return function(*numbers)
+            except OverflowError:
+                return math.copysign(math.inf, other)
+            except ValueError:
+                pass
+        return other
+
+    def apply(*arguments: Any) -> Any:
+        shapes = {np.shape(argument) for argument in arguments}
+        if shapes == {()}:
+            try:
+                return np.float64(function(*arguments))
+            except (ValueError, OverflowError):
+                return np.float64(unless(getattr(np, in_numpy)(*arguments), *arguments))
+        if len(shapes - {()}) > 1:
+            arguments = tuple(np.broadcast_arrays(*arguments))
+        given = [np.ravel(x).tolist() if np.ndim(x) else repeat(float(x)) for x in arguments]
+        (shape,) = {np.shape(argument) for argument in arguments} - {()}
+        try:
+            found = np.fromiter(map(function, *given), np.float64, prod(shape))
+        except (ValueError, OverflowError):
+            others = np.ravel(getattr(np, in_numpy)(*arguments)).tolist()
+            found = np.fromiter(map(unless, others, *given), np.float64, len(others))
+        return found.reshape(shape)
+
+    return apply
+
+
 NUMPY = NumPy()
-
-
-def namespace() -> dict[str, Any]:
-    """Return the names that generated NumPy code may use."""
-    return NUMPY.namespace()
+LIBM = Libm()
 
 
 @cache
@@ -112,7 +169,7 @@ def fixed_names() -> dict[str, Any]:
         cross_entropy,
         onehot,
     )
-    constants = {"inf": np.inf, "nan": np.nan, "slice": slice}
+    constants = {"inf": np.inf, "nan": np.nan, "slice": slice, "exp": np.exp, "log1p": np.log1p}
     return {"np": np, "special": _Special(), **constants} | {f.__name__: f for f in functions}
 
 
@@ -230,17 +287,17 @@ def _deviation(x: Any, axis: int | None) -> Any:
     return norm(apart(x, axis), axis) / np.sqrt(x.size if axis is None else x.shape[axis])
 
 
-def logsumexp(x: Any, axis: int | None) -> Any:
+def logsumexp(x: Any, axis: int | None, exp: Function, log1p: Function) -> Any:
     """Return log(sum(exp(x))) without overflow."""
-    top, more = _top_and_more(x, axis)
+    top, more = _top_and_more(x, axis, exp, log1p)
     return np.squeeze(top + more, axis=axis)
 
 
-def _top_and_more(x: Any, axis: int | None) -> tuple[Any, Any]:
+def _top_and_more(x: Any, axis: int | None, exp: Function, log1p: Function) -> tuple[Any, Any]:
     """Return max(x), and log(sum(exp(x))) - max(x), exact even when it is tiny; axes are kept."""
     x = np.asarray(x)
     top = np.max(x, axis=axis, keepdims=True)
-    grown = np.array(np.exp(x - top))
+    grown = np.array(exp(x - top))
     # The largest gives exactly 1, which log1p adds itself.
     if axis is None or x.size == x.shape[axis]:
         grown.flat[np.argmax(x)] = 0.0
@@ -248,18 +305,18 @@ def _top_and_more(x: Any, axis: int | None) -> tuple[Any, Any]:
         grown[np.arange(len(x)), x.argmax(axis=1)] = 0.0
     else:
         np.put_along_axis(grown, np.expand_dims(np.argmax(x, axis=axis), axis), 0.0, axis=axis)
-    return top, np.log1p(np.add.reduce(grown, axis=axis, keepdims=True))
+    return top, log1p(np.add.reduce(grown, axis=axis, keepdims=True))
 
 
-def softmax(x: Any, axis: int | None) -> Any:
+def softmax(x: Any, axis: int | None, exp: Function) -> Any:
     """Return exp(x)/sum(exp(x)) without overflow."""
-    grown = np.exp(x - np.max(x, axis=axis, keepdims=True))
+    grown = exp(x - np.max(x, axis=axis, keepdims=True))
     return grown / np.sum(grown, axis=axis, keepdims=True)
 
 
-def logsoftmax(x: Any, axis: int | None) -> Any:
+def logsoftmax(x: Any, axis: int | None, exp: Function, log1p: Function) -> Any:
     """Return the logarithm of softmax, exact where softmax is 0 or almost 1."""
-    top, more = _top_and_more(x, axis)
+    top, more = _top_and_more(x, axis, exp, log1p)
     return (x - top) - more
 
 
@@ -273,11 +330,11 @@ def onehot(x: Any, classes: int) -> Any:
     return found
 
 
-def cross_entropy(score: Any, target: Any) -> Any:
+def cross_entropy(score: Any, target: Any, exp: Function, log1p: Function) -> Any:
     """Return the mean over rows of -log softmax(score) at the target."""
     target = np.asarray(target)
     if target.shape == score.shape:
-        logs = logsoftmax(score, score.ndim - 1)
+        logs = logsoftmax(score, score.ndim - 1, exp, log1p)
         return -np.sum(target * logs) / (len(score) if score.ndim == 2 else 1)
     rows = score.reshape(-1, score.shape[-1])
     given = target.ravel()
@@ -285,6 +342,6 @@ def cross_entropy(score: Any, target: Any) -> Any:
     is_class = (classes == given) & (classes >= 0) & (classes < rows.shape[1])
     if not is_class.all():
         return np.float64(np.nan)
-    top, more = _top_and_more(rows, 1)
+    top, more = _top_and_more(rows, 1, exp, log1p)
     below = top[:, 0] - rows[np.arange(len(rows)), classes]
     return np.add.reduce(below + more[:, 0]) / len(rows)

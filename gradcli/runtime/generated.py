@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from gradcli.graph import bodies
-from gradcli.graph.bodies import PYTHON, executed
+from gradcli.graph.bodies import PYTHON, Dialect, executed
 from gradcli.graph.operations import (
     AND_ALSO,
     LEAVES,
@@ -32,22 +32,24 @@ DEEPEST = 30
 """How deep expressions are nested in one statement; Python reads up to 200 parentheses."""
 
 
-def function(program: Program, parameters: Sequence[str]) -> Callable[..., tuple[float, ...]]:
+def function(
+    program: Program, parameters: Sequence[str], *, same_bits: bool = False
+) -> Callable[..., tuple[float, ...]]:
     """Return a Python function from the parameters' values, in order, to the outputs' values.
 
     It raises ValueError, OverflowError or ZeroDivisionError where a step has no value, and returns
-    nan or inf where arithmetic does.
+    nan or inf where arithmetic does. Numbers are those of the interpreter, and with `same_bits`
+    arrays are; else NumPy's own functions serve, many times as fast, within the rows' `ulps`.
     """
-    text = source(program, parameters)
     if not program.has_arrays:
-        return executed(text, PYTHON.namespace())
+        return executed(source(program, parameters), PYTHON.namespace())
     import numpy as np
 
     from gradcli.runtime import memory
-    from gradcli.runtime.arrays import namespace
 
     memory.keep()
-    compute = executed(text, namespace())
+    m = arrays(same_bits=same_bits)
+    compute = executed(source(program, parameters, m), m.namespace())
 
     def quiet(*values: Any) -> tuple[Any, ...]:
         with np.errstate(all="ignore"):
@@ -57,15 +59,18 @@ def function(program: Program, parameters: Sequence[str]) -> Callable[..., tuple
     return quiet
 
 
-def source(program: Program, parameters: Sequence[str]) -> str:
-    """Return the Python source of the function."""
+def source(program: Program, parameters: Sequence[str], m: Dialect = PYTHON) -> str:
+    """Return the source of the function in a dialect, that of arrays if the program has some."""
     local = {name: f"p{place}" for place, name in enumerate(parameters)}
     head = f"def generated({', '.join(local.values())}):"
     column = next((local[name] for name in program.columns if name in local), None)
     if column is not None:
         head += f"\n    {ROWS} = {column}.shape[0]"
         local[COUNT] = repr(ROWS)
-    lines, outputs = statements(program, local, named=False)
+    if program.has_arrays:
+        lines, outputs = _array_statements(program, local, m)
+    else:
+        lines, outputs = statements(program, local, named=False)
     results = "".join(f"{output}, " for output in outputs)
     return "\n".join([head, *[f"    {line}" for line in lines], f"    return ({results})"])
 
@@ -78,8 +83,6 @@ def statements(
     `local` are the names or numbers that stand for its variables; its own names have a prefix.
     With `named` the outputs are names or numbers too, and may be read more than once.
     """
-    if program.has_arrays:
-        return _array_statements(program, local, prefix)
     program = shared(program)
     terms: dict[int, str] = {}
     depths: dict[int, int] = {}
@@ -125,7 +128,7 @@ def _leaf(operation: Operation, payload: Any, local: Mapping[str, str]) -> str:
 
 
 def _array_statements(
-    program: Program, local: Mapping[str, str], prefix: str
+    program: Program, local: Mapping[str, str], m: Dialect
 ) -> tuple[list[str], list[str]]:
     terms: dict[int, str] = {}
     lines: list[str] = []
@@ -135,10 +138,10 @@ def _array_statements(
             terms[output] = _leaf(operation, payload, local)
         else:
             arguments = [terms[node] for node in inputs]
-            lines.append(f"{prefix}{output} = {array_code(operation, arguments, payload)}")
-            terms[output] = f"{prefix}{output}"
+            lines.append(f"v{output} = {array_code(operation, arguments, payload, m)}")
+            terms[output] = f"v{output}"
         # Memory that is not read again is given back at once, for the next array.
-        finished = [terms[node] for node in last_use.get(place, ()) if terms[node][0] == prefix]
+        finished = [terms[node] for node in last_use.get(place, ()) if terms[node][0] == "v"]
         if finished:
             lines.append(f"del {', '.join(finished)}")
     return lines, [terms[output] for output in program.outputs]
@@ -184,16 +187,16 @@ def ieee_function(operation: Operation, count: int, payload: Any) -> Callable[..
 def array_function(operation: Operation, count: int, payload: Any) -> Callable[..., Any]:
     """Return the operation on NumPy arrays and numbers, with IEEE 754 results.
 
-    Where its payload holds ROWS, it is told their number by keyword.
+    They are to the last bit those of the operation's `value`, where it has one. Where the payload
+    holds ROWS, the operation is told their number by keyword.
     """
     import numpy as np
 
-    from gradcli.runtime.arrays import namespace
-
+    m = arrays(same_bits=True)
     names = [f"p{place}" for place in range(count)]
-    code = array_code(operation, names, payload)
+    code = array_code(operation, names, payload, m)
     text = f"def generated({', '.join([repr(ROWS), *names])}):\n    return {code}"
-    compute = executed(text, namespace())
+    compute = executed(text, m.namespace())
 
     def evaluate(*inputs: Any, rows: int | None = None) -> Any:
         with np.errstate(all="ignore"):
@@ -202,18 +205,23 @@ def array_function(operation: Operation, count: int, payload: Any) -> Callable[.
     return evaluate
 
 
-def array_code(operation: Operation, arguments: Sequence[str], payload: Any) -> str:
+def arrays(*, same_bits: bool = False) -> Dialect:
+    """Return the dialect of arrays: NumPy's own functions, or those that numbers have as well."""
+    from gradcli.runtime.arrays import LIBM, NUMPY
+
+    return LIBM if same_bits else NUMPY
+
+
+def array_code(operation: Operation, arguments: Sequence[str], payload: Any, m: Dialect) -> str:
     """Return the NumPy expression of one operation on arguments that are names or numbers."""
-    text = array_template(operation, len(arguments), payload)
+    text = array_template(operation, len(arguments), payload, m)
     return text.format(*arguments, p=repr(payload), all=", ".join(arguments))
 
 
 @lru_cache(maxsize=1000)
-def array_template(operation: Operation, count: int, payload: Any) -> str:
+def array_template(operation: Operation, count: int, payload: Any, m: Dialect) -> str:
     """Return the NumPy expression of one operation, {0}, {1} … for its arguments."""
-    from gradcli.runtime.arrays import NUMPY
-
     if operation.structural:
         given = operation.array
         return str(given(payload) if callable(given) else given)
-    return bodies.template(NUMPY, operation, count, payload)
+    return bodies.template(m, operation, count, payload)

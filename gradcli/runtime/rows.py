@@ -17,7 +17,7 @@ from gradcli.graph.operations import (
     NAMED_VALUES,
     VARIABLE,
 )
-from gradcli.runtime.generated import array_code, array_template
+from gradcli.runtime.generated import array_code, array_template, arrays
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -126,7 +126,7 @@ class _Writer:
         call = _call(operation, len(arguments), payload)
         if call is None:  # an array of its own
             self.terms[output] = f"v{output}"
-            code = array_code(operation, arguments, payload)
+            code = array_code(operation, arguments, payload, arrays())
             self.lines.append(f"        v{output} = {code}")
             return
         if not self._free:
@@ -137,8 +137,6 @@ class _Writer:
 
     def function(self, result: str) -> Callable[..., Any]:
         """Return the function of the size of a block, first row, last row and all values."""
-        from gradcli.runtime.arrays import namespace
-
         names = [*self._shared.values(), *self._columns.values()]
         buffers = "".join(f"b{place}, " for place in range(self._buffers))
         text = "\n".join(
@@ -156,13 +154,13 @@ class _Writer:
                 f"    return {result}",
             ]
         )
-        return executed(text, {**namespace(), "range": range, "aligned": aligned})
+        return executed(text, {**arrays().namespace(), "range": range, "aligned": aligned})
 
 
 @lru_cache(maxsize=1000)
 def _call(operation: Operation, count: int, payload: Any) -> str | None:
     """Return the call of a step without its end, `np.exp({0}`; None if it is no single call."""
-    template = array_template(operation, count, payload)
+    template = array_template(operation, count, payload, arrays())
     if template == "-{0}":
         return "np.negative({0}"
     infix = _INFIX.match(template)

@@ -199,7 +199,8 @@ class Table:
         nodes = names_to_nodes(graph, root, self._wrt)
         slopes = gradient(graph, root, nodes.values())
         outputs = [root, *(slopes[node] for node in nodes.values())]
-        return function(program(graph, outputs)._replace(has_arrays=True), self._formula.free_names)
+        steps = program(graph, outputs)._replace(has_arrays=True)
+        return function(steps, self._formula.free_names, same_bits=True)
 
     def _worked_out(self) -> Iterator[Block]:
         import numpy as np

@@ -15,7 +15,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gradcli import MathematicsError, parse
-from gradcli.graph import bodies
 from gradcli.graph.bodies import LEAVES
 from gradcli.graph.node import Graph
 from gradcli.graph.operations import TABLE, Operation
@@ -24,7 +23,6 @@ from gradcli.native.emitter import supports
 from gradcli.native.functions import function, source
 from gradcli.native.lowerings import LIBRARY
 from gradcli.runtime import generated
-from gradcli.runtime.arrays import NumPy
 from gradcli.runtime.program import Program, program
 from tests.random_formulas import texts
 
@@ -93,69 +91,30 @@ def shown(compute: Callable[..., Any], *arguments: Any) -> str:
     return repr(number) if math.isfinite(number) else "no value"
 
 
-class LibraryOfPython:
-    """NumPy with the functions of Python's math module in place of its own."""
-
-    def __getattr__(self, name: str) -> Any:
-        known = {f"arc{leaf[1:]}": leaf for leaf in LEAVES if leaf[0] == "a"} | {"power": "pow"}
-        leaf = known.get(name, name)
-        own = getattr(np, name, None)
-        if leaf not in LEAVES or leaf == "rint":
-            return own
-
-        def one(*arguments: float) -> float:
-            try:
-                return float(LEAVES[leaf](*arguments))
-            except (ValueError, OverflowError, ZeroDivisionError):
-                return float(own(*arguments)) if own else math.nan
-
-        count = 2 if leaf in {"pow", "atan2", "fmod", "copysign"} else 1
-        each = np.frompyfunc(one, count, 1)
-        return lambda *arguments: np.asarray(each(*arguments), dtype=float)
-
-
-class LikePython(NumPy):
-    """NumPy's text of the bodies, run with the same functions as Python."""
-
-    def names(self) -> dict[str, Any]:
-        """Return what every text may call."""
-        library = LibraryOfPython()
-        return super().names() | {"np": library, "special": library, "erfc": library.erfc}
-
-
-LIKE_PYTHON = LikePython()
-
-
-def numpy_function(row: Operation, count: int, payload: Any) -> Callable[..., Any]:
-    names = [f"p{place}" for place in range(count)]
-    code = bodies.template(LIKE_PYTHON, row, count, payload).format(*names)
-    text = f"def generated({', '.join(names)}): return {code}"
-    return bodies.executed(text, LIKE_PYTHON.namespace())
-
-
 def counts_of(row: Operation) -> list[int]:
     return [row.arity[0]] if row.arity[1] > 0 else [2, 3]
 
 
 @pytest.mark.parametrize("row", SCALAR, ids=lambda row: row.name)
 def test_all_engines_give_the_same_bits(row: Operation) -> None:
-    """Interpreter, generated Python, machine code and NumPy's text: signs of zero included."""
+    """Interpreter, generated Python, machine code, arrays and tables: signs of zero included."""
     wrong = []
     for payload, count in itertools.product(PAYLOADS.get(row.name, [None]), counts_of(row)):
-        whole = single(row, count, payload)
+        whole, points = single(row, count, payload), POINTS[count]
         python, native = generated.function(whole, NAMES[:count]), function(whole, NAMES[:count])
-        columns = [np.array(column) for column in zip(*POINTS[count], strict=True)]
-        with np.errstate(all="ignore"):
-            listed = numpy_function(row, count, payload)(*columns)
-            own = generated.array_function(row, count, payload)(*columns)
-        arrays = np.broadcast_to(listed, columns[0].shape).tolist()
-        own_arrays = np.broadcast_to(own, columns[0].shape).tolist()
+        columns = np.array(points).T
+        of_arrays = generated.array_function(row, count, payload)
+        of_tables = generated.function(
+            whole._replace(has_arrays=True), NAMES[:count], same_bits=True
+        )
+        listed = [of_arrays(*columns), *of_tables(*columns)]
+        arrays, tables = (np.broadcast_to(found, len(points)) for found in listed)
+        number = generated.ieee_function(row, count, payload)
         extra = () if payload is None else (payload,)
-        for point, listed_value, own_value in zip(POINTS[count], arrays, own_arrays, strict=True):
+        for place, point in enumerate(points):
             expected = shown(row.value, *point, *extra)
-            found = [shown(python, *point), shown(native, *point), shown(lambda x: x, listed_value)]
-            if float(own_value) == 0 or expected in {"0.0", "-0.0"}:
-                found.append(shown(lambda x: x, own_value))
+            found = [shown(engine, *point) for engine in (python, native, number)]
+            found += [shown(float, array[place]) for array in (arrays, tables)]
             if set(found) != {expected}:
                 wrong.append((point, payload, expected, found))
     assert wrong == []
