@@ -133,6 +133,14 @@ class RowFormula:
             return
         yield from self.source.blocks(list(self.columns), self.rows_at_once())
 
+    def single(self) -> Formula | None:
+        """Return the formula of one row, if it needs no others and has only numbers, else None."""
+        try:
+            found = self.formula.with_shapes(self._shapes | self._entries)
+        except ShapeError:
+            return None
+        return None if found.graph.has_arrays or self.held is not None else found
+
     def rows_at_once(self) -> int:
         """Return how many rows are worked out together, every step of them being kept."""
         graph = self.formula.graph

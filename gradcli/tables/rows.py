@@ -13,6 +13,7 @@ from gradcli.tables.ranges import Block
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from gradcli.graph.node import Graph
     from gradcli.tables.formula import RowFormula
 
 
@@ -33,7 +34,7 @@ class RowTable:
         self._nonfinite = allow_nonfinite
         if wrt:
             _check_derivatives(formula, wrt)
-        self._slopes = self._derivatives()
+        self._graph, self._slopes = self._derivatives()
 
     def blocks(self) -> Iterator[Block]:
         """Yield the rows of the table in order, checked block by block.
@@ -58,8 +59,11 @@ class RowTable:
         value: Any = found.numbers[root]
         slopes = []
         if self._slopes:
-            order = graph.reachable(self._slopes)
-            rates = interpreter.run(graph, order, given, ieee=True, known=found).numbers
+            order = self._graph.reachable(self._slopes)
+            known = found if self._graph is graph else None
+            rates = interpreter.run(
+                self._graph, order, given, ieee=True, known=known, columns=known is None
+            ).numbers
             slopes = [np.broadcast_to(rates[slope], value.shape) for slope in self._slopes]
         if slopes and not self._nonfinite:
             good = np.all(np.isfinite(slopes), axis=0)
@@ -71,21 +75,28 @@ class RowTable:
             self.kinks |= faults.kinks(graph, sorted(active - self.kinks.keys()), found.numbers)
         return Block(list(columns.values()), value, slopes)
 
-    def _derivatives(self) -> list[int]:
-        """Return the derivative in each row by each name, as nodes.
+    def _derivatives(self) -> tuple[Graph, list[int]]:
+        """Return the derivative in each row by each name, as nodes of a graph.
 
-        Each row depends on its own row of a column only, so one pass with all its numbers moving
+        They are those of one row, as at a point. Where a row has arrays they are found forward:
+        each row depends on its own row of a column only, so one pass with all its numbers moving
         gives the derivatives in all rows.
         """
         from gradcli.calculus.forward import tangents
+        from gradcli.calculus.reverse import gradient
         from gradcli.graph.simplify import broadcast_to
 
+        single = self._formula.single() if self._wrt else None
+        if single is not None:
+            by = names_to_nodes(single.graph, single.id, self._wrt).values()
+            found = gradient(single.graph, single.id, by)
+            return single.graph, [found[node] for node in by]
         graph, root = self._formula.formula.graph, self._formula.formula.id
         slopes = []
         for node in names_to_nodes(graph, root, self._wrt).values():
             rate = broadcast_to(graph, graph.constant(1), graph.shape(node))
             slopes += tangents(graph, [root], {node: rate})
-        return slopes
+        return graph, slopes
 
     def _no_derivative(self, columns: Mapping[str, Any], row: int, first: int) -> MathematicsError:
         error = fault_of_row(self._formula, columns, row, self._wrt)

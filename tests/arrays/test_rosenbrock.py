@@ -1,9 +1,8 @@
-"""Rosenbrock's valley in N dimensions: exact, and linear in N."""
+"""Rosenbrock's valley in N dimensions."""
 
 from __future__ import annotations
 
-import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -62,27 +61,6 @@ def test_a_hundred_thousand_dimensions() -> None:
     assert point.value == pytest.approx(optimize.rosen(x), rel=1e-12)
     np.testing.assert_allclose(point.gradient()["x"], optimize.rosen_der(x), rtol=1e-12, atol=1e-10)
     assert point.notes() == []
-
-
-def seconds(size: int) -> float:
-    """The processor's time of the shortest of some runs of value and gradient."""
-    x: Any = np.random.default_rng(1).uniform(-1.5, 1.5, size)
-    formula = valley(size)
-    times = []
-    for _ in range(7):
-        start = time.process_time()
-        formula.at_values(x=x).gradient()
-        times.append(time.process_time() - start)
-    return min(times)
-
-
-@pytest.mark.slow
-def test_time_is_linear() -> None:
-    seconds(1000)  # what is loaded and compiled once
-
-    # The smaller one may fit a cache that the larger one does not, hence the generous ratio: what
-    # grows with the square of the size would take 16 times as long.
-    assert seconds(4_000_000) / seconds(1_000_000) < 12
 
 
 @pytest.mark.slow

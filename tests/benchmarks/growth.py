@@ -4,6 +4,8 @@ Each size is measured in a process of its own, which is this module:
 `python -m tests.benchmarks.growth WHO SHAPE NODES CLOCK` prints the seconds, of which the start of
 Python and of the library is no part, the most bytes of memory of the process, and the derivative.
 
+Arrays grow as well, in this process.
+
 "sum" is a sum of products 1*x + 2*x + …, "chain" x + (x*(x + (x*(…, as deep as it is long.
 """
 
@@ -32,6 +34,9 @@ if TYPE_CHECKING:
 
 SIZES = (10_000, 100_000, 1_000_000)
 PEERS_SIZE = 100_000
+ARRAYS = (2_000_000, 4_000_000)
+"""Numbers of the arrays, neither of which fits in a cache."""
+VALLEY = "sum(100*(x[1:] - x[:-1]^2)^2 + (1 - x[:-1])^2)"
 PEERS = ("casadi", "micrograd", "torch")
 AT = 0.5
 DOUBLING = Bar(2.6, is_open=True)
@@ -49,7 +54,8 @@ class Taken(NamedTuple):
 
 def rows(bench: Bench) -> list[Row]:
     """Return the rows of this subject."""
-    return [row for shape in SHAPES for part in (_doubling, _beside) for row in part(bench, shape)]
+    nodes = [row for shape in SHAPES for part in (_doubling, _beside) for row in part(bench, shape)]
+    return nodes + _of_an_array(bench)
 
 
 def _doubling(bench: Bench, shape: str) -> list[Row]:
@@ -95,6 +101,23 @@ def _maker(bench: Bench, who: str, shape: str, expected: float) -> Callable[[], 
         message = f"{who} finds {found} as the derivative of the {shape}, not {expected}"
         raise ArithmeticError(message)
     return lambda: measured(bench, who, shape, PEERS_SIZE).seconds
+
+
+def _of_an_array(bench: Bench) -> list[Row]:
+    """Return how much more value and gradient take for an array of twice as many numbers."""
+    import numpy as np
+
+    from gradcli import parse
+
+    def action(count: int) -> Callable[[], float]:
+        formula = parse(VALLEY, {"x": (count,)})
+        x = np.linspace(-1.5, 1.5, count)
+        return partial(bench.clock.once, lambda: formula.at_values(x=x).gradient())
+
+    half, whole = ARRAYS
+    names = {half: f"itself with {half:,}", whole: "gradcli"}
+    taken = in_turn({names[count]: action(count) for count in (whole, half)}, bench.runs)
+    return compared(f"Rosenbrock's valley in {whole:,} dimensions", taken, {names[half]: DOUBLING})
 
 
 def measured(bench: Bench, who: str, shape: str, count: int) -> Taken:
