@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import isfinite
+
 from gradcli.graph.literals import number_text, value_text
 from gradcli.graph.operations import (
     CONSTANT,
@@ -200,9 +202,9 @@ def kinks(graph: Graph, nodes: Iterable[int], numbers: Mapping[int, float]) -> d
 def _is_at(
     test: Callable[..., bool], inputs: list[Any], extra: list[Any], operation: Operation
 ) -> bool:
-    """Return whether a test holds for the inputs, or for any of their numbers."""
+    """Return whether a test holds for the inputs, or for any of their numbers that are finite."""
     if not operation.structural and all(isinstance(x, float) for x in inputs):
-        return bool(test(*inputs, *extra))
+        return all(map(isfinite, inputs)) and bool(test(*inputs, *extra))
     import numpy as np
 
     if operation.structural:
@@ -210,9 +212,9 @@ def _is_at(
     each = np.broadcast_arrays(*inputs)
     if each[0].size > MOST_TESTED:
         return False
-    return any(
-        test(*numbers, *extra) for numbers in zip(*[x.ravel().tolist() for x in each], strict=True)
-    )
+    numbers = np.stack(each).reshape(len(each), -1).T
+    known = numbers[np.isfinite(numbers).all(axis=1)].tolist()
+    return any(test(*row, *extra) for row in known)
 
 
 def _called(graph: Graph, node: int) -> str:

@@ -7,6 +7,7 @@ import math
 import re
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gradcli import MathematicsError, parse
+from gradcli.formula import Formula
 from gradcli.graph.bodies import LEAVES
 from gradcli.graph.node import Graph
 from gradcli.graph.operations import TABLE, Operation
@@ -24,12 +26,13 @@ from gradcli.native.functions import function, source
 from gradcli.native.lowerings import LIBRARY
 from gradcli.runtime import generated
 from gradcli.runtime.program import Program, program
+from gradcli.tables.formula import RowFormula
+from gradcli.tables.ranges import Range, Table
+from gradcli.tables.rows import RowTable
 from tests.random_formulas import texts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from gradcli.formula import Formula
+    from collections.abc import Callable, Mapping
 
 NAMES = ["a", "b", "c"]
 PAYLOADS: dict[str, list[Any]] = {
@@ -221,6 +224,11 @@ VALUES = st.sampled_from([-3.7, -1.0, -0.2, 0.0, -0.0, 0.3, 1.0, 2.5, 40.0, 1e20
 POINTS_OF_TEXTS = st.lists(st.tuples(VALUES, VALUES, VALUES), min_size=3, max_size=6)
 
 
+def at_point(formula: Formula, point: Mapping[str, float]) -> tuple[float, ...]:
+    """Value and gradient of the interpreter. Raises MathematicsError."""
+    return formula.evaluate(point), *formula.gradient(point).values()
+
+
 def compare_engines(text: str, points: list[tuple[float, ...]]) -> int:
     """Raise AssertionError unless all engines give the same bits; return how many numbers.
 
@@ -232,6 +240,7 @@ def compare_engines(text: str, points: list[tuple[float, ...]]) -> int:
     whole = of_formula(formula)
     engines = [function(whole, names), generated.function(whole, names)]
     compared = 0
+    good: list[tuple[tuple[float, ...], tuple[float, ...]]] = []
     message: str | None
     for numbers in points:
         point = dict(zip(names, numbers, strict=False))
@@ -240,7 +249,8 @@ def compare_engines(text: str, points: list[tuple[float, ...]]) -> int:
             f if isinstance(f, tuple) and all(map(math.isfinite, f)) else None for f in found
         ]
         try:
-            value, gradient = formula.evaluate(point), formula.gradient(point)
+            expected = at_point(formula, point)
+            good.append((tuple(point.values()), expected))
         except MathematicsError as problem:
             message = problem.message
         else:
@@ -251,9 +261,69 @@ def compare_engines(text: str, points: list[tuple[float, ...]]) -> int:
             assert others == [None] or "too large" in message, (text, point)
             continue
         for numbers_found in filter(None, (native, *others)):
-            assert repr(numbers_found) == repr((value, *gradient.values())), (text, point)
+            assert repr(numbers_found) == repr(expected), (text, point)
             compared += len(numbers_found)
+    if names and good:
+        compared += compare_arrays(text, names, good)
+        compared += compare_tables(formula, names, points)
     return compared
+
+
+def compare_arrays(
+    text: str, names: list[str], good: list[tuple[tuple[float, ...], tuple[float, ...]]]
+) -> int:
+    """Raise AssertionError unless the formula over arrays gives what it gives in each place."""
+    columns = dict(zip(names, np.array([point for point, _ in good]).T, strict=True))
+    total = parse(f"sum({text})", {name: (len(good),) for name in names})
+    alone = parse(text, {name: (len(good),) for name in names})
+    found = [alone.evaluate(columns), *total.gradient(columns).values()]
+    rows = zip(*[np.broadcast_to(f, len(good)).tolist() for f in found], strict=True)
+    for (point, expected), row in zip(good, rows, strict=True):
+        assert repr(row) == repr(expected), (text, point)
+    return (1 + len(names)) * len(good)
+
+
+def compare_tables(formula: Formula, names: list[str], points: list[tuple[float, ...]]) -> int:
+    """Raise AssertionError unless tables over a range and over rows give what points do.
+
+    The first name moves, the others stay as they are in the first point.
+    """
+    (first, *_), column = names, np.array([numbers[0] for numbers in points])
+    fixed = dict(zip(names[1:], points[0][1:], strict=False))
+    (block,) = Table(formula, fixed, {first: Range.through(column)}, names, gaps=True).blocks()
+    good = []
+    for x, *found in zip(column.tolist(), block.value, *block.slopes, strict=True):
+        try:
+            expected = at_point(formula, {first: x, **fixed})
+        except MathematicsError:
+            assert not np.isfinite(found).all(), (str(formula), x, fixed)
+        else:
+            good.append((x, expected))
+            assert repr((*map(float, found),)) == repr(expected), (str(formula), x, fixed)
+    rows: Any = SimpleNamespace(
+        columns={first: ()}, blocks=lambda *_: [{first: np.array([x for x, _ in good])}]
+    )
+    if not good:
+        return 0
+    assert formula.origin
+    of_rows = RowTable(RowFormula(formula.origin.source, fixed, rows, [first]), names)
+    (block,) = of_rows.blocks()
+    listed = zip(good, block.value, *block.slopes, strict=True)
+    for (x, expected), *found in listed:
+        assert repr((*map(float, found),)) == repr(expected), (str(formula), x, fixed)
+    return 2 * (1 + len(names)) * len(good)
+
+
+@pytest.mark.parametrize("row", [r for r in SCALAR if r.kink or r.jump], ids=lambda row: row.name)
+def test_what_has_no_value_is_at_no_kink(row: Operation) -> None:
+    graph = Graph()
+    x = graph.variable("x")
+    two = graph.constant(2.0)
+    undefined = graph.add(TABLE["divide"], (two, x))
+    step = graph.add(row, (undefined, *[two] * (counts_of(row)[0] - 1)))
+    points = Range.through(np.array([0.0, 1.5]))
+    (block,) = Table(Formula(graph, step), {}, {"x": points}, ["x"], gaps=True).blocks()
+    assert np.isnan(block.value).tolist() == [True, False]
 
 
 @settings(max_examples=80)
