@@ -7,6 +7,7 @@ import math
 import re
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from random import Random
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,7 @@ from gradcli.runtime.program import Program, program
 from gradcli.tables.formula import RowFormula
 from gradcli.tables.ranges import Range, Table
 from gradcli.tables.rows import RowTable
-from tests.random_formulas import texts
+from tests.random_formulas import LENGTH, Drawn, texts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -326,10 +327,37 @@ def test_what_has_no_value_is_at_no_kink(row: Operation) -> None:
     assert np.isnan(block.value).tolist() == [True, False]
 
 
+def compare_reductions(random: Random) -> int:
+    """Raise AssertionError unless sums, products and the like are those of the generated code."""
+    drawn = Drawn(random, arrays=True)
+    formula = parse(drawn.source, drawn.shapes)
+    point: dict[str, Any] = {
+        name: np.array([random.uniform(-2, 2) for _ in range(LENGTH)])
+        if name in drawn.shapes
+        else random.choice([random.uniform(-2, 2), 0.0, -0.0, 1.0])
+        for name in formula.free_names
+    }
+    try:
+        here = formula.at_values(point)
+        expected = here.value, *here.gradient().values()
+    except MathematicsError:
+        return 0
+    found = attempt(formula.compiled([*point]), *point.values())
+    if not isinstance(found, tuple):
+        return 0
+    texts_of = [[repr(np.asarray(x).tolist()) for x in numbers] for numbers in (found, expected)]
+    assert texts_of[0] == texts_of[1], (drawn.source, point)
+    return len(found)
+
+
+RANDOM = st.builds(Random, st.integers(0, 2**32))
+
+
 @settings(max_examples=80)
-@given(TEXTS, POINTS_OF_TEXTS)
-def test_random_formulas(text: str, points: list[tuple[float, ...]]) -> None:
+@given(TEXTS, POINTS_OF_TEXTS, RANDOM)
+def test_random_formulas(text: str, points: list[tuple[float, ...]], random: Random) -> None:
     compare_engines(text, points)
+    compare_reductions(random)
 
 
 @pytest.mark.slow
@@ -337,10 +365,10 @@ def test_ten_thousand_random_formulas() -> None:
     counts: list[int] = []
 
     @settings(max_examples=10_000, deadline=None, database=None)
-    @given(TEXTS, POINTS_OF_TEXTS)
-    def run(text: str, points: list[tuple[float, ...]]) -> None:
-        counts.append(compare_engines(text, points))
+    @given(TEXTS, POINTS_OF_TEXTS, RANDOM)
+    def run(text: str, points: list[tuple[float, ...]], random: Random) -> None:
+        counts.append(compare_engines(text, points) + compare_reductions(random))
 
     run()
-    print(f"{len(counts)} formulas, {sum(counts)} numbers compared")  # noqa: T201 - with -s
+    print(f"{2 * len(counts)} formulas, {sum(counts)} numbers compared")  # noqa: T201 - with -s
     assert len(counts) >= 10_000
