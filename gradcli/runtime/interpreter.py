@@ -140,7 +140,7 @@ def _run_arrays(
 def finite(value: Any) -> bool:
     """Return whether a number, or every number of an array, is finite."""
     if isinstance(value, float):
-        return value - value == 0
+        return math.isfinite(value)
     import numpy as np
 
     return bool(np.isfinite(value).all())
