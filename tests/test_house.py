@@ -18,6 +18,7 @@ MAY_NAME = {
     # A target says how its own functions are written.
     "runtime/arrays.py": {
         *("atan2", "erf", "erfc", "relu", "sign", "clip", "max", "min", "hypot", "exp", "log1p"),
+        "direction",
     },
     "native/lowerings.py": {"sqrt", "floor", "ceil"},
     # Formulas of ours are built by the names of functions, as users build theirs.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gradcli.graph.bodies import EXACT, LEAVES, OF_TWO, PYTHON, Dialect, Text
-from gradcli.graph.special import two_square
+from gradcli.graph.special import direction, two_square
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,7 +57,8 @@ class NumPy(Dialect):
         "hypot": "np.hypot({0}, {1})",
         "clip": "np.minimum(np.maximum({0}, {1}), {2}) + 0.0",
     }
-    own = frozenset({"relu", "sign", "clip", "max", "min", "hypot"})  # one pass in place of three
+    # One pass in place of many.
+    own = frozenset({"relu", "sign", "clip", "max", "min", "hypot", "direction"})
     is_lazy = False
 
     def names(self) -> dict[str, Any]:
@@ -78,6 +79,12 @@ class NumPy(Dialect):
         """Return the least number, and 0 for zeros of any sign; nan if one of them is."""
         return self._reduced("np.minimum({0}, {1})", numbers)
 
+    def direction(self, x: Text, y: Text) -> Text:
+        """Return x/hypot(x, y), by the body where a number of the array is very large or small."""
+        size = abs(x) + abs(y)
+        is_usual = (size > 2.0**-500) & (size < 2.0**500)
+        return self.choose(is_usual, _share_of_length, direction, x, y)
+
     def _reduced(self, form: str, numbers: tuple[Text, ...]) -> Text:
         return reduce(lambda x, y: Text(self, form, (x, y)), numbers) + 0.0
 
@@ -93,12 +100,18 @@ class NumPy(Dialect):
         return Text(self, call, (condition, *given))
 
 
+def _share_of_length(m: NumPy, x: Text, y: Text) -> Text:
+    share: Text = x / m.hypot(x, y)
+    return share
+
+
 class Libm(NumPy):
     """Arrays that are equal to the last bit to what numbers alone give, by the same functions."""
 
     functions = NumPy.functions | {
         name: form for name, form in PYTHON.functions.items() if name not in EXACT
     }
+    own = NumPy.own - {"direction"}  # numbers have its body
 
     def names(self) -> dict[str, Any]:
         """Return what every text may call."""
