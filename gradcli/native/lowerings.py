@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from llvmlite import ir
 
 from gradcli.graph import bodies
-from gradcli.graph.bodies import LEAVES
+from gradcli.graph.bodies import EXACT, LEAVES
 from gradcli.native.doubles import DOUBLE, Double, Truth, call, constant, intrinsic, where
 
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from gradcli.graph.bodies import Body
     from gradcli.graph.operations import Operation
 
-INTRINSICS = ("sqrt", "floor", "ceil", "rint", "copysign")
-"""The functions that LLVM knows; all of them are exact or rounded correctly."""
+INTRINSICS = EXACT - {"fmod"}
+"""The functions that LLVM knows."""
 LIBRARY = tuple([name for name in LEAVES if name not in INTRINSICS])
 """The functions of the C library that are called."""
 BIT = ir.IntType(1)
