@@ -50,7 +50,7 @@ class NumPy(Dialect):
         **{name: f"np.arc{name[1:]}({{0}})" for name in LEAVES if name[0] == "a"},
         "pow": "np.power({0}, {1})",
         "atan2": "np.arctan2({0}, {1})",
-        "erf": "special.erf({0})",
+        "erf": "erf({0})",
         "erfc": "erfc({0})",
         "relu": "np.maximum({0}, 0.0) + 0.0",
         "sign": "np.sign({0})",
@@ -105,18 +105,19 @@ def _share_of_length(m: NumPy, x: Text, y: Text) -> Text:
     return share
 
 
+INEXACT = {name: form for name, form in PYTHON.functions.items() if name not in EXACT}
+"""The functions of the C library, as they are called one by one."""
+
+
 class Libm(NumPy):
     """Arrays that are equal to the last bit to what numbers alone give, by the same functions."""
 
-    functions = NumPy.functions | {
-        name: form for name, form in PYTHON.functions.items() if name not in EXACT
-    }
+    functions = NumPy.functions | INEXACT
     own = NumPy.own - {"direction"}  # numbers have its body
 
     def names(self) -> dict[str, Any]:
         """Return what every text may call."""
-        called = {name: element_by_element(name) for name in PYTHON.functions if name not in EXACT}
-        return super().names() | called
+        return super().names() | {name: element_by_element(name) for name in INEXACT}
 
 
 @cache
@@ -172,6 +173,7 @@ def fixed_names() -> dict[str, Any]:
         summed,
         mean,
         chosen,
+        erf,
         erfc,
         norm,
         logsumexp,
@@ -183,7 +185,7 @@ def fixed_names() -> dict[str, Any]:
         onehot,
     )
     constants = {"inf": np.inf, "nan": np.nan, "slice": slice, "exp": np.exp, "log1p": np.log1p}
-    return {"np": np, "special": _Special(), **constants} | {f.__name__: f for f in functions}
+    return {"np": np, **constants} | {f.__name__: f for f in functions}
 
 
 def chosen(condition: Any, f: Callable[..., Any], g: Callable[..., Any], *arguments: Any) -> Any:
@@ -201,6 +203,13 @@ def chosen(condition: Any, f: Callable[..., Any], g: Callable[..., Any], *argume
     return found
 
 
+def erf(x: Any) -> Any:
+    """Return the error function."""
+    from scipy import special
+
+    return special.erf(x)
+
+
 def erfc(x: Any) -> Any:
     """Return 1 - erf(x); SciPy's own has rounded x² on the way to exp(-x²), which counts far out.
 
@@ -216,17 +225,6 @@ def erfc(x: Any) -> Any:
     square, error = two_square(far)
     half = np.exp(square * -0.5)
     return np.where(np.greater(x, 2.0), half * (special.erfcx(far) * (1.0 - error)) * half, found)
-
-
-class _Special:
-    """The functions of scipy.special, which is imported when the first of them is called."""
-
-    def __getattr__(self, name: str) -> Any:
-        from scipy import special
-
-        function = getattr(special, name)
-        setattr(self, name, function)
-        return function
 
 
 def scattered(x: Any, key: Any, shape: Shape) -> Any:

@@ -31,8 +31,8 @@ BLOCK = 8192
 CACHE_LINE = 64
 """Its bytes."""
 
-_CALL = re.compile(r"((?:np|special)\.\w+)\(((?:(?:\{\d\}|[\d.e+-]+)(?:, )?)+)\)\Z")
-"""Code that calls one function of NumPy or SciPy, which can be told where its result goes."""
+_CALL = re.compile(r"(np\.\w+)\(((?:(?:\{\d\}|[\d.e+-]+)(?:, )?)+)\)\Z")
+"""Code that calls one function of NumPy, which can be told where its result goes."""
 _INFIX = re.compile(r"(\{\d\}) ([-+*]) (\{\d\})\Z")
 _INFIX_CALLS = {"+": "np.add", "-": "np.subtract", "*": "np.multiply"}
 
