@@ -15,13 +15,14 @@ from gradcli.runtime import interpreter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from typing import Any
 
     from gradcli.findings import Check, Note, Run
     from gradcli.graph.node import Graph, Node
     from gradcli.graph.shapes import Shape
     from gradcli.language.origin import Origin
+    from gradcli.runtime.explain import Explainer, Fault
 
 HALF_THE_DIGITS = 2.0**-26
 """Of a derivative this much larger than its error, finite differences know half of the digits."""
@@ -30,12 +31,28 @@ MOST_TANGENTS = 100
 """How many forward passes are shown side by side: one for each number that may move."""
 
 
+class Lines:
+    """Rows of data at a point: their `columns` among the names, and how a message names a row.
+
+    `place` tells of a row of the data, counted from 0, where it stands: " of d.csv (line 7)".
+    `first` rows of the data come before those at the point.
+    """
+
+    __slots__ = ("columns", "first", "place")
+
+    def __init__(
+        self, columns: Collection[str], place: Callable[[int], str], first: int = 0
+    ) -> None:
+        self.columns, self.place, self.first = columns, place, first
+
+
 class Point:
     """The node `result` of a graph, with values for the free names below it.
 
     `origin` is where it was typed, for messages. Raises MathematicsError when the formula has no
     finite value there, naming the part and its numbers; with `allow_nonfinite` IEEE 754 results
-    (inf, nan) stand instead, here and below. What is `known` already is taken from there.
+    (inf, nan) stand instead, here and below. What is `known` already is taken from there, and what
+    only leads to it need not have values. Of rows of data `lines` says how a message names them.
     """
 
     def __init__(
@@ -47,24 +64,31 @@ class Point:
         *,
         allow_nonfinite: bool = False,
         known: interpreter.Values | None = None,
+        lines: Lines | None = None,
     ) -> None:
         self.variables = dict(variables)
         self._graph = graph
         self._result = result
         self._origin = origin
         self._nonfinite = allow_nonfinite
-        nodes = self._graph.reachable([result])
+        self._lines = lines
+        self._given = frozenset(known.numbers if known else ())
         self._own = interpreter.run(
-            self._graph, nodes, variables, ieee=allow_nonfinite, known=known
+            graph, self._below([result]), variables, ieee=allow_nonfinite, known=known
         )
-        fault = interpreter.first_fault(self._graph, [result], self._own)
+        fault = self._explainer().value() if self._own.faults else None
         if fault is not None:
-            raise self._undefined(fault)
+            raise self._error(fault)
 
     @property
     def value(self) -> Any:
         """The value of the formula: a number, or a NumPy array."""
         return _own_copy(self._own.numbers[self._result])
+
+    @property
+    def read(self) -> frozenset[int]:
+        """The nodes that the formula reads at these values: all but branches not taken."""
+        return frozenset(interpreter.live(self._graph, [self._result], self._own.numbers))
 
     # ------------------------------------------------------------ derivatives
 
@@ -80,24 +104,60 @@ class Point:
             for name, slope in differences.items():
                 if not self._nonfinite and not interpreter.finite(slope):
                     message = f"finite differences with respect to {name} need values on both sides"
-                    raise self._error(message, self._result)
+                    raise self._error(self._explainer().whole(message))
             return differences
-        gradient: Callable[..., dict[int, int]]
         if mode == "reverse":
-            from gradcli.calculus.reverse import gradient
-        elif mode == "forward":
-            from gradcli.calculus.forward import gradient
-        else:
+            return self.slopes(nodes)
+        if mode != "forward":
             message = f"--mode must be one of {', '.join(MODES)}, not '{printable(mode, 60)}'"
             raise UsageError(message)
-        derived = gradient(self._graph, self._result, nodes.values())
+        from gradcli.calculus.forward import gradient
+
+        return self._slopes(nodes, lambda by: gradient(self._graph, self._result, by))
+
+    def slopes(self, nodes: Mapping[str, int]) -> dict[str, Any]:
+        """Return the derivatives with respect to nodes, which may have any names; see `gradient`.
+
+        Those that were `known` count as free.
+        """
+        from gradcli.calculus.reverse import gradient
+
+        return self._slopes(
+            nodes, lambda by: gradient(self._graph, self._result, by, self._inside())
+        )
+
+    def of_rows(self, wrt: Sequence[str]) -> list[Any]:
+        """Return the derivative in each row by each name, of a formula computed row by row.
+
+        Each row depends on its own row of a column only, so one forward pass with all its numbers
+        moving gives the derivatives in all rows. Raises as `gradient`.
+        """
+        from gradcli.calculus.forward import tangents
+        from gradcli.graph.simplify import broadcast_to
+
+        graph, nodes = self._graph, self._nodes(wrt)
+
+        def tangent(by: Iterable[int]) -> dict[int, int]:
+            found = {}
+            for node in by:
+                rate = broadcast_to(graph, graph.constant(1), graph.shape(node))
+                found[node] = tangents(graph, [self._result], {node: rate})[0]
+            return found
+
+        return list(self._slopes(nodes, tangent).values())
+
+    def _slopes(
+        self, nodes: Mapping[str, int], gradient: Callable[[Iterable[int]], dict[int, int]]
+    ) -> dict[str, Any]:
+        """Return the values of derivatives that `gradient` adds to the graph for nodes."""
+        derived = gradient(nodes.values())
         numbers = self._with(derived.values()).numbers
         for node in nodes.values():
             # A factor that moves with another name does not move with this one.
             if len(nodes) > 1 and not interpreter.finite(numbers[derived[node]]):
-                derived |= gradient(self._graph, self._result, [node])
+                derived |= gradient([node])
                 numbers |= self._with([derived[node]]).numbers
-        self._check({name: derived[node] for name, node in nodes.items()}, numbers)
+        self._check({name: (node, derived[node]) for name, node in nodes.items()}, numbers)
         return {name: _own_copy(numbers[derived[node]]) for name, node in nodes.items()}
 
     def along(self, name: str, place: tuple[int, ...] = ()) -> Callable[[float], float]:
@@ -276,7 +336,7 @@ class Point:
         if only_named:
             return self._named_run(backward=backward)
         graph, root = self._graph, self._result
-        live = frozenset(interpreter.live(graph, [root], self._own.numbers))
+        live = self.read
         faults = frozenset(self._own.faults)
         if not backward:
             steps = trace.steps(graph, root, numbers=self._own.numbers, faults=faults, live=live)
@@ -291,7 +351,7 @@ class Point:
         derived = backward_pass(graph, root, sorted(graph.depending_on(names.values(), order)))
         numbers = self._with([*derived.gradient.values(), *derived.locals.values()]).numbers
         by_node = {node: numbers[slope] for node, slope in derived.gradient.items()}
-        self._check({name: derived.gradient[node] for name, node in names.items()}, numbers)
+        self._check({name: (node, derived.gradient[node]) for name, node in names.items()}, numbers)
         gradient = {name: by_node[node] for name, node in names.items()}
         steps = trace.steps(
             graph,
@@ -370,7 +430,7 @@ class Point:
         numbers = self._with([*slopes.values(), *derivatives]).numbers
         by_node = {node: numbers[slope] for node, slope in slopes.items()}
         by_name = {name: by_node[node] for name, node in names.items()} if backward else {}
-        self._check({name: slopes[names[name]] for name in by_name}, numbers)
+        self._check({name: (names[name], slopes[names[name]]) for name in by_name}, numbers)
         steps = trace.named_steps(
             graph,
             between,
@@ -378,36 +438,46 @@ class Point:
             gradient=by_node,
             derivatives={derivative: numbers[derivative] for derivative in derivatives},
             faults=frozenset(self._own.faults),
-            live=frozenset(interpreter.live(graph, [root], self._own.numbers)),
+            live=self.read,
         )
         return Run(self.value, by_name, steps, self.notes() if backward else [])
 
     def notes(self, wrt: Sequence[str] | None = None) -> list[Note]:
         """Return what is to be said about derivatives by these names: kinks and jumps."""
-        from gradcli.runtime import faults
-
-        graph, root = self._graph, self._result
-        nodes = self._nodes(wrt)
-        active = graph.depending_on(nodes.values(), graph.reachable([root]))
-        live = interpreter.live(graph, [root], self._own.numbers)
-        found = faults.kinks(graph, sorted(active & live), self._own.numbers)
-        spans = self._origin.spans() if found and self._origin else {}
+        found = self.kinks(wrt)
         if not found:
             return []
         from gradcli.findings import Note
         from gradcli.graph.printing import label
 
+        spans = self._origin.spans() if self._origin else {}
         return [
-            Note(sentence, spans.get(node), label(graph, node)) for node, sentence in found.items()
+            Note(sentence, spans.get(node), label(self._graph, node))
+            for node, sentence in found.items()
         ]
+
+    def kinks(self, wrt: Sequence[str] | None = None) -> dict[int, str]:
+        """Return the sentence about each node at a kink or jump that moves with these names."""
+        nodes = self._graph.reachable([self._result])
+        return self._explainer().kinks(self._graph.depending_on(self._nodes(wrt).values(), nodes))
 
     # ------------------------------------------------------------ what goes wrong
 
     def _nodes(self, wrt: Sequence[str] | None) -> dict[str, int]:
         return names_to_nodes(self._graph, self._result, wrt)
 
-    def _span(self, node: int) -> tuple[int, int] | None:
-        return self._origin.spans().get(node) if self._origin else None
+    def _below(self, roots: Collection[int]) -> Sequence[int]:
+        """Return the nodes that roots depend on, in topological order, down to what was known."""
+        graph, given = self._graph, self._given
+        if not given:
+            return graph.reachable(roots)
+        below = graph.walk(roots, lambda node: () if node in given else graph.rows[node][1])
+        names = graph.variables(roots)
+        return sorted({*below, *[names[name] for name in names.keys() & self.variables.keys()]})
+
+    def _inside(self) -> Sequence[int]:
+        """Return the nodes between the known ones, or the names, and the result."""
+        return [node for node in self._below([self._result]) if node not in self._given]
 
     def _with(
         self, derived: Collection[int], more: Mapping[str, Any] | None = None
@@ -416,68 +486,65 @@ class Point:
 
         `more` are values of names that only derived nodes read.
         """
-        nodes = self._graph.reachable(derived)
         values = {**self.variables, **(more or {})}
-        return interpreter.run(self._graph, nodes, values, ieee=True, known=self._own)
+        return interpreter.run(
+            self._graph, self._below(derived), values, ieee=True, known=self._own
+        )
 
-    def _undefined(self, node: int) -> MathematicsError:
-        from gradcli.runtime import faults
+    def _explainer(self, numbers: dict[int, Any] | None = None) -> Explainer:
+        """Return what explains this run; `numbers` are values of derived nodes too."""
+        from gradcli.runtime.explain import Explainer
 
-        read = True
-        if self._graph.has_arrays:
-            masks = interpreter.masks(self._graph, [self._result], self._own.numbers)
-            read = masks.get(node, True)
-        message = faults.undefined_value(self._graph, node, self._own.numbers, read)
-        hint = faults.repair(self._graph, node, self._result, self._own.numbers)
-        return self._error(message, node, hint)
+        names = self._graph.variables([self._result])
+        lines = self._lines
+        columns = [names[name] for name in lines.columns if name in names] if lines else []
+        values = interpreter.Values(numbers or self._own.numbers, self._own.faults)
+        return Explainer(self._graph, self._result, values, columns)
 
-    def _check(self, slopes: Mapping[str, int], numbers: Mapping[int, Any]) -> None:
+    def _check(self, slopes: Mapping[str, tuple[int, int]], numbers: Mapping[int, Any]) -> None:
         """Raise MathematicsError when a derivative is not finite, naming the part at fault.
 
-        `slopes` are the nodes of the derivatives by name, `numbers` have the values of all nodes.
+        `slopes` are the nodes moved and the derivatives by name, `numbers` the values of all nodes.
         """
-        bad = next((n for n, slope in slopes.items() if not interpreter.finite(numbers[slope])), "")
-        if not bad or self._nonfinite:
+        wrong = [n for n, (_, slope) in slopes.items() if not interpreter.finite(numbers[slope])]
+        if not wrong or self._nonfinite:
             return
-        from gradcli.calculus.reverse import backward as backward_pass
-        from gradcli.runtime import faults
+        from gradcli.calculus.reverse import backward
 
-        graph, root = self._graph, self._result
-        live = interpreter.live(graph, [root], self._own.numbers)
-        derived = backward_pass(graph, root, [graph.variables([root])[bad]])
-        found = self._with([*derived.locals.values(), *derived.moving.values()]).numbers
-        for (node, position), partial in sorted(derived.locals.items()):
-            moves: Any = True
-            if position == 0 and node in derived.moving:
-                moves = found[derived.moving[node]]
-            if node in live and not _finite_where(found[partial], moves):
-                message = faults.undefined_derivative(graph, node, position, partial, found)
-                raise self._error(message, node)
-        state = faults.state_of(graph, slopes[bad], numbers)
-        raise self._error(f"the derivative with respect to {bad} {state} here", root)
+        node, slope = slopes[wrong[0]]
+        derived = backward(self._graph, self._result, [node], self._inside())
+        nodes = [*derived.locals.values(), *derived.moving.values(), slope]
+        explainer = self._explainer(self._with(nodes).numbers)
+        fault = explainer.derivative(derived.locals, derived.moving)
+        if fault is None:
+            message = f"the derivative with respect to {wrong[0]} {explainer.state(slope)} here"
+            fault = explainer.whole(message)
+        raise self._error(fault)
 
     def _no_second_derivative(
-        self, name: str, other: str, entry: int, numbers: Mapping[int, Any]
+        self, name: str, other: str, entry: int, numbers: dict[int, Any]
     ) -> MathematicsError:
-        from gradcli.runtime import faults
-
-        state = faults.state_of(self._graph, entry, numbers)
+        state = self._explainer(numbers).state(entry)
         message = f"the second derivative with respect to {name} and {other} {state} here"
         shown = [f"{n} = {value_text(x)}" for n, x in list(self.variables.items())[:5]]
         return MathematicsError(message, values=tuple(shown))
 
-    def _error(self, message: str, node: int, hint: str | None = None) -> MathematicsError:
-        from gradcli.runtime import faults
-
-        span = self._span(node)
+    def _error(self, fault: Fault) -> MathematicsError:
+        """Return a fault as an error that points at the text, and names the row and its line."""
+        message = fault.message
+        if fault.row is not None and self._lines is not None:
+            row = self._lines.first + fault.row
+            message += f" in row {row + 1}{self._lines.place(row)}"
         source = self._origin.source if self._origin else None
+        span = self._origin.spans().get(fault.node) if self._origin else None
         if span is None:
             from gradcli.graph.printing import label
 
-            source = label(self._graph, node)
+            source = label(self._graph, fault.node)
             span = (0, len(source))
-        values = faults.values_below(self._graph, node, self._own.numbers)
-        return MathematicsError(message, source=source, span=span, values=values, hint=hint)
+        return MathematicsError(
+            message, source=source, span=span, values=fault.values, hint=fault.hint
+        )
 
 
 def check_single(graph: Graph, result: int, origin: Origin | None) -> None:
@@ -614,15 +681,6 @@ def entry_name(name: str, key: tuple[int, ...]) -> str:
 
 def _numbers(value: Any) -> list[float]:
     return [value] if isinstance(value, float) else value.ravel().tolist()
-
-
-def _finite_where(value: Any, mask: Any) -> bool:
-    """Return whether a number is finite, or each number of an array, where a mask is not 0."""
-    if isinstance(value, float) and isinstance(mask, int | float):
-        return not mask or value - value == 0
-    import numpy as np
-
-    return bool((np.isfinite(value) | np.equal(mask, 0)).all())
 
 
 def _is_nan(value: float) -> bool:

@@ -35,7 +35,7 @@ MAY_NAME = {
         *("sinh", "cosh", "tanh", "asinh", "acosh", "atanh"),
     },
     # sin(x)/x and x*log(x) are repaired with sinc and xlogx.
-    "runtime/faults.py": {"sin", "log"},
+    "runtime/explain.py": {"sin", "log"},
     # Other things of these names: settings, scales of a plot, limits of numbers, a method.
     "optimize/first_order/schedules.py": {"gamma"},
     "plotting/figure.py": {"log"},

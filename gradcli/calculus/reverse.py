@@ -52,25 +52,33 @@ class Derivatives:
 
 
 def gradient(
-    graph: Graph, result: int, by: Iterable[int], *, others_stay: bool = True
+    graph: Graph,
+    result: int,
+    by: Iterable[int],
+    inside: Sequence[int] | None = None,
+    *,
+    others_stay: bool = True,
 ) -> dict[int, int]:
     """Return the nodes that are the derivatives of `result` with respect to each of the nodes `by`.
 
     They are added to the same graph. A node that the result does not depend on gets 0. For an
     array as `result` they are the derivatives of the sum of its numbers. Where 0 meets an infinite
     partial, they are right as long as the other names stay; without `others_stay` they have no
-    value there, are shorter, and can be differentiated by any name.
+    value there, are shorter, and can be differentiated by any name. `inside` is as in `backward`.
     """
-    order = graph.reachable([result])
+    order = graph.reachable([result]) if inside is None else inside
     return _derived(_Sweep(graph, order, by, others_stay=others_stay), result, by)
 
 
-def backward(graph: Graph, result: int, by: Iterable[int]) -> Derivatives:
+def backward(
+    graph: Graph, result: int, by: Iterable[int], inside: Sequence[int] | None = None
+) -> Derivatives:
     """Return the derivatives of `result` with respect to the nodes `by`, and all local partials.
 
-    Only edges that lead to one of `by` are followed, so `by` may be a few of very many.
+    Only edges that lead to one of `by` are followed, so `by` may be a few of very many. `inside`
+    are the nodes to pass through, in topological order; by default all that the result depends on.
     """
-    sweep = _Sweep(graph, graph.reachable([result]), by)
+    sweep = _Sweep(graph, graph.reachable([result]) if inside is None else inside, by)
     sweep.partials = {}
     slopes = _derived(sweep, result, by)
     return Derivatives(slopes, sweep.partials, sweep.moving)

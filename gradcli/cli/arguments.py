@@ -79,15 +79,7 @@ class Problem:
 
     def at_values(self, *, allow_nonfinite: bool = False) -> Point:
         """Return the formula at these values."""
-        if not self.data:
-            return self.formula.at_values(self.values, allow_nonfinite=allow_nonfinite)
-        from gradcli.point import Point
-
-        # Columns are checked as they are read, and too large to be copied once more.
-        formula, given = self.formula, {**self.data, **self.values}
-        return Point(
-            formula.graph, formula.id, given, formula.origin, allow_nonfinite=allow_nonfinite
-        )
+        return self.formula.at_values(self.values, allow_nonfinite=allow_nonfinite)
 
     def notes(self) -> list[Note]:
         """Return what is to be said about names without values: which operations take one number.

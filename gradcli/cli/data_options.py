@@ -11,7 +11,7 @@ from gradcli.cli.arguments import Problem
 from gradcli.cli.batch import curve
 from gradcli.cli.options import Option
 from gradcli.cli.output import note
-from gradcli.errors import MathematicsError, NameValueError, ShapeError, UsageError, printable
+from gradcli.errors import NameValueError, ShapeError, UsageError, printable
 from gradcli.language.names import CONSTANTS, KEYWORDS, is_function, is_name, names_in
 from gradcli.point import few
 
@@ -253,7 +253,6 @@ class DataOptions(NamedTuple):
         After the block, notes say how texts became numbers and how many rows were left out.
         """
         from gradcli.rows.columns import opened
-        from gradcli.tables.faults import place
         from gradcli.tables.formula import RowFormula
 
         options = self.reading()
@@ -276,11 +275,7 @@ class DataOptions(NamedTuple):
         if x is not None:
             over.against = _against(x, over, {**arguments.needed(parameters, x), **request.beside})
         over.curves = [curve(each, request.beside, parameters) for each in curves]
-        try:
-            yield over
-        except MathematicsError as error:
-            place(formula, error)
-            raise
+        yield over
         say_read(source, where)
 
 
@@ -339,7 +334,7 @@ class OverRows:
     def at_values(self, wrt: Sequence[str] = (), *, allow_nonfinite: bool) -> Point | RowSums:
         """Return the formula over all rows, with what is needed to differentiate by `wrt`."""
         if self.formula.sums is None:
-            return self.problem().at_values(allow_nonfinite=allow_nonfinite)
+            return self.formula.at(self.formula.data, allow_nonfinite=allow_nonfinite)
         from gradcli.tables.sums import RowSums
 
         return RowSums(self.formula, wrt, allow_nonfinite=allow_nonfinite)

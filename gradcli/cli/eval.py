@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gradcli.cli.output import Output
     from gradcli.cli.plot_options import Against
     from gradcli.cli.plots import Target
+    from gradcli.point import Point
 
 
 def evaluate(
@@ -58,7 +59,7 @@ def evaluate(
 
             tables.show(problem, output, allow_nonfinite=allow_nonfinite)
         elif trace:
-            _trace(problem, output, allow_nonfinite=allow_nonfinite)
+            _trace(problem, problem.at_values(allow_nonfinite=allow_nonfinite), output)
         else:
             here = problem.at_values(allow_nonfinite=allow_nonfinite)
             _value(problem, here.value, output)
@@ -91,11 +92,13 @@ def _over_rows(
                 raise over.needs_one("--trace")
             tables.show_rows(over, output, allow_nonfinite=allow_nonfinite)
         elif trace:
-            over.formula.hold()
-            _trace(over.problem(), output, allow_nonfinite=allow_nonfinite)
+            formula = over.formula
+            formula.hold()
+            here = formula.at(formula.data, allow_nonfinite=allow_nonfinite)
+            _trace(over.problem(), here, output)
         else:
-            here = over.at_values(allow_nonfinite=allow_nonfinite)
-            _value(over.problem(), here.value, output)
+            value = over.at_values(allow_nonfinite=allow_nonfinite).value
+            _value(over.problem(), value, output)
 
 
 def _value(problem: Problem, value: float, output: Output) -> None:
@@ -109,8 +112,8 @@ def _value(problem: Problem, value: float, output: Output) -> None:
         output.line(output.number(value))
 
 
-def _trace(problem: Problem, output: Output, *, allow_nonfinite: bool) -> None:
-    run = problem.at_values(allow_nonfinite=allow_nonfinite).run(backward=False)
+def _trace(problem: Problem, here: Point, output: Output) -> None:
+    run = here.run(backward=False)
     if output.json:
         nodes = [
             {

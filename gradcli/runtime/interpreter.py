@@ -22,7 +22,7 @@ from gradcli.graph.shapes import COUNT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
     from typing import Any
 
     from gradcli.graph.node import Graph
@@ -167,14 +167,19 @@ def _ieee(operation: Operation, inputs: list[float], payload: Any, value: float)
 
 
 def live(graph: Graph, roots: Iterable[int], numbers: Mapping[int, float]) -> set[int]:
-    """Return the nodes that the roots read at these values: all but branches not taken."""
+    """Return the nodes that the roots read at these values: all but branches not taken.
+
+    Below a node whose arguments have no values nothing was read: its value was known.
+    """
     if graph.has_arrays:
-        return {node for node, read in masks(graph, roots, numbers).items() if _any(read)}
+        return {node for node, read in masks(graph, roots, numbers).items() if any_of(read)}
     reading = set(roots)
     rows = graph.rows
     for node in range(max(reading, default=-1), -1, -1):
         if node in reading:
             operation, arguments, _ = rows[node]
+            if not numbers.keys() >= set(arguments):
+                continue  # its value was known
             if operation is WHERE:
                 condition = arguments[0]
                 reading.add(condition)
@@ -182,16 +187,6 @@ def live(graph: Graph, roots: Iterable[int], numbers: Mapping[int, float]) -> se
             else:
                 reading.update(arguments)
     return reading
-
-
-def first_fault(graph: Graph, roots: Collection[int], values: Values) -> int | None:
-    """Return the first node without a value that the roots read; None if there is none."""
-    if not values.faults:
-        return None
-    if graph.has_arrays:
-        return _first_array_fault(graph, roots, values)
-    reading = live(graph, roots, values.numbers)
-    return min(values.faults & reading, default=None)
 
 
 def masks(
@@ -202,6 +197,8 @@ def masks(
     Of a branch of `where` only the numbers are read for which its condition chooses it. With
     `columns` the numbers of a node are those of many runs, not of an array, and stay apart.
     """
+    if not (graph.has_arrays or columns):
+        return dict.fromkeys(live(graph, roots, numbers), True)
     import numpy as np
 
     from gradcli.runtime.reading import numbers_read
@@ -210,13 +207,15 @@ def masks(
     for node in reversed(graph.reachable(roots)):
         mask = read.get(node, False)
         operation, arguments, _ = graph.rows[node]
+        if not numbers.keys() >= set(arguments):
+            continue
         for position, argument in enumerate(arguments):
             needed = mask
             if operation is WHERE and position:
                 holds = np.not_equal(numbers[arguments[0]], 0)
                 needed = mask & holds if position == 1 else mask & ~holds
             if operation.structural and (columns or isinstance(needed, bool)):
-                needed = _any(needed)
+                needed = any_of(needed)
             elif operation.structural:
                 needed = numbers_read(graph, node, position, needed)
             elif not columns and not isinstance(needed, bool):
@@ -226,7 +225,8 @@ def masks(
     return read
 
 
-def _any(mask: Any) -> bool:
+def any_of(mask: Any) -> bool:
+    """Return whether any number is read."""
     return mask if isinstance(mask, bool) else bool(mask.any())
 
 
@@ -242,14 +242,3 @@ def _narrowed(mask: Any, shape: tuple[int, ...]) -> Any:
         if mask.ndim == len(shape) and length == 1 and mask.shape[axis] > 1:
             mask = mask.any(axis=axis, keepdims=True)
     return mask
-
-
-def _first_array_fault(graph: Graph, roots: Collection[int], values: Values) -> int | None:
-    import numpy as np
-
-    read = masks(graph, roots, values.numbers)
-    for node in sorted(values.faults):
-        bad = ~np.isfinite(values.numbers[node])
-        if np.any(bad & read.get(node, False)):
-            return node
-    return None

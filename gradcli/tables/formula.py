@@ -15,7 +15,7 @@ from gradcli.errors import FileError, NameValueError, ShapeError
 from gradcli.formula import Formula, parse
 from gradcli.graph.shapes import ROWS, Rows
 from gradcli.language.names import names_in
-from gradcli.point import checked, shape_of
+from gradcli.point import Lines, Point, checked, shape_of
 from gradcli.rows.columns import HELD_BYTES
 from gradcli.rows.reductions import is_rowwise, split
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from gradcli.data.rows import FileRows
     from gradcli.data.source import Source
     from gradcli.graph.shapes import Shape
+    from gradcli.runtime.interpreter import Values
 
 NUMBERS = 1 << 18
 """About how many numbers of one step are worked out together, 2 MiB of doubles."""
@@ -148,10 +149,29 @@ class RowFormula:
         widest = max([prod(shape[1:]) for shape in shapes if ROWS in shape], default=1)
         return max(1, min(MOST_ROWS, NUMBERS // widest))
 
-    def column_nodes(self) -> dict[str, int]:
-        """Return the nodes of the columns."""
-        nodes = self.formula.graph.variables([self.formula.id])
-        return {name: nodes[name] for name in self.columns if name in nodes}
+    def at(
+        self,
+        columns: Mapping[str, Any],
+        first: int = 0,
+        part: int | None = None,
+        *,
+        known: Values | None = None,
+        allow_nonfinite: bool = False,
+    ) -> Point:
+        """Return the formula, or a part of it, over a block of rows that has so many before it.
+
+        Raises MathematicsError for a row without a value, naming it.
+        """
+        formula = self.formula
+        return Point(
+            formula.graph,
+            formula.id if part is None else part,
+            {**self.values, **columns},
+            formula.origin,
+            allow_nonfinite=allow_nonfinite,
+            known=known,
+            lines=Lines(self.columns, self.source.place, first),
+        )
 
 
 def _splits(formula: Formula | None) -> bool:

@@ -173,17 +173,13 @@ class Table:
         if not self._nonfinite:
             for block in self._worked_out():
                 self._check(block)
-                if self._compute is not None:
-                    self._check_steps(block.inputs)
         yield from self._worked_out()
 
     def _gapped(self, block: Block) -> Block:
         """Return the block with nan for each value and derivative that does not exist."""
         import numpy as np
 
-        bad = np.zeros(block.value.shape, dtype=bool)
-        if self._compute is not None:
-            bad = self._without_value(block.inputs)
+        bad = self._without_value(block)
         value, *slopes = [
             np.where(bad | ~np.isfinite(column), np.nan, column)
             for column in (block.value, *block.slopes)
@@ -244,48 +240,30 @@ class Table:
         """Raise the error of the first row that has no value or no derivative."""
         import numpy as np
 
-        good = np.isfinite(block.value)
-        for slope in block.slopes:
-            good = good & np.isfinite(slope)
-        for place in np.flatnonzero(~good):
-            row = [float(column[place]) for column in block.inputs]
-            here = self._formula.at_values(
-                {**self._values, **dict(zip(self._ranges, row, strict=True))}
-            )
-            if self._wrt:
-                here.gradient(self._wrt)
-            message = "the formula has no finite value in this range"
-            raise MathematicsError(message)
+        bad = self._without_value(block)
+        wrong: Any = ~np.isfinite([block.value, *block.slopes]).all(axis=0)
+        for place in np.flatnonzero(wrong | bad):
+            self._at([float(column[place]) for column in block.inputs])
+            if wrong[place]:
+                message = "the formula has no finite value in this range"
+                raise MathematicsError(message)
 
-    def _check_steps(self, columns: list[Any]) -> None:
-        """Raise the error of the first row that reads a step without a value."""
-        import numpy as np
-
-        for place in np.flatnonzero(self._without_value(columns))[:1]:
-            row = [float(column[place]) for column in columns]
-            self._formula.at_values({**self._values, **dict(zip(self._ranges, row, strict=True))})
-
-    def _without_value(self, columns: list[Any]) -> Any:
+    def _without_value(self, block: Block) -> Any:
         """Return which rows read a step without a value.
 
         A step may be infinite and the result finite, as in 1/(1/x) at 0: that is an error for one
         point, and so it is here. A branch of `where` that a row does not take is not read.
         """
-        import numpy as np
-
-        from gradcli.point import names_to_nodes
-        from gradcli.runtime import faults, interpreter
+        if self._compute is None:
+            return False  # each row has been looked at
+        from gradcli.runtime.explain import Explainer
+        from gradcli.runtime.interpreter import run
 
         graph, root = self._formula.graph, self._formula.id
-        given = {**self._values, **dict(zip(self._ranges, columns, strict=True))}
-        order = graph.reachable([root])
-        found = interpreter.run(graph, order, given, columns=True)
+        given = {**self._values, **dict(zip(self._ranges, block.inputs, strict=True))}
+        order, names = graph.reachable([root]), graph.variables([root])
+        found = run(graph, order, given, columns=True)
+        explainer = Explainer(graph, root, found, [names[name] for name in self._moving])
         moving = names_to_nodes(graph, root, self._wrt).values()
-        active = graph.depending_on(moving, order) if moving else ()
-        self.kinks |= faults.kinks(graph, sorted(active), found.numbers)
-        bad = np.zeros(columns[0].shape, dtype=bool)
-        if found.faults:
-            read = interpreter.masks(graph, [root], found.numbers, columns=True)
-            for node in found.faults:
-                bad |= ~np.isfinite(found.numbers[node]) & read[node]
-        return bad
+        self.kinks |= explainer.kinks(graph.depending_on(moving, order))
+        return explainer.wrong_rows(len(block.value))

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from gradcli.errors import MathematicsError, NameValueError, ShapeError
+from gradcli.errors import NameValueError, ShapeError
 from gradcli.point import names_to_nodes
-from gradcli.runtime import faults, interpreter
-from gradcli.tables.faults import fault, fault_of_row, placed
+from gradcli.runtime import interpreter
 from gradcli.tables.ranges import Block
 
 if TYPE_CHECKING:
@@ -34,75 +33,47 @@ class RowTable:
         self._nonfinite = allow_nonfinite
         if wrt:
             _check_derivatives(formula, wrt)
-        self._graph, self._slopes = self._derivatives()
+        self._single: tuple[Graph, list[int]] | None = None
+        """The graph of one row, if it has only numbers, and its derivatives in it."""
+        single = formula.single() if wrt else None
+        if single is not None:
+            from gradcli.calculus.reverse import gradient
+
+            by = names_to_nodes(single.graph, single.id, wrt).values()
+            slopes = gradient(single.graph, single.id, by)
+            self._single = single.graph, [slopes[node] for node in by]
 
     def blocks(self) -> Iterator[Block]:
         """Yield the rows of the table in order, checked block by block.
 
         Raises MathematicsError for a row without a value, naming it.
         """
-        first = 0
-        for columns in self._formula.blocks():
-            block = self._worked_out(columns, first)
-            yield block
-            first += len(block.value)
-
-    def _worked_out(self, columns: Mapping[str, Any], first: int) -> Block:
         import numpy as np
 
-        graph, root = self._formula.formula.graph, self._formula.formula.id
-        given = {**self._formula.values, **columns}
-        nodes = graph.reachable([root])
-        found = interpreter.run(graph, nodes, given, ieee=self._nonfinite)
-        if interpreter.first_fault(graph, [root], found) is not None:
-            raise fault(self._formula, columns, first)
-        value: Any = found.numbers[root]
-        slopes = []
-        if self._slopes:
-            order = self._graph.reachable(self._slopes)
-            known = found if self._graph is graph else None
-            rates = interpreter.run(
-                self._graph, order, given, ieee=True, known=known, columns=known is None
-            ).numbers
-            slopes = [np.broadcast_to(rates[slope], value.shape) for slope in self._slopes]
-        if slopes and not self._nonfinite:
-            good = np.all(np.isfinite(slopes), axis=0)
-            for row in np.flatnonzero(~good)[:1].tolist():
-                raise self._no_derivative(columns, row, first)
-        if self._wrt:
-            moving = names_to_nodes(graph, root, self._wrt).values()
-            active = graph.depending_on(moving, nodes)
-            self.kinks |= faults.kinks(graph, sorted(active - self.kinks.keys()), found.numbers)
-        return Block(list(columns.values()), value, slopes)
+        first = 0
+        for columns in self._formula.blocks():
+            here = self._formula.at(columns, first, allow_nonfinite=self._nonfinite)
+            value, slopes = here.value, []
+            if self._wrt:
+                found = self._of_one_row(columns)
+                if found is None or not (self._nonfinite or np.isfinite(found).all()):
+                    found = here.of_rows(self._wrt)
+                slopes = [np.broadcast_to(slope, value.shape) for slope in found]
+                self.kinks |= here.kinks(self._wrt)
+            yield Block(list(columns.values()), value, slopes)
+            first += len(value)
 
-    def _derivatives(self) -> tuple[Graph, list[int]]:
-        """Return the derivative in each row by each name, as nodes of a graph.
+    def _of_one_row(self, columns: Mapping[str, Any]) -> list[Any] | None:
+        """Return the derivatives as they are at a point, to the last bit, but in each row.
 
-        They are those of one row, as at a point. Where a row has arrays they are found forward:
-        each row depends on its own row of a column only, so one pass with all its numbers moving
-        gives the derivatives in all rows.
+        None where a row has arrays.
         """
-        from gradcli.calculus.forward import tangents
-        from gradcli.calculus.reverse import gradient
-        from gradcli.graph.simplify import broadcast_to
-
-        single = self._formula.single() if self._wrt else None
-        if single is not None:
-            by = names_to_nodes(single.graph, single.id, self._wrt).values()
-            found = gradient(single.graph, single.id, by)
-            return single.graph, [found[node] for node in by]
-        graph, root = self._formula.formula.graph, self._formula.formula.id
-        slopes = []
-        for node in names_to_nodes(graph, root, self._wrt).values():
-            rate = broadcast_to(graph, graph.constant(1), graph.shape(node))
-            slopes += tangents(graph, [root], {node: rate})
-        return graph, slopes
-
-    def _no_derivative(self, columns: Mapping[str, Any], row: int, first: int) -> MathematicsError:
-        error = fault_of_row(self._formula, columns, row, self._wrt)
-        if error is None:
-            error = MathematicsError("a derivative is infinite, too large or does not exist")
-        return placed(self._formula, error, first + row)
+        if self._single is None:
+            return None
+        graph, slopes = self._single
+        given, order = {**self._formula.values, **columns}, graph.reachable(slopes)
+        rates = interpreter.run(graph, order, given, ieee=True, columns=True).numbers
+        return [rates[slope] for slope in slopes]
 
 
 def _check_derivatives(formula: RowFormula, wrt: Sequence[str]) -> None:

@@ -12,21 +12,18 @@ from typing import TYPE_CHECKING, Any
 from gradcli.data.columns import length_of
 from gradcli.data.rows import numbered
 from gradcli.errors import MathematicsError
-from gradcli.graph.operations import WHERE
 from gradcli.graph.shapes import sized
 from gradcli.minimization.rows_objective import RowsObjective
-from gradcli.point import Point, check_single
+from gradcli.point import check_single
 from gradcli.rows.reductions import Totals, reduction_name, split
-from gradcli.runtime.faults import MOST_TESTED
-from gradcli.runtime.interpreter import Values, finite, first_fault, live, run
-from gradcli.tables.faults import fault_of_part
+from gradcli.runtime.explain import MOST_TESTED
+from gradcli.runtime.interpreter import Values, finite
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from gradcli.data.columns import Block
     from gradcli.findings import Note
-    from gradcli.graph.node import Graph
     from gradcli.tables.formula import RowFormula
 
 
@@ -48,9 +45,8 @@ class RowSums:
         self._rows, self._split = rows, parts
         self._wrt = list(wrt)
         self._nonfinite = allow_nonfinite
-        self._undefined: dict[int, MathematicsError] = {}
-        """Why a reduction has no value, by its node."""
-        self._without_slope: dict[int, MathematicsError] = {}
+        self._errors: dict[int, MathematicsError] = {}
+        """Why a reduction has no value or no derivative, by its node."""
         self._notes: dict[Note, None] = {}
         if wrt:
             check_single(self._node.graph, self._node.id, self._node.origin)
@@ -96,11 +92,9 @@ class RowSums:
     def _checked(self) -> tuple[Any, dict[str, Any]]:
         """Return value and derivatives, and keep what is to be said about them."""
         totals = Totals(self._split.is_mean, len(self._wrt))
-        row: Block = {}
         for first, block in numbered(self._rows, self._formula.rows_at_once()):
-            row = row or {name: array[:1].copy() for name, array in block.items()}
             totals.add(length_of(block), self._of_block(block, first))
-        return self._outer(*totals.found(), row)
+        return self._outer(*totals.found())
 
     def _of_block(self, block: Block, first: int) -> list[Any]:
         """Return the reductions of a block with so many rows before it, and their derivatives.
@@ -110,119 +104,56 @@ class RowSums:
         reductions: list[Any] = []
         slopes: list[Any] = []
         for part in self._split.parts:
-            moving = self._moving(self._node.graph, part)
-            here = self._part(part, block, first)
-            if here is not None and moving:
-                self._notes |= dict.fromkeys(here.notes(moving))
-            rates = {} if here is None else self._rates(here, part, moving)
-            reductions.append(nan if here is None else here.value)
+            value, rates, moving = nan, {}, self._moving(part)
+            if part not in self._errors:
+                try:
+                    here = self._formula.at(block, first, part, allow_nonfinite=self._nonfinite)
+                    if moving:
+                        self._notes |= dict.fromkeys(here.notes(moving))
+                        rates = here.gradient(moving)
+                    value = here.value
+                except MathematicsError as error:
+                    self._errors[part] = error
+            reductions.append(value)
             slopes += [rates.get(name, 0.0) for name in self._wrt]
         return [*reductions, *slopes]
 
-    def _part(self, part: int, block: Block, first: int) -> Point | None:
-        """Return a reduction over a block; None where it is undefined, in this block or before."""
-        if part in self._undefined:
-            return None
-        try:
-            return self._point(part, block)
-        except MathematicsError as error:
-            self._undefined[part] = fault_of_part(self._formula, error, part, block, first)
-            if self._reads_all():
-                raise self._undefined[part] from None
-            return None
-
-    def _rates(self, here: Point, part: int, moving: Sequence[str]) -> dict[str, Any]:
-        """Return the derivatives of a reduction over a block; none where one does not exist."""
-        if part in self._without_slope:
-            return {}
-        try:
-            return here.gradient(moving)
-        except MathematicsError as error:
-            if self._reads_all():
-                raise
-            self._without_slope[part] = error
-            return {}
-
-    def _reads_all(self) -> bool:
-        """Return whether the formula reads all its reductions, whatever the numbers."""
-        return all(operation is not WHERE for operation, _, _ in self._split.outer.rows)
-
     def _outer(
-        self, reductions: Sequence[Any], slopes: Sequence[Sequence[Any]], row: Block
+        self, reductions: Sequence[Any], slopes: Sequence[Sequence[Any]]
     ) -> tuple[Any, dict[str, Any]]:
-        """Return value and derivatives, given the reductions and theirs. Raises MathematicsError.
+        """Return value and derivatives by the chain rule, given the reductions and theirs.
 
-        With them goes a row of the data, whose own numbers the formula does not read.
+        Raises MathematicsError.
         """
-        graph, root = self._node.graph, self._node.id
-        numbers = dict(zip(self._split.parts, reductions, strict=True))
-        wrong = {node for node, number in numbers.items() if not finite(number)}
-        known = Values(numbers, set() if self._nonfinite else wrong)
-        values = {**self._formula.values, **row}
-        found = run(graph, graph.reachable([root]), values, ieee=self._nonfinite, known=known)
-        fault = first_fault(graph, [root], found)
-        if fault in self._undefined:
-            raise self._undefined[fault]
-        try:
-            here = self._point(root, row, known)
-            if not self._wrt:
-                return here.value, {}
-            self._notes |= dict.fromkeys(here.notes(self._wrt))
-            read = live(graph, [root], found.numbers)
-            places = [place for place, part in enumerate(self._split.parts) if part in read]
-            return here.value, self._chained(here, places, reductions, slopes)
-        except MathematicsError as error:
-            if error not in self._without_slope.values():  # without the numbers of that row
-                error.values = tuple(
-                    [text for text in error.values if text.partition(" = ")[0] not in row]
-                )
-            raise
-
-    def _chained(
-        self,
-        here: Point,
-        places: Sequence[int],
-        reductions: Sequence[Any],
-        slopes: Sequence[Sequence[Any]],
-    ) -> dict[str, Any]:
-        """Return the derivatives by the chain rule, given those of the reductions that are read."""
-        outer, result, parts, *_ = self._split
-        for place in places:
-            if parts[place] in self._without_slope:
-                raise self._without_slope[parts[place]]
-        given = {reduction_name(place): number for place, number in enumerate(reductions)}
-        point = Point(
-            outer, result, {**self._formula.values, **given}, allow_nonfinite=self._nonfinite
-        )
-        direct = self._moving(outer, result)
-        try:
-            rates = point.gradient([*direct, *map(reduction_name, places)])
-        except MathematicsError:
-            here.gradient(self._wrt)  # raises, in the words of the formula itself
-            raise
-        found = {name: rates.get(name, 0.0) for name in self._wrt}
-        for place in places:
-            moving = self._moving(self._node.graph, parts[place])
-            for name, slope in zip(self._wrt, slopes[place], strict=True):
+        graph, parts = self._node.graph, self._split.parts
+        numbers = dict(zip(parts, reductions, strict=True))
+        here = self._formula.at({}, known=Values(numbers, set()), allow_nonfinite=True)
+        read = [part for part in parts if part in here.read]
+        for part in read:
+            if part in self._errors:
+                raise self._errors[part]
+        if not self._nonfinite:
+            wrong = {part for part in read if not finite(numbers[part])}
+            here = self._formula.at({}, known=Values(numbers, wrong))
+        if not self._wrt:
+            return here.value, {}
+        self._notes |= dict.fromkeys(here.notes(self._wrt))
+        nodes = graph.variables([self._node.id])
+        own = {name: nodes[name] for name in self._wrt}
+        rates = here.slopes(own | {reduction_name(part): part for part in read})
+        found = {name: rates[name] for name in own}
+        for part, of_part in zip(parts, slopes, strict=True):
+            moving = self._moving(part) if part in read else ()
+            for name, slope in zip(self._wrt, of_part, strict=True):
                 if name in moving:
-                    found[name] = found[name] + rates[reduction_name(place)] * slope
+                    found[name] = found[name] + rates[reduction_name(part)] * slope
         for name, slope in found.items():
             if not (self._nonfinite or finite(slope)):
                 message = f"the derivative with respect to {name} is infinite or too large here"
                 raise MathematicsError(message)
-        return found
+        return here.value, found
 
-    def _point(self, node: int, data: Mapping[str, Any], known: Values | None = None) -> Point:
-        return Point(
-            self._node.graph,
-            node,
-            {**self._formula.values, **data},
-            self._node.origin,
-            allow_nonfinite=self._nonfinite,
-            known=known,
-        )
-
-    def _moving(self, graph: Graph, node: int) -> list[str]:
-        """Return those of the names to differentiate by on which a node depends."""
-        names = graph.variables([node])
+    def _moving(self, part: int) -> list[str]:
+        """Return those of the names to differentiate by on which a reduction depends."""
+        names = self._node.graph.variables([part])
         return [name for name in self._wrt if name in names]

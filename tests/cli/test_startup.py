@@ -69,7 +69,7 @@ GRAD = EVAL - {"gradcli.cli.eval"} | {
     "gradcli.graph.printing",
     "gradcli.graph.simplify",
     "gradcli.headings",
-    "gradcli.runtime.faults",
+    "gradcli.runtime.explain",
 }
 
 

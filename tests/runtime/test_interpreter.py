@@ -9,6 +9,7 @@ import pytest
 from gradcli import MathematicsError, parse
 from gradcli.graph.operations import TABLE, WHERE
 from gradcli.runtime import interpreter
+from gradcli.runtime.explain import Explainer
 from gradcli.runtime.program import program
 
 
@@ -156,7 +157,7 @@ def test_faults_and_live_steps() -> None:
     assert all(math.isnan(found.numbers[node]) for node in found.faults)
     live = interpreter.live(graph, [root], found.numbers)
     assert {graph.rows[n][0].name for n in set(nodes) - live} == {"log"}
-    assert interpreter.first_fault(graph, [root], found) is None
+    assert Explainer(graph, root, found).value() is None
     other = interpreter.run(graph, nodes, {"x": 4.0})
     assert {graph.rows[n][0].name for n in other.faults} == {"sqrt"}
     assert not interpreter.run(graph, nodes, {"x": 4.0}, ieee=True).faults
