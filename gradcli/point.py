@@ -46,6 +46,11 @@ class Lines:
         self.columns, self.place, self.first = columns, place, first
 
 
+def nowhere(_: int) -> str:
+    """Return where a row stands when nobody knows: nothing."""
+    return ""
+
+
 class Point:
     """The node `result` of a graph, with values for the free names below it.
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from gradcli.plotting.scattered import Scattered
     from gradcli.point import Point
     from gradcli.tables.formula import RowFormula
-    from gradcli.tables.sums import RowSums
+    from gradcli.tables.sums import Sums
 
 
 class DataOptions(NamedTuple):
@@ -331,13 +331,13 @@ class OverRows:
         data = found.data if found.held is not None else dict.fromkeys(found.columns)
         return Problem(found.formula, found.values, self.where, {}, data)
 
-    def at_values(self, wrt: Sequence[str] = (), *, allow_nonfinite: bool) -> Point | RowSums:
+    def at_values(self, wrt: Sequence[str] = (), *, allow_nonfinite: bool) -> Point | Sums:
         """Return the formula over all rows, with what is needed to differentiate by `wrt`."""
         if self.formula.sums is None:
             return self.formula.at(self.formula.data, allow_nonfinite=allow_nonfinite)
-        from gradcli.tables.sums import RowSums
+        from gradcli.tables.sums import Sums
 
-        return RowSums(self.formula, wrt, allow_nonfinite=allow_nonfinite)
+        return Sums(self.formula, wrt, allow_nonfinite=allow_nonfinite)
 
     def needs_one(self, option: str) -> GradcliError:
         """Return the error for an option that makes no sense for many values."""

@@ -93,6 +93,8 @@ def read(words: Sequence[str], options: Options) -> Given:
         raise arguments.explained(error, start.source, shapes) from None
     columns = () if source is None else (*source.columns, *[""] * source.unnamed)
     settings = settings._replace(bounds=start.bounds, columns=columns)
+    if source is not None:
+        settings = settings._replace(place=source.place)
     return Given(formula, start, settings, rows, source)
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from gradcli.findings import Check, Note
     from gradcli.formula import Formula
     from gradcli.runtime.trace import Step
-    from gradcli.tables.sums import RowSums
+    from gradcli.tables.sums import Sums
 
 
 class Wanted:
@@ -279,7 +279,7 @@ def _latex_equation(name: str, derivative: Formula, value: str = "") -> str:
 
 
 def _numbers(
-    here: Point | RowSums,
+    here: Point | Sums,
     problem: Problem,
     names: list[str],
     output: Output,
@@ -358,7 +358,7 @@ def _strict(notes: Sequence[Note], problem: Problem) -> MathematicsError:
 
 
 def _gradient_table(
-    problem: Problem, here: Point | RowSums, gradient: dict[str, float], output: Output
+    problem: Problem, here: Point | Sums, gradient: dict[str, float], output: Output
 ) -> None:
     value = here.value
     if output.pretty:

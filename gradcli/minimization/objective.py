@@ -11,11 +11,11 @@ from gradcli.errors import MathematicsError, NameValueError
 from gradcli.limits import GENERATED_NODES
 from gradcli.minimization.layout import Layout
 from gradcli.optimize.engines import Compiled, Formula
-from gradcli.point import Point, few, names_to_nodes
+from gradcli.point import Lines, Point, few, names_to_nodes
 from gradcli.runtime.interpreter import finite
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from gradcli.graph.node import Graph
     from gradcli.graph.shapes import Shape
@@ -48,7 +48,8 @@ class Objective:
 
     It runs generated Python, and the interpreter where that finds no value: the interpreter knows
     why, and reads past a branch of `where` that is not taken. A formula too large to be worth
-    compiling is always interpreted.
+    compiling is always interpreted. Where rows of data stand is known to `place`, as `Lines` has
+    it; without it messages name no row.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Objective:
         *,
         is_compiled: bool = True,
         engine: str = "auto",
+        place: Callable[[int], str] | None = None,
     ) -> None:
         self.graph = graph
         self.result = result
@@ -75,6 +77,7 @@ class Objective:
         self.constants = dict(constants or {})
         self.engine = engine
         self._origin = origin
+        self._place = place
         self._fixed = tuple(self.constants.values())
         self._fast: Compiled | None = None
         self._program: Program | None = None
@@ -166,7 +169,8 @@ class Objective:
                 message = f"the parameter {name} became infinite"
                 raise MathematicsError(message)
         values = {**dict(zip(self.parameters, point, strict=True)), **self.constants}
-        return Point(self.graph, self.result, values, self._origin)
+        lines = Lines(self.graph.columns, self._place) if self._place else None
+        return Point(self.graph, self.result, values, self._origin, lines=lines)
 
 
 def total_of(slopes: Sequence[Any], shapes: Sequence[Shape]) -> float:

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from gradcli.calculus.reverse import gradient
 from gradcli.data.columns import NUMBERS_AT_ONCE, length_of
-from gradcli.data.rows import HeldRows, numbered, width
-from gradcli.errors import MathematicsError
+from gradcli.data.rows import HeldRows, width
+from gradcli.graph.node import Node
 from gradcli.minimization.objective import Objective, total_of
-from gradcli.point import Point
+from gradcli.minimization.row_sums import RowSums
 from gradcli.rows.reductions import Totals, reduction_name, split
 from gradcli.rows.sums import is_plain, sums
 from gradcli.runtime.generated import function
-from gradcli.runtime.interpreter import finite
 from gradcli.runtime.program import program
 
 if TYPE_CHECKING:
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 
     from gradcli.data.columns import Block
     from gradcli.data.rows import FileRows, Rows
-    from gradcli.graph.node import Node
     from gradcli.language.origin import Origin
 
 SUMMED_ROWS = 1 << 10
@@ -53,11 +51,18 @@ class RowsObjective(Objective):
         constants: Mapping[str, Any],
         rows: Rows,
         engine: str = "auto",
+        place: Callable[[int], str] | None = None,
     ) -> None:
         parts = split(formula)
         assert parts is not None  # noqa: S101 - the caller has seen that it is one of sums
         super().__init__(
-            formula.graph, formula.id, parameters, origin, constants, is_compiled=False
+            formula.graph,
+            formula.id,
+            parameters,
+            origin,
+            constants,
+            is_compiled=False,
+            place=place,
         )
         free = formula.graph.variables([formula.id])
         self._rows = rows
@@ -79,24 +84,37 @@ class RowsObjective(Objective):
 
     def __call__(self, point: Sequence[Any]) -> tuple[float, list[Any]]:
         """Return value and gradient; raise MathematicsError where either has no finite value."""
+        return self.fast(point) or self._look_closely(point)
+
+    def fast(self, point: Sequence[Any]) -> tuple[float, list[Any]] | None:
+        """Return value and gradient; None where it takes a closer look to find them or a fault."""
         self.evaluations += 1
-        found = None
-        if self._sums is not None and not self._is_few:
-            try:
-                found = self._sums(
-                    point, self.constants.values(), self._pass(), native=self.is_native()
-                )
-            except (ValueError, OverflowError, ZeroDivisionError):
-                found = None
-        outcome = None if found is None else self._finite(found)
-        if outcome is None and (self._is_few or self._is_small):
+        if self._is_few:
             return self.whole()(point)
-        if outcome is None:
-            outcome = self._finite(self._by_blocks(point))
-        if outcome is None:
-            message = "the objective or its gradient is not finite"
-            raise MathematicsError(message)
-        return outcome
+        try:
+            found = None
+            if self._sums is not None:
+                constants = self.constants.values()
+                found = self._sums(point, constants, self._pass(), native=self.is_native())
+            # Sums that vanish are not trusted.
+            outcome = None if found is None else self._finite(found)
+            return outcome or self._finite(self._by_blocks(point))
+        except (ValueError, OverflowError, ZeroDivisionError):
+            return None
+
+    def _look_closely(self, point: Sequence[Any]) -> tuple[float, list[Any]]:
+        """Return what a call does, every step of every block checked."""
+        found = RowSums(
+            Node(self.graph, self.result),
+            self._origin,
+            self._parts,
+            self._rows,
+            self._block,
+            {**self.values(point), **self.constants},
+            self.parameters,
+            self._place,
+        )
+        return found.value, [found.gradient[name] for name in self.parameters]
 
     def obstacle(self) -> str | None:
         """Return why this cannot be machine code, None if it can; imports llvmlite."""
@@ -154,30 +172,31 @@ class RowsObjective(Objective):
             names = self.graph.variables([self.result])
             constants = {name: value for name, value in self.in_memory().items() if name in names}
             self._whole = Objective(
-                self.graph, self.result, self.parameters, self._origin, constants
+                self.graph,
+                self.result,
+                self.parameters,
+                self._origin,
+                constants,
+                place=self._place,
             )
         return self._whole
 
     def checked(self, point: Sequence[Any]) -> tuple[float, list[Any]]:
         """Return what a call does, every step checked if the rows are few."""
-        return self.whole().checked(point) if self._is_small else self(point)
-
-    @property
-    def _is_small(self) -> bool:
-        """Whether the formula can be worked out for all rows at once, to find what is wrong."""
-        return self._rows.held is not None and self._rows.count < MANY_ROWS
+        is_small = self._rows.held is not None and self._rows.count < MANY_ROWS
+        return self._look_closely(point) if is_small else self(point)
 
     def _by_blocks(self, point: Sequence[Any]) -> list[Any]:
-        """Return value and gradient for rows of any shape. Raises MathematicsError."""
-        if self._outer is None:
-            self._outer = self._compiled_outer()
-        totals, slopes = self._summed(point)
+        """Return value and gradient for rows of any shape."""
+        if self._inner is None or self._outer is None:
+            self._inner, self._outer = self._compiled_inner(), self._compiled_outer()
         fixed = tuple(self.constants.values())
-        try:
-            value, *by = self._outer(*point, *fixed, *totals)
-        except (ValueError, OverflowError, ZeroDivisionError):
-            message = "the objective is undefined"
-            raise MathematicsError(message) from None
+        sums = Totals(self._parts.is_mean, len(self.parameters))
+        for block in self._rows.blocks(self._block):
+            data = [block[name] for name in self._names]
+            sums.add(length_of(block), self._inner(*point, *fixed, *data))
+        totals, slopes = sums.found()
+        value, *by = self._outer(*point, *fixed, *totals)
         count = len(self.parameters)
         found = list(by[:count])
         for weight, slope in zip(by[count:], slopes, strict=True):
@@ -197,26 +216,6 @@ class RowsObjective(Objective):
         names = [*self.parameters, *self.constants, *reductions]
         return function(program(outer, [result, *(slopes[node] for node in by)]), names)
 
-    def _summed(self, point: Sequence[Any]) -> tuple[list[float], list[list[Any]]]:
-        """Return the reductions and, for each, its derivatives by the parameters."""
-        totals = Totals(self._parts.is_mean, len(self.parameters))
-        for start, block in numbered(self._rows, self._block):
-            totals.add(length_of(block), self._of_block(point, block, start))
-        return totals.found()
-
-    def _of_block(self, point: Sequence[Any], block: Block, start: int) -> tuple[Any, ...]:
-        """Return the reductions of some rows, then their slopes. Raises MathematicsError."""
-        if self._inner is None:
-            self._inner = self._compiled_inner()
-        data = [block[name] for name in self._names]
-        try:
-            outputs = self._inner(*point, *self.constants.values(), *data)
-        except (ValueError, OverflowError, ZeroDivisionError):
-            outputs = ()
-        if not outputs or not all(map(finite, outputs)):
-            raise self._fault(point, block, start)
-        return outputs
-
     def _compiled_inner(self) -> Callable[..., tuple[Any, ...]]:
         """Return the function from all values to the sums over some rows and their slopes."""
         outputs = list(self._parts.parts)
@@ -224,19 +223,6 @@ class RowsObjective(Objective):
             outputs += gradient(self.graph, part, self.nodes.values()).values()
         names = [*self.parameters, *self.constants, *self._names]
         return function(program(self.graph, outputs), names)
-
-    def _fault(self, point: Sequence[Any], block: Block, start: int) -> MathematicsError:
-        """Return why a sum over a block is not finite, the error of the part at fault."""
-        values = {**dict(zip(self.parameters, point, strict=True)), **self.constants, **block}
-        for part in self._parts.parts:
-            names = self.graph.variables([part])
-            try:
-                here = Point(self.graph, part, values)
-                here.gradient([name for name in self.parameters if name in names])
-            except MathematicsError as error:
-                return error
-        message = f"the sum over the rows from {start + 1} on is not finite"
-        return MathematicsError(message)
 
 
 def objective_over(
@@ -246,6 +232,7 @@ def objective_over(
     constants: Mapping[str, Any],
     engine: str = "auto",
     files: FileRows | HeldRows | None = None,
+    place: Callable[[int], str] | None = None,
 ) -> tuple[Objective, Rows | None]:
     """Return the objective, computed by blocks of rows if they are many and it can be.
 
@@ -253,15 +240,19 @@ def objective_over(
     """
     graph = formula.graph
     if files is not None:
-        return RowsObjective(formula, parameters, origin, constants, files, engine), files
+        found = RowsObjective(formula, parameters, origin, constants, files, engine, place)
+        return found, files
     held = {name: constants[name] for name in graph.columns if name in constants}
     count = len(next(iter(held.values()), ()))
     parts = split(formula) if held and _repays(count, engine, is_plain=True) else None
     if parts is not None and _repays(count, engine, is_plain=is_plain(graph, parts)):
         others = {name: value for name, value in constants.items() if name not in held}
         rows = HeldRows(held)
-        return RowsObjective(formula, parameters, origin, others, rows, engine), rows
-    return Objective(graph, formula.id, parameters, origin, constants, engine=engine), None
+        return RowsObjective(formula, parameters, origin, others, rows, engine, place), rows
+    objective = Objective(
+        graph, formula.id, parameters, origin, constants, engine=engine, place=place
+    )
+    return objective, None
 
 
 def _repays(count: int, engine: str, *, is_plain: bool) -> bool:

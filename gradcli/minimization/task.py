@@ -15,10 +15,10 @@ from gradcli.minimization.fit import WEIGHT, Fit, Weighting, recognised, scalar_
 from gradcli.minimization.layout import entries
 from gradcli.minimization.objective import Objective
 from gradcli.optimize import engines
-from gradcli.point import checked, few
+from gradcli.point import checked, few, nowhere
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from gradcli.calculus.squares import Squares
     from gradcli.data.rows import FileRows, HeldRows, Rows
@@ -54,6 +54,9 @@ class Settings(NamedTuple):
     engine: str = "auto"
     columns: Collection[str] = ()
     """All columns of the data, for messages about a name that is none of them."""
+    place: Callable[[int], str] | None = nowhere
+    """From a row of the data, counted from 0, to where it stands: " of d.csv (line 7)"; None where
+    rows are not to be named, as those of a batch."""
 
     def check(self) -> None:
         """Raise UsageError for a number that is out of range."""
@@ -214,7 +217,7 @@ def task(
         from gradcli.minimization.rows_objective import objective_over
 
         objective, over = objective_over(
-            formula, origin, list(point), constants, settings.engine, files
+            formula, origin, list(point), constants, settings.engine, files, settings.place
         )
     else:
         objective = Objective(

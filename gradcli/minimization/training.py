@@ -373,6 +373,8 @@ class Training:
     ) -> Task:
         """Return the task of minimising the formula, read for these rows."""
         settings = self._settings
+        if isinstance(data, dict):  # a batch, whose rows nobody can find
+            settings = settings._replace(place=None)
         if settings.engine == "auto":
             # Machine code would begin after a number of evaluations, and a resumed run counts anew.
             settings = settings._replace(engine="python")

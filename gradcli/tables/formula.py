@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from gradcli.data.rows import FileRows
     from gradcli.data.source import Source
     from gradcli.graph.shapes import Shape
-    from gradcli.runtime.interpreter import Values
 
 NUMBERS = 1 << 18
 """About how many numbers of one step are worked out together, 2 MiB of doubles."""
@@ -153,23 +152,20 @@ class RowFormula:
         self,
         columns: Mapping[str, Any],
         first: int = 0,
-        part: int | None = None,
         *,
-        known: Values | None = None,
         allow_nonfinite: bool = False,
     ) -> Point:
-        """Return the formula, or a part of it, over a block of rows that has so many before it.
+        """Return the formula over a block of rows that has so many before it.
 
         Raises MathematicsError for a row without a value, naming it.
         """
         formula = self.formula
         return Point(
             formula.graph,
-            formula.id if part is None else part,
+            formula.id,
             {**self.values, **columns},
             formula.origin,
             allow_nonfinite=allow_nonfinite,
-            known=known,
             lines=Lines(self.columns, self.source.place, first),
         )
 

@@ -704,6 +704,21 @@ def test_bad_weights_are_named_with_their_row(folder: Path, inside: Inside, opti
     refused(ran, "row 2", "-2", code=ran.code)
 
 
+@pytest.mark.parametrize("method", ["lm", "adam", "lbfgs"])
+def test_the_row_at_fault_is_named(folder: Path, inside: Inside, method: str) -> None:
+    write(folder / "bad.csv", x=[4.0, 0, 1, -1], y=[1.0, 2, 3, 4])
+    ran = inside(["minimize", "y ~ a*log(x)", "a=1", "--data", "bad.csv", "--method", method])
+
+    assert ran.err.splitlines() == [
+        "error: the objective is undefined at the start: log is undefined at 0 "
+        "(needs a number > 0) in row 2 of bad.csv (line 3)",
+        "  y ~ a*log(x)",
+        "        ^^^^^^",
+        "  where x = 0",
+    ]
+    assert (ran.code, ran.out) == (1, "")
+
+
 def test_weights_of_0(line: Path, inside: Inside) -> None:
     del line
     words = ["minimize", "y ~ a*x", "a=1", "--data", "line.csv", "--weights", "zero"]

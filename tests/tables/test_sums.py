@@ -15,7 +15,7 @@ from gradcli.minimization import rows_objective
 from gradcli.rows.columns import opened
 from gradcli.tables import formula as row_formula
 from gradcli.tables.formula import RowFormula
-from gradcli.tables.sums import RowSums
+from gradcli.tables.sums import Sums
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -53,7 +53,7 @@ def numbers_at_once(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """How values and derivatives are worked out."""
     if request.param == "step by step":
-        monkeypatch.setattr(RowSums, "_is_to_be_looked_at", lambda _: True)
+        monkeypatch.setattr("gradcli.tables.sums._is_to_be_looked_at", lambda *_: True)
     return str(request.param)
 
 
@@ -83,12 +83,12 @@ def read(path: str, text: str, names: Sequence[str], **changed: Any) -> RowFormu
     return RowFormula(text, values, source, used, [path])
 
 
-def summed(path: str, text: str, names: Sequence[str], **changed: Any) -> RowSums:
+def summed(path: str, text: str, names: Sequence[str], **changed: Any) -> Sums:
     """Value and derivatives by all names but columns."""
     found = read(path, text, names, **changed)
     assert found.sums is not None
     assert found.held is None
-    return RowSums(found, [*names, *changed])
+    return Sums(found, [*names, *changed])
 
 
 RESIDUAL = A * X + B - Y
@@ -148,8 +148,8 @@ def test_only_some_names(path: str) -> None:
     formula = read(path, "mean((a*x + b - y)^2)", ["a", "b"])
     assert formula.sums is not None
 
-    assert list(RowSums(formula, ["b"]).gradient) == ["b"]
-    assert RowSums(formula).gradient == {}
+    assert list(Sums(formula, ["b"]).gradient) == ["b"]
+    assert Sums(formula).gradient == {}
 
 
 @pytest.mark.usefixtures("way")
@@ -158,7 +158,7 @@ def test_how_often_a_classifier_is_wrong(path: str) -> None:
     found = read(path, "mean(argmax(img @ W) != label)", ["W"])
     assert found.sums is not None
 
-    assert RowSums(found).value == pytest.approx(np.mean(wrong), rel=1e-15)
+    assert Sums(found).value == pytest.approx(np.mean(wrong), rel=1e-15)
 
 
 def test_an_array_of_sums(path: str) -> None:
@@ -166,9 +166,9 @@ def test_an_array_of_sums(path: str) -> None:
     assert found.sums is not None
 
     expected = np.array([np.mean(X), A * np.sum(X * Y), ROWS])
-    np.testing.assert_allclose(RowSums(found).value, expected, rtol=1e-12)
+    np.testing.assert_allclose(Sums(found).value, expected, rtol=1e-12)
     with pytest.raises(ShapeError, match="a derivative needs a single number"):
-        RowSums(found, ["a"])
+        Sums(found, ["a"])
 
 
 # ---------------------------------------------------------------- how often files are read
@@ -253,10 +253,10 @@ def test_kinks_of_rows_and_of_the_whole(tmp_path: Path) -> None:
 def test_a_kink_is_not_searched_for_in_very_many_numbers(
     path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def never(_: RowSums) -> None:
+    def never(*_: Any, **__: Any) -> None:
         raise AssertionError
 
-    monkeypatch.setattr(RowSums, "_checked", never)
+    monkeypatch.setattr("gradcli.tables.sums.RowSums", never)
     monkeypatch.setattr("gradcli.tables.sums.MOST_TESTED", 1)
     found = summed(path, "mean(abs(a*x - y))", ["a"])
 
@@ -378,7 +378,7 @@ def test_values_that_need_not_be_finite(
     x[600] = 0
     formula = read(written(tmp_path, "npz", x), text, [], **changed)
     assert formula.sums is not None
-    found = RowSums(formula, ["a"], allow_nonfinite=True)
+    found = Sums(formula, ["a"], allow_nonfinite=True)
 
     assert found.value == pytest.approx(value, nan_ok=True)
     assert found.gradient["a"] == pytest.approx(slope, rel=1e-12, nan_ok=True)

@@ -1,0 +1,144 @@
+"""A formula of sums and means over rows at a point, every step of every block checked.
+
+It is what finds out why a fast pass over the rows gave no finite value or derivative, and what is
+to be said about the derivatives.
+"""
+
+from __future__ import annotations
+
+from math import nan
+from typing import TYPE_CHECKING, Any
+
+from gradcli.data.columns import length_of
+from gradcli.data.rows import numbered
+from gradcli.errors import MathematicsError
+from gradcli.point import Lines, Point
+from gradcli.rows.reductions import Totals, reduction_name
+from gradcli.runtime.interpreter import Values, finite
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from gradcli.data.columns import Block
+    from gradcli.data.rows import Rows
+    from gradcli.findings import Note
+    from gradcli.graph.node import Node
+    from gradcli.language.origin import Origin
+    from gradcli.rows.reductions import Split
+
+
+class RowSums:
+    """The value of a formula that is `split` into reductions over rows, and its derivatives.
+
+    `rows` are worked out `size` at a time; `values` are those of the other names, `wrt` those to
+    differentiate with respect to. `place` tells where a row stands, as `Lines` does; without it no
+    row is named. Raises MathematicsError, unless results need not be finite.
+    """
+
+    def __init__(
+        self,
+        formula: Node,
+        origin: Origin | None,
+        split: Split,
+        rows: Rows,
+        size: int,
+        values: Mapping[str, Any],
+        wrt: Sequence[str],
+        place: Callable[[int], str] | None,
+        *,
+        allow_nonfinite: bool = False,
+    ) -> None:
+        self._formula, self._origin, self._parts = formula, origin, split.parts
+        self._columns, self._values, self._wrt = rows.entries, values, list(wrt)
+        self._place = place
+        self._nonfinite = allow_nonfinite
+        self._errors: dict[int, MathematicsError] = {}
+        """Why a reduction has no value or no derivative, by its node."""
+        self._notes: dict[Note, None] = {}
+        totals = Totals(split.is_mean, len(self._wrt))
+        for first, block in numbered(rows, size):
+            totals.add(length_of(block), self._of_block(block, first))
+        self.value: Any
+        self.gradient: dict[str, Any]
+        """The derivative with respect to each of the names."""
+        self.value, self.gradient = self._outer(*totals.found())
+        self.notes = list(self._notes)
+        """What is to be said about the derivatives: kinks and jumps."""
+
+    def _of_block(self, block: Block, first: int) -> list[Any]:
+        """Return the reductions of a block with so many rows before it, and their derivatives.
+
+        Where one has none it is nan, and why is kept: maybe the formula does not read it.
+        """
+        reductions: list[Any] = []
+        slopes: list[Any] = []
+        for part in self._parts:
+            value, rates, moving = nan, {}, self._moving(part)
+            if part not in self._errors:
+                try:
+                    here = self._at(part, block, first, allow_nonfinite=self._nonfinite)
+                    if moving:
+                        self._notes |= dict.fromkeys(here.notes(moving))
+                        rates = here.gradient(moving)
+                    value = here.value
+                except MathematicsError as error:
+                    self._errors[part] = error
+            reductions.append(value)
+            slopes += [rates.get(name, 0.0) for name in self._wrt]
+        return [*reductions, *slopes]
+
+    def _outer(
+        self, reductions: Sequence[Any], slopes: Sequence[Sequence[Any]]
+    ) -> tuple[Any, dict[str, Any]]:
+        """Return value and derivatives by the chain rule, given the reductions and theirs."""
+        root = self._formula.id
+        numbers = dict(zip(self._parts, reductions, strict=True))
+        here = self._at(root, known=Values(numbers, set()), allow_nonfinite=True)
+        read = [part for part in self._parts if part in here.read]
+        for part in read:
+            if part in self._errors:
+                raise self._errors[part]
+        if not self._nonfinite:
+            wrong = {part for part in read if not finite(numbers[part])}
+            here = self._at(root, known=Values(numbers, wrong))
+        if not self._wrt:
+            return here.value, {}
+        self._notes |= dict.fromkeys(here.notes(self._wrt))
+        nodes = self._formula.graph.variables([root])
+        own = {name: nodes[name] for name in self._wrt}
+        rates = here.slopes(own | {reduction_name(part): part for part in read})
+        found = {name: rates[name] for name in own}
+        for part, of_part in zip(self._parts, slopes, strict=True):
+            moving = self._moving(part) if part in read else ()
+            for name, slope in zip(self._wrt, of_part, strict=True):
+                if name in moving:
+                    found[name] = found[name] + rates[reduction_name(part)] * slope
+        for name, slope in found.items():
+            if not (self._nonfinite or finite(slope)):
+                message = f"the derivative with respect to {name} is infinite or too large here"
+                raise MathematicsError(message)
+        return here.value, found
+
+    def _at(
+        self,
+        node: int,
+        block: Mapping[str, Any] | None = None,
+        first: int = 0,
+        *,
+        known: Values | None = None,
+        allow_nonfinite: bool = False,
+    ) -> Point:
+        return Point(
+            self._formula.graph,
+            node,
+            {**self._values, **(block or {})},
+            self._origin,
+            allow_nonfinite=allow_nonfinite,
+            known=known,
+            lines=Lines(self._columns, self._place, first) if self._place else None,
+        )
+
+    def _moving(self, part: int) -> list[str]:
+        """Return those of the names to differentiate by on which a reduction depends."""
+        names = self._formula.graph.variables([part])
+        return [name for name in self._wrt if name in names]
