@@ -17,7 +17,7 @@ ENGINE = BASE | {
     "language",
     "calculus",
     "runtime",
-    "native",
+    "engines",
     "optimize",
     "data",
     "rows",
@@ -42,6 +42,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "calculus": BASE | {"graph"},
     "runtime": BASE | {"graph"},
     "native": BASE | {"graph", "runtime"},
+    "engines": BASE | {"runtime", "native"},
     # numbers -> minimum: what all methods share, the methods, and what is said about a fit
     "optimize.settings": BASE | {"graph", "language"},
     "optimize.stopping": BASE | {"graph"},
@@ -49,21 +50,20 @@ MAY_IMPORT: dict[str, set[str]] = {
     "optimize.norms": {"optimize.solver"},
     "optimize.bounds": BASE | {"optimize.solver", "optimize.norms"},
     "optimize.kinks": METHOD,
-    "optimize.engines": BASE | {"runtime", "native"},
-    "optimize.first_order": METHOD | {"graph", "runtime", "native", "optimize.engines"},
+    "optimize.first_order": METHOD | {"graph", "runtime", "engines"},
     "optimize.second_order": METHOD | {"optimize.kinks"},
     "optimize.least_squares": METHOD | {"graph", "calculus", "runtime"},
     "optimize.statistics": METHOD | {"optimize.least_squares"},
     "optimize": METHOD | {"optimize.kinks"},
     # files -> columns, sums over them in one pass, graph with numbers -> picture
     "data": BASE | {"graph", "language"},
-    "rows": BASE | {"graph", "language", "calculus", "runtime", "native", "data"},
+    "rows": BASE | {"graph", "language", "calculus", "runtime", "engines", "data"},
     "drawing": BASE | {"graph", "calculus", "runtime"},
     # the Python API: a formula at a point, as a function to be minimised, and with all its methods
     "findings": ENGINE,
     "point": ENGINE | {"findings"},
     # a minimisation: what is to be done, how, and what came of it
-    "minimization": ENGINE | {"point"},
+    "minimization": ENGINE | {"findings", "point"},
     "formula": ENGINE | {"findings", "point", "minimization"},
     "functions": ENGINE | API,
     # formulas over ranges and over the rows of files; numbers -> plot

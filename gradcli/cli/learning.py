@@ -106,7 +106,7 @@ def _measure(given: Given, options: Options, text: str, option: str) -> Measure:
 
     Raises errors for a formula that is no single number or uses names that have no value.
     """
-    from gradcli.minimization.measuring import measure
+    from gradcli.minimization.compiled import measure
 
     start = given.start
     dates = None if given.source is None else given.source.origins

@@ -1,16 +1,18 @@
-"""Formulas as Python functions of their parameters, to value and gradient."""
+"""Formulas as Python functions of their parameters: to value and gradient, or to the value."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from gradcli import engines
 from gradcli.minimization.objective import with_gradient
-from gradcli.optimize import engines
-from gradcli.point import checked, names_to_nodes
+from gradcli.point import Point, checked, names_to_nodes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
+    from gradcli.data.rows import FileRows
     from gradcli.graph.node import Graph, Node
     from gradcli.language.origin import Origin
 
@@ -30,7 +32,7 @@ def compiled(
     engines.check(engine)
     program = with_gradient(graph, result, parameters, ())
     made = engines.Compiled(program, parameters, engine, same_bits=True)
-    if engine == "native":
+    if engines.repays(engine, 0.0):
         made.speed_up()
     return made.run
 
@@ -58,3 +60,38 @@ def compiled_over(
         return value, *slopes
 
     return value_and_gradient
+
+
+def measure(
+    formula: Node,
+    origin: Origin | None,
+    fixed: Mapping[str, Any],
+    parameters: Mapping[str, Any],
+    data: Mapping[str, Any] | FileRows,
+) -> Callable[[Mapping[str, Any]], float]:
+    """Return the function from the parameters to the value of the formula on these rows.
+
+    Rows in files are read for every call if the formula has the length ROWS, and else held in
+    memory. Raises NameValueError for names without a value.
+    """
+    names = formula.graph.variables([formula.id])
+    known = {name: value for name, value in {**fixed, **parameters}.items() if name in names}
+    if not isinstance(data, Mapping):
+        checked(formula, known, origin, data.entries)
+        if formula.graph.columns:
+            from gradcli.minimization.rows_objective import RowsObjective
+
+            moving = [name for name in parameters if name in names]
+            others = {name: fixed[name] for name in fixed if name in names}
+            objective = RowsObjective(formula, moving, origin, others, data)
+            return lambda values: objective.value([values[name] for name in moving])
+        data = data.hold().held
+    columns = {name: value for name, value in data.items() if name in names}
+    checked(formula, {**known, **columns}, origin)
+
+    def value(values: Mapping[str, Any]) -> float:
+        now = {name: values.get(name, given) for name, given in known.items()}
+        found: float = Point(formula.graph, formula.id, {**now, **columns}, origin).value
+        return found
+
+    return value

@@ -16,7 +16,6 @@ from gradcli.minimization.methods import (
 )
 from gradcli.minimization.minimum import Best, Found, Iterate, Minimum
 from gradcli.minimization.task import Settings, task
-from gradcli.minimization.unmet import unmet
 from gradcli.minimization.vector_objective import VectorObjective
 from gradcli.optimize import stopping
 from gradcli.optimize.run import DEFAULT_STEPS, every_step, run
@@ -132,7 +131,7 @@ class Runs:
         self._method = chosen(problem, how)
         self._end = None if how.seconds is None else time.monotonic() + how.seconds
         self.minima: list[Found] = []
-        self.warnings: list[str] = [*problem.warnings, *unmet(problem.objective, how)]
+        self.warnings: list[str] = [*problem.warnings, *problem.unmet(how)]
         self.starts = 1
         self._frozen: dict[str, int] = {}
         """The parameters with respect to which the derivative is 0 everywhere."""

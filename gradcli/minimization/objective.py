@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from gradcli.engines import Compiled, Formula, engine
 from gradcli.errors import MathematicsError, NameValueError
 from gradcli.limits import GENERATED_NODES
 from gradcli.minimization.layout import Layout
-from gradcli.optimize.engines import Compiled, Formula
 from gradcli.point import Lines, Point, few, names_to_nodes
 from gradcli.runtime.interpreter import finite
 
@@ -127,12 +127,10 @@ class Objective:
         return next((len(known[name]) for name in self.graph.columns if name in known), 0)
 
     def obstacle(self) -> str | None:
-        """Return why this cannot be machine code, None if it can; imports llvmlite."""
+        """Return why the engine chosen cannot run this, None if it can."""
         if self._program is None:
             return f"the formula has more than {GENERATED_NODES:,} operations"
-        from gradcli.native.emitter import obstacle
-
-        return obstacle(self._program)
+        return engine(self.engine).obstacle(self._program)
 
     def is_native(self) -> bool:
         """Return whether what is worked out row by row should be machine code."""

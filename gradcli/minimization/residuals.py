@@ -171,8 +171,9 @@ class ModelResiduals:
         """Return the residuals, and maybe their derivatives, as machine code if that can be."""
         from gradcli.rows.machine_code import machine_code
 
-        names = [*self._objective.parameters, *self._fixed]
-        return machine_code(self._objective.graph, self._outputs(order), names)
+        here = self._objective
+        names = [*here.parameters, *self._fixed]
+        return machine_code(here.graph, self._outputs(order), names, here.engine)
 
     def _derivatives(self) -> list[int]:
         """Return the derivatives of the residuals by each number of the parameters, as nodes."""

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from gradcli.calculus.reverse import gradient
 from gradcli.data.columns import NUMBERS_AT_ONCE, length_of
 from gradcli.data.rows import HeldRows, width
+from gradcli.engines import AUTO, PYTHON, RUNNING_ROW, VECTORISING, repays
+from gradcli.engines import engine as engine_of
 from gradcli.graph.node import Node
 from gradcli.minimization.objective import Objective, total_of
 from gradcli.minimization.row_sums import RowSums
@@ -29,10 +31,6 @@ SUMMED_ROWS = 1 << 10
 """From so many rows on it repays to take sums over rows of numbers apart."""
 MANY_ROWS = 1 << 16
 """From so many rows on, blocks of them that stay in the cache are faster than all at once."""
-REPAYS = 200_000_000
-"""From so many rows on, all evaluations together, machine code is made. NumPy took about a second
-for them, which is more than it takes to make it; but LLVM also needs 80 MB of memory, and most fits
-are over before."""
 
 
 class RowsObjective(Objective):
@@ -50,7 +48,7 @@ class RowsObjective(Objective):
         origin: Origin | None,
         constants: Mapping[str, Any],
         rows: Rows,
-        engine: str = "auto",
+        engine: str = AUTO,
         place: Callable[[int], str] | None = None,
     ) -> None:
         parts = split(formula)
@@ -62,11 +60,11 @@ class RowsObjective(Objective):
             origin,
             constants,
             is_compiled=False,
+            engine=engine,
             place=place,
         )
         free = formula.graph.variables([formula.id])
         self._rows = rows
-        self._engine = engine
         self._parts = parts
         self._names = [name for name in rows.entries if name in free]
         self._block = max(1, NUMBERS_AT_ONCE // width(rows.entries))
@@ -95,7 +93,8 @@ class RowsObjective(Objective):
             found = None
             if self._sums is not None:
                 constants = self.constants.values()
-                found = self._sums(point, constants, self._pass(), native=self.is_native())
+                choice = self.engine if self.is_native() else PYTHON
+                found = self._sums(point, constants, self._pass(), choice=choice)
             # Sums that vanish are not trusted.
             outcome = None if found is None else self._finite(found)
             return outcome or self._finite(self._by_blocks(point))
@@ -117,21 +116,18 @@ class RowsObjective(Objective):
         return found.value, [found.gradient[name] for name in self.parameters]
 
     def obstacle(self) -> str | None:
-        """Return why this cannot be machine code, None if it can; imports llvmlite."""
+        """Return why the engine chosen cannot run this, None if it can."""
         if self._sums is None:
             return "the formula is no sum of numbers, one of each row"
-        from gradcli.native.emitter import obstacle
-
-        return obstacle(self._sums.of_a_row)
+        return engine_of(self.engine).obstacle(self._sums.of_a_row)
 
     def is_native(self) -> bool:
         """Return whether machine code repays what making it takes.
 
         It is a matter of evaluations, not of time, so that a run always gives the same numbers.
         """
-        if self._engine == "auto":
-            return self.evaluations * self._rows.count >= REPAYS
-        return self._engine == "native"
+        seconds = self.evaluations * self._rows.count * RUNNING_ROW
+        return repays(self.engine, seconds, extra=VECTORISING)
 
     def _finite(self, outputs: Sequence[Any]) -> tuple[float, list[Any]] | None:
         """Return value and gradient as floats and arrays; None if one is not finite."""
@@ -158,8 +154,8 @@ class RowsObjective(Objective):
             self._whole.use(values)
         if self._rows.held is not None:
             self._rows = HeldRows({n: values.get(n, old) for n, old in self._rows.held.items()})
-            self._is_few = not _repays(
-                self._rows.count, self._engine, is_plain=self._sums is not None
+            self._is_few = not _is_for_blocks(
+                self._rows.count, self.engine, is_plain=self._sums is not None
             )
 
     def in_memory(self) -> dict[str, Any]:
@@ -230,7 +226,7 @@ def objective_over(
     origin: Origin | None,
     parameters: Sequence[str],
     constants: Mapping[str, Any],
-    engine: str = "auto",
+    engine: str = AUTO,
     files: FileRows | HeldRows | None = None,
     place: Callable[[int], str] | None = None,
 ) -> tuple[Objective, Rows | None]:
@@ -244,8 +240,8 @@ def objective_over(
         return found, files
     held = {name: constants[name] for name in graph.columns if name in constants}
     count = len(next(iter(held.values()), ()))
-    parts = split(formula) if held and _repays(count, engine, is_plain=True) else None
-    if parts is not None and _repays(count, engine, is_plain=is_plain(graph, parts)):
+    parts = split(formula) if held and _is_for_blocks(count, engine, is_plain=True) else None
+    if parts is not None and _is_for_blocks(count, engine, is_plain=is_plain(graph, parts)):
         others = {name: value for name, value in constants.items() if name not in held}
         rows = HeldRows(held)
         return RowsObjective(formula, parameters, origin, others, rows, engine, place), rows
@@ -255,10 +251,10 @@ def objective_over(
     return objective, None
 
 
-def _repays(count: int, engine: str, *, is_plain: bool) -> bool:
+def _is_for_blocks(count: int, engine: str, *, is_plain: bool) -> bool:
     """Return whether so many rows are worked out by blocks rather than all at once.
 
     `is_plain` says whether what is summed is one number of each row.
     """
-    least = 1 if engine == "native" else SUMMED_ROWS
+    least = 1 if repays(engine, 0.0) else SUMMED_ROWS
     return count >= MANY_ROWS or (count >= least and is_plain)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from gradcli import engines
 from gradcli.errors import FileError, MathematicsError, NameValueError, UsageError, printable
 from gradcli.graph import printing
 from gradcli.graph.shapes import sized
@@ -14,7 +15,6 @@ from gradcli.language.names import is_name, meant, suggestion
 from gradcli.minimization.fit import WEIGHT, Fit, Weighting, recognised, scalar_squares, weighted
 from gradcli.minimization.layout import entries
 from gradcli.minimization.objective import Objective
-from gradcli.optimize import engines
 from gradcli.point import checked, few, nowhere
 
 if TYPE_CHECKING:
@@ -153,6 +153,26 @@ class Task(NamedTuple):
 
         why = explained(self.objective.graph, self.objective.result, list(names.values()))
         return f"the derivative with respect to {few(list(names))} is 0 everywhere: {why}"
+
+    def unmet(self, settings: Settings, *, has_steps: bool = True) -> list[str]:
+        """Return a warning about what runs in Python though another engine was asked for.
+
+        There is one at most. `has_steps` says whether the schedule is one of steps, not of epochs.
+        """
+        asked = f"--engine {settings.engine}"
+        if not engines.repays(settings.engine, 0.0):
+            return []
+        obstacle = self.objective.obstacle()
+        if obstacle is not None:
+            return [f"{asked}: {obstacle}, so it is computed in Python"]
+        if has_steps and settings.schedule is not None:
+            from gradcli.optimize.first_order.schedules import schedule
+
+            chosen = choice("--schedule", settings.schedule)
+            if not schedule(*chosen).is_fixed:
+                why = f"the schedule {chosen[0]} looks at each value"
+                return [f"{asked}: {why}, so the steps are taken in Python"]
+        return []
 
     def box(self, start: Sequence[Any] = (), frozen: Collection[str] = ()) -> Box:
         """Return the bounds of every number of the parameters; those `frozen` keep their start."""

@@ -12,7 +12,6 @@ from gradcli.minimization.fit import WEIGHT
 from gradcli.minimization.methods import SECOND_ORDER, first_order
 from gradcli.minimization.minimum import Best, Epoch, Minimum
 from gradcli.minimization.task import task, weighting_of
-from gradcli.minimization.unmet import unmet
 from gradcli.optimize import stopping
 from gradcli.optimize.first_order.descent import Descent
 from gradcli.optimize.first_order.methods import METHODS
@@ -268,7 +267,7 @@ class Training:
             evaluations=self._evaluations,
             statistics=None,
             warnings=[
-                *unmet(self.task.objective, self._settings, has_steps=False),
+                *self.task.unmet(self._settings, has_steps=False),
                 *self._warnings,
             ],
             history=[],

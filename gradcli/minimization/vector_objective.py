@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from gradcli.optimize.engines import Compiled
+from gradcli.engines import Compiled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

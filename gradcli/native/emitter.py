@@ -48,11 +48,6 @@ def obstacle(program: Program) -> str | None:
     return None
 
 
-def supports(program: Program) -> bool:
-    """Return whether a program can be machine code."""
-    return obstacle(program) is None
-
-
 def emit(builder: Any, program: Program, variables: Mapping[str, Double]) -> Emitted:
     """Write a program's instructions where the builder stands, and return its outputs.
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gradcli import engines
 from gradcli.graph.node import Graph
 from gradcli.rows.hoisting import one_row
 from gradcli.runtime.generated import function
@@ -50,24 +51,22 @@ class MachineCode:
         return None if fault else (first, others)
 
 
-def machine_code(graph: Graph, formulas: Sequence[int], names: Sequence[str]) -> MachineCode | None:
-    """Return the formulas as machine code; None without LLVM, or where it cannot be.
+def machine_code(
+    graph: Graph, formulas: Sequence[int], names: Sequence[str], choice: str
+) -> MachineCode | None:
+    """Return the formulas as machine code of the engine chosen; None where it cannot be.
 
     `names` are those of all values but the columns of the data.
     """
-    from gradcli.native import machine
-
-    row = one_row(graph, formulas, graph.columns) if machine.is_available() else None
+    row = one_row(graph, formulas, graph.columns)
     if row is None:
         return None
-    from gradcli.native import rows
-    from gradcli.native.emitter import supports
-
     whole = program(row.graph, row.roots)
-    if not supports(whole):
+    found = engines.faster(choice, whole)
+    if found is None:
         return None
     own = Graph()
     before = program(own, [own.adopt(graph, node) for node in row.shared.values()])
     columns = [name for name in whole.variables if name in graph.columns]
-    fill = rows.filling(whole, columns, list(row.shared))
+    fill = found.filling(whole, columns, list(row.shared))
     return MachineCode(function(before, names), fill, columns, len(formulas))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from gradcli import engines
 from gradcli.calculus.reverse import gradient
 from gradcli.data.columns import length_of
 from gradcli.graph.node import Graph
@@ -21,7 +22,6 @@ from gradcli.graph.simplify import DerivedNode
 from gradcli.limits import GENERATED_NODES
 from gradcli.rows.hoisting import one_row, summands
 from gradcli.rows.reductions import reduction_name
-from gradcli.runtime import rows as rows_program
 from gradcli.runtime.generated import function
 from gradcli.runtime.program import Program, program
 
@@ -61,9 +61,8 @@ class Sums:
         self._before = before
         self._over = over
         self._after = after
-        self._run = rows_program.sums(*over)
-        self._native: Callable[..., Any] | None = None
-        self._has_asked = False
+        self._run = engines.engine(engines.PYTHON).sums(*over)
+        self._is_final = False
 
     def __call__(
         self,
@@ -71,29 +70,32 @@ class Sums:
         constants: Iterable[Any],
         rows: Iterable[Block],
         *,
-        native: bool = False,
+        choice: str = engines.PYTHON,
     ) -> tuple[Any, ...] | None:
         """Return value and derivatives by the parameters; None if the sums cannot be trusted.
 
         `constants` are the other values that stay, `rows` the columns in one block or several.
-        With `native` machine code does it if it can. Raises ValueError, OverflowError or
-        ZeroDivisionError where there is no value.
+        With a `choice` of another engine that one sums from now on, if it can. Raises ValueError,
+        OverflowError or ZeroDivisionError where there is no value.
         """
-        run = (self._machine_code() if native else None) or self._run
+        if choice != engines.PYTHON and not self._is_final:
+            self._is_final = True
+            found = engines.faster(choice, self._over.program)
+            self._run = self._run if found is None else found.sums(*self._over)
         values = [*point, *constants]
         shared = self._before(*values)
-        found: list[Sequence[float]] = []
+        sums_of: list[Sequence[float]] = []
         count = 0
         for block in rows:
             count += length_of(block)
             columns = [np.ascontiguousarray(block[name], np.float64) for name in self._over.columns]
-            of_blocks = run(0, length_of(block), *shared, *columns)
+            of_blocks = self._run(0, length_of(block), *shared, *columns)
             if of_blocks is None:
                 return None
-            found.append([fsum(each) for each in zip(*of_blocks, strict=True)])
-        if not all(found):  # there are no rows
+            sums_of.append([fsum(each) for each in zip(*of_blocks, strict=True)])
+        if not all(sums_of):  # there are no rows
             return None
-        totals = [fsum(each) for each in zip(*found, strict=True)]
+        totals = [fsum(each) for each in zip(*sums_of, strict=True)]
         if all(LEAST < abs(total) < np.inf for total in totals):
             return self._after(*values, *totals, float(count))
         return None
@@ -102,19 +104,6 @@ class Sums:
     def of_a_row(self) -> Program:
         """The program that runs in each row."""
         return self._over.program
-
-    def _machine_code(self) -> Callable[..., Any] | None:
-        """Return the pass over the rows as machine code; None where LLVM is not there for it."""
-        if not self._has_asked:
-            self._has_asked = True
-            from gradcli.native import machine
-
-            if machine.is_available():
-                from gradcli.native import rows
-                from gradcli.native.emitter import supports
-
-                self._native = rows.sums(*self._over) if supports(self._over.program) else None
-        return self._native
 
 
 def sums(

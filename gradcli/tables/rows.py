@@ -56,7 +56,7 @@ class RowTable:
             value, slopes = here.value, []
             if self._wrt:
                 found = self._of_one_row(columns)
-                if found is None or not (self._nonfinite or np.isfinite(found).all()):
+                if found is None or not (self._nonfinite or all(map(interpreter.finite, found))):
                     found = here.of_rows(self._wrt)
                 slopes = [np.broadcast_to(slope, value.shape) for slope in found]
                 self.kinks |= here.kinks(self._wrt)

@@ -710,8 +710,10 @@ def test_the_row_at_fault_is_named(folder: Path, inside: Inside, method: str) ->
     ran = inside(["minimize", "y ~ a*log(x)", "a=1", "--data", "bad.csv", "--method", method])
 
     assert ran.err.splitlines() == [
-        "error: the objective is undefined at the start: log is undefined at 0 "
-        "(needs a number > 0) in row 2 of bad.csv (line 3)",
+        (
+            "error: the objective is undefined at the start: log is undefined at 0 "
+            "(needs a number > 0) in row 2 of bad.csv (line 3)"
+        ),
         "  y ~ a*log(x)",
         "        ^^^^^^",
         "  where x = 0",

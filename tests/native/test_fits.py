@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -11,12 +11,14 @@ import pytest
 from gradcli import MathematicsError, UsageError, parse
 from gradcli.data.rows import HeldRows
 from gradcli.graph.shapes import Rows
-from gradcli.minimization import rows_objective
 from gradcli.minimization.minimize import minimize
 from gradcli.minimization.residuals import BLOCK_ROWS
 from gradcli.minimization.task import Settings, Task, task
 from gradcli.minimization.training import Batches, Training, Watch
 from gradcli.native import rows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 GENERATOR = np.random.default_rng(3)
 ROWS = BLOCK_ROWS + 77
@@ -140,8 +142,8 @@ def trained(engine: str) -> Training:
 
 
 @pytest.mark.parametrize("engine", ["auto", "native"])
-def test_batches_of_many_rows(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rows_objective, "REPAYS", 5 * 2048)
+def test_batches_of_many_rows(engine: str, repaid_by: Callable[[int], None]) -> None:
+    repaid_by(5 * 2048)
     found = trained(engine).run().parameters
 
     a = b = 0.0
@@ -173,9 +175,9 @@ class Stop(Watch):
 
 @pytest.mark.parametrize("engine", ["auto", "native"])
 def test_a_resumed_training_gives_the_same_bits(
-    engine: str, monkeypatch: pytest.MonkeyPatch
+    engine: str, repaid_by: Callable[[int], None]
 ) -> None:
-    monkeypatch.setattr(rows_objective, "REPAYS", 5 * 2048)
+    repaid_by(5 * 2048)
     whole = trained(engine).run().parameters
     stop = Stop(7)
     trained(engine).run(stop)
@@ -189,9 +191,9 @@ def test_a_resumed_training_gives_the_same_bits(
 @pytest.mark.parametrize("step", [1, 5, 9, 10, 11, 30])
 @pytest.mark.parametrize("method", ["gd", "adam", "lbfgs"])
 def test_a_resumed_run_gives_the_same_bits(
-    method: str, step: int, monkeypatch: pytest.MonkeyPatch
+    method: str, step: int, repaid_by: Callable[[int], None]
 ) -> None:
-    monkeypatch.setattr(rows_objective, "REPAYS", 10 * ROWS)
+    repaid_by(10 * ROWS)
     rows = Rows(ROWS)
     formula = parse("mean((a*exp(-b*x) + c - y)^2)", {"x": (rows,), "y": (rows,)})
     states: dict[int, Any] = {}

@@ -13,10 +13,9 @@ from hypothesis import strategies as st
 
 from gradcli import MathematicsError, parse
 from gradcli.graph.shapes import ROWS
-from gradcli.minimization import rows_objective
 from gradcli.minimization.rows_objective import RowsObjective, objective_over
 from gradcli.native import rows, threads, vectors
-from gradcli.native.emitter import supports
+from gradcli.native.emitter import obstacle
 from gradcli.native.vectors import vectorised
 from gradcli.runtime import rows as numpy_rows
 from gradcli.runtime.program import Program, program
@@ -32,6 +31,8 @@ from tests.native.test_operations import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from gradcli.graph.operations import Operation
 
 VECTOR_ULPS = 8
@@ -197,7 +198,9 @@ def test_where_there_is_no_value_numpy_explains() -> None:
     assert found == pytest.approx(float(expected), rel=1e-12)
 
 
-def test_machine_code_is_made_once_it_repays(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_machine_code_is_made_once_it_repays(
+    monkeypatch: pytest.MonkeyPatch, repaid_by: Callable[[int], None]
+) -> None:
     made: list[int] = []
     original = rows.sums
 
@@ -206,7 +209,7 @@ def test_machine_code_is_made_once_it_repays(monkeypatch: pytest.MonkeyPatch) ->
         return original(*arguments)
 
     monkeypatch.setattr(rows, "sums", counting)
-    monkeypatch.setattr(rows_objective, "REPAYS", 20 * 2000)
+    repaid_by(20 * 2000)
     auto = objective(columns_of(2000), "auto")
     for evaluation in range(1, 25):
         auto([1.5, 0.5, 0.25])
@@ -225,7 +228,7 @@ def test_random_formulas(text: str, seed: int) -> None:
     formula = parse(text)
     whole: Program = program(formula.graph, [formula.id])
     names = formula.free_names
-    if not names or not supports(whole):
+    if not names or obstacle(whole) is not None:
         return
     generator = np.random.default_rng(seed)
     data = {name: generator.choice([-3.7, -1.0, -0.2, 0.3, 1.0, 2.5], 40) for name in names}

@@ -71,7 +71,7 @@ def test_a_point_that_is_lost(engine: str, size: int, slope: float, word: str) -
 
 def test_machine_code_is_made_when_numpy_has_taken_long(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("llvmlite")
-    monkeypatch.setattr("gradcli.optimize.first_order.array_update.SECONDS", 0.0)
+    monkeypatch.setattr("gradcli.engines.WORTH", 0.0)
     rule = rule_of("adam", {})
     shape = (SMALL // 10, 11)
     plain = steps(rule.update, rule, shape)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gradcli import engines
 from gradcli.errors import MathematicsError
 from gradcli.runtime.loop import POINT, SLOPE, coefficient, kept
 
@@ -14,10 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from gradcli.optimize.first_order.rules import Coefficients, Functions, Memory, Next, Rule
-
-SECONDS = 0.1
-"""Updates that took NumPy longer than this are worth the start of LLVM, which takes as long."""
-
 
 SMALL = 2_000
 """Numbers up to which the few passes of NumPy cost no more than a call of machine code."""
@@ -35,12 +32,14 @@ class ArrayUpdate:
         self._engine = engine
         self._fused: Callable[..., bool] | None = None
         self._spent = 0.0
+        self._is_final = False
 
     def __call__(self, p: Any, g: Any, memory: Memory, now: Coefficients, of: Functions) -> Next:
         """Return the next point and memory. Raises MathematicsError for a point not finite."""
         if p.size <= SMALL:
             return self._passes(p, g, memory, now, of)
-        if self._fused is None and self._is_worth_it():
+        if self._fused is None and not self._is_final and engines.repays(self._engine, self._spent):
+            self._is_final = True
             self._fused = self._compiled(len(now))
         if self._fused is None:
             start = time.perf_counter()
@@ -60,19 +59,14 @@ class ArrayUpdate:
             raise MathematicsError(f"a parameter became {what}")
         return moved
 
-    def _is_worth_it(self) -> bool:
-        if self._engine == "auto" and self._spent > SECONDS:
-            from gradcli.native.machine import is_available
-
-            self._engine = "native" if is_available() else "python"
-        return self._engine == "native"
-
-    def _compiled(self, coefficients: int) -> Callable[..., bool]:
-        from gradcli.native.rows import filling
+    def _compiled(self, coefficients: int) -> Callable[..., bool] | None:
         from gradcli.optimize.first_order.tracing import traced
 
+        update = traced(self._rule).update
+        found = engines.faster(self._engine, update)
         columns = [POINT, SLOPE, *map(kept, range(len(self._rule.memory)))]
-        return filling(traced(self._rule).update, columns, [*map(coefficient, range(coefficients))])
+        shared = [*map(coefficient, range(coefficients))]
+        return None if found is None else found.filling(update, columns, shared)
 
 
 def _whole(x: Any, shape: tuple[int, ...]) -> Any:

@@ -17,7 +17,7 @@ from gradcli.optimize.solver import Leap
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from gradcli.optimize.engines import Formula
+    from gradcli.engines import Formula
     from gradcli.optimize.first_order.methods import Method
     from gradcli.optimize.first_order.rules import Functions, Rule, Update
     from gradcli.optimize.first_order.schedules import Schedule

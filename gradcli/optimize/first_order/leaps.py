@@ -7,13 +7,13 @@ from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from gradcli.optimize.engines import Engine
+from gradcli.engines import Steps, repays
 from gradcli.runtime.loop import Loop, Order
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gradcli.optimize.engines import Formula
+    from gradcli.engines import Formula
     from gradcli.optimize.first_order.rules import Memory, Rule
     from gradcli.optimize.first_order.schedules import Schedule
     from gradcli.runtime.loop import Stretch
@@ -39,7 +39,7 @@ class Leaps:
         self._rule = rule
         self._bounds = bounds
         self._tolerance = tolerance
-        self._engine = self._made() if formula.engine == "native" else None
+        self._engine = self._made() if repays(formula.engine, 0.0) else None
         self._last: deque[tuple[Order, int]] = deque(maxlen=KEPT)
 
     @property
@@ -88,14 +88,14 @@ class Leaps:
         kept = [tuple(state[end + i * width : end + (i + 1) * width]) for i in range(count)]
         return state[0], list(state[1 : 1 + count]), list(state[1 + count : end]), kept
 
-    def _made(self) -> Engine:
+    def _made(self) -> Steps:
         from gradcli.optimize.first_order.tracing import traced
 
         formula = self._formula
         names = list(formula.constants)
         stepping = traced(self._rule)
         loop = Loop(formula.program, formula.parameters, names, stepping, self._bounds)
-        return Engine(loop, list(formula.constants.values()), formula.engine)
+        return Steps(loop, list(formula.constants.values()), formula.engine)
 
     def _threshold(self) -> float:
         """Return the square of a norm at which the point may have arrived, or -1."""
