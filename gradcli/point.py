@@ -137,19 +137,13 @@ class Point:
         Each row depends on its own row of a column only, so one forward pass with all its numbers
         moving gives the derivatives in all rows. Raises as `gradient`.
         """
-        from gradcli.calculus.forward import tangents
-        from gradcli.graph.simplify import broadcast_to
+        from gradcli.calculus.forward import rate_between
 
-        graph, nodes = self._graph, self._nodes(wrt)
-
-        def tangent(by: Iterable[int]) -> dict[int, int]:
-            found = {}
-            for node in by:
-                rate = broadcast_to(graph, graph.constant(1), graph.shape(node))
-                found[node] = tangents(graph, [self._result], {node: rate})[0]
-            return found
-
-        return list(self._slopes(nodes, tangent).values())
+        graph, root, inside = self._graph, self._result, self._inside()
+        found = self._slopes(
+            self._nodes(wrt), lambda by: {n: rate_between(graph, root, inside, n) for n in by}
+        )
+        return list(found.values())
 
     def _slopes(
         self, nodes: Mapping[str, int], gradient: Callable[[Iterable[int]], dict[int, int]]
@@ -279,21 +273,15 @@ class Point:
 
     def _array_hessian(self, nodes: Mapping[str, int]) -> dict[str, list[int]]:
         """Return the nodes of the second derivatives, a column for every number of every name."""
+        from gradcli.calculus.forward import units
         from gradcli.calculus.hessian import hessian_times
-        from gradcli.graph.simplify import DerivedNode
-        from gradcli.graph.structural import entries, scatter
 
-        graph = self._graph
-        columns: dict[str, list[int]] = {}
-        one = DerivedNode(graph, graph.constant(1))
-        for name, node in nodes.items():
-            shape = graph.shape(node)
-            for key in entries(shape):
-                unit = scatter(one, key, shape).id if shape else one.id
-                columns[entry_name(name, key)] = hessian_times(
-                    graph, self._result, list(nodes.values()), {node: unit}
-                )
-        return columns
+        graph, by = self._graph, list(nodes.values())
+        return {
+            entry_name(name, key): hessian_times(graph, self._result, by, {node: unit})
+            for name, node in nodes.items()
+            for key, unit in units(graph, node)
+        }
 
     def hessian_times(self, direction: Mapping[str, Any]) -> dict[str, Any]:
         """Return the Hessian times a vector, for about twice the cost of a gradient.
@@ -384,9 +372,7 @@ class Point:
 
     def _tangents(self, names: Mapping[str, int]) -> dict[str, dict[int, Any]]:
         """Return the derivatives of all nodes with respect to each number of the names."""
-        from gradcli.calculus.forward import tangents_of_all
-        from gradcli.graph.simplify import DerivedNode
-        from gradcli.graph.structural import entries, scatter
+        from gradcli.calculus.forward import tangents_of_all, units
 
         graph, root = self._graph, self._result
         sizes = {name: math.prod(graph.shape(node)) for name, node in names.items()}
@@ -397,13 +383,10 @@ class Point:
             )
             hint = "choose other names with --wrt, or leave out --mode forward"
             raise UsageError(message, hint=hint)
-        one = DerivedNode(graph, graph.constant(1))
         found: dict[str, dict[int, Any]] = {}
         for name, node in names.items():
-            shape = graph.shape(node)
-            for key in entries(shape):
-                seed = scatter(one, key, shape).id if shape else one.id
-                rates = tangents_of_all(graph, [root], {node: seed})
+            for key, unit in units(graph, node):
+                rates = tangents_of_all(graph, [root], {node: unit})
                 numbers = self._with(rates.values()).numbers
                 found[entry_name(name, key)] = {
                     below: _own_copy(numbers[rates[below]]) if below in rates else 0.0
@@ -540,16 +523,21 @@ class Point:
         if fault.row is not None and self._lines is not None:
             row = self._lines.first + fault.row
             message += f" in row {row + 1}{self._lines.place(row)}"
-        source = self._origin.source if self._origin else None
-        span = self._origin.spans().get(fault.node) if self._origin else None
-        if span is None:
+        text = where(self._origin, fault.node)
+        if text.get("span") is None:
             from gradcli.graph.printing import label
 
             source = label(self._graph, fault.node)
-            span = (0, len(source))
-        return MathematicsError(
-            message, source=source, span=span, values=fault.values, hint=fault.hint
-        )
+            text = {"source": source, "span": (0, len(source))}
+        return MathematicsError(message, values=fault.values, hint=fault.hint, **text)
+
+
+def where(origin: Origin | None, node: int | None = None) -> dict[str, Any]:
+    """Return source and span of a node, or of the whole formula, for an error; none untyped."""
+    if origin is None:
+        return {}
+    span = (0, len(origin.source)) if node is None else origin.spans().get(node)
+    return {"source": origin.source, "span": span}
 
 
 def check_single(graph: Graph, result: int, origin: Origin | None) -> None:
@@ -557,10 +545,8 @@ def check_single(graph: Graph, result: int, origin: Origin | None) -> None:
     shape = graph.shape(result)
     if shape:
         message = f"a derivative needs a single number, and the formula has shape {shape}"
-        source = origin.source if origin else None
-        span = (0, len(source)) if source is not None else None
         hint = "take its sum, mean or norm, or one entry"
-        raise ShapeError(message, source=source, span=span, hint=hint)
+        raise ShapeError(message, hint=hint, **where(origin))
 
 
 def names_to_nodes(graph: Graph, result: int, names: Sequence[str] | None = None) -> dict[str, int]:
@@ -605,12 +591,10 @@ def checked(
         hint = meant(missing[0]) or f"add {missing[0]}=…"
         if unused:
             hint += f"; {few(unused)} {'is' if len(unused) == 1 else 'are'} given but not used"
-        source = origin.source if origin else None
-        span = origin.spans().get(nodes[missing[0]]) if origin else None
         if origin is not None and origin.is_model:
             hint += "; columns of data come from --data FILE"
         message = f"no value is given for {few(missing)}"
-        raise NameValueError(message, hint=hint, source=source, span=span)
+        raise NameValueError(message, hint=hint, **where(origin, nodes[missing[0]]))
     if unused:
         message = f"the formula does not use {few(unused)}"
         close = suggestion(unused[0], names)

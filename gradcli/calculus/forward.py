@@ -14,7 +14,7 @@ from gradcli.graph.simplify import DerivedNode, broadcast_to, simplified
 from gradcli.graph.structural import jvp
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from gradcli.graph.node import Graph
 
@@ -48,23 +48,27 @@ def gradient(graph: Graph, result: int, by: Iterable[int]) -> dict[int, int]:
 
     For an array there is one pass for each of its numbers.
     """
-    from gradcli.graph.structural import entries
-
-    one = graph.constant(1)
     found = {}
     for node in by:
         shape = graph.shape(node)
-        if not shape:
-            found[node] = tangents(graph, [result], {node: one})[0]
-            continue
         total = broadcast_to(graph, graph.constant(0), shape)
-        for key in entries(shape):
-            unit = DerivedNode(graph, one).apply("scatter", payload=(key, shape))
-            slope = tangents(graph, [result], {node: unit.id})[0]
-            term = DerivedNode(graph, slope).apply("scatter", payload=(key, shape))
-            total = simplified(graph, ADD, (total, term.id), None)
+        for key, unit in units(graph, node):
+            slope = tangents(graph, [result], {node: unit})[0]
+            if shape:
+                term = DerivedNode(graph, slope).apply("scatter", payload=(key, shape))
+                slope = simplified(graph, ADD, (total, term.id), None)
+            total = slope
         found[node] = total
     return found
+
+
+def units(graph: Graph, node: int) -> Iterator[tuple[tuple[int, ...], int]]:
+    """Yield the index of each number of a node, and the rate at which it alone moves, by 1."""
+    from gradcli.graph.structural import entries
+
+    one, shape = DerivedNode(graph, graph.constant(1)), graph.shape(node)
+    for key in entries(shape):
+        yield key, one.apply("scatter", payload=(key, shape)).id if shape else one.id
 
 
 def rate_between(

@@ -34,6 +34,8 @@ class Squares(NamedTuple):
     """The node of the weights of the squares; None when all are 1."""
     response: int | None
     """The one term of the residual that is data, as y in y - a*x - b; None without one."""
+    sign: int = 1
+    """1 or -1, the sign that the response has in the residual."""
     factor: float = 1.0
     """What the sum is multiplied with."""
 
@@ -71,7 +73,7 @@ def squares(
     moving = graph.depending_on(parameters, graph.below(residual))
     if residual not in moving:
         return None
-    return Squares(residual, weight, _response(graph, residual, moving), factor)
+    return Squares(residual, weight, *_response(graph, residual, moving), factor)
 
 
 def _without_factors(graph: Graph, node: int) -> tuple[int, float]:
@@ -94,35 +96,63 @@ def _without_factors(graph: Graph, node: int) -> tuple[int, float]:
             return node, factor
 
 
-def _weighted_square(
+def _square(
     graph: Graph, node: int, moving: Collection[int]
-) -> tuple[int, int | None] | None:
-    """Return residual and weight of weight*e^2; None when the node is something else."""
-    weight: DerivedNode | None = None
+) -> tuple[int, list[tuple[int, bool]]] | None:
+    """Return e of c*e^2, and the factors of c with whether they divide; None for anything else.
+
+    The factors are not `moving`.
+    """
+    factors: list[tuple[int, bool]] = []
     while True:
         operation, arguments, payload = graph.rows[node]
         if operation is CONSTANT_POWER and payload == 2:
-            return arguments[0], None if weight is None else weight.id
+            return arguments[0], factors
         if operation not in {MULTIPLY, DIVIDE}:
             return None
         left, right = arguments
         if operation is MULTIPLY and left == right:
-            return left, None if weight is None else weight.id
+            return left, factors
         if operation is MULTIPLY and left not in moving:
-            factor, node = DerivedNode(graph, left), right
+            factors.append((left, False))
+            node = right
         elif right not in moving:
-            factor, node = DerivedNode(graph, right), left
-            factor = 1 / factor if operation is DIVIDE else factor
+            factors.append((right, operation is DIVIDE))
+            node = left
         else:
             return None
+
+
+def _weighted_square(
+    graph: Graph, node: int, moving: Collection[int]
+) -> tuple[int, int | None] | None:
+    """Return residual and weight of weight*e^2; None when the node is something else."""
+    found = _square(graph, node, moving)
+    if found is None:
+        return None
+    weight: DerivedNode | None = None
+    for each, divides in found[1]:
+        factor = 1 / DerivedNode(graph, each) if divides else DerivedNode(graph, each)
         weight = factor if weight is None else weight * factor
+    return found[0], None if weight is None else weight.id
 
 
-def _response(graph: Graph, residual: int, moving: Collection[int]) -> int | None:
-    """Return the one term of the residual that is data, as y in y - a*x - b; None without one."""
-    fixed = [term for term, _ in _terms(graph, residual, moving) if term not in moving]
-    data = [term for term in fixed if graph.fixed(term) is None]
-    return data[0] if len(data) == 1 else None
+def _response(graph: Graph, residual: int, moving: Collection[int]) -> tuple[int | None, int]:
+    """Return the one term of the residual that is data, and 1 or -1, its sign there.
+
+    That of y - a*x - b is y; None without one.
+    """
+    fixed = [pair for pair in _terms(graph, residual, moving) if pair[0] not in moving]
+    data = [pair for pair in fixed if graph.fixed(pair[0]) is None]
+    if len(data) != 1:
+        return None, 1
+    ((response, sign),) = data
+    operation, arguments, _ = graph.rows[residual]
+    if operation is SUBTRACT and arguments[0] == response:
+        return response, 1  # the left side of a model, which keeps its sign: -y ~ a*x
+    while graph.rows[response][0] is NEGATE:
+        response, sign = graph.rows[response][1][0], -sign
+    return response, sign
 
 
 def _terms(graph: Graph, root: int, moving: Collection[int]) -> list[tuple[int, int]]:
@@ -160,23 +190,13 @@ def sum_of_terms(graph: Graph, result: int, parameters: Collection[int]) -> int 
 
 def _scaled_square(graph: Graph, node: int, moving: Collection[int]) -> tuple[int, float] | None:
     """Return e and c of c*e^2; None when the node is something else, or does not move."""
-    factor = 1.0
-    while node in moving:
-        operation, arguments, payload = graph.rows[node]
-        if operation is CONSTANT_POWER and payload == 2:
-            return arguments[0], factor
-        if operation not in {MULTIPLY, DIVIDE}:
+    found = _square(graph, node, moving) if node in moving else None
+    if found is None:
+        return None
+    scale = 1.0
+    for factor, divides in found[1]:
+        number = graph.fixed(factor)
+        if not number:
             return None
-        left, right = arguments
-        if operation is MULTIPLY and left == right:
-            return left, factor
-        first, second = graph.fixed(left), graph.fixed(right)
-        if operation is MULTIPLY and first is not None:
-            factor, node = factor * first, right
-        elif second is None or second == 0:
-            return None
-        elif operation is MULTIPLY:
-            factor, node = factor * second, left
-        else:
-            factor, node = factor / second, left
-    return None
+        scale = scale / number if divides else scale * number
+    return found[0], scale

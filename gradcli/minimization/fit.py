@@ -275,7 +275,7 @@ def recognised(
     if origin is not None and origin.is_model:
         left = graph.rows[found.residual][1][0]
         moves = left in graph.depending_on(parameters.values(), graph.below(left))
-        found = found._replace(response=None if moves else left)
+        found = found._replace(response=None if moves else left, sign=1)
     names = graph.variables([found.residual])
     given = any(graph.shape(names[name]) for name in names if name in data)
     return found if given else None

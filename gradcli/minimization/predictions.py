@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gradcli.data.rows import HeldRows
-from gradcli.graph.operations import ADD, NEGATE, SUBTRACT
 from gradcli.graph.printing import label
 from gradcli.graph.shapes import sized
 from gradcli.graph.structural import entries
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from gradcli.calculus.squares import Squares
     from gradcli.data.columns import Block
     from gradcli.data.rows import Rows
-    from gradcli.graph.node import Graph
     from gradcli.optimize.solver import Matrix, Vector
     from gradcli.optimize.statistics.band import Band
 
@@ -57,7 +55,7 @@ class Predictions:
         self._rows = rows
         self._point = point
         self._band = band
-        self._response, self._sign = _response(graph, found)
+        self._response, self._sign = found.response, found.sign
         shape = graph.shape(found.residual)
         self._entry = shape[1:]
         in_memory = sized(shape[:1], objective.row_count)
@@ -212,29 +210,6 @@ class _RowResiduals(ModelResiduals):
         for start, block in super()._blocks():
             self.block = block
             yield start, block
-
-
-def _response(graph: Graph, found: Squares) -> tuple[int | None, int]:
-    """Return the response of a model, and 1 or -1, its sign in the residual."""
-    response = found.response
-    operation, arguments, _ = graph.rows[found.residual]
-    if operation is SUBTRACT and arguments[0] == response:
-        return response, 1  # the left side of a model, which keeps its sign: -y ~ a*x
-    waiting = [(found.residual, 1)]
-    while waiting and response is not None:
-        node, sign = waiting.pop()
-        operation, arguments, _ = graph.rows[node]
-        if node == response:
-            while operation is NEGATE:
-                sign = -sign
-                operation, arguments, _ = graph.rows[response := arguments[0]]
-            return response, sign
-        if operation in {ADD, SUBTRACT}:
-            second = -sign if operation is SUBTRACT else sign
-            waiting += [(arguments[1], second), (arguments[0], sign)]
-        elif operation is NEGATE:
-            waiting.append((arguments[0], -sign))
-    return None, 1
 
 
 def _flat(array: Any) -> list[Vector]:

@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradcli.calculus.forward import rate_name, tangents
+from gradcli.calculus.forward import rate_name, tangents, units
 from gradcli.data.columns import length_of
 from gradcli.data.rows import HeldRows, numbered
 from gradcli.errors import MathematicsError
-from gradcli.graph.simplify import DerivedNode
-from gradcli.graph.structural import entries, scatter
 from gradcli.rows.reductions import is_rowwise
 from gradcli.runtime.generated import function
 from gradcli.runtime.program import program
@@ -178,11 +176,8 @@ class ModelResiduals:
     def _derivatives(self) -> list[int]:
         """Return the derivatives of the residuals by each number of the parameters, as nodes."""
         graph = self._objective.graph
-        one = DerivedNode(graph, graph.constant(1))
-        columns: list[int] = []
-        for node in self._objective.nodes.values():
-            shape = graph.shape(node)
-            for key in entries(shape):
-                seed = scatter(one, key, shape) if shape else one
-                columns += tangents(graph, [self._node], {node: seed.id})
-        return columns
+        return [
+            tangents(graph, [self._node], {node: unit})[0]
+            for node in self._objective.nodes.values()
+            for _, unit in units(graph, node)
+        ]

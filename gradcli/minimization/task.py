@@ -15,7 +15,7 @@ from gradcli.language.names import is_name, meant, suggestion
 from gradcli.minimization.fit import WEIGHT, Fit, Weighting, recognised, scalar_squares, weighted
 from gradcli.minimization.layout import entries
 from gradcli.minimization.objective import Objective
-from gradcli.point import checked, few, nowhere
+from gradcli.point import checked, few, nowhere, where
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -362,8 +362,7 @@ def _values(
         raise error(
             message,
             hint=meant(missing[0]) or f"{hint}; a parameter has a start, {missing[0]}=1",
-            source=origin.source if origin else None,
-            span=origin.spans().get(nodes[missing[0]]) if origin else None,
+            **where(origin, nodes[missing[0]]),
         )
     in_files = [name for name, value in data.items() if isinstance(value, tuple)]
     used = {name: value for name, value in data.items() if name in nodes and name not in in_files}

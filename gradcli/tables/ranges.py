@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.errors import MathematicsError, NameValueError, ShapeError
 from gradcli.limits import ELEMENTS
-from gradcli.point import names_to_nodes
+from gradcli.point import names_to_nodes, where
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -136,18 +136,14 @@ class Table:
         shape = formula.graph.shape(formula.id)
         if shape:
             message = f"over a range the formula must be a single number, and it has shape {shape}"
-            source = formula.origin.source if formula.origin else None
-            span = None if source is None else (0, len(source))
             hint = "take its sum, mean or norm, or one entry"
-            raise ShapeError(message, source=source, span=span, hint=hint)
+            raise ShapeError(message, hint=hint, **where(formula.origin))
         nodes = names_to_nodes(formula.graph, formula.id, wrt)
         for name in wrt:
             if formula.graph.shape(nodes[name]):
                 message = f"over a range derivatives are by single numbers, and {name} is an array"
-                source = formula.origin.source if formula.origin else None
-                span = formula.span(nodes[name])
-                hint = "choose names with --wrt"
-                raise ShapeError(message, source=source, span=span, hint=hint)
+                text = where(formula.origin, nodes[name])
+                raise ShapeError(message, hint="choose names with --wrt", **text)
         self.kinks: dict[int, str] = {}
         """What is to be said about derivatives, by node, once the blocks have been worked out."""
         self._formula = formula

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import NameValueError, ShapeError
-from gradcli.point import names_to_nodes
+from gradcli.point import names_to_nodes, where
 from gradcli.runtime import interpreter
 from gradcli.tables.ranges import Block
 
@@ -79,19 +79,16 @@ class RowTable:
 def _check_derivatives(formula: RowFormula, wrt: Sequence[str]) -> None:
     """Raise the error for what cannot be differentiated in each row."""
     origin = formula.formula.origin
-    source = origin.source if origin else None
-    span = None if source is None else (0, len(source))
     if formula.entry:
         message = "derivatives in each row are those of a number, and the formula has several there"
-        raise ShapeError(message, source=source, span=span, hint="take one entry, or their sum")
+        raise ShapeError(message, hint="take one entry, or their sum", **where(origin))
     nodes = names_to_nodes(formula.formula.graph, formula.formula.id, wrt)
     for name, node in nodes.items():
         shape = formula.formula.graph.shape(node)
-        where = formula.formula.span(node)
         if name in formula.columns and formula.held is not None:
             message = f"each row depends on several rows of {name}, so it has no derivative by it"
             hint = "choose parameters with --wrt, or take the sum or mean of the formula"
-            raise NameValueError(message, source=source, span=where, hint=hint)
+            raise NameValueError(message, hint=hint, **where(origin, node))
         if shape[name in formula.columns :]:
             message = f"derivatives in each row are by single numbers, and {name} has several"
-            raise ShapeError(message, source=source, span=where, hint="choose names with --wrt")
+            raise ShapeError(message, hint="choose names with --wrt", **where(origin, node))
