@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from gradcli.minimization.minimum import Iterate, Minimum
     from gradcli.runtime.trace import Step
 
+    Given = Mapping[str, Any] | None
+
 
 class Formula(Node):
     """A formula: text or Python arithmetic turned into a graph, with everything to be done to it.
@@ -71,12 +73,7 @@ class Formula(Node):
     # ------------------------------------------------------------ numbers
 
     def at_values(
-        self,
-        values: Mapping[str, Any] | None = None,
-        /,
-        *,
-        allow_nonfinite: bool = False,
-        **named: Any,
+        self, values: Given = None, /, *, allow_nonfinite: bool = False, **named: Any
     ) -> Point:
         """Return the formula at one point, from which value and all derivatives are to be had.
 
@@ -92,20 +89,14 @@ class Formula(Node):
         return Point(self.graph, self.id, variables, self.origin, allow_nonfinite=allow_nonfinite)
 
     def evaluate(
-        self,
-        values: Mapping[str, Any] | None = None,
-        /,
-        *,
-        allow_nonfinite: bool = False,
-        **named: Any,
+        self, values: Given = None, /, *, allow_nonfinite: bool = False, **named: Any
     ) -> Any:
         """Return the value at `values`: a mapping, keywords or both. Raises as `at_values`."""
-        given = {**(values or {}), **named}
-        return self.at_values(given, allow_nonfinite=allow_nonfinite).value
+        return self.at_values(values, allow_nonfinite=allow_nonfinite, **named).value
 
     def gradient(
         self,
-        values: Mapping[str, Any] | None = None,
+        values: Given = None,
         /,
         *,
         wrt: Sequence[str] | None = None,
@@ -117,22 +108,17 @@ class Formula(Node):
         `mode` is "reverse", "forward" or "finite". Raises MathematicsError where a derivative is
         infinite or does not exist, naming the part.
         """
-        return self.at_values({**(values or {}), **named}).gradient(wrt, mode)
+        return self.at_values(values, **named).gradient(wrt, mode)
 
     def hessian(
-        self,
-        values: Mapping[str, Any] | None = None,
-        /,
-        *,
-        wrt: Sequence[str] | None = None,
-        **named: Any,
+        self, values: Given = None, /, *, wrt: Sequence[str] | None = None, **named: Any
     ) -> dict[str, dict[str, float]]:
         """Return the exact second derivatives, `result[name][name]`; the matrix is symmetric."""
-        return self.at_values({**(values or {}), **named}).hessian(wrt)
+        return self.at_values(values, **named).hessian(wrt)
 
-    def run(self, values: Mapping[str, Any] | None = None, /, **named: Any) -> Run:
+    def run(self, values: Given = None, /, **named: Any) -> Run:
         """Return value, gradient and every node's value, gradient and local derivatives."""
-        return self.at_values({**(values or {}), **named}).run()
+        return self.at_values(values, **named).run()
 
     def structure(self, *, only_named: bool = False) -> list[Step]:
         """Return the nodes without values, inputs before their users.
@@ -218,7 +204,7 @@ class Formula(Node):
 
     def minimize(
         self,
-        start: Mapping[str, Any] | None = None,
+        start: Given = None,
         /,
         *,
         data: Any = None,
@@ -290,7 +276,8 @@ class Formula(Node):
 
             others = [name for name in (weights, sigma) if isinstance(name, str)]
             source = self.origin.source if self.origin else str(self)
-            read, _ = rows([data], source, others, shapes)
+            read, files = rows([data], source, others, shapes)
+            settings = settings._replace(place=files.place)
             columns: Any = values_of(read)
             shaped = over_rows(self._read, read, shapes)
         elif data is not None:
@@ -318,7 +305,7 @@ class Formula(Node):
 
     def draw(
         self,
-        values: Mapping[str, Any] | None = None,
+        values: Given = None,
         /,
         *,
         format: str = "svg",  # noqa: A002 - the name of the command's option

@@ -6,9 +6,12 @@ The results are those of Python's floats, with inf and nan in place of exception
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from llvmlite import ir
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 DOUBLE = ir.DoubleType()
 Number: TypeAlias = "Double | float"
@@ -37,6 +40,26 @@ class Truth:
         return Truth(self.builder, self.builder.xor(self.value, other.value))
 
 
+def _arithmetic(name: str) -> tuple[Callable[..., Double], Callable[..., Double]]:
+    """Return an operation of LLVM as an operator, and with its operands in the other order."""
+
+    def apply(self: Double, other: Number) -> Double:
+        instruction = getattr(self.builder, name)
+        return Double(self.builder, instruction(self.value, self.of(other).value))
+
+    return apply, lambda self, other: apply(self.of(other), self)
+
+
+def _comparison(symbol: str) -> Callable[..., Truth]:
+    """Return a comparison, which with nan never holds; but `!=` always does."""
+
+    def test(self: Double, other: Number) -> Truth:
+        compare = self.builder.fcmp_unordered if symbol == "!=" else self.builder.fcmp_ordered
+        return Truth(self.builder, compare(symbol, self.value, self.of(other).value))
+
+    return test
+
+
 class Double:
     """A number."""
 
@@ -50,43 +73,10 @@ class Double:
         """Return a number as a double."""
         return number if isinstance(number, Double) else constant(self.builder, number)
 
-    def _with(self, instruction: Any, other: Number) -> Double:
-        return Double(self.builder, instruction(self.value, self.of(other).value))
-
-    def _from(self, instruction: Any, other: Number) -> Double:
-        return Double(self.builder, instruction(self.of(other).value, self.value))
-
-    def __add__(self, other: Number) -> Double:
-        """Return the rounded sum."""
-        return self._with(self.builder.fadd, other)
-
-    def __radd__(self, other: Number) -> Double:
-        """Return the rounded sum."""
-        return self._from(self.builder.fadd, other)
-
-    def __sub__(self, other: Number) -> Double:
-        """Return the rounded difference."""
-        return self._with(self.builder.fsub, other)
-
-    def __rsub__(self, other: Number) -> Double:
-        """Return the rounded difference."""
-        return self._from(self.builder.fsub, other)
-
-    def __mul__(self, other: Number) -> Double:
-        """Return the rounded product."""
-        return self._with(self.builder.fmul, other)
-
-    def __rmul__(self, other: Number) -> Double:
-        """Return the rounded product."""
-        return self._from(self.builder.fmul, other)
-
-    def __truediv__(self, other: Number) -> Double:
-        """Return the rounded quotient."""
-        return self._with(self.builder.fdiv, other)
-
-    def __rtruediv__(self, other: Number) -> Double:
-        """Return the rounded quotient."""
-        return self._from(self.builder.fdiv, other)
+    __add__, __radd__ = _arithmetic("fadd")
+    __sub__, __rsub__ = _arithmetic("fsub")
+    __mul__, __rmul__ = _arithmetic("fmul")
+    __truediv__, __rtruediv__ = _arithmetic("fdiv")
 
     def __neg__(self) -> Double:
         """Return the number with the other sign."""
@@ -96,34 +86,9 @@ class Double:
         """Return the number without its sign."""
         return intrinsic("fabs", self)
 
-    def _test(self, symbol: str, other: Number) -> Truth:
-        compare = self.builder.fcmp_unordered if symbol == "!=" else self.builder.fcmp_ordered
-        return Truth(self.builder, compare(symbol, self.value, self.of(other).value))
-
-    def __lt__(self, other: Number) -> Truth:
-        """Return whether it is less; never with nan."""
-        return self._test("<", other)
-
-    def __le__(self, other: Number) -> Truth:
-        """Return whether it is less or equal; never with nan."""
-        return self._test("<=", other)
-
-    def __gt__(self, other: Number) -> Truth:
-        """Return whether it is greater; never with nan."""
-        return self._test(">", other)
-
-    def __ge__(self, other: Number) -> Truth:
-        """Return whether it is greater or equal; never with nan."""
-        return self._test(">=", other)
-
-    def __eq__(self, other: object) -> Truth:  # type: ignore[override]
-        """Return whether they are equal; never with nan."""
-        return self._test("==", other)  # type: ignore[arg-type]
-
-    def __ne__(self, other: object) -> Truth:  # type: ignore[override]
-        """Return whether they are not equal; always with nan."""
-        return self._test("!=", other)  # type: ignore[arg-type]
-
+    __lt__, __le__ = _comparison("<"), _comparison("<=")
+    __gt__, __ge__ = _comparison(">"), _comparison(">=")
+    __eq__, __ne__ = _comparison("=="), _comparison("!=")  # type: ignore[assignment]
     __hash__ = None  # type: ignore[assignment]
 
     def is_not_finite(self) -> Truth:
