@@ -124,7 +124,7 @@ class Formula(NamedTuple):
     """An objective as a program, so that whole runs can be compiled."""
 
     program: Program
-    """From the parameters and constants to the value and the derivative by each parameter."""
+    """From the parameters and constants to the value and the gradient."""
     parameters: Sequence[str]
     constants: Mapping[str, float]
     counted: Callable[[int], None]

@@ -103,7 +103,7 @@ class Formula(Node):
         mode: str = "reverse",
         **named: Any,
     ) -> dict[str, Any]:
-        """Return the derivative by each free name, or by those in `wrt`.
+        """Return the derivative with respect to each free name, or to each one in `wrt`.
 
         `mode` is "reverse", "forward" or "finite". Raises MathematicsError where a derivative is
         infinite or does not exist, naming the part.
@@ -142,7 +142,7 @@ class Formula(Node):
     # ------------------------------------------------------------ formulas
 
     def derivatives(self, wrt: Sequence[str] | None = None) -> dict[str, Formula]:
-        """Return the derivative by each free name as a formula, exact and again differentiable."""
+        """Return the gradient as formulas by name, exact and again differentiable."""
         from gradcli.calculus.reverse import gradient
 
         nodes = names_to_nodes(self.graph, self.id, wrt)
@@ -178,14 +178,14 @@ class Formula(Node):
     ) -> Callable[..., tuple[Any, ...]]:
         """Return a Python function from values of `parameters`, in order, to value and gradient.
 
-        The result is a tuple (value, derivative by the first parameter, …). It is fast and checks
+        The result is a tuple: the value, then the gradient. The function is fast and checks
         nothing: where the formula has no value it raises ValueError, OverflowError or
         ZeroDivisionError, or returns nan or inf.
 
         `data` are values of the other names, arrays or numbers, that stay. Sums and means over long
-        columns are then worked out in one pass over the rows, and MathematicsError says where the
+        columns are then computed in one pass over the rows, and MathematicsError says where the
         formula or a derivative has no finite value. `engine` is how: "native" as machine code by
-        LLVM, "python" with NumPy, "auto" as machine code once many rows have been worked out.
+        LLVM, "python" with NumPy, "auto" as machine code once many rows have been computed.
         """
         if data is not None:
             from gradcli.data.frames import columns_of

@@ -77,7 +77,7 @@ class Point:
         self._origin = origin
         self._nonfinite = allow_nonfinite
         self._lines = lines
-        self._given = frozenset(known.numbers if known else ())
+        self._known = frozenset(known.numbers if known else ())
         self._own = interpreter.run(
             graph, self._below([result]), variables, ieee=allow_nonfinite, known=known
         )
@@ -98,7 +98,7 @@ class Point:
     # ------------------------------------------------------------ derivatives
 
     def gradient(self, wrt: Sequence[str] | None = None, mode: str = "reverse") -> dict[str, Any]:
-        """Return the derivative by each name, found in reverse, forward or by finite differences.
+        """Return the gradient, found in reverse, forward or by finite differences.
 
         Raises MathematicsError where one is infinite or does not exist, naming the part.
         """
@@ -159,18 +159,18 @@ class Point:
         self._check({name: (node, derived[node]) for name, node in nodes.items()}, numbers)
         return {name: _own_copy(numbers[derived[node]]) for name, node in nodes.items()}
 
-    def along(self, name: str, place: tuple[int, ...] = ()) -> Callable[[float], float]:
+    def along(self, name: str, entry: tuple[int, ...] = ()) -> Callable[[float], float]:
         """Return the formula as a function of one name; nan where it has no value.
 
-        Of an array, `place` is the index of the number that varies.
+        Of an array, `entry` is the index of the number that varies.
         """
         held = None if name in self.variables else self._beside(name)
 
         def value(x: float) -> float:
             moved: Any = x
-            if place:
+            if entry:
                 moved = self.at(name).copy()
-                moved[place] = x
+                moved[entry] = x
             variables, known = {**self.variables, name: moved}, None
             if held is not None:
                 variables, known = (
@@ -207,12 +207,12 @@ class Point:
         import numpy as np
 
         slopes, errors = np.zeros(at.shape), np.zeros(at.shape)
-        for place in np.ndindex(at.shape):
-            slopes[place], errors[place] = derivative(self.along(name, place), float(at[place]))
+        for entry in np.ndindex(at.shape):
+            slopes[entry], errors[entry] = derivative(self.along(name, entry), float(at[entry]))
         return slopes, errors
 
     def check(self, wrt: Sequence[str] | None = None) -> Check:
-        """Return the derivatives found in three ways, and how far they are apart at most.
+        """Return the derivatives found in three ways, and their largest difference.
 
         The difference is relative to the largest of the three. Where that is hardly more than what
         rounding hides from finite differences, it is relative to what they can see.
@@ -226,8 +226,8 @@ class Point:
             ways = [_numbers(way) for way in (reverse[name], forward[name], slopes, errors)]
             for *found, error in zip(*ways, strict=True):
                 size = max(*map(abs, found), error / HALF_THE_DIGITS)
-                apart = (max(found) - min(found)) / size if size else 0.0
-                largest = max(largest, apart, key=_nan_first)
+                difference = (max(found) - min(found)) / size if size else 0.0
+                largest = max(largest, difference, key=_nan_first)
         return Check(reverse, forward, {name: found[0] for name, found in finite.items()}, largest)
 
     def hessian(self, wrt: Sequence[str] | None = None) -> dict[str, dict[str, Any]]:
@@ -257,7 +257,7 @@ class Point:
         return matrix
 
     def _number_hessian(self, nodes: Mapping[str, int]) -> dict[str, list[int]]:
-        """Return the nodes of the second derivatives by single numbers, a column for each name."""
+        """Return the nodes of the Hessian with respect to numbers, a column for each name."""
         from gradcli.calculus.hessian import hessian
 
         by = list(nodes.values())
@@ -296,14 +296,14 @@ class Point:
         check_single(self._graph, self._result, self._origin)
         graph = self._graph
         rates: dict[int, int] = {}
-        given: dict[str, Any] = {}
+        moved: dict[str, Any] = {}
         for name, node in moving.items():
             shape = graph.shape(node)
             rate = rate_name(name)
             rates[node] = graph.variable(rate, shape)
-            given[rate] = as_value(name, direction[name], shape)
+            moved[rate] = as_value(name, direction[name], shape)
         entries = hessian_times(graph, self._result, list(nodes.values()), rates)
-        numbers = self._with(entries, given).numbers
+        numbers = self._with(entries, moved).numbers
         return {name: _own_copy(numbers[e]) for name, e in zip(nodes, entries, strict=True)}
 
     # ------------------------------------------------------------ node by node
@@ -431,7 +431,7 @@ class Point:
         return Run(self.value, by_name, steps, self.notes() if backward else [])
 
     def notes(self, wrt: Sequence[str] | None = None) -> list[Note]:
-        """Return what is to be said about derivatives by these names: kinks and jumps."""
+        """Return the kinks and jumps that concern derivatives with respect to these names."""
         found = self.kinks(wrt)
         if not found:
             return []
@@ -456,16 +456,16 @@ class Point:
 
     def _below(self, roots: Collection[int]) -> Sequence[int]:
         """Return the nodes that roots depend on, in topological order, down to what was known."""
-        graph, given = self._graph, self._given
-        if not given:
+        graph, known = self._graph, self._known
+        if not known:
             return graph.reachable(roots)
-        below = graph.walk(roots, lambda node: () if node in given else graph.rows[node][1])
+        below = graph.walk(roots, lambda node: () if node in known else graph.rows[node][1])
         names = graph.variables(roots)
         return sorted({*below, *[names[name] for name in names.keys() & self.variables.keys()]})
 
     def _inside(self) -> Sequence[int]:
         """Return the nodes between the known ones, or the names, and the result."""
-        return [node for node in self._below([self._result]) if node not in self._given]
+        return [node for node in self._below([self._result]) if node not in self._known]
 
     def _with(
         self, derived: Collection[int], more: Mapping[str, Any] | None = None

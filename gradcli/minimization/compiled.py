@@ -23,7 +23,7 @@ def compiled(
     parameters: Sequence[str],
     engine: str = "auto",
 ) -> Callable[..., tuple[Any, ...]]:
-    """Return a Python function from the parameters' values to (value, derivative by each).
+    """Return a Python function from the parameters' values to the value and the gradient.
 
     It checks nothing: where there is no value it raises ValueError, OverflowError or
     ZeroDivisionError, or returns nan or inf. Raises UsageError for an engine that does not exist or
@@ -44,7 +44,7 @@ def compiled_over(
     columns: Mapping[str, Any],
     engine: str = "auto",
 ) -> Callable[..., tuple[Any, ...]]:
-    """Return the function from the parameters' values to (value, derivative by each).
+    """Return the function from the parameters' values to the value and the gradient.
 
     Raises UsageError for an engine that does not exist or is not installed.
     """

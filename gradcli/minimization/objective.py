@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def with_gradient(
     graph: Graph, result: int, parameters: Sequence[str], others: Sequence[str]
 ) -> Program:
-    """Return the program of the value and the derivative by each parameter.
+    """Return the program of the value and the gradient.
 
     Raises NameValueError for a free name that is neither a parameter nor one of the `others`.
     """
@@ -133,7 +133,7 @@ class Objective:
         return engine(self.engine).obstacle(self._program)
 
     def is_native(self) -> bool:
-        """Return whether what is worked out row by row should be machine code."""
+        """Return whether what is computed row by row should be machine code."""
         return False
 
     def whole(self) -> Objective:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class Predictions:
-    """A table with a row for each of the data; it is worked out again in every pass over it.
+    """A table with a row for each of the data; it is computed again in every pass over it.
 
     Its columns are those of the data that the formula uses, `fitted` with its confidence band from
     `low` to `high`, and `residual`, the response minus `fitted`, without weights. The response of

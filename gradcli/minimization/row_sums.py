@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 class RowSums:
     """The value of a formula that is `split` into reductions over rows, and its derivatives.
 
-    `rows` are worked out `size` at a time; `values` are those of the other names, `wrt` those to
+    `rows` are computed `size` at a time; `values` are those of the other names, `wrt` those to
     differentiate with respect to. `place` tells where a row stands, as `Lines` does; without it no
     row is named. Raises MathematicsError, unless results need not be finite.
     """

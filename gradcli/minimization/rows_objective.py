@@ -1,4 +1,4 @@
-"""Formulas of sums and means over rows as functions to be minimised, worked out by blocks of rows.
+"""Formulas of sums and means over rows as functions to be minimised, computed by blocks of rows.
 
 The rows need not fit in memory.
 """
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from gradcli.language.origin import Origin
 
 SUMMED_ROWS = 1 << 10
-"""From so many rows on it repays to take sums over rows of numbers apart."""
+"""From so many rows on, sums of numbers of each row are computed in one fused pass."""
 MANY_ROWS = 1 << 16
 """From so many rows on, blocks of them that stay in the cache are faster than all at once."""
 
@@ -126,7 +126,9 @@ class RowsObjective(Objective):
 
         It is a matter of evaluations, not of time, so that a run always gives the same numbers.
         """
-        seconds = self.evaluations * self._rows.count * RUNNING_ROW
+        # Counting the rows of files may take a pass over them.
+        rows = self._rows.count if self.engine == AUTO else 0
+        seconds = self.evaluations * rows * RUNNING_ROW
         return repays(self.engine, seconds, extra=VECTORISING)
 
     def _finite(self, outputs: Sequence[Any]) -> tuple[float, list[Any]] | None:
@@ -252,7 +254,7 @@ def objective_over(
 
 
 def _is_for_blocks(count: int, engine: str, *, is_plain: bool) -> bool:
-    """Return whether so many rows are worked out by blocks rather than all at once.
+    """Return whether so many rows are computed by blocks rather than all at once.
 
     `is_plain` says whether what is summed is one number of each row.
     """

@@ -1,7 +1,7 @@
 """Programs to machine code: the instructions, wherever they are needed.
 
 Nothing may be hidden. Where Python raises an exception, machine code has inf or nan, and these
-usually reach the outputs, which the caller looks at. Where an operation could swallow one, as 1/inf
+usually reach the outputs, which the caller looks at. Where an operation could hide one, as 1/inf
 and comparisons do, the emitter keeps a flag, the fault: when it is set the outputs do not count,
 and Python has to look closely. What happens in a branch of `where` that is not taken is no fault.
 """
@@ -84,7 +84,7 @@ class _Faults:
         self._finite: set[int] = set()
 
     def check(self, step: Instruction, node: int, value: Double) -> None:
-        """Take note of a fault where a step would swallow that a node is not finite."""
+        """Record a fault where a step would hide that a node is not finite."""
         if node in self._finite:
             return
         if node not in self._known:
@@ -119,7 +119,7 @@ class _Faults:
         """Return whether a value is finite unless there is a fault."""
         checked = operation.hidden(len(inputs), payload)
         return operation.is_finite and all(
-            node in self._finite or place in checked for place, node in enumerate(inputs)
+            node in self._finite or position in checked for position, node in enumerate(inputs)
         )
 
     def _pass(self, inputs: Iterable[int], output: int) -> None:

@@ -31,19 +31,19 @@ def function(program: Program, parameters: Sequence[str]) -> Callable[..., tuple
     count = len(parameters)
     # Each call has memory of its own, for others may come while the code runs, and as bytes, for
     # ctypes is slow at filling and reading arrays.
-    given = struct.Struct(f"{count}d")
-    found = struct.Struct(f"{len(program.outputs)}d")
-    memory = ctypes.c_char * found.size
+    inputs = struct.Struct(f"{count}d")
+    results = struct.Struct(f"{len(program.outputs)}d")
+    memory = ctypes.c_char * results.size
 
     def compute(*values: float) -> tuple[float, ...]:
         if len(values) != count:
             message = f"the function takes {count} values, not {len(values)}"
             raise TypeError(message)
         outputs = memory()
-        if run(given.pack(*values), ctypes.byref(outputs)):
+        if run(inputs.pack(*values), ctypes.byref(outputs)):
             message = "a step has no value"
             raise ValueError(message)
-        return found.unpack(outputs)
+        return results.unpack(outputs)
 
     return compute
 
@@ -53,31 +53,31 @@ def source(program: Program, parameters: Sequence[str]) -> str:
     module = ir.Module("program")
     pointer = DOUBLE.as_pointer()
     made = ir.Function(module, ir.FunctionType(BIT, [pointer, pointer]), "run")
-    given, wanted = made.args
-    wanted.add_attribute("noalias")
+    inputs, results = made.args
+    results.add_attribute("noalias")
     builder = ir.IRBuilder(made.append_basic_block("entry"))
     variables = {
-        name: Double(builder, loaded(builder, given, place))
-        for place, name in enumerate(parameters)
+        name: Double(builder, loaded(builder, inputs, index))
+        for index, name in enumerate(parameters)
     }
     outputs, fault = emit(builder, program, variables)
-    for place, output in enumerate(outputs):
-        stored(builder, wanted, place, output)
+    for index, output in enumerate(outputs):
+        stored(builder, results, index, output)
     builder.ret(BIT(0) if fault is None else fault.value)
     return str(module)
 
 
-def loaded(builder: ir.IRBuilder, array: ir.Value, place: int) -> ir.Value:
-    """Return the number at a place of an array of doubles."""
-    return builder.load(_at(builder, array, place), typ=DOUBLE)
+def loaded(builder: ir.IRBuilder, array: ir.Value, index: int) -> ir.Value:
+    """Return the number at an index of an array of doubles."""
+    return builder.load(_at(builder, array, index), typ=DOUBLE)
 
 
-def stored(builder: ir.IRBuilder, array: ir.Value, place: int, number: Double) -> None:
-    """Put a number at a place of an array of doubles."""
-    builder.store(number.value, _at(builder, array, place))
+def stored(builder: ir.IRBuilder, array: ir.Value, index: int, number: Double) -> None:
+    """Store a number at an index of an array of doubles."""
+    builder.store(number.value, _at(builder, array, index))
 
 
-def _at(builder: ir.IRBuilder, array: ir.Value, place: int) -> ir.Value:
+def _at(builder: ir.IRBuilder, array: ir.Value, index: int) -> ir.Value:
     return builder.gep(
-        array, [ir.Constant(ir.IntType(32), place)], inbounds=True, source_etype=DOUBLE
+        array, [ir.Constant(ir.IntType(32), index)], inbounds=True, source_etype=DOUBLE
     )

@@ -38,7 +38,7 @@ def runner(loop: Loop, constants: Sequence[float]) -> Runner:
     doubles = ctypes.POINTER(ctypes.c_double)
     whole, number = ctypes.c_int64, ctypes.c_double
     kinds = [doubles, number, doubles, whole, whole, number, number, doubles, doubles]
-    run = machine.compiled(source(loop)).function("leap", kinds, whole)
+    run = machine.compiled(source(loop)).function("steps", kinds, whole)
     count = len(loop.parameters)
     here = 1 + 2 * count  # value, point and gradient
     fixed = _array(constants)
@@ -64,10 +64,10 @@ def _array(numbers: Sequence[float]) -> Any:
 
 
 def source(loop: Loop) -> str:
-    """Return the module with the function `leap`, which returns how many steps it took.
+    """Return the module with the function `steps`, which returns how many steps it took.
 
-    Its arguments are the state, which it changes, how many steps led there, the rates, how far
-    apart these lie (0 or 1), the most steps to take, the threshold, the lowest value, the array for
+    Its arguments are the state, which it changes, how many steps led there, the rates, their
+    stride (0 or 1), the most steps to take, the threshold, the lowest value, the array for
     the best state and its step, and the constants.
     """
     module = ir.Module("loop")
@@ -75,7 +75,7 @@ def source(loop: Loop) -> str:
         COUNT,
         [_POINTER, DOUBLE, _POINTER, COUNT, COUNT, DOUBLE, DOUBLE, _POINTER, _POINTER],
     )
-    made = ir.Function(module, kind, "leap")
+    made = ir.Function(module, kind, "steps")
     for argument in made.args:
         if argument.type == _POINTER:
             argument.add_attribute("noalias")
@@ -110,11 +110,11 @@ class _Writer:
         state, before, rates, stride, most, threshold, lowest, best, given = self._arguments
         builder, blocks = self._begin("entry")
         fixed = [
-            Double(builder, loaded(builder, given, place))
-            for place in range(len(self._loop.constants))
+            Double(builder, loaded(builder, given, index))
+            for index in range(len(self._loop.constants))
         ]
-        for place, slot in enumerate(self._state):
-            builder.store(loaded(builder, state, place), slot)
+        for index, slot in enumerate(self._state):
+            builder.store(loaded(builder, state, index), slot)
         builder.store(lowest, self._lowest)
         builder.store(COUNT(0), self._done)
         builder.branch(blocks["head"])
@@ -124,8 +124,8 @@ class _Writer:
         builder.cbranch(builder.icmp_signed("<", done, most), blocks["step"], blocks["end"])
 
         builder, blocks = self._begin("step")
-        place = builder.gep(rates, [builder.mul(done, stride)], source_etype=DOUBLE)
-        rate = Double(builder, builder.load(place, typ=DOUBLE))
+        address = builder.gep(rates, [builder.mul(done, stride)], source_etype=DOUBLE)
+        rate = Double(builder, builder.load(address, typ=DOUBLE))
         following = builder.add(done, COUNT(1))
         time = Double(builder, builder.fadd(before, builder.sitofp(following, DOUBLE)))
         new, is_right = self._step(rate, time, fixed)
@@ -140,8 +140,8 @@ class _Writer:
 
         builder, blocks = self._begin("best")
         builder.store(new[0].value, self._lowest)
-        for place, number in enumerate(new[: self._here]):
-            stored(builder, best, place, number)
+        for index, number in enumerate(new[: self._here]):
+            stored(builder, best, index, number)
         step = Double(builder, builder.sitofp(following, DOUBLE))
         stored(builder, best, self._here, step)
         builder.branch(blocks["next"])
@@ -151,8 +151,8 @@ class _Writer:
         builder.cbranch(has_arrived.value, blocks["end"], blocks["head"])
 
         builder, blocks = self._begin("end")
-        for place, slot in enumerate(self._state):
-            stored(builder, state, place, Double(builder, builder.load(slot)))
+        for index, slot in enumerate(self._state):
+            stored(builder, state, index, Double(builder, builder.load(slot)))
         builder.ret(builder.load(self._done))
 
     def _step(self, rate: Double, time: Double, fixed: list[Double]) -> tuple[list[Double], Truth]:
@@ -164,7 +164,7 @@ class _Writer:
         coefficients, update = loop.stepping
         now, fault = emit(builder, coefficients, {TIME: time, RATE: rate})
         faults = [fault]
-        shared = {coefficient(place): number for place, number in enumerate(now)}
+        shared = {coefficient(index): number for index, number in enumerate(now)}
         moved, remembered = [], []
         for i in range(count):
             start = self._here + loop.memory * i

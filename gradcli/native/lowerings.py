@@ -69,8 +69,8 @@ class Machine:
             numbers.linkage = "private"
             numbers.global_constant = True
             numbers.initializer = ir.Constant(kind, table())
-        place = builder.fptoui(index.value, ir.IntType(32))
-        entry = builder.gep(numbers, [ir.Constant(ir.IntType(32), 0), place], inbounds=True)
+        slot = builder.fptoui(index.value, ir.IntType(32))
+        entry = builder.gep(numbers, [ir.Constant(ir.IntType(32), 0), slot], inbounds=True)
         return Double(builder, builder.load(entry, typ=DOUBLE))
 
     def choose(self, condition: Truth, f: Body, g: Body, *arguments: Any) -> Double:

@@ -2,7 +2,7 @@
 
 LLVM makes several rows at once of it. Sums are kept in registers for a block of rows, so their
 additions come in another order than one after the other; nothing else is reordered. Blocks are
-spread over the processors, and their sums come back in the blocks' order whoever made them.
+distributed over the processors, and their sums come back in the order of the blocks.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from gradcli.runtime.program import Program
 
 BLOCK = 8192
-"""How many rows are summed before the sum is put aside: the fewer, the smaller its error."""
+"""How many rows are summed before the sum is stored: the fewer, the smaller its error."""
 AT_ONCE = 16
 """How many blocks a thread takes at a time."""
 
@@ -57,15 +57,15 @@ def sums(
     kernel = code.function("run", arguments, ctypes.c_bool)
 
     def run(first: int, last: int, *values: Any) -> list[list[float]] | None:
-        given = np.array(values[: len(shared)], np.float64)
-        places = [column.ctypes.data for column in values[len(shared) :]]
+        constants = np.array(values[: len(shared)], np.float64)
+        arrays = [column.ctypes.data for column in values[len(shared) :]]
         found = np.empty((-(-(last - first) // BLOCK), len(pairs)))
 
         faults: list[int] = []
 
         def work(start: int, stop: int) -> None:
             rows = first + start * BLOCK, min(first + stop * BLOCK, last)
-            if kernel(*rows, BLOCK, given.ctypes.data, found[start:].ctypes.data, *places):
+            if kernel(*rows, BLOCK, constants.ctypes.data, found[start:].ctypes.data, *arrays):
                 faults.append(start)
 
         in_threads(work, len(found), AT_ONCE)
@@ -87,9 +87,9 @@ def filling(program: Program, columns: Sequence[str], shared: Sequence[str]) -> 
     kernel = code.function("run", arguments, ctypes.c_bool)
 
     def run(rows: int, *values: Any) -> bool:
-        given = np.array(values[: len(shared)], np.float64)
-        places = [array.ctypes.data for array in values[len(shared) :]]
-        return bool(kernel(0, rows, given.ctypes.data, *places))
+        constants = np.array(values[: len(shared)], np.float64)
+        arrays = [array.ctypes.data for array in values[len(shared) :]]
+        return bool(kernel(0, rows, constants.ctypes.data, *arrays))
 
     return run
 
@@ -103,12 +103,12 @@ def sums_source(
     """Return `i1 run(first, last, size, double* shared, double* sums, double* column…)`."""
     kinds = [LONG, LONG, LONG, POINTER, POINTER, *[POINTER] * len(columns)]
     kernel = _Kernel(kinds)
-    first, last, size, given, wanted, *data = kernel.arguments
-    known = kernel.loaded(given, shared)
+    first, last, size, constants, results, *data = kernel.arguments
+    known = kernel.loaded(constants, shared)
     entry, each, loop, after, done = kernel.blocks("each", "loop", "after", "done")
     entry.cbranch(entry.icmp_signed("<", first, last), each.block, done.block)
 
-    start, place, before = each.phi(LONG), each.phi(POINTER), each.phi(BIT)
+    start, target, before = each.phi(LONG), each.phi(POINTER), each.phi(BIT)
     beyond = each.add(start, size, flags=["nsw"])
     stop = each.select(each.icmp_signed("<", beyond, last), beyond, last)
     each.branch(loop.block)
@@ -128,20 +128,20 @@ def sums_source(
     loop.cbranch(loop.icmp_signed("<", following, stop), loop.block, after.block)
 
     for k, total in enumerate(grown):
-        after.store(total, _at(after, place, k))
-    next_place = _at(after, place, len(pairs))
+        after.store(total, _at(after, target, k))
+    next_target = _at(after, target, len(pairs))
     after.cbranch(after.icmp_signed("<", stop, last), each.block, done.block)
     result = done.phi(BIT)
     done.ret(result)
 
-    _comes(start, (first, entry), (stop, after))
-    _comes(place, (wanted, entry), (next_place, after))
-    _comes(before, (BIT(0), entry), (fault_now, after))
-    _comes(row, (start, each), (following, loop))
-    _comes(fault, (before, each), (fault_now, loop))
+    _incoming(start, (first, entry), (stop, after))
+    _incoming(target, (results, entry), (next_target, after))
+    _incoming(before, (BIT(0), entry), (fault_now, after))
+    _incoming(row, (start, each), (following, loop))
+    _incoming(fault, (before, each), (fault_now, loop))
     for total, now in zip(totals, grown, strict=True):
-        _comes(total, (DOUBLE(-0.0), each), (now, loop))
-    _comes(result, (BIT(0), entry), (fault_now, after))
+        _incoming(total, (DOUBLE(-0.0), each), (now, loop))
+    _incoming(result, (BIT(0), entry), (fault_now, after))
     return kernel.text()
 
 
@@ -149,8 +149,8 @@ def _filling_source(program: Program, columns: Sequence[str], shared: Sequence[s
     """Return `i1 run(first, last, double* shared, double* column…, double* output…)`."""
     arrays = len(columns) + len(program.outputs)
     kernel = _Kernel([LONG, LONG, POINTER, *[POINTER] * arrays])
-    first, last, given, *data = kernel.arguments
-    known = kernel.loaded(given, shared)
+    first, last, constants, *data = kernel.arguments
+    known = kernel.loaded(constants, shared)
     entry, loop, done = kernel.blocks("loop", "done")
     entry.cbranch(entry.icmp_signed("<", first, last), loop.block, done.block)
 
@@ -166,9 +166,9 @@ def _filling_source(program: Program, columns: Sequence[str], shared: Sequence[s
     result = done.phi(BIT)
     done.ret(result)
 
-    _comes(row, (first, entry), (following, loop))
-    _comes(fault, (BIT(0), entry), (fault_now, loop))
-    _comes(result, (BIT(0), entry), (fault_now, loop))
+    _incoming(row, (first, entry), (following, loop))
+    _incoming(fault, (BIT(0), entry), (fault_now, loop))
+    _incoming(result, (BIT(0), entry), (fault_now, loop))
     return kernel.text()
 
 
@@ -206,21 +206,21 @@ class _Kernel:
 
     def text(self) -> str:
         """Return the module."""
-        # Wide registers are put aside around a call, where they must not cross lines of the cache.
+        # Wide registers are spilled around a call, where they must not cross lines of the cache.
         text = _SIGNATURE.sub(r'\1 "stackrealign"', str(self._module))
         return vectorised(text)
 
 
-def _at(builder: Any, array: Any, place: Any) -> Any:
-    index = LONG(place) if isinstance(place, int) else place
+def _at(builder: Any, array: Any, index: Any) -> Any:
+    index = LONG(index) if isinstance(index, int) else index
     return builder.gep(array, [index], inbounds=True, source_etype=DOUBLE)
 
 
-def _read(builder: Any, array: Any, place: Any) -> Any:
-    return builder.load(_at(builder, array, place), typ=DOUBLE)
+def _read(builder: Any, array: Any, index: Any) -> Any:
+    return builder.load(_at(builder, array, index), typ=DOUBLE)
 
 
-def _comes(phi: Any, *ways: tuple[Any, Any]) -> None:
-    """Let a value be one or the other, according to where the run came from."""
+def _incoming(phi: Any, *ways: tuple[Any, Any]) -> None:
+    """Add the incoming values of a phi, each with the block that it comes from."""
     for value, builder in ways:
         phi.add_incoming(value, builder.block)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def in_threads(work: Callable[[int, int], None], count: int, size: int) -> None:
     """Do work(start, stop) for parts of range(count), `size` each, in any order and side by side.
 
-    The caller does its share and never waits for more than what another thread has begun.
+    The caller does its share and never waits for more than what another thread has started.
     """
     helpers = min(idle(), -(-count // size) - 1)
     if helpers < 1:

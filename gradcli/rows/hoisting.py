@@ -1,8 +1,8 @@
 """A formula over columns of numbers as one of the numbers of a single row.
 
 What is the same in every row is hoisted out of the loop over the rows: it becomes a name of its
-own. A sum over rows is taken apart into the factor that all rows share and a product of two numbers
-of each row.
+own. The factor that all rows share is taken out of a sum over rows, which leaves a product of two
+numbers of each row.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which formulas over rows can be worked out for some of the rows at a time.
+"""Which formulas over rows can be computed for some of the rows at a time.
 
 A node is computed row by row when each row of its value depends on the same row of the data alone.
 A formula that is made of sums and means of such nodes is a small one over its reductions: mean(e)
@@ -62,27 +62,27 @@ class Totals:
         """Add the reductions of so many rows, and behind them the derivatives of each."""
         self._only = None if self._rows else list(found)
         self._rows += rows
-        for place, (total, more) in enumerate(zip(self._sums, found, strict=True)):
-            self._sums[place] = total + (rows * more if self._has_mean(place) else more)
+        for index, (total, more) in enumerate(zip(self._sums, found, strict=True)):
+            self._sums[index] = total + (rows * more if self._has_mean(index) else more)
 
-    def _has_mean(self, place: int) -> bool:
+    def _has_mean(self, index: int) -> bool:
         count = len(self._is_mean)
-        return self._is_mean[place if place < count else (place - count) // self._each]
+        return self._is_mean[index if index < count else (index - count) // self._each]
 
     def found(self) -> tuple[list[Any], list[list[Any]]]:
         """Return the reductions of all rows, and the derivatives of each."""
         count, each = len(self._is_mean), self._each
         found = self._only or [
-            total / self._rows if self._has_mean(place) else total
-            for place, total in enumerate(self._sums)
+            total / self._rows if self._has_mean(index) else total
+            for index, total in enumerate(self._sums)
         ]
-        starts = [count + place * each for place in range(count)]
+        starts = [count + index * each for index in range(count)]
         return found[:count], [found[start : start + each] for start in starts]
 
 
-def reduction_name(place: int) -> str:
+def reduction_name(index: int) -> str:
     """Return the name of a reduction in the outer formula; no name that anyone can type."""
-    return f"reduction {place}"
+    return f"reduction {index}"
 
 
 def is_rowwise(graph: Graph, root: int) -> bool:
@@ -128,7 +128,7 @@ def split(formula: Node) -> Split | None:
             waiting.extend(graph.rows[node][1])
     outer = Graph()
     parts = sorted(terms)
-    names = {part: outer.variable(reduction_name(place)) for place, part in enumerate(parts)}
+    names = {part: outer.variable(reduction_name(index)) for index, part in enumerate(parts)}
     outer.identify(graph, names)
     return Split(
         outer,

@@ -1,7 +1,7 @@
 """Value and gradient of a formula of sums over rows of numbers, from one pass over the rows.
 
 The chain rule parts the work in three. Before the pass, everything that is the same in every row is
-worked out: b^2 in sum((b^2*x - y)^2). The pass sums the terms and their derivatives by these shared
+computed: b^2 in sum((b^2*x - y)^2). The pass sums the terms and their derivatives by these shared
 numbers, as sums of products of two numbers of each row. After it, value and gradient follow from
 the sums. Nothing is checked: where a sum is not finite, or vanishes, there is no result.
 """
@@ -72,7 +72,7 @@ class Sums:
         *,
         choice: str = engines.PYTHON,
     ) -> tuple[Any, ...] | None:
-        """Return value and derivatives by the parameters; None if the sums cannot be trusted.
+        """Return value and gradient; None if the sums cannot be trusted.
 
         `constants` are the other values that stay, `rows` the columns in one block or several.
         With a `choice` of another engine that one sums from now on, if it can. Raises ValueError,
@@ -129,16 +129,16 @@ def sums(
     inner = one_row(row.graph, list(ends), columns)
     if inner is None or len(inner.graph) > GENERATED_NODES:
         return None
-    place = dict(zip(ends, inner.roots, strict=True)) | {-1: -1}
+    index = dict(zip(ends, inner.roots, strict=True)) | {-1: -1}
     over = Pass(
         program(inner.graph, inner.roots),
-        [(place[left], place[right]) for left, right in pairs],
+        [(index[left], index[right]) for left, right in pairs],
         [name for name in inner.graph.variables(inner.roots) if name in columns],
         list(inner.shared),
     )
     names = [*parameters, *constants]
-    places = {pair: place for place, pair in enumerate(pairs)}
-    after = _after(graph, row, parts, parameters, found, places, moving)
+    sum_of = {pair: index for index, pair in enumerate(pairs)}
+    after = _after(graph, row, parts, parameters, found, sum_of, moving)
     return Sums(
         function(_before(graph, row, inner), names),
         over,
@@ -156,9 +156,9 @@ def _row(graph: Graph, parts: Split) -> OneRow | None:
     return one_row(graph, terms, graph.columns) if len(terms) == len(parts.terms) else None
 
 
-def sum_name(place: int) -> str:
+def sum_name(index: int) -> str:
     """Return the name of a sum over the rows; no name that anyone can type."""
-    return f"sum {place}"
+    return f"sum {index}"
 
 
 def _moving(graph: Graph, row: OneRow, parameters: Collection[str]) -> dict[str, int]:
@@ -195,19 +195,19 @@ def _after(
     parts: Split,
     parameters: Mapping[str, Shape],
     found: Sequence[Summand],
-    places: Mapping[tuple[int, int], int],
+    sum_of: Mapping[tuple[int, int], int],
     moving: Collection[str],
 ) -> Program:
     """Return the program of value and gradient, given the sums over the rows.
 
     `found` are what is summed for each reduction, then for each its derivatives by the numbers
-    `moving`; `places` say which sum belongs to a pair of factors.
+    `moving`; `sum_of` say which sum belongs to a pair of factors.
     """
     own, outer = Graph(), parts.outer
     shared = _share(graph, row, own)
 
     def total(each: Summand) -> DerivedNode:
-        name = COUNT if each.pair is None else sum_name(places[each.pair])
+        name = COUNT if each.pair is None else sum_name(sum_of[each.pair])
         factor = DerivedNode(own, own.adopt(row.graph, each.factor))
         return factor * factor.at(own.variable(name))
 
@@ -228,10 +228,10 @@ def _after(
     weights = [DerivedNode(own, own.adopt(outer, slopes[node])) for node in reductions]
     rates = {
         shared[name]: sum(
-            [w * totals[count + k * each + place] for k, w in enumerate(weights)],
+            [w * totals[count + k * each + index] for k, w in enumerate(weights)],
             start=DerivedNode(own, own.constant(0.0)),
         )
-        for place, name in enumerate(moving)
+        for index, name in enumerate(moving)
     }
     through = _through(own, rates, parameters)
     return program(own, [value, *[(a + b).id for a, b in zip(direct, through, strict=True)]])
@@ -240,7 +240,7 @@ def _after(
 def _through(
     own: Graph, rates: Mapping[int, DerivedNode], parameters: Mapping[str, Shape]
 ) -> list[DerivedNode]:
-    """Return the derivative by each parameter through some nodes, given those by these nodes."""
+    """Return the gradient through some nodes, from the derivatives with respect to these."""
     chain = Graph()
     terms = DerivedNode(chain, chain.constant(0.0))
     for node, rate in rates.items():

@@ -167,12 +167,12 @@ class Explainer:
             found = self._no_class(node, row)
             if found is not None:
                 return found
-        place = _first_place(wrong, shape, row)
-        shown = place if row is None else place[1:]
+        entry = _first_place(wrong, shape, row)
+        shown = entry if row is None else entry[1:]
         where = f" at [{', '.join(map(str, shown))}]" if shown else ""
         if operation.structural:
             return f"{_RESULTS.get(operation.name, operation.name)} {TOO_LARGE}{where}", row
-        inputs = [_number_at(self._numbers[a], shape, place) for a in arguments]
+        inputs = [_number_at(self._numbers[a], shape, entry) for a in arguments]
         return _undefined_number(operation, inputs, extra) + where, row
 
     def _no_class(self, node: int, row: int | None) -> tuple[str, int | None] | None:
@@ -259,7 +259,7 @@ class Explainer:
         slopes = [found] if isinstance(found, float) else found.ravel().tolist()
         exists = all(slope == slope for slope in slopes)  # noqa: PLR0124 - true but for nan
         if self._overflows(derivative, row):
-            return TOO_LARGE if exists else "cannot be worked out: a part of it " + TOO_LARGE
+            return TOO_LARGE if exists else "cannot be computed: a part of it " + TOO_LARGE
         return "is infinite" if exists else "does not exist"
 
     def _overflows(self, root: int, row: int | None) -> bool:
@@ -277,8 +277,8 @@ class Explainer:
 
                     wrong = ~np.isfinite(number)
                 shape = _shape(number)
-                place = _first_place(wrong, shape, row if self._has_rows(node) else None)
-                inputs = [_number_at(numbers[a], shape, place) for a in arguments]
+                entry = _first_place(wrong, shape, row if self._has_rows(node) else None)
+                inputs = [_number_at(numbers[a], shape, entry) for a in arguments]
                 return operation.domain[0](*inputs, *([] if payload is None else [payload]))
         return True
 
@@ -308,17 +308,17 @@ def _first_place(wrong: Any, shape: tuple[int, ...], row: int | None) -> tuple[i
         return ()
     import numpy as np
 
-    places = np.argwhere(np.broadcast_to(wrong, shape))
-    return tuple((places if row is None else places[places[:, 0] == row])[0].tolist())
+    entries = np.argwhere(np.broadcast_to(wrong, shape))
+    return tuple((entries if row is None else entries[entries[:, 0] == row])[0].tolist())
 
 
-def _number_at(number: Any, shape: tuple[int, ...], place: tuple[int, ...]) -> float:
+def _number_at(number: Any, shape: tuple[int, ...], entry: tuple[int, ...]) -> float:
     """Return a number of an array that is broadcast to a shape."""
     if isinstance(number, float):
         return number
     import numpy as np
 
-    return float(np.broadcast_to(number, shape)[place])
+    return float(np.broadcast_to(number, shape)[entry])
 
 
 def _undefined_number(operation: Operation, inputs: list[float], extra: list[Any]) -> str:

@@ -61,7 +61,7 @@ def function(
 
 def source(program: Program, parameters: Sequence[str], m: Dialect = PYTHON) -> str:
     """Return the source of the function in a dialect, that of arrays if the program has some."""
-    local = {name: f"p{place}" for place, name in enumerate(parameters)}
+    local = {name: f"p{index}" for index, name in enumerate(parameters)}
     head = f"def generated({', '.join(local.values())}):"
     column = next((local[name] for name in program.columns if name in local), None)
     if column is not None:
@@ -114,8 +114,8 @@ def _reads(program: Program, *, named: bool) -> dict[int, int]:
             code = template(operation, len(inputs), payload)
             # Python's `and` and `or` skip the second condition; it counts if it has no value.
             least = 2 if operation in {AND_ALSO, OR_ELSE} else 0
-            for place, node in enumerate(inputs):
-                reads[node] += max(least, code.count(f"{{{place}}}"))
+            for index, node in enumerate(inputs):
+                reads[node] += max(least, code.count(f"{{{index}}}"))
     for output in program.outputs:
         reads[output] += 2 if named else 1
     return reads
@@ -133,7 +133,7 @@ def _array_statements(
     terms: dict[int, str] = {}
     lines: list[str] = []
     last_use = _last_uses(program)
-    for place, (operation, inputs, output, payload) in enumerate(program.instructions):
+    for index, (operation, inputs, output, payload) in enumerate(program.instructions):
         if operation in LEAVES:
             terms[output] = _leaf(operation, payload, local)
         else:
@@ -141,7 +141,7 @@ def _array_statements(
             lines.append(f"v{output} = {array_code(operation, arguments, payload, m)}")
             terms[output] = f"v{output}"
         # Memory that is not read again is given back at once, for the next array.
-        finished = [terms[node] for node in last_use.get(place, ()) if terms[node][0] == "v"]
+        finished = [terms[node] for node in last_use.get(index, ()) if terms[node][0] == "v"]
         if finished:
             lines.append(f"del {', '.join(finished)}")
     return lines, [terms[output] for output in program.outputs]
@@ -150,14 +150,14 @@ def _array_statements(
 def _last_uses(program: Program) -> dict[int, list[int]]:
     """Return for each instruction, by its place, the nodes that nothing reads after it."""
     last: dict[int, int] = {}
-    for place, instruction in enumerate(program.instructions):
+    for index, instruction in enumerate(program.instructions):
         for node in instruction.inputs:
-            last[node] = place
+            last[node] = index
     for node in program.outputs:
         last.pop(node, None)
     found: dict[int, list[int]] = {}
-    for node, place in last.items():
-        found.setdefault(place, []).append(node)
+    for node, index in last.items():
+        found.setdefault(index, []).append(node)
     return found
 
 
@@ -193,7 +193,7 @@ def array_function(operation: Operation, count: int, payload: Any) -> Callable[.
     import numpy as np
 
     m = arrays(same_bits=True)
-    names = [f"p{place}" for place in range(count)]
+    names = [f"p{index}" for index in range(count)]
     code = array_code(operation, names, payload, m)
     text = f"def generated({', '.join([repr(ROWS), *names])}):\n    return {code}"
     compute = executed(text, m.namespace())
@@ -222,6 +222,6 @@ def array_code(operation: Operation, arguments: Sequence[str], payload: Any, m: 
 def array_template(operation: Operation, count: int, payload: Any, m: Dialect) -> str:
     """Return the NumPy expression of one operation, {0}, {1} … for its arguments."""
     if operation.structural:
-        given = operation.array
-        return str(given(payload) if callable(given) else given)
+        code = operation.array
+        return str(code(payload) if callable(code) else code)
     return bodies.template(m, operation, count, payload)

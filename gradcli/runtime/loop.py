@@ -22,14 +22,14 @@ TIME, RATE = "t", "rate"
 POINT, SLOPE = "p", "g"
 
 
-def kept(place: int) -> str:
+def kept(index: int) -> str:
     """Return the name of a number that a rule keeps of a parameter."""
-    return f"kept {place}"
+    return f"kept {index}"
 
 
-def coefficient(place: int) -> str:
+def coefficient(index: int) -> str:
     """Return the name of a number that is the same for all parameters."""
-    return f"coefficient {place}"
+    return f"coefficient {index}"
 
 
 class Stepping(NamedTuple):
@@ -45,7 +45,7 @@ class Loop(NamedTuple):
     """All that a loop of steps computes."""
 
     function: Program
-    """From the parameters and the constants to the value and the derivative by each parameter."""
+    """From the parameters and the constants to the value and the gradient."""
     parameters: Sequence[str]
     constants: Sequence[str]
     stepping: Stepping
@@ -210,7 +210,7 @@ def _assigned(names: Sequence[str], terms: Sequence[str]) -> list[str]:
 def _coefficients(loop: Loop) -> tuple[list[str], dict[str, str]]:
     """Return the statements of what all parameters share, and its names in the rule's program."""
     lines, now = statements(loop.stepping.coefficients, {TIME: "t", RATE: "rate"}, "c")
-    return lines, {coefficient(place): term for place, term in enumerate(now)}
+    return lines, {coefficient(index): term for index, term in enumerate(now)}
 
 
 def _moved(
@@ -223,7 +223,7 @@ def _moved(
     """Return the statements of the rule, the next points, and all that is kept then."""
     lines, moved, remembered = [], [], []
     for i, (point, slope, kept_here) in enumerate(zip(points, slopes, memory, strict=True)):
-        own = {kept(place): name for place, name in enumerate(kept_here)}
+        own = {kept(index): name for index, name in enumerate(kept_here)}
         local = {POINT: point, SLOPE: slope, **own, **shared}
         more, (new, *rest) = statements(loop.stepping.update, local, f"u{i}_")
         lines += more

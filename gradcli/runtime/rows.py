@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from gradcli.runtime.program import Program
 
 BLOCK = 8192
-"""How many rows are worked out together: a few arrays of them fit in the fastest caches."""
+"""How many rows are computed together: a few arrays of them fit in the fastest caches."""
 
 CACHE_LINE = 64
 """Its bytes."""
@@ -94,8 +94,8 @@ class _Writer:
 
     def __init__(self, program: Program, columns: Sequence[str], shared: Sequence[str]) -> None:
         self._program = program
-        self._columns = {name: f"c{place}" for place, name in enumerate(columns)}
-        self._shared = {name: f"s{place}" for place, name in enumerate(shared)}
+        self._columns = {name: f"c{index}" for index, name in enumerate(columns)}
+        self._shared = {name: f"s{index}" for index, name in enumerate(shared)}
         self._free: list[str] = []
         self._buffers = 0
         self.terms: dict[int, str] = {}
@@ -132,13 +132,13 @@ class _Writer:
         if not self._free:
             self._free.append(f"b{self._buffers}")
             self._buffers += 1
-        self.terms[output] = place = self._free.pop()
-        self.lines.append(f"        {call.format(*arguments)}, out={place})")
+        self.terms[output] = buffer = self._free.pop()
+        self.lines.append(f"        {call.format(*arguments)}, out={buffer})")
 
     def function(self, result: str) -> Callable[..., Any]:
         """Return the function of the size of a block, first row, last row and all values."""
         names = [*self._shared.values(), *self._columns.values()]
-        buffers = "".join(f"b{place}, " for place in range(self._buffers))
+        buffers = "".join(f"b{index}, " for index in range(self._buffers))
         text = "\n".join(
             [
                 f"def generated({', '.join(['size', 'first', 'last', *names])}):",

@@ -140,7 +140,7 @@ def named_steps(
 ) -> list[Step]:
     """Return a step for each named node, whose inputs are the named nodes that it reads.
 
-    `links` are these inputs by node, in order: each a node, the node that is the derivative by it,
+    `links` are these inputs by node, in order: each a node, the derivative with respect to it,
     and one that is the same to be read. `derivatives` are the values of the derivatives; the rest
     is as in `steps`.
     """
@@ -181,7 +181,7 @@ def _read(
     def taken(node: int) -> Iterable[int]:
         arguments = graph.rows[node][1]
         is_end = node != root and node in stops
-        return () if is_end else [arguments[place] for place in _taken(graph, node, numbers)]
+        return () if is_end else [arguments[position] for position in _taken(graph, node, numbers)]
 
     return graph.walk([root], taken)
 

@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from gradcli.graph.shapes import Shape
 
 NUMBERS = 1 << 18
-"""About how many numbers of one step are worked out together, 2 MiB of doubles."""
+"""About how many numbers of one step are computed together, 2 MiB of doubles."""
 
 MOST_ROWS = 1 << 16
-"""The most rows that are worked out together."""
+"""The most rows that are computed together."""
 
 
 class RowFormula:
@@ -142,7 +142,7 @@ class RowFormula:
         return None if found.graph.has_arrays or self.held is not None else found
 
     def rows_at_once(self) -> int:
-        """Return how many rows are worked out together, every step of them being kept."""
+        """Return how many rows are computed together, every step of them being kept."""
         graph = self.formula.graph
         shapes = map(graph.shape, graph.reachable([self.formula.id]))
         widest = max([prod(shape[1:]) for shape in shapes if ROWS in shape], default=1)

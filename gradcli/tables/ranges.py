@@ -1,7 +1,7 @@
-"""A formula over ranges of its names: a table, worked out block by block.
+"""A formula over ranges of its names: a table, computed block by block.
 
 Formulas of numbers run as NumPy programs over whole blocks, formulas with arrays point by point.
-Everything is worked out once before anything is passed on, so that a point without a value is an
+Everything is computed once before anything is passed on, so that a point without a value is an
 error and never half a table; the memory needed is that of a block.
 """
 
@@ -26,11 +26,11 @@ EXACT = 2**53
 SLACK = 1e-9
 """The part of a step by which the last point may miss the end that it was meant to hit."""
 BLOCK = 65_536
-"""Points that are worked out together."""
+"""Points that are computed together."""
 
 
 class Range(NamedTuple):
-    """The values that a name takes, in order; worked out when they are needed.
+    """The values that a name takes, in order; computed when they are needed.
 
     They are (`first` + k `step`) / `unit` with whole numbers, each rounded once: the doubles
     nearest to the multiples of the step that were typed.
@@ -87,21 +87,21 @@ class Range(NamedTuple):
         """Return the range of points that are listed."""
         return cls(len(points), float(points[0]), listed=points)
 
-    def at(self, places: Any) -> Any:
-        """Return the values at an array of places, counted from 0."""
+    def at(self, indices: Any) -> Any:
+        """Return the values at an array of indices."""
         if self.listed is not None:
-            return self.listed[places]
+            return self.listed[indices]
         last = self.first + self.step * (self.length - 1)
         if max(abs(self.first), abs(last), self.unit) <= EXACT:
-            found = (self.first + self.step * places) / self.unit
+            found = (self.first + self.step * indices) / self.unit
         else:
             import numpy as np
 
             # Python rounds the quotient of two whole numbers of any length once.
-            exact = [(self.first + self.step * place) / self.unit for place in places.tolist()]
+            exact = [(self.first + self.step * index) / self.unit for index in indices.tolist()]
             found = np.array(exact, dtype=np.float64)
         if self.stop is not None:
-            found[places == self.length - 1] = self.stop
+            found[indices == self.length - 1] = self.stop
         return found
 
 
@@ -114,10 +114,10 @@ class Block(NamedTuple):
 
 
 class Table:
-    """Values, and derivatives by `wrt`, of a formula over the grid of its ranges.
+    """Values, and derivatives with respect to `wrt`, of a formula over the grid of its ranges.
 
     The last range varies fastest. Raises MathematicsError for a point without a value, naming it;
-    where `gaps` are wanted, such a value or derivative is nan instead. A formula without the name
+    with `gaps` such a value or derivative is nan instead. A formula without the name
     of a range has one value along it.
     """
 
@@ -141,11 +141,13 @@ class Table:
         nodes = names_to_nodes(formula.graph, formula.id, wrt)
         for name in wrt:
             if formula.graph.shape(nodes[name]):
-                message = f"over a range derivatives are by single numbers, and {name} is an array"
+                message = (
+                    f"over a range derivatives are with respect to numbers, and {name} is an array"
+                )
                 text = where(formula.origin, nodes[name])
                 raise ShapeError(message, hint="choose names with --wrt", **text)
         self.kinks: dict[int, str] = {}
-        """What is to be said about derivatives, by node, once the blocks have been worked out."""
+        """What is to be said about derivatives, by node, once the blocks have been computed."""
         self._formula = formula
         self._values = dict(values)
         self._ranges = dict(ranges)
@@ -198,15 +200,15 @@ class Table:
         import numpy as np
 
         for start in range(0, self.rows, BLOCK):
-            places = np.arange(start, min(start + BLOCK, self.rows))
-            indices = np.unravel_index(places, self._shape)
+            points = np.arange(start, min(start + BLOCK, self.rows))
+            indices = np.unravel_index(points, self._shape)
             columns = [r.at(index) for r, index in zip(self._ranges.values(), indices, strict=True)]
             given = {**self._values, **dict(zip(self._ranges, columns, strict=True))}
             if self._compute is None:
                 yield self._one_by_one(columns)
                 continue
             found = self._compute(*[given[name] for name in self._formula.free_names])
-            value, *slopes = [np.broadcast_to(column, places.shape) for column in found]
+            value, *slopes = [np.broadcast_to(column, points.shape) for column in found]
             yield Block(columns, value, slopes)
 
     def _one_by_one(self, columns: list[Any]) -> Block:
@@ -227,9 +229,9 @@ class Table:
         with suppress(MathematicsError):
             here = self._formula.at_values(values)
             found[0] = here.value
-            for place, name in enumerate(self._wrt, 1):
+            for position, name in enumerate(self._wrt, 1):
                 with suppress(MathematicsError):
-                    found[place] = here.gradient([name])[name]
+                    found[position] = here.gradient([name])[name]
         return found
 
     def _check(self, block: Block) -> None:
@@ -238,9 +240,9 @@ class Table:
 
         bad = self._without_value(block)
         wrong: Any = ~np.isfinite([block.value, *block.slopes]).all(axis=0)
-        for place in np.flatnonzero(wrong | bad):
-            self._at([float(column[place]) for column in block.inputs])
-            if wrong[place]:
+        for row in np.flatnonzero(wrong | bad):
+            self._at([float(column[row]) for column in block.inputs])
+            if wrong[row]:
                 message = "the formula has no finite value in this range"
                 raise MathematicsError(message)
 

@@ -1,4 +1,4 @@
-"""A formula over the rows of data files as a table, worked out block by block."""
+"""A formula over the rows of data files as a table, computed block by block."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
 
 
 class RowTable:
-    """Values, and derivatives by `wrt`, of a formula in each row of the data.
+    """Values, and derivatives with respect to `wrt`, of a formula in each row of the data.
 
-    Derivatives are by single numbers: parameters, and columns of one number a row. Raises
-    ShapeError for others, and NameValueError for columns when all rows are needed at once.
+    They are parameters that are numbers, and columns of one number a row. Raises ShapeError for
+    others, and NameValueError for columns when all rows are needed at once.
     """
 
     def __init__(
         self, formula: RowFormula, wrt: Sequence[str] = (), *, allow_nonfinite: bool = False
     ) -> None:
         self.kinks: dict[int, str] = {}
-        """What is to be said about derivatives, by node, once the blocks have been worked out."""
+        """What is to be said about derivatives, by node, once the blocks have been computed."""
         self._formula = formula
         self._wrt = list(wrt)
         self._nonfinite = allow_nonfinite
@@ -86,9 +86,9 @@ def _check_derivatives(formula: RowFormula, wrt: Sequence[str]) -> None:
     for name, node in nodes.items():
         shape = formula.formula.graph.shape(node)
         if name in formula.columns and formula.held is not None:
-            message = f"each row depends on several rows of {name}, so it has no derivative by it"
+            message = f"each row depends on several rows of {name}: it has no derivative"
             hint = "choose parameters with --wrt, or take the sum or mean of the formula"
             raise NameValueError(message, hint=hint, **where(origin, node))
         if shape[name in formula.columns :]:
-            message = f"derivatives in each row are by single numbers, and {name} has several"
+            message = f"derivatives in each row are with respect to numbers, and {name} is an array"
             raise ShapeError(message, hint="choose names with --wrt", **where(origin, node))

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Sums:
-    """What a Point says of a formula over all rows, its value and derivatives by names `wrt`.
+    """What a Point says of a formula over all rows, its value and the gradient.
 
     Raises MathematicsError where it has no value, naming the row if one is at fault, ShapeError for
     derivatives of an array, and FileError.

@@ -147,7 +147,7 @@ def test_other_forms_over_all_rows(inside: Inside, points: tuple[str, Numbers]) 
     ("words", "code", "message"),
     [
         (["x*img"], 2, "shapes"),
-        (["img @ w", "w=[1, 2]"], 2, "by single numbers, and img has several"),
+        (["img @ w", "w=[1, 2]"], 2, "with respect to numbers, and img is an array"),
         (["img*2", "--wrt", "img"], 2, "the formula has several there"),
         (["x", "--wrt", "y"], 2, "no name 'y'"),
         (["mean(x)"], 2, "no name has one value for all rows"),
