@@ -185,20 +185,11 @@ class _Collector:
     def _sum(self, node: int) -> Terms:
         """Return the terms of a whole chain of + and -, each added once, so that it is linear."""
         terms: Terms = {}
-        waiting = [(node, ONE)]
-        while waiting:
-            part, sign = waiting.pop()
-            if part != node and part not in self.inner:
-                for factors, number in self.terms[part].items():
-                    signed = number.times(sign)
-                    before = terms.get(factors)
-                    terms[factors] = signed if before is None else before.plus(signed)
-                continue
-            operation, arguments, _ = self.graph.rows[part]
-            last = sign if operation is ADD else sign.times(MINUS_ONE)
-            waiting.append((arguments[-1], last))
-            if len(arguments) == 2:
-                waiting.append((arguments[0], sign))
+        for part, sign in self.graph.terms(node, lambda n: n == node or n in self.inner):
+            for factors, number in self.terms[part].items():
+                signed = number if sign > 0 else number.times(MINUS_ONE)
+                before = terms.get(factors)
+                terms[factors] = signed if before is None else before.plus(signed)
         if not all(_fits(number) for number in terms.values()):
             return self._alone(node)
         return {factors: number for factors, number in terms.items() if number.value}

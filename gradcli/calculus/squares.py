@@ -6,7 +6,6 @@ from math import prod
 from typing import TYPE_CHECKING, NamedTuple
 
 from gradcli.graph.operations import (
-    ADD,
     CONSTANT_POWER,
     DIVIDE,
     MULTIPLY,
@@ -142,7 +141,7 @@ def _response(graph: Graph, residual: int, moving: Collection[int]) -> tuple[int
 
     That of y - a*x - b is y; None without one.
     """
-    fixed = [pair for pair in _terms(graph, residual, moving) if pair[0] not in moving]
+    fixed = [pair for pair in graph.terms(residual, moving.__contains__) if pair[0] not in moving]
     data = [pair for pair in fixed if graph.fixed(pair[0]) is None]
     if len(data) != 1:
         return None, 1
@@ -155,23 +154,6 @@ def _response(graph: Graph, residual: int, moving: Collection[int]) -> tuple[int
     return response, sign
 
 
-def _terms(graph: Graph, root: int, moving: Collection[int]) -> list[tuple[int, int]]:
-    """Return the terms of a sum and their signs; what no parameter changes is not taken apart."""
-    found: list[tuple[int, int]] = []
-    waiting = [(root, 1)]
-    while waiting:
-        node, sign = waiting.pop()
-        operation, arguments, _ = graph.rows[node]
-        if node in moving and operation in {ADD, SUBTRACT}:
-            second = -sign if operation is SUBTRACT else sign
-            waiting += [(arguments[1], second), (arguments[0], sign)]
-        elif node in moving and operation is NEGATE:
-            waiting.append((arguments[0], -sign))
-        else:
-            found.append((node, sign))
-    return found
-
-
 def sum_of_terms(graph: Graph, result: int, parameters: Collection[int]) -> int | None:
     """Return the node of the residuals of a sum such as 100*(y - x^2)^2 + (1 - x)^2, as an array.
 
@@ -179,7 +161,7 @@ def sum_of_terms(graph: Graph, result: int, parameters: Collection[int]) -> int 
     """
     moving = graph.depending_on(parameters, graph.reachable([result]))
     residuals: list[int] = []
-    for term, sign in _terms(graph, result, moving):
+    for term, sign in graph.terms(result, moving.__contains__):
         found = _scaled_square(graph, term, moving)
         if found is None or sign * found[1] <= 0 or graph.shape(found[0]):
             return None

@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 Row = tuple[Operation, tuple[int, ...], "Any"]
 
 
+_SUMS = frozenset({ADD, SUBTRACT, NEGATE})
+
 MANY = 100_000
 """From so many new objects on, they join the oldest generation, which is seldom collected."""
 
@@ -289,6 +291,23 @@ class Graph:
                 found[node] = None
                 waiting += reversed(rows[node][1]) if into is None else into(node)
         return list(found)
+
+    def terms(self, root: int, inner: Callable[[int], bool]) -> list[tuple[int, int]]:
+        """Return the terms of a sum, in the order of the text, each with its sign, 1 or -1.
+
+        Where `inner` says so a sum, difference or negation is entered; all else is a term.
+        """
+        found: list[tuple[int, int]] = []
+        waiting = [(root, 1)]
+        while waiting:
+            node, sign = waiting.pop()
+            operation, arguments, _ = self.rows[node]
+            if operation in _SUMS and inner(node):
+                waiting.append((arguments[-1], sign if operation is ADD else -sign))
+                waiting += [(argument, sign) for argument in arguments[:-1]]
+            else:
+                found.append((node, sign))
+        return found
 
     def below(self, root: int, stops: Collection[int] = ()) -> list[int]:
         """Return what `reachable` does for one root, in time that depends on the result alone.

@@ -13,9 +13,10 @@ from llvmlite import ir
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-DOUBLE = ir.DoubleType()
+DOUBLE, BIT, LONG = ir.DoubleType(), ir.IntType(1), ir.IntType(64)
+POINTER = DOUBLE.as_pointer()
 Number: TypeAlias = "Double | float"
-NEVER = ir.Constant(ir.IntType(1), 0)
+NEVER = BIT(0)
 
 
 class Truth:
@@ -101,6 +102,17 @@ class Double:
 def constant(builder: Any, number: float) -> Double:
     """Return a number that is known now."""
     return Double(builder, ir.Constant(DOUBLE, float(number)))
+
+
+def address(builder: Any, array: Any, index: Any) -> Any:
+    """Return the address of a number of an array of doubles."""
+    index = LONG(index) if isinstance(index, int) else index
+    return builder.gep(array, [index], inbounds=True, source_etype=DOUBLE)
+
+
+def loaded(builder: Any, array: Any, index: Any) -> Double:
+    """Return a number of an array of doubles."""
+    return Double(builder, builder.load(address(builder, array, index), typ=DOUBLE))
 
 
 def where(condition: Truth, x: Number, y: Number) -> Double:

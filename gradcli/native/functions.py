@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING
 from llvmlite import ir
 
 from gradcli.native import machine
-from gradcli.native.doubles import DOUBLE, Double
+from gradcli.native.doubles import BIT, POINTER, address, loaded
 from gradcli.native.emitter import emit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from gradcli.runtime.program import Program
-
-BIT = ir.IntType(1)
 
 
 def function(program: Program, parameters: Sequence[str]) -> Callable[..., tuple[float, ...]]:
@@ -51,33 +49,13 @@ def function(program: Program, parameters: Sequence[str]) -> Callable[..., tuple
 def source(program: Program, parameters: Sequence[str]) -> str:
     """Return the module with `i1 run(double* inputs, double* outputs)`, which says if it failed."""
     module = ir.Module("program")
-    pointer = DOUBLE.as_pointer()
-    made = ir.Function(module, ir.FunctionType(BIT, [pointer, pointer]), "run")
+    made = ir.Function(module, ir.FunctionType(BIT, [POINTER, POINTER]), "run")
     inputs, results = made.args
     results.add_attribute("noalias")
     builder = ir.IRBuilder(made.append_basic_block("entry"))
-    variables = {
-        name: Double(builder, loaded(builder, inputs, index))
-        for index, name in enumerate(parameters)
-    }
+    variables = {name: loaded(builder, inputs, index) for index, name in enumerate(parameters)}
     outputs, fault = emit(builder, program, variables)
     for index, output in enumerate(outputs):
-        stored(builder, results, index, output)
+        builder.store(output.value, address(builder, results, index))
     builder.ret(BIT(0) if fault is None else fault.value)
     return str(module)
-
-
-def loaded(builder: ir.IRBuilder, array: ir.Value, index: int) -> ir.Value:
-    """Return the number at an index of an array of doubles."""
-    return builder.load(_at(builder, array, index), typ=DOUBLE)
-
-
-def stored(builder: ir.IRBuilder, array: ir.Value, index: int, number: Double) -> None:
-    """Store a number at an index of an array of doubles."""
-    builder.store(number.value, _at(builder, array, index))
-
-
-def _at(builder: ir.IRBuilder, array: ir.Value, index: int) -> ir.Value:
-    return builder.gep(
-        array, [ir.Constant(ir.IntType(32), index)], inbounds=True, source_etype=DOUBLE
-    )

@@ -10,9 +10,18 @@ from typing import TYPE_CHECKING, Any
 from llvmlite import ir
 
 from gradcli.native import machine
-from gradcli.native.doubles import DOUBLE, Double, Truth, constant, where
+from gradcli.native.doubles import (
+    DOUBLE,
+    LONG,
+    POINTER,
+    Double,
+    Truth,
+    address,
+    constant,
+    loaded,
+    where,
+)
 from gradcli.native.emitter import emit
-from gradcli.native.functions import loaded, stored
 from gradcli.runtime.loop import (
     POINT,
     RATE,
@@ -28,9 +37,6 @@ from gradcli.runtime.loop import (
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-COUNT = ir.IntType(64)
-_POINTER = DOUBLE.as_pointer()
 
 
 def runner(loop: Loop, constants: Sequence[float]) -> Runner:
@@ -72,12 +78,12 @@ def source(loop: Loop) -> str:
     """
     module = ir.Module("loop")
     kind = ir.FunctionType(
-        COUNT,
-        [_POINTER, DOUBLE, _POINTER, COUNT, COUNT, DOUBLE, DOUBLE, _POINTER, _POINTER],
+        LONG,
+        [POINTER, DOUBLE, POINTER, LONG, LONG, DOUBLE, DOUBLE, POINTER, POINTER],
     )
     made = ir.Function(module, kind, "steps")
     for argument in made.args:
-        if argument.type == _POINTER:
+        if argument.type == POINTER:
             argument.add_attribute("noalias")
     _Writer(loop, made).write()
     return str(module)
@@ -99,7 +105,7 @@ class _Writer:
         size = self._here + loop.memory * len(loop.parameters)
         self._state = [builder.alloca(DOUBLE) for _ in range(size)]
         self._lowest = builder.alloca(DOUBLE)
-        self._done = builder.alloca(COUNT)
+        self._done = builder.alloca(LONG)
 
     def _begin(self, block: str) -> tuple[ir.IRBuilder, dict[str, ir.Block]]:
         self._builder.position_at_end(self._blocks[block])
@@ -107,16 +113,13 @@ class _Writer:
 
     def write(self) -> None:
         """Write the function."""
-        state, before, rates, stride, most, threshold, lowest, best, given = self._arguments
+        state, before, rates, stride, most, threshold, lowest, best, constants = self._arguments
         builder, blocks = self._begin("entry")
-        fixed = [
-            Double(builder, loaded(builder, given, index))
-            for index in range(len(self._loop.constants))
-        ]
+        fixed = [loaded(builder, constants, index) for index in range(len(self._loop.constants))]
         for index, slot in enumerate(self._state):
-            builder.store(loaded(builder, state, index), slot)
+            builder.store(loaded(builder, state, index).value, slot)
         builder.store(lowest, self._lowest)
-        builder.store(COUNT(0), self._done)
+        builder.store(LONG(0), self._done)
         builder.branch(blocks["head"])
 
         builder, blocks = self._begin("head")
@@ -124,9 +127,8 @@ class _Writer:
         builder.cbranch(builder.icmp_signed("<", done, most), blocks["step"], blocks["end"])
 
         builder, blocks = self._begin("step")
-        address = builder.gep(rates, [builder.mul(done, stride)], source_etype=DOUBLE)
-        rate = Double(builder, builder.load(address, typ=DOUBLE))
-        following = builder.add(done, COUNT(1))
+        rate = loaded(builder, rates, builder.mul(done, stride))
+        following = builder.add(done, LONG(1))
         time = Double(builder, builder.fadd(before, builder.sitofp(following, DOUBLE)))
         new, is_right = self._step(rate, time, fixed)
         builder.cbranch(is_right.value, blocks["keep"], blocks["end"])
@@ -141,9 +143,9 @@ class _Writer:
         builder, blocks = self._begin("best")
         builder.store(new[0].value, self._lowest)
         for index, number in enumerate(new[: self._here]):
-            stored(builder, best, index, number)
-        step = Double(builder, builder.sitofp(following, DOUBLE))
-        stored(builder, best, self._here, step)
+            builder.store(number.value, address(builder, best, index))
+        step = builder.sitofp(following, DOUBLE)
+        builder.store(step, address(builder, best, self._here))
         builder.branch(blocks["next"])
 
         builder, blocks = self._begin("next")
@@ -152,7 +154,7 @@ class _Writer:
 
         builder, blocks = self._begin("end")
         for index, slot in enumerate(self._state):
-            stored(builder, state, index, Double(builder, builder.load(slot)))
+            builder.store(builder.load(slot), address(builder, state, index))
         builder.ret(builder.load(self._done))
 
     def _step(self, rate: Double, time: Double, fixed: list[Double]) -> tuple[list[Double], Truth]:

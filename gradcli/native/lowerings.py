@@ -14,7 +14,7 @@ from llvmlite import ir
 
 from gradcli.graph import bodies
 from gradcli.graph.bodies import EXACT, LEAVES
-from gradcli.native.doubles import DOUBLE, Double, Truth, call, constant, intrinsic, where
+from gradcli.native.doubles import BIT, DOUBLE, Double, Truth, call, constant, intrinsic, where
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +26,6 @@ INTRINSICS = EXACT - {"fmod"}
 """The functions that LLVM knows."""
 LIBRARY = tuple([name for name in LEAVES if name not in INTRINSICS])
 """The functions of the C library that are called."""
-BIT = ir.IntType(1)
 
 
 class Machine:

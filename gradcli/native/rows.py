@@ -17,7 +17,7 @@ import numpy as np
 from llvmlite import ir
 
 from gradcli.native import machine
-from gradcli.native.doubles import DOUBLE, Double
+from gradcli.native.doubles import BIT, DOUBLE, LONG, POINTER, Double, address, loaded
 from gradcli.native.emitter import emit
 from gradcli.native.threads import in_threads
 from gradcli.native.vectors import vectorised
@@ -35,8 +35,6 @@ AT_ONCE = 16
 
 _SIGNATURE = re.compile(r"(?m)^(define .*\))$")
 
-LONG, BIT = ir.IntType(64), ir.IntType(1)
-POINTER = DOUBLE.as_pointer()
 IN_ANY_ORDER = ("reassoc", "contract", "nsz")
 """What LLVM may do with the additions of a sum, so that it can keep several parts of it."""
 
@@ -128,8 +126,8 @@ def sums_source(
     loop.cbranch(loop.icmp_signed("<", following, stop), loop.block, after.block)
 
     for k, total in enumerate(grown):
-        after.store(total, _at(after, target, k))
-    next_target = _at(after, target, len(pairs))
+        after.store(total, address(after, target, k))
+    next_target = address(after, target, len(pairs))
     after.cbranch(after.icmp_signed("<", stop, last), each.block, done.block)
     result = done.phi(BIT)
     done.ret(result)
@@ -158,7 +156,7 @@ def _filling_source(program: Program, columns: Sequence[str], shared: Sequence[s
     named = dict(zip(columns, data, strict=False))
     outputs, hidden = kernel.row(loop, program, known, named, row)
     for output, array in zip(outputs, data[len(columns) :], strict=True):
-        loop.store(output.value, _at(loop, array, row))
+        loop.store(output.value, address(loop, array, row))
     wrong = reduce(or_, [n.is_not_finite() for n in outputs] + ([] if hidden is None else [hidden]))
     fault_now = loop.or_(fault, wrong.value)
     following = loop.add(row, LONG(1), flags=["nsw"])
@@ -184,9 +182,9 @@ class _Kernel:
         self.arguments = self._made.args
         self._entry = ir.IRBuilder(self._made.append_basic_block("entry"))
 
-    def loaded(self, array: Any, names: Sequence[str]) -> dict[str, Any]:
+    def loaded(self, array: Any, names: Sequence[str]) -> dict[str, Double]:
         """Return the numbers of an array, read before everything else, by name."""
-        return {name: _read(self._entry, array, k) for k, name in enumerate(names)}
+        return {name: loaded(self._entry, array, k) for k, name in enumerate(names)}
 
     def blocks(self, *names: str) -> list[Any]:
         """Return builders at the function's beginning and in new blocks."""
@@ -196,28 +194,20 @@ class _Kernel:
         self,
         builder: Any,
         program: Program,
-        known: dict[str, Any],
+        known: dict[str, Double],
         columns: dict[str, Any],
         row: Any,
     ) -> tuple[list[Double], Truth | None]:
         """Return the outputs of a program for a row, and whether there is a fault."""
-        values = known | {name: _read(builder, array, row) for name, array in columns.items()}
-        return emit(builder, program, {n: Double(builder, value) for n, value in values.items()})
+        values = {name: Double(builder, number.value) for name, number in known.items()}
+        values |= {name: loaded(builder, array, row) for name, array in columns.items()}
+        return emit(builder, program, values)
 
     def text(self) -> str:
         """Return the module."""
         # Wide registers are spilled around a call, where they must not cross lines of the cache.
         text = _SIGNATURE.sub(r'\1 "stackrealign"', str(self._module))
         return vectorised(text)
-
-
-def _at(builder: Any, array: Any, index: Any) -> Any:
-    index = LONG(index) if isinstance(index, int) else index
-    return builder.gep(array, [index], inbounds=True, source_etype=DOUBLE)
-
-
-def _read(builder: Any, array: Any, index: Any) -> Any:
-    return builder.load(_at(builder, array, index), typ=DOUBLE)
 
 
 def _incoming(phi: Any, *ways: tuple[Any, Any]) -> None:

@@ -112,20 +112,15 @@ def split(formula: Node) -> Split | None:
     """
     graph = formula.graph
     terms: dict[int, int | None] = {}
-    found: set[int] = set()
-    waiting = [formula.id]
-    while waiting:
-        node = waiting.pop()
-        if node in found:
-            continue
-        if ROWS in graph.shape(node):
-            return None
-        found.add(node)
+
+    def into(node: int) -> Sequence[int]:
         is_reduction, term = _reduced(graph, node)
         if is_reduction:
             terms[node] = term
-        else:
-            waiting.extend(graph.rows[node][1])
+        return () if is_reduction else graph.rows[node][1]
+
+    if any(ROWS in graph.shape(node) for node in graph.walk([formula.id], into)):
+        return None
     outer = Graph()
     parts = sorted(terms)
     names = {part: outer.variable(reduction_name(index)) for index, part in enumerate(parts)}
