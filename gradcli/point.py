@@ -93,7 +93,9 @@ class Point:
     @property
     def read(self) -> frozenset[int]:
         """The nodes that the formula reads at these values: all but branches not taken."""
-        return frozenset(interpreter.live(self._graph, [self._result], self._own.numbers))
+        from gradcli.runtime.reading import live
+
+        return frozenset(live(self._graph, [self._result], self._own.numbers))
 
     # ------------------------------------------------------------ derivatives
 

@@ -22,7 +22,7 @@ from gradcli.graph.operations import (
     VARIABLE,
 )
 from gradcli.graph.printing import label
-from gradcli.runtime import interpreter
+from gradcli.runtime import interpreter, reading
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class Explainer:
     def read(self) -> Mapping[int, Any]:
         """Which numbers of each node the result reads: True, False or an array of both."""
         has_columns = self._count is not None and not self._graph.has_arrays
-        return interpreter.masks(self._graph, [self._root], self._numbers, columns=has_columns)
+        return reading.masks(self._graph, [self._root], self._numbers, columns=has_columns)
 
     # ------------------------------------------------------------ values
 
@@ -131,7 +131,7 @@ class Explainer:
                 import numpy as np
 
                 read = ~np.isfinite(number) & read
-            if interpreter.any_of(read):
+            if reading.any_of(read):
                 found[node] = read
         return found
 
@@ -265,7 +265,7 @@ class Explainer:
     def _overflows(self, root: int, row: int | None) -> bool:
         """Return whether the first step without a finite value that a node reads is too large."""
         graph, numbers = self._graph, self._numbers
-        for node in sorted(interpreter.live(graph, [root], numbers)):
+        for node in sorted(reading.live(graph, [root], numbers)):
             if not interpreter.finite(self._at_row(node, row)):
                 operation, arguments, payload = graph.rows[node]
                 if operation.structural or operation.domain is None:
@@ -293,7 +293,7 @@ class Explainer:
                 inputs = [self._numbers[a] for a in arguments if a in self._numbers]
                 is_run = len(inputs) == len(arguments)
                 is_at = case and is_run and _is_at(case[0], inputs, extra, operation)
-                if case and is_at and interpreter.any_of(self.read.get(node, False)):
+                if case and is_at and reading.any_of(self.read.get(node, False)):
                     found[node] = case[1]
         return found
 

@@ -6,7 +6,8 @@ Nothing that a user typed is ever part of it.
 
 from __future__ import annotations
 
-from functools import lru_cache
+import sys
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from gradcli.graph import bodies
@@ -32,6 +33,14 @@ DEEPEST = 30
 """How deep expressions are nested in one statement; Python reads up to 200 parentheses."""
 
 
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+"""The names of the settings in malloc.h."""
+KEPT = 1 << 28
+"""How many bytes may lie unused, 256 MiB."""
+LARGEST = 1 << 25
+"""The largest block of which this is possible, 32 MiB."""
+
+
 def function(
     program: Program, parameters: Sequence[str], *, same_bits: bool = False
 ) -> Callable[..., tuple[float, ...]]:
@@ -45,9 +54,7 @@ def function(
         return executed(source(program, parameters), PYTHON.namespace())
     import numpy as np
 
-    from gradcli.runtime import memory
-
-    memory.keep()
+    keep_memory()
     m = arrays(same_bits=same_bits)
     compute = executed(source(program, parameters, m), m.namespace())
 
@@ -57,6 +64,24 @@ def function(
             return outputs
 
     return quiet
+
+
+@cache
+def keep_memory() -> None:
+    """Keep the memory of arrays for the next ones, where the C library is glibc.
+
+    It would give blocks of a MiB back to the system, which clears each anew when it is asked for:
+    a step of a program with such arrays takes up to half as long again then. The whole process is
+    concerned; glibc itself goes up to the same largest block, but only as such blocks are freed.
+    """
+    if sys.platform != "linux":
+        return
+    import ctypes
+
+    setting = getattr(ctypes.CDLL(None), "mallopt", None)
+    if setting is not None:
+        setting(M_TRIM_THRESHOLD, KEPT)
+        setting(M_MMAP_THRESHOLD, LARGEST)
 
 
 def source(program: Program, parameters: Sequence[str], m: Dialect = PYTHON) -> str:

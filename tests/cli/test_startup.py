@@ -70,6 +70,7 @@ GRAD = EVAL - {"gradcli.cli.eval"} | {
     "gradcli.graph.simplify",
     "gradcli.headings",
     "gradcli.runtime.explain",
+    "gradcli.runtime.reading",
 }
 
 

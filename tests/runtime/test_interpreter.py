@@ -8,7 +8,7 @@ import pytest
 
 from gradcli import MathematicsError, parse
 from gradcli.graph.operations import TABLE, WHERE
-from gradcli.runtime import interpreter
+from gradcli.runtime import interpreter, reading
 from gradcli.runtime.explain import Explainer
 from gradcli.runtime.program import program
 
@@ -155,7 +155,7 @@ def test_faults_and_live_steps() -> None:
     names = {graph.rows[node][0].name for node in found.faults}
     assert names == {"log"}
     assert all(math.isnan(found.numbers[node]) for node in found.faults)
-    live = interpreter.live(graph, [root], found.numbers)
+    live = reading.live(graph, [root], found.numbers)
     assert {graph.rows[n][0].name for n in set(nodes) - live} == {"log"}
     assert Explainer(graph, root, found).value() is None
     other = interpreter.run(graph, nodes, {"x": 4.0})
@@ -167,7 +167,7 @@ def test_the_condition_is_always_read() -> None:
     formula = parse("where(x > y, x, y)")
     graph = formula.graph
     found = interpreter.run(graph, graph.reachable([formula.id]), {"x": 2.0, "y": 1.0})
-    assert interpreter.live(graph, [formula.id], found.numbers) == set(range(len(graph)))
+    assert reading.live(graph, [formula.id], found.numbers) == set(range(len(graph)))
     assert graph.rows[formula.id][0] is WHERE
 
 
