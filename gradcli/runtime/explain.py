@@ -107,7 +107,8 @@ class Explainer:
             return None
         node, row = self._first(wrong)
         message, row = self._undefined(node, wrong[node], row)
-        hint = repair(self._graph, node, self._root, self._numbers)
+        inputs = {a: self._at_row(a, row) for a in self._graph.rows[node][1]}
+        hint = repair(self._graph, node, self._root, inputs)
         return Fault(node, message, self._below(node, row), hint, row)
 
     def wrong_rows(self, count: int) -> Any:
