@@ -136,14 +136,21 @@ class Explainer:
                 found[node] = read
         return found
 
-    def _first(self, wrong: Mapping[Any, Any]) -> tuple[Any, int | None]:
-        """Return the first key, and no row; or of the first row, if it is one of rows."""
+    def _first(self, wrong: Mapping[int, Any]) -> tuple[int, int | None]:
+        """Return the first node that is wrong in the first row, and the row.
+
+        There is no row for what is the same in all rows, nor for what many rows make together.
+        """
         first = next(iter(wrong))
-        if not self._has_rows(first):
-            return first, None
-        rows = {k: int(self._by_row(w).argmax()) for k, w in wrong.items() if self._has_rows(k)}
-        first = min(rows, key=rows.__getitem__)
-        return first, rows[first]
+        if first not in self._moving or self._has_rows(first):
+            rows = {
+                k: int(self._by_row(w).argmax()) if self._has_rows(k) else 0
+                for k, w in wrong.items()
+                if k not in self._moving or self._has_rows(k)
+            }
+            first = min(rows, key=rows.__getitem__)
+            return first, rows[first] if self._has_rows(first) else None
+        return first, None
 
     def _has_rows(self, node: int) -> bool:
         """Return whether a value has a part for each row."""
