@@ -25,6 +25,7 @@ from gradcli.native import machine
 from gradcli.native.emitter import obstacle
 from gradcli.native.functions import function, source
 from gradcli.native.lowerings import LIBRARY
+from gradcli.point import nowhere
 from gradcli.runtime import generated
 from gradcli.runtime.program import Program, program
 from gradcli.tables.formula import RowFormula
@@ -305,7 +306,9 @@ def compare_tables(formula: Formula, names: list[str], points: list[tuple[float,
             good.append((x, expected))
             assert repr((*map(float, found),)) == repr(expected), (str(formula), x, fixed)
     rows: Any = SimpleNamespace(
-        columns={first: ()}, blocks=lambda *_: [{first: np.array([x for x, _ in good])}]
+        columns={first: ()},
+        blocks=lambda *_: [{first: np.array([x for x, _ in good])}],
+        place=nowhere,
     )
     if not good:
         return 0
