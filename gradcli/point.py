@@ -229,7 +229,8 @@ class Point:
             for *found, error in zip(*ways, strict=True):
                 size = max(*map(abs, found), error / HALF_THE_DIGITS)
                 difference = (max(found) - min(found)) / size if size else 0.0
-                largest = max(largest, difference, key=_nan_first)
+                # One that does not exist is the largest.
+                largest = max(largest, difference, key=lambda x: (math.isnan(x), x))
         return Check(reverse, forward, {name: found[0] for name, found in finite.items()}, largest)
 
     def hessian(self, wrt: Sequence[str] | None = None) -> dict[str, dict[str, Any]]:
@@ -672,11 +673,3 @@ def entry_name(name: str, key: tuple[int, ...]) -> str:
 
 def _numbers(value: Any) -> list[float]:
     return [value] if isinstance(value, float) else value.ravel().tolist()
-
-
-def _is_nan(value: float) -> bool:
-    return value != value  # noqa: PLR0124 - true for nan only
-
-
-def _nan_first(value: float) -> float:
-    return float("inf") if _is_nan(value) else value

@@ -84,7 +84,7 @@ def measure(
             moving = [name for name in parameters if name in names]
             others = {name: fixed[name] for name in fixed if name in names}
             objective = RowsObjective(formula, moving, origin, others, data)
-            return lambda values: objective.value([values[name] for name in moving])
+            return lambda values: objective([values[name] for name in moving])[0]
         data = data.hold().held
     columns = {name: value for name, value in data.items() if name in names}
     checked(formula, {**known, **columns}, origin)

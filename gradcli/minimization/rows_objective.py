@@ -145,10 +145,6 @@ class RowsObjective(Objective):
         else:
             yield from self._rows.blocks(self._block)
 
-    def value(self, point: Sequence[Any]) -> float:
-        """Return the value alone. Raises MathematicsError where it is not finite."""
-        return self(point)[0]
-
     def use(self, values: Mapping[str, Any]) -> None:
         """Give those of the constants and columns that are named other values."""
         super().use(values)

@@ -18,7 +18,12 @@ if TYPE_CHECKING:
     from gradcli.runtime.program import Program
 
 
-def function(program: Program, parameters: Sequence[str]) -> Callable[..., tuple[float, ...]]:
+def function(
+    program: Program,
+    parameters: Sequence[str],
+    *,
+    same_bits: bool = False,  # noqa: ARG001 - they always are
+) -> Callable[..., tuple[float, ...]]:
     """Return a function from the parameters' values, in order, to the outputs' values.
 
     The values must be finite. Where a step has no value it raises ValueError, or an output is inf
