@@ -332,10 +332,9 @@ class Point:
         if only_named:
             return self._named_run(backward=backward)
         graph, root = self._graph, self._result
-        live = self.read
-        faults = frozenset(self._own.faults)
+        seen = trace.Seen(self._own.numbers, self._own.faults, self.read)
         if not backward:
-            steps = trace.steps(graph, root, numbers=self._own.numbers, faults=faults, live=live)
+            steps = trace.steps(graph, root, seen)
             return Run(self.value, {}, steps, [])
 
         from gradcli.calculus.reverse import backward as backward_pass
@@ -352,12 +351,9 @@ class Point:
         steps = trace.steps(
             graph,
             root,
-            numbers=self._own.numbers,
-            gradient=by_node,
+            seen._replace(gradient=by_node),
             local={edge: numbers[partial] for edge, partial in derived.locals.items()},
             formulas=spelled_edges(graph, root, derived.locals),
-            faults=faults,
-            live=live,
         )
         if forward:
             tangents = self._tangents(names)
@@ -412,25 +408,13 @@ class Point:
         if backward:
             moving = graph.depending_on(names.values(), graph.reachable([root]))
             slopes = gradient(graph, root, [node for node in nodes if node in moving])
-            derivatives = [
-                link.derivative
-                for listed in between.values()
-                for link in listed
-                if link.derivative is not None
-            ]
+            derivatives = [d for listed in between.values() for _, d, _ in listed if d is not None]
         numbers = self._with([*slopes.values(), *derivatives]).numbers
         by_node = {node: numbers[slope] for node, slope in slopes.items()}
         by_name = {name: by_node[node] for name, node in names.items()} if backward else {}
         self._check({name: (names[name], slopes[names[name]]) for name in by_name}, numbers)
-        steps = trace.named_steps(
-            graph,
-            between,
-            numbers=self._own.numbers,
-            gradient=by_node,
-            derivatives={derivative: numbers[derivative] for derivative in derivatives},
-            faults=frozenset(self._own.faults),
-            live=self.read,
-        )
+        seen = trace.Seen(self._own.numbers, self._own.faults, self.read, by_node)
+        steps = trace.named_steps(graph, between, seen, numbers if backward else None)
         return Run(self.value, by_name, steps, self.notes() if backward else [])
 
     def notes(self, wrt: Sequence[str] | None = None) -> list[Note]:

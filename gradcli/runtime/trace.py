@@ -60,22 +60,48 @@ class Step(NamedTuple):
     """Derivative of this step with respect to each input, found by a forward pass."""
 
 
+class Seen(NamedTuple):
+    """What a run found of each node; nothing without one."""
+
+    numbers: Mapping[int, float] | None = None
+    faults: Collection[int] = ()
+    """The nodes without a value."""
+    live: Collection[int] | None = None
+    """The nodes that the result reads; None for all."""
+    gradient: Mapping[int, float] | None = None
+    """The derivatives of the result."""
+
+    def step(
+        self, graph: Graph, node: int, formula: str, operation: str, inputs: Iterable[Edge]
+    ) -> Step:
+        """Return a node as a step."""
+        return Step(
+            node,
+            graph.name_of(node),
+            formula,
+            operation,
+            None if self.numbers is None or node in self.faults else self.numbers[node],
+            self.gradient.get(node) if self.gradient else None,
+            tuple(inputs),
+            self.live is None or node in self.live,
+        )
+
+
+NOTHING = Seen()
+
+
 def steps(
     graph: Graph,
     result: int,
+    seen: Seen = NOTHING,
     *,
-    numbers: Mapping[int, float] | None = None,
-    gradient: Mapping[int, float] | None = None,
     local: Mapping[tuple[int, int], float] | None = None,
     formulas: Mapping[tuple[int, int], int] | None = None,
-    faults: frozenset[int] = frozenset(),
-    live: frozenset[int] | None = None,
 ) -> list[Step]:
     """Return the steps that lead to `result`, inputs before their users.
 
-    `numbers` are the values by node, `gradient` the derivatives by node, `local` those by edge
-    (node, position) and `formulas` the nodes that are these local derivatives; `faults` are nodes
-    without a value and `live` the nodes that the result reads.
+    `seen` is what a run found; `local` are the local derivatives by edge (node, position), and
+    `formulas` the nodes that are these.
     """
     nodes = graph.reachable([result])
     merged = _merged(graph, nodes)
@@ -83,7 +109,7 @@ def steps(
     listed: list[Step] = []
     for node in nodes:
         operation, arguments, _ = graph.rows[node]
-        taken = _taken(graph, node, numbers)
+        taken = _taken(graph, node, seen.numbers)
         collected: list[Edge] = []
         for position, argument in enumerate(arguments):
             slope = local.get((node, position)) if local else None
@@ -99,19 +125,7 @@ def steps(
         if node in merged:
             edges[node] = collected
             continue
-        value = None if numbers is None or node in faults else numbers[node]
-        listed.append(
-            Step(
-                node,
-                graph.name_of(node),
-                label(graph, node),
-                operation.name,
-                value,
-                gradient.get(node) if gradient else None,
-                tuple(collected),
-                live is None or node in live,
-            )
-        )
+        listed.append(seen.step(graph, node, label(graph, node), operation.name, collected))
     return listed
 
 
@@ -131,44 +145,31 @@ def with_formulas(run: Iterable[Step], structure: Iterable[Step]) -> list[Step]:
 def named_steps(
     graph: Graph,
     links: Mapping[int, Iterable[tuple[int, int | None, int | None]]],
-    *,
-    numbers: Mapping[int, float] | None = None,
-    gradient: Mapping[int, float] | None = None,
+    seen: Seen = NOTHING,
     derivatives: Mapping[int, float] | None = None,
-    faults: frozenset[int] = frozenset(),
-    live: frozenset[int] | None = None,
 ) -> list[Step]:
     """Return a step for each named node, whose inputs are the named nodes that it reads.
 
     `links` are these inputs by node, in order: each a node, the derivative with respect to it,
-    and one that is the same to be read. `derivatives` are the values of the derivatives; the rest
-    is as in `steps`.
+    and one that is the same to be read. `derivatives` are the values of the derivatives.
     """
     names = {node: name for node in links if (name := graph.name_of(node)) is not None}
     listed = []
     for node, below in links.items():
-        read = _read(graph, node, links, numbers)
+        read = _read(graph, node, links, seen.numbers)
         inputs = []
         for other, derivative, readable in below:
             slope = None
-            if derivatives and derivative is not None and node not in faults:
+            if derivatives and derivative is not None and node not in seen.faults:
                 slope = derivatives.get(derivative)
-            formula = () if readable is None else (readable,)
-            inputs.append(Edge(other, slope, formula, other in read))
+            nodes = () if readable is None else (readable,)
+            inputs.append(Edge(other, slope, nodes, other in read))
         operation, arguments, _ = graph.rows[node]
         is_one = arguments == tuple(edge.node for edge in inputs)
         own = {other: name for other, name in names.items() if other != node}
+        formula = write(graph, node, own, LONGEST_FORMULA) or label(graph, node)
         listed.append(
-            Step(
-                node,
-                names.get(node),
-                write(graph, node, own, LONGEST_FORMULA) or label(graph, node),
-                operation.name if is_one else FORMULA,
-                None if numbers is None or node in faults else numbers[node],
-                gradient.get(node) if gradient else None,
-                tuple(inputs),
-                live is None or node in live,
-            )
+            seen.step(graph, node, formula, operation.name if is_one else FORMULA, inputs)
         )
     return listed
 
