@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from gradcli.data.rows import Rows
     from gradcli.minimization.objective import Objective
     from gradcli.optimize.solver import Matrix, Vector
-    from gradcli.rows.machine_code import MachineCode
+    from gradcli.rows.machine_code import InRows
 
 BLOCK_NUMBERS = 1 << 17
 """How many numbers of the Jacobian are made at a time when rows can be taken in blocks, 1 MiB."""
@@ -49,7 +49,7 @@ class ModelResiduals:
         self._node = node
         self._roots = None if weights is None else np.sqrt(weights)
         self._compiled: dict[int, Callable[..., Any]] = {}
-        self._machine_code: dict[int, MachineCode | None] = {}
+        self._machine_code: dict[int, InRows | None] = {}
         free = graph.variables([node])
         self._fixed = {n: value for n, value in objective.constants.items() if n in free}
         shape = graph.shape(node)
@@ -165,7 +165,7 @@ class ModelResiduals:
         }
         return [self._node, *self._columns, *tangents(graph, self._columns, rates)]
 
-    def _assembled(self, order: int) -> MachineCode | None:
+    def _assembled(self, order: int) -> InRows | None:
         """Return the residuals, and maybe their derivatives, as machine code if that can be."""
         from gradcli.rows.machine_code import machine_code
 

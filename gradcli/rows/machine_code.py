@@ -17,43 +17,14 @@ if TYPE_CHECKING:
 
     from gradcli.data.columns import Array, Block
 
-
-class MachineCode:
-    """A first formula and others, in every row."""
-
-    def __init__(
-        self,
-        before: Callable[..., Sequence[float]],
-        fill: Callable[..., bool],
-        columns: Sequence[str],
-        count: int,
-    ) -> None:
-        self._before = before
-        self._fill = fill
-        self._columns = columns
-        self._count = count
-
-    def __call__(
-        self, values: Sequence[Any], block: Block, length: int
-    ) -> tuple[Array, Array] | None:
-        """Return the first formula in each of `length` rows, and the others as columns.
-
-        `values` are those of the names that have the same in every row. None where a step may have
-        no value.
-        """
-        try:
-            shared = self._before(*values)
-        except (ValueError, OverflowError, ZeroDivisionError):
-            return None
-        columns = [np.ascontiguousarray(block[name], np.float64) for name in self._columns]
-        first, others = np.empty(length), np.empty((length, self._count - 1), order="F")
-        fault = self._fill(length, *shared, *columns, first, *others.T)
-        return None if fault else (first, others)
+    InRows = Callable[[Sequence[Any], Block, int], tuple[Array, Array] | None]
+    """From the values that are the same in every row, and some rows of data and their number, to a
+    first formula in each row, and to others as columns; None where a step may have no value."""
 
 
 def machine_code(
     graph: Graph, formulas: Sequence[int], names: Sequence[str], choice: str
-) -> MachineCode | None:
+) -> InRows | None:
     """Return the formulas as machine code of the engine chosen; None where it cannot be.
 
     `names` are those of all values but the columns of the data.
@@ -66,7 +37,18 @@ def machine_code(
     if found is None:
         return None
     own = Graph()
-    before = program(own, [own.adopt(graph, node) for node in row.shared.values()])
+    before = function(program(own, [own.adopt(graph, n) for n in row.shared.values()]), names)
     columns = [name for name in whole.variables if name in graph.columns]
     fill = found.filling(whole, columns, list(row.shared))
-    return MachineCode(function(before, names), fill, columns, len(formulas))
+
+    def run(values: Sequence[Any], block: Block, length: int) -> tuple[Array, Array] | None:
+        try:
+            shared = before(*values)
+        except (ValueError, OverflowError, ZeroDivisionError):
+            return None
+        data = [np.ascontiguousarray(block[name], np.float64) for name in columns]
+        first, others = np.empty(length), np.empty((length, len(formulas) - 1), order="F")
+        fault = fill(length, *shared, *data, first, *others.T)
+        return None if fault else (first, others)
+
+    return run

@@ -175,7 +175,7 @@ class Explainer:
             found = self._no_class(node, row)
             if found is not None:
                 return found
-        entry = _first_place(wrong, shape, row)
+        entry = _first_entry(wrong, shape, row)
         shown = entry if row is None else entry[1:]
         where = f" at [{', '.join(map(str, shown))}]" if shown else ""
         if operation.structural:
@@ -195,7 +195,7 @@ class Explainer:
             return None
         if row is None and self._has_rows(arguments[-1]):
             row = int(self._by_row(wrong).argmax())
-        number = float(target[_first_place(wrong, target.shape, row)])
+        number = float(target[_first_entry(wrong, target.shape, row)])
         return (
             f"{number_text(number)} is no class (needs a whole number from 0 to {classes - 1})",
             row,
@@ -285,7 +285,7 @@ class Explainer:
 
                     wrong = ~np.isfinite(number)
                 shape = _shape(number)
-                entry = _first_place(wrong, shape, row if self._has_rows(node) else None)
+                entry = _first_entry(wrong, shape, row if self._has_rows(node) else None)
                 inputs = [_number_at(numbers[a], shape, entry) for a in arguments]
                 return operation.domain[0](*inputs, *([] if payload is None else [payload]))
         return True
@@ -310,7 +310,7 @@ def _shape(number: Any) -> tuple[int, ...]:
     return () if isinstance(number, float) else number.shape
 
 
-def _first_place(wrong: Any, shape: tuple[int, ...], row: int | None) -> tuple[int, ...]:
+def _first_entry(wrong: Any, shape: tuple[int, ...], row: int | None) -> tuple[int, ...]:
     """Return the index of the first number that is wrong, in a row."""
     if not shape:
         return ()
