@@ -155,6 +155,13 @@ def _one_of(*words: str) -> Callable[[str], list[str]]:
     return complete
 
 
+def _engines(incomplete: str) -> list[str]:
+    """Return the choices of --engine that an unfinished word may become."""
+    from gradcli.engines import AUTO, TABLE
+
+    return _one_of(AUTO, *TABLE)(incomplete)
+
+
 def _methods(incomplete: str) -> list[str]:
     """Return the methods of minimize that an unfinished word may become."""
     from gradcli.minimization.methods import SECOND_ORDER
@@ -400,7 +407,7 @@ def _minimize(
             "--engine",
             metavar="E",
             help="native (machine code by LLVM), python, or auto: what is faster.",
-            autocompletion=_one_of("auto", "python", "native"),
+            autocompletion=_engines,
         ),
     ] = "auto",
     fix: Annotated[
