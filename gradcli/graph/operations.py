@@ -48,6 +48,7 @@ class Operation:
         "argument_ulps",
         "arity",
         "array",
+        "binds",
         "body",
         "commutative",
         "domain",
@@ -65,6 +66,7 @@ class Operation:
         "noun",
         "partials",
         "payload",
+        "reason",
         "roles",
         "shape",
         "slope",
@@ -117,6 +119,8 @@ class Operation:
         noun: str | None = None,
         symbol: str | None = None,
         roles: tuple[str, ...] = (),
+        binds: tuple[str, str, int] | None = None,
+        reason: Callable[..., str | None] | None = None,
     ) -> None:
         self.name = name
         self.body = body
@@ -192,6 +196,10 @@ class Operation:
         """What stands for it in a picture."""
         self.roles = roles
         """What the arguments are called; elsewhere they are 1st, 2nd, 3rd."""
+        self.binds = binds
+        """How an operation that binds a name is written in LaTeX (gradcli.graph.bound)."""
+        self.reason = reason
+        """The sentence for arguments with which there is no value, where no `domain` can say it."""
 
     def __getattr__(self, name: str) -> Any:
         """Return the value as a function of floats, made from the body when it is first asked for.
@@ -325,7 +333,14 @@ LEAVES = frozenset({CONSTANT, NAMED_CONSTANT, VARIABLE})
 # It never stands in a finished formula, so it is no row of the table.
 DEFERRED = Operation("deferred", None, arity=(1, -1), payload="last")
 
-NAMED_VALUES = {"pi": math.pi, "tau": math.tau, "e": math.e}
+NAMED_VALUES = {
+    "pi": math.pi,
+    "tau": math.tau,
+    "e": math.e,
+    # Limits of an integral, and nothing else.
+    "inf": math.inf,
+    "-inf": -math.inf,
+}
 
 # ---------------------------------------------------------------- arithmetic
 

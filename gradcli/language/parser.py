@@ -246,7 +246,7 @@ def drive(tokens: Tokens, builder: Builder, start: str) -> None:
     action: Any = None
     # The one loop that every token passes through: spelled out, for calls would double its time.
     try:
-        for index, (kind, text) in enumerate(zip(tokens.kinds, tokens.texts, strict=True)):
+        for index, (kind, text) in enumerate(zip(tokens.kinds, tokens.meant, strict=True)):
             action = state[kind]
             while action.__class__ is Reduce:
                 length = action.length
@@ -308,7 +308,7 @@ def trace(
             state, action = stack[first][action]
             stack[-1] = state
         stack.append(action)
-        values.append(tokens.texts[index])
+        values.append(tokens.meant[index])
         spans.append(tokens.span(index))
         state = action
     return spans

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from itertools import accumulate
 
+from gradcli.language.bound_names import renamed
 from gradcli.language.loading import load
 
 TYPE_CHECKING = False
@@ -39,7 +40,7 @@ class Tokens:
     The last token is END, with no characters.
     """
 
-    __slots__ = ("_kept", "_pieces", "_starts", "kinds", "source", "texts")
+    __slots__ = ("_kept", "_pieces", "_starts", "kinds", "meant", "source", "texts")
 
     def __init__(
         self, source: str, kinds: list[str], texts: list[str], pieces: list[str], kept: list[int]
@@ -47,6 +48,8 @@ class Tokens:
         self.source = source
         self.kinds = kinds
         self.texts = texts
+        self.meant = renamed(kinds, texts)
+        """The texts, with a name of its own for each name that is bound."""
         self._pieces = pieces
         self._kept = kept
         self._starts: list[int] = []

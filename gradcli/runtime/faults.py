@@ -67,6 +67,9 @@ def _undefined_number(operation: Operation, inputs: list[float], extra: list[Any
             return f"{base}^{exponent} is undefined (needs {needs})"
         name = operation.typed or operation.name
         return f"{name} is undefined at {_listed(inputs)} (needs {needs})"
+    said = operation.reason(*inputs, *extra) if operation.reason else None
+    if said:
+        return said
     what = f"the {operation.noun}" if operation.noun else f"{operation.name}({_listed(inputs)})"
     return f"{what} {TOO_LARGE}"
 

@@ -1,0 +1,187 @@
+"""The values of forms that bind a name, as Python functions of limits and numbers from outside."""
+
+from __future__ import annotations
+
+import math
+
+from gradcli.graph import quadrature, roots
+from gradcli.graph.near import NEAR, Near
+from gradcli.graph.operations import (
+    ADD,
+    CONSTANT,
+    DIVIDE,
+    MULTIPLY,
+    NAMED_CONSTANT,
+    NAMED_VALUES,
+    NEGATE,
+    SUBTRACT,
+    VARIABLE,
+)
+from gradcli.graph.precedence import COMPARISON
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from typing import Any
+
+    from gradcli.graph.bound import Bound
+    from gradcli.graph.operations import Operation
+
+    Line = tuple[float, float]
+    """The value at 0, and the slope."""
+
+MOST_TERMS = 10_000_000
+"""A sum of more terms is refused: they would take seconds."""
+MOST_CUTS = 50
+
+
+def integral(bound: Bound) -> Callable[..., float]:
+    """Return the integral as a function of its limits and of what the body takes from outside."""
+    return lambda *arguments: with_error(bound, *arguments)[0]
+
+
+def with_error(bound: Bound, low: float, high: float, *taken: float) -> tuple[float, float]:
+    """Return the integral, and a bound of its error. Raises ValueError with a sentence."""
+    body = bound.function(0)
+
+    def f(x: float) -> float:
+        return body(x, *taken)
+
+    beside = bound.body(bound.roots[0])
+
+    def near(end: float, distance: float) -> float:
+        return float(beside(NEAR, Near(end, distance), *map(Near, taken)))
+
+    try:
+        return quadrature.integral(f, low, high, zeros(bound, taken), near)
+    except quadrature.Undefined as fault:
+        message = (
+            f"the integral does not exist: what is integrated has no value at"
+            f" {bound.name} = {fault.x:.6g}"
+        )
+        raise quadrature.Diverged(message) from None
+
+
+def zeros(bound: Bound, taken: Sequence[float]) -> list[float]:
+    """Return where the parts of a body that are linear in the bound name are 0.
+
+    There a kink, a pole or a narrow peak is: abs(x - a), 1/(x - a), exp(-(x - a)^2/c).
+    """
+    lines: dict[int, Line | None] = {}
+    found: dict[float, None] = {}
+    rows = bound.graph.rows
+    for node in bound.graph.reachable(bound.roots[:1]):
+        operation, arguments, payload = rows[node]
+        if operation is VARIABLE:
+            place = int(payload)
+            line: Line | None = (taken[place - 1], 0.0) if place else (0.0, 1.0)
+        elif operation is CONSTANT or operation is NAMED_CONSTANT:
+            line = (NAMED_VALUES.get(payload, payload), 0.0)
+        else:
+            given = [pair for argument in arguments if (pair := lines[argument])]
+            line = _line(operation, given, payload) if len(given) == len(arguments) else None
+        is_condition = operation.level == COMPARISON
+        lines[node] = None if is_condition and line and line[1] else line
+        if line and line[1] and len(found) < MOST_CUTS:
+            found[-line[0] / line[1]] = None
+    return [place for place in found if place - place == 0]
+
+
+def _line(operation: Operation, given: Sequence[Line], payload: Any) -> Line | None:
+    """Return an operation on lines as a line: its value at 0, and its slope; of a comparison, that
+    of the difference of its sides."""
+    if not any(slope for _, slope in given):
+        try:
+            extra = () if payload is None else (payload,)
+            return operation.value(*[at for at, _ in given], *extra), 0.0
+        except (ValueError, ArithmeticError):
+            return None
+    if operation is NEGATE:
+        return -given[0][0], -given[0][1]
+    if len(given) != 2:
+        return None
+    (a, m), (b, n) = given
+    if operation is ADD:
+        return a + b, m + n
+    if operation is SUBTRACT or operation.level == COMPARISON:
+        return a - b, m - n
+    if operation is MULTIPLY and not (m and n):
+        return a * b, a * n + b * m
+    return (a / b, m / b) if operation is DIVIDE and not n and b else None
+
+
+def _whole(low: float, high: float, what: str) -> range:
+    """Return the numbers from one limit to the other."""
+    for limit in (low, high):
+        if limit != math.floor(limit) or abs(limit) > 2**53:
+            message = f"the limits of a {what} must be whole numbers, not {limit:.6g}"
+            raise ValueError(message)
+    if high - low >= MOST_TERMS:
+        message = f"a {what} has at most {MOST_TERMS} terms, not {high - low + 1:.0f}"
+        raise ValueError(message)
+    return range(int(low), int(high) + 1)
+
+
+def _terms(bound: Bound, place: int, among: range, taken: tuple[float, ...]) -> Iterator[float]:
+    body = bound.function(place)
+    k = 0
+    try:
+        for k in among:
+            yield body(float(k), *taken)
+    except (ValueError, ArithmeticError):
+        message = f"a term has no value: the one with {bound.name} = {k}"
+        raise ValueError(message) from None
+
+
+def sum_over(bound: Bound) -> Callable[..., float]:
+    """Return the sum as a function of its limits and of what the body takes from outside."""
+
+    def value(low: float, high: float, *taken: float) -> float:
+        return math.fsum(_terms(bound, 0, _whole(low, high, "sum"), taken))
+
+    return value
+
+
+def product_over(bound: Bound) -> Callable[..., float]:
+    """Return the product as a function of its limits and of what the body takes from outside.
+
+    With more than one root it is a derivative. The root at place s, its bits read as a set of
+    directions, is that derivative of the factor, and the value is the derivative of the product in
+    all directions: the coefficient of e1 e2 … in the product of the sums of roots times their e's,
+    whose squares are 0. So a factor that is 0 does no harm.
+    """
+
+    def value(low: float, high: float, *taken: float) -> float:
+        among = _whole(low, high, "product")
+        count = len(bound.roots)
+        found = [1.0] + [0.0] * (count - 1)
+        for factors in zip(
+            *[_terms(bound, place, among, taken) for place in range(count)], strict=True
+        ):
+            found = [
+                sum(found[s ^ part] * factors[part] for part in range(s + 1) if s & part == part)
+                for s in range(count)
+            ]
+        return found[-1]
+
+    return value
+
+
+def root(bound: Bound) -> Callable[..., float]:
+    """Return the root as a function of a start, or of two ends, and of what the body takes."""
+    body, rate = bound.function(1), bound.function(2)
+
+    def value(*arguments: float) -> float:
+        limits, taken = arguments[: bound.limits], arguments[bound.limits :]
+
+        def f(x: float) -> float:
+            return body(x, *taken)
+
+        def slope(x: float) -> float:
+            return rate(x, *taken)
+
+        find = roots.from_start if bound.limits == 1 else roots.between
+        return find(f, slope, *limits)
+
+    return value
