@@ -10,7 +10,15 @@ from __future__ import annotations
 from gradcli.errors import FormulaError
 from gradcli.graph.bound import Bound, closed, inlined
 from gradcli.graph.forms import INTEGRAL, PRODUCT_OVER, ROOT, SUM_OVER
-from gradcli.graph.operations import NAMED_CONSTANT, SUBTRACT, TABLE, WHERE
+from gradcli.graph.operations import (
+    ADD,
+    MULTIPLY,
+    NAMED_CONSTANT,
+    SUBTRACT,
+    TABLE,
+    WHERE,
+    Operation,
+)
 from gradcli.graph.printing import label
 from gradcli.graph.simplify import DerivedNode, simplified
 
@@ -87,6 +95,58 @@ def _implicit(graph: Graph, node: int, place: int, slope: Slope) -> DerivedNode:
     return -DerivedNode(graph, moved) / DerivedNode(graph, rate)
 
 
+# ---------------------------------------------------------------- as it would be typed
+
+
+def spelled(graph: Graph, node: int, typed: Callable[[Graph, int], int]) -> int:
+    """Return a node that binds a name in operations that a formula is typed with.
+
+    `typed` does that for a node of a body.
+    """
+    operation, _, bound = graph.rows[node]
+    if operation is PRODUCT_OVER and len(bound.roots) > 1:
+        return typed(graph, _product_rule(graph, node, len(bound.roots) - 1, ()))
+    roots = [typed(bound.graph, bound.roots[0]), *bound.roots[1:]]
+    return node if roots[0] == bound.roots[0] else rebound(graph, node, bound.graph, roots)
+
+
+def _product_rule(graph: Graph, node: int, directions: int, without: tuple[int, ...]) -> int:
+    """Return the derivative of a product in directions, a set of bits, as sums of products.
+
+    The factors at the places `without` are left out. One factor takes some of the directions, the
+    last among them, and the others the rest.
+    """
+    operation, arguments, bound = graph.rows[node]
+    limits, taken = arguments[:2], arguments[2:]
+    name = bound.name
+    at = graph.variable(f"{len(without) + 1} {name}")
+
+    def factor(part: int) -> int:
+        found = inlined(graph, bound, bound.roots[part], [at, *taken])
+        for other in without:
+            is_other = graph.add(TABLE["equal"], (at, other))
+            unit = graph.constant(0 if part else 1)
+            found = simplified(graph, WHERE, (is_other, unit, found), None)
+        return found
+
+    def over(form: Operation, body: int) -> int:
+        made, passed = closed(graph, [body], at, name, 2)
+        return graph.add(form, (*limits, *passed), made)
+
+    if not directions:
+        return over(operation, factor(0))
+    last = 1 << (directions.bit_length() - 1)
+    total = graph.constant(0)
+    for part in range(last, directions + 1):
+        if part & directions != part:
+            continue
+        rest = _product_rule(graph, node, directions ^ part, (*without, at))
+        term = simplified(graph, MULTIPLY, (factor(part), rest), None)
+        if bound.graph.number(bound.roots[part]) != 0:
+            total = simplified(graph, ADD, (total, over(SUM_OVER, term)), None)
+    return total
+
+
 # ---------------------------------------------------------------- conditions that switch
 
 
@@ -129,7 +189,9 @@ def _at_switches(graph: Graph, node: int, place: int, slope: Slope) -> DerivedNo
             )
             for side in (0, 1)
         ]
-        total = total + _within(at, (above - below) * moved / abs(rate), arguments)
+        known = graph.number(rate.id)
+        size = abs(rate) if known is None else rate.number(abs(known))
+        total = total + _within(at, (above - below) * moved / size, arguments)
     return total
 
 

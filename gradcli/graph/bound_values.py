@@ -22,7 +22,6 @@ from gradcli.graph.precedence import COMPARISON
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-
     from typing import Any
 
     from gradcli.graph.bound import Bound
@@ -89,8 +88,7 @@ def zeros(bound: Bound, taken: Sequence[float]) -> list[float]:
 
 
 def _line(operation: Operation, given: Sequence[Line], payload: Any) -> Line | None:
-    """Return an operation on lines as a line: its value at 0, and its slope; of a comparison, that
-    of the difference of its sides."""
+    """Return an operation on lines as a line; a comparison as the difference of its sides."""
     if not any(slope for _, slope in given):
         try:
             extra = () if payload is None else (payload,)

@@ -139,9 +139,7 @@ def _solution(tokens: Tokens, index: int) -> str:
     if depth or "COMPARISON" in tokens.kinds or len(source) > 60 or not source.isprintable():
         return ""
     left, right = tokens.source.split("=")
-    return (
-        f" to compare; to solve: gradcli minimize '{left.strip()} ~ {right.strip()}' {free.pop()}=1"
-    )
+    return f" to compare; to solve, solve({left.strip()} == {right.strip()}, {free.pop()}, 1)"
 
 
 def _brackets(tokens: Tokens, index: int, accepted: set[str], start: str) -> Found:

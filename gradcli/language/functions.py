@@ -233,9 +233,6 @@ class Calls:
             raise Fault(message, -4, -1, hint=EXAMPLES[name])
         if any(graph.is_unknown(node) for node in arguments):
             return graph.add(DEFERRED, tuple(arguments), (name, name, len(arguments), ()))
-        if any(graph.shape(node) for node in limits):
-            message = f"the limits of {name} are numbers, not arrays"
-            raise Fault(message, -4, -1)
         if name == "integrate":
             limits = [self._limit(node) for node in limits]
         roots = [body]

@@ -140,7 +140,6 @@ ABSENT: dict[str, str | None] = {
     "integral": _INTEGRAL,
     "quad": _INTEGRAL,
     "fsolve": _ROOT,
-    "root": _ROOT,
     "minimize": _MINIMUM,
     "minimise": _MINIMUM,
     "rand": _RANDOM,
