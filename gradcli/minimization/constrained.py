@@ -10,6 +10,7 @@ hold with equality there.
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.errors import FormulaError, MathematicsError, UsageError, printable
@@ -24,6 +25,7 @@ from gradcli.minimization.vector_objective import VectorObjective
 from gradcli.optimize import stopping
 from gradcli.optimize.run import run
 from gradcli.optimize.stopping import Ending, Reason
+from gradcli.optimize.surroundings import Lower, around
 from gradcli.point import shape_of
 
 if TYPE_CHECKING:
@@ -45,6 +47,12 @@ FLAT = 1e-6
 ROUNDS = 60
 """How often the multipliers are improved at most."""
 LARGEST_PENALTY = 1e14
+EXACT = 1e-10
+"""The gradient norm at which a round ends."""
+STIFF = 1e3
+"""How much larger the penalty is for a look around: what is lower must be feasible too."""
+RESTARTS = 4
+"""How often a round begins again where it ended at no minimum."""
 MULTIPLIER, WEIGHT, PENALTY, SHARE = "multiplier of constraint", "weight", "penalty", "share"
 """Names of values beside the parameters, which nobody can type as they stand in the graph."""
 
@@ -226,6 +234,8 @@ class _Search:
         self._layout = self._objective.layout
         self._box = self._task.box()
         self._run_constraints = self._compiled(graph)
+        count = self._layout.count
+        self._method = how.method or ("newton" if count <= NEWTON_PARAMETERS else "lbfgs")
         self.steps = 0
 
     def _compiled(self, graph: Graph) -> Callable[..., tuple[Any, ...]]:
@@ -289,12 +299,24 @@ class _Search:
     def _minimized(self, point: Vector) -> Outcome:
         """Return where the method leads with the multipliers that are in use."""
         how = self._how
-        count = self._layout.count
-        name = how.method or ("newton" if count <= NEWTON_PARAMETERS else "lbfgs")
-        exact = how._replace(tolerance=1e-10)
-        working = solver(self._task, Method(name, {}, ""), exact, self._layout.blocks(point))
-        outcome = run(working, steps=how.steps, seconds=how.seconds, stop=self._stop)
-        self.steps += outcome.steps
+        exact = how._replace(tolerance=EXACT)
+        for _ in range(RESTARTS):
+            blocks = self._layout.blocks(point)
+            working = solver(self._task, Method(self._method, {}, ""), exact, blocks)
+            outcome = run(working, steps=how.steps, seconds=how.seconds, stop=self._stop)
+            self.steps += outcome.steps
+            suspects = working.suspects()
+            is_doubtful = suspects is None or bool(suspects.any())
+            if outcome.reason.ending is not Ending.CONVERGED or not is_doubtful:
+                break
+            function, here = VectorObjective(self._objective), outcome.record.point
+            slope = max(outcome.record.gradient_norm, EXACT)
+            with suppress(MathematicsError):
+                lower = around(function, here, self._box, slope, suspects)
+                if isinstance(lower, Lower):
+                    point = lower.point
+                    continue
+            break
         return outcome
 
     # ------------------------------------------------------------ the rounds
@@ -310,7 +332,7 @@ class _Search:
         missed = float(np.sum(state.c**2))
         penalty = min(max(10.0 * max(1.0, abs(value)) / max(1.0, missed / 2), 0.1), 1e4)
         self._show(0, start, value, slopes)
-        worst, reason = math.inf, None
+        worst, reason, restarts = math.inf, None, 0
         for step in range(1, ROUNDS + 1):
             self._use(1.0, multipliers, penalty)
             outcome = self._minimized(state.point)
@@ -328,7 +350,14 @@ class _Search:
             self._show(step, state.point, value, slopes)
             polished = self._polished(state, multipliers)
             if polished is not None:
-                return self._result(*polished, None)
+                lower = self._lower(*polished, penalty) if restarts < RESTARTS else None
+                if lower is None:
+                    return self._result(*polished, None)
+                restarts += 1
+                state, _ = self._constraints(lower)
+                multipliers = np.zeros(len(self._parts))
+                penalty, worst = 10 * penalty, math.inf
+                continue
             # An inequality that is not active is as good as one that is met.
             gap = np.where(self._is_equality, state.c, np.maximum(state.c, -before / penalty))
             now = float(np.max(np.abs(gap) / state.scale, initial=0.0))
@@ -365,9 +394,7 @@ class _Search:
                 matrix = function.hessian(x)
             except MathematicsError:
                 break
-            at_low = (x <= self._box.lower) & (slope > 0)
-            at_high = (x >= self._box.upper) & (slope < 0)
-            free = ~(at_low | at_high)
+            free = ~self._blocked(x, slope)
             error = float(np.hypot(np.linalg.norm(slope[free]), np.linalg.norm(here.c[active])))
             if not error < lowest:
                 break
@@ -395,22 +422,32 @@ class _Search:
             return None
         return self._accepted(here, found)
 
+    def _lower(self, state: _State, multipliers: Vector, penalty: float) -> Vector | None:
+        """Return a lower point beside one where the gradient vanishes; None for a minimum."""
+        function = self._use(1.0, multipliers, STIFF * max(penalty, 1.0))
+        with suppress(MathematicsError):
+            found = around(function, state.point, self._box, EXACT)
+            return found.point if isinstance(found, Lower) else None
+        return None
+
     def _accepted(self, state: _State, multipliers: Vector) -> tuple[_State, Vector] | None:
         """Return a point if it fulfils the conditions of an optimum, and its multipliers."""
         import numpy as np
 
         _, of_objective = self._use(1.0, np.zeros(len(self._parts)), 0.0)(state.point)
         _, slope = self._use(1.0, multipliers, 0.0)(state.point)
-        blocked = ((state.point <= self._box.lower) & (slope > 0)) | (
-            (state.point >= self._box.upper) & (slope < 0)
-        )
-        left = float(np.linalg.norm(slope[~blocked]))
+        left = float(np.linalg.norm(slope[~self._blocked(state.point, slope)]))
         size = 1 + float(np.linalg.norm(of_objective))
         least = -1e-8 * (1 + float(np.max(np.abs(multipliers), initial=0.0)))
         signs = np.where(self._is_equality, 0.0, multipliers)
         if self._missed(state) > KEPT or left > FLAT * 1e-2 * size or signs.min(initial=0) < least:
             return None
         return state, multipliers
+
+    def _blocked(self, point: Vector, slope: Vector) -> Any:
+        """Return which numbers are at a bound that keeps them from following the slope down."""
+        at_low = (point <= self._box.lower) & (slope > 0)
+        return at_low | ((point >= self._box.upper) & (slope < 0))
 
     def _why(self, state: _State, multipliers: Vector) -> Reason:
         """Return why the rounds ended without an optimum: mostly, there is no feasible point."""
@@ -453,25 +490,19 @@ class _Search:
 
         _, slope = self._use(1.0, multipliers, 0.0)(state.point)
         value, _ = self._use(1.0, np.zeros(len(self._parts)), 0.0)(state.point)
-        blocked = ((state.point <= self._box.lower) & (slope > 0)) | (
-            (state.point >= self._box.upper) & (slope < 0)
-        )
-        norm = float(np.linalg.norm(slope[~blocked]))
+        norm = float(np.linalg.norm(slope[~self._blocked(state.point, slope)]))
         if reason is None:
             sentence = (
                 f"converged: the constraints are met to {stopping.short(self._missed(state))} and"
                 f" the gradient norm of the Lagrangian is {stopping.short(norm)}"
             )
             reason = Reason(Ending.CONVERGED, sentence)
-        name = self._how.method or (
-            "newton" if self._layout.count <= NEWTON_PARAMETERS else "lbfgs"
-        )
         return Minimum(
             self._expression,
             self._values(state.point),
             value,
             norm,
-            name,
+            self._method,
             "an augmented Lagrangian for the constraints",
             reason.sentence,
             reason.ending,

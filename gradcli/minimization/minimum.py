@@ -117,8 +117,12 @@ class Minimum(NamedTuple):
 
     def swapped(self) -> Minimum:
         """Return a minimum of the negative of a formula as the maximum of the formula."""
+        reason = self.reason
+        if self.ending is Ending.DIVERGED:
+            reason = "diverged: the objective grows without limit, or has no value on the way up"
         return self._replace(
             minimum=-self.minimum,
+            reason=reason,
             history=[iterate.swapped() for iterate in self.history],
             latest=[iterate.swapped() for iterate in self.latest],
             minima=[found._replace(minimum=-found.minimum) for found in self.minima],
