@@ -12,6 +12,7 @@ from gradcli.graph.bound import Bound, closed, inlined
 from gradcli.graph.forms import INTEGRAL, PRODUCT_OVER, ROOT, SUM_OVER
 from gradcli.graph.operations import (
     ADD,
+    COMPARISONS,
     MULTIPLY,
     NAMED_CONSTANT,
     SUBTRACT,
@@ -29,16 +30,6 @@ if TYPE_CHECKING:
     from gradcli.graph.node import Graph
 
     Slope = Callable[[Graph, int, int], int]
-
-_SWITCHES = {
-    TABLE["greater"]: (1.0, 0.0),
-    TABLE["greater or equal"]: (1.0, 0.0),
-    TABLE["less"]: (0.0, 1.0),
-    TABLE["less or equal"]: (0.0, 1.0),
-    TABLE["sign"]: (1.0, -1.0),
-}
-"""What switches at one place: the values where the first side is greater, and where it is less."""
-_STEPS = {TABLE[name] for name in ("floor", "ceil", "round", "mod")}
 
 
 def partial(graph: Graph, node: int, position: int, slope: Slope) -> DerivedNode | float:
@@ -124,7 +115,7 @@ def _product_rule(graph: Graph, node: int, directions: int, without: tuple[int, 
     def factor(part: int) -> int:
         found = inlined(graph, bound, bound.roots[part], [at, *taken])
         for other in without:
-            is_other = graph.add(TABLE["equal"], (at, other))
+            is_other = graph.add(TABLE[COMPARISONS["=="]], (at, other))
             unit = graph.constant(0 if part else 1)
             found = simplified(graph, WHERE, (is_other, unit, found), None)
         return found
@@ -171,11 +162,12 @@ def _at_switches(graph: Graph, node: int, place: int, slope: Slope) -> DerivedNo
                 f" place that moves, and is not linear in {bound.name}"
             )
             raise FormulaError(message, hint="split the integral where the condition switches")
-        shift, moved, rate = [
+        shift, rate = [
             DerivedNode(graph, inlined(graph, bound, part, [zero, *outside]))
-            for part in (gap, moves, steep)
+            for part in (gap, steep)
         ]
         at = -shift / rate
+        moved = DerivedNode(graph, inlined(graph, bound, moves, [at.id, *outside]))
         above, below = [
             DerivedNode(
                 graph,
@@ -211,7 +203,7 @@ def _within(at: DerivedNode, gain: DerivedNode, limits: tuple[int, ...]) -> Deri
         inside = (at - low) * (high - at) > 0
         first, last = graph.fixed(low.id), graph.fixed(high.id)
         if first is None or last is None:
-            gain = gain * (high - low).apply("sign")
+            gain = gain * ((high - low) / abs(high - low))
         elif last < first:
             gain = -gain
     return at.at(simplified(graph, WHERE, (inside.id, gain.id, graph.constant(0)), None))
@@ -239,13 +231,13 @@ def _switches(
         operation, arguments, _ = body.rows[node]
         if node not in in_x or node not in in_c:
             continue
-        if operation in _STEPS:
+        if operation.jump is not None and operation.switch is None:
             message = (
                 f"the derivative of this integral is not known: {operation.name} in it jumps at"
                 " places that move"
             )
             raise FormulaError(message)
-        values = _SWITCHES.get(operation)
+        values = operation.switch
         if values is None:
             continue
         sides = (arguments[0], arguments[-1] if len(arguments) > 1 else body.constant(0))

@@ -72,6 +72,7 @@ class Operation:
         "slope",
         "spelled",
         "steep",
+        "switch",
         "symbol",
         "symmetric",
         "typed",
@@ -100,6 +101,7 @@ class Operation:
         undefined: str | None = None,
         kink: tuple[Callable[..., bool], str] | None = None,
         jump: tuple[Callable[..., bool], str] | None = None,
+        switch: tuple[float, float] | None = None,
         level: int = ATOM,
         infix: str | None = None,
         typed: str | None = None,
@@ -151,6 +153,9 @@ class Operation:
         """Test of the arguments and the words for points with one-sided derivatives."""
         self.jump = jump
         """Test of the arguments and the words for points where the value itself jumps."""
+        self.switch = switch
+        """Where it jumps only where an argument passes the other one, or 0: the values where it is
+        greater, and where it is less."""
         self.level = level
         self.infix = infix
         """What is written between, before or behind the operands; None for a call."""
@@ -786,6 +791,7 @@ _row(
     is_finite=True,
     partials=(lambda f, x: 0,),
     jump=(lambda x: x == 0, "sign jumps at 0, where its derivative is taken as 0"),
+    switch=(1.0, -1.0),
 )
 # Python's floor and ceil are integers, which know no -0.
 _row(
@@ -916,6 +922,7 @@ def _compare(
             lambda x, y: x == y,
             f"{sign} jumps where both sides are equal, where its derivative is taken as 0",
         ),
+        switch=(float(test(1, 0)), float(test(0, 1))),
         level=COMPARISON,
         infix=f" {sign} ",
         symbol=symbol,

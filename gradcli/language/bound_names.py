@@ -10,11 +10,8 @@ from typing import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-FORMS = {"integrate": (1, 9), "solve": (1, 9), "sum": (4, 4), "prod": (4, 4)}
-"""The functions that bind a name, and with how many arguments they do."""
-BINDERS = FORMS.keys()
 _OPENING, _CLOSING = {"LPAR", "LSQB"}, {"RPAR", "RSQB"}
 
 
@@ -25,13 +22,14 @@ class _Call(NamedTuple):
     is_form: bool
 
 
-def renamed(kinds: Sequence[str], texts: Sequence[str]) -> Sequence[str]:
-    """Return the texts of the tokens, with a name of its own for each bound name."""
-    if BINDERS.isdisjoint(texts):
-        return texts
-    ends = _scopes(kinds, texts)
-    if not ends:
-        return texts
+def renamed(
+    kinds: Sequence[str], texts: Sequence[str], binders: Mapping[str, tuple[int, int]]
+) -> Sequence[str]:
+    """Return the texts of the tokens, with a name of its own for each bound name.
+
+    `binders` are the functions that bind one when they have so many arguments.
+    """
+    ends = _scopes(kinds, texts, binders)
     found = list(texts)
     scopes: dict[str, list[tuple[int, str]]] = {}
     leaving: dict[int, list[str]] = {}
@@ -48,13 +46,15 @@ def renamed(kinds: Sequence[str], texts: Sequence[str]) -> Sequence[str]:
     return found
 
 
-def _scopes(kinds: Sequence[str], texts: Sequence[str]) -> dict[int, int]:
+def _scopes(
+    kinds: Sequence[str], texts: Sequence[str], binders: Mapping[str, tuple[int, int]]
+) -> dict[int, int]:
     """Return for the first token of each body that of the bound name behind it."""
     found: dict[int, int] = {}
     waiting: list[_Call] = []
     for place, kind in enumerate(kinds):
         if kind in _OPENING:
-            named = place and kinds[place - 1] == "NAME" and texts[place - 1] in BINDERS
+            named = place and kinds[place - 1] == "NAME" and texts[place - 1] in binders
             waiting.append(_Call(place + 1, [], bool(named)))
         elif kind == "COMMA" and waiting:
             waiting[-1].commas.append(place)
@@ -62,13 +62,8 @@ def _scopes(kinds: Sequence[str], texts: Sequence[str]) -> dict[int, int]:
             start, commas, is_form = waiting.pop()
             if not is_form or not commas or kinds[commas[0] + 1] != "NAME":
                 continue
-            least, most = FORMS[texts[start - 2]]
+            least, most = binders[texts[start - 2]]
             end = commas[1] if len(commas) > 1 else place
             if least <= len(commas) + 1 <= most and end == commas[0] + 2:
                 found[start] = commas[0] + 1
     return found
-
-
-def typed(text: str) -> str | None:
-    """Return what was typed for a name that is bound, None for any other."""
-    return text.partition(" ")[2] or None

@@ -18,8 +18,6 @@ from gradcli.graph.operations import (
     VARIABLE,
 )
 from gradcli.graph.shapes import axis_of, broadcast, checked, shown
-from gradcli.language import bound_names
-from gradcli.language.bound_names import BINDERS
 from gradcli.language.names import CONSTANTS, is_function
 from gradcli.limits import NODES
 
@@ -48,6 +46,8 @@ MAKERS = {
 """Functions of constants that make arrays, and their least and greatest number of arguments."""
 ZEROS = TABLE["zeros"]
 
+BINDERS = {"integrate": (1, 9), "solve": (1, 9), "sum": (4, 4), "prod": (4, 4)}
+"""The functions that bind a name, and with how many arguments at least and at most they do."""
 WRITTEN = {
     "integrate": "integrate(f, x, a, b)",
     "sum": "sum(f, k, 1, n)",
@@ -227,8 +227,8 @@ class Calls:
             raise Fault(message, -4, -1, hint=EXAMPLES[name])
         body, leaf, *limits = arguments
         typed = graph.rows[leaf][2] if graph.rows[leaf][0] is VARIABLE else None
-        bound_name = bound_names.typed(typed) if typed else None
-        if bound_name is None or is_function(bound_name):
+        bound_name = typed.partition(" ")[2] if typed else ""
+        if not bound_name or is_function(bound_name):
             message = f"the second argument of {name} is the name that it binds: {use}"
             raise Fault(message, -4, -1, hint=EXAMPLES[name])
         if any(graph.is_unknown(node) for node in arguments):

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from itertools import accumulate
 
-from gradcli.language.bound_names import renamed
 from gradcli.language.loading import load
 
 TYPE_CHECKING = False
@@ -40,7 +39,7 @@ class Tokens:
     The last token is END, with no characters.
     """
 
-    __slots__ = ("_kept", "_pieces", "_starts", "kinds", "meant", "source", "texts")
+    __slots__ = ("_kept", "_pieces", "_starts", "kinds", "source", "texts")
 
     def __init__(
         self, source: str, kinds: list[str], texts: list[str], pieces: list[str], kept: list[int]
@@ -48,8 +47,6 @@ class Tokens:
         self.source = source
         self.kinds = kinds
         self.texts = texts
-        self.meant = renamed(kinds, texts)
-        """The texts, with a name of its own for each name that is bound."""
         self._pieces = pieces
         self._kept = kept
         self._starts: list[int] = []

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.errors import FormulaError, MathematicsError, UsageError, printable
 from gradcli.graph.node import Node
-from gradcli.graph.operations import AND_ALSO, TABLE
+from gradcli.graph.operations import AND_ALSO, COMPARISONS, TABLE
 from gradcli.language.parser import parse
 from gradcli.minimization.methods import NEWTON_PARAMETERS, Method, solver
 from gradcli.minimization.minimize import minimize
@@ -25,7 +25,6 @@ from gradcli.minimization.vector_objective import VectorObjective
 from gradcli.optimize import stopping
 from gradcli.optimize.run import run
 from gradcli.optimize.stopping import Ending, Reason
-from gradcli.optimize.surroundings import Lower, around
 from gradcli.point import shape_of
 
 if TYPE_CHECKING:
@@ -57,9 +56,9 @@ MULTIPLIER, WEIGHT, PENALTY, SHARE = "multiplier of constraint", "weight", "pena
 """Names of values beside the parameters, which nobody can type as they stand in the graph."""
 
 _SIDES = {
-    TABLE["less or equal"]: (0, 1),
-    TABLE["greater or equal"]: (1, 0),
-    TABLE["equal"]: (0, 1),
+    TABLE[COMPARISONS["<="]]: (0, 1),
+    TABLE[COMPARISONS[">="]]: (1, 0),
+    TABLE[COMPARISONS["=="]]: (0, 1),
 }
 """The operations that a constraint can be, and which sides are the smaller and the larger one."""
 
@@ -148,7 +147,7 @@ def _parts(graph: Graph, texts: Sequence[str], shapes: Mapping[str, Shape]) -> l
             # In 1 <= x <= 2 the first limit is on the left; elsewhere the limit is on the right.
             limit = arguments[0 if number + 1 < len(comparisons) else 1]
             turn = 1.0 if limit == small.id else -1.0
-            is_equality = operation is TABLE["equal"]
+            is_equality = operation is TABLE[COMPARISONS["=="]]
             if is_equality:
                 turn = -1.0
             found.append(_Part(place, (small - large).id, arguments[:2], is_equality, turn))
@@ -181,8 +180,8 @@ def _lagrangian(formula: Node, parts: Sequence[_Part]) -> Node:
         if part.is_equality:
             total = total + penalty / 2 * c**2
         else:
-            pushed = (name(f"pushed {place}") + penalty * c).apply("relu")
-            total = total + share * pushed**2
+            pushed = name(f"pushed {place}") + penalty * c
+            total = total + share * (pushed + abs(pushed)) ** 2  # of twice the positive part
     return total
 
 
@@ -236,7 +235,7 @@ class _Search:
         self._run_constraints = self._compiled(graph)
         count = self._layout.count
         self._method = how.method or ("newton" if count <= NEWTON_PARAMETERS else "lbfgs")
-        self.steps = 0
+        self.steps = self._rounds = 0
 
     def _compiled(self, graph: Graph) -> Callable[..., tuple[Any, ...]]:
         """Return the function from parameters and constants to c, its sides and its gradients."""
@@ -287,7 +286,7 @@ class _Search:
         values = {
             f"{WEIGHT} ": weight,
             f"{PENALTY} ": penalty,
-            f"{SHARE} ": 0.5 / penalty if penalty else 0.0,
+            f"{SHARE} ": 0.125 / penalty if penalty else 0.0,
         }
         for place, multiplier in enumerate(multipliers.tolist()):
             is_linear = self._is_equality[place] or not penalty
@@ -298,6 +297,8 @@ class _Search:
 
     def _minimized(self, point: Vector) -> Outcome:
         """Return where the method leads with the multipliers that are in use."""
+        from gradcli.optimize.surroundings import Lower, around
+
         how = self._how
         exact = how._replace(tolerance=EXACT)
         for _ in range(RESTARTS):
@@ -331,7 +332,7 @@ class _Search:
         value, slopes = self._use(1.0, multipliers, 0.0)(start)
         missed = float(np.sum(state.c**2))
         penalty = min(max(10.0 * max(1.0, abs(value)) / max(1.0, missed / 2), 0.1), 1e4)
-        self._show(0, start, value, slopes)
+        self._show(0, start, float(np.linalg.norm(slopes)))
         worst, reason, restarts = math.inf, None, 0
         for step in range(1, ROUNDS + 1):
             self._use(1.0, multipliers, penalty)
@@ -346,8 +347,9 @@ class _Search:
             state, _ = self._constraints(outcome.record.point)
             before, moved = multipliers, multipliers + penalty * state.c
             multipliers = np.where(self._is_equality, moved, np.maximum(moved, 0.0))
-            value, slopes = self._use(1.0, multipliers, 0.0)(state.point)
-            self._show(step, state.point, value, slopes)
+            _, slopes = self._use(1.0, multipliers, 0.0)(state.point)
+            self._rounds = step
+            self._show(step, state.point, float(np.linalg.norm(slopes)))
             polished = self._polished(state, multipliers)
             if polished is not None:
                 lower = self._lower(*polished, penalty) if restarts < RESTARTS else None
@@ -424,6 +426,8 @@ class _Search:
 
     def _lower(self, state: _State, multipliers: Vector, penalty: float) -> Vector | None:
         """Return a lower point beside one where the gradient vanishes; None for a minimum."""
+        from gradcli.optimize.surroundings import Lower, around
+
         function = self._use(1.0, multipliers, STIFF * max(penalty, 1.0))
         with suppress(MathematicsError):
             found = around(function, state.point, self._box, EXACT)
@@ -471,12 +475,11 @@ class _Search:
 
     # ------------------------------------------------------------ what is found
 
-    def _show(self, step: int, point: Vector, value: float, slopes: Vector) -> None:
-        """Let the observers see a round: the objective and the gradient of the Lagrangian."""
+    def _show(self, step: int, point: Vector, norm: float) -> None:
+        """Let the observers see a round: the objective, and the gradient norm of the Lagrangian."""
         import numpy as np
 
         value, _ = self._use(1.0, np.zeros(len(self._parts)), 0.0)(point)
-        norm = float(np.linalg.norm(slopes))
         iterate = Iterate(step, value, self._values(point), norm, 1.0)
         self._watch(iterate)
         self._observe(iterate)
@@ -491,6 +494,7 @@ class _Search:
         _, slope = self._use(1.0, multipliers, 0.0)(state.point)
         value, _ = self._use(1.0, np.zeros(len(self._parts)), 0.0)(state.point)
         norm = float(np.linalg.norm(slope[~self._blocked(state.point, slope)]))
+        self._show(self._rounds + 1, state.point, norm)
         if reason is None:
             sentence = (
                 f"converged: the constraints are met to {stopping.short(self._missed(state))} and"
