@@ -47,10 +47,12 @@ class Bound:
     __slots__ = (
         "_functions",
         "_hash",
+        "_rows",
         "depth",
         "graph",
         "limits",
         "name",
+        "parts",
         "roots",
         "serial",
         "taken",
@@ -71,8 +73,11 @@ class Bound:
         inner = [payload.depth for operation, _, payload in graph.rows if operation.binds]
         self.depth = 1 + max(inner, default=0)
         """How many bound names stand inside of each other."""
-        self._hash = hash((name, limits, taken, roots, tuple(graph.rows)))
+        self._rows = tuple(graph.rows)  # derivatives will be added to the graph
+        self._hash = hash((name, limits, taken, roots, self._rows))
         self._functions: dict[int, Callable[..., float]] = {}
+        self.parts: list[Callable[..., float]] | None = None
+        """Parts of the body that may be 0 (gradcli.graph.bound_values), once they are known."""
 
     def __eq__(self, other: object) -> bool:
         """Return whether both are written alike."""
@@ -81,7 +86,7 @@ class Bound:
             and self._hash == other._hash
             and (self.name, self.limits, self.taken, self.roots)
             == (other.name, other.limits, other.taken, other.roots)
-            and self.graph.rows == other.graph.rows
+            and self._rows == other._rows
         )
 
     def __hash__(self) -> int:
@@ -127,11 +132,14 @@ class Bound:
         """
         found = self._functions.get(place)
         if found is None:
-            from gradcli.graph.bodies import PYTHON
-
-            body = self.body(self.roots[place])
-            found = self._functions[place] = PYTHON.function(body, 1 + self.taken)
+            found = self._functions[place] = self.as_function(self.roots[place])
         return found
+
+    def as_function(self, node: int) -> Callable[..., float]:
+        """Return a node of the body as such a function."""
+        from gradcli.graph.bodies import PYTHON
+
+        return PYTHON.function(self.body(node), 1 + self.taken)
 
 
 def closed(

@@ -33,6 +33,10 @@ if TYPE_CHECKING:
 MOST_TERMS = 10_000_000
 """A sum of more terms is refused: they would take seconds."""
 MOST_CUTS = 50
+MOST_CURVED = 8
+"""The most parts of a body whose zeros are looked for."""
+SAMPLES = 41
+"""At so many places."""
 
 
 def integral(bound: Bound) -> Callable[..., float]:
@@ -53,7 +57,9 @@ def with_error(bound: Bound, low: float, high: float, *taken: float) -> tuple[fl
         return float(beside(NEAR, Near(end, distance), *map(Near, taken)))
 
     try:
-        return quadrature.integral(f, low, high, zeros(bound, taken), near)
+        cuts = zeros(bound, taken)
+        cuts += [x for part in curved(bound) for x in _crossings(part, (low, high), taken)]
+        return quadrature.integral(f, low, high, cuts, near)
     except quadrature.Undefined as fault:
         message = (
             f"the integral does not exist: what is integrated has no value at"
@@ -85,6 +91,83 @@ def zeros(bound: Bound, taken: Sequence[float]) -> list[float]:
         if line and line[1] and len(found) < MOST_CUTS:
             found[-line[0] / line[1]] = None
     return [place for place in found if place - place == 0]
+
+
+def curved(bound: Bound) -> list[Callable[..., float]]:
+    """Return the parts of a body that may be 0 and are not linear in the bound name, as functions.
+
+    Of those that are, `zeros` knows the zeros.
+    """
+    if bound.parts is None:
+        rows = bound.graph.rows
+        nodes = bound.graph.reachable(bound.roots[:1])
+        degrees = dict.fromkeys(nodes, 0)
+        found: dict[int, None] = {}
+        for node in nodes:
+            operation, arguments, _ = rows[node]
+            given = [degrees[argument] for argument in arguments]
+            highest = max(given, default=int(operation is VARIABLE and node == bound.leaf(0)))
+            if highest and operation not in {VARIABLE, ADD, SUBTRACT, NEGATE}:
+                total = sum(given)
+                is_line = operation is MULTIPLY or (operation is DIVIDE and not given[1])
+                highest = total if is_line and total < 2 else 2
+            degrees[node] = highest
+            is_sum = operation in {ADD, SUBTRACT} or operation.level == COMPARISON
+            if highest > 1 and is_sum:
+                found[node] = None
+            elif operation.kink or operation.jump:
+                found |= {a: None for a in arguments if degrees[a] > 1}
+        sums = [_difference(bound, node) for node in list(found)[:MOST_CURVED]]
+        bound.parts = [bound.as_function(node) for node in sums]
+    return bound.parts
+
+
+def _difference(bound: Bound, node: int) -> int:
+    """Return the difference of the sides of a comparison, any other node itself."""
+    operation, arguments, _ = bound.graph.rows[node]
+    if operation.level != COMPARISON:
+        return node
+    return bound.graph.add(SUBTRACT, arguments)
+
+
+def _crossings(
+    part: Callable[..., float], ends: tuple[float, float], taken: Sequence[float]
+) -> Iterator[float]:
+    """Yield where a function changes its sign between samples of an interval."""
+    low, high = sorted(ends)
+    before: tuple[float, float] | None = None
+    for k in range(SAMPLES):
+        share = (k + 0.5) / SAMPLES
+        if high - low < math.inf:
+            x = low + (high - low) * share
+        elif low > -math.inf:
+            x = low + share / (1 - share)
+        elif high < math.inf:
+            x = high - share / (1 - share)
+        else:
+            x = math.tan(math.pi * (share - 0.5))
+        try:
+            y = part(x, *taken)
+        except (ValueError, ArithmeticError):
+            before = None
+            continue
+        if before is not None and (y < 0 < before[1] or before[1] < 0 < y):
+            yield _crossing(part, before[0], x, taken)
+        before = (x, y)
+
+
+def _crossing(
+    part: Callable[..., float], left: float, right: float, taken: Sequence[float]
+) -> float:
+    """Return where a function changes its sign, to the last digit."""
+    is_negative = part(left, *taken) < 0
+    while left < (middle := (left + right) / 2) < right:
+        try:
+            same = (part(middle, *taken) < 0) == is_negative
+        except (ValueError, ArithmeticError):
+            break
+        left, right = (middle, right) if same else (left, middle)
+    return left
 
 
 def _line(operation: Operation, given: Sequence[Line], payload: Any) -> Line | None:

@@ -67,7 +67,7 @@ class Near:
     def __truediv__(self, other: Near | float) -> Near:
         """Return the quotient."""
         y = _of(other)
-        if y.place == 0 or self.place == 0:
+        if self.place == 0 or abs(y.distance) >= abs(y.place) / 2:
             return Near(0.0, float(self) / float(y))
         quotient = self.place / y.place
         product = quotient * y.place
@@ -143,7 +143,6 @@ _MOVES: dict[str, Callable[[float, float], tuple[float, float]]] = {
     "sqrt": _sqrt,
     "sin": lambda x, d: (math.sin(x), 2 * math.cos(x + d / 2) * math.sin(d / 2)),
     "cos": lambda x, d: (math.cos(x), -2 * math.sin(x + d / 2) * math.sin(d / 2)),
-    "tan": lambda x, d: (math.tan(x), math.sin(d) / (math.cos(x) * math.cos(x + d))),
 }
 """Functions beside x: their value at x, and by how much they differ from it."""
 
@@ -160,7 +159,7 @@ class _Target:
         def apply(*numbers: Near | float) -> Near:
             pairs = [_of(number) for number in numbers]
             first = pairs[0]
-            if moves is not None and first.place and first.distance:
+            if moves is not None and 0 < 2 * abs(first.distance) < abs(first.place):
                 try:
                     return Near(*moves(first.place, first.distance))
                 except (ValueError, ArithmeticError):
@@ -172,6 +171,11 @@ class _Target:
             return Near(0.0, float(function(*map(float, pairs))))
 
         return apply
+
+    def tan(self, x: Near | float) -> Near:
+        """Return the tangent, also beside a pole."""
+        sine: Near = self.sin(x)
+        return sine / self.cos(x)
 
     def pow(self, x: Near | float, y: Near | float) -> Near:
         """Return a power, whose base may be a pair that matters."""

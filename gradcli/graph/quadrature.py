@@ -58,6 +58,8 @@ UNTOLD = 2.0**-52
 """The distance, relative to an end, from which on doubles tell numbers from the end."""
 BESIDE = 1e-3
 """So near an end, relative to it, a function may cancel, and the distance from it counts."""
+CLOSE = (1e-10, 1e-7, 1e-4, 1e-2)
+"""So near the ends of an interval, as shares of it, a smooth function hardly changes."""
 HALF_PI = math.pi / 2
 
 
@@ -94,10 +96,29 @@ def integral(
     value = math.fsum([part.value for part in found])
     size = math.fsum([part.size for part in found])
     error = math.fsum([part.error for part in found]) + 4 * ROUNDING * size
+    if near is not None:
+        error += math.fsum([_beside(f, near, end) for end in ends if end and abs(end) < math.inf])
     if not error <= 1e-6 * size and size:
         message = f"the integral does not converge: {value:.6g} ± {error:.1g} is all that is found"
         raise Diverged(message)
     return value, error
+
+
+def _beside(f: Function, near: Near, end: float) -> float:
+    """Return the error of an end that is only near a singularity, by a share of a unit of it."""
+    distance = 2 * UNTOLD * abs(end)
+    try:
+        if near(end, 0.0) - near(end, 0.0) != 0:
+            return 0.0
+    except (ValueError, ArithmeticError):
+        return 0.0
+    found = 0.0
+    for x in (end - distance, end + distance):
+        try:
+            found = max(found, abs(f(x)) * 2 * distance)
+        except (ValueError, ArithmeticError):
+            continue
+    return found
 
 
 class _Part:
@@ -164,6 +185,11 @@ def _smooth(f: Function, low: float, high: float) -> _Sum | None:
     whole = _Part(value, low, high)
     if not whole.error <= 1e-6 * whole.size:
         return None
+    for end, width in ((low, high - low), (high, low - high)):
+        # A peak may stand right at an end, too narrow for the rules to see.
+        around = [value(end + share * width) for share in CLOSE]
+        if not max(around) - min(around) <= 0.2 * whole.size / (high - low):
+            return None
     left, right = _Part(value, low, middle), _Part(value, middle, high)
     both, size = left.value + right.value, left.size + right.size
     error = abs(whole.value - both)
@@ -191,7 +217,7 @@ def _substituted(
 
     def reaches(end: float, width: float, factor: float) -> float:
         least = CLOSEST if near is not None else max(CLOSEST, UNTOLD * abs(end))
-        return math.asinh(math.log(width / least) / factor)
+        return math.asinh((math.log(width) - math.log(least)) / factor)
 
     if low == -math.inf or high == math.inf:
         sign, end = (1.0, low) if high == math.inf else (-1.0, high)
