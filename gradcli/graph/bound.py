@@ -41,7 +41,7 @@ class Bound:
     """A body, or several of the same names: the bound name, and `taken` numbers from outside.
 
     In `graph` the free name "0" is the bound one and "1", "2" … are the arguments of the node
-    behind its `limits`. Two are equal when they are written alike.
+    behind its `limits`. Two are equal when they are alike but for the bound name.
     """
 
     __slots__ = (
@@ -74,18 +74,17 @@ class Bound:
         self.depth = 1 + max(inner, default=0)
         """How many bound names stand inside of each other."""
         self._rows = tuple(graph.rows)  # derivatives will be added to the graph
-        self._hash = hash((name, limits, taken, roots, self._rows))
+        self._hash = hash((limits, taken, roots, self._rows))
         self._functions: dict[int, Callable[..., float]] = {}
         self.parts: list[Callable[..., float]] | None = None
         """Parts of the body that may be 0 (gradcli.graph.bound_values), once they are known."""
 
     def __eq__(self, other: object) -> bool:
-        """Return whether both are written alike."""
+        """Return whether both are alike but for the bound name."""
         return self is other or (
             isinstance(other, Bound)
             and self._hash == other._hash
-            and (self.name, self.limits, self.taken, self.roots)
-            == (other.name, other.limits, other.taken, other.roots)
+            and (self.limits, self.taken, self.roots) == (other.limits, other.taken, other.roots)
             and self._rows == other._rows
         )
 

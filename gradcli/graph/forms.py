@@ -78,7 +78,7 @@ INTEGRAL = _form(
     "integrate",
     "integral",
     "integral",
-    (r"\int_{{{0}}}^{{{1}}} ", r" \, d {x}", SERIES),
+    (r"\int_{{{0}}}^{{{1}}} ", r" \, \mathrm{{d}}{x}", SERIES),
     symbol="∫",
 )
 SUM_OVER = _form("sum", "sum_over", "sum", (r"\sum_{{{x} = {0}}}^{{{1}}} ", "", SERIES), symbol="Σ")
@@ -89,7 +89,7 @@ ROOT = _form(
     "solve",
     "root",
     "root",
-    (r"\operatorname{{solve}}_{{{x}}}\left(", r",\; {limits}\right)", ATOM),
+    (r"\operatorname{{solve}}_{{{x}}}\left(", r", {limits}\right)", ATOM),
     symbol="solve",
 )
 FORMS = {row.typed: row for row in (INTEGRAL, SUM_OVER, PRODUCT_OVER, ROOT)}

@@ -168,9 +168,10 @@ class Text:
         others = {*NAMED_VALUES, *map(self.typed_name, graph.variables(taken))}
         others |= {name for below in graph.reachable(taken) for name in graph.names.get(below, ())}
         others.discard(bound.name if bound.name in NAMED_VALUES else "")
-        name = bound.name
+        name, number = bound.name, 0
         while name in others:
-            name += "_"
+            number += 1
+            name = f"{bound.name}{number}"
         leaf = graph.variable(f"0 {name}")
         return inlined(graph, bound, bound.roots[0], [leaf, *taken], as_typed=True), self.name(
             f"0 {name}"
@@ -303,7 +304,8 @@ class Latex(Text):
         """Return the parts of a form that binds a name."""
         operation, arguments, payload = self.graph.rows[node]
         body, name = self.body(node)
-        before, behind, _ = operation.binds or ("", "", 0)
+        assert operation.binds is not None  # noqa: S101 - or this would not be asked
+        before, behind, level = operation.binds
         limits = [(limit, SUM) for limit in arguments[: payload.limits]]
         marks = {"x": "\0x\0", "limits": "\0l\0"}
         places = [f"\0{place}\0" for place in range(len(limits))]
@@ -313,7 +315,7 @@ class Latex(Text):
                 pieces.append(name if part == "x" else limits[int(part)])
             else:
                 pieces.append(part)
-        pieces.append((body, SUM if operation.typed == "solve" else PRODUCT))
+        pieces.append((body, OR if level == ATOM else PRODUCT))
         for place, part in enumerate(behind.format(*places, **marks).split("\0")):
             if place % 2:
                 pieces += [name] if part == "x" else _separated(limits)
@@ -506,7 +508,8 @@ def definitions(
 def latex_names(graph: Graph) -> dict[str, str]:
     """Return every free name of a graph as LaTeX, no two of them alike."""
     leaves = VARIABLE, PLACEHOLDER
-    return _distinct([row[2] for row in graph.rows if row[0] in leaves], _CONSTANTS)
+    free = [row[2] for row in graph.rows if row[0] in leaves and " " not in row[2]]
+    return _distinct(free, _CONSTANTS)
 
 
 def _distinct(names: Iterable[str], taken: Collection[str]) -> dict[str, str]:

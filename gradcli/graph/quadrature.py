@@ -56,7 +56,7 @@ CLOSEST = 1e-300
 """The least distance from an end, and the inverse of the largest."""
 UNTOLD = 2.0**-52
 """The distance, relative to an end, from which on doubles tell numbers from the end."""
-BESIDE = 1e-3
+BESIDE = 0.03
 """So near an end, relative to it, a function may cancel, and the distance from it counts."""
 CLOSE = (1e-10, 1e-7, 1e-4, 1e-2)
 """So near the ends of an interval, as shares of it, a smooth function hardly changes."""
@@ -205,7 +205,7 @@ def _substituted(
 
     def value(x: float, end: float, distance: float) -> float:
         try:
-            if near is not None and end and abs(distance) < BESIDE * abs(end):
+            if near is not None and abs(distance) < BESIDE * (abs(end) or 1.0):
                 found = near(end, distance)
             else:
                 found = f(x)

@@ -61,8 +61,10 @@ def from_start(f: Function, slope: Function, start: float) -> float:
                 moved, found = x + step, f(x + step)
             if found - found != 0:
                 break
-            if found == 0:
+            if found == 0 and not _fades(f, moved, step):
                 return moved
+            if found == 0:
+                break
             if y < 0 < found or found < 0 < y:
                 return between(f, slope, x, moved)
             if moved == x or abs(step) <= 4 * EPSILON * abs(moved):
@@ -159,11 +161,19 @@ def _search(f: Function, start: float) -> tuple[float, float] | None:
             x, y = ends[place]
             moved = x + direction * step
             found = f(moved)
-            if found - found == 0 and y - y == 0 and (found <= 0) != (y <= 0):
+            if y < 0 < found or found < 0 < y:
                 return x, moved
+            if found == 0 and not _fades(f, moved, direction):
+                return moved, moved
             ends[place] = (moved, found)
         step *= 1.2
     return None
+
+
+def _fades(f: Function, x: float, step: float) -> bool:
+    """Return whether a function only becomes too small for a double on the way, as exp(x) does."""
+    further = math.copysign(1 + abs(x), step)
+    return f(x + further) == 0 == f(x + 2 * further)
 
 
 def _is_zero(f: Function, x: float, y: float) -> bool:
