@@ -17,7 +17,6 @@ from gradcli.graph.operations import (
     SUBTRACT,
     VARIABLE,
 )
-from gradcli.graph.precedence import COMPARISON
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -86,8 +85,10 @@ def zeros(bound: Bound, taken: Sequence[float]) -> list[float]:
         else:
             given = [pair for argument in arguments if (pair := lines[argument])]
             line = _line(operation, given, payload) if len(given) == len(arguments) else None
-        is_condition = operation.level == COMPARISON
-        lines[node] = None if is_condition and line and line[1] else line
+        if _compares(operation):  # where its two sides are equal it switches
+            lines[node] = None if line and line[1] else line
+        else:
+            lines[node] = line
         if line and line[1] and len(found) < MOST_CUTS:
             found[-line[0] / line[1]] = None
     return [place for place in found if place - place == 0]
@@ -112,22 +113,20 @@ def curved(bound: Bound) -> list[Callable[..., float]]:
                 is_line = operation is MULTIPLY or (operation is DIVIDE and not given[1])
                 highest = total if is_line and total < 2 else 2
             degrees[node] = highest
-            is_sum = operation in {ADD, SUBTRACT} or operation.level == COMPARISON
-            if highest > 1 and is_sum:
+            if _compares(operation):
+                if max(given) > 1 and len(arguments) == 2:
+                    found[bound.graph.add(SUBTRACT, arguments)] = None
+            elif highest > 1 and operation in {ADD, SUBTRACT}:
                 found[node] = None
             elif operation.kink or operation.jump:
                 found |= {a: None for a in arguments if degrees[a] > 1}
-        sums = [_difference(bound, node) for node in list(found)[:MOST_CURVED]]
-        bound.parts = [bound.as_function(node) for node in sums]
+        bound.parts = [bound.as_function(node) for node in list(found)[:MOST_CURVED]]
     return bound.parts
 
 
-def _difference(bound: Bound, node: int) -> int:
-    """Return the difference of the sides of a comparison, any other node itself."""
-    operation, arguments, _ = bound.graph.rows[node]
-    if operation.level != COMPARISON:
-        return node
-    return bound.graph.add(SUBTRACT, arguments)
+def _compares(operation: Operation) -> bool:
+    """Return whether an operation switches where two arguments are equal: x < y, max(x, y)."""
+    return operation.arity[0] == 2 and bool(operation.kink or operation.switch)
 
 
 def _crossings(
@@ -171,7 +170,7 @@ def _crossing(
 
 
 def _line(operation: Operation, given: Sequence[Line], payload: Any) -> Line | None:
-    """Return an operation on lines as a line; a comparison as the difference of its sides."""
+    """Return an operation on lines as a line; what compares two as their difference."""
     if not any(slope for _, slope in given):
         try:
             extra = () if payload is None else (payload,)
@@ -185,7 +184,7 @@ def _line(operation: Operation, given: Sequence[Line], payload: Any) -> Line | N
     (a, m), (b, n) = given
     if operation is ADD:
         return a + b, m + n
-    if operation is SUBTRACT or operation.level == COMPARISON:
+    if operation is SUBTRACT or _compares(operation):
         return a - b, m - n
     if operation is MULTIPLY and not (m and n):
         return a * b, a * n + b * m
