@@ -391,12 +391,27 @@ class Point:
         active = graph.depending_on(nodes.values(), graph.reachable([root]))
         live = interpreter.live(graph, [root], self._own.numbers)
         found = faults.kinks(graph, sorted(active & live), self._own.numbers)
-        spans = self._origin.spans() if found and self._origin else {}
+        return [*self._noted(found), *self.doubts()]
+
+    def doubts(self) -> list[Note]:
+        """Return what is to be said of values with few certain digits: integrals."""
+        from gradcli.runtime import faults
+
+        graph, root, numbers = self._graph, self._result, self._own.numbers
+        nodes = [node for node in graph.reachable([root]) if graph.rows[node][0].doubt]
+        if not nodes:
+            return []
+        live = interpreter.live(graph, [root], numbers)
+        return self._noted(faults.doubts(graph, [n for n in nodes if n in live], numbers))
+
+    def _noted(self, found: Mapping[int, str]) -> list[Note]:
+        """Return sentences about nodes as notes, with their places."""
         if not found:
             return []
         from gradcli.findings import Note
         from gradcli.graph.printing import label
 
+        graph, spans = self._graph, self._origin.spans() if self._origin else {}
         return [
             Note(sentence, spans.get(node), label(graph, node)) for node, sentence in found.items()
         ]

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 MOST_TERMS = 10_000_000
 """A sum of more terms is refused: they would take seconds."""
+DOUBTFUL = 1e-10
+"""From this error on, relative to the integral of the size of the function, it is said."""
 MOST_CUTS = 50
 MOST_CURVED = 8
 """The most parts of a body whose zeros are looked for."""
@@ -40,11 +42,11 @@ SAMPLES = 41
 
 def integral(bound: Bound) -> Callable[..., float]:
     """Return the integral as a function of its limits and of what the body takes from outside."""
-    return lambda *arguments: with_error(bound, *arguments)[0]
+    return lambda *arguments: integrated(bound, *arguments).value
 
 
-def with_error(bound: Bound, low: float, high: float, *taken: float) -> tuple[float, float]:
-    """Return the integral, and a bound of its error. Raises ValueError with a sentence."""
+def integrated(bound: Bound, low: float, high: float, *taken: float) -> quadrature.Integral:
+    """Return the integral with a bound of its error. Raises ValueError with a sentence."""
     body = bound.function(0)
 
     def f(x: float) -> float:
@@ -65,6 +67,15 @@ def with_error(bound: Bound, low: float, high: float, *taken: float) -> tuple[fl
             f" {bound.name} = {fault.x:.6g}"
         )
         raise quadrature.Diverged(message) from None
+
+
+def doubt(*arguments: Any) -> str | None:
+    """Return what is to be said of an integral that is not known to most of its digits."""
+    *numbers, bound = arguments
+    found = integrated(bound, *numbers)
+    if not found.error > DOUBTFUL * found.size:
+        return None
+    return f"the integral is known to about {found.error:.1g}"
 
 
 def zeros(bound: Bound, taken: Sequence[float]) -> list[float]:

@@ -50,6 +50,12 @@ def _reason(kind: str) -> Callable[..., str | None]:
     return reason
 
 
+def _doubt(*arguments: Any) -> str | None:
+    from gradcli.graph.bound_values import doubt
+
+    return doubt(*arguments)
+
+
 def _every(number: int, payload: Any) -> tuple[int, ...]:  # noqa: ARG001 - see Hidden
     return tuple(range(number))
 
@@ -80,6 +86,7 @@ INTEGRAL = _form(
     "integral",
     (r"\int_{{{0}}}^{{{1}}} ", r" \, \mathrm{{d}}{x}", SERIES),
     symbol="∫",
+    doubt=_doubt,
 )
 SUM_OVER = _form("sum", "sum_over", "sum", (r"\sum_{{{x} = {0}}}^{{{1}}} ", "", SERIES), symbol="Σ")
 PRODUCT_OVER = _form(

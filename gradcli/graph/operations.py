@@ -52,6 +52,7 @@ class Operation:
         "body",
         "commutative",
         "domain",
+        "doubt",
         "expansion",
         "hides",
         "infix",
@@ -123,6 +124,7 @@ class Operation:
         roles: tuple[str, ...] = (),
         binds: tuple[str, str, int] | None = None,
         reason: Callable[..., str | None] | None = None,
+        doubt: Callable[..., str | None] | None = None,
     ) -> None:
         self.name = name
         self.body = body
@@ -205,6 +207,8 @@ class Operation:
         """How an operation that binds a name is written in LaTeX (gradcli.graph.bound)."""
         self.reason = reason
         """The sentence for arguments with which there is no value, where no `domain` can say it."""
+        self.doubt = doubt
+        """What is to be said of the value with these arguments, if it has few certain digits."""
 
     def __getattr__(self, name: str) -> Any:
         """Return the value as a function of floats, made from the body when it is first asked for.

@@ -11,6 +11,7 @@ from __future__ import annotations
 import heapq
 import math
 from itertools import pairwise
+from typing import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -75,19 +76,27 @@ class Undefined(ValueError):  # noqa: N818 - as above
         self.x = x
 
 
+class Integral(NamedTuple):
+    """An integral: the value, a bound of its error, and the integral of the size."""
+
+    value: float
+    error: float
+    size: float
+
+
 def integral(
     f: Function, low: float, high: float, cuts: Sequence[float] = (), near: Near | None = None
-) -> tuple[float, float]:
-    """Return the integral of f from low to high, which may be infinite, and a bound of its error.
+) -> Integral:
+    """Return the integral of f from low to high, which may be infinite.
 
     `cuts` are where f may be singular or not smooth; `near` gives f beside one of the ends or cuts
     more exactly than f does. Raises Diverged or Undefined.
     """
     if low == high:
-        return 0.0, 0.0
+        return Integral(0.0, 0.0, 0.0)
     if low > high:
-        value, error = integral(f, high, low, cuts, near)
-        return -value, error
+        value, error, size = integral(f, high, low, cuts, near)
+        return Integral(-value, error, size)
     places = sorted({cut for cut in cuts if low < cut < high})
     if low == -math.inf and high == math.inf and not places:
         places = [0.0]
@@ -101,7 +110,7 @@ def integral(
     if not error <= 1e-6 * size and size:
         message = f"the integral does not converge: {value:.6g} ± {error:.1g} is all that is found"
         raise Diverged(message)
-    return value, error
+    return Integral(value, error, size)
 
 
 def _beside(f: Function, near: Near, end: float) -> float:
@@ -152,16 +161,7 @@ class _Part:
             self.error = math.inf
 
 
-class _Sum:
-    """Several parts as one."""
-
-    __slots__ = ("error", "size", "value")
-
-    def __init__(self, value: float, error: float, size: float) -> None:
-        self.value, self.error, self.size = value, error, size
-
-
-def _part(f: Function, low: float, high: float, near: Near | None) -> _Sum:
+def _part(f: Function, low: float, high: float, near: Near | None) -> Integral:
     """Return the integral between two neighbouring ends."""
     if high - low < math.inf:
         smooth = _smooth(f, low, high)
@@ -172,7 +172,7 @@ def _part(f: Function, low: float, high: float, near: Near | None) -> _Sum:
     return _adaptive(g, first, last)
 
 
-def _smooth(f: Function, low: float, high: float) -> _Sum | None:
+def _smooth(f: Function, low: float, high: float) -> Integral | None:
     """Return the integral of a smooth function, None where the rules do not agree on it."""
     middle = (low + high) / 2
 
@@ -195,7 +195,7 @@ def _smooth(f: Function, low: float, high: float) -> _Sum | None:
     error = abs(whole.value - both)
     if not error <= 4 * ROUNDING * size or not size:
         return None
-    return _Sum(both, error, size)
+    return Integral(both, error, size)
 
 
 def _substituted(
@@ -266,7 +266,7 @@ def _finite(g: Function, first: float, last: float) -> tuple[float, float]:
     return ends[1], ends[0]
 
 
-def _adaptive(g: Function, first: float, last: float) -> _Sum:
+def _adaptive(g: Function, first: float, last: float) -> Integral:
     """Return the integral of g, halving the part with the largest error again and again."""
     count = 8
     edges = [first + (last - first) * k / count for k in range(count + 1)]
@@ -290,7 +290,7 @@ def _adaptive(g: Function, first: float, last: float) -> _Sum:
             error = math.fsum([part.error for _, _, part in waiting])
     parts = [part for _, _, part in waiting]
     tails = abs(g(first)) + abs(g(last))
-    return _Sum(
+    return Integral(
         math.fsum([part.value for part in parts]),
         math.fsum([part.error for part in parts]) + tails,
         math.fsum([part.size for part in parts]),

@@ -202,6 +202,18 @@ def kinks(graph: Graph, nodes: Iterable[int], numbers: Mapping[int, float]) -> d
     return found
 
 
+def doubts(graph: Graph, nodes: Iterable[int], numbers: Mapping[int, Any]) -> dict[int, str]:
+    """Return what is to be said of nodes whose values have few certain digits."""
+    found: dict[int, str] = {}
+    for node in nodes:
+        operation, arguments, payload = graph.rows[node]
+        inputs = [numbers[argument] for argument in arguments]
+        if operation.doubt and all(isinstance(x, float) for x in inputs):
+            said = operation.doubt(*inputs, payload)
+            found |= {} if said is None else {node: said}
+    return found
+
+
 def _is_at(
     test: Callable[..., bool], inputs: list[Any], extra: list[Any], operation: Operation
 ) -> bool:
