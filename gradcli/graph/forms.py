@@ -61,7 +61,7 @@ def _every(number: int, payload: Any) -> tuple[int, ...]:  # noqa: ARG001 - see 
 
 
 def _form(
-    name: str, kind: str, noun: str, latex: tuple[str, str, str], **columns: Any
+    name: str, kind: str, noun: str, latex: tuple[str, str, int], **columns: Any
 ) -> Operation:
     return Operation(
         kind,

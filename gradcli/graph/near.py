@@ -174,8 +174,8 @@ class _Target:
 
     def tan(self, x: Near | float) -> Near:
         """Return the tangent, also beside a pole."""
-        sine: Near = self.sin(x)
-        return sine / self.cos(x)
+        sine, cosine = self.sin(x), self.cos(x)
+        return Near(0.0) + sine / cosine
 
     def pow(self, x: Near | float, y: Near | float) -> Near:
         """Return a power, whose base may be a pair that matters."""

@@ -150,7 +150,8 @@ def _parts(graph: Graph, texts: Sequence[str], shapes: Mapping[str, Shape]) -> l
             is_equality = operation is TABLE[COMPARISONS["=="]]
             if is_equality:
                 turn = -1.0
-            found.append(_Part(place, (small - large).id, arguments[:2], is_equality, turn))
+            sides = (arguments[0], arguments[1])
+            found.append(_Part(place, (small - large).id, sides, is_equality, turn))
     return found
 
 
