@@ -224,6 +224,8 @@ class Formula(Node):
         loss: str | None = None,
         confidence: float = 0.95,
         engine: str = "auto",
+        maximize: bool = False,
+        subject_to: Sequence[str] = (),
         observe: Callable[[Iterate], None] | None = None,
         **named: Any,
     ) -> Minimum:
@@ -245,10 +247,13 @@ class Formula(Node):
         "soft_l1" or "cauchy" for data with outliers. `confidence` is that of the intervals.
         `engine` is "native" for machine code by LLVM, "python", or "auto" for what is faster.
 
+        `maximize` asks for a maximum; `subject_to` are constraints such as "x^2 + y^2 <= 1", whose
+        multipliers stand in `constraints`.
+
         `observe` is called with each step; without it they are kept in `history`. Raises
         MathematicsError when the formula or its gradient has no value at the start.
         """
-        from gradcli.minimization.minimize import minimize
+        from gradcli.minimization.constrained import optimum
         from gradcli.minimization.task import Settings
 
         settings = Settings(
@@ -267,6 +272,8 @@ class Formula(Node):
             loss=loss,
             confidence=confidence,
             engine=engine,
+            maximize=maximize,
+            subject_to=subject_to,
         )
         point = {**(start or {}), **named}
         given = {**(fixed or {}), **point}
@@ -293,7 +300,7 @@ class Formula(Node):
         else:
             columns = {}
             shaped = self.with_shapes(shapes)
-        return minimize(
+        return optimum(
             shaped,
             point,
             origin=shaped.origin,

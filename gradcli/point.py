@@ -418,8 +418,20 @@ class Point:
         return Run(self.value, by_name, steps, self.notes() if backward else [])
 
     def notes(self, wrt: Sequence[str] | None = None) -> list[Note]:
-        """Return the kinks and jumps that concern derivatives with respect to these names."""
-        found = self.kinks(wrt)
+        """Return what is to be said about derivatives with respect to these names.
+
+        These are kinks and jumps, and values with few certain digits.
+        """
+        return [*self._noted(self.kinks(wrt)), *self.doubts()]
+
+    def doubts(self) -> list[Note]:
+        """Return what is to be said of values with few certain digits: integrals."""
+        graph, root = self._graph, self._result
+        nodes = [node for node in graph.reachable([root]) if graph.rows[node][0].doubt]
+        return self._noted(self._explainer().doubts(nodes) if nodes else {})
+
+    def _noted(self, found: Mapping[int, str]) -> list[Note]:
+        """Return sentences about nodes as notes, with their places."""
         if not found:
             return []
         from gradcli.findings import Note

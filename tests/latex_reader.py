@@ -41,7 +41,8 @@ FUNCTIONS = {
 
 AXIS = r"\text{axis }"
 EULER = "exp(1)"
-CONSTANTS = {r"\pi": "pi", r"\tau": "tau"}
+CONSTANTS = {r"\pi": "pi", r"\tau": "tau", r"\infty": "inf"}
+DIFFERENTIAL = r"\mathrm{d}"
 
 BRACKETS = {
     r"\left(": (r"\right)", ""),
@@ -181,11 +182,34 @@ class _Reader:
         return left
 
     def reduction(self) -> str:
+        if self.peek() == r"\int":
+            return self.integral()
         if self.peek() not in REDUCTIONS:
             return self.product()
         name = REDUCTIONS[self.take()]
         axis = self.axis()
-        return f"{name}({self.product()}{axis})"
+        if axis or self.peek() != "_":
+            return f"{name}({self.product()}{axis})"
+        self.take("_")
+        self.take("{")
+        bound = self.name(self.take())
+        self.take("=")
+        low = self.sum()
+        self.take("}")
+        self.take("^")
+        high = self.group()
+        return f"{name}({self.product()}, {bound}, {low}, {high})"
+
+    def integral(self) -> str:
+        self.take(r"\int")
+        self.take("_")
+        low = self.group()
+        self.take("^")
+        high = self.group()
+        body = self.product()
+        self.take(r"\,")
+        self.take(r"\mathrm{d}")
+        return f"integrate({body}, {self.name(self.take())}, {low}, {high})"
 
     def axis(self) -> str:
         """Return the keyword that an axis below a sign stands for; "" when there is none."""
@@ -199,6 +223,11 @@ class _Reader:
     def product(self) -> str:
         left = self.signed()
         while self.peek() in PRODUCTS or self.begins_a_factor():
+            if (
+                self.tokens[self.place + 1 :][:1]
+                and self.tokens[self.place + 1].text == DIFFERENTIAL
+            ):
+                break
             sign = PRODUCTS[self.take()] if self.peek() in PRODUCTS else "*"
             left = f"({left} {sign} {self.signed()})"
         return left
@@ -345,6 +374,16 @@ class _Reader:
         if name in {"log", "sphericalj"} and text != r"\ln":
             self.take("_")
             index = self.group()
+        if name == "solve" and self.peek() == "_":
+            self.take("_")
+            bound = self.group()
+            self.take(r"\left(")
+            parts = [self.condition(), bound]
+            while self.peek() == ",":
+                self.take()
+                parts.append(self.sum())
+            self.take(r"\right)")
+            return f"solve({', '.join(parts)})"
         if text in {r"\psi", r"\ln"} and self.peek() == "^":
             self.take("^")
             power = self.group()

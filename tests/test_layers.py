@@ -37,9 +37,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "headings": set(),
     # the formula as data
     "graph": BASE,
-    # text -> graph, graph -> larger graph, graph -> numbers
-    "language": BASE | {"graph"},
+    # graph -> larger graph, text -> graph (in which diff is a derivative), graph -> numbers
     "calculus": BASE | {"graph"},
+    "language": BASE | {"graph", "calculus"},
     "runtime": BASE | {"graph"},
     "native": BASE | {"graph", "runtime"},
     "engines": BASE | {"runtime", "native"},

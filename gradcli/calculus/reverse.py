@@ -176,7 +176,10 @@ class _Sweep:
         for position, argument in enumerate(arguments):
             if argument not in self._active:
                 continue
-            partial = operation.partial(position, at_node, handles, payload)
+            if operation.binds:
+                partial = bound_partial(graph, node, position)
+            else:
+                partial = operation.partial(position, at_node, handles, payload)
             if partial.__class__ is not DerivedNode and partial == 0:
                 continue
             if self.partials is not None:
@@ -278,10 +281,25 @@ def local(graph: Graph, node: int, position: int) -> int | None:
     """Return the partial derivative of a node by one of its arguments; None where it is 0."""
     operation, arguments, payload = graph.rows[node]
     handles = tuple([DerivedNode(graph, argument) for argument in arguments])
-    partial = operation.partial(position, DerivedNode(graph, node), handles, payload)
+    if operation.binds:
+        partial = bound_partial(graph, node, position)
+    else:
+        partial = operation.partial(position, DerivedNode(graph, node), handles, payload)
     if not isinstance(partial, DerivedNode) and partial == 0:
         return None
     return as_node(graph, partial)
+
+
+def bound_partial(graph: Graph, node: int, position: int) -> DerivedNode | float:
+    """Return the partial derivative of an operation that binds a name, which differentiates it."""
+    from gradcli.calculus import bound
+
+    return bound.partial(graph, node, position, slope)
+
+
+def slope(graph: Graph, root: int, by: int) -> int:
+    """Return the derivative of a number with respect to one node."""
+    return gradient(graph, root, [by])[by]
 
 
 def as_node(graph: Graph, partial: DerivedNode | float) -> int:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING
 
+from gradcli.calculus import bound
 from gradcli.graph import structural
 from gradcli.graph.operations import (
     ADD,
@@ -81,7 +82,7 @@ def spelled_edges(
 def _typed(graph: Graph, own: frozenset[int], roots: Sequence[int]) -> list[int]:
     """Return the roots with each operation that only rules make replaced by its spelling."""
     nodes = [node for node in graph.reachable(roots) if node not in own]
-    if all(graph.rows[node][0].spelled is None for node in nodes):
+    if not any(graph.rows[node][0].spelled or graph.rows[node][0].binds for node in nodes):
         return list(roots)
     made: dict[int, int] = {}
     for node in nodes:
@@ -91,9 +92,16 @@ def _typed(graph: Graph, own: frozenset[int], roots: Sequence[int]) -> list[int]
             handles = [DerivedNode(graph, argument) for argument in changed]
             extra = () if operation.payload is None else (payload,)
             made[node] = operation.spelled(DerivedNode(graph, node), *handles, *extra).id
+        elif operation.binds:
+            whole = graph.add(operation, changed, payload)
+            made[node] = bound.spelled(graph, whole, _typed_body)
         elif changed != arguments:
             made[node] = simplified(graph, operation, changed, payload)
     return [made.get(root, root) for root in roots]
+
+
+def _typed_body(graph: Graph, root: int) -> int:
+    return _typed(graph, frozenset(), [root])[0]
 
 
 class _Parts:

@@ -422,6 +422,17 @@ def _minimize(
             help="Limits of a parameter, as a=0:1 or a=0: ; repeatable.",
         ),
     ] = None,
+    maximize: Annotated[
+        bool, typer.Option("--maximize", help="Find a maximum in place of a minimum.")
+    ] = False,
+    subject_to: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--subject-to",
+            metavar="CONSTRAINT",
+            help="What must hold, as 'x^2 + y^2 <= 1' or 'x == y'; repeatable.",
+        ),
+    ] = None,
     starts: Annotated[
         str | None,
         typer.Option("--starts", metavar="N", help="Try N starts and keep the best minimum."),
@@ -544,6 +555,8 @@ def _minimize(
             engine=engine,
             fix=fix or (),
             bounds=bounds or (),
+            maximize=maximize,
+            subject_to=subject_to or (),
             starts=starts,
             seed=_seed(seed),
             data=data,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gradcli.cli.batch import Formulas, answered
-from gradcli.cli.output import node_heading
+from gradcli.cli.output import node_heading, say_notes
 from gradcli.errors import ExitCode, UsageError
 
 TYPE_CHECKING = False
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gradcli.cli.output import Output
     from gradcli.cli.plot_options import Against
     from gradcli.cli.plots import Target
+    from gradcli.findings import Note
     from gradcli.point import Point
 
 
@@ -62,7 +63,7 @@ def evaluate(
             _trace(problem, problem.at_values(allow_nonfinite=allow_nonfinite), output)
         else:
             here = problem.at_values(allow_nonfinite=allow_nonfinite)
-            _value(problem, here.value, output)
+            _value(problem, here.value, output, here.doubts())
 
     with output:
         if plot is None:
@@ -101,10 +102,12 @@ def _over_rows(
             _value(over.problem(), value, output)
 
 
-def _value(problem: Problem, value: float, output: Output) -> None:
+def _value(problem: Problem, value: float, output: Output, notes: Sequence[Note] = ()) -> None:
     if output.json:
-        output.document(problem.document() | {"value": value})
+        said = {"notes": [str(remark) for remark in notes]} if notes else {}
+        output.document(problem.document() | {"value": value} | said)
         return
+    say_notes(notes, problem.where)
     output.label = None  # of many formulas each has one line, in which there is but its value
     if output.csv:
         output.table(["value"], [[output.number(value)]])

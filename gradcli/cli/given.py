@@ -37,6 +37,8 @@ class Options(NamedTuple):
     engine: str = "auto"
     fix: Sequence[str] = ()
     bounds: Sequence[str] = ()
+    maximize: bool = False
+    subject_to: Sequence[str] = ()
     starts: str | None = None
     seed: int = 0
     data: DataOptions = DataOptions()
@@ -182,6 +184,8 @@ def _settings(options: Options) -> Settings:
         absolute_sigma=options.absolute_sigma,
         loss=options.loss,
         engine=options.engine,
+        maximize=options.maximize,
+        subject_to=options.subject_to,
         confidence=0.95 if confidence is None else confidence,
     )
 

@@ -109,7 +109,7 @@ def _run(
 
     They are kept for a `plot`; one on stdout takes the place of their table.
     """
-    from gradcli.minimization.minimize import minimize as run
+    from gradcli.minimization.constrained import optimum as run
     from gradcli.rows.columns import values_of
 
     names = entries(given.start.values)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gradcli.cli.output import note
+from gradcli.errors import printable
 from gradcli.graph.literals import number_text, value_text
 from gradcli.headings import ours
 from gradcli.minimization.layout import entries, numbers
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from gradcli.cli.output import Output
-    from gradcli.minimization.minimum import Minimum
+    from gradcli.minimization.minimum import Constraint, Minimum
     from gradcli.optimize.statistics.summary import Statistics
 
 CORRELATED_PARAMETERS = 8
@@ -59,8 +60,21 @@ def say(found: Minimum, output: Output) -> None:
             best, count = found.minima[0], len(found.minima)
             ends = f"{count} different end{'s' * (count != 1)}"
             note(f"{ends}; the lowest was reached from {best.times} of {found.starts} starts")
+        for constraint in found.constraints:
+            note(_constrained(constraint, found.what))
     for warning in found.warnings:
         note(f"warning: {warning}")
+
+
+def _constrained(constraint: Constraint, what: str) -> str:
+    """Return a constraint with what its multiplier means."""
+    text = printable(constraint.text, 120)
+    if not constraint.active:
+        return f"{text}: not active"
+    rate = constraint.multiplier
+    verb = "rises" if rate > 0 else "falls"
+    change = f"the {what} {verb} by {number_text(float(f'{abs(rate):.4g}'))}"
+    return f"{text}: active; for each 1 that the limit grows, {change}"
 
 
 def _at(value: float, parameters: Mapping[str, Any]) -> str:
@@ -80,7 +94,7 @@ def _plain(found: Minimum, output: Output) -> None:
                 value = getattr(found.statistics, field)
                 output.line(f"{label}\t{output.number(value)}")
         return
-    own = ours(["minimum"], found.parameters)
+    own = ours([found.what], found.parameters)
     rows = [[*own, output.number(found.minimum)]]
     rows += [[name, output.number(value)] for name, value in found.parameters.items()]
     if output.csv:
@@ -120,7 +134,7 @@ def _on_terminal(found: Minimum, output: Output, confidence: float) -> None:
     output.line("")
     fit = found.statistics
     if fit is None:
-        output.line(f"minimum {output.number(found.minimum)}")
+        output.line(f"{found.what} {output.number(found.minimum)}")
         for name, value in found.parameters.items():
             output.line(f"{name} = {output.number(value)}")
         if found.best is not None:
@@ -132,6 +146,8 @@ def _on_terminal(found: Minimum, output: Output, confidence: float) -> None:
         output.line("")
         _statistics(fit, output)
         _correlation(fit, output)
+    for constraint in found.constraints:
+        output.line(_constrained(constraint, found.what))
     _minima(found, output)
 
 
@@ -187,7 +203,7 @@ def about(found: Minimum) -> dict[str, Any]:
     """Return what a file of parameters says beside them."""
     return {
         "expression": found.expression,
-        "minimum": found.minimum,
+        found.what: found.minimum,
         "method": found.method,
         "converged": found.converged,
     }

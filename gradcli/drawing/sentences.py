@@ -8,6 +8,7 @@ from gradcli.drawing.words import LONGEST, argument, expression, fit, local_form
 from gradcli.graph.literals import key_text, number_text
 from gradcli.graph.operations import CONSTANT_POWER, TABLE, VARIABLE
 from gradcli.graph.precedence import ATOM, POWER
+from gradcli.graph.printing import label
 from gradcli.runtime.trace import FORMULA
 
 if TYPE_CHECKING:
@@ -33,16 +34,17 @@ def symbol(graph: Graph, step: Step) -> str:
         return "[ ]"
     if operation.name == "index":
         return f"[{key_text(payload)}]"
-    return operation.symbol
+    return label(graph, step.id) if operation.binds else operation.symbol
 
 
 def marks(operation: str, count: int) -> tuple[str, ...]:
     """Return what the arguments are called; empty where their order is all the same."""
     if operation == "array":
         return tuple(f"[{place}]" for place in range(count))
-    if count < 2 or operation == FORMULA or TABLE[operation].commutative:
+    row = TABLE.get(operation)  # None for several steps in one, and for a form that binds a name
+    if count < 2 or row is None or row.commutative:
         return ()
-    return (TABLE[operation].roles or ORDINALS)[:count]
+    return (row.roles or ORDINALS)[:count]
 
 
 def about_step(graph: Graph, step: Step, role: str = "operation", *, live: bool = True) -> str:

@@ -7,8 +7,9 @@ arithmetic.
 
 A target has the functions `LEAVES`; `where(condition, x, y)`; `choose(condition, f, g, *numbers)`,
 which computes only the one of the bodies f and g that is needed; `pick(table, index)`, a number of
-`table()`; `constant(x)`, the value of x where it is known now; and `own`, the names of the rows for
-which it has a function that stands in place of their bodies.
+`table()`; `constant(x)`, the value of x where it is known now; `literal(x)`, a number of the
+formula; `outside(name, make, numbers)`, the value of a function of floats, such as an integral; and
+`own`, the names of the rows for which it has a function that stands in place of their bodies.
 """
 
 from __future__ import annotations
@@ -175,6 +176,22 @@ class Dialect:
     def constant(self, x: Text | float) -> float | None:
         """Return the value of a number that is known now, else None."""
         return None if isinstance(x, Text) else x
+
+    def literal(self, x: float) -> Text:
+        """Return a number that stands in a formula."""
+        return Text(self, repr(float(x)))
+
+    def outside(
+        self, name: str, make: Callable[[], Callable[..., float]], arguments: tuple[Any, ...]
+    ) -> Text:
+        """Return the value of a function of floats that no body can be written for."""
+        self.called.setdefault(name, Later(lambda: self.of_floats(make())))
+        places = ", ".join([f"{{{place}}}" for place in range(len(arguments))])
+        return Text(self, f"{name}({places})", arguments)
+
+    def of_floats(self, function: Callable[..., float]) -> Callable[..., Any]:
+        """Return a function of floats as one of the numbers of the target."""
+        return function
 
     def pick(self, table: Callable[[], list[float]], index: Text) -> Text:
         """Return the number of a table at an index, which must be one of its places."""

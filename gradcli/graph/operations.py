@@ -48,9 +48,11 @@ class Operation:
         "argument_ulps",
         "arity",
         "array",
+        "binds",
         "body",
         "commutative",
         "domain",
+        "doubt",
         "expansion",
         "hides",
         "infix",
@@ -65,11 +67,13 @@ class Operation:
         "noun",
         "partials",
         "payload",
+        "reason",
         "roles",
         "shape",
         "slope",
         "spelled",
         "steep",
+        "switch",
         "symbol",
         "symmetric",
         "typed",
@@ -98,6 +102,7 @@ class Operation:
         undefined: str | None = None,
         kink: tuple[Callable[..., bool], str] | None = None,
         jump: tuple[Callable[..., bool], str] | None = None,
+        switch: tuple[float, float] | None = None,
         level: int = ATOM,
         infix: str | None = None,
         typed: str | None = None,
@@ -117,6 +122,9 @@ class Operation:
         noun: str | None = None,
         symbol: str | None = None,
         roles: tuple[str, ...] = (),
+        binds: tuple[str, str, int] | None = None,
+        reason: Callable[..., str | None] | None = None,
+        doubt: Callable[..., str | None] | None = None,
     ) -> None:
         self.name = name
         self.body = body
@@ -147,6 +155,9 @@ class Operation:
         """Test of the arguments and the words for points with one-sided derivatives."""
         self.jump = jump
         """Test of the arguments and the words for points where the value itself jumps."""
+        self.switch = switch
+        """Where it jumps only where an argument passes the other one, or 0: the values where it is
+        greater, and where it is less."""
         self.level = level
         self.infix = infix
         """What is written between, before or behind the operands; None for a call."""
@@ -192,6 +203,12 @@ class Operation:
         """What stands for it in a picture."""
         self.roles = roles
         """What the arguments are called; elsewhere they are 1st, 2nd, 3rd."""
+        self.binds = binds
+        """How an operation that binds a name is written in LaTeX (gradcli.graph.bound)."""
+        self.reason = reason
+        """The sentence for arguments with which there is no value, where no `domain` can say it."""
+        self.doubt = doubt
+        """What is to be said of the value with these arguments, if it has few certain digits."""
 
     def __getattr__(self, name: str) -> Any:
         """Return the value as a function of floats, made from the body when it is first asked for.
@@ -325,7 +342,14 @@ LEAVES = frozenset({CONSTANT, NAMED_CONSTANT, VARIABLE})
 # It never stands in a finished formula, so it is no row of the table.
 DEFERRED = Operation("deferred", None, arity=(1, -1), payload="last")
 
-NAMED_VALUES = {"pi": math.pi, "tau": math.tau, "e": math.e}
+NAMED_VALUES = {
+    "pi": math.pi,
+    "tau": math.tau,
+    "e": math.e,
+    # Limits of an integral, and nothing else.
+    "inf": math.inf,
+    "-inf": -math.inf,
+}
 
 # ---------------------------------------------------------------- arithmetic
 
@@ -771,6 +795,7 @@ _row(
     is_finite=True,
     partials=(lambda f, x: 0,),
     jump=(lambda x: x == 0, "sign jumps at 0, where its derivative is taken as 0"),
+    switch=(1.0, -1.0),
 )
 # Python's floor and ceil are integers, which know no -0.
 _row(
@@ -901,6 +926,7 @@ def _compare(
             lambda x, y: x == y,
             f"{sign} jumps where both sides are equal, where its derivative is taken as 0",
         ),
+        switch=(float(test(1, 0)), float(test(0, 1))),
         level=COMPARISON,
         infix=f" {sign} ",
         symbol=symbol,

@@ -134,6 +134,8 @@ class Text:
     def _call_pieces(self, node: int) -> list[Piece]:
         """Return the parts of a call, with the payload where it is typed."""
         operation, arguments, payload = self.graph.rows[node]
+        if operation.binds:
+            return self.bound(node)
         listed: list[Piece] = [(argument, self.least) for argument in arguments]
         if operation.payload == "first":
             listed.insert(0, self.number(payload))
@@ -144,6 +146,41 @@ class Text:
             listed += [self.number(size) for size in payload]
         opening, closing = self.call(operation, payload if operation.payload == "axis" else None)
         return [opening, *_separated(listed), closing]
+
+    def bound(self, node: int) -> list[Piece]:
+        """Return the parts of a form that binds a name."""
+        operation, arguments, payload = self.graph.rows[node]
+        body, name = self.body(node)
+        limits: list[Piece] = [(limit, self.least) for limit in arguments[: payload.limits]]
+        inside = _separated([(body, self.least), name, *limits])
+        return [f"{operation.typed}(", *inside, ")"]
+
+    def body(self, node: int) -> tuple[int, str]:
+        """Return the body of a form as a node of the graph, and the bound name in it.
+
+        The name is the one that was typed, or like it, if what the body takes has the same name.
+        """
+        from gradcli.graph.bound import inlined
+
+        graph = self.graph
+        _, arguments, bound = graph.rows[node]
+        taken = arguments[bound.limits :]
+        others = {*NAMED_VALUES, *map(self.typed_name, graph.variables(taken))}
+        others |= {name for below in graph.reachable(taken) for name in graph.names.get(below, ())}
+        others.discard(bound.name if bound.name in NAMED_VALUES else "")
+        name, number = bound.name, 0
+        while name in others:
+            number += 1
+            name = f"{bound.name}{number}"
+        leaf = graph.variable(f"0 {name}")
+        return inlined(graph, bound, bound.roots[0], [leaf, *taken], as_typed=True), self.name(
+            f"0 {name}"
+        )
+
+    @staticmethod
+    def typed_name(text: str) -> str:
+        """Return a name as it is typed, bound or not."""
+        return text.rpartition(" ")[2]
 
     def form(self, operation: Operation) -> Form | None:
         """Return how an operation is written; None for a call."""
@@ -162,8 +199,8 @@ class Text:
         return number_text(value)
 
     def name(self, text: str) -> str:
-        """Return a free name."""
-        return text
+        """Return a free name, or a bound one."""
+        return self.typed_name(text)
 
     def constant(self, text: str) -> str:
         """Return pi, tau or e."""
@@ -239,10 +276,14 @@ class Latex(Text):
 
     def name(self, text: str) -> str:
         """Return a free name as no other one is written."""
+        if text not in self._free:
+            self._free[text] = _usual_latex(self.typed_name(text))
         return self._free[text]
 
     def constant(self, text: str) -> str:
         r"""Return \pi, \tau or e."""
+        if text.endswith("inf"):
+            return text.replace("inf", r"\infty")
         return text if len(text) == 1 else "\\" + text
 
     def axis(self, axis: int | None) -> str:
@@ -252,10 +293,35 @@ class Latex(Text):
     def level(self, node: int) -> int:
         """Return how tightly a node binds."""
         operation, _, payload = self.graph.rows[node]
+        if operation.binds:
+            return operation.binds[2]
         if isinstance(operation.latex, tuple):
             return int(operation.latex[1])
         is_power_of_ten = operation is CONSTANT and "e" in number_text(payload)
         return PRODUCT if is_power_of_ten else operation.level
+
+    def bound(self, node: int) -> list[Piece]:
+        """Return the parts of a form that binds a name."""
+        operation, arguments, payload = self.graph.rows[node]
+        body, name = self.body(node)
+        assert operation.binds is not None  # noqa: S101 - or this would not be asked
+        before, behind, level = operation.binds
+        limits = [(limit, SUM) for limit in arguments[: payload.limits]]
+        marks = {"x": "\0x\0", "limits": "\0l\0"}
+        places = [f"\0{place}\0" for place in range(len(limits))]
+        pieces: list[Piece] = []
+        for place, part in enumerate(before.format(*places, **marks).split("\0")):
+            if place % 2:
+                pieces.append(name if part == "x" else limits[int(part)])
+            else:
+                pieces.append(part)
+        pieces.append((body, OR if level == ATOM else PRODUCT))
+        for place, part in enumerate(behind.format(*places, **marks).split("\0")):
+            if place % 2:
+                pieces += [name] if part == "x" else _separated(limits)
+            else:
+                pieces.append(part)
+        return pieces
 
     def new_form(self, operation: Operation) -> Form | None:
         """Return how an operation is written; None for a call."""
@@ -442,7 +508,8 @@ def definitions(
 def latex_names(graph: Graph) -> dict[str, str]:
     """Return every free name of a graph as LaTeX, no two of them alike."""
     leaves = VARIABLE, PLACEHOLDER
-    return _distinct([row[2] for row in graph.rows if row[0] in leaves], _CONSTANTS)
+    free = [row[2] for row in graph.rows if row[0] in leaves and " " not in row[2]]
+    return _distinct(free, _CONSTANTS)
 
 
 def _distinct(names: Iterable[str], taken: Collection[str]) -> dict[str, str]:

@@ -49,6 +49,8 @@ class Builder(Calls):
         """Whether the formula is a model to be fitted, y ~ …; its result is the sum of squares."""
         self.chosen: tuple[str, list[Argument]] = ("", [])
         """The name and the arguments of the value of an option."""
+        self._last = ""
+        """The name that was defined last."""
         self._meanings: dict[str, int] = {}
         self._numbers: dict[str, int] = {}
 
@@ -80,6 +82,8 @@ class Builder(Calls):
         return node
 
     def _meaning(self, text: str) -> int:
+        if " " in text:  # bound: a node of its own, which no finished formula reads
+            return self.graph.variable(text)
         if text in CONSTANTS and text not in self._given:
             return self.graph.add(NAMED_CONSTANT, (), CONSTANTS[text])
         if text in self._functions or is_function(text):
@@ -259,6 +263,7 @@ class Builder(Calls):
         self.graph.give_name(node, name)
         self._meanings[name] = self.defined[name] = node
         self._used.discard(name)
+        self._last = name
 
     def function_head(
         self, name: str, _opening: str, arguments: list[Argument], _closing: str, _equals: str
@@ -274,15 +279,13 @@ class Builder(Calls):
             if operation is not VARIABLE:
                 message = "a parameter must be a name that means nothing else"
                 raise Fault(message, -3, hint=f"for example {name}(t) = t^2; {name}(3)")
-            if payload in self._given:
-                message = f"the parameter {payload} has the name of a value that is given"
-                raise Fault(message, -3, hint="use another name for the parameter")
             if payload in parameters:
                 message = f"the parameter {payload} is named twice"
                 raise Fault(message, -3)
             parameters[payload] = self.graph.placeholder(payload)
         hidden = {parameter: self._meanings.get(parameter) for parameter in parameters}
         self._head = (name, parameters, hidden)
+        self._last = name
         self._meanings.update(parameters)
         return name
 
@@ -312,6 +315,7 @@ class Builder(Calls):
             message = f"{name} is defined twice"
         elif name in self._given:
             message = f"{name} is defined in the formula and given a value as well"
+            raise Fault(message, part, hint="use another name", kind="definition")
         else:
             return
         raise Fault(message, part, hint="use another name")
@@ -347,6 +351,29 @@ class Builder(Calls):
     def choice(self, name: str, _opening: str, arguments: list[Argument], _closing: str) -> None:
         """The value of an option, with settings."""
         self.chosen = (name, arguments)
+
+    def system(self, above: int, _separator: str, model: int) -> int:
+        """Several models, whose squares are added up."""
+        return self.graph.add(ADD, (above, model))
+
+    def last_definition(self, _: object) -> None:
+        """A formula that ends with a definition, which is the result."""
+        name = self._last
+        if name in self.defined:
+            node = self.defined[name]
+            if self._is_number_alone(node):
+                message = "the formula is missing: this only gives a name to a number"
+                raise Fault(message, -1, kind="definition")
+        else:
+            function = self._functions[name]
+            named = [self.graph.rows[node][2] for node in function.parameters]
+            node = self._expanded(name, [self.name(parameter) for parameter in named])
+        self._used.add(name)
+        self.formula(node)
+
+    def _is_number_alone(self, node: int) -> bool:
+        is_only = len(self.defined) + len(self._functions) == 1
+        return is_only and self.graph.number(node) is not None
 
     def formula(self, *parts: int) -> None:
         """The whole: definitions, then the result."""

@@ -57,12 +57,25 @@ def of_fault(tokens: Tokens, fault: Fault, stack: list[Span]) -> Finding:
         return Finding(fault.message, span, _function_power(tokens, first))
     if fault.kind in {"unknown function", "product", "arguments"}:
         return _of_call(tokens, first, fault, span)
+    if fault.kind == "definition":
+        return Finding(fault.message, span, _of_definition(tokens, first, otherwise))
     if fault.kind == "keyword":
         index = next(
             place for place in range(first, len(tokens.kinds)) if tokens.kinds[place] == "EQUALS"
         )
         return Finding(EQUALITY, tokens.span(index), keyword(tokens, index, fault))
     return Finding(fault.message, span, otherwise)
+
+
+def _of_definition(tokens: Tokens, index: int, otherwise: Repair) -> Repair:
+    """Return the repair of a definition u = … that is no formula: a comparison, a model."""
+    if tokens.kinds[index + 1] != "EQUALS":
+        return otherwise
+    edits = joined(tokens, index + 1, index + 1, " == ", COMPARISON)
+    if otherwise.otherwise is None:
+        return Repair(edits, "to compare, write {}")
+    fitted = Edit(*tokens.span(index + 1), "~")
+    return Repair((fitted, *edits), "to fit, write {0}; to compare, write {1}", otherwise)
 
 
 def of_shapes(tokens: Tokens, error: ShapeError, span: Span) -> Finding:

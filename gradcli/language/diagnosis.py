@@ -16,9 +16,7 @@ from gradcli.language.operands import (
     ENDS,
     PAIRS,
     after,
-    arguments,
     before,
-    matching,
     text,
 )
 from gradcli.language.repairs import (
@@ -51,8 +49,7 @@ def unexpected_token(tokens: Tokens, index: int, accepted: set[str], start: str)
     if kind == END and index == 0:
         return Finding("the formula is empty", span, Repair(otherwise="for example x^2 + 1"))
     found = (
-        _definition_last(tokens, index, accepted)
-        or (range_without_step(tokens, index) if start == "value" else None)
+        (range_without_step(tokens, index) if start == "value" else None)
         or two_operands(tokens, index, accepted, start)
         or _equals_sign(tokens, index)
         or _brackets(tokens, index, accepted, start)
@@ -142,9 +139,7 @@ def _solution(tokens: Tokens, index: int) -> str:
     if depth or "COMPARISON" in tokens.kinds or len(source) > 60 or not source.isprintable():
         return ""
     left, right = tokens.source.split("=")
-    return (
-        f" to compare; to solve: gradcli minimize '{left.strip()} ~ {right.strip()}' {free.pop()}=1"
-    )
+    return f" to compare; to solve, solve({left.strip()} == {right.strip()}, {free.pop()}, 1)"
 
 
 def _brackets(tokens: Tokens, index: int, accepted: set[str], start: str) -> Found:
@@ -219,32 +214,6 @@ def _unclosed(tokens: Tokens, index: int) -> int | None:
         if depth < 0:
             return place
     return None
-
-
-def _definition_last(tokens: Tokens, index: int, accepted: set[str]) -> Found:
-    """A formula that ends with a definition: `u = 3`."""
-    kinds = tokens.kinds
-    if kinds[index] != END or "SEPARATOR" not in accepted or END in accepted:
-        return None
-    first = max((i + 1 for i in range(index) if kinds[i] == "SEPARATOR"), default=0)
-    called = tokens.texts[first]
-    closing = matching(tokens, first + 1) if kinds[first + 1] == "LPAR" else None
-    if closing is not None:
-        called += f"({', '.join('1' for _ in arguments(tokens, first + 1, closing))})"
-    last = len(tokens.source)
-    end = tokens.span(index - 1)[1]
-    edits = (Edit(end, last, f"; {called}"),)
-    repair = Repair(edits, "add what to compute: {}")
-    if first == 0 and kinds[1] == "EQUALS":
-        compared = joined(tokens, 1, 1, " == ", COMPARISON)
-        if compared:
-            repair = Repair(
-                (*edits, *compared),
-                "add what to compute: {0}; to compare, write {1}",
-                Repair(compared, "to compare, write {}"),
-            )
-    message = "the formula ends with a definition and computes nothing"
-    return message, repair, (tokens.start(first), end)
 
 
 def _separators(tokens: Tokens, index: int, accepted: set[str]) -> Found:

@@ -11,7 +11,11 @@ from gradcli.graph.operations import (
     DEFERRED,
     FUNCTIONS,
     LOG_TO_BASE,
+    NAMED_CONSTANT,
+    NEGATE,
+    PLACEHOLDER,
     TABLE,
+    VARIABLE,
 )
 from gradcli.graph.shapes import axis_of, broadcast, checked, shown
 from gradcli.language.names import CONSTANTS, is_function
@@ -41,6 +45,26 @@ MAKERS = {
 }
 """Functions of constants that make arrays, and their least and greatest number of arguments."""
 ZEROS = TABLE["zeros"]
+
+BINDERS = {"integrate": (1, 9), "solve": (1, 9), "sum": (4, 4), "prod": (4, 4)}
+"""The functions that bind a name, and with how many arguments at least and at most they do."""
+WRITTEN = {
+    "integrate": "integrate(f, x, a, b)",
+    "sum": "sum(f, k, 1, n)",
+    "prod": "prod(f, k, 1, n)",
+    "solve": "solve(f == g, x, start) or solve(f == g, x, low, high)",
+    "diff": "diff(f, x) or diff(f, x, 2)",
+}
+"""The forms of the language that take a name."""
+EXAMPLES = {
+    "integrate": "for example integrate(x^2, x, 0, 1); a limit may be inf",
+    "sum": "for example sum(k^2, k, 1, 10)",
+    "prod": "for example prod(k, k, 1, 10)",
+    "solve": "for example solve(cos(x) == x, x, 1)",
+    "diff": "for example diff(x^3, x)",
+}
+MOST_ORDERS = 20
+"""How often a formula is differentiated: each time it may become several times longer."""
 
 LARGEST = 1.7976931348623157e308
 
@@ -132,6 +156,12 @@ class Calls:
         if len(plain) + len(keywords) < len(arguments):
             message = "an argument is named twice"
             raise Fault(message, -4, -1)
+        if name in BINDERS and (name not in FUNCTIONS or len(plain) == 4):
+            self._checked_keywords(name, keywords)
+            return self._bound(name, plain)
+        if name == "diff":
+            self._checked_keywords(name, keywords)
+            return self._differentiated(plain)
         if name in MAKERS:
             return self._made(name, plain, keywords)
         if name == "scatter":
@@ -144,6 +174,8 @@ class Calls:
     ) -> int:
         if name == "len":
             return self._made(name, arguments, keywords)
+        if name in BINDERS and len(arguments) > 1:
+            return self._bound(name, arguments)
         operation = FUNCTIONS[name]
         payload: object = None
         if (operation.payload == "axis" or (name in EXTREMES and len(arguments) == 1)) and any(
@@ -181,6 +213,74 @@ class Calls:
             )
             raise Fault(message, -4, -1, kind="arguments")
         return self.graph.add(operation, tuple(arguments), payload)
+
+    def _bound(self, name: str, arguments: list[int]) -> int:
+        """Return the node of a form that binds a name: its body, the name and its limits."""
+        from gradcli.graph import bound
+        from gradcli.graph.forms import FORMS, ROOT
+
+        graph = self.graph
+        form, use = FORMS[name], WRITTEN[name]
+        counts = (3, 4) if name == "solve" else (4,)
+        if len(arguments) not in counts:
+            message = f"{name} is written {use}"
+            raise Fault(message, -4, -1, hint=EXAMPLES[name])
+        body, leaf, *limits = arguments
+        typed = graph.rows[leaf][2] if graph.rows[leaf][0] is VARIABLE else None
+        bound_name = typed.partition(" ")[2] if typed else ""
+        if not bound_name or is_function(bound_name):
+            message = f"the second argument of {name} is the name that it binds: {use}"
+            raise Fault(message, -4, -1, hint=EXAMPLES[name])
+        if any(graph.is_unknown(node) for node in arguments):
+            return graph.add(DEFERRED, tuple(arguments), (name, name, len(arguments), ()))
+        if name == "integrate":
+            limits = [self._limit(node) for node in limits]
+        roots = [body]
+        if form is ROOT:
+            from gradcli.calculus.reverse import slope
+
+            zero = bound.residual(graph, body)
+            roots += [zero, slope(graph, zero, leaf)]
+        payload, taken = bound.closed(graph, roots, leaf, bound_name, len(limits))
+        return graph.add(form, (*limits, *taken), payload)
+
+    def _limit(self, node: int) -> int:
+        """Return a limit of an integral, in which inf is infinity unless it has a value."""
+        operation, arguments, payload = self.graph.rows[node]
+        sign = ""
+        if operation is NEGATE:
+            sign = "-"
+            operation, arguments, payload = self.graph.rows[arguments[0]]
+        if operation is VARIABLE and payload == "inf" and "inf" not in self._given:
+            return self.graph.add(NAMED_CONSTANT, (), f"{sign}inf")
+        return node
+
+    def _differentiated(self, arguments: list[int]) -> int:
+        """Return the derivative of a node with respect to another one, which may be repeated."""
+        from gradcli.calculus.reverse import slope
+
+        graph = self.graph
+        if len(arguments) not in {2, 3}:
+            message = f"diff is written {WRITTEN['diff']}"
+            raise Fault(message, -4, -1, hint=EXAMPLES["diff"])
+        found, by, *times = arguments
+        if graph.rows[by][0] not in {VARIABLE, PLACEHOLDER} and by not in graph.names:
+            message = f"the second argument of diff is a name: {WRITTEN['diff']}"
+            raise Fault(message, -4, -1, hint=EXAMPLES["diff"])
+        count = self._whole(times[0], "the order of a derivative", -4, -1) if times else 1
+        if not 0 <= count <= MOST_ORDERS:
+            message = f"the order of a derivative is a whole number from 0 to {MOST_ORDERS}"
+            raise Fault(message, -4, -1)
+        below = graph.below(found)
+        if any(graph.rows[node][0] is DEFERRED for node in below):
+            message = "diff cannot look into a function of an array before it is called"
+            raise Fault(message, -4, -1, hint="write the derivative outside of the function")
+        if graph.shape(found):
+            message = "diff takes a formula that is one number"
+            raise Fault(message, -4, -1)
+        for _ in range(count):
+            found = slope(graph, found, by)
+        return found
 
     def _with_payload(self, name: str, where: str, arguments: list[int]) -> tuple[list[int], int]:
         place = 0 if where == "first" else -1

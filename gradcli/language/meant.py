@@ -116,7 +116,8 @@ variance(x) = var(x)*len(x)/(len(x) - 1) or var(x)
 """A line for each name and number of arguments: the call, and what it is in our own language."""
 
 _DERIVATIVE = "derivatives come from the command gradcli grad"
-_INTEGRAL = "gradcli does not integrate; it evaluates, differentiates, minimises and draws"
+_INTEGRAL = "an integral is written integrate(x^2, x, 0, 1)"
+_ROOT = "an equation is solved by solve(cos(x) == x, x, 1)"
 _MINIMUM = "a minimum comes from the command gradcli minimize"
 _RANDOM = "random numbers are values of names: w=uniform(0, 1, 3)"
 
@@ -130,18 +131,15 @@ ABSENT: dict[str, str | None] = {
     "sort": None,
     "det": None,
     "inv": None,
-    "diff": _DERIVATIVE,
     "derivative": _DERIVATIVE,
     "deriv": _DERIVATIVE,
     "differentiate": _DERIVATIVE,
     "grad": _DERIVATIVE,
     "gradient": _DERIVATIVE,
     "hessian": "second derivatives come from the command gradcli grad with --hessian",
-    "integrate": _INTEGRAL,
     "integral": _INTEGRAL,
     "quad": _INTEGRAL,
-    "solve": "to solve an equation, minimize a model: gradcli minimize 'cos(x) ~ x' x=1",
-    "fsolve": "to solve an equation, minimize a model: gradcli minimize 'cos(x) ~ x' x=1",
+    "fsolve": _ROOT,
     "minimize": _MINIMUM,
     "minimise": _MINIMUM,
     "rand": _RANDOM,
@@ -197,8 +195,8 @@ FRACTIONS = {"½": "1/2", "⅓": "1/3", "⅔": "2/3", "¼": "1/4", "¾": "3/4", 
 
 WORDS = {
     "∞": NO_INFINITY,
-    "∑": "a sum over a list is sum([1, 2, 3])",
-    "∏": "a product over a list is prod([1, 2, 3])",
+    "∑": "a sum is written sum(k^2, k, 1, 10)",
+    "∏": "a product is written prod(k, k, 1, 10)",
     "∂": _DERIVATIVE,
     "∫": _INTEGRAL,
     '"': "a formula has no strings",

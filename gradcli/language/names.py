@@ -17,7 +17,7 @@ KEYWORDS = {"and", "or", "not"}
 REBINDABLE = "e"
 """The one constant whose name may be given to something else."""
 
-ONLY_HERE = {"len", "normal", "scatter", "uniform"}
+ONLY_HERE = {"diff", "integrate", "len", "normal", "scatter", "solve", "uniform"}
 """Functions that the builder works out itself."""
 
 FUNCTION_NAMES = sorted(

@@ -14,7 +14,7 @@ from gradcli.errors import FormulaError, ShapeError
 from gradcli.graph.node import Growing
 from gradcli.graph.shapes import SCALAR
 from gradcli.language.builder import Builder
-from gradcli.language.functions import Fault
+from gradcli.language.functions import BINDERS, Fault
 from gradcli.language.origin import Origin, Span
 from gradcli.language.scanner import END, ILLEGAL, SCANNER, TABLES, Tokens
 from gradcli.language.tables import Production, Tables
@@ -22,7 +22,7 @@ from gradcli.limits import SOURCE_CHARACTERS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
     from typing import Any, Final
 
     from gradcli.graph.shapes import Shape
@@ -233,6 +233,15 @@ class States:
 STATES = States(TABLES)
 
 
+def meant(tokens: Tokens) -> Sequence[str]:
+    """Return the texts of the tokens, with a name of its own for each name that is bound."""
+    if BINDERS.keys().isdisjoint(tokens.texts):
+        return tokens.texts
+    from gradcli.language.bound_names import renamed
+
+    return renamed(tokens.kinds, tokens.texts, BINDERS)
+
+
 def drive(tokens: Tokens, builder: Builder, start: str) -> None:
     """Shift and reduce until the end of the text is shifted behind the start rule.
 
@@ -246,7 +255,7 @@ def drive(tokens: Tokens, builder: Builder, start: str) -> None:
     action: Any = None
     # The one loop that every token passes through: spelled out, for calls would double its time.
     try:
-        for index, (kind, text) in enumerate(zip(tokens.kinds, tokens.texts, strict=True)):
+        for index, (kind, text) in enumerate(zip(tokens.kinds, meant(tokens), strict=True)):
             action = state[kind]
             while action.__class__ is Reduce:
                 length = action.length
@@ -290,6 +299,7 @@ def trace(
     stack = [state]
     values: list[Any] = []
     spans: list[Span] = []
+    texts = meant(tokens)
     for index, kind in enumerate(tokens.kinds):
         action = state[kind]
         while action.__class__ is Reduce:
@@ -308,7 +318,7 @@ def trace(
             state, action = stack[first][action]
             stack[-1] = state
         stack.append(action)
-        values.append(tokens.texts[index])
+        values.append(texts[index])
         spans.append(tokens.span(index))
         state = action
     return spans

@@ -22,6 +22,22 @@ class Iterate(NamedTuple):
     gradient_norm: float
     learning_rate: float
 
+    def swapped(self) -> Iterate:
+        """Return the same step towards the maximum of the negative of what was minimised."""
+        return self._replace(value=-self.value)
+
+
+class Constraint(NamedTuple):
+    """A constraint at the point that was found."""
+
+    text: str
+    value: float
+    """Its left side, of a chain the middle."""
+    multiplier: float
+    """The derivative of the optimum with respect to the right side."""
+    active: bool
+    """Whether it holds with equality."""
+
 
 class Found(NamedTuple):
     """One of the minima that several starts led to."""
@@ -94,6 +110,31 @@ class Minimum(NamedTuple):
     """The last steps, also where others were observed."""
     best: Best | None = None
     """The lowest point on the way, where the run went on from there to a higher one as asked."""
+    constraints: Sequence[Constraint] = ()
+    """The constraints at the point, in the order in which they were given."""
+    is_maximum: bool = False
+    """Whether `minimum` is a maximum, and "best" the highest."""
+
+    def swapped(self) -> Minimum:
+        """Return a minimum of the negative of a formula as the maximum of the formula."""
+        reason = self.reason
+        if self.ending is Ending.DIVERGED:
+            reason = "diverged: the objective grows without limit, or has no value on the way up"
+        return self._replace(
+            minimum=-self.minimum,
+            reason=reason,
+            history=[iterate.swapped() for iterate in self.history],
+            latest=[iterate.swapped() for iterate in self.latest],
+            minima=[found._replace(minimum=-found.minimum) for found in self.minima],
+            best=None if self.best is None else self.best._replace(minimum=-self.best.minimum),
+            constraints=[c._replace(multiplier=0.0 - c.multiplier) for c in self.constraints],
+            is_maximum=True,
+        )
+
+    @property
+    def what(self) -> str:
+        """What was found: "minimum" or "maximum"."""
+        return "maximum" if self.is_maximum else "minimum"
 
     @property
     def converged(self) -> bool:
@@ -114,7 +155,7 @@ class Minimum(NamedTuple):
             "reason": self.reason,
             "steps": self.steps,
             "evaluations": self.evaluations,
-            "minimum": self.minimum,
+            self.what: self.minimum,
             "parameters": self.parameters,
             "gradient_norm": self.gradient_norm,
             "statistics": None if self.statistics is None else self.statistics.document(),
@@ -122,6 +163,8 @@ class Minimum(NamedTuple):
         }
         if self.best is not None:
             content["best"] = self.best._asdict()
+        if self.constraints:
+            content["constraints"] = [constraint._asdict() for constraint in self.constraints]
         if self.epochs:
             content["epochs"] = [epoch.document() for epoch in self.epochs]
         if self.minima:

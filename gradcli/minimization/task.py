@@ -52,6 +52,9 @@ class Settings(NamedTuple):
     loss: str | None = None
     confidence: float = 0.95
     engine: str = "auto"
+    maximize: bool = False
+    subject_to: Sequence[str] = ()
+    """Constraints as they are typed: x^2 + y^2 <= 1."""
     columns: Collection[str] = ()
     """All columns of the data, for messages about a name that is none of them."""
     place: Callable[[int], str] | None = nowhere

@@ -58,14 +58,14 @@ class VectorObjective:
         names = [*objective.parameters, *objective.constants]
         made = Compiled(program(graph, lower), names, objective.engine)
         below = np.tril_indices(count)
-        fixed = tuple(objective.constants.values())
+        constants = objective.constants  # whose values may change
 
         def matrix(*point: float) -> Matrix:
             self._hessians += 1
             if self._hessians > made.due:
                 made.speed_up()
             found = np.empty((count, count))
-            found[below] = made.run(*point, *fixed)
+            found[below] = made.run(*point, *constants.values())
             found.T[below] = found[below]
             return found
 

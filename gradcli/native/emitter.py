@@ -43,6 +43,8 @@ def obstacle(program: Program) -> str | None:
     """Return why a program cannot be machine code, None if it can."""
     if program.has_arrays:
         return "the formula has arrays"
+    if any(step.operation.binds for step in program.instructions):
+        return "the formula has an integral, a root, or a sum or product over a bound name"
     if not machine.has_all(LIBRARY):
         return "the C library lacks a function"
     return None

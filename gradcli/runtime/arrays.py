@@ -88,6 +88,22 @@ class NumPy(Dialect):
     def _reduced(self, form: str, numbers: tuple[Text, ...]) -> Text:
         return reduce(lambda x, y: Text(self, form, (x, y)), numbers) + 0.0
 
+    def of_floats(self, function: Callable[..., float]) -> Callable[..., Any]:
+        """Return a function of floats as one of arrays, number by number; nan without a value."""
+
+        def each(*arguments: Any) -> Any:
+            parts = np.broadcast_arrays(*arguments)
+            found = np.empty(parts[0].shape)
+            numbers = zip(*[part.ravel().tolist() for part in parts], strict=True)
+            for place, inputs in enumerate(numbers):
+                try:
+                    found.flat[place] = function(*inputs)
+                except (ValueError, OverflowError, ZeroDivisionError):
+                    found.flat[place] = np.nan
+            return found
+
+        return each
+
     def table(self, table: Callable[[], list[float]]) -> Any:
         """Return the function from indices to numbers of a table."""
         return lambda index: np.take(table(), np.asarray(index).astype(np.intp))

@@ -305,6 +305,18 @@ class Explainer:
                     found[node] = case[1]
         return found
 
+    def doubts(self, nodes: Iterable[int]) -> dict[int, str]:
+        """Return what is to be said of those of the nodes whose values have few certain digits."""
+        found: dict[int, str] = {}
+        for node in nodes:
+            operation, arguments, payload = self._graph.rows[node]
+            inputs = [self._numbers.get(argument) for argument in arguments]
+            is_read = reading.any_of(self.read.get(node, False))
+            if operation.doubt and is_read and all(isinstance(x, float) for x in inputs):
+                said = operation.doubt(*inputs, payload)
+                found |= {} if said is None else {node: said}
+        return found
+
 
 def _shape(number: Any) -> tuple[int, ...]:
     return () if isinstance(number, float) else number.shape
@@ -340,6 +352,9 @@ def _undefined_number(operation: Operation, inputs: list[float], extra: list[Any
             return f"{base}^{exponent} is undefined (needs {needs})"
         name = operation.typed or operation.name
         return f"{name} is undefined at {_listed(inputs)} (needs {needs})"
+    said = operation.reason(*inputs, *extra) if operation.reason else None
+    if said:
+        return said
     what = f"the {operation.noun}" if operation.noun else f"{operation.name}({_listed(inputs)})"
     return f"{what} {TOO_LARGE}"
 

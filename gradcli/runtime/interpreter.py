@@ -76,7 +76,7 @@ def run(
                 value = operation.value(*inputs)
         except (ValueError, OverflowError, ZeroDivisionError):
             value = math.nan
-        if value - value != 0:
+        if value - value != 0 and operation is not NAMED_CONSTANT:
             if ieee:
                 value = _ieee(operation, [numbers[a] for a in arguments], payload, value)
             else:
@@ -130,7 +130,7 @@ def _run_arrays(
             value = array_function(operation, len(inputs), payload)(*inputs, rows=rows)
             if not (columns or graph.shape(node)):
                 value = float(value)
-        if not ieee and not finite(value):
+        if not ieee and operation is not NAMED_CONSTANT and not finite(value):
             faults.add(node)
         numbers[node] = value
     return Values(numbers, faults)

@@ -153,10 +153,18 @@ NUMBERS = [
     "--a", "a!^b", "(a!)!", "a^b^c", "(a^b)^c", "abs(a)^2", "floor(-a)", "exp(a)^2", "exp(exp(a))",
     "e^a", "e^2", "exp(1)", "cbrt(a)^2", "leaky_relu(a)",
 ]
+BOUND = [
+    "integrate(x^2 + 1, x, 0, a)", "2*integrate(a*x, x, -b, b)^2", "sum(k^2, k, 1, n)/n",
+    "integrate(exp(-x^2), x, -inf, inf)", "integrate(integrate(x*y, y, 0, x), x, 0, a) - 1",
+    "prod(1 - x/k, k, 1, 4)*x", "sum(sum(j*k, j, 1, k), k, 1, 3)", "solve(x^2 == a, x, 1)^2",
+    "solve(cos(x) - a*x, x, 0, 1) + x", "u = a^2; integrate(u*x, x, 0, u)",
+    "f(t) = integrate(t*x, x, 0, 1); f(x) + f(2*x)",
+    "integrate(x < a, x, 0, 1)", "integrate(where(x < a, x, 2), x, 0, 1)", "-sum(-k, k, 1, 2)",
+]
 # fmt: on
 
 
-@pytest.mark.parametrize("text", [*ARRAYS, *NUMBERS])
+@pytest.mark.parametrize("text", [*ARRAYS, *NUMBERS, *BOUND])
 def test_of_arrays_and_of_what_looks_alike(text: str) -> None:
     assert_says_the_same(parse(text, SHAPES))
 

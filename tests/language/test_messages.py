@@ -97,10 +97,7 @@ MESSAGES = [
     ("«polygamma(n, x)»", "the first argument of polygamma must be a whole number", None),
     ("«polygamma(1.5, x)»", "the first argument of polygamma must be a whole number", None),
     # definitions
-    ("«u = 3»", "ends with a definition and computes nothing", "; u"),
-    ("«x = y + 1»", "ends with a definition", "x == y"),
-    ("u = 1; «v = u»", "ends with a definition", "; v"),
-    ("«f(t) = t^2»", "ends with a definition", "; f("),
+    ("«u = 3»", "the formula is missing", "to compare, write u == 3"),
     ("«u» = 3; 2", "u is defined but never used", "leave it out"),
     ("u = 1; «v» = u; u", "v is defined but never used", "leave it out"),
     ("«f»(t) = t; x", "f is defined but never used", "leave it out"),

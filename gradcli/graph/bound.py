@@ -1,0 +1,225 @@
+"""Operations that bind a name: integrals, sums and products over a number, and roots.
+
+Such a node holds the formula that it is applied to, its body, as a graph of its own: the payload is
+a `Bound`. What the body takes from outside, besides numbers, are arguments of the node behind its
+limits: free names, and parts that the user named. So the node is one more function of numbers, and
+whatever works on functions of numbers works on it.
+"""
+
+from __future__ import annotations
+
+from itertools import count
+
+from gradcli.errors import FormulaError
+from gradcli.graph.bodies import applied
+from gradcli.graph.node import Graph
+from gradcli.graph.operations import (
+    CONSTANT,
+    DEFERRED,
+    NAMED_CONSTANT,
+    NAMED_VALUES,
+    PLACEHOLDER,
+    SUBTRACT,
+    TABLE,
+    VARIABLE,
+)
+from gradcli.graph.simplify import simplified
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any
+
+DEEPEST = 6
+"""How many bound names may stand inside of each other: each multiplies the time."""
+
+_FREE = frozenset({VARIABLE, PLACEHOLDER, DEFERRED})
+_serial = count()
+
+
+class Bound:
+    """A body, or several of the same names: the bound name, and `taken` numbers from outside.
+
+    In `graph` the free name "0" is the bound one and "1", "2" … are the arguments of the node
+    behind its `limits`. Two are equal when they are alike but for the bound name.
+    """
+
+    __slots__ = (
+        "_functions",
+        "_hash",
+        "_rows",
+        "depth",
+        "graph",
+        "limits",
+        "name",
+        "parts",
+        "roots",
+        "serial",
+        "taken",
+    )
+
+    def __init__(
+        self, graph: Graph, roots: tuple[int, ...], name: str, limits: int, taken: int
+    ) -> None:
+        self.graph = graph
+        self.roots = roots
+        """The nodes of the bodies: the formula itself first, then what belongs to it."""
+        self.name = name
+        """The bound name as typed."""
+        self.limits = limits
+        """How many arguments of the node stand before those that the bodies take."""
+        self.taken = taken
+        self.serial = next(_serial)
+        inner = [payload.depth for operation, _, payload in graph.rows if operation.binds]
+        self.depth = 1 + max(inner, default=0)
+        """How many bound names stand inside of each other."""
+        self._rows = tuple(graph.rows)  # derivatives will be added to the graph
+        self._hash = hash((limits, taken, roots, self._rows))
+        self._functions: dict[int, Callable[..., float]] = {}
+        self.parts: list[Callable[..., float]] | None = None
+        """Parts of the body that may be 0 (gradcli.graph.bound_values), once they are known."""
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether both are alike but for the bound name."""
+        return self is other or (
+            isinstance(other, Bound)
+            and self._hash == other._hash
+            and (self.limits, self.taken, self.roots) == (other.limits, other.taken, other.roots)
+            and self._rows == other._rows
+        )
+
+    def __hash__(self) -> int:
+        """Return a hash that agrees with equality."""
+        return self._hash
+
+    def __str__(self) -> str:
+        """Return what sets it apart in the names of generated functions."""
+        return str(self.serial)
+
+    def leaf(self, place: int) -> int:
+        """Return the node of the bound name (0), or of a number from outside (1, 2 …)."""
+        return self.graph.variable(str(place))
+
+    def body(self, root: int) -> Callable[..., Any]:
+        """Return a node of the body as a function of a target and numbers, as those of rows are."""
+        rows = self.graph.rows
+        nodes = self.graph.reachable([root])
+
+        def body(m: Any, *numbers: Any) -> Any:
+            values: dict[int, Any] = {}
+            for node in nodes:
+                operation, arguments, payload = rows[node]
+                if operation is VARIABLE:
+                    values[node] = numbers[int(payload)]
+                elif operation is CONSTANT:
+                    values[node] = m.literal(payload)
+                elif operation is NAMED_CONSTANT:
+                    values[node] = m.literal(NAMED_VALUES[payload])
+                else:
+                    extra = () if payload is None else (payload,)
+                    inputs = [values[argument] for argument in arguments]
+                    values[node] = applied(operation, m, *inputs, *extra)
+            return values[root]
+
+        return body
+
+    def function(self, place: int) -> Callable[..., float]:
+        """Return a root as a Python function of the bound name and of what is taken from outside.
+
+        It raises ValueError, OverflowError or ZeroDivisionError, or returns nan or inf, where there
+        is no value.
+        """
+        found = self._functions.get(place)
+        if found is None:
+            found = self._functions[place] = self.as_function(self.roots[place])
+        return found
+
+    def as_function(self, node: int) -> Callable[..., float]:
+        """Return a node of the body as such a function."""
+        from gradcli.graph.bodies import PYTHON
+
+        return PYTHON.function(self.body(node), 1 + self.taken)
+
+
+def closed(
+    graph: Graph, roots: Sequence[int], leaf: int, name: str, limits: int
+) -> tuple[Bound, tuple[int, ...]]:
+    """Return bodies of the bound name `leaf`, and the nodes that they take from outside.
+
+    These are the free names, what the user named, and operations on arrays, as far as they do not
+    depend on the bound name. Raises FormulaError for a body that is no number, or too deep.
+    """
+    rows = graph.rows
+    below = graph.reachable(roots)
+    inside = graph.depending_on([leaf], below)
+    free = graph.depending_on([node for node in below if rows[node][0] in _FREE], below)
+    taken: dict[int, int] = {}
+    made = Graph()
+    copies = {leaf: made.variable("0")}
+
+    def is_taken(node: int) -> bool:
+        operation = rows[node][0]
+        if node in inside or node == leaf:
+            return False
+        if operation in _FREE or operation.structural:
+            return True
+        return node in free and node in graph.names
+
+    def into(node: int) -> Sequence[int]:
+        return () if is_taken(node) else rows[node][1][::-1]
+
+    order = graph.walk(reversed(roots), into)
+    for node in order:
+        if node != leaf and is_taken(node):
+            taken[node] = len(taken) + 1
+            copies[node] = made.variable(str(taken[node]))
+    for node in sorted(order):
+        if node in copies:
+            continue
+        operation, arguments, payload = rows[node]
+        if operation.structural:
+            raise FormulaError(
+                f"{operation.typed or operation.name} of an array that depends on the bound name"
+                f" {name} has no meaning here",
+                hint="write it out with numbers",
+            )
+        copies[node] = made.add(operation, tuple([copies[a] for a in arguments]), payload)
+    bound = Bound(made, tuple([copies[root] for root in roots]), name, limits, len(taken))
+    if bound.depth > DEEPEST:
+        message = f"at most {DEEPEST} bound names may stand inside of each other"
+        raise FormulaError(message)
+    return bound, tuple(taken)
+
+
+def inlined(
+    graph: Graph,
+    bound: Bound,
+    root: int,
+    numbers: Sequence[int],
+    replaced: Mapping[int, int] | None = None,
+    *,
+    as_typed: bool = False,
+) -> int:
+    """Return a node of a body as a node of `graph`, with nodes in place of its free names.
+
+    `replaced` are nodes of the body for which others of `graph` stand. Nodes are made as short as
+    they can be, or `as_typed`.
+    """
+    add = Graph.add if as_typed else simplified
+    found: dict[int, int] = dict(replaced or {})
+    for node in bound.graph.reachable([root]):
+        if node in found:
+            continue
+        operation, arguments, payload = bound.graph.rows[node]
+        if operation is VARIABLE:
+            found[node] = numbers[int(payload)]
+        else:
+            inputs = tuple([found[argument] for argument in arguments])
+            found[node] = add(graph, operation, inputs, payload)
+    return found[root]
+
+
+def residual(graph: Graph, root: int) -> int:
+    """Return the node that is 0 where an equation holds: x - y for x == y, else the node itself."""
+    operation, arguments, _ = graph.rows[root]
+    return graph.add(SUBTRACT, arguments) if operation is TABLE["equal"] else root

@@ -1,0 +1,215 @@
+"""Numbers beside a place: a double and the distance from it, each with all of its digits.
+
+A function such as 1/sqrt(1 - x^2) loses its digits beside 1, where 1 - x^2 cancels. With x as the
+pair of 1 and -1e-20 it does not: the doubles cancel exactly, and what they leave is computed from
+the distances. This is one more target of the bodies of operations (gradcli.graph.bodies).
+"""
+
+from __future__ import annotations
+
+import math
+
+from gradcli.graph.bodies import LEAVES
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+SPLIT = 134217729.0
+"""2^27 + 1, which cuts a double into two halves (Dekker, 1971)."""
+
+
+class Near:
+    """The number `place + distance`."""
+
+    __slots__ = ("distance", "place")
+
+    def __init__(self, place: float, distance: float = 0.0) -> None:
+        self.place = place
+        self.distance = distance
+
+    def __float__(self) -> float:
+        """Return the nearest double."""
+        return self.place + self.distance
+
+    def __add__(self, other: Near | float) -> Near:
+        """Return the sum."""
+        x, y = self.place, _of(other)
+        total = x + y.place
+        rest = total - x
+        lost = (x - (total - rest)) + (y.place - rest)
+        return Near(total, self.distance + y.distance + lost)
+
+    __radd__ = __add__
+
+    def __neg__(self) -> Near:
+        """Return the number with the other sign."""
+        return Near(-self.place, -self.distance)
+
+    def __sub__(self, other: Near | float) -> Near:
+        """Return the difference."""
+        return self + -_of(other)
+
+    def __rsub__(self, other: float) -> Near:
+        """Return the difference."""
+        return Near(other) + -self
+
+    def __mul__(self, other: Near | float) -> Near:
+        """Return the product."""
+        y = _of(other)
+        product = self.place * y.place
+        lost = _lost(self.place, y.place, product)
+        return Near(product, self.place * y.distance + self.distance * float(y) + lost)
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, other: Near | float) -> Near:
+        """Return the quotient."""
+        y = _of(other)
+        if self.place == 0 or abs(y.distance) >= abs(y.place) / 2:
+            return Near(0.0, float(self) / float(y))
+        quotient = self.place / y.place
+        product = quotient * y.place
+        rest = (self.place - product) - _lost(quotient, y.place, product)
+        return Near(quotient, (rest + self.distance - quotient * y.distance) / float(y))
+
+    def __rtruediv__(self, other: float) -> Near:
+        """Return the quotient."""
+        return Near(other) / self
+
+    def __abs__(self) -> Near:
+        """Return the number without its sign."""
+        return self if float(self) >= 0 else -self
+
+    def __lt__(self, other: Near | float) -> bool:
+        """Return whether it is less."""
+        return float(self - other) < 0
+
+    def __le__(self, other: Near | float) -> bool:
+        """Return whether it is less or equal."""
+        return float(self - other) <= 0
+
+    def __gt__(self, other: Near | float) -> bool:
+        """Return whether it is greater."""
+        return float(self - other) > 0
+
+    def __ge__(self, other: Near | float) -> bool:
+        """Return whether it is greater or equal."""
+        return float(self - other) >= 0
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether they are equal."""
+        return float(self - other) == 0  # type: ignore[operator]
+
+    def __ne__(self, other: object) -> bool:
+        """Return whether they are not equal."""
+        return not self == other
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def _of(x: Near | float) -> Near:
+    return x if isinstance(x, Near) else Near(x)
+
+
+def _lost(x: float, y: float, product: float) -> float:
+    """Return what the rounded product of two doubles lacks; 0 where halves would overflow."""
+    if not 1e-140 < abs(product) < 1e290 or max(abs(x), abs(y)) > 1e290:
+        return 0.0
+    high, top = SPLIT * x - (SPLIT * x - x), SPLIT * y - (SPLIT * y - y)
+    low, bottom = x - high, y - top
+    return ((high * top - product) + high * bottom + low * top) + low * bottom
+
+
+def _exp(x: float, d: float) -> tuple[float, float]:
+    return math.exp(x), math.exp(x) * math.expm1(d)
+
+
+def _log(x: float, d: float) -> tuple[float, float]:
+    return math.log(x), math.log1p(d / x)
+
+
+def _sqrt(x: float, d: float) -> tuple[float, float]:
+    root = math.sqrt(x)
+    return root, d / (math.sqrt(x + d) + root)
+
+
+_MOVES: dict[str, Callable[[float, float], tuple[float, float]]] = {
+    "exp": _exp,
+    "expm1": lambda x, d: (math.expm1(x), math.exp(x) * math.expm1(d)),
+    "log": _log,
+    "log1p": lambda x, d: (math.log1p(x), math.log1p(d / (1 + x))),
+    "sqrt": _sqrt,
+    "sin": lambda x, d: (math.sin(x), 2 * math.cos(x + d / 2) * math.sin(d / 2)),
+    "cos": lambda x, d: (math.cos(x), -2 * math.sin(x + d / 2) * math.sin(d / 2)),
+}
+"""Functions beside x: their value at x, and by how much they differ from it."""
+
+
+class _Target:
+    """The target: plain Python, with a pair for a number."""
+
+    own: frozenset[str] = frozenset()
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        """Return a function of pairs."""
+        function, moves = LEAVES[name], _MOVES.get(name)
+
+        def apply(*numbers: Near | float) -> Near:
+            pairs = [_of(number) for number in numbers]
+            first = pairs[0]
+            if moves is not None and 0 < 2 * abs(first.distance) < abs(first.place):
+                try:
+                    return Near(*moves(first.place, first.distance))
+                except (ValueError, ArithmeticError):
+                    pass
+            if name == "exp" and first.distance and not first.place:
+                return Near(1.0, math.expm1(first.distance))
+            if name == "cos" and first.distance and not first.place:
+                return Near(1.0, -2 * math.sin(first.distance / 2) ** 2)
+            return Near(0.0, float(function(*map(float, pairs))))
+
+        return apply
+
+    def tan(self, x: Near | float) -> Near:
+        """Return the tangent, also beside a pole."""
+        sine, cosine = self.sin(x), self.cos(x)
+        return Near(0.0) + sine / cosine
+
+    def pow(self, x: Near | float, y: Near | float) -> Near:
+        """Return a power, whose base may be a pair that matters."""
+        base, exponent = _of(x), float(_of(y))
+        if base.place and base.distance / base.place > -1:
+            at = math.pow(base.place, exponent)
+            return Near(at, at * math.expm1(exponent * math.log1p(base.distance / base.place)))
+        return Near(0.0, math.pow(float(base), exponent))
+
+    def where(self, condition: bool, x: Any, y: Any) -> Any:
+        """Return x where the condition holds, else y."""
+        return x if condition else y
+
+    def choose(self, condition: bool, f: Any, g: Any, *arguments: Any) -> Any:
+        """Return f(m, *arguments) where the condition holds, else g(m, *arguments)."""
+        return (f if condition else g)(self, *arguments)
+
+    def pick(self, table: Callable[[], list[float]], index: Any) -> float:
+        """Return the number of a table at an index."""
+        return table()[int(float(index))]
+
+    def constant(self, x: Any) -> float | None:
+        """Return the value of a number that is known now, else None."""
+        return x if isinstance(x, float) else None
+
+    def literal(self, x: float) -> Near:
+        """Return a number of the formula."""
+        return Near(x)
+
+    def outside(
+        self, _: str, make: Callable[[], Callable[..., float]], arguments: tuple[Any, ...]
+    ) -> Near:
+        """Return the value of a function of floats."""
+        return Near(make()(*map(float, arguments)))
+
+
+NEAR = _Target()

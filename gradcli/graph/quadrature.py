@@ -1,0 +1,297 @@
+"""Integrals of functions of one number, with an estimate of the error that is not too small.
+
+An interval is cut where the caller says that the function may be singular, kinked or steep. On each
+part a smooth function is done by Gauss-Kronrod rules. Where these do not agree, x is replaced so
+that an end, finite or not, is only reached double exponentially (Takahasi and Mori, 1974), and the
+rules are applied to halves of halves: a singularity at an end does no harm, nor do kinks inside.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from itertools import pairwise
+from typing import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    Function = Callable[[float], float]
+    Near = Callable[[float, float], float]
+    """From an end and the distance from it, which may be negative, to the value there."""
+
+NODES = (
+    0.991455371120812639206854697526329,
+    0.949107912342758524526189684047851,
+    0.864864423359769072789712788640926,
+    0.741531185599394439863864773280788,
+    0.586087235467691130294144691451320,
+    0.405845151377397166906606412076961,
+    0.207784955007898467600689403773245,
+    0.0,
+)
+KRONROD = (
+    0.022935322010529224963732008058970,
+    0.063092092629978553290700663189204,
+    0.104790010322250183839876322541518,
+    0.140653259715525918745189590510238,
+    0.169004726639267902826583426598550,
+    0.190350578064785409913256402421014,
+    0.204432940075298892414161999234649,
+    0.209482141084727828012999174891714,
+)
+GAUSS = (
+    0.129484966168869693270611432679082,
+    0.279705391489276667901467771423780,
+    0.381830050505118944950369775488975,
+    0.417959183673469387755102040816327,
+)
+"""Nodes and weights of the 15-point rule and of the 7-point rule inside it (QUADPACK's qk15)."""
+
+MOST_PARTS = 1500
+"""Give up when an interval has been halved so often."""
+ROUNDING = 1e-15
+"""The error that is taken as rounding, relative to the integral of the size of the function."""
+CLOSEST = 1e-300
+"""The least distance from an end, and the inverse of the largest."""
+UNTOLD = 2.0**-52
+"""The distance, relative to an end, from which on doubles tell numbers from the end."""
+BESIDE = 0.03
+"""So near an end, relative to it, a function may cancel, and the distance from it counts."""
+CLOSE = (1e-10, 1e-7, 1e-4, 1e-2)
+"""So near the ends of an interval, as shares of it, a smooth function hardly changes."""
+HALF_PI = math.pi / 2
+
+
+class Diverged(ValueError):  # noqa: N818 - a sentence about the mathematics
+    """The integral does not exist, or is not found; the text says why."""
+
+
+class Undefined(ValueError):  # noqa: N818 - as above
+    """The function has no value at a place, `x`."""
+
+    def __init__(self, x: float) -> None:
+        super().__init__(x)
+        self.x = x
+
+
+class Integral(NamedTuple):
+    """An integral: the value, a bound of its error, and the integral of the size."""
+
+    value: float
+    error: float
+    size: float
+
+
+def integral(
+    f: Function, low: float, high: float, cuts: Sequence[float] = (), near: Near | None = None
+) -> Integral:
+    """Return the integral of f from low to high, which may be infinite.
+
+    `cuts` are where f may be singular or not smooth; `near` gives f beside one of the ends or cuts
+    more exactly than f does. Raises Diverged or Undefined.
+    """
+    if low == high:
+        return Integral(0.0, 0.0, 0.0)
+    if low > high:
+        value, error, size = integral(f, high, low, cuts, near)
+        return Integral(-value, error, size)
+    places = sorted({cut for cut in cuts if low < cut < high})
+    if low == -math.inf and high == math.inf and not places:
+        places = [0.0]
+    ends = [low, *places, high]
+    found = [_part(f, first, last, near) for first, last in pairwise(ends)]
+    value = math.fsum([part.value for part in found])
+    size = math.fsum([part.size for part in found])
+    error = math.fsum([part.error for part in found]) + 4 * ROUNDING * size
+    if near is not None:
+        error += math.fsum([_beside(f, near, end) for end in ends if end and abs(end) < math.inf])
+    if not error <= 1e-6 * size and size:
+        message = f"the integral does not converge: {value:.6g} ± {error:.1g} is all that is found"
+        raise Diverged(message)
+    return Integral(value, error, size)
+
+
+def _beside(f: Function, near: Near, end: float) -> float:
+    """Return the error of an end that is only near a singularity, by a share of a unit of it."""
+    distance = 2 * UNTOLD * abs(end)
+    try:
+        if near(end, 0.0) - near(end, 0.0) != 0:
+            return 0.0
+    except (ValueError, ArithmeticError):
+        return 0.0
+    found = 0.0
+    for x in (end - distance, end + distance):
+        try:
+            found = max(found, abs(f(x)) * 2 * distance)
+        except (ValueError, ArithmeticError):
+            continue
+    return found
+
+
+class _Part:
+    """What a rule finds: the value, a bound of the error, and the integral of the size."""
+
+    __slots__ = ("error", "high", "low", "size", "value")
+
+    def __init__(self, g: Function, low: float, high: float) -> None:
+        self.low, self.high = low, high
+        middle, half = (low + high) / 2, (high - low) / 2
+        values = [(g(middle - half * x), g(middle + half * x)) for x in NODES[:-1]]
+        center = g(middle)
+        kronrod = KRONROD[-1] * center
+        gauss = GAUSS[-1] * center
+        size = KRONROD[-1] * abs(center)
+        for place, (left, right) in enumerate(values):
+            kronrod += KRONROD[place] * (left + right)
+            size += KRONROD[place] * (abs(left) + abs(right))
+            if place % 2:
+                gauss += GAUSS[place // 2] * (left + right)
+        mean = kronrod / 2
+        spread = KRONROD[-1] * abs(center - mean)
+        for place, (left, right) in enumerate(values):
+            spread += KRONROD[place] * (abs(left - mean) + abs(right - mean))
+        error = abs(kronrod - gauss)
+        if spread and error:
+            error = spread * min(1.0, (200 * error / spread) ** 1.5)
+        self.value, self.size = kronrod * half, size * half
+        self.error = max(error, ROUNDING * size) * half
+        if self.error - self.error != 0:
+            self.error = math.inf
+
+
+def _part(f: Function, low: float, high: float, near: Near | None) -> Integral:
+    """Return the integral between two neighbouring ends."""
+    if high - low < math.inf:
+        smooth = _smooth(f, low, high)
+        if smooth is not None:
+            return smooth
+    g, first, last = _substituted(f, low, high, near)
+    first, last = _finite(g, first, last)
+    return _adaptive(g, first, last)
+
+
+def _smooth(f: Function, low: float, high: float) -> Integral | None:
+    """Return the integral of a smooth function, None where the rules do not agree on it."""
+    middle = (low + high) / 2
+
+    def value(x: float) -> float:
+        try:
+            return f(x)
+        except (ValueError, ArithmeticError):
+            return math.nan
+
+    whole = _Part(value, low, high)
+    if not whole.error <= 1e-6 * whole.size:
+        return None
+    for end, width in ((low, high - low), (high, low - high)):
+        # A peak may stand right at an end, too narrow for the rules to see.
+        around = [value(end + share * width) for share in CLOSE]
+        if not max(around) - min(around) <= 0.2 * whole.size / (high - low):
+            return None
+    left, right = _Part(value, low, middle), _Part(value, middle, high)
+    both, size = left.value + right.value, left.size + right.size
+    error = abs(whole.value - both)
+    if not error <= 4 * ROUNDING * size or not size:
+        return None
+    return Integral(both, error, size)
+
+
+def _substituted(
+    f: Function, low: float, high: float, near: Near | None
+) -> tuple[Callable[[float], float], float, float]:
+    """Return the function of the new variable, and where it begins and ends."""
+
+    def value(x: float, end: float, distance: float) -> float:
+        try:
+            if near is not None and abs(distance) < BESIDE * (abs(end) or 1.0):
+                found = near(end, distance)
+            else:
+                found = f(x)
+        except (ValueError, ArithmeticError):
+            raise Undefined(x) from None
+        if found - found != 0:
+            raise Undefined(x)
+        return found
+
+    def reaches(end: float, width: float, factor: float) -> float:
+        least = CLOSEST if near is not None else max(CLOSEST, UNTOLD * abs(end))
+        return math.asinh((math.log(width) - math.log(least)) / factor)
+
+    if low == -math.inf or high == math.inf:
+        sign, end = (1.0, low) if high == math.inf else (-1.0, high)
+
+        def half_line(t: float) -> float:
+            distance = math.exp(HALF_PI * math.sinh(t))
+            found = value(end + sign * distance, end, sign * distance)
+            return found * (HALF_PI * math.cosh(t) * distance) if found else 0.0
+
+        return half_line, -reaches(end, 1.0, HALF_PI), reaches(0.0, 1.0, HALF_PI)
+    width = high - low
+
+    def interval(t: float) -> float:
+        grown = math.exp(-2 * HALF_PI * math.sinh(abs(t)))
+        distance = width * grown / (1 + grown)
+        if t < 0:
+            found = value(low + distance, low, distance)
+        else:
+            found = value(high - distance, high, -distance)
+        return found * (2 * HALF_PI * math.cosh(t) * distance / (1 + grown)) if found else 0.0
+
+    return interval, -reaches(low, width, 2 * HALF_PI), reaches(high, width, 2 * HALF_PI)
+
+
+def _finite(g: Function, first: float, last: float) -> tuple[float, float]:
+    """Return the range of the new variable in which the function has values that count."""
+    largest = 0.0
+    ends = []
+    for direction, end in ((1.0, last), (-1.0, first)):
+        before, t = 0.0, 0.0
+        while t * direction < end * direction:
+            try:
+                found = g(t + 0.01)
+            except Undefined:
+                if not t or before > 1e-6 * largest:
+                    raise
+                t -= 0.125 * direction
+                break
+            if found - found != 0:
+                message = "the integral does not converge: the function grows too fast"
+                raise Diverged(message)
+            before = abs(found)
+            largest = max(largest, before)
+            t += 0.125 * direction
+        ends.append(min(t, end) if direction > 0 else max(t, end))
+    return ends[1], ends[0]
+
+
+def _adaptive(g: Function, first: float, last: float) -> Integral:
+    """Return the integral of g, halving the part with the largest error again and again."""
+    count = 8
+    edges = [first + (last - first) * k / count for k in range(count + 1)]
+    parts = [_Part(g, low, high) for low, high in pairwise(edges)]
+    waiting = [(-part.error, place, part) for place, part in enumerate(parts)]
+    heapq.heapify(waiting)
+    size = math.fsum([part.size for part in parts])
+    error = math.fsum([part.error for part in parts])
+    made = len(parts)
+    while error > 2 * ROUNDING * size and made < MOST_PARTS:
+        _, _, worst = waiting[0]
+        middle = (worst.low + worst.high) / 2
+        if worst.error <= 2 * ROUNDING * worst.size or not worst.low < middle < worst.high:
+            break
+        halves = [_Part(g, worst.low, middle), _Part(g, middle, worst.high)]
+        heapq.heapreplace(waiting, (-halves[0].error, made, halves[0]))
+        heapq.heappush(waiting, (-halves[1].error, made + 1, halves[1]))
+        made += 2
+        if made % 16 == 0 or made < 32:
+            size = math.fsum([part.size for _, _, part in waiting])
+            error = math.fsum([part.error for _, _, part in waiting])
+    parts = [part for _, _, part in waiting]
+    tails = abs(g(first)) + abs(g(last))
+    return Integral(
+        math.fsum([part.value for part in parts]),
+        math.fsum([part.error for part in parts]) + tails,
+        math.fsum([part.size for part in parts]),
+    )

@@ -1,0 +1,183 @@
+"""Roots of functions of one number: Newton's method, kept between signs once these are known."""
+
+from __future__ import annotations
+
+import math
+import sys
+from itertools import pairwise
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Function = Callable[[float], float]
+
+EPSILON = sys.float_info.epsilon
+MOST_STEPS = 100
+"""Give up a search of Newton's method after so many steps."""
+STEPS_BETWEEN = 2100
+"""Steps between two signs: halving comes down to a double from any distance."""
+SMALL = 1e-13
+"""A value so small beside those around it is 0 where the function only touches 0."""
+
+
+class NoRoot(ValueError):  # noqa: N818 - a sentence about the mathematics
+    """No root is found; the text says what was tried."""
+
+
+def _tried(f: Function) -> Function:
+    """Return a function that is nan where f has no value."""
+
+    def value(x: float) -> float:
+        try:
+            return f(x)
+        except (ValueError, ArithmeticError):
+            return math.nan
+
+    return value
+
+
+def from_start(f: Function, slope: Function, start: float) -> float:
+    """Return a root of f near a start. Raises NoRoot."""
+    f, slope = _tried(f), _tried(slope)
+    x, y = start, f(start)
+    if y == 0:
+        return x
+    visited = [(x, y)] if y - y == 0 else []
+    touching: float | None = None
+    if visited:
+        for _ in range(MOST_STEPS):
+            rate = slope(x)
+            step = -y / rate if rate and rate - rate == 0 else math.nan
+            if step - step != 0:
+                break
+            largest = 10 * (1 + abs(x))
+            step = max(-largest, min(largest, step))
+            moved, found = x + step, f(x + step)
+            for _ in range(60):
+                if found - found == 0 and abs(found) <= 2 * abs(y):
+                    break
+                step /= 2
+                moved, found = x + step, f(x + step)
+            if found - found != 0:
+                break
+            if found == 0 and not _fades(f, moved, step):
+                return moved
+            if found == 0:
+                break
+            if y < 0 < found or found < 0 < y:
+                return between(f, slope, x, moved)
+            if moved == x or abs(step) <= 4 * EPSILON * abs(moved):
+                touching = moved
+                x, y = moved, found
+                break
+            x, y = moved, found
+            visited.append((x, y))
+        bracket = _opposite(visited)
+        if bracket is None and _is_zero(f, x, y):
+            return x if touching is None else touching
+    else:
+        bracket = None
+    bracket = bracket or _search(f, start)
+    if bracket is not None:
+        return between(f, slope, *bracket)
+    best = min(visited, key=lambda pair: abs(pair[1]), default=None)
+    closest = "" if best is None else f"; the value closest to 0 is {best[1]:.6g}, at {best[0]:.6g}"
+    message = (
+        f"no root is found from {start:.6g}: Newton's method and a search for a change of sign"
+        f" ended without one{closest}"
+    )
+    raise NoRoot(message)
+
+
+def between(f: Function, slope: Function, low: float, high: float) -> float:
+    """Return a root of f between two numbers at which its signs differ. Raises NoRoot."""
+    f, slope = _tried(f), _tried(slope)
+    left, right = f(low), f(high)
+    for x, y in ((low, left), (high, right)):
+        if y == 0:
+            return x
+        if y - y != 0:
+            message = f"no root is found between {low:.6g} and {high:.6g}: no value at {x:.6g}"
+            raise NoRoot(message)
+    if (left < 0) == (right < 0):
+        message = (
+            f"no root is found between {low:.6g} and {high:.6g}: the signs there are the same"
+            f" ({left:.6g} and {right:.6g})"
+        )
+        raise NoRoot(message)
+    below, above = (low, high) if left < 0 else (high, low)
+    x, width = (low + high) / 2, abs(high - low)
+    for _ in range(STEPS_BETWEEN):
+        y = f(x)
+        if y == 0:
+            return x
+        if y - y != 0:
+            message = f"no root is found between {low:.6g} and {high:.6g}: no value at {x:.6g}"
+            raise NoRoot(message)
+        if y < 0:
+            below = x
+        else:
+            above = x
+        rate = slope(x)
+        new = x - y / rate if rate and rate - rate == 0 else math.nan
+        first, last = min(below, above), max(below, above)
+        moved = abs(new - x)
+        if not first < new < last or moved > width / 2:
+            if first <= new <= last and moved <= 2 * EPSILON * abs(x):
+                x = new
+                break
+            new = first + (last - first) / 2
+        width = abs(new - x)
+        if new in {x, first, last}:
+            break
+        if width <= EPSILON * abs(new) / 2:
+            x = new
+            break
+        x = new
+    candidates = [(abs(f(place)), place) for place in (x, below, above)]
+    size, best = min(candidates)
+    if size > 1e-3 * max(abs(left), abs(right)) and size > 1:
+        message = f"no root is found between {low:.6g} and {high:.6g}: the sign changes at a pole"
+        raise NoRoot(message)
+    return best
+
+
+def _opposite(visited: list[tuple[float, float]]) -> tuple[float, float] | None:
+    """Return two neighbouring places with different signs."""
+    ordered = sorted(visited)
+    for (x, y), (other, z) in pairwise(ordered):
+        if (y < 0) != (z < 0):
+            return x, other
+    return None
+
+
+def _search(f: Function, start: float) -> tuple[float, float] | None:
+    """Return the nearest change of sign beside a start, in steps that grow."""
+    step = max(abs(start), 1.0) / 64
+    ends = [(start, f(start)), (start, f(start))]
+    for _ in range(120):
+        for place, direction in enumerate((1.0, -1.0)):
+            x, y = ends[place]
+            moved = x + direction * step
+            found = f(moved)
+            if y < 0 < found or found < 0 < y:
+                return x, moved
+            if found == 0 and not _fades(f, moved, direction):
+                return moved, moved
+            ends[place] = (moved, found)
+        step *= 1.2
+    return None
+
+
+def _fades(f: Function, x: float, step: float) -> bool:
+    """Return whether a function only becomes too small for a double on the way, as exp(x) does."""
+    further = math.copysign(1 + abs(x), step)
+    return f(x + further) == 0 == f(x + 2 * further)
+
+
+def _is_zero(f: Function, x: float, y: float) -> bool:
+    """Return whether a value is 0 but for rounding, beside the values around it."""
+    distance = 0.01 * (1 + abs(x))
+    around = [abs(f(x - distance)), abs(f(x + distance))]
+    return all(abs(y) <= SMALL * value for value in around)
