@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from gradcli.errors import FormulaError
 from gradcli.graph.node import Graph, Node
-from gradcli.language.names import CONSTANTS, KEYWORDS, REBINDABLE, is_function, is_name
+from gradcli.language.names import CONSTANTS, KEYWORDS, REBINDABLE, is_name, is_reserved
 from gradcli.limits import DRAWN_NODES
 from gradcli.point import Point, checked, names_to_nodes, shape_of
 
@@ -445,7 +445,7 @@ def variable(name: str, shape: Shape = ()) -> Formula:
     if not is_name(name):
         message = f"'{name}' is not a name"
         raise FormulaError(message, hint="a name has letters, digits and _, and no digit first")
-    if is_function(name) or name in KEYWORDS or (name in CONSTANTS and name != REBINDABLE):
+    if is_reserved(name) or name in KEYWORDS or (name in CONSTANTS and name != REBINDABLE):
         message = f"'{name}' means something else in a formula"
         raise FormulaError(message, hint="use another name")
     graph = Graph()

@@ -14,7 +14,7 @@ from gradcli.errors import (
 )
 from gradcli.formula import Formula, parse
 from gradcli.language.bindings import bindings, is_number
-from gradcli.language.names import CONSTANTS, is_function, names_in
+from gradcli.language.names import CONSTANTS, is_reserved, names_in
 from gradcli.limits import SOURCE_CHARACTERS, out_of_range
 from gradcli.point import shape_of
 
@@ -191,7 +191,7 @@ def explained(
     unknown = [
         name
         for name in sorted(names_in(source) - shapes.keys() - CONSTANTS.keys())
-        if not is_function(name) and not re.search(rf"\b{name}\b\s*(?:\([^)]*\))?\s*=", source)
+        if not is_reserved(name) and not re.search(rf"\b{name}\b\s*(?:\([^)]*\))?\s*=", source)
     ]
     if unknown:
         error.hint = (

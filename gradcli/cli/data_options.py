@@ -12,7 +12,7 @@ from gradcli.cli.batch import curve
 from gradcli.cli.options import Option
 from gradcli.cli.output import note
 from gradcli.errors import MathematicsError, NameValueError, ShapeError, UsageError, printable
-from gradcli.language.names import CONSTANTS, KEYWORDS, is_function, is_name, names_in
+from gradcli.language.names import CONSTANTS, KEYWORDS, is_name, is_reserved, names_in
 from gradcli.point import few
 
 if TYPE_CHECKING:
@@ -292,7 +292,7 @@ def _named(option: str, words: Sequence[str], example: str) -> dict[str, str]:
         if not equals or not text or not is_name(name):
             message = f"{option} takes NAME=…, not '{printable(word, 60)}'"
             raise UsageError(message, hint=f"for example {option} {example}")
-        if is_function(name) or name in CONSTANTS or name in KEYWORDS:
+        if is_reserved(name) or name in CONSTANTS or name in KEYWORDS:
             message = f"{name} means something else in a formula"
             raise UsageError(message, hint=f"give another name, as {option} {example}")
         if name in found:
@@ -310,7 +310,7 @@ def _against(text: str, over: OverRows, values: Mapping[str, Any]) -> Against:
     formula = over.formula
     for name in sorted(names_in(text)):
         known = name in formula.columns or name in values or name in CONSTANTS
-        if not known and not is_function(name) and name not in KEYWORDS:
+        if not known and not is_reserved(name) and name not in KEYWORDS:
             error = unknown_column(formula.paths[0], name, list(formula.source.columns))
             error.message = f"--x: {error.message}"
             raise error

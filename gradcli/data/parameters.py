@@ -10,7 +10,7 @@ from gradcli.data.files import reading, write
 from gradcli.data.signature import looks_like
 from gradcli.errors import FileError, ShapeError, UsageError, printable
 from gradcli.graph import shapes
-from gradcli.language.names import CONSTANTS, KEYWORDS, REBINDABLE, is_function, is_name
+from gradcli.language.names import CONSTANTS, KEYWORDS, REBINDABLE, is_name, is_reserved
 from gradcli.limits import AXES, ELEMENTS, out_of_range
 
 if TYPE_CHECKING:
@@ -186,7 +186,7 @@ def _check_names(names: Iterable[str], where: str) -> None:
             what = "not a name"
         elif name in KEYWORDS:
             what = "a word of the language"
-        elif is_function(name):
+        elif is_reserved(name):
             what = "a function"
         elif name in CONSTANTS and name != REBINDABLE:
             what = "a constant"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gradcli.errors import FormulaError, GradcliError, NameValueError, printable
 from gradcli.graph.operations import TABLE
-from gradcli.language.names import CONSTANTS, KEYWORDS, REBINDABLE, is_function, is_name
+from gradcli.language.names import CONSTANTS, KEYWORDS, REBINDABLE, is_name, is_reserved
 from gradcli.language.parser import parse
 from gradcli.language.scanner import END, SCANNER
 from gradcli.limits import out_of_range
@@ -105,7 +105,7 @@ def binding(word: str) -> Binding:
     if name in KEYWORDS:
         message = f"'{name}' is a word of the language and cannot be given a value"
         raise NameValueError(message, hint="use another name")
-    if is_function(name):
+    if is_reserved(name):
         message = f"{name} is a function and cannot be given a value"
         raise NameValueError(message, hint="use another name")
     if name in CONSTANTS and name != REBINDABLE:

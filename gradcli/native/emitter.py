@@ -43,6 +43,9 @@ def obstacle(program: Program) -> str | None:
     """Return why a program cannot be machine code, None if it can."""
     if program.has_arrays:
         return "the formula has arrays"
+    called = next((step.operation for step in program.instructions if step.operation.library), None)
+    if called is not None:
+        return f"{called.name} has no machine code"
     if not machine.has_all(LIBRARY):
         return "the C library lacks a function"
     return None
