@@ -1393,7 +1393,7 @@ _library(
 )
 
 
-def _typed_c(f: Any, m: Any, n: int) -> Any:
+def _typed_c(_: Any, m: Any, n: int) -> Any:
     """Return elliptic_c in terms of K and E, and its derivatives as gradcli.graph.scientific."""
     k, e = m.apply("ellipk"), m.apply("ellipe")
     before = ((2 - m) * k - 2 * e) / m**2

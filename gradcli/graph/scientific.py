@@ -249,7 +249,8 @@ def _of_pole(z: Any, is_between: Any, n: int) -> Any:
 
 def _divided(coefficients: list[int]) -> list[int]:
     """Return a polynomial in g, divided by g² - g."""
-    rest, found = coefficients[1:], []
+    rest = coefficients[1:]
+    found: list[int] = []
     for c in rest[:-1]:
         found.append(-c + (found[-1] if found else 0))
     return found
