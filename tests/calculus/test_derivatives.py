@@ -434,7 +434,7 @@ def arithmetic(graph: Graph, outputs: list[int]) -> int:
 
 def with_gradient(formula: Formula) -> int:
     graph, root = formula.graph, formula.id
-    slopes = []
+    slopes: list[int] = []
     for node in graph.variables([root]).values():
         try:
             slopes += reverse.gradient(graph, root, [node]).values()
@@ -450,7 +450,7 @@ def test_the_gradient_of_one_operation(name: str) -> None:
     names = variables(" ".join("abcdef"[:count]))
     payload = {"constant power": 2.5, "powlog": 2}.get(name, 1 if row.payload else None)
     one = names[0].apply(name, *names[1:], payload=payload)
-    assert with_gradient(one) <= COSTLY.get(name, 7 if row.library else 5)
+    assert with_gradient(one) <= COSTLY.get(name, 9 if row.library else 5)
 
 
 @settings(max_examples=200)
