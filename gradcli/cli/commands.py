@@ -22,6 +22,7 @@ from gradcli.cli.arguments import is_option
 from gradcli.cli.data_options import DataOptions
 from gradcli.cli.options import spread
 from gradcli.cli.plot_options import Against, PlotOptions
+from gradcli.cli.uncertain import UncertainOptions
 from gradcli.errors import ExitCode, GradcliError, UsageError, printable
 
 
@@ -35,6 +36,7 @@ class Request(NamedTuple):
 _NO_DATA = DataOptions()
 _NO_PLOT = PlotOptions()
 _NOTHING = Against()
+_CERTAIN = UncertainOptions()
 
 COMMANDS = ("eval", "grad", "minimize", "draw")
 
@@ -249,6 +251,14 @@ def _eval(
     data: DataOptions = _NO_DATA,
     plot: PlotOptions = _NO_PLOT,
     against: Against = _NOTHING,
+    uncertain: UncertainOptions = _CERTAIN,
+    samples: Annotated[
+        str | None,
+        typer.Option("--samples", metavar="N", help="Draw values with errors N times."),
+    ] = None,
+    errors: Annotated[
+        bool, typer.Option("--errors", help="The errors that --params gives, in a pipe too.")
+    ] = False,
     seed: _Seed = None,
     output: _File = None,
     color: _Color = "auto",
@@ -268,6 +278,9 @@ def _eval(
             data=data,
             plot=_plot(plot, to, {**data.files(), "-o": [output]}, against),
             against=against,
+            uncertain=uncertain,
+            samples=samples,
+            errors=errors,
         )
 
     return Request(request, json)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from gradcli.point import Point
     from gradcli.tables.formula import RowFormula
     from gradcli.tables.sums import RowSums
+    from gradcli.uncertainty.inputs import Saved
 
 
 class DataOptions(NamedTuple):
@@ -200,6 +201,16 @@ class DataOptions(NamedTuple):
 
         return dict(load(self.params, "--params"))
 
+    def covariance(self) -> Saved | None:
+        """Return what the fit of --params knows about the errors of its parameters."""
+        if self.params is None:
+            return None
+        from gradcli.data.parameters import covariance
+        from gradcli.uncertainty.inputs import Saved
+
+        found = covariance(self.params)
+        return None if found is None else Saved(*found)
+
     def needed(self, text: str, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return the values of --params for the names of a formula.
 
@@ -245,11 +256,17 @@ class DataOptions(NamedTuple):
 
     @contextmanager
     def opened(
-        self, request: Request, x: str | None = None, curves: Sequence[str] = ()
+        self,
+        request: Request,
+        x: str | None = None,
+        curves: Sequence[str] = (),
+        *,
+        is_plot: bool = True,
     ) -> Iterator[OverRows]:
         """Open the files for a formula with its values.
 
-        A plot may stand against the formula `x` of columns, and `curves` are formulas beside it.
+        A plot may stand against the formula `x` of columns, and `curves` are formulas beside it;
+        without one, `x` only names columns that are wanted.
         After the block, notes say how texts became numbers and how many rows were left out.
         """
         from gradcli.rows.columns import opened
@@ -257,7 +274,8 @@ class DataOptions(NamedTuple):
         from gradcli.tables.formula import RowFormula
 
         options = self.reading()
-        text, values, where = request.text, request.values, request.where
+        text, where = request.text, request.where
+        values, errors = arguments.without_errors(request.values)
         for name, value in {**values, **request.beside}.items():
             if hasattr(value, "listed"):
                 message = f"{name} is a range, and --data needs one value"
@@ -272,8 +290,9 @@ class DataOptions(NamedTuple):
             note(where + sentence)
         say_classes(source, names, where)
         over = OverRows(formula, where)
+        over.errors = errors
         parameters = self.parameters() if curves or x else {}
-        if x is not None:
+        if x is not None and is_plot:
             over.against = _against(x, over, {**arguments.needed(parameters, x), **request.beside})
         over.curves = [curve(each, request.beside, parameters) for each in curves]
         try:
@@ -329,12 +348,16 @@ class OverRows:
         """What the rows are plotted against, if that is asked for."""
         self.curves: list[Problem] = []
         """The formulas of curves in their plot."""
+        self.errors: dict[str, Any] = {}
+        """The standard errors of names that were given with one."""
 
     def problem(self) -> Problem:
         """Return the formula with its values, and its columns where they are in memory."""
         found = self.formula
         data = found.data if found.held is not None else dict.fromkeys(found.columns)
-        return Problem(found.formula, found.values, self.where, {}, data)
+        problem = Problem(found.formula, found.values, self.where, {}, data)
+        problem.errors = self.errors
+        return problem
 
     def at_values(self, wrt: Sequence[str] = (), *, allow_nonfinite: bool) -> Point | RowSums:
         """Return the formula over all rows, with what is needed to differentiate by `wrt`."""

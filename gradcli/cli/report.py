@@ -185,9 +185,11 @@ def _minima(found: Minimum, output: Output) -> None:
 
 def about(found: Minimum) -> dict[str, Any]:
     """Return what a file of parameters says beside them."""
+    known = {} if found.statistics is None else {"covariance": found.statistics.covariance}
     return {
         "expression": found.expression,
         "minimum": found.minimum,
         "method": found.method,
         "converged": found.converged,
+        **known,
     }
