@@ -329,6 +329,10 @@ def _grad(
     strict: Annotated[
         bool, typer.Option("--strict", help="A kink is an error, not a note.")
     ] = False,
+    relative: Annotated[
+        bool, typer.Option("--relative", help="Elasticities too: x/f times the derivative.")
+    ] = False,
+    uncertain: UncertainOptions = _CERTAIN,
     json: _Json = False,
     csv: _Csv = False,
     digits: _Digits = None,
@@ -343,6 +347,7 @@ def _grad(
 
     def request() -> ExitCode:
         from gradcli.cli.grad import Wanted, differentiate
+        from gradcli.cli.uncertain import Errors
 
         to = _output(json, csv, digits, color, output)
         wanted = Wanted(
@@ -357,6 +362,8 @@ def _grad(
             allow_nonfinite,
             _seed(seed),
             _plot(plot, to, {**data.files(), "-o": [output]}),
+            Errors(uncertain, None if data.paths else data.covariance()),
+            relative,
         )
         return differentiate(words or [], to, wanted, data)
 
@@ -518,6 +525,18 @@ def _minimize(
             help="Write fitted values, residuals and confidence band to a .csv file.",
         ),
     ] = None,
+    influence: Annotated[
+        bool,
+        typer.Option("--influence", help="In --predictions, what each row does to the fit."),
+    ] = False,
+    report: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--report",
+            metavar="'NAME = FORMULA'",
+            help="A quantity of the parameters, with its error; repeatable.",
+        ),
+    ] = None,
     plot: PlotOptions = _NO_PLOT,
     overlay: Annotated[
         list[str] | None,
@@ -572,6 +591,8 @@ def _minimize(
             predictions=predictions,
             plot=plot,
             overlay=overlay or (),
+            report=report or (),
+            influence=influence,
         )
         return minimize(words or [], to, options)
 

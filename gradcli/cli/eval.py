@@ -53,7 +53,7 @@ def evaluate(
     if uncertain is not None or samples is not None or errors:
         from gradcli.cli.uncertain import Errors
 
-        saved = data.covariance() if data is not None and (files is None or errors) else None
+        saved = None if data is None else data.covariance()
         known = Errors(uncertain, saved, is_asked=errors, samples=samples, seed=seed)
     formulas = Formulas(words, seed, parameters, beside=[*curves, *([] if x is None else [x])])
 

@@ -31,9 +31,7 @@ class UncertainOptions(NamedTuple):
 
     correlate: Annotated[
         list[str] | None,
-        Option(
-            "--correlate", "Correlation of two values with errors; repeatable.", "NAME,NAME=R"
-        ),
+        Option("--correlate", "Correlation of two values with errors; repeatable.", "NAME,NAME=R"),
     ] = None
     sigma_of: Annotated[
         list[str] | None,
@@ -71,7 +69,8 @@ class UncertainOptions(NamedTuple):
         for word in self.sigma_of or ():
             name, _, text = word.partition("=")
             if not is_name(name) or not (is_number(text) or is_name(text)):
-                message = f"--sigma-of takes NAME=NUMBER or NAME=COLUMN, not '{printable(word, 60)}'"
+                shown = printable(word, 60)
+                message = f"--sigma-of takes NAME=NUMBER or NAME=COLUMN, not '{shown}'"
                 raise UsageError(message, hint="for example --sigma-of x=0.1")
             if name in numbers or name in columns:
                 message = f"--sigma-of gives {name} twice"
@@ -89,6 +88,21 @@ class UncertainOptions(NamedTuple):
             message = f"--confidence must be between 0 and 1, not {printable(str(found), 60)}"
             raise UsageError(message, hint="for example --confidence 0.95")
         return found
+
+
+def relative(slopes: Mapping[str, Any], problem: Problem, here: Any) -> dict[str, Any]:
+    """Return the elasticities x/f df/dx: by how many percent the value moves for one of x.
+
+    Raises MathematicsError for a value of 0, of which there is no part.
+    """
+    if not here.value:
+        message = "the value is 0, so that it has no relative derivatives"
+        raise MathematicsError(message, hint="leave out --relative")
+    given = {**problem.data, **problem.values}
+    return {
+        name: (given[name] if given.get(name) is not None else here.at(name)) * slope / here.value
+        for name, slope in slopes.items()
+    }
 
 
 def _pair(text: str) -> list[str]:
@@ -144,7 +158,9 @@ class Errors:
             if name in problem.errors:
                 message = f"{name} has two errors, one behind ± and one of --sigma-of"
                 raise NameValueError(message, hint="leave out one of them")
-        saved = None if self._saved is None else _used(self._saved, own, given)
+        saved = None
+        if self._saved is not None:
+            saved = self._saved.of([name for name in own if name not in given])
         found = inputs(given, self.correlations, saved)
         if not found.names and self.is_asked and not self.columns:
             message = "no name of the formula has an error"
@@ -179,21 +195,6 @@ class Errors:
         return sampled(
             formula.graph, formula.id, problem.values, given, found, self.samples, self._seed
         )
-
-
-def _used(saved: Saved, own: Sequence[str], given: Mapping[str, Any]) -> Saved | None:
-    """Return the part of a saved covariance that the names of a formula have."""
-    import numpy as np
-
-    kept = [
-        place
-        for place, name in enumerate(saved.names)
-        if (base := name.partition("[")[0]) in own and base not in given
-    ]
-    if not kept:
-        return None
-    matrix = np.array(saved.covariance)[np.ix_(kept, kept)].tolist()
-    return saved._replace(names=[saved.names[i] for i in kept], covariance=matrix)
 
 
 # ---------------------------------------------------------------- one value
@@ -300,16 +301,33 @@ def add_budget(content: dict[str, Any], found: Uncertainty, confidence: float | 
     content["budget"] = {name: share._asdict() for name, share in found.budget.items()}
 
 
-def budget_table(found: Uncertainty, output: Output) -> None:
-    """Add the uncertainty budget: what each name contributes."""
+def budget_table(
+    found: Uncertainty, gradient: Mapping[str, Any], parts: Mapping[str, Any], output: Output
+) -> None:
+    """Add the uncertainty budget: what each name contributes.
+
+    As CSV, which is one table, it has all derivatives, and the `parts` of --relative.
+    """
     headers = ["name", "derivative", "standard_error", "contribution", "share"]
-    if output.pretty:
-        headers[2] = "std. error"
-        output.line(str(found))
     rows = [
         [name, *[output.cell(number) for number in share]] for name, share in found.budget.items()
     ]
-    if not output.pretty and not output.csv:
+    if output.csv:
+        rows = [["value", output.number(found.value), output.number(found.standard_error)], *rows]
+        rows += [[n, output.number(x)] for n, x in gradient.items() if n not in found.budget]
+        if parts:
+            headers.append("relative")
+        width = len(headers)
+        for row in rows:
+            row += [""] * (5 - len(row))
+            if parts:
+                row.append(output.number(parts.get(row[0])))
+        output.table(headers, [row[:width] for row in rows])
+        return
+    if output.pretty:
+        headers[2] = "std. error"
+        output.line(str(found))
+    else:
         output.line("")
     output.table(headers, rows, right=1)
 
@@ -367,9 +385,7 @@ def _checked(name: str, sigma: Any) -> Any:
     return sigma
 
 
-def of_rows(
-    problem: Problem, errors: Errors | None
-) -> tuple[Inputs, list[str]] | None:
+def of_rows(problem: Problem, errors: Errors | None) -> tuple[Inputs, list[str]] | None:
     """Return the uncertain numbers of a table, and their names; None for a table without errors.
 
     Raises NameValueError for arrays, which have many.

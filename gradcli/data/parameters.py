@@ -52,8 +52,8 @@ def save(path: str, parameters: Mapping[str, Any], about: Mapping[str, Any]) -> 
     """Write the parameters, whole or not at all; numbers read back exactly.
 
     A .json file holds them under "parameters", beside what `about` says; a .npz file holds one
-    array for each, and the origins of dates and the covariance as the comment of the archive. The same parameters make
-    the same bytes. Raises FileError.
+    array for each, and the origins of dates and the covariance as the comment of the archive. The
+    same parameters make the same bytes. Raises FileError.
     """
     write(path, _npz(parameters, about) if path.endswith(".npz") else _json(parameters, about))
 

@@ -147,7 +147,8 @@ def _special(name: str, text: str) -> tuple[str, Binding | None]:
     found, error = [binding(f"{name}={part}") for part in divided]
     if found.is_range or found.shape is not None:
         message = f"{name} has no single value, so it has no error"
-        raise NameValueError(message, source=text, span=(0, len(text)), hint=f"give it by --sigma-of {name}=0.1")
+        hint = f"give it by --sigma-of {name}=0.1"
+        raise NameValueError(message, source=text, span=(0, len(text)), hint=hint)
     found.text, found.error = text, error
     return text, found
 

@@ -96,7 +96,7 @@ def check_digits(name: str, text: str) -> None:
     scaled = digits.rjust(places + 1, "0")
     error = f"{scaled[:-places]}.{scaled[-places:]}" if places else digits
     shown = printable(text, 60)
-    message = f"{shown} can be read two ways: a product, or a number with an error in its last digits"
-    product = f"{sign}{number}{exponent}*{digits}" if exponent == "" else f"{sign}{number}*{digits}{exponent}"
+    message = f"{shown} can be read two ways: a product, or a number with an error behind it"
+    product = f"{sign}{number}*{digits}{exponent}"
     hint = f"write {name}={product} or {name}={sign}{number}{exponent}±{error}{exponent}"
     raise NameValueError(message, source=text, span=(0, len(text)), hint=hint)

@@ -31,6 +31,14 @@ class Saved(NamedTuple):
     freedom: int | None
     """The degrees of freedom of the errors; None where they are known and not estimated."""
 
+    def of(self, own: Sequence[str]) -> Saved | None:
+        """Return the part for some names, a for a and w for all its numbers; None for none."""
+        kept = [i for i, name in enumerate(self.names) if name.partition("[")[0] in own]
+        if not kept:
+            return None
+        matrix = [[self.covariance[i][j] for j in kept] for i in kept]
+        return self._replace(names=[self.names[i] for i in kept], covariance=matrix)
+
 
 class Inputs(NamedTuple):
     """Uncertain numbers: their names, standard errors and correlation matrix."""

@@ -81,7 +81,7 @@ def shown(value: float, error: float) -> str:
     first = max(exact.adjusted() if exact else last, spread.adjusted())
     if last <= 0 and first < LONGEST_FIXED and (first >= -4 or last > -LONGEST_FIXED):
         return f"{exact:.{-last}f} ± {spread:.{-last}f}"
-    if 0 < last and first < LONGEST_FIXED + 3:
+    if last > 0 and first < LONGEST_FIXED + 3:
         return f"{exact:.0f} ± {spread:.0f}"
     places = max(first - last, 0)
     scaled = [f"{number.scaleb(-first):.{places}f}" for number in (exact, spread)]

@@ -95,6 +95,9 @@ def propagate(point: Point, given: Inputs) -> Uncertainty:
         numbers = (gradient[place], uncertain.errors[place], parts[place], shares[place])
         budget[name] = Share(*map(float, numbers))
     value = float(point.value)
+    if not math.isfinite(error):
+        message = "the standard error is too large for a double"
+        raise MathematicsError(message)
     second = None
     if len(names) <= MOST_INPUTS:
         try:
@@ -134,10 +137,15 @@ def _second_order(point: Point, given: Inputs, value: float, error: float) -> Or
         return Order(value, error)
     columns = point.hessian(given.bases)
     hessian = np.array([[columns[a][b] for b in names] for a in names])
-    scaled = np.outer(given.errors, given.errors) * hessian
-    product = scaled @ given.correlation
+    with np.errstate(all="ignore"):
+        scaled = given.errors[:, None] * hessian * given.errors
+        product = scaled @ given.correlation
     half = math.sqrt(max(float(np.sum(product * product.T)), 0.0) / 2)
-    return Order(value + float(np.trace(product)) / 2, math.hypot(error, half))
+    found = Order(value + float(np.trace(product)) / 2, math.hypot(error, half))
+    if not all(map(math.isfinite, found)):
+        message = "the second order is too large for a double"
+        raise MathematicsError(message)
+    return found
 
 
 def _freedom(given: Inputs, parts: Matrix, error: float) -> int | None:

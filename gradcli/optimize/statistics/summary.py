@@ -75,7 +75,7 @@ class Statistics(NamedTuple):
         }
         fields = {**self._asdict(), "confidence_intervals": intervals}
         del fields["is_sigma_known"]
-        return {**fields, "covariance": self.covariance["matrix"]}
+        return fields
 
     def with_fixed(self, names: Sequence[str]) -> Statistics:
         """Return the report for all `names` in their order; those it lacks have no errors."""
