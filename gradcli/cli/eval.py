@@ -79,6 +79,9 @@ def evaluate(
             return answered(formulas, output, answer)
         from gradcli.cli import plots
 
+        if known is not None and known.is_asked:
+            message = "a plot shows values without their standard errors"
+            raise UsageError(message, hint="leave out --plot, or the options for errors")
         if files is not None:
             with files.opened(formulas.one("--plot over data"), x, curves) as over:
                 plots.over_rows(over, (), plot, output, allow_nonfinite=allow_nonfinite)

@@ -146,9 +146,8 @@ def _fit_table(
     rows = []
     for name, numbers_of in lines:
         if output.pretty and output.digits is None:
-            value, error, t, p, low, high = numbers_of
-            shown = [output.cell(value), *map(_short, (error, t, p))]
-            shown += [output.cell(low), output.cell(high)]
+            shown = [output.cell(numbers_of[0]), *map(_short, numbers_of[1:4])]
+            shown += map(output.cell, numbers_of[4:])
         else:
             shown = [output.number(x) for x in numbers_of]
         rows.append([name, *shown])

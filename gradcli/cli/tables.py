@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 class _Table(Protocol):
     """A table that is worked out block by block, and what is to be said about it in the end."""
 
-    kinks: dict[int, str]
+    @property
+    def kinks(self) -> dict[int, str]:
+        """What is to be said about derivatives, by node."""
 
     def blocks(self) -> Iterator[Block]:
         """Yield the rows in order."""
@@ -69,8 +71,8 @@ def show(
     if uncertain is not None:
         table, headers = _with_errors(table, uncertain, errors, list(problem.ranges))
     if output.json:
-        wrt = wrt if uncertain is None else None
-        output.document(_document(problem.source, list(problem.ranges), table, wrt))
+        shown = wrt if uncertain is None else None
+        output.document(_document(problem.source, list(problem.ranges), table, shown))
     elif output.pretty:
         _pretty(table, headers, output)
     else:

@@ -224,7 +224,8 @@ def show(
         else:
             for row in rows:
                 output.cells(row)
-    say(found, problem.where)
+    if not output.pretty:  # a terminal shows both orders
+        say(found, problem.where)
 
 
 def document(found: Uncertainty, confidence: float | None) -> dict[str, Any]:
@@ -317,12 +318,11 @@ def budget_table(
         rows += [[n, output.number(x)] for n, x in gradient.items() if n not in found.budget]
         if parts:
             headers.append("relative")
-        width = len(headers)
-        for row in rows:
-            row += [""] * (5 - len(row))
-            if parts:
-                row.append(output.number(parts.get(row[0])))
-        output.table(headers, [row[:width] for row in rows])
+        filled = [row + [""] * (len(headers) - len(row)) for row in rows]
+        if parts:
+            for row in filled:
+                row[-1] = output.number(parts.get(row[0]))
+        output.table(headers, filled)
         return
     if output.pretty:
         headers[2] = "std. error"

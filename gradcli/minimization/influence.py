@@ -54,10 +54,10 @@ def influence(residuals: ModelResiduals, point: Vector, free: Mask, rss: float |
 
     Raises UsageError where the data do not determine the parameters, or leave no freedom.
     """
-    factor = np.zeros((0, int(np.sum(free))))
+    factor: Matrix = np.zeros((0, int(np.sum(free))))
     squares = 0.0
     for values, jacobian in residuals.blocks(point):
-        factor = np.linalg.qr(np.vstack([factor, jacobian[:, free]]), mode="r")
+        factor = np.array(np.linalg.qr(np.vstack([factor, jacobian[:, free]]), mode="r"))
         squares += float(values @ values)
     freedom = residuals.count - factor.shape[1]
     diagonal = np.abs(np.diag(factor))
@@ -75,4 +75,5 @@ def influence(residuals: ModelResiduals, point: Vector, free: Mask, rss: float |
                 curvature[:, column] += values @ turns[:, free]
     inner = np.eye(len(root)) + root.T @ ((curvature + curvature.T) / 2) @ root
     variance = (squares if rss is None else rss) / freedom
-    return Influence(free, root, np.linalg.inv(inner), variance)
+    turned = np.array(np.linalg.inv(inner), dtype=np.float64)
+    return Influence(free, np.array(root, dtype=np.float64), turned, variance)

@@ -12,8 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-LONGEST_FIXED = 7
-"""Digits before the point from which on a number and its error are shown with an exponent."""
+LONGEST_FIXED = 10
+"""Of more digits before the point a number and its error are shown with an exponent."""
+FIRST_DECIMAL = -4
+"""And where the first digit of the larger one stands behind this place after the point."""
 
 
 class Uncertain:
@@ -79,10 +81,9 @@ def shown(value: float, error: float) -> str:
         last += 1
     exact = round(exact, -last)
     first = max(exact.adjusted() if exact else last, spread.adjusted())
-    if last <= 0 and first < LONGEST_FIXED and (first >= -4 or last > -LONGEST_FIXED):
-        return f"{exact:.{-last}f} ± {spread:.{-last}f}"
-    if last > 0 and first < LONGEST_FIXED + 3:
-        return f"{exact:.0f} ± {spread:.0f}"
+    if FIRST_DECIMAL <= first < LONGEST_FIXED and last <= 2:
+        places = max(-last, 0)
+        return f"{exact:.{places}f} ± {spread:.{places}f}"
     places = max(first - last, 0)
     scaled = [f"{number.scaleb(-first):.{places}f}" for number in (exact, spread)]
     return f"({scaled[0]} ± {scaled[1]})e{first:+03d}"
