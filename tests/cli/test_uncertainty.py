@@ -41,7 +41,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def delta_method() -> tuple[float, float]:
     """The half-life of the decay and its standard error, by SciPy's fit and the delta method."""
     (_, b), covariance = optimize.curve_fit(lambda t, a, b: a * np.exp(-b * t), T, Y, p0=[5, 0.5])
-    return math.log(2) / b, math.log(2) / b**2 * math.sqrt(covariance[1, 1])
+    rate = float(b)
+    return math.log(2) / rate, math.log(2) / rate**2 * math.sqrt(covariance[1, 1])
 
 
 def test_the_forms_of_a_value_with_an_error(gradcli: Command, terminal: Terminal) -> None:
