@@ -74,6 +74,9 @@ def evaluate(
             here = problem.at_values(allow_nonfinite=allow_nonfinite)
             _answer(problem, here, output, known)
 
+    if trace and known is not None and known.is_asked:
+        message = "--trace shows values without their standard errors"
+        raise UsageError(message, hint="leave out --trace, or the options for errors")
     with output:
         if plot is None:
             return answered(formulas, output, answer)

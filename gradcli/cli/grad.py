@@ -86,8 +86,7 @@ def differentiate(
         problem = formulas.problem(request)
         names = _names(wanted.wrt, problem)
         if problem.ranges and (problem.errors or (wanted.errors and wanted.errors.is_asked)):
-            message = "a table of derivatives has no standard errors"
-            raise UsageError(message, hint="gradcli eval shows that of each value")
+            raise _no_errors()
         if problem.ranges:
             _table(problem, names, output, wanted)
         elif problem.formula.free_names and not problem.values:
@@ -105,6 +104,8 @@ def differentiate(
             return ExitCode.DONE
         from gradcli.cli import plots
 
+        if wanted.errors is not None and wanted.errors.is_asked:
+            raise _no_errors()
         shown = (_to_plot(problem, wanted) for problem in formulas.problems())
         plots.over_ranges(
             shown, wanted.plot, output, allow_nonfinite=wanted.allow_nonfinite, data=data
@@ -125,6 +126,9 @@ def _over_rows(
     with data.opened(request) as over:
         problem = over.problem()
         names = _names(wanted.wrt, problem)
+        is_uncertain = bool(over.errors or (wanted.errors and wanted.errors.is_asked))
+        if is_uncertain and (over.per_row or wanted.plot is not None):
+            raise _no_errors()
         if over.per_row or wanted.plot is not None:
             for option, is_given in _other_options(wanted).items():
                 if is_given:
@@ -145,11 +149,20 @@ def _over_rows(
                 raise NameValueError(message, hint=hint)
         forms = _other_options(wanted) | {"--strict": False}
         own = problem.formula.free_names
-        if any(forms.values()) or any(name in problem.data or name not in own for name in names):
+        if (
+            is_uncertain
+            or any(forms.values())
+            or any(name in problem.data or name not in own for name in names)
+        ):
             over.formula.hold()
             problem = over.problem()
         here = over.at_values(names, allow_nonfinite=wanted.allow_nonfinite)
         _numbers(here, problem, names, output, wanted, increments)
+
+
+def _no_errors() -> UsageError:
+    message = "many derivatives are shown without standard errors"
+    return UsageError(message, hint="gradcli eval shows that of each value")
 
 
 def _increment(text: str) -> float:
@@ -184,6 +197,7 @@ def _numeric_options(wanted: Wanted) -> dict[str, bool]:
 
 def _check_together(wanted: Wanted, output: Output) -> None:
     """Raise UsageError for two options of which one would do nothing."""
+    forms = _other_options(wanted)
     for option, is_given, why in (
         ("--check", wanted.check, "compares all modes"),
         ("--step", bool(wanted.increments), "compares with the exact derivative"),
@@ -195,7 +209,11 @@ def _check_together(wanted: Wanted, output: Output) -> None:
     if wanted.nodes and wanted.mode == "finite":
         message = "finite differences make no pass over the nodes"
         raise UsageError(message, hint="leave out --nodes, or choose --mode forward")
-    forms = _other_options(wanted) | {"--mode": False, "--strict": False, "--relative": False}
+    other = next((o for o in ("--nodes", "--hessian", "--check", "--step") if forms[o]), None)
+    if wanted.relative and other is not None and not output.json:
+        message = f"--relative is a column beside the derivatives, and {other} shows other numbers"
+        raise UsageError(message, hint="leave out one of them, or write --json")
+    forms |= {"--mode": False, "--strict": False, "--relative": False}
     tables = [option for option, is_given in forms.items() if is_given]
     if output.csv and len(tables) > 1:
         message = f"--csv is one table, and {tables[0]} and {tables[1]} are two"
@@ -210,6 +228,8 @@ def _other_options(wanted: Wanted) -> dict[str, bool]:
 def _needs_no_values(problem: Problem, wanted: Wanted) -> None:
     options = _numeric_options(wanted)
     given = next((option for option, is_given in options.items() if is_given), None)
+    if given is None and wanted.errors is not None and wanted.errors.is_asked:
+        given = "a standard error"
     if given is not None:
         names = " ".join(f"{name}=…" for name in problem.formula.free_names[:5])
         message = f"{given} needs values"
@@ -322,8 +342,11 @@ def _numbers(
     )
     if output.json:
         output.document(document)
-    elif not shown:
-        if found is None or not output.csv:
+    else:
+        if found is not None and shown and output.csv:
+            message = "--csv is one table, and that of the standard errors would be another"
+            raise UsageError(message, hint="leave out one of them, or write --json")
+        if not shown and (found is None or not output.csv):
             _gradient_table(problem, here, gradient, output, parts)
         if found is not None:
             uncertain.budget_table(found, gradient, parts or {}, output)

@@ -162,13 +162,16 @@ def _run(
             watcher.end()
     if table is not None:
         table.show(names, output, found.latest)
-    if stride is None or output.pretty or output.json:
-        quantities: Sequence[Quantity] = ()
-        if derived:
-            from gradcli.cli.derived import quantities as worked_out
+    quantities: Sequence[Quantity] = ()
+    if derived:
+        from gradcli.cli.derived import quantities as worked_out
 
-            quantities = worked_out(derived, found, given.start.fixed)
+        quantities = worked_out(derived, found, given.start.fixed)
+    if stride is None or output.pretty or output.json:
         report.show(found, output, given.settings.confidence, quantities)
+    else:  # the steps take the place of the table
+        for each in quantities:
+            note(f"{each.name} = {each.known or each.value}")
     return found
 
 

@@ -122,7 +122,7 @@ def binding(word: str) -> Binding:
     if "\n" in text:
         message = f"the value of {name} has a line break"
         raise NameValueError(message, hint="remove it")
-    if not is_number(text):
+    if not is_number(text) and any(mark in text for mark in SPECIAL):
         text, uncertain = _special(name, text)
         if uncertain is not None:
             return uncertain
@@ -134,6 +134,10 @@ def binding(word: str) -> Binding:
             raise NameValueError(message)
         return Binding(name, text, value)
     return _formula(name, text)
+
+
+SPECIAL = ("±", "%", "+-", "+−", "+/", "(")
+"""What stands in a value with an error, in a percentage, and in 2.5(3), which may be either."""
 
 
 def _special(name: str, text: str) -> tuple[str, Binding | None]:

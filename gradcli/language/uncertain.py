@@ -63,11 +63,13 @@ def _entries(text: str) -> list[tuple[int, int]]:
 def _error(name: str, text: str, left: str, sign: tuple[int, int], end: int) -> str:
     """Return the error of an entry as a value."""
     found = _ERROR.fullmatch(text, sign[1], end)
+    left, right = left.strip(), text[sign[1] : end].strip()
+    if right.startswith("(") and right.endswith(")"):  # a formula of numbers
+        return f"0*({left}) + {right}" if "[" in left else right
     if found is None:
         message = f"in the value of {name}: behind ± stands a number >= 0, or a percentage"
         hint = f"for example {name}=1.0±0.1 or {name}=5±2%"
         raise NameValueError(message, source=text, span=(sign[0], end), hint=hint)
-    left = left.strip()
     if left.endswith("%"):
         message = f"in the value of {name}: a percentage with an error can be read two ways"
         hint = f"write the numbers, as in {name}=0.05±0.01"

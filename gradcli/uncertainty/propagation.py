@@ -38,7 +38,7 @@ class Share(NamedTuple):
     derivative: float
     standard_error: float
     contribution: float
-    """The derivative times the standard error: the error that this number alone makes."""
+    """The size of derivative times standard error: the error that this number alone makes."""
     share: float
     """The part of the variance; with correlations it can be negative. They add up to 1."""
 
@@ -92,7 +92,7 @@ def propagate(point: Point, given: Inputs) -> Uncertainty:
     error, shares = _variance_of(parts, uncertain.correlation)
     budget = {name: Share(0.0, 0.0, 0.0, 0.0) for name in given.names}
     for place, name in enumerate(names):
-        numbers = (gradient[place], uncertain.errors[place], parts[place], shares[place])
+        numbers = (gradient[place], uncertain.errors[place], abs(parts[place]), shares[place])
         budget[name] = Share(*map(float, numbers))
     value = float(point.value)
     if not math.isfinite(error):

@@ -167,7 +167,7 @@ def test_the_budget_of_grad(run: Run, terminal: Terminal) -> None:
     [
         (("minimize", "x^2", "x=1±0.1"), "takes plain values"),
         (("minimize", "x^2 + y", "x=1", "--fix", "y=1±0.1"), "takes plain values"),
-        (("grad", "x^2*y", "x=0:1:0.1", "y=1±0.1"), "no standard errors"),
+        (("grad", "x^2*y", "x=0:1:0.1", "y=1±0.1"), "without standard errors"),
         (("eval", "x", "x=1", "--errors"), "no name of the formula has an error"),
         (("eval", "x", "x=1±0.1", "--correlate", "x=0.5"), "--correlate takes"),
         (("eval", "x", "x=1", "--sigma-of", "y=0.5"), "does not use"),

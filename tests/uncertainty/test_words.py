@@ -50,6 +50,7 @@ def test_entries_of_arrays(entries: list[tuple[str, str, str | None]]) -> None:
     ("word", "value", "error"),
     [
         ("x=1/3±0.01", 1 / 3, 0.01),
+        ("x=sqrt(4)+-(1/4)", 2, 0.25),
         ("x=[1, 2]±0.1", [1, 2], [0.1, 0.1]),
         ("x=[max(1, 2)±1, 2±50%]", [2, 2], [1, 1]),
         ("x=2e3±5%", 2000, 100),
