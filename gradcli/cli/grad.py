@@ -209,7 +209,9 @@ def _check_together(wanted: Wanted, output: Output) -> None:
     if wanted.nodes and wanted.mode == "finite":
         message = "finite differences make no pass over the nodes"
         raise UsageError(message, hint="leave out --nodes, or choose --mode forward")
-    other = next((o for o in ("--nodes", "--hessian", "--check", "--step") if forms[o]), None)
+    other = next(
+        (o for o in ("--nodes", "--hessian", "--check", "--step", "--latex") if forms[o]), None
+    )
     if wanted.relative and other is not None and not output.json:
         message = f"--relative is a column beside the derivatives, and {other} shows other numbers"
         raise UsageError(message, hint="leave out one of them, or write --json")
@@ -349,7 +351,7 @@ def _numbers(
         if not shown and (found is None or not output.csv):
             _gradient_table(problem, here, gradient, output, parts)
         if found is not None:
-            uncertain.budget_table(found, gradient, parts or {}, output)
+            uncertain.budget_table(found, gradient, parts or {}, errors.confidence, output)
     if found is not None:
         uncertain.say(found, problem.where)
     say_notes(notes, problem.where)

@@ -303,12 +303,20 @@ def add_budget(content: dict[str, Any], found: Uncertainty, confidence: float | 
 
 
 def budget_table(
-    found: Uncertainty, gradient: Mapping[str, Any], parts: Mapping[str, Any], output: Output
+    found: Uncertainty,
+    gradient: Mapping[str, Any],
+    parts: Mapping[str, Any],
+    confidence: float | None,
+    output: Output,
 ) -> None:
-    """Add the uncertainty budget: what each name contributes.
+    """Add the error of the value and its budget: what each name contributes.
 
     As CSV, which is one table, it has all derivatives, and the `parts` of --relative.
     """
+    ends = (
+        () if confidence is None else zip(("low", "high"), found.interval(confidence), strict=True)
+    )
+    interval = [[name, output.cell(number)] for name, number in ends]
     headers = ["name", "derivative", "standard_error", "contribution", "share"]
     rows = [
         [name, *[output.cell(number) for number in share]] for name, share in found.budget.items()
@@ -316,9 +324,8 @@ def budget_table(
     if output.csv:
         rows = [["value", output.number(found.value), output.number(found.standard_error)], *rows]
         rows += [[n, output.number(x)] for n, x in gradient.items() if n not in found.budget]
-        if parts:
-            headers.append("relative")
-        filled = [row + [""] * (len(headers) - len(row)) for row in rows]
+        headers += ["relative"] if parts else []
+        filled = [row + [""] * (len(headers) - len(row)) for row in [*rows, *interval]]
         if parts:
             for row in filled:
                 row[-1] = output.number(parts.get(row[0]))
@@ -327,7 +334,13 @@ def budget_table(
     if output.pretty:
         headers[2] = "std. error"
         output.line(str(found))
+        if interval:
+            output.line(
+                f"{' to '.join(row[1] for row in interval)} with probability {confidence:g}"
+            )
     else:
+        for row in (["standard_error", output.number(found.standard_error)], *interval):
+            output.cells(row)
         output.line("")
     output.table(headers, rows, right=1)
 

@@ -88,7 +88,12 @@ def propagate(point: Point, given: Inputs) -> Uncertainty:
     names, bases = uncertain.names, uncertain.bases
     slopes = _flat(point.gradient(bases)) if bases else {}
     gradient = np.array([slopes[name] for name in names])
-    parts = gradient * uncertain.errors
+    with np.errstate(all="ignore"):
+        parts = gradient * uncertain.errors
+    for name, part in zip(names, parts.tolist(), strict=True):
+        if not math.isfinite(part):  # with --allow-nonfinite
+            message = f"the derivative with respect to {name} is not finite, nor is the error"
+            raise MathematicsError(message, hint="leave out its error")
     error, shares = _variance_of(parts, uncertain.correlation)
     budget = {name: Share(0.0, 0.0, 0.0, 0.0) for name in given.names}
     for place, name in enumerate(names):
@@ -96,8 +101,7 @@ def propagate(point: Point, given: Inputs) -> Uncertainty:
         budget[name] = Share(*map(float, numbers))
     value = float(point.value)
     if not math.isfinite(error):
-        message = "the standard error is too large for a double"
-        raise MathematicsError(message)
+        raise MathematicsError("the standard error is too large for a double")
     second = None
     if len(names) <= MOST_INPUTS:
         try:
@@ -143,8 +147,7 @@ def _second_order(point: Point, given: Inputs, value: float, error: float) -> Or
     half = math.sqrt(max(float(np.sum(product * product.T)), 0.0) / 2)
     found = Order(value + float(np.trace(product)) / 2, math.hypot(error, half))
     if not all(map(math.isfinite, found)):
-        message = "the second order is too large for a double"
-        raise MathematicsError(message)
+        raise MathematicsError("the second order is too large for a double")
     return found
 
 

@@ -244,6 +244,10 @@ ALLOWED = {
     ("--memory", "--seed"): "rows are shuffled within what is held, here one batch",
     ("--fix", "--params"): "--fix says what the name is",
     ("--batch", "--every"): "there is one epoch",
+    **{
+        (option, "--errors"): "it asks for what is shown anyway"
+        for option in ("--sigma-of", "--correlate", "--confidence", "--samples", "--json")
+    },
     ("--batch", "--schedule"): "there is one epoch",
     **{
         (option, other): "in a pipe the steps take the place of the table of the fit"

@@ -155,7 +155,8 @@ def test_the_budget_of_grad(run: Run, terminal: Terminal) -> None:
     }
     rows = run(*words).rows
     assert rows[1] == ["x", "4", "2"]
-    assert rows[4] == ["name", "derivative", "standard_error", "contribution", "share"]
+    assert rows[3][0] == "standard_error"
+    assert rows[5] == ["name", "derivative", "standard_error", "contribution", "share"]
     csv = run(*words, "--csv").rows
     assert [row[0].split(",")[0] for row in csv] == ["name", "value", "x", "y"]
     assert "share" in terminal(*words).text
