@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from gradcli.formula import Formula, parse, variable, variables
     from gradcli.minimization.minimum import Iterate, Minimum
     from gradcli.point import Point
+    from gradcli.uncertainty.number import uncertain
 
 __all__ = [
     "DrawingError",
@@ -43,6 +44,7 @@ __all__ = [
     "Run",
     "UsageError",
     "parse",
+    "uncertain",
     "variable",
     "variables",
 ]
@@ -58,8 +60,9 @@ def __getattr__(name: str) -> Any:
         message = f"module 'gradcli' has no attribute '{name}'"
         raise AttributeError(message)
     from gradcli import errors, formula
+    from gradcli.uncertainty import number
 
-    for module in (formula, errors):
+    for module in (formula, errors, number):
         if hasattr(module, name):
             return getattr(module, name)
     from gradcli import findings

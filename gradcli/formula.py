@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from gradcli.errors import FormulaError
 from gradcli.graph.node import Graph, Node
-from gradcli.language.names import CONSTANTS, KEYWORDS, REBINDABLE, is_function, is_name
+from gradcli.language.names import CONSTANTS, KEYWORDS, REBINDABLE, is_name, is_reserved
 from gradcli.limits import DRAWN_NODES
 from gradcli.point import Point, checked, names_to_nodes, shape_of
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from gradcli.language.origin import Origin
     from gradcli.minimization.minimum import Iterate, Minimum
     from gradcli.runtime.trace import Step
+    from gradcli.uncertainty.propagation import Uncertainty
 
     Given = Mapping[str, Any] | None
 
@@ -91,8 +92,34 @@ class Formula(Node):
     def evaluate(
         self, values: Given = None, /, *, allow_nonfinite: bool = False, **named: Any
     ) -> Any:
-        """Return the value at `values`: a mapping, keywords or both. Raises as `at_values`."""
-        return self.at_values(values, allow_nonfinite=allow_nonfinite, **named).value
+        """Return the value at `values`: a mapping, keywords or both. Raises as `at_values`.
+
+        Where a value is `gradcli.uncertain`, so is the result: it is that of `uncertainty`.
+        """
+        given = {**(values or {}), **named}
+        if any(hasattr(value, "standard_error") for value in given.values()):
+            return self.uncertainty(given)
+        return self.at_values(given, allow_nonfinite=allow_nonfinite).value
+
+    def uncertainty(
+        self,
+        values: Mapping[str, Any] | None = None,
+        /,
+        *,
+        correlations: Mapping[tuple[str, str], float] | None = None,
+        **named: Any,
+    ) -> Uncertainty:
+        """Return the value with its standard error, to first and second order, and its budget.
+
+        `values` are numbers and arrays, and `gradcli.uncertain` ones; `correlations` those of
+        pairs of names. Raises as `gradient`, and NameValueError for impossible correlations.
+        """
+        from gradcli.uncertainty.inputs import inputs
+        from gradcli.uncertainty.number import split
+        from gradcli.uncertainty.propagation import propagate
+
+        given, errors = split({**(values or {}), **named})
+        return propagate(self.at_values(given), inputs(errors, correlations))
 
     def gradient(
         self,
@@ -333,15 +360,17 @@ class Formula(Node):
         or "TB"; `local` what stands on the edges: "number", "formula", "both" or "none".
         `only_named` leaves the inputs, the nodes that the user named and the result, with the total
         derivative along all paths between them. Notes about the gradients, such as that one is
-        taken at a kink, stand in the picture, and `observe` is called with each.
+        taken at a kink, stand in the picture, and `observe` is called with each. Values may be
+        `gradcli.uncertain`; they and the result are shown with their standard errors then.
 
         Raises DrawingError for more than `most_nodes` nodes, which does not concern "json", and
         when no Graphviz is installed.
         """
         from gradcli.drawing.picture import check_size, picture
         from gradcli.runtime.trace import with_formulas
+        from gradcli.uncertainty.number import split
 
-        given = {**(values or {}), **named}
+        given, errors = split({**(values or {}), **named})
         shown = self.with_shapes({name: shape_of(value, name) for name, value in given.items()})
         if format != "json":
             check_size(shown.graph, shown.id, most_nodes, only_named=only_named)
@@ -354,6 +383,16 @@ class Formula(Node):
                 steps = with_formulas(steps, shown.structure(only_named=only_named))
             elif not gradient:
                 steps = [step._replace(gradient=None) for step in steps]
+            if errors:
+                from gradcli.uncertainty.inputs import inputs
+                from gradcli.uncertainty.propagation import propagate
+
+                known: dict[int, Any] = {
+                    step.id: errors[step.name] for step in steps if step.name in errors
+                }
+                found = propagate(shown.at_values(given), inputs(errors))
+                known[shown.id] = found.standard_error
+                steps = [step._replace(standard_error=known.get(step.id)) for step in steps]
         else:
             steps = shown.structure(only_named=only_named)
         if observe is not None:
@@ -439,7 +478,7 @@ def variable(name: str, shape: Shape = ()) -> Formula:
     if not is_name(name):
         message = f"'{name}' is not a name"
         raise FormulaError(message, hint="a name has letters, digits and _, and no digit first")
-    if is_function(name) or name in KEYWORDS or (name in CONSTANTS and name != REBINDABLE):
+    if is_reserved(name) or name in KEYWORDS or (name in CONSTANTS and name != REBINDABLE):
         message = f"'{name}' means something else in a formula"
         raise FormulaError(message, hint="use another name")
     graph = Graph()

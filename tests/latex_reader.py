@@ -24,7 +24,23 @@ TOKEN = re.compile(
 )
 
 FUNCTIONS = {
-    **{rf"\{n}": n for n in ("sin", "cos", "tan", "sinh", "cosh", "tanh", "max", "min", "exp")},
+    **{
+        rf"\{n}": n
+        for n in (
+            "sin",
+            "cos",
+            "tan",
+            "cot",
+            "sec",
+            "csc",
+            "sinh",
+            "cosh",
+            "tanh",
+            "max",
+            "min",
+            "exp",
+        )
+    },
     r"\arcsin": "asin",
     r"\arccos": "acos",
     r"\arctan": "atan",
@@ -36,6 +52,13 @@ FUNCTIONS = {
     "arsinh": "asinh",
     "arcosh": "acosh",
     "artanh": "atanh",
+    r"\zeta": "zeta",
+    "B": "beta",
+    "P": "gammap",
+    "Q": "gammaq",
+    "K": "ellipk",
+    "E": "ellipe",
+    "W": "lambertw",
 }
 """What is applied to parentheses that follow without a blank."""
 
@@ -459,4 +482,5 @@ def operator(text: str) -> str | None:
     if match:
         name = match[1].replace(r"\_", "_")
         return FUNCTIONS.get(name, name)
-    return None if text in {"j", r"\Gamma"} else FUNCTIONS.get(text)
+    is_command = text.startswith("\\") and text not in {r"\Gamma", r"\zeta"}
+    return FUNCTIONS.get(text) if is_command else None

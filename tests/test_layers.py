@@ -30,7 +30,7 @@ METHOD = BASE | {
     "optimize.solver",
     "optimize.stopping",
 }
-API = {"findings", "point", "minimization", "formula"}
+API = {"findings", "point", "minimization", "uncertainty", "formula"}
 MAY_IMPORT: dict[str, set[str]] = {
     "limits": set(),
     "errors": {"limits"},
@@ -64,7 +64,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "point": ENGINE | {"findings"},
     # a minimisation: what is to be done, how, and what came of it
     "minimization": ENGINE | {"findings", "point"},
-    "formula": ENGINE | {"findings", "point", "minimization"},
+    # what the errors of names make of a formula at a point
+    "uncertainty": ENGINE | {"findings", "point"},
+    "formula": ENGINE | {"findings", "point", "minimization", "uncertainty"},
     "functions": ENGINE | API,
     # formulas over ranges and over the rows of files; numbers -> plot
     "tables": ENGINE | API,

@@ -14,7 +14,7 @@ from gradcli.errors import (
 )
 from gradcli.formula import Formula, parse
 from gradcli.language.bindings import bindings, is_number
-from gradcli.language.names import CONSTANTS, is_function, names_in
+from gradcli.language.names import CONSTANTS, is_reserved, names_in
 from gradcli.limits import SOURCE_CHARACTERS, out_of_range
 from gradcli.point import shape_of
 
@@ -47,7 +47,7 @@ def is_option(word: str) -> bool:
 class Problem:
     """A formula with the values of its names; `where` says which line of stdin it is."""
 
-    __slots__ = ("data", "formula", "ranges", "shapes", "values", "where")
+    __slots__ = ("data", "errors", "formula", "ranges", "shapes", "values", "where")
 
     def __init__(
         self,
@@ -65,6 +65,8 @@ class Problem:
         """The names that take many values, one after the other."""
         self.data = data or {}
         """The names whose values are columns of data files."""
+        self.errors: dict[str, Any] = {}
+        """The standard errors of names that were given with one, x=1.0±0.1."""
         self.shapes = shapes or {}
         """The shapes of names that have one without a value."""
 
@@ -183,7 +185,7 @@ def explained(
     unknown = [
         name
         for name in sorted(names_in(source) - shapes.keys() - CONSTANTS.keys())
-        if not is_function(name) and not re.search(rf"\b{name}\b\s*(?:\([^)]*\))?\s*=", source)
+        if not is_reserved(name) and not re.search(rf"\b{name}\b\s*(?:\([^)]*\))?\s*=", source)
     ]
     if unknown:
         error.hint = (
@@ -221,6 +223,7 @@ def problem_of(
 
     `structure` has the shapes of names that have one without a value.
     """
+    values, errors = without_errors(values)
     known = {}
     for name in parameters or ():
         if name in values:
@@ -246,7 +249,18 @@ def problem_of(
         found.checked(dict.fromkeys([*found.free_names, *structure], 0.0))  # raises, naming it
     for name in known.keys() - found.free_names:
         del single[name]
-    return Problem(found, single, where, ranges, shapes=structure)
+    made = Problem(found, single, where, ranges, shapes=structure)
+    made.errors = errors
+    return made
+
+
+def without_errors(values: Mapping[str, Any]) -> tuple[Mapping[str, Any], dict[str, Any]]:
+    """Return the values alone, and the standard errors of those that have one."""
+    if all(isinstance(value, float) for value in values.values()):
+        return values, {}
+    from gradcli.uncertainty.number import split
+
+    return split(values)
 
 
 def values(given: Sequence[Binding], seed: int) -> dict[str, Any]:
@@ -277,6 +291,14 @@ class Draws:
 
 def value(binding: Binding, draw: Draws) -> Any:
     """Return what a NAME=VALUE word stands for. Raises NameValueError for a shape."""
+    if binding.error is not None:
+        from gradcli.uncertainty.number import uncertain
+
+        return uncertain(_value(binding, draw), value(binding.error, draw))
+    return _value(binding, draw)
+
+
+def _value(binding: Binding, draw: Draws) -> Any:
     if binding.number is not None:
         return binding.number
     if binding.shape is not None:

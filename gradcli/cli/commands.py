@@ -22,6 +22,7 @@ from gradcli.cli.arguments import is_option
 from gradcli.cli.data_options import DataOptions
 from gradcli.cli.options import spread
 from gradcli.cli.plot_options import Against, PlotOptions
+from gradcli.cli.uncertain import UncertainOptions
 from gradcli.errors import ExitCode, GradcliError, UsageError, printable
 
 
@@ -35,6 +36,7 @@ class Request(NamedTuple):
 _NO_DATA = DataOptions()
 _NO_PLOT = PlotOptions()
 _NOTHING = Against()
+_CERTAIN = UncertainOptions()
 
 COMMANDS = ("eval", "grad", "minimize", "draw")
 
@@ -256,6 +258,14 @@ def _eval(
     data: DataOptions = _NO_DATA,
     plot: PlotOptions = _NO_PLOT,
     against: Against = _NOTHING,
+    uncertain: UncertainOptions = _CERTAIN,
+    samples: Annotated[
+        str | None,
+        typer.Option("--samples", metavar="N", help="Draw values with errors N times."),
+    ] = None,
+    errors: Annotated[
+        bool, typer.Option("--errors", help="The errors that --params gives, in a pipe too.")
+    ] = False,
     seed: _Seed = None,
     output: _File = None,
     color: _Color = "auto",
@@ -275,6 +285,9 @@ def _eval(
             data=data,
             plot=_plot(plot, to, {**data.files(), "-o": [output]}, against),
             against=against,
+            uncertain=uncertain,
+            samples=samples,
+            errors=errors,
         )
 
     return Request(request, json)
@@ -323,6 +336,10 @@ def _grad(
     strict: Annotated[
         bool, typer.Option("--strict", help="A kink is an error, not a note.")
     ] = False,
+    relative: Annotated[
+        bool, typer.Option("--relative", help="Elasticities too: x/f times the derivative.")
+    ] = False,
+    uncertain: UncertainOptions = _CERTAIN,
     json: _Json = False,
     csv: _Csv = False,
     digits: _Digits = None,
@@ -337,6 +354,7 @@ def _grad(
 
     def request() -> ExitCode:
         from gradcli.cli.grad import Wanted, differentiate
+        from gradcli.cli.uncertain import Errors
 
         to = _output(json, csv, digits, color, output)
         wanted = Wanted(
@@ -351,6 +369,8 @@ def _grad(
             allow_nonfinite,
             _seed(seed),
             _plot(plot, to, {**data.files(), "-o": [output]}),
+            Errors(uncertain, None if data.paths else data.covariance()),
+            relative,
         )
         return differentiate(words or [], to, wanted, data)
 
@@ -523,6 +543,18 @@ def _minimize(
             help="Write fitted values, residuals and confidence band to a .csv file.",
         ),
     ] = None,
+    influence: Annotated[
+        bool,
+        typer.Option("--influence", help="In --predictions, what each row does to the fit."),
+    ] = False,
+    report: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--report",
+            metavar="'NAME = FORMULA'",
+            help="A quantity of the parameters, with its error; repeatable.",
+        ),
+    ] = None,
     plot: PlotOptions = _NO_PLOT,
     overlay: Annotated[
         list[str] | None,
@@ -579,6 +611,8 @@ def _minimize(
             predictions=predictions,
             plot=plot,
             overlay=overlay or (),
+            report=report or (),
+            influence=influence,
         )
         return minimize(words or [], to, options)
 

@@ -12,7 +12,7 @@ from gradcli.cli.batch import curve
 from gradcli.cli.options import Option
 from gradcli.cli.output import note
 from gradcli.errors import NameValueError, ShapeError, UsageError, printable
-from gradcli.language.names import CONSTANTS, KEYWORDS, is_function, is_name, names_in
+from gradcli.language.names import CONSTANTS, KEYWORDS, is_name, is_reserved, names_in
 from gradcli.point import few
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from gradcli.point import Point
     from gradcli.tables.formula import RowFormula
     from gradcli.tables.sums import Sums
+    from gradcli.uncertainty.inputs import Saved
 
 
 class DataOptions(NamedTuple):
@@ -200,6 +201,16 @@ class DataOptions(NamedTuple):
 
         return dict(load(self.params, "--params"))
 
+    def covariance(self) -> Saved | None:
+        """Return what the fit of --params knows about the errors of its parameters."""
+        if self.params is None:
+            return None
+        from gradcli.data.parameters import covariance
+        from gradcli.uncertainty.inputs import Saved
+
+        found = covariance(self.params)
+        return None if found is None else Saved(*found)
+
     def needed(self, text: str, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return the values of --params for the names of a formula.
 
@@ -245,18 +256,25 @@ class DataOptions(NamedTuple):
 
     @contextmanager
     def opened(
-        self, request: Request, x: str | None = None, curves: Sequence[str] = ()
+        self,
+        request: Request,
+        x: str | None = None,
+        curves: Sequence[str] = (),
+        *,
+        is_plot: bool = True,
     ) -> Iterator[OverRows]:
         """Open the files for a formula with its values.
 
-        A plot may stand against the formula `x` of columns, and `curves` are formulas beside it.
+        A plot may stand against the formula `x` of columns, and `curves` are formulas beside it;
+        without one, `x` only names columns that are wanted.
         After the block, notes say how texts became numbers and how many rows were left out.
         """
         from gradcli.rows.columns import opened
         from gradcli.tables.formula import RowFormula
 
         options = self.reading()
-        text, values, where = request.text, request.values, request.where
+        text, where = request.text, request.where
+        values, errors = arguments.without_errors(request.values)
         for name, value in {**values, **request.beside}.items():
             if hasattr(value, "listed"):
                 message = f"{name} is a range, and --data needs one value"
@@ -271,8 +289,9 @@ class DataOptions(NamedTuple):
             note(where + sentence)
         say_classes(source, names, where)
         over = OverRows(formula, where)
+        over.errors = errors
         parameters = self.parameters() if curves or x else {}
-        if x is not None:
+        if x is not None and is_plot:
             over.against = _against(x, over, {**arguments.needed(parameters, x), **request.beside})
         over.curves = [curve(each, request.beside, parameters) for each in curves]
         yield over
@@ -287,7 +306,7 @@ def _named(option: str, words: Sequence[str], example: str) -> dict[str, str]:
         if not equals or not text or not is_name(name):
             message = f"{option} takes NAME=…, not '{printable(word, 60)}'"
             raise UsageError(message, hint=f"for example {option} {example}")
-        if is_function(name) or name in CONSTANTS or name in KEYWORDS:
+        if is_reserved(name) or name in CONSTANTS or name in KEYWORDS:
             message = f"{name} means something else in a formula"
             raise UsageError(message, hint=f"give another name, as {option} {example}")
         if name in found:
@@ -305,7 +324,7 @@ def _against(text: str, over: OverRows, values: Mapping[str, Any]) -> Against:
     formula = over.formula
     for name in sorted(names_in(text)):
         known = name in formula.columns or name in values or name in CONSTANTS
-        if not known and not is_function(name) and name not in KEYWORDS:
+        if not known and not is_reserved(name) and name not in KEYWORDS:
             error = unknown_column(formula.paths[0], name, list(formula.source.columns))
             error.message = f"--x: {error.message}"
             raise error
@@ -324,12 +343,16 @@ class OverRows:
         """What the rows are plotted against, if that is asked for."""
         self.curves: list[Problem] = []
         """The formulas of curves in their plot."""
+        self.errors: dict[str, Any] = {}
+        """The standard errors of names that were given with one."""
 
     def problem(self) -> Problem:
         """Return the formula with its values, and its columns where they are in memory."""
         found = self.formula
         data = found.data if found.held is not None else dict.fromkeys(found.columns)
-        return Problem(found.formula, found.values, self.where, {}, data)
+        problem = Problem(found.formula, found.values, self.where, {}, data)
+        problem.errors = self.errors
+        return problem
 
     def at_values(self, wrt: Sequence[str] = (), *, allow_nonfinite: bool) -> Point | Sums:
         """Return the formula over all rows, with what is needed to differentiate by `wrt`."""

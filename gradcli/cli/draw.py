@@ -50,8 +50,14 @@ def draw(words: Sequence[str], output: Output, style: Style, *, seed: int = 0) -
         message = f"a terminal cannot show a {chosen} picture"
         raise UsageError(message, hint=f"write it to a file: -o graph.{chosen}")
     notes: list[Note] = []
+    values = problem.values
+    if problem.errors:
+        from gradcli.uncertainty.number import Uncertain
+
+        errors = problem.errors
+        values = {n: Uncertain(x, errors[n]) if n in errors else x for n, x in values.items()}
     content = problem.formula.draw(
-        problem.values,
+        values,
         format=chosen,
         gradient=style.gradient,
         rankdir=style.rankdir,

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gradcli.cli.output import Output
     from gradcli.cli.plot_options import Against
     from gradcli.cli.plots import Target
+    from gradcli.cli.uncertain import Errors, UncertainOptions
     from gradcli.findings import Note
     from gradcli.point import Point
 
@@ -30,6 +31,9 @@ def evaluate(
     data: DataOptions | None = None,
     plot: Target | None = None,
     against: Against | None = None,
+    uncertain: UncertainOptions | None = None,
+    samples: str | None = None,
+    errors: bool = False,
 ) -> ExitCode:
     """Print the value of each formula; with `trace`, the forward pass node by node.
 
@@ -46,11 +50,17 @@ def evaluate(
         message = "--x is a column of --data, and there is none"
         raise UsageError(message, hint="for example --data points.csv --x t")
     parameters = None if data is None or files is not None else data.parameters()
+    known = None
+    if uncertain is not None or samples is not None or errors:
+        from gradcli.cli.uncertain import Errors
+
+        saved = None if data is None else data.covariance()
+        known = Errors(uncertain, saved, is_asked=errors, samples=samples, seed=seed)
     formulas = Formulas(words, seed, parameters, beside=[*curves, *([] if x is None else [x])])
 
     def answer(request: Request) -> None:
         if files is not None:
-            _over_rows(request, output, files, trace, allow_nonfinite)
+            _over_rows(request, output, files, trace, allow_nonfinite, known)
             return
         problem = formulas.problem(request)
         if trace:
@@ -58,18 +68,24 @@ def evaluate(
         if problem.ranges:
             from gradcli.cli import tables
 
-            tables.show(problem, output, allow_nonfinite=allow_nonfinite)
+            tables.show(problem, output, allow_nonfinite=allow_nonfinite, errors=known)
         elif trace:
             _trace(problem, problem.at_values(allow_nonfinite=allow_nonfinite), output)
         else:
             here = problem.at_values(allow_nonfinite=allow_nonfinite)
-            _value(problem, here.value, output, here.doubts())
+            _answer(problem, here, output, known)
 
+    if trace and known is not None and known.is_asked:
+        message = "--trace shows values without their standard errors"
+        raise UsageError(message, hint="leave out --trace, or the options for errors")
     with output:
         if plot is None:
             return answered(formulas, output, answer)
         from gradcli.cli import plots
 
+        if known is not None and known.is_asked:
+            message = "a plot shows values without their standard errors"
+            raise UsageError(message, hint="leave out --plot, or the options for errors")
         if files is not None:
             with files.opened(formulas.one("--plot over data"), x, curves) as over:
                 plots.over_rows(over, (), plot, output, allow_nonfinite=allow_nonfinite)
@@ -83,23 +99,48 @@ def evaluate(
 
 
 def _over_rows(
-    request: Request, output: Output, data: DataOptions, trace: bool, allow_nonfinite: bool
+    request: Request,
+    output: Output,
+    data: DataOptions,
+    trace: bool,
+    allow_nonfinite: bool,
+    errors: Errors | None,
 ) -> None:
     from gradcli.cli import tables
 
-    with data.opened(request) as over:
+    beside = () if errors is None else errors.columns.values()
+    with data.opened(request, " + ".join(beside) or None, is_plot=False) as over:
         if over.per_row:
             if trace:
                 raise over.needs_one("--trace")
-            tables.show_rows(over, output, allow_nonfinite=allow_nonfinite)
+            tables.show_rows(over, output, allow_nonfinite=allow_nonfinite, errors=errors)
         elif trace:
             formula = over.formula
             formula.hold()
             here = formula.at(formula.data, allow_nonfinite=allow_nonfinite)
             _trace(over.problem(), here, output)
+        elif over.errors or (errors is not None and errors.is_asked):
+            over.formula.hold()
+            problem = over.problem()
+            _answer(problem, problem.at_values(allow_nonfinite=allow_nonfinite), output, errors)
         else:
             value = over.at_values(allow_nonfinite=allow_nonfinite).value
             _value(over.problem(), value, output)
+
+
+def _answer(problem: Problem, here: Point, output: Output, errors: Errors | None) -> None:
+    """Show a value, with its error where the words, the options or a saved fit say one."""
+    if errors is not None or problem.errors:
+        from gradcli.cli import uncertain
+
+        errors = errors or uncertain.Errors()
+        given = errors.of(problem)
+        if given is not None and errors.is_wanted(problem, output):
+            found = errors.at(here, problem, given)
+            if found is not None:
+                uncertain.show(problem, found, errors, given, output)
+                return
+    _value(problem, here.value, output, here.doubts())
 
 
 def _value(problem: Problem, value: float, output: Output, notes: Sequence[Note] = ()) -> None:

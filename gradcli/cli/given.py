@@ -61,6 +61,8 @@ class Options(NamedTuple):
     predictions: str | None = None
     plot: PlotOptions = PlotOptions()
     overlay: Sequence[str] = ()
+    report: Sequence[str] = ()
+    influence: bool = False
 
     @property
     def learns(self) -> bool:
@@ -222,6 +224,7 @@ def check(options: Options, *, json: bool = False) -> None:
         ("--checkpoint-every", "--checkpoint", options.checkpoint_every and not options.checkpoint),
         ("--memory", "--data", options.memory and not options.data.paths),
         ("--overlay", "--plot", options.overlay and options.plot.plot is None),
+        ("--influence", "--predictions", options.influence and options.predictions is None),
     ):
         if is_alone:
             message = f"{option} belongs to {other}"

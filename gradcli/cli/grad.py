@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from gradcli.cli.data_options import DataOptions
     from gradcli.cli.output import Output
     from gradcli.cli.plots import Target
+    from gradcli.cli.uncertain import Errors
     from gradcli.findings import Check, Note
     from gradcli.formula import Formula
     from gradcli.runtime.trace import Step
@@ -41,6 +42,8 @@ class Wanted:
         allow_nonfinite: bool = False,
         seed: int = 0,
         plot: Target | None = None,
+        errors: Errors | None = None,
+        relative: bool = False,
     ) -> None:
         self.wrt = wrt
         self.mode = mode
@@ -53,6 +56,8 @@ class Wanted:
         self.allow_nonfinite = allow_nonfinite
         self.seed = seed
         self.plot = plot
+        self.errors = errors
+        self.relative = relative
 
 
 def differentiate(
@@ -80,6 +85,8 @@ def differentiate(
             return
         problem = formulas.problem(request)
         names = _names(wanted.wrt, problem)
+        if problem.ranges and (problem.errors or (wanted.errors and wanted.errors.is_asked)):
+            raise _no_errors()
         if problem.ranges:
             _table(problem, names, output, wanted)
         elif problem.formula.free_names and not problem.values:
@@ -97,6 +104,8 @@ def differentiate(
             return ExitCode.DONE
         from gradcli.cli import plots
 
+        if wanted.errors is not None and wanted.errors.is_asked:
+            raise _no_errors()
         shown = (_to_plot(problem, wanted) for problem in formulas.problems())
         plots.over_ranges(
             shown, wanted.plot, output, allow_nonfinite=wanted.allow_nonfinite, data=data
@@ -117,6 +126,9 @@ def _over_rows(
     with data.opened(request) as over:
         problem = over.problem()
         names = _names(wanted.wrt, problem)
+        is_uncertain = bool(over.errors or (wanted.errors and wanted.errors.is_asked))
+        if is_uncertain and (over.per_row or wanted.plot is not None):
+            raise _no_errors()
         if over.per_row or wanted.plot is not None:
             for option, is_given in _other_options(wanted).items():
                 if is_given:
@@ -137,11 +149,20 @@ def _over_rows(
                 raise NameValueError(message, hint=hint)
         forms = _other_options(wanted) | {"--strict": False}
         own = problem.formula.free_names
-        if any(forms.values()) or any(name in problem.data or name not in own for name in names):
+        if (
+            is_uncertain
+            or any(forms.values())
+            or any(name in problem.data or name not in own for name in names)
+        ):
             over.formula.hold()
             problem = over.problem()
         here = over.at_values(names, allow_nonfinite=wanted.allow_nonfinite)
         _numbers(here, problem, names, output, wanted, increments)
+
+
+def _no_errors() -> UsageError:
+    message = "many derivatives are shown without standard errors"
+    return UsageError(message, hint="gradcli eval shows that of each value")
 
 
 def _increment(text: str) -> float:
@@ -170,11 +191,13 @@ def _numeric_options(wanted: Wanted) -> dict[str, bool]:
         "--step": bool(wanted.increments),
         "--mode": wanted.mode != "reverse",
         "--strict": wanted.strict,
+        "--relative": wanted.relative,
     }
 
 
 def _check_together(wanted: Wanted, output: Output) -> None:
     """Raise UsageError for two options of which one would do nothing."""
+    forms = _other_options(wanted)
     for option, is_given, why in (
         ("--check", wanted.check, "compares all modes"),
         ("--step", bool(wanted.increments), "compares with the exact derivative"),
@@ -186,7 +209,13 @@ def _check_together(wanted: Wanted, output: Output) -> None:
     if wanted.nodes and wanted.mode == "finite":
         message = "finite differences make no pass over the nodes"
         raise UsageError(message, hint="leave out --nodes, or choose --mode forward")
-    forms = _other_options(wanted) | {"--mode": False, "--strict": False}
+    other = next(
+        (o for o in ("--nodes", "--hessian", "--check", "--step", "--latex") if forms[o]), None
+    )
+    if wanted.relative and other is not None and not output.json:
+        message = f"--relative is a column beside the derivatives, and {other} shows other numbers"
+        raise UsageError(message, hint="leave out one of them, or write --json")
+    forms |= {"--mode": False, "--strict": False, "--relative": False}
     tables = [option for option, is_given in forms.items() if is_given]
     if output.csv and len(tables) > 1:
         message = f"--csv is one table, and {tables[0]} and {tables[1]} are two"
@@ -201,6 +230,8 @@ def _other_options(wanted: Wanted) -> dict[str, bool]:
 def _needs_no_values(problem: Problem, wanted: Wanted) -> None:
     options = _numeric_options(wanted)
     given = next((option for option, is_given in options.items() if is_given), None)
+    if given is None and wanted.errors is not None and wanted.errors.is_asked:
+        given = "a standard error"
     if given is not None:
         names = " ".join(f"{name}=…" for name in problem.formula.free_names[:5])
         message = f"{given} needs values"
@@ -293,13 +324,36 @@ def _numbers(
     gradient = here.gradient(names, wanted.mode) if isinstance(here, Point) else here.gradient
     document["gradient"] = gradient
     document["notes"] = [str(remark) for remark in notes]
+    parts = None
+    if wanted.relative:
+        from gradcli.cli.uncertain import relative
+
+        document["relative"] = parts = relative(gradient, problem, here)
+    found = None
+    if isinstance(here, Point) and (problem.errors or wanted.errors is not None):
+        from gradcli.cli import uncertain
+
+        errors = wanted.errors or uncertain.Errors()
+        given = errors.of(problem)
+        if given is not None and errors.is_wanted(problem, output):
+            found = errors.at(here, problem, given)
+        if found is not None:
+            uncertain.add_budget(document, found, errors.confidence)
     shown = isinstance(here, Point) and _forms(
         here, problem, names, document, output, wanted, increments
     )
     if output.json:
         output.document(document)
-    elif not shown:
-        _gradient_table(problem, here, gradient, output)
+    else:
+        if found is not None and shown and output.csv:
+            message = "--csv is one table, and that of the standard errors would be another"
+            raise UsageError(message, hint="leave out one of them, or write --json")
+        if not shown and (found is None or not output.csv):
+            _gradient_table(problem, here, gradient, output, parts)
+        if found is not None:
+            uncertain.budget_table(found, gradient, parts or {}, errors.confidence, output)
+    if found is not None:
+        uncertain.say(found, problem.where)
     say_notes(notes, problem.where)
 
 
@@ -358,8 +412,13 @@ def _strict(notes: Sequence[Note], problem: Problem) -> MathematicsError:
 
 
 def _gradient_table(
-    problem: Problem, here: Point | Sums, gradient: dict[str, float], output: Output
+    problem: Problem,
+    here: Point | Sums,
+    gradient: dict[str, float],
+    output: Output,
+    parts: dict[str, Any] | None = None,
 ) -> None:
+    """Add value and derivatives, and with `parts` what each is relative to value and name."""
     value = here.value
     if output.pretty:
         output.line(f"value {output.number(value)}")
@@ -367,17 +426,28 @@ def _gradient_table(
         if isinstance(here, Point):
             given |= {name: here.at(name) for name in gradient if name not in given}
         rows = [
-            [name, output.cell(given[name]), output.cell(slope)] for name, slope in gradient.items()
+            [name, output.cell(given[name]), output.cell(slope), *_relative(name, parts, output)]
+            for name, slope in gradient.items()
         ]
         if rows:
-            output.table(["name", "at", "derivative"], rows, right=1)
+            headers = ["name", "at", "derivative", *(["relative"] if parts else [])]
+            output.table(headers, rows, right=1)
         return
     rows = [[*ours(["value"], gradient), output.number(value)]]
-    rows += [[name, output.number(slope)] for name, slope in gradient.items()]
+    rows += [
+        [name, output.number(slope), *_relative(name, parts, output)]
+        for name, slope in gradient.items()
+    ]
     if output.csv:
-        output.table(["name", "derivative"], rows)
+        if parts:
+            rows[0].append("")
+        output.table(["name", "derivative", *(["relative"] if parts else [])], rows)
     else:
         _lines(["\t".join(row) for row in rows], output)
+
+
+def _relative(name: str, parts: dict[str, Any] | None, output: Output) -> list[str]:
+    return [] if parts is None else [output.cell(parts[name])]
 
 
 def _hessian_table(matrix: dict[str, dict[str, float]], output: Output) -> bool:

@@ -18,6 +18,7 @@ from gradcli.optimize.stopping import Ending
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from gradcli.cli.derived import Derived, Quantity
     from gradcli.cli.given import Given, Options
     from gradcli.cli.output import Output
     from gradcli.cli.plots import MinimumPlot
@@ -45,6 +46,7 @@ def minimize(words: Sequence[str], output: Output, options: Options) -> ExitCode
 
         plot = MinimumPlot(wanted(options.plot, output, files), output, options)
     given = read(words, options)
+    derived = _derived(given, options)
     if plot is not None:
         plot.check(given)
     with ExitStack() as stack:
@@ -57,7 +59,7 @@ def minimize(words: Sequence[str], output: Output, options: Options) -> ExitCode
 
             found = learn(given, output, options, keeper, resumed, stop, stride or 1)
         else:
-            found = _run(given, output, options, stride, keeper, resumed, stop, plot)
+            found = _run(given, output, options, stride, keeper, resumed, stop, plot, derived)
         stop.settle()
         _conclude(found, given, output, options, plot)
     code = _CODES[found.ending]
@@ -104,6 +106,7 @@ def _run(
     resumed: dict[str, Any] | None,
     stop: Callable[[], bool],
     plot: MinimumPlot | None,
+    derived: Sequence[Derived],
 ) -> Minimum:
     """Return where the run over all rows at once leads; its steps are shown as they are made.
 
@@ -151,6 +154,7 @@ def _run(
                 stop=stop,
                 following=following,
                 predicts=options.predictions is not None,
+                influences=options.influence,
             )
         finally:
             live.end()
@@ -158,9 +162,29 @@ def _run(
             watcher.end()
     if table is not None:
         table.show(names, output, found.latest)
+    quantities: Sequence[Quantity] = ()
+    if derived:
+        from gradcli.cli.derived import quantities as worked_out
+
+        quantities = worked_out(derived, found, given.start.fixed)
     if stride is None or output.pretty or output.json:
-        report.show(found, output, given.settings.confidence)
+        report.show(found, output, given.settings.confidence, quantities)
+    else:  # the steps take the place of the table
+        for each in quantities:
+            note(f"{each.name} = {each.known or each.value}")
     return found
+
+
+def _derived(given: Given, options: Options) -> Sequence[Derived]:
+    """Return the quantities of --report. Raises UsageError."""
+    if not options.report:
+        return ()
+    if options.learns:
+        message = "--report does not go with --batch and --epochs"
+        raise UsageError(message, hint="standard errors need a fit to all rows at once")
+    from gradcli.cli.derived import read as read_derived
+
+    return read_derived(options.report, {**given.start.fixed, **given.start.values})
 
 
 def _is_first_order(options: Options) -> bool:

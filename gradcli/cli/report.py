@@ -12,8 +12,9 @@ from gradcli.minimization.layout import entries, numbers
 from gradcli.optimize.stopping import Ending
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+    from gradcli.cli.derived import Quantity
     from gradcli.cli.output import Output
     from gradcli.minimization.minimum import Constraint, Minimum
     from gradcli.optimize.statistics.summary import Statistics
@@ -35,14 +36,44 @@ _STATISTICS = {
 """The single numbers of a fit, by their names in the JSON, as a terminal calls them."""
 
 
-def show(found: Minimum, output: Output, confidence: float) -> None:
-    """Add the result to the output: JSON, rows or tables."""
+def show(
+    found: Minimum, output: Output, confidence: float, quantities: Sequence[Quantity] = ()
+) -> None:
+    """Add the result to the output: JSON, rows or tables, with the quantities of --report."""
     if output.json:
-        output.document(found.document())
+        document = found.document()
+        if quantities:
+            document["report"] = {each.name: _document(each, confidence) for each in quantities}
+        output.document(document)
     elif output.pretty:
-        _on_terminal(found, output, confidence)
+        _on_terminal(found, output, confidence, quantities)
     else:
-        _plain(found, output)
+        _plain(found, output, confidence, quantities)
+    for each in quantities:
+        if each.warning is not None:
+            note(f"warning: {each.warning}")
+
+
+def _document(quantity: Quantity, confidence: float) -> dict[str, Any]:
+    if quantity.known is None:
+        value = quantity.value
+        return {"value": None if value - value != 0 else value, "standard_error": None}
+    from gradcli.cli.uncertain import document
+
+    return document(quantity.known, confidence)
+
+
+def _quantity_cells(quantity: Quantity, confidence: float) -> list[float | None]:
+    """Return value, standard error, t, p and interval of a quantity, as of a parameter."""
+    known = quantity.known
+    if known is None:
+        return [None if quantity.value - quantity.value != 0 else quantity.value, *[None] * 5]
+    from gradcli.optimize.statistics.inference import finite, tail_probability
+
+    error = known.standard_error
+    t = finite(known.value / error) if error else None
+    p = None if t is None else tail_probability(t, known.freedom)
+    return [known.value, error, t, p, *known.interval(confidence)]
 
 
 def say(found: Minimum, output: Output) -> None:
@@ -83,10 +114,12 @@ def _at(value: float, parameters: Mapping[str, Any]) -> str:
     return f"{number_text(value)} at {point}"
 
 
-def _plain(found: Minimum, output: Output) -> None:
+def _plain(
+    found: Minimum, output: Output, confidence: float, quantities: Sequence[Quantity]
+) -> None:
     """Add one table, or for a fit two with an empty line between, every number in full."""
     if found.statistics is not None:
-        _fit_table(found, found.statistics, output)
+        _fit_table(found, found.statistics, output, confidence, quantities)
         if not output.csv:
             output.line("")
             labels = ours(list(_STATISTICS), entries(found.parameters))
@@ -97,6 +130,7 @@ def _plain(found: Minimum, output: Output) -> None:
     own = ours([found.what], found.parameters)
     rows = [[*own, output.number(found.minimum)]]
     rows += [[name, output.number(value)] for name, value in found.parameters.items()]
+    rows += [[each.name, output.number(each.value)] for each in quantities]
     if output.csv:
         output.table(["name", "value"], rows)
         return
@@ -104,22 +138,32 @@ def _plain(found: Minimum, output: Output) -> None:
         output.line("\t".join(row))
 
 
-def _fit_table(found: Minimum, fit: Statistics, output: Output) -> None:
-    """Add the table of the parameters with their errors."""
+def _fit_table(
+    found: Minimum,
+    fit: Statistics,
+    output: Output,
+    confidence: float,
+    quantities: Sequence[Quantity],
+) -> None:
+    """Add the table of the parameters with their errors, and of quantities that follow."""
     names = entries(found.parameters)
     headers = ["parameter", "value", "standard_error", "t_value", "p_value", "low", "high"]
     if output.pretty:
         headers = ["parameter", "value", "std. error", "t", "p", "from", "to"]
     point = numbers(list(found.parameters.values()))
-    rows = []
+    lines: list[tuple[str, list[float | None]]] = []
     for name, value in zip(names, point, strict=True):
         interval = fit.confidence_intervals[name] or (None, None)
         cells = [value, fit.standard_errors[name], fit.t_values[name], fit.p_values[name]]
+        lines.append((name, [*cells, *interval]))
+    lines += [(each.name, _quantity_cells(each, confidence)) for each in quantities]
+    rows = []
+    for name, numbers_of in lines:
         if output.pretty and output.digits is None:
-            shown = [output.cell(value), *[_short(x) for x in cells[1:]]]
-            shown += [output.cell(x) for x in interval]
+            shown = [output.cell(numbers_of[0]), *map(_short, numbers_of[1:4])]
+            shown += map(output.cell, numbers_of[4:])
         else:
-            shown = [output.number(x) for x in (*cells, *interval)]
+            shown = [output.number(x) for x in numbers_of]
         rows.append([name, *shown])
     output.table(headers, rows, right=1)
 
@@ -128,7 +172,9 @@ def _short(value: float | None) -> str:
     return "" if value is None else number_text(float(f"{value:.4g}"))
 
 
-def _on_terminal(found: Minimum, output: Output, confidence: float) -> None:
+def _on_terminal(
+    found: Minimum, output: Output, confidence: float, quantities: Sequence[Quantity]
+) -> None:
     output.line(f"{found.method}: {found.why}")
     output.line(found.reason)
     output.line("")
@@ -137,10 +183,12 @@ def _on_terminal(found: Minimum, output: Output, confidence: float) -> None:
         output.line(f"{found.what} {output.number(found.minimum)}")
         for name, value in found.parameters.items():
             output.line(f"{name} = {output.number(value)}")
+        for each in quantities:
+            output.line(f"{each.name} = {output.number(each.value)}")
         if found.best is not None:
             output.line(f"lower on the way: {_at(found.best.minimum, found.best.parameters)}")
     else:
-        _fit_table(found, fit, output)
+        _fit_table(found, fit, output, confidence, quantities)
         percent = number_text(float(f"{100 * confidence:.6g}"))
         output.line(f"from … to: {percent} % confidence interval")
         output.line("")
@@ -201,9 +249,11 @@ def _minima(found: Minimum, output: Output) -> None:
 
 def about(found: Minimum) -> dict[str, Any]:
     """Return what a file of parameters says beside them."""
+    known = {} if found.statistics is None else {"covariance": found.statistics.covariance}
     return {
         "expression": found.expression,
         found.what: found.minimum,
         "method": found.method,
         "converged": found.converged,
+        **known,
     }

@@ -50,4 +50,7 @@ def _single(binding: Binding, draw: Draws) -> Any:
     if binding.is_range:
         message = f"{binding.name} is a range, and minimize needs one value"
         raise NameValueError(message, hint=f"write {binding.name}=1")
+    if binding.error is not None:
+        message = f"{binding.name} has an error behind ±, and minimize takes plain values"
+        raise NameValueError(message, hint=f"leave out the error of {binding.name}")
     return value(binding, draw)

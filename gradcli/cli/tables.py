@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from gradcli.cli.arguments import Problem
     from gradcli.cli.data_options import OverRows
     from gradcli.cli.output import Output
+    from gradcli.cli.uncertain import Errors
     from gradcli.formula import Formula
     from gradcli.graph.shapes import Shape
     from gradcli.tables.ranges import Block
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
 class _Table(Protocol):
     """A table that is worked out block by block, and what is to be said about it in the end."""
 
-    kinks: dict[int, str]
+    @property
+    def kinks(self) -> dict[int, str]:
+        """What is to be said about derivatives, by node."""
 
     def blocks(self) -> Iterator[Block]:
         """Yield the rows in order."""
@@ -46,24 +49,30 @@ def show(
     *,
     allow_nonfinite: bool = False,
     gaps: bool = False,
+    errors: Errors | None = None,
 ) -> None:
     """Print inputs, value and derivatives by `wrt` for every point of the ranges.
 
     Beside a plot with `gaps`, which has said what is to be said, nan stands for what has no value.
+    Where names have `errors`, so has each value, in place of derivatives.
     """
     from gradcli.tables.ranges import Table
 
-    table = Table(
+    uncertain = _uncertain(problem, errors)
+    table: _Table = Table(
         problem.formula,
         problem.values,
         problem.ranges,
-        wrt,
+        wrt if uncertain is None else uncertain[1],
         allow_nonfinite=allow_nonfinite,
         gaps=gaps,
     )
     headers = [*problem.ranges, *_ours((), wrt, problem.ranges)]
+    if uncertain is not None:
+        table, headers = _with_errors(table, uncertain, errors, list(problem.ranges))
     if output.json:
-        output.document(_document(problem.source, list(problem.ranges), table, wrt))
+        shown = wrt if uncertain is None else None
+        output.document(_document(problem.source, list(problem.ranges), table, shown))
     elif output.pretty:
         _pretty(table, headers, output)
     else:
@@ -75,8 +84,34 @@ def show(
         note(problem.where + sentence)
 
 
+def _uncertain(problem: Problem, errors: Errors | None) -> Any:
+    """Return the uncertain numbers of a table and their names; None where it has no errors."""
+    if not problem.errors and errors is None:
+        return None
+    from gradcli.cli.uncertain import of_rows
+
+    return of_rows(problem, errors)
+
+
+def _with_errors(
+    table: _Table, uncertain: Any, errors: Errors | None, inputs: list[str]
+) -> tuple[_Table, list[str]]:
+    """Return the table with a column of standard errors, and its headers."""
+    from gradcli.cli.uncertain import WithErrors, heading
+
+    given, names = uncertain
+    columns = {} if errors is None else errors.columns
+    places = {name: inputs.index(column) for name, column in columns.items()}
+    return WithErrors(table, given, names, places), [*inputs, *heading(inputs)]
+
+
 def show_rows(
-    over: OverRows, output: Output, wrt: Sequence[str] = (), *, allow_nonfinite: bool = False
+    over: OverRows,
+    output: Output,
+    wrt: Sequence[str] = (),
+    *,
+    allow_nonfinite: bool = False,
+    errors: Errors | None = None,
 ) -> None:
     """Print columns, value and derivatives by `wrt` for every row of the data.
 
@@ -86,11 +121,16 @@ def show_rows(
     from gradcli.tables.rows import RowTable
 
     formula = over.formula
-    table = RowTable(formula, wrt, allow_nonfinite=allow_nonfinite)
+    uncertain = _uncertain(over.problem(), errors)
+    names = wrt if uncertain is None else uncertain[1]
+    table: _Table = RowTable(formula, names, allow_nonfinite=allow_nonfinite)
     inputs = [entry for name, shape in formula.columns.items() for entry in _named(name, shape)]
     headers = [*inputs, *_ours(formula.entry, wrt, inputs)]
+    if uncertain is not None:
+        table, headers = _with_errors(table, uncertain, errors, list(formula.columns))
     if output.json:
-        output.document(_document(over.problem().source, list(formula.columns), table, wrt))
+        shown = wrt if uncertain is None else None
+        output.document(_document(over.problem().source, list(formula.columns), table, shown))
     elif output.pretty:
         _pretty(table, headers, output)
     else:
@@ -183,9 +223,11 @@ def _texts(column: Any, output: Output) -> list[str]:
 
 
 def _document(
-    expression: str, names: Sequence[str], table: _Table, wrt: Sequence[str]
+    expression: str, names: Sequence[str], table: _Table, wrt: Sequence[str] | None
 ) -> dict[str, Any]:
-    collected: list[list[Any]] = [[] for _ in range(len(names) + 1 + len(wrt))]
+    """Return a table as JSON; it has standard errors in place of derivatives for None."""
+    more = 1 if wrt is None else len(wrt)
+    collected: list[list[Any]] = [[] for _ in range(len(names) + 1 + more)]
     count = 0
     for block in table.blocks():
         count += sum(column.size for column in _columns(block))
@@ -199,7 +241,9 @@ def _document(
         "columns": dict(zip(names, collected, strict=False)),
         "value": collected[len(names)],
     }
-    if wrt:
+    if wrt is None:
+        document["standard_error"] = collected[-1]
+    elif wrt:
         document["gradient"] = dict(zip(wrt, collected[len(names) + 1 :], strict=True))
     return document
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime
 from itertools import chain
+from math import isfinite
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.data.files import reading, write
 from gradcli.data.signature import looks_like
 from gradcli.errors import FileError, ShapeError, UsageError, printable
 from gradcli.graph import shapes
-from gradcli.language.names import CONSTANTS, KEYWORDS, REBINDABLE, is_function, is_name
+from gradcli.language.names import CONSTANTS, KEYWORDS, REBINDABLE, is_name, is_reserved
 from gradcli.limits import AXES, ELEMENTS, out_of_range
 
 if TYPE_CHECKING:
@@ -26,6 +27,12 @@ ENDINGS = (".json", ".npz")
 
 DATES = "dates"
 """The key of the dates that count as 0, by the names of their columns."""
+
+COVARIANCE = "covariance"
+"""The key of the covariance matrix of the parameters."""
+
+LONGEST_COMMENT = 65535
+"""Bytes of the comment of an archive; a longer covariance matrix stays out of a .npz file."""
 
 LONGEST_JSON = 16 * 1024 * 1024
 """The longest JSON that is read, 16 MiB, about 800,000 numbers of full length."""
@@ -45,8 +52,8 @@ def save(path: str, parameters: Mapping[str, Any], about: Mapping[str, Any]) -> 
     """Write the parameters, whole or not at all; numbers read back exactly.
 
     A .json file holds them under "parameters", beside what `about` says; a .npz file holds one
-    array for each, and the origins of dates as the comment of the archive. The same parameters make
-    the same bytes. Raises FileError.
+    array for each, and the origins of dates and the covariance as the comment of the archive. The
+    same parameters make the same bytes. Raises FileError.
     """
     write(path, _npz(parameters, about) if path.endswith(".npz") else _json(parameters, about))
 
@@ -75,8 +82,12 @@ def _npz(parameters: Mapping[str, Any], about: Mapping[str, Any]) -> bytes:
             np.lib.format.write_array(member, np.asarray(value, dtype=np.float64))
             # A member without a date: the same parameters are the same bytes.
             archive.writestr(zipfile.ZipInfo(f"{name}.npy"), member.getvalue())
-        if DATES in about:
-            archive.comment = json.dumps({DATES: about[DATES]}).encode()
+        kept = {key: about[key] for key in (DATES, COVARIANCE) if key in about}
+        comment = json.dumps(kept).encode() if kept else b""
+        if len(comment) > LONGEST_COMMENT:
+            del kept[COVARIANCE]
+            comment = json.dumps(kept).encode() if kept else b""
+        archive.comment = comment
     return buffer.getvalue()
 
 
@@ -96,26 +107,51 @@ def load(path: str, option: str) -> dict[str, float | Array]:
     return found
 
 
+def covariance(path: str) -> tuple[list[str], list[list[float]], int | None] | None:
+    """Return the numbers that have errors, their covariance matrix and its degrees of freedom.
+
+    None for a file without them. Raises FileError for one that does not hold what `save` wrote.
+    """
+    found = _about(path).get(COVARIANCE)
+    if found is None:
+        return None
+    try:
+        names, matrix, freedom = (found[key] for key in ("names", "matrix", "degrees_of_freedom"))
+        square = [[float(x) for x in row] for row in matrix]
+        fits = len(square) == len(names) and all(len(row) == len(names) for row in square)
+        if not fits or not all(isfinite(x) for row in square for x in row):
+            raise ValueError  # noqa: TRY301 - one message for all of them
+        return [str(name) for name in names], square, None if freedom is None else int(freedom)
+    except (KeyError, TypeError, ValueError):
+        where = printable(path, 200)
+        raise FileError(f"{where}: the covariance of its parameters cannot be read") from None
+
+
 def origins(path: str) -> dict[str, datetime]:
     """Return the dates that count as 0 in the columns of dates that a fit was made to.
 
     Raises FileError for a file that cannot be read or does not hold what `save` wrote.
     """
+    where = printable(path, 200)
+    found = _about(path).get(DATES)
+    try:
+        return {name: datetime.fromisoformat(text) for name, text in (found or {}).items()}
+    except (AttributeError, TypeError, ValueError):
+        raise FileError(f"{where}: the origins of its dates cannot be read") from None
+
+
+def _about(path: str) -> dict[str, Any]:
+    """Return what a file says beside its parameters. Raises FileError."""
     import json
     import zipfile
 
     where = printable(path, 200)
     with reading(path) as file:
-        if path.endswith(".npz"):
-            with zipfile.ZipFile(file) as archive:
-                content = json.loads(archive.comment or b"{}")
-        else:
-            content = _json_object(file, where)
-    found = content.get(DATES)
-    try:
-        return {name: datetime.fromisoformat(text) for name, text in (found or {}).items()}
-    except (AttributeError, TypeError, ValueError):
-        raise FileError(f"{where}: the origins of its dates cannot be read") from None
+        if not path.endswith(".npz"):
+            return _json_object(file, where)
+        with zipfile.ZipFile(file) as archive:
+            found = json.loads(archive.comment or b"{}")
+    return found if isinstance(found, dict) else {}
 
 
 def _from_json(file: IO[bytes], where: str) -> dict[str, float | Array]:
@@ -186,7 +222,7 @@ def _check_names(names: Iterable[str], where: str) -> None:
             what = "not a name"
         elif name in KEYWORDS:
             what = "a word of the language"
-        elif is_function(name):
+        elif is_reserved(name):
             what = "a function"
         elif name in CONSTANTS and name != REBINDABLE:
             what = "a constant"

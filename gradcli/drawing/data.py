@@ -52,6 +52,7 @@ def _node(graph: Graph, step: Step, its_role: str) -> dict[str, Any]:
         "role": its_role,
         "shape": list(graph.shape(step.id)),
         "value": step.value,
+        **({} if step.standard_error is None else {"standard_error": step.standard_error}),
         "gradient": step.gradient,
         "live": step.live,
         "inputs": [

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gradcli.drawing.words import LONGEST, argument, expression, fit, local_formula, quantity
+from gradcli.drawing.words import (
+    LONGEST,
+    argument,
+    expression,
+    fit,
+    local_formula,
+    quantity,
+    value_of,
+)
 from gradcli.graph.literals import key_text, number_text
 from gradcli.graph.operations import CONSTANT_POWER, TABLE, VARIABLE
 from gradcli.graph.precedence import ATOM, POWER
@@ -58,7 +66,7 @@ def about_step(graph: Graph, step: Step, role: str = "operation", *, live: bool 
         what = f"result, {what}"
     facts = [] if live else ["not taken"]
     if step.value is not None:
-        facts.append(f"value {quantity(step.value, 40)}")
+        facts.append(f"value {value_of(step, 40)}")
     elif not live:
         facts.append("no value")
     if step.gradient is not None:
@@ -109,12 +117,10 @@ def _about_result(steps: Sequence[Step]) -> str:
     for step in inputs:
         name = fit(str(step.name), 30)
         if step.value is not None:
-            places.append(f"{name} = {quantity(step.value, 40)}")
+            places.append(f"{name} = {value_of(step, 40)}")
         if step.gradient is not None:
             slopes.append(f"{quantity(step.gradient, 40)} with respect to {name}")
-    said = f"The value is {quantity(result.value, 40)}" + (
-        f" at {listed(places)}." if places else "."
-    )
+    said = f"The value is {value_of(result, 40)}" + (f" at {listed(places)}." if places else ".")
     return f"{said} The derivative is {listed(slopes)}." if slopes else said
 
 

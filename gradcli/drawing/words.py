@@ -44,6 +44,16 @@ def quantity(value: Any, longest: int) -> str:
     return f"{shape}, {number(value.min())} … {number(value.max())}" if value.size else shape
 
 
+def value_of(step: Step, longest: int) -> str:
+    """Return the value of a step as text, with its standard error where it has one."""
+    shown = quantity(step.value, longest)
+    return (
+        shown
+        if step.standard_error is None
+        else f"{shown} ± {quantity(step.standard_error, longest)}"
+    )
+
+
 def _nested(value: Any) -> str:
     if isinstance(value, list):
         return f"[{', '.join(_nested(part) for part in value)}]"

@@ -9,7 +9,8 @@ A target has the functions `LEAVES`; `where(condition, x, y)`; `choose(condition
 which computes only the one of the bodies f and g that is needed; `pick(table, index)`, a number of
 `table()`; `constant(x)`, the value of x where it is known now; `literal(x)`, a number of the
 formula; `outside(name, make, numbers)`, the value of a function of floats, such as an integral; and
-`own`, the names of the rows for which it has a function that stands in place of their bodies.
+`own`, the names of the rows for which it has a function that stands in place of their bodies. A
+target of text has `library(name, *numbers)` too, a function that SciPy helps to compute.
 """
 
 from __future__ import annotations
@@ -207,6 +208,16 @@ class Dialect:
         """Return f(m, *arguments) where the condition holds, else g(m, *arguments)."""
         raise NotImplementedError
 
+    def library(self, name: str, *arguments: Text | float) -> Text:
+        """Return a function of gradcli.graph.scientific, which is imported when it is called."""
+        self.called.setdefault(f"library_{name}", Later(partial(self.from_library, name)))
+        places = ", ".join([f"{{{place}}}" for place in range(len(arguments))])
+        return Text(self, f"library_{name}({places})", arguments)
+
+    def from_library(self, name: str) -> Callable[..., Any]:
+        """Return a function of gradcli.graph.scientific for the numbers of the dialect."""
+        raise NotImplementedError
+
     def call_of(self, body: Body, arguments: tuple[Any, ...]) -> tuple[str, tuple[Text, ...]]:
         """Return the name of a body as a function, and those of its arguments that are text.
 
@@ -270,6 +281,12 @@ class Python(Dialect):
     def table(self, table: Callable[[], list[float]]) -> Any:
         """Return the function from an index to a number of a table, which is made when needed."""
         return lambda index: table()[int(index)]
+
+    def from_library(self, name: str) -> Callable[..., float]:
+        """Return a function of gradcli.graph.scientific for floats."""
+        from gradcli.graph.scientific import of_numbers
+
+        return of_numbers(name)
 
     def choose(self, condition: Text, f: Body, g: Body, *arguments: Any) -> Text:
         """Return f(m, *arguments) where the condition holds, else g(m, *arguments)."""

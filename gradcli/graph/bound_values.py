@@ -92,7 +92,8 @@ def zeros(bound: Bound, taken: Sequence[float]) -> list[float]:
             place = int(payload)
             line: Line | None = (taken[place - 1], 0.0) if place else (0.0, 1.0)
         elif operation is CONSTANT or operation is NAMED_CONSTANT:
-            line = (float(NAMED_VALUES.get(payload, payload)), 0.0)
+            known: Any = payload
+            line = (float(NAMED_VALUES.get(known, known)), 0.0)
         else:
             given = [pair for argument in arguments if (pair := lines[argument])]
             line = _line(operation, given, payload) if len(given) == len(arguments) else None

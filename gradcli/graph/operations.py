@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 import operator
 
+from gradcli.errors import MathematicsError
 from gradcli.graph.precedence import (
     AND,
     ATOM,
@@ -62,12 +63,14 @@ class Operation:
         "kink",
         "latex",
         "level",
+        "library",
         "linear",
         "name",
         "noun",
         "partials",
         "payload",
         "reason",
+        "reserved",
         "roles",
         "shape",
         "slope",
@@ -91,6 +94,8 @@ class Operation:
         name: str,
         body: Body | None,
         *,
+        library: bool = False,
+        reserved: bool = True,
         value: Callable[..., float] | None = None,
         ulps: float | Callable[[Any], float] = 1,
         argument_ulps: float | Callable[[Any], float] = 0,
@@ -127,6 +132,9 @@ class Operation:
         doubt: Callable[..., str | None] | None = None,
     ) -> None:
         self.name = name
+        self.library = library
+        """Whether gradcli.graph.scientific has the value, for numbers and arrays: the body asks it,
+        and there is no machine code."""
         self.body = body
         """The value `(m, *args, payload)` in the arithmetic of a target m (gradcli.graph.bodies);
         None where every target has a function of the row's name, and for operations on arrays."""
@@ -201,6 +209,9 @@ class Operation:
         """What the value is called in a sentence: the sum; else the operation is a function."""
         self.symbol = symbol or (infix or "").strip() or typed or name
         """What stands for it in a picture."""
+        self.reserved = reserved
+        """Whether the name can mean nothing else. A function added later is one only where a
+        parenthesis follows: a value, a definition or a column of its name stays what it is."""
         self.roles = roles
         """What the arguments are called; elsewhere they are 1st, 2nd, 3rd."""
         self.binds = binds
@@ -285,6 +296,27 @@ def _special(name: str) -> Body:
     return body
 
 
+def _library(name: str, function: str | None = None, **columns: Any) -> Operation:
+    """Add a row whose values a function of gradcli.graph.scientific computes."""
+
+    def body(m: Any, *arguments: Any) -> Any:
+        return m.library(function or name, *arguments)
+
+    columns = {"hides": _every, "reserved": False, **columns}
+    return _row(name, body, library=True, **columns)
+
+
+def _no_slope(name: str, what: str) -> Rule:
+    """Return a partial derivative that does not exist: an error that says so."""
+
+    def rule(*_: Any) -> Any:
+        message = f"{name} has no derivative with respect to its {what}"
+        hint = f"give the {what} as a number, or differentiate with respect to other names"
+        raise MathematicsError(message, hint=hint)
+
+    return rule
+
+
 def _every(count: int, payload: Any) -> tuple[int, ...]:  # noqa: ARG001 - see Hidden
     return tuple(range(count))
 
@@ -327,6 +359,14 @@ polygamma, scaled, sigmoid, sign, sin, sinh, sphericalj, sqrt, where, greater = 
         "where",
         "greater",
     ],
+)
+
+beta, elliptic_c, erfcx_derivative, gamma, gamma_density, beta_density = map(
+    _over_nodes,
+    ["beta", "elliptic_c", "erfcx_derivative", "gamma", "gamma_density", "beta_density"],
+)
+polygamma_difference, voigt_derivative, zeta_derivative = map(
+    _over_nodes, ["polygamma_difference", "voigt_derivative", "zeta_derivative"]
 )
 
 
@@ -614,6 +654,48 @@ _WITHIN_ONE = (lambda x: -1 <= x <= 1, "a number from -1 to 1")
 _row("sin", is_finite=True, partials=(lambda f, x: cos(x),), latex=r"\sin")
 _row("cos", is_finite=True, partials=(lambda f, x: -sin(x),), latex=r"\cos")
 _row("tan", partials=(lambda f, x: 1 + f**2,), latex=r"\tan")
+_NOT_ZERO = (lambda x: x != 0, "a number other than 0")
+_row(
+    "cot",
+    lambda m, x: 1.0 / m.tan(x),
+    ulps=2,
+    partials=(lambda f, x: -1 - f**2,),
+    domain=_NOT_ZERO,
+    latex=r"\cot",
+    reserved=False,
+)
+_row(
+    "sec",
+    lambda m, x: 1.0 / m.cos(x),
+    ulps=2,
+    partials=(lambda f, x: f * x.apply("tan"),),
+    latex=r"\sec",
+    reserved=False,
+)
+_row(
+    "csc",
+    lambda m, x: 1.0 / m.sin(x),
+    ulps=2,
+    partials=(lambda f, x: -f * x.apply("cot"),),
+    domain=_NOT_ZERO,
+    latex=r"\csc",
+    reserved=False,
+)
+_row(
+    "degrees",
+    lambda m, x: x * (180.0 / math.pi),
+    ulps=1.5,
+    partials=(lambda f, x: 180 / x.constant("pi"),),
+    reserved=False,
+)
+IN_DEGREES = _row(
+    "radians",
+    lambda m, x: x * (math.pi / 180.0),
+    ulps=1.5,
+    is_finite=True,
+    partials=(lambda f, x: x.constant("pi") / 180,),
+    reserved=False,
+)
 # √(1 - x²), the other leg of a triangle. The rules of asin and atanh are written with it, since the
 # derivative of (1 - x)(1 + x) cancels at 0, and 1 - x² at the ends.
 _row(
@@ -815,6 +897,37 @@ _row(
     partials=(lambda f, x: 0,),
     jump=(_whole, "ceil jumps at whole numbers, where its derivative is taken as 0"),
     latex=r"\left\lceil {0} \right\rceil",
+)
+
+
+def _trunc(m: Any, x: Any) -> Any:
+    return m.where(x < 0.0, m.ceil(x), m.floor(x)) + 0.0
+
+
+_row(
+    "trunc",
+    _trunc,
+    ulps=0,
+    is_finite=True,
+    partials=(lambda f, x: 0,),
+    jump=(
+        lambda x: _whole(x) and x != 0,
+        "trunc jumps at whole numbers but 0, where its derivative is taken as 0",
+    ),
+    reserved=False,
+)
+# The part behind the point, with the sign of x: x is trunc(x) + frac(x).
+_row(
+    "frac",
+    lambda m, x: x - _trunc(m, x),
+    ulps=0,
+    is_finite=True,
+    partials=(lambda f, x: 1,),
+    jump=(
+        lambda x: _whole(x) and x != 0,
+        "frac jumps at whole numbers but 0, where its derivative is taken as 1",
+    ),
+    reserved=False,
 )
 _row(
     "round",
@@ -1063,6 +1176,315 @@ _row(
     is_finite=True,
     partials=(lambda f, x: -2 / sqrt(x.constant("pi")) * exp(-(x**2)),),
 )
+
+# ---------------------------------------------------------------- special functions of SciPy
+
+_library(
+    "erfcx",
+    ulps=8,
+    partials=(lambda f, x: erfcx_derivative(x, payload=1),),
+)
+# The n-th derivative of erfcx, which as the sum that it is would cancel.
+_library(
+    "erfcx_derivative",
+    argument_ulps=16,
+    ulps=lambda n: 2 * 4.0 ** (n + 1),
+    partials=(lambda f, x, n: erfcx_derivative(x, payload=n + 1),),
+    payload="first",
+    internal=True,
+)
+_PROFILE = (
+    lambda x, sigma, gamma, *_: sigma >= 0 and gamma >= 0 and sigma + gamma > 0,
+    "widths >= 0 that are not both 0",
+)
+_library(
+    "voigt",
+    arity=(3, 3),
+    argument_ulps=16,
+    ulps=20,
+    partials=(
+        lambda f, x, sigma, gamma: voigt_derivative(x, sigma, gamma, payload=2),
+        lambda f, x, sigma, gamma: sigma * voigt_derivative(x, sigma, gamma, payload=4),
+        lambda f, x, sigma, gamma: -voigt_derivative(x, sigma, gamma, payload=3),
+    ),
+    domain=_PROFILE,
+    roles=("of", "sigma", "gamma"),
+)
+# The real (even) and imaginary (odd) parts of the derivatives with respect to x of the function
+# of x + i gamma that the profile is the real part of. The normal distribution spreads as heat
+# does, so the derivative with respect to sigma is sigma times the second with respect to x.
+_library(
+    "voigt_derivative",
+    arity=(3, 3),
+    argument_ulps=32,
+    ulps=lambda k: 80.0 * 4.0 ** (k // 2),
+    partials=(
+        lambda f, x, sigma, gamma, k: voigt_derivative(x, sigma, gamma, payload=k + 2),
+        lambda f, x, sigma, gamma, k: sigma * voigt_derivative(x, sigma, gamma, payload=k + 4),
+        lambda f, x, sigma, gamma, k: (
+            voigt_derivative(x, sigma, gamma, payload=k + 1)
+            if k % 2
+            else -voigt_derivative(x, sigma, gamma, payload=k + 3)
+        ),
+    ),
+    domain=_PROFILE,
+    payload="first",
+    internal=True,
+    roles=("of", "sigma", "gamma"),
+)
+_ORDER = ("order", "of")
+
+
+def _is_whole(n: float) -> bool:
+    return n == math.floor(n)
+
+
+def _bessel(name: str, above: int, *, is_right: bool, **columns: Any) -> None:
+    """Add a Bessel function of real order, whose derivatives are of the orders beside it.
+
+    `above` is the sign of the order above (DLMF 10.6.1, 10.29.1); `is_right` is whether it is
+    defined for x > 0 only.
+    """
+
+    def slope(f: Any, n: Any, x: Any) -> Any:
+        below, over = f.apply_to(name, n - 1, x), f.apply_to(name, n + 1, x)
+        if is_right and above > 0:
+            return -(below + over) / 2
+        return (below + over) / 2 if above > 0 else (below - over) / 2
+
+    def is_defined(n: float, x: float) -> bool:
+        return x > 0 or (not is_right and (_is_whole(n) or (x == 0 and n > 0)))
+
+    needs = "x > 0" if is_right else "x > 0, x = 0 with an order >= 0, or a whole order"
+    _library(
+        name,
+        arity=(2, 2),
+        partials=(_no_slope(name, "order"), slope),
+        domain=(is_defined, needs),
+        roles=_ORDER,
+        **columns,
+    )
+
+
+_bessel("besselj", -1, is_right=False, ulps=20, argument_ulps=64)
+_bessel("bessely", -1, is_right=True, ulps=20, argument_ulps=64)
+_bessel("besseli", 1, is_right=False, ulps=10, argument_ulps=8)
+_bessel("besselk", 1, is_right=True, ulps=10, argument_ulps=8)
+_BOTH_POSITIVE = (lambda a, b, *_: a > 0 and b > 0, "two numbers > 0")
+_library(
+    "beta",
+    arity=(2, 2),
+    argument_ulps=4,
+    ulps=12,
+    partials=(
+        lambda f, a, b: -f * polygamma_difference(a, b, payload=0),
+        lambda f, a, b: -f * polygamma_difference(b, a, payload=0),
+    ),
+    domain=_BOTH_POSITIVE,
+    latex=r"\operatorname{B}",
+    commutative=True,
+)
+_library(
+    "lbeta",
+    arity=(2, 2),
+    argument_ulps=2,
+    ulps=8,
+    partials=(
+        lambda f, a, b: -polygamma_difference(a, b, payload=0),
+        lambda f, a, b: -polygamma_difference(b, a, payload=0),
+    ),
+    domain=_BOTH_POSITIVE,
+    commutative=True,
+)
+# ψ(a + b) - ψ(a) of the n-th derivative of ψ: as typed it would cancel.
+_library(
+    "polygamma_difference",
+    arity=(2, 2),
+    ulps=8,
+    partials=(
+        lambda f, a, b, n: polygamma_difference(a, b, payload=n + 1),
+        lambda f, a, b, n: polygamma(a + b, payload=n + 1),
+    ),
+    domain=_BOTH_POSITIVE,
+    payload="last",
+    spelled=lambda f, a, b, n: polygamma(a + b, payload=n) - polygamma(a, payload=n),
+)
+_INCOMPLETE = (lambda a, x: a > 0 and x >= 0, "a > 0 and x >= 0")
+_library(
+    "gammap",
+    arity=(2, 2),
+    argument_ulps=8,
+    ulps=12,
+    partials=(_no_slope("gammap", "first argument"), lambda f, a, x: gamma_density(a, x)),
+    domain=_INCOMPLETE,
+    latex=r"\operatorname{P}",
+    steep=True,
+)
+_library(
+    "gammaq",
+    arity=(2, 2),
+    argument_ulps=8,
+    ulps=12,
+    partials=(_no_slope("gammaq", "first argument"), lambda f, a, x: -gamma_density(a, x)),
+    domain=_INCOMPLETE,
+    latex=r"\operatorname{Q}",
+)
+# x^(a-1) exp(-x)/Γ(a): as typed it loses as many digits as its exponent is large.
+_library(
+    "gamma_density",
+    arity=(2, 2),
+    argument_ulps=4,
+    ulps=8,
+    partials=(_no_slope("gammap", "first argument"), lambda f, a, x: f * ((a - 1 - x) / x)),
+    domain=(lambda a, x: a > 0 and (x > 0 or (x == 0 and a >= 1)), "a > 0 and x > 0"),
+    spelled=lambda f, a, x: x ** (a - 1) * exp(-x) / gamma(a),
+)
+_library(
+    "betainc",
+    arity=(3, 3),
+    argument_ulps=4,
+    ulps=12,
+    partials=(
+        _no_slope("betainc", "first argument"),
+        _no_slope("betainc", "second argument"),
+        lambda f, a, b, x: beta_density(a, b, x),
+    ),
+    domain=(lambda a, b, x: a > 0 and b > 0 and 0 <= x <= 1, "a > 0, b > 0 and x from 0 to 1"),
+)
+# x^(a-1) (1-x)^(b-1)/B(a, b), as above.
+_library(
+    "beta_density",
+    arity=(3, 3),
+    argument_ulps=4,
+    ulps=8,
+    partials=(
+        _no_slope("betainc", "first argument"),
+        _no_slope("betainc", "second argument"),
+        lambda f, a, b, x: f * ((a - 1) / x - (b - 1) / (1 - x)),
+    ),
+    domain=(
+        lambda a, b, x: (
+            a > 0 and b > 0 and (0 < x < 1 or (x == 0 and a >= 1) or (x == 1 and b >= 1))
+        ),
+        "a > 0, b > 0 and x between 0 and 1",
+    ),
+    spelled=lambda f, a, b, x: x ** (a - 1) * (1 - x) ** (b - 1) / beta(a, b),
+)
+_ABOVE_ONE = (lambda s, *_: s > 1, "a number > 1")
+_library(
+    "zeta",
+    ulps=4,
+    partials=(lambda f, s: zeta_derivative(s, payload=1),),
+    domain=_ABOVE_ONE,
+    latex=r"\operatorname{\zeta}",
+)
+_library(
+    "zeta_derivative",
+    ulps=4,
+    partials=(lambda f, s, n: zeta_derivative(s, payload=n + 1),),
+    domain=_ABOVE_ONE,
+    payload="first",
+    internal=True,
+)
+_BELOW_ONE = (lambda m: m < 1, "a parameter m < 1")
+_library(
+    "ellipk",
+    ulps=3,
+    partials=(lambda f, m: m.apply("elliptic_b") / (2 * (1 - m)),),
+    domain=_BELOW_ONE,
+    latex=r"\operatorname{K}",
+)
+_library(
+    "ellipe",
+    ulps=3,
+    partials=(lambda f, m: -m.apply("elliptic_d") / 2,),
+    domain=(lambda m: m <= 1, "a parameter m <= 1"),
+    latex=r"\operatorname{E}",
+)
+# The combinations of K and E that their derivatives are made of, each without the difference
+# that is 0 for m = 0 (DLMF 19.25.1).
+_library(
+    "elliptic_b",
+    ulps=5,
+    partials=(lambda f, m: elliptic_c(m, payload=0) / 2,),
+    domain=_BELOW_ONE,
+    spelled=lambda f, m: (m.apply("ellipe") - (1 - m) * m.apply("ellipk")) / m,
+)
+_library(
+    "elliptic_d",
+    ulps=5,
+    partials=(lambda f, m: (f - elliptic_c(m, payload=0)) / (2 * (1 - m)),),
+    domain=_BELOW_ONE,
+    spelled=lambda f, m: (m.apply("ellipk") - m.apply("ellipe")) / m,
+)
+
+
+def _typed_c(_: Any, m: Any, n: int) -> Any:
+    """Return elliptic_c in terms of K and E, and its derivatives as gradcli.graph.scientific."""
+    k, e = m.apply("ellipk"), m.apply("ellipe")
+    before = ((2 - m) * k - 2 * e) / m**2
+    if n == 0:
+        return before
+    found = (((k - e) / m - before) / (2 * (1 - m)) - 3 * before / 2) / m
+    for j in range(n - 1):
+        step = ((j + 1.5) ** 2 * before - (3 + j - (4 + 2 * j) * m) * found) / (m * (1 - m))
+        before, found = found, step
+    return found
+
+
+_library(
+    "elliptic_c",
+    ulps=lambda n: 16.0 * 4.0**n,
+    partials=(lambda f, m, n: elliptic_c(m, payload=n + 1),),
+    domain=(lambda m, n: m < 1, _BELOW_ONE[1]),
+    payload="last",
+    spelled=_typed_c,
+)
+_BRANCH = (lambda x: x > -math.exp(-1), "a number >= -1/e")
+_library(
+    "lambertw",
+    argument_ulps=2,
+    ulps=4,
+    partials=(lambda f, x: x.apply("lambertw_slope"),),
+    domain=_BRANCH,
+    latex=r"\operatorname{W}",
+    steep=True,
+)
+_library(
+    "lambertw_slope",
+    argument_ulps=2,
+    ulps=4,
+    partials=(lambda f, x: -(f**2) * (2 + x.apply("lambertw")) / (1 + x.apply("lambertw")),),
+    domain=_BRANCH,
+    spelled=lambda f, x: exp(-x.apply("lambertw")) / (1 + x.apply("lambertw")),
+    steep=True,
+)
+
+
+def _of_whole_numbers(name: str, function: str, **columns: Any) -> None:
+    _library(
+        name,
+        function,
+        arity=(2, 2),
+        ulps=0.5,
+        partials=(_no_slope(name, "first argument"), _no_slope(name, "second argument")),
+        **columns,
+    )
+
+
+def _are_whole(x: float, y: float) -> bool:
+    return _whole(x) and _whole(y) and max(abs(x), abs(y)) <= 2.0**53
+
+
+_WHOLE = (_are_whole, "whole numbers")
+_COUNTS = (
+    lambda n, k: _are_whole(n, k) and n >= 0 and k >= 0,
+    "whole numbers >= 0",
+)
+_of_whole_numbers("gcd", "gcd", domain=_WHOLE, commutative=True, is_finite=True)
+_of_whole_numbers("lcm", "lcm", domain=_WHOLE, commutative=True)
+_of_whole_numbers("nCr", "ncr", domain=_COUNTS)
+_of_whole_numbers("nPr", "npr", domain=_COUNTS)
 
 # ---------------------------------------------------------------- activations
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from math import prod
 
-from gradcli.errors import ShapeError
+from gradcli.errors import MathematicsError, ShapeError
 from gradcli.graph import shapes
 from gradcli.graph.precedence import ATOM, POWER, PRODUCT, SERIES
 from gradcli.graph.shapes import COUNT, ROWS, SCALAR, Key, Shape, shown, sized
@@ -270,6 +270,32 @@ def _max_tie(x: Any, axis: int | None) -> bool:
     return bool(((x == x.max(axis, keepdims=True)).sum(axis) > 1).any())
 
 
+def _quantile_shape(x: Shape, p: Shape, axis: int | None = None) -> Shape:
+    if p:
+        message = "quantile takes one fraction, not an array"
+        raise ShapeError(message)
+    return _nonempty_shape("quantile")(x, axis)
+
+
+def _quantile_tie(x: Any, p: float, axis: int | None) -> bool:
+    """Return whether a number that a quantile is taken of is there more than once."""
+    import numpy as np
+
+    order = np.sort(x, axis=axis) if axis is not None else np.sort(x, axis=None)
+    place = p * (order.shape[axis or 0] - 1)
+    for which in {int(place), -int(-place // 1)}:
+        picked = np.take(order, [which], axis=axis or 0)
+        if (np.sum(order == picked, axis=axis or 0) > 1).any():
+            return True
+    return False
+
+
+def _no_fraction(*_: Any) -> Any:
+    message = "quantile has no derivative with respect to its fraction"
+    hint = "give the fraction as a number, or differentiate with respect to other names"
+    raise MathematicsError(message, hint=hint)
+
+
 def others(x: Any, axis: int | None) -> Any:
     """Return for each number the product of all others over an axis, exact where factors are 0.
 
@@ -521,6 +547,45 @@ def add_rows(row: Callable[..., Any]) -> None:
         slope=lambda f, x, axis: x.apply("ratio", wide(f, x, axis)),
         latex=r"\left\lVert {0} \right\rVert{p}",
         array="norm({0}, {p})",
+    )
+    row(
+        "quantile",
+        None,
+        arity=(2, 2),
+        shape=_quantile_shape,
+        payload="axis",
+        domain=(lambda x, p, axis: bool(0 <= p <= 1), "a fraction from 0 to 1"),
+        kink=(
+            _quantile_tie,
+            "quantile is taken of equal numbers, which share its derivative equally",
+        ),
+        slope=(lambda f, x, p, axis: x.apply("quantile_shares", p, payload=axis), _no_fraction),
+        array="quantile({0}, {1}, {p})",
+        reserved=False,
+    )
+    # How much each number counts in a quantile; constant between ties.
+    row(
+        "quantile_shares",
+        None,
+        arity=(2, 2),
+        shape=lambda x, p, axis: x,
+        payload="axis",
+        array="quantile_shares({0}, {1}, {p})",
+        internal=True,
+        reserved=False,
+    )
+    row(
+        "median",
+        None,
+        shape=_nonempty_shape("median"),
+        payload="axis",
+        kink=(
+            lambda x, axis: _quantile_tie(x, 0.5, axis),
+            "median is taken of equal numbers, which share its derivative equally",
+        ),
+        expansion=lambda f, x, axis: x.apply("quantile", x.number(0.5), payload=axis),
+        array="quantile({0}, 0.5, {p})",
+        reserved=False,
     )
     for name, typed, reducer in (("greatest", "max", "np.max"), ("least", "min", "np.min")):
         row(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gradcli.errors import FormulaError, GradcliError, NameValueError, printable
 from gradcli.graph.operations import TABLE
-from gradcli.language.names import CONSTANTS, KEYWORDS, REBINDABLE, is_function, is_name
+from gradcli.language.names import CONSTANTS, KEYWORDS, REBINDABLE, is_name, is_reserved
 from gradcli.language.parser import parse
 from gradcli.language.scanner import END, SCANNER
 from gradcli.limits import out_of_range
@@ -20,11 +20,13 @@ if TYPE_CHECKING:
 class Binding:
     """A name and its value: a number, or a formula without free names that is yet to be run."""
 
-    __slots__ = ("built", "name", "number", "text")
+    __slots__ = ("built", "error", "name", "number", "text")
 
     def __init__(
         self, name: str, text: str, number: float | None, built: Parsed | None = None
     ) -> None:
+        self.error: Binding | None = None
+        """The standard error of the value, x=1.0±0.1, as a value; None for one without."""
         self.name = name
         self.text = text
         self.number = number
@@ -105,7 +107,7 @@ def binding(word: str) -> Binding:
     if name in KEYWORDS:
         message = f"'{name}' is a word of the language and cannot be given a value"
         raise NameValueError(message, hint="use another name")
-    if is_function(name):
+    if is_reserved(name):
         message = f"{name} is a function and cannot be given a value"
         raise NameValueError(message, hint="use another name")
     if name in CONSTANTS and name != REBINDABLE:
@@ -120,6 +122,10 @@ def binding(word: str) -> Binding:
     if "\n" in text:
         message = f"the value of {name} has a line break"
         raise NameValueError(message, hint="remove it")
+    if not is_number(text) and any(mark in text for mark in SPECIAL):
+        text, uncertain = _special(name, text)
+        if uncertain is not None:
+            return uncertain
     if is_number(text):
         value = float(text)
         reason = out_of_range(text, value)
@@ -130,32 +136,25 @@ def binding(word: str) -> Binding:
     return _formula(name, text)
 
 
-UNCERTAIN = ("±", "+-", "+/-", "+−", "+/−")
-"""How a number and its uncertainty are joined: 1.0 ± 0.1."""
+SPECIAL = ("±", "%", "+-", "+−", "+/", "(")
+"""What stands in a value with an error, in a percentage, and in 2.5(3), which may be either."""
 
 
-def _check_certain(name: str, text: str) -> None:
-    """Raise NameValueError for a number with an uncertainty, which is no difference."""
-    if not any(sign in text for sign in UNCERTAIN):
-        return
-    import re
+def _special(name: str, text: str) -> tuple[str, Binding | None]:
+    """Return a value without its percent sign, or what a value with an error binds."""
+    from gradcli.language import uncertain
 
-    # Behind an operand; +-3 and 2*+-3 have two signs, and 1e+-3 is no number.
-    found = re.search(r"±|(?<=[\w.)\]!])(?<![0-9.][eE])[ \t]*(\+/?[-−])", text)
-    if found is None:
-        return
-    sign = found[1] or found[0]
-    left, right = text[: found.end() - len(sign)].strip(), text[found.end() :].strip()
-    hint = f"leave out '{sign}' and the number behind it"
-    if left and all(left.count(a) == left.count(b) for a, b in ("()", "[]")):
-        hint = f"write {name}={printable(left, 60)}"
-        if sign in {"+-", "+−"} and is_number(right):
-            hint += f", or for a difference {name}={printable(left, 60)}-{printable(right, 60)}"
-    shown = "±" if sign == "±" else f"{sign} (±)"
-    message = f"in the value of {name}: {shown} gives an uncertainty, which values do not have"
-    raise NameValueError(
-        message, source=text, span=(found.end() - len(sign), found.end()), hint=hint
-    )
+    divided = uncertain.parts(name, text)
+    if divided is None:
+        uncertain.check_digits(name, text)
+        return uncertain.percentage(text) or text, None
+    found, error = [binding(f"{name}={part}") for part in divided]
+    if found.is_range or found.shape is not None:
+        message = f"{name} has no single value, so it has no error"
+        hint = f"give it by --sigma-of {name}=0.1"
+        raise NameValueError(message, source=text, span=(0, len(text)), hint=hint)
+    found.text, found.error = text, error
+    return text, found
 
 
 def _repair(name: str, text: str, otherwise: str | None = None) -> str | None:
@@ -171,7 +170,6 @@ def _repair(name: str, text: str, otherwise: str | None = None) -> str | None:
 
 def _formula(name: str, text: str) -> Binding:
     """Return the binding of a value that is a formula, such as pi/2 or 1/3."""
-    _check_certain(name, text)
     try:
         built = parse(text, start="value")
     except FormulaError as error:

@@ -9,6 +9,7 @@ from gradcli.graph.operations import (
     CONSTANT_POWER,
     DIVIDE,
     FACTORIAL,
+    IN_DEGREES,
     MULTIPLY,
     NAMED_CONSTANT,
     NEGATE,
@@ -20,7 +21,7 @@ from gradcli.graph.operations import (
 )
 from gradcli.graph.shapes import SCALAR
 from gradcli.language.functions import LARGEST, Calls, Fault, Function
-from gradcli.language.names import CONSTANTS, REBINDABLE, is_function
+from gradcli.language.names import CONSTANTS, REBINDABLE, is_reserved
 from gradcli.limits import DERIVED_NODES, out_of_range
 
 TYPE_CHECKING = False
@@ -86,7 +87,7 @@ class Builder(Calls):
             return self.graph.variable(text)
         if text in CONSTANTS and text not in self._given:
             return self.graph.add(NAMED_CONSTANT, (), CONSTANTS[text])
-        if text in self._functions or is_function(text):
+        if text in self._functions or is_reserved(text):
             message = f"{text} is a function and needs arguments"
             raise Fault(message, kind="bare function")
         return self.graph.variable(text, self._given.get(text, SCALAR))
@@ -224,6 +225,10 @@ class Builder(Calls):
         """X!."""
         return self.graph.add(FACTORIAL, (node,))
 
+    def in_degrees(self, node: int, _sign: str) -> int:
+        """30°, an angle in radians."""
+        return self.graph.add(IN_DEGREES, (node,))
+
     # ------------------------------------------------------------ conditions
 
     def chain_start(self, left: int, sign: str, right: int) -> tuple[int, int]:
@@ -307,7 +312,7 @@ class Builder(Calls):
         """Several definitions."""
 
     def _check_definable(self, name: str, part: int) -> None:
-        if is_function(name):
+        if is_reserved(name):
             message = f"{name} is a function of the language and cannot be redefined"
         elif name in CONSTANTS and name != REBINDABLE:
             message = f"{name} is a constant and cannot be redefined"

@@ -82,12 +82,6 @@ def _of_character(tokens: Tokens, index: int, character: str) -> Repair:
         return _ternary(tokens, index)
     if character in "{}":
         return _braces(tokens, index)
-    if character == "°":
-        first = before(tokens, index)
-        if first is None:
-            return Repair(otherwise="an angle of 30 degrees is 30*pi/180")
-        angle = f"{text(tokens, first, index - 1)}*pi/180"
-        return Repair((replaced(tokens, first, index, angle),))
     if character == ".":
         if index and tokens.kinds[index - 1] == "NAME":
             return Repair(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from gradcli.graph.precedence import COMPARISON, POWER, PRODUCT
 from gradcli.language.calls import EQUALITY, did_you_mean
 from gradcli.language.juxtaposed import two_operands
-from gradcli.language.names import CONSTANTS, FUNCTION_NAMES, is_function
+from gradcli.language.names import CONSTANTS, FUNCTION_NAMES, is_function, is_reserved
 from gradcli.language.numerals import comma, range_without_step
 from gradcli.language.operands import (
     ENDS,
@@ -131,7 +131,7 @@ def _solution(tokens: Tokens, index: int) -> str:
         for place, word in enumerate(tokens.texts)
         if tokens.kinds[place] == "NAME" and tokens.kinds[place + 1] != "LPAR"
     }
-    free -= {name for name in free if name in CONSTANTS or is_function(name)}
+    free -= {name for name in free if name in CONSTANTS or is_reserved(name)}
     if len(free) != 1 or tokens.kinds.count("EQUALS") > 1 or "SEPARATOR" in tokens.kinds:
         return ""
     depth = sum((kind in PAIRS) - (kind in PAIRS.values()) for kind in tokens.kinds[:index])

@@ -186,7 +186,7 @@ class Calls:
         if name in EXTREMES and len(arguments) == 1 and self.graph.shape(arguments[0]):
             operation = TABLE[EXTREMES[name]]
         if operation.payload == "axis":
-            if len(arguments) == 1:
+            if operation.accepts(len(arguments)):
                 payload = self._axis(typed, arguments[0], keywords.pop("axis", None))
                 self._checked_keywords(typed, keywords)
                 return self.graph.add(operation, tuple(arguments), payload)

@@ -23,11 +23,9 @@ sgn(x) = sign(x)
 signum(x) = sign(x)
 fabs(x) = abs(x)
 ceiling(x) = ceil(x)
-int(x) = floor(x) or sign(x)*floor(abs(x))
-trunc(x) = sign(x)*floor(abs(x))
-truncate(x) = sign(x)*floor(abs(x))
-fix(x) = sign(x)*floor(abs(x))
-frac(x) = x - floor(x) or x - sign(x)*floor(abs(x))
+int(x) = floor(x) or trunc(x)
+truncate(x) = trunc(x)
+fix(x) = trunc(x)
 fract(x) = x - floor(x)
 round(x, n) = round(x*10^n)/10^n
 fmod(x, y) = sign(x)*mod(abs(x), abs(y))
@@ -53,13 +51,10 @@ arctanh(x) = atanh(x)
 arsinh(x) = asinh(x)
 arcosh(x) = acosh(x)
 artanh(x) = atanh(x)
-cot(x) = 1/tan(x)
-ctg(x) = 1/tan(x)
-cotg(x) = 1/tan(x)
-cotan(x) = 1/tan(x)
-sec(x) = 1/cos(x)
-csc(x) = 1/sin(x)
-cosec(x) = 1/sin(x)
+ctg(x) = cot(x)
+cotg(x) = cot(x)
+cotan(x) = cot(x)
+cosec(x) = csc(x)
 coth(x) = 1/tanh(x)
 sech(x) = 1/cosh(x)
 csch(x) = 1/sinh(x)
@@ -72,27 +67,24 @@ arccsc(x) = asin(1/x)
 acoth(x) = atanh(1/x)
 asech(x) = acosh(1/x)
 acsch(x) = asinh(1/x)
-sind(x) = sin(x*pi/180)
-cosd(x) = cos(x*pi/180)
-tand(x) = tan(x*pi/180)
-degrees(x) = x*180/pi
-rad2deg(x) = x*180/pi
-radians(x) = x*pi/180
-deg2rad(x) = x*pi/180
-ncr(n, k) = n!/(k!*(n - k)!)
-comb(n, k) = n!/(k!*(n - k)!)
-choose(n, k) = n!/(k!*(n - k)!)
-binom(n, k) = n!/(k!*(n - k)!)
-binomial(n, k) = n!/(k!*(n - k)!)
-npr(n, k) = n!/(n - k)!
-perm(n, k) = n!/(n - k)!
+sind(x) = sin(radians(x))
+cosd(x) = cos(radians(x))
+tand(x) = tan(radians(x))
+rad2deg(x) = degrees(x)
+deg2rad(x) = radians(x)
+ncr(n, k) = nCr(n, k)
+comb(n, k) = nCr(n, k)
+choose(n, k) = nCr(n, k)
+binom(n, k) = nCr(n, k)
+binomial(n, k) = nCr(n, k)
+npr(n, k) = nPr(n, k)
+perm(n, k) = nPr(n, k)
 fact(n) = n!
 tgamma(x) = gamma(x)
 gammaln(x) = lgamma(x)
 lngamma(x) = lgamma(x)
 loggamma(x) = lgamma(x)
 psi(x) = digamma(x)
-beta(a, b) = gamma(a)*gamma(b)/gamma(a + b)
 logit(x) = log(x/(1 - x))
 expit(x) = sigmoid(x)
 normcdf(x) = erfc(-x/sqrt(2))/2
@@ -122,10 +114,6 @@ _MINIMUM = "a minimum comes from the command gradcli minimize"
 _RANDOM = "random numbers are values of names: w=uniform(0, 1, 3)"
 
 ABSENT: dict[str, str | None] = {
-    "gcd": None,
-    "lcm": None,
-    "median": None,
-    "quantile": None,
     "percentile": None,
     "mode": None,
     "sort": None,

@@ -48,6 +48,15 @@ def is_function(name: str) -> bool:
     return name in FUNCTIONS or name in ALIASES or name in ONLY_HERE
 
 
+def is_reserved(name: str) -> bool:
+    """Return whether `name` is a function wherever it stands, and can be nothing else.
+
+    Of other functions it is the name only where a parenthesis follows.
+    """
+    row = FUNCTIONS.get(name)
+    return is_function(name) and (row is None or row.reserved)
+
+
 def meant(name: str) -> str | None:
     """Return what to say about a free name that has another meaning elsewhere: PI, inf."""
     from gradcli.language.meant import CONSTANTS as ELSEWHERE

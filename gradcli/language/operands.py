@@ -36,7 +36,7 @@ BINARY = {
     "POWER": POWER,
 }
 """The terminals between two operands, and how tightly each binds."""
-POSTFIXES = {"BANG", "SUPERSCRIPT", "TRANSPOSED"}
+POSTFIXES = {"BANG", "DEGREE", "SUPERSCRIPT", "TRANSPOSED"}
 ENDS = {"NUMBER", "NAME", "RPAR", "RSQB", *POSTFIXES}
 """The terminals with which an operand can end."""
 STARTS = {"NUMBER", "NAME", "LPAR", "LSQB"}

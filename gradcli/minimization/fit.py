@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from gradcli.data.rows import Rows
     from gradcli.language.origin import Origin
+    from gradcli.minimization.influence import Influence
     from gradcli.minimization.objective import Objective
     from gradcli.minimization.predictions import Predictions
     from gradcli.optimize.bounds import Box
@@ -187,6 +188,15 @@ class Fit:
             warnings = [f"{few(stopped)} {are}, so {it} no standard error{plural}", *warnings]
         return found, warnings
 
+    def check_influence(self) -> None:
+        """Raise UsageError unless the influence of each row can be told."""
+        if self._loss is not None:
+            message = "--influence is that of least squares, and --loss is another measure"
+            raise UsageError(message, hint="leave out one of them")
+        if self._found.response is None:
+            message = "--influence needs a response, which the parameters follow"
+            raise UsageError(message, hint="write the model as y ~ …, with y a column")
+
     def predictions(
         self,
         point: Vector,
@@ -195,11 +205,13 @@ class Fit:
         confidence: float,
         rss: float | None = None,
         missing: str | None = None,
+        names: Sequence[str] | None = None,
     ) -> Predictions:
         """Return the table of fitted values at a point, worked out when it is read.
 
         `columns` are the names of the data; the other arguments are those of `statistics`.
-        `missing` says why there is to be no confidence band.
+        `missing` says why there is to be no confidence band. With `names`, those of the numbers of
+        the point, there is the influence of each row.
         """
         from gradcli.minimization.predictions import Predictions
         from gradcli.optimize.statistics.band import band
@@ -220,7 +232,22 @@ class Fit:
                 is_sigma_known=self._weighting.absolute,
             )
 
-        return Predictions(self._objective, self._found, self._rows, columns, point, known)
+        def following() -> Influence:
+            from gradcli.minimization.influence import influence
+
+            return influence(self.residuals, point, free, rss)
+
+        return Predictions(
+            self._objective,
+            self._found,
+            self._rows,
+            columns,
+            point,
+            known,
+            self.factors,
+            None if names is None else following,
+            names or (),
+        )
 
     def _total(self) -> float | None:
         """Return the weighted sum of squares of the response about its mean; None without one."""

@@ -57,6 +57,7 @@ def minimize(
     stop: Callable[[], bool] = lambda: False,
     following: Callable[[int], int | None] = every_step,
     predicts: bool = False,
+    influences: bool = False,
 ) -> Minimum:
     """Return the minimum reached from `start`; `Formula.minimize` says what the parts mean.
 
@@ -64,13 +65,16 @@ def minimize(
     they are made: at least the start, the end, and those that are wanted, of which `following`
     tells the next one after a step, or None. `keep` is given the state after them, and a run that
     is `resumed` from such a state goes on as if it had never stopped. Where it `predicts`, a
-    formula that is no fit raises UsageError at once.
+    formula that is no fit raises UsageError at once; its table tells the influence of each row
+    where that is wanted.
     """
     how = settings or Settings()
     problem = task(formula, origin, start, fixed or {}, data or {}, how)
     if predicts and (problem.fit is None or problem.fit.is_plain):
         message = "--predictions needs a model y ~ … or a sum of squares over data"
         raise UsageError(message, hint="for example 'y ~ a*x + b' --data points.csv")
+    if influences and problem.fit is not None:
+        problem.fit.check_influence()
     history: list[Iterate] = []
     see = history.append if observe is None else observe
     runs = Runs(problem, how, see, watch, stop, following)
@@ -95,7 +99,7 @@ def minimize(
         runs.minima,
         runs.starts,
         [],
-        _predictions(problem, how, best, data or {}),
+        _predictions(problem, how, best, data or {}, influences=influences),
         [runs.iterate(record) for record in best.outcome.latest],
         runs.best_of(best),
     )
@@ -390,7 +394,12 @@ def _end(problem: Task, fit: Fit, best: Run) -> tuple[Vector, float | None]:
 
 
 def _predictions(
-    problem: Task, how: Settings, best: Run, data: Mapping[str, Any] | FileRows
+    problem: Task,
+    how: Settings,
+    best: Run,
+    data: Mapping[str, Any] | FileRows,
+    *,
+    influences: bool,
 ) -> Predictions | None:
     """Return the table of fitted values where the run ended; None for no fit."""
     fit = problem.fit
@@ -401,4 +410,5 @@ def _predictions(
     missing = None
     if len(point) > LM_PARAMETERS:
         missing = f"there are more than {LM_PARAMETERS} parameters"
-    return fit.predictions(point, columns, problem.box(), how.confidence, rss, missing)
+    names = problem.names if influences else None
+    return fit.predictions(point, columns, problem.box(), how.confidence, rss, missing, names)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from gradcli.calculus.squares import Squares
     from gradcli.data.columns import Block
     from gradcli.data.rows import Rows
+    from gradcli.minimization.influence import Influence
     from gradcli.optimize.solver import Matrix, Vector
     from gradcli.optimize.statistics.band import Band
 
@@ -37,6 +38,9 @@ class Predictions:
     A sum of squares whose residuals have no one term that is data has no fitted values, only
     residuals. A name that a column of the data has already is preceded by gradcli., as it is
     everywhere.
+
+    With `influence` there are its leverage, its Cook's distance, and da/dy, the derivative of each
+    parameter a with respect to the response y of the row.
     """
 
     def __init__(
@@ -47,6 +51,9 @@ class Predictions:
         columns: Sequence[str],
         point: Vector,
         band: Callable[[], tuple[Band | None, str | None]],
+        factors: Vector | None = None,
+        influence: Callable[[], Influence] | None = None,
+        names: Sequence[str] = (),
     ) -> None:
         graph = objective.graph
         self._objective = objective
@@ -55,6 +62,11 @@ class Predictions:
         self._rows = rows
         self._point = point
         self._band = band
+        self._factors = factors
+        """What the square of each residual is multiplied with; None when all count the same."""
+        self._influence = influence
+        self._parameters = list(names)
+        """The names of the numbers of the parameters, which follow the response."""
         self._response, self._sign = found.response, found.sign
         shape = graph.shape(found.residual)
         self._entry = shape[1:]
@@ -81,11 +93,15 @@ class Predictions:
         """
         self.warnings = self._missing_columns()
         known, why = (None, None) if self._response is None else self._band()
+        influence = None if self._influence is None else self._influence()
+        factors = self._factors
+        start = 0
         if why is not None:
             self.warnings.append(f"there is no confidence band of the fitted values: {why}")
         names = self.names
         lost = 0
-        for data, residual, response, jacobian in self._parts(is_derived=known is not None):
+        is_derived = known is not None or influence is not None
+        for data, residual, response, jacobian in self._parts(is_derived=is_derived):
             columns = [part for array in data for part in _flat(array)]
             if response is None:
                 columns += _flat(residual)
@@ -97,6 +113,16 @@ class Predictions:
                     lost += int(np.isnan(half).sum())
                 for array in (fitted, residual, fitted - half, fitted + half):
                     columns += _flat(array)
+                if influence is not None and jacobian is not None:
+                    some = slice(start, start + residual.size)
+                    start = some.stop
+                    leverage, distance, follows = influence.of_rows(
+                        residual.ravel(),
+                        self._sign * jacobian,
+                        None if factors is None else factors[some],
+                    )
+                    for column in (leverage, distance, *follows.T):
+                        columns += _flat(column.reshape(residual.shape))
             yield dict(zip(names, columns, strict=True))
         if lost:
             values = "fitted value has" if lost == 1 else "fitted values have"
@@ -186,6 +212,9 @@ class Predictions:
 
     def _names(self) -> list[str]:
         own = ["residual"] if self._response is None else ["fitted", "residual", "low", "high"]
+        if self._influence is not None:
+            follows = [f"d{name}/d{self.response}" for name in self._parameters]
+            own += ["leverage", "cooks_distance", *follows]
         return ours(own, self._columns)
 
     def _missing_columns(self) -> list[str]:

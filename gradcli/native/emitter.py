@@ -45,6 +45,9 @@ def obstacle(program: Program) -> str | None:
         return "the formula has arrays"
     if any(step.operation.binds for step in program.instructions):
         return "the formula has an integral, a root, or a sum or product over a bound name"
+    called = next((step.operation for step in program.instructions if step.operation.library), None)
+    if called is not None:
+        return f"{called.name} has no machine code"
     if not machine.has_all(LIBRARY):
         return "the C library lacks a function"
     return None

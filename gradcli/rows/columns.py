@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from gradcli.errors import FileError, NameValueError, ShapeError, printable
 from gradcli.graph.node import Graph, Node
 from gradcli.graph.shapes import ROWS, Rows
-from gradcli.language.names import CONSTANTS, REBINDABLE, is_function, names_in
+from gradcli.language.names import CONSTANTS, REBINDABLE, is_reserved, names_in
 from gradcli.limits import ELEMENTS
 from gradcli.rows.reductions import split
 
@@ -34,7 +34,7 @@ def used(source: Source, text: str, others: Collection[str] = ()) -> list[str]:
     Raises NameValueError for a column that has the name of a constant which the formula uses.
     """
     mentioned = {*names_in(text), *others}
-    names = [name for name in source.columns if name in mentioned and not is_function(name)]
+    names = [name for name in source.columns if name in mentioned and not is_reserved(name)]
     for name in names:
         if name in CONSTANTS and name != REBINDABLE:
             message = f"the column {name} has the name of a constant"

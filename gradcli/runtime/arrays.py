@@ -108,6 +108,12 @@ class NumPy(Dialect):
         """Return the function from indices to numbers of a table."""
         return lambda index: np.take(table(), np.asarray(index).astype(np.intp))
 
+    def from_library(self, name: str) -> Callable[..., Any]:
+        """Return a function of gradcli.graph.scientific for arrays."""
+        from gradcli.graph.scientific import of_arrays
+
+        return of_arrays(name)
+
     def choose(self, condition: Text, f: Body, g: Body, *arguments: Any) -> Text:
         """Return f(m, *arguments) where the condition holds, else g(m, *arguments)."""
         (one, given), (other, _) = self.call_of(f, arguments), self.call_of(g, arguments)
@@ -195,6 +201,8 @@ def fixed_names() -> dict[str, Any]:
         logsumexp,
         std,
         var,
+        quantile,
+        quantile_shares,
         softmax,
         logsoftmax,
         cross_entropy,
@@ -333,6 +341,33 @@ def _top_and_more(x: Any, axis: int | None, exp: Function, log1p: Function) -> t
     else:
         np.put_along_axis(grown, np.expand_dims(np.argmax(x, axis=axis), axis), 0.0, axis=axis)
     return top, log1p(np.add.reduce(grown, axis=axis, keepdims=True))
+
+
+def quantile(x: Any, p: Any, axis: int | None) -> Any:
+    """Return the number below which the part p lies, linear between neighbours; nan outside 0..1.
+
+    That is the seventh definition of Hyndman and Fan (1996), as NumPy and R have it.
+    """
+    x = np.asarray(x)
+    if not 0.0 <= p <= 1.0 or not np.isfinite(x).all():
+        return np.max(x * np.nan, axis=axis)
+    return np.quantile(x, p, axis=axis)
+
+
+def quantile_shares(x: Any, p: Any, axis: int | None) -> Any:
+    """Return how much each number counts in a quantile; equal ones share it equally."""
+    x = np.asarray(x)
+    if not 0.0 <= p <= 1.0 or not np.isfinite(x).all():
+        return x * np.nan
+    place = p * ((x.size if axis is None else x.shape[axis]) - 1)
+    part = place - np.floor(place)
+    order = np.sort(x, axis=axis) if axis is not None else np.sort(x, axis=None)
+    found = np.zeros(x.shape)
+    for which, weight in ((np.floor(place), 1.0 - part), (np.ceil(place), part)):
+        picked = np.take(order, [int(which)], axis=axis or 0)
+        equal = x == (picked if axis is not None else picked.reshape((1,) * x.ndim))
+        found += weight * equal / np.sum(equal, axis=axis, keepdims=True)
+    return found
 
 
 def softmax(x: Any, axis: int | None, exp: Function) -> Any:

@@ -58,6 +58,8 @@ class Step(NamedTuple):
     """Whether the result reads it: False on the branch of a `where` that is not taken."""
     tangents: Mapping[str, Any] = {}
     """Derivative of this step with respect to each input, found by a forward pass."""
+    standard_error: Any = None
+    """That of the value of an input that has one, and of the result then."""
 
 
 class Seen(NamedTuple):

@@ -94,6 +94,7 @@ REDUCTIONS = {
     "prod": Reduction("prod", lambda jax, x: jax.numpy.prod(x), of_nothing=1.0),
     "greatest": Reduction("max", lambda jax, x: jax.numpy.max(x)),
     "least": Reduction("min", lambda jax, x: jax.numpy.min(x)),
+    "median": Reduction("median", lambda jax, x: jax.numpy.median(x)),
     "norm": Reduction("norm", lambda jax, x: jax.numpy.linalg.norm(x), of_nothing=0.0),
     "var": Reduction("var", lambda jax, x: jax.numpy.var(x)),
     "std": Reduction("std", lambda jax, x: jax.numpy.std(x), shortest=2),
@@ -778,7 +779,7 @@ def test_a_name_may_be_used_for_its_length_alone() -> None:
 
 # ---------------------------------------------------------------- nothing is forgotten
 
-ELSEWHERE = {"matmul", "dot", "cross_entropy", "mse", "onehot"}
+ELSEWHERE = {"matmul", "dot", "cross_entropy", "mse", "onehot", "quantile", "quantile_shares"}
 STRUCTURAL = [name for name, row in TABLE.items() if row.structural]
 
 

@@ -434,8 +434,13 @@ def arithmetic(graph: Graph, outputs: list[int]) -> int:
 
 def with_gradient(formula: Formula) -> int:
     graph, root = formula.graph, formula.id
-    slopes = reverse.gradient(graph, root, graph.variables([root]).values())
-    return arithmetic(graph, [root, *slopes.values()])
+    slopes: list[int] = []
+    for node in graph.variables([root]).values():
+        try:
+            slopes += reverse.gradient(graph, root, [node]).values()
+        except MathematicsError as error:  # an order, a whole number
+            assert "has no derivative with respect to" in error.message  # noqa: PT017
+    return arithmetic(graph, [root, *slopes])
 
 
 @pytest.mark.parametrize("name", [name for name, row in TABLE.items() if row.value])
@@ -443,9 +448,9 @@ def test_the_gradient_of_one_operation(name: str) -> None:
     row = TABLE[name]
     count = max(row.arity[0], 1)
     names = variables(" ".join("abcdef"[:count]))
-    payload = {"constant power": 2.5, "powlog": 2, "sphericalj": 3, "polygamma": 1}.get(name)
+    payload = {"constant power": 2.5, "powlog": 2}.get(name, 1 if row.payload else None)
     one = names[0].apply(name, *names[1:], payload=payload)
-    assert with_gradient(one) <= COSTLY.get(name, 5)
+    assert with_gradient(one) <= COSTLY.get(name, 9 if row.library else 5)
 
 
 @settings(max_examples=200)

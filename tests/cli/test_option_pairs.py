@@ -53,6 +53,7 @@ SAMPLES: dict[str, list[str]] = {
     "--color": ["always"],
     "--column": ["t=y"],
     "--confidence": ["0.5"],
+    "--correlate": ["x,y=0.5"],
     "--csv": [],
     "--data": ["d.csv"],
     "--dates": ["day"],
@@ -62,11 +63,13 @@ SAMPLES: dict[str, list[str]] = {
     "--encoding": ["latin-1"],
     "--engine": ["python"],
     "--epochs": ["3"],
+    "--errors": [],
     "--every": ["2"],
     "--fix": ["b=0.25"],
     "--format": ["dot"],
     "--header": ["x,y"],
     "--hessian": [],
+    "--influence": [],
     "--json": [],
     "--latex": [],
     "--local": ["both"],
@@ -92,13 +95,17 @@ SAMPLES: dict[str, list[str]] = {
     "--points": ["points.csv"],
     "--predictions": ["fitted.csv"],
     "--rankdir": ["TB"],
+    "--relative": [],
+    "--report": ["q = 2*a"],
     "--resume": ["nothing.ckpt"],
+    "--samples": ["50"],
     "--save": ["saved.json"],
     "--schedule": ["cosine(t_max=10)"],
     "--seconds": ["1e-9"],
     "--seed": ["3"],
     "--separator": [";"],
     "--sigma": ["s"],
+    "--sigma-of": ["x=0.1"],
     "--size": ["50x9"],
     "--skip": ["2"],
     "--skip-lines": ["1"],
@@ -125,6 +132,8 @@ LEARNING += ["--lr", "0.05", "--batch", "2", "--epochs", "4"]
 CONTEXTS: dict[str, list[list[str]]] = {
     "eval": [
         ["u = x/3; u + y/7", "x=1", "y=2"],
+        ["x^2*y/3", "x=1", "y=2±0.2"],
+        ["x*y/3", "x=1±0.1", "y=2±0.2"],
         ["x/3", "x=0:2:1"],
         ["x/3 + y", "x=1"],
         ["mean(x)/3"],
@@ -151,6 +160,8 @@ CONTEXTS: dict[str, list[list[str]]] = {
     ],
     "grad": [
         ["u = x*y/3; sin(u) + y/7", "x=1", "y=2"],
+        ["x^2*y/3", "x=1", "y=2±0.2"],
+        ["x*y/3", "x=1±0.1", "y=2±0.2"],
         ["abs(x) + x*y/3", "x=0", "y=2"],
         ["x^2*y/3"],
         ["x^2*y/3", "x=0:2:1", "y=3"],
@@ -191,6 +202,7 @@ CONTEXTS: dict[str, list[list[str]]] = {
         ["(a - 1)^2/3 + b^2/7", "a=2", "b=1", "--lr", "0.1", "--every", "3"],
         ["sum(w^2)/3", "w=normal(3)", "--lr", "0.1"],
         ["y ~ a*exp(b*x)", "a=1", "b=0.1", "--data", "w.csv"],
+        ["y ~ a*exp(b*x)", "a=1", "b=0.1", "--data", "w.csv", "--predictions", "fitted.csv"],
         ["y ~ a*exp(b*x)", "a=1", "b=0.1"],
         ["y ~ a*exp(b*x)", "a=1", "--data", "w.csv"],
         ["y ~ a*exp(b*x)", "a=1", "b=0.1", "--data", "w.csv", "--sigma", "s"],
@@ -232,6 +244,10 @@ ALLOWED = {
     ("--memory", "--seed"): "rows are shuffled within what is held, here one batch",
     ("--fix", "--params"): "--fix says what the name is",
     ("--batch", "--every"): "there is one epoch",
+    **{
+        (option, "--errors"): "it asks for what is shown anyway"
+        for option in ("--sigma-of", "--correlate", "--confidence", "--samples", "--json")
+    },
     ("--batch", "--schedule"): "there is one epoch",
     **{
         (option, other): "in a pipe the steps take the place of the table of the fit"

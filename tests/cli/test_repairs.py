@@ -43,8 +43,6 @@ EVERYDAY = [
     (["eval", "sum(x)", "x=(1,2)"], "write x=[1, 2]"),
     (["eval", "sum(x)", "x=1 2 3"], "write x=[1, 2, 3]"),
     (["eval", "x", "x=lg(100)"], "write x=log10(100)"),
-    (["eval", "x", "x=50%"], "write x=50/100"),
-    (["eval", "x", "x=30°"], "write x=30*pi/180"),
     (["eval", "x^2", "x=0:3"], "write x=0:3:1"),
     (["eval", "x^2", "x=3:0"], "write x=3:0:-1"),
     (["eval", "x^2", "x=0:0.5"], "write x=0:0.5:0.05"),

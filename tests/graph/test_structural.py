@@ -123,6 +123,8 @@ CASES = [
          + mp.log(c)),
     Case("sum(tanh([[a, b], [c, d]] @ [e, f] + 1))", lambda a, b, c, d, e, f: mp.tanh(
         a * e + b * f + 1) + mp.tanh(c * e + d * f + 1)),
+    Case("median([a, b, c, d])*quantile([a, b, c], 0.3)^2", lambda a, b, c, d: (
+        (a + d) / 2 * (b + mpf(0.3) * 2 * (a - b))**2 + 0 * c)),
     Case("sum(relu([a, b])) + sum(sinc([a, b])) + sum([a, c]!)", lambda a, b, c: max(a, 0)
          + max(b, 0) + mp.sin(a) / a + mp.sin(b) / b + mp.gamma(a + 1) + mp.gamma(c + 1)),
 ]  # fmt: skip
@@ -145,7 +147,7 @@ def test_every_structural_row_is_tried() -> None:
     tried = {
         row.name for case in CASES for row, _, _ in formula_of(case).graph.rows if row.structural
     }
-    derived = {"scatter", "broadcast", "collapse", "reshape"}
+    derived = {"scatter", "broadcast", "collapse", "reshape", "quantile_shares"}
     rows = {name for name, row in TABLE.items() if row.structural}
     assert rows - tried - derived == set()
 
@@ -216,7 +218,7 @@ def test_the_gradient_by_an_array_has_its_shape() -> None:
     assert point.value == pytest.approx(float(np.sum((matrix @ vector) ** 2)) / 2)
 
 
-ON_ARRAYS = ["sum", "mean", "prod", "var", "std", "norm", "max", "min", "logsumexp"]
+ON_ARRAYS = ["sum", "mean", "prod", "var", "std", "norm", "max", "min", "logsumexp", "median"]
 
 
 @pytest.mark.parametrize("name", ON_ARRAYS)
@@ -240,6 +242,7 @@ def test_kinks_of_arrays() -> None:
         ("max(x)", [1.0, 3.0, 3.0], [0, 0.5, 0.5], "max has a tie"),
         ("min(x)", [1.0, 1.0, 3.0], [0.5, 0.5, 0], "min has a tie"),
         ("max(x)", [2.0, 2.0, 2.0], [1 / 3] * 3, "max has a tie"),
+        ("median(x)", [1.0, 3.0, 3.0, 2.0, 3.0], [0, 1 / 3, 1 / 3, 0, 1 / 3], "median is taken of"),
         ("std(x)", [2.0, 2.0, 2.0], [0, 0, 0], "std has a kink"),
         ("norm(x)", [0.0, 0.0], [0, 0], "norm has a kink"),
         ("sum(abs(x))", [-1.0, 0.0, 2.0], [-1, 0, 1], "abs has a kink"),

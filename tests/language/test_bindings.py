@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradcli.errors import GradcliError, NameValueError
+from gradcli.errors import GradcliError
 from gradcli.formula import Formula
 from gradcli.language.bindings import bindings
 
@@ -119,29 +119,6 @@ def test_any_word_binds_or_fails_in_words(word: str) -> None:
     assert len(shown.encode()) < 4096
     harmful = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
     assert {c for c in shown if unicodedata.category(c) in harmful} <= {"\n"}
-
-
-@pytest.mark.parametrize(
-    ("text", "repair"),
-    [
-        ("1.0+-0.1", "write m=1.0, or for a difference m=1.0-0.1"),
-        ("1.0 +- 0.1", "write m=1.0, or for a difference m=1.0-0.1"),
-        ("-2e3+−.5", "write m=-2e3, or for a difference m=-2e3-.5"),
-        ("1.0±0.1", "write m=1.0"),
-        ("1.0+/-0.1", "write m=1.0"),
-        ("1.0 +/− 0.1", "write m=1.0"),
-        ("sqrt(2)+-(1/3)", "write m=sqrt(2)"),
-        ("[1 ± 0.1, 2]", "leave out '±' and the number behind it"),
-    ],
-)
-def test_an_uncertainty_is_no_difference(text: str, repair: str) -> None:
-    with pytest.raises(NameValueError) as caught:
-        bound(f"m={text}")
-    assert "±" in caught.value.message
-    assert caught.value.hint == repair
-    for part in repair.removeprefix("write ").split(", or for a difference "):
-        if part.startswith("m="):
-            bound(part)
 
 
 @pytest.mark.parametrize(

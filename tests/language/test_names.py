@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradcli.graph.operations import FUNCTIONS
+from gradcli import FormulaError, parse, variable
+from gradcli.graph.operations import FUNCTIONS, TABLE
+from gradcli.language.bindings import binding
 from gradcli.language.names import FUNCTION_NAMES, is_function, is_name, suggestion
 
 LISTED = """
@@ -100,3 +102,43 @@ def test_names_are_ascii_and_greek() -> None:
         assert is_name(name)
     for other in ("", "1x", "₁x", "é", "ά", "x y", "x-y", "x.y", "х", "ſ", "\u212a", "x²", "x\n"):
         assert not is_name(other)
+
+
+NEWER = [row for row in TABLE.values() if not row.reserved and not row.internal]
+
+
+@pytest.mark.parametrize("name", [row.name for row in NEWER])
+def test_a_newer_function_is_one_only_where_a_parenthesis_follows(name: str) -> None:
+    """Formulas that were written before it was there keep their meaning."""
+    assert parse(f"2*{name} + 1", {name: ()}).evaluate({name: 3.0}) == 7
+    assert parse(f"2*{name} + 1").free_names == [name]
+    assert parse(f"{name} = 3; 2*{name}").evaluate() == 6
+    assert parse(f"{name}(t) = t + 1; {name}(2)").evaluate() == 3
+    assert variable(name).free_names == [name]
+    assert binding(f"{name}=2").number == 2
+    with pytest.raises(FormulaError, match=f"{name} is a number, not a function"):
+        parse(f"{name}(2)", {name: ()})
+
+
+def test_the_newer_functions_are_there() -> None:
+    names = """nCr nPr gcd lcm trunc frac cot sec csc degrees radians median quantile voigt erfcx
+    besselj bessely besseli besselk beta lbeta gammap gammaq betainc zeta ellipk ellipe lambertw"""
+    assert {row.name for row in NEWER} == {*names.split()} <= {*FUNCTION_NAMES}
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("nCr(5, 2)", 10),
+        ("nPr(5, 2)", 20),
+        ("gcd(12, 18) + lcm(4, 6)", 18),
+        ("trunc(-2.7) + frac(2.75)", -1.25),
+        ("median([1, 9, 2])", 2),
+        ("quantile([1, 2, 4, 9], 0.25)", 1.75),
+        ("degrees(pi) + radians(180)/pi", 181),
+        ("sin(30°)", 0.5),
+        ("cos(60°)^2 + 2*180°/pi", 2.25),
+    ],
+)
+def test_everyday_functions(text: str, number: float) -> None:
+    assert parse(text).evaluate() == pytest.approx(number, rel=1e-15)

@@ -59,7 +59,12 @@ POINTS: dict[int, list[tuple[float, ...]]] = {
     3: [*itertools.product(SOME, SOME, SOME)],
 }
 
-SCALAR = [row for row in TABLE.values() if row.value is not None and not row.structural]
+SCALAR = [
+    row
+    for row in TABLE.values()
+    if row.value is not None and not row.structural and not row.library
+]
+LIBRARY_ROWS = [row for row in TABLE.values() if row.library]
 
 
 def single(row: Operation, count: int, payload: Any) -> Program:
@@ -123,6 +128,23 @@ def test_all_engines_give_the_same_bits(row: Operation) -> None:
             if set(found) != {expected}:
                 wrong.append((point, payload, expected, found))
     assert wrong == []
+
+
+@pytest.mark.parametrize("row", LIBRARY_ROWS, ids=lambda row: row.name)
+def test_without_machine_code_all_other_engines_give_the_same_bits(row: Operation) -> None:
+    """What SciPy computes: numbers, generated Python and arrays of every length."""
+    count, payload = row.arity[0], 1 if row.payload else None
+    whole = single(row, count, payload)
+    assert obstacle(whole)
+    points = [tuple(x + place * 0.4 for place in range(count)) for x in EVEN[:40]]
+    python = generated.function(whole, NAMES[:count])
+    arrays = generated.array_function(row, count, payload)
+    columns = [np.array(column) for column in zip(*points, strict=True)]
+    extra = () if payload is None else (payload,)
+    for point, found in zip(points, np.asarray(arrays(*columns)).tolist(), strict=True):
+        expected = shown(row.value, *point, *extra)
+        assert {shown(python, *point), shown(lambda x: x, found)} == {expected}, point
+        assert shown(lambda *x: float(arrays(*x)), *point) == expected
 
 
 @pytest.mark.parametrize("row", SCALAR, ids=lambda row: row.name)

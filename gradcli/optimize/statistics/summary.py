@@ -50,6 +50,22 @@ class Statistics(NamedTuple):
     p_values: Numbers
     confidence_intervals: dict[str, tuple[float, float] | None]
     correlation: dict[str, Numbers]
+    is_sigma_known: bool = False
+    """Whether the errors of the data are known, so that those of parameters are not estimated."""
+
+    @property
+    def covariance(self) -> dict[str, Any]:
+        """The covariance matrix of the numbers that have errors, and its degrees of freedom.
+
+        The freedom is None where the errors of the data are known.
+        """
+        errors = {name: e for name, e in self.standard_errors.items() if e is not None}
+        matrix = [
+            [x * y * (self.correlation[a][b] or 0.0) for b, y in errors.items()]
+            for a, x in errors.items()
+        ]
+        freedom = None if self.is_sigma_known else self.degrees_of_freedom
+        return {"names": list(errors), "matrix": matrix, "degrees_of_freedom": freedom}
 
     def document(self) -> dict[str, Any]:
         """Return the fields as plain values, intervals as lists."""
@@ -57,7 +73,9 @@ class Statistics(NamedTuple):
             name: None if both is None else list(both)
             for name, both in self.confidence_intervals.items()
         }
-        return {**self._asdict(), "confidence_intervals": intervals}
+        fields = {**self._asdict(), "confidence_intervals": intervals}
+        del fields["is_sigma_known"]
+        return fields
 
     def with_fixed(self, names: Sequence[str]) -> Statistics:
         """Return the report for all `names` in their order; those it lacks have no errors."""
@@ -171,6 +189,7 @@ class _Report:
             },
             confidence_intervals=self._intervals(errors),
             correlation=correlation,
+            is_sigma_known=self._is_sigma_known,
         )
 
     def _errors(self, known: Determination) -> list[float | None]:

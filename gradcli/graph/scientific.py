@@ -1,0 +1,596 @@
+"""Functions of numbers and of arrays that SciPy computes, and the derivatives that it has not.
+
+Each takes floats or NumPy arrays, and the payload of its row last. They give nan where there is no
+value. The rows of the table state how far each is off. Formulas are those of the Digital Library of
+Mathematical Functions (DLMF) where nothing else is said.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import reduce
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import special
+
+from gradcli.graph.special import bernoulli, polynomial, stirling, two_square
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+ROOT_PI = math.sqrt(math.pi)
+
+
+def of_numbers(name: str) -> Callable[..., float]:
+    """Return a function of this module for floats."""
+    function = globals()[name]
+
+    def compute(*arguments: float) -> float:
+        with np.errstate(all="ignore"):
+            return float(function(*[np.float64(x) for x in arguments]))
+
+    return compute
+
+
+def of_arrays(name: str) -> Callable[..., Any]:
+    """Return a function of this module for arrays."""
+    function = globals()[name]
+
+    def compute(*arguments: Any) -> Any:
+        with np.errstate(all="ignore"):
+            found = function(*arguments)
+        return np.float64(found) if np.ndim(found) == 0 else found
+
+    return compute
+
+
+def _chosen(pieces: list[tuple[Any, Callable[..., Any]]], *arguments: Any) -> Any:
+    """Return what each function gives where its condition, the first that holds, is true."""
+    conditions = [condition for condition, _ in pieces]
+    *masks, _ = np.broadcast_arrays(*conditions, reduce(np.add, arguments, 0.0))
+    parts = [np.broadcast_to(x, masks[0].shape) for x in arguments]
+    found = np.full(masks[0].shape, np.nan)
+    left = np.ones(masks[0].shape, dtype=bool)
+    for mask, (_, function) in zip(masks, pieces, strict=True):
+        here = left & mask
+        if here.any():
+            found[here] = function(*[part[here] for part in parts])
+        left &= ~mask
+    return found
+
+
+# ---------------------------------------------------------------- error function, Voigt
+
+NODES = 0.5
+"""Distance of the nodes of the trapezoidal rule: its error is exp(-(π/0.5)²), 7e-18."""
+REACH = 6.5
+"""Nodes go so far: exp(-t²) is 4e-19 beyond."""
+FAR = 8.0
+"""From this |z| on, the asymptotic series is exact to a double, for derivatives too."""
+NEAR, BESIDE = 1.1, 2.5
+"""Up to these |z| the power series and the recurrence lose little."""
+TERMS = 32
+
+
+def erfcx(x: Any) -> Any:
+    """Return exp(x²) erfc(x), with x² to twice the digits where the value is large."""
+    square, error = two_square(np.minimum(x, 0.0))
+    grown = 2.0 * np.exp(square)
+    reflected = grown + (grown * error - special.erfcx(-np.minimum(x, 0.0)))
+    return np.where(np.less(x, 0.0), np.where(np.isinf(grown), grown, reflected), special.erfcx(x))
+
+
+def erfcx_derivative(x: Any, order: float) -> Any:
+    """Return the derivative of erfcx of an order, which is that of w(z) at z = ix (DLMF 7.2.3)."""
+    n = int(order)
+
+    def near(x: Any) -> Any:
+        before, found = 0.0 * x, erfcx(x)
+        for k in range(n):
+            step = 2.0 * (x * found + k * before) - (2.0 / ROOT_PI if k == 0 else 0.0)
+            before, found = found, step
+        return found
+
+    def far(x: Any) -> Any:
+        return np.real(1j**n * _faddeeva(1j * x, n))
+
+    return _chosen([(np.less(x, 0.8), near), (np.greater_equal(x, 0.8), far)], x)
+
+
+def voigt(x: Any, sigma: Any, gamma: Any) -> Any:
+    """Return the Voigt profile: Re w((x + iγ)/(σ√2)) / (σ√(2π)) (DLMF 7.19)."""
+    return voigt_derivative(x, sigma, gamma, 0.0)
+
+
+def voigt_derivative(x: Any, sigma: Any, gamma: Any, which: float) -> Any:
+    """Return a derivative of the profile with respect to x: `which` is twice its order.
+
+    With 1 more it is that of the imaginary part.
+    """
+    n, is_imaginary = divmod(int(which), 2)
+
+    def far(x: Any, sigma: Any, gamma: Any) -> Any:
+        place = x + 1j * gamma
+        series = _asymptotic(2.0 * (sigma / place) ** 2, n)
+        found = 1j * (-1) ** n / math.pi * series * _power(1.0 / place, n + 1)
+        # On the real axis the real part is a Gaussian's alone.
+        z = x / (sigma * math.sqrt(2.0))
+        scale = np.where(gamma < 1e-5 * np.abs(x), 1.0 / (sigma * math.sqrt(2.0 * math.pi)), 0.0)
+        gaussian = (-1) ** n * special.eval_hermite(n, z) * np.exp(-z * z) * scale
+        gaussian = np.where(np.abs(z) < 40.0, gaussian / (sigma * math.sqrt(2.0)) ** n, 0.0)
+        return found.imag if is_imaginary else found.real + gaussian
+
+    def near(x: Any, sigma: Any, gamma: Any) -> Any:
+        root = sigma * math.sqrt(2.0)
+        found = _faddeeva((x + 1j * gamma) / root, n)
+        found = found.imag if is_imaginary else found.real
+        return found / (root**n * (sigma * math.sqrt(2.0 * math.pi)))
+
+    size = np.hypot(x, gamma)
+    usable = np.isfinite(size) & np.isfinite(sigma) & (np.add(sigma, size) > 0.0)
+    inside = usable & np.greater_equal(sigma, 0.0) & np.greater_equal(gamma, 0.0)
+    inside &= np.greater(sigma, 0.0) | np.greater(gamma, 0.0)
+    is_far = size >= FAR * math.sqrt(2.0) * np.asarray(sigma)
+    return _chosen([(inside & is_far, far), (inside, near)], x, sigma, gamma)
+
+
+def _power(x: Any, n: int) -> Any:
+    """Return a power by products: what is small beside the other part of x keeps its digits."""
+    return reduce(np.multiply, [x] * n, np.ones_like(x))
+
+
+def _asymptotic(ratio: Any, n: int) -> Any:
+    """Return the sum of (1/2)_k (2k+1)_n ratio^k (DLMF 7.12.1, differentiated n times)."""
+    terms, factor = [], 1.0
+    for k in range(TERMS):
+        terms.append(factor * math.perm(2 * k + n, n))
+        factor *= k + 0.5
+    return polynomial(ratio, terms)
+
+
+def _faddeeva(z: Any, n: int) -> Any:
+    """Return the n-th derivative of w(z) = exp(-z²) erfc(-iz) for Im z >= 0.
+
+    By the power series near 0 (DLMF 7.6.3), by recurrence from w beside it (DLMF 7.10.4), by the
+    trapezoidal rule with the part of the pole taken out (Matta and Reichel 1971), and by the
+    asymptotic series far out. Near the imaginary axis the recurrence loses the parity.
+    """
+
+    def far(z: Any) -> Any:
+        inverse = 1.0 / z
+        series = _asymptotic(inverse * inverse, n) * _power(inverse, n + 1)
+        return 1j * (-1) ** n / ROOT_PI * series
+
+    size = np.abs(z)
+    pieces = [
+        (size < NEAR, _power_series),
+        (size >= FAR, lambda z, _: far(z)),
+        ((size < BESIDE) & (np.abs(z.real) > 0.3 * z.imag), _by_recurrence),
+        (True, _by_trapezoids),
+    ]
+    found = np.empty(np.shape(z), dtype=complex)
+    left = np.ones(np.shape(z), dtype=bool)
+    for condition, function in pieces:
+        here = left & condition
+        if here.any():
+            found[here] = function(z[here], n)
+        left &= ~here
+    return found
+
+
+def _power_series(z: Any, n: int) -> Any:
+    square = _square(z, 0.0)
+    parts = []
+    for parity in (0, 1):
+        first = n + (n + parity) % 2
+        terms = [
+            (-1) ** (k // 2) * math.perm(k, n) / math.gamma(k / 2 + 1) for k in range(first, 60, 2)
+        ]
+        part = polynomial(square, terms)
+        parts.append(part * z if (first - n) % 2 else part)
+    return parts[0] + 1j * parts[1]
+
+
+def _by_recurrence(z: Any, n: int) -> Any:
+    before, found = np.zeros_like(z), special.wofz(z)
+    for k in range(n):
+        step = -2.0 * (z * found + k * before) + (2j / ROOT_PI if k == 0 else 0.0)
+        before, found = found, step
+    return found
+
+
+def _by_trapezoids(z: Any, n: int) -> Any:
+    # Of two grids, the one whose nodes are farther away.
+    is_between = np.abs(z.real / NODES - np.rint(z.real / NODES)) < 0.25
+    power = n + 1
+    square = _square(z, 0.0)
+    factor = z if power % 2 else 1.0
+    total = np.where(is_between, 0.0, 0.5 * _power(1.0 / z, power))
+    for k in range(int(REACH / NODES) + 1):
+        node = (k + np.where(is_between, 0.5, 1.0)) * NODES
+        # Nodes at both sides together, (z - t)^-m + (z + t)^-m, keep the parity of the derivative.
+        terms = [
+            math.comb(power, j) * node**j for j in range(power - power % 2, -1, -2)
+        ]  # of z² to the power 0, 1 …
+        pair = factor * polynomial(square, terms) * _power(1.0 / _square(z, node), power)
+        total = total + np.exp(-node * node) * pair
+    total = total * (2j * NODES / math.pi * (-1) ** n * math.factorial(n))
+    return total + _of_pole(z, is_between, n)
+
+
+def _square(z: Any, node: Any) -> Any:
+    """Return z² - t², each part to its last digits."""
+    x, y = z.real, z.imag
+    return ((x - node) * (x + node) - y * y) + 2j * x * y
+
+
+def _of_pole(z: Any, is_between: Any, n: int) -> Any:
+    """Return the n-th derivative of 2 exp(-z²) g, with g = 1/(1 ∓ exp(-2πi z/h)) for both grids."""
+    rate = -2j * math.pi / NODES
+    wave = np.exp(rate * z) * np.where(is_between, -1.0, 1.0)
+    g = 1.0 / (1.0 - wave)
+    less = wave * g  # g - 1
+    slopes = [[0, 1]]  # g' = rate (g - 1) g: a polynomial in g for each order, without the rate
+    for _ in range(n):
+        slope = [power * c for power, c in enumerate(slopes[-1])][1:]
+        slopes.append([a - b for a, b in zip([0, 0, *slope], [0, *slope, 0], strict=True)])
+    found = np.zeros_like(z)
+    for k, coefficients in enumerate(slopes):
+        value = polynomial(g, coefficients)
+        if k:  # (g - 1) g is a factor
+            value = less * g * polynomial(g, _divided(coefficients))
+        hermite = (-1) ** (n - k) * _hermite(n - k, z)
+        found = found + math.comb(n, k) * rate**k * value * hermite
+    return np.where(z.imag < math.pi / NODES, 2.0 * np.exp(-z * z) * found, 0.0)
+
+
+def _divided(coefficients: list[int]) -> list[int]:
+    """Return a polynomial in g, divided by g² - g."""
+    rest = coefficients[1:]
+    found: list[int] = []
+    for c in rest[:-1]:
+        found.append(-c + (found[-1] if found else 0))
+    return found
+
+
+def _hermite(n: int, z: Any) -> Any:
+    before, found = np.zeros_like(z), np.ones_like(z)
+    for k in range(n):
+        before, found = found, 2.0 * (z * found - k * before)
+    return found
+
+
+# ---------------------------------------------------------------- Bessel functions
+
+
+def besselj(order: Any, x: Any) -> Any:
+    """Return J of a real order (DLMF 10.2)."""
+    return special.jv(order, x)
+
+
+def bessely(order: Any, x: Any) -> Any:
+    """Return Y of a real order (DLMF 10.2)."""
+    return np.where(np.greater(x, 0.0), special.yv(order, x), np.nan)
+
+
+def besseli(order: Any, x: Any) -> Any:
+    """Return I of a real order (DLMF 10.25)."""
+    return special.iv(order, x)
+
+
+def besselk(order: Any, x: Any) -> Any:
+    """Return K of a real order (DLMF 10.25)."""
+    return np.where(np.greater(x, 0.0), special.kv(order, x), np.nan)
+
+
+# ---------------------------------------------------------------- beta and gamma
+
+LARGE = 10.0
+"""From here on Stirling's series is exact to a double."""
+
+
+def _both_positive(a: Any, b: Any) -> Any:
+    return np.greater(a, 0.0) & np.greater(b, 0.0)
+
+
+def _stirling_rest(x: Any) -> Any:
+    """Return log Γ(x) - ((x - 1/2) log x - x + log(2π)/2) for x >= 10 (DLMF 5.11.1)."""
+    inverse = 1.0 / x
+    return inverse * polynomial(inverse * inverse, stirling())
+
+
+def beta(a: Any, b: Any) -> Any:
+    """Return Γ(a) Γ(b) / Γ(a + b) for numbers > 0."""
+    small, large = np.minimum(a, b), np.maximum(a, b)
+
+    def by_series(small: Any, large: Any) -> Any:
+        total = large + small
+        rest = _stirling_rest(large) - _stirling_rest(total)
+        shrunk = np.exp((rest + small) - (large - 0.5) * np.log1p(small / large))
+        return special.gamma(small) * np.power(total, -small) * shrunk
+
+    def both_by_series(small: Any, large: Any) -> Any:
+        total = large + small
+        rest = _stirling_rest(large) + _stirling_rest(small) - _stirling_rest(total)
+        shrunk = np.exp(rest - large * np.log1p(small / large))
+        root = np.sqrt(2.0 * math.pi / small * (total / large))
+        return root * shrunk * np.power(small / total, small)
+
+    return _chosen(
+        [
+            (~_both_positive(a, b), lambda x, _: x * np.nan),
+            (small >= LARGE, both_by_series),
+            (large >= LARGE, by_series),
+            (True, special.beta),
+        ],
+        small,
+        large,
+    )
+
+
+def lbeta(a: Any, b: Any) -> Any:
+    """Return the logarithm of beta."""
+    small, large = np.minimum(a, b), np.maximum(a, b)
+
+    def by_series(small: Any, large: Any) -> Any:
+        # log Γ(large) - log Γ(large + small), whose leading terms cancel.
+        total = large + small
+        rest = _stirling_rest(large) - _stirling_rest(total)
+        shrunk = np.log1p(small / large)
+        return special.gammaln(small) + (
+            (rest + small) - (large - 0.5) * shrunk - small * np.log(total)
+        )
+
+    return _chosen(
+        [
+            (~_both_positive(a, b), lambda x, _: x * np.nan),
+            (large >= LARGE, by_series),
+            (True, special.betaln),
+        ],
+        small,
+        large,
+    )
+
+
+def polygamma_difference(a: Any, b: Any, order: float) -> Any:
+    """Return ψ(a + b) - ψ(a), or that of a derivative of ψ, for numbers > 0 (DLMF 5.11.2, 5.15).
+
+    Each term is a difference that is written without one.
+    """
+    n = int(order)
+    sign = 1.0 if n % 2 else -1.0
+
+    def fallen(x: Any, power: int) -> Any:
+        """x^-power - (x + b)^-power."""
+        return -np.expm1(-power * np.log1p(b / x)) * np.power(x, -float(power))
+
+    steps = 15
+    total = 0.0 * np.add(a, b)
+    for k in range(steps):
+        total = total + fallen(np.add(a, float(k)), n + 1) * math.factorial(n)
+    far = np.add(a, float(steps))
+    # ψ(x) is log x - 1/(2x) - the sum of B_2k / (2k x^2k); of order n, each is differentiated.
+    first = math.factorial(n - 1) * fallen(far, n) if n else np.log1p(b / far)
+    total = total + first + math.factorial(n) / 2 * fallen(far, n + 1)
+    for k, number in enumerate(bernoulli(), 1):
+        factor = float(number) * math.factorial(2 * k + n - 1) / math.factorial(2 * k)
+        total = total + factor * fallen(far, 2 * k + n)
+    return np.where(_both_positive(a, b), -sign * total, np.nan)
+
+
+def gammap(a: Any, x: Any) -> Any:
+    """Return the lower incomplete gamma function, divided by gamma (DLMF 8.2.4)."""
+    return np.where(np.greater(a, 0.0), special.gammainc(a, x), np.nan)
+
+
+def gammaq(a: Any, x: Any) -> Any:
+    """Return the upper incomplete gamma function, divided by gamma (DLMF 8.2.4)."""
+    return np.where(np.greater(a, 0.0), special.gammaincc(a, x), np.nan)
+
+
+def _saddle(u: Any, ratio: Any) -> Any:
+    """Return u - log(1 + u), where 1 + u is the ratio (Loader 2000, deviance)."""
+    near = np.abs(u) < 0.1
+    part = np.where(near, u, 0.0)
+    half = part / (2.0 + part)
+    # log(1 + u) is 2 atanh(half), and u is 2 half + u half.
+    series = polynomial(half * half, [1.0 / (2 * k + 3) for k in range(12)])
+    close = half * (part - 2.0 * half * half * series)
+    return np.where(near, close, u - np.log(ratio))
+
+
+def gamma_density(a: Any, x: Any) -> Any:
+    """Return x^(a-1) exp(-x) / Γ(a), the derivative of gammap (Loader 2000 for a >= 10)."""
+
+    def small(a: Any, x: Any) -> Any:
+        power = np.power(x, (a - 1.0) * 0.5) * np.exp(-x * 0.5)
+        return power * special.rgamma(a) * power
+
+    def large(a: Any, x: Any) -> Any:
+        deviance = a * _saddle((x - a) / a, x / a) + _stirling_rest(a)
+        return np.exp(-deviance) * np.sqrt(a / (2.0 * math.pi)) / x
+
+    inside = np.greater(a, 0.0) & np.greater_equal(x, 0.0)
+    is_large = np.greater_equal(a, LARGE) & np.greater(x, 0.0)
+    return _chosen([(inside & is_large, large), (inside, small)], a, x)
+
+
+def betainc(a: Any, b: Any, x: Any) -> Any:
+    """Return the incomplete beta function, divided by beta (DLMF 8.17.2)."""
+    return np.where(_both_positive(a, b), special.betainc(a, b, x), np.nan)
+
+
+def beta_density(a: Any, b: Any, x: Any) -> Any:
+    """Return x^(a-1) (1-x)^(b-1) / B(a, b), the derivative of betainc (Loader 2000)."""
+
+    def small(a: Any, b: Any, x: Any) -> Any:
+        power = np.power(x, a - 1.0) * np.exp((b - 1.0) * np.log1p(-x))
+        return power / beta(a, b)
+
+    def large(a: Any, b: Any, x: Any) -> Any:
+        gap, total = x * b - (1.0 - x) * a, a + b
+        deviance = a * _saddle(gap / a, x * (total / a))
+        deviance = deviance + b * _saddle(-gap / b, (1.0 - x) * (total / b))
+        rest = _stirling_rest(total) - _stirling_rest(a) - _stirling_rest(b)
+        root = np.sqrt(a / (2.0 * math.pi) * (b / total))
+        return np.exp(rest - deviance) * root / (x * (1.0 - x))
+
+    inside = _both_positive(a, b) & np.greater_equal(x, 0.0) & np.less_equal(x, 1.0)
+    is_large = np.greater_equal(np.minimum(a, b), LARGE) & np.greater(x, 0.0) & np.less(x, 1.0)
+    return _chosen([(inside & is_large, large), (inside, small)], a, b, x)
+
+
+# ---------------------------------------------------------------- zeta, elliptic integrals, Lambert
+
+FIRST = 20
+"""So many terms of zeta are added up before the formula of Euler and Maclaurin takes over."""
+
+
+def zeta(s: Any) -> Any:
+    """Return the sum of k^-s for s > 1 (DLMF 25.2.1)."""
+    return np.where(np.greater(s, 1.0), special.zeta(s, 1.0), np.nan)
+
+
+def zeta_derivative(s: Any, order: float) -> Any:
+    """Return a derivative of zeta: the sum of (-log k)^n k^-s (DLMF 25.2.6), by its first terms.
+
+    The rest is that of Euler and Maclaurin (DLMF 2.10.1).
+    """
+    n = int(order)
+    s = np.where(np.greater(s, 1.0), s, np.nan)
+    total = 0.0 * s
+    for k in range(1, FIRST):
+        total = total + math.log(k) ** n * np.power(float(k), -s)
+    log = math.log(FIRST)
+    tail = sum(
+        math.perm(n, j) * log ** (n - j) * (s - 1.0) ** -float(j + 1) for j in range(n + 1)
+    ) * float(FIRST)
+    # The derivatives of log(t)^n t^-s: polynomials in log(t), that of power 0 first.
+    parts: list[NDArray[Any]] = [0.0 * s for _ in range(n)] + [1.0 + 0.0 * s]
+    tail = tail + 0.5 * polynomial(log, parts)
+    for j in range(2 * len(bernoulli()) - 1):
+        grown = [power * parts[power] for power in range(1, n + 1)] + [0.0 * s]
+        parts = [up - (s + j) * part for up, part in zip(grown, parts, strict=True)]
+        if j % 2 == 0:
+            k = j // 2 + 1
+            scale = float(bernoulli()[k - 1]) / math.factorial(2 * k) * float(FIRST) ** -(j + 1)
+            tail = tail - scale * polynomial(log, parts)
+    return (-1) ** n * (total + tail * np.power(float(FIRST), -s))
+
+
+def ellipk(m: Any) -> Any:
+    """Return the complete elliptic integral of the first kind, of the parameter m (DLMF 19.2.8)."""
+    return special.ellipk(m)
+
+
+def ellipe(m: Any) -> Any:
+    """Return the complete elliptic integral of the second kind (DLMF 19.2.8)."""
+    return special.ellipe(m)
+
+
+def elliptic_b(m: Any) -> Any:
+    """Return (E - (1-m) K) / m (DLMF 19.25.1)."""
+    rest = np.where(np.less(m, 1.0), np.subtract(1.0, m), np.nan)
+    return special.elliprd(0.0, 1.0, rest) * rest / 3.0
+
+
+def elliptic_d(m: Any) -> Any:
+    """Return (K - E) / m (DLMF 19.25.1)."""
+    rest = np.where(np.less(m, 1.0), np.subtract(1.0, m), np.nan)
+    return special.elliprd(0.0, rest, 1.0) / 3.0
+
+
+def elliptic_c(m: Any, order: float) -> Any:
+    """Return (D - B) / m, where D and B are the two above, or a derivative of it.
+
+    It is π/16 F(3/2, 3/2; 3; m): by that series near 0, elsewhere from K and E and by the
+    hypergeometric equation (DLMF 15.10.1, differentiated).
+    """
+    n = int(order)
+
+    def near(m: Any) -> Any:
+        a, c = 1.5 + n, 3.0 + n
+        factor = special.poch(1.5, n) ** 2 / special.poch(3.0, n) * math.pi / 16.0
+        return factor * special.hyp2f1(a, a, c, m)
+
+    def far(m: Any) -> Any:
+        b, d = elliptic_b(m), elliptic_d(m)
+        before = (d - b) / m
+        found = ((d - before) / (2.0 * (1.0 - m)) - 1.5 * before) / m
+        for j in range(n - 1):
+            rest = (j + 1.5) ** 2 * before - (3.0 + j - (4.0 + 2.0 * j) * m) * found
+            before, found = found, rest / (m * (1.0 - m))
+        return found if n else before
+
+    return _chosen([(np.abs(m) < 0.5, near), (np.less(m, 1.0), far)], m)
+
+
+def lambertw(x: Any) -> Any:
+    """Return the principal branch of w exp(w) = x (DLMF 4.13)."""
+    found = special.lambertw(x)
+    return np.where(np.greater(x, BELOW_BRANCH), found.real, np.nan)
+
+
+BELOW_BRANCH = -math.exp(-1.0)
+"""lambertw begins at -1/e; this is the first double below."""
+
+
+def lambertw_slope(x: Any) -> Any:
+    """Return the derivative of lambertw, by the one of two formulas that loses nothing."""
+    w = lambertw(x)
+    is_large = np.greater(x, 1.0)
+    return np.where(is_large, w / np.where(is_large, x, 1.0), np.exp(-w)) / (1.0 + w)
+
+
+# ---------------------------------------------------------------- whole numbers
+
+
+def _whole(*numbers: Any) -> Any:
+    """Return where all numbers are whole, and exact."""
+    return reduce(np.logical_and, [(np.floor(x) == x) & (np.abs(x) <= 2.0**53) for x in numbers])
+
+
+def gcd(x: Any, y: Any) -> Any:
+    """Return the greatest common divisor of whole numbers."""
+    usable = _whole(x, y)
+    whole = [np.where(usable, number, 0.0).astype(np.int64) for number in (x, y)]
+    return np.where(usable, np.gcd(*whole), np.nan)
+
+
+def lcm(x: Any, y: Any) -> Any:
+    """Return the least common multiple of whole numbers."""
+    divisor = gcd(x, y)
+    return np.abs(x / np.where(divisor == 0.0, 1.0, divisor) * y)
+
+
+def _counted(count: Callable[[int, int], int], n: Any, k: Any) -> Any:
+    def one(n: float, k: float) -> float:
+        if not (0 <= k <= 2**53 and 0 <= n <= 2**53 and n == int(n) and k == int(k)):
+            return math.nan
+        if count is math.comb:
+            k = min(k, n - k) if k <= n else k
+        if k <= n and k > MOST_CHOSEN:
+            return math.inf
+        try:
+            return float(count(int(n), int(k)))
+        except OverflowError:
+            return math.inf
+
+    return np.vectorize(one, otypes=[float])(n, k)
+
+
+MOST_CHOSEN = 1100
+"""The number of ways to choose or to order more than these of others is no double."""
+
+
+def ncr(n: Any, k: Any) -> Any:
+    """Return in how many ways k of n can be chosen, correctly rounded."""
+    return _counted(math.comb, n, k)
+
+
+def npr(n: Any, k: Any) -> Any:
+    """Return in how many orders k of n can be chosen, correctly rounded."""
+    return _counted(math.perm, n, k)
