@@ -1271,6 +1271,7 @@ _bessel("bessely", -1, is_right=True, ulps=20, argument_ulps=64)
 _bessel("besseli", 1, is_right=False, ulps=10, argument_ulps=8)
 _bessel("besselk", 1, is_right=True, ulps=10, argument_ulps=8)
 _BOTH_POSITIVE = (lambda a, b, *_: a > 0 and b > 0, "two numbers > 0")
+# The mixed second derivative is a difference, which loses digits where both arguments are small.
 _library(
     "beta",
     arity=(2, 2),
