@@ -186,6 +186,12 @@ class _Target:
             return Near(at, at * math.expm1(exponent * math.log1p(base.distance / base.place)))
         return Near(0.0, math.pow(float(base), exponent))
 
+    def library(self, name: str, *arguments: Near | float) -> Near:
+        """Return a function of gradcli.graph.scientific, of the nearest doubles."""
+        from gradcli.graph.scientific import of_numbers
+
+        return Near(0.0, of_numbers(name)(*[float(_of(x)) for x in arguments]))
+
     def where(self, condition: bool, x: Any, y: Any) -> Any:
         """Return x where the condition holds, else y."""
         return x if condition else y
