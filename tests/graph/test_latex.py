@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 
-from gradcli import parse
+from gradcli import MathematicsError, parse
 from gradcli.graph.node import Graph, Node
 from gradcli.graph.operations import (
     CONSTANT_POWER,
@@ -107,7 +107,11 @@ def test_latex_says_what_the_text_says(formula: Formula) -> None:
 
 @given(FORMULAS)
 def test_so_does_that_of_derivatives(formula: Formula) -> None:
-    for derivative in formula.derivatives().values():
+    try:
+        derivatives = formula.derivatives()
+    except MathematicsError:  # with respect to an order, or a whole number
+        assume(False)
+    for derivative in derivatives.values():
         assert_says_the_same(derivative)
 
 
