@@ -5,18 +5,23 @@ All attributes are ours but for the labels and tooltips, which are escaped.
 
 from __future__ import annotations
 
+import re
 from html import escape
 from typing import TYPE_CHECKING
-
-import graphviz
 
 from gradcli.drawing.labels import card, heading, local
 from gradcli.drawing.sentences import marks
 from gradcli.drawing.style import FLOW, FONT, LINE, PAINTS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from gradcli.drawing.labels import Options
     from gradcli.drawing.sketch import Arrow, Box, Sketch
+
+PLAIN = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*|-?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)")
+"""What needs no quotes: names and numbers."""
+KEYWORDS = {"node", "edge", "graph", "digraph", "subgraph", "strict"}
 
 DOTS_PER_INCH = 192
 """Of a PNG: sharp on a display of high resolution."""
@@ -24,25 +29,26 @@ DOTS_PER_INCH = 192
 
 def dot(sketch: Sketch, title: str, options: Options, *, opaque: bool = False) -> str:
     """Return the sketch as DOT; `opaque` for a PNG, which cannot adapt to what is behind it."""
-    picture = graphviz.Digraph("formula", engine="dot")
-    picture.attr(
-        "graph",
-        bgcolor="white" if opaque else "transparent",
-        fontname=FONT,
-        label=heading(sketch, title, options),
-        labeljust="l",
-        labelloc="t",
-        nodesep="0.3",
-        nslimit="1",  # a bound on Graphviz's work, which a large picture needs
-        pad="0.15",
-        rankdir=options.rankdir,
-        ranksep="0.5" if options.local == "none" else "0.25",
+    whole = {
+        "bgcolor": "white" if opaque else "transparent",
+        "fontname": FONT,
+        "label": heading(sketch, title, options),
+        "labeljust": "l",
+        "labelloc": "t",
+        "nodesep": "0.3",
+        "nslimit": "1",  # a bound on Graphviz's work, which a large picture needs
+        "pad": "0.15",
+        "rankdir": options.rankdir,
+        "ranksep": "0.5" if options.local == "none" else "0.25",
         **({"dpi": str(DOTS_PER_INCH)} if opaque else {}),
-    )
-    picture.attr("node", fontname=FONT, height="0", margin="0", shape="box", width="0")
-    picture.attr("edge", arrowsize="0.7", fontname=FONT)
-    for box in sketch.boxes:
-        picture.node(box.key, **_node(sketch, box, options))
+    }
+    nodes = {"fontname": FONT, "height": "0", "margin": "0", "shape": "box", "width": "0"}
+    lines = [
+        _statement("graph", whole, first=""),
+        _statement("node", nodes),
+        _statement("edge", {"arrowsize": "0.7", "fontname": FONT}),
+    ]
+    lines += [_statement(_quoted(box.key), _node(sketch, box, options)) for box in sketch.boxes]
     arrives, leaves = ("w", "e") if options.rankdir == "LR" else ("n", "s")
     for arrow in sketch.arrows:
         tail, head = arrow.tail.key, arrow.head.key
@@ -53,16 +59,36 @@ def dot(sketch: Sketch, title: str, options: Options, *, opaque: bool = False) -
         if label is None:
             if options.local != "none" and arrow.tail.role != "constant":
                 attributes["minlen"] = "2"  # as long as one that has a label
-            picture.edge(tail, head, **attributes)
+            lines.append(_arrow(tail, head, attributes))
             continue
         # An arrow runs through its label, so that nobody can mistake which one it belongs to.
         first, middle, last = parts(arrow)
         shown = {"class": "local", "id": middle, "label": label, "shape": "plain"}
-        picture.node(middle, **shown, tooltip=attributes["tooltip"])
+        lines.append(_statement(_quoted(middle), shown | {"tooltip": attributes["tooltip"]}))
         begins = attributes | {"arrowhead": "none", "id": first}
-        picture.edge(tail, f"{middle}:{arrives}", **begins)
-        picture.edge(f"{middle}:{leaves}", head, **attributes | {"id": last})
-    return str(picture.source)
+        lines.append(_arrow(tail, f"{middle}:{arrives}", begins))
+        lines.append(_arrow(f"{middle}:{leaves}", head, attributes | {"id": last}))
+    return "digraph formula {\n" + "".join(f"\t{line}\n" for line in lines) + "}\n"
+
+
+def _statement(subject: str, attributes: Mapping[str, str], first: str = "label") -> str:
+    """Return a statement of DOT, its attributes in the order of their names after the first."""
+    ordered = sorted(attributes.items(), key=lambda pair: (pair[0] != first, pair[0]))
+    listed = " ".join(f"{name}={_quoted(text)}" for name, text in ordered)
+    return f"{subject} [{listed}]"
+
+
+def _arrow(tail: str, head: str, attributes: Mapping[str, str]) -> str:
+    """Return an arrow between nodes with ports, KEY:PORT."""
+    ends = [":".join(map(_quoted, end.split(":"))) for end in (tail, head)]
+    return _statement(" -> ".join(ends), attributes)
+
+
+def _quoted(text: str) -> str:
+    """Return a text as DOT has it: markup in <…> and plain names as they are, others in quotes."""
+    if text.startswith("<") or (PLAIN.fullmatch(text) and text not in KEYWORDS):
+        return text
+    return '"' + text.replace('"', r"\"") + '"'
 
 
 def parts(arrow: Arrow) -> tuple[str, str, str]:
@@ -101,4 +127,4 @@ def _edge(arrow: Arrow, options: Options) -> dict[str, str]:
 
 def _tooltip(sentence: str) -> str:
     r"""Return a sentence as an attribute: no entity, no \N that Graphviz would replace."""
-    return str(graphviz.escape(escape(sentence)))
+    return escape(sentence).replace("\\", r"\\")
