@@ -7,7 +7,7 @@ import time
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
-from gradcli.errors import UsageError, printable
+from gradcli.options import check_word
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -92,10 +92,7 @@ def engine(name: str) -> Engine:
 
 def check(choice: str) -> None:
     """Raise UsageError for an engine that does not exist or is not installed."""
-    names = (AUTO, *TABLE)
-    if choice not in names:
-        message = f"--engine must be one of {', '.join(names)}, not '{printable(choice, 60)}'"
-        raise UsageError(message)
+    check_word("engine", choice, (AUTO, *TABLE))
     if choice != AUTO:
         engine(choice).require()
 

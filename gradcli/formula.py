@@ -14,6 +14,7 @@ from gradcli.errors import FormulaError
 from gradcli.graph.node import Graph, Node
 from gradcli.language.names import CONSTANTS, KEYWORDS, REBINDABLE, is_name, is_reserved
 from gradcli.limits import DRAWN_NODES
+from gradcli.options import check_word
 from gradcli.point import Point, checked, names_to_nodes, shape_of
 
 TYPE_CHECKING = False
@@ -280,28 +281,11 @@ class Formula(Node):
         `observe` is called with each step; without it they are kept in `history`. Raises
         MathematicsError when the formula or its gradient has no value at the start.
         """
+        keywords = locals()
         from gradcli.minimization.constrained import optimum
-        from gradcli.minimization.task import Settings
+        from gradcli.minimization.settings import Settings
 
-        settings = Settings(
-            method=method,
-            rate=rate,
-            schedule=schedule,
-            steps=steps,
-            tolerance=tolerance,
-            seconds=seconds,
-            starts=starts,
-            seed=seed,
-            bounds=bounds,
-            weights=weights,
-            sigma=sigma,
-            absolute_sigma=absolute_sigma,
-            loss=loss,
-            confidence=confidence,
-            engine=engine,
-            maximize=maximize,
-            subject_to=subject_to,
-        )
+        settings = Settings.among(keywords)
         point = {**(start or {}), **named}
         given = {**(fixed or {}), **point}
         shapes = {name: shape_of(value, name) for name, value in given.items()}
@@ -311,7 +295,7 @@ class Formula(Node):
             others = [name for name in (weights, sigma) if isinstance(name, str)]
             source = self.origin.source if self.origin else str(self)
             read, files = rows([data], source, others, shapes)
-            settings = settings._replace(place=files.place)
+            settings = settings.replaced(place=files.place)
             columns: Any = values_of(read)
             shaped = over_rows(self._read, read, shapes)
         elif data is not None:
@@ -366,13 +350,14 @@ class Formula(Node):
         Raises DrawingError for more than `most_nodes` nodes, which does not concern "json", and
         when no Graphviz is installed.
         """
-        from gradcli.drawing.picture import check_size, picture
+        from gradcli.drawing.picture import FORMATS, check_size, picture
         from gradcli.runtime.trace import with_formulas
         from gradcli.uncertainty.number import split
 
         given, errors = split({**(values or {}), **named})
         shown = self.with_shapes({name: shape_of(value, name) for name, value in given.items()})
-        if format != "json":
+        check_word("format", format, FORMATS)
+        if FORMATS[format].is_picture:
             check_size(shown.graph, shown.id, most_nodes, only_named=only_named)
         notes: list[Note] = []
         if given or not shown.free_names:

@@ -11,6 +11,7 @@ from gradcli.errors import MathematicsError, NameValueError, ShapeError, UsageEr
 from gradcli.graph.literals import value_text
 from gradcli.graph.shapes import sized
 from gradcli.language.names import meant, suggestion
+from gradcli.options import check_word, example, spelled
 from gradcli.runtime import interpreter
 
 TYPE_CHECKING = False
@@ -104,6 +105,8 @@ class Point:
 
         Raises MathematicsError where one is infinite or does not exist, naming the part.
         """
+        if mode != MODES[0]:
+            check_word("mode", mode, MODES)
         nodes = self._nodes(wrt)
         check_single(self._graph, self._result, self._origin)
         if mode == "finite":
@@ -115,9 +118,6 @@ class Point:
             return differences
         if mode == "reverse":
             return self.slopes(nodes)
-        if mode != "forward":
-            message = f"--mode must be one of {', '.join(MODES)}, not '{printable(mode, 60)}'"
-            raise UsageError(message)
         from gradcli.calculus.forward import gradient
 
         return self._slopes(nodes, lambda by: gradient(self._graph, self._result, by))
@@ -243,7 +243,9 @@ class Point:
         for name in nodes.keys() - self.variables.keys():
             message = f"{name} is a part of the formula; second derivatives are with respect to"
             message += " its free names"
-            raise UsageError(message, hint=f"choose others with --wrt, or leave {name} free")
+            raise UsageError(
+                message, hint=f"choose others with {spelled('wrt')}, or leave {name} free"
+            )
         if any(self._graph.shape(node) for node in nodes.values()):
             columns = self._array_hessian(nodes)
         else:
@@ -380,7 +382,8 @@ class Point:
             message = (
                 f"{largest} has {sizes[largest]} numbers, and forward mode makes a pass for each"
             )
-            hint = "choose other names with --wrt, or leave out --mode forward"
+            mode = example("mode", "forward")
+            hint = f"choose other names with {spelled('wrt')}, or leave out {mode}"
             raise UsageError(message, hint=hint)
         found: dict[str, dict[int, Any]] = {}
         for name, node in names.items():

@@ -40,7 +40,7 @@ MAY_NAME = {
     "optimize/first_order/schedules.py": {"gamma"},
     "plotting/figure.py": {"log"},
     "plotting/data.py": {"add"},
-    "cli/data_options.py": {"max", "min"},
+    "cli/data.py": {"max", "min"},
     "data/decimals.py": {"clip"},
 }
 """The modules outside `graph` with the name of a function of numbers in a string, and why."""

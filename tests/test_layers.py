@@ -15,6 +15,7 @@ BASE = {"limits", "errors", "headings"}
 ENGINE = BASE | {
     "graph",
     "language",
+    "options",
     "calculus",
     "runtime",
     "engines",
@@ -24,6 +25,7 @@ ENGINE = BASE | {
     "drawing",
 }
 METHOD = BASE | {
+    "options",
     "optimize.bounds",
     "optimize.norms",
     "optimize.settings",
@@ -37,15 +39,16 @@ MAY_IMPORT: dict[str, set[str]] = {
     "headings": set(),
     # the formula as data
     "graph": BASE,
+    "options": BASE | {"graph", "language"},
     # graph -> larger graph, text -> graph (in which diff is a derivative), graph -> numbers
     "calculus": BASE | {"graph"},
     "language": BASE | {"graph", "calculus"},
     "runtime": BASE | {"graph"},
-    "native": BASE | {"graph", "runtime"},
-    "engines": BASE | {"runtime", "native"},
+    "native": BASE | {"graph", "runtime", "options"},
+    "engines": BASE | {"runtime", "native", "options"},
     # numbers -> minimum: what all methods share, the methods, and what is said about a fit
-    "optimize.settings": BASE | {"graph", "language"},
-    "optimize.stopping": BASE | {"graph"},
+    "optimize.settings": BASE | {"graph", "language", "options"},
+    "optimize.stopping": BASE | {"graph", "options"},
     "optimize.solver": BASE | {"optimize.stopping"},
     "optimize.norms": {"optimize.solver"},
     "optimize.bounds": BASE | {"optimize.solver", "optimize.norms"},
@@ -58,7 +61,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     # files -> columns, sums over them in one pass, graph with numbers -> picture
     "data": BASE | {"graph", "language"},
     "rows": BASE | {"graph", "language", "calculus", "runtime", "engines", "data"},
-    "drawing": BASE | {"graph", "calculus", "runtime"},
+    "drawing": BASE | {"graph", "calculus", "runtime", "options"},
     # the Python API: a formula at a point, as a function to be minimised, and with all its methods
     "findings": ENGINE,
     "point": ENGINE | {"findings"},

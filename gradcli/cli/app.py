@@ -13,12 +13,11 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import NoReturn
 
+    from gradcli.cli.commands import Request
+
 
 signalled: list[int] = []
 """The signals that came."""
-
-FLAGS = {"--json", "--csv"}
-"""Options without a value that eval and grad have in common, so common that they go round Typer."""
 
 
 def main() -> NoReturn:
@@ -34,16 +33,18 @@ def run(words: list[str]) -> int:
     """Return the exit code of the command; errors are printed, not raised."""
     json = "--json" in words
     try:
-        _prepare()
+        _prepare(words)
         _mind_signals()
-        if _plain(words):
-            return int(_run_plain(words))
-        from gradcli.cli.commands import request
+        from gradcli.cli.commands import plain
 
-        asked = request(words)
+        asked: Request | int | None = plain(words)
+        if asked is None:
+            from gradcli.cli.typer_program import request
+
+            asked = request(words)
         if isinstance(asked, int):
             return int(asked)
-        json = asked.json  # the word may have been the value of another option
+        json = "json" in asked.given  # the word may have been the value of another option
         return int(asked.run())
     except GradcliError as problem:
         _say(problem, json=json)
@@ -63,36 +64,11 @@ def run(words: list[str]) -> int:
         return int(ExitCode.FAILED)
 
 
-def _run_plain(words: list[str]) -> ExitCode:
-    """Run eval or grad with operands and flags only."""
-    from gradcli.cli.output import Output
-
-    operands = [word for word in words[1:] if word not in FLAGS]
-    output = Output(json="--json" in words, csv="--csv" in words)
-    if words[0] == "eval":
-        from gradcli.cli.eval import evaluate
-
-        return evaluate(operands, output)
-    from gradcli.cli.grad import differentiate
-
-    return differentiate(operands, output)
-
-
-def _plain(words: list[str]) -> bool:
-    """Return whether there is nothing for Typer to read: eval or grad with operands and flags."""
-    if len(words) < 2 or words[0] not in {"eval", "grad"}:
-        return False
-    from gradcli.cli.arguments import is_option
-
-    return (
-        not any(word == "--" or (is_option(word) and word not in FLAGS) for word in words)
-        and not os.environ.get("GRADCLI_NO_FAST")
-        and not os.environ.get("_GRADCLI_COMPLETE")
-    )
-
-
-def _prepare() -> None:
-    """Make the streams write any text, and the garbage collector look less often."""
+def _prepare(words: list[str]) -> None:
+    """Make the streams write any text, the garbage collector look less often, BLAS start faster."""
+    if not any("@" in word or "dot" in word or "matmul" in word or word == "-" for word in words):
+        # Without products of matrices its threads have nothing to do, and take long to start.
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # A graph grows by millions of small objects and none of them is garbage: look less often.
     gc.set_threshold(200_000, 20, 20)
     for stream in (sys.stdout, sys.stderr):

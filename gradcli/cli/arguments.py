@@ -10,12 +10,11 @@ from gradcli.errors import (
     NameValueError,
     ShapeError,
     UsageError,
-    printable,
 )
 from gradcli.formula import Formula, parse
-from gradcli.language.bindings import bindings, is_number
+from gradcli.language.bindings import bindings
 from gradcli.language.names import CONSTANTS, is_reserved, names_in
-from gradcli.limits import SOURCE_CHARACTERS, out_of_range
+from gradcli.limits import SOURCE_CHARACTERS
 from gradcli.point import shape_of
 
 TYPE_CHECKING = False
@@ -361,47 +360,3 @@ def stdin_stream() -> Any:
         message = "stdin is closed"
         raise FileError(message)
     return sys.stdin.buffer
-
-
-def positive(option: str, text: str | None) -> float | None:
-    """Return the number > 0 of an option, None when it is not given. Raises UsageError."""
-    value = _number(option, text)
-    if value is not None and value <= 0:
-        message = f"{option} must be greater than 0, not {printable(str(text), 60)}"
-        raise UsageError(message, hint=f"for example {option} 0.1")
-    return value
-
-
-def not_negative(option: str, text: str | None) -> float | None:
-    """Return the number >= 0 of an option, None when it is not given. Raises UsageError."""
-    value = _number(option, text)
-    if value is not None and value < 0:
-        message = f"{option} must not be negative, but is {printable(str(text), 60)}"
-        raise UsageError(message, hint=f"for example {option} 1e-8")
-    return value
-
-
-def _number(option: str, text: str | None) -> float | None:
-    if text is None:
-        return None
-    if not is_number(text):
-        message = f"{option} must be a number, not '{printable(text, 60)}'"
-        raise UsageError(message, hint=f"for example {option} 0.1")
-    value = float(text)
-    reason = out_of_range(text, value)
-    if reason is not None:
-        message = f"{option} {reason}"
-        raise UsageError(message)
-    return value
-
-
-def whole(option: str, text: str | None, least: int, most: int = 10**18) -> int | None:
-    """Return the whole number of an option, None when it is not given. Raises UsageError."""
-    if text is None:
-        return None
-    digits = text.isascii() and text.isdecimal() and len(text) <= 30
-    if not digits or not least <= int(text) <= most:
-        limits = f"from {least} to {most}" if most < 10**18 else f"of at least {least}"
-        message = f"{option} must be a whole number {limits}, not '{printable(text, 60)}'"
-        raise UsageError(message, hint=f"for example {option} {max(least, 10)}")
-    return int(text)

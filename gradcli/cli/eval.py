@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from gradcli.cli.batch import Formulas, answered
-from gradcli.cli.output import node_heading, say_notes
+from gradcli.cli.columns import NODE, VALUE, documents, show
+from gradcli.cli.output import Output, say_notes
 from gradcli.errors import ExitCode, UsageError
 
 TYPE_CHECKING = False
@@ -12,55 +13,47 @@ if TYPE_CHECKING:
 
     from gradcli.cli.arguments import Problem
     from gradcli.cli.batch import Request
-    from gradcli.cli.data_options import DataOptions
-    from gradcli.cli.output import Output
-    from gradcli.cli.plot_options import Against
-    from gradcli.cli.plots import Target
-    from gradcli.cli.uncertain import Errors, UncertainOptions
+    from gradcli.cli.options import Eval
+    from gradcli.cli.uncertain import Errors
     from gradcli.findings import Note
     from gradcli.point import Point
 
+ERRORS = "correlate", "sigma_of", "confidence", "samples", "errors"
+"""The options that ask for the standard error of the value."""
 
-def evaluate(
-    words: Sequence[str],
-    output: Output,
-    *,
-    trace: bool = False,
-    allow_nonfinite: bool = False,
-    seed: int = 0,
-    data: DataOptions | None = None,
-    plot: Target | None = None,
-    against: Against | None = None,
-    uncertain: UncertainOptions | None = None,
-    samples: str | None = None,
-    errors: bool = False,
-) -> ExitCode:
-    """Print the value of each formula; with `trace`, the forward pass node by node.
 
-    With files of `data`, print the value in each of their rows, or the one for all of them. A
-    `plot` shows the values over ranges or rows, and takes the place of their table on stdout;
-    `against` says what stands beside them.
+def evaluate(words: Sequence[str], options: Eval) -> ExitCode:
+    """Print the value of each formula; with --trace, the forward pass node by node.
+
+    With files of data, print the value in each of their rows, or the one for all of them. A plot
+    shows the values over ranges or rows, and takes the place of their table on stdout.
     """
-    x, curves = (None, ()) if against is None else (against.x, against.curves or ())
-    if trace and plot is not None:
-        message = "--trace shows one point, and --plot many"
-        raise UsageError(message, hint="leave out one of them")
-    files = None if data is None else data.if_any(words, plot and plot.points)
-    if x is not None and files is None:
+    output = Output.of(options)
+    trace, allow_nonfinite = options.trace, options.allow_nonfinite
+    plot = None
+    if options.plot is not None:
+        from gradcli.cli import plots
+
+        plot = plots.target(options, output, words)
+        if trace:
+            message = "--trace shows one point, and --plot many"
+            raise UsageError(message, hint="leave out one of them")
+    has_data, known = False, None
+    if options.given("data", "params", "points"):
+        from gradcli.cli import data
+
+        has_data = data.check(options, words)
+        known = None if has_data else data.parameters(options)
+    if options.x is not None and not has_data:
         message = "--x is a column of --data, and there is none"
         raise UsageError(message, hint="for example --data points.csv --x t")
-    parameters = None if data is None or files is not None else data.parameters()
-    known = None
-    if uncertain is not None or samples is not None or errors:
-        from gradcli.cli.uncertain import Errors
-
-        saved = None if data is None else data.covariance()
-        known = Errors(uncertain, saved, is_asked=errors, samples=samples, seed=seed)
-    formulas = Formulas(words, seed, parameters, beside=[*curves, *([] if x is None else [x])])
+    errors = _errors(options)
+    beside = [*options.curves, *([] if options.x is None else [options.x])]
+    formulas = Formulas(words, options.seed, known, beside=beside)
 
     def answer(request: Request) -> None:
-        if files is not None:
-            _over_rows(request, output, files, trace, allow_nonfinite, known)
+        if has_data:
+            _over_rows(request, output, options, errors)
             return
         problem = formulas.problem(request)
         if trace:
@@ -68,61 +61,64 @@ def evaluate(
         if problem.ranges:
             from gradcli.cli import tables
 
-            tables.show(problem, output, allow_nonfinite=allow_nonfinite, errors=known)
+            tables.show(problem, output, allow_nonfinite=allow_nonfinite, errors=errors)
         elif trace:
             _trace(problem, problem.at_values(allow_nonfinite=allow_nonfinite), output)
         else:
             here = problem.at_values(allow_nonfinite=allow_nonfinite)
-            _answer(problem, here, output, known)
+            _answer(problem, here, output, errors)
 
-    if trace and known is not None and known.is_asked:
-        message = "--trace shows values without their standard errors"
-        raise UsageError(message, hint="leave out --trace, or the options for errors")
     with output:
         if plot is None:
             return answered(formulas, output, answer)
-        from gradcli.cli import plots
-
-        if known is not None and known.is_asked:
-            message = "a plot shows values without their standard errors"
-            raise UsageError(message, hint="leave out --plot, or the options for errors")
-        if files is not None:
-            with files.opened(formulas.one("--plot over data"), x, curves) as over:
+        if has_data:
+            one = formulas.one("--plot over data")
+            with data.opened(options, one, options.x, options.curves) as over:
                 plots.over_rows(over, (), plot, output, allow_nonfinite=allow_nonfinite)
             return ExitCode.DONE
         shown = [(problem, (), ()) for problem in formulas.problems()]
-        beside = [formulas.curve(text) for text in curves]
+        curves = [formulas.curve(text) for text in options.curves]
         plots.over_ranges(
-            shown, plot, output, allow_nonfinite=allow_nonfinite, beside=beside, data=data
+            shown, plot, output, allow_nonfinite=allow_nonfinite, data=options, beside=curves
         )
     return ExitCode.DONE
 
 
-def _over_rows(
-    request: Request,
-    output: Output,
-    data: DataOptions,
-    trace: bool,
-    allow_nonfinite: bool,
-    errors: Errors | None,
-) -> None:
-    from gradcli.cli import tables
+def _errors(options: Eval) -> Errors | None:
+    """Return what the options and a saved fit say about errors; None where they say nothing."""
+    if not options.given(*ERRORS, "params"):
+        return None
+    from gradcli.cli import data
+    from gradcli.cli.uncertain import Errors
 
-    beside = () if errors is None else errors.columns.values()
-    with data.opened(request, " + ".join(beside) or None, is_plot=False) as over:
+    errors = Errors(options, data.covariance(options))
+    if errors.is_asked and (options.trace or options.plot is not None):
+        what, option = ("--trace", "--trace") if options.trace else ("a plot", "--plot")
+        message = f"{what} shows values without their standard errors"
+        raise UsageError(message, hint=f"leave out {option}, or the options for errors")
+    return errors
+
+
+def _over_rows(request: Request, output: Output, options: Eval, errors: Errors | None) -> None:
+    from gradcli.cli import data, tables
+
+    allow_nonfinite = options.allow_nonfinite
+    columns = () if errors is None else errors.columns.values()
+    with data.opened(options, request, " + ".join(columns) or None, is_plot=False) as over:
         if over.per_row:
-            if trace:
+            if options.trace:
                 raise over.needs_one("--trace")
             tables.show_rows(over, output, allow_nonfinite=allow_nonfinite, errors=errors)
-        elif trace:
+        elif options.trace:
             formula = over.formula
             formula.hold()
             here = formula.at(formula.data, allow_nonfinite=allow_nonfinite)
             _trace(over.problem(), here, output)
         elif over.errors or (errors is not None and errors.is_asked):
-            over.formula.hold()
-            problem = over.problem()
-            _answer(problem, problem.at_values(allow_nonfinite=allow_nonfinite), output, errors)
+            formula = over.formula
+            formula.hold()
+            here = formula.at(formula.data, allow_nonfinite=allow_nonfinite)
+            _answer(over.problem(), here, output, errors)
         else:
             value = over.at_values(allow_nonfinite=allow_nonfinite).value
             _value(over.problem(), value, output)
@@ -151,7 +147,7 @@ def _value(problem: Problem, value: float, output: Output, notes: Sequence[Note]
     say_notes(notes, problem.where)
     output.label = None  # of many formulas each has one line, in which there is but its value
     if output.csv:
-        output.table(["value"], [[output.number(value)]])
+        show(VALUE, [value], output)
     else:
         output.line(output.number(value))
 
@@ -159,20 +155,7 @@ def _value(problem: Problem, value: float, output: Output, notes: Sequence[Note]
 def _trace(problem: Problem, here: Point, output: Output) -> None:
     run = here.run(backward=False)
     if output.json:
-        nodes = [
-            {
-                "id": step.id,
-                "name": step.name,
-                "formula": step.formula,
-                "operation": step.operation,
-                "value": step.value,
-            }
-            for step in run.steps
-        ]
+        nodes = documents(NODE, run.steps)
         output.document(problem.document() | {"value": run.value, "nodes": nodes})
-        return
-    rows = [
-        [f"#{step.id}", step.name or "", step.formula, output.cell(step.value)]
-        for step in run.steps
-    ]
-    output.table(["node", "name", node_heading(output), "value"], rows, right=3)
+    else:
+        show(NODE, run.steps, output)

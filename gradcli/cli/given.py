@@ -5,86 +5,52 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gradcli.cli import arguments, starts
-from gradcli.cli.data_options import DataOptions, check_syntax
-from gradcli.cli.plot_options import PlotOptions
-from gradcli.cli.written import check_written
-from gradcli.errors import ShapeError, UsageError, printable
+from gradcli.cli import arguments
+from gradcli.cli.data import check_syntax, needed, reading
+from gradcli.errors import NameValueError, ShapeError, UsageError
+from gradcli.language.bindings import bindings
+from gradcli.language.bounds import limits as limits_of
+from gradcli.options import spelled
 from gradcli.point import shape_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from gradcli.cli.options import Minimize
     from gradcli.data.cells import Dates
     from gradcli.data.rows import FileRows, HeldRows
     from gradcli.data.source import Source
     from gradcli.formula import Formula
-    from gradcli.minimization.task import Settings
+    from gradcli.language.bindings import Binding
+    from gradcli.minimization.settings import Settings
 
 LEARNING_BYTES = 1 << 30
 """How much data is held in memory for learning in batches, 1 GiB; more is shuffled in blocks."""
 
 
-class Options(NamedTuple):
-    """The options of the command as they were typed."""
+class Start(NamedTuple):
+    """The words of a minimisation: a formula, where it starts, and what does not move."""
 
-    method: str | None = None
-    lr: str | None = None
-    schedule: str | None = None
-    steps: str | None = None
-    tol: str | None = None
-    seconds: str | None = None
-    engine: str = "auto"
-    fix: Sequence[str] = ()
-    bounds: Sequence[str] = ()
-    maximize: bool = False
-    subject_to: Sequence[str] = ()
-    starts: str | None = None
-    seed: int = 0
-    data: DataOptions = DataOptions()
-    memory: str | None = None
-    weights: str | None = None
-    sigma: str | None = None
-    absolute_sigma: bool = False
-    loss: str | None = None
-    confidence: str | None = None
-    batch: str | None = None
-    epochs: str | None = None
-    validate: Sequence[str] = ()
-    metric: str | None = None
-    checkpoint: str | None = None
-    checkpoint_every: str | None = None
-    resume: str | None = None
-    every: str | None = None
-    log: str | None = None
-    save: str | None = None
-    predictions: str | None = None
-    plot: PlotOptions = PlotOptions()
-    overlay: Sequence[str] = ()
-    report: Sequence[str] = ()
-    influence: bool = False
-
-    @property
-    def learns(self) -> bool:
-        """Whether the rows are taken in batches, epoch after epoch."""
-        return self.batch is not None or self.epochs is not None
+    source: str
+    values: dict[str, Any]
+    fixed: dict[str, Any]
+    bounds: dict[str, tuple[float, float]]
 
 
 class Given(NamedTuple):
     """What the words and options say, read and checked, and the data."""
 
     formula: Formula
-    start: starts.Start
+    start: Start
     settings: Settings
     rows: HeldRows | FileRows | None
     source: Source | None
 
 
-def read(words: Sequence[str], options: Options) -> Given:
+def read(words: Sequence[str], options: Minimize) -> Given:
     """Return the formula, its starts and its data."""
-    settings = _settings(options)
-    start = starts.start(words, options.fix, options.bounds, options.seed)
-    if options.data.check(options.plot.points):
+    start = read_start(words, options.fixed, options.limits, options.seed)
+    if options.data:
         check_syntax(start.source, [*start.values, *start.fixed])
     start = _with_parameters(start, options)
     rows, source = _rows(start, options)
@@ -96,10 +62,44 @@ def read(words: Sequence[str], options: Options) -> Given:
     except ShapeError as error:
         raise arguments.explained(error, start.source, shapes) from None
     columns = () if source is None else (*source.columns, *[""] * source.unnamed)
-    settings = settings._replace(bounds=start.bounds, columns=columns)
+    settings = options.replaced(bounds=start.bounds, columns=columns)
     if source is not None:
-        settings = settings._replace(place=source.place)
+        settings = settings.replaced(place=source.place)
     return Given(formula, start, settings, rows, source)
+
+
+def read_start(
+    words: Sequence[str], fixed: Sequence[str], limits: Sequence[str], seed: int
+) -> Start:
+    """Return what the words of `minimize` say: operands, --fix and --bounds.
+
+    Random starts are drawn from `seed`. Raises NameValueError for a range as a value.
+    """
+    source, given = arguments.split(words)
+    if source == "-":
+        source = arguments.stdin()
+    draw = arguments.Draws(seed)
+    values = {binding.name: _single(binding, draw) for binding in given}
+    kept = {binding.name: _single(binding, draw) for binding in bindings(fixed)}
+    bounds = {}
+    for name, low, high in limits_of(limits):
+        least = float("-inf") if low is None else _single(low, draw)
+        most = float("inf") if high is None else _single(high, draw)
+        if not isinstance(least, float) or not isinstance(most, float):
+            message = f"a bound of {name} is an array"
+            raise NameValueError(message, hint="bounds are numbers, which hold for every entry")
+        bounds[name] = (least, most)
+    return Start(source, values, kept, bounds)
+
+
+def _single(binding: Binding, draw: arguments.Draws) -> Any:
+    if binding.is_range:
+        message = f"{binding.name} is a range, and minimize needs one value"
+        raise NameValueError(message, hint=f"write {binding.name}=1")
+    if binding.error is not None:
+        message = f"{binding.name} has an error behind ±, and minimize takes plain values"
+        raise NameValueError(message, hint=f"leave out the error of {binding.name}")
+    return arguments.value(binding, draw)
 
 
 def formula_over(rows: HeldRows | FileRows | None, text: str, shapes: Mapping[str, Any]) -> Formula:
@@ -113,21 +113,19 @@ def formula_over(rows: HeldRows | FileRows | None, text: str, shapes: Mapping[st
     return arguments.said(over_rows(partial(parse, text), rows, shapes))
 
 
-def _with_parameters(start: starts.Start, options: Options) -> starts.Start:
+def _with_parameters(start: Start, options: Minimize) -> Start:
     """Return the start with the values of --params for the names of the formula."""
-    known = options.data.needed(start.source, start.values)
+    known = needed(options, start.source, start.values)
     more = {name: value for name, value in known.items() if name not in start.fixed}
     return start._replace(values={**start.values, **more})
 
 
-def _rows(
-    start: starts.Start, options: Options
-) -> tuple[HeldRows | FileRows | None, Source | None]:
+def _rows(start: Start, options: Minimize) -> tuple[HeldRows | FileRows | None, Source | None]:
     """Return the rows of --data with the columns that the formula mentions."""
     from gradcli.rows.columns import HELD_BYTES
 
     others = [name for name in (options.weights, options.sigma) if name is not None]
-    if not options.data.paths:
+    if not options.data:
         if others:
             message = f"{others[0]} is to be a column, and there is no --data"
             raise UsageError(message, hint="for example --data points.csv")
@@ -135,16 +133,15 @@ def _rows(
             message = "--batch and --epochs take rows, and there is no --data"
             raise UsageError(message, hint="for example --data train.npz")
         return None, None
-    most = arguments.whole("--memory", options.memory, 0)
-    usual = LEARNING_BYTES if options.learns else HELD_BYTES
-    return rows_of(
-        options.data, start, options.data.paths or (), others, usual if most is None else most << 20
-    )
+    held = LEARNING_BYTES if options.learns else HELD_BYTES
+    if options.memory is not None:
+        held = options.memory << 20
+    return rows_of(options, start, options.data, others, held)
 
 
 def rows_of(
-    data: DataOptions,
-    start: starts.Start,
+    options: Minimize,
+    start: Start,
     paths: Sequence[str],
     others: Sequence[str],
     memory: int,
@@ -159,104 +156,15 @@ def rows_of(
 
     shapes = {n: shape_of(x, n) for n, x in {**start.fixed, **start.values}.items()}
     source = start.source if text is None else text
-    return rows(paths, source, others, shapes, memory, **data.reading(dates))
+    return rows(paths, source, others, shapes, memory, **reading(options, dates))
 
 
-def _settings(options: Options) -> Settings:
-    """Return the options as numbers. Raises UsageError for what is none or out of range."""
-    from gradcli.minimization.task import Settings
-
-    confidence = arguments.positive("--confidence", options.confidence)
-    if confidence is not None and confidence >= 1:
-        message = (
-            f"--confidence must be between 0 and 1, not {printable(str(options.confidence), 60)}"
-        )
-        raise UsageError(message, hint="for example --confidence 0.95")
-    return Settings(
-        method=options.method,
-        rate=arguments.positive("--lr", options.lr),
-        schedule=options.schedule,
-        steps=arguments.whole("--steps", options.steps, least=0),
-        tolerance=arguments.not_negative("--tol", options.tol),
-        seconds=arguments.positive("--seconds", options.seconds),
-        starts=arguments.whole("--starts", options.starts, 1, 1_000_000) or 1,
-        seed=options.seed,
-        weights=options.weights,
-        sigma=options.sigma,
-        absolute_sigma=options.absolute_sigma,
-        loss=options.loss,
-        engine=options.engine,
-        maximize=options.maximize,
-        subject_to=options.subject_to,
-        confidence=0.95 if confidence is None else confidence,
-    )
-
-
-def check(options: Options, *, json: bool = False) -> None:
+def check(options: Minimize) -> None:
     """Raise UsageError for files that cannot be written so, and options that do not go together."""
-    if json and options.every is not None:
+    if options.json and options.every is not None:
         message = "--every shows steps, and --json is one object"
         raise UsageError(message, hint="--log steps.csv writes every step to a file")
-    for option, is_given in (
-        ("--confidence", options.confidence is not None),
-        ("--absolute-sigma", options.absolute_sigma),
-    ):
-        if is_given and options.learns:
-            message = f"{option} does not go with --batch and --epochs"
+    for field in ("confidence", "absolute_sigma", "predictions"):
+        if options.has(field) and options.learns:
+            message = f"{spelled(field)} does not go with --batch and --epochs"
             raise UsageError(message, hint="standard errors need a fit to all rows at once")
-    if options.log is not None and not options.log.endswith((".csv", ".jsonl")):
-        message = f"--log writes a .csv or a .jsonl file, not '{printable(options.log, 60)}'"
-        raise UsageError(message)
-    if options.save is not None:
-        from gradcli.data import parameters
-
-        parameters.check_ending("--save", options.save)
-    if options.predictions is not None:
-        from gradcli.cli import predictions
-
-        if options.learns:
-            message = "--predictions does not go with --batch and --epochs"
-            raise UsageError(message, hint="a confidence band needs a fit to all rows at once")
-        predictions.check_ending(options.predictions)
-    for option, other, is_alone in (
-        ("--metric", "--validate", options.metric and not options.validate),
-        ("--validate", "--epochs", options.validate and not options.learns),
-        ("--checkpoint-every", "--checkpoint", options.checkpoint_every and not options.checkpoint),
-        ("--memory", "--data", options.memory and not options.data.paths),
-        ("--overlay", "--plot", options.overlay and options.plot.plot is None),
-        ("--influence", "--predictions", options.influence and options.predictions is None),
-    ):
-        if is_alone:
-            message = f"{option} belongs to {other}"
-            raise UsageError(message, hint=f"give {other} too, or leave out {option}")
-
-
-def check_paths(words: Sequence[str], options: Options) -> dict[str, str]:
-    """Return all files and the options they belong to.
-
-    Raises an error for a file that would be read and written, or that cannot be written.
-    """
-    read = dict.fromkeys(options.data.paths or (), "--data")
-    read |= dict.fromkeys(options.validate, "--validate")
-    read |= dict.fromkeys(options.overlay, "--overlay")
-    if options.plot.points is not None:
-        read[options.plot.points] = "--points"
-    if words and words[0].startswith("@"):
-        read[words[0][1:]] = "the formula"
-    options.data.check_stdin(words)
-    if "" in read or options.data.separator == "":
-        option = "--separator" if options.data.separator == "" else read[""]
-        message = f"{option} is empty"
-        raise UsageError(message)
-    written: dict[str, str] = {}
-    for option, path in (
-        ("--log", options.log),
-        ("--save", options.save),
-        ("--predictions", options.predictions),
-        ("--checkpoint", options.checkpoint),
-    ):
-        if path is None:
-            continue
-        check_written(option, path, {**read, **written})
-        written[path] = option
-    return {**read, **written}

@@ -6,7 +6,8 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from gradcli.cli import arguments, steps
+from gradcli.cli import steps
+from gradcli.cli.columns import Column
 from gradcli.cli.given import LEARNING_BYTES, formula_over, rows_of
 from gradcli.cli.output import is_terminal
 from gradcli.errors import FileError, NameValueError
@@ -18,30 +19,36 @@ from gradcli.rows.columns import values_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from gradcli.cli.given import Given, Options
+    from gradcli.cli.given import Given
+    from gradcli.cli.options import Minimize
     from gradcli.cli.output import Output
     from gradcli.minimization.continuing import Keeper
     from gradcli.minimization.minimum import Minimum
 
     Measure = Callable[[Mapping[str, Any]], float]
 
-WIDTH = 11
-"""Columns of a number in the table on a terminal."""
+EPOCH = (
+    Column("epoch"),
+    Column("step"),
+    Column("value"),
+    Column("validation"),
+    Column("metric"),
+    Column("learning_rate", terminal="rate"),
+)
+"""What is shown of each epoch."""
 
 
 def learn(
     given: Given,
     output: Output,
-    options: Options,
+    options: Minimize,
     keeper: Keeper | None,
     resumed: dict[str, Any] | None,
     stop: Callable[[], bool],
-    stride: int,
 ) -> Minimum:
     """Return where the epochs lead; each is shown as soon as it is over."""
     assert given.rows is not None  # noqa: S101 - checked with the options
-    size = arguments.whole("--batch", options.batch, least=1)
-    epochs = arguments.whole("--epochs", options.epochs, least=1) or 1
+    epochs = options.epochs or 1
     validation, metric = _measures(given, options)
     training = Training(
         given.formula,
@@ -49,23 +56,21 @@ def learn(
         given.start.values,
         given.start.fixed,
         given.rows,
-        Batches(size, epochs),
+        Batches(options.batch, epochs),
         given.settings,
         validation=validation,
         metric=metric,
     )
     if resumed is not None:
         training.restore(resumed)
-    columns = ["epoch", "step", "value"]
-    columns += ["validation"] * (validation is not None) + ["metric"] * (metric is not None)
-    columns.append("learning_rate")
-    with steps.log_file(options.log) as log:
+    is_measured = {"validation": validation is not None, "metric": metric is not None}
+    columns = [column for column in EPOCH if is_measured.get(column.key, True)]
+    with steps.log_file(options.log, columns) as log:
         count = given.rows.count
-        quiet = output.json or options.plot.plot == "-"  # the plot takes the place of the rows
-        watch = Screen(columns, output, count, epochs, keeper, stop, stride, is_quiet=quiet)
-        if log is not None:
-            log.begin(columns)
-            watch.log = log
+        quiet = output.json or options.plot == "-"  # the plot takes the place of the rows
+        stride = options.every or 1
+        rows = None if quiet else steps.Stream(columns, output)
+        watch = Screen(rows, log, count, epochs, keeper, stop, stride)
         for epoch in training.epochs:
             watch.epoch(epoch)
         try:
@@ -89,7 +94,7 @@ def _result(found: Minimum, output: Output) -> None:
 # ---------------------------------------------------------------- what is measured
 
 
-def _measures(given: Given, options: Options) -> tuple[Measure | None, Measure | None]:
+def _measures(given: Given, options: Minimize) -> tuple[Measure | None, Measure | None]:
     """Return the objective and the metric on the rows of --validate."""
     if not options.validate:
         return None, None
@@ -101,7 +106,7 @@ def _measures(given: Given, options: Options) -> tuple[Measure | None, Measure |
     return validation, metric
 
 
-def _measure(given: Given, options: Options, text: str, option: str) -> Measure:
+def _measure(given: Given, options: Minimize, text: str, option: str) -> Measure:
     """Return the function from the parameters to the value of a formula on the rows of --validate.
 
     Raises errors for a formula that is no single number or uses names that have no value.
@@ -110,7 +115,7 @@ def _measure(given: Given, options: Options, text: str, option: str) -> Measure:
 
     start = given.start
     dates = None if given.source is None else given.source.origins
-    rows, source = rows_of(options.data, start, options.validate, (), LEARNING_BYTES, text, dates)
+    rows, source = rows_of(options, start, options.validate, (), LEARNING_BYTES, text, dates)
     if given.source is not None:
         for name, texts in source.classes.items():
             if texts != given.source.classes.get(name):
@@ -132,30 +137,24 @@ class Screen(Watch):
 
     def __init__(
         self,
-        columns: list[str],
-        output: Output,
+        rows: steps.Stream | None,
+        log: steps.Log | None,
         count: int,
         epochs: int,
         keeper: Keeper | None,
         stop: Callable[[], bool],
         stride: int,
-        *,
-        is_quiet: bool,
     ) -> None:
-        self._columns = columns
-        self._output = output
+        self._rows = rows
+        self._log = log
         self._count = count
         self._epochs = epochs
         self._keeper = keeper
         self._stop = stop
         self._stride = stride
-        self._is_quiet = is_quiet
-        self.log: steps.Log | None = None
-        """Where every epoch is written."""
         self._bar: Any = None
         self._task: Any = None
         self._next = time.monotonic() + steps.QUIET_SECONDS
-        self._header_shown = False
         self._shows_bar = is_terminal(sys.stderr)
 
     def batch(self, epoch: int, rows: int, value: float) -> None:
@@ -202,37 +201,14 @@ class Screen(Watch):
 
     def epoch(self, epoch: Epoch) -> None:
         """Print the row of an epoch, the bar out of the way."""
-        row = [getattr(epoch, name) for name in self._columns]
-        if self.log is not None:
-            self.log.row(row)
+        if self._log is not None:
+            self._log.see(epoch)
         is_shown = epoch.epoch % self._stride == 0 or epoch.epoch == self._epochs
-        if self._is_quiet or not is_shown:
+        if self._rows is None or not is_shown:
             return
         if self._bar is not None:
             self._bar.stop()
-        if self._output.pretty:
-            cells = [self._output.cell(x) for x in row]
-            self._print(
-                ["  ".join(cell.rjust(WIDTH) for cell in line) for line in self._with(cells)]
-            )
-        else:
-            cells = [self._output.number(x) for x in row]
-            separator = "," if self._output.csv else "\t"
-            self._print([separator.join(line) for line in self._with(cells)])
-
-    def _with(self, cells: list[str]) -> list[list[str]]:
-        header = self._columns
-        if self._output.pretty:
-            header = ["rate" if name == "learning_rate" else name for name in header]
-        lines = [cells] if self._header_shown else [header, cells]
-        self._header_shown = True
-        return lines
-
-    def _print(self, lines: list[str]) -> None:
-        for line in lines:
-            self._output.stream(line)
-        if sys.stdout is not None and self._output.pretty:
-            sys.stdout.flush()
+        self._rows.row(epoch)
 
     def should_stop(self) -> bool:
         """Return whether Ctrl-C was pressed."""

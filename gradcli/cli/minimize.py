@@ -6,11 +6,11 @@ import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
-from gradcli.cli import arguments, report, steps
-from gradcli.cli.data_options import say_classes, say_read
-from gradcli.cli.given import check, check_paths, read
+from gradcli.cli import data, report, steps
+from gradcli.cli.given import check, read
 from gradcli.cli.interrupts import after_the_step
-from gradcli.cli.output import is_terminal, note
+from gradcli.cli.output import Output, is_terminal, note
+from gradcli.cli.written import check_files
 from gradcli.errors import ExitCode, UsageError
 from gradcli.minimization.layout import entries
 from gradcli.optimize.stopping import Ending
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from gradcli.cli.derived import Derived, Quantity
-    from gradcli.cli.given import Given, Options
-    from gradcli.cli.output import Output
+    from gradcli.cli.given import Given
+    from gradcli.cli.options import Minimize
     from gradcli.cli.plots import MinimumPlot
     from gradcli.minimization.continuing import Keeper
     from gradcli.minimization.minimum import Iterate, Minimum
@@ -35,16 +35,17 @@ _CODES = {
 }
 
 
-def minimize(words: Sequence[str], output: Output, options: Options) -> ExitCode:
+def minimize(words: Sequence[str], options: Minimize) -> ExitCode:
     """Print the minimum, and on a terminal the steps; the exit code says whether it converged."""
-    stride = arguments.whole("--every", options.every, least=1)
-    check(options, json=output.json)
-    files = check_paths(words, options)
+    output = Output.of(options)
+    check(options)
+    data.check(options, words)
+    check_files(options, words, but="--plot")
     plot = None
-    if options.plot.is_wanted():
-        from gradcli.cli.plots import MinimumPlot, wanted
+    if options.plot is not None:
+        from gradcli.cli.plots import MinimumPlot, target
 
-        plot = MinimumPlot(wanted(options.plot, output, files), output, options)
+        plot = MinimumPlot(target(options, output, words), output, options)
     given = read(words, options)
     derived = _derived(given, options)
     if plot is not None:
@@ -57,9 +58,9 @@ def minimize(words: Sequence[str], output: Output, options: Options) -> ExitCode
         if options.learns:
             from gradcli.cli.learning import learn
 
-            found = learn(given, output, options, keeper, resumed, stop, stride or 1)
+            found = learn(given, output, options, keeper, resumed, stop)
         else:
-            found = _run(given, output, options, stride, keeper, resumed, stop, plot, derived)
+            found = _run(given, output, options, keeper, resumed, stop, plot, derived)
         stop.settle()
         _conclude(found, given, output, options, plot)
     code = _CODES[found.ending]
@@ -67,7 +68,7 @@ def minimize(words: Sequence[str], output: Output, options: Options) -> ExitCode
 
 
 def _conclude(
-    found: Minimum, given: Given, output: Output, options: Options, plot: MinimumPlot | None
+    found: Minimum, given: Given, output: Output, options: Minimize, plot: MinimumPlot | None
 ) -> None:
     """Write all that is to be written of a run that is over, however it ended."""
     if plot is not None and plot.is_text:
@@ -75,7 +76,7 @@ def _conclude(
     output.finish()
     report.say(found, output)
     _say_rows(given)
-    if options.confidence is not None and found.statistics is None:
+    if options.has("confidence") and found.statistics is None:
         note("--confidence is that of a fit with data, and this is none: there are no intervals")
     if options.learns and options.save is None and not output.json:
         note("the parameters are lost without --save FILE or --json")
@@ -89,10 +90,8 @@ def _conclude(
             about[parameters.DATES] = {n: d.isoformat() for n, d in first.items() if d is not None}
         parameters.save(options.save, found.parameters, about)
     if options.predictions is not None and found.predictions is not None:
-        from gradcli.cli import predictions
-
         classes = {} if given.source is None else given.source.classes
-        predictions.write(options.predictions, found.predictions, classes)
+        report.write_predictions(options.predictions, found.predictions, classes)
     if plot is not None and not plot.is_text:
         plot.show(found, given)
 
@@ -100,8 +99,7 @@ def _conclude(
 def _run(
     given: Given,
     output: Output,
-    options: Options,
-    stride: int | None,
+    options: Minimize,
     keeper: Keeper | None,
     resumed: dict[str, Any] | None,
     stop: Callable[[], bool],
@@ -116,15 +114,14 @@ def _run(
     from gradcli.rows.columns import values_of
 
     names = entries(given.start.values)
-    if stride is None and not output.pretty and _is_first_order(options):
+    stride = options.every
+    if stride is None and not output.pretty and options.is_first_order:
         stride = 1  # its steps are what one wants to see; the last one is the result
     is_drawn = plot is not None and plot.is_text
     table = steps.Table(stride) if output.pretty and not is_drawn else None
     stride = None if is_drawn else stride
-    with steps.log_file(options.log) as log:
-        watchers: list[steps.Watcher] = [w for w in (table, plot) if w is not None]
-        if log is not None:
-            watchers.append(steps.LogFile(names, log))
+    with steps.log_file(options.log, steps.columns(names)) as log:
+        watchers: list[steps.Watcher] = [w for w in (table, plot, log) if w is not None]
         if stride is not None and table is None and not output.json:
             watchers.append(steps.Rows(names, output, stride))
         live = steps.LiveLine() if is_terminal(sys.stderr) else steps.Watcher()
@@ -175,7 +172,7 @@ def _run(
     return found
 
 
-def _derived(given: Given, options: Options) -> Sequence[Derived]:
+def _derived(given: Given, options: Minimize) -> Sequence[Derived]:
     """Return the quantities of --report. Raises UsageError."""
     if not options.report:
         return ()
@@ -187,42 +184,23 @@ def _derived(given: Given, options: Options) -> Sequence[Derived]:
     return read_derived(options.report, {**given.start.fixed, **given.start.values})
 
 
-def _is_first_order(options: Options) -> bool:
-    """Return whether a first-order method is asked for."""
-    from gradcli.minimization.methods import SECOND_ORDER
-
-    if options.method is None:
-        return options.lr is not None or options.schedule is not None
-    return options.method.partition("(")[0].strip() not in SECOND_ORDER
-
-
 # ---------------------------------------------------------------- checkpoints
 
 
-def _continued(given: Given, options: Options) -> tuple[Keeper | None, dict[str, Any] | None]:
+def _continued(given: Given, options: Minimize) -> tuple[Keeper | None, dict[str, Any] | None]:
     """Return what writes the checkpoint, and the state to go on from."""
-    every = arguments.whole("--checkpoint-every", options.checkpoint_every, least=1)
     if options.checkpoint is None and options.resume is None:
         return None, None
     from gradcli.data.rows import fingerprint
     from gradcli.minimization.continuing import Keeper, identity, state_of
 
-    start, settings = given.start, given.settings
-    if settings.starts > 1:
+    start = given.start
+    if options.starts > 1:
         message = "--starts makes many runs, and a checkpoint holds one"
         raise UsageError(message, hint="leave out --starts or --checkpoint")
-    same = {
-        "method": settings.method,
-        "lr": settings.rate,
-        "schedule": settings.schedule,
-        "tol": settings.tolerance,
-        "weights": settings.weights,
-        "sigma": settings.sigma,
-        "loss": settings.loss,
-    }
+    same = options.identity()
     if options.learns:
-        size = arguments.whole("--batch", options.batch, least=1)
-        same |= {"batch": size or "all rows", "seed": options.seed}
+        same |= {"batch": options.batch or "all rows", "seed": options.seed}
         if given.rows is not None and given.rows.held is None:
             same["memory"] = options.memory  # rows are shuffled in blocks of that size
     else:
@@ -236,7 +214,11 @@ def _continued(given: Given, options: Options) -> tuple[Keeper | None, dict[str,
         same,
     )
     state = None if options.resume is None else state_of(options.resume, who)
-    keeper = None if options.checkpoint is None else Keeper(options.checkpoint, every, who)
+    keeper = (
+        None
+        if options.checkpoint is None
+        else Keeper(options.checkpoint, options.checkpoint_every, who)
+    )
     return keeper, state
 
 
@@ -244,7 +226,7 @@ def _say_rows(given: Given) -> None:
     """Say on stderr what a reader of the result should know about the rows."""
     if given.source is None or given.rows is None:
         return
-    say_classes(given.source, given.rows.entries)
-    say_read(given.source)
+    data.say_classes(given.source, given.rows.entries)
+    data.say_read(given.source)
     if given.rows.held is None:
         note("the data are read in blocks, again and again; --memory says how much may be held")

@@ -1,63 +1,433 @@
-"""Options as records: each is written once, as a field with its type, default, flag and help.
-
-A command takes such a record as one parameter; `spread` gives Typer a parameter for each field.
-"""
+"""The options of the commands, each written once; help shows them in these groups."""
 
 from __future__ import annotations
 
-import functools
-import inspect
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, get_type_hints
+from gradcli.errors import UsageError, printable
+from gradcli.minimization.settings import Random, Settings
+from gradcli.options import (
+    POSITIVE,
+    SHARE,
+    Filled,
+    OneOf,
+    Option,
+    Options,
+    Text,
+    Whole,
+    example,
+    flag,
+    one_of,
+    spelled,
+    text,
+    texts,
+)
+from gradcli.point import MODES
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection, Mapping, Sequence
+
+MOST_SAMPLES = 100_000_000
+"""Draws of --samples; so many take some minutes."""
 
 
-class Option(NamedTuple):
-    """What Typer is told about an option; the field's type and default say the rest."""
+def _of_pictures(table: str) -> Callable[[], Collection[str]]:
+    """Return what loads a table of words about pictures."""
 
-    flag: str
-    help: str
-    metavar: str | None = None
-    complete: Callable[[str], list[str]] | None = None
+    def load() -> Collection[str]:
+        from gradcli.drawing import picture
+
+        words: Collection[str] = getattr(picture, table)
+        return words
+
+    return load
 
 
-def spread(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the command with the fields of its records as parameters that Typer understands."""
-    import typer
+class _Path(Text):
+    """A file to write to; "-" is stdout."""
 
-    signature = inspect.signature(command)
-    hints = get_type_hints(command, include_extras=True)
-    parameters: list[inspect.Parameter] = []
-    records: dict[str, Any] = {}
-    for parameter in signature.parameters.values():
-        kind = hints[parameter.name]
-        if not hasattr(kind, "_fields"):
-            parameters.append(parameter.replace(annotation=kind))
-            continue
-        records[parameter.name] = kind
-        for field, annotation in get_type_hints(kind, include_extras=True).items():
-            (option,) = annotation.__metadata__
-            described = typer.Option(
-                option.flag,
-                help=option.help,
-                metavar=option.metavar,
-                autocompletion=option.complete,
-            )
-            parameters.append(
-                parameter.replace(
-                    name=field,
-                    default=kind._field_defaults[field],
-                    annotation=Annotated[annotation.__origin__, described],
-                )
-            )
+    def read(self, _: str, text: str) -> str | None:
+        return None if text == "-" else text
 
-    @functools.wraps(command)
-    def spreading(**values: Any) -> Any:
-        for name, kind in records.items():
-            values[name] = kind(**{field: values.pop(field) for field in kind._fields})
-        return command(**values)
 
-    spreading.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
-    spreading.__annotations__ = {each.name: each.annotation for each in parameters}
-    return spreading
+class _File(OneOf):
+    """A file to write, whose name has one of some endings."""
+
+    def read(self, field: str, text: str) -> str:
+        endings = tuple(self.table())
+        if not text.endswith(endings):
+            message = f"{spelled(field)} writes a {self.listed()} file, not '{printable(text, 60)}'"
+            raise UsageError(message, hint=f"for example {example(field, 'new' + endings[0])}")
+        return text
+
+
+class _Plot(_File):
+    """A file for a plot, or "-" for the terminal."""
+
+    def read(self, field: str, text: str) -> str:
+        if text == "-":
+            return text
+        try:
+            super().read(field, text.lower())
+        except UsageError as error:
+            error.hint = "for example --plot curve.svg; --plot - draws here"
+            raise
+        return text
+
+
+def _plot_files() -> Collection[str]:
+    from gradcli.plotting.picture import FORMATS
+
+    return [f".{name}" for name in FORMATS]
+
+
+class _Pair(Text):
+    """A name and a text, NAME=TEXT."""
+
+    def read(self, field: str, text: str) -> tuple[str, str]:
+        from gradcli.language.names import CONSTANTS, KEYWORDS, is_name, is_reserved
+
+        name, equals, rest = text.partition("=")
+        own = spelled(field)
+        if not equals or not rest or not is_name(name):
+            message = f"{own} takes NAME=…, not '{printable(text, 60)}'"
+            raise UsageError(message, hint=f"for example {own} {self.sample}")
+        if is_reserved(name) or name in CONSTANTS or name in KEYWORDS:
+            message = f"{name} means something else in a formula"
+            raise UsageError(message, hint=f"give another name, as {own} {self.sample}")
+        return name, rest
+
+    def joined(self, field: str, values: Sequence[tuple[str, str]]) -> dict[str, str]:
+        found = dict(values)
+        if len(found) < len(values):
+            names = [name for name, _ in values]
+            name = next(name for name in names if names.count(name) > 1)
+            message = f"{spelled(field)} gives {name} twice"
+            raise UsageError(message)
+        return found
+
+
+class Shown(Options):
+    """The form of what is printed."""
+
+    group = "Output"
+
+    json = flag("--json", "One JSON object.")
+    csv = flag("--csv", "Comma-separated values.")
+    digits: Option[int | None] = Option(
+        "--digits", None, "Significant digits (1 to 17).", Whole(1, 17), "N"
+    )
+    color = one_of(
+        "--color", "Colours: {words}.", "WHEN", lambda: ("auto", "always", "never"), "auto"
+    )
+
+
+class Written(Options):
+    """Where the result goes."""
+
+    group = "Output"
+
+    path = text("-o --output", "Write to FILE, not stdout.", "FILE", _Path(), file="write")
+
+
+class Nonfinite(Options):
+    """What is done where there is no finite value."""
+
+    group = "Output"
+
+    allow_nonfinite = flag("--allow-nonfinite", "Print inf and nan instead of an error.")
+
+
+class Files(Options):
+    """The files that the names of the formula stand for."""
+
+    group = "Data"
+
+    data = texts(
+        "--data",
+        "Columns for the formula: a table of text (CSV …), Excel, JSON, Parquet, Arrow, NPZ, "
+        "NPY or IDX file, a folder, a pattern, or - for stdin; repeatable.",
+        "FILE",
+        Filled("points.csv"),
+        file="read",
+    )
+    params = text("--params", "Values that minimize --save wrote.", "FILE")
+
+
+class Reading(Options):
+    """How the files are read."""
+
+    group = "Data"
+    needs: Sequence[str] = ("data", "points")
+
+    separator = text(
+        "--separator", "Between the cells of --data (tab, ; or , or blanks).", "C", Filled()
+    )
+    decimal = text("--decimal", "The decimal point of the numbers in --data (.).", "C")
+    thousands = text("--thousands", "Between groups of three digits in --data.", "C")
+    header = text("--header", "Names of the columns of --data that has no header.", "NAMES")
+    skip_lines = Option("--skip-lines", 0, "Leave out the first N lines of --data.", Whole(0), "N")
+    skip: Option[Sequence[int]] = Option(
+        "--skip",
+        (),
+        "Leave out line N of --data, such as one of units; repeatable.",
+        Whole(1),
+        "N",
+        many=True,
+    )
+    column: Option[Mapping[str, str]] = Option(
+        "--column",
+        {},
+        "Another name for a column, 't=Time (s)'; repeatable.",
+        _Pair("'t=Time (s)'"),
+        "NAME=HEADING",
+        many=True,
+    )
+    dates = texts(
+        "--dates",
+        "A column of dates (ISO 8601, or of a form, 't=%d.%m.%Y') as days since the first, "
+        "or as seconds; repeatable.",
+        "NAME[=FORM]",
+    )
+    missing = texts("--missing", "A text or number that means a missing value; repeatable.", "TEXT")
+    drop_missing = flag("--drop-missing", "Leave out rows of --data in which a value is missing.")
+    encoding = text("--encoding", "The encoding of --data (UTF-8).", "NAME")
+    matrix: Option[Mapping[str, str]] = Option(
+        "--matrix",
+        {},
+        "Columns of --data as one array, as 'img=pixel*'; repeatable.",
+        _Pair("'img=pixel*'"),
+        "NAME=PATTERN",
+        many=True,
+    )
+    classes = texts("--classes", "A column of text, as whole numbers; repeatable.", "NAME")
+
+
+class Data(Files, Reading):
+    """The files that the names of the formula stand for, and how they are read."""
+
+
+class PlotFile(Options):
+    """Where a plot goes."""
+
+    group = "Plot"
+
+    plot = text(
+        "--plot",
+        "A plot as {words}; - draws it in the terminal.",
+        "FILE",
+        _Plot(_plot_files, "-"),
+        file="write",
+    )
+
+
+class Looks(Options):
+    """What lies in a plot, and how it looks."""
+
+    group = "Plot"
+    needs: Sequence[str] = ("plot",)
+
+    points = text(
+        "--points",
+        "Lay points over the plot: a file of x, y and perhaps what colours them.",
+        "FILE",
+        Filled(),
+        file="read",
+    )
+    title = text("--title", "The title of the plot.", "TEXT")
+    xlabel = text("--xlabel", "The label of its x axis.", "TEXT")
+    ylabel = text("--ylabel", "The label of its y axis.", "TEXT")
+    log_x = flag("--log-x", "A logarithmic x axis.")
+    log_y = flag("--log-y", "A logarithmic y axis.")
+    size = text("--size", "Width and height in inches, or in characters with --plot -.", "WxH")
+
+
+class Plot(PlotFile, Looks):
+    """A plot."""
+
+
+class Beside(Options):
+    """What stands beside the formula in a plot."""
+
+    group = "Plot"
+    needs: Sequence[str] = ("plot",)
+
+    x = text("--x", "Plot the rows of --data against this column, or a formula of it.", "NAME")
+    curves = texts("--with", "Another curve in the plot, such as a model; repeatable.", "FORMULA")
+
+
+class Uncertain(Options):
+    """Values with errors."""
+
+    group = "Errors"
+
+    correlate = texts(
+        "--correlate", "Correlation of two values with errors; repeatable.", "NAME,NAME=R"
+    )
+    sigma_of = texts(
+        "--sigma-of",
+        "Standard error of a name, a number or a column of --data; repeatable.",
+        "NAME=SIGMA",
+    )
+    confidence: Option[float | None] = Option(
+        "--confidence", None, "An interval that holds the value with probability P.", SHARE, "P"
+    )
+
+
+class Eval(Random, Data, Plot, Beside, Uncertain, Written, Shown, Nonfinite):
+    """The options of eval."""
+
+    group = "Value"
+
+    trace = flag("--trace", "Every value on the way.")
+    samples: Option[int | None] = Option(
+        "--samples", None, "Draw values with errors N times.", Whole(2, MOST_SAMPLES), "N"
+    )
+    errors = flag("--errors", "The errors that --params gives, in a pipe too.")
+
+
+class Grad(Random, Data, Plot, Uncertain, Written, Shown, Nonfinite):
+    """The options of grad."""
+
+    group = "Derivatives"
+
+    wrt = text("--wrt", "Only with respect to these names or parts, as x,y.", "NAMES")
+    mode = one_of("--mode", "How: {words}.", "M", lambda: MODES, "reverse")
+    check = flag("--check", "Three ways side by side, and how far they are apart.")
+    step: Option[Sequence[float]] = Option(
+        "--step",
+        (),
+        "The error of (f(x+h) - f(x))/h for this h; repeat it for more.",
+        POSITIVE,
+        "H",
+        many=True,
+    )
+    nodes = flag("--nodes", "Every node's gradient; its tangents with --mode forward.")
+    hessian = flag("--hessian", "The second derivatives.")
+    latex = flag("--latex", "The formulas in LaTeX.")
+    strict = flag("--strict", "A kink is an error, not a note.")
+    relative = flag("--relative", "Elasticities too: x/f times the derivative.")
+
+
+class Learning(Options):
+    """Learning from some rows at a time, and runs that are continued."""
+
+    group = "Learning"
+
+    batch: Option[int | None] = Option(
+        "--batch", None, "Learn from N rows at a time, shuffled.", Whole(1), "N"
+    )
+    epochs: Option[int | None] = Option(
+        "--epochs", None, "Go over all rows N times.", Whole(1), "N"
+    )
+    validate = texts(
+        "--validate",
+        "Rows to measure on after each epoch; repeatable.",
+        "FILE",
+        Filled("more.csv"),
+        needs=("epochs", "batch"),
+        file="read",
+    )
+    metric = text("--metric", "Measured on --validate as well.", "FORMULA", needs=("validate",))
+    memory: Option[int | None] = Option(
+        "--memory",
+        None,
+        "Hold so much of --data in memory (16; 1024 with --batch).",
+        Whole(0),
+        "MB",
+        needs=("data",),
+    )
+    checkpoint = text(
+        "--checkpoint",
+        "Keep the state, to go on from there.",
+        "FILE",
+        Text("state.ckpt"),
+        file="write",
+    )
+    checkpoint_every: Option[int | None] = Option(
+        "--checkpoint-every",
+        None,
+        "Every N steps (each epoch, or each second).",
+        Whole(1),
+        "N",
+        needs=("checkpoint",),
+    )
+    resume = text("--resume", "Go on from a checkpoint.", "FILE")
+
+
+class Minimize(Settings, Learning, Data, Plot, Shown):
+    """The options of minimize."""
+
+    group = "Result"
+
+    fixed = texts("--fix", "A name that does not move; repeatable.", "NAME=VALUE")
+    limits = texts(
+        "--bounds", "Limits of a parameter, as a=0:1 or a=0: ; repeatable.", "NAME=LOW:HIGH"
+    )
+    every: Option[int | None] = Option("--every", None, "Show each N-th step.", Whole(1), "N")
+    log = text(
+        "--log",
+        "Write every step to a {words} file.",
+        "FILE",
+        _File(lambda: (".csv", ".jsonl")),
+        file="write",
+    )
+    save = text(
+        "--save",
+        "Write the parameters to a {words} file.",
+        "FILE",
+        _File(lambda: (".json", ".npz")),
+        file="write",
+    )
+    predictions = text(
+        "--predictions",
+        "Write fitted values, residuals and confidence band to a {words} file.",
+        "FILE",
+        _File(lambda: (".csv",)),
+        file="write",
+    )
+    influence = flag(
+        "--influence",
+        "In --predictions, what each row does to the fit.",
+        needs=("predictions",),
+    )
+    report = texts(
+        "--report", "A quantity of the parameters, with its error; repeatable.", "'NAME = FORMULA'"
+    )
+    overlay = texts(
+        "--overlay",
+        "Lay the curves of another run's --log over the plot; repeatable.",
+        "LOG",
+        Filled(),
+        needs=("plot",),
+        file="read",
+    )
+
+    @property
+    def learns(self) -> bool:
+        """Whether the rows are taken in batches, epoch after epoch."""
+        return self.batch is not None or self.epochs is not None
+
+
+class Draw(Random, Written):
+    """The options of draw."""
+
+    group = "Picture"
+
+    format: Option[str | None] = one_of(
+        "--format", "{words}; html is a lesson step by step.", "F", _of_pictures("FORMATS"), None
+    )
+    no_grad = flag("--no-grad", "Values without gradients.")
+    rankdir = one_of(
+        "--rankdir",
+        "The way it runs: LR (to the right) or TB (down).",
+        "D",
+        _of_pictures("DIRECTIONS"),
+        "LR",
+    )
+    local: Option[str | None] = one_of(
+        "--local", "On the edges: {words}.", "L", _of_pictures("LOCALS"), None
+    )
+    only_named = flag("--only-named", "Inputs, named parts (u = ...;) and the result alone.")
+    most_nodes: Option[int | None] = Option(
+        "--max-nodes", None, "Draw up to N nodes (300).", Whole(1), "N"
+    )

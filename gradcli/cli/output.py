@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from gradcli.findings import Note
+    from gradcli.options import Options
 
 TERMINAL_DIGITS = 7
 """Significant digits in a table on a terminal; everywhere else every digit is shown."""
@@ -73,6 +74,13 @@ class Output:
         self._file: Any = None
         """The file that was named, open from the first text on."""
 
+    @classmethod
+    def of(cls, options: Options) -> Self:
+        """Return the output that the options of a command ask for."""
+        fields = ("json", "csv", "digits", "color", "path")
+        given: dict[str, Any] = {f: getattr(options, f) for f in fields if hasattr(options, f)}
+        return cls(**given)
+
     def __enter__(self) -> Self:
         """Begin a result, which is complete after the block; after an error a file is as it was."""
         return self
@@ -113,13 +121,18 @@ class Output:
         flat = [float(f"{x:.{digits}g}") for x in value.ravel().tolist()]
         return np.array(flat).reshape(value.shape)
 
-    def cell(self, value: Any) -> str:
-        """Return a number for a table: shorter on a terminal, where the table must fit."""
+    def cell(self, value: Any, digits: int | None = TERMINAL_DIGITS) -> str:
+        """Return a number for a table: on a terminal, where it must fit, with so many digits."""
         if value is None or not isinstance(value, int | float):
             return self.number(value)
-        if self.pretty and self.digits is None and value - value == 0:
-            return number_text(float(f"{value:.{TERMINAL_DIGITS}g}"))
+        if self.pretty and self.digits is None and digits is not None and value - value == 0:
+            return number_text(float(f"{value:.{digits}g}"))
         return self.number(value)
+
+    @property
+    def form(self) -> str:
+        """The form of a table, which says what columns it has and what they are called."""
+        return "terminal" if self.pretty else "rows"
 
     def line(self, text: str) -> None:
         """Add a line to the result."""
@@ -284,11 +297,6 @@ class Output:
         out.flush()
         out.buffer.write(content)
         out.buffer.flush()
-
-
-def node_heading(output: Output) -> str:
-    """Return the heading of the formulas of nodes, beside those of many whole ones."""
-    return "formula" if output.label is None else "part"
 
 
 def fitting_columns(

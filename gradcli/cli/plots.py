@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
-from pathlib import PurePath
 from typing import TYPE_CHECKING, NamedTuple
 
+from gradcli.cli.data import scattered
 from gradcli.cli.output import note, width
 from gradcli.cli.steps import Watcher
 from gradcli.cli.written import check_written
+from gradcli.data.files import ending
 from gradcli.errors import UsageError, printable
 from gradcli.minimization.layout import entries
 from gradcli.plotting.looks import Looks, dressed
@@ -20,17 +22,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from gradcli.cli.arguments import Problem
-    from gradcli.cli.data_options import DataOptions, OverRows
-    from gradcli.cli.given import Given, Options
+    from gradcli.cli.data import OverRows
+    from gradcli.cli.given import Given
+    from gradcli.cli.options import Data, Minimize, Plot
     from gradcli.cli.output import Output
-    from gradcli.cli.plot_options import PlotOptions
     from gradcli.minimization.minimum import Iterate, Minimum
     from gradcli.plotting.chart import Chart
     from gradcli.plotting.function import Function
     from gradcli.plotting.overlay import Overlay
     from gradcli.plotting.scattered import Scattered
 
-FORMATS = ("svg", "png", "pdf")
+INCHES = 1.0, 40.0
+COLUMNS = 20, 1000
+ROWS = 4, 500
+"""The limits of --size."""
 BRAILLE_AND_BLOCKS = "⣿█┤→•"
 """What an encoding must have for a fine plot in the terminal."""
 
@@ -50,36 +55,52 @@ class Target(NamedTuple):
         return self.picture_format is None
 
 
-def target(path: str, output: Output, others: Mapping[str, str]) -> Target:
-    """Return where the plot goes.
+def target(options: Plot, output: Output, words: Sequence[str]) -> Target:
+    """Return where the plot goes and what it is to look like.
 
-    `others` are the files of other options. Raises UsageError for a name without a known ending
-    or that is one of the others, and errors for a file or a matplotlib that will not do.
+    `words` are the operands. Raises UsageError for a name that is the file of another option, and
+    errors for a file or a matplotlib that will not do.
     """
+    path = options.plot or ""
     if path == "-":
         if output.json or output.csv:
             option = "--json" if output.json else "--csv"
             message = f"--plot - draws on stdout, where {option} writes as well"
             raise UsageError(message, hint="give a file, for example --plot curve.svg")
-        return Target(path, None)
-    ending = PurePath(path).suffix.lower().removeprefix(".")
-    if ending not in FORMATS:
-        message = f"--plot writes a .svg, .png or .pdf file, not '{printable(path, 60)}'"
-        raise UsageError(message, hint="for example --plot curve.svg; --plot - draws here")
-    check_written("--plot", path, others)
+        return Target(path, None, _looks(options, is_text=True), options.points)
+    check_written("--plot", path, options.files(), words)
     from importlib.util import find_spec
 
     if find_spec("matplotlib") is None:
         from gradcli.plotting.picture import missing
 
         raise missing()
-    return Target(path, ending)
+    return Target(path, ending(path), _looks(options, is_text=False), options.points)
 
 
-def wanted(options: PlotOptions, output: Output, others: Mapping[str, str]) -> Target:
-    """Return where the plot goes, and what it is to look like. Raises as `target` does."""
-    found = target(options.plot or "", output, others)
-    return found._replace(looks=options.looks(is_text=found.is_text), points=options.points)
+def _looks(options: Plot, *, is_text: bool) -> Looks:
+    """Return how the plot is to look. Raises UsageError for a size that is none."""
+    size = None if options.size is None else _size(options.size, is_text=is_text)
+    return Looks(options.title, options.xlabel, options.ylabel, options.log_x, options.log_y, size)
+
+
+def _size(text: str, *, is_text: bool) -> tuple[float, float]:
+    found = re.fullmatch(r"(\d{1,4}(?:\.\d{1,4})?)[x×](\d{1,4}(?:\.\d{1,4})?)", text, re.ASCII)
+    limits = (COLUMNS, ROWS) if is_text else (INCHES, INCHES)
+    size = None if found is None else (float(found[1]), float(found[2]))
+    is_good = size is not None and all(
+        low <= number <= high and (number.is_integer() or not is_text)
+        for number, (low, high) in zip(size, limits, strict=True)
+    )
+    if size is None or not is_good:
+        (least, most), (lowest, highest) = limits
+        unit = "characters" if is_text else "inches"
+        message = (
+            f"--size is WIDTHxHEIGHT in {unit}, from {least:g}x{lowest:g} to {most:g}x{highest:g}, "
+            f"not '{printable(text, 60)}'"
+        )
+        raise UsageError(message, hint=f"for example --size {'100x30' if is_text else '6x4'}")
+    return size
 
 
 def show(
@@ -137,8 +158,8 @@ def over_ranges(
     output: Output,
     *,
     allow_nonfinite: bool,
+    data: Data,
     beside: Sequence[Problem] = (),
-    data: DataOptions | None = None,
 ) -> None:
     """Draw formulas over their ranges; with a file, print their tables as well.
 
@@ -159,7 +180,7 @@ def over_ranges(
     functions += [
         Function(p.formula, p.values, ranges, (), allow_nonfinite, p.where) for p in beside
     ]
-    points = None if to.points is None or data is None else data.scattered(to.points)
+    points = None if to.points is None else scattered(data, to.points)
     show(chart(functions), to, output, points)
     if to.is_text:
         return
@@ -199,7 +220,7 @@ def over_rows(
 class MinimumPlot(Watcher):
     """The plot of a minimisation; it keeps the steps that it needs as they are made."""
 
-    def __init__(self, to: Target, output: Output, options: Options) -> None:
+    def __init__(self, to: Target, output: Output, options: Minimize) -> None:
         self._to = to
         self._output = output
         self._steps = Steps()
@@ -208,7 +229,7 @@ class MinimumPlot(Watcher):
             if options.learns:
                 message = "--points lies over a contour or a fit, and epochs have curves alone"
                 raise UsageError(message, hint="leave out --points")
-            self._points = options.data.scattered(to.points)
+            self._points = scattered(options, to.points)
         self._overlays: list[Overlay] = []
         for path in options.overlay:
             from gradcli.plotting.overlay import read

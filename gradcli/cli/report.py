@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import math
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gradcli.cli.output import note
+from gradcli.cli.columns import Column, Entries, cells, headings
+from gradcli.cli.columns import show as show_table
+from gradcli.cli.output import csv_text, note
+from gradcli.data import files
 from gradcli.errors import printable
 from gradcli.graph.literals import number_text, value_text
 from gradcli.headings import ours
@@ -17,23 +22,53 @@ if TYPE_CHECKING:
     from gradcli.cli.derived import Quantity
     from gradcli.cli.output import Output
     from gradcli.minimization.minimum import Constraint, Minimum
+    from gradcli.minimization.predictions import Predictions
     from gradcli.optimize.statistics.summary import Statistics
 
 CORRELATED_PARAMETERS = 8
 """Up to so many parameters a terminal shows their correlations."""
+LINES = 1 << 12
+"""How many lines are made at a time; a number takes more memory as a text."""
 SHOWN_MINIMA = 10
 """How many of the minima of several starts are listed."""
 
-_STATISTICS = {
-    "observations": "observations",
-    "degrees_of_freedom": "degrees of freedom",
-    "rss": "residual sum of squares",
-    "residual_standard_error": "residual standard error",
-    "r_squared": "R²",
-    "aic": "AIC",
-    "bic": "BIC",
-}
-"""The single numbers of a fit, by their names in the JSON, as a terminal calls them."""
+
+class Estimate(NamedTuple):
+    """What a fit says about one parameter."""
+
+    parameter: str
+    value: float | None
+    standard_error: float | None
+    t_value: float | None
+    p_value: float | None
+    low: float | None
+    high: float | None
+
+
+ESTIMATES = (
+    Column("parameter", is_label=True),
+    Column("value"),
+    Column("standard_error", terminal="std. error", digits=4),
+    Column("t_value", terminal="t", digits=4),
+    Column("p_value", terminal="p", digits=4),
+    Column("low", terminal="from"),
+    Column("high", terminal="to"),
+)
+"""The table of the parameters of a fit."""
+
+STATISTICS = (
+    Column("observations"),
+    Column("degrees_of_freedom", terminal="degrees of freedom"),
+    Column("rss", terminal="residual sum of squares"),
+    Column("residual_standard_error", terminal="residual standard error"),
+    Column("r_squared", terminal="R²"),
+    Column("aic", terminal="AIC"),
+    Column("bic", terminal="BIC"),
+)
+"""The single numbers of a fit, a line each."""
+
+PARAMETERS = (Column("name", itemgetter(0)), Column("value", itemgetter(1)))
+"""The minimum and where it is."""
 
 
 def show(
@@ -119,57 +154,42 @@ def _plain(
 ) -> None:
     """Add one table, or for a fit two with an empty line between, every number in full."""
     if found.statistics is not None:
-        _fit_table(found, found.statistics, output, confidence, quantities)
+        estimates = _estimates(found, found.statistics, confidence, quantities)
+        show_table(ESTIMATES, estimates, output)
         if not output.csv:
             output.line("")
-            labels = ours(list(_STATISTICS), entries(found.parameters))
-            for field, label in zip(_STATISTICS, labels, strict=True):
-                value = getattr(found.statistics, field)
-                output.line(f"{label}\t{output.number(value)}")
+            names = headings([*STATISTICS, Entries(entries(found.parameters), list)], output.form)
+            for name, text in zip(names, cells(STATISTICS, found.statistics, output), strict=False):
+                output.line(f"{name}\t{text}")
         return
-    own = ours([found.what], found.parameters)
-    rows = [[*own, output.number(found.minimum)]]
-    rows += [[name, output.number(value)] for name, value in found.parameters.items()]
-    rows += [[each.name, output.number(each.value)] for each in quantities]
+    rows = [
+        (*ours([found.what], found.parameters), found.minimum),
+        *found.parameters.items(),
+        *[(each.name, each.value) for each in quantities],
+    ]
     if output.csv:
-        output.table(["name", "value"], rows)
+        show_table(PARAMETERS, rows, output)
         return
     for row in rows:
-        output.line("\t".join(row))
+        output.line("\t".join(cells(PARAMETERS, row, output)))
 
 
-def _fit_table(
-    found: Minimum,
-    fit: Statistics,
-    output: Output,
-    confidence: float,
-    quantities: Sequence[Quantity],
-) -> None:
-    """Add the table of the parameters with their errors, and of quantities that follow."""
+def _estimates(
+    found: Minimum, fit: Statistics, confidence: float, quantities: Sequence[Quantity]
+) -> list[Estimate]:
+    """Return what is said about the parameters, and about quantities that follow from them."""
     names = entries(found.parameters)
-    headers = ["parameter", "value", "standard_error", "t_value", "p_value", "low", "high"]
-    if output.pretty:
-        headers = ["parameter", "value", "std. error", "t", "p", "from", "to"]
-    point = numbers(list(found.parameters.values()))
-    lines: list[tuple[str, list[float | None]]] = []
-    for name, value in zip(names, point, strict=True):
-        interval = fit.confidence_intervals[name] or (None, None)
-        cells = [value, fit.standard_errors[name], fit.t_values[name], fit.p_values[name]]
-        lines.append((name, [*cells, *interval]))
-    lines += [(each.name, _quantity_cells(each, confidence)) for each in quantities]
-    rows = []
-    for name, numbers_of in lines:
-        if output.pretty and output.digits is None:
-            shown = [output.cell(numbers_of[0]), *map(_short, numbers_of[1:4])]
-            shown += map(output.cell, numbers_of[4:])
-        else:
-            shown = [output.number(x) for x in numbers_of]
-        rows.append([name, *shown])
-    output.table(headers, rows, right=1)
-
-
-def _short(value: float | None) -> str:
-    return "" if value is None else number_text(float(f"{value:.4g}"))
+    return [
+        Estimate(
+            name,
+            value,
+            fit.standard_errors[name],
+            fit.t_values[name],
+            fit.p_values[name],
+            *(fit.confidence_intervals[name] or (None, None)),
+        )
+        for name, value in zip(names, numbers(list(found.parameters.values())), strict=True)
+    ] + [Estimate(each.name, *_quantity_cells(each, confidence)) for each in quantities]
 
 
 def _on_terminal(
@@ -188,7 +208,7 @@ def _on_terminal(
         if found.best is not None:
             output.line(f"lower on the way: {_at(found.best.minimum, found.best.parameters)}")
     else:
-        _fit_table(found, fit, output, confidence, quantities)
+        show_table(ESTIMATES, _estimates(found, fit, confidence, quantities), output)
         percent = number_text(float(f"{100 * confidence:.6g}"))
         output.line(f"from … to: {percent} % confidence interval")
         output.line("")
@@ -201,10 +221,10 @@ def _on_terminal(
 
 def _statistics(fit: Statistics, output: Output) -> None:
     """Add the single numbers of a fit, a line each."""
-    for field, words in _STATISTICS.items():
-        value = getattr(fit, field)
-        if value is not None:
-            output.line(f"{words:<24} {output.cell(value)}")
+    names = headings(STATISTICS, output.form)
+    for name, text in zip(names, cells(STATISTICS, fit, output), strict=True):
+        if text:
+            output.line(f"{name:<24} {text}")
     if fit.r_squared is not None:
         output.line("R² is 1 - RSS/TSS, for a nonlinear model no share of variance")
 
@@ -236,15 +256,12 @@ def _minima(found: Minimum, output: Output) -> None:
     ends = f"{count} different end{'s' * (count != 1)}"
     output.line(f"{ends} of {found.starts} starts, lowest first")
     names = entries(found.parameters)
-    rows = [
-        [
-            output.cell(each.minimum),
-            str(each.times),
-            *[output.cell(x) for x in numbers(list(each.parameters.values()))],
-        ]
-        for each in found.minima[:SHOWN_MINIMA]
+    columns = [
+        Column("value", lambda each: each.minimum),
+        Column("times"),
+        Entries(names, lambda each: numbers(list(each.parameters.values()))),
     ]
-    output.table([*ours(["value", "times"], names), *names], rows, right=0)
+    show_table(columns, found.minima[:SHOWN_MINIMA], output)
 
 
 def about(found: Minimum) -> dict[str, Any]:
@@ -257,3 +274,28 @@ def about(found: Minimum) -> dict[str, Any]:
         "converged": found.converged,
         **known,
     }
+
+
+def write_predictions(path: str, found: Predictions, classes: Mapping[str, Sequence[str]]) -> None:
+    """Write the table, whole or not at all; numbers read back exactly, and what is none is empty.
+
+    `classes` are the texts that the numbers of a column stand for. Raises FileError.
+    """
+    names = found.names
+    with files.writing(path) as file:
+        file.write(csv_text([names]))
+        for block in found.blocks():
+            for start in range(0, len(block[names[0]]), LINES):
+                some = slice(start, start + LINES)
+                columns = [_cells(block[name][some].tolist(), classes.get(name)) for name in names]
+                rows = zip(*columns, strict=True)
+                lines = csv_text(rows) if classes else "\n".join(map(",".join, rows)) + "\n"
+                file.write(lines)
+    for warning in found.warnings:
+        note(f"warning: {warning}")
+
+
+def _cells(numbers: Sequence[float], texts: Sequence[str] | None) -> list[str]:
+    if texts is not None:
+        return [texts[int(number)] for number in numbers]
+    return ["" if math.isnan(number) else repr(number) for number in numbers]

@@ -6,11 +6,11 @@ import os
 import sys
 import time
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from gradcli.cli.columns import Column, Entries, cells, headings
 from gradcli.cli.output import csv_text, width
 from gradcli.graph.strict_json import json_text
-from gradcli.headings import ours
 from gradcli.minimization.layout import numbers
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 QUIET_SECONDS = 0.5
 """How long a run may take before a line says that it is at work."""
+WIDTH = 11
+"""Columns of a number in rows that are printed on a terminal as they are made."""
 
 
 class Watcher:
@@ -37,22 +39,54 @@ class Watcher:
         """Take note that the run is over."""
 
 
+def columns(names: Sequence[str]) -> list[Column]:
+    """Return the columns of steps, `names` being those of the numbers of the parameters."""
+    return [
+        Column("step"),
+        Column("value"),
+        Entries(names, lambda iterate: numbers(list(iterate.parameters.values()))),
+        Column("gradient_norm", terminal="|gradient|"),
+        Column("learning_rate", terminal=None),
+    ]
+
+
+class Stream:
+    """Rows that are printed as they are made, below their headings."""
+
+    def __init__(self, columns: Sequence[Column], output: Output) -> None:
+        self._columns = columns
+        self._output = output
+        self._has_begun = False
+
+    def row(self, item: Any) -> None:
+        """Print a row."""
+        output = self._output
+        rows = [cells(self._columns, item, output)]
+        if not self._has_begun:  # only now: an error at the start prints nothing
+            rows.insert(0, headings(self._columns, output.form))
+            self._has_begun = True
+        for row in rows:
+            if output.pretty:
+                output.stream("  ".join(cell.rjust(WIDTH) for cell in row))
+            else:
+                output.stream(csv_text([row]).rstrip("\n") if output.csv else "\t".join(row))
+        if output.pretty and sys.stdout is not None:
+            sys.stdout.flush()
+
+
 class Rows(Watcher):
     """Prints each n-th step and the last one, as it is made."""
 
     def __init__(self, names: Sequence[str], output: Output, stride: int) -> None:
-        self._output = output
+        self._stream = Stream(columns(names), output)
         self._stride = stride
         self._skipped: Iterate | None = None
-        self._header: list[str] | None = columns(names)
 
     def see(self, iterate: Iterate) -> None:
         """Print the step if it is one of those to show."""
-        if iterate.step % self._stride:
-            self._skipped = iterate
-            return
-        self._skipped = None
-        self._print(iterate)
+        self._skipped = iterate if iterate.step % self._stride else None
+        if self._skipped is None:
+            self._stream.row(iterate)
 
     def following(self, step: int) -> int:
         """Return the next step to print."""
@@ -61,58 +95,35 @@ class Rows(Watcher):
     def end(self) -> None:
         """Print the last step if it was passed over."""
         if self._skipped is not None:
-            self._print(self._skipped)
-
-    def _print(self, iterate: Iterate) -> None:
-        separator = "," if self._output.csv else "\t"
-        if self._header is not None:  # only now: an error at the start prints nothing
-            header = self._header
-            text = csv_text([header]).rstrip("\n") if separator == "," else separator.join(header)
-            self._output.stream(text)
-            self._header = None
-        cells = [str(iterate.step), *[self._output.number(x) for x in _numbers(iterate)]]
-        self._output.stream(separator.join(cells))
+            self._stream.row(self._skipped)
 
 
-class LogFile(Watcher):
-    """Writes every step to the file of --log."""
-
-    def __init__(self, names: Sequence[str], log: Log) -> None:
-        self._log = log
-        self._columns: list[str] | None = columns(names)
-
-    def see(self, iterate: Iterate) -> None:
-        """Write the step."""
-        if self._columns is not None:  # only now: an error at the start leaves the file of before
-            self._log.begin(self._columns)
-            self._columns = None
-        self._log.row([iterate.step, *_numbers(iterate)])
-
-
-class Log:
+class Log(Watcher):
     """Rows of a CSV or JSON-lines file, with numbers that read back exactly."""
 
-    def __init__(self, add: Callable[[str], None], *, json: bool) -> None:
+    def __init__(
+        self, add: Callable[[str], None], columns: Sequence[Column], *, json: bool
+    ) -> None:
         self._add = add
         self._json = json
-        self._columns: list[str] = []
-
-    def begin(self, columns: list[str]) -> None:
-        """Begin the file with the headings of its columns."""
         self._columns = columns
-        self._add("" if self._json else csv_text([columns]))
+        self._keys: list[str] = []
 
-    def row(self, row: Sequence[float | None]) -> None:
-        """Write a row; None is an empty cell in CSV."""
+    def see(self, item: Any) -> None:
+        """Write the row of a step or an epoch."""
+        if not self._keys:  # only now: an error at the start leaves the file of before
+            self._keys = headings(self._columns, "rows")
+            self._add("" if self._json else csv_text([self._keys]))
+        row = [value for column in self._columns for value in column.values(item)]
         if self._json:
-            line = json_text(dict(zip(self._columns, row, strict=True)), keeps_sign=True)
+            line = json_text(dict(zip(self._keys, row, strict=True)), keeps_sign=True)
         else:
             line = ",".join(["" if x is None else repr(x) for x in row])
         self._add(line + "\n")
 
 
 @contextmanager
-def log_file(path: str | None) -> Iterator[Log | None]:
+def log_file(path: str | None, columns: Sequence[Column]) -> Iterator[Log | None]:
     """Give the block the log of --log, which can be followed while the run lasts."""
     if path is None:
         yield None
@@ -120,13 +131,7 @@ def log_file(path: str | None) -> Iterator[Log | None]:
     from gradcli.data.files import growing
 
     with growing(path) as add:
-        yield Log(add, json=path.endswith(".jsonl"))
-
-
-def columns(names: Sequence[str]) -> list[str]:
-    """Return the headings of the steps of parameters with these names."""
-    step, value, norm, rate = ours(["step", "value", "gradient_norm", "learning_rate"], names)
-    return [step, value, *names, norm, rate]
+        yield Log(add, columns, json=path.endswith(".jsonl"))
 
 
 class Table(Watcher):
@@ -157,16 +162,13 @@ class Table(Watcher):
             self._stride *= 2
             kept = [r for r in kept if r.step % self._stride == 0]
         shown = {iterate.step: iterate for iterate in (*kept, *latest)}
-        cells = [
-            [str(step), *[output.cell(x) for x in _numbers(shown[step])[:-1]]]
-            for step in sorted(shown)
-        ]
-        headers = [*ours(["step", "value"], names), *names, "|gradient|"]
-        fitting = _fitting(headers, cells)
+        table = columns(names)
+        headers = headings(table, output.form)
+        rows = [cells(table, shown[step], output) for step in sorted(shown)]
+        place = headers.index(names[0])
+        fitting = _fitting([headers, *rows], range(place, place + len(names)))
         hidden = len(headers) - len(fitting)
-        output.table(
-            [headers[i] for i in fitting], [[row[i] for i in fitting] for row in cells], right=0
-        )
+        output.table([headers[i] for i in fitting], [[row[i] for i in fitting] for row in rows])
         if hidden:
             do = "s do" if hidden > 1 else " does"
             output.line(f"{hidden} more parameter{do} not fit this width")
@@ -209,23 +211,17 @@ def _multiple(step: int, stride: int) -> int:
     return step - step % stride + stride
 
 
-def _numbers(iterate: Iterate) -> list[float]:
-    """Return the numbers of a step in the order of the columns."""
-    point = numbers(list(iterate.parameters.values()))
-    return [iterate.value, *point, iterate.gradient_norm, iterate.learning_rate]
-
-
-def _fitting(headers: Sequence[str], cells: Sequence[Sequence[str]]) -> list[int]:
-    """Return the columns that fit the terminal: step, value, gradient, then parameters in order."""
-    sizes = [max(len(row[i]) for row in (headers, *cells)) + 3 for i in range(len(headers))]
-    room = width() - sizes[0] - sizes[1] - sizes[-1]
-    shown = [0, 1]
-    for place in range(2, len(headers) - 1):
-        room -= sizes[place]
-        if room < 0:
-            break
-        shown.append(place)
-    return [*shown, len(headers) - 1]
+def _fitting(rows: Sequence[Sequence[str]], parameters: range) -> list[int]:
+    """Return the columns that fit the terminal: all others, and of the parameters the first."""
+    sizes = [max(len(row[i]) for row in rows) + 3 for i in range(len(rows[0]))]
+    room = width() - sum(size for i, size in enumerate(sizes) if i not in parameters)
+    shown = []
+    for place in range(len(sizes)):
+        if place in parameters:
+            room -= sizes[place]
+        if place not in parameters or room >= 0:
+            shown.append(place)
+    return shown
 
 
 def _height() -> int:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from gradcli.cli.arguments import Problem
-    from gradcli.cli.data_options import OverRows
+    from gradcli.cli.data import OverRows
     from gradcli.cli.output import Output
     from gradcli.cli.uncertain import Errors
     from gradcli.formula import Formula

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from gradcli.cli import arguments
-from gradcli.cli.options import Option
+from gradcli.cli.options import Eval
 from gradcli.cli.output import note
 from gradcli.errors import MathematicsError, NameValueError, UsageError, printable
 from gradcli.headings import ours
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from gradcli.cli.arguments import Problem
+    from gradcli.cli.options import Grad
     from gradcli.cli.output import Output
     from gradcli.point import Point
     from gradcli.tables.ranges import Block
@@ -23,71 +23,42 @@ if TYPE_CHECKING:
     from gradcli.uncertainty.propagation import Uncertainty
     from gradcli.uncertainty.sampling import Samples
 
-MOST_SAMPLES = 100_000_000
+
+def _correlations(words: Sequence[str]) -> dict[tuple[str, str], float]:
+    """Return what --correlate says, by pairs of names. Raises UsageError."""
+    found: dict[tuple[str, str], float] = {}
+    for word in words:
+        names, _, text = word.rpartition("=")
+        pair = [name.strip() for name in _pair(names)]
+        if len(pair) != 2 or not is_number(text.strip().lstrip("+-")):
+            message = f"--correlate takes NAME,NAME=R, not '{printable(word, 60)}'"
+            raise UsageError(message, hint="for example --correlate x,y=0.5")
+        first, second = pair
+        if (first, second) in found or (second, first) in found:
+            message = f"--correlate gives {first},{second} twice"
+            raise UsageError(message)
+        found[first, second] = float(text)
+    return found
 
 
-class UncertainOptions(NamedTuple):
-    """The options as they were typed."""
-
-    correlate: Annotated[
-        list[str] | None,
-        Option("--correlate", "Correlation of two values with errors; repeatable.", "NAME,NAME=R"),
-    ] = None
-    sigma_of: Annotated[
-        list[str] | None,
-        Option(
-            "--sigma-of",
-            "Standard error of a name, a number or a column of --data; repeatable.",
-            "NAME=SIGMA",
-        ),
-    ] = None
-    confidence: Annotated[
-        str | None,
-        Option("--confidence", "An interval that holds the value with probability P.", "P"),
-    ] = None
-
-    def correlations(self) -> dict[tuple[str, str], float]:
-        """Return what --correlate says, by pairs of names. Raises UsageError."""
-        found: dict[tuple[str, str], float] = {}
-        for word in self.correlate or ():
-            names, _, text = word.rpartition("=")
-            pair = [name.strip() for name in _pair(names)]
-            if len(pair) != 2 or not is_number(text.strip().lstrip("+-")):
-                message = f"--correlate takes NAME,NAME=R, not '{printable(word, 60)}'"
-                raise UsageError(message, hint="for example --correlate x,y=0.5")
-            first, second = pair
-            if (first, second) in found or (second, first) in found:
-                message = f"--correlate gives {first},{second} twice"
-                raise UsageError(message)
-            found[first, second] = float(text)
-        return found
-
-    def sigmas(self) -> tuple[dict[str, float], dict[str, str]]:
-        """Return what --sigma-of says: errors that are numbers, and those that are columns."""
-        numbers: dict[str, float] = {}
-        columns: dict[str, str] = {}
-        for word in self.sigma_of or ():
-            name, _, text = word.partition("=")
-            if not is_name(name) or not (is_number(text) or is_name(text)):
-                shown = printable(word, 60)
-                message = f"--sigma-of takes NAME=NUMBER or NAME=COLUMN, not '{shown}'"
-                raise UsageError(message, hint="for example --sigma-of x=0.1")
-            if name in numbers or name in columns:
-                message = f"--sigma-of gives {name} twice"
-                raise UsageError(message)
-            if is_number(text):
-                numbers[name] = float(text)
-            else:
-                columns[name] = text
-        return numbers, columns
-
-    def probability(self) -> float | None:
-        """Return the number of --confidence. Raises UsageError."""
-        found = arguments.positive("--confidence", self.confidence)
-        if found is not None and found >= 1:
-            message = f"--confidence must be between 0 and 1, not {printable(str(found), 60)}"
-            raise UsageError(message, hint="for example --confidence 0.95")
-        return found
+def _sigmas(words: Sequence[str]) -> tuple[dict[str, float], dict[str, str]]:
+    """Return what --sigma-of says: errors that are numbers, and those that are columns."""
+    numbers: dict[str, float] = {}
+    columns: dict[str, str] = {}
+    for word in words:
+        name, _, text = word.partition("=")
+        if not is_name(name) or not (is_number(text) or is_name(text)):
+            shown = printable(word, 60)
+            message = f"--sigma-of takes NAME=NUMBER or NAME=COLUMN, not '{shown}'"
+            raise UsageError(message, hint="for example --sigma-of x=0.1")
+        if name in numbers or name in columns:
+            message = f"--sigma-of gives {name} twice"
+            raise UsageError(message)
+        if is_number(text):
+            numbers[name] = float(text)
+        else:
+            columns[name] = text
+    return numbers, columns
 
 
 def relative(slopes: Mapping[str, Any], problem: Problem, here: Any) -> dict[str, Any]:
@@ -122,22 +93,18 @@ class Errors:
 
     def __init__(
         self,
-        options: UncertainOptions | None = None,
+        options: Eval | Grad | None = None,
         saved: Saved | None = None,
-        *,
-        is_asked: bool = False,
-        samples: str | None = None,
-        seed: int = 0,
     ) -> None:
-        options = options or UncertainOptions()
-        self.correlations = options.correlations()
-        self.numbers, self.columns = options.sigmas()
-        self.confidence = options.probability()
-        self.samples = arguments.whole("--samples", samples, 2, MOST_SAMPLES)
+        options = options or Eval()
+        self.correlations = _correlations(options.correlate)
+        self.numbers, self.columns = _sigmas(options.sigma_of)
+        self.confidence = options.confidence
+        self.samples = options.samples if isinstance(options, Eval) else None
         self._saved = saved
-        self._seed = seed
-        options_given = (self.correlations, self.numbers, self.columns, self.confidence)
-        self.is_asked = is_asked or samples is not None or any(options_given)
+        self._seed = options.seed
+        asked = (self.correlations, self.numbers, self.columns, self.confidence, self.samples)
+        self.is_asked = any(asked) or (isinstance(options, Eval) and options.errors)
         """Whether errors are asked for, and not only known from a saved fit."""
 
     def of(self, problem: Problem) -> Inputs | None:

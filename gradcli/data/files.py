@@ -14,7 +14,6 @@ import stat
 import sys
 import time
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from gradcli.errors import FileError, printable
@@ -39,6 +38,11 @@ NO_DISK = {errno.EBADF, errno.EINVAL, errno.ENOTSUP}
 """How the system says that a folder, a pipe or a device cannot be flushed to the disk."""
 
 
+def ending(path: str) -> str:
+    """Return the ending of the name of a file, in small letters and without its dot."""
+    return os.path.splitext(path)[1].lower().removeprefix(".")  # noqa: PTH122
+
+
 def failure(verb: str, path: str, error: OSError) -> FileError:
     """Return the error for a file that the system refuses, in its words."""
     reason = (error.strerror or str(error)).lower()
@@ -51,7 +55,7 @@ def read_text(path: str, longest: int) -> str:
     They come as lone surrogates, which the scanner refuses with their place. Raises FileError.
     """
     try:
-        with Path(path).open("rb") as file:
+        with open(path, "rb") as file:  # noqa: PTH123 - pathlib takes long to import
             data = file.read(longest + 1)
     except OSError as error:
         raise failure("read", path, error) from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from itertools import chain
 from math import prod
 from typing import TYPE_CHECKING, Protocol
@@ -194,6 +193,8 @@ def _rows_at_once(entries: Mapping[str, Shape]) -> int:
 
 def fingerprint(data: Rows) -> str:
     """Return a text that stands for the columns and all their numbers, the SHA-256 of them."""
+    import hashlib
+
     digest = hashlib.sha256()
     digest.update(repr(sorted(data.entries.items())).encode())
     for block in data.blocks(_rows_at_once(data.entries)):

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.calculus.named import named_nodes
 from gradcli.drawing.words import expression, fit
-from gradcli.errors import DrawingError, UsageError, printable
+from gradcli.errors import DrawingError
 from gradcli.graph import printing
 from gradcli.graph.operations import NEGATE, TABLE
 from gradcli.limits import DRAWN_NODES
+from gradcli.options import check_word, example, spelled
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from gradcli.graph.node import Graph
     from gradcli.runtime.trace import Step
 
-FORMATS = ("svg", "png", "pdf", "dot", "json", "html")
 DIRECTIONS = ("LR", "TB")
 LOCALS = ("number", "formula", "both", "none")
 
@@ -56,15 +56,13 @@ def picture(
     DrawingError for more than `most_nodes` steps and when Graphviz is missing or fails, and
     UsageError for an option that does not exist.
     """
-    _check("format", picture_format, FORMATS)
-    _check("rankdir", rankdir, DIRECTIONS)
+    check_word("format", picture_format, FORMATS)
+    check_word("rankdir", rankdir, DIRECTIONS)
     if local is not None:
-        _check("local", local, LOCALS)
-    if picture_format == "json":
-        from gradcli.drawing.data import data
-
-        return data(graph, result, steps, notes)
-    from gradcli.drawing.dot import dot
+        check_word("local", local, LOCALS)
+    chosen = FORMATS[picture_format]
+    if not chosen.is_picture:
+        return chosen.make(Picture(graph, result, steps, notes))
     from gradcli.drawing.labels import Options
     from gradcli.drawing.sketch import size, sketch, tangle
 
@@ -73,32 +71,10 @@ def picture(
         named = None if only_named else len(named_nodes(graph, result))
         raise _too_large(f"{nodes} nodes and {arrows} arrows", most_nodes, named)
     drawn = sketch(graph, result, steps, notes)
-    formula = _formula(graph, result)
     if local is None:
         local = "number" if gradient and tangle(drawn) <= MOST_TANGLED else "none"
     options = Options(gradient, rankdir, local)
-    heading = _heading(formula, drawn.letter)
-    if picture_format == "html":
-        from gradcli.drawing.lesson.page import page
-        from gradcli.drawing.lesson.story import lesson
-        from gradcli.drawing.render import render
-
-        told = lesson(drawn, gradient=gradient)
-        return page(drawn, told, render(dot(drawn, "", options), "svg"), heading)
-    source = dot(drawn, heading, options, opaque=picture_format == "png")
-    if picture_format == "dot":
-        return source.encode()
-    from gradcli.drawing.render import render
-
-    content = render(source, picture_format)
-    if picture_format != "svg":
-        return content
-    from gradcli.drawing.sentences import about_picture
-    from gradcli.drawing.svg import finished
-
-    sentences = {box.key: box.sentence for box in drawn.boxes}
-    sentences |= {arrow.key: arrow.sentence for arrow in drawn.arrows}
-    return finished(content, fit(formula, LONGEST_TITLE), about_picture(steps, notes), sentences)
+    return chosen.make(Picture(graph, result, steps, notes, drawn, options))
 
 
 def check_size(
@@ -125,10 +101,13 @@ def _too_large(size: str, most_nodes: int, named: int | None) -> DrawingError:
     """Return the error for a large picture; `named` are the nodes that --only-named would leave."""
     message = f"the graph has {size}; a picture has at most {most_nodes} nodes"
     message += f" and {2 * most_nodes} arrows"
-    hint = "draw a part of the formula, or allow more: --max-nodes N"
+    more = example("most_nodes", "N")
+    hint = f"draw a part of the formula, or allow more: {more}"
     if named is not None and named <= most_nodes:
-        hint = f"--only-named leaves {named}: inputs, named parts (u = …;) and the result; "
-        hint += "or allow more: --max-nodes N"
+        hint = (
+            f"{spelled('only_named')} leaves {named}: inputs, named parts (u = …;) and the result; "
+        )
+        hint += f"or allow more: {more}"
     return DrawingError(message, hint=hint)
 
 
@@ -145,7 +124,84 @@ def _heading(formula: str, letter: str) -> str:
     return f"{definitions}{separator}{letter} = {last}"
 
 
-def _check(option: str, given: str, known: Sequence[str]) -> None:
-    if given not in known:
-        message = f"--{option} must be one of {', '.join(known)}, not '{printable(given, 60)}'"
-        raise UsageError(message)
+# ---------------------------------------------------------------- formats
+
+
+class Picture(NamedTuple):
+    """What is to be drawn, and how."""
+
+    graph: Graph
+    result: int
+    steps: Sequence[Step]
+    notes: Sequence[str]
+    sketch: Any = None
+    options: Any = None
+
+    def heading(self) -> str:
+        """Return the formula as an equation for the letter that its derivatives have."""
+        return _heading(_formula(self.graph, self.result), self.sketch.letter)
+
+    def dot(self, heading: str, *, opaque: bool = False) -> str:
+        """Return the picture as text for Graphviz."""
+        from gradcli.drawing.dot import dot
+
+        return dot(self.sketch, heading, self.options, opaque=opaque)
+
+
+class Format(NamedTuple):
+    """A format of pictures."""
+
+    make: Callable[[Picture], bytes]
+    starts: bytes = b""
+    """What its bytes start with, for one that is no text."""
+    is_picture: bool = True
+    """Whether options about its looks and its size mean something to it."""
+
+
+def _svg(picture: Picture) -> bytes:
+    from gradcli.drawing.render import render
+    from gradcli.drawing.sentences import about_picture
+    from gradcli.drawing.svg import finished
+
+    content = render(picture.dot(picture.heading()), "svg")
+    drawn = picture.sketch
+    sentences = {part.key: part.sentence for part in (*drawn.boxes, *drawn.arrows)}
+    title = fit(_formula(picture.graph, picture.result), LONGEST_TITLE)
+    return finished(content, title, about_picture(picture.steps, picture.notes), sentences)
+
+
+def _by_graphviz(name: str, starts: bytes, *, opaque: bool = False) -> Format:
+    """Return a format that Graphviz writes as it is."""
+
+    def make(picture: Picture) -> bytes:
+        from gradcli.drawing.render import render
+
+        return render(picture.dot(picture.heading(), opaque=opaque), name, starts)
+
+    return Format(make, starts)
+
+
+def _lesson(picture: Picture) -> bytes:
+    from gradcli.drawing.lesson.page import page
+    from gradcli.drawing.lesson.story import lesson
+    from gradcli.drawing.render import render
+
+    told = lesson(picture.sketch, gradient=picture.options.gradient)
+    return page(picture.sketch, told, render(picture.dot(""), "svg"), picture.heading())
+
+
+def _data(picture: Picture) -> bytes:
+    from gradcli.drawing.data import data
+
+    return data(picture.graph, picture.result, picture.steps, picture.notes)
+
+
+FORMATS = {
+    "svg": Format(_svg),
+    "png": _by_graphviz("png", b"\x89PNG\r\n\x1a\n", opaque=True),
+    "pdf": _by_graphviz("pdf", b"%PDF-"),
+    "dot": Format(lambda picture: picture.dot(picture.heading()).encode()),
+    "json": Format(_data, is_picture=False),
+    "html": Format(_lesson),
+}
+"""The formats by their names, which are the endings of their files too."""

@@ -13,13 +13,13 @@ import subprocess
 import sys
 from contextlib import suppress
 from importlib.util import find_spec
-from pathlib import Path
 from threading import Thread
 from time import monotonic
 from typing import IO, TYPE_CHECKING, NamedTuple
 from xml.etree import ElementTree as ET
 
 from gradcli.errors import DrawingError, printable
+from gradcli.options import spelled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,16 +58,16 @@ class Answer(NamedTuple):
     """What it wrote to stderr."""
 
 
-def render(source: str, picture_format: str) -> bytes:
-    """Return the picture of DOT text as "svg", "png" or "pdf".
+def render(source: str, picture_format: str, starts: bytes = b"") -> bytes:
+    """Return the picture of DOT text in a format of Graphviz, which `starts` so if it is no SVG.
 
     Raises DrawingError when no Graphviz is installed, when it fails or when it takes too long.
     """
     failures = []
     for name, command in _programs(picture_format).items():
         answer = run(command, source)
-        if well_formed(answer, picture_format):
-            if picture_format != "svg":
+        if well_formed(answer, starts):
+            if starts:
                 _check_letters(_programs("plain")[name])
             return answer.output
         failures.append(f"{name} {_failure(answer)}")
@@ -78,13 +78,11 @@ def render(source: str, picture_format: str) -> bytes:
     raise DrawingError(message, hint=CURE)
 
 
-def well_formed(answer: Answer, picture_format: str) -> bool:
-    """Return whether a program ended well and its output is a picture of that format."""
+def well_formed(answer: Answer, starts: bytes = b"") -> bool:
+    """Return whether a program ended well and its output is a picture that `starts` so, or SVG."""
     if answer.status != 0 or len(answer.output) > LARGEST:
         return False
-    if picture_format == "svg":
-        return parsed(answer.output) is not None
-    return answer.output.startswith(b"\x89PNG\r\n\x1a\n" if picture_format == "png" else b"%PDF-")
+    return answer.output.startswith(starts) if starts else parsed(answer.output) is not None
 
 
 def parsed(svg: bytes) -> ET.Element | None:
@@ -128,7 +126,9 @@ def run(command: Sequence[str], source: str, seconds: float = SECONDS) -> Answer
         status = process.wait(max(0.0, end - monotonic()))
     except subprocess.TimeoutExpired:
         message = f"Graphviz did not finish the picture within {seconds:g} s and was stopped"
-        hint = "draw a smaller part of the formula, or its named parts alone: --only-named"
+        hint = (
+            f"draw a smaller part of the formula, or its named parts alone: {spelled('only_named')}"
+        )
         raise DrawingError(message, hint=hint) from None
     finally:
         if process.returncode is None:
@@ -149,7 +149,7 @@ def _programs(picture_format: str) -> dict[str, list[str]]:
     with suppress(ImportError, ValueError):  # a broken installation counts as none
         library = find_spec("pygraphviz")
         if library is not None and library.origin and sys.executable:
-            folder = str(Path(library.origin).parent.parent)
+            folder = os.path.dirname(os.path.dirname(library.origin))  # noqa: PTH120
             found["pygraphviz"] = [sys.executable, "-I", "-c", PYGRAPHVIZ, folder, picture_format]
     return found
 
@@ -161,8 +161,8 @@ def _trusted(program: str) -> str | None:
     must not have it run.
     """
     for folder in os.environ.get("PATH", os.defpath).split(os.pathsep):
-        found = shutil.which(program, path=folder) if Path(folder).is_absolute() else None
-        if found is not None and Path(found).is_absolute():
+        found = shutil.which(program, path=folder) if os.path.isabs(folder) else None  # noqa: PTH117
+        if found is not None and os.path.isabs(found):  # noqa: PTH117
             return found
     return None
 

@@ -20,7 +20,8 @@ from gradcli.language.parser import parse
 from gradcli.minimization.methods import NEWTON_PARAMETERS, Method, solver
 from gradcli.minimization.minimize import minimize
 from gradcli.minimization.minimum import Constraint, Iterate, Minimum
-from gradcli.minimization.task import Settings, task
+from gradcli.minimization.settings import Settings
+from gradcli.minimization.task import task
 from gradcli.minimization.vector_objective import VectorObjective
 from gradcli.optimize import stopping
 from gradcli.optimize.run import run
@@ -301,7 +302,7 @@ class _Search:
         from gradcli.optimize.surroundings import Lower, around
 
         how = self._how
-        exact = how._replace(tolerance=EXACT)
+        exact = how.replaced(tolerance=EXACT)
         for _ in range(RESTARTS):
             blocks = self._layout.blocks(point)
             working = solver(self._task, Method(self._method, {}, ""), exact, blocks)

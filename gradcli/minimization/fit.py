@@ -8,6 +8,7 @@ from gradcli.calculus.squares import Squares, squares, sum_of_terms
 from gradcli.errors import FileError, NameValueError, UsageError
 from gradcli.graph.node import Node
 from gradcli.graph.shapes import sized
+from gradcli.options import example, spelled
 from gradcli.point import Point, few
 
 if TYPE_CHECKING:
@@ -51,11 +52,11 @@ class Weighting(NamedTuple):
         import numpy as np
 
         if self.weights is not None and self.sigma is not None:
-            message = "--weights and --sigma exclude each other"
+            message = f"{spelled('weights')} and {spelled('sigma')} exclude each other"
             raise UsageError(message, hint="the weight of a square is 1/sigma^2")
         if self.absolute and self.sigma is None:
-            message = "--absolute-sigma needs --sigma"
-            raise UsageError(message, hint="for example --sigma dy --absolute-sigma")
+            message = f"{spelled('absolute_sigma')} needs {spelled('sigma')}"
+            raise UsageError(message, hint=f"give {example('sigma', 'dy')} too")
         given = self.sigma if self.weights is None else self.weights
         if given is None:
             return None

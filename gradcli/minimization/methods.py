@@ -6,13 +6,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.errors import UsageError
 from gradcli.language.choices import choice
+from gradcli.minimization.settings import SECOND_ORDER
 from gradcli.minimization.vector_objective import VectorObjective
 from gradcli.optimize import stopping
+from gradcli.options import spelled
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from gradcli.minimization.task import Settings, Task
+    from gradcli.minimization.settings import Settings
+    from gradcli.minimization.task import Task
     from gradcli.optimize.solver import Mask, Solver, Vector
     from gradcli.optimize.stopping import Reason
 
@@ -22,8 +25,6 @@ LM_PARAMETERS = 200
 """Up to so many numbers the Jacobian of a sum of squares is worth its cost."""
 FIRST_LENGTHS = (0.5, 1.0, 2.0)
 """The first steps of the runs that may find a lower minimum than newton."""
-SECOND_ORDER = ("lm", "newton", "lbfgs")
-"""The methods that choose their own steps."""
 
 
 class Method(NamedTuple):
@@ -43,8 +44,8 @@ def chosen(task: Task, settings: Settings) -> Method:
     if settings.method is not None:
         return _asked(task, settings)
     if settings.rate is not None or settings.schedule is not None:
-        option = "--lr" if settings.rate is not None else "--schedule"
-        return first_order("gd", [], {}, f"{option} asks for gradient descent")
+        field = "rate" if settings.rate is not None else "schedule"
+        return first_order("gd", [], {}, f"{spelled(field)} asks for gradient descent")
     if task.fit is not None and count <= LM_PARAMETERS:
         if task.fit.is_linear:
             return Method("lm", {}, "the model is linear in its parameters")
@@ -72,23 +73,27 @@ def also_worth_trying(task: Task, method: Method, settings: Settings) -> list[tu
 
 
 def _asked(task: Task, settings: Settings) -> Method:
-    name, positional, given = choice("--method", settings.method or "")
+    name, positional, given = choice(spelled("method"), settings.method or "")
     if name == "newton" and task.is_streamed:
         message = "newton needs the data in memory, and they are read in blocks"
-        raise UsageError(message, hint="--memory says how much may be held; or choose lbfgs")
+        raise UsageError(
+            message, hint=f"{spelled('memory')} says how much may be held; or choose lbfgs"
+        )
     if name not in SECOND_ORDER:
-        return first_order(name, positional, given, "--method asks for it")
+        return first_order(name, positional, given, f"{spelled('method')} asks for it")
     if positional or given:
         message = f"{name} has no settings"
-        raise UsageError(message, hint="--tol and --steps say when it stops")
-    for option, value in (("--lr", settings.rate), ("--schedule", settings.schedule)):
-        if value is not None:
-            message = f"{name} has no learning rate, so {option} means nothing to it"
-            raise UsageError(message, hint=f"leave out {option}, or choose a method such as adam")
+        raise UsageError(
+            message, hint=f"{spelled('tolerance')} and {spelled('steps')} say when it stops"
+        )
+    for field in settings.given("rate", "schedule"):
+        option = spelled(field)
+        message = f"{name} has no learning rate, so {option} means nothing to it"
+        raise UsageError(message, hint=f"leave out {option}, or choose a method such as adam")
     if name == "lm" and task.fit is None:
         message = "lm minimises sums of squares, and the formula is not recognised as one"
         raise UsageError(message, hint="write a model y ~ …, or sum((y - …)^2); or use newton")
-    return Method(name, {}, "--method asks for it")
+    return Method(name, {}, f"{spelled('method')} asks for it")
 
 
 def first_order(name: str, positional: Sequence[Any], given: Mapping[str, Any], why: str) -> Method:
@@ -141,7 +146,11 @@ def _descent(
     from gradcli.optimize.first_order.methods import METHODS
     from gradcli.optimize.first_order.schedules import schedule
 
-    plan = None if settings.schedule is None else schedule(*choice("--schedule", settings.schedule))
+    plan = (
+        None
+        if settings.schedule is None
+        else schedule(*choice(spelled("schedule"), settings.schedule))
+    )
     return Descent(
         task.objective,
         start,

@@ -15,11 +15,13 @@ from gradcli.minimization.methods import (
     solver,
 )
 from gradcli.minimization.minimum import Best, Found, Iterate, Minimum
-from gradcli.minimization.task import Settings, task
+from gradcli.minimization.settings import Settings
+from gradcli.minimization.task import task
 from gradcli.minimization.vector_objective import VectorObjective
 from gradcli.optimize import stopping
 from gradcli.optimize.run import DEFAULT_STEPS, every_step, run
 from gradcli.optimize.stopping import Ending
+from gradcli.options import spelled
 from gradcli.point import few
 
 if TYPE_CHECKING:
@@ -71,8 +73,8 @@ def minimize(
     how = settings or Settings()
     problem = task(formula, origin, start, fixed or {}, data or {}, how)
     if predicts and (problem.fit is None or problem.fit.is_plain):
-        message = "--predictions needs a model y ~ … or a sum of squares over data"
-        raise UsageError(message, hint="for example 'y ~ a*x + b' --data points.csv")
+        message = f"{spelled('predictions')} needs a model y ~ … or a sum of squares over data"
+        raise UsageError(message, hint=f"for example 'y ~ a*x + b', with {spelled('data')}")
     if influences and problem.fit is not None:
         problem.fit.check_influence()
     history: list[Iterate] = []
@@ -149,8 +151,10 @@ class Runs:
         problem, start = self._problem, self._problem.start
         is_one, is_continued = self._how.starts == 1, not (keep is None and resumed is None)
         if is_continued and not is_one:
-            message = "--starts makes many runs, and a checkpoint holds one"
-            raise UsageError(message, hint="leave out --starts or --checkpoint")
+            message = f"{spelled('starts')} makes many runs, and a checkpoint holds one"
+            raise UsageError(
+                message, hint=f"leave out {spelled('starts')} or {spelled('checkpoint')}"
+            )
         self._frozen = problem.without_slope(problem.check(start) if is_one else None)
         if len(self._frozen) == len(start):
             return self._unmoved()

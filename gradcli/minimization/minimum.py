@@ -75,7 +75,7 @@ class Epoch(NamedTuple):
 
 
 class Minimum(NamedTuple):
-    """What `minimize` found; `document()` is the same as the command's JSON.
+    """What `minimize` found; `document()` is the command's JSON, but for what options are called.
 
     `minimum`, `parameters` and `gradient_norm` are of one point: the last one of a run that
     converged or took the steps or epochs asked for, else the best.

@@ -15,15 +15,17 @@ from gradcli.language.names import is_name, meant, suggestion
 from gradcli.minimization.fit import WEIGHT, Fit, Weighting, recognised, scalar_squares, weighted
 from gradcli.minimization.layout import entries
 from gradcli.minimization.objective import Objective
-from gradcli.point import checked, few, nowhere, where
+from gradcli.options import example, spelled
+from gradcli.point import checked, few, where
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Collection, Sequence
 
     from gradcli.calculus.squares import Squares
     from gradcli.data.rows import FileRows, HeldRows, Rows
     from gradcli.graph.node import Node
     from gradcli.language.origin import Origin
+    from gradcli.minimization.settings import Settings
     from gradcli.optimize.bounds import Box
     from gradcli.optimize.least_squares.losses import Loss
     from gradcli.optimize.solver import Vector
@@ -34,68 +36,8 @@ CHECKED_NUMBERS = 1_000_000
 """Up to so many numbers of data every step of the formula is checked at a start."""
 
 
-class Settings(NamedTuple):
-    """How to minimise; the fields are the options of the command."""
-
-    method: str | None = None
-    rate: float | None = None
-    schedule: str | None = None
-    steps: int | None = None
-    tolerance: float | None = None
-    seconds: float | None = None
-    starts: int = 1
-    seed: int = 0
-    bounds: Mapping[str, Limits] | None = None
-    weights: Any = None
-    sigma: Any = None
-    absolute_sigma: bool = False
-    loss: str | None = None
-    confidence: float = 0.95
-    engine: str = "auto"
-    maximize: bool = False
-    subject_to: Sequence[str] = ()
-    """Constraints as they are typed: x^2 + y^2 <= 1."""
-    columns: Collection[str] = ()
-    """All columns of the data, for messages about a name that is none of them."""
-    place: Callable[[int], str] | None = nowhere
-    """From a row of the data, counted from 0, to where it stands: " of d.csv (line 7)"; None where
-    rows are not to be named, as those of a batch."""
-
-    def check(self) -> None:
-        """Raise UsageError for a number that is out of range."""
-        for option, value, is_right, what in (
-            ("rate", self.rate, _is_positive, "a number greater than 0"),
-            ("steps", self.steps, _is_count, "a whole number of at least 0"),
-            ("tolerance", self.tolerance, _is_not_negative, "a number of at least 0"),
-            ("seconds", self.seconds, _is_positive, "a number greater than 0"),
-            ("starts", self.starts or -1, _is_count, "a whole number of at least 1"),
-            ("seed", self.seed, _is_count, "a whole number of at least 0"),
-            ("confidence", self.confidence, _is_share, "between 0 and 1"),
-        ):
-            if value is not None and not is_right(value):
-                message = f"{option} must be {what}, not {value}"
-                raise UsageError(message)
-        engines.check(self.engine)
-
-
 def _any(slope: Any) -> bool:
     return bool(slope.any() if hasattr(slope, "any") else slope)
-
-
-def _is_positive(value: Any) -> bool:
-    return isinstance(value, int | float) and 0 < value < float("inf")
-
-
-def _is_not_negative(value: Any) -> bool:
-    return isinstance(value, int | float) and 0 <= value < float("inf")
-
-
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and value >= 0
-
-
-def _is_share(value: Any) -> bool:
-    return isinstance(value, int | float) and 0 < value < 1
 
 
 class Task(NamedTuple):
@@ -162,7 +104,7 @@ class Task(NamedTuple):
 
         There is one at most. `has_steps` says whether the schedule is one of steps, not of epochs.
         """
-        asked = f"--engine {settings.engine}"
+        asked = example("engine", settings.engine)
         if not engines.repays(settings.engine, 0.0):
             return []
         obstacle = self.objective.obstacle()
@@ -171,7 +113,7 @@ class Task(NamedTuple):
         if has_steps and settings.schedule is not None:
             from gradcli.optimize.first_order.schedules import schedule
 
-            chosen = choice("--schedule", settings.schedule)
+            chosen = choice(spelled("schedule"), settings.schedule)
             if not schedule(*chosen).is_fixed:
                 why = f"the schedule {chosen[0]} looks at each value"
                 return [f"{asked}: {why}, so the steps are taken in Python"]
@@ -210,7 +152,7 @@ def task(
     the formula may use, or rows to be read in blocks where that can be; `origin` is where it was
     typed. Raises NameValueError and UsageError for what does not fit together.
     """
-    settings.check()
+    engines.check(settings.engine)
     files = None if isinstance(data, Mapping) else data
     columns: Mapping[str, Any] = data if isinstance(data, Mapping) else data.entries
     values = _values(formula, origin, start, fixed, columns, settings.columns)
@@ -289,21 +231,21 @@ def _expression(formula: Node, origin: Origin | None) -> str:
 def weighting_of(settings: Settings, data: Mapping[str, Any]) -> Weighting:
     """Return how much each row counts. Raises NameValueError for a column that does not exist."""
     return Weighting(
-        _column("--weights", settings.weights, data, settings.columns),
-        _column("--sigma", settings.sigma, data, settings.columns),
+        _column("weights", settings.weights, data, settings.columns),
+        _column("sigma", settings.sigma, data, settings.columns),
         settings.absolute_sigma,
     )
 
 
-def _column(option: str, given: Any, data: Mapping[str, Any], columns: Collection[str]) -> Any:
+def _column(field: str, given: Any, data: Mapping[str, Any], columns: Collection[str]) -> Any:
     """Return the column of a name, and anything else as it is."""
     if not isinstance(given, str) or given in data:
         return data[given] if isinstance(given, str) else given
     known = list(columns or data)
     close = suggestion(given, known)
     hint = f"did you mean '{close}'?" if close else f"its columns are {few(known)}"
-    message = f"{option} {printable(given, 60)}: the data have no such column"
-    raise NameValueError(message, hint=hint if data else "for example --data points.csv")
+    message = f"{example(field, printable(given, 60))}: the data have no such column"
+    raise NameValueError(message, hint=hint if data else f"give {spelled('data')} too")
 
 
 def _count(formula: Node, constants: Mapping[str, Any]) -> int:
@@ -316,7 +258,7 @@ def _loss(typed: str | None) -> Loss | None:
         return None
     from gradcli.optimize.least_squares.losses import loss
 
-    name, positional, given = choice("--loss", typed)
+    name, positional, given = choice(spelled("loss"), typed)
     return loss(name, positional, given)
 
 
@@ -345,7 +287,7 @@ def _values(
     for name in fixed:
         if name in start:
             message = f"{name} has a start and is fixed as well"
-            raise NameValueError(message, hint=f"leave out {name}=… or --fix {name}=…")
+            raise NameValueError(message, hint=f"leave out one of {name}=… and {spelled('fixed')}")
     for name in (*start, *fixed):
         if name in data:
             message = f"{name} is a column of the data and a parameter as well"
@@ -382,7 +324,9 @@ def _limits(bounds: Mapping[str, Limits], point: Mapping[str, Any]) -> list[Limi
             raise NameValueError(message, hint=hint)
         if not low < high:
             message = f"the lower bound of {name}, {low:g}, is not below the upper one, {high:g}"
-            raise NameValueError(message, hint=f"to keep a value use --fix {name}={low:g}")
+            raise NameValueError(
+                message, hint=f"to keep a value use {spelled('fixed')} {name}={low:g}"
+            )
         value = point[name]
         least, most = (value, value) if isinstance(value, float) else (value.min(), value.max())
         if not low <= least <= most <= high:

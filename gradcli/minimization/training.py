@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from gradcli.errors import MathematicsError, UsageError
 from gradcli.language.choices import choice
 from gradcli.minimization.fit import WEIGHT
-from gradcli.minimization.methods import SECOND_ORDER, first_order
+from gradcli.minimization.methods import first_order
 from gradcli.minimization.minimum import Best, Epoch, Minimum
+from gradcli.minimization.settings import SECOND_ORDER
 from gradcli.minimization.task import task, weighting_of
 from gradcli.optimize import stopping
 from gradcli.optimize.first_order.descent import Descent
 from gradcli.optimize.first_order.methods import METHODS
 from gradcli.optimize.first_order.schedules import schedule
 from gradcli.optimize.stopping import Ending
+from gradcli.options import spelled
 from gradcli.point import shape_of
 from gradcli.rows.columns import by_rows, with_shapes
 
@@ -30,7 +32,8 @@ if TYPE_CHECKING:
     from gradcli.language.origin import Origin
     from gradcli.minimization.methods import Method
     from gradcli.minimization.objective import Objective
-    from gradcli.minimization.task import Settings, Task
+    from gradcli.minimization.settings import Settings
+    from gradcli.minimization.task import Task
     from gradcli.optimize.first_order.schedules import Schedule
     from gradcli.optimize.stopping import Reason
     from gradcli.rows.columns import Typed
@@ -373,10 +376,10 @@ class Training:
         """Return the task of minimising the formula, read for these rows."""
         settings = self._settings
         if isinstance(data, dict):  # a batch, whose rows nobody can find
-            settings = settings._replace(place=None)
+            settings = settings.replaced(place=None)
         if settings.engine == "auto":
             # Machine code would begin after a number of evaluations, and a resumed run counts anew.
-            settings = settings._replace(engine="python")
+            settings = settings.replaced(engine="python")
         return task(formula, origin, start, self._fixed, data, settings)
 
     def _working(self) -> Descent:
@@ -395,29 +398,26 @@ class Training:
 
 def _check(settings: Settings) -> None:
     """Raise UsageError for options that mean nothing to a run over batches."""
-    for option, given in (
-        ("--steps", settings.steps is not None),
-        ("--tol", settings.tolerance is not None),
-        ("--starts", settings.starts > 1),
-    ):
-        if given:
-            message = f"{option} does not go with --batch and --epochs"
-            raise UsageError(message, hint="--epochs says how long the run is")
+    for field in settings.given("steps", "tolerance", "starts"):
+        message = f"{spelled(field)} does not go with {spelled('batch')} and {spelled('epochs')}"
+        raise UsageError(message, hint=f"{spelled('epochs')} says how long the run is")
 
 
 def _method(settings: Settings) -> Method:
     if settings.method is None:
-        return first_order(DEFAULT_METHOD, [], {}, "--batch and --epochs ask for it")
-    name, positional, given = choice("--method", settings.method)
+        return first_order(
+            DEFAULT_METHOD, [], {}, f"{spelled('batch')} and {spelled('epochs')} ask for it"
+        )
+    name, positional, given = choice(spelled("method"), settings.method)
     if name in SECOND_ORDER:
-        message = f"{name} needs all rows at once, and takes no --batch or --epochs"
+        message = f"{name} needs all rows at once, and takes no {spelled('batch')}"
         raise UsageError(
             message, hint="choose a first-order method such as adam, or leave them out"
         )
-    return first_order(name, positional, given, "--method asks for it")
+    return first_order(name, positional, given, f"{spelled('method')} asks for it")
 
 
 def _schedule(settings: Settings) -> Schedule | None:
     if settings.schedule is None:
         return None
-    return schedule(*choice("--schedule", settings.schedule))
+    return schedule(*choice(spelled("schedule"), settings.schedule))

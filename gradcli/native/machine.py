@@ -8,6 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import UsageError
+from gradcli.options import example
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,7 +41,8 @@ def require() -> None:
     """Raise UsageError unless llvmlite can be used."""
     if not is_available():
         oldest = ".".join(map(str, OLDEST))
-        message = f"--engine native needs llvmlite {oldest} or later, which is not installed"
+        native = example("engine", "native")
+        message = f"{native} needs llvmlite {oldest} or later, which is not installed"
         raise UsageError(message, hint="pip install 'gradcli[native]'")
 
 

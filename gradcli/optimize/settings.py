@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.errors import UsageError, printable
 from gradcli.graph.literals import array_text, number_text
 from gradcli.language.names import suggestion
+from gradcli.options import Number, Text, Whole, spelled
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 LONGEST_SHOWN = 60
 """Characters of a name or value of the user's that a message shows."""
-
-
-class Limits(NamedTuple):
-    """The values that a setting may have."""
-
-    words: str
-    """What the value must be, to follow "must be"."""
-    read: Callable[[Any], Any]
-    """Returns the value as the setting wants it; raises ValueError for one that is not allowed."""
 
 
 class Setting(NamedTuple):
@@ -32,46 +23,34 @@ class Setting(NamedTuple):
     name: str
     default: Any
     """None when there is none, so that a value must be given."""
-    limits: Limits
+    limits: Text
 
 
-def number(words: str, allowed: Callable[[float], bool]) -> Limits:
-    """Return the limits of a finite number for which `allowed` is true."""
+class _Rising(Text):
+    words = "a list of whole numbers that rise"
 
-    def read(value: Any) -> float:
-        if isinstance(value, int | float) and math.isfinite(value) and allowed(value):
-            return float(value)
-        raise ValueError
-
-    return Limits(words, read)
-
-
-def whole(least: int) -> Limits:
-    """Return the limits of a whole number of at least `least`."""
-    limits = number("", lambda value: value >= least and value == int(value))
-    return Limits(f"a whole number of at least {least}", lambda value: int(limits.read(value)))
+    def value(self, given: Any) -> list[int]:
+        """Return a list of whole numbers, each above the one before and none below 0."""
+        if not isinstance(given, list) or not given:
+            raise ValueError
+        numbers = [COUNT.value(part) for part in given]
+        if any(after <= before for before, after in pairwise(numbers)):
+            raise ValueError
+        return numbers
 
 
-def _rising(value: Any) -> list[int]:
-    """Return a list of whole numbers, each above the one before and none below 0."""
-    if not isinstance(value, list) or not value:
-        raise ValueError
-    numbers = [COUNT.read(part) for part in value]
-    if any(after <= before for before, after in pairwise(numbers)):
-        raise ValueError
-    return numbers
+class _Flag(Number):
+    def value(self, given: Any) -> bool:
+        """Return 0 or 1 as a flag."""
+        return bool(super().value(given))
 
 
-NOT_NEGATIVE = number("at least 0", lambda value: value >= 0)
-POSITIVE = number("greater than 0", lambda value: value > 0)
-BELOW_ONE = number("at least 0 and below 1", lambda value: 0 <= value < 1)
-INSIDE_ONE = number("greater than 0 and below 1", lambda value: 0 < value < 1)
-UP_TO_ONE = number("at least 0 and at most 1", lambda value: 0 <= value <= 1)
-COUNT = whole(0)
-RISING = Limits("a list of whole numbers that rise", _rising)
-
-_zero_or_one = number("0 or 1", lambda value: value in {0, 1})
-FLAG = Limits(_zero_or_one.words, lambda value: bool(_zero_or_one.read(value)))
+BELOW_ONE = Number("at least 0 and below 1", lambda value: 0 <= value < 1)
+INSIDE_ONE = Number("greater than 0 and below 1", lambda value: 0 < value < 1)
+UP_TO_ONE = Number("at least 0 and at most 1", lambda value: 0 <= value <= 1)
+COUNT = Whole(0)
+RISING = _Rising()
+FLAG = _Flag("0 or 1", lambda value: value in {0, 1})
 
 
 def checked(
@@ -133,7 +112,7 @@ def _unknown(name: str, setting: str, settings: Mapping[str, Setting]) -> UsageE
     """Return the error of a setting that a choice does not have."""
     message = f"{name} has no setting '{printable(setting, LONGEST_SHOWN)}'"
     if setting == "lr":
-        return UsageError(message, hint="give the learning rate with --lr")
+        return UsageError(message, hint=f"give the learning rate with {spelled('rate')}")
     hint = _near(setting, settings, "its settings are") if settings else f"write {name}"
     return UsageError(message, hint=hint)
 
@@ -153,7 +132,7 @@ def _value(name: str, setting: Setting, values: Mapping[str, Any]) -> Any:
         return setting.default
     value = values[setting.name]
     try:
-        return setting.limits.read(value)
+        return setting.limits.value(value)
     except ValueError:
         message = f"{setting.name} of {name} must be {words}, not {_shown(value)}"
         usual = None if setting.default is None else f"the default is {_shown(setting.default)}"

@@ -7,6 +7,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from gradcli.graph.literals import number_text
+from gradcli.options import spelled
 
 TOLERANCE = 1e-8
 """The gradient norm at which a run has arrived, unless the user says another."""
@@ -101,7 +102,9 @@ def learnt(epochs: int) -> Reason:
 
 def exhausted(steps: int) -> Reason:
     """Return the reason of a run that nobody limited and that did not converge."""
-    sentence = f"stopped after {counted(steps)} without converging; give --steps for more"
+    sentence = (
+        f"stopped after {counted(steps)} without converging; give {spelled('steps')} for more"
+    )
     return Reason(Ending.EXHAUSTED, sentence)
 
 
@@ -137,7 +140,7 @@ def growth(first: float, last: float) -> str | None:
     """Return the warning about a run that ended higher than it began; None where it did not."""
     if not last - first > ROUNDED * abs(first):
         return None
-    return f"the value grew from {short(first)} to {short(last)}; try a smaller --lr"
+    return f"the value grew from {short(first)} to {short(last)}; try a smaller {spelled('rate')}"
 
 
 def kinked(shortest: float, tolerance: float) -> Reason:
@@ -149,8 +152,9 @@ def kinked(shortest: float, tolerance: float) -> Reason:
     return Reason(Ending.CONVERGED, sentence)
 
 
-def diverged(step: int, what: str, last: float, repair: str = "try a smaller --lr") -> Reason:
+def diverged(step: int, what: str, last: float) -> Reason:
     """Return the reason of an objective that has no finite value any more."""
+    repair = f"try a smaller {spelled('rate')}"
     sentence = f"diverged: {what} at step {step} (last finite value {short(last)}); {repair}"
     return Reason(Ending.DIVERGED, sentence)
 

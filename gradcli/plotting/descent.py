@@ -13,7 +13,7 @@ import numpy as np
 
 from gradcli.errors import MathematicsError, UsageError
 from gradcli.graph.literals import number_text
-from gradcli.minimization.methods import SECOND_ORDER
+from gradcli.minimization.settings import SECOND_ORDER
 from gradcli.plotting import fitted
 from gradcli.plotting.chart import (
     CURVES,

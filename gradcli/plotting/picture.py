@@ -14,6 +14,8 @@ from gradcli.drawing.words import fit
 from gradcli.errors import DrawingError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from gradcli.plotting.chart import Chart
 
 DOTS_PER_INCH = 150
@@ -50,7 +52,7 @@ def drawn(chart: Chart, picture_format: str) -> bytes:
             buffer,
             format=picture_format,
             dpi=DOTS_PER_INCH,
-            metadata=_metadata(chart, picture_format),
+            metadata=FORMATS[picture_format](fit(chart.title)),
         )
     return buffer.getvalue()
 
@@ -75,11 +77,12 @@ def missing() -> DrawingError:
     return DrawingError(message, hint=hint)
 
 
-def _metadata(chart: Chart, picture_format: str) -> dict[str, Any]:
-    """Return what the file says about itself: its title, and no date or version."""
-    title = fit(chart.title)
-    if picture_format == "svg":
-        return {"Title": title, "Creator": None, "Date": None, "Format": None, "Type": None}
-    if picture_format == "pdf":
-        return {"Title": title, "Creator": None, "Producer": None, "CreationDate": None}
-    return {"Title": title.encode("latin-1", "replace").decode("latin-1"), "Software": None}
+FORMATS: dict[str, Callable[[str], dict[str, Any]]] = {
+    "svg": lambda title: {"Title": title} | dict.fromkeys(("Creator", "Date", "Format", "Type")),
+    "png": lambda title: {
+        "Title": title.encode("latin-1", "replace").decode("latin-1"),
+        "Software": None,
+    },
+    "pdf": lambda title: {"Title": title} | dict.fromkeys(("Creator", "Producer", "CreationDate")),
+}
+"""The formats of plots, and what a file says about itself: its title, and no date or version."""

@@ -27,6 +27,28 @@ SLACK = 1e-9
 """The part of a step by which the last point may miss the end that it was meant to hit."""
 BLOCK = 65_536
 """Points that are computed together."""
+FEW = 2_000
+"""Up to so many steps of all points together it takes longer to import NumPy."""
+
+
+class Numbers(list[float]):
+    """A column of few numbers, with what is asked of an array of them."""
+
+    ndim = 1
+
+    @property
+    def size(self) -> int:
+        """How many there are."""
+        return len(self)
+
+    def tolist(self) -> list[float]:
+        """Return the numbers."""
+        return self
+
+    def __getitem__(self, place: Any) -> Any:
+        """Return a number, or a part as a column."""
+        found = super().__getitem__(place)
+        return Numbers(found) if isinstance(found, list) else found
 
 
 class Range(NamedTuple):
@@ -86,6 +108,14 @@ class Range(NamedTuple):
     def through(cls, points: Any) -> Range:
         """Return the range of points that are listed."""
         return cls(len(points), float(points[0]), listed=points)
+
+    def each(self) -> Numbers:
+        """Return all values of few that are not listed."""
+        # Python rounds the quotient of two whole numbers of any length once.
+        found = [(self.first + self.step * place) / self.unit for place in range(self.length)]
+        if self.stop is not None:
+            found[-1] = self.stop
+        return Numbers(found)
 
     def at(self, indices: Any) -> Any:
         """Return the values at an array of indices."""
@@ -161,10 +191,17 @@ class Table:
         if self.rows > ELEMENTS:
             message = f"the grid of the ranges has more than {ELEMENTS} points"
             raise NameValueError(message)
-        self._compute = None if formula.graph.has_arrays else self._program()
+        is_listed = any(r.listed is not None for r in ranges.values())
+        size = self.rows * len(formula.graph.reachable([formula.id]))
+        self._is_small = size <= FEW and not (wrt or gaps or is_listed or formula.graph.has_arrays)
+        has_program = not (formula.graph.has_arrays or self._is_small)
+        self._compute = self._program() if has_program else None
 
     def blocks(self) -> Iterator[Block]:
         """Yield the rows of the table in order; the first of them only if all have values."""
+        if self._is_small:
+            yield self._of_few()
+            return
         if self._gaps:
             yield from map(self._gapped, self._worked_out())
             return
@@ -210,6 +247,14 @@ class Table:
             found = self._compute(*[given[name] for name in self._formula.free_names])
             value, *slopes = [np.broadcast_to(column, points.shape) for column in found]
             yield Block(columns, value, slopes)
+
+    def _of_few(self) -> Block:
+        """Return all rows, made without NumPy."""
+        from itertools import product
+
+        rows = list(product(*[r.each() for r in self._ranges.values()]))
+        value = Numbers([self._at(row)[0] for row in rows])
+        return Block([Numbers(column) for column in zip(*rows, strict=True)], value, [])
 
     def _one_by_one(self, columns: list[Any]) -> Block:
         import numpy as np

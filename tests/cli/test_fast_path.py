@@ -1,8 +1,10 @@
-"""`eval` and `grad` with no option, --json or --csv go round Typer; nobody may notice."""
+"""Correct words are read without Typer; nobody may notice."""
 
 from __future__ import annotations
 
+import ast
 import json
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest import mock
@@ -11,12 +13,17 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from gradcli.cli.commands import COMMANDS, Request, plain
+from gradcli.cli.typer_program import program, request
+from tests.cli.test_option_pairs import CONTEXTS, SAMPLES
+
 if TYPE_CHECKING:
     from tests.cli.conftest import Command, Inside, Ran, Strange
 
 SLOW = {"GRADCLI_NO_FAST": "1"}
 
-WORDS = Path(__file__).parent.parent / "reference" / "words.jsonl"
+TESTS = Path(__file__).parent.parent
+WORDS = TESTS / "reference" / "words.jsonl"
 _, *REFUSED = (json.loads(line) for line in WORDS.read_text(encoding="utf-8").splitlines())
 
 ACCEPTED = [
@@ -43,6 +50,11 @@ ACCEPTED = [
     ["eval", "x^2", "x=1:3:1", "--json"],
     ["grad", "abs(x)", "x=0", "--json"],
     ["grad", "--csv", "x*y", "x=1", "y=2"],
+    ["eval", "x/3", "x=1", "--digits", "4", "--trace"],
+    ["grad", "x*y", "x=1", "y=2", "--wrt", "x", "--wrt", "y"],
+    ["minimize", "a^2-10*a+28", "a=6", "--lr", "0.1", "--steps", "20"],
+    ["minimize", "--steps", "0", "x^2", "--bounds", "x=-1:1", "--", "x=1"],
+    ["draw", "x*y", "x=2", "y=3", "--format", "dot", "-o", "-"],
 ]
 
 
@@ -89,11 +101,67 @@ def test_as_processes(gradcli: Command, words: list[str]) -> None:
 
 
 def test_the_two_ways_are_two(inside: Inside) -> None:
-    with mock.patch("gradcli.cli.commands.request", side_effect=AssertionError("not fast")):
+    with mock.patch("gradcli.cli.typer_program.request", side_effect=AssertionError("not fast")):
         assert inside(["eval", "1+1"]).out == "2\n"
         assert "not fast" in inside(["eval", "1+1"], env=SLOW).err
-        assert inside(["eval", "1+1", "--csv"]).out == "value\n2\n"
-        assert "not fast" in inside(["eval", "1+1", "--digits", "3"]).err
+        assert inside(["eval", "1+1", "--digits", "3"]).out == "2\n"
+        for words in (
+            ["eval", "1", "--help"],
+            ["eval", "1", "--digit", "3"],
+            ["eval"],
+            ["evil", "1"],
+        ):
+            assert "not fast" in inside(words).err
+
+
+def strings(node: ast.AST) -> list[str] | None:
+    """The words that a list, a tuple or the arguments of a call are, if all of them are texts."""
+    parts = node.args if isinstance(node, ast.Call) else getattr(node, "elts", [])
+    values = [part.value for part in parts if isinstance(part, ast.Constant)]
+    texts = [value for value in values if isinstance(value, str)]
+    return texts if len(texts) == len(parts) else None
+
+
+def corpus() -> list[list[str]]:
+    """The command lines of README, of the tests, and of what must be refused."""
+    found = [case["argv"] for case in REFUSED] + ACCEPTED
+    for path in TESTS.rglob("*.py"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        lists = (ast.Call, ast.List, ast.Tuple)
+        found += [
+            words for node in ast.walk(tree) if isinstance(node, lists) and (words := strings(node))
+        ]
+    for line in (TESTS.parent / "README.md").read_text(encoding="utf-8").splitlines():
+        if line.startswith("$ gradcli "):
+            found.append(shlex.split(line, comments=True)[2:])
+    for command, contexts in CONTEXTS.items():
+        for option in COMMANDS[command].options.records().values():
+            found += [[command, *words, option.name, *SAMPLES[option.name]] for words in contexts]
+    known = {tuple(words) for words in found if words and words[0] in COMMANDS}
+    return sorted(list(words) for words in known)
+
+
+def test_all_known_words_are_read_alike() -> None:
+    """What Typer makes of them is what is made of them without it, but for what is left to it."""
+    programs = {name: program([name]) for name in COMMANDS}
+    lines = corpus()
+    left = []
+    with mock.patch("gradcli.cli.typer_program.program", lambda words: programs[words[0]]):
+        for words in lines:
+            fast = plain(words)
+            if fast is None:
+                left.append(words)
+                continue
+            slow = request(words)
+            assert isinstance(slow, Request)
+            assert (slow.command, slow.operands, slow.given) == (
+                fast.command,
+                fast.operands,
+                fast.given,
+            ), words
+
+    assert len(lines) > 1000
+    assert len(left) < len(lines) / 20
 
 
 PIECES = [
@@ -106,11 +174,12 @@ operands = st.one_of(
     pieces,
     st.builds("{}={}".format, st.sampled_from(["x", "y", "e", "pi", ""]), pieces),
     st.sampled_from(["-", "--", "-x", "-o", "--json", "--csv", "--digits", "--nosuch", "-h"]),
+    st.sampled_from(["--digits=3", "--lr", "--steps", "2", "--trace", "--seed", "--format", "dot"]),
     st.sampled_from(["@nosuch", "@.", ""]),
 )
 
 
-@given(st.sampled_from(["eval", "grad"]), st.lists(operands, max_size=4))
+@given(st.sampled_from(list(COMMANDS)), st.lists(operands, max_size=5))
 @example("eval", ["x", "--", "x=1"])
 @example("eval", ["--"])
 @settings(max_examples=150)

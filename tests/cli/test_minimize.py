@@ -190,7 +190,7 @@ def test_published_problems(inside: Inside, problem: dict[str, Any]) -> None:
         (("--confidence", "1"), ("--confidence must be between 0 and 1, not 1",)),
         (("--seconds", "0"), ("--seconds must be greater than 0",)),
         (("--starts", "0"), ("--starts must be a whole number from 1",)),
-        (("--save", "p.csv"), ("--save takes a .json or a .npz file, not 'p.csv'",)),
+        (("--save", "p.csv"), ("--save writes a .json or .npz file, not 'p.csv'",)),
         (("--fix", "x=2"), ("x has a start and is fixed as well",)),
         (("--fix", "z=2"), ("the formula does not use z",)),
         (("--fix", "z=2", "--fix", "z=3"), ("z is given twice",)),

@@ -11,9 +11,8 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
-import typer
 
-from gradcli.cli.commands import app
+from gradcli.cli.commands import COMMANDS
 from tests.cli.conftest import run_inside
 
 if TYPE_CHECKING:
@@ -274,12 +273,7 @@ class Result(NamedTuple):
 
 def declared(command: str) -> list[str]:
     """The options of a command but --help, by their long names."""
-    parameters = typer.main.get_command(app).commands[command].params  # type: ignore[attr-defined]
-    return sorted(
-        max(parameter.opts, key=len)
-        for parameter in parameters
-        if parameter.param_type_name == "option" and "--help" not in parameter.opts
-    )
+    return sorted(option.name for option in COMMANDS[command].options.records().values())
 
 
 READING_FILES = {name for name in FILES if name not in {"d.csv", "v.csv", "w.csv", "q.json"}}
@@ -345,13 +339,13 @@ READING = {
     *("--column", "--dates", "--decimal", "--encoding", "--header", "--missing", "--skip"),
     *("--skip-lines", "--thousands", "--separator", "--drop-missing", "--matrix", "--classes"),
 }
-COMMANDS = [
+TRIED = [
     *(("eval", READING), ("grad", READING), ("draw", set())),
     *(pytest.param(name, set(), marks=pytest.mark.slow) for name in ("eval", "grad", "minimize")),
 ]
 
 
-@pytest.mark.parametrize(("command", "but"), COMMANDS)
+@pytest.mark.parametrize(("command", "but"), TRIED)
 def test_no_option_is_ignored_beside_another(command: str, but: set[str], folder: Path) -> None:
     runs = Runs(command, folder, READING_FILES if but else set())
     options = sorted({*declared(command)} - NO_MATTER_OF_THE_RESULT - but)

@@ -30,10 +30,14 @@ EVAL = {
     "gradcli.cli.app",
     "gradcli.cli.arguments",
     "gradcli.cli.batch",
+    "gradcli.cli.columns",
+    "gradcli.cli.commands",
     "gradcli.cli.eval",
+    "gradcli.cli.options",
     "gradcli.cli.output",
     "gradcli.errors",
     "gradcli.formula",
+    "gradcli.headings",
     "gradcli.graph",
     "gradcli.graph.node",
     "gradcli.graph.operations",
@@ -56,6 +60,9 @@ EVAL = {
     "gradcli.language.automaton",
     "gradcli.language.grammar",
     "gradcli.limits",
+    "gradcli.minimization",
+    "gradcli.minimization.settings",
+    "gradcli.options",
     "gradcli.point",
     "gradcli.runtime",
     "gradcli.runtime.interpreter",
@@ -68,7 +75,6 @@ GRAD = EVAL - {"gradcli.cli.eval"} | {
     "gradcli.cli.grad",
     "gradcli.graph.printing",
     "gradcli.graph.simplify",
-    "gradcli.headings",
     "gradcli.runtime.explain",
     "gradcli.runtime.reading",
 }
@@ -131,4 +137,4 @@ def test_what_dot_text_does_not_load() -> None:
     loaded = modules_after("draw", "x*y", "x=1", "y=2", "--format", "dot")
 
     assert "graphviz" in loaded
-    assert loaded & {"gradcli.drawing.render", "gradcli.drawing.svg", "numpy", "pydantic"} == set()
+    assert loaded & {"gradcli.drawing.render", "gradcli.drawing.svg", "numpy", "typer"} == set()

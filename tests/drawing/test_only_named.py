@@ -128,7 +128,7 @@ def test_what_is_too_large_is_drawn_by_its_names(contracted: Callable[..., Any])
     formula = parse(f"u = {MANY}; u^2")
     with pytest.raises(DrawingError) as caught:
         formula.draw(x=1, format="dot")
-    assert "--only-named leaves 3:" in (caught.value.hint or "")
+    assert "only_named leaves 3:" in (caught.value.hint or "")
     found = contracted(f"u = {MANY}; u^2", {"x": 1})
     expected = sum(n * math.cos(n) for n in range(400))
     assert labels(found)[0] == [f"{expected:.4g}".replace("-", "−")]
@@ -139,7 +139,7 @@ def test_too_many_names_are_refused() -> None:
     formula = parse(f"{source}; {' + '.join(f'u{n}' for n in range(400))}")
     with pytest.raises(DrawingError, match="402 named nodes") as caught:
         formula.draw(x=1, only_named=True, format="dot")
-    assert "--max-nodes" in (caught.value.hint or "")
+    assert "most_nodes=N" in (caught.value.hint or "")
     assert "--only-named" not in (caught.value.hint or "")
     assert formula.draw(x=1, only_named=True, format="dot", most_nodes=500)
 

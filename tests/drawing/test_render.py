@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gradcli.drawing import render as module
+from gradcli.drawing.picture import FORMATS
 from gradcli.drawing.render import Answer, render, run, well_formed
 from gradcli.errors import DrawingError
 
@@ -162,7 +163,7 @@ def test_an_endless_answer_is_stopped(
 
 
 @pytest.mark.parametrize(
-    ("answer", "picture_format", "is_good"),
+    ("answer", "name", "is_good"),
     [
         (Answer(0, PICTURE.encode(), ""), "svg", True),
         (Answer(1, PICTURE.encode(), ""), "svg", False),
@@ -173,8 +174,8 @@ def test_an_endless_answer_is_stopped(
         (Answer(0, PICTURE.encode(), ""), "png", False),
     ],
 )
-def test_only_pictures_are_believed(answer: Answer, picture_format: str, *, is_good: bool) -> None:
-    assert well_formed(answer, picture_format) is is_good
+def test_only_pictures_are_believed(answer: Answer, name: str, *, is_good: bool) -> None:
+    assert well_formed(answer, FORMATS[name].starts) is is_good
 
 
 @pytest.mark.skipif(find_spec("pygraphviz") is None, reason="needs pygraphviz")
@@ -192,8 +193,9 @@ def test_pygraphviz_draws_where_dot_does_not(
     else:
         install(script)
     monkeypatch.setattr(module, "find_spec", find_spec)
-    content = render(SOURCE, picture_format)
-    assert well_formed(Answer(0, content, ""), picture_format)
+    starts = FORMATS[picture_format].starts
+    content = render(SOURCE, picture_format, starts)
+    assert well_formed(Answer(0, content, ""), starts)
 
 
 @pytest.mark.parametrize(
@@ -232,7 +234,7 @@ def test_a_machine_without_fonts_is_told_so(install: Callable[[str], None]) -> N
         esac"""
     )
     with pytest.raises(DrawingError, match="font"):
-        render(SOURCE, "pdf")
+        render(SOURCE, "pdf", b"%PDF-")
 
 
 def test_nothing_is_said_on_stderr(graphviz: None, capfd: pytest.CaptureFixture[str]) -> None:

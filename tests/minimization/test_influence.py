@@ -10,7 +10,7 @@ from mpmath import mp, mpf
 
 from gradcli import UsageError, parse
 from gradcli.minimization.minimize import minimize
-from gradcli.minimization.task import Settings
+from gradcli.minimization.settings import Settings
 from tests.optimize.nist import data_sets
 
 

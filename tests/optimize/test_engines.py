@@ -62,7 +62,7 @@ def test_what_it_cannot_do_is_said_and_done_in_python(made: list[str]) -> None:
         w=[1.0, 2.0], method="lbfgs", steps=3, engine="counting"
     )
 
-    assert found.warnings == ["--engine counting: it knows no arrays, so it is computed in Python"]
+    assert found.warnings == ["engine='counting': it knows no arrays, so it is computed in Python"]
     assert made == ["require"]
 
 

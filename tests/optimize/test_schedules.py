@@ -130,7 +130,7 @@ def test_a_plateau_goes_on_from_its_state() -> None:
         ("cosine([5])", "t_max of cosine must be a whole number of at least 1, not [5]", ""),
         ("linear(start_factor=0)", "must be greater than 0 and at most 1, not 0", "the default is"),
         ("plateau(threshold=1)", "threshold of plateau must be at least 0 and below 1, not 1", ""),
-        ("plateau(lr=0.1)", "plateau has no setting 'lr'", "--lr"),
+        ("plateau(lr=0.1)", "plateau has no setting 'lr'", "rate"),
     ],
 )
 def test_errors_say_what_a_schedule_wants(text: str, message: str, hint: str) -> None:

@@ -15,15 +15,12 @@ from gradcli.optimize.settings import (
     BELOW_ONE,
     FLAG,
     INSIDE_ONE,
-    NOT_NEGATIVE,
-    POSITIVE,
     RISING,
     UP_TO_ONE,
-    Limits,
     Setting,
     checked,
-    whole,
 )
+from gradcli.options import NOT_NEGATIVE, POSITIVE, Text, Whole
 
 TABLE = {name: method.settings for name, method in METHODS.items()}
 LOSSES = {"huber": (Setting("scale", 1.345, POSITIVE),), "cauchy": (), "soft_l1": ()}
@@ -92,7 +89,7 @@ def test_values_may_stand_in_order_where_the_kind_says_so() -> None:
         (
             lambda: method("adam", lr=0.01),
             "adam has no setting 'lr'",
-            "give the learning rate with --lr",
+            "give the learning rate with rate",
         ),
         (
             lambda: method("adam", beta1=1.5),
@@ -144,16 +141,16 @@ def test_a_long_list_is_shown_short() -> None:
         (BELOW_ONE, [0, 0.999], [1, -0.1]),
         (INSIDE_ONE, [0.5], [0, 1]),
         (UP_TO_ONE, [0, 1], [1.1, -0.1]),
-        (whole(1), [1, 2.0, 1e15], [0, 1.5, -3, math.inf]),
+        (Whole(1), [1, 2.0, 1e15], [0, 1.5, -3, math.inf]),
         (FLAG, [0, 1.0], [0.5, 2, -1]),
         (RISING, [[3.0], [0, 2, 5]], [[], [2, 2], [5, 3], [1.5], [-1, 2], 3.0]),
     ],
 )
-def test_limits_are_what_their_words_say(limits: Limits, allowed: Any, refused: Any) -> None:
-    assert [limits.read(value) for value in allowed] == allowed
+def test_limits_are_what_their_words_say(limits: Text, allowed: Any, refused: Any) -> None:
+    assert [limits.value(value) for value in allowed] == allowed
     for value in refused:
         with pytest.raises(ValueError, match=r"^$"):
-            limits.read(value)
+            limits.value(value)
 
 
 @given(st.text(max_size=30), st.dictionaries(st.text(max_size=8), st.floats(), max_size=3))

@@ -15,7 +15,8 @@ from scipy import stats
 from gradcli.errors import MathematicsError
 from gradcli.formula import parse
 from gradcli.minimization.minimum import Epoch, Iterate
-from gradcli.minimization.task import Settings, task
+from gradcli.minimization.settings import Settings
+from gradcli.minimization.task import task
 from gradcli.plotting.chart import Band, Field, Line, Points, Trail
 from gradcli.plotting.descent import chart, has_way
 from gradcli.plotting.steps import Steps

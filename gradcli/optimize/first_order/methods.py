@@ -5,16 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from gradcli.optimize.first_order import moments, rules
-from gradcli.optimize.settings import (
-    BELOW_ONE,
-    FLAG,
-    INSIDE_ONE,
-    NOT_NEGATIVE,
-    POSITIVE,
-    UP_TO_ONE,
-    Setting,
-    number,
-)
+from gradcli.optimize.settings import BELOW_ONE, FLAG, INSIDE_ONE, UP_TO_ONE, Setting
+from gradcli.options import NOT_NEGATIVE, POSITIVE, Number
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,7 +88,7 @@ _ROWS = (
         1e-2,
         rules.rprop,
         Setting("eta_minus", 0.5, INSIDE_ONE),
-        Setting("eta_plus", 1.2, number("greater than 1", lambda value: value > 1)),
+        Setting("eta_plus", 1.2, Number("greater than 1", lambda value: value > 1)),
         Setting("step_min", 1e-6, NOT_NEGATIVE),
         Setting("step_max", 50.0, POSITIVE),
     ),

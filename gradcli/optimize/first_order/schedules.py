@@ -15,15 +15,12 @@ from gradcli.optimize.settings import (
     BELOW_ONE,
     COUNT,
     INSIDE_ONE,
-    NOT_NEGATIVE,
-    POSITIVE,
     RISING,
     UP_TO_ONE,
     Setting,
     checked,
-    number,
-    whole,
 )
+from gradcli.options import NOT_NEGATIVE, POSITIVE, Number, Whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -211,10 +208,10 @@ class Kind(NamedTuple):
     make: Callable[..., Schedule]
 
 
-_ABOVE_ZERO_UP_TO_ONE = number("greater than 0 and at most 1", lambda value: 0 < value <= 1)
+_ABOVE_ZERO_UP_TO_ONE = Number("greater than 0 and at most 1", lambda value: 0 < value <= 1)
 _GAMMA = Setting("gamma", 0.1, POSITIVE)
 _ETA_MIN = Setting("eta_min", 0.0, NOT_NEGATIVE)
-_TOTAL_ITERS = Setting("total_iters", 5, whole(1))
+_TOTAL_ITERS = Setting("total_iters", 5, Whole(1))
 
 
 def _kind(make: Callable[..., Schedule], *settings: Setting) -> Kind:
@@ -222,7 +219,7 @@ def _kind(make: Callable[..., Schedule], *settings: Setting) -> Kind:
 
 
 SCHEDULES = {
-    "step": _kind(step, Setting("step_size", None, whole(1)), _GAMMA),
+    "step": _kind(step, Setting("step_size", None, Whole(1)), _GAMMA),
     "multistep": _kind(multistep, Setting("milestones", None, RISING), _GAMMA),
     "exponential": _kind(exponential, Setting("gamma", None, POSITIVE)),
     "constant": _kind(constant, Setting("factor", 1 / 3, UP_TO_ONE), _TOTAL_ITERS),
@@ -233,14 +230,14 @@ SCHEDULES = {
         _TOTAL_ITERS,
     ),
     "polynomial": _kind(polynomial, _TOTAL_ITERS, Setting("power", 1.0, NOT_NEGATIVE)),
-    "cosine": _kind(cosine, Setting("t_max", None, whole(1)), _ETA_MIN),
+    "cosine": _kind(cosine, Setting("t_max", None, Whole(1)), _ETA_MIN),
     "warm_restarts": _kind(
-        warm_restarts, Setting("t_0", None, whole(1)), Setting("t_mult", 1, whole(1)), _ETA_MIN
+        warm_restarts, Setting("t_0", None, Whole(1)), Setting("t_mult", 1, Whole(1)), _ETA_MIN
     ),
     "onecycle": _kind(
         onecycle,
         Setting("max_lr", None, POSITIVE),
-        Setting("total_steps", None, whole(1)),
+        Setting("total_steps", None, Whole(1)),
         Setting("pct_start", 0.3, UP_TO_ONE),
         Setting("div_factor", 25.0, POSITIVE),
         Setting("final_div_factor", 1e4, POSITIVE),
@@ -249,7 +246,7 @@ SCHEDULES = {
         cyclic,
         Setting("base_lr", None, NOT_NEGATIVE),
         Setting("max_lr", None, POSITIVE),
-        Setting("step_size_up", 2000, whole(1)),
+        Setting("step_size_up", 2000, Whole(1)),
     ),
     "plateau": _kind(
         Plateau,

@@ -13,7 +13,8 @@ import numpy as np
 from gradcli.calculus.reverse import gradient
 from gradcli.graph.node import Graph, Node
 from gradcli.optimize.norms import TINY, norm
-from gradcli.optimize.settings import POSITIVE, Setting, checked
+from gradcli.optimize.settings import Setting, checked
+from gradcli.options import POSITIVE
 from gradcli.runtime.generated import function
 from gradcli.runtime.program import program
 

@@ -1,0 +1,283 @@
+"""Typer: help, completion, and complaints about words. All that is private to it stands here.
+
+The words of a command become a Request; what is in it is read elsewhere, as for a plain line.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+import re
+import shlex
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.exceptions import TyperException
+
+from gradcli.cli.arguments import is_option
+from gradcli.cli.commands import COMMANDS, Command, Request
+from gradcli.cli.output import is_terminal
+from gradcli.errors import ExitCode, GradcliError, UsageError, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gradcli.options import Option
+
+_SHORT_HELP = """no command is given
+
+  gradcli eval 'log(x^2 + sin(3*x*y))' x=2 y=3             the value
+  gradcli grad 'log(x^2 + sin(3*x*y))' x=2 y=3             its derivatives
+  gradcli minimize 'a^2 - 10*a + 28' a=6 --lr 0.1          the way down
+  gradcli draw 'log(x^2 + sin(3*x*y))' x=2 y=3 -o g.svg    the graph
+
+  gradcli --help lists the options of each"""
+
+
+class AsTyped:
+    """Texts and flags as they were typed, in place of Typer's conversion to a parameter's type.
+
+    Nothing is to be converted, but Typer imports pydantic for it: longer than the command takes.
+    """
+
+    @staticmethod
+    def coerce(value: Any, param: Any, ctx: Any) -> Any:  # noqa: ARG004 - as Typer calls it
+        """Return the value of a parameter."""
+        return list(value or ()) if param.multiple or param.nargs == -1 else value
+
+
+def _as_typed(parameters: list[Any]) -> list[Any]:
+    """Return the parameters of a command, those of texts and flags without a conversion."""
+    for parameter in parameters:
+        if parameter.type_descriptor.annotation in (bool, str, list[str]):
+            parameter._runtime_param = AsTyped()  # noqa: SLF001 - Typer has no other place for it
+    return parameters
+
+
+class OperandCommand(TyperCommand):
+    """A command for which a word that starts with one "-" is a formula, unless it is an option.
+
+    `gradcli eval -x^2 x=3` works: only -o and -h are options of one letter.
+    """
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return the command's parameters."""
+        return _as_typed(super().get_params(ctx))
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:  # noqa: ARG002
+        """Return what stands behind the command's name in the usage line."""
+        return ["FORMULA [NAME=VALUE]... [OPTIONS]"]
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the options in their groups."""
+        groups: dict[str, list[Any]] = {}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record is not None:
+                group = getattr(parameter, "rich_help_panel", None) or "Options"
+                groups.setdefault(group, []).append(record)
+        for group, records in groups.items():
+            with formatter.section(group):
+                formatter.write_dl(records)
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Return the arguments, operands put behind "--" where no parser mistakes them."""
+        takes_value = {
+            name: not getattr(parameter, "is_flag", False)
+            for parameter in self.get_params(ctx)
+            if parameter.param_type_name == "option"
+            for name in (*parameter.opts, *parameter.secondary_opts)
+        }
+        options: list[str] = []
+        operands: list[str] = []
+        words = iter(args)
+        for word in words:
+            if word == "--":
+                operands += words
+            elif word in takes_value:
+                options.append(word)
+                if takes_value[word]:
+                    value = next(words, None)
+                    if value is None and ctx.resilient_parsing:
+                        continue  # a line that is being completed
+                    if value is None:
+                        message = f"{word} needs a value"
+                        raise UsageError(message, hint=f"see {ctx.command_path} --help")
+                    options.append(value)
+            elif is_option(word):
+                options.append(word)
+            else:
+                operands.append(word)
+        return super().parse_args(ctx, [*options, "--", *operands] if operands else options)
+
+
+class Group(TyperGroup):
+    """The commands in the order in which one meets them."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return the parameters of the program itself."""
+        return _as_typed(super().get_params(ctx))
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
+        """Return the names of the commands."""
+        return list(self.commands)
+
+
+def _functions(incomplete: str) -> list[str]:
+    """Return what the last word of an unfinished formula may become: names of functions."""
+    from gradcli.language.names import FUNCTION_NAMES
+
+    begun = re.search(r"[A-Za-z_][A-Za-z_0-9]*$", incomplete)
+    if begun is None:
+        return []
+    before = incomplete[: begun.start()]
+    return [f"{before}{name}(" for name in FUNCTION_NAMES if name.startswith(begun[0])]
+
+
+_WORDS = typer.Argument(
+    metavar="FORMULA [NAME=VALUE]...",
+    help="The formula (- for stdin, @FILE for a file), then a value for each of its names.",
+    show_default=False,
+    hidden=True,
+    autocompletion=_functions,
+)
+
+
+def _parameter(option: Option[Any]) -> inspect.Parameter:
+    """Return an option as a parameter that Typer understands."""
+    complete = None
+    if option.complete is not None:
+        load = option.complete
+
+        def complete(incomplete: str) -> list[str]:
+            return [word for word in load() if word.startswith(incomplete)]
+
+    kind: Any = bool if option.values is None else list[str] if option.many else str
+    described = typer.Option(
+        *option.flags,
+        help=option.help,
+        metavar=option.metavar,
+        autocompletion=complete,
+        show_default=False,
+        rich_help_panel=option.group,
+    )
+    return inspect.Parameter(
+        option.field,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=False if option.values is None else None,
+        annotation=Annotated[kind if kind is bool else kind | None, described],
+    )
+
+
+def _asking(command: Command) -> Callable[..., Request]:
+    """Return the function that Typer calls with the words of a command, by their fields."""
+
+    def ask(**typed: Any) -> Request:
+        operands = typed.pop("words") or []
+        given = {field: value for field, value in typed.items() if value not in (None, False, [])}
+        return Request(command, operands, given)
+
+    words = inspect.Parameter(
+        "words",
+        inspect.Parameter.KEYWORD_ONLY,
+        default=None,
+        annotation=Annotated[list[str] | None, _WORDS],
+    )
+    parameters = [words, *map(_parameter, command.options.records().values())]
+    ask.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    ask.__annotations__ = {each.name: each.annotation for each in parameters}
+    ask.__doc__ = command.help
+    return ask
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from gradcli import __version__
+
+        typer.echo(f"gradcli {__version__}")
+        raise typer.Exit
+
+
+def _main(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version.", callback=_version, is_eager=True),
+    ] = False,
+) -> None:
+    """The command-line calculator that knows its derivatives."""
+
+
+def program(arguments: list[str]) -> Any:
+    """Return the program, with no command but the one that is asked for: building one takes time.
+
+    Without a command, as for --help, and to complete a line it has them all.
+    """
+    named = arguments[0] if arguments else ""
+    is_one = named in COMMANDS and "_GRADCLI_COMPLETE" not in os.environ
+    app = typer.Typer(
+        cls=Group,
+        name="gradcli",
+        rich_markup_mode="rich" if is_terminal(sys.stdout) else None,
+        pretty_exceptions_enable=False,
+        add_completion=not is_one,  # --install-completion comes without a command
+        context_settings={"help_option_names": ["-h", "--help"]},
+        help="The command-line calculator that knows its derivatives.",
+        epilog="Try: gradcli eval 'log(x^2 + sin(3*x*y))' x=2 y=3",
+    )
+    app.callback()(_main)
+    for command in [COMMANDS[named]] if is_one else COMMANDS.values():
+        declare = app.command(command.name, cls=OperandCommand, epilog=command.examples)
+        declare(_asking(command))
+    return typer.main.get_command(app)
+
+
+def request(arguments: list[str]) -> Request | int:
+    """Return what the words ask for; a number is an exit code, when help was all they asked for.
+
+    Raises UsageError for words that Typer cannot make sense of.
+    """
+    if not arguments and "_GRADCLI_COMPLETE" not in os.environ:
+        raise UsageError(_SHORT_HELP)
+    try:
+        answer = program(arguments).main(arguments, prog_name="gradcli", standalone_mode=False)
+    except TyperException as problem:
+        raise _usage_error(problem) from None
+    except SystemExit as end:  # Typer's answer when the reader of its help went away
+        if end.code == 1:
+            return ExitCode.BROKEN_PIPE
+        raise
+    if isinstance(answer, Request):
+        return answer
+    if sys.stdout is None:
+        message = "stdout is closed"
+        raise GradcliError(message)
+    return int(answer or 0)
+
+
+def _usage_error(problem: TyperException) -> UsageError:
+    """Return Typer's complaint as ours: one sentence and a repair."""
+    from gradcli.language.names import is_name, suggestion
+    from gradcli.language.parser import finding
+
+    context = getattr(problem, "ctx", None)
+    path = context.command_path if context else "gradcli"
+    hint = f"see {path} --help"
+    option = getattr(problem, "option_name", None)
+    kind = type(problem).__name__
+    if kind == "NoSuchOption" and context is not None:
+        known = [name for p in context.command.get_params(context) for name in p.opts]
+        close = suggestion(str(option), [name for name in known if name.startswith("--")])
+        message = f"{path} has no option {printable(str(option), 60)}"
+        return UsageError(message, hint=f"did you mean {close}?" if close else hint)
+    sentence = problem.format_message().rstrip(".")
+    found = re.match(r"No such command '(.*?)'(?:\.|$)", sentence, re.DOTALL)
+    if found:
+        close = suggestion(found[1], list(COMMANDS))
+        message = f"there is no command '{printable(found[1], 60)}'"
+        others = f"the commands are {', '.join(COMMANDS)}"
+        if not is_name(found[1]) and finding(found[1]) is None and len(found[1]) <= 60:
+            others = f"for its value: gradcli eval {shlex.quote(found[1])}"
+        return UsageError(message, hint=f"did you mean '{close}'?" if close else others)
+    return UsageError(sentence[:1].lower() + sentence[1:], hint=hint)
