@@ -39,10 +39,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "headings": set(),
     # the formula as data
     "graph": BASE,
-    "options": BASE | {"graph", "language"},
     # graph -> larger graph, text -> graph (in which diff is a derivative), graph -> numbers
     "calculus": BASE | {"graph"},
     "language": BASE | {"graph", "calculus"},
+    "options": BASE | {"graph", "language"},
     "runtime": BASE | {"graph"},
     "native": BASE | {"graph", "runtime", "options"},
     "engines": BASE | {"runtime", "native", "options"},

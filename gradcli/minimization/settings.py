@@ -102,7 +102,7 @@ class Solving(Options):
     subject_to = texts(
         "--subject-to",
         "What must hold, as 'x^2 + y^2 <= 1' or 'x == y'; repeatable.",
-        "CONSTRAINT",
+        "C",
         identifies=True,
     )
     engine = one_of(
