@@ -174,7 +174,7 @@ class Calls:
     ) -> int:
         if name == "len":
             return self._made(name, arguments, keywords)
-        if name in BINDERS and len(arguments) > 1:
+        if name in BINDERS and (name not in FUNCTIONS or len(arguments) == 4):
             return self._bound(name, arguments)
         operation = FUNCTIONS[name]
         payload: object = None
