@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -143,6 +144,16 @@ def test_what_is_no_form_is_refused(text: str, words: str) -> None:
     with pytest.raises(GradcliError) as raised:
         parse(text).evaluate(dict.fromkeys({"f", "k"} & set(parse(text).free_names), 1.0))
     assert words in str(raised.value)
+
+
+def test_an_integral_that_swings_to_infinity_has_the_derivatives_that_exist() -> None:
+    formula = parse("integrate(cos(a*x)/(1 + x^2), x, 0, inf)")
+    point = {"a": 0.7}  # pi/2 exp(-a)
+    value = math.pi / 2 * math.exp(-0.7)
+    assert is_near(formula.evaluate(point), value, 1e-13, 0)
+    assert is_near(formula.gradient(point)["a"], -value, 1e-12, 0)
+    with pytest.raises(MathematicsError, match="does not exist"):
+        formula.hessian(point)  # that of x^2 cos(a x)/(1 + x^2) falls to no limit
 
 
 def test_a_limit_of_a_sum_has_no_derivative() -> None:

@@ -61,6 +61,12 @@ INTEGRALS: list[tuple[str, str, str, Callable[[], Any]]] = [
     ("x^2*exp(-x^2)", "-inf", "inf", lambda: sqrt(pi) / 2),
     ("exp(-(x-50)^2)", "-inf", "inf", lambda: sqrt(pi)),
     ("exp(-((x-1234)/0.01)^2)", "-inf", "inf", lambda: sqrt(pi) / 100),
+    # to infinity, swinging, and falling slowly or not at all
+    ("sin(x)/x", "0", "inf", lambda: pi / 2),
+    ("cos(x)/(1+x^2)", "-inf", "inf", lambda: pi / mp.e),
+    ("sin(x^2)", "0", "inf", lambda: sqrt(pi / 8)),
+    ("cos(x)/sqrt(x)", "0", "inf", lambda: sqrt(pi / 2)),
+    ("log(x)*sin(x)/x", "0", "inf", lambda: -pi * mp.euler / 2),
     # kinks, jumps, poles inside, narrow peaks
     ("abs(sin(x))", "0", "10", lambda: quad(lambda x: abs(mp.sin(x)), [0, pi, 2 * pi, 3 * pi, 10])),
     ("floor(x)", "0", "4.5", lambda: mpf(8)),
@@ -104,6 +110,7 @@ def test_integrals(body: str, low: str, high: str, value: Callable[[], Any]) -> 
         ("integrate(1/(1 - x), x, 0, 1)", "does not converge"),
         ("integrate(1/x, x, 1, inf)", "does not converge"),
         ("integrate(sin(x), x, 0, inf)", "does not converge"),
+        ("integrate(x*cos(x), x, 0, inf)", "does not converge"),
         ("integrate(exp(x), x, 0, inf)", "no value at x ="),
         ("integrate(log(x), x, -1, 1)", "no value at x = -0."),
         ("sum(1/k, k, -1, 2)", "the one with k = 0"),
