@@ -96,7 +96,7 @@ def _optimum(formula: Node, start: Mapping[str, Any], how: Settings, **others: A
         ("--schedule", how.schedule is not None),
         ("--checkpoint", others.pop("keep", None) is not None),
         ("--resume", others.pop("resumed", None) is not None),
-        ("--predictions", others.pop("predicts", False)),
+        ("--predictions", others.pop("predicts", False) or others.pop("influences", False)),
     ):
         if is_given:
             message = f"{option} does not go with --subject-to"

@@ -117,6 +117,9 @@ def test_a_product_with_a_factor_0_has_all_its_derivatives() -> None:
         ("f(t) = diff(t^3, t); f(x) + f(2)", "3*x^2 + 12"),
         ("integrate(diff(x^3*a, x), x, 0, 2)", "8*a"),
         ("solve(x^2 == y, x, 1)", "sqrt(y)"),
+        ("diff + integrate*solve", "diff + integrate*solve"),
+        ("solve(a, b, c) = a + b*c; solve(x, y, 3)", "x + 3*y"),
+        ("integrate(diff*integrate(solve, solve, 0, diff), diff, 0, 1)", "1/8"),
     ],
 )
 def test_names(text: str, same: str) -> None:
