@@ -208,8 +208,8 @@ def _alternating(f: Function, low: float, high: float, near: Near | None) -> Int
     if len(zeros) < SWINGS + 1:
         return None
     places = [end + way * x for x in zeros]
-    first = _part(f, *sorted((end, places[0])), near)
-    parts = [_part(f, *sorted(pair), None) for pair in pairwise(places)]
+    first = _part(f, min(end, places[0]), max(end, places[0]), near)
+    parts = [_part(f, min(pair), max(pair), None) for pair in pairwise(places)]
     sizes = [abs(part.value) for part in parts]
     signs = [part.value > 0 for part in parts]
     skipped = SWINGS // 3
