@@ -91,7 +91,7 @@ def say(found: Minimum, output: Output) -> None:
             best, count = found.minima[0], len(found.minima)
             ends = f"{count} different end{'s' * (count != 1)}"
             note(f"{ends}; the lowest was reached from {best.times} of {found.starts} starts")
-        for constraint in found.constraints:
+        for constraint in found.constraints if found.converged else ():
             note(_constrained(constraint, found.what))
     for warning in found.warnings:
         note(f"warning: {warning}")
@@ -194,7 +194,7 @@ def _on_terminal(
         output.line("")
         _statistics(fit, output)
         _correlation(fit, output)
-    for constraint in found.constraints:
+    for constraint in found.constraints if found.converged else ():
         output.line(_constrained(constraint, found.what))
     _minima(found, output)
 
