@@ -204,6 +204,13 @@ def check(options: Options, *, json: bool = False) -> None:
         if is_given and options.learns:
             message = f"{option} does not go with --batch and --epochs"
             raise UsageError(message, hint="standard errors need a fit to all rows at once")
+    for option, is_given in (
+        ("--maximize", options.maximize),
+        ("--subject-to", bool(options.subject_to)),
+    ):
+        if is_given and options.learns:
+            message = f"{option} does not go with --batch and --epochs"
+            raise UsageError(message, hint=f"leave out {option}")
     if options.log is not None and not options.log.endswith((".csv", ".jsonl")):
         message = f"--log writes a .csv or a .jsonl file, not '{printable(options.log, 60)}'"
         raise UsageError(message)

@@ -92,6 +92,10 @@ class Bound:
         """Return a hash that agrees with equality."""
         return self._hash
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return what it is made of; functions are made again."""
+        return Bound, (self.graph, self.roots, self.name, self.limits, self.taken)
+
     def __str__(self) -> str:
         """Return what sets it apart in the names of generated functions."""
         return str(self.serial)
