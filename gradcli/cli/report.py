@@ -90,7 +90,8 @@ def say(found: Minimum, output: Output) -> None:
         if found.minima:
             best, count = found.minima[0], len(found.minima)
             ends = f"{count} different end{'s' * (count != 1)}"
-            note(f"{ends}; the {found.extreme} was reached from {best.times} of {found.starts} starts")
+            reached = f"the {found.extreme} was reached from {best.times} of {found.starts} starts"
+            note(f"{ends}; {reached}")
         for constraint in found.constraints if found.converged else ():
             note(_constrained(constraint, found.what))
     for warning in found.warnings:
@@ -186,7 +187,9 @@ def _on_terminal(
         for each in quantities:
             output.line(f"{each.name} = {output.number(each.value)}")
         if found.best is not None:
-            output.line(f"{found.better} on the way: {_at(found.best.minimum, found.best.parameters)}")
+            output.line(
+                f"{found.better} on the way: {_at(found.best.minimum, found.best.parameters)}"
+            )
     else:
         _fit_table(found, fit, output, confidence, quantities)
         percent = number_text(float(f"{100 * confidence:.6g}"))
