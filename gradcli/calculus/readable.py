@@ -85,12 +85,16 @@ def readable(
 
     Each of `names` is taken as a name, whatever it is computed from.
     """
-    typed = spelled(graph, own, roots, names)
+    typed = spelled(graph, own, roots, names, _of_body)
     collector = _Collector(graph, own, typed, frozenset(names))
     return [
         collector.root(root, None if names else graph.shape(original))
         for root, original in zip(typed, roots, strict=True)
     ]
+
+
+def _of_body(graph: Graph, root: int) -> int:
+    return readable(graph, (), [root])[0]
 
 
 class _Collector:

@@ -58,17 +58,22 @@ SPELLED_OUT = 6
 
 
 def spelled(
-    graph: Graph, own: Iterable[int], roots: Sequence[int], names: Collection[int] = ()
+    graph: Graph,
+    own: Iterable[int],
+    roots: Sequence[int],
+    names: Collection[int] = (),
+    of_body: Callable[[Graph, int], int] | None = None,
 ) -> list[int]:
     """Return nodes that equal `roots` and are made of operations that can be typed.
 
     `own` are the nodes that the user typed, which stay; each of `names` is taken as a name.
+    `of_body` does the same for what a name is bound in, and may do more.
     """
     own = frozenset(own)
     if graph.has_arrays:
         parts = _Parts(graph, own, frozenset(names))
         roots = [parts.root(root) for root in roots]
-    return _typed(graph, own | frozenset(names), roots)
+    return _typed(graph, own | frozenset(names), roots, of_body or _typed_body)
 
 
 def spelled_edges(
@@ -79,7 +84,12 @@ def spelled_edges(
     return dict(zip(partials, spelled(graph, own, list(partials.values())), strict=True))
 
 
-def _typed(graph: Graph, own: frozenset[int], roots: Sequence[int]) -> list[int]:
+def _typed(
+    graph: Graph,
+    own: frozenset[int],
+    roots: Sequence[int],
+    of_body: Callable[[Graph, int], int],
+) -> list[int]:
     """Return the roots with each operation that only rules make replaced by its spelling."""
     nodes = [node for node in graph.reachable(roots) if node not in own]
     if not any(graph.rows[node][0].spelled or graph.rows[node][0].binds for node in nodes):
@@ -94,14 +104,14 @@ def _typed(graph: Graph, own: frozenset[int], roots: Sequence[int]) -> list[int]
             made[node] = operation.spelled(DerivedNode(graph, node), *handles, *extra).id
         elif operation.binds:
             whole = graph.add(operation, changed, payload)
-            made[node] = bound.spelled(graph, whole, _typed_body)
+            made[node] = bound.spelled(graph, whole, of_body)
         elif changed != arguments:
             made[node] = simplified(graph, operation, changed, payload)
     return [made.get(root, root) for root in roots]
 
 
 def _typed_body(graph: Graph, root: int) -> int:
-    return _typed(graph, frozenset(), [root])[0]
+    return _typed(graph, frozenset(), [root], _typed_body)[0]
 
 
 class _Parts:

@@ -168,3 +168,7 @@ def check(options: Minimize) -> None:
         if options.has(field) and options.learns:
             message = f"{spelled(field)} does not go with --batch and --epochs"
             raise UsageError(message, hint="standard errors need a fit to all rows at once")
+    for field in options.given("maximize", "subject_to"):
+        if options.learns:
+            message = f"{spelled(field)} does not go with --batch and --epochs"
+            raise UsageError(message, hint=f"leave out {spelled(field)}")

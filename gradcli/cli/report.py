@@ -121,12 +121,13 @@ def say(found: Minimum, output: Output) -> None:
             which = "best" if found.is_best else "last"
             note(f"{which}: {_at(found.minimum, found.parameters)}")
         if found.best is not None:
-            note(f"lower on the way: {_at(found.best.minimum, found.best.parameters)}")
+            note(f"{found.better} on the way: {_at(found.best.minimum, found.best.parameters)}")
         if found.minima:
             best, count = found.minima[0], len(found.minima)
             ends = f"{count} different end{'s' * (count != 1)}"
-            note(f"{ends}; the lowest was reached from {best.times} of {found.starts} starts")
-        for constraint in found.constraints:
+            reached = f"the {found.extreme} was reached from {best.times} of {found.starts} starts"
+            note(f"{ends}; {reached}")
+        for constraint in found.constraints if found.converged else ():
             note(_constrained(constraint, found.what))
     for warning in found.warnings:
         note(f"warning: {warning}")
@@ -206,7 +207,9 @@ def _on_terminal(
         for each in quantities:
             output.line(f"{each.name} = {output.number(each.value)}")
         if found.best is not None:
-            output.line(f"lower on the way: {_at(found.best.minimum, found.best.parameters)}")
+            output.line(
+                f"{found.better} on the way: {_at(found.best.minimum, found.best.parameters)}"
+            )
     else:
         show_table(ESTIMATES, _estimates(found, fit, confidence, quantities), output)
         percent = number_text(float(f"{100 * confidence:.6g}"))
@@ -214,7 +217,7 @@ def _on_terminal(
         output.line("")
         _statistics(fit, output)
         _correlation(fit, output)
-    for constraint in found.constraints:
+    for constraint in found.constraints if found.converged else ():
         output.line(_constrained(constraint, found.what))
     _minima(found, output)
 
@@ -254,7 +257,7 @@ def _minima(found: Minimum, output: Output) -> None:
     output.line("")
     count = len(found.minima)
     ends = f"{count} different end{'s' * (count != 1)}"
-    output.line(f"{ends} of {found.starts} starts, lowest first")
+    output.line(f"{ends} of {found.starts} starts, {found.extreme} first")
     names = entries(found.parameters)
     columns = [
         Column("value", lambda each: each.minimum),

@@ -92,6 +92,10 @@ class Bound:
         """Return a hash that agrees with equality."""
         return self._hash
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return what it is made of; functions are made again."""
+        return Bound, (self.graph, self.roots, self.name, self.limits, self.taken)
+
     def __str__(self) -> str:
         """Return what sets it apart in the names of generated functions."""
         return str(self.serial)
@@ -155,7 +159,7 @@ def closed(
     free = graph.depending_on([node for node in below if rows[node][0] in _FREE], below)
     taken: dict[int, int] = {}
     made = Graph()
-    copies = {leaf: made.variable("0")}
+    copies: dict[int, int] = {}
 
     def is_taken(node: int) -> bool:
         operation = rows[node][0]
@@ -169,8 +173,10 @@ def closed(
         return () if is_taken(node) else rows[node][1][::-1]
 
     order = graph.walk(reversed(roots), into)
-    for node in order:
-        if node != leaf and is_taken(node):
+    for node in order:  # as they are typed, so that they stay in this order
+        if node == leaf:
+            copies[leaf] = made.variable("0")
+        elif is_taken(node):
             taken[node] = len(taken) + 1
             copies[node] = made.variable(str(taken[node]))
     for node in sorted(order):

@@ -91,9 +91,10 @@ def zeros(bound: Bound, taken: Sequence[float]) -> list[float]:
         if operation is VARIABLE:
             place = int(payload)
             line: Line | None = (taken[place - 1], 0.0) if place else (0.0, 1.0)
-        elif operation is CONSTANT or operation is NAMED_CONSTANT:
-            known: Any = payload
-            line = (float(NAMED_VALUES.get(known, known)), 0.0)
+        elif operation is CONSTANT:
+            line = (float(payload), 0.0)
+        elif operation is NAMED_CONSTANT:
+            line = (NAMED_VALUES[payload], 0.0)
         else:
             given = [pair for argument in arguments if (pair := lines[argument])]
             line = _line(operation, given, payload) if len(given) == len(arguments) else None

@@ -50,6 +50,11 @@ def _reason(kind: str) -> Callable[..., str | None]:
     return reason
 
 
+def _unknown(*_: Any) -> int:
+    """Return 0 for a local partial: to know it one must differentiate (gradcli.calculus.bound)."""
+    return 0
+
+
 def _doubt(*arguments: Any) -> str | None:
     from gradcli.graph.bound_values import doubt
 
@@ -68,6 +73,8 @@ def _form(
         _body(kind),
         value=_value(kind),
         arity=(1, -1),
+        ulps=64,
+        partials=_unknown,
         payload="bound",
         typed=name,
         hides=_every,

@@ -175,7 +175,7 @@ class _Target:
     def tan(self, x: Near | float) -> Near:
         """Return the tangent, also beside a pole."""
         sine, cosine = self.sin(x), self.cos(x)
-        found: Near = Near(0.0) + sine / cosine
+        found: Near = sine / cosine
         return found
 
     def pow(self, x: Near | float, y: Near | float) -> Near:

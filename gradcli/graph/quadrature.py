@@ -59,6 +59,13 @@ UNTOLD = 2.0**-52
 """The distance, relative to an end, from which on doubles tell numbers from the end."""
 BESIDE = 0.03
 """So near an end, relative to it, a function may cancel, and the distance from it counts."""
+SURE = 1e-9
+"""With a larger error, relative to the size, another way is tried."""
+SWINGS = 36
+"""Between so many zeros a function is integrated that swings forever."""
+FALLING = 0.99
+"""What the last of them must have become at least; otherwise there is no limit."""
+MOST_SAMPLES = 20_000
 CLOSE = (1e-10, 1e-7, 1e-4, 1e-2)
 """So near the ends of an interval, as shares of it, a smooth function hardly changes."""
 HALF_PI = math.pi / 2
@@ -168,8 +175,92 @@ def _part(f: Function, low: float, high: float, near: Near | None) -> Integral:
         if smooth is not None:
             return smooth
     g, first, last = _substituted(f, low, high, near)
-    first, last = _finite(g, first, last)
-    return _adaptive(g, first, last)
+    try:
+        first, last = _finite(g, first, last)
+        found = _adaptive(g, first, last)
+    except (Diverged, Undefined):
+        slow = _alternating(f, low, high, near)
+        if slow is None:
+            raise
+        return slow
+    if found.error <= SURE * found.size:
+        return found
+    return _alternating(f, low, high, near) or found
+
+
+def _alternating(f: Function, low: float, high: float, near: Near | None) -> Integral | None:
+    """Return the integral to infinity of a function that swings forever; None where it does not.
+
+    The integrals between its zeros alternate, and what falls slowly is summed as if it fell fast
+    (Cohen, Rodriguez Villegas and Zagier, 2000).
+    """
+    if high - low < math.inf:
+        return None
+    end, way = (low, 1.0) if high == math.inf else (high, -1.0)
+
+    def g(x: float) -> float:
+        try:
+            return f(end + way * x)
+        except (ValueError, ArithmeticError):
+            return math.nan
+
+    zeros = _zeros(g, (1 + abs(end)) / 64)
+    if len(zeros) < SWINGS + 1:
+        return None
+    places = [end + way * x for x in zeros]
+    first = _part(f, min(end, places[0]), max(end, places[0]), near)
+    parts = [_part(f, min(pair), max(pair), None) for pair in pairwise(places)]
+    sizes = [abs(part.value) for part in parts]
+    signs = [part.value > 0 for part in parts]
+    skipped = SWINGS // 3
+    alternates = all(a != b for a, b in pairwise(signs))
+    falls = all(a >= b for a, b in pairwise(sizes[skipped:]))
+    if not (alternates and falls and sizes[-1] < FALLING * sizes[skipped]):
+        return None
+    head = math.fsum([first.value, *[part.value for part in parts[:skipped]]])
+    tail = sizes[skipped:]
+    sign = 1.0 if signs[skipped] else -1.0
+    value, other = [sign * _alternating_sum(tail[:count]) for count in (len(tail), len(tail) - 4)]
+    error = abs(value - other) + math.fsum([first.error, *[part.error for part in parts]])
+    size = first.size + math.fsum(sizes[: skipped + 1])
+    return Integral(head + value, error, size)
+
+
+def _zeros(g: Function, step: float) -> list[float]:
+    """Return the first zeros of a function for positive numbers, as many as are needed."""
+    found: list[float] = []
+    x, y = step / 8, g(step / 8)
+    for _ in range(MOST_SAMPLES):
+        after = x + step
+        z = g(after)
+        if z - z != 0:
+            return []
+        if y < 0 < z or z < 0 < y:
+            left, right = x, after
+            while left < (middle := (left + right) / 2) < right:
+                left, right = (middle, right) if (g(middle) < 0) == (y < 0) else (left, middle)
+            found.append(left)
+            if len(found) > SWINGS:
+                break
+            if len(found) > 1:
+                step = (found[-1] - found[-2]) / 8
+        elif not found:
+            step *= 1.01
+        x, y = after, z
+    return found
+
+
+def _alternating_sum(sizes: Sequence[float]) -> float:
+    """Return the limit of sizes[0] - sizes[1] + sizes[2] … from these terms."""
+    count = len(sizes)
+    d = (3 + math.sqrt(8)) ** count
+    d = (d + 1 / d) / 2
+    b, c, total = -1.0, -d, 0.0
+    for k, size in enumerate(sizes):
+        c = b - c
+        total += c * size
+        b *= (k + count) * (k - count) / ((k + 0.5) * (k + 1))
+    return total / d
 
 
 def _smooth(f: Function, low: float, high: float) -> Integral | None:

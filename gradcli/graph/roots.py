@@ -46,11 +46,14 @@ def from_start(f: Function, slope: Function, start: float) -> float:
     visited = [(x, y)] if y - y == 0 else []
     touching: float | None = None
     if visited:
+        taken: list[float] = []
         for _ in range(MOST_STEPS):
             rate = slope(x)
             step = -y / rate if rate and rate - rate == 0 else math.nan
             if step - step != 0:
                 break
+            taken.append(step)
+            step *= _multiplicity(taken)
             largest = 10 * (1 + abs(x))
             step = max(-largest, min(largest, step))
             moved, found = x + step, f(x + step)
@@ -88,6 +91,17 @@ def from_start(f: Function, slope: Function, start: float) -> float:
         f" ended without one{closest}"
     )
     raise NoRoot(message)
+
+
+def _multiplicity(steps: list[float]) -> int:
+    """Return how often a root counts to which Newton's steps fall by the same factor again."""
+    if len(steps) < 3:
+        return 1
+    ratios = [after / before for before, after in pairwise(steps[-3:])]
+    if not 0.4 < ratios[1] < 0.97 or abs(ratios[0] - ratios[1]) > 0.01 * (1 - ratios[1]):
+        return 1
+    steps.clear()
+    return round(1 / (1 - ratios[1]))
 
 
 def between(f: Function, slope: Function, low: float, high: float) -> float:

@@ -60,6 +60,10 @@ def _scopes(
             waiting[-1].commas.append(place)
         elif kind in _CLOSING and waiting:
             start, commas, is_form = waiting.pop()
+            if is_form and kinds[place + 1] == "EQUALS":  # the user's own function
+                own = texts[start - 2]
+                others = {name: counts for name, counts in binders.items() if name != own}
+                return _scopes(kinds, texts, others)
             if not is_form or not commas or kinds[commas[0] + 1] != "NAME":
                 continue
             least, most = binders[texts[start - 2]]

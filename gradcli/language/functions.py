@@ -18,7 +18,7 @@ from gradcli.graph.operations import (
     VARIABLE,
 )
 from gradcli.graph.shapes import axis_of, broadcast, checked, shown
-from gradcli.language.names import CONSTANTS, is_function
+from gradcli.language.names import CONSTANTS, is_function, is_reserved
 from gradcli.limits import NODES
 
 TYPE_CHECKING = False
@@ -174,7 +174,7 @@ class Calls:
     ) -> int:
         if name == "len":
             return self._made(name, arguments, keywords)
-        if name in BINDERS and len(arguments) > 1:
+        if name in BINDERS and (name not in FUNCTIONS or len(arguments) == 4):
             return self._bound(name, arguments)
         operation = FUNCTIONS[name]
         payload: object = None
@@ -228,7 +228,7 @@ class Calls:
         body, leaf, *limits = arguments
         typed = graph.rows[leaf][2] if graph.rows[leaf][0] is VARIABLE else None
         bound_name = typed.partition(" ")[2] if typed else ""
-        if not bound_name or is_function(bound_name):
+        if not bound_name or is_reserved(bound_name):
             message = f"the second argument of {name} is the name that it binds: {use}"
             raise Fault(message, -4, -1, hint=EXAMPLES[name])
         if any(graph.is_unknown(node) for node in arguments):

@@ -17,7 +17,10 @@ KEYWORDS = {"and", "or", "not"}
 REBINDABLE = "e"
 """The one constant whose name may be given to something else."""
 
-ONLY_HERE = {"diff", "integrate", "len", "normal", "scatter", "solve", "uniform"}
+FORMS = {"diff", "integrate", "solve"}
+"""Functions that take a name besides formulas; where no parenthesis follows they are names."""
+
+ONLY_HERE = {"len", "normal", "scatter", "uniform", *FORMS}
 """Functions that the builder works out itself."""
 
 FUNCTION_NAMES = sorted(
@@ -54,7 +57,7 @@ def is_reserved(name: str) -> bool:
     Of other functions it is the name only where a parenthesis follows.
     """
     row = FUNCTIONS.get(name)
-    return is_function(name) and (row is None or row.reserved)
+    return is_function(name) and (name not in FORMS if row is None else row.reserved)
 
 
 def meant(name: str) -> str | None:

@@ -137,6 +137,16 @@ class Minimum(NamedTuple):
         return "maximum" if self.is_maximum else "minimum"
 
     @property
+    def better(self) -> str:
+        """What a better value is: "lower" or "higher"."""
+        return "higher" if self.is_maximum else "lower"
+
+    @property
+    def extreme(self) -> str:
+        """What the best value is: "lowest" or "highest"."""
+        return "highest" if self.is_maximum else "lowest"
+
+    @property
     def converged(self) -> bool:
         """Whether the point is known to be as good as a minimum."""
         return self.ending is Ending.CONVERGED

@@ -274,8 +274,11 @@ class Explainer:
         """Return whether the first step without a finite value that a node reads is too large."""
         graph, numbers = self._graph, self._numbers
         for node in sorted(reading.live(graph, [root], numbers)):
-            if not interpreter.finite(self._at_row(node, row)):
-                operation, arguments, payload = graph.rows[node]
+            operation, arguments, payload = graph.rows[node]
+            # A leaf that is infinite is a limit of an integral.
+            if arguments and not interpreter.finite(self._at_row(node, row)):
+                if operation.reason is not None:
+                    return False
                 if operation.structural or operation.domain is None:
                     return True
                 number = numbers[node]

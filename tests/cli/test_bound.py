@@ -45,6 +45,11 @@ def test_over_the_rows_of_a_file_and_in_a_fit(gradcli: Command) -> None:
         (("minimize", "x^2", "x=1", "--subject-to", "x + 1"), 2, "is a comparison"),
         (("minimize", "x", "x=1", "--subject-to", "x >= 1", "--subject-to", "x <= 0"), 3, "infeas"),
         (("minimize", "x^2", "x=1", "--maximize"), 3, "grows without limit"),
+        (
+            ("minimize", "mean(a*t)", "a=1", "--data", "-", "--batch", "2", "--maximize"),
+            2,
+            "--batch",
+        ),
     ],
 )
 def test_what_goes_wrong(gradcli: Command, words: tuple[str, ...], code: int, said: str) -> None:

@@ -19,7 +19,7 @@ from gradcli.graph.operations import (
     POWER_OF,
     VARIABLE,
 )
-from gradcli.graph.printing import latex_names
+from gradcli.graph.printing import latex_names, write
 from tests.graph.test_text import FORMULAS, squared_again_and_again
 from tests.latex_reader import read
 
@@ -66,6 +66,13 @@ def mathematics(formula: Node) -> Node:
         extra = () if payload is None else (payload,)
         if operation is VARIABLE:
             made = Node(graph, graph.variable(payload, old.shape(node)))
+        elif operation.binds:
+            # Of what a name is bound in, only the formula counts here.
+            body = mathematics(Node(payload.graph, payload.roots[0]))
+            kept = Node(
+                graph, graph.variable(f"{operation.name} of {write(body.graph, body.id, {})}")
+            )
+            made = kept.apply("max", *inputs)
         elif operation.name in SAME:
             made = SAME[operation.name](*inputs, *extra)
         elif operation is NAMED_CONSTANT and payload == "e":
