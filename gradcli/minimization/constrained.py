@@ -26,6 +26,7 @@ from gradcli.minimization.vector_objective import VectorObjective
 from gradcli.optimize import stopping
 from gradcli.optimize.run import run
 from gradcli.optimize.stopping import Ending, Reason
+from gradcli.options import spelled
 from gradcli.point import shape_of
 
 if TYPE_CHECKING:
@@ -73,8 +74,9 @@ def optimum(
         return _optimum(formula, start, how, **others)
     origin = others.get("origin")
     if origin is not None and origin.is_model:
-        message = "a model y ~ … is fitted by a minimum, and --maximize asks for a maximum"
-        raise UsageError(message, hint="leave out --maximize")
+        own = spelled("maximize")
+        message = f"a model y ~ … is fitted by a minimum, and {own} asks for a maximum"
+        raise UsageError(message, hint=f"leave out {own}")
     for each in ("observe", "watch"):
         if others.get(each) is not None:
             others[each] = _swapped(others[each])
@@ -89,22 +91,25 @@ def _optimum(formula: Node, start: Mapping[str, Any], how: Settings, **others: A
     if not how.subject_to:
         return minimize(formula, start, settings=how, **others)
     for option, is_given in (
-        ("--starts", how.starts > 1),
-        ("--weights", how.weights is not None),
-        ("--sigma", how.sigma is not None),
-        ("--loss", how.loss is not None),
-        ("--lr", how.rate is not None),
-        ("--schedule", how.schedule is not None),
-        ("--checkpoint", others.pop("keep", None) is not None),
-        ("--resume", others.pop("resumed", None) is not None),
-        ("--predictions", others.pop("predicts", False) or others.pop("influences", False)),
+        ("starts", how.starts > 1),
+        ("weights", how.weights is not None),
+        ("sigma", how.sigma is not None),
+        ("loss", how.loss is not None),
+        ("rate", how.rate is not None),
+        ("steps", how.steps is not None),
+        ("tolerance", how.tolerance is not None),
+        ("schedule", how.schedule is not None),
+        ("checkpoint", others.pop("keep", None) is not None),
+        ("resume", others.pop("resumed", None) is not None),
+        ("predictions", others.pop("predicts", False) or others.pop("influences", False)),
     ):
         if is_given:
-            message = f"{option} does not go with --subject-to"
-            raise UsageError(message, hint=f"leave out {option}")
+            message = f"{spelled(option)} does not go with {spelled('subject_to')}"
+            raise UsageError(message, hint=f"leave out {spelled(option)}")
     if how.method not in {None, "newton", "lbfgs"}:
-        message = f"--subject-to works with newton and lbfgs, not '{printable(how.method, 60)}'"
-        raise UsageError(message, hint="leave out --method")
+        shown = f"newton and lbfgs, not '{printable(how.method, 60)}'"
+        message = f"{spelled('subject_to')} works with {shown}"
+        raise UsageError(message, hint=f"leave out {spelled('method')}")
     others.pop("following", None)
     return _Search(formula, start, how, **others).found()
 
