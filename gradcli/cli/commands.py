@@ -1,11 +1,11 @@
-"""The four commands, and the reading of their words where there is nothing to explain."""
+"""The commands, and the reading of their words where there is nothing to explain."""
 
 from __future__ import annotations
 
 import os
 
 from gradcli.cli.arguments import is_option
-from gradcli.cli.options import Draw, Eval, Grad, Minimize
+from gradcli.cli.options import Draw, Eval, Grad, Help, Minimize
 from gradcli.options import speak_of
 
 TYPE_CHECKING = False
@@ -27,12 +27,15 @@ class Command:
         run: Callable[[Sequence[str], Any], ExitCode],
         help_: str,
         examples: str,
+        operands: str = "FORMULA [NAME=VALUE]...",
     ) -> None:
         self.name = name
         self.options = options
         self.run = run
         self.help = help_
         self.examples = examples
+        self.operands = operands
+        """What stands behind the name of the command."""
 
 
 class Request:
@@ -76,6 +79,12 @@ def _draw(words: Sequence[str], options: Draw) -> ExitCode:
     return draw(words, options)
 
 
+def _help(words: Sequence[str], options: Help) -> ExitCode:
+    from gradcli.cli.help import show
+
+    return show(words, options, {name: command.help for name, command in COMMANDS.items()})
+
+
 COMMANDS = {
     command.name: command
     for command in (
@@ -110,6 +119,14 @@ COMMANDS = {
             "without values, the structure.",
             "Example: gradcli draw 'log(x^2 + sin(3*x*y))' x=2 y=3 -o graph.svg",
         ),
+        Command(
+            "help",
+            Help,
+            _help,
+            "Explain a topic or a function; without one, list the topics.",
+            "Examples: gradcli help fits; gradcli help lgamma",
+            "[TOPIC | FUNCTION]",
+        ),
     )
 }
 
@@ -120,7 +137,7 @@ def plain(words: Sequence[str]) -> Request | None:
     A word that starts with one "-" is an operand, but for -o and -h.
     """
     named = words[0] if words else ""
-    if len(words) < 2 or named not in COMMANDS:
+    if len(words) < 2 or named not in COMMANDS or words[1] in COMMANDS:
         return None
     if os.environ.get("GRADCLI_NO_FAST") or "_GRADCLI_COMPLETE" in os.environ:
         return None

@@ -51,16 +51,10 @@ def evaluate(words: Sequence[str], options: Eval) -> ExitCode:
             return
         problem = formulas.problem(request)
         if trace:
-            problem.without_ranges("--trace")
-        if problem.ranges:
-            from gradcli.cli import tables
-
-            tables.show(problem, output, allow_nonfinite=allow_nonfinite)
-        elif trace:
-            _trace(problem, problem.at_values(allow_nonfinite=allow_nonfinite), output)
+            here = problem.without_ranges("--trace").at_values(allow_nonfinite=allow_nonfinite)
+            _trace(problem, here, output)
         else:
-            here = problem.at_values(allow_nonfinite=allow_nonfinite)
-            _value(problem, here.value, output)
+            show(problem, output, allow_nonfinite=allow_nonfinite)
 
     with output:
         if plot is None:
@@ -76,6 +70,18 @@ def evaluate(words: Sequence[str], options: Eval) -> ExitCode:
             shown, plot, output, allow_nonfinite=allow_nonfinite, data=options, beside=curves
         )
     return ExitCode.DONE
+
+
+def show(problem: Problem, output: Output, *, allow_nonfinite: bool = False) -> Point | None:
+    """Print the value, or with ranges the table; return the point where there is one."""
+    if problem.ranges:
+        from gradcli.cli import tables
+
+        tables.show(problem, output, allow_nonfinite=allow_nonfinite)
+        return None
+    here = problem.at_values(allow_nonfinite=allow_nonfinite)
+    _value(problem, here.value, output)
+    return here
 
 
 def _over_rows(request: Request, output: Output, options: Eval) -> None:

@@ -160,7 +160,7 @@ class Reading(Options):
     )
     decimal = text("--decimal", "The decimal point of the numbers in --data (.).", "C")
     thousands = text("--thousands", "Between groups of three digits in --data.", "C")
-    header = text("--header", "Names of the columns of --data that has no header.", "NAMES")
+    header = text("--header", "Names of the columns of --data that has no header.", "A,B,...")
     skip_lines = Option("--skip-lines", 0, "Leave out the first N lines of --data.", Whole(0), "N")
     skip: Option[Sequence[int]] = Option(
         "--skip",
@@ -182,11 +182,11 @@ class Reading(Options):
         "--dates",
         "A column of dates (ISO 8601, or of a form, 't=%d.%m.%Y') as days since the first, "
         "or as seconds; repeatable.",
-        "NAME[=FORM]",
+        "COLUMN[=FORM]",
     )
     missing = texts("--missing", "A text or number that means a missing value; repeatable.", "TEXT")
     drop_missing = flag("--drop-missing", "Leave out rows of --data in which a value is missing.")
-    encoding = text("--encoding", "The encoding of --data (UTF-8).", "NAME")
+    encoding = text("--encoding", "The encoding of --data (UTF-8).", "CODE")
     matrix: Option[Mapping[str, str]] = Option(
         "--matrix",
         {},
@@ -195,7 +195,7 @@ class Reading(Options):
         "NAME=PATTERN",
         many=True,
     )
-    classes = texts("--classes", "A column of text, as whole numbers; repeatable.", "NAME")
+    classes = texts("--classes", "A column of text, as whole numbers; repeatable.", "COLUMN")
 
 
 class Data(Files, Reading):
@@ -247,7 +247,7 @@ class Beside(Options):
     group = "Plot"
     needs: Sequence[str] = ("plot",)
 
-    x = text("--x", "Plot the rows of --data against this column, or a formula of it.", "NAME")
+    x = text("--x", "Plot the rows of --data against this column, or a formula of it.", "COLUMN")
     curves = texts("--with", "Another curve in the plot, such as a model; repeatable.", "FORMULA")
 
 
@@ -396,3 +396,12 @@ class Draw(Random, Written):
     most_nodes: Option[int | None] = Option(
         "--max-nodes", None, "Draw up to N nodes (300).", Whole(1), "N"
     )
+
+
+class Help(Options):
+    """The options of help."""
+
+    group = "Output"
+
+    json = flag("--json", "One JSON object.")
+    color = one_of("--color", "Colours: {words}.", "WHEN", _colors, "auto")

@@ -16,6 +16,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.exceptions import TyperException
 
+from gradcli.cli import completion
 from gradcli.cli.arguments import is_option
 from gradcli.cli.commands import COMMANDS, Command, Request
 from gradcli.cli.output import is_terminal
@@ -33,7 +34,7 @@ _SHORT_HELP = """no command is given
   gradcli minimize 'a^2 - 10*a + 28' a=6 --lr 0.1          the way down
   gradcli draw 'log(x^2 + sin(3*x*y))' x=2 y=3 -o g.svg    the graph
 
-  gradcli --help lists the options of each"""
+  gradcli help explains more, and gradcli --help lists the options"""
 
 
 class AsTyped:
@@ -68,7 +69,7 @@ class OperandCommand(TyperCommand):
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:  # noqa: ARG002
         """Return what stands behind the command's name in the usage line."""
-        return ["FORMULA [NAME=VALUE]... [OPTIONS]"]
+        return [COMMANDS[str(self.name)].operands, "[OPTIONS]"]
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the options in their groups."""
@@ -125,29 +126,9 @@ class Group(TyperGroup):
         return list(self.commands)
 
 
-def _functions(incomplete: str) -> list[str]:
-    """Return what the last word of an unfinished formula may become: names of functions."""
-    from gradcli.language.names import FUNCTION_NAMES
-
-    begun = re.search(r"[A-Za-z_][A-Za-z_0-9]*$", incomplete)
-    if begun is None:
-        return []
-    before = incomplete[: begun.start()]
-    return [f"{before}{name}(" for name in FUNCTION_NAMES if name.startswith(begun[0])]
-
-
-_WORDS = typer.Argument(
-    metavar="FORMULA [NAME=VALUE]...",
-    help="The formula (- for stdin, @FILE for a file), then a value for each of its names.",
-    show_default=False,
-    hidden=True,
-    autocompletion=_functions,
-)
-
-
 def _parameter(option: Option[Any]) -> inspect.Parameter:
     """Return an option as a parameter that Typer understands."""
-    complete = None
+    complete: Any = completion.OF.get(option.metavar)
     if option.complete is not None:
         load = option.complete
 
@@ -179,11 +160,16 @@ def _asking(command: Command) -> Callable[..., Request]:
         given = {field: value for field, value in typed.items() if value not in (None, False, [])}
         return Request(command, operands, given)
 
+    operands = typer.Argument(
+        help="The formula (- for stdin, @FILE for a file), then a value for each of its names.",
+        hidden=True,
+        autocompletion=completion.help_words if command.name == "help" else completion.words,
+    )
     words = inspect.Parameter(
         "words",
         inspect.Parameter.KEYWORD_ONLY,
         default=None,
-        annotation=Annotated[list[str] | None, _WORDS],
+        annotation=Annotated[list[str] | None, operands],
     )
     parameters = [words, *map(_parameter, command.options.records().values())]
     ask.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
@@ -240,6 +226,8 @@ def request(arguments: list[str]) -> Request | int:
     """
     if not arguments and "_GRADCLI_COMPLETE" not in os.environ:
         raise UsageError(_SHORT_HELP)
+    if arguments[:1] == ["help"] and arguments[1:2] and arguments[1] in COMMANDS:
+        arguments = [arguments[1], "--help"]
     try:
         answer = program(arguments).main(arguments, prog_name="gradcli", standalone_mode=False)
     except TyperException as problem:
@@ -254,6 +242,14 @@ def request(arguments: list[str]) -> Request | int:
         message = "stdout is closed"
         raise GradcliError(message)
     return int(answer or 0)
+
+
+def completions(words: list[str], incomplete: str) -> list[str]:
+    """Return what the shell proposes for the word behind these words of a command line."""
+    from typer._completion_classes import BashComplete
+
+    reader = BashComplete(program([]), {}, "gradcli", "")
+    return [item.value for item in reader.get_completions(words, incomplete)]
 
 
 def _usage_error(problem: TyperException) -> UsageError:

@@ -9,7 +9,7 @@ import pytest
 if TYPE_CHECKING:
     from tests.cli.conftest import Command, Inside
 
-COMMANDS = ["eval", "grad", "minimize", "draw"]
+COMMANDS = ["eval", "grad", "minimize", "draw", "help"]
 
 
 def proposals(inside: Inside, line: str) -> list[str]:
