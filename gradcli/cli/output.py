@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any
 
-    from rich.table import Table
+    from rich.console import RenderableType
     from typing_extensions import Self
 
     from gradcli.findings import Note
@@ -213,8 +213,8 @@ class Output:
             table.add_row(*[Text(cell) for cell in row])
         return self.rendered(table)
 
-    def rendered(self, table: Table) -> str:
-        """Return a rich table as the text that the terminal is to get."""
+    def rendered(self, table: RenderableType) -> str:
+        """Return a table or the like of Rich as the text that the terminal is to get."""
         from io import StringIO
 
         from rich.console import Console

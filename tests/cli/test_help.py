@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,7 +17,8 @@ from gradcli.language.names import FUNCTION_NAMES
 from gradcli.optimize.least_squares.losses import LOSSES
 
 if TYPE_CHECKING:
-    from tests.cli.conftest import Inside
+    from gradcli.cli.commands import Command
+    from tests.cli.conftest import Inside, Terminal
 
 BY_SYMPY = {
     **{name: f"{name}(x)" for name in ("sin", "tan", "asin", "atan", "sinh", "tanh", "asinh")},
@@ -92,3 +95,44 @@ def test_a_slip_is_named(word: str, inside: Inside) -> None:
     ran = inside(["help", *word.split()])
     assert ran.code == 2
     assert "did you mean" in ran.err or "for example" in ran.err
+
+
+@pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
+def test_help_of_a_command(command: Command, inside: Inside) -> None:
+    """The examples run as they are shown, and every option has its line."""
+    shown = inside([command.name, "--help"])
+    flat = " ".join(shown.out.split())
+
+    assert (shown.code, shown.err) == (0, "")
+    assert shown == inside(["help", command.name])
+    assert command.name == "help" or "Put the formula in single quotes" in flat
+    for option in command.options.records().values():
+        assert f" {', '.join(option.flags)} {option.metavar}".rstrip() in shown.out
+        assert f"{option.group}:\n" in shown.out
+        assert option.help in flat
+    assert all(example in shown.out for example in command.examples)
+
+
+@pytest.mark.parametrize(
+    "example",
+    [example for command in COMMANDS.values() for example in command.examples],
+)
+def test_an_example_of_help_runs(
+    example: str, inside: Inside, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("points.csv").write_text("x,y\n0,1.1\n1,1.2\n2,1.2\n3,1.4\n", "utf-8")
+    ran = inside(shlex.split(example)[1:])
+
+    assert ran.code == 0, ran.err
+    assert ran.out or "-o" in example
+
+
+def test_help_on_a_terminal_is_in_panels(terminal: Terminal) -> None:
+    screen = terminal("grad", "--help", env={"NO_COLOR": "1"})
+
+    assert max(map(len, screen.lines)) <= 80
+    titles = [line for line in screen.lines if line.startswith("╭─ ")]
+    groups = dict.fromkeys(option.group for option in COMMANDS["grad"].options.records().values())
+    assert [title.split()[1] for title in titles] == [*groups, "Examples"]
+    assert terminal("help", "fits", env={"NO_COLOR": "1"}).text.count("y ~ f") == 1
