@@ -54,7 +54,7 @@ def evaluate(words: Sequence[str], options: Eval) -> ExitCode:
             here = problem.without_ranges("--trace").at_values(allow_nonfinite=allow_nonfinite)
             _trace(problem, here, output)
         else:
-            show(problem, output, allow_nonfinite=allow_nonfinite)
+            show_value(problem, output, allow_nonfinite=allow_nonfinite)
 
     with output:
         if plot is None:
@@ -72,7 +72,7 @@ def evaluate(words: Sequence[str], options: Eval) -> ExitCode:
     return ExitCode.DONE
 
 
-def show(problem: Problem, output: Output, *, allow_nonfinite: bool = False) -> Point | None:
+def show_value(problem: Problem, output: Output, *, allow_nonfinite: bool = False) -> Point | None:
     """Print the value, or with ranges the table; return the point where there is one."""
     if problem.ranges:
         from gradcli.cli import tables

@@ -143,10 +143,10 @@ class Session:
 
     def _show(self, problem: Problem) -> None:
         """Print the value, and below it the gradient with respect to the names with values."""
-        from gradcli.cli.eval import show
+        from gradcli.cli.eval import show_value
 
         with Output() as output:
-            here = show(problem, output)
+            here = show_value(problem, output)
             if here is None:
                 return
             self._set(ANSWER, here.value)

@@ -20,8 +20,7 @@ from typer._completion_classes import BashComplete
 from typer.core import TyperCommand, TyperGroup
 from typer.exceptions import TyperException
 
-from gradcli.cli import completion
-from gradcli.cli import help as manual_help
+from gradcli.cli import completion, usage
 from gradcli.cli.arguments import is_option
 from gradcli.cli.commands import COMMANDS, Command, Request
 from gradcli.errors import ExitCode, GradcliError, UsageError, printable
@@ -78,7 +77,7 @@ class OperandCommand(TyperCommand):
 
     def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
         """Write what --help says."""
-        formatter.write(manual_help.of_command(COMMANDS[str(self.name)]))
+        formatter.write(usage.of_command(COMMANDS[str(self.name)]))
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Return the arguments, operands put behind "--" where no parser mistakes them."""
@@ -120,7 +119,7 @@ class Group(TyperGroup):
 
     def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
         """Write what --help says."""
-        formatter.write(manual_help.of_program(COMMANDS))
+        formatter.write(usage.of_program(COMMANDS))
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
         """Return the names of the commands."""
