@@ -102,19 +102,24 @@ class _Pair(Text):
         return found
 
 
+_JSON = flag("--json", "One JSON object.")
+_COLOR = one_of("--color", "Colours: {words}.", "WHEN", lambda: ("auto", "always", "never"), "auto")
+
+
 class Shown(Options):
     """The form of what is printed."""
 
     group = "Output"
 
-    json = flag("--json", "One JSON object.")
+    json = _JSON
     csv = flag("--csv", "Comma-separated values.")
     digits: Option[int | None] = Option(
         "--digits", None, "Significant digits (1 to 17).", Whole(1, 17), "N"
     )
-    color = one_of(
-        "--color", "Colours: {words}.", "WHEN", lambda: ("auto", "always", "never"), "auto"
+    fixed: Option[int | None] = Option(
+        "--fixed", None, "Decimals, all of them shown (0 to 17).", Whole(0, 17), "N"
     )
+    color = _COLOR
 
 
 class Written(Options):
@@ -373,7 +378,7 @@ class Minimize(Settings, Learning, Data, Plot, Shown):
         return self.batch is not None or self.epochs is not None
 
 
-class Draw(Random, Written):
+class Draw(Random, Data, Written):
     """The options of draw."""
 
     group = "Picture"
@@ -403,5 +408,5 @@ class Help(Options):
 
     group = "Output"
 
-    json = flag("--json", "One JSON object.")
-    color = one_of("--color", "Colours: {words}.", "WHEN", _colors, "auto")
+    json = _JSON
+    color = _COLOR
