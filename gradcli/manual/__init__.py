@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 _ORDER = (
-    *("language", "functions", "values", "arrays", "data", "methods", "schedules", "fits"),
-    *("learning", "pictures", "digits", "uncertainty", "python", "exit-codes", "examples"),
+    *("language", "functions", "derivatives", "values", "arrays", "data", "methods", "schedules"),
+    *("fits", "learning", "pictures", "digits", "uncertainty", "python", "exit-codes", "examples"),
 )
 """The topics in the order in which they are listed."""
 
