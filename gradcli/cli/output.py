@@ -27,9 +27,6 @@ TERMINAL_DIGITS = 6
 SHOWN_NOTES = 5
 """How many notes of one formula are said; of more only the number."""
 
-SCHEMA = 1
-"""The form of the JSON: it rises when a key goes or changes its meaning."""
-
 RED, BOLD, BLUE, PLAIN = "\x1b[31m", "\x1b[1m", "\x1b[34m", "\x1b[0m"
 
 LONGEST_ERROR = 3800
@@ -187,7 +184,7 @@ class Output:
 
     def document(self, content: dict[str, Any]) -> None:
         """Add one JSON object to the result, on a line of its own."""
-        from gradcli.graph.strict_json import json_text
+        from gradcli.graph.strict_json import SCHEMA, json_text
 
         self.line(json_text({"schema": SCHEMA, **self._cut(content)}))
 

@@ -149,7 +149,10 @@ class Minimum(NamedTuple):
 
     def document(self) -> dict[str, Any]:
         """Return everything that the command's JSON holds, as plain values and arrays."""
+        from gradcli.graph.strict_json import SCHEMA
+
         content = {
+            "schema": SCHEMA,
             "expression": self.expression,
             "method": self.method,
             "converged": self.converged,
