@@ -128,12 +128,12 @@ def tree(steps: Sequence[Step], output: Output, most: int) -> None:
         output.line(
             f"{'':{size}}  {'value':>{NUMBER_WIDTH}}  {'gradient':>{NUMBER_WIDTH}}".rstrip()
         )
-    for label, step in shown:
+    for label, node_shown in shown:
         begun = label if len(label) <= size else label[: size - 1] + "…"
         numbers = (
             ["(above)"]
             if step is None
-            else [_short(x, output) for x in (step.value, step.gradient)]
+            else [_short(x, output) for x in (node_shown.value, node_shown.gradient)]
         )
         ends = "  ".join(f"{number:>{NUMBER_WIDTH}}" for number in numbers)
         output.line(f"{begun:{size}}  {ends}".rstrip())

@@ -228,7 +228,7 @@ def _formulas(problem: Problem, names: list[str], output: Output, options: Grad)
     elif output.csv and not options.hessian:
         show(FORMULA, document["derivatives"].items(), output)
     else:
-        slopes = {(name,): slope for name, slope in found.items()}
+        slopes: dict[tuple[str, ...], Formula] = {(n,): slope for n, slope in found.items()}
         if options.hessian:
             slopes = {
                 (n, other): slope for n, row in second.items() for other, slope in row.items()

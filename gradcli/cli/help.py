@@ -60,7 +60,7 @@ def _topics(commands: Mapping[str, str], output: Output) -> None:
 def _page(topic: str, functions: dict[str, Any], output: Output) -> None:
     text = manual.page(topic)
     if output.json:
-        content = {"topic": topic, "text": text}
+        content: dict[str, Any] = {"topic": topic, "text": text}
         if topic == "functions":
             content["functions"] = [manual.function(name) for name in functions]
         elif found := manual.choices(topic):

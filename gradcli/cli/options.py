@@ -116,7 +116,7 @@ class Shown(Options):
     digits: Option[int | None] = Option(
         "--digits", None, "Significant digits (1 to 17).", Whole(1, 17), "N"
     )
-    fixed: Option[int | None] = Option(
+    decimals: Option[int | None] = Option(
         "--fixed", None, "Decimals, all of them shown (0 to 17).", Whole(0, 17), "N"
     )
     color = _COLOR

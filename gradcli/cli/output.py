@@ -36,7 +36,7 @@ LONGEST_ERROR = 3800
 class Output:
     """Collects the result of a command and writes it when it is complete.
 
-    `json` and `csv` choose the form, `digits` and `fixed` round the numbers to so many significant
+    `json` and `csv` choose the form, `digits` and `decimals` round the numbers to so many significant
     digits or decimals, `path` names a file to write instead of stdout.
     """
 
@@ -46,13 +46,13 @@ class Output:
         json: bool = False,
         csv: bool = False,
         digits: int | None = None,
-        fixed: int | None = None,
+        decimals: int | None = None,
         color: str = "auto",
         path: str | None = None,
     ) -> None:
         for first, second, both in (
             ("--json", "--csv", json and csv),
-            ("--digits", "--fixed", digits is not None and fixed is not None),
+            ("--digits", "--fixed", digits is not None and decimals is not None),
         ):
             if both:
                 message = f"{first} and {second} exclude each other"
@@ -60,7 +60,7 @@ class Output:
         self.json = json
         self.csv = csv
         self.digits = digits
-        self.fixed = fixed
+        self.decimals = decimals
         self.path = path
         self.pretty = path is None and not json and not csv and is_terminal(sys.stdout)
         self.colored = color == "always" or (
@@ -85,7 +85,7 @@ class Output:
     @classmethod
     def of(cls, options: Options) -> Self:
         """Return the output that the options of a command ask for."""
-        fields = ("json", "csv", "digits", "fixed", "color", "path")
+        fields = ("json", "csv", "digits", "decimals", "color", "path")
         given: dict[str, Any] = {f: getattr(options, f) for f in fields if hasattr(options, f)}
         return cls(**given)
 
@@ -116,18 +116,22 @@ class Output:
             return ""
         if not isinstance(value, int | float):
             return value_text(self._rounded(value), 8 if self.pretty else -1)
-        if value - value != 0 or (self.digits is None and self.fixed is None):
+        if value - value != 0 or (self.digits is None and self.decimals is None):
             return number_text(value)
-        return number_text(self._round(value)) if self.fixed is None else f"{value:.{self.fixed}f}"
+        return (
+            number_text(self._round(value))
+            if self.decimals is None
+            else f"{value:.{self.decimals}f}"
+        )
 
     @property
     def is_rounded(self) -> bool:
         """Whether the user says how many digits numbers have."""
-        return self.digits is not None or self.fixed is not None
+        return self.digits is not None or self.decimals is not None
 
     def _round(self, value: float) -> float:
-        if self.fixed is not None:
-            return round(value, self.fixed)
+        if self.decimals is not None:
+            return round(value, self.decimals)
         digits = TERMINAL_DIGITS if self.digits is None else self.digits
         return float(f"{value:.{digits}g}")
 

@@ -82,7 +82,7 @@ def _derivatives(call: str, shape: tuple[int, ...]) -> dict[str, str]:
 def choices(topic: str) -> dict[str, dict[str, Any]]:
     """Return the choices of a topic by name, with the settings of each and their defaults."""
     if topic == "methods":
-        from gradcli.minimization.methods import SECOND_ORDER
+        from gradcli.minimization.settings import SECOND_ORDER
         from gradcli.optimize.first_order.methods import METHODS
 
         own = {name: {row.name: row.default for row in METHODS[name].settings} for name in METHODS}

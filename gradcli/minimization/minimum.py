@@ -132,7 +132,9 @@ class Minimum(NamedTuple):
         ]
         return "\n".join([*lines, f"{self.method} ({self.why}): {self.reason}"])
 
-    __repr__ = __str__
+    def __repr__(self) -> str:
+        """Return the report; the fields have the rest."""
+        return str(self)
 
     def _repr_html_(self) -> str:
         """Return the report as a notebook shows it."""

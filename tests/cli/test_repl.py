@@ -141,7 +141,7 @@ def answers(session: Session, *lines: str) -> list[str]:
         for line in lines:
             session.take(line)
     stream.flush()
-    return bytes(stream.buffer.getvalue()).decode().splitlines()  # type: ignore[attr-defined]
+    return bytes(stream.buffer.getvalue()).decode().splitlines()
 
 
 def test_what_is_saved_reads_back(tmp_path: Path) -> None:
