@@ -128,13 +128,11 @@ def tree(steps: Sequence[Step], output: Output, most: int) -> None:
         output.line(
             f"{'':{size}}  {'value':>{NUMBER_WIDTH}}  {'gradient':>{NUMBER_WIDTH}}".rstrip()
         )
-    for label, node_shown in shown:
+    for label, one in shown:
         begun = label if len(label) <= size else label[: size - 1] + "…"
-        numbers = (
-            ["(above)"]
-            if step is None
-            else [_short(x, output) for x in (node_shown.value, node_shown.gradient)]
-        )
+        numbers = ["(above)"]
+        if one is not None:
+            numbers = [_short(one.value, output), _short(one.gradient, output)]
         ends = "  ".join(f"{number:>{NUMBER_WIDTH}}" for number in numbers)
         output.line(f"{begun:{size}}  {ends}".rstrip())
     if len(rows) > most:

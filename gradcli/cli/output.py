@@ -36,8 +36,8 @@ LONGEST_ERROR = 3800
 class Output:
     """Collects the result of a command and writes it when it is complete.
 
-    `json` and `csv` choose the form, `digits` and `decimals` round the numbers to so many significant
-    digits or decimals, `path` names a file to write instead of stdout.
+    `json` and `csv` choose the form, `digits` and `decimals` round the numbers to so many digits or
+    decimals, `path` names a file to write instead of stdout.
     """
 
     def __init__(
