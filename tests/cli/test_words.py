@@ -59,7 +59,6 @@ def test_help(inside: Inside, words: list[str]) -> None:
     assert max(map(len, ran.out.splitlines())) <= 80
 
 
-@pytest.mark.parametrize("option", ["-h", "--help"])
 def test_version(gradcli: Command) -> None:
     assert gradcli("--version") == (0, f"gradcli {__version__}\n", "")
 
