@@ -44,7 +44,7 @@ def formula_names(ctx: Any, incomplete: str) -> list[str]:
 
 def data_columns(ctx: Any, incomplete: str) -> list[str]:
     """Return the columns of the files of --data, for options that take one."""
-    files = ctx.params.get("paths") or ()
+    files = ctx.params.get("data") or ()
     return [name for file in files for name in columns(file) if name.startswith(incomplete)]
 
 
