@@ -24,6 +24,13 @@ if TYPE_CHECKING:
 TERMINAL_DIGITS = 6
 """Significant digits in a table on a terminal; everywhere else every digit is shown."""
 
+ARRAY_WIDTH = 24
+"""Characters of an array in a table on a terminal: its first numbers and its shape."""
+
+LABEL_WIDTHS = 24, 20, 16, 12
+"""Columns that a label of words takes in a table on a terminal; longer ones are wrapped. Narrower
+ones are tried before a table is split."""
+
 SHOWN_NOTES = 5
 """How many notes of one formula are said; of more only the number."""
 
@@ -146,7 +153,11 @@ class Output:
     def cell(self, value: Any, digits: int | None = TERMINAL_DIGITS) -> str:
         """Return a number for a table: on a terminal, where it must fit, with so many digits."""
         if value is None or not isinstance(value, int | float):
-            return self.number(value)
+            text = self.number(value)
+            if not self.pretty or len(text) <= ARRAY_WIDTH:
+                return text
+            shape = f"… {value.shape}"
+            return text[: ARRAY_WIDTH - len(shape)] + shape
         if self.pretty and not self.is_rounded and digits is not None and value - value == 0:
             return number_text(float(f"{value:.{digits}g}"))
         return self.number(value)
@@ -230,7 +241,8 @@ class Output:
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
         for place, header in enumerate(headers):
             numeric = place >= right
-            table.add_column(Text(header), justify="right" if numeric else "left", no_wrap=numeric)
+            justify: Any = "right" if numeric else "left"
+            table.add_column(Text(header), justify=justify, no_wrap=numeric, overflow="fold")
         for row in rows:
             table.add_row(*[Text(cell) for cell in row])
         return self.rendered(table)
@@ -328,10 +340,20 @@ def fitting_columns(
 
     The first columns, up to number `right` (or one), stand in every part. A number is never cut.
     """
+    for widest in LABEL_WIDTHS:
+        parts = _parts(headers, rows, right, room, widest)
+        if len(parts) == 1:
+            return parts
+    return _parts(headers, rows, right, room, LABEL_WIDTHS[0])
+
+
+def _parts(
+    headers: Sequence[str], rows: Sequence[Sequence[str]], right: int, room: int, widest: int
+) -> list[list[int]]:
     labels = list(range(max(right, 1)))
     sizes = [max(len(row[i]) for row in (headers, *rows)) + 3 for i in range(len(headers))]
     for label in labels[:right]:
-        sizes[label] = min(sizes[label], 24)  # words can be wrapped
+        sizes[label] = min(sizes[label], widest)  # words can be wrapped
     parts: list[list[int]] = [[*labels]]
     left = room - sum(sizes[i] for i in labels)
     for place in range(len(labels), len(headers)):

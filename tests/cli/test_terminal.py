@@ -123,6 +123,22 @@ def test_the_passes_fit(terminal: Terminal, words: tuple[str, str], columns: int
         assert number in screen.text.split(), "no number is folded"
 
 
+def test_tables_of_nodes_fit_and_keep_the_names_of_their_rows(terminal: Terminal) -> None:
+    """A table is split only when it must be; arrays are shortened before."""
+    whole = terminal("grad", "log(x^2 + sin(3*x*y))", "x=2", "y=3", "--nodes")
+    network = "cross_entropy(logistic(img @ W1 + b1) @ W2 + b2, label)"
+    values = ["img=[[1,2],[3,4]]", "W1=ones(2,3)", "b1=zeros(3)", "W2=ones(3,2)", "b2=zeros(2)"]
+    split = terminal("grad", network, *values, "label=[0,1]", "--nodes")
+    headers = [line.split() for line in split.lines if line.startswith("node")]
+
+    assert widest(whole) <= 80
+    assert widest(split) <= 80
+    assert [line.split()[-2:] for line in whole.lines if "node" in line] == [["value", "gradient"]]
+    assert [header[-1] for header in headers] == ["value", "gradient"]
+    assert sum(line.startswith("#8 ") and "b2" in line for line in split.lines) == 2
+    assert "(3, 2)" in split.text, "the shape of an array that is shortened"
+
+
 @pytest.mark.parametrize("columns", [80, 200])
 def test_the_hessian_of_many_names_fits(terminal: Terminal, columns: int) -> None:
     words = [f"{name}=0.1234567" for name in NAMES]
