@@ -111,7 +111,14 @@ STARTS = {
 """How each shell starts, and learns to complete our words."""
 
 
-@pytest.mark.parametrize("shell", [name for name in STARTS if shutil.which(name)])
+@pytest.mark.parametrize(
+    "shell",
+    [
+        pytest.param(name, marks=[] if name == "bash" else [pytest.mark.slow])
+        for name in STARTS
+        if shutil.which(name)
+    ],
+)
 def test_a_line_is_completed_in_a_shell(shell: str, tmp_path: Path) -> None:
     """Each line runs when TAB has completed it: no blank is put where none belongs."""
     (tmp_path / "data.csv").write_text("t,speed\n1,2\n3,4\n")
