@@ -125,11 +125,9 @@ class Output:
             return value_text(self._rounded(value), 8 if self.pretty else -1)
         if value - value != 0 or (self.digits is None and self.decimals is None):
             return number_text(value)
-        return (
-            number_text(self._round(value))
-            if self.decimals is None
-            else f"{value:.{self.decimals}f}"
-        )
+        if self.decimals is None:
+            return number_text(self._round(value))
+        return f"{self._round(value) + 0.0:.{self.decimals}f}"
 
     @property
     def is_rounded(self) -> bool:
