@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from gradcli.errors import DrawingError
+
 if TYPE_CHECKING:
     from gradcli.graph.node import Node
     from gradcli.runtime.trace import Step
@@ -37,6 +39,20 @@ class Run(NamedTuple):
     gradient: dict[str, Any]
     steps: list[Step]
     notes: list[Note]
+    result: Node | None = None
+    """The node that was run."""
+
+    def _repr_svg_(self) -> str | None:
+        """Return the picture that a notebook shows; None where there is none to be had."""
+        from gradcli.drawing.picture import picture
+
+        if self.result is None:
+            return None
+        notes = [str(note) for note in self.notes]
+        try:
+            return picture(self.result.graph, self.result.id, self.steps, notes=notes).decode()
+        except DrawingError:
+            return None
 
     def step(self, node: Node) -> Step:
         """Return the step of a node; KeyError when it was not part of the run."""

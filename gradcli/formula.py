@@ -57,6 +57,35 @@ class Formula(Node):
 
         return f"gradcli.parse({printing.label(self.graph, self.id)!r})"
 
+    def __call__(self, values: Mapping[str, Any] | None = None, /, **named: Any) -> Any:
+        """Return the value at `values`, as `evaluate`."""
+        return self.evaluate(values, **named)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return what makes the formula again, for pickle: its text and the shapes of its names."""
+        origin = self.origin
+        if origin is not None:
+            return parse, (origin.source, dict(origin.given))
+        nodes = self.graph.variables([self.id])
+        return parse, (str(self), {name: self.graph.shape(node) for name, node in nodes.items()})
+
+    def _repr_latex_(self) -> str:
+        """Return the formula as a notebook shows it."""
+        return rf"$\displaystyle {self.latex}$"
+
+    def named(self, name: str) -> Formula:
+        """Return the formula as a part that is shown by its name in texts, tables and pictures.
+
+        Raises FormulaError for what is no name, or is that of another part.
+        """
+        _check_name(name)
+        taken = [node for node, names in self.graph.names.items() if name in names]
+        if self.graph.has_name(name) or any(node != self.id for node in taken):
+            message = f"'{name}' is the name of another part"
+            raise FormulaError(message, hint="use another name")
+        self.graph.give_name(self.id, name)
+        return self
+
     @property
     def text(self) -> str:
         """The formula as text, with named intermediates as definitions."""
@@ -460,14 +489,18 @@ def variable(name: str, shape: Shape = ()) -> Formula:
 
     `shape` is that of its value; () is a number.
     """
+    _check_name(name)
+    graph = Graph()
+    return Formula(graph, graph.variable(name, shape))
+
+
+def _check_name(name: str) -> None:
     if not is_name(name):
         message = f"'{name}' is not a name"
         raise FormulaError(message, hint="a name has letters, digits and _, and no digit first")
     if is_reserved(name) or name in KEYWORDS or (name in CONSTANTS and name != REBINDABLE):
         message = f"'{name}' means something else in a formula"
         raise FormulaError(message, hint="use another name")
-    graph = Graph()
-    return Formula(graph, graph.variable(name, shape))
 
 
 def variables(names: str) -> list[Formula]:

@@ -329,6 +329,7 @@ class Point:
         of `where` that is not taken has gradient 0, and no value where it has none.
         """
         from gradcli.findings import Run
+        from gradcli.graph.node import Node
         from gradcli.runtime import trace
 
         if only_named:
@@ -369,7 +370,7 @@ class Point:
                 )
                 for step in steps
             ]
-        return Run(self.value, gradient, steps, self.notes(wrt))
+        return Run(self.value, gradient, steps, self.notes(wrt), Node(graph, root))
 
     def _tangents(self, names: Mapping[str, int]) -> dict[str, dict[int, Any]]:
         """Return the derivatives of all nodes with respect to each number of the names."""

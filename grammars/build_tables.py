@@ -1,4 +1,4 @@
-"""The build step that lets Lark compile the grammar, so that an installed gradcli need not.
+"""The build step: Lark compiles the grammar, so that an installed gradcli need not; man pages.
 
 A wheel carries the tables as `gradcli/language/stored.py`; an editable installation gets the same
 file in the source tree, where version control ignores it and a changed grammar makes it void.
@@ -25,12 +25,17 @@ class TablesHook(BuildHookInterface[Any]):
             return
         root = Path(self.root)
         sys.path.insert(0, self.root)
+        sys.path.insert(0, str(root / "grammars"))
         try:
+            import man_pages  # type: ignore[import-not-found] # beside this file
+
             from gradcli.language.grammar import module
         finally:
-            sys.path.remove(self.root)
+            del sys.path[:2]
         text = module((root / "grammars" / "expression.lark").read_text(encoding="utf-8"))
         place = root / PLACE if version == "editable" else Path(mkdtemp()) / "stored.py"
         place.write_text(text, encoding="utf-8")
         if version != "editable":
             build_data["force_include"][str(place)] = PLACE
+            own = man_pages.pages(self.metadata.version)
+            build_data["shared_data"] |= man_pages.written(mkdtemp(), own)

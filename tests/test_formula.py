@@ -413,7 +413,11 @@ def test_compiled() -> None:
 
 def test_text_and_repr() -> None:
     f = parse("x ** 2+1")
-    assert (str(f), f.text, repr(f)) == ("x^2 + 1", "x^2 + 1", "gradcli.parse('x^2 + 1')")
+    assert (str(f), f.text, repr(f)) == (
+        "x**2 + 1",
+        "x**2 + 1",
+        "gradcli.parse('x**2 + 1')",
+    )
 
 
 def test_the_public_names() -> None:

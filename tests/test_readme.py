@@ -1,4 +1,4 @@
-"""Every example of README.md runs, prints what README.md shows, and draws its pictures."""
+"""Every example of README.md and of the manual runs, and prints and draws what is shown."""
 
 from __future__ import annotations
 
@@ -13,15 +13,17 @@ from typing import Any, NamedTuple
 
 import pytest
 
-README = Path(__file__).parent.parent / "README.md"
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "gradcli" / "manual").glob("*.md"))]
 
 FENCE = re.compile(r"^```(\w+)[^\n]*\n(.*?)^```[ \t]*$", re.MULTILINE | re.DOTALL)
 
 
 class Block(NamedTuple):
-    """A fenced block: what it is written in, where, and what it says."""
+    """A fenced block: what it is written in, on which page, where, and what it says."""
 
     language: str
+    page: Path
     line: int
     text: str
 
@@ -33,13 +35,19 @@ class Example(NamedTuple):
     output: str
 
 
-def blocks(text: str, language: str) -> list[Block]:
+def blocks(page: Path, language: str) -> list[Block]:
     """The fenced blocks of a language."""
+    text = page.read_text(encoding="utf-8")
     found = [
-        Block(match[1], text.count("\n", 0, match.start()) + 1, match[2])
+        Block(match[1], page, text.count("\n", 0, match.start()) + 1, match[2])
         for match in FENCE.finditer(text)
     ]
     return [block for block in found if block.language == language]
+
+
+def name_of(block: Block) -> str:
+    """The page and the line, to name a test."""
+    return f"{block.page.stem}-{block.line}"
 
 
 def examples(session: str) -> list[Example]:
@@ -104,35 +112,41 @@ def words(picture: str) -> list[str]:
     return sorted(trimmed("".join(texts)) for texts in found)
 
 
-TEXT = README.read_text(encoding="utf-8")
-SESSIONS = blocks(TEXT, "console")
-PYTHON = blocks(TEXT, "python")
-PICTURES = re.findall(r"\]\((\.github/images/[^)]+)\)", TEXT)
+SESSIONS = [block for page in PAGES for block in blocks(page, "console")]
+PYTHON = [block for page in PAGES for block in blocks(page, "python")]
+PICTURES = [
+    (page, shown)
+    for page in PAGES
+    for shown in re.findall(r"\]\(([./]*\.github/images/[^)]+)\)", page.read_text("utf-8"))
+]
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One folder for all sessions: what an earlier one wrote, a later one may read."""
-    return tmp_path_factory.mktemp("readme")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[Path, Path]:
+    """A folder for each page: what an earlier session wrote, a later one may read."""
+    return {page: tmp_path_factory.mktemp(page.stem) for page in PAGES}
 
 
 @pytest.fixture(scope="module")
-def names() -> dict[str, Any]:
-    """What the Python blocks define, each for those below it."""
-    return {}
+def names() -> dict[Path, dict[str, Any]]:
+    """What the Python blocks of each page define, each for those below it."""
+    return {page: {} for page in PAGES}
 
 
-def test_there_are_examples() -> None:
-    assert SESSIONS
-    assert PYTHON
+@pytest.mark.parametrize("page", PAGES, ids=[page.stem for page in PAGES])
+def test_there_are_examples(page: Path) -> None:
+    tables = re.findall(
+        r"^\| written \| is \| for example \|$", page.read_text("utf-8"), re.MULTILINE
+    )
+    assert blocks(page, "console") or blocks(page, "python") or tables
 
 
-@pytest.mark.parametrize("block", SESSIONS, ids=[f"line-{block.line}" for block in SESSIONS])
-def test_console(folder: Path, block: Block) -> None:
+@pytest.mark.parametrize("block", SESSIONS, ids=map(name_of, SESSIONS))
+def test_console(folders: dict[Path, Path], block: Block) -> None:
     session = examples(block.text)
     assert session, "a console block shows commands behind '$ '"
 
-    for example, (out, err) in zip(session, run(session, folder), strict=True):
+    for example, (out, err) in zip(session, run(session, folders[block.page]), strict=True):
         # A reader does not know which of the two streams a terminal gets first.
         assert fits(trimmed(f"{out}\n{err}"), example.output) or (
             fits(trimmed(f"{err}\n{out}"), example.output)
@@ -144,14 +158,17 @@ def test_console(folder: Path, block: Block) -> None:
         )
 
 
-@pytest.mark.parametrize("block", PYTHON, ids=[f"line-{block.line}" for block in PYTHON])
+@pytest.mark.parametrize("block", PYTHON, ids=map(name_of, PYTHON))
 def test_python(
-    folder: Path, names: dict[str, Any], monkeypatch: pytest.MonkeyPatch, block: Block
+    folders: dict[Path, Path],
+    names: dict[Path, dict[str, Any]],
+    monkeypatch: pytest.MonkeyPatch,
+    block: Block,
 ) -> None:
-    monkeypatch.chdir(folder)
-    title = f"README.md, line {block.line}"
-    parsed = doctest.DocTestParser().get_doctest(block.text, {}, title, str(README), block.line)
-    parsed.globs = names
+    monkeypatch.chdir(folders[block.page])
+    title = f"{block.page.name}, line {block.line}"
+    parsed = doctest.DocTestParser().get_doctest(block.text, {}, title, str(block.page), block.line)
+    parsed.globs = names[block.page]
     complaints: list[str] = []
     runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS, verbose=False)
     found = runner.run(parsed, out=complaints.append, clear_globs=False)
@@ -191,12 +208,14 @@ def test_how_a_session_is_run(tmp_path: Path) -> None:
     assert run(session, tmp_path) == [("", ""), ("", "1"), ("", ""), ("", ""), ("2", "")]
 
 
-@pytest.mark.parametrize("shown", PICTURES)
-def test_picture(folder: Path, shown: str) -> None:
-    made = folder / Path(shown).name
+@pytest.mark.parametrize(
+    ("page", "shown"), PICTURES, ids=[Path(shown).stem for _, shown in PICTURES]
+)
+def test_picture(folders: dict[Path, Path], page: Path, shown: str) -> None:
+    made = folders[page] / Path(shown).name
     assert made.exists(), f"an example must write {made.name}; run all tests of this file"
     expected, found = (
-        words(path.read_text(encoding="utf-8")) for path in (README.parent / shown, made)
+        words(path.read_text(encoding="utf-8")) for path in (page.parent / shown, made)
     )
     assert len(found) > 5
     assert found == expected

@@ -35,6 +35,10 @@ def run(words: list[str]) -> int:
     try:
         _prepare(words)
         _mind_signals()
+        if not words and _is_typed_at():
+            from gradcli.cli import repl
+
+            return int(repl.run(unknown, signalled.clear))
         from gradcli.cli.commands import plain
 
         asked: Request | int | None = plain(words)
@@ -60,8 +64,15 @@ def run(words: list[str]) -> int:
             return 128 + signalled[0]
         if os.environ.get("GRADCLI_DEBUG"):
             raise
-        _say(_unknown(problem), json=json)
+        _say(unknown(problem), json=json)
         return int(ExitCode.FAILED)
+
+
+def _is_typed_at() -> bool:
+    """Return whether both streams lead to a terminal, and no shell completes a line."""
+    streams = (sys.stdin, sys.stdout)
+    on_terminal = all(stream is not None and stream.isatty() for stream in streams)
+    return on_terminal and "_GRADCLI_COMPLETE" not in os.environ
 
 
 def _prepare(words: list[str]) -> None:
@@ -100,7 +111,8 @@ def _say(problem: GradcliError, *, json: bool) -> None:
     error(problem, json=json)
 
 
-def _unknown(problem: Exception) -> GradcliError:
+def unknown(problem: Exception) -> GradcliError:
+    """Return what went wrong where nothing should have, as a sentence."""
     if isinstance(problem, MemoryError):
         return GradcliError("there is not enough memory for this")
     if isinstance(problem, OSError):

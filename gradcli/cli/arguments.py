@@ -114,16 +114,20 @@ class Problem:
         return self
 
 
-def problem(words: Sequence[str], seed: int = 0) -> Problem:
+def problem(
+    words: Sequence[str], seed: int = 0, parameters: Mapping[str, Any] | None = None
+) -> Problem:
     """Return the formula of a command that takes one, and the values or shapes of its names.
 
-    "-" reads the formula from stdin and "@FILE" from a file; random starts are drawn from `seed`.
+    "-" reads the formula from stdin and "@FILE" from a file; random starts are drawn from `seed`,
+    and `parameters` are values of names that need not be used.
     """
     source, given = split(words)
     if source == "-":
         source = stdin()
-    shapes = shapes_of(given)
-    return problem_of(source, {} if shapes else values(given, seed), structure=shapes)
+    shapes = shapes_of(given, parameters)
+    own = {} if shapes else values(given, seed)
+    return problem_of(source, own, parameters=parameters, structure=shapes)
 
 
 def needed(parameters: Mapping[str, Any], text: str) -> dict[str, Any]:

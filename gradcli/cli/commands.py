@@ -1,11 +1,11 @@
-"""The four commands, and the reading of their words where there is nothing to explain."""
+"""The commands, and the reading of their words where there is nothing to explain."""
 
 from __future__ import annotations
 
 import os
 
 from gradcli.cli.arguments import is_option
-from gradcli.cli.options import Draw, Eval, Grad, Minimize
+from gradcli.cli.options import Draw, Eval, Grad, Help, Minimize
 from gradcli.options import speak_of
 
 TYPE_CHECKING = False
@@ -17,6 +17,23 @@ if TYPE_CHECKING:
     from gradcli.options import Options
 
 
+FORMULA = """\
+Put the formula in single quotes; - reads formulas from stdin, one a line, and @FILE from a file. \
+Behind it stands NAME=VALUE for each of its names: a number or a formula of numbers (x=1/3), an \
+array (x='[1, 2]'), a range start:stop:step (x=0:1:0.1) or random numbers (w='normal(3)')."""
+"""What help says of the words of a command that takes a formula."""
+
+START = """\
+Put the formula in single quotes; @FILE reads it from a file. Behind it stands NAME=START for each \
+parameter that moves: a number, an array (w='zeros(3)') or random numbers (w='normal(3)'). Names \
+that are columns of --data are data, and y ~ a*x + b is a model to be fitted to them. Without \
+--method the best one is chosen; --lr asks for plain gradient descent."""
+"""What help says of the words of minimize."""
+
+TOPIC = "gradcli help lists the topics. gradcli help functions lists the functions."
+"""What help says of the words of help."""
+
+
 class Command:
     """A command: its name, its options, what help says, and what it does."""
 
@@ -26,13 +43,18 @@ class Command:
         options: type[Options],
         run: Callable[[Sequence[str], Any], ExitCode],
         help_: str,
-        examples: str,
+        examples: Sequence[str],
+        about: str = FORMULA,
+        operands: str = "'FORMULA' [NAME=VALUE]...",
     ) -> None:
         self.name = name
         self.options = options
         self.run = run
         self.help = help_
         self.examples = examples
+        self.about = about
+        self.operands = operands
+        """What stands behind the name of the command."""
 
 
 class Request:
@@ -76,6 +98,12 @@ def _draw(words: Sequence[str], options: Draw) -> ExitCode:
     return draw(words, options)
 
 
+def _help(words: Sequence[str], options: Help) -> ExitCode:
+    from gradcli.cli.help import show
+
+    return show(words, options, {name: command.help for name, command in COMMANDS.items()})
+
+
 COMMANDS = {
     command.name: command
     for command in (
@@ -84,31 +112,59 @@ COMMANDS = {
             Eval,
             _eval,
             "Print the value of a formula.",
-            "Examples: gradcli eval '2^10'; gradcli eval -x^2 x=3; "
-            "gradcli eval 'u = 3*x*y; log(x^2 + sin(u))' x=2 y=3 --trace",
+            (
+                "gradcli eval '2^10'",
+                "gradcli eval 'u = 3*x*y; log(x^2 + sin(u))' x=2 y=3 --trace",
+                "gradcli eval 'f(t) = t^2 + 1; f(x)/x' x=1:3:0.5",
+                "gradcli eval 'mean(a*x - y)' a=2 --data points.csv",
+                "gradcli eval 'sin(x)/x' x=-20:20:0.1 --plot -",
+            ),
         ),
         Command(
             "grad",
             Grad,
             _grad,
-            "Print the value and the derivative by each name; without values, the formulas.",
-            "Examples: gradcli grad 'log(x^2 + sin(3*x*y))' x=2 y=3; gradcli grad 'x*exp(-x)'",
+            "Print the value and the derivative with respect to each name; without values, the "
+            "derivatives as formulas.",
+            (
+                "gradcli grad 'x*exp(-x)'",
+                "gradcli grad 'log(x^2 + sin(3*x*y))' x=2 y=3",
+                "gradcli grad 'log(x^2 + sin(3*x*y))' x=2 y=3 --nodes",
+                "gradcli grad '(1-x)^2 + 100*(y-x^2)^2' x=-1.2 y=1 --hessian",
+            ),
         ),
         Command(
             "minimize",
             Minimize,
             _minimize,
-            "Go down from a start, NAME=START for each parameter; with data, fit a model to it.",
-            "Examples: gradcli minimize 'a^2 - 10*a + 28' a=6 --lr 0.1 --steps 20; "
-            "gradcli minimize 'y ~ a*exp(-b*x)' a=1 b=0.1 --data points.csv",
+            "Go down to a minimum from a start; with data, fit a model to them.",
+            (
+                "gradcli minimize '(1-x)^2 + 100*(y-x^2)^2' x=-1.2 y=1",
+                "gradcli minimize 'a^2 - 10*a + 28' a=6 --lr 0.1 --steps 20",
+                "gradcli minimize 'y ~ a*exp(-b*x)' a=1 b=0.1 --data points.csv",
+                "gradcli minimize 'mean((a*x - y)^2)' a=0 --data points.csv --batch 2 --epochs 5",
+            ),
+            START,
         ),
         Command(
             "draw",
             Draw,
             _draw,
-            "Draw the graph: values, gradients and local derivatives; "
-            "without values, the structure.",
-            "Example: gradcli draw 'log(x^2 + sin(3*x*y))' x=2 y=3 -o graph.svg",
+            "Draw the graph: values, gradients and local derivatives; without values, the "
+            "structure.",
+            (
+                "gradcli draw 'log(x^2 + sin(3*x*y))' x=2 y=3 -o graph.svg",
+                "gradcli draw 'log(x^2 + sin(3*x*y))' x=2 y=3 -o lesson.html",
+            ),
+        ),
+        Command(
+            "help",
+            Help,
+            _help,
+            "Explain a topic or a function; without one, list the topics.",
+            ("gradcli help fits", "gradcli help lgamma"),
+            TOPIC,
+            "[TOPIC | FUNCTION]",
         ),
     )
 }
@@ -120,7 +176,7 @@ def plain(words: Sequence[str]) -> Request | None:
     A word that starts with one "-" is an operand, but for -o and -h.
     """
     named = words[0] if words else ""
-    if len(words) < 2 or named not in COMMANDS:
+    if len(words) < 2 or named not in COMMANDS or words[1] in COMMANDS:
         return None
     if os.environ.get("GRADCLI_NO_FAST") or "_GRADCLI_COMPLETE" in os.environ:
         return None

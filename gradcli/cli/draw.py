@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from gradcli.cli import arguments
-from gradcli.cli.output import Output, is_terminal, say_notes
+from gradcli.cli.output import Output, is_terminal, say_notes, width
 from gradcli.data.files import ending, is_special
 from gradcli.drawing.picture import FORMATS
 from gradcli.errors import ExitCode, UsageError, printable
@@ -14,14 +15,24 @@ from gradcli.limits import DRAWN_NODES
 from gradcli.options import spelled
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
+    from gradcli.cli.arguments import Problem
     from gradcli.cli.options import Draw
     from gradcli.findings import Note
+    from gradcli.runtime.trace import Step
+
+NUMBER_WIDTH = 13
+"""Columns of a number beside the tree on a terminal."""
+DEEPEST = 20
+"""Deeper levels of the tree begin at the left again."""
 
 
 def draw(words: Sequence[str], options: Draw) -> ExitCode:
-    """Write the picture to stdout or to the file that was named; its ending chooses the format."""
+    """Write the picture to stdout or to the file that was named; its ending chooses the format.
+
+    On a terminal, without a file, print the graph as a tree.
+    """
     chosen = _format(options)
     if not FORMATS[chosen].is_picture:
         for field in options.given("rankdir", "local", "most_nodes"):
@@ -30,34 +41,115 @@ def draw(words: Sequence[str], options: Draw) -> ExitCode:
                 f"{name} is about a picture, and --format {chosen} holds all data of the graph"
             )
             raise UsageError(message, hint=f"leave out {name}")
-    problem = arguments.problem(words, options.seed).without_ranges("draw")
-    if options.local in {"number", "both"} and problem.formula.free_names and not problem.values:
-        names = " ".join(f"{name}=…" for name in problem.formula.free_names[:5])
-        message = f"--local {options.local} needs values"
-        raise UsageError(message, hint=f"add {names}, or write --local formula")
     if FORMATS[chosen].starts and options.path is None and is_terminal(sys.stdout):
         message = f"a terminal cannot show a {chosen} picture"
         raise UsageError(message, hint=f"write it to a file: -o graph.{chosen}")
-    notes: list[Note] = []
-    values = problem.values
+    with _problem(words, options) as problem:
+        _draw(problem, chosen, options)
+    return ExitCode.DONE
+
+
+@contextmanager
+def _problem(words: Sequence[str], options: Draw) -> Iterator[Problem]:
+    """Give the block the formula with the values of its names, those of files among them."""
+    from gradcli.cli import data
+
+    if not data.check(options, words):
+        known = data.parameters(options) if options.params is not None else None
+        yield arguments.problem(words, options.seed, known).without_ranges("draw")
+        return
+    from gradcli.cli.batch import Formulas
+
+    with data.opened(options, Formulas(words, options.seed).one("draw")) as over:
+        if over.per_row:
+            raise over.needs_one("draw")
+        over.formula.hold()
+        yield over.problem()
+
+
+def _draw(problem: Problem, chosen: str, options: Draw) -> None:
+    values = {**problem.data, **problem.values}
+    given = values
     if problem.errors:
         from gradcli.uncertainty.number import Uncertain
 
         errors = problem.errors
-        values = {n: Uncertain(x, errors[n]) if n in errors else x for n, x in values.items()}
-    content = problem.formula.draw(
-        values,
-        format=chosen,
-        gradient=not options.no_grad,
-        rankdir=options.rankdir,
-        local=options.local,
-        only_named=options.only_named,
-        most_nodes=DRAWN_NODES if options.most_nodes is None else options.most_nodes,
-        observe=notes.append,
-    )
-    Output.of(options).binary(content)
-    say_notes(notes if problem.values else [*notes, *problem.notes()])
-    return ExitCode.DONE
+        given = {n: Uncertain(x, errors[n]) if n in errors else x for n, x in values.items()}
+    if options.local in {"number", "both"} and problem.formula.free_names and not values:
+        names = " ".join(f"{name}=…" for name in problem.formula.free_names[:5])
+        message = f"--local {options.local} needs values"
+        raise UsageError(message, hint=f"add {names}, or write --local formula")
+    output = Output.of(options)
+    notes: list[Note] = []
+    if options.format is None and output.pretty:
+        shown = problem.formula
+        if values or not shown.free_names:
+            run = problem.at_values().run(
+                backward=not options.no_grad, only_named=options.only_named
+            )
+            steps, notes = run.steps, run.notes
+        else:
+            steps = shown.structure(only_named=options.only_named)
+        most = DRAWN_NODES if options.most_nodes is None else options.most_nodes
+        with output:
+            tree(steps, output, most)
+    else:
+        content = problem.formula.draw(
+            given,
+            format=chosen,
+            gradient=not options.no_grad,
+            rankdir=options.rankdir,
+            local=options.local,
+            only_named=options.only_named,
+            most_nodes=DRAWN_NODES if options.most_nodes is None else options.most_nodes,
+            observe=notes.append,
+        )
+        output.binary(content)
+    say_notes(notes if values else [*notes, *problem.notes()])
+
+
+def tree(steps: Sequence[Step], output: Output, most: int) -> None:
+    """Add the graph as lines, the result first and below each node what it is made of.
+
+    A part that is used more than once is shown once, and named where it comes again.
+    """
+    by_id = {step.id: step for step in steps}
+    rows: list[tuple[str, Step | None]] = []
+    seen: set[int] = set()
+    waiting = [(steps[-1].id, 0)]
+    while waiting:
+        node, depth = waiting.pop()
+        step = by_id[node]
+        is_again = node in seen and bool(step.inputs)
+        name = f"{step.name} = " if step.name and step.inputs and step.name != step.formula else ""
+        indent = "  " * (depth % DEEPEST)
+        rows.append((indent + name + step.formula, None if is_again else step))
+        if not is_again:
+            waiting += [(edge.node, depth + 1) for edge in reversed(step.inputs)]
+        seen.add(node)
+    shown = rows[:most]
+    room = max(12, width() - 2 * NUMBER_WIDTH - 2)
+    size = min(max(len(label) for label, _ in shown), room)
+    if any(step is not None and step.value is not None for _, step in shown):
+        output.line(
+            f"{'':{size}}  {'value':>{NUMBER_WIDTH}}  {'gradient':>{NUMBER_WIDTH}}".rstrip()
+        )
+    for label, one in shown:
+        begun = label if len(label) <= size else label[: size - 1] + "…"
+        numbers = ["(above)"]
+        if one is not None:
+            numbers = [_short(one.value, output), _short(one.gradient, output)]
+        ends = "  ".join(f"{number:>{NUMBER_WIDTH}}" for number in numbers)
+        output.line(f"{begun:{size}}  {ends}".rstrip())
+    if len(rows) > most:
+        output.line(f"and {len(rows) - most} more lines; --max-nodes {len(rows)} shows them")
+    output.line("-o graph.svg draws a picture, -o lesson.html a lesson step by step")
+
+
+def _short(value: Any, output: Output) -> str:
+    """Return a number, or of a long array the shape."""
+    cell = output.cell(value)
+    return cell if len(cell) <= NUMBER_WIDTH else f"array {value.shape}"
 
 
 def _format(options: Draw) -> str:

@@ -57,16 +57,10 @@ def evaluate(words: Sequence[str], options: Eval) -> ExitCode:
             return
         problem = formulas.problem(request)
         if trace:
-            problem.without_ranges("--trace")
-        if problem.ranges:
-            from gradcli.cli import tables
-
-            tables.show(problem, output, allow_nonfinite=allow_nonfinite, errors=errors)
-        elif trace:
-            _trace(problem, problem.at_values(allow_nonfinite=allow_nonfinite), output)
+            here = problem.without_ranges("--trace").at_values(allow_nonfinite=allow_nonfinite)
+            _trace(problem, here, output)
         else:
-            here = problem.at_values(allow_nonfinite=allow_nonfinite)
-            _answer(problem, here, output, errors)
+            show_value(problem, output, errors, allow_nonfinite=allow_nonfinite)
 
     with output:
         if plot is None:
@@ -97,6 +91,20 @@ def _errors(options: Eval) -> Errors | None:
         message = f"{what} shows values without their standard errors"
         raise UsageError(message, hint=f"leave out {option}, or the options for errors")
     return errors
+
+
+def show_value(
+    problem: Problem, output: Output, errors: Errors | None, *, allow_nonfinite: bool = False
+) -> Point | None:
+    """Print the value, or with ranges the table; return the point where there is one."""
+    if problem.ranges:
+        from gradcli.cli import tables
+
+        tables.show(problem, output, allow_nonfinite=allow_nonfinite, errors=errors)
+        return None
+    here = problem.at_values(allow_nonfinite=allow_nonfinite)
+    _answer(problem, here, output, errors)
+    return here
 
 
 def _over_rows(request: Request, output: Output, options: Eval, errors: Errors | None) -> None:

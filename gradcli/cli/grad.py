@@ -12,7 +12,7 @@ from gradcli.point import Point, check_single, names_to_nodes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from typing import Any
 
     from gradcli.cli.arguments import Problem
@@ -34,6 +34,25 @@ SLOPE = (
     Column("derivative", lambda row: row[1]),
 )
 """A derivative as a number."""
+
+
+class Estimate:
+    """A derivative as a plain forward difference."""
+
+    def __init__(self, step: float, name: str, estimate: float, derivative: float) -> None:
+        self.step = step
+        self.name = name
+        self.estimate = estimate
+        self.derivative = derivative
+        self.error = estimate - derivative
+
+
+ESTIMATE = (
+    Column("name", is_label=True),
+    Column("step", digits=None),
+    *(Column("estimate"), Column("derivative"), Column("error")),
+)
+"""The forward difference for a step, and how far it is off."""
 
 NUMERIC = "nodes", "hessian", "check", "step", "mode", "strict", "relative"
 """The options that make sense for one point only."""
@@ -86,7 +105,7 @@ def differentiate(words: Sequence[str], options: Grad) -> ExitCode:
             _table(problem, names, output, options)
         elif problem.formula.free_names and not problem.values:
             _needs_no_values(problem, options, is_asked=is_asked)
-            _formulas(problem, names, output, latex=options.latex)
+            _formulas(problem, names, output, options)
         else:
             here = problem.at_values(allow_nonfinite=options.allow_nonfinite)
             _numbers(here, problem, names, output, options, errors)
@@ -185,7 +204,8 @@ def _check_together(options: Grad) -> None:
 
 def _needs_no_values(problem: Problem, options: Grad, *, is_asked: bool) -> None:
     asked = ["a standard error"] if is_asked else []
-    for option in [*map(spelled, options.given(*NUMERIC)), *asked]:
+    given = [field for field in options.given(*NUMERIC) if field != "hessian"]
+    for option in [*map(spelled, given), *asked]:
         names = " ".join(f"{name}=…" for name in problem.formula.free_names[:5])
         message = f"{option} needs values"
         raise UsageError(message, hint=f"add {names}")
@@ -219,25 +239,65 @@ def _table(problem: Problem, names: list[str], output: Output, options: Grad) ->
 # ---------------------------------------------------------------- formulas
 
 
-def _formulas(problem: Problem, names: list[str], output: Output, *, latex: bool) -> None:
+def _formulas(problem: Problem, names: list[str], output: Output, options: Grad) -> None:
+    """Print the derivatives as formulas, or the second ones."""
     check_single(problem.formula.graph, problem.formula.id, problem.formula.origin)
     found = problem.formula.readable_derivatives(names)
-    texts = {name: d.latex if latex else str(d) for name, d in found.items()}
     notes = problem.notes()
+    remarks = [str(remark) for remark in notes]
+    document: dict[str, Any] = {"expression": problem.source, "derivatives": _texts(found, options)}
+    if options.hessian:
+        second = {name: _derived(slope, names) for name, slope in found.items()}
+        document["hessian"] = {name: _texts(row, options) for name, row in second.items()}
     if output.json:
-        remarks = [str(remark) for remark in notes]
-        output.document({"expression": problem.source, "derivatives": texts, "notes": remarks})
-    elif output.csv:
-        show(FORMULA, texts.items(), output)
-    elif latex:
-        _lines([_latex_equation(name, derivative) for name, derivative in found.items()], output)
+        output.document(document | {"notes": remarks})
+    elif options.hessian and not options.latex and not output.pretty:
+        show(_matrix(document["hessian"]), names, output)
+    elif output.csv and not options.hessian:
+        show(FORMULA, document["derivatives"].items(), output)
     else:
-        lines = [
-            f"∂/∂{name} = {text}" if output.pretty else f"{name}\t{text}"
-            for name, text in texts.items()
-        ]
-        _lines(lines, output)
+        slopes: dict[tuple[str, ...], Formula] = {(n,): slope for n, slope in found.items()}
+        if options.hessian:
+            slopes = {
+                (n, other): slope for n, row in second.items() for other, slope in row.items()
+            }
+        _lines([_equation(by, slope, output, options) for by, slope in slopes.items()], output)
     say_notes(notes, problem.where)
+
+
+def _texts(slopes: Mapping[str, Formula], options: Grad) -> dict[str, str]:
+    return {name: slope.latex if options.latex else str(slope) for name, slope in slopes.items()}
+
+
+def _derived(slope: Formula, names: Sequence[str]) -> dict[str, Formula]:
+    """Return the derivatives of a derivative; it is 0 with respect to a name it does not have."""
+    check_single(slope.graph, slope.id, None)
+    own = names_to_nodes(slope.graph, slope.id, None)
+    parts = {
+        part
+        for each in slope.graph.reachable([slope.id])
+        for part in slope.graph.names.get(each, ())
+    }
+    found = slope.readable_derivatives([name for name in names if name in own or name in parts])
+    return {name: found[name] if name in found else slope.number(0) for name in names}
+
+
+def _matrix(matrix: Mapping[str, Mapping[str, Any]]) -> list[Column]:
+    """Return the columns of a matrix by names."""
+    return [
+        Column("", lambda name: name, is_label=True),
+        Entries(matrix, lambda name: list(matrix[name].values())),
+    ]
+
+
+def _equation(by: Sequence[str], slope: Formula, output: Output, options: Grad) -> str:
+    """Return a line that says what a derivative with respect to one or two names is."""
+    if options.latex:
+        return _latex_equation(by, slope)
+    if not output.pretty:
+        return "\t".join([*by, str(slope)])
+    order = "²" if len(by) > 1 else ""
+    return f"∂{order}/{''.join(f'∂{name}' for name in by)} = {slope}"
 
 
 def _lines(lines: Sequence[str], output: Output) -> None:
@@ -249,13 +309,15 @@ def _lines(lines: Sequence[str], output: Output) -> None:
         output.cells(lines)
 
 
-def _latex_equation(name: str, derivative: Formula, value: str = "") -> str:
+def _latex_equation(by: Sequence[str], derivative: Formula, value: str = "") -> str:
     """Return what the derivative is, as a formula and maybe as a number, in LaTeX."""
     from gradcli.graph.printing import latex, latex_names
 
     graph = derivative.graph
-    named = latex_names(graph)[name]
-    return rf"\frac{{\partial f}}{{\partial {named}}} = {latex(graph, derivative.id, value)}"
+    named = latex_names(graph)
+    order = "^{2}" if len(by) > 1 else ""
+    below = " ".join(rf"\partial {named[name]}" for name in by)
+    return rf"\frac{{\partial{order} f}}{{{below}}} = {latex(graph, derivative.id, value)}"
 
 
 # ---------------------------------------------------------------- numbers
@@ -320,11 +382,7 @@ def _forms(
     shown = False
     if options.hessian:
         document["hessian"] = matrix = here.hessian(names)
-        columns = [
-            Column("", lambda name: name, is_label=True),
-            Entries(matrix, lambda name: list(matrix[name].values())),
-        ]
-        shown = _table_of(columns, matrix, output)
+        shown = _table_of(_matrix(matrix), matrix, output)
     if options.nodes:
         is_forward = options.mode == "forward"
         steps = here.run(names, forward=is_forward).steps
@@ -337,13 +395,9 @@ def _forms(
         document["check"] = check._asdict()
         shown = _check_table(check, output)
     if options.step:
-        rows = _forward_errors(here, names, options.step)
-        document["increments"] = [{"step": step, "errors": errors} for step, errors in rows]
-        columns = [
-            Column("step", lambda row: row[0], digits=None),
-            Entries([f"error of {name}" for name in names], lambda row: list(row[1].values())),
-        ]
-        shown = _table_of(columns, rows, output)
+        rows = _estimates(here, names, options.step)
+        document["increments"] = documents(ESTIMATE, rows)
+        shown = _table_of(ESTIMATE, rows, output)
     if options.latex:
         found = problem.formula.readable_derivatives(names)
         document["derivatives"] = {name: d.latex for name, d in found.items()}
@@ -352,7 +406,8 @@ def _forms(
             listed = [(name, each.latex, slopes[name]) for name, each in found.items()]
             return _table_of([*FORMULA, Column("value", lambda row: row[2])], listed, output)
         lines = [
-            _latex_equation(name, each, output.number(slopes[name])) for name, each in found.items()
+            _latex_equation([name], each, output.number(slopes[name]))
+            for name, each in found.items()
         ]
         if lines and not output.json:
             _lines(lines, output)
@@ -428,10 +483,8 @@ def _check_table(check: Check, output: Output) -> bool:
     return True
 
 
-def _forward_errors(
-    here: Point, names: Sequence[str], increments: Sequence[float]
-) -> list[tuple[float, dict[str, float]]]:
-    """Return for each step h the error of (f(x + h) - f(x))/h against the exact derivative."""
+def _estimates(here: Point, names: Sequence[str], increments: Sequence[float]) -> list[Estimate]:
+    """Return for each step h and name the difference (f(x + h) - f(x))/h and what it is off."""
     from gradcli.calculus.differences import forward_difference
 
     exact = here.gradient(names)
@@ -439,16 +492,12 @@ def _forward_errors(
         if not isinstance(here.at(name), float):
             message = f"--step varies single numbers, and {name} is an array"
             raise UsageError(message, hint="choose the names with --wrt")
-    return [
-        (
-            step,
-            {
-                name: forward_difference(here.along(name), here.at(name), step) - exact[name]
-                for name in names
-            },
-        )
-        for step in increments
-    ]
+    found = []
+    for name in names:
+        for step in increments:
+            estimate = forward_difference(here.along(name), here.at(name), step)
+            found.append(Estimate(step, name, estimate, exact[name]))
+    return found
 
 
 def _node_columns(steps: Sequence[Step], output: Output, *, is_forward: bool) -> list[Column]:

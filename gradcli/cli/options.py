@@ -106,19 +106,24 @@ class _Pair(Text):
         return found
 
 
+_JSON = flag("--json", "One JSON object.")
+_COLOR = one_of("--color", "Colours: {words}.", "WHEN", lambda: ("auto", "always", "never"), "auto")
+
+
 class Shown(Options):
     """The form of what is printed."""
 
     group = "Output"
 
-    json = flag("--json", "One JSON object.")
+    json = _JSON
     csv = flag("--csv", "Comma-separated values.")
     digits: Option[int | None] = Option(
         "--digits", None, "Significant digits (1 to 17).", Whole(1, 17), "N"
     )
-    color = one_of(
-        "--color", "Colours: {words}.", "WHEN", lambda: ("auto", "always", "never"), "auto"
+    decimals: Option[int | None] = Option(
+        "--fixed", None, "Decimals, all of them shown (0 to 17).", Whole(0, 17), "N"
     )
+    color = _COLOR
 
 
 class Written(Options):
@@ -164,7 +169,7 @@ class Reading(Options):
     )
     decimal = text("--decimal", "The decimal point of the numbers in --data (.).", "C")
     thousands = text("--thousands", "Between groups of three digits in --data.", "C")
-    header = text("--header", "Names of the columns of --data that has no header.", "NAMES")
+    header = text("--header", "Names of the columns of --data that has no header.", "A,B,...")
     skip_lines = Option("--skip-lines", 0, "Leave out the first N lines of --data.", Whole(0), "N")
     skip: Option[Sequence[int]] = Option(
         "--skip",
@@ -186,11 +191,11 @@ class Reading(Options):
         "--dates",
         "A column of dates (ISO 8601, or of a form, 't=%d.%m.%Y') as days since the first, "
         "or as seconds; repeatable.",
-        "NAME[=FORM]",
+        "COLUMN[=FORM]",
     )
     missing = texts("--missing", "A text or number that means a missing value; repeatable.", "TEXT")
     drop_missing = flag("--drop-missing", "Leave out rows of --data in which a value is missing.")
-    encoding = text("--encoding", "The encoding of --data (UTF-8).", "NAME")
+    encoding = text("--encoding", "The encoding of --data (UTF-8).", "CODE")
     matrix: Option[Mapping[str, str]] = Option(
         "--matrix",
         {},
@@ -199,7 +204,7 @@ class Reading(Options):
         "NAME=PATTERN",
         many=True,
     )
-    classes = texts("--classes", "A column of text, as whole numbers; repeatable.", "NAME")
+    classes = texts("--classes", "A column of text, as whole numbers; repeatable.", "COLUMN")
 
 
 class Data(Files, Reading):
@@ -251,7 +256,7 @@ class Beside(Options):
     group = "Plot"
     needs: Sequence[str] = ("plot",)
 
-    x = text("--x", "Plot the rows of --data against this column, or a formula of it.", "NAME")
+    x = text("--x", "Plot the rows of --data against this column, or a formula of it.", "COLUMN")
     curves = texts("--with", "Another curve in the plot, such as a model; repeatable.", "FORMULA")
 
 
@@ -408,7 +413,7 @@ class Minimize(Settings, Learning, Data, Plot, Shown):
         return self.batch is not None or self.epochs is not None
 
 
-class Draw(Random, Written):
+class Draw(Random, Data, Written):
     """The options of draw."""
 
     group = "Picture"
@@ -431,3 +436,12 @@ class Draw(Random, Written):
     most_nodes: Option[int | None] = Option(
         "--max-nodes", None, "Draw up to N nodes (300).", Whole(1), "N"
     )
+
+
+class Help(Options):
+    """The options of help."""
+
+    group = "Output"
+
+    json = _JSON
+    color = _COLOR

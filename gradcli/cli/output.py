@@ -15,17 +15,26 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any
 
-    from rich.table import Table
+    from rich.console import RenderableType
     from typing_extensions import Self
 
     from gradcli.findings import Note
     from gradcli.options import Options
 
-TERMINAL_DIGITS = 7
+TERMINAL_DIGITS = 6
 """Significant digits in a table on a terminal; everywhere else every digit is shown."""
+
+ARRAY_WIDTH = 24
+"""Characters of an array in a table on a terminal: its first numbers and its shape."""
+
+LABEL_WIDTHS = 24, 20, 16, 12
+"""Columns that a label of words takes in a table on a terminal; longer ones are wrapped. Narrower
+ones are tried before a table is split."""
 
 SHOWN_NOTES = 5
 """How many notes of one formula are said; of more only the number."""
+
+RED, BOLD, BLUE, PLAIN = "\x1b[31m", "\x1b[1m", "\x1b[34m", "\x1b[0m"
 
 LONGEST_ERROR = 3800
 """Bytes of one message on stderr, cut below the 4 KiB that a terminal or log should bear."""
@@ -34,8 +43,8 @@ LONGEST_ERROR = 3800
 class Output:
     """Collects the result of a command and writes it when it is complete.
 
-    `json` and `csv` choose the form, `digits` rounds the numbers, `path` names a file to write
-    instead of stdout.
+    `json` and `csv` choose the form, `digits` and `decimals` round the numbers to so many digits or
+    decimals, `path` names a file to write instead of stdout.
     """
 
     def __init__(
@@ -44,15 +53,21 @@ class Output:
         json: bool = False,
         csv: bool = False,
         digits: int | None = None,
+        decimals: int | None = None,
         color: str = "auto",
         path: str | None = None,
     ) -> None:
-        if json and csv:
-            message = "--json and --csv exclude each other"
-            raise UsageError(message, hint="give one of them")
+        for first, second, both in (
+            ("--json", "--csv", json and csv),
+            ("--digits", "--fixed", digits is not None and decimals is not None),
+        ):
+            if both:
+                message = f"{first} and {second} exclude each other"
+                raise UsageError(message, hint="give one of them")
         self.json = json
         self.csv = csv
         self.digits = digits
+        self.decimals = decimals
         self.path = path
         self.pretty = path is None and not json and not csv and is_terminal(sys.stdout)
         self.colored = color == "always" or (
@@ -77,7 +92,7 @@ class Output:
     @classmethod
     def of(cls, options: Options) -> Self:
         """Return the output that the options of a command ask for."""
-        fields = ("json", "csv", "digits", "color", "path")
+        fields = ("json", "csv", "digits", "decimals", "color", "path")
         given: dict[str, Any] = {f: getattr(options, f) for f in fields if hasattr(options, f)}
         return cls(**given)
 
@@ -108,24 +123,42 @@ class Output:
             return ""
         if not isinstance(value, int | float):
             return value_text(self._rounded(value), 8 if self.pretty else -1)
-        if self.digits is None or value - value != 0:
+        if value - value != 0 or (self.digits is None and self.decimals is None):
             return number_text(value)
-        return number_text(float(f"{value:.{self.digits}g}")) if self.digits > 0 else ""
+        if self.decimals is None:
+            return number_text(self._round(value))
+        return f"{self._round(value) + 0.0:.{self.decimals}f}"
+
+    @property
+    def is_rounded(self) -> bool:
+        """Whether the user says how many digits numbers have."""
+        return self.digits is not None or self.decimals is not None
+
+    def _round(self, value: float) -> float:
+        if self.decimals is not None:
+            return round(value, self.decimals)
+        digits = TERMINAL_DIGITS if self.digits is None else self.digits
+        return float(f"{value:.{digits}g}")
 
     def _rounded(self, value: Any) -> Any:
-        digits = TERMINAL_DIGITS if self.digits is None and self.pretty else self.digits
-        if digits is None:
+        if not self.is_rounded and not self.pretty:
             return value
         import numpy as np
 
-        flat = [float(f"{x:.{digits}g}") for x in value.ravel().tolist()]
+        flat = [self._round(x) for x in value.ravel().tolist()]
         return np.array(flat).reshape(value.shape)
 
     def cell(self, value: Any, digits: int | None = TERMINAL_DIGITS) -> str:
         """Return a number for a table: on a terminal, where it must fit, with so many digits."""
-        if value is None or not isinstance(value, int | float):
-            return self.number(value)
-        if self.pretty and self.digits is None and digits is not None and value - value == 0:
+        if value is None:
+            return ""
+        if not isinstance(value, int | float):
+            text = self.number(value)
+            if not self.pretty or len(text) <= ARRAY_WIDTH:
+                return text
+            shape = f"… {value.shape}"
+            return text[: ARRAY_WIDTH - len(shape)] + shape
+        if self.pretty and not self.is_rounded and digits is not None and value - value == 0:
             return number_text(float(f"{value:.{digits}g}"))
         return self.number(value)
 
@@ -166,20 +199,20 @@ class Output:
 
     def document(self, content: dict[str, Any]) -> None:
         """Add one JSON object to the result, on a line of its own."""
-        from gradcli.graph.strict_json import json_text
+        from gradcli.graph.strict_json import SCHEMA, json_text
 
-        self.line(json_text(self._cut(content)))
+        self.line(json_text({"schema": SCHEMA, **self._cut(content)}))
 
     def _cut(self, content: Any) -> Any:
         """Return the content of a document with as many digits as were asked for."""
-        if self.digits is None:
+        if not self.is_rounded:
             return content
         if isinstance(content, dict):
             return {key: self._cut(value) for key, value in content.items()}
         if isinstance(content, list | tuple):
             return [self._cut(value) for value in content]
         if isinstance(content, float):
-            return content if content - content != 0 else float(f"{content:.{self.digits}g}")
+            return content if content - content != 0 else self._round(content)
         return self._rounded(content) if hasattr(content, "ravel") else content
 
     def table(
@@ -208,13 +241,14 @@ class Output:
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
         for place, header in enumerate(headers):
             numeric = place >= right
-            table.add_column(Text(header), justify="right" if numeric else "left", no_wrap=numeric)
+            justify: Any = "right" if numeric else "left"
+            table.add_column(Text(header), justify=justify, no_wrap=numeric, overflow="fold")
         for row in rows:
             table.add_row(*[Text(cell) for cell in row])
         return self.rendered(table)
 
-    def rendered(self, table: Table) -> str:
-        """Return a rich table as the text that the terminal is to get."""
+    def rendered(self, table: RenderableType) -> str:
+        """Return a table or the like of Rich as the text that the terminal is to get."""
         from io import StringIO
 
         from rich.console import Console
@@ -306,10 +340,20 @@ def fitting_columns(
 
     The first columns, up to number `right` (or one), stand in every part. A number is never cut.
     """
+    for widest in LABEL_WIDTHS:
+        parts = _parts(headers, rows, right, room, widest)
+        if len(parts) == 1:
+            return parts
+    return _parts(headers, rows, right, room, LABEL_WIDTHS[0])
+
+
+def _parts(
+    headers: Sequence[str], rows: Sequence[Sequence[str]], right: int, room: int, widest: int
+) -> list[list[int]]:
     labels = list(range(max(right, 1)))
     sizes = [max(len(row[i]) for row in (headers, *rows)) + 3 for i in range(len(headers))]
     for label in labels[:right]:
-        sizes[label] = min(sizes[label], 24)  # words can be wrapped
+        sizes[label] = min(sizes[label], widest)  # words can be wrapped
     parts: list[list[int]] = [[*labels]]
     left = room - sum(sizes[i] for i in labels)
     for place in range(len(labels), len(headers)):
@@ -325,7 +369,7 @@ def note(text: str) -> None:
     """Say something beside the result, on stderr, after what was written so far."""
     if sys.stdout is not None:
         sys.stdout.flush()
-    complain(f"note: {printable(text, 1000)}")
+    complain(f"{styled('note:', BLUE)} {printable(text, 1000)}")
 
 
 def say_notes(notes: Sequence[Note], where: str = "") -> None:
@@ -348,7 +392,17 @@ def error(problem: GradcliError, *, json: bool = False) -> None:
 
 def error_text(problem: GradcliError) -> str:
     """Return what went wrong as lines for a reader: sentence, place and repair."""
-    return f"error: {problem.render(min(width(sys.stderr), 200))}"
+    first, *rest = problem.render(min(width(sys.stderr), 200)).split("\n")
+    lines = [styled(line, BOLD) if line and not line.strip(" ^") else line for line in rest]
+    return "\n".join([f"{styled('error:', RED)} {first}", *lines])
+
+
+def styled(text: str, style: str) -> str:
+    """Return a text for stderr in a colour or bold, where a terminal shows that."""
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return text
+    wanted = is_terminal(sys.stderr) or bool(os.environ.get("FORCE_COLOR"))
+    return f"{style}{text}{PLAIN}" if wanted else text
 
 
 def error_document(problem: GradcliError) -> dict[str, Any]:

@@ -218,7 +218,7 @@ def _lines(table: _Table, headers: Sequence[str], output: Output) -> Iterator[li
 
 
 def _texts(column: Any, output: Output) -> list[str]:
-    write = number_text if output.digits is None else output.number
+    write = output.number if output.is_rounded else number_text
     return [write(x) for x in column.tolist()]
 
 

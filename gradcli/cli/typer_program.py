@@ -10,16 +10,21 @@ import os
 import re
 import shlex
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer import _completion_shared
+from typer._click.shell_completion import split_arg_string
+from typer._completion_classes import BashComplete
 from typer.core import TyperCommand, TyperGroup
 from typer.exceptions import TyperException
 
+from gradcli.cli import completion, usage
 from gradcli.cli.arguments import is_option
 from gradcli.cli.commands import COMMANDS, Command, Request
-from gradcli.cli.output import is_terminal
 from gradcli.errors import ExitCode, GradcliError, UsageError, printable
+from gradcli.options import check_word
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +38,11 @@ _SHORT_HELP = """no command is given
   gradcli minimize 'a^2 - 10*a + 28' a=6 --lr 0.1          the way down
   gradcli draw 'log(x^2 + sin(3*x*y))' x=2 y=3 -o g.svg    the graph
 
-  gradcli --help lists the options of each"""
+  gradcli help explains more, and gradcli --help lists the options"""
+
+
+SCRIPTS = {"bash": "gradcli.bash", "zsh": "_gradcli", "fish": "gradcli.fish"}
+"""The files of what makes a shell complete our words."""
 
 
 class AsTyped:
@@ -66,21 +75,9 @@ class OperandCommand(TyperCommand):
         """Return the command's parameters."""
         return _as_typed(super().get_params(ctx))
 
-    def collect_usage_pieces(self, ctx: Any) -> list[str]:  # noqa: ARG002
-        """Return what stands behind the command's name in the usage line."""
-        return ["FORMULA [NAME=VALUE]... [OPTIONS]"]
-
-    def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Write the options in their groups."""
-        groups: dict[str, list[Any]] = {}
-        for parameter in self.get_params(ctx):
-            record = parameter.get_help_record(ctx)
-            if record is not None:
-                group = getattr(parameter, "rich_help_panel", None) or "Options"
-                groups.setdefault(group, []).append(record)
-        for group, records in groups.items():
-            with formatter.section(group):
-                formatter.write_dl(records)
+    def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
+        """Write what --help says."""
+        formatter.write(usage.of_command(COMMANDS[str(self.name)]))
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Return the arguments, operands put behind "--" where no parser mistakes them."""
@@ -120,34 +117,18 @@ class Group(TyperGroup):
         """Return the parameters of the program itself."""
         return _as_typed(super().get_params(ctx))
 
+    def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
+        """Write what --help says."""
+        formatter.write(usage.of_program(COMMANDS))
+
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
         """Return the names of the commands."""
         return list(self.commands)
 
 
-def _functions(incomplete: str) -> list[str]:
-    """Return what the last word of an unfinished formula may become: names of functions."""
-    from gradcli.language.names import FUNCTION_NAMES
-
-    begun = re.search(r"[A-Za-z_][A-Za-z_0-9]*$", incomplete)
-    if begun is None:
-        return []
-    before = incomplete[: begun.start()]
-    return [f"{before}{name}(" for name in FUNCTION_NAMES if name.startswith(begun[0])]
-
-
-_WORDS = typer.Argument(
-    metavar="FORMULA [NAME=VALUE]...",
-    help="The formula (- for stdin, @FILE for a file), then a value for each of its names.",
-    show_default=False,
-    hidden=True,
-    autocompletion=_functions,
-)
-
-
 def _parameter(option: Option[Any]) -> inspect.Parameter:
     """Return an option as a parameter that Typer understands."""
-    complete = None
+    complete: Any = completion.OF.get(option.metavar)
     if option.complete is not None:
         load = option.complete
 
@@ -161,7 +142,6 @@ def _parameter(option: Option[Any]) -> inspect.Parameter:
         metavar=option.metavar,
         autocompletion=complete,
         show_default=False,
-        rich_help_panel=option.group,
     )
     return inspect.Parameter(
         option.field,
@@ -179,11 +159,16 @@ def _asking(command: Command) -> Callable[..., Request]:
         given = {field: value for field, value in typed.items() if value not in (None, False, [])}
         return Request(command, operands, given)
 
+    operands = typer.Argument(
+        help="The formula (- for stdin, @FILE for a file), then a value for each of its names.",
+        hidden=True,
+        autocompletion=completion.help_words if command.name == "help" else completion.words,
+    )
     words = inspect.Parameter(
         "words",
         inspect.Parameter.KEYWORD_ONLY,
         default=None,
-        annotation=Annotated[list[str] | None, _WORDS],
+        annotation=Annotated[list[str] | None, operands],
     )
     parameters = [words, *map(_parameter, command.options.records().values())]
     ask.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
@@ -215,20 +200,20 @@ def program(arguments: list[str]) -> Any:
     Without a command, as for --help, and to complete a line it has them all.
     """
     named = arguments[0] if arguments else ""
-    is_one = named in COMMANDS and "_GRADCLI_COMPLETE" not in os.environ
+    is_one = named in COMMANDS
+    for shell in () if is_one else SCRIPTS:  # what --install-completion writes
+        _completion_shared._completion_scripts[shell] = script(shell)  # noqa: SLF001
     app = typer.Typer(
         cls=Group,
         name="gradcli",
-        rich_markup_mode="rich" if is_terminal(sys.stdout) else None,
+        rich_markup_mode=None,
         pretty_exceptions_enable=False,
         add_completion=not is_one,  # --install-completion comes without a command
         context_settings={"help_option_names": ["-h", "--help"]},
-        help="The command-line calculator that knows its derivatives.",
-        epilog="Try: gradcli eval 'log(x^2 + sin(3*x*y))' x=2 y=3",
     )
     app.callback()(_main)
     for command in [COMMANDS[named]] if is_one else COMMANDS.values():
-        declare = app.command(command.name, cls=OperandCommand, epilog=command.examples)
+        declare = app.command(command.name, cls=OperandCommand)
         declare(_asking(command))
     return typer.main.get_command(app)
 
@@ -238,8 +223,16 @@ def request(arguments: list[str]) -> Request | int:
 
     Raises UsageError for words that Typer cannot make sense of.
     """
-    if not arguments and "_GRADCLI_COMPLETE" not in os.environ:
+    if os.environ.get("_GRADCLI_COMPLETE") == "words":
+        typer.echo("\n".join(_proposals(os.environ.get("GRADCLI_LINE", ""))))
+        return 0
+    if not arguments:
         raise UsageError(_SHORT_HELP)
+    if arguments[0] == "--show-completion" and len(arguments) > 1:
+        typer.echo(script(arguments[1]))
+        return 0
+    if arguments[:1] == ["help"] and arguments[1:2] and arguments[1] in COMMANDS:
+        arguments = [arguments[1], "--help"]
     try:
         answer = program(arguments).main(arguments, prog_name="gradcli", standalone_mode=False)
     except TyperException as problem:
@@ -254,6 +247,37 @@ def request(arguments: list[str]) -> Request | int:
         message = "stdout is closed"
         raise GradcliError(message)
     return int(answer or 0)
+
+
+def script(shell: str) -> str:
+    """Return what makes a shell complete the words of gradcli. Raises UsageError."""
+    check_word("--show-completion", shell, list(SCRIPTS))
+    return Path(__file__).with_name("shells").joinpath(SCRIPTS[shell]).read_text("utf-8")
+
+
+def _proposals(line: str) -> list[str]:
+    """Return what the last word of an unfinished line may become.
+
+    Behind the only proposal a shell closes the word; where it goes on, a second proposal prevents
+    that: behind a parenthesis or an equals sign, and within a formula in quotes.
+    """
+    words = split_arg_string(line)
+    try:
+        is_closed = bool(shlex.split(line)) and line[-1:].isspace()
+        goes_on = False
+    except ValueError:  # a quote is open
+        is_closed, goes_on = False, True
+    begun = "" if is_closed or not words else words.pop()
+    found = completions(words[1:], begun)
+    if len(found) == 1 and (goes_on or found[0].endswith(("(", "=", "/"))):
+        return [found[0], found[0] + " "]
+    return found
+
+
+def completions(words: list[str], begun: str) -> list[str]:
+    """Return what the word that is begun behind these words of a command line may become."""
+    reader = BashComplete(program([]), {}, "gradcli", "")
+    return [item.value for item in reader.get_completions(words, begun)]
 
 
 def _usage_error(problem: TyperException) -> UsageError:

@@ -86,6 +86,7 @@ class Graph:
         "limit",
         "names",
         "rows",
+        "spellings",
     )
 
     def __init__(self) -> None:
@@ -94,6 +95,9 @@ class Graph:
         """How many nodes there may be."""
         self.names: dict[int, dict[str, None]] = {}
         """Names that the user gave to nodes (`u = 3*x`); a node may have several."""
+        self.spellings: dict[str, str] = {}
+        """How operations were first typed that have more than one spelling: "sigmoid" as
+        "logistic", "power" as "**"."""
         self._ids: dict[Row, int] = {}
         self._shapes: dict[int, Shape] = {}
         self._unknown: set[int] = set()

@@ -186,7 +186,13 @@ class Text:
         """Return how an operation is written; None for a call."""
         if operation not in self.forms:
             self.forms[operation] = self.new_form(operation)
-        return self.forms[operation]
+        form = self.forms[operation]
+        sign = self.spelling(operation)
+        return form if form is None or sign is None else _infix_form(operation, sign)
+
+    def spelling(self, operation: Operation) -> str | None:
+        """Return how the user spells an operation, if it has more than one spelling."""
+        return self.graph.spellings.get(operation.name)
 
     def written(self, node: int) -> Sequence[int]:
         """Return the arguments of a node, each as often as it is written."""
@@ -220,7 +226,7 @@ class Text:
 
     def call(self, operation: Operation, axis: int | None) -> tuple[str, str]:
         """Return what stands before and behind the arguments of a function."""
-        name = operation.typed or operation.name
+        name = self.spelling(operation) or operation.typed or operation.name
         return f"{name}(", f"{self.axis(axis)})"
 
     def product(self, left: int, right: int) -> list[Piece]:
@@ -273,6 +279,9 @@ class Latex(Text):
         """Return a number, with a power of ten for an exponent."""
         digits, _, exponent = number_text(value).partition("e")
         return rf"{digits} \times 10^{{{exponent}}}" if exponent else digits
+
+    def spelling(self, operation: Operation) -> None:
+        """Return None: the notation of mathematics has one spelling."""
 
     def name(self, text: str) -> str:
         """Return a free name as no other one is written."""

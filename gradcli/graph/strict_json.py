@@ -6,6 +6,9 @@ from typing import Any
 
 from gradcli.graph.literals import number_text
 
+SCHEMA = 1
+"""The form of the results: it rises when a key goes or changes its meaning."""
+
 
 def json_text(content: dict[str, Any], *, keeps_sign: bool = False) -> str:
     """Return strict JSON in one line: inf and nan as the strings "inf", "-inf" and "nan".

@@ -15,6 +15,7 @@ from gradcli.graph.operations import (
     NEGATE,
     NOT_SO,
     OR_ELSE,
+    POWER_OF,
     SUBTRACT,
     TABLE,
     VARIABLE,
@@ -209,8 +210,10 @@ class Builder(Calls):
         """+x, which is x."""
         return node
 
-    def raise_to(self, base: int, _sign: str, exponent: int) -> int:
-        """x^y."""
+    def raise_to(self, base: int, sign: str, exponent: int) -> int:
+        """x^y or x**y, which is written as it was first typed."""
+        for row in (CONSTANT_POWER, POWER_OF):
+            self.graph.spellings.setdefault(row.name, sign)
         return self.graph.power(base, exponent)
 
     def raise_to_superscript(self, base: int, text: str) -> int:

@@ -167,6 +167,10 @@ class Calls:
         if name == "scatter":
             self._checked_keywords(name, keywords)
             return self._scattered(plain)
+        if name in ALIASES:
+            self.graph.spellings.setdefault(ALIASES[name], name)
+        elif name in ALIASES.values():
+            self.graph.spellings.setdefault(name, name)
         return self._applied(ALIASES.get(name, name), name, plain, keywords)
 
     def _applied(

@@ -156,9 +156,56 @@ class Minimum(NamedTuple):
         """Whether no known point is lower; a training that is cut short keeps its last one."""
         return bool(self.latest) or self.ending is Ending.DIVERGED
 
+    def report(self) -> list[list[str]]:
+        """Return the rows of the report, headings first: the parameters, for a fit with errors."""
+        from gradcli.graph.literals import value_text
+        from gradcli.minimization.layout import entries, numbers
+
+        fit = self.statistics
+        if fit is None:
+            point = [[name, value_text(value)] for name, value in self.parameters.items()]
+            return [["name", "value"], ["minimum", value_text(self.minimum)], *point]
+        rows = [["parameter", "value", "standard error", "from", "to"]]
+        names, point_of = entries(self.parameters), numbers(list(self.parameters.values()))
+        for name, value in zip(names, point_of, strict=True):
+            interval = fit.confidence_intervals[name] or (None, None)
+            cells = [value, fit.standard_errors[name], *interval]
+            rows.append([name, *["" if x is None else f"{x:.6g}" for x in cells]])
+        return rows
+
+    def __str__(self) -> str:
+        """Return the report as text, and how the run ended."""
+        rows = self.report()
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = [
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+            for row in rows
+        ]
+        return "\n".join([*lines, f"{self.method} ({self.why}): {self.reason}"])
+
+    def __repr__(self) -> str:
+        """Return the report; the fields have the rest."""
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        """Return the report as a notebook shows it."""
+        from html import escape
+
+        kinds = ["th", *["td"] * len(self.report())]
+        rows = [
+            "".join(f"<{kind}>{escape(cell)}</{kind}>" for cell in row)
+            for kind, row in zip(kinds, self.report(), strict=False)
+        ]
+        table = "".join(f"<tr>{row}</tr>" for row in rows)
+        ending = escape(f"{self.method} ({self.why}): {self.reason}")
+        return f"<table>{table}</table><p>{ending}</p>"
+
     def document(self) -> dict[str, Any]:
         """Return everything that the command's JSON holds, as plain values and arrays."""
+        from gradcli.graph.strict_json import SCHEMA
+
         content = {
+            "schema": SCHEMA,
             "expression": self.expression,
             "method": self.method,
             "converged": self.converged,

@@ -153,15 +153,16 @@ class Terminal:
         columns: int = 80,
         lines: int = 24,
         env: Mapping[str, str] | None = None,
+        echo: bool = False,
     ) -> pexpect.spawn:
-        """A command that is still running, to be typed at."""
+        """A command that is still running, to be typed at; with `echo` the typing is seen."""
         program, *rest = Command.words
         return pexpect.spawn(
             program,
             [*rest, *words],
             cwd=str(self.folder),
             dimensions=(lines, columns),
-            echo=False,
+            echo=echo,
             encoding="utf-8",
             env=environment(self.folder, env or {}),
             timeout=SECONDS,

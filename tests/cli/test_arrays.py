@@ -55,7 +55,12 @@ def values(*command: str, run: Inside) -> Any:
 def test_arrays_as_values(inside: Inside, word: str, expected: list[Any]) -> None:
     found = values("eval", "w*1", word, run=inside)
 
-    assert found == {"expression": "w*1", "variables": {"w": expected}, "value": expected}
+    assert found == {
+        "schema": 1,
+        "expression": "w*1",
+        "variables": {"w": expected},
+        "value": expected,
+    }
 
 
 def test_an_array_and_a_number(gradcli: Command) -> None:
@@ -148,7 +153,7 @@ def test_numbers_that_are_not_finite(inside: Inside) -> None:
 
 
 def test_a_terminal_gets_short_arrays_whole(terminal: Terminal) -> None:
-    assert terminal("eval", "x/3", "x=[1,2,3]") == (0, "[0.3333333, 0.6666667, 1]\n")
+    assert terminal("eval", "x/3", "x=[1,2,3]") == (0, "[0.333333, 0.666667, 1]\n")
     assert terminal("eval", "A", "A=[[1,2],[3,4]]") == (0, "[[1, 2], [3, 4]]\n")
 
 
@@ -161,8 +166,8 @@ def test_a_terminal_gets_the_ends_of_long_arrays(terminal: Terminal) -> None:
 
     assert screen.code == 0
     assert "(100,)" in screen.text, "the shape"
-    assert "0, 0.3333333, 0.6666667" in screen.text, "the first"
-    assert "32.33333, 32.66667, 33" in screen.text, "the last"
+    assert "0, 0.333333, 0.666667" in screen.text, "the first"
+    assert "32.3333, 32.6667, 33" in screen.text, "the last"
     assert len(screen.lines) <= 2
     assert widest(screen) <= 80
 
@@ -202,6 +207,7 @@ def test_gradients_in_json(gradcli: Command) -> None:
     ran = gradcli("grad", *QUADRATIC, "--json")
 
     assert json.loads(ran.out) == {
+        "schema": 1,
         "expression": QUADRATIC[0],
         "variables": {"A": [[1, 2], [3, 4]], "x": [1, -1], "b": 2},
         "value": 4,

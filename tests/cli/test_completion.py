@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
+import pexpect
 import pytest
 
+from tests.cli.conftest import environment
+
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.cli.conftest import Command, Inside
 
-COMMANDS = ["eval", "grad", "minimize", "draw"]
+COMMANDS = ["eval", "grad", "minimize", "draw", "help"]
 
 
 def proposals(inside: Inside, line: str) -> list[str]:
     """What Bash proposes at the end of a line."""
-    words = line.split(" ")
     env = {
-        "_GRADCLI_COMPLETE": "complete_bash",
-        "COMP_WORDS": line,
-        "COMP_CWORD": str(len(words) - 1),
+        "_GRADCLI_COMPLETE": "words",
+        "GRADCLI_LINE": line,
     }
     ran = inside([], env=env)
 
@@ -85,51 +89,67 @@ def test_a_line_that_is_not_yet_right_is_no_error(inside: Inside, line: str) -> 
     proposals(inside, line)
 
 
-@pytest.mark.parametrize(("shell", "variable"), [("zsh", "args"), ("fish", "args")])
-def test_other_shells(gradcli: Command, shell: str, variable: str) -> None:
-    ran = gradcli(
-        env={
-            "_GRADCLI_COMPLETE": f"complete_{shell}",
-            f"_TYPER_COMPLETE_{variable.upper()}": "gradcli mi",
-            "_TYPER_COMPLETE_FISH_ACTION": "get-args",
-        }
-    )
-
-    assert (ran.code, ran.err) == (0, "")
-    assert "minimize" in ran.out
-
-
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_the_script_for_a_shell(gradcli: Command, shell: str) -> None:
-    ran = gradcli(env={"_GRADCLI_COMPLETE": f"source_{shell}"})
-
-    assert (ran.code, ran.err) == (0, "")
-    assert "_GRADCLI_COMPLETE=complete_" + shell in ran.out
-
-
-def test_show_completion(gradcli: Command) -> None:
-    without_detection = {"_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
-    ran = gradcli("--show-completion", "bash", env=without_detection)
-
-    assert (ran.code, ran.err) == (0, "")
-    assert "complete -o default -F" in ran.out
-
-
-def test_bash_completes(gradcli: Command) -> None:
-    """The script and the program together, as at the prompt."""
-    script = """
-        eval "$(_GRADCLI_COMPLETE=source_bash gradcli)"
-        COMP_WORDS=(gradcli minimize x^2 --ste) COMP_CWORD=3
-        _gradcli_completion gradcli
-        echo "${COMPREPLY[@]}"
-    """
-
-    assert gradcli.shell('shift 3; exec bash --norc -c "$1"', script) == (0, "--steps\n", "")
-
-
 def test_install_completion(gradcli: Command) -> None:
+    """What is installed is what --show-completion shows."""
     without_detection = {"_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
     ran = gradcli("--install-completion", "bash", env=without_detection)
 
     assert ran.code == 0
     assert "gradcli" in (gradcli.folder / ".bashrc").read_text()
+    (installed,) = (gradcli.folder / ".bash_completions").iterdir()
+    assert installed.read_text().strip() == gradcli("--show-completion", "bash").out.strip()
+
+
+STARTS = {
+    "bash": (["--norc", "-i"], 'eval "$(gradcli --show-completion bash)"'),
+    "zsh": (
+        ["-f", "-i"],
+        'autoload -Uz compinit; compinit -u; eval "$(gradcli --show-completion zsh)"',
+    ),
+    "fish": (["--no-config", "-i"], "gradcli --show-completion fish | source"),
+}
+"""How each shell starts, and learns to complete our words."""
+
+
+@pytest.mark.parametrize(
+    "shell",
+    [
+        pytest.param(name, marks=[] if name == "bash" else [pytest.mark.slow])
+        for name in STARTS
+        if shutil.which(name)
+    ],
+)
+def test_a_line_is_completed_in_a_shell(shell: str, tmp_path: Path) -> None:
+    """Each line runs when TAB has completed it: no blank is put where none belongs."""
+    (tmp_path / "data.csv").write_text("t,speed\n1,2\n3,4\n")
+    (tmp_path / "formula.txt").write_text("x^2")
+    words, setup = STARTS[shell]
+    folder = str(tmp_path)
+    env = environment(tmp_path, {"TERM": "dumb", "NO_COLOR": "1"})
+    child = pexpect.spawn(
+        shell, words, cwd=folder, env=env, encoding="utf-8", timeout=20, dimensions=(24, 150)
+    )
+    child.sendline(setup + "; echo RE''ADY")
+    child.expect("READY")
+    for begun, rest, printed in [
+        ("gradcli ev", "1+41", "42"),
+        ("gradcli eval '1/lgam", "3)'", "1.442695040888963"),
+        ("gradcli grad 'x^2' x=3 --hess", "--json", '"hessian"'),
+        ("gradcli eval --data data.csv 'mean(spee", ")*7'", "21"),
+        ("gradcli minimize '(amp-3)^2' --digits 3 amp=1 --method newt", "", "amp = 3"),
+        ("gradcli minimize '(amp-4)^2' --digits 3 am", "1", "amp = 4"),
+        ("gradcli eval @form", "x=11", "121"),
+        ("gradcli eval --data dat", "'sum(t)+100'", "104"),
+        ("gradcli minimize 'speed ~ a*t' a=1 --data data.csv --weights spee", "", "observations"),
+    ]:
+        child.send(begun + "\t")
+        child.send(rest + "\r")
+        child.expect_exact(printed)
+    child.close(force=True)
+
+
+def test_what_shells_are_given(gradcli: Command) -> None:
+    assert gradcli("--show-completion", "zsh").out.startswith("#compdef gradcli\n")
+    ran = gradcli("--show-completion", "tcsh")
+    assert (ran.code, ran.out) == (2, "")
+    assert "bash, zsh, fish" in ran.err

@@ -113,6 +113,7 @@ def test_json_in_each_row(inside: Inside, points: tuple[str, np.ndarray]) -> Non
     )
 
     assert found == {
+        "schema": 1,
         "expression": "x + 1",
         "columns": {"x": numbers[:, 0].tolist()},
         "value": (numbers[:, 0] + 1).tolist(),
@@ -173,6 +174,7 @@ def test_the_error_rate_of_a_classifier(
     assert (ran.code, ran.err) == (0, "")
     assert float(ran.out) == wrong
     assert told == {
+        "schema": 1,
         "expression": "mean(argmax(img @ w + b) != label)",
         "variables": {"w": w.tolist(), "b": b.tolist()},
         "value": wrong,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import json
 import shlex
 from pathlib import Path
@@ -123,7 +124,7 @@ def strings(node: ast.AST) -> list[str] | None:
 
 
 def corpus() -> list[list[str]]:
-    """The command lines of README, of the tests, and of what must be refused."""
+    """The command lines of README and of the manual, of the tests, and of what must be refused."""
     found = [case["argv"] for case in REFUSED] + ACCEPTED
     for path in TESTS.rglob("*.py"):
         tree = ast.parse(path.read_text(encoding="utf-8"))
@@ -131,9 +132,13 @@ def corpus() -> list[list[str]]:
         found += [
             words for node in ast.walk(tree) if isinstance(node, lists) and (words := strings(node))
         ]
-    for line in (TESTS.parent / "README.md").read_text(encoding="utf-8").splitlines():
-        if line.startswith("$ gradcli "):
-            found.append(shlex.split(line, comments=True)[2:])
+    pages = [TESTS.parent / "README.md", *(TESTS.parent / "gradcli" / "manual").glob("*.md")]
+    for page in pages:
+        found += [
+            list(itertools.takewhile(lambda word: not word.endswith(";"), words))
+            for line in page.read_text(encoding="utf-8").splitlines()
+            if line.startswith("$ gradcli ") and (words := shlex.split(line, comments=True)[2:])
+        ]
     for command, contexts in CONTEXTS.items():
         for option in COMMANDS[command].options.records().values():
             found += [[command, *words, option.name, *SAMPLES[option.name]] for words in contexts]

@@ -13,9 +13,10 @@ if TYPE_CHECKING:
 
 LOG = "log(x^2 + sin(3*x*y))"
 
-EVAL = {"expression", "variables", "value"}
-GRAD = {"expression", "variables", "value", "gradient", "notes"}
+EVAL = {"schema", "expression", "variables", "value"}
+GRAD = {"schema", "expression", "variables", "value", "gradient", "notes"}
 MINIMIZE = {
+    "schema",
     "expression",
     "method",
     "converged",
@@ -75,6 +76,7 @@ def test_eval(gradcli: Command) -> None:
 
     assert ran.err == ""
     assert document(ran) == {
+        "schema": 1,
         "expression": LOG,
         "variables": {"x": 2, "y": 3},
         "value": 1.1783511819572907,
@@ -109,6 +111,7 @@ def test_grad(inside: Inside) -> None:
     found = document(inside(["grad", "x^2*y", "x=3", "y=-2", "--json"]))
 
     assert found == {
+        "schema": 1,
         "expression": "x^2*y",
         "variables": {"x": 3, "y": -2},
         "value": -18,
@@ -157,6 +160,7 @@ def test_grad_with_everything(inside: Inside) -> None:
 
 def test_grad_without_values(inside: Inside) -> None:
     assert document(inside(["grad", "a*x + b", "--json"])) == {
+        "schema": 1,
         "expression": "a*x + b",
         "derivatives": {"a": "x", "x": "a", "b": "1"},
         "notes": [],

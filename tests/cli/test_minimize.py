@@ -25,6 +25,7 @@ REFERENCE = Path(__file__).parents[1] / "reference"
 VALLEY = ("minimize", "(1-x)^2 + 100*(y-x^2)^2", "x=-1.2", "y=1")
 FUNCTIONS = {"rosenbrock": VALLEY[1]}
 FIELDS = {
+    "schema",
     "expression",
     "method",
     "converged",
@@ -477,7 +478,8 @@ def test_every_field_of_the_json(inside: Inside) -> None:
     found = document(inside([*VALLEY, "--json"]))
 
     assert list(found) == [
-        *("expression", "method", "converged", "reason", "steps", "evaluations", "minimum"),
+        *("schema", "expression", "method", "converged", "reason", "steps", "evaluations"),
+        "minimum",
         *("parameters", "gradient_norm", "statistics", "warnings"),
     ]
     assert found["expression"] == VALLEY[1]

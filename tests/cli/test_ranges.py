@@ -52,6 +52,7 @@ def test_csv_and_json(inside: Inside) -> None:
 
     assert inside([*words, "--csv"]) == (0, "x,value\n0,0\n0.5,0.75\n1,3\n", "")
     assert json.loads(inside([*words, "--json"]).out) == {
+        "schema": 1,
         "expression": "x^2*a",
         "columns": {"x": [0, 0.5, 1]},
         "value": [0, 0.75, 3],
@@ -91,7 +92,7 @@ def test_a_table_on_a_terminal(terminal: Terminal) -> None:
     assert max(len(line) for line in screen.text.split("\n")) <= 80
     rows = [line.split() for line in screen.lines]
     assert ["x", "y", "value"] in rows
-    assert ["0.5", "1", "0.4794255"] in rows
+    assert ["0.5", "1", "0.479426"] in rows
     assert sum(len(row) == 3 and row[0][0].isdigit() for row in rows) == 6
 
 
@@ -405,6 +406,7 @@ def test_derivatives_point_by_point(gradcli: Command, inside: Inside) -> None:
         inside([*words, "--csv", "--wrt", "y"]).out == "x,value,d/dy\n0,0,0\n0.5,0.5,0.25\n1,2,1\n"
     )
     assert json.loads(inside([*words, "--json"]).out) == {
+        "schema": 1,
         "expression": "x^2*y",
         "columns": {"x": [0, 0.5, 1]},
         "value": [0, 0.5, 2],

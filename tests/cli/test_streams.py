@@ -373,7 +373,7 @@ def test_lines_typed_at_a_terminal(terminal: Terminal) -> None:
     child = terminal.started("eval", "-")
     for asked, answer in zip(ASKED, ANSWERS, strict=True):
         child.sendline(asked)
-        child.expect_exact(answer or "error: line ")
+        child.expect_exact(answer or "line ")
     child.sendeof()
     child.expect(pexpect.EOF)
     child.close()

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-import pytest
-
-from gradcli.cli.commands import COMMANDS
-
 if TYPE_CHECKING:
-    from tests.cli.conftest import Command, Inside, Terminal
+    from tests.cli.conftest import Command, Inside
 
 RUN = """\
 import sys
@@ -40,40 +35,6 @@ def test_words_with_a_minus_are_operands(inside: Inside) -> None:
     assert inside(["eval", "-x^2", "x=3"], env=env).out == "-9\n"
     assert inside(["eval", "x", "--digits", "2", "--", "x=1/3"], env=env).out == "0.33\n"
     assert "--digits needs a value" in inside(["eval", "1", "--digits"]).err
-
-
-@pytest.mark.parametrize("name", COMMANDS)
-def test_help_in_a_pipe_has_the_groups(inside: Inside, name: str) -> None:
-    """OperandCommand.format_options and collect_usage_pieces."""
-    ran = inside([name, "--help"])
-    group, shown = "", {}
-    for line in ran.out.splitlines():
-        if re.fullmatch(r"\w+:", line):
-            group = line[:-1]
-        elif found := re.match(r"  (?:-o, )?(--[a-z-]+)", line):
-            shown[found[1]] = group
-    options = COMMANDS[name].options.records().values()
-
-    assert ran.out.startswith(f"Usage: gradcli {name} FORMULA [NAME=VALUE]... [OPTIONS]\n")
-    assert ran.out.isascii() == ("…" not in ran.out)
-    assert {option.name: option.group for option in options}.items() <= shown.items()
-
-
-def test_help_on_a_terminal_has_panels(terminal: Terminal) -> None:
-    """The markup mode, and that no word of ours is taken for markup."""
-    shown = terminal("minimize", "--help", columns=100)
-
-    assert shown.code == 0
-    for group in ("Method", "Fit", "Learning", "Data", "Plot", "Output", "Result"):
-        assert f"╭─ {group} ─" in shown.text
-    assert "NAME[=FORM]" in shown.text
-
-
-def test_commands_stand_in_their_order(inside: Inside) -> None:
-    """Group.list_commands."""
-    lines = inside(["--help"]).out.partition("Commands:")[2].split()
-
-    assert [word for word in lines if word in COMMANDS][:4] == list(COMMANDS)
 
 
 def test_complaints_are_ours(inside: Inside) -> None:

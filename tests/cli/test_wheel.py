@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from gradcli import manual
+from gradcli.cli.commands import COMMANDS
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 ANSWERED = """\
@@ -46,6 +49,13 @@ def test_the_wheel_brings_its_tables(tmp_path: Path) -> None:
 
     assert {"gradcli/language/stored.py", "gradcli/grammars/expression.lark"} <= names
     assert "gradcli/grammars/build_tables.py" not in names
+    assert {f"gradcli/manual/{topic}.md" for topic in manual.topics()} <= names
+    shared = {name.partition(".data/data/")[2] for name in names}
+    assert {f"share/man/man1/gradcli-{name}.1" for name in COMMANDS} < shared
+    assert "share/man/man1/gradcli.1" in shared
+    assert "share/bash-completion/completions/gradcli" in shared
+    assert "share/zsh/site-functions/_gradcli" in shared
+    assert "share/fish/vendor_completions.d/gradcli.fish" in shared
     # sympy 1.14 gives 1.17835118195729 as well.
     assert ran.stdout == "1.1783511819572907\n"
     file, *slow = ran.stderr.split()

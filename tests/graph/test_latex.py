@@ -213,10 +213,11 @@ def test_latex_of(text: str, latex: str) -> None:
 # ---------------------------------------------------------------- the corpus
 
 
-def formulas_of_the_readme() -> list[str]:
-    """What README gives to commands, but for what it shows to be wrong."""
-    readme = (REFERENCE.parent.parent / "README.md").read_text(encoding="utf-8")
-    typed = re.findall(r"^\$ gradcli (?:eval|grad|minimize|draw) '([^']+)'", readme, re.MULTILINE)
+def formulas_of_the_manual() -> list[str]:
+    """What the manual gives to commands, but for what it shows to be wrong."""
+    pages = (REFERENCE.parent.parent / "gradcli" / "manual").glob("*.md")
+    text = "\n".join(p.read_text(encoding="utf-8") for p in pages if p.stem != "arrays")
+    typed = re.findall(r"^\$ gradcli (?:eval|grad|minimize|draw) '([^']+)'", text, re.MULTILINE)
     return sorted({text for text in typed if text not in {"sinn(x) + 1", "1/2x"}})
 
 
@@ -236,7 +237,7 @@ def formulas_of_the_reference(file: str) -> dict[str, dict[str, Shape]]:
 
 
 CORPUS = {
-    **{text: LAYERS if "img" in text else {} for text in formulas_of_the_readme()},
+    **{text: LAYERS if "img" in text else {} for text in formulas_of_the_manual()},
     **formulas_of_the_reference("expressions.json"),
     **formulas_of_the_reference("printed.json"),
 }

@@ -1,0 +1,138 @@
+"""The manual says of every function and choice what it is; its examples run in test_readme.py."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import sympy
+
+from gradcli import manual
+from gradcli.cli.commands import COMMANDS
+from gradcli.language.names import FUNCTION_NAMES
+from gradcli.optimize.least_squares.losses import LOSSES
+
+if TYPE_CHECKING:
+    from gradcli.cli.commands import Command
+    from tests.cli.conftest import Inside, Terminal
+
+BY_SYMPY = {
+    **{name: f"{name}(x)" for name in ("sin", "tan", "asin", "atan", "sinh", "tanh", "asinh")},
+    **{name: f"{name}(x)" for name in ("exp", "log", "sqrt", "gamma", "erf", "erfc", "digamma")},
+    "lgamma": "loggamma(x)",
+    "sigmoid": "1/(1 + exp(-x))",
+    "softplus": "log(1 + exp(x))",
+    "log2": "log(x, 2)",
+    "expm1": "exp(x) - 1",
+    "cbrt": "x**(1/3)",
+    "xlogx": "x*log(x)",
+    "sinc": "sin(x)/x",
+}
+"""What sympy calls some functions."""
+
+
+def help_of(inside: Inside, *words: str) -> Any:
+    return json.loads(inside(["help", *words, "--json"]).out)
+
+
+def test_every_function_has_its_row() -> None:
+    assert sorted(manual.functions()) == FUNCTION_NAMES
+    assert all(row["what"] for row in manual.functions().values())
+
+
+@pytest.mark.parametrize("name", BY_SYMPY)
+def test_the_derivative_of_a_function_is_that_of_sympy(name: str, inside: Inside) -> None:
+    row = manual.function(name)
+    at = sympy.Rational(3, 8)
+    x = sympy.Symbol("x")
+    exact = sympy.N(sympy.diff(sympy.sympify(BY_SYMPY[name]), x).subs(x, at), 20)
+    shown = inside(["eval", row["derivatives"]["x"], "x=3/8"]).out
+
+    assert float(shown) == pytest.approx(float(exact), rel=1e-13)
+
+
+def test_what_is_said_of_a_function(inside: Inside) -> None:
+    log = help_of(inside, "log")
+    assert log["written"] == ["log(x)", "ln(x)"]
+    assert (log["needs"], log["derivatives"]) == ("a number > 0", {"x": "1/x"})
+    assert "kink" in help_of(inside, "relu")["remarks"][0]
+    assert help_of(inside, "std")["derivatives"] == {"x": "(x - mean(x))/(3*std(x))"}
+    assert "needs a number > 0" in inside(["help", "ln"]).out
+    assert inside(["help", "nCrr"]).code == 2
+
+
+def test_the_topics(inside: Inside) -> None:
+    shown = inside(["help"]).out
+    known = help_of(inside)
+    assert all(re.search(rf"^ +{word} ", shown, re.MULTILINE) for word in known["topics"])
+    assert list(known["commands"]) == list(COMMANDS)
+    for topic in known["topics"]:
+        text = inside(["help", topic]).out
+        assert text.startswith("# ")
+        assert "![" not in text
+    assert inside(["help", "functions"]).out.count("\n| `") == len(
+        re.findall(r"^\| `", manual.page("functions"), re.MULTILINE)
+    )
+
+
+def test_every_choice_is_on_its_page(inside: Inside) -> None:
+    for topic in ("methods", "schedules"):
+        found = help_of(inside, topic)[topic]
+        assert all(f"`{name}`" in manual.page(topic) for name in found)
+        assert found
+    assert help_of(inside, "methods")["methods"]["adam"]["beta1"] == 0.9
+    assert all(f"`{name}(C)`" in manual.page("fits") for name in LOSSES)
+    everything = help_of(inside, "functions")["functions"]
+    assert [row["name"] for row in everything] == list(manual.functions())
+
+
+@pytest.mark.parametrize("word", ["fitz", "lgama", "fits data"])
+def test_a_slip_is_named(word: str, inside: Inside) -> None:
+    ran = inside(["help", *word.split()])
+    assert ran.code == 2
+    assert "did you mean" in ran.err or "for example" in ran.err
+
+
+@pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
+def test_help_of_a_command(command: Command, inside: Inside) -> None:
+    """The examples run as they are shown, and every option has its line."""
+    shown = inside([command.name, "--help"])
+    flat = " ".join(shown.out.split())
+
+    assert (shown.code, shown.err) == (0, "")
+    assert shown == inside(["help", command.name])
+    assert command.name == "help" or "Put the formula in single quotes" in flat
+    for option in command.options.records().values():
+        assert f" {', '.join(option.flags)} {option.metavar}".rstrip() in shown.out
+        assert f"{option.group}:\n" in shown.out
+        assert option.help in flat
+    assert all(example in shown.out for example in command.examples)
+
+
+@pytest.mark.parametrize(
+    "example",
+    [example for command in COMMANDS.values() for example in command.examples],
+)
+def test_an_example_of_help_runs(
+    example: str, inside: Inside, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("points.csv").write_text("x,y\n0,1.1\n1,1.2\n2,1.2\n3,1.4\n", "utf-8")
+    ran = inside(shlex.split(example)[1:])
+
+    assert ran.code == 0, ran.err
+    assert ran.out or "-o" in example
+
+
+def test_help_on_a_terminal_is_in_panels(terminal: Terminal) -> None:
+    screen = terminal("grad", "--help", env={"NO_COLOR": "1"})
+
+    assert max(map(len, screen.lines)) <= 80
+    titles = [line for line in screen.lines if line.startswith("╭─ ")]
+    groups = dict.fromkeys(option.group for option in COMMANDS["grad"].options.records().values())
+    assert [title.split()[1] for title in titles] == [*groups, "Examples"]
+    assert terminal("help", "fits", env={"NO_COLOR": "1"}).text.count("y ~ f") == 1

@@ -1,0 +1,119 @@
+"""How formulas, runs and minima show themselves in Python: in a notebook, in dir and help."""
+
+from __future__ import annotations
+
+import pickle
+import pydoc
+import subprocess
+import sys
+from html.parser import HTMLParser
+from xml.etree import ElementTree as ET
+
+import pytest
+from hypothesis import given, settings
+
+import gradcli
+from gradcli.errors import FormulaError
+from gradcli.functions import tanh
+from tests.random_formulas import texts
+
+
+@settings(max_examples=40, deadline=None)
+@given(texts([], ["max", "hypot"]))
+def test_a_formula_survives_pickling(text: str) -> None:
+    formula = gradcli.parse(text)
+    again = pickle.loads(pickle.dumps(formula))  # noqa: S301 - our own
+
+    assert str(again) == str(formula)
+    assert again.free_names == formula.free_names
+    combined = formula**2 + formula
+    again = pickle.loads(pickle.dumps(combined))  # noqa: S301 - our own
+    assert str(again) == str(combined)
+
+
+def test_what_is_pickled_can_be_read_in_another_process() -> None:
+    w, x = gradcli.variable("w", (3,)), gradcli.variable("x", (3,))
+    score = (w @ x).named("score")
+    program = (
+        "import pickle, sys; f = pickle.load(sys.stdin.buffer);"
+        "print(f, f(w=[1, 2, 3], x=[1, 0, 1]))"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program],
+        input=pickle.dumps(score**2),
+        capture_output=True,
+        check=True,
+    )
+    assert ran.stdout.decode() == f"{score**2} 16.0\n"
+
+
+def test_a_formula_is_called() -> None:
+    formula = gradcli.parse("x^2 + y")
+    assert formula(x=3, y=1) == formula({"x": 3, "y": 1}) == formula({"x": 3}, y=1) == 10
+
+
+def test_nodes_have_names() -> None:
+    w, x, b = gradcli.variables("w x b")
+    u = (w * x + b).named("u")
+    neuron = gradcli.parse(str(tanh(u)))
+
+    assert str(neuron) == "u = w*x + b; tanh(u)"
+    assert neuron.latex.endswith(r"\text{with } u = w x + b")
+    assert [s.name for s in neuron.structure(only_named=True)][:-1] == ["w", "x", "b", "u"]
+    for name in ("w", "u", "sin", "1a"):
+        with pytest.raises(FormulaError):
+            (u * 2).named(name)
+
+
+class Cells(HTMLParser):
+    """The texts of the cells of a table."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def handle_data(self, data: str) -> None:
+        self.found.append(data)
+
+
+def test_what_a_notebook_shows() -> None:
+    """IPython asks for _repr_svg_, _repr_latex_ and _repr_html_, and shows what it gets."""
+    formula = gradcli.parse("log(x^2 + sin(3*x*y))")
+    run = formula.run(x=2, y=3)
+    picture = run._repr_svg_()
+    minimum = gradcli.parse("(a - 2)^2 + 1").minimize(a=1)
+    cells = Cells()
+    cells.feed(minimum._repr_html_())
+
+    assert formula._repr_latex_() == rf"$\displaystyle {formula.latex}$"
+    assert picture is not None
+    assert ET.fromstring(picture).tag == "{http://www.w3.org/2000/svg}svg"  # noqa: S314 - our own
+    assert "3.06" in picture
+    assert cells.found[:6] == ["name", "value", "minimum", "1", "a", "2"]
+    large = gradcli.parse(" + ".join(f"x^{n}" for n in range(2, 400))).run(x=1)
+    assert large._repr_svg_() is None
+
+
+def test_a_minimum_prints_its_report() -> None:
+    data = {"x": [1, 2, 3, 4], "y": [2.1, 3.9, 6.2, 7.8]}
+    fit = gradcli.parse("y ~ a*x + b").minimize(a=1, b=0, data=data)
+    header, a, b, ending = str(fit).splitlines()
+
+    assert header.split() == ["parameter", "value", "standard", "error", "from", "to"]
+    # scipy.stats.linregress: slope, its error, and the interval with t(0.975, 2)
+    assert a.split() == ["a", "1.94", "0.0905539", "1.55038", "2.32962"]
+    assert b.split()[:3] == ["b", "0.15", "0.247992"]
+    assert ending.startswith("lm (")
+    assert repr(fit) == str(fit)
+
+
+def test_the_package_says_what_it_has() -> None:
+    program = "import sys, gradcli; print(*dir(gradcli)); print('numpy' in sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    names, loaded = ran.stdout.decode().splitlines()
+    shown = pydoc.plain(pydoc.render_doc(gradcli))
+
+    assert set(names.split()) == {*gradcli.__all__, "__version__"}
+    assert loaded == "False"
+    assert "class Formula(" in shown
+    assert "minimize(self" in shown
