@@ -455,7 +455,7 @@ def _minimize(
     ] = None,
     starts: Annotated[
         str | None,
-        typer.Option("--starts", metavar="N", help="Try N starts and keep the best minimum."),
+        typer.Option("--starts", metavar="N", help="Try N starts, keep the lowest; 1 for one run."),
     ] = None,
     data: DataOptions = _NO_DATA,
     memory: Annotated[

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.cli import arguments, starts
 from gradcli.cli.data_options import DataOptions, check_syntax
+from gradcli.cli.output import note
 from gradcli.cli.plot_options import PlotOptions
 from gradcli.cli.written import check_written
 from gradcli.errors import ShapeError, UsageError, printable
-from gradcli.point import shape_of
+from gradcli.point import few, shape_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -96,6 +97,9 @@ def read(words: Sequence[str], options: Options) -> Given:
     except ShapeError as error:
         raise arguments.explained(error, start.source, shapes) from None
     columns = () if source is None else (*source.columns, *[""] * source.unnamed)
+    if not start.values:
+        start = _without_start(formula, start, columns)
+        settings = settings._replace(looks=bool(start.values))
     settings = settings._replace(bounds=start.bounds, columns=columns)
     if source is not None:
         settings = settings._replace(place=source.place)
@@ -111,6 +115,17 @@ def formula_over(rows: HeldRows | FileRows | None, text: str, shapes: Mapping[st
     from gradcli.rows.columns import over_rows
 
     return arguments.said(over_rows(partial(parse, text), rows, shapes))
+
+
+def _without_start(formula: Formula, start: starts.Start, columns: Sequence[str]) -> starts.Start:
+    """Return the start of a model over data that was given none: all its parameters at 1."""
+    from gradcli.minimization.task import unstarted
+
+    values = unstarted(formula, formula.origin, start.fixed, columns)
+    if values:
+        names = few(list(values))
+        note(f"no start is given: {names} start{'s' * (len(values) == 1)} at 1")
+    return start._replace(values=values)
 
 
 def _with_parameters(start: starts.Start, options: Options) -> starts.Start:
@@ -179,7 +194,7 @@ def _settings(options: Options) -> Settings:
         steps=arguments.whole("--steps", options.steps, least=0),
         tolerance=arguments.not_negative("--tol", options.tol),
         seconds=arguments.positive("--seconds", options.seconds),
-        starts=arguments.whole("--starts", options.starts, 1, 1_000_000) or 1,
+        starts=arguments.whole("--starts", options.starts, 1, 1_000_000),
         seed=options.seed,
         weights=options.weights,
         sigma=options.sigma,

@@ -208,7 +208,7 @@ def _continued(given: Given, options: Options) -> tuple[Keeper | None, dict[str,
     from gradcli.minimization.continuing import Keeper, identity, state_of
 
     start, settings = given.start, given.settings
-    if settings.starts > 1:
+    if (settings.starts or 1) > 1:
         message = "--starts makes many runs, and a checkpoint holds one"
         raise UsageError(message, hint="leave out --starts or --checkpoint")
     same = {

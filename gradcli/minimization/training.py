@@ -398,7 +398,7 @@ def _check(settings: Settings) -> None:
     for option, given in (
         ("--steps", settings.steps is not None),
         ("--tol", settings.tolerance is not None),
-        ("--starts", settings.starts > 1),
+        ("--starts", (settings.starts or 1) > 1),
     ):
         if given:
             message = f"{option} does not go with --batch and --epochs"
