@@ -83,12 +83,21 @@ class Attempts:
         generator = np.random.default_rng(self._seed)
         best: list[tuple[float, Vector]] = [(math.inf, self._start)] * runs
         for place, shares in enumerate(hypercube(generator, count, len(self._others))):
-            found = self._solved(magnitudes.drawn(shares, self._start, self._others))
+            point = magnitudes.drawn(shares, self._start, self._others)
+            found = self._solved(self._enclosed(point, shares))
             part = place % runs
             if found is not None and found[0] < best[part][0]:
                 best[part] = found
         best.sort(key=lambda pair: pair[0])
         return [start for size, start in best if math.isfinite(size)]
+
+    def _enclosed(self, point: Vector, shares: Vector) -> Vector:
+        """Return the point with what has two limits drawn between them."""
+        for number, share in zip(self._others, shares.tolist(), strict=True):
+            low, high = self._box.lower[number], self._box.upper[number]
+            if math.isfinite(low) and math.isfinite(high):
+                point[number] = (1 - share) * low + share * high
+        return point
 
     def _solved(self, point: Vector) -> tuple[float, Vector] | None:
         """Return the norm of the residuals and the point with the best linear parameters.

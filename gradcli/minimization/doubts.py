@@ -7,6 +7,7 @@ that is a minimum, and not the fit that is looked for.
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.errors import MathematicsError
@@ -186,6 +187,18 @@ def rss_of(problem: Task, run: Run) -> float | None:
     fit = problem.fit
     is_summed = run.method.name == "lm" and fit is not None and fit.is_linear
     return run.outcome.record.value / fit.factor if is_summed and fit is not None else None
+
+
+def value_of(problem: Task, run: Run) -> float:
+    """Return the objective where a run ended: what the formula itself gives there.
+
+    Least squares adds up the squares in another order, and differs in the last digits.
+    """
+    record = run.outcome.record
+    if run.method.name == "lm":
+        with suppress(MathematicsError):
+            return problem.objective(blocks_of(problem, record.point))[0]
+    return record.value
 
 
 def end_of(problem: Task, run: Run) -> Vector:

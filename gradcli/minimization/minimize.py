@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from gradcli.errors import MathematicsError, UsageError
-from gradcli.minimization.doubts import Run, blocks_of, end_of, reported, rss_of
+from gradcli.errors import UsageError
+from gradcli.minimization.doubts import Run, end_of, reported, rss_of, value_of
 from gradcli.minimization.methods import LM_PARAMETERS
 from gradcli.minimization.minimum import Iterate, Minimum
 from gradcli.minimization.runs import Runs
@@ -68,7 +67,7 @@ def minimize(
     return Minimum(
         problem.expression,
         end.parameters,
-        _value(problem, best, end),
+        value_of(problem, best),
         end.gradient_norm,
         best.method.name,
         best.method.why,
@@ -86,17 +85,6 @@ def minimize(
         [runs.iterate(record) for record in best.outcome.latest],
         runs.best_of(best),
     )
-
-
-def _value(problem: Task, best: Run, end: Iterate) -> float:
-    """Return the objective at the end: what the formula itself gives there.
-
-    Least squares adds up the squares in another order, and differs in the last digits.
-    """
-    if best.method.name == "lm":
-        with suppress(MathematicsError):
-            return problem.objective(blocks_of(problem, best.outcome.record.point))[0]
-    return end.value
 
 
 def _predictions(

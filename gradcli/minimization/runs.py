@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import MathematicsError, UsageError
-from gradcli.minimization.doubts import Run, blocks_of, doubts
+from gradcli.minimization.doubts import Run, blocks_of, doubts, value_of
 from gradcli.minimization.methods import also_worth_trying, chosen, solver
 from gradcli.minimization.minimum import Best, Found, Iterate
 from gradcli.minimization.vector_objective import VectorObjective
@@ -244,8 +244,9 @@ class Runs:
         self.starts = len(ended)
         distinct = multistart.distinct([run.outcome for run in ended])
         for minimum in distinct:
-            end = self.iterate(minimum.outcome.record)
-            self.minima.append(Found(end.value, end.parameters, minimum.times))
+            best = next(run for run in ended if run.outcome is minimum.outcome)
+            parameters = self.iterate(minimum.outcome.record).parameters
+            self.minima.append(Found(value_of(problem, best), parameters, minimum.times))
         best = next(run for run in ended if run.outcome is distinct[0].outcome)
         is_cut = best.outcome.reason.ending is Ending.EXHAUSTED and how.steps is None
         if is_cut and self._interrupted is None:

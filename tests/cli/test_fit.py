@@ -720,6 +720,7 @@ def test_the_row_at_fault_is_named(folder: Path, inside: Inside, method: str) ->
         "  y ~ a*log(x)",
         "        ^^^^^^",
         "  where x = 0",
+        "  no start changes that; leave the row out, or write another formula",
     ]
     assert (ran.code, ran.out) == (1, "")
 
