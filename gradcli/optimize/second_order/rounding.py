@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from gradcli.optimize.solver import Function, Mask, Vector
     from gradcli.optimize.stopping import Reason
 
-NARROWER = 0.1
+NARROWER = 0.03
 """How wide a kink is rounded after a minimum was found, relative to before."""
 WIDEST, NARROWEST = 0.1, 1e-13
 """The first width and the last: wider ones may lead out of the valley of the start."""
