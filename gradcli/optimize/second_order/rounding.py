@@ -59,6 +59,7 @@ class RoundedNewton:
         self._box = box
         self._tolerance = tolerance
         self._width = WIDEST
+        self._shortest = np.inf  # the gradient norm at the last width but one
         self.point = box.clipped(np.array(start, dtype=float))
         self.value, _ = function(self.point)
         self._begin()
@@ -92,6 +93,7 @@ class RoundedNewton:
                 return reason
             if self._is_narrow:
                 return self._end(reason)
+            self._shortest = self.gradient_norm
             self._width *= NARROWER
             self._begin()
 
@@ -119,6 +121,8 @@ class RoundedNewton:
         here = Newton(self._function, self.point, box=self._box, tolerance=self._tolerance)
         if here.gradient_norm <= self._tolerance:
             return stopping.converged(here.gradient_norm, self._tolerance)
-        if self.gradient_norm <= self._tolerance:
-            return stopping.kinked(self.gradient_norm, self._tolerance)
+        # Across a narrow kink doubles do not resolve the gradient that a wider one has shown.
+        shortest = min(self.gradient_norm, self._shortest)
+        if shortest <= self._tolerance:
+            return stopping.kinked(shortest, self._tolerance)
         return reason or stopping.level(self.gradient_norm)
