@@ -273,7 +273,7 @@ class Formula(Node):
         steps: int | None = None,
         tolerance: float | None = None,
         seconds: float | None = None,
-        starts: int = 1,
+        starts: int | None = None,
         seed: int = 0,
         weights: Any = None,
         sigma: Any = None,
@@ -288,6 +288,8 @@ class Formula(Node):
     ) -> Minimum:
         """Return the minimum that is reached from `start`, a value for each parameter.
 
+        Those of a model over data start at 1 where no start at all is given.
+
         `data` are the columns that the formula uses, as a mapping, a table of pandas, polars or
         pyarrow, or the path of a file, and `fixed` other names that keep their values. `bounds`
         are (low, high) by parameter.
@@ -297,7 +299,8 @@ class Formula(Node):
         or `lbfgs` minimises the rest. `rate` is the learning rate and `schedule` how it changes,
         "cosine(t_max=100)". The run ends after `steps` steps (10,000 at most when not given) or
         `seconds`, or when the norm of the gradient (for lm the relative step) is at most
-        `tolerance`. `starts` of more than 1 tries several points, drawn with `seed`.
+        `tolerance`. `starts` of more than 1 tries several points, drawn with `seed`; without it
+        a fit whose first end is in doubt is tried from more, and with 1 it is not.
 
         For a model y ~ …, `weights` or `sigma` say how much each row counts, the name of a column
         or an array; `absolute_sigma` that sigma is known exactly; `loss` is "huber(1.35)",
@@ -313,6 +316,7 @@ class Formula(Node):
         keywords = locals()
         from gradcli.minimization.constrained import optimum
         from gradcli.minimization.settings import Settings
+        from gradcli.minimization.task import unstarted
 
         settings = Settings.among(keywords)
         point = {**(start or {}), **named}
@@ -340,6 +344,10 @@ class Formula(Node):
         else:
             columns = {}
             shaped = self.with_shapes(shapes)
+        if not point:
+            known = columns if isinstance(columns, dict) else columns.entries
+            point = unstarted(shaped, shaped.origin, fixed or {}, known)
+            settings = settings.replaced(looks=bool(point))
         return optimum(
             shaped,
             point,

@@ -29,6 +29,8 @@ MAY_NAME = {
     "functions.py": {"equal", "not equal", "log", "log to a base"},
     # One name for two rows: log(x) and log(x, base).
     "language/functions.py": {"log"},
+    # Roots are powers, and waves have phases.
+    "minimization/magnitudes.py": {"sqrt", "cbrt", "sin", "cos"},
     # Words of other notations, and what they mean in ours.
     "language/meant.py": {
         *("exp", "log", "mod", "sin", "cos", "tan", "asin", "acos", "atan"),

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.cli import arguments
 from gradcli.cli.data import check_syntax, needed, reading
+from gradcli.cli.output import note
 from gradcli.errors import NameValueError, ShapeError, UsageError
 from gradcli.language.bindings import bindings
 from gradcli.language.bounds import limits as limits_of
 from gradcli.options import spelled
-from gradcli.point import shape_of
+from gradcli.point import few, shape_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -62,7 +63,12 @@ def read(words: Sequence[str], options: Minimize) -> Given:
     except ShapeError as error:
         raise arguments.explained(error, start.source, shapes) from None
     columns = () if source is None else (*source.columns, *[""] * source.unnamed)
-    settings = options.replaced(bounds=start.bounds, columns=columns)
+    looks = not start.values
+    if looks:
+        start = _without_start(formula, start, columns)
+    settings = options.replaced(
+        bounds=start.bounds, columns=columns, looks=looks and bool(start.values)
+    )
     if source is not None:
         settings = settings.replaced(place=source.place)
     return Given(formula, start, settings, rows, source)
@@ -111,6 +117,17 @@ def formula_over(rows: HeldRows | FileRows | None, text: str, shapes: Mapping[st
     from gradcli.rows.columns import over_rows
 
     return arguments.said(over_rows(partial(parse, text), rows, shapes))
+
+
+def _without_start(formula: Formula, start: Start, columns: Sequence[str]) -> Start:
+    """Return the start of a model over data that was given none: all its parameters at 1."""
+    from gradcli.minimization.task import unstarted
+
+    values = unstarted(formula, formula.origin, start.fixed, columns)
+    if values:
+        names = few(list(values))
+        note(f"no start is given: {names} start{'s' * (len(values) == 1)} at 1")
+    return start._replace(values=values)
 
 
 def _with_parameters(start: Start, options: Minimize) -> Start:

@@ -195,7 +195,7 @@ def _continued(given: Given, options: Minimize) -> tuple[Keeper | None, dict[str
     from gradcli.minimization.continuing import Keeper, identity, state_of
 
     start = given.start
-    if options.starts > 1:
+    if (options.starts or 1) > 1:
         message = "--starts makes many runs, and a checkpoint holds one"
         raise UsageError(message, hint="leave out --starts or --checkpoint")
     same = options.identity()

@@ -72,6 +72,7 @@ class Operation:
         "reason",
         "reserved",
         "roles",
+        "rounded",
         "shape",
         "slope",
         "spelled",
@@ -106,6 +107,7 @@ class Operation:
         domain: tuple[Callable[..., bool], str] | None = None,
         undefined: str | None = None,
         kink: tuple[Callable[..., bool], str] | None = None,
+        rounded: Rule | None = None,
         jump: tuple[Callable[..., bool], str] | None = None,
         switch: tuple[float, float] | None = None,
         level: int = ATOM,
@@ -161,6 +163,8 @@ class Operation:
         """Sentence used instead of "NAME is undefined at …"."""
         self.kink = kink
         """Test of the arguments and the words for points with one-sided derivatives."""
+        self.rounded = rounded
+        """Of an operation with a kink: nearly the same `(width, *args)` without one."""
         self.jump = jump
         """Test of the arguments and the words for points where the value itself jumps."""
         self.switch = switch
@@ -807,6 +811,7 @@ _row(
         lambda x, y: x == y == 0,
         "hypot has a kink at (0, 0), where its derivative is taken as 0",
     ),
+    rounded=lambda w, x, y: hypot(hypot(x, y), w),
     latex=(r"\sqrt{{{0}^{{2}} + {1}^{{2}}}}", ATOM, ATOM, ATOM),
     commutative=True,
 )
@@ -867,6 +872,7 @@ _row(
     is_finite=True,
     partials=(lambda f, x: sign(x),),
     kink=(lambda x: x == 0, "abs has a kink at 0, where its derivative is taken as 0"),
+    rounded=lambda w, x: hypot(x, w),
     latex=r"\left|{0}\right|",
 )
 _row(
@@ -982,6 +988,7 @@ _row(
     is_finite=True,
     partials=lambda i, f, *x: (1 + sign(x[i] - x[1 - i])) / 2 if len(x) == 2 else _share(i, f, x),
     kink=(_greatest_tie, "max has a tie, whose derivative is shared equally"),
+    rounded=lambda w, *x: _rounded(1, w, *x),
     latex=r"\max",
     commutative=True,
 )
@@ -994,9 +1001,17 @@ _row(
     is_finite=True,
     partials=lambda i, f, *x: (1 + sign(x[1 - i] - x[i])) / 2 if len(x) == 2 else _share(i, f, x),
     kink=(_least_tie, "min has a tie, whose derivative is shared equally"),
+    rounded=lambda w, *x: _rounded(-1, w, *x),
     latex=r"\min",
     commutative=True,
 )
+
+
+def _rounded(side: int, width: Any, first: Any, *rest: Any) -> Any:
+    """Return the greatest of some numbers, or with side -1 the least, with rounded kinks."""
+    for other in rest:
+        first = (first + other + side * hypot(first - other, width)) / 2
+    return first
 
 
 def _above(x: Any, y: Any) -> Any:
@@ -1020,6 +1035,7 @@ _row(
         lambda x, low, high: x in {low, high},
         "clip has a kink at its bounds, where the derivative is shared equally",
     ),
+    rounded=lambda w, x, low, high: _rounded(-1, w, _rounded(1, w, x, low), high),
     roles=("of", "low", "high"),
 )
 
@@ -1536,6 +1552,7 @@ _row(
     is_finite=True,
     partials=(lambda f, x: greater(x, 0),),
     kink=(lambda x: x == 0, "relu has a kink at 0, where its derivative is taken as 0"),
+    rounded=lambda w, x: (x + hypot(x, w)) / 2,
 )
 _row(
     "leaky_relu",
@@ -1544,6 +1561,7 @@ _row(
     is_finite=True,
     partials=(lambda f, x: where(greater(x, 0), 1, 0.01),),
     kink=(lambda x: x == 0, "leaky_relu has a kink at 0, where its derivative is taken as 0.01"),
+    rounded=lambda w, x: 0.505 * x + 0.495 * hypot(x, w),
 )
 _row(
     "elu",

@@ -91,7 +91,7 @@ def _optimum(formula: Node, start: Mapping[str, Any], how: Settings, **others: A
     if not how.subject_to:
         return minimize(formula, start, settings=how, **others)
     for option, is_given in (
-        ("starts", how.starts > 1),
+        ("starts", (how.starts or 1) > 1),
         ("weights", how.weights is not None),
         ("sigma", how.sigma is not None),
         ("loss", how.loss is not None),

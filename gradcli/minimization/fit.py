@@ -112,10 +112,14 @@ class Fit:
         loss: Loss | None,
         factors: Vector | None,
         rows: Rows | None = None,
+        *,
+        is_plain: bool = False,
     ) -> None:
         self._objective = objective
         self._found = found
         self._rows = rows
+        self.is_plain = is_plain
+        """Whether there are no data: a sum of squares of the parameters alone, not a fit."""
         self._weighting = weighting
         self._loss = loss
         if factors is None and found.weight is not None:
@@ -125,8 +129,23 @@ class Fit:
         self.factors = factors
         self.factor = found.factor
         """What the sum of the weighted squares is multiplied with to be the objective."""
+        self.residual = found.residual
+        """The node of the residuals without their weights."""
         self.residuals = ModelResiduals(objective, found.residual, factors, rows)
         self.is_linear = self.residuals.is_linear and loss is None
+
+    def response(self) -> Vector | None:
+        """Return the observations, one for each residual; None where no single term is them."""
+        return None if self._found.response is None else self._of_data(self._found.response)
+
+    def order(self) -> Vector | None:
+        """Return the one column of numbers that the model is a function of; None without one."""
+        names = self._objective.graph.variables([self.residual])
+        held = self._objective.in_memory()
+        response = None if self._found.response is None else self._found.response
+        columns = [name for name, node in names.items() if node != response and name in held]
+        columns = [name for name in columns if getattr(held[name], "ndim", 0) == 1]
+        return held[columns[0]] if len(columns) == 1 else None
 
     def _of_data(self, node: int) -> Vector:
         """Return what a node that no parameter changes is for each residual."""
@@ -138,11 +157,6 @@ class Fit:
         graph = self._objective.graph
         shape = sized(graph.shape(self._found.residual), rows)
         return np.broadcast_to(Point(graph, node, values).value, shape).ravel()
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether there are no data: a sum of squares of the parameters alone, not a fit."""
-        return self._rows is None and not self._objective.constants
 
     @property
     def has_positive_weights(self) -> bool:
@@ -309,7 +323,12 @@ def recognised(
     return found if given else None
 
 
-def scalar_squares(formula: Node, parameters: Mapping[str, int]) -> Squares | None:
+def plain_squares(formula: Node, parameters: Mapping[str, int], rows: int) -> Squares | None:
     """Return the squares of a sum such as (1-x)^2 + 100*(y-x^2)^2; None when it is none."""
-    residual = sum_of_terms(formula.graph, formula.id, list(parameters.values()))
-    return None if residual is None else Squares(residual, None, None)
+    graph, moving = formula.graph, list(parameters.values())
+    if formula.graph.shape(formula.id):
+        return None
+    residual = sum_of_terms(graph, formula.id, moving)
+    if residual is None:
+        return squares(graph, formula.id, moving, rows)
+    return Squares(residual, None, None)

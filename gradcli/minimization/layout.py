@@ -44,6 +44,10 @@ class Layout:
             return np.array(blocks, dtype=np.float64)
         return np.concatenate([np.ravel(block) for block in blocks]).astype(np.float64)
 
+    def owners(self, names: Sequence[str]) -> list[str]:
+        """Return for each number the name of its parameter."""
+        return [name for name, size in zip(names, self._sizes, strict=True) for _ in range(size)]
+
     def repeated(self, values: Sequence[float]) -> Vector:
         """Return the vector that holds the same value for all numbers of a parameter."""
         import numpy as np

@@ -23,8 +23,14 @@ NEWTON_PARAMETERS = 50
 """Up to so many numbers the exact Hessian is worth its cost."""
 LM_PARAMETERS = 200
 """Up to so many numbers the Jacobian of a sum of squares is worth its cost."""
+CURVED_NUMBERS = 500
+"""Up to so many numbers in a Jacobian the Hessian at the end of lm is worth its cost."""
+VANISHED = 1e-24
+"""Residuals without data are 0 at so small a share of the first ones: some never are exactly."""
 FIRST_LENGTHS = (0.5, 1.0, 2.0)
 """The first steps of the runs that may find a lower minimum than newton."""
+ROUNDED = {"rounded": True}
+"""Of newton: kinks are rounded, ever less."""
 
 
 class Method(NamedTuple):
@@ -50,26 +56,52 @@ def chosen(task: Task, settings: Settings) -> Method:
         if task.fit.is_linear:
             return Method("lm", {}, "the model is linear in its parameters")
         kind = "squares" if task.loss is None else "losses"
-        return Method("lm", {}, f"the objective is a sum of {kind} over data")
+        over = "" if task.fit.is_plain else " over data"
+        return Method("lm", {}, f"the objective is a sum of {kind}{over}")
     if task.is_streamed:
         return Method("lbfgs", {}, "the data are read in blocks, too large to be held in memory")
     if count <= NEWTON_PARAMETERS:
         numbers = f"{count} parameter{'s' * (count != 1)}"
-        return Method("newton", {}, f"{numbers}, few enough for the exact Hessian")
+        why = f"{numbers}, few enough for the exact Hessian"
+        if task.kinks():
+            return Method("newton", ROUNDED, f"{why}; kinks are rounded at first")
+        return Method("newton", {}, why)
     return Method("lbfgs", {}, f"{count} parameters, too many for the Hessian")
 
 
-def also_worth_trying(task: Task, method: Method, settings: Settings) -> list[tuple[Method, float]]:
-    """Return what else is worth a try from the same start: lbfgs, with these first steps.
+class Try(NamedTuple):
+    """A run that is worth its time beside the first one."""
 
-    Where a function has several minima, which one is found depends on the first step. They are
-    tried only where newton was our own choice and costs little.
+    method: Method
+    first: float | None = None
+    """The length of the first step, where it is not the method's own."""
+    goes_on: bool = False
+    """Whether it starts at the lowest end so far, and not at the start."""
+    is_last: bool = False
+    """Whether it repays only where the lowest end so far is in doubt."""
+
+
+def also_worth_trying(task: Task, method: Method, settings: Settings) -> list[Try]:
+    """Return what else is worth a try where the method is our own choice and costs little.
+
+    Where a function has several minima, which one is found depends on method and first step. From
+    the end of lm newton goes on where the curvature of the residuals, which lm leaves out, makes
+    the sum of squares fall.
     """
-    is_small = not task.objective.graph.has_arrays
-    if method.name != "newton" or settings.method or settings.steps is not None or not is_small:
+    if settings.method or settings.steps is not None or settings.starts not in {None, 1}:
         return []
-    why = "it ended lower than newton from the same start"
-    return [(Method("lbfgs", {}, why), length) for length in FIRST_LENGTHS]
+    why = f"it ended lower than {method.name} from the same start"
+    again = Try(Method("newton", {}, why), is_last=True)
+    is_plain = task.fit is not None and task.fit.is_plain and not any(task.objective.shapes)
+    if method.name == "lm" and is_plain and task.fit is not None and not task.fit.is_linear:
+        after = Method("newton", {}, "it ended lower than lm, from where that had ended")
+        size = task.fit.residuals.count * task.objective.size
+        return [Try(after, goes_on=True, is_last=size > CURVED_NUMBERS), again]
+    if method.name != "newton" or task.objective.graph.has_arrays:
+        return []
+    is_rounded = method.settings == ROUNDED
+    others = [Try(Method("lbfgs", {}, why), length, is_last=is_rounded) for length in FIRST_LENGTHS]
+    return [again, *others] if is_rounded else others
 
 
 def _asked(task: Task, settings: Settings) -> Method:
@@ -133,6 +165,12 @@ def solver(
         from gradcli.optimize.second_order.newton import Newton
 
         box = task.box(start, frozen)
+        if method.settings == ROUNDED:
+            from gradcli.minimization.vector_objective import rounded
+            from gradcli.optimize.second_order.rounding import RoundedNewton
+
+            smooth = rounded(task.objective, start, task.kinks())
+            return RoundedNewton(function, smooth, vector, box, tolerance)
         return Newton(function, vector, box=box, tolerance=tolerance)
     from gradcli.optimize.second_order.lbfgs import LBFGS
 
@@ -177,7 +215,12 @@ def _least_squares(task: Task, settings: Settings, start: Vector) -> Solver:
         from gradcli.optimize.least_squares.nonlinear import LevenbergMarquardt
 
         found = LevenbergMarquardt(
-            fit.residuals, start, task.box(), tolerance=settings.tolerance, loss=task.loss
+            fit.residuals,
+            start,
+            task.box(),
+            tolerance=settings.tolerance,
+            loss=task.loss,
+            least=VANISHED if fit.is_plain else 0.0,
         )
     return found if fit.factor == 1 else Scaled(found, fit.factor)
 

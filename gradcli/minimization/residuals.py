@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from gradcli.data.columns import Block
     from gradcli.data.rows import Rows
     from gradcli.minimization.objective import Objective
-    from gradcli.optimize.solver import Matrix, Vector
+    from gradcli.optimize.solver import Mask, Matrix, Vector
     from gradcli.rows.machine_code import InRows
 
 BLOCK_NUMBERS = 1 << 17
@@ -65,9 +65,28 @@ class ModelResiduals:
         most = BLOCK_NUMBERS // max(1, objective.size * self._width)
         self._block = rows if data is None else min(rows, BLOCK_ROWS, max(64, most))
         self._columns = self._derivatives()
-        moving = graph.variables(self._columns).keys() & set(objective.parameters)
-        self.is_linear = not moving
+        self.is_linear = not any(map(self._met, self._columns))
         """Whether no derivative depends on a parameter: the model is linear in them."""
+
+    def _met(self, node: int) -> set[str]:
+        """Return the parameters that a node depends on."""
+        return self._objective.graph.variables([node]).keys() & set(self._objective.parameters)
+
+    def linear(self) -> Mask:
+        """Return in which numbers together the residuals are linear when the others stay."""
+        owners = self._objective.layout.owners(self._objective.parameters)
+        met = [self._met(column) for column in self._columns]
+        found = np.zeros(len(owners), dtype=bool)
+        names: set[str] = set()
+        others: set[str] = set()
+        # First those that exclude the fewest.
+        for number in sorted(range(len(owners)), key=lambda i: len(met[i])):
+            name = owners[number]
+            if name not in met[number] and name not in others and not names & met[number]:
+                found[number] = True
+                names.add(name)
+                others |= met[number]
+        return found
 
     def values(self, point: Vector) -> Iterator[Vector]:
         """Yield the residuals by blocks; raise MathematicsError where one is not finite."""

@@ -95,8 +95,12 @@ class Solving(Options):
     seconds: Option[float | None] = Option(
         "--seconds", None, "Stop after so many seconds.", POSITIVE, "S"
     )
-    starts = Option(
-        "--starts", 1, "Try N starts and keep the best minimum.", Whole(1, 1_000_000), "N"
+    starts: Option[int | None] = Option(
+        "--starts",
+        None,
+        "Try N starts, keep the lowest; 1 for one run.",
+        Whole(1, 1_000_000),
+        "N",
     )
     maximize = flag("--maximize", "Find a maximum in place of a minimum.", identifies=True)
     subject_to = texts(
@@ -151,6 +155,15 @@ class Settings(Random, Solving, Fitting):
     place: Callable[[int], str] | None = staticmethod(nowhere)
     """From a row of the data, counted from 0, to where it stands: " of d.csv (line 7)"; None where
     rows are not to be named, as those of a batch."""
+    looks = False
+    """Whether the start was not given, so that another one may do where it has no value."""
+
+    @property
+    def may_be_lm(self) -> bool:
+        """Whether lm was asked for, or the method is ours to choose."""
+        if self.method is None:
+            return self.rate is None and self.schedule is None
+        return self.method.strip() == "lm"
 
     @property
     def is_first_order(self) -> bool:

@@ -11,8 +11,8 @@ from gradcli.errors import FileError, MathematicsError, NameValueError, UsageErr
 from gradcli.graph import printing
 from gradcli.graph.shapes import sized
 from gradcli.language.choices import choice
-from gradcli.language.names import is_name, meant, suggestion
-from gradcli.minimization.fit import WEIGHT, Fit, Weighting, recognised, scalar_squares, weighted
+from gradcli.language.names import is_name, meant, names_in, suggestion
+from gradcli.minimization.fit import WEIGHT, Fit, Weighting, plain_squares, recognised, weighted
 from gradcli.minimization.layout import entries
 from gradcli.minimization.objective import Objective
 from gradcli.options import example, spelled
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 Limits = tuple[float, float]
 
+PLAIN_PARAMETERS = 50
+"""Up to so many numbers a sum of squares without data is taken for one."""
 CHECKED_NUMBERS = 1_000_000
 """Up to so many numbers of data every step of the formula is checked at a start."""
 
@@ -73,7 +75,29 @@ class Task(NamedTuple):
             return self.objective.checked(start)[1]
         except MathematicsError as error:
             error.message = f"the objective is undefined at the start: {error.message}"
+            error.hint = error.hint or self._way_out(error)
             raise
+
+    def _way_out(self, error: MathematicsError) -> str | None:
+        """Return what helps where a start of a model over data has no value."""
+        if self.fit is None or self.fit.is_plain:
+            return None
+        low, high = error.span or (0, None)
+        at_fault = names_in((error.source or "")[low:high])
+        if at_fault and not at_fault & set(self.objective.parameters):
+            return "no start changes that; leave the row out, or write another formula"
+        if self.fit.is_linear:
+            return "start elsewhere"
+        return "start elsewhere, or give no start at all and one is looked for"
+
+    def kinks(self) -> list[int]:
+        """Return the nodes with a kink, of an objective of numbers alone."""
+        from gradcli.calculus.rounding import kinks
+
+        objective = self.objective
+        if objective.graph.has_arrays:
+            return []
+        return kinks(objective.graph, objective.result, objective.nodes.values())
 
     def without_slope(self, slopes: Sequence[Any] | None) -> dict[str, int]:
         """Return the parameters with respect to which the derivative is 0 everywhere.
@@ -188,13 +212,14 @@ def task(
         objective = Objective(
             formula.graph, formula.id, list(point), origin, constants, engine=settings.engine
         )
-    if squares is None and files is None and (settings.method or "").strip() == "lm":
-        squares = scalar_squares(formula, moving)
+    is_plain = squares is None and files is None and settings.may_be_lm
+    if is_plain and (settings.method or not (columns or objective.size > PLAIN_PARAMETERS)):
+        squares = plain_squares(formula, moving, count)
         if squares is not None:  # its residuals are none of rows
             objective, over = objective.whole(), None
     fit = None
     if squares is not None and (files is None or squares.weight is None):
-        fit = Fit(objective, squares, weighting, loss, factors, over)
+        fit = Fit(objective, squares, weighting, loss, factors, over, is_plain=is_plain)
         fit = fit if fit.has_positive_weights else None
     limits = _limits(settings.bounds or {}, point)
     return Task(
@@ -206,6 +231,23 @@ def task(
         loss,
         is_streamed=files is not None,
     )
+
+
+def unstarted(
+    formula: Node, origin: Origin | None, fixed: Collection[str], columns: Collection[str]
+) -> dict[str, float]:
+    """Return a start of 1 for each parameter of a model over data that was given none at all.
+
+    Parameters are the names that are neither columns nor fixed. None is returned where one is
+    nearly that of a column which the model lacks: it is more likely misspelt.
+    """
+    names = formula.graph.variables([formula.id])
+    found = dict.fromkeys([n for n in names if n not in fixed and n not in columns], 1.0)
+    is_model = origin is not None and origin.is_model and bool(columns)
+    unused = [column for column in columns if column not in names]
+    if not is_model or any(suggestion(name, unused) for name in found):
+        return {}
+    return found
 
 
 def _parted(
@@ -299,6 +341,9 @@ def _values(
     if missing and data:
         named = [name for name in columns or data if name]
         known = named if named == list(columns or data) else [*named, "one without a name"]
+        unused = [name for name in known if name not in nodes]
+        misspelt = [name for name in missing if suggestion(name, unused)]
+        missing = misspelt or missing
         close = suggestion(missing[0], known)
         hint = f"did you mean '{close}'?" if close else f"its columns are {few(known)}"
         message = f"{printable(missing[0], 60)} has no start and is no column of the data"

@@ -2,15 +2,69 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from gradcli.engines import Compiled
+from gradcli.runtime.interpreter import run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from gradcli.minimization.objective import Objective
-    from gradcli.optimize.solver import Matrix, Vector
+    from gradcli.optimize.solver import Function, Matrix, Vector
+
+
+def rounded(
+    objective: Objective, start: Sequence[float], kinks: Sequence[int]
+) -> Callable[[float], Function]:
+    """Return the function that gives an objective of numbers with kinks rounded over a width.
+
+    The width of each of the `kinks` is in units of how far it is from the start.
+    """
+    from gradcli.calculus.rounding import WIDTH
+    from gradcli.calculus.rounding import rounded as with_rounded
+    from gradcli.graph.node import Node
+    from gradcli.minimization.objective import Objective
+
+    graph = objective.graph
+    values = {**dict(zip(objective.parameters, start, strict=True)), **objective.constants}
+    numbers = run(graph, graph.reachable([objective.result]), values, ieee=True).numbers
+    sizes = {node: _size([numbers[a] for a in graph.rows[node][1]]) for node in kinks}
+    smooth = with_rounded(Node(graph, objective.result), sizes)
+    names = [*objective.parameters, WIDTH]
+    made = Objective(graph, smooth.id, names, None, objective.constants, engine=objective.engine)
+    whole = VectorObjective(made)
+    return lambda width: _Slice(whole, width)
+
+
+def _size(numbers: Sequence[float]) -> float:
+    """Return how far an operation of some numbers is from its kink; at it, how large they are."""
+    apart = max(numbers) - min(numbers) if len(numbers) > 1 else abs(numbers[0])
+    size = apart or max(map(abs, numbers)) or 1.0
+    return size if isfinite(size) else 1.0
+
+
+class _Slice:
+    """A function of all numbers but the last, which has a value."""
+
+    def __init__(self, function: VectorObjective, last: float) -> None:
+        self._function = function
+        self._last = last
+
+    def _point(self, point: Vector) -> Vector:
+        import numpy as np
+
+        return np.append(point, self._last)
+
+    def __call__(self, point: Vector) -> tuple[float, Vector]:
+        """Return value and gradient; raise MathematicsError where either is not finite."""
+        value, slopes = self._function(self._point(point))
+        return value, slopes[:-1]
+
+    def hessian(self, point: Vector) -> Matrix:
+        """Return the exact second derivatives; raise MathematicsError where one is not finite."""
+        return self._function.hessian(self._point(point))[:-1, :-1]
 
 
 class VectorObjective:

@@ -58,17 +58,23 @@ def points(start: Vector, box: Box, count: int, seed: int) -> list[Vector]:
     every other start, and at least 1 for the rest.
     """
     generator = np.random.default_rng(seed)
-    spread = _hypercube(generator, max(count - 1, 0), len(start))
+    spread = hypercube(generator, max(count - 1, 0), len(start))
     others = [_placed(start, box, shares, place) for place, shares in enumerate(spread)]
     return [np.array(start, dtype=float), *others]
 
 
 def runs(
-    attempt: Callable[[Vector], Outcome], start: Vector, box: Box, count: int, seed: int
+    attempt: Callable[[Vector], Outcome],
+    start: Vector,
+    box: Box,
+    count: int,
+    seed: int,
+    known: Sequence[Vector] = (),
 ) -> Runs:
     """Return the ends of `count` runs; `attempt` makes the run from one start.
 
-    After the first third, starts are moved from around the given one to around the lowest end so
+    Behind the given start come those that are `known` to be good, where there are any. After the
+    first third, starts are moved from around the given one to around the lowest end so
     far, since low minima often lie beside each other (Wales and Doye, "Global optimization by
     basin-hopping", J. Phys. Chem. A 101, 1997). Where `attempt` raises MathematicsError another
     start is drawn, up to 20 times. Raises the first of these errors when no start at
@@ -78,7 +84,9 @@ def runs(
     undefined = 0
     first: MathematicsError | None = None
     for place, point in enumerate(points(start, box, count, seed)):
-        if place > count // 3:
+        if 0 < place <= len(known):
+            point = known[place - 1]  # noqa: PLW2901 - the point to start from
+        elif place > count // 3:
             point = _moved(point, start, box, outcomes)  # noqa: PLW2901 - the point to start from
         for other in _redrawn(point, start, box, place, seed):
             try:
@@ -135,7 +143,7 @@ def _same(one: Outcome, other: Outcome, same_value: float, same_point: float) ->
     return bool(np.all(np.abs(here - there) <= same_point * np.maximum(1.0, np.abs(here))))
 
 
-def _hypercube(generator: np.random.Generator, count: int, numbers: int) -> Vector:
+def hypercube(generator: np.random.Generator, count: int, numbers: int) -> Vector:
     """Return `count` points in the unit cube, one in each slice of each axis."""
     slices = np.array([generator.permutation(count) for _ in range(numbers)], dtype=float)
     inside = generator.random((count, numbers))

@@ -66,6 +66,15 @@ def rounded(relative_step: float) -> Reason:
     return Reason(Ending.CONVERGED, sentence)
 
 
+def vanished(share: float, tolerance: float) -> Reason:
+    """Return the reason of residuals that are next to 0."""
+    sentence = (
+        f"converged: the residuals are {short(share)} of the first ones, not above"
+        f" {short(tolerance)}"
+    )
+    return Reason(Ending.CONVERGED, sentence)
+
+
 def orthogonal(cosine: float, tolerance: float) -> Reason:
     """Return the reason of residuals that are orthogonal to every column of the Jacobian."""
     sentence = (
@@ -129,6 +138,11 @@ def lower(where: str, value: float, *, is_flat: bool) -> Reason:
     """Return the reason of a point with a small gradient beside which there are lower ones."""
     what = "the objective is flat around this point" if is_flat else "this is no minimum"
     return stalled(f"{what}, and lower at {where} (value {short(value)}); choose another start")
+
+
+def undetermined(names: str) -> Reason:
+    """Return the reason of a fit that could be as good with other values of parameters."""
+    return stalled(f"the data do not determine {names}; --fix one of them, or start elsewhere")
 
 
 def flat() -> Reason:

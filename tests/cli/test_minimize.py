@@ -138,7 +138,14 @@ def test_second_order_methods_reach_the_valley(inside: Inside, method: str) -> N
 @pytest.mark.parametrize(
     ("words", "method", "why"),
     [
-        (("x^2", "x=1"), "newton", "1 parameter, few enough for the exact Hessian"),
+        (("x^2", "x=1"), "lm", "the model is linear in its parameters"),
+        (("(x^2 - 1)^2", "x=3"), "lm", "the objective is a sum of squares"),
+        (("x^4", "x=1"), "newton", "1 parameter, few enough for the exact Hessian"),
+        (
+            ("abs(x)", "x=1"),
+            "newton",
+            "1 parameter, few enough for the exact Hessian; kinks are rounded at first",
+        ),
         (("x@x", "x=ones(50)"), "newton", "50 parameters, few enough for the exact Hessian"),
         (("x@x", "x=ones(51)"), "lbfgs", "51 parameters, too many for the Hessian"),
         (("x^2", "x=1", "--lr", "0.3"), "gd", "--lr asks for gradient descent"),
@@ -502,7 +509,7 @@ def test_the_streams(inside: Inside) -> None:
 
     assert ran.code == 0
     assert ran.out == "minimum\t0\nx\t1\ny\t1\n"
-    assert ran.err.startswith("note: newton (")
+    assert ran.err.startswith("note: lm (")
     assert ran.err.count("\n") == 1
     assert inside([*VALLEY, "--digits", "6", "--csv"]).out == "name,value\nminimum,0\nx,1\ny,1\n"
 

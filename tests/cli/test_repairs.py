@@ -132,7 +132,7 @@ def test_a_missing_start_has_one_exit_code(inside: Inside, tmp_path: Path) -> No
         ["(a - b)^2", "a=1"],
         ["(a - b)^2"],
         ["y ~ a*x + b", "a=1", "--data", str(data)],
-        ["y ~ a*x + b", "--data", str(data)],
+        ["y ~ a*xx + b", "--data", str(data)],
         ["mean((a*x + b - y)^2)", "a=1", "--data", str(data), "--batch", "2", "--epochs", "2"],
     ):
         ran = inside(["minimize", *words])

@@ -65,7 +65,8 @@ def test_a_plateau_is_no_minimum(
     code, found = run(inside, *words, method=method)
 
     if code == 0:  # a method may find its way off a plateau that is not quite flat
-        assert (words[0], found["minimum"]) == ("tanh(x)^2", pytest.approx(0, abs=1e-12))
+        assert words[0] in {"tanh(x)^2", "(y-1)^2 + tanh(x)^2"}
+        assert found["minimum"] == pytest.approx(0, abs=1e-12)
         return
     assert (code, found["converged"]) == (3, False)
     assert found["reason"].startswith("stopped without converging: ")
@@ -85,7 +86,7 @@ def test_nor_is_a_maximum_or_a_saddle(inside: Inside, words: tuple[str, ...], me
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("y ~ a*tanh(b*x) + c", "a=5", "b=1000", "c=1"), "lower at b = "),
+        (("y ~ a*tanh(b*x) + c", "a=5", "b=1000", "c=1", "--starts", "1"), "lower at b = "),
         (("y ~ floor(a)*x", "a=1.5"), "floor(a) changes only by jumps"),
         (("mean((a*x == y)*1)", "a=2"), "write a*x ~ y"),
         (("mean(round(a*x) != y)", "a=2", "--batch", "2"), "round(a*x) != y changes only by jumps"),

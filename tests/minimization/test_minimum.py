@@ -134,7 +134,7 @@ def test_the_parts_of_a_minimum() -> None:
     assert found.expression == VALLEY
     assert found.converged
     assert found.ending is Ending.CONVERGED
-    assert (found.method, found.why) == ("newton", "2 parameters, few enough for the exact Hessian")
+    assert (found.method, found.why) == ("lm", "the objective is a sum of squares")
     assert found.reason.startswith("converged: ")
     assert found.parameters == pytest.approx({"x": 1, "y": 1})
     assert found.minimum == valley(found.parameters.values())

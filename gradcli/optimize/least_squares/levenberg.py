@@ -80,7 +80,8 @@ def _slope(triangle: Matrix, change: Vector) -> float:
     if size == 0:
         return 0.0
     solved = solve_triangular(triangle, change / size, transposed=True)
-    return 1 / max(norm(solved), EPSILON) ** 2
+    length = max(norm(solved), EPSILON)
+    return 1 / length / length  # its square may be too large for a double
 
 
 def step_between(factor: Matrix, rotated: Vector, lower: Vector, upper: Vector) -> Vector:

@@ -17,6 +17,7 @@ from gradcli.optimize.least_squares.triangular import (
     scaling,
 )
 from gradcli.optimize.norms import EPSILON, norm
+from gradcli.optimize.stopping import Ending
 
 if TYPE_CHECKING:
     from gradcli.optimize.bounds import Box
@@ -40,6 +41,9 @@ INVISIBLE = 1e-13
 CLEAR = 1e-6
 """A relative step, or a cosine between residuals and Jacobian, that only a minimum has."""
 
+RENEWED = 1 - 1e-6
+"""The share of the objective that it must be below before a stalled run is begun anew again."""
+
 UNMOVED = "no parameter changes the residuals here; choose another start"
 
 
@@ -50,7 +54,8 @@ class LevenbergMarquardt:
     the largest norm each has had. When its predicted decrease is lost in rounding, undamped
     Gauss–Newton steps follow: they see the gradient, which is accurate long after the objective has
     stopped to change. `tolerance` ends the run earlier, at a relative step or a cosine between
-    residuals and Jacobian that is not above it. The start is moved into the box.
+    residuals and Jacobian that is not above it, and `least` at residuals that are this share of the
+    first ones. The start is moved into the box.
     """
 
     name = "lm"
@@ -64,6 +69,7 @@ class LevenbergMarquardt:
         *,
         tolerance: float | None = None,
         loss: Loss | None = None,
+        least: float = 0.0,
     ) -> None:
         self.residuals = residuals
         self.box = box
@@ -71,6 +77,14 @@ class LevenbergMarquardt:
         self.loss = loss
         self.point = box.clipped(np.array(start, dtype=float))
         self.triangle = linearised(residuals, self.point, loss)
+        self._end: Reason | None = None
+        self._least = least
+        self._first_norm = self.triangle.norm
+        self._stalled = np.inf  # the value where the run last found no way on
+        self._begin()
+
+    def _begin(self) -> None:
+        """Forget all but the point: scales and radius are those of a start."""
         self._lengths = self._sizes = np.zeros(len(self.point))
         self._rescale()
         length = norm(self._scale * self.point)
@@ -78,7 +92,6 @@ class LevenbergMarquardt:
         self._is_first = True
         self._damping = 0.0
         self._polishing: Polishing | None = None
-        self._end: Reason | None = None
 
     @property
     def value(self) -> float:
@@ -98,6 +111,8 @@ class LevenbergMarquardt:
         """Return why the run is over: residuals of 0, a Jacobian of 0, or `tolerance` is met."""
         if self._end is None and self.triangle.norm == 0:
             return stopping.converged(0.0, 0.0)
+        if self.triangle.norm <= self._least * self._first_norm:
+            return stopping.vanished(self.triangle.norm / self._first_norm, self._least)
         if not self.triangle.factor.any():
             return stopping.stuck(UNMOVED, 0.0)
         if self._end is None and self.tolerance is not None:
@@ -118,7 +133,19 @@ class LevenbergMarquardt:
         if self._polishing.step():
             self.point, self.triangle = self._polishing.best[:2]
             return None
-        return self._verdict(self._polishing.best)
+        reason = self._verdict(self._polishing.best)
+        return None if reason.ending is Ending.STALLED and self._goes_on() else reason
+
+    def _goes_on(self) -> bool:
+        """Whether there is a way on with fresh scales: one huge old column may have ruled them.
+
+        It must have brought something since the last time.
+        """
+        if not self.value < RENEWED * self._stalled:
+            return False
+        self._stalled = self.value
+        self._begin()
+        return self._descend()
 
     def _verdict(self, place: Place) -> Reason:
         """Return how good the point is from which polishing found no better one."""

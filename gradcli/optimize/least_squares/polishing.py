@@ -43,6 +43,9 @@ Where it is large, Gauss–Newton steps lead away from the minimum.
 SLOW = 0.1
 """Steps that shrink by less than this are combined with those before them."""
 
+LONGEST = 10.0
+"""A step so many times longer than the point is none of polishing: its parameters are lost."""
+
 MEMORY = 5
 
 
@@ -132,6 +135,8 @@ class Polishing:
         """Return the next point; None where the objective is undefined or clearly larger."""
         last = self._trail[-1]
         change = self._combined() if self._curvature is None else self._newton(*self._curvature)
+        if norm(self.scale * change) > LONGEST * norm(self.scale * last.point):
+            return None
         point = self.box.reached(last.point, change)
         try:
             triangle = linearised(self.residuals, point, self.loss)
