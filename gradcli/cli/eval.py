@@ -120,9 +120,10 @@ def _over_rows(
             here = formula.at(formula.data, allow_nonfinite=allow_nonfinite)
             _trace(over.problem(), here, output)
         elif over.errors or (errors is not None and errors.is_asked):
-            over.formula.hold()
-            problem = over.problem()
-            _answer(problem, problem.at_values(allow_nonfinite=allow_nonfinite), output, errors)
+            formula = over.formula
+            formula.hold()
+            here = formula.at(formula.data, allow_nonfinite=allow_nonfinite)
+            _answer(over.problem(), here, output, errors)
         else:
             value = over.at_values(allow_nonfinite=allow_nonfinite).value
             _value(over.problem(), value, output)

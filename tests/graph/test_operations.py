@@ -1105,7 +1105,7 @@ def derived(
         if bounds is not None:
             used = [graph.rows[below] for below in order_of_nodes]
             stated = [each.error(extra) for each, inputs, extra in used if inputs]
-            bounds[orders] = max(DERIVATIVE_ULPS, *(2 * error for error in stated))
+            bounds[orders] = max([DERIVATIVE_ULPS, *(2 * error for error in stated)])
 
         def evaluate(*point: float, node: int = node, nodes: Any = order_of_nodes) -> float:
             return float(interpreter.run(graph, nodes, named(point), ieee=True).numbers[node])
