@@ -138,6 +138,9 @@ def test_the_newer_functions_are_there() -> None:
         ("degrees(pi) + radians(180)/pi", 181),
         ("sin(30°)", 0.5),
         ("cos(60°)^2 + 2*180°/pi", 2.25),
+        # By mpmath: quad(besselj(0, x), [0, 1]), and its first zero.
+        ("integrate(besselj(0, x), x, 0, 1)", 0.919730410089760239),
+        ("solve(besselj(0, x), x, 2.4)", 2.404825557695772769),
     ],
 )
 def test_everyday_functions(text: str, number: float) -> None:
