@@ -152,7 +152,7 @@ def test_everyday_functions(text: str, number: float) -> None:
     ["2 + «besselj(n, x)»", "x*«gcd(n, 4)»", "x*«gammap(n, x)»", "x + «quantile([1, 2], n)»"],
 )
 def test_a_derivative_that_does_not_exist_points_at_its_part(text: str) -> None:
-    before, part = text.split("«")[0], text[text.index("«") + 1 : text.index("»")]
+    before, part = text.split("«", maxsplit=1)[0], text[text.index("«") + 1 : text.index("»")]
     formula = parse(text.replace("«", "").replace("»", ""))
     values = {"n": 1.0, "x": 2.0}
     for derive in (formula.derivatives, lambda: formula.gradient(values, wrt=["n"])):
