@@ -112,6 +112,8 @@ class MathematicsError(GradcliError):
     """A value or derivative that is undefined, infinite or too large."""
 
     kind = "mathematics"
+    node: int | None = None
+    """The node at fault, where who raises it does not know the text."""
 
 
 class FileError(GradcliError):

@@ -10,12 +10,12 @@
 
 from __future__ import annotations
 
-from gradcli.errors import FormulaError
+from gradcli.errors import FormulaError, MathematicsError
 from gradcli.graph.node import Graph, Node
 from gradcli.language.names import CONSTANTS, KEYWORDS, REBINDABLE, is_name, is_reserved
 from gradcli.limits import DRAWN_NODES
 from gradcli.options import check_word
-from gradcli.point import Point, checked, names_to_nodes, shape_of
+from gradcli.point import Point, checked, located, names_to_nodes, shape_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -203,7 +203,10 @@ class Formula(Node):
         from gradcli.calculus.reverse import gradient
 
         nodes = names_to_nodes(self.graph, self.id, wrt)
-        found = gradient(self.graph, self.id, nodes.values(), others_stay=False)
+        try:
+            found = gradient(self.graph, self.id, nodes.values(), others_stay=False)
+        except MathematicsError as error:
+            raise located(error, self.origin) from None
         return {name: Formula(self.graph, found[node]) for name, node in nodes.items()}
 
     def readable_derivatives(self, wrt: Sequence[str] | None = None) -> dict[str, Formula]:

@@ -151,7 +151,10 @@ class Point:
         self, nodes: Mapping[str, int], gradient: Callable[[Iterable[int]], dict[int, int]]
     ) -> dict[str, Any]:
         """Return the values of derivatives that `gradient` adds to the graph for nodes."""
-        derived = gradient(nodes.values())
+        try:
+            derived = gradient(nodes.values())
+        except MathematicsError as error:
+            raise located(error, self._origin) from None
         numbers = self._with(derived.values()).numbers
         for node in nodes.values():
             # A factor that moves with another name does not move with this one.
@@ -541,6 +544,15 @@ def where(origin: Origin | None, node: int | None = None) -> dict[str, Any]:
         return {}
     span = (0, len(origin.source)) if node is None else origin.spans().get(node)
     return {"source": origin.source, "span": span}
+
+
+def located(error: MathematicsError, origin: Origin | None) -> MathematicsError:
+    """Return an error that points at the text of its node, where it has one."""
+    if error.node is not None and error.source is None:
+        text = where(origin, error.node)
+        if text.get("span") is not None:
+            error.source, error.span = text["source"], text["span"]
+    return error
 
 
 def check_single(graph: Graph, result: int, origin: Origin | None) -> None:

@@ -158,10 +158,8 @@ class Errors:
             return None
         from gradcli.uncertainty.sampling import sampled
 
-        formula = problem.formula
-        return sampled(
-            formula.graph, formula.id, problem.values, given, found, self.samples, self._seed
-        )
+        formula, values = problem.formula, {**problem.data, **problem.values}
+        return sampled(formula.graph, formula.id, values, given, found, self.samples, self._seed)
 
 
 # ---------------------------------------------------------------- one value

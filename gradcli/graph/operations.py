@@ -313,10 +313,12 @@ def _library(name: str, function: str | None = None, **columns: Any) -> Operatio
 def _no_slope(name: str, what: str) -> Rule:
     """Return a partial derivative that does not exist: an error that says so."""
 
-    def rule(*_: Any) -> Any:
+    def rule(f: Any, *_: Any) -> Any:
         message = f"{name} has no derivative with respect to its {what}"
         hint = f"give the {what} as a number, or differentiate with respect to other names"
-        raise MathematicsError(message, hint=hint)
+        error = MathematicsError(message, hint=hint)
+        error.node = f.id
+        raise error
 
     return rule
 

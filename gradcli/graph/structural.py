@@ -290,10 +290,12 @@ def _quantile_tie(x: Any, p: float, axis: int | None) -> bool:
     return False
 
 
-def _no_fraction(*_: Any) -> Any:
+def _no_fraction(f: Any, *_: Any) -> Any:
     message = "quantile has no derivative with respect to its fraction"
     hint = "give the fraction as a number, or differentiate with respect to other names"
-    raise MathematicsError(message, hint=hint)
+    error = MathematicsError(message, hint=hint)
+    error.node = f.id
+    raise error
 
 
 def others(x: Any, axis: int | None) -> Any:

@@ -12,7 +12,7 @@ from gradcli.graph.structural import entries
 from gradcli.point import entry_name
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from gradcli.graph.node import Graph
     from gradcli.uncertainty.inputs import Inputs, Matrix
@@ -88,25 +88,27 @@ def _results(
     generator = np.random.default_rng(seed)
     root = _root(given.correlation)
     nodes = graph.variables([result])
+    moving = {name: node for name, node in nodes.items() if name in given.bases}
+    fixed = {name: values[name] for name in nodes if name not in moving}
     places = {
         name: [
             given.names.index(entry) if (entry := entry_name(name, key)) in given.names else None
             for key in entries(graph.shape(node))
         ]
-        for name, node in nodes.items()
+        for name, node in moving.items()
     }
-    compute = _computed(graph, result, list(nodes))
+    compute = _computed(graph, result, [*moving, *fixed], [*fixed.values()])
     for start in range(0, count, AT_ONCE):
         rows = min(AT_ONCE, count - start)
         draws = generator.standard_normal((rows, len(given.names))) @ root.T * given.errors
-        columns = {}
-        for name, node in nodes.items():
+        columns = []
+        for name, node in moving.items():
             middle = np.asarray(values[name], dtype=float).ravel()
             moved = np.tile(middle, (rows, 1))
             for column, place in enumerate(places[name]):
                 if place is not None:
                     moved[:, column] += draws[:, place]
-            columns[name] = moved.reshape(rows, *graph.shape(node))
+            columns.append(moved.reshape(rows, *graph.shape(node)))
         yield compute(columns, rows)
 
 
@@ -117,8 +119,8 @@ def _root(correlation: Matrix) -> Matrix:
     return found
 
 
-def _computed(graph: Graph, result: int, names: list[str]) -> Any:
-    """Return the function from columns of draws to the results."""
+def _computed(graph: Graph, result: int, names: list[str], fixed: list[Any]) -> Any:
+    """Return the function from columns of draws to the results; the last names are `fixed`."""
     from gradcli.runtime.generated import function
     from gradcli.runtime.program import program
 
@@ -126,14 +128,14 @@ def _computed(graph: Graph, result: int, names: list[str]) -> Any:
     if not graph.has_arrays:
         compute = function(whole._replace(has_arrays=True), names)
 
-        def together(columns: Mapping[str, Any], rows: int) -> Any:
-            (found,) = compute(*columns.values())
+        def together(columns: Sequence[Any], rows: int) -> Any:
+            (found,) = compute(*columns, *fixed)
             return np.broadcast_to(np.asarray(found, dtype=float), (rows,))
 
         return together
     each = function(whole, names)
 
-    def one_by_one(columns: Mapping[str, Any], rows: int) -> Any:
-        return np.array([float(each(*[x[i] for x in columns.values()])[0]) for i in range(rows)])
+    def one_by_one(columns: Sequence[Any], rows: int) -> Any:
+        return np.array([float(each(*[x[i] for x in columns], *fixed)[0]) for i in range(rows)])
 
     return one_by_one

@@ -13,7 +13,16 @@ from gradcli.graph.operations import TABLE
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-JUMPS = ["floor(x)", "ceil(x)", "round(x)", "sign(x)", "(x > 3)", "(x == 3)", "argmax([x, 2, 1])"]
+JUMPS = [
+    "trunc(x)",
+    "floor(x)",
+    "ceil(x)",
+    "round(x)",
+    "sign(x)",
+    "(x > 3)",
+    "(x == 3)",
+    "argmax([x, 2, 1])",
+]
 """By the definition of each: constant but for jumps."""
 
 
@@ -43,6 +52,7 @@ def test_whatever_is_made_of_jumps_has_no_slope(jump: str, around: str) -> None:
         "x^4",
         "abs(x)",
         "mod(x, 2)",
+        "frac(x)",
         "where(x > 1, x, 2)",
         "relu(x)",
         "clip(x, 0, 1)",
@@ -71,7 +81,7 @@ def test_the_reason_names_the_part_and_the_repair(text: str, parts: Sequence[str
 
 
 def test_every_operation_that_jumps_by_its_row_is_known_here() -> None:
-    """The row of mod has a jump as well, but rises between its jumps."""
-    jumping = {name for name, row in TABLE.items() if row.jump is not None} - {"mod"}
+    """The rows of mod and frac have jumps as well, but rise between them."""
+    jumping = {name for name, row in TABLE.items() if row.jump is not None} - {"mod", "frac"}
     comparisons = {"less", "less or equal", "greater", "greater or equal", "equal", "not equal"}
-    assert jumping == comparisons | {"floor", "ceil", "round", "sign"}
+    assert jumping == comparisons | {"floor", "ceil", "round", "sign", "trunc"}

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradcli import FormulaError, parse, variable
+from gradcli import FormulaError, MathematicsError, parse, variable
 from gradcli.graph.operations import FUNCTIONS, TABLE
 from gradcli.language.bindings import binding
 from gradcli.language.names import FUNCTION_NAMES, is_function, is_name, suggestion
@@ -138,7 +138,28 @@ def test_the_newer_functions_are_there() -> None:
         ("degrees(pi) + radians(180)/pi", 181),
         ("sin(30°)", 0.5),
         ("cos(60°)^2 + 2*180°/pi", 2.25),
+        # By mpmath: quad(besselj(0, x), [0, 1]), and its first zero.
+        ("integrate(besselj(0, x), x, 0, 1)", 0.919730410089760239),
+        ("solve(besselj(0, x), x, 2.4)", 2.404825557695772769),
     ],
 )
 def test_everyday_functions(text: str, number: float) -> None:
     assert parse(text).evaluate() == pytest.approx(number, rel=1e-15)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["2 + «besselj(n, x)»", "x*«gcd(n, 4)»", "x*«gammap(n, x)»", "x + «quantile([1, 2], n)»"],
+)
+def test_a_derivative_that_does_not_exist_points_at_its_part(text: str) -> None:
+    before, part = text.split("«", maxsplit=1)[0], text[text.index("«") + 1 : text.index("»")]
+    formula = parse(text.replace("«", "").replace("»", ""))
+    values = {"n": 1.0, "x": 2.0}
+    for derive in (formula.derivatives, lambda: formula.gradient(values, wrt=["n"])):
+        with pytest.raises(
+            MathematicsError, match="has no derivative with respect to its"
+        ) as error:
+            derive()
+        assert error.value.span == (len(before), len(before) + len(part))
+    if "x" in part or before:
+        assert formula.gradient(values, wrt=["x"])

@@ -261,8 +261,8 @@ def test_a_fault_is_placed_without_making_the_graph_again(wrong: str, span: str)
 # ---------------------------------------------------------------- which tokens may follow
 
 KINDS = ["NUMBER", "NAME", "SUPERSCRIPT", "AND", "OR", "NOT", "COMPARISON", "EQUALS", "PLUS"]
-KINDS += ["MINUS", "POWER", "STAR", "SLASH", "BANG", "LPAR", "RPAR", "COMMA", "SEPARATOR"]
-KINDS += ["LSQB", "RSQB", "COLON", "AT", "TRANSPOSED", "TILDE", "IMPLICIT", END]
+KINDS += ["MINUS", "POWER", "STAR", "SLASH", "BANG", "DEGREE", "LPAR", "RPAR", "COMMA"]
+KINDS += ["SEPARATOR", "LSQB", "RSQB", "COLON", "AT", "TRANSPOSED", "TILDE", "IMPLICIT", END]
 STARTS = ["formula", "value", "choice"]
 
 

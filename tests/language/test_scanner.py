@@ -31,6 +31,7 @@ MEANT_ALONE = {
     **dict.fromkeys("/÷", "SLASH"),
     **dict(zip("+^!=;()[],:@#", OTHERS.split(), strict=True)),
     "~": "TILDE",
+    "°": "DEGREE",
     **dict(zip("\n \t", ["NEWLINE", "SPACE", "SPACE"], strict=True)),
 }
 """Every character that means something on its own, and what."""

@@ -10,7 +10,8 @@ import pytest
 from gradcli import parse
 from gradcli.minimization.attempts import Attempts
 from gradcli.minimization.magnitudes import Magnitudes
-from gradcli.minimization.settings import Settings, Task, task
+from gradcli.minimization.settings import Settings
+from gradcli.minimization.task import Task, task
 from gradcli.optimize.least_squares.triangular import linearised
 
 X = np.linspace(200.0, 260.0, 31)
