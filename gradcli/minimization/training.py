@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.errors import MathematicsError, UsageError
+from gradcli.graph.printing import label
 from gradcli.language.choices import choice
 from gradcli.minimization.fit import WEIGHT
 from gradcli.minimization.methods import first_order
@@ -19,8 +20,9 @@ from gradcli.optimize.first_order.methods import METHODS
 from gradcli.optimize.first_order.schedules import schedule
 from gradcli.optimize.stopping import Ending
 from gradcli.options import spelled
-from gradcli.point import shape_of
-from gradcli.rows.columns import by_rows, with_shapes
+from gradcli.point import few, shape_of
+from gradcli.rows.columns import by_rows, read_by_rows, with_shapes
+from gradcli.rows.reductions import inner
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -114,6 +116,7 @@ class Training:
         """Why no parameter moves, whatever the rows; None where one does."""
         self._over_rows = by_rows(self._read, self._shapes, rows.entries)
         """The formula for any number of rows; None when it must be read for those of a batch."""
+        self._warnings += self._of_batches()
         self.task = self._first_task(start)
         self._objective = self.task.objective
         self._length = self._size
@@ -354,6 +357,19 @@ class Training:
             else:
                 self._warnings.append(why)
         return found
+
+    def _of_batches(self) -> list[str]:
+        """Return a warning of the statistics inside the formula, which are those of a batch."""
+        if self._size == self._rows.count:
+            return []
+        shapes, entries = self._shapes, self._rows.entries
+        formula = read_by_rows(self._read, shapes, entries, self._size)
+        mixed = [] if formula is None else inner(formula)
+        if formula is None or not mixed:
+            return []
+        names = few([label(formula.graph, node) for node in mixed])
+        are = "is that" if len(mixed) == 1 else "are those"
+        return [f"{names} {are} of each batch, not of all rows"]
 
     def _of_batch(self, batch: Block, start: Mapping[str, Any]) -> Task:
         """Return the task of minimising the formula on a batch."""

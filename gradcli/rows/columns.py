@@ -117,12 +117,22 @@ def by_rows(
     `read` reads it for the shapes of its names: `shapes`, and those of columns with these
     `entries`. What it makes of the number of rows itself, as by len(x), needs their `count`.
     """
+    formula = read_by_rows(read, shapes, entries, count)
+    return None if formula is None or split(formula) is None else formula
+
+
+def read_by_rows(
+    read: Callable[[Mapping[str, Shape]], F],
+    shapes: Mapping[str, Shape],
+    entries: Mapping[str, Shape],
+    count: int | None = None,
+) -> F | None:
+    """Return a formula with the length ROWS, whatever it makes of them; None where it cannot be."""
     rows: Any = Rows(count)
     try:
-        formula = read({**shapes, **{name: (rows, *entry) for name, entry in entries.items()}})
+        return read({**shapes, **{name: (rows, *entry) for name, entry in entries.items()}})
     except ShapeError:
         return None
-    return None if split(formula) is None else formula
 
 
 def over_rows(

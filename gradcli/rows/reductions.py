@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.graph.node import Graph, Node
-from gradcli.graph.operations import TABLE
+from gradcli.graph.operations import ADD, DIVIDE, MULTIPLY, NEGATE, SUBTRACT, TABLE
 from gradcli.graph.shapes import ROWS
 
 if TYPE_CHECKING:
@@ -103,6 +103,37 @@ def _keeps_rows(graph: Graph, node: int) -> bool:
     if operation is MATMUL:
         return ROWS not in shapes[1] and len(shapes[0]) == 2
     return operation is ONEHOT or not operation.structural
+
+
+def _mixes_rows(graph: Graph, node: int) -> bool:
+    """Return whether what an operation makes of a row depends on the other rows as well."""
+    if _keeps_rows(graph, node):
+        return False
+    return ROWS not in graph.shape(node) or graph.rows[node][0] in ALONG_AXIS
+
+
+def inner(formula: Node) -> list[int]:
+    """Return the nodes that mix rows, but for those of which the formula is a linear combination.
+
+    Of a formula for rows of length ROWS these are statistics such as mean(x) in
+    sum((x - mean(x))^2): over some of the rows they have another value than over all of them.
+    """
+    graph = formula.graph
+    nodes = graph.reachable([formula.id])
+    mixing = [node for node in nodes if _mixes_rows(graph, node)]
+    below = graph.depending_on(mixing, nodes)
+    outer: set[int] = set()
+    waiting = [formula.id]
+    while waiting:
+        node = waiting.pop()
+        operation, arguments, _ = graph.rows[node]
+        found = [argument for argument in arguments if argument in below]
+        scaled = {MULTIPLY: arguments, DIVIDE: arguments[:1]}.get(operation, ())
+        if operation in {ADD, SUBTRACT, NEGATE} or (len(found) == 1 and found[0] in scaled):
+            waiting += found
+        elif node in mixing:
+            outer.add(node)
+    return [node for node in mixing if node not in outer]
 
 
 def split(formula: Node) -> Split | None:

@@ -144,6 +144,43 @@ def test_csv_and_digits(inside: Inside) -> None:
     ]
 
 
+def test_the_minimum_is_that_of_all_rows_at_the_printed_parameters(
+    folder: Path, inside: Inside
+) -> None:
+    ran = inside([*RUN, "--epochs", "3", "--json"])
+    found, (x, y) = json.loads(ran.out), write_data(folder)
+    residual = found["parameters"]["a"] * x + found["parameters"]["b"] - y
+    slopes = 2 * (residual * x).mean(), 2 * residual.mean()
+
+    assert found["minimum"] == pytest.approx((residual**2).mean(), rel=1e-13)
+    assert found["gradient_norm"] == pytest.approx(np.hypot(*slopes), rel=1e-11)
+
+
+@pytest.mark.parametrize(
+    ("formula", "statistics"),
+    [
+        ("mean((a*(x - mean(x)) + b - y)^2)", "mean(x) is that"),
+        ("y ~ a*(x - mean(x))/std(x) + b", "mean(x), std(x) are those"),
+        ("sqrt(mean((a*x + b - y)^2))", "mean((a*x + b - y)^2) is that"),
+        ("sum((a*x + b - y)^2)/50 + 0.1*mean(a^2*x) - sum(b^2)/2", ""),
+        ("y ~ a*x + b", ""),
+    ],
+)
+@pytest.mark.usefixtures("folder")
+def test_a_statistic_in_the_formula_is_that_of_a_batch(
+    inside: Inside, formula: str, statistics: str
+) -> None:
+    words = ["minimize", formula, "a=0", "b=0", "--data", "d.npz", "--lr", "1e-4", "--json"]
+    batch, whole = (
+        json.loads(inside([*words, *by]).out) for by in (["--batch", "8"], ["--epochs", "1"])
+    )
+
+    assert batch["warnings"] == (
+        [f"{statistics} of each batch, not of all rows"] if statistics else []
+    )
+    assert whole["warnings"] == []
+
+
 @pytest.mark.usefixtures("folder")
 def test_parameters_that_nobody_keeps_are_mentioned(inside: Inside) -> None:
     sentence = "note: the parameters are lost without --save FILE or --json\n"
