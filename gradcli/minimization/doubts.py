@@ -105,7 +105,7 @@ def doubts(problem: Task, how: Settings, run: Run) -> tuple[Doubts, Statistics |
     inside = problem.box().inside(point)
     for name, value, free in zip(problem.names, point.tolist(), inside, strict=True):
         error = report.standard_errors[name]
-        if error is None and free and report.degrees_of_freedom > 0:
+        if error is None and free and (report.degrees_of_freedom or 0) > 0:
             lost.append(name)
         elif error is not None and error > VAGUE * abs(value) and value != 0:
             vague.append(name)

@@ -9,7 +9,7 @@ from gradcli.errors import FileError, NameValueError, UsageError
 from gradcli.graph.node import Node
 from gradcli.graph.shapes import sized
 from gradcli.options import example, spelled
-from gradcli.point import Point, few
+from gradcli.point import Point
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -176,7 +176,7 @@ class Fit:
         `names` are those of the numbers of the point. A parameter on its limit counts as fixed.
         `rss` is the sum of squares where it is known better than from the residuals.
         """
-        from gradcli.optimize.statistics.summary import summary
+        from gradcli.optimize.statistics.summary import summary, with_limits
 
         free = box.inside(point)
         found, warnings = summary(
@@ -194,14 +194,7 @@ class Fit:
         if self._found.response is None:
             why = "R² does not exist, for no single term of the residuals is the response"
             warnings = [*warnings, why]
-        stopped = [name for name, is_free in zip(names, free, strict=True) if not is_free]
-        if stopped:
-            found = found.with_fixed(names)
-            are = "is at its limit" if len(stopped) == 1 else "are at their limits"
-            it = "it has" if len(stopped) == 1 else "they have"
-            plural = "s" * (len(stopped) > 1)
-            warnings = [f"{few(stopped)} {are}, so {it} no standard error{plural}", *warnings]
-        return found, warnings
+        return with_limits(found, warnings, names, free)
 
     def check_influence(self) -> None:
         """Raise UsageError unless the influence of each row can be told."""

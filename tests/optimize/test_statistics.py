@@ -205,8 +205,14 @@ def test_rows_of_weight_zero_do_not_count() -> None:
     assert one.pop("confidence_intervals")["b"] == pytest.approx(
         other.pop("confidence_intervals")["b"], rel=1e-12
     )
+    pairs = zip(one.pop("covariance")["matrix"], other.pop("covariance")["matrix"], strict=True)
+    for row, numbers in pairs:
+        assert row == pytest.approx(numbers, rel=1e-12)
     for field, value in one.items():
-        assert value == pytest.approx(other[field], rel=1e-12), field
+        if isinstance(value, float | dict):
+            assert value == pytest.approx(other[field], rel=1e-12), field
+        else:
+            assert value == other[field], field
 
 
 STACK_LOSS: Vector = np.array(  # Brownlee, Statistical Theory and Methodology, 1965, page 454

@@ -30,6 +30,20 @@ def central_quantile(confidence: float, freedom: int | None) -> float:
     return student.quantile(confidence, freedom)
 
 
+def chi_squared_tail(value: float, freedom: int) -> float:
+    """Return the probability of a value at least as large, of χ² with degrees of freedom."""
+    from scipy.special import chdtrc
+
+    return float(chdtrc(freedom, value))
+
+
+def variance_ratio_tail(value: float, above: int, below: int) -> float:
+    """Return the probability of a ratio at least as large, of F with degrees of freedom."""
+    from scipy.special import fdtrc
+
+    return float(fdtrc(above, below, value))
+
+
 def information(
     found: Evidence, parameters: int, *, is_sigma_known: bool
 ) -> tuple[float | None, float | None]:

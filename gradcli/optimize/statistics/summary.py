@@ -17,6 +17,7 @@ from gradcli.optimize.statistics.covariance import determination, strong_correla
 from gradcli.optimize.statistics.evidence import Evidence, evidence
 from gradcli.optimize.statistics.inference import (
     central_quantile,
+    chi_squared_tail,
     finite,
     information,
     tail_probability,
@@ -26,21 +27,22 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gradcli.optimize.least_squares.losses import Loss
-    from gradcli.optimize.solver import Mask, Residuals, Vector
-    from gradcli.optimize.statistics.covariance import Determination
+    from gradcli.optimize.solver import Mask, Matrix, Residuals, Vector
 
 NAMED = 5
 """The most names that one warning lists."""
 
 Numbers = dict[str, "float | None"]
+Interval = tuple["float | None", "float | None"] | None
+"""Both ends; one of them may not exist."""
 
 
 class Statistics(NamedTuple):
     """The report of a fit; None stands for what does not exist, and a warning says why."""
 
-    observations: int
-    degrees_of_freedom: int
-    rss: float
+    observations: int | None
+    degrees_of_freedom: int | None
+    rss: float | None
     residual_standard_error: float | None
     r_squared: float | None
     aic: float | None
@@ -48,10 +50,18 @@ class Statistics(NamedTuple):
     standard_errors: Numbers
     t_values: Numbers
     p_values: Numbers
-    confidence_intervals: dict[str, tuple[float, float] | None]
+    confidence_intervals: dict[str, Interval]
     correlation: dict[str, Numbers]
     is_sigma_known: bool = False
     """Whether the errors of the data are known, so that those of parameters are not estimated."""
+    chi_squared: float | None = None
+    """The sum of the squared residuals, each divided by its known variance."""
+    chi_squared_p_value: float | None = None
+    """How probable one at least as large is, where the model is true."""
+    errors: str = "jacobian"
+    """What the standard errors are from: the Jacobian of the residuals, or the Hessian."""
+    intervals: str = "standard_errors"
+    """What the intervals are from: standard errors, or the profile of the likelihood."""
 
     @property
     def covariance(self) -> dict[str, Any]:
@@ -68,14 +78,14 @@ class Statistics(NamedTuple):
         return {"names": list(errors), "matrix": matrix, "degrees_of_freedom": freedom}
 
     def document(self) -> dict[str, Any]:
-        """Return the fields as plain values, intervals as lists."""
+        """Return the fields as plain values, intervals as lists, and the covariance."""
         intervals = {
             name: None if both is None else list(both)
             for name, both in self.confidence_intervals.items()
         }
         fields = {**self._asdict(), "confidence_intervals": intervals}
         del fields["is_sigma_known"]
-        return fields
+        return {**fields, "covariance": self.covariance}
 
     def with_fixed(self, names: Sequence[str]) -> Statistics:
         """Return the report for all `names` in their order; those it lacks have no errors."""
@@ -126,6 +136,85 @@ def summary(
     return report.statistics(total, has_loss=loss is not None), report.warnings
 
 
+def estimates(
+    factor: Matrix,
+    names: Sequence[str],
+    point: Vector,
+    deviation: float | None,
+    freedom: int | None,
+    confidence: float,
+    unseen: str = "change of the residuals (singular Jacobian)",
+) -> tuple[dict[str, Any], list[str]]:
+    """Return what is known about each parameter, by the fields of `Statistics`, and warnings.
+
+    The covariance is that of `deviation`² (RᵀR)⁻¹ with the triangular `factor` R; without a
+    deviation nothing is known. t has so many degrees of `freedom`, or with None is normal. `unseen`
+    says what tells nothing about a parameter that is not determined.
+    """
+    known = determination(factor)
+    warnings = []
+    lost = [name for name, ok in zip(names, known.is_determined, strict=True) if not ok]
+    if lost:
+        one = len(lost) == 1
+        warnings.append(
+            f"the data do not determine {_few(lost)}: {'it' if one else 'they'} can change"
+            f" without any {unseen}, so"
+            f" {'it has' if one else 'they have'} no standard error{'' if one else 's'}"
+        )
+    exists = known.is_determined & (deviation is not None)
+    warning = strong_correlations(names, known.correlation, exists)
+    if warning is not None:
+        warnings.append(warning)
+    with np.errstate(over="ignore"):
+        sizes = ((deviation or 0.0) * known.errors).tolist()
+    errors = [finite(size) if ok else None for size, ok in zip(sizes, exists, strict=True)]
+    t_values = [
+        finite(value / error) if error else None
+        for value, error in zip(point.tolist(), errors, strict=True)
+    ]
+    has_any = any(error is not None for error in errors)
+    quantile = central_quantile(confidence, freedom) if has_any else 0.0
+    fields = {
+        "standard_errors": dict(zip(names, errors, strict=True)),
+        "t_values": dict(zip(names, t_values, strict=True)),
+        "p_values": {
+            name: None if t is None else tail_probability(t, freedom)
+            for name, t in zip(names, t_values, strict=True)
+        },
+        "confidence_intervals": {
+            name: None if error is None else _around(value, quantile * error)
+            for name, value, error in zip(names, point.tolist(), errors, strict=True)
+        },
+        "correlation": {
+            name: {
+                other: float(known.correlation[i, j]) if exists[i] and exists[j] else None
+                for j, other in enumerate(names)
+            }
+            for i, name in enumerate(names)
+        },
+    }
+    return fields, warnings
+
+
+def _around(value: float, half: float) -> Interval:
+    low, high = finite(value - half), finite(value + half)
+    return None if low is None or high is None else (low, high)
+
+
+def with_limits(
+    found: Statistics, warnings: list[str], names: Sequence[str], free: Mask
+) -> tuple[Statistics, list[str]]:
+    """Return the report for all `names`, and warnings; those that are not `free` have no errors."""
+    stopped = [name for name, is_free in zip(names, free, strict=True) if not is_free]
+    if not stopped:
+        return found, warnings
+    are = "is at its limit" if len(stopped) == 1 else "are at their limits"
+    it = "it has" if len(stopped) == 1 else "they have"
+    plural = "s" * (len(stopped) > 1)
+    why = f"{_few(stopped)} {are}, so {it} no standard error{plural}"
+    return found.with_fixed(names), [why, *warnings]
+
+
 class _Report:
     """The statistics of one fit, and the warnings that come up on the way."""
 
@@ -145,7 +234,6 @@ class _Report:
         self._confidence = confidence
         self._is_sigma_known = is_sigma_known
         self._freedom = found.observations - len(names)
-        self._known_freedom = None if is_sigma_known else self._freedom
         self._residual_error: float | None = None
         if self._freedom > 0:
             self._residual_error = found.size / math.sqrt(self._freedom)
@@ -153,12 +241,11 @@ class _Report:
     def statistics(self, total: float | None, *, has_loss: bool) -> Statistics:
         """Return the report."""
         found, names = self._found, self._names
-        known = determination(found.factor)
-        errors = self._errors(known)
-        t_values = [
-            finite(value / error) if error else None
-            for value, error in zip(self._point.tolist(), errors, strict=True)
-        ]
+        freedom = None if self._is_sigma_known else self._freedom
+        known, warnings = estimates(
+            found.factor, names, self._point, self._deviation(), freedom, self._confidence
+        )
+        self.warnings += warnings
         if has_loss:
             self.warnings.append(
                 "R², AIC and BIC are those of least squares and do not exist for a robust loss"
@@ -172,7 +259,7 @@ class _Report:
                 "the residuals are so small that their sum of squares underflows; the residual"
                 " standard error and the standard errors do not"
             )
-        correlation = self._correlation(known)
+        has_chi_squared = self._is_sigma_known and self._freedom > 0
         return Statistics(
             observations=found.observations,
             degrees_of_freedom=self._freedom,
@@ -181,36 +268,13 @@ class _Report:
             r_squared=r_squared,
             aic=aic,
             bic=bic,
-            standard_errors=dict(zip(names, errors, strict=True)),
-            t_values=dict(zip(names, t_values, strict=True)),
-            p_values={
-                name: None if t is None else tail_probability(t, self._known_freedom)
-                for name, t in zip(names, t_values, strict=True)
-            },
-            confidence_intervals=self._intervals(errors),
-            correlation=correlation,
+            chi_squared=found.rss if has_chi_squared else None,
+            chi_squared_p_value=chi_squared_tail(found.rss, self._freedom)
+            if has_chi_squared
+            else None,
             is_sigma_known=self._is_sigma_known,
+            **known,
         )
-
-    def _errors(self, known: Determination) -> list[float | None]:
-        """Return the standard errors, None where there is none."""
-        lost = [n for n, ok in zip(self._names, known.is_determined, strict=True) if not ok]
-        if lost:
-            one = len(lost) == 1
-            self.warnings.append(
-                f"the data do not determine {_few(lost)}: {'it' if one else 'they'} can change"
-                " without any change of the residuals (singular Jacobian), so"
-                f" {'it has' if one else 'they have'} no standard error{'' if one else 's'}"
-            )
-        deviation = self._deviation()
-        if deviation is None:
-            return [None] * len(self._names)
-        with np.errstate(over="ignore"):
-            errors = (deviation * known.errors).tolist()
-        return [
-            finite(error) if ok else None
-            for error, ok in zip(errors, known.is_determined, strict=True)
-        ]
 
     def _deviation(self) -> float | None:
         """Return the deviation of a residual; None, with a warning, when it cannot be known."""
@@ -237,40 +301,6 @@ class _Report:
             )
             return None
         return self._found.spread
-
-    def _correlation(self, known: Determination) -> dict[str, Numbers]:
-        names, exists = self._names, known.is_determined
-        if self._deviation_is_missing():
-            exists = np.zeros(len(names), dtype=bool)
-        warning = strong_correlations(names, known.correlation, exists)
-        if warning is not None:
-            self.warnings.append(warning)
-        return {
-            name: {
-                other: float(known.correlation[i, j]) if exists[i] and exists[j] else None
-                for j, other in enumerate(names)
-            }
-            for i, name in enumerate(names)
-        }
-
-    def _deviation_is_missing(self) -> bool:
-        if self._is_sigma_known:
-            return False
-        spread = self._found.spread
-        return self._residual_error is None or (spread is not None and math.isnan(spread))
-
-    def _intervals(self, errors: list[float | None]) -> dict[str, tuple[float, float] | None]:
-        intervals: dict[str, tuple[float, float] | None] = {}
-        quantile = 0.0
-        if any(error is not None for error in errors):
-            quantile = central_quantile(self._confidence, self._known_freedom)
-        for name, value, error in zip(self._names, self._point.tolist(), errors, strict=True):
-            if error is None:
-                intervals[name] = None
-                continue
-            low, high = finite(value - quantile * error), finite(value + quantile * error)
-            intervals[name] = None if low is None or high is None else (low, high)
-        return intervals
 
     def _r_squared(self, total: float | None) -> float | None:
         """Return 1 - RSS/TSS."""
