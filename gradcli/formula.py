@@ -283,6 +283,8 @@ class Formula(Node):
         absolute_sigma: bool = False,
         loss: str | None = None,
         confidence: float = 0.95,
+        errors: str | None = None,
+        profile: bool = False,
         engine: str = "auto",
         maximize: bool = False,
         subject_to: Sequence[str] = (),
@@ -308,6 +310,8 @@ class Formula(Node):
         For a model y ~ …, `weights` or `sigma` say how much each row counts, the name of a column
         or an array; `absolute_sigma` that sigma is known exactly; `loss` is "huber(1.35)",
         "soft_l1" or "cauchy" for data with outliers. `confidence` is that of the intervals.
+        With `errors` of "hessian" any formula is taken as a negative log-likelihood, and `profile`
+        makes intervals from its profile instead of standard errors.
         `engine` is "native" for machine code by LLVM, "python", or "auto" for what is faster.
 
         `maximize` asks for a maximum; `subject_to` are constraints such as "x^2 + y^2 <= 1", whose

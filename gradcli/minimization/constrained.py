@@ -95,6 +95,8 @@ def _optimum(formula: Node, start: Mapping[str, Any], how: Settings, **others: A
         ("weights", how.weights is not None),
         ("sigma", how.sigma is not None),
         ("loss", how.loss is not None),
+        ("errors", how.errors is not None),
+        ("profile", how.profile),
         ("rate", how.rate is not None),
         ("steps", how.steps is not None),
         ("tolerance", how.tolerance is not None),
@@ -110,7 +112,8 @@ def _optimum(formula: Node, start: Mapping[str, Any], how: Settings, **others: A
         shown = f"newton and lbfgs, not '{printable(how.method, 60)}'"
         message = f"{spelled('subject_to')} works with {shown}"
         raise UsageError(message, hint=f"leave out {spelled('method')}")
-    others.pop("following", None)
+    for each in ("following", "ended"):
+        others.pop(each, None)
     return _Search(formula, start, how, **others).found()
 
 

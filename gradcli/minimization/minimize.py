@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import UsageError
+from gradcli.minimization import likelihood
 from gradcli.minimization.doubts import Run, end_of, reported, rss_of, value_of
 from gradcli.minimization.methods import LM_PARAMETERS
 from gradcli.minimization.minimum import Iterate, Minimum
@@ -42,6 +43,7 @@ def minimize(
     following: Callable[[int], int | None] = every_step,
     predicts: bool = False,
     influences: bool = False,
+    ended: Callable[[], None] = lambda: None,
 ) -> Minimum:
     """Return the minimum reached from `start`; `Formula.minimize` says what the parts mean.
 
@@ -50,26 +52,33 @@ def minimize(
     tells the next one after a step, or None. `keep` is given the state after them, and a run that
     is `resumed` from such a state goes on as if it had never stopped. Where it `predicts`, a
     formula that is no fit raises UsageError at once; its table tells the influence of each row
-    where that is wanted.
+    where that is wanted. `ended` is called when the runs are over and what is said about them
+    follows.
     """
     how = settings or Settings()
     problem = task(formula, origin, start, fixed or {}, data or {}, how)
     if predicts and (problem.fit is None or problem.fit.is_plain):
         message = f"{spelled('predictions')} needs a model y ~ … or a sum of squares over data"
         raise UsageError(message, hint=f"for example 'y ~ a*x + b', with {spelled('data')}")
+    likelihood.check(problem, how)
     if influences and problem.fit is not None:
         problem.fit.check_influence()
     history: list[Iterate] = []
     see = history.append if observe is None else observe
     runs = Runs(problem, how, see, watch, stop, following)
     best = runs.lowest(keep, resumed)
+    ended()
     growth = stopping.growth(best.outcome.first, best.outcome.record.value)
     end = runs.iterate(best.outcome.record)
     best, statistics, more = reported(problem, how, best)
+    value = value_of(problem, best)
+    if how.errors is not None or how.profile:
+        at = end_of(problem, best), value, best.outcome.reason.ending
+        statistics, more = likelihood.report(problem, how, origin, *at, (statistics, more), stop)
     return Minimum(
         problem.expression,
         end.parameters,
-        value_of(problem, best),
+        value,
         end.gradient_norm,
         best.method.name,
         best.method.why,

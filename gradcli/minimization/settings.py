@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 SECOND_ORDER = ("lm", "newton", "lbfgs")
 """The methods that choose their own steps."""
+ERRORS = JACOBIAN, HESSIAN = "jacobian", "hessian"
+"""What standard errors can be from."""
 
 
 def _methods() -> Collection[str]:
@@ -143,6 +145,15 @@ class Fitting(Options):
         identifies=True,
     )
     confidence = Option("--confidence", 0.95, "Of the confidence intervals (0.95).", SHARE, "P")
+    errors: Option[str | None] = one_of(
+        "--errors",
+        "Standard errors from the jacobian of a fit, or from the hessian of any negative "
+        "log-likelihood.",
+        "HOW",
+        lambda: ERRORS,
+        None,
+    )
+    profile = flag("--profile", "Confidence intervals from the profile of the likelihood.")
 
 
 class Settings(Random, Solving, Fitting):
