@@ -11,6 +11,7 @@ from gradcli.cli.output import note
 from gradcli.errors import NameValueError, ShapeError, UsageError
 from gradcli.language.bindings import bindings
 from gradcli.language.bounds import limits as limits_of
+from gradcli.language.names import names_in
 from gradcli.options import spelled
 from gradcli.point import few, shape_of
 
@@ -46,6 +47,8 @@ class Given(NamedTuple):
     settings: Settings
     rows: HeldRows | FileRows | None
     source: Source | None
+    also: Sequence[Given] = ()
+    """The models of --also, over the same rows."""
 
 
 def read(words: Sequence[str], options: Minimize) -> Given:
@@ -53,8 +56,21 @@ def read(words: Sequence[str], options: Minimize) -> Given:
     start = read_start(words, options.fixed, options.limits, options.seed)
     if options.data:
         check_syntax(start.source, [*start.values, *start.fixed])
-    start = _with_parameters(start, options)
-    rows, source = _rows(start, options)
+    also = [arguments.split([text])[0] for text in options.also]
+    first, *others = _shared(start, also)
+    start = _with_parameters(first, options)
+    rows, source = _rows(start, options, also)
+    given = _over(rows, source, start, options)
+    if not others:
+        return given
+    models = [_over(rows, source, _with_parameters(other, options), options) for other in others]
+    return given._replace(also=models)
+
+
+def _over(
+    rows: HeldRows | FileRows | None, source: Source | None, start: Start, options: Minimize
+) -> Given:
+    """Return a formula with its start over the rows."""
     shapes = {n: shape_of(x, n) for n, x in {**start.fixed, **start.values}.items()}
     if rows is not None:
         shapes = {**dict.fromkeys(rows.entries, ()), **shapes}
@@ -72,6 +88,27 @@ def read(words: Sequence[str], options: Minimize) -> Given:
     if source is not None:
         settings = settings.replaced(place=source.place)
     return Given(formula, start, settings, rows, source)
+
+
+def _shared(start: Start, also: Sequence[str]) -> list[Start]:
+    """Return the start of each model: what is given for the names that stand in it.
+
+    The first one has what is for none of them as well.
+    """
+    texts = [start.source, *also]
+    names = [names_in(text) for text in texts]
+    strange = {*start.values, *start.fixed, *start.bounds}.difference(*names)
+    names[0] = {*names[0], *strange}
+    return [
+        Start(
+            text,
+            *(
+                {name: value for name, value in each.items() if name in own}
+                for each in (start.values, start.fixed, start.bounds)
+            ),
+        )
+        for text, own in zip(texts, names, strict=True)
+    ]
 
 
 def read_start(
@@ -137,8 +174,10 @@ def _with_parameters(start: Start, options: Minimize) -> Start:
     return start._replace(values={**start.values, **more})
 
 
-def _rows(start: Start, options: Minimize) -> tuple[HeldRows | FileRows | None, Source | None]:
-    """Return the rows of --data with the columns that the formula mentions."""
+def _rows(
+    start: Start, options: Minimize, also: Sequence[str]
+) -> tuple[HeldRows | FileRows | None, Source | None]:
+    """Return the rows of --data with the columns that the formula mentions, or one of `also`."""
     from gradcli.rows.columns import HELD_BYTES
 
     others = [name for name in (options.weights, options.sigma) if name is not None]
@@ -153,6 +192,7 @@ def _rows(start: Start, options: Minimize) -> tuple[HeldRows | FileRows | None, 
     held = LEARNING_BYTES if options.learns else HELD_BYTES
     if options.memory is not None:
         held = options.memory << 20
+    others += [name for text in also for name in names_in(text)]
     return rows_of(options, start, options.data, others, held)
 
 
@@ -181,7 +221,7 @@ def check(options: Minimize) -> None:
     if options.json and options.every is not None:
         message = "--every shows steps, and --json is one object"
         raise UsageError(message, hint="--log steps.csv writes every step to a file")
-    for field in ("confidence", "absolute_sigma", "predictions"):
+    for field in ("confidence", "absolute_sigma", "errors", "profile", "also", "predictions"):
         if options.has(field) and options.learns:
             message = f"{spelled(field)} does not go with --batch and --epochs"
             raise UsageError(message, hint="standard errors need a fit to all rows at once")
@@ -189,3 +229,7 @@ def check(options: Minimize) -> None:
         if options.learns:
             message = f"{spelled(field)} does not go with --batch and --epochs"
             raise UsageError(message, hint=f"leave out {spelled(field)}")
+    for field in options.given("checkpoint", "resume", "subject_to", "report"):
+        if options.also:
+            message = f"--also fits several models, and {spelled(field)} is about one"
+            raise UsageError(message, hint=f"leave out --also or {spelled(field)}")

@@ -16,10 +16,12 @@ from gradcli.minimization.layout import entries
 from gradcli.optimize.stopping import Ending
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
+    from gradcli.cli.comparing import Comparison
     from gradcli.cli.derived import Derived, Quantity
     from gradcli.cli.given import Given
+    from gradcli.cli.interrupts import Stop
     from gradcli.cli.options import Minimize
     from gradcli.cli.plots import MinimumPlot
     from gradcli.minimization.continuing import Keeper
@@ -50,6 +52,7 @@ def minimize(words: Sequence[str], options: Minimize) -> ExitCode:
     derived = _derived(given, options)
     if plot is not None:
         plot.check(given)
+    comparison: Comparison | None = None
     with ExitStack() as stack:
         stop = stack.enter_context(after_the_step())
         keeper, resumed = _continued(given, options)
@@ -60,21 +63,38 @@ def minimize(words: Sequence[str], options: Minimize) -> ExitCode:
 
             found = learn(given, output, options, keeper, resumed, stop)
         else:
+            if given.also:
+                from gradcli.cli.comparing import Comparison
+
+                comparison = Comparison(given, stop)
             found = _run(given, output, options, keeper, resumed, stop, plot, derived)
+            if comparison is not None:
+                comparison.run(found)
+                comparison.show(output)
         stop.settle()
-        _conclude(found, given, output, options, plot)
-    code = _CODES[found.ending]
-    return ExitCode(stop.code or code) if code == ExitCode.INTERRUPTED else code
+        _conclude(found, given, output, options, plot, comparison)
+    fits = [found] if comparison is None else comparison.fits
+    code = max(_CODES[fit.ending] for fit in fits)
+    return ExitCode(stop.code or code)
 
 
 def _conclude(
-    found: Minimum, given: Given, output: Output, options: Minimize, plot: MinimumPlot | None
+    found: Minimum,
+    given: Given,
+    output: Output,
+    options: Minimize,
+    plot: MinimumPlot | None,
+    comparison: Comparison | None,
 ) -> None:
     """Write all that is to be written of a run that is over, however it ended."""
+    others = [] if comparison is None else comparison.fits[1:]
     if plot is not None and plot.is_text:
-        plot.show(found, given)
+        plot.show(found, given, others)
     output.finish()
-    report.say(found, output)
+    if comparison is None:
+        report.say(found, output)
+    else:
+        comparison.say(output)
     _say_rows(given)
     if options.has("confidence") and found.statistics is None:
         note("--confidence is that of a fit with data, and this is none: there are no intervals")
@@ -93,7 +113,7 @@ def _conclude(
         classes = {} if given.source is None else given.source.classes
         report.write_predictions(options.predictions, found.predictions, classes)
     if plot is not None and not plot.is_text:
-        plot.show(found, given)
+        plot.show(found, given, others)
 
 
 def _run(
@@ -102,7 +122,7 @@ def _run(
     options: Minimize,
     keeper: Keeper | None,
     resumed: dict[str, Any] | None,
-    stop: Callable[[], bool],
+    stop: Stop,
     plot: MinimumPlot | None,
     derived: Sequence[Derived],
 ) -> Minimum:
@@ -118,7 +138,8 @@ def _run(
     if stride is None and not output.pretty and options.is_first_order:
         stride = 1  # its steps are what one wants to see; the last one is the result
     is_drawn = plot is not None and plot.is_text
-    table = steps.Table(stride) if output.pretty and not is_drawn else None
+    is_shown = output.pretty and not is_drawn and (stride is not None or not given.also)
+    table = steps.Table(stride) if is_shown else None
     stride = None if is_drawn else stride
     with steps.log_file(options.log, steps.columns(names)) as log:
         watchers: list[steps.Watcher] = [w for w in (table, plot, log) if w is not None]
@@ -150,8 +171,9 @@ def _run(
                 resumed=resumed,
                 stop=stop,
                 following=following,
-                predicts=options.predictions is not None,
+                predicts=options.predictions is not None or bool(given.also),
                 influences=options.influence,
+                ended=stop.settle,
             )
         finally:
             live.end()
@@ -164,6 +186,8 @@ def _run(
         from gradcli.cli.derived import quantities as worked_out
 
         quantities = worked_out(derived, found, given.start.fixed)
+    if given.also:
+        return found
     if stride is None or output.pretty or output.json:
         report.show(found, output, given.settings.confidence, quantities)
     else:  # the steps take the place of the table

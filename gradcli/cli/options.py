@@ -398,6 +398,13 @@ class Minimize(Settings, Learning, Data, Plot, Shown):
     report = texts(
         "--report", "A quantity of the parameters, with its error; repeatable.", "'NAME = FORMULA'"
     )
+    also = texts(
+        "--also",
+        "Another model to fit and to compare; repeatable.",
+        "MODEL",
+        Filled(),
+        needs=("data",),
+    )
     overlay = texts(
         "--overlay",
         "Lay the curves of another run's --log over the plot; repeatable.",

@@ -262,15 +262,15 @@ class MinimumPlot(Watcher):
         """Return the next step to keep."""
         return self._steps.following(step)
 
-    def show(self, found: Minimum, given: Given) -> None:
-        """Write the plot of what was found, or add it to the output."""
+    def show(self, found: Minimum, given: Given, others: Sequence[Minimum] = ()) -> None:
+        """Write the plot of what was found, or add it to the output; beside it are `others`."""
         from gradcli.plotting.scattered import can_hold
 
         iterates = self._steps.iterates
         if not found.epochs and not iterates:
             note("no epoch was completed, so there is no plot")
         else:
-            chart = _chart(found, iterates, given, self._overlays)
+            chart = _chart(found, iterates, given, self._overlays, others)
             headings = None if given.source is None else given.source.headings
             points = self._points
             if points is not None and not can_hold(chart):
@@ -280,7 +280,11 @@ class MinimumPlot(Watcher):
 
 
 def _chart(
-    found: Minimum, iterates: Sequence[Iterate], given: Given, overlays: Sequence[Overlay]
+    found: Minimum,
+    iterates: Sequence[Iterate],
+    given: Given,
+    overlays: Sequence[Overlay],
+    others: Sequence[Minimum],
 ) -> Chart:
     from gradcli.minimization.task import task
     from gradcli.plotting.descent import chart, has_way
@@ -300,4 +304,4 @@ def _chart(
         columns = rows if isinstance(rows, dict) else rows.hold().held
         sigma = columns[settings.sigma]
     bounds, confidence = start.bounds, settings.confidence
-    return chart(found, iterates, objective, bounds, numbers, sigma, confidence, overlays)
+    return chart(found, iterates, objective, bounds, numbers, sigma, confidence, overlays, others)

@@ -43,6 +43,8 @@ class Estimate(NamedTuple):
     p_value: float | None
     low: float | None
     high: float | None
+    model: float | None = None
+    """The number of the model, where there are several."""
 
 
 ESTIMATES = (
@@ -66,6 +68,15 @@ STATISTICS = (
     Column("bic", terminal="BIC"),
 )
 """The single numbers of a fit, a line each."""
+
+CHI_SQUARED = (
+    Column("chi_squared", terminal="χ²"),
+    Column("chi_squared_p_value", terminal="p value of χ²"),
+)
+"""Those of a fit with known deviations besides."""
+
+INTERVALS = {"standard_errors": "confidence interval", "profile": "profile likelihood interval"}
+"""What the intervals of a fit are called."""
 
 PARAMETERS = (Column("name", itemgetter(0)), Column("value", itemgetter(1)))
 """The minimum and where it is."""
@@ -111,26 +122,32 @@ def _quantity_cells(quantity: Quantity, confidence: float) -> list[float | None]
     return [known.value, error, t, p, *known.interval(confidence)]
 
 
-def say(found: Minimum, output: Output) -> None:
-    """Say on stderr how a plain result came about; a terminal and JSON have it in the result."""
+def say(found: Minimum, output: Output, which: str = "") -> None:
+    """Say on stderr how a plain result came about; a terminal and JSON have it in the result.
+
+    `which` says of which of several models it is.
+    """
     if output.json:
         return
-    if not output.pretty:
-        note(f"{found.method} ({found.why}): {found.reason}")
+    if not output.pretty or which:
+        note(f"{which}{found.method} ({found.why}): {found.reason}")
         if found.ending not in {Ending.CONVERGED, Ending.COMPLETED}:
-            which = "best" if found.is_best else "last"
-            note(f"{which}: {_at(found.minimum, found.parameters)}")
+            point = "best" if found.is_best else "last"
+            note(f"{which}{point}: {_at(found.minimum, found.parameters)}")
         if found.best is not None:
-            note(f"{found.better} on the way: {_at(found.best.minimum, found.best.parameters)}")
+            best = found.best
+            note(f"{which}{found.better} on the way: {_at(best.minimum, best.parameters)}")
         if found.minima:
-            best, count = found.minima[0], len(found.minima)
+            lowest, count = found.minima[0], len(found.minima)
             ends = f"{count} different end{'s' * (count != 1)}"
-            reached = f"the {found.extreme} was reached from {best.times} of {found.starts} starts"
-            note(f"{ends}; {reached}")
+            reached = (
+                f"the {found.extreme} was reached from {lowest.times} of {found.starts} starts"
+            )
+            note(f"{which}{ends}; {reached}")
         for constraint in found.constraints if found.converged else ():
             note(_constrained(constraint, found.what))
     for warning in found.warnings:
-        note(f"warning: {warning}")
+        note(f"warning: {which}{warning}")
 
 
 def _constrained(constraint: Constraint, what: str) -> str:
@@ -159,8 +176,7 @@ def _plain(
         show_table(ESTIMATES, estimates, output)
         if not output.csv:
             output.line("")
-            names = headings([*STATISTICS, Entries(entries(found.parameters), list)], output.form)
-            for name, text in zip(names, cells(STATISTICS, found.statistics, output), strict=False):
+            for name, text in _measures(found, found.statistics, output):
                 output.line(f"{name}\t{text}")
         return
     rows = [
@@ -173,6 +189,37 @@ def _plain(
         return
     for row in rows:
         output.line("\t".join(cells(PARAMETERS, row, output)))
+
+
+def _measures(found: Minimum, fit: Statistics, output: Output) -> list[tuple[str, str]]:
+    """Return the single numbers of a report: of a fit, or of a likelihood the few that it has."""
+    columns = [*STATISTICS, *(c for c in CHI_SQUARED if fit.chi_squared is not None)]
+    if fit.rss is None:
+        columns = [c for c in STATISTICS if c.values(fit) != [None]]
+        columns.insert(0, Column(found.what, lambda _: found.minimum))
+    users = Entries(entries(found.parameters), list)
+    names = headings([*columns, users], output.form)
+    return list(zip(names, cells(columns, fit, output), strict=False))
+
+
+def compare(fits: Sequence[Minimum], output: Output, confidence: float) -> None:
+    """Add the table of the parameters of several models, with the number of each before them."""
+    rows = [
+        estimate._replace(model=place + 1)
+        for place, found in enumerate(fits)
+        if found.statistics is not None
+        for estimate in _estimates(found, found.statistics, confidence, ())
+    ]
+    show_table([Column("model", is_label=True), *ESTIMATES], rows, output)
+    first = next((found.statistics for found in fits if found.statistics is not None), None)
+    if output.pretty and first is not None:
+        output.line(_meaning(first, confidence))
+
+
+def _meaning(fit: Statistics, confidence: float) -> str:
+    """Return what the intervals in the table are."""
+    percent = number_text(float(f"{100 * confidence:.6g}"))
+    return f"from … to: {percent} % {INTERVALS[fit.intervals]}"
 
 
 def _estimates(
@@ -212,20 +259,18 @@ def _on_terminal(
             )
     else:
         show_table(ESTIMATES, _estimates(found, fit, confidence, quantities), output)
-        percent = number_text(float(f"{100 * confidence:.6g}"))
-        output.line(f"from … to: {percent} % confidence interval")
+        output.line(_meaning(fit, confidence))
         output.line("")
-        _statistics(fit, output)
+        _statistics(found, fit, output)
         _correlation(fit, output)
     for constraint in found.constraints if found.converged else ():
         output.line(_constrained(constraint, found.what))
     _minima(found, output)
 
 
-def _statistics(fit: Statistics, output: Output) -> None:
+def _statistics(found: Minimum, fit: Statistics, output: Output) -> None:
     """Add the single numbers of a fit, a line each."""
-    names = headings(STATISTICS, output.form)
-    for name, text in zip(names, cells(STATISTICS, fit, output), strict=True):
+    for name, text in _measures(found, fit, output):
         if text:
             output.line(f"{name:<24} {text}")
     if fit.r_squared is not None:

@@ -55,12 +55,14 @@ def chart(
     sigma: Vector | None = None,
     confidence: float = 0.95,
     overlays: Sequence[Overlay] = (),
+    others: Sequence[Minimum] = (),
 ) -> Chart:
     """Return the plot of a minimisation, from its steps or its epochs.
 
     `objective` is what was minimised, for a contour of two parameters, which stays inside the
     `limits`; it goes through so many `numbers` of data. `sigma` are the standard deviations of the
-    observations and `confidence` that of the band. `overlays` are the curves of other runs.
+    observations and `confidence` that of the band. `overlays` are the curves of other runs, and
+    `others` the fits of other models, of which a plot of a fit shows the curves.
     """
     if found.epochs:
         return _learning(found, overlays)
@@ -68,9 +70,11 @@ def chart(
     panels = []
     fit = found.predictions
     if fit is not None and fit.predictor is not None:
-        panels = fitted.panels(fit, fit.predictor, sigma, confidence, notes)
+        models = {each.expression: each.predictions for each in (found, *others) if others}
+        panels = fitted.panels(fit, fit.predictor, sigma, confidence, notes, models)
         if found.method in SECOND_ORDER and not overlays:
-            return Chart(found.expression, panels, stacked=True, notes=notes)
+            title = "" if others else found.expression
+            return Chart(title, panels, stacked=True, notes=notes)
         del panels[1:]
     panels.append(_progress(iterates, overlays, notes))
     if has_way(found):

@@ -12,7 +12,7 @@ from gradcli.plotting import breaks
 from gradcli.plotting.chart import Band, Line, Panel, Points
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from gradcli.minimization.predictions import Predictions
     from gradcli.plotting.chart import Vector
@@ -31,10 +31,12 @@ def panels(
     sigma: Vector | None,
     confidence: float,
     notes: list[str],
+    models: Mapping[str, Predictions | None],
 ) -> list[Panel]:
     """Return a panel of the data with the curve and its band, and one of the residuals below it.
 
-    `sigma` are the standard deviations of the observations. What is left out is said in `notes`.
+    `sigma` are the standard deviations of the observations. Of several `models`, by what they are
+    called, all have curves. What is left out is said in `notes`.
     """
     stride = -(-fit.count // ROWS)
     if stride > 1:
@@ -63,13 +65,23 @@ def panels(
     if np.isfinite(low).any():
         marks.append(Band(grid, low, high, f"{100 * confidence:g} % confidence band"))
     bars = "" if error is None else " ± sigma"
-    marks += [Points(x, y, f"data{bars}", error), Line(grid, fitted, "fit")]
+    marks.append(Points(x, y, f"data{bars}", error))
+    first, *others = models or ["fit"]
+    marks.append(Line(grid, fitted, first))
+    for name in others:
+        other = models[name]
+        if other is None or other.predictor != predictor:
+            notes.append(f"{name} is no function of {predictor} alone: it has no curve")
+        else:
+            marks.append(Line(grid, _curve(other, grid)[0], name))
     ends = grid[[0, -1]]
     beside: list[Any] = [Line(ends, np.zeros(len(ends))), Points(x, residuals, error=error)]
     limits = _limits(y if error is None else np.concatenate([y - error, y + error]), marks, notes)
     return [
         Panel(predictor, fit.response, marks, limits=limits),
-        Panel(predictor, "residual", beside, height=RESIDUALS),
+        Panel(
+            predictor, "residual of the first" if others else "residual", beside, height=RESIDUALS
+        ),
     ]
 
 

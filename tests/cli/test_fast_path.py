@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from gradcli.cli.commands import COMMANDS, Request, plain
 from gradcli.cli.typer_program import program, request
-from tests.cli.test_option_pairs import CONTEXTS, SAMPLES
+from tests.cli.test_option_pairs import CONTEXTS, sample
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Command, Inside, Ran, Strange
@@ -141,7 +141,7 @@ def corpus() -> list[list[str]]:
         ]
     for command, contexts in CONTEXTS.items():
         for option in COMMANDS[command].options.records().values():
-            found += [[command, *words, option.name, *SAMPLES[option.name]] for words in contexts]
+            found += [[command, *words, *sample(command, option.name)] for words in contexts]
     known = {tuple(words) for words in found if words and words[0] in COMMANDS}
     return sorted(list(words) for words in known)
 

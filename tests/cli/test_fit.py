@@ -5,14 +5,21 @@ from __future__ import annotations
 import csv
 import json
 import math
+import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
+from unittest import mock
 
 import numpy as np
 import pytest
 from scipy import optimize, stats
+
+from gradcli.cli.interrupts import PATIENCE
+from gradcli.minimization.doubts import reported
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -42,6 +49,11 @@ STATISTICS = {
     "p_values",
     "confidence_intervals",
     "correlation",
+    "covariance",
+    "chi_squared",
+    "chi_squared_p_value",
+    "errors",
+    "intervals",
 }
 
 TIMES = np.array([0, 1, 2, 3, 4, 5, 6, 8, 10], dtype=float)
@@ -146,6 +158,9 @@ def test_a_model(folder: Path, inside: Inside) -> None:
     correlation = covariance / np.outer(errors, errors)
     for row, numbers in zip(report["correlation"].values(), correlation, strict=True):
         close(row, numbers, 1e-6)
+    assert report["covariance"]["names"] == ["a", "b", "c"]
+    assert np.allclose(report["covariance"]["matrix"], covariance, rtol=1e-6, atol=0)
+    assert (report["chi_squared"], report["chi_squared_p_value"]) == (None, None)
 
 
 def test_the_evaluations_of_a_fit_are_counted(folder: Path, inside: Inside) -> None:
@@ -184,6 +199,12 @@ def test_sigma_that_is_known(folder: Path, inside: Inside) -> None:
     close(found["statistics"]["standard_errors"], errors, 1e-6)
     assert low == pytest.approx(expected - half, rel=1e-6)
     assert high == pytest.approx(expected + half, rel=1e-6)
+    chi_squared = float(np.sum(((DECAY - decay(TIMES, *expected)) / SIGMA) ** 2))
+    assert found["statistics"]["chi_squared"] == pytest.approx(chi_squared, rel=1e-10)
+    probability = found["statistics"]["chi_squared_p_value"]
+    assert probability == pytest.approx(stats.chi2.sf(chi_squared, 6), rel=1e-9)
+    lines = inside([*MODEL, "--sigma", "s", "--absolute-sigma"]).out.splitlines()
+    assert lines[-1] == f"chi_squared_p_value\t{probability!r}"
 
 
 @pytest.mark.parametrize("confidence", ["0.5", "0.9", "0.999"])
@@ -976,3 +997,20 @@ def test_a_row_that_is_0(gradcli: Command, folder: Path, name: str, engine: str)
     assert list(found["parameters"].values()) == pytest.approx(wanted, rel=1e-5)
     errors = list(found["statistics"]["standard_errors"].values())
     assert errors == pytest.approx(np.sqrt(np.diag(covariance)), rel=1e-3)
+
+
+def test_a_signal_during_the_report_loses_nothing(folder: Path, inside: Inside) -> None:
+    """The run is over, so what follows may take longer than a step may after a signal."""
+
+    def slow(*arguments: Any) -> Any:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(PATIENCE + 0.2)
+        return reported(*arguments)
+
+    with mock.patch("gradcli.minimization.minimize.reported", slow):
+        ran = inside([*MODEL, "--save", "p.json"])
+
+    assert ran.code == 143
+    assert ran.out == inside(MODEL).out
+    saved = json.loads((folder / "p.json").read_text())["parameters"]
+    assert [float(row[1]) for row in ran.rows[1:4]] == list(saved.values())

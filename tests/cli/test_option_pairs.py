@@ -43,6 +43,7 @@ WRITTEN = ("out.txt", "plot.svg", "log.csv", "saved.json", "fitted.csv", "state.
 SAMPLES: dict[str, list[str]] = {
     "--absolute-sigma": [],
     "--allow-nonfinite": [],
+    "--also": ["y ~ a"],
     "--batch": ["2"],
     "--bounds": ["a=-5:0.5"],
     "--check": [],
@@ -95,6 +96,7 @@ SAMPLES: dict[str, list[str]] = {
     "--plot": ["plot.svg"],
     "--points": ["points.csv"],
     "--predictions": ["fitted.csv"],
+    "--profile": [],
     "--rankdir": ["TB"],
     "--relative": [],
     "--report": ["q = 2*a"],
@@ -127,6 +129,9 @@ SAMPLES: dict[str, list[str]] = {
     "--xlabel": ["along"],
     "--ylabel": ["up"],
 }
+
+OF_COMMANDS = {("minimize", "--errors"): ["hessian"]}
+"""Values of options that mean something else to another command."""
 
 LEARNING = ["mean((a*x + b - y)^2)", "a=1", "b=0.1", "--data", "d.csv"]
 LEARNING += ["--lr", "0.05", "--batch", "2", "--epochs", "4"]
@@ -256,7 +261,7 @@ ALLOWED = {
     **{
         (option, other): "in a pipe the steps take the place of the table of the fit"
         for option in ("--every", "--lr", "--method", "--schedule")
-        for other in ("--confidence", "--absolute-sigma")
+        for other in ("--confidence", "--absolute-sigma", "--errors", "--profile")
     },
 }
 """Pairs (kept, lost) in which the second may do nothing, and why that is as asked."""
@@ -274,6 +279,11 @@ class Result(NamedTuple):
     def is_refused(self) -> bool:
         """Whether it ended with one sentence about what is wrong."""
         return self.code in {1, 2} and ("error: " in self.err or '{"error"' in self.err)
+
+
+def sample(command: str, option: str) -> list[str]:
+    """The words of an option."""
+    return [option, *(OF_COMMANDS.get((command, option)) or SAMPLES[option])]
 
 
 def declared(command: str) -> list[str]:
@@ -295,7 +305,7 @@ class Runs:
 
     def __call__(self, context: Sequence[str], *options: str) -> Result:
         """What the command does with these options."""
-        words = [*context, *(word for option in options for word in (option, *SAMPLES[option]))]
+        words = [*context, *(word for option in options for word in sample(self.command, option))]
         found = self._made.get(tuple(words))
         if found is None:
             for name in WRITTEN:
