@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import gradcli
-from gradcli.cli.options import Draw, Eval, Minimize
+from gradcli.cli.options import Data, Draw, Eval, Minimize
 from gradcli.errors import UsageError
 from gradcli.minimization.settings import Settings
 from gradcli.options import speak_of, spelled
@@ -39,7 +39,8 @@ def test_the_keywords_of_minimize_are_the_options() -> None:
 def test_the_keywords_of_draw_are_the_options() -> None:
     parameters = inspect.signature(gradcli.Formula.draw).parameters
 
-    for field in Draw.records().keys() - {"no_grad", "seed", "path"}:
+    of_files = Data.records().keys()
+    for field in Draw.records().keys() - of_files - {"no_grad", "seed", "path"}:
         assert field in parameters
 
 

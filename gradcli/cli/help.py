@@ -87,7 +87,8 @@ def _function(row: dict[str, Any], output: Output) -> None:
         output.line(f"needs {row['needs']}")
     for name, derivative in row["derivatives"].items():
         numbers = f" (of {manual.ENTRIES} numbers)" if row["shape"] else ""
-        output.line(f"∂/∂{name} = {derivative}{numbers}")
+        known = "is not known" if derivative is None else f"= {derivative}{numbers}"
+        output.line(f"∂/∂{name} {known}")
     for remark in row["remarks"]:
         output.line(remark)
     if row["example"]:

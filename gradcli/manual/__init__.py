@@ -63,9 +63,12 @@ def function(name: str) -> dict[str, Any]:
     return row
 
 
-def _derivatives(call: str, shape: tuple[int, ...]) -> dict[str, str]:
-    """Return the derivatives of a call as formulas; none where it is no single number."""
-    from gradcli.errors import GradcliError
+def _derivatives(call: str, shape: tuple[int, ...]) -> dict[str, str | None]:
+    """Return the derivatives of a call as formulas; none where it is no single number.
+
+    That with respect to a name is None where the function has none.
+    """
+    from gradcli.errors import GradcliError, MathematicsError
     from gradcli.formula import parse
     from gradcli.language.names import names_in
 
@@ -76,7 +79,13 @@ def _derivatives(call: str, shape: tuple[int, ...]) -> dict[str, str]:
         return {}  # its arguments are sizes or parts, and not arrays of one axis
     if formula.graph.shape(formula.id) or not formula.free_names:
         return {}
-    return {name: str(slope) for name, slope in formula.readable_derivatives().items()}
+    found = {}
+    for name in formula.free_names:
+        try:
+            found |= {n: str(slope) for n, slope in formula.readable_derivatives([name]).items()}
+        except MathematicsError:  # with respect to an order there is none
+            found[name] = None
+    return found
 
 
 def choices(topic: str) -> dict[str, dict[str, Any]]:
