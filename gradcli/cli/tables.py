@@ -224,7 +224,7 @@ def _lines(table: _Table, headers: Sequence[str], output: Output) -> Iterator[li
 
 
 def _texts(column: Any, output: Output) -> list[str]:
-    write = double_text if getattr(column, "dtype", None) == float else number_text
+    write = double_text if getattr(column, "dtype", None) == "float64" else number_text
     if output.is_rounded:
         write = output.number
     return [write(x) for x in column.tolist()]

@@ -24,6 +24,7 @@ from gradcli.exact.decimals import (
 from gradcli.exact.numbers import fraction
 from gradcli.graph.operations import LEAVES, NAMED_VALUES, TABLE
 from gradcli.graph.shapes import COUNT, sized
+from gradcli.graph.special import two_product
 from gradcli.runtime.arrays import logsoftmax, sum_to_shape
 from gradcli.runtime.generated import array_function
 
@@ -356,12 +357,15 @@ def rounded(values: Any, digits: Any) -> Any:
         short = wanted & (np.abs(places) < len(_POWERS))
         places = np.where(short, places, 0.0).astype(np.intp)
         scale = _POWERS[np.abs(places)]
-        down = places < 0
-        # Whole numbers below 2^53 and these powers of ten are doubles, so the quotient is rounded
-        # once.
-        whole = np.rint(np.where(down, found / scale, found * scale))
-        short &= np.abs(whole) < WHOLE
-        found = np.where(short, np.where(down, whole * scale, whole / scale), found)
+        short &= places >= 0
+        # The product to twice the digits, so that halves are told as in decimals; whole numbers
+        # below 2^53 and these powers of ten are doubles, so that the quotient is rounded once.
+        product, error = two_product(found, scale)
+        whole = np.rint(product)
+        rest = (product - whole) + error
+        whole = whole + np.where(rest > 0.5, 1.0, np.where(rest < -0.5, -1.0, 0.0))
+        short &= (np.abs(whole) < WHOLE) & (np.abs(rest) != 0.5)
+        found = np.where(short, whole / scale, found)
     for place in np.argwhere(wanted & ~short):
         at = tuple(place)
         found[at] = float(f"{found[at]:.{int(digits[at])}g}")
