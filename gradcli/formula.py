@@ -15,7 +15,7 @@ from gradcli.graph.node import Graph, Node
 from gradcli.language.names import CONSTANTS, KEYWORDS, REBINDABLE, is_name, is_reserved
 from gradcli.limits import DRAWN_NODES
 from gradcli.options import check_word
-from gradcli.point import Point, checked, located, names_to_nodes, shape_of
+from gradcli.point import Point, as_decimal, checked, located, names_to_nodes, shape_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -104,32 +104,58 @@ class Formula(Node):
     # ------------------------------------------------------------ numbers
 
     def at_values(
-        self, values: Given = None, /, *, allow_nonfinite: bool = False, **named: Any
+        self,
+        values: Given = None,
+        /,
+        *,
+        allow_nonfinite: bool = False,
+        certain: bool = True,
+        digits: int | None = None,
+        **named: Any,
     ) -> Point:
         """Return the formula at one point, from which value and all derivatives are to be had.
 
         Raises NameValueError for a missing or unknown name and MathematicsError where the formula
         has no finite value, naming the part and its numbers; with `allow_nonfinite` the IEEE 754
-        results stand instead.
+        results stand instead. Unless `certain` is False, values and derivatives have 13 digits that
+        are certain, or as many as `digits` asks for.
         """
         given = {**(values or {}), **named}
         shaped = self.with_shapes({name: shape_of(value, name) for name, value in given.items()})
         if shaped is not self:
-            return shaped.at_values(given, allow_nonfinite=allow_nonfinite)
-        variables = self.checked(given)
-        return Point(self.graph, self.id, variables, self.origin, allow_nonfinite=allow_nonfinite)
+            return shaped.at_values(
+                given, allow_nonfinite=allow_nonfinite, certain=certain, digits=digits
+            )
+        return Point(
+            self.graph,
+            self.id,
+            self.checked(given),
+            self.origin,
+            allow_nonfinite=allow_nonfinite,
+            certain=certain,
+            digits=digits,
+        )
 
     def evaluate(
-        self, values: Given = None, /, *, allow_nonfinite: bool = False, **named: Any
+        self,
+        values: Given = None,
+        /,
+        *,
+        allow_nonfinite: bool = False,
+        digits: int | None = None,
+        **named: Any,
     ) -> Any:
         """Return the value at `values`: a mapping, keywords or both. Raises as `at_values`.
 
-        Where a value is `gradcli.uncertain`, so is the result: it is that of `uncertainty`.
+        Its digits are certain; a value of so many `digits` is a decimal.Decimal. Values are
+        doubles, which stand for their shortest decimals, whole numbers, decimals, fractions or
+        texts. Where a value is `gradcli.uncertain`, so is the result: it is that of `uncertainty`.
         """
         given = {**(values or {}), **named}
         if any(hasattr(value, "standard_error") for value in given.values()):
             return self.uncertainty(given)
-        return self.at_values(given, allow_nonfinite=allow_nonfinite).value
+        found = self.at_values(given, allow_nonfinite=allow_nonfinite, digits=digits).value
+        return found if digits is None else as_decimal(found, digits)
 
     def uncertainty(
         self,
@@ -158,6 +184,7 @@ class Formula(Node):
         *,
         wrt: Sequence[str] | None = None,
         mode: str = "reverse",
+        digits: int | None = None,
         **named: Any,
     ) -> dict[str, Any]:
         """Return the derivative with respect to each free name, or to each one in `wrt`.
@@ -165,7 +192,8 @@ class Formula(Node):
         `mode` is "reverse", "forward" or "finite". Raises MathematicsError where a derivative is
         infinite or does not exist, naming the part.
         """
-        return self.at_values(values, **named).gradient(wrt, mode)
+        found = self.at_values(values, digits=digits, **named).gradient(wrt, mode)
+        return found if digits is None else {n: as_decimal(x, digits) for n, x in found.items()}
 
     def hessian(
         self, values: Given = None, /, *, wrt: Sequence[str] | None = None, **named: Any

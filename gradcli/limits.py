@@ -31,6 +31,7 @@ def out_of_range(text: str, value: float) -> str | None:
     It is the end of a sentence: "is too large for a double (at most 1.8e308)". A number other
     than 0 that float() reads as 0 is as wrong as one that it reads as inf.
     """
+    value = float(value)
     if value - value != 0:
         return "is too large for a double (at most 1.8e308)"
     if value == 0 and not NONZERO.isdisjoint(text.lower().partition("e")[0]):

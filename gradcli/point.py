@@ -8,7 +8,8 @@ from __future__ import annotations
 import math
 
 from gradcli.errors import MathematicsError, NameValueError, ShapeError, UsageError, printable
-from gradcli.graph.literals import value_text
+from gradcli.exact.decimals import DOUBLE_DIGITS
+from gradcli.graph.literals import Numeral, exactly, is_single, number_text, value_text
 from gradcli.graph.shapes import sized
 from gradcli.language.names import meant, suggestion
 from gradcli.options import check_word, example, spelled
@@ -19,11 +20,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from typing import Any
 
+    from gradcli.exact.certain import Certain
     from gradcli.findings import Check, Note, Run
     from gradcli.graph.node import Graph, Node
     from gradcli.graph.shapes import Shape
     from gradcli.language.origin import Origin
     from gradcli.runtime.explain import Explainer, Fault
+    from gradcli.runtime.trace import Step
 
 HALF_THE_DIGITS = 2.0**-26
 """Of a derivative this much larger than its error, finite differences know half of the digits."""
@@ -59,6 +62,9 @@ class Point:
     finite value there, naming the part and its numbers; with `allow_nonfinite` IEEE 754 results
     (inf, nan) stand instead, here and below. What is `known` already is taken from there, and what
     only leads to it need not have values. Of rows of data `lines` says how a message names them.
+
+    Where they are to be `certain`, values and derivatives have the digits that are certain, 13 or
+    as many as `digits` asks for, if there is a way to have them; else they are those of doubles.
     """
 
     def __init__(
@@ -71,8 +77,19 @@ class Point:
         allow_nonfinite: bool = False,
         known: interpreter.Values | None = None,
         lines: Lines | None = None,
+        certain: bool = False,
+        digits: int | None = None,
     ) -> None:
-        self.variables = dict(variables)
+        self._is_certain = certain
+        self.digits: dict[str, int] = {}
+        """How many digits are certain of what was asked for: by names of derivatives, "" being the
+        value."""
+        self.lost: list[Note] = []
+        """What is to be said about digits that were lost, and could not be had otherwise."""
+        self._wanted = digits
+        self._found: dict[int, Certain] = {}
+        self.variables = {name: _double(value) for name, value in variables.items()}
+        self._exact = dict(variables)
         self._graph = graph
         self._result = result
         self._origin = origin
@@ -80,16 +97,148 @@ class Point:
         self._lines = lines
         self._known = frozenset(known.numbers if known else ())
         self._own = interpreter.run(
-            graph, self._below([result]), variables, ieee=allow_nonfinite, known=known
+            graph, self._below([result]), self.variables, ieee=allow_nonfinite, known=known
         )
         fault = self._explainer().value() if self._own.faults else None
-        if fault is not None:
+        if fault is not None and not self._rescued(fault.node):
             raise self._error(fault)
 
     @property
     def value(self) -> Any:
         """The value of the formula: a number, or a NumPy array."""
-        return _own_copy(self._own.numbers[self._result])
+        return self._certain({"": self._result}, self._own.numbers)[""]
+
+    @property
+    def has_doubles(self) -> bool:
+        """Whether a run in doubles has a value too."""
+        return interpreter.finite(self._own.numbers[self._result]) and not self._own.faults
+
+    def _certain(
+        self, nodes: Mapping[str, int], numbers: Mapping[int, Any], *, second: bool = False
+    ) -> dict[str, Any]:
+        """Return the values of nodes by what they are called, with the digits that are certain.
+
+        With `second` they are the second derivatives, of which no digits are counted.
+        """
+        if not self._is_certain:
+            return {name: _own_copy(numbers[node]) for name, node in nodes.items()}
+        from gradcli.exact.certain import certain
+
+        new = {node for node in nodes.values() if node not in self._found}
+        if self._nonfinite:
+            new = {node for node in new if interpreter.finite(numbers[node])}
+        self._found |= certain(self._graph, new, numbers, self._exact, self._wanted)
+        values = {}
+        for name, node in nodes.items():
+            found = self._found.get(node)
+            if found is None:
+                values[name] = _own_copy(numbers[node])
+                continue
+            values[name] = found.value if isinstance(found.value, float) else found.value.copy()
+            if not second:
+                self.digits[name] = found.digits
+            if found.is_short and node in new:
+                new.discard(node)
+                self._say_lost(name, node, found)
+        return values
+
+    def certainty(self, free: Collection[str] = ()) -> tuple[int, float, str]:
+        """Return how many digits doubles have of the value, its error, and where most are lost.
+
+        The names that are `free` to take any value have the doubles that they are given.
+        """
+        from gradcli.exact.alarm import Defined
+        from gradcli.exact.certain import bounds, digits_of_node, where_lost
+        from gradcli.graph.printing import label
+
+        numbers, root = self._own.numbers, self._result
+        values = {
+            name: Defined(x, self._graph, root, 0.0) if name in free and isinstance(x, float) else x
+            for name, x in self.variables.items()
+        }
+        errors = bounds(self._graph, self._graph.reachable([root]), numbers, values)
+        lost = where_lost(self._graph, root, numbers, errors)
+        kept = digits_of_node(numbers[root], errors[root])
+        return kept, float(errors[root]), label(self._graph, lost)
+
+    @property
+    def remarks(self) -> list[Note]:
+        """What is to be said about the digits of what was asked for."""
+        return [*self.doubts(), *self.lost]
+
+    def bound(self) -> Any:
+        """Return how far the value of a run in doubles may be from the true one."""
+        from gradcli.exact.certain import bounds
+
+        order = self._graph.reachable([self._result])
+        return bounds(self._graph, order, self._own.numbers, self._exact)[self._result]
+
+    def _shown(self, nodes: Iterable[int], numbers: Mapping[int, Any]) -> dict[int, Any]:
+        """Return the values of nodes as they are shown beside a result: without false digits.
+
+        Where few are certain it is the double, for these are not worked out.
+        """
+        from gradcli.exact.certain import bounds, shown_value
+
+        nodes = list(nodes)
+        if not self._is_certain:
+            return {node: numbers[node] for node in nodes}
+        order = self._graph.reachable(nodes)
+        errors = bounds(self._graph, order, numbers, self._exact)
+        return {
+            node: self._found[node].value
+            if node in self._found
+            else shown_value(numbers[node], errors[node])
+            for node in nodes
+        }
+
+    def _with_digits(self, steps: list[Step]) -> list[Step]:
+        """Return the steps of a run with the digits that doubles keep of their values."""
+        from gradcli.exact.certain import bounds, digits_of_node
+
+        if not self._is_certain:
+            return steps
+        numbers = self._own.numbers
+        order = self._graph.reachable([self._result])
+        errors = bounds(self._graph, order, numbers, self._exact)
+        values = self._shown([step.id for step in steps], numbers)
+        return [
+            step
+            if step.value is None
+            else step._replace(
+                value=values[step.id], digits=digits_of_node(numbers[step.id], errors[step.id])
+            )
+            for step in steps
+        ]
+
+    def _say_lost(self, name: str, node: int, found: Certain) -> None:
+        what = "" if node == self._result else f" of the derivative with respect to {name}"
+        kept = f"about {found.digits} digits are" if found.digits > 1 else "hardly a digit is"
+        gone = max(DOUBLE_DIGITS - 1 - found.digits, 1)
+        sentence = f"{kept} certain{what}, {gone} are lost in"
+        lost = node if found.lost is None else found.lost
+        self.lost += [note for note in self._noted({lost: sentence}) if note not in self.lost]
+
+    def _rescued(self, fault: int) -> bool:
+        """Return whether the formula has a value although a run in doubles has none.
+
+        It may be too large on its way, or only rounding leads it to where it is not defined.
+        """
+        from gradcli.exact.certain import may_exist, worked_out
+
+        if (
+            self._nonfinite
+            or not self._is_certain
+            or not may_exist(self._graph, self._result, fault, self._own.numbers, self._exact)
+        ):
+            return False
+        found = worked_out(self._graph, [self._result], self._exact, self._wanted)
+        made = found[self._result]
+        if made is None or hasattr(made, "ndim"):
+            return False
+        self._found[self._result] = made
+        self._own.numbers[self._result] = float(made.value)
+        return True
 
     @property
     def read(self) -> frozenset[int]:
@@ -161,8 +310,16 @@ class Point:
             if len(nodes) > 1 and not interpreter.finite(numbers[derived[node]]):
                 derived |= gradient([node])
                 numbers |= self._with([derived[node]]).numbers
+        slopes = {name: derived[node] for name, node in nodes.items()}
+        found = self._certain(slopes, numbers)
+        numbers = numbers | self._finite_ones(slopes.values())
         self._check({name: (node, derived[node]) for name, node in nodes.items()}, numbers)
-        return {name: _own_copy(numbers[derived[node]]) for name, node in nodes.items()}
+        return found
+
+    def _finite_ones(self, nodes: Iterable[int]) -> dict[int, Any]:
+        """Return the values of nodes that were worked out otherwise; 0 for those too large."""
+        values = {n: self._found[n].value for n in nodes if n in self._found}
+        return {n: 0.0 if isinstance(value, Numeral) else value for n, value in values.items()}
 
     def along(self, name: str, entry: tuple[int, ...] = ()) -> Callable[[float], float]:
         """Return the formula as a function of one name; nan where it has no value.
@@ -257,7 +414,8 @@ class Point:
         matrix = {}
         for name, column in columns.items():
             owners = [entry for entry in column for _ in _numbers(numbers[entry])]
-            values = [value for entry in column for value in _numbers(numbers[entry])]
+            kept = self._certain({str(entry): entry for entry in column}, numbers, second=True)
+            values = [value for entry in column for value in _numbers(kept[str(entry)])]
             matrix[name] = dict(zip(columns, values, strict=True))
             for other, value, entry in zip(columns, values, owners, strict=True):
                 if value - value != 0 and not self._nonfinite:
@@ -341,7 +499,7 @@ class Point:
         seen = trace.Seen(self._own.numbers, self._own.faults, self.read)
         if not backward:
             steps = trace.steps(graph, root, seen)
-            return Run(self.value, {}, steps, [])
+            return Run(self.value, {}, self._with_digits(steps), [])
 
         from gradcli.calculus.reverse import backward as backward_pass
         from gradcli.calculus.spelling import spelled_edges
@@ -351,16 +509,22 @@ class Point:
         order = graph.reachable([root])
         derived = backward_pass(graph, root, sorted(graph.depending_on(names.values(), order)))
         numbers = self._with([*derived.gradient.values(), *derived.locals.values()]).numbers
-        by_node = {node: numbers[slope] for node, slope in derived.gradient.items()}
-        self._check({name: (node, derived.gradient[node]) for name, node in names.items()}, numbers)
-        gradient = {name: by_node[node] for name, node in names.items()}
+        slopes = {name: derived.gradient[node] for name, node in names.items()}
+        gradient = self._certain(slopes, numbers)
+        self._check(
+            {name: (node, slopes[name]) for name, node in names.items()},
+            numbers | self._finite_ones(slopes.values()),
+        )
+        shown = self._shown([*derived.gradient.values(), *derived.locals.values()], numbers)
+        by_node = {node: shown[slope] for node, slope in derived.gradient.items()}
         steps = trace.steps(
             graph,
             root,
             seen._replace(gradient=by_node),
-            local={edge: numbers[partial] for edge, partial in derived.locals.items()},
+            local={edge: shown[partial] for edge, partial in derived.locals.items()},
             formulas=spelled_edges(graph, root, derived.locals),
         )
+        steps = self._with_digits(steps)
         if forward:
             tangents = self._tangents(names)
             steps = [
@@ -394,8 +558,9 @@ class Point:
             for key, unit in units(graph, node):
                 rates = tangents_of_all(graph, [root], {node: unit})
                 numbers = self._with(rates.values()).numbers
+                shown = self._shown(rates.values(), numbers)
                 found[entry_name(name, key)] = {
-                    below: _own_copy(numbers[rates[below]]) if below in rates else 0.0
+                    below: _own_copy(shown[rates[below]]) if below in rates else 0.0
                     for below in graph.reachable([root])
                 }
         return found
@@ -417,11 +582,24 @@ class Point:
             slopes = gradient(graph, root, [node for node in nodes if node in moving])
             derivatives = [d for listed in between.values() for _, d, _ in listed if d is not None]
         numbers = self._with([*slopes.values(), *derivatives]).numbers
-        by_node = {node: numbers[slope] for node, slope in slopes.items()}
-        by_name = {name: by_node[node] for name, node in names.items()} if backward else {}
-        self._check({name: (names[name], slopes[names[name]]) for name in by_name}, numbers)
+        wanted = {name: slopes[node] for name, node in names.items()} if backward else {}
+        by_name = self._certain(wanted, numbers)
+        self._check(
+            {name: (names[name], slope) for name, slope in wanted.items()},
+            numbers | self._finite_ones(wanted.values()),
+        )
+        shown = (
+            self._shown(
+                [node for node in numbers if self._own.numbers.get(node) is not numbers[node]],
+                numbers,
+            )
+            if backward
+            else {}
+        )
+        by_node = {node: shown.get(slope, numbers[slope]) for node, slope in slopes.items()}
         seen = trace.Seen(self._own.numbers, self._own.faults, self.read, by_node)
-        steps = trace.named_steps(graph, between, seen, numbers if backward else None)
+        steps = trace.named_steps(graph, between, seen, numbers | shown if backward else None)
+        steps = self._with_digits(steps)
         return Run(self.value, by_name, steps, self.notes() if backward else [])
 
     def notes(self, wrt: Sequence[str] | None = None) -> list[Note]:
@@ -626,7 +804,7 @@ def few(names: Sequence[str]) -> str:
 
 def shape_of(value: Any, name: str = "a name") -> Shape:
     """Return the shape of a number, a nested list or an array."""
-    if isinstance(value, int | float):
+    if is_single(value):
         return ()
     import numpy as np
 
@@ -643,8 +821,12 @@ def as_value(name: str, value: Any, shape: Shape) -> Any:
     Raises NameValueError for a value of another shape and for inf and nan.
     """
     found: Any
-    if not shape and isinstance(value, int | float):
-        found = float(value)
+    if not shape and is_single(value):
+        try:
+            found = exactly(value)
+        except ValueError:
+            message = f"the value of {name} is not a number or an array of numbers"
+            raise NameValueError(message) from None
     else:
         import numpy as np
 
@@ -667,10 +849,28 @@ def as_value(name: str, value: Any, shape: Shape) -> Any:
     return found
 
 
+def as_decimal(value: Any, digits: int) -> Any:
+    """Return a value as a decimal.Decimal of so many significant digits, or an array of them."""
+    from decimal import Context, Decimal
+
+    if hasattr(value, "ndim"):
+        import numpy as np
+
+        return np.frompyfunc(lambda x: as_decimal(x, digits), 1, 1)(value)
+    if value - value != 0 and not isinstance(value, Numeral):
+        return Decimal(repr(value))
+    return Context(prec=digits).create_decimal(number_text(value))
+
+
 def _is_open(value: Any) -> bool:
     """Return whether somebody may change a value later."""
     flags = getattr(value, "flags", None)
     return bool(getattr(flags, "writeable", True))
+
+
+def _double(value: Any) -> Any:
+    """Return the plain double of a number that stands for another one."""
+    return float(value) if isinstance(value, float) else value
 
 
 def _own_copy(value: Any) -> Any:

@@ -103,6 +103,14 @@ NUMBERS: dict[str, Callable[..., Exact]] = {
     "elu": lambda x: x if x > 0 else mp.expm1(x),
     "silu": lambda x: x / (1 + mp.exp(-x)),
     "gelu": lambda x: x * mp.ncdf(x),
+    # What only rules of derivatives make.
+    "cathetus": lambda x: mp.sqrt(1 - x * x),
+    "direction": lambda x, y: mpf(0) if x == y == 0 else x / mp.hypot(x, y),
+    "logistic_density": lambda x: mp.exp(-x) / (1 + mp.exp(-x)) ** 2,
+    "powlog": lambda x, y, k: mpf(0) if x == 0 < y else x**y * mp.log(x) ** k,
+    "ratio": lambda x, y: mpf(0) if x == y == 0 else x / y,
+    "scaled": lambda x, y: mpf(0) if x == 0 else x * y,
+    "sech_squared": lambda x: mp.sech(x) ** 2,
 }
 
 
@@ -207,7 +215,7 @@ def exact(
             found[node] = CONSTANTS[payload]()
         elif name in NUMBERS:
             extra = [mpf(payload)] if name == "constant power" else []
-            extra = [payload] if name in {"polygamma", "sphericalj"} else extra
+            extra = [payload] if name in {"polygamma", "sphericalj", "powlog"} else extra
             found[node] = _elementwise(name, arguments + extra)
         else:
             given = [payload] if operation.payload is not None else []

@@ -17,6 +17,7 @@ ENGINE = BASE | {
     "language",
     "options",
     "calculus",
+    "exact",
     "runtime",
     "engines",
     "optimize",
@@ -46,6 +47,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "runtime": BASE | {"graph"},
     "native": BASE | {"graph", "runtime", "options"},
     "engines": BASE | {"runtime", "native", "options"},
+    # graph with numbers -> digits that are certain
+    "exact": BASE | {"graph", "runtime"},
     # numbers -> minimum: what all methods share, the methods, and what is said about a fit
     "optimize.settings": BASE | {"graph", "language", "options"},
     "optimize.stopping": BASE | {"graph", "options"},

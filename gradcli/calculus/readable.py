@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from gradcli.calculus.reverse import as_node
 from gradcli.calculus.spelling import spelled
-from gradcli.graph.literals import number_text
+from gradcli.graph.literals import Numeral, number_text
 from gradcli.graph.operations import (
     ADD,
     CONSTANT,
@@ -158,6 +158,8 @@ class _Collector:
         if node in self.names:
             return self._alone(node)
         if operation is CONSTANT:
+            if isinstance(payload, Numeral):
+                return self._alone(node)
             value = rational(payload)
             return {(): Number(value, value.denominator != 1)} if value else {}
         if operation in SUMS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 
 from gradcli.errors import (
@@ -11,6 +12,7 @@ from gradcli.errors import (
     ShapeError,
     UsageError,
 )
+from gradcli.exact.decimals import DOUBLE_DIGITS
 from gradcli.formula import Formula, parse
 from gradcli.language.bindings import bindings
 from gradcli.language.names import CONSTANTS, is_reserved, names_in
@@ -78,9 +80,9 @@ class Problem:
         """Return what the JSON of every command begins with."""
         return {"expression": self.source, "variables": self.values}
 
-    def at_values(self, *, allow_nonfinite: bool = False) -> Point:
-        """Return the formula at these values."""
-        return self.formula.at_values(self.values, allow_nonfinite=allow_nonfinite)
+    def at_values(self, *, allow_nonfinite: bool = False, digits: int | None = None) -> Point:
+        """Return the formula at these values, with as many certain digits as are asked for."""
+        return self.formula.at_values(self.values, allow_nonfinite=allow_nonfinite, digits=digits)
 
     def notes(self) -> list[Note]:
         """Return what is to be said about names without values: which operations take one number.
@@ -319,7 +321,7 @@ def _value(binding: Binding, draw: Draws) -> Any:
         for node in nodes:
             part = Formula(built.graph, node, built.origin)
             own = {name: drawn[name] for name in part.free_names}
-            found.append(part.at_values(own).value)
+            found.append(_defined(part, own))
     except MathematicsError as error:
         message = f"in the value of {binding.name}: {error.message}"
         raise NameValueError(
@@ -336,14 +338,31 @@ def _value(binding: Binding, draw: Draws) -> Any:
         return ranges.Range.through(found[0])
     from fractions import Fraction
 
-    from gradcli.runtime.rational import Rational, rational
+    from gradcli.exact.certain import fraction_of
 
-    # A random number is none that was typed: its double.
+    exact = [fraction_of(built.graph, node) for node in built.range]
+    # sqrt(0.02) and what is drawn at random stand for their doubles.
     limits = [
-        rational(limit.graph, limit.root, limit.typed) or Rational(Fraction(number), False)
-        for limit, number in zip(binding.limits(), found, strict=True)
+        Fraction(number) if value is None else value
+        for value, number in zip(exact, found, strict=True)
     ]
-    return ranges.Range.stepped(binding.name, *limits)
+    return ranges.Range.stepped(binding.name, *limits, is_exact=None not in exact)
+
+
+def _defined(formula: Formula, drawn: Mapping[str, Any]) -> Any:
+    """Return the value of a formula without names, which knows where it comes from: 1/3, pi/2."""
+    from gradcli.exact.alarm import Defined
+
+    here = formula.at_values(drawn)
+    if drawn or formula.shape:
+        return formula.at_values(drawn, certain=False).value
+    value = here.value
+    if here.digits[""] < DOUBLE_DIGITS and here.has_doubles:
+        _, error, _ = here.certainty()
+        value = formula.at_values(certain=False).value
+    else:
+        error = math.ulp(value)
+    return Defined(value, formula.graph, formula.id, error)
 
 
 def stdin() -> str:

@@ -132,6 +132,7 @@ NODE = (
     Column("formula", many="part", is_label=True),
     Column("operation", rows=None, terminal=None),
     Column("value"),
+    Column("digits", write=lambda digits: "" if digits is None else str(digits)),
 )
 """The nodes of a formula, in the order in which they are worked out."""
 

@@ -240,10 +240,15 @@ class OverRows:
         problem.errors = self.errors
         return problem
 
-    def at_values(self, wrt: Sequence[str] = (), *, allow_nonfinite: bool) -> Point | Sums:
+    def at_values(
+        self, wrt: Sequence[str] = (), *, allow_nonfinite: bool, digits: int | None = None
+    ) -> Point | Sums:
         """Return the formula over all rows, with what is needed to differentiate by `wrt`."""
         if self.formula.sums is None:
-            return self.formula.at(self.formula.data, allow_nonfinite=allow_nonfinite)
+            data = self.formula.data
+            return self.formula.at(
+                data, allow_nonfinite=allow_nonfinite, certain=True, digits=digits
+            )
         from gradcli.tables.sums import Sums
 
         return Sums(self.formula, wrt, allow_nonfinite=allow_nonfinite)

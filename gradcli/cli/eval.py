@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gradcli.cli.batch import Formulas, answered
 from gradcli.cli.columns import NODE, VALUE, documents, show
-from gradcli.cli.output import Output, say_notes
+from gradcli.cli.output import Output, said_of_digits, say_notes
 from gradcli.errors import ExitCode, UsageError
 
 TYPE_CHECKING = False
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from gradcli.cli.batch import Request
     from gradcli.cli.options import Eval
     from gradcli.cli.uncertain import Errors
-    from gradcli.findings import Note
     from gradcli.point import Point
+    from gradcli.tables.sums import Sums
 
 ERRORS = "correlate", "sigma_of", "confidence", "samples", "errors"
 """The options that ask for the standard error of the value."""
@@ -57,7 +57,9 @@ def evaluate(words: Sequence[str], options: Eval) -> ExitCode:
             return
         problem = formulas.problem(request)
         if trace:
-            here = problem.without_ranges("--trace").at_values(allow_nonfinite=allow_nonfinite)
+            here = problem.without_ranges("--trace").at_values(
+                allow_nonfinite=allow_nonfinite, digits=output.digits
+            )
             _trace(problem, here, output)
         else:
             show_value(problem, output, errors, allow_nonfinite=allow_nonfinite)
@@ -102,7 +104,7 @@ def show_value(
 
         tables.show(problem, output, allow_nonfinite=allow_nonfinite, errors=errors)
         return None
-    here = problem.at_values(allow_nonfinite=allow_nonfinite)
+    here = problem.at_values(allow_nonfinite=allow_nonfinite, digits=output.digits)
     _answer(problem, here, output, errors)
     return here
 
@@ -120,16 +122,20 @@ def _over_rows(request: Request, output: Output, options: Eval, errors: Errors |
         elif options.trace:
             formula = over.formula
             formula.hold()
-            here = formula.at(formula.data, allow_nonfinite=allow_nonfinite)
+            here = formula.at(
+                formula.data, allow_nonfinite=allow_nonfinite, certain=True, digits=output.digits
+            )
             _trace(over.problem(), here, output)
         elif over.errors or (errors is not None and errors.is_asked):
             formula = over.formula
             formula.hold()
-            here = formula.at(formula.data, allow_nonfinite=allow_nonfinite)
+            here = formula.at(
+                formula.data, allow_nonfinite=allow_nonfinite, certain=True, digits=output.digits
+            )
             _answer(over.problem(), here, output, errors)
         else:
-            value = over.at_values(allow_nonfinite=allow_nonfinite).value
-            _value(over.problem(), value, output)
+            found = over.at_values(allow_nonfinite=allow_nonfinite, digits=output.digits)
+            _value(over.problem(), found, output)
 
 
 def _answer(problem: Problem, here: Point, output: Output, errors: Errors | None) -> None:
@@ -144,15 +150,16 @@ def _answer(problem: Problem, here: Point, output: Output, errors: Errors | None
             if found is not None:
                 uncertain.show(problem, found, errors, given, output)
                 return
-    _value(problem, here.value, output, here.doubts())
+    _value(problem, here, output)
 
 
-def _value(problem: Problem, value: float, output: Output, notes: Sequence[Note] = ()) -> None:
+def _value(problem: Problem, here: Point | Sums, output: Output) -> None:
+    value = here.value
+    say_notes(here.remarks, problem.where)
     if output.json:
-        said = {"notes": [str(remark) for remark in notes]} if notes else {}
-        output.document(problem.document() | {"value": value} | said)
+        said = {"notes": [str(remark) for remark in here.remarks]} if here.remarks else {}
+        output.document(problem.document() | {"value": value} | said_of_digits(here) | said)
         return
-    say_notes(notes, problem.where)
     output.label = None  # of many formulas each has one line, in which there is but its value
     if output.csv:
         show(VALUE, [value], output)
@@ -164,6 +171,7 @@ def _trace(problem: Problem, here: Point, output: Output) -> None:
     run = here.run(backward=False)
     if output.json:
         nodes = documents(NODE, run.steps)
-        output.document(problem.document() | {"value": run.value, "nodes": nodes})
+        document = problem.document() | {"value": run.value} | said_of_digits(here)
+        output.document(document | {"nodes": nodes})
     else:
         show(NODE, run.steps, output)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gradcli.cli.batch import Formulas, answered
 from gradcli.cli.columns import NODE, Column, Entries, cells, documents, show
-from gradcli.cli.output import Output, say_notes
+from gradcli.cli.output import Output, said_of_digits, say_notes
 from gradcli.errors import ExitCode, MathematicsError, NameValueError, UsageError
 from gradcli.headings import ours
 from gradcli.options import spelled
@@ -107,7 +107,7 @@ def differentiate(words: Sequence[str], options: Grad) -> ExitCode:
             _needs_no_values(problem, options, is_asked=is_asked)
             _formulas(problem, names, output, options)
         else:
-            here = problem.at_values(allow_nonfinite=options.allow_nonfinite)
+            here = problem.at_values(allow_nonfinite=options.allow_nonfinite, digits=output.digits)
             _numbers(here, problem, names, output, options, errors)
 
     with output:
@@ -157,7 +157,7 @@ def _over_rows(
         if is_uncertain or is_whole or {*options.given(*FORMS)} - {"strict"}:
             over.formula.hold()
             problem = over.problem()
-        here = over.at_values(names, allow_nonfinite=allow_nonfinite)
+        here = over.at_values(names, allow_nonfinite=allow_nonfinite, digits=output.digits)
         _numbers(here, problem, names, output, options, errors)
 
 
@@ -337,6 +337,8 @@ def _numbers(
     document = problem.document() | {"value": here.value}
     gradient = here.gradient(names, options.mode) if isinstance(here, Point) else here.gradient
     document["gradient"] = gradient
+    document |= said_of_digits(here)
+    notes = [*notes, *here.lost]
     document["notes"] = [str(remark) for remark in notes]
     parts = None
     if options.relative:
@@ -515,7 +517,7 @@ def _node_columns(steps: Sequence[Step], output: Output, *, is_forward: bool) ->
     def inputs(step: Step) -> list[dict[str, Any]]:
         return [{"node": edge.node, "local": edge.local} for edge in step.inputs]
 
-    *before, value = NODE
+    *before, value, digits = NODE
     slopes = [Column("gradient")]
     if is_forward:
         names = [f"∂/∂{name}" for name in steps[-1].tangents]
@@ -527,6 +529,7 @@ def _node_columns(steps: Sequence[Step], output: Output, *, is_forward: bool) ->
         *before,
         Column("local derivatives", edges, json=None, is_label=True),
         value,
+        digits,
         *slopes,
         Column("inputs", inputs, rows=None, terminal=None),
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gradcli.errors import UsageError, printable
+from gradcli.exact.decimals import MOST_DIGITS
 from gradcli.minimization.settings import Random, Settings
 from gradcli.options import (
     POSITIVE,
@@ -118,7 +119,7 @@ class Shown(Options):
     json = _JSON
     csv = flag("--csv", "Comma-separated values.")
     digits: Option[int | None] = Option(
-        "--digits", None, "Significant digits (1 to 17).", Whole(1, 17), "N"
+        "--digits", None, "Right digits (1 to 10000; 1 to 17 of a run).", Whole(1, MOST_DIGITS), "N"
     )
     decimals: Option[int | None] = Option(
         "--fixed", None, "Decimals, all of them shown (0 to 17).", Whole(0, 17), "N"

@@ -7,7 +7,7 @@ import sys
 import time
 
 from gradcli.errors import GradcliError, UsageError, printable
-from gradcli.graph.literals import number_text, value_text
+from gradcli.graph.literals import Numeral, number_text, value_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from gradcli.findings import Note
     from gradcli.options import Options
+    from gradcli.point import Point
+    from gradcli.tables.sums import Sums
 
 TERMINAL_DIGITS = 6
 """Significant digits in a table on a terminal; everywhere else every digit is shown."""
@@ -123,6 +125,8 @@ class Output:
             return ""
         if not isinstance(value, int | float):
             return value_text(self._rounded(value), 8 if self.pretty else -1)
+        if isinstance(value, Numeral) and self.decimals is None:
+            return number_text(value)
         if value - value != 0 or (self.digits is None and self.decimals is None):
             return number_text(value)
         if self.decimals is None:
@@ -138,13 +142,15 @@ class Output:
         if self.decimals is not None:
             return round(value, self.decimals)
         digits = TERMINAL_DIGITS if self.digits is None else self.digits
-        return float(f"{value:.{digits}g}")
+        return value if isinstance(value, Numeral) else float(f"{value:.{min(digits, 17)}g}")
 
     def _rounded(self, value: Any) -> Any:
         if not self.is_rounded and not self.pretty:
             return value
         import numpy as np
 
+        if value.dtype == object:
+            return value
         flat = [self._round(x) for x in value.ravel().tolist()]
         return np.array(flat).reshape(value.shape)
 
@@ -363,6 +369,14 @@ def _parts(
             left = room - sum(sizes[i] for i in labels) - sizes[place]
         parts[-1].append(place)
     return parts
+
+
+def said_of_digits(here: Point | Sums) -> dict[str, Any]:
+    """Return what a document says about digits: how many of the value and of derivatives."""
+    if not here.digits:
+        return {}
+    names = {name: n for name, n in here.digits.items() if name}
+    return {"digits": {"value": here.digits[""]} | ({"gradient": names} if names else {})}
 
 
 def note(text: str) -> None:

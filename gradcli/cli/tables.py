@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from gradcli.cli.output import SHOWN_NOTES, csv_text, note
 from gradcli.errors import GradcliError
-from gradcli.graph.literals import number_text
+from gradcli.graph.literals import double_text, number_text
 from gradcli.graph.printing import label as node_label
 from gradcli.headings import ours
 from gradcli.limits import ELEMENTS
@@ -32,6 +32,9 @@ class _Table(Protocol):
 
     def blocks(self) -> Iterator[Block]:
         """Yield the rows in order."""
+
+    def notes(self) -> list[str]:
+        """Return what is to be said about digits, after the rows."""
 
 
 SHOWN_ROWS = 40
@@ -66,6 +69,7 @@ def show(
         wrt if uncertain is None else uncertain[1],
         allow_nonfinite=allow_nonfinite,
         gaps=gaps,
+        digits=output.digits,
     )
     headers = [*problem.ranges, *_ours((), wrt, problem.ranges)]
     if uncertain is not None:
@@ -80,7 +84,7 @@ def show(
             output.block(lines)
     if not gaps:
         _say_kinks(table, problem.formula, problem.where)
-    for sentence in _single(problem)[:SHOWN_NOTES]:
+    for sentence in [*table.notes(), *_single(problem)][:SHOWN_NOTES]:
         note(problem.where + sentence)
 
 
@@ -123,7 +127,7 @@ def show_rows(
     formula = over.formula
     uncertain = _uncertain(over.problem(), errors)
     names = wrt if uncertain is None else uncertain[1]
-    table: _Table = RowTable(formula, names, allow_nonfinite=allow_nonfinite)
+    table: _Table = RowTable(formula, names, allow_nonfinite=allow_nonfinite, digits=output.digits)
     inputs = [entry for name, shape in formula.columns.items() for entry in _named(name, shape)]
     headers = [*inputs, *_ours(formula.entry, wrt, inputs)]
     if uncertain is not None:
@@ -136,6 +140,8 @@ def show_rows(
     else:
         _write_held(_lines(table, headers, output), output)
     _say_kinks(table, formula.formula, over.where)
+    for sentence in table.notes():
+        note(over.where + sentence)
 
 
 def _ours(entry: Shape, wrt: Sequence[str], theirs: Iterable[str]) -> list[str]:
@@ -218,7 +224,9 @@ def _lines(table: _Table, headers: Sequence[str], output: Output) -> Iterator[li
 
 
 def _texts(column: Any, output: Output) -> list[str]:
-    write = output.number if output.is_rounded else number_text
+    write = double_text if getattr(column, "dtype", None) == "float64" else number_text
+    if output.is_rounded:
+        write = output.number
     return [write(x) for x in column.tolist()]
 
 

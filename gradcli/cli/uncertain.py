@@ -330,6 +330,11 @@ class WithErrors:
         kinks: dict[int, str] = self._table.kinks
         return kinks
 
+    def notes(self) -> list[str]:
+        """Return what is to be said about digits."""
+        notes: list[str] = self._table.notes()
+        return notes
+
     def blocks(self) -> Iterator[Block]:
         """Yield the rows of the table in order."""
         import numpy as np

@@ -6,12 +6,103 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from typing_extensions import Self
+
     from gradcli.graph.shapes import Key
+
+
+class Numeral(float):
+    """The double nearest to a number that is known by its text: 9007199254740993, 1/3, 1e-400.
+
+    Two are equal if their texts are, and none is equal to a plain double, so that numbers that are
+    the same double stay apart.
+    """
+
+    __slots__ = ("text",)
+    text: str
+
+    def __new__(cls, value: float, text: str) -> Self:
+        """Return the numeral."""
+        made = super().__new__(cls, value)
+        made.text = text
+        return made
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether both are the same number."""
+        return isinstance(other, Numeral) and other.text == self.text
+
+    def __ne__(self, other: object) -> bool:
+        """Return whether they are different numbers."""
+        return not self == other
+
+    __hash__ = float.__hash__
+
+    def __neg__(self) -> Numeral:
+        """Return the number with the other sign."""
+        text = self.text
+        return Numeral(-float(self), text[1:] if text[0] == "-" else f"-{text}")
+
+
+LONGEST = 4_000
+"""Characters of a number that is read exactly; of a longer one its double is taken."""
+LARGEST_EXPONENT = 5_000
+"""Powers of ten of the numbers that are read exactly."""
+
+
+def numeral(text: str) -> float:
+    """Return a decimal number as a double, which knows its text where it stands for another one."""
+    value = float(text)
+    if len(text) < 16 and 1e-290 < abs(value) < 1e300:
+        return value  # of 15 digits or fewer each double has but one decimal
+    digits, exponent = _digits(text)
+    if len(text) > LONGEST or abs(exponent) > LARGEST_EXPONENT:
+        return value
+    return value if _digits(repr(value)) == (digits, exponent) else Numeral(value, text.lower())
+
+
+def exactly(value: Any) -> float:
+    """Return a number of Python, or the text of one, as a double that knows what it stands for.
+
+    Raises ValueError for a text that is no number.
+    """
+    if isinstance(value, float):
+        # Other classes of doubles, such as NumPy's, say no more than the double.
+        return value if hasattr(value, "__slots__") else float(value)
+    if isinstance(value, str):
+        return numeral(value.strip())
+    numerator, denominator = value.as_integer_ratio()
+    if denominator == 1 and abs(numerator) < 2**53:
+        return float(numerator)
+    if isinstance(value, int) or not hasattr(value, "numerator"):  # an int, or a Decimal
+        return numeral(str(value))
+    return Numeral(numerator / denominator, f"{numerator}/{denominator}")
+
+
+def is_single(value: Any) -> bool:
+    """Return whether a value is one number: of Python, its fractions and decimals, or a text."""
+    return isinstance(value, float | int | str) or hasattr(value, "as_integer_ratio")
+
+
+def _digits(text: str) -> tuple[str, int]:
+    """Return the digits of a decimal number without zeros at the ends, and its exponent."""
+    mantissa, _, exponent = text.lower().lstrip("+-").partition("e")
+    if not exponent.lstrip("+-").isdecimal() and exponent:
+        return text, 0  # inf
+    whole, _, parts = mantissa.partition(".")
+    digits = (whole + parts).lstrip("0")
+    ended = digits.rstrip("0")
+    scale = int(exponent[:20] or 0) - len(parts) + len(digits) - len(ended)
+    return ended, scale if ended else 0
 
 
 def number_text(value: float) -> str:
     """Return the shortest text that reads back as the same double: 3, 0.1, 1e-5, inf; 0 for -0."""
-    text = repr(float(value) + 0.0)  # which turns -0.0 into 0.0, and nothing else
+    return value.text if isinstance(value, Numeral) else double_text(float(value))
+
+
+def double_text(value: float) -> str:
+    """Return what `number_text` does for a plain double, of which there may be millions."""
+    text = repr(value + 0.0)  # which turns -0.0 into 0.0, and nothing else
     if "e" in text:
         digits, exponent = text.split("e")
         return f"{digits.removesuffix('.0')}e{int(exponent)}"

@@ -12,6 +12,7 @@ from itertools import compress
 from operator import index
 
 from gradcli.errors import FormulaError, ShapeError
+from gradcli.graph.literals import Numeral
 from gradcli.graph.operations import (
     ADD,
     CONSTANT,
@@ -174,7 +175,7 @@ class Graph:
         """Return the node of a number; a negative one is the negation of a constant, as typed."""
         if value < 0 or (value == 0 and str(value)[0] == "-"):
             return self.add(NEGATE, (self.add(CONSTANT, (), -float(value)),))
-        return self.add(CONSTANT, (), float(value))
+        return self.add(CONSTANT, (), value if isinstance(value, Numeral) else float(value))
 
     def variable(self, name: str, shape: Shape = SCALAR) -> int:
         """Return the node of a free name, whose value has this shape."""
@@ -193,13 +194,16 @@ class Graph:
         return node
 
     def number(self, node: int) -> float | None:
-        """Return the number that `node` was typed as (`3` or `-3`), or None."""
+        """Return the number that `node` was typed as (`3` or `-3`), or None.
+
+        One that is no double has none.
+        """
         operation, arguments, payload = self.rows[node]
         if operation is CONSTANT:
-            return float(payload)
+            return None if isinstance(payload, Numeral) else float(payload)
         if operation is NEGATE:
             inner, _, value = self.rows[arguments[0]]
-            if inner is CONSTANT:
+            if inner is CONSTANT and not isinstance(value, Numeral):
                 return -float(value)
         return None
 

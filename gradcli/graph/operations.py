@@ -73,6 +73,7 @@ class Operation:
         "reserved",
         "roles",
         "rounded",
+        "selects",
         "shape",
         "slope",
         "spelled",
@@ -132,6 +133,7 @@ class Operation:
         binds: tuple[str, str, int] | None = None,
         reason: Callable[..., str | None] | None = None,
         doubt: Callable[..., str | None] | None = None,
+        selects: bool = False,
     ) -> None:
         self.name = name
         self.library = library
@@ -222,6 +224,8 @@ class Operation:
         """How an operation that binds a name is written in LaTeX (gradcli.graph.bound)."""
         self.reason = reason
         """The sentence for arguments with which there is no value, where no `domain` can say it."""
+        self.selects = selects
+        """Whether the value is always one of the arguments."""
         self.doubt = doubt
         """What is to be said of the value with these arguments, if it has few certain digits."""
 
@@ -289,6 +293,10 @@ def _row(name: str, body: Body | None = None, **columns: Any) -> Operation:
     return row
 
 
+FOR_DOUBLES = "is_for_doubles"
+"""An attribute of bodies that are right to the digits of a double, and to no more."""
+
+
 def _special(name: str) -> Body:
     """Return a body of gradcli.graph.special, which is imported when the body is first read."""
 
@@ -297,6 +305,7 @@ def _special(name: str) -> Body:
 
         return getattr(special, name)(m, *arguments)
 
+    setattr(body, FOR_DOUBLES, True)
     return body
 
 
@@ -481,6 +490,12 @@ def _constant_power(m: Any, x: Any, n: float) -> Any:
     return m.pow(x, float(n))
 
 
+def _one_less(n: float) -> float:
+    """Return n - 1 in decimals: 0.1 for 1.1, and not 0.10000000000000009."""
+    text = repr(n)
+    return n - 1 if "e" in text else round(n - 1, len(text.partition(".")[2]))
+
+
 def _power_defined(x: float, n: float) -> bool:
     return x > 0 or (x == 0 and n >= 0) or (x < 0 and n == math.floor(n))
 
@@ -493,7 +508,7 @@ CONSTANT_POWER = _row(
     value=lambda x, n: _constant_power(math, x, n),
     ulps=2,
     hides=lambda _, n: () if n > 0 else (0,),
-    partials=(lambda f, x, n: n * x ** (n - 1) if n else 0,),
+    partials=(lambda f, x, n: n * x ** _one_less(n) if n else 0,),
     domain=(_power_defined, _POWER_NEEDS),
     level=POWER,
     payload="last",
@@ -984,6 +999,7 @@ def _share(position: int, f: Any, arguments: tuple[Any, ...]) -> Any:
 _row(
     "max",
     _special("greatest"),
+    selects=True,
     arity=(2, -1),
     ulps=0,
     hides=_every,
@@ -997,6 +1013,7 @@ _row(
 _row(
     "min",
     _special("least"),
+    selects=True,
     arity=(2, -1),
     ulps=0,
     hides=_every,
@@ -1024,6 +1041,7 @@ def _above(x: Any, y: Any) -> Any:
 _row(
     "clip",
     _special("clip"),
+    selects=True,
     arity=(3, 3),
     ulps=0,
     hides=_every,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from gradcli.errors import FormulaError, GradcliError, NameValueError, printable
+from gradcli.graph.literals import numeral
 from gradcli.graph.operations import TABLE
 from gradcli.language.names import CONSTANTS, KEYWORDS, REBINDABLE, is_name, is_reserved
 from gradcli.language.parser import parse
-from gradcli.language.scanner import END, SCANNER
+from gradcli.language.scanner import SCANNER
 from gradcli.limits import out_of_range
 
 TYPE_CHECKING = False
@@ -49,21 +50,6 @@ class Binding:
         return self.built.range is not None or (
             self.built.graph.rows[self.built.root][0] is TABLE["linspace"]
         )
-
-    def limits(self) -> list[Parsed]:
-        """Return start, stop and step of a value start:stop:step, each read on its own.
-
-        Numbers that are the same double, such as 0.1 and 0.10000000000000001, stay apart so.
-        """
-        tokens = SCANNER.scan(self.text)
-        depth, begun, found = 0, 0, []
-        for place, kind in enumerate(tokens.kinds):
-            depth += (kind in {"LPAR", "LSQB"}) - (kind in {"RPAR", "RSQB"})
-            if depth == 0 and kind in {"COLON", END}:
-                start, end = tokens.span(place)
-                found.append(parse(self.text[begun:start], start="value"))
-                begun = end
-        return found
 
 
 def is_number(text: str) -> bool:
@@ -127,7 +113,7 @@ def binding(word: str) -> Binding:
         if uncertain is not None:
             return uncertain
     if is_number(text):
-        value = float(text)
+        value = numeral(text.removeprefix("+"))
         reason = out_of_range(text, value)
         if reason is not None:
             message = f"the value of {name} {reason}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gradcli.graph.literals import Numeral, numeral
 from gradcli.graph.operations import (
     ADD,
     AND_ALSO,
@@ -56,20 +57,15 @@ class Builder(Calls):
         self._meanings: dict[str, int] = {}
         self._numbers: dict[str, int] = {}
 
-    @property
-    def typed(self) -> dict[int, str]:
-        """The numbers of the text by their nodes, as they were typed."""
-        return {node: text for text, node in self._numbers.items()}
-
     # ------------------------------------------------------------ atoms
 
     def number(self, text: str) -> int:
         """A literal."""
         node = self._numbers.get(text)
         if node is None:
-            value = float(text)
+            value = numeral(text)
             reason = out_of_range(text, value)
-            if reason is not None:
+            if reason is not None and not isinstance(value, Numeral):
                 message = f"this number {reason}"
                 raise Fault(message)
             node = self._numbers[text] = self.graph.constant(value)

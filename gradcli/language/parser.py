@@ -67,7 +67,6 @@ class Parsed:
         "origin",
         "range",
         "root",
-        "typed",
     )
 
     def __init__(self, origin: Origin, built: Builder) -> None:
@@ -82,8 +81,6 @@ class Parsed:
         """Random arrays of a value: the free name of each, its distribution, shape and limits."""
         self.named_shape: Final = built.named_shape
         """In a value: the free name that stands for shape(3), a name's shape without a value."""
-        self.typed: Final = built.typed if origin.start == "value" else {}
-        """The numbers of a value by their nodes, as they were typed."""
         self.choice: Final = built.chosen
         """The name and the arguments of the value of an option."""
 

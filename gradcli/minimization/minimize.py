@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import UsageError
 from gradcli.minimization import likelihood
-from gradcli.minimization.doubts import Run, end_of, reported, rss_of, value_of
+from gradcli.minimization.doubts import Run, end_of, lost_digits, reported, rss_of, value_of
 from gradcli.minimization.methods import LM_PARAMETERS
 from gradcli.minimization.minimum import Iterate, Minimum
 from gradcli.minimization.runs import Runs
@@ -87,7 +87,7 @@ def minimize(
         best.outcome.steps,
         problem.objective.evaluations,
         statistics,
-        [*runs.warnings, *([] if growth is None else [growth]), *more],
+        [*runs.warnings, *([] if growth is None else [growth]), *more, *lost_digits(problem, best)],
         history,
         runs.minima,
         runs.starts,

@@ -37,7 +37,13 @@ class Function(NamedTuple):
         """Return its table over ranges, in which nan stands for what does not exist."""
         nonfinite = self.allow_nonfinite
         return Table(
-            self.formula, self.values, ranges, self.wrt, allow_nonfinite=nonfinite, gaps=True
+            self.formula,
+            self.values,
+            ranges,
+            self.wrt,
+            allow_nonfinite=nonfinite,
+            gaps=True,
+            certain=False,
         )
 
     def columns(self, points: Vector) -> list[Vector]:

@@ -358,6 +358,8 @@ def _undefined_number(operation: Operation, inputs: list[float], extra: list[Any
     said = operation.reason(*inputs, *extra) if operation.reason else None
     if said:
         return said
+    if operation is CONSTANT:
+        return f"this number {TOO_LARGE}"
     what = f"the {operation.noun}" if operation.noun else f"{operation.name}({_listed(inputs)})"
     return f"{what} {TOO_LARGE}"
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from gradcli.errors import MathematicsError
+from gradcli.graph.literals import Numeral
 from gradcli.graph.operations import (
     ADD,
     CONSTANT,
@@ -14,6 +16,7 @@ from gradcli.graph.operations import (
     VARIABLE,
     Operation,
 )
+from gradcli.limits import out_of_range
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -53,9 +56,20 @@ def program(graph: Graph, outputs: Sequence[int]) -> Program:
         Instruction(rows[node][0], rows[node][1], node, rows[node][2])
         for node in graph.reachable(outputs)
     ]
+    for instruction in instructions:
+        if instruction.operation is CONSTANT and isinstance(instruction.payload, Numeral):
+            _check_range(instruction.payload)
     variables = [i.payload for i in instructions if i.operation is VARIABLE]
     columns = tuple(graph.columns)
     return Program(instructions, list(outputs), variables, graph.has_arrays, columns)
+
+
+def _check_range(number: Numeral) -> None:
+    """Raise MathematicsError for a number that only exact arithmetic has."""
+    reason = out_of_range(number.text, number)
+    if reason is not None:
+        message = f"{number.text[:40]} {reason}"
+        raise MathematicsError(message, hint="only eval and grad at one point know such numbers")
 
 
 def shared(program: Program) -> Program:

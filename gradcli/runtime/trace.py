@@ -60,6 +60,8 @@ class Step(NamedTuple):
     """Derivative of this step with respect to each input, found by a forward pass."""
     standard_error: Any = None
     """That of the value of an input that has one, and of the result then."""
+    digits: int | None = None
+    """How many significant digits of the value are certain in doubles; None without a value."""
 
 
 class Seen(NamedTuple):

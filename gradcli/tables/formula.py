@@ -154,6 +154,8 @@ class RowFormula:
         first: int = 0,
         *,
         allow_nonfinite: bool = False,
+        certain: bool = False,
+        digits: int | None = None,
     ) -> Point:
         """Return the formula over a block of rows that has so many before it.
 
@@ -167,6 +169,8 @@ class RowFormula:
             formula.origin,
             allow_nonfinite=allow_nonfinite,
             lines=Lines(self.columns, self.source.place, first),
+            certain=certain,
+            digits=digits,
         )
 
 

@@ -12,14 +12,16 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.errors import MathematicsError, NameValueError, ShapeError
+from gradcli.exact.decimals import ENOUGH
 from gradcli.limits import ELEMENTS
 from gradcli.point import names_to_nodes, where
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from fractions import Fraction
 
     from gradcli.formula import Formula
-    from gradcli.runtime.rational import Rational
+    from gradcli.tables.certain import CertainColumns
 
 EXACT = 2**53
 """Whole numbers up to here are doubles, so that their quotient is rounded once."""
@@ -70,36 +72,39 @@ class Range(NamedTuple):
     """A NumPy array of the values, when they are listed one by one."""
 
     @classmethod
-    def stepped(cls, name: str, start: Rational, stop: Rational, step: Rational) -> Range:
+    def stepped(
+        cls, name: str, start: Fraction, stop: Fraction, step: Fraction, *, is_exact: bool = True
+    ) -> Range:
         """Return start, start + step, … up to stop, which is included when it is hit.
 
-        Raises NameValueError for a step of 0, one that leads away from stop, or too many points.
+        Unless they are exact, a point that misses stop by a hair hits it. Raises NameValueError for
+        a step of 0, one that leads away from stop, or too many points.
         """
-        low, high = float(start.value), float(stop.value)
-        distance = stop.value - start.value
-        if step.value == 0 or distance * step.value < 0:
+        low, high = float(start), float(stop)
+        distance = stop - start
+        if step == 0 or distance * step < 0:
             message = f"the step of the range of {name} does not lead from {low:g} to {high:g}"
-            way = -step.value if step.value else math.copysign(1, distance)
+            way = -step if step else math.copysign(1, distance)
             raise NameValueError(message, hint=f"write {name}={low:g}:{high:g}:{float(way):g}")
         if math.isinf(high - low):
             message = f"the range of {name} spans more than the largest double"
             raise NameValueError(message, hint=f"for example {name}=-1e300:1e300:1e299")
-        steps = distance / step.value
+        steps = distance / step
         if steps > ELEMENTS:
             message = f"the range of {name} has more than {ELEMENTS} points"
             raise NameValueError(message)
         count = int(steps)
         is_hit = False
-        if not (start.is_exact and stop.is_exact and step.is_exact):
+        if not is_exact:
             # A step such as sqrt(0.02) is rounded, so that the last point may miss stop by a hair.
             count = int(steps + SLACK)
             is_hit = count > 0 and abs(steps - count) <= SLACK
-        unit = math.lcm(start.value.denominator, step.value.denominator)
+        unit = math.lcm(start.denominator, step.denominator)
         return cls(
             count + 1,
             low + 0.0,
-            int(start.value * unit),
-            int(step.value * unit) if count else 0,
+            int(start * unit),
+            int(step * unit) if count else 0,
             unit,
             high if is_hit else None,
         )
@@ -160,7 +165,14 @@ class Table:
         *,
         allow_nonfinite: bool = False,
         gaps: bool = False,
+        certain: bool = True,
+        digits: int | None = None,
     ) -> None:
+        self._counts_digits = certain and not formula.graph.has_arrays
+        self._digits = digits
+        self._certain: CertainColumns | None = None
+        self._short = 0
+        """How many rows, looked at one by one, have too few certain digits."""
         self._moving = [name for name in ranges if name in formula.free_names]
         formula.checked({**values, **{name: ranges[name].start for name in self._moving}})
         shape = formula.graph.shape(formula.id)
@@ -203,12 +215,51 @@ class Table:
             yield self._of_few()
             return
         if self._gaps:
-            yield from map(self._gapped, self._worked_out())
+            for block in self._worked_out():
+                gapped = self._gapped(block)
+                yield self._with_certain_digits(gapped) if self._counts_digits else gapped
             return
         if not self._nonfinite:
             for block in self._worked_out():
                 self._check(block)
-        yield from self._worked_out()
+        if not self._counts_digits:
+            yield from self._worked_out()
+        else:
+            yield from map(self._with_certain_digits, self._worked_out())
+
+    def notes(self) -> list[str]:
+        """Return what is to be said about digits, once the blocks have been worked out."""
+        if self._short:
+            rows = "1 row" if self._short == 1 else f"{self._short} rows"
+            return [f"fewer than {self._digits or ENOUGH} digits are certain in {rows}"]
+        return self._certain.notes() if self._certain is not None else []
+
+    def _with_certain_digits(self, block: Block) -> Block:
+        """Return the block with the digits that are certain."""
+        from gradcli.exact.certain import bounds, worked_out
+        from gradcli.runtime import interpreter
+        from gradcli.tables.certain import CertainColumns
+
+        graph = self._formula.graph
+        given = {**self._values, **dict(zip(self._ranges, block.inputs, strict=True))}
+        nodes = graph.reachable(self._roots)
+        numbers = interpreter.run(graph, nodes, given, ieee=True, columns=True).numbers
+        numbers |= dict(zip(self._roots, (block.value, *block.slopes), strict=True))
+
+        def row(place: int) -> list[Any]:
+            point = {
+                name: float(column[place])
+                for name, column in zip(self._ranges, block.inputs, strict=True)
+            }
+            found = worked_out(graph, self._roots, self._values | point, self._digits)
+            return [found[root] for root in self._roots]
+
+        if self._certain is None:
+            self._certain = CertainColumns(self._digits, allow_nonfinite=self._nonfinite)
+        errors = bounds(graph, nodes, numbers, given)
+        worked = [(numbers[node], errors[node]) for node in self._roots]
+        value, *slopes = self._certain.of_block(worked, row)
+        return Block(block.inputs, value, slopes)
 
     def _gapped(self, block: Block) -> Block:
         """Return the block with nan for each value and derivative that does not exist."""
@@ -229,8 +280,8 @@ class Table:
         graph, root = self._formula.graph, self._formula.id
         nodes = names_to_nodes(graph, root, self._wrt)
         slopes = gradient(graph, root, nodes.values())
-        outputs = [root, *(slopes[node] for node in nodes.values())]
-        steps = program(graph, outputs)._replace(has_arrays=True)
+        self._roots = [root, *(slopes[node] for node in nodes.values())]
+        steps = program(graph, self._roots)._replace(has_arrays=True)
         return function(steps, self._formula.free_names, same_bits=True)
 
     def _worked_out(self) -> Iterator[Block]:
@@ -268,8 +319,12 @@ class Table:
         point = dict(zip(self._ranges, row, strict=True))
         values = {**self._values, **{name: point[name] for name in self._moving}}
         if not self._gaps:
-            here = self._formula.at_values(values, allow_nonfinite=self._nonfinite)
-            return [here.value, *(here.gradient(self._wrt).values() if self._wrt else ())]
+            here = self._formula.at_values(
+                values, allow_nonfinite=self._nonfinite, digits=self._digits
+            )
+            found = [here.value, *(here.gradient(self._wrt).values() if self._wrt else ())]
+            self._short += bool(here.lost)
+            return found
         found = [float("nan")] * (1 + len(self._wrt))
         with suppress(MathematicsError):
             here = self._formula.at_values(values)
@@ -286,8 +341,8 @@ class Table:
         bad = self._without_value(block)
         wrong: Any = ~np.isfinite([block.value, *block.slopes]).all(axis=0)
         for row in np.flatnonzero(wrong | bad):
-            self._at([float(column[row]) for column in block.inputs])
-            if wrong[row]:
+            found = self._at([float(column[row]) for column in block.inputs])
+            if not np.isfinite(found).all():
                 message = "the formula has no finite value in this range"
                 raise MathematicsError(message)
 

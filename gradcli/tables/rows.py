@@ -5,14 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import NameValueError, ShapeError
+from gradcli.exact.certain import Certain, bounds, worked_out
+from gradcli.exact.decimals import DOUBLE_DIGITS
 from gradcli.point import names_to_nodes, where
 from gradcli.runtime import interpreter
+from gradcli.tables.certain import CertainColumns
 from gradcli.tables.ranges import Block
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from gradcli.graph.node import Graph
+    from gradcli.point import Point
     from gradcli.tables.formula import RowFormula
 
 
@@ -24,8 +28,15 @@ class RowTable:
     """
 
     def __init__(
-        self, formula: RowFormula, wrt: Sequence[str] = (), *, allow_nonfinite: bool = False
+        self,
+        formula: RowFormula,
+        wrt: Sequence[str] = (),
+        *,
+        allow_nonfinite: bool = False,
+        digits: int | None = None,
     ) -> None:
+        self._digits = digits
+        self._certain = CertainColumns(digits, allow_nonfinite=allow_nonfinite)
         self.kinks: dict[int, str] = {}
         """What is to be said about derivatives, by node, once the blocks have been computed."""
         self._formula = formula
@@ -35,13 +46,16 @@ class RowTable:
             _check_derivatives(formula, wrt)
         self._single: tuple[Graph, list[int]] | None = None
         """The graph of one row, if it has only numbers, and its derivatives in it."""
-        single = formula.single() if wrt else None
+        self._value = -1
+        """The value in that graph."""
+        single = None if formula.held is not None else formula.single()
         if single is not None:
             from gradcli.calculus.reverse import gradient
 
             by = names_to_nodes(single.graph, single.id, wrt).values()
-            slopes = gradient(single.graph, single.id, by)
-            self._single = single.graph, [slopes[node] for node in by]
+            slopes = gradient(single.graph, single.id, by) if wrt else {}
+            self._single = single.graph, [slopes[node] for node in by if wrt]
+            self._value = single.id
 
     def blocks(self) -> Iterator[Block]:
         """Yield the rows of the table in order, checked block by block.
@@ -52,14 +66,24 @@ class RowTable:
 
         first = 0
         for columns in self._formula.blocks():
-            here = self._formula.at(columns, first, allow_nonfinite=self._nonfinite)
+            is_held = self._formula.held is not None
+            here = self._formula.at(
+                columns,
+                first,
+                allow_nonfinite=self._nonfinite,
+                certain=is_held,
+                digits=self._digits,
+            )
             value, slopes = here.value, []
+            self._rates: Mapping[int, Any] = {}
             if self._wrt:
                 found = self._of_one_row(columns)
                 if found is None or not (self._nonfinite or all(map(interpreter.finite, found))):
                     found = here.of_rows(self._wrt)
                 slopes = [np.broadcast_to(slope, value.shape) for slope in found]
                 self.kinks |= here.kinks(self._wrt)
+            if not is_held:
+                value, *slopes = self._with_certain_digits(here, columns, value, slopes)
             yield Block(list(columns.values()), value, slopes)
             first += len(value)
 
@@ -72,8 +96,41 @@ class RowTable:
             return None
         graph, slopes = self._single
         given, order = {**self._formula.values, **columns}, graph.reachable(slopes)
-        rates = interpreter.run(graph, order, given, ieee=True, columns=True).numbers
-        return [rates[slope] for slope in slopes]
+        self._rates = interpreter.run(graph, order, given, ieee=True, columns=True).numbers
+        return [self._rates[slope] for slope in slopes]
+
+    def notes(self) -> list[str]:
+        """Return what is to be said about digits, once the blocks have been computed."""
+        return self._certain.notes()
+
+    def _with_certain_digits(
+        self, here: Point, columns: Mapping[str, Any], value: Any, slopes: list[Any]
+    ) -> list[Any]:
+        """Return value and derivatives with the digits that are certain."""
+        worked = [(value, here.bound())]
+        values = self._formula.values
+        if self._single is None:
+            graph, nodes = self._formula.formula.graph, [self._formula.formula.id]
+            # Derivatives of rows with arrays are those of doubles.
+            worked += [(slope, 0.0) for slope in slopes]
+        else:
+            graph, derived = self._single
+            nodes = [self._value, *derived]
+            order = graph.reachable(derived)
+            errors = bounds(graph, order, self._rates, {**values, **columns}) if derived else {}
+            worked += [(x, errors[n]) for x, n in zip(slopes, derived, strict=True)]
+
+        def row(place: int) -> list[Any]:
+            if self._single is None:
+                one = {name: column[place : place + 1] for name, column in columns.items()}
+                found = worked_out(graph, nodes, {**values, **one}, self._digits)[nodes[0]]
+                alone = found[0] if hasattr(found, "ndim") else found
+                return [alone, *[Certain(x[place], DOUBLE_DIGITS) for x in slopes]]
+            given = {name: float(column[place]) for name, column in columns.items()}
+            made = worked_out(graph, nodes, {**values, **given}, self._digits)
+            return [made[node] for node in nodes]
+
+        return self._certain.of_block(worked, row)
 
 
 def _check_derivatives(formula: RowFormula, wrt: Sequence[str]) -> None:

@@ -45,6 +45,10 @@ class Sums:
         """The derivative with respect to each of the names."""
         self.notes: list[Note] = []
         """What is to be said about the derivatives: kinks and jumps."""
+        self.digits: dict[str, int] = {}
+        self.lost: list[Note] = []
+        self.remarks: list[Note] = []
+        """Of sums over blocks no digits are counted."""
         if not _is_to_be_looked_at(formula, wrt):
             constants = {name: value for name, value in values.items() if name not in wrt}
             objective = RowsObjective(node, wrt, node.origin, constants, rows, "python")

@@ -317,7 +317,7 @@ def test_a_formula_from_a_file(gradcli: Command) -> None:
     text = "# a classic\nu = 3*x*y  # its inner part\n\nv = sin(u); log(x^2 + v)\n# the end"
     (gradcli.folder / "formula.txt").write_text(text)
 
-    assert gradcli("eval", "@formula.txt", "x=2", "y=3") == (0, "1.1783511819572907\n", "")
+    assert gradcli("eval", "@formula.txt", "x=2", "y=3") == (0, "1.178351181957291\n", "")
     assert gradcli("grad", "@formula.txt", "--json").code == 0
 
 
@@ -490,8 +490,8 @@ def test_the_formula_is_the_first_column(inside: Inside) -> None:
         *("formula\t\tx", "x^2\tx\t2"),
     ]
     assert inside(["eval", "-", "x=1", "--trace"], "2*x\n").out.splitlines() == [
-        "formula\tnode\tname\tpart\tvalue",
-        *("2*x\t#0\t\t2\t2", "2*x\t#1\tx\tx\t1", "2*x\t#2\t\t2*x\t2"),
+        "formula\tnode\tname\tpart\tvalue\tdigits",
+        *("2*x\t#0\t\t2\t2\t17", "2*x\t#1\tx\tx\t1\t17", "2*x\t#2\t\t2*x\t2\t17"),
     ]
     assert inside(["eval", "-", "formula=1:2:1"], "formula\n").out == (
         "gradcli.formula\tformula\tvalue\nformula\t1\t1\nformula\t2\t2\n"

@@ -99,7 +99,7 @@ def test_a_column_for_each_number_of_an_array(inside: Inside) -> None:
 
 def test_only_the_names_that_are_asked_for(inside: Inside) -> None:
     ran = inside([*WORDS, "--mode", "forward", "--nodes", "--wrt", "y"])
-    assert ran.rows[0][-2:] == ["value", "∂/∂y"]
+    assert ran.rows[0][-3:] == ["value", "digits", "∂/∂y"]
     backward = inside([*WORDS, "--nodes", "--wrt", "y"])
     gradients = {row[2]: row[-1] for row in backward.rows}
     assert gradients["x^2"] == ""

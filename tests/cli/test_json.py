@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 LOG = "log(x^2 + sin(3*x*y))"
 
-EVAL = {"schema", "expression", "variables", "value"}
-GRAD = {"schema", "expression", "variables", "value", "gradient", "notes"}
+EVAL = {"schema", "expression", "variables", "value", "digits"}
+GRAD = {"schema", "expression", "variables", "value", "gradient", "digits", "notes"}
 MINIMIZE = {
     "schema",
     "expression",
@@ -29,7 +29,7 @@ MINIMIZE = {
     "statistics",
     "warnings",
 }
-TRACED = {"id", "name", "formula", "operation", "value"}
+TRACED = {"id", "name", "formula", "operation", "value", "digits"}
 ERROR = {"kind", "message", "expression", "span", "hint"}
 
 
@@ -79,7 +79,8 @@ def test_eval(gradcli: Command) -> None:
         "schema": 1,
         "expression": LOG,
         "variables": {"x": 2, "y": 3},
-        "value": 1.1783511819572907,
+        "value": 1.178351181957291,
+        "digits": {"value": 16},
     }
 
 
@@ -116,6 +117,7 @@ def test_grad(inside: Inside) -> None:
         "variables": {"x": 3, "y": -2},
         "value": -18,
         "gradient": {"x": -12, "y": 9},
+        "digits": {"value": 17, "gradient": {"x": 17, "y": 17}},
         "notes": [],
     }
 

@@ -44,7 +44,7 @@ def bound(word: str) -> float:
         ("x=-0", -0.0),
         ("x=0e-400", 0),
         ("x=4.9e-324", 5e-324),
-        ("x=1 - 1e-400", None),
+        ("x=1 - 1e-400", 1),
     ],
 )
 def test_values(word: str, value: float | None) -> None:
@@ -52,7 +52,7 @@ def test_values(word: str, value: float | None) -> None:
         with pytest.raises(GradcliError, match=r"too (large|small) for a double"):
             bound(word)
         return
-    assert bound(word) == value
+    assert float(bound(word)) == value
 
 
 def test_several() -> None:

@@ -12,7 +12,6 @@ import pytest
 from gradcli.formula import parse
 from gradcli.plotting.chart import Arrows, Band, Chart, Field, Line, Panel, Points, Trail
 from gradcli.plotting.function import Function
-from gradcli.runtime.rational import Rational
 from gradcli.tables.ranges import Range
 
 Made = Callable[..., Function]
@@ -36,7 +35,7 @@ HOSTILE = [
 
 def stepped(name: str, *limits: float) -> Range:
     """The range from start to stop by step, as if these were typed."""
-    return Range.stepped(name, *[Rational(Fraction(repr(x)), is_exact=True) for x in limits])
+    return Range.stepped(name, *[Fraction(repr(x)) for x in limits])
 
 
 def function(text: str, wrt: Sequence[str] = (), **ranges: tuple[float, float, float]) -> Function:

@@ -1,0 +1,548 @@
+"""Certain digits of arrays: bounds of their rounding errors, and their exact values or balls.
+
+Operations of numbers go through the rules of `alarm`. What an operation on arrays rounds, and what
+it is of numbers that are no doubles, stands here, a function each.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import reduce
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gradcli.exact.alarm import LEAST, OPERATORS, WHOLE, leaf_error, literal_error, step
+from gradcli.exact.decimals import (
+    DOUBLE_DIGITS,
+    ENOUGH,
+    LARGEST_WRITTEN,
+    LEAST_NORMAL,
+    PART,
+    WRITTEN_OUT,
+)
+from gradcli.exact.numbers import fraction
+from gradcli.graph.operations import LEAVES, NAMED_VALUES, TABLE
+from gradcli.graph.shapes import COUNT, sized
+from gradcli.graph.special import two_product
+from gradcli.runtime.arrays import logsoftmax, sum_to_shape
+from gradcli.runtime.generated import array_function
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from gradcli.graph.node import Graph
+    from gradcli.graph.operations import Operation
+
+HALF_UNIT = 2.0**-53
+"""How far a rounded number is off at most, as a part of it."""
+PAIRWISE = 25.0
+"""NumPy adds up in pairs, blocks of so many roundings apart."""
+
+
+class Slope:
+    """Numbers in the place of a node, for the rules of partial derivatives."""
+
+    __slots__ = ("value",)
+    __array_ufunc__ = None
+    id = 0
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def apply(self, name: str, *others: Any, payload: Any = None) -> Slope:
+        """Return the values of the row `name` at these numbers and others."""
+        inputs = [self.value, *[getattr(other, "value", other) for other in others]]
+        return Slope(array_function(TABLE[name], len(inputs), payload)(*inputs))
+
+    def apply_to(self, name: str, *arguments: Any, payload: Any = None) -> Slope:
+        """Return the values of the row `name` at numbers."""
+        first, *others = arguments
+        return Slope(getattr(first, "value", first)).apply(name, *others, payload=payload)
+
+    def number(self, value: float) -> Slope:
+        """Return a number."""
+        return Slope(value)
+
+    def constant(self, name: str) -> Slope:
+        """Return π or e."""
+        return Slope(NAMED_VALUES[name])
+
+
+def _over_slopes(name: str) -> Callable[..., Slope]:
+    def operator(self: Slope, *others: Any) -> Slope:
+        values = [getattr(other, "value", other) for other in others]
+        return Slope(getattr(np.asarray(self.value, np.float64), name)(*values))
+
+    return operator
+
+
+for _name in OPERATORS:
+    setattr(Slope, _name, _over_slopes(_name))
+
+
+class Arrays:
+    """Arrays of numbers, or of the values of one number in many runs."""
+
+    number = Slope
+    nothing = 0.0
+    any = staticmethod(np.any)
+    where = staticmethod(np.where)
+    isfinite = staticmethod(np.isfinite)
+    floor = staticmethod(np.floor)
+    rint = staticmethod(np.rint)
+
+    @staticmethod
+    def ulp(x: Any) -> Any:
+        """Return one unit in the last place."""
+        return np.spacing(np.abs(x))
+
+    @staticmethod
+    def is_power_of_two(x: Any) -> Any:
+        """Return whether products with numbers are exact."""
+        return np.abs(np.frexp(x)[0]) == 0.5
+
+    @staticmethod
+    def value(operation: Operation, payload: Any, inputs: list[Any]) -> Any:
+        """Return the values of a row; nan or inf where it has none."""
+        return array_function(operation, len(inputs), payload)(*inputs)
+
+
+ARRAYS = Arrays()
+
+
+def literal_errors(values: Any) -> Any:
+    """Return how far doubles may be from the decimals that they stand for."""
+    if not np.ndim(values):
+        return literal_error(values if hasattr(values, "__slots__") else float(values))
+    size = np.abs(values)
+    scaled = values * 1024.0
+    exact = (size < 1e5) & (scaled == np.floor(scaled))
+    exact |= (size < WHOLE) & (values == np.floor(values))
+    return np.where(exact, 0.0, np.maximum(0.5 * np.spacing(size), LEAST))
+
+
+def bounds_of_arrays(
+    graph: Graph, nodes: Iterable[int], numbers: Mapping[int, Any], variables: Mapping[str, Any]
+) -> dict[int, Any]:
+    """Return for each node how far its numbers may be from the true ones, as `alarm` does."""
+    errors: dict[int, Any] = {}
+    rows = next((len(variables[name]) for name in graph.columns if name in variables), None)
+    with np.errstate(all="ignore"):
+        for node in nodes:
+            operation, arguments, payload = graph.rows[node]
+            value = numbers[node]
+            inputs = [numbers[argument] for argument in arguments]
+            own = [errors[argument] for argument in arguments]
+            if operation in LEAVES:
+                given = variables.get(payload) if isinstance(payload, str) else None
+                if given is not None and payload != COUNT:
+                    errors[node] = literal_errors(given)
+                else:
+                    errors[node] = 0.0 if payload == COUNT else leaf_error(operation, payload, {})
+                continue
+            if operation.structural:
+                wide = [np.broadcast_to(e, np.shape(x)) for e, x in zip(own, inputs, strict=True)]
+                found = _structural(operation, payload, value, inputs, wide, rows)
+            else:
+                found = step(ARRAYS, operation, payload, value, inputs, own)
+            errors[node] = np.where(np.isfinite(value), found, math.inf)
+    return errors
+
+
+# ---------------------------------------------------------------- errors of operations on arrays
+
+
+def _structural(
+    operation: Operation,
+    payload: Any,
+    value: Any,
+    inputs: list[Any],
+    errors: list[Any],
+    rows: int | None,
+) -> Any:
+    if not inputs:
+        return 2 * np.spacing(np.abs(value)) if operation.payload == "values" else 0.0
+    own = _ERRORS.get(operation.name)
+    if own is not None:
+        axes = (payload,) if operation.payload == "axis" else ()
+        return own(value, *[x for pair in zip(inputs, errors, strict=True) for x in pair], *axes)
+    # A linear one moves errors as it moves numbers, and adds up what it rounds.
+    move = array_function(operation, len(inputs), payload)
+    found = move(*errors, rows=rows)
+    terms = sum(map(np.size, inputs)) / max(1, np.size(value))
+    if operation.name == "cumsum":
+        terms = np.shape(inputs[0])[payload or 0] if np.ndim(inputs[0]) else 1
+    if terms <= 1 or operation.name in {"index", "array"}:
+        return found
+    size = move(*[np.abs(x) for x in inputs], rows=rows)
+    is_whole = all(np.all(x == np.floor(x)) for x in inputs)
+    if is_whole and not any(map(np.any, errors)) and np.all(size < WHOLE):
+        return found
+    return found + _roundings(inputs[0], payload, terms) * HALF_UNIT * size
+
+
+def _roundings(x: Any, axis: Any, terms: float) -> float:
+    """Return how many roundings a sum of so many terms has on its way."""
+    if axis is None or np.ndim(x) == 1 or axis == np.ndim(x) - 1:
+        return min(terms, PAIRWISE + math.log2(max(terms, 1)))
+    return terms
+
+
+def _count(x: Any, axis: int | None) -> int:
+    return int(np.size(x) if axis is None else np.shape(x)[axis])
+
+
+def _sum_error(x: Any, axis: int | None) -> float:
+    return (_roundings(x, axis, _count(x, axis)) + 3) * HALF_UNIT
+
+
+def _kept(x: Any, axis: int | None, function: Any) -> Any:
+    return function(x, axis=axis, keepdims=True)
+
+
+def _of_product(value: Any, x: Any, e: Any, y: Any, d: Any) -> Any:  # noqa: ARG001 - as all have
+    x, y = np.abs(x), np.abs(y)
+    terms = np.shape(x)[-1]
+    whole = not (np.any(e) or np.any(d)) and np.all(x == np.floor(x)) and np.all(y == np.floor(y))
+    size = x @ y
+    own = 0.0 if whole and np.all(size < WHOLE) else terms * HALF_UNIT * size
+    return e @ (y + d) + x @ d + own
+
+
+def _of_mean(value: Any, x: Any, e: Any, axis: int | None) -> Any:  # noqa: ARG001
+    return np.mean(e, axis=axis) + _sum_error(x, axis) * np.mean(np.abs(x), axis=axis)
+
+
+def _of_var(value: Any, x: Any, e: Any, axis: int | None) -> Any:
+    middle = _kept(x, axis, np.mean)
+    first = np.ravel(x)[:1] if axis is None else np.take(x, [0], axis=axis)
+    away, shifted = np.abs(x - middle), np.abs(x - first)
+    moved = e + _kept(e, axis, np.mean) + HALF_UNIT * (2 * shifted + 2 * away)
+    moved = moved + _sum_error(x, axis) * _kept(shifted, axis, np.mean)
+    same = _kept(shifted, axis, np.max) == 0
+    moved = np.where(same & (_kept(e, axis, np.max) == 0), 0.0, moved)
+    return np.mean(2 * away * moved + moved**2, axis=axis) + _sum_error(x, axis) * value
+
+
+def _of_std(value: Any, x: Any, e: Any, axis: int | None) -> Any:
+    found = _of_var(value**2, x, e, axis)
+    return np.where(value > 0, found / np.where(value > 0, value, 1.0), np.sqrt(found))
+
+
+def _of_norm(value: Any, x: Any, e: Any, axis: int | None) -> Any:
+    own = np.where(value == 0, 0.0, (_sum_error(x, axis) + 4 * HALF_UNIT) * value)
+    return np.sqrt(np.sum(e**2, axis=axis)) + own
+
+
+def _of_prod(value: Any, x: Any, e: Any, axis: int | None) -> Any:
+    parts = np.where(x != 0, e / np.where(x != 0, np.abs(x), 1.0), np.where(e > 0, math.inf, 0.0))
+    whole = not np.any(e) and np.all(x == np.floor(x)) and np.all(np.abs(value) < WHOLE)
+    own = 0.0 if whole else _count(x, axis) * HALF_UNIT
+    found = np.abs(value) * (np.expm1(np.sum(parts, axis=axis)) + own)
+    lost = np.any((x == 0) & (e > 0), axis=axis)
+    return np.where(lost, math.inf, np.where(value == 0, 0.0, found))
+
+
+def _of_extreme(value: Any, x: Any, e: Any, axis: int | None) -> Any:  # noqa: ARG001
+    return np.max(e, axis=axis)
+
+
+def _of_argmax(value: Any, x: Any, e: Any, axis: int | None) -> Any:  # noqa: ARG001
+    near = x + e >= _kept(x - e, axis, np.max)
+    several = np.sum(near, axis=axis) > 1
+    return np.where(several & (np.max(e, axis=axis) > 0), math.inf, 0.0)
+
+
+def _of_logsumexp(value: Any, x: Any, e: Any, axis: int | None) -> Any:
+    own = (_count(x, axis) ** 0.5 + 12) * HALF_UNIT
+    return np.max(e, axis=axis) + own + np.spacing(np.abs(value))
+
+
+def _of_softmax(value: Any, x: Any, e: Any, axis: int | None) -> Any:
+    below = _kept(x, axis, np.max) - x
+    own = _sum_error(x, axis) + (below + 6) * HALF_UNIT
+    return value * np.expm1(e + _kept(e, axis, np.max) + own) + LEAST
+
+
+def _of_logsoftmax(value: Any, x: Any, e: Any, axis: int | None) -> Any:
+    own = (_count(x, axis) ** 0.5 + 12) * HALF_UNIT
+    return e + _kept(e, axis, np.max) + own + 2 * np.spacing(np.abs(value))
+
+
+def _of_cross_entropy(value: Any, score: Any, e: Any, target: Any, d: Any) -> Any:
+    last = np.ndim(score) - 1
+    logs = logsoftmax(score, last, np.exp, np.log1p)
+    own = _of_logsoftmax(logs, score, e, last)
+    if np.shape(target) != np.shape(score):
+        return np.where(np.any(d), math.inf, np.max(own) + 4 * np.spacing(np.abs(value)))
+    size = np.abs(target * logs)
+    rows = len(score) if np.ndim(score) == 2 else 1
+    found = d * np.abs(logs) + (np.abs(target) + d) * own + _sum_error(size, None) * size
+    return np.sum(found) / rows
+
+
+def _of_mse(value: Any, x: Any, e: Any, y: Any, d: Any) -> Any:
+    away = np.abs(x - y)
+    moved = e + d + HALF_UNIT * away
+    return np.mean(2 * away * moved + moved**2) + _sum_error(away, None) * value
+
+
+def _of_class(value: Any, x: Any, e: Any) -> Any:  # noqa: ARG001
+    return np.where(np.any(e > 0), math.inf, 0.0)
+
+
+_ERRORS: dict[str, Callable[..., Any]] = {
+    "matmul": _of_product,
+    "dot": _of_product,
+    "mean": _of_mean,
+    "var": _of_var,
+    "std": _of_std,
+    "norm": _of_norm,
+    "prod": _of_prod,
+    "greatest": _of_extreme,
+    "least": _of_extreme,
+    "argmax": _of_argmax,
+    "logsumexp": _of_logsumexp,
+    "softmax": _of_softmax,
+    "logsoftmax": _of_logsoftmax,
+    "cross_entropy": _of_cross_entropy,
+    "mse": _of_mse,
+    "onehot": _of_class,
+}
+
+# ---------------------------------------------------------------- digits of many numbers
+
+_POWERS = np.array([10.0**k for k in range(23)])
+
+
+def certain_digits(values: Any, errors: Any) -> Any:
+    """Return how many significant digits of each value are certain, as `decimals` has it."""
+    with np.errstate(all="ignore"):
+        size, ulp = np.abs(values), np.spacing(np.abs(values))
+        unit = np.ceil(np.log10(2 * errors) - 1e-9)
+        kept = np.floor(np.log10(size)) - unit + 1
+        kept = np.where(np.isfinite(kept), np.maximum(kept, 0), 0)
+        full = (errors <= 0.5 * ulp) | ((size < LEAST_NORMAL) & (errors <= ulp))
+    return np.where(full, DOUBLE_DIGITS, kept)
+
+
+def passed(values: Any, errors: Any, digits: int | None = None) -> tuple[Any, Any, Any]:
+    """Return values with their certain digits, how many these are, and where the alarm rings."""
+    kept = certain_digits(values, errors)
+    shown = rounded(values, kept)
+    size = np.abs(values)
+    with np.errstate(all="ignore"):
+        padded = (kept < DOUBLE_DIGITS) & (10.0**kept <= size) & (size < WRITTEN_OUT)
+        if digits is None:
+            enough = (kept > ENOUGH) & ~padded
+            enough |= (kept > 0) & (np.abs(shown - values) + errors <= PART * size) & ~padded
+        else:
+            enough = np.minimum(kept, np.where(errors > 0, DOUBLE_DIGITS - 2, kept)) >= digits
+    return np.where(padded, values, shown), kept, ~(enough & np.isfinite(values))
+
+
+def may_be_whole(values: Any) -> Any:
+    """Return which doubles may stand for whole numbers of more digits."""
+    return (np.abs(values) >= WHOLE) & (np.abs(values) < LARGEST_WRITTEN)
+
+
+def rounded(values: Any, digits: Any) -> Any:
+    """Return values rounded to significant digits, each the double nearest to the decimal."""
+    found = np.array(values, dtype=np.float64)
+    digits = np.broadcast_to(digits, found.shape)
+    wanted = (digits > 0) & (digits < DOUBLE_DIGITS) & np.isfinite(found) & (found != 0)
+    with np.errstate(all="ignore"):
+        places = digits - 1 - np.floor(np.log10(np.abs(found)))
+        short = wanted & (np.abs(places) < len(_POWERS))
+        places = np.where(short, places, 0.0).astype(np.intp)
+        scale = _POWERS[np.abs(places)]
+        short &= places >= 0
+        # The product to twice the digits, so that halves are told as in decimals; whole numbers
+        # below 2^53 and these powers of ten are doubles, so that the quotient is rounded once.
+        product, error = two_product(found, scale)
+        whole = np.rint(product)
+        rest = (product - whole) + error
+        whole = whole + np.where(rest > 0.5, 1.0, np.where(rest < -0.5, -1.0, 0.0))
+        short &= (np.abs(whole) < WHOLE) & (np.abs(rest) != 0.5)
+        found = np.where(short, whole / scale, found)
+    for place in np.argwhere(wanted & ~short):
+        at = tuple(place)
+        found[at] = float(f"{found[at]:.{int(digits[at])}g}")
+    return found
+
+
+# ---------------------------------------------------------------- other arithmetic
+
+
+def over_each(function: Callable[[Any], Any], values: Any) -> Any:
+    """Return a function of each number, in an array of objects."""
+    flat = np.empty(np.size(values), dtype=object)
+    for place, x in enumerate(np.ravel(values).tolist()):
+        flat[place] = function(x)
+    return flat.reshape(np.shape(values))
+
+
+def value_of(
+    target: Any, operation: Operation, inputs: list[Any], payload: Any, rows: int | None = None
+) -> Any:
+    """Return the value of an operation on arrays in the arithmetic of a target."""
+    if not operation.structural:
+        each = np.frompyfunc(lambda *x: target.apply(operation, list(x), payload), len(inputs), 1)
+        return each(*inputs)
+    wrapped = [_wrapped(target, x) for x in inputs]
+    own = _VALUES.get(operation.name)
+    try:
+        if own is not None:
+            extra = () if operation.payload is None else (payload,)
+            found = own(target, *wrapped, *extra)
+        elif not inputs:
+            code = array_function(operation, 0, payload)(rows=rows)
+            return over_each(lambda x: target.number.convert(fraction(x)), code)
+        else:
+            found = array_function(operation, len(inputs), payload)(*wrapped, rows=rows)
+    except (ArithmeticError, TypeError, ValueError):
+        return None
+    return _unwrapped(target, found)
+
+
+def _wrapped(target: Any, x: Any) -> Any:
+    if isinstance(x, np.ndarray):
+        return over_each(target.number, x)
+    alone = np.empty((), dtype=object)
+    alone[()] = target.number(x)
+    return alone
+
+
+def _unwrapped(target: Any, x: Any) -> Any:
+    if isinstance(x, np.ndarray) and x.shape:
+        return over_each(target.number.of, x)
+    return target.number.of(x[()] if isinstance(x, np.ndarray) else x)
+
+
+def _each(function: Callable[..., Any], *arrays: Any) -> Any:
+    return np.frompyfunc(function, len(arrays), 1)(*arrays)
+
+
+def _total(m: Any, x: Any, axis: int | None) -> Any:
+    x = np.ravel(x) if axis is None else x
+    if not np.size(x):
+        shape = np.add.reduce(np.zeros(x.shape), axis=axis or 0).shape
+        return np.full(shape, m.number(m.number.of(0.0)), dtype=object)
+    return np.add.reduce(x, axis=axis or 0)
+
+
+def _wide(x: Any, axis: int | None) -> Any:
+    return x if axis is None else np.expand_dims(x, axis)
+
+
+def _mean(m: Any, x: Any, axis: int | None) -> Any:
+    return _total(m, x, axis) / float(_count(x, axis))
+
+
+def _var(m: Any, x: Any, axis: int | None) -> Any:
+    away = x - _wide(_mean(m, x, axis), axis)
+    return _mean(m, away * away, axis)
+
+
+def _extreme(better: Callable[..., Any], x: Any, axis: int | None) -> Any:
+    x = np.ravel(x) if axis is None else x
+    return np.frompyfunc(better, 2, 1).reduce(x, axis=axis or 0)
+
+
+def _argmax(m: Any, x: Any, axis: int | None) -> Any:
+    x = np.ravel(x) if axis is None else np.moveaxis(x, axis, 0)
+    place, best = _each(lambda _: m.number(m.number.of(0.0)), x[0]), x[0]
+    for k in range(1, len(x)):
+        is_more = _each(lambda one, other: one > other, x[k], best)
+        place = _each(lambda more, now, k=k: m.where(more, float(k), now), is_more, place)
+        best = _each(m.where, is_more, x[k], best)
+    return place
+
+
+def _grown(m: Any, x: Any, axis: int | None) -> tuple[Any, Any]:
+    top = _wide(_extreme(m.max, x, axis), axis)
+    return top, _each(m.exp, x - top)
+
+
+def _logsumexp(m: Any, x: Any, axis: int | None) -> Any:
+    top, grown = _grown(m, x, axis)
+    more = _wide(_each(m.log, _total(m, grown, axis)), axis)
+    found = top + more
+    return found if axis is None else np.squeeze(found, axis=axis)
+
+
+def _softmax(m: Any, x: Any, axis: int | None) -> Any:
+    _, grown = _grown(m, x, axis)
+    return grown / _wide(_total(m, grown, axis), axis)
+
+
+def _logsoftmax(m: Any, x: Any, axis: int | None) -> Any:
+    return x - _wide(_logsumexp(m, x, axis), axis)
+
+
+def _onehot(m: Any, x: Any, classes: int) -> Any:
+    one, none = m.number(m.number.of(1.0)), m.number(m.number.of(0.0))
+    parts = [_each(lambda c, k=k: m.where(c == float(k), one, none), x) for k in range(classes)]
+    # What is no class is in none of them: 0/0.
+    every = reduce(lambda c, d: c + d, parts)
+    return np.stack([np.asarray(part / every, dtype=object) for part in parts], axis=-1)
+
+
+def _cross_entropy(m: Any, score: Any, target: Any) -> Any:
+    logs = _logsoftmax(m, score, np.ndim(score) - 1)
+    if np.shape(target) != np.shape(score):
+        target = _onehot(m, target, np.shape(score)[-1])
+    rows = len(score) if np.ndim(score) == 2 else 1
+    return -_total(m, logs * target, None) / float(rows)
+
+
+def _collapsed(m: Any, x: Any, shape: Any) -> Any:
+    places = sum_to_shape(np.ones(np.shape(x)), shape)
+    if np.size(x) == np.size(places):
+        return np.reshape(x, np.shape(places))
+    more = np.ndim(x) - np.ndim(places)
+    for axis in range(more):  # noqa: B007 - the first axis, as often
+        x = np.asarray(_total(m, x, 0), dtype=object)
+    for axis, length in enumerate(np.shape(places)):
+        if length == 1 and np.shape(x)[axis] != 1:
+            x = np.expand_dims(np.asarray(_total(m, x, axis), dtype=object), axis)
+    return x
+
+
+def _scattered(m: Any, x: Any, payload: Any) -> Any:
+    key, shape = payload
+    found = np.full(sized(shape, 0), m.number(m.number.of(0.0)), dtype=object)
+    found[tuple([slice(*item) if isinstance(item, tuple) else item for item in key])] = (
+        x if np.ndim(x) else x[()]
+    )
+    return found
+
+
+def _linspace(m: Any, limits: Any) -> Any:
+    start, stop, count = limits
+    first, last = fraction(float(start)), fraction(float(stop))
+    steps = max(1, int(count) - 1)
+    found = [m.number(m.number.convert(first + (last - first) * k / steps)) for k in range(count)]
+    return np.array([*found, None], dtype=object)[:-1]
+
+
+_VALUES: dict[str, Callable[..., Any]] = {
+    "sum": _total,
+    "collapse": _collapsed,
+    "scatter": _scattered,
+    "mean": _mean,
+    "var": _var,
+    "std": lambda m, x, axis: _each(m.sqrt, _var(m, x, axis)),
+    "norm": lambda m, x, axis: _each(m.sqrt, _total(m, x * x, axis)),
+    "greatest": lambda m, x, axis: _extreme(m.max, x, axis),
+    "least": lambda m, x, axis: _extreme(m.min, x, axis),
+    "argmax": _argmax,
+    "logsumexp": _logsumexp,
+    "softmax": _softmax,
+    "logsoftmax": _logsoftmax,
+    "mse": lambda m, x, y: _mean(m, (x - y) * (x - y), None),
+    "onehot": _onehot,
+    "cross_entropy": _cross_entropy,
+    "linspace": _linspace,
+}

@@ -1,0 +1,542 @@
+"""Values whose digits are certain: what the alarm lets pass, and the rest worked out anew.
+
+First exactly, where a formula is rational, then by balls of more and more digits, if python-flint
+is there.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+
+from gradcli.exact.alarm import WHOLE, Defined, bounds_of_numbers
+from gradcli.exact.decimals import (
+    DOUBLE_DIGITS,
+    ENOUGH,
+    LARGEST_WRITTEN,
+    LONGEST_WHOLE,
+    PART,
+    WRITTEN_OUT,
+    certain_digits,
+    digits_of,
+    fraction_text,
+    nearest,
+    text_of,
+    to_digits,
+    whole_text,
+)
+from gradcli.graph.literals import Numeral
+from gradcli.graph.operations import CONSTANT, NAMED_CONSTANT, VARIABLE
+from gradcli.graph.shapes import COUNT, sized
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from fractions import Fraction
+    from typing import Any
+
+    from gradcli.graph.node import Graph
+
+PRECISIONS = tuple(106 << k for k in range(8))
+"""Bits of balls, one after the other: 106, 212 … 13,568."""
+MOST_SECONDS = 1.0
+MOST_STEPS = 100_000
+"""How many numbers are worked out anew for one point."""
+EXTRA_BITS = 40
+"""Bits beyond those of the digits that are asked for."""
+
+
+class Certain:
+    """A value, how many of its digits are certain, and where the others were lost."""
+
+    __slots__ = ("digits", "is_short", "limit", "lost", "value")
+
+    def __init__(
+        self,
+        value: Any,
+        digits: int,
+        *,
+        is_short: bool = False,
+        lost: int | None = None,
+        limit: int | None = None,
+    ) -> None:
+        self.value = value
+        """A double, a Numeral where it has more digits; an array of them."""
+        self.digits = digits
+        """How many significant digits are certain; of an array those of the worst number."""
+        self.is_short = is_short
+        """Whether these are too few, and no more can be had."""
+        self.lost = lost
+        """The node in which most digits are lost, where they are too few."""
+        self.limit = limit
+        """To how many digits a zero or an equality was looked at that could not be decided."""
+
+
+def certain(
+    graph: Graph,
+    roots: Iterable[int],
+    numbers: Mapping[int, Any],
+    variables: Mapping[str, Any],
+    digits: int | None = None,
+) -> dict[int, Certain]:
+    """Return the certain values of nodes from those of a run in doubles.
+
+    As many significant digits are certain as `digits` asks for, else 13; all that are certain are
+    there. Where too few are, and no more are to be had, `lost` says where they went.
+    """
+    roots = list(dict.fromkeys(roots))
+    nodes = graph.reachable(roots)
+    errors = bounds(graph, nodes, numbers, variables)
+    found: dict[int, Certain] = {}
+    ringing: dict[int, Any] = {}
+    for root in roots:
+        value = numbers[root]
+        if (
+            graph.rows[root][0] is VARIABLE
+            and digits is None
+            and is_plain(variables[graph.rows[root][2]])
+        ):
+            found[root] = Certain(value, DOUBLE_DIGITS)
+            continue
+        if graph.has_arrays and hasattr(value, "ndim") and value.ndim:
+            passed = _array_passed(value, errors[root], digits)
+        else:
+            passed = let_pass(float(value), float(errors[root]), digits)
+        if not isinstance(passed, Certain):
+            ringing[root] = passed
+        elif digits is None and _may_be_whole(value):
+            found[root] = _whole(graph, root, variables) or passed
+        else:
+            found[root] = passed
+    if not ringing:
+        return found
+    more = worked_out(graph, list(ringing), variables, digits)
+    for root, passed in ringing.items():
+        if passed is None:
+            made = more[root] or _kept(float(numbers[root]), float(errors[root]), digits)
+            found[root] = made
+        else:
+            found[root] = _array_of(passed, more[root], numbers[root], errors[root], digits)
+        if found[root].is_short:
+            found[root].lost = where_lost(graph, root, numbers, errors)
+    return found
+
+
+def is_plain(value: Any) -> bool:
+    """Return whether a value given is a double, or an array of them, and stands for itself."""
+    return value.__class__ is float or hasattr(value, "ndim")
+
+
+def _may_be_whole(value: Any) -> bool:
+    """Return whether a double may stand for a whole number of more digits."""
+    return isinstance(value, float) and WHOLE <= abs(value) < LARGEST_WRITTEN
+
+
+def _whole(graph: Graph, root: int, variables: Mapping[str, Any]) -> Certain | None:
+    """Return a large whole number as it is written out; None for any other."""
+    from gradcli.exact import rationals
+
+    value = run(graph, graph.reachable([root]), variables, rationals.RATIONALS)[root]
+    made = _each(lambda x: of_fraction(x, None), value)
+    if not hasattr(made, "ndim"):
+        return made if made is not None and isinstance(made.value, Numeral) else None
+    return None
+
+
+def bounds(
+    graph: Graph, nodes: Iterable[int], numbers: Mapping[int, Any], variables: Mapping[str, Any]
+) -> dict[int, Any]:
+    """Return for each node how far its numbers may be from the true ones, as `alarm` has it."""
+    if graph.has_arrays or any(hasattr(value, "ndim") for value in variables.values()):
+        from gradcli.exact.arrays import bounds_of_arrays
+
+        return bounds_of_arrays(graph, nodes, numbers, variables)
+    return bounds_of_numbers(graph, nodes, numbers, variables)
+
+
+def may_exist(
+    graph: Graph, root: int, node: int, numbers: Mapping[int, Any], variables: Mapping[str, Any]
+) -> bool:
+    """Return whether a formula may have a value although the first step without one is `node`.
+
+    That may be too large a one, or beside a pole, or not be read at all.
+    """
+    operation, arguments, payload = graph.rows[node]
+    if operation.domain is None or operation.structural:
+        return True
+    inputs = [numbers[argument] for argument in arguments]
+    errors = bounds(graph, graph.reachable([root]), numbers, variables)
+    if any(e.__class__ is float and e == math.inf > abs(numbers[n]) for n, e in errors.items()):
+        return True  # a condition may be wrong
+    off = [errors[argument] for argument in arguments]
+    if graph.shape(node):
+        import numpy as np
+
+        first = tuple(np.argwhere(~np.isfinite(numbers[node]))[0])
+        shape = np.shape(numbers[node])
+        inputs, off = [[float(np.broadcast_to(x, shape)[first]) for x in p] for p in (inputs, off)]
+    extra = () if operation.payload is None else (payload,)
+    if any(x - x != 0 for x in inputs) or operation.domain[0](*inputs, *extra):
+        return True
+    for place, reach in enumerate(off):
+        for error in (reach, -reach):
+            moved = [*inputs]
+            moved[place] += error
+            if error and operation.domain[0](*moved, *extra):
+                return True
+    return False
+
+
+def _kept(value: float, error: float, digits: int | None) -> Certain:
+    """Return a value of which no more digits can be had."""
+    kept = certain_digits(value, error)
+    is_short = kept < (digits or ENOUGH) or (digits or 0) > DOUBLE_DIGITS
+    as_it_is = is_short or _is_padded(value, kept)
+    return Certain(value if as_it_is else to_digits(value, kept), kept, is_short=is_short)
+
+
+def _array_passed(values: Any, errors: Any, digits: int | None) -> Any:
+    """Return the certain values of an array, or for each entry one or None."""
+    import numpy as np
+
+    from gradcli.exact import arrays
+
+    errors = np.broadcast_to(errors, values.shape)
+    if digits is None:
+        rounded, kept, rings = arrays.passed(values, errors)
+        if not rings.any() and not arrays.may_be_whole(values).any():
+            return Certain(rounded, int(kept.min(initial=DOUBLE_DIGITS)))
+    found = np.empty(values.size, dtype=object)
+    pairs = zip(values.ravel().tolist(), errors.ravel().tolist(), strict=True)
+    for place, (value, error) in enumerate(pairs):
+        if digits is not None or not _may_be_whole(value):
+            found[place] = let_pass(value, error, digits)
+    return found.reshape(values.shape)
+
+
+def _array_of(passed: Any, more: Any, values: Any, errors: Any, digits: int | None) -> Certain:
+    """Return an array of certain values, from those that passed, those that were worked out."""
+    import numpy as np
+
+    errors = np.broadcast_to(errors, values.shape)
+    entries = []
+    for place in np.ndindex(values.shape):
+        entry = passed[place] or (None if more is None else more[place])
+        entries.append(entry or _kept(float(values[place]), float(errors[place]), digits))
+    listed = [entry.value for entry in entries]
+    is_plain = not any(isinstance(value, Numeral) for value in listed)
+    together = np.empty(len(listed), dtype=np.float64 if is_plain else object)
+    together[:] = listed
+    return Certain(
+        together.reshape(values.shape),
+        min(entry.digits for entry in entries),
+        is_short=any(entry.is_short for entry in entries),
+        limit=max((entry.limit or 0 for entry in entries), default=0) or None,
+    )
+
+
+def is_enough(digits: Any) -> Any:
+    """Return whether so many digits are enough when none are asked for."""
+    return digits > ENOUGH
+
+
+def let_pass(value: float, error: float, digits: int | None = None) -> Certain | None:
+    """Return a value with its certain digits; None where the alarm rings."""
+    if value - value != 0 or value.__class__ is not float:
+        return None
+    kept = certain_digits(value, error)
+    if digits is not None:
+        if kept == DOUBLE_DIGITS and error:  # one unit in its last place may be two of 17 digits
+            kept = DOUBLE_DIGITS - 2
+        if digits > kept or (digits > DOUBLE_DIGITS and not value.is_integer()):
+            return None
+        return Certain(to_digits(value, kept), digits)
+    if _is_padded(value, kept):
+        return None
+    rounded = to_digits(value, kept)
+    if is_enough(kept) or (kept and abs(rounded - value) + error <= PART * abs(value)):
+        return Certain(rounded, kept)
+    return None
+
+
+def _is_padded(value: float, kept: int) -> bool:
+    """Return whether zeros would stand behind the certain digits, up to the point."""
+    return kept < DOUBLE_DIGITS and 10.0**kept <= abs(value) < WRITTEN_OUT
+
+
+def where_lost(
+    graph: Graph, root: int, numbers: Mapping[int, float], errors: Mapping[int, float]
+) -> int:
+    """Return the node below a root in which most digits are lost."""
+    worst, node = -1, root
+    for below in graph.below(root):
+        arguments = graph.rows[below][1]
+        if arguments:
+            kept = digits_of_node(numbers[below], errors[below])
+            before = min(digits_of_node(numbers[a], errors[a]) for a in arguments)
+            if before - kept > worst:
+                worst, node = before - kept, below
+    return node
+
+
+def digits_of_node(value: Any, error: Any) -> int:
+    """Return how many digits of a value are certain; of an array those of the worst number."""
+    if isinstance(value, float):
+        return certain_digits(value, float(error))
+    from gradcli.exact import arrays
+
+    return int(arrays.certain_digits(value, error).min(initial=DOUBLE_DIGITS))
+
+
+def shown_value(value: Any, error: Any) -> Any:
+    """Return a value with the digits that are certain, if these are enough, or as it is."""
+    if isinstance(value, float):
+        found = let_pass(value, float(error))
+        return value if found is None else found.value
+    from gradcli.exact import arrays
+
+    rounded, _, rings = arrays.passed(value, error)
+    rounded[rings] = value[rings]
+    return rounded
+
+
+# ---------------------------------------------------------------- more digits
+
+
+def worked_out(
+    graph: Graph, roots: Sequence[int], variables: Mapping[str, Any], digits: int | None = None
+) -> dict[int, Any]:
+    """Return the values of roots that can be had exactly or by balls, and None for others.
+
+    Of an array there is one for each number.
+    """
+    from gradcli.exact import rationals
+
+    nodes = graph.reachable(roots)
+    if count_numbers(graph, nodes, variables) > MOST_STEPS:
+        return dict.fromkeys(roots)
+    exact = run(graph, nodes, variables, rationals.RATIONALS)
+    found = {root: _each(lambda x: of_fraction(x, digits), exact[root]) for root in roots}
+    left = [root for root in roots if not _is_whole(exact[root])]
+    if left and has_balls():
+        for root, made in _by_balls(graph, left, variables, exact, digits).items():
+            found[root] = _first_of(found[root], made)
+    return found
+
+
+def _is_whole(found: Any) -> bool:
+    """Return whether a number, or each of an array, has been found."""
+    if hasattr(found, "ndim"):
+        return all(x is not None for x in found.flat)
+    return found is not None
+
+
+def _first_of(found: Any, other: Any) -> Any:
+    """Return what has been found, or else other; of an array for each number."""
+    if hasattr(found, "ndim") and hasattr(other, "ndim"):
+        for place, value in enumerate(found.flat):
+            found.flat[place] = value or other.flat[place]
+        return found
+    return other if found is None or hasattr(other, "ndim") else found
+
+
+def count_numbers(graph: Graph, nodes: Iterable[int], variables: Mapping[str, Any]) -> int:
+    """Return how many numbers the values of nodes have together."""
+    rows = count_rows(graph, variables) or 0
+    return sum([math.prod(sized(graph.shape(node), rows)) for node in nodes])
+
+
+def count_rows(graph: Graph, variables: Mapping[str, Any]) -> int | None:
+    """Return how many rows the columns among the variables have."""
+    return next((len(variables[name]) for name in graph.columns if name in variables), None)
+
+
+def fraction_of(graph: Graph, node: int) -> Fraction | None:
+    """Return the exact value of a node below which no name is, None where it is no fraction."""
+    from gradcli.exact import rationals
+
+    if graph.variables([node]):
+        return None
+    found: Fraction | None = run(graph, graph.reachable([node]), {}, rationals.RATIONALS)[node]
+    return found
+
+
+def of_fraction(value: Fraction | None, digits: int | None) -> Certain | None:
+    """Return a fraction as it is printed; None where it is too large for a double."""
+    if value is None:
+        return None
+    count = DOUBLE_DIGITS if digits is None else digits
+    if digits is not None and digits > DOUBLE_DIGITS:
+        return Certain(
+            Numeral(nearest(value.numerator, value.denominator), fraction_text(value, digits)),
+            digits,
+        )
+    double = nearest(value.numerator, value.denominator)
+    if value.denominator == 1 and abs(double) >= WHOLE and double - double == 0:
+        text = whole_text(value.numerator)
+        if digits is None and len(text.lstrip("-")) <= LONGEST_WHOLE:
+            return Certain(Numeral(double, text), len(text.lstrip("-")))
+    return Certain(double, count) if double - double == 0 else None
+
+
+def has_balls() -> bool:
+    """Return whether python-flint is there."""
+    try:
+        import flint  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
+def run(
+    graph: Graph,
+    nodes: Iterable[int],
+    variables: Mapping[str, Any],
+    target: Any,
+    known: Mapping[int, Any] | None = None,
+) -> dict[int, Any]:
+    """Return the values of nodes in the arithmetic of a target; None where there is none.
+
+    What is `known` as a fraction already is taken from there.
+    """
+    from gradcli.exact.numbers import fraction
+
+    found: dict[int, Any] = {}
+    convert = target.number.convert
+    rows = count_rows(graph, variables)
+    if rows is not None:
+        variables = {**variables, COUNT: float(rows)}
+    for node in nodes:
+        operation, arguments, payload = graph.rows[node]
+        if known is not None and _is_whole(known[node]):
+            found[node] = _each(convert, known[node])
+        elif operation is CONSTANT:
+            found[node] = convert(fraction(payload))
+        elif operation is VARIABLE:
+            found[node] = _given(variables[payload], target)
+        elif operation is NAMED_CONSTANT:
+            made = target.constants.get(payload)
+            found[node] = None if made is None else made()
+        elif graph.has_arrays and (operation.structural or graph.shape(node)):
+            from gradcli.exact.arrays import value_of
+
+            inputs = [found[argument] for argument in arguments]
+            found[node] = value_of(target, operation, inputs, payload, rows)
+        else:
+            found[node] = target.apply(operation, [found[a] for a in arguments], payload)
+    return found
+
+
+def _each(function: Callable[[Any], Any], value: Any) -> Any:
+    """Return a function of a number, or of each number of an array."""
+    if hasattr(value, "ndim"):
+        from gradcli.exact.arrays import over_each
+
+        return over_each(function, value)
+    return function(value)
+
+
+def _given(value: Any, target: Any) -> Any:
+    from gradcli.exact.numbers import fraction
+
+    if isinstance(value, Defined):
+        nodes = value.graph.reachable([value.node])
+        return run(value.graph, nodes, {}, target)[value.node]
+    return _each(lambda x: target.number.convert(fraction(x)), value)
+
+
+def _by_balls(
+    graph: Graph,
+    roots: Sequence[int],
+    variables: Mapping[str, Any],
+    exact: Mapping[int, Any],
+    digits: int | None,
+) -> dict[int, Any]:
+    from gradcli.exact import balls
+
+    found: dict[int, Any] = {}
+    left = list(roots)
+    begun = time.perf_counter()
+    steps = 0
+    precision = 0
+    for precision in _precisions(digits):
+        nodes = graph.reachable(left)
+        balls.set_precision(precision)
+        values = run(graph, nodes, variables, balls.BALLS, exact)
+        for root in left:
+            made = _each(lambda x: _of_ball(x, digits), values[root])
+            found[root] = _first_of(found.get(root), made)
+        left = [root for root in left if not _is_whole(found[root])]
+        steps += count_numbers(graph, nodes, variables)
+        seconds = time.perf_counter() - begun
+        if not left or 2 * steps > MOST_STEPS or seconds * 3 > MOST_SECONDS:
+            break
+    if left:
+        nodes = graph.reachable(left)
+        values = run(graph, nodes, variables, balls.DECIDING, exact)
+        known_to = int(precision * math.log10(2))
+        for root in left:
+            made = _each(lambda x: _of_ball(x, digits, known_to), values[root])
+            found[root] = _first_of(found[root], made)
+    return found
+
+
+def _precisions(digits: int | None) -> Iterator[int]:
+    least = 0 if digits is None else math.ceil(digits * math.log2(10)) + EXTRA_BITS
+    if least > PRECISIONS[0]:
+        yield least
+    yield from (bits for bits in PRECISIONS if bits > least)
+    if least > PRECISIONS[-1] // 2:
+        yield 2 * least
+
+
+def _of_ball(ball: Any, digits: int | None, limit: int | None = None) -> Certain | None:
+    """Return what a ball is printed as; None where its ends are printed differently.
+
+    At the limit, given in digits, a ball around 0 is 0, and one around a double that double.
+    """
+    from gradcli.exact import balls
+
+    ends = None if ball is None else balls.ends(ball)
+    if ends is None:
+        return None
+    low, high = ends
+    if limit is not None and low[0] <= 0 <= high[0]:
+        size = max(abs(low[0]).bit_length() + low[1], abs(high[0]).bit_length() + high[1])
+        return Certain(0.0, digits or DOUBLE_DIGITS, limit=limit) if size < -200 else None
+    fractions = [_as_fraction(*end) for end in (low, high)]
+    if fractions[0] is None or fractions[1] is None:
+        return None
+    if digits is not None and digits > DOUBLE_DIGITS:
+        texts = [text_of(*digits_of(*f, digits), max(digits, 16)) for f in fractions if f]
+        if texts[0] != texts[1]:
+            if limit is None:
+                return None
+            texts = [fraction_text_of(balls.middle(ball), digits)]
+        return Certain(Numeral(nearest(*fractions[0]), texts[0]), digits, limit=limit)
+    doubles = [nearest(*f) for f in fractions if f]
+    apart = abs(doubles[0] - doubles[-1])
+    if apart and (limit is None or apart > math.ulp(doubles[0])):
+        return None
+    double = doubles[0]
+    count = digits or DOUBLE_DIGITS
+    return Certain(double, count, limit=limit) if double - double == 0 else None
+
+
+LARGEST_EXPONENT = 60_000
+"""Bits of numbers that are written out; beyond, a value is too large or too small for anything."""
+
+
+def fraction_text_of(dyadic: tuple[int, int], digits: int) -> str:
+    """Return m 2^e rounded to significant digits as text."""
+    both = _as_fraction(*dyadic)
+    return text_of(*digits_of(*(both or (0, 1)), digits), max(digits, 16))
+
+
+def _as_fraction(mantissa: int, exponent: int) -> tuple[int, int] | None:
+    """Return m 2^e as numerator and denominator; None where it is enormous."""
+    if exponent >= 0:
+        return None if exponent > LARGEST_EXPONENT else (mantissa << exponent, 1)
+    if mantissa.bit_length() + exponent < -LARGEST_EXPONENT:
+        return 0, 1
+    return mantissa, 1 << -exponent

@@ -1,0 +1,193 @@
+"""Numbers of other arithmetic, on which the bodies of rows run: exact fractions, and balls.
+
+A number wraps what computes, so that the plain constants of a body count as the decimals that they
+are. Comparisons of balls that overlap are `OPEN`, and so are conditions that depend on them.
+"""
+
+from __future__ import annotations
+
+import operator
+from fractions import Fraction
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from gradcli.graph.bodies import applied
+from gradcli.graph.literals import Numeral
+from gradcli.graph.operations import FOR_DOUBLES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from typing_extensions import Self
+
+    from gradcli.graph.bodies import Body
+    from gradcli.graph.operations import Operation
+
+
+@cache
+def fraction(value: float) -> Fraction:
+    """Return the decimal that a double stands for: the shortest one, or that of its own text."""
+    if isinstance(value, Numeral):
+        return Fraction(value.text)
+    if value.is_integer() and abs(value) < 1e15:
+        return Fraction(int(value))
+    return Fraction(repr(float(value)))
+
+
+class Open:
+    """A condition that is not decided: more digits might."""
+
+    def __and__(self, other: Any) -> Any:
+        """Return whether both hold."""
+        return other if other is False else self
+
+    def __or__(self, other: Any) -> Any:
+        """Return whether one of both holds."""
+        return other if other is True else self
+
+    def __xor__(self, other: Any) -> Any:
+        """Return whether only one of both holds."""
+        return self
+
+    __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
+
+
+OPEN = Open()
+
+
+class Number:
+    """A number of a target; None as its value is no number."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    @classmethod
+    def of(cls, x: Any) -> Any:
+        """Return what computes for a number of this kind or a double."""
+        return x.value if isinstance(x, Number) else cls.convert(fraction(float(x)))
+
+    @staticmethod
+    def convert(value: Fraction) -> Any:
+        """Return what computes for a fraction."""
+        return value
+
+    def _with(self, function: Callable[..., Any], x: Any, y: Any) -> Self:
+        try:
+            return type(self)(function(self.of(x), self.of(y)))
+        except (TypeError, ZeroDivisionError):
+            return type(self)(None)
+
+    def __add__(self, other: Any) -> Self:
+        """Return the sum."""
+        return self._with(operator.add, self, other)
+
+    def __radd__(self, other: Any) -> Self:
+        """Return the sum."""
+        return self._with(operator.add, other, self)
+
+    def __sub__(self, other: Any) -> Self:
+        """Return the difference."""
+        return self._with(operator.sub, self, other)
+
+    def __rsub__(self, other: Any) -> Self:
+        """Return the difference."""
+        return self._with(operator.sub, other, self)
+
+    def __mul__(self, other: Any) -> Self:
+        """Return the product."""
+        return self._with(operator.mul, self, other)
+
+    def __rmul__(self, other: Any) -> Self:
+        """Return the product."""
+        return self._with(operator.mul, other, self)
+
+    def __truediv__(self, other: Any) -> Self:
+        """Return the quotient."""
+        return self._with(operator.truediv, self, other)
+
+    def __rtruediv__(self, other: Any) -> Self:
+        """Return the quotient."""
+        return self._with(operator.truediv, other, self)
+
+    def __neg__(self) -> Self:
+        """Return the number with the other sign."""
+        return type(self)(None if self.value is None else -self.value)
+
+    def __abs__(self) -> Self:
+        """Return the number without its sign."""
+        return type(self)(None if self.value is None else abs(self.value))
+
+    def order(self, other: Any) -> int | None:
+        """Return -1, 0 or 1 as the number is less, equal or greater; None when that is open."""
+        own, others = self.value, self.of(other)
+        return None if own is None or others is None else (own > others) - (own < others)
+
+    def _compared(self, other: Any, holds: tuple[bool, bool, bool]) -> Any:
+        order = self.order(other)
+        return OPEN if order is None else holds[order + 1]
+
+    def __lt__(self, other: Any) -> Any:
+        """Return whether it is less."""
+        return self._compared(other, (True, False, False))
+
+    def __le__(self, other: Any) -> Any:
+        """Return whether it is less or equal."""
+        return self._compared(other, (True, True, False))
+
+    def __gt__(self, other: Any) -> Any:
+        """Return whether it is greater."""
+        return self._compared(other, (False, False, True))
+
+    def __ge__(self, other: Any) -> Any:
+        """Return whether it is greater or equal."""
+        return self._compared(other, (False, True, True))
+
+    def __eq__(self, other: object) -> Any:
+        """Return whether both are equal."""
+        return self._compared(other, (False, True, False))
+
+    def __ne__(self, other: object) -> Any:
+        """Return whether they are not equal."""
+        return self._compared(other, (True, False, True))
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+class Target:
+    """A target of bodies whose numbers are of the class `number`.
+
+    It has functions of its own for the rows whose bodies are made for doubles.
+    """
+
+    number: type[Number] = Number
+    own: frozenset[str]
+    constants: Mapping[str, Callable[[], Any]] = {}
+    """What computes for pi, tau and e, if they are numbers here."""
+
+    def constant(self, x: Any) -> float | None:
+        """Return the value of a number that is known now."""
+        return None if isinstance(x, Number) else x
+
+    def where(self, condition: Any, x: Any, y: Any) -> Any:
+        """Return x where the condition holds, else y; no number where that is open."""
+        return self.number(None) if condition is OPEN else x if condition else y
+
+    def choose(self, condition: Any, f: Body, g: Body, *arguments: Any) -> Any:
+        """Return f(m, *arguments) where the condition holds, else g(m, *arguments)."""
+        return self.where(condition, f(self, *arguments), g(self, *arguments))
+
+    def apply(self, operation: Operation, inputs: list[Any], payload: Any) -> Any:
+        """Return what computes for the value of a row; None where it has none here."""
+        if operation.name not in self.own and (
+            operation.binds is not None or operation.library or hasattr(operation.body, FOR_DOUBLES)
+        ):
+            return None
+        numbers = [self.number(x) for x in inputs]
+        extra = () if payload is None else (payload,)
+        try:
+            found = applied(operation, self, *numbers, *extra)
+        except (ArithmeticError, ValueError, TypeError):
+            return None
+        return self.number.of(found)

@@ -1,0 +1,94 @@
+"""Certain digits of tables: bounds for whole columns, and the rows that ring one by one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gradcli.exact import arrays
+from gradcli.exact.certain import has_balls
+from gradcli.exact.decimals import DOUBLE_DIGITS, ENOUGH
+from gradcli.graph.literals import Numeral
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+MOST_ROWS = 10_000
+"""How many rows of a table are worked out anew."""
+
+
+class CertainColumns:
+    """The columns of a table with the digits that are certain."""
+
+    def __init__(self, digits: int | None, *, allow_nonfinite: bool = False) -> None:
+        self._nonfinite = allow_nonfinite
+        self._digits = digits
+        self._tried = 0
+        self._left = 0
+        self._worst = DOUBLE_DIGITS
+
+    def of_block(
+        self, worked: Sequence[tuple[Any, Any]], row: Callable[[int], Sequence[Any]]
+    ) -> list[Any]:
+        """Return the columns of a block of rows, given each with the bound of its errors.
+
+        `row` works out a row of the block anew: a Certain for each column, or None, or an array of
+        these.
+        """
+        count = max([len(value) for value, _ in worked if np.ndim(value)])
+        columns: list[Any] = []
+        rings = np.zeros(count, dtype=bool)
+        least = np.full(count, DOUBLE_DIGITS)
+        for value, bound in worked:
+            shape = value.shape if np.ndim(value) else (count,)
+            column, error = np.broadcast_to(value, shape), np.broadcast_to(bound, shape)
+            shown, kept, bad = arrays.passed(column, error, self._digits)
+            columns.append(shown)
+            least = np.minimum(least, kept.reshape(count, -1).min(axis=1))
+            if self._digits is None:
+                bad = bad | arrays.may_be_whole(column)
+            # Beside a plot what has no value is a gap, and inf and nan may be wanted.
+            bad = bad & (np.isfinite(column) if self._nonfinite else ~np.isnan(column))
+            rings |= bad.reshape(count, -1).any(axis=1)
+        if self._tried + np.count_nonzero(rings) > MOST_ROWS and self._digits is None:
+            rings &= least < ENOUGH
+        for place in np.flatnonzero(rings).tolist():
+            is_found = self._tried < MOST_ROWS
+            if is_found:
+                self._tried += 1
+                is_found = self._enter(columns, place, row(place))
+            if not is_found and least[place] < (self._digits or ENOUGH):
+                self._left += 1
+                self._worst = min(self._worst, int(least[place]))
+        return columns
+
+    @staticmethod
+    def _enter(columns: list[Any], place: int, found: Sequence[Any]) -> bool:
+        """Enter a row that was worked out into the columns; return whether all of it was."""
+        is_whole = True
+        for k, made in enumerate(found):
+            shape = columns[k].shape[1:]
+            for key in np.ndindex(shape):
+                entry = made[key] if hasattr(made, "ndim") else made
+                if entry is None:
+                    is_whole = False
+                    continue
+                if isinstance(entry.value, Numeral) and columns[k].dtype != object:
+                    columns[k] = columns[k].astype(object)
+                at = (place, *key)
+                columns[k][at] = entry.value
+        return is_whole
+
+    def notes(self) -> list[str]:
+        """Return what is to be said about rows whose digits are not certain."""
+        if not self._left:
+            return []
+        rows = "1 row" if self._left == 1 else f"{self._left} rows"
+        wanted = self._digits or ENOUGH
+        return [
+            f"fewer than {wanted} digits are certain in {rows}, {self._worst} in the worst; "
+            f"a table of up to {MOST_ROWS} rows has them"
+            if has_balls()
+            else f"fewer than {wanted} digits are certain in {rows}, {self._worst} in the worst"
+        ]

@@ -1,0 +1,277 @@
+"""Digits that are printed are right: with python-flint, and with a note without it."""
+
+from __future__ import annotations
+
+import decimal
+import json
+import math
+import random
+import sys
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from mpmath import mp, mpf
+
+from gradcli import Formula, parse
+from gradcli.calculus.reverse import gradient
+from gradcli.cli.arguments import problem
+from gradcli.errors import GradcliError
+from gradcli.exact import certain
+from gradcli.graph.literals import Numeral, number_text
+from tests.mpmath_graph import exact
+from tests.random_formulas import Drawn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gradcli.point import Point
+
+CASES: list[dict[str, Any]] = json.loads(
+    (Path(__file__).parent.parent / "reference" / "digits.json").read_text(encoding="utf-8")
+)
+FAMILIES = sorted({case["name"] for case in CASES})
+ONE_UNIT = Fraction(101, 100)
+
+
+@pytest.fixture
+def no_flint(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have an environment without python-flint."""
+    monkeypatch.setitem(sys.modules, "flint", None)
+
+
+def units(text: str, truth: Fraction) -> tuple[Fraction, Fraction]:
+    """How far a printed number is off: in the last place of the nearest double, and of the text."""
+    mantissa, _, exponent = text.partition("e")
+    last = Fraction(10) ** (int(exponent or 0) - len(mantissa.partition(".")[2]))
+    off = abs(Fraction(text) - truth)
+    return off / Fraction(math.ulp(float(truth))), off / last
+
+
+def complaint(text: str, truth: Fraction) -> str | None:
+    """What is wrong with a printed number: its last digit, or fewer than 13 digits."""
+    in_doubles, in_text = units(text, truth)
+    few = abs(Fraction(text) - truth) > abs(truth) / 10**13
+    if in_doubles <= ONE_UNIT or (in_text <= ONE_UNIT and not few):
+        return None
+    return (
+        f"{text} should be {truth.limit_denominator(10**25)}: off by {float(in_doubles):.3g} ulps"
+    )
+
+
+def found(case: dict[str, Any]) -> tuple[Point, Iterator[tuple[str, str]]]:
+    """The formula of a case at its point, and pairs of what is printed and what is true."""
+    words = [case["expr"], *[f"{name}={value}" for name, value in case["vars"].items()]]
+    here = problem(words).at_values(digits=case.get("digits"))
+
+    def pairs() -> Iterator[tuple[str, str]]:
+        yield number_text(here.value), case.get("text") or case["value"]
+        if case.get("grad"):
+            slopes = here.gradient()
+            yield from ((number_text(slopes[n]), x) for n, x in case["grad"].items())
+        if "hessian" in case:
+            matrix = here.hessian()
+            for name, row in case["hessian"].items():
+                yield from ((number_text(matrix[name][n]), x) for n, x in row.items())
+
+    return here, pairs()
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_what_is_printed_is_right(family: str) -> None:
+    wrong = []
+    for case in CASES:
+        if case["name"] == family:
+            _, pairs = found(case)
+            for text, truth in pairs:
+                if "text" in case:
+                    wrong += [] if text == truth else [(case["expr"], text, truth)]
+                elif sentence := complaint(text, Fraction(truth)):
+                    wrong.append((case["expr"], case["vars"], sentence))
+    assert wrong == []
+
+
+@pytest.mark.usefixtures("no_flint")
+@pytest.mark.parametrize("family", FAMILIES)
+def test_without_the_library_what_is_wrong_is_announced(family: str) -> None:
+    wrong = []
+    for case in CASES:
+        if case["name"] != family:
+            continue
+        try:
+            here, pairs = found(case)
+            off = [
+                (text, truth)
+                for text, truth in pairs
+                if (of := units(text, Fraction(truth)))[0] > 16 and of[1] > ONE_UNIT
+            ]
+        except GradcliError:
+            continue  # a value that overflows on the way is refused
+        if off and not here.lost:
+            wrong.append((case["expr"], case["vars"], off))
+    assert wrong == []
+
+
+def test_a_note_says_where_digits_are_lost(no_flint: None) -> None:  # noqa: ARG001
+    here = parse("u = 1 - cos(x); 3*u").at_values(x=1e-7)
+    assert here.value == pytest.approx(1.5e-14, rel=0.01)
+    (note,) = here.lost
+    assert note.formula == "1 - cos(x)"
+    assert note.span == (4, 14)
+    assert "digits are certain" in str(note)
+    assert here.digits[""] < 3
+
+
+# ---------------------------------------------------------------- random formulas
+
+
+def decimals(random_: random.Random, names: list[str]) -> dict[str, str]:
+    """A decimal of one to three digits for each name."""
+    return {name: f"{random_.randint(-400, 400)}e-{random_.randint(1, 4)}" for name in names}
+
+
+def truths(formula: Formula, roots: list[int], values: dict[str, str]) -> list[Any] | None:
+    """The values of nodes with 60 digits, by mpmath; None where they cannot be told from 0."""
+    found = []
+    for digits in (60, 90):
+        with mp.workdps(digits):
+            point = {name: mpf(x) for name, x in values.items()}
+            known: dict[int, Any] = {}
+            for root in roots:
+                known = exact(formula.graph, root, point, known)
+            found.append([known[root] for root in roots])
+    first, second = found
+    with mp.workdps(60):
+        pairs = zip(first, second, strict=True)
+        same = all(mp.isfinite(y) and abs(x - y) <= abs(y) * mpf(10) ** -25 for x, y in pairs)
+    return second if same else None
+
+
+def count_alarms(count: int, seed: int) -> dict[str, int]:
+    """Let the alarm judge random formulas at random decimals, and count what it says.
+
+    An alarm is false where the double itself has 13 right digits, and missed where it has not and
+    what is let pass is wrong in its last digit.
+    """
+    random_ = random.Random(seed)  # noqa: S311 - draws examples
+    counts = dict.fromkeys(("numbers", "alarms", "false", "missed", "formulas", "ringing"), 0)
+    while counts["formulas"] < count:
+        source = Drawn(random_, arrays=False).source
+        formula = parse(source)
+        values = decimals(random_, formula.free_names)
+        try:
+            here = formula.at_values({n: float(x) for n, x in values.items()}, certain=False)
+            here.gradient()
+        except GradcliError:
+            continue
+        nodes = formula.graph.variables([formula.id])
+        slopes = gradient(formula.graph, formula.id, nodes.values())
+        roots = [formula.id, *slopes.values()]
+        expected = truths(formula, roots, values)
+        if expected is None:
+            continue
+        counts["formulas"] += 1
+        numbers = here._with(roots).numbers  # noqa: SLF001 - the same run
+        doubles = {name: float(x) for name, x in values.items()}
+        errors = certain.bounds(formula.graph, formula.graph.reachable(roots), numbers, doubles)
+        rang = False
+        for root, truth in zip(roots, expected, strict=True):
+            value = numbers[root]
+            exactly = to_fraction(truth)
+            passed = certain.let_pass(value, float(errors[root]))
+            counts["numbers"] += 1
+            if passed is None:
+                rang = True
+                counts["alarms"] += 1
+                counts["false"] += complaint(number_text(value), exactly) is None
+            elif complaint(number_text(passed.value), exactly):
+                counts["missed"] += 1
+        counts["ringing"] += rang
+    return counts
+
+
+def to_fraction(x: Any) -> Fraction:
+    """A number of mpmath as a fraction."""
+    sign, mantissa, exponent, _ = mpf(x)._mpf_
+    found: Fraction = Fraction(-mantissa if sign else mantissa) * Fraction(2) ** exponent
+    return found
+
+
+def test_no_alarm_is_missed() -> None:
+    counts = count_alarms(150, 1)
+    assert counts["missed"] == 0
+    assert counts["numbers"] > 300
+    assert counts["ringing"] < counts["formulas"] / 4
+
+
+@pytest.mark.slow
+def test_no_alarm_is_missed_in_ten_thousand_formulas() -> None:
+    counts = count_alarms(10_000, 2)
+    assert counts["missed"] == 0
+
+
+# ---------------------------------------------------------------- in Python
+
+
+def test_values_are_decimals_fractions_and_texts() -> None:
+    f = parse("1 - cos(x)")
+    with mp.workdps(60):
+        truth = decimal.Decimal(mp.nstr(1 - mp.cos(mpf("1e-9")), 30))
+    for value in (1e-9, "1e-9", decimal.Decimal("1e-9"), Fraction(1, 10**9)):
+        assert f.evaluate(x=value) == 5e-19
+        assert f.evaluate(x=value, digits=30) == truth
+    assert parse("3*x").evaluate(x=Fraction(1, 3)) == 1
+    assert parse("x - 2^60").evaluate(x=2**60 + 1) == 1
+    assert f.gradient(x="1e-9", digits=25)["x"] == decimal.Decimal("9.999999999999999998333333e-10")
+
+
+@pytest.mark.parametrize("text", ["a tenth", "1/3", ""])
+def test_a_text_that_is_no_number_is_no_value(text: str) -> None:
+    with pytest.raises(GradcliError, match="the value of x is not a number"):
+        parse("x").evaluate(x=text)
+
+
+def test_compiled_gives_plain_doubles() -> None:
+    f = parse("x + 0.2")
+    assert f.evaluate(x=0.1) == 0.3
+    assert f.compiled(["x"])(0.1)[0] == 0.1 + 0.2
+
+
+def test_a_numeral_is_equal_to_its_own_text_alone() -> None:
+    one, other = Numeral(0.1, "0.10000000000000001"), Numeral(0.1, "0.10000000000000002")
+    assert one != other
+    assert one != 0.1
+    assert -one == Numeral(-0.1, "-0.10000000000000001")
+    assert parse("0.10000000000000001 - 0.1").evaluate() == 1e-17
+
+
+@pytest.mark.parametrize(
+    ("formula", "value"),
+    [
+        ("exp(1000)/exp(999)", math.e),
+        ("sqrt(0.3 - 3*0.1)", 0),
+        ("acos(3*0.1/0.3)", 0),
+        ("1e-400*1e400", 1),
+        ("log(1e400)/log(10)", 400),
+        ("where(0.1 + 0.2 > 0.3, 1/0, 2)", 2),
+        ("sum([1e20, 3, -1e20])", 3),
+        ("argmax([0.3, 0.1 + 0.2 + 1e-20])", 1),
+        ("prod([1e200, 1e200, 1e-300])", 1e100),
+    ],
+)
+def test_what_only_rounding_spoils_has_a_value(formula: str, value: float) -> None:
+    assert parse(formula).evaluate() == pytest.approx(value, rel=1e-15)
+
+
+@pytest.mark.parametrize(
+    "formula", ["log(-0.1)", "1/0", "exp(1000)", "1/(1/0)", "10^400", "0^(-1)"]
+)
+def test_what_has_no_value_is_still_refused(formula: str) -> None:
+    with pytest.raises(GradcliError):
+        parse(formula).evaluate()
+
+
+def test_arrays_are_looked_at_number_by_number() -> None:
+    found = parse("[0.1 + 0.2, 1 - cos(1e-9), 2^70]").evaluate()
+    assert [number_text(x) for x in found.tolist()] == ["0.3", "5e-19", "1180591620717411303424"]
