@@ -79,7 +79,7 @@ def _derivatives(call: str, shape: tuple[int, ...]) -> dict[str, str | None]:
         return {}  # its arguments are sizes or parts, and not arrays of one axis
     if formula.graph.shape(formula.id) or not formula.free_names:
         return {}
-    found = {}
+    found: dict[str, str | None] = {}
     for name in formula.free_names:
         try:
             found |= {n: str(slope) for n, slope in formula.readable_derivatives([name]).items()}
