@@ -12,7 +12,10 @@ from gradcli import Formula
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-OF_DOUBLES = {"arrays", "runtime", "rows", "native", "test_where.py"}
+OF_DOUBLES = {
+    *("arrays", "runtime", "rows", "native"),
+    *("test_where.py", "test_expressions.py", "test_quadrature.py", "test_bound.py"),
+}
 """Folders and modules whose tests are about what a run in doubles gives, often bit by bit."""
 
 # Deterministic, so that a failure is one that everybody can repeat; without deadlines, because a

@@ -250,7 +250,8 @@ POINTS_OF_TEXTS = st.lists(st.tuples(VALUES, VALUES, VALUES), min_size=3, max_si
 
 def at_point(formula: Formula, point: Mapping[str, float]) -> tuple[float, ...]:
     """Value and gradient of the interpreter. Raises MathematicsError."""
-    return formula.evaluate(point), *formula.gradient(point).values()
+    here = formula.at_values(point, certain=False)
+    return here.value, *here.gradient().values()
 
 
 def compare_engines(text: str, points: list[tuple[float, ...]]) -> int:

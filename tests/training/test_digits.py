@@ -79,7 +79,7 @@ def test_unseen_digits_are_recognised(
     assert last["validation"] == pytest.approx(loss, rel=1e-12)
     printed = gradcli("eval", metric, "--data", "test.npz", "--params", "p.npz")
     assert printed.code == 0, printed.err
-    assert float(printed.out) == error
+    assert float(printed.out) == pytest.approx(error, rel=1e-12)
 
 
 def test_log_json_and_pipe_say_the_same(gradcli: Gradcli) -> None:

@@ -29,7 +29,7 @@ def test_numbers(minus: str, value: str, sign: str, error: str, is_percent: bool
     bound = binding(f"x={minus}{value}{sign}{error}{'%' if is_percent else ''}")
     assert number(bound) == float(minus + value)
     wanted = float(error) * (float(value) / 100 if is_percent else 1)
-    assert number(bound.error) == pytest.approx(wanted, rel=1e-15)
+    assert number(bound.error) == pytest.approx(wanted, rel=1e-14)
 
 
 @given(st.lists(st.tuples(NUMBERS, SIGNS, st.none() | NUMBERS), min_size=1, max_size=4))
