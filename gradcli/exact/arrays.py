@@ -272,9 +272,9 @@ def _of_shares(value: Any, x: Any, e: Any, p: Any, d: Any, axis: int | None) -> 
 
 
 def _place_error(x: Any, p: Any, d: Any, axis: int | None) -> Any:
-    """Return how far the place of a quantile among the numbers may be off; 0 for a whole one."""
+    """Return how far the place of a quantile may be off; 0 where no bit of it is lost."""
     last = _count(x, axis) - 1
-    is_exact = (np.max(d) == 0) & (p * last == np.rint(p * last))
+    is_exact = (np.max(d) == 0) & (p * 1024 == np.rint(p * 1024))
     return np.where(is_exact, 0.0, np.max(d) * last + 4 * HALF_UNIT * (last + 1))
 
 
