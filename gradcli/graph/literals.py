@@ -110,9 +110,7 @@ def double_text(value: float) -> str:
     return text.removesuffix(".0")
 
 
-def value_text(
-    value: Any, longest: int = 8, text: Callable[[float], str] = number_text
-) -> str:
+def value_text(value: Any, longest: int = 8, text: Callable[[float], str] = number_text) -> str:
     """Return a number, or an array as it is typed; a long one by its shape, first and last.
 
     `text` writes each number.

@@ -78,7 +78,9 @@ def _derivatives(call: str, shape: tuple[int, ...]) -> dict[str, str | None]:
     except GradcliError:
         return {}  # its arguments are sizes or parts, and not arrays of one axis
     graph = formula.graph
-    if graph.shape(formula.id) or any(graph.rows[n][0].binds for n in graph.reachable([formula.id])):
+    if graph.shape(formula.id) or any(
+        graph.rows[n][0].binds for n in graph.reachable([formula.id])
+    ):
         return {}  # what binds a name is differentiated with respect to what stands in its formula
     found: dict[str, str | None] = {}
     for name in formula.free_names:
