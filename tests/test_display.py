@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import pickle
 import pydoc
 import subprocess
@@ -130,10 +129,7 @@ def test_a_notebook_shows_formulas_runs_and_minima() -> None:
         "formula.run(x=2, y=3)",
         "gradcli.parse('a^2 - 10*a + 28').minimize(a=6)",
     )
-    empty = {"cell_type": "code", "execution_count": None, "metadata": {}, "outputs": []}
-    listed = [{**empty, "source": text, "id": f"cell{k}"} for k, text in enumerate(cells)]
-    content = {"cells": listed, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
-    notebook = nbformat.reads(json.dumps(content), as_version=4)
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(text) for text in cells])
     nbclient.NotebookClient(notebook, timeout=60).execute()
     formula, run, minimum = [cell.outputs[-1].data for cell in notebook.cells]
 
