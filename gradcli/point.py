@@ -215,7 +215,7 @@ class Point:
         what = "" if node == self._result else f" of the derivative with respect to {name}"
         kept = f"about {found.digits} digits are" if found.digits > 1 else "hardly a digit is"
         gone = max(DOUBLE_DIGITS - 1 - found.digits, 1)
-        sentence = f"{kept} certain{what}, {gone} are lost in"
+        sentence = f"{kept} certain{what}, {gone} {'is' if gone == 1 else 'are'} lost in"
         lost = node if found.lost is None else found.lost
         self.lost += [note for note in self._noted({lost: sentence}) if note not in self.lost]
 

@@ -9,12 +9,15 @@ import sys
 from html.parser import HTMLParser
 from xml.etree import ElementTree as ET
 
+import nbclient
+import nbformat
 import pytest
 from hypothesis import given, settings
 
 import gradcli
 from gradcli.errors import FormulaError
 from gradcli.functions import tanh
+from tests.latex_reader import read
 from tests.random_formulas import texts
 
 
@@ -117,3 +120,21 @@ def test_the_package_says_what_it_has() -> None:
     assert loaded == "False"
     assert "class Formula(" in shown
     assert "minimize(self" in shown
+
+
+@pytest.mark.slow
+def test_a_notebook_shows_formulas_runs_and_minima() -> None:
+    cells = (
+        "import gradcli; formula = gradcli.parse('log(x^2 + sin(3*x*y))'); formula",
+        "formula.run(x=2, y=3)",
+        "gradcli.parse('a^2 - 10*a + 28').minimize(a=6)",
+    )
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(text) for text in cells])
+    nbclient.NotebookClient(notebook, timeout=60).execute()
+    formula, run, minimum = [cell.outputs[-1].data for cell in notebook.cells]
+
+    latex = formula["text/latex"].removeprefix(r"$\displaystyle ").removesuffix("$")
+    assert gradcli.parse(read(latex))(x=2, y=3) == pytest.approx(1.178351181957291)
+    assert run["image/svg+xml"].startswith("<?xml") or run["image/svg+xml"].startswith("<svg")
+    assert "<td>a</td><td>5</td>" in minimum["text/html"]
+    assert "converged" in minimum["text/plain"]

@@ -124,14 +124,16 @@ class Output:
         if value is None:
             return ""
         if not isinstance(value, int | float):
-            return value_text(self._rounded(value), 8 if self.pretty else -1)
-        if isinstance(value, Numeral) and self.decimals is None:
+            return value_text(self._rounded(value), 8 if self.pretty else -1, self._number)
+        if self.is_rounded and value - value == 0 and not isinstance(value, Numeral):
+            value = self._round(value)
+        return self._number(value)
+
+    def _number(self, value: float) -> str:
+        """Return a rounded number as text, with the zeros of --fixed behind it."""
+        if self.decimals is None or value - value != 0:
             return number_text(value)
-        if value - value != 0 or (self.digits is None and self.decimals is None):
-            return number_text(value)
-        if self.decimals is None:
-            return number_text(self._round(value))
-        return f"{self._round(value) + 0.0:.{self.decimals}f}"
+        return f"{round(value, self.decimals) + 0.0:.{self.decimals}f}"
 
     @property
     def is_rounded(self) -> bool:

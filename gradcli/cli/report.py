@@ -130,7 +130,7 @@ def say(found: Minimum, output: Output, which: str = "") -> None:
     if output.json:
         return
     if not output.pretty or which:
-        note(f"{which}{found.method} ({found.why}): {found.reason}")
+        note(f"{which}{found.method} ({found.why}) {found.reason}")
         if found.ending not in {Ending.CONVERGED, Ending.COMPLETED}:
             point = "best" if found.is_best else "last"
             note(f"{which}{point}: {_at(found.minimum, found.parameters)}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from gradcli.drawing.sketch import role, selected
 from gradcli.drawing.words import whole_local_formula
 from gradcli.graph import printing
-from gradcli.graph.strict_json import json_text
+from gradcli.graph.strict_json import SCHEMA, json_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,6 +33,7 @@ def data(graph: Graph, result: int, steps: Sequence[Step], notes: Sequence[str] 
         _node(graph, step, role(step, result, constants)) for step in steps if step.id in drawn
     ]
     content = {
+        "schema": SCHEMA,
         "expression": printing.formula(graph, result),
         "value": steps[-1].value,
         "result": result,

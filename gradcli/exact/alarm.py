@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 
+from gradcli.errors import MathematicsError
 from gradcli.graph.literals import Numeral
 from gradcli.graph.operations import (
     ADD,
@@ -236,7 +237,7 @@ def step(  # noqa: C901, PLR0912 - a case for each kind of operation
     if operation is NEGATE:
         return errors[0]
     if operation.binds is not None:  # an integral or a root says itself how sure it is
-        return 2 * k.ulp(value)
+        return k.where(value != 0, 2 * k.ulp(value), 0.0)
     is_sure = not any(k.any(error != 0) for error in errors)
     if operation is WHERE:
         open_ = (errors[0] > 0) & (abs(inputs[0]) <= errors[0])
@@ -309,8 +310,9 @@ def _rounding(
             found = k.where(exact, 0.0, found)
     moved = operation.argument_error(payload)
     if moved:
-        slope = abs(_partial(k, operation, 0, payload, value, inputs))
-        found = found + moved * k.ulp(inputs[-1]) * slope
+        for position, x in enumerate(inputs):  # that of an order has no derivative
+            slope = abs(_partial(k, operation, position, payload, value, inputs))
+            found = found + k.where(k.isfinite(slope), moved * k.ulp(x) * slope, 0.0)
     return found
 
 
@@ -372,7 +374,7 @@ def _partial(
     arguments = tuple([k.number(x) for x in inputs])
     try:
         found = operation.partial(position, k.number(value), arguments, payload)
-    except (ValueError, ArithmeticError, AttributeError, TypeError):
+    except (MathematicsError, ValueError, ArithmeticError, AttributeError, TypeError):
         return math.inf  # some rules need a graph, or refuse
     return getattr(found, "value", found)
 

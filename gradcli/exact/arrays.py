@@ -254,6 +254,30 @@ def _of_argmax(value: Any, x: Any, e: Any, axis: int | None) -> Any:  # noqa: AR
     return np.where(several & (np.max(e, axis=axis) > 0), math.inf, 0.0)
 
 
+def _of_quantile(value: Any, x: Any, e: Any, p: Any, d: Any, axis: int | None) -> Any:
+    # A number in order moves at most as far as the one that moves most.
+    span = np.max(x, axis=axis) - np.min(x, axis=axis)
+    wide = value if axis is None else np.expand_dims(value, axis)
+    is_between = np.min(np.abs(x - wide), axis=axis) > 0
+    own = np.where(is_between, 4 * HALF_UNIT * np.max(np.abs(x), axis=axis), 0.0)
+    return np.max(e, axis=axis) + _place_error(x, p, d, axis) * span + own
+
+
+def _of_shares(value: Any, x: Any, e: Any, p: Any, d: Any, axis: int | None) -> Any:
+    ordered = np.sort(np.ravel(x) if axis is None else x, axis=axis or 0)
+    is_open = np.any(e > 0) and np.any(np.diff(ordered, axis=axis or 0) <= 2 * np.max(e))
+    place, reach = p * (_count(x, axis) - 1), _place_error(x, p, d, axis)
+    is_whole = np.abs(place - np.rint(place)) <= reach
+    return np.where(is_open, math.inf, np.where((value > 0) | is_whole, reach, 0.0))
+
+
+def _place_error(x: Any, p: Any, d: Any, axis: int | None) -> Any:
+    """Return how far the place of a quantile may be off; 0 where no bit of it is lost."""
+    last = _count(x, axis) - 1
+    is_exact = (np.max(d) == 0) & (p * 1024 == np.rint(p * 1024))
+    return np.where(is_exact, 0.0, np.max(d) * last + 4 * HALF_UNIT * (last + 1))
+
+
 def _of_logsumexp(value: Any, x: Any, e: Any, axis: int | None) -> Any:
     own = (_count(x, axis) ** 0.5 + 12) * HALF_UNIT
     return np.max(e, axis=axis) + own + np.spacing(np.abs(value))
@@ -303,6 +327,8 @@ _ERRORS: dict[str, Callable[..., Any]] = {
     "greatest": _of_extreme,
     "least": _of_extreme,
     "argmax": _of_argmax,
+    "quantile": _of_quantile,
+    "quantile_shares": _of_shares,
     "logsumexp": _of_logsumexp,
     "softmax": _of_softmax,
     "logsoftmax": _of_logsoftmax,
@@ -401,7 +427,7 @@ def value_of(
             return over_each(lambda x: target.number.convert(fraction(x)), code)
         else:
             found = array_function(operation, len(inputs), payload)(*wrapped, rows=rows)
-    except (ArithmeticError, TypeError, ValueError):
+    except (ArithmeticError, IndexError, TypeError, ValueError):
         return None
     return _unwrapped(target, found)
 

@@ -106,6 +106,8 @@ def certain(
             ringing[root] = passed
         elif digits is None and _may_be_whole(value):
             found[root] = _whole(graph, root, variables) or passed
+        elif passed.value.__class__ is float and not passed.value and _has_tiny(graph, root):
+            ringing[root] = None
         else:
             found[root] = passed
     if not ringing:
@@ -130,6 +132,12 @@ def is_plain(value: Any) -> bool:
 def _may_be_whole(value: Any) -> bool:
     """Return whether a double may stand for a whole number of more digits."""
     return isinstance(value, float) and WHOLE <= abs(value) < LARGEST_WRITTEN
+
+
+def _has_tiny(graph: Graph, root: int) -> bool:
+    """Return whether a formula has a number other than 0 that is too small for a double."""
+    rows = (graph.rows[node] for node in graph.reachable([root]))
+    return any(row[0] is CONSTANT and isinstance(row[2], Numeral) and not row[2] for row in rows)
 
 
 def _whole(graph: Graph, root: int, variables: Mapping[str, Any]) -> Certain | None:
@@ -376,6 +384,8 @@ def of_fraction(value: Fraction | None, digits: int | None) -> Certain | None:
         text = whole_text(value.numerator)
         if digits is None and len(text.lstrip("-")) <= LONGEST_WHOLE:
             return Certain(Numeral(double, text), len(text.lstrip("-")))
+    if value and not double:  # known though no double is as small
+        return Certain(Numeral(double, fraction_text(value, count)), count)
     return Certain(double, count) if double - double == 0 else None
 
 

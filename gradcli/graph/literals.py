@@ -4,6 +4,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from typing_extensions import Self
@@ -109,22 +110,25 @@ def double_text(value: float) -> str:
     return text.removesuffix(".0")
 
 
-def value_text(value: Any, longest: int = 8) -> str:
-    """Return a number, or an array as it is typed; a long one by its shape, first and last."""
+def value_text(value: Any, longest: int = 8, text: Callable[[float], str] = number_text) -> str:
+    """Return a number, or an array as it is typed; a long one by its shape, first and last.
+
+    `text` writes each number.
+    """
     if isinstance(value, int | float):
-        return number_text(value)
+        return text(value)
     if value.size <= longest or longest < 0:
-        return array_text(value.tolist())
+        return array_text(value.tolist(), text)
     flat = value.ravel()
-    ends = [", ".join(number_text(x) for x in part) for part in (flat[:3], flat[-3:])]
+    ends = [", ".join(text(x) for x in part) for part in (flat[:3], flat[-3:])]
     return f"array of shape {value.shape}: {ends[0]}, … {ends[1]}"
 
 
-def array_text(value: Any) -> str:
+def array_text(value: Any, text: Callable[[float], str] = number_text) -> str:
     """Return nested lists as an array literal: [[1, 2], [3, 4]]."""
     if isinstance(value, list):
-        return f"[{', '.join(array_text(part) for part in value)}]"
-    return number_text(value)
+        return f"[{', '.join(array_text(part, text) for part in value)}]"
+    return text(value)
 
 
 def key_text(key: Key) -> str:

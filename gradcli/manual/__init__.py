@@ -77,8 +77,11 @@ def _derivatives(call: str, shape: tuple[int, ...]) -> dict[str, str | None]:
         formula = parse(call, dict.fromkeys(names, shape))
     except GradcliError:
         return {}  # its arguments are sizes or parts, and not arrays of one axis
-    if formula.graph.shape(formula.id) or not formula.free_names:
-        return {}
+    graph = formula.graph
+    if graph.shape(formula.id) or any(
+        graph.rows[n][0].binds for n in graph.reachable([formula.id])
+    ):
+        return {}  # what binds a name is differentiated with respect to what stands in its formula
     found: dict[str, str | None] = {}
     for name in formula.free_names:
         try:

@@ -181,7 +181,7 @@ class Minimum(NamedTuple):
             "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
             for row in rows
         ]
-        return "\n".join([*lines, f"{self.method} ({self.why}): {self.reason}"])
+        return "\n".join([*lines, f"{self.method} ({self.why}) {self.reason}"])
 
     def __repr__(self) -> str:
         """Return the report; the fields have the rest."""
@@ -197,7 +197,7 @@ class Minimum(NamedTuple):
             for kind, row in zip(kinds, self.report(), strict=False)
         ]
         table = "".join(f"<tr>{row}</tr>" for row in rows)
-        ending = escape(f"{self.method} ({self.why}): {self.reason}")
+        ending = escape(f"{self.method} ({self.why}) {self.reason}")
         return f"<table>{table}</table><p>{ending}</p>"
 
     def document(self) -> dict[str, Any]:

@@ -44,19 +44,24 @@ def counted(steps: int) -> str:
     return f"{steps} step{'s' * (steps != 1)}"
 
 
+def _below(what: str, value: float, tolerance: float) -> str:
+    """Return how a measure is below its tolerance, or has just reached it."""
+    if not value:
+        return f"{what} is 0"
+    if short(value) == short(tolerance):
+        return f"{what} has reached {short(tolerance)}"
+    return f"{what} {short(value)} is below {short(tolerance)}"
+
+
 def converged(gradient_norm: float, tolerance: float) -> Reason:
     """Return the reason of a gradient that is small enough."""
-    sentence = (
-        f"converged: the gradient norm {short(gradient_norm)} is not above {short(tolerance)}"
-    )
+    sentence = f"converged: {_below('the gradient norm', gradient_norm, tolerance)}"
     return Reason(Ending.CONVERGED, sentence)
 
 
 def settled(relative_step: float, tolerance: float) -> Reason:
     """Return the reason of a step too short to matter."""
-    sentence = (
-        f"converged: the relative step {short(relative_step)} is not above {short(tolerance)}"
-    )
+    sentence = f"converged: {_below('the relative step', relative_step, tolerance)}"
     return Reason(Ending.CONVERGED, sentence)
 
 
@@ -68,19 +73,14 @@ def rounded(relative_step: float) -> Reason:
 
 def vanished(share: float, tolerance: float) -> Reason:
     """Return the reason of residuals that are next to 0."""
-    sentence = (
-        f"converged: the residuals are {short(share)} of the first ones, not above"
-        f" {short(tolerance)}"
-    )
+    sentence = f"converged: {_below('the relative norm of the residuals', share, tolerance)}"
     return Reason(Ending.CONVERGED, sentence)
 
 
 def orthogonal(cosine: float, tolerance: float) -> Reason:
     """Return the reason of residuals that are orthogonal to every column of the Jacobian."""
-    sentence = (
-        f"converged: the cosine between residuals and Jacobian, {short(cosine)},"
-        f" is not above {short(tolerance)}"
-    )
+    what = "the cosine between residuals and Jacobian"
+    sentence = f"converged: {_below(what, cosine, tolerance)}"
     return Reason(Ending.CONVERGED, sentence)
 
 

@@ -120,7 +120,7 @@ def test_without_graphviz_both_cures_are_named(gradcli: Command) -> None:
         ("g.png", b"\x89PNG\r\n"),
         ("g.pdf", b"%PDF-"),
         ("g.dot", b""),
-        ("g.json", b'{"expression": "x*y", "value": 2.0, '),
+        ("g.json", b'{"schema": 1, "expression": "x*y", "value": 2.0, '),
     ],
 )
 def test_the_ending_chooses_the_format(

@@ -812,7 +812,7 @@ def test_the_plain_report(folder: Path, inside: Inside) -> None:
     assert {name: float(value) for name, value in (line.split("\t") for line in numbers)} == {
         name: value for name, value in report.items() if isinstance(value, int | float)
     }
-    assert ran.err.startswith("note: lm (the objective is a sum of squares over data): converged: ")
+    assert ran.err.startswith("note: lm (the objective is a sum of squares over data) converged: ")
     assert ran.err.count("\n") == 1
 
 

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sympy
 
+import gradcli
 from gradcli import manual
 from gradcli.cli.commands import COMMANDS
+from gradcli.graph.operations import FUNCTIONS
 from gradcli.language.names import FUNCTION_NAMES
 from gradcli.optimize.least_squares.losses import LOSSES
 
@@ -35,13 +37,32 @@ BY_SYMPY = {
 """What sympy calls some functions."""
 
 
+def is_internal(name: str) -> bool:
+    return name in FUNCTIONS and FUNCTIONS[name].internal
+
+
 def help_of(inside: Inside, *words: str) -> Any:
     return json.loads(inside(["help", *words, "--json"]).out)
 
 
 def test_every_function_has_its_row() -> None:
-    assert sorted(manual.functions()) == FUNCTION_NAMES
-    assert all(row["what"] for row in manual.functions().values())
+    rows = manual.functions()
+    assert [name for name in sorted(rows) if not is_internal(name)] == FUNCTION_NAMES
+    assert all(row["what"] for row in rows.values())
+
+
+@pytest.mark.parametrize("name", manual.functions())
+def test_help_of_a_function_leads_on(name: str, inside: Inside) -> None:
+    """Its derivatives and theirs are formulas of functions that help explains."""
+    row = help_of(inside, name)
+    shape = dict.fromkeys(row["derivatives"], tuple(row["shape"]))
+    for slope in filter(None, row["derivatives"].values()):
+        formula = gradcli.parse(slope, shape)
+        names = [] if row["shape"] else [n for n, d in row["derivatives"].items() if d is not None]
+        again = formula.readable_derivatives([n for n in formula.free_names if n in names])
+        for text in [slope, *map(str, again.values())]:
+            assert set(re.findall(r"([A-Za-z]\w*)\(", text)) <= manual.functions().keys()
+    assert inside(["help", name]).code == 0
 
 
 @pytest.mark.parametrize("name", BY_SYMPY)

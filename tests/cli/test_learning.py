@@ -88,7 +88,7 @@ def test_every_epoch_is_that_of_numpy(tmp_path: Path, folder: Path, inside: Insi
     np.testing.assert_array_equal(table[:, 3], 0.1)
     np.testing.assert_allclose(saved("p.npz"), point, rtol=1e-12)
     assert ran.err == (
-        "note: sgd (--batch and --epochs ask for it): completed the 4 epochs asked for\n"
+        "note: sgd (--batch and --epochs ask for it) completed the 4 epochs asked for\n"
     )
 
 

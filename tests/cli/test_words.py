@@ -161,8 +161,7 @@ def test_method_and_options_of_minimize(inside: Inside) -> None:
     assert inside([*start, "--method", "gd"]).out == plain.out
     assert [row[0] for row in inside([*start, "--every", "3"]).rows] == ["step", "0", "3", "4"]
     assert inside([*start, "--tol", "5"]).err == (
-        "note: gd (--lr asks for gradient descent): "
-        "converged: the gradient norm 4.8 is not above 5\n"
+        "note: gd (--lr asks for gradient descent) converged: the gradient norm 4.8 is below 5\n"
     )
 
 

@@ -24,7 +24,7 @@ def data_of(source: str, values: dict[str, Any] | None = None, **options: Any) -
 
 def test_every_node_with_value_gradient_and_local_derivatives() -> None:
     found = data_of("log(x^2 + sin(3*x*y))", {"x": 2, "y": 3})
-    assert list(found) == ["expression", "value", "result", "notes", "nodes"]
+    assert list(found) == ["schema", "expression", "value", "result", "notes", "nodes"]
     assert found["expression"] == "log(x^2 + sin(3*x*y))"
     total = 4 + math.sin(18)
     assert found["value"] == pytest.approx(math.log(total), rel=1e-15)

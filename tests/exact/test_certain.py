@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from mpmath import mp, mpf
 
 from gradcli import Formula, parse
@@ -275,3 +277,30 @@ def test_what_has_no_value_is_still_refused(formula: str) -> None:
 def test_arrays_are_looked_at_number_by_number() -> None:
     found = parse("[0.1 + 0.2, 1 - cos(1e-9), 2^70]").evaluate()
     assert [number_text(x) for x in found.tolist()] == ["0.3", "5e-19", "1180591620717411303424"]
+
+
+@pytest.mark.parametrize("text", ["1e-400", "-3e-400", "3*1e-400", "[1e-400, 1][0]"])
+def test_a_number_too_small_for_a_double_is_not_0(text: str) -> None:
+    found = parse(text).evaluate()
+    truth = Fraction(-3 if text[0] == "-" else 3 if text[0] == "3" else 1, 10**400)
+
+    assert Fraction(number_text(found)) == truth
+
+
+@given(
+    st.lists(st.fractions(0, 100, max_denominator=20), min_size=1, max_size=7),
+    st.sampled_from(["0", "1/3", "0.3", "0.5", "0.75", "1"]),
+)
+def test_a_quantile_is_that_of_fractions(numbers: list[Fraction], part: str) -> None:
+    """By the seventh definition of Hyndman and Fan (1996)."""
+    text = f"quantile([{', '.join(map(str, numbers))}], {part})"
+    place = Fraction(part) * (len(numbers) - 1)
+    ordered, below = sorted(numbers), math.floor(place)
+    above = ordered[math.ceil(place)]
+    truth = ordered[below] + (place - below) * (above - ordered[below])
+
+    assert float(parse(text).evaluate()) == pytest.approx(float(truth), rel=1e-13, abs=1e-13)
+    if part not in {"1/3", "0.3"} and all(number.denominator == 1 for number in numbers):
+        point = parse(text).at_values()
+        assert point.value == truth
+        assert not point.lost

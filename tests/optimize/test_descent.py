@@ -217,7 +217,7 @@ def test_arrival_is_told_by_the_norm_of_the_gradient() -> None:
     assert solver.gradient_norm == 5.0
     assert reason is not None
     assert reason.ending is Ending.CONVERGED
-    assert reason.sentence == "converged: the gradient norm 5 is not above 5"
+    assert reason.sentence == "converged: the gradient norm has reached 5"
     assert descent("gd", quadratic, [1.5, 0.2], tolerance=4.999).arrived() is None
 
 
