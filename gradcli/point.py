@@ -171,6 +171,30 @@ class Point:
         errors = self._bounds_of_doubles(derived, numbers, free)
         return [(numbers[node], errors[node]) for node in derived]
 
+    def beside(self, node: int) -> Point:
+        """Return another node below the formula at the same point."""
+        return Point(self._graph, node, self._exact, known=None)
+
+    def rates_and_bounds(self, by: Sequence[str]) -> list[tuple[Any, Any]]:
+        """Return the formula, and how it moves with each number of names, all with their bounds.
+
+        The names have the doubles that they are given.
+        """
+        from gradcli.calculus.forward import tangents, units
+
+        graph, root = self._graph, self._result
+        nodes = names_to_nodes(graph, root)
+        rates = [
+            tangents(graph, [root], {nodes[name]: unit})[0]
+            for name in by
+            if name in nodes
+            for _, unit in units(graph, nodes[name])
+        ]
+        roots = [root, *rates]
+        numbers = self._with(roots).numbers
+        errors = self._bounds_of_doubles(roots, numbers, by)
+        return [(numbers[node], errors[node]) for node in roots]
+
     def _bounds_of_doubles(
         self, roots: Sequence[int], numbers: Mapping[int, Any], free: Collection[str]
     ) -> dict[int, Any]:
