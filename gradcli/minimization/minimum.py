@@ -112,7 +112,7 @@ class Minimum(NamedTuple):
     """The lowest point on the way, where the run went on from there to a higher one as asked."""
     constraints: Sequence[Constraint] = ()
     """The constraints at the point, in the order in which they were given."""
-    digits: Mapping[str, int] = {}  # noqa: RUF012 - never changed
+    digits: Mapping[str, int] = {}
     """How many digits are certain of the parts: those of the worst number of each."""
     is_maximum: bool = False
     """Whether `minimum` is a maximum, and "best" the highest."""
