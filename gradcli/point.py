@@ -273,7 +273,7 @@ class Point:
 
         It may be too large on its way, or only rounding leads it to where it is not defined.
         """
-        from gradcli.exact.certain import may_exist, worked_out
+        from gradcli.exact.certain import may_exist, of_all, worked_out
 
         if (
             self._nonfinite
@@ -283,10 +283,13 @@ class Point:
             return False
         found = worked_out(self._graph, [self._result], self._exact, self._wanted)
         made = found[self._result]
-        if made is None or hasattr(made, "ndim"):
+        if hasattr(made, "ndim"):
+            made = of_all(made)
+        if made is None:
             return False
         self._found[self._result] = made
-        self._own.numbers[self._result] = float(made.value)
+        is_one = isinstance(made.value, float)
+        self._own.numbers[self._result] = float(made.value) if is_one else made.value.astype(float)
         return True
 
     @property

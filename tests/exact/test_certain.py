@@ -223,3 +223,8 @@ def test_what_has_no_value_is_still_refused(formula: str) -> None:
 def test_arrays_are_looked_at_number_by_number() -> None:
     found = parse("[0.1 + 0.2, 1 - cos(1e-9), 2^70]").evaluate()
     assert [number_text(x) for x in found.tolist()] == ["0.3", "5e-19", "1180591620717411303424"]
+
+
+def test_arrays_that_overflow_on_the_way_have_values() -> None:
+    found = parse("[exp(1000)/exp(999), 1]").evaluate()
+    assert found.tolist() == pytest.approx([math.e, 1], rel=1e-15)
