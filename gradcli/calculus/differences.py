@@ -65,7 +65,7 @@ def sharp(function: Callable[[Fraction], Fraction | None], x: Fraction) -> Diffe
     """
     from fractions import Fraction
 
-    step = abs(x or 1) * Fraction(SHARP_STEP)
+    step = abs(x or Fraction(1)) * Fraction(SHARP_STEP)
     slopes = []
     for h in (step, step / 2):
         right, left = function(x + h), function(x - h)

@@ -159,6 +159,14 @@ def test_no_alarm_is_missed_in_ten_thousand_formulas() -> None:
     assert counts["missed"] == 0
 
 
+@pytest.mark.parametrize("source", ["u - u", "u/u", "u < u", "u == u", "u >= u"])
+@pytest.mark.parametrize("inside", ["1 - cos(x)", "x^2/3", "[x/3, sin(x)]"])
+def test_what_is_so_of_any_number_raises_no_alarm(source: str, inside: str) -> None:
+    formula = parse(f"u = {inside}; {source}")
+    here = formula.at_values({"x": 1e-4}, certain=False)
+    assert not (here.bound() != 0).any() if formula.shape else here.bound() == 0
+
+
 # ---------------------------------------------------------------- in Python
 
 
