@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradcli.errors import MathematicsError
+from gradcli.errors import GradcliError
 from gradcli.exact.certain import digits_of_node
 from gradcli.exact.decimals import certain_digits
 from gradcli.minimization.doubts import blocks_of
@@ -43,7 +43,7 @@ def certainty(
         return {}, []
     found: dict[str, int] = {}
     warnings: list[str] = []
-    with suppress(MathematicsError):
+    with suppress(GradcliError), np.errstate(all="ignore"):
         here = objective.at(blocks_of(problem, best.outcome.record.point))
         kept, error, where = here.certainty(objective.parameters)
         found["minimum"] = kept
@@ -95,9 +95,12 @@ def _of_fit(
         if objective.size <= LM_PARAMETERS and objective.size * len(response) <= MOST_ENTRIES
         else ()
     )
-    shape = response.shape
-    off = np.broadcast_to(off, np.shape(residual)).ravel() + np.spacing(np.abs(response))
-    fitted = response - fit.sign * np.broadcast_to(residual, np.shape(off)).ravel()
+
+    def flat(numbers: Any) -> Any:
+        return np.broadcast_to(numbers, np.shape(residual)).ravel()
+
+    fitted = response - fit.sign * flat(residual)
+    off = flat(off) + np.spacing(np.abs(response))
     found = {"predictions": digits_of_node(fitted, off)}
     # What is 0 but for rounding has no digits, and needs none.
     seen = off > NOTHING * np.max(np.abs(response), initial=0.0)
@@ -106,12 +109,12 @@ def _of_fit(
         warnings.append(_few(worst, "some fitted values"))
     if report is None or not columns or not any(report.standard_errors.values()):
         return found
-    jacobian = [np.broadcast_to(x, np.shape(residual)).reshape(shape) for x, _ in columns]
-    errors = [np.broadcast_to(x, np.shape(residual)).reshape(shape) for _, x in columns]
     known = [error is not None for error in report.standard_errors.values()]
-    matrix, moved = np.stack(jacobian, 1)[:, known], np.stack(errors, 1)[:, known]
+    matrix, moved = (
+        np.stack(x, 1)[:, known] for x in zip(*[map(flat, c) for c in columns], strict=True)
+    )
     lengths = np.linalg.norm(matrix, axis=0)
-    if not np.all(lengths > 0):
+    if not np.all((lengths > 0) & np.isfinite(lengths)):
         return found
     # To first order, of columns scaled to length 1: Björck, Numerical Methods for Least Squares
     # Problems (1996), section 1.4.
