@@ -6,12 +6,11 @@ import math
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from gradcli.errors import GradcliError
 from gradcli.exact.certain import digits_of_node
 from gradcli.exact.decimals import certain_digits
 from gradcli.minimization.doubts import blocks_of
+from gradcli.minimization.layout import numbers
 from gradcli.minimization.methods import LM_PARAMETERS
 from gradcli.minimization.objective import Objective
 from gradcli.optimize import stopping
@@ -43,7 +42,7 @@ def certainty(
         return {}, []
     found: dict[str, int] = {}
     warnings: list[str] = []
-    with suppress(GradcliError), np.errstate(all="ignore"):
+    with suppress(GradcliError):
         here = objective.at(blocks_of(problem, best.outcome.record.point))
         kept, error, where = here.certainty(objective.parameters)
         found["minimum"] = kept
@@ -67,8 +66,8 @@ def _of_gradient(here: Point, problem: Task, best: Run, warnings: list[str]) -> 
     hide a gradient that is not small beside those on the way, though the run says it converged.
     """
     norm = best.outcome.record.gradient_norm
-    bounds = [np.ravel(bound) for _, bound in here.slopes_and_bounds(problem.objective.parameters)]
-    error = float(np.linalg.norm(np.concatenate(bounds)))
+    slopes = here.slopes_and_bounds(problem.objective.parameters)
+    error = math.hypot(*numbers([bound for _, bound in slopes]))
     kept = certain_digits(norm, error)
     steepest = max((record.gradient_norm for record in best.records), default=norm)
     if norm <= stopping.TOLERANCE < error and not error < 10.0**-FEW_DIGITS * steepest:
@@ -89,6 +88,8 @@ def _of_fit(
     response = None if fit is None or fit.is_plain else fit.response()
     if fit is None or response is None:
         return {}
+    import numpy as np
+
     residuals = here.beside(fit.residual)
     (residual, off), *columns = residuals.rates_and_bounds(
         objective.parameters
@@ -113,7 +114,8 @@ def _of_fit(
     matrix, moved = (
         np.stack(x, 1)[:, known] for x in zip(*[map(flat, c) for c in columns], strict=True)
     )
-    lengths = np.linalg.norm(matrix, axis=0)
+    with np.errstate(over="ignore"):
+        lengths = np.linalg.norm(matrix, axis=0)
     if not np.all((lengths > 0) & np.isfinite(lengths)):
         return found
     # To first order, of columns scaled to length 1: Björck, Numerical Methods for Least Squares
