@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from typing import Any
 
+    from gradcli.calculus.differences import Difference
     from gradcli.exact.certain import Certain
     from gradcli.findings import Check, Note, Run
     from gradcli.graph.node import Graph, Node
@@ -147,19 +148,67 @@ class Point:
 
         The names that are `free` to take any value have the doubles that they are given.
         """
-        from gradcli.exact.alarm import Defined
-        from gradcli.exact.certain import bounds, digits_of_node, where_lost
+        from gradcli.exact.certain import digits_of_node, where_lost
         from gradcli.graph.printing import label
 
         numbers, root = self._own.numbers, self._result
-        values = {
-            name: Defined(x, self._graph, root, 0.0) if name in free and isinstance(x, float) else x
-            for name, x in self.variables.items()
-        }
-        errors = bounds(self._graph, self._graph.reachable([root]), numbers, values)
+        errors = self._bounds_of_doubles([root], numbers, free)
         lost = where_lost(self._graph, root, numbers, errors)
         kept = digits_of_node(numbers[root], errors[root])
         return kept, float(errors[root]), label(self._graph, lost)
+
+    def slopes_and_bounds(self, free: Sequence[str]) -> list[tuple[Any, Any]]:
+        """Return the derivative with respect to each name, and how far doubles may be from it.
+
+        The names that are `free` to take any value have the doubles that they are given.
+        """
+        from gradcli.calculus.reverse import gradient
+
+        derived = list(
+            gradient(self._graph, self._result, self._nodes(free).values(), self._inside()).values()
+        )
+        numbers = self._with(derived).numbers
+        errors = self._bounds_of_doubles(derived, numbers, free)
+        return [(numbers[node], errors[node]) for node in derived]
+
+    def beside(self, node: int) -> Point:
+        """Return another node below the formula at the same point."""
+        return Point(self._graph, node, self._exact, known=None)
+
+    def rates_and_bounds(self, by: Sequence[str]) -> list[tuple[Any, Any]]:
+        """Return the formula, and how it moves with each number of names, all with their bounds.
+
+        The names have the doubles that they are given.
+        """
+        from gradcli.calculus.forward import tangents, units
+
+        graph, root = self._graph, self._result
+        nodes = names_to_nodes(graph, root)
+        rates = [
+            tangents(graph, [root], {nodes[name]: unit})[0]
+            for name in by
+            if name in nodes
+            for _, unit in units(graph, nodes[name])
+        ]
+        roots = [root, *rates]
+        numbers = self._with(roots).numbers
+        errors = self._bounds_of_doubles(roots, numbers, by)
+        return [(numbers[node], errors[node]) for node in roots]
+
+    def _bounds_of_doubles(
+        self, roots: Sequence[int], numbers: Mapping[int, Any], free: Collection[str]
+    ) -> dict[int, Any]:
+        """Return the bounds of the errors, of `free` names that stand for their doubles."""
+        from gradcli.exact.alarm import Defined
+        from gradcli.exact.certain import bounds
+
+        values = {
+            name: Defined(x, self._graph, self._result, 0.0)
+            if name in free and isinstance(x, float)
+            else x
+            for name, x in self.variables.items()
+        }
+        return bounds(self._graph, self._graph.reachable(roots), numbers, values)
 
     @property
     def remarks(self) -> list[Note]:
@@ -224,7 +273,7 @@ class Point:
 
         It may be too large on its way, or only rounding leads it to where it is not defined.
         """
-        from gradcli.exact.certain import may_exist, worked_out
+        from gradcli.exact.certain import may_exist, of_all, worked_out
 
         if (
             self._nonfinite
@@ -234,10 +283,13 @@ class Point:
             return False
         found = worked_out(self._graph, [self._result], self._exact, self._wanted)
         made = found[self._result]
-        if made is None or hasattr(made, "ndim"):
+        if hasattr(made, "ndim"):
+            made = of_all(made)
+        if made is None:
             return False
         self._found[self._result] = made
-        self._own.numbers[self._result] = float(made.value)
+        is_one = isinstance(made.value, float)
+        self._own.numbers[self._result] = float(made.value) if is_one else made.value.astype(float)
         return True
 
     @property
@@ -358,13 +410,17 @@ class Point:
         numbers, faults = self._own.numbers, self._own.faults
         return {n: x for n, x in numbers.items() if n not in moving and n not in faults}, node
 
-    def _difference(self, name: str) -> tuple[Any, Any]:
-        """Return the derivative by finite differences and its error, or those of an array."""
+    def _difference(self, name: str, *, is_sharp: bool = False) -> tuple[Any, Any]:
+        """Return the derivative by finite differences and its error, or those of an array.
+
+        They are `sharp` where values of many digits can be had for it.
+        """
         from gradcli.calculus.differences import derivative
 
         at = self.at(name)
         if isinstance(at, float):
-            found = derivative(self.along(name), at)
+            found = self._sharp_difference(name) if is_sharp and self._is_certain else None
+            found = found or derivative(self.along(name), at)
             return found.value, found.error
         import numpy as np
 
@@ -373,16 +429,38 @@ class Point:
             slopes[entry], errors[entry] = derivative(self.along(name, entry), float(at[entry]))
         return slopes, errors
 
+    def _sharp_difference(self, name: str) -> Difference | None:
+        """Return the derivative by differences of values of many digits, if they can be had."""
+        from fractions import Fraction
+
+        from gradcli.calculus.differences import SHARP_DIGITS, sharp
+        from gradcli.exact.alarm import Defined
+        from gradcli.exact.certain import fraction_of, worked_out
+        from gradcli.exact.numbers import fraction
+
+        at = self._exact.get(name)
+        if at is None:
+            return None
+        middle = fraction_of(at.graph, at.node) if isinstance(at, Defined) else fraction(at)
+
+        def value(x: Fraction) -> Fraction | None:
+            given = {**self._exact, name: exactly(x)}
+            found = worked_out(self._graph, [self._result], given, SHARP_DIGITS)[self._result]
+            return None if found is None or found.limit else Fraction(number_text(found.value))
+
+        return None if middle is None else sharp(value, middle)
+
     def check(self, wrt: Sequence[str] | None = None) -> Check:
         """Return the derivatives found in three ways, and their largest difference.
 
         The difference is relative to the largest of the three. Where that is hardly more than what
-        rounding hides from finite differences, it is relative to what they can see.
+        rounding hides from finite differences, it is relative to what they can see. These are taken
+        of values with as many digits as they need, where there is a way to have them.
         """
         from gradcli.findings import Check
 
         reverse, forward = self.gradient(wrt), self.gradient(wrt, "forward")
-        finite = {name: self._difference(name) for name in reverse}
+        finite = {name: self._difference(name, is_sharp=True) for name in reverse}
         largest = 0.0
         for name, (slopes, errors) in finite.items():
             ways = [_numbers(way) for way in (reverse[name], forward[name], slopes, errors)]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from fractions import Fraction
 
 FIRST_STEP = 0.02
 """First step of the extrapolation, relative to the size of the argument."""
@@ -13,6 +14,12 @@ SHRINK = 1.6
 ROWS = 14
 EPSILON = 2.0**-52
 """The relative rounding error of a value of the function."""
+
+
+SHARP_STEP = 2.0**-66
+"""The step, relative to the argument, between values that are known to SHARP_DIGITS."""
+SHARP_DIGITS = 150
+"""Significant digits of values of which differences keep those of a double."""
 
 
 class Difference(NamedTuple):
@@ -49,6 +56,28 @@ def derivative(function: Callable[[float], float], x: float) -> Difference:
         before = row if row[0] - row[0] == 0 else []
         step /= SHRINK
     return best
+
+
+def sharp(function: Callable[[Fraction], Fraction | None], x: Fraction) -> Difference | None:
+    """Return the derivative at `x` from values of SHARP_DIGITS; None where one is missing.
+
+    It is Richardson's extrapolation of two central differences, of a small step and half of it.
+    """
+    from fractions import Fraction
+
+    step = abs(x or Fraction(1)) * Fraction(SHARP_STEP)
+    slopes = []
+    for h in (step, step / 2):
+        right, left = function(x + h), function(x - h)
+        if right is None or left is None:
+            return None
+        slopes.append((right - left) / (2 * h))
+        unseen = max(abs(right), abs(left)) / h / 10**SHARP_DIGITS
+    try:
+        better = slopes[1] + (slopes[1] - slopes[0]) / 3
+        return Difference(float(better), float(abs(slopes[1] - slopes[0]) + unseen))
+    except OverflowError:
+        return None
 
 
 def forward_difference(function: Callable[[float], float], x: float, step: float) -> float:

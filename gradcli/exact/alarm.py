@@ -176,6 +176,8 @@ def bounds_of_numbers(
         value = numbers[node]
         if value - value != 0:
             errors[node] = math.inf
+        elif is_of_itself(operation, arguments) and errors[arguments[0]] < math.inf:
+            errors[node] = 0.0
         elif operation is ADD or operation is SUBTRACT:
             first, second = arguments
             x, y = numbers[first], numbers[second]
@@ -206,6 +208,15 @@ def bounds_of_numbers(
                 [errors[a] for a in arguments],
             )
     return errors
+
+
+def is_of_itself(operation: Operation, arguments: tuple[int, ...]) -> bool:
+    """Return whether a value is certain whatever that of its arguments is: x - x, x/x and x < x."""
+    return (
+        len(arguments) == 2
+        and arguments[0] == arguments[1]
+        and (operation is SUBTRACT or operation is DIVIDE or operation.level == COMPARISON)
+    )
 
 
 def _is_exact_product(x: float, y: float, product: float) -> bool:

@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradcli.exact.alarm import LEAST, OPERATORS, WHOLE, leaf_error, literal_error, step
+from gradcli.exact.alarm import (
+    LEAST,
+    OPERATORS,
+    WHOLE,
+    is_of_itself,
+    leaf_error,
+    literal_error,
+    step,
+)
 from gradcli.exact.decimals import (
     DOUBLE_DIGITS,
     ENOUGH,
@@ -146,6 +154,8 @@ def bounds_of_arrays(
                 found = _structural(operation, payload, value, inputs, wide, rows)
             else:
                 found = step(ARRAYS, operation, payload, value, inputs, own)
+                if is_of_itself(operation, arguments):
+                    found = np.where(np.isfinite(own[0]), 0.0, found)
             errors[node] = np.where(np.isfinite(value), found, math.inf)
     return errors
 

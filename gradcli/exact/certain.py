@@ -243,6 +243,16 @@ def _array_of(passed: Any, more: Any, values: Any, errors: Any, digits: int | No
     )
 
 
+def of_all(found: Any) -> Certain | None:
+    """Return an array of what was worked out for each number; None where one was not."""
+    import numpy as np
+
+    if not _is_whole(found):
+        return None
+    values = np.zeros(found.shape)
+    return _array_of(found, None, values, values, None)
+
+
 def is_enough(digits: Any) -> Any:
     """Return whether so many digits are enough when none are asked for."""
     return digits > ENOUGH

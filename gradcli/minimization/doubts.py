@@ -213,26 +213,3 @@ def end_of(problem: Task, run: Run) -> Vector:
 def blocks_of(problem: Task, point: Any) -> list[Any]:
     """Return the values of the parameters at a point of any solver."""
     return point if isinstance(point, list) else problem.objective.layout.blocks(point)
-
-
-FEW_DIGITS = 6
-"""A minimum with fewer certain digits than these is said to have few."""
-NOTHING = 1e-12
-"""A part of the value at the start so small that rounding may hide it: the minimum may be 0."""
-
-
-def lost_digits(problem: Task, best: Run) -> list[str]:
-    """Return the warning that few digits of the minimum are certain, if so."""
-    from gradcli.minimization.objective import Objective
-
-    objective = problem.objective
-    if type(objective) is not Objective:
-        return []  # the rows are too many to be looked at
-    with suppress(MathematicsError):
-        here = objective.at(blocks_of(problem, best.outcome.record.point))
-        kept, error, where = here.certainty(problem.names)
-        if kept < FEW_DIGITS and error > NOTHING * abs(best.outcome.first):
-            digits = "no digit" if kept == 0 else f"about {kept} digits"
-            verb = "is" if kept == 0 else "are"
-            return [f"{digits} of the minimum {verb} certain; the others are lost in {where}"]
-    return []

@@ -129,6 +129,8 @@ class Fit:
         self.factors = factors
         self.factor = found.factor
         """What the sum of the weighted squares is multiplied with to be the objective."""
+        self.sign = found.sign
+        """1 or -1, the sign that the response has in the residuals."""
         self.residual = found.residual
         """The node of the residuals without their weights."""
         self.residuals = ModelResiduals(objective, found.residual, factors, rows)

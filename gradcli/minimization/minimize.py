@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import UsageError
 from gradcli.minimization import likelihood
-from gradcli.minimization.doubts import Run, end_of, lost_digits, reported, rss_of, value_of
+from gradcli.minimization.certainty import certainty
+from gradcli.minimization.doubts import Run, end_of, reported, rss_of, value_of
 from gradcli.minimization.methods import LM_PARAMETERS
 from gradcli.minimization.minimum import Iterate, Minimum
 from gradcli.minimization.runs import Runs
@@ -75,6 +76,7 @@ def minimize(
     if how.errors is not None or how.profile:
         at = end_of(problem, best), value, best.outcome.reason.ending
         statistics, more = likelihood.report(problem, how, origin, *at, (statistics, more), stop)
+    digits, few = certainty(problem, best, statistics)
     return Minimum(
         problem.expression,
         end.parameters,
@@ -87,7 +89,7 @@ def minimize(
         best.outcome.steps,
         problem.objective.evaluations,
         statistics,
-        [*runs.warnings, *([] if growth is None else [growth]), *more, *lost_digits(problem, best)],
+        [*runs.warnings, *([] if growth is None else [growth]), *more, *few],
         history,
         runs.minima,
         runs.starts,
@@ -95,6 +97,7 @@ def minimize(
         _predictions(problem, how, best, data or {}, influences=influences),
         [runs.iterate(record) for record in best.outcome.latest],
         runs.best_of(best),
+        digits=digits,
     )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from gradcli.optimize.stopping import Ending
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from gradcli.minimization.predictions import Predictions
     from gradcli.optimize.statistics.summary import Statistics
@@ -112,6 +112,8 @@ class Minimum(NamedTuple):
     """The lowest point on the way, where the run went on from there to a higher one as asked."""
     constraints: Sequence[Constraint] = ()
     """The constraints at the point, in the order in which they were given."""
+    digits: Mapping[str, int] = {}
+    """How many digits are certain of the parts: those of the worst number of each."""
     is_maximum: bool = False
     """Whether `minimum` is a maximum, and "best" the highest."""
 
@@ -218,6 +220,9 @@ class Minimum(NamedTuple):
             "statistics": None if self.statistics is None else self.statistics.document(),
             "warnings": self.warnings,
         }
+        if self.digits:
+            parts = {self.what if name == "minimum" else name: n for name, n in self.digits.items()}
+            content["digits"] = parts
         if self.best is not None:
             content["best"] = self.best._asdict()
         if self.constraints:

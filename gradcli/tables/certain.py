@@ -21,8 +21,11 @@ MOST_ROWS = 10_000
 class CertainColumns:
     """The columns of a table with the digits that are certain."""
 
-    def __init__(self, digits: int | None, *, allow_nonfinite: bool = False) -> None:
+    def __init__(
+        self, digits: int | None, *, allow_nonfinite: bool = False, gaps: bool = False
+    ) -> None:
         self._nonfinite = allow_nonfinite
+        self._gaps = gaps
         self._digits = digits
         self._tried = 0
         self._left = 0
@@ -48,8 +51,10 @@ class CertainColumns:
             least = np.minimum(least, kept.reshape(count, -1).min(axis=1))
             if self._digits is None:
                 bad = bad | arrays.may_be_whole(column)
-            # Beside a plot what has no value is a gap, and inf and nan may be wanted.
-            bad = bad & (np.isfinite(column) if self._nonfinite else ~np.isnan(column))
+            # Beside a plot what has no value is a gap, and inf and nan may be wanted. Elsewhere it
+            # has one that only the doubles on its way do not lead to.
+            if self._nonfinite or self._gaps:
+                bad = bad & (np.isfinite(column) if self._nonfinite else ~np.isnan(column))
             rings |= bad.reshape(count, -1).any(axis=1)
         if self._tried + np.count_nonzero(rings) > MOST_ROWS and self._digits is None:
             rings &= least < ENOUGH

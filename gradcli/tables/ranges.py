@@ -255,7 +255,9 @@ class Table:
             return [found[root] for root in self._roots]
 
         if self._certain is None:
-            self._certain = CertainColumns(self._digits, allow_nonfinite=self._nonfinite)
+            self._certain = CertainColumns(
+                self._digits, allow_nonfinite=self._nonfinite, gaps=self._gaps
+            )
         errors = bounds(graph, nodes, numbers, given)
         worked = [(numbers[node], errors[node]) for node in self._roots]
         value, *slopes = self._certain.of_block(worked, row)

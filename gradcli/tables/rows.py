@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from gradcli.errors import NameValueError, ShapeError
+from gradcli.errors import MathematicsError, NameValueError, ShapeError
 from gradcli.exact.certain import Certain, bounds, worked_out
 from gradcli.exact.decimals import DOUBLE_DIGITS
 from gradcli.point import names_to_nodes, where
 from gradcli.runtime import interpreter
-from gradcli.tables.certain import CertainColumns
+from gradcli.tables.certain import MOST_ROWS, CertainColumns
 from gradcli.tables.ranges import Block
 
 if TYPE_CHECKING:
@@ -67,25 +67,60 @@ class RowTable:
         first = 0
         for columns in self._formula.blocks():
             is_held = self._formula.held is not None
-            here = self._formula.at(
-                columns,
-                first,
-                allow_nonfinite=self._nonfinite,
-                certain=is_held,
-                digits=self._digits,
-            )
+            here = self._at(columns, first)
             value, slopes = here.value, []
             self._rates: Mapping[int, Any] = {}
             if self._wrt:
                 found = self._of_one_row(columns)
-                if found is None or not (self._nonfinite or all(map(interpreter.finite, found))):
+                if found is None:
                     found = here.of_rows(self._wrt)
+                elif not self._nonfinite:
+                    wrong = ~np.all([np.isfinite(x) for x in np.broadcast_arrays(*found)], axis=0)
+                    self._look_at(wrong, columns, first)
                 slopes = [np.broadcast_to(slope, value.shape) for slope in found]
                 self.kinks |= here.kinks(self._wrt)
             if not is_held:
                 value, *slopes = self._with_certain_digits(here, columns, value, slopes)
             yield Block(list(columns.values()), value, slopes)
             first += len(value)
+
+    def _at(self, columns: Mapping[str, Any], first: int) -> Point:
+        """Return the formula over a block of rows.
+
+        Raises MathematicsError for a row without a value. Where only doubles lead to none, it is
+        nan or inf, to be worked out.
+        """
+        is_held, digits = self._formula.held is not None, self._digits
+        try:
+            return self._formula.at(
+                columns, first, allow_nonfinite=self._nonfinite, certain=is_held, digits=digits
+            )
+        except MathematicsError:
+            wrong = None if is_held else self._wrong(columns)
+            if wrong is None or wrong.sum() > MOST_ROWS:
+                raise
+        self._look_at(wrong, columns, first)
+        return self._formula.at(columns, first, allow_nonfinite=True)
+
+    def _wrong(self, columns: Mapping[str, Any]) -> Any:
+        """Return an array that says which rows read a step that has no value in doubles."""
+        from gradcli.runtime.explain import Explainer
+
+        formula = self._formula.formula
+        graph, root = formula.graph, formula.id
+        given, names = {**self._formula.values, **columns}, graph.variables([root])
+        found = interpreter.run(graph, graph.reachable([root]), given)
+        held = [names[name] for name in columns if name in names]
+        count = len(next(iter(columns.values())))
+        return Explainer(graph, root, found, held).wrong_rows(count)
+
+    def _look_at(self, rows: Any, columns: Mapping[str, Any], first: int) -> None:
+        """Raise the error of the first of some rows that has no value or no derivative."""
+        for place in rows.nonzero()[0].tolist():
+            one = {name: column[place : place + 1] for name, column in columns.items()}
+            here = self._formula.at(one, first + place, certain=True, digits=self._digits)
+            if self._wrt:
+                here.of_rows(self._wrt)
 
     def _of_one_row(self, columns: Mapping[str, Any]) -> list[Any] | None:
         """Return the derivatives as they are at a point, to the last bit, but in each row.

@@ -339,6 +339,22 @@ def test_the_check_is_relative(size: float, monkeypatch: pytest.MonkeyPatch) -> 
     assert wrong.check(["x"]).largest_difference == pytest.approx(1 / 3, rel=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("source", "value", "truth"),
+    [
+        # mpmath, the derivative at 80 digits
+        ("(1 - cos(x))/x^2", "1e-8", "-8.33333333333333332777777777777777779e-10"),
+        ("tanh(x)", "20", "1.6993417021166355836928828104e-17"),
+        ("x^2 + sqrt(x)", "0.3", "1.5128709291752768557616163047"),
+        ("exp(1000*x)/exp(999)", "1", "2718.2818284590452353602874714"),
+    ],
+)
+def test_the_check_sees_all_digits(source: str, value: str, truth: str) -> None:
+    check = parse(source).at_values({"x": value}).check()
+    assert check.finite["x"] == pytest.approx(float(truth), rel=2e-15)
+    assert check.largest_difference < 1e-13
+
+
 # ---------------------------------------------------------------- many names
 
 

@@ -28,6 +28,7 @@ MINIMIZE = {
     "gradient_norm",
     "statistics",
     "warnings",
+    "digits",
 }
 TRACED = {"id", "name", "formula", "operation", "value", "digits"}
 ERROR = {"kind", "message", "expression", "span", "hint"}

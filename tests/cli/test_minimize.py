@@ -37,6 +37,7 @@ FIELDS = {
     "gradient_norm",
     "statistics",
     "warnings",
+    "digits",
 }
 LEARNING = (
     *("minimize", "mean((a*t - y)^2)", "a=0", "--data", "d.csv"),
@@ -487,7 +488,7 @@ def test_every_field_of_the_json(inside: Inside) -> None:
     assert list(found) == [
         *("schema", "expression", "method", "converged", "reason", "steps", "evaluations"),
         "minimum",
-        *("parameters", "gradient_norm", "statistics", "warnings"),
+        *("parameters", "gradient_norm", "statistics", "warnings", "digits"),
     ]
     assert found["expression"] == VALLEY[1]
     assert found["converged"] is True

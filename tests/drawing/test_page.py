@@ -144,7 +144,7 @@ def test_the_script_knows_every_part_of_the_picture(example: bytes) -> None:
 def test_the_table_and_the_picture_show_the_end(example: bytes) -> None:
     taken = Page(example)
     cells = [text for tag, _, texts in taken.elements if tag == "td" for text in texts]
-    assert cells[:4] == ["2", "3.06", "4", "0.3078"]
+    assert cells[:6] == ["2", "17", "3.06", "4", "17", "0.3078"]
     values = [text.strip() for text in taken.classed("text", "value")]
     slopes = [text.strip() for text in taken.classed("text", "slope")]
     assert sorted(values) == sorted(

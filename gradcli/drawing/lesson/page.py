@@ -170,6 +170,7 @@ def _head(told: Lesson) -> str:
     """Return the row of headings; a run without values or gradients has no column for them."""
     names = ["Node"]
     names += ["Value"] if told.has_values else []
+    names += ["Digits"] if told.has_digits else []
     names += ["Gradient"] if told.has_gradients else []
     cells = [f'<th scope="col">{escape(name)}</th>' for name in names]
     return f"<tr>{''.join(cells)}</tr>"
@@ -183,6 +184,8 @@ def _rows(told: Lesson) -> Iterator[str]:
         cells = f'<th scope="row">{named}</th>'
         if told.has_values:
             cells += f'<td data-kind="values">{escape(row.value)}</td>'
+        if told.has_digits:
+            cells += f"<td>{row.digits}</td>"
         if told.has_gradients:
             cells += f'<td data-kind="gradients">{escape(row.gradient)}</td>'
         yield f'<tr data-node="{row.key}">{cells}</tr>'

@@ -25,6 +25,8 @@ class Row(NamedTuple):
     """How it is computed; "" for an input."""
     value: str
     gradient: str
+    digits: str = ""
+    """How many digits of the value are certain in doubles; "" where nobody looked."""
 
 
 class Lesson(NamedTuple):
@@ -34,6 +36,11 @@ class Lesson(NamedTuple):
     rows: list[Row]
     has_values: bool
     has_gradients: bool
+
+    @property
+    def has_digits(self) -> bool:
+        """Whether it is known how many digits are certain."""
+        return any(row.digits for row in self.rows)
 
 
 def lesson(sketch: Sketch, *, gradient: bool = True) -> Lesson:
@@ -75,4 +82,6 @@ def _rows(sketch: Sketch, values: dict[str, str], gradients: dict[str, str]) -> 
             formula = expression(sketch.graph, box.step.id) if box.step.inputs else ""
             name = called(sketch, box) if box.step.name or box.role == "result" else ""
             name = name or ("" if formula else called(sketch, box))
-            yield Row(box.key, name, formula, values.get(box.key, ""), gradients.get(box.key, ""))
+            digits = "" if box.step.digits is None else str(box.step.digits)
+            told = values.get(box.key, ""), gradients.get(box.key, "")
+            yield Row(box.key, name, formula, *told, digits)
