@@ -31,13 +31,22 @@ LOWER = 1e-6
 
 
 class Refit:
-    """The lowest of the runs of a fit, whose first one is None where its start has no value."""
+    """The lowest of the runs of a fit, whose first one is None where its start has no value.
+
+    `r_squared` is that of the first one, where there is one.
+    """
 
     def __init__(
-        self, problem: Task, first: Run | None, seed: int, doubts: Callable[[Run], Doubts]
+        self,
+        problem: Task,
+        first: Run | None,
+        r_squared: float | None,
+        seed: int,
+        doubts: Callable[[Run], Doubts],
     ) -> None:
         self._problem = problem
         self._first = self._best = first
+        self._r_squared = r_squared
         self._seed = seed
         self._doubts = doubts
         self._number = 1
@@ -96,10 +105,9 @@ class Refit:
         which = f"start {self._number} of {self.starts}"
         if self._first is None:
             return f"the first start has no value; the fit was found from {which}"
-        r_squared = self._doubts(self._first).r_squared
         what = f"the value {stopping.short(self._first.outcome.record.value)}"
-        if r_squared is not None:
-            what = f"R² {stopping.short(r_squared)}"
+        if self._r_squared is not None:
+            what = f"R² {stopping.short(self._r_squared)}"
         return f"the first end had {what}; a better one was found from {which}"
 
 

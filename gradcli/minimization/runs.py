@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import MathematicsError, UsageError
@@ -18,10 +18,11 @@ from gradcli.options import spelled
 from gradcli.point import few
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from gradcli.minimization.doubts import Doubts
     from gradcli.minimization.methods import Method
+    from gradcli.minimization.refit import Refit
     from gradcli.minimization.settings import Settings
     from gradcli.minimization.task import Task
     from gradcli.optimize.run import Outcome, Record
@@ -66,6 +67,8 @@ class Runs:
         self._frozen: dict[str, int] = {}
         """The parameters with respect to which the derivative is 0 everywhere."""
         self._interrupted: Reason | None = None
+        self._ended: Run | None = None
+        """The last run that is over."""
 
     def lowest(
         self,
@@ -139,11 +142,11 @@ class Runs:
         best = self._run(self._method, point)
         for method, first, goes_on, is_last in others:
             outcome = best.outcome
-            if outcome.reason.ending is Ending.DIVERGED or self._is_over or _is_least(best):
+            if outcome.reason.ending is Ending.DIVERGED or self._is_over() or _is_least(best):
                 break
             if is_last and not self._is_in_doubt(outcome):
                 continue
-            with suppress(MathematicsError):
+            with self._kept(), suppress(MathematicsError):
                 here = blocks_of(self._problem, outcome.record.point) if goes_on else point
                 other = self._run(method, here, first=first)
                 # From there newton knows better why no step leads on.
@@ -179,33 +182,55 @@ class Runs:
             return self._run(method, point, steps=steps)
 
         best = first = fit(problem.start, FIRST_STEPS) if has_start else None
-        if first is None or (not self._is_over and self._doubts(first).are_any):
-            from gradcli.minimization.refit import Refit
+        refit: Refit | None = None
+        with self._kept():
+            found = None if first is None or self._is_over() else self._doubts(first)
+            if first is None or (found is not None and found.are_any):
+                from gradcli.minimization.refit import Refit
 
-            refit = Refit(problem, first, self._how.seed, self._doubts)
-            refit.look(
-                lambda point, steps: fit(self._layout.blocks(point), steps),
-                lambda: self._is_over,
-            )
+                r_squared = None if found is None else found.r_squared
+                refit = Refit(problem, first, r_squared, self._how.seed, self._doubts)
+                refit.look(
+                    lambda point, steps: fit(self._layout.blocks(point), steps), self._is_over
+                )
+        if refit is not None:
             self.starts = refit.starts
             self.warnings.append(refit.sentence())
             best = refit.best
         if best is None:
             problem.check(problem.start)  # raises why
             best = fit(problem.start)
-        elif best.outcome.reason.ending is Ending.COMPLETED:  # now as long as it takes
-            point = blocks_of(problem, best.outcome.record.point)
-            best = fit(problem.start if best is first else point)
+        elif best.outcome.reason.ending is Ending.COMPLETED:
+            outcome = best.outcome
+            if not self._is_over():  # now as long as it takes
+                point = blocks_of(problem, outcome.record.point)
+                longer = fit(problem.start if best is first else point)
+                if longer.outcome.record.value <= outcome.record.value:  # not so after a signal
+                    best = longer
+            elif self._interrupted is None:
+                reason = stopping.out_of_time(outcome.steps, self._how.seconds or 0.0)
+                best = best._replace(outcome=outcome._replace(reason=reason))
         self._show(best)
         return best
 
     def _doubts(self, run: Run) -> Doubts:
         return doubts(self._problem, self._how, run)[0]
 
-    @property
     def _is_over(self) -> bool:
         """Whether no other run may follow."""
+        if self._interrupted is None and self._ended is not None and self._stop():
+            self._interrupted = stopping.interrupted(self._ended.outcome.steps)
         return self._interrupted is not None or self._seconds_left() == 0
+
+    @contextmanager
+    def _kept(self) -> Iterator[None]:
+        """Let a signal end what the block does, once there is a run whose end can be kept."""
+        try:
+            yield
+        except KeyboardInterrupt:
+            if self._ended is None:
+                raise
+            self._interrupted = stopping.interrupted(self._ended.outcome.steps)
 
     def _from_several_starts(self) -> Run:
         """Return the lowest of the runs from several starts; `minima` then holds all ends."""
@@ -222,7 +247,7 @@ class Runs:
             self._problem.check(blocks)
             ended.append(self._run(self._method, blocks, steps=steps))
             outcome = ended[-1].outcome
-            if self._is_over:
+            if self._is_over():
                 raise _Enough
             if ended[1:] and self._how.steps is None and outcome.steps == steps:
                 outcome = outcome._replace(reason=stopping.exhausted(outcome.steps))
@@ -239,7 +264,7 @@ class Runs:
                 problem.objective, problem.fit, start, box, how.seed, DRAWN + 8 * count
             )
             known = attempts.drawn(count - 1)
-        with suppress(_Enough):
+        with self._kept(), suppress(_Enough):
             found = multistart.runs(attempt, start, box, count, how.seed, known)
             if found.undefined:
                 times = f"{found.undefined} start{'s' * (found.undefined != 1)}"
@@ -301,10 +326,15 @@ class Runs:
             resumed=resumed,
             stop=self._stop,
         )
-        outcome = outcome._replace(reason=self._judged(working, outcome))
+        try:
+            reason = self._judged(working, outcome)
+        except KeyboardInterrupt:
+            reason = stopping.interrupted(outcome.steps)
+        outcome = outcome._replace(reason=reason)
         if outcome.reason.ending is Ending.INTERRUPTED:
             self._interrupted = outcome.reason
-        return Run(method, outcome, records)
+        self._ended = Run(method, outcome, records)
+        return self._ended
 
     def _judged(self, working: Solver, outcome: Outcome) -> Reason:
         """Return why a run ended, after a look at what the objective does around its end."""

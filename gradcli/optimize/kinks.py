@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gradcli.errors import MathematicsError
-from gradcli.optimize.norms import TINY, norm
+from gradcli.optimize.norms import norm, norms
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -20,6 +20,10 @@ DISTANCES = (1e-3, 1e-6, 1e-9, 1e-12)
 LENGTHS = 10.0 ** np.arange(1, -13, -0.5)
 """The lengths that are tried, in the same units."""
 FALL = 1e-4
+ROUNDING = 1e-14
+"""A share of the longest vector, or a weight, that rounding makes."""
+ROUNDS = 3
+"""How often each vector may be taken up for the shortest one: finitely often, but for rounding."""
 NEAR = (1e-12, 1e-10, 1e-8)
 """How far to look for the other sides of a kink that may be a minimum, in the same units."""
 
@@ -96,18 +100,42 @@ def _around(
 
 
 def shortest(rows: Matrix) -> Vector:
-    """Return the shortest vector in the convex hull of the rows."""
-    if rows.shape[1] == 1:
-        return np.asarray(np.clip(0.0, rows.min(axis=0), rows.max(axis=0)))
-    from scipy.optimize import nnls
+    """Return the shortest vector in the convex hull of the rows.
 
-    largest = max(float(np.max(np.abs(rows))), TINY)
-    # Weights that are not negative and add up to 1: Lawson and Hanson, "Solving least squares
-    # problems" (1974).
-    system = np.vstack([rows.T / largest, np.ones(len(rows))])
-    weights = nnls(system, np.append(np.zeros(rows.shape[1]), 1.0))[0]
-    total = float(np.sum(weights))
-    return np.asarray(weights @ rows / total) if total > 0 else np.zeros(rows.shape[1])
+    Wolfe, "Finding the nearest point in a polytope", Math. Program. 11 (1976).
+    """
+    lengths = norms(rows.T)
+    used = [int(np.argmin(lengths))]
+    weights = np.ones(1)
+    best = rows[used[0]]
+    for _ in range(ROUNDS * len(rows)):
+        along = rows @ best
+        place = int(np.argmin(along))
+        least = best @ best
+        if place in used or along[place] >= least - ROUNDING * np.max(lengths) * norm(best):
+            break
+        used.append(place)
+        weights = np.append(weights, 0.0)
+        while np.any((wanted := _nearest(rows[used])) < 0):
+            # As far to the nearest point of the plane as all weights stay above 0.
+            falling = wanted < 0
+            part = float(np.min(weights[falling] / (weights - wanted)[falling]))
+            weights = weights + part * (wanted - weights)
+            keeps = (weights > ROUNDING) | ~falling
+            used = [number for number, keep in zip(used, keeps, strict=True) if keep]
+            weights = weights[keeps]
+        weights = wanted
+        found = weights @ rows[used]
+        if not norm(found) < norm(best):
+            break
+        best = found
+    return np.asarray(best)
+
+
+def _nearest(rows: Matrix) -> Vector:
+    """Return the weights, 1 in all, of the point nearest to 0 in the plane through the rows."""
+    rest = np.linalg.lstsq((rows[1:] - rows[0]).T, -rows[0], rcond=None)[0]
+    return np.concatenate([[1 - np.sum(rest)], rest])
 
 
 def _lowest(

@@ -18,7 +18,7 @@ from tests.benchmarks.bench import Bench
 from tests.benchmarks.report import Section, machine, table, versions, write
 from tests.benchmarks.timing import Clock
 
-SUBJECTS = ("start", "call", "loop", "rows", "growth", "reading", "fits", "training")
+SUBJECTS = ("start", "call", "loop", "rows", "growth", "reading", "fits", "cutest", "training")
 
 
 def main() -> None:

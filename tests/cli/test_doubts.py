@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+import os
+import signal
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import numpy as np
 import pytest
 
+from gradcli.cli.interrupts import PATIENCE
+from gradcli.minimization import runs
+from gradcli.minimization.attempts import Attempts
+from gradcli.minimization.runs import FIRST_STEPS
+from gradcli.minimization.task import Task
+
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -134,3 +144,52 @@ def test_a_linear_model_is_the_best_there_is(inside: Inside, data: str) -> None:
 
     assert found["statistics"]["r_squared"] < 0.2
     assert found["warnings"] == []
+
+
+def _signaled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that gets a signal first, and takes longer than a step may after one."""
+
+    def slow(*arguments: Any) -> Any:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(PATIENCE + 0.2)
+        return function(*arguments)
+
+    return slow
+
+
+@pytest.mark.parametrize("part", [(Attempts, "drawn"), (Attempts, "near"), (runs, "doubts")])
+@pytest.mark.parametrize("response", ["y", "noise"], ids=["cut", "ended"])
+def test_a_signal_during_further_attempts_loses_nothing(
+    inside: Inside, data: str, part: tuple[Any, str], response: str
+) -> None:
+    """What is printed and saved is at most as high as where the run from the start ended."""
+    model = f"{response} ~ a*exp(-time*b) + c"
+    words = ["minimize", model, "a=1", "b=-1", "c=1", "--data", data, "--json"]
+    alone = json.loads(inside([*words, "--starts", "1", "--steps", str(FIRST_STEPS)]).out)
+    where, name = part
+    with mock.patch.object(where, name, _signaled(getattr(where, name))):
+        ran = inside([*words, "--save", "p.json"])
+    found = json.loads(ran.out)
+
+    assert ran.code == 128 + signal.SIGTERM
+    assert found["reason"].startswith("interrupted after step ")
+    assert found["minimum"] <= alone["minimum"]
+    assert json.loads(Path("p.json").read_text())["parameters"] == found["parameters"]
+
+
+def test_a_signal_during_several_starts_keeps_those_that_ended(inside: Inside, data: str) -> None:
+    words = ["minimize", "y ~ a*exp(-time*b) + c", "a=1", "b=0.2", "c=1", "--data", data, "--json"]
+    ends: list[Any] = []
+
+    def check(self: Task, point: Any) -> Any:
+        ends.append(point)
+        return _signaled(original)(self, point) if len(ends) == 3 else original(self, point)
+
+    original = Task.check
+    with mock.patch.object(Task, "check", check):
+        ran = inside([*words, "--starts", "20"])
+    found = json.loads(ran.out)
+
+    assert ran.code == 128 + signal.SIGTERM
+    assert found["reason"].startswith("interrupted after step ")
+    assert list(found["parameters"].values()) == pytest.approx([4, 1 / 9, 0.5], rel=0.02)

@@ -91,8 +91,6 @@ def step_between(factor: Matrix, rotated: Vector, lower: Vector, upper: Vector) 
     (Stark and Parker, Bounded-variable least squares, 1995, in scipy.optimize.lsq_linear), the
     others follow from a triangular system.
     """
-    from scipy.optimize import lsq_linear
-
     step, _ = solution(factor, rotated)
     if np.all((lower <= step) & (step <= upper)):
         return step
@@ -101,6 +99,8 @@ def step_between(factor: Matrix, rotated: Vector, lower: Vector, upper: Vector) 
     found = np.zeros(len(rotated))
     if size == 0 or not np.any(moving):
         return found
+    from scipy.optimize import lsq_linear  # takes longer to import than most searches last
+
     result = lsq_linear(
         factor[:, moving],
         -rotated / size,
