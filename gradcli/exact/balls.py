@@ -6,6 +6,9 @@ branches; where no more digits are tried, `Deciding` takes what cannot be told a
 
 from __future__ import annotations
 
+import math
+import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from flint import acb, arb, ctx, fmpq
@@ -63,7 +66,13 @@ def ball(value: Fraction) -> Any:
     return arb(fmpq(value.numerator, value.denominator))
 
 
-CONSTANTS = {"pi": arb.pi, "e": arb.const_e, "tau": lambda: 2 * arb.pi()}
+CONSTANTS = {
+    "pi": arb.pi,
+    "e": arb.const_e,
+    "tau": lambda: 2 * arb.pi(),
+    "inf": arb.pos_inf,
+    "-inf": arb.neg_inf,
+}
 
 
 def _power(x: Any, y: Any) -> Any:
@@ -124,7 +133,7 @@ def _direction(x: Any, y: Any) -> Any:
     return x / _root(x * x + y * y)
 
 
-_FUNCTIONS: dict[str, Callable[..., Any]] = {
+FUNCTIONS: dict[str, Callable[..., Any]] = {
     **{name: getattr(arb, name) for name in ("exp", "expm1", "log", "log1p", "sin", "cos", "tan")},
     **{name: getattr(arb, name) for name in ("asin", "acos", "atan", "sinh", "cosh", "tanh")},
     **{name: getattr(arb, name) for name in ("asinh", "acosh", "atanh", "erf", "erfc")},
@@ -155,6 +164,10 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
 }
 
 
+FORMS = frozenset({"integral", "sum_over", "product_over", "root"})
+"""The forms that bind a name, which gradcli.exact.proofs works out."""
+
+
 def _extreme(balls: Any, sign: int) -> Any:
     """Return the greatest or least; the ball itself of the one that it is for certain."""
     found = balls[0]
@@ -172,11 +185,13 @@ class Balls(Target):
 
     number = Ball
     constants = CONSTANTS
-    own = frozenset(_FUNCTIONS) | {"floor", "ceil", "round", "mod"}
+    own = frozenset(FUNCTIONS) | FORMS | {"floor", "ceil", "round", "mod"}
 
     def __getattr__(self, name: str) -> Callable[..., Number]:
         """Return a function of balls."""
-        function = _FUNCTIONS[name]
+        if name in FORMS:
+            return partial(self._bound, name)
+        function = FUNCTIONS[name]
         of, number = self.number.of, self.number
 
         def apply(*arguments: Any) -> Number:
@@ -184,6 +199,14 @@ class Balls(Target):
 
         setattr(self, name, apply)
         return apply
+
+    def _bound(self, kind: str, *arguments: Any) -> Number:
+        """Return the value of a form that binds a name."""
+        from gradcli.exact import proofs
+
+        *numbers, bound = arguments
+        form: Callable[..., Any] = getattr(proofs, kind)
+        return self.number(form(self, bound, *map(self.number.of, numbers)))
 
     def where(self, condition: Any, x: Any, y: Any) -> Any:
         """Return x where the condition holds, else y; a ball of both where that is open."""
@@ -231,6 +254,27 @@ class Deciding(Balls):
 
 
 BALLS, DECIDING = Balls(), Deciding()
+
+
+class Clock:
+    """When to give up what takes long, as time.perf_counter() has it."""
+
+    end = math.inf
+
+    @classmethod
+    def check(cls) -> None:
+        """Raise OutOfTimeError when it is too late."""
+        if time.perf_counter() > cls.end:
+            raise OutOfTimeError
+
+
+class OutOfTimeError(ArithmeticError):
+    """There is no time left for more digits."""
+
+
+def set_end(seconds: float) -> None:
+    """Let what takes long be given up at a time of time.perf_counter()."""
+    Clock.end = seconds
 
 
 def set_precision(bits: int) -> None:

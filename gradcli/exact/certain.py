@@ -49,7 +49,7 @@ EXTRA_BITS = 40
 class Certain:
     """A value, how many of its digits are certain, and where the others were lost."""
 
-    __slots__ = ("digits", "is_short", "limit", "lost", "value")
+    __slots__ = ("digits", "is_proved", "is_short", "limit", "lost", "value")
 
     def __init__(
         self,
@@ -59,6 +59,7 @@ class Certain:
         is_short: bool = False,
         lost: int | None = None,
         limit: int | None = None,
+        is_proved: bool = False,
     ) -> None:
         self.value = value
         """A double, a Numeral where it has more digits; an array of them."""
@@ -70,6 +71,8 @@ class Certain:
         """The node in which most digits are lost, where they are too few."""
         self.limit = limit
         """To how many digits a zero or an equality was looked at that could not be decided."""
+        self.is_proved = is_proved
+        """Whether a ball holds the true value and decides each digit."""
 
 
 def certain(
@@ -89,6 +92,7 @@ def certain(
     errors = bounds(graph, nodes, numbers, variables)
     found: dict[int, Certain] = {}
     ringing: dict[int, Any] = {}
+    bound = with_forms(graph, nodes)
     for root in roots:
         value = numbers[root]
         if (
@@ -102,7 +106,7 @@ def certain(
             passed = _array_passed(value, errors[root], digits)
         else:
             passed = let_pass(float(value), float(errors[root]), digits)
-        if not isinstance(passed, Certain):
+        if not isinstance(passed, Certain) or (root in bound and has_balls()):
             ringing[root] = passed
         elif digits is None and _may_be_whole(value):
             found[root] = _whole(graph, root, variables) or passed
@@ -115,11 +119,20 @@ def certain(
         if passed is None:
             made = more[root] or _kept(float(numbers[root]), float(errors[root]), digits)
             found[root] = made
+        elif isinstance(passed, Certain):
+            is_array = hasattr(more[root], "ndim")
+            found[root] = passed if is_array else more[root] or passed
         else:
             found[root] = _array_of(passed, more[root], numbers[root], errors[root], digits)
         if found[root].is_short:
             found[root].lost = where_lost(graph, root, numbers, errors)
     return found
+
+
+def with_forms(graph: Graph, nodes: Sequence[int]) -> frozenset[int]:
+    """Return the nodes below which a name is bound: in an integral, a sum, a product or a root."""
+    forms = [node for node in nodes if graph.rows[node][0].binds]
+    return frozenset(graph.depending_on(forms, nodes)).union(forms) if forms else frozenset()
 
 
 def is_plain(value: Any) -> bool:
@@ -457,6 +470,7 @@ def _by_balls(
     found: dict[int, Any] = {}
     left = list(roots)
     begun = time.perf_counter()
+    balls.set_end(begun + MOST_SECONDS)
     steps = 0
     precision = 0
     for precision in _precisions(digits):
@@ -513,14 +527,17 @@ def _of_ball(ball: Any, digits: int | None, limit: int | None = None) -> Certain
             if limit is None:
                 return None
             texts = [fraction_text_of(balls.middle(ball), digits)]
-        return Certain(Numeral(nearest(*fractions[0]), texts[0]), digits, limit=limit)
+        double = nearest(*fractions[0])
+        return Certain(Numeral(double, texts[0]), digits, limit=limit, is_proved=limit is None)
     doubles = [nearest(*f) for f in fractions if f]
     apart = abs(doubles[0] - doubles[-1])
     if apart and (limit is None or apart > math.ulp(doubles[0])):
         return None
     double = doubles[0]
     count = digits or DOUBLE_DIGITS
-    return Certain(double, count, limit=limit) if double - double == 0 else None
+    if double - double != 0:
+        return None
+    return Certain(double, count, limit=limit, is_proved=limit is None)
 
 
 LARGEST_EXPONENT = 60_000

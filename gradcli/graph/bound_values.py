@@ -237,28 +237,32 @@ def sum_over(bound: Bound) -> Callable[..., float]:
 
 
 def product_over(bound: Bound) -> Callable[..., float]:
-    """Return the product as a function of its limits and of what the body takes from outside.
+    """Return the product as a function of its limits and of what the body takes from outside."""
+
+    def value(low: float, high: float, *taken: float) -> float:
+        among = _whole(low, high, "product")
+        places = range(len(bound.roots))
+        return float(multiplied([_terms(bound, place, among, taken) for place in places]))
+
+    return value
+
+
+def multiplied(roots: Sequence[Iterator[Any]]) -> Any:
+    """Return a product from the terms of each root.
 
     With more than one root it is a derivative. The root at place s, its bits read as a set of
     directions, is that derivative of the factor, and the value is the derivative of the product in
     all directions: the coefficient of e1 e2 … in the product of the sums of roots times their e's,
     whose squares are 0. So a factor that is 0 does no harm.
     """
-
-    def value(low: float, high: float, *taken: float) -> float:
-        among = _whole(low, high, "product")
-        count = len(bound.roots)
-        found = [1.0] + [0.0] * (count - 1)
-        for factors in zip(
-            *[_terms(bound, place, among, taken) for place in range(count)], strict=True
-        ):
-            found = [
-                sum(found[s ^ part] * factors[part] for part in range(s + 1) if s & part == part)
-                for s in range(count)
-            ]
-        return found[-1]
-
-    return value
+    count = len(roots)
+    found: list[Any] = [1.0] + [0.0] * (count - 1)
+    for factors in zip(*roots, strict=True):
+        found = [
+            sum(found[s ^ part] * factors[part] for part in range(s + 1) if s & part == part)
+            for s in range(count)
+        ]
+    return found[-1]
 
 
 def root(bound: Bound) -> Callable[..., float]:
