@@ -616,6 +616,8 @@ class Point:
 
     def doubts(self) -> list[Note]:
         """Return what is to be said of values with few certain digits: integrals."""
+        if self.proofs and all(self.proofs.values()):
+            return []
         graph, root = self._graph, self._result
         nodes = [node for node in graph.reachable([root]) if graph.rows[node][0].doubt]
         return self._noted(self._explainer().doubts(nodes) if nodes else {})

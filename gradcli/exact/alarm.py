@@ -10,6 +10,7 @@ Numbers and arrays of numbers go through the same rules; `Floats` and `Arrays` a
 from __future__ import annotations
 
 import math
+from functools import partial
 
 from gradcli.graph.literals import Numeral
 from gradcli.graph.operations import (
@@ -117,6 +118,11 @@ class Floats:
     def where(condition: bool, x: float, y: float) -> float:
         """Return x where the condition holds, else y."""
         return x if condition else y
+
+    @staticmethod
+    def each(function: Callable[..., float], value: float, *lists: list[float]) -> float:
+        """Return a function of a value and of lists of numbers that belong to it."""
+        return function(value, *lists)
 
     any = staticmethod(bool)
     isfinite = staticmethod(math.isfinite)
@@ -235,8 +241,10 @@ def step(  # noqa: C901, PLR0912 - a case for each kind of operation
     """
     if operation is NEGATE:
         return errors[0]
-    if operation.binds is not None:  # an integral or a root says itself how sure it is
-        return 2 * k.ulp(value)
+    if operation.binds is not None:
+        from gradcli.exact.form_errors import form_error
+
+        return k.each(partial(form_error, operation, payload), value, inputs, errors)
     is_sure = not any(k.any(error != 0) for error in errors)
     if operation is WHERE:
         open_ = (errors[0] > 0) & (abs(inputs[0]) <= errors[0])

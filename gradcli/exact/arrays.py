@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from functools import reduce
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -106,6 +107,18 @@ class Arrays:
     def value(operation: Operation, payload: Any, inputs: list[Any]) -> Any:
         """Return the values of a row; nan or inf where it has none."""
         return array_function(operation, len(inputs), payload)(*inputs)
+
+    @staticmethod
+    def each(function: Callable[..., float], value: Any, *lists: list[Any]) -> Any:
+        """Return a function of each value and of lists of numbers that belong to it."""
+        together = np.broadcast_arrays(value, *[x for listed in lists for x in listed])
+        rows = zip(*[x.ravel().tolist() for x in together], strict=True)
+        sizes = [len(listed) for listed in lists]
+        found = []
+        for first, *others in rows:
+            left = iter(others)
+            found.append(function(first, *[list(islice(left, size)) for size in sizes]))
+        return np.reshape(found, together[0].shape)
 
 
 ARRAYS = Arrays()
