@@ -258,8 +258,8 @@ def integral(target: Target, bound: Bound, low: Any, high: Any, *taken: Any) -> 
             return acb("nan")
 
     ends = acb(low), acb(high)
-    if not all(end.is_finite() for end in ends):
-        raise NotAnalyticError
+    if not all(end.is_finite() and f(end, False).is_finite() for end in ends):
+        raise NotAnalyticError  # all halves beside such an end would be tried in vain
     found = acb.integral(f, *ends)
     Clock.check()
     return found if target is DISCS else _real_part(found)
