@@ -16,7 +16,7 @@ from flint import acb, arb, ctx, fmpq
 from gradcli.exact.numbers import OPEN, Number, Target
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from fractions import Fraction
 
 
@@ -183,8 +183,8 @@ def _extreme(balls: Any, sign: int) -> Any:
 class Balls(Target):
     """Balls of Arb."""
 
-    number = Ball
-    constants = CONSTANTS
+    number: type[Number] = Ball
+    constants: Mapping[str, Callable[[], Any]] = CONSTANTS
     own = frozenset(FUNCTIONS) | FORMS | {"floor", "ceil", "round", "mod"}
 
     def __getattr__(self, name: str) -> Callable[..., Number]:

@@ -9,6 +9,7 @@ enclosed by an interval Newton step around the root that a run in doubles finds.
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from flint import acb, arb
@@ -178,11 +179,15 @@ _ANALYTIC: dict[str, Callable[..., Any]] = {
 }
 
 
+def _constant(name: str) -> Any:
+    return acb(CONSTANTS[name]())
+
+
 class Discs(Balls):
     """Complex balls: real ones as balls are, others where a function is analytic."""
 
     number = Disc
-    constants = {name: lambda made=made: acb(made()) for name, made in CONSTANTS.items()}  # noqa: RUF012 - never changed
+    constants = {name: partial(_constant, name) for name in CONSTANTS}  # noqa: RUF012 - never changed
 
     def __getattribute__(self, name: str) -> Any:
         """Return a function of discs, in place of that of balls."""
@@ -246,6 +251,7 @@ def evaluated(target: Target, bound: Bound, root: int, numbers: tuple[Any, ...])
 
 def integral(target: Target, bound: Bound, low: Any, high: Any, *taken: Any) -> Any:
     """Return a ball of the integral."""
+    Clock.check()
     given = [acb(x) for x in taken]
 
     def f(x: Any, analytic: bool) -> Any:
@@ -275,7 +281,7 @@ def _terms(
     first, last = [acb(x) for x in limits]
     for limit in (first, last):
         _analytic(limit.is_exact() and is_real(limit) and limit.real.is_integer(), limit)
-    low, high = [int(limit.real.unique_fmpz()) for limit in (first, last)]
+    low, high = [int(limit.real.unique_fmpz() or 0) for limit in (first, last)]
     _analytic(high - low < MOST_TERMS, low)
     kind = type(limits[0])
     for k in range(low, high + 1):

@@ -175,7 +175,7 @@ def _crossings(
 ) -> Iterator[float]:
     """Yield where a function changes its sign between samples of an interval."""
     before: tuple[float, float] | None = None
-    for x, _ in places(*sorted(ends), SAMPLES):
+    for x, _ in places(min(ends), max(ends), SAMPLES):
         try:
             y = part(x, *taken)
         except (ValueError, ArithmeticError):
