@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradcli.exact.alarm import LEAST, OPERATORS, WHOLE, leaf_error, literal_error, step
+from gradcli.exact.alarm import LEAST, OPERATORS, leaf_error, literal_error, step
 from gradcli.exact.decimals import (
     DOUBLE_DIGITS,
     ENOUGH,
     LARGEST_WRITTEN,
     LEAST_NORMAL,
     PART,
+    WHOLE,
     WRITTEN_OUT,
 )
 from gradcli.exact.numbers import fraction

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import time
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from flint import acb, arb, ctx, fmpq
@@ -164,10 +163,6 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
 }
 
 
-FORMS = frozenset({"integral", "sum_over", "product_over", "root"})
-"""The forms that bind a name, which gradcli.exact.proofs works out."""
-
-
 def _extreme(balls: Any, sign: int) -> Any:
     """Return the greatest or least; the ball itself of the one that it is for certain."""
     found = balls[0]
@@ -185,12 +180,10 @@ class Balls(Target):
 
     number: type[Number] = Ball
     constants: Mapping[str, Callable[[], Any]] = CONSTANTS
-    own = frozenset(FUNCTIONS) | FORMS | {"floor", "ceil", "round", "mod"}
+    own = frozenset(FUNCTIONS) | {"floor", "ceil", "round", "mod"}
 
     def __getattr__(self, name: str) -> Callable[..., Number]:
         """Return a function of balls."""
-        if name in FORMS:
-            return partial(self._bound, name)
         function = FUNCTIONS[name]
         of, number = self.number.of, self.number
 
@@ -199,14 +192,6 @@ class Balls(Target):
 
         setattr(self, name, apply)
         return apply
-
-    def _bound(self, kind: str, *arguments: Any) -> Number:
-        """Return the value of a form that binds a name."""
-        from gradcli.exact import proofs
-
-        *numbers, bound = arguments
-        form: Callable[..., Any] = getattr(proofs, kind)
-        return self.number(form(self, bound, *map(self.number.of, numbers)))
 
     def where(self, condition: Any, x: Any, y: Any) -> Any:
         """Return x where the condition holds, else y; a ball of both where that is open."""

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import math
 
-from gradcli.exact.alarm import FLOATS, WHOLE, Defined, bounds_of_numbers
+from gradcli.exact.decimals import WHOLE
 from gradcli.graph import bound_values
 from gradcli.graph.forms import INTEGRAL, ROOT, SUM_OVER
-from gradcli.graph.operations import CONSTANT, NAMED_CONSTANT, NAMED_VALUES, VARIABLE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from typing import Any
 
     from gradcli.graph.bound import Bound
@@ -23,6 +22,8 @@ if TYPE_CHECKING:
 
     Uncertain = tuple[float, float]
     """A number, and how far it may be off."""
+    Body = Callable[[Bound, int, Uncertain, list[Uncertain]], Uncertain]
+    """The alarm of a node of a body: for the bound name and what is taken from outside."""
 
 SAMPLES = 15
 """At so many places the body of an integral is looked at."""
@@ -31,7 +32,12 @@ MOST_TERMS = 1000
 
 
 def form_error(
-    operation: Operation, bound: Bound, value: float, inputs: list[float], errors: list[float]
+    body: Body,
+    operation: Operation,
+    bound: Bound,
+    value: float,
+    inputs: list[float],
+    errors: list[float],
 ) -> float:
     """Return how far the value of a form may be from the true one; inf where nothing is known."""
     # An infinite limit is exact.
@@ -43,40 +49,18 @@ def form_error(
     limits, taken = given[: bound.limits], given[bound.limits :]
     try:
         if operation is INTEGRAL:
-            found = _of_integral(bound, value, inputs, limits, taken)
+            found = _of_integral(body, bound, value, inputs, limits, taken)
         elif operation is ROOT:
-            found = _of_root(bound, value, taken)
+            found = _of_root(body, bound, value, taken)
         else:
-            found = _of_series(operation, bound, value, limits, taken)
+            found = _of_series(body, operation, bound, value, limits, taken)
     except (ValueError, ArithmeticError):
         return math.inf
     return found if found >= 0 else math.inf
 
 
-def body(bound: Bound, root: int, x: Uncertain, taken: list[Uncertain]) -> Uncertain:
-    """Return a node of a body with its error, where the bound name is x."""
-    graph = bound.graph
-    nodes = graph.reachable([root])
-    given = {
-        str(place): Defined(number, graph, root, error)
-        for place, (number, error) in enumerate([x, *taken])
-    }
-    numbers: dict[int, float] = {}
-    for node in nodes:
-        operation, arguments, payload = graph.rows[node]
-        if operation is VARIABLE:
-            numbers[node] = float(given[payload])
-        elif operation is CONSTANT:
-            numbers[node] = float(payload)
-        elif operation is NAMED_CONSTANT:
-            numbers[node] = NAMED_VALUES[payload]
-        else:
-            inputs = [numbers[argument] for argument in arguments]
-            numbers[node] = FLOATS.value(operation, payload, inputs)
-    return numbers[root], bounds_of_numbers(graph, nodes, numbers, given)[root]
-
-
 def _of_integral(
+    body: Body,
     bound: Bound,
     value: float,
     inputs: list[float],
@@ -111,7 +95,7 @@ def _of_integral(
     return total
 
 
-def _of_root(bound: Bound, value: float, taken: list[Uncertain]) -> float:
+def _of_root(body: Body, bound: Bound, value: float, taken: list[Uncertain]) -> float:
     at, error = body(bound, bound.roots[1], (value, 0.0), taken)
     if not at and not error:
         return 0.0
@@ -120,6 +104,7 @@ def _of_root(bound: Bound, value: float, taken: list[Uncertain]) -> float:
 
 
 def _of_series(
+    body: Body,
     operation: Operation,
     bound: Bound,
     value: float,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from flint import acb, arb
 
-from gradcli.exact.balls import BALLS, CONSTANTS, FUNCTIONS, Balls, Clock, ball
+from gradcli.exact.balls import CONSTANTS, FUNCTIONS, Balls, Clock, Deciding, ball
 from gradcli.exact.numbers import OPEN, Number, Target, fraction
 from gradcli.graph import bound_values
 from gradcli.graph.operations import CONSTANT, NAMED_CONSTANT, VARIABLE
@@ -183,48 +183,6 @@ def _constant(name: str) -> Any:
     return acb(CONSTANTS[name]())
 
 
-class Discs(Balls):
-    """Complex balls: real ones as balls are, others where a function is analytic."""
-
-    number = Disc
-    constants = {name: partial(_constant, name) for name in CONSTANTS}  # noqa: RUF012 - never changed
-
-    def __getattribute__(self, name: str) -> Any:
-        """Return a function of discs, in place of that of balls."""
-        if name not in _ANALYTIC:
-            return super().__getattribute__(name)
-        on_balls = FUNCTIONS.get(name)
-        on_discs = _ANALYTIC[name]
-
-        def apply(*arguments: Any) -> Number:
-            given = [Disc.of(argument) for argument in arguments]
-            if not all(map(is_real, given)):
-                return Disc(on_discs(*given))
-            reals = [x.real for x in given]
-            if on_balls is not None:
-                return Disc(acb(on_balls(*reals)))
-            return Disc(acb(getattr(BALLS, name)(*map(BALLS.number, reals)).value))
-
-        return apply
-
-    def apply(self, operation: Operation, inputs: list[Any], payload: Any) -> Any:
-        """Return what computes for the value of a row; not a number where it has none here."""
-        found = super().apply(operation, inputs, payload)
-        return acb("nan") if found is None else found
-
-    def where(self, condition: Any, x: Any, y: Any) -> Any:
-        """Return x where the condition holds, else y; a ball of both where that is open."""
-        if condition is OPEN:
-            one, other = Disc.of(x), Disc.of(y)
-            if not (is_real(one) and is_real(other)):
-                raise NotAnalyticError
-            return Disc(one.union(other))
-        return x if condition else y
-
-
-DISCS = Discs()
-
-
 def evaluated(target: Target, bound: Bound, root: int, numbers: tuple[Any, ...]) -> Any:
     """Return a node of a body at the bound name and what is taken from outside.
 
@@ -337,3 +295,76 @@ def _newton(target: Target, bound: Bound, x: Any, middle: Any, taken: tuple[Any,
     value = evaluated(target, bound, bound.roots[1], (middle, *taken))
     slope = evaluated(target, bound, bound.roots[2], (x, *taken))
     return middle - value / slope
+
+
+FORMS: dict[str, Callable[..., Any]] = {
+    "integral": integral,
+    "sum_over": sum_over,
+    "product_over": product_over,
+    "root": root,
+}
+"""The forms that bind a name."""
+
+
+class Proving(Balls):
+    """Balls that know the forms that bind a name."""
+
+    own = Balls.own | FORMS.keys()
+
+    def __getattr__(self, name: str) -> Callable[..., Number]:
+        """Return a form, or a function of balls."""
+        if name not in FORMS:
+            return super().__getattr__(name)
+        form = FORMS[name]
+
+        def apply(*arguments: Any) -> Number:
+            *numbers, bound = arguments
+            return self.number(form(self, bound, *map(self.number.of, numbers)))
+
+        return apply
+
+
+class DecidingToo(Proving, Deciding):
+    """Balls that know the forms, and are equal to what they overlap."""
+
+
+class Discs(Proving):
+    """Complex balls: real ones as balls are, others where a function is analytic."""
+
+    number = Disc
+    constants = {name: partial(_constant, name) for name in CONSTANTS}  # noqa: RUF012 - never changed
+
+    def __getattribute__(self, name: str) -> Any:
+        """Return a function of discs, in place of that of balls."""
+        if name not in _ANALYTIC:
+            return super().__getattribute__(name)
+        on_balls = FUNCTIONS.get(name)
+        on_discs = _ANALYTIC[name]
+
+        def apply(*arguments: Any) -> Number:
+            given = [Disc.of(argument) for argument in arguments]
+            if not all(map(is_real, given)):
+                return Disc(on_discs(*given))
+            reals = [x.real for x in given]
+            if on_balls is not None:
+                return Disc(acb(on_balls(*reals)))
+            return Disc(acb(getattr(BALLS, name)(*map(BALLS.number, reals)).value))
+
+        return apply
+
+    def apply(self, operation: Operation, inputs: list[Any], payload: Any) -> Any:
+        """Return what computes for the value of a row; not a number where it has none here."""
+        found = super().apply(operation, inputs, payload)
+        return acb("nan") if found is None else found
+
+    def where(self, condition: Any, x: Any, y: Any) -> Any:
+        """Return x where the condition holds, else y; a ball of both where that is open."""
+        if condition is OPEN:
+            one, other = Disc.of(x), Disc.of(y)
+            if not (is_real(one) and is_real(other)):
+                raise NotAnalyticError
+            return Disc(one.union(other))
+        return x if condition else y
+
+
+BALLS, DECIDING, DISCS = Proving(), DecidingToo(), Discs()

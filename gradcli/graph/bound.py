@@ -52,6 +52,7 @@ class Bound:
         "_rows",
         "depth",
         "graph",
+        "in_vain",
         "known",
         "limits",
         "name",
@@ -81,6 +82,8 @@ class Bound:
         self._functions: dict[int, Callable[..., float]] = {}
         self.known: dict[tuple[float, ...], Integral] = {}
         """The integrals by limits and what is taken from outside (gradcli.graph.bound_values)."""
+        self.in_vain = 0.0
+        """Seconds spent on more digits that could not be had (gradcli.exact.certain)."""
         self.parts: list[Callable[..., float]] | None = None
         """Parts of the body that may be 0 (gradcli.graph.bound_values), once they are known."""
 
