@@ -85,6 +85,8 @@ class Point:
         self.digits: dict[str, int] = {}
         """How many digits are certain of what was asked for: by names of derivatives, "" being the
         value."""
+        self.proofs: dict[str, bool] = {}
+        """Whether what was asked for is proved, where a name is bound in it; by names as digits."""
         self.lost: list[Note] = []
         """What is to be said about digits that were lost, and could not be had otherwise."""
         self._wanted = digits
@@ -123,13 +125,14 @@ class Point:
         """
         if not self._is_certain:
             return {name: _own_copy(numbers[node]) for name, node in nodes.items()}
-        from gradcli.exact.certain import certain
+        from gradcli.exact.certain import certain, with_forms
 
         new = {node for node in nodes.values() if node not in self._found}
         if self._nonfinite:
             new = {node for node in new if interpreter.finite(numbers[node])}
         self._found |= certain(self._graph, new, numbers, self._exact, self._wanted)
         values = {}
+        bound = with_forms(self._graph, self._graph.reachable(list(nodes.values())))
         for name, node in nodes.items():
             found = self._found.get(node)
             if found is None:
@@ -138,6 +141,8 @@ class Point:
             values[name] = found.value if isinstance(found.value, float) else found.value.copy()
             if not second:
                 self.digits[name] = found.digits
+                if node in bound:
+                    self.proofs[name] = found.is_proved
             if found.is_short and node in new:
                 new.discard(node)
                 self._say_lost(name, node, found)
@@ -689,6 +694,8 @@ class Point:
 
     def doubts(self) -> list[Note]:
         """Return what is to be said of values with few certain digits: integrals."""
+        if self.proofs and all(self.proofs.values()):
+            return []
         graph, root = self._graph, self._result
         nodes = [node for node in graph.reachable([root]) if graph.rows[node][0].doubt]
         return self._noted(self._explainer().doubts(nodes) if nodes else {})

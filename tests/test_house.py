@@ -16,6 +16,7 @@ WORDS = {"and", "or", "not", "where", "power", "round", "abs", "placeholder"}
 
 MAY_NAME = {
     "exact/balls.py": NUMBERS,
+    "exact/proofs.py": NUMBERS,
     "exact/rationals.py": NUMBERS,
     # A target says how its own functions are written.
     "runtime/arrays.py": {

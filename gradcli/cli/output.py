@@ -374,11 +374,18 @@ def _parts(
 
 
 def said_of_digits(here: Point | Sums) -> dict[str, Any]:
-    """Return what a document says about digits: how many of the value and of derivatives."""
+    """Return what a document says about digits: how many of the value and of derivatives.
+
+    Where all that binds a name in them is proved, it says so.
+    """
     if not here.digits:
         return {}
     names = {name: n for name, n in here.digits.items() if name}
-    return {"digits": {"value": here.digits[""]} | ({"gradient": names} if names else {})}
+    said: dict[str, Any] = {
+        "digits": {"value": here.digits[""]} | ({"gradient": names} if names else {})
+    }
+    proofs = getattr(here, "proofs", {})
+    return said | ({"proved": True} if proofs and all(proofs.values()) else {})
 
 
 def note(text: str) -> None:

@@ -10,8 +10,10 @@ Numbers and arrays of numbers go through the same rules; `Floats` and `Arrays` a
 from __future__ import annotations
 
 import math
+from functools import partial
 
 from gradcli.errors import MathematicsError
+from gradcli.exact.decimals import WHOLE
 from gradcli.graph.literals import Numeral
 from gradcli.graph.operations import (
     ADD,
@@ -23,6 +25,7 @@ from gradcli.graph.operations import (
     MOD,
     MULTIPLY,
     NAMED_CONSTANT,
+    NAMED_VALUES,
     NEGATE,
     NOT_SO,
     OR_ELSE,
@@ -41,13 +44,12 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
+    from gradcli.graph.bound import Bound
     from gradcli.graph.node import Graph
     from gradcli.graph.operations import Operation
 
 LEAST = 5e-324
 """The least double above 0: what an underflow may have lost."""
-WHOLE = 2.0**53
-"""Whole numbers below this are doubles, and so are their sums and products."""
 LARGEST_RADICAND = 2.0**48
 """Of whole numbers below this, a root that is rounded right to a whole number is exact."""
 VAGUE = 1e-6
@@ -118,6 +120,11 @@ class Floats:
     def where(condition: bool, x: float, y: float) -> float:
         """Return x where the condition holds, else y."""
         return x if condition else y
+
+    @staticmethod
+    def each(function: Callable[..., float], value: float, *lists: list[float]) -> float:
+        """Return a function of a value and of lists of numbers that belong to it."""
+        return function(value, *lists)
 
     any = staticmethod(bool)
     isfinite = staticmethod(math.isfinite)
@@ -247,8 +254,10 @@ def step(  # noqa: C901, PLR0912 - a case for each kind of operation
     """
     if operation is NEGATE:
         return errors[0]
-    if operation.binds is not None:  # an integral or a root says itself how sure it is
-        return k.where(value != 0, 2 * k.ulp(value), 0.0)
+    if operation.binds is not None:
+        from gradcli.exact.form_errors import form_error
+
+        return k.each(partial(form_error, _body, operation, payload), value, inputs, errors)
     is_sure = not any(k.any(error != 0) for error in errors)
     if operation is WHERE:
         open_ = (errors[0] > 0) & (abs(inputs[0]) <= errors[0])
@@ -286,6 +295,31 @@ def step(  # noqa: C901, PLR0912 - a case for each kind of operation
     else:
         found = k.nothing
     return found + _at_the_ends(k, operation, payload, value, inputs, errors) + own
+
+
+def _body(
+    bound: Bound, root: int, x: tuple[float, float], taken: list[tuple[float, float]]
+) -> tuple[float, float]:
+    """Return a node of a body with its error, where the bound name is x."""
+    graph = bound.graph
+    nodes = graph.reachable([root])
+    given = {
+        str(place): Defined(number, graph, root, error)
+        for place, (number, error) in enumerate([x, *taken])
+    }
+    numbers: dict[int, float] = {}
+    for node in nodes:
+        operation, arguments, payload = graph.rows[node]
+        if operation is VARIABLE:
+            numbers[node] = float(given[payload])
+        elif operation is CONSTANT:
+            numbers[node] = float(payload)
+        elif operation is NAMED_CONSTANT:
+            numbers[node] = NAMED_VALUES[payload]
+        else:
+            inputs = [numbers[argument] for argument in arguments]
+            numbers[node] = FLOATS.value(operation, payload, inputs)
+    return numbers[root], bounds_of_numbers(graph, nodes, numbers, given)[root]
 
 
 def _rounding(

@@ -8,25 +8,19 @@ from __future__ import annotations
 
 import math
 from functools import reduce
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradcli.exact.alarm import (
-    LEAST,
-    OPERATORS,
-    WHOLE,
-    is_of_itself,
-    leaf_error,
-    literal_error,
-    step,
-)
+from gradcli.exact.alarm import LEAST, OPERATORS, is_of_itself, leaf_error, literal_error, step
 from gradcli.exact.decimals import (
     DOUBLE_DIGITS,
     ENOUGH,
     LARGEST_WRITTEN,
     LEAST_NORMAL,
     PART,
+    WHOLE,
     WRITTEN_OUT,
 )
 from gradcli.exact.numbers import fraction
@@ -114,6 +108,18 @@ class Arrays:
     def value(operation: Operation, payload: Any, inputs: list[Any]) -> Any:
         """Return the values of a row; nan or inf where it has none."""
         return array_function(operation, len(inputs), payload)(*inputs)
+
+    @staticmethod
+    def each(function: Callable[..., float], value: Any, *lists: list[Any]) -> Any:
+        """Return a function of each value and of lists of numbers that belong to it."""
+        together = np.broadcast_arrays(value, *[x for listed in lists for x in listed])
+        rows = zip(*[x.ravel().tolist() for x in together], strict=True)
+        sizes = [len(listed) for listed in lists]
+        found = []
+        for first, *others in rows:
+            left = iter(others)
+            found.append(function(first, *[list(islice(left, size)) for size in sizes]))
+        return np.reshape(found, together[0].shape)
 
 
 ARRAYS = Arrays()

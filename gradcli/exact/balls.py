@@ -6,6 +6,8 @@ branches; where no more digits are tried, `Deciding` takes what cannot be told a
 
 from __future__ import annotations
 
+import math
+import time
 from typing import TYPE_CHECKING, Any
 
 from flint import acb, arb, ctx, fmpq
@@ -13,7 +15,7 @@ from flint import acb, arb, ctx, fmpq
 from gradcli.exact.numbers import OPEN, Number, Target
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from fractions import Fraction
 
 
@@ -63,7 +65,13 @@ def ball(value: Fraction) -> Any:
     return arb(fmpq(value.numerator, value.denominator))
 
 
-CONSTANTS = {"pi": arb.pi, "e": arb.const_e, "tau": lambda: 2 * arb.pi()}
+CONSTANTS = {
+    "pi": arb.pi,
+    "e": arb.const_e,
+    "tau": lambda: 2 * arb.pi(),
+    "inf": arb.pos_inf,
+    "-inf": arb.neg_inf,
+}
 
 
 def _power(x: Any, y: Any) -> Any:
@@ -124,7 +132,7 @@ def _direction(x: Any, y: Any) -> Any:
     return x / _root(x * x + y * y)
 
 
-_FUNCTIONS: dict[str, Callable[..., Any]] = {
+FUNCTIONS: dict[str, Callable[..., Any]] = {
     **{name: getattr(arb, name) for name in ("exp", "expm1", "log", "log1p", "sin", "cos", "tan")},
     **{name: getattr(arb, name) for name in ("asin", "acos", "atan", "sinh", "cosh", "tanh")},
     **{name: getattr(arb, name) for name in ("asinh", "acosh", "atanh", "erf", "erfc")},
@@ -170,13 +178,13 @@ def _extreme(balls: Any, sign: int) -> Any:
 class Balls(Target):
     """Balls of Arb."""
 
-    number = Ball
-    constants = CONSTANTS
-    own = frozenset(_FUNCTIONS) | {"floor", "ceil", "round", "mod"}
+    number: type[Number] = Ball
+    constants: Mapping[str, Callable[[], Any]] = CONSTANTS
+    own = frozenset(FUNCTIONS) | {"floor", "ceil", "round", "mod"}
 
     def __getattr__(self, name: str) -> Callable[..., Number]:
         """Return a function of balls."""
-        function = _FUNCTIONS[name]
+        function = FUNCTIONS[name]
         of, number = self.number.of, self.number
 
         def apply(*arguments: Any) -> Number:
@@ -231,6 +239,27 @@ class Deciding(Balls):
 
 
 BALLS, DECIDING = Balls(), Deciding()
+
+
+class Clock:
+    """When to give up what takes long, as time.perf_counter() has it."""
+
+    end = math.inf
+
+    @classmethod
+    def check(cls) -> None:
+        """Raise OutOfTimeError when it is too late."""
+        if time.perf_counter() > cls.end:
+            raise OutOfTimeError
+
+
+class OutOfTimeError(ArithmeticError):
+    """There is no time left for more digits."""
+
+
+def set_end(seconds: float) -> None:
+    """Let what takes long be given up at a time of time.perf_counter()."""
+    Clock.end = seconds
 
 
 def set_precision(bits: int) -> None:

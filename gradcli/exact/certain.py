@@ -9,13 +9,14 @@ from __future__ import annotations
 import math
 import time
 
-from gradcli.exact.alarm import WHOLE, Defined, bounds_of_numbers
+from gradcli.exact.alarm import Defined, bounds_of_numbers
 from gradcli.exact.decimals import (
     DOUBLE_DIGITS,
     ENOUGH,
     LARGEST_WRITTEN,
     LONGEST_WHOLE,
     PART,
+    WHOLE,
     WRITTEN_OUT,
     certain_digits,
     digits_of,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from fractions import Fraction
     from typing import Any
 
+    from gradcli.graph.bound import Bound
     from gradcli.graph.node import Graph
 
 PRECISIONS = tuple(106 << k for k in range(8))
@@ -49,7 +51,7 @@ EXTRA_BITS = 40
 class Certain:
     """A value, how many of its digits are certain, and where the others were lost."""
 
-    __slots__ = ("digits", "is_short", "limit", "lost", "value")
+    __slots__ = ("digits", "is_proved", "is_short", "limit", "lost", "value")
 
     def __init__(
         self,
@@ -59,6 +61,7 @@ class Certain:
         is_short: bool = False,
         lost: int | None = None,
         limit: int | None = None,
+        is_proved: bool = False,
     ) -> None:
         self.value = value
         """A double, a Numeral where it has more digits; an array of them."""
@@ -70,9 +73,11 @@ class Certain:
         """The node in which most digits are lost, where they are too few."""
         self.limit = limit
         """To how many digits a zero or an equality was looked at that could not be decided."""
+        self.is_proved = is_proved
+        """Whether a ball holds the true value and decides each digit."""
 
 
-def certain(
+def certain(  # noqa: PLR0912
     graph: Graph,
     roots: Iterable[int],
     numbers: Mapping[int, Any],
@@ -89,6 +94,7 @@ def certain(
     errors = bounds(graph, nodes, numbers, variables)
     found: dict[int, Certain] = {}
     ringing: dict[int, Any] = {}
+    bound, may_prove = with_forms(graph, nodes), _may_prove(graph, nodes)
     for root in roots:
         value = numbers[root]
         if (
@@ -102,7 +108,7 @@ def certain(
             passed = _array_passed(value, errors[root], digits)
         else:
             passed = let_pass(float(value), float(errors[root]), digits)
-        if not isinstance(passed, Certain):
+        if not isinstance(passed, Certain) or (may_prove and root in bound):
             ringing[root] = passed
         elif digits is None and _may_be_whole(value):
             found[root] = _whole(graph, root, variables) or passed
@@ -112,16 +118,44 @@ def certain(
             found[root] = passed
     if not ringing:
         return found
+    begun = time.perf_counter()
     more = worked_out(graph, list(ringing), variables, digits)
+    in_vain = any(more[root] is None for root in bound & ringing.keys())
+    for form in _forms(graph, nodes) if in_vain else ():
+        form.in_vain += time.perf_counter() - begun
     for root, passed in ringing.items():
         if passed is None:
             made = more[root] or _kept(float(numbers[root]), float(errors[root]), digits)
             found[root] = made
+        elif isinstance(passed, Certain):
+            found[root] = _better(passed, more[root])
         else:
             found[root] = _array_of(passed, more[root], numbers[root], errors[root], digits)
         if found[root].is_short:
             found[root].lost = where_lost(graph, root, numbers, errors)
     return found
+
+
+def _forms(graph: Graph, nodes: Sequence[int]) -> list[Bound]:
+    """Return the bodies of the forms that bind a name."""
+    return [graph.rows[node][2] for node in nodes if graph.rows[node][0].binds]
+
+
+def _may_prove(graph: Graph, nodes: Sequence[int]) -> bool:
+    """Return whether to prove what the alarm lets pass: not for ever in a table of hard rows."""
+    forms = _forms(graph, nodes)
+    return bool(forms) and all(form.in_vain < MOST_SECONDS for form in forms) and has_balls()
+
+
+def _better(passed: Certain, more: Any) -> Certain:
+    """Return a value that was worked out although the alarm let it pass; of an array that one."""
+    return more if isinstance(more, Certain) else passed
+
+
+def with_forms(graph: Graph, nodes: Sequence[int]) -> frozenset[int]:
+    """Return the nodes below which a name is bound: in an integral, a sum, a product or a root."""
+    forms = [node for node in nodes if graph.rows[node][0].binds]
+    return frozenset(graph.depending_on(forms, nodes)).union(forms) if forms else frozenset()
 
 
 def is_plain(value: Any) -> bool:
@@ -477,12 +511,16 @@ def _by_balls(
     found: dict[int, Any] = {}
     left = list(roots)
     begun = time.perf_counter()
+    target: Any = balls
+    if with_forms(graph, graph.reachable(roots)):
+        from gradcli.exact import proofs as target
+    balls.set_end(begun + MOST_SECONDS)
     steps = 0
     precision = 0
     for precision in _precisions(digits):
         nodes = graph.reachable(left)
         balls.set_precision(precision)
-        values = run(graph, nodes, variables, balls.BALLS, exact)
+        values = run(graph, nodes, variables, target.BALLS, exact)
         for root in left:
             made = _each(lambda x: _of_ball(x, digits), values[root])
             found[root] = _first_of(found.get(root), made)
@@ -493,7 +531,7 @@ def _by_balls(
             break
     if left:
         nodes = graph.reachable(left)
-        values = run(graph, nodes, variables, balls.DECIDING, exact)
+        values = run(graph, nodes, variables, target.DECIDING, exact)
         known_to = int(precision * math.log10(2))
         for root in left:
             made = _each(lambda x: _of_ball(x, digits, known_to), values[root])
@@ -533,14 +571,17 @@ def _of_ball(ball: Any, digits: int | None, limit: int | None = None) -> Certain
             if limit is None:
                 return None
             texts = [fraction_text_of(balls.middle(ball), digits)]
-        return Certain(Numeral(nearest(*fractions[0]), texts[0]), digits, limit=limit)
+        double = nearest(*fractions[0])
+        return Certain(Numeral(double, texts[0]), digits, limit=limit, is_proved=limit is None)
     doubles = [nearest(*f) for f in fractions if f]
     apart = abs(doubles[0] - doubles[-1])
     if apart and (limit is None or apart > math.ulp(doubles[0])):
         return None
     double = doubles[0]
     count = digits or DOUBLE_DIGITS
-    return Certain(double, count, limit=limit) if double - double == 0 else None
+    if double - double != 0:
+        return None
+    return Certain(double, count, limit=limit, is_proved=limit is None)
 
 
 LARGEST_EXPONENT = 60_000

@@ -13,6 +13,8 @@ DOUBLE_DIGITS = 17
 """Significant digits that tell any two doubles apart."""
 MOST_DIGITS = 10_000
 """Significant digits that may be asked for."""
+WHOLE = 2.0**53
+"""Whole numbers below this are doubles, and so are their sums and products."""
 LONGEST_WHOLE = 40
 """Digits of the longest whole number that is written out."""
 LARGEST_WRITTEN = 10.0**LONGEST_WHOLE

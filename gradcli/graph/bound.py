@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
+    from gradcli.graph.quadrature import Integral
+
 DEEPEST = 6
 """How many bound names may stand inside of each other: each multiplies the time."""
 
@@ -50,6 +52,8 @@ class Bound:
         "_rows",
         "depth",
         "graph",
+        "in_vain",
+        "known",
         "limits",
         "name",
         "parts",
@@ -76,6 +80,10 @@ class Bound:
         self._rows = tuple(graph.rows)  # derivatives will be added to the graph
         self._hash = hash((limits, taken, roots, self._rows))
         self._functions: dict[int, Callable[..., float]] = {}
+        self.known: dict[tuple[float, ...], Integral] = {}
+        """The integrals by limits and what is taken from outside (gradcli.graph.bound_values)."""
+        self.in_vain = 0.0
+        """Seconds spent on more digits that could not be had (gradcli.exact.certain)."""
         self.parts: list[Callable[..., float]] | None = None
         """Parts of the body that may be 0 (gradcli.graph.bound_values), once they are known."""
 

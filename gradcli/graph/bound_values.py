@@ -33,6 +33,8 @@ MOST_TERMS = 10_000_000
 """A sum of more terms is refused: they would take seconds."""
 DOUBTFUL = 1e-10
 """From this error on, relative to the integral of the size of the function, it is said."""
+MOST_KNOWN = 1000
+"""So many integrals of a body are remembered: the alarm asks for their errors."""
 MOST_CUTS = 50
 MOST_CURVED = 8
 """The most parts of a body whose zeros are looked for."""
@@ -47,6 +49,16 @@ def integral(bound: Bound) -> Callable[..., float]:
 
 def integrated(bound: Bound, low: float, high: float, *taken: float) -> quadrature.Integral:
     """Return the integral with a bound of its error. Raises ValueError with a sentence."""
+    key = (low, high, *taken)
+    found = bound.known.get(key)
+    if found is None:
+        if len(bound.known) >= MOST_KNOWN:
+            bound.known.clear()
+        found = bound.known[key] = _integrated(bound, *key)
+    return found
+
+
+def _integrated(bound: Bound, low: float, high: float, *taken: float) -> quadrature.Integral:
     body = bound.function(0)
 
     def f(x: float) -> float:
@@ -142,22 +154,28 @@ def _compares(operation: Operation) -> bool:
     return operation.arity[0] == 2 and bool(operation.kink or operation.switch)
 
 
+def places(low: float, high: float, count: int) -> Iterator[tuple[float, float]]:
+    """Yield numbers between two limits, which may be infinite, and how far around each it is."""
+    for k in range(count):
+        share = (k + 0.5) / count
+        away, around = share / (1 - share), 1 / (1 - share) ** 2
+        if abs(high - low) < math.inf:
+            yield low + (high - low) * share, 1.0
+        elif abs(low) < math.inf:
+            yield low + math.copysign(away, high), around
+        elif abs(high) < math.inf:
+            yield high + math.copysign(away, low), around
+        else:
+            angle = math.pi * (share - 0.5)
+            yield math.tan(angle), 1 / math.cos(angle) ** 2
+
+
 def _crossings(
     part: Callable[..., float], ends: tuple[float, float], taken: Sequence[float]
 ) -> Iterator[float]:
     """Yield where a function changes its sign between samples of an interval."""
-    low, high = sorted(ends)
     before: tuple[float, float] | None = None
-    for k in range(SAMPLES):
-        share = (k + 0.5) / SAMPLES
-        if high - low < math.inf:
-            x = low + (high - low) * share
-        elif low > -math.inf:
-            x = low + share / (1 - share)
-        elif high < math.inf:
-            x = high - share / (1 - share)
-        else:
-            x = math.tan(math.pi * (share - 0.5))
+    for x, _ in places(min(ends), max(ends), SAMPLES):
         try:
             y = part(x, *taken)
         except (ValueError, ArithmeticError):
@@ -237,28 +255,32 @@ def sum_over(bound: Bound) -> Callable[..., float]:
 
 
 def product_over(bound: Bound) -> Callable[..., float]:
-    """Return the product as a function of its limits and of what the body takes from outside.
+    """Return the product as a function of its limits and of what the body takes from outside."""
+
+    def value(low: float, high: float, *taken: float) -> float:
+        among = _whole(low, high, "product")
+        places = range(len(bound.roots))
+        return float(multiplied([_terms(bound, place, among, taken) for place in places]))
+
+    return value
+
+
+def multiplied(roots: Sequence[Iterator[Any]]) -> Any:
+    """Return a product from the terms of each root.
 
     With more than one root it is a derivative. The root at place s, its bits read as a set of
     directions, is that derivative of the factor, and the value is the derivative of the product in
     all directions: the coefficient of e1 e2 … in the product of the sums of roots times their e's,
     whose squares are 0. So a factor that is 0 does no harm.
     """
-
-    def value(low: float, high: float, *taken: float) -> float:
-        among = _whole(low, high, "product")
-        count = len(bound.roots)
-        found = [1.0] + [0.0] * (count - 1)
-        for factors in zip(
-            *[_terms(bound, place, among, taken) for place in range(count)], strict=True
-        ):
-            found = [
-                sum(found[s ^ part] * factors[part] for part in range(s + 1) if s & part == part)
-                for s in range(count)
-            ]
-        return found[-1]
-
-    return value
+    count = len(roots)
+    found: list[Any] = [1.0] + [0.0] * (count - 1)
+    for factors in zip(*roots, strict=True):
+        found = [
+            sum(found[s ^ part] * factors[part] for part in range(s + 1) if s & part == part)
+            for s in range(count)
+        ]
+    return found[-1]
 
 
 def root(bound: Bound) -> Callable[..., float]:

@@ -141,9 +141,15 @@ def count_alarms(count: int, seed: int) -> dict[str, int]:
     return counts
 
 
+TINY = 20_000
+"""Numbers below 2 to the power of minus this are alike to any double."""
+
+
 def to_fraction(x: Any) -> Fraction:
     """A number of mpmath as a fraction."""
-    sign, mantissa, exponent, _ = mpf(x)._mpf_
+    sign, mantissa, exponent, length = mpf(x)._mpf_
+    if exponent + length < -TINY:  # far below the least double, and a fraction of many bits
+        mantissa, exponent = 1, -TINY
     found: Fraction = Fraction(-mantissa if sign else mantissa) * Fraction(2) ** exponent
     return found
 

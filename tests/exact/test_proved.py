@@ -1,0 +1,192 @@
+"""Integrals, sums, products and roots: proved to the last place, or with an error that holds."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+import re
+import subprocess
+import sys
+from decimal import Decimal
+from fractions import Fraction
+from functools import partial
+from typing import Any
+
+import pytest
+from mpmath import mp, mpf
+
+from gradcli import parse
+from gradcli.graph.literals import number_text
+
+BODIES = [
+    "exp(-a*x^2)*cos(b*x)",
+    "1/(a + x^2)",
+    "sin(a*x + b)/(2 + cos(x))",
+    "log(1 + a*x^2)",
+    "sqrt(a + b*x + x^4)",
+    "x^3*exp(-b*x)",
+    "atan(a*x)*x",
+    "tanh(b*x - a)",
+    "erf(a*x)*exp(-x)",
+    "(a + x^2)^b",
+    "x^4 - a*x^3 + b",
+    "cosh(a*x)/(1 + b*x^2)",
+]
+EQUATIONS = [  # with the left and the right end of what holds one root
+    ("cos(a*x) - b*x", "0", "pi/(2*a)"),
+    ("x*exp(b*x) - a", "0", "a"),
+    ("x^3 + a*x - b", "0", "b/a"),
+    ("log(x) + a*x - b", "exp(-a)/10^4", "1 + b/a + exp(b)"),
+    ("x - a*sin(x)/4 - b", "b - 1", "b + 1"),
+    ("x + tanh(a*x) - b", "b - 1", "b"),
+    ("exp(a*x) - b - 3", "0", "(b + 3)/a"),
+    ("x^5 + a*x^2 - b", "0", "1 + b"),
+    ("sqrt(x^2 + a) + x - 3*b", "-9", "3*b"),
+    ("atan(b*x) + x - a", "0", "a"),
+]
+
+
+NAMES = ("exp", "sin", "cos", "log", "sqrt", "atan", "tanh", "erf", "cosh", "pi")
+
+
+def meant(text: str, **values: Any) -> Any:
+    """The value of a formula by mpmath, to the digits it works with."""
+    names = {n: getattr(mp, n) for n in NAMES}
+    return eval(text.replace("^", "**"), {"__builtins__": {}}, {**names, **values})  # noqa: S307
+
+
+def at(text: str, names: dict[str, Any], x: Any) -> Any:
+    return meant(text, x=x, **names)
+
+
+def drawn(kind: str, count: int) -> list[tuple[str, dict[str, float], Fraction]]:
+    """Formulas, values of their names, and what mpmath has to 40 digits."""
+    draw = random.Random(f"{kind} 20")  # noqa: S311
+    cases = []
+    with mp.workdps(50):
+        for place in range(count):
+            point = {name: round(draw.uniform(0.3, 2), draw.randint(1, 4)) for name in "ab"}
+            exact = {name: mpf(repr(value)) for name, value in point.items()}
+            if kind == "integral":
+                body = BODIES[place % len(BODIES)]
+                low, high = sorted(round(draw.uniform(0, 3), 2) for _ in range(2))
+                cuts = mp.linspace(mpf(repr(low)), mpf(repr(high)), 5)
+                value = mp.quad(partial(at, body, exact), cuts)
+                text = f"integrate({body}, x, {low}, {high})"
+            else:
+                body, *ends = EQUATIONS[place % len(EQUATIONS)]
+                bracket = [meant(end, **exact) for end in ends]
+                value = mp.findroot(
+                    partial(at, body, exact),
+                    bracket,
+                    solver="anderson",
+                    tol=mpf(10) ** -90,
+                    maxsteps=200,
+                )
+                text = f"solve({body} == 0, x, {', '.join(ends)})"
+            point = {n: value for n, value in point.items() if n in re.split(r"\W+", text)}
+            cases.append((text, point, Fraction(Decimal(mp.nstr(value, 42)))))
+    return cases
+
+
+def check(cases: list[tuple[str, dict[str, float], Fraction]]) -> None:
+    for text, point, truth in cases:
+        here = parse(text).at_values(point)
+        assert (text, point, here.value) == (text, point, float(truth))
+        assert here.proofs == {"": True}
+        assert not here.remarks
+
+
+@pytest.mark.parametrize("kind", ["integral", "root"])
+def test_proved_to_the_last_place(kind: str) -> None:
+    check(drawn(kind, 15))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["integral", "root"])
+def test_a_hundred_are_proved_to_the_last_place(kind: str) -> None:
+    check(drawn(kind, 100))
+
+
+@pytest.mark.parametrize("kind", ["integral", "root"])
+def test_without_the_library_the_bound_holds(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "flint", None)
+    for text, point, truth in drawn(kind, 30):
+        here = parse(text).at_values(point)
+        plain = parse(text).at_values(point, certain=False).value
+        printed = number_text(here.value)
+        assert abs(Fraction(plain) - truth) <= here.bound(), text
+        last = Fraction(10) ** int(Decimal(printed).as_tuple().exponent)
+        assert abs(Fraction(printed) - truth) <= last, text
+        assert not any(here.proofs.values())
+        assert here.digits[""] >= 12
+
+
+def told(*words: str) -> dict[str, Any]:
+    done = subprocess.run(
+        [sys.executable, "-m", "gradcli", *words, "--json"],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert not done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def test_fifty_digits() -> None:
+    with mp.workdps(60):
+        integral = mp.sqrt(mp.pi) / 2 * mp.erf(1)
+        root = mp.findroot(lambda x: mp.cos(x) - x, 0.7)
+        total = mp.nsum(lambda k: 1 / mpf(k) ** 2, [1, 50])
+        wanted = {
+            "integrate(exp(-x^2), x, 0, 1)": integral,
+            "solve(cos(x) == x, x, 1)": root,
+            "sum(1/k^2, k, 1, 50)": total,
+            "solve(integrate(exp(-t^2), t, 0, x) == 1/2, x, 0.4)": mp.erfinv(1 / mp.sqrt(mp.pi)),
+            "integrate(abs(x - 0.3)*sqrt(x), x, 0, 1)": mp.quad(
+                lambda x: abs(x - mpf(3) / 10) * mp.sqrt(x), [0, mpf(3) / 10, 1]
+            ),
+            "integrate(integrate(cos(x*y), y, 0, x), x, 0, 1)": mp.si(1) / 2,
+        }
+        for text, value in wanted.items():
+            found = told("eval", text, "--digits", "50")
+            assert found["value"] == mp.nstr(value, 50), text
+            assert found["proved"] is True
+
+
+def test_gradients_are_proved_too() -> None:
+    words = ("integrate(exp(-a*x), x, 0, b)*solve(x*exp(x) == a, x, 0.5)", "a=0.7", "b=1.3")
+    found = told("grad", *words)
+    assert found["proved"] is True
+    with mp.workdps(40):
+        a, b = mpf("0.7"), mpf("1.3")
+        w = mp.lambertw(a).real
+        area = (1 - mp.exp(-a * b)) / a
+        by_a = (b * mp.exp(-a * b) - area) / a * w + area * w / (a * (1 + w))
+        assert found["gradient"] == {"a": float(by_a), "b": float(mp.exp(-a * b) * w)}
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("integrate(1/sqrt(x), x, 0, 1)", 2),
+        ("solve(exp(x) - 1 - x, x, 1)", 0),  # a root that counts twice
+        ("integrate(exp(-x), x, 0, inf)*solve(sin(x)^2, x, 3)", math.pi),
+    ],
+)
+def test_what_cannot_be_proved_is_not_said_to_be(text: str, value: float) -> None:
+    here = parse(text).at_values()
+    assert abs(here.value - value) <= here.bound()
+    assert here.proofs == {"": False}
+
+
+def test_an_argument_that_errs_moves_a_form(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "integrate(cos(x + 1e9*a), x, 0, 1) + solve(x^3 == 1e9*a - 7e8, x, 1)"
+    monkeypatch.setitem(sys.modules, "flint", None)
+    here = parse(text).at_values({"a": 0.7})
+    with mp.workdps(30):
+        truth = mp.sin(1 + mpf(7) * 10**8) - mp.sin(mpf(7) * 10**8)
+    assert abs(here.value - float(truth)) <= here.bound()
+    assert here.remarks
