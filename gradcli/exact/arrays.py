@@ -363,7 +363,9 @@ def certain_digits(values: Any, errors: Any) -> Any:
     with np.errstate(all="ignore"):
         size, ulp = np.abs(values), np.spacing(np.abs(values))
         unit = np.ceil(np.log10(2 * errors) - 1e-9)
-        kept = np.floor(np.log10(size)) - unit + 1
+        first = np.floor(np.log10(size))
+        first -= 10.0**first > size  # as in `decimals`
+        kept = first - unit + 1
         kept = np.where(np.isfinite(kept), np.maximum(kept, 0), 0)
         full = (errors <= 0.5 * ulp) | ((size < LEAST_NORMAL) & (errors <= ulp))
     return np.where(full, DOUBLE_DIGITS, kept)

@@ -39,7 +39,9 @@ def certain_digits(value: float, error: float) -> int:
         return 0
     # One unit of the last digit is at least twice the error.
     unit = math.ceil(math.log10(2 * error) - 1e-9)
-    return max(0, math.floor(math.log10(abs(value))) - unit + 1)
+    first = math.floor(math.log10(abs(value)))
+    first -= 10.0**first > abs(value)  # the logarithm of 0.00999…98 is rounded to -2
+    return max(0, first - unit + 1)
 
 
 def to_digits(value: float, digits: int) -> float:

@@ -161,6 +161,14 @@ def test_no_alarm_is_missed() -> None:
     assert counts["ringing"] < counts["formulas"] / 4
 
 
+def test_digits_just_below_a_power_of_ten_are_counted_from_the_first() -> None:
+    """0.00999…98 begins in the third place behind the point, and its logarithm is rounded to -2."""
+    below = math.nextafter(-0.01, 0)
+    passed = certain.let_pass(below, 2.5 * math.ulp(below))
+    assert passed is not None
+    assert passed.value == -0.01
+
+
 @pytest.mark.slow
 def test_no_alarm_is_missed_in_ten_thousand_formulas() -> None:
     counts = count_alarms(10_000, 2)
