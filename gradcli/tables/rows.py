@@ -116,7 +116,10 @@ class RowTable:
 
     def _look_at(self, rows: Any, columns: Mapping[str, Any], first: int) -> None:
         """Raise the error of the first of some rows that has no value or no derivative."""
-        for place in rows.nonzero()[0].tolist():
+        import numpy as np
+
+        count = len(next(iter(columns.values())))
+        for place in np.broadcast_to(rows, count).nonzero()[0].tolist():
             one = {name: column[place : place + 1] for name, column in columns.items()}
             here = self._formula.at(one, first + place, certain=True, digits=self._digits)
             if self._wrt:

@@ -105,6 +105,8 @@ CORNERS = [
 @pytest.mark.parametrize("corner", CORNERS, ids=lambda c: f"{c.formula} at {c.at}")
 def test_first_derivatives(corner: Corner, mode: str) -> None:
     gradient = parse(corner.formula).gradient(corner.at, wrt=[*corner.first], mode=mode)
+    # Numbers too small for a double are known by their digits, and as doubles they are 0.
+    gradient = {name: float(slope) for name, slope in gradient.items()}
     assert gradient == pytest.approx(corner.first, rel=1e-15, abs=1e-300)
 
 
@@ -299,4 +301,6 @@ def test_an_idle_branch_does_not_spoil_what_is_equal_to_a_part_of_it(
             parse(formula).gradient(at)
         return
     for mode in ("reverse", "forward"):
-        assert parse(formula).gradient(at, mode=mode) == pytest.approx({"x": slope}, abs=1e-300)
+        found = parse(formula).gradient(at, mode=mode)
+        assert float(found["x"]) == pytest.approx(slope, abs=1e-300)
+        assert [*found] == ["x"]

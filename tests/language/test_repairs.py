@@ -165,6 +165,8 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "exp10": lambda x: mpmath.power(10, x),
     **dict.fromkeys(["sgn", "signum"], mpmath.sign),
     "fabs": math.fabs,
+    "C": lambda n, k: math.comb(int(n), int(k)),
+    "P": lambda n, k: math.perm(int(n), int(k)),
     "ceiling": math.ceil,
     "int": int,
     **dict.fromkeys(["truncate", "fix"], math.trunc),
@@ -231,7 +233,10 @@ POINTS: dict[str, list[Any]] = {
     "asech": [(0.3,), (0.9,)],
     **{key: [(0.3,), (7.5,)] for key in ["gammaln", "lngamma", "loggamma", "tgamma", "psi"]},
     "fact": [(0.0,), (5.0,)],
-    **{key: [(5.0, 2.0), (6.0, 0.0)] for key in ["ncr", "comb", "choose", "binom", "binomial"]},
+    **{
+        key: [(5.0, 2.0), (6.0, 0.0)]
+        for key in ["C", "P", "ncr", "comb", "choose", "binom", "binomial"]
+    },
     **{key: [(5.0, 2.0), (6.0, 0.0)] for key in ["npr", "perm"]},
     "round": [(2.346, 2.0), (-7.04, 1.0)],
     **{key: [(2.5, 3.0), (7.0, 4.0)] for key in ["root", "nthroot", "pow", "power"]},
