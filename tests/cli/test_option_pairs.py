@@ -247,6 +247,7 @@ ALLOWED = {
         "--checkpoint",
         "--checkpoint-every",
     ): "how often a state is kept is seen when a run is killed",
+    ("--json", "--fixed"): "the minimum of the test is at whole numbers",
     ("--maximize", "--tol"): "the formula of the test grows without limit",
     ("--digits", "--mode"): "finite differences agree to so many digits",
     ("--fixed", "--mode"): "finite differences agree to so many digits",

@@ -270,13 +270,13 @@ def test_what_is_not_computed_yet_is_hidden(reader: Reader, tutorial: Path) -> N
     assert "3.06" not in back["slopes"]
     assert "0.6603" in back["locals"]
     assert "9" not in back["locals"]
-    assert back["cells"][:4] == ["2", "1.231", "3", "0"]
+    assert back["cells"][:4] == ["2", "17", "1.231", "3"]
     reader.go(15)
     end = reader.state
     assert {"3.06", "1.219"} <= {*end["slopes"]}
     assert len(end["locals"]) == 7
     assert end["bridges"] == 0
-    assert end["cells"][:4] == ["2", "3.06", "3", "1.219"]
+    assert end["cells"][:4] == ["2", "17", "3.06", "3"]
     reader.go(1)
     assert reader.state == start
 

@@ -172,7 +172,8 @@ def _head(told: Lesson) -> str:
     names += ["Value"] if told.has_values else []
     names += ["Digits"] if told.has_digits else []
     names += ["Gradient"] if told.has_gradients else []
-    cells = [f'<th scope="col">{escape(name)}</th>' for name in names]
+    kinds = {"Digits": ' class="digits"'}
+    cells = [f'<th scope="col"{kinds.get(name, "")}>{escape(name)}</th>' for name in names]
     return f"<tr>{''.join(cells)}</tr>"
 
 
@@ -185,7 +186,7 @@ def _rows(told: Lesson) -> Iterator[str]:
         if told.has_values:
             cells += f'<td data-kind="values">{escape(row.value)}</td>'
         if told.has_digits:
-            cells += f"<td>{row.digits}</td>"
+            cells += f'<td class="digits">{row.digits}</td>'
         if told.has_gradients:
             cells += f'<td data-kind="gradients">{escape(row.gradient)}</td>'
         yield f'<tr data-node="{row.key}">{cells}</tr>'
