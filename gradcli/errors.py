@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 LONGEST_MESSAGE = 600
 """Characters of any one sentence that are shown; the rest is cut and said to be cut."""
 
@@ -181,3 +185,10 @@ def underlined(source: str, span: tuple[int, int], width: int) -> list[str]:
         f"  {before}{culprit}{after}".rstrip(),
         "  " + " " * columns(before) + "^" * max(1, columns(culprit)),
     ]
+
+
+def few(names: Iterable[str], most: int = 5) -> str:
+    """Return the first few names, made printable, and how many more there are."""
+    names = list(names)
+    text = ", ".join([printable(name, 60) for name in names[:most]])
+    return text if len(names) <= most else f"{text} and {len(names) - most} more"

@@ -13,9 +13,11 @@ from __future__ import annotations
 from gradcli.errors import FormulaError, MathematicsError
 from gradcli.graph.node import Graph, Node
 from gradcli.language.names import CONSTANTS, KEYWORDS, REBINDABLE, is_name, is_reserved
+from gradcli.language.origin import located
 from gradcli.limits import DRAWN_NODES
 from gradcli.options import check_word
-from gradcli.point import Point, as_decimal, checked, located, names_to_nodes, shape_of
+from gradcli.point import Point
+from gradcli.values import as_decimal, checked, names_to_nodes, shape_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import math
 
-from gradcli.errors import MathematicsError, NameValueError, ShapeError, UsageError, printable
+from gradcli.errors import MathematicsError, UsageError
 from gradcli.exact.decimals import DOUBLE_DIGITS
-from gradcli.graph.literals import Numeral, exactly, is_single, number_text, value_text
-from gradcli.graph.shapes import sized
-from gradcli.language.names import meant, suggestion
+from gradcli.graph.literals import Numeral, exactly, number_text, value_text
+from gradcli.language.origin import located, where
 from gradcli.options import check_word, example, spelled
 from gradcli.runtime import interpreter
+from gradcli.values import as_value, check_single, entry_name, names_to_nodes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     from gradcli.calculus.differences import Difference
     from gradcli.exact.certain import Certain
     from gradcli.findings import Check, Note, Run
-    from gradcli.graph.node import Graph, Node
-    from gradcli.graph.shapes import Shape
+    from gradcli.graph.node import Graph
     from gradcli.language.origin import Origin
     from gradcli.runtime.explain import Explainer, Fault
     from gradcli.runtime.trace import Step
@@ -178,7 +177,7 @@ class Point:
 
     def beside(self, node: int) -> Point:
         """Return another node below the formula at the same point."""
-        return Point(self._graph, node, self._exact, known=None)
+        return Point(self._graph, node, self._exact)
 
     def rates_and_bounds(self, by: Sequence[str]) -> list[tuple[Any, Any]]:
         """Return the formula, and how it moves with each number of names, all with their bounds.
@@ -222,23 +221,25 @@ class Point:
 
     def bound(self) -> Any:
         """Return how far the value of a run in doubles may be from the true one."""
+        return self._bounds([self._result], self._own.numbers)[self._result]
+
+    def _bounds(self, nodes: Collection[int], numbers: Mapping[int, Any]) -> dict[int, Any]:
+        """Return how far the doubles of nodes, and of those below, may be from the true values."""
         from gradcli.exact.certain import bounds
 
-        order = self._graph.reachable([self._result])
-        return bounds(self._graph, order, self._own.numbers, self._exact)[self._result]
+        return bounds(self._graph, self._graph.reachable(nodes), numbers, self._exact)
 
     def _shown(self, nodes: Iterable[int], numbers: Mapping[int, Any]) -> dict[int, Any]:
         """Return the values of nodes as they are shown beside a result: without false digits.
 
         Where few are certain it is the double, for these are not worked out.
         """
-        from gradcli.exact.certain import bounds, shown_value
+        from gradcli.exact.certain import shown_value
 
         nodes = list(nodes)
         if not self._is_certain:
             return {node: numbers[node] for node in nodes}
-        order = self._graph.reachable(nodes)
-        errors = bounds(self._graph, order, numbers, self._exact)
+        errors = self._bounds(nodes, numbers)
         return {
             node: self._found[node].value
             if node in self._found
@@ -248,13 +249,12 @@ class Point:
 
     def _with_digits(self, steps: list[Step]) -> list[Step]:
         """Return the steps of a run with the digits that doubles keep of their values."""
-        from gradcli.exact.certain import bounds, digits_of_node
+        from gradcli.exact.certain import digits_of_node
 
         if not self._is_certain:
             return steps
         numbers = self._own.numbers
-        order = self._graph.reachable([self._result])
-        errors = bounds(self._graph, order, numbers, self._exact)
+        errors = self._bounds([self._result], numbers)
         values = self._shown([step.id for step in steps], numbers)
         return [
             step
@@ -472,6 +472,8 @@ class Point:
             for *found, error in zip(*ways, strict=True):
                 size = max(*map(abs, found), error / HALF_THE_DIGITS)
                 difference = (max(found) - min(found)) / size if size else 0.0
+                if any(map(math.isnan, found)):
+                    difference = math.nan
                 # One that does not exist is the largest.
                 largest = max(largest, difference, key=lambda x: (math.isnan(x), x))
         return Check(reverse, forward, {name: found[0] for name, found in finite.items()}, largest)
@@ -801,158 +803,6 @@ class Point:
         return MathematicsError(message, values=fault.values, hint=fault.hint, **text)
 
 
-def where(origin: Origin | None, node: int | None = None) -> dict[str, Any]:
-    """Return source and span of a node, or of the whole formula, for an error; none untyped."""
-    if origin is None:
-        return {}
-    span = (0, len(origin.source)) if node is None else origin.spans().get(node)
-    return {"source": origin.source, "span": span}
-
-
-def located(error: MathematicsError, origin: Origin | None) -> MathematicsError:
-    """Return an error that points at the text of its node, where it has one."""
-    if error.node is not None and error.source is None:
-        text = where(origin, error.node)
-        if text.get("span") is not None:
-            error.source, error.span = text["source"], text["span"]
-    return error
-
-
-def check_single(graph: Graph, result: int, origin: Origin | None) -> None:
-    """Raise ShapeError unless a formula that is to be differentiated is a single number."""
-    shape = graph.shape(result)
-    if shape:
-        message = f"a derivative needs a single number, and the formula has shape {shape}"
-        hint = "take its sum, mean or norm, or one entry"
-        raise ShapeError(message, hint=hint, **where(origin))
-
-
-def names_to_nodes(graph: Graph, result: int, names: Sequence[str] | None = None) -> dict[str, int]:
-    """Return the nodes of the names to differentiate with respect to; all free names for None.
-
-    A name may be that of a part, `u = …`, which then counts as free. Raises NameValueError for a
-    name that the formula does not use.
-    """
-    free = graph.variables([result])
-    if names is None:
-        return free
-    known = dict(free)
-    if not free.keys() >= set(names):
-        for node in graph.reachable([result]):
-            known |= {name: node for name in graph.names.get(node, ()) if name not in free}
-    for name in names:
-        if name not in known:
-            close = suggestion(name, known)
-            hint = f"did you mean '{close}'?" if close else f"its names are {few(list(known))}"
-            message = f"the formula has no name '{printable(name, 60)}'"
-            raise NameValueError(message, hint=hint if known else None)
-    return {name: known[name] for name in dict.fromkeys(names)}
-
-
-def checked(
-    node: Node,
-    values: Mapping[str, Any],
-    origin: Origin | None = None,
-    elsewhere: Collection[str] = (),
-) -> dict[str, Any]:
-    """Return the values of the free names below a node, as floats and arrays, in their order.
-
-    Names that have their values `elsewhere` are left out. Raises NameValueError when one is
-    missing, unknown or not a finite number.
-    """
-    graph = node.graph
-    nodes = graph.variables([node.id])
-    names = [name for name in nodes if name not in elsewhere]
-    missing = [name for name in names if name not in values]
-    unused = [name for name in values if name not in nodes and not graph.has_name(name)]
-    if missing:
-        hint = meant(missing[0]) or f"add {missing[0]}=…"
-        if unused:
-            hint += f"; {few(unused)} {'is' if len(unused) == 1 else 'are'} given but not used"
-        if origin is not None and origin.is_model:
-            hint += "; columns of data come from --data FILE"
-        message = f"no value is given for {few(missing)}"
-        raise NameValueError(message, hint=hint, **where(origin, nodes[missing[0]]))
-    if unused:
-        message = f"the formula does not use {few(unused)}"
-        close = suggestion(unused[0], names)
-        hint = f"did you mean '{close}'?" if close else f"remove {unused[0]}=…"
-        raise NameValueError(message, hint=hint)
-    return {name: as_value(name, values[name], graph.shape(nodes[name])) for name in names}
-
-
-def few(names: Sequence[str]) -> str:
-    """Return the first names of a list and how many more there are."""
-    shown = ", ".join(names[:5])
-    return shown if len(names) <= 5 else f"{shown} and {len(names) - 5} more"
-
-
-def shape_of(value: Any, name: str = "a name") -> Shape:
-    """Return the shape of a number, a nested list or an array."""
-    if is_single(value):
-        return ()
-    import numpy as np
-
-    try:
-        return tuple(np.shape(value))
-    except ValueError:
-        message = f"the value of {name} has parts of different shapes"
-        raise NameValueError(message) from None
-
-
-def as_value(name: str, value: Any, shape: Shape) -> Any:
-    """Return the value of a name as a float, or as an array of doubles of the given shape.
-
-    Raises NameValueError for a value of another shape and for inf and nan.
-    """
-    found: Any
-    if not shape and is_single(value):
-        try:
-            found = exactly(value)
-        except ValueError:
-            message = f"the value of {name} is not a number or an array of numbers"
-            raise NameValueError(message) from None
-    else:
-        import numpy as np
-
-        try:
-            # A copy, for what was given may change; but not of what nobody else can change.
-            found = np.array(value, dtype=np.float64, copy=_is_open(value) or None)
-        except (TypeError, ValueError):
-            found = None
-        if found is None or value is None:
-            message = f"the value of {name} is not a number or an array of numbers"
-            raise NameValueError(message)
-        if found.shape != sized(shape, found.shape[0] if found.ndim else 0):
-            message = f"the value of {name} has shape {found.shape}, and the formula takes {shape}"
-            raise NameValueError(message, hint="give the shape where the formula or name is made")
-        found = found if shape else float(found)
-    if not interpreter.finite(found):
-        shown = found if isinstance(found, float) else "not finite everywhere"
-        message = f"the value of {name} is {shown}; a value must be a finite number"
-        raise NameValueError(message)
-    return found
-
-
-def as_decimal(value: Any, digits: int) -> Any:
-    """Return a value as a decimal.Decimal of so many significant digits, or an array of them."""
-    from decimal import Context, Decimal
-
-    if hasattr(value, "ndim"):
-        import numpy as np
-
-        return np.frompyfunc(lambda x: as_decimal(x, digits), 1, 1)(value)
-    if value - value != 0 and not isinstance(value, Numeral):
-        return Decimal(repr(value))
-    return Context(prec=digits).create_decimal(number_text(value))
-
-
-def _is_open(value: Any) -> bool:
-    """Return whether somebody may change a value later."""
-    flags = getattr(value, "flags", None)
-    return bool(getattr(flags, "writeable", True))
-
-
 def _double(value: Any) -> Any:
     """Return the plain double of a number that stands for another one."""
     return float(value) if isinstance(value, float) else value
@@ -961,11 +811,6 @@ def _double(value: Any) -> Any:
 def _own_copy(value: Any) -> Any:
     """Return a number, or a copy of an array that the caller may change."""
     return value if isinstance(value, float) else value.copy()
-
-
-def entry_name(name: str, key: tuple[int, ...]) -> str:
-    """Return the name of a number of an array: w[0], W[0,1]; a number keeps its own."""
-    return f"{name}[{','.join(map(str, key))}]" if key else name
 
 
 def _numbers(value: Any) -> list[float]:

@@ -13,6 +13,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "gradcli"
 # unless the inside has a row of its own. A row only names parts above it, so nothing goes round.
 BASE = {"limits", "errors", "headings"}
 ENGINE = BASE | {
+    "values",
     "graph",
     "language",
     "options",
@@ -45,6 +46,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "language": BASE | {"graph", "calculus"},
     "options": BASE | {"graph", "language"},
     "runtime": BASE | {"graph"},
+    "values": BASE | {"graph", "language", "runtime"},
     "native": BASE | {"graph", "runtime", "options"},
     "engines": BASE | {"runtime", "native", "options"},
     # graph with numbers -> digits that are certain

@@ -17,7 +17,7 @@ from gradcli.formula import Formula, parse
 from gradcli.language.bindings import bindings
 from gradcli.language.names import CONSTANTS, is_reserved, names_in
 from gradcli.limits import SOURCE_CHARACTERS
-from gradcli.point import shape_of
+from gradcli.values import shape_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -14,11 +14,11 @@ from gradcli.errors import (
     GradcliError,
     NameValueError,
     UsageError,
+    few,
 )
 from gradcli.language.names import names_in
 from gradcli.language.scanner import SCANNER
 from gradcli.limits import SOURCE_CHARACTERS
-from gradcli.point import few
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

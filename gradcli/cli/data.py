@@ -11,9 +11,8 @@ from gradcli.cli.arguments import Problem
 from gradcli.cli.batch import curve
 from gradcli.cli.options import Data
 from gradcli.cli.output import note
-from gradcli.errors import NameValueError, ShapeError, UsageError, printable
+from gradcli.errors import NameValueError, ShapeError, UsageError, few, printable
 from gradcli.language.names import CONSTANTS, KEYWORDS, is_name, is_reserved, names_in
-from gradcli.point import few
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence

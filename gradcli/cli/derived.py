@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gradcli.errors import FormulaError, MathematicsError, UsageError, printable
+from gradcli.errors import FormulaError, MathematicsError, UsageError, few, printable
 from gradcli.formula import Formula, parse
 from gradcli.language.names import CONSTANTS, is_name, is_reserved
-from gradcli.point import few, shape_of
+from gradcli.values import shape_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from gradcli.cli import arguments
 from gradcli.cli.data import check_syntax, needed, reading
 from gradcli.cli.output import note
-from gradcli.errors import NameValueError, ShapeError, UsageError
+from gradcli.errors import NameValueError, ShapeError, UsageError, few
 from gradcli.language.bindings import bindings
 from gradcli.language.bounds import limits as limits_of
 from gradcli.language.names import names_in
 from gradcli.options import spelled
-from gradcli.point import few, shape_of
+from gradcli.values import shape_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

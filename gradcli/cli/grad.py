@@ -8,7 +8,8 @@ from gradcli.cli.output import Output, said_of_digits, say_notes
 from gradcli.errors import ExitCode, MathematicsError, NameValueError, UsageError
 from gradcli.headings import ours
 from gradcli.options import spelled
-from gradcli.point import Point, check_single, names_to_nodes
+from gradcli.point import Point
+from gradcli.values import check_single, names_to_nodes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from gradcli.cli.output import is_terminal
 from gradcli.errors import FileError, NameValueError
 from gradcli.minimization.minimum import Epoch
 from gradcli.minimization.training import Batches, Training, Watch
-from gradcli.point import shape_of
 from gradcli.rows.columns import values_of
+from gradcli.values import shape_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

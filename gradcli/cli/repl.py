@@ -18,7 +18,7 @@ from gradcli.graph.literals import value_text
 from gradcli.language.bindings import binding
 from gradcli.language.names import CONSTANTS, is_function, names_in
 from gradcli.language.scanner import END, SCANNER
-from gradcli.point import shape_of
+from gradcli.values import shape_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

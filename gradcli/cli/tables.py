@@ -188,7 +188,7 @@ def _single(problem: Problem) -> list[str]:
 def _named(name: str, shape: Shape) -> list[str]:
     """Return the headers of a column, one for each number of an entry."""
     from gradcli.graph.structural import entries
-    from gradcli.point import entry_name
+    from gradcli.values import entry_name
 
     return [entry_name(name, key) for key in entries(shape)] if shape else [name]
 

@@ -8,17 +8,9 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from gradcli.data.cells import CellError, Dates
-from gradcli.data.columns import (
-    DROP_HINT,
-    MOST_COLUMNS,
-    NUMBERS_AT_ONCE,
-    checked,
-    listed,
-    no_rows,
-    quoted,
-)
+from gradcli.data.columns import DROP_HINT, MOST_COLUMNS, NUMBERS_AT_ONCE, checked, no_rows, quoted
 from gradcli.data.input import shown
-from gradcli.errors import FileError, printable
+from gradcli.errors import FileError, few, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -183,7 +175,7 @@ class ArrowReader:
             numbers[i] = code[text]
             if numbers[i] < 0:
                 message = f"{where}, row {row + i}: {quoted(text)} is not one of the classes"
-                raise FileError(message, hint=f"classes: {listed(code)}")
+                raise FileError(message, hint=f"classes: {few(code)}")
         return numbers
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from gradcli.data.input import shown
-from gradcli.errors import FileError, printable
+from gradcli.errors import FileError, few, printable
 from gradcli.language.names import is_name, suggestion
 
 if TYPE_CHECKING:
@@ -78,20 +78,13 @@ def quoted(text: str, longest: int = 40) -> str:
     return f"'{printable(text, longest)}'"
 
 
-def listed(names: Iterable[str], most: int = 5) -> str:
-    """Return the first few names and how many more there are."""
-    names = list(names)
-    text = ", ".join(printable(name, 40) for name in names[:most])
-    return text if len(names) <= most else f"{text} and {len(names) - most} more"
-
-
 def unknown_column(path: str, name: str, known: Sequence[str]) -> FileError:
     """Return the error for a column that the file lacks."""
     meant = suggestion(name, known[:1000])
     message = f"{shown(path)}: there is no column {quoted(name)}"
     if meant is not None:
         message += f"; did you mean {quoted(meant)}?"
-    return FileError(message, hint=f"columns: {listed(known)}")
+    return FileError(message, hint=f"columns: {few(known)}")
 
 
 def ambiguous_column(path: str, name: str, headings: Sequence[str]) -> FileError:
@@ -118,7 +111,7 @@ def named(
             meant = suggestion(found, headings[:1000])
             message = f"{where}: there is no column {quoted(found)}"
             message += f"; did you mean {quoted(meant)}?" if meant else ""
-            raise FileError(message, hint=f"columns: {listed(headings)}")
+            raise FileError(message, hint=f"columns: {few(headings)}")
         if name in headings and name != found:
             message = f"{where}: there is a column {quoted(name)} already"
             raise FileError(message, hint=f"give {quoted(found)} another name")

@@ -13,11 +13,11 @@ import numpy as np
 
 from gradcli.data import decimals
 from gradcli.data.cells import DATE, MAY_VANISH, MINUS, CellError, Dates, Dialect, is_percentage
-from gradcli.data.columns import DROP_HINT, listed, no_rows, quoted
+from gradcli.data.columns import DROP_HINT, no_rows, quoted
 from gradcli.data.head import TextOptions, head_of, repair
 from gradcli.data.input import shown
 from gradcli.data.text import Kept, line_blocks, line_feeds, records
-from gradcli.errors import FileError, printable
+from gradcli.errors import FileError, few, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -246,7 +246,7 @@ class TextReader:
         if hint is None:
             hint = f"--skip {line_number} leaves that line out"
             if len(self._names) < 10:
-                hint += f"; columns: {listed(self._names, 10)}; the line is {quoted(line)}"
+                hint += f"; columns: {few(self._names, 10)}; the line is {quoted(line)}"
         named = "--header" if self._head.line is None else f"{self._unit} {self._head.line}"
         message = (
             f"{self._where}: {self._unit} {line_number} has {cells}, but {named} names {columns}"
@@ -284,7 +284,7 @@ class TextReader:
             raise FileError(f"{where}: {quoted(cell)} {error.reason}", hint=hint) from None
         if value < 0 and not isinstance(code, Dates):
             message = f"{where}: {quoted(cell)} is not one of the classes"
-            raise FileError(message, hint=f"classes: {listed(code)}")
+            raise FileError(message, hint=f"classes: {few(code)}")
         return value
 
     def _check_percentage(self, line_number: int, place: int, *, percentage: bool) -> None:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gradcli.data.columns import listed, quoted, unknown_column
-from gradcli.errors import FileError
+from gradcli.data.columns import quoted, unknown_column
+from gradcli.errors import FileError, few
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -126,7 +126,7 @@ def _matching(source: Source, pattern: str) -> list[str]:
     ]
     if not parts:
         raise FileError(
-            f"no column matches {quoted(pattern)}", hint=f"columns: {listed(source.columns)}"
+            f"no column matches {quoted(pattern)}", hint=f"columns: {few(source.columns)}"
         )
     for part in parts:
         if source.columns[part]:

@@ -17,7 +17,6 @@ from gradcli.data.columns import (
     Codes,
     ambiguous_column,
     length_of,
-    listed,
     named,
     quoted,
     rebatched,
@@ -26,7 +25,7 @@ from gradcli.data.columns import (
 from gradcli.data.formats import reader as reader_of
 from gradcli.data.head import TextOptions
 from gradcli.data.input import shown
-from gradcli.errors import FileError
+from gradcli.errors import FileError, few
 from gradcli.graph import shapes
 from gradcli.limits import ELEMENTS
 
@@ -374,12 +373,12 @@ def _check_same_columns(first: Reader, other: Reader) -> None:
     if lacks:
         raise FileError(
             f"{shown(other.path)} has no column {quoted(lacks[0])}, as {shown(first.path)} has",
-            hint=f"columns: {listed(other.columns)}",
+            hint=f"columns: {few(other.columns)}",
         )
     if extra:
         raise FileError(
             f"{shown(other.path)} has a column {quoted(extra[0])}, unlike {shown(first.path)}",
-            hint=f"columns: {listed(first.columns)}",
+            hint=f"columns: {few(first.columns)}",
         )
     for name, shape in first.columns.items():
         if other.columns[name] != shape:

@@ -5,8 +5,9 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from typing import Final
+    from typing import Any, Final
 
+    from gradcli.errors import MathematicsError
     from gradcli.graph.shapes import Shape
 
 Span = tuple[int, int]
@@ -42,3 +43,20 @@ class Origin:
     def spans(self) -> Mapping[int, Span]:
         """Return the range of the text that each node was read from, found by reading it again."""
         return self._locate(self.source, self.given, self.start)
+
+
+def where(origin: Origin | None, node: int | None = None) -> dict[str, Any]:
+    """Return source and span of a node, or of the whole formula, for an error; none untyped."""
+    if origin is None:
+        return {}
+    span = (0, len(origin.source)) if node is None else origin.spans().get(node)
+    return {"source": origin.source, "span": span}
+
+
+def located(error: MathematicsError, origin: Origin | None) -> MathematicsError:
+    """Return an error that points at the text of its node, where it has one."""
+    if error.node is not None and error.source is None:
+        text = where(origin, error.node)
+        if text.get("span") is not None:
+            error.source, error.span = text["source"], text["span"]
+    return error

@@ -30,9 +30,11 @@ MOST_ENTRIES = 1_000_000
 
 
 def certainty(
-    problem: Task, best: Run, report: Statistics | None = None
+    problem: Task, best: Run, report: Statistics | None = None, *, what: str = "minimum"
 ) -> tuple[dict[str, int], list[str]]:
     """Return how many digits are certain of the parts of the result, and warnings of few.
+
+    `what` is "minimum" or "maximum", for the warnings.
 
     Parameters stand for the doubles that they are. Nothing is known where the rows are too many to
     be looked at at once.
@@ -47,7 +49,7 @@ def certainty(
         kept, error, where = here.certainty(objective.parameters)
         found["minimum"] = kept
         if kept < FEW_DIGITS and error > NOTHING * abs(best.outcome.first):
-            warnings.append(f"{_few(kept, 'the minimum')}; the others are lost in {where}")
+            warnings.append(f"{_few(kept, f'the {what}')}; the others are lost in {where}")
         found["gradient_norm"] = _of_gradient(here, problem, best, warnings)
         part = error / abs(here.value) if here.value else math.inf
         found |= _of_fit(problem, here, report, part, warnings)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from gradcli import engines
 from gradcli.minimization.objective import with_gradient
-from gradcli.point import Point, checked, names_to_nodes
+from gradcli.point import Point
+from gradcli.values import checked, names_to_nodes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -27,7 +27,7 @@ from gradcli.optimize import stopping
 from gradcli.optimize.run import run
 from gradcli.optimize.stopping import Ending, Reason
 from gradcli.options import spelled
-from gradcli.point import shape_of
+from gradcli.values import shape_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -10,12 +10,11 @@ import math
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gradcli.errors import MathematicsError
+from gradcli.errors import MathematicsError, few
 from gradcli.minimization.methods import LM_PARAMETERS
 from gradcli.optimize import stopping
 from gradcli.optimize.stopping import Ending, short
 from gradcli.options import example, spelled
-from gradcli.point import few
 
 if TYPE_CHECKING:
     from gradcli.minimization.methods import Method

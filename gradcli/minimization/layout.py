@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from gradcli.point import entry_name
+from gradcli.values import entry_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

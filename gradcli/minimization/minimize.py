@@ -76,7 +76,9 @@ def minimize(
     if how.errors is not None or how.profile:
         at = end_of(problem, best), value, best.outcome.reason.ending
         statistics, more = likelihood.report(problem, how, origin, *at, (statistics, more), stop)
-    digits, few = certainty(problem, best, statistics)
+    digits, few = certainty(
+        problem, best, statistics, what="maximum" if how.maximize else "minimum"
+    )
     return Minimum(
         problem.expression,
         end.parameters,

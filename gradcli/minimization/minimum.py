@@ -166,7 +166,7 @@ class Minimum(NamedTuple):
         fit = self.statistics
         if fit is None:
             point = [[name, value_text(value)] for name, value in self.parameters.items()]
-            return [["name", "value"], ["minimum", value_text(self.minimum)], *point]
+            return [["name", "value"], [self.what, value_text(self.minimum)], *point]
         rows = [["parameter", "value", "standard error", "from", "to"]]
         names, point_of = entries(self.parameters), numbers(list(self.parameters.values()))
         for name, value in zip(names, point_of, strict=True):

@@ -8,11 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gradcli.engines import Compiled, Formula, engine
-from gradcli.errors import MathematicsError, NameValueError
+from gradcli.errors import MathematicsError, NameValueError, few
 from gradcli.limits import GENERATED_NODES
 from gradcli.minimization.layout import Layout
-from gradcli.point import Lines, Point, few, names_to_nodes
+from gradcli.point import Lines, Point
 from gradcli.runtime.interpreter import finite
+from gradcli.values import names_to_nodes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

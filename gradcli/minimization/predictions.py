@@ -14,8 +14,9 @@ from gradcli.graph.structural import entries
 from gradcli.headings import ours
 from gradcli.minimization.objective import Objective
 from gradcli.minimization.residuals import ModelResiduals
-from gradcli.point import Point, entry_name
+from gradcli.point import Point
 from gradcli.rows.reductions import is_rowwise
+from gradcli.values import entry_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

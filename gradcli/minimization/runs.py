@@ -6,7 +6,7 @@ import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from gradcli.errors import MathematicsError, UsageError
+from gradcli.errors import MathematicsError, UsageError, few
 from gradcli.minimization.doubts import Run, blocks_of, doubts, value_of
 from gradcli.minimization.methods import also_worth_trying, chosen, solver
 from gradcli.minimization.minimum import Best, Found, Iterate
@@ -15,7 +15,6 @@ from gradcli.optimize import stopping
 from gradcli.optimize.run import DEFAULT_STEPS, run
 from gradcli.optimize.stopping import Ending
 from gradcli.options import spelled
-from gradcli.point import few
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -7,16 +7,17 @@ from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli import engines
-from gradcli.errors import FileError, MathematicsError, NameValueError, UsageError, printable
+from gradcli.errors import FileError, MathematicsError, NameValueError, UsageError, few, printable
 from gradcli.graph import printing
 from gradcli.graph.shapes import sized
 from gradcli.language.choices import choice
 from gradcli.language.names import is_name, meant, names_in, suggestion
+from gradcli.language.origin import where
 from gradcli.minimization.fit import WEIGHT, Fit, Weighting, plain_squares, recognised, weighted
 from gradcli.minimization.layout import entries
 from gradcli.minimization.objective import Objective
 from gradcli.options import example, spelled
-from gradcli.point import checked, few, where
+from gradcli.values import checked
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

@@ -6,7 +6,7 @@ import math
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gradcli.errors import MathematicsError, UsageError
+from gradcli.errors import MathematicsError, UsageError, few
 from gradcli.graph.printing import label
 from gradcli.language.choices import choice
 from gradcli.minimization.fit import WEIGHT
@@ -20,9 +20,9 @@ from gradcli.optimize.first_order.methods import METHODS
 from gradcli.optimize.first_order.schedules import schedule
 from gradcli.optimize.stopping import Ending
 from gradcli.options import spelled
-from gradcli.point import few, shape_of
 from gradcli.rows.columns import by_rows, read_by_rows, with_shapes
 from gradcli.rows.reductions import inner
+from gradcli.values import shape_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -11,11 +11,11 @@ from gradcli.formula import parse
 from gradcli.graph.shapes import ROWS
 from gradcli.plotting.chart import CURVES, Chart, Line, Panel, Points
 from gradcli.plotting.curves import curves as curves_of
-from gradcli.point import checked, shape_of
 from gradcli.rows.reductions import is_rowwise
 from gradcli.runtime import interpreter
 from gradcli.tables.ranges import Range
 from gradcli.tables.rows import RowTable
+from gradcli.values import checked, shape_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

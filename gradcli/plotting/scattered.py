@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from gradcli.data.columns import listed
 from gradcli.data.input import shown
-from gradcli.errors import FileError
+from gradcli.errors import FileError, few
 from gradcli.graph.literals import number_text
 from gradcli.plotting.chart import CLASSES, Field, Points, Trail
 
@@ -32,7 +31,7 @@ def check_columns(path: str, names: Sequence[str]) -> None:
     if len(names) not in {2, 3}:
         message = f"{shown(path)} has {len(names)} columns, and --points takes two or three: "
         message += "x, y and what colours them"
-        raise FileError(message, hint=f"keep three of its columns: {listed(names)}")
+        raise FileError(message, hint=f"keep three of its columns: {few(names)}")
 
 
 def can_hold(chart: Chart) -> bool:

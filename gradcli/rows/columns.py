@@ -57,8 +57,9 @@ def opened(
     pattern into one, and those of `classes` hold texts that become whole numbers. `options` are
     those of `data.source.open_source`. Raises FileError for what cannot be read.
     """
-    from gradcli.data.columns import ambiguous_column, listed
+    from gradcli.data.columns import ambiguous_column
     from gradcli.data.source import open_source
+    from gradcli.errors import few
 
     files = open_source(paths, **options)
     source: Source = files.classified(classes) if classes else files
@@ -71,7 +72,7 @@ def opened(
         raise ambiguous_column(paths[0], name, source.ambiguous[name])
     if not names:
         message = f"the formula uses no column of {printable(paths[0], 200)}"
-        hint = source.repair or f"its columns are {listed(source.columns)}"
+        hint = source.repair or f"its columns are {few(source.columns)}"
         raise FileError(message, hint=hint)
     return source, names
 

@@ -15,9 +15,10 @@ from gradcli.errors import FileError, NameValueError, ShapeError
 from gradcli.formula import Formula, parse
 from gradcli.graph.shapes import ROWS, Rows
 from gradcli.language.names import names_in
-from gradcli.point import Lines, Point, checked, shape_of
+from gradcli.point import Lines, Point
 from gradcli.rows.columns import HELD_BYTES
 from gradcli.rows.reductions import is_rowwise, split
+from gradcli.values import checked, shape_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence

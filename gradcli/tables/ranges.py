@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.errors import MathematicsError, NameValueError, ShapeError
 from gradcli.exact.decimals import ENOUGH
+from gradcli.language.origin import where
 from gradcli.limits import ELEMENTS
-from gradcli.point import names_to_nodes, where
+from gradcli.values import names_to_nodes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 from gradcli.errors import MathematicsError, NameValueError, ShapeError
 from gradcli.exact.certain import Certain, bounds, worked_out
 from gradcli.exact.decimals import DOUBLE_DIGITS
-from gradcli.point import names_to_nodes, where
+from gradcli.language.origin import where
 from gradcli.runtime import interpreter
 from gradcli.tables.certain import MOST_ROWS, CertainColumns
 from gradcli.tables.ranges import Block
+from gradcli.values import names_to_nodes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

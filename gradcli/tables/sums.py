@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from gradcli.graph.shapes import sized
 from gradcli.minimization.row_sums import RowSums
 from gradcli.minimization.rows_objective import RowsObjective
-from gradcli.point import check_single
 from gradcli.rows.reductions import split
 from gradcli.runtime.explain import MOST_TESTED
+from gradcli.values import check_single
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from gradcli.errors import NameValueError, printable
+from gradcli.errors import NameValueError, few, printable
 from gradcli.graph.structural import entries
 from gradcli.language.names import suggestion
-from gradcli.point import entry_name, few
+from gradcli.values import entry_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -54,11 +54,6 @@ class Inputs(NamedTuple):
     def bases(self) -> list[str]:
         """The names that they belong to, w for w[0], in order."""
         return list(dict.fromkeys(name.partition("[")[0] for name in self.names))
-
-    @property
-    def is_correlated(self) -> bool:
-        """Whether any two of them are correlated."""
-        return bool(np.count_nonzero(self.correlation) > len(self.names))
 
     def only(self, moving: Sequence[str]) -> Inputs:
         """Return those of the names."""

@@ -114,7 +114,7 @@ def propagate(point: Point, given: Inputs) -> Uncertainty:
 def _flat(slopes: dict[str, Any]) -> dict[str, float]:
     """Return derivatives by the names of numbers."""
     from gradcli.graph.structural import entries
-    from gradcli.point import entry_name
+    from gradcli.values import entry_name
 
     found: dict[str, float] = {}
     for name, slope in slopes.items():

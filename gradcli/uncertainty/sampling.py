@@ -9,7 +9,7 @@ import numpy as np
 
 from gradcli.errors import MathematicsError
 from gradcli.graph.structural import entries
-from gradcli.point import entry_name
+from gradcli.values import entry_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

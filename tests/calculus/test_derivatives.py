@@ -339,6 +339,14 @@ def test_the_check_is_relative(size: float, monkeypatch: pytest.MonkeyPatch) -> 
     assert wrong.check(["x"]).largest_difference == pytest.approx(1 / 3, rel=1e-6)
 
 
+def test_what_finite_differences_cannot_tell_is_no_agreement() -> None:
+    """x^1.5 has no values on the left of 0, so that no difference can be compared there."""
+    check = parse("x^1.5").at_values(x=0.0).check()
+    assert (check.reverse, check.forward) == ({"x": 0.0}, {"x": 0.0})
+    assert math.isnan(check.finite["x"])
+    assert math.isnan(check.largest_difference)
+
+
 @pytest.mark.parametrize(
     ("source", "value", "truth"),
     [
