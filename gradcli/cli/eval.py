@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gradcli.cli.batch import Formulas, answered
 from gradcli.cli.columns import NODE, VALUE, documents, show
+from gradcli.cli.options import Uncertain
 from gradcli.cli.output import Output, said_of_digits, say_notes
 from gradcli.errors import ExitCode, UsageError
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from gradcli.point import Point
     from gradcli.tables.sums import Sums
 
-ERRORS = "correlate", "sigma_of", "confidence", "samples", "errors"
+ERRORS = *Uncertain.records(), "samples", "errors"
 """The options that ask for the standard error of the value."""
 
 

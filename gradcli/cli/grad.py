@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gradcli.cli.batch import Formulas, answered
 from gradcli.cli.columns import NODE, Column, Entries, cells, documents, show
+from gradcli.cli.options import Uncertain
 from gradcli.cli.output import Output, said_of_digits, say_notes
 from gradcli.errors import ExitCode, MathematicsError, NameValueError, UsageError
 from gradcli.headings import ours
@@ -59,7 +60,7 @@ NUMERIC = "nodes", "hessian", "check", "step", "mode", "strict", "relative"
 """The options that make sense for one point only."""
 FORMS = *NUMERIC, "latex"
 """The options for more than value and derivatives."""
-ERRORS = "correlate", "sigma_of", "confidence"
+ERRORS = (*Uncertain.records(),)
 """The options that ask for standard errors."""
 
 

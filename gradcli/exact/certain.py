@@ -77,7 +77,7 @@ class Certain:
         """Whether a ball holds the true value and decides each digit."""
 
 
-def certain(  # noqa: PLR0912
+def certain(
     graph: Graph,
     roots: Iterable[int],
     numbers: Mapping[int, Any],
@@ -124,13 +124,7 @@ def certain(  # noqa: PLR0912
     for form in _forms(graph, nodes) if in_vain else ():
         form.in_vain += time.perf_counter() - begun
     for root, passed in ringing.items():
-        if passed is None:
-            made = more[root] or _kept(float(numbers[root]), float(errors[root]), digits)
-            found[root] = made
-        elif isinstance(passed, Certain):
-            found[root] = _better(passed, more[root])
-        else:
-            found[root] = _array_of(passed, more[root], numbers[root], errors[root], digits)
+        found[root] = _best(passed, more[root], numbers[root], errors[root], digits)
         if found[root].is_short:
             found[root].lost = where_lost(graph, root, numbers, errors)
     return found
@@ -147,9 +141,13 @@ def _may_prove(graph: Graph, nodes: Sequence[int]) -> bool:
     return bool(forms) and all(form.in_vain < MOST_SECONDS for form in forms) and has_balls()
 
 
-def _better(passed: Certain, more: Any) -> Certain:
-    """Return a value that was worked out although the alarm let it pass; of an array that one."""
-    return more if isinstance(more, Certain) else passed
+def _best(passed: Any, more: Any, value: Any, error: Any, digits: int | None) -> Certain:
+    """Return a value as it was worked out, else as the alarm let it pass, else what is left."""
+    if passed is None:
+        return more or _kept(float(value), float(error), digits)
+    if isinstance(passed, Certain):
+        return more if isinstance(more, Certain) else passed
+    return _array_of(passed, more, value, error, digits)
 
 
 def with_forms(graph: Graph, nodes: Sequence[int]) -> frozenset[int]:
