@@ -3,7 +3,7 @@
 >>> import gradcli
 >>> f = gradcli.parse("log(x^2 + sin(3*x*y))")
 >>> f.evaluate(x=2, y=3)
-1.1783511819572907
+1.178351181957291
 >>> f.gradient(x=2, y=3)["y"]
 1.2194167315853602
 """
