@@ -5,7 +5,7 @@
 >>> f.evaluate(x=2, y=3)
 1.178351181957291
 >>> f.gradient(x=2, y=3)["y"]
-1.2194167315853602
+1.21941665065113
 """
 
 from __future__ import annotations

@@ -10,7 +10,6 @@ Numbers and arrays of numbers go through the same rules; `Floats` and `Arrays` a
 from __future__ import annotations
 
 import math
-from functools import partial
 
 from gradcli.errors import MathematicsError
 from gradcli.exact.decimals import WHOLE
@@ -257,7 +256,9 @@ def step(  # noqa: C901, PLR0912 - a case for each kind of operation
     if operation.binds is not None:
         from gradcli.exact.form_errors import form_error
 
-        return k.each(partial(form_error, _body, operation, payload), value, inputs, errors)
+        return k.each(
+            lambda *each: form_error(_body, operation, payload, *each), value, inputs, errors
+        )
     is_sure = not any(k.any(error != 0) for error in errors)
     if operation is WHERE:
         open_ = (errors[0] > 0) & (abs(inputs[0]) <= errors[0])
