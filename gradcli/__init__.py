@@ -2,7 +2,7 @@
 
     >>> import gradcli
     >>> gradcli.parse("a^2 - 10*a + 28").minimize(a=6, rate=0.1, steps=20).minimum
-    3.0001329227995786
+    3.000132922799583
 
 `parse` turns text into a `Formula`; `variable` and `variables` give names to build one with
 Python's operators and `gradcli.functions`. Everything else is a method of `Formula`.
