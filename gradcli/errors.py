@@ -126,6 +126,10 @@ class FileError(GradcliError):
     kind = "file"
 
 
+class TooManyRowsError(FileError):
+    """A file of more rows than memory has room for."""
+
+
 class DrawingError(GradcliError):
     """A picture that cannot be drawn."""
 

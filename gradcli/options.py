@@ -54,9 +54,11 @@ def example(field: str, value: object) -> str:
         value = number_text(value)
     elif field not in _flags and value != "N":
         value = repr(value)
-    if field in _flags:
-        return f"{_flags[field]} {value}"
-    return f"{field}={value}"
+    if field not in _flags:
+        return f"{field}={value}"
+    from shlex import quote
+
+    return f"{_flags[field]} {quote(str(value))}"
 
 
 # ---------------------------------------------------------------- values

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
+from gradcli.cli.commands import COMMANDS
 from gradcli.graph.operations import LEAVES, TABLE
 
 PACKAGE = Path(__file__).resolve().parent.parent / "gradcli"
@@ -68,4 +70,30 @@ def test_no_function_of_numbers_is_named_outside_the_table() -> None:
         more = strings(path) - MAY_NAME.get(name, set())
         if more and not name.startswith("graph/") and name != "language/stored.py":
             wrong[name] = more
+    assert wrong == {}
+
+
+FLAG = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
+"""An option as a sentence names it."""
+OTHERS = {"--help", "--version", "--install-completion", "--show-completion", "--name"}
+"""Options of gradcli itself, and one that stands for any."""
+
+
+def test_every_option_that_a_text_names_is_a_record() -> None:
+    known = OTHERS | {
+        flag
+        for command in COMMANDS.values()
+        for option in command.options.records().values()
+        for flag in option.flags
+    }
+    wrong = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        texts = [
+            part.value
+            for part in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            if isinstance(part, ast.Constant) and isinstance(part.value, str)
+        ]
+        more = {flag for text in texts for flag in FLAG.findall(text)} - known
+        if more:
+            wrong[path.relative_to(PACKAGE).as_posix()] = more
     assert wrong == {}

@@ -25,7 +25,7 @@ from gradcli.data.columns import (
 from gradcli.data.formats import reader as reader_of
 from gradcli.data.head import TextOptions
 from gradcli.data.input import shown
-from gradcli.errors import FileError, few
+from gradcli.errors import FileError, TooManyRowsError, few
 from gradcli.graph import shapes
 from gradcli.limits import ELEMENTS
 
@@ -332,8 +332,8 @@ def read(source: Source, names: Sequence[str]) -> Block:
     return whole
 
 
-def _too_large(rows: int, most: int) -> FileError:
-    return FileError(
+def _too_large(rows: int, most: int) -> TooManyRowsError:
+    return TooManyRowsError(
         f"{rows} rows or more are too many to hold in memory; at most {most} of these columns",
         hint="--batch reads the data in pieces",
     )

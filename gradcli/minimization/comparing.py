@@ -18,6 +18,7 @@ from gradcli.minimization.fit import recognised
 from gradcli.minimization.layout import numbers
 from gradcli.minimization.minimize import minimize
 from gradcli.minimization.settings import Settings
+from gradcli.options import example, spelled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -54,9 +55,10 @@ class Model(NamedTuple):
         found = recognised(self.formula, self.origin, moving, data, 1)
         is_model = self.origin is not None and self.origin.is_model
         if found is None or found.response is None or not is_model:
-            message = "--also compares models of data, y ~ …, and this is none"
+            message = f"{spelled('also')} compares models of data, y ~ …, and this is none"
             source = None if self.origin is None else self.origin.source
-            raise UsageError(message, source=source, hint="for example --also 'y ~ a + b*x'")
+            hint = f"for example {example('also', 'y ~ a + b*x')}"
+            raise UsageError(message, source=source, hint=hint)
         return found
 
     @property
@@ -110,7 +112,7 @@ def compared(
         if nested is not None and ratio is not None and ratio[0] < -ROUNDED:
             warnings.append(
                 f"model {nested + 1} is nested in model {place + 1} and fits better, so this is not"
-                " at its minimum; try another start or --starts 50"
+                f" at its minimum; try another start or {example('starts', 50)}"
             )
             ratio = None
         report = fit.statistics

@@ -26,7 +26,7 @@ from gradcli.minimization.vector_objective import VectorObjective
 from gradcli.optimize import stopping
 from gradcli.optimize.run import run
 from gradcli.optimize.stopping import Ending, Reason
-from gradcli.options import spelled
+from gradcli.options import example, spelled
 from gradcli.values import shape_of
 
 if TYPE_CHECKING:
@@ -146,12 +146,12 @@ def _parts(graph: Graph, texts: Sequence[str], shapes: Mapping[str, Shape]) -> l
             operation, arguments, _ = graph.rows[node]
             if operation not in _SIDES:
                 message = "a constraint is a comparison: <=, >= or =="
-                hint = "for example --subject-to 'x^2 + y^2 <= 1'"
+                hint = f"for example {example('subject_to', 'x^2 + y^2 <= 1')}"
                 raise FormulaError(message, source=text, span=(0, len(text)), hint=hint)
             small, large = [Node(graph, arguments[side]) for side in _SIDES[operation]]
             if graph.shape(node):
                 message = "a constraint is about one number, and this is about an array"
-                hint = "for limits of all entries write --bounds w=0:1"
+                hint = f"for limits of all entries write {example('limits', 'w=0:1')}"
                 raise FormulaError(message, source=text, span=(0, len(text)), hint=hint)
             # In 1 <= x <= 2 the first limit is on the left; elsewhere the limit is on the right.
             limit = arguments[0 if number + 1 < len(comparisons) else 1]

@@ -201,10 +201,10 @@ class Fit:
     def check_influence(self) -> None:
         """Raise UsageError unless the influence of each row can be told."""
         if self._loss is not None:
-            message = "--influence is that of least squares, and --loss is another measure"
+            message = f"{spelled('influence')} is for least squares, without {spelled('loss')}"
             raise UsageError(message, hint="leave out one of them")
         if self._found.response is None:
-            message = "--influence needs a response, which the parameters follow"
+            message = f"{spelled('influence')} needs a response, which the parameters follow"
             raise UsageError(message, hint="write the model as y ~ …, with y a column")
 
     def predictions(

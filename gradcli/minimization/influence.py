@@ -14,6 +14,7 @@ import numpy as np
 
 from gradcli.errors import UsageError
 from gradcli.optimize.norms import norms
+from gradcli.options import spelled
 
 if TYPE_CHECKING:
     from gradcli.minimization.residuals import ModelResiduals
@@ -63,7 +64,8 @@ def influence(residuals: ModelResiduals, point: Vector, free: Mask, rss: float |
     diagonal = np.abs(np.diag(factor))
     scale = norms(factor)
     if freedom <= 0 or not factor.size or np.any(diagonal <= 1e-14 * scale):
-        message = "--influence needs a fit whose data determine all parameters, and some more"
+        needs = "a fit whose data determine all parameters, and some more"
+        message = f"{spelled('influence')} needs {needs}"
         raise UsageError(message, hint="fix the parameters that are not determined")
     root = np.linalg.solve(factor, np.eye(len(factor)))
     curvature = np.zeros_like(root)

@@ -104,6 +104,9 @@ def shortest(rows: Matrix) -> Vector:
 
     Wolfe, "Finding the nearest point in a polytope", Math. Program. 11 (1976).
     """
+    # A power of two changes no digit, and squares of numbers about 1 do not overflow.
+    unit = 2.0 ** min(int(np.frexp(np.max(np.abs(rows), initial=0.0))[1]), 1000)
+    rows = rows / unit
     lengths = norms(rows.T)
     used = [int(np.argmin(lengths))]
     weights = np.ones(1)
@@ -129,7 +132,7 @@ def shortest(rows: Matrix) -> Vector:
         if not norm(found) < norm(best):
             break
         best = found
-    return np.asarray(best)
+    return np.asarray(best * unit)
 
 
 def _nearest(rows: Matrix) -> Vector:

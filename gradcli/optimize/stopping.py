@@ -142,7 +142,8 @@ def lower(where: str, value: float, *, is_flat: bool) -> Reason:
 
 def undetermined(names: str) -> Reason:
     """Return the reason of a fit that could be as good with other values of parameters."""
-    return stalled(f"the data do not determine {names}; --fix one of them, or start elsewhere")
+    repair = f"{spelled('fixed')} one of them, or start elsewhere"
+    return stalled(f"the data do not determine {names}; {repair}")
 
 
 def flat() -> Reason:

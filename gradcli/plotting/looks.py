@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from gradcli.errors import UsageError
+from gradcli.options import spelled
 from gradcli.plotting.chart import Arrows, Field, Trail, positive
 from gradcli.plotting.units import ACROSS, UP
 
@@ -60,8 +61,9 @@ def dressed(chart: Chart, looks: Looks, headings: Mapping[str, str] | None = Non
 def _logarithmic(panel: Panel, axis: str, notes: list[str]) -> Panel:
     """Return the panel with a logarithmic scale, gaps where a number has no place on it."""
     if any(isinstance(mark, Field | Arrows | Trail) for mark in panel.marks):
-        message = f"--log-{axis} is for curves and points, and this is a contour"
-        raise UsageError(message, hint=f"leave out --log-{axis}")
+        option = spelled(f"log_{axis}")
+        message = f"{option} is for curves and points, and this is a contour"
+        raise UsageError(message, hint=f"leave out {option}")
     names = ACROSS if axis == "x" else UP[:3]
     given = [getattr(mark, n) for mark in panel.marks for n in names if hasattr(mark, n)]
     numbers = np.concatenate([np.ravel(values) for values in given])

@@ -11,7 +11,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from gradcli.data.rows import begun
-from gradcli.errors import FileError, NameValueError, ShapeError
+from gradcli.errors import NameValueError, ShapeError, TooManyRowsError
 from gradcli.formula import Formula, parse
 from gradcli.graph.shapes import ROWS, Rows
 from gradcli.language.names import names_in
@@ -187,10 +187,9 @@ def _read(source: Source, names: Sequence[str]) -> dict[str, Any]:
 
     try:
         return dict(read(source, names))
-    except FileError as error:
-        if error.hint is not None and "--batch" in error.hint:
-            error.hint = (
-                "this formula needs all rows at once; one that is computed row by row, "
-                "or is made of sums and means over rows, does not"
-            )
+    except TooManyRowsError as error:
+        error.hint = (
+            "this formula needs all rows at once; one that is computed row by row, "
+            "or is made of sums and means over rows, does not"
+        )
         raise

@@ -15,6 +15,7 @@ from gradcli.errors import MathematicsError, NameValueError, ShapeError
 from gradcli.exact.decimals import ENOUGH
 from gradcli.language.origin import where
 from gradcli.limits import ELEMENTS
+from gradcli.options import spelled
 from gradcli.values import names_to_nodes
 
 if TYPE_CHECKING:
@@ -188,7 +189,7 @@ class Table:
                     f"over a range derivatives are with respect to numbers, and {name} is an array"
                 )
                 text = where(formula.origin, nodes[name])
-                raise ShapeError(message, hint="choose names with --wrt", **text)
+                raise ShapeError(message, hint=f"choose names with {spelled('wrt')}", **text)
         self.kinks: dict[int, str] = {}
         """What is to be said about derivatives, by node, once the blocks have been computed."""
         self._formula = formula

@@ -8,6 +8,7 @@ from gradcli.errors import MathematicsError, NameValueError, ShapeError
 from gradcli.exact.certain import Certain, bounds, worked_out
 from gradcli.exact.decimals import DOUBLE_DIGITS
 from gradcli.language.origin import where
+from gradcli.options import spelled
 from gradcli.runtime import interpreter
 from gradcli.tables.certain import MOST_ROWS, CertainColumns
 from gradcli.tables.ranges import Block
@@ -179,12 +180,13 @@ def _check_derivatives(formula: RowFormula, wrt: Sequence[str]) -> None:
         message = "derivatives in each row are those of a number, and the formula has several there"
         raise ShapeError(message, hint="take one entry, or their sum", **where(origin))
     nodes = names_to_nodes(formula.formula.graph, formula.formula.id, wrt)
+    option = spelled("wrt")
     for name, node in nodes.items():
         shape = formula.formula.graph.shape(node)
         if name in formula.columns and formula.held is not None:
             message = f"each row depends on several rows of {name}: it has no derivative"
-            hint = "choose parameters with --wrt, or take the sum or mean of the formula"
+            hint = f"choose parameters with {option}, or take the sum or mean of the formula"
             raise NameValueError(message, hint=hint, **where(origin, node))
         if shape[name in formula.columns :]:
             message = f"derivatives in each row are with respect to numbers, and {name} is an array"
-            raise ShapeError(message, hint="choose names with --wrt", **where(origin, node))
+            raise ShapeError(message, hint=f"choose names with {option}", **where(origin, node))

@@ -9,6 +9,7 @@ import numpy as np
 from gradcli.errors import NameValueError, few, printable
 from gradcli.graph.structural import entries
 from gradcli.language.names import suggestion
+from gradcli.options import spelled
 from gradcli.values import entry_name
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def inputs(
         for name in (first, second):
             if name not in names:
                 close = suggestion(name, names)
-                message = f"--correlate names {printable(name, 60)}, which has no error"
+                message = f"{spelled('correlate')} names {printable(name, 60)}, which has no error"
                 hint = f"did you mean '{close}'?" if close else _known(names)
                 raise NameValueError(message, hint=hint)
         if first == second or not -1.0 <= value <= 1.0:

@@ -70,6 +70,7 @@ EVAL = {
     "gradcli.point",
     "gradcli.runtime",
     "gradcli.runtime.interpreter",
+    "gradcli.values",
 }
 
 GRAD = EVAL - {"gradcli.cli.eval"} | {
