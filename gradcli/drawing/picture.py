@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gradcli.calculus.named import named_nodes
 from gradcli.drawing.words import expression, fit
 from gradcli.errors import DrawingError
 from gradcli.graph import printing
@@ -68,7 +67,7 @@ def picture(
 
     nodes, arrows = size(graph, result, steps)
     if nodes > most_nodes or arrows > 2 * most_nodes:
-        named = None if only_named else len(named_nodes(graph, result))
+        named = None if only_named else _named(graph, result)
         raise _too_large(f"{nodes} nodes and {arrows} arrows", most_nodes, named)
     drawn = sketch(graph, result, steps, notes)
     if local is None:
@@ -86,15 +85,22 @@ def check_size(
     that a chain takes up brings an arrow, so that more operations than nodes and arrows are allowed
     together are too many in any case.
     """
-    named = len(named_nodes(graph, result))
     if only_named:
+        named = _named(graph, result)
         if named > most_nodes:
             raise _too_large(f"{named} named nodes", most_nodes, None)
         return
     rows = [graph.rows[node] for node in graph.reachable([result])]
     operations = sum(bool(row[1]) and row[0] not in {NEGATE, ARRAY} for row in rows)
     if operations > 3 * most_nodes:
-        raise _too_large(f"{len(rows)} nodes", most_nodes, named)
+        raise _too_large(f"{len(rows)} nodes", most_nodes, _named(graph, result))
+
+
+def _named(graph: Graph, result: int) -> int:
+    """Return how many nodes --only-named would leave."""
+    from gradcli.calculus.named import named_nodes
+
+    return len(named_nodes(graph, result))
 
 
 def _too_large(size: str, most_nodes: int, named: int | None) -> DrawingError:
