@@ -7,10 +7,10 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from gradcli import functions, parse, variable, variables
+from gradcli import MathematicsError, functions, parse, variable, variables
 from gradcli.formula import Formula
 from gradcli.graph.literals import number_text
 from gradcli.graph.node import Graph
@@ -130,7 +130,11 @@ def test_what_is_printed_reads_back_as_the_identical_node(formula: Formula) -> N
 
 @given(FORMULAS)
 def test_so_do_derivatives(formula: Formula) -> None:
-    for derivative in formula.derivatives().values():
+    try:
+        found = formula.derivatives()
+    except MathematicsError:  # the order of a Bessel function is no name to differentiate by
+        assume(False)
+    for derivative in found.values():
         assert_comes_back(derivative)
     formula.graph.check()
 
