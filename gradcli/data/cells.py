@@ -27,6 +27,7 @@ MISSING = {"", "na", "n/a", "#n/a", "nan", "null", "none", "-", "--", "."}
 
 DECIMAL_COMMA = re.compile(r"[+-]?[0-9]*,[0-9]+(?:[eEdD][+-]?[0-9]+)?%?")
 THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}(?:([,.' _])[0-9]{3})(?:\1[0-9]{3})*(?:[.,][0-9]*)?%?")
+FRACTION = re.compile(r"\.([0-9]+)")
 INFINITE = re.compile(r"[+-]?inf(?:inity)?", re.IGNORECASE)
 DATE = re.compile(r"[0-9]{1,4}([-./])[0-9]{1,2}\1[0-9]{1,4}(?:[T ].*)?|[0-9]{1,2}:[0-9]{2}.*")
 
@@ -222,7 +223,8 @@ class Dates:
                 return datetime.strptime(cell, self.form)  # noqa: DTZ007 - as the cell says
             if len(cell) == 10:
                 return datetime.combine(date.fromisoformat(cell), datetime.min.time())
-            # Python 3.10 does not know the letter for Greenwich.
+            # Python 3.10 knows neither the letter for Greenwich nor fractions of other lengths.
+            cell = FRACTION.sub(lambda found: f".{found[1]:0<6.6}", cell)
             return datetime.fromisoformat(re.sub("[zZ]$", "+00:00", cell))
         except ValueError:
             form = self.form or "YYYY-MM-DD, or with a time YYYY-MM-DDTHH:MM:SS"

@@ -69,7 +69,9 @@ def test_what_is_missing_is_an_error_or_dropped(tmp_path: Path) -> None:
             ),
         }
     )
-    path = stored(tmp_path / "d.parquet", table)
+    path = str(tmp_path / "d.feather")  # pyarrow 25 could not read back such a vector from Parquet
+    with pyarrow.ipc.new_file(path, table.schema) as file:
+        file.write_table(table)
     for name, sentence in (
         ("x", "x, row 2: the value is missing"),
         ("y", "y, row 3: nan"),

@@ -27,10 +27,8 @@ def test_the_shortest_vector_of_a_hull(hull: list[list[float]]) -> None:
     largest = max(1.0, float(np.max(np.abs(rows))))
     found = shortest(rows)
     system = np.vstack([rows.T / largest, np.ones(len(rows))])
-    weights, _ = nnls(system, np.append(np.zeros(rows.shape[1]), 1.0))
-    wanted = weights @ rows / np.sum(weights)
     inside, distance = nnls(system, np.append(found / largest, 1.0))
 
-    np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-7 * largest)
+    # In the hull, and no vector of it reaches less far along it: these two make it the shortest.
     assert distance <= 1e-12, inside
     assert np.min(rows @ found) >= found @ found - 1e-12 * largest**2
