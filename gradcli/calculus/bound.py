@@ -52,7 +52,7 @@ def partial(graph: Graph, node: int, position: int, slope: Slope) -> DerivedNode
         what = "sum" if operation is SUM_OVER else "product"
         limit = label(graph, arguments[position])
         message = f"a {what} has no derivative with respect to {limit}, which is a limit of it"
-        raise FormulaError(message, hint="choose other names")
+        raise FormulaError(message, hint="choose other names with --wrt")
     return _under_the_sign(graph, node, place, slope)
 
 
