@@ -69,8 +69,22 @@ def read_text(path: str, longest: int) -> str:
 
 
 @contextmanager
-def reading(path: str) -> Iterator[IO[bytes]]:
-    """Open a plain file for a block. Never waits for the writer of a pipe. Raises FileError."""
+def reading(
+    path: str, *, in_order: bool = False, ahead: int = 0, hint: str | None = None
+) -> Iterator[IO[bytes]]:
+    """Open a plain file, or that at an address such as s3://bucket/name, for a block.
+
+    Never waits for the writer of a pipe, which `hint` says how to read. A remote file is fetched
+    from start to end, at least `ahead` bytes at a time, where it is read `in_order`; else in parts.
+    Raises FileError.
+    """
+    if "://" in path:
+        from gradcli.data import remote
+
+        if remote.is_address(path):
+            with remote.opened(path, in_order=in_order, ahead=ahead) as file:
+                yield file
+            return
     with _sentences("read", path):
         try:
             handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -80,9 +94,10 @@ def reading(path: str) -> Iterator[IO[bytes]]:
         kind = os.fstat(handle).st_mode
         if not stat.S_ISREG(kind):
             os.close(handle)
-            what = "a folder" if stat.S_ISDIR(kind) else "not a plain file"
+            is_folder = stat.S_ISDIR(kind)
+            what = "a folder" if is_folder else "not a plain file"
             message = f"cannot read '{printable(path, 200)}': it is {what}"
-            raise FileError(message)
+            raise FileError(message, hint=None if is_folder else hint)
         with open(handle, "rb") as file:  # noqa: PTH123 - a descriptor
             yield file
 

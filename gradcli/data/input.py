@@ -1,4 +1,4 @@
-"""The bytes of a data file, from a plain file, a gzip file or stdin, read as a stream."""
+"""The bytes of a data file, plain, packed by gzip, remote or from stdin, read as a stream."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import IO, TYPE_CHECKING, Protocol
 
-from gradcli.data.files import failure
+from gradcli.data.files import failure, reading
 from gradcli.errors import FileError, printable
 
 if TYPE_CHECKING:
@@ -24,6 +24,12 @@ ROWS_AT_ONCE = 4096
 
 GZIP = b"\x1f\x8b"
 """How gzip data begins."""
+
+KNOWN_BYTES = 1 << 12
+"""How many first bytes are kept, by which the kind of a file is known."""
+
+AHEAD_BYTES = 1 << 22
+"""How much of a remote file is fetched at a time where it is read to its end, 4 MiB."""
 
 PIECE = 256 * 1024
 """Bytes that are read at a time, so few that the numbers in them stay in the cache."""
@@ -54,6 +60,7 @@ class Input:
         self.path = path
         self.compressed = compressed
         self._content = content
+        self._start = b""
 
     @classmethod
     def of(cls, path: str, stdin: IO[bytes] | None = None) -> Input:
@@ -69,27 +76,33 @@ class Input:
         elif INHERITED.fullmatch(path) and _is_pipe(path):
             with open(path, "rb") as pipe:  # noqa: PTH123 - a descriptor
                 content = _all_of(path, pipe)
-        plain = cls(path, content=content)
-        return cls(path, compressed=plain.start(2) == GZIP, content=content)
+        found = cls(path, content=content)
+        found._start = found.start(KNOWN_BYTES)
+        if found._start.startswith(GZIP):
+            found._start, found.compressed = b"", True
+        return found
 
     def start(self, count: int) -> bytes:
         """Return the first bytes, uncompressed. Raises FileError."""
-        with self.stream() as stream:
+        if self._start and (count <= len(self._start) or len(self._start) < KNOWN_BYTES):
+            return self._start[:count]
+        with self.stream(min(count, AHEAD_BYTES)) as stream:
             return stream.read(count)
 
     @contextmanager
-    def open(self) -> Iterator[IO[bytes]]:
-        """Open the bytes as they are stored, for a block. Raises FileError."""
+    def open(self, ahead: int = 0, *, in_order: bool = False) -> Iterator[IO[bytes]]:
+        """Open the bytes as they are stored, for a block; see files.reading. Raises FileError."""
         if self._content is not None:
             yield io.BytesIO(self._content)
             return
-        with open(_descriptor(self.path), "rb") as file:
+        hint = "data from a pipe is read from stdin, whose name is -"
+        with reading(self.path, in_order=in_order, ahead=ahead, hint=hint) as file:
             yield file
 
     @contextmanager
-    def stream(self) -> Iterator[Stream]:
+    def stream(self, ahead: int = AHEAD_BYTES) -> Iterator[Stream]:
         """Open the bytes for a block, uncompressed on the way. Raises FileError, also in `read`."""
-        with self.open() as file:
+        with self.open(ahead, in_order=True) as file:
             if not self.compressed:
                 yield _Guarded(file, self.path)
                 return
@@ -105,7 +118,7 @@ class Input:
         if self.compressed:
             return None
         with self.open() as file:
-            return os.fstat(file.fileno()).st_size
+            return file.seek(0, os.SEEK_END)
 
 
 class Written(Input):
@@ -116,7 +129,7 @@ class Written(Input):
         self._rows = rows
 
     @contextmanager
-    def stream(self) -> Iterator[Stream]:
+    def stream(self, ahead: int = 0) -> Iterator[Stream]:  # noqa: ARG002 - nothing is fetched
         """Open the rows for a block, as CSV."""
         yield _Csv(self._rows())
 
@@ -189,23 +202,3 @@ class _Guarded:
             if error.errno is None:  # how the module gzip reports bytes that are not gzip
                 raise FileError(f"{shown(self._path)}: the gzip data is damaged") from None
             raise failure("read", self._path, error) from None
-
-
-def _descriptor(path: str) -> int:
-    """Return a descriptor of a plain file. Raises FileError; never waits for a pipe's writer."""
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    except OSError as error:
-        raise failure("read", path, error) from None
-    except ValueError:
-        raise FileError(f"'{shown(path)}' is not a path") from None
-    kind = os.fstat(handle).st_mode
-    if stat.S_ISREG(kind):
-        return handle
-    os.close(handle)
-    if stat.S_ISDIR(kind):
-        raise FileError(f"cannot read '{shown(path)}': it is a folder")
-    raise FileError(
-        f"cannot read '{shown(path)}': it is not a plain file",
-        hint="data from a pipe is read from stdin, whose name is -",
-    )
