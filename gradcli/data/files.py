@@ -70,19 +70,19 @@ def read_text(path: str, longest: int) -> str:
 
 @contextmanager
 def reading(
-    path: str, *, in_order: bool = False, ahead: int = 0, hint: str | None = None
+    path: str, *, in_order: bool = False, first: int | None = None, hint: str | None = None
 ) -> Iterator[IO[bytes]]:
     """Open a plain file, or that at an address such as s3://bucket/name, for a block.
 
     Never waits for the writer of a pipe, which `hint` says how to read. A remote file is fetched
-    from start to end, at least `ahead` bytes at a time, where it is read `in_order`; else in parts.
-    Raises FileError.
+    from start to end where it is read `in_order`, else in parts; only so many of its `first` bytes
+    where that is given. Raises FileError.
     """
     if "://" in path:
         from gradcli.data import remote
 
         if remote.is_address(path):
-            with remote.opened(path, in_order=in_order, ahead=ahead) as file:
+            with remote.opened(path, in_order=in_order, first=first) as file:
                 yield file
             return
     with _sentences("read", path):

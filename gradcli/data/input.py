@@ -28,9 +28,6 @@ GZIP = b"\x1f\x8b"
 KNOWN_BYTES = 1 << 12
 """How many first bytes are kept, by which the kind of a file is known."""
 
-AHEAD_BYTES = 1 << 22
-"""How much of a remote file is fetched at a time where it is read to its end, 4 MiB."""
-
 PIECE = 256 * 1024
 """Bytes that are read at a time, so few that the numbers in them stay in the cache."""
 
@@ -86,23 +83,26 @@ class Input:
         """Return the first bytes, uncompressed. Raises FileError."""
         if self._start and (count <= len(self._start) or len(self._start) < KNOWN_BYTES):
             return self._start[:count]
-        with self.stream(min(count, AHEAD_BYTES)) as stream:
+        with self.stream(count) as stream:
             return stream.read(count)
 
     @contextmanager
-    def open(self, ahead: int = 0, *, in_order: bool = False) -> Iterator[IO[bytes]]:
+    def open(self, *, in_order: bool = False, first: int | None = None) -> Iterator[IO[bytes]]:
         """Open the bytes as they are stored, for a block; see files.reading. Raises FileError."""
         if self._content is not None:
             yield io.BytesIO(self._content)
             return
         hint = "data from a pipe is read from stdin, whose name is -"
-        with reading(self.path, in_order=in_order, ahead=ahead, hint=hint) as file:
+        with reading(self.path, in_order=in_order, first=first, hint=hint) as file:
             yield file
 
     @contextmanager
-    def stream(self, ahead: int = AHEAD_BYTES) -> Iterator[Stream]:
-        """Open the bytes for a block, uncompressed on the way. Raises FileError, also in `read`."""
-        with self.open(ahead, in_order=True) as file:
+    def stream(self, first: int | None = None) -> Iterator[Stream]:
+        """Open the bytes for a block, uncompressed on the way. Raises FileError, also in `read`.
+
+        Where `first` is given no more are read.
+        """
+        with self.open(in_order=True, first=None if self.compressed else first) as file:
             if not self.compressed:
                 yield _Guarded(file, self.path)
                 return
@@ -129,7 +129,7 @@ class Written(Input):
         self._rows = rows
 
     @contextmanager
-    def stream(self, ahead: int = 0) -> Iterator[Stream]:  # noqa: ARG002 - nothing is fetched
+    def stream(self, first: int | None = None) -> Iterator[Stream]:  # noqa: ARG002
         """Open the rows for a block, as CSV."""
         yield _Csv(self._rows())
 

@@ -11,15 +11,17 @@ from __future__ import annotations
 import io
 import os
 import re
-from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING, Any
+from contextlib import contextmanager, suppress
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 from gradcli.errors import FileError, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from typing_extensions import Buffer
+
+T = TypeVar("T")
 
 ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 """How an address begins."""
@@ -27,8 +29,14 @@ ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 WEB = ("http", "https")
 """The file systems that know neither folders nor, always, the size of a file."""
 
+STREAMED_BYTES = 1 << 22
+"""The least that is asked for where a file is read from its start to its end, 4 MiB."""
+
 SEARCHED_BYTES = 1 << 18
 """The least that is asked for where a file is read in parts, 256 KiB; its columns are longer."""
+
+AT_ONCE = 8
+"""How many files are opened at a time: each waits for answers, several times."""
 
 SECONDS = 30.0
 """How long a web server may take to answer, or be silent between two pieces."""
@@ -40,15 +48,16 @@ def is_address(path: str) -> bool:
 
 
 @contextmanager
-def opened(address: str, *, in_order: bool, ahead: int) -> Iterator[IO[bytes]]:
+def opened(address: str, *, in_order: bool, first: int | None) -> Iterator[IO[bytes]]:
     """Open a file for a block, to be read from start to end where it is read `in_order`.
 
-    At least `ahead` bytes are fetched at a time, 256 KiB or more where it is read in parts. Raises
-    FileError, also in `read`.
+    Where `first` is given only so many bytes at its start are read. Raises FileError, also in
+    `read`.
     """
     with _sentences(address):
-        raw = _Raw(address, in_order=in_order)
-    with io.BufferedReader(raw, ahead if in_order else max(ahead, SEARCHED_BYTES)) as file:
+        raw = _Raw(address, in_order=in_order, first=first)
+    ahead = STREAMED_BYTES if in_order else SEARCHED_BYTES
+    with io.BufferedReader(raw, min(first or ahead, ahead)) as file:
         yield file
 
 
@@ -82,13 +91,42 @@ def files_at(address: str) -> list[str]:
         return sorted(names)
 
 
+def at_once(action: Callable[[str], T], paths: Sequence[str]) -> list[T]:
+    """Return what an action makes of each path, of which some are waited for at the same time.
+
+    Raises what the action raises for the first path for which it fails.
+    """
+    from concurrent.futures import Future
+    from threading import Thread
+
+    results: list[Future[T]] = [Future() for _ in paths]
+    waiting = list(reversed(list(zip(paths, results, strict=True))))
+
+    def work() -> None:
+        with suppress(IndexError):
+            while True:
+                path, result = waiting.pop()
+                try:
+                    result.set_result(action(path))
+                except Exception as error:  # noqa: BLE001 - it is raised where it is waited for
+                    result.set_exception(error)
+
+    # At the end of the process nobody waits for them, as it would for those of an executor.
+    for _ in range(min(AT_ONCE, len(paths))):
+        Thread(target=work, daemon=True).start()
+    try:
+        return [result.result() for result in results]
+    finally:
+        waiting.clear()
+
+
 class _Raw(io.RawIOBase):
     """The bytes of a remote file, which has a place of its own even where fsspec shares files."""
 
-    def __init__(self, address: str, *, in_order: bool) -> None:
+    def __init__(self, address: str, *, in_order: bool, first: int | None) -> None:
         super().__init__()
         self._address = address
-        self._file = _stored(address, in_order=in_order)
+        self._file = _stored(address, in_order=in_order, first=first)
         self._at = 0
         self._is_copy = False
 
@@ -155,13 +193,21 @@ class _Raw(io.RawIOBase):
         return action()
 
 
-def _stored(address: str, *, in_order: bool) -> Any:
+def _stored(address: str, *, in_order: bool, first: int | None = None) -> Any:
     """Return the open file of fsspec."""
     system, path = _system(address)
-    if in_order and _scheme(address) in WEB:
-        # One answer of the server, read as it comes; a known size spares a question for it.
-        return system.open(path, "rb", block_size=0, size=1)
-    return system.open(path, "rb", block_size=SEARCHED_BYTES, cache_type="none")
+    if not in_order or _scheme(address) not in WEB:
+        return system.open(path, "rb", block_size=SEARCHED_BYTES, cache_type="none")
+    # One answer of the server, read as it comes; a known size spares a question for it.
+    whole = {"block_size": 0, "size": 1}
+    if first is None:
+        return system.open(path, "rb", **whole)
+    try:
+        return system.open(path, "rb", headers={"Range": f"bytes=0-{first - 1}"}, **whole)
+    except Exception as error:
+        if getattr(error, "status", None) == 416:  # there is no first byte
+            return io.BytesIO()
+        raise
 
 
 def _system(address: str) -> tuple[Any, str]:
@@ -216,6 +262,8 @@ def _reason(error: Exception, address: str) -> str:
     status = getattr(cause, "status", None)
     if status == 404 or (isinstance(cause, FileNotFoundError) and said.lstrip("/") in address):
         return "there is no such file"
+    if type(error).__name__ == "ClientPayloadError":
+        return "the answer of the server is cut off"
     if isinstance(status, int):
         said = f"the server answers {status} {getattr(cause, 'message', '')}"
     elif isinstance(cause, TimeoutError | asyncio.TimeoutError):

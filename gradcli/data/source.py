@@ -25,7 +25,7 @@ from gradcli.data.columns import (
 from gradcli.data.formats import reader as reader_of
 from gradcli.data.head import TextOptions
 from gradcli.data.input import shown
-from gradcli.data.remote import files_at, is_address
+from gradcli.data.remote import at_once, files_at, is_address
 from gradcli.errors import FileError, TooManyRowsError, few
 from gradcli.graph import shapes
 from gradcli.limits import ELEMENTS
@@ -115,11 +115,12 @@ def open_source(
     if list(paths).count("-") > 1:
         raise FileError("stdin, -, can be read only once")
     pipe = stdin if stdin is not None else getattr(sys.stdin, "buffer", None)
-    readers = [
-        reader_of(path, table or TextOptions(), pipe, drop_missing=drop_missing)
-        for given in paths
-        for path in _expanded(given)
-    ]
+
+    def opened(path: str) -> Reader:
+        return reader_of(path, table or TextOptions(), pipe, drop_missing=drop_missing)
+
+    files = [path for given in paths for path in _expanded(given)]
+    readers = at_once(opened, files) if any(map(is_address, files)) else list(map(opened, files))
     source = FileSource(readers, drop_missing=drop_missing, names=columns or {})
     return source.dated(dates) if dates else source
 
