@@ -16,6 +16,7 @@ import time
 from contextlib import contextmanager, suppress
 from typing import IO, TYPE_CHECKING
 
+from gradcli.data import remote
 from gradcli.errors import FileError, printable
 
 if TYPE_CHECKING:
@@ -78,13 +79,10 @@ def reading(
     from start to end where it is read `in_order`, else in parts; only so many of its `first` bytes
     where that is given. Raises FileError.
     """
-    if "://" in path:
-        from gradcli.data import remote
-
-        if remote.is_address(path):
-            with remote.opened(path, in_order=in_order, first=first) as file:
-                yield file
-            return
+    if remote.is_address(path):
+        with remote.opened(path, in_order=in_order, first=first) as file:
+            yield file
+        return
     with _sentences("read", path):
         try:
             handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)

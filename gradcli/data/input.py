@@ -11,6 +11,7 @@ from itertools import islice
 from typing import IO, TYPE_CHECKING, Protocol
 
 from gradcli.data.files import failure, reading
+from gradcli.data.remote import is_address, size_of
 from gradcli.errors import FileError, printable
 
 if TYPE_CHECKING:
@@ -112,11 +113,16 @@ class Input:
                 yield _Guarded(unpacked, self.path)
 
     def size(self) -> int | None:
-        """Return how many bytes `stream` will give, or None when only reading can tell."""
+        """Return how many bytes `stream` will give, or None when only reading can tell.
+
+        It is known of a file that can be read in parts.
+        """
         if self._content is not None:
             return len(self._content)
         if self.compressed:
             return None
+        if is_address(self.path):
+            return size_of(self.path)
         with self.open() as file:
             return file.seek(0, os.SEEK_END)
 

@@ -61,6 +61,20 @@ def opened(address: str, *, in_order: bool, first: int | None) -> Iterator[IO[by
         yield file
 
 
+def size_of(address: str) -> int | None:
+    """Return how many bytes a file has; None where a server gives only the whole. Raises FileError.
+
+    Such a file is better read to its end than in parts, for each of which it would be fetched.
+    """
+    with _sentences(address), _stored(address, in_order=False) as file:
+        try:
+            size = file.seek(-1, os.SEEK_END) + 1
+            file.read(1)
+        except ValueError:
+            return None
+        return int(size)
+
+
 def files_at(address: str) -> list[str]:
     """Return the files that an address stands for: itself, those of a folder, those of a pattern.
 

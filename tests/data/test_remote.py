@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 from gradcli.data import checkpoint, parameters, remote
+from gradcli.data.input import Input
 from gradcli.data.source import open_source, read
 from gradcli.errors import FileError
 
@@ -38,11 +39,12 @@ def written() -> dict[str, bytes]:
     """The same two columns in several formats, by the ending of the name."""
     text = "x,y\n" + "".join(f"{a!r},{b!r}\n" for a, b in zip(X.tolist(), Y.tolist(), strict=True))
     objects = [{"x": a, "y": b} for a, b in zip(X.tolist(), Y.tolist(), strict=True)]
-    table, archive, stored = io.BytesIO(), io.BytesIO(), io.BytesIO()
+    table, archive, stored, array = (io.BytesIO() for _ in range(4))
     parquet.write_table(pyarrow.table({"x": X, "y": Y}), table, row_group_size=100)
     np.savez(archive, x=X, y=Y)
     with pyarrow.ipc.new_file(stored, pyarrow.table({"x": X}).schema) as file:
         file.write_table(pyarrow.table({"x": X}))
+    np.save(array, X)
     return {
         "csv": text.encode(),
         "csv.gz": gzip.compress(text.encode()),
@@ -51,6 +53,7 @@ def written() -> dict[str, bytes]:
         "npz": archive.getvalue(),
         "parquet": table.getvalue(),
         "arrow": stored.getvalue(),
+        "npy": array.getvalue(),
     }
 
 
@@ -142,9 +145,9 @@ def check(address: str) -> None:
     names = list(source.columns)
     found = read(source, names)
     for name in names:
-        assert found[name].tolist() == {"x": X, "y": Y}[name].tolist()
+        assert found[name].tolist() == (Y if name == "y" else X).tolist()
     # a second pass, and in other pieces
-    pieces = [block["x"] for block in source.blocks(["x"], 37)]
+    pieces = [block[names[0]] for block in source.blocks(names[:1], 37)]
     assert np.concatenate(pieces).tolist() == X.tolist()
 
 
@@ -222,6 +225,14 @@ def test_text_is_one_answer_of_the_server_for_each_pass() -> None:
         server.asked.clear()
         read(source, ["x"])
         assert server.asked == [("GET d.csv", None)]
+
+
+def test_the_size_is_that_of_files_which_can_be_read_in_parts(memory: Any) -> None:
+    memory.pipe("/d.npy", b"12345")
+    assert Input("memory://d.npy").size() == 5
+    for gives_parts, size in ((True, 5), (False, None)):
+        with web({"d.npy": b"12345"}, gives_parts=gives_parts) as server:
+            assert Input(f"{server.address}/d.npy").size() == size
 
 
 def refused(address: str) -> str:
