@@ -30,7 +30,9 @@ WEB = ("http", "https")
 """The file systems that know neither folders nor, always, the size of a file."""
 
 STREAMED_BYTES = 1 << 22
-"""The least that is asked for where a file is read from its start to its end, 4 MiB."""
+"""The least that is asked for where a file is read from its start to its end, 4 MiB; one that is
+no longer is fetched whole.
+"""
 
 SEARCHED_BYTES = 1 << 18
 """The least that is asked for where a file is read in parts, 256 KiB; its columns are longer."""
@@ -211,7 +213,12 @@ def _stored(address: str, *, in_order: bool, first: int | None = None) -> Any:
     """Return the open file of fsspec."""
     system, path = _system(address)
     if not in_order or _scheme(address) not in WEB:
-        return system.open(path, "rb", block_size=SEARCHED_BYTES, cache_type="none")
+        file = system.open(path, "rb", block_size=SEARCHED_BYTES, cache_type="none")
+        size = getattr(file, "size", None)
+        if in_order or not size or size > STREAMED_BYTES:
+            return file
+        with file:  # one question costs less than several for its parts
+            return io.BytesIO(file.read(size))
     # One answer of the server, read as it comes; a known size spares a question for it.
     whole = {"block_size": 0, "size": 1}
     if first is None:

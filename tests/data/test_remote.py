@@ -151,9 +151,13 @@ def check(address: str) -> None:
     assert np.concatenate(pieces).tolist() == X.tolist()
 
 
+@pytest.mark.parametrize("whole", [1 << 22, 5000])
 @pytest.mark.parametrize("ending", written())
-def test_every_format_is_read_from_addresses(ending: str, memory: Any) -> None:
+def test_every_format_is_read_from_addresses(
+    ending: str, whole: int, memory: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     content = written()[ending]
+    monkeypatch.setattr(remote, "STREAMED_BYTES", whole)  # larger files are read in parts
     memory.pipe(f"/bucket/d.{ending}", content)
     check(f"memory://bucket/d.{ending}")
     for gives_parts in (True, False):
@@ -227,7 +231,10 @@ def test_text_is_one_answer_of_the_server_for_each_pass() -> None:
         assert server.asked == [("GET d.csv", None)]
 
 
-def test_the_size_is_that_of_files_which_can_be_read_in_parts(memory: Any) -> None:
+def test_the_size_is_that_of_files_which_can_be_read_in_parts(
+    memory: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remote, "STREAMED_BYTES", 3)
     memory.pipe("/d.npy", b"12345")
     assert Input("memory://d.npy").size() == 5
     for gives_parts, size in ((True, 5), (False, None)):
