@@ -355,6 +355,9 @@ def _target(path: str) -> str:
         message = "the name of the file to write is empty"
         raise FileError(message)
     shown = printable(path, 200)
+    if remote.is_address(path):
+        message = f"cannot write '{shown}': what lies at an address is only read"
+        raise FileError(message)
     if path.endswith(os.sep):
         message = f"cannot write '{shown}': that is the name of a folder"
         raise FileError(message)

@@ -139,7 +139,7 @@ def reader(
 
 def _format(source: Input) -> Format:
     """Return the format of a file."""
-    name = source.path.lower().removesuffix(".gz")
+    name = source.name.lower()
     for row in FORMATS[:-1]:
         if name.endswith(row.endings) or (row.name == "IDX" and IDX_ENDING.search(name)):
             return row

@@ -80,6 +80,12 @@ class Input:
             found._start, found.compressed = b"", True
         return found
 
+    @property
+    def name(self) -> str:
+        """The path without .gz and, of an address, without its query; it says the format."""
+        path = self.path.partition("?")[0] if is_address(self.path) else self.path
+        return path[:-3] if path.lower().endswith(".gz") else path
+
     def start(self, count: int) -> bytes:
         """Return the first bytes, uncompressed. Raises FileError."""
         if self._start and (count <= len(self._start) or len(self._start) < KNOWN_BYTES):

@@ -185,6 +185,23 @@ def test_patterns_and_folders_in_the_order_of_their_names(order: int, memory: An
         open_source(["memory://bucket/q*"])
 
 
+def test_a_query_is_no_part_of_the_name() -> None:
+    files = {
+        "x.npy?key=a.b/c": written()["npy"],
+        "d.jsonl?key=a.csv": written()["jsonl"].partition(b"\n")[0],  # else like JSON
+    }
+    with web(files) as server:
+        found = open_source([f"{server.address}/x.npy?key=a.b/c"])
+        assert read(found, ["x"])["x"].tolist() == X.tolist()
+        found = open_source([f"{server.address}/d.jsonl?key=a.csv"])
+        assert read(found, ["y"])["y"].tolist() == Y[:1].tolist()
+
+
+def test_what_lies_at_an_address_is_only_read() -> None:
+    with pytest.raises(FileError, match=r"cannot write 's3://bucket/fit\.json': what lies"):
+        parameters.save("s3://bucket/fit.json", {"a": 1.0}, {})
+
+
 def test_two_passes_over_one_file_at_once(memory: Any) -> None:
     memory.pipe("/d.csv", b"x\n" + b"".join(b"%d\n" % i for i in range(100_000)))
     source = open_source(["memory://d.csv"])
