@@ -87,7 +87,8 @@ def files_at(address: str) -> list[str]:
         system, path = _system(address)
         system.invalidate_cache()  # what was listed before may have changed
         is_web = _scheme(address) in WEB
-        if re.search(r"[*\[]" if is_web else r"[*?\[]", address):
+        begin, _, rest = address.partition("://")
+        if re.search(r"/.*[*\[]" if is_web else r"[*?\[]", rest):  # a host may be [::1]
             found, fault = system.glob(path), "no file matches the pattern"
         elif address.endswith("/") if is_web else system.isdir(path):
             listed = system.ls(path, detail=True)
@@ -95,7 +96,6 @@ def files_at(address: str) -> list[str]:
             fault = "the folder holds no files"
         else:
             return [address]
-        begin, _, rest = address.partition("://")
         slash = "/" if rest.startswith("/") else ""
         names = [
             name if is_address(name) else f"{begin}://{slash}{name.lstrip('/')}"

@@ -181,6 +181,8 @@ def test_patterns_and_folders_in_the_order_of_their_names(order: int, memory: An
     with web(dict(list(files.items())[::order])) as server:
         for address in ("/", "/part-*.csv"):
             assert read(open_source([server.address + address]), ["x"])["x"].tolist() == [0, 1, 2]
+    memory.pipe("/top.csv", b"x\n7\n")
+    assert read(open_source(["memory://*.csv"]), ["x"])["x"].tolist() == [7]
     with pytest.raises(FileError, match=r"'memory://bucket/q\*': no file matches"):
         open_source(["memory://bucket/q*"])
 
@@ -283,6 +285,7 @@ def test_what_a_server_refuses_is_a_sentence(monkeypatch: pytest.MonkeyPatch, me
         with pytest.raises(FileError, match="/404': there is no such file"):
             open_source(several)
     assert "connection refused" in refused(f"{server.address}/d.csv")
+    assert "no file matches" not in refused("http://[::1]:1/d.csv")  # what is no pattern
     assert "no such file" in refused("memory://none/d.csv")
     assert "the folder holds no files" in refused("memory://empty")
     assert "foo:// is not known (addresses begin with s3://" in refused("foo://bucket/d.csv")
