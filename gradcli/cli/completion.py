@@ -50,10 +50,11 @@ def data_columns(ctx: Any, incomplete: str) -> list[str]:
 
 def columns(file: str) -> list[str]:
     """Return the columns of a file that are names; none for a file that cannot be read so."""
+    from gradcli.data.remote import is_address
     from gradcli.data.source import open_source
 
     with suppress(GradcliError, OSError):
-        if file != "-":
+        if file != "-" and not is_address(file):  # nobody waits for a network at TAB
             return [name for name in open_source([file]).columns if is_name(name)]
     return []
 

@@ -151,7 +151,8 @@ class Files(Options):
     data = texts(
         "--data",
         "Columns for the formula: a table of text (CSV …), Excel, JSON, Parquet, Arrow, NPZ, "
-        "NPY or IDX file, a folder, a pattern, or - for stdin; repeatable.",
+        "NPY or IDX file, a folder, a pattern, an address (s3://, https:// …), or - for stdin; "
+        "repeatable.",
         "FILE",
         Filled("points.csv"),
         file="read",

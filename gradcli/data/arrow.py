@@ -97,6 +97,8 @@ class ArrowReader:
             raise self._refused(error) from None
 
     def _refused(self, error: Exception) -> FileError:
+        if isinstance(error, FileError):  # that of a remote file
+            return error
         if isinstance(error, MemoryError):
             reason = "not enough memory"
         else:

@@ -101,7 +101,8 @@ def check_writable(path: str) -> None:
 
 
 def _read(file: IO[bytes], where: str) -> Any:
-    size = os.fstat(file.fileno()).st_size
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
     start = file.read(START)
     _check_magic(start, where)
     digest = hashlib.sha256(MAGIC)

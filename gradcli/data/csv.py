@@ -76,6 +76,8 @@ class TextReader:
         """How many columns have no heading, so that no formula can name them."""
         self.comments = 0
         """How many comment lines stood among the rows in the last pass."""
+        self.header = f": {unit} {self._head.line}" if self._head.line else ""
+        """Where the headings stand."""
 
     def blocks(self, names: Sequence[str], codes: Mapping[str, Codes | Dates]) -> Iterator[Block]:
         """Yield the columns; see columns.Reader."""

@@ -16,6 +16,7 @@ import time
 from contextlib import contextmanager, suppress
 from typing import IO, TYPE_CHECKING
 
+from gradcli.data import remote
 from gradcli.errors import FileError, printable
 
 if TYPE_CHECKING:
@@ -69,8 +70,19 @@ def read_text(path: str, longest: int) -> str:
 
 
 @contextmanager
-def reading(path: str) -> Iterator[IO[bytes]]:
-    """Open a plain file for a block. Never waits for the writer of a pipe. Raises FileError."""
+def reading(
+    path: str, *, in_order: bool = False, first: int | None = None, hint: str | None = None
+) -> Iterator[IO[bytes]]:
+    """Open a plain file, or that at an address such as s3://bucket/name, for a block.
+
+    Never waits for the writer of a pipe, which `hint` says how to read. A remote file is fetched
+    from start to end where it is read `in_order`, else in parts; only so many of its `first` bytes
+    where that is given. Raises FileError.
+    """
+    if remote.is_address(path):
+        with remote.opened(path, in_order=in_order, first=first) as file:
+            yield file
+        return
     with _sentences("read", path):
         try:
             handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -80,9 +92,10 @@ def reading(path: str) -> Iterator[IO[bytes]]:
         kind = os.fstat(handle).st_mode
         if not stat.S_ISREG(kind):
             os.close(handle)
-            what = "a folder" if stat.S_ISDIR(kind) else "not a plain file"
+            is_folder = stat.S_ISDIR(kind)
+            what = "a folder" if is_folder else "not a plain file"
             message = f"cannot read '{printable(path, 200)}': it is {what}"
-            raise FileError(message)
+            raise FileError(message, hint=None if is_folder else hint)
         with open(handle, "rb") as file:  # noqa: PTH123 - a descriptor
             yield file
 
@@ -342,6 +355,9 @@ def _target(path: str) -> str:
         message = "the name of the file to write is empty"
         raise FileError(message)
     shown = printable(path, 200)
+    if remote.is_address(path):
+        message = f"cannot write '{shown}': what lies at an address is only read"
+        raise FileError(message)
     if path.endswith(os.sep):
         message = f"cannot write '{shown}': that is the name of a folder"
         raise FileError(message)

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from gradcli.data.head import TextOptions
-from gradcli.data.input import Input, shown
+from gradcli.data.input import KNOWN_BYTES, Input, shown
 from gradcli.data.signature import JSON, looks_like
 from gradcli.errors import FileError
 
@@ -139,11 +139,11 @@ def reader(
 
 def _format(source: Input) -> Format:
     """Return the format of a file."""
-    name = source.path.lower().removesuffix(".gz")
+    name = source.name.lower()
     for row in FORMATS[:-1]:
         if name.endswith(row.endings) or (row.name == "IDX" and IDX_ENDING.search(name)):
             return row
-    start = source.start(1 << 12)
+    start = source.start(KNOWN_BYTES)
     found = next(row for row in FORMATS if row.starts.match(start))
     # Objects one below the other, each on its line, are no JSON document.
     if found.name == "JSON" and _is_lines(start):

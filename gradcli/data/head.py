@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 from gradcli.data.cells import CellError, Dialect, Notation
@@ -105,16 +104,7 @@ def head_of(first: Lines, path: str, options: TextOptions) -> Head:
         separator = _recognised([line.text for line in plain], notation)
     dialect = Dialect.of(separator)
     comments = COMMENTS.replace(separator, "")
-    rows = [_numbers_in(line.text, dialect, notation) for line in lines]
-    at = next((i for i, numbers in enumerate(rows) if numbers == 1), None)
-    # In a table with a column of text no row is all numbers.
-    begin = (
-        at
-        if at is not None
-        else next(
-            (i for i, numbers in enumerate(rows) if numbers and lines[i] in plain), len(lines)
-        )
-    )
+    at, begin = _first_numbers(lines, plain, dialect, notation)
     remarks = [line for line in lines[:begin] if line.text.lstrip(" \t")[:1] in comments]
     left_out |= {line.number for line in remarks}
     kept = [line for line in lines if line.number not in left_out]
@@ -170,6 +160,23 @@ def _sample(first: Lines, options: TextOptions) -> list[_Line]:
     return found
 
 
+def _first_numbers(
+    lines: Sequence[_Line], plain: Sequence[_Line], dialect: Dialect, notation: Notation
+) -> tuple[int | None, int]:
+    """Return the place of the first row of numbers, if any, and that of the first row.
+
+    In a table with a column of text no row is all numbers, and some numbers make a row.
+    """
+    some = None
+    for i, line in enumerate(lines):
+        numbers = _numbers_in(line.text, dialect, notation)
+        if numbers == 1:
+            return i, i
+        if numbers and some is None and line in plain:
+            some = i
+    return None, len(lines) if some is None else some
+
+
 def _recognised(lines: Sequence[str], notation: Notation) -> str:
     """Return the separator with which most lines have as many cells, most of them numbers."""
     best, most = ",", 0.0
@@ -177,8 +184,7 @@ def _recognised(lines: Sequence[str], notation: Notation) -> str:
         if separator in {notation.decimal, notation.thousands}:
             continue
         dialect = Dialect.of(separator)
-        counts: Counter[int] = Counter()
-        numbers: Counter[int] = Counter()
+        split: dict[int, list[list[str]]] = {}
         for line in lines:
             if line.count(separator) > MOST_COLUMNS:
                 return separator
@@ -186,17 +192,16 @@ def _recognised(lines: Sequence[str], notation: Notation) -> str:
                 cells = dialect.cells(line)
             except CellError:
                 continue
-            counts[len(cells)] += 1
-            numbers[len(cells)] += sum(_numeric(cell, notation) for cell in cells)
-        width = max(counts, key=lambda count: (count > 1, counts[count], count), default=1)
-        if width == 1 or 2 * counts[width] < len(lines):
+            split.setdefault(len(cells), []).append(cells)
+        width = max(split, key=lambda width: (width > 1, len(split[width]), width), default=1)
+        count = len(split.get(width, ()))
+        if width == 1 or 2 * count < len(lines):
             continue
-        if not numbers[width] and counts[width] < len(lines):
+        numbers = sum(_numeric(cell, notation) for cells in split[width] for cell in cells)
+        if not numbers and count < len(lines):
             continue
         # A line of names counts as much as one cell: what splits it is better than nothing.
-        score = (
-            (1 + numbers[width]) / (1 + width * counts[width]) * (counts[width] / len(lines)) ** 2
-        )
+        score = (1 + numbers) / (1 + width * count) * (count / len(lines)) ** 2
         if score > most:
             best, most = separator, score
     return best

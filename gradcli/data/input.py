@@ -1,4 +1,4 @@
-"""The bytes of a data file, from a plain file, a gzip file or stdin, read as a stream."""
+"""The bytes of a data file, plain, packed by gzip, remote or from stdin, read as a stream."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import IO, TYPE_CHECKING, Protocol
 
-from gradcli.data.files import failure
+from gradcli.data.files import failure, reading
+from gradcli.data.remote import is_address, size_of
 from gradcli.errors import FileError, printable
 
 if TYPE_CHECKING:
@@ -24,6 +25,9 @@ ROWS_AT_ONCE = 4096
 
 GZIP = b"\x1f\x8b"
 """How gzip data begins."""
+
+KNOWN_BYTES = 1 << 12
+"""How many first bytes are kept, by which the kind of a file is known."""
 
 PIECE = 256 * 1024
 """Bytes that are read at a time, so few that the numbers in them stay in the cache."""
@@ -54,6 +58,7 @@ class Input:
         self.path = path
         self.compressed = compressed
         self._content = content
+        self._start = b""
 
     @classmethod
     def of(cls, path: str, stdin: IO[bytes] | None = None) -> Input:
@@ -69,27 +74,42 @@ class Input:
         elif INHERITED.fullmatch(path) and _is_pipe(path):
             with open(path, "rb") as pipe:  # noqa: PTH123 - a descriptor
                 content = _all_of(path, pipe)
-        plain = cls(path, content=content)
-        return cls(path, compressed=plain.start(2) == GZIP, content=content)
+        found = cls(path, content=content)
+        found._start = found.start(KNOWN_BYTES)
+        if found._start.startswith(GZIP):
+            found._start, found.compressed = b"", True
+        return found
+
+    @property
+    def name(self) -> str:
+        """The path without .gz and, of an address, without its query; it says the format."""
+        path = self.path.partition("?")[0] if is_address(self.path) else self.path
+        return path[:-3] if path.lower().endswith(".gz") else path
 
     def start(self, count: int) -> bytes:
         """Return the first bytes, uncompressed. Raises FileError."""
-        with self.stream() as stream:
+        if self._start and (count <= len(self._start) or len(self._start) < KNOWN_BYTES):
+            return self._start[:count]
+        with self.stream(count) as stream:
             return stream.read(count)
 
     @contextmanager
-    def open(self) -> Iterator[IO[bytes]]:
-        """Open the bytes as they are stored, for a block. Raises FileError."""
+    def open(self, *, in_order: bool = False, first: int | None = None) -> Iterator[IO[bytes]]:
+        """Open the bytes as they are stored, for a block; see files.reading. Raises FileError."""
         if self._content is not None:
             yield io.BytesIO(self._content)
             return
-        with open(_descriptor(self.path), "rb") as file:
+        hint = "data from a pipe is read from stdin, whose name is -"
+        with reading(self.path, in_order=in_order, first=first, hint=hint) as file:
             yield file
 
     @contextmanager
-    def stream(self) -> Iterator[Stream]:
-        """Open the bytes for a block, uncompressed on the way. Raises FileError, also in `read`."""
-        with self.open() as file:
+    def stream(self, first: int | None = None) -> Iterator[Stream]:
+        """Open the bytes for a block, uncompressed on the way. Raises FileError, also in `read`.
+
+        Where `first` is given no more are read.
+        """
+        with self.open(in_order=True, first=None if self.compressed else first) as file:
             if not self.compressed:
                 yield _Guarded(file, self.path)
                 return
@@ -99,13 +119,18 @@ class Input:
                 yield _Guarded(unpacked, self.path)
 
     def size(self) -> int | None:
-        """Return how many bytes `stream` will give, or None when only reading can tell."""
+        """Return how many bytes `stream` will give, or None when only reading can tell.
+
+        It is known of a file that can be read in parts.
+        """
         if self._content is not None:
             return len(self._content)
         if self.compressed:
             return None
+        if is_address(self.path):
+            return size_of(self.path)
         with self.open() as file:
-            return os.fstat(file.fileno()).st_size
+            return file.seek(0, os.SEEK_END)
 
 
 class Written(Input):
@@ -116,7 +141,7 @@ class Written(Input):
         self._rows = rows
 
     @contextmanager
-    def stream(self) -> Iterator[Stream]:
+    def stream(self, first: int | None = None) -> Iterator[Stream]:  # noqa: ARG002
         """Open the rows for a block, as CSV."""
         yield _Csv(self._rows())
 
@@ -189,23 +214,3 @@ class _Guarded:
             if error.errno is None:  # how the module gzip reports bytes that are not gzip
                 raise FileError(f"{shown(self._path)}: the gzip data is damaged") from None
             raise failure("read", self._path, error) from None
-
-
-def _descriptor(path: str) -> int:
-    """Return a descriptor of a plain file. Raises FileError; never waits for a pipe's writer."""
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    except OSError as error:
-        raise failure("read", path, error) from None
-    except ValueError:
-        raise FileError(f"'{shown(path)}' is not a path") from None
-    kind = os.fstat(handle).st_mode
-    if stat.S_ISREG(kind):
-        return handle
-    os.close(handle)
-    if stat.S_ISDIR(kind):
-        raise FileError(f"cannot read '{shown(path)}': it is a folder")
-    raise FileError(
-        f"cannot read '{shown(path)}': it is not a plain file",
-        hint="data from a pipe is read from stdin, whose name is -",
-    )

@@ -37,8 +37,7 @@ NUMERIC = re.compile(r"[<>|=](?:[iu][1248]|f[248]|b1)")
 
 def npy_reader(source: Input, *, drop_missing: bool = False) -> ArrayReader:
     """Return the reader of an NPY file. Raises FileError."""
-    name = PurePath(source.path.removesuffix(".gz")).stem
-    return ArrayReader(source, name, read_header, drop_missing=drop_missing)
+    return ArrayReader(source, PurePath(source.name).stem, read_header, drop_missing=drop_missing)
 
 
 def read_header(stream: Stream, where: str) -> tuple[Layout, int]:

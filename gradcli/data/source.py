@@ -25,6 +25,7 @@ from gradcli.data.columns import (
 from gradcli.data.formats import reader as reader_of
 from gradcli.data.head import TextOptions
 from gradcli.data.input import shown
+from gradcli.data.remote import at_once, files_at, is_address
 from gradcli.errors import FileError, TooManyRowsError, few
 from gradcli.graph import shapes
 from gradcli.limits import ELEMENTS
@@ -102,28 +103,32 @@ def open_source(
 
     The ending of a name or the first bytes say the format; `-` is stdin, of which all, at most
     256 MiB, is held in memory. A folder, or a pattern such as 'runs/*.csv', stands for its files
-    in the order of their names. Files of one array each (NPY, IDX) are columns side by side: `img`
-    and `label` of two IDX files, or x of x.npy and y of y.npy. `table` says how tables of text are
-    to be read, `columns` what heading each of these names stands for, and `dates` which columns
-    hold dates. Where drop_missing, rows in which a used value is
-    missing (empty, NA, nan, null …) are left out and counted; else they are errors.
+    in the order of their names, character by character, so that run10 comes before run9. A name
+    may be an address, such as 's3://bucket/part-*.parquet'. Files of one array each (NPY, IDX) are
+    columns side by side: `img` and `label` of two IDX files, or x of x.npy and y of y.npy. `table`
+    says how tables of text are to be read, `columns` what heading each of these names stands for,
+    and `dates` which columns hold dates. Where drop_missing, rows in which a used value is missing
+    (empty, NA, nan, null …) are left out and counted; else they are errors.
     """
     if not paths:
         raise ValueError("no data files")
     if list(paths).count("-") > 1:
         raise FileError("stdin, -, can be read only once")
     pipe = stdin if stdin is not None else getattr(sys.stdin, "buffer", None)
-    readers = [
-        reader_of(path, table or TextOptions(), pipe, drop_missing=drop_missing)
-        for given in paths
-        for path in _expanded(given)
-    ]
+
+    def opened(path: str) -> Reader:
+        return reader_of(path, table or TextOptions(), pipe, drop_missing=drop_missing)
+
+    files = [path for given in paths for path in _expanded(given)]
+    readers = at_once(opened, files) if any(map(is_address, files)) else list(map(opened, files))
     source = FileSource(readers, drop_missing=drop_missing, names=columns or {})
     return source.dated(dates) if dates else source
 
 
 def _expanded(path: str) -> list[str]:
     """Return the files that a path stands for: itself, those of a folder, those of a pattern."""
+    if is_address(path):
+        return files_at(path)
     if os.path.isdir(path):  # noqa: PTH112
         found = [os.path.join(path, name) for name in sorted(os.listdir(path))]  # noqa: PTH118, PTH208
         files = [each for each in found if os.path.isfile(each)]  # noqa: PTH113
@@ -167,6 +172,8 @@ class FileSource:
             name: entries[heading] for name, heading in self.headings.items()
         }
         self.dropped = 0
+        self._counts: dict[int, int] = {}
+        """How many rows each file of a chain holds that was read to its end."""
         self.classes = {
             name: tuple(code) for name, code in self._codes.items() if isinstance(code, Codes)
         }
@@ -203,11 +210,17 @@ class FileSource:
         """Return where a row, counted from 0, stands: " of d.csv (line 7)". "" if not known."""
         if self.dropped:
             return f", not counting the {self.dropped} left out so far"
-        if len(self._readers) > 1:
+        if len(self._chains) > 1:
             return ""
-        only = self._readers[0]
-        line = only.line_of(row) if hasattr(only, "line_of") else None
-        return f" of {shown(only.path)}" + (f" ({line})" if line is not None else "")
+        for number, reader in enumerate(self._readers):
+            count = reader.rows or self._counts.get(number)
+            if count is None or row < count:
+                break
+            row -= count
+        line = reader.line_of(row) if hasattr(reader, "line_of") else None
+        if len(self._readers) == 1:
+            return f" of {shown(reader.path)}" + (f" ({line})" if line is not None else "")
+        return f", {line or f'row {row + 1}'} of {shown(reader.path)}"
 
     def blocks(self, names: Sequence[str], size: int) -> Iterator[Block]:
         """Yield the columns in blocks of `size` rows; see Source. Raises FileError."""
@@ -295,9 +308,12 @@ class FileSource:
         """Yield the blocks of files one after another."""
         own = {self.headings[name]: name for name in names}
         codes = {self.headings[name]: code for name, code in self._codes.items() if name in names}
-        for file in chain:
+        for number, file in enumerate(chain):
+            count = 0
             for block in file.blocks(list(own), codes):
+                count += length_of(block)
                 yield {own[heading]: array for heading, array in block.items()}
+            self._counts[number] = count
 
 
 def read(source: Source, names: Sequence[str]) -> Block:
@@ -368,16 +384,17 @@ def _side_by_side(readers: Sequence[Reader]) -> list[list[Reader]]:
 
 def _check_same_columns(first: Reader, other: Reader) -> None:
     """Raise FileError if a file has not the columns of the one that it follows."""
+    where = shown(other.path) + getattr(other, "header", "")
     lacks = [name for name in first.columns if name not in other.columns]
     extra = [name for name in other.columns if name not in first.columns]
     if lacks:
         raise FileError(
-            f"{shown(other.path)} has no column {quoted(lacks[0])}, as {shown(first.path)} has",
+            f"{where} has no column {quoted(lacks[0])}, as {shown(first.path)} has",
             hint=f"columns: {few(other.columns)}",
         )
     if extra:
         raise FileError(
-            f"{shown(other.path)} has a column {quoted(extra[0])}, unlike {shown(first.path)}",
+            f"{where} has a column {quoted(extra[0])}, unlike {shown(first.path)}",
             hint=f"columns: {few(first.columns)}",
         )
     for name, shape in first.columns.items():

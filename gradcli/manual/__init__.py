@@ -8,7 +8,17 @@ from typing import Any
 
 _ORDER = (
     *("language", "functions", "derivatives", "values", "arrays", "data", "methods", "schedules"),
-    *("fits", "learning", "pictures", "digits", "uncertainty", "python", "exit-codes", "examples"),
+    *(
+        "fits",
+        "learning",
+        "scale",
+        "pictures",
+        "digits",
+        "uncertainty",
+        "python",
+        "exit-codes",
+        "examples",
+    ),
 )
 """The topics in the order in which they are listed."""
 

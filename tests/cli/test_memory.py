@@ -73,8 +73,13 @@ def written(folder: Path, kind: str, times: int) -> list[str]:
     x = generator.uniform(0, 2, ROWS)
     y = 2 * np.exp(-1.3 * x) + 0.5 + 0.01 * generator.normal(size=ROWS)
     path = folder / f"d{times}.{kind}"
-    if kind == "csv":
-        lines = [f"{a:.6f},{b:.6f}\n" for a, b in zip(x.tolist(), y.tolist(), strict=True)]
+    lines = [f"{a:.6f},{b:.6f}\n" for a, b in zip(x.tolist(), y.tolist(), strict=True)]
+    if kind == "files":
+        path.mkdir()
+        for i in range(20 * times):
+            part = lines[i % 20 :: 20]
+            (path / f"{i:03}.csv").write_text("x,y\n" + "".join(part), encoding="utf-8")
+    elif kind == "csv":
         block = "".join(lines)
         with path.open("w", encoding="utf-8") as file:
             file.write("x,y\n")
@@ -105,7 +110,7 @@ def ratio(folder: Path, kind: str, words: Sequence[str], codes: Sequence[int] = 
 
 
 @pytest.mark.parametrize("words", [FIT, ABSOLUTE, BATCHES], ids=["fit", "absolute", "batches"])
-@pytest.mark.parametrize("kind", ["csv", "npz", "parquet"])
+@pytest.mark.parametrize("kind", ["csv", "files", "npz", "parquet"])
 def test_ten_times_the_rows(tmp_path: Path, kind: str, words: tuple[str, ...]) -> None:
     assert ratio(tmp_path, kind, words) < 1.2
 

@@ -243,9 +243,9 @@ def test_files_follow_each_other(tmp_path: Path) -> None:
     data = read(open_source([paths["a"], paths["b"]]), ["x", "y"])
     assert data["x"].tolist() == [1, 3, 5]
     assert data["y"].tolist() == [2, 4, 6]
-    with pytest.raises(FileError, match=r"c\.csv has no column 'y', as .*a\.csv has"):
+    with pytest.raises(FileError, match=r"c\.csv: line 1 has no column 'y', as .*a\.csv has"):
         open_source([paths["a"], paths["c"]])
-    with pytest.raises(FileError, match=r"d\.csv has a column 'z', unlike .*a\.csv"):
+    with pytest.raises(FileError, match=r"d\.csv: line 1 has a column 'z', unlike .*a\.csv"):
         open_source([paths["a"], paths["d"]])
 
 
