@@ -353,6 +353,22 @@ class Point:
         )
         return list(found.values())
 
+    def second_of_rows(self, wrt: Sequence[str]) -> list[Any]:
+        """Return the second derivatives in each row, as the lower triangle of their matrix.
+
+        Of a formula as for `of_rows`; where there is none it is not finite.
+        """
+        from gradcli.calculus.forward import rate_between
+
+        graph, inside, nodes = self._graph, self._inside(), [*self._nodes(wrt).values()]
+        found = []
+        for place, node in enumerate(nodes):
+            slope = rate_between(graph, self._result, inside, node)
+            below = graph.reachable([slope])
+            found += [rate_between(graph, slope, below, other) for other in nodes[: place + 1]]
+        numbers = self._with(found).numbers
+        return [numbers[node] for node in found]
+
     def _slopes(
         self, nodes: Mapping[str, int], gradient: Callable[[Iterable[int]], dict[int, int]]
     ) -> dict[str, Any]:

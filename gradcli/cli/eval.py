@@ -144,13 +144,11 @@ def _answer(problem: Problem, here: Point, output: Output, errors: Errors | None
     if errors is not None or problem.errors:
         from gradcli.cli import uncertain
 
-        errors = errors or uncertain.Errors()
-        given = errors.of(problem)
-        if given is not None and errors.is_wanted(problem, output):
-            found = errors.at(here, problem, given)
-            if found is not None:
-                uncertain.show(problem, found, errors, given, output)
-                return
+        known = errors or uncertain.Errors()
+        result = known.at(here, problem, output)
+        if result is not None:
+            uncertain.show(problem, result, output)
+            return
     _value(problem, here, output)
 
 

@@ -351,12 +351,9 @@ def _numbers(
     if isinstance(here, Point) and (problem.errors or errors is not None):
         from gradcli.cli import uncertain
 
-        errors = errors or uncertain.Errors()
-        given = errors.of(problem)
-        if given is not None and errors.is_wanted(problem, output):
-            found = errors.at(here, problem, given)
+        found = (errors or uncertain.Errors()).at(here, problem, output)
         if found is not None:
-            uncertain.add_budget(document, found, errors.confidence)
+            uncertain.add_budget(document, found)
     shown = isinstance(here, Point) and _forms(here, problem, names, document, output, options)
     if output.json:
         output.document(document)
@@ -367,10 +364,9 @@ def _numbers(
         if not shown and (found is None or not output.csv):
             _gradient_table(problem, here, gradient, output, parts)
         if found is not None:
-            confidence = errors.confidence if errors else None
-            uncertain.budget_table(found, gradient, parts or {}, confidence, output)
+            uncertain.show_budget(found, gradient, parts, output)
     if found is not None:
-        uncertain.say(found, problem.where)
+        found.say(problem.where)
     say_notes(notes, problem.where)
 
 
