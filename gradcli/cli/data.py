@@ -164,12 +164,12 @@ def opened(
     x: str | None = None,
     curves: Sequence[str] = (),
     *,
-    is_plot: bool = True,
+    wanted: Collection[str] = (),
 ) -> Iterator[OverRows]:
     """Open the files for a formula with its values.
 
-    A plot may stand against the formula `x` of columns, and `curves` are formulas beside it;
-    without one, `x` only names columns that are wanted.
+    A plot may stand against the formula `x` of columns, and `curves` are formulas beside it.
+    `wanted` are other columns.
     After the block, notes say how texts became numbers and how many rows were left out.
     """
     from gradcli.rows import columns
@@ -185,7 +185,7 @@ def opened(
     known = needed(options, text, values)
     check_syntax(text, [*values, *known])
     paths = options.data
-    others = names_in(x or "")
+    others = {*names_in(x or ""), *wanted}
     source, names = columns.opened(paths, text, others, **how)
     formula = RowFormula(text, {**known, **values}, source, names, paths, others)
     for sentence in formula.formula.origin.notes if formula.formula.origin else ():
@@ -194,7 +194,7 @@ def opened(
     over = OverRows(formula, where)
     over.errors = errors
     saved = parameters(options) if curves or x else {}
-    if x is not None and is_plot:
+    if x is not None:
         over.against = _against(x, over, {**arguments.needed(saved, x), **request.beside})
     over.curves = [curve(each, request.beside, saved) for each in curves]
     yield over

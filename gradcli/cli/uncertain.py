@@ -7,8 +7,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from gradcli.cli.columns import Column, cells, headings
 from gradcli.cli.columns import show as show_table
 from gradcli.cli.options import Eval
-from gradcli.cli.output import note
-from gradcli.errors import MathematicsError, NameValueError, ShapeError, UsageError, printable
+from gradcli.cli.output import note, say_notes
+from gradcli.errors import (
+    FileError,
+    MathematicsError,
+    NameValueError,
+    ShapeError,
+    UsageError,
+    printable,
+)
 from gradcli.language.bindings import is_number
 from gradcli.language.names import is_name
 
@@ -16,9 +23,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from gradcli.cli.arguments import Problem
+    from gradcli.cli.data import OverRows
     from gradcli.cli.options import Grad
     from gradcli.cli.output import Output
+    from gradcli.findings import Note
     from gradcli.point import Point
+    from gradcli.runtime.trace import Step
     from gradcli.tables.uncertain import RowErrors
     from gradcli.uncertainty.inputs import Inputs, Saved
     from gradcli.uncertainty.propagation import Uncertainty
@@ -139,18 +149,40 @@ class Errors:
         """Whether there must be an error: only a saved fit may give none."""
         return bool(problem.errors or self.is_asked)
 
+    def refuse(self, problem: Problem, message: str, hint: str) -> None:
+        """Say that errors are left out; where they are needed, as an error."""
+        if self.are_needed(problem):
+            raise UsageError(problem.where + message, hint=f"{hint}, or leave out the errors")
+        if self.of(problem) is not None:
+            note(f"{problem.where}{message}")
+
     def are_wanted(self, problem: Problem, output: Output) -> bool:
         """Whether the error is to be shown: a pipe that only --params gave errors gets a number."""
         return self.are_needed(problem) or output.json or output.pretty
 
-    def at(self, here: Point, problem: Problem, output: Output) -> Result | None:
-        """Return the value with its error; None where none is wanted.
+    def hold(self, over: OverRows, output: Output) -> bool:
+        """Whether one value over rows has an error, which needs all rows in memory at once."""
+        problem = over.problem()
+        if not self.are_wanted(problem, output) or self.of(problem) is None:
+            return False
+        try:
+            over.formula.hold()
+        except FileError as error:
+            if self.are_needed(problem):
+                raise
+            note(f"{over.where}the value has no standard error: {error.message}")
+            return False
+        return True
+
+    def at(self, here: Point, problem: Problem, output: Output | None = None) -> Result | None:
+        """Return the value with its error; None where no name has one, or none is wanted.
 
         Where only a saved fit would give it and cannot, a note says so.
         """
         from gradcli.uncertainty.propagation import propagate
 
-        given = self.of(problem) if self.are_wanted(problem, output) else None
+        is_wanted = output is None or self.are_wanted(problem, output)
+        given = self.of(problem) if is_wanted else None
         if given is None:
             return None
         try:
@@ -167,9 +199,10 @@ class Errors:
             graph, root = problem.formula.graph, problem.formula.id
             values = {**problem.data, **problem.values}
             drawn = sampled(graph, root, values, given, found, self.samples, self._seed)
-        return Result(found, drawn, self.confidence)
+        notes = [*here.remarks, *here.notes(given.bases)]
+        return Result(found, self.confidence, given, drawn, notes)
 
-    def of_rows(self, problem: Problem, output: Output) -> RowErrors | None:
+    def of_rows(self, problem: Problem) -> RowErrors | None:
         """Return the uncertain numbers of a table; None for a table without errors.
 
         Raises NameValueError for arrays, which have many.
@@ -178,7 +211,7 @@ class Errors:
             option = "--samples" if self.samples is not None else "--confidence"
             message = f"{option} is for one value, and the formula has many"
             raise UsageError(message, hint="a table has the standard error of each value")
-        given = self.of(problem) if self.are_wanted(problem, output) else None
+        given = self.of(problem)
         if given is None:
             return None
         from gradcli.tables.uncertain import RowErrors
@@ -192,8 +225,6 @@ class Errors:
             raise NameValueError(message, hint=hint)
         note(f"{problem.where}the values have no standard errors: {message}")
         return None
-
-
 
 
 # ---------------------------------------------------------------- one value
@@ -236,9 +267,16 @@ class Result:
     """A value with its error, an interval where one is wanted, and what draws say of it."""
 
     def __init__(
-        self, found: Uncertainty, drawn: Samples | None = None, confidence: float | None = None
+        self,
+        found: Uncertainty,
+        confidence: float | None = None,
+        given: Inputs | None = None,
+        drawn: Samples | None = None,
+        notes: Sequence[Note] = (),
     ) -> None:
         self.found = found
+        self.given = given
+        self.notes = notes
         self.second = found.second_order
         self.drawn = drawn
         self.confidence = confidence
@@ -267,6 +305,12 @@ class Result:
             content["monte_carlo"] = self.drawn._asdict()
         return content
 
+    def with_errors(self, steps: list[Step]) -> list[Step]:
+        """Return the steps of a run with the errors of its inputs and of the result."""
+        from gradcli.uncertainty.propagation import with_errors
+
+        return steps if self.given is None else with_errors(steps, self.given, self.found)
+
     def show(self, columns: Sequence[Column], output: Output) -> None:
         """Add some of its numbers to what a pipe gets, a row for each."""
         texts = cells(columns, self, output)
@@ -292,8 +336,10 @@ class Result:
 
 def show(problem: Problem, result: Result, output: Output) -> None:
     """Add a value with its error to the output."""
+    say_notes(result.notes, problem.where)
     if output.json:
-        output.document(problem.document() | result.document())
+        said = {"notes": [str(remark) for remark in result.notes]} if result.notes else {}
+        output.document(problem.document() | result.document() | said)
     elif output.pretty:
         _on_terminal(result, output)
     elif output.csv:

@@ -108,6 +108,10 @@ class Bound:
         """Return what sets it apart in the names of generated functions."""
         return str(self.serial)
 
+    def over(self, *roots: int) -> Bound:
+        """Return the same with other roots, nodes of its graph."""
+        return Bound(self.graph, roots, self.name, self.limits, self.taken)
+
     def leaf(self, place: int) -> int:
         """Return the node of the bound name (0), or of a number from outside (1, 2 …)."""
         return self.graph.variable(str(place))

@@ -239,13 +239,14 @@ class Calls:
             return graph.add(DEFERRED, tuple(arguments), (name, name, len(arguments), ()))
         if name == "integrate":
             limits = [self._limit(node) for node in limits]
-        roots = [body]
+        payload, taken = bound.closed(graph, [body], leaf, bound_name, len(limits))
         if form is ROOT:
             from gradcli.calculus.reverse import slope
 
-            zero = bound.residual(graph, body)
-            roots += [zero, slope(graph, zero, leaf)]
-        payload, taken = bound.closed(graph, roots, leaf, bound_name, len(limits))
+            # In the body, where what was taken from an array is one number.
+            zero = bound.residual(payload.graph, payload.roots[0])
+            rate = slope(payload.graph, zero, payload.leaf(0))
+            payload = payload.over(payload.roots[0], zero, rate)
         return graph.add(form, (*limits, *taken), payload)
 
     def _limit(self, node: int) -> int:

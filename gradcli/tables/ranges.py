@@ -176,9 +176,9 @@ def _worked(block: Block) -> list[Any]:
 class Table:
     """Values, and derivatives with respect to `wrt`, of a formula over the grid of its ranges.
 
-    With `second` there are second derivatives too. The last range varies fastest. Raises MathematicsError for a point without a value, naming it;
-    with `gaps` such a value or derivative is nan instead. A formula without the name
-    of a range has one value along it.
+    With `second` there are second derivatives too. The last range varies fastest. Raises
+    MathematicsError for a point without a value, naming it; with `gaps` such a value or derivative
+    is nan instead. A formula without the name of a range has one value along it.
     """
 
     def __init__(

@@ -39,6 +39,8 @@ class RowErrors(NamedTuple):
     inputs: Inputs
     columns: Mapping[str, str]
     """The columns of standard errors by name."""
+    second: bool = True
+    """Whether the second order is wanted."""
 
     @property
     def names(self) -> list[str]:
@@ -53,8 +55,8 @@ class RowErrors(NamedTuple):
 
     @property
     def has_second(self) -> bool:
-        """Whether there are few enough for the second order."""
-        return len(self.names) <= MOST_INPUTS
+        """Whether there is a second order: it is wanted, and there are few enough names."""
+        return self.second and len(self.names) <= MOST_INPUTS
 
 
 class WithErrors:

@@ -16,7 +16,10 @@ from gradcli.errors import MathematicsError
 from gradcli.uncertainty.number import shown
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from gradcli.point import Point
+    from gradcli.runtime.trace import Step
     from gradcli.uncertainty.inputs import Inputs, Matrix
 
 MOST_INPUTS = 50
@@ -111,6 +114,21 @@ def propagate(point: Point, given: Inputs) -> Uncertainty:
         except MathematicsError:
             second = None  # a kink or the end of a domain: the first order stands alone
     return Uncertainty(value, error, second, budget, _freedom(uncertain, parts, error))
+
+
+def with_errors(steps: Sequence[Step], given: Inputs, found: Uncertainty) -> list[Step]:
+    """Return the steps of a run; inputs and result have their errors, inputs their shares."""
+    shares: dict[str, float] = {}
+    for name, share in found.shares.items():
+        base = name.partition("[")[0]
+        shares[base] = shares.get(base, 0.0) + share
+    named = [
+        step._replace(standard_error=given.of(step.name, step.value), share=shares[step.name])
+        if step.name in shares and not step.inputs
+        else step
+        for step in steps
+    ]
+    return [*named[:-1], named[-1]._replace(standard_error=found.standard_error)]
 
 
 def _flat(slopes: dict[str, Any]) -> dict[str, float]:
