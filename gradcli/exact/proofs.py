@@ -319,7 +319,7 @@ class Proving(Balls):
 
         def apply(*arguments: Any) -> Number:
             *numbers, bound = arguments
-            return self.number(form(self, bound, *map(self.number.of, numbers)))
+            return self.applied(partial(form, self, bound), *numbers)
 
         return apply
 
