@@ -235,7 +235,7 @@ class Formula(Node):
         nodes = names_to_nodes(self.graph, self.id, wrt)
         try:
             found = gradient(self.graph, self.id, nodes.values(), others_stay=False)
-        except MathematicsError as error:
+        except (FormulaError, MathematicsError) as error:
             raise located(error, self.origin) from None
         return {name: Formula(self.graph, found[node]) for name, node in nodes.items()}
 

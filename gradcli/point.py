@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 
-from gradcli.errors import MathematicsError, UsageError
+from gradcli.errors import FormulaError, MathematicsError, UsageError
 from gradcli.exact.decimals import DOUBLE_DIGITS
 from gradcli.graph.literals import Numeral, exactly, number_text, value_text
 from gradcli.language.origin import located, where
@@ -375,7 +375,7 @@ class Point:
         """Return the values of derivatives that `gradient` adds to the graph for nodes."""
         try:
             derived = gradient(nodes.values())
-        except MathematicsError as error:
+        except (FormulaError, MathematicsError) as error:
             raise located(error, self._origin) from None
         numbers = self._with(derived.values()).numbers
         for node in nodes.values():

@@ -197,8 +197,7 @@ def closed(
         operation, arguments, payload = rows[node]
         if operation.structural:
             raise FormulaError(
-                f"{operation.typed or operation.name} of an array that depends on the bound name"
-                f" {name} has no meaning here",
+                f"an array that depends on the bound name {name} has no meaning here",
                 hint="write it out with numbers",
             )
         copies[node] = made.add(operation, tuple([copies[a] for a in arguments]), payload)

@@ -320,15 +320,13 @@ def test_what_a_fit_alone_cannot_give_is_said(saved: Path, run: Run) -> None:
         ran = run(*words, "--params", "fit.json", "--json")
         assert ran.code == 0
         assert "many derivatives are shown without standard errors" in ran.err
-    for words in (
-        ("[x, 1]",),
-        ("sqrt(x - 2.3)*k", "k=1:2:1"),
-        ("sqrt(x - 2.3)*k", "--data", "k.csv"),
-    ):
-        ran = run("eval", *words, "--params", "fit.json", "--json")
+    over = (("k=1:2:1",), ("--data", "k.csv"))
+    formulas = [("[x, 1]",), *[("sqrt(x - 2.3)*k", *each) for each in over]]
+    for form in formulas:
+        ran = run("eval", *form, "--params", "fit.json", "--json")
         assert ran.code == 0
         assert "no standard error" in ran.err
-        assert run("eval", *words, "--params", "fit.json", "--errors").code in {1, 2}
+        assert run("eval", *form, "--params", "fit.json", "--errors").code in {1, 2}
 
 
 def test_a_kink_is_said_where_it_hides_an_error(run: Run) -> None:
