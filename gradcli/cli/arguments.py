@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
-    from gradcli.cli.uncertain import Errors
     from gradcli.findings import Note
     from gradcli.graph.shapes import Shape
     from gradcli.language.bindings import Binding
@@ -267,15 +266,6 @@ def without_errors(values: Mapping[str, Any]) -> tuple[Mapping[str, Any], dict[s
     from gradcli.uncertainty.number import split
 
     return split(values)
-
-
-def known_errors(problem: Problem, errors: Errors | None) -> Errors | None:
-    """Return what is known of errors; None where neither words nor options say anything."""
-    if errors is None and problem.errors:
-        from gradcli.cli.uncertain import Errors
-
-        return Errors()
-    return errors
 
 
 def values(given: Sequence[Binding], seed: int) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from gradcli.cli.arguments import Problem
 from gradcli.cli.batch import curve
 from gradcli.cli.options import Data
 from gradcli.cli.output import note
-from gradcli.errors import NameValueError, ShapeError, UsageError, few, printable
+from gradcli.errors import FileError, NameValueError, ShapeError, UsageError, few, printable
 from gradcli.language.names import CONSTANTS, KEYWORDS, is_name, is_reserved, names_in
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from gradcli.cli.batch import Request
+    from gradcli.cli.output import Output
+    from gradcli.cli.uncertain import Errors
     from gradcli.data.cells import Dates
     from gradcli.data.source import Source
     from gradcli.errors import GradcliError
@@ -251,6 +253,23 @@ class OverRows:
         from gradcli.tables.sums import Sums
 
         return Sums(self.formula, wrt, allow_nonfinite=allow_nonfinite)
+
+    def is_held_for(self, errors: Errors | None, output: Output) -> bool:
+        """Whether the one value has an error, and all rows are in memory for it.
+
+        Where only a saved fit would give it and memory has no room for them, a note says so.
+        """
+        problem = self.problem()
+        if errors is None or not errors.are_wanted(problem, output) or errors.of(problem) is None:
+            return False
+        try:
+            self.formula.hold()
+        except FileError as error:
+            if errors.are_needed(problem):
+                raise
+            note(f"{self.where}the value has no standard error: {error.message}")
+            return False
+        return True
 
     def needs_one(self, option: str) -> GradcliError:
         """Return the error for an option that makes no sense for many values."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from gradcli.cli.arguments import known_errors
-from gradcli.cli.batch import Formulas, answered
+from gradcli.cli.batch import Formulas, answered, known_errors
 from gradcli.cli.columns import ERROR, NODE, VALUE, documents, show
 from gradcli.cli.options import Uncertain
 from gradcli.cli.output import Output, said_of_digits, say_notes
@@ -137,7 +136,7 @@ def _over_rows(request: Request, output: Output, options: Eval, errors: Errors |
                 formula.data, allow_nonfinite=allow_nonfinite, certain=True, digits=output.digits
             )
             _trace(over.problem(), here, output, errors)
-        elif known is not None and known.hold(over, output):
+        elif over.is_held_for(known, output):
             formula = over.formula
             here = formula.at(
                 formula.data, allow_nonfinite=allow_nonfinite, certain=True, digits=output.digits

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from gradcli.cli.arguments import known_errors
-from gradcli.cli.batch import Formulas, answered
+from gradcli.cli.batch import Formulas, answered, known_errors
 from gradcli.cli.columns import NODE, Column, Entries, cells, documents, show
 from gradcli.cli.options import Uncertain
 from gradcli.cli.output import Output, said_of_digits, say_notes
@@ -153,8 +152,7 @@ def _over_rows(
                 raise NameValueError(message, hint=hint)
         own = problem.formula.free_names
         is_whole = any(name in problem.data or name not in own for name in names)
-        known = known_errors(problem, errors)
-        is_uncertain = known is not None and known.hold(over, output)
+        is_uncertain = over.is_held_for(known_errors(problem, errors), output)
         if is_uncertain or is_whole or {*options.given(*FORMS)} - {"strict"}:
             over.formula.hold()
             problem = over.problem()

@@ -7,7 +7,6 @@ import re
 import sys
 from typing import TYPE_CHECKING, NamedTuple
 
-from gradcli.cli.arguments import known_errors
 from gradcli.cli.data import scattered
 from gradcli.cli.output import note, width
 from gradcli.cli.steps import Watcher
@@ -203,11 +202,13 @@ def over_ranges(
 
 def _row_errors(problem: Problem, errors: Errors | None) -> RowErrors | None:
     """Return the uncertain numbers of what is to be drawn; a contour shows none."""
-    known = known_errors(problem, errors)
-    if known is not None and len(problem.ranges) > 1:
+    from gradcli.cli.uncertain import Errors
+
+    known = errors or Errors()
+    if len(problem.ranges) > 1:
         known.refuse(problem, "a contour shows no standard errors", "give one range")
         return None
-    return None if known is None else known.of_rows(problem)
+    return known.of_rows(problem)
 
 
 def over_rows(

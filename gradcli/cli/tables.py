@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gradcli.cli.arguments import known_errors
 from gradcli.cli.output import SHOWN_NOTES, csv_text, note
 from gradcli.errors import GradcliError, MathematicsError, ShapeError
 from gradcli.graph.literals import double_text, number_text
@@ -101,9 +100,12 @@ def _shown(
     Where only a saved fit would give them and a row has none, a note says so.
     """
     problem, known = head.problem, None
-    errors = known_errors(problem, errors)
-    if errors is not None and errors.are_wanted(problem, output):
-        known = errors.of_rows(problem)
+    if errors is not None or problem.errors:
+        from gradcli.cli.uncertain import Errors
+
+        errors = errors or Errors()
+        if errors.are_wanted(problem, output):
+            known = errors.of_rows(problem)
     if errors is not None and known is not None:
         from gradcli.tables.uncertain import WithErrors
 

@@ -9,7 +9,6 @@ from gradcli.cli.columns import show as show_table
 from gradcli.cli.options import Eval
 from gradcli.cli.output import note, say_notes
 from gradcli.errors import (
-    FileError,
     MathematicsError,
     NameValueError,
     ShapeError,
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from gradcli.cli.arguments import Problem
-    from gradcli.cli.data import OverRows
     from gradcli.cli.options import Grad
     from gradcli.cli.output import Output
     from gradcli.findings import Note
@@ -159,20 +157,6 @@ class Errors:
     def are_wanted(self, problem: Problem, output: Output) -> bool:
         """Whether the error is to be shown: a pipe that only --params gave errors gets a number."""
         return self.are_needed(problem) or output.json or output.pretty
-
-    def hold(self, over: OverRows, output: Output) -> bool:
-        """Whether one value over rows has an error, which needs all rows in memory at once."""
-        problem = over.problem()
-        if not self.are_wanted(problem, output) or self.of(problem) is None:
-            return False
-        try:
-            over.formula.hold()
-        except FileError as error:
-            if self.are_needed(problem):
-                raise
-            note(f"{over.where}the value has no standard error: {error.message}")
-            return False
-        return True
 
     def at(self, here: Point, problem: Problem, output: Output | None = None) -> Result | None:
         """Return the value with its error; None where no name has one, or none is wanted.
