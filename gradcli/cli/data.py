@@ -246,13 +246,16 @@ class OverRows:
     ) -> Point | Sums:
         """Return the formula over all rows, with what is needed to differentiate by `wrt`."""
         if self.formula.sums is None:
-            data = self.formula.data
-            return self.formula.at(
-                data, allow_nonfinite=allow_nonfinite, certain=True, digits=digits
-            )
+            return self.held(allow_nonfinite=allow_nonfinite, digits=digits)
         from gradcli.tables.sums import Sums
 
         return Sums(self.formula, wrt, allow_nonfinite=allow_nonfinite)
+
+    def held(self, *, allow_nonfinite: bool, digits: int | None = None) -> Point:
+        """Return the formula over all rows, which are in memory then."""
+        found = self.formula
+        found.hold()
+        return found.at(found.data, allow_nonfinite=allow_nonfinite, certain=True, digits=digits)
 
     def is_held_for(self, errors: Errors | None, output: Output) -> bool:
         """Whether the one value has an error, and all rows are in memory for it.

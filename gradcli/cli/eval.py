@@ -129,19 +129,10 @@ def _over_rows(request: Request, output: Output, options: Eval, errors: Errors |
             if options.trace:
                 raise over.needs_one("--trace")
             tables.show_rows(over, output, allow_nonfinite=allow_nonfinite, errors=errors)
-        elif options.trace:
-            formula = over.formula
-            formula.hold()
-            here = formula.at(
-                formula.data, allow_nonfinite=allow_nonfinite, certain=True, digits=output.digits
-            )
-            _trace(over.problem(), here, output, errors)
-        elif over.is_held_for(known, output):
-            formula = over.formula
-            here = formula.at(
-                formula.data, allow_nonfinite=allow_nonfinite, certain=True, digits=output.digits
-            )
-            _answer(over.problem(), here, output, errors)
+        elif options.trace or over.is_held_for(known, output):
+            here = over.held(allow_nonfinite=allow_nonfinite, digits=output.digits)
+            show_it = _trace if options.trace else _answer
+            show_it(over.problem(), here, output, errors)
         else:
             found = over.at_values(allow_nonfinite=allow_nonfinite, digits=output.digits)
             _value(over.problem(), found, output)

@@ -108,7 +108,7 @@ class Session:
             parse(f"{with_needed}\n{call}")  # raises for a body that cannot be read
         elif name in before | uses:  # x = x + 1: what it is now
             if self._problem(body).errors:
-                message = f"{name} = {body} has a standard error, and a name takes a value here"
+                message = f"{name} has a standard error, which the new value would not have"
                 raise NameValueError(message, hint=f"give another name, or {name} = 1.0±0.1")
             self._set(name, self._problem(body).at_values().value)
             return
