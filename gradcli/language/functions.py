@@ -238,8 +238,10 @@ class Calls:
             raise Fault(message, -4, -1, hint=EXAMPLES[name])
         if any(graph.is_unknown(node) for node in arguments):
             return graph.add(DEFERRED, tuple(arguments), (name, name, len(arguments), ()))
-        if name == "integrate":
-            limits = [self._limit(node) for node in limits]
+        finite, limits = limits, [*map(self._limit, limits)] if form is not ROOT else limits
+        if name != "integrate" and limits != finite:
+            message = f"{name} ends at a whole number, and inf is none"
+            raise Fault(message, -4, -1, hint="take as many terms as matter, for example 100000")
         try:
             payload, taken = bound.closed(graph, [body], leaf, bound_name, len(limits))
         except FormulaError as error:

@@ -42,6 +42,7 @@ def test_over_the_rows_of_a_file_and_in_a_fit(gradcli: Command) -> None:
         (("eval", "x = 4", "x=2"), 2, "x == 4"),
         (("eval", "x = 4"), 2, "the formula is missing"),
         (("grad", "sum(x^k, k, 1, n)", "x=1", "n=3"), 2, "sum(x^k, k, 1, n)\n  ^"),
+        (("eval", "sum(1/k^2, k, 1, inf)"), 2, "inf is none"),
         (("eval", "1 + solve(x > 2, x, 1)"), 2, "finds where two sides are equal, and > does not"),
         (("minimize", "x^2", "x=1", "--subject-to", "x + 1"), 2, "is a comparison"),
         (("minimize", "x", "x=1", "--subject-to", "x >= 1", "--subject-to", "x <= 0"), 3, "infeas"),
