@@ -39,6 +39,8 @@ class GradcliError(Exception):
 
     kind = "error"
     exit_code = ExitCode.FAILED
+    node: int | None = None
+    """The node at fault, where who raises it does not know the text."""
 
     def __init__(
         self,
@@ -116,8 +118,6 @@ class MathematicsError(GradcliError):
     """A value or derivative that is undefined, infinite or too large."""
 
     kind = "mathematics"
-    node: int | None = None
-    """The node at fault, where who raises it does not know the text."""
 
 
 class FileError(GradcliError):

@@ -235,7 +235,7 @@ class Formula(Node):
         nodes = names_to_nodes(self.graph, self.id, wrt)
         try:
             found = gradient(self.graph, self.id, nodes.values(), others_stay=False)
-        except MathematicsError as error:
+        except (FormulaError, MathematicsError) as error:
             raise located(error, self.origin) from None
         return {name: Formula(self.graph, found[node]) for name, node in nodes.items()}
 
@@ -406,6 +406,7 @@ class Formula(Node):
         local: str | None = None,
         only_named: bool = False,
         most_nodes: int = DRAWN_NODES,
+        correlations: Mapping[tuple[str, str], float] | None = None,
         observe: Callable[[Note], None] | None = None,
         **named: Any,
     ) -> bytes:
@@ -419,7 +420,8 @@ class Formula(Node):
         `only_named` leaves the inputs, the nodes that the user named and the result, with the total
         derivative along all paths between them. Notes about the gradients, such as that one is
         taken at a kink, stand in the picture, and `observe` is called with each. Values may be
-        `gradcli.uncertain`; they and the result are shown with their standard errors then.
+        `gradcli.uncertain`, with `correlations` of pairs; they and the result are shown with their
+        standard errors then, and what each contributes to the variance.
 
         Raises DrawingError for more than `most_nodes` nodes, which does not concern "json", and
         when no Graphviz is installed.
@@ -444,14 +446,11 @@ class Formula(Node):
                 steps = [step._replace(gradient=None) for step in steps]
             if errors:
                 from gradcli.uncertainty.inputs import inputs
-                from gradcli.uncertainty.propagation import propagate
+                from gradcli.uncertainty.propagation import propagate, with_errors
 
-                known: dict[int, Any] = {
-                    step.id: errors[step.name] for step in steps if step.name in errors
-                }
-                found = propagate(shown.at_values(given), inputs(errors))
-                known[shown.id] = found.standard_error
-                steps = [step._replace(standard_error=known.get(step.id)) for step in steps]
+                uncertain = inputs(errors, correlations)
+                found = propagate(shown.at_values(given), uncertain)
+                steps = with_errors(steps, uncertain, found)
         else:
             steps = shown.structure(only_named=only_named)
         if observe is not None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 
-from gradcli.errors import MathematicsError, UsageError
+from gradcli.errors import FormulaError, MathematicsError, UsageError
 from gradcli.exact.decimals import DOUBLE_DIGITS
 from gradcli.graph.literals import Numeral, exactly, number_text, value_text
 from gradcli.language.origin import located, where
@@ -353,13 +353,29 @@ class Point:
         )
         return list(found.values())
 
+    def second_of_rows(self, wrt: Sequence[str]) -> list[Any]:
+        """Return the second derivatives in each row, as the lower triangle of their matrix.
+
+        Of a formula as for `of_rows`; where there is none it is not finite.
+        """
+        from gradcli.calculus.forward import rate_between
+
+        graph, inside, nodes = self._graph, self._inside(), [*self._nodes(wrt).values()]
+        found = []
+        for place, node in enumerate(nodes):
+            slope = rate_between(graph, self._result, inside, node)
+            below = graph.reachable([slope])
+            found += [rate_between(graph, slope, below, other) for other in nodes[: place + 1]]
+        numbers = self._with(found).numbers
+        return [numbers[node] for node in found]
+
     def _slopes(
         self, nodes: Mapping[str, int], gradient: Callable[[Iterable[int]], dict[int, int]]
     ) -> dict[str, Any]:
         """Return the values of derivatives that `gradient` adds to the graph for nodes."""
         try:
             derived = gradient(nodes.values())
-        except MathematicsError as error:
+        except (FormulaError, MathematicsError) as error:
             raise located(error, self._origin) from None
         numbers = self._with(derived.values()).numbers
         for node in nodes.values():

@@ -38,6 +38,14 @@ def partial(graph: Graph, node: int, position: int, slope: Slope) -> DerivedNode
     `slope` differentiates a node with respect to another one below it. Raises FormulaError where
     there is no derivative: with respect to a limit of a sum.
     """
+    try:
+        return _partial(graph, node, position, slope)
+    except FormulaError as error:
+        error.node = node  # the outermost form, whose text is known
+        raise
+
+
+def _partial(graph: Graph, node: int, position: int, slope: Slope) -> DerivedNode | float:
     operation, arguments, bound = graph.rows[node]
     place = position - bound.limits + 1
     if operation is INTEGRAL:

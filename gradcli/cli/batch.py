@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from gradcli.cli.arguments import Problem
     from gradcli.cli.output import Output
+    from gradcli.cli.uncertain import Errors
 
 SHOWN_ERRORS = 20
 """How many errors are written out; of more only the number."""
@@ -313,3 +314,12 @@ def _read_line(stream: Any) -> bytes:
         message = f"cannot read stdin: {(error.strerror or str(error)).lower()}"
         raise FileError(message) from None
     return line
+
+
+def known_errors(problem: Problem, errors: Errors | None) -> Errors | None:
+    """Return what is known of errors; None where neither words nor options say anything."""
+    if errors is None and problem.errors:
+        from gradcli.cli.uncertain import Errors
+
+        return Errors()
+    return errors

@@ -136,5 +136,8 @@ NODE = (
 )
 """The nodes of a formula, in the order in which they are worked out."""
 
+ERROR = Column("standard_error", terminal="std. error")
+"""The standard error of the value of an input, or of the result."""
+
 VALUE = (Column("value", lambda value: value),)
 """The value of a formula."""

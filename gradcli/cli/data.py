@@ -11,7 +11,7 @@ from gradcli.cli.arguments import Problem
 from gradcli.cli.batch import curve
 from gradcli.cli.options import Data
 from gradcli.cli.output import note
-from gradcli.errors import NameValueError, ShapeError, UsageError, few, printable
+from gradcli.errors import FileError, NameValueError, ShapeError, UsageError, few, printable
 from gradcli.language.names import CONSTANTS, KEYWORDS, is_name, is_reserved, names_in
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from gradcli.cli.batch import Request
+    from gradcli.cli.output import Output
+    from gradcli.cli.uncertain import Errors
     from gradcli.data.cells import Dates
     from gradcli.data.source import Source
     from gradcli.errors import GradcliError
@@ -164,12 +166,12 @@ def opened(
     x: str | None = None,
     curves: Sequence[str] = (),
     *,
-    is_plot: bool = True,
+    wanted: Collection[str] = (),
 ) -> Iterator[OverRows]:
     """Open the files for a formula with its values.
 
-    A plot may stand against the formula `x` of columns, and `curves` are formulas beside it;
-    without one, `x` only names columns that are wanted.
+    A plot may stand against the formula `x` of columns, and `curves` are formulas beside it.
+    `wanted` are other columns.
     After the block, notes say how texts became numbers and how many rows were left out.
     """
     from gradcli.rows import columns
@@ -185,7 +187,7 @@ def opened(
     known = needed(options, text, values)
     check_syntax(text, [*values, *known])
     paths = options.data
-    others = names_in(x or "")
+    others = {*names_in(x or ""), *wanted}
     source, names = columns.opened(paths, text, others, **how)
     formula = RowFormula(text, {**known, **values}, source, names, paths, others)
     for sentence in formula.formula.origin.notes if formula.formula.origin else ():
@@ -194,7 +196,7 @@ def opened(
     over = OverRows(formula, where)
     over.errors = errors
     saved = parameters(options) if curves or x else {}
-    if x is not None and is_plot:
+    if x is not None:
         over.against = _against(x, over, {**arguments.needed(saved, x), **request.beside})
     over.curves = [curve(each, request.beside, saved) for each in curves]
     yield over
@@ -244,13 +246,33 @@ class OverRows:
     ) -> Point | Sums:
         """Return the formula over all rows, with what is needed to differentiate by `wrt`."""
         if self.formula.sums is None:
-            data = self.formula.data
-            return self.formula.at(
-                data, allow_nonfinite=allow_nonfinite, certain=True, digits=digits
-            )
+            return self.held(allow_nonfinite=allow_nonfinite, digits=digits)
         from gradcli.tables.sums import Sums
 
         return Sums(self.formula, wrt, allow_nonfinite=allow_nonfinite)
+
+    def held(self, *, allow_nonfinite: bool, digits: int | None = None) -> Point:
+        """Return the formula over all rows, which are in memory then."""
+        found = self.formula
+        found.hold()
+        return found.at(found.data, allow_nonfinite=allow_nonfinite, certain=True, digits=digits)
+
+    def is_held_for(self, errors: Errors | None, output: Output) -> bool:
+        """Whether the one value has an error, and all rows are in memory for it.
+
+        Where only a saved fit would give it and memory has no room for them, a note says so.
+        """
+        problem = self.problem()
+        if errors is None or not errors.are_wanted(problem, output) or errors.of(problem) is None:
+            return False
+        try:
+            self.formula.hold()
+        except FileError as error:
+            if errors.are_needed(problem):
+                raise
+            note(f"{self.where}the value has no standard error: {error.message}")
+            return False
+        return True
 
     def needs_one(self, option: str) -> GradcliError:
         """Return the error for an option that makes no sense for many values."""

@@ -15,10 +15,11 @@ from gradcli.limits import DRAWN_NODES
 from gradcli.options import spelled
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from gradcli.cli.arguments import Problem
     from gradcli.cli.options import Draw
+    from gradcli.cli.uncertain import Result
     from gradcli.findings import Note
     from gradcli.runtime.trace import Step
 
@@ -69,25 +70,30 @@ def _problem(words: Sequence[str], options: Draw) -> Iterator[Problem]:
 
 def _draw(problem: Problem, chosen: str, options: Draw) -> None:
     values = {**problem.data, **problem.values}
-    given = values
-    if problem.errors:
-        from gradcli.uncertainty.number import Uncertain
-
-        errors = problem.errors
-        given = {n: Uncertain(x, errors[n]) if n in errors else x for n, x in values.items()}
     if options.local in {"number", "both"} and problem.formula.free_names and not values:
         names = " ".join(f"{name}=…" for name in problem.formula.free_names[:5])
         message = f"--local {options.local} needs values"
         raise UsageError(message, hint=f"add {names}, or write --local formula")
     output = Output.of(options)
     notes: list[Note] = []
+    result = _with_error(problem, values, options)
+    given, correlations = values, None
+    if result is not None and result.given is not None:
+        from gradcli.uncertainty.number import Uncertain
+
+        uncertain, correlations = result.given, result.given.correlations
+        given = {
+            name: Uncertain(value, uncertain.of(name, value)) if name in uncertain.bases else value
+            for name, value in values.items()
+        }
     if options.format is None and output.pretty:
         shown = problem.formula
         if values or not shown.free_names:
-            run = problem.at_values().run(
+            run = shown.at_values(values).run(
                 backward=not options.no_grad, only_named=options.only_named
             )
             steps, notes = run.steps, run.notes
+            steps = steps if result is None else result.with_errors(steps)
         else:
             steps = shown.structure(only_named=options.only_named)
         most = DRAWN_NODES if options.most_nodes is None else options.most_nodes
@@ -102,10 +108,25 @@ def _draw(problem: Problem, chosen: str, options: Draw) -> None:
             local=options.local,
             only_named=options.only_named,
             most_nodes=DRAWN_NODES if options.most_nodes is None else options.most_nodes,
+            correlations=correlations,
             observe=notes.append,
         )
         output.binary(content)
     say_notes(notes if values else [*notes, *problem.notes()])
+
+
+def _with_error(problem: Problem, values: Mapping[str, Any], options: Draw) -> Result | None:
+    """Return the value with its error where words or a saved fit say one."""
+    saved = None
+    if options.params is not None:
+        from gradcli.cli import data
+
+        saved = data.covariance(options)
+    if not problem.errors and saved is None:
+        return None
+    from gradcli.cli.uncertain import Errors
+
+    return Errors(saved=saved).at(problem.formula.at_values(values), problem)
 
 
 def tree(steps: Sequence[Step], output: Output, most: int) -> None:
@@ -130,15 +151,17 @@ def tree(steps: Sequence[Step], output: Output, most: int) -> None:
     shown = rows[:most]
     room = max(12, width() - 2 * NUMBER_WIDTH - 2)
     size = min(max(len(label) for label, _ in shown), room)
+    has_errors = any(step.standard_error is not None for step in steps)
+    titles = ["value", *(["std. error"] if has_errors else []), "gradient"]
     if any(step is not None and step.value is not None for _, step in shown):
-        output.line(
-            f"{'':{size}}  {'value':>{NUMBER_WIDTH}}  {'gradient':>{NUMBER_WIDTH}}".rstrip()
-        )
+        headings = "  ".join(f"{title:>{NUMBER_WIDTH}}" for title in titles)
+        output.line(f"{'':{size}}  {headings}")
     for label, one in shown:
         begun = label if len(label) <= size else label[: size - 1] + "…"
         numbers = ["(above)"]
         if one is not None:
-            numbers = [_short(one.value, output), _short(one.gradient, output)]
+            found = [one.value, one.standard_error, one.gradient]
+            numbers = [_short(each, output) for each in (found if has_errors else found[::2])]
         ends = "  ".join(f"{number:>{NUMBER_WIDTH}}" for number in numbers)
         output.line(f"{begun:{size}}  {ends}".rstrip())
     if len(rows) > most:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from gradcli.cli.batch import Formulas, answered
-from gradcli.cli.columns import NODE, VALUE, documents, show
+from gradcli.cli.batch import Formulas, answered, known_errors
+from gradcli.cli.columns import ERROR, NODE, VALUE, documents, show
 from gradcli.cli.options import Uncertain
 from gradcli.cli.output import Output, said_of_digits, say_notes
 from gradcli.errors import ExitCode, UsageError
+from gradcli.options import spelled
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def evaluate(words: Sequence[str], options: Eval) -> ExitCode:
             here = problem.without_ranges("--trace").at_values(
                 allow_nonfinite=allow_nonfinite, digits=output.digits
             )
-            _trace(problem, here, output)
+            _trace(problem, here, output, errors)
         else:
             show_value(problem, output, errors, allow_nonfinite=allow_nonfinite)
 
@@ -70,13 +71,22 @@ def evaluate(words: Sequence[str], options: Eval) -> ExitCode:
             return answered(formulas, output, answer)
         if has_data:
             one = formulas.one("--plot over data")
-            with data.opened(options, one, options.x, options.curves) as over:
-                plots.over_rows(over, (), plot, output, allow_nonfinite=allow_nonfinite)
+            wanted = () if errors is None else errors.columns.values()
+            with data.opened(options, one, options.x, options.curves, wanted=wanted) as over:
+                plots.over_rows(
+                    over, (), plot, output, allow_nonfinite=allow_nonfinite, errors=errors
+                )
             return ExitCode.DONE
         shown = [(problem, (), ()) for problem in formulas.problems()]
         curves = [formulas.curve(text) for text in options.curves]
         plots.over_ranges(
-            shown, plot, output, allow_nonfinite=allow_nonfinite, data=options, beside=curves
+            shown,
+            plot,
+            output,
+            allow_nonfinite=allow_nonfinite,
+            data=options,
+            beside=curves,
+            errors=errors,
         )
     return ExitCode.DONE
 
@@ -88,12 +98,10 @@ def _errors(options: Eval) -> Errors | None:
     from gradcli.cli import data
     from gradcli.cli.uncertain import Errors
 
-    errors = Errors(options, data.covariance(options))
-    if errors.is_asked and (options.trace or options.plot is not None):
-        what, option = ("--trace", "--trace") if options.trace else ("a plot", "--plot")
-        message = f"{what} shows values without their standard errors"
-        raise UsageError(message, hint=f"leave out {option}, or the options for errors")
-    return errors
+    for field in options.given("samples", "confidence") if options.trace else ():
+        message = f"--trace shows standard errors alone, and {spelled(field)} asks for more"
+        raise UsageError(message, hint="leave out one of them")
+    return Errors(options, data.covariance(options))
 
 
 def show_value(
@@ -114,26 +122,17 @@ def _over_rows(request: Request, output: Output, options: Eval, errors: Errors |
     from gradcli.cli import data, tables
 
     allow_nonfinite = options.allow_nonfinite
-    columns = () if errors is None else errors.columns.values()
-    with data.opened(options, request, " + ".join(columns) or None, is_plot=False) as over:
+    wanted = () if errors is None else errors.columns.values()
+    with data.opened(options, request, wanted=wanted) as over:
+        known = known_errors(over.problem(), errors)
         if over.per_row:
             if options.trace:
                 raise over.needs_one("--trace")
             tables.show_rows(over, output, allow_nonfinite=allow_nonfinite, errors=errors)
-        elif options.trace:
-            formula = over.formula
-            formula.hold()
-            here = formula.at(
-                formula.data, allow_nonfinite=allow_nonfinite, certain=True, digits=output.digits
-            )
-            _trace(over.problem(), here, output)
-        elif over.errors or (errors is not None and errors.is_asked):
-            formula = over.formula
-            formula.hold()
-            here = formula.at(
-                formula.data, allow_nonfinite=allow_nonfinite, certain=True, digits=output.digits
-            )
-            _answer(over.problem(), here, output, errors)
+        elif options.trace or over.is_held_for(known, output):
+            here = over.held(allow_nonfinite=allow_nonfinite, digits=output.digits)
+            show_it = _trace if options.trace else _answer
+            show_it(over.problem(), here, output, errors)
         else:
             found = over.at_values(allow_nonfinite=allow_nonfinite, digits=output.digits)
             _value(over.problem(), found, output)
@@ -141,16 +140,13 @@ def _over_rows(request: Request, output: Output, options: Eval, errors: Errors |
 
 def _answer(problem: Problem, here: Point, output: Output, errors: Errors | None) -> None:
     """Show a value, with its error where the words, the options or a saved fit say one."""
-    if errors is not None or problem.errors:
-        from gradcli.cli import uncertain
+    known = known_errors(problem, errors)
+    result = None if known is None else known.at(here, problem, output)
+    if result is not None:
+        from gradcli.cli.uncertain import show as show_result
 
-        errors = errors or uncertain.Errors()
-        given = errors.of(problem)
-        if given is not None and errors.is_wanted(problem, output):
-            found = errors.at(here, problem, given)
-            if found is not None:
-                uncertain.show(problem, found, errors, given, output)
-                return
+        show_result(problem, result, output)
+        return
     _value(problem, here, output)
 
 
@@ -168,11 +164,19 @@ def _value(problem: Problem, here: Point | Sums, output: Output) -> None:
         output.line(output.number(value))
 
 
-def _trace(problem: Problem, here: Point, output: Output) -> None:
+def _trace(problem: Problem, here: Point, output: Output, errors: Errors | None) -> None:
     run = here.run(backward=False)
+    steps, more = run.steps, {}
+    columns = [*NODE]
+    known = known_errors(problem, errors)
+    result = None if known is None else known.at(here, problem, output)
+    if result is not None:
+        steps, columns, more = result.with_errors(steps), [*columns, ERROR], result.document()
     if output.json:
-        nodes = documents(NODE, run.steps)
         document = problem.document() | {"value": run.value} | said_of_digits(here)
-        output.document(document | {"nodes": nodes})
+        output.document(document | more | {"nodes": documents(columns, steps)})
     else:
-        show(NODE, run.steps, output)
+        show(columns, steps, output)
+    if result is not None:
+        say_notes(result.notes, problem.where)
+        result.say(problem.where)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gradcli.cli.batch import Formulas, answered
+from gradcli.cli.batch import Formulas, answered, known_errors
 from gradcli.cli.columns import NODE, Column, Entries, cells, documents, show
 from gradcli.cli.options import Uncertain
 from gradcli.cli.output import Output, said_of_digits, say_notes
@@ -86,11 +86,8 @@ def differentiate(words: Sequence[str], options: Grad) -> ExitCode:
     if options.given(*ERRORS, "params"):
         from gradcli.cli.uncertain import Errors
 
-        has_fit = options.params is not None and not has_data
-        errors = Errors(options, data.covariance(options) if has_fit else None)
+        errors = Errors(options, data.covariance(options) if options.params is not None else None)
     is_asked = errors is not None and errors.is_asked
-    if is_asked and plot is not None and not has_data:
-        raise _no_errors()
     # Shapes stand in place of values where formulas are options.
     has_shapes = plot is None and not has_data
     formulas = Formulas(words, options.seed, known, structure=has_shapes)
@@ -101,9 +98,8 @@ def differentiate(words: Sequence[str], options: Grad) -> ExitCode:
             return
         problem = formulas.problem(request)
         names = _names(options.wrt, problem)
-        if problem.ranges and (problem.errors or is_asked):
-            raise _no_errors()
         if problem.ranges:
+            _no_errors(problem, errors, output)
             _table(problem, names, output, options)
         elif problem.formula.free_names and not problem.values:
             _needs_no_values(problem, options, is_asked=is_asked)
@@ -118,7 +114,9 @@ def differentiate(words: Sequence[str], options: Grad) -> ExitCode:
         if has_data:
             answer(formulas.one("--plot over data"))
             return ExitCode.DONE
-        shown = (_to_plot(problem, options) for problem in formulas.problems())
+        shown = [_to_plot(problem, options) for problem in formulas.problems()]
+        for problem, _, _ in shown:
+            _no_errors(problem, errors, output)
         plots.over_ranges(
             shown, plot, output, allow_nonfinite=options.allow_nonfinite, data=options
         )
@@ -135,10 +133,8 @@ def _over_rows(
     with data.opened(options, request) as over:
         problem = over.problem()
         names = _names(options.wrt, problem)
-        is_uncertain = bool(over.errors or (errors is not None and errors.is_asked))
-        if is_uncertain and (over.per_row or plot is not None):
-            raise _no_errors()
         if over.per_row or plot is not None:
+            _no_errors(problem, errors, output)
             for field in options.given(*FORMS):
                 raise over.needs_one(spelled(field))
             if plot is not None:
@@ -156,6 +152,7 @@ def _over_rows(
                 raise NameValueError(message, hint=hint)
         own = problem.formula.free_names
         is_whole = any(name in problem.data or name not in own for name in names)
+        is_uncertain = over.is_held_for(known_errors(problem, errors), output)
         if is_uncertain or is_whole or {*options.given(*FORMS)} - {"strict"}:
             over.formula.hold()
             problem = over.problem()
@@ -163,9 +160,12 @@ def _over_rows(
         _numbers(here, problem, names, output, options, errors)
 
 
-def _no_errors() -> UsageError:
-    message = "many derivatives are shown without standard errors"
-    return UsageError(message, hint="gradcli eval shows that of each value")
+def _no_errors(problem: Problem, errors: Errors | None, output: Output) -> None:
+    """Say that many derivatives are shown without errors, where there are some to be shown."""
+    known = known_errors(problem, errors)
+    if known is not None and known.are_wanted(problem, output):
+        message = "many derivatives are shown without standard errors"
+        known.refuse(problem, message, "gradcli eval shows that of each value")
 
 
 def _names(wrt: str | None, problem: Problem) -> list[str]:
@@ -348,15 +348,13 @@ def _numbers(
 
         document["relative"] = parts = relative(gradient, problem, here)
     found = None
-    if isinstance(here, Point) and (problem.errors or errors is not None):
+    known = known_errors(problem, errors)
+    if isinstance(here, Point) and known is not None:
         from gradcli.cli import uncertain
 
-        errors = errors or uncertain.Errors()
-        given = errors.of(problem)
-        if given is not None and errors.is_wanted(problem, output):
-            found = errors.at(here, problem, given)
+        found = known.at(here, problem, output)
         if found is not None:
-            uncertain.add_budget(document, found, errors.confidence)
+            uncertain.add_budget(document, found)
     shown = isinstance(here, Point) and _forms(here, problem, names, document, output, options)
     if output.json:
         output.document(document)
@@ -367,10 +365,9 @@ def _numbers(
         if not shown and (found is None or not output.csv):
             _gradient_table(problem, here, gradient, output, parts)
         if found is not None:
-            confidence = errors.confidence if errors else None
-            uncertain.budget_table(found, gradient, parts or {}, confidence, output)
+            uncertain.show_budget(found, gradient, parts, output)
     if found is not None:
-        uncertain.say(found, problem.where)
+        found.say(problem.where)
     say_notes(notes, problem.where)
 
 

@@ -26,11 +26,13 @@ if TYPE_CHECKING:
     from gradcli.cli.given import Given
     from gradcli.cli.options import Data, Minimize, Plot
     from gradcli.cli.output import Output
+    from gradcli.cli.uncertain import Errors
     from gradcli.minimization.minimum import Iterate, Minimum
     from gradcli.plotting.chart import Chart
     from gradcli.plotting.function import Function
     from gradcli.plotting.overlay import Overlay
     from gradcli.plotting.scattered import Scattered
+    from gradcli.tables.uncertain import RowErrors
 
 INCHES = 1.0, 40.0
 COLUMNS = 20, 1000
@@ -160,6 +162,7 @@ def over_ranges(
     allow_nonfinite: bool,
     data: Data,
     beside: Sequence[Problem] = (),
+    errors: Errors | None = None,
 ) -> None:
     """Draw formulas over their ranges; with a file, print their tables as well.
 
@@ -173,12 +176,20 @@ def over_ranges(
 
     listed = list(problems)
     functions: list[Function] = [
-        Function(p.formula, p.values, p.ranges, wrt, allow_nonfinite, p.where)
+        Function(
+            p.formula,
+            p.values,
+            p.ranges,
+            wrt,
+            allow_nonfinite,
+            None if wrt else _row_errors(p, errors),
+            p.where,
+        )
         for p, wrt, _ in listed
     ]
     ranges = listed[0][0].ranges
     functions += [
-        Function(p.formula, p.values, ranges, (), allow_nonfinite, p.where) for p in beside
+        Function(p.formula, p.values, ranges, (), allow_nonfinite, where=p.where) for p in beside
     ]
     points = None if to.points is None else scattered(data, to.points)
     show(chart(functions), to, output, points)
@@ -186,11 +197,28 @@ def over_ranges(
         return
     for problem, _, wrt in listed:
         output.label = problem.source if problem.where else None
-        tables.show(problem, output, wrt, allow_nonfinite=allow_nonfinite, gaps=True)
+        tables.show(problem, output, wrt, allow_nonfinite=allow_nonfinite, gaps=True, errors=errors)
+
+
+def _row_errors(problem: Problem, errors: Errors | None) -> RowErrors | None:
+    """Return the uncertain numbers of what is to be drawn; a contour shows none."""
+    from gradcli.cli.uncertain import Errors
+
+    known = errors or Errors()
+    if len(problem.ranges) > 1:
+        known.refuse(problem, "a contour shows no standard errors", "give one range")
+        return None
+    return known.of_rows(problem)
 
 
 def over_rows(
-    over: OverRows, wrt: Sequence[str], to: Target, output: Output, *, allow_nonfinite: bool
+    over: OverRows,
+    wrt: Sequence[str],
+    to: Target,
+    output: Output,
+    *,
+    allow_nonfinite: bool,
+    errors: Errors | None = None,
 ) -> None:
     """Draw a formula over the rows of data; with a file, print its table as well."""
     from gradcli.cli import tables
@@ -200,18 +228,21 @@ def over_rows(
     if to.points is not None:
         message = "--points lies over a curve or a contour, and the rows of --data are points"
         raise UsageError(message, hint="leave out --points")
-    curves = [Function(p.formula, p.values, {}, (), allow_nonfinite, p.where) for p in over.curves]
+    curves = [
+        Function(p.formula, p.values, {}, (), allow_nonfinite, where=p.where) for p in over.curves
+    ]
     made = chart(
         over.formula,
         wrt,
         over.against,
         curves,
+        errors=None if wrt else _row_errors(over.problem(), errors),
         allow_nonfinite=allow_nonfinite,
         log_x=to.looks.log_x,
     )
     show(made, to, output, headings=over.formula.source.headings)
     if not to.is_text:
-        tables.show_rows(over, output, wrt, allow_nonfinite=allow_nonfinite)
+        tables.show_rows(over, output, wrt, allow_nonfinite=allow_nonfinite, errors=errors)
 
 
 # ---------------------------------------------------------------- minimize

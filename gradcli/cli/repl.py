@@ -59,6 +59,8 @@ class Session:
     def __init__(self) -> None:
         self.values: dict[str, Any] = {}
         """The names that have a number, an array or a range."""
+        self.errors: dict[str, Any] = {}
+        """The standard errors of those that have one."""
         self.typed: dict[str, str] = {}
         """Their values as a word of the command line has them."""
         self.definitions: dict[str, Definition] = {}
@@ -105,6 +107,9 @@ class Session:
         if parameters:
             parse(f"{with_needed}\n{call}")  # raises for a body that cannot be read
         elif name in before | uses:  # x = x + 1: what it is now
+            if self._problem(body).errors:
+                message = f"{name} has a standard error, which the new value would not have"
+                raise NameValueError(message, hint=f"give another name, or {name} = 1.0±0.1")
             self._set(name, self._problem(body).at_values().value)
             return
         else:
@@ -113,6 +118,7 @@ class Session:
                 self._set(name, problem.at_values().value)
                 return
         self.values.pop(name, None)
+        self.errors.pop(name, None)
         self.definitions.pop(name, None)
         self.definitions[name] = Definition(text, uses)
         if not parameters:
@@ -125,14 +131,16 @@ class Session:
 
     def _bind(self, name: str, text: str) -> None:
         bound = binding(f"{name}={text}")
-        value = arguments.value(bound, self._draws)
-        self._set(name, value)
+        value, errors = arguments.without_errors({name: arguments.value(bound, self._draws)})
+        self._set(name, value[name])
+        self.errors |= errors
         if bound.built is None or not bound.built.draws:
             self.typed[name] = text
 
     def _set(self, name: str, value: Any) -> None:
         binding(f"{name}=1")  # raises for a name that cannot have a value
         self.definitions.pop(name, None)
+        self.errors.pop(name, None)
         self.values[name] = value
         self.typed[name] = "" if hasattr(value, "listed") else value_text(value, -1)
 
@@ -159,7 +167,8 @@ class Session:
                     said = problem_there.message
                 said = said if len(said) <= width() else said[: width() - 1] + "…"
                 output.line(f"\x1b[90m{said}\x1b[0m" if output.colored else said)
-        say_notes(here.notes(names) if names else ())
+        if names and not problem.errors:  # with errors they are said
+            say_notes(here.notes(names))
 
     # ------------------------------------------------------------ formulas of the session
 
@@ -188,7 +197,9 @@ class Session:
         own = {name: known[name] for name in formula.free_names if name in known}
         ranges = {name: value for name, value in own.items() if hasattr(value, "listed")}
         single = {name: value for name, value in own.items() if name not in ranges}
-        return arguments.Problem(formula, single, ranges=ranges)
+        problem = arguments.Problem(formula, single, ranges=ranges)
+        problem.errors = {name: self.errors[name] for name in own if name in self.errors}
+        return problem
 
     # ------------------------------------------------------------ words
 
@@ -237,7 +248,12 @@ class Session:
             from gradcli.data import parameters
 
             kept = {n: v for n, v in self.values.items() if not hasattr(v, "listed")}
-            parameters.save(path, kept, {})
+            about = {}
+            if self.errors:
+                from gradcli.uncertainty.inputs import inputs
+
+                about["covariance"] = inputs(self.errors).document()
+            parameters.save(path, kept, about)
             return
         from gradcli.data import files
 

@@ -104,9 +104,9 @@ def _document(quantity: Quantity, confidence: float) -> dict[str, Any]:
     if quantity.known is None:
         value = quantity.value
         return {"value": None if value - value != 0 else value, "standard_error": None}
-    from gradcli.cli.uncertain import document
+    from gradcli.cli.uncertain import Result
 
-    return document(quantity.known, confidence)
+    return Result(quantity.known, confidence=confidence).document()
 
 
 def _quantity_cells(quantity: Quantity, confidence: float) -> list[float | None]:

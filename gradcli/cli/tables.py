@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.cli.output import SHOWN_NOTES, csv_text, note
-from gradcli.errors import GradcliError
+from gradcli.errors import GradcliError, MathematicsError, ShapeError
 from gradcli.graph.literals import double_text, number_text
 from gradcli.graph.printing import label as node_label
 from gradcli.headings import ours
 from gradcli.limits import ELEMENTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from gradcli.cli.arguments import Problem
     from gradcli.cli.data import OverRows
@@ -21,20 +21,7 @@ if TYPE_CHECKING:
     from gradcli.formula import Formula
     from gradcli.graph.shapes import Shape
     from gradcli.tables.ranges import Block
-
-
-class _Table(Protocol):
-    """A table that is worked out block by block, and what is to be said about it in the end."""
-
-    @property
-    def kinks(self) -> dict[int, str]:
-        """What is to be said about derivatives, by node."""
-
-    def blocks(self) -> Iterator[Block]:
-        """Yield the rows in order."""
-
-    def notes(self) -> list[str]:
-        """Return what is to be said about digits, after the rows."""
+    from gradcli.tables.uncertain import RowErrors, Table
 
 
 SHOWN_ROWS = 40
@@ -59,54 +46,90 @@ def show(
     Beside a plot with `gaps`, which has said what is to be said, nan stands for what has no value.
     Where names have `errors`, so has each value, in place of derivatives.
     """
-    from gradcli.tables.ranges import Table
+    from gradcli.tables import ranges
 
-    uncertain = _uncertain(problem, errors)
-    table: _Table = Table(
-        problem.formula,
-        problem.values,
-        problem.ranges,
-        wrt if uncertain is None else uncertain[1],
-        allow_nonfinite=allow_nonfinite,
-        gaps=gaps,
-        digits=output.digits,
-    )
-    headers = [*problem.ranges, *_ours((), wrt, problem.ranges)]
-    if uncertain is not None:
-        table, headers = _with_errors(table, uncertain, errors, list(problem.ranges))
-    if output.json:
-        shown = wrt if uncertain is None else None
-        output.document(_document(problem.source, list(problem.ranges), table, shown))
-    elif output.pretty:
-        _pretty(table, headers, output)
-    else:
-        for lines in _lines(table, headers, output):  # none unless all points have values
-            output.block(lines)
+    names = list(problem.ranges)
+
+    def made(known: RowErrors | None) -> Table:
+        return ranges.Table(
+            problem.formula,
+            problem.values,
+            problem.ranges,
+            wrt if known is None else known.names,
+            allow_nonfinite=allow_nonfinite,
+            gaps=gaps,
+            digits=output.digits,
+            second=known is not None and known.has_second,
+        )
+
+    table = _shown(_Headings(problem, names, names, (), wrt), made, output, errors)
     if not gaps:
         _say_kinks(table, problem.formula, problem.where)
     for sentence in [*table.notes(), *_single(problem)][:SHOWN_NOTES]:
         note(problem.where + sentence)
 
 
-def _uncertain(problem: Problem, errors: Errors | None) -> Any:
-    """Return the uncertain numbers of a table and their names; None where it has no errors."""
-    if not problem.errors and errors is None:
-        return None
-    from gradcli.cli.uncertain import of_rows
+class _Headings(NamedTuple):
+    """What the columns of a table are called."""
 
-    return of_rows(problem, errors)
+    problem: Problem
+    names: list[str]
+    """Of the first columns."""
+    inputs: list[str]
+    """Of these, where one with arrays is many."""
+    entry: Shape
+    """The shape of a value."""
+    wrt: Sequence[str] = ()
+    errors: Sequence[str] = ()
+    """What stands beside the value in place of derivatives."""
+
+    def listed(self) -> list[str]:
+        """Return the headings: those of the user, and ours, which step aside for them."""
+        more = self.errors or [f"d/d{name}" for name in self.wrt]
+        return [*self.inputs, *ours([*_named("value", self.entry), *more], self.inputs)]
 
 
-def _with_errors(
-    table: _Table, uncertain: Any, errors: Errors | None, inputs: list[str]
-) -> tuple[_Table, list[str]]:
-    """Return the table with a column of standard errors, and its headers."""
-    from gradcli.cli.uncertain import WithErrors, heading
+def _shown(
+    head: _Headings,
+    make: Callable[[RowErrors | None], Table],
+    output: Output,
+    errors: Errors | None,
+) -> Table:
+    """Print a table, with standard errors in place of derivatives where there are some; return it.
 
-    given, names = uncertain
-    columns = {} if errors is None else errors.columns
-    places = {name: inputs.index(column) for name, column in columns.items()}
-    return WithErrors(table, given, names, places), [*inputs, *heading(inputs)]
+    Where only a saved fit would give them and a row has none, a note says so.
+    """
+    problem, known = head.problem, None
+    if errors is not None or problem.errors:
+        from gradcli.cli.uncertain import Errors
+
+        errors = errors or Errors()
+        if errors.are_wanted(problem, output):
+            known = errors.of_rows(problem)
+    if errors is not None and known is not None:
+        from gradcli.tables.uncertain import WithErrors
+
+        try:
+            with_errors = WithErrors(make(known), known, head.names)
+            _print(head._replace(errors=known.keys), with_errors, output)
+        except (MathematicsError, ShapeError) as error:
+            if errors.are_needed(problem):
+                raise
+            note(f"{problem.where}the values have no standard errors: {error.message}")
+        else:
+            return with_errors
+    table = make(None)
+    _print(head, table, output)
+    return table
+
+
+def _print(head: _Headings, table: Table, output: Output) -> None:
+    if output.json:
+        output.document(_document(head, table))
+    elif output.pretty:
+        _pretty(table, head.listed(), output)
+    else:
+        _write_held(_lines(table, head.listed(), output), output)
 
 
 def show_rows(
@@ -125,28 +148,23 @@ def show_rows(
     from gradcli.tables.rows import RowTable
 
     formula = over.formula
-    uncertain = _uncertain(over.problem(), errors)
-    names = wrt if uncertain is None else uncertain[1]
-    table: _Table = RowTable(formula, names, allow_nonfinite=allow_nonfinite, digits=output.digits)
+
+    def made(known: RowErrors | None) -> Table:
+        return RowTable(
+            formula,
+            wrt if known is None else known.names,
+            allow_nonfinite=allow_nonfinite,
+            digits=output.digits,
+            second=known is not None and known.has_second,
+        )
+
+    names = list(formula.columns)
     inputs = [entry for name, shape in formula.columns.items() for entry in _named(name, shape)]
-    headers = [*inputs, *_ours(formula.entry, wrt, inputs)]
-    if uncertain is not None:
-        table, headers = _with_errors(table, uncertain, errors, list(formula.columns))
-    if output.json:
-        shown = wrt if uncertain is None else None
-        output.document(_document(over.problem().source, list(formula.columns), table, shown))
-    elif output.pretty:
-        _pretty(table, headers, output)
-    else:
-        _write_held(_lines(table, headers, output), output)
+    head = _Headings(over.problem(), names, inputs, formula.entry, wrt)
+    table = _shown(head, made, output, errors)
     _say_kinks(table, formula.formula, over.where)
     for sentence in table.notes():
         note(over.where + sentence)
-
-
-def _ours(entry: Shape, wrt: Sequence[str], theirs: Iterable[str]) -> list[str]:
-    """Return the headers of values, one for each number of an entry, and of derivatives."""
-    return ours([*_named("value", entry), *[f"d/d{name}" for name in wrt]], theirs)
 
 
 def _write_held(blocks: Iterable[list[str]], output: Output) -> None:
@@ -166,7 +184,7 @@ def _write_held(blocks: Iterable[list[str]], output: Output) -> None:
         output.block(before)
 
 
-def _say_kinks(table: _Table, formula: Formula, where: str = "") -> None:
+def _say_kinks(table: Table, formula: Formula, where: str = "") -> None:
     for node, sentence in list(table.kinks.items())[:SHOWN_NOTES]:
         note(f"{where}{sentence}: {node_label(formula.graph, node)}")
 
@@ -206,7 +224,7 @@ def _flat(block: Block) -> Iterator[Any]:
             yield from column.reshape(len(column), -1).T
 
 
-def _lines(table: _Table, headers: Sequence[str], output: Output) -> Iterator[list[str]]:
+def _lines(table: Table, headers: Sequence[str], output: Output) -> Iterator[list[str]]:
     """Yield the lines of a table, block by block, below the headers."""
     separator = "," if output.csv else "\t"
     label = "".join(cell + separator for cell in output.labelled([]))
@@ -227,15 +245,13 @@ def _texts(column: Any, output: Output) -> list[str]:
     write = double_text if getattr(column, "dtype", None) == "float64" else number_text
     if output.is_rounded:
         write = output.number
-    return [write(x) for x in column.tolist()]
+    return ["" if x is None else write(x) for x in column.tolist()]
 
 
-def _document(
-    expression: str, names: Sequence[str], table: _Table, wrt: Sequence[str] | None
-) -> dict[str, Any]:
-    """Return a table as JSON; it has standard errors in place of derivatives for None."""
-    more = 1 if wrt is None else len(wrt)
-    collected: list[list[Any]] = [[] for _ in range(len(names) + 1 + more)]
+def _document(head: _Headings, table: Table) -> dict[str, Any]:
+    """Return a table as JSON."""
+    more = head.errors or head.wrt
+    collected: list[list[Any]] = [[] for _ in [*head.names, "value", *more]]
     count = 0
     for block in table.blocks():
         count += sum(column.size for column in _columns(block))
@@ -244,19 +260,16 @@ def _document(
             raise GradcliError(message, hint="--csv writes rows as they are computed")
         for whole, part in zip(collected, _columns(block), strict=True):
             whole.extend(part.tolist())
-    document: dict[str, Any] = {
-        "expression": expression,
-        "columns": dict(zip(names, collected, strict=False)),
-        "value": collected[len(names)],
+    beside = dict(zip(more, collected[len(head.names) + 1 :], strict=True))
+    return {
+        "expression": head.problem.source,
+        "columns": dict(zip(head.names, collected, strict=False)),
+        "value": collected[len(head.names)],
+        **(beside if head.errors or not beside else {"gradient": beside}),
     }
-    if wrt is None:
-        document["standard_error"] = collected[-1]
-    elif wrt:
-        document["gradient"] = dict(zip(wrt, collected[len(names) + 1 :], strict=True))
-    return document
 
 
-def _pretty(table: _Table, headers: Sequence[str], output: Output) -> None:
+def _pretty(table: Table, headers: Sequence[str], output: Output) -> None:
     """Show the first rows and the last ones, of a table that may be of any length."""
     half = SHOWN_ROWS // 2
     first: list[tuple[float, ...]] = []

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from gradcli.cli.columns import Column, cells, headings
+from gradcli.cli.columns import show as show_table
 from gradcli.cli.options import Eval
-from gradcli.cli.output import note
-from gradcli.errors import MathematicsError, NameValueError, UsageError, printable
-from gradcli.headings import ours
+from gradcli.cli.output import note, say_notes
+from gradcli.errors import (
+    MathematicsError,
+    NameValueError,
+    ShapeError,
+    UsageError,
+    printable,
+)
 from gradcli.language.bindings import is_number
 from gradcli.language.names import is_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from gradcli.cli.arguments import Problem
     from gradcli.cli.options import Grad
     from gradcli.cli.output import Output
+    from gradcli.findings import Note
     from gradcli.point import Point
-    from gradcli.tables.ranges import Block
+    from gradcli.runtime.trace import Step
+    from gradcli.tables.uncertain import RowErrors
     from gradcli.uncertainty.inputs import Inputs, Saved
     from gradcli.uncertainty.propagation import Uncertainty
     from gradcli.uncertainty.sampling import Samples
@@ -134,263 +143,259 @@ class Errors:
             raise NameValueError(message, hint="give errors as x=1.0±0.1, or --sigma-of x=0.1")
         return found if found.names or self.columns else None
 
-    def is_wanted(self, problem: Problem, output: Output) -> bool:
-        """Whether the error is to be shown: a pipe that only --params gave errors gets a number."""
-        return bool(problem.errors or self.is_asked or output.json or output.pretty)
+    def are_needed(self, problem: Problem) -> bool:
+        """Whether there must be an error: only a saved fit may give none."""
+        return bool(problem.errors or self.is_asked)
 
-    def at(self, here: Point, problem: Problem, given: Inputs) -> Uncertainty | None:
-        """Return the value with its error; None where only a saved fit would give it and cannot."""
+    def refuse(self, problem: Problem, message: str, hint: str) -> None:
+        """Say that errors are left out; where they are needed, as an error."""
+        if self.are_needed(problem):
+            raise UsageError(problem.where + message, hint=f"{hint}, or leave out the errors")
+        if self.of(problem) is not None:
+            note(f"{problem.where}{message}")
+
+    def are_wanted(self, problem: Problem, output: Output) -> bool:
+        """Whether the error is to be shown: a pipe that only --params gave errors gets a number."""
+        return self.are_needed(problem) or output.json or output.pretty
+
+    def at(self, here: Point, problem: Problem, output: Output | None = None) -> Result | None:
+        """Return the value with its error; None where no name has one, or none is wanted.
+
+        Where only a saved fit would give it and cannot, a note says so.
+        """
         from gradcli.uncertainty.propagation import propagate
 
-        if problem.formula.shape and not (problem.errors or self.is_asked):
+        is_wanted = output is None or self.are_wanted(problem, output)
+        given = self.of(problem) if is_wanted else None
+        if given is None:
             return None
         try:
-            return propagate(here, given)
-        except MathematicsError as error:
-            if problem.errors or self.is_asked:
+            found = propagate(here, given)
+        except (MathematicsError, ShapeError) as error:
+            if self.are_needed(problem):
                 raise
             note(f"{problem.where}the value has no standard error: {error.message}")
             return None
+        drawn = None
+        if self.samples is not None:
+            from gradcli.uncertainty.sampling import sampled
 
-    def drawn(self, problem: Problem, given: Inputs, found: Uncertainty) -> Samples | None:
-        """Return what draws of the inputs say; None where none are asked for."""
-        if self.samples is None:
+            graph, root = problem.formula.graph, problem.formula.id
+            values = {**problem.data, **problem.values}
+            drawn = sampled(graph, root, values, given, found, self.samples, self._seed)
+        notes = [*here.remarks, *here.notes(given.bases)]
+        return Result(found, self.confidence, given, drawn, notes)
+
+    def of_rows(self, problem: Problem) -> RowErrors | None:
+        """Return the uncertain numbers of a table; None for a table without errors.
+
+        Raises NameValueError for arrays, which have many.
+        """
+        if self.samples is not None or self.confidence is not None:
+            option = "--samples" if self.samples is not None else "--confidence"
+            message = f"{option} is for one value, and the formula has many"
+            raise UsageError(message, hint="a table has the standard error of each value")
+        given = self.of(problem)
+        if given is None:
             return None
-        from gradcli.uncertainty.sampling import sampled
+        from gradcli.tables.uncertain import RowErrors
 
-        formula, values = problem.formula, {**problem.data, **problem.values}
-        return sampled(formula.graph, formula.id, values, given, found, self.samples, self._seed)
+        other = next((name for name in given.names if "[" in name), None)
+        if other is None:
+            return RowErrors(given, self.columns)
+        message = f"{other} is a number of an array, and a table takes errors of single numbers"
+        if self.are_needed(problem):
+            hint = f"write a name of its own in place of {other}"
+            raise NameValueError(message, hint=hint)
+        note(f"{problem.where}the values have no standard errors: {message}")
+        return None
 
 
 # ---------------------------------------------------------------- one value
 
 
-def show(
-    problem: Problem,
-    found: Uncertainty,
-    errors: Errors,
-    given: Inputs,
-    output: Output,
-) -> None:
+def _of(part: str, key: str) -> Callable[[Result], Any]:
+    def get(result: Result) -> Any:
+        return getattr(getattr(result, part), key, None)
+
+    return get
+
+
+VALUE = (
+    Column("value", _of("found", "value")),
+    Column("standard_error", _of("found", "standard_error")),
+    Column("second_order_value", _of("second", "value")),
+    Column("second_order_standard_error", _of("second", "standard_error")),
+)
+"""A value with its error, to first order and to second where there is one."""
+INTERVAL = (
+    Column("low", lambda result: result.interval[0]),
+    Column("high", lambda result: result.interval[1]),
+)
+DRAWN = (
+    Column("monte_carlo_mean", _of("drawn", "mean")),
+    Column("monte_carlo_standard_error", _of("drawn", "standard_error")),
+    Column("monte_carlo_low", lambda result: result.drawn.interval[0]),
+    Column("monte_carlo_high", lambda result: result.drawn.interval[1]),
+)
+BUDGET = (
+    Column("name", is_label=True),
+    Column("derivative"),
+    Column("standard_error", terminal="std. error"),
+    *(Column("contribution"), Column("share")),
+)
+"""What each name contributes to the error."""
+
+
+class Result:
+    """A value with its error, an interval where one is wanted, and what draws say of it."""
+
+    def __init__(
+        self,
+        found: Uncertainty,
+        confidence: float | None = None,
+        given: Inputs | None = None,
+        drawn: Samples | None = None,
+        notes: Sequence[Note] = (),
+    ) -> None:
+        self.found = found
+        self.given = given
+        self.notes = notes
+        self.second = found.second_order
+        self.drawn = drawn
+        self.confidence = confidence
+        self.interval = () if confidence is None else found.interval(confidence)
+
+    @property
+    def columns(self) -> list[Column]:
+        """What there is to be shown of it."""
+        asked = [*(INTERVAL if self.interval else ()), *(DRAWN if self.drawn else ())]
+        return [*VALUE, *asked]
+
+    def document(self) -> dict[str, Any]:
+        """Return it as JSON has it."""
+        found = self.found
+        content: dict[str, Any] = {
+            "value": found.value,
+            "standard_error": found.standard_error,
+            "second_order": None if self.second is None else self.second._asdict(),
+            "budget": found.shares,
+        }
+        if self.interval:
+            content["confidence"] = self.confidence
+            content["interval"] = list(self.interval)
+            content["degrees_of_freedom"] = found.freedom
+        if self.drawn is not None:
+            content["monte_carlo"] = self.drawn._asdict()
+        return content
+
+    def with_errors(self, steps: list[Step]) -> list[Step]:
+        """Return the steps of a run with the errors of its inputs and of the result."""
+        from gradcli.uncertainty.propagation import with_errors
+
+        return steps if self.given is None else with_errors(steps, self.given, self.found)
+
+    def show(self, columns: Sequence[Column], output: Output) -> None:
+        """Add some of its numbers to what a pipe gets, a row for each."""
+        texts = cells(columns, self, output)
+        for row in zip(headings(columns, output.form), texts, strict=True):
+            output.cells(row)
+
+    def show_first_order(self, output: Output) -> None:
+        """Add the value with its error, and the interval, to a terminal."""
+        output.line(str(self.found))
+        if self.interval:
+            low, high = map(output.cell, self.interval)
+            output.line(f"{low} to {high} with probability {self.confidence:g}")
+
+    def say(self, where: str) -> None:
+        """Say where the first order does not tell the error."""
+        if self.found.is_curved and self.second is not None:
+            first, second = self.found.standard_error, self.second.standard_error
+            note(
+                f"{where}the second order moves the standard error from "
+                f"{first:.4g} to {second:.4g}; --samples N draws the distribution"
+            )
+
+
+def show(problem: Problem, result: Result, output: Output) -> None:
     """Add a value with its error to the output."""
-    drawn = errors.drawn(problem, given, found)
+    say_notes(result.notes, problem.where)
     if output.json:
-        content = document(found, errors.confidence)
-        if drawn is not None:
-            content["monte_carlo"] = drawn._asdict()
-        output.document(problem.document() | content)
+        said = {"notes": [str(remark) for remark in result.notes]} if result.notes else {}
+        output.document(problem.document() | result.document() | said)
     elif output.pretty:
-        _on_terminal(found, drawn, errors.confidence, output)
+        _on_terminal(result, output)
+    elif output.csv:
+        output.label = None
+        show_table(result.columns, [result], output)
     else:
-        rows = [[key, output.number(number)] for key, number in _rows(found, drawn, errors)]
-        if output.csv:
-            output.label = None
-            output.table([key for key, _ in rows], [[text for _, text in rows]])
-        else:
-            for row in rows:
-                output.cells(row)
+        result.show(result.columns, output)
     if not output.pretty:  # a terminal shows both orders
-        say(found, problem.where)
+        result.say(problem.where)
 
 
-def document(found: Uncertainty, confidence: float | None) -> dict[str, Any]:
-    """Return a value with its error as JSON has it."""
-    content: dict[str, Any] = {
-        "value": found.value,
-        "standard_error": found.standard_error,
-        "second_order": None if found.second_order is None else found.second_order._asdict(),
-        "budget": found.shares,
-    }
-    if confidence is not None:
-        content["confidence"] = confidence
-        content["interval"] = list(found.interval(confidence))
-        content["degrees_of_freedom"] = found.freedom
-    return content
-
-
-def _rows(
-    found: Uncertainty, drawn: Samples | None, errors: Errors
-) -> Iterator[tuple[str, float | None]]:
-    yield "value", found.value
-    yield "standard_error", found.standard_error
-    second = found.second_order
-    yield "second_order_value", None if second is None else second.value
-    yield "second_order_standard_error", None if second is None else second.standard_error
-    if errors.confidence is not None:
-        low, high = found.interval(errors.confidence)
-        yield "low", low
-        yield "high", high
-    if drawn is not None:
-        yield "monte_carlo_mean", drawn.mean
-        yield "monte_carlo_standard_error", drawn.standard_error
-        yield "monte_carlo_low", drawn.interval[0]
-        yield "monte_carlo_high", drawn.interval[1]
-
-
-def _on_terminal(
-    found: Uncertainty, drawn: Samples | None, confidence: float | None, output: Output
-) -> None:
+def _on_terminal(result: Result, output: Output) -> None:
     from gradcli.uncertainty.number import shown
 
-    output.line(str(found))
-    if found.second_order is not None and found.is_curved:
-        output.line(f"{shown(*found.second_order)} to second order")
-    if confidence is not None:
-        low, high = found.interval(confidence)
-        output.line(f"{output.cell(low)} to {output.cell(high)} with probability {confidence:g}")
+    result.show_first_order(output)
+    if result.second is not None and result.found.is_curved:
+        output.line(f"{shown(*result.second)} to second order")
+    drawn = result.drawn
     if drawn is not None:
-        low, high = drawn.interval
+        low, high = map(output.cell, drawn.interval)
         output.line(
             f"{shown(drawn.mean, drawn.standard_error)} of {drawn.samples} draws, 95 % of them "
-            f"from {output.cell(low)} to {output.cell(high)}"
+            f"from {low} to {high}"
         )
         holds = "holds" if drawn.first_order_holds else "does not hold"
         output.line(f"the linear law {holds} to {output.cell(drawn.tolerance)} (JCGM 101, 8.1)")
 
 
-def say(found: Uncertainty, where: str = "") -> None:
-    """Say where the first order does not tell the error."""
-    if found.is_curved and found.second_order is not None:
-        second = found.second_order.standard_error
-        note(
-            f"{where}the second order moves the standard error from "
-            f"{found.standard_error:.4g} to {second:.4g}; --samples N draws the distribution"
-        )
-
-
 # ---------------------------------------------------------------- budget
 
 
-def add_budget(content: dict[str, Any], found: Uncertainty, confidence: float | None) -> None:
+class Part(NamedTuple):
+    """A row of the budget, which has in CSV all derivatives and what each is relative to."""
+
+    name: str
+    derivative: float
+    standard_error: float | None = None
+    contribution: float | None = None
+    share: float | None = None
+    relative: float | None = None
+
+
+def add_budget(content: dict[str, Any], result: Result) -> None:
     """Add the error of a value and its parts to a document."""
-    content |= document(found, confidence)
-    content["budget"] = {name: share._asdict() for name, share in found.budget.items()}
+    content |= result.document()
+    content["budget"] = {name: share._asdict() for name, share in result.found.budget.items()}
 
 
-def budget_table(
-    found: Uncertainty,
-    gradient: Mapping[str, Any],
-    parts: Mapping[str, Any],
-    confidence: float | None,
-    output: Output,
+def show_budget(
+    result: Result, gradient: Mapping[str, Any], relative: Mapping[str, Any] | None, output: Output
 ) -> None:
     """Add the error of the value and its budget: what each name contributes.
 
-    As CSV, which is one table, it has all derivatives, and the `parts` of --relative.
+    As CSV, which is one table, it has all derivatives, and the `relative` ones where wanted.
     """
-    ends = (
-        () if confidence is None else zip(("low", "high"), found.interval(confidence), strict=True)
-    )
-    interval = [[name, output.cell(number)] for name, number in ends]
-    headers = ["name", "derivative", "standard_error", "contribution", "share"]
-    rows = [
-        [name, *[output.cell(number) for number in share]] for name, share in found.budget.items()
-    ]
+    found = result.found
+    beside = relative or {}
+    rows = [Part(name, *share, beside.get(name)) for name, share in found.budget.items()]
     if output.csv:
-        rows = [["value", output.number(found.value), output.number(found.standard_error)], *rows]
-        rows += [[n, output.number(x)] for n, x in gradient.items() if n not in found.budget]
-        headers += ["relative"] if parts else []
-        filled = [row + [""] * (len(headers) - len(row)) for row in [*rows, *interval]]
-        if parts:
-            for row in filled:
-                row[-1] = output.number(parts.get(row[0]))
-        output.table(headers, filled)
+        rows = [Part("value", found.value, found.standard_error), *rows]
+        rows += [
+            Part(name, slope, relative=beside.get(name))
+            for name, slope in gradient.items()
+            if name not in found.budget
+        ]
+        rows += [Part(*end) for end in zip(("low", "high"), result.interval, strict=False)]
+        more = [] if relative is None else [Column("relative")]
+        show_table([*BUDGET, *more], rows, output)
         return
     if output.pretty:
-        headers[2] = "std. error"
-        output.line(str(found))
-        if interval:
-            output.line(
-                f"{' to '.join(row[1] for row in interval)} with probability {confidence:g}"
-            )
+        result.show_first_order(output)
     else:
-        for row in (["standard_error", output.number(found.standard_error)], *interval):
-            output.cells(row)
+        result.show([VALUE[1], *(INTERVAL if result.interval else ())], output)
         output.line("")
-    output.table(headers, rows, right=1)
-
-
-# ---------------------------------------------------------------- tables
-
-
-class WithErrors:
-    """A table of values with a column of their standard errors in place of their derivatives."""
-
-    def __init__(
-        self, table: Any, given: Inputs, wrt: Sequence[str], columns: Mapping[str, int]
-    ) -> None:
-        self._table = table
-        self._given = given
-        self._wrt = list(wrt)
-        self._columns = dict(columns)
-
-    @property
-    def kinks(self) -> dict[int, str]:
-        """What is to be said about derivatives, by node."""
-        kinks: dict[int, str] = self._table.kinks
-        return kinks
-
-    def notes(self) -> list[str]:
-        """Return what is to be said about digits."""
-        notes: list[str] = self._table.notes()
-        return notes
-
-    def blocks(self) -> Iterator[Block]:
-        """Yield the rows of the table in order."""
-        import numpy as np
-
-        given = self._given
-        for block in self._table.blocks():
-            parts = np.zeros((len(self._wrt), len(block.value)))
-            for place, (name, slope) in enumerate(zip(self._wrt, block.slopes, strict=True)):
-                if name in self._columns:
-                    sigma = _checked(name, block.inputs[self._columns[name]])
-                else:
-                    sigma = given.errors[given.names.index(name)]
-                parts[place] = slope * sigma
-            order = [given.names.index(n) if n in given.names else -1 for n in self._wrt]
-            matrix = np.eye(len(order))
-            for i, a in enumerate(order):
-                for j, b in enumerate(order):
-                    if a >= 0 and b >= 0:
-                        matrix[i, j] = given.correlation[a, b]
-            variance = np.einsum("ir,ij,jr->r", parts, matrix, parts)
-            yield block._replace(slopes=[np.sqrt(np.maximum(variance, 0.0))])
-
-
-def _checked(name: str, sigma: Any) -> Any:
-    import numpy as np
-
-    if np.any(sigma < 0):
-        place = int(np.argmax(sigma < 0))
-        message = f"the standard error of {name} is {sigma[place]:g} in a row"
-        raise NameValueError(message, hint="a standard error is at least 0")
-    return sigma
-
-
-def of_rows(problem: Problem, errors: Errors | None) -> tuple[Inputs, list[str]] | None:
-    """Return the uncertain numbers of a table, and their names; None for a table without errors.
-
-    Raises NameValueError for arrays, which have many.
-    """
-    if not problem.errors and (errors is None or not errors.is_asked):
-        return None
-    errors = errors or Errors()
-    if errors.samples is not None or errors.confidence is not None:
-        option = "--samples" if errors.samples is not None else "--confidence"
-        message = f"{option} is for one value, and the formula has many"
-        raise UsageError(message, hint="a table has the standard error of each value")
-    given = errors.of(problem)
-    if given is None:
-        return None
-    names = list(dict.fromkeys([*given.names, *errors.columns]))
-    other = next((name for name in names if "[" in name), None)
-    if other is not None:
-        message = f"{other} is a number of an array, and a table takes errors of single numbers"
-        raise NameValueError(message)
-    return given, names
-
-
-def heading(theirs: Sequence[str]) -> list[str]:
-    """Return the headings of a value and its error, beside those of columns."""
-    return ours(["value", "standard_error"], theirs)
+    show_table(BUDGET, rows, output)

@@ -54,6 +54,7 @@ def _node(graph: Graph, step: Step, its_role: str) -> dict[str, Any]:
         "shape": list(graph.shape(step.id)),
         "value": step.value,
         **({} if step.standard_error is None else {"standard_error": step.standard_error}),
+        **({} if step.share is None else {"share": step.share}),
         "gradient": step.gradient,
         "live": step.live,
         "inputs": [

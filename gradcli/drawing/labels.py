@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from gradcli.drawing.sentences import marks, symbol, told
 from gradcli.drawing.style import GRADIENT, INK, MUTED, PAINTS, RULE, Colour
-from gradcli.drawing.words import expression, fit, local_formula, quantity, value_of
+from gradcli.drawing.words import expression, fit, local_formula, percent, quantity, value_of
 from gradcli.runtime.trace import FORMULA
 
 if TYPE_CHECKING:
@@ -121,6 +121,8 @@ def _lines(sketch: Sketch, box: Box, options: Options) -> list[str]:
     facts = []
     if step.value is not None:
         facts.append(_fact("value", value_of(step, ARRAY), MUTED, INK))
+    if step.share is not None:
+        facts.append(_fact("share", percent(step.share), MUTED, INK))
     if options.gradient and step.gradient is not None:
         by = fit(step.name) if step.name and len(step.name) <= 4 else "·"
         slope = quantity(step.gradient, ARRAY)

@@ -10,6 +10,7 @@ from gradcli.drawing.words import (
     expression,
     fit,
     local_formula,
+    percent,
     quantity,
     value_of,
 )
@@ -69,6 +70,8 @@ def about_step(graph: Graph, step: Step, role: str = "operation", *, live: bool 
         facts.append(f"value {value_of(step, 40)}")
     elif not live:
         facts.append("no value")
+    if step.share is not None:
+        facts.append(f"{percent(step.share)} of the variance")
     if step.gradient is not None:
         facts.append(f"gradient {quantity(step.gradient, 40)}")
     told = ", ".join(facts)
@@ -121,6 +124,13 @@ def _about_result(steps: Sequence[Step]) -> str:
         if step.gradient is not None:
             slopes.append(f"{quantity(step.gradient, 40)} with respect to {name}")
     said = f"The value is {value_of(result, 40)}" + (f" at {listed(places)}." if places else ".")
+    parts = [
+        f"{percent(step.share)} from {fit(str(step.name), 30)}"
+        for step in inputs
+        if step.share is not None
+    ]
+    if parts:
+        said += f" Of its variance comes {listed(parts)}."
     return f"{said} The derivative is {listed(slopes)}." if slopes else said
 
 

@@ -44,6 +44,11 @@ def quantity(value: Any, longest: int) -> str:
     return f"{shape}, {number(value.min())} … {number(value.max())}" if value.size else shape
 
 
+def percent(part: float) -> str:
+    """Return a part of a whole as text: 12.5 %."""
+    return f"{number(float(f'{100 * part:.3g}'))} %"
+
+
 def value_of(step: Step, longest: int) -> str:
     """Return the value of a step as text, with its standard error where it has one."""
     shown = quantity(step.value, longest)

@@ -185,13 +185,20 @@ class Balls(Target):
     def __getattr__(self, name: str) -> Callable[..., Number]:
         """Return a function of balls."""
         function = FUNCTIONS[name]
-        of, number = self.number.of, self.number
 
         def apply(*arguments: Any) -> Number:
-            return number(function(*map(of, arguments)))
+            return self.applied(function, *arguments)
 
         setattr(self, name, apply)
         return apply
+
+    def applied(self, function: Callable[..., Any], *arguments: Any) -> Number:
+        """Return a function of balls at numbers; no number where one of them is none.
+
+        A method of a ball that is called with None ends the process.
+        """
+        balls = [self.number.of(argument) for argument in arguments]
+        return self.number(None if any(x is None for x in balls) else function(*balls))
 
     def where(self, condition: Any, x: Any, y: Any) -> Any:
         """Return x where the condition holds, else y; a ball of both where that is open."""
@@ -201,7 +208,7 @@ class Balls(Target):
 
     def floor(self, x: Any) -> Number:
         """Return the greatest whole number that is not above x."""
-        return self.number(self._floor(self.number.of(x)))
+        return self.applied(self._floor, x)
 
     def _floor(self, x: Any) -> Any:
         return x.floor()

@@ -34,6 +34,10 @@ MOST_NEWTON = 60
 """Steps that narrow a root; each doubles its digits."""
 
 
+NONE = acb("nan", "nan")
+"""What no disc is; it is not real, so that no comparison with it is one of real numbers."""
+
+
 class NotAnalyticError(ArithmeticError):
     """A function is not known to be analytic on a disc."""
 
@@ -216,10 +220,10 @@ def integral(target: Target, bound: Bound, low: Any, high: Any, *taken: Any) -> 
         # An exception would not get through Arb; what is not finite ends the search in time.
         try:
             if analytic and is_real(x):
-                return acb("nan")
+                return NONE
             return evaluated(DISCS, bound, bound.roots[0], (x, *given))
         except (ArithmeticError, ValueError, TypeError, AttributeError):
-            return acb("nan")
+            return NONE
 
     ends = acb(low), acb(high)
     if not all(end.is_finite() and f(end, False).is_finite() for end in ends):
@@ -319,7 +323,7 @@ class Proving(Balls):
 
         def apply(*arguments: Any) -> Number:
             *numbers, bound = arguments
-            return self.number(form(self, bound, *map(self.number.of, numbers)))
+            return self.applied(partial(form, self, bound), *numbers)
 
         return apply
 
@@ -355,7 +359,7 @@ class Discs(Proving):
     def apply(self, operation: Operation, inputs: list[Any], payload: Any) -> Any:
         """Return what computes for the value of a row; not a number where it has none here."""
         found = super().apply(operation, inputs, payload)
-        return acb("nan") if found is None else found
+        return NONE if found is None else found
 
     def where(self, condition: Any, x: Any, y: Any) -> Any:
         """Return x where the condition holds, else y; a ball of both where that is open."""

@@ -108,6 +108,10 @@ class Bound:
         """Return what sets it apart in the names of generated functions."""
         return str(self.serial)
 
+    def over(self, *roots: int) -> Bound:
+        """Return the same with other roots, nodes of its graph."""
+        return Bound(self.graph, roots, self.name, self.limits, self.taken)
+
     def leaf(self, place: int) -> int:
         """Return the node of the bound name (0), or of a number from outside (1, 2 …)."""
         return self.graph.variable(str(place))
@@ -193,8 +197,7 @@ def closed(
         operation, arguments, payload = rows[node]
         if operation.structural:
             raise FormulaError(
-                f"{operation.typed or operation.name} of an array that depends on the bound name"
-                f" {name} has no meaning here",
+                f"an array that depends on the bound name {name} has no meaning here",
                 hint="write it out with numbers",
             )
         copies[node] = made.add(operation, tuple([copies[a] for a in arguments]), payload)

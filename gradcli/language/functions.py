@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from math import prod
 
-from gradcli.errors import ShapeError
+from gradcli.errors import FormulaError, ShapeError
 from gradcli.graph.node import Graph
 from gradcli.graph.operations import (
     ALIASES,
+    COMPARISONS,
     DEFERRED,
     FUNCTIONS,
     LOG_TO_BASE,
@@ -237,15 +238,25 @@ class Calls:
             raise Fault(message, -4, -1, hint=EXAMPLES[name])
         if any(graph.is_unknown(node) for node in arguments):
             return graph.add(DEFERRED, tuple(arguments), (name, name, len(arguments), ()))
-        if name == "integrate":
-            limits = [self._limit(node) for node in limits]
-        roots = [body]
+        finite, limits = limits, [*map(self._limit, limits)] if form is not ROOT else limits
+        if name != "integrate" and limits != finite:
+            message = f"{name} ends at a whole number, and inf is none"
+            raise Fault(message, -4, -1, hint="take as many terms as matter, for example 100000")
+        try:
+            payload, taken = bound.closed(graph, [body], leaf, bound_name, len(limits))
+        except FormulaError as error:
+            raise Fault(error.message, -4, -1, hint=error.hint) from None
         if form is ROOT:
             from gradcli.calculus.reverse import slope
 
-            zero = bound.residual(graph, body)
-            roots += [zero, slope(graph, zero, leaf)]
-        payload, taken = bound.closed(graph, roots, leaf, bound_name, len(limits))
+            sign = (graph.rows[body][0].infix or "").strip()
+            if sign in COMPARISONS and sign != "==":
+                message = f"{name} finds where two sides are equal, and {sign} does not say so"
+                raise Fault(message, -4, -1, hint=EXAMPLES[name])
+            # In the body, where what was taken from an array is one number.
+            zero = bound.residual(payload.graph, payload.roots[0])
+            rate = slope(payload.graph, zero, payload.leaf(0))
+            payload = payload.over(payload.roots[0], zero, rate)
         return graph.add(form, (*limits, *taken), payload)
 
     def _limit(self, node: int) -> int:

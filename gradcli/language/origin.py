@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any, Final
 
-    from gradcli.errors import MathematicsError
+    from gradcli.errors import GradcliError
     from gradcli.graph.shapes import Shape
 
 Span = tuple[int, int]
@@ -53,7 +53,7 @@ def where(origin: Origin | None, node: int | None = None) -> dict[str, Any]:
     return {"source": origin.source, "span": span}
 
 
-def located(error: MathematicsError, origin: Origin | None) -> MathematicsError:
+def located(error: GradcliError, origin: Origin | None) -> GradcliError:
     """Return an error that points at the text of its node, where it has one."""
     if error.node is not None and error.source is None:
         text = where(origin, error.node)

@@ -30,7 +30,7 @@ from gradcli.options import example, spelled
 from gradcli.values import shape_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from gradcli.graph.node import Graph
     from gradcli.graph.shapes import Shape
@@ -203,8 +203,14 @@ class _State(NamedTuple):
 
     point: Vector
     c: Vector
-    scale: Vector
-    """The size of the sides of each comparison, and 1 more."""
+    sides: Matrix
+    """Both sides of each comparison."""
+
+    @property
+    def scale(self) -> Vector:
+        """The size of the sides of each comparison, and 1 more."""
+        found: Vector = 1 + abs(self.sides).sum(axis=1)
+        return found
 
 
 class _Search:
@@ -282,23 +288,39 @@ class _Search:
         if not np.isfinite(c).all():
             message = "a constraint has no finite value"
             raise MathematicsError(message)
-        return _State(point, c, 1 + np.abs(sides).sum(axis=1)), np.array(rows)
+        return _State(point, c, sides), np.array(rows)
+
+    def _over(self, state: _State) -> Vector:
+        """Return by how much each constraint is missed."""
+        import numpy as np
+
+        return np.where(self._is_equality, np.abs(state.c), np.maximum(state.c, 0.0))
 
     def _missed(self, state: _State) -> float:
         """Return by how much the constraints are missed at most, relative to their sides."""
+        return max((self._over(state) / state.scale).tolist(), default=0.0)
+
+    def _plain(self, point: Vector) -> tuple[float, Vector]:
+        """Return the objective itself and its gradient."""
+        return self._lagrangian([0.0] * len(self._parts))(point)
+
+    def _lagrangian(self, multipliers: Iterable[float]) -> VectorObjective:
+        return self._use(1.0, multipliers, 0.0)
+
+    def _left(self, point: Vector, slope: Vector) -> float:
+        """Return the norm of a gradient without what a bound stops."""
         import numpy as np
 
-        over = np.where(self._is_equality, np.abs(state.c), np.maximum(state.c, 0.0))
-        return float(np.max(over / state.scale, initial=0.0))
+        return float(np.linalg.norm(slope[~self._blocked(point, slope)]))
 
-    def _use(self, weight: float, multipliers: Vector, penalty: float) -> VectorObjective:
+    def _use(self, weight: float, multipliers: Iterable[float], penalty: float) -> VectorObjective:
         """Return the augmented Lagrangian; with a penalty of 0 it is the Lagrangian itself."""
         values = {
             f"{WEIGHT} ": weight,
             f"{PENALTY} ": penalty,
             f"{SHARE} ": 0.125 / penalty if penalty else 0.0,
         }
-        for place, multiplier in enumerate(multipliers.tolist()):
+        for place, multiplier in enumerate(map(float, multipliers)):
             is_linear = self._is_equality[place] or not penalty
             values[f"{MULTIPLIER} {place}"] = multiplier if is_linear else 0.0
             values[f"pushed {place}"] = 0.0 if is_linear else multiplier
@@ -307,8 +329,6 @@ class _Search:
 
     def _minimized(self, point: Vector) -> Outcome:
         """Return where the method leads with the multipliers that are in use."""
-        from gradcli.optimize.surroundings import Lower, around
-
         how = self._how
         exact = how.replaced(tolerance=EXACT)
         for _ in range(RESTARTS):
@@ -322,12 +342,10 @@ class _Search:
                 break
             function, here = VectorObjective(self._objective), outcome.record.point
             slope = max(outcome.record.gradient_norm, EXACT)
-            with suppress(MathematicsError):
-                lower = around(function, here, self._box, slope, suspects)
-                if isinstance(lower, Lower):
-                    point = lower.point
-                    continue
-            break
+            lower = self._lower(function, here, slope, suspects)
+            if lower is None:
+                break
+            point = lower
         return outcome
 
     # ------------------------------------------------------------ the rounds
@@ -339,7 +357,7 @@ class _Search:
         start = self._layout.vector(self._task.start)
         multipliers = np.zeros(len(self._parts))
         state, _ = self._constraints(start)
-        value, slopes = self._use(1.0, multipliers, 0.0)(start)
+        value, slopes = self._plain(start)
         missed = float(np.sum(state.c**2))
         penalty = min(max(10.0 * max(1.0, abs(value)) / max(1.0, missed / 2), 0.1), 1e4)
         self._show(0, start, float(np.linalg.norm(slopes)))
@@ -357,12 +375,15 @@ class _Search:
             state, _ = self._constraints(outcome.record.point)
             before, moved = multipliers, multipliers + penalty * state.c
             multipliers = np.where(self._is_equality, moved, np.maximum(moved, 0.0))
-            _, slopes = self._use(1.0, multipliers, 0.0)(state.point)
+            _, slopes = self._lagrangian(multipliers)(state.point)
             self._rounds = step
             self._show(step, state.point, float(np.linalg.norm(slopes)))
             polished = self._polished(state, multipliers)
             if polished is not None:
-                lower = self._lower(*polished, penalty) if restarts < RESTARTS else None
+                lower = None
+                if restarts < RESTARTS:
+                    stiff = self._use(1.0, polished[1], STIFF * max(penalty, 1.0))
+                    lower = self._lower(stiff, polished[0].point, EXACT)
                 if lower is None:
                     return self._result(*polished, None)
                 restarts += 1
@@ -400,7 +421,7 @@ class _Search:
         lowest = math.inf
         for _ in range(12):
             try:
-                function = self._use(1.0, found, 0.0)
+                function = self._lagrangian(found)
                 _, slope = function(x)
                 here, rows = self._constraints(x)
                 matrix = function.hessian(x)
@@ -434,13 +455,14 @@ class _Search:
             return None
         return self._accepted(here, found)
 
-    def _lower(self, state: _State, multipliers: Vector, penalty: float) -> Vector | None:
+    def _lower(
+        self, function: VectorObjective, point: Vector, slope: float, suspects: Any = None
+    ) -> Vector | None:
         """Return a lower point beside one where the gradient vanishes; None for a minimum."""
         from gradcli.optimize.surroundings import Lower, around
 
-        function = self._use(1.0, multipliers, STIFF * max(penalty, 1.0))
         with suppress(MathematicsError):
-            found = around(function, state.point, self._box, EXACT)
+            found = around(function, point, self._box, slope, suspects)
             return found.point if isinstance(found, Lower) else None
         return None
 
@@ -448,9 +470,8 @@ class _Search:
         """Return a point if it fulfils the conditions of an optimum, and its multipliers."""
         import numpy as np
 
-        _, of_objective = self._use(1.0, np.zeros(len(self._parts)), 0.0)(state.point)
-        _, slope = self._use(1.0, multipliers, 0.0)(state.point)
-        left = float(np.linalg.norm(slope[~self._blocked(state.point, slope)]))
+        _, of_objective = self._plain(state.point)
+        left = self._left(state.point, self._lagrangian(multipliers)(state.point)[1])
         size = 1 + float(np.linalg.norm(of_objective))
         least = -1e-8 * (1 + float(np.max(np.abs(multipliers), initial=0.0)))
         signs = np.where(self._is_equality, 0.0, multipliers)
@@ -468,12 +489,12 @@ class _Search:
         import numpy as np
 
         if self._missed(state) <= 1e-7:
-            _, slope = self._use(1.0, multipliers, 0.0)(state.point)
+            _, slope = self._lagrangian(multipliers)(state.point)
             return stopping.stuck("the multipliers do not settle", float(np.linalg.norm(slope)))
-        self._use(0.0, np.zeros(len(self._parts)), 2.0)
+        self._use(0.0, [0.0] * len(self._parts), 2.0)
         outcome = self._minimized(state.point)
         closest, _ = self._constraints(outcome.record.point)
-        over = np.where(self._is_equality, np.abs(closest.c), np.maximum(closest.c, 0.0))
+        over = self._over(closest)
         worst = int(np.argmax(over / closest.scale))
         if self._missed(closest) <= 1e-7:
             return stopping.stalled("no optimum is found at which all constraints are met")
@@ -487,9 +508,7 @@ class _Search:
 
     def _show(self, step: int, point: Vector, norm: float) -> None:
         """Let the observers see a round: the objective, and the gradient norm of the Lagrangian."""
-        import numpy as np
-
-        value, _ = self._use(1.0, np.zeros(len(self._parts)), 0.0)(point)
+        value, _ = self._plain(point)
         iterate = Iterate(step, value, self._values(point), norm, 1.0)
         self._watch(iterate)
         self._observe(iterate)
@@ -499,11 +518,9 @@ class _Search:
 
     def _result(self, state: _State, multipliers: Vector, reason: Reason | None) -> Minimum:
         """Return the report of an optimum, or of the point where the search ended."""
-        import numpy as np
-
-        _, slope = self._use(1.0, multipliers, 0.0)(state.point)
-        value, _ = self._use(1.0, np.zeros(len(self._parts)), 0.0)(state.point)
-        norm = float(np.linalg.norm(slope[~self._blocked(state.point, slope)]))
+        _, slope = self._lagrangian(multipliers)(state.point)
+        value, _ = self._plain(state.point)
+        norm = self._left(state.point, slope)
         self._show(self._rounds + 1, state.point, norm)
         if reason is None:
             sentence = (
@@ -533,12 +550,6 @@ class _Search:
 
     def _reported(self, state: _State, multipliers: Vector) -> list[Constraint]:
         """Return what is said about each constraint."""
-        from gradcli.runtime import interpreter
-
-        graph = self._objective.graph
-        values = {**self._values(state.point), **self._objective.constants}
-        sides = [side for part in self._parts for side in part.sides]
-        numbers = interpreter.run(graph, graph.reachable(sides), values).numbers
         found = []
         for place, text in enumerate(self._how.subject_to):
             mine = [k for k, part in enumerate(self._parts) if part.text == place]
@@ -547,7 +558,6 @@ class _Search:
                 first.is_equality or abs(state.c[k]) <= ACTIVE * state.scale[k] for k in mine
             ]
             multiplier = sum(self._parts[k].turn * float(multipliers[k]) for k in mine)
-            shown = first.sides[1 if len(mine) > 1 else 0]
-            value = float(numbers[shown])
+            value = float(state.sides[mine[0], 1 if len(mine) > 1 else 0])
             found.append(Constraint(text, value, multiplier + 0.0, any(is_active)))
         return found

@@ -110,7 +110,8 @@ class Canvas:
                 for edge in (mark.low, mark.high):
                     self._curve(mark.x, edge, "." if not self._style.unicode else "10", 36)
                 sample = "⠁⠁" if self._style.unicode else "."
-                key.append(f"  {sample} {self._cut(mark.label)}")
+                if mark.label:
+                    key.append(f"  {sample} {self._cut(mark.label)}")
             elif isinstance(mark, Arrows):
                 self._arrows(mark)
                 key.append(shortened(f"  arrows: {mark.label}", self._style.width))
@@ -171,8 +172,10 @@ class Canvas:
         if mark.colour is None:
             kinds = KINDS[self._style.unicode]
             character = kinds[kind % len(kinds)]
+            if mark.error is not None:
+                self._bars(mark, mark.error)
             self._put(mark.x, mark.y, character)
-            label = self._cut(mark.label.removesuffix(" ± sigma"))
+            label = self._cut(mark.label)
             return [f"  {character} {label}"] if mark.label else []
         low, high = float(mark.colour.min()), float(mark.colour.max())
         # Halves first: the difference of the ends may be too large for a double.
@@ -183,6 +186,11 @@ class Canvas:
         self._colour[row, column] = 0
         label = self._cut(mark.label)
         return [f"  {LEVELS[0]} {low:.3g} … {LEVELS[-1]} {high:.3g}: {label}"]
+
+    def _bars(self, mark: Points, error: Vector) -> None:
+        """Draw the error of each point as a line up and down."""
+        ends = np.stack([mark.y - error, mark.y + error, np.full(len(error), np.nan)], axis=1)
+        self._curve(np.repeat(mark.x, 3), ends.ravel(), "1" if self._style.unicode else "|", 36)
 
     def _put(self, x: Vector, y: Vector, character: str, colour: int = 0) -> None:
         row, column, _ = self._cells(x, y)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from gradcli.plotting.chart import Vector
     from gradcli.plotting.function import Function
     from gradcli.tables.formula import RowFormula
+    from gradcli.tables.uncertain import RowErrors, Table
 
 ROWS_SHOWN = 20_000
 """Of more than twice as many rows each second one is drawn, or each fourth, and so on."""
@@ -75,6 +76,7 @@ def chart(
     against: Against | None = None,
     curves: Sequence[Function] = (),
     *,
+    errors: RowErrors | None = None,
     allow_nonfinite: bool = False,
     log_x: bool = False,
 ) -> Chart:
@@ -91,21 +93,32 @@ def chart(
         message = f"--plot needs a number in each row, and the formula has shape {formula.entry}"
         raise UsageError(message, hint="take its sum, mean or norm with axis=1, or one entry")
     names = list(formula.columns)
-    single = against is None and len(names) == 1 and not formula.columns[names[0]]
-    column = against.column if against is not None else names[0] if single else None
+    own = [name for name in names if name in formula.formula.free_names]
+    single = against is None and len(own) == 1 and not formula.columns[own[0]]
+    column = against.column if against is not None else own[0] if single else None
     if curves and column is None:
         message = "--with is a curve over a column, and the rows are not drawn against one"
         how = "add" if against is None else "write"
-        raise UsageError(message, hint=f"{how} --x {names[0]}")
+        raise UsageError(message, hint=f"{how} --x {own[0]}")
     kept: list[list[Vector]] = []
     stride, first, lost = 1, 0, 0
-    for block in RowTable(formula, wrt, allow_nonfinite=allow_nonfinite).blocks():
+    by = wrt if errors is None else errors.names
+    table: Table = RowTable(formula, by, allow_nonfinite=allow_nonfinite)
+    if errors is not None:
+        from gradcli.tables.uncertain import WithErrors
+
+        table = WithErrors(table, errors._replace(second=False), names)
+    for block in table.blocks():
         count = len(block.value)
         if against is not None:
             x = against.at(dict(zip(names, block.inputs, strict=True)))
             lost += int(np.isnan(x).sum())
         else:
-            x = block.inputs[0] if single else np.arange(first + 1.0, first + count + 1)
+            x = (
+                block.inputs[names.index(own[0])]
+                if single
+                else np.arange(first + 1.0, first + count + 1)
+            )
         chosen = slice(-first % stride, None, stride)
         kept.append([np.array(part[chosen]) for part in (x, block.value, *block.slopes)])
         first += count
@@ -118,16 +131,18 @@ def chart(
     notes = [f"the plot shows one of each {stride} rows of the data"] if stride > 1 else []
     if lost:
         notes.append(f"--x has no value in {lost} of {first} rows")
-    label = against.label if against is not None else names[0] if single else "row of the data"
+    label = against.label if against is not None else own[0] if single else "row of the data"
     y_label = title.strip() if title.strip() in names else "value"
     counted = against is None and not single
+    spread = None if errors is None else columns.pop()
+    bars = "" if errors is None else "value ± standard error"
     panels = [
-        Panel(label, each, [Points(x, y)], counted=counted)
+        Panel(label, each, [Points(x, y, bars, spread)], counted=counted)
         for each, y in zip([y_label, *[f"∂f/∂{n}" for n in wrt]], columns, strict=True)
     ]
     if curves and column is not None:
         drawn = _lines(curves, column, x, notes, log_x=log_x)
-        points = Points(x, columns[0], "data")
+        points = Points(x, columns[0], bars or "data", spread)
         panels[0] = panels[0]._replace(marks=[points, *drawn])
     return Chart(title, panels, stacked=True, notes=notes)
 

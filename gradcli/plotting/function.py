@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from gradcli.formula import Formula
     from gradcli.plotting.chart import Vector
+    from gradcli.tables.uncertain import RowErrors
 
 
 class Function(NamedTuple):
@@ -25,6 +26,8 @@ class Function(NamedTuple):
     ranges: Mapping[str, Range]
     wrt: Sequence[str] = ()
     allow_nonfinite: bool = False
+    errors: RowErrors | None = None
+    """The uncertain numbers among its values, whose errors make a band."""
     where: str = ""
     """Which line of several it is, for messages."""
 
@@ -51,6 +54,17 @@ class Function(NamedTuple):
         (name,) = self.ranges
         blocks = self.table({name: Range.through(points)}).blocks()
         return joined([[block.value, *block.slopes] for block in blocks])
+
+    def error(self, points: Vector) -> Vector | None:
+        """Return the standard error of the value at points of its one range; None without any."""
+        if self.errors is None:
+            return None
+        from gradcli.tables.uncertain import WithErrors
+
+        (name,) = self.ranges
+        known = self.errors._replace(second=False)
+        table = self._replace(wrt=known.names).table({name: Range.through(points)})
+        return joined([block.slopes for block in WithErrors(table, known, [name]).blocks()])[0]
 
     def kinks(self, table: Table) -> list[str]:
         """Return what is to be said about derivatives that are one-sided somewhere in a table."""

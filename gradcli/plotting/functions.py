@@ -8,7 +8,7 @@ import numpy as np
 
 from gradcli.errors import UsageError
 from gradcli.graph.literals import number_text
-from gradcli.plotting.chart import CURVES, Chart, Line, Panel
+from gradcli.plotting.chart import CURVES, Band, Chart, Line, Panel
 from gradcli.plotting.contour import contour
 from gradcli.plotting.curves import curves
 from gradcli.plotting.units import LARGEST
@@ -42,9 +42,21 @@ def chart(functions: Sequence[Function]) -> Chart:
     for place, title in enumerate(["value", *[f"∂f/∂{other}" for other in first.wrt]]):
         labels = ["" if is_one or place else function.text for function in functions]
         lines = [Line(*curve.lines[place], text) for curve, text in zip(found, labels, strict=True)]
-        panels.append(Panel(name, title, lines, limits=_hull(found, place)))
+        bands = [] if place else _bands(functions, found)
+        panels.append(Panel(name, title, [*bands, *lines], limits=_hull(found, place)))
     title = first.text if is_one else f"{len(functions)} formulas"
     return Chart(title, panels, stacked=True, notes=notes)
+
+
+def _bands(functions: Sequence[Function], found: Sequence[Curves]) -> list[Band]:
+    """Return the values with their standard errors as areas around the curves."""
+    bands: list[Band] = []
+    for function, curve in zip(functions, found, strict=True):
+        x, y = curve.lines[0]
+        error = function.error(x)
+        if error is not None:
+            bands.append(Band(x, y - error, y + error, "" if bands else "± standard error"))
+    return bands
 
 
 def _check(function: Function, first: Function) -> None:

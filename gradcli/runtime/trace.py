@@ -60,6 +60,8 @@ class Step(NamedTuple):
     """Derivative of this step with respect to each input, found by a forward pass."""
     standard_error: Any = None
     """That of the value of an input that has one, and of the result then."""
+    share: float | None = None
+    """The part of the variance of the result that comes from an input with an error."""
     digits: int | None = None
     """How many significant digits of the value are certain in doubles; None without a value."""
 

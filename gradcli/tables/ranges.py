@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
     from gradcli.formula import Formula
+    from gradcli.graph.node import Graph
+    from gradcli.point import Point
     from gradcli.tables.certain import CertainColumns
 
 EXACT = 2**53
@@ -148,14 +150,35 @@ class Block(NamedTuple):
     inputs: list[Any]
     value: Any
     slopes: list[Any]
+    second: Sequence[Any] = ()
+    """The second derivatives, where they are wanted: the lower triangle of their matrix.
+
+    Where there is none it is not finite.
+    """
+
+
+def derivatives(graph: Graph, root: int, nodes: Sequence[int], *, second: bool) -> list[int]:
+    """Return the derivatives with respect to nodes, and then the second ones where wanted."""
+    from gradcli.calculus.hessian import hessian
+    from gradcli.calculus.reverse import gradient
+
+    slopes = gradient(graph, root, nodes)
+    matrix = hessian(graph, root, nodes) if second else []
+    triangle = [entry for place, row in enumerate(matrix) for entry in row[: place + 1]]
+    return [*(slopes[node] for node in nodes), *triangle]
+
+
+def _worked(block: Block) -> list[Any]:
+    """Return the columns of a block that are worked out."""
+    return [block.value, *block.slopes, *block.second]
 
 
 class Table:
     """Values, and derivatives with respect to `wrt`, of a formula over the grid of its ranges.
 
-    The last range varies fastest. Raises MathematicsError for a point without a value, naming it;
-    with `gaps` such a value or derivative is nan instead. A formula without the name
-    of a range has one value along it.
+    With `second` there are second derivatives too. The last range varies fastest. Raises
+    MathematicsError for a point without a value, naming it; with `gaps` such a value or derivative
+    is nan instead. A formula without the name of a range has one value along it.
     """
 
     def __init__(
@@ -169,7 +192,9 @@ class Table:
         gaps: bool = False,
         certain: bool = True,
         digits: int | None = None,
+        second: bool = False,
     ) -> None:
+        self._second = second
         self._counts_digits = certain and not formula.graph.has_arrays
         self._digits = digits
         self._certain: CertainColumns | None = None
@@ -246,7 +271,7 @@ class Table:
         given = {**self._values, **dict(zip(self._ranges, block.inputs, strict=True))}
         nodes = graph.reachable(self._roots)
         numbers = interpreter.run(graph, nodes, given, ieee=True, columns=True).numbers
-        numbers |= dict(zip(self._roots, (block.value, *block.slopes), strict=True))
+        numbers |= dict(zip(self._roots, _worked(block), strict=True))
 
         def row(place: int) -> list[Any]:
             point = {
@@ -262,29 +287,29 @@ class Table:
             )
         errors = bounds(graph, nodes, numbers, given)
         worked = [(numbers[node], errors[node]) for node in self._roots]
-        value, *slopes = self._certain.of_block(worked, row)
-        return Block(block.inputs, value, slopes)
+        return self._block(block.inputs, self._certain.of_block(worked, row))
+
+    def _block(self, inputs: list[Any], columns: Sequence[Any]) -> Block:
+        """Return a block of inputs, and the value with its derivatives."""
+        value, *derived = columns
+        count = len(self._wrt)
+        return Block(inputs, value, derived[:count], derived[count:])
 
     def _gapped(self, block: Block) -> Block:
         """Return the block with nan for each value and derivative that does not exist."""
         import numpy as np
 
         bad = self._without_value(block)
-        value, *slopes = [
-            np.where(bad | ~np.isfinite(column), np.nan, column)
-            for column in (block.value, *block.slopes)
-        ]
-        return Block(block.inputs, value, slopes)
+        columns = [np.where(bad | ~np.isfinite(each), np.nan, each) for each in _worked(block)]
+        return self._block(block.inputs, columns)
 
     def _program(self) -> Any:
-        from gradcli.calculus.reverse import gradient
         from gradcli.runtime.generated import function
         from gradcli.runtime.program import program
 
         graph, root = self._formula.graph, self._formula.id
-        nodes = names_to_nodes(graph, root, self._wrt)
-        slopes = gradient(graph, root, nodes.values())
-        self._roots = [root, *(slopes[node] for node in nodes.values())]
+        nodes = [*names_to_nodes(graph, root, self._wrt).values()]
+        self._roots = [root, *derivatives(graph, root, nodes, second=self._second)]
         steps = program(graph, self._roots)._replace(has_arrays=True)
         return function(steps, self._formula.free_names, same_bits=True)
 
@@ -300,8 +325,7 @@ class Table:
                 yield self._one_by_one(columns)
                 continue
             found = self._compute(*[given[name] for name in self._formula.free_names])
-            value, *slopes = [np.broadcast_to(column, points.shape) for column in found]
-            yield Block(columns, value, slopes)
+            yield self._block(columns, [np.broadcast_to(each, points.shape) for each in found])
 
     def _of_few(self) -> Block:
         """Return all rows, made without NumPy."""
@@ -315,8 +339,7 @@ class Table:
         import numpy as np
 
         rows = zip(*[column.tolist() for column in columns], strict=True)
-        value, *slopes = np.array([self._at(row) for row in rows]).T
-        return Block(columns, value, slopes)
+        return self._block(columns, [*np.array([self._at(row) for row in rows]).T])
 
     def _at(self, row: Sequence[float]) -> list[float]:
         """Return value and derivatives at one point; nan for what is a gap."""
@@ -328,7 +351,7 @@ class Table:
             )
             found = [here.value, *(here.gradient(self._wrt).values() if self._wrt else ())]
             self._short += bool(here.lost)
-            return found
+            return found + (self._second_at(here) if self._second else [])
         found = [float("nan")] * (1 + len(self._wrt))
         with suppress(MathematicsError):
             here = self._formula.at_values(values)
@@ -338,6 +361,15 @@ class Table:
                     found[position] = here.gradient([name])[name]
         return found
 
+    def _second_at(self, here: Point) -> list[float]:
+        """Return the second derivatives at a point; nan for all where there are none."""
+        names = self._wrt
+        try:
+            matrix = here.hessian(names)
+        except MathematicsError:
+            return [math.nan] * (len(names) * (len(names) + 1) // 2)
+        return [matrix[a][b] for i, a in enumerate(names) for b in names[: i + 1]]
+
     def _check(self, block: Block) -> None:
         """Raise the error of the first row that has no value or no derivative."""
         import numpy as np
@@ -346,6 +378,7 @@ class Table:
         wrong: Any = ~np.isfinite([block.value, *block.slopes]).all(axis=0)
         for row in np.flatnonzero(wrong | bad):
             found = self._at([float(column[row]) for column in block.inputs])
+            found = found[: 1 + len(block.slopes)]
             if not np.isfinite(found).all():
                 message = "the formula has no finite value in this range"
                 raise MathematicsError(message)

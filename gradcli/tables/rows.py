@@ -11,7 +11,7 @@ from gradcli.language.origin import where
 from gradcli.options import spelled
 from gradcli.runtime import interpreter
 from gradcli.tables.certain import MOST_ROWS, CertainColumns
-from gradcli.tables.ranges import Block
+from gradcli.tables.ranges import Block, derivatives
 from gradcli.values import names_to_nodes
 
 if TYPE_CHECKING:
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 class RowTable:
     """Values, and derivatives with respect to `wrt`, of a formula in each row of the data.
 
-    They are parameters that are numbers, and columns of one number a row. Raises ShapeError for
+    With `second` there are second derivatives too. They are with respect to parameters that are
+    numbers, and columns of one number a row. Raises ShapeError for
     others, and NameValueError for columns when all rows are needed at once.
     """
 
@@ -36,7 +37,9 @@ class RowTable:
         *,
         allow_nonfinite: bool = False,
         digits: int | None = None,
+        second: bool = False,
     ) -> None:
+        self._second = second
         self._digits = digits
         self._certain = CertainColumns(digits, allow_nonfinite=allow_nonfinite)
         self.kinks: dict[int, str] = {}
@@ -52,11 +55,9 @@ class RowTable:
         """The value in that graph."""
         single = None if formula.held is not None else formula.single()
         if single is not None:
-            from gradcli.calculus.reverse import gradient
-
-            by = names_to_nodes(single.graph, single.id, wrt).values()
-            slopes = gradient(single.graph, single.id, by) if wrt else {}
-            self._single = single.graph, [slopes[node] for node in by if wrt]
+            by = [*names_to_nodes(single.graph, single.id, wrt).values()]
+            slopes = derivatives(single.graph, single.id, by, second=second) if wrt else []
+            self._single = single.graph, slopes
             self._value = single.id
 
     def blocks(self) -> Iterator[Block]:
@@ -76,14 +77,17 @@ class RowTable:
                 found = self._of_one_row(columns)
                 if found is None:
                     found = here.of_rows(self._wrt)
+                    found += here.second_of_rows(self._wrt) if self._second else []
                 elif not self._nonfinite:
-                    wrong = ~np.all([np.isfinite(x) for x in np.broadcast_arrays(*found)], axis=0)
+                    first_ones = np.broadcast_arrays(*found[: len(self._wrt)])
+                    wrong = ~np.all([np.isfinite(x) for x in first_ones], axis=0)
                     self._look_at(wrong, columns, first)
                 slopes = [np.broadcast_to(slope, value.shape) for slope in found]
                 self.kinks |= here.kinks(self._wrt)
             if not is_held:
                 value, *slopes = self._with_certain_digits(here, columns, value, slopes)
-            yield Block(list(columns.values()), value, slopes)
+            count = len(self._wrt)
+            yield Block(list(columns.values()), value, slopes[:count], slopes[count:])
             first += len(value)
 
     def _at(self, columns: Mapping[str, Any], first: int) -> Point:

@@ -56,6 +56,28 @@ class Inputs(NamedTuple):
         """The names that they belong to, w for w[0], in order."""
         return list(dict.fromkeys(name.partition("[")[0] for name in self.names))
 
+    def document(self) -> dict[str, Any]:
+        """Return what a file of parameters says of them."""
+        matrix = np.outer(self.errors, self.errors) * self.correlation
+        about = {"names": self.names, "matrix": matrix.tolist()}
+        return {**about, "degrees_of_freedom": self.freedom}
+
+    @property
+    def correlations(self) -> dict[tuple[str, str], float]:
+        """The correlations that are not 0, by pairs of names."""
+        places = zip(*np.nonzero(np.triu(self.correlation, 1)), strict=True)
+        return {
+            (self.names[i], self.names[j]): float(np.clip(self.correlation[i, j], -1.0, 1.0))
+            for i, j in places
+        }
+
+    def of(self, name: str, value: Any) -> Any:
+        """Return the standard error of a name with this value, an array for an array."""
+        known = dict(zip(self.names, self.errors.tolist(), strict=True))
+        shape = np.shape(value)
+        found = [known.get(entry_name(name, key), 0.0) for key in entries(shape)]
+        return np.reshape(found, shape) if shape else found[0]
+
     def only(self, moving: Sequence[str]) -> Inputs:
         """Return those of the names."""
         kept = [i for i, name in enumerate(self.names) if name in moving]

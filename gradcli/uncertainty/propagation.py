@@ -16,7 +16,10 @@ from gradcli.errors import MathematicsError
 from gradcli.uncertainty.number import shown
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from gradcli.point import Point
+    from gradcli.runtime.trace import Step
     from gradcli.uncertainty.inputs import Inputs, Matrix
 
 MOST_INPUTS = 50
@@ -94,7 +97,9 @@ def propagate(point: Point, given: Inputs) -> Uncertainty:
         if not math.isfinite(part):  # with --allow-nonfinite
             message = f"the derivative with respect to {name} is not finite, nor is the error"
             raise MathematicsError(message, hint="leave out its error")
-    error, shares = _variance_of(parts, uncertain.correlation)
+    with np.errstate(all="ignore"):
+        spread, shares = first_order(parts, uncertain.correlation)
+    error = float(spread)
     budget = {name: Share(0.0, 0.0, 0.0, 0.0) for name in given.names}
     for place, name in enumerate(names):
         numbers = (gradient[place], uncertain.errors[place], abs(parts[place]), shares[place])
@@ -111,6 +116,21 @@ def propagate(point: Point, given: Inputs) -> Uncertainty:
     return Uncertainty(value, error, second, budget, _freedom(uncertain, parts, error))
 
 
+def with_errors(steps: Sequence[Step], given: Inputs, found: Uncertainty) -> list[Step]:
+    """Return the steps of a run; inputs and result have their errors, inputs their shares."""
+    shares: dict[str, float] = {}
+    for name, share in found.shares.items():
+        base = name.partition("[")[0]
+        shares[base] = shares.get(base, 0.0) + share
+    named = [
+        step._replace(standard_error=given.of(step.name, step.value), share=shares[step.name])
+        if step.name in shares and not step.inputs
+        else step
+        for step in steps
+    ]
+    return [*named[:-1], named[-1]._replace(standard_error=found.standard_error)]
+
+
 def _flat(slopes: dict[str, Any]) -> dict[str, float]:
     """Return derivatives by the names of numbers."""
     from gradcli.graph.structural import entries
@@ -124,31 +144,41 @@ def _flat(slopes: dict[str, Any]) -> dict[str, float]:
     return found
 
 
-def _variance_of(parts: Matrix, correlation: Matrix) -> tuple[float, Matrix]:
-    """Return the root of pᵀRp, without overflow, and each part's share of it."""
-    size = float(np.max(np.abs(parts), initial=0.0))
-    if size == 0.0:
-        return 0.0, parts * 0.0
-    scaled = parts / size
-    products = scaled * (correlation @ scaled)
-    total = max(math.fsum(products.tolist()), 0.0)
-    return size * math.sqrt(total), products / total if total else products * 0.0
+def first_order(parts: Matrix, correlation: Matrix) -> tuple[Matrix, Matrix]:
+    """Return the root of pᵀRp, without overflow, and each part's share of it.
+
+    A part is a number, or of many points an array of them.
+    """
+    size = np.max(np.abs(parts), axis=0, initial=0.0)
+    scaled = parts / np.where(size == 0.0, 1.0, size)
+    products = scaled * np.tensordot(correlation, scaled, 1)
+    total = np.maximum(np.sum(products, axis=0), 0.0)
+    return size * np.sqrt(total), products / np.where(total == 0.0, 1.0, total)
+
+
+def second_order(
+    value: Matrix, error: Matrix, hessian: Matrix, errors: Matrix, correlation: Matrix
+) -> tuple[Matrix, Matrix]:
+    """Return value and standard error to second order, from those of first order.
+
+    Of many points each number is an array of them. Where there are none they are not finite.
+    """
+    scaled = errors[:, None] * hessian * errors[None]
+    product = np.einsum("ik...,kj->ij...", scaled, correlation)
+    half = np.sqrt(np.maximum(np.einsum("ij...,ji...->...", product, product), 0.0) / 2)
+    return value + np.einsum("ii...->...", product) / 2, np.hypot(error, half)
 
 
 def _second_order(point: Point, given: Inputs, value: float, error: float) -> Order:
     names = given.names
-    if not names:
-        return Order(value, error)
-    columns = point.hessian(given.bases)
-    hessian = np.array([[columns[a][b] for b in names] for a in names])
+    columns = point.hessian(given.bases) if names else {}
+    hessian = np.array([[columns[a][b] for b in names] for a in names]).reshape(2 * [len(names)])
+    one = np.asarray(value), np.asarray(error)
     with np.errstate(all="ignore"):
-        scaled = given.errors[:, None] * hessian * given.errors
-        product = scaled @ given.correlation
-    half = math.sqrt(max(float(np.sum(product * product.T)), 0.0) / 2)
-    found = Order(value + float(np.trace(product)) / 2, math.hypot(error, half))
-    if not all(map(math.isfinite, found)):
+        found = second_order(*one, hessian, given.errors, given.correlation)
+    if not np.isfinite(found).all():
         raise MathematicsError("the second order is too large for a double")
-    return found
+    return Order(*map(float, found))
 
 
 def _freedom(given: Inputs, parts: Matrix, error: float) -> int | None:
@@ -156,7 +186,7 @@ def _freedom(given: Inputs, parts: Matrix, error: float) -> int | None:
     if given.freedom is None or not error:
         return None
     own = [i for i, name in enumerate(given.names) if name in given.fitted]
-    fitted, _ = _variance_of(parts[own], given.correlation[np.ix_(own, own)])
+    fitted, _ = first_order(parts[own], given.correlation[np.ix_(own, own)])
     if not fitted:
         return None
-    return max(int(given.freedom * (error / fitted) ** 4 * (1 + 1e-12)), 1)
+    return max(int(given.freedom * (error / float(fitted)) ** 4 * (1 + 1e-12)), 1)

@@ -203,3 +203,22 @@ def test_arrays_and_columns_are_taken_number_by_number() -> None:
     gradient = whole.gradient(w=[3.0, 6.0, 9.0], b=1.0)
     assert [round(slope, 12) for slope in gradient["w"].tolist()] == [round(1 / 3, 12)] * 3
     assert is_near(gradient["b"], 18.0, 1e-12, 0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "solve(x^3 + a*x == t, x, 1)",
+        "solve(x*exp(x*a) == t, x, 0, 9)",
+        "integrate(exp(-a*x*t), x, 0, t)",
+        "sum(a^k*t/k, k, 1, 4)",
+        "prod(a + t/k, k, 1, 4)",
+        "solve(integrate(exp(-a*s^2), s, 0, x) == t/9, x, 0.4)",
+    ],
+)
+def test_of_an_array_it_is_that_of_each_number(text: str) -> None:
+    array = [0.5, 1.0, 2.0, 3.0]
+    whole = parse(f"sum({text})", {"t": (len(array),)}).gradient(a=0.7, t=array)
+    alone = [parse(text).gradient(a=0.7, t=t) for t in array]
+    assert whole["t"].tolist() == pytest.approx([each["t"] for each in alone], rel=1e-12)
+    assert whole["a"] == pytest.approx(math.fsum(each["a"] for each in alone), rel=1e-12)

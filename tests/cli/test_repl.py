@@ -173,9 +173,23 @@ def test_names_of_the_session(lines: list[str], shown: str) -> None:
     assert shown in answers(Session(), *lines)[-2:]
 
 
+def test_a_name_keeps_its_standard_error(tmp_path: Path) -> None:
+    session = Session()
+    lines = ["x = 2±0.1", "y = 3*x", "y^2"]
+    assert "standard_error\t3.6\n" in "\n".join(answers(session, *lines)[-6:])
+    saved = tmp_path / "values.json"
+    session.take(f"save {saved}")
+    content = json.loads(saved.read_text())
+    assert content["parameters"]["x"] == 2
+    assert content["covariance"]["names"] == ["x"]
+    assert content["covariance"]["matrix"][0][0] == pytest.approx(0.01)
+    assert answers(session, "x = 2", "x^2")[:1] == ["4"]
+
+
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
+        (["x = 2±0.1", "x = x + 1"], "x has a standard error"),
         (["f(x) = f(x) + 1"], "f"),
         (["f(x) = sinn(x)"], "unknown function 'sinn'"),
         (["sin = 3"], "sin is a function"),

@@ -156,6 +156,44 @@ def test_fifty_digits() -> None:
             assert found["proved"] is True
 
 
+@pytest.mark.parametrize(
+    ("body", "value"),
+    [
+        ("where(x > a, 1, 0)", "0.3"),
+        ("where(x > a, 2, 1)*x^0", "1.3"),
+        ("where((x > a)*(x < 0.9), 1, 0)", "0.2"),
+        ("where(x > a, where(x > 0.8, 3, 2), 1)", "1.5"),
+        ("where(x^2 > a^2, -1, 1)", "0.4"),
+        ("max(x > a, x < 0.1)", "0.4"),
+        ("sign(sign(x - a))", "-0.4"),
+    ],
+)
+def test_steps_are_not_taken_for_analytic(body: str, value: str) -> None:
+    """Sums of lengths. On a disc in which a condition is open a body is no function at all."""
+    here = parse(f"integrate({body}, x, 0, 1)").at_values(a=0.7)
+    assert number_text(here.value) == value
+
+
+def test_what_is_no_number_goes_through_functions_of_balls() -> None:
+    """An integral that no ball is found of, inside functions that the library has as methods."""
+    text = "solve(4*x + atan(integrate(k^-0.7*(1 + k), k, 0, 1 + tanh(x)^2))/3 == erf(a), x, 0)"
+
+    def root(a: Any) -> Any:
+        """∫ k^-0.7 (1 + k) over [0, c] is 10/3 c^0.3 + 10/13 c^1.3."""
+
+        def f(x: Any) -> Any:
+            c = 1 + mp.tanh(x) ** 2
+            integral = 10 * c ** mpf("0.3") / 3 + 10 * c ** mpf("1.3") / 13
+            return 4 * x + mp.atan(integral) / 3 - mp.erf(a)
+
+        return mp.exp(mp.findroot(f, 0.1))
+
+    with mp.workdps(30):
+        slope = mp.diff(root, mpf("1.52"))
+    gradient = parse(f"exp({text})").gradient(a=1.52)
+    assert gradient["a"] == pytest.approx(float(slope), rel=1e-9)
+
+
 def test_gradients_are_proved_too() -> None:
     words = ("integrate(exp(-a*x), x, 0, b)*solve(x*exp(x) == a, x, 0.5)", "a=0.7", "b=1.3")
     found = told("grad", *words)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from gradcli.errors import FormulaError, UsageError
 from gradcli.optimize.stopping import Ending
 
 if TYPE_CHECKING:
+    from gradcli import Formula
     from gradcli.minimization.minimum import Minimum
 
 CASES = json.loads((Path(__file__).parents[1] / "reference" / "bound.json").read_text())
@@ -46,53 +48,49 @@ def test_problems_of_hock_and_schittkowski(case: dict[str, Any]) -> None:
             assert abs(constraint.multiplier) == pytest.approx(want, rel=1e-5, abs=1e-6)
 
 
-# W. Hock, K. Schittkowski, Test Examples for Nonlinear Programming Codes (1981): number, objective,
-# start, constraints, bounds and optimum.
-Problem = tuple[int, str, str, list[str], list[str], float]
-PROBLEMS: list[Problem] = [
-    (15, "100*(x2-x1^2)^2+(1-x1)^2", "-2 1", ["x1*x2>=1", "x1+x2^2>=0"], ["x1=:0.5"], 306.5),
-    (18, "0.01*x1^2+x2^2", "2 2", ["x1*x2>=25", "x1^2+x2^2>=25"], ["x1=2:50", "x2=0:50"], 5),
-    (
-        19,
-        "(x1-10)^3+(x2-20)^3",
-        "20.1 5.84",
-        ["(x1-5)^2+(x2-5)^2>=100", "(x1-6)^2+(x2-5)^2<=82.81"],
-        ["x1=13:100", "x2=0:100"],
-        -6961.81387558,
-    ),
-    (26, "(x1-x2)^2+(x2-x3)^4", "-2.6 2 2", ["(1+x2^2)*x1+x3^4==3"], [], 0),
-    (29, "-x1*x2*x3", "1 1 1", ["x1^2+2*x2^2+4*x3^2<=48"], [], -22.627416998),
-    (33, "(x1-1)*(x1-2)*(x1-3)+x3", "0 0 3", ["x3^2-x2^2-x1^2>=0", "x1^2+x2^2+x3^2>=4"],
-     ["x1=0:", "x2=0:", "x3=0:5"], 2**0.5 - 6),
-    (37, "-x1*x2*x3", "10 10 10", ["0<=x1+2*x2+2*x3<=72"], ["x1=0:42", "x2=0:42", "x3=0:42"],
-     -3456),
-    (40, "-x1*x2*x3*x4", ".8 .8 .8 .8", ["x1^3+x2^2==1", "x1^2*x4==x3", "x4^2==x2"], [], -0.25),
-    (52, "(4*x1-x2)^2+(x2+x3-2)^2+(x4-1)^2+(x5-1)^2", "2 2 2 2 2",
-     ["x1+3*x2==0", "x3+x4-2*x5==0", "x2-x5==0"], [], 1859 / 349),
-    (66, "0.2*x3-0.8*x1", "0 1.05 2.9", ["x2>=exp(x1)", "x3>=exp(x2)"],
-     ["x1=0:100", "x2=0:100", "x3=0:10"], 0.5181632741),
-    (78, "x1*x2*x3*x4*x5", "-2 1.5 2 -1 -1",
-     ["x1^2+x2^2+x3^2+x4^2+x5^2==10", "x2*x3-5*x4*x5==0", "x1^3+x2^3==-1"], [], -2.91970041),
-]  # fmt: skip
+PUBLISHED = json.loads(
+    (Path(__file__).parents[1] / "reference" / "hock_schittkowski.json").read_text()
+)
+LONG = {"hs008", "hs017", "hs019", "hs023", "hs044", "hs072", "hs073", "hs113"}
 
 
-def of(problem: Problem) -> dict[str, Any]:
-    _, formula, start, constraints, bounds, optimum = problem
-    return {
-        "expr": formula,
-        "start": {f"x{k}": value for k, value in enumerate(start.split(), 1)},
-        "subject_to": constraints,
-        "bounds": dict(bound.split("=") for bound in bounds),
-        "maximize": False,
-        "optimum": optimum,
-    }
+def difference(text: str) -> tuple[Formula, str]:
+    """What a constraint says of the difference of its sides, and how they compare."""
+    left, sign, right = re.split(r"(<=|>=|==)", text)
+    return parse(f"({left}) - ({right})"), sign
 
 
-@pytest.mark.parametrize("problem", PROBLEMS, ids=lambda problem: f"hs{problem[0]}")
-def test_more_of_them(problem: Problem) -> None:
-    minimum = found(of(problem))
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(each, id=each["name"], marks=[pytest.mark.slow] * (each["name"] in LONG))
+        for each in PUBLISHED
+    ],
+)
+def test_published_optima_and_what_karush_kuhn_and_tucker_say(case: dict[str, Any]) -> None:
+    minimum = found({**case, "maximize": False})
     assert minimum.converged
-    assert minimum.minimum == pytest.approx(problem[-1], rel=1e-7, abs=1e-7)
+    assert minimum.minimum == pytest.approx(case["optimum"], rel=2e-7, abs=2e-7)
+    point = minimum.parameters
+    objective = parse(case["expr"])
+    left = dict.fromkeys(point, 0.0) | objective.gradient(
+        {n: point[n] for n in objective.free_names}
+    )
+    size = 1e-5 * (1 + max(map(abs, left.values())))
+    for constraint in minimum.constraints:
+        apart, sign = difference(constraint.text)
+        here = apart.at_values({name: point[name] for name in apart.free_names})
+        # A multiplier is the derivative of the optimum with respect to the right side.
+        for name, slope in here.gradient().items():
+            left[name] -= constraint.multiplier * slope
+        if sign != "==":
+            assert constraint.multiplier * {">=": 1, "<=": -1}[sign] > -size
+            assert abs(constraint.multiplier) < size or abs(here.value) < 1e-6
+    for name, slope in left.items():
+        low, high = ends(case["bounds"].get(name, ":"))
+        at_low, at_high = [abs(point[name] - end) < 1e-7 * (1 + abs(end)) for end in (low, high)]
+        assert slope < size or at_low
+        assert slope > -size or at_high
 
 
 @pytest.mark.parametrize("maximize", [False, True])

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import gradcli
+from gradcli import parse
 from gradcli.errors import NameValueError
 from gradcli.language.bindings import binding
 from gradcli.uncertainty.inputs import Saved, inputs
@@ -67,6 +68,38 @@ def test_published_budgets_and_mpmath(case: dict[str, Any]) -> None:
         assert math.fsum(found.shares.values()) == pytest.approx(1)
         for name, share in case["budget"].items():
             assert found.shares[name] == pytest.approx(share, rel=1e-9, abs=1e-12)
+
+
+OBSERVED = {
+    "V": [5.007, 4.994, 5.005, 4.990, 4.999],
+    "I": [19.663e-3, 19.639e-3, 19.640e-3, 19.685e-3, 19.678e-3],
+    "p": [1.0456, 1.0438, 1.0468, 1.0428, 1.0433],
+}
+"""Five sets of simultaneous observations, JCGM 100 (GUM), table H.2."""
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "error"),
+    [
+        ("V/I*cos(p)", 127.732, 0.071),
+        ("V/I*sin(p)", 219.847, 0.295),
+        ("V/I*p^0", 254.260, 0.236),
+    ],
+)
+def test_the_observations_of_the_gum(text: str, value: float, error: float) -> None:
+    """Resistance, reactance and impedance as table H.3 publishes them."""
+    rows = np.array([*OBSERVED.values()])
+    means = dict(zip(OBSERVED, rows.mean(axis=1).tolist(), strict=True))
+    covariance = (np.cov(rows) / rows.shape[1]).tolist()
+    known = inputs({}, None, Saved([*OBSERVED], covariance, None))
+    assert known.correlations == {
+        ("V", "I"): pytest.approx(-0.36, abs=0.005),
+        ("V", "p"): pytest.approx(0.86, abs=0.005),
+        ("I", "p"): pytest.approx(-0.65, abs=0.005),
+    }
+    found = propagate(parse(text).at_values(means), known)
+    assert found.value == pytest.approx(value, abs=6e-4)
+    assert found.standard_error == pytest.approx(error, abs=6e-4)
 
 
 NUMBERS = st.floats(0.1, 10)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from gradcli.drawing.lesson.frames import LONGEST, Frame, called, factor, shown
+from gradcli.drawing.lesson.frames import LONGEST, Frame, called, factor, shown, told
 from gradcli.drawing.sentences import about_step, listed
 from gradcli.drawing.words import expression, fit, quantity
 from gradcli.graph.precedence import ATOM, COMPARISON
@@ -45,12 +45,14 @@ def _inputs(sketch: Sketch, boxes: Sequence[Box]) -> Frame:
     keys = tuple(box.key for box in boxes)
     if boxes[0].step.value is None:
         return Frame("start", title, f"All is computed from {listed(names)}.", boxes=keys)
-    values = {box.key: shown(box.step.value) for box in boxes}
-    told = listed([f"{name} = {value}" for name, value in zip(names, values.values(), strict=True)])
+    values = {box.key: told(box.step) for box in boxes}
+    equation = listed(
+        [f"{name} = {value}" for name, value in zip(names, values.values(), strict=True)]
+    )
     words = "Everything else is computed from what is given."
     if not sketch.arrows:
         words = "There is nothing to compute."
-    return Frame("start", title, words, told, boxes=keys, values=values)
+    return Frame("start", title, words, equation, boxes=keys, values=values)
 
 
 def _formula(sketch: Sketch, box: Box, arrows: Sequence[Arrow]) -> Frame:
@@ -67,7 +69,7 @@ def _computed(sketch: Sketch, box: Box, arrows: Sequence[Arrow]) -> Frame:
         for arrow in read
         if arrow.tail.role != "constant" and arrow.tail.step.value is not None
     }
-    value = shown(box.step.value)
+    value = told(box.step)
     words = f"With {listed([*given])}, the value is {value}." if given else f"The value is {value}."
     idle = [arrow for arrow in arrows if not arrow.live]
     if box.step.operation == "where" and len(idle) == 1:
@@ -82,12 +84,12 @@ def _idle(sketch: Sketch, box: Box, arrows: Sequence[Arrow]) -> Frame:
     """Return the frame of a node on a branch that is not taken, or not by every entry."""
     if box.live:
         words = "Not every entry has a value; the result reads only those that have one."
-        told = _frame(sketch, box, arrows, words)
-        return told._replace(values={box.key: "partly"})
+        partly = _frame(sketch, box, arrows, words)
+        return partly._replace(values={box.key: "partly"})
     words = "This branch is not taken: the result does not read it"
     if box.step.value is None:
-        told = _frame(sketch, box, arrows, f"{words}, and it has no value here.")
-        return told._replace(values={box.key: "not taken"})
+        idle = _frame(sketch, box, arrows, f"{words}, and it has no value here.")
+        return idle._replace(values={box.key: "not taken"})
     value = shown(box.step.value)
     return _frame(sketch, box, arrows, f"{words}. Its value would be {value}.", "", value)
 
@@ -105,12 +107,12 @@ def _frame(
     name = called(sketch, box) if step.name or box.role == "result" else ""
     parts = [name, expression(sketch.graph, step.id, LONGEST), numbers, value]
     sign = " → " if sketch.graph.rows[step.id][0].level <= COMPARISON else " = "
-    told = {part.replace("-", "−"): part for part in parts if part}
+    equation = {part.replace("-", "−"): part for part in parts if part}
     return Frame(
         "forward",
         about_step(sketch.graph, step._replace(value=None, gradient=None), box.role),
         words,
-        sign.join(told.values()),
+        sign.join(equation.values()),
         boxes=(box.key,),
         arrows=tuple(arrow.key for arrow in arrows),
         values={box.key: value} if value else {},

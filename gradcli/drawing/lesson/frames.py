@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from gradcli.drawing.sketch import Box, Sketch
+    from gradcli.runtime.trace import Step
 
 NAME = 32
 """Characters of what a node is called in a sentence."""
@@ -63,6 +64,12 @@ def shown(value: Any) -> str:
         return text
     shape, _, ends = text.partition(", ")
     return f"{shape} ({ends})" if ends else shape
+
+
+def told(step: Step) -> str:
+    """Return the value of a node as `shown`, with its standard error where it has one."""
+    error = step.standard_error
+    return shown(step.value) + ("" if error is None else f" ± {shown(error)}")
 
 
 def factor(text: str) -> str:
