@@ -10,13 +10,16 @@ import math
 import time
 from typing import TYPE_CHECKING, Any
 
-from flint import acb, arb, ctx, fmpq
+from flint import acb, arb, arb_series, ctx, fmpq
 
 from gradcli.exact.numbers import OPEN, Number, Target
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from fractions import Fraction
+
+    from gradcli.graph.bound import Bound
+    from gradcli.graph.operations import Operation
 
 
 class Ball(Number):
@@ -74,7 +77,8 @@ CONSTANTS = {
 }
 
 
-def _power(x: Any, y: Any) -> Any:
+def power(x: Any, y: Any) -> Any:
+    """Return a power; 0 is an end of it where a base may be 0 or less."""
     if y.is_exact() and y.is_integer():
         return x ** int(y.unique_fmpz())
     if x == 0 and y > 0:
@@ -86,93 +90,55 @@ def _power(x: Any, y: Any) -> Any:
     return found
 
 
-def _root(x: Any) -> Any:
-    found = x.sqrt()
+def root(x: Any, degree: Any) -> Any:
+    """Return a root, as above."""
+    if x == 0:
+        return x
+    found = x.root(int(degree.unique_fmpz()))
     if not found.is_finite() and x.contains(arb(0)):
-        return arb(0).union(x.upper().sqrt())
+        return arb(0).union(root(x.upper(), degree))
     return found
 
 
-def _cube_root(x: Any) -> Any:
-    if x < 0:
-        return -((-x).root(3))
-    if x >= 0:
-        return x.root(3)
-    return (
-        -((-x.lower()).root(3))
-        if x.upper() == 0
-        else (-((-x.lower()).root(3))).union(x.upper().root(3))
-    )
+def derivative_of_voigt(x: Any, sigma: Any, gamma: Any, which: Any) -> Any:
+    """Return a derivative of the Voigt profile, as gradcli.graph.scientific has it.
+
+    Re f(x + iγ) is (f(x + iγ) + f(-x + iγ))/2, which is analytic in x and γ; it is the same for Im.
+    """
+    n, is_imaginary = divmod(int(which.real.unique_fmpz()), 2)
+
+    def at(x: Any) -> Any:
+        z = acb(x) + acb(0, 1) * gamma
+        if sigma == 0:
+            return acb(0, 1) * arb(n).fac() * arb(-1) ** n / (arb.pi() * z ** (n + 1))
+        scale = acb(sigma) * arb(2).sqrt()
+        z = z / scale
+        before, found = acb(0), (-z * z).exp() * (acb(0, -1) * z).erfc()
+        for k in range(n):
+            step = -2 * (z * found + k * before)
+            before, found = found, step + acb(0, 2) / arb.pi().sqrt() if k == 0 else step
+        return found / (scale ** (n + 1) * arb.pi().sqrt())
+
+    right, left = at(x), at(-x) * (-1) ** n
+    return (right - left) / acb(0, 2) if is_imaginary else (right + left) / 2
 
 
-def _log_of_gamma(x: Any) -> Any:
-    return x.lgamma() if x > 0 else abs(x.gamma()).log()
-
-
-def _polygamma(x: Any, n: Any) -> Any:
-    if x > 0:
-        order = int(n.unique_fmpz())
-        found = arb(order + 1).zeta(x) * arb(order).fac() if order else x.digamma()
-        return found if order % 2 or not order else -found
-    return acb(x).polygamma(acb(n)).real
-
-
-def _spherical_bessel(x: Any, n: Any) -> Any:
-    order = int(n.unique_fmpz())
-    if x == 0:
-        return arb(0 if order else 1)
-    size = abs(x)
-    found = (arb.pi() / (2 * size)).sqrt() * size.bessel_j(arb(order) + arb(1) / 2)
-    return -found if order % 2 and x < 0 else found
-
-
-def _direction(x: Any, y: Any) -> Any:
-    if x == 0 and y == 0:
-        return arb(0)
-    return x / _root(x * x + y * y)
+def of_series(name: str, place: Any, order: int, series: Any) -> Any:
+    """Return a derivative of a function of python-flint, from its power series there."""
+    before, ctx.cap = ctx.cap, order + 1
+    try:
+        return getattr(series([place, 1], prec=order + 1), name)()[order] * arb(order).fac()
+    finally:
+        ctx.cap = before
 
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
-    **{name: getattr(arb, name) for name in ("exp", "expm1", "log", "log1p", "sin", "cos", "tan")},
-    **{name: getattr(arb, name) for name in ("asin", "acos", "atan", "sinh", "cosh", "tanh")},
-    **{name: getattr(arb, name) for name in ("asinh", "acosh", "atanh", "erf", "erfc")},
-    **{name: getattr(arb, name) for name in ("gamma", "digamma")},
-    "log2": lambda x: x.log() / arb.const_log2(),
-    "log10": lambda x: x.log() / arb.const_log10(),
-    "log to a base": lambda x, base: x.log() / base.log(),
-    "sqrt": _root,
-    "cbrt": _cube_root,
-    "pow": _power,
-    "power": _power,
-    "constant power": _power,
-    "atan2": arb.atan2,
-    "hypot": lambda x, y: _root(x * x + y * y),
-    "direction": _direction,
-    "lgamma": _log_of_gamma,
-    "factorial": lambda x: (x + 1).gamma(),
-    "polygamma": _polygamma,
-    "sphericalj": _spherical_bessel,
-    "sinc": arb.sinc,
-    "gelu": lambda x: x * (-x / _root(arb(2))).erfc() / 2,
-    "degrees": lambda x: x * 180 / arb.pi(),
-    "radians": lambda x: x * arb.pi() / 180,
-    "max": lambda *x: _extreme(x, 1),
-    "min": lambda *x: _extreme(x, -1),
-    "clip": lambda x, low, high: _extreme((_extreme((x, low), 1), high), -1),
-    "copysign": lambda x, y: -abs(x) if y < 0 else abs(x),
+    "pow": power,
+    "sqrt": lambda x: root(x, arb(2)),
+    "root": root,
+    "derivative_of_voigt": derivative_of_voigt,
 }
-
-
-def _extreme(balls: Any, sign: int) -> Any:
-    """Return the greatest or least; the ball itself of the one that it is for certain."""
-    found = balls[0]
-    for other in balls[1:]:
-        low, high = (found, other) if sign > 0 else (other, found)
-        if low < high:
-            found = other
-        elif not low >= high and found is not other:
-            found = found.max(other) if sign > 0 else found.min(other)
-    return found
+"""Functions of balls; all others are python-flint's own, for real or else complex balls."""
 
 
 class Balls(Target):
@@ -180,14 +146,25 @@ class Balls(Target):
 
     number: type[Number] = Ball
     constants: Mapping[str, Callable[[], Any]] = CONSTANTS
-    own = frozenset(FUNCTIONS) | {"floor", "ceil", "round", "mod"}
+    own = frozenset({"pow", "sqrt", "floor", "ceil"})
+
+    def has(self, name: str) -> bool:
+        """Return whether there is a function of the name of a row that is better than its body."""
+        return hasattr(arb, name) or hasattr(acb, name)
 
     def __getattr__(self, name: str) -> Callable[..., Number]:
         """Return a function of balls."""
-        function = FUNCTIONS[name]
+        function = FUNCTIONS.get(name) or getattr(arb, name, None)
+        if function is None:
+            in_general = getattr(acb, name)
 
-        def apply(*arguments: Any) -> Number:
-            return self.applied(function, *arguments)
+            def function(x: Any, *others: Any) -> Any:
+                return in_general(acb(x), *others)
+
+        of, number = self.number.of, self.number
+
+        def apply(*arguments: Any, **options: int) -> Number:
+            return number(real_part(function(*map(of, arguments), **options)))
 
         setattr(self, name, apply)
         return apply
@@ -217,18 +194,22 @@ class Balls(Target):
         """Return the least whole number that is not below x."""
         return self.number(-self._floor(-self.number.of(x)))
 
-    def round(self, x: Any) -> Any:
-        """Return the nearest whole number; a half is rounded away from 0."""
-        inner = self.number.of(x)
-        size = self._floor(abs(inner) + arb(1) / 2)
-        if inner >= 0 or size.is_zero():
-            return self.number(size)
-        return self.number(-size if inner < 0 else size.union(-size))
+    def derivative(self, name: str, x: Any, order: int) -> Number:
+        """Return a derivative of a function of python-flint."""
+        return self.number(of_series(name, self.number.of(x), order, arb_series))
 
-    def mod(self, x: Any, y: Any) -> Number:
-        """Return the remainder with the sign of the divisor."""
-        one, other = self.number.of(x), self.number.of(y)
-        return self.number(one - other * self._floor(one / other))
+    def form(self, operation: Operation, inputs: list[Any], bound: Bound) -> Any:
+        """Return the value of an operation that binds a name: an integral, sum, product or root."""
+        from gradcli.exact.proofs import FORMS
+
+        return FORMS[operation.name](self, bound, *inputs)
+
+
+def real_part(x: Any) -> Any:
+    """Return the ball of a number that is known to be real."""
+    if isinstance(x, arb):
+        return x
+    return x.real if x.imag.contains(arb(0)) else arb.nan()
 
 
 class Deciding(Balls):
@@ -246,6 +227,7 @@ class Deciding(Balls):
 
 
 BALLS, DECIDING = Balls(), Deciding()
+Ball.target, Decided.target = BALLS, DECIDING
 
 
 class Clock:

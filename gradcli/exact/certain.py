@@ -509,16 +509,13 @@ def _by_balls(
     found: dict[int, Any] = {}
     left = list(roots)
     begun = time.perf_counter()
-    target: Any = balls
-    if with_forms(graph, graph.reachable(roots)):
-        from gradcli.exact import proofs as target
     balls.set_end(begun + MOST_SECONDS)
     steps = 0
     precision = 0
     for precision in _precisions(digits):
         nodes = graph.reachable(left)
         balls.set_precision(precision)
-        values = run(graph, nodes, variables, target.BALLS, exact)
+        values = run(graph, nodes, variables, balls.BALLS, exact)
         for root in left:
             made = _each(lambda x: _of_ball(x, digits), values[root])
             found[root] = _first_of(found.get(root), made)
@@ -529,7 +526,7 @@ def _by_balls(
             break
     if left:
         nodes = graph.reachable(left)
-        values = run(graph, nodes, variables, target.DECIDING, exact)
+        values = run(graph, nodes, variables, balls.DECIDING, exact)
         known_to = int(precision * math.log10(2))
         for root in left:
             made = _each(lambda x: _of_ball(x, digits, known_to), values[root])

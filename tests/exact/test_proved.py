@@ -32,6 +32,9 @@ BODIES = [
     "(a + x^2)^b",
     "x^4 - a*x^3 + b",
     "cosh(a*x)/(1 + b*x^2)",
+    "besselj(1, a*x)",
+    "zeta(1 + b + x)",
+    "lambertw(a*x)",
 ]
 EQUATIONS = [  # with the left and the right end of what holds one root
     ("cos(a*x) - b*x", "0", "pi/(2*a)"),
@@ -47,7 +50,8 @@ EQUATIONS = [  # with the left and the right end of what holds one root
 ]
 
 
-NAMES = ("exp", "sin", "cos", "log", "sqrt", "atan", "tanh", "erf", "cosh", "pi")
+NAMES = ("exp", "sin", "cos", "log", "sqrt", "atan", "tanh", "erf", "cosh", "pi", "zeta")
+NAMES += ("besselj", "lambertw")
 
 
 def meant(text: str, **values: Any) -> Any:
