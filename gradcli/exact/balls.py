@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import time
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from flint import acb, arb, arb_series, ctx, fmpq
@@ -62,7 +63,12 @@ class Decided(Ball):
 
 
 def ball(value: Fraction) -> Any:
-    """Return the ball of a fraction."""
+    """Return the ball of a fraction, for equal ones the same."""
+    return _ball(value, ctx.prec)
+
+
+@lru_cache(10_000)
+def _ball(value: Fraction, bits: int) -> Any:  # noqa: ARG001 - a part of the key
     if value.denominator == 1:
         return arb(value.numerator)
     return arb(fmpq(value.numerator, value.denominator))

@@ -1,7 +1,8 @@
 """Integrals, sums, products and roots by balls: what is found is proved.
 
 An integral is Arb's (Petras' algorithm: where a body is analytic on a disc around an interval, the
-error of Gauss's rule is bounded by its size there; else the interval is halved). On discs a row
+error of Gauss's rule is bounded by its size there; else the interval is halved), and beside ends
+that are infinite or poles it is bounded by how fast the body falls (gradcli.exact.tails). On discs a row
 must be analytic, and is refused where it is not; on the real line it is that of `balls`. A root is
 enclosed by an interval Newton step around the root that a run in doubles finds.
 """
@@ -13,7 +14,7 @@ import math
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from flint import acb, acb_series, arb
+from flint import acb, acb_series, arb, ctx
 
 from gradcli.exact.balls import (
     BALLS,
@@ -40,6 +41,14 @@ MOST_TERMS = 20_000
 """A sum of more terms is not worked out by balls."""
 WIDEST = 1e-3
 """How far around a root of doubles, relative to it, the root is looked for."""
+SPARE = 30
+"""The rest of an integral may be these bits larger than what is left of it by rounding."""
+TRIED = (*range(9), *range(10, 16, 2), *range(20, 40_000, 12))
+"""A rest begins at these powers of 2."""
+FAR, DEEPEST = 30, 8
+"""Without a bound at the first power none is looked for; nor beyond so many times the bits."""
+MOST_EVALUATIONS = 40_000
+"""So often the body of an integral is evaluated at most."""
 MOST_NEWTON = 60
 """Steps that narrow a root; each doubles its digits."""
 
@@ -155,7 +164,10 @@ def evaluated(target: Target, bound: Bound, root: int, numbers: tuple[Any, ...])
 
 
 def integral(target: Target, bound: Bound, low: Any, high: Any, *taken: Any) -> Any:
-    """Return a ball of the integral."""
+    """Return a ball of the integral.
+
+    Where the body has no value at an end, or this is infinite, there is a bound beside it.
+    """
     Clock.check()
     given = [acb(x) for x in taken]
 
@@ -168,12 +180,74 @@ def integral(target: Target, bound: Bound, low: Any, high: Any, *taken: Any) -> 
         except (ArithmeticError, ValueError, TypeError, AttributeError):
             return NONE
 
-    ends = acb(low), acb(high)
-    if not all(end.is_finite() and f(end, False).is_finite() for end in ends):
-        raise NotAnalyticError  # all halves beside such an end would be tried in vain
-    found = acb.integral(f, *ends)
+    places, rests, bits = [acb(low), acb(high)], acb(0), 0
+    for side, end in enumerate(places):
+        if not (end.is_finite() and f(end, False).is_finite()):
+            _analytic(all(map(is_real, (*places, *given))), end)
+            exponent, places[side], found = _rest(bound, low, high, side, taken)
+            rests += found
+            bits = max(bits, exponent if end.is_finite() and end != 0 else 0)
+    tolerance = arb(2) ** -ctx.prec
+    first, last = places
+    with ctx.extraprec(bits):  # to tell places from the end
+        found = acb.integral(
+            f,
+            first,
+            last,
+            rel_tol=tolerance,
+            depth_limit=(DEEPEST + 2) * ctx.prec,
+            eval_limit=MOST_EVALUATIONS,
+        )
     Clock.check()
-    return found if target is DISCS else _real_part(found)
+    return found + rests if target is DISCS else _real_part(found + rests)
+
+
+def _rest(
+    bound: Bound, low: Any, high: Any, side: int, taken: tuple[Any, ...]
+) -> tuple[int, Any, Any]:
+    """Return a place beside an end, and a ball of the integral between both that is small.
+
+    The place is x = ±u, or 1/u from the end, where u is 2 to the power that comes first.
+    """
+    from gradcli.exact.tails import Fall, rest
+
+    def body(target: Target, numbers: tuple[Any, ...]) -> Any:
+        return evaluated(target, bound, bound.roots[0], numbers)
+
+    ends = [_real(x) for x in (low, high)]
+    way = 1 if ends[0] < ends[1] else -1
+    end, other = ends[side], ends[1 - side]
+    inwards = way if side == 0 else -way
+    is_finite = end.is_finite()
+    middles = [float(_real(x).mid()) for x in (low, high, *taken)]
+    size = bound_values.integrated(bound, *middles).size
+    enough = arb(size) * arb(2) ** (SPARE - ctx.prec)
+    # From an end that is not known exactly, nothing is told that is nearer than its radius.
+    last = DEEPEST * ctx.prec if end.is_exact() or not is_finite else ctx.prec - SPARE
+    best = None
+    for exponent in TRIED:
+        if exponent > last or (exponent > FAR and best is None):
+            break
+        Clock.check()
+        Fall.start = arb(2) ** exponent
+        with ctx.extraprec(exponent):
+            place = end + inwards / Fall.start if is_finite else -inwards * Fall.start
+        if not (place - other) * inwards < 0:
+            continue
+        try:
+            found = rest(body, end, -inwards, map(_real, taken))
+        except (ArithmeticError, ValueError, TypeError, AttributeError):
+            continue
+        best = exponent, acb(place), found * way
+        if abs(found) < enough:
+            break
+    if best is None:
+        raise NotAnalyticError
+    return best
+
+
+def _real(x: Any) -> Any:
+    return x if isinstance(x, arb) else x.real
 
 
 def _real_part(x: Any) -> Any:
