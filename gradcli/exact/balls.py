@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from flint import acb, arb, arb_series, ctx, fmpq
 
@@ -153,6 +153,8 @@ class Balls(Target):
     number: type[Number] = Ball
     constants: Mapping[str, Callable[[], Any]] = CONSTANTS
     own = frozenset({"pow", "sqrt", "floor", "ceil"})
+    forms: ClassVar[dict[str, Callable[..., Any]]] = {}
+    """The operations that bind a name, which gradcli.exact.proofs adds."""
 
     def has(self, name: str) -> bool:
         """Return whether there is a function of the name of a row that is better than its body."""
@@ -206,9 +208,7 @@ class Balls(Target):
 
     def form(self, operation: Operation, inputs: list[Any], bound: Bound) -> Any:
         """Return the value of an operation that binds a name: an integral, sum, product or root."""
-        from gradcli.exact.proofs import FORMS
-
-        return FORMS[operation.name](self, bound, *inputs)
+        return self.forms[operation.name](self, bound, *inputs)
 
 
 def real_part(x: Any) -> Any:

@@ -509,6 +509,8 @@ def _by_balls(
     found: dict[int, Any] = {}
     left = list(roots)
     begun = time.perf_counter()
+    if with_forms(graph, graph.reachable(roots)):
+        from gradcli.exact import proofs  # noqa: F401 - its forms are added to balls
     balls.set_end(begun + MOST_SECONDS)
     steps = 0
     precision = 0

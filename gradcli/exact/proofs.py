@@ -2,9 +2,9 @@
 
 An integral is Arb's (Petras' algorithm: where a body is analytic on a disc around an interval, the
 error of Gauss's rule is bounded by its size there; else the interval is halved), and beside ends
-that are infinite or poles it is bounded by how fast the body falls (gradcli.exact.tails). On discs a row
-must be analytic, and is refused where it is not; on the real line it is that of `balls`. A root is
-enclosed by an interval Newton step around the root that a run in doubles finds.
+that are infinite or poles it is bounded by how fast the body falls (gradcli.exact.tails). On discs
+a row must be analytic, and is refused where it is not; on the real line it is that of `balls`. A
+root is enclosed by an interval Newton step around the root that a run in doubles finds.
 """
 
 from __future__ import annotations
@@ -318,13 +318,7 @@ def _newton(target: Target, bound: Bound, x: Any, middle: Any, taken: tuple[Any,
     return middle - value / slope
 
 
-FORMS: dict[str, Callable[..., Any]] = {
-    "integral": integral,
-    "sum_over": sum_over,
-    "product_over": product_over,
-    "root": root,
-}
-"""The forms that bind a name."""
+Balls.forms.update(integral=integral, sum_over=sum_over, product_over=product_over, root=root)
 
 
 class Discs(Balls):
