@@ -101,7 +101,7 @@ def root(x: Any, degree: Any) -> Any:
     if x == 0:
         return x
     found = x.root(int(degree.unique_fmpz()))
-    if not found.is_finite() and x.contains(arb(0)):
+    if not found.is_finite() and x.is_finite() and x.contains(arb(0)):
         return arb(0).union(root(x.upper(), degree))
     return found
 
