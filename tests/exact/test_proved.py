@@ -210,6 +210,16 @@ def test_gradients_are_proved_too() -> None:
         assert found["gradient"] == {"a": float(by_a), "b": float(mp.exp(-a * b) * w)}
 
 
+def test_arrays_are_proved_number_by_number() -> None:
+    found = told("eval", "[integrate(exp(-a*x), x, 0, 1), 1 - cos(1e-9), 2]", "a=0.5")
+    with mp.workdps(30):
+        assert found["value"] == [float(2 - 2 * mp.exp(-0.5)), 5e-19, 2]
+    assert found["proved"] is True
+    found = told("eval", "[integrate(exp(-a*x), x, 0, 1), integrate(sin(x)/x, x, 0, inf)]", "a=2")
+    assert found["value"][0] == float((1 - mp.exp(-2)) / 2)
+    assert "proved" not in found
+
+
 @pytest.mark.parametrize(
     ("text", "value"),
     [
