@@ -382,7 +382,10 @@ def _is_exact(k: Any, operation: Operation, payload: Any, value: Any, inputs: li
         if operation is DIVIDE:
             exact = exact & (value * inputs[1] == inputs[0])
         if operation is CONSTANT_POWER:
-            exact = exact & (payload >= 0 and payload == payload // 1)
+            is_root = payload == 0.5
+            is_whole = payload >= 0 and payload == payload // 1
+            is_small = size * size < LARGEST_RADICAND
+            exact = exact & (is_whole | (inputs[0] == 1) | (is_root & is_small))
         if operation is POWER_OF:
             exact = exact & (inputs[1] >= 0)
         return exact
