@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from gradcli.exact.alarm import FLOATS
 from gradcli.exact.numbers import Number, Target
+from gradcli.graph.operations import TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -123,10 +124,12 @@ class Rationals(Target):
 
     def __getattr__(self, name: str) -> Callable[..., Rational]:
         """Return a function of fractions."""
-        function = _FUNCTIONS[name]
+        function = _FUNCTIONS.get(name)
 
         def apply(*arguments: Any) -> Rational:
             given = [Rational.of(argument) for argument in arguments]
+            if function is None:
+                return Rational(_plain(TABLE[name], given, None))
             if any(x is None for x in given):
                 return Rational(None)
             try:
@@ -147,10 +150,17 @@ class Rationals(Target):
     def apply(self, operation: Operation, inputs: list[Any], payload: Any) -> Any:
         """Return the fraction that is the value of a row; None where it is none."""
         found = super().apply(operation, inputs, payload)
-        if found is not None or operation.binds is not None or not PLAIN.issuperset(inputs):
+        if found is not None or operation.binds is not None:
             return found
-        value = FLOATS.value(operation, payload, [float(x) for x in inputs])
-        return Fraction(value) if value in EXACT else None
+        return _plain(operation, inputs, payload)
+
+
+def _plain(operation: Operation, inputs: list[Any], payload: Any) -> Fraction | None:
+    """Return the value of a row at 0 and 1, if it is a fraction."""
+    if not PLAIN.issuperset(inputs):
+        return None
+    value = FLOATS.value(operation, payload, [float(x) for x in inputs])
+    return Fraction(value) if value in EXACT else None
 
 
 RATIONALS = Rationals()
