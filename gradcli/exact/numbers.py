@@ -95,38 +95,6 @@ class Number:
         except (TypeError, ZeroDivisionError):
             return type(self)(None)
 
-    def __add__(self, other: Any) -> Self:
-        """Return the sum."""
-        return self._with(operator.add, self, other)
-
-    def __radd__(self, other: Any) -> Self:
-        """Return the sum."""
-        return self._with(operator.add, other, self)
-
-    def __sub__(self, other: Any) -> Self:
-        """Return the difference."""
-        return self._with(operator.sub, self, other)
-
-    def __rsub__(self, other: Any) -> Self:
-        """Return the difference."""
-        return self._with(operator.sub, other, self)
-
-    def __mul__(self, other: Any) -> Self:
-        """Return the product."""
-        return self._with(operator.mul, self, other)
-
-    def __rmul__(self, other: Any) -> Self:
-        """Return the product."""
-        return self._with(operator.mul, other, self)
-
-    def __truediv__(self, other: Any) -> Self:
-        """Return the quotient."""
-        return self._with(operator.truediv, self, other)
-
-    def __rtruediv__(self, other: Any) -> Self:
-        """Return the quotient."""
-        return self._with(operator.truediv, other, self)
-
     def __neg__(self) -> Self:
         """Return the number with the other sign."""
         return type(self)(None if self.value is None else -self.value)
@@ -140,35 +108,29 @@ class Number:
         own, others = self.value, self.of(other)
         return None if own is None or others is None else (own > others) - (own < others)
 
-    def _compared(self, other: Any, holds: tuple[bool, bool, bool]) -> Any:
-        order = self.order(other)
-        return OPEN if order is None else holds[order + 1]
-
-    def __lt__(self, other: Any) -> Any:
-        """Return whether it is less."""
-        return self._compared(other, (True, False, False))
-
-    def __le__(self, other: Any) -> Any:
-        """Return whether it is less or equal."""
-        return self._compared(other, (True, True, False))
-
-    def __gt__(self, other: Any) -> Any:
-        """Return whether it is greater."""
-        return self._compared(other, (False, False, True))
-
-    def __ge__(self, other: Any) -> Any:
-        """Return whether it is greater or equal."""
-        return self._compared(other, (False, True, True))
-
-    def __eq__(self, other: object) -> Any:
-        """Return whether both are equal."""
-        return self._compared(other, (False, True, False))
-
-    def __ne__(self, other: object) -> Any:
-        """Return whether they are not equal."""
-        return self._compared(other, (True, False, True))
-
     __hash__ = None  # type: ignore[assignment]
+
+
+def _arithmetic(function: Callable[..., Any], name: str) -> None:
+    """Add a function of two numbers as an operator, from both sides."""
+    setattr(Number, f"__{name}__", lambda x, y: x._with(function, x, y))  # noqa: SLF001 - its own
+    setattr(Number, f"__r{name}__", lambda y, x: y._with(function, x, y))  # noqa: SLF001
+
+
+for _function in (operator.add, operator.sub, operator.mul, operator.truediv):
+    _arithmetic(_function, _function.__name__)
+
+
+def _comparison(function: Callable[[int, int], bool]) -> Callable[..., Any]:
+    def compared(self: Number, other: Any) -> Any:
+        order = self.order(other)
+        return OPEN if order is None else function(order, 0)
+
+    return compared
+
+
+for _function in (operator.lt, operator.le, operator.gt, operator.ge, operator.eq, operator.ne):
+    setattr(Number, f"__{_function.__name__}__", _comparison(_function))
 
 
 class Target:
