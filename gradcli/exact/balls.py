@@ -237,14 +237,14 @@ Ball.target, Decided.target = BALLS, DECIDING
 
 
 class Clock:
-    """When to give up what takes long, as time.perf_counter() has it."""
+    """When to give up what takes long, as time.process_time() has it."""
 
     end = math.inf
 
     @classmethod
     def check(cls) -> None:
         """Raise OutOfTimeError when it is too late."""
-        if time.perf_counter() > cls.end:
+        if time.process_time() > cls.end:
             raise OutOfTimeError
 
 
@@ -253,7 +253,7 @@ class OutOfTimeError(ArithmeticError):
 
 
 def set_end(seconds: float) -> None:
-    """Let what takes long be given up at a time of time.perf_counter()."""
+    """Let what takes long be given up at a time of time.process_time()."""
     Clock.end = seconds
 
 

@@ -156,7 +156,7 @@ class Target:
         """Return f(m, *arguments) where the condition holds, else g(m, *arguments)."""
         return self.where(condition, f(self, *arguments), g(self, *arguments))
 
-    def named(self, name: str) -> Number:
+    def named(self, name: str) -> Any:
         """Return pi, tau or e. Raises LookupError where it is no number."""
         return self.number(self.constants[name]())
 

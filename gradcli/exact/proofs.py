@@ -47,7 +47,7 @@ TRIED = (*range(9), *range(10, 16, 2), *range(20, 40_000, 12))
 """A rest begins at these powers of 2."""
 FAR, DEEPEST = 30, 8
 """Without a bound at the first power none is looked for; nor beyond so many times the bits."""
-MOST_EVALUATIONS = 40_000
+MOST_EVALUATIONS = 60_000
 """So often the body of an integral is evaluated at most."""
 MOST_NEWTON = 60
 """Steps that narrow a root; each doubles its digits."""
