@@ -348,7 +348,8 @@ def _rounding(
     if ulps:
         found = ulps * k.ulp(value)
         found = k.where(found > 0, found, LEAST)
-        exact = _is_exact(k, operation, payload, value, inputs) & sure if k.any(sure) else False
+        exact = _is_exact(k, operation, payload, value, inputs) if k.any(sure) else False
+        exact = exact if exact is False else exact & sure
         if operation is DIVIDE:
             exact = exact | (k.is_power_of_two(inputs[1]) & (abs(value) > 2.0**-1000))
         if operation in _PRODUCTS:
@@ -389,10 +390,12 @@ def _is_exact(k: Any, operation: Operation, payload: Any, value: Any, inputs: li
         if operation is POWER_OF:
             exact = exact & (inputs[1] >= 0)
         return exact
-    exact = (size == 0) | (size == 0.25) | (size == 0.5) | (size == 1)
+    zero: Any = True
     for x in inputs:
-        exact = exact & (x == 0)
-    return exact
+        zero = zero & (x == 0)
+    if not k.any(zero):
+        return False
+    return zero & ((size == 0) | (size == 0.25) | (size == 0.5) | (size == 1))
 
 
 def _of_mod(k: Any, inputs: list[Any], errors: list[Any]) -> Any:
