@@ -169,10 +169,8 @@ class Balls(Target):
             def function(x: Any, *others: Any) -> Any:
                 return in_general(acb(x), *others)
 
-        of, number = self.number.of, self.number
-
         def apply(*arguments: Any, **options: int) -> Number:
-            return number(real_part(function(*map(of, arguments), **options)))
+            return self.applied(lambda *x: real_part(function(*x, **options)), *arguments)
 
         setattr(self, name, apply)
         return apply
@@ -200,14 +198,16 @@ class Balls(Target):
 
     def ceil(self, x: Any) -> Number:
         """Return the least whole number that is not below x."""
-        return self.number(-self._floor(-self.number.of(x)))
+        return self.applied(lambda x: -self._floor(-x), x)
 
     def derivative(self, name: str, x: Any, order: int) -> Number:
         """Return a derivative of a function of python-flint."""
-        return self.number(of_series(name, self.number.of(x), order, arb_series))
+        return self.applied(lambda x: of_series(name, x, order, arb_series), x)
 
     def form(self, operation: Operation, inputs: list[Any], bound: Bound) -> Any:
         """Return the value of an operation that binds a name: an integral, sum, product or root."""
+        if any(x is None for x in inputs):
+            return None
         return self.forms[operation.name](self, bound, *inputs)
 
 

@@ -125,7 +125,7 @@ def _angle(y: Any, x: Any) -> Any:
 _ANALYTIC: dict[str, Callable[..., Any]] = {
     "pow": _power,
     "sqrt": lambda x: x.sqrt(analytic=True),
-    "root": lambda x, n: x.root(int(n.real.unique_fmpz())) if x.real > 0 else acb("nan"),
+    "root": lambda x, n: x.root(int(n.real.unique_fmpz())) if x.real > 0 else NONE,
     "log": lambda x: x.log(analytic=True),
     "atan": lambda x: _analytic(_off_the_axis(x), x.atan()),
     "asinh": lambda x: _analytic(_off_the_axis(x), x.asinh()),
@@ -334,6 +334,8 @@ class Discs(Balls):
 
         def apply(*arguments: Any, **options: int) -> Number:
             given = [Disc.of(argument) for argument in arguments]
+            if any(x is None for x in given):
+                return Disc(None)
             if all(map(is_real, given)):
                 found = on_balls(*[Ball(x.real) for x in given], **options)
                 return Disc(acb(found.value))
@@ -347,7 +349,7 @@ class Discs(Balls):
 
     def derivative(self, name: str, x: Any, order: int) -> Number:
         """Return a derivative of a function of python-flint."""
-        return Disc(of_series(name, Disc.of(x), order, acb_series))
+        return self.applied(lambda x: of_series(name, x, order, acb_series), x)
 
     def apply(self, operation: Operation, inputs: list[Any], payload: Any) -> Any:
         """Return what computes for the value of a row; not a number where it has none here."""
