@@ -259,7 +259,10 @@ def step(  # noqa: C901, PLR0912 - a case for each kind of operation
         return k.each(
             lambda *each: form_error(_body, operation, payload, *each), value, inputs, errors
         )
-    is_sure = not any(k.any(error != 0) for error in errors)
+    sure: Any = True
+    for error in errors:
+        sure = sure & (error == 0)
+    is_sure = not k.any(sure == 0)
     if operation is WHERE:
         open_ = (errors[0] > 0) & (abs(inputs[0]) <= errors[0])
         return k.where(open_, math.inf, k.where(inputs[0] != 0, errors[1], errors[2]))
@@ -280,7 +283,7 @@ def step(  # noqa: C901, PLR0912 - a case for each kind of operation
             is_near = abs(x - value) <= reach
             found = k.where(is_near & (error > found), error, found)
         return found
-    own = _rounding(k, operation, payload, value, inputs, is_sure)
+    own = _rounding(k, operation, payload, value, inputs, sure)
     if is_sure:
         return own
     if operation is DIVIDE:
@@ -329,9 +332,12 @@ def _rounding(
     payload: Any,
     value: Any,
     inputs: list[Any],
-    is_sure: bool,
+    sure: Any,
 ) -> Any:
-    """Return how far the step itself may be off, besides the errors of its inputs."""
+    """Return how far the step itself may be off, besides the errors of its inputs.
+
+    Where `sure` there are none of these.
+    """
     ulps = operation.error(payload)
     found = k.nothing
     if operation is ADD or operation is SUBTRACT:
@@ -342,7 +348,8 @@ def _rounding(
     if ulps:
         found = ulps * k.ulp(value)
         found = k.where(found > 0, found, LEAST)
-        exact = _is_exact(k, operation, payload, value, inputs) if is_sure else False
+        exact = _is_exact(k, operation, payload, value, inputs) if k.any(sure) else False
+        exact = exact if exact is False else exact & sure
         if operation is DIVIDE:
             exact = exact | (k.is_power_of_two(inputs[1]) & (abs(value) > 2.0**-1000))
         if operation in _PRODUCTS:
@@ -376,14 +383,19 @@ def _is_exact(k: Any, operation: Operation, payload: Any, value: Any, inputs: li
         if operation is DIVIDE:
             exact = exact & (value * inputs[1] == inputs[0])
         if operation is CONSTANT_POWER:
-            exact = exact & (payload >= 0 and payload == payload // 1)
+            is_root = payload == 0.5
+            is_whole = payload >= 0 and payload == payload // 1
+            is_small = size * size < LARGEST_RADICAND
+            exact = exact & (is_whole | (inputs[0] == 1) | (is_root & is_small))
         if operation is POWER_OF:
             exact = exact & (inputs[1] >= 0)
         return exact
-    exact = (size == 0) | (size == 0.25) | (size == 0.5) | (size == 1)
+    zero: Any = True
     for x in inputs:
-        exact = exact & (x == 0)
-    return exact
+        zero = zero & (x == 0)
+    if not k.any(zero):
+        return False
+    return zero & ((size == 0) | (size == 0.25) | (size == 0.5) | (size == 1))
 
 
 def _of_mod(k: Any, inputs: list[Any], errors: list[Any]) -> Any:

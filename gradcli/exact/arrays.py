@@ -445,7 +445,7 @@ def value_of(
             return over_each(lambda x: target.number.convert(fraction(x)), code)
         else:
             found = array_function(operation, len(inputs), payload)(*wrapped, rows=rows)
-    except (ArithmeticError, IndexError, TypeError, ValueError):
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
         return None
     return _unwrapped(target, found)
 
@@ -489,9 +489,9 @@ def _var(m: Any, x: Any, axis: int | None) -> Any:
     return _mean(m, away * away, axis)
 
 
-def _extreme(better: Callable[..., Any], x: Any, axis: int | None) -> Any:
+def _greatest(m: Any, x: Any, axis: int | None) -> Any:
     x = np.ravel(x) if axis is None else x
-    return np.frompyfunc(better, 2, 1).reduce(x, axis=axis or 0)
+    return np.frompyfunc(lambda x, y: m.where(y > x, y, x), 2, 1).reduce(x, axis=axis or 0)
 
 
 def _argmax(m: Any, x: Any, axis: int | None) -> Any:
@@ -505,7 +505,7 @@ def _argmax(m: Any, x: Any, axis: int | None) -> Any:
 
 
 def _grown(m: Any, x: Any, axis: int | None) -> tuple[Any, Any]:
-    top = _wide(_extreme(m.max, x, axis), axis)
+    top = _wide(_greatest(m, x, axis), axis)
     return top, _each(m.exp, x - top)
 
 
@@ -579,8 +579,8 @@ _VALUES: dict[str, Callable[..., Any]] = {
     "var": _var,
     "std": lambda m, x, axis: _each(m.sqrt, _var(m, x, axis)),
     "norm": lambda m, x, axis: _each(m.sqrt, _total(m, x * x, axis)),
-    "greatest": lambda m, x, axis: _extreme(m.max, x, axis),
-    "least": lambda m, x, axis: _extreme(m.min, x, axis),
+    "greatest": _greatest,
+    "least": lambda m, x, axis: -_greatest(m, -x, axis),
     "argmax": _argmax,
     "logsumexp": _logsumexp,
     "softmax": _softmax,

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import math
 import time
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from flint import acb, arb, ctx, fmpq
+from flint import acb, arb, arb_series, ctx, fmpq
 
 from gradcli.exact.numbers import OPEN, Number, Target
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from fractions import Fraction
+
+    from gradcli.graph.bound import Bound
+    from gradcli.graph.operations import Operation
 
 
 class Ball(Number):
@@ -59,7 +63,12 @@ class Decided(Ball):
 
 
 def ball(value: Fraction) -> Any:
-    """Return the ball of a fraction."""
+    """Return the ball of a fraction, for equal ones the same."""
+    return _ball(value, ctx.prec)
+
+
+@lru_cache(10_000)
+def _ball(value: Fraction, bits: int) -> Any:  # noqa: ARG001 - a part of the key
     if value.denominator == 1:
         return arb(value.numerator)
     return arb(fmpq(value.numerator, value.denominator))
@@ -74,7 +83,8 @@ CONSTANTS = {
 }
 
 
-def _power(x: Any, y: Any) -> Any:
+def power(x: Any, y: Any) -> Any:
+    """Return a power; 0 is an end of it where a base may be 0 or less."""
     if y.is_exact() and y.is_integer():
         return x ** int(y.unique_fmpz())
     if x == 0 and y > 0:
@@ -86,93 +96,55 @@ def _power(x: Any, y: Any) -> Any:
     return found
 
 
-def _root(x: Any) -> Any:
-    found = x.sqrt()
-    if not found.is_finite() and x.contains(arb(0)):
-        return arb(0).union(x.upper().sqrt())
+def root(x: Any, degree: Any) -> Any:
+    """Return a root, as above."""
+    if x == 0:
+        return x
+    found = x.root(int(degree.unique_fmpz()))
+    if not found.is_finite() and x.is_finite() and x.contains(arb(0)):
+        return arb(0).union(root(x.upper(), degree))
     return found
 
 
-def _cube_root(x: Any) -> Any:
-    if x < 0:
-        return -((-x).root(3))
-    if x >= 0:
-        return x.root(3)
-    return (
-        -((-x.lower()).root(3))
-        if x.upper() == 0
-        else (-((-x.lower()).root(3))).union(x.upper().root(3))
-    )
+def derivative_of_voigt(x: Any, sigma: Any, gamma: Any, which: Any) -> Any:
+    """Return a derivative of the Voigt profile, as gradcli.graph.scientific has it.
+
+    Re f(x + iγ) is (f(x + iγ) + f(-x + iγ))/2, which is analytic in x and γ; it is the same for Im.
+    """
+    n, is_imaginary = divmod(int(which.real.unique_fmpz()), 2)
+
+    def at(x: Any) -> Any:
+        z = acb(x) + acb(0, 1) * gamma
+        if sigma == 0:
+            return acb(0, 1) * arb(n).fac() * arb(-1) ** n / (arb.pi() * z ** (n + 1))
+        scale = acb(sigma) * arb(2).sqrt()
+        z = z / scale
+        before, found = acb(0), (-z * z).exp() * (acb(0, -1) * z).erfc()
+        for k in range(n):
+            step = -2 * (z * found + k * before)
+            before, found = found, step + acb(0, 2) / arb.pi().sqrt() if k == 0 else step
+        return found / (scale ** (n + 1) * arb.pi().sqrt())
+
+    right, left = at(x), at(-x) * (-1) ** n
+    return (right - left) / acb(0, 2) if is_imaginary else (right + left) / 2
 
 
-def _log_of_gamma(x: Any) -> Any:
-    return x.lgamma() if x > 0 else abs(x.gamma()).log()
-
-
-def _polygamma(x: Any, n: Any) -> Any:
-    if x > 0:
-        order = int(n.unique_fmpz())
-        found = arb(order + 1).zeta(x) * arb(order).fac() if order else x.digamma()
-        return found if order % 2 or not order else -found
-    return acb(x).polygamma(acb(n)).real
-
-
-def _spherical_bessel(x: Any, n: Any) -> Any:
-    order = int(n.unique_fmpz())
-    if x == 0:
-        return arb(0 if order else 1)
-    size = abs(x)
-    found = (arb.pi() / (2 * size)).sqrt() * size.bessel_j(arb(order) + arb(1) / 2)
-    return -found if order % 2 and x < 0 else found
-
-
-def _direction(x: Any, y: Any) -> Any:
-    if x == 0 and y == 0:
-        return arb(0)
-    return x / _root(x * x + y * y)
+def of_series(name: str, place: Any, order: int, series: Any) -> Any:
+    """Return a derivative of a function of python-flint, from its power series there."""
+    before, ctx.cap = ctx.cap, order + 1
+    try:
+        return getattr(series([place, 1], prec=order + 1), name)()[order] * arb(order).fac()
+    finally:
+        ctx.cap = before
 
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
-    **{name: getattr(arb, name) for name in ("exp", "expm1", "log", "log1p", "sin", "cos", "tan")},
-    **{name: getattr(arb, name) for name in ("asin", "acos", "atan", "sinh", "cosh", "tanh")},
-    **{name: getattr(arb, name) for name in ("asinh", "acosh", "atanh", "erf", "erfc")},
-    **{name: getattr(arb, name) for name in ("gamma", "digamma")},
-    "log2": lambda x: x.log() / arb.const_log2(),
-    "log10": lambda x: x.log() / arb.const_log10(),
-    "log to a base": lambda x, base: x.log() / base.log(),
-    "sqrt": _root,
-    "cbrt": _cube_root,
-    "pow": _power,
-    "power": _power,
-    "constant power": _power,
-    "atan2": arb.atan2,
-    "hypot": lambda x, y: _root(x * x + y * y),
-    "direction": _direction,
-    "lgamma": _log_of_gamma,
-    "factorial": lambda x: (x + 1).gamma(),
-    "polygamma": _polygamma,
-    "sphericalj": _spherical_bessel,
-    "sinc": arb.sinc,
-    "gelu": lambda x: x * (-x / _root(arb(2))).erfc() / 2,
-    "degrees": lambda x: x * 180 / arb.pi(),
-    "radians": lambda x: x * arb.pi() / 180,
-    "max": lambda *x: _extreme(x, 1),
-    "min": lambda *x: _extreme(x, -1),
-    "clip": lambda x, low, high: _extreme((_extreme((x, low), 1), high), -1),
-    "copysign": lambda x, y: -abs(x) if y < 0 else abs(x),
+    "pow": power,
+    "sqrt": lambda x: root(x, arb(2)),
+    "root": root,
+    "derivative_of_voigt": derivative_of_voigt,
 }
-
-
-def _extreme(balls: Any, sign: int) -> Any:
-    """Return the greatest or least; the ball itself of the one that it is for certain."""
-    found = balls[0]
-    for other in balls[1:]:
-        low, high = (found, other) if sign > 0 else (other, found)
-        if low < high:
-            found = other
-        elif not low >= high and found is not other:
-            found = found.max(other) if sign > 0 else found.min(other)
-    return found
+"""Functions of balls; all others are python-flint's own, for real or else complex balls."""
 
 
 class Balls(Target):
@@ -180,14 +152,25 @@ class Balls(Target):
 
     number: type[Number] = Ball
     constants: Mapping[str, Callable[[], Any]] = CONSTANTS
-    own = frozenset(FUNCTIONS) | {"floor", "ceil", "round", "mod"}
+    own = frozenset({"pow", "sqrt", "floor", "ceil"})
+    forms: ClassVar[dict[str, Callable[..., Any]]] = {}
+    """The operations that bind a name, which gradcli.exact.proofs adds."""
+
+    def has(self, name: str) -> bool:
+        """Return whether there is a function of the name of a row that is better than its body."""
+        return hasattr(arb, name) or hasattr(acb, name)
 
     def __getattr__(self, name: str) -> Callable[..., Number]:
         """Return a function of balls."""
-        function = FUNCTIONS[name]
+        function = FUNCTIONS.get(name) or getattr(arb, name, None)
+        if function is None:
+            in_general = getattr(acb, name)
 
-        def apply(*arguments: Any) -> Number:
-            return self.applied(function, *arguments)
+            def function(x: Any, *others: Any) -> Any:
+                return in_general(acb(x), *others)
+
+        def apply(*arguments: Any, **options: int) -> Number:
+            return self.applied(lambda *x: real_part(function(*x, **options)), *arguments)
 
         setattr(self, name, apply)
         return apply
@@ -215,20 +198,24 @@ class Balls(Target):
 
     def ceil(self, x: Any) -> Number:
         """Return the least whole number that is not below x."""
-        return self.number(-self._floor(-self.number.of(x)))
+        return self.applied(lambda x: -self._floor(-x), x)
 
-    def round(self, x: Any) -> Any:
-        """Return the nearest whole number; a half is rounded away from 0."""
-        inner = self.number.of(x)
-        size = self._floor(abs(inner) + arb(1) / 2)
-        if inner >= 0 or size.is_zero():
-            return self.number(size)
-        return self.number(-size if inner < 0 else size.union(-size))
+    def derivative(self, name: str, x: Any, order: int) -> Number:
+        """Return a derivative of a function of python-flint."""
+        return self.applied(lambda x: of_series(name, x, order, arb_series), x)
 
-    def mod(self, x: Any, y: Any) -> Number:
-        """Return the remainder with the sign of the divisor."""
-        one, other = self.number.of(x), self.number.of(y)
-        return self.number(one - other * self._floor(one / other))
+    def form(self, operation: Operation, inputs: list[Any], bound: Bound) -> Any:
+        """Return the value of an operation that binds a name: an integral, sum, product or root."""
+        if any(x is None for x in inputs):
+            return None
+        return self.forms[operation.name](self, bound, *inputs)
+
+
+def real_part(x: Any) -> Any:
+    """Return the ball of a number that is known to be real."""
+    if isinstance(x, arb):
+        return x
+    return x.real if x.imag.contains(arb(0)) else arb.nan()
 
 
 class Deciding(Balls):
@@ -246,17 +233,18 @@ class Deciding(Balls):
 
 
 BALLS, DECIDING = Balls(), Deciding()
+Ball.target, Decided.target = BALLS, DECIDING
 
 
 class Clock:
-    """When to give up what takes long, as time.perf_counter() has it."""
+    """When to give up what takes long, as time.process_time() has it."""
 
     end = math.inf
 
     @classmethod
     def check(cls) -> None:
         """Raise OutOfTimeError when it is too late."""
-        if time.perf_counter() > cls.end:
+        if time.process_time() > cls.end:
             raise OutOfTimeError
 
 
@@ -265,7 +253,7 @@ class OutOfTimeError(ArithmeticError):
 
 
 def set_end(seconds: float) -> None:
-    """Let what takes long be given up at a time of time.perf_counter()."""
+    """Let what takes long be given up at a time of time.process_time()."""
     Clock.end = seconds
 
 

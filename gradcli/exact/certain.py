@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 PRECISIONS = tuple(106 << k for k in range(8))
 """Bits of balls, one after the other: 106, 212 … 13,568."""
 MOST_SECONDS = 1.0
+"""Of the processor, so that a busy machine finds as many digits."""
 MOST_STEPS = 100_000
 """How many numbers are worked out anew for one point."""
 EXTRA_BITS = 40
@@ -74,7 +75,7 @@ class Certain:
         self.limit = limit
         """To how many digits a zero or an equality was looked at that could not be decided."""
         self.is_proved = is_proved
-        """Whether a ball holds the true value and decides each digit."""
+        """Whether the true value is known, or a ball holds it and decides each digit."""
 
 
 def certain(
@@ -118,13 +119,14 @@ def certain(
             found[root] = passed
     if not ringing:
         return found
-    begun = time.perf_counter()
+    begun = time.process_time()
     more = worked_out(graph, list(ringing), variables, digits)
     in_vain = any(more[root] is None for root in bound & ringing.keys())
     for form in _forms(graph, nodes) if in_vain else ():
-        form.in_vain += time.perf_counter() - begun
+        form.in_vain += time.process_time() - begun
     for root, passed in ringing.items():
-        found[root] = _best(passed, more[root], numbers[root], errors[root], digits)
+        best = (more[root], passed) if root in bound else (passed, more[root])
+        found[root] = _best(*best, numbers[root], errors[root], digits)
         if found[root].is_short:
             found[root].lost = where_lost(graph, root, numbers, errors)
     return found
@@ -141,13 +143,11 @@ def _may_prove(graph: Graph, nodes: Sequence[int]) -> bool:
     return bool(forms) and all(form.in_vain < MOST_SECONDS for form in forms) and has_balls()
 
 
-def _best(passed: Any, more: Any, value: Any, error: Any, digits: int | None) -> Certain:
-    """Return a value as it was worked out, else as the alarm let it pass, else what is left."""
-    if passed is None:
-        return more or _kept(float(value), float(error), digits)
-    if isinstance(passed, Certain):
-        return more if isinstance(more, Certain) else passed
-    return _array_of(passed, more, value, error, digits)
+def _best(first: Any, second: Any, value: Any, error: Any, digits: int | None) -> Certain:
+    """Return the first that there is, of an array for each number, else what is left."""
+    if hasattr(value, "ndim") and value.ndim:
+        return _array_of(first, second, value, error, digits)
+    return first or second or _kept(float(value), float(error), digits)
 
 
 def with_forms(graph: Graph, nodes: Sequence[int]) -> frozenset[int]:
@@ -254,14 +254,17 @@ def _array_passed(values: Any, errors: Any, digits: int | None) -> Any:
     return found.reshape(values.shape)
 
 
-def _array_of(passed: Any, more: Any, values: Any, errors: Any, digits: int | None) -> Certain:
-    """Return an array of certain values, from those that passed, those that were worked out."""
+def _array_of(first: Any, second: Any, values: Any, errors: Any, digits: int | None) -> Certain:
+    """Return an array of certain values, each the first that there is."""
     import numpy as np
 
+    if isinstance(second, Certain) and first is None:
+        return second
     errors = np.broadcast_to(errors, values.shape)
+    several = [listed for listed in (first, second) if hasattr(listed, "ndim")]
     entries = []
     for place in np.ndindex(values.shape):
-        entry = passed[place] or (None if more is None else more[place])
+        entry = next((listed[place] for listed in several if listed[place] is not None), None)
         entries.append(entry or _kept(float(values[place]), float(errors[place]), digits))
     listed = [entry.value for entry in entries]
     is_plain = not any(isinstance(value, Numeral) for value in listed)
@@ -272,6 +275,7 @@ def _array_of(passed: Any, more: Any, values: Any, errors: Any, digits: int | No
         min(entry.digits for entry in entries),
         is_short=any(entry.is_short for entry in entries),
         limit=max((entry.limit or 0 for entry in entries), default=0) or None,
+        is_proved=all(entry.is_proved for entry in entries),
     )
 
 
@@ -420,15 +424,16 @@ def of_fraction(value: Fraction | None, digits: int | None) -> Certain | None:
         return Certain(
             Numeral(nearest(value.numerator, value.denominator), fraction_text(value, digits)),
             digits,
+            is_proved=True,
         )
     double = nearest(value.numerator, value.denominator)
     if value.denominator == 1 and abs(double) >= WHOLE and double - double == 0:
         text = whole_text(value.numerator)
         if digits is None and len(text.lstrip("-")) <= LONGEST_WHOLE:
-            return Certain(Numeral(double, text), len(text.lstrip("-")))
+            return Certain(Numeral(double, text), len(text.lstrip("-")), is_proved=True)
     if value and not double:  # known though no double is as small
-        return Certain(Numeral(double, fraction_text(value, count)), count)
-    return Certain(double, count) if double - double == 0 else None
+        return Certain(Numeral(double, fraction_text(value, count)), count, is_proved=True)
+    return Certain(double, count, is_proved=True) if double - double == 0 else None
 
 
 def has_balls() -> bool:
@@ -508,28 +513,27 @@ def _by_balls(
 
     found: dict[int, Any] = {}
     left = list(roots)
-    begun = time.perf_counter()
-    target: Any = balls
+    begun = time.process_time()
     if with_forms(graph, graph.reachable(roots)):
-        from gradcli.exact import proofs as target
+        from gradcli.exact import proofs  # noqa: F401 - its forms are added to balls
     balls.set_end(begun + MOST_SECONDS)
     steps = 0
     precision = 0
     for precision in _precisions(digits):
         nodes = graph.reachable(left)
         balls.set_precision(precision)
-        values = run(graph, nodes, variables, target.BALLS, exact)
+        values = run(graph, nodes, variables, balls.BALLS, exact)
         for root in left:
             made = _each(lambda x: _of_ball(x, digits), values[root])
             found[root] = _first_of(found.get(root), made)
         left = [root for root in left if not _is_whole(found[root])]
         steps += count_numbers(graph, nodes, variables)
-        seconds = time.perf_counter() - begun
+        seconds = time.process_time() - begun
         if not left or 2 * steps > MOST_STEPS or seconds * 3 > MOST_SECONDS:
             break
     if left:
         nodes = graph.reachable(left)
-        values = run(graph, nodes, variables, target.DECIDING, exact)
+        values = run(graph, nodes, variables, balls.DECIDING, exact)
         known_to = int(precision * math.log10(2))
         for root in left:
             made = _each(lambda x: _of_ball(x, digits, known_to), values[root])

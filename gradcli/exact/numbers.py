@@ -9,18 +9,18 @@ from __future__ import annotations
 import operator
 from fractions import Fraction
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from gradcli.graph.bodies import applied
 from gradcli.graph.literals import Numeral
-from gradcli.graph.operations import FOR_DOUBLES
+from gradcli.graph.operations import FOR_DOUBLES, TABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from typing_extensions import Self
 
     from gradcli.graph.bodies import Body
+    from gradcli.graph.bound import Bound
     from gradcli.graph.operations import Operation
 
 
@@ -56,12 +56,28 @@ OPEN = Open()
 
 
 class Number:
-    """A number of a target; None as its value is no number."""
+    """A number of a target; None as its value is no number.
+
+    It can stand in the place of a node too, where a row says how it is typed.
+    """
 
     __slots__ = ("value",)
+    target: ClassVar[Target]
 
     def __init__(self, value: Any) -> None:
         self.value = value
+
+    def apply(self, name: str, *others: Any, payload: Any = None) -> Any:
+        """Return the value of the row `name` at this number and others."""
+        return self.target.value(TABLE[name], (self, *others), payload)
+
+    def constant(self, name: str) -> Any:
+        """Return π or e."""
+        return self.target.named(name)
+
+    def __pow__(self, other: Any) -> Any:
+        """Return the power."""
+        return self.apply("power", other)
 
     @classmethod
     def of(cls, x: Any) -> Any:
@@ -79,38 +95,6 @@ class Number:
         except (TypeError, ZeroDivisionError):
             return type(self)(None)
 
-    def __add__(self, other: Any) -> Self:
-        """Return the sum."""
-        return self._with(operator.add, self, other)
-
-    def __radd__(self, other: Any) -> Self:
-        """Return the sum."""
-        return self._with(operator.add, other, self)
-
-    def __sub__(self, other: Any) -> Self:
-        """Return the difference."""
-        return self._with(operator.sub, self, other)
-
-    def __rsub__(self, other: Any) -> Self:
-        """Return the difference."""
-        return self._with(operator.sub, other, self)
-
-    def __mul__(self, other: Any) -> Self:
-        """Return the product."""
-        return self._with(operator.mul, self, other)
-
-    def __rmul__(self, other: Any) -> Self:
-        """Return the product."""
-        return self._with(operator.mul, other, self)
-
-    def __truediv__(self, other: Any) -> Self:
-        """Return the quotient."""
-        return self._with(operator.truediv, self, other)
-
-    def __rtruediv__(self, other: Any) -> Self:
-        """Return the quotient."""
-        return self._with(operator.truediv, other, self)
-
     def __neg__(self) -> Self:
         """Return the number with the other sign."""
         return type(self)(None if self.value is None else -self.value)
@@ -124,41 +108,35 @@ class Number:
         own, others = self.value, self.of(other)
         return None if own is None or others is None else (own > others) - (own < others)
 
-    def _compared(self, other: Any, holds: tuple[bool, bool, bool]) -> Any:
-        order = self.order(other)
-        return OPEN if order is None else holds[order + 1]
-
-    def __lt__(self, other: Any) -> Any:
-        """Return whether it is less."""
-        return self._compared(other, (True, False, False))
-
-    def __le__(self, other: Any) -> Any:
-        """Return whether it is less or equal."""
-        return self._compared(other, (True, True, False))
-
-    def __gt__(self, other: Any) -> Any:
-        """Return whether it is greater."""
-        return self._compared(other, (False, False, True))
-
-    def __ge__(self, other: Any) -> Any:
-        """Return whether it is greater or equal."""
-        return self._compared(other, (False, True, True))
-
-    def __eq__(self, other: object) -> Any:
-        """Return whether both are equal."""
-        return self._compared(other, (False, True, False))
-
-    def __ne__(self, other: object) -> Any:
-        """Return whether they are not equal."""
-        return self._compared(other, (True, False, True))
-
     __hash__ = None  # type: ignore[assignment]
+
+
+def _arithmetic(function: Callable[..., Any], name: str) -> None:
+    """Add a function of two numbers as an operator, from both sides."""
+    setattr(Number, f"__{name}__", lambda x, y: x._with(function, x, y))  # noqa: SLF001 - its own
+    setattr(Number, f"__r{name}__", lambda y, x: y._with(function, x, y))  # noqa: SLF001
+
+
+for _function in (operator.add, operator.sub, operator.mul, operator.truediv):
+    _arithmetic(_function, _function.__name__)
+
+
+def _comparison(function: Callable[[int, int], bool]) -> Callable[..., Any]:
+    def compared(self: Number, other: Any) -> Any:
+        order = self.order(other)
+        return OPEN if order is None else function(order, 0)
+
+    return compared
+
+
+for _function in (operator.lt, operator.le, operator.gt, operator.ge, operator.eq, operator.ne):
+    setattr(Number, f"__{_function.__name__}__", _comparison(_function))
 
 
 class Target:
     """A target of bodies whose numbers are of the class `number`.
 
-    It has functions of its own for the rows whose bodies are made for doubles.
+    It has functions of its own, besides what rows say that is right to any number of digits.
     """
 
     number: type[Number] = Number
@@ -178,16 +156,39 @@ class Target:
         """Return f(m, *arguments) where the condition holds, else g(m, *arguments)."""
         return self.where(condition, f(self, *arguments), g(self, *arguments))
 
+    def named(self, name: str) -> Any:
+        """Return pi, tau or e. Raises LookupError where it is no number."""
+        return self.number(self.constants[name]())
+
+    def has(self, name: str) -> bool:
+        """Return whether there is a function of the name of a row that is better than its body."""
+        return name in self.own
+
+    def value(self, operation: Operation, numbers: Sequence[Any], payload: Any) -> Any:
+        """Return the value of a row; raises an exception, or is None, where it has none here."""
+        numbers = numbers if payload is None else (*numbers, payload)
+        body = operation.body
+        if operation.name in self.own:
+            return getattr(self, operation.name)(*numbers)
+        if operation.exact is not None:
+            return operation.exact(self, *numbers)
+        if operation.library or hasattr(body, FOR_DOUBLES):
+            body = None
+        if body is None and operation.spelled is not None:
+            return operation.spelled(None, *numbers)
+        if body is None or self.has(operation.name):
+            return getattr(self, operation.name)(*numbers)
+        return body(self, *numbers)
+
+    def form(self, operation: Operation, inputs: list[Any], bound: Bound) -> Any:
+        """Return the value of an operation that binds a name; None where it has none here."""
+
     def apply(self, operation: Operation, inputs: list[Any], payload: Any) -> Any:
         """Return what computes for the value of a row; None where it has none here."""
-        if operation.name not in self.own and (
-            operation.binds is not None or operation.library or hasattr(operation.body, FOR_DOUBLES)
-        ):
-            return None
-        numbers = [self.number(x) for x in inputs]
-        extra = () if payload is None else (payload,)
         try:
-            found = applied(operation, self, *numbers, *extra)
-        except (ArithmeticError, ValueError, TypeError):
+            if operation.binds is not None:
+                return self.form(operation, inputs, payload)
+            numbers = [self.number(x) for x in inputs]
+            return self.number.of(self.value(operation, numbers, payload))
+        except (ArithmeticError, ValueError, TypeError, LookupError, AttributeError):
             return None
-        return self.number.of(found)

@@ -1,20 +1,31 @@
 """Integrals, sums, products and roots by balls: what is found is proved.
 
 An integral is Arb's (Petras' algorithm: where a body is analytic on a disc around an interval, the
-error of Gauss's rule is bounded by its size there; else the interval is halved). On discs a row
-must be analytic, and is refused where it is not; on the real line it is that of `balls`. A root is
-enclosed by an interval Newton step around the root that a run in doubles finds.
+error of Gauss's rule is bounded by its size there; else the interval is halved), and beside ends
+that are infinite or poles it is bounded by how fast the body falls (gradcli.exact.tails). On discs
+a row must be analytic, and is refused where it is not; on the real line it is that of `balls`. A
+root is enclosed by an interval Newton step around the root that a run in doubles finds.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from flint import acb, arb
+from flint import acb, acb_series, arb, ctx
 
-from gradcli.exact.balls import CONSTANTS, FUNCTIONS, Balls, Clock, Deciding, ball
+from gradcli.exact.balls import (
+    BALLS,
+    CONSTANTS,
+    Ball,
+    Balls,
+    Clock,
+    ball,
+    derivative_of_voigt,
+    of_series,
+)
 from gradcli.exact.numbers import OPEN, Number, Target, fraction
 from gradcli.graph import bound_values
 from gradcli.graph.operations import CONSTANT, NAMED_CONSTANT, VARIABLE
@@ -30,6 +41,14 @@ MOST_TERMS = 20_000
 """A sum of more terms is not worked out by balls."""
 WIDEST = 1e-3
 """How far around a root of doubles, relative to it, the root is looked for."""
+SPARE = 30
+"""The rest of an integral may be these bits larger than what is left of it by rounding."""
+TRIED = (*range(9), *range(10, 16, 2), *range(20, 40_000, 12))
+"""A rest begins at these powers of 2."""
+FAR, DEEPEST = 30, 8
+"""Without a bound at the first power none is looked for; nor beyond so many times the bits."""
+MOST_EVALUATIONS = 60_000
+"""So often the body of an integral is evaluated at most."""
 MOST_NEWTON = 60
 """Steps that narrow a root; each doubles its digits."""
 
@@ -89,17 +108,6 @@ def _power(x: Any, y: Any) -> Any:
     return x.pow(y, analytic=True)
 
 
-def _odd(x: Any, function: Callable[[Any], Any]) -> Any:
-    """Return an odd function that is analytic right of 0."""
-    if x.real > 0:
-        return function(x)
-    return -_analytic(x.real < 0, function(-x))
-
-
-def _within_one(x: Any) -> bool:
-    return abs(x.real) < 1 or not x.imag.contains(arb(0))
-
-
 def _off_the_axis(x: Any) -> bool:
     return abs(x.imag) < 1 or not x.real.contains(arb(0))
 
@@ -114,73 +122,17 @@ def _angle(y: Any, x: Any) -> Any:
     return _analytic(is_off, quarter - found.atan())
 
 
-def _length(x: Any, y: Any) -> Any:
-    return (x * x + y * y).sqrt(analytic=True)
-
-
-def _spherical_bessel(x: Any, n: Any) -> Any:
-    order = int(n.real.unique_fmpz())
-    half = acb(2 * order + 1) / 2
-
-    def right(z: Any) -> Any:
-        return (acb.pi() / (2 * z)).sqrt(analytic=True) * z.bessel_j(half)
-
-    if x.real > 0:
-        return right(x)
-    found = _analytic(x.real < 0, right(-x))
-    return -found if order % 2 else found
-
-
-def _extreme(choose: Callable[..., Any], numbers: Any) -> Any:
-    found = numbers[0]
-    for other in numbers[1:]:
-        found = choose(found, other, analytic=True)
-    return found
-
-
-def _log(x: Any) -> Any:
-    return x.log(analytic=True)
-
-
 _ANALYTIC: dict[str, Callable[..., Any]] = {
-    **{name: getattr(acb, name) for name in ("exp", "expm1", "sin", "cos", "tan", "sinh")},
-    **{name: getattr(acb, name) for name in ("cosh", "tanh", "erf", "erfc", "gamma", "digamma")},
-    "sinc": acb.sinc,
-    "log": _log,
-    "log1p": lambda x: _log(1 + x),
-    "log2": lambda x: _log(x) / arb.const_log2(),
-    "log10": lambda x: _log(x) / arb.const_log10(),
-    "log to a base": lambda x, base: _log(x) / _log(base),
+    "pow": _power,
     "sqrt": lambda x: x.sqrt(analytic=True),
-    "cbrt": lambda x: _odd(x, lambda z: z.root(3)),
-    **dict.fromkeys(("pow", "power", "constant power"), _power),
-    "asin": lambda x: _analytic(_within_one(x), x.asin()),
-    "acos": lambda x: _analytic(_within_one(x), x.acos()),
-    "atanh": lambda x: _analytic(_within_one(x), x.atanh()),
+    "root": lambda x, n: x.root(int(n.real.unique_fmpz())) if x.real > 0 else NONE,
+    "log": lambda x: x.log(analytic=True),
     "atan": lambda x: _analytic(_off_the_axis(x), x.atan()),
     "asinh": lambda x: _analytic(_off_the_axis(x), x.asinh()),
-    "acosh": lambda x: _analytic(x.real > 1, x.acosh()),
     "atan2": _angle,
-    "hypot": _length,
-    "direction": lambda x, y: x / _length(x, y),
-    "lgamma": lambda x: _analytic(x.real > 0, x.lgamma()),
-    "factorial": lambda x: (x + 1).gamma(),
-    "polygamma": lambda x, n: _analytic(x.real > 0, x.polygamma(n)),
-    "sphericalj": _spherical_bessel,
-    "gelu": lambda x: x * (-x / acb(2).sqrt()).erfc() / 2,
-    "degrees": lambda x: x * 180 / arb.pi(),
-    "radians": lambda x: x * arb.pi() / 180,
-    "max": lambda *x: _extreme(acb.real_max, x),
-    "min": lambda *x: _extreme(acb.real_min, x),
-    "clip": lambda x, low, high: acb.real_min(
-        acb.real_max(x, low, analytic=True), high, analytic=True
-    ),
-    "copysign": lambda x, y: _odd(y, lambda _: x.real_abs(analytic=True)),
-    "floor": lambda x: x.real_floor(analytic=True),
-    "ceil": lambda x: x.real_ceil(analytic=True),
-    "round": lambda x: (x + acb(1) / 2).real_floor(analytic=True),
-    "mod": lambda x, y: x - y * (x / y).real_floor(analytic=True),
+    "derivative_of_voigt": derivative_of_voigt,
 }
+"""Functions with cuts inside of where rows are defined, or which are no functions of acb's."""
 
 
 def _constant(name: str) -> Any:
@@ -212,7 +164,10 @@ def evaluated(target: Target, bound: Bound, root: int, numbers: tuple[Any, ...])
 
 
 def integral(target: Target, bound: Bound, low: Any, high: Any, *taken: Any) -> Any:
-    """Return a ball of the integral."""
+    """Return a ball of the integral.
+
+    Where the body has no value at an end, or this is infinite, there is a bound beside it.
+    """
     Clock.check()
     given = [acb(x) for x in taken]
 
@@ -225,12 +180,74 @@ def integral(target: Target, bound: Bound, low: Any, high: Any, *taken: Any) -> 
         except (ArithmeticError, ValueError, TypeError, AttributeError):
             return NONE
 
-    ends = acb(low), acb(high)
-    if not all(end.is_finite() and f(end, False).is_finite() for end in ends):
-        raise NotAnalyticError  # all halves beside such an end would be tried in vain
-    found = acb.integral(f, *ends)
+    places, rests, bits = [acb(low), acb(high)], acb(0), 0
+    for side, end in enumerate(places):
+        if not (end.is_finite() and f(end, False).is_finite()):
+            _analytic(all(map(is_real, (*places, *given))), end)
+            exponent, places[side], found = _rest(bound, low, high, side, taken)
+            rests += found
+            bits = max(bits, exponent if end.is_finite() and end != 0 else 0)
+    tolerance = arb(2) ** -ctx.prec
+    first, last = places
+    with ctx.extraprec(bits):  # to tell places from the end
+        found = acb.integral(
+            f,
+            first,
+            last,
+            rel_tol=tolerance,
+            depth_limit=(DEEPEST + 2) * ctx.prec,
+            eval_limit=MOST_EVALUATIONS,
+        )
     Clock.check()
-    return found if target is DISCS else _real_part(found)
+    return found + rests if target is DISCS else _real_part(found + rests)
+
+
+def _rest(
+    bound: Bound, low: Any, high: Any, side: int, taken: tuple[Any, ...]
+) -> tuple[int, Any, Any]:
+    """Return a place beside an end, and a ball of the integral between both that is small.
+
+    The place is x = ±u, or 1/u from the end, where u is 2 to the power that comes first.
+    """
+    from gradcli.exact.tails import Fall, rest
+
+    def body(target: Target, numbers: tuple[Any, ...]) -> Any:
+        return evaluated(target, bound, bound.roots[0], numbers)
+
+    ends = [_real(x) for x in (low, high)]
+    way = 1 if ends[0] < ends[1] else -1
+    end, other = ends[side], ends[1 - side]
+    inwards = way if side == 0 else -way
+    is_finite = end.is_finite()
+    middles = [float(_real(x).mid()) for x in (low, high, *taken)]
+    size = bound_values.integrated(bound, *middles).size
+    enough = arb(size) * arb(2) ** (SPARE - ctx.prec)
+    # From an end that is not known exactly, nothing is told that is nearer than its radius.
+    last = DEEPEST * ctx.prec if end.is_exact() or not is_finite else ctx.prec - SPARE
+    best = None
+    for exponent in TRIED:
+        if exponent > last or (exponent > FAR and best is None):
+            break
+        Clock.check()
+        Fall.start = arb(2) ** exponent
+        with ctx.extraprec(exponent):
+            place = end + inwards / Fall.start if is_finite else -inwards * Fall.start
+        if not (place - other) * inwards < 0:
+            continue
+        try:
+            found = rest(body, end, -inwards, map(_real, taken))
+        except (ArithmeticError, ValueError, TypeError, AttributeError):
+            continue
+        best = exponent, acb(place), found * way
+        if abs(found) < enough:
+            break
+    if best is None:
+        raise NotAnalyticError
+    return best
+
+
+def _real(x: Any) -> Any:
+    return x if isinstance(x, arb) else x.real
 
 
 def _real_part(x: Any) -> Any:
@@ -301,63 +318,43 @@ def _newton(target: Target, bound: Bound, x: Any, middle: Any, taken: tuple[Any,
     return middle - value / slope
 
 
-FORMS: dict[str, Callable[..., Any]] = {
-    "integral": integral,
-    "sum_over": sum_over,
-    "product_over": product_over,
-    "root": root,
-}
-"""The forms that bind a name."""
+Balls.forms.update(integral=integral, sum_over=sum_over, product_over=product_over, root=root)
 
 
-class Proving(Balls):
-    """Balls that know the forms that bind a name."""
-
-    own = Balls.own | FORMS.keys()
-
-    def __getattr__(self, name: str) -> Callable[..., Number]:
-        """Return a form, or a function of balls."""
-        if name not in FORMS:
-            return super().__getattr__(name)
-        form = FORMS[name]
-
-        def apply(*arguments: Any) -> Number:
-            *numbers, bound = arguments
-            return self.applied(partial(form, self, bound), *numbers)
-
-        return apply
-
-
-class DecidingToo(Proving, Deciding):
-    """Balls that know the forms, and are equal to what they overlap."""
-
-
-class Discs(Proving):
+class Discs(Balls):
     """Complex balls: real ones as balls are, others where a function is analytic."""
 
     number = Disc
     constants = {name: partial(_constant, name) for name in CONSTANTS}  # noqa: RUF012 - never changed
 
-    def __getattribute__(self, name: str) -> Any:
-        """Return a function of discs, in place of that of balls."""
-        if name not in _ANALYTIC:
-            return super().__getattribute__(name)
-        on_balls = FUNCTIONS.get(name)
-        on_discs = _ANALYTIC[name]
+    def __getattr__(self, name: str) -> Callable[..., Number]:
+        """Return a function of discs."""
+        on_balls = getattr(BALLS, name)
+        on_discs = _ANALYTIC.get(name) or getattr(acb, name)
 
-        def apply(*arguments: Any) -> Number:
+        def apply(*arguments: Any, **options: int) -> Number:
             given = [Disc.of(argument) for argument in arguments]
-            if not all(map(is_real, given)):
-                return Disc(on_discs(*given))
-            reals = [x.real for x in given]
-            if on_balls is not None:
-                return Disc(acb(on_balls(*reals)))
-            return Disc(acb(getattr(BALLS, name)(*map(BALLS.number, reals)).value))
+            if any(x is None for x in given):
+                return Disc(None)
+            if all(map(is_real, given)):
+                found = on_balls(*[Ball(x.real) for x in given], **options)
+                return Disc(acb(found.value))
+            return Disc(on_discs(*given, **options))
 
+        setattr(self, name, apply)
         return apply
+
+    def _floor(self, x: Any) -> Any:
+        return acb(x.real.floor()) if is_real(x) else x.real_floor(analytic=True)
+
+    def derivative(self, name: str, x: Any, order: int) -> Number:
+        """Return a derivative of a function of python-flint."""
+        return self.applied(lambda x: of_series(name, x, order, acb_series), x)
 
     def apply(self, operation: Operation, inputs: list[Any], payload: Any) -> Any:
         """Return what computes for the value of a row; not a number where it has none here."""
+        if not is_defined(operation, inputs, payload):
+            raise NotAnalyticError
         found = super().apply(operation, inputs, payload)
         return NONE if found is None else found
 
@@ -371,4 +368,25 @@ class Discs(Proving):
         return x if condition else y
 
 
-BALLS, DECIDING, DISCS = Proving(), DecidingToo(), Discs()
+def is_defined(operation: Operation, inputs: list[Any], payload: Any) -> bool:
+    """Return whether a row is defined for all real parts of some arguments, or these are real.
+
+    The cuts of a function, and its poles, are all outside of where it is defined: a product of
+    intervals, or of whole numbers.
+    """
+    if operation.domain is None or operation.binds or all(map(is_real, inputs)):
+        return True
+    extra = () if payload is None else (payload,)
+    corners = itertools.product(*[_ends(x) for x in inputs])
+    return all(operation.domain[0](*corner, *extra) for corner in corners)
+
+
+def _ends(x: Any) -> tuple[float, ...]:
+    if is_real(x) and x.is_exact():
+        return (float(x.real),)
+    low, high = float(x.real.lower()), float(x.real.upper())
+    return math.nextafter(low, -math.inf), math.nextafter(high, math.inf)
+
+
+DISCS = Discs()
+Disc.target = DISCS

@@ -6,10 +6,14 @@ import math
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+from gradcli.exact.alarm import FLOATS
 from gradcli.exact.numbers import Number, Target
+from gradcli.graph.operations import TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from gradcli.graph.operations import Operation
 
 MOST_BITS = 20_000
 """Bits of numerator and denominator; what has more is left to other arithmetic."""
@@ -94,40 +98,10 @@ def factorial(value: Fraction) -> Fraction:
     return Fraction(math.factorial(value.numerator))
 
 
-def rounded(value: Fraction) -> Fraction:
-    """Return the nearest whole number; a half is rounded away from 0."""
-    size = math.floor(abs(value) + Fraction(1, 2))
-    return Fraction(size if value >= 0 else -size)
-
-
-def hypotenuse(x: Fraction, y: Fraction) -> Fraction:
-    """Return a length that is a fraction."""
-    return root(x * x + y * y, 2)
-
-
-def direction(x: Fraction, y: Fraction) -> Fraction:
-    """Return x/hypot(x, y), and 0 at the origin."""
-    return x / hypotenuse(x, y) if x or y else Fraction(0)
-
-
-def remainder(x: Fraction, y: Fraction) -> Fraction:
-    """Return the remainder with the sign of the divisor."""
-    return x - y * math.floor(x / y)
-
-
-def clipped(x: Fraction, low: Fraction, high: Fraction) -> Fraction:
-    """Return x between low and high; high where low is above it."""
-    return min(max(x, low), high)
-
-
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "pow": power,
-    "power": power,
-    "constant power": power,
+    "root": lambda x, degree: root(x, degree.numerator),
     "sqrt": lambda x: root(x, 2),
-    "cbrt": lambda x: root(x, 3),
-    "hypot": hypotenuse,
-    "direction": direction,
     "log to a base": logarithm,
     "log2": lambda x: logarithm(x, Fraction(2)),
     "log10": lambda x: logarithm(x, Fraction(10)),
@@ -135,31 +109,18 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "gamma": lambda x: factorial(x - 1),
     "floor": math.floor,
     "ceil": math.ceil,
-    "round": rounded,
-    "mod": remainder,
-    "max": max,
-    "min": min,
-    "clip": clipped,
-    "copysign": lambda x, y: -abs(x) if y < 0 else abs(x),
 }
-_AT_ZERO = dict.fromkeys(("sin", "tan", "asin", "atan", "sinh", "tanh", "asinh", "atanh"), 0) | {
-    "erf": 0,
-    "expm1": 0,
-    "log1p": 0,
-    "gelu": 0,
-    "exp": 1,
-    "cos": 1,
-    "cosh": 1,
-    "erfc": 1,
-}
-_AT_ONE = {"log": 0, "acos": 0, "acosh": 0, "lgamma": 0}
+PLAIN = frozenset({0, 1})
+"""Of these numbers the functions are fractions that doubles have exactly, or no fractions."""
+EXACT = frozenset({0.0, 0.25, 0.5, 1.0})
+"""What doubles give of them, if it is a fraction."""
 
 
 class Rationals(Target):
     """Fractions; a function whose value is none has no value."""
 
     number = Rational
-    own = frozenset(_FUNCTIONS) | {"gelu", "lgamma", "degrees", "radians"}
+    own = frozenset(_FUNCTIONS)
 
     def __getattr__(self, name: str) -> Callable[..., Rational]:
         """Return a function of fractions."""
@@ -167,22 +128,40 @@ class Rationals(Target):
 
         def apply(*arguments: Any) -> Rational:
             given = [Rational.of(argument) for argument in arguments]
+            if function is None:
+                return Rational(_plain(TABLE[name], given, None))
             if any(x is None for x in given):
                 return Rational(None)
             try:
-                if function is not None:
-                    found = Fraction(function(*given))
-                elif name in _AT_ZERO and given == [0]:
-                    found = Fraction(_AT_ZERO[name])
-                elif name in _AT_ONE and given == [1]:
-                    found = Fraction(_AT_ONE[name])
-                else:
-                    return Rational(None)
+                found = Fraction(function(*given))
             except ArithmeticError:
                 return Rational(None)
             return Rational(found if is_short(found) else None)
 
         return apply
 
+    def of_whole(self, count: Callable[..., int], *numbers: Any) -> Rational:
+        """Return a function of whole numbers."""
+        given = [Rational.of(x) for x in numbers]
+        if any(x is None or x.denominator != 1 for x in given):
+            return Rational(None)
+        return Rational(Fraction(count(*[x.numerator for x in given])))
+
+    def apply(self, operation: Operation, inputs: list[Any], payload: Any) -> Any:
+        """Return the fraction that is the value of a row; None where it is none."""
+        found = super().apply(operation, inputs, payload)
+        if found is not None or operation.binds is not None:
+            return found
+        return _plain(operation, inputs, payload)
+
+
+def _plain(operation: Operation, inputs: list[Any], payload: Any) -> Fraction | None:
+    """Return the value of a row at 0 and 1, if it is a fraction."""
+    if not PLAIN.issuperset(inputs):
+        return None
+    value = FLOATS.value(operation, payload, [float(x) for x in inputs])
+    return Fraction(value) if value in EXACT else None
+
 
 RATIONALS = Rationals()
+Rational.target = RATIONALS

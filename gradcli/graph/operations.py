@@ -54,6 +54,7 @@ class Operation:
         "commutative",
         "domain",
         "doubt",
+        "exact",
         "expansion",
         "hides",
         "infix",
@@ -97,6 +98,7 @@ class Operation:
         body: Body | None,
         *,
         library: bool = False,
+        exact: Body | None = None,
         reserved: bool = True,
         value: Callable[..., float] | None = None,
         ulps: float | Callable[[Any], float] = 1,
@@ -142,6 +144,10 @@ class Operation:
         self.body = body
         """The value `(m, *args, payload)` in the arithmetic of a target m (gradcli.graph.bodies);
         None where every target has a function of the row's name, and for operations on arrays."""
+        self.exact = exact
+        """The value to any number of digits, as a body for targets that compute with more than
+        doubles (gradcli.exact); None where `body` or a function of the row's name is that already.
+        Such targets have the functions that python-flint has besides, by its names."""
         if value is not None or shape is not None or arity == (0, 0):
             self.value = value
         self.ulps = ulps
@@ -607,6 +613,7 @@ _row(
 LOG_TO_BASE = _row(
     "log to a base",
     _special("log_to_base"),
+    exact=lambda m, x, base: m.log(x) / m.log(base),
     arity=(2, 2),
     ulps=2,
     hides=(0, 1),
@@ -624,12 +631,14 @@ LOG_TO_BASE = _row(
 )
 _row(
     "log2",
+    exact=lambda m, x: m.log(x) / m.log(2.0),
     partials=(lambda f, x: 1 / (x * log(x.number(2))),),
     domain=_POSITIVE,
     latex=r"\log_{2}",
 )
 _row(
     "log10",
+    exact=lambda m, x: m.log(x) / m.log(10.0),
     ulps=2,
     partials=(lambda f, x: 1 / (x * log(x.number(10))),),
     domain=_POSITIVE,
@@ -652,6 +661,7 @@ _row(
 _row(
     "cbrt",
     _special("cbrt"),
+    exact=lambda m, x: m.where(x < 0.0, -m.root(-x, 3), m.root(x, 3)),
     ulps=0.5,
     is_finite=True,
     partials=(lambda f, x: 1 / (3 * f**2),),
@@ -705,6 +715,7 @@ _row(
 _row(
     "degrees",
     lambda m, x: x * (180.0 / math.pi),
+    exact=lambda m, x: x * 180.0 / m.named("pi"),
     ulps=1.5,
     partials=(lambda f, x: 180 / x.constant("pi"),),
     reserved=False,
@@ -712,6 +723,7 @@ _row(
 IN_DEGREES = _row(
     "radians",
     lambda m, x: x * (math.pi / 180.0),
+    exact=lambda m, x: x * m.named("pi") / 180.0,
     ulps=1.5,
     is_finite=True,
     partials=(lambda f, x: x.constant("pi") / 180,),
@@ -821,6 +833,7 @@ _row(
 _row(
     "hypot",
     _special("hypot"),
+    exact=lambda m, x, y: m.sqrt(x * x + y * y),
     arity=(2, 2),
     ulps=0.5,
     partials=(lambda f, x, y: direction(x, y), lambda f, x, y: direction(y, x)),
@@ -832,11 +845,19 @@ _row(
     latex=(r"\sqrt{{{0}^{{2}} + {1}^{{2}}}}", ATOM, ATOM, ATOM),
     commutative=True,
 )
+
+
+def _direction(m: Any, x: Any, y: Any) -> Any:
+    length = m.sqrt(x * x + y * y)
+    return m.where(length == 0.0, 0.0, x / length)
+
+
 # x/hypot(x, y), and 0 at the origin: the family of the partial derivatives of hypot is closed, and
 # none of them is a difference.
 _row(
     "direction",
     _special("direction"),
+    exact=_direction,
     arity=(2, 2),
     ulps=1.5,
     hides=(0, 1),
@@ -856,9 +877,18 @@ _row(
     is_finite=True,
     partials=(lambda f, x: -sphericalj(x, payload=1),),
 )
+
+
+def _sphericalj(m: Any, x: Any, n: int) -> Any:
+    """As an entire function (DLMF 10.16.9)."""
+    series = m.hypgeom_0f1(x * x / -4.0, n + 1.5, regularized=1)
+    return m.sqrt(m.named("pi")) / 2.0 * m.pow(x / 2.0, float(n)) * series
+
+
 _row(
     "sphericalj",
     _special("sphericalj"),
+    exact=_sphericalj,
     argument_ulps=lambda n: 1 + n,
     ulps=lambda n: 6 + n,
     partials=(
@@ -955,6 +985,7 @@ _row(
 _row(
     "round",
     _special("round_half_away"),
+    exact=lambda m, x: m.where(x < 0.0, -m.floor(0.5 - x), m.floor(x + 0.5)),
     ulps=0,
     is_finite=True,
     partials=(lambda f, x: 0,),
@@ -966,6 +997,7 @@ _row(
 MOD: Operation = _row(
     "mod",
     _special("mod"),
+    exact=lambda m, x, y: x - y * m.floor(x / y),
     arity=(2, 2),
     ulps=0.5,
     hides=(1,),
@@ -996,9 +1028,22 @@ def _share(position: int, f: Any, arguments: tuple[Any, ...]) -> Any:
     return equals[position] / total
 
 
+def _greatest(m: Any, first: Any, *rest: Any) -> Any:
+    for other in rest:
+        first = m.where(other > first, other, first)
+    return first
+
+
+def _least(m: Any, first: Any, *rest: Any) -> Any:
+    for other in rest:
+        first = m.where(other < first, other, first)
+    return first
+
+
 _row(
     "max",
     _special("greatest"),
+    exact=_greatest,
     selects=True,
     arity=(2, -1),
     ulps=0,
@@ -1013,6 +1058,7 @@ _row(
 _row(
     "min",
     _special("least"),
+    exact=_least,
     selects=True,
     arity=(2, -1),
     ulps=0,
@@ -1041,6 +1087,7 @@ def _above(x: Any, y: Any) -> Any:
 _row(
     "clip",
     _special("clip"),
+    exact=lambda m, x, low, high: _least(m, _greatest(m, x, low), high),
     selects=True,
     arity=(3, 3),
     ulps=0,
@@ -1165,6 +1212,7 @@ _row(
 _row(
     "lgamma",
     _special("lgamma"),
+    exact=lambda m, x: m.where(x > 0.0, m.lgamma(x), m.log(abs(m.gamma(x)))),
     ulps=5,
     partials=(lambda f, x: digamma(x),),
     domain=_NOT_A_POLE,
@@ -1193,6 +1241,7 @@ _row(
 FACTORIAL = _row(
     "factorial",
     _special("factorial"),
+    exact=lambda m, x: m.gamma(x + 1.0),
     ulps=7,
     partials=(lambda f, x: f * digamma(x + 1),),
     domain=(lambda x: x >= 0 or x != math.floor(x), "a number that is not -1, -2 …"),
@@ -1215,14 +1264,25 @@ _row(
 
 # ---------------------------------------------------------------- special functions of SciPy
 
+
+def _derivative_of_erfcx(m: Any, x: Any, n: int) -> Any:
+    before, found = 0.0, m.exp(x * x) * m.erfc(x)
+    for k in range(n):
+        step = 2.0 * (x * found + float(k) * before)
+        before, found = found, step - 2.0 / m.sqrt(m.named("pi")) if k == 0 else step
+    return found
+
+
 _library(
     "erfcx",
+    exact=lambda m, x: _derivative_of_erfcx(m, x, 0),
     ulps=8,
     partials=(lambda f, x: erfcx_derivative(x, payload=1),),
 )
 # The n-th derivative of erfcx, which as the sum that it is would cancel.
 _library(
     "erfcx_derivative",
+    exact=_derivative_of_erfcx,
     argument_ulps=16,
     ulps=lambda n: 2 * 4.0 ** (n + 1),
     partials=(lambda f, x, n: erfcx_derivative(x, payload=n + 1),),
@@ -1235,6 +1295,7 @@ _PROFILE = (
 )
 _library(
     "voigt",
+    exact=lambda m, x, sigma, gamma: m.derivative_of_voigt(x, sigma, gamma, 0.0),
     arity=(3, 3),
     argument_ulps=16,
     ulps=20,
@@ -1251,6 +1312,7 @@ _library(
 # does, so the derivative with respect to sigma is sigma times the second with respect to x.
 _library(
     "voigt_derivative",
+    exact=lambda m, x, sigma, gamma, k: m.derivative_of_voigt(x, sigma, gamma, float(k)),
     arity=(3, 3),
     argument_ulps=32,
     ulps=lambda k: 80.0 * 4.0 ** (k // 2),
@@ -1294,6 +1356,7 @@ def _bessel(name: str, above: int, *, is_right: bool, **columns: Any) -> None:
     needs = "x > 0" if is_right else "x > 0, x = 0 with an order >= 0, or a whole order"
     _library(
         name,
+        exact=lambda m, n, x: getattr(m, f"bessel_{name[-1]}")(x, n),
         arity=(2, 2),
         partials=(_no_slope(name, "order"), slope),
         domain=(is_defined, needs),
@@ -1308,8 +1371,15 @@ _bessel("besseli", 1, is_right=False, ulps=10, argument_ulps=8)
 _bessel("besselk", 1, is_right=True, ulps=10, argument_ulps=8)
 _BOTH_POSITIVE = (lambda a, b, *_: a > 0 and b > 0, "two numbers > 0")
 # The mixed second derivative is a difference, which loses digits where both arguments are small.
+
+
+def _lbeta(m: Any, a: Any, b: Any) -> Any:
+    return m.lgamma(a) + m.lgamma(b) - m.lgamma(a + b)
+
+
 _library(
     "beta",
+    exact=lambda m, a, b: m.exp(_lbeta(m, a, b)),
     arity=(2, 2),
     argument_ulps=4,
     ulps=12,
@@ -1323,6 +1393,7 @@ _library(
 )
 _library(
     "lbeta",
+    exact=_lbeta,
     arity=(2, 2),
     argument_ulps=2,
     ulps=8,
@@ -1349,6 +1420,7 @@ _library(
 _INCOMPLETE = (lambda a, x: a > 0 and x >= 0, "a > 0 and x >= 0")
 _library(
     "gammap",
+    exact=lambda m, a, x: m.gamma_lower(x, a, regularized=1),
     arity=(2, 2),
     argument_ulps=8,
     ulps=12,
@@ -1359,6 +1431,7 @@ _library(
 )
 _library(
     "gammaq",
+    exact=lambda m, a, x: m.gamma_upper(x, a, regularized=1),
     arity=(2, 2),
     argument_ulps=8,
     ulps=12,
@@ -1378,6 +1451,7 @@ _library(
 )
 _library(
     "betainc",
+    exact=lambda m, a, b, x: m.beta_lower(x, a, b, regularized=1),
     arity=(3, 3),
     argument_ulps=4,
     ulps=12,
@@ -1417,6 +1491,7 @@ _library(
 )
 _library(
     "zeta_derivative",
+    exact=lambda m, s, n: m.derivative("zeta", s, n),
     ulps=4,
     partials=(lambda f, s, n: zeta_derivative(s, payload=n + 1),),
     domain=_ABOVE_ONE,
@@ -1426,6 +1501,7 @@ _library(
 _BELOW_ONE = (lambda m: m < 1, "a parameter m < 1")
 _library(
     "ellipk",
+    exact=lambda m, k: m.elliptic_k(k),
     ulps=3,
     partials=(lambda f, m: m.apply("elliptic_b") / (2 * (1 - m)),),
     domain=_BELOW_ONE,
@@ -1433,6 +1509,7 @@ _library(
 )
 _library(
     "ellipe",
+    exact=lambda m, k: m.elliptic_e(k),
     ulps=3,
     partials=(lambda f, m: -m.apply("elliptic_d") / 2,),
     domain=(lambda m: m <= 1, "a parameter m <= 1"),
@@ -1442,6 +1519,7 @@ _library(
 # that is 0 for m = 0 (DLMF 19.25.1).
 _library(
     "elliptic_b",
+    exact=lambda m, k: m.elliptic_rd(0.0, 1.0, 1.0 - k) * (1.0 - k) / 3.0,
     ulps=5,
     partials=(lambda f, m: elliptic_c(m, payload=0) / 2,),
     domain=_BELOW_ONE,
@@ -1449,6 +1527,7 @@ _library(
 )
 _library(
     "elliptic_d",
+    exact=lambda m, k: m.elliptic_rd(0.0, 1.0 - k, 1.0) / 3.0,
     ulps=5,
     partials=(lambda f, m: (f - elliptic_c(m, payload=0)) / (2 * (1 - m)),),
     domain=_BELOW_ONE,
@@ -1469,8 +1548,17 @@ def _typed_c(_: Any, m: Any, n: int) -> Any:
     return found
 
 
+def _elliptic_c(m: Any, k: Any, n: int) -> Any:
+    """As gradcli.graph.scientific near 0: a derivative of π/16 F(3/2, 3/2; 3; m)."""
+    scale = m.named("pi") / 16.0
+    for j in range(n):
+        scale = scale * (j + 1.5) * (j + 1.5) / (j + 3.0)
+    return scale * m.hypgeom_2f1(k, n + 1.5, n + 1.5, n + 3.0)
+
+
 _library(
     "elliptic_c",
+    exact=_elliptic_c,
     ulps=lambda n: 16.0 * 4.0**n,
     partials=(lambda f, m, n: elliptic_c(m, payload=n + 1),),
     domain=(lambda m, n: m < 1, _BELOW_ONE[1]),
@@ -1498,10 +1586,26 @@ _library(
 )
 
 
-def _of_whole_numbers(name: str, function: str, **columns: Any) -> None:
+def _ways(count: Callable[[int, int], int], least: Callable[[int, int], int]) -> Any:
+    """Return a number of ways as a function of whole numbers that refuses enormous ones."""
+
+    def limited(n: int, k: int) -> int:
+        if least(n, k) * n.bit_length() > MOST_BITS:
+            raise OverflowError
+        return count(n, k)
+
+    return limited
+
+
+MOST_BITS = 50_000
+"""A number of ways with about as many bits is not worked out."""
+
+
+def _of_whole_numbers(name: str, count: Callable[..., int], **columns: Any) -> None:
     _library(
         name,
-        function,
+        name.lower(),
+        exact=lambda m, x, y: m.of_whole(count, x, y),
         arity=(2, 2),
         ulps=0.5,
         partials=(_no_slope(name, "first argument"), _no_slope(name, "second argument")),
@@ -1518,10 +1622,10 @@ _COUNTS = (
     lambda n, k: _are_whole(n, k) and n >= 0 and k >= 0,
     "whole numbers >= 0",
 )
-_of_whole_numbers("gcd", "gcd", domain=_WHOLE, commutative=True, is_finite=True)
-_of_whole_numbers("lcm", "lcm", domain=_WHOLE, commutative=True)
-_of_whole_numbers("nCr", "ncr", domain=_COUNTS)
-_of_whole_numbers("nPr", "npr", domain=_COUNTS)
+_of_whole_numbers("gcd", math.gcd, domain=_WHOLE, commutative=True, is_finite=True)
+_of_whole_numbers("lcm", math.lcm, domain=_WHOLE, commutative=True)
+_of_whole_numbers("nCr", _ways(math.comb, lambda n, k: min(k, n - k)), domain=_COUNTS)
+_of_whole_numbers("nPr", _ways(math.perm, lambda n, k: k), domain=_COUNTS)
 
 # ---------------------------------------------------------------- activations
 
@@ -1600,6 +1704,7 @@ _row(
 _row(
     "gelu",
     _special("gelu"),
+    exact=lambda m, x: x * m.erfc(-x / m.sqrt(2.0)) / 2.0,
     ulps=5,
     is_finite=True,
     partials=(

@@ -32,6 +32,9 @@ BODIES = [
     "(a + x^2)^b",
     "x^4 - a*x^3 + b",
     "cosh(a*x)/(1 + b*x^2)",
+    "besselj(1, a*x)",
+    "zeta(1 + b + x)",
+    "lambertw(a*x)",
 ]
 EQUATIONS = [  # with the left and the right end of what holds one root
     ("cos(a*x) - b*x", "0", "pi/(2*a)"),
@@ -48,11 +51,12 @@ EQUATIONS = [  # with the left and the right end of what holds one root
 
 
 NAMES = ("exp", "sin", "cos", "log", "sqrt", "atan", "tanh", "erf", "cosh", "pi")
+NAMES_TOO = ("zeta", "besselj", "lambertw", "gamma", "catalan", "root")
 
 
 def meant(text: str, **values: Any) -> Any:
     """The value of a formula by mpmath, to the digits it works with."""
-    names = {n: getattr(mp, n) for n in NAMES}
+    names = {n: getattr(mp, n) for n in (*NAMES, *NAMES_TOO)}
     return eval(text.replace("^", "**"), {"__builtins__": {}}, {**names, **values})  # noqa: S307
 
 
@@ -206,10 +210,20 @@ def test_gradients_are_proved_too() -> None:
         assert found["gradient"] == {"a": float(by_a), "b": float(mp.exp(-a * b) * w)}
 
 
+def test_arrays_are_proved_number_by_number() -> None:
+    found = told("eval", "[integrate(exp(-a*x), x, 0, 1), 1 - cos(1e-9), 2]", "a=0.5")
+    with mp.workdps(30):
+        assert found["value"] == [float(2 - 2 * mp.exp(-0.5)), 5e-19, 2]
+    assert found["proved"] is True
+    found = told("eval", "[integrate(exp(-a*x), x, 0, 1), integrate(sin(x)/x, x, 0, inf)]", "a=2")
+    assert found["value"][0] == float((1 - mp.exp(-2)) / 2)
+    assert "proved" not in found
+
+
 @pytest.mark.parametrize(
     ("text", "value"),
     [
-        ("integrate(1/sqrt(x), x, 0, 1)", 2),
+        ("integrate(sin(x)/x, x, 0, inf)", math.pi / 2),  # it swings as it falls
         ("solve(exp(x) - 1 - x, x, 1)", 0),  # a root that counts twice
         ("integrate(exp(-x), x, 0, inf)*solve(sin(x)^2, x, 3)", math.pi),
     ],
@@ -218,6 +232,81 @@ def test_what_cannot_be_proved_is_not_said_to_be(text: str, value: float) -> Non
     here = parse(text).at_values()
     assert abs(here.value - value) <= here.bound()
     assert here.proofs == {"": False}
+
+
+IMPROPER = {
+    "exp(-a*x^2), x, -inf, inf": "sqrt(pi / a)",
+    "x^b*exp(-a*x), x, 0, inf": "gamma(b + 1) / a ** (b + 1)",
+    "exp(-a*x)*cos(b*x), x, 0, inf": "a / (a * a + b * b)",
+    "1/(a + x^2), x, 0, inf": "pi / (2 * sqrt(a))",
+    "x^3/(exp(x) - 1), x, 0, inf": "pi**4 / 15",
+    "1/sqrt(a - x), x, 0, a": "2 * sqrt(a)",
+    "1/sqrt(x*(1 - x)), x, 0, 1": "pi",
+    "x^(-0.9), x, 0, b": "10 * root(b, 10)",
+    "log(x)^2, x, 0, 1": "2",
+    "log(x)/(1 + x^2), x, 1, inf": "catalan",
+    "erfc(a*x), x, 0, inf": "1 / (a * sqrt(pi))",
+    "exp(-abs(x - a)/b), x, -inf, inf": "2 * b",
+    "1/cosh(a*x), x, inf, -inf": "-pi / a",
+    "exp(-a*x)/sqrt(x), x, 0, inf": "sqrt(pi / a)",
+    "atan(x)/(1 + x^2), x, 0, inf": "pi**2 / 8",
+    "softplus(-a*x), x, 0, inf": "pi**2 / (12 * a)",
+}
+
+
+@pytest.mark.parametrize("text", IMPROPER)
+def test_integrals_to_infinity_and_to_poles_are_proved(text: str) -> None:
+    draw = random.Random(text)  # noqa: S311
+    given = {name: f"{draw.uniform(0.6, 1.5):.2f}" for name in "ab"}
+    formula = parse(f"integrate({text})")
+    values: dict[str, Any] = {name: given[name] for name in formula.free_names}
+    with mp.workdps(60):
+        truth = meant(IMPROPER[text], **{name: mpf(x) for name, x in given.items()})
+        here = formula.at_values({name: float(x) for name, x in values.items()})
+        assert here.value == float(truth)
+        assert here.proofs == {"": True}
+        found = formula.evaluate(digits=20, **values)
+        assert found == Decimal(mp.nstr(truth, 20))
+
+
+@pytest.mark.parametrize("exponent", [0, 3, 12])
+@pytest.mark.parametrize("text", IMPROPER)
+def test_functions_far_out_are_within_their_bounds(text: str, exponent: int) -> None:
+    pytest.importorskip("flint")
+    from flint import arb
+
+    from gradcli.exact.balls import BALLS, set_precision
+    from gradcli.exact.proofs import evaluated
+    from gradcli.exact.tails import TAILS, Fall, Function
+
+    set_precision(200)
+    formula = parse(f"integrate({text})")
+    (bound,) = [row[2] for row in formula.graph.rows if row[0].binds]
+    taken = [arb(2) / 3 for _ in bound.graph.variables(bound.roots[:1]).keys() - {"0"}]
+    ends = [arb(1), arb("inf"), arb("-inf"), arb(0)]
+    Fall.start = arb(2) ** exponent
+    for end in ends:
+        side = -1 if end.is_finite() or end < 0 else 1
+        x = (
+            Function(end, Fall(arb(1), -1))
+            if end.is_finite()
+            else Function(arb(0), Fall(arb(side), 1))
+        )
+        try:
+            given = (x, *[Function(y) for y in taken])
+            found = evaluated(TAILS, bound, bound.roots[0], given)
+        except (ArithmeticError, TypeError):
+            continue
+        for far in (1, 1.5, 10, 1000):
+            u = Fall.start * far
+            place = end + 1 / u if end.is_finite() else side * u
+            truth = evaluated(BALLS, bound, bound.roots[0], (place, *taken))
+            f = found.f
+            held = found.c
+            if f is not None:
+                power = sum((a * u**r for r, a in f.powers), arb(0))
+                held = held + f.k * u**f.p * power.exp()
+            assert not held.is_finite() or held.overlaps(truth), (end, far)
 
 
 def test_an_argument_that_errs_moves_a_form(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -646,6 +646,10 @@ ROWS = [(row, CASES[row.name]) for row in TABLE.values() if row.name in CASES]
 EACH = pytest.mark.parametrize(("row", "case"), ROWS, ids=[row.name for row, _ in ROWS])
 
 
+OF_DOUBLES = {"mod", "leaky_relu"}
+"""Of these, what doubles mean is expected: a branch by a rounded quotient, 0.01 as a double."""
+
+
 def payload_arguments(payload: Any) -> tuple[Any, ...]:
     return () if payload is None else (payload,)
 
@@ -1316,3 +1320,49 @@ def test_polygamma_far_below_zero_takes_no_longer_than_near_it() -> None:
 
     near_zero = min(seconds(-1e5 - 0.5) for _ in range(3))
     assert seconds(-1e8 - 0.5) < 30 * near_zero + 0.1
+
+
+# ---------------------------------------------------------------- more digits
+
+
+def is_a_decimal(payload: Any) -> bool:
+    """Whether a payload means the same as a decimal and as a double."""
+    return payload is None or float(payload * 1024).is_integer()
+
+
+@EACH
+def test_fractions_balls_and_discs_hold_the_value_of_every_row(row: Operation, case: Case) -> None:
+    flint = pytest.importorskip("flint")
+    from gradcli.exact import balls
+    from gradcli.exact.proofs import DISCS
+    from gradcli.exact.rationals import RATIONALS
+
+    balls.set_precision(200)
+    held = 0
+    points = itertools.product([*case.smooth, *case.candidates[::7]], case.payloads)
+    with mp.workdps(80):
+        for point, payload in points:
+            extra = payload_arguments(payload)
+            if row.name in OF_DOUBLES or not is_a_decimal(payload):
+                continue
+            exact = case.exact(*map(mpf, point), *extra) if case.inside(*point, *extra) else mp.nan
+            if not (mp.isfinite(exact) and mpf(2) ** -2000 < abs(exact) < mpf(2) ** 2000):
+                continue
+            truth = flint.arb(flint.fmpq(*fraction(exact).as_integer_ratio()))
+            truth += flint.arb(0, 1) * abs(truth) * flint.arb(10) ** -35
+            found = RATIONALS.apply(row, [Fraction(x) for x in point], payload)
+            if found is not None:
+                assert truth.contains(balls.ball(found)), (point, payload)
+            real = [balls.ball(Fraction(x)) for x in point]
+            ball = balls.BALLS.apply(row, real, payload)
+            assert found is not None or ball.is_finite(), (point, payload)
+            assert ball is None or not ball.is_finite() or ball.overlaps(truth), (point, payload)
+            held += found is not None or bool(ball.rad() <= abs(truth) * flint.arb(10) ** -30)
+            near = flint.arb(0, 1e-9)
+            around = [flint.acb(x + near * abs(x), flint.arb(0, 1e-12)) for x in real]
+            try:
+                disc = DISCS.apply(row, around, payload)
+            except ArithmeticError:
+                continue
+            assert not disc.is_finite() or disc.overlaps(flint.acb(truth)), (point, payload)
+    assert held or row.name in OF_DOUBLES
