@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gradcli.graph.precedence import COMPARISON, POWER, PRODUCT
+from gradcli.language import meant
 from gradcli.language.calls import EQUALITY, did_you_mean
 from gradcli.language.juxtaposed import two_operands
 from gradcli.language.names import CONSTANTS, FUNCTION_NAMES, is_function, is_reserved
@@ -199,7 +200,7 @@ def _nothing_inside(tokens: Tokens, index: int) -> Found:
         if name in CONSTANTS:
             repair = Repair((Edit(*span, name),))
         elif not is_function(name):
-            repair = Repair(otherwise=did_you_mean(name, FUNCTION_NAMES))
+            repair = Repair(otherwise=meant.absent(name) or did_you_mean(name, FUNCTION_NAMES))
         return f"{name} is called without an argument", repair, span
     span = (tokens.start(index - 1), tokens.span(index)[1])
     return "nothing stands between the parentheses", Repair(), span
