@@ -113,8 +113,9 @@ def _of_call(tokens: Tokens, index: int, fault: Fault, span: Span) -> Finding:
         row = FUNCTIONS.get(ALIASES.get(name, name))
         if closing is not None and row is not None and row.payload == "axis" and len(given) > 1:
             array = f"{name}([{', '.join(given)}])"
-            edits = (*edits, replaced(tokens, index, closing, array))
-        return Finding(message, span, Repair(edits, otherwise=fault.hint, is_guess=True))
+            listed = Repair((*edits, replaced(tokens, index, closing, array)), is_guess=True)
+            return Finding(message, span, listed._replace(words="write {} for an array"))
+        return Finding(message, span, Repair(edits, otherwise=fault.hint))
     words = meant.absent(name)
     if words is not None and fault.kind == "unknown function":
         if (
