@@ -135,7 +135,7 @@ def _run(
 
     names = entries(given.start.values)
     stride = options.every
-    if stride is None and not output.pretty and options.is_first_order and options.tolerance == 0:
+    if stride is None and not output.pretty and options.is_first_order and options.tol == 0:
         stride = 1  # no test ends the run: its steps are what is asked for
     is_drawn = plot is not None and plot.is_text
     is_shown = output.pretty and not is_drawn and (stride is not None or not given.also)

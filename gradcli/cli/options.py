@@ -366,7 +366,7 @@ class Minimize(Settings, Learning, Data, Plot, Shown):
 
     group = "Result"
 
-    fixed = texts("--fix", "A name that does not move; repeatable.", "NAME=VALUE")
+    fix = texts("--fix", "A name that does not move; repeatable.", "NAME=VALUE")
     limits = texts(
         "--bounds", "Limits of a parameter, as a=0:1 or a=0: ; repeatable.", "NAME=LOW:HIGH"
     )

@@ -137,10 +137,23 @@ _OTHERS = "gradcli help functions lists those that there are"
 
 ABSENT: dict[str, str] = {
     **dict.fromkeys(
-        "percentile mode sort det inv eig poly cross outer prime isprime nextprime".split(),
+        [
+            "percentile",
+            "mode",
+            "sort",
+            "det",
+            "inv",
+            "eig",
+            "poly",
+            "cross",
+            "outer",
+            "prime",
+            "isprime",
+            "nextprime",
+        ],
         _OTHERS,
     ),
-    **dict.fromkeys("simplify expand factor collect".split(), _ALGEBRA),
+    **dict.fromkeys(["simplify", "expand", "factor", "collect"], _ALGEBRA),
     "limit": "no limit is taken; a value close to it is often enough, x=1e-8",
     "plot": "a plot comes from the command gradcli eval with a range, x=-5:5:0.1 --plot -",
     "derivative": DERIVATIVE,
@@ -183,14 +196,21 @@ INFIX = {
 }
 """Words between two operands a and b, which bind as a product does."""
 
-FOREIGN = set(
-    "as const def else for from function import in lambda let of return then to when with".split()
-)
+FOREIGN = {
+    *("as", "const", "def", "else", "for", "from", "function", "import", "in", "lambda", "let"),
+    *("of", "return", "then", "to", "when", "with"),
+}
 """Words that stand between or before operands in other languages, and that no one multiplies."""
 
 CONSTANTS = {
-    **{"PI": "pi", "Pi": "pi", "TAU": "tau", "Tau": "tau"},
-    **{"true": "1", "True": "1", "false": "0", "False": "0"},
+    "PI": "pi",
+    "Pi": "pi",
+    "TAU": "tau",
+    "Tau": "tau",
+    "true": "1",
+    "True": "1",
+    "false": "0",
+    "False": "0",
 }
 """Free names that are meant as constants."""
 

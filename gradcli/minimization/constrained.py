@@ -97,9 +97,9 @@ def _optimum(formula: Node, start: Mapping[str, Any], how: Settings, **others: A
         ("loss", how.loss is not None),
         ("errors", how.errors is not None),
         ("profile", how.profile),
-        ("rate", how.rate is not None),
+        ("lr", how.lr is not None),
         ("steps", how.steps is not None),
-        ("tolerance", how.tolerance is not None),
+        ("tol", how.tol is not None),
         ("schedule", how.schedule is not None),
         ("checkpoint", others.pop("keep", None) is not None),
         ("resume", others.pop("resumed", None) is not None),
@@ -330,7 +330,7 @@ class _Search:
     def _minimized(self, point: Vector) -> Outcome:
         """Return where the method leads with the multipliers that are in use."""
         how = self._how
-        exact = how.replaced(tolerance=EXACT)
+        exact = how.replaced(tol=EXACT)
         for _ in range(RESTARTS):
             blocks = self._layout.blocks(point)
             working = solver(self._task, Method(self._method, {}, ""), exact, blocks)
