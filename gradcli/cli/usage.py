@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from gradcli.cli.output import Output, width
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from rich.console import RenderableType
 
@@ -88,17 +88,21 @@ def _sections(
             continue
         yield f"{title}:\n"
         size = min(max(len(left) for left, _ in rows), 24)
-        for left, right in rows:
-            if not right:
-                yield f"  {left}\n"
-                continue
-            begun = f"  {left:{size}}  "
-            if len(left) > size:
-                yield f"  {left}\n"
-                begun = " " * (size + 4)
-            indent = " " * (size + 4)
-            yield textwrap.fill(right, room, initial_indent=begun, subsequent_indent=indent) + "\n"
+        yield from (line + "\n" for line in listed(rows, size, room))
         yield "\n"
+
+
+def listed(rows: Iterable[tuple[str, str]], size: int, room: int) -> Iterator[str]:
+    """Yield the lines of words and what they mean, in two columns, the first `size` wide."""
+    import textwrap
+
+    indent = " " * (size + 4)
+    for left, right in rows:
+        begun = f"  {left:{size}}  "
+        if not right or len(left) > size:
+            yield f"  {left}"
+            begun = indent
+        yield from textwrap.wrap(right, room, initial_indent=begun, subsequent_indent=indent)
 
 
 def _panel(title: str, rows: Sequence[tuple[str, str]]) -> RenderableType:
