@@ -106,7 +106,7 @@ digits: precision prec accuracy scale sig significant dps
 fixed: decimals places
 predictions: predict predicted fitted residuals
 trace: verbose debug
-plot: show graph figure fig chart
+plot: chart figure
 allow_nonfinite: allow_nan allow_inf
 """)
 """The options by their flags, without dashes, and what other programs call them."""

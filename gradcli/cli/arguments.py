@@ -7,6 +7,7 @@ import sys
 
 from gradcli.errors import (
     FileError,
+    FormulaError,
     MathematicsError,
     NameValueError,
     ShapeError,
@@ -158,7 +159,7 @@ def split(words: Sequence[str]) -> tuple[str, list[Binding]]:
     first, *rest = words
     try:
         given = bindings(rest)
-    except NameValueError as error:
+    except (FormulaError, NameValueError) as error:
         from gradcli.cli.operands import meant
 
         error.hint = meant(first, rest) or error.hint

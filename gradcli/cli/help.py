@@ -7,8 +7,7 @@ from itertools import groupby, zip_longest
 from typing import TYPE_CHECKING, Any
 
 from gradcli import manual
-from gradcli.cli.output import Output, width
-from gradcli.cli.usage import listed
+from gradcli.cli.output import Output, listed, width
 from gradcli.errors import ExitCode, UsageError, printable
 from gradcli.language.names import suggestion
 

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import re
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from gradcli.errors import printable
 from gradcli.language.bindings import is_number
+from gradcli.language.meant import FOREIGN
 from gradcli.language.names import CONSTANTS, is_name, is_reserved, names_in
 from gradcli.language.parser import finding
+from gradcli.language.repairs import LONGEST_SHOWN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _FUNCTION = re.compile(r"[^\W\d]\w*\([\w\s,]*\)\s*=[^=].*")
 """A function that stands behind the formula, where it is no value."""
+_SEVERAL = re.compile(r"\w+=[^=,;\s]+(?:[,;\s]\s*\w+=[^=,;\s]+)+")
+_SEPARATED = re.compile(r"[,;\s]\s*(?=\w+=)")
+"""Several values in one word, and what stands between them."""
+_OPERATOR = re.compile(r"[-+*/^@<>=!~]+.*")
+WORDS = {*FOREIGN, "at", "where", "and", "set"}
+"""What other languages write before values."""
 
 
 def meant(formula: str, words: Sequence[str]) -> str | None:
@@ -23,17 +32,29 @@ def meant(formula: str, words: Sequence[str]) -> str | None:
     if _FUNCTION.fullmatch(word):
         made = f"{word}; {formula}"
         return f"write {made}" if finding(made) is None and made.isprintable() else None
+    pairs = next((_SEPARATED.split(w) for w in words if _SEVERAL.fullmatch(w)), None)
+    if pairs is not None:
+        return f"write {' '.join(pairs)}"
     if not word or "=" in word:
         return None
-    name, after = word.lstrip("-"), words[place + 1 : place + 2]
+    rest = [*words[place:], "="]
+    others = rest[: next(i for i, w in enumerate(rest) if "=" in w)]
+    whole = " ".join([formula, *others])
+    if finding(formula) is not None or _OPERATOR.fullmatch(word):
+        if finding(whole) is None and len(whole) <= LONGEST_SHOWN and whole.isprintable():
+            return f"put the formula in quotes: {quote(whole)}"
+    if word == "to" and place and len(others) > 1 and is_number(others[1]):
+        return f"write {words[place - 1]}:{others[1]}:1"
+    if word in WORDS:
+        return f"remove '{word}'"
+    name, after = word.lstrip("-"), others[1:2]
     if is_name(name) and after and is_number(after[0]):
         return f"write {name}={after[0]}"
     if is_name(word) and word in names_in(formula):
         return f"write {word}=1 for a value; grad takes --wrt {word}"
-    if is_number(word) and finding(formula) is None:
-        free = names_in(formula) - CONSTANTS.keys()
-        free = {name for name in free if not is_reserved(name)}
-        return f"write {free.pop()}={word}" if len(free) == 1 else None
+    free = [n for n in sorted(names_in(formula)) if n not in CONSTANTS and not is_reserved(n)]
+    if len(free) == len(others) and all(map(is_number, others)):
+        return f"write {' '.join(f'{n}={number}' for n, number in zip(free, others, strict=True))}"
     from gradcli.data.formats import FORMATS as DATA
     from gradcli.drawing.picture import FORMATS as PICTURES
 

@@ -11,7 +11,7 @@ from gradcli.graph.literals import Numeral, number_text, value_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from types import TracebackType
     from typing import Any
 
@@ -481,6 +481,19 @@ def csv_text(rows: Iterable[Sequence[str]]) -> str:
     buffer = StringIO()
     csv.writer(buffer, lineterminator="\n").writerows(rows)
     return buffer.getvalue()
+
+
+def listed(rows: Iterable[tuple[str, str]], size: int, room: int) -> Iterator[str]:
+    """Yield the lines of words and what they mean, in two columns, the first `size` wide."""
+    import textwrap
+
+    indent = " " * (size + 4)
+    for left, right in rows:
+        begun = f"  {left:{size}}  "
+        if not right or len(left) > size:
+            yield f"  {left}"
+            begun = indent
+        yield from textwrap.wrap(right, room, initial_indent=begun, subsequent_indent=indent)
 
 
 def width(stream: Any = None) -> int:

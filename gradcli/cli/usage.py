@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from gradcli.cli.output import Output, width
+from gradcli.cli.output import Output, listed, width
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from rich.console import RenderableType
 
@@ -90,19 +90,6 @@ def _sections(
         size = min(max(len(left) for left, _ in rows), 24)
         yield from (line + "\n" for line in listed(rows, size, room))
         yield "\n"
-
-
-def listed(rows: Iterable[tuple[str, str]], size: int, room: int) -> Iterator[str]:
-    """Yield the lines of words and what they mean, in two columns, the first `size` wide."""
-    import textwrap
-
-    indent = " " * (size + 4)
-    for left, right in rows:
-        begun = f"  {left:{size}}  "
-        if not right or len(left) > size:
-            yield f"  {left}"
-            begun = indent
-        yield from textwrap.wrap(right, room, initial_indent=begun, subsequent_indent=indent)
 
 
 def _panel(title: str, rows: Sequence[tuple[str, str]]) -> RenderableType:

@@ -37,6 +37,10 @@ def limits(words: Iterable[str]) -> list[Limits]:
             hint = "for example a=0:1, or a=0: for one limit only"
             if ends and all(is_number(end.strip()) for end in ends.groups()):
                 hint = f"write {name}={ends[1].strip()}:{ends[2].strip()}"
+            limit = re.fullmatch(r"\s*(\w+)\s*([<>])=?\s*([^\s<>=]+)\s*", word)
+            if limit and is_number(limit[3]):
+                low, high = ("", limit[3]) if limit[2] == "<" else (limit[3], "")
+                hint = f"write {limit[1]}={low}:{high}"
             raise NameValueError(message, hint=hint)
         if name in found:
             message = f"{printable(name, 60)} has bounds twice"

@@ -170,6 +170,7 @@ ABSENT: dict[str, str] = {
     "minimize": _MINIMUM,
     "minimise": _MINIMUM,
     "rand": _RANDOM,
+    "randn": _RANDOM,
     "random": _RANDOM,
 }
 """Functions of other programs that no formula stands for, and what to say."""

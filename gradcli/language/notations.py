@@ -105,11 +105,14 @@ _RULES = (
 )
 """The notations in formulas; where several are found, all are rewritten in this order."""
 
-_RANGES = (
+_VALUES = (
+    Rule(rf"\b(?:(?:{MODULES}|random)\.)*(?:randn|gauss)\(", "normal("),
+    Rule(rf"\b(?:(?:{MODULES}|random)\.)*rand(?:om)?\(\s*\)", "uniform(0, 1)"),
+    Rule(rf"\b(?:(?:{MODULES}|random)\.)*rand\(", "uniform(0, 1, "),
     Rule(r"^\s*\[?\s*([-+.\w]*?\w)\s*\.\.+\s*([-+\w][-+.\w]*)\s*\]?\s*$", r"\1:\2"),
     Rule(r"^\s*\[\s*([^\[\]:]+(?::[^\[\]:]+){1,2})\]\s*$", r"\1"),
 )
-"""The notations of ranges, in values."""
+"""Those of random numbers and of ranges, in values."""
 
 _SPACES = re.compile(r"^\s+|\s+$|(?<=;)\s+")
 
@@ -119,7 +122,7 @@ def repair(source: str, start: str, known: Repair) -> Repair:
     if len(source) > LONGEST_SHOWN:
         return known
     text, words = source, "write {}"
-    rules = (*_RULES, *(_RANGES if start == "value" else ()))
+    rules = (*(_VALUES if start == "value" else ()), *_RULES)
     for rule in rules * 2:  # what one rule made may be what an earlier one is for
         found = re.search(rule.pattern, text)
         while found is not None:

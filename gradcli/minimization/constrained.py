@@ -10,6 +10,7 @@ hold with equality there.
 from __future__ import annotations
 
 import math
+import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -146,7 +147,9 @@ def _parts(graph: Graph, texts: Sequence[str], shapes: Mapping[str, Shape]) -> l
             operation, arguments, _ = graph.rows[node]
             if operation not in _SIDES:
                 message = "a constraint is a comparison: <=, >= or =="
-                hint = f"for example {example('subject_to', 'x^2 + y^2 <= 1')}"
+                meant = re.sub(r"(?<![<>])([<>])(?![=<>])", r"\1=", text)
+                meant = "x^2 + y^2 <= 1" if meant == text else meant
+                hint = f"for example {example('subject_to', meant)}"
                 raise FormulaError(message, source=text, span=(0, len(text)), hint=hint)
             small, large = [Node(graph, arguments[side]) for side in _SIDES[operation]]
             if graph.shape(node):

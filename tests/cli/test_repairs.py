@@ -74,6 +74,14 @@ EVERYDAY = [
     (["eval", "x^2", "3"], "write x=3"),
     (["eval", "x^2", "x=1..3"], "write x=1:3:1"),
     (["eval", "x^2", "x=[1:3]"], "write x=1:3:1"),
+    (["eval", "x^2", "where", "x=3"], "remove 'where'"),
+    (["eval", "x^2", "x=0", "to", "3"], "write x=0:3:1"),
+    (["eval", "x + y", "3", "4"], "write x=3 y=4"),
+    (["eval", "x + y", "x=3, y=4"], "write x=3 y=4"),
+    (["eval", "x + y", "x=3; y=4"], "write x=3 y=4"),
+    (["eval", "x^2", "+", "1", "x=3"], "put the formula in quotes: 'x^2 + 1'"),
+    (["eval", "sum(w)", "w=np.random.randn(3)"], "write w=normal(3)"),
+    (["eval", "sum(w)", "w=rand(3)"], "write w=uniform(0, 1, 3)"),
     (["eval", "f(3)", "f(x)=x^2"], "write f(x)=x^2; f(3)"),
     (["minimize", "x^2", "x=1", "--method", "BFGS"], "did you mean 'lbfgs'?"),
     (["minimize", "x^2", "x=1", "--method", "L-BFGS-B"], "did you mean 'lbfgs'?"),
@@ -94,14 +102,21 @@ def repaired(words: list[str], error: Ran) -> list[list[str]]:
     found = [shlex.split(text) for text in commands]
     written = re.match(r"(?:for \w+ \w+ |for numbers )?write (.*?)(?: (?:for|to) .*)?$", hint)
     if written and re.match(r"\w+=", written[1]):
-        for word in written[1].split(" or write "):
-            name = word.partition("=")[0]
-            kept = [w for w in operands if not re.match(rf"{name}[ :]*=", w)]
+        for text in written[1].split(" or write "):
+            words_of = re.split(r" (?=\w+=)", text)
+            names = "|".join(word.partition("=")[0] for word in words_of)
+            kept = [w for w in operands if not re.match(rf"({names})[ :]*=", w)]
             kept = [w for w in kept if "=" in w or w == operands[0]]
-            found.append([command, *kept, word])
+            found.append([command, *kept, *words_of])
     elif written:
         kept = [w for w in operands[1:] if "(" not in w.partition("=")[0]]
         found += [[command, formula, *kept] for formula in written[1].split(" or ")]
+    quoted = re.match(r"put the formula in quotes: '(.*)'$", hint)
+    if quoted:
+        found.append([command, quoted[1], *(w for w in operands if "=" in w)])
+    surplus = re.match(r"remove '(\w+)'$", hint)
+    if surplus:
+        found.append([word for word in words if word != surplus[1]])
     for name in re.findall(r"(?:add|remove) (?:\w+=… ?)+", hint)[:1]:
         names = re.findall(r"(\w+)=…", name)
         if hint.startswith("add"):

@@ -93,6 +93,7 @@ def test_a_bare_gradcli_shows_a_short_help(gradcli: Command) -> None:
         (["fit", "x"], "did you mean 'minimize'?"),
         (["minimize", "x^2", "x=1", "--bounds", "x=0,1"], "write x=0:1"),
         (["minimize", "x^2", "x=1", "--bounds", "x=[0, 1]"], "write x=0:1"),
+        (["minimize", "x + 1", "x=1", "--subject-to", "x > 0"], "--subject-to 'x >= 0'"),
         (["draw", "x^2", "g.svg"], "-o g.svg"),
         (["eval", "mean(x)", "d.csv"], "--data d.csv"),
         (["eval", "1", "--qwertz"], "see gradcli eval --help"),
