@@ -40,9 +40,9 @@ def meant(formula: str, words: Sequence[str]) -> str | None:
     rest = [*words[place:], "="]
     others = rest[: next(i for i, w in enumerate(rest) if "=" in w)]
     whole = " ".join([formula, *others])
-    if finding(formula) is not None or _OPERATOR.fullmatch(word):
-        if finding(whole) is None and len(whole) <= LONGEST_SHOWN and whole.isprintable():
-            return f"put the formula in quotes: {quote(whole)}"
+    is_torn = finding(formula) is not None or bool(_OPERATOR.fullmatch(word))
+    if is_torn and len(whole) <= LONGEST_SHOWN and whole.isprintable() and finding(whole) is None:
+        return f"put the formula in quotes: {quote(whole)}"
     if word == "to" and place and len(others) > 1 and is_number(others[1]):
         return f"write {words[place - 1]}:{others[1]}:1"
     if word in WORDS:
