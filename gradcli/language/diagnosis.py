@@ -67,14 +67,9 @@ def _signs(tokens: Tokens, index: int) -> Found:
     """Operators that are written in another way: `<>`, `//`, `!!`, `:=`."""
     kind = tokens.kinds[index]
     last = tokens.kinds[index - 1] if index else None
-    pair = tokens.texts[index - 1] + tokens.texts[index] if index else ""
     if kind == "TILDE":
         words = "a model is one line, y ~ f, in which '~' stands once and outside of parentheses"
         return None, Repair(otherwise=words), None
-    if kind == "COMPARISON" and last in {"EQUALS", "COMPARISON"}:
-        sign = {"<>": "!=", "=<": "<=", "=>": ">="}.get(pair)
-        edits = joined(tokens, index - 1, index, sign, COMPARISON) if sign else ()
-        return None, Repair(edits, otherwise=f"write {sign}" if sign else None), None
     if kind == "SLASH" == last:
         words = "write {} for whole division; a comment starts with #"
         first, end = before(tokens, index - 1, PRODUCT), after(tokens, index + 1, POWER)
@@ -95,9 +90,6 @@ def _signs(tokens: Tokens, index: int) -> Found:
         )
         words = "the factorial of a factorial is {}"
         return "a double factorial is not part of the language", Repair(edits, words), None
-    if kind == "COLON" and tokens.kinds[index + 1] == "EQUALS":
-        edit = Edit(tokens.start(index), tokens.span(index + 1)[1], "=")
-        return None, Repair((edit,)), None
     return None
 
 
@@ -106,21 +98,12 @@ def _equals_sign(tokens: Tokens, index: int) -> Found:
     if kinds[index] != "EQUALS":
         return None
     if index and kinds[index - 1] == "COMPARISON":
-        sign = tokens.texts[index - 1]
-        edits = joined(tokens, index - 1, index, sign, COMPARISON)
-        return (
-            f"'{sign}=' has no meaning in a formula",
-            Repair(edits, otherwise=f"write {sign}"),
-            None,
-        )
+        return f"'{tokens.texts[index - 1]}=' has no meaning in a formula", Repair(), None
     if index == 0 or kinds[index - 1] not in ENDS:
         words = "a definition is u = 3*x; u^2"
         return "'=' defines a name, and no name stands before it", Repair(otherwise=words), None
     if tokens.texts[index + 1] in {"<", ">"}:
-        sign = tokens.texts[index + 1] + "="
-        edits = joined(tokens, index, index + 1, sign, COMPARISON)
-        message = f"'={sign[0]}' has no meaning in a formula"
-        return message, Repair(edits, otherwise=f"write {sign}"), None
+        return f"'={tokens.texts[index + 1]}' has no meaning in a formula", Repair(), None
     edits = joined(tokens, index, index, " == ", COMPARISON)
     return EQUALITY, Repair(edits, "write {}" + _solution(tokens, index)), None
 

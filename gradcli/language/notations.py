@@ -51,7 +51,12 @@ _RULES = (
     Rule(r"\b(\w+)\s*:?=\s*\(?([^\W\d]\w*)\)?\s*(?:->|=>|↦)\s*", r"\1(\2) = "),
     Rule(r"^\s*lambda\s+[\w\s,]+?\s*:\s*", ""),
     Rule(r"^\s*\(?[^\W\d]\w*\)?\s*(?:->|↦)\s*", ""),
+    Rule(r":=", "="),
     # Conditions.
+    Rule("=<", "<="),
+    Rule("(?<![<>=!])=>", ">="),
+    Rule("<>", "!="),
+    Rule(r"([=!]=)=+", r"\1"),
     Rule(r"^\s*if\s+(.+?)\s+then\s+(.+?)\s+else\s+(.+?)(?:\s+end)?\s*$", r"where(\1, \2, \3)"),
     Rule(
         rf"\b[Pp]iecewise\(\s*\(({_PART}),\s*({_PART})\)\s*,\s*\(({_PART}),\s*(?:True|true)\)\s*\)",

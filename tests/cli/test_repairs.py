@@ -102,8 +102,8 @@ def repaired(words: list[str], error: Ran) -> list[list[str]]:
     found = [shlex.split(text) for text in commands]
     written = re.match(r"(?:for \w+ \w+ |for numbers )?write (.*?)(?: (?:for|to) .*)?$", hint)
     if written and re.match(r"\w+=", written[1]):
-        for text in written[1].split(" or write "):
-            words_of = re.split(r" (?=\w+=)", text)
+        for suggested in written[1].split(" or write "):
+            words_of = re.split(r" (?=\w+=)", suggested)
             names = "|".join(word.partition("=")[0] for word in words_of)
             kept = [w for w in operands if not re.match(rf"({names})[ :]*=", w)]
             kept = [w for w in kept if "=" in w or w == operands[0]]
