@@ -83,13 +83,11 @@ def _signs(tokens: Tokens, index: int) -> Found:
         return None, Repair(otherwise="a comment starts with #"), None
     if kind == "BANG" == last:
         first = before(tokens, index)
-        edits = (
-            ()
-            if first is None
-            else (replaced(tokens, first, index, f"({text(tokens, first, index - 1)})!"),)
-        )
-        words = "the factorial of a factorial is {}"
-        return "a double factorial is not part of the language", Repair(edits, words), None
+        message, repair = "a double factorial is not part of the language", Repair()
+        if first is not None:
+            twice = replaced(tokens, first, index, f"({text(tokens, first, index - 1)})!")
+            repair = Repair((twice,), "the factorial of a factorial is {}")
+        return message, repair, None
     return None
 
 

@@ -118,11 +118,11 @@ def repaired(words: list[str], error: Ran) -> list[list[str]]:
     if surplus:
         found.append([word for word in words if word != surplus[1]])
     for name in re.findall(r"(?:add|remove) (?:\w+=… ?)+", hint)[:1]:
-        names = re.findall(r"(\w+)=…", name)
+        needed = re.findall(r"(\w+)=…", name)
         if hint.startswith("add"):
-            found.append([*words, *(f"{one}=1" for one in names)])
+            found.append([*words, *(f"{one}=1" for one in needed)])
         else:
-            found.append([w for w in words if w.partition("=")[0] not in names])
+            found.append([w for w in words if w.partition("=")[0] not in needed])
     meant = re.match(r"did you mean '?(.*?)'?\?$", hint)
     if meant:
         wrong = re.search(r"'([^']*)'|option (\S+)|for (\w+)$", error.err.splitlines()[0])
