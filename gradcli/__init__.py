@@ -1,7 +1,7 @@
 """gradcli: the calculator that knows its derivatives.
 
     >>> import gradcli
-    >>> gradcli.parse("a^2 - 10*a + 28").minimize(a=6, rate=0.1, steps=20).minimum
+    >>> gradcli.parse("a^2 - 10*a + 28").minimize(a=6, lr=0.1, steps=20).minimum
     3.000132922799583
 
 `parse` turns text into a `Formula`; `variable` and `variables` give names to build one with

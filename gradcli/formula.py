@@ -298,13 +298,13 @@ class Formula(Node):
         /,
         *,
         data: Any = None,
-        fixed: Mapping[str, Any] | None = None,
+        fix: Mapping[str, Any] | None = None,
         bounds: Mapping[str, tuple[float, float]] | None = None,
         method: str | None = None,
-        rate: float | None = None,
+        lr: float | None = None,
         schedule: str | None = None,
         steps: int | None = None,
-        tolerance: float | None = None,
+        tol: float | None = None,
         seconds: float | None = None,
         starts: int | None = None,
         seed: int = 0,
@@ -326,15 +326,15 @@ class Formula(Node):
         Those of a model over data start at 1 where no start at all is given.
 
         `data` are the columns that the formula uses, as a mapping, a table of pandas, polars or
-        pyarrow, or the path of a file, and `fixed` other names that keep their values. `bounds`
+        pyarrow, or the path of a file, and `fix` other names that keep their values. `bounds`
         are (low, high) by parameter.
 
         `method` is "gd", "adam(beta1=0.8)" or another first-order method with its settings,
         "lbfgs", "newton" or "lm"; without one, `lm` fits sums of squares over data and `newton`
-        or `lbfgs` minimises the rest. `rate` is the learning rate and `schedule` how it changes,
+        or `lbfgs` minimises the rest. `lr` is the learning rate and `schedule` how it changes,
         "cosine(t_max=100)". The run ends after `steps` steps (10,000 at most when not given) or
         `seconds`, or when the norm of the gradient (for lm the relative step) is at most
-        `tolerance`. `starts` of more than 1 tries several points, drawn with `seed`; without it
+        `tol`. `starts` of more than 1 tries several points, drawn with `seed`; without it
         a fit whose first end is in doubt is tried from more, and with 1 it is not.
 
         For a model y ~ …, `weights` or `sigma` say how much each row counts, the name of a column
@@ -354,10 +354,12 @@ class Formula(Node):
         from gradcli.minimization.constrained import optimum
         from gradcli.minimization.settings import Settings
         from gradcli.minimization.task import unstarted
+        from gradcli.options import check_keywords
 
         settings = Settings.among(keywords)
+        check_keywords(named.keys() - self.free_names)
         point = {**(start or {}), **named}
-        given = {**(fixed or {}), **point}
+        given = {**(fix or {}), **point}
         shapes = {name: shape_of(value, name) for name, value in given.items()}
         if isinstance(data, str):
             from gradcli.rows.columns import over_rows, rows, values_of
@@ -383,13 +385,13 @@ class Formula(Node):
             shaped = self.with_shapes(shapes)
         if not point:
             known = columns if isinstance(columns, dict) else columns.entries
-            point = unstarted(shaped, shaped.origin, fixed or {}, known)
+            point = unstarted(shaped, shaped.origin, fix or {}, known)
             settings = settings.replaced(looks=bool(point))
         return optimum(
             shaped,
             point,
             origin=shaped.origin,
-            fixed=fixed,
+            fixed=fix,
             data=columns,
             settings=settings,
             observe=observe,

@@ -47,7 +47,7 @@ def spelled(field: str) -> str:
 
 
 def example(field: str, value: object) -> str:
-    """Return an option as the user may write it: rate=0.1 or --lr 0.1; N stands for a number."""
+    """Return an option as the user may write it: lr=0.1 or --lr 0.1; N stands for a number."""
     if isinstance(value, float):
         from gradcli.graph.literals import number_text
 
@@ -60,6 +60,56 @@ def example(field: str, value: object) -> str:
 
     return f"{_flags[field]} {quote(str(value))}"
 
+
+def check_keywords(names: Collection[str]) -> None:
+    """Raise UsageError for a keyword that is an option under the name of another program."""
+    for name in names:
+        if name in MEANT and len(name) > 3:  # shorter ones are names of parameters
+            message = f"there is no option {name}"
+            raise UsageError(message, hint=f"did you mean {MEANT[name]}?")
+
+
+def named(table: str) -> dict[str, str]:
+    """Return what each name means; a line of the table is `meaning: name name …`."""
+    lines = (line.rpartition(": ") for line in table.strip().split("\n"))
+    return {name: own for own, _, names in lines for name in names.split()}
+
+
+MEANT = named("""
+lr: rate learning_rate learningrate eta step_size stepsize
+method: optimizer optimiser solver algorithm minimizer
+steps: max_iter maxiter max_iterations iterations iters n_iter niter num_steps max_steps maxfev
+tol: tolerance ftol xtol gtol eps epsilon abstol reltol
+fix: fixed freeze frozen const vary
+bounds: bound limits limit
+subject_to: constraint constraints st subject
+starts: restarts n_starts multistart
+seconds: timeout time max_time time_limit maxtime
+schedule: scheduler lr_scheduler decay
+batch: batch_size batchsize bs minibatch
+epochs: n_epochs num_epochs epoch
+validate: validation val valid test
+maximize: maximise max
+seed: random_state random_seed rng
+loss: robust loss_function
+weights: weight w
+sigma: yerr stddev std sd errorbars
+confidence: level ci confidence_level
+data: file input csv dataset dataframe df table using
+header: names columns
+separator: sep delimiter fs
+skip_lines: skiprows skip_header
+missing: na na_values nan
+wrt: var vars variable variables with_respect_to respect_to
+hessian: order second second_order
+digits: precision prec accuracy scale sig significant dps
+fixed: decimals places
+predictions: predict predicted fitted residuals
+trace: verbose debug
+plot: chart figure
+allow_nonfinite: allow_nan allow_inf
+""")
+"""The options by their flags, without dashes, and what other programs call them."""
 
 # ---------------------------------------------------------------- values
 
@@ -282,7 +332,8 @@ class Options:
         records = self.records()
         for field, value in given.items():
             if not hasattr(self, field):
-                message = f"there is no option {field}"
+                meant = f"; did you mean {MEANT[field]}?" if field in MEANT else ""
+                message = f"there is no option {field}{meant}"
                 raise TypeError(message)
             kind = records[field].values if field in records else None
             if value is not None:

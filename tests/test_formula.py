@@ -88,7 +88,7 @@ def test_linear_regression_as_a_python_function() -> None:
     assert formula.gradient(a=2, b=1) == pytest.approx(
         {"a": 2 * np.mean(residual * x), "b": 2 * np.mean(residual)}
     )
-    found = formula.minimize(a=0, b=0, rate=0.1, steps=2000)
+    found = formula.minimize(a=0, b=0, lr=0.1, steps=2000)
     slope, offset = np.polyfit(x, y, 1)
     assert found.parameters == pytest.approx({"a": slope, "b": offset}, abs=1e-7)
 
@@ -331,7 +331,7 @@ def test_exit_codes_of_errors() -> None:
 
 def test_minimize_a_parabola() -> None:
     # a² - 10a + 28 = (a - 5)² + 3; a step of rate r multiplies the distance from 5 by 1 - 2r.
-    found = parse("a^2 - 10*a + 28").minimize(a=6, rate=0.1, steps=20)
+    found = parse("a^2 - 10*a + 28").minimize(a=6, lr=0.1, steps=20)
     assert found.minimum == pytest.approx(3 + 0.8**40, rel=1e-14)
     assert found.parameters == {"a": pytest.approx(5 + 0.8**20, rel=1e-14)}
     assert found.gradient_norm == pytest.approx(2 * 0.8**20, rel=1e-12)
@@ -344,12 +344,12 @@ def test_minimize_a_parabola() -> None:
 
 
 def test_minimize_until_the_gradient_is_small() -> None:
-    found = parse("(x - 1)^2 + (y + 2)^2").minimize(x=0, y=0, rate=0.25)
+    found = parse("(x - 1)^2 + (y + 2)^2").minimize(x=0, y=0, lr=0.25)
     assert found.converged
     assert found.parameters == pytest.approx({"x": 1, "y": -2}, abs=1e-8)
     assert found.gradient_norm <= 1e-8
     assert "converged" in found.reason
-    coarse = parse("(x - 1)^2 + (y + 2)^2").minimize(x=0, y=0, rate=0.25, tolerance=0.1)
+    coarse = parse("(x - 1)^2 + (y + 2)^2").minimize(x=0, y=0, lr=0.25, tol=0.1)
     assert coarse.steps < found.steps
 
 
@@ -359,19 +359,19 @@ def test_minimize_follows_the_steps_of_a_plain_loop() -> None:
         slope_x = -2 * (1 - x) - 400 * x * (y - x * x)
         slope_y = 200 * (y - x * x)
         x, y = x - rate * slope_x, y - rate * slope_y
-    found = parse("(1 - x)^2 + 100*(y - x^2)^2").minimize(x=-1.2, y=1, rate=rate, steps=100)
+    found = parse("(1 - x)^2 + 100*(y - x^2)^2").minimize(x=-1.2, y=1, lr=rate, steps=100)
     assert found.parameters == pytest.approx({"x": x, "y": y}, rel=1e-9)
 
 
 def test_minimize_observed_step_by_step() -> None:
     seen: list[Iterate] = []
-    found = parse("x^2").minimize({"x": 1}, rate=0.5, steps=3, observe=seen.append)
+    found = parse("x^2").minimize({"x": 1}, lr=0.5, steps=3, observe=seen.append)
     assert [record.value for record in seen] == [1, 0]
     assert found.history == []
 
 
 def test_minimize_what_diverges() -> None:
-    found = parse("x^2").minimize(x=1, rate=10)
+    found = parse("x^2").minimize(x=1, lr=10)
     assert not found.converged
     assert "diverged" in found.reason
     assert math.isfinite(found.minimum)
@@ -390,7 +390,7 @@ def test_minimize_mistakes() -> None:
 
 
 def test_minimize_past_an_idle_branch() -> None:
-    found = parse("where(x > 0, (x - 1)^2, log(x))").minimize(x=3, rate=0.25)
+    found = parse("where(x > 0, (x - 1)^2, log(x))").minimize(x=3, lr=0.25)
     assert found.converged
     assert found.parameters == pytest.approx({"x": 1}, abs=1e-8)
 

@@ -29,7 +29,7 @@ def flags() -> Iterator[None]:
 def test_the_keywords_of_minimize_are_the_options() -> None:
     """What Python users may write: every field with its default, and no other of its kind."""
     parameters = inspect.signature(gradcli.Formula.minimize).parameters
-    others = {"self", "start", "data", "fixed", "bounds", "observe", "named"}
+    others = {"self", "start", "data", "fix", "bounds", "observe", "named"}
 
     assert {name: p.default for name, p in parameters.items() if name not in others} == {
         field: option.default for field, option in Settings.records().items()
@@ -47,15 +47,15 @@ def test_the_keywords_of_draw_are_the_options() -> None:
 @pytest.mark.parametrize(
     ("keywords", "complaint"),
     [
-        ({"rate": -1}, "rate must be greater than 0, not -1\n  for example rate=0.1"),
-        ({"rate": float("nan")}, "rate must be greater than 0, not nan"),
-        ({"rate": "0.1"}, "rate must be greater than 0, not 0.1"),
+        ({"lr": -1}, "lr must be greater than 0, not -1\n  for example lr=0.1"),
+        ({"lr": float("nan")}, "lr must be greater than 0, not nan"),
+        ({"lr": "0.1"}, "lr must be greater than 0, not 0.1"),
         ({"steps": 2.5}, "steps must be a whole number of at least 0, not 2.5"),
         ({"starts": 0}, "starts must be a whole number from 1 to 1000000, not 0"),
         ({"confidence": 1}, "confidence must be between 0 and 1, not 1"),
         ({"engine": "nativ"}, "engine must be one of auto, python, native, not 'nativ'"),
         ({"engine": "nativ"}, "did you mean native?"),
-        ({"method": "newton", "rate": 0.1}, "leave out rate, or choose a method such as adam"),
+        ({"method": "newton", "lr": 0.1}, "leave out lr, or choose a method such as adam"),
         ({"method": "adamm"}, "there is no method 'adamm'\n  did you mean 'adam'?"),
         ({"loss": "huber"}, "weights, sigma and a loss belong to a model"),
     ],
@@ -69,12 +69,12 @@ def test_the_library_names_its_keywords(keywords: dict[str, Any], complaint: str
 
 
 def test_why_a_method_ran() -> None:
-    assert gradcli.parse("x^2").minimize(x=1, rate=0.1).why == "rate asks for gradient descent"
+    assert gradcli.parse("x^2").minimize(x=1, lr=0.1).why == "lr asks for gradient descent"
 
 
 def test_names_on_the_command_line(flags: None) -> None:
     assert flags is None
-    assert [spelled(field) for field in ("rate", "data", "a")] == ["--lr", "--data", "a"]
+    assert [spelled(field) for field in ("lr", "data", "a")] == ["--lr", "--data", "a"]
 
 
 @given(st.sampled_from(["--steps", "--lr", "--tol", "--confidence"]), st.text(max_size=8))
@@ -109,7 +109,7 @@ def test_what_belongs_to_another_option() -> None:
 
 
 def test_no_option_is_made_up() -> None:
-    with pytest.raises(TypeError, match="there is no option learning_rate"):
+    with pytest.raises(TypeError, match="there is no option learning_rate; did you mean lr"):
         Settings(learning_rate=0.1)
 
 

@@ -7,6 +7,7 @@ import sys
 
 from gradcli.errors import (
     FileError,
+    FormulaError,
     MathematicsError,
     NameValueError,
     ShapeError,
@@ -156,7 +157,13 @@ def split(words: Sequence[str]) -> tuple[str, list[Binding]]:
         message = "no formula is given"
         raise UsageError(message, hint="for example: gradcli eval 'x^2 + 1' x=3")
     first, *rest = words
-    given = bindings(rest)
+    try:
+        given = bindings(rest)
+    except (FormulaError, NameValueError) as error:
+        from gradcli.cli.operands import meant
+
+        error.hint = meant(first, rest) or error.hint
+        raise
     if first.startswith("@"):
         from gradcli.data.files import read_text
 

@@ -34,13 +34,14 @@ class Column:
         digits: int | None = TERMINAL_DIGITS,
         write: Callable[[Any], str] | None = None,
         is_label: bool = False,
+        is_text: bool = False,
     ) -> None:
         """Write the record; the value is the attribute `key` of an item unless `get` says more.
 
         The heading in `rows`, on a `terminal` and in `json` is the key; None leaves the column out.
         Beside a column of `many` formulas it is that. A terminal shows so many `digits` unless
-        others are asked for, all for None. `write` makes the text of a value, and labels are
-        aligned left.
+        others are asked for, all for None. `write` makes the text of a value. Labels say which row
+        it is and stand in each part of a table that is split; they and texts are aligned left.
         """
         self.key = key
         self._get = get
@@ -49,6 +50,7 @@ class Column:
         self._digits = digits
         self._write = write
         self.is_label = is_label
+        self.is_left = is_label or is_text
 
     def headings(self, form: str, *, are_many: bool = False) -> list[str]:
         """Return the headings in a form: one, or none where the column does not belong."""
@@ -110,10 +112,12 @@ def cells(columns: Iterable[Column], item: Any, output: Output) -> list[str]:
 
 def show(columns: Sequence[Column], items: Iterable[Any], output: Output) -> None:
     """Add a table to the output."""
-    labels = [c for c in columns if c.is_label and c.headings(output.form)]
+    shown = [column for column in columns if column.headings(output.form)]
+    labels, left = sum(c.is_label for c in shown), sum(c.is_left for c in shown)
     rows = [cells(columns, item, output) for item in items]
     are_many = output.label is not None
-    output.table(headings(columns, output.form, are_many=are_many), rows, right=len(labels))
+    found = headings(columns, output.form, are_many=are_many)
+    output.table(found, rows, right=left, labels=labels)
 
 
 def documents(columns: Sequence[Column], items: Iterable[Any]) -> list[dict[str, Any]]:

@@ -53,7 +53,7 @@ class Given(NamedTuple):
 
 def read(words: Sequence[str], options: Minimize) -> Given:
     """Return the formula, its starts and its data."""
-    start = read_start(words, options.fixed, options.limits, options.seed)
+    start = read_start(words, options.fix, options.limits, options.seed)
     if options.data:
         check_syntax(start.source, [*start.values, *start.fixed])
     also = [arguments.split([text])[0] for text in options.also]

@@ -526,7 +526,7 @@ def _node_columns(steps: Sequence[Step], output: Output, *, is_forward: bool) ->
         ]
     return [
         *before,
-        Column("local derivatives", edges, json=None, is_label=True),
+        Column("local derivatives", edges, json=None, is_text=True),
         value,
         digits,
         *slopes,

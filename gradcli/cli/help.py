@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import shlex
+from itertools import groupby, zip_longest
 from typing import TYPE_CHECKING, Any
 
 from gradcli import manual
-from gradcli.cli.output import Output
+from gradcli.cli.output import Output, listed, width
 from gradcli.errors import ExitCode, UsageError, printable
 from gradcli.language.names import suggestion
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from gradcli.cli.options import Help
 
@@ -23,23 +24,31 @@ def show(words: Sequence[str], options: Help, commands: Mapping[str, str]) -> Ex
     """
     output = Output(json=options.json, color=options.color)
     functions = manual.functions()
-    word = words[0] if words else None
-    if len(words) > 1:
-        message = "help takes one topic"
-        raise UsageError(message, hint=f"for example gradcli help {words[0]}")
+    word = "-".join(words)
     with output:
-        if word is None:
+        if not word:
             _topics(commands, output)
         elif word in manual.topics():
             _page(word, functions, output)
         elif word in functions:
             _function(manual.function(word), output)
+        elif len(words) > 1:
+            message = "help takes one topic"
+            raise UsageError(message, hint=f"for example gradcli help {words[0]}")
         else:
-            close = suggestion(word, [*commands, *manual.topics(), *functions])
             message = f"there is no topic or function '{printable(word, 60)}'"
-            hint = f"did you mean '{close}'?" if close else "gradcli help lists the topics"
-            raise UsageError(message, hint=hint)
+            raise UsageError(message, hint=_elsewhere(word, [*commands, *functions]))
     return ExitCode.DONE
+
+
+def _elsewhere(word: str, known: Sequence[str]) -> str:
+    """Return where to read about a word that is neither a topic nor a function."""
+    topic = suggestion(word, manual.topics())
+    pages = [] if topic else manual.mentions(word)
+    if pages:
+        return f"gradcli help {pages[0]} speaks of it"
+    close = topic or suggestion(word, known)
+    return f"did you mean '{close}'?" if close else "gradcli help lists the topics"
 
 
 def _topics(commands: Mapping[str, str], output: Output) -> None:
@@ -47,13 +56,15 @@ def _topics(commands: Mapping[str, str], output: Output) -> None:
     if output.json:
         output.document({"commands": commands, "topics": topics})
         return
+    titles = [(topic, title[:1].lower() + title[1:]) for topic, title in topics.items()]
     size = max(map(len, [*topics, *commands]))
-    output.line("gradcli COMMAND 'FORMULA' NAME=VALUE …, the formula in single quotes:")
-    for command, what in commands.items():
-        output.line(f"  {command:{size}}  {what}")
-    output.line("gradcli COMMAND --help lists the options. gradcli help TOPIC has more:")
-    for topic, title in topics.items():
-        output.line(f"  {topic:{size}}  {title[:1].lower() + title[1:]}")
+    for heading, rows in (
+        ("gradcli COMMAND 'FORMULA' NAME=VALUE …, the formula in single quotes:", commands.items()),
+        ("gradcli COMMAND --help lists the options. gradcli help TOPIC has more:", titles),
+    ):
+        output.line(heading)
+        for line in listed(rows, size, min(width(), 100)):
+            output.line(line)
     output.line("gradcli help FUNCTION, such as gradcli help lgamma, explains a function.")
 
 
@@ -75,7 +86,21 @@ def _page(topic: str, functions: dict[str, Any], output: Output) -> None:
         return
     from rich.markdown import Markdown
 
-    output.line(output.rendered(Markdown("\n".join(lines), code_theme="ansi_dark")))
+    page = Markdown("\n".join(_aligned(lines)), code_theme="ansi_dark")
+    output.line(output.rendered(page))
+
+
+def _aligned(lines: Sequence[str]) -> Iterator[str]:
+    """Yield lines, those of a table with tabs in columns as wide as a terminal would make them."""
+    for has_tabs, group in groupby(lines, lambda line: "\t" in line):
+        rows = [line.split("\t") for line in group]
+        if not has_tabs:
+            yield from (row[0] for row in rows)
+            continue
+        sizes = [max(map(len, column)) for column in zip_longest(*rows, fillvalue="")]
+        for row in rows:
+            cells = (cell.ljust(size) for cell, size in zip(row, sizes, strict=False))
+            yield "  ".join(cells).rstrip()
 
 
 def _function(row: dict[str, Any], output: Output) -> None:

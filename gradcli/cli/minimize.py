@@ -135,8 +135,8 @@ def _run(
 
     names = entries(given.start.values)
     stride = options.every
-    if stride is None and not output.pretty and options.is_first_order:
-        stride = 1  # its steps are what one wants to see; the last one is the result
+    if stride is None and not output.pretty and options.is_first_order and options.tol == 0:
+        stride = 1  # no test ends the run: its steps are what is asked for
     is_drawn = plot is not None and plot.is_text
     is_shown = output.pretty and not is_drawn and (stride is not None or not given.also)
     table = steps.Table(stride) if is_shown else None
@@ -146,6 +146,11 @@ def _run(
         if stride is not None and table is None and not output.json:
             watchers.append(steps.Rows(names, output, stride))
         live = steps.LiveLine() if is_terminal(sys.stderr) else steps.Watcher()
+        reader = steps.Reader(output)
+
+        def watch(iterate: Iterate) -> None:
+            reader.see(iterate)
+            live.see(iterate)
 
         def observe(iterate: Iterate) -> None:
             for watcher in watchers:
@@ -166,7 +171,7 @@ def _run(
                 data={} if given.rows is None else values_of(given.rows),
                 settings=given.settings,
                 observe=observe,
-                watch=live.see,
+                watch=watch,
                 keep=None if keeper is None else keeper.keep,
                 resumed=resumed,
                 stop=stop,

@@ -366,11 +366,13 @@ class Minimize(Settings, Learning, Data, Plot, Shown):
 
     group = "Result"
 
-    fixed = texts("--fix", "A name that does not move; repeatable.", "NAME=VALUE")
+    fix = texts("--fix", "A name that does not move; repeatable.", "NAME=VALUE")
     limits = texts(
         "--bounds", "Limits of a parameter, as a=0:1 or a=0: ; repeatable.", "NAME=LOW:HIGH"
     )
-    every: Option[int | None] = Option("--every", None, "Show each N-th step.", Whole(1), "N")
+    every: Option[int | None] = Option(
+        "--every", None, "Show each N-th step (in a pipe, not the result).", Whole(1), "N"
+    )
     log = text(
         "--log",
         "Write every step to a {words} file.",

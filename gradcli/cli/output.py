@@ -11,7 +11,7 @@ from gradcli.graph.literals import Numeral, number_text, value_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from types import TracebackType
     from typing import Any
 
@@ -224,15 +224,27 @@ class Output:
         return self._rounded(content) if hasattr(content, "ravel") else content
 
     def table(
-        self, headers: Sequence[str], rows: Iterable[Sequence[str]], *, right: int = 0
+        self,
+        headers: Sequence[str],
+        rows: Iterable[Sequence[str]],
+        *,
+        right: int = 0,
+        labels: int | None = None,
     ) -> None:
-        """Add a table; on a terminal the columns from number `right` on are aligned right."""
+        """Add a table; on a terminal the columns from number `right` on are aligned right.
+
+        The first columns, as many as `labels` (`right` unless given), stand in every part of a
+        table that is too wide for one.
+        """
         if self.pretty:
             listed = [self.labelled(row) for row in rows]
-            headers, right = self._named(headers), right + (self.label is not None)
-            for columns in fitting_columns(headers, listed, right, width()):
+            labels = right if labels is None else labels
+            if self.label is not None:
+                headers, right, labels = self._named(headers), right + 1, labels + 1
+            for columns in fitting_columns(headers, listed, right, width(), labels):
                 part = [[row[i] for i in columns] for row in listed]
-                self._parts.append(self._rich_table([headers[i] for i in columns], part, right))
+                left = sum(i < right for i in columns)
+                self._parts.append(self._rich_table([headers[i] for i in columns], part, left))
             return
         cells = [*self.heading(headers), *map(self.labelled, rows)]
         if self.csv:
@@ -342,33 +354,39 @@ class Output:
 
 
 def fitting_columns(
-    headers: Sequence[str], rows: Sequence[Sequence[str]], right: int, room: int
+    headers: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    right: int,
+    room: int,
+    labels: int | None = None,
 ) -> list[list[int]]:
     """Return the columns of each part of a table that is too wide: labels, then those that fit.
 
-    The first columns, up to number `right` (or one), stand in every part. A number is never cut.
+    The first columns, as many as `labels` (`right` unless given; at least one), stand in every
+    part. Texts, which stand before column `right`, can be wrapped; a number is never cut.
     """
-    for widest in LABEL_WIDTHS:
-        parts = _parts(headers, rows, right, room, widest)
-        if len(parts) == 1:
-            return parts
-    return _parts(headers, rows, right, room, LABEL_WIDTHS[0])
+    kept = max(right if labels is None else labels, 1)
+    parts = [_parts(headers, rows, right, room, kept, widest) for widest in LABEL_WIDTHS]
+    return min(parts, key=len)
 
 
 def _parts(
-    headers: Sequence[str], rows: Sequence[Sequence[str]], right: int, room: int, widest: int
+    headers: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    right: int,
+    room: int,
+    labels: int,
+    widest: int,
 ) -> list[list[int]]:
-    labels = list(range(max(right, 1)))
     sizes = [max(len(row[i]) for row in (headers, *rows)) + 3 for i in range(len(headers))]
-    for label in labels[:right]:
-        sizes[label] = min(sizes[label], widest)  # words can be wrapped
-    parts: list[list[int]] = [[*labels]]
-    left = room - sum(sizes[i] for i in labels)
-    for place in range(len(labels), len(headers)):
+    sizes[:right] = [min(size, widest) for size in sizes[:right]]
+    parts: list[list[int]] = [[*range(labels)]]
+    left = room - sum(sizes[:labels])
+    for place in range(labels, len(headers)):
         left -= sizes[place]
-        if left < 0 and len(parts[-1]) > len(labels):
-            parts.append([*labels])
-            left = room - sum(sizes[i] for i in labels) - sizes[place]
+        if left < 0 and len(parts[-1]) > labels:
+            parts.append([*range(labels)])
+            left = room - sum(sizes[:labels]) - sizes[place]
         parts[-1].append(place)
     return parts
 
@@ -463,6 +481,19 @@ def csv_text(rows: Iterable[Sequence[str]]) -> str:
     buffer = StringIO()
     csv.writer(buffer, lineterminator="\n").writerows(rows)
     return buffer.getvalue()
+
+
+def listed(rows: Iterable[tuple[str, str]], size: int, room: int) -> Iterator[str]:
+    """Yield the lines of words and what they mean, in two columns, the first `size` wide."""
+    import textwrap
+
+    indent = " " * (size + 4)
+    for left, right in rows:
+        begun = f"  {left:{size}}  "
+        if not right or len(left) > size:
+            yield f"  {left}"
+            begun = indent
+        yield from textwrap.wrap(right, room, initial_indent=begun, subsequent_indent=indent)
 
 
 def width(stream: Any = None) -> int:

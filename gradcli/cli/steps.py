@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
+import select
 import sys
 import time
 from contextlib import contextmanager, suppress
@@ -204,6 +206,31 @@ class LiveLine(Watcher):
         with suppress(OSError, AttributeError):
             sys.stderr.write(text)
             sys.stderr.flush()
+
+
+class Reader(Watcher):
+    """Ends a run for whose result nobody waits: the reader of the pipe went away."""
+
+    def __init__(self, output: Output) -> None:
+        self._next = time.monotonic() + QUIET_SECONDS if output.path is None else math.inf
+
+    def see(self, iterate: Iterate) -> None:  # noqa: ARG002 - as every watcher
+        """Look after the reader a few times a second. Raises BrokenPipeError."""
+        now = time.monotonic()
+        if now >= self._next:
+            self._next = now + 0.2
+            if _is_left(sys.stdout):
+                raise BrokenPipeError
+
+
+def _is_left(stream: Any) -> bool:
+    """Return whether a stream is a pipe that no one reads any more, as far as can be known."""
+    try:
+        poll = select.poll()
+        poll.register(stream.fileno(), 0)  # errors and hang-ups are told without being asked for
+        return bool(poll.poll(0))
+    except (OSError, AttributeError, ValueError):  # no file, or Windows, which has no poll
+        return False
 
 
 def _multiple(step: int, stride: int) -> int:

@@ -20,7 +20,7 @@ from typer._completion_classes import BashComplete
 from typer.core import TyperCommand, TyperGroup
 from typer.exceptions import TyperException
 
-from gradcli.cli import completion, usage
+from gradcli.cli import completion, elsewhere, usage
 from gradcli.cli.arguments import is_option
 from gradcli.cli.commands import COMMANDS, Command, Request
 from gradcli.errors import ExitCode, GradcliError, UsageError, printable
@@ -282,7 +282,7 @@ def completions(words: list[str], begun: str) -> list[str]:
 
 def _usage_error(problem: TyperException) -> UsageError:
     """Return Typer's complaint as ours: one sentence and a repair."""
-    from gradcli.language.names import is_name, suggestion
+    from gradcli.language.names import is_name
     from gradcli.language.parser import finding
 
     context = getattr(problem, "ctx", None)
@@ -292,16 +292,14 @@ def _usage_error(problem: TyperException) -> UsageError:
     kind = type(problem).__name__
     if kind == "NoSuchOption" and context is not None:
         known = [name for p in context.command.get_params(context) for name in p.opts]
-        close = suggestion(str(option), [name for name in known if name.startswith("--")])
         message = f"{path} has no option {printable(str(option), 60)}"
-        return UsageError(message, hint=f"did you mean {close}?" if close else hint)
+        return UsageError(message, hint=elsewhere.option(str(option), known) or hint)
     sentence = problem.format_message().rstrip(".")
     found = re.match(r"No such command '(.*?)'(?:\.|$)", sentence, re.DOTALL)
     if found:
-        close = suggestion(found[1], list(COMMANDS))
         message = f"there is no command '{printable(found[1], 60)}'"
         others = f"the commands are {', '.join(COMMANDS)}"
         if not is_name(found[1]) and finding(found[1]) is None and len(found[1]) <= 60:
             others = f"for its value: gradcli eval {shlex.quote(found[1])}"
-        return UsageError(message, hint=f"did you mean '{close}'?" if close else others)
+        return UsageError(message, hint=elsewhere.command(found[1]) or others)
     return UsageError(sentence[:1].lower() + sentence[1:], hint=hint)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from gradcli.cli.output import Output, width
+from gradcli.cli.output import Output, listed, width
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -88,16 +88,7 @@ def _sections(
             continue
         yield f"{title}:\n"
         size = min(max(len(left) for left, _ in rows), 24)
-        for left, right in rows:
-            if not right:
-                yield f"  {left}\n"
-                continue
-            begun = f"  {left:{size}}  "
-            if len(left) > size:
-                yield f"  {left}\n"
-                begun = " " * (size + 4)
-            indent = " " * (size + 4)
-            yield textwrap.fill(right, room, initial_indent=begun, subsequent_indent=indent) + "\n"
+        yield from (line + "\n" for line in listed(rows, size, room))
         yield "\n"
 
 

@@ -89,7 +89,9 @@ def binding(word: str) -> Binding:
         )
         hint = "a name has letters, digits and _, as in x1=2.5"
         meant = name.strip(": ")
-        raise NameValueError(message, hint=_repair(meant, text, hint) if is_name(meant) else hint)
+        raise NameValueError(
+            message, hint=_repair(meant, text.strip(), hint) if is_name(meant) else hint
+        )
     if name in KEYWORDS:
         message = f"'{name}' is a word of the language and cannot be given a value"
         raise NameValueError(message, hint="use another name")

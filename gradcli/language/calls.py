@@ -6,6 +6,7 @@ import unicodedata
 from typing import TYPE_CHECKING
 
 from gradcli.errors import ShapeError
+from gradcli.graph.operations import ALIASES, FUNCTIONS
 from gradcli.graph.precedence import COMPARISON, PRODUCT
 from gradcli.language import meant
 from gradcli.language.characters import CONDITION
@@ -109,10 +110,20 @@ def _of_call(tokens: Tokens, index: int, fault: Fault, span: Span) -> Finding:
     if fault.kind == "arguments":
         commas = [i for i in range(index, closing or index) if tokens.kinds[i] == "COMMA"]
         edits = decimal_comma(tokens, commas[0]) if len(commas) == 1 else ()
+        row = FUNCTIONS.get(ALIASES.get(name, name))
+        if closing is not None and row is not None and row.payload == "axis" and len(given) > 1:
+            array = f"{name}([{', '.join(given)}])"
+            listed = Repair((*edits, replaced(tokens, index, closing, array)), is_guess=True)
+            return Finding(message, span, listed._replace(words="write {} for an array"))
         return Finding(message, span, Repair(edits, otherwise=fault.hint))
-    if name in meant.ABSENT and fault.kind == "unknown function":
-        words = meant.ABSENT[name]
-        if name in meant.DERIVATIVES and given and index == 0 and closing == len(tokens.kinds) - 2:
+    words = meant.absent(name)
+    if words is not None and fault.kind == "unknown function":
+        if (
+            name.lower() in meant.DERIVATIVES
+            and given
+            and index == 0
+            and closing == len(tokens.kinds) - 2
+        ):
             wrt = f" --wrt {given[1]}" if len(given) == 2 and given[1].isidentifier() else ""
             function = Edit(0, len(tokens.source), given[0])
             if len(given) <= 2:

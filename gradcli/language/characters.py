@@ -73,6 +73,8 @@ def _of_character(tokens: Tokens, index: int, character: str) -> Repair:
         return _prefix(tokens, index, meant.PREFIXES[character])
     if character in meant.FRACTIONS:
         return _fraction(tokens, index, meant.FRACTIONS[character])
+    if character == "$" and tokens.kinds[index + 1] == "NUMBER":
+        return Repair(otherwise="columns of --data are named by their headings, or by --header A,B")
     if character in one_edit:
         words = "names are written without '$'" if character == "$" else None
         return Repair((Edit(start, start + 1, one_edit[character]),), otherwise=words)

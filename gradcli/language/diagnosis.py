@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gradcli.graph.precedence import COMPARISON, POWER, PRODUCT
+from gradcli.language import meant
 from gradcli.language.calls import EQUALITY, did_you_mean
 from gradcli.language.juxtaposed import two_operands
 from gradcli.language.names import CONSTANTS, FUNCTION_NAMES, is_function, is_reserved
@@ -66,14 +67,9 @@ def _signs(tokens: Tokens, index: int) -> Found:
     """Operators that are written in another way: `<>`, `//`, `!!`, `:=`."""
     kind = tokens.kinds[index]
     last = tokens.kinds[index - 1] if index else None
-    pair = tokens.texts[index - 1] + tokens.texts[index] if index else ""
     if kind == "TILDE":
         words = "a model is one line, y ~ f, in which '~' stands once and outside of parentheses"
         return None, Repair(otherwise=words), None
-    if kind == "COMPARISON" and last in {"EQUALS", "COMPARISON"}:
-        sign = {"<>": "!=", "=<": "<=", "=>": ">="}.get(pair)
-        edits = joined(tokens, index - 1, index, sign, COMPARISON) if sign else ()
-        return None, Repair(edits, otherwise=f"write {sign}" if sign else None), None
     if kind == "SLASH" == last:
         words = "write {} for whole division; a comment starts with #"
         first, end = before(tokens, index - 1, PRODUCT), after(tokens, index + 1, POWER)
@@ -87,16 +83,11 @@ def _signs(tokens: Tokens, index: int) -> Found:
         return None, Repair(otherwise="a comment starts with #"), None
     if kind == "BANG" == last:
         first = before(tokens, index)
-        edits = (
-            ()
-            if first is None
-            else (replaced(tokens, first, index, f"({text(tokens, first, index - 1)})!"),)
-        )
-        words = "the factorial of a factorial is {}"
-        return "a double factorial is not part of the language", Repair(edits, words), None
-    if kind == "COLON" and tokens.kinds[index + 1] == "EQUALS":
-        edit = Edit(tokens.start(index), tokens.span(index + 1)[1], "=")
-        return None, Repair((edit,)), None
+        message, repair = "a double factorial is not part of the language", Repair()
+        if first is not None:
+            twice = replaced(tokens, first, index, f"({text(tokens, first, index - 1)})!")
+            repair = Repair((twice,), "the factorial of a factorial is {}")
+        return message, repair, None
     return None
 
 
@@ -105,21 +96,12 @@ def _equals_sign(tokens: Tokens, index: int) -> Found:
     if kinds[index] != "EQUALS":
         return None
     if index and kinds[index - 1] == "COMPARISON":
-        sign = tokens.texts[index - 1]
-        edits = joined(tokens, index - 1, index, sign, COMPARISON)
-        return (
-            f"'{sign}=' has no meaning in a formula",
-            Repair(edits, otherwise=f"write {sign}"),
-            None,
-        )
+        return f"'{tokens.texts[index - 1]}=' has no meaning in a formula", Repair(), None
     if index == 0 or kinds[index - 1] not in ENDS:
         words = "a definition is u = 3*x; u^2"
         return "'=' defines a name, and no name stands before it", Repair(otherwise=words), None
     if tokens.texts[index + 1] in {"<", ">"}:
-        sign = tokens.texts[index + 1] + "="
-        edits = joined(tokens, index, index + 1, sign, COMPARISON)
-        message = f"'={sign[0]}' has no meaning in a formula"
-        return message, Repair(edits, otherwise=f"write {sign}"), None
+        return f"'={tokens.texts[index + 1]}' has no meaning in a formula", Repair(), None
     edits = joined(tokens, index, index, " == ", COMPARISON)
     return EQUALITY, Repair(edits, "write {}" + _solution(tokens, index)), None
 
@@ -199,7 +181,7 @@ def _nothing_inside(tokens: Tokens, index: int) -> Found:
         if name in CONSTANTS:
             repair = Repair((Edit(*span, name),))
         elif not is_function(name):
-            repair = Repair(otherwise=did_you_mean(name, FUNCTION_NAMES))
+            repair = Repair(otherwise=meant.absent(name) or did_you_mean(name, FUNCTION_NAMES))
         return f"{name} is called without an argument", repair, span
     span = (tokens.start(index - 1), tokens.span(index)[1])
     return "nothing stands between the parentheses", Repair(), span

@@ -48,7 +48,7 @@ def two_operands(tokens: Tokens, index: int, accepted: set[str], start: str) -> 
         return "a condition is written with where", python_condition(tokens, index), None
     if kinds[index - 1] == "NAME" and is_function(last):
         return f"{last} needs its argument in parentheses", _argument(tokens, index), None
-    foreign = {"for", "in", "import", "lambda", "return", "def", "let"} & {word, last}
+    foreign = meant.FOREIGN & {word, last}
     if foreign:
         span = tokens.span(index if word in foreign else index - 1)
         return f"'{foreign.pop()}' has no meaning in a formula", Repair(), span

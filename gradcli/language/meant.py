@@ -82,6 +82,10 @@ npr(n, k) = nPr(n, k)
 perm(n, k) = nPr(n, k)
 P(n, k) = nPr(n, k)
 fact(n) = n!
+j0(x) = besselj(0, x)
+j1(x) = besselj(1, x)
+y0(x) = bessely(0, x)
+y1(x) = bessely(1, x)
 tgamma(x) = gamma(x)
 gammaln(x) = lgamma(x)
 lngamma(x) = lgamma(x)
@@ -91,13 +95,26 @@ logit(x) = log(x/(1 - x))
 expit(x) = sigmoid(x)
 normcdf(x) = erfc(-x/sqrt(2))/2
 normpdf(x) = exp(-x^2/2)/sqrt(2*pi)
+Phi(x) = erfc(-x/sqrt(2))/2
+pnorm(x) = erfc(-x/sqrt(2))/2
+dnorm(x) = exp(-x^2/2)/sqrt(2*pi)
+heaviside(x) = where(x > 0, 1, 0)
 if(c, a, b) = where(c, a, b)
+iff(c, a, b) = where(c, a, b)
 iif(c, a, b) = where(c, a, b)
+iff(c, a, b) = where(c, a, b)
 ifelse(c, a, b) = where(c, a, b)
 clamp(x, a, b) = clip(x, a, b)
 average(x) = mean(x)
 avg(x) = mean(x)
 product(x) = prod(x)
+count(x) = len(x)
+length(x) = len(x)
+size(x) = len(x)
+array(x) = x
+tensor(x) = x
+float(x) = x
+mse_loss(x, y) = mse(x, y)
 rms(x) = sqrt(mean(x^2))
 amax(x) = max(x)
 amin(x) = min(x)
@@ -109,35 +126,56 @@ variance(x) = var(x)*len(x)/(len(x) - 1) or var(x)
 """
 """A line for each name and number of arguments: the call, and what it is in our own language."""
 
-_DERIVATIVE = "derivatives come from the command gradcli grad"
+DERIVATIVE = "derivatives come from the command gradcli grad"
 _INTEGRAL = "an integral is written integrate(x^2, x, 0, 1)"
 _ROOT = "an equation is solved by solve(cos(x) == x, x, 1)"
 _MINIMUM = "a minimum comes from the command gradcli minimize"
 _RANDOM = "random numbers are values of names: w=uniform(0, 1, 3)"
 
-ABSENT: dict[str, str | None] = {
-    "percentile": None,
-    "mode": None,
-    "sort": None,
-    "det": None,
-    "inv": None,
-    "derivative": _DERIVATIVE,
-    "deriv": _DERIVATIVE,
-    "differentiate": _DERIVATIVE,
-    "grad": _DERIVATIVE,
-    "gradient": _DERIVATIVE,
+_ALGEBRA = "no command rearranges a formula: gradcli eval has its value, gradcli grad derivatives"
+_OTHERS = "gradcli help functions lists those that there are"
+
+ABSENT: dict[str, str] = {
+    **dict.fromkeys(
+        [
+            "percentile",
+            "mode",
+            "sort",
+            "det",
+            "inv",
+            "eig",
+            "poly",
+            "cross",
+            "outer",
+            "prime",
+            "isprime",
+            "nextprime",
+        ],
+        _OTHERS,
+    ),
+    **dict.fromkeys(["simplify", "expand", "factor", "collect"], _ALGEBRA),
+    "limit": "no limit is taken; a value close to it is often enough, x=1e-8",
+    "plot": "a plot comes from the command gradcli eval with a range, x=-5:5:0.1 --plot -",
+    "derivative": DERIVATIVE,
+    "deriv": DERIVATIVE,
+    "differentiate": DERIVATIVE,
+    "grad": DERIVATIVE,
+    "gradient": DERIVATIVE,
     "hessian": "second derivatives come from the command gradcli grad with --hessian",
     "integral": _INTEGRAL,
     "quad": _INTEGRAL,
+    "nsolve": _ROOT,
+    "roots": _ROOT,
     "fsolve": _ROOT,
     "minimize": _MINIMUM,
     "minimise": _MINIMUM,
     "rand": _RANDOM,
+    "randn": _RANDOM,
     "random": _RANDOM,
 }
-"""Functions of other programs that no formula stands for, and what to say; None is nothing."""
+"""Functions of other programs that no formula stands for, and what to say."""
 
-DERIVATIVES = {name for name, words in ABSENT.items() if words is _DERIVATIVE}
+DERIVATIVES = {name for name, words in ABSENT.items() if words is DERIVATIVE}
 
 INVERSES = {
     "sin": "asin",
@@ -151,10 +189,30 @@ INVERSES = {
 INVERSES |= {inverse: name for name, inverse in INVERSES.items()}
 """What f⁻¹ is."""
 
-INFIX = {"mod": "mod(a, b)", "div": "floor(a/b)", "rem": "sign(a)*mod(abs(a), abs(b))"}
+INFIX = {
+    "mod": "mod(a, b)",
+    "choose": "nCr(a, b)",
+    "div": "floor(a/b)",
+    "rem": "sign(a)*mod(abs(a), abs(b))",
+}
 """Words between two operands a and b, which bind as a product does."""
 
-CONSTANTS = {"PI": "pi", "Pi": "pi", "TAU": "tau", "Tau": "tau"}
+FOREIGN = {
+    *("as", "const", "def", "else", "for", "from", "function", "import", "in", "lambda", "let"),
+    *("of", "return", "then", "to", "when", "with"),
+}
+"""Words that stand between or before operands in other languages, and that no one multiplies."""
+
+CONSTANTS = {
+    "PI": "pi",
+    "Pi": "pi",
+    "TAU": "tau",
+    "Tau": "tau",
+    "true": "1",
+    "True": "1",
+    "false": "0",
+    "False": "0",
+}
 """Free names that are meant as constants."""
 
 NOT_FINITE = {"inf", "Inf", "INF", "infinity", "Infinity", "nan", "NaN", "NAN"}
@@ -187,10 +245,10 @@ WORDS = {
     "∞": NO_INFINITY,
     "∑": "a sum is written sum(k^2, k, 1, 10)",
     "∏": "a product is written prod(k, k, 1, 10)",
-    "∂": _DERIVATIVE,
+    "∂": DERIVATIVE,
     "∫": _INTEGRAL,
     '"': "a formula has no strings",
-    "'": f"a formula has no strings; {_DERIVATIVE}",
+    "'": f"a formula has no strings; {DERIVATIVE}",
     "`": "a formula has no strings",
     "\\": "functions are written by name: sqrt(x), sin(x)",
     "µ": "the Greek mu is the character μ",
@@ -227,6 +285,13 @@ def meaning(name: str, count: int) -> Meaning | None:
     return found
 
 
+def absent(name: str) -> str | None:
+    """Return what to say about a function that no formula stands for; None for others."""
+    return ABSENT.get(name) or ABSENT.get(name.lower())
+
+
 def is_known(name: str) -> bool:
     """Return whether a name is a function of another language, with any number of arguments."""
-    return name in ABSENT or any({name, name.lower()} & {known} for known, _ in meanings())
+    return absent(name) is not None or any(
+        {name, name.lower()} & {known} for known, _ in meanings()
+    )

@@ -36,6 +36,19 @@ def page(topic: str) -> str:
     return Path(__file__).with_name(f"{topic}.md").read_text(encoding="utf-8")
 
 
+def mentions(word: str) -> list[str]:
+    """Return the topics whose pages have a word, or else words that begin with it.
+
+    The one that has it most often is the first.
+    """
+    for end in (r"(?!\w)", ""):
+        found = re.compile(rf"(?<!\w){re.escape(word)}{end}", re.IGNORECASE)
+        counts = {topic: len(found.findall(page(topic))) for topic in _ORDER}
+        if any(counts.values()):
+            return sorted(filter(counts.get, counts), key=lambda topic: -counts[topic])
+    return []
+
+
 def functions() -> dict[str, dict[str, Any]]:
     """Return the functions of the language by name: how they are written and what they are."""
     found: dict[str, dict[str, Any]] = {}

@@ -10,6 +10,7 @@ hold with equality there.
 from __future__ import annotations
 
 import math
+import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -97,9 +98,9 @@ def _optimum(formula: Node, start: Mapping[str, Any], how: Settings, **others: A
         ("loss", how.loss is not None),
         ("errors", how.errors is not None),
         ("profile", how.profile),
-        ("rate", how.rate is not None),
+        ("lr", how.lr is not None),
         ("steps", how.steps is not None),
-        ("tolerance", how.tolerance is not None),
+        ("tol", how.tol is not None),
         ("schedule", how.schedule is not None),
         ("checkpoint", others.pop("keep", None) is not None),
         ("resume", others.pop("resumed", None) is not None),
@@ -146,7 +147,9 @@ def _parts(graph: Graph, texts: Sequence[str], shapes: Mapping[str, Shape]) -> l
             operation, arguments, _ = graph.rows[node]
             if operation not in _SIDES:
                 message = "a constraint is a comparison: <=, >= or =="
-                hint = f"for example {example('subject_to', 'x^2 + y^2 <= 1')}"
+                meant = re.sub(r"(?<![<>])([<>])(?![=<>])", r"\1=", text)
+                meant = "x^2 + y^2 <= 1" if meant == text else meant
+                hint = f"for example {example('subject_to', meant)}"
                 raise FormulaError(message, source=text, span=(0, len(text)), hint=hint)
             small, large = [Node(graph, arguments[side]) for side in _SIDES[operation]]
             if graph.shape(node):
@@ -330,7 +333,7 @@ class _Search:
     def _minimized(self, point: Vector) -> Outcome:
         """Return where the method leads with the multipliers that are in use."""
         how = self._how
-        exact = how.replaced(tolerance=EXACT)
+        exact = how.replaced(tol=EXACT)
         for _ in range(RESTARTS):
             blocks = self._layout.blocks(point)
             working = solver(self._task, Method(self._method, {}, ""), exact, blocks)

@@ -82,7 +82,7 @@ class Doubts(NamedTuple):
             found.append(
                 f"the data hardly determine {few(self.vague)}: the standard error is more than"
                 f" {VAGUE:,.0f} times the value; try another start,"
-                f" {example('starts', 50)}, or {spelled('fixed')}"
+                f" {example('starts', 50)}, or {spelled('fix')}"
             )
         if self.ratio is not None and self.ratio < VERY_ALIKE:
             found.append(

@@ -9,7 +9,7 @@ from gradcli.language.choices import choice
 from gradcli.minimization.settings import SECOND_ORDER
 from gradcli.minimization.vector_objective import VectorObjective
 from gradcli.optimize import stopping
-from gradcli.options import spelled
+from gradcli.options import named, spelled
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -49,8 +49,8 @@ def chosen(task: Task, settings: Settings) -> Method:
     count = task.objective.size
     if settings.method is not None:
         return _asked(task, settings)
-    if settings.rate is not None or settings.schedule is not None:
-        field = "rate" if settings.rate is not None else "schedule"
+    if settings.lr is not None or settings.schedule is not None:
+        field = "lr" if settings.lr is not None else "schedule"
         return first_order("gd", [], {}, f"{spelled(field)} asks for gradient descent")
     if task.fit is not None and count <= LM_PARAMETERS:
         if task.fit.is_linear:
@@ -104,7 +104,20 @@ def also_worth_trying(task: Task, method: Method, settings: Settings) -> list[Tr
     return [again, *others] if is_rounded else others
 
 
+_ELSEWHERE = named("""
+lbfgs: bfgs l-bfgs l-bfgs-b lbfgsb cg
+newton: newton-cg newton-raphson trust-ncg trust-exact trust-krylov dogleg tnc
+lm: leastsq least_squares levenberg-marquardt levenberg marquardt gauss-newton trf
+gd: gradient-descent gradient_descent steepest-descent
+""")
+"""The methods, and what other programs call them or have in their place."""
+
+
 def _asked(task: Task, settings: Settings) -> Method:
+    typed = (settings.method or "").strip()
+    if typed.lower() in _ELSEWHERE:
+        message = f"there is no method '{typed}'"
+        raise UsageError(message, hint=f"did you mean '{_ELSEWHERE[typed.lower()]}'?")
     name, positional, given = choice(spelled("method"), settings.method or "")
     if name == "newton" and task.is_streamed:
         message = "newton needs the data in memory, and they are read in blocks"
@@ -115,10 +128,8 @@ def _asked(task: Task, settings: Settings) -> Method:
         return first_order(name, positional, given, f"{spelled('method')} asks for it")
     if positional or given:
         message = f"{name} has no settings"
-        raise UsageError(
-            message, hint=f"{spelled('tolerance')} and {spelled('steps')} say when it stops"
-        )
-    for field in settings.given("rate", "schedule"):
+        raise UsageError(message, hint=f"{spelled('tol')} and {spelled('steps')} say when it stops")
+    for field in settings.given("lr", "schedule"):
         option = spelled(field)
         message = f"{name} has no learning rate, so {option} means nothing to it"
         raise UsageError(message, hint=f"leave out {option}, or choose a method such as adam")
@@ -154,7 +165,7 @@ def solver(
     does not move parameters that are `frozen`. Raises MathematicsError when the objective has no
     value there.
     """
-    tolerance = stopping.TOLERANCE if settings.tolerance is None else settings.tolerance
+    tolerance = stopping.TOLERANCE if settings.tol is None else settings.tol
     if method.name not in SECOND_ORDER:
         return _descent(task, method, settings, list(start), tolerance)
     vector = task.objective.layout.vector(start)
@@ -194,7 +205,7 @@ def _descent(
         start,
         METHODS[method.name],
         method.settings,
-        rate=settings.rate,
+        rate=settings.lr,
         schedule=plan,
         tolerance=tolerance,
         bounds=task.limits,
@@ -218,7 +229,7 @@ def _least_squares(task: Task, settings: Settings, start: Vector) -> Solver:
             fit.residuals,
             start,
             task.box(),
-            tolerance=settings.tolerance,
+            tolerance=settings.tol,
             loss=task.loss,
             least=VANISHED if fit.is_plain else 0.0,
         )

@@ -345,7 +345,7 @@ class Runs:
             return reason
         from gradcli.optimize.surroundings import Lower, around, is_kinked
 
-        problem, tolerance = self._problem, self._how.tolerance
+        problem, tolerance = self._problem, self._how.tol
         tolerance = stopping.TOLERANCE if tolerance is None else tolerance
         function, box = VectorObjective(problem.objective), problem.box()
         here = self._layout.vector(blocks_of(problem, point))

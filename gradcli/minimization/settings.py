@@ -73,7 +73,7 @@ class Solving(Options):
         complete=_methods,
         identifies=True,
     )
-    rate: Option[float | None] = Option(
+    lr: Option[float | None] = Option(
         "--lr", None, "Learning rate of a first-order method.", POSITIVE, "R", identifies=True
     )
     schedule = text(
@@ -86,7 +86,7 @@ class Solving(Options):
     steps: Option[int | None] = Option(
         "--steps", None, "Steps to take (at most 10000).", Whole(0), "N"
     )
-    tolerance: Option[float | None] = Option(
+    tol: Option[float | None] = Option(
         "--tol",
         None,
         "Stop at this norm of the gradient (1e-8), or relative step of lm.",
@@ -173,12 +173,12 @@ class Settings(Random, Solving, Fitting):
     def may_be_lm(self) -> bool:
         """Whether lm was asked for, or the method is ours to choose."""
         if self.method is None:
-            return self.rate is None and self.schedule is None
+            return self.lr is None and self.schedule is None
         return self.method.strip() == "lm"
 
     @property
     def is_first_order(self) -> bool:
         """Whether a first-order method is asked for."""
         if self.method is None:
-            return self.rate is not None or self.schedule is not None
+            return self.lr is not None or self.schedule is not None
         return self.method.partition("(")[0].strip() not in SECOND_ORDER

@@ -330,7 +330,7 @@ def _values(
     for name in fixed:
         if name in start:
             message = f"{name} has a start and is fixed as well"
-            raise NameValueError(message, hint=f"leave out one of {name}=… and {spelled('fixed')}")
+            raise NameValueError(message, hint=f"leave out one of {name}=… and {spelled('fix')}")
     for name in (*start, *fixed):
         if name in data:
             message = f"{name} is a column of the data and a parameter as well"
@@ -371,7 +371,7 @@ def _limits(bounds: Mapping[str, Limits], point: Mapping[str, Any]) -> list[Limi
         if not low < high:
             message = f"the lower bound of {name}, {low:g}, is not below the upper one, {high:g}"
             raise NameValueError(
-                message, hint=f"to keep a value use {spelled('fixed')} {name}={low:g}"
+                message, hint=f"to keep a value use {spelled('fix')} {name}={low:g}"
             )
         value = point[name]
         least, most = (value, value) if isinstance(value, float) else (value.min(), value.max())

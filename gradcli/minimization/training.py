@@ -400,7 +400,7 @@ class Training:
 
     def _working(self) -> Descent:
         row = METHODS[self.method.name]
-        self._rate = row.rate if self._settings.rate is None else self._settings.rate
+        self._rate = row.rate if self._settings.lr is None else self._settings.lr
         return Descent(
             self.task.objective,
             self.task.start,
@@ -414,7 +414,7 @@ class Training:
 
 def _check(settings: Settings) -> None:
     """Raise UsageError for options that mean nothing to a run over batches."""
-    for field in settings.given("steps", "tolerance", "starts"):
+    for field in settings.given("steps", "tol", "starts"):
         message = f"{spelled(field)} does not go with {spelled('batch')} and {spelled('epochs')}"
         raise UsageError(message, hint=f"{spelled('epochs')} says how long the run is")
 

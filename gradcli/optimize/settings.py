@@ -112,7 +112,7 @@ def _unknown(name: str, setting: str, settings: Mapping[str, Setting]) -> UsageE
     """Return the error of a setting that a choice does not have."""
     message = f"{name} has no setting '{printable(setting, LONGEST_SHOWN)}'"
     if setting == "lr":
-        return UsageError(message, hint=f"give the learning rate with {spelled('rate')}")
+        return UsageError(message, hint=f"give the learning rate with {spelled('lr')}")
     hint = _near(setting, settings, "its settings are") if settings else f"write {name}"
     return UsageError(message, hint=hint)
 

@@ -142,7 +142,7 @@ def lower(where: str, value: float, *, is_flat: bool) -> Reason:
 
 def undetermined(names: str) -> Reason:
     """Return the reason of a fit that could be as good with other values of parameters."""
-    repair = f"{spelled('fixed')} one of them, or start elsewhere"
+    repair = f"{spelled('fix')} one of them, or start elsewhere"
     return stalled(f"the data do not determine {names}; {repair}")
 
 
@@ -155,7 +155,7 @@ def growth(first: float, last: float) -> str | None:
     """Return the warning about a run that ended higher than it began; None where it did not."""
     if not last - first > ROUNDED * abs(first):
         return None
-    return f"the value grew from {short(first)} to {short(last)}; try a smaller {spelled('rate')}"
+    return f"the value grew from {short(first)} to {short(last)}; try a smaller {spelled('lr')}"
 
 
 def kinked(shortest: float, tolerance: float) -> Reason:
@@ -169,7 +169,7 @@ def kinked(shortest: float, tolerance: float) -> Reason:
 
 def diverged(step: int, what: str, last: float) -> Reason:
     """Return the reason of an objective that has no finite value any more."""
-    repair = f"try a smaller {spelled('rate')}"
+    repair = f"try a smaller {spelled('lr')}"
     sentence = f"diverged: {what} at step {step} (last finite value {short(last)}); {repair}"
     return Reason(Ending.DIVERGED, sentence)
 

@@ -349,7 +349,7 @@ def test_compiled_functions_take_arrays() -> None:
 
 def test_minimize_in_python() -> None:
     found = parse("sum((W - [[1, 2], [3, 4]])^2) + (b - 5)^2").minimize(
-        W=np.zeros((2, 2)), b=0.0, rate=0.25, steps=100
+        W=np.zeros((2, 2)), b=0.0, lr=0.25, steps=100
     )
 
     assert found.parameters["W"] == pytest.approx(np.array([[1, 2], [3, 4]]))

@@ -160,9 +160,7 @@ def test_descent_finds_the_regression_that_numpy_finds() -> None:
     # The data are written into the formula: whatever is given to `minimize` moves.
     source = f"mse({x.tolist()} @ w + b, {y.tolist()})"
 
-    found = parse(source, {"w": (3,)}).minimize(
-        w=np.zeros(3), b=0.0, rate=0.3, steps=2000, tolerance=1e-12
-    )
+    found = parse(source, {"w": (3,)}).minimize(w=np.zeros(3), b=0.0, lr=0.3, steps=2000, tol=1e-12)
 
     assert found.parameters["w"] == pytest.approx(exact[:3], abs=1e-9)
     assert found.parameters["b"] == pytest.approx(exact[3], abs=1e-9)

@@ -65,7 +65,7 @@ def test_a_hundred_thousand_dimensions() -> None:
 
 @pytest.mark.slow
 def test_a_descent_of_a_hundred_thousand_dimensions() -> None:
-    found = valley(100_000).minimize(x=np.zeros(100_000), rate=1e-4, steps=20)
+    found = valley(100_000).minimize(x=np.zeros(100_000), lr=1e-4, steps=20)
 
     assert found.steps == 20
     assert found.minimum < found.history[0].value

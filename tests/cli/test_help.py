@@ -157,3 +157,30 @@ def test_help_on_a_terminal_is_in_panels(terminal: Terminal) -> None:
     groups = dict.fromkeys(option.group for option in COMMANDS["grad"].options.records().values())
     assert [title.split()[1] for title in titles] == [*groups, "Examples"]
     assert terminal("help", "fits", env={"NO_COLOR": "1"}).text.count("y ~ f") >= 1
+
+
+@pytest.mark.parametrize(
+    ("word", "shown"),
+    [
+        ("table", r"eval '[^']*' .*\w=[^ :]+:[^ :]+:"),
+        ("curve", r"eval '[^']*' .*--plot"),
+        ("define", r"eval '\w\(\w\) = "),
+        ("fitted", r"minimize '\w+ ~ .*--data"),
+        ("train", r"minimize .*--batch \d+ --epochs"),
+        ("learn", r"minimize .*--batch \d+ --epochs"),
+        ("picture", r"draw '[^']*' .*-o \w+\.svg"),
+        ("code", r"exit code \d"),
+        ("exit codes", r"exit code \d"),
+        ("constraint", r"minimize .*--subject-to"),
+    ],
+)
+def test_a_word_of_a_task_leads_to_its_example(inside: Inside, word: str, shown: str) -> None:
+    """Who types the word for what is to be done is led to a page where it is done."""
+    ran = inside(["help", *word.split()])
+    if ran.code:
+        found = re.search(r"gradcli help ([\w-]+) speaks|mean '(.*)'", ran.err)
+        assert found, ran.err
+        ran = inside(["help", found[1] or found[2]])
+
+    assert ran.code == 0
+    assert re.search(shown, ran.out), word

@@ -519,9 +519,28 @@ def test_a_run_that_does_not_converge_prints_its_best_point(inside: Inside) -> N
     lost = inside(["minimize", "x^2", "x=1", "--lr", "1.5"])
 
     assert lost.code == 3
-    assert [row[:3] for row in lost.rows[:2]] == [["step", "value", "x"], ["0", "1", "1"]]
+    assert lost.rows == [["minimum", "1"], ["x", "1"]]
     assert "note: best: 1 at x = 1" in lost.err.splitlines()
     assert "try a smaller --lr" in lost.err
+
+
+def test_rows_are_parameters_whatever_the_method(inside: Inside) -> None:
+    words = ["minimize", "(x - 3)^2 + y^2", "x=0", "y=1", "--tol", "1e-9"]
+
+    for method in ("newton", "lbfgs", "lm", "gd", "adam", "rprop"):
+        rate = [] if method in {"newton", "lbfgs", "lm"} else ["--lr", "0.1"]
+        ran = inside([*words, "--method", method, *rate])
+        assert [row[0] for row in ran.rows] == ["minimum", "x", "y"], method
+        assert [float(row[1]) for row in ran.rows] == pytest.approx([0, 3, 0], abs=1e-5)
+
+
+def test_a_run_that_no_test_ends_shows_its_steps(inside: Inside) -> None:
+    words = ["minimize", "x^2", "x=1", "--lr", "0.25", "--steps", "2", "--tol", "0"]
+
+    assert [row[:3] for row in inside(words).rows] == [
+        ["step", "value", "x"],
+        *(["0", "1", "1"], ["1", "0.25", "0.5"], ["2", "0.0625", "0.25"]),
+    ]
 
 
 def test_every(inside: Inside) -> None:

@@ -59,6 +59,33 @@ EVERYDAY = [
     (["draw", "x^2*y", "--local", "number"], "add x=… y=…, or write --local formula"),
     (["minimize", "(a - b)^2", "a=1"], "add b=…"),
     (["evl", "1"], "did you mean 'eval'?"),
+    (["eval", "pi", "--precision", "30"], "did you mean --digits?"),
+    (["grad", "x^2*y", "--var", "x"], "did you mean --wrt?"),
+    (["minimize", "x^2", "x=1", "--learning-rate", "0.1"], "did you mean --lr?"),
+    (["minimize", "x^2", "x=1", "--max-iter", "10"], "did you mean --steps?"),
+    (["minimize", "x + y", "x=0", "y=1", "--constraint", "x^2+y^2<=1"], "mean --subject-to?"),
+    (["derive", "x^2", "x=3"], "did you mean 'grad'?"),
+    (["plot", "sin(x)"], "gradcli eval 'sin(x)' x=-5:5:0.1 --plot -"),
+    (["maximize", "x*y", "x=1"], "gradcli minimize 'x*(1 - x)' x=0 --maximize"),
+    (["solve", "x^2 == 4"], "gradcli eval 'solve(x^2 == 4, x, 1)'"),
+    (["eval", "x^2", "x", "3"], "write x=3"),
+    (["eval", "x^2", "-x", "3"], "write x=3"),
+    (["eval", "x^2", "x = 3"], "write x=3"),
+    (["eval", "x^2", "3"], "write x=3"),
+    (["eval", "x^2", "x=1..3"], "write x=1:3:1"),
+    (["eval", "x^2", "x=[1:3]"], "write x=1:3:1"),
+    (["eval", "x^2", "where", "x=3"], "remove 'where'"),
+    (["eval", "x^2", "x=0", "to", "3"], "write x=0:3:1"),
+    (["eval", "x + y", "3", "4"], "write x=3 y=4"),
+    (["eval", "x + y", "x=3, y=4"], "write x=3 y=4"),
+    (["eval", "x + y", "x=3; y=4"], "write x=3 y=4"),
+    (["eval", "x^2", "+", "1", "x=3"], "put the formula in quotes: 'x^2 + 1'"),
+    (["eval", "sum(w)", "w=np.random.randn(3)"], "write w=normal(3)"),
+    (["eval", "sum(w)", "w=rand(3)"], "write w=uniform(0, 1, 3)"),
+    (["eval", "f(3)", "f(x)=x^2"], "write f(x)=x^2; f(3)"),
+    (["minimize", "x^2", "x=1", "--method", "BFGS"], "did you mean 'lbfgs'?"),
+    (["minimize", "x^2", "x=1", "--method", "L-BFGS-B"], "did you mean 'lbfgs'?"),
+    (["minimize", "x^2", "x=1", "--method", "Newton-CG"], "did you mean 'newton'?"),
 ]  # fmt: skip
 
 
@@ -75,18 +102,27 @@ def repaired(words: list[str], error: Ran) -> list[list[str]]:
     found = [shlex.split(text) for text in commands]
     written = re.match(r"(?:for \w+ \w+ |for numbers )?write (.*?)(?: (?:for|to) .*)?$", hint)
     if written and re.match(r"\w+=", written[1]):
-        for word in written[1].split(" or write "):
-            name = word.partition("=")[0]
-            kept = [w for w in operands if not re.match(rf"{name}[ :]*=", w)]
-            found.append([command, *kept, word])
+        for suggested in written[1].split(" or write "):
+            words_of = re.split(r" (?=\w+=)", suggested)
+            names = "|".join(word.partition("=")[0] for word in words_of)
+            kept = [w for w in operands if not re.match(rf"({names})[ :]*=", w)]
+            kept = [w for w in kept if "=" in w or w == operands[0]]
+            found.append([command, *kept, *words_of])
     elif written:
-        found += [[command, formula, *operands[1:]] for formula in written[1].split(" or ")]
+        kept = [w for w in operands[1:] if "(" not in w.partition("=")[0]]
+        found += [[command, formula, *kept] for formula in written[1].split(" or ")]
+    quoted = re.match(r"put the formula in quotes: '(.*)'$", hint)
+    if quoted:
+        found.append([command, quoted[1], *(w for w in operands if "=" in w)])
+    surplus = re.match(r"remove '(\w+)'$", hint)
+    if surplus:
+        found.append([word for word in words if word != surplus[1]])
     for name in re.findall(r"(?:add|remove) (?:\w+=… ?)+", hint)[:1]:
-        names = re.findall(r"(\w+)=…", name)
+        needed = re.findall(r"(\w+)=…", name)
         if hint.startswith("add"):
-            found.append([*words, *(f"{one}=1" for one in names)])
+            found.append([*words, *(f"{one}=1" for one in needed)])
         else:
-            found.append([w for w in words if w.partition("=")[0] not in names])
+            found.append([w for w in words if w.partition("=")[0] not in needed])
     meant = re.match(r"did you mean '?(.*?)'?\?$", hint)
     if meant:
         wrong = re.search(r"'([^']*)'|option (\S+)|for (\w+)$", error.err.splitlines()[0])

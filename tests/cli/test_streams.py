@@ -476,6 +476,17 @@ def test_the_reader_leaves_and_so_does_the_temporary_file(gradcli: Command) -> N
     assert [path.name for path in gradcli.folder.iterdir()] == ["log.csv"]
 
 
+@pytest.mark.parametrize("form", [[], ["--json"]], ids=["rows", "json"])
+def test_a_run_ends_when_nobody_waits_for_its_result(gradcli: Command, form: list[str]) -> None:
+    """Nothing is printed before the end, so that no write can tell it."""
+    with gradcli.started(*ENDLESS[:-2], "--tol", "1e-300", *form) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == ""
+        assert process.wait(timeout=5) == 141
+
+
 @pytest.mark.parametrize(
     "words",
     [["eval", "1+1"], ["grad", "x^2", "x=1", "--json"], ["--help"], ["--version"]],

@@ -89,9 +89,16 @@ def test_a_bare_gradcli_shows_a_short_help(gradcli: Command) -> None:
         (["eval", "lenght + 1", "length=1"], "length"),
         (["eval", "1 + 1", "xyz=1"], "remove xyz=…"),
         (["minimize", "x^2", "x=1", "--method", "dg"], "gd"),
-        (["plot", "x"], "eval, grad, minimize, draw"),
+        (["qwertz", "x"], "eval, grad, minimize, draw"),
+        (["fit", "x"], "did you mean 'minimize'?"),
+        (["minimize", "x^2", "x=1", "--bounds", "x=0,1"], "write x=0:1"),
+        (["minimize", "x^2", "x=1", "--bounds", "x=[0, 1]"], "write x=0:1"),
+        (["minimize", "x + 1", "x=1", "--subject-to", "x > 0"], "--subject-to 'x >= 0'"),
+        (["draw", "x^2", "g.svg"], "-o g.svg"),
+        (["eval", "mean(x)", "d.csv"], "--data d.csv"),
         (["eval", "1", "--qwertz"], "see gradcli eval --help"),
-        (["eval", "1", "--lr", "1"], "see gradcli eval --help"),
+        (["eval", "1", "--lr", "1"], "--lr is an option of gradcli minimize"),
+        (["minimize", "x^2", "--momentum", "1"], "--method 'sgd(momentum=…)'"),
     ],
 )
 def test_a_misspelt_word_gets_a_suggestion(inside: Inside, words: list[str], repair: str) -> None:

@@ -125,7 +125,7 @@ MESSAGES = [
     ("(u «=» 1); u", "equality is written ==", None),
     ("where(x «=» 1, 2, 3)", "equality is written ==", "write where(x == 1, 2, 3)"),
     ("x + y «=» 3", "equality is written ==", "=="),
-    ("«=» 3", "'=' defines a name, and no name stands before it", "u = 3*x; u^2"),
+    ("«=» 3", "'=' defines a name, and no name stands before it", "write 3"),
     # other notations
     ("5 «%» 3", "'%' has no meaning in a formula", "write mod(5, 3)"),
     ("50«%»", "'%' has no meaning in a formula", "write 50/100"),

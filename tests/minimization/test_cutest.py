@@ -19,7 +19,7 @@ EVERY = 8
 def is_solved(case: Case, starts: int | None = None) -> bool:
     """Return whether the minimum is found, and has the value that is told, within the bounds."""
     found = parse(case.formula).minimize(
-        case.start, fixed=case.fix, bounds=case.limits or None, starts=starts
+        case.start, fix=case.fix, bounds=case.limits or None, starts=starts
     )
     point = found.parameters
     names = {**point, **case.fix}

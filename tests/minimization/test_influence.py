@@ -23,7 +23,7 @@ def influence(model: str, start: dict[str, float], data: dict[str, Any], **more:
         start,
         origin=formula.origin,
         data=data,
-        settings=Settings(tolerance=1e-15, **more),
+        settings=Settings(tol=1e-15, **more),
         predicts=True,
         influences=True,
     )

@@ -124,7 +124,7 @@ def test_known_deviations(formula: str) -> None:
 
 def test_an_array_of_parameters() -> None:
     found = parse("sum(exp(w) - k*w)").minimize(
-        w=[0, 0.0, 0], data=None, fixed={"k": [4.0, 9, 25]}, errors="hessian"
+        w=[0, 0.0, 0], data=None, fix={"k": [4.0, 9, 25]}, errors="hessian"
     )
 
     # Of a Poisson count k the logarithm of the mean has the error 1/√k.

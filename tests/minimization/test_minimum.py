@@ -74,8 +74,8 @@ def test_a_fit_is_that_of_the_command(tmp_path: Path, capsys: pytest.CaptureFixt
     ("words", "options"),
     [
         ((), {}),
-        (("--method", "lbfgs", "--tol", "1e-5"), {"method": "lbfgs", "tolerance": 1e-5}),
-        (("--lr", "1e-3", "--steps", "50"), {"rate": 1e-3, "steps": 50}),
+        (("--method", "lbfgs", "--tol", "1e-5"), {"method": "lbfgs", "tol": 1e-5}),
+        (("--lr", "1e-3", "--steps", "50"), {"lr": 1e-3, "steps": 50}),
         (
             ("--method", "adam(beta1=0.8)", "--schedule", "cosine(t_max=30)", "--steps", "30"),
             {"method": "adam(beta1=0.8)", "schedule": "cosine(t_max=30)", "steps": 30},
@@ -83,7 +83,7 @@ def test_a_fit_is_that_of_the_command(tmp_path: Path, capsys: pytest.CaptureFixt
         (("--bounds", "x=-2:0.5"), {"bounds": {"x": (-2, 0.5)}}),
         (("--bounds", "x=-2:2", "--starts", "4"), {"bounds": {"x": (-2, 2)}, "starts": 4}),
         (("--starts", "4", "--seed", "9"), {"starts": 4, "seed": 9}),
-        (("--lr", "1"), {"rate": 1}),
+        (("--lr", "1"), {"lr": 1}),
     ],
 )
 def test_a_minimum_is_that_of_the_command(
@@ -91,7 +91,7 @@ def test_a_minimum_is_that_of_the_command(
 ) -> None:
     found = parse(VALLEY).minimize(x=-1.2, y=1, **options)
     # Sentences name an option as whoever reads them writes it.
-    found = found._replace(reason=found.reason.replace("a smaller rate", "a smaller --lr"))
+    found = found._replace(reason=found.reason.replace("a smaller lr", "a smaller --lr"))
 
     assert plain(found.document()) == command(capsys, VALLEY, "x=-1.2", "y=1", *words)
 
@@ -100,9 +100,7 @@ def test_arrays_and_fixed_names_are_those_of_the_command(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     formula = "sum((W - c)^2) + b^2"
-    found = parse(formula).minimize(
-        W=np.zeros((2, 2)), b=1, fixed={"c": np.array([[1, 2], [3, 4]])}
-    )
+    found = parse(formula).minimize(W=np.zeros((2, 2)), b=1, fix={"c": np.array([[1, 2], [3, 4]])})
     words = ["W=zeros(2,2)", "b=1", "--fix", "c=[[1,2],[3,4]]"]
 
     assert plain(found.document()) == command(capsys, formula, *words)
@@ -147,7 +145,7 @@ def test_the_parts_of_a_minimum() -> None:
 
 
 def test_the_history() -> None:
-    found = parse(VALLEY).minimize(x=-1.2, y=1, rate=1e-3, steps=20)
+    found = parse(VALLEY).minimize(x=-1.2, y=1, lr=1e-3, steps=20)
 
     assert [iterate.step for iterate in found.history] == list(range(21))
     assert found.history[0].parameters == {"x": -1.2, "y": 1}
@@ -163,7 +161,7 @@ def test_the_history() -> None:
 
 
 def test_the_history_of_arrays_is_not_changed_afterwards() -> None:
-    found = parse("sum((W - 1)^2)").minimize(W=np.zeros(2), rate=0.25, steps=3)
+    found = parse("sum((W - 1)^2)").minimize(W=np.zeros(2), lr=0.25, steps=3)
 
     assert [iterate.parameters["W"].tolist() for iterate in found.history] == [
         [0, 0],
@@ -194,7 +192,7 @@ def test_an_observer_may_stop_the_run() -> None:
         if iterate.step == 5:
             raise KeyboardInterrupt
 
-    found = parse("x^2").minimize(x=1, rate=0.01, observe=stop)
+    found = parse("x^2").minimize(x=1, lr=0.01, observe=stop)
 
     assert found.ending is Ending.INTERRUPTED
     assert found.reason == "interrupted after step 5"
@@ -280,7 +278,7 @@ def test_a_formula_built_in_python() -> None:
 
 
 def test_a_run_that_diverges() -> None:
-    found = parse("x^2").minimize(x=1, rate=10)
+    found = parse("x^2").minimize(x=1, lr=10)
 
     assert not found.converged
     assert found.ending is Ending.DIVERGED
@@ -301,12 +299,12 @@ def run(formula: str, start: dict[str, Any], **options: Any) -> Minimum:
         ("x^2", {}, {}, NameValueError, "x"),
         ("x^2", {"x": 1, "y": 1}, {}, NameValueError, "does not use y"),
         ("x^2", {"x": float("nan")}, {}, NameValueError, "x"),
-        ("x^2", {"x": 1}, {"fixed": {"x": 1}}, NameValueError, "fixed as well"),
+        ("x^2", {"x": 1}, {"fix": {"x": 1}}, NameValueError, "fixed as well"),
         ("x^2", {"x": 1}, {"bounds": {"x": (2, 3)}}, NameValueError, "outside its bounds"),
         ("x^2", {"x": 1}, {"bounds": {"x": (2, 1)}}, NameValueError, "not below"),
         ("x^2", {"x": 1}, {"bounds": {"z": (0, 1)}}, NameValueError, "no parameter"),
         ("x^2", {"x": 1}, {"method": "nosuch"}, UsageError, "no method"),
-        ("x^2", {"x": 1}, {"method": "newton", "rate": 1}, UsageError, "learning rate"),
+        ("x^2", {"x": 1}, {"method": "newton", "lr": 1}, UsageError, "learning rate"),
         ("x^2", {"x": 1}, {"loss": "huber"}, UsageError, "model"),
         ("x^2", {"x": 1}, {"sigma": 1}, UsageError, "model"),
         (MODEL, {**START, "t": 1}, {"data": DATA}, NameValueError, "a column of the data"),
@@ -340,9 +338,9 @@ def test_bounds_that_are_none(bounds: Any) -> None:
     [
         {"steps": -1},
         {"steps": 1.5},
-        {"rate": -1.0},
-        {"rate": float("nan")},
-        {"tolerance": -1.0},
+        {"lr": -1.0},
+        {"lr": float("nan")},
+        {"tol": -1.0},
         {"starts": 0},
         {"seconds": -1.0},
         {"confidence": 1.0},

@@ -60,7 +60,7 @@ def training(
 
 def line(size: int | None = 5, epochs: int = 3, **settings: Any) -> Training:
     start = {"a": 0.0, "b": 0.0}
-    return training(LINE, start, Batches(size, epochs), Settings(**{"rate": 0.1, **settings}))
+    return training(LINE, start, Batches(size, epochs), Settings(**{"lr": 0.1, **settings}))
 
 
 def network(**settings: Any) -> Training:
@@ -112,8 +112,8 @@ def bits(found: Minimum) -> Any:
 RUNS = {
     "sgd": lambda: line(method="sgd(momentum=0.9, nesterov=1)"),
     "adam": lambda: line(method="adam(amsgrad=1)", schedule="cosine(t_max=3)"),
-    "rprop": lambda: line(method="rprop", rate=0.01),
-    "adadelta": lambda: line(method="adadelta", rate=None),
+    "rprop": lambda: line(method="rprop", lr=0.01),
+    "adadelta": lambda: line(method="adadelta", lr=None),
     "plateau": lambda: line(schedule="plateau(patience=0, threshold=0.9)"),
     "bounds": lambda: line(bounds={"a": (-1.0, 1.0), "b": (-0.5, float("inf"))}),
     "nadam": lambda: network(method="nadam"),
@@ -183,7 +183,7 @@ def test_steps_are_those_of_numpy(
     monkeypatch.setattr(rows_objective, "SUMMED_ROWS", summed)
     data = columns()
     log = Log()
-    how = Settings(rate=0.1, seed=4)
+    how = Settings(lr=0.1, seed=4)
     found = training(text, {"a": 0.0, "b": 0.0}, Batches(size, 2), how).run(log)
     a = b = 0.0
     values, total = [], 0.0
@@ -233,7 +233,7 @@ def test_fixed_names_and_measures() -> None:
         {"b": -1.0},
         rows,
         Batches(5, 3),
-        Settings(rate=0.1),
+        Settings(lr=0.1),
         validation=lambda values: values["a"] * 2,
         metric=lambda values: float(len(values)),
     )
@@ -251,21 +251,21 @@ def test_fixed_names_and_measures() -> None:
 def test_weights_belong_to_their_rows(summed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rows_objective, "SUMMED_ROWS", summed)
     start = {"a": 0.0, "b": 0.0}
-    how = Settings(rate=0.01, weights="u")
+    how = Settings(lr=0.01, weights="u")
     model = training("y ~ a*x + b", start, Batches(5, 3), how).run()
-    written = training("sum(u*(y - a*x - b)^2)", start, Batches(5, 3), Settings(rate=0.01)).run()
+    written = training("sum(u*(y - a*x - b)^2)", start, Batches(5, 3), Settings(lr=0.01)).run()
 
     assert model.parameters == pytest.approx(written.parameters, rel=1e-12)
-    plain = training("y ~ a*x + b", start, Batches(5, 3), Settings(rate=0.01)).run()
+    plain = training("y ~ a*x + b", start, Batches(5, 3), Settings(lr=0.01)).run()
     assert plain.parameters["a"] != pytest.approx(model.parameters["a"], rel=1e-3)
 
 
 def test_sigma_is_the_root_of_a_weight() -> None:
     start = {"a": 0.0, "b": 0.0}
-    how = Settings(rate=0.01, sigma="u")
+    how = Settings(lr=0.01, sigma="u")
     model = training("y ~ a*x + b", start, Batches(5, 3), how).run()
     text = "sum(((y - a*x - b)/u)^2)"
-    written = training(text, start, Batches(5, 3), Settings(rate=0.01)).run()
+    written = training(text, start, Batches(5, 3), Settings(lr=0.01)).run()
 
     assert model.parameters == pytest.approx(written.parameters, rel=1e-12)
 
@@ -273,10 +273,10 @@ def test_sigma_is_the_root_of_a_weight() -> None:
 def test_a_loss_is_that_of_scipy() -> None:
     # rho(z) = 2*(sqrt(1 + z) - 1) of z = (r/c)^2, times c^2: scipy.optimize.least_squares.
     start = {"a": 0.0, "b": 0.0}
-    how = Settings(rate=0.01, loss="soft_l1(0.5)")
+    how = Settings(lr=0.01, loss="soft_l1(0.5)")
     model = training("y ~ a*x + b", start, Batches(5, 3), how).run()
     text = "sum(2*0.5^2*(sqrt(1 + ((y - a*x - b)/0.5)^2) - 1))"
-    written = training(text, start, Batches(5, 3), Settings(rate=0.01)).run()
+    written = training(text, start, Batches(5, 3), Settings(lr=0.01)).run()
 
     assert model.parameters == pytest.approx(written.parameters, rel=1e-10)
 
@@ -300,7 +300,7 @@ def test_a_run_that_diverges_returns_a_point_with_a_value() -> None:
     text = "mean(log(a - x))"  # a decreases until some row has no logarithm
     greatest = float(columns()["x"].max())
     log = Log()
-    one = training(text, {"a": greatest + 0.05}, Batches(5, 50), Settings(rate=0.01))
+    one = training(text, {"a": greatest + 0.05}, Batches(5, 50), Settings(lr=0.01))
     found = one.run(log)
 
     assert found.ending is Ending.DIVERGED
@@ -312,7 +312,7 @@ def test_a_run_that_diverges_returns_a_point_with_a_value() -> None:
 
 
 def test_a_rate_that_is_too_large() -> None:
-    found = line(rate=1e200).run()
+    found = line(lr=1e200).run()
 
     assert found.ending is Ending.DIVERGED
     assert all(np.isfinite(value) for value in found.parameters.values())
@@ -320,7 +320,7 @@ def test_a_rate_that_is_too_large() -> None:
 
 def test_undefined_at_the_start() -> None:
     with pytest.raises(MathematicsError, match="undefined at the start"):
-        training("mean(log(a - x))", {"a": -100.0}, Batches(5, 1), Settings(rate=0.1))
+        training("mean(log(a - x))", {"a": -100.0}, Batches(5, 1), Settings(lr=0.1))
 
 
 def test_time_may_be_over() -> None:
@@ -331,14 +331,14 @@ def test_time_may_be_over() -> None:
     ("changes", "error", "part"),
     [
         ({"steps": 3}, UsageError, "steps does"),
-        ({"tolerance": 1e-3}, UsageError, "tolerance does"),
+        ({"tol": 1e-3}, UsageError, "tol does"),
         ({"starts": 2}, UsageError, "starts does"),
         ({"method": "lm"}, UsageError, "all rows at once"),
         ({"method": "newton"}, UsageError, "all rows at once"),
         ({"method": "lbfgs"}, UsageError, "all rows at once"),
         ({"method": "sdg"}, UsageError, "sdg"),
         ({"schedule": "cosine"}, UsageError, "t_max"),
-        ({"rate": -1.0}, UsageError, "rate"),
+        ({"lr": -1.0}, UsageError, "lr must"),
         ({"weights": "u"}, UsageError, "model"),
         ({"loss": "huber(1)"}, UsageError, "model"),
         ({"bounds": {"z": (0.0, 1.0)}}, NameValueError, "z"),

@@ -137,7 +137,7 @@ def test_engines_of_compiled_functions() -> None:
 def trained(engine: str) -> Training:
     formula = parse("mean((a*x + b - y)^2)", {"x": (ROWS,), "y": (ROWS,)})
     data = HeldRows({"x": X, "y": Y})
-    how = Settings(rate=0.01, engine=engine)
+    how = Settings(lr=0.01, engine=engine)
     start = {"a": 0.0, "b": 0.0}
     return Training(formula, formula.origin, start, {}, data, Batches(2048, 3), how)
 
@@ -203,7 +203,7 @@ def test_a_resumed_run_gives_the_same_bits(
         states[at] = copy.deepcopy(state)
 
     def run(**more: Any) -> Any:
-        how = Settings(method=method, steps=40, tolerance=0.0)
+        how = Settings(method=method, steps=40, tol=0.0)
         data = {"x": X, "y": Y}
         return minimize(formula, START, origin=formula.origin, data=data, settings=how, **more)
 

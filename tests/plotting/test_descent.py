@@ -60,7 +60,7 @@ def test_steps_are_thinned_evenly_and_keep_both_ends(count: int) -> None:
 
 def test_the_objective_is_shown_step_by_step() -> None:
     steps = Steps()
-    found = parse("a^2 - 10*a + 28").minimize(a=6, rate=0.1, steps=20, observe=steps.see)
+    found = parse("a^2 - 10*a + 28").minimize(a=6, lr=0.1, steps=20, observe=steps.see)
     plot = chart(found, steps.iterates)
 
     (panel,) = plot.panels
@@ -139,7 +139,7 @@ def test_a_way_that_does_not_move_has_room_around_it() -> None:
 
 def test_a_way_that_diverges_is_followed_as_far_as_it_can_be_drawn() -> None:
     formula = parse("x^2 + 3*y^2")
-    found = formula.minimize(x=1, y=1, rate=10, steps=2000)
+    found = formula.minimize(x=1, y=1, lr=10, steps=2000)
     objective = task(formula, formula.origin, {"x": 1, "y": 1}, {}, {}, Settings()).objective
     plot = chart(found, found.history, objective)
 
@@ -208,7 +208,7 @@ def test_a_fit_stands_above_its_residuals_and_no_steps(method: str | None) -> No
     assert not has_way(found)
 
 
-@pytest.mark.parametrize("options", [{"method": "adam"}, {"rate": 1e-3}])
+@pytest.mark.parametrize("options", [{"method": "adam"}, {"lr": 1e-3}])
 def test_a_fit_by_a_first_order_method_shows_its_steps(options: dict[str, Any]) -> None:
     found, iterates = fit("y ~ a*x + b", {"a": 1.0, "b": 0.0}, steps=5, **options)
 

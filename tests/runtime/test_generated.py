@@ -228,7 +228,7 @@ def test_an_objective_agrees_with_the_interpreter_about_what_has_no_value() -> N
         with pytest.raises(MathematicsError):
             parsed.evaluate(x=1e200)
         with pytest.raises(MathematicsError):
-            parsed.minimize(x=1e200, rate=0.1, steps=1)
+            parsed.minimize(x=1e200, lr=0.1, steps=1)
 
 
 def test_compiled_by_some_of_the_names() -> None:

@@ -1,0 +1,71 @@
+"""Words behind a formula that are not NAME=VALUE, and what may be meant by them."""
+
+from __future__ import annotations
+
+import re
+from shlex import quote
+from typing import TYPE_CHECKING
+
+from gradcli.errors import printable
+from gradcli.language.bindings import is_number
+from gradcli.language.meant import FOREIGN
+from gradcli.language.names import CONSTANTS, is_name, is_reserved, names_in
+from gradcli.language.parser import finding
+from gradcli.language.repairs import LONGEST_SHOWN
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_FUNCTION = re.compile(r"[^\W\d]\w*\([\w\s,]*\)\s*=[^=].*")
+"""A function that stands behind the formula, where it is no value."""
+_SEVERAL = re.compile(r"\w+=[^=,;\s]+(?:[,;\s]\s*\w+=[^=,;\s]+)+")
+_SEPARATED = re.compile(r"[,;\s]\s*(?=\w+=)")
+"""Several values in one word, and what stands between them."""
+_OPERATOR = re.compile(r"[-+*/^@<>=!~]+.*")
+WORDS = {*FOREIGN, "at", "where", "and", "set"}
+"""What other languages write before values."""
+
+
+def meant(formula: str, words: Sequence[str]) -> str | None:
+    """Return what to say about the first word behind a formula that is not NAME=VALUE."""
+    place, word = next(((i, w) for i, w in enumerate(words) if not _is_pair(w)), (0, ""))
+    if _FUNCTION.fullmatch(word):
+        made = f"{word}; {formula}"
+        return f"write {made}" if finding(made) is None and made.isprintable() else None
+    pairs = next((_SEPARATED.split(w) for w in words if _SEVERAL.fullmatch(w)), None)
+    if pairs is not None:
+        return f"write {' '.join(pairs)}"
+    if not word or "=" in word:
+        return None
+    rest = [*words[place:], "="]
+    others = rest[: next(i for i, w in enumerate(rest) if "=" in w)]
+    whole = " ".join([formula, *others])
+    is_torn = finding(formula) is not None or bool(_OPERATOR.fullmatch(word))
+    if is_torn and len(whole) <= LONGEST_SHOWN and whole.isprintable() and finding(whole) is None:
+        return f"put the formula in quotes: {quote(whole)}"
+    if word == "to" and place and len(others) > 1 and is_number(others[1]):
+        return f"write {words[place - 1]}:{others[1]}:1"
+    if word in WORDS:
+        return f"remove '{word}'"
+    name, after = word.lstrip("-"), others[1:2]
+    if is_name(name) and after and is_number(after[0]):
+        return f"write {name}={after[0]}"
+    if is_name(word) and word in names_in(formula):
+        return f"write {word}=1 for a value; grad takes --wrt {word}"
+    free = [n for n in sorted(names_in(formula)) if n not in CONSTANTS and not is_reserved(n)]
+    if len(free) == len(others) and all(map(is_number, others)):
+        return f"write {' '.join(f'{n}={number}' for n, number in zip(free, others, strict=True))}"
+    from gradcli.data.formats import FORMATS as DATA
+    from gradcli.drawing.picture import FORMATS as PICTURES
+
+    shown, lower = printable(word, 60), word.lower()
+    if lower.endswith(tuple(f".{name}" for name in (*PICTURES, "html"))):
+        return f"a picture is written with -o {shown}"
+    if lower.endswith(tuple(ending for row in DATA for ending in row.endings)):
+        return f"columns of data are read with --data {shown}"
+    return None
+
+
+def _is_pair(word: str) -> bool:
+    name, equals, _ = word.partition("=")
+    return bool(equals) and is_name(name)
