@@ -427,6 +427,7 @@ def over_each(function: Callable[[Any], Any], values: Any) -> Any:
     return flat.reshape(np.shape(values))
 
 
+@np.errstate(all="ignore")  # what has no value is told by its own arithmetic
 def value_of(
     target: Any, operation: Operation, inputs: list[Any], payload: Any, rows: int | None = None
 ) -> Any:

@@ -678,7 +678,7 @@ def test_files_of_other_columns(line: Path, inside: Inside) -> None:
     write(line / "other.csv", x=[1.0], z=[2.0], w=[1.0], zero=[0.0])
     words = ["minimize", "y ~ a*x", "a=1", "--data", "line.csv", "--data", "other.csv"]
 
-    refused(inside(words), "other.csv has no column 'y', as line.csv has", code=1)
+    refused(inside(words), "other.csv: line 1 has no column 'y', as line.csv has", code=1)
 
 
 # ------------------------------------------------------------ names and options
