@@ -51,10 +51,10 @@ def page(sketch: Sketch, told: Lesson, svg: bytes, formula: str) -> bytes:
 
     Raises DrawingError when the picture is none.
     """
-    sheet = _colours() + _asset("page.css")
-    script = _asset("page.js")
+    sheet = _colours() + asset("page.css")
+    script = asset("page.js")
     title = escape(fit(formula))
-    text = Template(_asset("page.html")).substitute(
+    text = Template(asset("page.html")).substitute(
         policy=_policy(sheet, script),
         title=title,
         style=sheet,
@@ -68,7 +68,8 @@ def page(sketch: Sketch, told: Lesson, svg: bytes, formula: str) -> bytes:
     return text.encode()
 
 
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """Return the text of a file that stands beside this module."""
     return (files("gradcli.drawing.lesson") / name).read_text(encoding="utf-8")
 
 
