@@ -37,16 +37,17 @@ STATE = """
 const byId = (id) => document.getElementById(id);
 const all = (names) => [...document.querySelectorAll(names)];
 const text = (id) => byId(id).hidden ? "" : byId(id).textContent;
-const now = (kind) => all(`svg .${kind}.now`).map((e) => e.id).sort();
-const seen = (names) => all(names)
+const shown = all("#stage svg").find((e) => getComputedStyle(e).display !== "none");
+const now = (kind) => [...shown.querySelectorAll(`.${kind}.now`)].map((e) => e.dataset.key).sort();
+const seen = (names) => [...shown.querySelectorAll(names)]
   .filter((e) => getComputedStyle(e).visibility === "visible")
   .map((e) => e.textContent.trim());
 return {
   part: text("part"), equation: text("equation"), outcome: text("outcome"), what: text("what"),
   boxes: now("node"), arrows: now("edge"), play: text("play"),
-  values: seen("svg .value"), slopes: seen("svg .slope"), locals: seen("svg text.local"),
-  bridges: all("svg .bridge").filter((e) => getComputedStyle(e).visibility === "visible").length,
-  cells: all("td").map((e) => e.textContent),
+  values: seen(".value"), slopes: seen(".slope"), locals: seen("text.local"),
+  bridges: [...shown.querySelectorAll(".bridge")].filter((e) => getComputedStyle(e).visibility === "visible").length,
+  cells: all("td:not(.tangent)").map((e) => e.textContent),
   slider: Number(byId("slider").value),
 };
 """
@@ -54,7 +55,7 @@ return {
 CUT = """
 const all = (names) => [...document.querySelectorAll(names)].filter((e) => e.offsetParent);
 const cut = [];
-for (const e of all("h1, h2, p, button, th, td, caption, #told, #controls")) {
+for (const e of all("h1, h2, p, button, th, td, caption, #told, #controls, #inputs, #tools")) {
   const { left, right } = e.getBoundingClientRect();
   if (e.scrollWidth > e.clientWidth + 1) cut.push([e.id || e.tagName, e.scrollWidth]);
   if (right > innerWidth + 1 || left < -1) cut.push([e.id || e.tagName, left, right]);
@@ -62,11 +63,12 @@ for (const e of all("h1, h2, p, button, th, td, caption, #told, #controls")) {
 const wide = document.documentElement.scrollWidth;
 if (wide > innerWidth) cut.push(["page", wide]);
 const controls = all("#controls button, #slider");
-const parts = [...all("header, #stage, #told, #nodes"), ...controls];
+const parts = [...all("header, #stage, #told, #nodes, #inputs"), ...controls];
 // A bar that sticks to the bottom of the window may cover what is scrolled below it.
-const sticks = getComputedStyle(document.getElementById("controls")).position === "sticky";
+const sheet = document.getElementById("sheet");
+const sticks = getComputedStyle(sheet).position === "sticky";
 parts.forEach((one, place) => parts.slice(place + 1).forEach((other) => {
-  if (sticks && controls.includes(one) !== controls.includes(other)) return;
+  if (sticks && sheet.contains(one) !== sheet.contains(other)) return;
   const [a, b] = [one.getBoundingClientRect(), other.getBoundingClientRect()];
   const beside = a.right <= b.left + 1 || b.right <= a.left + 1;
   const below = a.bottom <= b.top + 1 || b.bottom <= a.top + 1;
@@ -78,7 +80,8 @@ return cut;
 
 IN_VIEW = """
 const pane = document.getElementById(arguments[0]).getBoundingClientRect();
-const size = document.querySelector(arguments[1]).getBoundingClientRect();
+const found = [...document.querySelectorAll(arguments[1])].find((e) => e.getClientRects().length);
+const size = found.getBoundingClientRect();
 const across = size.left >= pane.left - 1 && size.right <= pane.right + 1;
 return across && size.top >= pane.top - 1 && size.bottom <= pane.bottom + 1;
 """
@@ -197,7 +200,7 @@ LEFT, RIGHT, HOME, END, SPACE, TAB = "\ue012", "\ue014", "\ue011", "\ue010", " "
 
 def test_keys_go_through_the_steps(reader: Reader, tutorial: Path) -> None:
     reader.open(tutorial)
-    assert reader.state["part"] == "Start, step 1 of 15"
+    assert reader.state["part"] == "Start, step 1 of 21"
     reader.press(RIGHT, RIGHT)
     assert reader.state["equation"] == "v = sin(u) = sin(18) = −0.751"
     assert (reader.state["boxes"], reader.state["arrows"]) == (["n4"], ["e3"])
@@ -206,9 +209,9 @@ def test_keys_go_through_the_steps(reader: Reader, tutorial: Path) -> None:
     reader.press(LEFT, LEFT)
     assert reader.step == 1
     reader.press(END)
-    assert reader.state["part"] == "End, step 15 of 15"
+    assert reader.state["part"] == "End, step 21 of 21"
     reader.press(RIGHT)
-    assert reader.step == 15
+    assert reader.step == 21
     reader.press(HOME)
     assert reader.step == 1
 
@@ -219,9 +222,9 @@ def test_space_plays_and_pauses(reader: Reader, tutorial: Path) -> None:
     assert (reader.state["play"], reader.step) == ("Pause", 2)
     reader.press(SPACE)
     assert reader.state["play"] == "Play"
-    reader.go(14)
+    reader.go(20)
     reader.press(SPACE)
-    assert (reader.state["play"], reader.step) == ("Play", 15)
+    assert (reader.state["play"], reader.step) == ("Play", 21)
     reader.element("play").click()
     assert (reader.state["play"], reader.step) == ("Pause", 1)
     reader.element("next").click()
@@ -238,7 +241,7 @@ def test_it_plays_by_itself(reader: Reader, tutorial: Path) -> None:
 
 def test_buttons_and_slider_go_through_the_steps(reader: Reader, tutorial: Path) -> None:
     reader.open(tutorial)
-    for name, step in [("next", 2), ("next", 3), ("back", 2), ("last", 15), ("next", 15)]:
+    for name, step in [("next", 2), ("next", 3), ("back", 2), ("last", 21), ("next", 21)]:
         reader.element(name).click()
         assert reader.step == step
     assert reader.element("next").get_attribute("aria-disabled") == "true"
@@ -248,10 +251,10 @@ def test_buttons_and_slider_go_through_the_steps(reader: Reader, tutorial: Path)
     slider = reader.element("slider")
     slider.send_keys(RIGHT)
     slider.send_keys(RIGHT)
-    assert reader.state["part"] == "Forward pass, step 3 of 15"
-    assert slider.get_attribute("aria-valuetext") == "3 of 15, Forward pass"
+    assert reader.state["part"] == "Forward pass, step 3 of 21"
+    assert slider.get_attribute("aria-valuetext") == "3 of 21, Forward pass"
     slider.send_keys(END)
-    assert reader.step == 15
+    assert reader.step == 21
 
 
 def test_what_is_not_computed_yet_is_hidden(reader: Reader, tutorial: Path) -> None:
@@ -271,7 +274,7 @@ def test_what_is_not_computed_yet_is_hidden(reader: Reader, tutorial: Path) -> N
     assert "0.6603" in back["locals"]
     assert "9" not in back["locals"]
     assert back["cells"][:4] == ["2", "17", "1.231", "3"]
-    reader.go(15)
+    reader.go(21)
     end = reader.state
     assert {"3.06", "1.219"} <= {*end["slopes"]}
     assert len(end["locals"]) == 7
@@ -284,7 +287,7 @@ def test_what_is_not_computed_yet_is_hidden(reader: Reader, tutorial: Path) -> N
 def test_going_back_shows_what_going_forward_has_shown(reader: Reader, tutorial: Path) -> None:
     reader.open(tutorial)
     there = []
-    for _ in range(15):
+    for _ in range(21):
         there.append(reader.state)
         reader.press(RIGHT)
     for state in reversed(there):
@@ -298,7 +301,7 @@ def test_nothing_is_cut_or_covered(
 ) -> None:
     structure = lesson("a = x + y; b = a*a; where(b > 2, b/a + tanh(b - 3), exp(-x^2*y))")
     for path, steps in (
-        (tutorial, range(1, 16)),
+        (tutorial, range(1, 22)),
         (wide, [1, 100, 150, 319]),
         (structure, [1, 9, 99]),
     ):
@@ -313,16 +316,16 @@ def test_the_current_node_is_scrolled_into_view(
     reader: Reader, wide: Path, size: tuple[int, int]
 ) -> None:
     reader.open(wide, size)
-    first = reader.run("return document.querySelector('svg').getBoundingClientRect().height")
-    assert first > size[1]
+    height = "return document.querySelector('#stage svg').getBoundingClientRect().height"
+    assert reader.run(height) > size[1]
     for step in (2, 50, 90, 150, 200, 300, 318):
         reader.go(step)
         key = reader.run(
-            "return JSON.parse(document.getElementById('frames').textContent)"
-            "[arguments[0] - 1].boxes[0]",
+            "return JSON.parse(document.getElementById('lesson').textContent)"
+            ".frames[arguments[0] - 1].boxes[0]",
             step,
         )
-        assert reader.run(IN_VIEW, "stage", f"#{key}"), step
+        assert reader.run(IN_VIEW, "stage", f"[data-key={key}]"), step
         assert reader.run(IN_VIEW, "nodes", "tr.now"), step
 
 
@@ -331,7 +334,8 @@ def test_a_picture_is_as_large_as_it_can_be_and_never_too_small(
 ) -> None:
     sizes = """
         const pane = document.getElementById("stage");
-        const svg = pane.querySelector("svg");
+        const all = [...pane.querySelectorAll("svg")];
+        const svg = all.find((e) => getComputedStyle(e).display !== "none");
         const scale = svg.getBoundingClientRect().width / svg.viewBox.baseVal.width;
         const across = pane.scrollWidth > pane.clientWidth;
         return [scale, across || pane.scrollHeight > pane.clientHeight];
@@ -362,13 +366,20 @@ def test_the_mouse_moves_a_large_picture(reader: Reader, wide: Path) -> None:
 def test_the_keyboard_reaches_everything_and_leaves_again(reader: Reader, tutorial: Path) -> None:
     reader.open(tutorial)
     reached = []
-    for _ in range(10):
+    for _ in range(18):
         reader.press(TAB)
         reached.append(reader.run("return document.activeElement.id"))
         outline = "return getComputedStyle(document.activeElement).outlineStyle"
         assert not reached[-1] or reader.run(outline) == "solid", reached[-1]
-    wanted = ["theme", "stage", "first", "back", "play", "next", "last", "slider", "nodes"]
-    assert reached == [*wanted, ""]  # and then it is the browser's own turn
+    wanted = ["smaller", "fit", "larger", "guessing", "theme", "stage", "told"]
+    wanted += ["first", "back", "play", "next", "last", "slider"]
+    # A field and the slider beside it, which has no name, for each input.
+    wanted += ["input-0", "", "input-1", ""]
+    assert reached == [*wanted, "reset"]
+    reader.press(TAB)
+    assert reader.run("return document.activeElement.id") == "nodes"
+    reader.press(TAB)  # and then it is the browser's own turn
+    assert reader.run("return document.activeElement === document.body")
 
 
 def test_a_large_picture_is_scrolled_by_keys_when_it_has_the_focus(
@@ -377,7 +388,7 @@ def test_a_large_picture_is_scrolled_by_keys_when_it_has_the_focus(
     names = [f"x{place}" for place in range(12)]
     long = "sin(" * 12 + "x0" + "".join(f" + {name})" for name in names)
     reader.open(lesson(long, dict.fromkeys(names, 0.5)), (800, 900))
-    reader.press(TAB, TAB)
+    reader.press(*[TAB] * 6)
     assert reader.run("return document.activeElement.id") == "stage"
     reader.press(RIGHT)
     assert reader.step == 1
@@ -437,7 +448,7 @@ def test_axe_finds_nothing(
     rules = Path(spec.origin).with_name("axe.min.js").read_text(encoding="utf-8")
     reader.open(tutorial, size, dark=dark)
     reader.run(rules)
-    for step in (1, 3, 8, 12, 15):
+    for step in (1, 3, 8, 12, 17, 21):
         reader.go(step)
         found = reader.driver.execute_async_script(
             "const done = arguments[0]; axe.run(document).then(done)"

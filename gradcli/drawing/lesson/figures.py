@@ -233,7 +233,7 @@ class Live(Figures):
     def either(self, condition: Box, yes: str, no: str) -> str:
         """Return one of two texts by a condition of the formula."""
         symbol = self.value(condition).symbol
-        if not _is_number(symbol) or yes == no:
+        if symbol is None or not _is_number(symbol) or yes == no:
             return super().either(condition, yes, no)
         return self.mark("either", symbol.place, yes, no)
 
@@ -251,7 +251,7 @@ class Live(Figures):
         """Return the place of the condition by which a box reads one of two branches, or None."""
         if box.step.operation != "where" or not box.step.inputs:
             return None
-        condition = self.symbols.values.get(box.step.inputs[0].node)
+        condition: Any = self.symbols.values.get(box.step.inputs[0].node)
         return condition.place if _is_number(condition) else None
 
     def _surely_read(self) -> set[str]:

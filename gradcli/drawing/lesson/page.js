@@ -336,6 +336,7 @@
   compute();
   address.read();
   compute();
+  root.classList.toggle("panorama", picture.isBroad());
   picture.fit();
   show(at);
   addEventListener("resize", () => { picture.fit(); show(at); });

@@ -22,7 +22,9 @@ function pictures(stage, { goTo }) {
     for (const part of [...boxes, ...arrows]) part.element.addEventListener("click", () => goTo(part.key));
     return { svg, boxes, arrows };
   });
-  let zoom = 1;
+  // A size at which a large picture can be read, and below which the whole of one cannot.
+  const readable = 1.2, smallest = 0.75;
+  let chosen = null;
   const texts = new Map();
 
   // An arrow is thin; what can be clicked is a broad line that is not seen.
@@ -45,25 +47,40 @@ function pictures(stage, { goTo }) {
     element.textContent = text;
   }
 
-  // A small picture fills the pane, a large one is as small as it must be for nothing to be cut.
+  // The size at which nothing is cut. In a narrow window the page may be as high as it needs to be.
+  function whole() {
+    const { svg } = seen();
+    const { width, height } = svg.viewBox.baseVal;
+    const room = parseFloat(getComputedStyle(stage).maxHeight) || stage.clientHeight;
+    const down = svg.classList.contains("tall") ? Infinity : (room - 20) / height;
+    return Math.min(2.4, (stage.clientWidth - 20) / width, down);
+  }
+
+  const automatic = () => (whole() < smallest ? readable : whole());
+
   function fit() {
     const { svg } = seen();
     const { width, height } = svg.viewBox.baseVal;
-    const isTall = svg.classList.contains("tall");
-    const room = parseFloat(getComputedStyle(stage).maxHeight) || stage.clientHeight;
-    const across = (stage.clientWidth - 20) / width;
-    const scale = zoom * Math.min(2.4, across, isTall ? Infinity : (room - 20) / height);
+    const scale = chosen ?? automatic();
     svg.setAttribute("width", width * scale);
     svg.setAttribute("height", height * scale);
   }
 
+  // Makes the picture larger by a factor, around the middle of the pane; 0 fits it into the pane.
   function enlarge(factor) {
     const at = [stage.scrollLeft + stage.clientWidth / 2, stage.scrollTop + stage.clientHeight / 2];
-    const before = zoom;
-    zoom = factor ? Math.max(1, Math.min(12, zoom * factor)) : 1;
+    const before = chosen ?? automatic();
+    chosen = factor ? Math.max(Math.min(whole(), readable), Math.min(12, before * factor)) : whole();
     fit();
-    const grown = zoom / before;
+    const grown = chosen / before;
     stage.scrollTo(at[0] * grown - stage.clientWidth / 2, at[1] * grown - stage.clientHeight / 2);
+    if (!factor && whole() >= smallest) chosen = null;
+  }
+
+  // Whether the picture is so broad that it is best seen over the whole window.
+  function isBroad() {
+    const { width, height } = seen().svg.viewBox.baseVal;
+    return width > 2 * height;
   }
 
   // Moving with the mouse: only what is farther than a click.
@@ -96,5 +113,5 @@ function pictures(stage, { goTo }) {
     { passive: false },
   );
 
-  return { seen, write, fit, enlarge };
+  return { seen, write, fit, enlarge, isBroad };
 }

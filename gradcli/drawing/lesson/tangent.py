@@ -51,12 +51,10 @@ def _node(figures: Live, box: Box, arrows: Sequence[Arrow], seed: str) -> Frame:
     is_told = len(leading) <= MOST_TERMS and all(hasattr(s, "place") for s in locals_of)
     if is_told and all(hasattr(figures.tangent(arrow.tail).symbol, "place") for arrow in leading):
         words = say("rate words", name=name)
-        for rate in (
-            lambda arrow: _rate(figures, arrow.tail, seed),
-            lambda arrow: _of(figures, arrow),
-        ):
-            terms = [f"{_local(figures, arrow)} · {rate(arrow)}" for arrow in leading]
-            parts.append(" + ".join(terms))
+        names = [_rate(figures, arrow.tail, seed) for arrow in leading]
+        for rates in (names, [_of(figures, arrow) for arrow in leading]):
+            pairs = zip(leading, rates, strict=True)
+            parts.append(" + ".join([f"{_local(figures, arrow)} · {r}" for arrow, r in pairs]))
     return Frame(
         "tangent",
         say("rate", name=name),
