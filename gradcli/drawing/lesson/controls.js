@@ -174,7 +174,14 @@ function addressing({ byId, live, now, step, isGuessing }, { byName, follow }) {
   const own = ["step", "wrt", "guess"];
   const keyOf = (name) => (own.includes(name) ? `.${name}` : name);
 
+  // Waits until nothing has changed for a moment: browsers refuse too many addresses in a row.
+  let timer = 0;
   function write() {
+    clearTimeout(timer);
+    timer = setTimeout(replace, 250);
+  }
+
+  function replace() {
     const found = new URLSearchParams({ step: step() + 1 });
     for (const [name, place] of byName) {
       if (!Object.is(now.numbers[place], live.start[place])) found.set(keyOf(name), now.numbers[place]);

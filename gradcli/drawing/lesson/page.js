@@ -130,7 +130,10 @@
       const local = live.locals[arrow.key];
       if (local) write(arrow.local, fill(local));
       const share = flow.get(arrow.key);
-      for (const line of arrow.lines) line.setAttribute("stroke-width", share ? (1 + 2.6 * share).toFixed(2) : "0.8");
+      const width = share ? (1 + 2.6 * share).toFixed(1) : "0.8";
+      if (arrow.width === width) return;
+      arrow.width = width;
+      for (const line of arrow.lines) line.setAttribute("stroke-width", width);
     });
   }
 

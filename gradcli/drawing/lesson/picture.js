@@ -22,8 +22,9 @@ function pictures(stage, { goTo }) {
     for (const part of [...boxes, ...arrows]) part.element.addEventListener("click", () => goTo(part.key));
     return { svg, boxes, arrows };
   });
-  // A size at which a large picture can be read, and below which the whole of one cannot.
-  const readable = 1.2, smallest = 0.75;
+  // A size at which a large picture can be read, and below which the whole of one cannot: a narrow
+  // window is one that is held near to the eyes.
+  const readable = 1.2, smallest = () => (seen().svg.classList.contains("tall") ? 0.55 : 0.75);
   let chosen = null;
   const texts = new Map();
 
@@ -56,7 +57,7 @@ function pictures(stage, { goTo }) {
     return Math.min(2.4, (stage.clientWidth - 20) / width, down);
   }
 
-  const automatic = () => (whole() < smallest ? readable : whole());
+  const automatic = () => (whole() < smallest() ? readable : whole());
 
   function fit() {
     const { svg } = seen();
@@ -74,7 +75,7 @@ function pictures(stage, { goTo }) {
     fit();
     const grown = chosen / before;
     stage.scrollTo(at[0] * grown - stage.clientWidth / 2, at[1] * grown - stage.clientHeight / 2);
-    if (!factor && whole() >= smallest) chosen = null;
+    if (!factor && whole() >= smallest()) chosen = null;
   }
 
   // Whether the picture is so broad that it is best seen over the whole window.

@@ -4,9 +4,12 @@
 // Four digits, as Python's "%.4g" rounds them: a tie goes to the even digit.
 function fourDigits(x) {
   const [digits, exponent] = Math.abs(x).toExponential(3).split("e");
-  const [whole] = Math.abs(x).toExponential(60).split("e");
-  const isTie = /^.{5}50*$/.test(whole) && "02468".includes(whole[4]);
-  return [isTie ? whole.slice(0, 5) : digits, Number(exponent)];
+  const isTie = (places) => /^.{5}50*e/.test(Math.abs(x).toExponential(places));
+  if (isTie(16) && isTie(60)) {
+    const cut = Math.abs(x).toExponential(16).slice(0, 5);
+    if ("02468".includes(cut[4])) return [cut, Number(exponent)];
+  }
+  return [digits, Number(exponent)];
 }
 
 function shown(x, words) {
