@@ -103,7 +103,7 @@ def local(sketch: Sketch, arrow: Arrow, options: Options) -> str | None:
     if not shown:
         return None
     text = _text(shown, GRADIENT if arrow.live else MUTED, 10)
-    room = 0 if is_number or options.local == "formula" else options.room * 3 // 4
+    room = 0 if is_number or options.local == "formula" else options.room * 7 // 8
     return f"<{_table([_padded(_table([f'<TD{_width(room)}>{text}</TD>']), 3)])}>"
 
 

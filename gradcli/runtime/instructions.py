@@ -37,6 +37,21 @@ class UnavailableError(Exception):
     """There are no instructions for an operation, or they would be too many."""
 
 
+def _of_two(op: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """Return an operator, and the same with its operands in the other order.
+
+    It leaves arrays of numbers to NumPy.
+    """
+
+    def apply(first: Number | float, second: Number | float) -> Any:
+        numbers = [x for x in (first, second) if isinstance(x, Number)]
+        if not all(isinstance(x, Number | float | int) for x in (first, second)):
+            return NotImplemented
+        return numbers[0].m.instruction(op, first, second)
+
+    return apply, lambda second, first: apply(first, second)
+
+
 class Number:
     """A number, or a condition that is 1 or 0, at a place of a program."""
 
@@ -46,43 +61,21 @@ class Number:
         self.m = m
         self.place = place
 
-    def __add__(self, other: Number | float) -> Number:
-        """Return the rounded sum."""
-        return self.m.instruction("+", self, other)
-
-    def __radd__(self, other: float) -> Number:
-        """Return the rounded sum."""
-        return self.m.instruction("+", other, self)
-
-    def __sub__(self, other: Number | float) -> Number:
-        """Return the rounded difference."""
-        return self.m.instruction("-", self, other)
-
-    def __rsub__(self, other: float) -> Number:
-        """Return the rounded difference."""
-        return self.m.instruction("-", other, self)
-
-    def __mul__(self, other: Number | float) -> Number:
-        """Return the rounded product."""
-        return self.m.instruction("*", self, other)
-
-    def __rmul__(self, other: float) -> Number:
-        """Return the rounded product."""
-        return self.m.instruction("*", other, self)
-
-    def __truediv__(self, other: Number | float) -> Number:
-        """Return the rounded quotient."""
-        return self.m.instruction("/", self, other)
-
-    def __rtruediv__(self, other: float) -> Number:
-        """Return the rounded quotient."""
-        return self.m.instruction("/", other, self)
+    __add__, __radd__ = _of_two("+")
+    __sub__, __rsub__ = _of_two("-")
+    __mul__, __rmul__ = _of_two("*")
+    __truediv__, __rtruediv__ = _of_two("/")
+    __lt__, __le__ = _of_two("<")[0], _of_two("<=")[0]
+    __gt__, __ge__ = _of_two(">")[0], _of_two(">=")[0]
+    __eq__, __ne__ = _of_two("==")[0], _of_two("!=")[0]
+    __and__, __or__, __xor__ = _of_two("and")[0], _of_two("or")[0], _of_two("xor")[0]
+    __hash__ = None  # type: ignore[assignment]
 
     def __pow__(self, count: int) -> Number:
         """Return the square, which arrays are raised to."""
         if count != 2:
             raise UnavailableError
-        return self * self
+        return self.m.instruction("*", self, self)
 
     def __neg__(self) -> Number:
         """Return the number with the other sign."""
@@ -91,44 +84,6 @@ class Number:
     def __abs__(self) -> Number:
         """Return the number without its sign."""
         return self.m.instruction("abs", self)
-
-    def __lt__(self, other: Number | float) -> Number:
-        """Return whether it is less; never with nan."""
-        return self.m.instruction("<", self, other)
-
-    def __le__(self, other: Number | float) -> Number:
-        """Return whether it is less or equal; never with nan."""
-        return self.m.instruction("<=", self, other)
-
-    def __gt__(self, other: Number | float) -> Number:
-        """Return whether it is greater; never with nan."""
-        return self.m.instruction(">", self, other)
-
-    def __ge__(self, other: Number | float) -> Number:
-        """Return whether it is greater or equal; never with nan."""
-        return self.m.instruction(">=", self, other)
-
-    def __eq__(self, other: object) -> Number:  # type: ignore[override]
-        """Return whether they are equal; never with nan."""
-        return self.m.instruction("==", self, other)  # type: ignore[arg-type]
-
-    def __ne__(self, other: object) -> Number:  # type: ignore[override]
-        """Return whether they are not equal; always with nan."""
-        return self.m.instruction("!=", self, other)  # type: ignore[arg-type]
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def __and__(self, other: Number) -> Number:
-        """Return whether both hold."""
-        return self.m.instruction("and", self, other)
-
-    def __or__(self, other: Number) -> Number:
-        """Return whether one of both holds."""
-        return self.m.instruction("or", self, other)
-
-    def __xor__(self, other: Number) -> Number:
-        """Return whether only one of both holds."""
-        return self.m.instruction("xor", self, other)
 
     def __bool__(self) -> bool:
         """Raise UnavailableError: a branch cannot be taken before there is a number."""

@@ -70,6 +70,7 @@ MATRIX, VECTOR = [[1.0, 2.0], [-3.0, 4.0]], [0.5, -1.5]
 FORMULAS: list[tuple[str, dict[str, Any]]] = [
     ("log(x^2 + sin(3*x*y))", {"x": 2.0, "y": 3.0}),
     ("where(x > 0, log(x), x^2) + max(x, y, 1)", {"x": -2.0, "y": 0.5}),
+    ("sum((a*w + b - y)^2)*a", {"a": 2.0, "b": 0.5, "w": VECTOR, "y": [1.0, 2.0]}),
     ("sum((A @ w - y)^2)", {"A": MATRIX, "w": VECTOR, "y": [1.0, 2.0]}),
     ("dot(w, w)*mean(w) + w[0]*max(w) - min(w)", {"w": VECTOR}),
     ("sum(A @ A) + sum(transpose(A)*A) + prod(A)", {"A": MATRIX}),

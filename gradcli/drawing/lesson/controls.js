@@ -10,6 +10,9 @@ function inputFields({ byId, tell, live, now, write, letter, changed }) {
   // A slider goes as far as the next power of ten, to both sides.
   const reach = (x) => 10 ** Math.max(0, Math.ceil(Math.log10(2 * Math.abs(x) || 1)));
 
+  // A field has room for seven digits; all are there for those who point at it.
+  const brief = (x) => (String(x).length > 9 ? String(Number(x.toPrecision(7))) : String(x));
+
   function set(place, x) {
     if (!Number.isFinite(x)) return;
     now.numbers[place] = x;
@@ -65,7 +68,8 @@ function inputFields({ byId, tell, live, now, write, letter, changed }) {
       const x = now.numbers[place], far = Math.max(reach(x), reach(live.start[place]));
       if (Number(slide.max) !== far) Object.assign(slide, { min: -far, max: far, step: far / 1000 });
       if (Number(slide.value) !== x) slide.value = x;
-      if (field !== document.activeElement || Number(field.value) !== x) field.value = String(x);
+      field.title = String(x);
+      if (field !== document.activeElement || !Object.is(Number(field.value), x)) field.value = brief(x);
     }
     const missing = live.result !== null && Number.isNaN(now.numbers[live.result]);
     write(byId("undefined"), missing ? tell("undefined", { names: letter }) : "");
