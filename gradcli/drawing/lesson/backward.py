@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.drawing.lesson.flow import flows, slope_name
 from gradcli.drawing.lesson.frames import LONGEST, Frame, called, factor, shown, slope
@@ -21,6 +21,14 @@ COLLECTED = 120
 """Characters of a gradient that is a sum of formulas."""
 
 
+class _Part(NamedTuple):
+    """Which part of a gradient, of how many."""
+
+    place: int
+    total: int
+    are_counted: bool
+
+
 def backward(figures: Figures) -> Iterator[Frame]:
     """Yield a frame with which the pass begins, and one for each arrow that is followed back.
 
@@ -33,12 +41,14 @@ def backward(figures: Figures) -> Iterator[Frame]:
         return
     awaited = Counter(flow.tail.key for flow in found)
     yield _turn(figures, awaited)
+    # Where branches may be taken or not, the parts are not counted.
+    unsure = {flow.tail.key for flow in found if not figures.is_surely_read(flow.head)}
     arrived: Counter[str] = Counter()
     sums: dict[str, Any] = {}
     for flow in found:
         key = flow.tail.key
         arrived[key] += 1
-        parts = (arrived[key], awaited[key])
+        parts = _Part(arrived[key], awaited[key], key not in unsure)
         if result.step.value is None:
             yield _collected(figures, flow, sums, parts)
         else:
@@ -69,12 +79,12 @@ def _turn(figures: Figures, awaited: Mapping[str, int]) -> Frame:
     )
 
 
-def _added(figures: Figures, flow: Flow, sums: dict[str, Any], parts: tuple[int, int]) -> Frame:
+def _added(figures: Figures, flow: Flow, sums: dict[str, Any], parts: _Part) -> Frame:
     """Return the frame that adds a number, or an array, to the gradient of an input."""
     amount, before = figures.amount(flow), sums.get(flow.tail.key)
     # The last sum is the gradient itself, so that no other rounding shows.
     after = amount if before is None else figures.sum(before, amount)
-    after = figures.gradient(flow.tail) if parts[0] == parts[1] else after
+    after = figures.gradient(flow.tail) if parts.place == parts.total else after
     sums[flow.tail.key] = after
     equation = [_term(figures, flow), _product(figures, flow), figures.shown(amount)]
     start = "0" if before is None else figures.shown(before)
@@ -83,11 +93,11 @@ def _added(figures: Figures, flow: Flow, sums: dict[str, Any], parts: tuple[int,
     return _frame(figures, flow, equation, outcome, end, parts)
 
 
-def _collected(figures: Figures, flow: Flow, sums: dict[str, Any], parts: tuple[int, int]) -> Frame:
+def _collected(figures: Figures, flow: Flow, sums: dict[str, Any], parts: _Part) -> Frame:
     """Return the frame that adds a formula to the gradient of an input."""
     sketch = figures.sketch
     term = _term(figures, flow) or say("hands back", slope=slope(sketch, flow.head))
-    sums[flow.tail.key] = f"{sums[flow.tail.key]} + {term}" if parts[0] > 1 else term
+    sums[flow.tail.key] = f"{sums[flow.tail.key]} + {term}" if parts.place > 1 else term
     collected = fit(sums[flow.tail.key], COLLECTED)
     outcome = say("collects", slope=slope(sketch, flow.tail), sum=collected)
     return _frame(figures, flow, [term], outcome, collected, parts)
@@ -99,12 +109,12 @@ def _frame(
     equation: Sequence[str],
     outcome: str,
     collected: str,
-    parts: tuple[int, int],
+    parts: _Part,
 ) -> Frame:
-    sketch, tail, count = figures.sketch, flow.tail, parts[1]
-    complete = parts[0] == count
-    if count > 1:
-        outcome += say("parts", part=parts[0], count=count)
+    sketch, tail = figures.sketch, flow.tail
+    complete = parts.place == parts.total
+    if parts.total > 1 and parts.are_counted:
+        outcome += say("parts", part=parts.place, count=parts.total)
     return Frame(
         "backward",
         say("back", head=called(sketch, flow.head), tail=called(sketch, tail)),

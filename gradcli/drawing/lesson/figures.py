@@ -92,6 +92,10 @@ class Figures:
         """Return whether the result reads a part of the picture, now or for other inputs."""
         return what.live
 
+    def is_surely_read(self, what: Box | Arrow) -> bool:  # noqa: ARG002 - see Live
+        """Return whether the result reads a part of the picture for all inputs of this run."""
+        return True
+
 
 class Symbols(NamedTuple):
     """Where a program computes what a picture shows."""
@@ -240,12 +244,16 @@ class Live(Figures):
     def if_read(self, what: Box | Arrow, yes: str, no: str) -> str:
         """Return one of two texts by whether the result reads a part of the picture."""
         return (
-            yes if what.key in self._surely or yes == no else self.mark("read", what.key, yes, no)
+            yes if self.is_surely_read(what) or yes == no else self.mark("read", what.key, yes, no)
         )
 
     def may_be_read(self, what: Box | Arrow) -> bool:
         """Return whether the result reads a part of the picture, now or for other inputs."""
-        return what.live or what.key not in self._surely
+        return what.live or not self.is_surely_read(what)
+
+    def is_surely_read(self, what: Box | Arrow) -> bool:
+        """Return whether the result reads a part of the picture for all inputs."""
+        return what.key in self._surely
 
     def chooses(self, box: Box) -> Any:
         """Return the place of the condition by which a box reads one of two branches, or None."""

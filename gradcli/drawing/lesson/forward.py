@@ -104,7 +104,8 @@ def _with(figures: Figures, arrows: Sequence[Arrow], value: str) -> str:
     given: dict[str, None] = {}
     for arrow in arrows:
         tail = figures.value(arrow.tail)
-        if arrow.tail.role != "constant" and (tail.number is not None or tail.symbol is not None):
+        is_known = tail.number is not None or hasattr(tail.symbol, "place")
+        if arrow.tail.role != "constant" and is_known:
             name = figures.factor(called(figures.sketch, arrow.tail))
             given[say("equals", name=name, value=figures.shown(tail))] = None
     if not given:
@@ -120,8 +121,11 @@ def _idle(figures: Figures, box: Box, arrows: Sequence[Arrow]) -> Frame:
     what = figures.value(box)
     value = figures.shown(what)
     words = figures.if_known(what, say("idle", value=value), say("idle without value"))
-    told = _frame(figures, box, arrows, words, "", value)
-    return told._replace(values={box.key: figures.if_known(what, value, say("not taken"))})
+    told, bare = [_frame(figures, box, arrows, words, "", text) for text in (value, "")]
+    return told._replace(
+        equation=figures.if_known(what, told.equation, bare.equation),
+        values={box.key: figures.if_known(what, value, say("not taken"))},
+    )
 
 
 def _frame(
@@ -162,8 +166,9 @@ def _with_numbers(figures: Figures, box: Box, arrows: Sequence[Arrow]) -> str:
             continue
         value = figures.value(arrow.tail)
         name, text = called(figures.sketch, arrow.tail), figures.shown(value, SHORT)
-        if value.number is not None and not isinstance(value.number, int | float):
-            text = text if text.startswith("[") else name
+        is_number = hasattr(value.symbol, "place") or isinstance(value.number, int | float)
+        if not is_number and (value.number is None or not text.startswith("[")):
+            text = name
         text, name = (text, name) if encloses else map(figures.factor, (text, name))
         names[step.id] = figures.if_read(arrow, text, figures.if_known(value, text, name))
     return write(graph, box.step.id, names, LONGEST) or ""

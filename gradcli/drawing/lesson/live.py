@@ -11,8 +11,12 @@ from gradcli.drawing.lesson.figures import Live, Symbols
 from gradcli.drawing.lesson.frames import called
 from gradcli.drawing.words import fit, local_formula
 from gradcli.errors import MathematicsError
+from gradcli.graph.structural import entries
 from gradcli.runtime import trace
 from gradcli.runtime.instructions import MOST_NUMBERS, Instructions, UnavailableError
+
+MOST_FIELDS = 16
+"""Numbers of an array of which each has a field."""
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -184,11 +188,17 @@ def _on_arrow(figures: Live, arrow: Arrow, local: str) -> str:
 
 
 def _inputs(figures: Live) -> Iterator[dict[str, object]]:
-    """Yield the inputs that are numbers: name, box and place."""
+    """Yield the name and place of each number that can be changed, those of short arrays too."""
     for box in figures.sketch.boxes:
-        place = getattr(figures.symbols.given.get(box.step.name or ""), "place", None)
-        if box.step.operation == "variable" and place is not None:
-            yield {"name": fit(box.step.name or ""), "box": box.key, "place": place}
+        given = figures.symbols.given.get(box.step.name or "")
+        if box.step.operation != "variable" or given is None:
+            continue
+        name, places = fit(box.step.name or ""), _places(given)
+        if hasattr(given, "place"):
+            yield {"name": name, "place": given.place}
+        elif len(places) <= MOST_FIELDS:
+            for index, place in zip(entries(given.shape), places, strict=True):
+                yield {"name": f"{name}[{', '.join(map(str, index))}]", "place": place}
 
 
 def _moves(figures: Live) -> Iterator[list[int]]:

@@ -65,7 +65,31 @@ function pictures(stage, { goTo }) {
     const scale = chosen ?? automatic();
     svg.setAttribute("width", width * scale);
     svg.setAttribute("height", height * scale);
+    leaveOut();
   }
+
+  // Of a large picture only what is near the window is painted, which is most of the work of a frame.
+  const large = 100, places = new Map();
+  function leaveOut() {
+    const { svg, boxes, arrows } = seen();
+    if (boxes.length < large) return;
+    const whole = svg.getBoundingClientRect(), pane = stage.getBoundingClientRect();
+    const scale = whole.width / svg.viewBox.baseVal.width;
+    for (const { element } of [...boxes, ...arrows]) {
+      if (!places.has(element)) {
+        const { left, right, top, bottom } = element.getBoundingClientRect();
+        const [across, down] = [(x) => (x - whole.left) / scale, (y) => (y - whole.top) / scale];
+        places.set(element, { left: across(left), right: across(right), top: down(top), bottom: down(bottom) });
+      }
+    }
+    const spare = 200;
+    const [left, right] = [pane.left - spare, pane.right + spare].map((x) => (x - whole.left) / scale);
+    const [top, bottom] = [pane.top - spare, pane.bottom + spare].map((y) => (y - whole.top) / scale);
+    for (const [element, at] of places) {
+      element.classList.toggle("far", at.right < left || at.left > right || at.bottom < top || at.top > bottom);
+    }
+  }
+  stage.addEventListener("scroll", leaveOut, { passive: true });
 
   // Makes the picture larger by a factor, around the middle of the pane; 0 fits it into the pane.
   function enlarge(factor) {
