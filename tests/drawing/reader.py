@@ -38,7 +38,6 @@ return {
   part: text("part"), equation: text("equation"), outcome: text("outcome"), what: text("what"),
   boxes: now("node"), arrows: now("edge"), play: text("play"),
   values: seen(".value"), slopes: seen(".slope"), locals: seen("text.local"),
-  bridges: visible(".bridge").length,
   cells: all("td:not(.tangent)").map((e) => e.textContent),
   slider: Number(byId("slider").value),
 };

@@ -180,9 +180,7 @@ def test_the_table_and_the_picture_show_the_end(example: bytes) -> None:
     )
     lines = taken.classed("path", "line")
     assert len(lines) == 2 * (8 + 7 + 7)  # seven have a label in the middle
-    assert (
-        len(taken.classed("path", "bridge")) == 2 * 7
-    )  # and a line in its place before it is there
+    assert len(taken.classed("path", "bridge")) == 2 * 7  # and a line below it
 
 
 def test_names_are_not_taken_for_values() -> None:

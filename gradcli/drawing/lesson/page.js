@@ -118,7 +118,7 @@
       classList.toggle("idle", !now.read.has(box.key));
       write(box.value, fill(value));
       write(box.slope, fill(isRate ? tangent : gradient));
-      write(box.slopeName, isRate ? box.ownName.replace(/^∂.*\/∂.*?(?=\s*$)/u, `∂·/∂${now.seed}`) : box.ownName);
+      write(box.slopeName, isRate ? words.rate : box.ownName);
     }
     lines.forEach((arrow, place) => {
       const { classList } = arrow.element;
@@ -130,6 +130,7 @@
       const local = live.locals[arrow.key];
       if (local) write(arrow.local, fill(local));
       const share = flow.get(arrow.key);
+      classList.toggle("flows", Boolean(share));
       const width = share ? (1 + 2.6 * share).toFixed(1) : "0.8";
       if (arrow.width === width) return;
       arrow.width = width;
@@ -328,6 +329,7 @@
 
   for (const id of ["tools", "told", "controls", "keys"]) byId(id).hidden = false;
   root.classList.add("stepping");
+  root.classList.toggle("live", Boolean(live));
   root.classList.toggle("returns", frames.some((frame) => frame.part === "backward"));
   paint(dark.matches);
   write(byId("limits"), limits);

@@ -169,7 +169,7 @@ def _mark(text: ET.Element, name: str) -> None:
 def _mark_edge(group: ET.Element) -> None:
     """Give classes to the lines of an arrow and to the label that it runs through.
 
-    The two lines get a bridge between them, for as long as the label is not there.
+    The two lines get a bridge between them, which runs below the label.
     """
     for text in group.iter("text"):
         _mark(text, "local")

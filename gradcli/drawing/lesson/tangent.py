@@ -57,7 +57,7 @@ def _node(figures: Live, box: Box, arrows: Sequence[Arrow], seed: str) -> Frame:
             parts.append(" + ".join([f"{_local(figures, arrow)} · {r}" for arrow, r in pairs]))
     return Frame(
         "tangent",
-        say("rate", name=name),
+        say("how fast", name=name),
         words,
         " = ".join([*parts, value]),
         boxes=(box.key,),
