@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 WANTED = 1e-13
 """Relative error that is allowed in any case; the rows say where it is more."""
-MOST_POINTS = 400
+MOST_POINTS = 150
 
 in_node = pytest.mark.skipif(NODE is None, reason="needs node")
 
