@@ -47,5 +47,5 @@ def runs(jobs: Sequence[dict[str, Any]]) -> list[list[list[float]]]:
     """For each job, a program with points and places of results, the results at each point."""
     for job in jobs:
         job["points"] = [list(map(str, point)) for point in job["points"]]
-    found = evaluated(["library.js", "interpreter.js"], RUN, jobs)
+    found = evaluated(["library.js", "bessel.js", "interpreter.js"], RUN, jobs)
     return [[list(map(float, results)) for results in points] for points in found]

@@ -31,6 +31,7 @@ MAY_NAME = {
         "direction",
     },
     "runtime/flat.py": {"exp", "log1p"},
+    "runtime/instructions.py": {"besselj", "bessely", "besseli", "besselk"},
     # Formulas of ours are built by the names of functions, as users build theirs.
     "optimize/least_squares/losses.py": {"sqrt", "max", "less or equal", "log1p", "expm1"},
     "optimize/first_order/tracing.py": {"sqrt", "max", "sign", "clip"},

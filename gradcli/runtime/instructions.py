@@ -8,6 +8,7 @@ of `Instructions` tells the whole format, drawing/lesson/interpreter.js runs it.
 from __future__ import annotations
 
 import math
+import operator
 from typing import TYPE_CHECKING, Any
 
 from gradcli.graph.bodies import LEAVES, applied
@@ -31,6 +32,17 @@ MOST_INSTRUCTIONS = 20_000
 """Instructions of a program; what would need more is not computed."""
 PER_NODE = 2000
 """Instructions that one node may need, beside one for each number of an array."""
+
+
+LIBRARY = frozenset({"besselj", "bessely", "besseli", "besselk"})
+"""Functions of gradcli.graph.scientific that the interpreter has, for a whole first argument."""
+FOLDED: dict[str, Callable[..., float]] = {
+    "negative": operator.neg,
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+}
+"""Operations that are carried out at once where their numbers are known."""
 
 
 class UnavailableError(Exception):
@@ -158,9 +170,16 @@ class Instructions:
         """Raise UnavailableError: no body can be written for a function of floats."""
         raise UnavailableError
 
-    def library(self, *_: Any) -> Number:
-        """Raise UnavailableError: a page has no SciPy."""
-        raise UnavailableError
+    def library(self, name: str, *arguments: Number | float) -> Number:
+        """Return a function of SciPy that the interpreter has too.
+
+        Raises UnavailableError for others, and for Bessel functions of an order that is not known,
+        or not a whole number.
+        """
+        order = self.constant(arguments[0])
+        if name not in LIBRARY or order is None or not order.is_integer():
+            raise UnavailableError
+        return self.instruction(name, *arguments)
 
     # ------------------------------------------------------------ the program
 
@@ -177,6 +196,9 @@ class Instructions:
 
     def instruction(self, op: str, *arguments: Number | float) -> Number:
         """Return the number that an operation of the interpreter makes of others."""
+        known = [self.constant(argument) for argument in arguments]
+        if op in FOLDED and None not in known:
+            return self.of(FOLDED[op](*known))
         return self._append(op, [self.of(argument).place for argument in arguments])
 
     def _append(self, op: str, arguments: list[int]) -> Number:

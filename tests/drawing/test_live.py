@@ -74,7 +74,7 @@ def test_a_live_lesson_begins_as_the_one_that_is_printed(sketched: Sketched) -> 
         found = data(figures, "number")
         jobs.append({"live": found, "frames": frames, "words": wording.table()})
         expected.append(lesson(drawn).frames)
-    listed = evaluated(["library.js", "interpreter.js", "text.js"], FILL, jobs)
+    listed = evaluated(["library.js", "bessel.js", "interpreter.js", "text.js"], FILL, jobs)
     for (source, _), printed, shown in zip(FORMULAS, expected, listed, strict=True):
         own = [frame for frame in printed if frame.part != "end"]
         others = [frame for frame in shown if frame[0] not in {"tangent", "end"}]

@@ -42,7 +42,7 @@ COLOURS = {
 """The colours of the picture by the names that the page's style has for them."""
 
 SCRIPTS = (
-    *("library.js", "interpreter.js", "text.js", "picture.js", "controls.js"),
+    *("library.js", "bessel.js", "interpreter.js", "text.js", "picture.js", "controls.js"),
     "page.js",
 )
 """The parts of the script, in order."""
