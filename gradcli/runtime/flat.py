@@ -110,6 +110,22 @@ class Flat:
         top, more = self._top_and_more(x, axis)
         return (x - top) - more
 
+    def argmax(self, x: Any, axis: int | None = None) -> Any:
+        """Return the place of the first of the greatest numbers over an axis, or over all."""
+        m = self.m
+
+        def further(before: Any, now: Any) -> Any:
+            (top, place), (x, here) = before, now
+            is_more = (x > top) | (x != x)  # noqa: PLR0124 - nan
+            return m.where(is_more, x, top), m.where(is_more, here, place)
+
+        lines = np.moveaxis(np.ravel(x) if axis is None else x, axis or 0, 0)
+        found = np.empty(lines.shape[1:], object)
+        for key in np.ndindex(found.shape):
+            pairs = [(m.of(line[key] if key else line), float(k)) for k, line in enumerate(lines)]
+            found[key] = reduce(further, pairs)[1]
+        return found[()] if found.ndim == 0 else found
+
     def onehot(self, x: Any, classes: int) -> Any:
         """Return 1 at the class of each x and 0 elsewhere; nan for a number that is no class."""
         m = self.m

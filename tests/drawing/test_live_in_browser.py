@@ -275,6 +275,7 @@ def test_a_value_that_is_missing_is_said_to_be(reader: Reader, lesson: Callable[
     assert not reader.text("undefined")
     found = reader.driver.execute_async_script(DRAG, [["x", -1]])
     assert found["missing"]
+    assert reader.text("undefined").startswith("No value at these inputs: log(x)")
     reader.go(2)
     assert reader.state["equation"].endswith("= no value")
 

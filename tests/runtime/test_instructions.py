@@ -106,6 +106,7 @@ FORMULAS: list[tuple[str, dict[str, Any]]] = [
     ("sum(softmax(w)*w) + norm(w) + logsumexp(w)", {"w": VECTOR}),
     ("logsumexp(A) + sum(logsumexp(A, axis=0)^2)", {"A": MATRIX}),
     ("sum([b, b^2, w[1]]) + mse(w, [b, 1]) + sum(cumsum(w)^2)", {"w": VECTOR, "b": 2.0}),
+    ("sum((argmax(A, axis=1) + argmax(w) + 2)*w^2)", {"A": MATRIX, "w": VECTOR}),
     ("cross_entropy(A, [0, 1]) + std(A) + sum(var(A, axis=0)^2)", {"A": MATRIX}),
     ("cross_entropy(A, [[0, 1], [0.5, 0.5]]) + sum(reshape(A, 4)[::2])", {"A": MATRIX}),
     ("sum(max(A, axis=1)^3) + sum(logsoftmax(A, axis=1)*A) + sum(eye(2)*A)", {"A": MATRIX}),

@@ -3,9 +3,12 @@
 // made of the page, whose functions and numbers it uses.
 
 // A field and a slider for each input that is a number, and which input forward mode follows.
-function inputFields({ byId, tell, live, now, write, letter, changed }) {
+function inputFields({ byId, tell, live, now, write, lastNumber, changed }) {
   const made = [];
   const seeds = Object.keys(live?.seeds ?? {});
+  const values = Object.entries(live?.boxes ?? {})
+    .map(([key, [value]]) => ({ key, place: lastNumber(value)?.place }))
+    .filter(({ place }) => place !== undefined);
 
   // A slider goes as far as the next power of ten, to both sides.
   const reach = (x) => 10 ** Math.max(0, Math.ceil(Math.log10(2 * Math.abs(x) || 1)));
@@ -71,9 +74,11 @@ function inputFields({ byId, tell, live, now, write, letter, changed }) {
       field.title = String(x);
       if (field !== document.activeElement || !Object.is(Number(field.value), x)) field.value = brief(x);
     }
-    const missing = live.result !== null && Number.isNaN(now.numbers[live.result]);
-    write(byId("undefined"), missing ? tell("undefined", { names: letter }) : "");
-    byId("undefined").hidden = !missing;
+    // The first nodes without a value are why others have none.
+    const missing = values.filter(({ key, place }) => now.read.has(key) && !Number.isFinite(now.numbers[place]));
+    const names = missing.slice(0, 2).map(({ key }) => live.names[key]).join(", ");
+    write(byId("undefined"), names ? tell("undefined", { names }) : "");
+    byId("undefined").hidden = !names;
   }
 
   const byName = new Map(made.map(({ name, place }) => [name, place]));
