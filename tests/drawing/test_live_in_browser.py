@@ -160,6 +160,11 @@ def test_what_is_said_follows_the_inputs(reader: Reader, lesson: Callable[..., P
     assert reader.state["equation"] == "x^2 = (−2)^2 = 4"
     reader.driver.execute_async_script(DRAG, [["x", 3]])
     assert reader.state["equation"] == "x^2 = 3^2 = 9"
+    # A screen reader tells it when the drag has ended.
+    busy = "return document.querySelector('#told [aria-live]').getAttribute('aria-busy')"
+    assert reader.run(busy) == "true"
+    reader.pause(0.6)
+    assert reader.run(busy) == "false"
     assert "With x = 3, the value is 9." in reader.text("words")
     titles = []
     for step in range(1, 20):
@@ -266,6 +271,7 @@ def test_steps_of_gradient_descent(reader: Reader, lesson: Callable[..., Path]) 
     reader.element("reset").click()
     reader.pause()
     assert reader.state["equation"] == "f = 20"
+    assert reader.text("descended") == "Every input moves by −0.4 · its gradient."
 
 
 def test_a_value_that_is_missing_is_said_to_be(reader: Reader, lesson: Callable[..., Path]) -> None:

@@ -145,11 +145,7 @@ function descending({ byId, tell, shown, live, now, write, letter, changed }) {
     event.preventDefault();
     const rate = Number(byId("rate").value);
     if (!Number.isFinite(rate) || !byId("rate").value.trim()) return;
-    // Inputs that were moved by hand begin another curve.
-    if (!values.length || live.moves.some(([place], i) => !Object.is(left[i], now.numbers[place]))) {
-      values.length = 0;
-      values.push(now.numbers[live.result]);
-    }
+    if (!values.length) values.push(now.numbers[live.result]);
     const moved = live.moves.map(([place, slope]) => now.numbers[place] - rate * now.numbers[slope]);
     live.moves.forEach(([place], i) => (now.numbers[place] = moved[i]));
     left = moved;
@@ -159,6 +155,11 @@ function descending({ byId, tell, shown, live, now, write, letter, changed }) {
 
   function draw() {
     if (!live || byId("descent").hidden) return;
+    // Inputs that were moved by hand begin another curve.
+    if (live.moves.some(([place], i) => left && !Object.is(left[i], now.numbers[place]))) {
+      values.length = 0;
+      left = null;
+    }
     if (isNew) values.push(now.numbers[live.result]);
     isNew = false;
     const count = values.length - 1;

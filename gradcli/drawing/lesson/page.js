@@ -295,6 +295,15 @@
 
   // ---------------------------------------------------------------- parts with a life of their own
 
+  // While a slider is dragged nobody wants to hear every number on the way.
+  const spoken = byId("told").querySelector("[aria-live]");
+  let hushed = 0;
+  function quiet() {
+    clearTimeout(hushed);
+    spoken.setAttribute("aria-busy", "true");
+    hushed = setTimeout(() => spoken.setAttribute("aria-busy", "false"), 400);
+  }
+
   let waiting = 0;
   const page = {
     ...{ byId, words, tell, lastNumber, live, now, write, letter, draw },
@@ -305,6 +314,7 @@
     restart: () => show(at),
     // Computes everything anew for changed inputs, once before the next picture.
     changed() {
+      quiet();
       waiting ||= requestAnimationFrame(() => {
         waiting = 0;
         compute();
