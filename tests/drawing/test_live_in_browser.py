@@ -162,7 +162,8 @@ def test_what_is_said_follows_the_inputs(reader: Reader, lesson: Callable[..., P
     assert reader.state["equation"] == "x^2 = 3^2 = 9"
     # A screen reader tells it when the drag has ended.
     busy = "return document.querySelector('#told [aria-live]').getAttribute('aria-busy')"
-    assert reader.run(busy) == "true"
+    drag = "document.querySelector('.field [type=range]').dispatchEvent(new Event('input'));"
+    assert reader.run(drag + busy) == "true"
     reader.pause(0.6)
     assert reader.run(busy) == "false"
     assert "With x = 3, the value is 9." in reader.text("words")
