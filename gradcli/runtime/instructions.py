@@ -239,18 +239,24 @@ class Instructions:
         """
         return {**self._own(), "functions": self._programs, "tables": self._listed}
 
-    def run(self, graph: Graph, roots: Iterable[int], given: Mapping[str, Any]) -> dict[int, Any]:
+    def run(
+        self,
+        graph: Graph,
+        roots: Iterable[int],
+        given: Mapping[str, Any],
+        known: Mapping[int, float] | None = None,
+    ) -> dict[int, Any]:
         """Return the value of each node below the roots, a number or an array of numbers.
 
-        `given` are the values of the names. It is None for a node that there are no instructions
-        for, and for all that depend on it.
+        `given` are the values of the names, and `known` those of nodes that no name changes. It is
+        None for another node that there are no instructions for, and for all that depend on it.
         """
         found: dict[int, Any] = {}
         for node in graph.reachable(list(roots)):
             try:
                 found[node] = self._value(graph, node, found, given)
             except UnavailableError:
-                found[node] = None
+                found[node] = self.of(known[node]) if known and node in known else None
         return found
 
     def _value(

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from gradcli.drawing.lesson import wording
-from gradcli.drawing.lesson.live import data, live
+from gradcli.drawing.lesson.live import data, live, printed
 from gradcli.drawing.lesson.page import SCRIPTS
 from gradcli.drawing.lesson.story import lesson
 from gradcli.drawing.words import number
@@ -75,8 +75,8 @@ def test_a_live_lesson_begins_as_the_one_that_is_printed(sketched: Sketched) -> 
         jobs.append({"live": found, "frames": frames, "words": wording.table()})
         expected.append(lesson(drawn).frames)
     listed = evaluated(["library.js", "bessel.js", "interpreter.js", "text.js"], FILL, jobs)
-    for (source, _), printed, shown in zip(FORMULAS, expected, listed, strict=True):
-        own = [frame for frame in printed if frame.part != "end"]
+    for (source, _), own_frames, shown in zip(FORMULAS, expected, listed, strict=True):
+        own = [frame for frame in own_frames if frame.part != "end"]
         others = [frame for frame in shown if frame[0] not in {"tangent", "end"}]
         assert len(own) == len(others)
         for frame, (part, *texts, values, gradients) in zip(own, others, strict=True):
@@ -133,6 +133,15 @@ def test_nothing_is_live_without_values_or_with_standard_errors() -> None:
         page = parse(source).draw(values, format="html").decode()
         text = page.partition('id="lesson">')[2].partition("</script>")[0]
         assert json.loads(text)["live"] is None
+
+
+def test_what_no_input_changes_need_not_be_computed(sketched: Sketched) -> None:
+    for source in ("gcd(4, 6)*y", "integrate(t^2, t, 0, 1)*y + median([1, 2, 5])"):
+        figures = live(sketched(source, {"y": 1.0}), gradient=True, only_named=False)
+        assert figures is not None
+        assert printed(figures) == []
+    figures = live(sketched("zeta(y)*y", {"y": 2.0}), gradient=True, only_named=False)
+    assert figures is None
 
 
 def test_entries_of_short_arrays_are_inputs(sketched: Sketched) -> None:

@@ -68,16 +68,23 @@ def _symbols(
     seeds = {name: next(free) for name in seeded}
     rates = {rate_name(name): seed for name, seed in seeds.items()}
     order = graph.reachable([result])
-    found = m.run(graph, [result], given)
+    moving = graph.depending_on(variables.values(), order)
+    steps = [box.step for box in sketch.boxes]
+    fixed = {
+        step.id: float(step.value)
+        for step in steps
+        if isinstance(step.value, int | float) and step.id not in moving
+    }
+    found = m.run(graph, [result], given, fixed)
     values = {node: found[node] for node in order}
     if not gradient:
         return Symbols(m, values, {}, {}, {}, given, seeds, start)
-    moving = graph.depending_on(variables.values(), order)
     if only_named:
-        gradients, steps = _named(sketch, m, given)
+        gradients, steps = _named(sketch, m, given, fixed)
     else:
         derived = backward(graph, result, sorted(moving))
-        found = m.run(graph, [*derived.gradient.values(), *derived.locals.values()], given)
+        roots = [*derived.gradient.values(), *derived.locals.values()]
+        found = m.run(graph, roots, given, fixed)
         gradients = {node: found[slope] for node, slope in derived.gradient.items()}
         local = {edge: found[node] for edge, node in derived.locals.items()}
         steps = trace.steps(graph, result, local=local)
@@ -87,7 +94,8 @@ def _symbols(
         for place, edge in enumerate(step.inputs)
         if edge.local is not None
     }
-    tangents = _tangents(sketch, m, given | rates, {variables[n]: n for n in seeded})
+    seeds_of = {variables[name]: name for name in seeded}
+    tangents = _tangents(sketch, m, given | rates, seeds_of, fixed)
     return Symbols(m, values, gradients, tangents, locals_of, given, seeds, start)
 
 
@@ -100,7 +108,7 @@ def _size(shape: tuple[Any, ...]) -> int:
 
 
 def _named(
-    sketch: Sketch, m: Instructions, given: Mapping[str, Any]
+    sketch: Sketch, m: Instructions, given: Mapping[str, Any], fixed: Mapping[int, float]
 ) -> tuple[dict[int, Any], list[trace.Step]]:
     """Return the gradients of named nodes, and these as steps with the derivatives between them."""
     from gradcli.calculus.named import links, named_nodes
@@ -112,13 +120,17 @@ def _named(
     moving = graph.depending_on(graph.variables([result]).values(), graph.reachable([result]))
     slopes = gradient(graph, result, [node for node in nodes if node in moving])
     derivatives = [d for listed in between.values() for _, d, _ in listed if d is not None]
-    found = m.run(graph, [*slopes.values(), *derivatives], given)
+    found = m.run(graph, [*slopes.values(), *derivatives], given, fixed)
     steps = trace.named_steps(graph, between, derivatives=found)
     return {node: found[slope] for node, slope in slopes.items()}, steps
 
 
 def _tangents(
-    sketch: Sketch, m: Instructions, given: Mapping[str, Any], seeded: Mapping[int, str]
+    sketch: Sketch,
+    m: Instructions,
+    given: Mapping[str, Any],
+    seeded: Mapping[int, str],
+    fixed: Mapping[int, float],
 ) -> dict[int, Any]:
     """Return the tangents by node, for rates of the inputs that are inputs of the program too."""
     graph, result = sketch.graph, sketch.boxes[-1].step.id
@@ -127,7 +139,7 @@ def _tangents(
         rates = tangents_of_all(graph, [result], seeds)
     except MathematicsError:
         return {}
-    found = m.run(graph, list(rates.values()), given)
+    found = m.run(graph, list(rates.values()), given, fixed)
     return {node: found[rate] for node, rate in rates.items()}
 
 

@@ -120,7 +120,7 @@
       write(box.slope, fill(isRate ? tangent : gradient));
       write(box.slopeName, isRate ? words.rate : box.ownName);
     }
-    lines.forEach((arrow, place) => {
+    lines.forEach((arrow) => {
       const { classList } = arrow.element;
       classList.toggle("now", arrows.includes(arrow.key));
       classList.toggle("path", Boolean(path?.has(arrow.key)));
