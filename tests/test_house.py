@@ -30,6 +30,8 @@ MAY_NAME = {
         *("atan2", "erf", "erfc", "relu", "sign", "clip", "max", "min", "hypot", "exp", "log1p"),
         "direction",
     },
+    "runtime/flat.py": {"exp", "log1p"},
+    "runtime/instructions.py": {"besselj", "bessely", "besseli", "besselk"},
     # Formulas of ours are built by the names of functions, as users build theirs.
     "optimize/least_squares/losses.py": {"sqrt", "max", "less or equal", "log1p", "expm1"},
     "optimize/first_order/tracing.py": {"sqrt", "max", "sign", "clip"},

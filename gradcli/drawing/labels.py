@@ -39,6 +39,8 @@ class Options(NamedTuple):
     rankdir: str = "LR"
     local: str = "number"
     """What stands on an arrow: the local derivative as "number", "formula", "both" or "none"."""
+    room: int = 0
+    """Points that a number has at least, where it can become longer."""
 
 
 def heading(sketch: Sketch, title: str, options: Options) -> str:
@@ -88,7 +90,8 @@ def local(sketch: Sketch, arrow: Arrow, options: Options) -> str | None:
     """Return the label of an arrow, its local derivative; None where it has none."""
     step, edge = arrow.head.step, arrow.edge
     formula = local_formula(sketch.graph, step, edge, EXPRESSION)
-    if formula.lstrip("-").replace(".", "").isdigit():
+    is_number = formula.lstrip("-").replace(".", "").isdigit()
+    if is_number:
         formula = formula.replace("-", "−")
     shown = "" if edge.local is None else quantity(edge.local, ARRAY)
     if options.local == "none" or (shown and step.value is None):
@@ -99,8 +102,9 @@ def local(sketch: Sketch, arrow: Arrow, options: Options) -> str | None:
         shown = f"{formula} = {shown}"
     if not shown:
         return None
-    cell = _cell(shown, GRADIENT if arrow.live else MUTED, 10)
-    return f"<{_table([_padded(_table([cell]), 3)])}>"
+    text = _text(shown, GRADIENT if arrow.live else MUTED, 10)
+    room = 0 if is_number or options.local == "formula" else options.room * 7 // 8
+    return f"<{_table([_padded(_table([f'<TD{_width(room)}>{text}</TD>']), 3)])}>"
 
 
 def _lines(sketch: Sketch, box: Box, options: Options) -> list[str]:
@@ -120,13 +124,15 @@ def _lines(sketch: Sketch, box: Box, options: Options) -> list[str]:
         lines.append(_cell(", ".join(kind), accent, 9))
     facts = []
     if step.value is not None:
-        facts.append(_fact("value", value_of(step, ARRAY), MUTED, INK))
+        facts.append(_fact("value", value_of(step, ARRAY), MUTED, INK, options.room))
+    elif options.room and not box.live:
+        facts.append(_fact("value", "–", MUTED, INK, options.room))  # for other inputs there is one
     if step.share is not None:
-        facts.append(_fact("share", percent(step.share), MUTED, INK))
+        facts.append(_fact("share", percent(step.share), MUTED, INK, 0))
     if options.gradient and step.gradient is not None:
         by = fit(step.name) if step.name and len(step.name) <= 4 else "·"
         slope = quantity(step.gradient, ARRAY)
-        facts.append(_fact(f"∂{sketch.letter}/∂{by}", slope, GRADIENT, GRADIENT))
+        facts.append(_fact(f"∂{sketch.letter}/∂{by}", slope, GRADIENT, GRADIENT, options.room))
     if facts:
         lines.append(_padded(_table(facts), 2))
     return lines
@@ -150,12 +156,16 @@ def _constant(sketch: Sketch, box: Box) -> list[str]:
     return lines
 
 
-def _fact(word: str, value: str, dim: Colour, strong: Colour) -> str:
+def _fact(word: str, value: str, dim: Colour, strong: Colour, room: int) -> str:
     """Return two cells, a word and its number; the words end and the numbers start together."""
     return (
         f'<TD ALIGN="RIGHT">{_text(word + " ", dim, 9)}</TD>'
-        f'<TD ALIGN="LEFT">{_text(value, strong, 11)}</TD>'
+        f'<TD ALIGN="LEFT"{_width(room)}>{_text(value, strong, 11)}</TD>'
     )
+
+
+def _width(room: int) -> str:
+    return f' WIDTH="{room}"' if room else ""
 
 
 def _padded(content: str, padding: int, attributes: str = "") -> str:

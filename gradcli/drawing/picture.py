@@ -24,6 +24,10 @@ ARRAY = TABLE["array"]
 MOST_TANGLED = 1000
 """By how many boxes the arrows may be too long, together, for each to have a label: of a picture
 with more, Graphviz would need much longer than a second, and nobody could follow the arrows."""
+MOST_TWICE = 60
+"""Boxes of a lesson that is drawn in both directions, for broad and for narrow windows."""
+ROOM = 48
+"""Points that the numbers of a lesson have at least, since they change."""
 LONGEST_TITLE = 1000
 """Characters of the formula as the title of an SVG, which is read aloud, not shown."""
 
@@ -73,7 +77,7 @@ def picture(
     if local is None:
         local = "number" if gradient and tangle(drawn) <= MOST_TANGLED else "none"
     options = Options(gradient, rankdir, local)
-    return chosen.make(Picture(graph, result, steps, notes, drawn, options))
+    return chosen.make(Picture(graph, result, steps, notes, drawn, options, only_named))
 
 
 def check_size(
@@ -142,6 +146,7 @@ class Picture(NamedTuple):
     notes: Sequence[str]
     sketch: Any = None
     options: Any = None
+    only_named: bool = False
 
     def heading(self) -> str:
         """Return the formula as an equation for the letter that its derivatives have."""
@@ -188,12 +193,39 @@ def _by_graphviz(name: str, starts: bytes, *, opaque: bool = False) -> Format:
 
 
 def _lesson(picture: Picture) -> bytes:
+    from gradcli.drawing.lesson.live import data, live, printed
     from gradcli.drawing.lesson.page import page
     from gradcli.drawing.lesson.story import lesson
+    from gradcli.drawing.lesson.wording import say
     from gradcli.drawing.render import render
+    from gradcli.drawing.sentences import listed
 
-    told = lesson(picture.sketch, gradient=picture.options.gradient)
-    return page(picture.sketch, told, render(picture.dot(""), "svg"), picture.heading())
+    drawn, options = picture.sketch, picture.options
+    told = lesson(drawn, gradient=options.gradient)
+    figures = live(drawn, gradient=options.gradient, only_named=picture.only_named)
+    frames, limits = told.frames, ""
+    if figures is not None:
+        frames = lesson(drawn, gradient=options.gradient, figures=figures).frames
+        fixed = printed(figures)
+        limits = say("printed", names=listed(fixed)) if fixed else ""
+    elif told.has_values and any(box.step.operation == "variable" for box in drawn.boxes):
+        limits = say("printed all")
+    ways = {"wide": "LR", "tall": "TB"} if options.rankdir == "LR" else {"alone": "TB"}
+    if len(drawn.boxes) > MOST_TWICE:
+        ways = {"alone": options.rankdir}
+    views = {
+        view: render(
+            picture._replace(options=options._replace(rankdir=way, room=ROOM)).dot(""), "svg"
+        )
+        for view, way in ways.items()
+    }
+    script_data = {
+        "letter": drawn.letter,
+        "limits": limits,
+        "frames": [frame._asdict() for frame in frames],
+        "live": figures and data(figures, options.local),
+    }
+    return page(told, views, picture.heading(), script_data)
 
 
 def _data(picture: Picture) -> bytes:

@@ -265,7 +265,7 @@ def sum_to_shape(x: Any, shape: Shape) -> Any:
         return x.reshape(shape)
     more = x.ndim - len(shape)
     short = [more + i for i, length in enumerate(shape) if length == 1 and x.shape[more + i] != 1]
-    return np.add.reduce(x, axis=(*range(more), *short)).reshape(shape)
+    return np.reshape(np.add.reduce(x, axis=(*range(more), *short)), shape)
 
 
 def summed(x: Any, axis: int | None) -> Any:

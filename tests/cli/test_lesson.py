@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,13 +17,20 @@ LOG = "u = 3*x*y; v = sin(u); log(x^2 + v)"
 AT = ("x=2", "y=3")
 
 
+def told(page: str) -> str:
+    """The equations of a page, one a line; their numbers are marks."""
+    found = re.search(r'id="lesson">(.*?)</script>', page)
+    assert found
+    return "\n".join(frame["equation"] for frame in json.loads(found[1])["frames"])
+
+
 def test_the_ending_chooses_the_lesson(gradcli: Command, tmp_path: Path) -> None:
     path = tmp_path / "lesson.html"
     assert gradcli("draw", LOG, *AT, "-o", str(path)) == (0, "", "")
     page = path.read_text(encoding="utf-8")
     assert page.startswith("<!doctype html>")
     assert page.endswith("</html>\n")
-    assert "∂f/∂u += ∂f/∂v · cos(u) = 0.3078 · 0.6603 = 0.2032" in page
+    assert "∂f/∂u += ∂f/∂v · cos(u) = " in told(page)
     assert [entry.name for entry in tmp_path.iterdir()] == ["lesson.html"]
 
 
@@ -35,7 +44,7 @@ def test_the_lesson_on_stdout_is_the_same_each_time(gradcli: Command, inside: In
 @pytest.mark.parametrize(
     ("words", "there", "missing"),
     [
-        (["--no-grad"], "v = sin(u) = sin(18)", "+= "),
+        (["--no-grad"], "v = sin(u) = sin(", "+= "),
         (["--only-named"], "∂f/∂v += ∂f/∂f · 1/(x^2 + v)", "∂f/∂(x^2)"),
         (["--rankdir", "TB"], "∂f/∂(x^2)", "--rankdir"),
     ],
@@ -43,10 +52,9 @@ def test_the_lesson_on_stdout_is_the_same_each_time(gradcli: Command, inside: In
 def test_options_of_the_picture_shape_the_lesson(
     inside: Inside, words: list[str], there: str, missing: str
 ) -> None:
-    page = inside(["draw", LOG, *AT, "--format", "html", *words]).out
-    frames = page[page.index('id="frames"') : page.rindex("<script>")]
-    assert there in frames
-    assert missing not in frames
+    lines = told(inside(["draw", LOG, *AT, "--format", "html", *words]).out)
+    assert there in lines
+    assert missing not in lines
 
 
 def test_without_values_the_lesson_is_told_in_formulas(inside: Inside) -> None:

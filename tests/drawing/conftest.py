@@ -16,9 +16,11 @@ from gradcli.drawing.dot import dot
 from gradcli.drawing.labels import Options
 from gradcli.drawing.sketch import Sketch, sketch
 from gradcli.formula import Formula, parse
+from tests.drawing.reader import BROWSER, DRIVER, Reader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from gradcli.runtime.trace import Step
 
@@ -121,3 +123,44 @@ def graphviz() -> None:
     """Skip where nothing can draw."""
     if shutil.which("dot") is None and find_spec("pygraphviz") is None:
         pytest.fail("needs dot, or pygraphviz from the extra draw")
+
+
+@pytest.fixture(scope="module")
+def driver() -> Iterator[Any]:
+    """A browser without a window."""
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = str(BROWSER)
+    for word in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
+        options.add_argument(word)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    started = webdriver.Chrome(options=options, service=Service(str(DRIVER)))
+    yield started
+    started.quit()
+
+
+@pytest.fixture
+def reader(driver: Any) -> Iterator[Reader]:
+    """A reader, whose browser had nothing to complain about in the end."""
+    yield Reader(driver)
+    assert driver.get_log("browser") == []
+
+
+@pytest.fixture(scope="module")
+def lesson(tmp_path_factory: pytest.TempPathFactory, graphviz: None) -> Callable[..., Path]:
+    """A function from a formula and values to the file of its lesson, which is made once."""
+    assert graphviz is None
+    folder = tmp_path_factory.mktemp("lessons")
+    made: dict[str, Path] = {}
+
+    def make(source: str, values: dict[str, Any] | None = None, **options: Any) -> Path:
+        key = repr((source, values, options))
+        if key not in made:
+            path = folder / f"{len(made)}.html"
+            path.write_bytes(parse(source).draw(values, format="html", **options))
+            made[key] = path
+        return made[key]
+
+    return make

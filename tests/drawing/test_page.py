@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gradcli.drawing import style
+from gradcli.drawing.lesson.figures import FIRST_MARK
 from gradcli.drawing.lesson.page import COLOURS
 from gradcli.drawing.picture import picture
 from gradcli.errors import DrawingError
@@ -26,7 +27,8 @@ EXAMPLE = "log(x^2 + sin(3*x*y))"
 VOID = {"meta", "input", "path", "polygon", "polyline", "ellipse"}
 OURS = {
     *("html", "head", "meta", "title", "style", "body", "header", "main", "section", "footer"),
-    *("h1", "h2", "p", "b", "kbd", "div", "button", "input", "noscript", "script"),
+    *("h1", "h2", "p", "b", "div", "button", "input", "noscript", "script"),
+    *("form", "label", "select"),
     *("table", "caption", "thead", "tbody", "tr", "th", "td"),
     *("svg", "g", "text", "path", "polygon", "polyline", "ellipse"),
 }
@@ -86,8 +88,29 @@ class Page(HTMLParser):
     @property
     def frames(self) -> list[dict[str, Any]]:
         """The frames that the script reads."""
-        found: list[dict[str, Any]] = json.loads(self.texts("script")[0])
+        found: list[dict[str, Any]] = self.data["frames"]
         return found
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """All that the script reads."""
+        found: dict[str, Any] = json.loads(self.texts("script")[0])
+        return found
+
+    @property
+    def given(self) -> str:
+        """What the first frame says, with the inputs in place of their marks."""
+        text: str = self.frames[0]["equation"]
+        live = self.data["live"] or {"marks": []}
+        for place, (kind, *parts) in enumerate(live["marks"]):
+            if kind == "number" and parts[0] < len(live["start"]):
+                text = text.replace(chr(FIRST_MARK + place), f"{live['start'][parts[0]]:g}")
+        return text
+
+    def keys(self) -> list[str]:
+        """The keys of the parts of the picture."""
+        listed = [attributes.get("data-key") for _, attributes, _ in self.elements]
+        return [key for key in listed if key is not None]
 
 
 def assert_closed(content: bytes) -> Page:
@@ -132,11 +155,11 @@ def test_the_page_is_closed(example: bytes) -> None:
 
 def test_the_script_knows_every_part_of_the_picture(example: bytes) -> None:
     taken = Page(example)
-    ids = set(taken.ids())
+    keys, ids = set(taken.keys()), set(taken.ids())
     for frame in taken.frames:
         named = [*frame["boxes"], *frame["arrows"], *frame["complete"]]
-        assert {*named, *frame["values"], *frame["gradients"]} <= ids
-    assert {f"n{place}" for place in range(8)} | {f"e{place}" for place in range(8)} <= ids
+        assert {*named, *frame["values"], *frame["gradients"]} <= keys
+    assert {f"n{place}" for place in range(8)} | {f"e{place}" for place in range(8)} <= keys
     script = taken.texts("script")[1]
     assert set(re.findall(r'byId\("(\w+)"\)', script)) <= ids
 
@@ -147,21 +170,23 @@ def test_the_table_and_the_picture_show_the_end(example: bytes) -> None:
     assert cells[:6] == ["2", "17", "3.06", "4", "17", "0.3078"]
     values = [text.strip() for text in taken.classed("text", "value")]
     slopes = [text.strip() for text in taken.classed("text", "slope")]
+    # There are two pictures, from left to right and from top to bottom.
     assert sorted(values) == sorted(
-        ["value"] * 7 + ["2", "3", "4", "18", "−0.751", "3.249", "1.178"]
+        2 * (["value"] * 7 + ["2", "3", "4", "18", "−0.751", "3.249", "1.178"])
     )
     assert {"∂f/∂x", "3.06", "∂f/∂y", "1.219", "0.2032", "1"} <= set(slopes)
     assert sorted(taken.classed("text", "local")) == sorted(
-        ["4", "9", "6", "0.6603", "1", "1", "0.3078"]
+        2 * ["4", "9", "6", "0.6603", "1", "1", "0.3078"]
     )
-    assert len(taken.classed("path", "line")) == 8 + 7 + 7  # seven have a label in the middle
-    assert len(taken.classed("path", "bridge")) == 7  # and a line in its place before it is there
+    lines = taken.classed("path", "line")
+    assert len(lines) == 2 * (8 + 7 + 7)  # seven have a label in the middle
+    assert len(taken.classed("path", "bridge")) == 2 * 7  # and a line below it
 
 
 def test_names_are_not_taken_for_values() -> None:
     taken = Page(parse("value = a*slope; value + 7").draw({"a": 2, "slope": 3}, format="html"))
     words = [text.strip() for text in taken.classed("text", "value")]
-    assert sorted(words) == sorted(["value"] * 4 + ["2", "3", "6", "13"])
+    assert sorted(words) == sorted(2 * (["value"] * 4 + ["2", "3", "6", "13"]))
 
 
 def test_without_values_there_is_no_column_for_them() -> None:
@@ -183,11 +208,12 @@ def test_the_options_of_a_picture_count_here_too() -> None:
     wide, tall = [
         Page(formula.draw(x=2, y=3, format="html", rankdir=way)).elements for way in ("LR", "TB")
     ]
-    (first,), (second,) = [
+    (first, narrow), (second,) = [
         [attributes for tag, attributes, _ in elements if tag == "svg"] for elements in (wide, tall)
     ]
     assert float(str(first["width"])[:-2]) > float(str(first["height"])[:-2])
-    assert float(str(second["width"])[:-2]) < float(str(second["height"])[:-2])
+    for other in (narrow, second):
+        assert float(str(other["width"])[:-2]) < float(str(other["height"])[:-2])
     told = Page(formula.draw(x=2, y=3, format="html", local="formula"))
     assert "cos(3*x*y)" in told.classed("text", "local")
     with pytest.raises(DrawingError, match="at most 3 nodes"):
@@ -228,9 +254,9 @@ def assert_text(name: str) -> None:
     for steps in (formula.structure(), formula.run({name: 2.0}).steps):
         taken = assert_closed(picture(graph, formula.id, steps, "html"))
         assert len([tag for tag, _, _ in taken.elements if tag == "script"]) == 2
-        assert taken.frames[0]["equation"].endswith(" = 2") or not taken.frames[0]["equation"]
+        assert taken.given.endswith(" = 2") or not taken.given
         if name.isprintable() and 0 < len(name) <= 32:
-            assert name in taken.frames[0]["equation"] + taken.frames[0]["words"]
+            assert name in taken.given + taken.frames[0]["words"]
             assert name in taken.texts("b")
 
 

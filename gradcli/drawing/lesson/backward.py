@@ -3,61 +3,74 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.drawing.lesson.flow import flows, slope_name
 from gradcli.drawing.lesson.frames import LONGEST, Frame, called, factor, shown, slope
+from gradcli.drawing.lesson.wording import say
 from gradcli.drawing.words import fit, local_formula
 from gradcli.graph.printing import write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from gradcli.drawing.lesson.figures import Figures, Quantity
     from gradcli.drawing.lesson.flow import Flow
-    from gradcli.drawing.sketch import Sketch
 
 COLLECTED = 120
 """Characters of a gradient that is a sum of formulas."""
 
 
-def backward(sketch: Sketch) -> Iterator[Frame]:
+class _Part(NamedTuple):
+    """Which part of a gradient, of how many."""
+
+    place: int
+    total: int
+    are_counted: bool
+
+
+def backward(figures: Figures) -> Iterator[Frame]:
     """Yield a frame with which the pass begins, and one for each arrow that is followed back.
 
     There are none for a run without a backward pass, or when nothing depends on a free name.
     """
-    found = flows(sketch)
+    sketch = figures.sketch
+    found = flows(sketch, figures.may_be_read)
     result = sketch.boxes[-1]
     if not found and result.step.operation != "variable":
         return
     awaited = Counter(flow.tail.key for flow in found)
-    yield _turn(sketch, awaited)
+    yield _turn(figures, awaited)
+    # Where branches may be taken or not, the parts are not counted.
+    unsure = {flow.tail.key for flow in found if not figures.is_surely_read(flow.head)}
     arrived: Counter[str] = Counter()
     sums: dict[str, Any] = {}
     for flow in found:
         key = flow.tail.key
         arrived[key] += 1
-        parts = (arrived[key], awaited[key])
+        parts = _Part(arrived[key], awaited[key], key not in unsure)
         if result.step.value is None:
-            yield _collected(sketch, flow, sums, parts)
+            yield _collected(figures, flow, sums, parts)
         else:
-            yield _added(sketch, flow, sums, parts)
+            yield _added(figures, flow, sums, parts)
 
 
-def _turn(sketch: Sketch, awaited: Mapping[str, int]) -> Frame:
+def _turn(figures: Figures, awaited: Mapping[str, int]) -> Frame:
     """Return the frame between the passes, in which every gradient gets its first number."""
+    sketch = figures.sketch
     result = sketch.boxes[-1]
-    one = "1" if result.step.value is None else shown(result.step.gradient)
+    one = "1" if result.step.value is None else figures.shown(figures.gradient(result))
     starts = {
         box.key: "0"
         for box in sketch.boxes
         if box.key in awaited or box.step.gradient is not None or box is result
     }
-    words = f"{called(sketch, result)} changes just as much as itself, so its gradient is 1."
+    words = say("turn words", name=called(sketch, result))
     if awaited:
-        words += " Every other gradient starts at 0 and collects what flows back along the arrows."
+        words += say("others start")
     return Frame(
         "backward",
-        "The way back begins at the result",
+        say("turn"),
         words,
         f"{slope(sketch, result)} = {one}",
         boxes=(result.key,),
@@ -66,56 +79,62 @@ def _turn(sketch: Sketch, awaited: Mapping[str, int]) -> Frame:
     )
 
 
-def _added(sketch: Sketch, flow: Flow, sums: dict[str, Any], parts: tuple[int, int]) -> Frame:
+def _added(figures: Figures, flow: Flow, sums: dict[str, Any], parts: _Part) -> Frame:
     """Return the frame that adds a number, or an array, to the gradient of an input."""
-    before = sums.get(flow.tail.key, 0.0)
+    amount, before = figures.amount(flow), sums.get(flow.tail.key)
     # The last sum is the gradient itself, so that no other rounding shows.
-    after = flow.tail.step.gradient if parts[0] == parts[1] else before + flow.amount
+    after = amount if before is None else figures.sum(before, amount)
+    after = figures.gradient(flow.tail) if parts.place == parts.total else after
     sums[flow.tail.key] = after
-    equation = [_term(sketch, flow), _product(flow), shown(flow.amount)]
-    outcome = f"{slope(sketch, flow.tail)} was {shown(before)}, becomes {shown(after)}"
-    return _frame(sketch, flow, equation, outcome, shown(after), parts)
+    equation = [_term(figures, flow), _product(figures, flow), figures.shown(amount)]
+    start = "0" if before is None else figures.shown(before)
+    name, end = slope(figures.sketch, flow.tail), figures.shown(after)
+    outcome = say("was becomes", slope=name, before=start, after=end)
+    return _frame(figures, flow, equation, outcome, end, parts)
 
 
-def _collected(sketch: Sketch, flow: Flow, sums: dict[str, Any], parts: tuple[int, int]) -> Frame:
+def _collected(figures: Figures, flow: Flow, sums: dict[str, Any], parts: _Part) -> Frame:
     """Return the frame that adds a formula to the gradient of an input."""
-    term = _term(sketch, flow) or f"what {slope(sketch, flow.head)} hands back"
-    sums[flow.tail.key] = f"{sums[flow.tail.key]} + {term}" if parts[0] > 1 else term
+    sketch = figures.sketch
+    term = _term(figures, flow) or say("hands back", slope=slope(sketch, flow.head))
+    sums[flow.tail.key] = f"{sums[flow.tail.key]} + {term}" if parts.place > 1 else term
     collected = fit(sums[flow.tail.key], COLLECTED)
-    outcome = f"{slope(sketch, flow.tail)} is {collected}"
-    return _frame(sketch, flow, [term], outcome, collected, parts)
+    outcome = say("collects", slope=slope(sketch, flow.tail), sum=collected)
+    return _frame(figures, flow, [term], outcome, collected, parts)
 
 
 def _frame(
-    sketch: Sketch,
+    figures: Figures,
     flow: Flow,
     equation: Sequence[str],
     outcome: str,
     collected: str,
-    parts: tuple[int, int],
+    parts: _Part,
 ) -> Frame:
-    tail, count = flow.tail, parts[1]
-    complete = parts[0] == count
-    if count > 1:
-        outcome += f" ({parts[0]} of {count} parts)"
+    sketch, tail = figures.sketch, flow.tail
+    complete = parts.place == parts.total
+    if parts.total > 1 and parts.are_counted:
+        outcome += say("parts", part=parts.place, count=parts.total)
     return Frame(
         "backward",
-        f"Back from {called(sketch, flow.head)} to {called(sketch, tail)}",
-        _reason(sketch, flow),
+        say("back", head=called(sketch, flow.head), tail=called(sketch, tail)),
+        _reason(figures, flow),
         f"{slope(sketch, tail)} += {' = '.join(dict.fromkeys(filter(None, equation)))}",
         f"{outcome}.",
         (tail.key, flow.head.key),
         tuple(arrow.key for arrow in flow.arrows),
         gradients={tail.key: collected},
         complete=(tail.key,) if complete else (),
+        needs=flow.head.key,
     )
 
 
-def _term(sketch: Sketch, flow: Flow) -> str:
+def _term(figures: Figures, flow: Flow) -> str:
     """Return what flows as a formula, ∂f/∂v · cos(u); "" when it is too long."""
+    sketch = figures.sketch
     arriving = slope(sketch, flow.head)
     if flow.rule is None:
-        return f"{arriving} · {factor(_local(sketch, flow))}"
+        return f"{arriving} · {figures.factor(_local(figures, flow))}"
     graph = sketch.graph
     names = {
         arrow.tail.step.id: factor(called(sketch, arrow.tail))
@@ -127,46 +146,49 @@ def _term(sketch: Sketch, flow: Flow) -> str:
     return names.get(flow.rule) or write(graph, flow.rule, names, LONGEST) or ""
 
 
-def _product(flow: Flow) -> str:
+def _product(figures: Figures, flow: Flow) -> str:
     """Return what flows with numbers, 0.3078 · 0.6603; "" where they are too many."""
-    factors = (flow.head.step.gradient, flow.arrows[0].edge.local)
+    factors = (figures.gradient(flow.head), figures.local(flow.arrows[0]))
     if flow.rule is not None or not all(map(_is_short, factors)):
         return ""
-    first, second = [shown(number) for number in factors]
-    return f"{first} · {factor(second)}"
+    first, second = map(figures.shown, factors)
+    return f"{first} · {figures.factor(second)}"
 
 
-def _is_short(value: Any) -> bool:
-    return isinstance(value, int | float) or shown(value).startswith("[")
+def _is_short(what: Quantity) -> bool:
+    number: Any = what.number
+    if number is None:
+        return what.symbol is not None
+    return isinstance(number, int | float) or shown(number).startswith("[")
 
 
-def _local(sketch: Sketch, flow: Flow) -> str:
+def _local(figures: Figures, flow: Flow) -> str:
     """Return the local derivative as a formula, or as a number where none is known."""
-    edge = flow.arrows[0].edge
-    formula = local_formula(sketch.graph, flow.head.step, edge, LONGEST)
+    arrow = flow.arrows[0]
+    formula = local_formula(figures.sketch.graph, flow.head.step, arrow.edge, LONGEST)
     if formula.lstrip("-").replace(".", "").isdigit():
         return formula.replace("-", "−")
-    return formula or ("…" if edge.local is None else shown(edge.local))
+    return formula or figures.shown(figures.local(arrow)) or "…"
 
 
-def _reason(sketch: Sketch, flow: Flow) -> str:
+def _reason(figures: Figures, flow: Flow) -> str:
     """Return in words why so much flows."""
+    sketch = figures.sketch
     head, tail = called(sketch, flow.head), called(sketch, flow.tail)
     arrow = flow.arrows[0]
-    gradient: Any = flow.head.step.gradient
-    if not arrow.live:
-        return f"{tail} is not taken: {head} does not change with it, and no gradient flows there."
+    no_flow = say("no flow", head=head, tail=tail)
+    if not figures.may_be_read(arrow):
+        return no_flow
     if flow.rule is not None:
-        return f"Each part of {tail} gets back what {head} has collected from it."
-    local = arrow.edge.local
-    much = _local(sketch, flow) if local is None or not _is_short(local) else shown(local)
-    words = f"{head} changes {_times(much)} as much as {tail}"
-    if flow.head.role == "result" or gradient is None:
-        return f"{words}."
-    if not isinstance(gradient, int | float):
-        return f"{words}, entry by entry."
-    return f"{words}, and {sketch.letter} {_times(shown(gradient))} as much as {head}."
-
-
-def _times(much: str) -> str:
-    return "just" if much == "1" else f"{much} times"
+        return say("each gets back", head=head, tail=tail)
+    local, gradient = figures.local(arrow), figures.gradient(flow.head)
+    much = figures.shown(local) if _is_short(local) else _local(figures, flow)
+    words = say("changes", head=head, times=figures.times(much), tail=tail)
+    if flow.head.role == "result" or gradient.number is None:
+        words += "."
+    elif not isinstance(gradient.number, int | float):
+        words = say("entry by entry", words=words)
+    else:
+        times = figures.times(figures.shown(gradient))
+        words = say("and result", words=words, letter=sketch.letter, times=times, head=head)
+    return figures.if_read(arrow, words, no_flow)

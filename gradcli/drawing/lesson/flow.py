@@ -14,7 +14,7 @@ from gradcli.drawing.sketch import moves
 from gradcli.runtime import interpreter
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from gradcli.drawing.sketch import Arrow, Box, Sketch
     from gradcli.graph.node import Graph
@@ -41,10 +41,11 @@ class Flow(NamedTuple):
         return self.arrows[0].tail
 
 
-def flows(sketch: Sketch) -> list[Flow]:
+def flows(sketch: Sketch, may_be_read: Callable[[Box], bool] | None = None) -> list[Flow]:
     """Return what flows along the arrows, in the order of the backward pass.
 
-    A branch of `where` that is not taken gets 0 from it, and passes nothing on. The list is
+    A branch of `where` that is not taken gets 0 from it, and passes nothing on, unless
+    `may_be_read` says that the result reads it for other inputs. The list is
     empty when nothing depends on a free name, and for a run without a backward pass.
     """
     moving = _moving(sketch)
@@ -52,7 +53,7 @@ def flows(sketch: Sketch) -> list[Flow]:
     found: list[Flow] = []
     for arrows in reversed(by_head):
         head = arrows[0].head
-        if head.key not in moving or not head.live:
+        if head.key not in moving or not (may_be_read(head) if may_be_read else head.live):
             continue
         leading = [arrow for arrow in arrows if arrow.tail.key in moving]
         plain = [a for a in leading if a.edge.formula or a.edge.local is not None]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from gradcli.drawing.lesson.frames import LONGEST, Frame, called, factor, shown, told
+from gradcli.drawing.lesson.frames import LONGEST, Frame, called
+from gradcli.drawing.lesson.wording import say
 from gradcli.drawing.sentences import about_step, listed
-from gradcli.drawing.words import expression, fit, quantity
+from gradcli.drawing.words import expression
 from gradcli.graph.precedence import ATOM, COMPARISON
 from gradcli.graph.printing import write
 from gradcli.runtime.trace import FORMULA
@@ -14,88 +15,121 @@ from gradcli.runtime.trace import FORMULA
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from gradcli.drawing.lesson.figures import Figures
     from gradcli.drawing.sketch import Arrow, Box, Sketch
 
 SHORT = 22
 """Characters of an array that stands in place of its name."""
 
 
-def forward(sketch: Sketch) -> Iterator[Frame]:
+def forward(figures: Figures) -> Iterator[Frame]:
     """Yield a frame with all that is given, and one for each node that is computed."""
-    arrows: dict[str, list[Arrow]] = {}
-    for arrow in sketch.arrows:
-        arrows.setdefault(arrow.head.key, []).append(arrow)
+    sketch = figures.sketch
+    arrows = arrows_to(sketch)
     given = [box for box in sketch.boxes if box.role != "constant" and not box.step.inputs]
     if given:
-        yield _inputs(sketch, given)
+        yield _inputs(figures, given)
     for box in sketch.boxes:
         if box.key in arrows:
             if sketch.boxes[-1].step.value is None:
-                yield _formula(sketch, box, arrows[box.key])
-            elif box.live and box.step.value is not None:
-                yield _computed(sketch, box, arrows[box.key])
+                yield _formula(figures, box, arrows[box.key])
             else:
-                yield _idle(sketch, box, arrows[box.key])
+                yield _node(figures, box, arrows[box.key])
 
 
-def _inputs(sketch: Sketch, boxes: Sequence[Box]) -> Frame:
+def arrows_to(sketch: Sketch) -> dict[str, list[Arrow]]:
+    """Return the arrows that lead to each box that some lead to."""
+    found: dict[str, list[Arrow]] = {}
+    for arrow in sketch.arrows:
+        found.setdefault(arrow.head.key, []).append(arrow)
+    return found
+
+
+def _inputs(figures: Figures, boxes: Sequence[Box]) -> Frame:
     """Return the frame of what is given."""
-    names = [called(sketch, box) for box in boxes]
-    title = "The inputs" if len(boxes) > 1 else "The input"
+    names = [called(figures.sketch, box) for box in boxes]
+    title = say("inputs" if len(boxes) > 1 else "input")
     keys = tuple(box.key for box in boxes)
     if boxes[0].step.value is None:
-        return Frame("start", title, f"All is computed from {listed(names)}.", boxes=keys)
-    values = {box.key: told(box.step) for box in boxes}
-    equation = listed(
-        [f"{name} = {value}" for name, value in zip(names, values.values(), strict=True)]
-    )
-    words = "Everything else is computed from what is given."
-    if not sketch.arrows:
-        words = "There is nothing to compute."
-    return Frame("start", title, words, equation, boxes=keys, values=values)
+        return Frame("start", title, say("all from", names=listed(names)), boxes=keys)
+    values = {box.key: figures.told(box) for box in boxes}
+    pairs = zip(names, values.values(), strict=True)
+    told = listed([say("equals", name=name, value=value) for name, value in pairs])
+    words = say("everything from given" if figures.sketch.arrows else "nothing to compute")
+    return Frame("start", title, words, told, boxes=keys, values=values)
 
 
-def _formula(sketch: Sketch, box: Box, arrows: Sequence[Arrow]) -> Frame:
+def _formula(figures: Figures, box: Box, arrows: Sequence[Arrow]) -> Frame:
     """Return the frame of a node without values."""
-    names = dict.fromkeys(called(sketch, arrow.tail) for arrow in arrows)
-    return _frame(sketch, box, arrows, f"It is computed from {listed([*names])}.")
+    names = dict.fromkeys(called(figures.sketch, arrow.tail) for arrow in arrows)
+    return _frame(figures, box, arrows, say("computed from", names=listed([*names])))
 
 
-def _computed(sketch: Sketch, box: Box, arrows: Sequence[Arrow]) -> Frame:
+def _node(figures: Figures, box: Box, arrows: Sequence[Arrow]) -> Frame:
+    """Return the frame of a node, as it is told when the result reads it and when it does not."""
+    if not figures.may_be_read(box) or (box.live and box.step.value is None):
+        return _idle(figures, box, arrows)
+    told = _computed(figures, box, arrows)
+    idle = _idle(figures, box, arrows)
+    value = told.values[box.key]
+    if value != idle.values[box.key]:
+        value = figures.if_read(box, value, idle.values[box.key])
+    texts = [
+        figures.if_read(box, getattr(told, f), getattr(idle, f)) for f in ("words", "equation")
+    ]
+    return told._replace(words=texts[0], equation=texts[1], values={box.key: value})
+
+
+def _computed(figures: Figures, box: Box, arrows: Sequence[Arrow]) -> Frame:
     """Return the frame of a node that the result reads."""
+    sketch = figures.sketch
     read = [arrow for arrow in arrows if arrow.live]
-    given = {
-        f"{factor(called(sketch, arrow.tail))} = {shown(arrow.tail.step.value)}": None
-        for arrow in read
-        if arrow.tail.role != "constant" and arrow.tail.step.value is not None
-    }
-    value = told(box.step)
-    words = f"With {listed([*given])}, the value is {value}." if given else f"The value is {value}."
-    idle = [arrow for arrow in arrows if not arrow.live]
-    if box.step.operation == "where" and len(idle) == 1:
-        state = "holds" if idle[0].place == 2 else "does not hold"
-        words += f" The condition {state}, so {called(sketch, idle[0].tail)} is not taken."
+    value = figures.told(box)
+    words = _with(figures, read, value)
+    condition = arrows[0].tail
+    if box.step.operation == "where" and len(arrows) == 3 and len(read) == 2:
+        texts = []
+        for key, taken, other in (("condition holds", 1, 2), ("condition fails", 2, 1)):
+            with_these = _with(figures, [arrows[0], arrows[taken]], value)
+            texts.append(with_these + say(key, name=called(sketch, arrows[other].tail)))
+        words = figures.either(condition, *texts)
+        read = read if not figures.is_live else list(arrows)
     if sketch.graph.rows[box.step.id][0].level <= COMPARISON and isinstance(box.step.value, float):
-        words += " That stands for true." if box.step.value else " That stands for false."
-    return _frame(sketch, box, read, words, _with_numbers(sketch, box, arrows), value)
+        words += figures.either(box, say("is true"), say("is false"))
+    return _frame(figures, box, read, words, _with_numbers(figures, box, arrows), value)
 
 
-def _idle(sketch: Sketch, box: Box, arrows: Sequence[Arrow]) -> Frame:
+def _with(figures: Figures, arrows: Sequence[Arrow], value: str) -> str:
+    """Return in words what a value is computed from."""
+    given: dict[str, None] = {}
+    for arrow in arrows:
+        tail = figures.value(arrow.tail)
+        is_known = tail.number is not None or hasattr(tail.symbol, "place")
+        if arrow.tail.role != "constant" and is_known:
+            name = figures.factor(called(figures.sketch, arrow.tail))
+            given[say("equals", name=name, value=figures.shown(tail))] = None
+    if not given:
+        return say("value is", value=value)
+    return say("with", given=listed([*given]), value=value)
+
+
+def _idle(figures: Figures, box: Box, arrows: Sequence[Arrow]) -> Frame:
     """Return the frame of a node on a branch that is not taken, or not by every entry."""
-    if box.live:
-        words = "Not every entry has a value; the result reads only those that have one."
-        partly = _frame(sketch, box, arrows, words)
-        return partly._replace(values={box.key: "partly"})
-    words = "This branch is not taken: the result does not read it"
-    if box.step.value is None:
-        idle = _frame(sketch, box, arrows, f"{words}, and it has no value here.")
-        return idle._replace(values={box.key: "not taken"})
-    value = shown(box.step.value)
-    return _frame(sketch, box, arrows, f"{words}. Its value would be {value}.", "", value)
+    if box.live and box.step.value is None:
+        told = _frame(figures, box, arrows, say("partly idle"))
+        return told._replace(values={box.key: say("partly")})
+    what = figures.value(box)
+    value = figures.shown(what)
+    words = figures.if_known(what, say("idle", value=value), say("idle without value"))
+    told, bare = [_frame(figures, box, arrows, words, "", text) for text in (value, "")]
+    return told._replace(
+        equation=figures.if_known(what, told.equation, bare.equation),
+        values={box.key: figures.if_known(what, value, say("not taken"))},
+    )
 
 
 def _frame(
-    sketch: Sketch,
+    figures: Figures,
     box: Box,
     arrows: Sequence[Arrow],
     words: str,
@@ -103,36 +137,38 @@ def _frame(
     value: str = "",
 ) -> Frame:
     """Return the frame whose equation is name = formula = numbers = value."""
-    step = box.step
+    sketch, step = figures.sketch, box.step
     name = called(sketch, box) if step.name or box.role == "result" else ""
     parts = [name, expression(sketch.graph, step.id, LONGEST), numbers, value]
     sign = " → " if sketch.graph.rows[step.id][0].level <= COMPARISON else " = "
-    equation = {part.replace("-", "−"): part for part in parts if part}
+    told = {part.replace("-", "−"): part for part in parts if part}
     return Frame(
         "forward",
         about_step(sketch.graph, step._replace(value=None, gradient=None), box.role),
         words,
-        sign.join(equation.values()),
+        sign.join(told.values()),
         boxes=(box.key,),
         arrows=tuple(arrow.key for arrow in arrows),
         values={box.key: value} if value else {},
     )
 
 
-def _with_numbers(sketch: Sketch, box: Box, arrows: Sequence[Arrow]) -> str:
+def _with_numbers(figures: Figures, box: Box, arrows: Sequence[Arrow]) -> str:
     """Return the formula of a node with numbers in place of its inputs: sin(18).
 
     Arrays that are long keep their names. It is "" when the text is too long.
     """
-    graph, names = sketch.graph, {}
+    graph, names = figures.sketch.graph, {}
     encloses = graph.rows[box.step.id][0].level == ATOM and box.step.operation != FORMULA
     for arrow in arrows:
         step = arrow.tail.step
         if arrow.tail.role == "constant" and step.operation != "named constant":
             continue
-        value: Any = step.value
-        text = "" if value is None else quantity(value, SHORT)
-        if not isinstance(value, int | float) and not text.startswith("["):
-            text = called(sketch, arrow.tail)
-        names[step.id] = text if encloses else factor(text)
-    return fit(write(graph, box.step.id, names, LONGEST) or "")
+        value = figures.value(arrow.tail)
+        name, text = called(figures.sketch, arrow.tail), figures.shown(value, SHORT)
+        is_number = hasattr(value.symbol, "place") or isinstance(value.number, int | float)
+        if not is_number and (value.number is None or not text.startswith("[")):
+            text = name
+        text, name = (text, name) if encloses else map(figures.factor, (text, name))
+        names[step.id] = figures.if_read(arrow, text, figures.if_known(value, text, name))
+    return write(graph, box.step.id, names, LONGEST) or ""

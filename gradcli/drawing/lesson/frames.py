@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from gradcli.drawing.sketch import Box, Sketch
-    from gradcli.runtime.trace import Step
 
 NAME = 32
 """Characters of what a node is called in a sentence."""
@@ -24,7 +23,7 @@ class Frame(NamedTuple):
     """One moment of the lesson."""
 
     part: str
-    """Where in the lesson: "start", "forward", "backward" or "end"."""
+    """Where in the lesson: "start", "forward", "backward", "tangent" or "end"."""
     title: str
     words: str
     """What happens, in a sentence or two."""
@@ -41,6 +40,10 @@ class Frame(NamedTuple):
     """Gradients as far as they have been added up, by box."""
     complete: tuple[str, ...] = ()
     """Boxes whose gradient is complete now."""
+    tangents: Mapping[str, str] = {}
+    """Tangents that are known from now on, by box."""
+    needs: str = ""
+    """The box that the result must read for this moment to come."""
 
 
 def called(sketch: Sketch, box: Box) -> str:
@@ -57,19 +60,13 @@ def slope(sketch: Sketch, box: Box) -> str:
     return f"∂{fit(sketch.letter, NAME)}/∂{name if named else f'({name})'}"
 
 
-def shown(value: Any) -> str:
+def shown(value: Any, longest: int = ARRAY) -> str:
     """Return a number, or an array, which is short or told by its shape and range."""
-    text = quantity(value, ARRAY)
+    text = quantity(value, longest)
     if isinstance(value, int | float) or text.startswith("["):
         return text
     shape, _, ends = text.partition(", ")
     return f"{shape} ({ends})" if ends else shape
-
-
-def told(step: Step) -> str:
-    """Return the value of a node as `shown`, with its standard error where it has one."""
-    error = step.standard_error
-    return shown(step.value) + ("" if error is None else f" ± {shown(error)}")
 
 
 def factor(text: str) -> str:

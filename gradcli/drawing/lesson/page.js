@@ -2,66 +2,160 @@
 (() => {
   const byId = (id) => document.getElementById(id);
   const root = document.documentElement;
-  const frames = JSON.parse(byId("frames").textContent);
+  const { frames, words, letter, live, limits } = JSON.parse(byId("lesson").textContent);
   const stage = byId("stage"), nodes = byId("nodes"), slider = byId("slider"), play = byId("play");
-  const svg = stage.querySelector("svg");
-  const boxes = [...svg.querySelectorAll(".node[id]")], arrows = [...svg.querySelectorAll(".edge[id]")];
-  const rows = [...nodes.querySelectorAll("tr[data-node]")];
-  const parts = { start: "Start", forward: "Forward pass", backward: "Backward pass", end: "End" };
   const still = matchMedia("(prefers-reduced-motion: reduce)");
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const seconds = 3;
-  let at = 0, timer = 0;
+  const tell = (key, parts) => say(words, key, parts);
+  const rows = [...nodes.querySelectorAll("tr[data-node]")].map((element) => ({
+    key: element.dataset.node,
+    element,
+    cells: [...element.cells].filter((cell) => cell.dataset.kind),
+  }));
+  let at = 0, timer = 0, path = null;
 
-  // What is known after a frame: everything that it and those before it have told.
-  function known(last) {
-    const found = { values: {}, gradients: {}, known: new Set(), complete: new Set(), followed: new Set() };
-    for (const frame of frames.slice(0, last + 1)) {
-      Object.assign(found.values, frame.values);
-      Object.assign(found.gradients, frame.gradients);
-      frame.complete.forEach((key) => found.complete.add(key));
-      if (frame.part === "backward") frame.arrows.forEach((key) => found.followed.add(key));
-      else frame.boxes.forEach((key) => found.known.add(key));
+  // ---------------------------------------------------------------- numbers
+
+  const machine = live && interpreter(live.program);
+  const now = { numbers: machine?.numbers ?? [], read: new Set(), seed: "", isStart: true };
+  const { fill, lastNumber } = filling(live?.marks ?? [], now, words);
+  const exactly = (template) => fill(template, (x) => String(x));
+  const backwards = [...(live?.arrows ?? [])].reverse();
+  let steps = frames;
+
+  // Computes all numbers, and which frames there are with them.
+  function compute() {
+    if (!live) return;
+    machine.run();
+    now.isStart = live.start.every((x, place) => Object.is(x, now.numbers[place]));
+    now.read = new Set([live.box]);
+    for (const [key, tail, head, place] of backwards) {
+      const condition = live.chooses[head];
+      const isTaken = condition === undefined || place === 0 || place === (now.numbers[condition] ? 1 : 2);
+      if (now.read.has(head) && isTaken) now.read.add(key).add(tail);
     }
+    const frame = steps[at];
+    steps = frames.filter(({ needs }) => !needs || now.read.has(needs));
+    at = steps.includes(frame) ? steps.indexOf(frame) : Math.min(at, steps.length - 1);
+  }
+
+  // What is known after a step: everything that it and those before it have told.
+  function known(last) {
+    const found = { values: {}, gradients: {}, tangents: {}, known: new Set(), complete: new Set(), followed: new Set() };
+    steps.forEach((frame, place) => {
+      if (place > last) {
+        // A gradient is complete when no later step adds to it.
+        if (frame.part === "backward") found.complete.delete(frame.boxes[0]);
+        return;
+      }
+      for (const kind of ["values", "gradients", "tangents"]) Object.assign(found[kind], frame[kind]);
+      if (frame.part === "backward") {
+        frame.arrows.forEach((key) => found.followed.add(key));
+        Object.keys(frame.gradients).forEach((key) => found.complete.add(key));
+      } else if (frame.part !== "tangent") frame.boxes.forEach((key) => found.known.add(key));
+    });
     return found;
   }
 
-  function show(place) {
-    at = Math.max(0, Math.min(frames.length - 1, place));
-    const frame = frames[at], state = known(at);
+  // ---------------------------------------------------------------- what is seen
+
+  const picture = pictures(stage, { goTo });
+  const { write } = picture;
+
+  function draw() {
+    const frame = steps[at], asked = guess.asked(frame), isRate = frame.part === "tangent";
+    const state = known(asked ? at - 1 : at);
+    const arrows = frame.arrows.filter((key) => !live || now.read.has(key));
     root.dataset.part = frame.part;
-    byId("part").textContent = `${parts[frame.part]}, step ${at + 1} of ${frames.length}`;
-    byId("what").textContent = frame.title;
-    for (const id of ["equation", "outcome", "words"]) {
-      byId(id).textContent = frame[id];
-      byId(id).hidden = !frame[id];
+    // How many digits are certain is known for the values at the start only.
+    root.classList.toggle("moved", !now.isStart);
+    const position = { part: words[frame.part], step: at + 1, count: steps.length };
+    write(byId("part"), tell("step of", position));
+    write(byId("what"), fill(frame.title));
+    const meets = path ? whereItMeets(frame) : "";
+    const texts = { equation: frame.equation, outcome: asked ? "" : frame.outcome, words: asked ? "" : frame.words, meets };
+    for (const [id, text] of Object.entries(texts)) {
+      const filled = fill(asked && id === "equation" ? `${asked.before}?` : text);
+      write(byId(id), filled);
+      byId(id).hidden = !filled;
     }
-    for (const box of boxes) {
-      box.classList.toggle("now", frame.boxes.includes(box.id));
-      box.classList.toggle("known", state.known.has(box.id));
-      box.classList.toggle("complete", state.complete.has(box.id));
-    }
-    for (const arrow of arrows) {
-      arrow.classList.toggle("now", frame.arrows.includes(arrow.id));
-      arrow.classList.toggle("followed", state.followed.has(arrow.id));
-    }
+    drawPicture(frame, state, arrows, isRate);
     for (const row of rows) {
-      const key = row.dataset.node;
-      row.classList.toggle("now", frame.boxes[0] === key);
+      row.element.classList.toggle("now", frame.boxes[0] === row.key);
       for (const cell of row.cells) {
-        if (cell.dataset.kind) cell.textContent = state[cell.dataset.kind][key] ?? "";
-        cell.classList.toggle("partial", cell.dataset.kind === "gradients" && !state.complete.has(key));
+        const kind = cell.dataset.kind, text = state[kind][row.key] ?? "";
+        write(cell, fill(text));
+        // All digits are there for those who point at the number.
+        if (live) retitle(cell, exactly(text));
+        cell.classList.toggle("partial", kind === "gradients" && !state.complete.has(row.key));
       }
     }
+    slider.max = steps.length;
     slider.value = at + 1;
-    slider.setAttribute("aria-valuetext", `${at + 1} of ${frames.length}, ${parts[frame.part]}`);
+    slider.setAttribute("aria-valuetext", tell("position", position));
     disable("first", at === 0);
     disable("back", at === 0);
-    disable("next", at === frames.length - 1);
-    disable("last", at === frames.length - 1);
-    if (at === frames.length - 1) pause();
-    reveal(stage, frame.boxes.map(byId));
-    reveal(nodes, rows.filter((row) => frame.boxes[0] === row.dataset.node));
+    disable("next", at === steps.length - 1);
+    disable("last", at === steps.length - 1);
+    byId("seed").hidden = !isRate;
+    byId("descent").hidden = !(live?.moves.length && frame.part === "end" && live.result !== null);
+    guess.draw(asked);
+    fields.draw();
+    descent.draw();
+  }
+
+  function drawPicture(frame, state, arrows, isRate) {
+    const { boxes, arrows: lines } = picture.seen();
+    const flow = live ? strengths() : null;
+    for (const box of boxes) {
+      const { classList } = box.element;
+      classList.toggle("now", frame.boxes.includes(box.key));
+      classList.toggle("known", state.known.has(box.key));
+      classList.toggle("complete", isRate ? box.key in state.tangents : state.complete.has(box.key));
+      if (!live?.boxes[box.key]) continue;
+      const [value, gradient, tangent] = live.boxes[box.key];
+      classList.toggle("idle", !now.read.has(box.key));
+      write(box.value, fill(value));
+      write(box.slope, fill(isRate ? tangent : gradient));
+      write(box.slopeName, isRate ? words.rate : box.ownName);
+    }
+    lines.forEach((arrow) => {
+      const { classList } = arrow.element;
+      classList.toggle("now", arrows.includes(arrow.key));
+      classList.toggle("path", Boolean(path?.has(arrow.key)));
+      classList.toggle("followed", state.followed.has(arrow.key) || (isRate && frame.arrows.includes(arrow.key)));
+      if (!live) return;
+      classList.toggle("unread", !now.read.has(arrow.key));
+      const local = live.locals[arrow.key];
+      if (local) write(arrow.local, fill(local));
+      const share = flow.get(arrow.key);
+      classList.toggle("flows", Boolean(share));
+      const width = share ? (1 + 2.6 * share).toFixed(1) : "0.8";
+      if (arrow.width === width) return;
+      arrow.width = width;
+      for (const line of arrow.lines) line.setAttribute("stroke-width", width);
+    });
+  }
+
+  const titles = new Map();
+  function retitle(cell, title) {
+    if (titles.get(cell) === title) return;
+    titles.set(cell, title);
+    cell.title = title;
+  }
+
+  // How much gradient flows along each arrow, beside the most.
+  function strengths() {
+    const found = new Map();
+    let most = 0;
+    for (const [key, , , , places, factor] of live.arrows) {
+      const length = factor * Math.hypot(...places.map((place) => now.numbers[place]));
+      found.set(key, Number.isFinite(length) ? length : 0);
+      most = Math.max(most, found.get(key));
+    }
+    for (const [key, length] of found) found.set(key, most && length / most);
+    return found;
   }
 
   // A disabled button would lose the focus; this one keeps it and only says that it does nothing.
@@ -69,7 +163,7 @@
     byId(id).setAttribute("aria-disabled", state);
   }
 
-  // Scrolls a pane, and never the page, so that all of the elements are in its middle.
+  // Scrolls a pane so that all of the elements are in its middle.
   function reveal(pane, elements) {
     if (!elements.length) return;
     const seen = pane.getBoundingClientRect();
@@ -85,47 +179,103 @@
     pane.scrollBy({ left: offset("left", "right"), top: offset("top", "bottom"), behavior });
   }
 
-  // A small picture fills the pane, a large one stays readable and is scrolled.
-  function fit() {
-    const { width, height } = svg.viewBox.baseVal;
-    // The pane is as high as the picture makes it, up to a limit, or as what is left of the window.
-    const high = parseFloat(getComputedStyle(stage).maxHeight) || stage.clientHeight;
-    const scale = Math.min(2.4, (stage.clientWidth - 20) / width, (high - 20) / height);
-    svg.setAttribute("width", width * Math.max(1.2, scale));
-    svg.setAttribute("height", height * Math.max(1.2, scale));
+  // In a narrow window the page itself is scrolled, so that the step does not cover what it is about.
+  function revealAbove(sheet, elements) {
+    if (getComputedStyle(sheet).position !== "sticky" || !elements.length) return;
+    const edge = sheet.getBoundingClientRect().top, { top, bottom } = elements[0].getBoundingClientRect();
+    if (top < 0 || bottom > edge) scrollBy({ top: (top + bottom - edge) / 2, behavior: still.matches ? "instant" : "smooth" });
+  }
+
+  // ---------------------------------------------------------------- steps
+
+  function show(place, { along = null } = {}) {
+    at = Math.max(0, Math.min(steps.length - 1, place));
+    path = along;
+    guess.begin();
+    draw();
+    if (at === steps.length - 1) pause();
+    const boxes = new Map(picture.seen().boxes.map(({ key, element }) => [key, element]));
+    const about = steps[at].boxes.map((key) => boxes.get(key)).filter(Boolean);
+    reveal(stage, about);
+    if (at > 0) revealAbove(byId("sheet"), about);
+    reveal(nodes, rows.filter(({ key }) => steps[at].boxes[0] === key).map(({ element }) => element));
+    address.write();
+  }
+
+  // Goes to the step of a node or an arrow, in the pass that is being told where it has one.
+  function goTo(key) {
+    pause();
+    if (key.startsWith("e")) {
+      const place = steps.findIndex((frame) => frame.part === "backward" && frame.arrows.includes(key));
+      const other = steps.findIndex((frame) => frame.arrows.includes(key));
+      return show(place < 0 ? other : place, { along: place < 0 ? null : pathsFrom(key) });
+    }
+    const passes = { backward: ["backward", "forward", "start"], tangent: ["tangent", "forward", "start"] };
+    for (const part of passes[steps[at].part] ?? ["forward", "start"]) {
+      const place = steps.findIndex((frame) => frame.part === part && (frame.boxes[0] === key || (part === "start" && frame.boxes.includes(key))));
+      if (place >= 0) return show(place);
+    }
+  }
+
+  // The arrows on all ways from the tail of an arrow to the result: along these its gradient comes.
+  function pathsFrom(key) {
+    if (!live) return null;
+    const found = new Set(), reached = new Set([live.arrows.find(([arrow]) => arrow === key)[1]]);
+    for (const [arrow, tail, head] of live.arrows) {
+      if (reached.has(tail) && now.read.has(arrow)) {
+        found.add(arrow);
+        reached.add(head);
+      }
+    }
+    return found;
+  }
+
+  // What comes along the ways that meet in the node of a step.
+  function whereItMeets(frame) {
+    const tail = frame.boxes[0];
+    const parts = steps.filter((other) => other.part === "backward" && other.arrows.length && other.boxes[0] === tail);
+    const numbers = parts.map((other) => lastNumber(other.equation));
+    if (parts.length < 2 || numbers.some((number) => !number)) return "";
+    const total = steps.filter((other) => other.gradients[tail] !== undefined).at(-1).gradients[tail];
+    const terms = numbers.map(({ place }) => shown(now.numbers[place], words));
+    return tell("meets", { tail: live.names[tail], count: parts.length, sum: `${terms.join(" + ").replace(/\+ −/g, "− ")} = ${fill(total)}` });
   }
 
   function pause() {
     clearInterval(timer);
     timer = 0;
-    play.textContent = "Play";
+    write(play, words.play);
   }
 
   function toggle() {
     if (timer) return pause();
-    show(at === frames.length - 1 ? 0 : at + 1);
-    if (at === frames.length - 1) return;
+    show(at === steps.length - 1 ? 0 : at + 1);
+    if (at === steps.length - 1) return;
     timer = setInterval(() => show(at + 1), seconds * 1000);
-    play.textContent = "Pause";
+    write(play, words.pause);
   }
 
   const go = {
     first: () => show(0),
     back: () => show(at - 1),
     next: () => show(at + 1),
-    last: () => show(frames.length - 1),
+    last: () => show(steps.length - 1),
   };
   for (const [id, step] of Object.entries(go)) {
     byId(id).addEventListener("click", () => { pause(); step(); });
   }
   play.addEventListener("click", toggle);
-  slider.max = frames.length;
   slider.addEventListener("input", () => { pause(); show(slider.value - 1); });
+  for (const { element, key } of rows) element.addEventListener("click", () => goTo(key));
 
   const keys = { Home: go.first, ArrowLeft: go.back, ArrowRight: go.next, End: go.last };
+  const views = { "+": () => picture.enlarge(1.25), "-": () => picture.enlarge(0.8), 0: () => picture.enlarge(0) };
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
     const on = event.target;
+    if (on.matches("input:not(#slider), select")) return;
+    if (views[event.key]) return views[event.key]();
+    if (event.shiftKey) return;
     if (event.key === " ") {
       if (on.tagName === "BUTTON") return;
       event.preventDefault();
@@ -139,33 +289,71 @@
       keys[event.key]();
     }
   });
-
-  stage.addEventListener("pointerdown", (event) => {
-    if (event.pointerType !== "mouse" || event.button) return;
-    stage.classList.add("held");
-    stage.setPointerCapture(event.pointerId);
-  });
-  stage.addEventListener("pointermove", (event) => {
-    if (stage.classList.contains("held")) stage.scrollBy(-event.movementX, -event.movementY);
-  });
-  for (const end of ["pointerup", "pointercancel"]) {
-    stage.addEventListener(end, () => stage.classList.remove("held"));
+  for (const [id, factor] of [["smaller", 0.8], ["fit", 0], ["larger", 1.25]]) {
+    byId(id).addEventListener("click", () => picture.enlarge(factor));
   }
+
+  // ---------------------------------------------------------------- parts with a life of their own
+
+  // While a slider is dragged nobody wants to hear every number on the way.
+  const spoken = byId("told").querySelector("[aria-live]");
+  let hushed = 0;
+  function quiet() {
+    clearTimeout(hushed);
+    spoken.setAttribute("aria-busy", "true");
+    hushed = setTimeout(() => spoken.setAttribute("aria-busy", "false"), 400);
+  }
+
+  let waiting = 0;
+  const page = {
+    ...{ byId, words, tell, lastNumber, live, now, write, letter, draw },
+    shown: (x) => shown(x, words),
+    isGuessing: () => byId("guessing").getAttribute("aria-pressed") === "true",
+    frame: () => steps[at],
+    step: (place = at) => (at = place),
+    restart: () => show(at),
+    // Computes everything anew for changed inputs, once before the next picture.
+    changed() {
+      quiet();
+      waiting ||= requestAnimationFrame(() => {
+        waiting = 0;
+        compute();
+        draw();
+        address.write();
+      });
+    },
+  };
+  const fields = inputFields(page);
+  const guess = guessing(page);
+  const descent = descending(page);
+  const address = addressing(page, fields);
 
   const theme = byId("theme");
   function paint(isDark) {
     root.dataset.theme = isDark ? "dark" : "light";
-    theme.textContent = isDark ? "Light" : "Dark";
-    theme.setAttribute("aria-label", isDark ? "Light colours" : "Dark colours");
+    write(theme, isDark ? words.light : words.dark);
+    theme.setAttribute("aria-label", isDark ? words["light colours"] : words["dark colours"]);
   }
   theme.addEventListener("click", () => paint(root.dataset.theme !== "dark"));
   dark.addEventListener("change", () => paint(dark.matches));
 
-  for (const id of ["theme", "told", "controls", "keys"]) byId(id).hidden = false;
+  for (const id of ["tools", "told", "controls", "keys"]) byId(id).hidden = false;
   root.classList.add("stepping");
+  root.classList.toggle("live", Boolean(live));
   root.classList.toggle("returns", frames.some((frame) => frame.part === "backward"));
   paint(dark.matches);
-  fit();
-  show(0);
-  addEventListener("resize", () => { fit(); show(at); });
+  write(byId("limits"), limits);
+  byId("limits").hidden = !limits;
+  byId("inputs").hidden = !live?.inputs.length && !limits;
+  byId("reset").hidden = !live?.inputs.length;
+  if (live) now.numbers.set(live.start);
+  fields.reset();
+  compute();
+  address.read();
+  compute();
+  root.classList.toggle("panorama", picture.isBroad());
+  picture.fit();
+  show(at);
+  addEventListener("resize", () => { picture.fit(); show(at); });
+  addEventListener("hashchange", () => { address.read(); compute(); show(at); });
 })();

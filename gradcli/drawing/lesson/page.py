@@ -10,18 +10,18 @@ import re
 from base64 import b64encode
 from hashlib import sha256
 from html import escape
-from importlib.resources import files
 from string import Template
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 from gradcli.drawing import style
+from gradcli.drawing.lesson.wording import asset, say, table
 from gradcli.drawing.sentences import about_step
 from gradcli.drawing.svg import markup, shapes
 from gradcli.drawing.words import fit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from gradcli.drawing.lesson.story import Lesson
     from gradcli.drawing.sketch import Sketch
@@ -41,35 +41,42 @@ COLOURS = {
 }
 """The colours of the picture by the names that the page's style has for them."""
 
+SCRIPTS = (
+    *("library.js", "bessel.js", "interpreter.js", "text.js", "picture.js", "controls.js"),
+    "page.js",
+)
+"""The parts of the script, in order."""
 NUMBERS = re.compile(r"-?[\d.]+")
 LONG = 80
 """Characters of a formula from which on it is a heading in small letters."""
 
 
-def page(sketch: Sketch, told: Lesson, svg: bytes, formula: str) -> bytes:
-    """Return the page; `svg` is the picture as Graphviz has drawn it, `formula` its heading.
+def page(
+    told: Lesson, views: Mapping[str, bytes], formula: str, script_data: Mapping[str, object]
+) -> bytes:
+    """Return the page.
 
-    Raises DrawingError when the picture is none.
+    `views` are the pictures as Graphviz has drawn them, by their class: "wide" and "tall", of which
+    one is seen, or one alone. `formula` is the heading, and `script_data` what the script reads.
+    Raises DrawingError when a picture is none.
     """
-    sheet = _colours() + _asset("page.css")
-    script = _asset("page.js")
+    sheet = _colours() + asset("page.css")
+    script = "".join([asset(name) for name in SCRIPTS])
     title = escape(fit(formula))
-    text = Template(_asset("page.html")).substitute(
+    words = {key.replace(" ", "_"): escape(text) for key, text in table().items()}
+    text = Template(asset("page.html")).substitute(
+        words,
         policy=_policy(sheet, script),
         title=title,
         style=sheet,
         size="long" if len(formula) > LONG else "short",
-        picture=_picture(sketch, svg),
+        picture="\n".join([_picture(told.sketch, svg, view) for view, svg in views.items()]),
         head=_head(told),
         rows="\n".join(_rows(told)),
-        frames=_data(told),
+        lesson=_data({"words": table(), **script_data}),
         script=script,
     )
     return text.encode()
-
-
-def _asset(name: str) -> str:
-    return (files("gradcli.drawing.lesson") / name).read_text(encoding="utf-8")
 
 
 def _policy(sheet: str, script: str) -> str:
@@ -102,18 +109,19 @@ def _colours() -> str:
     )
 
 
-def _picture(sketch: Sketch, svg: bytes) -> str:
-    """Return the SVG with ids on boxes and arrows, and classes on what appears only in time."""
+def _picture(sketch: Sketch, svg: bytes, view: str) -> str:
+    """Return the SVG with keys on boxes and arrows, and classes on what appears only in time."""
     boxes = {box.key: box for box in sketch.boxes}
     keys = boxes.keys() | {arrow.key for arrow in sketch.arrows}
     root = shapes(svg)
     for group in root.iter("g"):
-        if group.get("id") not in keys:
-            group.attrib.pop("id", None)
+        key = group.attrib.pop("id", "")
+        if key in keys:
+            group.set("data-key", key)
         own = group.find("title")
         if own is None:
             continue
-        box = boxes.get(group.get("id", ""))
+        box = boxes.get(key)
         if box is None:
             group.remove(own)
         else:
@@ -124,9 +132,9 @@ def _picture(sketch: Sketch, svg: bytes) -> str:
         elif box is not None and box.role != "constant":
             _mark_node(group)
     root.attrib = {
-        "class": "gradcli",
+        "class": f"gradcli {view}",
         "role": "img",
-        "aria-label": "The computation graph; its nodes are those of the table.",
+        "aria-label": say("graph"),
         **root.attrib,
     }
     return markup(root)
@@ -136,26 +144,35 @@ def _mark_node(group: ET.Element) -> None:
     """Give classes to the value and the gradient in a box, which are told by their looks.
 
     Only the value is in ink and of its size, with its word before it, and only the gradient has
-    its colour.
+    its colour, its word too. The numbers may get other widths.
     """
     before: ET.Element | None = None
     for text in group.iter("text"):
         if text.get("fill") == style.GRADIENT.light:
-            text.set("class", "slope")
+            is_number = before is not None and before.get("class") == "slope"
+            _mark(text, "slope number" if is_number else "slope")
         elif text.get("fill") == style.INK.light and text.get("font-weight") != "bold":
-            text.set("class", "value")
+            _mark(text, "value number")
             if before is not None:
-                before.set("class", "value")
+                _mark(before, "value")
+        elif (text.text or "").endswith("not taken"):
+            _mark(text, "untaken")
         before = text
+
+
+def _mark(text: ET.Element, name: str) -> None:
+    """Give a class to a text, which then is as wide as its letters."""
+    text.set("class", name)
+    text.attrib.pop("textLength", None)
 
 
 def _mark_edge(group: ET.Element) -> None:
     """Give classes to the lines of an arrow and to the label that it runs through.
 
-    The two lines get a bridge between them, for as long as the label is not there.
+    The two lines get a bridge between them, which runs below the label.
     """
     for text in group.iter("text"):
-        text.set("class", "local")
+        _mark(text, "local")
     lines = list(group.iter("path"))
     for line in lines:
         line.set("class", "line")
@@ -168,12 +185,14 @@ def _mark_edge(group: ET.Element) -> None:
 
 def _head(told: Lesson) -> str:
     """Return the row of headings; a run without values or gradients has no column for them."""
-    names = ["Node"]
-    names += ["Value"] if told.has_values else []
-    names += ["Digits"] if told.has_digits else []
-    names += ["Gradient"] if told.has_gradients else []
-    kinds = {"Digits": ' class="digits"'}
-    cells = [f'<th scope="col"{kinds.get(name, "")}>{escape(name)}</th>' for name in names]
+    names = ["node"]
+    names += ["value"] if told.has_values else []
+    names += ["digits"] if told.has_digits else []
+    names += ["gradient"] if told.has_gradients else []
+    names += ["tangent"] if told.has_gradients and told.has_values else []
+    cells = [
+        f'<th scope="col" class="{name}">{escape(say(f"heading {name}"))}</th>' for name in names
+    ]
     return f"<tr>{''.join(cells)}</tr>"
 
 
@@ -188,12 +207,13 @@ def _rows(told: Lesson) -> Iterator[str]:
         if told.has_digits:
             cells += f'<td class="digits">{row.digits}</td>'
         if told.has_gradients:
-            cells += f'<td data-kind="gradients">{escape(row.gradient)}</td>'
+            cells += f'<td data-kind="gradients" class="gradient">{escape(row.gradient)}</td>'
+        if told.has_gradients and told.has_values:
+            cells += '<td data-kind="tangents" class="tangent"></td>'
         yield f'<tr data-node="{row.key}">{cells}</tr>'
 
 
-def _data(told: Lesson) -> str:
-    """Return the frames as JSON that no text in it can end: < is written as an escape."""
-    frames = [frame._asdict() for frame in told.frames]
-    text = json.dumps(frames, ensure_ascii=False, separators=(",", ":"))
+def _data(found: Mapping[str, object]) -> str:
+    """Return JSON that no text in it can end: < is written as an escape."""
+    text = json.dumps(found, ensure_ascii=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")

@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from gradcli.drawing.lesson.backward import backward
+from gradcli.drawing.lesson.figures import Figures, Live
 from gradcli.drawing.lesson.forward import forward
-from gradcli.drawing.lesson.frames import Frame, called
-from gradcli.drawing.sentences import about_picture
+from gradcli.drawing.lesson.frames import Frame, called, slope
+from gradcli.drawing.lesson.tangent import tangent
+from gradcli.drawing.lesson.wording import say
+from gradcli.drawing.sentences import about_picture, listed
 from gradcli.drawing.words import expression
 
 if TYPE_CHECKING:
@@ -36,6 +39,7 @@ class Lesson(NamedTuple):
     rows: list[Row]
     has_values: bool
     has_gradients: bool
+    sketch: Sketch
 
     @property
     def has_digits(self) -> bool:
@@ -43,14 +47,17 @@ class Lesson(NamedTuple):
         return any(row.digits for row in self.rows)
 
 
-def lesson(sketch: Sketch, *, gradient: bool = True) -> Lesson:
+def lesson(sketch: Sketch, *, gradient: bool = True, figures: Figures | None = None) -> Lesson:
     """Return the lesson about a run, or about a structure without values.
 
     Forward, a frame computes a node from its inputs. Backward, it adds to the gradient of an input
-    what flows back along one arrow; there is no backward pass when `gradient` is False.
+    what flows back along one arrow; there is no backward pass when `gradient` is False. With live
+    `figures` their marks stand for the numbers, and forward mode is told too.
     """
-    back = [*backward(sketch)] if gradient else []
-    frames = [*forward(sketch), *back, _end(sketch, gradient=bool(back))]
+    figures = figures or Figures(sketch)
+    back = [*backward(figures)] if gradient else []
+    rates = [*tangent(figures)] if back and isinstance(figures, Live) else []
+    frames = [*forward(figures), *back, *rates, _end(figures, gradient=bool(back))]
     values: dict[str, str] = {}
     gradients: dict[str, str] = {}
     for frame in frames:
@@ -58,22 +65,33 @@ def lesson(sketch: Sketch, *, gradient: bool = True) -> Lesson:
         gradients |= frame.gradients
     has_values = sketch.boxes[-1].step.value is not None
     rows = [*_rows(sketch, values, gradients)]
-    return Lesson(frames, rows, has_values, bool(back))
+    return Lesson(frames, rows, has_values, bool(back), sketch)
 
 
-def _end(sketch: Sketch, *, gradient: bool) -> Frame:
+def _end(figures: Figures, *, gradient: bool) -> Frame:
     """Return the closing frame."""
+    sketch = figures.sketch
     result = sketch.boxes[-1]
     inputs = [box.key for box in sketch.boxes if box.step.operation == "variable"]
     keys = tuple(dict.fromkeys([result.key, *inputs]))
     if result.step.value is not None:
         words = about_picture([box.step for box in sketch.boxes], sketch.notes)
     elif gradient:
-        words = "So every node is computed, and so every gradient is collected."
+        words = say("all collected")
     else:
-        words = "So every node is computed."
-    title = "The result" if result.step.value is not None else "All is told"
-    return Frame("end", title, words, boxes=keys)
+        words = say("all computed")
+    title = say("result" if result.step.value is not None else "all told")
+    if not isinstance(figures, Live):
+        return Frame("end", title, words, boxes=keys)
+    value = figures.shown(figures.value(result))
+    slopes = [
+        say("equals", name=slope(sketch, box), value=figures.shown(figures.gradient(box)))
+        for box in sketch.boxes
+        if gradient and box.step.operation == "variable"
+    ]
+    told = say("equals", name=called(sketch, result), value=value)
+    words = figures.mark("start", words, "")
+    return Frame("end", title, words, told, listed(slopes), boxes=keys)
 
 
 def _rows(sketch: Sketch, values: dict[str, str], gradients: dict[str, str]) -> Iterator[Row]:

@@ -1,0 +1,67 @@
+"use strict";
+// Numbers as text, and the texts of a lesson, in which marks stand for numbers.
+
+// Four digits, as Python's "%.4g" rounds them: a tie goes to the even digit.
+function fourDigits(x) {
+  const [digits, exponent] = Math.abs(x).toExponential(3).split("e");
+  const isTie = (places) => /^.{5}50*e/.test(Math.abs(x).toExponential(places));
+  if (isTie(16) && isTie(60)) {
+    const cut = Math.abs(x).toExponential(16).slice(0, 5);
+    if ("02468".includes(cut[4])) return [cut, Number(exponent)];
+  }
+  return [digits, Number(exponent)];
+}
+
+function shown(x, words) {
+  if (Number.isNaN(x)) return words["no value"];
+  const sign = x < 0 ? "−" : "";
+  if (!Number.isFinite(x)) return `${sign}inf`;
+  if (x === 0) return "0";
+  const [digits, exponent] = fourDigits(x);
+  const bare = (text) => (text.includes(".") ? text.replace(/\.?0+$/, "") : text);
+  if (exponent < -4 || exponent > 3) return `${sign}${bare(digits)}e${String(exponent).replace("-", "−")}`;
+  return sign + bare(Number(`${digits}e${exponent}`).toFixed(3 - exponent));
+}
+
+// Puts what is named in the place of {name} in a sentence of the table of words.
+function say(words, key, parts) {
+  return words[key].replace(/\{(\w+)\}/g, (_, name) => parts[name]);
+}
+
+// Returns the function that puts texts in the place of marks. `now` tells numbers, the set `read` of
+// what the result reads, the `seed` of forward mode and whether all inputs are as at the start.
+function filling(marks, now, words) {
+  const isMark = /[\u{F0000}-\u{FFFFD}]/gu;
+  const make = {
+    number: (text, place) => text(now.numbers[place]),
+    factor: (text, place) => (now.numbers[place] < 0 ? `(${text(now.numbers[place])})` : text(now.numbers[place])),
+    times: (text, place) => {
+      const much = text(now.numbers[place]);
+      return much === "1" ? words.just : say(words, "times", { number: much });
+    },
+    least: (text, places) => text(Math.min(...places.map((place) => now.numbers[place]))),
+    greatest: (text, places) => text(Math.max(...places.map((place) => now.numbers[place]))),
+    either: (text, place, yes, no) => fill(now.numbers[place] ? yes : no, text),
+    known: (text, place, yes, no) => fill(Number.isNaN(now.numbers[place]) ? no : yes, text),
+    read: (text, key, yes, no) => fill(now.read.has(key) ? yes : no, text),
+    start: (text, yes, no) => fill(now.isStart ? yes : no, text),
+    seed: () => now.seed,
+  };
+  const four = (x) => shown(x, words);
+
+  function fill(template, text = four) {
+    return template.replace(isMark, (mark) => {
+      const [kind, ...parts] = marks[mark.codePointAt(0) - 0xf0000];
+      return make[kind](text, ...parts);
+    });
+  }
+
+  // The place of the number that a text ends with, and the text before it; null without one.
+  function lastNumber(template) {
+    const end = [...template].at(-1);
+    const mark = end && end.match(isMark) && marks[end.codePointAt(0) - 0xf0000];
+    return mark && mark[0] === "number" ? { place: mark[1], before: template.slice(0, -end.length) } : null;
+  }
+
+  return { fill, lastNumber };
+}
