@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
     from typing import Any
 
+    from gradcli.drawing.lesson.notebook import LessonPage
     from gradcli.findings import Note, Run
     from gradcli.graph.shapes import Shape
     from gradcli.language.origin import Origin
@@ -397,6 +398,24 @@ class Formula(Node):
             observe=observe,
         )
 
+    def lesson(
+        self,
+        values: Given = None,
+        /,
+        *,
+        only_named: bool = False,
+        parts: bool = False,
+        **named: Any,
+    ) -> LessonPage:
+        """Return the lesson of `draw`, which a notebook shows in a cell. Raises as `draw`.
+
+        Its `page` are the bytes for a file.
+        """
+        from gradcli.drawing.lesson.notebook import LessonPage
+
+        given = {**(values or {}), **named}
+        return LessonPage(self.draw(given, format="html", only_named=only_named, parts=parts))
+
     def draw(
         self,
         values: Given = None,
@@ -408,6 +427,7 @@ class Formula(Node):
         local: str | None = None,
         only_named: bool = False,
         most_nodes: int = DRAWN_NODES,
+        parts: bool = False,
         correlations: Mapping[tuple[str, str], float] | None = None,
         observe: Callable[[Note], None] | None = None,
         **named: Any,
@@ -420,7 +440,8 @@ class Formula(Node):
         every edge the local derivative; without, the structure. `rankdir` is the way it runs, "LR"
         or "TB"; `local` what stands on the edges: "number", "formula", "both" or "none".
         `only_named` leaves the inputs, the nodes that the user named and the result, with the total
-        derivative along all paths between them. Notes about the gradients, such as that one is
+        derivative along all paths between them. With `parts` an integral, sum, product or root
+        shows what it is made of. Notes about the gradients, such as that one is
         taken at a kink, stand in the picture, and `observe` is called with each. Values may be
         `gradcli.uncertain`, with `correlations` of pairs; they and the result are shown with their
         standard errors then, and what each contributes to the variance.
@@ -455,6 +476,10 @@ class Formula(Node):
                 steps = with_errors(steps, uncertain, found)
         else:
             steps = shown.structure(only_named=only_named)
+        if parts:
+            from gradcli.drawing.parts import with_parts
+
+            steps = with_parts(shown.graph, steps)
         if observe is not None:
             for note in notes:
                 observe(note)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 import pydoc
+import re
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -128,13 +130,32 @@ def test_a_notebook_shows_formulas_runs_and_minima() -> None:
         "import gradcli; formula = gradcli.parse('log(x^2 + sin(3*x*y))'); formula",
         "formula.run(x=2, y=3)",
         "gradcli.parse('a^2 - 10*a + 28').minimize(a=6)",
+        "formula.lesson(x=2, y=3)",
     )
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(text) for text in cells])
     nbclient.NotebookClient(notebook, timeout=60).execute()
-    formula, run, minimum = [cell.outputs[-1].data for cell in notebook.cells]
+    formula, run, minimum, lesson = [cell.outputs[-1].data for cell in notebook.cells]
 
     latex = formula["text/latex"].removeprefix(r"$\displaystyle ").removesuffix("$")
     assert gradcli.parse(read(latex))(x=2, y=3) == pytest.approx(1.178351181957291)
     assert run["image/svg+xml"].startswith("<?xml") or run["image/svg+xml"].startswith("<svg")
     assert "<td>a</td><td>5</td>" in minimum["text/html"]
     assert "converged" in minimum["text/plain"]
+    assert "attachShadow" in lesson["text/html"]
+    assert lesson["text/plain"].startswith("<lesson, ")
+
+
+def test_a_lesson_in_a_cell_keeps_to_itself() -> None:
+    lesson = gradcli.parse("log(x^2 + sin(3*x*y))").lesson(x=2, y=3)
+    cells = [lesson._repr_html_() for _ in range(2)]
+
+    keys = [re.findall(r'<div id="(gradcli-\w+)">', cell) for cell in cells]
+    assert len({key for (key,) in keys}) == 2
+    assert lesson.page.startswith(b"<!doctype html>")
+    for cell in cells:
+        assert cell.count("<script>") == cell.count("</script>") == 1
+        assert "<iframe" not in cell
+        assert "srcdoc" not in cell
+        content = json.loads(cell[cell.index("innerHTML = ") + 12 : cell.index(";\n  ((scope)")])
+        style = content[: content.index("</style>")]
+        assert not re.search(r":root|(?<![\w.-])body|\d[vd]*v[hw]\b|@media \(m", style)

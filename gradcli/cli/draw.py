@@ -96,6 +96,10 @@ def _draw(problem: Problem, chosen: str, options: Draw) -> None:
             steps = steps if result is None else result.with_errors(steps)
         else:
             steps = shown.structure(only_named=options.only_named)
+        if options.parts:
+            from gradcli.drawing.parts import with_parts
+
+            steps = with_parts(shown.graph, steps)
         most = DRAWN_NODES if options.most_nodes is None else options.most_nodes
         with output:
             tree(steps, output, most)
@@ -107,6 +111,7 @@ def _draw(problem: Problem, chosen: str, options: Draw) -> None:
             rankdir=options.rankdir,
             local=options.local,
             only_named=options.only_named,
+            parts=options.parts,
             most_nodes=DRAWN_NODES if options.most_nodes is None else options.most_nodes,
             correlations=correlations,
             observe=notes.append,
@@ -135,7 +140,8 @@ def tree(steps: Sequence[Step], output: Output, most: int) -> None:
     A part that is used more than once is shown once, and named where it comes again.
     """
     by_id = {step.id: step for step in steps}
-    rows: list[tuple[str, Step | None]] = []
+    has_errors = any(step.standard_error is not None for step in steps)
+    rows: list[tuple[str, Sequence[str]]] = []
     seen: set[int] = set()
     waiting = [(steps[-1].id, 0)]
     while waiting:
@@ -144,25 +150,25 @@ def tree(steps: Sequence[Step], output: Output, most: int) -> None:
         is_again = node in seen and bool(step.inputs)
         name = f"{step.name} = " if step.name and step.inputs and step.name != step.formula else ""
         indent = "  " * (depth % DEEPEST)
-        rows.append((indent + name + step.formula, None if is_again else step))
+        found = [step.value, *([step.standard_error] if has_errors else []), step.gradient]
+        numbers = [_short(each, output) for each in found]
+        rows.append((indent + name + step.formula, ["(above)"] if is_again else numbers))
         if not is_again:
+            rows += [
+                (f"{indent}  {part.what}", [_short(part.value, output)]) for part in step.parts
+            ]
             waiting += [(edge.node, depth + 1) for edge in reversed(step.inputs)]
         seen.add(node)
     shown = rows[:most]
     room = max(12, width() - 2 * NUMBER_WIDTH - 2)
     size = min(max(len(label) for label, _ in shown), room)
-    has_errors = any(step.standard_error is not None for step in steps)
     titles = ["value", *(["std. error"] if has_errors else []), "gradient"]
-    if any(step is not None and step.value is not None for _, step in shown):
+    if any(step.value is not None for step in steps):
         headings = "  ".join(f"{title:>{NUMBER_WIDTH}}" for title in titles)
         output.line(f"{'':{size}}  {headings}")
-    for label, one in shown:
+    for label, told in shown:
         begun = label if len(label) <= size else label[: size - 1] + "…"
-        numbers = ["(above)"]
-        if one is not None:
-            found = [one.value, one.standard_error, one.gradient]
-            numbers = [_short(each, output) for each in (found if has_errors else found[::2])]
-        ends = "  ".join(f"{number:>{NUMBER_WIDTH}}" for number in numbers)
+        ends = "  ".join(f"{number:>{NUMBER_WIDTH}}" for number in told)
         output.line(f"{begun:{size}}  {ends}".rstrip())
     if len(rows) > most:
         output.line(f"and {len(rows) - most} more lines; --max-nodes {len(rows)} shows them")

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from gradcli.cli.uncertain import Errors
     from gradcli.findings import Check, Note
     from gradcli.formula import Formula
-    from gradcli.runtime.trace import Step
+    from gradcli.graph.node import Graph
+    from gradcli.runtime.trace import Edge, Step
     from gradcli.tables.sums import Sums
 
 
@@ -387,7 +388,7 @@ def _forms(
     if options.nodes:
         is_forward = options.mode == "forward"
         steps = here.run(names, forward=is_forward).steps
-        columns = _node_columns(steps, output, is_forward=is_forward)
+        columns = _node_columns(problem.formula.graph, steps, output, is_forward=is_forward)
         document["nodes"] = documents(columns, steps)
         # The backward pass begins with the result, the forward pass with the inputs.
         shown = _table_of(columns, steps if is_forward else steps[::-1], output)
@@ -501,17 +502,33 @@ def _estimates(here: Point, names: Sequence[str], increments: Sequence[float]) -
     return found
 
 
-def _node_columns(steps: Sequence[Step], output: Output, *, is_forward: bool) -> list[Column]:
+def _node_columns(
+    graph: Graph, steps: Sequence[Step], output: Output, *, is_forward: bool
+) -> list[Column]:
     """Return what is shown of nodes: on each edge the local derivative.
+
+    Operations on arrays have none; there it is what flows back to the input.
 
     The backward pass has gradients, the forward pass tangents, a column for each number with
     respect to which one differentiates.
     """
+    moving = {step.id: step.gradient for step in steps}
     titles = {s.id: s.name or (f"#{s.id}" if s.inputs else s.formula) for s in steps}
 
+    def slope(place: int, edge: Edge, step: Step) -> str:
+        if edge.local is not None or step.gradient is None or moving[edge.node] is None:
+            return "" if edge.local is None else output.cell(edge.local)
+        from gradcli.drawing.words import flowing
+
+        return flowing(graph, step, place, f"∂f/∂{titles[step.id]}")
+
     def edges(step: Step) -> str:
-        known = [edge for edge in step.inputs if edge.local is not None]
-        return ", ".join(f"{titles[edge.node]}: {output.cell(edge.local)}" for edge in known)
+        slopes = [slope(place, edge, step) for place, edge in enumerate(step.inputs)]
+        return ", ".join(
+            f"{titles[edge.node]}: {each}"
+            for edge, each in zip(step.inputs, slopes, strict=True)
+            if each
+        )
 
     def inputs(step: Step) -> list[dict[str, Any]]:
         return [{"node": edge.node, "local": edge.local} for edge in step.inputs]

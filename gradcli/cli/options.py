@@ -444,6 +444,7 @@ class Draw(Random, Data, Written):
         "--local", "On the edges: {words}.", "L", _of_pictures("LOCALS"), None
     )
     only_named = flag("--only-named", "Inputs, named parts (u = ...;) and the result alone.")
+    parts = flag("--parts", "What integrals, sums, products and roots are made of.")
     most_nodes: Option[int | None] = Option(
         "--max-nodes", None, "Draw up to N nodes (300).", Whole(1), "N"
     )

@@ -57,6 +57,7 @@ def _node(graph: Graph, step: Step, its_role: str) -> dict[str, Any]:
         **({} if step.share is None else {"share": step.share}),
         "gradient": step.gradient,
         "live": step.live,
+        **({"parts": [part._asdict() for part in step.parts]} if step.parts else {}),
         "inputs": [
             _input(graph, step, edge, position)
             for position, edge in enumerate(step.inputs if has_parts else ())

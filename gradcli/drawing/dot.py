@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import graphviz
 
 from gradcli.drawing.labels import card, heading, local
-from gradcli.drawing.sentences import marks
+from gradcli.drawing.sentences import marks_of
 from gradcli.drawing.style import FLOW, FONT, LINE, PAINTS
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def dot(sketch: Sketch, title: str, options: Options, *, opaque: bool = False) -
     arrives, leaves = ("w", "e") if options.rankdir == "LR" else ("n", "s")
     for arrow in sketch.arrows:
         tail, head = arrow.tail.key, arrow.head.key
-        if marks(arrow.head.step.operation, len(arrow.head.step.inputs)):
+        if marks_of(sketch.graph, arrow.head.step):
             head += f":a{arrow.place}:{arrives}"
         attributes = _edge(arrow, options)
         label = local(sketch, arrow, options)

@@ -7,11 +7,19 @@ from __future__ import annotations
 
 import textwrap
 from html import escape
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gradcli.drawing.sentences import marks, symbol, told
+from gradcli.drawing.sentences import marks_of, symbol, told
 from gradcli.drawing.style import GRADIENT, INK, MUTED, PAINTS, RULE, Colour
-from gradcli.drawing.words import expression, fit, local_formula, percent, quantity, value_of
+from gradcli.drawing.words import (
+    expression,
+    fit,
+    flowing,
+    local_formula,
+    percent,
+    quantity,
+    value_of,
+)
 from gradcli.runtime.trace import FORMULA
 
 if TYPE_CHECKING:
@@ -24,6 +32,8 @@ EXPRESSION = 28
 """Characters of a sub-expression or local derivative that are shown."""
 ARRAY = 22
 """Characters of an array that are shown."""
+MAP = 28
+"""The most rows and columns of an array that is drawn as cells, white for the least number."""
 TITLE_LINE = 72
 """Characters in a line of the title."""
 NOTE_LINE = 100
@@ -56,6 +66,8 @@ def heading(sketch: Sketch, title: str, options: Options) -> str:
         legend.append("on an arrow: the local derivative")
     if options.gradient and any(arrow.strength for arrow in sketch.arrows):
         legend.append("its width: how much gradient flows")
+    if any(is_map(box.step.value) for box in sketch.boxes):
+        legend.append("in an array: white is its least number, black its greatest")
     if legend:
         rows.append(_text("; ".join(legend), MUTED, 9))
     for note in told(sketch.notes):
@@ -69,7 +81,7 @@ def card(sketch: Sketch, box: Box, options: Options) -> str:
     body = _table(
         _constant(sketch, box) if box.role == "constant" else _lines(sketch, box, options)
     )
-    names = marks(box.step.operation, len(box.step.inputs)) if box.role != "constant" else ()
+    names = marks_of(sketch.graph, box.step) if box.role != "constant" else ()
     padding = 3 if box.role == "constant" else 6
     if not names:
         return f"<{_table([_padded(body, padding)])}>"
@@ -100,11 +112,55 @@ def local(sketch: Sketch, arrow: Arrow, options: Options) -> str | None:
         shown = formula or shown
     elif options.local == "both" and formula not in {"", shown}:
         shown = f"{formula} = {shown}"
+    if not shown and arrow.tail.role != "constant" and (step.value is None or _is_moved(arrow)):
+        shown = flowing(sketch.graph, step, arrow.place, _slope(sketch, arrow.head), EXPRESSION)
     if not shown:
         return None
     text = _text(shown, GRADIENT if arrow.live else MUTED, 10)
     room = 0 if is_number or options.local == "formula" else options.room * 7 // 8
     return f"<{_table([_padded(_table([f'<TD{_width(room)}>{text}</TD>']), 3)])}>"
+
+
+def is_map(value: Any) -> bool:
+    """Return whether an array is too long to be written, but not to be drawn number by number."""
+    if value is None or isinstance(value, int | float) or not 1 <= value.ndim <= 2:
+        return False
+    return 0 < max(value.shape) <= MAP and not quantity(value, ARRAY).startswith("[")
+
+
+def _map(value: Any) -> str:
+    """Return an array as a table of grey cells; one that is no finite number stays clear."""
+    import numpy as np
+
+    rows = np.atleast_2d(np.where(np.isfinite(value), value, np.nan))
+    least, greatest = np.nanmin(rows, initial=np.inf), np.nanmax(rows, initial=-np.inf)
+    shares = (rows - least) / (greatest - least or 1.0)
+    size = max(3, min(9, 90 // max(rows.shape)))
+    cell = f'<TD FIXEDSIZE="TRUE" WIDTH="{size}" HEIGHT="{size}"'
+    cells = ["".join([f"{cell}{_grey(share)}></TD>" for share in row.tolist()]) for row in shares]
+    lines = "".join([f"<TR>{row}</TR>" for row in cells])
+    high, wide = (size * length for length in rows.shape)
+    fixed = f'FIXEDSIZE="TRUE" WIDTH="{wide}" HEIGHT="{high}"'
+    return (
+        f'<TABLE {fixed} BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0">{lines}</TABLE>'
+    )
+
+
+def _grey(share: float) -> str:
+    """Return the colour of a cell: white for 0, black for 1."""
+    level = f"{round(255 * (1 - share)):02x}" if share == share else ""  # noqa: PLR0124 - nan
+    return f' BGCOLOR="#{level * 3}"' if level else ""
+
+
+def _is_moved(arrow: Arrow) -> bool:
+    """Return whether a gradient flows back along an arrow."""
+    return arrow.head.step.gradient is not None and arrow.tail.step.gradient is not None
+
+
+def _slope(sketch: Sketch, box: Box) -> str:
+    """Return what the gradient of a box is called in it."""
+    name = box.step.name
+    return f"∂{sketch.letter}/∂{fit(name) if name and len(name) <= 4 else '·'}"
 
 
 def _lines(sketch: Sketch, box: Box, options: Options) -> list[str]:
@@ -123,6 +179,8 @@ def _lines(sketch: Sketch, box: Box, options: Options) -> list[str]:
         accent = PAINTS[box.role if box.live else "idle"].accent
         lines.append(_cell(", ".join(kind), accent, 9))
     facts = []
+    if is_map(step.value):
+        lines.append(_padded(_map(step.value), 2))
     if step.value is not None:
         facts.append(_fact("value", value_of(step, ARRAY), MUTED, INK, options.room))
     elif options.room and not box.live:
@@ -130,9 +188,12 @@ def _lines(sketch: Sketch, box: Box, options: Options) -> list[str]:
     if step.share is not None:
         facts.append(_fact("share", percent(step.share), MUTED, INK, 0))
     if options.gradient and step.gradient is not None:
-        by = fit(step.name) if step.name and len(step.name) <= 4 else "·"
         slope = quantity(step.gradient, ARRAY)
-        facts.append(_fact(f"∂{sketch.letter}/∂{by}", slope, GRADIENT, GRADIENT, options.room))
+        facts.append(_fact(_slope(sketch, box), slope, GRADIENT, GRADIENT, options.room))
+    for part in step.parts:
+        what = fit(part.what, EXPRESSION)
+        shown = "" if part.value is None else quantity(part.value, ARRAY)
+        facts.append(_fact(what if shown else "", shown or what, MUTED, MUTED, options.room))
     if facts:
         lines.append(_padded(_table(facts), 2))
     return lines

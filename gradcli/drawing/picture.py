@@ -193,6 +193,7 @@ def _by_graphviz(name: str, starts: bytes, *, opaque: bool = False) -> Format:
 
 
 def _lesson(picture: Picture) -> bytes:
+    from gradcli.drawing.lesson.figures import Figures
     from gradcli.drawing.lesson.live import data, live, printed
     from gradcli.drawing.lesson.page import page
     from gradcli.drawing.lesson.story import lesson
@@ -203,9 +204,9 @@ def _lesson(picture: Picture) -> bytes:
     drawn, options = picture.sketch, picture.options
     told = lesson(drawn, gradient=options.gradient)
     figures = live(drawn, gradient=options.gradient, only_named=picture.only_named)
-    frames, limits = told.frames, ""
+    shown = figures or Figures(drawn, typeset=True)
+    frames, limits = lesson(drawn, gradient=options.gradient, figures=shown).frames, ""
     if figures is not None:
-        frames = lesson(drawn, gradient=options.gradient, figures=figures).frames
         fixed = printed(figures)
         limits = say("printed", names=listed(fixed)) if fixed else ""
     elif told.has_values and any(box.step.operation == "variable" for box in drawn.boxes):
@@ -223,6 +224,7 @@ def _lesson(picture: Picture) -> bytes:
         "letter": drawn.letter,
         "limits": limits,
         "frames": [frame._asdict() for frame in frames],
+        "marks": shown.marks,
         "live": figures and data(figures, options.local),
     }
     return page(told, views, picture.heading(), script_data)

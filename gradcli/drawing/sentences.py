@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gradcli.drawing.parts import bounds
 from gradcli.drawing.words import (
     LONGEST,
     argument,
     expression,
     fit,
+    flowing,
     local_formula,
     percent,
     quantity,
@@ -17,11 +19,10 @@ from gradcli.drawing.words import (
 from gradcli.graph.literals import key_text, number_text
 from gradcli.graph.operations import CONSTANT_POWER, TABLE, VARIABLE
 from gradcli.graph.precedence import ATOM, POWER
-from gradcli.graph.printing import label
 from gradcli.runtime.trace import FORMULA
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from gradcli.graph.node import Graph
     from gradcli.runtime.trace import Edge, Step
@@ -43,28 +44,31 @@ def symbol(graph: Graph, step: Step) -> str:
         return "[ ]"
     if operation.name == "index":
         return f"[{key_text(payload)}]"
-    return label(graph, step.id) if operation.binds else operation.symbol
+    return operation.symbol
 
 
 def marks(operation: str, count: int) -> tuple[str, ...]:
     """Return what the arguments are called; empty where their order is all the same."""
     if operation == "array":
         return tuple(f"[{place}]" for place in range(count))
-    row = TABLE.get(operation)  # None for several steps in one, and for a form that binds a name
+    row = TABLE.get(operation)  # None for several steps in one
     if count < 2 or row is None or row.commutative:
         return ()
     return (row.roles or ORDINALS)[:count]
 
 
+def marks_of(graph: Graph, step: Step) -> tuple[str, ...]:
+    """Return what the arguments of a step are called: of a form the limits, and what is inside."""
+    operation, _, payload = graph.rows[step.id]
+    if not operation.binds or step.operation == FORMULA:
+        return marks(step.operation, len(step.inputs))
+    limits = ("start",) if payload.limits == 1 else ("from", "to")
+    return (*limits, *["inside"] * payload.taken)
+
+
 def about_step(graph: Graph, step: Step, role: str = "operation", *, live: bool = True) -> str:
     """Return the sentence on one node: "sin of 3*x*y: value −0.751, gradient 0.3078"."""
-    if role == "constant" or not (step.inputs or step.operation == "variable"):
-        named = f"{fit(step.name, 60)} = " if step.name else ""
-        what = f"constant {named}{expression(graph, step.id)}"
-    else:
-        what = _what(graph, step)
-    if role == "result":
-        what = f"result, {what}"
+    told_what = what(graph, step, role)
     facts = [] if live else ["not taken"]
     if step.value is not None:
         facts.append(f"value {value_of(step, 40)}")
@@ -75,17 +79,26 @@ def about_step(graph: Graph, step: Step, role: str = "operation", *, live: bool 
     if step.gradient is not None:
         facts.append(f"gradient {quantity(step.gradient, 40)}")
     told = ", ".join(facts)
-    return fit(f"{fit(what, LONGEST - len(told) - 2)}: {told}" if told else what)
+    return fit(f"{fit(told_what, LONGEST - len(told) - 2)}: {told}" if told else told_what)
 
 
-def about_edge(graph: Graph, step: Step, edge: Edge) -> str:
-    """Return the local derivative in full: "∂/∂(3*x*y) sin = cos(3*x*y) = 0.6603"."""
+def about_edge(graph: Graph, step: Step, edge: Edge, letter: str = "f") -> str:
+    """Return the local derivative in full: "∂/∂(3*x*y) sin = cos(3*x*y) = 0.6603".
+
+    An operation on arrays has none; there it is what flows back, in which the result of all is
+    called by its `letter`.
+    """
     below = argument(graph, edge.node, 50)
     above = fit(step.name, 50) if step.name else expression(graph, step.id, 50)
     formula = local_formula(graph, step, edge, 90)
+    loose = graph.rows[edge.node][0].level < ATOM and not graph.name_of(edge.node)
     if not formula:
-        return fit(f"{below} in {above}")
-    if graph.rows[edge.node][0].level < ATOM and not graph.name_of(edge.node):
+        place = next(place for place, other in enumerate(step.inputs) if other is edge)
+        head = above if step.name or graph.rows[step.id][0].level == ATOM else f"({above})"
+        tail = f"({below})" if loose else below
+        back = flowing(graph, step, place, f"∂{letter}/∂{head}", 120)
+        return fit(f"{below} in {above}" + (f": ∂{letter}/∂{tail} gets {back}" if back else ""))
+    if loose:
         below = f"({below})"
     if not step.name:
         is_atom = graph.rows[step.id][0].level == ATOM
@@ -134,19 +147,38 @@ def _about_result(steps: Sequence[Step]) -> str:
     return f"{said} The derivative is {listed(slopes)}." if slopes else said
 
 
-def _what(graph: Graph, step: Step) -> str:
-    """Return a node in words: "sin of 3*x*y", "e, the product of a and b"."""
+def _as_it_is(node: int, text: str) -> str:  # noqa: ARG001 - others show the node
+    return text
+
+
+def what(graph: Graph, step: Step, role: str, show: Callable[[int, str], str] = _as_it_is) -> str:
+    """Return a node in words: "sin of 3*x*y", "result, the product of a and b".
+
+    `show` returns how the text of a node is written.
+    """
+    if role == "constant" or not (step.inputs or step.operation == "variable"):
+        named = f"{fit(step.name, 60)} = " if step.name else ""
+        said = f"constant {named}{show(step.id, expression(graph, step.id))}"
+    else:
+        said = _what(graph, step, show)
+    return f"result, {said}" if role == "result" else said
+
+
+def _what(graph: Graph, step: Step, show: Callable[[int, str], str]) -> str:
     operation, _, payload = graph.rows[step.id]
     if operation is VARIABLE:
-        return f"input {step.name}"
+        return f"input {show(step.id, str(step.name))}"
     has_noun = operation.noun is not None and operation.level != POWER
     is_said = has_noun or (operation.level == ATOM and payload is None)
-    if is_said and step.operation != FORMULA:
-        below = listed([argument(graph, edge.node, 60) for edge in step.inputs])
-        what = f"{operation.noun or symbol(graph, step)} of {below}"
-        return f"{fit(step.name, 60)}, the {what}" if step.name else what
-    what = expression(graph, step.id)
-    return f"{fit(step.name, 60)}, {what}" if step.name else what
+    if operation.binds and step.operation != FORMULA:
+        said = f"{operation.noun} of {bounds(graph, step.id)}"
+    elif is_said and step.operation != FORMULA:
+        below = [show(edge.node, argument(graph, edge.node, 60)) for edge in step.inputs]
+        said = f"{operation.noun or symbol(graph, step)} of {listed(below)}"
+    else:
+        said = show(step.id, expression(graph, step.id))
+        return f"{fit(step.name, 60)}, {said}" if step.name else said
+    return f"{fit(step.name, 60)}, the {said}" if step.name else said
 
 
 def listed(words: Sequence[str]) -> str:

@@ -7,10 +7,12 @@ lines lead to them. Boxes are numbered in the order of the formula's nodes.
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.drawing.sentences import about_edge, about_step
+from gradcli.graph.printing import latex_letters
 from gradcli.runtime.trace import FORMULA
 
 if TYPE_CHECKING:
@@ -18,6 +20,10 @@ if TYPE_CHECKING:
 
     from gradcli.graph.node import Graph
     from gradcli.runtime.trace import Edge, Step
+
+
+WORD = re.compile(r"\w+")
+"""Any name that can be typed."""
 
 
 class Box(NamedTuple):
@@ -60,6 +66,8 @@ class Sketch(NamedTuple):
     """What the result is called in ∂f/∂x."""
     notes: Sequence[str] = ()
     """What is to be said about the derivatives, such as that one is taken at a kink."""
+    letters: dict[str, str] = {}  # noqa: RUF012 - of a named tuple, which sets it always
+    """The names in LaTeX; none where a name is no word, so that formulas stay text."""
 
 
 def sketch(graph: Graph, result: int, steps: Sequence[Step], notes: Sequence[str] = ()) -> Sketch:
@@ -68,6 +76,7 @@ def sketch(graph: Graph, result: int, steps: Sequence[Step], notes: Sequence[str
     shown, constants = selected(graph, result, steps)
     uses = Counter(edge.node for step in shown for edge in step.inputs)
     flows = _flows(graph, shown, by_id, uses)
+    letter = _letter(graph, result, steps)
     strongest = max((flow for flow in flows.values() if flow < math.inf), default=0.0)
     boxes: list[Box] = []
     arrows: list[Arrow] = []
@@ -91,10 +100,14 @@ def sketch(graph: Graph, result: int, steps: Sequence[Step], notes: Sequence[str
             live = step.live and tail.live and edge.live
             flow = flows.get((step.id, place), 0.0)
             strength = min(flow / strongest, 1.0) if flow and strongest else 1.0 if flow else None
-            sentence = about_edge(graph, step, edge)
+            sentence = about_edge(graph, step, edge, letter)
             key = f"e{len(arrows)}"
             arrows.append(Arrow(key, tail, head, edge, place, live, strength, sentence))
-    return Sketch(graph, boxes, arrows, _letter(graph, result, steps), notes)
+    names = [name for given in graph.names.values() for name in given]
+    letters = latex_letters(graph, dict.fromkeys([*names, letter]))
+    if not all(map(WORD.fullmatch, letters)):
+        letters = {}  # nobody can type such a name
+    return Sketch(graph, boxes, arrows, letter, notes, letters)
 
 
 def tangle(sketch: Sketch) -> int:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from gradcli.errors import printable
+from gradcli.errors import MathematicsError, printable
 from gradcli.graph.operations import TABLE
-from gradcli.graph.precedence import ATOM, PRODUCT
-from gradcli.graph.printing import write
+from gradcli.graph.precedence import ATOM, POWER, PRODUCT
+from gradcli.graph.printing import Spoken, write
+from gradcli.runtime.trace import FORMULA
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -96,25 +97,58 @@ def local_formula(graph: Graph, step: Step, edge: Edge, longest: int = LONGEST) 
     return fit(text, longest)
 
 
+def flowing(graph: Graph, step: Step, place: int, slope: str, longest: int = LONGEST) -> str:
+    """Return in words what flows back to an input through an operation on arrays; "" for nothing.
+
+    `slope` is what the derivative with respect to the step is called.
+    """
+    from gradcli.calculus.told import told
+
+    if step.operation == FORMULA or not graph.rows[step.id][0].structural:
+        return ""
+    try:
+        found = told(graph, step.id, place)
+    except MathematicsError:
+        return ""
+    if found is None:
+        return ""
+    names, levels = {found.slope: slope}, {found.slope: POWER}
+    for leaf, node in zip(
+        (found.value, *found.arguments), (step.id, *graph.rows[step.id][1]), strict=True
+    ):
+        if found.graph.number(leaf) is None:
+            names[leaf] = argument(graph, node, longest)
+            levels[leaf] = ATOM if graph.name_of(node) else graph.rows[node][0].level
+    text = ""
+    for shown in (names, {**dict.fromkeys(names, "…"), found.slope: slope}):
+        spoken = Spoken(found.graph, shown)
+        spoken.levels = levels
+        text = shown.get(found.root) or spoken.write(found.root) or ""
+        text = f"{text} {found.words}".rstrip()
+        if len(text) <= longest:
+            break
+    return fit(text, longest)
+
+
 def whole_local_formula(graph: Graph, step: Step, edge: Edge, longest: int) -> str | None:
     """Return the local derivative as a formula that can be parsed; None where there is none."""
     names = _names(graph)
-    factors = _factors(graph, edge.formula)
-    if any(write(graph, node, names, longest) is None for node in factors):
+    shown = factors(graph, edge.formula)
+    if any(write(graph, node, names, longest) is None for node in shown):
         return None
     text = _product(graph, step.id, edge.formula, names, {}, longest)
     return text if 0 < len(text) <= longest else None
 
 
-def _factors(graph: Graph, factors: Sequence[int]) -> Sequence[int]:
+def factors(graph: Graph, chain: Sequence[int]) -> Sequence[int]:
     """Return the factors of a local derivative from the end of a chain, without ones.
 
     A number that is repeated to fill an array is shown as a number.
     """
-    rows = [graph.rows[node] for node in factors]
+    rows = [graph.rows[node] for node in chain]
     narrow = [
         arguments[0] if operation is BROADCAST else node
-        for node, (operation, arguments, _) in zip(factors, rows, strict=True)
+        for node, (operation, arguments, _) in zip(chain, rows, strict=True)
     ]
     return [node for node in reversed(narrow) if graph.number(node) != 1] or narrow[:1]
 
@@ -122,7 +156,7 @@ def _factors(graph: Graph, factors: Sequence[int]) -> Sequence[int]:
 def _product(
     graph: Graph,
     own: int,
-    factors: Sequence[int],
+    chain: Sequence[int],
     names: dict[int, str],
     left_out: dict[int, str],
     longest: int = 2 * LONGEST,
@@ -131,7 +165,7 @@ def _product(
 
     It is the derivative of the node `own`, which is not written by its name alone.
     """
-    shown = _factors(graph, factors)
+    shown = factors(graph, chain)
     texts: list[str] = []
     for node in shown:
         is_name = node in names and node != own

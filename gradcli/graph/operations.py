@@ -82,6 +82,7 @@ class Operation:
         "switch",
         "symbol",
         "symmetric",
+        "told",
         "typed",
         "ulps",
         "undefined",
@@ -121,6 +122,7 @@ class Operation:
         array: str | Callable[..., str] | None = None,
         shape: Callable[..., Any] | None = None,
         vjp: tuple[Rule, ...] | Rule = (),
+        told: tuple[Rule, ...] | Rule | None = None,
         slope: tuple[Rule, ...] | Rule | None = None,
         linear: str | None = None,
         symmetric: bool = False,
@@ -198,6 +200,9 @@ class Operation:
         """For an operation on arrays, instead of a local partial: the derivative with respect to an
         argument `(g, f, *args)` when that with respect to the value is g, a rule for each argument
         or one rule `(position, g, f, *args)`."""
+        self.told = told
+        """The same for a reader, where the rules are not readable: a formula, perhaps with the
+        words that follow it (gradcli.calculus.told)."""
         self.slope = slope
         """For a reduction, instead of `vjp`: the derivative `(f, *args)` of the number it makes
         with respect to each number that it makes it of."""

@@ -49,6 +49,7 @@ LABEL_LENGTH = 60
 """The longest text of one node in a table; what is longer refers to its arguments as #id."""
 
 ARRAY, INDEX, SCATTER = TABLE["array"], TABLE["index"], TABLE["scatter"]
+TRANSPOSE = TABLE["transpose"]
 
 
 class Text:
@@ -65,6 +66,8 @@ class Text:
     def __init__(self, graph: Graph, names: Mapping[int, str]) -> None:
         self.graph = graph
         self.names = names
+        self.levels: Mapping[int, int] = {}
+        """How tightly names bind that are no atoms, such as ∂f/∂u."""
 
     # ------------------------------------------------------------ the walk
 
@@ -76,6 +79,7 @@ class Text:
         written: list[str] = []
         length = 0
         names, level_of, pieces_of = self.names, self.level, self.pieces
+        opening, closing = self.parentheses
         is_root = True
         waiting: list[Piece] = [(root, self.least)]
         while waiting:
@@ -89,7 +93,8 @@ class Text:
                 continue
             node, least = piece
             if node in names and not is_root:
-                waiting.append(names[node])
+                loose = self.levels.get(node, ATOM) < least
+                waiting.append(f"{opening}{names[node]}{closing}" if loose else names[node])
                 continue
             is_root = False
             level = level_of(node)
@@ -97,8 +102,8 @@ class Text:
                 waiting += pieces_of(node)[::-1]
             else:
                 is_condition = level <= COMPARISON < least
-                opening, closing = self.condition if is_condition else self.parentheses
-                waiting += [closing, *reversed(pieces_of(node)), opening]
+                before, behind = self.condition if is_condition else self.parentheses
+                waiting += [behind, *reversed(pieces_of(node)), before]
         return None if longest is not None and length > longest else "".join(written)
 
     def pieces(self, node: int) -> list[Piece]:
@@ -247,6 +252,21 @@ class Text:
         return f"zeros({', '.join(map(str, shape))})[{key_text(key)}]"
 
 
+class Spoken(Text):
+    """Formulas as they stand in a line of a lesson: Aᵀ, and a dot for a product."""
+
+    forms: ClassVar[dict[Operation, Form | None]] = {}
+
+    def new_form(self, operation: Operation) -> Form | None:
+        """Return how an operation is written; None for a call."""
+        return ((0, ATOM), "ᵀ") if operation is TRANSPOSE else super().new_form(operation)
+
+    def product(self, left: int, right: int) -> list[Piece]:
+        """Return the parts of left · right."""
+        first, second = OPERANDS[PRODUCT]
+        return [(left, first), " · ", (right, second)]
+
+
 class Latex(Text):
     r"""Formulas in mathematics mode: fractions, exponents, and no sign between most factors.
 
@@ -260,12 +280,12 @@ class Latex(Text):
     least = SUM
     forms: ClassVar[dict[Operation, Form | None]] = {}
 
-    def __init__(self, graph: Graph, root: int) -> None:
-        super().__init__(graph, {})
-        self._free = latex_names(graph)
-        defined = definitions(graph, [root], self)
-        spelled = _distinct(defined.values(), {*_CONSTANTS, *self._free.values()})
-        self.names = {node: spelled[name] for node, name in defined.items()}
+    def __init__(
+        self, graph: Graph, names: Mapping[int, str], free: dict[str, str] | None = None
+    ) -> None:
+        super().__init__(graph, names)
+        self._free = latex_names(graph) if free is None else free
+        """Free names as they are written; those of bound ones are added."""
 
     def written(self, node: int) -> Sequence[int]:
         """Return the arguments of a node, each as often as it is written."""
@@ -353,9 +373,10 @@ class Latex(Text):
         if self.graph.shape(left) and self.graph.shape(right):
             return [(left, PRODUCT), r" \odot ", (right, POWER)]
         first, form = right, self.form(rows[right][0])
-        if form is not None and isinstance(form[0], tuple) and self.level(right) >= POWER:
-            first = rows[right][1][form[0][0]]
-        is_digit = rows[first][0] is CONSTANT and right not in self.names
+        if right not in self.names and form is not None and isinstance(form[0], tuple):
+            first = rows[right][1][form[0][0]] if self.level(right) >= POWER else right
+        name = self.names.get(first)
+        is_digit = rows[first][0] is CONSTANT if name is None else not _begins_a_name(name)
         return [(left, PRODUCT), r" \cdot " if is_digit else " ", (right, POWER)]
 
     def array(self, parts: Sequence[int]) -> list[Piece]:
@@ -380,6 +401,11 @@ class Latex(Text):
         """Return the part of zeros that holds an array."""
         sizes = ", ".join(map(str, shape))
         return rf"{{\operatorname{{zeros}}\left({sizes}\right)}}_{{[{key_text(key)}]}}"
+
+
+def _begins_a_name(latex: str) -> bool:
+    """Return whether LaTeX begins with a letter or a command, not with a digit or a mark."""
+    return latex[:1].isalpha() or latex.startswith("\\")
 
 
 def _infix_form(operation: Operation, sign: str) -> Form:
@@ -439,7 +465,10 @@ def latex(graph: Graph, root: int, value: str = "") -> str:
 
     `value` is a number that the result is said to equal.
     """
-    dialect = Latex(graph, root)
+    dialect = Latex(graph, {})
+    defined = definitions(graph, [root], dialect)
+    letters = latex_letters(graph, defined.values())
+    dialect.names = {node: letters[name] for node, name in defined.items()}
     result = f"{dialect.write(root)} = {value}" if value else str(dialect.write(root))
     lines = [
         f"{name} = {dialect.write(node)}" for node, name in dialect.names.items() if node != root
@@ -521,6 +550,12 @@ def latex_names(graph: Graph) -> dict[str, str]:
     return _distinct(free, _CONSTANTS)
 
 
+def latex_letters(graph: Graph, names: Iterable[str]) -> dict[str, str]:
+    """Return names of parts as LaTeX, no two of them alike, and unlike the free names."""
+    free = latex_names(graph)
+    return free | _distinct(names, {*_CONSTANTS, *free.values()})
+
+
 def _distinct(names: Iterable[str], taken: Collection[str]) -> dict[str, str]:
     """Return names as LaTeX; those that would look like another one are spelled out."""
     found: dict[str, str] = {}
@@ -546,8 +581,8 @@ def _usual_latex(name: str) -> str:
     if digits and digits != base:
         index = base[len(digits) :] + ("," + index if index else "")
         base = digits
-    if base in _GREEK:
-        shown = "\\" + _GREEK[base]
+    if base in GREEK:
+        shown = "\\" + GREEK[base]
     elif base in _GREEK_NAMES:
         shown = "\\" + base
     elif len(base) == 1:
@@ -560,9 +595,9 @@ def _usual_latex(name: str) -> str:
 _SMALL = """alpha beta gamma delta varepsilon zeta eta theta iota kappa lambda mu nu xi pi rho
     sigma tau upsilon varphi chi psi omega"""
 _CAPITAL = "Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega"
-_GREEK = dict(zip("αβγδεζηθικλμνξπρστυφχψω", _SMALL.split(), strict=True)) | dict(
+GREEK = dict(zip("αβγδεζηθικλμνξπρστυφχψω", _SMALL.split(), strict=True)) | dict(
     zip("ΓΔΘΛΞΠΣΥΦΨΩ", _CAPITAL.split(), strict=True)
 )
 _CONSTANTS = {"e", r"\pi", r"\tau"}
-_GREEK_NAMES = {*_GREEK.values(), "epsilon", "phi"}
+_GREEK_NAMES = {*GREEK.values(), "epsilon", "phi"}
 _SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")

@@ -71,6 +71,27 @@ CLOSE = (1e-10, 1e-7, 1e-4, 1e-2)
 HALF_PI = math.pi / 2
 
 
+def few(low: float, high: float) -> list[tuple[float, float]]:
+    """Return nodes and weights of Gauss's rule with 7 nodes, from low to high.
+
+    An infinite end is reached by x = t/(1 - t) from the other one, or by x = t/(1 - t^2).
+    """
+    nodes = [(sign * x, w) for x, w in zip(NODES[1:-1:2], GAUSS, strict=False) for sign in (-1, 1)]
+    nodes = sorted([*nodes, (0.0, GAUSS[-1])])
+    if math.isinf(low) and math.isinf(high):
+        sign = 1 if low < high else -1
+        return [
+            (sign * t / (1 - t * t), sign * w * (1 + t * t) / (1 - t * t) ** 2) for t, w in nodes
+        ]
+    if math.isinf(high):
+        sign = 1 if high > 0 else -1
+        return [(low + sign * (1 + t) / (1 - t), sign * w * 2 / (1 - t) ** 2) for t, w in nodes]
+    if math.isinf(low):
+        return [(x, -w) for x, w in reversed(few(high, low))]
+    middle, half = (low + high) / 2, (high - low) / 2
+    return [(middle + half * t, half * w) for t, w in nodes]
+
+
 class Diverged(ValueError):  # noqa: N818 - a sentence about the mathematics
     """The integral does not exist, or is not found; the text says why."""
 

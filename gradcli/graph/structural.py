@@ -5,6 +5,7 @@ differentiation follow: `vjp`, the derivative with respect to an argument when t
 the value is g, and the word that tells what its jvp is; `slope`, the derivative of each number of
 the value with respect to the numbers that it is reduced from; or an `expansion`, an equal
 expression of simpler rows, which is differentiated instead. A row with none of them is constant.
+Where these are not what a teacher would write, `told` is, for one line of numbers along the axis.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from math import prod
 
 from gradcli.errors import MathematicsError, ShapeError
 from gradcli.graph import shapes
+from gradcli.graph.literals import key_text
 from gradcli.graph.precedence import ATOM, POWER, PRODUCT, SERIES
 from gradcli.graph.shapes import COUNT, ROWS, SCALAR, Key, Shape, shown, sized
 
@@ -143,6 +145,16 @@ def read(operation: Any, position: int, count: Any, f: Any, arguments: Any, payl
     return broadcast_to(wide(count, x, payload), x.shape)
 
 
+def told(operation: Any, position: int, g: Any, f: Any, arguments: Any, payload: Any) -> Any:
+    """Return the vjp for readers: a node, a number, or one of them and the words behind it."""
+    if operation.told is None:
+        return vjp(operation, position, g, f, arguments, payload)
+    extra = () if operation.payload is None else (payload,)
+    if isinstance(operation.told, tuple):
+        return operation.told[position](g, f, *arguments, *extra)
+    return operation.told(g, f, *arguments, *extra)
+
+
 # ---------------------------------------------------------------- shapes
 
 
@@ -260,10 +272,40 @@ def _matmul_by_right(g: Any, f: Any, a: Any, b: Any) -> Any:
     return transposed(a).apply("matmul", g)
 
 
+def _told_target(g: Any, score: Any, target: Any) -> Any:
+    slope = _target_slope(score, target)
+    return 0 if slope == 0 else g * slope / _rows(score)
+
+
+def _told_by_left(g: Any, f: Any, a: Any, b: Any) -> Any:
+    return g.outer(b) if (len(a.shape), len(b.shape)) == (2, 1) else _matmul_by_left(g, f, a, b)
+
+
+def _told_by_right(g: Any, f: Any, a: Any, b: Any) -> Any:
+    return a.outer(g) if (len(a.shape), len(b.shape)) == (1, 2) else _matmul_by_right(g, f, a, b)
+
+
+def _told_score(g: Any, f: Any, score: Any, target: Any) -> Any:
+    found = score.apply("softmax", payload=len(score.shape) - 1)
+    if target.shape != score.shape:
+        return g * (found - target.apply("onehot", payload=score.shape[-1])) / _rows(score)
+    weighted = found * target.apply("sum", payload=None) if len(score.shape) == 1 else found
+    words = "" if len(score.shape) == 1 else "where the weights of each row sum to 1"
+    return g * (weighted - target) / _rows(score), words
+
+
 def _shares(f: Any, x: Any, axis: int | None) -> Any:
     """Return 1 where x is the extreme value, shared equally where several are."""
     hits = x.apply("equal", wide(f, x, axis))
     return hits / wide(total(hits, axis), x, axis)
+
+
+def _hits(f: Any, x: Any) -> Any:
+    return x.apply("equal", f)
+
+
+def _from_mean(x: Any) -> Any:
+    return x - x.apply("mean", payload=None)
 
 
 def _max_tie(x: Any, axis: int | None) -> bool:
@@ -419,6 +461,7 @@ def add_rows(row: Callable[..., Any]) -> None:
         shape=shapes.indexed,
         payload="last",
         vjp=(lambda g, f, x, key: scatter(g, key, x.shape),),
+        told=(lambda g, f, x, key: (g, f"at [{key_text(key)}], 0 elsewhere"),),
         array=lambda payload: f"{{0}}[{_key(payload)}]",
     )
     row(
@@ -438,6 +481,7 @@ def add_rows(row: Callable[..., Any]) -> None:
         payload="sizes",
         vjp=(lambda g, f, x, shape: sum_to_shape(g, x.shape),),
         spelled=lambda f, x, shape: filled(x, shape),
+        told=(lambda g, f, x, shape: (g, "summed over what was repeated"),),
         array="np.broadcast_to({0}, {p})",
         internal=True,
     )
@@ -448,6 +492,7 @@ def add_rows(row: Callable[..., Any]) -> None:
         shape=lambda x, shape: shape,
         payload="sizes",
         vjp=(lambda g, f, x, shape: broadcast_to(g, x.shape),),
+        told=(lambda g, f, x, shape: (g, "for each number of a sum"),),
         array="sum_to_shape({0}, {p})",
         internal=True,
     )
@@ -479,6 +524,7 @@ def add_rows(row: Callable[..., Any]) -> None:
         level=PRODUCT,
         infix=" @ ",
         latex=(r"{0} \, {1}", PRODUCT, PRODUCT, POWER),
+        told=(_told_by_left, _told_by_right),
         array="{0} @ {1}",
     )
     row(
@@ -487,6 +533,7 @@ def add_rows(row: Callable[..., Any]) -> None:
         arity=(2, 2),
         shape=_dot_shape,
         expansion=lambda f, x, y: total(x * y),
+        told=(lambda g, f, x, y: g * y, lambda g, f, x, y: g * x),
         array="{0} @ {1}",
         commutative=True,
     )
@@ -498,6 +545,7 @@ def add_rows(row: Callable[..., Any]) -> None:
         payload="axis",
         vjp=(lambda g, f, x, axis: broadcast_to(wide(g, x, axis), x.shape),),
         latex=(r"\sum{p} {0}", SERIES, PRODUCT),
+        told=(lambda g, f, x, axis: (g, "for each number"),),
         array="summed({0}, {p})",
     )
     row(
@@ -506,6 +554,7 @@ def add_rows(row: Callable[..., Any]) -> None:
         shape=_nonempty_shape("mean"),
         payload="axis",
         expansion=lambda f, x, axis: _mean(x, axis),
+        told=(lambda g, f, x, axis: (g / _count(x, None), "for each number"),),
         array="mean({0}, {p})",
     )
     row(
@@ -515,6 +564,7 @@ def add_rows(row: Callable[..., Any]) -> None:
         payload="axis",
         slope=lambda f, x, axis: others(x, axis),
         latex=(r"\prod{p} {0}", SERIES, PRODUCT),
+        told=(lambda g, f, x, axis: (g, "times the product of the others"),),
         array="np.prod({0}, axis={p})",
     )
     row(
@@ -523,6 +573,7 @@ def add_rows(row: Callable[..., Any]) -> None:
         shape=_nonempty_shape("var"),
         payload="axis",
         slope=lambda f, x, axis: 2 * deviations(x, axis) / _count(x, axis),
+        told=(lambda g, f, x, axis: 2 * g * _from_mean(x) / _count(x, None),),
         array="var({0}, {p})",
     )
     row(
@@ -535,6 +586,7 @@ def add_rows(row: Callable[..., Any]) -> None:
             "std has a kink where all numbers are equal, where its derivative is taken as 0",
         ),
         slope=_std_slope,
+        told=(lambda g, f, x, axis: g * _from_mean(x) / (_count(x, None) * f),),
         array="std({0}, {p})",
     )
     row(
@@ -548,6 +600,7 @@ def add_rows(row: Callable[..., Any]) -> None:
         ),
         slope=lambda f, x, axis: x.apply("ratio", wide(f, x, axis)),
         latex=r"\left\lVert {0} \right\rVert{p}",
+        told=(lambda g, f, x, axis: g * x / f,),
         array="norm({0}, {p})",
     )
     row(
@@ -562,6 +615,10 @@ def add_rows(row: Callable[..., Any]) -> None:
             "quantile is taken of equal numbers, which share its derivative equally",
         ),
         slope=(lambda f, x, p, axis: x.apply("quantile_shares", p, payload=axis), _no_fraction),
+        told=(
+            lambda g, f, x, p, axis: (g, "for the number at the fraction, or shared by two"),
+            _no_fraction,
+        ),
         array="quantile({0}, {1}, {p})",
         reserved=False,
     )
@@ -586,6 +643,7 @@ def add_rows(row: Callable[..., Any]) -> None:
             "median is taken of equal numbers, which share its derivative equally",
         ),
         expansion=lambda f, x, axis: x.apply("quantile", x.number(0.5), payload=axis),
+        told=(lambda g, f, x, axis: (g, "for the number in the middle, or shared by two"),),
         array="quantile({0}, 0.5, {p})",
         reserved=False,
     )
@@ -600,6 +658,7 @@ def add_rows(row: Callable[..., Any]) -> None:
                 f"{typed} has a tie, whose derivative is shared equally",
             ),
             slope=_shares,
+            told=(lambda g, f, x, axis: g * (_hits(f, x) / total(_hits(f, x))),),
             typed=typed,
             latex=rf"\{typed}",
             array=f"{reducer}({{0}}, axis={{p}})",
@@ -626,6 +685,7 @@ def add_rows(row: Callable[..., Any]) -> None:
         shape=_nonempty_shape("logsumexp"),
         payload="axis",
         slope=lambda f, x, axis: _softmax(x, axis),
+        told=(lambda g, f, x, axis: g * x.apply("softmax", payload=axis),),
         array="logsumexp({0}, {p}, exp, log1p)",
     )
     row(
@@ -635,6 +695,7 @@ def add_rows(row: Callable[..., Any]) -> None:
         payload="axis",
         symmetric=True,
         vjp=(lambda g, f, x, axis: f * (g - wide(total(g * f, axis), x, axis)),),
+        told=(lambda g, f, x, axis: f * (g - total(g * f)),),
         array="softmax({0}, {p}, exp)",
     )
     row(
@@ -643,6 +704,7 @@ def add_rows(row: Callable[..., Any]) -> None:
         shape=_same_shape("logsoftmax"),
         payload="axis",
         expansion=lambda f, x, axis: x - wide(x.apply("logsumexp", payload=axis), x, axis),
+        told=(lambda g, f, x, axis: g - x.apply("softmax", payload=axis) * total(g),),
         array="logsoftmax({0}, {p}, exp, log1p)",
     )
     row(
@@ -654,6 +716,10 @@ def add_rows(row: Callable[..., Any]) -> None:
             lambda f, x, target: _score_slope(x, target) * (x.number(1) / _rows(x)),
             lambda f, x, target: _target_slope(x, target) * (x.number(1) / _rows(x)),
         ),
+        told=(
+            _told_score,
+            lambda g, f, x, target: _told_target(g, x, target),
+        ),
         array="cross_entropy({0}, {1}, exp, log1p)",
     )
     row(
@@ -662,6 +728,10 @@ def add_rows(row: Callable[..., Any]) -> None:
         arity=(2, 2),
         shape=_equal_shape("mse"),
         expansion=lambda f, x, y: _mean((x - y) ** 2, None),
+        told=(
+            lambda g, f, x, y: 2 * g * (x - y) / _count(x - y, None),
+            lambda g, f, x, y: 2 * g * (y - x) / _count(x - y, None),
+        ),
         array="mean(({0} - {1}) ** 2, None)",
         commutative=True,
     )

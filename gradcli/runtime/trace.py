@@ -40,6 +40,14 @@ class Edge(NamedTuple):
     """Whether the step reads it: False from the branch of a `where` that is not taken."""
 
 
+class Part(NamedTuple):
+    """A part of an operation that binds a name, as it is shown on request."""
+
+    what: str
+    value: float | None = None
+    """None for what is told in words alone."""
+
+
 class Step(NamedTuple):
     """One node after a run."""
 
@@ -64,6 +72,8 @@ class Step(NamedTuple):
     """The part of the variance of the result that comes from an input with an error."""
     digits: int | None = None
     """How many significant digits of the value are certain in doubles; None without a value."""
+    parts: tuple[Part, ...] = ()
+    """Those of an operation that binds a name, where they were asked for."""
 
 
 class Seen(NamedTuple):

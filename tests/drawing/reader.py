@@ -27,7 +27,13 @@ LEFT, RIGHT, HOME, END, SPACE, TAB = "\ue012", "\ue014", "\ue011", "\ue010", " "
 STATE = """
 const byId = (id) => document.getElementById(id);
 const all = (names) => [...document.querySelectorAll(names)];
-const text = (id) => byId(id).hidden ? "" : byId(id).textContent;
+// A formula that is set as mathematics says what it is as text.
+const plain = (element) => {
+  const copy = element.cloneNode(true);
+  copy.querySelectorAll("math").forEach((math) => math.replaceWith(math.getAttribute("alttext")));
+  return copy.textContent;
+};
+const text = (id) => byId(id).hidden ? "" : plain(byId(id));
 const shown = all("#stage svg").find((e) => getComputedStyle(e).display !== "none");
 const marked = (kind) => [...shown.querySelectorAll(`.${kind}.now`)];
 const now = (kind) => marked(kind).map((e) => e.dataset.key).sort();

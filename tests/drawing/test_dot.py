@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
+import re
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gradcli.drawing.dot import dot
 from gradcli.drawing.labels import Options
+from gradcli.drawing.picture import picture
 from gradcli.drawing.sketch import sketch
 from gradcli.drawing.words import fit
 from gradcli.formula import Formula, parse
@@ -176,6 +179,32 @@ def test_arrows_end_at_marks_where_the_order_matters(
     assert sum({"base", "exp."} <= set(text) for text in texts) == 1
 
 
+def test_arrays_of_many_numbers_are_drawn_as_cells() -> None:
+    values = np.arange(30.0).reshape(3, 10)
+    values[1, 2] = np.nan
+    map_of = card_of("sum(A*0)", A=values)
+    greys = [f"#{round(255 * (1 - number / 29)):02x}" for number in range(30) if number != 12]
+    assert [colour[:3] for colour in map_of] == greys
+    assert all(colour == f"#{colour[1:3] * 3}" for colour in map_of)
+    assert len(card_of("sum(v)", v=np.linspace(1, 2, 28))) == 28
+    for other in (np.arange(3.0), np.ones((2, 29)), np.ones((29,)), np.ones((2, 2, 9))):
+        assert card_of("sum(A)", A=other) == []
+    legend = "in an array: white is its least number, black its greatest"
+    assert legend in parse("sum(v)", {"v": (28,)}).draw(v=np.ones(28), format="dot").decode()
+    assert legend not in parse("x^2").draw(x=1, format="dot").decode()
+
+
+def card_of(source: str, **values: Any) -> list[str]:
+    """The colours of the cells in the first box."""
+    shapes = {name: value.shape for name, value in values.items()}
+    formula = parse(source, shapes)
+    first, *others = formula.run({n: np.nan_to_num(value) for n, value in values.items()}).steps
+    steps = [first._replace(value=next(iter(values.values()))), *others]
+    dot = picture(formula.graph, formula.id, steps, "dot").decode()
+    (line,) = [line for line in dot.splitlines() if line.startswith("\tn0 [")]
+    return re.findall(r'HEIGHT="\d+" BGCOLOR="(#\w+)"', line)
+
+
 def test_arrays(drawn: Callable[..., dict[str, Any]]) -> None:
     values = {"x": [1.0, 2.0], "w": [[float(i), 1.0] for i in range(20)]}
     found = drawn("sum(x*[1, -2]) + sum(w @ x)", values)
@@ -185,7 +214,8 @@ def test_arrays(drawn: Callable[..., dict[str, Any]]) -> None:
     assert ["w", "input", "value", "20×2, 0 … 19", "∂f/∂w", "20×2, 1 … 2"] in texts
     assert ["[1, -2]"] in texts
     labels = [text for key, s in found.items() if key[0] == "e" for text in s.texts]
-    assert labels == ["[1, −2]", "1", "1"]
+    back = ["∂f/∂· for each number", "∂f/∂· for each number", "outer(∂f/∂·, x)", "wᵀ @ ∂f/∂·"]
+    assert sorted(labels) == sorted(["[1, −2]", "1", "1", *back])
     flowing = [key for key, s in found.items() if s.attributes["class"] == "flow"]
     assert len(flowing) == 7  # all but that of the constant
 

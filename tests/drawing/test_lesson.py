@@ -263,15 +263,25 @@ def test_arrays_are_short_or_told_by_their_shape(sketched: Sketched) -> None:
     assert "A = 20×2 (0 … 39), w = [1, 2]" in equations(told, "start")[0]
     assert "A @ w = A @ [1, 2] = 20 numbers (2 … 116)" in equations(told, "forward")
     assert any(
-        text.startswith("∂f/∂w += transpose(A) @ ∂f/∂(A @ w) = [")
-        for text in equations(told, "backward")
+        text.startswith("∂f/∂w += Aᵀ @ ∂f/∂(A @ w) = [") for text in equations(told, "backward")
     )
 
 
-def test_what_flows_back_into_one_entry_is_written_as_an_array(sketched: Sketched) -> None:
+def test_what_flows_back_into_a_number_that_is_repeated_is_a_sum(sketched: Sketched) -> None:
+    told = lesson(sketched("sum(x*w)", {"x": 2.0, "w": [1.0, 2.0]}))
+    assert "∂f/∂x += sum(∂f/∂(x*w) · w) = sum([1, 1] · [1, 2]) = 3" in equations(told, "backward")
+
+
+def test_what_is_selected_is_found_where_it_was_selected_from(sketched: Sketched) -> None:
+    """The value of min has 13 certain digits, so that it may equal no number of A."""
+    told = lesson(sketched("min(A, axis=0)[1]", {"A": np.arange(6.0).reshape(2, 3) / 3 + 0.1}))
+    assert equations(told, "backward")[-1].endswith("= [[0, 1, 0], [0, 0, 0]]")
+
+
+def test_what_flows_back_into_one_entry_is_told_with_its_place(sketched: Sketched) -> None:
     told = lesson(sketched("A[0, 1]*2", {"A": MATRIX}))
     assert equations(told, "backward")[-1] == (
-        "∂f/∂A += [[0, ∂f/∂(A[0, 1])], [0, 0]] = [[0, 2], [0, 0]]"
+        "∂f/∂A += ∂f/∂(A[0, 1]) at [0, 1], 0 elsewhere = [[0, 2], [0, 0]]"
     )
     named = lesson(named_only("u = w[1]; u^2", {"w": VECTOR}))
     assert equations(named, "backward")[-1] == "∂f/∂w += ∂f/∂u · [0, 1] = −3 · [0, 1] = [0, −3]"

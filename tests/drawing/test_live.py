@@ -41,7 +41,7 @@ FORMULAS: list[tuple[str, dict[str, Any]]] = [
 ]
 
 FILL = """
-return data.map(({ live, frames, words }) => {
+return data.map(({ live, frames, words, marks }) => {
   const machine = interpreter(live.program);
   machine.numbers.set(live.start);
   machine.run();
@@ -53,7 +53,7 @@ return data.map(({ live, frames, words }) => {
     if (read.has(head) && (isTaken || place === branch)) read.add(key).add(tail);
   }
   const now = { numbers: machine.numbers, read, seed: "x", isStart: true };
-  const { fill } = filling(live.marks, now, words);
+  const { fill } = filling(marks, now, words);
   return frames
     .filter(({ needs }) => !needs || read.has(needs))
     .map((frame) => [frame.part,
@@ -72,7 +72,8 @@ def test_a_live_lesson_begins_as_the_one_that_is_printed(sketched: Sketched) -> 
         assert figures is not None
         frames = [frame._asdict() for frame in lesson(drawn, figures=figures).frames]
         found = data(figures, "number")
-        jobs.append({"live": found, "frames": frames, "words": wording.table()})
+        texts = {"words": wording.table(), "marks": figures.marks}
+        jobs.append({"live": found, "frames": frames, **texts})
         expected.append(lesson(drawn).frames)
     listed = evaluated(["library.js", "bessel.js", "interpreter.js", "text.js"], FILL, jobs)
     for (source, _), own_frames, shown in zip(FORMULAS, expected, listed, strict=True):

@@ -142,7 +142,8 @@ def test_forward_mode_follows_the_input_that_is_chosen(
     reader.open(lesson(source, values))
     reader.go(20)
     assert reader.state["part"].startswith("Forward mode")
-    row = "[...document.querySelectorAll('tr')].find((e) => e.textContent.startsWith('u = '))"
+    name = "e.querySelector('b .said')?.textContent"
+    row = f"[...document.querySelectorAll('tr')].find((e) => {name} === 'u')"
     rate = f"return {row}.querySelector('td.tangent').title"
     assert float(reader.run(rate)) == 9  # ∂u/∂x = 3y
     choose = "const s = document.getElementById('seeds'); s.value = 'y';"

@@ -117,7 +117,7 @@ def test_arrays_have_numbers_where_numbers_correspond() -> None:
     values = {"x": [0.0, 1.0], "A": [[1.0, 2.0], [3.0, 4.0]]}
     dot = formula.draw(values, only_named=True, format="dot").decode()
     assert "cos(x) = [1, 0.5403]" in dot
-    assert 'tooltip="u in p"' in dot
+    assert 'tooltip="u in p: ∂f/∂u gets Aᵀ @ ∂f/∂p"' in dot
     assert 'tooltip="∂/∂p sum = 1 = [1, 1]"' in dot
 
 

@@ -31,6 +31,8 @@ OURS = {
     *("form", "label", "select"),
     *("table", "caption", "thead", "tbody", "tr", "th", "td"),
     *("svg", "g", "text", "path", "polygon", "polyline", "ellipse"),
+    *("span", "math", "mrow", "mi", "mn", "mo", "mtext", "mspace", "mfrac", "msqrt", "mroot"),
+    *("msub", "msup", "msubsup", "munder", "mover", "munderover", "mtable", "mtr", "mtd"),
 }
 
 
@@ -49,6 +51,8 @@ class Page(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         assert len(dict(attrs)) == len(attrs)
         self.elements.append((tag, dict(attrs), []))
+        if tag == "math":  # which says in its parent what it shows
+            self.inside[-1].append(dict(attrs)["alttext"] or "")
         if tag not in VOID:
             self.open.append(tag)
             self.inside.append(self.elements[-1][2])
@@ -100,11 +104,16 @@ class Page(HTMLParser):
     @property
     def given(self) -> str:
         """What the first frame says, with the inputs in place of their marks."""
-        text: str = self.frames[0]["equation"]
-        live = self.data["live"] or {"marks": []}
-        for place, (kind, *parts) in enumerate(live["marks"]):
-            if kind == "number" and parts[0] < len(live["start"]):
-                text = text.replace(chr(FIRST_MARK + place), f"{live['start'][parts[0]]:g}")
+        return self.plain(self.frames[0]["equation"])
+
+    def plain(self, text: str) -> str:
+        """A text with inputs and formulas in place of their marks."""
+        start = (self.data["live"] or {"start": []})["start"]
+        for place, (kind, *parts) in enumerate(self.data["marks"]):
+            if kind == "number" and parts[0] < len(start):
+                text = text.replace(chr(FIRST_MARK + place), f"{start[parts[0]]:g}")
+            if kind == "math":
+                text = text.replace(chr(FIRST_MARK + place), parts[0])
         return text
 
     def keys(self) -> list[str]:
@@ -256,7 +265,7 @@ def assert_text(name: str) -> None:
         assert len([tag for tag, _, _ in taken.elements if tag == "script"]) == 2
         assert taken.given.endswith(" = 2") or not taken.given
         if name.isprintable() and 0 < len(name) <= 32:
-            assert name in taken.given + taken.frames[0]["words"]
+            assert name in taken.given + taken.plain(taken.frames[0]["words"])
             assert name in taken.texts("b")
 
 

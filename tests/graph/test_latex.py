@@ -1,4 +1,4 @@
-r"""LaTeX of formulas: a reader that knows mathematics reads the graph of the text from it."""
+r"""LaTeX and MathML of formulas: readers that know mathematics find the graph of the text."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 from hypothesis import assume, given, settings
 
 from gradcli import MathematicsError, parse
+from gradcli.graph.mathml import mathml
 from gradcli.graph.node import Graph, Node
 from gradcli.graph.operations import (
     CONSTANT_POWER,
@@ -22,6 +23,7 @@ from gradcli.graph.operations import (
 from gradcli.graph.printing import latex_names, write
 from tests.graph.test_text import FORMULAS, squared_again_and_again
 from tests.latex_reader import read
+from tests.mathml_reader import latex as from_mathml
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -91,19 +93,16 @@ def mathematics(formula: Node) -> Node:
 
 
 def assert_says_the_same(formula: Formula) -> None:
-    """The LaTeX of a formula is that of the same graph."""
+    """The LaTeX of a formula is that of the same graph, and so is the MathML made of it."""
     graph = formula.graph
     names = {shown: name for name, shown in latex_names(graph).items()}
     shapes = {name: graph.shape(node) for name, node in graph.variables([formula.id]).items()}
-    text = read(formula.latex, names)
-    again = parse(text, shapes)
-    both = Graph()
-    one, other = [mathematics(f) for f in (formula, again)]
-    assert both.adopt(one.graph, one.id) == both.adopt(other.graph, other.id), (
-        str(formula),
-        formula.latex,
-        text,
-    )
+    for latex in (formula.latex, from_mathml(mathml(formula.latex))):
+        text = read(latex, names)
+        both = Graph()
+        one, other = [mathematics(f) for f in (formula, parse(text, shapes))]
+        same = both.adopt(one.graph, one.id) == both.adopt(other.graph, other.id)
+        assert same, (str(formula), latex, text)
 
 
 @settings(max_examples=300)

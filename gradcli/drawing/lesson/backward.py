@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
+from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from gradcli.calculus.spelling import spelled
 from gradcli.drawing.lesson.flow import flows, slope_name
 from gradcli.drawing.lesson.frames import LONGEST, Frame, called, factor, shown, slope
+from gradcli.drawing.lesson.notation import Math, back, combined, formula, local
 from gradcli.drawing.lesson.wording import say
-from gradcli.drawing.words import fit, local_formula
+from gradcli.drawing.words import fit
 from gradcli.graph.printing import write
+from gradcli.graph.shapes import sized
+from gradcli.runtime.trace import FORMULA
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from gradcli.drawing.lesson.figures import Figures, Quantity
     from gradcli.drawing.lesson.flow import Flow
+    from gradcli.drawing.sketch import Sketch
 
 COLLECTED = 120
 """Characters of a gradient that is a sum of formulas."""
@@ -96,11 +102,13 @@ def _added(figures: Figures, flow: Flow, sums: dict[str, Any], parts: _Part) -> 
 def _collected(figures: Figures, flow: Flow, sums: dict[str, Any], parts: _Part) -> Frame:
     """Return the frame that adds a formula to the gradient of an input."""
     sketch = figures.sketch
-    term = _term(figures, flow) or say("hands back", slope=slope(sketch, flow.head))
-    sums[flow.tail.key] = f"{sums[flow.tail.key]} + {term}" if parts.place > 1 else term
-    collected = fit(sums[flow.tail.key], COLLECTED)
+    own = term = _term(figures, flow) or say("hands back", slope=slope(sketch, flow.head))
+    if parts.place > 1:
+        term = combined("{0} + {1}", "{0} + {1}", sums[flow.tail.key], term)
+    sums[flow.tail.key] = term
+    collected = term if len(term) <= COLLECTED else fit(term, COLLECTED)
     outcome = say("collects", slope=slope(sketch, flow.tail), sum=collected)
-    return _frame(figures, flow, [term], outcome, collected, parts)
+    return _frame(figures, flow, [own], outcome, collected, parts)
 
 
 def _frame(
@@ -115,11 +123,12 @@ def _frame(
     complete = parts.place == parts.total
     if parts.total > 1 and parts.are_counted:
         outcome += say("parts", part=parts.place, count=parts.total)
+    terms = " = ".join(dict.fromkeys(map(format, filter(None, equation))))
     return Frame(
         "backward",
         say("back", head=called(sketch, flow.head), tail=called(sketch, tail)),
         _reason(figures, flow),
-        f"{slope(sketch, tail)} += {' = '.join(dict.fromkeys(filter(None, equation)))}",
+        f"{slope(sketch, tail)} += {terms}",
         f"{outcome}.",
         (tail.key, flow.head.key),
         tuple(arrow.key for arrow in flow.arrows),
@@ -134,16 +143,36 @@ def _term(figures: Figures, flow: Flow) -> str:
     sketch = figures.sketch
     arriving = slope(sketch, flow.head)
     if flow.rule is None:
-        return f"{arriving} · {figures.factor(_local(figures, flow))}"
+        term = combined(
+            "{0} · {1}", r"{0} \cdot {1}", arriving, figures.factor(_local(figures, flow))
+        )
+        head, tail = [sketch.graph.shape(box.step.id) for box in (flow.head, flow.tail)]
+        if prod(sized(head, 1)) <= prod(sized(tail, 1)):
+            return term
+        if not tail:
+            return combined("sum({0})", r"\sum\left({0}\right)", term)
+        words = "summed over what was repeated"
+        return combined(f"{{0}} {words}", rf"{{0}} \text{{{{ {words}}}}}", term)
+    arrow = flow.arrows[0]
+    if len(flow.arrows) == 1 and flow.head.step.operation != FORMULA:
+        return back(sketch, flow.head.step, arrow.place, arriving, LONGEST)
+    return _of_formula(sketch, flow, flow.rule, arriving)
+
+
+def _of_formula(sketch: Sketch, flow: Flow, rule: int, arriving: Math) -> str:
+    """Return what flows through several operations; "" when it is too long."""
     graph = sketch.graph
-    names = {
+    own = {flow.head.step.id, *[edge.node for edge in flow.head.step.inputs]}
+    (shown,) = spelled(graph, own, [rule], own)
+    names: dict[int, str] = {
         arrow.tail.step.id: factor(called(sketch, arrow.tail))
         for arrow in sketch.arrows
         if arrow.head.key == flow.head.key
     }
     names[flow.head.step.id] = factor(called(sketch, flow.head))
     names[graph.variable(slope_name(flow.head), graph.shape(flow.head.step.id))] = arriving
-    return names.get(flow.rule) or write(graph, flow.rule, names, LONGEST) or ""
+    text = names.get(shown) or write(graph, shown, names, LONGEST)
+    return formula(sketch, shown, text, names) if text else ""
 
 
 def _product(figures: Figures, flow: Flow) -> str:
@@ -152,7 +181,9 @@ def _product(figures: Figures, flow: Flow) -> str:
     if flow.rule is not None or not all(map(_is_short, factors)):
         return ""
     first, second = map(figures.shown, factors)
-    return f"{first} · {figures.factor(second)}"
+    product = f"{first} · {figures.factor(second)}"
+    is_sum = first.startswith("[") and isinstance(flow.amount, int | float)
+    return f"sum({product})" if is_sum else product
 
 
 def _is_short(what: Quantity) -> bool:
@@ -165,10 +196,10 @@ def _is_short(what: Quantity) -> bool:
 def _local(figures: Figures, flow: Flow) -> str:
     """Return the local derivative as a formula, or as a number where none is known."""
     arrow = flow.arrows[0]
-    formula = local_formula(figures.sketch.graph, flow.head.step, arrow.edge, LONGEST)
-    if formula.lstrip("-").replace(".", "").isdigit():
-        return formula.replace("-", "−")
-    return formula or figures.shown(figures.local(arrow)) or "…"
+    found = local(figures.sketch, flow.head.step, arrow.edge, LONGEST)
+    if found.lstrip("-").replace(".", "").isdigit():
+        return found.replace("-", "−")
+    return found or figures.shown(figures.local(arrow)) or "…"
 
 
 def _reason(figures: Figures, flow: Flow) -> str:
@@ -181,8 +212,8 @@ def _reason(figures: Figures, flow: Flow) -> str:
         return no_flow
     if flow.rule is not None:
         return say("each gets back", head=head, tail=tail)
-    local, gradient = figures.local(arrow), figures.gradient(flow.head)
-    much = figures.shown(local) if _is_short(local) else _local(figures, flow)
+    slope_of, gradient = figures.local(arrow), figures.gradient(flow.head)
+    much = figures.shown(slope_of) if _is_short(slope_of) else _local(figures, flow)
     words = say("changes", head=head, times=figures.times(much), tail=tail)
     if flow.head.role == "result" or gradient.number is None:
         words += "."
@@ -190,5 +221,6 @@ def _reason(figures: Figures, flow: Flow) -> str:
         words = say("entry by entry", words=words)
     else:
         times = figures.times(figures.shown(gradient))
-        words = say("and result", words=words, letter=sketch.letter, times=times, head=head)
+        letter = Math(sketch.letter, sketch.letters.get(sketch.letter, ""))
+        words = say("and result", words=words, letter=letter, times=times, head=head)
     return figures.if_read(arrow, words, no_flow)

@@ -72,7 +72,7 @@ function inputFields({ byId, tell, live, now, write, lastNumber, changed }) {
       if (Number(slide.max) !== far) Object.assign(slide, { min: -far, max: far, step: far / 1000 });
       if (Number(slide.value) !== x) slide.value = x;
       field.title = String(x);
-      if (field !== document.activeElement || !Object.is(Number(field.value), x)) field.value = brief(x);
+      if (field !== scope.activeElement || !Object.is(Number(field.value), x)) field.value = brief(x);
     }
     // The first nodes without a value are why others have none.
     const missing = values.filter(({ key, place }) => now.read.has(key) && !Number.isFinite(now.numbers[place]));
@@ -131,7 +131,7 @@ function guessing({ byId, words, tell, shown, lastNumber, now, isGuessing, frame
 
 // Gradient descent: every input moves by −rate · its gradient, and the values make a curve.
 function descending({ byId, tell, shown, live, now, write, letter, changed }) {
-  const space = document.querySelector("#stage svg").namespaceURI;
+  const space = scope.querySelector("#stage svg").namespaceURI;
   const svg = document.createElementNS(space, "svg"), line = document.createElementNS(space, "polyline");
   const values = [];
   let left = null, isNew = false;
@@ -199,7 +199,7 @@ function addressing({ byId, live, now, step, isGuessing }, { byName, follow }) {
     if (now.seed && now.seed !== Object.keys(live.seeds)[0]) found.set("wrt", now.seed);
     if (isGuessing()) found.set("guess", 1);
     const wanted = `#${found}`;
-    if (location.hash === wanted) return;
+    if (scope !== document || location.hash === wanted) return;
     try {
       history.replaceState(null, "", wanted);
     } catch {
@@ -208,7 +208,7 @@ function addressing({ byId, live, now, step, isGuessing }, { byName, follow }) {
   }
 
   function read() {
-    const given = new URLSearchParams(location.hash.slice(1));
+    const given = new URLSearchParams(scope === document ? location.hash.slice(1) : "");
     for (const [name, place] of byName) {
       const x = given.has(keyOf(name)) ? Number(given.get(keyOf(name))) : NaN;
       now.numbers[place] = Number.isFinite(x) ? x : live.start[place];

@@ -9,18 +9,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.drawing.lesson.frames import ARRAY, factor, shown
+from gradcli.drawing.lesson.notation import settled
 from gradcli.drawing.lesson.wording import say
 from gradcli.drawing.words import quantity
+from gradcli.graph.mathml import mathml
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from gradcli.drawing.lesson.flow import Flow
+    from gradcli.drawing.lesson.frames import Frame
     from gradcli.drawing.sketch import Arrow, Box, Sketch
     from gradcli.runtime.instructions import Instructions
 
 FIRST_MARK = 0xF0000
 """The first character that is a mark."""
+MOST_SET = 100
+"""Boxes of a lesson whose formulas are set as mathematics; those of a larger one stay text, since
+they would make the page many times as large."""
 
 
 class Quantity(NamedTuple):
@@ -36,8 +42,41 @@ class Figures:
 
     is_live = False
 
-    def __init__(self, sketch: Sketch) -> None:
+    def __init__(self, sketch: Sketch, *, typeset: bool = False) -> None:
         self.sketch = sketch
+        self.typeset = typeset and len(sketch.boxes) <= MOST_SET
+        """Whether formulas are marks too, which the page sets as mathematics."""
+        self.marks: list[list[Any]] = []
+        self._known: dict[str, str] = {}
+
+    def mark(self, kind: str, *parts: Any) -> str:
+        """Return the character of a mark."""
+        key = repr((kind, parts))
+        if key not in self._known:
+            self._known[key] = chr(FIRST_MARK + len(self.marks))
+            self.marks.append([kind, *parts])
+        return self._known[key]
+
+    def settled(self, frames: Iterable[Frame]) -> list[Frame]:
+        """Return the frames with each formula in them as plain text, or as a mark."""
+        found = [
+            frame._replace(
+                title=self._settled(frame.title),
+                words=self._settled(frame.words),
+                equation=self._settled(frame.equation),
+                outcome=self._settled(frame.outcome),
+            )
+            for frame in frames
+        ]
+        for mark in self.marks:  # to which those of formulas are added
+            mark[1:] = [self._settled(part) if isinstance(part, str) else part for part in mark[1:]]
+        return found
+
+    def _settled(self, text: str) -> str:
+        return settled(text, self._set if self.typeset else lambda plain, _: plain)
+
+    def _set(self, plain: str, latex: str) -> str:
+        return self.mark("math", plain, mathml(latex, plain))
 
     def value(self, box: Box) -> Quantity:
         """Return the value of a box."""
@@ -84,6 +123,10 @@ class Figures:
         """Return one of two texts by a condition of the formula."""
         return yes if condition.step.value else no
 
+    def at_start(self, text: str) -> str:
+        """Return a text that is true of the inputs as they were given."""
+        return text
+
     def if_read(self, what: Box | Arrow, yes: str, no: str) -> str:
         """Return one of two texts by whether the result reads a part of the picture."""
         return yes if what.live else no
@@ -121,10 +164,8 @@ class Live(Figures):
     is_live = True
 
     def __init__(self, sketch: Sketch, symbols: Symbols) -> None:
-        super().__init__(sketch)
+        super().__init__(sketch, typeset=True)
         self.symbols = symbols
-        self.marks: list[list[Any]] = []
-        self._known: dict[str, str] = {}
         self._surely = self._surely_read()
 
     def value(self, box: Box) -> Quantity:
@@ -209,14 +250,6 @@ class Live(Figures):
             return self.mark("number", symbol.place)
         return f"[{', '.join([self._nested(part) for part in symbol])}]"
 
-    def mark(self, kind: str, *parts: Any) -> str:
-        """Return the character of a mark."""
-        key = repr((kind, parts))
-        if key not in self._known:
-            self._known[key] = chr(FIRST_MARK + len(self.marks))
-            self.marks.append([kind, *parts])
-        return self._known[key]
-
     def _number_of(self, text: str) -> Any:
         """Return the place of the number that a text is the mark of; None for another text."""
         place = ord(text) - FIRST_MARK if len(text) == 1 else -1
@@ -240,6 +273,10 @@ class Live(Figures):
         if symbol is None or not _is_number(symbol) or yes == no:
             return super().either(condition, yes, no)
         return self.mark("either", symbol.place, yes, no)
+
+    def at_start(self, text: str) -> str:
+        """Return a text that is true of the inputs as they were given."""
+        return self.mark("start", text, "")
 
     def if_read(self, what: Box | Arrow, yes: str, no: str) -> str:
         """Return one of two texts by whether the result reads a part of the picture."""

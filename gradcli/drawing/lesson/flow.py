@@ -9,7 +9,6 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.calculus.reverse import input_cotangents
-from gradcli.calculus.spelling import spelled
 from gradcli.drawing.sketch import moves
 from gradcli.runtime import interpreter
 
@@ -28,7 +27,7 @@ class Flow(NamedTuple):
     amount: Any
     """Its part of the gradient of the input, of the input's shape; None without values."""
     rule: int | None = None
-    """Of an operation that moves or sums numbers: the amount as a formula of `slope_name`."""
+    """Of an operation that moves or sums numbers: the amount as a node over `slope_name`."""
 
     @property
     def head(self) -> Box:
@@ -106,9 +105,7 @@ def _moved(sketch: Sketch, head: Box, arrows: Sequence[Arrow]) -> Iterator[Flow]
     inputs = [edge.node for edge in head.step.inputs]
     by = list({arrow.edge.node: None for arrow in arrows})
     rules = input_cotangents(graph, node, slope, inputs, by)
-    names = {node, *inputs}
-    shown = spelled(graph, names, list(rules.values()), names)
-    for below, rule in zip(rules, shown, strict=True):
+    for below, rule in rules.items():
         yield Flow(tuple(a for a in arrows if a.edge.node == below), None, rule)
 
 
@@ -118,8 +115,13 @@ def _measured(sketch: Sketch, found: Sequence[Flow]) -> list[Flow]:
     if not ruled or sketch.boxes[-1].step.value is None:
         return list(found)
     graph = sketch.graph
+    # What is selected must equal what it is selected from, and values are rounded when they are
+    # certain; so the heads are computed anew.
+    heads = {flow.head.step.id for flow in ruled}
     known: dict[int, Any] = {
-        box.step.id: box.step.value for box in sketch.boxes if box.step.value is not None
+        box.step.id: box.step.value
+        for box in sketch.boxes
+        if box.step.value is not None and box.step.id not in heads
     }
     slopes: Mapping[str, Any] = {slope_name(f.head): f.head.step.gradient for f in ruled}
     nodes = graph.reachable([flow.rule for flow in ruled if flow.rule is not None])

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gradcli.drawing.lesson.frames import LONGEST, Frame, called
+from gradcli.drawing.lesson.notation import formula, title
 from gradcli.drawing.lesson.wording import say
-from gradcli.drawing.sentences import about_step, listed
+from gradcli.drawing.parts import about
+from gradcli.drawing.sentences import listed
 from gradcli.drawing.words import expression
 from gradcli.graph.precedence import ATOM, COMPARISON
 from gradcli.graph.printing import write
@@ -51,7 +53,9 @@ def _inputs(figures: Figures, boxes: Sequence[Box]) -> Frame:
     title = say("inputs" if len(boxes) > 1 else "input")
     keys = tuple(box.key for box in boxes)
     if boxes[0].step.value is None:
-        return Frame("start", title, say("all from", names=listed(names)), boxes=keys)
+        return Frame(
+            "start", title, say("all from", names=listed([f"{name}" for name in names])), boxes=keys
+        )
     values = {box.key: figures.told(box) for box in boxes}
     pairs = zip(names, values.values(), strict=True)
     told = listed([say("equals", name=name, value=value) for name, value in pairs])
@@ -61,7 +65,7 @@ def _inputs(figures: Figures, boxes: Sequence[Box]) -> Frame:
 
 def _formula(figures: Figures, box: Box, arrows: Sequence[Arrow]) -> Frame:
     """Return the frame of a node without values."""
-    names = dict.fromkeys(called(figures.sketch, arrow.tail) for arrow in arrows)
+    names = dict.fromkeys(f"{called(figures.sketch, arrow.tail)}" for arrow in arrows)
     return _frame(figures, box, arrows, say("computed from", names=listed([*names])))
 
 
@@ -96,6 +100,8 @@ def _computed(figures: Figures, box: Box, arrows: Sequence[Arrow]) -> Frame:
         read = read if not figures.is_live else list(arrows)
     if sketch.graph.rows[box.step.id][0].level <= COMPARISON and isinstance(box.step.value, float):
         words += figures.either(box, say("is true"), say("is false"))
+    if box.step.parts:
+        words += figures.at_start(f" {about(box.step)}")
     return _frame(figures, box, read, words, _with_numbers(figures, box, arrows), value)
 
 
@@ -139,14 +145,15 @@ def _frame(
     """Return the frame whose equation is name = formula = numbers = value."""
     sketch, step = figures.sketch, box.step
     name = called(sketch, box) if step.name or box.role == "result" else ""
-    parts = [name, expression(sketch.graph, step.id, LONGEST), numbers, value]
+    own = formula(sketch, step.id, expression(sketch.graph, step.id, LONGEST))
+    parts = [name, own, numbers, value]
     sign = " → " if sketch.graph.rows[step.id][0].level <= COMPARISON else " = "
     told = {part.replace("-", "−"): part for part in parts if part}
     return Frame(
         "forward",
-        about_step(sketch.graph, step._replace(value=None, gradient=None), box.role),
+        title(sketch, box),
         words,
-        sign.join(told.values()),
+        sign.join([f"{part}" for part in told.values()]),
         boxes=(box.key,),
         arrows=tuple(arrow.key for arrow in arrows),
         values={box.key: value} if value else {},
@@ -158,17 +165,19 @@ def _with_numbers(figures: Figures, box: Box, arrows: Sequence[Arrow]) -> str:
 
     Arrays that are long keep their names. It is "" when the text is too long.
     """
-    graph, names = figures.sketch.graph, {}
+    graph, names = figures.sketch.graph, dict[int, str]()
     encloses = graph.rows[box.step.id][0].level == ATOM and box.step.operation != FORMULA
     for arrow in arrows:
         step = arrow.tail.step
         if arrow.tail.role == "constant" and step.operation != "named constant":
             continue
         value = figures.value(arrow.tail)
-        name, text = called(figures.sketch, arrow.tail), figures.shown(value, SHORT)
+        name: str = called(figures.sketch, arrow.tail)
+        text = figures.shown(value, SHORT)
         is_number = hasattr(value.symbol, "place") or isinstance(value.number, int | float)
         if not is_number and (value.number is None or not text.startswith("[")):
             text = name
         text, name = (text, name) if encloses else map(figures.factor, (text, name))
         names[step.id] = figures.if_read(arrow, text, figures.if_known(value, text, name))
-    return write(graph, box.step.id, names, LONGEST) or ""
+    whole = write(graph, box.step.id, names, LONGEST)
+    return formula(figures.sketch, box.step.id, whole, names) if whole else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from gradcli.drawing.lesson.notation import Math, combined, enclosed, formula
 from gradcli.drawing.words import argument, fit, quantity
 
 if TYPE_CHECKING:
@@ -46,18 +47,22 @@ class Frame(NamedTuple):
     """The box that the result must read for this moment to come."""
 
 
-def called(sketch: Sketch, box: Box) -> str:
+def called(sketch: Sketch, box: Box) -> Math:
     """Return what a sentence calls a node: its name, the letter of the result, or its formula."""
-    if box.role == "result" and not box.step.name:
-        return sketch.letter
-    return argument(sketch.graph, box.step.id, NAME)
+    step = box.step
+    if step.name or box.role == "result":
+        name = step.name or sketch.letter
+        return Math(fit(name, NAME), sketch.letters.get(name, ""))
+    return formula(sketch, step.id, argument(sketch.graph, step.id, NAME))
 
 
-def slope(sketch: Sketch, box: Box) -> str:
+def slope(sketch: Sketch, box: Box) -> Math:
     """Return the gradient of a node as a formula: ∂f/∂u, ∂f/∂(x^2)."""
-    name = called(sketch, box)
-    named = box.step.name or box.role == "result"
-    return f"∂{fit(sketch.letter, NAME)}/∂{name if named else f'({name})'}"
+    name: str = called(sketch, box)
+    if not (box.step.name or box.role == "result"):
+        name = enclosed(name)
+    letter = Math(fit(sketch.letter, NAME), sketch.letters.get(sketch.letter, ""))
+    return combined("∂{0}/∂{1}", r"\frac{{\partial {0}}}{{\partial {1}}}", letter, name)
 
 
 def shown(value: Any, longest: int = ARRAY) -> str:
@@ -75,5 +80,5 @@ def factor(text: str) -> str:
     for character in text:
         depth += (character in "([") - (character in ")]")
         if character == " " and depth == 0:
-            return f"({text})"
-    return f"({text})" if text.startswith(("-", "−")) else text
+            return enclosed(text)
+    return enclosed(text) if text.startswith(("-", "−")) else text

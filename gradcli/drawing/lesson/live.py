@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from gradcli.calculus.forward import rate_name, tangents_of_all
 from gradcli.calculus.reverse import backward
-from gradcli.drawing.labels import ARRAY, EXPRESSION
+from gradcli.drawing.labels import ARRAY, EXPRESSION, is_map
 from gradcli.drawing.lesson.figures import Live, Symbols
 from gradcli.drawing.lesson.frames import called
 from gradcli.drawing.words import fit, local_formula
@@ -169,6 +169,11 @@ def data(figures: Live, local: str) -> dict[str, object]:
         "seeds": {fit(name): seed.place for name, seed in symbols.seeds.items()},
         "names": {key: called(sketch, box) for key, box in shown_boxes.items()},
         "boxes": boxes,
+        "maps": {
+            key: _places(symbol)
+            for key, box in shown_boxes.items()
+            if is_map(box.step.value) and (symbol := figures.value(box).symbol) is not None
+        },
         "arrows": arrows,
         "locals": {a.key: text for a in sketch.arrows if (text := _on_arrow(figures, a, local))},
         "chooses": {
@@ -176,7 +181,6 @@ def data(figures: Live, local: str) -> dict[str, object]:
         },
         "box": sketch.boxes[-1].key,
         "result": getattr(result, "place", None),
-        "marks": figures.marks,
         "program": symbols.m.program(),
     }
 

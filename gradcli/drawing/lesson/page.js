@@ -1,8 +1,9 @@
 "use strict";
 (() => {
-  const byId = (id) => document.getElementById(id);
-  const root = document.documentElement;
-  const { frames, words, letter, live, limits } = JSON.parse(byId("lesson").textContent);
+  // In a notebook the scope is a shadow root, and an element in it stands for that of the page.
+  const byId = (id) => scope.getElementById(id);
+  const root = scope.querySelector(".root") ?? document.documentElement;
+  const { frames, words, letter, live, limits, marks } = JSON.parse(byId("lesson").textContent);
   const stage = byId("stage"), nodes = byId("nodes"), slider = byId("slider"), play = byId("play");
   const still = matchMedia("(prefers-reduced-motion: reduce)");
   const dark = matchMedia("(prefers-color-scheme: dark)");
@@ -19,7 +20,7 @@
 
   const machine = live && interpreter(live.program);
   const now = { numbers: machine?.numbers ?? [], read: new Set(), seed: "", isStart: true };
-  const { fill, lastNumber } = filling(live?.marks ?? [], now, words);
+  const { fill, set, lastNumber } = filling(marks, now, words);
   const exactly = (template) => fill(template, (x) => String(x));
   const backwards = [...(live?.arrows ?? [])].reverse();
   let steps = frames;
@@ -72,13 +73,13 @@
     root.classList.toggle("moved", !now.isStart);
     const position = { part: words[frame.part], step: at + 1, count: steps.length };
     write(byId("part"), tell("step of", position));
-    write(byId("what"), fill(frame.title));
+    typeset(byId("what"), frame.title);
+    byId("what").setAttribute("aria-label", fill(frame.title));
     const meets = path ? whereItMeets(frame) : "";
     const texts = { equation: frame.equation, outcome: asked ? "" : frame.outcome, words: asked ? "" : frame.words, meets };
     for (const [id, text] of Object.entries(texts)) {
-      const filled = fill(asked && id === "equation" ? `${asked.before}?` : text);
-      write(byId(id), filled);
-      byId(id).hidden = !filled;
+      typeset(byId(id), asked && id === "equation" ? `${asked.before}?` : text);
+      byId(id).hidden = !byId(id).textContent;
     }
     drawPicture(frame, state, arrows, isRate);
     for (const row of rows) {
@@ -117,6 +118,8 @@
       const [value, gradient, tangent] = live.boxes[box.key];
       classList.toggle("idle", !now.read.has(box.key));
       write(box.value, fill(value));
+      const map = live.maps[box.key];
+      if (map?.length === box.cells.length) picture.shade(box.cells, map.map((place) => now.numbers[place]));
       write(box.slope, fill(isRate ? tangent : gradient));
       write(box.slopeName, isRate ? words.rate : box.ownName);
     }
@@ -138,6 +141,17 @@
     });
   }
 
+  // Writes a text with its formulas set as mathematics, where it has changed.
+  function typeset(element, template) {
+    const html = set(template);
+    if (sets.get(element) === html) return;
+    sets.set(element, html);
+    element.innerHTML = html;
+    // Mathematics is not broken into lines: what is too wide stays text.
+    if (element.scrollWidth > element.clientWidth + 1) element.textContent = fill(template);
+  }
+
+  const sets = new Map();
   const titles = new Map();
   function retitle(cell, title) {
     if (titles.get(cell) === title) return;
@@ -270,7 +284,8 @@
 
   const keys = { Home: go.first, ArrowLeft: go.back, ArrowRight: go.next, End: go.last };
   const views = { "+": () => picture.enlarge(1.25), "-": () => picture.enlarge(0.8), 0: () => picture.enlarge(0) };
-  document.addEventListener("keydown", (event) => {
+  scope.addEventListener("keydown", (event) => {
+    if (scope !== document) event.stopPropagation();
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const on = event.target;
     if (on.matches("input:not(#slider), select")) return;
@@ -354,6 +369,6 @@
   root.classList.toggle("panorama", picture.isBroad());
   picture.fit();
   show(at);
-  addEventListener("resize", () => { picture.fit(); show(at); });
+  addEventListener("resize", () => { sets.clear(); picture.fit(); show(at); });
   addEventListener("hashchange", () => { address.read(); compute(); show(at); });
 })();

@@ -19,6 +19,7 @@ from gradcli.drawing.lesson.wording import asset, say, table
 from gradcli.drawing.sentences import about_step
 from gradcli.drawing.svg import markup, shapes
 from gradcli.drawing.words import fit
+from gradcli.graph.mathml import mathml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -46,6 +47,8 @@ SCRIPTS = (
     "page.js",
 )
 """The parts of the script, in order."""
+GREY = re.compile(r"#(..)\1\1|white|black")
+"""The colours of the cells of an array, and of nothing else."""
 NUMBERS = re.compile(r"-?[\d.]+")
 LONG = 80
 """Characters of a formula from which on it is a heading in small letters."""
@@ -61,7 +64,8 @@ def page(
     Raises DrawingError when a picture is none.
     """
     sheet = _colours() + asset("page.css")
-    script = "".join([asset(name) for name in SCRIPTS])
+    scripts = "".join([asset(name) for name in SCRIPTS])
+    script = f"((scope) => {{\n{scripts}}})(document);"
     title = escape(fit(formula))
     words = {key.replace(" ", "_"): escape(text) for key, text in table().items()}
     text = Template(asset("page.html")).substitute(
@@ -146,6 +150,9 @@ def _mark_node(group: ET.Element) -> None:
     Only the value is in ink and of its size, with its word before it, and only the gradient has
     its colour, its word too. The numbers may get other widths.
     """
+    for polygon in group.iter("polygon"):
+        if GREY.fullmatch(polygon.get("fill", "")):
+            polygon.set("class", "cell value")
     before: ET.Element | None = None
     for text in group.iter("text"):
         if text.get("fill") == style.GRADIENT.light:
@@ -199,8 +206,8 @@ def _head(told: Lesson) -> str:
 def _rows(told: Lesson) -> Iterator[str]:
     """Yield the rows of the table as they are at the end."""
     for row in told.rows:
-        name = f"<b>{escape(row.name)}</b>" if row.name else ""
-        named = " = ".join(filter(None, [name, escape(row.formula)]))
+        name, formula = map(_set, (row.name, row.formula), row.latex)
+        named = " = ".join(filter(None, [name and f"<b>{name}</b>", formula]))
         cells = f'<th scope="row">{named}</th>'
         if told.has_values:
             cells += f'<td data-kind="values">{escape(row.value)}</td>'
@@ -211,6 +218,12 @@ def _rows(told: Lesson) -> Iterator[str]:
         if told.has_gradients and told.has_values:
             cells += '<td data-kind="tangents" class="tangent"></td>'
         yield f'<tr data-node="{row.key}">{cells}</tr>'
+
+
+def _set(text: str, latex: str) -> str:
+    """Return a formula as MathML, and as text for narrow windows, where it is broken into lines."""
+    said = escape(text)
+    return f'{mathml(latex, text)}<span class="said">{said}</span>' if latex else said
 
 
 def _data(found: Mapping[str, object]) -> str:

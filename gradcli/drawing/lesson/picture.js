@@ -8,6 +8,7 @@ function pictures(stage, { goTo }) {
       key: element.dataset.key,
       element,
       value: element.querySelector(".value.number"),
+      cells: [...element.querySelectorAll(".cell")],
       slope: element.querySelector(".slope.number"),
       slopeName: element.querySelector(".slope:not(.number)"),
     }));
@@ -58,6 +59,15 @@ function pictures(stage, { goTo }) {
   }
 
   const automatic = () => (whole() < smallest() ? readable : whole());
+
+  // The cells of an array: white for the least number, black for the greatest.
+  function shade(cells, numbers) {
+    const least = Math.min(...numbers), range = Math.max(...numbers) - least || 1;
+    cells.forEach((cell, place) => {
+      const level = Math.round(255 * (1 - (numbers[place] - least) / range));
+      if (level >= 0) cell.setAttribute("fill", `#${level.toString(16).padStart(2, "0").repeat(3)}`);
+    });
+  }
 
   function fit() {
     const { svg } = seen();
@@ -138,5 +148,5 @@ function pictures(stage, { goTo }) {
     { passive: false },
   );
 
-  return { seen, write, fit, enlarge, isBroad };
+  return { seen, write, shade, fit, enlarge, isBroad };
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from gradcli.drawing.lesson import notation
 from gradcli.drawing.lesson.backward import backward
 from gradcli.drawing.lesson.figures import Figures, Live
 from gradcli.drawing.lesson.forward import forward
@@ -30,6 +31,8 @@ class Row(NamedTuple):
     gradient: str
     digits: str = ""
     """How many digits of the value are certain in doubles; "" where nobody looked."""
+    latex: tuple[str, str] = ("", "")
+    """Name and formula in LaTeX; "" for what stays text."""
 
 
 class Lesson(NamedTuple):
@@ -57,7 +60,8 @@ def lesson(sketch: Sketch, *, gradient: bool = True, figures: Figures | None = N
     figures = figures or Figures(sketch)
     back = [*backward(figures)] if gradient else []
     rates = [*tangent(figures)] if back and isinstance(figures, Live) else []
-    frames = [*forward(figures), *back, *rates, _end(figures, gradient=bool(back))]
+    told = [*forward(figures), *back, *rates, _end(figures, gradient=bool(back))]
+    frames = figures.settled(told)
     values: dict[str, str] = {}
     gradients: dict[str, str] = {}
     for frame in frames:
@@ -90,16 +94,17 @@ def _end(figures: Figures, *, gradient: bool) -> Frame:
         if gradient and box.step.operation == "variable"
     ]
     told = say("equals", name=called(sketch, result), value=value)
-    words = figures.mark("start", words, "")
-    return Frame("end", title, words, told, listed(slopes), boxes=keys)
+    return Frame("end", title, figures.at_start(words), told, listed(slopes), boxes=keys)
 
 
 def _rows(sketch: Sketch, values: dict[str, str], gradients: dict[str, str]) -> Iterator[Row]:
     for box in sketch.boxes:
         if box.role != "constant":
-            formula = expression(sketch.graph, box.step.id) if box.step.inputs else ""
-            name = called(sketch, box) if box.step.name or box.role == "result" else ""
-            name = name or ("" if formula else called(sketch, box))
+            text = expression(sketch.graph, box.step.id) if box.step.inputs else ""
+            formula = notation.formula(sketch, box.step.id, text)
+            is_called = box.step.name or box.role == "result" or not formula
+            name = called(sketch, box) if is_called else notation.Math("")
             digits = "" if box.step.digits is None else str(box.step.digits)
             told = values.get(box.key, ""), gradients.get(box.key, "")
-            yield Row(box.key, name, formula, *told, digits)
+            latex = (name.latex, formula.latex)
+            yield Row(box.key, str(name), str(formula), *told, digits, latex)

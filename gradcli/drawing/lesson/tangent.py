@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from gradcli.drawing.lesson.forward import arrows_to
 from gradcli.drawing.lesson.frames import Frame, called
+from gradcli.drawing.lesson.notation import combined, enclosed
 from gradcli.drawing.lesson.wording import say
 
 if TYPE_CHECKING:
@@ -51,15 +52,18 @@ def _node(figures: Live, box: Box, arrows: Sequence[Arrow], seed: str) -> Frame:
     is_told = len(leading) <= MOST_TERMS and all(hasattr(s, "place") for s in locals_of)
     if is_told and all(hasattr(figures.tangent(arrow.tail).symbol, "place") for arrow in leading):
         words = say("rate words", name=name)
-        names = [_rate(figures, arrow.tail, seed) for arrow in leading]
-        for rates in (names, [_of(figures, arrow) for arrow in leading]):
-            pairs = zip(leading, rates, strict=True)
-            parts.append(" + ".join([f"{_local(figures, arrow)} · {r}" for arrow, r in pairs]))
+        rates = [_rate(figures, arrow.tail, seed) for arrow in leading]
+        for factors in (rates, [_of(figures, arrow) for arrow in leading]):
+            terms = [
+                combined("{0} · {1}", r"{0} \cdot {1}", _local(figures, arrow), rate)
+                for arrow, rate in zip(leading, factors, strict=True)
+            ]
+            parts.append(" + ".join(map(format, terms)))
     return Frame(
         "tangent",
         say("how fast", name=name),
         words,
-        " = ".join([*parts, value]),
+        " = ".join(map(format, [*parts, value])),
         boxes=(box.key,),
         arrows=tuple(arrow.key for arrow in leading),
         tangents={box.key: value},
@@ -69,8 +73,10 @@ def _node(figures: Live, box: Box, arrows: Sequence[Arrow], seed: str) -> Frame:
 
 def _rate(figures: Live, box: Box, seed: str) -> str:
     """Return the tangent of a node as a formula: ∂u/∂x, ∂(x^2)/∂x."""
-    name = called(figures.sketch, box)
-    return f"∂{name if box.step.name or box.role == 'result' else f'({name})'}/∂{seed}"
+    name: str = called(figures.sketch, box)
+    if not (box.step.name or box.role == "result"):
+        name = enclosed(name)
+    return combined("∂{0}/∂{1}", r"\frac{{\partial {0}}}{{\partial {1}}}", name, seed)
 
 
 def _local(figures: Live, arrow: Arrow) -> str:

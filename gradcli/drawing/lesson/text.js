@@ -46,14 +46,29 @@ function filling(marks, now, words) {
     read: (text, key, yes, no) => fill(now.read.has(key) ? yes : no, text),
     start: (text, yes, no) => fill(now.isStart ? yes : no, text),
     seed: () => now.seed,
+    math: (text, plain, markup) => (isHtml ? put(markup, text) : fill(plain, text)),
   };
+  let isHtml = false;
   const four = (x) => shown(x, words);
 
-  function fill(template, text = four) {
+  function put(template, text) {
     return template.replace(isMark, (mark) => {
       const [kind, ...parts] = marks[mark.codePointAt(0) - 0xf0000];
       return make[kind](text, ...parts);
     });
+  }
+
+  const entities = { "&": "&amp;", "<": "&lt;", ">": "&gt;" };
+  function fill(template, text = four) {
+    return put(isHtml ? template.replace(/[&<>]/g, (sign) => entities[sign]) : template, text);
+  }
+
+  // The text as HTML, with its formulas as MathML.
+  function set(template) {
+    isHtml = true;
+    const html = fill(template);
+    isHtml = false;
+    return html;
   }
 
   // The place of the number that a text ends with, and the text before it; null without one.
@@ -63,5 +78,5 @@ function filling(marks, now, words) {
     return mark && mark[0] === "number" ? { place: mark[1], before: template.slice(0, -end.length) } : null;
   }
 
-  return { fill, lastNumber };
+  return { fill, set, lastNumber };
 }

@@ -1,0 +1,247 @@
+r"""Formulas as MathML: the LaTeX of `printing`, in elements.
+
+Precedence, fractions, arrays and the notation of each operation are those of the LaTeX, so that
+they are written once. This module reads the LaTeX that is printed, and no other: groups, scripts,
+fractions, roots, fences, matrices, cases, words and signs.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from html import escape
+from typing import TYPE_CHECKING
+
+from gradcli.graph.printing import GREEK
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    Markup = list["str | Markup"]
+    """Pieces of markup, nested so that nothing is copied."""
+
+TOKEN = re.compile(
+    r"(?P<space>\s*)(?:(?P<number>\d+(?:\.\d+)?|[\U000F0000-\U000FFFFD])"
+    r"|\\(?P<fence>left|right)\s*(?P<sign>\\?[a-zA-Z]+|\\?[^\s\w])"
+    r"|\\(?P<table>begin|end)\{(?P<kind>\w+)\}"
+    r"|\\(?P<font>text|mathit|mathrm|operatorname)\{(?P<word>(?:[^{}\\]|\\.)*)\}"
+    r"|\\(?P<command>sqrt\[3\]|[a-zA-Z]+|.)|(?P<letter>[^\W\d_])|(?P<other>.))",
+    re.DOTALL,
+)
+SIGNS = {
+    "cdot": "·",
+    "odot": "⊙",
+    "otimes": "⊗",
+    "times": "×",
+    "bmod": "mod",
+    "-": "−",
+    "land": "∧",
+    "lor": "∨",
+    "lnot": "¬",
+    "le": "≤",
+    "ge": "≥",
+    "ne": "≠",
+    "sum": "∑",
+    "prod": "∏",
+    "int": "∫",
+    "lfloor": "⌊",
+    "rfloor": "⌋",
+    "lceil": "⌈",
+    "rceil": "⌉",
+    "lVert": "‖",
+    "rVert": "‖",
+}
+LETTERS = {name: letter for letter, name in GREEK.items()}
+LETTERS |= {"partial": "∂", "infty": "∞", "ldots": "…", "top": "⊤", "epsilon": "ϵ", "phi": "ϕ"}
+BIG = {"sum": "under", "prod": "under", "int": "sub"}
+"""Where the limits of a sign stand."""
+SPACES = {",": "0.17em", ";": "0.28em", "quad": "1em"}
+TABLES = {"bmatrix": ("[", "]"), "cases": ("{", "")}
+"""What encloses a table."""
+TAKES = {"frac": 2, "sqrt": 1, "sqrt[3]": 1, "_": 1, "^": 1}
+"""How many groups follow."""
+
+TIMES, APPLY = "\u2062", "\u2061"
+"""Signs that nobody sees and a screen reader reads: of a product, and of a function applied."""
+
+
+@dataclass
+class _Part:
+    """A part of a row, with what stands below and above it."""
+
+    base: Markup
+    is_operand: bool = True
+    big: str = ""
+    below: Markup | None = None
+    above: Markup | None = None
+
+    def markup(self) -> Markup:
+        limits = self.big == "under"
+        if self.below is None and self.above is None:
+            return self.base
+        if self.below is None:
+            return _element("mover" if limits else "msup", self.base, self.above or [])
+        if self.above is None:
+            return _element("munder" if limits else "msub", self.base, self.below)
+        tag = "munderover" if limits else "msubsup"
+        return _element(tag, self.base, self.below, self.above)
+
+
+@dataclass
+class _Open:
+    """A row whose end has not come yet."""
+
+    before: str = ""
+    """What it is enclosed by, for a fence."""
+    parts: list[_Part] = field(default_factory=list)
+    waiting: list[tuple[str, list[Markup]]] = field(default_factory=list)
+    """Commands whose groups have not come yet, with those that have."""
+    cells: list[list[Markup]] = field(default_factory=lambda: [[]])
+    """Of a table: the rows so far."""
+
+    def row(self) -> Markup:
+        """Return the parts as one element."""
+        return _row([part.markup() for part in self.parts])
+
+
+def mathml(latex: str, text: str = "") -> str:
+    """Return a formula that is printed in LaTeX as MathML; `text` is what it is for those who hear.
+
+    All is plain elements without style or script; a name of several letters has the class "name".
+    """
+    stack = [_Open()]
+    for match in TOKEN.finditer(latex.rstrip()):
+        _take(stack, match.groupdict())
+    heard = f' alttext="{escape(text)}"' if text else ""
+    return "".join(_flat([f"<math{heard}>", stack[0].row(), "</math>"]))
+
+
+def _take(stack: list[_Open], found: dict[str, str | None]) -> None:
+    """Add what a token stands for, or begin or end a row."""
+    top, spaced = stack[-1], bool(found["space"])
+    other = found["other"]
+    if found["fence"] == "left" or found["table"] == "begin" or other == "{":
+        if other != "{" or spaced:
+            _operand(top, spaced=spaced)
+        stack.append(_Open(before=found["sign"] or ""))
+    elif found["fence"] or found["table"] or other == "}":
+        stack.pop()
+        _put(stack[-1], _Part(_closed(top, found)))
+    elif other == "&" or found["command"] == "\\":
+        _end_cell(top)
+        if other is None:
+            top.cells.append([])
+    else:
+        _leaf_or_sign(top, found, spaced=spaced)
+
+
+def _closed(top: _Open, found: dict[str, str | None]) -> Markup:
+    """Return a row whose end has come as one element."""
+    if found["table"]:
+        return _table(top, str(found["kind"]))
+    if found["fence"]:
+        inside = [part.markup() for part in top.parts]
+        return _row([_sign(top.before), *inside, _sign(str(found["sign"]))])
+    return top.row()
+
+
+def _leaf_or_sign(top: _Open, found: dict[str, str | None], *, spaced: bool) -> None:
+    """Add a number, a name, a sign, a space or a word, or let a command wait for its groups."""
+    command, other = found["command"], found["other"]
+    name = command or other or ""
+    if name in TAKES:
+        if command:
+            _operand(top, spaced=spaced)
+        top.waiting.append((name, []))
+    elif found["font"] == "text":
+        _put(top, _Part([f"<mtext>{escape(str(found['word']))}</mtext>"], is_operand=False))
+    elif command in SPACES:
+        _put(top, _Part([f'<mspace width="{SPACES[name]}"/>'], is_operand=False))
+    elif name in SIGNS or other:
+        sign = _sign(name, stretchy=name not in {"[", "]"})
+        _put(top, _Part(sign, is_operand=name == "!", big=BIG.get(name, "")))
+    else:
+        _operand(top, spaced=spaced)
+        _put(top, _Part([_leaf(found)], is_operand=command != "partial"))
+
+
+def _operand(top: _Open, *, spaced: bool) -> None:
+    """Add the sign that is not written between the last part and an operand that follows."""
+    if top.parts and top.parts[-1].is_operand and not top.waiting:
+        sign = TIMES if spaced else APPLY
+        top.parts.append(_Part([f"<mo>{sign}</mo>"], is_operand=False))
+
+
+def _put(top: _Open, part: _Part) -> None:
+    """Add a part to a row, or give it to the command that waits for it."""
+    while top.waiting:
+        name, groups = top.waiting[-1]
+        groups.append(part.markup())
+        if len(groups) < TAKES[name]:
+            return
+        top.waiting.pop()
+        if name in {"_", "^"}:
+            last = top.parts[-1]
+            if name == "_":
+                last.below = groups[0]
+            else:
+                last.above = groups[0]
+            return
+        if name == "sqrt[3]":
+            part = _Part(_element("mroot", groups[0], ["<mn>3</mn>"]))
+        else:
+            part = _Part(_element("mfrac" if name == "frac" else "msqrt", *groups))
+    top.parts.append(part)
+
+
+def _end_cell(top: _Open) -> None:
+    top.cells[-1].append(top.row())
+    top.parts = []
+
+
+def _table(top: _Open, kind: str) -> Markup:
+    """Return a matrix in brackets, or cases behind a brace."""
+    _end_cell(top)
+    rows = [_element("mtr", *[_element("mtd", cell) for cell in row]) for row in top.cells]
+    before, behind = TABLES[kind]
+    parts: list[Markup] = [_sign(before), [f'<mtable class="{kind}">', *rows, "</mtable>"]]
+    return _row([*parts, _sign(behind)] if behind else parts)
+
+
+def _sign(name: str, *, stretchy: bool = True) -> Markup:
+    """Return a sign; the brackets of an index, unlike those of an array, keep their size."""
+    bare = name.lstrip("\\")
+    size = "" if stretchy else ' stretchy="false"'
+    return [f"<mo{size}>{escape(SIGNS.get(bare, bare))}</mo>"]
+
+
+def _leaf(found: dict[str, str | None]) -> str:
+    """Return a number, a name, or the name of a function."""
+    if found["number"]:
+        return f"<mn>{found['number']}</mn>"
+    word = (found["word"] or "").replace("\\_", "_")
+    if found["font"] == "mathit":
+        return f'<mi class="name">{escape(word)}</mi>'
+    command = found["command"] or (word[1:] if word.startswith("\\") else "")
+    shown = LETTERS.get(command, command or word or found["letter"] or "")
+    upright = ' mathvariant="normal"' if found["font"] and len(shown) == 1 else ""
+    return f"<mi{upright}>{escape(shown)}</mi>"
+
+
+def _element(tag: str, *inside: Markup) -> Markup:
+    return [f"<{tag}>", *inside, f"</{tag}>"]
+
+
+def _row(parts: list[Markup]) -> Markup:
+    return parts[0] if len(parts) == 1 else _element("mrow", *parts)
+
+
+def _flat(markup: Markup) -> Iterator[str]:
+    """Yield the pieces in order."""
+    waiting: list[str | Markup] = [markup]
+    while waiting:
+        piece = waiting.pop()
+        if isinstance(piece, str):
+            yield piece
+        else:
+            waiting += reversed(piece)
