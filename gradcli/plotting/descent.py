@@ -181,7 +181,8 @@ def _way(
     heights = np.array([iterate.value for iterate in iterates])[near]
     is_curve = len(names) == 1
     labels = (names[0], "objective" if is_curve else names[1])
-    trail = Trail(*ways, heights)
+    across, up = ways if len(names) > 1 else (*ways, heights)
+    trail = Trail(across, up, None if is_curve else heights)
     if objective is None:
         what = "curve" if is_curve else "contour"
         notes.append(f"the data are read in blocks, so the plot has no {what} of the objective")

@@ -172,14 +172,14 @@ def test_a_boundary_is_where_the_value_is(inside: Inside, charts: list[Chart]) -
     assert ran.err == "note: nothing in the plot has the value 99 of --level\n"
     with _settings():
         (at, _) = figure(charts[0]).axes
-        lines = [c for c in at.collections if c.get_linewidth().tolist() == [2.2]]
+        lines = [c for c in at.collections if np.ravel(c.get_linewidth()).tolist() == [2.2]]
         assert at.get_legend_handles_labels()[1] == ["value = 1", "value = 2.25"]
     for radius, line in zip([1, 1.5], lines, strict=True):
         corners = np.concatenate([path.vertices for path in line.get_paths()])
         np.testing.assert_allclose(np.hypot(*corners.T), radius, atol=1e-3)
         # All around: no quarter of the circle is without a corner.
         assert {(-1.0, -1.0), (-1.0, 1.0), (1.0, -1.0), (1.0, 1.0)} <= {
-            *map(tuple, np.sign(corners))
+            *map(tuple, np.sign(corners).tolist())
         }
     for name in ("a.png", "-"):
         assert inside([*words, "--plot", name]).code == 0
@@ -237,7 +237,8 @@ def test_the_way_of_a_run_lies_on_its_surface(inside: Inside, charts: list[Chart
         at = figure(charts[0]).axes[1]
         way = next(line for line in at.lines if line.get_label() == "steps")
         x, y, z = way.get_data_3d()  # type: ignore[attr-defined]
-    height = np.ptp(charts[0].panels[1].marks[0].z)  # type: ignore[union-attr]
+    (field,) = marks(charts[0].panels[1], Field)
+    height = np.ptp(field.z)
     np.testing.assert_allclose(z, x**2 + 3 * y**2, atol=0.011 * height)
 
 
