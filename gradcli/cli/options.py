@@ -76,6 +76,17 @@ class _Plot(_File):
         return text
 
 
+class _Page(_File):
+    """A file for a page."""
+
+    def read(self, field: str, text: str) -> str:
+        try:
+            return super().read(field, text)
+        except UsageError as error:
+            error.hint = "for example -o lesson.html; --plot curve.svg draws a picture"
+            raise
+
+
 def _plot_files() -> Collection[str]:
     from gradcli.plotting.picture import FORMATS
 
@@ -418,6 +429,13 @@ class Minimize(Settings, Learning, Data, Plot, Shown):
         "MODEL",
         Filled(),
         needs=("data",),
+    )
+    lesson = text(
+        "-o --output",
+        "Write a lesson, which runs the descent again, to a {words} file.",
+        "FILE",
+        _Page(lambda: (".html",)),
+        file="write",
     )
     overlay = texts(
         "--overlay",

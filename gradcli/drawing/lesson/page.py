@@ -63,27 +63,27 @@ def page(
     one is seen, or one alone. `formula` is the heading, and `script_data` what the script reads.
     Raises DrawingError when a picture is none.
     """
-    sheet = _colours() + asset("page.css")
+    sheet = colours() + asset("page.css")
     scripts = "".join([asset(name) for name in SCRIPTS])
     script = f"((scope) => {{\n{scripts}}})(document);"
     title = escape(fit(formula))
     words = {key.replace(" ", "_"): escape(text) for key, text in table().items()}
     text = Template(asset("page.html")).substitute(
         words,
-        policy=_policy(sheet, script),
+        policy=policy(sheet, script),
         title=title,
         style=sheet,
         size="long" if len(formula) > LONG else "short",
         picture="\n".join([_picture(told.sketch, svg, view) for view, svg in views.items()]),
         head=_head(told),
         rows="\n".join(_rows(told)),
-        lesson=_data({"words": table(), **script_data}),
+        lesson=embedded({"words": table(), **script_data}),
         script=script,
     )
     return text.encode()
 
 
-def _policy(sheet: str, script: str) -> str:
+def policy(sheet: str, script: str) -> str:
     """Return the policy: this style and this script, and nothing from anywhere."""
     hashes = [b64encode(sha256(text.encode()).digest()).decode() for text in (sheet, script)]
     return (
@@ -92,7 +92,7 @@ def _policy(sheet: str, script: str) -> str:
     )
 
 
-def _colours() -> str:
+def colours() -> str:
     """Return the style that gives each colour a name, and names in place of those in the SVG."""
     light, dark = [
         "".join(f"--{name}:{colour[place]};" for name, colour in COLOURS.items())
@@ -226,7 +226,7 @@ def _set(text: str, latex: str) -> str:
     return f'{mathml(latex, text)}<span class="said">{said}</span>' if latex else said
 
 
-def _data(found: Mapping[str, object]) -> str:
+def embedded(found: Mapping[str, object]) -> str:
     """Return JSON that no text in it can end: < is written as an escape."""
     text = json.dumps(found, ensure_ascii=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
