@@ -109,7 +109,10 @@ def _limits(problem: Task) -> list[list[float | None]] | None:
     if problem.limits is None:
         return None
     box = problem.box()
-    return [[_json(low), _json(high)] for low, high in zip(*(side.tolist() for side in box), strict=True)]
+    return [
+        [_json(low), _json(high)]
+        for low, high in zip(*(side.tolist() for side in box), strict=True)
+    ]
 
 
 # ---------------------------------------------------------------- programs
@@ -167,7 +170,9 @@ def _live(problem: Task, found: Minimum) -> dict[str, Any]:
     roots = [objective.result, *(slopes[node] for node in nodes.values())]
     inputs = {name: graph.shape(node) for name, node in nodes.items()}
     points = _points(problem, found)
-    moving = {} if points is None else {n: np.shape(objective.constants[n]) for n in points["moves"]}
+    moving = (
+        {} if points is None else {n: np.shape(objective.constants[n]) for n in points["moves"]}
+    )
     known = {n: value for n, value in objective.constants.items() if n not in moving}
     made = program(graph, roots, {**inputs, **moving}, known)
     if made is None and moving and points is not None:
@@ -222,6 +227,8 @@ def _methods(run: Run, found: Minimum, steps: Sequence[Iterate]) -> dict[str, An
         same = [name for name, method in OFFERED.items() if method == asked.strip()]
         own = {same[0] if same else asked.strip(): asked}
     methods = []
+    if how.subject_to:  # no rule here keeps to constraints
+        offered = {}
     for label, text in {**own, **offered}.items():
         name, positional, given = choice("method", text)
         settings = first_order(name, positional, given, "").settings
@@ -264,7 +271,8 @@ def learned(
         stride = max(1, -(-len(parameters) * size // KEPT_NUMBERS))
         kept = [*parameters[::-stride]][::-1]
         boundary["after"] = [
-            [epoch, [float(f"{x:.{KEPT_DIGITS}g}") for x in numbers(point)]] for epoch, point in kept
+            [epoch, [float(f"{x:.{KEPT_DIGITS}g}") for x in numbers(point)]]
+            for epoch, point in kept
         ]
         content["boundary"] = boundary
     return content
@@ -298,7 +306,9 @@ def _boundary(run: Run, columns: Mapping[str, Any]) -> dict[str, Any] | None:
             return None
         made["outputs"] = made["outputs"][: len(made["outputs"]) // 2]
         stride = -(-len(values) // ROWS)
-        across = np.concatenate([used[n].reshape(len(values), -1) for n in inputs], axis=1)[::stride]
+        across = np.concatenate([used[n].reshape(len(values), -1) for n in inputs], axis=1)[
+            ::stride
+        ]
         names = [n for name in inputs for n in _entries(name, used[name].shape[1:])]
         points = [*across.T.tolist(), values[::stride].tolist()]
         return {"network": made, "inputs": names, "label": label, "points": points}

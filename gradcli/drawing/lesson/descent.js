@@ -79,7 +79,8 @@
       const near = found.steps.map(({ point }) => point[i]).filter((x) => x >= low - room && x <= high + room);
       if (!near.length) return [low, high];
       const [first, last] = range(near);
-      return [Math.max(Math.min(low, first), least(i)), Math.min(Math.max(high, last), most(i))];
+      const edge = 0.04 * (high - low);
+      return [Math.max(Math.min(low, first), least(i) - edge), Math.min(Math.max(high, last), most(i) + edge)];
     }
 
     const where = (point) => names.slice(0, 4).map((name, i) => `${name} = ${text(point[i])}`).join(", ") + (names.length > 4 ? ", …" : "");
@@ -122,8 +123,8 @@
       const flat = field.z.flat().filter(Number.isFinite), wide = isWide(flat);
       const scale = wide ? (v) => Math.log(Math.max(v, Number.MIN_VALUE)) : (v) => v;
       const ends = [flat.filter((v) => !wide || v > 0), flat].map((all, k) => scale(all.reduce((a, b) => (k ? Math.max(a, b) : Math.min(a, b)), k ? -Infinity : Infinity)));
-      const low = colour("page"), high = colour("input-border");
-      paint(figure.querySelector("canvas"), at, field.z, (v) => mixed(high, low, Math.min(1, Math.max(0, (scale(v) - ends[0]) / (ends[1] - ends[0] || 1)))));
+      const [far, near] = [colour("page"), colour("input-border")], [low, high] = run.sign > 0 ? [near, far] : [far, near];
+      paint(figure.querySelector("canvas"), at, field.z, (v) => mixed(low, high, Math.min(1, Math.max(0, (scale(v) - ends[0]) / (ends[1] - ends[0] || 1)))));
       const lines = spaced(ends, 14).slice(1, -1).map((v) => level(at, field.xs, field.ys, field.z, wide ? Math.exp(v) : v));
       at.area.append(element("path", { class: "level", d: lines.join("") }));
       trail(at, points.map(([x]) => x), points.map(([, y]) => y));
@@ -195,7 +196,7 @@
     }
 
     function table() {
-      const shown = names.slice(0, 4);
+      const shown = names.slice(0, 3);
       const headings = [words.steps, words.value, ...shown, words.norm];
       byId("nodes").querySelector("thead").innerHTML = "";
       const head = document.createElement("tr");
@@ -207,7 +208,7 @@
         const row = document.createElement("tr");
         row.dataset.step = one.step;
         row.append(cell("th", String(one.step), { scope: "row" }));
-        for (const number of [one.value, ...one.point.slice(0, shown.length), one.norm]) row.append(cell("td", text(number), { title: String(number) }));
+        for (const number of [one.value, ...one.point.slice(0, shown.length), one.norm]) row.append(cell("td", text(number, names.length > 2 ? 4 : 5), { title: String(number) }));
         row.onclick = () => go(found.steps.indexOf(one));
         return row;
       }));
@@ -240,7 +241,7 @@
       const parts = { step: last.step, steps: last.step, old: text(first.value), value: text(last.value), slope: text(last.norm), method: run.solver };
       const sentences = [];
       const isWorse = run.sign * (last.value - first.value) > 0;
-      if (state.method < 0) sentences.push(say(isLive ? "recorded" : "fixed", parts));
+      if (state.method < 0) sentences.push(say(isLive ? "recorded" : run.objective ? "constrained" : "fixed", parts));
       if (found.end === "diverged") sentences.push(say("diverged", parts));
       else if (found.end === "arrived") sentences.push(say("arrived", parts));
       else if (isWorse && last.norm > first.norm) sentences.push(say("diverges", parts));
@@ -253,7 +254,7 @@
     // ---------------------------------------------------------- what can be changed
 
     function controls() {
-      byId("settings").hidden = !isLive;
+      byId("settings").hidden = byId("hand").hidden = !isLive;
       if (!isLive) return;
       const method = byId("method");
       const labels = run.methods.map(({ label }) => label);
