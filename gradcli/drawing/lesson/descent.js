@@ -4,7 +4,7 @@
   const byId = (id) => document.getElementById(id);
   const root = document.documentElement;
   const run = JSON.parse(byId("run").textContent), words = run.words;
-  const say = (key, parts = {}) => words[key].replace(/{(\w+)}/g, (_, name) => parts[name]);
+  const tell = (key, parts = {}) => say(words, `run ${key}`, parts);
   const slider = byId("slider"), play = byId("play");
   const COST = 3e6; // instructions that a contour may take
   const CROWD = 80; // steps beyond which they are a line without dots
@@ -94,7 +94,7 @@
     function redrawn() {
       way();
       fitted();
-      losses(found.steps.map((one) => one.step), [{ label: "", values: found.steps.map((one) => one.value) }], words.steps);
+      losses(found.steps.map((one) => one.step), [{ label: "", values: found.steps.map((one) => one.value) }], words["run step"]);
     }
 
     function way() {
@@ -103,10 +103,10 @@
       figure.hidden = false;
       const views = names.map((_, i) => view(i)), points = found.steps.map((one) => one.point);
       const parts = { name: names[0], other: names[1], count: points.length - 1, where: where(points[0]) };
-      svg.setAttribute("aria-label", say(names.length === 1 ? "curve" : "contour", parts));
+      svg.setAttribute("aria-label", tell(names.length === 1 ? "curve" : "contour", parts));
       if (names.length === 1) {
         const xs = spaced(views[0], 241), ys = xs.map((x) => evaluate([x]).value);
-        const at = axes(svg, { x: views[0], y: height(ys), across: names[0], up: words.value });
+        const at = axes(svg, { x: views[0], y: height(ys), across: names[0], up: words["run value"] });
         at.area.append(element("path", { class: "curve", d: path(at, xs, ys) }));
         trail(at, points.map(([x]) => x), found.steps.map((one) => one.value));
         movable(svg, at, 1);
@@ -165,8 +165,8 @@
 
     function fitted() {
       if (!run.data) return;
-      const { x, y, points, curve, response, side } = run.data, svg = byId("fit").querySelector("svg");
-      byId("fit").hidden = false;
+      const { x, y, points, curve, response, side } = run.data, svg = byId("data").querySelector("svg");
+      byId("data").hidden = false;
       const across = range([...points[0], ...dots[0]], 0.1), at = axes(svg, { x: across, y: range([...points[1], ...dots[1]], 0.15), across: x, up: y });
       const { point } = found.steps[step], xs = spaced(across, 161);
       const ys = xs.map((v) => response - side * outputs(curve, [...point, v])[0]);
@@ -177,7 +177,7 @@
         const chosen = run.data.moves.length && byId("point").value === String(k);
         at.area.append(element("circle", { class: chosen ? "point chosen" : "point", cx: at.atX(v), cy: at.atY(points[1][k]), r: 6 }));
       });
-      svg.setAttribute("aria-label", say("fit", { count: points[0].length, x, y, step: found.steps[step].step }));
+      svg.setAttribute("aria-label", tell("fit", { count: points[0].length, x, y, step: found.steps[step].step }));
       svg.back = at.back;
       if (!run.data.moves.length || !isLive || svg.onpointerdown) return;
       svg.classList.add("movable");
@@ -197,7 +197,7 @@
 
     function table() {
       const shown = names.slice(0, 3);
-      const headings = [words.steps, words.value, ...shown, words.norm];
+      const headings = [words["run step"], words["run value"], ...shown, words["run norm"]];
       byId("nodes").querySelector("thead").innerHTML = "";
       const head = document.createElement("tr");
       for (const heading of headings) head.append(cell("th", heading, { scope: "col" }));
@@ -208,7 +208,7 @@
         const row = document.createElement("tr");
         row.dataset.step = one.step;
         row.append(cell("th", String(one.step), { scope: "row" }));
-        for (const number of [one.value, ...one.point.slice(0, shown.length), one.norm]) row.append(cell("td", text(number, names.length > 2 ? 4 : 5), { title: String(number) }));
+        for (const number of [one.value, ...one.point.slice(0, shown.length), one.norm]) row.append(cell("td", text(number, names.length > 1 ? 4 : 5), { title: String(number) }));
         row.onclick = () => go(found.steps.indexOf(one));
         return row;
       }));
@@ -225,11 +225,11 @@
       const here = found.steps[step], before = found.steps[step - 1], [first, last] = [found.steps[0], found.steps.at(-1)];
       const facts = { step: here.step, where: where(here.point), value: text(here.value), slope: text(here.norm) };
       byId("what").textContent = before
-        ? say("at step", { ...facts, before: where(before.point), old: text(before.value) })
-        : say("at start", facts);
+        ? tell("at step", { ...facts, before: where(before.point), old: text(before.value) })
+        : tell("at start", facts);
       const isPlain = before && state.method >= 0 && run.methods[state.method].label === run.methods.find((m) => !m.memory.length)?.label;
       byId("equation").textContent = isPlain && !run.rates && run.sign > 0 && names.length <= 2
-        ? names.map((name, i) => say("update", { name, before: text(before.point[i]), rate: text(state.rate), slope: factor(before.gradient[i]), after: text(here.point[i]) })).join(",  ")
+        ? names.map((name, i) => tell("update", { name, before: text(before.point[i]), rate: text(state.rate), slope: factor(before.gradient[i]), after: text(here.point[i]) })).join(",  ")
         : "";
       byId("outcome").textContent = ended(first, last);
       root.dataset.end = found.end || (run.sign * (last.value - first.value) > 0 ? "rises" : "");
@@ -241,20 +241,20 @@
       const parts = { step: last.step, steps: last.step, old: text(first.value), value: text(last.value), slope: text(last.norm), method: run.solver };
       const sentences = [];
       const isWorse = run.sign * (last.value - first.value) > 0;
-      if (state.method < 0) sentences.push(say(isLive ? "recorded" : run.objective ? "constrained" : "fixed", parts));
-      if (found.end === "diverged") sentences.push(say("diverged", parts));
-      else if (found.end === "arrived") sentences.push(say("arrived", parts));
-      else if (isWorse && last.norm > first.norm) sentences.push(say("diverges", parts));
-      else sentences.push(say(isWorse || run.sign < 0 ? "rises" : "falls", parts));
+      if (state.method < 0) sentences.push(tell(isLive ? "recorded" : run.objective ? "constrained" : "fixed", parts));
+      if (found.end === "diverged") sentences.push(tell("diverged", parts));
+      else if (found.end === "arrived") sentences.push(tell("arrived", parts));
+      else if (isWorse && last.norm > first.norm) sentences.push(tell("diverges", parts));
+      else sentences.push(tell(isWorse || run.sign < 0 ? "rises" : "falls", parts));
       const away = found.steps.find(({ point }) => names.length <= 2 && point.some((x, i) => x < view(i)[0] || x > view(i)[1]));
-      if (away && run.objective) sentences.push(say("leaves", { step: away.step }));
+      if (away && run.objective) sentences.push(tell("leaves", { step: away.step }));
       return sentences.join(" ");
     }
 
     // ---------------------------------------------------------- what can be changed
 
     function controls() {
-      byId("settings").hidden = byId("hand").hidden = !isLive;
+      byId("inputs").hidden = byId("hand").hidden = !isLive;
       if (!isLive) return;
       const method = byId("method");
       const labels = run.methods.map(({ label }) => label);
@@ -267,7 +267,7 @@
         const field = document.createElement("div");
         field.className = "field";
         const label = document.createElement("label"), number = document.createElement("input"), bar = document.createElement("input");
-        label.textContent = say("start", { name });
+        label.textContent = tell("start of", { name });
         [label.htmlFor, number.id, number.type, number.step] = [`start-${i}`, `start-${i}`, "number", "any"];
         [bar.id, bar.type, bar.step] = [`bar-${i}`, "range", "any"];
         bar.setAttribute("aria-label", label.textContent);
@@ -276,7 +276,7 @@
         number.onchange = () => typed(number, (x) => { state.start[i] = Math.min(Math.max(x, least(i)), most(i)); });
         bar.oninput = () => { state.start[i] = Number(Number(bar.value).toPrecision(4)); live(); changed(); };
         field.append(label, number, bar);
-        byId("starts").append(field);
+        byId("fields").append(field);
       });
       byId("rate").onchange = () => typed(byId("rate"), (x) => { if (x > 0) state.rate = x; });
       byId("rate-slider").oninput = () => {
@@ -285,7 +285,7 @@
         changed();
       };
       byId("count").onchange = () => typed(byId("count"), (x) => { state.count = Math.min(1000, Math.max(1, Math.round(x))); });
-      byId("again").onclick = () => {
+      byId("reset").onclick = () => {
         Object.assign(state, structuredClone(given));
         if (run.data) run.data.points = structuredClone(dots);
         changed();
@@ -378,7 +378,7 @@
     const svg = byId("loss").querySelector("svg"), all = curves.flatMap(({ values }) => values);
     const log = isWide(all), shown = log ? all.filter((v) => v > 0) : all;
     const y = log ? [Math.min(...shown) / 1.3, Math.max(...shown.filter(Number.isFinite)) * 1.3] : range(shown, 0.08);
-    const at = axes(svg, { x: range([counts[0], Math.max(counts.at(-1), counts[0] + 1)], 0.03), y, log, across, up: words.value, whole: true });
+    const at = axes(svg, { x: range([counts[0], Math.max(counts.at(-1), counts[0] + 1)], 0.03), y, log, across, up: words["run value"], whole: true });
     curves.forEach(({ label, values }, k) => {
       at.area.append(element("path", { class: k ? "curve second" : "curve", d: path(at, counts, log ? values.map((v) => (v > 0 ? v : NaN)) : values) }));
       if (label) at.area.append(element("text", { class: k ? "key second" : "key", x: at.inner.width - 8, y: 16 + 18 * k, "text-anchor": "end" }, `${k ? "┄" : "─"} ${label}`));
@@ -386,7 +386,7 @@
     const [cx, cy] = [at.atX(counts[step]), at.atY(curves[0].values[step])];
     if (Number.isFinite(cy)) at.area.append(element("circle", { class: "dot now", cx, cy, r: 6 }));
     const values = curves[0].values;
-    svg.setAttribute("aria-label", say("loss", { old: text(values[0]), value: text(values.at(-1)) }));
+    svg.setAttribute("aria-label", tell("loss", { old: text(values[0]), value: text(values.at(-1)) }));
   }
 
   // ------------------------------------------------------------ epochs
@@ -448,22 +448,22 @@
           : element("circle", { class: SHAPES[kind], cx, cy, r: 4.5 }));
       });
       const told = { name: boundary.inputs[0], other: boundary.inputs[1], step: epochs[step].epoch, count: xs.length };
-      svg.setAttribute("aria-label", say("network", told));
+      svg.setAttribute("aria-label", tell("network", told));
     }
 
     function told() {
       const epoch = epochs[step], sentences = [];
-      byId("what").textContent = say("after epoch", { step: epoch.epoch, value: text(epoch.value) });
-      for (const key of ["validation", "metric"]) if (key in epoch) sentences.push(say(`on ${key}`, { value: text(epoch[key]) }));
+      byId("what").textContent = tell("after epoch", { step: epoch.epoch, value: text(epoch.value) });
+      for (const key of ["validation", "metric"]) if (key in epoch) sentences.push(tell(`on ${key}`, { value: text(epoch[key]) }));
       byId("equation").textContent = sentences.join(" ");
-      byId("outcome").textContent = isSingle && middle !== null ? say("boundary", { value: text(middle) }) : "";
+      byId("outcome").textContent = isSingle && middle !== null ? tell("boundary", { value: text(middle) }) : "";
     }
 
     function redrawn() {
       if (boundary) network();
-      const curves = [{ label: "validation" in epochs[0] ? words.data : "", values: epochs.map((e) => e.value) }];
-      if ("validation" in epochs[0]) curves.push({ label: words.validation, values: epochs.map((e) => e.validation ?? NaN) });
-      losses(epochs.map((e) => e.epoch), curves, words.epochs);
+      const curves = [{ label: "validation" in epochs[0] ? words["run data"] : "", values: epochs.map((e) => e.value) }];
+      if ("validation" in epochs[0]) curves.push({ label: words["run validation"], values: epochs.map((e) => e.validation ?? NaN) });
+      losses(epochs.map((e) => e.epoch), curves, words["run epoch"]);
     }
 
     table();
@@ -527,9 +527,9 @@
   const labelled = () => { theme.textContent = isDark() ? words.light : words.dark; };
   theme.onclick = () => { root.dataset.theme = isDark() ? "light" : "dark"; labelled(); show(); };
   darkness.onchange = () => { labelled(); show(); };
-  for (const id of ["theme", "controls", "keys"]) byId(id).hidden = false;
+  for (const id of ["tools", "controls", "keys"]) byId(id).hidden = false;
   root.classList.add("stepping");
   labelled();
-  new ResizeObserver(() => shown.redrawn()).observe(byId("plots"));
+  new ResizeObserver(() => shown.redrawn()).observe(byId("stage"));
   show();
 })();

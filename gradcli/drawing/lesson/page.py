@@ -67,9 +67,8 @@ def page(
     scripts = "".join([asset(name) for name in SCRIPTS])
     script = f"((scope) => {{\n{scripts}}})(document);"
     title = escape(fit(formula))
-    words = {key.replace(" ", "_"): escape(text) for key, text in table().items()}
     text = Template(asset("page.html")).substitute(
-        words,
+        words_of_page(),
         policy=policy(sheet, script),
         title=title,
         style=sheet,
@@ -81,6 +80,11 @@ def page(
         script=script,
     )
     return text.encode()
+
+
+def words_of_page() -> dict[str, str]:
+    """Return the words by the names that the templates of pages have for them."""
+    return {key.replace(" ", "_"): escape(text) for key, text in table().items()}
 
 
 def policy(sheet: str, script: str) -> str:
