@@ -69,13 +69,14 @@ def replay(run: Run, found: Minimum, steps: Sequence[Iterate]) -> dict[str, Any]
     Without a program of the objective, which large formulas and long data have not, the page
     shows the steps and runs nothing.
     """
+    how = run.settings
     problem = None if run.columns is None else _task(run, run.columns)
     content = {
         "names": entries(dict(run.start)),
         "start": numbers(list(run.start.values())),
-        "sign": -1 if run.settings.maximize else 1,
+        "factor": -1 if how.maximize else 1,
         "rows": [_row(step) for step in steps],
-        "tolerance": _or(run.settings.tolerance, stopping.TOLERANCE),
+        "tolerance": stopping.TOLERANCE if how.tolerance is None else how.tolerance,
     }
     if problem is not None:
         content["limits"] = _limits(problem)
@@ -89,10 +90,6 @@ def _task(run: Run, columns: Mapping[str, Any]) -> Task:
     shaped = run.shaped(columns)
     node = -shaped if run.settings.maximize else shaped
     return task(node, shaped.origin, run.start, run.fixed, columns, run.settings)
-
-
-def _or(value: float | None, other: float) -> float:
-    return other if value is None else value
 
 
 def _row(step: Iterate) -> list[Any]:

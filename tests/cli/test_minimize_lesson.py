@@ -307,6 +307,8 @@ class TestInBrowser:
     def test_an_address_leads_to_a_state(
         self, reader: browser.Reader, written: Callable[..., Path]
     ) -> None:
+        from selenium.webdriver.support.ui import WebDriverWait
+
         path = written(PARABOLA)
         reader.driver.get("about:blank")
         reader.driver.get(path.as_uri() + "#step=3&lr=0.2&a=7")
@@ -314,7 +316,9 @@ class TestInBrowser:
         assert rows(reader)[0][2] == 7
         assert reader.element("rate").get_attribute("value") == "0.2"
         reader.press(browser.RIGHT)
-        assert reader.driver.current_url.endswith("#step=4&lr=0.2&a=7")
+        WebDriverWait(reader.driver, 5).until(
+            lambda driver: driver.current_url.endswith("#step=4&lr=0.2&a=7")
+        )
         reader.press(browser.HOME)
         assert reader.element("what").text.startswith("At the start a = 7 the value is")
 

@@ -83,7 +83,7 @@ def test_the_objective_and_its_gradient_are_those_of_the_formula(maximize: bool)
         [{"program": made["objective"], "points": points, "results": made["objective"]["outputs"]}]
     )
     for (x, y), (value, by_x, by_y) in zip(points, found, strict=True):
-        sign = made["sign"]
+        sign = made["factor"]
         exact = [
             np.exp(-x * x) * np.cos(3 * y) + y * y / 10,
             -2 * x * np.exp(-x * x) * np.cos(3 * y),
@@ -168,9 +168,13 @@ def test_the_network_is_found_where_all_inputs_pass(
     source: str, count: int | None, names: list[str]
 ) -> None:
     random = np.random.default_rng(1)
-    data = {"x": random.normal(size=(6, 2)), "t": np.array([0.0, 1, 0, 1, 1, 0])}
+    data: dict[str, Any] = {"x": random.normal(size=(6, 2)), "t": np.array([0.0, 1, 0, 1, 1, 0])}
     data |= {"u": data["x"][:, 0], "w": data["x"][:, 1]}
-    start = {"W": random.normal(size=(2, 4)), "b": np.zeros(4) + 0.1, "v": random.normal(size=4)}
+    start: dict[str, Any] = {
+        "W": random.normal(size=(2, 4)),
+        "b": np.zeros(4) + 0.1,
+        "v": random.normal(size=4),
+    }
     start |= {"V": random.normal(size=(4, 3)), "c": 0.5, "d": -0.5}
     used = names_in(source)
     data, start = [{n: v for n, v in each.items() if n in used} for each in (data, start)]
@@ -192,7 +196,7 @@ def test_the_network_is_found_where_all_inputs_pass(
     ((said,),) = runs(
         [{"program": network, "points": [[*exact, *point]], "results": network["outputs"]}]
     )
-    hidden = np.tanh(np.array(point) @ start["W"] + start["b"]) if "W" in start else None
+    hidden: Any = np.tanh(np.array(point) @ start["W"] + start["b"]) if "W" in start else None
     if "V" in start:
         expected: Any = hidden @ start["V"]
     elif hidden is not None:

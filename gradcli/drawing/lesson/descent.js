@@ -7,9 +7,10 @@
   const tell = (key, parts = {}) => say(words, `run ${key}`, parts);
   const slider = byId("slider"), play = byId("play");
   const COST = 3e6; // instructions that a contour may take
+  const MOST = 5000; // steps of a descent
   const CROWD = 80; // steps beyond which they are a line without dots
   const SPANS = 3; // how many times its width a view grows to follow a descent
-  let step = 0, timer = null;
+  let step = 0, timer = null, written = null;
 
   // ------------------------------------------------------------ numbers
 
@@ -30,7 +31,7 @@
     const cells = run.data?.moves.length ? run.data.points.flat() : [];
     const [value, ...gradient] = outputs(run.objective, [...point, ...cells]);
     const free = gradient.map((g, i) => ((point[i] <= least(i) && g > 0) || (point[i] >= most(i) && g < 0) ? 0 : g));
-    return { value: run.sign * value, gradient, norm: Math.hypot(...free) };
+    return { value: run.factor * value, gradient, norm: Math.hypot(...free) };
   }
 
   const isFinal = ({ value, gradient }) => !Number.isFinite(value) || !gradient.every(Number.isFinite);
@@ -60,7 +61,7 @@
     const isLive = Boolean(run.objective && run.methods.length);
     const recorded = run.rows.map(([number, value, ...rest]) => ({ step: number, value, point: rest.slice(0, -2), norm: rest.at(-2) }));
     const solver = run.solver ?? (isLive ? null : "");
-    const given = { start: [...run.start], rate: run.rate, method: solver === null ? 0 : -1, count: Math.min(run.steps, 1000) };
+    const given = { start: [...run.start], rate: run.rate, method: solver === null ? 0 : -1, count: Math.min(run.steps, MOST) };
     const state = structuredClone(given);
     const dots = run.data && structuredClone(run.data.points);
     const names = run.names, base = names.map((_, i) => based(recorded.map(({ point }) => point[i])));
@@ -69,7 +70,7 @@
     // The hull of a parameter on the way that was run; of one that diverged the beginning.
     function based(values) {
       const first = recorded[0].value, last = recorded.at(-1).value;
-      const rises = run.sign * (last - first) > 0;
+      const rises = run.factor * (last - first) > 0;
       return range(rises ? values.slice(0, 8) : values, names.length === 1 ? 0.8 : 0.25);
     }
 
@@ -123,7 +124,7 @@
       const flat = field.z.flat().filter(Number.isFinite), wide = isWide(flat);
       const scale = wide ? (v) => Math.log(Math.max(v, Number.MIN_VALUE)) : (v) => v;
       const ends = [flat.filter((v) => !wide || v > 0), flat].map((all, k) => scale(all.reduce((a, b) => (k ? Math.max(a, b) : Math.min(a, b)), k ? -Infinity : Infinity)));
-      const [far, near] = [colour("page"), colour("input-border")], [low, high] = run.sign > 0 ? [near, far] : [far, near];
+      const [far, near] = [colour("page"), colour("input-border")], [low, high] = run.factor > 0 ? [near, far] : [far, near];
       paint(figure.querySelector("canvas"), at, field.z, (v) => mixed(low, high, Math.min(1, Math.max(0, (scale(v) - ends[0]) / (ends[1] - ends[0] || 1)))));
       const lines = spaced(ends, 14).slice(1, -1).map((v) => level(at, field.xs, field.ys, field.z, wide ? Math.exp(v) : v));
       at.area.append(element("path", { class: "level", d: lines.join("") }));
@@ -228,11 +229,11 @@
         ? tell("at step", { ...facts, before: where(before.point), old: text(before.value) })
         : tell("at start", facts);
       const isPlain = before && state.method >= 0 && run.methods[state.method].label === run.methods.find((m) => !m.memory.length)?.label;
-      byId("equation").textContent = isPlain && !run.rates && run.sign > 0 && names.length <= 2
+      byId("equation").textContent = isPlain && !run.rates && run.factor > 0 && names.length <= 2
         ? names.map((name, i) => tell("update", { name, before: text(before.point[i]), rate: text(state.rate), slope: factor(before.gradient[i]), after: text(here.point[i]) })).join(",  ")
         : "";
       byId("outcome").textContent = ended(first, last);
-      root.dataset.end = found.end || (run.sign * (last.value - first.value) > 0 ? "rises" : "");
+      root.dataset.end = found.end || (run.factor * (last.value - first.value) > 0 ? "rises" : "");
     }
 
     const factor = (x) => (x < 0 ? `(${text(x)})` : text(x));
@@ -240,12 +241,12 @@
     function ended(first, last) {
       const parts = { step: last.step, steps: last.step, old: text(first.value), value: text(last.value), slope: text(last.norm), method: run.solver };
       const sentences = [];
-      const isWorse = run.sign * (last.value - first.value) > 0;
+      const isWorse = run.factor * (last.value - first.value) > 0;
       if (state.method < 0) sentences.push(tell(isLive ? "recorded" : run.objective ? "constrained" : "fixed", parts));
       if (found.end === "diverged") sentences.push(tell("diverged", parts));
       else if (found.end === "arrived") sentences.push(tell("arrived", parts));
       else if (isWorse && last.norm > first.norm) sentences.push(tell("diverges", parts));
-      else sentences.push(tell(isWorse || run.sign < 0 ? "rises" : "falls", parts));
+      else sentences.push(tell(isWorse || run.factor < 0 ? "rises" : "falls", parts));
       const away = found.steps.find(({ point }) => names.length <= 2 && point.some((x, i) => x < view(i)[0] || x > view(i)[1]));
       if (away && run.objective) sentences.push(tell("leaves", { step: away.step }));
       return sentences.join(" ");
@@ -284,7 +285,7 @@
         live();
         changed();
       };
-      byId("count").onchange = () => typed(byId("count"), (x) => { state.count = Math.min(1000, Math.max(1, Math.round(x))); });
+      byId("count").onchange = () => typed(byId("count"), (x) => { state.count = Math.min(MOST, Math.max(1, Math.round(x))); });
       byId("reset").onclick = () => {
         Object.assign(state, structuredClone(given));
         if (run.data) run.data.points = structuredClone(dots);
@@ -346,7 +347,7 @@
       if (isLive) {
         number("method", (x) => { if (x in run.methods) state.method = x; });
         number("lr", (x) => { if (x > 0) { live(); state.rate = x; } });
-        number("steps", (x) => { live(); state.count = Math.min(1000, Math.max(1, Math.round(x))); });
+        number("steps", (x) => { live(); state.count = Math.min(MOST, Math.max(1, Math.round(x))); });
         names.forEach((name, i) => number(name, (x) => { live(); state.start[i] = x; }));
       }
       computed();
@@ -491,7 +492,9 @@
       row.classList.toggle("now", isNow);
       if (isNow) { row.setAttribute("aria-current", "step"); seen(row); } else row.removeAttribute("aria-current");
     }
-    history.replaceState(null, "", `#${shown.address()}`);
+    // A browser counts these, and a drag makes many.
+    clearTimeout(written);
+    written = setTimeout(() => history.replaceState(null, "", `#${shown.address()}`), 100);
   }
 
   // Scrolls a row into the view of the table alone.
@@ -530,6 +533,7 @@
   for (const id of ["tools", "controls", "keys"]) byId(id).hidden = false;
   root.classList.add("stepping");
   labelled();
+  addEventListener("hashchange", () => location.reload());
   new ResizeObserver(() => shown.redrawn()).observe(byId("stage"));
   show();
 })();
