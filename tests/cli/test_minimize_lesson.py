@@ -82,6 +82,12 @@ def written(here: Path, inside: Inside) -> Callable[..., Path]:
     return write
 
 
+def drawn(reader: browser.Reader) -> None:
+    """Wait until what has changed is drawn."""
+    frames = "requestAnimationFrame(() => requestAnimationFrame(arguments[0]))"
+    reader.driver.execute_async_script(frames)
+
+
 def rows(reader: browser.Reader) -> list[list[float]]:
     """The table of the page: step, value, parameters and the norm of the gradient."""
     return [[float(cell) for cell in row] for row in reader.run(ROWS)]
@@ -162,6 +168,7 @@ class TestInBrowser:
         shown = rows(reader)
         np.testing.assert_allclose(shown, expected(inside, PARABOLA), rtol=1e-12)
         assert [f"{row[2]:.3f}" for row in shown[:4]] == ["6.000", "5.800", "5.640", "5.512"]
+        drawn(reader)
         circles = reader.run("return document.querySelectorAll('#way circle').length")
         assert circles == 21
 
@@ -191,25 +198,25 @@ class TestInBrowser:
         reader.open(written(words), (1280, 800))
         names = [word.partition("=")[0] for word in words[2:4] if "=" in word]
         steps = int(words[-1])
-        drawn = random.Random(7)  # noqa: S311 - no secret
+        dice = random.Random(7)  # noqa: S311 - no secret
         data = np.array(points())
         formula = parse(words[1], {"x": (8,), "y": (8,)} if words is LINE else {})
         for drag in range(70):
-            kind = drawn.choice(["start", "rate", "method", "point"])
+            kind = dice.choice(["start", "rate", "method", "point"])
             if kind == "start":
-                place = drawn.randrange(len(names))
+                place = dice.randrange(len(names))
                 low, high = [
                     float(reader.element(f"bar-{place}").get_attribute(end))
                     for end in ("min", "max")
                 ]
-                reader.run(SET, f"bar-{place}", drawn.uniform(low, high), "input")
+                reader.run(SET, f"bar-{place}", dice.uniform(low, high), "input")
             elif kind == "rate":
-                reader.run(SET, "rate-slider", drawn.uniform(-2, 0.3), "input")
+                reader.run(SET, "rate-slider", dice.uniform(-2, 0.3), "input")
             elif kind == "method":
-                reader.run(SET, "method", str(drawn.randrange(3)))
+                reader.run(SET, "method", str(dice.randrange(3)))
             elif words is LINE:
-                k = drawn.randrange(8)
-                data[k] = [round(drawn.uniform(0, 5), 3), round(drawn.uniform(0, 5), 3)]
+                k = dice.randrange(8)
+                data[k] = [round(dice.uniform(0, 5), 3), round(dice.uniform(0, 5), 3)]
                 reader.run(SET, "point", str(k))
                 for place, name in enumerate("xy"):
                     reader.run(SET, f"point-{name}", data[k, place])
@@ -243,6 +250,7 @@ class TestInBrowser:
             rows(reader),
             "return document.querySelector('#data .curve').getAttribute('d')",
         )
+        drawn(reader)
         line = reader.run(curve)
         circle = reader.driver.find_elements("css selector", "#data circle")[5]
         ActionChains(reader.driver).click_and_hold(circle).move_by_offset(
@@ -264,6 +272,7 @@ class TestInBrowser:
         exact = [[o.step, o.value, *o.parameters.values(), o.gradient_norm] for o in history]
         np.testing.assert_allclose(rows(reader), exact, rtol=1e-10)
         assert rows(reader) != before
+        drawn(reader)
         assert reader.run(curve) != line
         reader.element("reset").click()
         assert rows(reader) == before
@@ -274,6 +283,7 @@ class TestInBrowser:
         from selenium.webdriver.common.action_chains import ActionChains
 
         reader.open(written(VALLEY), (1280, 800))
+        drawn(reader)
         plot = reader.element("way").find_element("tag name", "svg")
         ActionChains(reader.driver).move_to_element_with_offset(plot, 60, -50).click().perform()
         first = rows(reader)[0]
@@ -297,11 +307,13 @@ class TestInBrowser:
             exact = np.concatenate([np.ravel(saved[name]) for name in ("W", "b", "v")])
         np.testing.assert_allclose(content["boundary"]["after"][-1][1], exact, rtol=1e-6)
         assert reader.element("outcome").text == "The line is where the network says 0.5."
-        drawn = "return document.querySelector('#way .boundary').getAttribute('d')"
-        last = reader.run(drawn)
+        boundary = "return document.querySelector('#way .boundary').getAttribute('d')"
+        drawn(reader)
+        last = reader.run(boundary)
         assert last.count("L") > 20
         reader.element("first").click()
-        assert reader.run(drawn) != last
+        drawn(reader)
+        assert reader.run(boundary) != last
         assert reader.element("what").text.startswith("After epoch 1 the objective is")
 
     def test_an_address_leads_to_a_state(
@@ -334,6 +346,7 @@ class TestInBrowser:
         dark: bool,
     ) -> None:
         reader.open(written(words), size, dark=dark)
+        drawn(reader)
         assert reader.run(CUT) == []
         spec = find_spec("axe_core_python")
         if spec is None or spec.origin is None:

@@ -10,7 +10,7 @@
   const MOST = 5000; // steps of a descent
   const CROWD = 80; // steps beyond which they are a line without dots
   const SPANS = 3; // how many times its width a view grows to follow a descent
-  let step = 0, timer = null, written = null;
+  let step = 0, timer = null, written = null, drawn = 0;
 
   // ------------------------------------------------------------ numbers
 
@@ -26,12 +26,24 @@
   const limits = run.limits ?? [];
   const least = (i) => limits[i]?.[0] ?? -Infinity, most = (i) => limits[i]?.[1] ?? Infinity;
 
+  const objective = run.objective && interpreter(run.objective);
+
+  // Lets the objective know where the points of the data are.
+  function placed() {
+    if (run.data?.moves.length) objective?.numbers.set(run.data.points.flat(), run.names.length);
+  }
+
+  function valueAt(...point) {
+    objective.numbers.set(point);
+    objective.run();
+    return run.factor * objective.numbers[run.objective.outputs[0]];
+  }
+
   // Value and gradient of what is made small, at a point.
   function evaluate(point) {
-    const cells = run.data?.moves.length ? run.data.points.flat() : [];
-    const [value, ...gradient] = outputs(run.objective, [...point, ...cells]);
+    const value = valueAt(...point), gradient = run.objective.outputs.slice(1).map((place) => objective.numbers[place]);
     const free = gradient.map((g, i) => ((point[i] <= least(i) && g > 0) || (point[i] >= most(i) && g < 0) ? 0 : g));
-    return { value: run.factor * value, gradient, norm: Math.hypot(...free) };
+    return { value, gradient, norm: Math.hypot(...free) };
   }
 
   const isFinal = ({ value, gradient }) => !Number.isFinite(value) || !gradient.every(Number.isFinite);
@@ -79,14 +91,17 @@
       const [low, high] = base[i], room = SPANS * (high - low);
       const near = found.steps.map(({ point }) => point[i]).filter((x) => x >= low - room && x <= high + room);
       if (!near.length) return [low, high];
-      const [first, last] = range(near);
+      // It grows by leaps, because with each its levels are computed anew.
+      const leap = (high - low) / 3, [first, last] = range(near, 0.02);
+      const [left, right] = [low - leap * Math.ceil((low - first) / leap), high + leap * Math.ceil((last - high) / leap)];
       const edge = 0.04 * (high - low);
-      return [Math.max(Math.min(low, first), least(i) - edge), Math.min(Math.max(high, last), most(i) + edge)];
+      return [Math.max(Math.min(low, left), least(i) - edge), Math.min(Math.max(high, right), most(i) + edge)];
     }
 
     const where = (point) => names.slice(0, 4).map((name, i) => `${name} = ${text(point[i])}`).join(", ") + (names.length > 4 ? ", …" : "");
 
     function computed() {
+      placed();
       found = state.method < 0 ? { steps: recorded, end: "" } : descended(state);
       slider.max = found.steps.length - 1;
       table();
@@ -106,7 +121,7 @@
       const parts = { name: names[0], other: names[1], count: points.length - 1, where: where(points[0]) };
       svg.setAttribute("aria-label", tell(names.length === 1 ? "curve" : "contour", parts));
       if (names.length === 1) {
-        const xs = spaced(views[0], 241), ys = xs.map((x) => evaluate([x]).value);
+        const xs = spaced(views[0], 241), ys = xs.map((x) => valueAt(x));
         const at = axes(svg, { x: views[0], y: height(ys), across: names[0], up: words["run value"] });
         at.area.append(element("path", { class: "curve", d: path(at, xs, ys) }));
         trail(at, points.map(([x]) => x), found.steps.map((one) => one.value));
@@ -119,7 +134,7 @@
         const cost = run.objective.code.length + 1;
         const size = Math.round(Math.min(61, Math.max(17, Math.sqrt(COST / cost))));
         const xs = spaced(views[0], size), ys = spaced(views[1], size);
-        field = { key, xs, ys, z: ys.map((y) => xs.map((x) => evaluate([x, y]).value)) };
+        field = { key, xs, ys, z: ys.map((y) => xs.map((x) => valueAt(x, y))) };
       }
       const flat = field.z.flat().filter(Number.isFinite), wide = isWide(flat);
       const scale = wide ? (v) => Math.log(Math.max(v, Number.MIN_VALUE)) : (v) => v;
@@ -197,30 +212,29 @@
     }
 
     function table() {
-      const shown = names.slice(0, 3);
-      const headings = [words["run step"], words["run value"], ...shown, words["run norm"]];
-      byId("nodes").querySelector("thead").innerHTML = "";
-      const head = document.createElement("tr");
-      for (const heading of headings) head.append(cell("th", heading, { scope: "col" }));
-      byId("nodes").querySelector("thead").append(head);
+      const body = byId("nodes").querySelector("tbody"), digits = names.length > 1 ? 4 : 5;
       const stride = Math.ceil(found.steps.length / 200);
       const rows = found.steps.filter((_, k) => k % stride === 0 || k === found.steps.length - 1);
-      byId("nodes").querySelector("tbody").replaceChildren(...rows.map((one) => {
-        const row = document.createElement("tr");
-        row.dataset.step = one.step;
-        row.append(cell("th", String(one.step), { scope: "row" }));
-        for (const number of [one.value, ...one.point.slice(0, shown.length), one.norm]) row.append(cell("td", text(number, names.length > 1 ? 4 : 5), { title: String(number) }));
-        row.onclick = () => go(found.steps.indexOf(one));
-        return row;
-      }));
+      while (body.rows.length > rows.length) body.deleteRow(-1);
+      while (body.rows.length < rows.length) {
+        const row = body.insertRow(), head = document.createElement("th");
+        head.scope = "row";
+        row.append(head, ...listed.map(() => document.createElement("td")), document.createElement("td"), document.createElement("td"));
+        row.onclick = () => go(found.steps.findIndex((one) => one.step === Number(row.dataset.step)));
+      }
+      rows.forEach((one, k) => {
+        const row = body.rows[k];
+        row.dataset.step = row.cells[0].textContent = one.step;
+        [one.value, ...one.point.slice(0, listed.length), one.norm].forEach((number, place) => {
+          const cell = row.cells[place + 1];
+          cell.textContent = text(number, digits);
+          cell.title = String(number);
+        });
+      });
     }
 
-    function cell(name, content, attributes) {
-      const made = document.createElement(name);
-      for (const key in attributes) made.setAttribute(key, attributes[key]);
-      made.textContent = content;
-      return made;
-    }
+    const listed = names.slice(0, 3);
+    headed([words["run step"], words["run value"], ...listed, words["run norm"]]);
 
     function told() {
       const here = found.steps[step], before = found.steps[step - 1], [first, last] = [found.steps[0], found.steps.at(-1)];
@@ -247,7 +261,8 @@
       else if (found.end === "arrived") sentences.push(tell("arrived", parts));
       else if (isWorse && last.norm > first.norm) sentences.push(tell("diverges", parts));
       else sentences.push(tell(isWorse || run.factor < 0 ? "rises" : "falls", parts));
-      const away = found.steps.find(({ point }) => names.length <= 2 && point.some((x, i) => x < view(i)[0] || x > view(i)[1]));
+      const views = names.length <= 2 ? names.map((_, i) => view(i)) : [];
+      const away = found.steps.find(({ point }) => views.some(([low, high], i) => point[i] < low || point[i] > high));
       if (away && run.objective) sentences.push(tell("leaves", { step: away.step }));
       return sentences.join(" ");
     }
@@ -361,6 +376,15 @@
     return { told, redrawn, address, count: () => found.steps.length };
   }
 
+  function headed(headings) {
+    const row = byId("nodes").querySelector("thead").insertRow();
+    for (const heading of headings) {
+      const cell = document.createElement("th");
+      [cell.scope, cell.textContent] = ["col", heading];
+      row.append(cell);
+    }
+  }
+
   // Calls what begin(event) returns with each event of a drag.
   function dragged(svg, begin) {
     let move = null;
@@ -379,7 +403,7 @@
     const svg = byId("loss").querySelector("svg"), all = curves.flatMap(({ values }) => values);
     const log = isWide(all), shown = log ? all.filter((v) => v > 0) : all;
     const y = log ? [Math.min(...shown) / 1.3, Math.max(...shown.filter(Number.isFinite)) * 1.3] : range(shown, 0.08);
-    const at = axes(svg, { x: range([counts[0], Math.max(counts.at(-1), counts[0] + 1)], 0.03), y, log, across, up: words["run value"], whole: true });
+    const at = axes(svg, { x: range([counts[0], Math.max(counts.at(-1), counts[0] + 1)], 0.05), y, log, across, up: words["run value"], whole: true });
     curves.forEach(({ label, values }, k) => {
       at.area.append(element("path", { class: k ? "curve second" : "curve", d: path(at, counts, log ? values.map((v) => (v > 0 ? v : NaN)) : values) }));
       if (label) at.area.append(element("text", { class: k ? "key second" : "key", x: at.inner.width - 8, y: 16 + 18 * k, "text-anchor": "end" }, `${k ? "┄" : "─"} ${label}`));
@@ -397,50 +421,46 @@
     const SHAPES = ["dot-a", "dot-b", "dot-c", "dot-d"], FILLS = ["input-fill", "result-fill", "constant-fill", "rule"];
     slider.max = epochs.length - 1;
 
+    const keys = Object.keys(epochs[0]).filter((key) => typeof epochs[0][key] === "number");
+    headed(keys.map((key) => key.replace("_", " ")));
+
     function table() {
-      const keys = Object.keys(epochs[0]).filter((key) => typeof epochs[0][key] === "number");
-      const rows = [keys, ...epochs.map((epoch) => keys.map((key) => epoch[key]))].map((cells, k) => {
-        const row = document.createElement("tr");
-        row.append(...cells.map((content, place) => {
-          const made = document.createElement(k && place ? "td" : "th");
-          made.scope = k ? "row" : "col";
-          if (k && place) [made.scope, made.title] = ["", String(content)];
-          made.textContent = k ? text(content) : String(content).replace("_", " ");
-          if (made.tagName === "TD") made.removeAttribute("scope");
-          return made;
-        }));
-        if (k) [row.dataset.step, row.onclick] = [epochs[k - 1].epoch, () => go(k - 1)];
-        return row;
+      const body = byId("nodes").querySelector("tbody");
+      epochs.forEach((epoch, k) => {
+        const row = body.insertRow(), head = document.createElement("th");
+        [head.scope, head.textContent] = ["row", epoch.epoch];
+        row.append(head);
+        for (const key of keys.slice(1)) {
+          const cell = row.insertCell();
+          [cell.textContent, cell.title] = [text(epoch[key] ?? NaN), String(epoch[key])];
+        }
+        row.dataset.step = epoch.epoch;
+        row.onclick = () => go(k);
       });
-      byId("nodes").querySelector("thead").replaceChildren(rows[0]);
-      byId("nodes").querySelector("tbody").replaceChildren(...rows.slice(1));
     }
 
-    function field(parameters, across, up, size) {
-      return spaced(up, size).map((y) => spaced(across, size).map((x) => {
+    function field(parameters) {
+      return spaced(up, SIZE).map((y) => spaced(across, SIZE).map((x) => {
         const found = outputs(boundary.network, [...parameters, x, y]);
         return found.length === 1 ? found[0] : found.indexOf(Math.max(...found));
       }));
     }
 
     const isSingle = boundary?.network.outputs.length === 1;
-    let middle = null;
+    const SIZE = 61, across = boundary && range(boundary.points[0], 0.15), up = boundary && range(boundary.points[1], 0.15);
+    // A network that tells a probability decides at one half, others at 0.
+    const middle = isSingle && field([...after.values()].at(-1)).flat().every((v) => v >= 0 && v <= 1) ? 0.5 : 0;
 
     function network() {
       const figure = byId("way"), svg = figure.querySelector("svg"), [xs, ys, labels] = boundary.points;
       figure.hidden = false;
       figure.querySelector("figcaption").textContent = "";
-      const across = range(xs, 0.15), up = range(ys, 0.15), size = 61;
       const at = axes(svg, { x: across, y: up, across: boundary.inputs[0], up: boundary.inputs[1] });
       const known = [...after.keys()].filter((epoch) => epoch <= epochs[step].epoch);
       const parameters = after.get(known.length ? Math.max(...known) : [...after.keys()][0]);
-      if (middle === null) {
-        const flat = field([...after.values()].at(-1), across, up, size).flat();
-        middle = flat.every((v) => v >= 0 && v <= 1) ? 0.5 : 0;
-      }
-      const z = field(parameters, across, up, size), fills = FILLS.map(colour);
+      const z = field(parameters), fills = FILLS.map(colour);
       paint(figure.querySelector("canvas"), at, z, (v) => fills[isSingle ? Number(v >= middle) : v % fills.length]);
-      if (isSingle) at.area.append(element("path", { class: "boundary", d: level(at, spaced(across, size), spaced(up, size), z, middle) }));
+      if (isSingle) at.area.append(element("path", { class: "boundary", d: level(at, spaced(across, SIZE), spaced(up, SIZE), z, middle) }));
       const kinds = [...new Set(labels)].sort((a, b) => a - b);
       xs.forEach((x, k) => {
         const kind = kinds.indexOf(labels[k]) % SHAPES.length, [cx, cy] = [at.atX(x), at.atY(ys[k])];
@@ -457,7 +477,7 @@
       byId("what").textContent = tell("after epoch", { step: epoch.epoch, value: text(epoch.value) });
       for (const key of ["validation", "metric"]) if (key in epoch) sentences.push(tell(`on ${key}`, { value: text(epoch[key]) }));
       byId("equation").textContent = sentences.join(" ");
-      byId("outcome").textContent = isSingle && middle !== null ? tell("boundary", { value: text(middle) }) : "";
+      byId("outcome").textContent = isSingle ? tell("boundary", { value: text(middle) }) : "";
     }
 
     function redrawn() {
@@ -485,12 +505,13 @@
   function show() {
     slider.value = step;
     for (const [id, isOff] of [["first", !step], ["back", !step], ["next", step === shown.count() - 1], ["last", step === shown.count() - 1]]) byId(id).setAttribute("aria-disabled", String(isOff));
-    shown.redrawn();
+    pictured();
     shown.told();
     for (const row of byId("nodes").querySelectorAll("tbody tr")) {
       const isNow = row.rowIndex - 1 === step || Number(row.dataset.step) === (run.epochs ? run.epochs[step].epoch : step);
       row.classList.toggle("now", isNow);
-      if (isNow) { row.setAttribute("aria-current", "step"); seen(row); } else row.removeAttribute("aria-current");
+      if (isNow) row.setAttribute("aria-current", "step");
+      else row.removeAttribute("aria-current");
     }
     // A browser counts these, and a drag makes many.
     clearTimeout(written);
@@ -501,7 +522,18 @@
   function seen(row) {
     const pane = byId("nodes"), [box, own] = [pane.getBoundingClientRect(), row.getBoundingClientRect()];
     if (own.top < box.top + 40) pane.scrollTop -= box.top + 40 - own.top;
-    if (own.bottom > box.bottom) pane.scrollTop += own.bottom - box.bottom;
+    const bottom = box.top + pane.clientHeight;
+    if (own.bottom > bottom) pane.scrollTop += own.bottom - bottom;
+  }
+
+  // Draws before the next picture, once for all that changes until then.
+  function pictured() {
+    drawn ||= requestAnimationFrame(() => {
+      drawn = 0;
+      shown.redrawn();
+      const row = byId("nodes").querySelector("tr.now");
+      if (row) seen(row);
+    });
   }
 
   function playing(isOn) {
@@ -534,6 +566,6 @@
   root.classList.add("stepping");
   labelled();
   addEventListener("hashchange", () => location.reload());
-  new ResizeObserver(() => shown.redrawn()).observe(byId("stage"));
+  new ResizeObserver(pictured).observe(byId("stage"));
   show();
 })();

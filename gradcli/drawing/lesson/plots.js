@@ -7,7 +7,7 @@ const plots = (() => {
   function text(x, digits = 6) {
     if (x === null || Number.isNaN(x)) return "–";
     if (!Number.isFinite(x)) return x > 0 ? "∞" : "−∞";
-    const short = Math.abs(x) < 1e-3 && x !== 0 ? x.toExponential(digits - 1).replace(/\.?0*e/, "e") : String(Number(x.toPrecision(digits)));
+    const short = Math.abs(x) < 1e-3 && x !== 0 ? x.toExponential(Math.max(digits - 2, 1)).replace(/\.?0*e/, "e") : String(Number(x.toPrecision(digits)));
     return short.replace("e+", "e").replaceAll("-", "−");
   }
 
