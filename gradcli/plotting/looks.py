@@ -84,7 +84,9 @@ def _marked(chart: Chart, levels: Sequence[float]) -> Chart:
     numbers = np.concatenate([np.ravel(values) for values in known if values is not None])
     for level in levels:
         if not np.nanmin(numbers) <= level <= np.nanmax(numbers):
-            notes.append(f"nothing in the plot has the value {number_text(level)} of {spelled('level')}")
+            notes.append(
+                f"nothing in the plot has the value {number_text(level)} of {spelled('level')}"
+            )
         if field is None:
             x = np.concatenate([mark.x for mark in panel.marks])
             ends = np.array([np.nanmin(x), np.nanmax(x)])
