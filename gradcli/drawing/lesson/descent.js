@@ -5,12 +5,11 @@
   const root = document.documentElement;
   const run = JSON.parse(byId("run").textContent), words = run.words;
   const tell = (key, parts = {}) => say(words, `run ${key}`, parts);
-  const slider = byId("slider"), play = byId("play");
   const COST = 3e6; // instructions that a contour may take
   const MOST = 5000; // steps of a descent
   const CROWD = 80; // steps beyond which they are a line without dots
   const SPANS = 3; // how many times its width a view grows to follow a descent
-  let step = 0, timer = null, written = null, drawn = 0;
+  let step = 0, written = null, drawn = 0;
 
   // ------------------------------------------------------------ numbers
 
@@ -103,7 +102,6 @@
     function computed() {
       placed();
       found = state.method < 0 ? { steps: recorded, end: "" } : descended(state);
-      slider.max = found.steps.length - 1;
       table();
     }
 
@@ -419,7 +417,6 @@
   function learning() {
     const { epochs, boundary } = run, after = new Map(boundary?.after ?? []);
     const SHAPES = ["dot-a", "dot-b", "dot-c", "dot-d"], FILLS = ["input-fill", "result-fill", "constant-fill", "rule"];
-    slider.max = epochs.length - 1;
 
     const keys = Object.keys(epochs[0]).filter((key) => typeof epochs[0][key] === "number");
     headed(keys.map((key) => key.replace("_", " ")));
@@ -500,11 +497,11 @@
   function go(to) {
     step = Math.min(Math.max(0, to), shown.count() - 1);
     show();
+    if (step === shown.count() - 1) stepper.pause();
   }
 
   function show() {
-    slider.value = step;
-    for (const [id, isOff] of [["first", !step], ["back", !step], ["next", step === shown.count() - 1], ["last", step === shown.count() - 1]]) byId(id).setAttribute("aria-disabled", String(isOff));
+    stepper.stand(`${step} / ${shown.count() - 1}`);
     pictured();
     shown.told();
     for (const row of byId("nodes").querySelectorAll("tbody tr")) {
@@ -536,36 +533,10 @@
     });
   }
 
-  function playing(isOn) {
-    clearInterval(timer);
-    timer = null;
-    play.textContent = isOn ? words.pause : words.play;
-    if (!isOn) return;
-    if (step === shown.count() - 1) go(0);
-    timer = setInterval(() => { if (step === shown.count() - 1) playing(false); else go(step + 1); }, 700);
-  }
-
-  const moves = { first: () => 0, back: () => step - 1, next: () => step + 1, last: () => shown.count() - 1 };
-  for (const id in moves) byId(id).onclick = () => { playing(false); go(moves[id]()); };
-  play.onclick = () => playing(timer === null);
-  slider.oninput = () => { playing(false); go(Number(slider.value)); };
-  const keys = { ArrowLeft: "back", ArrowRight: "next", Home: "first", End: "last", " ": "play" };
-  document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, select, button")) return;
-    if (!(event.key in keys)) return;
-    event.preventDefault();
-    byId(keys[event.key]).click();
-  });
-
-  const theme = byId("theme"), darkness = matchMedia("(prefers-color-scheme: dark)");
-  const isDark = () => (root.dataset.theme ?? (darkness.matches ? "dark" : "light")) === "dark";
-  const labelled = () => { theme.textContent = isDark() ? words.light : words.dark; };
-  theme.onclick = () => { root.dataset.theme = isDark() ? "light" : "dark"; labelled(); show(); };
-  darkness.onchange = () => { labelled(); show(); };
+  const stepper = stepping({ words, seconds: 0.7, at: () => step, last: () => shown.count() - 1, show: go });
   for (const id of ["tools", "controls", "keys"]) byId(id).hidden = false;
   root.classList.add("stepping");
-  labelled();
+  colouring(words, show);
   addEventListener("hashchange", () => location.reload());
   new ResizeObserver(pictured).observe(byId("stage"));
-  show();
 })();

@@ -13,7 +13,7 @@ from gradcli.drawing.words import fit
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-SCRIPTS = ("library.js", "interpreter.js", "text.js", "plots.js", "descent.js")
+SCRIPTS = ("library.js", "interpreter.js", "text.js", "plots.js", "steps.js", "descent.js")
 """The parts of the script, in order."""
 
 

@@ -43,7 +43,7 @@ COLOURS = {
 """The colours of the picture by the names that the page's style has for them."""
 
 SCRIPTS = (
-    *("library.js", "bessel.js", "interpreter.js", "text.js", "picture.js", "controls.js"),
+    *("library.js", "bessel.js", "interpreter.js", "text.js", "picture.js", "controls.js", "steps.js"),
     "page.js",
 )
 """The parts of the script, in order."""
