@@ -39,6 +39,8 @@ LARGEST = 80_000
 """Characters of a program in a page; a formula that needs more is not run there."""
 FIRST_SHARE = 0.2
 """How much of the way to the minimum the first step takes where no learning rate was chosen."""
+LEAST_STEPS = 20
+"""How many steps a page offers at least, where no number was asked for."""
 ROWS = 400
 """How many rows of the data are points of a page."""
 KEPT_NUMBERS = 5000
@@ -144,7 +146,7 @@ def _given(m: Instructions, inputs: Mapping[str, Any]) -> dict[str, Any]:
 
 def _constants(m: Instructions, known: Mapping[str, Any]) -> dict[str, Any]:
     place = np.frompyfunc(m.of, 1, 1)
-    return {name: place(np.asarray(value, dtype=object))[()] for name, value in known.items()}
+    return {name: place(np.asarray(value, dtype=object)) for name, value in known.items()}
 
 
 def _finished(
@@ -243,7 +245,7 @@ def _methods(run: Run, found: Minimum, steps: Sequence[Iterate]) -> dict[str, An
         way = float(np.linalg.norm(ends[1] - ends[0]))
         slope = first.gradient_norm
         rate = float(f"{FIRST_SHARE * way / slope:.1g}") if way and slope else 0.1
-    content = {"methods": methods, "rate": rate, "steps": max(last.step, 1)}
+    content = {"methods": methods, "rate": rate, "steps": how.steps or max(last.step, LEAST_STEPS)}
     if not own:
         content["solver"] = found.method
     if how.schedule is not None and len(steps) == last.step + 1:

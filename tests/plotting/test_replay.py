@@ -58,17 +58,23 @@ def test_every_rule_makes_the_same_steps_in_a_page() -> None:
 
 
 def content(
-    source: str, start: dict[str, Any], data: dict[str, Any] | None = None, **options: Any
+    source: str,
+    start: dict[str, Any],
+    data: dict[str, Any] | None = None,
+    fixed: dict[str, Any] | None = None,
+    **options: Any,
 ) -> dict[str, Any]:
     """What the page of a run is given, through JSON as the page has it."""
     shapes = {name: np.shape(value) for name, value in (data or {}).items()}
-    formula = parse(source, shapes | {n: np.shape(v) for n, v in start.items()})
+    formula = parse(
+        source, shapes | {n: np.shape(v) for n, v in {**start, **(fixed or {})}.items()}
+    )
     steps: list[Any] = []
     settings = Settings(**options)
-    found = formula.minimize(start, data=data, observe=steps.append, **options)
+    found = formula.minimize(start, data=data, fixed=fixed, observe=steps.append, **options)
     columns = {name: np.asarray(value, float) for name, value in (data or {}).items()}
     values = {n: float(v) if np.ndim(v) == 0 else np.asarray(v, float) for n, v in start.items()}
-    run = Run(formula, values, {}, columns, settings)
+    run = Run(formula, values, fixed or {}, columns, settings)
     made: dict[str, Any] = json.loads(json.dumps(replay(run, found, steps), allow_nan=False))
     return made
 
@@ -129,6 +135,14 @@ def test_a_fit_has_points_that_move_and_a_curve(
     )
     model = data["response"] - data["side"] * residual[0]
     assert model == pytest.approx(2 * 1.5 + 0.5, rel=1e-15)
+
+
+@needs_node
+def test_names_that_do_not_move_are_constants() -> None:
+    made = content("a^2*c + sum(w)*a", {"a": 1.0}, fixed={"c": 2.0, "w": np.array([3.0, 4])})
+    program = made["objective"]
+    ((found,),) = runs([{"program": program, "points": [[5.0]], "results": program["outputs"]}])
+    assert found == [85, 27]
 
 
 def test_what_a_page_cannot_run_is_shown_as_it_was() -> None:
