@@ -4,7 +4,7 @@
   const byId = (id) => document.getElementById(id);
   const root = document.documentElement;
   const run = JSON.parse(byId("run").textContent), words = run.words;
-  const tell = (key, parts = {}) => say(words, `run ${key}`, parts);
+  const tell = (key, parts = {}) => say(words, key, parts);
   const COST = 3e6; // instructions that a contour may take
   const MOST = 5000; // steps of a descent
   const CROWD = 80; // steps beyond which they are a line without dots
@@ -117,7 +117,7 @@
       figure.hidden = false;
       const views = names.map((_, i) => view(i)), points = found.steps.map((one) => one.point);
       const parts = { name: names[0], other: names[1], count: points.length - 1, where: where(points[0]) };
-      svg.setAttribute("aria-label", tell(names.length === 1 ? "curve" : "contour", parts));
+      svg.setAttribute("aria-label", tell(names.length === 1 ? "run curve" : "run contour", parts));
       if (names.length === 1) {
         const xs = spaced(views[0], 241), ys = xs.map((x) => valueAt(x));
         const at = axes(svg, { x: views[0], y: height(ys), across: names[0], up: words["run value"] });
@@ -191,7 +191,7 @@
         const chosen = run.data.moves.length && byId("point").value === String(k);
         at.area.append(element("circle", { class: chosen ? "point chosen" : "point", cx: at.atX(v), cy: at.atY(points[1][k]), r: 6 }));
       });
-      svg.setAttribute("aria-label", tell("fit", { count: points[0].length, x, y, step: found.steps[step].step }));
+      svg.setAttribute("aria-label", tell("run fit", { count: points[0].length, x, y, step: found.steps[step].step }));
       svg.back = at.back;
       if (!run.data.moves.length || !isLive || svg.onpointerdown) return;
       svg.classList.add("movable");
@@ -238,11 +238,11 @@
       const here = found.steps[step], before = found.steps[step - 1], [first, last] = [found.steps[0], found.steps.at(-1)];
       const facts = { step: here.step, where: where(here.point), value: text(here.value), slope: text(here.norm) };
       byId("what").textContent = before
-        ? tell("at step", { ...facts, before: where(before.point), old: text(before.value) })
-        : tell("at start", facts);
+        ? tell("run at step", { ...facts, before: where(before.point), old: text(before.value) })
+        : tell("run at start", facts);
       const isPlain = before && state.method >= 0 && run.methods[state.method].label === run.methods.find((m) => !m.memory.length)?.label;
       byId("equation").textContent = isPlain && !run.rates && run.factor > 0 && names.length <= 2
-        ? names.map((name, i) => tell("update", { name, before: text(before.point[i]), rate: text(state.rate), slope: factor(before.gradient[i]), after: text(here.point[i]) })).join(",  ")
+        ? names.map((name, i) => tell("run update", { name, before: text(before.point[i]), rate: text(state.rate), slope: factor(before.gradient[i]), after: text(here.point[i]) })).join(",  ")
         : "";
       byId("outcome").textContent = ended(first, last);
       root.dataset.end = found.end || (run.factor * (last.value - first.value) > 0 ? "rises" : "");
@@ -254,14 +254,14 @@
       const parts = { step: last.step, steps: last.step, old: text(first.value), value: text(last.value), slope: text(last.norm), method: run.solver };
       const sentences = [];
       const isWorse = run.factor * (last.value - first.value) > 0;
-      if (state.method < 0) sentences.push(tell(isLive ? "recorded" : run.objective ? "constrained" : "fixed", parts));
-      if (found.end === "diverged") sentences.push(tell("diverged", parts));
-      else if (found.end === "arrived") sentences.push(tell("arrived", parts));
-      else if (isWorse && last.norm > first.norm) sentences.push(tell("diverges", parts));
-      else sentences.push(tell(isWorse || run.factor < 0 ? "rises" : "falls", parts));
+      if (state.method < 0) sentences.push(tell(isLive ? "run recorded" : run.objective ? "run constrained" : "run fixed", parts));
+      if (found.end === "diverged") sentences.push(tell("run diverged", parts));
+      else if (found.end === "arrived") sentences.push(tell("run arrived", parts));
+      else if (isWorse && last.norm > first.norm) sentences.push(tell("run diverges", parts));
+      else sentences.push(tell(isWorse || run.factor < 0 ? "run rises" : "run falls", parts));
       const views = names.length <= 2 ? names.map((_, i) => view(i)) : [];
       const away = found.steps.find(({ point }) => views.some(([low, high], i) => point[i] < low || point[i] > high));
-      if (away && run.objective) sentences.push(tell("leaves", { step: away.step }));
+      if (away && run.objective) sentences.push(tell("run leaves", { step: away.step }));
       return sentences.join(" ");
     }
 
@@ -281,7 +281,7 @@
         const field = document.createElement("div");
         field.className = "field";
         const label = document.createElement("label"), number = document.createElement("input"), bar = document.createElement("input");
-        label.textContent = tell("start of", { name });
+        label.textContent = tell("run start of", { name });
         [label.htmlFor, number.id, number.type, number.step] = [`start-${i}`, `start-${i}`, "number", "any"];
         [bar.id, bar.type, bar.step] = [`bar-${i}`, "range", "any"];
         bar.setAttribute("aria-label", label.textContent);
@@ -409,7 +409,7 @@
     const [cx, cy] = [at.atX(counts[step]), at.atY(curves[0].values[step])];
     if (Number.isFinite(cy)) at.area.append(element("circle", { class: "dot now", cx, cy, r: 6 }));
     const values = curves[0].values;
-    svg.setAttribute("aria-label", tell("loss", { old: text(values[0]), value: text(values.at(-1)) }));
+    svg.setAttribute("aria-label", tell("run loss", { old: text(values[0]), value: text(values.at(-1)) }));
   }
 
   // ------------------------------------------------------------ epochs
@@ -466,15 +466,15 @@
           : element("circle", { class: SHAPES[kind], cx, cy, r: 4.5 }));
       });
       const told = { name: boundary.inputs[0], other: boundary.inputs[1], step: epochs[step].epoch, count: xs.length };
-      svg.setAttribute("aria-label", tell("network", told));
+      svg.setAttribute("aria-label", tell("run network", told));
     }
 
     function told() {
       const epoch = epochs[step], sentences = [];
-      byId("what").textContent = tell("after epoch", { step: epoch.epoch, value: text(epoch.value) });
-      for (const key of ["validation", "metric"]) if (key in epoch) sentences.push(tell(`on ${key}`, { value: text(epoch[key]) }));
+      byId("what").textContent = tell("run after epoch", { step: epoch.epoch, value: text(epoch.value) });
+      for (const [key, word] of [["validation", "run on validation"], ["metric", "run on metric"]]) if (key in epoch) sentences.push(tell(word, { value: text(epoch[key]) }));
       byId("equation").textContent = sentences.join(" ");
-      byId("outcome").textContent = isSingle ? tell("boundary", { value: text(middle) }) : "";
+      byId("outcome").textContent = isSingle ? tell("run boundary", { value: text(middle) }) : "";
     }
 
     function redrawn() {

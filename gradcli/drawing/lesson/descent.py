@@ -6,14 +6,14 @@ from html import escape
 from string import Template
 from typing import TYPE_CHECKING, Any
 
-from gradcli.drawing.lesson.page import LONG, colours, embedded, policy, words_of_page
+from gradcli.drawing.lesson.page import LONG, SHARED, colours, embedded, policy, words_of_page
 from gradcli.drawing.lesson.wording import asset, table
 from gradcli.drawing.words import fit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-SCRIPTS = ("library.js", "interpreter.js", "text.js", "plots.js", "steps.js", "descent.js")
+SCRIPTS = (*SHARED, "plots.js", "descent.js")
 """The parts of the script, in order."""
 
 

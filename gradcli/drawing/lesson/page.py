@@ -42,10 +42,9 @@ COLOURS = {
 }
 """The colours of the picture by the names that the page's style has for them."""
 
-SCRIPTS = (
-    *("library.js", "bessel.js", "interpreter.js", "text.js", "picture.js", "controls.js", "steps.js"),
-    "page.js",
-)
+SHARED = ("library.js", "bessel.js", "interpreter.js", "text.js", "steps.js")
+"""The parts of the scripts of all pages, in order: programs, texts, steps."""
+SCRIPTS = (*SHARED, "picture.js", "controls.js", "page.js")
 """The parts of the script, in order."""
 GREY = re.compile(r"#(..)\1\1|white|black")
 """The colours of the cells of an array, and of nothing else."""
