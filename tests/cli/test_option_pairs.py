@@ -37,8 +37,15 @@ FILES: dict[str, str | bytes] = {
     "run.csv": "step,value\n0,3\n1,1\n2,0.5\n",
     "w.csv": "x,y,s\n0.5,1,0.1\n1.5,2,0.3\n2.5,4,0.2\n4,7,0.1\n",
 }
-WRITTEN = ("out.txt", "plot.svg", "log.csv", "saved.json", "fitted.csv", "state.ckpt")
-WRITTEN += ("lesson.html",)
+WRITTEN = (
+    "out.txt",
+    "plot.svg",
+    "log.csv",
+    "saved.json",
+    "fitted.csv",
+    "state.ckpt",
+    "lesson.html",
+)
 
 # One value for each option, such that it changes what a command does by default.
 SAMPLES: dict[str, list[str]] = {

@@ -279,7 +279,7 @@
       method.onchange = () => { state.method = Number(method.value); changed(); };
       names.slice(0, 6).forEach((name, i) => {
         const field = document.createElement("div");
-        field.className = "field";
+        field.className = "choice";
         const label = document.createElement("label"), number = document.createElement("input"), bar = document.createElement("input");
         label.textContent = tell("run start of", { name });
         [label.htmlFor, number.id, number.type, number.step] = [`start-${i}`, `start-${i}`, "number", "any"];
@@ -290,7 +290,7 @@
         number.onchange = () => typed(number, (x) => { state.start[i] = Math.min(Math.max(x, least(i)), most(i)); });
         bar.oninput = () => { state.start[i] = Number(Number(bar.value).toPrecision(4)); live(); changed(); };
         field.append(label, number, bar);
-        byId("fields").append(field);
+        byId("starts").append(field);
       });
       byId("rate").onchange = () => typed(byId("rate"), (x) => { if (x > 0) state.rate = x; });
       byId("rate-slider").oninput = () => {
