@@ -78,7 +78,7 @@ def replay(run: Run, found: Minimum, steps: Sequence[Iterate]) -> dict[str, Any]
         "start": numbers(list(run.start.values())),
         "factor": -1 if how.maximize else 1,
         "rows": [_row(step) for step in steps],
-        "tolerance": stopping.TOLERANCE if how.tolerance is None else how.tolerance,
+        "tolerance": stopping.TOLERANCE if how.tol is None else how.tol,
     }
     if problem is not None:
         content["limits"] = _limits(problem)
@@ -238,8 +238,8 @@ def _methods(run: Run, found: Minimum, steps: Sequence[Iterate]) -> dict[str, An
             methods.append({"label": label, "program": made, "memory": list(rule.memory)})
     first, last = steps[0], steps[-1]
     rate = METHODS[found.method].rate if own else 0.0
-    if how.rate is not None:
-        rate = how.rate
+    if how.lr is not None:
+        rate = how.lr
     elif not own:
         ends = [np.array(numbers(list(step.parameters.values()))) for step in (first, last)]
         way = float(np.linalg.norm(ends[1] - ends[0]))

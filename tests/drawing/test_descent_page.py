@@ -223,7 +223,7 @@ class TestInBrowser:
                 start,
                 data=columns,
                 method=METHODS[reader.run(field, "method")],
-                rate=reader.run(field, "rate"),
+                lr=reader.run(field, "rate"),
                 steps=steps,
                 observe=history.append,
             )
@@ -261,9 +261,7 @@ class TestInBrowser:
         history: list[Any] = []
         formula = parse("y ~ a*x + b", {"x": (8,), "y": (8,)})
         columns = {"x": moved[:, 0], "y": moved[:, 1]}
-        formula.minimize(
-            {"a": 0, "b": 0}, data=columns, rate=0.01, steps=15, observe=history.append
-        )
+        formula.minimize({"a": 0, "b": 0}, data=columns, lr=0.01, steps=15, observe=history.append)
         exact = [[o.step, o.value, *o.parameters.values(), o.gradient_norm] for o in history]
         np.testing.assert_allclose(rows(reader), exact, rtol=1e-10)
         assert rows(reader) != before

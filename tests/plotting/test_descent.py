@@ -85,7 +85,7 @@ def way(source: str, start: dict[str, float], **options: Any) -> Any:
 
 
 def test_one_parameter_rolls_down_the_curve() -> None:
-    panel = way("a^2 - 10*a + 28", {"a": 6.0}, rate=0.1, steps=20).panels[1]
+    panel = way("a^2 - 10*a + 28", {"a": 6.0}, lr=0.1, steps=20).panels[1]
 
     (curve,), (trail,) = marks(panel, Line), marks(panel, Trail)
     a = 5 + 0.8 ** np.arange(21)
@@ -101,7 +101,7 @@ def test_the_curve_of_an_objective_ends_at_bounds_and_is_broken_at_a_pole() -> N
     (curve,) = marks(bounded, Line)
     assert (curve.x[0], curve.x[-1]) == (0, 1)
 
-    broken = way("1/a + a", {"a": 0.3}, rate=0.05, steps=50).panels[1]
+    broken = way("1/a + a", {"a": 0.3}, lr=0.05, steps=50).panels[1]
     (curve,) = marks(broken, Line)
     gaps = curve.x[np.isnan(curve.y)]
     assert gaps.size == 1
@@ -109,7 +109,7 @@ def test_the_curve_of_an_objective_ends_at_bounds_and_is_broken_at_a_pole() -> N
 
 
 def test_a_parameter_that_diverges_is_followed_as_far_as_it_can_be_drawn() -> None:
-    plot = way("a^2 - 10*a + 28", {"a": 6.0}, rate=1.1, steps=5000)
+    plot = way("a^2 - 10*a + 28", {"a": 6.0}, lr=1.1, steps=5000)
 
     (trail,) = marks(plot.panels[1], Trail)
     # The distance from 5 grows by 1.2 in each step, and the 1264th is the last within 1e100.

@@ -71,7 +71,7 @@ def content(
     )
     steps: list[Any] = []
     settings = Settings(**options)
-    found = formula.minimize(start, data=data, fixed=fixed, observe=steps.append, **options)
+    found = formula.minimize(start, data=data, fix=fixed, observe=steps.append, **options)
     columns = {name: np.asarray(value, float) for name, value in (data or {}).items()}
     values = {n: float(v) if np.ndim(v) == 0 else np.asarray(v, float) for n, v in start.items()}
     run = Run(formula, values, fixed or {}, columns, settings)
@@ -83,7 +83,7 @@ def content(
 @pytest.mark.parametrize("maximize", [False, True])
 def test_the_objective_and_its_gradient_are_those_of_the_formula(maximize: bool) -> None:
     source = "exp(-x^2)*cos(3*y) + y^2/10"
-    made = content(source, {"x": 0.3, "y": 0.2}, rate=0.1, steps=3, maximize=maximize)
+    made = content(source, {"x": 0.3, "y": 0.2}, lr=0.1, steps=3, maximize=maximize)
     points = [[0.3, 0.2], [-1.0, 2.5], [4.0, -0.1]]
     (found,) = runs(
         [{"program": made["objective"], "points": points, "results": made["objective"]["outputs"]}]
@@ -147,7 +147,7 @@ def test_names_that_do_not_move_are_constants() -> None:
 
 def test_what_a_page_cannot_run_is_shown_as_it_was() -> None:
     rows = np.linspace(0, 1, 2000)
-    made = content("mean((y - a*x)^2)", {"a": 0.5}, {"x": rows, "y": 2 * rows}, rate=0.1, steps=3)
+    made = content("mean((y - a*x)^2)", {"a": 0.5}, {"x": rows, "y": 2 * rows}, lr=0.1, steps=3)
     assert made["objective"] is None
     assert [row[0] for row in made["rows"]] == [0, 1, 2, 3]
     assert content("x + y", {"x": 0, "y": 0}, subject_to=["x^2 + y^2 <= 1"])["methods"] == []
