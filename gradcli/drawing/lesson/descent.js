@@ -1,7 +1,7 @@
 "use strict";
 (() => {
   const { text, element, axes, path, level, paint, colour, mixed, spaced, range, isWide } = plots;
-  const byId = (id) => document.getElementById(id);
+  const byId = (id) => scope.getElementById(id);
   const root = document.documentElement;
   const run = JSON.parse(byId("run").textContent), words = run.words;
   const tell = (key, parts = {}) => say(words, key, parts);

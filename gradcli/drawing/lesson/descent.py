@@ -6,7 +6,15 @@ from html import escape
 from string import Template
 from typing import TYPE_CHECKING, Any
 
-from gradcli.drawing.lesson.page import LONG, SHARED, colours, embedded, policy, words_of_page
+from gradcli.drawing.lesson.page import (
+    LONG,
+    SHARED,
+    colours,
+    embedded,
+    policy,
+    script_of,
+    words_of_page,
+)
 from gradcli.drawing.lesson.wording import asset, table
 from gradcli.drawing.words import fit
 
@@ -20,7 +28,7 @@ SCRIPTS = (*SHARED, "plots.js", "descent.js")
 def page(formula: str, content: Mapping[str, Any], notes: str) -> bytes:
     """Return the page of a run; `content` is what plotting.replay tells of it."""
     sheet = colours() + asset("page.css") + asset("descent.css")
-    script = "".join(map(asset, SCRIPTS))
+    script = script_of(SCRIPTS)
     text = Template(asset("descent.html")).substitute(
         words_of_page(),
         policy=policy(sheet, script),

@@ -22,7 +22,7 @@ from gradcli.drawing.words import fit
 from gradcli.graph.mathml import mathml
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from gradcli.drawing.lesson.story import Lesson
     from gradcli.drawing.sketch import Sketch
@@ -63,8 +63,7 @@ def page(
     Raises DrawingError when a picture is none.
     """
     sheet = colours() + asset("page.css")
-    scripts = "".join([asset(name) for name in SCRIPTS])
-    script = f"((scope) => {{\n{scripts}}})(document);"
+    script = script_of(SCRIPTS)
     title = escape(fit(formula))
     text = Template(asset("page.html")).substitute(
         words_of_page(),
@@ -79,6 +78,12 @@ def page(
         script=script,
     )
     return text.encode()
+
+
+def script_of(parts: Iterable[str]) -> str:
+    """Return the script of a page, a function of what its elements are found in."""
+    scripts = "".join([asset(name) for name in parts])
+    return f"((scope) => {{\n{scripts}}})(document);"
 
 
 def words_of_page() -> dict[str, str]:
