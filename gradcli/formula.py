@@ -429,6 +429,7 @@ class Formula(Node):
         most_nodes: int = DRAWN_NODES,
         parts: bool = False,
         correlations: Mapping[tuple[str, str], float] | None = None,
+        until: int | None = None,
         observe: Callable[[Note], None] | None = None,
         **named: Any,
     ) -> bytes:
@@ -441,7 +442,8 @@ class Formula(Node):
         or "TB"; `local` what stands on the edges: "number", "formula", "both" or "none".
         `only_named` leaves the inputs, the nodes that the user named and the result, with the total
         derivative along all paths between them. With `parts` an integral, sum, product or root
-        shows what it is made of. Notes about the gradients, such as that one is
+        shows what it is made of. `until` says after how many steps of the backward pass the
+        gradients are shown, all of them by default. Notes about the gradients, such as that one is
         taken at a kink, stand in the picture, and `observe` is called with each. Values may be
         `gradcli.uncertain`, with `correlations` of pairs; they and the result are shown with their
         standard errors then, and what each contributes to the variance.
@@ -494,6 +496,7 @@ class Formula(Node):
             only_named=only_named,
             most_nodes=most_nodes,
             notes=[str(note) for note in notes],
+            until=until,
         )
 
     # ------------------------------------------------------------ checks

@@ -87,6 +87,9 @@ def _draw(problem: Problem, chosen: str, options: Draw) -> None:
             for name, value in values.items()
         }
     if options.format is None and output.pretty:
+        if options.until is not None:
+            message = "--until is a moment of a picture, and a terminal gets the graph as lines"
+            raise UsageError(message, hint="write it to a file: -o graph.svg")
         shown = problem.formula
         if values or not shown.free_names:
             run = shown.at_values(values).run(
@@ -114,6 +117,7 @@ def _draw(problem: Problem, chosen: str, options: Draw) -> None:
             parts=options.parts,
             most_nodes=DRAWN_NODES if options.most_nodes is None else options.most_nodes,
             correlations=correlations,
+            until=options.until,
             observe=notes.append,
         )
         output.binary(content)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from gradcli.cli.given import Given
+    from gradcli.cli.lessons import Lesson
     from gradcli.cli.options import Minimize
     from gradcli.cli.output import Output
     from gradcli.minimization.continuing import Keeper
@@ -45,8 +46,9 @@ def learn(
     keeper: Keeper | None,
     resumed: dict[str, Any] | None,
     stop: Callable[[], bool],
+    lesson: Lesson | None = None,
 ) -> Minimum:
-    """Return where the epochs lead; each is shown as soon as it is over."""
+    """Return where the epochs lead; each is shown as soon as it is over, and kept for a lesson."""
     assert given.rows is not None  # noqa: S101 - checked with the options
     epochs = options.epochs or 1
     validation, metric = _measures(given, options)
@@ -70,7 +72,7 @@ def learn(
         quiet = output.json or options.plot == "-"  # the plot takes the place of the rows
         stride = options.every or 1
         rows = None if quiet else steps.Stream(columns, output)
-        watch = Screen(rows, log, count, epochs, keeper, stop, stride)
+        watch = Screen(rows, log, count, epochs, keeper, stop, stride, lesson)
         for epoch in training.epochs:
             watch.epoch(epoch)
         try:
@@ -144,7 +146,9 @@ class Screen(Watch):
         keeper: Keeper | None,
         stop: Callable[[], bool],
         stride: int,
+        lesson: Lesson | None,
     ) -> None:
+        self._lesson = lesson
         self._rows = rows
         self._log = log
         self._count = count
@@ -215,7 +219,9 @@ class Screen(Watch):
         return self._stop()
 
     def step(self, training: Training) -> None:
-        """Keep the state."""
+        """Keep the state, and the parameters after an epoch."""
+        if self._lesson is not None and training.between_epochs:
+            self._lesson.epoch(training.epochs[-1], training.point)
         if self._keeper is not None:
             self._keeper.keep(training.steps, training.state(), ends_epoch=training.between_epochs)
 

@@ -48,6 +48,11 @@ def minimize(words: Sequence[str], options: Minimize) -> ExitCode:
         from gradcli.cli.plots import MinimumPlot, target
 
         plot = MinimumPlot(target(options, output, words), output, options)
+    lesson = None
+    if options.lesson is not None:
+        from gradcli.cli.lessons import Lesson
+
+        lesson = Lesson(options.lesson)
     given = read(words, options)
     derived = _derived(given, options)
     if plot is not None:
@@ -61,18 +66,21 @@ def minimize(words: Sequence[str], options: Minimize) -> ExitCode:
         if options.learns:
             from gradcli.cli.learning import learn
 
-            found = learn(given, output, options, keeper, resumed, stop)
+            found = learn(given, output, options, keeper, resumed, stop, lesson)
         else:
             if given.also:
                 from gradcli.cli.comparing import Comparison
 
                 comparison = Comparison(given, stop)
-            found = _run(given, output, options, keeper, resumed, stop, plot, derived)
+            kept = [watcher for watcher in (plot, lesson) if watcher is not None]
+            found = _run(given, output, options, keeper, resumed, stop, kept, derived)
             if comparison is not None:
                 comparison.run(found)
                 comparison.show(output)
         stop.settle()
         _conclude(found, given, output, options, plot, comparison)
+        if lesson is not None:
+            lesson.write(found, given)
     fits = [found] if comparison is None else comparison.fits
     code = max(_CODES[fit.ending] for fit in fits)
     return ExitCode(stop.code or code)
@@ -123,12 +131,12 @@ def _run(
     keeper: Keeper | None,
     resumed: dict[str, Any] | None,
     stop: Stop,
-    plot: MinimumPlot | None,
+    kept: Sequence[steps.Watcher],
     derived: Sequence[Derived],
 ) -> Minimum:
     """Return where the run over all rows at once leads; its steps are shown as they are made.
 
-    They are kept for a `plot`; one on stdout takes the place of their table.
+    They are `kept` for pictures; a plot on stdout takes the place of their table.
     """
     from gradcli.minimization.constrained import optimum as run
     from gradcli.rows.columns import values_of
@@ -137,12 +145,12 @@ def _run(
     stride = options.every
     if stride is None and not output.pretty and options.is_first_order and options.tol == 0:
         stride = 1  # no test ends the run: its steps are what is asked for
-    is_drawn = plot is not None and plot.is_text
+    is_drawn = options.plot == "-"
     is_shown = output.pretty and not is_drawn and (stride is not None or not given.also)
     table = steps.Table(stride) if is_shown else None
     stride = None if is_drawn else stride
     with steps.log_file(options.log, steps.columns(names)) as log:
-        watchers: list[steps.Watcher] = [w for w in (table, plot, log) if w is not None]
+        watchers: list[steps.Watcher] = [w for w in (table, *kept, log) if w is not None]
         if stride is not None and table is None and not output.json:
             watchers.append(steps.Rows(names, output, stride))
         live = steps.LiveLine() if is_terminal(sys.stderr) else steps.Watcher()

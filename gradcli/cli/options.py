@@ -9,6 +9,7 @@ from gradcli.options import (
     POSITIVE,
     SHARE,
     Filled,
+    Number,
     OneOf,
     Option,
     Options,
@@ -73,6 +74,17 @@ class _Plot(_File):
             error.hint = "for example --plot curve.svg; --plot - draws here"
             raise
         return text
+
+
+class _Page(_File):
+    """A file for a page."""
+
+    def read(self, field: str, text: str) -> str:
+        try:
+            return super().read(field, text)
+        except UsageError as error:
+            error.hint = "for example -o lesson.html; --plot curve.svg draws a picture"
+            raise
 
 
 def _plot_files() -> Collection[str]:
@@ -245,6 +257,15 @@ class Looks(Options):
     ylabel = text("--ylabel", "The label of its y axis.", "TEXT")
     log_x = flag("--log-x", "A logarithmic x axis.")
     log_y = flag("--log-y", "A logarithmic y axis.")
+    level: Option[Sequence[float]] = Option(
+        "--level",
+        (),
+        "A line where the value is V, as the boundary of classes; repeatable.",
+        Number("a finite number", lambda _: True, 0.5),
+        "V",
+        many=True,
+    )
+    surface = flag("--surface", "A surface in three dimensions, not a contour.")
     size = text("--size", "Width and height in inches, or in characters with --plot -.", "WxH")
 
 
@@ -409,6 +430,13 @@ class Minimize(Settings, Learning, Data, Plot, Shown):
         Filled(),
         needs=("data",),
     )
+    lesson = text(
+        "-o --output",
+        "Write a lesson, which runs the descent again, to a {words} file.",
+        "FILE",
+        _Page(lambda: (".html",)),
+        file="write",
+    )
     overlay = texts(
         "--overlay",
         "Lay the curves of another run's --log over the plot; repeatable.",
@@ -442,6 +470,9 @@ class Draw(Random, Data, Written):
     )
     local: Option[str | None] = one_of(
         "--local", "On the edges: {words}.", "L", _of_pictures("LOCALS"), None
+    )
+    until: Option[int | None] = Option(
+        "--until", None, "Gradients after N steps of the backward pass.", Whole(0), "N"
     )
     only_named = flag("--only-named", "Inputs, named parts (u = ...;) and the result alone.")
     parts = flag("--parts", "What integrals, sums, products and roots are made of.")

@@ -81,9 +81,21 @@ def target(options: Plot, output: Output, words: Sequence[str]) -> Target:
 
 
 def _looks(options: Plot, *, is_text: bool) -> Looks:
-    """Return how the plot is to look. Raises UsageError for a size that is none."""
+    """Return how the plot is to look. Raises UsageError for what it cannot be."""
     size = None if options.size is None else _size(options.size, is_text=is_text)
-    return Looks(options.title, options.xlabel, options.ylabel, options.log_x, options.log_y, size)
+    if options.surface and is_text:
+        message = "--surface draws in three dimensions, which characters cannot"
+        raise UsageError(message, hint="give a file, for example --plot surface.svg")
+    return Looks(
+        options.title,
+        options.xlabel,
+        options.ylabel,
+        options.log_x,
+        options.log_y,
+        size,
+        options.level,
+        options.surface,
+    )
 
 
 def _size(text: str, *, is_text: bool) -> tuple[float, float]:
@@ -280,9 +292,9 @@ class MinimumPlot(Watcher):
     def check(self, given: Given) -> None:
         """Raise UsageError for points where it is sure that nothing is for them to lie over."""
         count = len(entries(given.start.values))
-        if self._points is not None and given.rows is None and count != 2:
+        if self._points is not None and given.rows is None and count > 2:
             message = f"--points lies over the contour of two parameters, and this run has {count}"
-            hold = ", or hold others with --fix" if count > 2 else ""
+            hold = ", or hold others with --fix"
             raise UsageError(message, hint=f"leave out --points{hold}")
 
     def see(self, iterate: Iterate) -> None:

@@ -68,6 +68,7 @@ def heading(sketch: Sketch, title: str, options: Options) -> str:
         legend.append("its width: how much gradient flows")
     if any(is_map(box.step.value) for box in sketch.boxes):
         legend.append("in an array: white is its least number, black its greatest")
+    legend += [sketch.moment] if sketch.moment else []
     if legend:
         rows.append(_text("; ".join(legend), MUTED, 9))
     for note in told(sketch.notes):
@@ -187,8 +188,9 @@ def _lines(sketch: Sketch, box: Box, options: Options) -> list[str]:
         facts.append(_fact("value", "–", MUTED, INK, options.room))  # for other inputs there is one
     if step.share is not None:
         facts.append(_fact("share", percent(step.share), MUTED, INK, 0))
-    if options.gradient and step.gradient is not None:
-        slope = quantity(step.gradient, ARRAY)
+    if options.gradient and (step.gradient is not None or box.awaits):
+        known = [] if step.gradient is None else [quantity(step.gradient, ARRAY)]
+        slope = " + ".join([*known, "…"] if box.awaits else known)
         facts.append(_fact(_slope(sketch, box), slope, GRADIENT, GRADIENT, options.room))
     for part in step.parts:
         what = fit(part.what, EXPRESSION)

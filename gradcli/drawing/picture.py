@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.drawing.words import expression, fit
-from gradcli.errors import DrawingError
+from gradcli.errors import DrawingError, UsageError
 from gradcli.graph import printing
 from gradcli.graph.operations import NEGATE, TABLE
 from gradcli.limits import DRAWN_NODES
@@ -44,6 +44,7 @@ def picture(
     only_named: bool = False,
     most_nodes: int = DRAWN_NODES,
     notes: Sequence[str] = (),
+    until: int | None = None,
 ) -> bytes:
     """Return the picture of the steps that lead to `result`, "svg", "png", "pdf" or "dot".
 
@@ -55,15 +56,18 @@ def picture(
     along each arrow. `local` is what stands on an arrow: the local derivative as "number",
     "formula", "both" or "none"; None means the number when gradients are shown, and where there
     are no numbers the formula, but nothing in a picture that is a tangle of long arrows. `notes`
-    are sentences about the derivatives, which stand below the formula. Raises
-    DrawingError for more than `most_nodes` steps and when Graphviz is missing or fails, and
-    UsageError for an option that does not exist.
+    are sentences about the derivatives, which stand below the formula. With `until` gradients are
+    those after so many steps of the backward pass. Raises DrawingError for more than `most_nodes`
+    steps and when Graphviz is missing or fails, and UsageError for an option that does not exist
+    or says nothing here.
     """
     check_word("format", picture_format, FORMATS)
     check_word("rankdir", rankdir, DIRECTIONS)
     if local is not None:
         check_word("local", local, LOCALS)
     chosen = FORMATS[picture_format]
+    if until is not None:
+        _check_until(chosen, steps, gradient=gradient)
     if not chosen.is_picture:
         return chosen.make(Picture(graph, result, steps, notes))
     from gradcli.drawing.labels import Options
@@ -77,6 +81,11 @@ def picture(
     if local is None:
         local = "number" if gradient and tangle(drawn) <= MOST_TANGLED else "none"
     options = Options(gradient, rankdir, local)
+    if until is not None:
+        from gradcli.drawing.until import until as moment
+
+        drawn = moment(drawn, until)
+        steps = [b.step._replace(gradient=None) if b.awaits else b.step for b in drawn.boxes]
     return chosen.make(Picture(graph, result, steps, notes, drawn, options, only_named))
 
 
@@ -105,6 +114,17 @@ def _named(graph: Graph, result: int) -> int:
     from gradcli.calculus.named import named_nodes
 
     return len(named_nodes(graph, result))
+
+
+def _check_until(chosen: Format, steps: Sequence[Step], *, gradient: bool) -> None:
+    """Raise UsageError for a picture that has no moments, or has them all."""
+    own = spelled("until")
+    if not chosen.has_moment:
+        message = f"{own} is one moment of a picture, and this format has the whole pass"
+        raise UsageError(message, hint=f"leave out {own}")
+    if steps[-1].value is None or not gradient:
+        message = f"{own} shows gradients, and there are none without values"
+        raise UsageError(message, hint=f"give values, or leave out {own}")
 
 
 def _too_large(size: str, most_nodes: int, named: int | None) -> DrawingError:
@@ -167,6 +187,8 @@ class Format(NamedTuple):
     """What its bytes start with, for one that is no text."""
     is_picture: bool = True
     """Whether options about its looks and its size mean something to it."""
+    has_moment: bool = True
+    """Whether it shows the backward pass at one moment."""
 
 
 def _svg(picture: Picture) -> bytes:
@@ -178,7 +200,10 @@ def _svg(picture: Picture) -> bytes:
     drawn = picture.sketch
     sentences = {part.key: part.sentence for part in (*drawn.boxes, *drawn.arrows)}
     title = fit(_formula(picture.graph, picture.result), LONGEST_TITLE)
-    return finished(content, title, about_picture(picture.steps, picture.notes), sentences)
+    about = about_picture(picture.steps, picture.notes)
+    if drawn.moment:
+        about += f" The gradients are those {drawn.moment}."
+    return finished(content, title, about, sentences)
 
 
 def _by_graphviz(name: str, starts: bytes, *, opaque: bool = False) -> Format:
@@ -241,7 +266,7 @@ FORMATS = {
     "png": _by_graphviz("png", b"\x89PNG\r\n\x1a\n", opaque=True),
     "pdf": _by_graphviz("pdf", b"%PDF-"),
     "dot": Format(lambda picture: picture.dot(picture.heading()).encode()),
-    "json": Format(_data, is_picture=False),
-    "html": Format(_lesson),
+    "json": Format(_data, is_picture=False, has_moment=False),
+    "html": Format(_lesson, has_moment=False),
 }
 """The formats by their names, which are the endings of their files too."""

@@ -38,6 +38,8 @@ class Box(NamedTuple):
     """Whether nothing below it is used twice, so that it can be laid out as it is written."""
     sentence: str
     """What is told about it."""
+    awaits: bool = False
+    """Whether more has yet to flow into its gradient, in a picture of a moment of the pass."""
 
 
 class Arrow(NamedTuple):
@@ -68,6 +70,8 @@ class Sketch(NamedTuple):
     """What is to be said about the derivatives, such as that one is taken at a kink."""
     letters: dict[str, str] = {}  # noqa: RUF012 - of a named tuple, which sets it always
     """The names in LaTeX; none where a name is no word, so that formulas stay text."""
+    moment: str = ""
+    """Up to where the backward pass has come, where it is not at its end."""
 
 
 def sketch(graph: Graph, result: int, steps: Sequence[Step], notes: Sequence[str] = ()) -> Sketch:

@@ -309,6 +309,11 @@ class Training:
         return self._solver.steps
 
     @property
+    def point(self) -> list[Any]:
+        """The value of each parameter, which is not to be changed."""
+        return self._solver.point
+
+    @property
     def between_epochs(self) -> bool:
         """Whether the last step ended an epoch."""
         return self._taken == 0

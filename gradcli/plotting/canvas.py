@@ -29,6 +29,8 @@ LETTERS = "*+ox#@%&abcdefghijklmnpqrstuvwyz"
 """The characters of curves in ASCII, as many as there can be."""
 KINDS = {True: "•○×◆△+", False: "oX+#%@"}
 """The characters of kinds of points, where such can be shown and in ASCII."""
+BOUNDARIES = "=~&*"
+"""The characters of lines where a field has a value, none of them a shade or a kind."""
 LEVELS = "0123456789"
 """Low to high, of points that a number colours."""
 SHADES = {True: " ░▒▓█", False: " .:+#"}
@@ -217,15 +219,30 @@ class Canvas:
         gaps = np.isnan(share)
         level = np.clip((np.where(gaps, 0, share) * len(shades)).astype(int), 0, len(shades) - 1)
         self._text = np.where(gaps, "?", np.array(list(shades))[level])
+        marked = self._marked(mark, mark.z[np.ix_(up, across)])
         if low == high:
-            return [f"  {10.0**low if mark.log else low:.3g} everywhere"]
+            return [f"  {10.0**low if mark.log else low:.3g} everywhere", *marked]
         ends = [low + (high - low) * k / len(shades) for k in range(len(shades) + 1)]
         texts = [f"{10.0**end if mark.log else end:.2g}" for end in ends]
         texts = [text.replace("e+0", "e").replace("e-0", "e-").replace("e+", "e") for text in texts]
         parts = [f"{text} [{shade}]" for text, shade in zip(texts, shades, strict=False)]
         found = wrapped([*parts, texts[-1]], self._style.width - 2)
-        key = [f"  {line}" for line in found]
+        key = [f"  {line}" for line in found] + marked
         return [*key, "  ? no value"] if gaps.any() else key
+
+    def _marked(self, mark: Field, shown: Vector) -> list[str]:
+        """Draw lines between the characters below a value and those above, and explain them."""
+        key = []
+        for number, level in enumerate(mark.marked):
+            above = shown >= level
+            edge = np.zeros(above.shape, dtype=bool)
+            edge[:, 1:] |= above[:, 1:] != above[:, :-1]
+            edge[1:] |= above[1:] != above[:-1]
+            letter = BOUNDARIES[number % len(BOUNDARIES)]
+            self._text[edge & ~np.isnan(shown)] = letter
+            self._colour[edge] = COLOURS[-1]
+            key.append(f"  {letter} {self._cut(mark.label)} = {level:.6g}")
+        return key
 
     def _arrows(self, mark: Arrows) -> None:
         eight = "→↗↑↖←↙↓↘" if self._style.unicode else ">/^\\<,v\\"

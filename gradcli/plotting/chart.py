@@ -60,6 +60,8 @@ class Field(NamedTuple):
     log: bool = False
     limits: tuple[float, float] | None = None
     """The values between which levels are chosen; None for all."""
+    marked: Sequence[float] = ()
+    """The values whose places are marked by lines, as boundaries are."""
 
 
 class Arrows(NamedTuple):
@@ -77,6 +79,8 @@ class Trail(NamedTuple):
 
     x: Vector
     y: Vector
+    z: Vector | None = None
+    """The height of each point over a field, for a way on its surface."""
 
 
 Mark = Line | Points | Band | Field | Arrows | Trail
@@ -98,6 +102,8 @@ class Panel(NamedTuple):
     """How high it is, against the others above and below it."""
     log_x: bool = False
     """Whether x has a logarithmic scale."""
+    surface: bool = False
+    """Whether its field is drawn as a surface in three dimensions."""
 
     @property
     def field(self) -> Field | None:

@@ -1,8 +1,9 @@
-"""A minimisation as a chart: the objective step by step, and the way of two parameters.
+"""A minimisation as a chart: the objective step by step, and the way of one or two parameters.
 
-The way is drawn over the contour of the objective. A fit of one predictor shows the data with the
-fitted curve and its confidence band, and below them the residuals: its steps are of interest only
-where a first-order method was to make them. Learning in epochs shows what was measured after each.
+The way is drawn on the curve of the objective, or over its contour. A fit of one predictor shows
+the data with the fitted curve and its confidence band, and below them the residuals: its steps are
+of interest only where a first-order method was to make them. Learning in epochs shows what was
+measured after each.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 from gradcli.errors import MathematicsError, UsageError
 from gradcli.graph.literals import number_text
 from gradcli.minimization.settings import SECOND_ORDER
-from gradcli.plotting import fitted
+from gradcli.plotting import breaks, fitted
 from gradcli.plotting.chart import (
     CURVES,
     Chart,
@@ -35,15 +36,20 @@ if TYPE_CHECKING:
 
     Objective = Callable[[Sequence[Any]], tuple[float, Any]]
 
+CURVE = 401
+"""How many points the curve of an objective has."""
 GRID = 81
 """How many points the contour of an objective has along each side."""
 GRID_NUMBERS = 2e8
-"""How many numbers of the data are gone through for a contour; of many rows it is coarser."""
+"""How many numbers of the data are gone through for a contour or a curve; of many rows it is
+coarser."""
 COARSEST = 25
 FARTHEST = 1e100
-"""How far the way of two parameters is followed; a run may diverge."""
+"""How far the way of the parameters is followed; a run may diverge."""
 MARGIN = 0.2
-"""What is shown around the way of the steps, as a part of its length."""
+"""What a contour shows around the way of the steps, as a part of its length."""
+CURVE_MARGIN = 0.8
+"""What a curve shows around it: a valley has two sides."""
 
 
 def chart(
@@ -59,10 +65,10 @@ def chart(
 ) -> Chart:
     """Return the plot of a minimisation, from its steps or its epochs.
 
-    `objective` is what was minimised, for a contour of two parameters, which stays inside the
-    `limits`; it goes through so many `numbers` of data. `sigma` are the standard deviations of the
-    observations and `confidence` that of the band. `overlays` are the curves of other runs, and
-    `others` the fits of other models, of which a plot of a fit shows the curves.
+    `objective` is what was minimised, for the curve of one parameter or the contour of two, which
+    stay inside the `limits`; it goes through so many `numbers` of data. `sigma` are the standard
+    deviations of the observations and `confidence` that of the band. `overlays` are the curves of
+    other runs, and `others` the fits of other models, of which a plot of a fit shows the curves.
     """
     if found.epochs:
         return _learning(found, overlays)
@@ -78,15 +84,16 @@ def chart(
         del panels[1:]
     panels.append(_progress(iterates, overlays, notes))
     if has_way(found):
-        across, up = found.parameters
-        panels.append(_way(iterates, (across, up), objective, limits or {}, numbers, notes))
+        panels.append(
+            _way(iterates, list(found.parameters), objective, limits or {}, numbers, notes)
+        )
     return Chart(found.expression, panels, notes=notes)
 
 
 def has_way(found: Minimum) -> bool:
-    """Return whether the plot shows the way of two parameters, and so needs the objective."""
-    numbers = [value for value in found.parameters.values() if isinstance(value, float)]
-    if found.epochs or len(numbers) != 2 or len(found.parameters) != 2:
+    """Return whether the plot shows the way of the parameters, and so needs the objective."""
+    kinds = [isinstance(value, float) for value in found.parameters.values()]
+    if found.epochs or len(kinds) not in {1, 2} or not all(kinds):
         return False
     fit = found.predictions
     is_fit = fit is not None and fit.predictor is not None
@@ -154,42 +161,57 @@ def _column(epochs: Sequence[Epoch], name: str) -> Vector:
     return np.array([np.nan if x is None else x for x in found], dtype=np.float64)
 
 
-# ---------------------------------------------------------------- two parameters
+# ---------------------------------------------------------------- one or two parameters
 
 
 def _way(
     iterates: Sequence[Iterate],
-    names: tuple[str, str],
+    names: Sequence[str],
     objective: Objective | None,
     limits: Mapping[str, tuple[float, float]],
     numbers: int,
     notes: list[str],
 ) -> Panel:
-    """Return the way of two parameters, over the contour of the objective where it is given."""
+    """Return the way of one parameter on the curve of the objective, of two over its contour."""
     points = np.array([[iterate.parameters[name] for name in names] for iterate in iterates])
-    across, up = points[(np.abs(points) <= FARTHEST).all(axis=1)].T
-    if len(across) < len(iterates):
-        notes.append(
-            f"{len(iterates) - len(across)} steps beyond {number_text(FARTHEST)} are not on the way"
-        )
-    trail = Trail(across, up)
+    near = (np.abs(points) <= FARTHEST).all(axis=1)
+    if not near.all():
+        notes.append(f"{(~near).sum()} steps beyond {number_text(FARTHEST)} are not on the way")
+    ways = points[near].T
+    heights = np.array([iterate.value for iterate in iterates])[near]
+    is_curve = len(names) == 1
+    labels = (names[0], "objective" if is_curve else names[1])
+    across, up = ways if len(names) > 1 else (*ways, heights)
+    trail = Trail(across, up, None if is_curve else heights)
     if objective is None:
-        notes.append("the data are read in blocks, so the plot has no contour of the objective")
-        return Panel(names[0], names[1], [trail])
-    count = int(np.clip((GRID_NUMBERS / numbers) ** 0.5, COARSEST, GRID))
-    x, y = [
-        np.linspace(*_around(way, limits.get(name, (-np.inf, np.inf))), count)
-        for name, way in zip(names, (across, up), strict=True)
+        what = "curve" if is_curve else "contour"
+        notes.append(f"the data are read in blocks, so the plot has no {what} of the objective")
+        return Panel(*labels, [trail])
+    part = CURVE_MARGIN if is_curve else MARGIN
+    ends = [
+        _around(way, limits.get(name, (-np.inf, np.inf)), part)
+        for name, way in zip(names, ways, strict=True)
     ]
+    points_of = GRID_NUMBERS / numbers
+    if is_curve:
+        (x,) = [np.linspace(*end, int(np.clip(points_of, COARSEST, CURVE))) for end in ends]
+
+        def evaluate(at: Vector) -> Vector:
+            return np.array([_value(objective, [a]) for a in at.tolist()])
+
+        y = evaluate(x)
+        curve = Line(*breaks.with_gaps(x, y, breaks.broken(x, y, evaluate)))
+        return Panel(*labels, [curve, trail])
+    count = int(np.clip(points_of**0.5, COARSEST, GRID))
+    x, y = [np.linspace(*end, count) for end in ends]
     z = np.array([[_value(objective, [a, b]) for a in x.tolist()] for b in y.tolist()])
-    field = Field(x, y, z, "objective", is_wide(z))
-    return Panel(names[0], names[1], [field, trail])
+    return Panel(*labels, [Field(x, y, z, "objective", is_wide(z)), trail])
 
 
-def _around(way: Vector, limits: tuple[float, float]) -> tuple[float, float]:
+def _around(way: Vector, limits: tuple[float, float], part: float) -> tuple[float, float]:
     """Return from where to where an axis goes that shows a way and a margin on either side."""
     low, high = float(way.min()), float(way.max())
-    margin = MARGIN * (high - low) or MARGIN * abs(low) or 1.0
+    margin = part * (high - low) or part * abs(low) or 1.0
     low, high = max(low - margin, limits[0]), min(high + margin, limits[1])
     return low, high
 

@@ -45,6 +45,16 @@ LONG = 30
 MOST_LEVELS = 24
 MANY_CORNERS = 20_000
 """More corners of a filled contour than these are drawn as an image, too."""
+FACETS = 60
+"""Into how many facets a surface is divided along each side, at the most."""
+FLOOR = 0.35
+"""How far below a surface its contour lies, as a part of its height."""
+LIFT = 0.01
+"""How far above a surface the way on it is drawn, as a part of its height."""
+VIEW = 28.0, -58.0
+"""From where a surface is seen: degrees above its floor, and around it."""
+ZOOM = 1.1
+"""How much larger than usual the box around a surface is: its numbers need less room than that."""
 
 
 def figure(chart: Chart) -> Figure:
@@ -53,31 +63,34 @@ def figure(chart: Chart) -> Figure:
 
     count = len(chart.panels)
     made = Figure(layout="constrained", facecolor="white")
-    options: dict[str, Any] = {"squeeze": False}
     if chart.stacked and count > 1:
         heights = [panel.height for panel in chart.panels]
         size = (7.0, 2.6 * sum(heights) + 1.9)
-        grid = made.subplots(count, 1, sharex="col", height_ratios=heights, **options)
+        grid = list(made.subplots(count, 1, sharex="col", height_ratios=heights))
     else:
         size = (5.6 * count + 1.4 * (count == 1), 4.5)
-        grid = made.subplots(1, count, **options)
+        kinds = ["3d" if panel.surface else "rectilinear" for panel in chart.panels]
+        grid = [made.add_subplot(1, count, k + 1, projection=kinds[k]) for k in range(count)]
         made.set_layout_engine("constrained", wspace=0.04)
     size = chart.size or size
     made.set_size_inches(size)
-    for panel, at in zip(chart.panels, grid.ravel(), strict=True):
+    for panel, at in zip(chart.panels, grid, strict=True):
         _draw(panel, at)
         if not chart.stacked or panel is chart.panels[-1]:
             _plain(at.set_xlabel(_label(panel.x_label)))
     width = int(size[0] * 11)
     text = textwrap.wrap(fit(chart.title), width, max_lines=TITLE_LINES, placeholder=" …")
     _plain(made.suptitle("\n".join(text), fontsize=11, linespacing=1.3))
-    for panel, at in zip(chart.panels, grid.ravel(), strict=True):
+    for panel, at in zip(chart.panels, grid, strict=True):
         _legend(panel, at)
     return made
 
 
 def _draw(panel: Panel, at: Axes) -> None:
     """Draw the marks of a panel, in order, and its axes."""
+    if panel.surface and panel.field is not None:
+        _surface(panel, panel.field, at)
+        return
     number = kind = 0
     for mark in panel.marks:
         if isinstance(mark, Line):
@@ -94,7 +107,7 @@ def _draw(panel: Panel, at: Axes) -> None:
         elif isinstance(mark, Arrows):
             _arrows(mark, at)
         elif isinstance(mark, Trail):
-            _trail(mark, at)
+            _trail(mark, at, on_curve=panel.field is None)
     across, up = axes(panel)
     if panel.log_x:
         _logarithmic("x", across, at)
@@ -197,21 +210,8 @@ def _coloured_points(mark: Points, at: Axes, *, crowded: bool) -> None:
 
 def _field(mark: Field, at: Axes) -> None:
     """Fill the panel with the levels of a field, with lines between them and a bar of colours."""
-    from matplotlib.colors import LogNorm
-    from matplotlib.ticker import MaxNLocator
-
     x, y = np.meshgrid(mark.x, mark.y)
-    z = np.ma.masked_invalid(mark.z)
-    norm = None
-    if mark.log:
-        z = np.maximum(
-            z, np.nanmin(positive(mark.z))
-        )  # a zero has the colour of the smallest numbers
-        levels = powers(float(z.min()), float(z.max()))
-        norm = LogNorm()
-    else:
-        low, high = mark.limits or (z.min(), z.max())
-        levels = np.asarray(MaxNLocator(12).tick_values(low, high))
+    z, levels, norm = _scaled(mark)
     extend = "both" if mark.limits else "neither"
     options: dict[str, Any] = {"levels": levels, "norm": norm, "extend": extend}
     filled = at.contourf(x, y, z, cmap="viridis", **options)
@@ -227,6 +227,73 @@ def _field(mark: Field, at: Axes) -> None:
         bar.set_ticks([z.min()], labels=[number_text(float(z.min()))])
     _plain(bar.ax.set_ylabel(_label(mark.label)))
     at.grid(visible=False)
+    for number, level in enumerate(mark.marked):
+        _boundary(mark, level, STYLES[number % len(STYLES)], at)
+
+
+def _scaled(mark: Field) -> tuple[Any, Vector, Any]:
+    """Return the numbers of a field without gaps, its levels, and the scale of its colours."""
+    from matplotlib.colors import LogNorm
+    from matplotlib.ticker import MaxNLocator
+
+    z = np.ma.masked_invalid(mark.z)
+    if mark.log:
+        # A zero has the colour of the smallest numbers.
+        z = np.maximum(z, np.nanmin(positive(mark.z)))
+        return z, powers(float(z.min()), float(z.max())), LogNorm()
+    ends = mark.limits or (z.min(), z.max())
+    return z, np.asarray(MaxNLocator(12).tick_values(*ends)), None
+
+
+def _boundary(mark: Field, level: float, style: Any, at: Axes) -> None:
+    """Draw a line where a field has a value, black with a white edge to be seen on any colour."""
+    from matplotlib.patheffects import Normal, Stroke
+
+    line: dict[str, Any] = {"linestyle": style, "linewidth": 2.2, "color": "black"}
+    label = _label(f"{mark.label} = {number_text(level)}")
+    edge = [Stroke(linewidth=4.4, foreground="white"), Normal()]
+    if np.nanmin(mark.z) <= level <= np.nanmax(mark.z):
+        names = {"linestyles": style, "linewidths": 2.2, "colors": "black"}
+        drawn = at.contour(mark.x, mark.y, np.ma.masked_invalid(mark.z), levels=[level], **names)
+        drawn.set_path_effects(edge)
+        at.plot([], [], label=label, **line, path_effects=edge)
+
+
+def _surface(panel: Panel, mark: Field, at: Any) -> None:
+    """Draw a field as a surface with its contour on the floor, and the way of a run on it."""
+    from matplotlib.ticker import MaxNLocator
+
+    low, high = mark.limits or (float(np.nanmin(mark.z)), float(np.nanmax(mark.z)))
+    height = (high - low) or abs(high) or 1.0
+    floor = low - FLOOR * height
+    x, y = np.meshgrid(mark.x, mark.y)
+    z, levels, norm = _scaled(mark)
+    z = np.where((mark.z >= low) & (mark.z <= high), z.filled(np.nan), np.nan)
+    made = at.plot_surface(
+        x, y, z, rcount=FACETS, ccount=FACETS, cmap="viridis", norm=norm, alpha=0.85, linewidth=0.1
+    )
+    made.set_edgecolor("face")
+    if low < high:
+        colours: dict[str, Any] = {"cmap": "viridis", "norm": norm, "linewidths": 1}
+        at.contour(x, y, z, levels=levels, zdir="z", offset=floor, **colours)
+    for other in panel.marks:
+        if isinstance(other, Trail) and other.z is not None:
+            over, below = other.z + LIFT * height, np.full(len(other.z), floor)
+            black: dict[str, Any] = {"color": "black", "linewidth": 1.2, "zorder": 9}
+            at.plot(other.x, other.y, over, "-", label="steps", **black)
+            at.plot(other.x, other.y, below, ":", **black)
+            _ends(at, other.x, other.y, over)
+    at.set(zlim=(floor, high), xlim=_ends_of(mark.x), ylim=_ends_of(mark.y))
+    at.view_init(*VIEW)
+    at.set_box_aspect(None, zoom=ZOOM)
+    for axis in (at.xaxis, at.yaxis, at.zaxis):
+        axis.set_major_locator(MaxNLocator(5))
+    _plain(at.set_ylabel(_label(panel.y_label)))
+    _plain(at.set_zlabel(_label(mark.label)))
+
+
+def _ends_of(values: Vector) -> tuple[float, float]:
+    return float(values.min()), float(values.max())
 
 
 def _corners(contour: Any) -> int:
@@ -261,27 +328,33 @@ def _arrows(mark: Arrows, at: Axes) -> None:
     at.plot([], [], linestyle="none", markeredgecolor="black", label=_label(mark.label), **arrow)
 
 
-def _trail(mark: Trail, at: Axes) -> None:
+def _trail(mark: Trail, at: Axes, *, on_curve: bool) -> None:
+    """Draw the way of a run: white with a dark edge on colours, thin on a curve."""
     from matplotlib.patheffects import Normal, Stroke
 
-    outline = [Stroke(linewidth=3.5, foreground="black"), Normal()]
+    looks: dict[str, Any] = {"color": "white", "linewidth": 1.5, "markeredgecolor": "black"}
+    if on_curve:
+        looks = {"color": COLOURS[1], "linewidth": 0.8, "markeredgecolor": "white"}
+    else:
+        looks["path_effects"] = [Stroke(linewidth=3.5, foreground="black"), Normal()]
     dots = "o" if len(mark.x) <= FEW else ""
     at.plot(
         mark.x,
         mark.y,
         f"-{dots}",
-        color="white",
-        linewidth=1.5,
-        markersize=3.5,
-        markeredgecolor="black",
+        markersize=5 if on_curve else 3.5,
         markeredgewidth=0.6,
-        path_effects=outline,
         label="steps",
+        **looks,
     )
+    _ends(at, mark.x, mark.y)
+
+
+def _ends(at: Any, *way: Vector) -> None:
+    """Mark where a way begins and where it ends."""
     for place, marker, size, label in ((0, "s", 8, "start"), (-1, "*", 15, "end")):
         at.plot(
-            mark.x[place],
-            mark.y[place],
+            *[numbers[place : place + 1 or None] for numbers in way],
             marker,
             color=COLOURS[1],
             markersize=size,

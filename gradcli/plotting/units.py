@@ -27,6 +27,7 @@ SMALLEST_UNIT = 1e-307
 ACROSS = ("x", "u")
 """The fields of marks that lie along x."""
 UP = ("y", "low", "high", "error", "v")
+HIGH = ("z", "limits", "marked")
 
 
 def drawable(chart: Chart) -> Chart:
@@ -73,14 +74,14 @@ def _in_units(panel: Panel, across: float) -> Panel:
     """Return the panel with x in a unit, and the rest in units where it needs them."""
     across = 1.0 if panel.log_x else across
     up = 1.0 if panel.log else _unit(_size(panel, UP))
+    field = panel.field
+    high = 1.0 if field is None or field.log else _unit(_largest([field.z]))
     marks = []
     for mark in panel.marks:
         scaled: Any = _divided(_divided(mark, ACROSS, across), UP, up)
-        if isinstance(mark, Field) and not mark.log:
-            unit = _unit(_largest([mark.z]))
-            scaled = _divided(scaled, ("z", "limits"), unit)._replace(
-                label=_label(mark.label, unit)
-            )
+        scaled = _divided(scaled, HIGH, high)
+        if isinstance(mark, Field):
+            scaled = scaled._replace(label=_label(mark.label, high))
         marks.append(scaled)
     return _divided(panel, ("limits",), up)._replace(  # type: ignore[no-any-return]
         marks=marks, x_label=_label(panel.x_label, across), y_label=_label(panel.y_label, up)

@@ -269,3 +269,35 @@ def test_no_bytes_are_thrown_at_a_terminal(terminal: Terminal, picture_format: s
 
 def test_a_terminal_shows_text(terminal: Terminal) -> None:
     assert terminal("draw", "x^2", "--format", "dot").code == 0
+
+
+def test_moments_of_the_backward_pass(inside: Inside, tmp_path: Path) -> None:
+    words = ["draw", "(a*b + c)*d", "a=2", "b=-3", "c=10", "d=-2", "--until"]
+    files = []
+    for step in range(4):
+        path = tmp_path / f"{step}.svg"
+        assert inside([*words, str(step), "-o", str(path)]).code == 0
+        files.append(path.read_text(encoding="utf-8"))
+    assert len(set(files)) == 4
+    assert "The gradients are those after 2 of 3 steps of the backward pass." in files[2]
+    assert "∂f/∂a" in files[2]
+    assert "gradient 6" not in files[2]
+    assert "gradient 6" in files[3]
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["x=2", "--until", "9"], "--until 9 is beyond the backward pass, of 1 step"),
+        (["--until", "1"], "--until shows gradients, and there are none without values"),
+        (["x=2", "--no-grad", "--until", "1"], "--until shows gradients"),
+        (["x=2", "--until", "1", "--format", "html"], "has the whole pass"),
+        (["x=2", "--until", "1", "--format", "json"], "has the whole pass"),
+        (["x=2", "--until", "-1"], "--until must be a whole number"),
+    ],
+)
+def test_a_moment_that_is_none_is_refused(inside: Inside, words: list[str], expected: str) -> None:
+    ran = inside(["draw", "x^2", *words])
+    assert ran.code == 2
+    assert expected in ran.err
+    assert ran.out == ""

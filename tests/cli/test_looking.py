@@ -6,6 +6,7 @@ import csv
 import itertools
 import math
 import random
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from gradcli.cli import plots
 from gradcli.plotting.axis import Axis, axes
 from gradcli.plotting.canvas import Style
 from gradcli.plotting.characters import lines
-from gradcli.plotting.chart import CLASSES, Chart, Field, Line, Panel, Points
+from gradcli.plotting.chart import CLASSES, Chart, Field, Line, Panel, Points, Trail
 from gradcli.plotting.figure import figure
 from gradcli.plotting.looks import Looks, dressed
 from gradcli.plotting.picture import _settings, drawn
@@ -157,6 +158,105 @@ def test_moons_lie_on_their_boundary(inside: Inside, here: Path, charts: list[Ch
         expected = [(x, y) for k, x, y in rows if k == kind]
         assert list(zip(mark.x.tolist(), mark.y.tolist(), strict=True)) == expected
         assert mark.label == f"label = {kind}"
+
+
+CIRCLE = ["eval", "x^2 + y^2", "x=-2:2:0.05", "y=-2:2:0.05"]
+
+
+@pytest.mark.usefixtures("here")
+def test_a_boundary_is_where_the_value_is(inside: Inside, charts: list[Chart]) -> None:
+    words = [*CIRCLE, "--level", "1", "--level", "2.25", "--level", "99"]
+    ran = inside([*words, "--plot", "a.svg"])
+
+    assert ran.code == 0
+    assert ran.err == "note: nothing in the plot has the value 99 of --level\n"
+    with _settings():
+        (at, _) = figure(charts[0]).axes
+        lines = [c for c in at.collections if np.ravel(c.get_linewidth()).tolist() == [2.2]]
+        assert at.get_legend_handles_labels()[1] == ["value = 1", "value = 2.25"]
+    for radius, line in zip([1, 1.5], lines, strict=True):
+        corners = np.concatenate([path.vertices for path in line.get_paths()])
+        np.testing.assert_allclose(np.hypot(*corners.T), radius, atol=1e-3)
+        # All around: no quarter of the circle is without a corner.
+        assert {(-1.0, -1.0), (-1.0, 1.0), (1.0, -1.0), (1.0, 1.0)} <= {
+            *map(tuple, np.sign(corners).tolist())
+        }
+    for name in ("a.png", "-"):
+        assert inside([*words, "--plot", name]).code == 0
+
+
+@pytest.mark.parametrize("unicode", [True, False])
+def test_a_boundary_in_characters(inside: Inside, charts: list[Chart], *, unicode: bool) -> None:
+    assert inside([*CIRCLE, "--level", "1", "--plot", "-"]).code == 0
+    drawn_lines = list(lines(charts[0], Style(80, unicode)))
+    assert "  = value = 1" in drawn_lines
+    rows = [re.split("[│┤|+] ?", line, maxsplit=1)[1] for line in drawn_lines[2:22]]
+    for row, y in zip(rows, np.linspace(2, -2, 20).tolist(), strict=True):
+        if abs(y) > 1.2:
+            assert "=" not in row
+        elif abs(y) < 0.8:
+            x = np.linspace(-2, 2, max(map(len, rows)))
+            found = x[[k for k, letter in enumerate(row) if letter == "="]]
+            assert abs(found.min() + math.sqrt(1 - y * y)) < 0.25
+            assert abs(found.max() - math.sqrt(1 - y * y)) < 0.25
+
+
+def test_a_level_of_a_curve_is_a_line(inside: Inside, charts: list[Chart]) -> None:
+    assert inside(["eval", "exp(x)", "x=0:2:0.01", "--level", "2", "--plot", "-"]).code == 0
+    _, level = marks(charts[0].panels[0], Line)
+    assert (level.x.tolist(), level.y.tolist(), level.label) == ([0, 2], [2, 2], "value = 2")
+
+
+@pytest.mark.usefixtures("here")
+def test_a_surface_has_the_values_of_the_formula(inside: Inside, charts: list[Chart]) -> None:
+    words = ["eval", "x^2 - y", "x=-1:1:0.1", "y=0:3:0.1"]
+    ran = inside([*words, "--surface", "--plot", "a.svg"])
+
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out == inside(words).out
+    assert charts[0].panels[0].surface
+    with _settings():
+        (at,) = figure(charts[0]).axes
+        assert at.name == "3d"
+        faces = vars(at.collections[0])["_faces"]
+        corners = np.concatenate([np.reshape(f, (-1, 3)) for f in faces])
+    np.testing.assert_allclose(corners[:, 2], corners[:, 0] ** 2 - corners[:, 1], atol=1e-12)
+    assert (corners.min(axis=0).round(12).tolist(), corners.max(axis=0).round(12).tolist()) == (
+        [-1, 0, -3],
+        [1, 3, 1],
+    )
+
+
+@pytest.mark.usefixtures("here")
+def test_the_way_of_a_run_lies_on_its_surface(inside: Inside, charts: list[Chart]) -> None:
+    words = ["minimize", "x^2 + 3*y^2", "x=2", "y=-1", "--lr", "0.1", "--steps", "12"]
+    assert inside([*words, "--surface", "--plot", "a.png"]).code == 0
+    (trail,) = marks(charts[0].panels[1], Trail)
+    np.testing.assert_allclose(trail.z, trail.x**2 + 3 * trail.y**2, rtol=1e-13)
+    with _settings():
+        at = figure(charts[0]).axes[1]
+        way = next(line for line in at.lines if line.get_label() == "steps")
+        x, y, z = way.get_data_3d()  # type: ignore[attr-defined]
+    (field,) = marks(charts[0].panels[1], Field)
+    height = np.ptp(field.z)
+    np.testing.assert_allclose(z, x**2 + 3 * y**2, atol=0.011 * height)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["eval", "x^2", "x=0:1:0.1", "--surface", "--plot", "a.svg"], "over two ranges"),
+        ([*CIRCLE, "--surface", "--plot", "-"], "characters cannot"),
+        ([*CIRCLE, "--surface"], "--plot"),
+        (["grad", *CIRCLE[1:], "--surface", "--plot", "a.svg"], "hide behind a surface"),
+        ([*CIRCLE, "--level", "inf", "--plot", "-"], "--level"),
+    ],
+)
+@pytest.mark.usefixtures("here")
+def test_what_is_no_surface_and_no_level(inside: Inside, words: list[str], expected: str) -> None:
+    ran = inside(words)
+    assert ran.code == 2
+    assert expected in ran.err
 
 
 def test_points_beyond_a_contour_are_counted(inside: Inside, here: Path) -> None:

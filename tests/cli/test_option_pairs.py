@@ -37,7 +37,15 @@ FILES: dict[str, str | bytes] = {
     "run.csv": "step,value\n0,3\n1,1\n2,0.5\n",
     "w.csv": "x,y,s\n0.5,1,0.1\n1.5,2,0.3\n2.5,4,0.2\n4,7,0.1\n",
 }
-WRITTEN = ("out.txt", "plot.svg", "log.csv", "saved.json", "fitted.csv", "state.ckpt")
+WRITTEN = (
+    "out.txt",
+    "plot.svg",
+    "log.csv",
+    "saved.json",
+    "fitted.csv",
+    "state.ckpt",
+    "lesson.html",
+)
 
 # One value for each option, such that it changes what a command does by default.
 SAMPLES: dict[str, list[str]] = {
@@ -73,6 +81,7 @@ SAMPLES: dict[str, list[str]] = {
     "--influence": [],
     "--json": [],
     "--latex": [],
+    "--level": ["1.75"],
     "--local": ["both"],
     "--log": ["log.csv"],
     "--log-x": [],
@@ -120,8 +129,10 @@ SAMPLES: dict[str, list[str]] = {
     "--strict": [],
     "--thousands": ["'"],
     "--title": ["Words"],
+    "--surface": [],
     "--tol": ["0.6"],
     "--trace": [],
+    "--until": ["1"],
     "--validate": ["v.csv"],
     "--weights": ["s"],
     "--with": ["x/2"],
@@ -131,7 +142,10 @@ SAMPLES: dict[str, list[str]] = {
     "--ylabel": ["up"],
 }
 
-OF_COMMANDS = {("minimize", "--errors"): ["hessian"]}
+OF_COMMANDS = {
+    ("minimize", "--errors"): ["hessian"],
+    ("minimize", "--output"): ["lesson.html"],
+}
 """Values of options that mean something else to another command."""
 
 LEARNING = ["mean((a*x + b - y)^2)", "a=1", "b=0.1", "--data", "d.csv"]

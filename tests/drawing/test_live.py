@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from gradcli.drawing.lesson import wording
+from gradcli.drawing.lesson import descent, wording
 from gradcli.drawing.lesson.live import data, live, printed
 from gradcli.drawing.lesson.page import SCRIPTS
 from gradcli.drawing.lesson.story import lesson
@@ -124,7 +124,7 @@ def test_every_word_is_used() -> None:
 
 def test_the_parts_of_the_script_are_all_the_scripts_there_are() -> None:
     folder = Path(wording.__file__).parent
-    assert {path.name for path in folder.glob("*.js")} == {*SCRIPTS}
+    assert {path.name for path in folder.glob("*.js")} == {*SCRIPTS, *descent.SCRIPTS}
 
 
 def test_nothing_is_live_without_values_or_with_standard_errors() -> None:

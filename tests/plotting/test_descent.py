@@ -63,13 +63,60 @@ def test_the_objective_is_shown_step_by_step() -> None:
     found = parse("a^2 - 10*a + 28").minimize(a=6, lr=0.1, steps=20, observe=steps.see)
     plot = chart(found, steps.iterates)
 
-    (panel,) = plot.panels
+    panel = plot.panels[0]
     (line,) = marks(panel, Line)
     a = 5 + 0.8 ** np.arange(21)
     np.testing.assert_allclose(line.y, a**2 - 10 * a + 28)
     assert line.x.tolist() == list(range(21))
     assert not panel.log
     assert panel.counted
+
+
+# ---------------------------------------------------------------- one parameter
+
+
+def way(source: str, start: dict[str, float], **options: Any) -> Any:
+    """The last panel of a run, with the objective that it is drawn with."""
+    formula, steps = parse(source), Steps()
+    found = formula.minimize(start, observe=steps.see, **options)
+    bounds = options.get("bounds")
+    objective = task(formula, formula.origin, start, {}, {}, Settings()).objective
+    return chart(found, steps.iterates, objective, bounds)
+
+
+def test_one_parameter_rolls_down_the_curve() -> None:
+    panel = way("a^2 - 10*a + 28", {"a": 6.0}, lr=0.1, steps=20).panels[1]
+
+    (curve,), (trail,) = marks(panel, Line), marks(panel, Trail)
+    a = 5 + 0.8 ** np.arange(21)
+    np.testing.assert_allclose(trail.x, a, rtol=1e-15)
+    np.testing.assert_allclose(trail.y, (a - 5) ** 2 + 3)
+    np.testing.assert_allclose(curve.y, (curve.x - 5) ** 2 + 3)
+    assert np.interp([5, 6], curve.x, curve.x).tolist() == [5, 6]
+    assert (panel.x_label, panel.y_label) == ("a", "objective")
+
+
+def test_the_curve_of_an_objective_ends_at_bounds_and_is_broken_at_a_pole() -> None:
+    bounded = way("(a-2)^2", {"a": 0.2}, bounds={"a": (0.0, 1.0)}).panels[1]
+    (curve,) = marks(bounded, Line)
+    assert (curve.x[0], curve.x[-1]) == (0, 1)
+
+    broken = way("1/a + a", {"a": 0.3}, lr=0.05, steps=50).panels[1]
+    (curve,) = marks(broken, Line)
+    gaps = curve.x[np.isnan(curve.y)]
+    assert gaps.size == 1
+    assert abs(gaps[0]) < 0.01
+
+
+def test_a_parameter_that_diverges_is_followed_as_far_as_it_can_be_drawn() -> None:
+    plot = way("a^2 - 10*a + 28", {"a": 6.0}, lr=1.1, steps=5000)
+
+    (trail,) = marks(plot.panels[1], Trail)
+    # The distance from 5 grows by 1.2 in each step, and the 1264th is the last within 1e100.
+    assert len(trail.x) == 1 + int(np.log(1e100) / np.log(1.2))
+    np.testing.assert_allclose(np.abs(trail.x - 5), 1.2 ** np.arange(len(trail.x)), rtol=1e-9)
+    assert any("beyond 1e100 are not on the way" in note for note in plot.notes)
+    assert plot.panels[0].log
 
 
 def test_a_wide_objective_has_a_logarithmic_scale_and_zeros_are_said() -> None:

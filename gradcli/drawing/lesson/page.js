@@ -4,17 +4,15 @@
   const byId = (id) => scope.getElementById(id);
   const root = scope.querySelector(".root") ?? document.documentElement;
   const { frames, words, letter, live, limits, marks } = JSON.parse(byId("lesson").textContent);
-  const stage = byId("stage"), nodes = byId("nodes"), slider = byId("slider"), play = byId("play");
+  const stage = byId("stage"), nodes = byId("nodes");
   const still = matchMedia("(prefers-reduced-motion: reduce)");
-  const dark = matchMedia("(prefers-color-scheme: dark)");
-  const seconds = 3;
   const tell = (key, parts) => say(words, key, parts);
   const rows = [...nodes.querySelectorAll("tr[data-node]")].map((element) => ({
     key: element.dataset.node,
     element,
     cells: [...element.cells].filter((cell) => cell.dataset.kind),
   }));
-  let at = 0, timer = 0, path = null;
+  let at = 0, path = null;
 
   // ---------------------------------------------------------------- numbers
 
@@ -92,13 +90,7 @@
         cell.classList.toggle("partial", kind === "gradients" && !state.complete.has(row.key));
       }
     }
-    slider.max = steps.length;
-    slider.value = at + 1;
-    slider.setAttribute("aria-valuetext", tell("position", position));
-    disable("first", at === 0);
-    disable("back", at === 0);
-    disable("next", at === steps.length - 1);
-    disable("last", at === steps.length - 1);
+    stepper.stand(tell("position", position));
     byId("seed").hidden = !isRate;
     byId("descent").hidden = !(live?.moves.length && frame.part === "end" && live.result !== null);
     guess.draw(asked);
@@ -172,11 +164,6 @@
     return found;
   }
 
-  // A disabled button would lose the focus; this one keeps it and only says that it does nothing.
-  function disable(id, state) {
-    byId(id).setAttribute("aria-disabled", state);
-  }
-
   // Scrolls a pane so that all of the elements are in its middle.
   function reveal(pane, elements) {
     if (!elements.length) return;
@@ -207,7 +194,7 @@
     path = along;
     guess.begin();
     draw();
-    if (at === steps.length - 1) pause();
+    if (at === steps.length - 1) stepper.pause();
     const boxes = new Map(picture.seen().boxes.map(({ key, element }) => [key, element]));
     const about = steps[at].boxes.map((key) => boxes.get(key)).filter(Boolean);
     reveal(stage, about);
@@ -218,7 +205,7 @@
 
   // Goes to the step of a node or an arrow, in the pass that is being told where it has one.
   function goTo(key) {
-    pause();
+    stepper.pause();
     if (key.startsWith("e")) {
       const place = steps.findIndex((frame) => frame.part === "backward" && frame.arrows.includes(key));
       const other = steps.findIndex((frame) => frame.arrows.includes(key));
@@ -255,55 +242,16 @@
     return tell("meets", { tail: live.names[tail], count: parts.length, sum: `${terms.join(" + ").replace(/\+ −/g, "− ")} = ${fill(total)}` });
   }
 
-  function pause() {
-    clearInterval(timer);
-    timer = 0;
-    write(play, words.play);
-  }
-
-  function toggle() {
-    if (timer) return pause();
-    show(at === steps.length - 1 ? 0 : at + 1);
-    if (at === steps.length - 1) return;
-    timer = setInterval(() => show(at + 1), seconds * 1000);
-    write(play, words.pause);
-  }
-
-  const go = {
-    first: () => show(0),
-    back: () => show(at - 1),
-    next: () => show(at + 1),
-    last: () => show(steps.length - 1),
-  };
-  for (const [id, step] of Object.entries(go)) {
-    byId(id).addEventListener("click", () => { pause(); step(); });
-  }
-  play.addEventListener("click", toggle);
-  slider.addEventListener("input", () => { pause(); show(slider.value - 1); });
+  const stepper = stepping({
+    words,
+    seconds: 3,
+    at: () => at,
+    last: () => steps.length - 1,
+    show,
+    keys: { "+": () => picture.enlarge(1.25), "-": () => picture.enlarge(0.8), 0: () => picture.enlarge(0) },
+  });
   for (const { element, key } of rows) element.addEventListener("click", () => goTo(key));
 
-  const keys = { Home: go.first, ArrowLeft: go.back, ArrowRight: go.next, End: go.last };
-  const views = { "+": () => picture.enlarge(1.25), "-": () => picture.enlarge(0.8), 0: () => picture.enlarge(0) };
-  scope.addEventListener("keydown", (event) => {
-    if (scope !== document) event.stopPropagation();
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const on = event.target;
-    if (on.matches("input:not(#slider), select")) return;
-    if (views[event.key]) return views[event.key]();
-    if (event.shiftKey) return;
-    if (event.key === " ") {
-      if (on.tagName === "BUTTON") return;
-      event.preventDefault();
-      toggle();
-    } else if (keys[event.key] && on !== slider) {
-      // Who has moved to a pane with the keyboard wants to scroll it with the keyboard.
-      const scrolls = on.matches(".pane:focus-visible") && on.scrollWidth > on.clientWidth;
-      if (scrolls && event.key.startsWith("Arrow")) return;
-      event.preventDefault();
-      pause();
-      keys[event.key]();
-    }
-  });
   for (const [id, factor] of [["smaller", 0.8], ["fit", 0], ["larger", 1.25]]) {
     byId(id).addEventListener("click", () => picture.enlarge(factor));
   }
@@ -343,20 +291,11 @@
   const descent = descending(page);
   const address = addressing(page, fields);
 
-  const theme = byId("theme");
-  function paint(isDark) {
-    root.dataset.theme = isDark ? "dark" : "light";
-    write(theme, isDark ? words.light : words.dark);
-    theme.setAttribute("aria-label", isDark ? words["light colours"] : words["dark colours"]);
-  }
-  theme.addEventListener("click", () => paint(root.dataset.theme !== "dark"));
-  dark.addEventListener("change", () => paint(dark.matches));
-
   for (const id of ["tools", "told", "controls", "keys"]) byId(id).hidden = false;
   root.classList.add("stepping");
   root.classList.toggle("live", Boolean(live));
   root.classList.toggle("returns", frames.some((frame) => frame.part === "backward"));
-  paint(dark.matches);
+  colouring(words);
   write(byId("limits"), limits);
   byId("limits").hidden = !limits;
   byId("inputs").hidden = !live?.inputs.length && !limits;

@@ -22,7 +22,7 @@ from gradcli.drawing.words import fit
 from gradcli.graph.mathml import mathml
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from gradcli.drawing.lesson.story import Lesson
     from gradcli.drawing.sketch import Sketch
@@ -42,10 +42,9 @@ COLOURS = {
 }
 """The colours of the picture by the names that the page's style has for them."""
 
-SCRIPTS = (
-    *("library.js", "bessel.js", "interpreter.js", "text.js", "picture.js", "controls.js"),
-    "page.js",
-)
+SHARED = ("library.js", "bessel.js", "interpreter.js", "text.js", "steps.js")
+"""The parts of the scripts of all pages, in order: programs, texts, steps."""
+SCRIPTS = (*SHARED, "picture.js", "controls.js", "page.js")
 """The parts of the script, in order."""
 GREY = re.compile(r"#(..)\1\1|white|black")
 """The colours of the cells of an array, and of nothing else."""
@@ -63,27 +62,36 @@ def page(
     one is seen, or one alone. `formula` is the heading, and `script_data` what the script reads.
     Raises DrawingError when a picture is none.
     """
-    sheet = _colours() + asset("page.css")
-    scripts = "".join([asset(name) for name in SCRIPTS])
-    script = f"((scope) => {{\n{scripts}}})(document);"
+    sheet = colours() + asset("page.css")
+    script = script_of(SCRIPTS)
     title = escape(fit(formula))
-    words = {key.replace(" ", "_"): escape(text) for key, text in table().items()}
     text = Template(asset("page.html")).substitute(
-        words,
-        policy=_policy(sheet, script),
+        words_of_page(),
+        policy=policy(sheet, script),
         title=title,
         style=sheet,
         size="long" if len(formula) > LONG else "short",
         picture="\n".join([_picture(told.sketch, svg, view) for view, svg in views.items()]),
         head=_head(told),
         rows="\n".join(_rows(told)),
-        lesson=_data({"words": table(), **script_data}),
+        lesson=embedded({"words": table(), **script_data}),
         script=script,
     )
     return text.encode()
 
 
-def _policy(sheet: str, script: str) -> str:
+def script_of(parts: Iterable[str]) -> str:
+    """Return the script of a page, a function of what its elements are found in."""
+    scripts = "".join([asset(name) for name in parts])
+    return f"((scope) => {{\n{scripts}}})(document);"
+
+
+def words_of_page() -> dict[str, str]:
+    """Return the words by the names that the templates of pages have for them."""
+    return {key.replace(" ", "_"): escape(text) for key, text in table().items()}
+
+
+def policy(sheet: str, script: str) -> str:
     """Return the policy: this style and this script, and nothing from anywhere."""
     hashes = [b64encode(sha256(text.encode()).digest()).decode() for text in (sheet, script)]
     return (
@@ -92,7 +100,7 @@ def _policy(sheet: str, script: str) -> str:
     )
 
 
-def _colours() -> str:
+def colours() -> str:
     """Return the style that gives each colour a name, and names in place of those in the SVG."""
     light, dark = [
         "".join(f"--{name}:{colour[place]};" for name, colour in COLOURS.items())
@@ -226,7 +234,7 @@ def _set(text: str, latex: str) -> str:
     return f'{mathml(latex, text)}<span class="said">{said}</span>' if latex else said
 
 
-def _data(found: Mapping[str, object]) -> str:
+def embedded(found: Mapping[str, object]) -> str:
     """Return JSON that no text in it can end: < is written as an escape."""
     text = json.dumps(found, ensure_ascii=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")

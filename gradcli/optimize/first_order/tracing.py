@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.graph.node import Graph, Node
 from gradcli.optimize.first_order.rules import Functions
@@ -39,6 +39,26 @@ def traced(rule: Rule) -> Stepping:
         n if coefficient(i) in update.variables else t.number(0) for i, n in enumerate(coefficients)
     ]
     return Stepping(program(t.graph, [node.id for node in used]), update)
+
+
+class Step(NamedTuple):
+    """One step of a rule for a number as nodes of a graph."""
+
+    graph: Graph
+    names: list[str]
+    """TIME, RATE, POINT, SLOPE and what is kept."""
+    outputs: list[int]
+    """The next point, and what is kept then."""
+
+
+def in_one(rule: Rule) -> Step:
+    """Return a step of a rule, its coefficients worked out in it."""
+    names = [TIME, RATE, POINT, SLOPE, *map(kept, range(len(rule.memory)))]
+    t, rate, p, g, *memory = _variables(*names)
+    now = tuple(_node(p, c) for c in rule.coefficients(t, rate, NODES))
+    following, remembered = rule.update(p, g, tuple(memory), now, NODES)
+    outputs = [_node(p, value).id for value in (following, *remembered)]
+    return Step(p.graph, names, outputs)
 
 
 def _variables(*names: str) -> list[Node]:

@@ -1,0 +1,337 @@
+"""A minimisation as data for a page that runs it again: programs, steps, points, a boundary.
+
+The programs are those of the formula, its gradient and the rules of first-order methods, as
+instructions that the interpreter in the page runs.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from gradcli.calculus.reverse import gradient
+from gradcli.language.choices import choice
+from gradcli.minimization.layout import entries, numbers
+from gradcli.minimization.methods import first_order
+from gradcli.minimization.settings import SECOND_ORDER
+from gradcli.minimization.task import task
+from gradcli.optimize import stopping
+from gradcli.optimize.first_order.methods import METHODS
+from gradcli.optimize.first_order.tracing import in_one
+from gradcli.runtime.instructions import Instructions
+from gradcli.values import shape_of
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+    from gradcli.formula import Formula
+    from gradcli.graph.node import Graph
+    from gradcli.minimization.minimum import Iterate, Minimum
+    from gradcli.minimization.settings import Settings
+    from gradcli.minimization.task import Task
+
+OFFERED = {"gradient descent": "gd", "momentum 0.9": "gd(momentum=0.9)", "adam": "adam"}
+"""The methods that a page offers, by what it calls them."""
+LARGEST = 80_000
+"""Characters of a program in a page; a formula that needs more is not run there."""
+FIRST_SHARE = 0.2
+"""How much of the way to the minimum the first step takes where no learning rate was chosen."""
+LEAST_STEPS = 20
+"""How many steps a page offers at least, where no number was asked for."""
+ROWS = 400
+"""How many rows of the data are points of a page."""
+KEPT_NUMBERS = 5000
+"""How many numbers of parameters after epochs a page has; of more, some epochs are left out."""
+KEPT_DIGITS = 7
+"""Of each of them."""
+
+
+class Run(NamedTuple):
+    """What was asked for, with all values at hand."""
+
+    formula: Formula
+    start: Mapping[str, Any]
+    fixed: Mapping[str, Any]
+    columns: Mapping[str, Any] | None
+    """The data; None where they are read in blocks."""
+    settings: Settings
+
+    def shaped(self, columns: Mapping[str, Any]) -> Formula:
+        """Return the formula over columns of a known length."""
+        given = {**self.start, **self.fixed, **columns}
+        return self.formula.with_shapes({n: shape_of(value, n) for n, value in given.items()})
+
+
+def replay(run: Run, found: Minimum, steps: Sequence[Iterate]) -> dict[str, Any]:
+    """Return a run as data for its page, `steps` being those that were made.
+
+    Without a program of the objective, which large formulas and long data have not, the page
+    shows the steps and runs nothing.
+    """
+    how = run.settings
+    problem = None if run.columns is None else _task(run, run.columns)
+    content = {
+        "names": entries(dict(run.start)),
+        "start": numbers(list(run.start.values())),
+        "factor": -1 if how.maximize else 1,
+        "rows": [_row(step) for step in steps],
+        "tolerance": stopping.TOLERANCE if how.tol is None else how.tol,
+    }
+    if problem is not None:
+        content["limits"] = _limits(problem)
+        content |= _live(problem, found)
+    content |= _methods(run, found, steps)
+    return content
+
+
+def _task(run: Run, columns: Mapping[str, Any]) -> Task:
+    """Return the task of a run, of a maximum that of the negative, over columns held in memory."""
+    shaped = run.shaped(columns)
+    node = -shaped if run.settings.maximize else shaped
+    return task(node, shaped.origin, run.start, run.fixed, columns, run.settings)
+
+
+def _row(step: Iterate) -> list[Any]:
+    point = numbers(list(step.parameters.values()))
+    return [step.step, *map(_json, [step.value, *point, step.gradient_norm, step.learning_rate])]
+
+
+def _json(number: float) -> float | None:
+    return number if math.isfinite(number) else None
+
+
+def _limits(problem: Task) -> list[list[float | None]] | None:
+    """Return the bounds of each number of the parameters; None where there are none."""
+    if problem.limits is None:
+        return None
+    box = problem.box()
+    return [
+        [_json(low), _json(high)]
+        for low, high in zip(*(side.tolist() for side in box), strict=True)
+    ]
+
+
+# ---------------------------------------------------------------- programs
+
+
+def program(
+    graph: Graph, roots: Iterable[int], inputs: Mapping[str, Any], known: Mapping[str, Any]
+) -> dict[str, Any] | None:
+    """Return the program of some nodes, whose `outputs` are the places of all their numbers.
+
+    `inputs` are shapes by name, in the order in which their numbers come, and `known` are values.
+    It is None for what there are no instructions for, and for a program that is too large.
+    """
+    m = Instructions(_size(inputs))
+    return _finished(m, graph, roots, {**_constants(m, known), **_given(m, inputs)})
+
+
+def _size(inputs: Mapping[str, Any]) -> int:
+    return sum(math.prod(shape) for shape in inputs.values())
+
+
+def _given(m: Instructions, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the first inputs of a program as values of these shapes by name."""
+    found: dict[str, Any] = {}
+    first = 0
+    for name, shape in inputs.items():
+        numbers_of = m.inputs[first : first + math.prod(shape)]
+        found[name] = np.array(numbers_of, dtype=object).reshape(shape)[()]
+        first += len(numbers_of)
+    return found
+
+
+def _constants(m: Instructions, known: Mapping[str, Any]) -> dict[str, Any]:
+    place = np.frompyfunc(m.of, 1, 1)
+    return {name: place(np.asarray(value, dtype=object)) for name, value in known.items()}
+
+
+def _finished(
+    m: Instructions, graph: Graph, roots: Iterable[int], given: Mapping[str, Any]
+) -> dict[str, Any] | None:
+    roots = list(roots)
+    found = m.run(graph, roots, given)
+    if any(found[root] is None for root in roots):
+        return None
+    outputs = [number.place for root in roots for number in np.ravel(found[root]).tolist()]
+    made = {**m.program(), "outputs": outputs}
+    return made if len(json.dumps(made)) <= LARGEST else None
+
+
+def _live(problem: Task, found: Minimum) -> dict[str, Any]:
+    """Return what a page needs to compute the objective and its gradient, and to draw a fit."""
+    objective = problem.objective
+    graph, nodes = objective.graph, objective.nodes
+    slopes = gradient(graph, objective.result, nodes.values())
+    roots = [objective.result, *(slopes[node] for node in nodes.values())]
+    inputs = {name: graph.shape(node) for name, node in nodes.items()}
+    points = _points(problem, found)
+    moving = (
+        {} if points is None else {n: np.shape(objective.constants[n]) for n in points["moves"]}
+    )
+    known = {n: value for n, value in objective.constants.items() if n not in moving}
+    made = program(graph, roots, {**inputs, **moving}, known)
+    if made is None and moving and points is not None:
+        points["moves"] = []
+        made = program(graph, roots, inputs, objective.constants)
+    return {"objective": made, **({} if points is None else {"data": points})}
+
+
+def _points(problem: Task, found: Minimum) -> dict[str, Any] | None:
+    """Return the points of a fit of one predictor and the program of its curve, or None.
+
+    `moves` are the columns whose values are inputs of the objective, x before y: those of a
+    response that is a column as it stands.
+    """
+    fit, predictions = problem.fit, found.predictions
+    if fit is None or predictions is None or predictions.predictor is None:
+        return None
+    objective, name, label = problem.objective, predictions.predictor, predictions.response
+    x, y = objective.constants[name], fit.response()
+    if y is None or len(x) > ROWS:
+        return None
+    columns = {n: v for n, v in objective.constants.items() if np.shape(v)[:1] == (len(x),)}
+    is_plain = label in columns and label != name
+    # Residuals of rows that are all alike are one number: the response less the model there.
+    inputs = {n: objective.graph.shape(node) for n, node in objective.nodes.items()}
+    m = Instructions(_size(inputs) + 1)
+    given = {**_constants(m, objective.constants), **_given(m, inputs)}
+    for own, values in columns.items():
+        alike = 0.0 if own == label else float(values[0])
+        given[own] = np.full(len(x), m.inputs[-1] if own == name else m.of(alike), dtype=object)
+    curve = _finished(m, objective.graph, [fit.residual], given)
+    if curve is None:
+        return None
+    return {
+        "x": name,
+        "y": label,
+        "points": [np.asarray(x).tolist(), np.asarray(y).tolist()],
+        "moves": [name, label] if is_plain else [],
+        "curve": curve,
+        "response": 0.0 if is_plain else float(y[0]),
+        "side": fit.sign,
+    }
+
+
+def _methods(run: Run, found: Minimum, steps: Sequence[Iterate]) -> dict[str, Any]:
+    """Return the methods that a page offers, that of the run first, and its learning rate."""
+    how = run.settings
+    offered = dict(OFFERED)
+    own = {}
+    if found.method not in SECOND_ORDER:
+        asked = how.method or found.method
+        same = [name for name, method in OFFERED.items() if method == asked.strip()]
+        own = {same[0] if same else asked.strip(): asked}
+    methods = []
+    if how.subject_to:  # no rule here keeps to constraints
+        offered = {}
+    for label, text in {**own, **offered}.items():
+        name, positional, given = choice("method", text)
+        settings = first_order(name, positional, given, "").settings
+        rule = METHODS[name].rule(**settings)
+        step = in_one(rule)
+        made = program(step.graph, step.outputs, dict.fromkeys(step.names, ()), {})
+        if made is not None:
+            methods.append({"label": label, "program": made, "memory": list(rule.memory)})
+    first, last = steps[0], steps[-1]
+    rate = METHODS[found.method].rate if own else 0.0
+    if how.lr is not None:
+        rate = how.lr
+    elif not own:
+        ends = [np.array(numbers(list(step.parameters.values()))) for step in (first, last)]
+        way = float(np.linalg.norm(ends[1] - ends[0]))
+        slope = first.gradient_norm
+        rate = float(f"{FIRST_SHARE * way / slope:.1g}") if way and slope else 0.1
+    content = {"methods": methods, "rate": rate, "steps": how.steps or max(last.step, LEAST_STEPS)}
+    if not own:
+        content["solver"] = found.method
+    if how.schedule is not None and len(steps) == last.step + 1:
+        content["rates"] = [step.learning_rate / rate for step in steps[1:]]
+    return content
+
+
+# ---------------------------------------------------------------- learning in epochs
+
+
+def learned(
+    run: Run, found: Minimum, parameters: Sequence[tuple[int, Sequence[Any]]]
+) -> dict[str, Any]:
+    """Return a run in epochs as data for its page; `parameters` are those after each, in order.
+
+    With a network of two inputs come its points, its program and the parameters after some epochs.
+    """
+    content: dict[str, Any] = {"epochs": [epoch.document() for epoch in found.epochs]}
+    boundary = None if run.columns is None else _boundary(run, run.columns)
+    if boundary is not None:
+        size = len(numbers(list(run.start.values())))
+        stride = max(1, -(-len(parameters) * size // KEPT_NUMBERS))
+        kept = [*parameters[::-stride]][::-1]
+        boundary["after"] = [
+            [epoch, [float(f"{x:.{KEPT_DIGITS}g}") for x in numbers(point)]]
+            for epoch, point in kept
+        ]
+        content["boundary"] = boundary
+    return content
+
+
+def _boundary(run: Run, columns: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the network that a formula is of two numbers in each row, and the points; or None."""
+    used = {n: np.asarray(columns[n]) for n in run.formula.free_names if n in columns}
+    two = {name: np.repeat(values[:1], 2, axis=0) for name, values in used.items()}
+    shaped = run.shaped(two)
+    graph = shaped.graph
+    nodes = graph.variables([shaped.id])
+    for label, values in used.items():
+        inputs = [name for name in used if name != label]
+        if values.ndim != 1 or sum(math.prod(used[n].shape[1:]) for n in inputs) != 2:
+            continue
+        moving = [nodes[n] for n in run.start if n in nodes]
+        output = _narrow(graph, shaped.id, [nodes[n] for n in inputs], nodes[label], moving)
+        if output is None or graph.shape(output)[:1] != (2,):
+            continue
+        if not nodes.keys() >= run.start.keys():
+            return None
+        rows = {name: used[name].shape[1:] for name in inputs}
+        shapes = {**{name: graph.shape(nodes[name]) for name in run.start}, **rows}
+        m = Instructions(_size(shapes))
+        given = {**_constants(m, {**run.fixed, label: two[label]}), **_given(m, shapes)}
+        # Two rows that are alike: the numbers of the first are those of any row.
+        given |= {name: np.array([given[name]] * 2, dtype=object) for name in inputs}
+        made = _finished(m, graph, [output], given)
+        if made is None:
+            return None
+        made["outputs"] = made["outputs"][: len(made["outputs"]) // 2]
+        stride = -(-len(values) // ROWS)
+        across = np.concatenate([used[n].reshape(len(values), -1) for n in inputs], axis=1)[
+            ::stride
+        ]
+        names = [n for name in inputs for n in _entries(name, used[name].shape[1:])]
+        points = [*across.T.tolist(), values[::stride].tolist()]
+        return {"network": made, "inputs": names, "label": label, "points": points}
+    return None
+
+
+def _entries(name: str, shape: tuple[int, ...]) -> list[str]:
+    """Return the names of the numbers that a row has of a column."""
+    return [name] if not shape else [f"{name}[{key}]" for key in range(math.prod(shape))]
+
+
+def _narrow(
+    graph: Graph, result: int, inputs: Collection[int], label: int, parameters: Collection[int]
+) -> int | None:
+    """Return the last node through which alone the result depends on the inputs; None without one.
+
+    It depends on a parameter, and not on the label.
+    """
+    below = graph.reachable([result])
+    apart = graph.depending_on([label], below)
+    moved = graph.depending_on(parameters, below)
+    for node in reversed(below):
+        if node in apart or node not in moved or node == result:
+            continue
+        if not set(inputs) & set(graph.below(result, [node])):
+            return node
+    return None
