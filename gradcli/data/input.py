@@ -133,6 +133,36 @@ class Input:
             return file.seek(0, os.SEEK_END)
 
 
+class Section(Input):
+    """The bytes of a plain file from `start` to before `stop`."""
+
+    def __init__(self, source: Input, start: int, stop: int) -> None:
+        super().__init__(source.path)
+        self._source = source
+        self._ends = start, stop
+
+    @contextmanager
+    def stream(self) -> Iterator[Stream]:
+        """Open the bytes for a block."""
+        start, stop = self._ends
+        with self._source.open() as file:
+            file.seek(start)
+            yield _Cut(_Guarded(file, self.path), stop - start)
+
+
+class _Cut:
+    """The first bytes of a stream."""
+
+    def __init__(self, stream: Stream, count: int) -> None:
+        self._stream = stream
+        self._left = count
+
+    def read(self, count: int) -> bytes:
+        found = self._stream.read(min(count, self._left))
+        self._left -= len(found)
+        return found
+
+
 class Written(Input):
     """Rows of cells as CSV: the data of another format as a table of text."""
 

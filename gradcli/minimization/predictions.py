@@ -236,8 +236,8 @@ class _RowResiduals(ModelResiduals):
     block: Block
     """The data of the rows that came last."""
 
-    def _blocks(self) -> Iterator[tuple[int, Block]]:
-        for start, block in super()._blocks():
+    def _blocks(self, data: Rows | None) -> Iterator[tuple[int, Block]]:
+        for start, block in super()._blocks(data):
             self.block = block
             yield start, block
 

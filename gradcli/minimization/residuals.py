@@ -9,6 +9,7 @@ import numpy as np
 
 from gradcli.calculus.forward import rate_name, tangents, units
 from gradcli.data.columns import length_of
+from gradcli.data.pieces import Divided
 from gradcli.data.rows import HeldRows, numbered
 from gradcli.errors import MathematicsError
 from gradcli.rows.reductions import is_rowwise
@@ -16,7 +17,7 @@ from gradcli.runtime.generated import function
 from gradcli.runtime.program import program
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from gradcli.data.columns import Block
     from gradcli.data.rows import Rows
@@ -88,29 +89,65 @@ class ModelResiduals:
                 others |= met[number]
         return found
 
+    def each(
+        self, form: str, work: Callable[..., Any], arguments: tuple[Any, ...], *more: Any
+    ) -> Iterable[Any]:
+        """Yield what is made of each piece of the rows; see solver.each."""
+        if isinstance(self._data, Divided):
+            self._objective.evaluations += 1
+            yield from self._data.over(self.of_piece, form, work, arguments, more)
+        else:
+            yield work(getattr(self, form)(*arguments), *more)
+
+    def of_piece(
+        self,
+        block: Block,
+        _: int,
+        form: str,
+        work: Callable[..., Any],
+        arguments: tuple[Any, ...],
+        more: tuple[Any, ...],
+    ) -> Any:
+        """Return what is made of some rows."""
+        forms = {"values": self._values, "blocks": self._pairs, "along": self._triples}
+        return work(forms[form](HeldRows(block), *arguments), *more)
+
     def values(self, point: Vector) -> Iterator[Vector]:
         """Yield the residuals by blocks; raise MathematicsError where one is not finite."""
-        for values, _ in self._rows_of(point, VALUES):
-            yield values
+        self._objective.evaluations += 1
+        return self._values(self._data, point)
 
     def blocks(self, point: Vector) -> Iterator[tuple[Vector, Matrix]]:
         """Yield the residuals and their Jacobian by the parameters' numbers, rows by rows."""
-        return self._rows_of(point, SLOPES)
+        self._objective.evaluations += 1
+        return self._pairs(self._data, point)
 
     def along(self, point: Vector, direction: Vector) -> Iterator[tuple[Vector, Matrix, Matrix]]:
         """Yield residuals, Jacobian, and the derivative of the Jacobian along a direction."""
-        for values, matrix in self._rows_of(point, TURNS, direction):
+        self._objective.evaluations += 1
+        return self._triples(self._data, point, direction)
+
+    def _values(self, data: Rows | None, point: Vector) -> Iterator[Vector]:
+        for values, _ in self._rows_of(data, point, VALUES):
+            yield values
+
+    def _pairs(self, data: Rows | None, point: Vector) -> Iterator[tuple[Vector, Matrix]]:
+        return self._rows_of(data, point, SLOPES)
+
+    def _triples(
+        self, data: Rows | None, point: Vector, direction: Vector
+    ) -> Iterator[tuple[Vector, Matrix, Matrix]]:
+        for values, matrix in self._rows_of(data, point, TURNS, direction):
             slopes, turns = np.hsplit(matrix, 2)
             yield values, slopes, turns
 
     def _rows_of(
-        self, point: Vector, order: int, direction: Vector | None = None
+        self, data: Rows | None, point: Vector, order: int, direction: Vector | None = None
     ) -> Iterator[tuple[Vector, Matrix]]:
         """Yield the weighted residuals and derivatives of an order, rows by rows."""
-        self._objective.evaluations += 1
         values = self._objective.layout.blocks(point)
         rates = [] if direction is None else self._objective.layout.blocks(direction)
-        for start, block in self._blocks():
+        for start, block in self._blocks(data):
             residual, matrix = self._run(block, values, order, rates)
             found = self._checked(residual, start)
             if order != VALUES:
@@ -121,9 +158,9 @@ class ModelResiduals:
                     raise MathematicsError(message)
             yield found, matrix
 
-    def _blocks(self) -> Iterator[tuple[int, Block]]:
+    def _blocks(self, data: Rows | None) -> Iterator[tuple[int, Block]]:
         """Yield the place of the first row of each block, and its data."""
-        return iter([(0, {})]) if self._data is None else numbered(self._data, self._block)
+        return iter([(0, {})]) if data is None else numbered(data, self._block)
 
     def _weights(self, start: int, count: int) -> Vector:
         assert self._roots is not None  # noqa: S101 - the caller has seen it

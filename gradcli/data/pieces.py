@@ -1,0 +1,197 @@
+"""Rows in numbered pieces, each computed by itself: what one process does, or several share.
+
+The pieces are those of the files, in their order, so that what is made of them depends on neither
+who computes a piece nor when.
+"""
+
+from __future__ import annotations
+
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
+
+from gradcli.data.columns import length_of, rebatched
+from gradcli.errors import FileError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from gradcli.data.columns import Block
+    from gradcli.data.rows import HeldRows
+    from gradcli.data.source import Piece, Source
+    from gradcli.graph.shapes import Shape
+
+
+class Batch(NamedTuple):
+    """Some of the rows of each piece: part `number` of an epoch's `count` parts."""
+
+    seed: int
+    epoch: int
+    number: int
+    count: int
+
+    def ends(self, piece: int, rows: int) -> tuple[int, int]:
+        """Return the first and the one after the last place of its rows in the order of a piece.
+
+        Rows are spread evenly over the epoch, from a place that differs from piece to piece, so
+        that batches are about equally long.
+        """
+        first = np.random.default_rng([self.seed, self.epoch, piece, 1]).random()
+        low, high = (
+            min(max(int(np.ceil(part * rows / self.count - first)), 0), rows)
+            for part in (self.number, self.number + 1)
+        )
+        return low, rows if self.number + 1 == self.count else high
+
+
+class Store:
+    """The pieces of a source, of which so many bytes stay in memory once they are read."""
+
+    def __init__(self, source: Source, names: Sequence[str], memory: int) -> None:
+        self._source = source
+        self._names = list(names)
+        self._left = memory
+        self._kept: dict[int, Block] = {}
+        self._orders: dict[int, tuple[tuple[int, int], Any]] = {}
+        """The order of the rows of each piece in the epoch that came last."""
+
+    def read(self, number: int, piece: Piece) -> tuple[Block, int]:
+        """Return the columns of a piece, and how many rows were left out. Raises FileError."""
+        block, dropped = self._source.piece(piece, self._names)
+        size = sum(array.nbytes for array in block.values())
+        if size <= self._left:
+            self._left -= size
+            self._kept[number] = block
+        return block, dropped
+
+    def block(self, number: int, piece: Piece) -> Block:
+        """Return the columns of a piece, from memory if they are there. Raises FileError."""
+        found = self._kept.get(number)
+        return self.read(number, piece)[0] if found is None else found
+
+    def rows(self, number: int, piece: Piece, batch: Batch | None) -> Block:
+        """Return the rows of a piece that belong to a batch. Raises FileError.
+
+        The order of an epoch is `default_rng([seed, epoch, piece]).permutation(rows)`.
+        """
+        block = self.block(number, piece)
+        if batch is None:
+            return block
+        rows, epoch = length_of(block), (batch.seed, batch.epoch)
+        known, order = self._orders.get(number, (None, None))
+        if known != epoch:
+            order = np.random.default_rng([*epoch, number]).permutation(rows)
+            self._orders[number] = epoch, order
+        low, high = batch.ends(number, rows)
+        return {name: array[order[low:high]] for name, array in block.items()}
+
+    def digest(self, number: int, piece: Piece) -> bytes:
+        """Return what stands for the numbers of a piece, the SHA-256 of them."""
+        import hashlib
+
+        digest = hashlib.sha256()
+        block = self.block(number, piece)
+        for name in sorted(block):
+            digest.update(np.ascontiguousarray(block[name], dtype="<f8").tobytes())
+        return digest.digest()
+
+
+@runtime_checkable
+class Divided(Protocol):
+    """Rows whose pieces are computed one by one."""
+
+    def over(self, work: Callable[..., Any], *arguments: Any) -> Iterable[Any]:
+        """Yield what a method makes of each piece, in the order of the pieces.
+
+        It takes the columns of the piece, the number of rows before it, and the arguments.
+        """
+
+
+class PieceRows:
+    """Rows in pieces that are computed in this process."""
+
+    held = None
+
+    def __init__(self, source: Source, names: Sequence[str], memory: int) -> None:
+        """Read all pieces once. Raises FileError."""
+        self.source = source
+        self.names = list(names)
+        self.entries: Mapping[str, Shape] = {name: source.columns[name] for name in names}
+        self.pieces = source.pieces(self.names)
+        self.memory = memory
+        self.batch: Batch | None = None
+        self._prepare()
+        counts = self._surveyed()
+        source.leave_out(sum(dropped for _, dropped in counts))
+        self.counts = [rows for rows, _ in counts]
+        self._count = sum(self.counts)
+        if not self._count:
+            message = f"every one of the {source.dropped} rows lacks a value"
+            raise FileError(message)
+
+    def _prepare(self) -> None:
+        """Make ready for reading."""
+        self._store = Store(self.source, self.names, self.memory)
+
+    def _surveyed(self) -> list[tuple[int, int]]:
+        """Return the rows of each piece, and those that were left out of it."""
+        found = [self._store.read(*each) for each in enumerate(self.pieces)]
+        return [(length_of(block), dropped) for block, dropped in found]
+
+    @property
+    def count(self) -> int:
+        """How many rows there are."""
+        if self.batch is None:
+            return self._count
+        ends = [self.batch.ends(number, rows) for number, rows in enumerate(self.counts)]
+        return sum(high - low for low, high in ends)
+
+    @property
+    def least(self) -> int:
+        """So many rows there are at least."""
+        return self._count
+
+    @property
+    def firsts(self) -> list[int]:
+        """How many rows stand before each piece."""
+        return [0, *accumulate(self.counts)][:-1]
+
+    def hold(self) -> HeldRows:
+        """Return the same rows in memory. Raises FileError when they are too many."""
+        from gradcli.data.rows import HeldRows
+        from gradcli.data.source import read
+
+        return HeldRows(read(self.source, self.names))
+
+    def blocks(self, size: int) -> Iterator[Block]:
+        """Yield all rows in order, `size` at a time, read in this process. Raises FileError."""
+        store = Store(self.source, self.names, 0)
+        return rebatched((store.block(*each) for each in enumerate(self.pieces)), size)
+
+    def over(self, work: Callable[..., Any], *arguments: Any) -> Iterable[Any]:
+        """Yield what a method makes of each piece; see Divided."""
+        firsts = self.firsts
+        for number, piece in enumerate(self.pieces):
+            block = self._store.rows(number, piece, self.batch)
+            if length_of(block):
+                yield work(block, firsts[number], *arguments)
+
+    def batches(self, size: int, seed: int, epoch: int, skip: int = 0) -> Iterator[PieceRows]:
+        """Yield the rows of each batch of an epoch, about `size` of them, after the first `skip`.
+
+        They follow from the seed and the pieces.
+        """
+        count = -(-self._count // size)
+        for number in range(skip, count):
+            yield self.of_batch(Batch(seed, epoch, number, count))
+
+    def of_batch(self, batch: Batch) -> PieceRows:
+        """Return these rows without those that are not in a batch."""
+        found: PieceRows = object.__new__(type(self))
+        found.__dict__.update(self.__dict__, batch=batch)
+        return found
+
+    def digests(self) -> list[bytes]:
+        """Return what stands for the numbers of each piece."""
+        return [self._store.digest(*each) for each in enumerate(self.pieces)]
