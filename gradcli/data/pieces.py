@@ -17,6 +17,8 @@ from gradcli.errors import FileError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from typing_extensions import Self
+
     from gradcli.data.columns import Block
     from gradcli.data.rows import HeldRows
     from gradcli.data.source import Piece, Source
@@ -86,6 +88,11 @@ class Store:
         low, high = batch.ends(number, rows)
         return {name: array[order[low:high]] for name, array in block.items()}
 
+    def survey(self, number: int, piece: Piece) -> tuple[int, int]:
+        """Return how many rows a piece has, and how many were left out of it."""
+        block, dropped = self.read(number, piece)
+        return length_of(block), dropped
+
     def digest(self, number: int, piece: Piece) -> bytes:
         """Return what stands for the numbers of a piece, the SHA-256 of them."""
         import hashlib
@@ -118,15 +125,17 @@ class PieceRows:
         self.source = source
         self.names = list(names)
         self.entries: Mapping[str, Shape] = {name: source.columns[name] for name in names}
+        if any(dates.origin is None for dates in source.origins.values()):
+            next(source.blocks(self.names, 1))  # from the first row on dates are counted
         self.pieces = source.pieces(self.names)
         self.memory = memory
         self.batch: Batch | None = None
         self._prepare()
-        counts = self._surveyed()
-        source.leave_out(sum(dropped for _, dropped in counts))
-        self.counts = [rows for rows, _ in counts]
-        self._count = sum(self.counts)
-        if not self._count:
+        surveyed = self._surveyed()
+        source.leave_out(sum(dropped for _, dropped in surveyed))
+        self.counts = [rows for rows, _ in surveyed]
+        self._firsts = [0, *accumulate(self.counts)]
+        if not self.least:
             message = f"every one of the {source.dropped} rows lacks a value"
             raise FileError(message)
 
@@ -136,26 +145,25 @@ class PieceRows:
 
     def _surveyed(self) -> list[tuple[int, int]]:
         """Return the rows of each piece, and those that were left out of it."""
-        found = [self._store.read(*each) for each in enumerate(self.pieces)]
-        return [(length_of(block), dropped) for block, dropped in found]
+        return [self._store.survey(*each) for each in enumerate(self.pieces)]
+
+    @property
+    def shares(self) -> list[int]:
+        """How many rows each piece has, of a batch those that belong to it."""
+        if self.batch is None:
+            return self.counts
+        ends = [self.batch.ends(number, rows) for number, rows in enumerate(self.counts)]
+        return [high - low for low, high in ends]
 
     @property
     def count(self) -> int:
         """How many rows there are."""
-        if self.batch is None:
-            return self._count
-        ends = [self.batch.ends(number, rows) for number, rows in enumerate(self.counts)]
-        return sum(high - low for low, high in ends)
+        return sum(self.shares)
 
     @property
     def least(self) -> int:
-        """So many rows there are at least."""
-        return self._count
-
-    @property
-    def firsts(self) -> list[int]:
-        """How many rows stand before each piece."""
-        return [0, *accumulate(self.counts)][:-1]
+        """So many rows there are at least, whatever batch is taken."""
+        return self._firsts[-1]
 
     def hold(self) -> HeldRows:
         """Return the same rows in memory. Raises FileError when they are too many."""
@@ -170,27 +178,32 @@ class PieceRows:
         return rebatched((store.block(*each) for each in enumerate(self.pieces)), size)
 
     def over(self, work: Callable[..., Any], *arguments: Any) -> Iterable[Any]:
-        """Yield what a method makes of each piece; see Divided."""
-        firsts = self.firsts
+        """Yield what a method makes of each piece that has rows; see Divided."""
         for number, piece in enumerate(self.pieces):
             block = self._store.rows(number, piece, self.batch)
             if length_of(block):
-                yield work(block, firsts[number], *arguments)
+                yield work(block, self._firsts[number], *arguments)
 
-    def batches(self, size: int, seed: int, epoch: int, skip: int = 0) -> Iterator[PieceRows]:
+    def batches(self, size: int, seed: int, epoch: int, skip: int = 0) -> Iterator[Self]:
         """Yield the rows of each batch of an epoch, about `size` of them, after the first `skip`.
 
         They follow from the seed and the pieces.
         """
-        count = -(-self._count // size)
+        count = -(-self.least // size)
         for number in range(skip, count):
-            yield self.of_batch(Batch(seed, epoch, number, count))
+            found = self.copied()
+            found.batch = Batch(seed, epoch, number, count)
+            yield found
 
-    def of_batch(self, batch: Batch) -> PieceRows:
-        """Return these rows without those that are not in a batch."""
-        found: PieceRows = object.__new__(type(self))
-        found.__dict__.update(self.__dict__, batch=batch)
+    def copied(self) -> Self:
+        """Return the same rows, which may be restricted to some."""
+        found = object.__new__(type(self))
+        found.__dict__.update(self.__dict__)
         return found
+
+    def bound(self, _: Any) -> PieceRows:
+        """Return the same rows for the computations of a recipe, which are made here."""
+        return self
 
     def digests(self) -> list[bytes]:
         """Return what stands for the numbers of each piece."""

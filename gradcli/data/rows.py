@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from gradcli.data.columns import NUMBERS_AT_ONCE, length_of, rebatched
+from gradcli.data.pieces import PieceRows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -197,6 +198,10 @@ def fingerprint(data: Rows) -> str:
 
     digest = hashlib.sha256()
     digest.update(repr(sorted(data.entries.items())).encode())
+    if isinstance(data, PieceRows):
+        for part in data.digests():
+            digest.update(part)
+        return digest.hexdigest()
     for block in data.blocks(_rows_at_once(data.entries)):
         for name in sorted(block):
             digest.update(np.ascontiguousarray(block[name], dtype="<f8").tobytes())

@@ -58,6 +58,7 @@ class ModelResiduals:
             columns = [name for name in self._fixed if name in graph.columns]
             data = HeldRows({name: self._fixed.pop(name) for name in columns})
         self._data = data
+        self._is_native = False
         self._names = [] if data is None else [name for name in data.entries if name in free]
         rows = (shape[0] if shape else 1) if data is None else data.count
         self._width = prod(shape[1:])
@@ -94,8 +95,9 @@ class ModelResiduals:
     ) -> Iterable[Any]:
         """Yield what is made of each piece of the rows; see solver.each."""
         if isinstance(self._data, Divided):
-            self._objective.evaluations += 1
-            yield from self._data.over(self.of_piece, form, work, arguments, more)
+            self._begin()
+            given = form, work, arguments, more, self._is_native
+            yield from self._data.over(self.of_piece, *given)
         else:
             yield work(getattr(self, form)(*arguments), *more)
 
@@ -107,24 +109,31 @@ class ModelResiduals:
         work: Callable[..., Any],
         arguments: tuple[Any, ...],
         more: tuple[Any, ...],
+        is_native: bool,
     ) -> Any:
-        """Return what is made of some rows."""
+        """Return what is made of some rows, by machine code if that is wanted."""
+        self._is_native = is_native
         forms = {"values": self._values, "blocks": self._pairs, "along": self._triples}
         return work(forms[form](HeldRows(block), *arguments), *more)
 
+    def _begin(self) -> None:
+        """Count a pass over the rows; it tells whether machine code repays from now on."""
+        self._objective.evaluations += 1
+        self._is_native = self._objective.is_native()
+
     def values(self, point: Vector) -> Iterator[Vector]:
         """Yield the residuals by blocks; raise MathematicsError where one is not finite."""
-        self._objective.evaluations += 1
+        self._begin()
         return self._values(self._data, point)
 
     def blocks(self, point: Vector) -> Iterator[tuple[Vector, Matrix]]:
         """Yield the residuals and their Jacobian by the parameters' numbers, rows by rows."""
-        self._objective.evaluations += 1
+        self._begin()
         return self._pairs(self._data, point)
 
     def along(self, point: Vector, direction: Vector) -> Iterator[tuple[Vector, Matrix, Matrix]]:
         """Yield residuals, Jacobian, and the derivative of the Jacobian along a direction."""
-        self._objective.evaluations += 1
+        self._begin()
         return self._triples(self._data, point, direction)
 
     def _values(self, data: Rows | None, point: Vector) -> Iterator[Vector]:
@@ -182,7 +191,7 @@ class ModelResiduals:
         """Return the residuals of some rows, and the columns of their derivatives."""
         length = length_of(block) if block else self._block
         values = [*parameters, *self._fixed.values()]
-        if self._objective.is_native() and order != TURNS:
+        if self._is_native and order != TURNS:
             if order not in self._machine_code:
                 self._machine_code[order] = self._assembled(order)
             machine_code = self._machine_code[order]

@@ -83,13 +83,14 @@ def rows(
     others: Collection[str] = (),
     shapes: Mapping[str, Shape] | None = None,
     memory: int = HELD_BYTES,
+    share: Callable[[Source, Sequence[str]], Any] | None = None,
     **options: Any,
 ) -> tuple[HeldRows | FileRows, Source]:
     """Return the rows of the columns that the text of a formula mentions, and where they are from.
 
-    They are held when they take at most `memory` bytes. `others` are columns besides those of the
-    formula, and `shapes` those of its other names; `options` are those of `opened`. Raises
-    FileError for what cannot be read.
+    They are held when they take at most `memory` bytes, but where `share` makes rows in pieces.
+    `others` are columns besides those of the formula, and `shapes` those of its other names;
+    `options` are those of `opened`. Raises FileError for what cannot be read.
     """
     from gradcli.data.rows import rows as rows_of
 
@@ -99,7 +100,7 @@ def rows(
             count = prod(source.columns[name])
             message = f"{name} has {count} numbers in each row, and the formula takes it for one"
             raise FileError(message, hint=f"write {name} @ w, {name}[:, 0] or sum({name}, axis=1)")
-    return rows_of(source, names, memory), source
+    return share(source, names) if share else rows_of(source, names, memory), source
 
 
 def values_of(rows_given: HeldRows | FileRows) -> dict[str, Array] | FileRows:

@@ -9,7 +9,9 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING
 
+from gradcli.data.pieces import PieceRows
 from gradcli.graph.shapes import sized
+from gradcli.minimization.recipe import Recipe
 from gradcli.minimization.rows_objective import RowsObjective
 from gradcli.runtime.explain import MOST_TESTED
 from gradcli.values import check_single
@@ -48,6 +50,8 @@ class Sums:
         constants = {name: value for name, value in values.items() if name not in wrt}
         point = [values[name] for name in wrt]
         place = formula.source.place
+        if isinstance(rows, PieceRows):
+            rows = rows.bound(Recipe(formula.text, dict(zip(wrt, point, strict=True)), constants))
         objective = RowsObjective(node, wrt, node.origin, constants, rows, "python", place)
         if not _is_to_be_looked_at(formula, wrt):
             found = objective.fast(point)
