@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from gradcli.cli.options import Minimize
     from gradcli.cli.sharing import Shares
     from gradcli.data.cells import Dates
-    from gradcli.data.pieces import PieceRows
-    from gradcli.data.rows import FileRows, HeldRows
+    from gradcli.data.pieces import SomeRows
     from gradcli.data.source import Source
     from gradcli.formula import Formula
     from gradcli.language.bindings import Binding
@@ -47,7 +46,7 @@ class Given(NamedTuple):
     formula: Formula
     start: Start
     settings: Settings
-    rows: HeldRows | FileRows | PieceRows | None
+    rows: SomeRows | None
     source: Source | None
     also: Sequence[Given] = ()
     """The models of --also, over the same rows."""
@@ -72,7 +71,7 @@ def read(words: Sequence[str], options: Minimize, share: Shares | None = None) -
 
 
 def _over(
-    rows: HeldRows | FileRows | PieceRows | None,
+    rows: SomeRows | None,
     source: Source | None,
     start: Start,
     options: Minimize,
@@ -155,9 +154,7 @@ def _single(binding: Binding, draw: arguments.Draws) -> Any:
     return arguments.value(binding, draw)
 
 
-def formula_over(
-    rows: HeldRows | FileRows | PieceRows | None, text: str, shapes: Mapping[str, Any]
-) -> Formula:
+def formula_over(rows: SomeRows | None, text: str, shapes: Mapping[str, Any]) -> Formula:
     """Return the formula that the text stands for over rows, after its notes are said."""
     from gradcli.formula import parse
 
@@ -188,7 +185,7 @@ def _with_parameters(start: Start, options: Minimize) -> Start:
 
 def _rows(
     start: Start, options: Minimize, also: Sequence[str], share: Shares | None
-) -> tuple[HeldRows | FileRows | PieceRows | None, Source | None]:
+) -> tuple[SomeRows | None, Source | None]:
     """Return the rows of --data with the columns that the formula mentions, or one of `also`."""
     from gradcli.rows.columns import HELD_BYTES
 
@@ -217,7 +214,7 @@ def rows_of(
     text: str | None = None,
     dates: Mapping[str, Dates] | None = None,
     share: Shares | None = None,
-) -> tuple[HeldRows | FileRows | PieceRows, Source]:
+) -> tuple[SomeRows, Source]:
     """Return the rows of files, read as the options say; `text` is the formula if not the own.
 
     `dates` are those of other data, from whose origins these count.

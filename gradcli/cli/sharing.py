@@ -12,7 +12,6 @@ from gradcli.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from gradcli.cli.given import Start
     from gradcli.cli.options import Minimize
     from gradcli.cluster.session import Session
     from gradcli.data.pieces import PieceRows
@@ -53,8 +52,11 @@ class Shares:
         )
         return found
 
-    def bound(self, rows: Any, formula: Formula, start: Start, how: Minimize) -> PieceRows:
-        """Return the rows for a minimisation. Raises UsageError for no sum over rows."""
+    def bound(self, rows: Any, formula: Formula, start: Sequence[Any], how: Minimize) -> PieceRows:
+        """Return the rows for a minimisation of a formula.
+
+        `start` are its text, starts and fixed values. Raises UsageError for no sum over rows.
+        """
         from gradcli.minimization.recipe import Recipe, not_shared
 
         if not formula.graph.columns:

@@ -300,17 +300,16 @@ class _Shared:
         """Tell workers what they do not know yet."""
         new = [address for address in plan if address not in self._ready]
         if new:
-            told = (self.name, Facts.here(), self._about)
-            self._tell(worker.begin, told, new)
+            self._tell(new, worker.begin, self.name, Facts.here(), self._about)
             self._ready.update((address, {None}) for address in new)
         new = [address for address in plan if recipe not in self._ready.get(address, {recipe})]
         if new and recipe is not None:
-            told = (self.name, recipe, self._recipes[recipe], self.counts)
-            self._tell(worker.learn, told, new)
+            known = self._recipes[recipe], self.counts
+            self._tell(new, worker.learn, self.name, recipe, *known)
             for address in new:
                 self._ready[address].add(recipe)
 
-    def _tell(self, function: Callable[..., Any], told: tuple[Any, ...], new: list[str]) -> None:
+    def _tell(self, new: list[str], function: Callable[..., Any], *told: Any) -> None:
         for answer in self._session.ask(function, *told, workers=new).values():
             if isinstance(answer, GradcliError):
                 raise answer  # a worker that is lost is noticed by the evaluation that follows

@@ -7,11 +7,12 @@ who computes a piece nor when.
 from __future__ import annotations
 
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 
 from gradcli.data.columns import length_of, rebatched
+from gradcli.data.rows import FileRows, HeldRows, rows_at_once
 from gradcli.errors import FileError
 
 if TYPE_CHECKING:
@@ -20,18 +21,18 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from gradcli.data.columns import Block
-    from gradcli.data.rows import HeldRows
+    from gradcli.data.rows import Rows
     from gradcli.data.source import Piece, Source
     from gradcli.graph.shapes import Shape
 
 
 class Batch(NamedTuple):
-    """Some of the rows of each piece: part `number` of an epoch's `count` parts."""
+    """Some of the rows of each piece: the part at a `place` of so many `parts` of an epoch."""
 
     seed: int
     epoch: int
-    number: int
-    count: int
+    place: int
+    parts: int
 
     def ends(self, piece: int, rows: int) -> tuple[int, int]:
         """Return the first and the one after the last place of its rows in the order of a piece.
@@ -41,10 +42,10 @@ class Batch(NamedTuple):
         """
         first = np.random.default_rng([self.seed, self.epoch, piece, 1]).random()
         low, high = (
-            min(max(int(np.ceil(part * rows / self.count - first)), 0), rows)
-            for part in (self.number, self.number + 1)
+            min(max(int(np.ceil(part * rows / self.parts - first)), 0), rows)
+            for part in (self.place, self.place + 1)
         )
-        return low, rows if self.number + 1 == self.count else high
+        return low, high
 
 
 class Store:
@@ -81,10 +82,10 @@ class Store:
         if batch is None:
             return block
         rows, epoch = length_of(block), (batch.seed, batch.epoch)
-        known, order = self._orders.get(number, (None, None))
-        if known != epoch:
+        if self._orders.get(number, (None, None))[0] != epoch:
             order = np.random.default_rng([*epoch, number]).permutation(rows)
             self._orders[number] = epoch, order
+        order = self._orders[number][1]
         low, high = batch.ends(number, rows)
         return {name: array[order[low:high]] for name, array in block.items()}
 
@@ -167,7 +168,6 @@ class PieceRows:
 
     def hold(self) -> HeldRows:
         """Return the same rows in memory. Raises FileError when they are too many."""
-        from gradcli.data.rows import HeldRows
         from gradcli.data.source import read
 
         return HeldRows(read(self.source, self.names))
@@ -208,3 +208,23 @@ class PieceRows:
     def digests(self) -> list[bytes]:
         """Return what stands for the numbers of each piece."""
         return [self._store.digest(*each) for each in enumerate(self.pieces)]
+
+
+def fingerprint(data: Rows) -> str:
+    """Return a text that stands for the columns and all their numbers, the SHA-256 of them."""
+    import hashlib
+
+    digest = hashlib.sha256()
+    digest.update(repr(sorted(data.entries.items())).encode())
+    if isinstance(data, PieceRows):
+        for part in data.digests():
+            digest.update(part)
+        return digest.hexdigest()
+    for block in data.blocks(rows_at_once(data.entries)):
+        for name in sorted(block):
+            digest.update(np.ascontiguousarray(block[name], dtype="<f8").tobytes())
+    return digest.hexdigest()
+
+
+SomeRows: TypeAlias = HeldRows | FileRows | PieceRows
+"""Rows in memory, read again and again, or in pieces."""

@@ -5,9 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.calculus.squares import Squares, squares, sum_of_terms
-from gradcli.data.columns import NUMBERS_AT_ONCE, length_of
-from gradcli.data.pieces import Divided
-from gradcli.data.rows import width
 from gradcli.errors import FileError, NameValueError, UsageError
 from gradcli.graph.node import Node
 from gradcli.graph.shapes import sized
@@ -293,16 +290,20 @@ class Fit:
 
     def _moments(self, rows: Rows, about: float) -> Iterable[tuple[int, float, float]]:
         """Yield the moments of each piece or block of rows."""
+        from gradcli.data.pieces import Divided
+        from gradcli.data.rows import rows_at_once
+
         if isinstance(rows, Divided):
             return rows.over(self.moments, about)
-        size = max(1, NUMBERS_AT_ONCE // width(rows.entries))
+        size = rows_at_once(rows.entries)
         return (self.moments(block, 0, about) for block in rows.blocks(size))
 
     def moments(self, block: Block, _: int, about: float) -> tuple[int, float, float]:
         """Return count, sum and sum of squares of the response of some rows about a number."""
         assert self._found.response is not None  # noqa: S101 - the caller has seen it
         values = {**self._objective.constants, **block}
-        apart = self._for_rows(self._found.response, values, length_of(block)) - about
+        count = len(next(iter(block.values())))
+        apart = self._for_rows(self._found.response, values, count) - about
         return apart.size, float(apart.sum()), float((apart**2).sum())
 
 

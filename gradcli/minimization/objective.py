@@ -18,6 +18,7 @@ from gradcli.values import names_to_nodes
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from gradcli.data.pieces import PieceRows
     from gradcli.graph.node import Graph
     from gradcli.graph.shapes import Shape
     from gradcli.language.origin import Origin
@@ -147,6 +148,10 @@ class Objective:
 
     def hessian(self, point: Sequence[Any]) -> Matrix:
         """Return the second derivatives of an objective in blocks, shape (p, p)."""
+        raise NotImplementedError
+
+    def use_rows(self, rows: PieceRows) -> None:
+        """Take other rows; see RowsObjective, which alone is computed in pieces."""
         raise NotImplementedError
 
     def use(self, values: Mapping[str, Any]) -> None:

@@ -113,6 +113,7 @@ class ModelResiduals:
     ) -> Any:
         """Return what is made of some rows, by machine code if that is wanted."""
         self._is_native = is_native
+        forms: dict[str, Callable[..., Iterator[Any]]]
         forms = {"values": self._values, "blocks": self._pairs, "along": self._triples}
         return work(forms[form](HeldRows(block), *arguments), *more)
 

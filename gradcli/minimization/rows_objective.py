@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from gradcli.calculus.forward import rate_name
 from gradcli.calculus.hessian import hessian_times
 from gradcli.calculus.reverse import gradient
-from gradcli.data.columns import NUMBERS_AT_ONCE, length_of
+from gradcli.data.columns import length_of
 from gradcli.data.pieces import Divided
-from gradcli.data.rows import HeldRows, numbered, width
+from gradcli.data.rows import HeldRows, numbered, rows_at_once
 from gradcli.engines import AUTO, PYTHON, RUNNING_ROW, VECTORISING, repays
 from gradcli.engines import engine as engine_of
 from gradcli.errors import MathematicsError
@@ -28,11 +28,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from gradcli.data.columns import Block
-    from gradcli.data.rows import FileRows, Rows
+    from gradcli.data.pieces import PieceRows, SomeRows
+    from gradcli.data.rows import Rows
     from gradcli.language.origin import Origin
     from gradcli.minimization.row_sums import Look
     from gradcli.minimization.vector_objective import VectorObjective
-    from gradcli.optimize.solver import Matrix
+    from gradcli.optimize.solver import Mask, Matrix
     from gradcli.rows.sums import Sums
 
 SUMMED_ROWS = 1 << 10
@@ -75,7 +76,7 @@ class RowsObjective(Objective):
         self._rows = rows
         self._parts = parts
         self._names = [name for name in rows.entries if name in free]
-        self._block = max(1, NUMBERS_AT_ONCE // width(rows.entries))
+        self._block = rows_at_once(rows.entries)
         self._inner: Callable[..., tuple[Any, ...]] | None = None
         self._outer: Callable[..., tuple[Any, ...]] | None = None
         self._curved: Callable[..., list[Any]] | None = None
@@ -202,6 +203,10 @@ class RowsObjective(Objective):
                 self._rows.count, self.engine, is_plain=self._sums is not None
             )
 
+    def use_rows(self, rows: PieceRows) -> None:
+        """Take other rows of the same columns."""
+        self._rows = rows
+
     def in_memory(self) -> dict[str, Any]:
         """Return all values that stay and are in memory, by name."""
         return {**self.constants, **(self._rows.held or {})}
@@ -273,12 +278,12 @@ class RowsObjective(Objective):
             for rows, curved in self._each(self.curvatures_of, values):
                 parts.add(rows, curved)
             totals, both = parts.found()
-            outer = self._outer_objective()
-            where = np.append(self.layout.vector(point), totals)
-            _, slopes = outer(where)
-            moved = np.vstack([np.eye(size), *[first for first, _ in both]])
+            outer, is_met = self._outer_objective()
+            where = np.append(self.layout.vector(point), totals)[is_met]
+            moved = np.vstack([np.eye(size), *[first for first, _ in both]])[is_met]
             found = moved.T @ outer.hessian(where) @ moved
-            for weight, (_, second) in zip(slopes[size:], both, strict=True):
+            weights = outer(where)[1][len(where) - len(both) :]
+            for weight, (_, second) in zip(weights, both, strict=True):
                 found = found + weight * second
         except (ValueError, OverflowError, ZeroDivisionError):
             found = np.full((size, size), np.nan)
@@ -323,18 +328,23 @@ class RowsObjective(Objective):
 
         return run
 
-    def _outer_objective(self) -> VectorObjective:
-        """Return the outer formula as a function of the parameters and the reductions."""
+    def _outer_objective(self) -> tuple[VectorObjective, Mask]:
+        """Return the outer formula as a function of parameters and reductions.
+
+        It takes those numbers of both that stand in it, which the mask tells.
+        """
+        import numpy as np
+
         from gradcli.minimization.vector_objective import VectorObjective
 
         outer, result = self._parts.outer, self._parts.result
-        for name, shape in zip(self.parameters, self.shapes, strict=True):
-            outer.variable(name, shape)
         reductions = [reduction_name(place) for place in range(len(self._parts.parts))]
-        names = [*self.parameters, *reductions]
         known = outer.variables([result])
+        names = [name for name in (*self.parameters, *reductions) if name in known]
         constants = {name: value for name, value in self.constants.items() if name in known}
-        return VectorObjective(Objective(outer, result, names, None, constants))
+        owners = [*self.layout.owners(self.parameters), *reductions]
+        is_met = np.array([owner in known for owner in owners])
+        return VectorObjective(Objective(outer, result, names, None, constants)), is_met
 
     def _compiled_outer(self) -> Callable[..., tuple[Any, ...]]:
         """Return the function of parameters, constants and reductions to value and slopes."""
@@ -364,7 +374,7 @@ def objective_over(
     parameters: Sequence[str],
     constants: Mapping[str, Any],
     engine: str = AUTO,
-    files: FileRows | HeldRows | None = None,
+    files: SomeRows | None = None,
     place: Callable[[int], str] | None = None,
 ) -> tuple[Objective, Rows | None]:
     """Return the objective, computed by blocks of rows if they are many and it can be.

@@ -67,7 +67,7 @@ def evidence(
 class Moments(NamedTuple):
     """What is needed of the influence ψ and its slope ψ' of some residuals."""
 
-    count: int
+    number: int
     mean: float
     """The mean of ψ'."""
     apart: float
@@ -113,11 +113,11 @@ def _spread(parts: Sequence[Moments], parameters: int) -> float:
     (Huber, Robust Statistics, 1981, equation 6.5; the covariance H1 of statsmodels). nan when the
     mean of ψ' is not positive.
     """
-    count = sum(part.count for part in parts)
-    mean = math.fsum(part.count * part.mean for part in parts) / count
+    count = sum(part.number for part in parts)
+    mean = math.fsum(part.number * part.mean for part in parts) / count
     if mean <= 0:
         return math.nan
-    apart = math.fsum(part.apart + part.count * (part.mean - mean) ** 2 for part in parts)
+    apart = math.fsum(part.apart + part.number * (part.mean - mean) ** 2 for part in parts)
     correction = 1 + parameters / count * (apart / count) / mean**2
     size = norm(np.array([part.size for part in parts]))
     return correction * size / math.sqrt(count - parameters) / mean
