@@ -43,9 +43,13 @@ class SharedRows(PieceRows):
         The workers have the same method of an object of the same class, made by the recipe.
         """
         owner: Any = work.__self__  # type: ignore[attr-defined]
-        numbers = [number for number, count in enumerate(self.shares) if count]
         return self._shared.run(
-            numbers, work.__name__, arguments, self.recipe, type(owner).__name__, self.batch
+            self.with_rows(),
+            work.__name__,
+            arguments,
+            self.recipe,
+            type(owner).__name__,
+            self.batch,
         )
 
     def digests(self) -> list[bytes]:

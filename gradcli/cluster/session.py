@@ -85,7 +85,7 @@ class Session:
         self._say = say
         self._where = "" if choice.address is None else f" at {printable(choice.address, 100)}"
         self._cluster: Any = None
-        self._client: Any = None
+        self.client: Any = None
         logging.getLogger("distributed").setLevel(SILENT)
         self._config = dask.config.set(TIMEOUTS)
         try:
@@ -94,12 +94,12 @@ class Session:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # other versions of packages that do not matter
                 address = self._cluster or choice.address
-                self._client = Client(address, timeout=PATIENCE, set_as_default=False)
+                self.client = Client(address, timeout=PATIENCE, set_as_default=False)
                 least = choice.workers or 1
-                self._client.wait_for_workers(least, timeout=PATIENCE)
+                self.client.wait_for_workers(least, timeout=PATIENCE)
             self._slots: list[str | None] = list(self._present())
             if self._cluster is not None:
-                self._client.run(worker.stay)
+                self.client.run(worker.stay)
         except BaseException as error:
             self.close()
             if isinstance(error, GradcliError) or not isinstance(error, Exception):
@@ -107,7 +107,7 @@ class Session:
             raise self._unreachable(error) from None
         self._looked = time.monotonic()
         self._sources: list[_Shared] = []
-        link = self._client.dashboard_link if _has_dashboard() else None
+        link = self.client.dashboard_link if _has_dashboard() else None
         if link:
             say(f"the dashboard of the workers is {link}")
 
@@ -125,32 +125,32 @@ class Session:
 
     def close(self) -> None:
         """Let the workers go, and end those of this machine at once."""
-        if self._client is not None:
+        if self.client is not None:
             for shared in getattr(self, "_sources", ()):
                 if self._cluster is None:
                     with suppress(Exception):
-                        self._client.run(worker.end, shared.name, on_error="ignore")
+                        self.client.run(worker.end, shared.name, on_error="ignore")
             with suppress(Exception):
-                self._client.close(timeout=1)
+                self.client.close(timeout=1)
         if self._cluster is not None:
             _end(self._cluster)
-        self._client = self._cluster = None
+        self.client = self._cluster = None
 
     # ------------------------------------------------------------ the workers
 
     def _present(self) -> list[str]:
         """Return the addresses of the workers that the scheduler knows."""
-        return list(self._client.scheduler_info(n_workers=-1)["workers"])
+        return list(self.client.scheduler_info(n_workers=-1)["workers"])
 
     def ask(self, function: Callable[..., Any], *arguments: Any, workers: Iterable[str]) -> Any:
         """Return what each worker answers by its address, an exception where it is lost.
 
         Raises ClusterError when the scheduler is gone.
         """
-        if self._client.status not in {"running", "connecting"}:
+        if self.client.status not in {"running", "connecting"}:
             raise self._unreachable(None)
         try:
-            return self._client.run(function, *arguments, workers=list(workers), on_error="return")
+            return self.client.run(function, *arguments, workers=list(workers), on_error="return")
         except GradcliError:
             raise
         except Exception as error:  # noqa: BLE001 - many kinds, all of which mean the same
@@ -160,7 +160,7 @@ class Session:
         why = "" if error is None else printable(" ".join(str(error).split()), 200)
         message = f"the scheduler{self._where} cannot be reached" + (f": {why}" if why else "")
         hint = "--checkpoint and --resume go on from where a run was"
-        if self._client is None or not getattr(self, "_sources", ()):
+        if self.client is None or not getattr(self, "_sources", ()):
             hint = "start one with: dask scheduler --host 127.0.0.1"
         return ClusterError(message, hint=hint)
 
@@ -188,7 +188,7 @@ class Session:
                     self._slots[self._slots.index(None)] = address
                     if self._cluster is not None:
                         with suppress(Exception):
-                            self._client.run(worker.stay, workers=[address], on_error="ignore")
+                            self.client.run(worker.stay, workers=[address], on_error="ignore")
             if any(self._slots):
                 break
             if time.monotonic() > end:
@@ -213,7 +213,7 @@ def _local(count: int) -> Any:
         threads_per_worker=1,
         processes=True,
         host="127.0.0.1",
-        dashboard_address="127.0.0.1:0" if _has_dashboard() else None,
+        dashboard_address="127.0.0.1:0",
         worker_dashboard_address=None,
         memory_limit=0,
         silence_logs=SILENT,

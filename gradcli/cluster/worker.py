@@ -14,7 +14,6 @@ from importlib.util import find_spec
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gradcli.data.columns import length_of
 from gradcli.data.pieces import Store
 from gradcli.errors import ClusterError, MathematicsError
 
@@ -113,8 +112,6 @@ class _Session:
                 value = getattr(self.store, request.method)(number, self.pieces[number])
             else:
                 block = self.store.rows(number, self.pieces[number], request.batch)
-                if not length_of(block):
-                    return Answer()
                 owner = self.prepared[request.recipe][request.owner]
                 work = getattr(owner, request.method)
                 value = work(block, self.firsts[number], *request.arguments)

@@ -59,6 +59,12 @@ class Input:
         self.compressed = compressed
         self._content = content
         self._start = b""
+        self._file = path
+
+    def __getstate__(self) -> dict[str, object]:
+        """Return what another process needs, whose folder may be another one."""
+        path = self._file
+        return {**vars(self), "_file": path if is_address(path) else os.path.abspath(path)}  # noqa: PTH100
 
     @classmethod
     def of(cls, path: str, stdin: IO[bytes] | None = None) -> Input:
@@ -100,7 +106,7 @@ class Input:
             yield io.BytesIO(self._content)
             return
         hint = "data from a pipe is read from stdin, whose name is -"
-        with reading(self.path, in_order=in_order, first=first, hint=hint) as file:
+        with reading(self._file, in_order=in_order, first=first, hint=hint) as file:
             yield file
 
     @contextmanager

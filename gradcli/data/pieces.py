@@ -18,6 +18,7 @@ from gradcli.errors import FileError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from numpy.typing import NDArray
     from typing_extensions import Self
 
     from gradcli.data.columns import Block
@@ -27,25 +28,25 @@ if TYPE_CHECKING:
 
 
 class Batch(NamedTuple):
-    """Some of the rows of each piece: the part at a `place` of so many `parts` of an epoch."""
+    """Some of the rows of an epoch."""
 
     seed: int
     epoch: int
-    place: int
-    parts: int
+    ranges: Mapping[int, tuple[int, int]]
+    """The first and the one after the last of its rows in each piece, in the epoch's order."""
 
-    def ends(self, piece: int, rows: int) -> tuple[int, int]:
-        """Return the first and the one after the last place of its rows in the order of a piece.
 
-        Rows are spread evenly over the epoch, from a place that differs from piece to piece, so
-        that batches are about equally long.
-        """
-        first = np.random.default_rng([self.seed, self.epoch, piece, 1]).random()
-        low, high = (
-            min(max(int(np.ceil(part * rows / self.parts - first)), 0), rows)
-            for part in (self.place, self.place + 1)
-        )
-        return low, high
+def drawn(left: NDArray[np.int64], count: int, start: float) -> NDArray[np.int64]:
+    """Return of how many rows of each piece a batch of `count` is made, of those that are left.
+
+    They are spread evenly over the rows, from a `start` below 1 on (systematic sampling).
+    """
+    behind = np.cumsum(left)
+    if count >= behind[-1]:
+        return left.copy()
+    ends = np.ceil(behind * (count / behind[-1]) - start).astype(np.int64)
+    ends[-1] = count
+    return np.minimum(np.diff(ends, prepend=0), left)
 
 
 class Store:
@@ -81,13 +82,12 @@ class Store:
         block = self.block(number, piece)
         if batch is None:
             return block
-        rows, epoch = length_of(block), (batch.seed, batch.epoch)
+        epoch = batch.seed, batch.epoch
         if self._orders.get(number, (None, None))[0] != epoch:
-            order = np.random.default_rng([*epoch, number]).permutation(rows)
+            order = np.random.default_rng([*epoch, number]).permutation(length_of(block))
             self._orders[number] = epoch, order
-        order = self._orders[number][1]
-        low, high = batch.ends(number, rows)
-        return {name: array[order[low:high]] for name, array in block.items()}
+        rows = self._orders[number][1][slice(*batch.ranges[number])]
+        return {name: array[rows] for name, array in block.items()}
 
     def survey(self, number: int, piece: Piece) -> tuple[int, int]:
         """Return how many rows a piece has, and how many were left out of it."""
@@ -153,7 +153,7 @@ class PieceRows:
         """How many rows each piece has, of a batch those that belong to it."""
         if self.batch is None:
             return self.counts
-        ends = [self.batch.ends(number, rows) for number, rows in enumerate(self.counts)]
+        ends = [self.batch.ranges.get(number, (0, 0)) for number in range(len(self.counts))]
         return [high - low for low, high in ends]
 
     @property
@@ -179,21 +179,32 @@ class PieceRows:
 
     def over(self, work: Callable[..., Any], *arguments: Any) -> Iterable[Any]:
         """Yield what a method makes of each piece that has rows; see Divided."""
-        for number, piece in enumerate(self.pieces):
-            block = self._store.rows(number, piece, self.batch)
-            if length_of(block):
-                yield work(block, self._firsts[number], *arguments)
+        for number in self.with_rows():
+            block = self._store.rows(number, self.pieces[number], self.batch)
+            yield work(block, self._firsts[number], *arguments)
+
+    def with_rows(self) -> list[int]:
+        """Return the numbers of the pieces that have rows, of a batch some of its rows."""
+        return [number for number, rows in enumerate(self.shares) if rows]
 
     def batches(self, size: int, seed: int, epoch: int, skip: int = 0) -> Iterator[Self]:
-        """Yield the rows of each batch of an epoch, about `size` of them, after the first `skip`.
+        """Yield the rows of each batch of an epoch, `size` of them, after the first `skip` batches.
 
         They follow from the seed and the pieces.
         """
-        count = -(-self.least // size)
-        for number in range(skip, count):
-            found = self.copied()
-            found.batch = Batch(seed, epoch, number, count)
-            yield found
+        random = np.random.default_rng([seed, epoch])
+        left = np.array(self.counts)
+        taken = np.zeros_like(left)
+        for number in range(-(-self.least // size)):
+            own = drawn(left, size, random.random())
+            ends = taken + own
+            if number >= skip:
+                found = self.copied()
+                which = np.flatnonzero(own).tolist()
+                ranges = {i: (int(taken[i]), int(ends[i])) for i in which}
+                found.batch = Batch(seed, epoch, ranges)
+                yield found
+            taken, left = ends, left - own
 
     def copied(self) -> Self:
         """Return the same rows, which may be restricted to some."""

@@ -177,7 +177,7 @@ class Training:
             batches = self._rows.batches(self._size, self._settings.seed, epoch, self._taken)
             for batch in batches:
                 length = batch.count if isinstance(batch, PieceRows) else length_of(batch)
-                value = self._step(batch, length) if length else 0.0
+                value = self._step(batch, length)
                 self._total += value * length
                 self._taken += 1
                 watch.batch(
