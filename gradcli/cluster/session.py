@@ -94,7 +94,7 @@ class Session:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # other versions of packages that do not matter
                 address = self._cluster or choice.address
-                self.client = Client(address, timeout=PATIENCE, set_as_default=False)
+                self.client = Client(address, timeout=PATIENCE / 2, set_as_default=False)
                 least = choice.workers or 1
                 self.client.wait_for_workers(least, timeout=PATIENCE)
             self._slots: list[str | None] = list(self._present())
