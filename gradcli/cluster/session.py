@@ -86,7 +86,9 @@ class Session:
         self._where = "" if choice.address is None else f" at {printable(choice.address, 100)}"
         self._cluster: Any = None
         self.client: Any = None
-        logging.getLogger("distributed").setLevel(SILENT)
+        for name in ("asyncio", *logging.root.manager.loggerDict):
+            if name.partition(".")[0] in {"asyncio", "distributed", "tornado"}:
+                logging.getLogger(name).setLevel(SILENT)
         self._config = dask.config.set(TIMEOUTS)
         try:
             if choice.address is None:

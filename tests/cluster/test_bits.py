@@ -137,7 +137,7 @@ def test_twenty_killed_workers_change_nothing(run: Run, workers: Workers) -> Non
         shared = run(*words, "--workers", "2")
         over.set()
         thread.join()
-        assert (shared.code, shared.out) == (alone.code, alone.out)
+        assert (shared.code, shared.out) == (alone.code, alone.out), shared.err
 
 
 @pytest.mark.slow
