@@ -32,8 +32,13 @@ PATIENCE = 10.0
 """Seconds that a scheduler or a worker is waited for."""
 LOOKING = 1.0
 """Seconds between looks for a worker in the place of a lost one."""
-TIMEOUTS = {"distributed.comm.timeouts.connect": "4s", "distributed.comm.timeouts.tcp": "11s"}
-"""When a machine that is silent counts as gone."""
+SETTINGS = {
+    "distributed.comm.timeouts.connect": "4s",
+    "distributed.comm.timeouts.tcp": "11s",
+    # A worker that is killed again while it starts must not be given up.
+    "distributed.deploy.lost-worker-timeout": "365d",
+}
+"""When a machine that is silent counts as gone, and a process of this one."""
 SILENT = 100
 """A level of logging that no message of Dask has: what went wrong is told in our words."""
 
@@ -89,7 +94,7 @@ class Session:
         for name in ("asyncio", *logging.root.manager.loggerDict):
             if name.partition(".")[0] in {"asyncio", "distributed", "tornado"}:
                 logging.getLogger(name).setLevel(SILENT)
-        self._config = dask.config.set(TIMEOUTS)
+        dask.config.set(SETTINGS)
         try:
             if choice.address is None:
                 self._cluster = _local(choice.workers)
