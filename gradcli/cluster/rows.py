@@ -22,14 +22,14 @@ class SharedRows(PieceRows):
         self._session = session
         self.recipe: int | None = None
         super().__init__(source, names, memory)
-        self._shared.counts = self.counts
 
     def _prepare(self) -> None:
         shared = self._session.share(self.source, self.names, self.pieces, self.memory)
         self._shared = shared
 
     def _surveyed(self) -> list[tuple[int, int]]:
-        return self._shared.run(range(len(self.pieces)), "survey")
+        self._shared.counts = self._shared.run(range(len(self.pieces)), "survey")
+        return self._shared.counts
 
     def bound(self, recipe: Recipe) -> SharedRows:
         """Return the same rows for the computations of a recipe."""

@@ -250,8 +250,8 @@ class _Shared:
         self._recipes: list[Recipe] = []
         self._ready: dict[str, set[int | None]] = {}
         """The recipes that each worker has compiled."""
-        self.counts: Sequence[int] = ()
-        """The rows of each piece, once they are known."""
+        self.counts: list[tuple[int, int]] = []
+        """The rows of each piece, once they are known, and how many were left out of it."""
 
     def add(self, recipe: Recipe) -> int:
         """Return the number of a recipe that is new."""

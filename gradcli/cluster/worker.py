@@ -141,11 +141,14 @@ async def begin(
     _sessions[session] = _Session(*about)
 
 
-async def learn(session: str, number: int, recipe: Recipe, counts: Sequence[int]) -> None:
-    """Compile what a recipe needs; `counts` are the rows of the pieces. Raises GradcliError."""
+async def learn(
+    session: str, number: int, recipe: Recipe, counts: Sequence[tuple[int, int]]
+) -> None:
+    """Compile what a recipe needs, of pieces with these rows. Raises GradcliError."""
     known = _sessions[session]
-    known.firsts = [0, *accumulate(counts)]
-    rows: Any = Counted(known.entries, sum(counts))
+    known.source.passed(known.pieces, counts)
+    known.firsts = [0, *accumulate(rows for rows, _ in counts)]
+    rows: Any = Counted(known.entries, known.firsts[-1])
     prepared = recipe.prepared
     loop = asyncio.get_running_loop()
     found = await loop.run_in_executor(_thread, prepared, rows, known.source.place)

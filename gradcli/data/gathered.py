@@ -114,9 +114,9 @@ class Gathered:
         block, dropped = self._source.piece(piece, self._stored(names))
         return next(self._stacked(names, iter([block]))), dropped
 
-    def leave_out(self, count: int) -> None:
-        """Take note that so many rows were left out in a pass over pieces."""
-        self._source.leave_out(count)
+    def passed(self, pieces: Sequence[Piece], counts: Sequence[tuple[int, int]]) -> None:
+        """Take note of the rows that pieces had, and of how many were left out of each."""
+        self._source.passed(pieces, counts)
 
     def _stored(self, names: Sequence[str]) -> list[str]:
         return [part for name in names for part in self._parts.get(name, [name])]

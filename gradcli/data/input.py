@@ -148,7 +148,7 @@ class Section(Input):
         self._ends = start, stop
 
     @contextmanager
-    def stream(self) -> Iterator[Stream]:
+    def stream(self, first: int | None = None) -> Iterator[Stream]:  # noqa: ARG002
         """Open the bytes for a block."""
         start, stop = self._ends
         with self._source.open() as file:

@@ -133,7 +133,7 @@ class PieceRows:
         self.batch: Batch | None = None
         self._prepare()
         surveyed = self._surveyed()
-        source.leave_out(sum(dropped for _, dropped in surveyed))
+        source.passed(self.pieces, surveyed)
         self.counts = [rows for rows, _ in surveyed]
         self._firsts = [0, *accumulate(self.counts)]
         if not self.least:

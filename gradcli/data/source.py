@@ -113,8 +113,8 @@ class Source(Protocol):
     def piece(self, piece: Piece, names: Sequence[str]) -> tuple[Block, int]:
         """Return the columns of a piece, maybe of no rows, and how many rows were left out."""
 
-    def leave_out(self, count: int) -> None:
-        """Take note that so many rows were left out in a pass over pieces."""
+    def passed(self, pieces: Sequence[Piece], counts: Sequence[tuple[int, int]]) -> None:
+        """Take note of the rows that pieces had, and of how many were left out of each."""
 
 
 def open_source(
@@ -296,9 +296,13 @@ class FileSource:
         empty = {name: np.empty((0, *self.columns[name])) for name in names}
         return concatenated([empty, *blocks])
 
-    def leave_out(self, count: int) -> None:
-        """Take note that so many rows were left out in a pass over pieces."""
-        self.dropped = count
+    def passed(self, pieces: Sequence[Piece], counts: Sequence[tuple[int, int]]) -> None:
+        """Take note of the rows that pieces had, and of how many were left out of each."""
+        self.dropped = sum(dropped for _, dropped in counts)
+        self._counts = {}
+        for piece, (rows, _) in zip(pieces, counts, strict=True):
+            for number, _ in piece.parts[:1]:
+                self._counts[number] = self._counts.get(number, 0) + rows
 
     def dated(self, dates: Mapping[str, Dates]) -> FileSource:
         """Return this source with columns of dates as days or seconds since their origins."""
