@@ -63,7 +63,7 @@ class Shares:
             raise not_shared()
         if how.learns and how.engine == "auto":
             how = how.replaced(engine="python")  # as training has it
-        found: PieceRows = rows.bound(Recipe.of(*start[:3], how))
+        found: PieceRows = rows.bound(Recipe.of(start[0], start[1], start[2], how))
         return found
 
     def close(self) -> None:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from gradcli.data.source import Piece, Source
     from gradcli.graph.shapes import Shape
 
+    Counts = NDArray[np.int64]
+
 
 class Batch(NamedTuple):
     """Some of the rows of an epoch."""
@@ -36,17 +38,17 @@ class Batch(NamedTuple):
     """The first and the one after the last of its rows in each piece, in the epoch's order."""
 
 
-def drawn(left: NDArray[np.int64], count: int, start: float) -> NDArray[np.int64]:
+def drawn(left: Counts, count: int, start: float) -> Counts:
     """Return of how many rows of each piece a batch of `count` is made, of those that are left.
 
     They are spread evenly over the rows, from a `start` below 1 on (systematic sampling).
     """
     behind = np.cumsum(left)
     if count >= behind[-1]:
-        return left.copy()
+        return np.array(left)
     ends = np.ceil(behind * (count / behind[-1]) - start).astype(np.int64)
     ends[-1] = count
-    return np.minimum(np.diff(ends, prepend=0), left)
+    return np.asarray(np.minimum(np.diff(ends, prepend=0), left))
 
 
 class Store:

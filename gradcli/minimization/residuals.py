@@ -94,10 +94,11 @@ class ModelResiduals:
         self, form: str, work: Callable[..., Any], arguments: tuple[Any, ...], *more: Any
     ) -> Iterable[Any]:
         """Yield what is made of each piece of the rows; see solver.each."""
-        if isinstance(self._data, Divided):
+        data: object = self._data
+        if isinstance(data, Divided):
             self._begin()
             given = form, work, arguments, more, self._is_native
-            yield from self._data.over(self.of_piece, *given)
+            yield from data.over(self.of_piece, *given)
         else:
             yield work(getattr(self, form)(*arguments), *more)
 

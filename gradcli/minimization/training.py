@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from gradcli.data.columns import Block
     from gradcli.data.pieces import SomeRows
+    from gradcli.data.rows import Rows
     from gradcli.graph.node import Node
     from gradcli.graph.shapes import Shape
     from gradcli.language.origin import Origin
@@ -351,7 +352,8 @@ class Training:
 
     def _first_task(self, start: Mapping[str, Any]) -> Task:
         """Return the task of minimising the formula on the first batch; it checks all names."""
-        batch = next(self._rows.batches(self._size, self._settings.seed, 0))
+        rows: Rows = self._rows
+        batch = next(rows.batches(self._size, self._settings.seed, 0))
         found = self._of_batch(batch, start)
         flat = found.without_slope(found.check(found.start))
         if flat:

@@ -122,23 +122,25 @@ def test_the_workers_of_a_scheduler(run: Run, all_workers: Workers) -> None:
 
 
 def test_options_that_do_not_go_together(run: Run, all_workers: Workers) -> None:
-    for words, sentence in (
+    refused: list[tuple[tuple[str, ...], str]] = [
         (("--cluster", all_workers.address, "--workers", "2"), "leave out one of them"),
         (("--workers", "0", "--weights", "x"), "--weights does not go with --workers"),
         (("--workers", "0", "--sigma", "x"), "--sigma does not go with --workers"),
         (("--workers", "0", "--subject-to", "a > 0"), "--subject-to does not go with --workers"),
         (("--insecure",), "--insecure belongs to --cluster"),
-    ):
+    ]
+    for words, sentence in refused:
         ran = run(*MODEL, *words)
         assert ran.code == 2
         assert sentence in ran.err
-    for words in (
+    needing: list[tuple[str, ...]] = [
         ("minimize", "std(y - a*x)", "a=1"),
         ("eval", "x + y"),
         ("eval", "sum(x)/std(y)"),
         ("eval", "sum(x)", "--trace"),
         ("grad", "sum(a*x)", "a=1", "--hessian"),
-    ):
+    ]
+    for words in needing:
         ran = run(*words, "--data", "csv", "--workers", "0")
         assert (ran.code, ran.out) == (2, "")
         assert "only sums and means over rows are shared among workers" in ran.err
@@ -257,11 +259,11 @@ def test_a_scheduler_that_goes_away(folder: Path, tmp_path: Path) -> None:
         port = free.getsockname()[1]
     address = f"tcp://127.0.0.1:{port}"
     worker = [sys.executable, "-m", "distributed.cli.dask_worker", address, "--nthreads", "1"]
-    options = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    scheduler = subprocess.Popen(
-        [*dask, "--host", "127.0.0.1", "--port", str(port), "--no-dashboard"], **options
+    here = ["--host", "127.0.0.1", "--port", str(port), "--no-dashboard"]
+    scheduler, other = (
+        subprocess.Popen(each, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        for each in ([*dask, *here], worker)
     )
-    other = subprocess.Popen(worker, **options)
     try:
         time.sleep(3)
         long = (*LONG, "--batch", "100", "--epochs", "100000")
