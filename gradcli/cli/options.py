@@ -235,13 +235,6 @@ class Sharing(Options):
     insecure = flag(
         "--insecure", "Let --cluster be a tcp:// address elsewhere.", needs=("cluster",)
     )
-    memory: Option[int | None] = Option(
-        "--memory",
-        None,
-        "Hold so much of --data in memory (16; 1024 with --batch, and in each worker).",
-        Whole(0),
-        "MB",
-    )
 
 
 class PlotFile(Options):
@@ -366,6 +359,14 @@ class Learning(Options):
         file="read",
     )
     metric = text("--metric", "Measured on --validate as well.", "FORMULA", needs=("validate",))
+    memory: Option[int | None] = Option(
+        "--memory",
+        None,
+        "Hold so much of --data in memory (16; 1024 with --batch, and in each worker).",
+        Whole(0),
+        "MB",
+        needs=("data",),
+    )
     checkpoint = text(
         "--checkpoint",
         "Keep the state, to go on from there.",

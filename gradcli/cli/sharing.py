@@ -33,11 +33,14 @@ class Shares:
     def __call__(self, source: Source, names: Sequence[str]) -> PieceRows:
         """Return rows in pieces. Raises FileError, UsageError and ClusterError."""
         options = self._options
-        memory = (KEPT if options.memory is None else options.memory) << 20
+        kept = getattr(options, "memory", None)
+        memory = (KEPT if kept is None else kept) << 20
         if options.cluster is None and not options.workers:
             from gradcli.data.pieces import PieceRows
 
-            return PieceRows(source, names, memory)
+            alone = PieceRows(source, names, memory)
+            _say(alone, "in this process")
+            return alone
         from gradcli.cluster.rows import SharedRows
         from gradcli.cluster.session import Choice, Session
 
@@ -45,11 +48,8 @@ class Shares:
             choice = Choice(options.workers or 0, options.cluster, options.insecure)
             self._session = Session(choice, note)
         found = SharedRows(self._session, source, names, memory)
-        blocks, workers = len(found.pieces), self._session.size
-        note(
-            f"{blocks} block{'s' * (blocks != 1)} of {found.count} rows"
-            f" on {workers} worker{'s' * (workers != 1)}"
-        )
+        workers = self._session.size
+        _say(found, f"on {workers} worker{'s' * (workers != 1)}")
         return found
 
     def bound(self, rows: Any, formula: Formula, start: Sequence[Any], how: Minimize) -> PieceRows:
@@ -70,6 +70,11 @@ class Shares:
         """End the workers that were started, let the others go."""
         if self._session is not None:
             self._session.close()
+
+
+def _say(rows: PieceRows, where: str) -> None:
+    blocks = len(rows.pieces)
+    note(f"{blocks} block{'s' * (blocks != 1)} of {rows.count} rows {where}")
 
 
 @contextmanager

@@ -67,7 +67,7 @@ def evaluations(session: Session, paths: Sequence[str]) -> dict[str, Callable[[]
     assert problem.fit is not None
     point = np.array([*START.values()])
     residuals = problem.fit.residuals
-    found = {
+    found: dict[str, Callable[[], Any]] = {
         "value and gradient": partial(problem.objective, [*START.values()]),
         "triangle": partial(linearised, residuals, point),
     }
