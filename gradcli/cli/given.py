@@ -51,6 +51,11 @@ class Given(NamedTuple):
     also: Sequence[Given] = ()
     """The models of --also, over the same rows."""
 
+    def about(self) -> str:
+        """Return who computes the rows, to follow what a step is; nothing where that is plain."""
+        about: str = getattr(self.rows, "about", "")
+        return about and f", {about}"
+
 
 def read(words: Sequence[str], options: Minimize, share: Shares | None = None) -> Given:
     """Return the formula, its starts and its data, in pieces where `share` makes them."""

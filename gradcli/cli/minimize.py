@@ -146,7 +146,7 @@ def _run(
         watchers: list[steps.Watcher] = [w for w in (table, plot, log) if w is not None]
         if stride is not None and table is None and not output.json:
             watchers.append(steps.Rows(names, output, stride))
-        live = steps.LiveLine() if is_terminal(sys.stderr) else steps.Watcher()
+        live = steps.LiveLine(given.about) if is_terminal(sys.stderr) else steps.Watcher()
         reader = steps.Reader(output)
 
         def watch(iterate: Iterate) -> None:

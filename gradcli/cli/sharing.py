@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from gradcli.cli.options import Sharing
 from gradcli.cli.output import note
 from gradcli.errors import UsageError
+from gradcli.graph.shapes import ROWS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -21,6 +23,12 @@ if TYPE_CHECKING:
 
 KEPT = 1024
 """Megabytes of its columns that each worker keeps; it reads the rest again."""
+
+
+MESSAGE = 3e-3
+"""Seconds that a message to all workers and back takes."""
+NUMBER = 2e-9
+"""Seconds that NumPy takes for a number, roughly."""
 
 
 class Shares:
@@ -38,9 +46,9 @@ class Shares:
         if options.cluster is None and not options.workers:
             from gradcli.data.pieces import PieceRows
 
-            alone = PieceRows(source, names, memory)
-            _say(alone, "in this process")
-            return alone
+            found = PieceRows(source, names, memory)
+            note(f"{found.about}, {found.count} rows")
+            return found
         from gradcli.cluster.rows import SharedRows
         from gradcli.cluster.session import Choice, Session
 
@@ -48,8 +56,7 @@ class Shares:
             choice = Choice(options.workers or 0, options.cluster, options.insecure)
             self._session = Session(choice, note)
         found = SharedRows(self._session, source, names, memory)
-        workers = self._session.size
-        _say(found, f"on {workers} worker{'s' * (workers != 1)}")
+        note(f"{found.about}, {found.count} rows")
         return found
 
     def bound(self, rows: Any, formula: Formula, start: Sequence[Any], how: Minimize) -> PieceRows:
@@ -61,8 +68,13 @@ class Shares:
 
         if not formula.graph.columns:
             raise not_shared()
-        if how.learns and how.engine == "auto":
-            how = how.replaced(engine="python")  # as training has it
+        if how.learns:
+            if how.engine == "auto":
+                how = how.replaced(engine="python")  # as training has it
+            count = min(how.batch or rows.count, rows.count)
+            if self._session is not None and count * _numbers(formula) * NUMBER < MESSAGE:
+                what = f"a batch of {count} rows is computed sooner than a message is sent"
+                note(f"{what}; without workers the run is faster")
         found: PieceRows = rows.bound(Recipe.of(start[0], start[1], start[2], how))
         return found
 
@@ -70,11 +82,6 @@ class Shares:
         """End the workers that were started, let the others go."""
         if self._session is not None:
             self._session.close()
-
-
-def _say(rows: PieceRows, where: str) -> None:
-    blocks = len(rows.pieces)
-    note(f"{blocks} block{'s' * (blocks != 1)} of {rows.count} rows {where}")
 
 
 @contextmanager
@@ -98,3 +105,10 @@ def shares(options: Options) -> Iterator[Shares | None]:
         yield found
     finally:
         found.close()
+
+
+def _numbers(formula: Formula) -> int:
+    """Return how many numbers are computed for each row, with their derivatives."""
+    graph = formula.graph
+    shapes = map(graph.shape, graph.reachable([formula.id]))
+    return 3 * sum(prod(shape[1:]) for shape in shapes if ROWS in shape)

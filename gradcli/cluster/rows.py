@@ -31,6 +31,14 @@ class SharedRows(PieceRows):
         self._shared.counts = self._shared.run(range(len(self.pieces)), "survey")
         return self._shared.counts
 
+    @property
+    def where(self) -> str:  # type: ignore[override]
+        """How many workers there are, of those there were."""
+        living, all_of = self._session.living, self._session.size
+        return (
+            f"on {'' if living == all_of else f'{living} of '}{all_of} worker{'s' * (all_of != 1)}"
+        )
+
     def bound(self, recipe: Recipe) -> SharedRows:
         """Return the same rows for the computations of a recipe."""
         found = self.copied()

@@ -123,6 +123,11 @@ class Session:
         """How many workers there are to be."""
         return len(self._slots)
 
+    @property
+    def living(self) -> int:
+        """How many of them are there."""
+        return self.size - self._slots.count(None)
+
     def share(
         self, source: Source, names: Sequence[str], pieces: Sequence[Piece], memory: int
     ) -> _Shared:

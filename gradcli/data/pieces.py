@@ -150,6 +150,15 @@ class PieceRows:
         """Return the rows of each piece, and those that were left out of it."""
         return [self._store.survey(*each) for each in enumerate(self.pieces)]
 
+    where = "in this process"
+    """Where the pieces are computed."""
+
+    @property
+    def about(self) -> str:
+        """What is computed, and where: "200 blocks on 2 workers"."""
+        blocks = len(self.pieces)
+        return f"{blocks} block{'s' * (blocks != 1)} {self.where}"
+
     @property
     def shares(self) -> list[int]:
         """How many rows each piece has, of a batch those that belong to it."""

@@ -117,8 +117,17 @@ def test_the_workers_of_a_scheduler(run: Run, all_workers: Workers) -> None:
     ran = run(*MODEL, "--cluster", all_workers.address, "--json")
 
     assert ran.out == alone.out
-    assert "60 blocks" not in alone.err
+    assert "blocks in this process" in alone.err
     assert "on 2 workers" in ran.err
+
+
+@pytest.mark.usefixtures("workers")
+def test_a_step_that_is_too_light_to_be_shared_is_noted(run: Run) -> None:
+    words = ("minimize", "mean((y - a*x)^2)", "a=1", "--data", "csv", "--epochs", "1")
+
+    for count, is_noted in (("2", True), ("0", False)):
+        ran = run(*words, "--batch", "100", "--workers", count)
+        assert ("without workers the run is faster" in ran.err) == is_noted
 
 
 def test_options_that_do_not_go_together(run: Run, all_workers: Workers) -> None:
@@ -158,7 +167,7 @@ def test_a_row_without_a_value_is_named(run: Run, tmp_path: Path) -> None:
     assert "line 3002" in alone.err
     for ran in (alone, shared):
         note, *rest = ran.err.splitlines()
-        assert note.startswith("note: 1 block of 3011 rows")
+        assert note.startswith("note: 1 block ")
         assert rest == plain.err.splitlines()
 
 
