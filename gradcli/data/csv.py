@@ -31,7 +31,8 @@ PLAIN = b"0123456789+-.eE \t"
 """The bytes of numbers. With no others float() and NumPy read just what cells.NUMBER reads."""
 
 PART = 1 << 23
-"""Bytes of a part of a table, 8 MiB; it goes on to the end of the line."""
+"""Bytes of a part of a table, 8 MiB; it goes on to the end of the line. The first one holds all
+lines of the head."""
 
 FORTRAN = bytes.maketrans(b"dD", b"ee")
 """Exponents as Fortran writes them, 1.0D+00."""
