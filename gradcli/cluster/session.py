@@ -173,7 +173,7 @@ class Session:
         message = f"the scheduler{self._where} cannot be reached" + (f": {why}" if why else "")
         hint = "--checkpoint and --resume go on from where a run was"
         if self.client is None or not getattr(self, "_sources", ()):
-            hint = "start one with: dask scheduler --host 127.0.0.1"
+            hint = "start one: dask scheduler"
         return ClusterError(message, hint=hint)
 
     def lose(self, address: str, blocks: int) -> None:
