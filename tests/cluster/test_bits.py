@@ -47,7 +47,7 @@ RUNS = {
 }
 
 
-@pytest.mark.parametrize("kind", ["csv", "parquet"])
+@pytest.mark.parametrize("kind", ["csv", pytest.param("parquet", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("words", RUNS.values(), ids=RUNS)
 @pytest.mark.usefixtures("workers")
 def test_workers_print_the_bytes_of_none(run: Run, words: tuple[str, ...], kind: str) -> None:
