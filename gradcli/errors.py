@@ -130,6 +130,12 @@ class TooManyRowsError(FileError):
     """A file of more rows than memory has room for."""
 
 
+class ClusterError(GradcliError):
+    """Workers that cannot be reached, or that cannot compute what they are to."""
+
+    kind = "cluster"
+
+
 class DrawingError(GradcliError):
     """A picture that cannot be drawn."""
 

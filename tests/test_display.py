@@ -36,6 +36,23 @@ def test_a_formula_survives_pickling(text: str) -> None:
     assert str(again) == str(combined)
 
 
+def test_runs_and_results_survive_pickling() -> None:
+    formula = gradcli.parse("y ~ a*exp(-b*x)")
+    data = {"x": [0.0, 1.0, 2.0, 3.0], "y": [2.1, 1.3, 0.8, 0.4]}
+    fit = formula.minimize({"a": 1.0, "b": 1.0}, data=data)
+    run = gradcli.parse("where(x > 1, max(x, a), -x)").run({"a": 1.0, "x": 2.0})
+    again = pickle.loads(pickle.dumps(run))  # noqa: S301 - our own
+    assert (again.value, again.gradient, again.steps) == (run.value, run.gradient, run.steps)
+    again = pickle.loads(pickle.dumps(fit))  # noqa: S301 - our own
+    assert again.statistics == fit.statistics
+    assert fit.predictions is not None
+    known, table = fit.predictions, again.predictions
+    assert table.names == known.names
+    assert (table.predictor, table.response) == (known.predictor, known.response) == ("x", "y")
+    for name, column in known.columns().items():
+        assert table.columns()[name].tolist() == column.tolist()
+
+
 def test_what_is_pickled_can_be_read_in_another_process() -> None:
     w, x = gradcli.variable("w", (3,)), gradcli.variable("x", (3,))
     score = (w @ x).named("score")

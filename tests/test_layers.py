@@ -72,6 +72,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "point": ENGINE | {"findings"},
     # a minimisation: what is to be done, how, and what came of it
     "minimization": ENGINE | {"findings", "point"},
+    # the rows of a minimisation, computed by several processes
+    "cluster": ENGINE | {"findings", "point", "minimization"},
     # what the errors of names make of a formula at a point
     "uncertainty": ENGINE | {"findings", "point"},
     "formula": ENGINE | {"findings", "point", "minimization", "uncertainty"},
@@ -83,7 +85,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     # the pages of `gradcli help`, and what the tables know
     "manual": ENGINE | API,
     # the command line
-    "cli": ENGINE | API | {"tables", "functions", "plotting", "manual", "__init__"},
+    "cli": ENGINE | API | {"cluster", "tables", "functions", "plotting", "manual", "__init__"},
     "__main__": {"cli"},
 }
 

@@ -174,6 +174,7 @@ def opened(
     `wanted` are other columns.
     After the block, notes say how texts became numbers and how many rows were left out.
     """
+    from gradcli.cli.sharing import shares
     from gradcli.rows import columns
     from gradcli.tables.formula import RowFormula
 
@@ -189,17 +190,18 @@ def opened(
     paths = options.data
     others = {*names_in(x or ""), *wanted}
     source, names = columns.opened(paths, text, others, **how)
-    formula = RowFormula(text, {**known, **values}, source, names, paths, others)
-    for sentence in formula.formula.origin.notes if formula.formula.origin else ():
-        note(where + sentence)
-    say_classes(source, names, where)
-    over = OverRows(formula, where)
-    over.errors = errors
-    saved = parameters(options) if curves or x else {}
-    if x is not None:
-        over.against = _against(x, over, {**arguments.needed(saved, x), **request.beside})
-    over.curves = [curve(each, request.beside, saved) for each in curves]
-    yield over
+    with shares(options) as share:
+        formula = RowFormula(text, {**known, **values}, source, names, paths, others, share)
+        for sentence in formula.formula.origin.notes if formula.formula.origin else ():
+            note(where + sentence)
+        say_classes(source, names, where)
+        over = OverRows(formula, where)
+        over.errors = errors
+        saved = parameters(options) if curves or x else {}
+        if x is not None:
+            over.against = _against(x, over, {**arguments.needed(saved, x), **request.beside})
+        over.curves = [curve(each, request.beside, saved) for each in curves]
+        yield over
     say_read(source, where)
 
 

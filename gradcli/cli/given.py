@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from gradcli.cli.options import Minimize
+    from gradcli.cli.sharing import Shares
     from gradcli.data.cells import Dates
-    from gradcli.data.rows import FileRows, HeldRows
+    from gradcli.data.pieces import SomeRows
     from gradcli.data.source import Source
     from gradcli.formula import Formula
     from gradcli.language.bindings import Binding
@@ -45,30 +46,41 @@ class Given(NamedTuple):
     formula: Formula
     start: Start
     settings: Settings
-    rows: HeldRows | FileRows | None
+    rows: SomeRows | None
     source: Source | None
     also: Sequence[Given] = ()
     """The models of --also, over the same rows."""
 
+    def about(self) -> str:
+        """Return who computes the rows, to follow what a step is; nothing where that is plain."""
+        about: str = getattr(self.rows, "about", "")
+        return about and f", {about}"
 
-def read(words: Sequence[str], options: Minimize) -> Given:
-    """Return the formula, its starts and its data."""
+
+def read(words: Sequence[str], options: Minimize, share: Shares | None = None) -> Given:
+    """Return the formula, its starts and its data, in pieces where `share` makes them."""
     start = read_start(words, options.fix, options.limits, options.seed)
     if options.data:
         check_syntax(start.source, [*start.values, *start.fixed])
     also = [arguments.split([text])[0] for text in options.also]
     first, *others = _shared(start, also)
     start = _with_parameters(first, options)
-    rows, source = _rows(start, options, also)
-    given = _over(rows, source, start, options)
+    rows, source = _rows(start, options, also, share)
+    given = _over(rows, source, start, options, share)
     if not others:
         return given
-    models = [_over(rows, source, _with_parameters(other, options), options) for other in others]
+    models = [
+        _over(rows, source, _with_parameters(other, options), options, share) for other in others
+    ]
     return given._replace(also=models)
 
 
 def _over(
-    rows: HeldRows | FileRows | None, source: Source | None, start: Start, options: Minimize
+    rows: SomeRows | None,
+    source: Source | None,
+    start: Start,
+    options: Minimize,
+    share: Shares | None,
 ) -> Given:
     """Return a formula with its start over the rows."""
     shapes = {n: shape_of(x, n) for n, x in {**start.fixed, **start.values}.items()}
@@ -87,6 +99,8 @@ def _over(
     )
     if source is not None:
         settings = settings.replaced(place=source.place)
+    if share is not None:
+        rows = share.bound(rows, formula, start, settings)
     return Given(formula, start, settings, rows, source)
 
 
@@ -145,7 +159,7 @@ def _single(binding: Binding, draw: arguments.Draws) -> Any:
     return arguments.value(binding, draw)
 
 
-def formula_over(rows: HeldRows | FileRows | None, text: str, shapes: Mapping[str, Any]) -> Formula:
+def formula_over(rows: SomeRows | None, text: str, shapes: Mapping[str, Any]) -> Formula:
     """Return the formula that the text stands for over rows, after its notes are said."""
     from gradcli.formula import parse
 
@@ -175,8 +189,8 @@ def _with_parameters(start: Start, options: Minimize) -> Start:
 
 
 def _rows(
-    start: Start, options: Minimize, also: Sequence[str]
-) -> tuple[HeldRows | FileRows | None, Source | None]:
+    start: Start, options: Minimize, also: Sequence[str], share: Shares | None
+) -> tuple[SomeRows | None, Source | None]:
     """Return the rows of --data with the columns that the formula mentions, or one of `also`."""
     from gradcli.rows.columns import HELD_BYTES
 
@@ -193,7 +207,7 @@ def _rows(
     if options.memory is not None:
         held = options.memory << 20
     others += [name for text in also for name in names_in(text)]
-    return rows_of(options, start, options.data, others, held)
+    return rows_of(options, start, options.data, others, held, share=share)
 
 
 def rows_of(
@@ -204,7 +218,8 @@ def rows_of(
     memory: int,
     text: str | None = None,
     dates: Mapping[str, Dates] | None = None,
-) -> tuple[HeldRows | FileRows, Source]:
+    share: Shares | None = None,
+) -> tuple[SomeRows, Source]:
     """Return the rows of files, read as the options say; `text` is the formula if not the own.
 
     `dates` are those of other data, from whose origins these count.
@@ -213,7 +228,7 @@ def rows_of(
 
     shapes = {n: shape_of(x, n) for n, x in {**start.fixed, **start.values}.items()}
     source = start.source if text is None else text
-    return rows(paths, source, others, shapes, memory, **reading(options, dates))
+    return rows(paths, source, others, shapes, memory, share, **reading(options, dates))
 
 
 def check(options: Minimize) -> None:
@@ -225,6 +240,14 @@ def check(options: Minimize) -> None:
         if options.has(field) and options.learns:
             message = f"{spelled(field)} does not go with --batch and --epochs"
             raise UsageError(message, hint="standard errors need a fit to all rows at once")
+    if options.workers is not None or options.cluster is not None:
+        shared = spelled("workers" if options.cluster is None else "cluster")
+        for field in options.given("weights", "sigma", "subject_to"):
+            message = f"{spelled(field)} does not go with {shared}"
+            hint = f"leave out {spelled(field)}"
+            if field != "subject_to":
+                hint = "write the weights into the sum, as sum(w*(y - a*x)^2)"
+            raise UsageError(message, hint=hint)
     for field in options.given("maximize", "subject_to"):
         if options.learns:
             message = f"{spelled(field)} does not go with --batch and --epochs"

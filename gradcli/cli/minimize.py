@@ -10,6 +10,7 @@ from gradcli.cli import data, report, steps
 from gradcli.cli.given import check, read
 from gradcli.cli.interrupts import after_the_step
 from gradcli.cli.output import Output, is_terminal, note
+from gradcli.cli.sharing import shares
 from gradcli.cli.written import check_files
 from gradcli.errors import ExitCode, UsageError
 from gradcli.minimization.layout import entries
@@ -53,12 +54,12 @@ def minimize(words: Sequence[str], options: Minimize) -> ExitCode:
         from gradcli.cli.lessons import Lesson
 
         lesson = Lesson(options.lesson)
-    given = read(words, options)
-    derived = _derived(given, options)
-    if plot is not None:
-        plot.check(given)
     comparison: Comparison | None = None
     with ExitStack() as stack:
+        given = read(words, options, stack.enter_context(shares(options)))
+        derived = _derived(given, options)
+        if plot is not None:
+            plot.check(given)
         stop = stack.enter_context(after_the_step())
         keeper, resumed = _continued(given, options)
         if keeper is not None:
@@ -153,7 +154,7 @@ def _run(
         watchers: list[steps.Watcher] = [w for w in (table, *kept, log) if w is not None]
         if stride is not None and table is None and not output.json:
             watchers.append(steps.Rows(names, output, stride))
-        live = steps.LiveLine() if is_terminal(sys.stderr) else steps.Watcher()
+        live = steps.LiveLine(given.about) if is_terminal(sys.stderr) else steps.Watcher()
         reader = steps.Reader(output)
 
         def watch(iterate: Iterate) -> None:
@@ -228,7 +229,8 @@ def _continued(given: Given, options: Minimize) -> tuple[Keeper | None, dict[str
     """Return what writes the checkpoint, and the state to go on from."""
     if options.checkpoint is None and options.resume is None:
         return None, None
-    from gradcli.data.rows import fingerprint
+    from gradcli.data.pieces import fingerprint
+    from gradcli.data.rows import FileRows
     from gradcli.minimization.continuing import Keeper, identity, state_of
 
     start = given.start
@@ -238,7 +240,7 @@ def _continued(given: Given, options: Minimize) -> tuple[Keeper | None, dict[str
     same = options.identity()
     if options.learns:
         same |= {"batch": options.batch or "all rows", "seed": options.seed}
-        if given.rows is not None and given.rows.held is None:
+        if isinstance(given.rows, FileRows):
             same["memory"] = options.memory  # rows are shuffled in blocks of that size
     else:
         same["batch"] = None
@@ -263,7 +265,9 @@ def _say_rows(given: Given) -> None:
     """Say on stderr what a reader of the result should know about the rows."""
     if given.source is None or given.rows is None:
         return
+    from gradcli.data.rows import FileRows
+
     data.say_classes(given.source, given.rows.entries)
     data.say_read(given.source)
-    if given.rows.held is None:
+    if isinstance(given.rows, FileRows):
         note("the data are read in blocks, again and again; --memory says how much may be held")

@@ -225,6 +225,30 @@ class Data(Files, Reading):
     """The files that the names of the formula stand for, and how they are read."""
 
 
+class Sharing(Options):
+    """Who computes the rows of the data."""
+
+    group = "Data"
+    needs: Sequence[str] = ("data",)
+
+    workers: Option[int | None] = Option(
+        "--workers",
+        None,
+        "Share sums over the rows of --data among N processes; 0 makes their blocks here.",
+        Whole(0, 1000),
+        "N",
+    )
+    cluster = text(
+        "--cluster",
+        "Share them among the workers of a Dask scheduler, tls://HOST:PORT.",
+        "ADDRESS",
+        Filled("tls://host:8786"),
+    )
+    insecure = flag(
+        "--insecure", "Let --cluster be a tcp:// address elsewhere.", needs=("cluster",)
+    )
+
+
 class PlotFile(Options):
     """Where a plot goes."""
 
@@ -301,7 +325,7 @@ class Uncertain(Options):
     )
 
 
-class Eval(Random, Data, Plot, Beside, Uncertain, Written, Shown, Nonfinite):
+class Eval(Random, Data, Sharing, Plot, Beside, Uncertain, Written, Shown, Nonfinite):
     """The options of eval."""
 
     group = "Value"
@@ -313,7 +337,7 @@ class Eval(Random, Data, Plot, Beside, Uncertain, Written, Shown, Nonfinite):
     errors = flag("--errors", "The errors that --params gives, in a pipe too.")
 
 
-class Grad(Random, Data, Plot, Uncertain, Written, Shown, Nonfinite):
+class Grad(Random, Data, Sharing, Plot, Uncertain, Written, Shown, Nonfinite):
     """The options of grad."""
 
     group = "Derivatives"
@@ -359,7 +383,7 @@ class Learning(Options):
     memory: Option[int | None] = Option(
         "--memory",
         None,
-        "Hold so much of --data in memory (16; 1024 with --batch).",
+        "Hold so much of --data in memory (16; 1024 with --batch, and in each worker).",
         Whole(0),
         "MB",
         needs=("data",),
@@ -382,7 +406,7 @@ class Learning(Options):
     resume = text("--resume", "Go on from a checkpoint.", "FILE")
 
 
-class Minimize(Settings, Learning, Data, Plot, Shown):
+class Minimize(Settings, Learning, Data, Sharing, Plot, Shown):
     """The options of minimize."""
 
     group = "Result"

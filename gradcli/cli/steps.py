@@ -179,9 +179,11 @@ class Table(Watcher):
 class LiveLine(Watcher):
     """On a terminal, a line on stderr that says how far a long run is, and goes when it ends."""
 
-    def __init__(self) -> None:
+    def __init__(self, about: Callable[[], str] = str) -> None:
         self._next = time.monotonic() + QUIET_SECONDS
         self._shown = False
+        self._about = about
+        """Returns what is to be said besides of who computes."""
 
     def see(self, iterate: Iterate) -> None:
         """Write the line anew, a few times a second."""
@@ -191,7 +193,7 @@ class LiveLine(Watcher):
         self._next = now + 0.2
         text = (
             f"step {iterate.step}, value {iterate.value:.6g}, "
-            f"|gradient| {iterate.gradient_norm:.2g} (Ctrl-C stops)"
+            f"|gradient| {iterate.gradient_norm:.2g}{self._about()} (Ctrl-C stops)"
         )
         self._write("\r\x1b[K" + text[: width(sys.stderr) - 1])
         self._shown = True

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
-from gradcli.data.columns import NUMBERS_AT_ONCE, checked, no_rows
+from gradcli.data.columns import NUMBERS_AT_ONCE, Part, checked, no_rows
 from gradcli.data.input import shown
 from gradcli.errors import FileError, ShapeError, printable
 from gradcli.graph import shapes
@@ -86,6 +86,31 @@ class ArrayReader:
                 )
                 row += len(part)
             check_end(stream, self._where)
+
+    def parts(self, rows: int) -> Sequence[Part]:
+        """Return parts of so many rows; see columns.Divisible."""
+        count = self._layout.shape[0]
+        if self._layout.fortran or self._source.size() is None:
+            return ()
+        starts = range(0, count, rows)
+        ends = [min(start + rows, count) for start in starts]
+        return [Part(a, b, f"rows {a + 1} to {b}") for a, b in zip(starts, ends, strict=True)]
+
+    def part(
+        self, part: Part, names: Sequence[str], codes: Mapping[str, Codes | Dates]
+    ) -> Iterator[Block]:
+        """Yield the column of a part; see columns.Divisible."""
+        refuse_classes(codes, self._where)
+        where = f"{self._where}: {printable(self._name, 40)}"
+        layout = self._layout._replace(shape=(part.stop - part.start, *self._layout.row))
+        with self._source.open() as file:
+            _, offset = self._read_header(file, self._where)
+            file.seek(offset + part.start * prod(layout.row) * layout.dtype.itemsize)
+            row = part.start + 1
+            for array in payload(file, layout, rows_at_once(layout.row), self._where):
+                found = checked(array, where, row, drop_missing=self._drop_missing)
+                yield dict.fromkeys(names, found)
+                row += len(array)
 
 
 def refuse_classes(codes: Mapping[str, Codes | Dates], where: str) -> None:

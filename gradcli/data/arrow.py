@@ -8,7 +8,15 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from gradcli.data.cells import CellError, Dates
-from gradcli.data.columns import DROP_HINT, MOST_COLUMNS, NUMBERS_AT_ONCE, checked, no_rows, quoted
+from gradcli.data.columns import (
+    DROP_HINT,
+    MOST_COLUMNS,
+    NUMBERS_AT_ONCE,
+    Part,
+    checked,
+    no_rows,
+    quoted,
+)
 from gradcli.data.input import shown
 from gradcli.errors import FileError, few, printable
 
@@ -39,7 +47,7 @@ class ArrowReader:
                 if field.name in self.columns:
                     raise FileError(f"{self._where}: two columns are called {quoted(field.name)}")
                 self.columns[field.name] = _shape(field.type)
-            self.rows: int | None = file.rows
+            self.rows: int | None = sum(file.lengths)
         if len(self.columns) > MOST_COLUMNS:
             raise FileError(f"{self._where}: the file has more than {MOST_COLUMNS} columns")
         if not self.rows:
@@ -47,13 +55,38 @@ class ArrowReader:
 
     def blocks(self, names: Sequence[str], codes: Mapping[str, Codes | Dates]) -> Iterator[Block]:
         """Yield the columns; see columns.Reader."""
+        rows = 0
+        for block in self._blocks(names, codes, None):
+            rows += len(block[names[0]])
+            yield block
+        if rows != self.rows:
+            raise FileError(f"{self._where}: {rows} rows instead of {self.rows}")
+
+    def parts(self, rows: int) -> Sequence[Part]:  # noqa: ARG002 - the file says where it is cut
+        """Return its row groups or record batches; see columns.Divisible."""
+        with self._file() as file:
+            ends = np.cumsum([0, *file.lengths]).tolist()
+        name = {"Parquet": "row group", "Arrow": "record batch"}[self.kind]
+        return [Part(i, ends[i], f"{name} {i + 1}") for i in range(len(ends) - 1)]
+
+    def part(
+        self, part: Part, names: Sequence[str], codes: Mapping[str, Codes | Dates]
+    ) -> Iterator[Block]:
+        """Yield the columns of a row group; see columns.Divisible."""
+        return self._blocks(names, codes, part)
+
+    def _blocks(
+        self, names: Sequence[str], codes: Mapping[str, Codes | Dates], part: Part | None
+    ) -> Iterator[Block]:
+        """Yield the columns of a part, of all parts for None."""
         width = sum(int(np.prod(self.columns[name])) for name in names)
         at_once = max(1, NUMBERS_AT_ONCE // max(1, width))
-        row = 1
+        row = 1 if part is None else part.stop + 1
         with self._file() as file:
             for name in names:
                 self._check_type(file.schema.field(name), codes.get(name))
-            batches = file.batches(at_once, list(names))
+            places = range(len(file.lengths)) if part is None else [part.start]
+            batches = file.batches(at_once, list(names), places)
             while (batch := self._next(batches)) is not None:
                 block = {}
                 for name in names:
@@ -64,8 +97,6 @@ class ArrowReader:
                     block[name] = self._array(column, name, row, codes.get(name))
                 yield block
                 row += batch.num_rows
-        if row - 1 != self.rows:
-            raise FileError(f"{self._where}: {row - 1} rows instead of {self.rows}")
 
     @contextmanager
     def _file(self) -> Iterator[_Opened]:
@@ -80,15 +111,15 @@ class ArrowReader:
 
     def _opened(self, stored: IO[bytes]) -> _Opened:
         file = _pyarrow("pyarrow.ipc").open_file(stored)
-        places = range(file.num_record_batches)
 
-        def batches(at_once: int, names: list[str]) -> Iterator[Any]:
+        def batches(at_once: int, names: list[str], places: Sequence[int]) -> Iterator[Any]:
             for place in places:
                 batch = file.get_batch(place).select(names)
                 for start in range(0, batch.num_rows, at_once):
                     yield batch.slice(start, at_once)
 
-        return _Opened(file.schema, sum(file.get_batch(i).num_rows for i in places), batches)
+        lengths = [file.get_batch(i).num_rows for i in range(file.num_record_batches)]
+        return _Opened(file.schema, lengths, batches)
 
     def _next(self, batches: Iterator[Any]) -> Any | None:
         try:
@@ -191,18 +222,20 @@ class ParquetReader(ArrowReader):
             stored, page_checksum_verification=True, memory_map=False, pre_buffer=False
         )
 
-        def batches(at_once: int, names: list[str]) -> Iterator[Any]:
-            return iter(file.iter_batches(at_once, columns=names, use_threads=False))
+        def batches(at_once: int, names: list[str], places: Sequence[int]) -> Iterator[Any]:
+            return iter(file.iter_batches(at_once, list(places), names, use_threads=False))
 
-        return _Opened(file.schema_arrow, file.metadata.num_rows, batches)
+        groups = range(file.metadata.num_row_groups)
+        lengths = [file.metadata.row_group(i).num_rows for i in groups]
+        return _Opened(file.schema_arrow, lengths, batches)
 
 
 class _Opened(NamedTuple):
-    """An open file: its schema, the number of its rows, and its batches of some columns."""
+    """An open file: its schema, the rows of each part, and the batches of columns of some parts."""
 
     schema: Any
-    rows: int
-    batches: Callable[[int, list[str]], Iterator[Any]]
+    lengths: list[int]
+    batches: Callable[[int, list[str], Sequence[int]], Iterator[Any]]
 
 
 def _doubles(column: Any) -> Array:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -71,6 +71,31 @@ class Reader(Protocol):
 
     def blocks(self, names: Sequence[str], codes: Mapping[str, Codes | Dates]) -> Iterator[Block]:
         """Yield the columns in blocks of any size; those in `codes` are texts or dates."""
+
+
+class Part(NamedTuple):
+    """A part of a file that can be read without the others; its ends are what the reader says."""
+
+    start: int
+    stop: int
+    name: str
+    """What messages call it: "row group 3"."""
+
+
+@runtime_checkable
+class Divisible(Protocol):
+    """A reader of a file that may be read part by part."""
+
+    def parts(self, rows: int) -> Sequence[Part]:
+        """Return the parts in order, of about so many rows where that can be chosen.
+
+        There is none where the file must be read as a whole.
+        """
+
+    def part(
+        self, part: Part, names: Sequence[str], codes: Mapping[str, Codes | Dates]
+    ) -> Iterator[Block]:
+        """Yield the columns of a part as `blocks` does; it may have no rows. Raises FileError."""
 
 
 def quoted(text: str, longest: int = 40) -> str:
@@ -169,7 +194,7 @@ def rebatched(blocks: Iterable[Block], size: int) -> Iterator[Block]:
         count += length
         if count < size:
             continue
-        whole = _concatenated(waiting)
+        whole = concatenated(waiting)
         start = 0
         while count - start >= size:
             yield {name: array[start : start + size] for name, array in whole.items()}
@@ -177,7 +202,7 @@ def rebatched(blocks: Iterable[Block], size: int) -> Iterator[Block]:
         waiting = [{name: array[start:] for name, array in whole.items()}] if start < count else []
         count -= start
     if waiting:
-        yield _concatenated(waiting)
+        yield concatenated(waiting)
 
 
 def length_of(block: Block) -> int:
@@ -185,7 +210,8 @@ def length_of(block: Block) -> int:
     return len(next(iter(block.values())))
 
 
-def _concatenated(blocks: list[Block]) -> Block:
+def concatenated(blocks: Sequence[Block]) -> Block:
+    """Return blocks that follow each other as one."""
     if len(blocks) == 1:
         return blocks[0]
     return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}

@@ -5,6 +5,7 @@ Cells may be quoted; blanks around a number or a name do not count.
 
 from __future__ import annotations
 
+import codecs
 import io
 import re
 from typing import TYPE_CHECKING, NamedTuple
@@ -13,9 +14,9 @@ import numpy as np
 
 from gradcli.data import decimals
 from gradcli.data.cells import DATE, MAY_VANISH, MINUS, CellError, Dates, Dialect, is_percentage
-from gradcli.data.columns import DROP_HINT, no_rows, quoted
+from gradcli.data.columns import DROP_HINT, Part, no_rows, quoted
 from gradcli.data.head import TextOptions, head_of, repair
-from gradcli.data.input import shown
+from gradcli.data.input import PIECE, Input, Section, shown
 from gradcli.data.text import Kept, line_blocks, line_feeds, records
 from gradcli.errors import FileError, few, printable
 
@@ -23,12 +24,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from gradcli.data.columns import Array, Block, Codes
-    from gradcli.data.input import Input
     from gradcli.data.text import Lines
     from gradcli.graph.shapes import Shape
 
 PLAIN = b"0123456789+-.eE \t"
 """The bytes of numbers. With no others float() and NumPy read just what cells.NUMBER reads."""
+
+PART = 1 << 23
+"""Bytes of a part of a table, 8 MiB; it goes on to the end of the line. The first one holds all
+lines of the head."""
 
 FORTRAN = bytes.maketrans(b"dD", b"ee")
 """Exponents as Fortran writes them, 1.0D+00."""
@@ -68,6 +72,9 @@ class TextReader:
         first = next(line_blocks(source, self._options.encoding), None)
         assert first is not None  # noqa: S101 - an empty file is an error of line_blocks
         self._head = head_of(first, self.path, self._options)
+        self._is_plain = self._options.encoding is None and b"%" not in first.text
+        self._is_plain &= max([0, *self._head.left_out]) <= line_feeds(first.text)
+        """Whether what the first lines say holds for the others, wherever they stand."""
         self._dialect = Dialect.of(self._head.separator)
         self._names = self._head.headings
         self.columns: dict[str, Shape] = {name: () for name in self._names if name}
@@ -83,12 +90,81 @@ class TextReader:
         """Yield the columns; see columns.Reader."""
         for name in names:
             self._check_single(name)
-        wanted = Wanted([self._names.index(name) for name in names], [*map(codes.get, names)])
         self._percentages = {}
         blanks = self._dialect.blanks.encode()
         kept = Kept(blanks, self._head.left_out, self._head.first_row)
         empty = True
-        for stored in line_blocks(self._source, self._options.encoding):
+        for columns in self._columns(self._source, kept, names, codes):
+            if len(columns[0]):
+                empty = False
+                yield dict(zip(names, columns, strict=True))
+        self.comments = kept.comments
+        if empty:
+            raise no_rows(self._where, self.repair)
+
+    def parts(self, rows: int) -> Sequence[Part]:  # noqa: ARG002 - nobody knows how long a row is
+        """Return parts of so many bytes, cut where a line ends; see columns.Divisible."""
+        size = self._source.size()
+        if type(self._source) is not Input or size is None or size <= PART or not self._is_plain:
+            return ()
+        cuts = [0]
+        with self._source.open() as file:
+            if file.read(2) in {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE}:
+                return ()
+            while cuts[-1] + PART < size:
+                file.seek(cuts[-1] + PART)
+                at = cuts[-1] + PART
+                while piece := file.read(PIECE):
+                    found = piece.find(b"\n")
+                    at += len(piece) if found < 0 else found + 1
+                    if found >= 0:
+                        break
+                cuts.append(at)
+        ends = [*cuts[1:], size] if cuts[-1] < size else cuts[1:]
+        return [
+            Part(start, stop, f"bytes {start + 1} to {stop}")
+            for start, stop in zip(cuts, ends, strict=False)
+        ]
+
+    def part(
+        self, part: Part, names: Sequence[str], codes: Mapping[str, Codes | Dates]
+    ) -> Iterator[Block]:
+        """Yield the columns of a part; see columns.Divisible.
+
+        What is wrong in it is told by a pass over the file, which knows the number of the line.
+        """
+        for name in names:
+            self._check_single(name)
+        # A percentage is a fault here: the other parts would not know of it.
+        self._percentages = {self._names.index(name): False for name in names}
+        first = part.start == 0
+        kept = Kept(
+            self._dialect.blanks.encode(),
+            self._head.left_out if first else (),
+            self._head.first_row if first else 1,
+        )
+        section = Section(self._source, part.start, part.stop)
+        try:
+            for columns in self._columns(section, kept, names, codes):
+                if len(columns[0]):
+                    yield dict(zip(names, columns, strict=True))
+        except FileError:
+            for _ in self.blocks(names, codes):
+                pass
+            message = f"{self._where}: {part.name} cannot be read without the others"
+            hint = "a percentage or a line break in quotes may be why; store it as several files"
+            raise FileError(message, hint=hint) from None
+
+    def _columns(
+        self,
+        source: Input,
+        kept: Kept,
+        names: Sequence[str],
+        codes: Mapping[str, Codes | Dates],
+    ) -> Iterator[list[Array]]:
+        """Yield the columns of the lines that count."""
+        wanted = Wanted([self._names.index(name) for name in names], [*map(codes.get, names)])
+        for stored in line_blocks(source, self._options.encoding):
             lines = kept.of(stored)
             if lines is None:
                 continue
@@ -101,12 +177,7 @@ class TextReader:
                 columns = self._quickly(lines, wanted)
             if columns is None:
                 columns = self._carefully(lines, wanted)
-            if len(columns[0]):
-                empty = False
-                yield dict(zip(names, columns, strict=True))
-        self.comments = kept.comments
-        if empty:
-            raise no_rows(self._where, self.repair)
+            yield columns
 
     def line_of(self, row: int) -> str | None:
         """Return where a row, counted from 0, begins: "line 7". Reads the file again."""

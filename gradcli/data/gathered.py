@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from gradcli.data.cells import Dates
     from gradcli.data.columns import Block
-    from gradcli.data.source import Source
+    from gradcli.data.source import Piece, Source
     from gradcli.graph.shapes import Shape
 
 
@@ -103,8 +103,23 @@ class Gathered:
         for name in names:
             if name not in self.columns:
                 raise unknown_column("the data", name, list(self.columns))
-        stored = [part for name in names for part in self._parts.get(name, [name])]
-        return self._stacked(names, self._source.blocks(stored, size))
+        return self._stacked(names, self._source.blocks(self._stored(names), size))
+
+    def pieces(self, names: Sequence[str]) -> list[Piece]:
+        """Return the pieces that all rows of these columns are made of; see Source."""
+        return self._source.pieces(self._stored(names))
+
+    def piece(self, piece: Piece, names: Sequence[str]) -> tuple[Block, int]:
+        """Return the columns of a piece, and how many rows were left out; see Source."""
+        block, dropped = self._source.piece(piece, self._stored(names))
+        return next(self._stacked(names, iter([block]))), dropped
+
+    def passed(self, pieces: Sequence[Piece], counts: Sequence[tuple[int, int]]) -> None:
+        """Take note of the rows that pieces had, and of how many were left out of each."""
+        self._source.passed(pieces, counts)
+
+    def _stored(self, names: Sequence[str]) -> list[str]:
+        return [part for name in names for part in self._parts.get(name, [name])]
 
     def _stacked(self, names: Sequence[str], blocks: Iterator[Block]) -> Iterator[Block]:
         for block in blocks:

@@ -59,6 +59,12 @@ class Input:
         self.compressed = compressed
         self._content = content
         self._start = b""
+        self._file = path
+
+    def __getstate__(self) -> dict[str, object]:
+        """Return what another process needs, whose folder may be another one."""
+        path = self._file
+        return {**vars(self), "_file": path if is_address(path) else os.path.abspath(path)}  # noqa: PTH100
 
     @classmethod
     def of(cls, path: str, stdin: IO[bytes] | None = None) -> Input:
@@ -100,7 +106,7 @@ class Input:
             yield io.BytesIO(self._content)
             return
         hint = "data from a pipe is read from stdin, whose name is -"
-        with reading(self.path, in_order=in_order, first=first, hint=hint) as file:
+        with reading(self._file, in_order=in_order, first=first, hint=hint) as file:
             yield file
 
     @contextmanager
@@ -131,6 +137,36 @@ class Input:
             return size_of(self.path)
         with self.open() as file:
             return file.seek(0, os.SEEK_END)
+
+
+class Section(Input):
+    """The bytes of a plain file from `start` to before `stop`."""
+
+    def __init__(self, source: Input, start: int, stop: int) -> None:
+        super().__init__(source.path)
+        self._source = source
+        self._ends = start, stop
+
+    @contextmanager
+    def stream(self, first: int | None = None) -> Iterator[Stream]:  # noqa: ARG002
+        """Open the bytes for a block."""
+        start, stop = self._ends
+        with self._source.open() as file:
+            file.seek(start)
+            yield _Cut(_Guarded(file, self.path), stop - start)
+
+
+class _Cut:
+    """The first bytes of a stream."""
+
+    def __init__(self, stream: Stream, count: int) -> None:
+        self._stream = stream
+        self._left = count
+
+    def read(self, count: int) -> bytes:
+        found = self._stream.read(min(count, self._left))
+        self._left -= len(found)
+        return found
 
 
 class Written(Input):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import chain
 from math import prod
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -39,7 +39,7 @@ class Rows(Protocol):
     def blocks(self, size: int) -> Iterator[Block]:
         """Yield all rows in order, `size` at a time, the last block maybe shorter."""
 
-    def batches(self, size: int, seed: int, epoch: int, skip: int = 0) -> Iterator[Block]:
+    def batches(self, size: int, seed: int, epoch: int, skip: int = 0) -> Iterator[Any]:
         """Yield all rows in the order of an epoch, `size` at a time, without the first `skip`.
 
         The order depends on seed and epoch alone.
@@ -107,7 +107,7 @@ class FileRows:
     def count(self) -> int:
         """How many rows there are, which the end of a pass tells. Raises FileError."""
         if self._count is None:
-            self._count = sum(map(length_of, self.blocks(_rows_at_once(self.entries))))
+            self._count = sum(map(length_of, self.blocks(rows_at_once(self.entries))))
         return self._count
 
     def hold(self) -> HeldRows:
@@ -178,7 +178,7 @@ def begun(source: Source, names: Sequence[str], most_bytes: int) -> HeldRows | F
         return HeldRows(read(source, names))
     kept: list[Block] = []
     count = 0
-    passing = source.blocks(names, _rows_at_once(entries))
+    passing = source.blocks(names, rows_at_once(entries))
     for block in passing:
         kept.append(block)
         count += length_of(block)
@@ -187,17 +187,6 @@ def begun(source: Source, names: Sequence[str], most_bytes: int) -> HeldRows | F
     return HeldRows({name: np.concatenate([block[name] for block in kept]) for name in names})
 
 
-def _rows_at_once(entries: Mapping[str, Shape]) -> int:
+def rows_at_once(entries: Mapping[str, Shape]) -> int:
+    """Return how many rows make about 512 KiB of doubles, at least one."""
     return max(1, NUMBERS_AT_ONCE // width(entries))
-
-
-def fingerprint(data: Rows) -> str:
-    """Return a text that stands for the columns and all their numbers, the SHA-256 of them."""
-    import hashlib
-
-    digest = hashlib.sha256()
-    digest.update(repr(sorted(data.entries.items())).encode())
-    for block in data.blocks(_rows_at_once(data.entries)):
-        for name in sorted(block):
-            digest.update(np.ascontiguousarray(block[name], dtype="<f8").tobytes())
-    return digest.hexdigest()

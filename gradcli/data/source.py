@@ -7,7 +7,7 @@ import os
 import re
 import sys
 from math import prod
-from typing import IO, TYPE_CHECKING, Protocol
+from typing import IO, TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
@@ -15,7 +15,10 @@ from gradcli.data.cells import PLAIN_NUMBER, Dates
 from gradcli.data.columns import (
     NUMBERS_AT_ONCE,
     Codes,
+    Divisible,
+    Part,
     ambiguous_column,
+    concatenated,
     length_of,
     named,
     quoted,
@@ -33,8 +36,23 @@ from gradcli.limits import ELEMENTS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from numpy.typing import NDArray
+
     from gradcli.data.columns import Block, Reader
     from gradcli.graph.shapes import Shape
+
+
+PIECE_NUMBERS = 1 << 20
+"""How many numbers a piece of a file has where that can be chosen, 8 MiB of doubles."""
+
+
+class Piece(NamedTuple):
+    """A part of the rows that is read without the others."""
+
+    name: str
+    """Where it stands, for messages: "d.parquet, row group 3"."""
+    parts: tuple[tuple[int, Part | None], ...]
+    """The number of its file, and the part of it, for each of the files that lie side by side."""
 
 
 class Source(Protocol):
@@ -88,6 +106,15 @@ class Source(Protocol):
 
         Each array has shape (rows, *shape of an entry). All numbers are finite. Raises FileError.
         """
+
+    def pieces(self, names: Sequence[str]) -> list[Piece]:
+        """Return the pieces that all rows of these columns are made of, in order."""
+
+    def piece(self, piece: Piece, names: Sequence[str]) -> tuple[Block, int]:
+        """Return the columns of a piece, maybe of no rows, and how many rows were left out."""
+
+    def passed(self, pieces: Sequence[Piece], counts: Sequence[tuple[int, int]]) -> None:
+        """Take note of the rows that pieces had, and of how many were left out of each."""
 
 
 def open_source(
@@ -230,6 +257,53 @@ class FileSource:
         self._check_known(names)
         return rebatched(self._kept(self._together(names)), size)
 
+    def pieces(self, names: Sequence[str]) -> list[Piece]:
+        """Return the pieces of the rows: parts of files where they have some, else whole files."""
+        self._check_known(names)
+        width = sum(prod(self.columns[name]) for name in names)
+        rows = max(1, PIECE_NUMBERS // width)
+        found: list[list[tuple[int, Part | None]]] = []
+        for chain, _ in self._wanted(names):
+            parts: list[tuple[int, Part | None]] = []
+            for number, file in enumerate(chain):
+                own = file.parts(rows) if isinstance(file, Divisible) else ()
+                parts += [(number, part) for part in own] or [(number, None)]
+            found.append(parts)
+        chain = self._wanted(names)[0][0]
+        if any([*map(_ends, parts)] != [*map(_ends, found[0])] for parts in found):
+            return [Piece(f"all of {shown(chain[0].path)}", ())]
+
+        def name(place: int, part: Part | None) -> str:
+            return shown(chain[place].path) + ("" if part is None else f", {part.name}")
+
+        return [Piece(name(*each[0]), each) for each in zip(*found, strict=True)]
+
+    def piece(self, piece: Piece, names: Sequence[str]) -> tuple[Block, int]:
+        """Return the columns of a piece, and how many rows were left out. Raises FileError."""
+        joined: Block = {}
+        if piece.parts:
+            for (chain, own), (number, part) in zip(self._wanted(names), piece.parts, strict=True):
+                joined |= self._whole(self._of_file(chain[number], own, part), own)
+        else:
+            joined = self._whole(self._together(names), names)
+        missing = self._missing(joined)
+        if missing.any():
+            joined = {name: array[~missing] for name, array in joined.items()}
+        return {name: joined[name] for name in names}, int(missing.sum())
+
+    def _whole(self, blocks: Iterable[Block], names: Sequence[str]) -> Block:
+        """Return blocks, maybe none, as one."""
+        empty = {name: np.empty((0, *self.columns[name])) for name in names}
+        return concatenated([empty, *blocks])
+
+    def passed(self, pieces: Sequence[Piece], counts: Sequence[tuple[int, int]]) -> None:
+        """Take note of the rows that pieces had, and of how many were left out of each."""
+        self.dropped = sum(dropped for _, dropped in counts)
+        self._counts = {}
+        for piece, (rows, _) in zip(pieces, counts, strict=True):
+            for number, _ in piece.parts[:1]:
+                self._counts[number] = self._counts.get(number, 0) + rows
+
     def dated(self, dates: Mapping[str, Dates]) -> FileSource:
         """Return this source with columns of dates as days or seconds since their origins."""
         self._check_known(dates)
@@ -275,10 +349,7 @@ class FileSource:
         self.dropped = 0
         kept = 0
         for block in blocks:
-            missing = np.zeros(length_of(block), bool)
-            if self._drop_missing:
-                for array in block.values():
-                    missing |= np.isnan(array).any(axis=tuple(range(1, array.ndim)))
+            missing = self._missing(block)
             count = int(missing.sum())
             self.dropped += count
             kept += len(missing) - count
@@ -287,13 +358,25 @@ class FileSource:
             path = shown(self._readers[0].path)
             raise FileError(f"{path}: every one of the {self.dropped} rows lacks a value")
 
-    def _together(self, names: Sequence[str]) -> Iterator[Block]:
-        """Yield the blocks of files side by side, nan where a value is missing."""
+    def _missing(self, block: Block) -> NDArray[np.bool_]:
+        """Return which rows are to be left out."""
+        missing = np.zeros(length_of(block), bool)
+        if self._drop_missing:
+            for array in block.values():
+                missing |= np.isnan(array).any(axis=tuple(range(1, array.ndim)))
+        return missing
+
+    def _wanted(self, names: Sequence[str]) -> list[tuple[list[Reader], list[str]]]:
+        """Return the chains of files that hold some of the columns, with these."""
         wanted = [
             (chain, [name for name in names if self.headings[name] in chain[0].columns])
             for chain in self._chains
         ]
-        wanted = [(chain, own) for chain, own in wanted if own]
+        return [(chain, own) for chain, own in wanted if own]
+
+    def _together(self, names: Sequence[str]) -> Iterator[Block]:
+        """Yield the blocks of files side by side, nan where a value is missing."""
+        wanted = self._wanted(names)
         if len(wanted) == 1:
             yield from self._following(*wanted[0])
             return
@@ -306,14 +389,31 @@ class FileSource:
 
     def _following(self, chain: Sequence[Reader], names: Sequence[str]) -> Iterator[Block]:
         """Yield the blocks of files one after another."""
-        own = {self.headings[name]: name for name in names}
-        codes = {self.headings[name]: code for name, code in self._codes.items() if name in names}
         for number, file in enumerate(chain):
             count = 0
-            for block in file.blocks(list(own), codes):
+            for block in self._of_file(file, names):
                 count += length_of(block)
-                yield {own[heading]: array for heading, array in block.items()}
+                yield block
             self._counts[number] = count
+
+    def _of_file(
+        self, file: Reader, names: Sequence[str], part: Part | None = None
+    ) -> Iterator[Block]:
+        """Yield the blocks of a file, or of a part of it."""
+        own = {self.headings[name]: name for name in names}
+        codes = {self.headings[name]: code for name, code in self._codes.items() if name in names}
+        if part is not None and isinstance(file, Divisible):
+            blocks = file.part(part, list(own), codes)
+        else:
+            blocks = file.blocks(list(own), codes)
+        for block in blocks:
+            yield {own[heading]: array for heading, array in block.items()}
+
+
+def _ends(one: tuple[int, Part | None]) -> tuple[int, ...]:
+    """Return what the pieces of files side by side must have alike."""
+    number, part = one
+    return (number,) if part is None else (number, part.start, part.stop)
 
 
 def read(source: Source, names: Sequence[str]) -> Block:

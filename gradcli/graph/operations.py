@@ -294,6 +294,15 @@ class Operation:
             return self.partials[position](f, *arguments)
         return self.partials(position, f, *arguments)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return what finds the row again, for pickle."""
+        return row_of, (self.name,)
+
+
+def row_of(name: str) -> Operation:
+    """Return the row of an operation."""
+    return TABLE[name]
+
 
 TABLE: dict[str, Operation] = {}
 """Every operation by name; the names of functions are the names of the language."""

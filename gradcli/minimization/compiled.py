@@ -13,6 +13,7 @@ from gradcli.values import checked, names_to_nodes
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from gradcli.data.pieces import PieceRows
     from gradcli.data.rows import FileRows
     from gradcli.graph.node import Graph, Node
     from gradcli.language.origin import Origin
@@ -68,7 +69,7 @@ def measure(
     origin: Origin | None,
     fixed: Mapping[str, Any],
     parameters: Mapping[str, Any],
-    data: Mapping[str, Any] | FileRows,
+    data: Mapping[str, Any] | FileRows | PieceRows,
 ) -> Callable[[Mapping[str, Any]], float]:
     """Return the function from the parameters to the value of the formula on these rows.
 

@@ -12,8 +12,9 @@ from gradcli.options import example, spelled
 from gradcli.point import Point
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
+    from gradcli.data.columns import Block
     from gradcli.data.rows import Rows
     from gradcli.language.origin import Origin
     from gradcli.minimization.influence import Influence
@@ -266,7 +267,7 @@ class Fit:
         if self._found.response is None:
             return None
         if self._rows is not None and self.factors is None:
-            return self._total_by_blocks(self._found.response, self._rows)
+            return self._total_by_blocks(self._rows)
         response = self._of_data(self._found.response)
         mean = np.average(response, weights=self.factors)
         apart = response - mean
@@ -274,23 +275,36 @@ class Fit:
         squares_about = apart**2 if self.factors is None else self.factors * apart**2
         return float(np.sum(squares_about))
 
-    def _total_by_blocks(self, response: int, rows: Rows) -> float:
+    def _total_by_blocks(self, rows: Rows) -> float:
         """Return the sum of squares of the response about its mean, in two passes over the rows."""
-        import numpy as np
+        from math import fsum
 
-        from gradcli.data.columns import NUMBERS_AT_ONCE, length_of
-        from gradcli.data.rows import width
+        mean = total = 0.0
+        for _ in range(2):  # the second one about the mean, lest digits be lost
+            found = [*self._moments(rows, mean)]
+            count = sum(number for number, _, _ in found)
+            apart = fsum(first for _, first, _ in found) / count
+            total = fsum(second for _, _, second in found) - count * apart**2
+            mean += apart
+        return total
 
-        def passing() -> Iterator[Vector]:
-            for block in rows.blocks(max(1, NUMBERS_AT_ONCE // width(rows.entries))):
-                values = {**self._objective.constants, **block}
-                yield self._for_rows(response, values, length_of(block))
+    def _moments(self, rows: Rows, about: float) -> Iterable[tuple[int, float, float]]:
+        """Yield the moments of each piece or block of rows."""
+        from gradcli.data.pieces import Divided
+        from gradcli.data.rows import rows_at_once
 
-        mean, count = 0.0, 0
-        for values in passing():
-            count += values.size
-            mean += float(np.sum(values - mean)) / count
-        return sum(float(np.sum((values - mean) ** 2)) for values in passing())
+        if isinstance(rows, Divided):
+            return rows.over(self.moments, about)
+        size = rows_at_once(rows.entries)
+        return (self.moments(block, 0, about) for block in rows.blocks(size))
+
+    def moments(self, block: Block, _: int, about: float) -> tuple[int, float, float]:
+        """Return count, sum and sum of squares of the response of some rows about a number."""
+        assert self._found.response is not None  # noqa: S101 - the caller has seen it
+        values = {**self._objective.constants, **block}
+        count = len(next(iter(block.values())))
+        apart = self._for_rows(self._found.response, values, count) - about
+        return apart.size, float(apart.sum()), float((apart**2).sum())
 
 
 def recognised(

@@ -119,11 +119,6 @@ def _asked(task: Task, settings: Settings) -> Method:
         message = f"there is no method '{typed}'"
         raise UsageError(message, hint=f"did you mean '{_ELSEWHERE[typed.lower()]}'?")
     name, positional, given = choice(spelled("method"), settings.method or "")
-    if name == "newton" and task.is_streamed:
-        message = "newton needs the data in memory, and they are read in blocks"
-        raise UsageError(
-            message, hint=f"{spelled('memory')} says how much may be held; or choose lbfgs"
-        )
     if name not in SECOND_ORDER:
         return first_order(name, positional, given, f"{spelled('method')} asks for it")
     if positional or given:

@@ -21,6 +21,7 @@ from gradcli.options import spelled
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from gradcli.data.pieces import PieceRows
     from gradcli.data.rows import FileRows
     from gradcli.graph.node import Node
     from gradcli.language.origin import Origin
@@ -34,7 +35,7 @@ def minimize(
     *,
     origin: Origin | None = None,
     fixed: Mapping[str, Any] | None = None,
-    data: Mapping[str, Any] | FileRows | None = None,
+    data: Mapping[str, Any] | FileRows | PieceRows | None = None,
     settings: Settings | None = None,
     observe: Callable[[Iterate], None] | None = None,
     watch: Callable[[Iterate], None] = lambda _: None,
@@ -107,7 +108,7 @@ def _predictions(
     problem: Task,
     how: Settings,
     best: Run,
-    data: Mapping[str, Any] | FileRows,
+    data: Mapping[str, Any] | FileRows | PieceRows,
     *,
     influences: bool,
 ) -> Predictions | None:

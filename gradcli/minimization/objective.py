@@ -18,9 +18,11 @@ from gradcli.values import names_to_nodes
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from gradcli.data.pieces import PieceRows
     from gradcli.graph.node import Graph
     from gradcli.graph.shapes import Shape
     from gradcli.language.origin import Origin
+    from gradcli.optimize.solver import Matrix
     from gradcli.runtime.program import Program
 
 
@@ -140,6 +142,17 @@ class Objective:
     def whole(self) -> Objective:
         """Return the same objective over all rows at once."""
         return self
+
+    is_in_blocks = False
+    """Whether rows are not held, so that second derivatives are those of `hessian`."""
+
+    def hessian(self, point: Sequence[Any]) -> Matrix:
+        """Return the second derivatives of an objective in blocks, shape (p, p)."""
+        raise NotImplementedError
+
+    def use_rows(self, rows: PieceRows) -> None:
+        """Take other rows; see RowsObjective, which alone is computed in pieces."""
+        raise NotImplementedError
 
     def use(self, values: Mapping[str, Any]) -> None:
         """Give those of the constants that are named other values, of the same shapes."""

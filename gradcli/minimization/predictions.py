@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -135,6 +135,11 @@ class Predictions:
         blocks = list(self.blocks())
         return {name: np.concatenate([block[name] for block in blocks]) for name in self.names}
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return the table worked out, for pickle: programs stay where they were compiled."""
+        columns = self.columns()
+        return Table, (columns, self.warnings, self.predictor, self.response)
+
     @property
     def predictor(self) -> str | None:
         """The one column of single numbers, besides the response, that fitted values depend on.
@@ -230,14 +235,36 @@ class Predictions:
         return found
 
 
+class Table(NamedTuple):
+    """The table of fitted values of a fit that was pickled, to be read as Predictions are."""
+
+    known: dict[str, Vector]
+    warnings: list[str]
+    predictor: str | None
+    response: str
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the columns."""
+        return list(self.known)
+
+    def blocks(self) -> Iterator[dict[str, Vector]]:
+        """Yield all rows."""
+        yield self.known
+
+    def columns(self) -> dict[str, Vector]:
+        """Return the whole columns by name."""
+        return self.known
+
+
 class _RowResiduals(ModelResiduals):
     """Residuals that tell the data of the rows of which they were made."""
 
     block: Block
     """The data of the rows that came last."""
 
-    def _blocks(self) -> Iterator[tuple[int, Block]]:
-        for start, block in super()._blocks():
+    def _blocks(self, data: Rows | None) -> Iterator[tuple[int, Block]]:
+        for start, block in super()._blocks(data):
             self.block = block
             yield start, block
 

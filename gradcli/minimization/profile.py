@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,12 +12,13 @@ from gradcli.optimize.bounds import Box
 from gradcli.optimize.least_squares.nonlinear import LevenbergMarquardt
 from gradcli.optimize.run import run
 from gradcli.optimize.second_order.newton import Newton
+from gradcli.optimize.solver import each
 from gradcli.optimize.statistics.inference import central_quantile
 from gradcli.optimize.statistics.profile import Held, ends
 from gradcli.optimize.stopping import Ending
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from gradcli.minimization.settings import Settings
     from gradcli.minimization.task import Task
@@ -114,11 +115,14 @@ class _OfResiduals(_Profile):
 
     def value_and_slope(self, index: int, point: Vector) -> tuple[float, float]:
         """Return the sum of squares and its derivative with respect to a number."""
-        parts = [
-            (float(r @ r), 2 * float(jacobian[:, index] @ r))
-            for r, jacobian in self._residuals.blocks(point)
-        ]
+        parts = [*each(self._residuals, "blocks", square_and_slope, (point,), index)]
         return sum(value for value, _ in parts), sum(slope for _, slope in parts)
+
+
+def square_and_slope(blocks: Iterable[tuple[Vector, Matrix]], index: int) -> tuple[float, float]:
+    """Return the sum of squares of rows and its derivative with respect to a number."""
+    parts = [(float(r @ r), 2 * float(jacobian[:, index] @ r)) for r, jacobian in blocks]
+    return sum(value for value, _ in parts), sum(slope for _, slope in parts)
 
 
 class _OfFunction(_Profile):
@@ -149,19 +153,42 @@ class _HeldResiduals:
 
     def values(self, point: Vector) -> Iterator[Vector]:
         """Yield the residuals in blocks."""
-        yield from self._residuals.values(np.insert(point, self._index, self._value))
+        yield from self._residuals.values(*self._whole(point))
 
     def blocks(self, point: Vector) -> Iterator[tuple[Vector, Matrix]]:
         """Yield the residuals and their Jacobian in blocks."""
-        for values, jacobian in self._residuals.blocks(np.insert(point, self._index, self._value)):
-            yield values, np.delete(jacobian, self._index, axis=1)
+        yield from without(self._residuals.blocks(*self._whole(point)), self._index)
 
     def along(self, point: Vector, direction: Vector) -> Iterator[tuple[Vector, Matrix, Matrix]]:
         """Yield residuals, Jacobian and its derivative along a direction."""
-        whole = np.insert(point, self._index, self._value)
-        for values, *matrices in self._residuals.along(whole, np.insert(direction, self._index, 0)):
-            jacobian, change = (np.delete(matrix, self._index, axis=1) for matrix in matrices)
-            yield values, jacobian, change
+        yield from without(self._residuals.along(*self._whole(point, direction)), self._index)
+
+    def each(
+        self, form: str, work: Callable[..., Any], arguments: tuple[Vector, ...], *more: Any
+    ) -> Iterable[Any]:
+        """Yield what is made of each piece of the residuals; see solver.each."""
+        whole = self._whole(*arguments)
+        return each(self._residuals, form, work_without, whole, self._index, work, *more)
+
+    def _whole(self, point: Vector, *directions: Vector) -> tuple[Any, ...]:
+        """Return the point of all numbers, and directions in which the one held does not change."""
+        held = [np.insert(direction, self._index, 0) for direction in directions]
+        return np.insert(point, self._index, self._value), *held
+
+
+def without(rows: Iterable[Any], index: int) -> Iterator[Any]:
+    """Yield residuals, and the matrices beside them without one of their columns."""
+    for row in rows:
+        if isinstance(row, tuple):
+            values, *matrices = row
+            yield values, *(np.delete(matrix, index, axis=1) for matrix in matrices)
+        else:
+            yield row
+
+
+def work_without(rows: Iterable[Any], index: int, work: Callable[..., Any], *more: Any) -> Any:
+    """Return what `work` makes of rows without one of the columns."""
+    return work(without(rows, index), *more)
 
 
 class _HeldFunction:

@@ -9,6 +9,7 @@ import numpy as np
 
 from gradcli.calculus.forward import rate_name, tangents, units
 from gradcli.data.columns import length_of
+from gradcli.data.pieces import Divided
 from gradcli.data.rows import HeldRows, numbered
 from gradcli.errors import MathematicsError
 from gradcli.rows.reductions import is_rowwise
@@ -16,7 +17,7 @@ from gradcli.runtime.generated import function
 from gradcli.runtime.program import program
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from gradcli.data.columns import Block
     from gradcli.data.rows import Rows
@@ -57,6 +58,7 @@ class ModelResiduals:
             columns = [name for name in self._fixed if name in graph.columns]
             data = HeldRows({name: self._fixed.pop(name) for name in columns})
         self._data = data
+        self._is_native = False
         self._names = [] if data is None else [name for name in data.entries if name in free]
         rows = (shape[0] if shape else 1) if data is None else data.count
         self._width = prod(shape[1:])
@@ -88,29 +90,75 @@ class ModelResiduals:
                 others |= met[number]
         return found
 
+    def each(
+        self, form: str, work: Callable[..., Any], arguments: tuple[Any, ...], *more: Any
+    ) -> Iterable[Any]:
+        """Yield what is made of each piece of the rows; see solver.each."""
+        data: object = self._data
+        if isinstance(data, Divided):
+            self._begin()
+            given = form, work, arguments, more, self._is_native
+            yield from data.over(self.of_piece, *given)
+        else:
+            yield work(getattr(self, form)(*arguments), *more)
+
+    def of_piece(
+        self,
+        block: Block,
+        _: int,
+        form: str,
+        work: Callable[..., Any],
+        arguments: tuple[Any, ...],
+        more: tuple[Any, ...],
+        is_native: bool,
+    ) -> Any:
+        """Return what is made of some rows, by machine code if that is wanted."""
+        self._is_native = is_native
+        forms: dict[str, Callable[..., Iterator[Any]]]
+        forms = {"values": self._values, "blocks": self._pairs, "along": self._triples}
+        return work(forms[form](HeldRows(block), *arguments), *more)
+
+    def _begin(self) -> None:
+        """Count a pass over the rows; it tells whether machine code repays from now on."""
+        self._objective.evaluations += 1
+        self._is_native = self._objective.is_native()
+
     def values(self, point: Vector) -> Iterator[Vector]:
         """Yield the residuals by blocks; raise MathematicsError where one is not finite."""
-        for values, _ in self._rows_of(point, VALUES):
-            yield values
+        self._begin()
+        return self._values(self._data, point)
 
     def blocks(self, point: Vector) -> Iterator[tuple[Vector, Matrix]]:
         """Yield the residuals and their Jacobian by the parameters' numbers, rows by rows."""
-        return self._rows_of(point, SLOPES)
+        self._begin()
+        return self._pairs(self._data, point)
 
     def along(self, point: Vector, direction: Vector) -> Iterator[tuple[Vector, Matrix, Matrix]]:
         """Yield residuals, Jacobian, and the derivative of the Jacobian along a direction."""
-        for values, matrix in self._rows_of(point, TURNS, direction):
+        self._begin()
+        return self._triples(self._data, point, direction)
+
+    def _values(self, data: Rows | None, point: Vector) -> Iterator[Vector]:
+        for values, _ in self._rows_of(data, point, VALUES):
+            yield values
+
+    def _pairs(self, data: Rows | None, point: Vector) -> Iterator[tuple[Vector, Matrix]]:
+        return self._rows_of(data, point, SLOPES)
+
+    def _triples(
+        self, data: Rows | None, point: Vector, direction: Vector
+    ) -> Iterator[tuple[Vector, Matrix, Matrix]]:
+        for values, matrix in self._rows_of(data, point, TURNS, direction):
             slopes, turns = np.hsplit(matrix, 2)
             yield values, slopes, turns
 
     def _rows_of(
-        self, point: Vector, order: int, direction: Vector | None = None
+        self, data: Rows | None, point: Vector, order: int, direction: Vector | None = None
     ) -> Iterator[tuple[Vector, Matrix]]:
         """Yield the weighted residuals and derivatives of an order, rows by rows."""
-        self._objective.evaluations += 1
         values = self._objective.layout.blocks(point)
         rates = [] if direction is None else self._objective.layout.blocks(direction)
-        for start, block in self._blocks():
+        for start, block in self._blocks(data):
             residual, matrix = self._run(block, values, order, rates)
             found = self._checked(residual, start)
             if order != VALUES:
@@ -121,9 +169,9 @@ class ModelResiduals:
                     raise MathematicsError(message)
             yield found, matrix
 
-    def _blocks(self) -> Iterator[tuple[int, Block]]:
+    def _blocks(self, data: Rows | None) -> Iterator[tuple[int, Block]]:
         """Yield the place of the first row of each block, and its data."""
-        return iter([(0, {})]) if self._data is None else numbered(self._data, self._block)
+        return iter([(0, {})]) if data is None else numbered(data, self._block)
 
     def _weights(self, start: int, count: int) -> Vector:
         assert self._roots is not None  # noqa: S101 - the caller has seen it
@@ -145,7 +193,7 @@ class ModelResiduals:
         """Return the residuals of some rows, and the columns of their derivatives."""
         length = length_of(block) if block else self._block
         values = [*parameters, *self._fixed.values()]
-        if self._objective.is_native() and order != TURNS:
+        if self._is_native and order != TURNS:
             if order not in self._machine_code:
                 self._machine_code[order] = self._assembled(order)
             machine_code = self._machine_code[order]

@@ -7,32 +7,40 @@ to be said about the derivatives.
 from __future__ import annotations
 
 from math import nan
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.data.columns import length_of
-from gradcli.data.rows import numbered
+from gradcli.data.rows import HeldRows, numbered
 from gradcli.errors import MathematicsError
 from gradcli.point import Lines, Point
 from gradcli.rows.reductions import Totals, reduction_name
 from gradcli.runtime.interpreter import Values, finite
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from gradcli.data.columns import Block
-    from gradcli.data.rows import Rows
     from gradcli.findings import Note
     from gradcli.graph.node import Node
     from gradcli.language.origin import Origin
     from gradcli.rows.reductions import Split
 
 
+class Look(NamedTuple):
+    """What every step says about some rows."""
+
+    found: list[Any]
+    """The reductions and the derivatives of each; nan where one has none."""
+    errors: dict[int, MathematicsError]
+    """Why a reduction has no value or no derivative, by its node."""
+    notes: list[Note]
+
+
 class RowSums:
     """The value of a formula that is `split` into reductions over rows, and its derivatives.
 
-    `rows` are computed `size` at a time; `values` are those of the other names, `wrt` those to
-    differentiate with respect to. `place` tells where a row stands, as `Lines` does; without it no
-    row is named. Raises MathematicsError, unless results need not be finite.
+    `columns` are those of the rows, `values` those of the other names, `wrt` those to differentiate
+    with respect to. `place` tells where a row stands, as `Lines` does; without it no row is named.
     """
 
     def __init__(
@@ -40,30 +48,48 @@ class RowSums:
         formula: Node,
         origin: Origin | None,
         split: Split,
-        rows: Rows,
-        size: int,
+        columns: Collection[str],
         values: Mapping[str, Any],
         wrt: Sequence[str],
         place: Callable[[int], str] | None,
         *,
         allow_nonfinite: bool = False,
     ) -> None:
-        self._formula, self._origin, self._parts = formula, origin, split.parts
-        self._columns, self._values, self._wrt = rows.entries, values, list(wrt)
+        self._formula, self._origin, self._split = formula, origin, split
+        self._parts = split.parts
+        self._columns, self._values, self._wrt = columns, values, list(wrt)
         self._place = place
         self._nonfinite = allow_nonfinite
         self._errors: dict[int, MathematicsError] = {}
-        """Why a reduction has no value or no derivative, by its node."""
         self._notes: dict[Note, None] = {}
-        totals = Totals(split.is_mean, len(self._wrt))
-        for first, block in numbered(rows, size):
-            totals.add(length_of(block), self._of_block(block, first))
         self.value: Any
         self.gradient: dict[str, Any]
         """The derivative with respect to each of the names."""
+        self.notes: list[Note] = []
+        """What is to be said about the derivatives: kinks and jumps."""
+
+    def found(self, looks: Iterable[tuple[int, Look]]) -> RowSums:
+        """Return this with value and gradient, from looks at numbers of rows.
+
+        Raises MathematicsError, unless results need not be finite.
+        """
+        totals = Totals(self._split.is_mean, len(self._wrt))
+        for rows, look in looks:
+            totals.add(rows, look.found)
+            self._errors = look.errors | self._errors
+            self._notes |= dict.fromkeys(look.notes)
         self.value, self.gradient = self._outer(*totals.found())
         self.notes = list(self._notes)
-        """What is to be said about the derivatives: kinks and jumps."""
+        return self
+
+    def look(self, block: Block, first: int, size: int) -> Look:
+        """Return what every step says about rows with so many before them, `size` at a time."""
+        totals = Totals(self._split.is_mean, len(self._wrt))
+        for before, some in numbered(HeldRows(block), size):
+            totals.add(length_of(some), self._of_block(some, first + before))
+        reductions, slopes = totals.found()
+        found = [*reductions, *[slope for of_one in slopes for slope in of_one]]
+        return Look(found, self._errors, list(self._notes))
 
     def _of_block(self, block: Block, first: int) -> list[Any]:
         """Return the reductions of a block with so many rows before it, and their derivatives.

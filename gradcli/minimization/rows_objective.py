@@ -7,11 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from gradcli.calculus.forward import rate_name
+from gradcli.calculus.hessian import hessian_times
 from gradcli.calculus.reverse import gradient
-from gradcli.data.columns import NUMBERS_AT_ONCE, length_of
-from gradcli.data.rows import HeldRows, width
+from gradcli.data.columns import length_of
+from gradcli.data.pieces import Divided
+from gradcli.data.rows import HeldRows, numbered, rows_at_once
 from gradcli.engines import AUTO, PYTHON, RUNNING_ROW, VECTORISING, repays
 from gradcli.engines import engine as engine_of
+from gradcli.errors import MathematicsError
 from gradcli.graph.node import Node
 from gradcli.minimization.objective import Objective, total_of
 from gradcli.minimization.row_sums import RowSums
@@ -24,8 +28,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from gradcli.data.columns import Block
-    from gradcli.data.rows import FileRows, Rows
+    from gradcli.data.pieces import PieceRows, SomeRows
+    from gradcli.data.rows import Rows
     from gradcli.language.origin import Origin
+    from gradcli.minimization.row_sums import Look
+    from gradcli.minimization.vector_objective import VectorObjective
+    from gradcli.optimize.solver import Mask, Matrix
+    from gradcli.rows.sums import Sums
 
 SUMMED_ROWS = 1 << 10
 """From so many rows on, sums of numbers of each row are computed in one fused pass."""
@@ -67,12 +76,14 @@ class RowsObjective(Objective):
         self._rows = rows
         self._parts = parts
         self._names = [name for name in rows.entries if name in free]
-        self._block = max(1, NUMBERS_AT_ONCE // width(rows.entries))
+        self._block = rows_at_once(rows.entries)
         self._inner: Callable[..., tuple[Any, ...]] | None = None
         self._outer: Callable[..., tuple[Any, ...]] | None = None
+        self._curved: Callable[..., list[Any]] | None = None
         self._whole: Objective | None = None
         self._is_few = False
         """Whether these are rows for which blocks do not repay."""
+        self.is_in_blocks = rows.held is None
         self._sums = sums(
             formula.graph,
             parts,
@@ -90,29 +101,72 @@ class RowsObjective(Objective):
         if self._is_few:
             return self.whole()(point)
         try:
-            found = None
-            if self._sums is not None:
-                constants = self.constants.values()
-                choice = self.engine if self.is_native() else PYTHON
-                found = self._sums(point, constants, self._pass(), choice=choice)
+            found = None if self._sums is None else self._summed(point, self._sums)
             # Sums that vanish are not trusted.
             outcome = None if found is None else self._finite(found)
             return outcome or self._finite(self._by_blocks(point))
         except (ValueError, OverflowError, ZeroDivisionError):
             return None
 
-    def _look_closely(self, point: Sequence[Any]) -> tuple[float, list[Any]]:
-        """Return what a call does, every step of every block checked."""
-        found = RowSums(
+    def _each(
+        self, work: Callable[..., Any], *arguments: Any, whole: bool = False
+    ) -> Iterator[Any]:
+        """Yield what a method makes of each piece or block of rows; `whole` takes all in memory."""
+        if isinstance(self._rows, Divided):
+            yield from self._rows.over(work, *arguments)
+        elif whole and self._rows.held is not None:
+            yield work(self._rows.held, 0, *arguments)
+        else:
+            for first, block in numbered(self._rows, self._block):
+                yield work(block, first, *arguments)
+
+    def _summed(self, point: Sequence[Any], sums_: Sums) -> tuple[Any, ...] | None:
+        """Return value and gradient from one pass; None where the sums cannot be trusted."""
+        values = [*point, *self.constants.values()]
+        choice = self.engine if self.is_native() else PYTHON
+        found, count = [], 0
+        for rows, sums_of in self._each(self.sums_of, values, choice, whole=True):
+            if sums_of is None:
+                return None
+            found.append(sums_of)
+            count += rows
+        return sums_.found(values, found, count)
+
+    def sums_of(
+        self, block: Block, _: int, values: Sequence[Any], choice: str
+    ) -> tuple[int, list[float] | None]:
+        """Return the number of rows and the sums over them, of an objective that has them."""
+        assert self._sums is not None  # noqa: S101 - the caller has seen it
+        return length_of(block), self._sums.of_block(values, block, choice)
+
+    def closely(self, point: Sequence[Any], *, allow_nonfinite: bool = False) -> RowSums:
+        """Return value and gradient, every step of every block checked. Raises MathematicsError."""
+        values = {**self.values(point), **self.constants}
+        looks = self._each(self.looked_at, values, allow_nonfinite)
+        return self._close(values, allow_nonfinite=allow_nonfinite).found(looks)
+
+    def looked_at(
+        self, block: Block, first: int, values: Mapping[str, Any], allow_nonfinite: bool
+    ) -> tuple[int, Look]:
+        """Return the number of rows and what every step says about them."""
+        close = self._close(values, allow_nonfinite=allow_nonfinite)
+        return length_of(block), close.look(block, first, self._block)
+
+    def _close(self, values: Mapping[str, Any], *, allow_nonfinite: bool) -> RowSums:
+        return RowSums(
             Node(self.graph, self.result),
             self._origin,
             self._parts,
-            self._rows,
-            self._block,
-            {**self.values(point), **self.constants},
+            self._rows.entries,
+            values,
             self.parameters,
             self._place,
+            allow_nonfinite=allow_nonfinite,
         )
+
+    def _look_closely(self, point: Sequence[Any]) -> tuple[float, list[Any]]:
+        """Return what a call does, every step of every block checked."""
+        found = self.closely(point)
         return found.value, [found.gradient[name] for name in self.parameters]
 
     def obstacle(self) -> str | None:
@@ -138,13 +192,6 @@ class RowsObjective(Objective):
         total = value + total_of(found, self.shapes)
         return (value, found) if total - total == 0 else None
 
-    def _pass(self) -> Iterator[Block]:
-        """Yield the rows as they are: all at once in memory, or block by block from files."""
-        if self._rows.held is not None:
-            yield self._rows.held
-        else:
-            yield from self._rows.blocks(self._block)
-
     def use(self, values: Mapping[str, Any]) -> None:
         """Give those of the constants and columns that are named other values."""
         super().use(values)
@@ -155,6 +202,10 @@ class RowsObjective(Objective):
             self._is_few = not _is_for_blocks(
                 self._rows.count, self.engine, is_plain=self._sums is not None
             )
+
+    def use_rows(self, rows: PieceRows) -> None:
+        """Take other rows of the same columns."""
+        self._rows = rows
 
     def in_memory(self) -> dict[str, Any]:
         """Return all values that stay and are in memory, by name."""
@@ -182,20 +233,118 @@ class RowsObjective(Objective):
 
     def _by_blocks(self, point: Sequence[Any]) -> list[Any]:
         """Return value and gradient for rows of any shape."""
-        if self._inner is None or self._outer is None:
-            self._inner, self._outer = self._compiled_inner(), self._compiled_outer()
-        fixed = tuple(self.constants.values())
+        if self._outer is None:
+            self._outer = self._compiled_outer()
+        values = [*point, *self.constants.values()]
         sums = Totals(self._parts.is_mean, len(self.parameters))
-        for block in self._rows.blocks(self._block):
-            data = [block[name] for name in self._names]
-            sums.add(length_of(block), self._inner(*point, *fixed, *data))
+        for rows, found_of in self._each(self.reductions_of, values):
+            sums.add(rows, found_of)
         totals, slopes = sums.found()
-        value, *by = self._outer(*point, *fixed, *totals)
+        value, *by = self._outer(*values, *totals)
         count = len(self.parameters)
         found = list(by[:count])
         for weight, slope in zip(by[count:], slopes, strict=True):
             found = [f + weight * s for f, s in zip(found, slope, strict=True)]
         return [value, *found]
+
+    def reductions_of(self, block: Block, _: int, values: Sequence[Any]) -> tuple[int, list[Any]]:
+        """Return the number of rows, and their reductions and the derivatives of these."""
+        if self._inner is None:
+            self._inner = self._compiled_inner()
+        return self._in_blocks(self._inner, block, values, len(self.parameters))
+
+    def _in_blocks(
+        self, run: Callable[..., Any], block: Block, values: Sequence[Any], each: int
+    ) -> tuple[int, list[Any]]:
+        """Return reductions and `each` derivatives of every one, worked out some rows at a time."""
+        sums = Totals(self._parts.is_mean, each)
+        for some in HeldRows(block).blocks(self._block):
+            sums.add(length_of(some), run(*values, *[some[name] for name in self._names]))
+        totals, slopes = sums.found()
+        return length_of(block), [*totals, *[slope for of_one in slopes for slope in of_one]]
+
+    def hessian(self, point: Sequence[Any]) -> Matrix:
+        """Return the second derivatives by all numbers of the parameters, from one pass.
+
+        With the reductions s(p) of the outer formula F(p, s) they are ZᵀF''Z + Σ dF/ds_k s_k'',
+        where Z is the identity above s'. Raises MathematicsError where one is not finite.
+        """
+        import numpy as np
+
+        size = self.layout.count
+        values = [*point, *self.constants.values()]
+        parts = Totals(self._parts.is_mean, 2)
+        try:
+            for rows, curved in self._each(self.curvatures_of, values):
+                parts.add(rows, curved)
+            totals, both = parts.found()
+            outer, is_met = self._outer_objective()
+            where = np.append(self.layout.vector(point), totals)[is_met]
+            moved = np.vstack([np.eye(size), *[first for first, _ in both]])[is_met]
+            found = moved.T @ outer.hessian(where) @ moved
+            weights = outer(where)[1][len(where) - len(both) :]
+            for weight, (_, second) in zip(weights, both, strict=True):
+                found = found + weight * second
+        except (ValueError, OverflowError, ZeroDivisionError):
+            found = np.full((size, size), np.nan)
+        if not np.isfinite(found).all():
+            message = "a second derivative is not finite or does not exist"
+            raise MathematicsError(message)
+        return np.asarray((found + found.T) / 2)
+
+    def curvatures_of(self, block: Block, _: int, values: Sequence[Any]) -> tuple[int, list[Any]]:
+        """Return the number of rows, their reductions, and gradient and Hessian of each."""
+        if self._curved is None:
+            self._curved = self._compiled_curved()
+        return self._in_blocks(self._curved, block, values, 2)
+
+    def _compiled_curved(self) -> Callable[..., list[Any]]:
+        """Return the function from all values to reductions, their gradients and Hessians."""
+        import numpy as np
+
+        layout, graph, parts = self.layout, self.graph, self._parts.parts
+        nodes = list(self.nodes.values())
+        rates = [
+            graph.variable(rate_name(name), shape)
+            for name, shape in zip(self.parameters, self.shapes, strict=True)
+        ]
+        moving = dict(zip(nodes, rates, strict=True))
+        first = [node for part in parts for node in gradient(graph, part, nodes).values()]
+        second = [node for part in parts for node in hessian_times(graph, part, nodes, moving)]
+        names = [*self.parameters, *self.constants, *self._names]
+        slopes = function(program(graph, [*parts, *first]), names)
+        turned = function(program(graph, second), [*names, *map(rate_name, self.parameters)])
+        units, each = np.eye(layout.count), len(nodes)
+
+        def run(*values: Any) -> list[Any]:
+            found = list(slopes(*values))
+            columns = [turned(*values, *layout.blocks(unit)) for unit in units]
+            both: list[Any] = []
+            for k in range(len(parts)):
+                own = slice(k * each, (k + 1) * each)
+                rows = [layout.vector(column[own]) for column in columns]
+                both += [layout.vector(found[len(parts) :][own]), np.array(rows)]
+            return [*found[: len(parts)], *both]
+
+        return run
+
+    def _outer_objective(self) -> tuple[VectorObjective, Mask]:
+        """Return the outer formula as a function of parameters and reductions.
+
+        It takes those numbers of both that stand in it, which the mask tells.
+        """
+        import numpy as np
+
+        from gradcli.minimization.vector_objective import VectorObjective
+
+        outer, result = self._parts.outer, self._parts.result
+        reductions = [reduction_name(place) for place in range(len(self._parts.parts))]
+        known = outer.variables([result])
+        names = [name for name in (*self.parameters, *reductions) if name in known]
+        constants = {name: value for name, value in self.constants.items() if name in known}
+        owners = [*self.layout.owners(self.parameters), *reductions]
+        is_met = np.array([owner in known for owner in owners])
+        return VectorObjective(Objective(outer, result, names, None, constants)), is_met
 
     def _compiled_outer(self) -> Callable[..., tuple[Any, ...]]:
         """Return the function of parameters, constants and reductions to value and slopes."""
@@ -225,7 +374,7 @@ def objective_over(
     parameters: Sequence[str],
     constants: Mapping[str, Any],
     engine: str = AUTO,
-    files: FileRows | HeldRows | None = None,
+    files: SomeRows | None = None,
     place: Callable[[int], str] | None = None,
 ) -> tuple[Objective, Rows | None]:
     """Return the objective, computed by blocks of rows if they are many and it can be.

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from gradcli.calculus.squares import Squares
-    from gradcli.data.rows import FileRows, HeldRows, Rows
+    from gradcli.data.pieces import SomeRows
+    from gradcli.data.rows import Rows
     from gradcli.graph.node import Node
     from gradcli.language.origin import Origin
     from gradcli.minimization.settings import Settings
@@ -167,7 +168,7 @@ def task(
     origin: Origin | None,
     start: Mapping[str, Any],
     fixed: Mapping[str, Any],
-    data: Mapping[str, Any] | FileRows | HeldRows,
+    data: Mapping[str, Any] | SomeRows,
     settings: Settings,
 ) -> Task:
     """Return the task of minimising a formula, which has the shapes of what is given already.

@@ -6,6 +6,8 @@ import math
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from gradcli.data.columns import length_of
+from gradcli.data.pieces import PieceRows
 from gradcli.errors import MathematicsError, UsageError, few
 from gradcli.graph.printing import label
 from gradcli.language.choices import choice
@@ -28,7 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from gradcli.data.columns import Block
-    from gradcli.data.rows import FileRows, HeldRows
+    from gradcli.data.pieces import SomeRows
+    from gradcli.data.rows import Rows
     from gradcli.graph.node import Node
     from gradcli.graph.shapes import Shape
     from gradcli.language.origin import Origin
@@ -93,7 +96,7 @@ class Training:
         origin: Origin | None,
         start: Mapping[str, Any],
         fixed: Mapping[str, Any],
-        rows: HeldRows | FileRows,
+        rows: SomeRows,
         batches: Batches,
         settings: Settings,
         *,
@@ -174,7 +177,7 @@ class Training:
                 self._solver.base = self._schedule.rate(epoch, self._rate)
             batches = self._rows.batches(self._size, self._settings.seed, epoch, self._taken)
             for batch in batches:
-                length = len(next(iter(batch.values())))
+                length = batch.count if isinstance(batch, PieceRows) else length_of(batch)
                 value = self._step(batch, length)
                 self._total += value * length
                 self._taken += 1
@@ -185,9 +188,11 @@ class Training:
                     watch.epoch(self._end_of_epoch())
                 yield
 
-    def _step(self, batch: Block, length: int) -> float:
+    def _step(self, batch: Block | PieceRows, length: int) -> float:
         """Take one step and return the objective of the batch before it."""
-        if self._over_rows is None and length != self._length:
+        if isinstance(batch, PieceRows):
+            self._objective.use_rows(batch)
+        elif self._over_rows is None and length != self._length:
             self._earlier += self._objective.evaluations
             self._objective = self._of_batch(batch, self._start()).objective
         else:
@@ -352,7 +357,8 @@ class Training:
 
     def _first_task(self, start: Mapping[str, Any]) -> Task:
         """Return the task of minimising the formula on the first batch; it checks all names."""
-        batch = next(self._rows.batches(self._size, self._settings.seed, 0))
+        rows: Rows = self._rows
+        batch = next(rows.batches(self._size, self._settings.seed, 0))
         found = self._of_batch(batch, start)
         flat = found.without_slope(found.check(found.start))
         if flat:
@@ -376,10 +382,12 @@ class Training:
         are = "is that" if len(mixed) == 1 else "are those"
         return [f"{names} {are} of each batch, not of all rows"]
 
-    def _of_batch(self, batch: Block, start: Mapping[str, Any]) -> Task:
+    def _of_batch(self, batch: Block | PieceRows, start: Mapping[str, Any]) -> Task:
         """Return the task of minimising the formula on a batch."""
         formula = self._over_rows
-        if formula is None:
+        if isinstance(batch, PieceRows):
+            assert formula is not None  # noqa: S101 - no others are shared
+        elif formula is None:
             formula = self._read({**self._shapes, **{n: array.shape for n, array in batch.items()}})
         return self._task(batch, start, formula, formula.origin)
 
@@ -389,14 +397,14 @@ class Training:
 
     def _task(
         self,
-        data: Block | HeldRows | FileRows,
+        data: Block | SomeRows,
         start: Mapping[str, Any],
         formula: Node,
         origin: Origin | None,
     ) -> Task:
         """Return the task of minimising the formula, read for these rows."""
         settings = self._settings
-        if isinstance(data, dict):  # a batch, whose rows nobody can find
+        if isinstance(data, dict) or getattr(data, "batch", None):  # whose rows nobody can find
             settings = settings.replaced(place=None)
         if settings.engine == "auto":
             # Machine code would begin after a number of evaluations, and a resumed run counts anew.

@@ -85,9 +85,11 @@ class VectorObjective:
         """Return the exact second derivatives; raise MathematicsError where one is not finite."""
         import numpy as np
 
+        blocks = self.layout.blocks(point)
+        if self._objective.is_in_blocks:
+            return self._objective.hessian(blocks)
         if self._second is None:
             self._second = self._compiled_hessian()
-        blocks = self.layout.blocks(point)
         try:
             matrix = self._second(*blocks)
         except (ValueError, OverflowError, ZeroDivisionError):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     import numpy as np
     from numpy.typing import NDArray
@@ -120,3 +120,36 @@ class Residuals(Protocol):
 
     def along(self, point: Vector, direction: Vector) -> Iterator[tuple[Vector, Matrix, Matrix]]:
         """Yield residuals, Jacobian and its derivative along a direction, dJ/dt, as `blocks`."""
+
+
+@runtime_checkable
+class InPieces(Protocol):
+    """Residuals of many rows, pieces of which are worked out by themselves, maybe elsewhere."""
+
+    def each(
+        self, form: str, work: Callable[..., Any], arguments: tuple[Any, ...], *more: Any
+    ) -> Iterable[Any]:
+        """Yield what is made of each piece; see the function of that name."""
+
+
+T = TypeVar("T")
+
+
+def each(
+    residuals: Residuals,
+    form: str,
+    work: Callable[..., T],
+    arguments: tuple[Any, ...],
+    *more: Any,
+) -> Iterable[T]:
+    """Yield what `work` makes of the rows of each piece, of all of them where there are none.
+
+    `form` is "values", "blocks" or "along", the method of the residuals that takes the `arguments`
+    and yields the rows; `work` takes these and what there is `more`. Its result should be small,
+    and it must be a function of a module, for another process knows it by its name. Raises
+    MathematicsError where a number is not finite.
+    """
+    if isinstance(residuals, InPieces):
+        yield from residuals.each(form, work, arguments, *more)
+    else:
+        yield work(getattr(residuals, form)(*arguments), *more)

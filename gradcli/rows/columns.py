@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from gradcli.data.columns import Array
-    from gradcli.data.rows import FileRows, HeldRows
+    from gradcli.data.pieces import PieceRows, SomeRows
+    from gradcli.data.rows import FileRows
     from gradcli.data.source import Source
     from gradcli.graph.shapes import Shape
     from gradcli.language.origin import Origin
@@ -83,13 +84,14 @@ def rows(
     others: Collection[str] = (),
     shapes: Mapping[str, Shape] | None = None,
     memory: int = HELD_BYTES,
+    share: Callable[[Source, Sequence[str]], Any] | None = None,
     **options: Any,
-) -> tuple[HeldRows | FileRows, Source]:
+) -> tuple[SomeRows, Source]:
     """Return the rows of the columns that the text of a formula mentions, and where they are from.
 
-    They are held when they take at most `memory` bytes. `others` are columns besides those of the
-    formula, and `shapes` those of its other names; `options` are those of `opened`. Raises
-    FileError for what cannot be read.
+    They are held when they take at most `memory` bytes, but where `share` makes rows in pieces.
+    `others` are columns besides those of the formula, and `shapes` those of its other names;
+    `options` are those of `opened`. Raises FileError for what cannot be read.
     """
     from gradcli.data.rows import rows as rows_of
 
@@ -99,10 +101,10 @@ def rows(
             count = prod(source.columns[name])
             message = f"{name} has {count} numbers in each row, and the formula takes it for one"
             raise FileError(message, hint=f"write {name} @ w, {name}[:, 0] or sum({name}, axis=1)")
-    return rows_of(source, names, memory), source
+    return share(source, names) if share else rows_of(source, names, memory), source
 
 
-def values_of(rows_given: HeldRows | FileRows) -> dict[str, Array] | FileRows:
+def values_of(rows_given: SomeRows) -> dict[str, Array] | FileRows | PieceRows:
     """Return what a task takes as its data: columns in memory, or rows in files."""
     return rows_given if rows_given.held is None else rows_given.held
 
@@ -137,7 +139,7 @@ def read_by_rows(
 
 
 def over_rows(
-    read: Callable[[Mapping[str, Shape]], F], data: HeldRows | FileRows, shapes: Mapping[str, Shape]
+    read: Callable[[Mapping[str, Shape]], F], data: SomeRows, shapes: Mapping[str, Shape]
 ) -> F:
     """Return a formula over rows of data, with the length ROWS or, if need be, their number.
 

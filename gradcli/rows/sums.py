@@ -26,7 +26,7 @@ from gradcli.runtime.generated import function
 from gradcli.runtime.program import Program, program
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from gradcli.data.columns import Block
     from gradcli.graph.shapes import Shape
@@ -64,35 +64,30 @@ class Sums:
         self._run = engines.engine(engines.PYTHON).sums(*over)
         self._is_final = False
 
-    def __call__(
-        self,
-        point: Sequence[Any],
-        constants: Iterable[Any],
-        rows: Iterable[Block],
-        *,
-        choice: str = engines.PYTHON,
-    ) -> tuple[Any, ...] | None:
-        """Return value and gradient; None if the sums cannot be trusted.
+    def of_block(
+        self, values: Sequence[Any], block: Block, choice: str = engines.PYTHON
+    ) -> list[float] | None:
+        """Return the sums over some rows, to the last digit; None if they cannot be trusted.
 
-        `constants` are the other values that stay, `rows` the columns in one block or several.
-        With a `choice` of another engine that one sums from now on, if it can. Raises ValueError,
-        OverflowError or ZeroDivisionError where there is no value.
+        `values` are those of the parameters and of the other names that stay. With a `choice` of
+        another engine that one sums from now on, if it can. Raises ValueError, OverflowError or
+        ZeroDivisionError where there is no value.
         """
         if choice != engines.PYTHON and not self._is_final:
             self._is_final = True
             found = engines.faster(choice, self._over.program)
             self._run = self._run if found is None else found.sums(*self._over)
-        values = [*point, *constants]
-        shared = self._before(*values)
-        sums_of: list[Sequence[float]] = []
-        count = 0
-        for block in rows:
-            count += length_of(block)
-            columns = [np.ascontiguousarray(block[name], np.float64) for name in self._over.columns]
-            of_blocks = self._run(0, length_of(block), *shared, *columns)
-            if of_blocks is None:
-                return None
-            sums_of.append([fsum(each) for each in zip(*of_blocks, strict=True)])
+        columns = [np.ascontiguousarray(block[name], np.float64) for name in self._over.columns]
+        parts = self._run(0, length_of(block), *self._before(*values), *columns)
+        return None if parts is None else [fsum(each) for each in zip(*parts, strict=True)]
+
+    def found(
+        self, values: Sequence[Any], sums_of: Sequence[Sequence[float]], count: int
+    ) -> tuple[Any, ...] | None:
+        """Return value and gradient from the sums over blocks of `count` rows in all.
+
+        None if they cannot be trusted.
+        """
         if not all(sums_of):  # there are no rows
             return None
         totals = [fsum(each) for each in zip(*sums_of, strict=True)]

@@ -15,14 +15,16 @@ from gradcli.errors import NameValueError, ShapeError, TooManyRowsError
 from gradcli.formula import Formula, parse
 from gradcli.graph.shapes import ROWS, Rows
 from gradcli.language.names import names_in
+from gradcli.minimization.recipe import not_shared
 from gradcli.point import Lines, Point
 from gradcli.rows.columns import HELD_BYTES
 from gradcli.rows.reductions import is_rowwise, split
 from gradcli.values import checked, shape_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
+    from gradcli.data.pieces import PieceRows
     from gradcli.data.rows import FileRows
     from gradcli.data.source import Source
     from gradcli.graph.shapes import Shape
@@ -38,8 +40,9 @@ class RowFormula:
     """A formula some of whose names are columns of data, the others having `values`.
 
     `columns` are those that it uses, and those of `others`, with the shape of one row's entry;
-    `paths` name the files in messages. Raises ShapeError and NameValueError for names that do not
-    fit, and FileError when all rows are needed at once and do not fit in memory.
+    `paths` name the files in messages, and `share` makes rows in pieces for sums over them. Raises
+    ShapeError and NameValueError for names that do not fit, FileError when all rows are needed at
+    once and do not fit in memory, and UsageError when they are to be shared.
     """
 
     def __init__(
@@ -50,6 +53,7 @@ class RowFormula:
         names: Sequence[str],
         paths: Sequence[str] = (),
         others: Collection[str] = (),
+        share: Callable[[Source, Sequence[str]], PieceRows] | None = None,
     ) -> None:
         both = [name for name in names if name in values]
         if both:
@@ -60,13 +64,14 @@ class RowFormula:
         self.held: dict[str, Any] | None = None
         """The columns, when all rows are needed at once."""
         self.formula: Formula
-        self.sums: FileRows | None = None
+        self.sums: FileRows | PieceRows | None = None
         """The rows, when the formula is one of sums over them that are added up by blocks."""
-        self._text = text
+        self.text = text
+        self._share = share
         self._shapes = {name: shape_of(value, name) for name, value in values.items()}
         self._entries = {name: source.columns[name] for name in names}
         formula = self._over(ROWS)
-        if formula is not None and is_rowwise(formula.graph, formula.id):
+        if formula is not None and share is None and is_rowwise(formula.graph, formula.id):
             self.formula = formula
         elif _splits(formula) or (formula is None and "len" in names_in(text)):
             self._begin(formula)
@@ -85,13 +90,14 @@ class RowFormula:
         """Return the formula read for so many rows, or ROWS; None when shapes do not fit."""
         shapes = {name: (rows, *entry) for name, entry in self._entries.items()}
         try:
-            return parse(self._text, self._shapes | shapes)
+            return parse(self.text, self._shapes | shapes)
         except ShapeError:
             return None
 
     def _begin(self, formula: Formula | None) -> None:
         """Read so many rows as are held, and the formula, None when it asks for their number."""
-        rows = begun(self.source, list(self._entries), HELD_BYTES)
+        names, share = list(self._entries), self._share
+        rows = begun(self.source, names, HELD_BYTES) if share is None else share(self.source, names)
         if rows.held is None:
             formula = self._over(Rows(rows.count)) if formula is None else formula
             if formula is not None and _splits(formula):
@@ -105,10 +111,12 @@ class RowFormula:
             self._hold()
 
     def _hold(self, columns: dict[str, Any] | None = None) -> None:
+        if self._share is not None:
+            raise not_shared()
         self.held = _read(self.source, list(self._entries)) if columns is None else columns
         self.sums = None
         shapes = {name: (self._count, *entry) for name, entry in self._entries.items()}
-        self.formula = parse(self._text, self._shapes | shapes)
+        self.formula = parse(self.text, self._shapes | shapes)
 
     @property
     def _count(self) -> int:

@@ -9,10 +9,10 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING
 
+from gradcli.data.pieces import PieceRows
 from gradcli.graph.shapes import sized
-from gradcli.minimization.row_sums import RowSums
+from gradcli.minimization.recipe import Recipe
 from gradcli.minimization.rows_objective import RowsObjective
-from gradcli.rows.reductions import split
 from gradcli.runtime.explain import MOST_TESTED
 from gradcli.values import check_single
 
@@ -35,9 +35,7 @@ class Sums:
         self, formula: RowFormula, wrt: Sequence[str] = (), *, allow_nonfinite: bool = False
     ) -> None:
         node, rows, values = formula.formula, formula.sums, formula.values
-        parts, place = split(node), formula.source.place
         assert rows is not None  # noqa: S101 - the caller has seen that
-        assert parts is not None  # noqa: S101 - it is a formula of sums
         if wrt:
             check_single(node.graph, node.id, node.origin)
         self.value: Any
@@ -49,24 +47,18 @@ class Sums:
         self.lost: list[Note] = []
         self.remarks: list[Note] = []
         """Of sums over blocks no digits are counted."""
+        constants = {name: value for name, value in values.items() if name not in wrt}
+        point = [values[name] for name in wrt]
+        place = formula.source.place
+        if isinstance(rows, PieceRows):
+            rows = rows.bound(Recipe(formula.text, dict(zip(wrt, point, strict=True)), constants))
+        objective = RowsObjective(node, wrt, node.origin, constants, rows, "python", place)
         if not _is_to_be_looked_at(formula, wrt):
-            constants = {name: value for name, value in values.items() if name not in wrt}
-            objective = RowsObjective(node, wrt, node.origin, constants, rows, "python")
-            found = objective.fast([values[name] for name in wrt])
+            found = objective.fast(point)
             if found is not None:
                 self.value, self.gradient = found[0], dict(zip(wrt, found[1], strict=True))
                 return
-        checked = RowSums(
-            node,
-            node.origin,
-            parts,
-            rows,
-            formula.rows_at_once(),
-            values,
-            wrt,
-            place,
-            allow_nonfinite=allow_nonfinite,
-        )
+        checked = objective.closely(point, allow_nonfinite=allow_nonfinite)
         self.value, self.gradient, self.notes = checked.value, checked.gradient, checked.notes
 
 

@@ -18,7 +18,18 @@ from tests.benchmarks.bench import Bench
 from tests.benchmarks.report import Section, machine, table, versions, write
 from tests.benchmarks.timing import Clock
 
-SUBJECTS = ("start", "call", "loop", "rows", "growth", "reading", "fits", "cutest", "training")
+SUBJECTS = (
+    "start",
+    "call",
+    "loop",
+    "rows",
+    "growth",
+    "reading",
+    "fits",
+    "cutest",
+    "training",
+    "workers",
+)
 
 
 def main() -> None:

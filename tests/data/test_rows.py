@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from gradcli.data import rows as module
-from gradcli.data.rows import FileRows, HeldRows, begun, fingerprint, rows
+from gradcli.data.pieces import fingerprint
+from gradcli.data.rows import FileRows, HeldRows, begun, rows
 from gradcli.data.source import open_source
 
 if TYPE_CHECKING:

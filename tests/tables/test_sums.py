@@ -11,7 +11,6 @@ from scipy import special
 from gradcli.data import rows as data_rows
 from gradcli.data.source import FileSource
 from gradcli.errors import MathematicsError, ShapeError
-from gradcli.minimization import rows_objective
 from gradcli.rows.columns import opened
 from gradcli.tables import formula as row_formula
 from gradcli.tables.formula import RowFormula
@@ -43,7 +42,6 @@ def numbers_at_once(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(row_formula, "HELD_BYTES", 100)
     for module, name in (
         (data_rows, "NUMBERS_AT_ONCE"),
-        (rows_objective, "NUMBERS_AT_ONCE"),
         (row_formula, "NUMBERS"),
     ):
         monkeypatch.setattr(module, name, request.param)
@@ -256,7 +254,7 @@ def test_a_kink_is_not_searched_for_in_very_many_numbers(
     def never(*_: Any, **__: Any) -> None:
         raise AssertionError
 
-    monkeypatch.setattr("gradcli.tables.sums.RowSums", never)
+    monkeypatch.setattr("gradcli.tables.sums.RowsObjective.closely", never)
     monkeypatch.setattr("gradcli.tables.sums.MOST_TESTED", 1)
     found = summed(path, "mean(abs(a*x - y))", ["a"])
 

@@ -8,8 +8,11 @@ import numpy as np
 
 from gradcli.errors import MathematicsError
 from gradcli.optimize.least_squares.triangular import solve_triangular
+from gradcli.optimize.solver import each
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from gradcli.optimize.least_squares.losses import Loss
     from gradcli.optimize.solver import Mask, Matrix, Residuals, Vector
 
@@ -35,7 +38,9 @@ def curvature(
         direction[free] = part
         try:
             with np.errstate(over="ignore", invalid="ignore"):
-                columns.append(_half_hessian_times(residuals, point, direction, loss)[free])
+                turned = (point, direction)
+                parts = each(residuals, "along", half_hessian_times, turned, direction, loss)
+                columns.append(np.sum([*parts], axis=0)[free])
         except MathematicsError:
             return None
     gradients = np.array(columns).T
@@ -48,12 +53,12 @@ def curvature(
     return np.asarray(found)
 
 
-def _half_hessian_times(
-    residuals: Residuals, point: Vector, direction: Vector, loss: Loss | None
+def half_hessian_times(
+    blocks: Iterable[tuple[Vector, Matrix, Matrix]], direction: Vector, loss: Loss | None
 ) -> Vector:
     """Return how the half gradient Jᵀψ(r) changes along a direction; ψ is r without a loss."""
-    total = np.zeros_like(point)
-    for values, jacobian, turned in residuals.along(point, direction):
+    total = np.zeros_like(direction)
+    for values, jacobian, turned in blocks:
         moved = jacobian @ direction
         if loss is not None:
             values, slopes = loss.influence(values)  # noqa: PLW2901 - what counts of each

@@ -17,8 +17,11 @@ from gradcli.optimize.least_squares.triangular import (
     solve_triangular,
 )
 from gradcli.optimize.norms import LARGEST, norm
+from gradcli.optimize.solver import each
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from gradcli.optimize.bounds import Box
     from gradcli.optimize.solver import Mask, Matrix, Residuals, Vector
     from gradcli.optimize.stopping import Reason
@@ -115,21 +118,32 @@ class LinearLeastSquares:
 
         c are the residuals of parameters 0: of a model y ~ … those are the data themselves, exact.
         """
-        sums, sizes = [], []
+        origin = (np.zeros_like(point),)
         try:
+            found = [*each(self.residuals, "blocks", gradient_of, origin, point, scale)]
             with np.errstate(all="ignore"):
-                for offset, matrix in self.residuals.blocks(np.zeros_like(point)):
-                    scaled, moved = matrix / scale, point * scale
-                    # Another power of two, lest rounding errors of tiny data be 0.
-                    unit = _unit(offset, moved)
-                    high, low = multiplied(scaled, moved / unit, offset / unit)
-                    sums.append([unit * part for part in transposed(scaled, high, low)])
-                    sizes.append(unit * norm(high))
-                gradient = summed(*(np.array(parts) for parts in zip(*sums, strict=True)))[0]
+                gradient = summed(*(np.array([part[i] for part in found]) for i in (0, 1)))[0]
         except MathematicsError:
             return None
-        size = norm(np.array(sizes))
+        size = norm(np.array([part[2] for part in found]))
         return (gradient, size) if np.all(np.isfinite(gradient)) and size < LARGEST**0.5 else None
+
+
+def gradient_of(
+    blocks: Iterable[tuple[Vector, Matrix]], point: Vector, scale: Vector
+) -> tuple[Vector, Vector, float]:
+    """Return Aᵀ(A p + c) of rows, as high and low parts, and |A p + c|; see `_gradient`."""
+    sums, sizes = [], []
+    with np.errstate(all="ignore"):
+        for offset, matrix in blocks:
+            scaled, moved = matrix / scale, point * scale
+            # Another power of two, lest rounding errors of tiny data be 0.
+            unit = _unit(offset, moved)
+            high, low = multiplied(scaled, moved / unit, offset / unit)
+            sums.append([unit * part for part in transposed(scaled, high, low)])
+            sizes.append(unit * norm(high))
+        high, low = summed(*(np.array(parts) for parts in zip(*sums, strict=True)))
+    return high, low, norm(np.array(sizes))
 
 
 def _unit(*vectors: Vector) -> float:

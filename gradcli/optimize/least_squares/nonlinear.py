@@ -13,10 +13,11 @@ from gradcli.optimize.least_squares.polishing import TIGHTEST, Polishing, relati
 from gradcli.optimize.least_squares.triangular import (
     checked,
     linearised,
-    objective_norm,
     scaling,
+    size_of,
 )
 from gradcli.optimize.norms import EPSILON, norm
+from gradcli.optimize.solver import each
 from gradcli.optimize.stopping import Ending
 
 if TYPE_CHECKING:
@@ -216,8 +217,7 @@ class LevenbergMarquardt:
 
     def _size(self, point: Vector) -> float | None:
         try:
-            blocks = self.residuals.values(point)
-            sizes = [objective_norm(values, self.loss) for values in blocks]
+            sizes = [*each(self.residuals, "values", size_of, (point,), self.loss)]
             return checked(norm(np.array(sizes)))
         except MathematicsError:
             return None

@@ -8,6 +8,7 @@ import numpy as np
 
 from gradcli.errors import MathematicsError
 from gradcli.optimize.norms import EPSILON, LARGEST, finite_norm, norm, norms
+from gradcli.optimize.solver import each
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -88,20 +89,43 @@ def reduced(rows: Matrix) -> Matrix:
     return np.asarray(np.linalg.qr(rows, mode="r"))
 
 
-def compress(blocks: Iterable[tuple[Vector, Matrix]], parameters: int) -> tuple[Matrix, Vector]:
-    """Return R, shape (p, p), and Qᵀr, shape (p,), of residuals and Jacobian given in blocks.
+def triangle_of(
+    blocks: Iterable[tuple[Vector, Matrix]], loss: Loss | None = None, free: Mask | None = None
+) -> tuple[Matrix, float]:
+    """Return the triangle of rows [J r] given in blocks, and the square root of their objective.
 
     Each block is put under the triangle of those before it and made triangular again by
     Householder reflections, so that memory does not grow with the number of rows. (Golub and
-    Van Loan, Matrix Computations, 4th edition, section 6.5.) Fewer rows than parameters give rows
-    of zeros.
+    Van Loan, Matrix Computations, 4th edition, section 6.5.) The rows are rescaled for a loss, and
+    have the columns of J that are `free`.
     """
-    triangle = np.zeros((0, parameters + 1))
-    for residuals, jacobian in blocks:
-        rows = np.column_stack([jacobian, residuals])
-        triangle = reduced(np.vstack([triangle, rows]))
+    sizes: list[float] = []
+    found: Matrix | None = None
+    for values, jacobian in blocks:
+        sizes.append(objective_norm(values, loss))
+        rows = (values, jacobian) if loss is None else loss.rescaled(values, jacobian)
+        some = rows[1] if free is None else rows[1][:, free]
+        found = _below(found, np.column_stack([some, rows[0]]))
+    assert found is not None  # noqa: S101 - there is always a row
+    return found, norm(np.array(sizes))
+
+
+def _below(triangle: Matrix | None, rows: Matrix) -> Matrix:
+    return reduced(rows if triangle is None else np.vstack([triangle, rows]))
+
+
+def joined(triangles: Iterable[Matrix], parameters: int) -> tuple[Matrix, Vector]:
+    """Return R, shape (p, p), and Qᵀr, shape (p,), of triangles of rows [J r].
+
+    Two that follow each other are made one, again and again, so that the result depends on nothing
+    but their order. Fewer rows than parameters give rows of zeros.
+    """
+    level = list(triangles)
+    while len(level) > 1:
+        pairs = [reduced(np.vstack(level[i : i + 2])) for i in range(0, len(level) - 1, 2)]
+        level = pairs + level[2 * len(pairs) :]
     full = np.zeros((parameters + 1, parameters + 1))
-    full[: len(triangle)] = triangle
+    full[: len(level[0])] = level[0]
     return full[:parameters, :parameters].copy(), full[:parameters, parameters].copy()
 
 
@@ -110,18 +134,17 @@ def linearised(residuals: Residuals, point: Vector, loss: Loss | None = None) ->
 
     Raises MathematicsError where a residual, a derivative or the objective is not finite.
     """
-    sizes: list[float] = []
-
-    def rescaled() -> Iterable[tuple[Vector, Matrix]]:
-        for values, jacobian in residuals.blocks(point):
-            sizes.append(objective_norm(values, loss))
-            yield (values, jacobian) if loss is None else loss.rescaled(values, jacobian)
-
-    factor, rotated = compress(rescaled(), len(point))
+    found = [*each(residuals, "blocks", triangle_of, (point,), loss)]
+    factor, rotated = joined([triangle for triangle, _ in found], len(point))
     if not (np.all(np.isfinite(factor)) and np.all(np.isfinite(rotated))):
         message = "the Jacobian of the residuals is too large"
         raise MathematicsError(message)
-    return Triangle(factor, rotated, checked(norm(np.array(sizes))))
+    return Triangle(factor, rotated, checked(norm(np.array([size for _, size in found]))))
+
+
+def size_of(blocks: Iterable[Vector], loss: Loss | None = None) -> float:
+    """Return the square root of the objective of residuals given in blocks."""
+    return norm(np.array([objective_norm(values, loss) for values in blocks]))
 
 
 def objective_norm(values: Vector, loss: Loss | None = None) -> float:

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from gradcli.optimize.least_squares.triangular import checked, compress
+from gradcli.optimize.least_squares.triangular import checked, joined, triangle_of
 from gradcli.optimize.norms import TINY, norm
+from gradcli.optimize.solver import each
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from gradcli.optimize.least_squares.losses import Loss
     from gradcli.optimize.solver import Mask, Matrix, Residuals, Vector
@@ -50,42 +51,73 @@ def evidence(
 
     Raises MathematicsError when the sum of squares, which a loss may have kept small, is infinite.
     """
-    sizes: list[float] = []
-    influences: list[tuple[Vector, Vector]] = []
-
-    def blocks() -> Iterator[tuple[Vector, Matrix]]:
-        for values, jacobian in residuals.blocks(point):
-            sizes.append(norm(values))
-            if loss is not None:
-                influences.append(loss.influence(values))
-            yield values, jacobian[:, free]
-
-    count = int(np.sum(free))
-    factor, _ = compress(blocks(), count)
     used = None if weights is None else weights > 0
+    count = int(np.sum(free))
+    found = [*each(residuals, "blocks", told, (point,), free, loss, used)]
+    factor, _ = joined([part.triangle for part in found], count)
     observations = residuals.count if used is None else int(np.sum(used))
     logarithms = 0.0 if weights is None else float(np.sum(np.log(weights[used])))
-    size = checked(norm(np.array(sizes)))
+    size = checked(norm(np.array([part.size for part in found])))
     if loss is None:
         return Evidence(factor, size**2, observations, logarithms, None, size)
-    first = np.concatenate([influence for influence, _ in influences])
-    second = np.concatenate([slope for _, slope in influences])
-    if used is not None:
-        first, second = first[used], second[used]
-    spread = _spread(first, second, count) if observations > count else math.nan
+    spread = _spread([part.moments for part in found], count) if observations > count else math.nan
     return Evidence(factor, size**2, observations, logarithms, spread, size)
 
 
-def _spread(influence: Vector, slope: Vector, parameters: int) -> float:
+class Moments(NamedTuple):
+    """What is needed of the influence ψ and its slope ψ' of some residuals."""
+
+    number: int
+    mean: float
+    """The mean of ψ'."""
+    apart: float
+    """The sum of (ψ' - mean)²."""
+    size: float
+    """The norm of ψ."""
+
+
+class Told(NamedTuple):
+    """What some rows tell."""
+
+    triangle: Matrix
+    size: float
+    """The square root of their sum of squares."""
+    moments: Moments
+
+
+def told(
+    blocks: Iterable[tuple[Vector, Matrix]], free: Mask, loss: Loss | None, used: Mask | None
+) -> Told:
+    """Return what rows tell that are of blocks; with a loss only those count that are `used`."""
+    influences: list[tuple[Vector, Vector]] = [(np.zeros(0), np.zeros(0))]
+
+    def passing() -> Iterator[tuple[Vector, Matrix]]:
+        for values, jacobian in blocks:
+            if loss is not None:
+                influences.append(loss.influence(values))
+            yield values, jacobian
+
+    triangle, size = triangle_of(passing(), None, free)
+    first, second = (np.concatenate(parts) for parts in zip(*influences, strict=True))
+    if used is not None and loss is not None:
+        first, second = first[used], second[used]
+    mean = float(np.mean(second)) if len(second) else 0.0
+    apart = float(np.sum((second - mean) ** 2))
+    return Told(triangle, size, Moments(len(second), mean, apart, norm(first)))
+
+
+def _spread(parts: Sequence[Moments], parameters: int) -> float:
     """Return what takes the place of s for an M-estimate, from ψ and ψ' of its residuals.
 
     K² (Σψ²/(n-p)) / (mean ψ')² is the factor of (JᵀJ)⁻¹, with K = 1 + p/n · var ψ' / (mean ψ')²
     (Huber, Robust Statistics, 1981, equation 6.5; the covariance H1 of statsmodels). nan when the
     mean of ψ' is not positive.
     """
-    count = len(influence)
-    mean = float(np.mean(slope))
+    count = sum(part.number for part in parts)
+    mean = math.fsum(part.number * part.mean for part in parts) / count
     if mean <= 0:
         return math.nan
-    correction = 1 + parameters / count * float(np.var(slope)) / mean**2
-    return correction * norm(influence) / math.sqrt(count - parameters) / mean
+    apart = math.fsum(part.apart + part.number * (part.mean - mean) ** 2 for part in parts)
+    correction = 1 + parameters / count * (apart / count) / mean**2
+    size = norm(np.array([part.size for part in parts]))
+    return correction * size / math.sqrt(count - parameters) / mean

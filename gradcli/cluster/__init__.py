@@ -1,0 +1,1 @@
+"""Rows that several processes or machines share, by Dask's scheduler: driver and workers."""

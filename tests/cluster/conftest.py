@@ -1,0 +1,96 @@
+"""Workers that the tests of a file share, and files whose rows they compute."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path  # noqa: TC003 - fixtures are annotated with it
+
+import numpy as np
+import psutil
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from gradcli.cluster.session import Choice, Session
+from tests.cli.conftest import Ran, run_inside
+
+FILES, ROWS = 12, 40
+"""Files in a folder, and rows in the first of them; each has one more than the one before."""
+
+Run = Callable[..., Ran]
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the folders csv and parquet, of the same rows."""
+    where = tmp_path_factory.mktemp("shared")
+    random = np.random.default_rng(3)
+    (where / "csv").mkdir()
+    (where / "parquet").mkdir()
+    for number in range(FILES):
+        x = random.uniform(0, 4, ROWS + number)
+        y = 2.5 * np.exp(-0.7 * x) + 0.3 + random.normal(0, 0.05, len(x))
+        lines = [f"{a!r},{b!r}\n" for a, b in zip(x.tolist(), y.tolist(), strict=True)]
+        (where / "csv" / f"{number:03}.csv").write_text("x,y\n" + "".join(lines))
+        table = pa.table({"x": x, "y": y})
+        pq.write_table(table, where / "parquet" / f"{number:03}.parquet", row_group_size=25)
+    return where
+
+
+class Workers:
+    """Two workers that many commands take, as if each had started its own."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+        self.session = Session(Choice(2), self.said.append)
+
+    @property
+    def address(self) -> str:
+        """The address of their scheduler."""
+        return str(self.session.client.scheduler.address)
+
+    def processes(self) -> list[psutil.Process]:
+        """The processes that compute."""
+        pids = self.session.client.run(os.getpid, on_error="ignore").values()
+        return [psutil.Process(pid) for pid in pids]
+
+
+@pytest.fixture(scope="session")
+def all_workers() -> Iterator[Workers]:
+    """Workers for all tests of this process."""
+    workers = Workers()
+    yield workers
+    workers.session.close()
+
+
+@pytest.fixture
+def workers(all_workers: Workers, monkeypatch: pytest.MonkeyPatch) -> Workers:
+    """The workers, which commands with --workers take from now on."""
+
+    class Lent:
+        def __init__(self, choice: Choice, _: object) -> None:
+            assert choice.workers
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(all_workers.session, name)
+
+        def close(self) -> None:
+            pass
+
+    monkeypatch.setattr("gradcli.cluster.session.Session", Lent)
+    return all_workers
+
+
+@pytest.fixture
+def run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run a command in this process, in the folder of the files."""
+    monkeypatch.chdir(folder)
+    return lambda *words: run_inside(words)
+
+
+def both(run: Run, *words: str) -> str:
+    """Return what a command prints with and without workers, which must be the same bytes."""
+    alone, shared = (run(*words, "--workers", str(count)) for count in (0, 2))
+    assert (alone.code, alone.out) == (shared.code, shared.out), (alone, shared)
+    return alone.out
