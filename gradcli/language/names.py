@@ -70,6 +70,10 @@ def meant(name: str) -> str | None:
     return f"did you mean '{ELSEWHERE[name]}'?" if name in ELSEWHERE else None
 
 
+LEAST_SLIP = 0.8
+"""What a letter counts that was struck twice; each other slip counts more."""
+
+
 def suggestion(name: str, known: Iterable[str]) -> str | None:
     """Return the known name closest to a misspelt one, or None when nothing is close.
 
@@ -79,9 +83,12 @@ def suggestion(name: str, known: Iterable[str]) -> str | None:
     if len(name) > 40:
         return None
     best: tuple[float, int, int, str] | None = None
+    most = max(1, (len(name) + 1) // 3)
     for candidate in known:
+        if abs(len(candidate) - len(name)) * LEAST_SLIP > most:
+            continue
         distance = _distance(name, candidate)
-        if distance <= max(1, (len(name) + 1) // 3) and distance < len(name):
+        if distance <= most and distance < len(name):
             alike = _common_start(name, candidate)
             rank = (distance, -alike, abs(len(candidate) - len(name)), candidate)
             if best is None or rank < best:
@@ -104,7 +111,7 @@ def _distance(typed: str, known: str) -> float:
         before, last, row = row, before, [float(i)]
         for j, b in enumerate(known, 1):
             # A letter struck twice comes before a wrong one: sinn is sin.
-            extra = 0.8 if i > 1 and a == typed[i - 2] else 1
+            extra = LEAST_SLIP if i > 1 and a == typed[i - 2] else 1
             cost = min(before[j] + extra, row[j - 1] + 1, before[j - 1] + (a != b))
             if i > 1 and j > 1 and a == known[j - 2] and typed[i - 2] == b:
                 # Swapped letters come before a wrong one: sqtr is sqrt.

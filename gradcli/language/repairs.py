@@ -113,7 +113,8 @@ def _completed(source: str, edit: Edit, repair: Repair, read: Reader) -> tuple[s
     """Return the text after an edit and those that it still needs, and what is wrong with it."""
     made = edit.applied(source)
     found = read(made)
-    for _ in range(MOST_EDITS):
+    # What is too long to be shown whole need not become right everywhere.
+    for _ in range(MOST_EDITS if _can_be_shown(made) else 1):
         if found is None or len(found.repair.edits) != 1:
             break
         if found.repair.is_guess and found.repair.words != repair.words:

@@ -15,6 +15,7 @@ import pytest
 from mpmath import mp, mpf
 
 from gradcli import MathematicsError, parse
+from gradcli.calculus.spelling import spelled
 from gradcli.drawing import labels
 from gradcli.drawing.lesson.flow import flows, slope_name
 from gradcli.drawing.sketch import sketch
@@ -334,7 +335,8 @@ def test_what_a_lesson_says_flows_back_reads_back(source: str, shapes: dict[str,
                 text = f"g*({write(graph, flow.arrows[0].edge.formula[0], names)})"
             else:
                 slope = graph.variable(slope_name(flow.head), graph.shape(head.id))
-                text = str(write(graph, flow.rule, {**names, slope: "g"}))
+                (shown,) = spelled(graph, names, [flow.rule], names)
+                text = str(write(graph, shown, {**names, slope: "g"}))
             given = {f"n{node}": numbers[node] for node in names}
             part = value(text, {**given, **values, "g": arrived[head.id]})
             arrived[tail.id] = arrived.get(tail.id, mpf(0)) + part

@@ -135,7 +135,7 @@ def test_tables_of_nodes_fit_and_keep_the_names_of_their_rows(terminal: Terminal
     assert widest(split) <= 80
     assert [line.split()[-2:] for line in whole.lines if "node" in line] == [["digits", "gradient"]]
     assert headers == [
-        ["node", "name", "formula", "local", "derivatives", "value"],
+        ["node", "name", "formula", "derivatives", "value"],  # "local" stands above
         ["node", "name", "formula", "digits", "gradient"],
     ]
     assert sum(line.startswith("#8 ") and "b2" in line for line in split.lines) == len(headers)

@@ -222,6 +222,7 @@ def formulas_of_the_manual() -> list[str]:
 
 LAYERS = {"img": (3, 64), "label": (3,), "W": (64, 10), "b": (10,)}
 LAYERS |= {"W1": (64, 64), "b1": (64,), "W2": (64, 10), "b2": (10,)}
+MOONS = {"W1": (2, 8), "b1": (8,), "W2": (8, 1), "b2": (1,)}
 
 
 def formulas_of_the_reference(file: str) -> dict[str, dict[str, Shape]]:
@@ -236,7 +237,10 @@ def formulas_of_the_reference(file: str) -> dict[str, dict[str, Shape]]:
 
 
 CORPUS = {
-    **{text: LAYERS if "img" in text else {} for text in formulas_of_the_manual()},
+    **{
+        text: LAYERS if "img" in text else MOONS if "W1" in text else {}
+        for text in formulas_of_the_manual()
+    },
     **formulas_of_the_reference("expressions.json"),
     **formulas_of_the_reference("printed.json"),
 }

@@ -89,7 +89,7 @@ def test_values_may_stand_in_order_where_the_kind_says_so() -> None:
         (
             lambda: method("adam", lr=0.01),
             "adam has no setting 'lr'",
-            "give the learning rate with rate",
+            "give the learning rate with lr",
         ),
         (
             lambda: method("adam", beta1=1.5),
