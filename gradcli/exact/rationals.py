@@ -129,7 +129,9 @@ class Rationals(Target):
         def apply(*arguments: Any) -> Rational:
             given = [Rational.of(argument) for argument in arguments]
             if function is None:
-                return Rational(_plain(TABLE[name], given, None))
+                row = TABLE[name]
+                # The last of the arguments would be its payload, which is no number of this kind.
+                return Rational(_plain(row, given, None) if row.payload is None else None)
             if any(x is None for x in given):
                 return Rational(None)
             try:
