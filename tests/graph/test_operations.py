@@ -1366,3 +1366,17 @@ def test_fractions_balls_and_discs_hold_the_value_of_every_row(row: Operation, c
                 continue
             assert not disc.is_finite() or disc.overlaps(flint.acb(truth)), (point, payload)
     assert held or row.name in OF_DOUBLES
+
+
+@EACH
+def test_fractions_of_0_and_1_are_what_doubles_give(row: Operation, case: Case) -> None:
+    from gradcli.exact.rationals import RATIONALS
+
+    count = len(case.candidates[0])
+    for numbers, payload in itertools.product(
+        itertools.product((0, 1), repeat=count), case.payloads
+    ):
+        found = RATIONALS.apply(row, list(map(Fraction, numbers)), payload)
+        if found is not None:
+            value = row.value(*map(float, numbers), *payload_arguments(payload))
+            assert float(found) == pytest.approx(value, rel=1e-15)
