@@ -112,7 +112,8 @@ def ratio(folder: Path, kind: str, words: Sequence[str], codes: Sequence[int] = 
 @pytest.mark.parametrize("words", [FIT, ABSOLUTE, BATCHES], ids=["fit", "absolute", "batches"])
 @pytest.mark.parametrize("kind", ["csv", "files", "npz", "parquet"])
 def test_ten_times_the_rows(tmp_path: Path, kind: str, words: tuple[str, ...]) -> None:
-    assert ratio(tmp_path, kind, words) < 1.2
+    # Ten times the files have ten times the readers, and eight threads open them.
+    assert ratio(tmp_path, kind, words) < (1.3 if kind == "files" else 1.2)
 
 
 @pytest.mark.parametrize("more", [(), ("--memory", "1", "--batch", "64", "--epochs", "1")])
