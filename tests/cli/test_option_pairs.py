@@ -270,6 +270,7 @@ ALLOWED = {
     ("--digits", "--mode"): "finite differences agree to so many digits",
     ("--fixed", "--mode"): "finite differences agree to so many digits",
     ("--memory", "--seed"): "rows are shuffled within what is held, here one batch",
+    ("--workers", "--memory"): "it says what a worker keeps; the bits are the same",
     ("--fix", "--params"): "--fix says what the name is",
     ("--batch", "--every"): "there is one epoch",
     **{
