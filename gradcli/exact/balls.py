@@ -64,14 +64,14 @@ class Decided(Ball):
 
 def ball(value: Fraction) -> Any:
     """Return the ball of a fraction, for equal ones the same."""
-    return _ball(value, ctx.prec)
+    return _ball(f"{value.numerator:x}", f"{value.denominator:x}", ctx.prec)
 
 
 @lru_cache(10_000)
-def _ball(value: Fraction, bits: int) -> Any:  # noqa: ARG001 - a part of the key
-    if value.denominator == 1:
-        return arb(value.numerator)
-    return arb(fmpq(value.numerator, value.denominator))
+def _ball(above: str, below: str, bits: int) -> Any:  # noqa: ARG001 - a part of the key
+    """Return a ball by texts, which differ in their hashes; all powers of two have 61."""
+    numerator, denominator = int(above, 16), int(below, 16)
+    return arb(numerator) if denominator == 1 else arb(fmpq(numerator, denominator))
 
 
 CONSTANTS = {
