@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.cli import arguments
 from gradcli.cli.data import check_syntax, needed, reading
+from gradcli.cli.options import MEMORY_OF_MANY
 from gradcli.cli.output import note
 from gradcli.errors import NameValueError, ShapeError, UsageError, few
 from gradcli.language.bindings import bindings
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
     from gradcli.formula import Formula
     from gradcli.language.bindings import Binding
     from gradcli.minimization.settings import Settings
-
-LEARNING_BYTES = 1 << 30
-"""How much data is held in memory for learning in batches, 1 GiB; more is shuffled in blocks."""
 
 
 class Start(NamedTuple):
@@ -203,7 +201,7 @@ def _rows(
             message = "--batch and --epochs take rows, and there is no --data"
             raise UsageError(message, hint="for example --data train.npz")
         return None, None
-    held = LEARNING_BYTES if options.learns else HELD_BYTES
+    held = MEMORY_OF_MANY << 20 if options.learns else HELD_BYTES
     if options.memory is not None:
         held = options.memory << 20
     others += [name for text in also for name in names_in(text)]

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from gradcli.cli import steps
 from gradcli.cli.columns import Column
-from gradcli.cli.given import LEARNING_BYTES, formula_over, rows_of
+from gradcli.cli.given import formula_over, rows_of
+from gradcli.cli.options import MEMORY_OF_MANY
 from gradcli.cli.output import is_terminal
 from gradcli.errors import FileError, NameValueError
 from gradcli.minimization.minimum import Epoch
@@ -117,7 +118,7 @@ def _measure(given: Given, options: Minimize, text: str, option: str) -> Measure
 
     start = given.start
     dates = None if given.source is None else given.source.origins
-    rows, source = rows_of(options, start, options.validate, (), LEARNING_BYTES, text, dates)
+    rows, source = rows_of(options, start, options.validate, (), MEMORY_OF_MANY << 20, text, dates)
     if given.source is not None:
         for name, texts in source.classes.items():
             if texts != given.source.classes.get(name):

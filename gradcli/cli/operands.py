@@ -59,7 +59,7 @@ def meant(formula: str, words: Sequence[str]) -> str | None:
     from gradcli.drawing.picture import FORMATS as PICTURES
 
     shown, lower = printable(word, 60), word.lower()
-    if lower.endswith(tuple(f".{name}" for name in (*PICTURES, "html"))):
+    if lower.endswith(tuple(f".{name}" for name in PICTURES)):
         return f"a picture is written with -o {shown}"
     if lower.endswith(tuple(ending for row in DATA for ending in row.endings)):
         return f"columns of data are read with --data {shown}"

@@ -28,6 +28,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
+MEMORY_OF_MANY = 1024
+"""Megabytes of --data that are held to learn in batches from, and by each worker, unless said."""
 MOST_SAMPLES = 100_000_000
 """Draws of --samples; so many take some minutes."""
 
@@ -383,7 +385,7 @@ class Learning(Options):
     memory: Option[int | None] = Option(
         "--memory",
         None,
-        "Hold so much of --data in memory (16; 1024 with --batch, and in each worker).",
+        f"Hold so much of --data in memory (16; {MEMORY_OF_MANY} with --batch, in each worker).",
         Whole(0),
         "MB",
         needs=("data",),

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from gradcli.cli.options import Sharing
+from gradcli.cli.options import MEMORY_OF_MANY, Sharing
 from gradcli.cli.output import note
 from gradcli.errors import UsageError
 from gradcli.graph.shapes import ROWS
@@ -20,10 +20,6 @@ if TYPE_CHECKING:
     from gradcli.data.source import Source
     from gradcli.formula import Formula
     from gradcli.options import Options
-
-KEPT = 1024
-"""Megabytes of its columns that each worker keeps; it reads the rest again."""
-
 
 MESSAGE = 3e-3
 """Seconds that a message to all workers and back takes."""
@@ -42,7 +38,7 @@ class Shares:
         """Return rows in pieces. Raises FileError, UsageError and ClusterError."""
         options = self._options
         kept = getattr(options, "memory", None)
-        memory = (KEPT if kept is None else kept) << 20
+        memory = (MEMORY_OF_MANY if kept is None else kept) << 20
         if options.cluster is None and not options.workers:
             from gradcli.data.pieces import PieceRows
 

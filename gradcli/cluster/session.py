@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from gradcli.cluster import worker
 from gradcli.cluster.worker import Answer, Facts, Request
 from gradcli.errors import ClusterError, FileError, GradcliError, UsageError, printable
+from gradcli.options import example, spelled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -58,14 +59,16 @@ class Choice(NamedTuple):
         scheme, between, rest = self.address.rpartition("://")
         host, colon, port = rest.rpartition(":")
         if not host or not colon or not port.isdecimal():
-            message = f"--cluster takes the address of a scheduler, not '{shown}'"
-            raise UsageError(message, hint="for example --cluster tls://host:8786")
+            message = f"{spelled('cluster')} takes the address of a scheduler, not '{shown}'"
+            raise UsageError(message, hint=f"for example {example('cluster', 'tls://host:8786')}")
         if (scheme if between else "tcp") not in {"tcp", "tls"}:
-            message = f"--cluster speaks tls:// and tcp://, not '{printable(scheme, 40)}://'"
-            raise UsageError(message, hint=f"for example --cluster tls://{rest}")
+            known = f"tls:// and tcp://, not '{printable(scheme, 40)}://'"
+            message = f"{spelled('cluster')} speaks {known}"
+            raise UsageError(message, hint=f"for example {example('cluster', f'tls://{rest}')}")
         if scheme != "tls" and not self.insecure and not _is_loopback(host.strip("[]")):
             message = f"{shown} is not encrypted: who is on the network can read and run anything"
-            raise UsageError(message, hint=f"--cluster tls://{rest}, or --insecure")
+            hint = f"{example('cluster', f'tls://{rest}')}, or {spelled('insecure')}"
+            raise UsageError(message, hint=hint)
 
 
 def _is_loopback(host: str) -> bool:
@@ -85,7 +88,7 @@ class Session:
             import dask
             from distributed import Client
         except ImportError:
-            message = "--workers and --cluster need Dask's distributed"
+            message = f"{spelled('workers')} and {spelled('cluster')} need Dask's distributed"
             raise UsageError(message, hint="pip install 'gradcli[cluster]'") from None
         self._say = say
         self._where = "" if choice.address is None else f" at {printable(choice.address, 100)}"
@@ -171,7 +174,7 @@ class Session:
     def _unreachable(self, error: Exception | None) -> ClusterError:
         why = "" if error is None else printable(" ".join(str(error).split()), 200)
         message = f"the scheduler{self._where} cannot be reached" + (f": {why}" if why else "")
-        hint = "--checkpoint and --resume go on from where a run was"
+        hint = f"{spelled('checkpoint')} and {spelled('resume')} go on from where a run was"
         if self.client is None or not getattr(self, "_sources", ()):
             hint = "start one: dask scheduler"
         return ClusterError(message, hint=hint)

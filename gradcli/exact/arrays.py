@@ -7,7 +7,6 @@ it is of numbers that are no doubles, stands here, a function each.
 from __future__ import annotations
 
 import math
-from functools import reduce
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -25,9 +24,10 @@ from gradcli.exact.decimals import (
 )
 from gradcli.exact.numbers import fraction
 from gradcli.graph.operations import LEAVES, NAMED_VALUES, TABLE
-from gradcli.graph.shapes import COUNT, sized
+from gradcli.graph.shapes import COUNT
 from gradcli.graph.special import two_product
-from gradcli.runtime.arrays import logsoftmax, sum_to_shape
+from gradcli.runtime import flat
+from gradcli.runtime.arrays import logsoftmax
 from gradcli.runtime.generated import array_function
 
 if TYPE_CHECKING:
@@ -435,20 +435,28 @@ def value_of(
     if not operation.structural:
         each = np.frompyfunc(lambda *x: target.apply(operation, list(x), payload), len(inputs), 1)
         return each(*inputs)
-    wrapped = [_wrapped(target, x) for x in inputs]
-    own = _VALUES.get(operation.name)
     try:
-        if own is not None:
-            extra = () if operation.payload is None else (payload,)
-            found = own(target, *wrapped, *extra)
+        if operation is TABLE["linspace"]:
+            found = _linspace(target, payload)
         elif not inputs:
             code = array_function(operation, 0, payload)(rows=rows)
             return over_each(lambda x: target.number.convert(fraction(x)), code)
         else:
-            found = array_function(operation, len(inputs), payload)(*wrapped, rows=rows)
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+            wrapped = [_wrapped(target, x) for x in inputs]
+            found = flat.structural(Exact(target), operation, wrapped, payload, rows)
+    except (ArithmeticError, AttributeError, LookupError, NameError, TypeError, ValueError):
         return None
     return _unwrapped(target, found)
+
+
+class Exact(flat.Flat):
+    """NumPy over numbers of other arithmetic, in which nothing overflows and no digit is lost."""
+
+    def top_and_more(self, x: Any, axis: int | None) -> tuple[Any, Any]:
+        """Return max(x), and log(sum(exp(x))) - max(x); axes are kept."""
+        top = self.kept(self.max(x, axis), x, axis)
+        total = np.add.reduce(self.each(self.m.exp, x - top), axis=axis)
+        return top, self.kept(self.each(self.m.log, total), x, axis)
 
 
 def _wrapped(target: Any, x: Any) -> Any:
@@ -465,129 +473,9 @@ def _unwrapped(target: Any, x: Any) -> Any:
     return target.number.of(x[()] if isinstance(x, np.ndarray) else x)
 
 
-def _each(function: Callable[..., Any], *arrays: Any) -> Any:
-    return np.frompyfunc(function, len(arrays), 1)(*arrays)
-
-
-def _total(m: Any, x: Any, axis: int | None) -> Any:
-    x = np.ravel(x) if axis is None else x
-    if not np.size(x):
-        shape = np.add.reduce(np.zeros(x.shape), axis=axis or 0).shape
-        return np.full(shape, m.number(m.number.of(0.0)), dtype=object)
-    return np.add.reduce(x, axis=axis or 0)
-
-
-def _wide(x: Any, axis: int | None) -> Any:
-    return x if axis is None else np.expand_dims(x, axis)
-
-
-def _mean(m: Any, x: Any, axis: int | None) -> Any:
-    return _total(m, x, axis) / float(_count(x, axis))
-
-
-def _var(m: Any, x: Any, axis: int | None) -> Any:
-    away = x - _wide(_mean(m, x, axis), axis)
-    return _mean(m, away * away, axis)
-
-
-def _greatest(m: Any, x: Any, axis: int | None) -> Any:
-    x = np.ravel(x) if axis is None else x
-    return np.frompyfunc(lambda x, y: m.where(y > x, y, x), 2, 1).reduce(x, axis=axis or 0)
-
-
-def _argmax(m: Any, x: Any, axis: int | None) -> Any:
-    x = np.ravel(x) if axis is None else np.moveaxis(x, axis, 0)
-    place, best = _each(lambda _: m.number(m.number.of(0.0)), x[0]), x[0]
-    for k in range(1, len(x)):
-        is_more = _each(lambda one, other: one > other, x[k], best)
-        place = _each(lambda more, now, k=k: m.where(more, float(k), now), is_more, place)
-        best = _each(m.where, is_more, x[k], best)
-    return place
-
-
-def _grown(m: Any, x: Any, axis: int | None) -> tuple[Any, Any]:
-    top = _wide(_greatest(m, x, axis), axis)
-    return top, _each(m.exp, x - top)
-
-
-def _logsumexp(m: Any, x: Any, axis: int | None) -> Any:
-    top, grown = _grown(m, x, axis)
-    more = _wide(_each(m.log, _total(m, grown, axis)), axis)
-    found = top + more
-    return found if axis is None else np.squeeze(found, axis=axis)
-
-
-def _softmax(m: Any, x: Any, axis: int | None) -> Any:
-    _, grown = _grown(m, x, axis)
-    return grown / _wide(_total(m, grown, axis), axis)
-
-
-def _logsoftmax(m: Any, x: Any, axis: int | None) -> Any:
-    return x - _wide(_logsumexp(m, x, axis), axis)
-
-
-def _onehot(m: Any, x: Any, classes: int) -> Any:
-    one, none = m.number(m.number.of(1.0)), m.number(m.number.of(0.0))
-    parts = [_each(lambda c, k=k: m.where(c == float(k), one, none), x) for k in range(classes)]
-    # What is no class is in none of them: 0/0.
-    every = reduce(lambda c, d: c + d, parts)
-    return np.stack([np.asarray(part / every, dtype=object) for part in parts], axis=-1)
-
-
-def _cross_entropy(m: Any, score: Any, target: Any) -> Any:
-    logs = _logsoftmax(m, score, np.ndim(score) - 1)
-    if np.shape(target) != np.shape(score):
-        target = _onehot(m, target, np.shape(score)[-1])
-    rows = len(score) if np.ndim(score) == 2 else 1
-    return -_total(m, logs * target, None) / float(rows)
-
-
-def _collapsed(m: Any, x: Any, shape: Any) -> Any:
-    places = sum_to_shape(np.ones(np.shape(x)), shape)
-    if np.size(x) == np.size(places):
-        return np.reshape(x, np.shape(places))
-    more = np.ndim(x) - np.ndim(places)
-    for axis in range(more):  # noqa: B007 - the first axis, as often
-        x = np.asarray(_total(m, x, 0), dtype=object)
-    for axis, length in enumerate(np.shape(places)):
-        if length == 1 and np.shape(x)[axis] != 1:
-            x = np.expand_dims(np.asarray(_total(m, x, axis), dtype=object), axis)
-    return x
-
-
-def _scattered(m: Any, x: Any, payload: Any) -> Any:
-    key, shape = payload
-    found = np.full(sized(shape, 0), m.number(m.number.of(0.0)), dtype=object)
-    found[tuple([slice(*item) if isinstance(item, tuple) else item for item in key])] = (
-        x if np.ndim(x) else x[()]
-    )
-    return found
-
-
 def _linspace(m: Any, limits: Any) -> Any:
     start, stop, count = limits
     first, last = fraction(float(start)), fraction(float(stop))
     steps = max(1, int(count) - 1)
     found = [m.number(m.number.convert(first + (last - first) * k / steps)) for k in range(count)]
     return np.array([*found, None], dtype=object)[:-1]
-
-
-_VALUES: dict[str, Callable[..., Any]] = {
-    "sum": _total,
-    "collapse": _collapsed,
-    "scatter": _scattered,
-    "mean": _mean,
-    "var": _var,
-    "std": lambda m, x, axis: _each(m.sqrt, _var(m, x, axis)),
-    "norm": lambda m, x, axis: _each(m.sqrt, _total(m, x * x, axis)),
-    "greatest": _greatest,
-    "least": lambda m, x, axis: -_greatest(m, -x, axis),
-    "argmax": _argmax,
-    "logsumexp": _logsumexp,
-    "softmax": _softmax,
-    "logsoftmax": _logsoftmax,
-    "mse": lambda m, x, y: _mean(m, (x - y) * (x - y), None),
-    "onehot": _onehot,
-    "cross_entropy": _cross_entropy,
-    "linspace": _linspace,
-}

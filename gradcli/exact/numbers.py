@@ -144,6 +144,10 @@ class Target:
     constants: Mapping[str, Callable[[], Any]] = {}
     """What computes for pi, tau and e, if they are numbers here."""
 
+    def of(self, x: Any) -> Number:
+        """Return a number of this target or a double as a number of it."""
+        return x if isinstance(x, Number) else self.number(self.number.of(x))
+
     def constant(self, x: Any) -> float | None:
         """Return the value of a number that is known now."""
         return None if isinstance(x, Number) else x

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from gradcli.calculus.reverse import gradient
+from gradcli.graph.structural import entries as keys_of
 from gradcli.language.choices import choice
 from gradcli.minimization.layout import entries, numbers
 from gradcli.minimization.methods import first_order
@@ -22,7 +23,7 @@ from gradcli.optimize import stopping
 from gradcli.optimize.first_order.methods import METHODS
 from gradcli.optimize.first_order.tracing import in_one
 from gradcli.runtime.instructions import Instructions
-from gradcli.values import shape_of
+from gradcli.values import entry_name, shape_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -308,15 +309,10 @@ def _boundary(run: Run, columns: Mapping[str, Any]) -> dict[str, Any] | None:
         across = np.concatenate([used[n].reshape(len(values), -1) for n in inputs], axis=1)[
             ::stride
         ]
-        names = [n for name in inputs for n in _entries(name, used[name].shape[1:])]
+        names = [entry_name(name, key) for name in inputs for key in keys_of(used[name].shape[1:])]
         points = [*across.T.tolist(), values[::stride].tolist()]
         return {"network": made, "inputs": names, "label": label, "points": points}
     return None
-
-
-def _entries(name: str, shape: tuple[int, ...]) -> list[str]:
-    """Return the names of the numbers that a row has of a column."""
-    return [name] if not shape else [f"{name}[{key}]" for key in range(math.prod(shape))]
 
 
 def _narrow(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gradcli.graph.bodies import executed
+from gradcli.graph.shapes import ROWS
 from gradcli.runtime.arrays import sum_to_shape
 from gradcli.runtime.generated import array_code, arrays
 
@@ -21,17 +22,18 @@ if TYPE_CHECKING:
     from gradcli.graph.operations import Operation
 
 
-def structural(m: Any, operation: Operation, inputs: list[Any], payload: Any) -> Any:
-    """Return an operation that moves or sums numbers, whose inputs are numbers of the target m.
+def structural(
+    flat: Flat, operation: Operation, inputs: list[Any], payload: Any, rows: int | None = None
+) -> Any:
+    """Return an operation on arrays, whose inputs are numbers of the target of `flat`.
 
-    Raises NameError for one that needs to know the numbers.
+    `rows` is how long columns are. Raises NameError for one that needs to know the numbers.
     """
     names = [f"p{place}" for place in range(len(inputs))]
     code = array_code(operation, names, payload, arrays(same_bits=True))
     text = f"def generated({', '.join(names)}):\n    return {code}"
-    flat = Flat(m)
-    namespace = {"np": flat, "sum_to_shape": sum_to_shape, "slice": slice, "exp": 0, "log1p": 0}
-    namespace |= {name: getattr(flat, name) for name in FUNCTIONS}
+    namespace = {"np": flat, "sum_to_shape": sum_to_shape, "slice": slice, repr(ROWS): rows}
+    namespace |= {"exp": 0, "log1p": 0} | {name: getattr(flat, name) for name in FUNCTIONS}
     return executed(text, namespace)(*[np.asarray(value, object) for value in inputs])
 
 
@@ -97,17 +99,17 @@ class Flat:
 
     def logsumexp(self, x: Any, axis: int | None, *_: Any) -> Any:
         """Return log(sum(exp(x))) without overflow."""
-        top, more = self._top_and_more(x, axis)
+        top, more = self.top_and_more(x, axis)
         return np.squeeze(top + more, axis=axis)
 
     def softmax(self, x: Any, axis: int | None, *_: Any) -> Any:
         """Return exp(x)/sum(exp(x)) without overflow."""
-        grown = self.each(self.m.exp, x - self._kept(self.max(x, axis), x, axis))
+        grown = self.each(self.m.exp, x - self.kept(self.max(x, axis), x, axis))
         return grown / np.add.reduce(grown, axis=axis, keepdims=True)
 
     def logsoftmax(self, x: Any, axis: int | None, *_: Any) -> Any:
         """Return the logarithm of softmax, exact where softmax is 0 or almost 1."""
-        top, more = self._top_and_more(x, axis)
+        top, more = self.top_and_more(x, axis)
         return (x - top) - more
 
     def argmax(self, x: Any, axis: int | None = None) -> Any:
@@ -129,7 +131,8 @@ class Flat:
     def onehot(self, x: Any, classes: int) -> Any:
         """Return 1 at the class of each x and 0 elsewhere; nan for a number that is no class."""
         m = self.m
-        is_class = np.frompyfunc(lambda x, k: m.where(m.of(x) == k, 1.0, 0.0), 2, 1)
+        one, none = m.of(1.0), m.of(0.0)
+        is_class = np.frompyfunc(lambda x, k: m.where(m.of(x) == k, one, none), 2, 1)
         found = is_class(x[..., None], np.arange(classes, dtype=float))
         total = np.add.reduce(found, axis=-1, keepdims=True)
         return found / total
@@ -140,19 +143,19 @@ class Flat:
         weights = target if target.shape == score.shape else self.onehot(target, score.shape[-1])
         return -np.add.reduce(weights * logs, axis=None) / (len(score) if score.ndim == 2 else 1)
 
-    def _kept(self, found: Any, x: Any, axis: int | None) -> Any:
+    def kept(self, found: Any, x: Any, axis: int | None) -> Any:
         """Return what was reduced with its axis, of length 1."""
         if axis is None:
             return np.full((1,) * np.ndim(x), found, object)
         return np.expand_dims(found, axis)
 
-    def _top_and_more(self, x: Any, axis: int | None) -> tuple[Any, Any]:
+    def top_and_more(self, x: Any, axis: int | None) -> tuple[Any, Any]:
         """Return max(x), and log(sum(exp(x))) - max(x), exact even when it is tiny; axes are kept.
 
         The first of the largest gives exactly 1, which log1p adds itself.
         """
         m = self.m
-        top = self._kept(self.max(x, axis), x, axis)
+        top = self.kept(self.max(x, axis), x, axis)
         lines = np.ravel(x - top) if axis is None else np.moveaxis(x - top, axis, 0)
         one, select, both = [
             np.frompyfunc(function, count, 1)
@@ -167,10 +170,11 @@ class Flat:
             is_top = one(away)
             total = total + select(is_top * (1.0 - seen), away)
             seen = both(seen, is_top)
-        return top, self._kept(self.each(self.m.log1p, total), x, axis)
+        return top, self.kept(self.each(self.m.log1p, total), x, axis)
 
 
-FUNCTIONS = tuple([name for name in vars(Flat) if name[0] != "_" and name != "each"])
+HELPERS = {"each", "kept", "top_and_more"}
+FUNCTIONS = tuple([name for name in vars(Flat) if name[0] != "_" and name not in HELPERS])
 """The functions by the names that the rows call."""
 MOVES = frozenset({"stack", "broadcast_arrays", "broadcast_to", "reshape", "transpose", "prod"}) | {
     *("cumsum", "zeros", "ones", "eye", "linspace", "arange", "shape"),

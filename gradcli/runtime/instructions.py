@@ -296,7 +296,7 @@ class Instructions:
 
         if operation.structural:
             try:
-                value = flat.structural(self, operation, inputs, payload)
+                value = flat.structural(flat.Flat(self), operation, inputs, payload)
             except NameError:
                 raise UnavailableError from None
         else:
