@@ -33,6 +33,14 @@ if TYPE_CHECKING:
 
 REFERENCE = Path(__file__).parent.parent / "reference"
 
+
+def raised(base: Node, exponent: float | Node) -> Node:
+    """A power, of e the exponential function, as `mathematics` has both."""
+    if base.operation.name != "exp" or base.inputs[0].graph.number(base.inputs[0].id) != 1:
+        return base**exponent
+    return (base.number(exponent) if isinstance(exponent, int | float) else exponent).apply("exp")
+
+
 # What LaTeX writes as mathematics does, in terms of what the reader reads.
 SAME: dict[str, Callable[..., Node]] = {
     "log2": lambda x: x.apply("log to a base", 2),
@@ -40,9 +48,9 @@ SAME: dict[str, Callable[..., Node]] = {
     "log1p": lambda x: (1 + x).apply("log"),
     "lgamma": lambda x: abs(x.apply("gamma")).apply("log"),
     "digamma": lambda x: x.apply("polygamma", payload=0),
-    "hypot": lambda x, y: (x**2 + y**2).apply("sqrt"),
+    "hypot": lambda x, y: (raised(x, 2) + raised(y, 2)).apply("sqrt"),
     "xlogx": lambda x: signed(x * x.apply("log")),
-    "powlog": lambda x, y, k: signed(x**y * x.apply("log") ** k),
+    "powlog": lambda x, y, k: signed(raised(x, y) * x.apply("log") ** k),
     "scaled": lambda x, y: signed(x * y),
     "ratio": lambda x, y: x / y,
 }
@@ -109,6 +117,10 @@ def assert_says_the_same(formula: Formula) -> None:
 @given(FORMULAS)
 def test_latex_says_what_the_text_says(formula: Formula) -> None:
     assert_says_the_same(formula)
+
+
+def test_squares_of_e_are_those_of_the_exponential_function() -> None:
+    assert_says_the_same(parse("u = pi + pi; hypot(e, u)"))
 
 
 @given(FORMULAS)
