@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     )
     from gradcli.findings import Note, Run
     from gradcli.formula import Formula, parse, variable, variables
-    from gradcli.minimization.minimum import Iterate, Minimum
+    from gradcli.minimize.minimum import Iterate, Minimum
     from gradcli.point import Point
     from gradcli.uncertainty.number import uncertain
 
@@ -71,6 +71,6 @@ def __getattr__(name: str) -> Any:
         if hasattr(module, name):
             return getattr(module, name)
     from gradcli import findings
-    from gradcli.minimization import minimum
+    from gradcli.minimize import minimum
 
     return getattr(findings if hasattr(findings, name) else minimum, name)

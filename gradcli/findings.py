@@ -8,7 +8,7 @@ from gradcli.errors import DrawingError
 
 if TYPE_CHECKING:
     from gradcli.graph.node import Node
-    from gradcli.runtime.trace import Step
+    from gradcli.programs.trace import Step
 
 
 class Note(NamedTuple):
@@ -44,7 +44,7 @@ class Run(NamedTuple):
 
     def _repr_svg_(self) -> str | None:
         """Return the picture that a notebook shows; None where there is none to be had."""
-        from gradcli.drawing.picture import picture
+        from gradcli.pictures.graph.picture import picture
 
         if self.result is None:
             return None

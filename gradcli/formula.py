@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
     from typing import Any
 
-    from gradcli.drawing.lesson.notebook import LessonPage
     from gradcli.findings import Note, Run
     from gradcli.graph.shapes import Shape
     from gradcli.language.origin import Origin
-    from gradcli.minimization.minimum import Iterate, Minimum
-    from gradcli.runtime.trace import Step
+    from gradcli.minimize.minimum import Iterate, Minimum
+    from gradcli.pictures.lesson.notebook import LessonPage
+    from gradcli.programs.trace import Step
     from gradcli.uncertainty.propagation import Uncertainty
 
     Given = Mapping[str, Any] | None
@@ -215,7 +215,7 @@ class Formula(Node):
         """
         from gradcli.calculus.reverse import backward
         from gradcli.calculus.spelling import spelled_edges
-        from gradcli.runtime import trace
+        from gradcli.programs import trace
 
         if only_named:
             from gradcli.calculus.named import links, named_nodes
@@ -280,14 +280,14 @@ class Formula(Node):
         """
         if data is not None:
             from gradcli.data.frames import columns_of
-            from gradcli.minimization.compiled import compiled_over
+            from gradcli.minimize.compiled import compiled_over
 
             data = columns_of(data, self.free_names)
             nodes = self.graph.variables([self.id])
             shapes = {name: self.graph.shape(node) for name, node in nodes.items()}
             shaped = self._over(data, shapes)
             return compiled_over(shaped, shaped.origin, parameters, data, engine)
-        from gradcli.minimization.compiled import compiled
+        from gradcli.minimize.compiled import compiled
 
         return compiled(self.graph, self.id, parameters, engine=engine)
 
@@ -352,9 +352,9 @@ class Formula(Node):
         MathematicsError when the formula or its gradient has no value at the start.
         """
         keywords = locals()
-        from gradcli.minimization.constrained import optimum
-        from gradcli.minimization.settings import Settings
-        from gradcli.minimization.task import unstarted
+        from gradcli.minimize.constrained import optimum
+        from gradcli.minimize.settings import Settings
+        from gradcli.minimize.task import unstarted
         from gradcli.options import check_keywords
 
         settings = Settings.among(keywords)
@@ -411,7 +411,7 @@ class Formula(Node):
 
         Its `page` are the bytes for a file.
         """
-        from gradcli.drawing.lesson.notebook import LessonPage
+        from gradcli.pictures.lesson.notebook import LessonPage
 
         given = {**(values or {}), **named}
         return LessonPage(self.draw(given, format="html", only_named=only_named, parts=parts))
@@ -451,8 +451,8 @@ class Formula(Node):
         Raises DrawingError for more than `most_nodes` nodes, which does not concern "json", and
         when no Graphviz is installed.
         """
-        from gradcli.drawing.picture import FORMATS, check_size, picture
-        from gradcli.runtime.trace import with_formulas
+        from gradcli.pictures.graph.picture import FORMATS, check_size, picture
+        from gradcli.programs.trace import with_formulas
         from gradcli.uncertainty.number import split
 
         given, errors = split({**(values or {}), **named})
@@ -479,7 +479,7 @@ class Formula(Node):
         else:
             steps = shown.structure(only_named=only_named)
         if parts:
-            from gradcli.drawing.parts import with_parts
+            from gradcli.pictures.graph.parts import with_parts
 
             steps = with_parts(shown.graph, steps)
         if observe is not None:

@@ -12,7 +12,7 @@ from gradcli.exact.decimals import DOUBLE_DIGITS
 from gradcli.graph.literals import Numeral, exactly, number_text, value_text
 from gradcli.language.origin import located, where
 from gradcli.options import check_word, example, spelled
-from gradcli.runtime import interpreter
+from gradcli.programs import interpreter
 from gradcli.values import as_value, check_single, entry_name, names_to_nodes
 
 TYPE_CHECKING = False
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from gradcli.findings import Check, Note, Run
     from gradcli.graph.node import Graph
     from gradcli.language.origin import Origin
-    from gradcli.runtime.explain import Explainer, Fault
-    from gradcli.runtime.trace import Step
+    from gradcli.programs.explain import Explainer, Fault
+    from gradcli.programs.trace import Step
 
 HALF_THE_DIGITS = 2.0**-26
 """Of a derivative this much larger than its error, finite differences know half of the digits."""
@@ -300,7 +300,7 @@ class Point:
     @property
     def read(self) -> frozenset[int]:
         """The nodes that the formula reads at these values: all but branches not taken."""
-        from gradcli.runtime.reading import live
+        from gradcli.programs.reading import live
 
         return frozenset(live(self._graph, [self._result], self._own.numbers))
 
@@ -592,7 +592,7 @@ class Point:
         """
         from gradcli.findings import Run
         from gradcli.graph.node import Node
-        from gradcli.runtime import trace
+        from gradcli.programs import trace
 
         if only_named:
             return self._named_run(backward=backward)
@@ -670,7 +670,7 @@ class Point:
         from gradcli.calculus.named import links, named_nodes
         from gradcli.calculus.reverse import gradient
         from gradcli.findings import Run
-        from gradcli.runtime import trace
+        from gradcli.programs import trace
 
         graph, root = self._graph, self._result
         names = self._nodes(None)
@@ -768,7 +768,7 @@ class Point:
 
     def _explainer(self, numbers: dict[int, Any] | None = None) -> Explainer:
         """Return what explains this run; `numbers` are values of derived nodes too."""
-        from gradcli.runtime.explain import Explainer
+        from gradcli.programs.explain import Explainer
 
         names = self._graph.variables([self._result])
         lines = self._lines

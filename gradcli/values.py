@@ -7,7 +7,7 @@ from gradcli.graph.literals import Numeral, exactly, is_single, number_text
 from gradcli.graph.shapes import sized
 from gradcli.language.names import meant, suggestion
 from gradcli.language.origin import where
-from gradcli.runtime.interpreter import finite
+from gradcli.programs.interpreter import finite
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 OF_DOUBLES = {
-    *("arrays", "runtime", "rows", "native"),
+    *("arrays", "programs", "rows"),
     *("test_where.py", "test_expressions.py", "test_quadrature.py", "test_bound.py"),
 }
 """Folders and modules whose tests are about what a run in doubles gives, often bit by bit."""
@@ -38,7 +38,7 @@ def doubles(request: pytest.FixtureRequest) -> Iterator[None]:
     Elsewhere values have the digits that are certain.
     """
     with pytest.MonkeyPatch.context() as patch:
-        if OF_DOUBLES & {request.path.name, request.path.parent.name}:
+        if OF_DOUBLES.intersection(request.path.parts):
             defaults = Formula.at_values.__kwdefaults__
             assert defaults is not None
             patch.setitem(defaults, "certain", False)

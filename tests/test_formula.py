@@ -22,7 +22,7 @@ from gradcli import (
 from gradcli.graph.node import Graph, Node
 
 if TYPE_CHECKING:
-    from gradcli.minimization.minimum import Iterate
+    from gradcli.minimize.minimum import Iterate
 
 
 def identical(one: Node, other: Node) -> bool:

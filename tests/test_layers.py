@@ -9,8 +9,8 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "gradcli"
 
-# What each part of gradcli may import, besides itself. A name stands for all that is inside it,
-# unless the inside has a row of its own. A row only names parts above it, so nothing goes round.
+# What each package or module of gradcli may import, besides itself. A name stands for all that is
+# inside it. A row only names rows above it, so nothing goes round.
 BASE = {"limits", "errors", "headings"}
 ENGINE = BASE | {
     "values",
@@ -19,22 +19,13 @@ ENGINE = BASE | {
     "options",
     "calculus",
     "exact",
-    "runtime",
-    "engines",
-    "optimize",
+    "programs",
+    "solvers",
     "data",
     "rows",
-    "drawing",
+    "pictures",
 }
-METHOD = BASE | {
-    "options",
-    "optimize.bounds",
-    "optimize.norms",
-    "optimize.settings",
-    "optimize.solver",
-    "optimize.stopping",
-}
-API = {"findings", "point", "minimization", "uncertainty", "formula"}
+API = {"findings", "point", "minimize", "uncertainty", "formula"}
 MAY_IMPORT: dict[str, set[str]] = {
     "limits": set(),
     "errors": {"limits"},
@@ -45,40 +36,28 @@ MAY_IMPORT: dict[str, set[str]] = {
     "calculus": BASE | {"graph"},
     "language": BASE | {"graph", "calculus"},
     "options": BASE | {"graph", "language"},
-    "runtime": BASE | {"graph"},
-    "values": BASE | {"graph", "language", "runtime"},
-    "native": BASE | {"graph", "runtime", "options"},
-    "engines": BASE | {"runtime", "native", "options"},
+    "programs": BASE | {"graph", "options"},
+    "values": BASE | {"graph", "language", "programs"},
     # graph with numbers -> digits that are certain
-    "exact": BASE | {"graph", "runtime"},
-    # numbers -> minimum: what all methods share, the methods, and what is said about a fit
-    "optimize.settings": BASE | {"graph", "language", "options"},
-    "optimize.stopping": BASE | {"graph", "options"},
-    "optimize.solver": BASE | {"optimize.stopping"},
-    "optimize.norms": {"optimize.solver"},
-    "optimize.bounds": BASE | {"optimize.solver", "optimize.norms"},
-    "optimize.kinks": METHOD,
-    "optimize.first_order": METHOD | {"graph", "runtime", "engines"},
-    "optimize.second_order": METHOD | {"optimize.kinks"},
-    "optimize.least_squares": METHOD | {"graph", "calculus", "runtime"},
-    "optimize.statistics": METHOD | {"optimize.least_squares"},
-    "optimize": METHOD | {"optimize.kinks"},
-    # files -> columns, sums over them in one pass, graph with numbers -> picture
+    "exact": BASE | {"graph", "programs"},
+    # numbers -> minimum: the loop, the methods, and what is said about a fit
+    "solvers": BASE | {"graph", "language", "calculus", "programs", "options"},
+    # files -> columns, sums over them in one pass; graph with numbers, or numbers -> picture
     "data": BASE | {"graph", "language"},
-    "rows": BASE | {"graph", "language", "calculus", "runtime", "engines", "data"},
-    "drawing": BASE | {"graph", "calculus", "runtime", "options"},
+    "rows": BASE | {"graph", "language", "calculus", "programs", "data"},
+    "pictures": BASE | {"graph", "calculus", "programs", "options"},
     # the Python API: a formula at a point, as a function to be minimised, and with all its methods
     "findings": ENGINE,
     "point": ENGINE | {"findings"},
     # a minimisation: what is to be done, how, and what came of it
-    "minimization": ENGINE | {"findings", "point"},
+    "minimize": ENGINE | {"findings", "point"},
     # the rows of a minimisation, computed by several processes
-    "cluster": ENGINE | {"findings", "point", "minimization"},
+    "cluster": ENGINE | {"findings", "point", "minimize"},
     # what the errors of names make of a formula at a point
     "uncertainty": ENGINE | {"findings", "point"},
-    "formula": ENGINE | {"findings", "point", "minimization", "uncertainty"},
+    "formula": ENGINE | {"findings", "point", "minimize", "uncertainty"},
     "functions": ENGINE | API,
-    # formulas over ranges and over the rows of files; numbers -> plot
+    # formulas over ranges and over the rows of files; formulas -> what a plot holds
     "tables": ENGINE | API,
     "plotting": ENGINE | API | {"tables"},
     "__init__": ENGINE | API | {"functions"},

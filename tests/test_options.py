@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import gradcli
 from gradcli.cli.options import Data, Draw, Eval, Minimize
 from gradcli.errors import UsageError
-from gradcli.minimization.settings import Settings
+from gradcli.minimize.settings import Settings
 from gradcli.options import speak_of, spelled
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from gradcli.cli import report
 from gradcli.cli.columns import Column, documents, show
 from gradcli.cli.output import note
-from gradcli.minimization.comparing import Model, check, compared
-from gradcli.minimization.minimize import minimize
+from gradcli.minimize.comparing import Model, check, compared
+from gradcli.minimize.minimize import minimize
 from gradcli.rows.columns import values_of
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from gradcli.cli.given import Given
     from gradcli.cli.output import Output
-    from gradcli.minimization.minimum import Minimum
+    from gradcli.minimize.minimum import Minimum
 
 
 COMPARED = (

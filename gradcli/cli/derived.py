@@ -12,7 +12,7 @@ from gradcli.values import shape_of
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from gradcli.minimization.minimum import Minimum
+    from gradcli.minimize.minimum import Minimum
     from gradcli.uncertainty.propagation import Uncertainty
 
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from gradcli.cli import arguments
 from gradcli.cli.output import Output, is_terminal, say_notes, width
 from gradcli.data.files import ending, is_special
-from gradcli.drawing.picture import FORMATS
 from gradcli.errors import ExitCode, UsageError, printable
 from gradcli.limits import DRAWN_NODES
 from gradcli.options import spelled
+from gradcli.pictures.graph.picture import FORMATS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from gradcli.cli.options import Draw
     from gradcli.cli.uncertain import Result
     from gradcli.findings import Note
-    from gradcli.runtime.trace import Step
+    from gradcli.programs.trace import Step
 
 NUMBER_WIDTH = 13
 """Columns of a number beside the tree on a terminal."""
@@ -100,7 +100,7 @@ def _draw(problem: Problem, chosen: str, options: Draw) -> None:
         else:
             steps = shown.structure(only_named=options.only_named)
         if options.parts:
-            from gradcli.drawing.parts import with_parts
+            from gradcli.pictures.graph.parts import with_parts
 
             steps = with_parts(shown.graph, steps)
         most = DRAWN_NODES if options.most_nodes is None else options.most_nodes

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from gradcli.data.source import Source
     from gradcli.formula import Formula
     from gradcli.language.bindings import Binding
-    from gradcli.minimization.settings import Settings
+    from gradcli.minimize.settings import Settings
 
 
 class Start(NamedTuple):
@@ -170,7 +170,7 @@ def formula_over(rows: SomeRows | None, text: str, shapes: Mapping[str, Any]) ->
 
 def _without_start(formula: Formula, start: Start, columns: Sequence[str]) -> Start:
     """Return the start of a model over data that was given none: all its parameters at 1."""
-    from gradcli.minimization.task import unstarted
+    from gradcli.minimize.task import unstarted
 
     values = unstarted(formula, formula.origin, start.fixed, columns)
     if values:

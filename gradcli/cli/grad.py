@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from gradcli.findings import Check, Note
     from gradcli.formula import Formula
     from gradcli.graph.node import Graph
-    from gradcli.runtime.trace import Edge, Step
+    from gradcli.programs.trace import Edge, Step
     from gradcli.tables.sums import Sums
 
 
@@ -518,7 +518,7 @@ def _node_columns(
     def slope(place: int, edge: Edge, step: Step) -> str:
         if edge.local is not None or step.gradient is None or moving[edge.node] is None:
             return "" if edge.local is None else output.cell(edge.local)
-        from gradcli.drawing.words import flowing
+        from gradcli.pictures.graph.words import flowing
 
         return flowing(graph, step, place, f"∂f/∂{titles[step.id]}")
 

@@ -12,8 +12,8 @@ from gradcli.cli.given import formula_over, rows_of
 from gradcli.cli.options import MEMORY_OF_MANY
 from gradcli.cli.output import is_terminal
 from gradcli.errors import FileError, NameValueError
-from gradcli.minimization.minimum import Epoch
-from gradcli.minimization.training import Batches, Training, Watch
+from gradcli.minimize.minimum import Epoch
+from gradcli.minimize.training import Batches, Training, Watch
 from gradcli.rows.columns import values_of
 from gradcli.values import shape_of
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from gradcli.cli.lessons import Lesson
     from gradcli.cli.options import Minimize
     from gradcli.cli.output import Output
-    from gradcli.minimization.continuing import Keeper
-    from gradcli.minimization.minimum import Minimum
+    from gradcli.minimize.continuing import Keeper
+    from gradcli.minimize.minimum import Minimum
 
     Measure = Callable[[Mapping[str, Any]], float]
 
@@ -114,7 +114,7 @@ def _measure(given: Given, options: Minimize, text: str, option: str) -> Measure
 
     Raises errors for a formula that is no single number or uses names that have no value.
     """
-    from gradcli.minimization.compiled import measure
+    from gradcli.minimize.compiled import measure
 
     start = given.start
     dates = None if given.source is None else given.source.origins

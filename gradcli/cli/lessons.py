@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gradcli.cli.given import Given
-    from gradcli.minimization.minimum import Epoch, Iterate, Minimum
+    from gradcli.minimize.minimum import Epoch, Iterate, Minimum
 
 MOST_STEPS = 300
 """How many steps a page has as they were made, evenly spaced."""
@@ -42,7 +42,7 @@ class Lesson(Watcher):
     def write(self, found: Minimum, given: Given) -> None:
         """Write the page of what was found."""
         from gradcli.data import files
-        from gradcli.drawing.lesson.descent import page
+        from gradcli.pictures.lesson.descent import page
         from gradcli.plotting.replay import Run, learned, replay
 
         start = given.start

@@ -13,8 +13,8 @@ from gradcli.cli.output import Output, is_terminal, note
 from gradcli.cli.sharing import shares
 from gradcli.cli.written import check_files
 from gradcli.errors import ExitCode, UsageError
-from gradcli.minimization.layout import entries
-from gradcli.optimize.stopping import Ending
+from gradcli.minimize.layout import entries
+from gradcli.solvers.stopping import Ending
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from gradcli.cli.interrupts import Stop
     from gradcli.cli.options import Minimize
     from gradcli.cli.plots import MinimumPlot
-    from gradcli.minimization.continuing import Keeper
-    from gradcli.minimization.minimum import Iterate, Minimum
+    from gradcli.minimize.continuing import Keeper
+    from gradcli.minimize.minimum import Iterate, Minimum
 
 _CODES = {
     Ending.CONVERGED: ExitCode.DONE,
@@ -139,7 +139,7 @@ def _run(
 
     They are `kept` for pictures; a plot on stdout takes the place of their table.
     """
-    from gradcli.minimization.constrained import optimum as run
+    from gradcli.minimize.constrained import optimum as run
     from gradcli.rows.columns import values_of
 
     names = entries(given.start.values)
@@ -231,7 +231,7 @@ def _continued(given: Given, options: Minimize) -> tuple[Keeper | None, dict[str
         return None, None
     from gradcli.data.pieces import fingerprint
     from gradcli.data.rows import FileRows
-    from gradcli.minimization.continuing import Keeper, identity, state_of
+    from gradcli.minimize.continuing import Keeper, identity, state_of
 
     start = given.start
     if (options.starts or 1) > 1:

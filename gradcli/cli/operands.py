@@ -56,7 +56,7 @@ def meant(formula: str, words: Sequence[str]) -> str | None:
     if len(free) == len(others) and all(map(is_number, others)):
         return f"write {' '.join(f'{n}={number}' for n, number in zip(free, others, strict=True))}"
     from gradcli.data.formats import FORMATS as DATA
-    from gradcli.drawing.picture import FORMATS as PICTURES
+    from gradcli.pictures.graph.picture import FORMATS as PICTURES
 
     shown, lower = printable(word, 60), word.lower()
     if lower.endswith(tuple(f".{name}" for name in PICTURES)):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gradcli.errors import UsageError, printable
 from gradcli.exact.decimals import MOST_DIGITS
-from gradcli.minimization.settings import Random, Settings
+from gradcli.minimize.settings import Random, Settings
 from gradcli.options import (
     POSITIVE,
     SHARE,
@@ -38,7 +38,7 @@ def _of_pictures(table: str) -> Callable[[], Collection[str]]:
     """Return what loads a table of words about pictures."""
 
     def load() -> Collection[str]:
-        from gradcli.drawing import picture
+        from gradcli.pictures.graph import picture
 
         words: Collection[str] = getattr(picture, table)
         return words
@@ -90,7 +90,7 @@ class _Page(_File):
 
 
 def _plot_files() -> Collection[str]:
-    from gradcli.plotting.picture import FORMATS
+    from gradcli.pictures.plots.picture import FORMATS
 
     return [f".{name}" for name in FORMATS]
 

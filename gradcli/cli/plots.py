@@ -13,10 +13,10 @@ from gradcli.cli.steps import Watcher
 from gradcli.cli.written import check_written
 from gradcli.data.files import ending
 from gradcli.errors import UsageError, printable
-from gradcli.minimization.layout import entries
-from gradcli.plotting.looks import Looks, dressed
+from gradcli.minimize.layout import entries
+from gradcli.pictures.plots.looks import Looks, dressed
+from gradcli.pictures.plots.units import drawable
 from gradcli.plotting.steps import Steps
-from gradcli.plotting.units import drawable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from gradcli.cli.options import Data, Minimize, Plot
     from gradcli.cli.output import Output
     from gradcli.cli.uncertain import Errors
-    from gradcli.minimization.minimum import Iterate, Minimum
-    from gradcli.plotting.chart import Chart
+    from gradcli.minimize.minimum import Iterate, Minimum
+    from gradcli.pictures.plots.chart import Chart
     from gradcli.plotting.function import Function
     from gradcli.plotting.overlay import Overlay
     from gradcli.plotting.scattered import Scattered
@@ -74,7 +74,7 @@ def target(options: Plot, output: Output, words: Sequence[str]) -> Target:
     from importlib.util import find_spec
 
     if find_spec("matplotlib") is None:
-        from gradcli.plotting.picture import missing
+        from gradcli.pictures.plots.picture import missing
 
         raise missing()
     return Target(path, ending(path), _looks(options, is_text=False), options.points)
@@ -134,15 +134,15 @@ def show(
         chart = laid(chart, points)
     chart = drawable(dressed(chart, to.looks, headings))
     if to.picture_format is None:
-        from gradcli.plotting.canvas import Style
-        from gradcli.plotting.characters import lines
+        from gradcli.pictures.plots.canvas import Style
+        from gradcli.pictures.plots.characters import lines
 
         style = Style(_columns(output), _is_fine(output), output.colored)
         for line in lines(chart, style):
             output.line(line)
     else:
         from gradcli.data import files
-        from gradcli.plotting.picture import drawn
+        from gradcli.pictures.plots.picture import drawn
 
         files.write(to.path, drawn(chart, to.picture_format))
     for sentence in chart.notes:
@@ -329,7 +329,7 @@ def _chart(
     overlays: Sequence[Overlay],
     others: Sequence[Minimum],
 ) -> Chart:
-    from gradcli.minimization.task import task
+    from gradcli.minimize.task import task
     from gradcli.plotting.descent import chart, has_way
     from gradcli.rows.columns import values_of
 

@@ -13,17 +13,17 @@ from gradcli.data import files
 from gradcli.errors import printable
 from gradcli.graph.literals import number_text, value_text
 from gradcli.headings import ours
-from gradcli.minimization.layout import entries, numbers
-from gradcli.optimize.stopping import Ending
+from gradcli.minimize.layout import entries, numbers
+from gradcli.solvers.stopping import Ending
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from gradcli.cli.derived import Quantity
     from gradcli.cli.output import Output
-    from gradcli.minimization.minimum import Constraint, Minimum
-    from gradcli.minimization.predictions import Predictions
-    from gradcli.optimize.statistics.summary import Statistics
+    from gradcli.minimize.minimum import Constraint, Minimum
+    from gradcli.minimize.predictions import Predictions
+    from gradcli.solvers.statistics.summary import Statistics
 
 CORRELATED_PARAMETERS = 8
 """Up to so many parameters a terminal shows their correlations."""
@@ -114,7 +114,7 @@ def _quantity_cells(quantity: Quantity, confidence: float) -> list[float | None]
     known = quantity.known
     if known is None:
         return [None if quantity.value - quantity.value != 0 else quantity.value, *[None] * 5]
-    from gradcli.optimize.statistics.inference import finite, tail_probability
+    from gradcli.solvers.statistics.inference import finite, tail_probability
 
     error = known.standard_error
     t = finite(known.value / error) if error else None

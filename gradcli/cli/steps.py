@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 from gradcli.cli.columns import Column, Entries, cells, headings
 from gradcli.cli.output import csv_text, width
 from gradcli.graph.strict_json import json_text
-from gradcli.minimization.layout import numbers
+from gradcli.minimize.layout import numbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from gradcli.cli.output import Output
-    from gradcli.minimization.minimum import Iterate
+    from gradcli.minimize.minimum import Iterate
 
 QUIET_SECONDS = 0.5
 """How long a run may take before a line says that it is at work."""

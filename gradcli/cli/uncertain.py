@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from gradcli.cli.output import Output
     from gradcli.findings import Note
     from gradcli.point import Point
-    from gradcli.runtime.trace import Step
+    from gradcli.programs.trace import Step
     from gradcli.tables.uncertain import RowErrors
     from gradcli.uncertainty.inputs import Inputs, Saved
     from gradcli.uncertainty.propagation import Uncertainty

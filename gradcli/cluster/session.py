@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from gradcli.data.source import Piece, Source
-    from gradcli.minimization.recipe import Recipe
+    from gradcli.minimize.recipe import Recipe
 
 TRIES = 3
 """So often a piece may fail before it is an error."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from gradcli.data.pieces import Batch
     from gradcli.data.source import Piece, Source
     from gradcli.graph.shapes import Shape
-    from gradcli.minimization.recipe import Recipe
+    from gradcli.minimize.recipe import Recipe
 
 IDLE_SECONDS = 3600.0
 """After so long without a request a session is forgotten; who began it is gone."""

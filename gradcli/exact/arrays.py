@@ -26,9 +26,9 @@ from gradcli.exact.numbers import fraction
 from gradcli.graph.operations import LEAVES, NAMED_VALUES, TABLE
 from gradcli.graph.shapes import COUNT
 from gradcli.graph.special import two_product
-from gradcli.runtime import flat
-from gradcli.runtime.arrays import logsoftmax
-from gradcli.runtime.generated import array_function
+from gradcli.programs import flat
+from gradcli.programs.arrays import logsoftmax
+from gradcli.programs.generated import array_function
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

@@ -2,8 +2,8 @@
 
 A body computes with the operators of Python and with the functions of m, the target. Over floats
 it would simply run; here x, y … stand for text, and what the body returns is the text of a Python
-or NumPy expression. Machine code (gradcli.native) is one more target, instructions that a page runs
-(gradcli.runtime.instructions) are another, and so can be any other arithmetic.
+or NumPy expression. Machine code (gradcli.programs.llvm) is one more target, instructions that a
+page runs (gradcli.programs.instructions) are another, and so can be any other arithmetic.
 
 A target has the functions `LEAVES`; `where(condition, x, y)`; `choose(condition, f, g, *numbers)`,
 which computes only the one of the bodies f and g that is needed; `pick(table, index)`, a number of

@@ -117,13 +117,13 @@ def _derivatives(call: str, shape: tuple[int, ...]) -> dict[str, str | None]:
 def choices(topic: str) -> dict[str, dict[str, Any]]:
     """Return the choices of a topic by name, with the settings of each and their defaults."""
     if topic == "methods":
-        from gradcli.minimization.settings import SECOND_ORDER
-        from gradcli.optimize.first_order.methods import METHODS
+        from gradcli.minimize.settings import SECOND_ORDER
+        from gradcli.solvers.first_order.methods import METHODS
 
         own = {name: {row.name: row.default for row in METHODS[name].settings} for name in METHODS}
         return {name: {} for name in SECOND_ORDER} | own
     if topic == "schedules":
-        from gradcli.optimize.first_order.schedules import SCHEDULES
+        from gradcli.solvers.first_order.schedules import SCHEDULES
 
         return {
             name: {row.name: row.default for row in kind.settings}

@@ -1,1 +1,1 @@
-"""Numbers to plots: curves, contours, the way of a minimisation, a fit with its band."""
+"""What is plotted: curves, contours, the way of a minimisation, a fit with its band."""

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gradcli.graph.literals import number_text
-from gradcli.plotting import breaks
-from gradcli.plotting.chart import Arrows, Chart, Field, Panel, is_wide
+from gradcli.pictures.plots import breaks
+from gradcli.pictures.plots.chart import Arrows, Chart, Field, Panel, is_wide
 from gradcli.plotting.function import joined
 from gradcli.tables.ranges import Range
 
 if TYPE_CHECKING:
-    from gradcli.plotting.chart import Mark, Vector
+    from gradcli.pictures.plots.chart import Mark, Vector
     from gradcli.plotting.function import Function
 
 GRID = 300

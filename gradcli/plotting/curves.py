@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from gradcli.graph.literals import number_text
-from gradcli.plotting import breaks
+from gradcli.pictures.plots import breaks
 from gradcli.tables.ranges import BLOCK
 
 if TYPE_CHECKING:
-    from gradcli.plotting.chart import Vector
+    from gradcli.pictures.plots.chart import Vector
     from gradcli.plotting.function import Function
 
 PIECES = 2000

@@ -9,10 +9,10 @@ import numpy as np
 from gradcli.errors import UsageError
 from gradcli.formula import parse
 from gradcli.graph.shapes import ROWS
-from gradcli.plotting.chart import CURVES, Chart, Line, Panel, Points
+from gradcli.pictures.plots.chart import CURVES, Chart, Line, Panel, Points
 from gradcli.plotting.curves import curves as curves_of
+from gradcli.programs import interpreter
 from gradcli.rows.reductions import is_rowwise
-from gradcli.runtime import interpreter
 from gradcli.tables.ranges import Range
 from gradcli.tables.rows import RowTable
 from gradcli.values import checked, shape_of
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from gradcli.formula import Formula
-    from gradcli.plotting.chart import Vector
+    from gradcli.pictures.plots.chart import Vector
     from gradcli.plotting.function import Function
     from gradcli.tables.formula import RowFormula
     from gradcli.tables.uncertain import RowErrors, Table

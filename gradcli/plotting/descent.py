@@ -14,9 +14,9 @@ import numpy as np
 
 from gradcli.errors import MathematicsError, UsageError
 from gradcli.graph.literals import number_text
-from gradcli.minimization.settings import SECOND_ORDER
-from gradcli.plotting import breaks, fitted
-from gradcli.plotting.chart import (
+from gradcli.minimize.settings import SECOND_ORDER
+from gradcli.pictures.plots import breaks
+from gradcli.pictures.plots.chart import (
     CURVES,
     Chart,
     Field,
@@ -26,12 +26,13 @@ from gradcli.plotting.chart import (
     is_wide,
     positive,
 )
+from gradcli.plotting import fitted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from gradcli.minimization.minimum import Epoch, Iterate, Minimum
-    from gradcli.plotting.chart import Vector
+    from gradcli.minimize.minimum import Epoch, Iterate, Minimum
+    from gradcli.pictures.plots.chart import Vector
     from gradcli.plotting.overlay import Overlay
 
     Objective = Callable[[Sequence[Any]], tuple[float, Any]]

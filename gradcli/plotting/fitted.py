@@ -8,14 +8,14 @@ import numpy as np
 
 from gradcli.errors import MathematicsError
 from gradcli.graph.literals import number_text
-from gradcli.plotting import breaks
-from gradcli.plotting.chart import Band, Line, Panel, Points
+from gradcli.pictures.plots import breaks
+from gradcli.pictures.plots.chart import Band, Line, Panel, Points
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from gradcli.minimization.predictions import Predictions
-    from gradcli.plotting.chart import Vector
+    from gradcli.minimize.predictions import Predictions
+    from gradcli.pictures.plots.chart import Vector
 
 CURVE = 401
 """Points of a fitted curve."""

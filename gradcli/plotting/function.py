@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from gradcli.formula import Formula
-    from gradcli.plotting.chart import Vector
+    from gradcli.pictures.plots.chart import Vector
     from gradcli.tables.uncertain import RowErrors
 
 

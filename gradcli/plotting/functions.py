@@ -8,10 +8,10 @@ import numpy as np
 
 from gradcli.errors import UsageError
 from gradcli.graph.literals import number_text
-from gradcli.plotting.chart import CURVES, Band, Chart, Line, Panel
+from gradcli.pictures.plots.chart import CURVES, Band, Chart, Line, Panel
+from gradcli.pictures.plots.units import LARGEST
 from gradcli.plotting.contour import contour
 from gradcli.plotting.curves import curves
-from gradcli.plotting.units import LARGEST
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -15,7 +15,7 @@ from gradcli.headings import PREFIX
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from gradcli.plotting.chart import Vector
+    from gradcli.pictures.plots.chart import Vector
 
 MEASURED = ("value", "validation", "metric")
 """What a log of epochs may hold of each."""

@@ -15,14 +15,14 @@ import numpy as np
 from gradcli.calculus.reverse import gradient
 from gradcli.graph.structural import entries as keys_of
 from gradcli.language.choices import choice
-from gradcli.minimization.layout import entries, numbers
-from gradcli.minimization.methods import first_order
-from gradcli.minimization.settings import SECOND_ORDER
-from gradcli.minimization.task import task
-from gradcli.optimize import stopping
-from gradcli.optimize.first_order.methods import METHODS
-from gradcli.optimize.first_order.tracing import in_one
-from gradcli.runtime.instructions import Instructions
+from gradcli.minimize.layout import entries, numbers
+from gradcli.minimize.methods import first_order
+from gradcli.minimize.settings import SECOND_ORDER
+from gradcli.minimize.task import task
+from gradcli.programs.instructions import Instructions
+from gradcli.solvers import stopping
+from gradcli.solvers.first_order.methods import METHODS
+from gradcli.solvers.first_order.tracing import in_one
 from gradcli.values import entry_name, shape_of
 
 if TYPE_CHECKING:
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
     from gradcli.formula import Formula
     from gradcli.graph.node import Graph
-    from gradcli.minimization.minimum import Iterate, Minimum
-    from gradcli.minimization.settings import Settings
-    from gradcli.minimization.task import Task
+    from gradcli.minimize.minimum import Iterate, Minimum
+    from gradcli.minimize.settings import Settings
+    from gradcli.minimize.task import Task
 
 OFFERED = {"gradient descent": "gd", "momentum 0.9": "gd(momentum=0.9)", "adam": "adam"}
 """The methods that a page offers, by what it calls them."""

@@ -9,12 +9,12 @@ import numpy as np
 from gradcli.data.input import shown
 from gradcli.errors import FileError, few
 from gradcli.graph.literals import number_text
-from gradcli.plotting.chart import CLASSES, Field, Points, Trail
+from gradcli.pictures.plots.chart import CLASSES, Field, Points, Trail
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from gradcli.plotting.chart import Chart, Panel, Vector
+    from gradcli.pictures.plots.chart import Chart, Panel, Vector
 
 
 class Scattered(NamedTuple):

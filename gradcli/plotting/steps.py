@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gradcli.minimization.minimum import Iterate
+    from gradcli.minimize.minimum import Iterate
 
 KEPT_STEPS = 4096
 """How many steps a plot shows at the most, evenly spaced, besides the last one."""

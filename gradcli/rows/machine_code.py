@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradcli import engines
 from gradcli.graph.node import Graph
+from gradcli.programs import engines
+from gradcli.programs.generated import function
+from gradcli.programs.program import program
 from gradcli.rows.hoisting import one_row
-from gradcli.runtime.generated import function
-from gradcli.runtime.program import program
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

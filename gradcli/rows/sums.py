@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from gradcli import engines
 from gradcli.calculus.reverse import gradient
 from gradcli.data.columns import length_of
 from gradcli.graph.node import Graph
 from gradcli.graph.shapes import COUNT
 from gradcli.graph.simplify import DerivedNode
 from gradcli.limits import GENERATED_NODES
+from gradcli.programs import engines
+from gradcli.programs.generated import function
+from gradcli.programs.program import Program, program
 from gradcli.rows.hoisting import one_row, summands
 from gradcli.rows.reductions import reduction_name
-from gradcli.runtime.generated import function
-from gradcli.runtime.program import Program, program
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence

@@ -15,7 +15,7 @@ from gradcli.errors import NameValueError, ShapeError, TooManyRowsError
 from gradcli.formula import Formula, parse
 from gradcli.graph.shapes import ROWS, Rows
 from gradcli.language.names import names_in
-from gradcli.minimization.recipe import not_shared
+from gradcli.minimize.recipe import not_shared
 from gradcli.point import Lines, Point
 from gradcli.rows.columns import HELD_BYTES
 from gradcli.rows.reductions import is_rowwise, split

@@ -264,7 +264,7 @@ class Table:
     def _with_certain_digits(self, block: Block) -> Block:
         """Return the block with the digits that are certain."""
         from gradcli.exact.certain import bounds, worked_out
-        from gradcli.runtime import interpreter
+        from gradcli.programs import interpreter
         from gradcli.tables.certain import CertainColumns
 
         graph = self._formula.graph
@@ -304,8 +304,8 @@ class Table:
         return self._block(block.inputs, columns)
 
     def _program(self) -> Any:
-        from gradcli.runtime.generated import function
-        from gradcli.runtime.program import program
+        from gradcli.programs.generated import function
+        from gradcli.programs.program import program
 
         graph, root = self._formula.graph, self._formula.id
         nodes = [*names_to_nodes(graph, root, self._wrt).values()]
@@ -391,8 +391,8 @@ class Table:
         """
         if self._compute is None:
             return False  # each row has been looked at
-        from gradcli.runtime.explain import Explainer
-        from gradcli.runtime.interpreter import run
+        from gradcli.programs.explain import Explainer
+        from gradcli.programs.interpreter import run
 
         graph, root = self._formula.graph, self._formula.id
         given = {**self._values, **dict(zip(self._ranges, block.inputs, strict=True))}

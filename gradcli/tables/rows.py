@@ -9,7 +9,7 @@ from gradcli.exact.certain import Certain, bounds, worked_out
 from gradcli.exact.decimals import DOUBLE_DIGITS
 from gradcli.language.origin import where
 from gradcli.options import spelled
-from gradcli.runtime import interpreter
+from gradcli.programs import interpreter
 from gradcli.tables.certain import MOST_ROWS, CertainColumns
 from gradcli.tables.ranges import Block, derivatives
 from gradcli.values import names_to_nodes
@@ -110,7 +110,7 @@ class RowTable:
 
     def _wrong(self, columns: Mapping[str, Any]) -> Any:
         """Return an array that says which rows read a step that has no value in doubles."""
-        from gradcli.runtime.explain import Explainer
+        from gradcli.programs.explain import Explainer
 
         formula = self._formula.formula
         graph, root = formula.graph, formula.id

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from gradcli.data.pieces import PieceRows
 from gradcli.graph.shapes import sized
-from gradcli.minimization.recipe import Recipe
-from gradcli.minimization.rows_objective import RowsObjective
-from gradcli.runtime.explain import MOST_TESTED
+from gradcli.minimize.recipe import Recipe
+from gradcli.minimize.rows_objective import RowsObjective
+from gradcli.programs.explain import MOST_TESTED
 from gradcli.values import check_single
 
 if TYPE_CHECKING:

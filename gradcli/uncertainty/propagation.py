@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gradcli.point import Point
-    from gradcli.runtime.trace import Step
+    from gradcli.programs.trace import Step
     from gradcli.uncertainty.inputs import Inputs, Matrix
 
 MOST_INPUTS = 50
@@ -76,7 +76,7 @@ class Uncertainty(NamedTuple):
 
     def interval(self, confidence: float) -> tuple[float, float]:
         """Return the interval that holds the true value with this probability (Student's t)."""
-        from gradcli.optimize.statistics.inference import central_quantile
+        from gradcli.solvers.statistics.inference import central_quantile
 
         half = central_quantile(confidence, self.freedom) * self.standard_error
         return self.value - half, self.value + half

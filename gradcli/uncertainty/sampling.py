@@ -121,8 +121,8 @@ def _root(correlation: Matrix) -> Matrix:
 
 def _computed(graph: Graph, result: int, names: list[str], fixed: list[Any]) -> Any:
     """Return the function from columns of draws to the results; the last names are `fixed`."""
-    from gradcli.runtime.generated import function
-    from gradcli.runtime.program import program
+    from gradcli.programs.generated import function
+    from gradcli.programs.program import program
 
     whole = program(graph, [result])
     if not graph.has_arrays:

@@ -13,8 +13,8 @@ import pytest
 
 from gradcli import parse
 from gradcli.calculus import hessian, reverse
-from gradcli.runtime import generated, interpreter
-from gradcli.runtime.program import program
+from gradcli.programs import generated, interpreter
+from gradcli.programs.program import program
 
 if TYPE_CHECKING:
     from gradcli import Formula

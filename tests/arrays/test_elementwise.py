@@ -316,7 +316,7 @@ def test_every_axis_against_every_other(
     "row", [name for name, row in TABLE.items() if not row.structural and name not in LEAVES]
 )
 def test_every_elementwise_row_has_a_case(row: str) -> None:
-    # What SciPy computes is the same for arrays as for numbers: tests/native/test_operations.py.
+    # What SciPy computes is the same for arrays as for numbers: programs/llvm/test_operations.py.
     assert row in CASES or TABLE[row].library
 
 

@@ -24,19 +24,19 @@ from scipy import optimize
 
 from gradcli import parse
 from gradcli.errors import GradcliError, MathematicsError
-from gradcli.minimization.runs import Runs
-from gradcli.minimization.settings import Settings
-from gradcli.minimization.task import task
-from gradcli.optimize.run import every_step
+from gradcli.minimize.runs import Runs
+from gradcli.minimize.settings import Settings
+from gradcli.minimize.task import task
+from gradcli.solvers.run import every_step
 from tests.benchmarks.report import PROJECT, Row
-from tests.optimize.problems import Compiled
+from tests.solvers.problems import Compiled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from gradcli.minimization.minimum import Iterate
+    from gradcli.minimize.minimum import Iterate
     from tests.benchmarks.bench import Bench
 
     Array = NDArray[np.float64]

@@ -26,12 +26,12 @@ from scipy.optimize import OptimizeWarning, curve_fit, least_squares
 from gradcli import parse
 from gradcli.errors import GradcliError
 from tests.benchmarks.report import machine, seconds
-from tests.minimization.careless import CASES, Case
+from tests.minimize.careless import CASES, Case
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from tests.minimization.careless import Array
+    from tests.minimize.careless import Array
 
     Data = Mapping[str, Array]
 

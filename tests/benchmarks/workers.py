@@ -18,11 +18,11 @@ from gradcli.cluster.rows import SharedRows
 from gradcli.cluster.session import Choice, Session
 from gradcli.data.source import open_source
 from gradcli.formula import parse
-from gradcli.minimization.recipe import Recipe
-from gradcli.minimization.settings import Settings
-from gradcli.minimization.task import task
-from gradcli.optimize.least_squares.triangular import linearised
+from gradcli.minimize.recipe import Recipe
+from gradcli.minimize.settings import Settings
+from gradcli.minimize.task import task
 from gradcli.rows.columns import over_rows
+from gradcli.solvers.least_squares.triangular import linearised
 from tests.benchmarks.report import Bar, Row, compared, seconds
 from tests.benchmarks.timing import in_turn
 

@@ -17,8 +17,8 @@ from gradcli.calculus import forward, hessian, reverse
 from gradcli.calculus.differences import derivative, forward_difference
 from gradcli.formula import Formula
 from gradcli.graph.operations import TABLE, WHERE
-from gradcli.runtime import interpreter
-from gradcli.runtime.program import program
+from gradcli.programs import interpreter
+from gradcli.programs.program import program
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -18,7 +18,7 @@ from mpmath import mp, mpf
 from gradcli import MathematicsError, parse
 from gradcli.calculus import forward, reverse
 from gradcli.graph.operations import AND_ALSO, NOT_SO, OR_ELSE, WHERE
-from gradcli.native import machine
+from gradcli.programs.llvm import machine
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,11 +16,11 @@ from mpmath import mp, mpf
 
 from gradcli import MathematicsError, parse
 from gradcli.calculus.spelling import spelled
-from gradcli.drawing import labels
-from gradcli.drawing.lesson.flow import flows, slope_name
-from gradcli.drawing.sketch import sketch
 from gradcli.graph.printing import write
 from gradcli.language.names import FUNCTION_NAMES
+from gradcli.pictures.graph import labels
+from gradcli.pictures.graph.sketch import sketch
+from gradcli.pictures.lesson.flow import flows, slope_name
 from tests.latex_reader import read
 from tests.mpmath_graph import Exact, exact, slopes
 from tests.random_formulas import Drawn

@@ -97,7 +97,7 @@ def test_learning_goes_on(inside: Inside, words: tuple[str, ...], epochs: int, s
 
 def _break_off_after(patch: pytest.MonkeyPatch, steps: int) -> None:
     """Let Ctrl-C be pressed in the midst of the step after so many."""
-    from gradcli.optimize.first_order.descent import Descent
+    from gradcli.solvers.first_order.descent import Descent
 
     follow = Descent.follow
 

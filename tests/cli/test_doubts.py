@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 
 from gradcli.cli.interrupts import PATIENCE
-from gradcli.minimization import runs
-from gradcli.minimization.attempts import Attempts
-from gradcli.minimization.runs import FIRST_STEPS
-from gradcli.minimization.task import Task
+from gradcli.minimize import runs
+from gradcli.minimize.attempts import Attempts
+from gradcli.minimize.runs import FIRST_STEPS
+from gradcli.minimize.task import Task
 
 if TYPE_CHECKING:
     from collections.abc import Callable

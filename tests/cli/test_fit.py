@@ -19,7 +19,7 @@ import pytest
 from scipy import optimize, stats
 
 from gradcli.cli.interrupts import PATIENCE
-from gradcli.minimization.doubts import reported
+from gradcli.minimize.doubts import reported
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -1007,7 +1007,7 @@ def test_a_signal_during_the_report_loses_nothing(folder: Path, inside: Inside) 
         time.sleep(PATIENCE + 0.2)
         return reported(*arguments)
 
-    with mock.patch("gradcli.minimization.minimize.reported", slow):
+    with mock.patch("gradcli.minimize.minimize.reported", slow):
         ran = inside([*MODEL, "--save", "p.json"])
 
     assert ran.code == 143

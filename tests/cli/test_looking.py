@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 
 from gradcli.cli import plots
-from gradcli.plotting.axis import Axis, axes
-from gradcli.plotting.canvas import Style
-from gradcli.plotting.characters import lines
-from gradcli.plotting.chart import CLASSES, Chart, Field, Line, Panel, Points, Trail
-from gradcli.plotting.figure import figure
-from gradcli.plotting.looks import Looks, dressed
-from gradcli.plotting.picture import _settings, drawn
+from gradcli.pictures.plots.axis import Axis, axes
+from gradcli.pictures.plots.canvas import Style
+from gradcli.pictures.plots.characters import lines
+from gradcli.pictures.plots.chart import CLASSES, Chart, Field, Line, Panel, Points, Trail
+from gradcli.pictures.plots.figure import figure
+from gradcli.pictures.plots.looks import Looks, dressed
+from gradcli.pictures.plots.picture import _settings, drawn
 from gradcli.plotting.scattered import Scattered, coloured, laid
 
 if TYPE_CHECKING:

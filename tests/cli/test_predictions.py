@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy import optimize, stats
 
-import gradcli.minimization.residuals
+import gradcli.minimize.residuals
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -126,7 +126,7 @@ def test_data_in_blocks(folder: Path, inside: Inside, monkeypatch: pytest.Monkey
     times = np.linspace(0, 10, 500)
     lines = [f"{t!r},{t * t!r}\n" for t in times.tolist()]
     (folder / "long.csv").write_text("t,y\n" + "".join(lines))
-    monkeypatch.setattr(gradcli.minimization.residuals, "BLOCK_NUMBERS", 200)
+    monkeypatch.setattr(gradcli.minimize.residuals, "BLOCK_NUMBERS", 200)
     long = [*LINE, "--data", "long.csv", "--memory", "0", "--predictions", "out.csv"]
     assert inside(long).code == 0
     found = numbers(folder / "out.csv")

@@ -64,12 +64,12 @@ EVAL = {
     "gradcli.language.automaton",
     "gradcli.language.grammar",
     "gradcli.limits",
-    "gradcli.minimization",
-    "gradcli.minimization.settings",
+    "gradcli.minimize",
+    "gradcli.minimize.settings",
     "gradcli.options",
     "gradcli.point",
-    "gradcli.runtime",
-    "gradcli.runtime.interpreter",
+    "gradcli.programs",
+    "gradcli.programs.interpreter",
     "gradcli.values",
 }
 
@@ -80,8 +80,8 @@ GRAD = EVAL - {"gradcli.cli.eval"} | {
     "gradcli.cli.grad",
     "gradcli.graph.printing",
     "gradcli.graph.simplify",
-    "gradcli.runtime.explain",
-    "gradcli.runtime.reading",
+    "gradcli.programs.explain",
+    "gradcli.programs.reading",
 }
 
 
@@ -142,4 +142,7 @@ def test_what_dot_text_does_not_load() -> None:
     loaded = modules_after("draw", "x*y", "x=1", "y=2", "--format", "dot")
 
     assert "graphviz" in loaded
-    assert loaded & {"gradcli.drawing.render", "gradcli.drawing.svg", "numpy", "typer"} == set()
+    assert (
+        loaded & {"gradcli.pictures.graph.render", "gradcli.pictures.graph.svg", "numpy", "typer"}
+        == set()
+    )

@@ -22,8 +22,8 @@ from gradcli.errors import MathematicsError
 from gradcli.formula import Formula
 from gradcli.graph.node import Graph
 from gradcli.graph.operations import TABLE, WHERE, Operation
-from gradcli.runtime import generated, interpreter
-from gradcli.runtime.program import program
+from gradcli.programs import generated, interpreter
+from gradcli.programs.program import program
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

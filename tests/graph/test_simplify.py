@@ -15,7 +15,7 @@ from gradcli.graph import printing
 from gradcli.graph.node import Graph, Node
 from gradcli.graph.operations import TABLE, Operation
 from gradcli.graph.simplify import DerivedNode, is_condition, simplified
-from gradcli.runtime import interpreter
+from gradcli.programs import interpreter
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,8 +17,8 @@ from mpmath import mp, mpf
 from gradcli import FormulaError, GradcliError, parse
 from gradcli.graph.node import Graph
 from gradcli.graph.operations import TABLE
-from gradcli.runtime import generated
-from gradcli.runtime.program import program
+from gradcli.programs import generated
+from gradcli.programs.program import program
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from gradcli.formula import parse
-from gradcli.plotting.chart import Arrows, Band, Chart, Field, Line, Panel, Points, Trail
+from gradcli.pictures.plots.chart import Arrows, Band, Chart, Field, Line, Panel, Points, Trail
 from gradcli.plotting.function import Function
 from gradcli.tables.ranges import Range
 

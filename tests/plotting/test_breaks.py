@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradcli.plotting.breaks import broken, limits, with_gaps
+from gradcli.pictures.plots.breaks import broken, limits, with_gaps
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gradcli.plotting.chart import Vector
+    from gradcli.pictures.plots.chart import Vector
 
 X = np.linspace(-5, 5, 1002)  # 0 is not among them
 

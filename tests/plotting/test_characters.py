@@ -11,14 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gradcli.errors import columns
-from gradcli.plotting.axis import Axis, decades, tick_text, ticks
-from gradcli.plotting.canvas import LETTERS, PATTERNS, Style
-from gradcli.plotting.characters import lines
-from gradcli.plotting.chart import CURVES, Band, Chart, Field, Line, Panel, Points, Trail
+from gradcli.pictures.plots.axis import Axis, decades, tick_text, ticks
+from gradcli.pictures.plots.canvas import LETTERS, PATTERNS, Style
+from gradcli.pictures.plots.characters import lines
+from gradcli.pictures.plots.chart import CURVES, Band, Chart, Field, Line, Panel, Points, Trail
 from gradcli.plotting.functions import chart
 
 if TYPE_CHECKING:
-    from gradcli.plotting.chart import Mark
+    from gradcli.pictures.plots.chart import Mark
     from tests.plotting.conftest import Made, Plot
 
 ASCII = Style(unicode=False)

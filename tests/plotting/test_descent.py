@@ -14,10 +14,10 @@ from scipy import stats
 
 from gradcli.errors import MathematicsError
 from gradcli.formula import parse
-from gradcli.minimization.minimum import Epoch, Iterate
-from gradcli.minimization.settings import Settings
-from gradcli.minimization.task import task
-from gradcli.plotting.chart import Band, Field, Line, Points, Trail
+from gradcli.minimize.minimum import Epoch, Iterate
+from gradcli.minimize.settings import Settings
+from gradcli.minimize.task import task
+from gradcli.pictures.plots.chart import Band, Field, Line, Points, Trail
 from gradcli.plotting.descent import chart, has_way
 from gradcli.plotting.steps import Steps
 

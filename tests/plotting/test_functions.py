@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as arrays
 
 from gradcli.errors import MathematicsError, UsageError
 from gradcli.formula import parse
-from gradcli.plotting.chart import Arrows, Field, Line, is_wide, positive
+from gradcli.pictures.plots.chart import Arrows, Field, Line, is_wide, positive
 from gradcli.plotting.contour import GRID
 from gradcli.plotting.curves import outline
 from gradcli.plotting.function import Function
@@ -20,7 +20,7 @@ from gradcli.plotting.functions import chart
 from gradcli.tables.ranges import Range
 
 if TYPE_CHECKING:
-    from gradcli.plotting.chart import Vector
+    from gradcli.pictures.plots.chart import Vector
     from tests.plotting.conftest import Made
 
 

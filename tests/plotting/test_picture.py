@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from matplotlib.text import Text
 
-from gradcli.plotting.canvas import Style
-from gradcli.plotting.characters import lines
-from gradcli.plotting.chart import (
+from gradcli.pictures.plots.canvas import Style
+from gradcli.pictures.plots.characters import lines
+from gradcli.pictures.plots.chart import (
     CURVES,
     Band,
     Chart,
@@ -24,15 +24,15 @@ from gradcli.plotting.chart import (
     is_wide,
     positive,
 )
-from gradcli.plotting.figure import COLOURS, MARKERS, STYLES, figure, lonely, powers
+from gradcli.pictures.plots.figure import COLOURS, MARKERS, STYLES, figure, lonely, powers
+from gradcli.pictures.plots.picture import DOTS_PER_INCH, _settings, drawn
+from gradcli.pictures.plots.units import LARGEST, drawable
 from gradcli.plotting.functions import chart
-from gradcli.plotting.picture import DOTS_PER_INCH, _settings, drawn
-from gradcli.plotting.units import LARGEST, drawable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from gradcli.plotting.chart import Mark, Vector
+    from gradcli.pictures.plots.chart import Mark, Vector
     from tests.plotting.conftest import Made, Plot
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -91,8 +91,8 @@ def test_two_processes_give_the_same_bytes() -> None:
     script = """\
 import hashlib
 import numpy as np
-from gradcli.plotting.chart import Chart, Field, Line, Panel, Points, Trail
-from gradcli.plotting.picture import drawn
+from gradcli.pictures.plots.chart import Chart, Field, Line, Panel, Points, Trail
+from gradcli.pictures.plots.picture import drawn
 x = np.linspace(0, 1, 11)
 marks = [Field(x, x, np.outer(x, x), "z"), Trail(x, x), Points(x, x, "p", x), Line(x, x, "l")]
 chart = Chart("t", [Panel("x", "y", marks)])
@@ -143,8 +143,8 @@ def test_pyplot_is_not_used() -> None:
     script = """\
 import sys
 import numpy as np
-from gradcli.plotting.chart import Chart, Line, Panel
-from gradcli.plotting.picture import drawn
+from gradcli.pictures.plots.chart import Chart, Line, Panel
+from gradcli.pictures.plots.picture import drawn
 drawn(Chart("t", [Panel("x", "y", [Line(np.arange(3.0), np.arange(3.0))])]), "png")
 assert "matplotlib.pyplot" not in sys.modules
 assert "tkinter" not in sys.modules

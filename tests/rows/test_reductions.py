@@ -13,8 +13,8 @@ from gradcli.data import rows as data_rows
 from gradcli.data.rows import HeldRows
 from gradcli.errors import MathematicsError, ShapeError
 from gradcli.graph.shapes import Rows
-from gradcli.minimization.objective import Objective
-from gradcli.minimization.rows_objective import RowsObjective
+from gradcli.minimize.objective import Objective
+from gradcli.minimize.rows_objective import RowsObjective
 from gradcli.rows.reductions import split
 
 ROWS = 1000

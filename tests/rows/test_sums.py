@@ -15,8 +15,8 @@ from scipy import special
 from gradcli import parse
 from gradcli.errors import MathematicsError, NameValueError
 from gradcli.graph.shapes import Rows
-from gradcli.minimization.rows_objective import SUMMED_ROWS, RowsObjective, objective_over
-from gradcli.runtime import rows
+from gradcli.minimize.rows_objective import SUMMED_ROWS, RowsObjective, objective_over
+from gradcli.programs import rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

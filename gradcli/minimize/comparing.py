@@ -1,0 +1,196 @@
+"""Models of the same data side by side, and the F test of those that are nested.
+
+A model is nested in a larger one when that can have the same fitted values. It is tried: the larger
+model is fitted to the fitted values of the smaller one, from its own minimum, and from the values
+of the names that both have, with those of its other ones or 0 or 1. So nothing is concluded from
+names, or from one sum of squares being the smaller; where no fit finds the values there is no test.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from gradcli.errors import MathematicsError, UsageError
+from gradcli.graph.node import Node
+from gradcli.graph.operations import SUBTRACT
+from gradcli.graph.printing import label
+from gradcli.minimize.fit import recognised
+from gradcli.minimize.layout import numbers
+from gradcli.minimize.minimize import minimize
+from gradcli.minimize.settings import Settings
+from gradcli.options import example, spelled
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from gradcli.calculus.squares import Squares
+    from gradcli.language.origin import Origin
+    from gradcli.minimize.minimum import Minimum
+
+EXACT = 1e-20
+"""The share of the squares of fitted values that may remain where another model has them too."""
+ROUNDED = 1e-6
+"""A ratio so little below 0 is rounding."""
+FITTED = "fitted values of another model"
+"""Their name in a formula; no name that anyone can type."""
+
+
+class Model(NamedTuple):
+    """A model and what it is fitted to."""
+
+    formula: Node
+    origin: Origin | None
+    start: Mapping[str, Any]
+    fixed: Mapping[str, Any]
+    data: Any
+    """The columns, or rows that are read in blocks."""
+    settings: Settings
+
+    @property
+    def squares(self) -> Squares:
+        """The residuals whose squares are added up. Raises UsageError where it is no model."""
+        nodes = self.formula.graph.variables([self.formula.id])
+        moving = {name: nodes[name] for name in self.start if name in nodes}
+        data = self.data if isinstance(self.data, dict) else self.data.entries
+        found = recognised(self.formula, self.origin, moving, data, 1)
+        is_model = self.origin is not None and self.origin.is_model
+        if found is None or found.response is None or not is_model:
+            message = f"{spelled('also')} compares models of data, y ~ …, and this is none"
+            source = None if self.origin is None else self.origin.source
+            hint = f"for example {example('also', 'y ~ a + b*x')}"
+            raise UsageError(message, source=source, hint=hint)
+        return found
+
+    @property
+    def response(self) -> str:
+        """What is modelled. Raises UsageError where nothing is."""
+        found = self.squares.response
+        assert found is not None  # noqa: S101 - of a model
+        return label(self.formula.graph, found)
+
+
+class Compared(NamedTuple):
+    """A model beside others; None stands for what does not exist."""
+
+    model: int
+    """Its number, from 1."""
+    formula: str
+    parameters: int
+    degrees_of_freedom: int | None
+    rss: float | None
+    aic: float | None
+    bic: float | None
+    nested: int | None
+    """The number of the model that is nested in this one and has the most parameters."""
+    f_value: float | None
+    """By how much this one is better, against what as many useless parameters would make of it."""
+    f_p_value: float | None
+
+
+def check(models: Sequence[Model]) -> None:
+    """Raise UsageError for models that are not of the same response."""
+    first = models[0].response
+    for model in models[1:]:
+        if model.response != first:
+            message = f"models of {first} and of {model.response} have no residuals to compare"
+            raise UsageError(message, hint=f"write all of them as {first} ~ …")
+
+
+def compared(
+    models: Sequence[Model], found: Sequence[Minimum], stop: Callable[[], bool]
+) -> tuple[list[Compared], list[str]]:
+    """Return the fits side by side in their order, and warnings."""
+    warnings: list[str] = []
+    if not isinstance(models[0].data, dict):
+        warnings.append("the data are read in blocks, so which models are nested is not known")
+    rows = []
+    for place, (model, fit) in enumerate(zip(models, found, strict=True)):
+        smaller = [k for k, other in enumerate(found) if _size(other) < _size(fit)]
+        smaller.sort(key=lambda k: (-_size(found[k]), found[k].minimum))
+        nested = next((k for k in smaller if _is_nested(found[k], model, fit, stop)), None)
+        ratio = None if nested is None else _ratio(found[nested], fit)
+        if nested is not None and ratio is not None and ratio[0] < -ROUNDED:
+            warnings.append(
+                f"model {nested + 1} is nested in model {place + 1} and fits better, so this is not"
+                f" at its minimum; try another start or {example('starts', 50)}"
+            )
+            ratio = None
+        report = fit.statistics
+        rows.append(
+            Compared(
+                place + 1,
+                fit.expression,
+                _size(fit),
+                None if report is None else report.degrees_of_freedom,
+                None if report is None else report.rss,
+                None if report is None else report.aic,
+                None if report is None else report.bic,
+                None if nested is None else nested + 1,
+                *(ratio or (None, None)),
+            )
+        )
+    return rows, warnings
+
+
+def _size(found: Minimum) -> int:
+    return len(numbers(list(found.parameters.values())))
+
+
+def _ratio(small: Minimum, large: Minimum) -> tuple[float, float] | None:
+    """Return F and its p value; None where they do not exist, as for a robust loss."""
+    from gradcli.solvers.statistics.inference import variance_ratio_tail
+
+    one, other = small.statistics, large.statistics
+    if one is None or other is None or one.aic is None or other.aic is None:
+        return None
+    if one.rss is None or not other.rss or not other.degrees_of_freedom:
+        return None
+    more, freedom = _size(large) - _size(small), other.degrees_of_freedom
+    ratio = (one.rss - other.rss) / more / (other.rss / freedom)
+    if ratio > -ROUNDED:
+        ratio = max(ratio, 0.0)
+    return ratio, variance_ratio_tail(ratio, more, freedom)
+
+
+def _is_nested(small: Minimum, model: Model, large: Minimum, stop: Callable[[], bool]) -> bool:
+    """Return whether a model has the fitted values of a smaller one for some of its parameters."""
+    import numpy as np
+
+    data, fit = model.data, small.predictions
+    formula = model.formula
+    squares = model.squares
+    operation, arguments, _ = formula.graph.rows[squares.residual]
+    if not isinstance(data, dict) or fit is None or operation is not SUBTRACT or stop():
+        return False
+    if len(numbers(list(large.parameters.values()))) >= fit.count:
+        return False
+    columns = fit.columns()
+    fitted = columns[fit.names[-4]]
+    shape = formula.graph.shape(arguments[0])
+    residual = Node(formula.graph, formula.graph.variable(FITTED, shape)) - Node(
+        formula.graph, arguments[1]
+    )
+    total = (residual**2).apply("sum")
+    shared = {n: x for n, x in small.parameters.items() if n in large.parameters}
+    starts = [large.parameters]
+    starts += [{**large.parameters, **shared}] if shared else []
+    starts += [
+        {name: shared.get(name, 0 * x + other) for name, x in large.parameters.items()}
+        for other in (0.0, 1.0)
+    ]
+    least = EXACT * float(np.sum(fitted**2))
+    for start in starts:
+        try:
+            found = minimize(
+                total,
+                start,
+                fixed=model.fixed,
+                data={**data, FITTED: fitted},
+                settings=Settings(starts=1, bounds=model.settings.bounds),
+                stop=stop,
+            )
+        except MathematicsError:
+            continue
+        if found.minimum <= least:
+            return True
+    return False

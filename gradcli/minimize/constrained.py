@@ -1,0 +1,566 @@
+"""Minima under constraints, and maxima: an augmented Lagrangian around newton and lbfgs.
+
+The constraints are put into the objective with multipliers and a penalty (Hestenes, 1969; Powell,
+1969; Rockafellar, 1973): for c = 0 it is l c + p c^2/2, for c <= 0 max(0, l + p c)^2/(2 p). Each
+minimum gives better multipliers. In the end the equations of the optimum (Karush, 1939; Kuhn and
+Tucker, 1951) are solved by Newton's method with exact second derivatives, for the constraints that
+hold with equality there.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from gradcli.errors import FormulaError, MathematicsError, UsageError, printable
+from gradcli.graph.node import Node
+from gradcli.graph.operations import AND_ALSO, COMPARISONS, TABLE
+from gradcli.language.parser import parse
+from gradcli.minimize.methods import NEWTON_PARAMETERS, Method, solver
+from gradcli.minimize.minimize import minimize
+from gradcli.minimize.minimum import Constraint, Iterate, Minimum
+from gradcli.minimize.settings import Settings
+from gradcli.minimize.task import task
+from gradcli.minimize.vector_objective import VectorObjective
+from gradcli.options import example, spelled
+from gradcli.solvers import stopping
+from gradcli.solvers.run import run
+from gradcli.solvers.stopping import Ending, Reason
+from gradcli.values import shape_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from gradcli.graph.node import Graph
+    from gradcli.graph.shapes import Shape
+    from gradcli.language.origin import Origin
+    from gradcli.minimize.task import Task
+    from gradcli.solvers.run import Outcome
+    from gradcli.solvers.solver import Matrix, Vector
+
+KEPT = 1e-9
+"""A constraint is kept when it is missed by no more than this, relative to its sides."""
+ACTIVE = 1e-7
+"""An inequality is active when its sides, relative to them, are no further apart."""
+FLAT = 1e-6
+"""The gradient of the Lagrangian of an optimum, relative to that of the objective, at most."""
+ROUNDS = 60
+"""How often the multipliers are improved at most."""
+LARGEST_PENALTY = 1e14
+EXACT = 1e-10
+"""The gradient norm at which a round ends."""
+STIFF = 1e3
+"""How much larger the penalty is for a look around: what is lower must be feasible too."""
+RESTARTS = 4
+"""How often a round begins again where it ended at no minimum."""
+MULTIPLIER, WEIGHT, PENALTY, SHARE = "multiplier of constraint", "weight", "penalty", "share"
+"""Names of values beside the parameters, which nobody can type as they stand in the graph."""
+
+_SIDES = {
+    TABLE[COMPARISONS["<="]]: (0, 1),
+    TABLE[COMPARISONS[">="]]: (1, 0),
+    TABLE[COMPARISONS["=="]]: (0, 1),
+}
+"""The operations that a constraint can be, and which sides are the smaller and the larger one."""
+
+
+def optimum(
+    formula: Node, start: Mapping[str, Any], *, settings: Settings | None = None, **others: Any
+) -> Minimum:
+    """Return the minimum or maximum, under constraints or not; others are those of `minimize`."""
+    how = settings or Settings()
+    if not how.maximize:
+        return _optimum(formula, start, how, **others)
+    origin = others.get("origin")
+    if origin is not None and origin.is_model:
+        own = spelled("maximize")
+        message = f"a model y ~ … is fitted by a minimum, and {own} asks for a maximum"
+        raise UsageError(message, hint=f"leave out {own}")
+    for each in ("observe", "watch"):
+        if others.get(each) is not None:
+            others[each] = _swapped(others[each])
+    return _optimum(-formula, start, how, **others).swapped()
+
+
+def _swapped(see: Callable[[Iterate], None]) -> Callable[[Iterate], None]:
+    return lambda iterate: see(iterate.swapped())
+
+
+def _optimum(formula: Node, start: Mapping[str, Any], how: Settings, **others: Any) -> Minimum:
+    if not how.subject_to:
+        return minimize(formula, start, settings=how, **others)
+    for option, is_given in (
+        ("starts", (how.starts or 1) > 1),
+        ("weights", how.weights is not None),
+        ("sigma", how.sigma is not None),
+        ("loss", how.loss is not None),
+        ("errors", how.errors is not None),
+        ("profile", how.profile),
+        ("lr", how.lr is not None),
+        ("steps", how.steps is not None),
+        ("tol", how.tol is not None),
+        ("schedule", how.schedule is not None),
+        ("checkpoint", others.pop("keep", None) is not None),
+        ("resume", others.pop("resumed", None) is not None),
+        ("predictions", others.pop("predicts", False) or others.pop("influences", False)),
+    ):
+        if is_given:
+            message = f"{spelled(option)} does not go with {spelled('subject_to')}"
+            raise UsageError(message, hint=f"leave out {spelled(option)}")
+    if how.method not in {None, "newton", "lbfgs"}:
+        shown = f"newton and lbfgs, not '{printable(how.method, 60)}'"
+        message = f"{spelled('subject_to')} works with {shown}"
+        raise UsageError(message, hint=f"leave out {spelled('method')}")
+    for each in ("following", "ended"):
+        others.pop(each, None)
+    return _Search(formula, start, how, **others).found()
+
+
+# ---------------------------------------------------------------- what is typed
+
+
+class _Part(NamedTuple):
+    """One comparison of a constraint, as c <= 0 or c = 0."""
+
+    text: int
+    """Which of the texts it stands in."""
+    node: int
+    """The node of c."""
+    sides: tuple[int, int]
+    """Its sides as they were typed."""
+    is_equality: bool
+    turn: float
+    """The derivative of the optimum with respect to the side that is the limit, for each unit of
+    the multiplier."""
+
+
+def _parts(graph: Graph, texts: Sequence[str], shapes: Mapping[str, Shape]) -> list[_Part]:
+    """Return the comparisons of constraints. Raises FormulaError for a text that is none."""
+    found = []
+    for place, text in enumerate(texts):
+        parsed = parse(text, shapes)
+        root = graph.adopt(parsed.graph, parsed.root)
+        comparisons = _comparisons(graph, root)
+        for number, node in enumerate(comparisons):
+            operation, arguments, _ = graph.rows[node]
+            if operation not in _SIDES:
+                message = "a constraint is a comparison: <=, >= or =="
+                meant = re.sub(r"(?<![<>])([<>])(?![=<>])", r"\1=", text)
+                meant = "x^2 + y^2 <= 1" if meant == text else meant
+                hint = f"for example {example('subject_to', meant)}"
+                raise FormulaError(message, source=text, span=(0, len(text)), hint=hint)
+            small, large = [Node(graph, arguments[side]) for side in _SIDES[operation]]
+            if graph.shape(node):
+                message = "a constraint is about one number, and this is about an array"
+                hint = f"for limits of all entries write {example('limits', 'w=0:1')}"
+                raise FormulaError(message, source=text, span=(0, len(text)), hint=hint)
+            # In 1 <= x <= 2 the first limit is on the left; elsewhere the limit is on the right.
+            limit = arguments[0 if number + 1 < len(comparisons) else 1]
+            turn = 1.0 if limit == small.id else -1.0
+            is_equality = operation is TABLE[COMPARISONS["=="]]
+            if is_equality:
+                turn = -1.0
+            sides = (arguments[0], arguments[1])
+            found.append(_Part(place, (small - large).id, sides, is_equality, turn))
+    return found
+
+
+def _comparisons(graph: Graph, root: int) -> list[int]:
+    """Return what is joined by `and` or in a chain, in order."""
+    return [
+        node
+        for node in graph.walk(
+            [root], lambda n: graph.rows[n][1][::-1] if graph.rows[n][0] is AND_ALSO else ()
+        )
+        if graph.rows[node][0] is not AND_ALSO
+    ]
+
+
+def _lagrangian(formula: Node, parts: Sequence[_Part]) -> Node:
+    """Return the augmented Lagrangian, whose multipliers, weight and penalty are free names."""
+    graph = formula.graph
+
+    def name(text: str) -> Node:
+        return Node(graph, graph.variable(text))
+
+    penalty, share = name(PENALTY + " "), name(SHARE + " ")
+    total = formula * name(WEIGHT + " ")
+    for place, part in enumerate(parts):
+        c = Node(graph, part.node)
+        total = total + name(f"{MULTIPLIER} {place}") * c
+        if part.is_equality:
+            total = total + penalty / 2 * c**2
+        else:
+            pushed = name(f"pushed {place}") + penalty * c
+            total = total + share * (pushed + abs(pushed)) ** 2  # of twice the positive part
+    return total
+
+
+# ---------------------------------------------------------------- the search
+
+
+class _State(NamedTuple):
+    """A point with all that is known of the constraints there."""
+
+    point: Vector
+    c: Vector
+    sides: Matrix
+    """Both sides of each comparison."""
+
+    @property
+    def scale(self) -> Vector:
+        """The size of the sides of each comparison, and 1 more."""
+        found: Vector = 1 + abs(self.sides).sum(axis=1)
+        return found
+
+
+class _Search:
+    """The way to an optimum under constraints, from one start."""
+
+    def __init__(
+        self,
+        formula: Node,
+        start: Mapping[str, Any],
+        how: Settings,
+        *,
+        origin: Origin | None = None,
+        fixed: Mapping[str, Any] | None = None,
+        data: Any = None,
+        observe: Callable[[Iterate], None] | None = None,
+        watch: Callable[[Iterate], None] = lambda _: None,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> None:
+        graph = formula.graph
+        values = {**(fixed or {}), **start}
+        shapes = {name: shape_of(value, name) for name, value in values.items()}
+        self._parts = _parts(graph, how.subject_to, shapes)
+        self._how = how
+        self._stop = stop
+        self._watch = watch
+        self.history: list[Iterate] = []
+        self._observe = self.history.append if observe is None else observe
+        self._is_equality = [part.is_equality for part in self._parts]
+        whole = _lagrangian(formula, self._parts)
+        free = graph.variables([whole.id])
+        neutral = {name: 0.0 for name in free if " " in name}  # nobody types such a name
+        mapped = None if origin is not None and origin.is_model else origin
+        self._task: Task = task(whole, mapped, start, {**(fixed or {}), **neutral}, data or {}, how)
+        self._expression = origin.source if origin is not None else self._task.expression
+        self._objective = self._task.objective
+        self._layout = self._objective.layout
+        self._box = self._task.box()
+        self._run_constraints = self._compiled(graph)
+        count = self._layout.count
+        self._method = how.method or ("newton" if count <= NEWTON_PARAMETERS else "lbfgs")
+        self.steps = self._rounds = 0
+
+    def _compiled(self, graph: Graph) -> Callable[..., tuple[Any, ...]]:
+        """Return the function from parameters and constants to c, its sides and its gradients."""
+        from gradcli.calculus.reverse import gradient
+        from gradcli.programs.generated import function
+        from gradcli.programs.program import program
+
+        nodes = list(self._objective.nodes.values())
+        outputs = [part.node for part in self._parts]
+        outputs += [side for part in self._parts for side in part.sides]
+        for part in self._parts:
+            slopes = gradient(graph, part.node, nodes)
+            outputs += [slopes[node] for node in nodes]
+        names = [*self._objective.parameters, *self._objective.constants]
+        return function(program(graph, outputs), names)
+
+    def _constraints(self, point: Vector) -> tuple[_State, Matrix]:
+        """Return the constraints at a point, and their gradients by rows."""
+        import numpy as np
+
+        count, blocks = len(self._parts), self._layout.blocks(point)
+        try:
+            found = self._run_constraints(*blocks, *self._objective.constants.values())
+        except (ValueError, OverflowError, ZeroDivisionError):
+            message = "a constraint has no value"
+            raise MathematicsError(message) from None
+        c = np.array(found[:count], dtype=np.float64)
+        sides = np.array(found[count : 3 * count], dtype=np.float64).reshape(count, 2)
+        width = len(blocks)
+        rows = [
+            self._layout.vector(found[3 * count + k * width : 3 * count + (k + 1) * width])
+            for k in range(count)
+        ]
+        if not np.isfinite(c).all():
+            message = "a constraint has no finite value"
+            raise MathematicsError(message)
+        return _State(point, c, sides), np.array(rows)
+
+    def _over(self, state: _State) -> Vector:
+        """Return by how much each constraint is missed."""
+        import numpy as np
+
+        return np.where(self._is_equality, np.abs(state.c), np.maximum(state.c, 0.0))
+
+    def _missed(self, state: _State) -> float:
+        """Return by how much the constraints are missed at most, relative to their sides."""
+        return max((self._over(state) / state.scale).tolist(), default=0.0)
+
+    def _plain(self, point: Vector) -> tuple[float, Vector]:
+        """Return the objective itself and its gradient."""
+        return self._lagrangian([0.0] * len(self._parts))(point)
+
+    def _lagrangian(self, multipliers: Iterable[float]) -> VectorObjective:
+        return self._use(1.0, multipliers, 0.0)
+
+    def _left(self, point: Vector, slope: Vector) -> float:
+        """Return the norm of a gradient without what a bound stops."""
+        import numpy as np
+
+        return float(np.linalg.norm(slope[~self._blocked(point, slope)]))
+
+    def _use(self, weight: float, multipliers: Iterable[float], penalty: float) -> VectorObjective:
+        """Return the augmented Lagrangian; with a penalty of 0 it is the Lagrangian itself."""
+        values = {
+            f"{WEIGHT} ": weight,
+            f"{PENALTY} ": penalty,
+            f"{SHARE} ": 0.125 / penalty if penalty else 0.0,
+        }
+        for place, multiplier in enumerate(map(float, multipliers)):
+            is_linear = self._is_equality[place] or not penalty
+            values[f"{MULTIPLIER} {place}"] = multiplier if is_linear else 0.0
+            values[f"pushed {place}"] = 0.0 if is_linear else multiplier
+        self._objective.use(values)
+        return VectorObjective(self._objective)
+
+    def _minimized(self, point: Vector) -> Outcome:
+        """Return where the method leads with the multipliers that are in use."""
+        how = self._how
+        exact = how.replaced(tol=EXACT)
+        for _ in range(RESTARTS):
+            blocks = self._layout.blocks(point)
+            working = solver(self._task, Method(self._method, {}, ""), exact, blocks)
+            outcome = run(working, steps=how.steps, seconds=how.seconds, stop=self._stop)
+            self.steps += outcome.steps
+            suspects = working.suspects()
+            is_doubtful = suspects is None or bool(suspects.any())
+            if outcome.reason.ending is not Ending.CONVERGED or not is_doubtful:
+                break
+            function, here = VectorObjective(self._objective), outcome.record.point
+            slope = max(outcome.record.gradient_norm, EXACT)
+            lower = self._lower(function, here, slope, suspects)
+            if lower is None:
+                break
+            point = lower
+        return outcome
+
+    # ------------------------------------------------------------ the rounds
+
+    def found(self) -> Minimum:
+        """Return the optimum, or where the search ended."""
+        import numpy as np
+
+        start = self._layout.vector(self._task.start)
+        multipliers = np.zeros(len(self._parts))
+        state, _ = self._constraints(start)
+        value, slopes = self._plain(start)
+        missed = float(np.sum(state.c**2))
+        penalty = min(max(10.0 * max(1.0, abs(value)) / max(1.0, missed / 2), 0.1), 1e4)
+        self._show(0, start, float(np.linalg.norm(slopes)))
+        worst, reason, restarts = math.inf, None, 0
+        for step in range(1, ROUNDS + 1):
+            self._use(1.0, multipliers, penalty)
+            outcome = self._minimized(state.point)
+            ending = outcome.reason.ending
+            if ending in {Ending.DIVERGED, Ending.INTERRUPTED}:
+                if ending is Ending.DIVERGED and penalty < LARGEST_PENALTY:
+                    penalty *= 100  # the penalty is what keeps the objective from falling
+                    continue
+                reason = outcome.reason
+                break
+            state, _ = self._constraints(outcome.record.point)
+            before, moved = multipliers, multipliers + penalty * state.c
+            multipliers = np.where(self._is_equality, moved, np.maximum(moved, 0.0))
+            _, slopes = self._lagrangian(multipliers)(state.point)
+            self._rounds = step
+            self._show(step, state.point, float(np.linalg.norm(slopes)))
+            polished = self._polished(state, multipliers)
+            if polished is not None:
+                lower = None
+                if restarts < RESTARTS:
+                    stiff = self._use(1.0, polished[1], STIFF * max(penalty, 1.0))
+                    lower = self._lower(stiff, polished[0].point, EXACT)
+                if lower is None:
+                    return self._result(*polished, None)
+                restarts += 1
+                state, _ = self._constraints(lower)
+                multipliers = np.zeros(len(self._parts))
+                penalty, worst = 10 * penalty, math.inf
+                continue
+            # An inequality that is not active is as good as one that is met.
+            gap = np.where(self._is_equality, state.c, np.maximum(state.c, -before / penalty))
+            now = float(np.max(np.abs(gap) / state.scale, initial=0.0))
+            if now > 0.25 * worst:
+                penalty *= 10
+            worst = now
+            if penalty > LARGEST_PENALTY:
+                break
+        if reason is None:
+            reason = self._why(state, multipliers)
+        return self._result(state, multipliers, reason)
+
+    def _polished(self, state: _State, multipliers: Vector) -> tuple[_State, Vector] | None:
+        """Return the optimum beside a point, by Newton's method for its equations; None if none.
+
+        Unknown are the parameters that are not at a bound, and the multipliers of the constraints
+        that are active.
+        """
+        import numpy as np
+
+        if self._layout.count > 4 * NEWTON_PARAMETERS:
+            return self._accepted(state, multipliers)
+        near = state.c / state.scale > -(ACTIVE**0.5)
+        largest = float(np.max(multipliers, initial=0.0))
+        active = np.array(self._is_equality) | (near & (multipliers > 1e-6 * (1 + largest)))
+        x, found = state.point.copy(), np.where(active, multipliers, 0.0)
+        best: tuple[_State, Vector] | None = None
+        lowest = math.inf
+        for _ in range(12):
+            try:
+                function = self._lagrangian(found)
+                _, slope = function(x)
+                here, rows = self._constraints(x)
+                matrix = function.hessian(x)
+            except MathematicsError:
+                break
+            free = ~self._blocked(x, slope)
+            error = float(np.hypot(np.linalg.norm(slope[free]), np.linalg.norm(here.c[active])))
+            if not error < lowest:
+                break
+            lowest, best = error, (here, found)
+            jacobian = rows[active][:, free]
+            size, others = int(free.sum()), int(active.sum())
+            system = np.zeros((size + others, size + others))
+            system[:size, :size] = matrix[np.ix_(free, free)]
+            system[:size, size:] = jacobian.T
+            system[size:, :size] = jacobian
+            right = -np.concatenate([slope[free], here.c[active]])
+            move = np.linalg.lstsq(system, right, rcond=1e-14)[0]
+            if not np.isfinite(move).all():
+                break
+            x = x.copy()
+            x[free] += move[:size]
+            x = np.clip(x, self._box.lower, self._box.upper)
+            found = found.copy()
+            found[active] += move[size:]
+        if best is None:
+            return None
+        here, found = best
+        far = np.linalg.norm(here.point - state.point)
+        if far > 0.1 * (1 + np.linalg.norm(state.point)):
+            return None
+        return self._accepted(here, found)
+
+    def _lower(
+        self, function: VectorObjective, point: Vector, slope: float, suspects: Any = None
+    ) -> Vector | None:
+        """Return a lower point beside one where the gradient vanishes; None for a minimum."""
+        from gradcli.solvers.surroundings import Lower, around
+
+        with suppress(MathematicsError):
+            found = around(function, point, self._box, slope, suspects)
+            return found.point if isinstance(found, Lower) else None
+        return None
+
+    def _accepted(self, state: _State, multipliers: Vector) -> tuple[_State, Vector] | None:
+        """Return a point if it fulfils the conditions of an optimum, and its multipliers."""
+        import numpy as np
+
+        _, of_objective = self._plain(state.point)
+        left = self._left(state.point, self._lagrangian(multipliers)(state.point)[1])
+        size = 1 + float(np.linalg.norm(of_objective))
+        least = -1e-8 * (1 + float(np.max(np.abs(multipliers), initial=0.0)))
+        signs = np.where(self._is_equality, 0.0, multipliers)
+        if self._missed(state) > KEPT or left > FLAT * 1e-2 * size or signs.min(initial=0) < least:
+            return None
+        return state, multipliers
+
+    def _blocked(self, point: Vector, slope: Vector) -> Any:
+        """Return which numbers are at a bound that keeps them from following the slope down."""
+        at_low = (point <= self._box.lower) & (slope > 0)
+        return at_low | ((point >= self._box.upper) & (slope < 0))
+
+    def _why(self, state: _State, multipliers: Vector) -> Reason:
+        """Return why the rounds ended without an optimum: mostly, there is no feasible point."""
+        import numpy as np
+
+        if self._missed(state) <= 1e-7:
+            _, slope = self._lagrangian(multipliers)(state.point)
+            return stopping.stuck("the multipliers do not settle", float(np.linalg.norm(slope)))
+        self._use(0.0, [0.0] * len(self._parts), 2.0)
+        outcome = self._minimized(state.point)
+        closest, _ = self._constraints(outcome.record.point)
+        over = self._over(closest)
+        worst = int(np.argmax(over / closest.scale))
+        if self._missed(closest) <= 1e-7:
+            return stopping.stalled("no optimum is found at which all constraints are met")
+        text = printable(self._how.subject_to[self._parts[worst].text], 60)
+        return stopping.stalled(
+            "no point is found that meets all constraints, so the problem may be infeasible: the"
+            f" closest one misses {text} by {stopping.short(float(over[worst]))}"
+        )
+
+    # ------------------------------------------------------------ what is found
+
+    def _show(self, step: int, point: Vector, norm: float) -> None:
+        """Let the observers see a round: the objective, and the gradient norm of the Lagrangian."""
+        value, _ = self._plain(point)
+        iterate = Iterate(step, value, self._values(point), norm, 1.0)
+        self._watch(iterate)
+        self._observe(iterate)
+
+    def _values(self, point: Vector) -> dict[str, Any]:
+        return self._objective.values(self._layout.blocks(point))
+
+    def _result(self, state: _State, multipliers: Vector, reason: Reason | None) -> Minimum:
+        """Return the report of an optimum, or of the point where the search ended."""
+        _, slope = self._lagrangian(multipliers)(state.point)
+        value, _ = self._plain(state.point)
+        norm = self._left(state.point, slope)
+        self._show(self._rounds + 1, state.point, norm)
+        if reason is None:
+            sentence = (
+                f"converged: the constraints are met to {stopping.short(self._missed(state))} and"
+                f" the gradient norm of the Lagrangian is {stopping.short(norm)}"
+            )
+            reason = Reason(Ending.CONVERGED, sentence)
+        return Minimum(
+            self._expression,
+            self._values(state.point),
+            value,
+            norm,
+            self._method,
+            "an augmented Lagrangian for the constraints",
+            reason.sentence,
+            reason.ending,
+            self.steps,
+            self._objective.evaluations,
+            None,
+            list(self._task.warnings),
+            self.history,
+            [],
+            1,
+            [],
+            constraints=self._reported(state, multipliers),
+        )
+
+    def _reported(self, state: _State, multipliers: Vector) -> list[Constraint]:
+        """Return what is said about each constraint."""
+        found = []
+        for place, text in enumerate(self._how.subject_to):
+            mine = [k for k, part in enumerate(self._parts) if part.text == place]
+            first = self._parts[mine[0]]
+            is_active = [
+                first.is_equality or abs(state.c[k]) <= ACTIVE * state.scale[k] for k in mine
+            ]
+            multiplier = sum(self._parts[k].turn * float(multipliers[k]) for k in mine)
+            value = float(state.sides[mine[0], 1 if len(mine) > 1 else 0])
+            found.append(Constraint(text, value, multiplier + 0.0, any(is_active)))
+        return found

@@ -1,0 +1,214 @@
+"""What is said about the end of a fit: its report, and what makes it doubtful.
+
+A model that is linear in its parameters has one minimum, however bad; another one may have an end
+that is a minimum, and not the fit that is looked for.
+"""
+
+from __future__ import annotations
+
+import math
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from gradcli.errors import MathematicsError, few
+from gradcli.minimize.methods import LM_PARAMETERS
+from gradcli.options import example, spelled
+from gradcli.solvers import stopping
+from gradcli.solvers.stopping import Ending, short
+
+if TYPE_CHECKING:
+    from gradcli.minimize.methods import Method
+    from gradcli.minimize.settings import Settings
+    from gradcli.minimize.task import Task
+    from gradcli.solvers.run import Outcome, Record
+    from gradcli.solvers.solver import Vector
+    from gradcli.solvers.statistics.summary import Statistics
+    from gradcli.solvers.stopping import Reason
+
+POOR = 0.5
+"""R² up to which other starts are tried."""
+BAD = 0.2
+"""R² up to which there is a warning."""
+VAGUE = 1e3
+"""A standard error so many times larger than its parameter says that anything may be the value."""
+ALIKE, VERY_ALIKE = 1.0, 0.5
+"""The Durbin-Watson ratios, 2 for noise, below which other starts are tried, and a pattern is
+warned of."""
+FEWEST = 8
+"""Residuals among which a pattern can be told from chance."""
+CERTAIN = 4.0
+"""Standard deviations of the ratio that chance hardly makes."""
+EXACT = 1e-20
+"""The share of the squares of the response that rounding leaves."""
+
+
+class Run(NamedTuple):
+    """A run that is over."""
+
+    method: Method
+    outcome: Outcome
+    records: list[Record]
+
+
+class Doubts(NamedTuple):
+    """What is doubtful about the end of a fit."""
+
+    reason: Reason
+    r_squared: float | None
+    lost: list[str]
+    """The parameters that the data do not determine at all."""
+    vague: list[str]
+    """Those of which the standard error says that they may have nearly any value."""
+    ratio: float | None
+    """The Durbin-Watson ratio of residuals with a pattern; None where there is none."""
+
+    @property
+    def are_any(self) -> bool:
+        """Whether another start is worth a try."""
+        bad = self.r_squared is not None and self.r_squared <= POOR
+        stopped = self.reason.ending is not Ending.CONVERGED
+        return bool(bad or stopped or self.lost or self.vague or self.ratio is not None)
+
+    def warnings(self) -> list[str]:
+        """Return what is to be said about them, and what may help."""
+        found = []
+        if self.r_squared is not None and self.r_squared <= BAD:
+            than = "worse than" if self.r_squared < 0 else "hardly better than"
+            found.append(
+                f"R² is {short(self.r_squared)}: the fit is {than} a constant;"
+                f" try another start or {example('starts', 50)}, or another model"
+            )
+        if self.vague:
+            found.append(
+                f"the data hardly determine {few(self.vague)}: the standard error is more than"
+                f" {VAGUE:,.0f} times the value; try another start,"
+                f" {example('starts', 50)}, or {spelled('fix')}"
+            )
+        if self.ratio is not None and self.ratio < VERY_ALIKE:
+            found.append(
+                f"neighbouring residuals are alike (Durbin-Watson {short(self.ratio)}): the fit"
+                " misses a pattern in the data; try another start or"
+                f" {example('starts', 50)}, or another model"
+            )
+        return found
+
+
+def doubts(problem: Task, how: Settings, run: Run) -> tuple[Doubts, Statistics | None, list[str]]:
+    """Return what is doubtful about where a fit ended, the report of the fit, and warnings."""
+    report, warnings = _statistics(problem, how, run)
+    point, reason = end_of(problem, run), run.outcome.reason
+    ratio = pattern(problem, point)
+    if report is None:
+        return Doubts(reason, None, [], [], ratio), None, warnings
+    lost, vague = [], []
+    inside = problem.box().inside(point)
+    for name, value, free in zip(problem.names, point.tolist(), inside, strict=True):
+        error = report.standard_errors[name]
+        if error is None and free and (report.degrees_of_freedom or 0) > 0:
+            lost.append(name)
+        elif error is not None and error > VAGUE * abs(value) and value != 0:
+            vague.append(name)
+    if report.r_squared is not None and report.r_squared > 1 - EXACT:
+        ratio = None
+    return Doubts(reason, report.r_squared, lost, vague, ratio), report, warnings
+
+
+def reported(problem: Task, how: Settings, run: Run) -> tuple[Run, Statistics | None, list[str]]:
+    """Return a run, the report of the fit that it led to, and warnings.
+
+    A fit that the data do not determine has not converged. Only a model that is linear in its
+    parameters is the best one there is, however bad.
+    """
+    if problem.fit is None or problem.fit.is_plain:
+        return run, None, []
+    found, report, warnings = doubts(problem, how, run)
+    if problem.fit.is_linear:
+        return run, report, warnings
+    if found.lost and run.outcome.reason.ending is Ending.CONVERGED:
+        reason = stopping.undetermined(few(found.lost))
+        run = run._replace(outcome=run.outcome._replace(reason=reason))
+    return run, report, [*warnings, *found.warnings()]
+
+
+def pattern(problem: Task, point: Vector) -> float | None:
+    """Return the Durbin-Watson ratio of residuals that are no noise; None for noise.
+
+    They are put in the order of the one column that the model is a function of; with several there
+    is none. (Durbin and Watson, "Testing for serial correlation in least squares regression",
+    Biometrika 38, 1951.)
+    """
+    import numpy as np
+
+    fit = problem.fit
+    if fit is None or problem.is_streamed:
+        return None
+    try:
+        residuals = np.concatenate(list(fit.residuals.values(point)))
+    except MathematicsError:
+        return None
+    order = fit.order()
+    if order is None or order.shape != residuals.shape:
+        return None
+    residuals = residuals[np.argsort(order, kind="stable")]
+    count = len(residuals)
+    with np.errstate(all="ignore"):
+        total = float(residuals @ residuals)
+        response = fit.response()
+        size = total if response is None else float(response @ response)
+        if count < FEWEST or not EXACT * size < total < math.inf:
+            return None
+        ratio = float(np.sum(np.diff(residuals) ** 2)) / total
+    # For noise the ratio is about normal, with the mean 2 and the variance 4/n.
+    return ratio if ratio < ALIKE and (2 - ratio) * math.sqrt(count) / 2 > CERTAIN else None
+
+
+def _statistics(problem: Task, how: Settings, run: Run) -> tuple[Statistics | None, list[str]]:
+    """Return the report of a fit where the run ended, and its warnings; None for no fit."""
+    fit = problem.fit
+    if fit is None or fit.is_plain:
+        return None, []
+    names = problem.names
+    if len(names) > LM_PARAMETERS:
+        return None, [f"there is no report of a fit for more than {LM_PARAMETERS} parameters"]
+    try:
+        report, warnings = fit.statistics(
+            end_of(problem, run), names, problem.box(), how.confidence, rss_of(problem, run)
+        )
+    except MathematicsError as error:
+        return None, [f"there is no report of the fit: {error.message}"]
+    if run.outcome.reason.ending is not Ending.CONVERGED:
+        why = "the run did not converge, so the report is not that of a minimum"
+        warnings = [why, *warnings]
+    return report, warnings
+
+
+def rss_of(problem: Task, run: Run) -> float | None:
+    """Return the sum of squares of a fit where its run knows it best: of a linear model.
+
+    That adds up its squares with twice the digits.
+    """
+    fit = problem.fit
+    is_summed = run.method.name == "lm" and fit is not None and fit.is_linear
+    return run.outcome.record.value / fit.factor if is_summed and fit is not None else None
+
+
+def value_of(problem: Task, run: Run) -> float:
+    """Return the objective where a run ended: what the formula itself gives there.
+
+    Least squares adds up the squares in another order, and differs in the last digits.
+    """
+    record = run.outcome.record
+    if run.method.name == "lm":
+        with suppress(MathematicsError):
+            return problem.objective(blocks_of(problem, record.point))[0]
+    return record.value
+
+
+def end_of(problem: Task, run: Run) -> Vector:
+    """Return the numbers of the parameters where a run ended."""
+    return problem.objective.layout.vector(blocks_of(problem, run.outcome.record.point))
+
+
+def blocks_of(problem: Task, point: Any) -> list[Any]:
+    """Return the values of the parameters at a point of any solver."""
+    return point if isinstance(point, list) else problem.objective.layout.blocks(point)

@@ -1,0 +1,274 @@
+"""What a fitted model says about each row of its data: fitted value, residual, confidence band."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from gradcli.data.rows import HeldRows
+from gradcli.graph.printing import label
+from gradcli.graph.shapes import sized
+from gradcli.graph.structural import entries
+from gradcli.headings import ours
+from gradcli.minimize.objective import Objective
+from gradcli.minimize.residuals import ModelResiduals
+from gradcli.point import Point
+from gradcli.rows.reductions import is_rowwise
+from gradcli.values import entry_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from gradcli.calculus.squares import Squares
+    from gradcli.data.columns import Block
+    from gradcli.data.rows import Rows
+    from gradcli.minimize.influence import Influence
+    from gradcli.solvers.solver import Matrix, Vector
+    from gradcli.solvers.statistics.band import Band
+
+
+class Predictions:
+    """A table with a row for each of the data; it is computed again in every pass over it.
+
+    Its columns are those of the data that the formula uses, `fitted` with its confidence band from
+    `low` to `high`, and `residual`, the response minus `fitted`, without weights. The response of
+    log(y) ~ a + b*x is log(y), and so `fitted` is a logarithm. An array in each row has a column
+    for each number, x[0], x[1], …; and so has the rest when there are several residuals in a row.
+    A sum of squares whose residuals have no one term that is data has no fitted values, only
+    residuals. A name that a column of the data has already is preceded by gradcli., as it is
+    everywhere.
+
+    With `influence` there are its leverage, its Cook's distance, and da/dy, the derivative of each
+    parameter a with respect to the response y of the row.
+    """
+
+    def __init__(
+        self,
+        objective: Objective,
+        found: Squares,
+        rows: Rows | None,
+        columns: Sequence[str],
+        point: Vector,
+        band: Callable[[], tuple[Band | None, str | None]],
+        factors: Vector | None = None,
+        influence: Callable[[], Influence] | None = None,
+        names: Sequence[str] = (),
+    ) -> None:
+        graph = objective.graph
+        self._objective = objective
+        self._found = found
+        self._residual = found.residual
+        self._rows = rows
+        self._point = point
+        self._band = band
+        self._factors = factors
+        """What the square of each residual is multiplied with; None when all count the same."""
+        self._influence = influence
+        self._parameters = list(names)
+        """The names of the numbers of the parameters, which follow the response."""
+        self._response, self._sign = found.response, found.sign
+        shape = graph.shape(found.residual)
+        self._entry = shape[1:]
+        in_memory = sized(shape[:1], objective.row_count)
+        self.count = rows.count if rows is not None else prod(in_memory)
+        """How many rows there are."""
+        free = graph.variables([objective.result])
+        used = [name for name in columns if name in free]
+        self._columns = {name: size for name in used if (size := self._size(name)) is not None}
+        self._named = self._names()
+        self.warnings: list[str] = []
+        """What the last pass over the rows found missing, in words."""
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the columns, in order."""
+        shapes = {**self._columns, **dict.fromkeys(self._named, self._entry)}
+        return [entry_name(name, key) for name, shape in shapes.items() for key in entries(shape)]
+
+    def blocks(self) -> Iterator[dict[str, Vector]]:
+        """Yield the columns by name, some rows at a time; nan in low and high where none is.
+
+        Raises MathematicsError where a residual has no value, and FileError.
+        """
+        self.warnings = self._missing_columns()
+        known, why = (None, None) if self._response is None else self._band()
+        influence = None if self._influence is None else self._influence()
+        factors = self._factors
+        start = 0
+        if why is not None:
+            self.warnings.append(f"there is no confidence band of the fitted values: {why}")
+        names = self.names
+        lost = 0
+        is_derived = known is not None or influence is not None
+        for data, residual, response, jacobian in self._parts(is_derived=is_derived):
+            columns = [part for array in data for part in _flat(array)]
+            if response is None:
+                columns += _flat(residual)
+            else:
+                fitted = response - residual
+                half = np.full(fitted.shape, np.nan)
+                if known is not None and jacobian is not None:
+                    half = known.halves(jacobian).reshape(fitted.shape)
+                    lost += int(np.isnan(half).sum())
+                for array in (fitted, residual, fitted - half, fitted + half):
+                    columns += _flat(array)
+                if influence is not None and jacobian is not None:
+                    some = slice(start, start + residual.size)
+                    start = some.stop
+                    leverage, distance, follows = influence.of_rows(
+                        residual.ravel(),
+                        self._sign * jacobian,
+                        None if factors is None else factors[some],
+                    )
+                    for column in (leverage, distance, *follows.T):
+                        columns += _flat(column.reshape(residual.shape))
+            yield dict(zip(names, columns, strict=True))
+        if lost:
+            values = "fitted value has" if lost == 1 else "fitted values have"
+            why = "the parameters they depend on are not determined"
+            self.warnings.append(f"{lost} {values} no confidence band: {why}")
+
+    def columns(self) -> dict[str, Vector]:
+        """Return the whole columns by name."""
+        blocks = list(self.blocks())
+        return {name: np.concatenate([block[name] for block in blocks]) for name in self.names}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return the table worked out, for pickle: programs stay where they were compiled."""
+        columns = self.columns()
+        return Table, (columns, self.warnings, self.predictor, self.response)
+
+    @property
+    def predictor(self) -> str | None:
+        """The one column of single numbers, besides the response, that fitted values depend on.
+
+        None where there are none or several, and where a row's value depends on other rows.
+        """
+        graph = self._objective.graph
+        if self._response is None or self._entry:
+            return None
+        nodes = graph.variables([self._residual])
+        used = [name for name in self._columns if name in nodes]
+        if not is_rowwise(graph, self._residual):
+            return None
+        free = graph.variables([self._response])
+        others = [name for name in used if name not in free]
+        return others[0] if len(others) == 1 and not self._columns[others[0]] else None
+
+    @property
+    def response(self) -> str:
+        """The response as it is called; empty without one."""
+        return "" if self._response is None else label(self._objective.graph, self._response)
+
+    def along(self, values: Vector) -> Predictions:
+        """Return the table of the same fit for other values of its one predictor.
+
+        The response, which does not matter for fitted values and band, is that of the first row.
+        """
+        assert self.predictor is not None  # noqa: S101 - the caller has seen it
+        here = self._objective
+        first = here.in_memory() if self._rows is None else next(iter(self._rows.blocks(1)))
+        columns = {name: np.full(len(values), float(first[name][0])) for name in self._columns}
+        columns[self.predictor] = values
+        fixed = {name: x for name, x in here.constants.items() if name not in self._columns}
+        objective = Objective(
+            here.graph, here.result, here.parameters, None, fixed, is_compiled=False
+        )
+        rows = HeldRows(columns)
+        return Predictions(objective, self._found, rows, [*columns], self._point, self._band)
+
+    def _parts(self, *, is_derived: bool) -> Iterator[tuple[list[Any], Any, Any, Matrix | None]]:
+        """Yield data, residuals, response and Jacobian of some rows at a time."""
+        residuals = _RowResiduals(self._objective, self._residual, None, self._rows)
+        known = self._objective.constants
+        parts: Iterator[tuple[Vector, Matrix | None]]
+        if is_derived:
+            parts = ((values, jacobian) for values, jacobian in residuals.blocks(self._point))
+        else:
+            parts = ((values, None) for values in residuals.values(self._point))
+        start = 0
+        for values, jacobian in parts:
+            residual = self._sign * values.reshape(-1, *self._entry)
+            rows = slice(start, start + len(residual))
+            start = rows.stop
+            block = residuals.block
+            if self._rows is None:
+                block = {name: known[name][rows] for name in self._columns}
+            response = self._response_of({**known, **block}, residual.shape)
+            yield [block[name] for name in self._columns], residual, response, jacobian
+
+    def _response_of(self, values: Mapping[str, Any], shape: tuple[int, ...]) -> Any:
+        """Return the response in some rows as an array of this shape; None without one."""
+        if self._response is None:
+            return None
+        graph = self._objective.graph
+        known = {name: values[name] for name in graph.variables([self._response])}
+        return np.broadcast_to(Point(graph, self._response, known).value, shape)
+
+    def _size(self, name: str) -> tuple[int, ...] | None:
+        """Return the shape of a row's entry of a column; None when it has none for each row."""
+        if self._rows is not None:
+            return self._rows.entries.get(name)
+        graph = self._objective.graph
+        shape = graph.shape(graph.variables([self._objective.result])[name])
+        has_rows = graph.shape(self._residual)[:1] == shape[:1] != ()
+        return shape[1:] if has_rows else None
+
+    def _names(self) -> list[str]:
+        own = ["residual"] if self._response is None else ["fitted", "residual", "low", "high"]
+        if self._influence is not None:
+            follows = [f"d{name}/d{self.response}" for name in self._parameters]
+            own += ["leverage", "cooks_distance", *follows]
+        return ours(own, self._columns)
+
+    def _missing_columns(self) -> list[str]:
+        """Return what is missing from the table whatever the rows hold."""
+        found: list[str] = []
+        if not self._columns:
+            found.append(
+                "the residuals are not one for each row of the data, whose columns are left out"
+            )
+        if self._response is None:
+            found.append("there are no fitted values: the residuals have no one term that is data")
+        return found
+
+
+class Table(NamedTuple):
+    """The table of fitted values of a fit that was pickled, to be read as Predictions are."""
+
+    known: dict[str, Vector]
+    warnings: list[str]
+    predictor: str | None
+    response: str
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the columns."""
+        return list(self.known)
+
+    def blocks(self) -> Iterator[dict[str, Vector]]:
+        """Yield all rows."""
+        yield self.known
+
+    def columns(self) -> dict[str, Vector]:
+        """Return the whole columns by name."""
+        return self.known
+
+
+class _RowResiduals(ModelResiduals):
+    """Residuals that tell the data of the rows of which they were made."""
+
+    block: Block
+    """The data of the rows that came last."""
+
+    def _blocks(self, data: Rows | None) -> Iterator[tuple[int, Block]]:
+        for start, block in super()._blocks(data):
+            self.block = block
+            yield start, block
+
+
+def _flat(array: Any) -> list[Vector]:
+    """Return a column for each number of a row's entry."""
+    return list(array.reshape(len(array), -1).T)

@@ -1,0 +1,250 @@
+"""Residuals of a model over data and their exact Jacobian, computed by blocks of rows."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gradcli.calculus.forward import rate_name, tangents, units
+from gradcli.data.columns import length_of
+from gradcli.data.pieces import Divided
+from gradcli.data.rows import HeldRows, numbered
+from gradcli.errors import MathematicsError
+from gradcli.programs.generated import function
+from gradcli.programs.program import program
+from gradcli.rows.reductions import is_rowwise
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from gradcli.data.columns import Block
+    from gradcli.data.rows import Rows
+    from gradcli.minimize.objective import Objective
+    from gradcli.rows.machine_code import InRows
+    from gradcli.solvers.solver import Mask, Matrix, Vector
+
+BLOCK_NUMBERS = 1 << 17
+"""How many numbers of the Jacobian are made at a time when rows can be taken in blocks, 1 MiB."""
+BLOCK_ROWS = 1 << 13
+"""The most rows that are made at a time; for longer vectors NumPy would wait for more threads."""
+
+VALUES, SLOPES, TURNS = range(3)
+"""What is computed of residuals: themselves, the Jacobian too, its change along a direction too."""
+
+
+class ModelResiduals:
+    """The weighted residuals of an objective that is a sum of squares.
+
+    `node` is that of the unweighted residuals and `weights` are what their squares are multiplied
+    with, one number for each residual, or None. `data` are the rows of an objective that does not
+    hold them. Residuals are undefined where one is not finite, which raises MathematicsError.
+    """
+
+    def __init__(
+        self, objective: Objective, node: int, weights: Vector | None, data: Rows | None = None
+    ) -> None:
+        graph = objective.graph
+        self._objective = objective
+        self._node = node
+        self._roots = None if weights is None else np.sqrt(weights)
+        self._compiled: dict[int, Callable[..., Any]] = {}
+        self._machine_code: dict[int, InRows | None] = {}
+        free = graph.variables([node])
+        self._fixed = {n: value for n, value in objective.constants.items() if n in free}
+        shape = graph.shape(node)
+        if data is None and is_rowwise(graph, node):
+            columns = [name for name in self._fixed if name in graph.columns]
+            data = HeldRows({name: self._fixed.pop(name) for name in columns})
+        self._data = data
+        self._is_native = False
+        self._names = [] if data is None else [name for name in data.entries if name in free]
+        rows = (shape[0] if shape else 1) if data is None else data.count
+        self._width = prod(shape[1:])
+        """How many residuals a row has."""
+        self.count = rows * self._width
+        most = BLOCK_NUMBERS // max(1, objective.size * self._width)
+        self._block = rows if data is None else min(rows, BLOCK_ROWS, max(64, most))
+        self._columns = self._derivatives()
+        self.is_linear = not any(map(self._met, self._columns))
+        """Whether no derivative depends on a parameter: the model is linear in them."""
+
+    def _met(self, node: int) -> set[str]:
+        """Return the parameters that a node depends on."""
+        return self._objective.graph.variables([node]).keys() & set(self._objective.parameters)
+
+    def linear(self) -> Mask:
+        """Return in which numbers together the residuals are linear when the others stay."""
+        owners = self._objective.layout.owners(self._objective.parameters)
+        met = [self._met(column) for column in self._columns]
+        found = np.zeros(len(owners), dtype=bool)
+        names: set[str] = set()
+        others: set[str] = set()
+        # First those that exclude the fewest.
+        for number in sorted(range(len(owners)), key=lambda i: len(met[i])):
+            name = owners[number]
+            if name not in met[number] and name not in others and not names & met[number]:
+                found[number] = True
+                names.add(name)
+                others |= met[number]
+        return found
+
+    def each(
+        self, form: str, work: Callable[..., Any], arguments: tuple[Any, ...], *more: Any
+    ) -> Iterable[Any]:
+        """Yield what is made of each piece of the rows; see solver.each."""
+        data: object = self._data
+        if isinstance(data, Divided):
+            self._begin()
+            given = form, work, arguments, more, self._is_native
+            yield from data.over(self.of_piece, *given)
+        else:
+            yield work(getattr(self, form)(*arguments), *more)
+
+    def of_piece(
+        self,
+        block: Block,
+        _: int,
+        form: str,
+        work: Callable[..., Any],
+        arguments: tuple[Any, ...],
+        more: tuple[Any, ...],
+        is_native: bool,
+    ) -> Any:
+        """Return what is made of some rows, by machine code if that is wanted."""
+        self._is_native = is_native
+        forms: dict[str, Callable[..., Iterator[Any]]]
+        forms = {"values": self._values, "blocks": self._pairs, "along": self._triples}
+        return work(forms[form](HeldRows(block), *arguments), *more)
+
+    def _begin(self) -> None:
+        """Count a pass over the rows; it tells whether machine code repays from now on."""
+        self._objective.evaluations += 1
+        self._is_native = self._objective.is_native()
+
+    def values(self, point: Vector) -> Iterator[Vector]:
+        """Yield the residuals by blocks; raise MathematicsError where one is not finite."""
+        self._begin()
+        return self._values(self._data, point)
+
+    def blocks(self, point: Vector) -> Iterator[tuple[Vector, Matrix]]:
+        """Yield the residuals and their Jacobian by the parameters' numbers, rows by rows."""
+        self._begin()
+        return self._pairs(self._data, point)
+
+    def along(self, point: Vector, direction: Vector) -> Iterator[tuple[Vector, Matrix, Matrix]]:
+        """Yield residuals, Jacobian, and the derivative of the Jacobian along a direction."""
+        self._begin()
+        return self._triples(self._data, point, direction)
+
+    def _values(self, data: Rows | None, point: Vector) -> Iterator[Vector]:
+        for values, _ in self._rows_of(data, point, VALUES):
+            yield values
+
+    def _pairs(self, data: Rows | None, point: Vector) -> Iterator[tuple[Vector, Matrix]]:
+        return self._rows_of(data, point, SLOPES)
+
+    def _triples(
+        self, data: Rows | None, point: Vector, direction: Vector
+    ) -> Iterator[tuple[Vector, Matrix, Matrix]]:
+        for values, matrix in self._rows_of(data, point, TURNS, direction):
+            slopes, turns = np.hsplit(matrix, 2)
+            yield values, slopes, turns
+
+    def _rows_of(
+        self, data: Rows | None, point: Vector, order: int, direction: Vector | None = None
+    ) -> Iterator[tuple[Vector, Matrix]]:
+        """Yield the weighted residuals and derivatives of an order, rows by rows."""
+        values = self._objective.layout.blocks(point)
+        rates = [] if direction is None else self._objective.layout.blocks(direction)
+        for start, block in self._blocks(data):
+            residual, matrix = self._run(block, values, order, rates)
+            found = self._checked(residual, start)
+            if order != VALUES:
+                if self._roots is not None:
+                    matrix *= self._weights(start, len(found))[:, None]
+                if not np.isfinite(matrix).all():
+                    message = "a derivative of the residuals is not finite"
+                    raise MathematicsError(message)
+            yield found, matrix
+
+    def _blocks(self, data: Rows | None) -> Iterator[tuple[int, Block]]:
+        """Yield the place of the first row of each block, and its data."""
+        return iter([(0, {})]) if data is None else numbered(data, self._block)
+
+    def _weights(self, start: int, count: int) -> Vector:
+        assert self._roots is not None  # noqa: S101 - the caller has seen it
+        first = start * self._width
+        return self._roots[first : first + count]
+
+    def _checked(self, residual: Any, start: int) -> Vector:
+        values = np.array(residual, dtype=np.float64).ravel()
+        if self._roots is not None:
+            values *= self._weights(start, len(values))
+        if not np.isfinite(values).all():
+            message = "a residual is not finite"
+            raise MathematicsError(message)
+        return values
+
+    def _run(
+        self, block: Block, parameters: Sequence[Any], order: int, rates: Sequence[Any]
+    ) -> tuple[Any, Matrix]:
+        """Return the residuals of some rows, and the columns of their derivatives."""
+        length = length_of(block) if block else self._block
+        values = [*parameters, *self._fixed.values()]
+        if self._is_native and order != TURNS:
+            if order not in self._machine_code:
+                self._machine_code[order] = self._assembled(order)
+            machine_code = self._machine_code[order]
+            found = None if machine_code is None else machine_code(values, block, length)
+            if found is not None:
+                return found
+        if order not in self._compiled:
+            moving = self._objective.parameters
+            names = [*moving, *self._fixed, *self._names, *map(rate_name, moving[: len(rates)])]
+            outputs = self._outputs(order)
+            self._compiled[order] = function(program(self._objective.graph, outputs), names)
+        data = [block[name] for name in self._names]
+        try:
+            residual, *columns = self._compiled[order](*values, *data, *rates)
+        except (ValueError, OverflowError, ZeroDivisionError):
+            message = "a residual is undefined"
+            raise MathematicsError(message) from None
+        matrix = np.empty((length * self._width, len(columns)), order="F")
+        for number, column in enumerate(columns):
+            matrix[:, number] = np.ravel(column)
+        return residual, matrix
+
+    def _outputs(self, order: int) -> list[int]:
+        """Return the nodes of the residuals, and of their derivatives up to an order.
+
+        The second ones are how the first change at the rates of the parameters, names of their own.
+        """
+        if order == VALUES:
+            return [self._node]
+        if order == SLOPES:
+            return [self._node, *self._columns]
+        graph = self._objective.graph
+        rates = {
+            node: graph.variable(rate_name(name), graph.shape(node))
+            for name, node in self._objective.nodes.items()
+        }
+        return [self._node, *self._columns, *tangents(graph, self._columns, rates)]
+
+    def _assembled(self, order: int) -> InRows | None:
+        """Return the residuals, and maybe their derivatives, as machine code if that can be."""
+        from gradcli.rows.machine_code import machine_code
+
+        here = self._objective
+        names = [*here.parameters, *self._fixed]
+        return machine_code(here.graph, self._outputs(order), names, here.engine)
+
+    def _derivatives(self) -> list[int]:
+        """Return the derivatives of the residuals by each number of the parameters, as nodes."""
+        graph = self._objective.graph
+        return [
+            tangents(graph, [self._node], {node: unit})[0]
+            for node in self._objective.nodes.values()
+            for _, unit in units(graph, node)
+        ]

@@ -1,0 +1,407 @@
+"""Formulas of sums and means over rows as functions to be minimised, computed by blocks of rows.
+
+The rows need not fit in memory.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from gradcli.calculus.forward import rate_name
+from gradcli.calculus.hessian import hessian_times
+from gradcli.calculus.reverse import gradient
+from gradcli.data.columns import length_of
+from gradcli.data.pieces import Divided
+from gradcli.data.rows import HeldRows, numbered, rows_at_once
+from gradcli.errors import MathematicsError
+from gradcli.graph.node import Node
+from gradcli.minimize.objective import Objective, total_of
+from gradcli.minimize.row_sums import RowSums
+from gradcli.programs.engines import AUTO, PYTHON, RUNNING_ROW, VECTORISING, repays
+from gradcli.programs.engines import engine as engine_of
+from gradcli.programs.generated import function
+from gradcli.programs.program import program
+from gradcli.rows.reductions import Totals, reduction_name, split
+from gradcli.rows.sums import is_plain, sums
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from gradcli.data.columns import Block
+    from gradcli.data.pieces import PieceRows, SomeRows
+    from gradcli.data.rows import Rows
+    from gradcli.language.origin import Origin
+    from gradcli.minimize.row_sums import Look
+    from gradcli.minimize.vector_objective import VectorObjective
+    from gradcli.rows.sums import Sums
+    from gradcli.solvers.solver import Mask, Matrix
+
+SUMMED_ROWS = 1 << 10
+"""From so many rows on, sums of numbers of each row are computed in one fused pass."""
+MANY_ROWS = 1 << 16
+"""From so many rows on, blocks of them that stay in the cache are faster than all at once."""
+
+
+class RowsObjective(Objective):
+    """An objective over rows, computed by blocks: of files, or of memory that fits the cache.
+
+    `formula` is one of sums and means, with the length ROWS; its data are the entries of `rows`,
+    `parameters` and `constants` the rest. `engine` is "native" for machine code, "python", or
+    "auto".
+    """
+
+    def __init__(
+        self,
+        formula: Node,
+        parameters: Sequence[str],
+        origin: Origin | None,
+        constants: Mapping[str, Any],
+        rows: Rows,
+        engine: str = AUTO,
+        place: Callable[[int], str] | None = None,
+    ) -> None:
+        parts = split(formula)
+        assert parts is not None  # noqa: S101 - the caller has seen that it is one of sums
+        super().__init__(
+            formula.graph,
+            formula.id,
+            parameters,
+            origin,
+            constants,
+            is_compiled=False,
+            engine=engine,
+            place=place,
+        )
+        free = formula.graph.variables([formula.id])
+        self._rows = rows
+        self._parts = parts
+        self._names = [name for name in rows.entries if name in free]
+        self._block = rows_at_once(rows.entries)
+        self._inner: Callable[..., tuple[Any, ...]] | None = None
+        self._outer: Callable[..., tuple[Any, ...]] | None = None
+        self._curved: Callable[..., list[Any]] | None = None
+        self._whole: Objective | None = None
+        self._is_few = False
+        """Whether these are rows for which blocks do not repay."""
+        self.is_in_blocks = rows.held is None
+        self._sums = sums(
+            formula.graph,
+            parts,
+            dict(zip(self.parameters, self.shapes, strict=True)),
+            list(self.constants),
+        )
+
+    def __call__(self, point: Sequence[Any]) -> tuple[float, list[Any]]:
+        """Return value and gradient; raise MathematicsError where either has no finite value."""
+        return self.fast(point) or self._look_closely(point)
+
+    def fast(self, point: Sequence[Any]) -> tuple[float, list[Any]] | None:
+        """Return value and gradient; None where it takes a closer look to find them or a fault."""
+        self.evaluations += 1
+        if self._is_few:
+            return self.whole()(point)
+        try:
+            found = None if self._sums is None else self._summed(point, self._sums)
+            # Sums that vanish are not trusted.
+            outcome = None if found is None else self._finite(found)
+            return outcome or self._finite(self._by_blocks(point))
+        except (ValueError, OverflowError, ZeroDivisionError):
+            return None
+
+    def _each(
+        self, work: Callable[..., Any], *arguments: Any, whole: bool = False
+    ) -> Iterator[Any]:
+        """Yield what a method makes of each piece or block of rows; `whole` takes all in memory."""
+        if isinstance(self._rows, Divided):
+            yield from self._rows.over(work, *arguments)
+        elif whole and self._rows.held is not None:
+            yield work(self._rows.held, 0, *arguments)
+        else:
+            for first, block in numbered(self._rows, self._block):
+                yield work(block, first, *arguments)
+
+    def _summed(self, point: Sequence[Any], sums_: Sums) -> tuple[Any, ...] | None:
+        """Return value and gradient from one pass; None where the sums cannot be trusted."""
+        values = [*point, *self.constants.values()]
+        choice = self.engine if self.is_native() else PYTHON
+        found, count = [], 0
+        for rows, sums_of in self._each(self.sums_of, values, choice, whole=True):
+            if sums_of is None:
+                return None
+            found.append(sums_of)
+            count += rows
+        return sums_.found(values, found, count)
+
+    def sums_of(
+        self, block: Block, _: int, values: Sequence[Any], choice: str
+    ) -> tuple[int, list[float] | None]:
+        """Return the number of rows and the sums over them, of an objective that has them."""
+        assert self._sums is not None  # noqa: S101 - the caller has seen it
+        return length_of(block), self._sums.of_block(values, block, choice)
+
+    def closely(self, point: Sequence[Any], *, allow_nonfinite: bool = False) -> RowSums:
+        """Return value and gradient, every step of every block checked. Raises MathematicsError."""
+        values = {**self.values(point), **self.constants}
+        looks = self._each(self.looked_at, values, allow_nonfinite)
+        return self._close(values, allow_nonfinite=allow_nonfinite).found(looks)
+
+    def looked_at(
+        self, block: Block, first: int, values: Mapping[str, Any], allow_nonfinite: bool
+    ) -> tuple[int, Look]:
+        """Return the number of rows and what every step says about them."""
+        close = self._close(values, allow_nonfinite=allow_nonfinite)
+        return length_of(block), close.look(block, first, self._block)
+
+    def _close(self, values: Mapping[str, Any], *, allow_nonfinite: bool) -> RowSums:
+        return RowSums(
+            Node(self.graph, self.result),
+            self._origin,
+            self._parts,
+            self._rows.entries,
+            values,
+            self.parameters,
+            self._place,
+            allow_nonfinite=allow_nonfinite,
+        )
+
+    def _look_closely(self, point: Sequence[Any]) -> tuple[float, list[Any]]:
+        """Return what a call does, every step of every block checked."""
+        found = self.closely(point)
+        return found.value, [found.gradient[name] for name in self.parameters]
+
+    def obstacle(self) -> str | None:
+        """Return why the engine chosen cannot run this, None if it can."""
+        if self._sums is None:
+            return "the formula is no sum of numbers, one of each row"
+        return engine_of(self.engine).obstacle(self._sums.of_a_row)
+
+    def is_native(self) -> bool:
+        """Return whether machine code repays what making it takes.
+
+        It is a matter of evaluations, not of time, so that a run always gives the same numbers.
+        """
+        # Counting the rows of files may take a pass over them.
+        rows = self._rows.count if self.engine == AUTO else 0
+        seconds = self.evaluations * rows * RUNNING_ROW
+        return repays(self.engine, seconds, extra=VECTORISING)
+
+    def _finite(self, outputs: Sequence[Any]) -> tuple[float, list[Any]] | None:
+        """Return value and gradient as floats and arrays; None if one is not finite."""
+        value = float(outputs[0])
+        found = [f if p else float(f) for f, p in zip(outputs[1:], self.shapes, strict=True)]
+        total = value + total_of(found, self.shapes)
+        return (value, found) if total - total == 0 else None
+
+    def use(self, values: Mapping[str, Any]) -> None:
+        """Give those of the constants and columns that are named other values."""
+        super().use(values)
+        if self._whole is not None:
+            self._whole.use(values)
+        if self._rows.held is not None:
+            self._rows = HeldRows({n: values.get(n, old) for n, old in self._rows.held.items()})
+            self._is_few = not _is_for_blocks(
+                self._rows.count, self.engine, is_plain=self._sums is not None
+            )
+
+    def use_rows(self, rows: PieceRows) -> None:
+        """Take other rows of the same columns."""
+        self._rows = rows
+
+    def in_memory(self) -> dict[str, Any]:
+        """Return all values that stay and are in memory, by name."""
+        return {**self.constants, **(self._rows.held or {})}
+
+    def whole(self) -> Objective:
+        """Return the same objective over all rows at once; they must be in memory."""
+        if self._whole is None:
+            names = self.graph.variables([self.result])
+            constants = {name: value for name, value in self.in_memory().items() if name in names}
+            self._whole = Objective(
+                self.graph,
+                self.result,
+                self.parameters,
+                self._origin,
+                constants,
+                place=self._place,
+            )
+        return self._whole
+
+    def checked(self, point: Sequence[Any]) -> tuple[float, list[Any]]:
+        """Return what a call does, every step checked if the rows are few."""
+        is_small = self._rows.held is not None and self._rows.count < MANY_ROWS
+        return self._look_closely(point) if is_small else self(point)
+
+    def _by_blocks(self, point: Sequence[Any]) -> list[Any]:
+        """Return value and gradient for rows of any shape."""
+        if self._outer is None:
+            self._outer = self._compiled_outer()
+        values = [*point, *self.constants.values()]
+        sums = Totals(self._parts.is_mean, len(self.parameters))
+        for rows, found_of in self._each(self.reductions_of, values):
+            sums.add(rows, found_of)
+        totals, slopes = sums.found()
+        value, *by = self._outer(*values, *totals)
+        count = len(self.parameters)
+        found = list(by[:count])
+        for weight, slope in zip(by[count:], slopes, strict=True):
+            found = [f + weight * s for f, s in zip(found, slope, strict=True)]
+        return [value, *found]
+
+    def reductions_of(self, block: Block, _: int, values: Sequence[Any]) -> tuple[int, list[Any]]:
+        """Return the number of rows, and their reductions and the derivatives of these."""
+        if self._inner is None:
+            self._inner = self._compiled_inner()
+        return self._in_blocks(self._inner, block, values, len(self.parameters))
+
+    def _in_blocks(
+        self, run: Callable[..., Any], block: Block, values: Sequence[Any], each: int
+    ) -> tuple[int, list[Any]]:
+        """Return reductions and `each` derivatives of every one, worked out some rows at a time."""
+        sums = Totals(self._parts.is_mean, each)
+        for some in HeldRows(block).blocks(self._block):
+            sums.add(length_of(some), run(*values, *[some[name] for name in self._names]))
+        totals, slopes = sums.found()
+        return length_of(block), [*totals, *[slope for of_one in slopes for slope in of_one]]
+
+    def hessian(self, point: Sequence[Any]) -> Matrix:
+        """Return the second derivatives by all numbers of the parameters, from one pass.
+
+        With the reductions s(p) of the outer formula F(p, s) they are ZᵀF''Z + Σ dF/ds_k s_k'',
+        where Z is the identity above s'. Raises MathematicsError where one is not finite.
+        """
+        import numpy as np
+
+        size = self.layout.count
+        values = [*point, *self.constants.values()]
+        parts = Totals(self._parts.is_mean, 2)
+        try:
+            for rows, curved in self._each(self.curvatures_of, values):
+                parts.add(rows, curved)
+            totals, both = parts.found()
+            outer, is_met = self._outer_objective()
+            where = np.append(self.layout.vector(point), totals)[is_met]
+            moved = np.vstack([np.eye(size), *[first for first, _ in both]])[is_met]
+            found = moved.T @ outer.hessian(where) @ moved
+            weights = outer(where)[1][len(where) - len(both) :]
+            for weight, (_, second) in zip(weights, both, strict=True):
+                found = found + weight * second
+        except (ValueError, OverflowError, ZeroDivisionError):
+            found = np.full((size, size), np.nan)
+        if not np.isfinite(found).all():
+            message = "a second derivative is not finite or does not exist"
+            raise MathematicsError(message)
+        return np.asarray((found + found.T) / 2)
+
+    def curvatures_of(self, block: Block, _: int, values: Sequence[Any]) -> tuple[int, list[Any]]:
+        """Return the number of rows, their reductions, and gradient and Hessian of each."""
+        if self._curved is None:
+            self._curved = self._compiled_curved()
+        return self._in_blocks(self._curved, block, values, 2)
+
+    def _compiled_curved(self) -> Callable[..., list[Any]]:
+        """Return the function from all values to reductions, their gradients and Hessians."""
+        import numpy as np
+
+        layout, graph, parts = self.layout, self.graph, self._parts.parts
+        nodes = list(self.nodes.values())
+        rates = [
+            graph.variable(rate_name(name), shape)
+            for name, shape in zip(self.parameters, self.shapes, strict=True)
+        ]
+        moving = dict(zip(nodes, rates, strict=True))
+        first = [node for part in parts for node in gradient(graph, part, nodes).values()]
+        second = [node for part in parts for node in hessian_times(graph, part, nodes, moving)]
+        names = [*self.parameters, *self.constants, *self._names]
+        slopes = function(program(graph, [*parts, *first]), names)
+        turned = function(program(graph, second), [*names, *map(rate_name, self.parameters)])
+        units, each = np.eye(layout.count), len(nodes)
+
+        def run(*values: Any) -> list[Any]:
+            found = list(slopes(*values))
+            columns = [turned(*values, *layout.blocks(unit)) for unit in units]
+            both: list[Any] = []
+            for k in range(len(parts)):
+                own = slice(k * each, (k + 1) * each)
+                rows = [layout.vector(column[own]) for column in columns]
+                both += [layout.vector(found[len(parts) :][own]), np.array(rows)]
+            return [*found[: len(parts)], *both]
+
+        return run
+
+    def _outer_objective(self) -> tuple[VectorObjective, Mask]:
+        """Return the outer formula as a function of parameters and reductions.
+
+        It takes those numbers of both that stand in it, which the mask tells.
+        """
+        import numpy as np
+
+        from gradcli.minimize.vector_objective import VectorObjective
+
+        outer, result = self._parts.outer, self._parts.result
+        reductions = [reduction_name(place) for place in range(len(self._parts.parts))]
+        known = outer.variables([result])
+        names = [name for name in (*self.parameters, *reductions) if name in known]
+        constants = {name: value for name, value in self.constants.items() if name in known}
+        owners = [*self.layout.owners(self.parameters), *reductions]
+        is_met = np.array([owner in known for owner in owners])
+        return VectorObjective(Objective(outer, result, names, None, constants)), is_met
+
+    def _compiled_outer(self) -> Callable[..., tuple[Any, ...]]:
+        """Return the function of parameters, constants and reductions to value and slopes."""
+        outer, result = self._parts.outer, self._parts.result
+        reductions = [reduction_name(place) for place in range(len(self._parts.parts))]
+        by = [
+            outer.variable(name, shape)
+            for name, shape in zip(self.parameters, self.shapes, strict=True)
+        ]
+        by += [outer.variable(name) for name in reductions]
+        slopes = gradient(outer, result, by)
+        names = [*self.parameters, *self.constants, *reductions]
+        return function(program(outer, [result, *(slopes[node] for node in by)]), names)
+
+    def _compiled_inner(self) -> Callable[..., tuple[Any, ...]]:
+        """Return the function from all values to the sums over some rows and their slopes."""
+        outputs = list(self._parts.parts)
+        for part in self._parts.parts:
+            outputs += gradient(self.graph, part, self.nodes.values()).values()
+        names = [*self.parameters, *self.constants, *self._names]
+        return function(program(self.graph, outputs), names)
+
+
+def objective_over(
+    formula: Node,
+    origin: Origin | None,
+    parameters: Sequence[str],
+    constants: Mapping[str, Any],
+    engine: str = AUTO,
+    files: SomeRows | None = None,
+    place: Callable[[int], str] | None = None,
+) -> tuple[Objective, Rows | None]:
+    """Return the objective, computed by blocks of rows if they are many and it can be.
+
+    The rows are returned beside it then. Those of `files` are not among the `constants`.
+    """
+    graph = formula.graph
+    if files is not None:
+        found = RowsObjective(formula, parameters, origin, constants, files, engine, place)
+        return found, files
+    held = {name: constants[name] for name in graph.columns if name in constants}
+    count = len(next(iter(held.values()), ()))
+    parts = split(formula) if held and _is_for_blocks(count, engine, is_plain=True) else None
+    if parts is not None and _is_for_blocks(count, engine, is_plain=is_plain(graph, parts)):
+        others = {name: value for name, value in constants.items() if name not in held}
+        rows = HeldRows(held)
+        return RowsObjective(formula, parameters, origin, others, rows, engine, place), rows
+    objective = Objective(
+        graph, formula.id, parameters, origin, constants, engine=engine, place=place
+    )
+    return objective, None
+
+
+def _is_for_blocks(count: int, engine: str, *, is_plain: bool) -> bool:
+    """Return whether so many rows are computed by blocks rather than all at once.
+
+    `is_plain` says whether what is summed is one number of each row.
+    """
+    least = 1 if repays(engine, 0.0) else SUMMED_ROWS
+    return count >= MANY_ROWS or (count >= least and is_plain)

@@ -1,0 +1,184 @@
+"""How to minimise, as options: keywords of the Python API and flags of the command line."""
+
+from __future__ import annotations
+
+from gradcli.options import (
+    NOT_NEGATIVE,
+    POSITIVE,
+    SHARE,
+    Option,
+    Options,
+    Text,
+    Whole,
+    flag,
+    one_of,
+    text,
+    texts,
+)
+from gradcli.point import nowhere
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+    from typing import Any
+
+
+SECOND_ORDER = ("lm", "newton", "lbfgs")
+"""The methods that choose their own steps."""
+ERRORS = JACOBIAN, HESSIAN = "jacobian", "hessian"
+"""What standard errors can be from."""
+
+
+def _methods() -> Collection[str]:
+    from gradcli.solvers.first_order.methods import METHODS
+
+    return (*SECOND_ORDER, *METHODS)
+
+
+def _schedules() -> Collection[str]:
+    from gradcli.solvers.first_order.schedules import SCHEDULES
+
+    return SCHEDULES
+
+
+def _losses() -> Collection[str]:
+    from gradcli.solvers.least_squares.losses import LOSSES
+
+    return LOSSES
+
+
+def _engines() -> Collection[str]:
+    from gradcli.programs.engines import AUTO, TABLE
+
+    return (AUTO, *TABLE)
+
+
+class Random(Options):
+    """What is drawn at random."""
+
+    group = "Input"
+
+    seed = Option("--seed", 0, "Seed of random starts such as w=normal(3) (0).", Whole(0), "N")
+
+
+class Solving(Options):
+    """The method, and how long it runs."""
+
+    group = "Method"
+
+    method = text(
+        "--method",
+        "lm, newton, lbfgs, or first-order with settings: 'adam(beta1=0.8)'.",
+        "M",
+        complete=_methods,
+        identifies=True,
+    )
+    lr: Option[float | None] = Option(
+        "--lr", None, "Learning rate of a first-order method.", POSITIVE, "R", identifies=True
+    )
+    schedule = text(
+        "--schedule",
+        "How the learning rate changes: 'cosine(t_max=100)'.",
+        "S",
+        complete=_schedules,
+        identifies=True,
+    )
+    steps: Option[int | None] = Option(
+        "--steps", None, "Steps to take (at most 10000).", Whole(0), "N"
+    )
+    tol: Option[float | None] = Option(
+        "--tol",
+        None,
+        "Stop at this norm of the gradient (1e-8), or relative step of lm.",
+        NOT_NEGATIVE,
+        "T",
+        identifies=True,
+    )
+    seconds: Option[float | None] = Option(
+        "--seconds", None, "Stop after so many seconds.", POSITIVE, "S"
+    )
+    starts: Option[int | None] = Option(
+        "--starts",
+        None,
+        "Try N starts, keep the lowest; 1 for one run.",
+        Whole(1, 1_000_000),
+        "N",
+    )
+    maximize = flag("--maximize", "Find a maximum in place of a minimum.", identifies=True)
+    subject_to = texts(
+        "--subject-to",
+        "What must hold, as 'x^2 + y^2 <= 1' or 'x == y'; repeatable.",
+        "C",
+        identifies=True,
+    )
+    engine = one_of(
+        "--engine",
+        "native (machine code by LLVM), python, or auto: what is faster.",
+        "E",
+        _engines,
+        "auto",
+    )
+
+
+class Fitting(Options):
+    """How rows count in a fit, and what is said about it."""
+
+    group = "Fit"
+
+    weights: Option[Any] = Option(
+        "--weights", None, "How much each row of a fit counts.", Text(), "COLUMN", identifies=True
+    )
+    sigma: Option[Any] = Option(
+        "--sigma",
+        None,
+        "Standard deviation of each row of a fit.",
+        Text(),
+        "COLUMN",
+        identifies=True,
+    )
+    absolute_sigma = flag("--absolute-sigma", "--sigma is exact, not only up to a factor.")
+    loss = text(
+        "--loss",
+        "For data with outliers: 'huber(1.35)', soft_l1 or cauchy.",
+        "L",
+        complete=_losses,
+        identifies=True,
+    )
+    confidence = Option("--confidence", 0.95, "Of the confidence intervals (0.95).", SHARE, "P")
+    errors: Option[str | None] = one_of(
+        "--errors",
+        "Standard errors from the jacobian of a fit, or from the hessian of any negative "
+        "log-likelihood.",
+        "HOW",
+        lambda: ERRORS,
+        None,
+    )
+    profile = flag("--profile", "Confidence intervals from the profile of the likelihood.")
+
+
+class Settings(Random, Solving, Fitting):
+    """How to minimise."""
+
+    bounds: Mapping[str, tuple[float, float]] | None = None
+    """The limits of parameters by name."""
+    columns: Collection[str] = ()
+    """All columns of the data, for messages about a name that is none of them."""
+    place: Callable[[int], str] | None = staticmethod(nowhere)
+    """From a row of the data, counted from 0, to where it stands: " of d.csv (line 7)"; None where
+    rows are not to be named, as those of a batch."""
+    looks = False
+    """Whether the start was not given, so that another one may do where it has no value."""
+
+    @property
+    def may_be_lm(self) -> bool:
+        """Whether lm was asked for, or the method is ours to choose."""
+        if self.method is None:
+            return self.lr is None and self.schedule is None
+        return self.method.strip() == "lm"
+
+    @property
+    def is_first_order(self) -> bool:
+        """Whether a first-order method is asked for."""
+        if self.method is None:
+            return self.lr is not None or self.schedule is not None
+        return self.method.partition("(")[0].strip() not in SECOND_ORDER

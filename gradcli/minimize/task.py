@@ -1,0 +1,383 @@
+"""What is to be minimised: an objective, where it starts, its limits, and the fit that it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import prod
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from gradcli.errors import FileError, MathematicsError, NameValueError, UsageError, few, printable
+from gradcli.graph import printing
+from gradcli.graph.shapes import sized
+from gradcli.language.choices import choice
+from gradcli.language.names import is_name, meant, names_in, suggestion
+from gradcli.language.origin import where
+from gradcli.minimize.fit import WEIGHT, Fit, Weighting, plain_squares, recognised, weighted
+from gradcli.minimize.layout import entries
+from gradcli.minimize.objective import Objective
+from gradcli.options import example, spelled
+from gradcli.programs import engines
+from gradcli.values import checked
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from gradcli.calculus.squares import Squares
+    from gradcli.data.pieces import SomeRows
+    from gradcli.data.rows import Rows
+    from gradcli.graph.node import Node
+    from gradcli.language.origin import Origin
+    from gradcli.minimize.settings import Settings
+    from gradcli.solvers.bounds import Box
+    from gradcli.solvers.least_squares.losses import Loss
+    from gradcli.solvers.solver import Vector
+
+Limits = tuple[float, float]
+
+PLAIN_PARAMETERS = 50
+"""Up to so many numbers a sum of squares without data is taken for one."""
+CHECKED_NUMBERS = 1_000_000
+"""Up to so many numbers of data every step of the formula is checked at a start."""
+
+
+def _any(slope: Any) -> bool:
+    return bool(slope.any() if hasattr(slope, "any") else slope)
+
+
+class Task(NamedTuple):
+    """A problem, checked and ready to be handed to a method."""
+
+    expression: str
+    objective: Objective
+    start: list[Any]
+    """The value of each parameter."""
+    limits: list[Limits] | None
+    """The bounds of each parameter; None when there are none at all."""
+    fit: Fit | None
+    """The residuals, when the objective is a sum of squares over data."""
+    loss: Loss | None
+    is_streamed: bool = False
+    """Whether the data are read in blocks for every evaluation."""
+    warnings: list[str] = []  # noqa: RUF012 - never changed
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the numbers of the parameters."""
+        return entries(dict(zip(self.objective.parameters, self.start, strict=True)))
+
+    def check(self, start: Sequence[Any]) -> list[Any] | None:
+        """Return the gradient at a start, where the data are not too many for a closer look.
+
+        Raises MathematicsError, naming the part, where a step of the formula has no value.
+        """
+        sizes = [getattr(value, "size", 1) for value in self.objective.constants.values()]
+        if sum(sizes) > CHECKED_NUMBERS:
+            return None
+        try:
+            return self.objective.checked(start)[1]
+        except MathematicsError as error:
+            error.message = f"the objective is undefined at the start: {error.message}"
+            error.hint = error.hint or self._way_out(error)
+            raise
+
+    def _way_out(self, error: MathematicsError) -> str | None:
+        """Return what helps where a start of a model over data has no value."""
+        if self.fit is None or self.fit.is_plain:
+            return None
+        low, high = error.span or (0, None)
+        at_fault = names_in((error.source or "")[low:high])
+        if at_fault and not at_fault & set(self.objective.parameters):
+            return "no start changes that; leave the row out, or write another formula"
+        if self.fit.is_linear:
+            return "start elsewhere"
+        return "start elsewhere, or give no start at all and one is looked for"
+
+    def kinks(self) -> list[int]:
+        """Return the nodes with a kink, of an objective of numbers alone."""
+        from gradcli.calculus.rounding import kinks
+
+        objective = self.objective
+        if objective.graph.has_arrays:
+            return []
+        return kinks(objective.graph, objective.result, objective.nodes.values())
+
+    def without_slope(self, slopes: Sequence[Any] | None) -> dict[str, int]:
+        """Return the parameters with respect to which the derivative is 0 everywhere.
+
+        `slopes` is the gradient at a start, where it is known.
+        """
+        nodes = self.objective.nodes
+        if slopes is not None:
+            # Only what is 0 there can be 0 everywhere.
+            pairs = zip(nodes.items(), slopes, strict=True)
+            nodes = {name: node for (name, node), slope in pairs if not _any(slope)}
+        if not nodes:
+            return {}
+        from gradcli.calculus.jumps import without_slope
+
+        flat = without_slope(self.objective.graph, self.objective.result, nodes.values())
+        return {name: node for name, node in nodes.items() if node in flat}
+
+    def why_flat(self, names: Mapping[str, int]) -> str:
+        """Return why the derivative with respect to these parameters is 0 everywhere."""
+        from gradcli.calculus.jumps import explained
+
+        why = explained(self.objective.graph, self.objective.result, list(names.values()))
+        return f"the derivative with respect to {few(list(names))} is 0 everywhere: {why}"
+
+    def unmet(self, settings: Settings, *, has_steps: bool = True) -> list[str]:
+        """Return a warning about what runs in Python though another engine was asked for.
+
+        There is one at most. `has_steps` says whether the schedule is one of steps, not of epochs.
+        """
+        asked = example("engine", settings.engine)
+        if not engines.repays(settings.engine, 0.0):
+            return []
+        obstacle = self.objective.obstacle()
+        if obstacle is not None:
+            return [f"{asked}: {obstacle}, so it is computed in Python"]
+        if has_steps and settings.schedule is not None:
+            from gradcli.solvers.first_order.schedules import schedule
+
+            chosen = choice(spelled("schedule"), settings.schedule)
+            if not schedule(*chosen).is_fixed:
+                why = f"the schedule {chosen[0]} looks at each value"
+                return [f"{asked}: {why}, so the steps are taken in Python"]
+        return []
+
+    def box(self, start: Sequence[Any] = (), frozen: Collection[str] = ()) -> Box:
+        """Return the bounds of every number of the parameters; those `frozen` keep their start."""
+        import numpy as np
+
+        from gradcli.solvers.bounds import Box
+
+        layout = self.objective.layout
+        box = Box.unbounded(layout.count)
+        if self.limits is not None:
+            lower, upper = np.array(self.limits, dtype=np.float64).T
+            box = Box(layout.repeated(lower.tolist()), layout.repeated(upper.tolist()))
+        if frozen:
+            held = layout.repeated([float(name in frozen) for name in self.objective.parameters])
+            point = layout.vector(start)
+            box = Box(*(np.where(held, point, limit) for limit in box))
+        return box
+
+
+def task(
+    formula: Node,
+    origin: Origin | None,
+    start: Mapping[str, Any],
+    fixed: Mapping[str, Any],
+    data: Mapping[str, Any] | SomeRows,
+    settings: Settings,
+) -> Task:
+    """Return the task of minimising a formula, which has the shapes of what is given already.
+
+    Where it has the length ROWS it may be worked out for some rows of the `data` at a time.
+    `start` are the parameters, `fixed` the names that keep their values and `data` the columns that
+    the formula may use, or rows to be read in blocks where that can be; `origin` is where it was
+    typed. Raises NameValueError and UsageError for what does not fit together.
+    """
+    engines.check(settings.engine)
+    files = None if isinstance(data, Mapping) else data
+    columns: Mapping[str, Any] = data if isinstance(data, Mapping) else data.entries
+    values = _values(formula, origin, start, fixed, columns, settings.columns)
+    is_weighted = settings.weights is not None or settings.sigma is not None
+    if files is not None and (is_weighted or not formula.graph.columns):
+        found = task(formula, origin, start, fixed, files.hold().held, settings)
+        why = "the formula is no sum or mean over rows, so all rows are held in memory"
+        return found._replace(warnings=[why])
+    point, constants = _parted(values, start)
+    moving = _nodes(formula, point)
+    count = _count(formula, constants) if files is None else files.count
+    squares = recognised(formula, origin, moving, {**constants, **columns}, count)
+    loss = _loss(settings.loss)
+    weighting = weighting_of(settings, columns)
+    factors: Vector | None = None
+    expression = _expression(formula, origin)
+    if loss is not None or weighting.is_given:
+        squares = _of_model(origin, squares)
+        shape = sized(formula.graph.shape(squares.residual), count)
+        factors = weighting.factors(prod(shape))
+        if factors is not None:
+            constants[WEIGHT] = factors.reshape(shape)
+        formula = weighted(formula, squares, loss, has_weights=factors is not None)
+    objective: Objective
+    over: Rows | None = None
+    if formula.graph.columns:
+        from gradcli.minimize.rows_objective import objective_over
+
+        objective, over = objective_over(
+            formula, origin, list(point), constants, settings.engine, files, settings.place
+        )
+    else:
+        objective = Objective(
+            formula.graph, formula.id, list(point), origin, constants, engine=settings.engine
+        )
+    is_plain = squares is None and files is None and settings.may_be_lm
+    if is_plain and (settings.method or not (columns or objective.size > PLAIN_PARAMETERS)):
+        squares = plain_squares(formula, moving, count)
+        if squares is not None:  # its residuals are none of rows
+            objective, over = objective.whole(), None
+    fit = None
+    if squares is not None and (files is None or squares.weight is None):
+        fit = Fit(objective, squares, weighting, loss, factors, over, is_plain=is_plain)
+        fit = fit if fit.has_positive_weights else None
+    limits = _limits(settings.bounds or {}, point)
+    return Task(
+        expression,
+        objective,
+        list(point.values()),
+        limits,
+        fit,
+        loss,
+        is_streamed=files is not None,
+    )
+
+
+def unstarted(
+    formula: Node, origin: Origin | None, fixed: Collection[str], columns: Collection[str]
+) -> dict[str, float]:
+    """Return a start of 1 for each parameter of a model over data that was given none at all.
+
+    Parameters are the names that are neither columns nor fixed. None is returned where one is
+    nearly that of a column which the model lacks: it is more likely misspelt.
+    """
+    names = formula.graph.variables([formula.id])
+    found = dict.fromkeys([n for n in names if n not in fixed and n not in columns], 1.0)
+    is_model = origin is not None and origin.is_model and bool(columns)
+    unused = [column for column in columns if column not in names]
+    if not is_model or any(suggestion(name, unused) for name in found):
+        return {}
+    return found
+
+
+def _parted(
+    values: Mapping[str, Any], start: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the values that move, in the order of their starts, and those that stay."""
+    point = {name: values[name] for name in start if name in values}
+    if not any(getattr(value, "size", 1) for value in point.values()):
+        message = "there is nothing to minimise: no name has a start"
+        raise NameValueError(message, hint="give one, for example x=1")
+    return point, {name: value for name, value in values.items() if name not in start}
+
+
+def _nodes(formula: Node, names: Collection[str]) -> dict[str, int]:
+    nodes = formula.graph.variables([formula.id])
+    return {name: nodes[name] for name in names if name in nodes}
+
+
+def _expression(formula: Node, origin: Origin | None) -> str:
+    return origin.source if origin else printing.formula(formula.graph, formula.id)
+
+
+def weighting_of(settings: Settings, data: Mapping[str, Any]) -> Weighting:
+    """Return how much each row counts. Raises NameValueError for a column that does not exist."""
+    return Weighting(
+        _column("weights", settings.weights, data, settings.columns),
+        _column("sigma", settings.sigma, data, settings.columns),
+        settings.absolute_sigma,
+    )
+
+
+def _column(field: str, given: Any, data: Mapping[str, Any], columns: Collection[str]) -> Any:
+    """Return the column of a name, and anything else as it is."""
+    if not isinstance(given, str) or given in data:
+        return data[given] if isinstance(given, str) else given
+    known = list(columns or data)
+    close = suggestion(given, known)
+    hint = f"did you mean '{close}'?" if close else f"its columns are {few(known)}"
+    message = f"{example(field, printable(given, 60))}: the data have no such column"
+    raise NameValueError(message, hint=hint if data else f"give {spelled('data')} too")
+
+
+def _count(formula: Node, constants: Mapping[str, Any]) -> int:
+    """Return how many rows the data have."""
+    return next((len(constants[n]) for n in formula.graph.columns if n in constants), 0)
+
+
+def _loss(typed: str | None) -> Loss | None:
+    if typed is None:
+        return None
+    from gradcli.solvers.least_squares.losses import loss
+
+    name, positional, given = choice(spelled("loss"), typed)
+    return loss(name, positional, given)
+
+
+def _of_model(origin: Origin | None, squares: Squares | None) -> Squares:
+    """Return the squares of a model. Raises UsageError for a formula, which says how rows count."""
+    if squares is None or origin is None or not origin.is_model:
+        message = "weights, sigma and a loss belong to a model y ~ … with data"
+        raise UsageError(
+            message, hint="write the model as y ~ a*x + b, or the weights into the sum"
+        )
+    return squares
+
+
+def _values(
+    formula: Node,
+    origin: Origin | None,
+    start: Mapping[str, Any],
+    fixed: Mapping[str, Any],
+    data: Mapping[str, Any],
+    columns: Collection[str],
+) -> dict[str, Any]:
+    """Return the value of every free name but columns in files, of which only shapes are known.
+
+    Raises NameValueError for names that do not fit.
+    """
+    for name in fixed:
+        if name in start:
+            message = f"{name} has a start and is fixed as well"
+            raise NameValueError(message, hint=f"leave out one of {name}=… and {spelled('fix')}")
+    for name in (*start, *fixed):
+        if name in data:
+            message = f"{name} is a column of the data and a parameter as well"
+            raise NameValueError(message, hint=f"use another name, or leave out {name}=…")
+    nodes = formula.graph.variables([formula.id])
+    missing = [
+        name for name in nodes if name not in start and name not in fixed and name not in data
+    ]
+    if missing and data:
+        named = [name for name in columns or data if name]
+        known = named if named == list(columns or data) else [*named, "one without a name"]
+        unused = [name for name in known if name not in nodes]
+        misspelt = [name for name in missing if suggestion(name, unused)]
+        missing = misspelt or missing
+        close = suggestion(missing[0], known)
+        hint = f"did you mean '{close}'?" if close else f"its columns are {few(known)}"
+        message = f"{printable(missing[0], 60)} has no start and is no column of the data"
+        # A header that no formula can name is a fault of the file, not of the words.
+        error = NameValueError if all(map(is_name, known)) else FileError
+        raise error(
+            message,
+            hint=meant(missing[0]) or f"{hint}; a parameter has a start, {missing[0]}=1",
+            **where(origin, nodes[missing[0]]),
+        )
+    in_files = [name for name, value in data.items() if isinstance(value, tuple)]
+    used = {name: value for name, value in data.items() if name in nodes and name not in in_files}
+    return checked(formula, {**start, **fixed, **used}, origin, in_files)
+
+
+def _limits(bounds: Mapping[str, Limits], point: Mapping[str, Any]) -> list[Limits] | None:
+    """Return the bounds of each parameter. Raises NameValueError for a start outside of them."""
+    for name, (low, high) in bounds.items():
+        if name not in point:
+            close = suggestion(name, point)
+            message = f"{printable(name, 60)} has bounds and is no parameter"
+            hint = f"did you mean '{close}'?" if close else f"the parameters are {few(list(point))}"
+            raise NameValueError(message, hint=hint)
+        if not low < high:
+            message = f"the lower bound of {name}, {low:g}, is not below the upper one, {high:g}"
+            raise NameValueError(
+                message, hint=f"to keep a value use {spelled('fix')} {name}={low:g}"
+            )
+        value = point[name]
+        least, most = (value, value) if isinstance(value, float) else (value.min(), value.max())
+        if not low <= least <= most <= high:
+            outside = least if least < low else most
+            message = f"the start of {name}, {outside:g}, is outside its bounds {low:g}:{high:g}"
+            raise NameValueError(message, hint=f"start {name} between its bounds")
+    return [bounds.get(name, (float("-inf"), float("inf"))) for name in point] if bounds else None

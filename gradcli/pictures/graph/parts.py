@@ -1,0 +1,114 @@
+"""The parts of an integral, sum, product or root, which is one node of a picture.
+
+Of an integral what is integrated at the nodes of a quadrature, of a sum or product its first terms,
+of a root the equation at the ends and its derivative at the root.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from gradcli.graph.bound import inlined
+from gradcli.graph.forms import INTEGRAL, PRODUCT_OVER, ROOT
+from gradcli.graph.printing import Text
+from gradcli.graph.quadrature import few
+from gradcli.pictures.graph.words import fit, number
+from gradcli.programs.trace import Part
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from gradcli.graph.node import Graph
+    from gradcli.programs.trace import Step
+
+TERMS = 5
+"""How many terms of a sum or product are shown."""
+LONGEST = 40
+"""Characters of a formula."""
+
+
+def with_parts(graph: Graph, steps: Sequence[Step]) -> list[Step]:
+    """Return the steps, those that bind a name with their parts."""
+    values = {step.id: step.value for step in steps}
+    return [
+        step._replace(parts=tuple(_parts(graph, step, values)))
+        if graph.rows[step.id][0].binds and step.live
+        else step
+        for step in steps
+    ]
+
+
+def about(step: Step) -> str:
+    """Return the parts of a step in a sentence; "" when it has none."""
+    if not step.parts:
+        return ""
+    told = [
+        part.what if part.value is None else f"{part.what}: {number(part.value)}"
+        for part in step.parts
+    ]
+    return f"Its parts: {'; '.join(told)}."
+
+
+def bounds(graph: Graph, node: int) -> str:
+    """Return what a form is taken of, in words: exp(-x^2) for x from 0 to b."""
+    operation, arguments, bound = graph.rows[node]
+    text = Text(graph, _names(graph))
+    body, name = text.body(node)
+    formula = text.names.get(body) or text.write(body) or ""
+    limits = [text.names.get(limit) or text.write(limit) for limit in arguments[: bound.limits]]
+    if operation is ROOT:
+        place = f"near {limits[0]}" if len(limits) == 1 else f"from {limits[0]} to {limits[1]}"
+        return f"{formula} for {name} {place}"
+    return f"{formula} for {name} from {limits[0]} to {limits[1]}"
+
+
+def _names(graph: Graph) -> dict[int, str]:
+    return {node: next(iter(given)) for node, given in graph.names.items() if given}
+
+
+def _parts(graph: Graph, step: Step, values: Mapping[int, Any]) -> Iterator[Part]:
+    operation, arguments, bound = graph.rows[step.id]
+    formulas = [_formula(graph, step.id, root) for root in bound.roots]
+    numbers: list[Any] = [values.get(argument) for argument in arguments]
+    if any(value is None for value in numbers):
+        numbers = []
+    limits, taken = numbers[: bound.limits], numbers[bound.limits :]
+
+    def value(x: float, root: int = 0) -> float:
+        try:
+            return float(bound.function(root)(x, *taken))
+        except (ValueError, ArithmeticError):
+            return math.nan
+
+    if operation is ROOT:
+        yield Part(f"{formulas[1]} is 0 at the root")
+        yield from [Part(f"at {bound.name} = {number(x)}", value(x, 1)) for x in limits]
+        rate = None if step.value is None or not numbers else value(step.value, 2)
+        yield Part(f"its derivative {formulas[2]}", rate)
+        return
+    yield Part(formulas[0])
+    if not numbers:
+        return
+    if operation is INTEGRAL:
+        nodes = few(*limits)
+        yield from [Part(f"at {bound.name} = {number(x)}", value(x)) for x, _ in nodes]
+        whole = math.fsum(weight * value(x) for x, weight in nodes)
+        yield Part(f"Gauss's rule with these {len(nodes)}", whole)
+        return
+    low, high = limits
+    count = int(high - low) + 1
+    terms = [low + place for place in range(min(count, TERMS))]
+    yield from [Part(f"at {bound.name} = {number(x)}", value(x)) for x in terms]
+    if count > TERMS:
+        what = "factors" if operation is PRODUCT_OVER else "terms"
+        yield Part(f"and {count - TERMS} more {what}")
+
+
+def _formula(graph: Graph, node: int, root: int) -> str:
+    """Return a body of a form as text."""
+    _, arguments, bound = graph.rows[node]
+    leaf = graph.variable(f"0 {bound.name}")
+    shown = inlined(graph, bound, root, [leaf, *arguments[bound.limits :]], as_typed=True)
+    text = Text(graph, _names(graph))
+    return fit(text.names.get(shown) or text.write(shown) or "", LONGEST)

@@ -1,0 +1,141 @@
+"""Formulas of a lesson: text, and the LaTeX of the same from which the page's MathML is made.
+
+A formula that is put in a sentence brings both with it, between separators that nobody sees; at the
+end they become plain text, or marks that the page sets as mathematics.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from gradcli.calculus.told import told
+from gradcli.graph.precedence import ATOM, POSTFIX, PRODUCT
+from gradcli.graph.printing import Latex
+from gradcli.pictures.graph.sentences import what
+from gradcli.pictures.graph.words import LONGEST, factors, fit, flowing, local_formula
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from typing_extensions import Self
+
+    from gradcli.pictures.graph.sketch import Box, Sketch
+    from gradcli.programs.trace import Edge, Step
+
+SEPARATOR = "\u2063"
+"""Stands before, between and behind the text of a formula and its LaTeX."""
+SET = re.compile(f"{SEPARATOR}([^{SEPARATOR}]*){SEPARATOR}([^{SEPARATOR}]*){SEPARATOR}")
+
+
+class Math(str):
+    """The text of a formula; in a format string it brings its LaTeX with it."""
+
+    __slots__ = ("latex",)
+
+    latex: str
+    """"" for one that stays text, since it is cut."""
+
+    def __new__(cls, text: str, latex: str = "") -> Self:
+        """Return the text with its LaTeX."""
+        made = super().__new__(cls, text)
+        made.latex = "" if text.endswith("…") else latex
+        return made
+
+    def __format__(self, form: str) -> str:
+        """Return the text and the LaTeX between separators."""
+        if not self.latex:
+            return str(self)
+        return f"{SEPARATOR}{self!s}{SEPARATOR}{self.latex}{SEPARATOR}"
+
+
+def latex_of(text: str) -> str:
+    """Return the LaTeX of a text: of a formula its own, of a number or a mark the same."""
+    return text.latex if isinstance(text, Math) else text.replace("−", "-")
+
+
+def enclosed(text: str) -> str:
+    """Return a formula or number in parentheses."""
+    if isinstance(text, Math):
+        return Math(f"({text!s})", rf"\left({text.latex}\right)" if text.latex else "")
+    return f"({text})"
+
+
+def combined(form: str, latex: str, *parts: str) -> Math:
+    """Return formulas in a form, which is also given in LaTeX; {0}, {1} … stand for them."""
+    text = form.format(*[str(part) for part in parts])
+    known = all(latex_of(part) for part in parts)
+    return Math(text, latex.format(*map(latex_of, parts)) if known else "")
+
+
+def formula(sketch: Sketch, node: int, text: str, names: Mapping[int, str] | None = None) -> Math:
+    """Return the text of a node with its LaTeX.
+
+    `names` are texts that stand in place of nodes; elsewhere those that the user named have names.
+    """
+    if not text or "…" in text or not sketch.letters:
+        return Math(text)
+    graph = sketch.graph
+    shown = {
+        other: sketch.letters[name]
+        for other, given in graph.names.items()
+        if other != node and (name := next(iter(given), "")) in sketch.letters
+    }
+    shown |= {other: latex_of(name) for other, name in (names or {}).items()}
+    if not all(shown.values()):
+        return Math(text)
+    dialect = Latex(graph, shown, sketch.letters)
+    return Math(text, dialect.write(node) or "")
+
+
+def settled(text: str, set_math: Callable[[str, str], str]) -> str:
+    """Return a sentence with each formula replaced by what `set_math` makes of text and LaTeX."""
+    return SET.sub(lambda found: set_math(found[1], found[2]), text)
+
+
+def title(sketch: Sketch, box: Box) -> str:
+    """Return a node in words: u, the sine of x; its formulas are set."""
+
+    def show(node: int, text: str) -> str:
+        return f"{formula(sketch, node, text)}"
+
+    step = box.step
+    said = what(sketch.graph, step, box.role, show)
+    plain = what(sketch.graph, step, box.role)
+    return said if len(plain) <= LONGEST else fit(plain)
+
+
+def local(sketch: Sketch, step: Step, edge: Edge, longest: int) -> Math:
+    """Return the local derivative of a step with respect to an input as a formula; "" for none."""
+    text = local_formula(sketch.graph, step, edge, longest)
+    graph, shown = sketch.graph, factors(sketch.graph, edge.formula)
+    parts = [(node, formula(sketch, node, "own")) for node in shown] if text else []
+    latex = [
+        rf"\left({part.latex}\right)"
+        if len(parts) > 1 and Latex(graph, {}).level(node) < PRODUCT + bool(place)
+        else part.latex
+        for place, (node, part) in enumerate(parts)
+    ]
+    return Math(text, "" if "…" in text else r" \cdot ".join(latex))
+
+
+def back(sketch: Sketch, step: Step, place: int, slope: Math, longest: int) -> Math:
+    """Return what flows back to an input through an operation on arrays, in words."""
+    text = flowing(sketch.graph, step, place, str(slope), longest)
+    found = told(sketch.graph, step.id, place) if slope.latex and text and "…" not in text else None
+    if found is None:
+        return Math(text)
+    graph, names, levels = sketch.graph, {found.slope: slope.latex}, {found.slope: POSTFIX}
+    dialect = Latex(found.graph, names, {})
+    own = Latex(graph, {})
+    for leaf, node in zip(
+        (found.value, *found.arguments), (step.id, *graph.rows[step.id][1]), strict=True
+    ):
+        if found.graph.number(leaf) is None:
+            name = graph.name_of(node)
+            names[leaf] = sketch.letters[name] if name else formula(sketch, node, "own").latex
+            levels[leaf] = ATOM if name else own.level(node)
+    dialect.levels = levels
+    latex = names.get(found.root) or dialect.write(found.root) or ""
+    words = rf" \text{{ {found.words}}}" if found.words else ""
+    return Math(text, latex + words)

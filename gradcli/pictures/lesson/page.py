@@ -1,0 +1,240 @@
+"""A lesson as one page of HTML that needs nothing else: no network, no other file.
+
+What it may do is closed by a policy that names its only script and its only style by their hashes.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from base64 import b64encode
+from hashlib import sha256
+from html import escape
+from string import Template
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
+
+from gradcli.graph.mathml import mathml
+from gradcli.pictures.graph import style
+from gradcli.pictures.graph.sentences import about_step
+from gradcli.pictures.graph.svg import markup, shapes
+from gradcli.pictures.graph.words import fit
+from gradcli.pictures.lesson.wording import asset, say, table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from gradcli.pictures.graph.sketch import Sketch
+    from gradcli.pictures.lesson.story import Lesson
+
+COLOURS = {
+    "ink": style.INK,
+    "muted": style.MUTED,
+    "gradient": style.GRADIENT,
+    "line": style.LINE,
+    "flow": style.FLOW,
+    "page": style.PAGE,
+    "rule": style.RULE,
+} | {
+    f"{role}-{part}": colour
+    for role, paint in style.PAINTS.items()
+    for part, colour in paint._asdict().items()
+}
+"""The colours of the picture by the names that the page's style has for them."""
+
+SHARED = ("library.js", "bessel.js", "interpreter.js", "text.js", "steps.js")
+"""The parts of the scripts of all pages, in order: programs, texts, steps."""
+SCRIPTS = (*SHARED, "picture.js", "controls.js", "page.js")
+"""The parts of the script, in order."""
+GREY = re.compile(r"#(..)\1\1|white|black")
+"""The colours of the cells of an array, and of nothing else."""
+NUMBERS = re.compile(r"-?[\d.]+")
+LONG = 80
+"""Characters of a formula from which on it is a heading in small letters."""
+
+
+def page(
+    told: Lesson, views: Mapping[str, bytes], formula: str, script_data: Mapping[str, object]
+) -> bytes:
+    """Return the page.
+
+    `views` are the pictures as Graphviz has drawn them, by their class: "wide" and "tall", of which
+    one is seen, or one alone. `formula` is the heading, and `script_data` what the script reads.
+    Raises DrawingError when a picture is none.
+    """
+    sheet = colours() + asset("page.css")
+    script = script_of(SCRIPTS)
+    title = escape(fit(formula))
+    text = Template(asset("page.html")).substitute(
+        words_of_page(),
+        policy=policy(sheet, script),
+        title=title,
+        style=sheet,
+        size="long" if len(formula) > LONG else "short",
+        picture="\n".join([_picture(told.sketch, svg, view) for view, svg in views.items()]),
+        head=_head(told),
+        rows="\n".join(_rows(told)),
+        lesson=embedded({"words": table(), **script_data}),
+        script=script,
+    )
+    return text.encode()
+
+
+def script_of(parts: Iterable[str]) -> str:
+    """Return the script of a page, a function of what its elements are found in."""
+    scripts = "".join([asset(name) for name in parts])
+    return f"((scope) => {{\n{scripts}}})(document);"
+
+
+def words_of_page() -> dict[str, str]:
+    """Return the words by the names that the templates of pages have for them."""
+    return {key.replace(" ", "_"): escape(text) for key, text in table().items()}
+
+
+def policy(sheet: str, script: str) -> str:
+    """Return the policy: this style and this script, and nothing from anywhere."""
+    hashes = [b64encode(sha256(text.encode()).digest()).decode() for text in (sheet, script)]
+    return (
+        f"default-src 'none'; style-src 'sha256-{hashes[0]}'; script-src 'sha256-{hashes[1]}'; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def colours() -> str:
+    """Return the style that gives each colour a name, and names in place of those in the SVG."""
+    light, dark = [
+        "".join(f"--{name}:{colour[place]};" for name, colour in COLOURS.items())
+        for place in (0, 1)
+    ]
+    names = {colour: name for name, colour in COLOURS.items()}
+    exchanges = "".join(
+        f'.gradcli [{attribute}="{colour.light}"]{{{attribute}:var(--{name})}}'
+        for colour, name in names.items()
+        for attribute in ("fill", "stroke")
+    )
+    return (
+        f":root{{color-scheme:light dark;{light}}}\n"
+        f"@media (prefers-color-scheme:dark){{:root{{{dark}}}}}\n"
+        f':root[data-theme="light"]{{color-scheme:light;{light}}}\n'
+        f':root[data-theme="dark"]{{color-scheme:dark;{dark}}}\n'
+        f"{exchanges}\n"
+    )
+
+
+def _picture(sketch: Sketch, svg: bytes, view: str) -> str:
+    """Return the SVG with keys on boxes and arrows, and classes on what appears only in time."""
+    boxes = {box.key: box for box in sketch.boxes}
+    keys = boxes.keys() | {arrow.key for arrow in sketch.arrows}
+    root = shapes(svg)
+    for group in root.iter("g"):
+        key = group.attrib.pop("id", "")
+        if key in keys:
+            group.set("data-key", key)
+        own = group.find("title")
+        if own is None:
+            continue
+        box = boxes.get(key)
+        if box is None:
+            group.remove(own)
+        else:
+            bare = box.step._replace(value=None, gradient=None)
+            own.text = about_step(sketch.graph, bare, box.role)
+        if "edge" in group.get("class", "").split():
+            _mark_edge(group)
+        elif box is not None and box.role != "constant":
+            _mark_node(group)
+    root.attrib = {
+        "class": f"gradcli {view}",
+        "role": "img",
+        "aria-label": say("graph"),
+        **root.attrib,
+    }
+    return markup(root)
+
+
+def _mark_node(group: ET.Element) -> None:
+    """Give classes to the value and the gradient in a box, which are told by their looks.
+
+    Only the value is in ink and of its size, with its word before it, and only the gradient has
+    its colour, its word too. The numbers may get other widths.
+    """
+    for polygon in group.iter("polygon"):
+        if GREY.fullmatch(polygon.get("fill", "")):
+            polygon.set("class", "cell value")
+    before: ET.Element | None = None
+    for text in group.iter("text"):
+        if text.get("fill") == style.GRADIENT.light:
+            is_number = before is not None and before.get("class") == "slope"
+            _mark(text, "slope number" if is_number else "slope")
+        elif text.get("fill") == style.INK.light and text.get("font-weight") != "bold":
+            _mark(text, "value number")
+            if before is not None:
+                _mark(before, "value")
+        elif (text.text or "").endswith("not taken"):
+            _mark(text, "untaken")
+        before = text
+
+
+def _mark(text: ET.Element, name: str) -> None:
+    """Give a class to a text, which then is as wide as its letters."""
+    text.set("class", name)
+    text.attrib.pop("textLength", None)
+
+
+def _mark_edge(group: ET.Element) -> None:
+    """Give classes to the lines of an arrow and to the label that it runs through.
+
+    The two lines get a bridge between them, which runs below the label.
+    """
+    for text in group.iter("text"):
+        _mark(text, "local")
+    lines = list(group.iter("path"))
+    for line in lines:
+        line.set("class", "line")
+    if len(lines) == 2:
+        ends = [NUMBERS.findall(line.get("d", "")) for line in lines]
+        path = f"M{','.join(ends[0][-2:])}L{','.join(ends[1][:2])}"
+        bridge = ET.Element("path", {**lines[0].attrib, "class": "line bridge", "d": path})
+        group.insert(0, bridge)
+
+
+def _head(told: Lesson) -> str:
+    """Return the row of headings; a run without values or gradients has no column for them."""
+    names = ["node"]
+    names += ["value"] if told.has_values else []
+    names += ["digits"] if told.has_digits else []
+    names += ["gradient"] if told.has_gradients else []
+    names += ["tangent"] if told.has_gradients and told.has_values else []
+    cells = [
+        f'<th scope="col" class="{name}">{escape(say(f"heading {name}"))}</th>' for name in names
+    ]
+    return f"<tr>{''.join(cells)}</tr>"
+
+
+def _rows(told: Lesson) -> Iterator[str]:
+    """Yield the rows of the table as they are at the end."""
+    for row in told.rows:
+        name, formula = map(_set, (row.name, row.formula), row.latex)
+        named = " = ".join(filter(None, [name and f"<b>{name}</b>", formula]))
+        cells = f'<th scope="row">{named}</th>'
+        if told.has_values:
+            cells += f'<td data-kind="values">{escape(row.value)}</td>'
+        if told.has_digits:
+            cells += f'<td class="digits">{row.digits}</td>'
+        if told.has_gradients:
+            cells += f'<td data-kind="gradients" class="gradient">{escape(row.gradient)}</td>'
+        if told.has_gradients and told.has_values:
+            cells += '<td data-kind="tangents" class="tangent"></td>'
+        yield f'<tr data-node="{row.key}">{cells}</tr>'
+
+
+def _set(text: str, latex: str) -> str:
+    """Return a formula as MathML, and as text for narrow windows, where it is broken into lines."""
+    said = escape(text)
+    return f'{mathml(latex, text)}<span class="said">{said}</span>' if latex else said
+
+
+def embedded(found: Mapping[str, object]) -> str:
+    """Return JSON that no text in it can end: < is written as an escape."""
+    text = json.dumps(found, ensure_ascii=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")

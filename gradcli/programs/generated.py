@@ -1,0 +1,252 @@
+"""Program to Python source, for programs that run many times.
+
+The source is straight-line: numbered locals, the names of our own operations, and `repr` of floats.
+Nothing that a user typed is ever part of it.
+"""
+
+from __future__ import annotations
+
+import sys
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Any
+
+from gradcli.graph import bodies
+from gradcli.graph.bodies import PYTHON, Dialect, executed
+from gradcli.graph.operations import (
+    AND_ALSO,
+    LEAVES,
+    NAMED_CONSTANT,
+    NAMED_VALUES,
+    OR_ELSE,
+    VARIABLE,
+    Operation,
+)
+from gradcli.graph.shapes import COUNT, ROWS
+from gradcli.programs.program import shared
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from gradcli.programs.program import Program
+
+DEEPEST = 30
+"""How deep expressions are nested in one statement; Python reads up to 200 parentheses."""
+
+
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+"""The names of the settings in malloc.h."""
+KEPT = 1 << 28
+"""How many bytes may lie unused, 256 MiB."""
+LARGEST = 1 << 25
+"""The largest block of which this is possible, 32 MiB."""
+
+
+def function(
+    program: Program, parameters: Sequence[str], *, same_bits: bool = False
+) -> Callable[..., tuple[float, ...]]:
+    """Return a Python function from the parameters' values, in order, to the outputs' values.
+
+    It raises ValueError, OverflowError or ZeroDivisionError where a step has no value, and returns
+    nan or inf where arithmetic does. Numbers are those of the interpreter, and with `same_bits`
+    arrays are; else NumPy's own functions serve, many times as fast, within the rows' `ulps`.
+    """
+    if not program.has_arrays:
+        return executed(source(program, parameters), PYTHON.namespace())
+    import numpy as np
+
+    keep_memory()
+    m = arrays(same_bits=same_bits)
+    compute = executed(source(program, parameters, m), m.namespace())
+
+    def quiet(*values: Any) -> tuple[Any, ...]:
+        with np.errstate(all="ignore"):
+            outputs: tuple[Any, ...] = compute(*values)
+            return outputs
+
+    return quiet
+
+
+@cache
+def keep_memory() -> None:
+    """Keep the memory of arrays for the next ones, where the C library is glibc.
+
+    It would give blocks of a MiB back to the system, which clears each anew when it is asked for:
+    a step of a program with such arrays takes up to half as long again then. The whole process is
+    concerned; glibc itself goes up to the same largest block, but only as such blocks are freed.
+    """
+    if sys.platform != "linux":
+        return
+    import ctypes
+
+    setting = getattr(ctypes.CDLL(None), "mallopt", None)
+    if setting is not None:
+        setting(M_TRIM_THRESHOLD, KEPT)
+        setting(M_MMAP_THRESHOLD, LARGEST)
+
+
+def source(program: Program, parameters: Sequence[str], m: Dialect = PYTHON) -> str:
+    """Return the source of the function in a dialect, that of arrays if the program has some."""
+    local = {name: f"p{index}" for index, name in enumerate(parameters)}
+    head = f"def generated({', '.join(local.values())}):"
+    column = next((local[name] for name in program.columns if name in local), None)
+    if column is not None:
+        head += f"\n    {ROWS} = {column}.shape[0]"
+        local[COUNT] = repr(ROWS)
+    if program.has_arrays:
+        lines, outputs = _array_statements(program, local, m)
+    else:
+        lines, outputs = statements(program, local, named=False)
+    results = "".join(f"{output}, " for output in outputs)
+    return "\n".join([head, *[f"    {line}" for line in lines], f"    return ({results})"])
+
+
+def statements(
+    program: Program, local: Mapping[str, str], prefix: str = "v", *, named: bool = True
+) -> tuple[list[str], list[str]]:
+    """Return a program as statements, and the expressions of its outputs after them.
+
+    `local` are the names or numbers that stand for its variables; its own names have a prefix.
+    With `named` the outputs are names or numbers too, and may be read more than once.
+    """
+    program = shared(program)
+    terms: dict[int, str] = {}
+    depths: dict[int, int] = {}
+    lines: list[str] = []
+    reads = _reads(program, named=named)
+    for operation, inputs, output, payload in program.instructions:
+        depths[output] = 0
+        if not inputs:
+            terms[output] = _leaf(operation, payload, local)
+            continue
+        code = template(operation, len(inputs), payload)
+        depth = 1 + max([depths[node] for node in inputs])
+        text = code.format(*[terms[node] for node in inputs])
+        # What is read once stands where it is read: Python is faster without the name.
+        if reads[output] == 1 and depth < DEEPEST:
+            terms[output] = f"({text})"
+            depths[output] = depth
+        else:
+            lines.append(f"{prefix}{output} = {text}")
+            terms[output] = f"{prefix}{output}"
+    return lines, [terms[output] for output in program.outputs]
+
+
+def _reads(program: Program, *, named: bool) -> dict[int, int]:
+    """Return how often the text of each node is read where its users are written out."""
+    reads = {instruction.output: 0 for instruction in program.instructions}
+    for operation, inputs, _, payload in program.instructions:
+        if inputs:
+            code = template(operation, len(inputs), payload)
+            # Python's `and` and `or` skip the second condition; it counts if it has no value.
+            least = 2 if operation in {AND_ALSO, OR_ELSE} else 0
+            for index, node in enumerate(inputs):
+                reads[node] += max(least, code.count(f"{{{index}}}"))
+    for output in program.outputs:
+        reads[output] += 2 if named else 1
+    return reads
+
+
+def _leaf(operation: Operation, payload: Any, local: Mapping[str, str]) -> str:
+    if operation is VARIABLE:
+        return local[payload]
+    return repr(float(NAMED_VALUES[payload] if operation is NAMED_CONSTANT else payload))
+
+
+def _array_statements(
+    program: Program, local: Mapping[str, str], m: Dialect
+) -> tuple[list[str], list[str]]:
+    terms: dict[int, str] = {}
+    lines: list[str] = []
+    last_use = _last_uses(program)
+    for index, (operation, inputs, output, payload) in enumerate(program.instructions):
+        if operation in LEAVES:
+            terms[output] = _leaf(operation, payload, local)
+        else:
+            arguments = [terms[node] for node in inputs]
+            lines.append(f"v{output} = {array_code(operation, arguments, payload, m)}")
+            terms[output] = f"v{output}"
+        # Memory that is not read again is given back at once, for the next array.
+        finished = [terms[node] for node in last_use.get(index, ()) if terms[node][0] == "v"]
+        if finished:
+            lines.append(f"del {', '.join(finished)}")
+    return lines, [terms[output] for output in program.outputs]
+
+
+def _last_uses(program: Program) -> dict[int, list[int]]:
+    """Return for each instruction, by its place, the nodes that nothing reads after it."""
+    last: dict[int, int] = {}
+    for index, instruction in enumerate(program.instructions):
+        for node in instruction.inputs:
+            last[node] = index
+    for node in program.outputs:
+        last.pop(node, None)
+    found: dict[int, list[int]] = {}
+    for node, index in last.items():
+        found.setdefault(index, []).append(node)
+    return found
+
+
+@lru_cache(maxsize=1000)
+def template(operation: Operation, count: int, payload: Any) -> str:
+    """Return the Python expression of one operation on numbers, {0}, {1} … for its arguments."""
+    return bodies.template(PYTHON, operation, count, payload)
+
+
+@lru_cache(maxsize=1000)
+def ieee_function(operation: Operation, count: int, payload: Any) -> Callable[..., float]:
+    """Return the operation with IEEE 754 results (inf, nan) instead of exceptions.
+
+    It runs on NumPy, which is imported only for this.
+    """
+    import numpy as np
+
+    compute = array_function(operation, count, payload)
+
+    def evaluate(*inputs: float) -> float:
+        return float(compute(*[np.float64(x) for x in inputs]))
+
+    return evaluate
+
+
+@lru_cache(maxsize=1000)
+def array_function(operation: Operation, count: int, payload: Any) -> Callable[..., Any]:
+    """Return the operation on NumPy arrays and numbers, with IEEE 754 results.
+
+    They are to the last bit those of the operation's `value`, where it has one. Where the payload
+    holds ROWS, the operation is told their number by keyword.
+    """
+    import numpy as np
+
+    m = arrays(same_bits=True)
+    names = [f"p{index}" for index in range(count)]
+    code = array_code(operation, names, payload, m)
+    text = f"def generated({', '.join([repr(ROWS), *names])}):\n    return {code}"
+    compute = executed(text, m.namespace())
+
+    def evaluate(*inputs: Any, rows: int | None = None) -> Any:
+        with np.errstate(all="ignore"):
+            return compute(rows, *inputs)
+
+    return evaluate
+
+
+def arrays(*, same_bits: bool = False) -> Dialect:
+    """Return the dialect of arrays: NumPy's own functions, or those that numbers have as well."""
+    from gradcli.programs.arrays import LIBM, NUMPY
+
+    return LIBM if same_bits else NUMPY
+
+
+def array_code(operation: Operation, arguments: Sequence[str], payload: Any, m: Dialect) -> str:
+    """Return the NumPy expression of one operation on arguments that are names or numbers."""
+    text = array_template(operation, len(arguments), payload, m)
+    return text.format(*arguments, p=repr(payload), all=", ".join(arguments))
+
+
+@lru_cache(maxsize=1000)
+def array_template(operation: Operation, count: int, payload: Any, m: Dialect) -> str:
+    """Return the NumPy expression of one operation, {0}, {1} … for its arguments."""
+    if operation.structural:
+        code = operation.array
+        return str(code(payload) if callable(code) else code)
+    return bodies.template(m, operation, count, payload)

@@ -1,0 +1,312 @@
+"""Nodes as instructions over numbers, as data: what the interpreter in a page runs.
+
+One more target of gradcli.graph.bodies. An instruction is `[op, destination, argument, …]`; the
+destination and the arguments are places of numbers. Arrays are their numbers, one by one. `program`
+of `Instructions` tells the whole format, drawing/lesson/interpreter.js runs it.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from typing import TYPE_CHECKING, Any
+
+from gradcli.graph.bodies import LEAVES, applied
+from gradcli.graph.operations import (
+    CONSTANT,
+    NAMED_CONSTANT,
+    NAMED_VALUES,
+    VARIABLE,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from gradcli.graph.bodies import Body
+    from gradcli.graph.node import Graph
+    from gradcli.graph.operations import Operation
+
+MOST_NUMBERS = 28 * 28
+"""Numbers of an array that are computed one by one; nothing is computed from a larger one."""
+MOST_INSTRUCTIONS = 20_000
+"""Instructions of a program; what would need more is not computed."""
+PER_NODE = 2000
+"""Instructions that one node may need, beside one for each number of an array."""
+
+
+LIBRARY = frozenset({"besselj", "bessely", "besseli", "besselk"})
+"""Functions of gradcli.graph.scientific that the interpreter has, for a whole first argument."""
+FOLDED: dict[str, Callable[..., float]] = {
+    "negative": operator.neg,
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+}
+"""Operations that are carried out at once where their numbers are known."""
+
+
+class UnavailableError(Exception):
+    """There are no instructions for an operation, or they would be too many."""
+
+
+def _of_two(op: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """Return an operator, and the same with its operands in the other order.
+
+    It leaves arrays of numbers to NumPy.
+    """
+
+    def apply(first: Number | float, second: Number | float) -> Any:
+        numbers = [x for x in (first, second) if isinstance(x, Number)]
+        if not all(isinstance(x, Number | float | int) for x in (first, second)):
+            return NotImplemented
+        return numbers[0].m.instruction(op, first, second)
+
+    return apply, lambda second, first: apply(first, second)
+
+
+class Number:
+    """A number, or a condition that is 1 or 0, at a place of a program."""
+
+    __slots__ = ("m", "place")
+
+    def __init__(self, m: Instructions, place: int) -> None:
+        self.m = m
+        self.place = place
+
+    __add__, __radd__ = _of_two("+")
+    __sub__, __rsub__ = _of_two("-")
+    __mul__, __rmul__ = _of_two("*")
+    __truediv__, __rtruediv__ = _of_two("/")
+    __lt__, __le__ = _of_two("<")[0], _of_two("<=")[0]
+    __gt__, __ge__ = _of_two(">")[0], _of_two(">=")[0]
+    __eq__, __ne__ = _of_two("==")[0], _of_two("!=")[0]
+    __and__, __or__, __xor__ = _of_two("and")[0], _of_two("or")[0], _of_two("xor")[0]
+    __hash__ = None  # type: ignore[assignment]
+
+    def __pow__(self, count: int) -> Number:
+        """Return the square, which arrays are raised to."""
+        if count != 2:
+            raise UnavailableError
+        return self.m.instruction("*", self, self)
+
+    def __neg__(self) -> Number:
+        """Return the number with the other sign."""
+        return self.m.instruction("negative", self)
+
+    def __abs__(self) -> Number:
+        """Return the number without its sign."""
+        return self.m.instruction("abs", self)
+
+    def __bool__(self) -> bool:
+        """Raise UnavailableError: a branch cannot be taken before there is a number."""
+        raise UnavailableError
+
+
+class Instructions:
+    """The target: it collects the instructions of the bodies that are run with it.
+
+    The same instruction of the same numbers is there once.
+    """
+
+    own: frozenset[str] = frozenset()
+
+    def __init__(self, count: int = 0, whole: Instructions | None = None) -> None:
+        """Begin a program of `count` inputs, or a function of a `whole` program."""
+        self.inputs = [Number(self, place) for place in range(count)]
+        self._whole = whole or self
+        self._next = count
+        self._constants: dict[str, Number] = {}
+        self._known: dict[int, float] = {}
+        self._code: list[list[Any]] = []
+        self._found: dict[tuple[Any, ...], Number] = {}
+        if whole is None:
+            self._functions: dict[str, int] = {}
+            self._programs: list[dict[str, Any] | None] = []
+            self._tables: dict[str, int] = {}
+            self._listed: list[list[float]] = []
+
+    # ------------------------------------------------------------ the target
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        """Return a function of numbers, which those that are known are put through now."""
+        if name not in LEAVES:
+            raise AttributeError(name)
+
+        def apply(*arguments: Number | float) -> Number | float:
+            if any(isinstance(argument, Number) for argument in arguments):
+                return self.instruction(name, *arguments)
+            return float(LEAVES[name](*arguments))
+
+        return apply
+
+    def where(self, condition: Number, x: Number | float, y: Number | float) -> Number:
+        """Return x where the condition holds, else y; both are computed."""
+        return self.instruction("where", condition, x, y)
+
+    def choose(self, condition: Number, f: Body, g: Body, *arguments: Any) -> Number:
+        """Return f(m, *arguments) where the condition holds, else g(m, *arguments)."""
+        given = [argument for argument in arguments if isinstance(argument, Number)]
+        known = [argument for argument in arguments if not isinstance(argument, Number)]
+        functions = [self._function(body, len(given), *known) for body in (f, g)]
+        return self._append("choose", [condition.place, *functions, *[x.place for x in given]])
+
+    def pick(self, table: Callable[[], list[float]], index: Number) -> Number:
+        """Return the number of a table at an index, which must be one of its places."""
+        whole, name = self._whole, table.__name__
+        if name not in whole._tables:  # noqa: SLF001 - of this class
+            whole._tables[name] = len(whole._listed)  # noqa: SLF001
+            whole._listed.append(table())  # noqa: SLF001
+        return self._append("pick", [index.place, whole._tables[name]])  # noqa: SLF001
+
+    def constant(self, x: Number | float) -> float | None:
+        """Return the value of a number that is known now, else None."""
+        return self._known.get(x.place) if isinstance(x, Number) else x
+
+    def literal(self, x: float) -> Number:
+        """Return a number that stands in a formula."""
+        return self.of(float(x))
+
+    def outside(self, *_: Any) -> Number:
+        """Raise UnavailableError: no body can be written for a function of floats."""
+        raise UnavailableError
+
+    def library(self, name: str, *arguments: Number | float) -> Number:
+        """Return a function of SciPy that the interpreter has too.
+
+        Raises UnavailableError for others, and for Bessel functions of an order that is not known,
+        or not a whole number.
+        """
+        order = self.constant(arguments[0])
+        if name not in LIBRARY or order is None or not order.is_integer():
+            raise UnavailableError
+        return self.instruction(name, *arguments)
+
+    # ------------------------------------------------------------ the program
+
+    def of(self, x: Number | float) -> Number:
+        """Return a number that may be known now as one of the program."""
+        if isinstance(x, Number):
+            return x
+        name = repr(float(x))
+        if name not in self._constants:
+            self._constants[name] = Number(self, self._next)
+            self._known[self._next] = float(x)
+            self._next += 1
+        return self._constants[name]
+
+    def instruction(self, op: str, *arguments: Number | float) -> Number:
+        """Return the number that an operation of the interpreter makes of others."""
+        known = [self.constant(argument) for argument in arguments]
+        if op in FOLDED and None not in known:
+            return self.of(FOLDED[op](*known))
+        return self._append(op, [self.of(argument).place for argument in arguments])
+
+    def _append(self, op: str, arguments: list[int]) -> Number:
+        key = (op, *arguments)
+        if key not in self._found:
+            if len(self._code) >= MOST_INSTRUCTIONS:
+                raise UnavailableError
+            self._found[key] = Number(self, self._next)
+            self._code.append([op, self._next, *arguments])
+            self._next += 1
+        return self._found[key]
+
+    def _function(self, body: Body, count: int, *payload: Any) -> int:
+        """Return the place of a body among the functions of the whole program."""
+        whole = self._whole
+        name = "_".join([body.__name__, str(count), *map(str, payload)])
+        if name not in whole._functions:  # noqa: SLF001 - of this class
+            place = whole._functions[name] = len(whole._programs)  # noqa: SLF001
+            whole._programs.append(None)  # noqa: SLF001
+            inner = Instructions(count, whole)
+            result = inner.of(body(inner, *inner.inputs, *payload))
+            whole._programs[place] = inner._own(result)  # noqa: SLF001
+        return whole._functions[name]  # noqa: SLF001
+
+    def _own(self, result: Number | None = None) -> dict[str, Any]:
+        constants = [[self._constants[name].place, _json(float(name))] for name in self._constants]
+        found: dict[str, Any] = {"inputs": len(self.inputs), "size": self._next}
+        found |= {"constants": constants, "code": self._code}
+        return found if result is None else {**found, "result": result.place}
+
+    def program(self) -> dict[str, Any]:
+        """Return the program for JSON.
+
+        The `inputs` are the first numbers of `size`; `constants` are pairs of a place and its
+        number, and `code` the instructions in order. `choose` names a condition, two `functions`,
+        of which only one runs, and their arguments; a function is a program with the place of its
+        `result`. `pick` names the place of an index, and one of the `tables`.
+        """
+        return {**self._own(), "functions": self._programs, "tables": self._listed}
+
+    def run(
+        self,
+        graph: Graph,
+        roots: Iterable[int],
+        given: Mapping[str, Any],
+        known: Mapping[int, float] | None = None,
+    ) -> dict[int, Any]:
+        """Return the value of each node below the roots, a number or an array of numbers.
+
+        `given` are the values of the names, and `known` those of nodes that no name changes. It is
+        None for another node that there are no instructions for, and for all that depend on it.
+        """
+        found: dict[int, Any] = {}
+        for node in graph.reachable(list(roots)):
+            try:
+                found[node] = self._value(graph, node, found, given)
+            except UnavailableError:
+                found[node] = self.of(known[node]) if known and node in known else None
+        return found
+
+    def _value(
+        self, graph: Graph, node: int, found: Mapping[int, Any], given: Mapping[str, Any]
+    ) -> Any:
+        operation, arguments, payload = graph.rows[node]
+        if operation is VARIABLE:
+            return given.get(payload)
+        if operation is CONSTANT:
+            return self.of(float(payload))
+        if operation is NAMED_CONSTANT:
+            return self.of(float(NAMED_VALUES[payload]))
+        inputs = [found[argument] for argument in arguments]
+        shape = graph.shape(node)
+        if any(value is None for value in inputs) or not all(isinstance(n, int) for n in shape):
+            raise UnavailableError
+        if math.prod(shape) > MOST_NUMBERS:
+            raise UnavailableError
+        before = len(self._code)
+        if not operation.structural and not graph.has_arrays:
+            value: Any = self._applied(operation, inputs, payload)
+        else:
+            value = self._of_arrays(operation, inputs, payload)
+        if len(self._code) - before > PER_NODE + math.prod(shape):
+            raise UnavailableError
+        return value
+
+    def _applied(self, operation: Operation, inputs: Iterable[Any], payload: Any) -> Number:
+        extra = () if payload is None else (payload,)
+        return self.of(applied(operation, self, *map(self.of, inputs), *extra))
+
+    def _of_arrays(self, operation: Operation, inputs: list[Any], payload: Any) -> Any:
+        """Return an operation on arrays, which are arrays of the numbers of this program."""
+        import numpy as np
+
+        from gradcli.programs import flat
+
+        if operation.structural:
+            try:
+                value = flat.structural(flat.Flat(self), operation, inputs, payload)
+            except NameError:
+                raise UnavailableError from None
+        else:
+            each = np.frompyfunc(lambda *x: self._applied(operation, x, payload), len(inputs), 1)
+            value = each(*inputs)
+        return np.frompyfunc(self.of, 1, 1)(value)
+
+
+def _json(x: float) -> float | str:
+    """Return a number as JSON has it, inf and nan as the text that JavaScript reads."""
+    if math.isfinite(x):
+        return x
+    return "NaN" if math.isnan(x) else f"{'-' if x < 0 else ''}Infinity"

@@ -1,0 +1,149 @@
+"""Programs to machine code: the instructions, wherever they are needed.
+
+Nothing may be hidden. Where Python raises an exception, machine code has inf or nan, and these
+usually reach the outputs, which the caller looks at. Where an operation could hide one, as 1/inf
+and comparisons do, the emitter keeps a flag, the fault: when it is set the outputs do not count,
+and Python has to look closely. What happens in a branch of `where` that is not taken is no fault.
+"""
+
+from __future__ import annotations
+
+from functools import reduce
+from operator import or_
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from gradcli.graph.operations import (
+    LEAVES,
+    NAMED_CONSTANT,
+    NAMED_VALUES,
+    VARIABLE,
+    WHERE,
+)
+from gradcli.programs.llvm import machine
+from gradcli.programs.llvm.doubles import NEVER, Double, Truth, constant
+from gradcli.programs.llvm.lowerings import LIBRARY, write
+from gradcli.programs.program import shared
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from gradcli.graph.operations import Operation
+    from gradcli.programs.program import Instruction, Program
+
+
+class Emitted(NamedTuple):
+    """What a program computes, as values of machine code."""
+
+    outputs: list[Double]
+    fault: Truth | None
+    """Whether the outputs may be wrong although they are finite; None if that cannot be."""
+
+
+def obstacle(program: Program) -> str | None:
+    """Return why a program cannot be machine code, None if it can."""
+    if program.has_arrays:
+        return "the formula has arrays"
+    if any(step.operation.binds for step in program.instructions):
+        return "the formula has an integral, a root, or a sum or product over a bound name"
+    called = next((step.operation for step in program.instructions if step.operation.library), None)
+    if called is not None:
+        return f"{called.name} has no machine code"
+    if not machine.has_all(LIBRARY):
+        return "the C library lacks a function"
+    return None
+
+
+def emit(builder: Any, program: Program, variables: Mapping[str, Double]) -> Emitted:
+    """Write a program's instructions where the builder stands, and return its outputs.
+
+    `variables` are the values of its free names, which must be finite.
+    """
+    program = shared(program)
+    values: dict[int, Double] = {}
+    faults = _Faults(program)
+    for step in program.instructions:
+        operation, inputs, output, payload = step
+        if operation is VARIABLE:
+            values[output] = variables[payload]
+        elif operation in LEAVES:
+            number = NAMED_VALUES[payload] if operation is NAMED_CONSTANT else payload
+            values[output] = constant(builder, number)
+        else:
+            arguments = [values[node] for node in inputs]
+            for position in operation.hidden(len(inputs), payload):
+                faults.check(step, inputs[position], arguments[position])
+            values[output] = write(operation, arguments, payload)
+        faults.follow(step, values)
+    return Emitted([values[node] for node in program.outputs], faults.all())
+
+
+class _Faults:
+    """The faults of a program so far: those that are always read, and those of branches."""
+
+    def __init__(self, program: Program) -> None:
+        self._always = _always_read(program)
+        self._found: list[Truth] = []
+        self._hidden: dict[int, Truth] = {}
+        """For a node that only branches read, whether it has a fault or reads one."""
+        self._known: dict[int, Truth] = {}
+        self._finite: set[int] = set()
+
+    def check(self, step: Instruction, node: int, value: Double) -> None:
+        """Record a fault where a step would hide that a node is not finite."""
+        if node in self._finite:
+            return
+        if node not in self._known:
+            self._known[node] = value.is_not_finite()
+        self._add(step.output, self._known[node])
+        if step.output in self._always:
+            self._finite.add(node)  # or the fault is known, whoever else asks
+
+    def follow(self, step: Instruction, values: Mapping[int, Double]) -> None:
+        """Take the faults of a step's inputs on to its output."""
+        operation, inputs, output, payload = step
+        if operation in LEAVES or self._is_finite(operation, inputs, payload):
+            self._finite.add(output)
+        if operation is WHERE:
+            condition, first, second = inputs
+            self._pass([condition], output)
+            x, y = self._hidden.get(first), self._hidden.get(second)
+            if x is not None or y is not None:
+                builder = values[condition].builder
+                none = Truth(builder, NEVER)
+                taken = (values[condition] != 0.0).value
+                bit = builder.select(taken, (x or none).value, (y or none).value)
+                self._add(output, Truth(builder, bit))
+        else:
+            self._pass(inputs, output)
+
+    def all(self) -> Truth | None:
+        """Return whether any fault is read."""
+        return reduce(or_, self._found) if self._found else None
+
+    def _is_finite(self, operation: Operation, inputs: tuple[int, ...], payload: Any) -> bool:
+        """Return whether a value is finite unless there is a fault."""
+        checked = operation.hidden(len(inputs), payload)
+        return operation.is_finite and all(
+            node in self._finite or position in checked for position, node in enumerate(inputs)
+        )
+
+    def _pass(self, inputs: Iterable[int], output: int) -> None:
+        for fault in {id(f): f for f in map(self._hidden.get, inputs) if f is not None}.values():
+            self._add(output, fault)
+
+    def _add(self, output: int, fault: Truth) -> None:
+        if output in self._always:
+            self._found.append(fault)
+            return
+        before = self._hidden.get(output)
+        if before is not fault:
+            self._hidden[output] = fault if before is None else before | fault
+
+
+def _always_read(program: Program) -> set[int]:
+    """Return the nodes that the outputs read whatever branches are taken."""
+    read = set(program.outputs)
+    for operation, inputs, output, _ in reversed(program.instructions):
+        if output in read:
+            read.update(inputs[:1] if operation is WHERE else inputs)
+    return read

@@ -1,0 +1,125 @@
+"""Which nodes, and which of their numbers, a result reads at values.
+
+Of `where` only the branch that is taken is read; an operation on arrays such as x[0] reads some
+numbers of its arguments.
+"""
+
+from __future__ import annotations
+
+from gradcli.graph.operations import TABLE, WHERE
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Any
+
+    from gradcli.graph.node import Graph
+    from gradcli.graph.shapes import Shape
+
+
+def live(graph: Graph, roots: Iterable[int], numbers: Mapping[int, float]) -> set[int]:
+    """Return the nodes that the roots read at these values: all but branches not taken.
+
+    Below a node whose arguments have no values nothing was read: its value was known.
+    """
+    if graph.has_arrays:
+        return {node for node, read in masks(graph, roots, numbers).items() if any_of(read)}
+    reading = set(roots)
+    rows = graph.rows
+    for node in range(max(reading, default=-1), -1, -1):
+        if node in reading:
+            operation, arguments, _ = rows[node]
+            if not numbers.keys() >= set(arguments):
+                continue  # its value was known
+            if operation is WHERE:
+                condition = arguments[0]
+                reading.add(condition)
+                reading.add(arguments[1] if numbers[condition] else arguments[2])
+            else:
+                reading.update(arguments)
+    return reading
+
+
+def masks(
+    graph: Graph, roots: Iterable[int], numbers: Mapping[int, Any], *, columns: bool = False
+) -> dict[int, Any]:
+    """Return which numbers of each node the roots read: True, False or an array of both.
+
+    Of a branch of `where` only the numbers are read for which its condition chooses it. With
+    `columns` the numbers of a node are those of many runs, not of an array, and stay apart.
+    """
+    if not (graph.has_arrays or columns):
+        return dict.fromkeys(live(graph, roots, numbers), True)
+    import numpy as np
+
+    read: dict[int, Any] = dict.fromkeys(roots, True)
+    for node in reversed(graph.reachable(roots)):
+        mask = read.get(node, False)
+        operation, arguments, _ = graph.rows[node]
+        if not numbers.keys() >= set(arguments):
+            continue
+        for position, argument in enumerate(arguments):
+            needed = mask
+            if operation is WHERE and position:
+                holds = np.not_equal(numbers[arguments[0]], 0)
+                needed = mask & holds if position == 1 else mask & ~holds
+            if operation.structural and (columns or isinstance(needed, bool)):
+                needed = any_of(needed)
+            elif operation.structural:
+                needed = numbers_read(graph, node, position, needed)
+            elif not columns and not isinstance(needed, bool):
+                needed = _narrowed(needed, graph.shape(argument))
+            before = read.get(argument)
+            read[argument] = needed if before is None else before | needed
+    return read
+
+
+def any_of(mask: Any) -> bool:
+    """Return whether any number is read."""
+    return mask if isinstance(mask, bool) else bool(mask.any())
+
+
+def _narrowed(mask: Any, shape: tuple[int, ...]) -> Any:
+    """Return which numbers of a broadcast argument are read for any of its copies."""
+    import numpy as np
+
+    mask = np.asarray(mask)
+    if not shape:
+        return bool(mask.any())
+    mask = mask.any(axis=tuple(range(mask.ndim - len(shape)))) if mask.ndim > len(shape) else mask
+    for axis, length in enumerate(shape):
+        if mask.ndim == len(shape) and length == 1 and mask.shape[axis] > 1:
+            mask = mask.any(axis=axis, keepdims=True)
+    return mask
+
+
+class Array:
+    """An array that the rules of the table can be applied to, as they are to nodes."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+        self.shape: Shape = value.shape
+
+    def apply(self, name: str, *others: Array, payload: Any = None) -> Array:
+        """Return the row `name` of the table applied to this array and others."""
+        from gradcli.programs.generated import array_function
+
+        function = array_function(TABLE[name], 1 + len(others), payload)
+        return Array(function(self.value, *[other.value for other in others]))
+
+    def __mul__(self, other: Array) -> Array:
+        """Return self * other."""
+        return Array(self.value * other.value)
+
+
+def numbers_read(graph: Graph, node: int, position: int, mask: Any) -> Any:
+    """Return which numbers of an argument a node reads for those of its value in the mask."""
+    import numpy as np
+
+    from gradcli.graph.structural import read
+
+    operation, arguments, payload = graph.rows[node]
+    units = [Array(np.ones(graph.shape(argument))) for argument in arguments]
+    count = Array(np.broadcast_to(mask, graph.shape(node)) * 1.0)
+    f = Array(np.zeros(graph.shape(node)))
+    return read(operation, position, count, f, units, payload).value != 0
