@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.errors import DrawingError, UsageError
@@ -196,7 +197,7 @@ def _svg(picture: Picture) -> bytes:
     from gradcli.pictures.graph.sentences import about_picture
     from gradcli.pictures.graph.svg import finished
 
-    content = render(picture.dot(picture.heading()), "svg")
+    content = render(lambda: picture.dot(picture.heading()), "svg")
     drawn = picture.sketch
     sentences = {part.key: part.sentence for part in (*drawn.boxes, *drawn.arrows)}
     title = fit(_formula(picture.graph, picture.result), LONGEST_TITLE)
@@ -212,7 +213,7 @@ def _by_graphviz(name: str, starts: bytes, *, opaque: bool = False) -> Format:
     def make(picture: Picture) -> bytes:
         from gradcli.pictures.graph.render import render
 
-        return render(picture.dot(picture.heading(), opaque=opaque), name, starts)
+        return render(lambda: picture.dot(picture.heading(), opaque=opaque), name, starts)
 
     return Format(make, starts)
 
@@ -239,12 +240,11 @@ def _lesson(picture: Picture) -> bytes:
     ways = {"wide": "LR", "tall": "TB"} if options.rankdir == "LR" else {"alone": "TB"}
     if len(drawn.boxes) > MOST_TWICE:
         ways = {"alone": options.rankdir}
-    views = {
-        view: render(
-            picture._replace(options=options._replace(rankdir=way, room=ROOM)).dot(""), "svg"
-        )
+    turned = {
+        view: picture._replace(options=options._replace(rankdir=way, room=ROOM))
         for view, way in ways.items()
     }
+    views = {view: render(partial(one.dot, ""), "svg") for view, one in turned.items()}
     script_data = {
         "letter": drawn.letter,
         "limits": limits,

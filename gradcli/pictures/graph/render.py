@@ -2,6 +2,7 @@
 
 Either runs in a process of its own, so that nothing it does can take this one down: after ten
 seconds it is stopped with all that it started, and only an answer of the right form is believed.
+It is started before the DOT text is made: both take some ten milliseconds, and they overlap.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from gradcli.errors import DrawingError, printable
 from gradcli.options import spelled
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 SECONDS = 10.0
 """The longest that Graphviz may take; a picture that somebody can read takes less than one."""
@@ -58,9 +59,10 @@ class Answer(NamedTuple):
     """What it wrote to stderr."""
 
 
-def render(source: str, picture_format: str, starts: bytes = b"") -> bytes:
-    """Return the picture of DOT text in a format of Graphviz, which `starts` so if it is no SVG.
+def render(source: Callable[[], str], picture_format: str, starts: bytes = b"") -> bytes:
+    """Return the picture of the DOT text that `source` makes, in a format of Graphviz.
 
+    An answer that is no SVG `starts` with the given bytes.
     Raises DrawingError when no Graphviz is installed, when it fails or when it takes too long.
     """
     failures = []
@@ -96,12 +98,11 @@ def parsed(svg: bytes) -> ET.Element | None:
     return root if root.tag == f"{SVG}svg" else None
 
 
-def run(command: Sequence[str], source: str, seconds: float = SECONDS) -> Answer:
-    """Return what a program answers to DOT text.
+def run(command: Sequence[str], source: Callable[[], str], seconds: float = SECONDS) -> Answer:
+    """Return what a program answers to the DOT text that `source` makes while it starts.
 
     Raises DrawingError when it takes too long. It is stopped then, with all that it started.
     """
-    end = monotonic() + seconds
     try:
         process = subprocess.Popen(  # noqa: S603 - a program on PATH and words of our own
             command,
@@ -113,12 +114,15 @@ def run(command: Sequence[str], source: str, seconds: float = SECONDS) -> Answer
     except OSError as error:
         return Answer(-1, b"", str(error))
     output, complaint = bytearray(), bytearray()
-    threads = [
-        Thread(target=_write, args=(process.stdin, source.encode()), daemon=True),
-        Thread(target=_read, args=(process.stdout, output, process), daemon=True),
-        Thread(target=_read, args=(process.stderr, complaint, process), daemon=True),
-    ]
+    threads: list[Thread] = []
     try:
+        text = source().encode()
+        end = monotonic() + seconds
+        threads = [
+            Thread(target=_write, args=(process.stdin, text), daemon=True),
+            Thread(target=_read, args=(process.stdout, output, process), daemon=True),
+            Thread(target=_read, args=(process.stderr, complaint, process), daemon=True),
+        ]
         for thread in threads:
             thread.start()
         while threads[1].is_alive() and process.poll() is None and monotonic() < end:
@@ -193,7 +197,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 def _check_letters(command: Sequence[str]) -> None:
     """Raise DrawingError when Graphviz finds no font at all: it draws equal boxes for letters."""
-    widths = [line.split()[4:5] for line in run(command, LETTERS).output.splitlines()[1:3]]
+    widths = [line.split()[4:5] for line in run(command, lambda: LETTERS).output.splitlines()[1:3]]
     if len(widths) == 2 and widths[0] and widths[0] == widths[1]:
         message = "the picture would have boxes instead of letters: there is no font here"
         raise DrawingError(message, hint="install one (apt install fonts-dejavu), or draw an SVG")

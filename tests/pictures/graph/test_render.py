@@ -47,7 +47,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], 
 
 def test_dot_gets_the_source_and_answers(install: Callable[[str], None]) -> None:
     install(f"""echo '{PICTURE[:-2]}><title>'"$1"; cat | tr '<>' '  '; echo '</title></svg>'""")
-    answer = render("x" * 1_000_000, "svg").decode()
+    answer = render(lambda: "x" * 1_000_000, "svg").decode()
     assert "-Tsvg" in answer
     assert answer.count("x" * 1000) == 1000
 
@@ -73,7 +73,7 @@ def test_a_dot_that_fails_is_an_error_with_a_cure(
 ) -> None:
     install(script)
     with pytest.raises(DrawingError) as caught:
-        render("y" * 200_000, "svg")
+        render(lambda: "y" * 200_000, "svg")
     assert says in str(caught.value)
     assert "apt install graphviz" in str(caught.value)
     assert "pip install 'gradcli[draw]'" in str(caught.value)
@@ -86,7 +86,7 @@ def test_without_any_graphviz_both_cures_are_named(
     del install
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(DrawingError, match="not installed") as caught:
-        render(SOURCE, "svg")
+        render(lambda: SOURCE, "svg")
     assert "apt install graphviz" in str(caught.value)
     assert "pip install 'gradcli[draw]'" in str(caught.value)
 
@@ -95,7 +95,7 @@ def test_a_dot_that_cannot_be_started(install: Callable[[str], None], tmp_path: 
     install("")
     (tmp_path / "bin" / "dot").write_text("#!/no/such/program\n", encoding="utf-8")
     with pytest.raises(DrawingError):
-        render(SOURCE, "svg")
+        render(lambda: SOURCE, "svg")
 
 
 def is_running(process: int) -> bool:
@@ -125,7 +125,7 @@ def test_a_dot_that_hangs_is_stopped_with_its_children(
     monkeypatch.setattr(module, "run", partial(run, seconds=0.5))
     begin = time.monotonic()
     with pytest.raises(DrawingError, match=r"within 0\.5 s"):
-        render(SOURCE * 10_000, "svg")
+        render(lambda: SOURCE * 10_000, "svg")
     assert time.monotonic() - begin < ASLEEP / 2
     for name in ("child", "parent"):
         assert_ends(int((tmp_path / name).read_text(encoding="utf-8")))
@@ -138,7 +138,7 @@ def test_a_dot_that_closes_its_output_and_hangs_is_stopped(
     monkeypatch.setattr(module, "run", partial(run, seconds=0.5))
     begin = time.monotonic()
     with pytest.raises(DrawingError, match="was stopped"):
-        render(SOURCE, "svg")
+        render(lambda: SOURCE, "svg")
     assert time.monotonic() - begin < ASLEEP / 2
 
 
@@ -147,7 +147,7 @@ def test_a_dot_whose_child_holds_the_output_does_not_hold_us(
 ) -> None:
     install(f"sleep {ASLEEP} & echo $! > '{tmp_path}/child'; echo '{PICTURE}'")
     begin = time.monotonic()
-    assert render(SOURCE, "svg").decode().strip() == PICTURE
+    assert render(lambda: SOURCE, "svg").decode().strip() == PICTURE
     assert time.monotonic() - begin < ASLEEP / 2
     assert_ends(int((tmp_path / "child").read_text(encoding="utf-8")))
 
@@ -158,7 +158,7 @@ def test_an_endless_answer_is_stopped(
     install("while :; do echo '<svg><svg><svg><svg><svg><svg><svg><svg>'; done")
     monkeypatch.setattr(module, "LARGEST", 100_000)
     with pytest.raises(DrawingError) as caught:
-        render(SOURCE, "svg")
+        render(lambda: SOURCE, "svg")
     assert "did not finish" not in caught.value.message
 
 
@@ -194,7 +194,7 @@ def test_pygraphviz_draws_where_dot_does_not(
         install(script)
     monkeypatch.setattr(module, "find_spec", find_spec)
     starts = FORMATS[picture_format].starts
-    content = render(SOURCE, picture_format, starts)
+    content = render(lambda: SOURCE, picture_format, starts)
     assert well_formed(Answer(0, content, ""), starts)
 
 
@@ -221,7 +221,7 @@ def test_a_broken_pygraphviz_does_not_break_us(
     script = module.PYGRAPHVIZ.replace("append(sys.argv[1])", "insert(0, sys.argv[1])")
     monkeypatch.setattr(module, "PYGRAPHVIZ", script)
     with pytest.raises(DrawingError, match="pygraphviz") as caught:
-        render(SOURCE, "svg")
+        render(lambda: SOURCE, "svg")
     assert "Traceback" not in str(caught.value)
 
 
@@ -234,16 +234,16 @@ def test_a_machine_without_fonts_is_told_so(install: Callable[[str], None]) -> N
         esac"""
     )
     with pytest.raises(DrawingError, match="font"):
-        render(SOURCE, "pdf", b"%PDF-")
+        render(lambda: SOURCE, "pdf", b"%PDF-")
 
 
 def test_nothing_is_said_on_stderr(graphviz: None, capfd: pytest.CaptureFixture[str]) -> None:
     assert graphviz is None
-    render(SOURCE, "svg")
+    render(lambda: SOURCE, "svg")
     captured = capfd.readouterr()
     assert (captured.out, captured.err) == ("", "")
 
 
 def test_programs_run_in_a_group_of_their_own() -> None:
-    answer = run([sys.executable, "-c", "import os; print(os.getpgid(0) == os.getpid())"], "")
+    answer = run([sys.executable, "-c", "import os; print(os.getpgid(0) == os.getpid())"], str)
     assert answer == Answer(0, b"True\n", "")
