@@ -289,14 +289,8 @@ class Fit:
         return total
 
     def _moments(self, rows: Rows, about: float) -> Iterable[tuple[int, float, float]]:
-        """Yield the moments of each piece or block of rows."""
-        from gradcli.data.pieces import Divided
-        from gradcli.data.rows import rows_at_once
-
-        if isinstance(rows, Divided):
-            return rows.over(self.moments, about)
-        size = rows_at_once(rows.entries)
-        return (self.moments(block, 0, about) for block in rows.blocks(size))
+        """Yield the moments of each group of rows."""
+        return rows.over(self.moments, about)
 
     def moments(self, block: Block, _: int, about: float) -> tuple[int, float, float]:
         """Return count, sum and sum of squares of the response of some rows about a number."""

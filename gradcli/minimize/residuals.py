@@ -9,7 +9,6 @@ import numpy as np
 
 from gradcli.calculus.forward import rate_name, tangents, units
 from gradcli.data.columns import length_of
-from gradcli.data.pieces import Divided
 from gradcli.data.rows import HeldRows, numbered
 from gradcli.errors import MathematicsError
 from gradcli.programs.generated import function
@@ -93,16 +92,15 @@ class ModelResiduals:
     def each(
         self, form: str, work: Callable[..., Any], arguments: tuple[Any, ...], *more: Any
     ) -> Iterable[Any]:
-        """Yield what is made of each piece of the rows; see solver.each."""
-        data: object = self._data
-        if isinstance(data, Divided):
+        """Yield what is made of each group of the rows; see solver.each."""
+        if self._data is None:
+            yield work(getattr(self, form)(*arguments), *more)
+        else:
             self._begin()
             given = form, work, arguments, more, self._is_native
-            yield from data.over(self.of_piece, *given)
-        else:
-            yield work(getattr(self, form)(*arguments), *more)
+            yield from self._data.over(self.of_group, *given)
 
-    def of_piece(
+    def of_group(
         self,
         block: Block,
         _: int,

@@ -11,8 +11,7 @@ from gradcli.calculus.forward import rate_name
 from gradcli.calculus.hessian import hessian_times
 from gradcli.calculus.reverse import gradient
 from gradcli.data.columns import length_of
-from gradcli.data.pieces import Divided
-from gradcli.data.rows import HeldRows, numbered, rows_at_once
+from gradcli.data.rows import HeldRows, rows_at_once
 from gradcli.errors import MathematicsError
 from gradcli.graph.node import Node
 from gradcli.minimize.objective import Objective, total_of
@@ -25,7 +24,7 @@ from gradcli.rows.reductions import Totals, reduction_name, split
 from gradcli.rows.sums import is_plain, sums
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from gradcli.data.columns import Block
     from gradcli.data.pieces import PieceRows, SomeRows
@@ -108,24 +107,12 @@ class RowsObjective(Objective):
         except (ValueError, OverflowError, ZeroDivisionError):
             return None
 
-    def _each(
-        self, work: Callable[..., Any], *arguments: Any, whole: bool = False
-    ) -> Iterator[Any]:
-        """Yield what a method makes of each piece or block of rows; `whole` takes all in memory."""
-        if isinstance(self._rows, Divided):
-            yield from self._rows.over(work, *arguments)
-        elif whole and self._rows.held is not None:
-            yield work(self._rows.held, 0, *arguments)
-        else:
-            for first, block in numbered(self._rows, self._block):
-                yield work(block, first, *arguments)
-
     def _summed(self, point: Sequence[Any], sums_: Sums) -> tuple[Any, ...] | None:
         """Return value and gradient from one pass; None where the sums cannot be trusted."""
         values = [*point, *self.constants.values()]
         choice = self.engine if self.is_native() else PYTHON
         found, count = [], 0
-        for rows, sums_of in self._each(self.sums_of, values, choice, whole=True):
+        for rows, sums_of in self._rows.over(self.sums_of, values, choice):
             if sums_of is None:
                 return None
             found.append(sums_of)
@@ -142,7 +129,7 @@ class RowsObjective(Objective):
     def closely(self, point: Sequence[Any], *, allow_nonfinite: bool = False) -> RowSums:
         """Return value and gradient, every step of every block checked. Raises MathematicsError."""
         values = {**self.values(point), **self.constants}
-        looks = self._each(self.looked_at, values, allow_nonfinite)
+        looks = self._rows.over(self.looked_at, values, allow_nonfinite)
         return self._close(values, allow_nonfinite=allow_nonfinite).found(looks)
 
     def looked_at(
@@ -237,7 +224,7 @@ class RowsObjective(Objective):
             self._outer = self._compiled_outer()
         values = [*point, *self.constants.values()]
         sums = Totals(self._parts.is_mean, len(self.parameters))
-        for rows, found_of in self._each(self.reductions_of, values):
+        for rows, found_of in self._rows.over(self.reductions_of, values):
             sums.add(rows, found_of)
         totals, slopes = sums.found()
         value, *by = self._outer(*values, *totals)
@@ -275,7 +262,7 @@ class RowsObjective(Objective):
         values = [*point, *self.constants.values()]
         parts = Totals(self._parts.is_mean, 2)
         try:
-            for rows, curved in self._each(self.curvatures_of, values):
+            for rows, curved in self._rows.over(self.curvatures_of, values):
                 parts.add(rows, curved)
             totals, both = parts.found()
             outer, is_met = self._outer_objective()

@@ -15,6 +15,8 @@ import pytest
 from gradcli.cluster.session import Choice, Session
 from tests.cli.conftest import Ran, run_inside
 
+GROUP = 128
+"""How many numbers are added up together in these tests, so that few rows make many groups."""
 FILES, ROWS = 12, 40
 """Files in a folder, and rows in the first of them; each has one more than the one before."""
 
@@ -84,13 +86,25 @@ def workers(all_workers: Workers, monkeypatch: pytest.MonkeyPatch) -> Workers:
 
 @pytest.fixture
 def run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Run a command in this process, in the folder of the files."""
+    """Run a command in this process, in the folder of the files.
+
+    Rows are in groups of few, and are read in blocks where they are not shared.
+    """
     monkeypatch.chdir(folder)
+    monkeypatch.setattr("gradcli.data.rows.GROUP_NUMBERS", GROUP)
+    monkeypatch.setattr("gradcli.rows.columns.HELD_BYTES", 0)
+    monkeypatch.setattr("gradcli.tables.formula.HELD_BYTES", 0)
     return lambda *words: run_inside(words)
 
 
-def both(run: Run, *words: str) -> str:
-    """Return what a command prints with and without workers, which must be the same bytes."""
-    alone, shared = (run(*words, "--workers", str(count)) for count in (0, 2))
-    assert (alone.code, alone.out) == (shared.code, shared.out), (alone, shared)
-    return alone.out
+def alike(run: Run, *words: str) -> str:
+    """Return what a command prints on 2 workers, on none, and without these options.
+
+    It must be the same bytes; only batches are drawn in another way without the options.
+    """
+    shared, *others = (
+        run(*words, *more) for more in (("--workers", "2"), ("--workers", "0"), ())
+    )
+    for alone in others[: 1 if "--epochs" in words else 2]:
+        assert (alone.code, alone.out) == (shared.code, shared.out), (alone, shared)
+    return shared.out

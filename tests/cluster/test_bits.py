@@ -15,7 +15,7 @@ from hypothesis.strategies import floats, integers, lists
 
 from gradcli.data.pieces import PieceRows, drawn
 from gradcli.data.source import open_source
-from tests.cluster.conftest import FILES, ROWS, both
+from tests.cluster.conftest import FILES, ROWS, alike
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,7 +51,7 @@ RUNS = {
 @pytest.mark.parametrize("words", RUNS.values(), ids=RUNS)
 @pytest.mark.usefixtures("workers")
 def test_workers_print_the_bytes_of_none(run: Run, words: tuple[str, ...], kind: str) -> None:
-    out = both(run, *words, "--data", kind, "--json")
+    out = alike(run, *words, "--data", kind, "--json")
 
     assert "error" not in json.loads(out), out
 
