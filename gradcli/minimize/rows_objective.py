@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gradcli.calculus.forward import rate_name
-from gradcli.calculus.hessian import hessian_times
+from gradcli.calculus.hessian import hessian, hessian_times
 from gradcli.calculus.reverse import gradient
 from gradcli.data.columns import length_of
 from gradcli.data.rows import HeldRows, rows_at_once
@@ -79,10 +79,11 @@ class RowsObjective(Objective):
         self._inner: Callable[..., tuple[Any, ...]] | None = None
         self._outer: Callable[..., tuple[Any, ...]] | None = None
         self._curved: Callable[..., list[Any]] | None = None
+        self._outer_curved: tuple[VectorObjective, Mask] | None = None
         self._whole: Objective | None = None
         self._is_few = False
         """Whether these are rows for which blocks do not repay."""
-        self.is_in_blocks = rows.held is None
+        self.is_in_blocks = rows.held is None or rows.count >= MANY_ROWS
         self._sums = sums(
             formula.graph,
             parts,
@@ -182,6 +183,7 @@ class RowsObjective(Objective):
     def use(self, values: Mapping[str, Any]) -> None:
         """Give those of the constants and columns that are named other values."""
         super().use(values)
+        self._outer_curved = None  # it has the constants
         if self._whole is not None:
             self._whole.use(values)
         if self._rows.held is not None:
@@ -265,7 +267,9 @@ class RowsObjective(Objective):
             for rows, curved in self._rows.over(self.curvatures_of, values):
                 parts.add(rows, curved)
             totals, both = parts.found()
-            outer, is_met = self._outer_objective()
+            if self._outer_curved is None:
+                self._outer_curved = self._outer_objective()
+            outer, is_met = self._outer_curved
             where = np.append(self.layout.vector(point), totals)[is_met]
             moved = np.vstack([np.eye(size), *[first for first, _ in both]])[is_met]
             found = moved.T @ outer.hessian(where) @ moved
@@ -291,29 +295,61 @@ class RowsObjective(Objective):
 
         layout, graph, parts = self.layout, self.graph, self._parts.parts
         nodes = list(self.nodes.values())
+        first = [node for part in parts for node in gradient(graph, part, nodes).values()]
+        names = [*self.parameters, *self.constants, *self._names]
+        second: Callable[..., list[Matrix]]
+        entries: list[int] = []
+        if any(self.shapes):
+            second = self._compiled_columns(names)
+        else:  # one program computes it all
+            below = np.tril_indices(layout.count)
+            for part in parts:
+                rows = hessian(graph, part, nodes)
+                entries += [rows[i][j] for i, j in zip(*below, strict=True)]
+        start, end = len(parts), len(parts) + len(first)
+        run = function(program(graph, [*parts, *first, *entries]), names)
+
+        def curved(*values: Any) -> list[Any]:
+            found = run(*values)
+            vectors = [
+                layout.vector(found[k : k + len(nodes)]) for k in range(start, end, len(nodes))
+            ]
+            if entries:
+                matrices = list(np.empty((len(parts), layout.count, layout.count)))
+                for matrix, some in zip(
+                    matrices, np.reshape(found[end:], (len(parts), -1)), strict=True
+                ):
+                    matrix[below] = matrix.T[below] = some
+            else:
+                matrices = second(*values)
+            pairs = zip(vectors, matrices, strict=True)
+            return [*found[:start], *(each for pair in pairs for each in pair)]
+
+        return curved
+
+    def _compiled_columns(self, names: Sequence[str]) -> Callable[..., list[Matrix]]:
+        """Return the function from the values of names to the Hessians, column by column."""
+        import numpy as np
+
+        layout, graph = self.layout, self.graph
+        nodes = list(self.nodes.values())
         rates = [
             graph.variable(rate_name(name), shape)
             for name, shape in zip(self.parameters, self.shapes, strict=True)
         ]
         moving = dict(zip(nodes, rates, strict=True))
-        first = [node for part in parts for node in gradient(graph, part, nodes).values()]
-        second = [node for part in parts for node in hessian_times(graph, part, nodes, moving)]
-        names = [*self.parameters, *self.constants, *self._names]
-        slopes = function(program(graph, [*parts, *first]), names)
-        turned = function(program(graph, second), [*names, *map(rate_name, self.parameters)])
-        units, each = np.eye(layout.count), len(nodes)
+        parts = self._parts.parts
+        turned = [node for part in parts for node in hessian_times(graph, part, nodes, moving)]
+        times = function(program(graph, turned), [*names, *map(rate_name, self.parameters)])
 
-        def run(*values: Any) -> list[Any]:
-            found = list(slopes(*values))
-            columns = [turned(*values, *layout.blocks(unit)) for unit in units]
-            both: list[Any] = []
-            for k in range(len(parts)):
-                own = slice(k * each, (k + 1) * each)
-                rows = [layout.vector(column[own]) for column in columns]
-                both += [layout.vector(found[len(parts) :][own]), np.array(rows)]
-            return [*found[: len(parts)], *both]
+        def matrices(*values: Any) -> list[Matrix]:
+            columns = [times(*values, *layout.blocks(unit)) for unit in np.eye(layout.count)]
+            return [
+                np.array([layout.vector(column[k : k + len(nodes)]) for column in columns])
+                for k in range(0, len(turned), len(nodes))
+            ]
 
-        return run
+        return matrices
 
     def _outer_objective(self) -> tuple[VectorObjective, Mask]:
         """Return the outer formula as a function of parameters and reductions.

@@ -102,9 +102,7 @@ def alike(run: Run, *words: str) -> str:
 
     It must be the same bytes; only batches are drawn in another way without the options.
     """
-    shared, *others = (
-        run(*words, *more) for more in (("--workers", "2"), ("--workers", "0"), ())
-    )
+    shared, *others = (run(*words, *more) for more in (("--workers", "2"), ("--workers", "0"), ()))
     for alone in others[: 1 if "--epochs" in words else 2]:
         assert (alone.code, alone.out) == (shared.code, shared.out), (alone, shared)
     return shared.out
