@@ -89,6 +89,10 @@ class Counted:
         self.entries = entries
         self.count = count
 
+    def over(self, *_: Any) -> tuple[()]:
+        """Return what is made of the rows: nothing here, where a request brings them."""
+        return ()
+
 
 class _Session:
     """What a worker knows of a driver's rows."""

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from gradcli.data.source import Source
     from gradcli.graph.shapes import Shape
 
-GROUP_NUMBERS = 1 << 20
-"""How many numbers are in the rows that are added up together, 8 MiB of doubles.
+GROUP_NUMBERS = 1 << 19
+"""How many numbers are in the rows that are added up together, 4 MiB of doubles.
 
 Sums over the rows are the sums of such groups, which follow each other from the first row on. So
 their bits depend on neither how the rows are cut into files nor who computes a group.

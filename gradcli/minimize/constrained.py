@@ -198,6 +198,27 @@ def _lagrangian(formula: Node, parts: Sequence[_Part]) -> Node:
     return total
 
 
+def lagrangian(
+    formula: Node,
+    origin: Origin | None,
+    start: Mapping[str, Any],
+    fixed: Mapping[str, Any],
+    data: Any,
+    how: Settings,
+) -> tuple[Task, list[_Part]]:
+    """Return the task of minimising the augmented Lagrangian, and the constraints in it.
+
+    All its multipliers are 0. The arguments are those of `task`.
+    """
+    shapes = {name: shape_of(value, name) for name, value in {**fixed, **start}.items()}
+    parts = _parts(formula.graph, how.subject_to, shapes)
+    whole = _lagrangian(formula, parts)
+    free = formula.graph.variables([whole.id])
+    neutral = {name: 0.0 for name in free if " " in name}  # nobody types such a name
+    mapped = None if origin is not None and origin.is_model else origin
+    return task(whole, mapped, start, {**fixed, **neutral}, data, how), parts
+
+
 # ---------------------------------------------------------------- the search
 
 
@@ -233,20 +254,13 @@ class _Search:
         stop: Callable[[], bool] = lambda: False,
     ) -> None:
         graph = formula.graph
-        values = {**(fixed or {}), **start}
-        shapes = {name: shape_of(value, name) for name, value in values.items()}
-        self._parts = _parts(graph, how.subject_to, shapes)
+        self._task, self._parts = lagrangian(formula, origin, start, fixed or {}, data or {}, how)
         self._how = how
         self._stop = stop
         self._watch = watch
         self.history: list[Iterate] = []
         self._observe = self.history.append if observe is None else observe
         self._is_equality = [part.is_equality for part in self._parts]
-        whole = _lagrangian(formula, self._parts)
-        free = graph.variables([whole.id])
-        neutral = {name: 0.0 for name in free if " " in name}  # nobody types such a name
-        mapped = None if origin is not None and origin.is_model else origin
-        self._task: Task = task(whole, mapped, start, {**(fixed or {}), **neutral}, data or {}, how)
         self._expression = origin.source if origin is not None else self._task.expression
         self._objective = self._task.objective
         self._layout = self._objective.layout

@@ -12,6 +12,7 @@ from gradcli.graph.printing import label
 from gradcli.graph.shapes import sized
 from gradcli.graph.structural import entries
 from gradcli.headings import ours
+from gradcli.minimize.fit import WEIGHT
 from gradcli.minimize.objective import Objective
 from gradcli.minimize.residuals import ModelResiduals
 from gradcli.point import Point
@@ -52,7 +53,6 @@ class Predictions:
         columns: Sequence[str],
         point: Vector,
         band: Callable[[], tuple[Band | None, str | None]],
-        factors: Vector | None = None,
         influence: Callable[[], Influence] | None = None,
         names: Sequence[str] = (),
     ) -> None:
@@ -63,8 +63,6 @@ class Predictions:
         self._rows = rows
         self._point = point
         self._band = band
-        self._factors = factors
-        """What the square of each residual is multiplied with; None when all count the same."""
         self._influence = influence
         self._parameters = list(names)
         """The names of the numbers of the parameters, which follow the response."""
@@ -95,14 +93,12 @@ class Predictions:
         self.warnings = self._missing_columns()
         known, why = (None, None) if self._response is None else self._band()
         influence = None if self._influence is None else self._influence()
-        factors = self._factors
-        start = 0
         if why is not None:
             self.warnings.append(f"there is no confidence band of the fitted values: {why}")
         names = self.names
         lost = 0
         is_derived = known is not None or influence is not None
-        for data, residual, response, jacobian in self._parts(is_derived=is_derived):
+        for data, residual, response, jacobian, here in self._parts(is_derived=is_derived):
             columns = [part for array in data for part in _flat(array)]
             if response is None:
                 columns += _flat(residual)
@@ -115,12 +111,11 @@ class Predictions:
                 for array in (fitted, residual, fitted - half, fitted + half):
                     columns += _flat(array)
                 if influence is not None and jacobian is not None:
-                    some = slice(start, start + residual.size)
-                    start = some.stop
+                    weights = self._of_rows(self._found.weight, here, residual.shape)
                     leverage, distance, follows = influence.of_rows(
                         residual.ravel(),
                         self._sign * jacobian,
-                        None if factors is None else factors[some],
+                        None if weights is None else weights.ravel(),
                     )
                     for column in (leverage, distance, *follows.T):
                         columns += _flat(column.reshape(residual.shape))
@@ -179,8 +174,10 @@ class Predictions:
         rows = HeldRows(columns)
         return Predictions(objective, self._found, rows, [*columns], self._point, self._band)
 
-    def _parts(self, *, is_derived: bool) -> Iterator[tuple[list[Any], Any, Any, Matrix | None]]:
-        """Yield data, residuals, response and Jacobian of some rows at a time."""
+    def _parts(
+        self, *, is_derived: bool
+    ) -> Iterator[tuple[list[Any], Any, Any, Matrix | None, Mapping[str, Any]]]:
+        """Yield data, residuals, response, Jacobian and all values of some rows at a time."""
         residuals = _RowResiduals(self._objective, self._residual, None, self._rows)
         known = self._objective.constants
         parts: Iterator[tuple[Vector, Matrix | None]]
@@ -195,17 +192,20 @@ class Predictions:
             start = rows.stop
             block = residuals.block
             if self._rows is None:
-                block = {name: known[name][rows] for name in self._columns}
-            response = self._response_of({**known, **block}, residual.shape)
-            yield [block[name] for name in self._columns], residual, response, jacobian
+                own = [*self._columns, *({WEIGHT} & known.keys())]
+                block = {name: known[name][rows] for name in own}
+            columns = [block[name] for name in self._columns]
+            all_values = {**known, **block}
+            response = self._of_rows(self._response, all_values, residual.shape)
+            yield columns, residual, response, jacobian, all_values
 
-    def _response_of(self, values: Mapping[str, Any], shape: tuple[int, ...]) -> Any:
-        """Return the response in some rows as an array of this shape; None without one."""
-        if self._response is None:
+    def _of_rows(self, node: int | None, values: Mapping[str, Any], shape: tuple[int, ...]) -> Any:
+        """Return a node in some rows as an array of this shape; None without one."""
+        if node is None:
             return None
         graph = self._objective.graph
-        known = {name: values[name] for name in graph.variables([self._response])}
-        return np.broadcast_to(Point(graph, self._response, known).value, shape)
+        known = {name: values[name] for name in graph.variables([node])}
+        return np.broadcast_to(Point(graph, node, known).value, shape)
 
     def _size(self, name: str) -> tuple[int, ...] | None:
         """Return the shape of a row's entry of a column; None when it has none for each row."""

@@ -60,9 +60,12 @@ class Recipe(NamedTuple):
             start, fixed = list(self.start), self.fixed
             found = [RowsObjective(formula, start, origin, fixed, rows, "python", place)]
         else:
+            from gradcli.minimize.constrained import lagrangian
+
             how = self.settings.replaced(place=place)
             node = -formula if how.maximize else formula
-            problem = task(node, origin, self.start, self.fixed, rows, how)
+            about = node, origin, self.start, self.fixed, rows, how
+            problem = lagrangian(*about)[0] if how.subject_to else task(*about)
             found = [problem.objective]
             if problem.fit is not None:
                 found += [problem.fit, problem.fit.residuals]

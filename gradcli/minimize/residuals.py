@@ -36,26 +36,31 @@ VALUES, SLOPES, TURNS = range(3)
 class ModelResiduals:
     """The weighted residuals of an objective that is a sum of squares.
 
-    `node` is that of the unweighted residuals and `weights` are what their squares are multiplied
-    with, one number for each residual, or None. `data` are the rows of an objective that does not
-    hold them. Residuals are undefined where one is not finite, which raises MathematicsError.
+    `node` is that of the unweighted residuals and `weight` that of what their squares are
+    multiplied with, or None. `data` are the rows of an objective that does not hold them. Residuals
+    are undefined where one is not finite, which raises MathematicsError.
     """
 
     def __init__(
-        self, objective: Objective, node: int, weights: Vector | None, data: Rows | None = None
+        self, objective: Objective, node: int, weight: int | None, data: Rows | None = None
     ) -> None:
         graph = objective.graph
         self._objective = objective
         self._node = node
-        self._roots = None if weights is None else np.sqrt(weights)
+        self._weight = weight
         self._compiled: dict[int, Callable[..., Any]] = {}
         self._machine_code: dict[int, InRows | None] = {}
+        self._weights_of: Callable[..., Any] | None = None
         free = graph.variables([node])
-        self._fixed = {n: value for n, value in objective.constants.items() if n in free}
+        weighing = () if weight is None else graph.variables([weight])
         shape = graph.shape(node)
+        fixed = {n: x for n, x in objective.constants.items() if n in free or n in weighing}
         if data is None and is_rowwise(graph, node):
-            columns = [name for name in self._fixed if name in graph.columns]
-            data = HeldRows({name: self._fixed.pop(name) for name in columns})
+            columns = [name for name in fixed if name in graph.columns]
+            data = HeldRows({name: fixed.pop(name) for name in columns})
+        self._fixed = {name: value for name, value in fixed.items() if name in free}
+        self._weighing = {name: fixed.get(name) for name in weighing}
+        """The names that the weight has, and their values where these are not those of rows."""
         self._data = data
         self._is_native = False
         self._names = [] if data is None else [name for name in data.entries if name in free]
@@ -113,7 +118,12 @@ class ModelResiduals:
         """Return what is made of some rows, by machine code if that is wanted."""
         self._is_native = is_native
         forms: dict[str, Callable[..., Iterator[Any]]]
-        forms = {"values": self._values, "blocks": self._pairs, "along": self._triples}
+        forms = {
+            "values": self._values,
+            "blocks": self._pairs,
+            "along": self._triples,
+            "used": self._used,
+        }
         return work(forms[form](HeldRows(block), *arguments), *more)
 
     def _begin(self) -> None:
@@ -136,50 +146,73 @@ class ModelResiduals:
         self._begin()
         return self._triples(self._data, point, direction)
 
+    def used(self, point: Vector) -> Iterator[tuple[Vector, Matrix]]:
+        """Yield what `blocks` does, but for the rows of weight 0."""
+        self._begin()
+        return self._used(self._data, point)
+
+    def _used(self, data: Rows | None, point: Vector) -> Iterator[tuple[Vector, Matrix]]:
+        for values, matrix, roots in self._rows_of(data, point, SLOPES):
+            used = np.broadcast_to(roots != 0, values.shape)
+            yield values[used], matrix[used]
+
     def _values(self, data: Rows | None, point: Vector) -> Iterator[Vector]:
-        for values, _ in self._rows_of(data, point, VALUES):
+        for values, *_ in self._rows_of(data, point, VALUES):
             yield values
 
     def _pairs(self, data: Rows | None, point: Vector) -> Iterator[tuple[Vector, Matrix]]:
-        return self._rows_of(data, point, SLOPES)
+        for values, matrix, _ in self._rows_of(data, point, SLOPES):
+            yield values, matrix
 
     def _triples(
         self, data: Rows | None, point: Vector, direction: Vector
     ) -> Iterator[tuple[Vector, Matrix, Matrix]]:
-        for values, matrix in self._rows_of(data, point, TURNS, direction):
+        for values, matrix, _ in self._rows_of(data, point, TURNS, direction):
             slopes, turns = np.hsplit(matrix, 2)
             yield values, slopes, turns
 
     def _rows_of(
         self, data: Rows | None, point: Vector, order: int, direction: Vector | None = None
-    ) -> Iterator[tuple[Vector, Matrix]]:
-        """Yield the weighted residuals and derivatives of an order, rows by rows."""
+    ) -> Iterator[tuple[Vector, Matrix, Vector]]:
+        """Yield the weighted residuals and derivatives of an order, rows by rows, and the roots.
+
+        These are what the residuals were multiplied with, the roots of the weights.
+        """
         values = self._objective.layout.blocks(point)
         rates = [] if direction is None else self._objective.layout.blocks(direction)
-        for start, block in self._blocks(data):
+        for _, block in self._blocks(data):
             residual, matrix = self._run(block, values, order, rates)
-            found = self._checked(residual, start)
+            roots = np.ones(1) if self._weight is None else self._roots(block, np.shape(residual))
+            found = self._checked(residual, roots)
             if order != VALUES:
-                if self._roots is not None:
-                    matrix *= self._weights(start, len(found))[:, None]
+                if self._weight is not None:
+                    matrix *= roots[:, None]
                 if not np.isfinite(matrix).all():
                     message = "a derivative of the residuals is not finite"
                     raise MathematicsError(message)
-            yield found, matrix
+            yield found, matrix, roots
 
     def _blocks(self, data: Rows | None) -> Iterator[tuple[int, Block]]:
         """Yield the place of the first row of each block, and its data."""
         return iter([(0, {})]) if data is None else numbered(data, self._block)
 
-    def _weights(self, start: int, count: int) -> Vector:
-        assert self._roots is not None  # noqa: S101 - the caller has seen it
-        first = start * self._width
-        return self._roots[first : first + count]
+    def weights(self, block: Block, shape: Sequence[int]) -> Vector:
+        """Return what the squares of residuals of this shape are multiplied with, in one row."""
+        graph, node = self._objective.graph, self._weight
+        assert node is not None  # noqa: S101 - the caller has seen it
+        if self._weights_of is None:
+            self._weights_of = function(program(graph, [node]), list(self._weighing))
+        (found,) = self._weights_of(*({**self._weighing, **block}[name] for name in self._weighing))
+        return np.broadcast_to(np.asarray(found, dtype=np.float64), shape).ravel()
 
-    def _checked(self, residual: Any, start: int) -> Vector:
+    def _roots(self, block: Block, shape: Sequence[int]) -> Vector:
+        with np.errstate(invalid="ignore"):
+            return np.sqrt(self.weights(block, shape))
+
+    def _checked(self, residual: Any, roots: Vector) -> Vector:
         values = np.array(residual, dtype=np.float64).ravel()
-        if self._roots is not None:
-            values *= self._weights(start, len(values))
+        if self._weight is not None:
+            values *= roots
         if not np.isfinite(values).all():
             message = "a residual is not finite"
             raise MathematicsError(message)

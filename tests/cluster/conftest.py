@@ -33,9 +33,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for number in range(FILES):
         x = random.uniform(0, 4, ROWS + number)
         y = 2.5 * np.exp(-0.7 * x) + 0.3 + random.normal(0, 0.05, len(x))
-        lines = [f"{a!r},{b!r}\n" for a, b in zip(x.tolist(), y.tolist(), strict=True)]
-        (where / "csv" / f"{number:03}.csv").write_text("x,y\n" + "".join(lines))
-        table = pa.table({"x": x, "y": y})
+        u = random.integers(0, 3, len(x)).astype(float)
+        columns = {"x": x, "y": y, "u": u, "dy": 0.05 + 0.05 * u}
+        rows = zip(*(column.tolist() for column in columns.values()), strict=True)
+        lines = [",".join(map(repr, row)) + "\n" for row in rows]
+        (where / "csv" / f"{number:03}.csv").write_text("x,y,u,dy\n" + "".join(lines))
+        table = pa.table(columns)
         pq.write_table(table, where / "parquet" / f"{number:03}.parquet", row_group_size=25)
     return where
 

@@ -30,6 +30,15 @@ RUNS = {
     "lm": ("minimize", *MODEL),
     "lm of a linear model": ("minimize", "y ~ a + b*x + c*x^2"),
     "lm with a loss": ("minimize", *MODEL, "--loss", "huber(0.1)"),
+    "lm with weights": ("minimize", *MODEL, "--weights", "x"),
+    "lm with deviations": ("minimize", *MODEL, "--sigma", "dy", "--absolute-sigma"),
+    "lm with weights and a loss": ("minimize", *MODEL, "--weights", "u", "--loss", "cauchy(0.1)"),
+    "lm of a weighted sum": ("minimize", "sum(u*(y - a*exp(-b*x))^2)", "a=1", "b=1"),
+    "constraints": ("minimize", *MODEL, "--subject-to", "a + c <= 2.7", "--subject-to", "b >= 1/2"),
+    "constraints of a sum": ("minimize", *SUM, "--subject-to", "a*b == 1.5"),
+    "batches with weights": (
+        *("minimize", *MODEL, "--weights", "u", "--batch", "50", "--epochs", "2", "--lr", "1e-3"),
+    ),
     "profile": ("minimize", *MODEL, "--profile"),
     "newton": ("minimize", *SUM, "--method", "newton"),
     "newton of arrays": ("minimize", *ARRAY, "--method", "newton"),
@@ -82,7 +91,9 @@ def close(one: Any, other: Any, tolerance: float) -> bool:
 @pytest.mark.usefixtures("workers")
 def test_the_fit_is_that_of_scipy(run: Run, folder: Path) -> None:
     files = sorted((folder / "csv").iterdir())
-    x, y = np.concatenate([np.loadtxt(f, delimiter=",", skiprows=1) for f in files]).T
+    x, y = np.concatenate(
+        [np.loadtxt(f, delimiter=",", skiprows=1, usecols=(0, 1)) for f in files]
+    ).T
     best, covariance = scipy.optimize.curve_fit(
         lambda x, a, b, c: a * np.exp(-b * x) + c, x, y, p0=(1, 1, 0), xtol=1e-14, ftol=1e-14
     )

@@ -133,9 +133,6 @@ def test_a_step_that_is_too_light_to_be_shared_is_noted(run: Run) -> None:
 def test_options_that_do_not_go_together(run: Run, all_workers: Workers) -> None:
     refused: list[tuple[tuple[str, ...], str]] = [
         (("--cluster", all_workers.address, "--workers", "2"), "leave out one of them"),
-        (("--workers", "0", "--weights", "x"), "--weights does not go with --workers"),
-        (("--workers", "0", "--sigma", "x"), "--sigma does not go with --workers"),
-        (("--workers", "0", "--subject-to", "a > 0"), "--subject-to does not go with --workers"),
         (("--insecure",), "--insecure belongs to --cluster"),
     ]
     for words, sentence in refused:

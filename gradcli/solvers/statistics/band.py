@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from gradcli.solvers.least_squares.losses import Loss
     from gradcli.solvers.solver import Mask, Matrix, Residuals, Vector
     from gradcli.solvers.statistics.covariance import Inverse
-    from gradcli.solvers.statistics.evidence import Evidence
+    from gradcli.solvers.statistics.evidence import Evidence, Weights
 
 
 class Band(NamedTuple):
@@ -49,7 +49,7 @@ def band(
     residuals: Residuals,
     point: Vector,
     free: Mask,
-    weights: Vector | None,
+    weights: Weights | None,
     loss: Loss | None,
     confidence: float,
     *,
