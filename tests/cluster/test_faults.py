@@ -169,6 +169,17 @@ def test_a_row_without_a_value_is_named(run: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("workers")
+def test_a_weight_that_is_none_is_named_at_once(run: Run, tmp_path: Path) -> None:
+    rows = [f"{x},{2 * x},{-1 if x == 300 else 1}\n" for x in range(400)]
+    (tmp_path / "d.csv").write_text("x,y,u\n" + "".join(rows))
+    words = ("minimize", "y ~ a*x", "a=1", "--data", str(tmp_path / "d.csv"), "--weights", "u")
+    for more in ((), ("--workers", "0"), ("--workers", "2"), ("--workers", "2", "--epochs", "1")):
+        ran = run(*words, *more)
+        assert (ran.code, ran.out) == (1, "")
+        assert "the weight of row 301 is -1.0; it must be at least 0" in ran.err
+
+
+@pytest.mark.usefixtures("workers")
 def test_a_block_that_cannot_be_read_is_named(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "d.parquet"
     column = np.random.default_rng(0).normal(size=3000)
