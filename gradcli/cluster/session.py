@@ -40,8 +40,12 @@ SETTINGS = {
     "distributed.comm.timeouts.tcp": "11s",
     # A worker that is killed again while it starts must not be given up.
     "distributed.deploy.lost-worker-timeout": "365d",
+    # What a worker does besides computing: nobody looks at it here.
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "500ms",
+    "distributed.admin.system-monitor.interval": "5s",
 }
-"""When a machine that is silent counts as gone, and a process of this one."""
+"""When a machine that is silent counts as gone, and what processes of this one watch."""
 SILENT = 100
 """A level of logging that no message of Dask has: what went wrong is told in our words."""
 
