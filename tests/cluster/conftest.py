@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import os
+import socket
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path  # noqa: TC003 - fixtures are annotated with it
 
 import numpy as np
@@ -41,6 +46,43 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         table = pa.table(columns)
         pq.write_table(table, where / "parquet" / f"{number:03}.parquet", row_group_size=25)
     return where
+
+
+@contextmanager
+def dask(*tls: str, workers: int = 1) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """Start a scheduler and workers by Dask's own commands; give its address and its process.
+
+    `tls` are the options of both that say which certificates they have.
+    """
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    protocol = "tls" if tls else "tcp"
+    address = f"{protocol}://127.0.0.1:{port}"
+    here = ("--host", "127.0.0.1", *tls)
+    commands = [
+        ("scheduler", "--port", str(port), "--protocol", protocol, "--no-dashboard", *here),
+        *[("worker", address, "--nthreads", "1", "--no-nanny", "--no-dashboard", *here)] * workers,
+    ]
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-m", f"distributed.cli.dask_{which}", *words],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        for which, *words in commands
+    ]
+    try:
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
+            with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                break
+            time.sleep(0.1)
+        yield address, processes[0]
+    finally:
+        for each in processes:
+            each.kill()
+            each.wait()
 
 
 class Workers:

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.cli.conftest import environment
+from tests.cluster.conftest import dask
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -270,35 +271,21 @@ def test_nothing_of_dask_is_imported_unasked(folder: Path) -> None:
 @pytest.mark.slow
 def test_a_scheduler_that_goes_away(folder: Path, tmp_path: Path) -> None:
     kept = tmp_path / "state.ckpt"
-    dask = [sys.executable, "-m", "distributed.cli.dask_scheduler"]
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    address = f"tcp://127.0.0.1:{port}"
-    worker = [sys.executable, "-m", "distributed.cli.dask_worker", address, "--nthreads", "1"]
-    here = ["--host", "127.0.0.1", "--port", str(port), "--no-dashboard"]
-    scheduler, other = (
-        subprocess.Popen(each, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        for each in ([*dask, *here], worker)
-    )
-    try:
-        time.sleep(3)
-        long = (*LONG, "--batch", "100", "--epochs", "100000")
-        words = [word for word in long if word not in {"--steps", "1000000"}]
-        kept_every = ("--checkpoint", str(kept), "--checkpoint-every", "1")
-        with started(folder, *words, "--cluster", address, *kept_every) as process:
-            said(process, "on 1 worker")
-            while not kept.exists():
-                time.sleep(0.1)
-            time.sleep(0.5)
-            start = time.monotonic()
-            scheduler.kill()
-            _, err = process.communicate(timeout=30)
-            seconds = time.monotonic() - start
-    finally:
-        for each in (scheduler, other):
-            each.kill()
-            each.wait()
+    long = (*LONG, "--batch", "100", "--epochs", "100000")
+    words = [word for word in long if word not in {"--steps", "1000000"}]
+    kept_every = ("--checkpoint", str(kept), "--checkpoint-every", "1")
+    with (
+        dask() as (address, scheduler),
+        started(folder, *words, "--cluster", address, *kept_every) as process,
+    ):
+        said(process, "on 1 worker")
+        while not kept.exists():
+            time.sleep(0.1)
+        time.sleep(0.5)
+        start = time.monotonic()
+        scheduler.kill()
+        _, err = process.communicate(timeout=30)
+        seconds = time.monotonic() - start
 
     assert seconds < 10
     assert process.returncode == 1, err
