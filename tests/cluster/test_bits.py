@@ -15,6 +15,8 @@ from hypothesis.strategies import floats, integers, lists
 
 from gradcli.data.pieces import PieceRows, drawn
 from gradcli.data.source import open_source
+from tests.benchmarks import replicated
+from tests.benchmarks.fits import problems
 from tests.cluster.conftest import FILES, ROWS, alike
 
 if TYPE_CHECKING:
@@ -161,6 +163,21 @@ def test_a_folder_of_two_hundred_files(tmp_path: Path, run: Run, kind: str) -> N
 
     assert len(outs) == 1
     assert json.loads(outs.pop())["converged"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", replicated.NAMES)
+def test_nist_models_of_a_million_rows(tmp_path: Path, name: str) -> None:
+    problem = next(each for each in problems() if each.name == name)
+    data = replicated.stored(problem, 1_000_000, tmp_path)
+
+    found = replicated.runs(problem, data, seed=len(name))
+
+    assert found["2 workers, one killed"].killed == 1
+    whole = found["none"]
+    for what, ran in found.items():
+        assert ran.out == whole.out, (what, ran.err)
+    assert problem.is_right(json.loads(whole.out)["parameters"])
 
 
 def test_batches_are_a_partition_of_the_rows(folder: Path) -> None:
