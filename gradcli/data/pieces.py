@@ -87,7 +87,9 @@ class Store:
     def group(self, number: int) -> Block:
         """Return the columns of a group, from memory if they are there. Raises FileError."""
         found = self._groups.get(number)
-        if found is None:
+        if found is not None:
+            self._last = None  # another pass begins
+        else:
             found = self._assembled(number)
             while self._kept and _bytes(found) > self._left:
                 self._forget(next(iter(self._kept)))

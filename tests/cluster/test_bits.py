@@ -8,6 +8,8 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import scipy.optimize
 from hypothesis import given
@@ -140,26 +142,38 @@ def test_when_all_workers_are_killed_new_ones_go_on(run: Run, workers: Workers) 
     assert (shared.code, shared.out) == (alone.code, alone.out), shared.err
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", ["csv", "parquet"])
-def test_a_folder_of_two_hundred_files(tmp_path: Path, run: Run, kind: str) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the folders csv and parquet, of 200 files each."""
+    where = tmp_path_factory.mktemp("many")
     random_ = np.random.default_rng(7)
+    for kind in ("csv", "parquet"):
+        (where / kind).mkdir()
     for number in range(200):
         x = random_.uniform(0, 4, 50)
         y = 2.5 * np.exp(-0.7 * x) + 0.3 + random_.normal(0, 0.05, 50)
-        if kind == "csv":
-            np.savetxt(
-                tmp_path / f"{number}.csv", np.c_[x, y], delimiter=",", header="x,y", comments=""
-            )
-        else:
-            pq.write_table(pa.table({"x": x, "y": y}), tmp_path / f"{number}.parquet")
-    outs = {
-        run("minimize", *MODEL, "--data", str(tmp_path), "--workers", str(n), "--json").out
-        for n in (0, 1, 2, 5)
-    }
+        lines = [f"{a!r},{b!r}\n" for a, b in zip(x.tolist(), y.tolist(), strict=True)]
+        (where / "csv" / f"{number:03}.csv").write_text("x,y\n" + "".join(lines))
+        pq.write_table(pa.table({"x": x, "y": y}), where / "parquet" / f"{number:03}.parquet")
+    return where
+
+
+ALL_WAYS = ("lm", "newton", "lbfgs", "gradient descent", "batches", "eval", "grad")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ALL_WAYS)
+@pytest.mark.usefixtures("workers")
+def test_folders_of_two_hundred_files(run: Run, many: Path, name: str) -> None:
+    outs = {alike(run, *RUNS[name], "--json", "--data", str(many / k)) for k in ("csv", "parquet")}
+
+    assert len(outs) == 1  # the same rows in another format
+
+
+@pytest.mark.slow
+def test_any_number_of_workers(run: Run, many: Path) -> None:
+    words = (*RUNS["lm"], "--data", str(many / "csv"), "--json")
+    outs = {run(*words, "--workers", str(count)).out for count in (0, 1, 2, 5)}
 
     assert len(outs) == 1
     assert json.loads(outs.pop())["converged"]
