@@ -7,10 +7,10 @@ from math import fsum, prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.calculus.squares import Squares, squares, sum_of_terms
-from gradcli.data.columns import length_of
 from gradcli.errors import FileError, NameValueError, UsageError
 from gradcli.graph.node import Node
 from gradcli.graph.shapes import sized
+from gradcli.minimize.objective import WEIGHT
 from gradcli.options import example, spelled
 from gradcli.point import Point
 
@@ -30,9 +30,6 @@ if TYPE_CHECKING:
     from gradcli.solvers.statistics.band import Band
     from gradcli.solvers.statistics.evidence import Weights
     from gradcli.solvers.statistics.summary import Statistics
-
-WEIGHT = "weight of a row"
-"""The name of the weights in a formula; no name that anyone can type."""
 
 
 class Column(NamedTuple):
@@ -234,6 +231,7 @@ class Fit:
 
     def weighed(self, block: Block, first: int) -> Weights | FileError:
         """Return what there is to know of the weights of some rows with so many before them."""
+        from gradcli.data.columns import length_of
         from gradcli.solvers.statistics.evidence import Weights
 
         column = self._weighting.column
@@ -374,6 +372,8 @@ class Fit:
 
     def _of_block(self, node: int | None, block: Block) -> Vector:
         """Return what a node that no parameter changes is for each residual of some rows."""
+        from gradcli.data.columns import length_of
+
         assert node is not None  # noqa: S101 - the caller has seen it
         count = self._objective.row_count if self._rows is None else length_of(block)
         return self._for_rows(node, {**self._objective.constants, **block}, count)

@@ -46,6 +46,10 @@ def with_gradient(
     return program(graph, outputs)
 
 
+WEIGHT = "weight of a row"
+"""The name of the weights in a formula; no name that anyone can type."""
+
+
 class Objective:
     """Value and gradient at a point given as the list of the parameters' values.
 

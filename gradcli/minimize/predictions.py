@@ -12,8 +12,7 @@ from gradcli.graph.printing import label
 from gradcli.graph.shapes import sized
 from gradcli.graph.structural import entries
 from gradcli.headings import ours
-from gradcli.minimize.fit import WEIGHT
-from gradcli.minimize.objective import Objective
+from gradcli.minimize.objective import WEIGHT, Objective
 from gradcli.minimize.residuals import ModelResiduals
 from gradcli.point import Point
 from gradcli.rows.reductions import is_rowwise

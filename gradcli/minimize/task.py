@@ -13,9 +13,9 @@ from gradcli.graph.shapes import sized
 from gradcli.language.choices import choice
 from gradcli.language.names import is_name, meant, names_in, suggestion
 from gradcli.language.origin import where
-from gradcli.minimize.fit import WEIGHT, Column, Fit, Weighting, plain_squares, recognised, weighted
+from gradcli.minimize.fit import Column, Fit, Weighting, plain_squares, recognised, weighted
 from gradcli.minimize.layout import entries
-from gradcli.minimize.objective import Objective
+from gradcli.minimize.objective import WEIGHT, Objective
 from gradcli.options import example, spelled
 from gradcli.programs import engines
 from gradcli.values import checked
