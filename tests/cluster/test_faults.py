@@ -98,6 +98,9 @@ def test_an_address_is_checked_before_anything_is_read(run: Run) -> None:
         ran = run(*MODEL, "--cluster", address, "--data", "nowhere")
         assert ran.code == 2
         assert repair in ran.err
+    ran = run(*MODEL, "--cluster", "tcp://198.51.100.7:8786", "--insecure", "--data", "nowhere")
+    assert ran.code == 1
+    assert "nowhere" in ran.err  # the address is taken, and files are opened before it is called
 
 
 def test_a_scheduler_that_is_not_there(run: Run) -> None:
