@@ -111,8 +111,10 @@ def rows(bench: Bench) -> list[Row]:
         each = runs(problem, stored(problem, ROWS, bench.folder), bench.runs)
         alone = each.pop("none")
         for what, run in each.items():
-            is_right = problem.is_right(json.loads(run.out)["parameters"])
-            is_same = run.out == alone.out and is_right
+            is_same = run.out == alone.out != ""
+            is_same = is_same and problem.is_right(json.loads(run.out)["parameters"])
+            if not is_same:
+                print(what, run.out, run.err)
             found.append(
                 Row(
                     f"{problem.name.partition('-')[0]} repeated to {ROWS:,} rows, {what}",
