@@ -352,10 +352,11 @@ class Formula(Node):
         MathematicsError when the formula or its gradient has no value at the start.
         """
         keywords = locals()
-        from gradcli.minimize.constrained import optimum
+        from gradcli.minimize.minimize import minimize
         from gradcli.minimize.settings import Settings
         from gradcli.minimize.task import unstarted
         from gradcli.options import check_keywords
+        from gradcli.solvers.observer import Each
 
         settings = Settings.among(keywords)
         check_keywords(named.keys() - self.free_names)
@@ -388,14 +389,14 @@ class Formula(Node):
             known = columns if isinstance(columns, dict) else columns.entries
             point = unstarted(shaped, shaped.origin, fix or {}, known)
             settings = settings.replaced(looks=bool(point))
-        return optimum(
+        return minimize(
             shaped,
             point,
             origin=shaped.origin,
             fixed=fix,
             data=columns,
             settings=settings,
-            observe=observe,
+            observers=None if observe is None else [Each(observe)],
         )
 
     def lesson(

@@ -96,13 +96,13 @@ class Minimum(NamedTuple):
     statistics: Statistics | None
     """The report of a fit; None when the formula is no sum of squares over data."""
     warnings: list[str]
-    history: list[Iterate]
+    history: Sequence[Iterate] = ()
     """Every step from the start on, unless they were observed as they were made."""
-    minima: list[Found]
+    minima: Sequence[Found] = ()
     """The distinct minima of several starts, best first; empty for one start."""
-    starts: int
+    starts: int = 1
     """How many starts were tried."""
-    epochs: list[Epoch]
+    epochs: Sequence[Epoch] = ()
     """The passes over the rows, where they were taken in batches."""
     predictions: Predictions | None = None
     """Fitted values, residuals and confidence band, row by row; None where nothing is fitted."""
@@ -125,7 +125,6 @@ class Minimum(NamedTuple):
         return self._replace(
             minimum=-self.minimum,
             reason=reason,
-            history=[iterate.swapped() for iterate in self.history],
             latest=[iterate.swapped() for iterate in self.latest],
             minima=[found._replace(minimum=-found.minimum) for found in self.minima],
             best=None if self.best is None else self.best._replace(minimum=-self.best.minimum),
