@@ -280,14 +280,14 @@ class Formula(Node):
         """
         if data is not None:
             from gradcli.data.frames import columns_of
-            from gradcli.minimize.compiled import compiled_over
+            from gradcli.minimize.rows_objective import compiled_over
 
             data = columns_of(data, self.free_names)
             nodes = self.graph.variables([self.id])
             shapes = {name: self.graph.shape(node) for name, node in nodes.items()}
             shaped = self._over(data, shapes)
             return compiled_over(shaped, shaped.origin, parameters, data, engine)
-        from gradcli.minimize.compiled import compiled
+        from gradcli.minimize.objective import compiled
 
         return compiled(self.graph, self.id, parameters, engine=engine)
 

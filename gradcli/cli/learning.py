@@ -105,7 +105,7 @@ def _measure(given: Given, options: Minimize, text: str, option: str) -> Measure
 
     Raises errors for a formula that is no single number or uses names that have no value.
     """
-    from gradcli.minimize.compiled import measure
+    from gradcli.minimize.rows_objective import measure
 
     start = given.start
     dates = None if given.source is None else given.source.origins

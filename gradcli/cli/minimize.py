@@ -12,8 +12,8 @@ from gradcli.cli.output import Output, note
 from gradcli.cli.sharing import shares
 from gradcli.cli.written import check_files
 from gradcli.errors import ExitCode, UsageError
-from gradcli.minimize.layout import entries
 from gradcli.solvers.stopping import Ending
+from gradcli.values import entries
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

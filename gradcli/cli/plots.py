@@ -12,11 +12,11 @@ from gradcli.cli.output import note, width
 from gradcli.cli.written import check_written
 from gradcli.data.files import ending
 from gradcli.errors import UsageError, printable
-from gradcli.minimize.layout import entries
 from gradcli.pictures.plots.looks import Looks, dressed
 from gradcli.pictures.plots.units import drawable
 from gradcli.plotting.steps import Steps
 from gradcli.solvers.observer import Observer
+from gradcli.values import entries
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -13,8 +13,8 @@ from gradcli.data import files
 from gradcli.errors import printable
 from gradcli.graph.literals import number_text, value_text
 from gradcli.headings import ours
-from gradcli.minimize.layout import entries, numbers
 from gradcli.solvers.stopping import Ending
+from gradcli.values import entries, numbers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

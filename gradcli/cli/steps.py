@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from gradcli.cli.columns import Column, Entries, cells, headings
 from gradcli.cli.output import csv_text, is_terminal, width
 from gradcli.graph.strict_json import json_text
-from gradcli.minimize.layout import numbers
 from gradcli.solvers.observer import Observer
+from gradcli.values import numbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

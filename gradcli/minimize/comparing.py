@@ -15,10 +15,10 @@ from gradcli.graph.node import Node
 from gradcli.graph.operations import SUBTRACT
 from gradcli.graph.printing import label
 from gradcli.minimize.fit import recognised
-from gradcli.minimize.layout import numbers
 from gradcli.minimize.minimize import minimize
 from gradcli.minimize.settings import Settings
 from gradcli.options import example, spelled
+from gradcli.values import numbers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

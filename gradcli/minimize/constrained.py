@@ -20,8 +20,8 @@ from gradcli.graph.operations import AND_ALSO, COMPARISONS, TABLE
 from gradcli.language.parser import parse
 from gradcli.minimize.methods import NEWTON_PARAMETERS, Method, solver
 from gradcli.minimize.minimum import Constraint, Iterate, Minimum
+from gradcli.minimize.objective import VectorObjective
 from gradcli.minimize.task import task
-from gradcli.minimize.vector_objective import VectorObjective
 from gradcli.options import example, spelled
 from gradcli.solvers import stopping
 from gradcli.solvers.observer import Observer

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.errors import UsageError
 from gradcli.language.choices import choice
+from gradcli.minimize.objective import VectorObjective
 from gradcli.minimize.settings import SECOND_ORDER
-from gradcli.minimize.vector_objective import VectorObjective
 from gradcli.options import named, spelled
 from gradcli.solvers import stopping
 
@@ -172,7 +172,7 @@ def solver(
 
         box = task.box(start, frozen)
         if method.settings == ROUNDED:
-            from gradcli.minimize.vector_objective import rounded
+            from gradcli.minimize.objective import rounded
             from gradcli.solvers.second_order.rounding import RoundedNewton
 
             smooth = rounded(task.objective, start, task.kinks())

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import UsageError
-from gradcli.minimize.certainty import certainty
-from gradcli.minimize.doubts import Run, end_of, reported, rss_of, value_of
+from gradcli.minimize.doubts import Run, certainty, end_of, reported, rss_of, value_of
 from gradcli.minimize.methods import LM_PARAMETERS
 from gradcli.minimize.minimum import Minimum
 from gradcli.minimize.runs import Runs
@@ -144,10 +143,17 @@ def _predictions(
     fit = problem.fit
     if fit is None or fit.is_plain:
         return None
-    point, rss = end_of(problem, best), rss_of(problem, best)
-    columns = list(data if isinstance(data, Mapping) else data.entries)
-    missing = None
-    if len(point) > LM_PARAMETERS:
-        missing = f"there are more than {LM_PARAMETERS} parameters"
-    names = problem.names if influences else None
-    return fit.predictions(point, columns, problem.box(), how.confidence, rss, missing, names)
+    from gradcli.minimize.predictions import Predictions
+
+    point = end_of(problem, best)
+    is_large = len(point) > LM_PARAMETERS
+    return Predictions(
+        fit,
+        point,
+        list(data if isinstance(data, Mapping) else data.entries),
+        problem.box().inside(point),
+        how.confidence,
+        rss_of(problem, best),
+        missing=f"there are more than {LM_PARAMETERS} parameters" if is_large else None,
+        names=problem.names if influences else None,
+    )

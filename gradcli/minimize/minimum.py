@@ -160,7 +160,7 @@ class Minimum(NamedTuple):
     def report(self) -> list[list[str]]:
         """Return the rows of the report, headings first: the parameters, for a fit with errors."""
         from gradcli.graph.literals import value_text
-        from gradcli.minimize.layout import entries, numbers
+        from gradcli.values import entries, numbers
 
         fit = self.statistics
         if fit is None:

@@ -10,7 +10,7 @@ from gradcli.errors import MathematicsError, UsageError, few
 from gradcli.minimize.doubts import Run, blocks_of, doubts, value_of
 from gradcli.minimize.methods import also_worth_trying, chosen, solver
 from gradcli.minimize.minimum import Best, Found, Iterate
-from gradcli.minimize.vector_objective import VectorObjective
+from gradcli.minimize.objective import VectorObjective
 from gradcli.options import spelled
 from gradcli.solvers import stopping
 from gradcli.solvers.observer import Observer
@@ -248,7 +248,7 @@ class Runs:
         start, box, count = self._layout.vector(problem.start), problem.box(), how.starts or 1
         known: Sequence[Vector] = ()
         if self._is_drawn and problem.fit is not None and count > 1:
-            from gradcli.minimize.attempts import Attempts
+            from gradcli.minimize.refit import Attempts
 
             attempts = Attempts(
                 problem.objective, problem.fit, start, box, how.seed, DRAWN + 8 * count

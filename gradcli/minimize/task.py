@@ -13,11 +13,10 @@ from gradcli.language.choices import choice
 from gradcli.language.names import is_name, meant, names_in, suggestion
 from gradcli.language.origin import where
 from gradcli.minimize.fit import WEIGHT, Fit, Weighting, plain_squares, recognised, weighted
-from gradcli.minimize.layout import entries
 from gradcli.minimize.objective import Objective
 from gradcli.options import example, spelled
 from gradcli.programs import engines
-from gradcli.values import checked
+from gradcli.values import checked, entries
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

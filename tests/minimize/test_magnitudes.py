@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gradcli import parse
-from gradcli.minimize.attempts import Attempts
+from gradcli.minimize.refit import Attempts
 from gradcli.minimize.magnitudes import Magnitudes
 from gradcli.minimize.settings import Settings
 from gradcli.minimize.task import Task, task
