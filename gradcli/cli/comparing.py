@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gradcli.cli import report
-from gradcli.cli.columns import Column, documents, show
 from gradcli.cli.output import note
 from gradcli.minimize.comparing import Model, check, compared
 from gradcli.minimize.minimize import minimize
 from gradcli.rows.columns import values_of
+from gradcli.sheets import Column, documents, show
 
 if TYPE_CHECKING:
     from gradcli.cli.given import Given
@@ -70,7 +70,7 @@ class Comparison:
             output.document({**first, "also": others, "comparison": table})
             return
         if not output.csv:
-            report.compare(self.fits, output, self._models[0].settings.confidence)
+            report.compare(self.fits, output)
             output.line("")
         show(COMPARED, rows, output)
         if output.pretty:

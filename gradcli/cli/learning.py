@@ -8,13 +8,13 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from gradcli.cli import steps
-from gradcli.cli.columns import Column
 from gradcli.cli.given import formula_over, rows_of
 from gradcli.cli.options import MEMORY_OF_MANY
 from gradcli.cli.output import is_terminal
 from gradcli.errors import FileError, NameValueError
 from gradcli.minimize.training import Batches, Training
 from gradcli.rows.columns import values_of
+from gradcli.sheets import Column
 from gradcli.solvers.observer import Observer
 from gradcli.values import shape_of
 

@@ -128,6 +128,7 @@ def _minimum(
         latest=[runs.iterate(record) for record in best.outcome.latest],
         best=runs.best_of(best),
         digits=digits,
+        confidence=how.confidence,
     )
 
 
