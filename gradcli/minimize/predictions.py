@@ -8,7 +8,6 @@ exact Hessian of the sum of squares S, and not JᵀJ alone.
 
 from __future__ import annotations
 
-from copy import copy
 from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -272,9 +271,9 @@ class Predictions:
         objective = Objective(
             here.graph, here.result, here.parameters, None, fixed, is_compiled=False
         )
-        made = copy(self)
-        made._parameters = None  # noqa: SLF001 - of the same class
-        made._set(objective, HeldRows(columns), columns)  # noqa: SLF001
+        known = self._fit, self._point, [*columns], self._free, self._confidence, self._rss
+        made = Predictions(*known, missing=self._missing)
+        made._set(objective, HeldRows(columns), columns)  # noqa: SLF001 - of the same class
         return made
 
     def _parts(self, *, is_derived: bool) -> Iterator[tuple[list[Any], Any, Any, Matrix | None]]:
