@@ -81,24 +81,18 @@ def optimum(
     influences: bool,
 ) -> Minimum:
     """Return the minimum under constraints. Raises UsageError for options that do not fit."""
-    for option, is_given in (
-        ("starts", (how.starts or 1) > 1),
-        ("weights", how.weights is not None),
-        ("sigma", how.sigma is not None),
-        ("loss", how.loss is not None),
-        ("errors", how.errors is not None),
-        ("profile", how.profile),
-        ("lr", how.lr is not None),
-        ("steps", how.steps is not None),
-        ("tol", how.tol is not None),
-        ("schedule", how.schedule is not None),
-        ("checkpoint", watched.keeps),
-        ("resume", resumed is not None),
-        ("predictions", predicts or influences),
-    ):
-        if is_given:
-            message = f"{spelled(option)} does not go with {spelled('subject_to')}"
-            raise UsageError(message, hint=f"leave out {spelled(option)}")
+    others = (
+        *(["starts"] if (how.starts or 1) > 1 else []),
+        *how.given(
+            "weights", "sigma", "loss", "errors", "profile", "lr", "steps", "tol", "schedule"
+        ),
+        *(["checkpoint"] if watched.keeps else []),
+        *(["resume"] if resumed is not None else []),
+        *(["predictions"] if predicts or influences else []),
+    )
+    for option in others:
+        message = f"{spelled(option)} does not go with {spelled('subject_to')}"
+        raise UsageError(message, hint=f"leave out {spelled(option)}")
     if how.method not in {None, "newton", "lbfgs"}:
         shown = f"newton and lbfgs, not '{printable(how.method, 60)}'"
         message = f"{spelled('subject_to')} works with {shown}"

@@ -188,20 +188,14 @@ def _descent(
 ) -> Solver:
     from gradcli.solvers.first_order.descent import Descent
     from gradcli.solvers.first_order.methods import METHODS
-    from gradcli.solvers.first_order.schedules import schedule
 
-    plan = (
-        None
-        if settings.schedule is None
-        else schedule(*choice(spelled("schedule"), settings.schedule))
-    )
     return Descent(
         task.objective,
         start,
         METHODS[method.name],
         method.settings,
         rate=settings.lr,
-        schedule=plan,
+        schedule=settings.plan,
         tolerance=tolerance,
         bounds=task.limits,
         formula=task.objective.formula(),

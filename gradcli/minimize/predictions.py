@@ -30,7 +30,6 @@ from gradcli.values import entry_name
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from gradcli.data.columns import Block
     from gradcli.data.rows import Rows
     from gradcli.minimize.fit import Fit
     from gradcli.solvers.solver import Mask, Matrix, Vector
@@ -273,12 +272,12 @@ class Predictions:
         )
         known = self._fit, self._point, [*columns], self._free, self._confidence, self._rss
         made = Predictions(*known, missing=self._missing)
-        made._set(objective, HeldRows(columns), columns)  # noqa: SLF001 - of the same class
+        made._set(objective, HeldRows(columns), columns)
         return made
 
     def _parts(self, *, is_derived: bool) -> Iterator[tuple[list[Any], Any, Any, Matrix | None]]:
         """Yield data, residuals, response and Jacobian of some rows at a time."""
-        residuals = _RowResiduals(self._objective, self._residual, None, self._rows)
+        residuals = ModelResiduals(self._objective, self._residual, None, self._rows)
         known = self._objective.constants
         parts: Iterator[tuple[Vector, Matrix | None]]
         if is_derived:
@@ -352,18 +351,6 @@ class Table(NamedTuple):
     def columns(self) -> dict[str, Vector]:
         """Return the whole columns by name."""
         return self.known
-
-
-class _RowResiduals(ModelResiduals):
-    """Residuals that tell the data of the rows of which they were made."""
-
-    block: Block
-    """The data of the rows that came last."""
-
-    def _blocks(self, data: Rows | None) -> Iterator[tuple[int, Block]]:
-        for start, block in super()._blocks(data):
-            self.block = block
-            yield start, block
 
 
 def _flat(array: Any) -> list[Vector]:

@@ -70,6 +70,8 @@ class ModelResiduals:
         self._columns = self._derivatives()
         self.is_linear = not any(map(self._met, self._columns))
         """Whether no derivative depends on a parameter: the model is linear in them."""
+        self.block: Block = {}
+        """The data of the rows that came last."""
 
     def _met(self, node: int) -> set[str]:
         """Return the parameters that a node depends on."""
@@ -144,6 +146,7 @@ class ModelResiduals:
         values = self._objective.layout.blocks(point)
         rates = [] if direction is None else self._objective.layout.blocks(direction)
         for start, block in self._blocks(data):
+            self.block = block
             residual, matrix = self._run(block, values, form, rates)
             found = self._checked(residual, start)
             if form == VALUES:

@@ -233,7 +233,7 @@ class RowsObjective(Objective):
         return self._look_closely(point) if is_small else self(point)
 
     def _by_blocks(self, point: Sequence[Any]) -> list[Any]:
-        """Return value and gradient for rows of any shape."""
+        """Return value and gradient for rows of any shape, by the chain rule."""
         if self._outer is None:
             self._outer = self._compiled_outer()
         values = [*point, *self.constants.values()]

@@ -135,13 +135,11 @@ class Task(NamedTuple):
         obstacle = self.objective.obstacle()
         if obstacle is not None:
             return [f"{asked}: {obstacle}, so it is computed in Python"]
-        if has_steps and settings.schedule is not None:
-            from gradcli.solvers.first_order.schedules import schedule
-
-            chosen = choice(spelled("schedule"), settings.schedule)
-            if not schedule(*chosen).is_fixed:
-                why = f"the schedule {chosen[0]} looks at each value"
-                return [f"{asked}: {why}, so the steps are taken in Python"]
+        plan = settings.plan if has_steps else None
+        if plan is not None and not plan.is_fixed:
+            name, *_ = choice(spelled("schedule"), settings.schedule or "")
+            why = f"the schedule {name} looks at each value"
+            return [f"{asked}: {why}, so the steps are taken in Python"]
         return []
 
     def box(self, start: Sequence[Any] = (), frozen: Collection[str] = ()) -> Box:

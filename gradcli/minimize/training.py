@@ -22,7 +22,6 @@ from gradcli.rows.reductions import inner
 from gradcli.solvers import stopping
 from gradcli.solvers.first_order.descent import Descent
 from gradcli.solvers.first_order.methods import METHODS
-from gradcli.solvers.first_order.schedules import schedule
 from gradcli.solvers.observer import Observers
 from gradcli.solvers.stopping import Ending
 from gradcli.values import shape_of
@@ -41,7 +40,6 @@ if TYPE_CHECKING:
     from gradcli.minimize.settings import Settings
     from gradcli.minimize.task import Task
     from gradcli.rows.columns import Typed
-    from gradcli.solvers.first_order.schedules import Schedule
     from gradcli.solvers.observer import Observer
     from gradcli.solvers.stopping import Reason
 
@@ -109,7 +107,7 @@ class Training:
         self._objective = self.task.objective
         self._length = self._size
         """How many rows there were in the last batch."""
-        self._schedule = _schedule(settings)
+        self._schedule = settings.plan
         self._solver = self._working()
         self._good = self._solver.point
         """The last point at which the objective is known to have a value."""
@@ -421,9 +419,3 @@ def _method(settings: Settings) -> Method:
             message, hint="choose a first-order method such as adam, or leave them out"
         )
     return first_order(name, positional, given, f"{spelled('method')} asks for it")
-
-
-def _schedule(settings: Settings) -> Schedule | None:
-    if settings.schedule is None:
-        return None
-    return schedule(*choice(spelled("schedule"), settings.schedule))
