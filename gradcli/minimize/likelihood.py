@@ -143,14 +143,12 @@ def with_profile(
 
     It is that of the squares of a fit where the report has their sum, or of the objective.
     """
-    profile: _Profile
-    freedom = None
+    residuals, scale, freedom = None, 0.5, None
     if found.rss is not None and problem.fit is not None:
         deviation = 1.0 if how.absolute_sigma else found.residual_standard_error
         freedom = None if how.absolute_sigma else found.degrees_of_freedom
-        profile = _OfResiduals(problem.fit.residuals, problem.box(), (deviation or 1.0) ** 2)
-    else:
-        profile = _OfFunction(VectorObjective(problem.objective), problem.box(), 0.5)
+        residuals, scale = problem.fit.residuals, (deviation or 1.0) ** 2
+    profile = _Profile(VectorObjective(problem.objective), residuals, problem.box(), scale)
     intervals: dict[str, Interval] = dict.fromkeys(problem.names)
     warnings = []
     errors = [found.standard_errors[name] for name in problem.names]
@@ -169,12 +167,19 @@ def with_profile(
 
 
 class _Profile:
-    """The lowest objective with one number held, in units of `scale`."""
+    """The lowest function, or sum of the squares of residuals, with one number held.
+
+    Both are in units of `scale`.
+    """
 
     minimum = 0.0
-    """The lowest objective with none held."""
+    """The lowest with none held."""
 
-    def __init__(self, box: Box, scale: float) -> None:
+    def __init__(
+        self, function: Function, residuals: Residuals | None, box: Box, scale: float
+    ) -> None:
+        self._function = function
+        self._residuals = residuals
         self._box = box
         self._scale = scale
 
@@ -192,7 +197,13 @@ class _Profile:
     def _lowest(self, index: int, point: Vector) -> Held:
         if len(point) > 1:
             lower, upper = (np.delete(limits, index) for limits in self._box)
-            solver = self.solver(index, point, np.delete(point, index), Box(lower, upper))
+            place = index, point[index]
+            others, box = np.delete(point, index), Box(lower, upper)
+            solver: Solver
+            if self._residuals is None:
+                solver = Newton(HeldFunction(self._function, *place), others, box=box)
+            else:
+                solver = LevenbergMarquardt(_HeldResiduals(self._residuals, *place), others, box)
             outcome = run(solver, steps=STEPS)
             if outcome.reason.ending is not Ending.CONVERGED:
                 raise MathematicsError(outcome.reason.sentence)
@@ -200,28 +211,11 @@ class _Profile:
         value, slope = self.value_and_slope(index, point)
         return Held((value - self.minimum) / self._scale, slope / self._scale, point)
 
-    def solver(self, index: int, point: Vector, others: Vector, box: Box) -> Solver:
-        """Return a method at work on the other numbers."""
-        raise NotImplementedError
-
     def value_and_slope(self, index: int, point: Vector) -> tuple[float, float]:
-        """Return the objective and its derivative with respect to a number."""
-        raise NotImplementedError
-
-
-class _OfResiduals(_Profile):
-    """The lowest sum of squares."""
-
-    def __init__(self, residuals: Residuals, box: Box, scale: float) -> None:
-        super().__init__(box, scale)
-        self._residuals = residuals
-
-    def solver(self, index: int, point: Vector, others: Vector, box: Box) -> Solver:
-        """Return Levenberg and Marquardt's method."""
-        return LevenbergMarquardt(_HeldResiduals(self._residuals, index, point[index]), others, box)
-
-    def value_and_slope(self, index: int, point: Vector) -> tuple[float, float]:
-        """Return the sum of squares and its derivative with respect to a number."""
+        """Return what is profiled and its derivative with respect to a number."""
+        if self._residuals is None:
+            value, gradient = self._function(point)
+            return value, float(gradient[index])
         parts = [*each(self._residuals, "blocks", square_and_slope, (point,), index)]
         return sum(value for value, _ in parts), sum(slope for _, slope in parts)
 
@@ -230,23 +224,6 @@ def square_and_slope(blocks: Iterable[tuple[Vector, Matrix]], index: int) -> tup
     """Return the sum of squares of rows and its derivative with respect to a number."""
     parts = [(float(r @ r), 2 * float(jacobian[:, index] @ r)) for r, jacobian in blocks]
     return sum(value for value, _ in parts), sum(slope for _, slope in parts)
-
-
-class _OfFunction(_Profile):
-    """The lowest value of a function."""
-
-    def __init__(self, function: Function, box: Box, scale: float) -> None:
-        super().__init__(box, scale)
-        self._function = function
-
-    def solver(self, index: int, point: Vector, others: Vector, box: Box) -> Solver:
-        """Return Newton's method."""
-        return Newton(HeldFunction(self._function, index, point[index]), others, box=box)
-
-    def value_and_slope(self, index: int, point: Vector) -> tuple[float, float]:
-        """Return the function and its derivative with respect to a number."""
-        value, gradient = self._function(point)
-        return value, float(gradient[index])
 
 
 class _HeldResiduals:
