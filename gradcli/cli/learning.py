@@ -145,6 +145,8 @@ class Screen(Observer):
 
     def batch(self, epoch: int, rows: int, value: float) -> None:
         """Bring the bar up to date, ten times a second."""
+        if self._next == math.inf:
+            return
         now = time.monotonic()
         if now < self._next:
             return

@@ -66,12 +66,22 @@ class Each(Observer):
 
 
 class Observers(Observer):
-    """Several observers as one; of a maximum they see what it is the negative of swapped back."""
+    """Several observers as one; of a maximum they see what it is the negative of swapped back.
+
+    An event is told only to those who have a method of their own for it, for a run has many.
+    """
 
     def __init__(self, observers: Iterable[Observer], *, is_maximum: bool = False) -> None:
         self._all = list(observers)
         self._is_maximum = is_maximum
         self.keeps = any(each.keeps for each in self._all)
+        self._told = {event: self._with(event) for event in ("step", "following", "batch", "stop")}
+
+    def _with(self, event: str) -> list[Callable[..., Any]]:
+        """Return the methods of those who do not leave an event to the class above."""
+        methods = [getattr(each, event) for each in self._all]
+        default = getattr(Observer, event)
+        return [each for each in methods if getattr(each, "__func__", None) is not default]
 
     def those(self, *, see_all_runs: bool) -> Observers:
         """Return those that see all runs, or those that see only the lowest."""
@@ -86,12 +96,12 @@ class Observers(Observer):
     def step(self, record: Any) -> None:
         """Tell all of them."""
         shown = record.swapped() if self._is_maximum else record
-        for each in self._all:
-            each.step(shown)
+        for tell in self._told["step"]:
+            tell(shown)
 
     def following(self, step: int) -> int | None:
         """Return the first step that one of them wants to see."""
-        wanted = [each.following(step) for each in self._all]
+        wanted = [ask(step) for ask in self._told["following"]]
         return min([other for other in wanted if other is not None], default=None)
 
     def keep(self, step: int, state: dict[str, Any], *, ends_epoch: bool | None = None) -> None:
@@ -102,8 +112,8 @@ class Observers(Observer):
 
     def batch(self, epoch: int, rows: int, value: float) -> None:
         """Tell all of them."""
-        for each in self._all:
-            each.batch(epoch, rows, value)
+        for tell in self._told["batch"]:
+            tell(epoch, rows, value)
 
     def epoch(self, epoch: Any, point: Sequence[Any] | None) -> None:
         """Tell all of them."""
@@ -112,7 +122,7 @@ class Observers(Observer):
 
     def stop(self) -> bool:
         """Return whether one of them says so."""
-        return any(each.stop() for each in self._all)
+        return any(ask() for ask in self._told["stop"])
 
     def end(self) -> None:
         """Tell all of them."""
