@@ -121,7 +121,7 @@ LINES = {
     "plotting": 1110,
     "programs": 2815,
     "rows": 590,
-    "solvers": 4190,
+    "solvers": 4195,
     "tables": 810,
     "uncertainty": 400,
     "": 1890,
