@@ -116,7 +116,7 @@ LINES = {
     "graph": 5860,
     "language": 3320,
     "manual": 100,
-    "minimize": 4745,
+    "minimize": 4725,
     "pictures": 3865,
     "plotting": 1110,
     "programs": 2815,

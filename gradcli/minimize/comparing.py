@@ -8,7 +8,7 @@ names, or from one sum of squares being the smaller; where no fit finds the valu
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from gradcli.errors import MathematicsError, UsageError
 from gradcli.graph.node import Node
@@ -17,14 +17,14 @@ from gradcli.graph.printing import label
 from gradcli.minimize.fit import recognised
 from gradcli.minimize.minimize import minimize
 from gradcli.minimize.settings import Settings
+from gradcli.minimize.task import Asked
 from gradcli.options import example, spelled
 from gradcli.values import numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from gradcli.calculus.squares import Squares
-    from gradcli.language.origin import Origin
     from gradcli.minimize.minimum import Minimum
     from gradcli.solvers.observer import Observer
 
@@ -36,16 +36,8 @@ FITTED = "fitted values of another model"
 """Their name in a formula; no name that anyone can type."""
 
 
-class Model(NamedTuple):
+class Model(Asked):
     """A model and what it is fitted to."""
-
-    formula: Node
-    origin: Origin | None
-    start: Mapping[str, Any]
-    fixed: Mapping[str, Any]
-    data: Any
-    """The columns, or rows that are read in blocks."""
-    settings: Settings
 
     @property
     def squares(self) -> Squares:

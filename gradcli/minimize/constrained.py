@@ -34,9 +34,7 @@ if TYPE_CHECKING:
 
     from gradcli.graph.node import Graph
     from gradcli.graph.shapes import Shape
-    from gradcli.language.origin import Origin
-    from gradcli.minimize.settings import Settings
-    from gradcli.minimize.task import Task
+    from gradcli.minimize.task import Asked, Task
     from gradcli.solvers.observer import Observers
     from gradcli.solvers.run import Outcome
     from gradcli.solvers.solver import Matrix, Vector
@@ -68,12 +66,7 @@ _SIDES = {
 
 
 def optimum(
-    formula: Node,
-    start: Mapping[str, Any],
-    origin: Origin | None,
-    fixed: Mapping[str, Any],
-    data: Any,
-    how: Settings,
+    asked: Asked,
     watched: Observers,
     resumed: Mapping[str, Any] | None,
     *,
@@ -81,6 +74,7 @@ def optimum(
     influences: bool,
 ) -> Minimum:
     """Return the minimum under constraints. Raises UsageError for options that do not fit."""
+    how = asked.settings
     others = (
         *(["starts"] if (how.starts or 1) > 1 else []),
         *how.given(
@@ -97,7 +91,7 @@ def optimum(
         shown = f"newton and lbfgs, not '{printable(how.method, 60)}'"
         message = f"{spelled('subject_to')} works with {shown}"
         raise UsageError(message, hint=f"leave out {spelled('method')}")
-    search = _Search(formula, start, origin, fixed, data, how, watched)
+    search = _Search(asked, watched)
     watched.start()
     try:
         return search.found()
@@ -213,16 +207,8 @@ class _State(NamedTuple):
 class _Search:
     """The way to an optimum under constraints, from one start."""
 
-    def __init__(
-        self,
-        formula: Node,
-        start: Mapping[str, Any],
-        origin: Origin | None,
-        fixed: Mapping[str, Any],
-        data: Any,
-        how: Settings,
-        watched: Observers,
-    ) -> None:
+    def __init__(self, asked: Asked, watched: Observers) -> None:
+        formula, origin, start, fixed, data, how = asked
         graph = formula.graph
         values = {**fixed, **start}
         shapes = {name: shape_of(value, name) for name, value in values.items()}

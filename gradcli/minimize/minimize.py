@@ -11,7 +11,7 @@ from gradcli.minimize.methods import LM_PARAMETERS
 from gradcli.minimize.minimum import Minimum
 from gradcli.minimize.runs import Runs
 from gradcli.minimize.settings import Settings
-from gradcli.minimize.task import task
+from gradcli.minimize.task import Asked, task
 from gradcli.options import spelled
 from gradcli.solvers import stopping
 from gradcli.solvers.observer import Each, Observers
@@ -62,19 +62,14 @@ def minimize(
     work = _minimum
     if how.subject_to:
         from gradcli.minimize.constrained import optimum as work
-    given = formula, start, origin, fixed or {}, data or {}
-    found = work(*given, how, watched, resumed, predicts=predicts, influences=influences)
+    asked = Asked(formula, origin, start, fixed or {}, data or {}, how)
+    found = work(asked, watched, resumed, predicts=predicts, influences=influences)
     found = found._replace(history=history)
     return found.swapped() if how.maximize else found
 
 
 def _minimum(
-    formula: Node,
-    start: Mapping[str, Any],
-    origin: Origin | None,
-    fixed: Mapping[str, Any],
-    data: Mapping[str, Any] | FileRows | PieceRows,
-    how: Settings,
+    asked: Asked,
     watched: Observers,
     resumed: Mapping[str, Any] | None,
     *,
@@ -82,7 +77,7 @@ def _minimum(
     influences: bool,
 ) -> Minimum:
     """Return the minimum of what is not constrained."""
-    problem = task(formula, origin, start, fixed, data, how)
+    problem, how = task(*asked), asked.settings
     if predicts and (problem.fit is None or problem.fit.is_plain):
         message = f"{spelled('predictions')} needs a model y ~ … or a sum of squares over data"
         raise UsageError(message, hint=f"for example 'y ~ a*x + b', with {spelled('data')}")
@@ -106,7 +101,7 @@ def _minimum(
     if asks:
         at = end_of(problem, best), value, best.outcome.reason.ending
         fit = statistics, more
-        statistics, more = likelihood.report(problem, how, origin, *at, fit, watched.stop)
+        statistics, more = likelihood.report(problem, how, asked.origin, *at, fit, watched.stop)
     what = "maximum" if how.maximize else "minimum"
     digits, few = certainty(problem, best, statistics, what=what)
     return Minimum(
@@ -124,7 +119,7 @@ def _minimum(
         [*runs.warnings, *([] if growth is None else [growth]), *more, *few],
         minima=runs.minima,
         starts=runs.starts,
-        predictions=_predictions(problem, how, best, data, influences=influences),
+        predictions=_predictions(problem, how, best, asked.data, influences=influences),
         latest=[runs.iterate(record) for record in best.outcome.latest],
         best=runs.best_of(best),
         digits=digits,

@@ -43,6 +43,18 @@ def _any(slope: Any) -> bool:
     return bool(slope.any() if hasattr(slope, "any") else slope)
 
 
+class Asked(NamedTuple):
+    """What is to be minimised, as it is given."""
+
+    formula: Node
+    origin: Origin | None
+    start: Mapping[str, Any]
+    fixed: Mapping[str, Any]
+    data: Any
+    """The columns, or rows that are read in blocks."""
+    settings: Settings
+
+
 class Task(NamedTuple):
     """A problem, checked and ready to be handed to a method."""
 
