@@ -109,28 +109,28 @@ def test_every_option_that_a_text_names_is_a_record() -> None:
 
 LINES = {
     "calculus": 1930,
-    "cli": 5730,
+    "cli": 5395,
     "cluster": 450,
-    "data": 4100,
+    "data": 4095,
     "exact": 2260,
     "graph": 5860,
     "language": 3320,
     "manual": 100,
-    "minimize": 4780,
+    "minimize": 4725,
     "pictures": 3865,
     "plotting": 1110,
     "programs": 2815,
     "rows": 590,
-    "solvers": 4130,
+    "solvers": 4195,
     "tables": 810,
     "uncertainty": 400,
-    "": 1680,
+    "": 1890,
 }
 """The most lines of code of each package, and of the modules beside them.
 
 Lowered freely; raised only by the commit that adds a capability, which says what it is.
 """
-MODULES = 315
+MODULES = 309
 """The most modules, the empty ones of packages included."""
 WITHOUT_CODE = {
     *(tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT),

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from gradcli.cli.batch import Formulas, answered, known_errors
-from gradcli.cli.columns import ERROR, NODE, VALUE, documents, show
 from gradcli.cli.options import Uncertain
 from gradcli.cli.output import Output, said_of_digits, say_notes
 from gradcli.errors import ExitCode, UsageError
 from gradcli.options import spelled
+from gradcli.sheets import ERROR, NODE, VALUE, documents, show
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from gradcli.cli.batch import Formulas, answered, known_errors
-from gradcli.cli.columns import NODE, Column, Entries, cells, documents, show
 from gradcli.cli.options import Uncertain
 from gradcli.cli.output import Output, said_of_digits, say_notes
 from gradcli.errors import ExitCode, MathematicsError, NameValueError, UsageError
 from gradcli.headings import ours
 from gradcli.options import spelled
 from gradcli.point import Point
+from gradcli.sheets import NODE, Column, Entries, cells, documents, show
 from gradcli.values import check_single, names_to_nodes
 
 TYPE_CHECKING = False

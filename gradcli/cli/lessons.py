@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gradcli.cli.output import note
-from gradcli.cli.steps import Watcher
 from gradcli.plotting.steps import Steps
 from gradcli.rows.columns import values_of
+from gradcli.solvers.observer import Observer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +19,7 @@ MOST_STEPS = 300
 """How many steps a page has as they were made, evenly spaced."""
 
 
-class Lesson(Watcher):
+class Lesson(Observer):
     """The page of a minimisation; it keeps the steps and the epochs that it shows."""
 
     def __init__(self, path: str) -> None:
@@ -27,17 +27,18 @@ class Lesson(Watcher):
         self._steps = Steps(MOST_STEPS)
         self._epochs: list[tuple[int, Sequence[Any]]] = []
 
-    def see(self, iterate: Iterate) -> None:
+    def step(self, record: Iterate) -> None:
         """Keep the step if it is one of those to show."""
-        self._steps.see(iterate)
+        self._steps.see(record)
 
     def following(self, step: int) -> int:
         """Return the next step to keep."""
         return self._steps.following(step)
 
-    def epoch(self, epoch: Epoch, point: Sequence[Any]) -> None:
+    def epoch(self, epoch: Epoch, point: Sequence[Any] | None) -> None:
         """Keep the parameters after an epoch."""
-        self._epochs.append((epoch.epoch, point))
+        if point is not None:
+            self._epochs.append((epoch.epoch, point))
 
     def write(self, found: Minimum, given: Given) -> None:
         """Write the page of what was found."""

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from gradcli.cli.data import scattered
 from gradcli.cli.output import note, width
-from gradcli.cli.steps import Watcher
 from gradcli.cli.written import check_written
 from gradcli.data.files import ending
 from gradcli.errors import UsageError, printable
-from gradcli.minimize.layout import entries
 from gradcli.pictures.plots.looks import Looks, dressed
 from gradcli.pictures.plots.units import drawable
 from gradcli.plotting.steps import Steps
+from gradcli.solvers.observer import Observer
+from gradcli.values import entries
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -260,7 +260,7 @@ def over_rows(
 # ---------------------------------------------------------------- minimize
 
 
-class MinimumPlot(Watcher):
+class MinimumPlot(Observer):
     """The plot of a minimisation; it keeps the steps that it needs as they are made."""
 
     def __init__(self, to: Target, output: Output, options: Minimize) -> None:
@@ -297,9 +297,9 @@ class MinimumPlot(Watcher):
             hold = ", or hold others with --fix"
             raise UsageError(message, hint=f"leave out --points{hold}")
 
-    def see(self, iterate: Iterate) -> None:
+    def step(self, record: Iterate) -> None:
         """Keep the step if it is one of those to show."""
-        self._steps.see(iterate)
+        self._steps.see(record)
 
     def following(self, step: int) -> int:
         """Return the next step to keep."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gradcli.cli.columns import Column, cells, headings
-from gradcli.cli.columns import show as show_table
 from gradcli.cli.options import Eval
 from gradcli.cli.output import note, say_notes
 from gradcli.errors import (
@@ -17,6 +15,8 @@ from gradcli.errors import (
 )
 from gradcli.language.bindings import is_number
 from gradcli.language.names import is_name
+from gradcli.sheets import Column, cells, headings
+from gradcli.sheets import show as show_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

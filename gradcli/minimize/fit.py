@@ -17,13 +17,10 @@ if TYPE_CHECKING:
     from gradcli.data.columns import Block
     from gradcli.data.rows import Rows
     from gradcli.language.origin import Origin
-    from gradcli.minimize.influence import Influence
     from gradcli.minimize.objective import Objective
-    from gradcli.minimize.predictions import Predictions
     from gradcli.solvers.bounds import Box
     from gradcli.solvers.least_squares.losses import Loss
     from gradcli.solvers.solver import Vector
-    from gradcli.solvers.statistics.band import Band
     from gradcli.solvers.statistics.summary import Statistics
 
 WEIGHT = "weight of a row"
@@ -116,13 +113,13 @@ class Fit:
         *,
         is_plain: bool = False,
     ) -> None:
-        self._objective = objective
-        self._found = found
-        self._rows = rows
+        self.objective = objective
+        self.found = found
+        self.rows = rows
         self.is_plain = is_plain
         """Whether there are no data: a sum of squares of the parameters alone, not a fit."""
-        self._weighting = weighting
-        self._loss = loss
+        self.weighting = weighting
+        self.loss = loss
         if factors is None and found.weight is not None:
             factors = self._of_data(found.weight)
         from gradcli.minimize.residuals import ModelResiduals
@@ -139,26 +136,26 @@ class Fit:
 
     def response(self) -> Vector | None:
         """Return the observations, one for each residual; None where no single term is them."""
-        return None if self._found.response is None else self._of_data(self._found.response)
+        return None if self.found.response is None else self._of_data(self.found.response)
 
     def order(self) -> Vector | None:
         """Return the one column of numbers that the model is a function of; None without one."""
-        names = self._objective.graph.variables([self.residual])
-        held = self._objective.in_memory()
-        response = None if self._found.response is None else self._found.response
+        names = self.objective.graph.variables([self.residual])
+        held = self.objective.in_memory()
+        response = None if self.found.response is None else self.found.response
         columns = [name for name, node in names.items() if node != response and name in held]
         columns = [name for name in columns if getattr(held[name], "ndim", 0) == 1]
         return held[columns[0]] if len(columns) == 1 else None
 
     def _of_data(self, node: int) -> Vector:
         """Return what a node that no parameter changes is for each residual."""
-        return self._for_rows(node, self._objective.in_memory(), self._objective.row_count)
+        return self._for_rows(node, self.objective.in_memory(), self.objective.row_count)
 
     def _for_rows(self, node: int, values: Mapping[str, Any], rows: int) -> Vector:
         import numpy as np
 
-        graph = self._objective.graph
-        shape = sized(graph.shape(self._found.residual), rows)
+        graph = self.objective.graph
+        shape = sized(graph.shape(self.found.residual), rows)
         return np.broadcast_to(Point(graph, node, values).value, shape).ravel()
 
     @property
@@ -191,84 +188,32 @@ class Fit:
             total=self._total(),
             weights=self.factors,
             confidence=confidence,
-            absolute_sigma=self._weighting.absolute,
-            loss=self._loss,
+            absolute_sigma=self.weighting.absolute,
+            loss=self.loss,
         )
-        if self._found.response is None:
+        if self.found.response is None:
             why = "R² does not exist, for no single term of the residuals is the response"
             warnings = [*warnings, why]
         return with_limits(found, warnings, names, free)
 
     def check_influence(self) -> None:
         """Raise UsageError unless the influence of each row can be told."""
-        if self._loss is not None:
+        if self.loss is not None:
             message = f"{spelled('influence')} is for least squares, without {spelled('loss')}"
             raise UsageError(message, hint="leave out one of them")
-        if self._found.response is None:
+        if self.found.response is None:
             message = f"{spelled('influence')} needs a response, which the parameters follow"
             raise UsageError(message, hint="write the model as y ~ …, with y a column")
-
-    def predictions(
-        self,
-        point: Vector,
-        columns: Sequence[str],
-        box: Box,
-        confidence: float,
-        rss: float | None = None,
-        missing: str | None = None,
-        names: Sequence[str] | None = None,
-    ) -> Predictions:
-        """Return the table of fitted values at a point, worked out when it is read.
-
-        `columns` are the names of the data; the other arguments are those of `statistics`.
-        `missing` says why there is to be no confidence band. With `names`, those of the numbers of
-        the point, there is the influence of each row.
-        """
-        from gradcli.minimize.predictions import Predictions
-        from gradcli.solvers.statistics.band import band
-
-        free = box.inside(point)
-
-        def known() -> tuple[Band | None, str | None]:
-            if missing is not None:
-                return None, missing
-            return band(
-                self.residuals,
-                point,
-                free,
-                self.factors,
-                self._loss,
-                confidence,
-                rss=rss,
-                is_sigma_known=self._weighting.absolute,
-            )
-
-        def following() -> Influence:
-            from gradcli.minimize.influence import influence
-
-            return influence(self.residuals, point, free, rss)
-
-        return Predictions(
-            self._objective,
-            self._found,
-            self._rows,
-            columns,
-            point,
-            known,
-            self.factors,
-            None if names is None else following,
-            names or (),
-        )
 
     def _total(self) -> float | None:
         """Return the weighted sum of squares of the response about its mean; None without one."""
         import numpy as np
 
-        if self._found.response is None:
+        if self.found.response is None:
             return None
-        if self._rows is not None and self.factors is None:
-            return self._total_by_blocks(self._rows)
-        response = self._of_data(self._found.response)
+        if self.rows is not None and self.factors is None:
+            return self._total_by_blocks(self.rows)
+        response = self._of_data(self.found.response)
         mean = np.average(response, weights=self.factors)
         apart = response - mean
         apart = apart - np.average(apart, weights=self.factors)
@@ -300,10 +245,10 @@ class Fit:
 
     def moments(self, block: Block, _: int, about: float) -> tuple[int, float, float]:
         """Return count, sum and sum of squares of the response of some rows about a number."""
-        assert self._found.response is not None  # noqa: S101 - the caller has seen it
-        values = {**self._objective.constants, **block}
+        assert self.found.response is not None  # noqa: S101 - the caller has seen it
+        values = {**self.objective.constants, **block}
         count = len(next(iter(block.values())))
-        apart = self._for_rows(self._found.response, values, count) - about
+        apart = self._for_rows(self.found.response, values, count) - about
         return apart.size, float(apart.sum()), float((apart**2).sum())
 
 

@@ -13,11 +13,10 @@ from gradcli.language.choices import choice
 from gradcli.language.names import is_name, meant, names_in, suggestion
 from gradcli.language.origin import where
 from gradcli.minimize.fit import WEIGHT, Fit, Weighting, plain_squares, recognised, weighted
-from gradcli.minimize.layout import entries
 from gradcli.minimize.objective import Objective
 from gradcli.options import example, spelled
 from gradcli.programs import engines
-from gradcli.values import checked
+from gradcli.values import checked, entries
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -42,6 +41,18 @@ CHECKED_NUMBERS = 1_000_000
 
 def _any(slope: Any) -> bool:
     return bool(slope.any() if hasattr(slope, "any") else slope)
+
+
+class Asked(NamedTuple):
+    """What is to be minimised, as it is given."""
+
+    formula: Node
+    origin: Origin | None
+    start: Mapping[str, Any]
+    fixed: Mapping[str, Any]
+    data: Any
+    """The columns, or rows that are read in blocks."""
+    settings: Settings
 
 
 class Task(NamedTuple):
@@ -136,13 +147,11 @@ class Task(NamedTuple):
         obstacle = self.objective.obstacle()
         if obstacle is not None:
             return [f"{asked}: {obstacle}, so it is computed in Python"]
-        if has_steps and settings.schedule is not None:
-            from gradcli.solvers.first_order.schedules import schedule
-
-            chosen = choice(spelled("schedule"), settings.schedule)
-            if not schedule(*chosen).is_fixed:
-                why = f"the schedule {chosen[0]} looks at each value"
-                return [f"{asked}: {why}, so the steps are taken in Python"]
+        plan = settings.plan if has_steps else None
+        if plan is not None and not plan.is_fixed:
+            name, *_ = choice(spelled("schedule"), settings.schedule or "")
+            why = f"the schedule {name} looks at each value"
+            return [f"{asked}: {why}, so the steps are taken in Python"]
         return []
 
     def box(self, start: Sequence[Any] = (), frozen: Collection[str] = ()) -> Box:

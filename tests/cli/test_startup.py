@@ -30,7 +30,7 @@ EVAL = {
     "gradcli.cli.app",
     "gradcli.cli.arguments",
     "gradcli.cli.batch",
-    "gradcli.cli.columns",
+    "gradcli.sheets",
     "gradcli.cli.commands",
     "gradcli.cli.eval",
     "gradcli.cli.options",

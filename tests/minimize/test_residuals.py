@@ -14,8 +14,7 @@ import gradcli.minimize.residuals
 from gradcli.calculus.squares import squares
 from gradcli.errors import MathematicsError
 from gradcli.formula import parse
-from gradcli.minimize.layout import Layout
-from gradcli.minimize.objective import Objective
+from gradcli.minimize.objective import Layout, Objective
 from gradcli.minimize.residuals import ModelResiduals
 from gradcli.rows.columns import by_rows
 
