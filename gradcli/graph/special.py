@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from functools import cache, reduce
-from operator import add, mul
+from operator import add, gt, lt, mul
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -203,25 +203,21 @@ def mod(m: Any, x: Any, y: Any) -> Any:
 
 def greatest(m: Any, *numbers: Any) -> Any:
     """Return the greatest number, and 0 for zeros of any sign; nan if one of them is."""
-    return _largest(m, *numbers) + 0.0
+    return _extreme(m, gt, *numbers) + 0.0
 
 
 def least(m: Any, *numbers: Any) -> Any:
     """Return the least number, and 0 for zeros of any sign; nan if one of them is."""
-    return _smallest(m, *numbers) + 0.0
+    return _extreme(m, lt, *numbers) + 0.0
 
 
 def clip(m: Any, x: Any, low: Any, high: Any) -> Any:
     """Return x between low and high; high where low is above it."""
-    return _smallest(m, _largest(m, x, low), high) + 0.0
+    return _extreme(m, lt, _extreme(m, gt, x, low), high) + 0.0
 
 
-def _largest(m: Any, *numbers: Any) -> Any:
-    return reduce(lambda x, y: m.where((y > x) | (y != y), y, x), numbers)  # noqa: PLR0124
-
-
-def _smallest(m: Any, *numbers: Any) -> Any:
-    return reduce(lambda x, y: m.where((y < x) | (y != y), y, x), numbers)  # noqa: PLR0124
+def _extreme(m: Any, compare: Callable[[Any, Any], Any], *numbers: Any) -> Any:
+    return reduce(lambda x, y: m.where(compare(y, x) | (y != y), y, x), numbers)  # noqa: PLR0124
 
 
 # ---------------------------------------------------------------- gamma
@@ -319,8 +315,12 @@ def _lgamma_small(m: Any, x: Any) -> Any:
 
 
 def _lgamma_left(m: Any, x: Any) -> Any:
-    is_pole = (x < -(2.0**52)) | (m.fmod(x, 1.0) == 0.0) | (x != x)  # noqa: PLR0124 - nan
-    return m.choose(is_pole, _pole, _lgamma_between, x)
+    return m.choose(_is_pole(m, x), _pole, _lgamma_between, x)
+
+
+def _is_pole(m: Any, x: Any) -> Any:
+    """Return whether a number is 0, -1, -2 …, or so far to the left that no other is a double."""
+    return (x < -(2.0**52)) | (m.fmod(x, 1.0) == 0.0) | (x != x)  # noqa: PLR0124 - nan
 
 
 def _pole(m: Any, x: Any) -> Any:  # noqa: ARG001 - a body
@@ -495,11 +495,10 @@ def _stirling_factors(m: Any, x: Any) -> tuple[Any, Any]:
 
 
 def _gamma_left(m: Any, x: Any) -> Any:
-    is_pole = (x < -(2.0**52)) | (m.fmod(x, 1.0) == 0.0) | (x != x)  # noqa: PLR0124 - nan
-    return m.choose(is_pole, _gamma_pole, _gamma_reflected, x)
+    return m.choose(_is_pole(m, x), _gamma_pole, _gamma_reflected, x)
 
 
-def _gamma_pole(m: Any, x: Any) -> Any:  # noqa: ARG001 - a body
+def _gamma_pole(m: Any, x: Any, *_: int) -> Any:  # noqa: ARG001 - a body
     return (x - x) / (x - x)
 
 
@@ -592,8 +591,7 @@ def around_zero() -> list[float]:
 
 
 def _digamma_left(m: Any, x: Any) -> Any:
-    is_pole = (x < -(2.0**52)) | (m.fmod(x, 1.0) == 0.0) | (x != x)  # noqa: PLR0124 - nan
-    return m.choose(is_pole, _gamma_pole, _digamma_reflected, x)
+    return m.choose(_is_pole(m, x), _gamma_pole, _digamma_reflected, x)
 
 
 def _digamma_reflected(m: Any, x: Any) -> Any:
@@ -664,8 +662,7 @@ def _reciprocal_power(m: Any, x: Any, n: int) -> Any:
 
 
 def _polygamma_left(m: Any, x: Any, n: int) -> Any:
-    is_pole = (x < -(2.0**52)) | (m.fmod(x, 1.0) == 0.0) | (x != x)  # noqa: PLR0124 - nan
-    return m.choose(is_pole, _polygamma_pole, _polygamma_between, x, n)
+    return m.choose(_is_pole(m, x), _gamma_pole, _polygamma_between, x, n)
 
 
 def _polygamma_between(m: Any, x: Any, n: int) -> Any:
@@ -680,10 +677,6 @@ def _polygamma_beside(m: Any, x: Any, n: int) -> Any:
     Of even order its terms have two signs there, and where they cancel the reflection is better.
     """
     return _zeta_series(m, x, n, 2 * FAR + n)
-
-
-def _polygamma_pole(m: Any, x: Any, n: int) -> Any:  # noqa: ARG001 - a body
-    return (x - x) / (x - x)
 
 
 def _polygamma_reflected(m: Any, x: Any, n: int) -> Any:

@@ -447,7 +447,6 @@ def add_rows(row: Callable[..., Any]) -> None:
     """Add the rows for arrays to the table of operations."""
     row(
         "array",
-        None,
         linear=TOGETHER,
         arity=(1, -1),
         shape=_stack_shape,
@@ -456,7 +455,6 @@ def add_rows(row: Callable[..., Any]) -> None:
     )
     row(
         "index",
-        None,
         linear=TOGETHER,
         shape=shapes.indexed,
         payload="last",
@@ -466,7 +464,6 @@ def add_rows(row: Callable[..., Any]) -> None:
     )
     row(
         "scatter",
-        None,
         linear=TOGETHER,
         shape=_placed_shape,
         payload="last",
@@ -475,7 +472,6 @@ def add_rows(row: Callable[..., Any]) -> None:
     )
     row(
         "broadcast",
-        None,
         linear=TOGETHER,
         shape=lambda x, shape: shape,
         payload="sizes",
@@ -487,7 +483,6 @@ def add_rows(row: Callable[..., Any]) -> None:
     )
     row(
         "collapse",
-        None,
         linear=TOGETHER,
         shape=lambda x, shape: shape,
         payload="sizes",
@@ -498,7 +493,6 @@ def add_rows(row: Callable[..., Any]) -> None:
     )
     row(
         "reshape",
-        None,
         linear=TOGETHER,
         shape=lambda x, shape: shape,
         payload="sizes",
@@ -507,7 +501,6 @@ def add_rows(row: Callable[..., Any]) -> None:
     )
     row(
         "transpose",
-        None,
         linear=TOGETHER,
         shape=lambda x: x[::-1],
         vjp=(lambda g, f, x: transposed(g),),
@@ -516,9 +509,7 @@ def add_rows(row: Callable[..., Any]) -> None:
     )
     row(
         "matmul",
-        None,
         linear=EACH,
-        arity=(2, 2),
         shape=shapes.matmul,
         vjp=(_matmul_by_left, _matmul_by_right),
         level=PRODUCT,
@@ -529,8 +520,6 @@ def add_rows(row: Callable[..., Any]) -> None:
     )
     row(
         "dot",
-        None,
-        arity=(2, 2),
         shape=_dot_shape,
         expansion=lambda f, x, y: total(x * y),
         told=(lambda g, f, x, y: g * y, lambda g, f, x, y: g * x),
@@ -539,7 +528,6 @@ def add_rows(row: Callable[..., Any]) -> None:
     )
     row(
         "sum",
-        None,
         linear=TOGETHER,
         shape=_reduction_shape("sum"),
         payload="axis",
@@ -550,7 +538,6 @@ def add_rows(row: Callable[..., Any]) -> None:
     )
     row(
         "mean",
-        None,
         shape=_nonempty_shape("mean"),
         payload="axis",
         expansion=lambda f, x, axis: _mean(x, axis),
@@ -559,7 +546,6 @@ def add_rows(row: Callable[..., Any]) -> None:
     )
     row(
         "prod",
-        None,
         shape=_reduction_shape("prod"),
         payload="axis",
         slope=lambda f, x, axis: others(x, axis),
@@ -569,7 +555,6 @@ def add_rows(row: Callable[..., Any]) -> None:
     )
     row(
         "var",
-        None,
         shape=_nonempty_shape("var"),
         payload="axis",
         slope=lambda f, x, axis: 2 * deviations(x, axis) / _count(x, axis),
@@ -578,7 +563,6 @@ def add_rows(row: Callable[..., Any]) -> None:
     )
     row(
         "std",
-        None,
         shape=_nonempty_shape("std"),
         payload="axis",
         kink=(
@@ -591,7 +575,6 @@ def add_rows(row: Callable[..., Any]) -> None:
     )
     row(
         "norm",
-        None,
         shape=_reduction_shape("norm"),
         payload="axis",
         kink=(
@@ -605,8 +588,6 @@ def add_rows(row: Callable[..., Any]) -> None:
     )
     row(
         "quantile",
-        None,
-        arity=(2, 2),
         shape=_quantile_shape,
         payload="axis",
         domain=(lambda x, p, axis: bool(0 <= p <= 1), "a fraction from 0 to 1"),
@@ -625,7 +606,6 @@ def add_rows(row: Callable[..., Any]) -> None:
     # How much each number counts in a quantile; constant between ties.
     row(
         "quantile_shares",
-        None,
         arity=(2, 2),
         shape=lambda x, p, axis: x,
         payload="axis",
@@ -635,7 +615,6 @@ def add_rows(row: Callable[..., Any]) -> None:
     )
     row(
         "median",
-        None,
         shape=_nonempty_shape("median"),
         payload="axis",
         kink=(
@@ -650,7 +629,6 @@ def add_rows(row: Callable[..., Any]) -> None:
     for name, typed, reducer in (("greatest", "max", "np.max"), ("least", "min", "np.min")):
         row(
             name,
-            None,
             shape=_nonempty_shape(typed),
             payload="axis",
             kink=(
@@ -665,14 +643,12 @@ def add_rows(row: Callable[..., Any]) -> None:
         )
     row(
         "argmax",
-        None,
         shape=_nonempty_shape("argmax"),
         payload="axis",
         array="np.argmax({0}, axis={p}) * 1.0",
     )
     row(
         "cumsum",
-        None,
         linear=TOGETHER,
         shape=_same_shape("cumsum"),
         payload="axis",
@@ -681,7 +657,6 @@ def add_rows(row: Callable[..., Any]) -> None:
     )
     row(
         "logsumexp",
-        None,
         shape=_nonempty_shape("logsumexp"),
         payload="axis",
         slope=lambda f, x, axis: _softmax(x, axis),
@@ -690,7 +665,6 @@ def add_rows(row: Callable[..., Any]) -> None:
     )
     row(
         "softmax",
-        None,
         shape=_same_shape("softmax"),
         payload="axis",
         symmetric=True,
@@ -700,7 +674,6 @@ def add_rows(row: Callable[..., Any]) -> None:
     )
     row(
         "logsoftmax",
-        None,
         shape=_same_shape("logsoftmax"),
         payload="axis",
         expansion=lambda f, x, axis: x - wide(x.apply("logsumexp", payload=axis), x, axis),
@@ -709,8 +682,6 @@ def add_rows(row: Callable[..., Any]) -> None:
     )
     row(
         "cross_entropy",
-        None,
-        arity=(2, 2),
         shape=_cross_entropy_shape,
         slope=(
             lambda f, x, target: _score_slope(x, target) * (x.number(1) / _rows(x)),
@@ -724,8 +695,6 @@ def add_rows(row: Callable[..., Any]) -> None:
     )
     row(
         "mse",
-        None,
-        arity=(2, 2),
         shape=_equal_shape("mse"),
         expansion=lambda f, x, y: _mean((x - y) ** 2, None),
         told=(
@@ -737,7 +706,6 @@ def add_rows(row: Callable[..., Any]) -> None:
     )
     row(
         "onehot",
-        None,
         shape=_onehot_shape,
         payload="last",
         array="onehot({0}, {p})",
@@ -745,18 +713,14 @@ def add_rows(row: Callable[..., Any]) -> None:
     # Arrays made from numbers in the formula; their arguments are payload.
     row(
         "zeros",
-        None,
         arity=(0, 0),
         shape=lambda shape: shape,
         payload="shape",
         array="np.zeros({p})",
     )
-    row(
-        "ones", None, arity=(0, 0), shape=lambda shape: shape, payload="shape", array="np.ones({p})"
-    )
+    row("ones", arity=(0, 0), shape=lambda shape: shape, payload="shape", array="np.ones({p})")
     row(
         "eye",
-        None,
         arity=(0, 0),
         shape=lambda n: (n[0], n[0]),
         payload="shape",
@@ -764,7 +728,6 @@ def add_rows(row: Callable[..., Any]) -> None:
     )
     row(
         "linspace",
-        None,
         arity=(0, 0),
         shape=lambda p: (p[2],),
         payload="values",
@@ -772,7 +735,6 @@ def add_rows(row: Callable[..., Any]) -> None:
     )
     row(
         "range",
-        None,
         arity=(0, 0),
         shape=lambda p: (len(range(*p)),),
         payload="values",
