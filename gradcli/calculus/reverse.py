@@ -270,9 +270,10 @@ def expansion(graph: Graph, node: int) -> int:
     """Return the node of an operation written out in simpler ones."""
     operation, arguments, payload = graph.rows[node]
     handles = tuple([DerivedNode(graph, argument) for argument in arguments])
-    extra = () if operation.payload is None else (payload,)
     assert operation.expansion is not None  # noqa: S101 - the caller has seen it
-    expanded = operation.expansion(DerivedNode(graph, node), *handles, *extra)
+    expanded = operation.expansion(
+        DerivedNode(graph, node), *operation.with_payload(handles, payload)
+    )
     assert isinstance(expanded, DerivedNode)  # noqa: S101 - rules return nodes
     return expanded.id
 

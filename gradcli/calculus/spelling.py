@@ -100,8 +100,8 @@ def _typed(
         changed = tuple([made.get(argument, argument) for argument in arguments])
         if operation.spelled is not None:
             handles = [DerivedNode(graph, argument) for argument in changed]
-            extra = () if operation.payload is None else (payload,)
-            made[node] = operation.spelled(DerivedNode(graph, node), *handles, *extra).id
+            inputs = operation.with_payload(handles, payload)
+            made[node] = operation.spelled(DerivedNode(graph, node), *inputs).id
         elif operation.binds:
             whole = graph.add(operation, changed, payload)
             made[node] = bound.spelled(graph, whole, of_body)

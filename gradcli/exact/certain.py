@@ -215,14 +215,13 @@ def may_exist(
         first = tuple(np.argwhere(~np.isfinite(numbers[node]))[0])
         shape = np.shape(numbers[node])
         inputs, off = [[float(np.broadcast_to(x, shape)[first]) for x in p] for p in (inputs, off)]
-    extra = () if operation.payload is None else (payload,)
-    if any(x - x != 0 for x in inputs) or operation.domain[0](*inputs, *extra):
+    if any(x - x != 0 for x in inputs) or operation.is_defined(inputs, payload):
         return True
     for place, reach in enumerate(off):
         for error in (reach, -reach):
             moved = [*inputs]
             moved[place] += error
-            if error and operation.domain[0](*moved, *extra):
+            if error and operation.is_defined(moved, payload):
                 return True
     return False
 

@@ -376,9 +376,8 @@ def is_defined(operation: Operation, inputs: list[Any], payload: Any) -> bool:
     """
     if operation.domain is None or operation.binds or all(map(is_real, inputs)):
         return True
-    extra = () if payload is None else (payload,)
     corners = itertools.product(*[_ends(x) for x in inputs])
-    return all(operation.domain[0](*corner, *extra) for corner in corners)
+    return all(operation.is_defined(corner, payload) for corner in corners)
 
 
 def _ends(x: Any) -> tuple[float, ...]:

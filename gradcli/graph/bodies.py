@@ -418,11 +418,11 @@ def _bare(text: str) -> str:
     return text[1:-1]
 
 
-def applied(operation: Any, m: Any, *arguments: Any) -> Any:
+def applied(operation: Any, m: Any, *inputs: Any) -> Any:
     """Return an operation on numbers of a target: by its own function of the name, or the body."""
     if operation.body is None or operation.name in m.own:
-        return getattr(m, operation.name)(*arguments)
-    return operation.body(m, *arguments)
+        return getattr(m, operation.name)(*inputs)
+    return operation.body(m, *inputs)
 
 
 def template(m: Dialect, operation: Any, count: int, payload: Any) -> str:
@@ -430,14 +430,15 @@ def template(m: Dialect, operation: Any, count: int, payload: Any) -> str:
 
     A short body is written out, a long one is called.
     """
-    extra = () if payload is None else (payload,)
-    root = applied(operation, m, *[Text(m, f"{{{place}}}") for place in range(count)], *extra)
+    places = [Text(m, f"{{{place}}}") for place in range(count)]
+    inputs = operation.with_payload(places, payload)
+    root = applied(operation, m, *inputs)
     if not isinstance(root, Text) or len(_in_order(root)) <= LONGEST_INLINE:
         lines, text = written(root, m)
         if not lines and ":=" not in text:
             return text
-    label = "_".join(["f", operation.name.replace(" ", "_"), str(count), *map(str, extra)])
-    made = partial(m.function, partial(applied, operation), count, *extra)
+    label = "_".join(["f", operation.name.replace(" ", "_"), str(count), *map(str, inputs[count:])])
+    made = partial(m.function, partial(applied, operation), count, *inputs[count:])
     m.called.setdefault(label, Later(made))
     return f"{label}({', '.join([f'{{{place}}}' for place in range(count)])})"
 

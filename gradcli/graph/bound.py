@@ -14,14 +14,12 @@ from gradcli.errors import FormulaError
 from gradcli.graph.bodies import applied
 from gradcli.graph.node import Graph
 from gradcli.graph.operations import (
-    CONSTANT,
     DEFERRED,
-    NAMED_CONSTANT,
-    NAMED_VALUES,
     PLACEHOLDER,
     SUBTRACT,
     TABLE,
     VARIABLE,
+    known_number,
 )
 from gradcli.graph.simplify import simplified
 
@@ -127,14 +125,11 @@ class Bound:
                 operation, arguments, payload = rows[node]
                 if operation is VARIABLE:
                     values[node] = numbers[int(payload)]
-                elif operation is CONSTANT:
-                    values[node] = m.literal(payload)
-                elif operation is NAMED_CONSTANT:
-                    values[node] = m.literal(NAMED_VALUES[payload])
+                elif (number := known_number(operation, payload)) is not None:
+                    values[node] = m.literal(number)
                 else:
-                    extra = () if payload is None else (payload,)
                     inputs = [values[argument] for argument in arguments]
-                    values[node] = applied(operation, m, *inputs, *extra)
+                    values[node] = applied(operation, m, *operation.with_payload(inputs, payload))
             return values[root]
 
         return body

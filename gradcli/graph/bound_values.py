@@ -8,14 +8,12 @@ from gradcli.graph import quadrature, roots
 from gradcli.graph.near import NEAR, Near
 from gradcli.graph.operations import (
     ADD,
-    CONSTANT,
     DIVIDE,
     MULTIPLY,
-    NAMED_CONSTANT,
-    NAMED_VALUES,
     NEGATE,
     SUBTRACT,
     VARIABLE,
+    known_number,
 )
 
 TYPE_CHECKING = False
@@ -103,10 +101,8 @@ def zeros(bound: Bound, taken: Sequence[float]) -> list[float]:
         if operation is VARIABLE:
             place = int(payload)
             line: Line | None = (taken[place - 1], 0.0) if place else (0.0, 1.0)
-        elif operation is CONSTANT:
-            line = (float(payload), 0.0)
-        elif operation is NAMED_CONSTANT:
-            line = (NAMED_VALUES[payload], 0.0)
+        elif (number := known_number(operation, payload)) is not None:
+            line = (number, 0.0)
         else:
             given = [pair for argument in arguments if (pair := lines[argument])]
             line = _line(operation, given, payload) if len(given) == len(arguments) else None
@@ -203,11 +199,8 @@ def _crossing(
 def _line(operation: Operation, given: Sequence[Line], payload: Any) -> Line | None:
     """Return an operation on lines as a line; what compares two as their difference."""
     if not any(slope for _, slope in given):
-        try:
-            extra = () if payload is None else (payload,)
-            return operation.value(*[at for at, _ in given], *extra), 0.0
-        except (ValueError, ArithmeticError):
-            return None
+        value = operation.at([at for at, _ in given], payload)
+        return None if math.isnan(value) else (value, 0.0)
     if operation is NEGATE:
         return -given[0][0], -given[0][1]
     if len(given) != 2:

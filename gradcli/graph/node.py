@@ -20,7 +20,6 @@ from gradcli.graph.operations import (
     DIVIDE,
     MULTIPLY,
     NAMED_CONSTANT,
-    NAMED_VALUES,
     NEGATE,
     PLACEHOLDER,
     POWER_OF,
@@ -28,6 +27,7 @@ from gradcli.graph.operations import (
     TABLE,
     VARIABLE,
     Operation,
+    known_number,
 )
 from gradcli.graph.shapes import ROWS, SCALAR, Shape, broadcast, checked, shown
 from gradcli.limits import DERIVED_NODES
@@ -219,18 +219,12 @@ class Graph:
         values: dict[int, float] = {}
         for step in self.reachable([node]):
             operation, arguments, payload = self.rows[step]
-            if operation is CONSTANT:
-                values[step] = payload
-            elif operation is NAMED_CONSTANT:
-                values[step] = NAMED_VALUES[payload]
-            elif operation.value is None or operation.structural:
+            number = known_number(operation, payload)
+            if number is None and operation.value is not None:
+                number = operation.at([values[a] for a in arguments], payload)
+            if number is None or number != number:  # noqa: PLR0124 - nan
                 return None
-            else:
-                extra = () if payload is None else (payload,)
-                try:
-                    values[step] = operation.value(*[values[a] for a in arguments], *extra)
-                except (ValueError, OverflowError, ZeroDivisionError):
-                    return None
+            values[step] = number
         return values[node]
 
     def power(self, base: int, exponent: int) -> int:

@@ -15,7 +15,6 @@ from __future__ import annotations
 import math
 import operator
 
-from gradcli.errors import MathematicsError
 from gradcli.graph.precedence import (
     AND,
     ATOM,
@@ -29,10 +28,11 @@ from gradcli.graph.precedence import (
     SIGN,
     SUM,
 )
+from gradcli.graph.structural import add_rows, no_slope
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from typing import Any
 
     from gradcli.graph.bodies import Body
@@ -107,7 +107,7 @@ class Operation:
     """For an operation on arrays, instead of a local partial: the derivative with respect to an
     argument `(g, f, *args)` when that with respect to the value is g, a rule for each argument or
     one rule `(position, g, f, *args)`."""
-    told: tuple[Rule, ...] | Rule | None = None
+    told: tuple[Rule, ...] | None = None
     """The same for a reader, where the rules are not readable: a formula, perhaps with the words
     that follow it (gradcli.calculus.told)."""
     slope: tuple[Rule, ...] | Rule | None = None
@@ -210,10 +210,24 @@ class Operation:
         """Return whether the derivative by the first argument can be infinite at a finite value."""
         return self.steep if isinstance(self.steep, bool) else self.steep(payload)
 
+    def with_payload(self, arguments: Iterable[Any], payload: Any) -> tuple[Any, ...]:
+        """Return what bodies and rules take: the arguments, and the payload if there is one."""
+        return tuple(arguments) if self.payload is None else (*arguments, payload)
+
+    def is_defined(self, arguments: Iterable[Any], payload: Any = None) -> bool:
+        """Return whether the arguments are in the domain."""
+        return self.domain is None or self.domain[0](*self.with_payload(arguments, payload))
+
+    def at(self, numbers: Iterable[float], payload: Any = None) -> float:
+        """Return the value at numbers; nan where an exception says that there is none."""
+        try:
+            return float(self.value(*self.with_payload(numbers, payload)))
+        except (ValueError, OverflowError, ZeroDivisionError):
+            return math.nan
+
     def partial(self, position: int, f: Any, arguments: tuple[Any, ...], payload: Any) -> Any:
         """Return the derivative by the argument at `position`, as a node or a number."""
-        if self.payload is not None:
-            arguments = (*arguments, payload)
+        arguments = self.with_payload(arguments, payload)
         if isinstance(self.partials, tuple):
             return self.partials[position](f, *arguments)
         return self.partials(position, f, *arguments)
@@ -263,19 +277,6 @@ def _library(name: str, function: str | None = None, **columns: Any) -> Operatio
     return _row(name, body, library=True, **columns)
 
 
-def _no_slope(name: str, what: str) -> Rule:
-    """Return a partial derivative that does not exist: an error that says so."""
-
-    def rule(f: Any, *_: Any) -> Any:
-        message = f"{name} has no derivative with respect to its {what}"
-        hint = f"give the {what} as a number, or differentiate with respect to other names"
-        error = MathematicsError(message, hint=hint)
-        error.node = f.id
-        raise error
-
-    return rule
-
-
 def _every(count: int, payload: Any) -> tuple[int, ...]:  # noqa: ARG001 - see Hidden
     return tuple(range(count))
 
@@ -315,6 +316,14 @@ NAMED_VALUES = {
     "inf": math.inf,
     "-inf": -math.inf,
 }
+
+
+def known_number(operation: Operation, payload: Any) -> float | None:
+    """Return the double that a constant stands for; None for any other operation."""
+    if operation is CONSTANT:
+        return float(payload)
+    return NAMED_VALUES[payload] if operation is NAMED_CONSTANT else None
+
 
 # ---------------------------------------------------------------- arithmetic
 
@@ -1229,7 +1238,7 @@ def _bessel(name: str, above: int, *, is_right: bool, **columns: Any) -> None:
     _library(
         name,
         exact=lambda m, n, x: getattr(m, f"bessel_{name[-1]}")(x, n),
-        partials=(_no_slope(name, "order"), slope),
+        partials=(no_slope(name, "order"), slope),
         domain=(is_defined, needs),
         roles=_ORDER,
         **columns,
@@ -1291,7 +1300,7 @@ _library(
     exact=lambda m, a, x: m.gamma_lower(x, a, regularized=1),
     argument_ulps=8,
     ulps=12,
-    partials=(_no_slope("gammap", "first argument"), lambda f, a, x: of.gamma_density(a, x)),
+    partials=(no_slope("gammap", "first argument"), lambda f, a, x: of.gamma_density(a, x)),
     domain=_INCOMPLETE,
     latex=r"\operatorname{P}",
     steep=True,
@@ -1301,7 +1310,7 @@ _library(
     exact=lambda m, a, x: m.gamma_upper(x, a, regularized=1),
     argument_ulps=8,
     ulps=12,
-    partials=(_no_slope("gammaq", "first argument"), lambda f, a, x: -of.gamma_density(a, x)),
+    partials=(no_slope("gammaq", "first argument"), lambda f, a, x: -of.gamma_density(a, x)),
     domain=_INCOMPLETE,
     latex=r"\operatorname{Q}",
 )
@@ -1310,7 +1319,7 @@ _library(
     "gamma_density",
     argument_ulps=4,
     ulps=8,
-    partials=(_no_slope("gammap", "first argument"), lambda f, a, x: f * ((a - 1 - x) / x)),
+    partials=(no_slope("gammap", "first argument"), lambda f, a, x: f * ((a - 1 - x) / x)),
     domain=(lambda a, x: a > 0 and (x > 0 or (x == 0 and a >= 1)), "a > 0 and x > 0"),
     spelled=lambda f, a, x: x ** (a - 1) * of.exp(-x) / of.gamma(a),
 )
@@ -1320,8 +1329,8 @@ _library(
     argument_ulps=4,
     ulps=12,
     partials=(
-        _no_slope("betainc", "first argument"),
-        _no_slope("betainc", "second argument"),
+        no_slope("betainc", "first argument"),
+        no_slope("betainc", "second argument"),
         lambda f, a, b, x: of.beta_density(a, b, x),
     ),
     domain=(lambda a, b, x: a > 0 and b > 0 and 0 <= x <= 1, "a > 0, b > 0 and x from 0 to 1"),
@@ -1332,8 +1341,8 @@ _library(
     argument_ulps=4,
     ulps=8,
     partials=(
-        _no_slope("betainc", "first argument"),
-        _no_slope("betainc", "second argument"),
+        no_slope("betainc", "first argument"),
+        no_slope("betainc", "second argument"),
         lambda f, a, b, x: f * ((a - 1) / x - (b - 1) / (1 - x)),
     ),
     domain=(
@@ -1470,7 +1479,7 @@ def _of_whole_numbers(name: str, count: Callable[..., int], **columns: Any) -> N
         name.lower(),
         exact=lambda m, x, y: m.of_whole(count, x, y),
         ulps=0.5,
-        partials=(_no_slope(name, "first argument"), _no_slope(name, "second argument")),
+        partials=(no_slope(name, "first argument"), no_slope(name, "second argument")),
         **columns,
     )
 
@@ -1579,9 +1588,7 @@ _row(
 
 # ---------------------------------------------------------------- arrays
 
-from gradcli.graph import structural  # noqa: E402 - its rows belong to the table
-
-structural.add_rows(_row)
+add_rows(_row)
 
 _NOT_CALLED = {
     "constant",

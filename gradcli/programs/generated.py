@@ -15,11 +15,10 @@ from gradcli.graph.bodies import PYTHON, Dialect, executed
 from gradcli.graph.operations import (
     AND_ALSO,
     LEAVES,
-    NAMED_CONSTANT,
-    NAMED_VALUES,
     OR_ELSE,
     VARIABLE,
     Operation,
+    known_number,
 )
 from gradcli.graph.shapes import COUNT, ROWS
 from gradcli.programs.program import shared
@@ -149,7 +148,7 @@ def _reads(program: Program, *, named: bool) -> dict[int, int]:
 def _leaf(operation: Operation, payload: Any, local: Mapping[str, str]) -> str:
     if operation is VARIABLE:
         return local[payload]
-    return repr(float(NAMED_VALUES[payload] if operation is NAMED_CONSTANT else payload))
+    return repr(known_number(operation, payload))
 
 
 def _array_statements(

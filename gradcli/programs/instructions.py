@@ -12,12 +12,7 @@ import operator
 from typing import TYPE_CHECKING, Any
 
 from gradcli.graph.bodies import LEAVES, applied
-from gradcli.graph.operations import (
-    CONSTANT,
-    NAMED_CONSTANT,
-    NAMED_VALUES,
-    VARIABLE,
-)
+from gradcli.graph.operations import VARIABLE, known_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -265,10 +260,9 @@ class Instructions:
         operation, arguments, payload = graph.rows[node]
         if operation is VARIABLE:
             return given.get(payload)
-        if operation is CONSTANT:
-            return self.of(float(payload))
-        if operation is NAMED_CONSTANT:
-            return self.of(float(NAMED_VALUES[payload]))
+        number = known_number(operation, payload)
+        if number is not None:
+            return self.of(number)
         inputs = [found[argument] for argument in arguments]
         shape = graph.shape(node)
         if any(value is None for value in inputs) or not all(isinstance(n, int) for n in shape):
@@ -285,8 +279,8 @@ class Instructions:
         return value
 
     def _applied(self, operation: Operation, inputs: Iterable[Any], payload: Any) -> Number:
-        extra = () if payload is None else (payload,)
-        return self.of(applied(operation, self, *map(self.of, inputs), *extra))
+        numbers = operation.with_payload(map(self.of, inputs), payload)
+        return self.of(applied(operation, self, *numbers))
 
     def _of_arrays(self, operation: Operation, inputs: list[Any], payload: Any) -> Any:
         """Return an operation on arrays, which are arrays of the numbers of this program."""

@@ -10,12 +10,11 @@ from __future__ import annotations
 import math
 
 from gradcli.graph.operations import (
-    CONSTANT,
     LEAVES,
     NAMED_CONSTANT,
-    NAMED_VALUES,
     VARIABLE,
     Operation,
+    known_number,
 )
 from gradcli.graph.shapes import COUNT
 
@@ -147,14 +146,7 @@ def finite(value: Any) -> bool:
 
 def leaf(operation: Operation, payload: Any, variables: Mapping[str, Any]) -> Any:
     """Return the value of a constant or variable."""
-    if operation is CONSTANT:
-        return float(payload)
-    if operation is VARIABLE:
-        return variables[payload]
-    if operation is NAMED_CONSTANT:
-        return NAMED_VALUES[payload]
-    message = f"{operation} has no value of its own"
-    raise TypeError(message)
+    return variables[payload] if operation is VARIABLE else known_number(operation, payload)
 
 
 def _ieee(operation: Operation, inputs: list[float], payload: Any, value: float) -> float:

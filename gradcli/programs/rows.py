@@ -11,12 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from gradcli.graph.bodies import executed
-from gradcli.graph.operations import (
-    CONSTANT,
-    NAMED_CONSTANT,
-    NAMED_VALUES,
-    VARIABLE,
-)
+from gradcli.graph.operations import LEAVES, VARIABLE, known_number
 from gradcli.programs.generated import array_code, array_template, arrays
 
 if TYPE_CHECKING:
@@ -112,9 +107,8 @@ class _Writer:
                 names = self._columns if payload in self._columns else self._shared
                 self.terms[output] = names[payload]
                 continue
-            if operation is CONSTANT or operation is NAMED_CONSTANT:
-                value = NAMED_VALUES[payload] if operation is NAMED_CONSTANT else payload
-                self.terms[output] = repr(float(value))
+            if operation in LEAVES:
+                self.terms[output] = repr(known_number(operation, payload))
                 continue
             arguments = [self.terms[node] for node in inputs]
             for node in dict.fromkeys(inputs):

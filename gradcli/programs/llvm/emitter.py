@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.graph.operations import (
     LEAVES,
-    NAMED_CONSTANT,
-    NAMED_VALUES,
     VARIABLE,
     WHERE,
+    known_number,
 )
 from gradcli.programs.llvm import machine
 from gradcli.programs.llvm.doubles import NEVER, Double, Truth, constant
@@ -66,8 +65,7 @@ def emit(builder: Any, program: Program, variables: Mapping[str, Double]) -> Emi
         if operation is VARIABLE:
             values[output] = variables[payload]
         elif operation in LEAVES:
-            number = NAMED_VALUES[payload] if operation is NAMED_CONSTANT else payload
-            values[output] = constant(builder, number)
+            values[output] = constant(builder, known_number(operation, payload) or 0.0)
         else:
             arguments = [values[node] for node in inputs]
             for position in operation.hidden(len(inputs), payload):

@@ -111,6 +111,6 @@ MACHINE = Machine()
 
 def write(operation: Operation, arguments: list[Double], payload: Any) -> Double:
     """Return an operation on numbers where their builder stands."""
-    extra = () if payload is None else (payload,)
-    found: Double = bodies.applied(operation, MACHINE, *arguments, *extra)
+    inputs = operation.with_payload(arguments, payload)
+    found: Double = bodies.applied(operation, MACHINE, *inputs)
     return arguments[0].of(found)
