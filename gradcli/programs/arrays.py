@@ -86,7 +86,8 @@ class NumPy(Dialect):
         return self.choose(is_usual, _share_of_length, direction, x, y)
 
     def _reduced(self, form: str, numbers: tuple[Text, ...]) -> Text:
-        return reduce(lambda x, y: Text(self, form, (x, y)), numbers) + 0.0
+        found: Text = reduce(lambda x, y: Text(self, form, (x, y)), numbers) + 0.0
+        return found
 
     def of_floats(self, function: Callable[..., float]) -> Callable[..., Any]:
         """Return a function of floats as one of arrays, number by number; nan without a value."""

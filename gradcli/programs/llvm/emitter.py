@@ -8,9 +8,13 @@ and Python has to look closely. What happens in a branch of `where` that is not 
 
 from __future__ import annotations
 
+import ctypes
+import struct
 from functools import reduce
 from operator import or_
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from llvmlite import ir
 
 from gradcli.graph.operations import (
     LEAVES,
@@ -19,12 +23,22 @@ from gradcli.graph.operations import (
     known_number,
 )
 from gradcli.programs.llvm import machine
-from gradcli.programs.llvm.doubles import NEVER, Double, Truth, constant
-from gradcli.programs.llvm.lowerings import LIBRARY, write
+from gradcli.programs.llvm.numbers import (
+    BIT,
+    LIBRARY,
+    NEVER,
+    POINTER,
+    Double,
+    Truth,
+    address,
+    constant,
+    loaded,
+    write,
+)
 from gradcli.programs.program import shared
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from gradcli.graph.operations import Operation
     from gradcli.programs.program import Instruction, Program
@@ -145,3 +159,51 @@ def _always_read(program: Program) -> set[int]:
         if output in read:
             read.update(inputs[:1] if operation is WHERE else inputs)
     return read
+
+
+def function(
+    program: Program,
+    parameters: Sequence[str],
+    *,
+    same_bits: bool = False,  # noqa: ARG001 - they always are
+) -> Callable[..., tuple[float, ...]]:
+    """Return a function from the parameters' values, in order, to the outputs' values.
+
+    The values must be finite. Where a step has no value it raises ValueError, or an output is inf
+    or nan; the interpreter knows more then. Several threads may call it at once.
+    """
+    code = machine.compiled(source(program, parameters))
+    run = code.function("run", [ctypes.c_char_p, ctypes.c_void_p], ctypes.c_bool)
+    count = len(parameters)
+    # Each call has memory of its own, for others may come while the code runs, and as bytes, for
+    # ctypes is slow at filling and reading arrays.
+    inputs = struct.Struct(f"{count}d")
+    results = struct.Struct(f"{len(program.outputs)}d")
+    memory = ctypes.c_char * results.size
+
+    def compute(*values: float) -> tuple[float, ...]:
+        if len(values) != count:
+            message = f"the function takes {count} values, not {len(values)}"
+            raise TypeError(message)
+        outputs = memory()
+        if run(inputs.pack(*values), ctypes.byref(outputs)):
+            message = "a step has no value"
+            raise ValueError(message)
+        return results.unpack(outputs)
+
+    return compute
+
+
+def source(program: Program, parameters: Sequence[str]) -> str:
+    """Return the module with `i1 run(double* inputs, double* outputs)`, which says if it failed."""
+    module = ir.Module("program")
+    made = ir.Function(module, ir.FunctionType(BIT, [POINTER, POINTER]), "run")
+    inputs, results = made.args
+    results.add_attribute("noalias")
+    builder = ir.IRBuilder(made.append_basic_block("entry"))
+    variables = {name: loaded(builder, inputs, index) for index, name in enumerate(parameters)}
+    outputs, fault = emit(builder, program, variables)
+    for index, output in enumerate(outputs):
+        builder.store(output.value, address(builder, results, index))
+    builder.ret(BIT(0) if fault is None else fault.value)
+    return str(module)
