@@ -170,30 +170,13 @@ def _crossings(
     part: Callable[..., float], ends: tuple[float, float], taken: Sequence[float]
 ) -> Iterator[float]:
     """Yield where a function changes its sign between samples of an interval."""
-    before: tuple[float, float] | None = None
+    f = quadrature.tried(lambda x: part(x, *taken))
+    before = last = math.nan
     for x, _ in places(min(ends), max(ends), SAMPLES):
-        try:
-            y = part(x, *taken)
-        except (ValueError, ArithmeticError):
-            before = None
-            continue
-        if before is not None and (y < 0 < before[1] or before[1] < 0 < y):
-            yield _crossing(part, before[0], x, taken)
-        before = (x, y)
-
-
-def _crossing(
-    part: Callable[..., float], left: float, right: float, taken: Sequence[float]
-) -> float:
-    """Return where a function changes its sign, to the last digit."""
-    is_negative = part(left, *taken) < 0
-    while left < (middle := (left + right) / 2) < right:
-        try:
-            same = (part(middle, *taken) < 0) == is_negative
-        except (ValueError, ArithmeticError):
-            break
-        left, right = (middle, right) if same else (left, middle)
-    return left
+        y = f(x)
+        if y < 0 < last or last < 0 < y:
+            yield quadrature.crossing(f, before, x)
+        before, last = x, y
 
 
 def _line(operation: Operation, given: Sequence[Line], payload: Any) -> Line | None:

@@ -10,14 +10,12 @@ from __future__ import annotations
 import math
 
 from gradcli.graph.bodies import LEAVES
+from gradcli.graph.special import two_product
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
-
-SPLIT = 134217729.0
-"""2^27 + 1, which cuts a double into two halves (Dekker, 1971)."""
 
 
 class Near:
@@ -117,9 +115,7 @@ def _lost(x: float, y: float, product: float) -> float:
     """Return what the rounded product of two doubles lacks; 0 where halves would overflow."""
     if not 1e-140 < abs(product) < 1e290 or max(abs(x), abs(y)) > 1e290:
         return 0.0
-    high, top = SPLIT * x - (SPLIT * x - x), SPLIT * y - (SPLIT * y - y)
-    low, bottom = x - high, y - top
-    return ((high * top - product) + high * bottom + low * top) + low * bottom
+    return float(two_product(x, y)[1])
 
 
 def _exp(x: float, d: float) -> tuple[float, float]:

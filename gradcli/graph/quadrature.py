@@ -92,6 +92,29 @@ def few(low: float, high: float) -> list[tuple[float, float]]:
     return [(middle + half * t, half * w) for t, w in nodes]
 
 
+def tried(f: Function) -> Function:
+    """Return a function that is nan where f has no value."""
+
+    def value(x: float) -> float:
+        try:
+            return f(x)
+        except (ValueError, ArithmeticError):
+            return math.nan
+
+    return value
+
+
+def crossing(f: Function, left: float, right: float) -> float:
+    """Return where a function changes its sign, to the last digit; `f` is one that was `tried`."""
+    is_negative = f(left) < 0
+    while left < (middle := (left + right) / 2) < right:
+        y = f(middle)
+        if y - y != 0:
+            break
+        left, right = (middle, right) if (y < 0) == is_negative else (left, middle)
+    return left
+
+
 class Diverged(ValueError):  # noqa: N818 - a sentence about the mathematics
     """The integral does not exist, or is not found; the text says why."""
 
@@ -144,18 +167,11 @@ def integral(
 def _beside(f: Function, near: Near, end: float) -> float:
     """Return the error of an end that is only near a singularity, by a share of a unit of it."""
     distance = 2 * UNTOLD * abs(end)
-    try:
-        if near(end, 0.0) - near(end, 0.0) != 0:
-            return 0.0
-    except (ValueError, ArithmeticError):
+    at_end = tried(lambda x: near(end, x))(0.0)
+    if at_end - at_end != 0:
         return 0.0
-    found = 0.0
-    for x in (end - distance, end + distance):
-        try:
-            found = max(found, abs(f(x)) * 2 * distance)
-        except (ValueError, ArithmeticError):
-            continue
-    return found
+    values = [abs(tried(f)(x)) for x in (end - distance, end + distance)]
+    return max([0.0, *[value * 2 * distance for value in values if value == value]])  # noqa: PLR0124
 
 
 class _Part:
@@ -219,13 +235,7 @@ def _alternating(f: Function, low: float, high: float, near: Near | None) -> Int
         return None
     end, way = (low, 1.0) if high == math.inf else (high, -1.0)
 
-    def g(x: float) -> float:
-        try:
-            return f(end + way * x)
-        except (ValueError, ArithmeticError):
-            return math.nan
-
-    zeros = _zeros(g, (1 + abs(end)) / 64)
+    zeros = _zeros(tried(lambda x: f(end + way * x)), (1 + abs(end)) / 64)
     if len(zeros) < SWINGS + 1:
         return None
     places = [end + way * x for x in zeros]
@@ -257,10 +267,7 @@ def _zeros(g: Function, step: float) -> list[float]:
         if z - z != 0:
             return []
         if y < 0 < z or z < 0 < y:
-            left, right = x, after
-            while left < (middle := (left + right) / 2) < right:
-                left, right = (middle, right) if (g(middle) < 0) == (y < 0) else (left, middle)
-            found.append(left)
+            found.append(crossing(g, x, after))
             if len(found) > SWINGS:
                 break
             if len(found) > 1:
@@ -287,13 +294,7 @@ def _alternating_sum(sizes: Sequence[float]) -> float:
 def _smooth(f: Function, low: float, high: float) -> Integral | None:
     """Return the integral of a smooth function, None where the rules do not agree on it."""
     middle = (low + high) / 2
-
-    def value(x: float) -> float:
-        try:
-            return f(x)
-        except (ValueError, ArithmeticError):
-            return math.nan
-
+    value = tried(f)
     whole = _Part(value, low, high)
     if not whole.error <= 1e-6 * whole.size:
         return None
