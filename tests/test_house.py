@@ -36,7 +36,7 @@ MAY_NAME = {
     # Formulas of ours are built by the names of functions, as users build theirs.
     "solvers/least_squares/losses.py": {"sqrt", "max", "less or equal", "log1p", "expm1"},
     "solvers/first_order/tracing.py": {"sqrt", "max", "sign", "clip"},
-    "calculus/jumps.py": {"equal"},
+    "calculus/kinks.py": {"equal"},
     "calculus/readable.py": {"sqrt"},
     # What Python cannot spell as a name, or calls differently.
     "functions.py": {"equal", "not equal", "log", "log to a base"},

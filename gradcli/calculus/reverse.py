@@ -15,7 +15,15 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from gradcli.calculus.masks import Mask, both, branch, is_opposite, narrowed, pullback
+from gradcli.calculus.masks import (
+    Mask,
+    Movement,
+    both,
+    branch,
+    is_opposite,
+    narrowed,
+    pullback,
+)
 from gradcli.graph import shapes
 from gradcli.graph.node import Growing
 from gradcli.graph.operations import ADD, AND_ALSO, MULTIPLY, NOT_SO, OR_ELSE, TABLE, WHERE
@@ -25,8 +33,8 @@ from gradcli.graph.structural import vjp
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
+    from typing import Any
 
-    from gradcli.calculus.movement import Movement
     from gradcli.graph.node import Graph
 
 
@@ -172,14 +180,11 @@ class _Sweep:
         operation, arguments, payload = graph.rows[node]
         mask, value = cotangent
         at_node = DerivedNode(graph, node)
-        handles = tuple([DerivedNode(graph, argument) for argument in arguments])
+        handles = at_node.inputs
         for position, argument in enumerate(arguments):
             if argument not in self._active:
                 continue
-            if operation.binds:
-                partial = bound_partial(graph, node, position)
-            else:
-                partial = operation.partial(position, at_node, handles, payload)
+            partial = _partial(at_node, handles, position)
             if partial.__class__ is not DerivedNode and partial == 0:
                 continue
             if self.partials is not None:
@@ -210,8 +215,8 @@ class _Sweep:
             mask_of = pullback(graph, node, mask)
         elif operation is INDEX and arguments[0] in self._steep:
             mask = both(graph, mask, pullback(graph, node, None)(0))
-        handles = tuple([DerivedNode(graph, argument) for argument in arguments])
         at_node, slope = DerivedNode(graph, node), DerivedNode(graph, value)
+        handles = at_node.inputs
         for position, argument in enumerate(arguments):
             if argument not in self._active:
                 continue
@@ -224,8 +229,6 @@ class _Sweep:
 
     @cached_property
     def _movement(self) -> Movement:
-        from gradcli.calculus.movement import Movement
-
         return Movement(self.graph, self._free, self._active)
 
     @cached_property
@@ -268,34 +271,31 @@ def _expansion_vjp(
 
 def expansion(graph: Graph, node: int) -> int:
     """Return the node of an operation written out in simpler ones."""
-    operation, arguments, payload = graph.rows[node]
-    handles = tuple([DerivedNode(graph, argument) for argument in arguments])
+    operation, _, payload = graph.rows[node]
+    at_node = DerivedNode(graph, node)
     assert operation.expansion is not None  # noqa: S101 - the caller has seen it
-    expanded = operation.expansion(
-        DerivedNode(graph, node), *operation.with_payload(handles, payload)
-    )
+    expanded = operation.expansion(at_node, *operation.with_payload(at_node.inputs, payload))
     assert isinstance(expanded, DerivedNode)  # noqa: S101 - rules return nodes
     return expanded.id
 
 
 def local(graph: Graph, node: int, position: int) -> int | None:
     """Return the partial derivative of a node by one of its arguments; None where it is 0."""
-    operation, arguments, payload = graph.rows[node]
-    handles = tuple([DerivedNode(graph, argument) for argument in arguments])
-    if operation.binds:
-        partial = bound_partial(graph, node, position)
-    else:
-        partial = operation.partial(position, DerivedNode(graph, node), handles, payload)
+    at_node = DerivedNode(graph, node)
+    partial = _partial(at_node, at_node.inputs, position)
     if not isinstance(partial, DerivedNode) and partial == 0:
         return None
     return as_node(graph, partial)
 
 
-def bound_partial(graph: Graph, node: int, position: int) -> DerivedNode | float:
-    """Return the partial derivative of an operation that binds a name, which differentiates it."""
-    from gradcli.calculus import bound
+def _partial(node: DerivedNode, inputs: tuple[DerivedNode, ...], position: int) -> Any:
+    """Return the partial derivative of a node by one of its inputs, as a node or a number."""
+    operation, _, payload = node.graph.rows[node.id]
+    if operation.binds:
+        from gradcli.calculus import bound
 
-    return bound.partial(graph, node, position, slope)
+        return bound.partial(node.graph, node.id, position, slope)
+    return operation.partial(position, node, inputs, payload)
 
 
 def slope(graph: Graph, root: int, by: int) -> int:

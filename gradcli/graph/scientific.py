@@ -54,7 +54,7 @@ def _chosen(
     conditions = [condition for condition, _ in pieces]
     *masks, _ = np.broadcast_arrays(*conditions, reduce(np.add, arguments, 0.0))
     parts = [np.broadcast_to(x, masks[0].shape) for x in arguments]
-    found = np.full(masks[0].shape, np.nan, dtype)
+    found: Any = np.full(masks[0].shape, np.nan, dtype)
     left = np.ones(masks[0].shape, dtype=bool)
     for mask, (_, function) in zip(masks, pieces, strict=True):
         here = left & mask
@@ -166,7 +166,7 @@ def _faddeeva(z: Any, n: int) -> Any:
         return _recurred(-2.0, z, n, special.wofz(z), 2j / ROOT_PI)
 
     size = np.abs(z)
-    pieces = [
+    pieces: list[tuple[Any, Callable[..., Any]]] = [
         (size < NEAR, partial(_power_series, n=n)),
         (size >= FAR, far),
         ((size < BESIDE) & (np.abs(z.real) > 0.3 * z.imag), beside),
