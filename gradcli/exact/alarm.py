@@ -183,11 +183,8 @@ def bounds_of_numbers(
         elif operation is ADD or operation is SUBTRACT:
             first, second = arguments
             x, y = numbers[first], numbers[second]
-            if operation is SUBTRACT:
-                y = -y
-            part = value - x  # what is lost by rounding, exactly (Knuth's TwoSum)
-            lost = (x - (value - part)) + (y - part)
-            errors[node] = errors[first] + errors[second] + abs(lost)
+            lost = _lost(x, y if operation is ADD else -y, value)
+            errors[node] = errors[first] + errors[second] + lost
         elif operation is MULTIPLY:
             first, second = arguments
             x, y = numbers[first], numbers[second]
@@ -210,6 +207,12 @@ def bounds_of_numbers(
                 [errors[a] for a in arguments],
             )
     return errors
+
+
+def _lost(x: Any, y: Any, total: Any) -> Any:
+    """Return how much a sum loses by rounding, exactly (Knuth's TwoSum)."""
+    part = total - x
+    return abs((x - (total - part)) + (y - part))
 
 
 def is_of_itself(operation: Operation, arguments: tuple[int, ...]) -> bool:
@@ -327,9 +330,7 @@ def _rounding(
     found = k.nothing
     if operation is ADD or operation is SUBTRACT:
         x, y = inputs
-        y = -y if operation is SUBTRACT else y
-        part = value - x  # what is lost by rounding, exactly (Knuth's TwoSum)
-        return abs((x - (value - part)) + (y - part))
+        return _lost(x, y if operation is ADD else -y, value)
     if ulps:
         found = ulps * k.ulp(value)
         found = k.where(found > 0, found, LEAST)

@@ -29,6 +29,7 @@ from gradcli.graph.special import two_product
 from gradcli.programs import flat
 from gradcli.programs.arrays import logsoftmax
 from gradcli.programs.generated import array_function
+from gradcli.programs.reading import Array
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -42,20 +43,11 @@ PAIRWISE = 25.0
 """NumPy adds up in pairs, blocks of so many roundings apart."""
 
 
-class Slope:
+class Slope(Array):
     """Numbers in the place of a node, for the rules of partial derivatives."""
 
-    __slots__ = ("value",)
     __array_ufunc__ = None
     id = 0
-
-    def __init__(self, value: Any) -> None:
-        self.value = value
-
-    def apply(self, name: str, *others: Any, payload: Any = None) -> Slope:
-        """Return the values of the row `name` at these numbers and others."""
-        inputs = [self.value, *[getattr(other, "value", other) for other in others]]
-        return Slope(array_function(TABLE[name], len(inputs), payload)(*inputs))
 
     def apply_to(self, name: str, *arguments: Any, payload: Any = None) -> Slope:
         """Return the values of the row `name` at numbers."""

@@ -27,7 +27,7 @@ from gradcli.exact.balls import (
     of_series,
 )
 from gradcli.exact.numbers import OPEN, Number, Target, fraction
-from gradcli.graph import bound_values
+from gradcli.graph import forms
 from gradcli.graph.operations import CONSTANT, NAMED_CONSTANT, VARIABLE
 
 if TYPE_CHECKING:
@@ -220,7 +220,7 @@ def _rest(
     inwards = way if side == 0 else -way
     is_finite = end.is_finite()
     middles = [float(_real(x).mid()) for x in (low, high, *taken)]
-    size = bound_values.integrated(bound, *middles).size
+    size = forms.integrated(bound, *middles).size
     enough = arb(size) * arb(2) ** (SPARE - ctx.prec)
     # From an end that is not known exactly, nothing is told that is nearer than its radius.
     last = DEEPEST * ctx.prec if end.is_exact() or not is_finite else ctx.prec - SPARE
@@ -280,7 +280,7 @@ def product_over(target: Target, bound: Bound, low: Any, high: Any, *taken: Any)
     """Return a ball of the product, or of a derivative of it."""
     places = range(len(bound.roots))
     factors = [_terms(target, bound, place, (low, high), taken) for place in places]
-    return target.number.of(bound_values.multiplied(factors))
+    return target.number.of(forms.multiplied(factors))
 
 
 def root(target: Target, bound: Bound, *arguments: Any) -> Any:
@@ -290,7 +290,7 @@ def root(target: Target, bound: Bound, *arguments: Any) -> Any:
     """
     _analytic(target is not DISCS, target)
     taken = arguments[bound.limits :]
-    start = bound_values.root(bound)(*[float(x.mid()) for x in arguments])
+    start = forms.root(bound)(*[float(x.mid()) for x in arguments])
     middle = arb(start)
     reach = 16 * math.ulp(start)
     largest = WIDEST * (1 + abs(start))

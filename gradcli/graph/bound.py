@@ -79,11 +79,11 @@ class Bound:
         self._hash = hash((limits, taken, roots, self._rows))
         self._functions: dict[int, Callable[..., float]] = {}
         self.known: dict[tuple[float, ...], Integral] = {}
-        """The integrals by limits and what is taken from outside (gradcli.graph.bound_values)."""
+        """The integrals by limits and what is taken from outside (gradcli.graph.forms)."""
         self.in_vain = 0.0
         """Seconds spent on more digits that could not be had (gradcli.exact.certain)."""
         self.parts: list[Callable[..., float]] | None = None
-        """Parts of the body that may be 0 (gradcli.graph.bound_values), once they are known."""
+        """Parts of the body that may be 0 (gradcli.graph.forms), once they are known."""
 
     def __eq__(self, other: object) -> bool:
         """Return whether both are alike but for the bound name."""

@@ -273,11 +273,12 @@ def _library(name: str, function: str | None = None, **columns: Any) -> Operatio
     def body(m: Any, *arguments: Any) -> Any:
         return m.library(function or name, *arguments)
 
-    columns = {"hides": _every, "reserved": False, **columns}
+    columns = {"hides": every, "reserved": False, **columns}
     return _row(name, body, library=True, **columns)
 
 
-def _every(count: int, payload: Any) -> tuple[int, ...]:  # noqa: ARG001 - see Hidden
+def every(count: int, payload: Any) -> tuple[int, ...]:  # noqa: ARG001 - see Hidden
+    """Return the positions of all arguments: any may leave no trace."""
     return tuple(range(count))
 
 
@@ -533,21 +534,21 @@ LOG_TO_BASE = _row(
     typed="log",
     roles=("of", "base"),
 )
-_row(
-    "log2",
-    exact=lambda m, x: m.log(x) / m.log(2.0),
-    partials=(lambda f, x: 1 / (x * of.log(x.number(2))),),
-    domain=_POSITIVE,
-    latex=r"\log_{2}",
-)
-_row(
-    "log10",
-    exact=lambda m, x: m.log(x) / m.log(10.0),
-    ulps=2,
-    partials=(lambda f, x: 1 / (x * of.log(x.number(10))),),
-    domain=_POSITIVE,
-    latex=r"\log_{10}",
-)
+
+
+def _log_to(base: int, ulps: float) -> None:
+    _row(
+        f"log{base}",
+        exact=lambda m, x: m.log(x) / m.log(float(base)),
+        ulps=ulps,
+        partials=(lambda f, x: 1 / (x * of.log(x.number(base))),),
+        domain=_POSITIVE,
+        latex=rf"\log_{{{base}}}",
+    )
+
+
+_log_to(2, 1)
+_log_to(10, 2)
 _row(
     "log1p",
     partials=(lambda f, x: 1 / (1 + x),),
@@ -589,33 +590,24 @@ _WITHIN_ONE = (lambda x: -1 <= x <= 1, "a number from -1 to 1")
 _row("sin", is_finite=True, partials=(lambda f, x: of.cos(x),), latex=r"\sin")
 _row("cos", is_finite=True, partials=(lambda f, x: -of.sin(x),), latex=r"\cos")
 _row("tan", partials=(lambda f, x: 1 + f**2,), latex=r"\tan")
+
+
+def _reciprocal(name: str, of_what: str, slope: Rule, **columns: Any) -> None:
+    _row(
+        name,
+        lambda m, x: 1.0 / getattr(m, of_what)(x),
+        ulps=2,
+        partials=(slope,),
+        latex=rf"\{name}",
+        reserved=False,
+        **columns,
+    )
+
+
 _NOT_ZERO = (lambda x: x != 0, "a number other than 0")
-_row(
-    "cot",
-    lambda m, x: 1.0 / m.tan(x),
-    ulps=2,
-    partials=(lambda f, x: -1 - f**2,),
-    domain=_NOT_ZERO,
-    latex=r"\cot",
-    reserved=False,
-)
-_row(
-    "sec",
-    lambda m, x: 1.0 / m.cos(x),
-    ulps=2,
-    partials=(lambda f, x: f * of.tan(x),),
-    latex=r"\sec",
-    reserved=False,
-)
-_row(
-    "csc",
-    lambda m, x: 1.0 / m.sin(x),
-    ulps=2,
-    partials=(lambda f, x: -f * of.cot(x),),
-    domain=_NOT_ZERO,
-    latex=r"\csc",
-    reserved=False,
-)
+_reciprocal("cot", "tan", lambda f, x: -1 - f**2, domain=_NOT_ZERO)
+_reciprocal("sec", "cos", lambda f, x: f * of.tan(x))
+_reciprocal("csc", "sin", lambda f, x: -f * of.cot(x), domain=_NOT_ZERO)
 _row(
     "degrees",
     lambda m, x: x * (180.0 / math.pi),
@@ -945,7 +937,7 @@ def _add_extreme(pick: Callable[..., float], side: int, body: Body, exact: Body)
         selects=True,
         arity=(2, -1),
         ulps=0,
-        hides=_every,
+        hides=every,
         is_finite=True,
         partials=partial,
         kink=(
@@ -980,7 +972,7 @@ _row(
     exact=lambda m, x, low, high: _least(m, _greatest(m, x, low), high),
     selects=True,
     ulps=0,
-    hides=_every,
+    hides=every,
     is_finite=True,
     partials=(
         lambda f, x, low, high: _above(x, low) * _above(high, f.apply_to("max", x, low)),
@@ -1295,26 +1287,27 @@ _library(
     spelled=lambda f, a, b, n: of.polygamma(a + b, payload=n) - of.polygamma(a, payload=n),
 )
 _INCOMPLETE = (lambda a, x: a > 0 and x >= 0, "a > 0 and x >= 0")
-_library(
-    "gammap",
-    exact=lambda m, a, x: m.gamma_lower(x, a, regularized=1),
-    argument_ulps=8,
-    ulps=12,
-    partials=(no_slope("gammap", "first argument"), lambda f, a, x: of.gamma_density(a, x)),
-    domain=_INCOMPLETE,
-    latex=r"\operatorname{P}",
-    steep=True,
-)
-_library(
-    "gammaq",
-    exact=lambda m, a, x: m.gamma_upper(x, a, regularized=1),
-    argument_ulps=8,
-    ulps=12,
-    partials=(no_slope("gammaq", "first argument"), lambda f, a, x: -of.gamma_density(a, x)),
-    domain=_INCOMPLETE,
-    latex=r"\operatorname{Q}",
-)
-# x^(a-1) of.exp(-x)/Γ(a): as typed it loses as many digits as its exponent is large.
+
+
+def _incomplete_gamma(name: str, side: str, sign: int, **columns: Any) -> None:
+    _library(
+        name,
+        exact=lambda m, a, x: getattr(m, f"gamma_{side}")(x, a, regularized=1),
+        argument_ulps=8,
+        ulps=12,
+        partials=(
+            no_slope(name, "first argument"),
+            lambda f, a, x: sign * of.gamma_density(a, x),
+        ),
+        domain=_INCOMPLETE,
+        latex=rf"\operatorname{{{name[-1].upper()}}}",
+        **columns,
+    )
+
+
+_incomplete_gamma("gammap", "lower", 1, steep=True)
+_incomplete_gamma("gammaq", "upper", -1)
+# x^(a-1) exp(-x)/Γ(a): as typed it loses as many digits as its exponent is large.
 _library(
     "gamma_density",
     argument_ulps=4,
@@ -1521,7 +1514,7 @@ def _logistic_density(m: Any, x: Any) -> Any:
     return shrunk / ((1.0 + shrunk) * (1.0 + shrunk))
 
 
-# The derivative of sigmoid: as of.sigmoid(x) of.sigmoid(-x) its own derivative would cancel at 0.
+# The derivative of sigmoid: as sigmoid(x) sigmoid(-x) its own derivative would cancel at 0.
 _row(
     "logistic_density",
     _logistic_density,
@@ -1610,15 +1603,8 @@ FUNCTIONS = {
 ALIASES = {"ln": "log", "logistic": "sigmoid"}
 """Other names of functions; `log(x, base)` is the row "log to a base"."""
 
-COMPARISONS = {
-    "<": "less",
-    "<=": "less or equal",
-    ">": "greater",
-    ">=": "greater or equal",
-    "==": "equal",
-    "!=": "not equal",
-    "≤": "less or equal",
-    "≥": "greater or equal",
-    "≠": "not equal",
+_COMPARED = [row for row in TABLE.values() if row.level == COMPARISON]
+COMPARISONS = {(row.infix or "").strip(): row.name for row in _COMPARED} | {
+    row.symbol: row.name for row in _COMPARED if not row.symbol.isascii()
 }
 """Row names of the comparisons as they are typed."""

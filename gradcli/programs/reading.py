@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Any
 
+    from typing_extensions import Self
+
     from gradcli.graph.node import Graph
     from gradcli.graph.shapes import Shape
 
@@ -98,14 +100,19 @@ class Array:
 
     def __init__(self, value: Any) -> None:
         self.value = value
-        self.shape: Shape = value.shape
 
-    def apply(self, name: str, *others: Array, payload: Any = None) -> Array:
+    @property
+    def shape(self) -> Shape:
+        """The shape of the array."""
+        return tuple(self.value.shape)
+
+    def apply(self, name: str, *others: Any, payload: Any = None) -> Self:
         """Return the row `name` of the table applied to this array and others."""
         from gradcli.programs.generated import array_function
 
         function = array_function(TABLE[name], 1 + len(others), payload)
-        return Array(function(self.value, *[other.value for other in others]))
+        inputs = [getattr(other, "value", other) for other in (self, *others)]
+        return type(self)(function(*inputs))
 
     def __mul__(self, other: Array) -> Array:
         """Return self * other."""

@@ -25,7 +25,6 @@ from gradcli.graph.operations import (
 from gradcli.programs.llvm import machine
 from gradcli.programs.llvm.numbers import (
     BIT,
-    LIBRARY,
     NEVER,
     POINTER,
     Double,
@@ -50,20 +49,6 @@ class Emitted(NamedTuple):
     outputs: list[Double]
     fault: Truth | None
     """Whether the outputs may be wrong although they are finite; None if that cannot be."""
-
-
-def obstacle(program: Program) -> str | None:
-    """Return why a program cannot be machine code, None if it can."""
-    if program.has_arrays:
-        return "the formula has arrays"
-    if any(step.operation.binds for step in program.instructions):
-        return "the formula has an integral, a root, or a sum or product over a bound name"
-    called = next((step.operation for step in program.instructions if step.operation.library), None)
-    if called is not None:
-        return f"{called.name} has no machine code"
-    if not machine.has_all(LIBRARY):
-        return "the C library lacks a function"
-    return None
 
 
 def emit(builder: Any, program: Program, variables: Mapping[str, Double]) -> Emitted:

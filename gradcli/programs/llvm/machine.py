@@ -57,9 +57,17 @@ def obstacle(*programs: Program) -> str | None:
     """Return why the programs cannot be machine code, None if they can."""
     if not is_available():
         return "llvmlite is not installed"
-    from gradcli.programs.llvm.emitter import obstacle
+    from gradcli.programs.llvm.numbers import LIBRARY
 
-    return next(filter(None, map(obstacle, programs)), None)
+    if any(program.has_arrays for program in programs):
+        return "the formula has arrays"
+    operations = [step.operation for program in programs for step in program.instructions]
+    if any(operation.binds for operation in operations):
+        return "the formula has an integral, a root, or a sum or product over a bound name"
+    called = next((operation for operation in operations if operation.library), None)
+    if called is not None:
+        return f"{called.name} has no machine code"
+    return None if has_all(LIBRARY) else "the C library lacks a function"
 
 
 def require() -> None:

@@ -16,8 +16,7 @@ from gradcli.graph.shapes import ROWS
 from gradcli.minimize.rows_objective import RowsObjective, objective_over
 from gradcli.programs import rows as numpy_rows
 from gradcli.programs.llvm import machine, rows
-from gradcli.programs.llvm.emitter import obstacle
-from gradcli.programs.llvm.machine import vectorised
+from gradcli.programs.llvm.machine import obstacle, vectorised
 from gradcli.programs.program import Program, program
 from tests.programs.llvm.test_operations import (
     NAMES,
