@@ -678,7 +678,7 @@ def composed(outer: Part, inner: Part) -> Part:
 
 
 def aligned(part: Part, shape: Shape, other: Shape) -> Part:
-    """Return the part of an array of shape `other` that a part of what it is spread to reads."""
+    """Return the part of an array of shape `other` that a part of what it is broadcast to reads."""
     more = len(shape) - len(other)
     items = []
     for item, long, length in zip(part[more:], shape[more:], other, strict=True):

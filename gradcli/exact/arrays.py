@@ -364,7 +364,7 @@ def certain_digits(values: Any, errors: Any) -> Any:
 
 
 def passed(values: Any, errors: Any, digits: int | None = None) -> tuple[Any, Any, Any]:
-    """Return values with their certain digits, how many these are, and where the alarm rings."""
+    """Return values with their certain digits, how many these are, and where they are too few."""
     kept = certain_digits(values, errors)
     shown = rounded(values, kept)
     size = np.abs(values)

@@ -175,14 +175,6 @@ class Balls(Target):
         setattr(self, name, apply)
         return apply
 
-    def applied(self, function: Callable[..., Any], *arguments: Any) -> Number:
-        """Return a function of balls at numbers; no number where one of them is none.
-
-        A method of a ball that is called with None ends the process.
-        """
-        balls = [self.number.of(argument) for argument in arguments]
-        return self.number(None if any(x is None for x in balls) else function(*balls))
-
     def where(self, condition: Any, x: Any, y: Any) -> Any:
         """Return x where the condition holds, else y; a ball of both where that is open."""
         if condition is OPEN:

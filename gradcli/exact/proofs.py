@@ -2,7 +2,7 @@
 
 An integral is Arb's (Petras' algorithm: where a body is analytic on a disc around an interval, the
 error of Gauss's rule is bounded by its size there; else the interval is halved), and beside ends
-that are infinite or poles it is bounded by how fast the body falls (gradcli.exact.tails). On discs
+that are infinite or poles it is bounded by how fast the body decays (gradcli.exact.tails). On discs
 a row must be analytic, and is refused where it is not; on the real line it is that of `balls`. A
 root is enclosed by an interval Newton step around the root that a run in doubles finds.
 """
@@ -26,9 +26,9 @@ from gradcli.exact.balls import (
     derivative_of_voigt,
     of_series,
 )
-from gradcli.exact.numbers import OPEN, Number, Target, fraction
+from gradcli.exact.numbers import OPEN, Number, Target
 from gradcli.graph import forms
-from gradcli.graph.operations import CONSTANT, NAMED_CONSTANT, VARIABLE
+from gradcli.graph.operations import LEAVES, VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -151,10 +151,8 @@ def evaluated(target: Target, bound: Bound, root: int, numbers: tuple[Any, ...])
         operation, arguments, payload = rows[node]
         if operation is VARIABLE:
             values[node] = numbers[int(payload)]
-        elif operation is CONSTANT:
-            values[node] = target.number.convert(fraction(payload))
-        elif operation is NAMED_CONSTANT:
-            values[node] = target.constants[payload]()
+        elif operation in LEAVES:
+            values[node] = target.leaf(operation, payload)
         else:
             found = target.apply(operation, [values[argument] for argument in arguments], payload)
             if found is None:
@@ -209,7 +207,7 @@ def _rest(
 
     The place is x = ±u, or 1/u from the end, where u is 2 to the power that comes first.
     """
-    from gradcli.exact.tails import Fall, rest
+    from gradcli.exact.tails import Asymptote, rest
 
     def body(target: Target, numbers: tuple[Any, ...]) -> Any:
         return evaluated(target, bound, bound.roots[0], numbers)
@@ -229,9 +227,9 @@ def _rest(
         if exponent > last or (exponent > FAR and best is None):
             break
         Clock.check()
-        Fall.start = arb(2) ** exponent
+        Asymptote.start = arb(2) ** exponent
         with ctx.extraprec(exponent):
-            place = end + inwards / Fall.start if is_finite else -inwards * Fall.start
+            place = end + inwards / Asymptote.start if is_finite else -inwards * Asymptote.start
         if not (place - other) * inwards < 0:
             continue
         try:
@@ -333,13 +331,12 @@ class Discs(Balls):
         on_discs = _ANALYTIC.get(name) or getattr(acb, name)
 
         def apply(*arguments: Any, **options: int) -> Number:
-            given = [Disc.of(argument) for argument in arguments]
-            if any(x is None for x in given):
-                return Disc(None)
-            if all(map(is_real, given)):
-                found = on_balls(*[Ball(x.real) for x in given], **options)
-                return Disc(acb(found.value))
-            return Disc(on_discs(*given, **options))
+            def value(*given: Any) -> Any:
+                if all(map(is_real, given)):
+                    return acb(on_balls(*[Ball(x.real) for x in given], **options).value)
+                return on_discs(*given, **options)
+
+            return self.applied(value, *arguments)
 
         setattr(self, name, apply)
         return apply

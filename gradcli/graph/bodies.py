@@ -385,7 +385,7 @@ class _Writer:
 
 
 def _in_order(root: Text) -> list[Text]:
-    """Return what a number is made of, arguments and known numbers apart; parts come first."""
+    """Return what a number is made of, without arguments and known numbers; parts come first."""
     found: dict[int, Text] = {}
     waiting = [root]
     while waiting:

@@ -356,6 +356,25 @@ class Graph:
                 self.give_name(copies[node], name)
         return copies[root]
 
+    def copy(
+        self,
+        other: Graph,
+        nodes: Iterable[int],
+        copies: dict[int, int],
+        add: Callable[[Graph, Operation, tuple[int, ...], Any], int] | None = None,
+    ) -> dict[int, int]:
+        """Add nodes of another graph, in topological order, to their `copies`, and return these.
+
+        What has one already, a name or what stands in place of a part, stays. `add` makes a copy.
+        """
+        add = add or Graph.add
+        for node in nodes:
+            if node not in copies:
+                operation, arguments, payload = other.rows[node]
+                mapped = tuple([copies[argument] for argument in arguments])
+                copies[node] = add(self, operation, mapped, payload)
+        return copies
+
     def identify(self, other: Graph, nodes: Mapping[int, int]) -> None:
         """Let nodes of another graph be those of this one wherever parts of it are adopted."""
         self._copies(other).update(nodes)

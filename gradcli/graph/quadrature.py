@@ -63,7 +63,7 @@ SURE = 1e-9
 """With a larger error, relative to the size, another way is tried."""
 SWINGS = 36
 """Between so many zeros a function is integrated that swings forever."""
-FALLING = 0.99
+DECAY = 0.99
 """What the last of them must have become at least; otherwise there is no limit."""
 MOST_SAMPLES = 20_000
 CLOSE = (1e-10, 1e-7, 1e-4, 1e-2)
@@ -193,12 +193,12 @@ class _Part:
             if place % 2:
                 gauss += GAUSS[place // 2] * (left + right)
         mean = kronrod / 2
-        spread = KRONROD[-1] * abs(center - mean)
+        deviation = KRONROD[-1] * abs(center - mean)
         for place, (left, right) in enumerate(values):
-            spread += KRONROD[place] * (abs(left - mean) + abs(right - mean))
+            deviation += KRONROD[place] * (abs(left - mean) + abs(right - mean))
         error = abs(kronrod - gauss)
-        if spread and error:
-            error = spread * min(1.0, (200 * error / spread) ** 1.5)
+        if deviation and error:
+            error = deviation * min(1.0, (200 * error / deviation) ** 1.5)
         self.value, self.size = kronrod * half, size * half
         self.error = max(error, ROUNDING * size) * half
         if self.error - self.error != 0:
@@ -228,7 +228,7 @@ def _part(f: Function, low: float, high: float, near: Near | None) -> Integral:
 def _alternating(f: Function, low: float, high: float, near: Near | None) -> Integral | None:
     """Return the integral to infinity of a function that swings forever; None where it does not.
 
-    The integrals between its zeros alternate, and what falls slowly is summed as if it fell fast
+    The integrals between its zeros alternate; what decays slowly is summed as if it decayed fast
     (Cohen, Rodriguez Villegas and Zagier, 2000).
     """
     if high - low < math.inf:
@@ -245,8 +245,8 @@ def _alternating(f: Function, low: float, high: float, near: Near | None) -> Int
     signs = [part.value > 0 for part in parts]
     skipped = SWINGS // 3
     alternates = all(a != b for a, b in pairwise(signs))
-    falls = all(a >= b for a, b in pairwise(sizes[skipped:]))
-    if not (alternates and falls and sizes[-1] < FALLING * sizes[skipped]):
+    decays = all(a >= b for a, b in pairwise(sizes[skipped:]))
+    if not (alternates and decays and sizes[-1] < DECAY * sizes[skipped]):
         return None
     head = math.fsum([first.value, *[part.value for part in parts[:skipped]]])
     tail = sizes[skipped:]

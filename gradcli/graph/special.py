@@ -187,7 +187,7 @@ def round_half_away(m: Any, x: Any) -> Any:
 def mod(m: Any, x: Any, y: Any) -> Any:
     """Return the remainder with the sign of the divisor, in the branch of floor(x/y).
 
-    The quotient of 1 and 0.1 is 10, so the remainder is 0; the doubles for them are 9.99… apart.
+    The quotient of 1 and 0.1 is 10, so the remainder is 0; that of the doubles for them is 9.99….
     Whole numbers have the exact remainder.
     """
     rest = m.fmod(x, y)

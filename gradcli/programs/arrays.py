@@ -298,7 +298,7 @@ def norm(x: Any, axis: int | None) -> Any:
     return np.squeeze(scale * np.sqrt(squares), axis=axis)
 
 
-def apart(x: Any, axis: int | None) -> Any:
+def deviations(x: Any, axis: int | None) -> Any:
     """Return how far each number is from the mean; exactly 0 where all are equal."""
     x = np.asarray(x)
     first = x.ravel()[:1].reshape((1,) * x.ndim) if axis is None else np.take(x, [0], axis=axis)
@@ -309,7 +309,7 @@ def apart(x: Any, axis: int | None) -> Any:
 
 def var(x: Any, axis: int | None) -> Any:
     """Return the mean square distance from the mean."""
-    return mean(apart(x, axis) ** 2, axis)
+    return mean(deviations(x, axis) ** 2, axis)
 
 
 def std(x: Any, axis: int | None) -> Any:
@@ -320,7 +320,7 @@ def std(x: Any, axis: int | None) -> Any:
 
 
 def _deviation(x: Any, axis: int | None) -> Any:
-    return norm(apart(x, axis), axis) / np.sqrt(x.size if axis is None else x.shape[axis])
+    return norm(deviations(x, axis), axis) / np.sqrt(x.size if axis is None else x.shape[axis])
 
 
 def logsumexp(x: Any, axis: int | None, exp: Function, log1p: Function) -> Any:
