@@ -28,10 +28,10 @@ class Ball(Number):
 
     __slots__ = ()
 
-    @staticmethod
-    def convert(value: Fraction) -> Any:
-        """Return the ball of a fraction."""
-        return ball(value)
+    @classmethod
+    def convert(cls, value: Fraction) -> Any:
+        """Return what computes for the ball of a fraction."""
+        return cls.held(ball(value))
 
     def order(self, other: Any) -> int | None:
         """Return -1, 0 or 1 as the number is less, equal or greater; None when that is open."""

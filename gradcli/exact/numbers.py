@@ -85,7 +85,12 @@ class Number:
         return x.value if isinstance(x, Number) else cls.convert(fraction(float(x)))
 
     @staticmethod
-    def convert(value: Fraction) -> Any:
+    def held(value: Any) -> Any:
+        """Return what computes for a number of the arithmetic that this one is made of."""
+        return value
+
+    @classmethod
+    def convert(cls, value: Fraction) -> Any:
         """Return what computes for a fraction."""
         return value
 
@@ -162,14 +167,14 @@ class Target:
 
     def named(self, name: str) -> Any:
         """Return pi, tau or e. Raises LookupError where it is no number."""
-        return self.number(self.constants[name]())
+        return self.number(self.number.held(self.constants[name]()))
 
     def leaf(self, operation: Operation, payload: Any) -> Any:
         """Return what computes for a constant; None where it is no number here."""
         if operation is CONSTANT:
             return self.number.convert(fraction(payload))
         made = self.constants.get(payload)
-        return None if made is None else made()
+        return None if made is None else self.number.held(made())
 
     def applied(self, function: Callable[..., Any], *arguments: Any) -> Number:
         """Return a function of what computes at numbers; no number where one of them is none.

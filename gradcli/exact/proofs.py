@@ -11,18 +11,15 @@ from __future__ import annotations
 
 import itertools
 import math
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from flint import acb, acb_series, arb, ctx
 
 from gradcli.exact.balls import (
     BALLS,
-    CONSTANTS,
     Ball,
     Balls,
     Clock,
-    ball,
     derivative_of_voigt,
     of_series,
 )
@@ -32,7 +29,6 @@ from gradcli.graph.operations import LEAVES, VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from fractions import Fraction
 
     from gradcli.graph.bound import Bound
     from gradcli.graph.operations import Operation
@@ -66,15 +62,15 @@ def is_real(x: Any) -> bool:
     return bool(x.imag.is_zero())
 
 
-class Disc(Number):
+class Disc(Ball):
     """A complex ball of Arb."""
 
     __slots__ = ()
 
     @staticmethod
-    def convert(value: Fraction) -> Any:
-        """Return the ball of a fraction."""
-        return acb(ball(value))
+    def held(value: Any) -> Any:
+        """Return a ball as a complex one."""
+        return acb(value)
 
     def __abs__(self) -> Disc:
         """Return the size of a real number, continued from the real line."""
@@ -133,10 +129,6 @@ _ANALYTIC: dict[str, Callable[..., Any]] = {
     "derivative_of_voigt": derivative_of_voigt,
 }
 """Functions with cuts inside of where rows are defined, or which are no functions of acb's."""
-
-
-def _constant(name: str) -> Any:
-    return acb(CONSTANTS[name]())
 
 
 def evaluated(target: Target, bound: Bound, root: int, numbers: tuple[Any, ...]) -> Any:
@@ -323,7 +315,6 @@ class Discs(Balls):
     """Complex balls: real ones as balls are, others where a function is analytic."""
 
     number = Disc
-    constants = {name: partial(_constant, name) for name in CONSTANTS}  # noqa: RUF012 - never changed
 
     def __getattr__(self, name: str) -> Callable[..., Number]:
         """Return a function of discs."""

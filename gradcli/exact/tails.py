@@ -7,18 +7,16 @@ numbers as on any others. At an end of an interval, x is ±u, or the end and 1/u
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from flint import arb
 
-from gradcli.exact.balls import BALLS, CONSTANTS, Ball, ball, power
-from gradcli.exact.numbers import Number, Target
+from gradcli.exact.balls import BALLS, CONSTANTS, Ball, power
+from gradcli.exact.numbers import Target
 from gradcli.graph.operations import TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from fractions import Fraction
 
 Powers = tuple[tuple[Any, Any], ...]
 """Pairs of r and a."""
@@ -190,15 +188,15 @@ class Function:
         return self.c if self.f is None else self.c + self.f.within()
 
 
-class Tail(Number):
+class Tail(Ball):
     """A function far out."""
 
     __slots__ = ()
 
     @staticmethod
-    def convert(value: Fraction) -> Any:
-        """Return what computes for a fraction."""
-        return Function(ball(value))
+    def held(value: Any) -> Any:
+        """Return a ball as a function that is constant."""
+        return Function(value)
 
     def order(self, other: Any) -> int | None:
         """Return -1, 0 or 1 as the function is less, equal or greater; None when that is open."""
@@ -206,15 +204,11 @@ class Tail(Number):
         return difference.sign()
 
 
-def _constant(name: str) -> Function:
-    return Function(CONSTANTS[name]())
-
-
 class Tails(Target):
     """Functions far out."""
 
     number = Tail
-    constants = {name: partial(_constant, name) for name in CONSTANTS}  # noqa: RUF012 - never changed
+    constants = CONSTANTS
     own = frozenset({"exp", "log", "sqrt", "pow", "sinh", "cosh", "tanh", "atan", "erf", "erfc"})
 
     def __getattr__(self, name: str) -> Callable[..., Any]:

@@ -44,6 +44,7 @@ LEAVES: dict[str, Callable[..., float]] = {
 EXACT = frozenset({"sqrt", "floor", "ceil", "fmod", "copysign", "rint"})
 """Those that are exact or rounded correctly, so that each library gives the same bits. Others are
 as good as their library: NumPy's depend on its version and on what the processor has."""
+COMPARING = ("<", "<=", ">", ">=", "==", "!=")
 OF_TWO = frozenset({"pow", "atan2", "fmod", "copysign", "hypot"})
 """Those of two numbers."""
 
@@ -157,6 +158,8 @@ class Dialect(SymbolicTarget):
     functions: dict[str, str]
     """The text of functions."""
     own: frozenset[str] = frozenset()
+    choice: str
+    """The text of `choose`, of two functions at the same places."""
     is_lazy: bool
     """Whether `where`, `and` and `or` compute only what they need."""
 
@@ -204,7 +207,10 @@ class Dialect(SymbolicTarget):
 
     def choose(self, condition: Text, f: Body, g: Body, *arguments: Any) -> Text:
         """Return f(m, *arguments) where the condition holds, else g(m, *arguments)."""
-        raise NotImplementedError
+        (one, given), (other, _) = self.call_of(f, arguments), self.call_of(g, arguments)
+        places = ", ".join([f"{{{place}}}" for place in range(1, len(given) + 1)])
+        call = self.choice.format(one=one, other=other, places=places)
+        return Text(self, call, (condition, *given))
 
     def library(self, name: str, *arguments: Text | float) -> Text:
         """Return a function of gradcli.graph.scientific, which is imported when it is called."""
@@ -229,7 +235,7 @@ class Dialect(SymbolicTarget):
     def function(self, body: Body, count: int, *payload: Any) -> Callable[..., Any]:
         """Return a body as a function of `count` numbers."""
         names = [f"x{place}" for place in range(count)]
-        lines, result = written(body(self, *[Text(self, n) for n in names], *payload), self)
+        lines, result = emitted(body(self, *[Text(self, n) for n in names], *payload), self)
         lines = [f"def generated({', '.join(names)}):", *lines, f"return {result}"]
         text = "\n    ".join(lines)
         return executed(text, self.namespace())
@@ -247,8 +253,7 @@ class Python(Dialect):
     """Python's floats; functions raise an exception where there is no value."""
 
     forms = {  # noqa: RUF012 - never changed
-        **{sign: f"({{0}} {sign} {{1}})" for sign in ("<", "<=", ">", ">=", "==", "!=")},
-        **{sign: f"({{0}} {sign} {{1}})" for sign in "+-*/"},
+        **{sign: f"({{0}} {sign} {{1}})" for sign in (*COMPARING, *"+-*/")},
         "negative": "(-{0})",
         "abs": "abs({0})",
         "and": "({0} and {1})",
@@ -260,6 +265,7 @@ class Python(Dialect):
         name: f"{name}({{0}}, {{1}})" if name in OF_TWO else f"{name}({{0}})"
         for name in (*LEAVES, "hypot")
     }
+    choice = "({one}({places}) if {{0}} else {other}({places}))"
     own = frozenset({"hypot"})  # from Python 3.10 on it is rounded as the body is
     is_lazy = True
 
@@ -285,17 +291,11 @@ class Python(Dialect):
 
         return of_numbers(name)
 
-    def choose(self, condition: Text, f: Body, g: Body, *arguments: Any) -> Text:
-        """Return f(m, *arguments) where the condition holds, else g(m, *arguments)."""
-        (one, given), (other, _) = self.call_of(f, arguments), self.call_of(g, arguments)
-        places = ", ".join([f"{{{place}}}" for place in range(1, len(given) + 1)])
-        return Text(self, f"({one}({places}) if {{0}} else {other}({places}))", (condition, *given))
-
 
 PYTHON = Python()
 
 
-def written(root: Text | float, m: Dialect) -> tuple[list[str], str]:
+def emitted(root: Text | float, m: Dialect) -> tuple[list[str], str]:
     """Return the statements that lead to a number, and the expression that is the number.
 
     What is read more than once has a name. In a lazy dialect it gets its name where it is first
@@ -431,7 +431,7 @@ def template(m: Dialect, operation: Any, count: int, payload: Any) -> str:
     inputs = operation.with_payload(places, payload)
     root = applied(operation, m, *inputs)
     if not isinstance(root, Text) or len(_in_order(root)) <= LONGEST_INLINE:
-        lines, text = written(root, m)
+        lines, text = emitted(root, m)
         if not lines and ":=" not in text:
             return text
     label = "_".join(["f", operation.name.replace(" ", "_"), str(count), *map(str, inputs[count:])])

@@ -13,7 +13,7 @@ import numpy as np
 
 from gradcli.graph.bodies import executed
 from gradcli.graph.shapes import ROWS
-from gradcli.programs.arrays import sum_to_shape
+from gradcli.programs.arrays import deviations, sum_to_shape
 from gradcli.programs.generated import array_code, arrays
 
 if TYPE_CHECKING:
@@ -83,10 +83,7 @@ class Flat:
 
     def var(self, x: Any, axis: int | None) -> Any:
         """Return the mean square distance from the mean; exactly 0 where all are equal."""
-        first = np.ravel(x)[0] if axis is None else np.take(x, [0], axis=axis)
-        shifted = x - first
-        middle = self.mean(shifted, axis)
-        away = shifted - (middle if axis is None else np.expand_dims(middle, axis))
+        away = deviations(x, axis, self.mean)
         return self.mean(away * away, axis)
 
     def std(self, x: Any, axis: int | None) -> Any:
