@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from flint import acb, arb, arb_series, ctx, fmpq
 
 from gradcli.exact.numbers import OPEN, Number, Target
+from gradcli.graph.special import recurred
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -119,10 +120,8 @@ def derivative_of_voigt(x: Any, sigma: Any, gamma: Any, which: Any) -> Any:
             return acb(0, 1) * arb(n).fac() * arb(-1) ** n / (arb.pi() * z ** (n + 1))
         scale = acb(sigma) * arb(2).sqrt()
         z = z / scale
-        before, found = acb(0), (-z * z).exp() * (acb(0, -1) * z).erfc()
-        for k in range(n):
-            step = -2 * (z * found + k * before)
-            before, found = found, step + acb(0, 2) / arb.pi().sqrt() if k == 0 else step
+        value = (-z * z).exp() * (acb(0, -1) * z).erfc()
+        found = recurred(-2, z, n, value, acb(0, 2) / arb.pi().sqrt())
         return found / (scale ** (n + 1) * arb.pi().sqrt())
 
     right, left = at(x), at(-x) * (-1) ** n

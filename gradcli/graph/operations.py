@@ -1141,11 +1141,9 @@ _row(
 
 
 def _derivative_of_erfcx(m: Any, x: Any, n: int) -> Any:
-    before, found = 0.0, m.exp(x * x) * m.erfc(x)
-    for k in range(n):
-        step = 2.0 * (x * found + float(k) * before)
-        before, found = found, step - 2.0 / m.sqrt(m.named("pi")) if k == 0 else step
-    return found
+    from gradcli.graph.special import recurred
+
+    return recurred(2.0, x, n, m.exp(x * x) * m.erfc(x), -2.0 / m.sqrt(m.named("pi")))
 
 
 _library(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import special
 
-from gradcli.graph.special import bernoulli, polynomial, stirling, two_square
+from gradcli.graph.special import bernoulli, polynomial, recurred, stirling, two_square
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,7 +90,7 @@ def erfcx_derivative(x: Any, order: float) -> Any:
     n = int(order)
 
     def near(x: Any) -> Any:
-        return _recurred(2.0, x, n, erfcx(x), -2.0 / ROOT_PI)
+        return recurred(2.0, x, n, erfcx(x), -2.0 / ROOT_PI)
 
     def far(x: Any) -> Any:
         return np.real(1j**n * _faddeeva(1j * x, n))
@@ -163,7 +163,7 @@ def _faddeeva(z: Any, n: int) -> Any:
         return 1j * (-1) ** n / ROOT_PI * series
 
     def beside(z: Any) -> Any:
-        return _recurred(-2.0, z, n, special.wofz(z), 2j / ROOT_PI)
+        return recurred(-2.0, z, n, special.wofz(z), 2j / ROOT_PI)
 
     size = np.abs(z)
     pieces: list[tuple[Any, Callable[..., Any]]] = [
@@ -186,15 +186,6 @@ def _power_series(z: Any, n: int) -> Any:
         part = polynomial(square, terms)
         parts.append(part * z if (first - n) % 2 else part)
     return parts[0] + 1j * parts[1]
-
-
-def _recurred(factor: float, z: Any, n: int, found: Any, first: complex, sign: int = 1) -> Any:
-    """Return f_n with f_(k+1) = factor (z f_k ± k f_(k-1)), from f_0; f_1 is greater by `first`."""
-    before = np.zeros_like(z)
-    for k in range(n):
-        step = factor * (z * found + sign * k * before)
-        before, found = found, step + first if k == 0 else step
-    return found
 
 
 def _by_trapezoids(z: Any, n: int) -> Any:
@@ -237,7 +228,7 @@ def _of_pole(z: Any, is_between: Any, n: int) -> Any:
         value = polynomial(g, coefficients)
         if k:  # (g - 1) g is a factor
             value = less * g * polynomial(g, _divided(coefficients))
-        hermite = (-1) ** (n - k) * _recurred(2.0, z, n - k, np.ones_like(z), 0.0, -1)
+        hermite = (-1) ** (n - k) * recurred(2.0, z, n - k, np.ones_like(z), 0.0, -1)
         found = found + math.comb(n, k) * rate**k * value * hermite
     return np.where(z.imag < math.pi / NODES, 2.0 * np.exp(-z * z) * found, 0.0)
 

@@ -55,6 +55,15 @@ def polynomial(x: Any, coefficients: Sequence[Any]) -> Any:
     return reduce(lambda found, c: found * x + c, reversed(coefficients[:-1]), coefficients[-1])
 
 
+def recurred(factor: float, z: Any, n: int, found: Any, first: Any, sign: int = 1) -> Any:
+    """Return f_n with f_(k+1) = factor (z f_k ± k f_(k-1)), from f_0; f_1 is greater by `first`."""
+    before: Any = 0.0
+    for k in range(n):
+        step = factor * (z * found + sign * k * before)
+        before, found = found, step + first if k == 0 else step
+    return found
+
+
 def two_product(x: Any, y: Any) -> tuple[Any, Any]:
     """Return the rounded product and its error, exactly (Dekker 1971; Veltkamp's splitting)."""
     product = x * y
