@@ -133,7 +133,7 @@ def bounds_of_arrays(
 ) -> dict[int, Any]:
     """Return for each node how far its numbers may be from the true ones, as `alarm` does."""
     errors: dict[int, Any] = {}
-    rows = next((len(variables[name]) for name in graph.columns if name in variables), None)
+    rows = graph.with_count(variables)[1]
     with np.errstate(all="ignore"):
         for node in nodes:
             operation, arguments, payload = graph.rows[node]

@@ -28,7 +28,7 @@ from gradcli.exact.decimals import (
 )
 from gradcli.graph.literals import Numeral
 from gradcli.graph.operations import CONSTANT, LEAVES, VARIABLE
-from gradcli.graph.shapes import COUNT, sized
+from gradcli.graph.shapes import sized
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -395,13 +395,8 @@ def _first_of(found: Any, other: Any) -> Any:
 
 def count_numbers(graph: Graph, nodes: Iterable[int], variables: Mapping[str, Any]) -> int:
     """Return how many numbers the values of nodes have together."""
-    rows = count_rows(graph, variables) or 0
+    rows = graph.with_count(variables)[1] or 0
     return sum([math.prod(sized(graph.shape(node), rows)) for node in nodes])
-
-
-def count_rows(graph: Graph, variables: Mapping[str, Any]) -> int | None:
-    """Return how many rows the columns among the variables have."""
-    return next((len(variables[name]) for name in graph.columns if name in variables), None)
 
 
 def fraction_of(graph: Graph, node: int) -> Fraction | None:
@@ -457,9 +452,7 @@ def run(
     """
     found: dict[int, Any] = {}
     convert = target.number.convert
-    rows = count_rows(graph, variables)
-    if rows is not None:
-        variables = {**variables, COUNT: float(rows)}
+    variables, rows = graph.with_count(variables)
     for node in nodes:
         operation, arguments, payload = graph.rows[node]
         if known is not None and _is_whole(known[node]):

@@ -29,7 +29,7 @@ from gradcli.graph.operations import (
     Operation,
     known_number,
 )
-from gradcli.graph.shapes import ROWS, SCALAR, Shape, broadcast, checked, shown
+from gradcli.graph.shapes import COUNT, ROWS, SCALAR, Shape, broadcast, checked, shown
 from gradcli.limits import DERIVED_NODES
 
 TYPE_CHECKING = False
@@ -160,6 +160,14 @@ class Graph:
             self._shapes[node] = shape
         if shape or operation.structural:
             self.has_arrays = True
+
+    def with_count(self, variables: Mapping[str, Any]) -> tuple[Mapping[str, Any], int | None]:
+        """Return the values of names, that of the number of rows among them, and this number.
+
+        It is None where none of the values is a column.
+        """
+        count = next((len(variables[name]) for name in self.columns if name in variables), None)
+        return variables if count is None else {**variables, COUNT: float(count)}, count
 
     def placeholder(self, name: str) -> int:
         """Return the node of a parameter, whose shape is that of the argument of each call."""

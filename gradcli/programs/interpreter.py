@@ -16,7 +16,6 @@ from gradcli.graph.operations import (
     Operation,
     known_number,
 )
-from gradcli.graph.shapes import COUNT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -115,9 +114,7 @@ def _run_arrays(
     from gradcli.programs.generated import array_function
 
     numbers, faults = _known(known, ieee=ieee)
-    rows = next((len(variables[name]) for name in graph.columns if name in variables), None)
-    if rows is not None:
-        variables = {**variables, COUNT: float(rows)}
+    variables, rows = graph.with_count(variables)
     for node in nodes:
         if node in numbers:
             continue
