@@ -212,20 +212,21 @@ def mod(m: Any, x: Any, y: Any) -> Any:
 
 def greatest(m: Any, *numbers: Any) -> Any:
     """Return the greatest number, and 0 for zeros of any sign; nan if one of them is."""
-    return _extreme(m, gt, *numbers) + 0.0
+    return extreme(m, gt, *numbers) + 0.0
 
 
 def least(m: Any, *numbers: Any) -> Any:
     """Return the least number, and 0 for zeros of any sign; nan if one of them is."""
-    return _extreme(m, lt, *numbers) + 0.0
+    return extreme(m, lt, *numbers) + 0.0
 
 
 def clip(m: Any, x: Any, low: Any, high: Any) -> Any:
     """Return x between low and high; high where low is above it."""
-    return _extreme(m, lt, _extreme(m, gt, x, low), high) + 0.0
+    return extreme(m, lt, extreme(m, gt, x, low), high) + 0.0
 
 
-def _extreme(m: Any, compare: Callable[[Any, Any], Any], *numbers: Any) -> Any:
+def extreme(m: Any, compare: Callable[[Any, Any], Any], *numbers: Any) -> Any:
+    """Return the number that compares so with all others; nan if one of them is."""
     return reduce(lambda x, y: m.where(compare(y, x) | (y != y), y, x), numbers)  # noqa: PLR0124
 
 

@@ -6,13 +6,15 @@ its value, or hold it to be a number.
 
 from __future__ import annotations
 
-from functools import reduce
+from functools import partial, reduce
+from operator import gt, lt
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gradcli.graph.bodies import executed
 from gradcli.graph.shapes import ROWS
+from gradcli.graph.special import extreme
 from gradcli.programs.arrays import deviations, sum_to_shape
 from gradcli.programs.generated import array_code, arrays
 
@@ -51,13 +53,14 @@ class Flat:
 
     def max(self, x: Any, axis: int | None = None) -> Any:
         """Return the greatest number over an axis, or over all."""
-        return self._folded(lambda a, b: self.m.where((b > a) | (b != b), b, a), x, axis)  # noqa: PLR0124
+        return self._folded(gt, x, axis)
 
     def min(self, x: Any, axis: int | None = None) -> Any:
         """Return the least number over an axis, or over all."""
-        return self._folded(lambda a, b: self.m.where((b < a) | (b != b), b, a), x, axis)  # noqa: PLR0124
+        return self._folded(lt, x, axis)
 
-    def _folded(self, fold: Callable[[Any, Any], Any], x: Any, axis: int | None) -> Any:
+    def _folded(self, compare: Callable[[Any, Any], Any], x: Any, axis: int | None) -> Any:
+        fold = partial(extreme, self.m, compare)
         x = np.frompyfunc(self.m.of, 1, 1)(x)
         if axis is None:
             return reduce(fold, np.ravel(x))

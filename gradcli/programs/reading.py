@@ -10,7 +10,7 @@ from gradcli.graph.operations import TABLE, WHERE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
     from typing import Any
 
     from typing_extensions import Self
@@ -30,16 +30,18 @@ def live(graph: Graph, roots: Iterable[int], numbers: Mapping[int, float]) -> se
     rows = graph.rows
     for node in range(max(reading, default=-1), -1, -1):
         if node in reading:
-            operation, arguments, _ = rows[node]
-            if not numbers.keys() >= set(arguments):
-                continue  # its value was known
-            if operation is WHERE:
-                condition = arguments[0]
-                reading.add(condition)
-                reading.add(arguments[1] if numbers[condition] else arguments[2])
-            else:
-                reading.update(arguments)
+            arguments = rows[node][1]
+            if numbers.keys() >= set(arguments):  # else its value was known
+                reading.update([arguments[place] for place in taken(graph, node, numbers)])
     return reading
+
+
+def taken(graph: Graph, node: int, numbers: Mapping[int, float] | None) -> Collection[int]:
+    """Return the positions of the arguments that a node reads: `where` reads one branch."""
+    operation, arguments, _ = graph.rows[node]
+    if operation is WHERE and numbers is not None and not graph.shape(arguments[0]):
+        return (0, 1) if numbers[arguments[0]] else (0, 2)
+    return range(len(arguments))
 
 
 def masks(
