@@ -8,6 +8,7 @@ the distances. This is one more target of the bodies of operations (gradcli.grap
 from __future__ import annotations
 
 import math
+from operator import eq, ge, gt, le, lt, ne
 
 from gradcli.graph.bodies import LEAVES
 from gradcli.graph.special import two_product
@@ -16,6 +17,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
+
+
+def _comparison(test: Callable[[float, float], bool]) -> Callable[[Any, Any], bool]:
+    """Return a comparison of pairs: that of their difference with 0."""
+    return lambda x, y: test(float(x - y), 0.0)
 
 
 class Near:
@@ -80,30 +86,9 @@ class Near:
         """Return the number without its sign."""
         return self if float(self) >= 0 else -self
 
-    def __lt__(self, other: Near | float) -> bool:
-        """Return whether it is less."""
-        return float(self - other) < 0
-
-    def __le__(self, other: Near | float) -> bool:
-        """Return whether it is less or equal."""
-        return float(self - other) <= 0
-
-    def __gt__(self, other: Near | float) -> bool:
-        """Return whether it is greater."""
-        return float(self - other) > 0
-
-    def __ge__(self, other: Near | float) -> bool:
-        """Return whether it is greater or equal."""
-        return float(self - other) >= 0
-
-    def __eq__(self, other: object) -> bool:
-        """Return whether they are equal."""
-        return float(self - other) == 0  # type: ignore[operator]
-
-    def __ne__(self, other: object) -> bool:
-        """Return whether they are not equal."""
-        return not self == other
-
+    __lt__, __le__ = _comparison(lt), _comparison(le)
+    __gt__, __ge__ = _comparison(gt), _comparison(ge)
+    __eq__, __ne__ = _comparison(eq), _comparison(ne)
     __hash__ = None  # type: ignore[assignment]
 
 
