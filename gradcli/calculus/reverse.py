@@ -33,7 +33,6 @@ from gradcli.graph.structural import vjp
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
-    from typing import Any
 
     from gradcli.graph.node import Graph
 
@@ -184,7 +183,10 @@ class _Sweep:
         for position, argument in enumerate(arguments):
             if argument not in self._active:
                 continue
-            partial = _partial(at_node, handles, position)
+            if operation.binds:
+                partial = _bound_partial(at_node, position)
+            else:
+                partial = operation.partial(position, at_node, handles, payload)
             if partial.__class__ is not DerivedNode and partial == 0:
                 continue
             if self.partials is not None:
@@ -281,21 +283,22 @@ def expansion(graph: Graph, node: int) -> int:
 
 def local(graph: Graph, node: int, position: int) -> int | None:
     """Return the partial derivative of a node by one of its arguments; None where it is 0."""
+    operation, _, payload = graph.rows[node]
     at_node = DerivedNode(graph, node)
-    partial = _partial(at_node, at_node.inputs, position)
+    if operation.binds:
+        partial = _bound_partial(at_node, position)
+    else:
+        partial = operation.partial(position, at_node, at_node.inputs, payload)
     if not isinstance(partial, DerivedNode) and partial == 0:
         return None
     return as_node(graph, partial)
 
 
-def _partial(node: DerivedNode, inputs: tuple[DerivedNode, ...], position: int) -> Any:
-    """Return the partial derivative of a node by one of its inputs, as a node or a number."""
-    operation, _, payload = node.graph.rows[node.id]
-    if operation.binds:
-        from gradcli.calculus import bound
+def _bound_partial(node: DerivedNode, position: int) -> DerivedNode | float:
+    """Return the partial derivative of an operation that binds a name, which differentiates it."""
+    from gradcli.calculus import bound
 
-        return bound.partial(node.graph, node.id, position, slope)
-    return operation.partial(position, node, inputs, payload)
+    return bound.partial(node.graph, node.id, position, slope)
 
 
 def slope(graph: Graph, root: int, by: int) -> int:

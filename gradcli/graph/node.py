@@ -444,7 +444,8 @@ class Node:
     @property
     def inputs(self) -> tuple[Self, ...]:
         """The nodes that this one is computed from, in order."""
-        return tuple([self.at(node) for node in self.graph.rows[self.id][1]])
+        kind, graph = type(self), self.graph
+        return tuple([kind(graph, node) for node in graph.rows[self.id][1]])
 
     @property
     def shape(self) -> Shape:

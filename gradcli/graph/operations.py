@@ -49,6 +49,10 @@ class Operation:
     nothing.
     """
 
+    name: str
+    body: Body | None
+    """The value `(m, *args, payload)` in the arithmetic of a target m (gradcli.graph.bodies); None
+    where every target has a function of the row's name, and for operations on arrays."""
     value: Any
     """The value as a function of floats; None for leaves and operations on arrays."""
     library: bool = False
@@ -149,20 +153,18 @@ class Operation:
     """What is to be said of the value with these arguments, if it has few certain digits."""
 
     def __init__(self, name: str, body: Body | None = None, **columns: Any) -> None:
-        self.name = name
-        self.body = body
-        """The value `(m, *args, payload)` in the arithmetic of a target m (gradcli.graph.bodies);
-        None where every target has a function of the row's name, and for operations on arrays."""
-        unknown = columns.keys() - Operation.__annotations__.keys()
-        assert not unknown, f"{name} has no column {unknown}"  # noqa: S101 - rows are ours
-        vars(self).update(columns)
-        rules = [self.partials, self.vjp, self.slope, self.told]
-        count = max(1, *[len(each) for each in rules if isinstance(each, tuple)])
-        self.arity = columns.get("arity", (count, count))
+        assert columns.keys() <= COLUMNS, f"{name} has a column of no row"  # noqa: S101 - rows are ours
+        self.__dict__ = columns
+        self.name, self.body = name, body
+        rules = self.partials or self.vjp or self.slope or self.told
+        if "arity" not in columns:
+            self.arity = (len(rules), len(rules)) if isinstance(rules, tuple) else (1, 1)
         if "value" not in columns and (self.shape is not None or self.arity == (0, 0)):
             self.value = None
-        self.internal = self.internal or self.spelled is not None
-        self.symbol = columns.get("symbol") or (self.infix or "").strip() or self.typed or name
+        if self.spelled is not None:
+            self.internal = True
+        if not columns.get("symbol"):
+            self.symbol = (self.infix or "").strip() or self.typed or name
 
     def __getattr__(self, name: str) -> Any:
         """Return the value as a function of floats, made from the body when it is first asked for.
@@ -227,7 +229,8 @@ class Operation:
 
     def partial(self, position: int, f: Any, arguments: tuple[Any, ...], payload: Any) -> Any:
         """Return the derivative by the argument at `position`, as a node or a number."""
-        arguments = self.with_payload(arguments, payload)
+        if self.payload is not None:
+            arguments = (*arguments, payload)
         if isinstance(self.partials, tuple):
             return self.partials[position](f, *arguments)
         return self.partials(position, f, *arguments)
@@ -235,6 +238,9 @@ class Operation:
     def __reduce__(self) -> tuple[Any, ...]:
         """Return what finds the row again, for pickle."""
         return row_of, (self.name,)
+
+
+COLUMNS = frozenset(Operation.__annotations__)
 
 
 def row_of(name: str) -> Operation:

@@ -118,11 +118,9 @@ def _negate(graph: Graph, node: int) -> int:
 
 
 def _folded(
-    graph: Graph, function: Callable[[float, float], float], a: float | None, b: float | None
+    graph: Graph, function: Callable[[float, float], float], a: float, b: float
 ) -> int | None:
     """Return what two whole numbers make, if it is one too and a double holds all three exactly."""
-    if a is None or b is None:
-        return None
     values = (a, b, function(a, b))
     if all(v == int(v) and abs(v) <= LARGEST_WHOLE for v in values):
         return graph.constant(values[-1] + 0.0)
@@ -144,9 +142,10 @@ def _add(graph: Graph, arguments: tuple[int, ...], _: object) -> int | None:
     if x != y and _is_plain(graph, x, y):
         return None
     a, b = graph.number(x), graph.number(y)
-    folded = _folded(graph, operator.add, a, b)
-    if folded is not None:
-        return folded
+    if a is not None and b is not None:
+        folded = _folded(graph, operator.add, a, b)
+        if folded is not None:
+            return folded
     if a == 0:
         return y
     if b == 0:
@@ -165,9 +164,10 @@ def _subtract(graph: Graph, arguments: tuple[int, ...], _: object) -> int | None
     if _is_plain(graph, x, y):
         return None
     a, b = graph.number(x), graph.number(y)
-    folded = _folded(graph, operator.sub, a, b)
-    if folded is not None:
-        return folded
+    if a is not None and b is not None:
+        folded = _folded(graph, operator.sub, a, b)
+        if folded is not None:
+            return folded
     if b == 0:
         return x
     if a == 0:
@@ -181,12 +181,14 @@ def _multiply(graph: Graph, arguments: tuple[int, ...], _: object) -> int | None
     if _is_plain(graph, x, y):
         return None
     a, b = graph.number(x), graph.number(y)
-    folded = _folded(graph, operator.mul, a, b)
-    if folded is not None:
-        return folded
-    for number, other in ((a, y), (b, x)):
-        if number in {1, -1}:
-            return other if number == 1 else _negate(graph, other)
+    if a is not None and b is not None:
+        folded = _folded(graph, operator.mul, a, b)
+        if folded is not None:
+            return folded
+    if a == 1 or b == 1:
+        return y if a == 1 else x
+    if a == -1 or b == -1:
+        return _negate(graph, y if a == -1 else x)
     return _signs_before(graph, MULTIPLY, x, y)
 
 
@@ -194,12 +196,15 @@ def _divide(graph: Graph, arguments: tuple[int, ...], _: object) -> int | None:
     x, y = arguments
     if _is_plain(graph, x, y):
         return None
-    b = graph.number(y)
-    folded = _folded(graph, operator.truediv, graph.number(x), b or None)
-    if folded is not None:
-        return folded
-    if b in {1, -1}:
-        return x if b == 1 else _negate(graph, x)
+    a, b = graph.number(x), graph.number(y)
+    if a is not None and b:
+        folded = _folded(graph, operator.truediv, a, b)
+        if folded is not None:
+            return folded
+    if b == 1:
+        return x
+    if b == -1:
+        return _negate(graph, x)
     return _signs_before(graph, DIVIDE, x, y)
 
 
