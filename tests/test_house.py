@@ -113,7 +113,7 @@ LINES = {
     "cluster": 450,
     "data": 4095,
     "exact": 2210,
-    "graph": 5510,
+    "graph": 5500,
     "language": 3320,
     "manual": 100,
     "minimize": 4725,

@@ -163,12 +163,12 @@ class _Sweep:
                 continue
             operation = rows[node][0]
             if operation.expansion is not None:
-                given = _expansion_vjp(graph, node, cotangent, active)
+                parts = _expansion_vjp(graph, node, cotangent, active)
             elif operation.structural:
-                given = self._structural_vjp(node, cotangent)
+                parts = self._structural_vjp(node, cotangent)
             else:
-                given = self._elementwise_vjp(node, cotangent)
-            for argument, part in given:
+                parts = self._elementwise_vjp(node, cotangent)
+            for argument, part in parts:
                 before = cotangents.get(argument)
                 cotangents[argument] = part if before is None else _accumulated(graph, before, part)
         return cotangents

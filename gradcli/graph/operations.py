@@ -1587,20 +1587,11 @@ _row(
 
 add_rows(_row)
 
-_NOT_CALLED = {
-    "constant",
-    "variable",
-    "placeholder",
-    "array",
-    "index",
-    "scatter",
-    "greatest",
-    "least",
-}
+_NOT_CALLED = {"array", "index", "scatter", *[row.name for row in (*LEAVES, PLACEHOLDER)]}
 FUNCTIONS = {
     name: row
     for name, row in TABLE.items()
-    if row.level == ATOM and row.infix is None and name not in _NOT_CALLED and " " not in name
+    if row.level == ATOM and row.infix is None and row.typed is None and name not in _NOT_CALLED
 } | {"factorial": FACTORIAL}
 """The rows that are written as a call, by the name they have in a formula."""
 
