@@ -255,8 +255,7 @@ class Objective:
         """Return the function that multiplies the Hessian with each unit vector."""
         import numpy as np
 
-        from gradcli.calculus.forward import rate_name
-        from gradcli.calculus.forward import hessian_times
+        from gradcli.calculus.forward import hessian_times, rate_name
         from gradcli.programs.generated import function
         from gradcli.programs.program import program
 
