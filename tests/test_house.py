@@ -36,7 +36,7 @@ MAY_NAME = {
     # Formulas of ours are built by the names of functions, as users build theirs.
     "solvers/least_squares/losses.py": {"sqrt", "max", "less or equal", "log1p", "expm1"},
     "solvers/first_order/tracing.py": {"sqrt", "max", "sign", "clip"},
-    "calculus/jumps.py": {"equal"},
+    "calculus/kinks.py": {"equal"},
     "calculus/readable.py": {"sqrt"},
     # What Python cannot spell as a name, or calls differently.
     "functions.py": {"equal", "not equal", "log", "log to a base"},
@@ -108,19 +108,19 @@ def test_every_option_that_a_text_names_is_a_record() -> None:
 
 
 LINES = {
-    "calculus": 1930,
+    "calculus": 1910,
     "cli": 5395,
     "cluster": 450,
     "data": 4095,
-    "exact": 2260,
-    "graph": 5860,
+    "exact": 2210,
+    "graph": 5500,
     "language": 3320,
     "manual": 100,
     "minimize": 4725,
     "pictures": 3865,
     "plotting": 1110,
-    "programs": 2815,
-    "rows": 590,
+    "programs": 2695,
+    "rows": 570,
     "solvers": 4195,
     "tables": 810,
     "uncertainty": 400,
@@ -130,7 +130,7 @@ LINES = {
 
 Lowered freely; raised only by the commit that adds a capability, which says what it is.
 """
-MODULES = 309
+MODULES = 299
 """The most modules, the empty ones of packages included."""
 WITHOUT_CODE = {
     *(tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT),

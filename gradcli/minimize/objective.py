@@ -228,7 +228,7 @@ class Objective:
         """Return the function that works out each second derivative of numbers, half of them."""
         import numpy as np
 
-        from gradcli.calculus.hessian import hessian
+        from gradcli.calculus.forward import hessian
         from gradcli.programs.program import program
 
         rows = hessian(self.graph, self.result, list(self.nodes.values()))
@@ -255,8 +255,7 @@ class Objective:
         """Return the function that multiplies the Hessian with each unit vector."""
         import numpy as np
 
-        from gradcli.calculus.forward import rate_name
-        from gradcli.calculus.hessian import hessian_times
+        from gradcli.calculus.forward import hessian_times, rate_name
         from gradcli.programs.generated import function
         from gradcli.programs.program import program
 
@@ -363,8 +362,8 @@ def rounded(
 
     The width of each of the `kinks` is in units of how far it is from the start.
     """
-    from gradcli.calculus.rounding import WIDTH
-    from gradcli.calculus.rounding import rounded as with_rounded
+    from gradcli.calculus.kinks import WIDTH
+    from gradcli.calculus.kinks import rounded as with_rounded
     from gradcli.graph.node import Node
 
     graph = objective.graph

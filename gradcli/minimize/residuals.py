@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from gradcli.data.columns import Block
     from gradcli.data.rows import Rows
     from gradcli.minimize.objective import Objective
-    from gradcli.rows.machine_code import InRows
+    from gradcli.rows.sums import InRows
     from gradcli.solvers.solver import Mask, Matrix, Vector
 
 BLOCK_NUMBERS = 1 << 17
@@ -223,7 +223,7 @@ class ModelResiduals:
 
     def _assembled(self, form: str) -> InRows | None:
         """Return the residuals, and maybe their derivatives, as machine code if that can be."""
-        from gradcli.rows.machine_code import machine_code
+        from gradcli.rows.sums import machine_code
 
         here = self._objective
         names = [*here.parameters, *self._fixed]

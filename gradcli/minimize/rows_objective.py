@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from gradcli.calculus.forward import rate_name
-from gradcli.calculus.hessian import hessian_times
+from gradcli.calculus.forward import hessian_times, rate_name
 from gradcli.calculus.reverse import gradient
 from gradcli.data.columns import length_of
 from gradcli.data.pieces import Divided

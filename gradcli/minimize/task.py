@@ -105,7 +105,7 @@ class Task(NamedTuple):
 
     def kinks(self) -> list[int]:
         """Return the nodes with a kink, of an objective of numbers alone."""
-        from gradcli.calculus.rounding import kinks
+        from gradcli.calculus.kinks import kinks
 
         objective = self.objective
         if objective.graph.has_arrays:
@@ -124,14 +124,14 @@ class Task(NamedTuple):
             nodes = {name: node for (name, node), slope in pairs if not _any(slope)}
         if not nodes:
             return {}
-        from gradcli.calculus.jumps import without_slope
+        from gradcli.calculus.kinks import without_slope
 
         flat = without_slope(self.objective.graph, self.objective.result, nodes.values())
         return {name: node for name, node in nodes.items() if node in flat}
 
     def why_flat(self, names: Mapping[str, int]) -> str:
         """Return why the derivative with respect to these parameters is 0 everywhere."""
-        from gradcli.calculus.jumps import explained
+        from gradcli.calculus.kinks import explained
 
         why = explained(self.objective.graph, self.objective.result, list(names.values()))
         return f"the derivative with respect to {few(list(names))} is 0 everywhere: {why}"
