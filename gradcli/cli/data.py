@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from gradcli.data.cells import Dates
     from gradcli.data.source import Source
     from gradcli.errors import GradcliError
+    from gradcli.options import Options
     from gradcli.plotting.data import Against
     from gradcli.plotting.scattered import Scattered
     from gradcli.point import Point
@@ -311,3 +313,37 @@ def say_classes(source: Source, names: Collection[str], where: str = "") -> None
         if name in names:
             shown = [f"{printable(text, 30)} = {number}" for number, text in enumerate(texts)]
             note(f"{where}{name}: {few(shown)}")
+
+
+# ---------------------------------------------------------------- files that are written
+
+
+def check_files(options: Options, words: Sequence[str], but: str) -> None:
+    """Raise an error for a file that is to be written and cannot be, or is used otherwise as well.
+
+    The file of `but` is looked at later.
+    """
+    files = options.files()
+    for place, (use, name, path) in enumerate(files):
+        if use == "write" and name != but:
+            others = [each for at, each in enumerate(files) if each[0] == "read" or at < place]
+            check_written(name, path, others, words)
+
+
+def check_written(
+    name: str, path: str, others: Sequence[tuple[str, str, str]], words: Sequence[str]
+) -> None:
+    """Raise an error for the file of an option that cannot be written, or is one of the others.
+
+    `words` are the operands, of which the first may name a file.
+    """
+    users = {other: user for _, user, other in others if user != name}
+    if words and words[0].startswith("@"):
+        users[words[0][1:]] = "the formula"
+    for other, user in users.items():
+        if os.path.realpath(other) == os.path.realpath(path):
+            message = f"{name} would write over '{printable(path, 200)}', the file of {user}"
+            raise UsageError(message, hint="give it another name")
+    from gradcli.data.files import check_writable
+
+    check_writable(path)

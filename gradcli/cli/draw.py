@@ -29,7 +29,7 @@ DEEPEST = 20
 """Deeper levels of the tree begin at the left again."""
 
 
-def draw(words: Sequence[str], options: Draw) -> ExitCode:
+def run(words: Sequence[str], options: Draw) -> ExitCode:
     """Write the picture to stdout or to the file that was named; its ending chooses the format.
 
     On a terminal, without a file, print the graph as a tree.

@@ -24,7 +24,7 @@ ERRORS = *Uncertain.records(), "samples", "errors"
 """The options that ask for the standard error of the value."""
 
 
-def evaluate(words: Sequence[str], options: Eval) -> ExitCode:
+def run(words: Sequence[str], options: Eval) -> ExitCode:
     """Print the value of each formula; with --trace, the forward pass node by node.
 
     With files of data, print the value in each of their rows, or the one for all of them. A plot

@@ -65,7 +65,7 @@ ERRORS = (*Uncertain.records(),)
 """The options that ask for standard errors."""
 
 
-def differentiate(words: Sequence[str], options: Grad) -> ExitCode:
+def run(words: Sequence[str], options: Grad) -> ExitCode:
     """Print value and derivatives, or whatever form of them is options.
 
     With files of data, print them in each of their rows, or once for all of them.

@@ -1,20 +1,19 @@
-"""--plot: where the plot goes, and what it shows of a command's result."""
+"""--plot: where the plot goes, and what it shows of a result; and the page of a minimisation."""
 
 from __future__ import annotations
 
 import os
 import re
 import sys
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gradcli.cli.data import scattered
+from gradcli.cli.data import check_written, scattered
 from gradcli.cli.output import note, width
-from gradcli.cli.written import check_written
 from gradcli.data.files import ending
 from gradcli.errors import UsageError, printable
-from gradcli.pictures.plots.looks import Looks, dressed
-from gradcli.pictures.plots.units import drawable
-from gradcli.plotting.steps import Steps
+from gradcli.pictures.plots.looks import Looks, drawable, dressed
+from gradcli.plotting.descent import Steps
+from gradcli.rows.columns import values_of
 from gradcli.solvers.observer import Observer
 from gradcli.values import entries
 
@@ -27,10 +26,10 @@ if TYPE_CHECKING:
     from gradcli.cli.options import Data, Minimize, Plot
     from gradcli.cli.output import Output
     from gradcli.cli.uncertain import Errors
-    from gradcli.minimize.minimum import Iterate, Minimum
+    from gradcli.minimize.minimum import Epoch, Iterate, Minimum
     from gradcli.pictures.plots.chart import Chart
-    from gradcli.plotting.function import Function
-    from gradcli.plotting.overlay import Overlay
+    from gradcli.plotting.curves import Function
+    from gradcli.plotting.descent import Overlay
     from gradcli.plotting.scattered import Scattered
     from gradcli.tables.uncertain import RowErrors
 
@@ -38,6 +37,8 @@ INCHES = 1.0, 40.0
 COLUMNS = 20, 1000
 ROWS = 4, 500
 """The limits of --size."""
+MOST_STEPS = 300
+"""How many steps a page has as they were made, evenly spaced."""
 BRAILLE_AND_BLOCKS = "⣿█┤→•"
 """What an encoding must have for a fine plot in the terminal."""
 
@@ -134,8 +135,7 @@ def show(
         chart = laid(chart, points)
     chart = drawable(dressed(chart, to.looks, headings))
     if to.picture_format is None:
-        from gradcli.pictures.plots.canvas import Style
-        from gradcli.pictures.plots.characters import lines
+        from gradcli.pictures.plots.characters import Style, lines
 
         style = Style(_columns(output), _is_fine(output), output.colored)
         for line in lines(chart, style):
@@ -183,7 +183,7 @@ def over_ranges(
     points is to be read. A point without a value is a gap in the plot and nan in the table.
     """
     from gradcli.cli import tables
-    from gradcli.plotting.function import Function
+    from gradcli.plotting.curves import Function
     from gradcli.plotting.functions import chart
 
     listed = list(problems)
@@ -234,8 +234,8 @@ def over_rows(
 ) -> None:
     """Draw a formula over the rows of data; with a file, print its table as well."""
     from gradcli.cli import tables
+    from gradcli.plotting.curves import Function
     from gradcli.plotting.data import chart
-    from gradcli.plotting.function import Function
 
     if to.points is not None:
         message = "--points lies over a curve or a contour, and the rows of --data are points"
@@ -275,9 +275,9 @@ class MinimumPlot(Observer):
             self._points = scattered(options, to.points)
         self._overlays: list[Overlay] = []
         for path in options.overlay:
-            from gradcli.plotting.overlay import read
+            from gradcli.plotting.descent import read_log
 
-            log = read(path)
+            log = read_log(path)
             counts = "epoch" if options.learns else "step"
             if log.counts != counts:
                 message = f"{printable(path, 60)} has {log.counts}s, and this run has {counts}s"
@@ -348,3 +348,48 @@ def _chart(
         sigma = columns[settings.sigma]
     bounds, confidence = start.bounds, settings.confidence
     return chart(found, iterates, objective, bounds, numbers, sigma, confidence, overlays, others)
+
+
+# ---------------------------------------------------------------- minimize -o
+
+
+class Lesson(Observer):
+    """The page of a minimisation; it keeps the steps and the epochs that it shows."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._steps = Steps(MOST_STEPS)
+        self._epochs: list[tuple[int, Sequence[Any]]] = []
+
+    def step(self, record: Iterate) -> None:
+        """Keep the step if it is one of those to show."""
+        self._steps.see(record)
+
+    def following(self, step: int) -> int:
+        """Return the next step to keep."""
+        return self._steps.following(step)
+
+    def epoch(self, epoch: Epoch, point: Sequence[Any] | None) -> None:
+        """Keep the parameters after an epoch."""
+        if point is not None:
+            self._epochs.append((epoch.epoch, point))
+
+    def write(self, found: Minimum, given: Given) -> None:
+        """Write the page of what was found."""
+        from gradcli.data import files
+        from gradcli.pictures.lesson.descent import page
+        from gradcli.plotting.replay import Run, learned, replay
+
+        start = given.start
+        held = {} if given.rows is None else values_of(given.rows)
+        columns = held if isinstance(held, dict) else None
+        run = Run(given.formula, start.values, start.fixed, columns, given.settings)
+        if self._epochs:
+            content = learned(run, found, self._epochs)
+        elif self._steps.iterates:
+            content = replay(run, found, self._steps.iterates)
+        else:
+            note("no epoch was completed, so there is no lesson")
+            return
+        said = f"{found.method} ({found.why}) {found.reason}"
+        files.write(self._path, page(start.source, content, said))

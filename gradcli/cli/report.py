@@ -17,7 +17,7 @@ from gradcli.solvers.stopping import Ending
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from gradcli.cli.derived import Quantity
+    from gradcli.cli.given import Quantity
     from gradcli.cli.output import Output
     from gradcli.minimize.minimum import Minimum
     from gradcli.minimize.predictions import Predictions

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from gradcli.formula import Formula
     from gradcli.pictures.plots.chart import Vector
-    from gradcli.plotting.function import Function
+    from gradcli.plotting.curves import Function
     from gradcli.tables.formula import RowFormula
     from gradcli.tables.uncertain import RowErrors, Table
 

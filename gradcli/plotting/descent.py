@@ -3,19 +3,22 @@
 The way is drawn on the curve of the objective, or over its contour. A fit of one predictor shows
 the data with the fitted curve and its confidence band, and below them the residuals: its steps are
 of interest only where a first-order method was to make them. Learning in epochs shows what was
-measured after each.
+measured after each. The curves of logs that other runs wrote may lie over those of a run.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from gradcli.errors import MathematicsError, UsageError
+from gradcli.data.input import shown
+from gradcli.data.source import open_source
+from gradcli.data.source import read as read_columns
+from gradcli.errors import FileError, MathematicsError, UsageError
 from gradcli.graph.literals import number_text
+from gradcli.headings import PREFIX
 from gradcli.minimize.settings import SECOND_ORDER
-from gradcli.pictures.plots import breaks
 from gradcli.pictures.plots.chart import (
     CURVES,
     Chart,
@@ -27,13 +30,13 @@ from gradcli.pictures.plots.chart import (
     positive,
 )
 from gradcli.plotting import fitted
+from gradcli.plotting.curves import broken, with_gaps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from gradcli.minimize.minimum import Epoch, Iterate, Minimum
     from gradcli.pictures.plots.chart import Vector
-    from gradcli.plotting.overlay import Overlay
 
     Objective = Callable[[Sequence[Any]], tuple[float, Any]]
 
@@ -201,7 +204,7 @@ def _way(
             return np.array([_value(objective, [a]) for a in at.tolist()])
 
         y = evaluate(x)
-        curve = Line(*breaks.with_gaps(x, y, breaks.broken(x, y, evaluate)))
+        curve = Line(*with_gaps(x, y, broken(x, y, evaluate)))
         return Panel(*labels, [curve, trail])
     count = int(np.clip(points_of**0.5, COARSEST, GRID))
     x, y = [np.linspace(*end, count) for end in ends]
@@ -222,3 +225,74 @@ def _value(objective: Objective, point: Sequence[Any]) -> float:
         return objective(point)[0]
     except MathematicsError:
         return float("nan")
+
+
+MEASURED = ("value", "validation", "metric")
+"""What a log of epochs may hold of each."""
+
+
+# ---------------------------------------------------------------- logs and steps
+
+
+class Overlay(NamedTuple):
+    """What was measured in another run: x and y by what it is, over its steps or epochs."""
+
+    path: str
+    counts: str
+    """"step" or "epoch"."""
+    curves: Mapping[str, tuple[Vector, Vector]]
+
+
+def read_log(path: str) -> Overlay:
+    """Return the curves of a file of --log. Raises FileError for a file that is none."""
+    source = open_source([path], drop_missing=True)
+    names = list(source.columns)
+    counts = names[0].removeprefix(PREFIX)
+    if counts == "epoch":
+        chosen = {name: name for name in MEASURED if name in names}
+    elif counts == "step" and len(names) > 1:
+        chosen = {"value": names[1]}
+    else:
+        chosen = {}
+    if "value" not in chosen:
+        message = f"{shown(path)} is no log of minimize: its first column is no step or epoch"
+        raise FileError(message, hint="--overlay takes a file that --log wrote")
+    curves = {}
+    for what, name in chosen.items():
+        columns = read_columns(source, [names[0], name])
+        curves[what] = np.asarray(columns[names[0]]), np.asarray(columns[name])
+    return Overlay(path, counts, curves)
+
+
+KEPT_STEPS = 4096
+"""How many steps a plot shows at the most, evenly spaced, besides the last one."""
+
+
+class Steps:
+    """Keeps steps for a plot: all of them, or evenly spaced ones and the last."""
+
+    def __init__(self, most: int = KEPT_STEPS) -> None:
+        self._most = most
+        self._stride = 1
+        self._kept: list[Iterate] = []
+        self._last: Iterate | None = None
+
+    def see(self, iterate: Iterate) -> None:
+        """Keep the step, for now or for good."""
+        self._last = iterate
+        if iterate.step % self._stride == 0:
+            self._kept.append(iterate)
+            if len(self._kept) > self._most:
+                self._stride *= 2
+                self._kept = [kept for kept in self._kept if kept.step % self._stride == 0]
+
+    def following(self, step: int) -> int:
+        """Return the next step after this one that is worth keeping."""
+        return step - step % self._stride + self._stride
+
+    @property
+    def iterates(self) -> list[Iterate]:
+        """The steps that were kept, in order."""
+        if self._last is None or (self._kept and self._kept[-1].step == self._last.step):
+            return self._kept
+        return [*self._kept, self._last]

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gradcli.errors import MathematicsError
-from gradcli.graph.literals import number_text
-from gradcli.pictures.plots import breaks
 from gradcli.pictures.plots.chart import Band, Line, Panel, Points
+from gradcli.plotting.curves import CENTRAL, both, broken, is_far, with_gaps
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -57,10 +56,10 @@ def panels(
     def evaluate(points: Vector) -> Vector:
         return _curve(fit, points)[0]
 
-    gaps = breaks.broken(grid, fitted, evaluate)
-    _, low = breaks.with_gaps(grid, low, gaps)
-    _, high = breaks.with_gaps(grid, high, gaps)
-    grid, fitted = breaks.with_gaps(grid, fitted, gaps)
+    gaps = broken(grid, fitted, evaluate)
+    _, low = with_gaps(grid, low, gaps)
+    _, high = with_gaps(grid, high, gaps)
+    grid, fitted = with_gaps(grid, fitted, gaps)
     marks: list[Any] = []
     if np.isfinite(low).any():
         marks.append(Band(grid, low, high, f"{100 * confidence:g} % confidence band"))
@@ -93,16 +92,14 @@ def _limits(data: Vector, marks: Sequence[Any], notes: list[str]) -> tuple[float
     named = [getattr(mark, name, None) for mark in marks for name in ("y", "low", "high")]
     drawn = [values[np.isfinite(values)] for values in named if values is not None]
     whole = np.concatenate([data, *drawn])
-    central = [np.quantile(values, breaks.CENTRAL) for values in drawn if values.size]
+    central = [np.quantile(values, CENTRAL) for values in drawn if values.size]
     inner = np.concatenate([data, *central])
-    bottom, low, high, top = whole.min(), inner.min(), inner.max(), whole.max()
-    with np.errstate(over="ignore"):
-        if not top - bottom > breaks.FAR * (high - low) > 0:
-            return None
-        room = (high - low) / 2
-    cut = float(max(low - room, bottom)), float(min(high + room, top))
-    ends = " and ".join(number_text(float(f"{end:.3g}")) for end in cut)
-    notes.append(f"the fit goes far beyond the data; its axis is cut at {ends}")
+    low, high = inner.min(), inner.max()
+    if not is_far(whole, low, high):
+        return None
+    room = (high - low) / 2
+    cut = float(max(low - room, whole.min())), float(min(high + room, whole.max()))
+    notes.append(f"the fit goes far beyond the data; its axis is cut at {both(cut)}")
     return cut
 
 

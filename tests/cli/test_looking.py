@@ -14,8 +14,7 @@ import pytest
 
 from gradcli.cli import plots
 from gradcli.pictures.plots.axis import Axis, axes
-from gradcli.pictures.plots.canvas import Style
-from gradcli.pictures.plots.characters import lines
+from gradcli.pictures.plots.characters import Style, lines
 from gradcli.pictures.plots.chart import CLASSES, Chart, Field, Line, Panel, Points, Trail
 from gradcli.pictures.plots.figure import figure
 from gradcli.pictures.plots.looks import Looks, dressed
