@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
+    from gradcli.cli.options import Data
+    from gradcli.cli.output import Output
     from gradcli.findings import Note
     from gradcli.graph.shapes import Shape
     from gradcli.language.bindings import Binding
@@ -49,7 +51,7 @@ def is_option(word: str) -> bool:
 class Problem:
     """A formula with the values of its names; `where` says which line of stdin it is."""
 
-    __slots__ = ("data", "errors", "formula", "ranges", "shapes", "values", "where")
+    __slots__ = ("data", "errors", "formula", "known", "ranges", "shapes", "values", "where")
 
     def __init__(
         self,
@@ -59,6 +61,7 @@ class Problem:
         ranges: dict[str, Range] | None = None,
         data: dict[str, Any] | None = None,
         shapes: Mapping[str, Shape] | None = None,
+        errors: Mapping[str, Any] | None = None,
     ) -> None:
         self.formula = formula
         self.values = values
@@ -67,8 +70,10 @@ class Problem:
         """The names that take many values, one after the other."""
         self.data = data or {}
         """The names whose values are columns of data files."""
-        self.errors: dict[str, Any] = {}
+        self.errors = errors or {}
         """The standard errors of names that were given with one, x=1.0±0.1."""
+        self.known: Any = None
+        """The uncertain.Errors of words, options and a saved fit, where any of them has some."""
         self.shapes = shapes or {}
         """The shapes of names that have one without a value."""
 
@@ -81,9 +86,17 @@ class Problem:
         """Return what the JSON of every command begins with."""
         return {"expression": self.source, "variables": self.values}
 
-    def at_values(self, *, allow_nonfinite: bool = False, digits: int | None = None) -> Point:
+    def at_values(self, output: Output | None = None) -> Point:
         """Return the formula at these values, with as many certain digits as are asked for."""
-        return self.formula.at_values(self.values, allow_nonfinite=allow_nonfinite, digits=digits)
+        if output is None:
+            return self.formula.at_values(self.values)
+        return self.formula.at_values(
+            self.values, allow_nonfinite=output.allow_nonfinite, digits=output.digits
+        )
+
+    def with_error(self, here: Point, output: Output | None = None) -> Any:
+        """Return the value with its error, an uncertain.Result; None where there is none."""
+        return None if self.known is None else self.known.at(here, self, output)
 
     def notes(self) -> list[Note]:
         """Return what is to be said about names without values: which operations take one number.
@@ -117,20 +130,13 @@ class Problem:
         return self
 
 
-def problem(
-    words: Sequence[str], seed: int = 0, parameters: Mapping[str, Any] | None = None
-) -> Problem:
-    """Return the formula of a command that takes one, and the values or shapes of its names.
+def parameters(options: Data) -> dict[str, Any]:
+    """Return the values of --params by name. Raises FileError."""
+    if options.params is None:
+        return {}
+    from gradcli.data.parameters import load
 
-    "-" reads the formula from stdin and "@FILE" from a file; random starts are drawn from `seed`,
-    and `parameters` are values of names that need not be used.
-    """
-    source, given = split(words)
-    if source == "-":
-        source = stdin()
-    shapes = shapes_of(given, parameters)
-    own = {} if shapes else values(given, seed)
-    return problem_of(source, own, parameters=parameters, structure=shapes)
+    return dict(load(options.params, "--params"))
 
 
 def needed(parameters: Mapping[str, Any], text: str) -> dict[str, Any]:
@@ -261,9 +267,7 @@ def problem_of(
         found.checked(dict.fromkeys([*found.free_names, *structure], 0.0))  # raises, naming it
     for name in known.keys() - found.free_names:
         del single[name]
-    made = Problem(found, single, where, ranges, shapes=structure)
-    made.errors = errors
-    return made
+    return Problem(found, single, where, ranges, shapes=structure, errors=errors)
 
 
 def without_errors(values: Mapping[str, Any]) -> tuple[Mapping[str, Any], dict[str, Any]]:

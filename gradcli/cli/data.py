@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from gradcli.cli import arguments
 from gradcli.cli.arguments import Problem
-from gradcli.cli.batch import curve
-from gradcli.cli.options import Data
+from gradcli.cli.batch import curve, knowing
+from gradcli.cli.options import Beside, Data
 from gradcli.cli.output import note
 from gradcli.errors import FileError, NameValueError, ShapeError, UsageError, few, printable
 from gradcli.language.names import CONSTANTS, KEYWORDS, is_name, is_reserved, names_in
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from gradcli.point import Point
     from gradcli.tables.formula import RowFormula
     from gradcli.tables.sums import Sums
-    from gradcli.uncertainty.inputs import Saved
 
 
 def reading(options: Data, dates: Mapping[str, Dates] | None = None) -> dict[str, Any]:
@@ -95,24 +94,14 @@ def _dates(options: Data) -> dict[str, Dates]:
     return found
 
 
-def check(options: Data, words: Sequence[str]) -> bool:
-    """Return whether there are data. Raises UsageError for what says nothing about their files."""
+def check(options: Data, words: Sequence[str]) -> None:
+    """Raise UsageError for what says nothing about the files of --data."""
     if not options.data:
-        return False
+        return
     if words and words[0] == "-" and "-" in options.data:
         message = "the formula and the data are both to be read from stdin"
         raise UsageError(message, hint="put one of them into a file: @FILE or --data FILE")
     reading(options)
-    return True
-
-
-def parameters(options: Data) -> dict[str, Any]:
-    """Return the values of --params by name. Raises FileError."""
-    if options.params is None:
-        return {}
-    from gradcli.data.parameters import load
-
-    return dict(load(options.params, "--params"))
 
 
 def needed(options: Data, text: str, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -120,22 +109,11 @@ def needed(options: Data, text: str, values: Mapping[str, Any]) -> dict[str, Any
 
     Raises NameValueError for a name that is among `values` too.
     """
-    known = parameters(options)
+    known = arguments.parameters(options)
     for name in known:
         if name in values:
             raise arguments.given_twice(name)
     return arguments.needed(known, text)
-
-
-def covariance(options: Data) -> Saved | None:
-    """Return what the fit of --params knows about the errors of its parameters."""
-    if options.params is None:
-        return None
-    from gradcli.data.parameters import covariance as load
-    from gradcli.uncertainty.inputs import Saved
-
-    found = load(options.params)
-    return None if found is None else Saved(*found)
 
 
 def scattered(options: Data, path: str) -> Scattered:
@@ -162,44 +140,36 @@ def scattered(options: Data, path: str) -> Scattered:
 
 
 @contextmanager
-def opened(
-    options: Data,
-    request: Request,
-    x: str | None = None,
-    curves: Sequence[str] = (),
-    *,
-    wanted: Collection[str] = (),
-) -> Iterator[OverRows]:
-    """Open the files for a formula with its values.
+def opened(options: Data, request: Request, known: Errors | None = None) -> Iterator[OverRows]:
+    """Open the files for a formula with its values, and for what stands beside it in a plot.
 
-    A plot may stand against the formula `x` of columns, and `curves` are formulas beside it.
-    `wanted` are other columns.
-    After the block, notes say how texts became numbers and how many rows were left out.
+    `known` are the errors that options and a saved fit give, which may be columns. After the block,
+    notes say how texts became numbers and how many rows were left out.
     """
     from gradcli.cli.sharing import shares
     from gradcli.rows import columns
     from gradcli.tables.formula import RowFormula
 
     how = reading(options)
+    x, curves = (options.x, options.curves) if isinstance(options, Beside) else (None, ())
     text, where = request.text, request.where
     values, errors = arguments.without_errors(request.values)
     for name, value in {**values, **request.beside}.items():
         if hasattr(value, "listed"):
             message = f"{name} is a range, and --data needs one value"
             raise NameValueError(message, hint=f"write {name}=1")
-    known = needed(options, text, values)
-    check_syntax(text, [*values, *known])
+    values = {**needed(options, text, values), **values}
+    check_syntax(text, [*values])
     paths = options.data
-    others = {*names_in(x or ""), *wanted}
+    others = {*names_in(x or ""), *(() if known is None else known.columns.values())}
     source, names = columns.opened(paths, text, others, **how)
     with shares(options) as share:
-        formula = RowFormula(text, {**known, **values}, source, names, paths, others, share)
+        formula = RowFormula(text, values, source, names, paths, others, share)
         for sentence in formula.formula.origin.notes if formula.formula.origin else ():
             note(where + sentence)
         say_classes(source, names, where)
-        over = OverRows(formula, where)
-        over.errors = errors
-        saved = parameters(options) if curves or x else {}
+        over = OverRows(formula, where, errors, known)
+        saved = arguments.parameters(options) if curves or x else {}
         if x is not None:
             over.against = _against(x, over, {**arguments.needed(saved, x), **request.beside})
         over.curves = [curve(each, request.beside, saved) for each in curves]
@@ -226,7 +196,13 @@ def _against(text: str, over: OverRows, values: Mapping[str, Any]) -> Against:
 class OverRows:
     """A formula over the rows of files, for a command; `where` is its line if it is one of many."""
 
-    def __init__(self, formula: RowFormula, where: str = "") -> None:
+    def __init__(
+        self,
+        formula: RowFormula,
+        where: str = "",
+        errors: Mapping[str, Any] | None = None,
+        known: Errors | None = None,
+    ) -> None:
         self.formula = formula
         self.where = where
         self.per_row = formula.per_row
@@ -234,39 +210,39 @@ class OverRows:
         """What the rows are plotted against, if that is asked for."""
         self.curves: list[Problem] = []
         """The formulas of curves in their plot."""
-        self.errors: dict[str, Any] = {}
+        self._errors = errors
         """The standard errors of names that were given with one."""
+        self._known = known
 
     def problem(self) -> Problem:
         """Return the formula with its values, and its columns where they are in memory."""
         found = self.formula
         data = found.data if found.held is not None else dict.fromkeys(found.columns)
-        problem = Problem(found.formula, found.values, self.where, {}, data)
-        problem.errors = self.errors
-        return problem
+        problem = Problem(found.formula, found.values, self.where, data=data, errors=self._errors)
+        return knowing(problem, self._known)
 
-    def at_values(
-        self, wrt: Sequence[str] = (), *, allow_nonfinite: bool, digits: int | None = None
-    ) -> Point | Sums:
+    def at_values(self, output: Output, wrt: Sequence[str] = ()) -> Point | Sums:
         """Return the formula over all rows, with what is needed to differentiate by `wrt`."""
         if self.formula.sums is None:
-            return self.held(allow_nonfinite=allow_nonfinite, digits=digits)
+            return self.held(output)
         from gradcli.tables.sums import Sums
 
-        return Sums(self.formula, wrt, allow_nonfinite=allow_nonfinite)
+        return Sums(self.formula, wrt, allow_nonfinite=output.allow_nonfinite)
 
-    def held(self, *, allow_nonfinite: bool, digits: int | None = None) -> Point:
+    def held(self, output: Output) -> Point:
         """Return the formula over all rows, which are in memory then."""
         found = self.formula
         found.hold()
-        return found.at(found.data, allow_nonfinite=allow_nonfinite, certain=True, digits=digits)
+        nonfinite, digits = output.allow_nonfinite, output.digits
+        return found.at(found.data, allow_nonfinite=nonfinite, certain=True, digits=digits)
 
-    def is_held_for(self, errors: Errors | None, output: Output) -> bool:
+    def is_held_for_errors(self, output: Output) -> bool:
         """Whether the one value has an error, and all rows are in memory for it.
 
         Where only a saved fit would give it and memory has no room for them, a note says so.
         """
         problem = self.problem()
+        errors = problem.known
         if errors is None or not errors.are_wanted(problem, output) or errors.of(problem) is None:
             return False
         try:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from gradcli.cli.batch import Formulas, answered, known_errors
-from gradcli.cli.options import Uncertain
+from gradcli.cli.batch import Formulas, answered
 from gradcli.cli.output import Output, said_of_digits, say_notes
 from gradcli.errors import ExitCode, MathematicsError, NameValueError, UsageError
 from gradcli.headings import ours
@@ -61,8 +60,6 @@ NUMERIC = "nodes", "hessian", "check", "step", "mode", "strict", "relative"
 """The options that make sense for one point only."""
 FORMS = *NUMERIC, "latex"
 """The options for more than value and derivatives."""
-ERRORS = (*Uncertain.records(),)
-"""The options that ask for standard errors."""
 
 
 def run(words: Sequence[str], options: Grad) -> ExitCode:
@@ -77,73 +74,60 @@ def run(words: Sequence[str], options: Grad) -> ExitCode:
 
         plot = plots.target(options, output, words)
     _check_together(options)
-    has_data, known = False, None
-    if options.given("data", "params", "points"):
+    if options.data:
         from gradcli.cli import data
 
-        has_data = data.check(options, words)
-        known = None if has_data else data.parameters(options)
-    errors = None
-    if options.given(*ERRORS, "params"):
-        from gradcli.cli.uncertain import Errors
-
-        errors = Errors(options, data.covariance(options) if options.params is not None else None)
-    is_asked = errors is not None and errors.is_asked
-    # Shapes stand in place of values where formulas are options.
-    has_shapes = plot is None and not has_data
-    formulas = Formulas(words, options.seed, known, structure=has_shapes)
+        data.check(options, words)
+    # Shapes stand in place of values where formulas are shown.
+    formulas = Formulas(words, options, structure=plot is None and not options.data)
 
     def answer(request: Request) -> None:
-        if has_data:
-            _over_rows(request, output, options, plot, errors)
+        if options.data:
+            _over_rows(request, output, options, plot, formulas.known)
             return
         problem = formulas.problem(request)
         names = _names(options.wrt, problem)
         if problem.ranges:
-            _no_errors(problem, errors, output)
+            _no_errors(problem, output)
             _table(problem, names, output, options)
         elif problem.formula.free_names and not problem.values:
-            _needs_no_values(problem, options, is_asked=is_asked)
+            _needs_no_values(problem, options)
             _formulas(problem, names, output, options)
         else:
-            here = problem.at_values(allow_nonfinite=options.allow_nonfinite, digits=output.digits)
-            _numbers(here, problem, names, output, options, errors)
+            _numbers(problem.at_values(output), problem, names, output, options)
 
     with output:
         if plot is None:
             return answered(formulas, output, answer)
-        if has_data:
+        if options.data:
             answer(formulas.one("--plot over data"))
-            return ExitCode.DONE
-        shown = [_to_plot(problem, options) for problem in formulas.problems()]
-        for problem, _, _ in shown:
-            _no_errors(problem, errors, output)
-        plots.over_ranges(
-            shown, plot, output, allow_nonfinite=options.allow_nonfinite, data=options
-        )
+        else:
+            shown = [_to_plot(problem, options) for problem in formulas.problems()]
+            for problem, _, _ in shown:
+                _no_errors(problem, output)
+            plots.over_ranges(shown, plot, output, options)
     return ExitCode.DONE
 
 
 def _over_rows(
-    request: Request, output: Output, options: Grad, plot: Target | None, errors: Errors | None
+    request: Request, output: Output, options: Grad, plot: Target | None, known: Errors | None
 ) -> None:
     """Print value and derivatives in each row of the data, or once for all rows."""
     from gradcli.cli import data, tables
 
-    allow_nonfinite = options.allow_nonfinite
-    with data.opened(options, request) as over:
+    with data.opened(options, request, known) as over:
         problem = over.problem()
         names = _names(options.wrt, problem)
         if over.per_row or plot is not None:
-            _no_errors(problem, errors, output)
+            _no_errors(problem, output)
             for field in options.given(*FORMS):
                 raise over.needs_one(spelled(field))
             if plot is not None:
                 from gradcli.cli import plots
 
-                plots.over_rows(over, names, plot, output, allow_nonfinite=allow_nonfinite)
+                plots.over_rows(over, names, plot, output)
             else:
-                tables.show_rows(over, output, names, allow_nonfinite=allow_nonfinite)
+                tables.show_rows(over, output, names)
             return
         if options.wrt is None:
             names = [name for name in names if name not in problem.data]
@@ -153,20 +137,18 @@ def _over_rows(
                 raise NameValueError(message, hint=hint)
         own = problem.formula.free_names
         is_whole = any(name in problem.data or name not in own for name in names)
-        is_uncertain = over.is_held_for(known_errors(problem, errors), output)
+        is_uncertain = over.is_held_for_errors(output)
         if is_uncertain or is_whole or {*options.given(*FORMS)} - {"strict"}:
             over.formula.hold()
             problem = over.problem()
-        here = over.at_values(names, allow_nonfinite=allow_nonfinite, digits=output.digits)
-        _numbers(here, problem, names, output, options, errors)
+        _numbers(over.at_values(output, names), problem, names, output, options)
 
 
-def _no_errors(problem: Problem, errors: Errors | None, output: Output) -> None:
+def _no_errors(problem: Problem, output: Output) -> None:
     """Say that many derivatives are shown without errors, where there are some to be shown."""
-    known = known_errors(problem, errors)
-    if known is not None and known.are_wanted(problem, output):
+    if problem.known is not None and problem.known.are_wanted(problem, output):
         message = "many derivatives are shown without standard errors"
-        known.refuse(problem, message, "gradcli eval shows that of each value")
+        problem.known.refuse(problem, message, "gradcli eval shows that of each value")
 
 
 def _names(wrt: str | None, problem: Problem) -> list[str]:
@@ -205,8 +187,9 @@ def _check_together(options: Grad) -> None:
         raise UsageError(message, hint="leave out one of them, or write --json")
 
 
-def _needs_no_values(problem: Problem, options: Grad, *, is_asked: bool) -> None:
-    asked = ["a standard error"] if is_asked else []
+def _needs_no_values(problem: Problem, options: Grad) -> None:
+    known = problem.known
+    asked = ["a standard error"] if known is not None and known.is_asked else []
     given = [field for field in options.given(*NUMERIC) if field != "hessian"]
     for option in [*map(spelled, given), *asked]:
         names = " ".join(f"{name}=…" for name in problem.formula.free_names[:5])
@@ -236,7 +219,7 @@ def _table(problem: Problem, names: list[str], output: Output, options: Grad) ->
     from gradcli.cli import tables
 
     _check_ranges(problem, options)
-    tables.show(problem, output, names, allow_nonfinite=options.allow_nonfinite)
+    tables.show(problem, output, names)
 
 
 # ---------------------------------------------------------------- formulas
@@ -332,7 +315,6 @@ def _numbers(
     names: list[str],
     output: Output,
     options: Grad,
-    errors: Errors | None,
 ) -> None:
     notes = here.notes(names) if isinstance(here, Point) else here.notes
     if options.strict and notes:
@@ -348,14 +330,11 @@ def _numbers(
         from gradcli.cli.uncertain import relative
 
         document["relative"] = parts = relative(gradient, problem, here)
-    found = None
-    known = known_errors(problem, errors)
-    if isinstance(here, Point) and known is not None:
+    found = problem.with_error(here, output) if isinstance(here, Point) else None
+    if found is not None:
         from gradcli.cli import uncertain
 
-        found = known.at(here, problem, output)
-        if found is not None:
-            uncertain.add_budget(document, found)
+        uncertain.add_budget(document, found)
     shown = isinstance(here, Point) and _forms(here, problem, names, document, output, options)
     if output.json:
         output.document(document)

@@ -18,8 +18,8 @@ from gradcli.values import entries
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gradcli.cli.comparing import Comparison, Derived, Quantity
-    from gradcli.cli.given import Given
+    from gradcli.cli.comparing import Comparison
+    from gradcli.cli.given import Derived, Given, Quantity
     from gradcli.cli.options import Minimize
     from gradcli.cli.plots import MinimumPlot
     from gradcli.minimize.continuing import Keeper

@@ -40,7 +40,8 @@ class Output(Sheet):
     """Collects the result of a command and writes it when it is complete.
 
     `json` and `csv` choose the form, `digits` and `decimals` round the numbers to so many digits or
-    decimals, `path` names a file to write instead of stdout.
+    decimals, `path` names a file to write instead of stdout. With `allow_nonfinite`, inf and nan
+    are results, not errors.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Output(Sheet):
         decimals: int | None = None,
         color: str = "auto",
         path: str | None = None,
+        allow_nonfinite: bool = False,
     ) -> None:
         for first, second, both in (
             ("--json", "--csv", json and csv),
@@ -65,6 +67,7 @@ class Output(Sheet):
         pretty = path is None and not json and not csv and is_terminal(sys.stdout)
         super().__init__(pretty=pretty, digits=digits, decimals=decimals)
         self.path = path
+        self.allow_nonfinite = allow_nonfinite
         self.colored = color == "always" or (
             color == "auto"
             and not os.environ.get("NO_COLOR")
@@ -85,7 +88,7 @@ class Output(Sheet):
     @classmethod
     def of(cls, options: Options) -> Self:
         """Return the output that the options of a command ask for."""
-        fields = ("json", "csv", "digits", "decimals", "color", "path")
+        fields = ("json", "csv", "digits", "decimals", "color", "path", "allow_nonfinite")
         given: dict[str, Any] = {f: getattr(options, f) for f in fields if hasattr(options, f)}
         return cls(**given)
 

@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from gradcli.cli.given import Given
     from gradcli.cli.options import Data, Minimize, Plot
     from gradcli.cli.output import Output
-    from gradcli.cli.uncertain import Errors
     from gradcli.minimize.minimum import Epoch, Iterate, Minimum
     from gradcli.pictures.plots.chart import Chart
     from gradcli.plotting.curves import Function
     from gradcli.plotting.descent import Overlay
     from gradcli.plotting.scattered import Scattered
+    from gradcli.tables.ranges import Range
     from gradcli.tables.uncertain import RowErrors
 
 INCHES = 1.0, 40.0
@@ -170,11 +170,8 @@ def over_ranges(
     problems: Iterable[tuple[Problem, Sequence[str], Sequence[str]]],
     to: Target,
     output: Output,
-    *,
-    allow_nonfinite: bool,
     data: Data,
     beside: Sequence[Problem] = (),
-    errors: Errors | None = None,
 ) -> None:
     """Draw formulas over their ranges; with a file, print their tables as well.
 
@@ -183,44 +180,39 @@ def over_ranges(
     points is to be read. A point without a value is a gap in the plot and nan in the table.
     """
     from gradcli.cli import tables
-    from gradcli.plotting.curves import Function
     from gradcli.plotting.functions import chart
 
     listed = list(problems)
-    functions: list[Function] = [
-        Function(
-            p.formula,
-            p.values,
-            p.ranges,
-            wrt,
-            allow_nonfinite,
-            None if wrt else _row_errors(p, errors),
-            p.where,
-        )
-        for p, wrt, _ in listed
-    ]
-    ranges = listed[0][0].ranges
-    functions += [
-        Function(p.formula, p.values, ranges, (), allow_nonfinite, where=p.where) for p in beside
-    ]
+    functions = [_function(p, output, p.ranges, wrt) for p, wrt, _ in listed]
+    functions += [_function(p, output, listed[0][0].ranges) for p in beside]
     points = None if to.points is None else scattered(data, to.points)
     show(chart(functions), to, output, points)
     if to.is_text:
         return
     for problem, _, wrt in listed:
         output.label = problem.source if problem.where else None
-        tables.show(problem, output, wrt, allow_nonfinite=allow_nonfinite, gaps=True, errors=errors)
+        tables.show(problem, output, wrt, gaps=True)
 
 
-def _row_errors(problem: Problem, errors: Errors | None) -> RowErrors | None:
+def _function(
+    problem: Problem, output: Output, ranges: Mapping[str, Range], wrt: Sequence[str] = ()
+) -> Function:
+    """Return a formula with its values over ranges, as it is to be drawn."""
+    from gradcli.plotting.curves import Function
+
+    nonfinite, errors = output.allow_nonfinite, None if wrt else _row_errors(problem)
+    return Function(problem.formula, problem.values, ranges, wrt, nonfinite, errors, problem.where)
+
+
+def _row_errors(problem: Problem) -> RowErrors | None:
     """Return the uncertain numbers of what is to be drawn; a contour shows none."""
-    from gradcli.cli.uncertain import Errors
-
-    known = errors or Errors()
-    if len(problem.ranges) > 1:
-        known.refuse(problem, "a contour shows no standard errors", "give one range")
+    if problem.known is None:
         return None
-    return known.of_rows(problem)
+    if len(problem.ranges) > 1:
+        problem.known.refuse(problem, "a contour shows no standard errors", "give one range")
+        return None
+    found: RowErrors | None = problem.known.of_rows(problem)
+    return found
 
 
 def over_rows(
@@ -228,33 +220,26 @@ def over_rows(
     wrt: Sequence[str],
     to: Target,
     output: Output,
-    *,
-    allow_nonfinite: bool,
-    errors: Errors | None = None,
 ) -> None:
     """Draw a formula over the rows of data; with a file, print its table as well."""
     from gradcli.cli import tables
-    from gradcli.plotting.curves import Function
     from gradcli.plotting.data import chart
 
     if to.points is not None:
         message = "--points lies over a curve or a contour, and the rows of --data are points"
         raise UsageError(message, hint="leave out --points")
-    curves = [
-        Function(p.formula, p.values, {}, (), allow_nonfinite, where=p.where) for p in over.curves
-    ]
     made = chart(
         over.formula,
         wrt,
         over.against,
-        curves,
-        errors=None if wrt else _row_errors(over.problem(), errors),
-        allow_nonfinite=allow_nonfinite,
+        [_function(p, output, {}) for p in over.curves],
+        errors=None if wrt else _row_errors(over.problem()),
+        allow_nonfinite=output.allow_nonfinite,
         log_x=to.looks.log_x,
     )
     show(made, to, output, headings=over.formula.source.headings)
     if not to.is_text:
-        tables.show_rows(over, output, wrt, allow_nonfinite=allow_nonfinite, errors=errors)
+        tables.show_rows(over, output, wrt)
 
 
 # ---------------------------------------------------------------- minimize

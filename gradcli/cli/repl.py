@@ -11,6 +11,7 @@ import os
 from contextlib import suppress
 
 from gradcli.cli import arguments
+from gradcli.cli.batch import knowing
 from gradcli.cli.output import Output, complain, error, say_notes, width
 from gradcli.errors import ExitCode, GradcliError, NameValueError, Terminated, UsageError, printable
 from gradcli.formula import parse
@@ -154,7 +155,7 @@ class Session:
         from gradcli.cli.eval import show_value
 
         with Output() as output:
-            here = show_value(problem, output, None)
+            here = show_value(problem, output)
             if here is None:
                 return
             self._set(ANSWER, here.value)
@@ -197,9 +198,8 @@ class Session:
         own = {name: known[name] for name in formula.free_names if name in known}
         ranges = {name: value for name, value in own.items() if hasattr(value, "listed")}
         single = {name: value for name, value in own.items() if name not in ranges}
-        problem = arguments.Problem(formula, single, ranges=ranges)
-        problem.errors = {name: self.errors[name] for name in own if name in self.errors}
-        return problem
+        errors = {name: self.errors[name] for name in own if name in self.errors}
+        return knowing(arguments.Problem(formula, single, ranges=ranges, errors=errors))
 
     # ------------------------------------------------------------ words
 

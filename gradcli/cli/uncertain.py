@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gradcli.cli.options import Eval
+from gradcli.cli.options import Eval, Uncertain
 from gradcli.cli.output import note, say_notes
 from gradcli.errors import (
     MathematicsError,
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from gradcli.cli.arguments import Problem
-    from gradcli.cli.options import Grad
+    from gradcli.cli.options import Data, Draw, Grad
     from gradcli.cli.output import Output
     from gradcli.findings import Note
     from gradcli.point import Point
@@ -70,6 +70,17 @@ def _sigmas(words: Sequence[str]) -> tuple[dict[str, float], dict[str, str]]:
     return numbers, columns
 
 
+def _saved(options: Data) -> Saved | None:
+    """Return what the fit of --params knows about the errors of its parameters."""
+    if options.params is None:
+        return None
+    from gradcli.data.parameters import covariance
+    from gradcli.uncertainty.inputs import Saved
+
+    found = covariance(options.params)
+    return None if found is None else Saved(*found)
+
+
 def relative(slopes: Mapping[str, Any], problem: Problem, here: Any) -> dict[str, Any]:
     """Return the elasticities x/f df/dx: by how many percent the value moves for one of x.
 
@@ -100,17 +111,14 @@ def _pair(text: str) -> list[str]:
 class Errors:
     """The errors of a command's names: of its words, its options and a saved fit."""
 
-    def __init__(
-        self,
-        options: Eval | Grad | None = None,
-        saved: Saved | None = None,
-    ) -> None:
-        options = options or Eval()
+    def __init__(self, options: Eval | Grad | Draw | None = None) -> None:
+        self._saved = None if options is None else _saved(options)
+        if not isinstance(options, Uncertain):
+            options = Eval()
         self.correlations = _correlations(options.correlate)
         self.numbers, self.columns = _sigmas(options.sigma_of)
         self.confidence = options.confidence
         self.samples = options.samples if isinstance(options, Eval) else None
-        self._saved = saved
         self._seed = options.seed
         asked = (self.correlations, self.numbers, self.columns, self.confidence, self.samples)
         self.is_asked = any(asked) or (isinstance(options, Eval) and options.errors)
