@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import contextmanager, suppress
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from gradcli.cli import arguments
 from gradcli.cli.arguments import Problem
 from gradcli.cli.batch import curve, knowing
-from gradcli.cli.options import Beside, Data
+from gradcli.cli.options import MEMORY_OF_MANY, Beside, Data, Sharing
 from gradcli.cli.output import note
 from gradcli.errors import FileError, NameValueError, ShapeError, UsageError, few, printable
+from gradcli.graph.shapes import ROWS
 from gradcli.language.names import CONSTANTS, KEYWORDS, is_name, is_reserved, names_in
 
 if TYPE_CHECKING:
@@ -20,14 +22,17 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from gradcli.cli.batch import Request
+    from gradcli.cli.options import Minimize
     from gradcli.cli.output import Output
     from gradcli.cli.uncertain import Errors
+    from gradcli.cluster.session import Session
     from gradcli.data.cells import Dates
+    from gradcli.data.pieces import PieceRows
     from gradcli.data.source import Source
     from gradcli.errors import GradcliError
+    from gradcli.formula import Formula
     from gradcli.options import Options
-    from gradcli.plotting.data import Against
-    from gradcli.plotting.scattered import Scattered
+    from gradcli.plotting.data import Against, Scattered
     from gradcli.point import Point
     from gradcli.tables.formula import RowFormula
     from gradcli.tables.sums import Sums
@@ -122,7 +127,7 @@ def scattered(options: Data, path: str) -> Scattered:
     Raises FileError for a file that has not two or three columns of numbers.
     """
     from gradcli.data.source import open_source, read
-    from gradcli.plotting.scattered import Scattered, check_columns
+    from gradcli.plotting.data import Scattered, check_columns
 
     how = reading(Data() if options.data else options)
     classes, patterns = how.pop("classes"), how.pop("matrix")
@@ -146,7 +151,6 @@ def opened(options: Data, request: Request, known: Errors | None = None) -> Iter
     `known` are the errors that options and a saved fit give, which may be columns. After the block,
     notes say how texts became numbers and how many rows were left out.
     """
-    from gradcli.cli.sharing import shares
     from gradcli.rows import columns
     from gradcli.tables.formula import RowFormula
 
@@ -323,3 +327,94 @@ def check_written(
     from gradcli.data.files import check_writable
 
     check_writable(path)
+
+
+# ---------------------------------------------------------------- rows in pieces
+
+MESSAGE = 3e-3
+"""Seconds that a message to all workers and back takes."""
+NUMBER = 2e-9
+"""Seconds that NumPy takes for a number, roughly."""
+
+
+class Shares:
+    """What makes rows in pieces; workers are found or started when the first rows are wanted."""
+
+    def __init__(self, options: Sharing) -> None:
+        self._options = options
+        self._session: Session | None = None
+
+    def __call__(self, source: Source, names: Sequence[str]) -> PieceRows:
+        """Return rows in pieces. Raises FileError, UsageError and ClusterError."""
+        options = self._options
+        kept = getattr(options, "memory", None)
+        memory = (MEMORY_OF_MANY if kept is None else kept) << 20
+        if options.cluster is None and not options.workers:
+            from gradcli.data.pieces import PieceRows
+
+            found = PieceRows(source, names, memory)
+            note(f"{found.about}, {found.count} rows")
+            return found
+        from gradcli.cluster.rows import SharedRows
+        from gradcli.cluster.session import Choice, Session
+
+        if self._session is None:
+            choice = Choice(options.workers or 0, options.cluster, options.insecure)
+            self._session = Session(choice, note)
+        found = SharedRows(self._session, source, names, memory)
+        note(f"{found.about}, {found.count} rows")
+        return found
+
+    def bound(self, rows: Any, formula: Formula, start: Sequence[Any], how: Minimize) -> PieceRows:
+        """Return the rows for a minimisation of a formula.
+
+        `start` are its text, starts and fixed values. Raises UsageError for no sum over rows.
+        """
+        from gradcli.minimize.recipe import Recipe, not_shared
+
+        if not formula.graph.columns:
+            raise not_shared()
+        if how.learns:
+            if how.engine == "auto":
+                how = how.replaced(engine="python")  # as training has it
+            count = min(how.batch or rows.count, rows.count)
+            if self._session is not None and count * _numbers(formula) * NUMBER < MESSAGE:
+                what = f"a batch of {count} rows is computed sooner than a message is sent"
+                note(f"{what}; without workers the run is faster")
+        found: PieceRows = rows.bound(Recipe.of(start[0], start[1], start[2], how))
+        return found
+
+    def close(self) -> None:
+        """End the workers that were started, let the others go."""
+        if self._session is not None:
+            self._session.close()
+
+
+@contextmanager
+def shares(options: Options) -> Iterator[Shares | None]:
+    """Give the block what makes rows in pieces; None where the options do not ask for it.
+
+    Raises UsageError.
+    """
+    if not isinstance(options, Sharing) or not options.given("workers", "cluster"):
+        yield None
+        return
+    if options.workers is not None and options.cluster is not None:
+        message = "--workers starts workers on this machine, and --cluster takes those of a cluster"
+        raise UsageError(message, hint="leave out one of them")
+    if options.cluster is not None:
+        from gradcli.cluster.session import Choice
+
+        Choice(0, options.cluster, options.insecure).check()
+    found = Shares(options)
+    try:
+        yield found
+    finally:
+        found.close()
+
+
+def _numbers(formula: Formula) -> int:
+    """Return how many numbers are computed for each row, with their derivatives."""
+    graph = formula.graph
+    shapes = map(graph.shape, graph.reachable([formula.id]))
+    return 3 * sum(prod(shape[1:]) for shape in shapes if ROWS in shape)

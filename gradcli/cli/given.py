@@ -28,8 +28,8 @@ from gradcli.values import shape_of
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from gradcli.cli.data import Shares
     from gradcli.cli.options import Minimize
-    from gradcli.cli.sharing import Shares
     from gradcli.data.cells import Dates
     from gradcli.data.pieces import SomeRows
     from gradcli.data.source import Source

@@ -6,11 +6,10 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from gradcli.cli import data, report, steps
-from gradcli.cli.data import check_files
+from gradcli.cli.data import check_files, shares
 from gradcli.cli.given import check, read
 from gradcli.cli.interrupts import after_the_step
 from gradcli.cli.output import Output, note
-from gradcli.cli.sharing import shares
 from gradcli.errors import ExitCode, UsageError
 from gradcli.solvers.stopping import Ending
 from gradcli.values import entries

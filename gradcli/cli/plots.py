@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from gradcli.minimize.minimum import Epoch, Iterate, Minimum
     from gradcli.pictures.plots.chart import Chart
     from gradcli.plotting.curves import Function
+    from gradcli.plotting.data import Scattered
     from gradcli.plotting.descent import Overlay
-    from gradcli.plotting.scattered import Scattered
     from gradcli.tables.ranges import Range
     from gradcli.tables.uncertain import RowErrors
 
@@ -130,7 +130,7 @@ def show(
     `points` lie over it; `headings` are those of columns, for its labels.
     """
     if points is not None:
-        from gradcli.plotting.scattered import laid
+        from gradcli.plotting.data import laid
 
         chart = laid(chart, points)
     chart = drawable(dressed(chart, to.looks, headings))
@@ -292,7 +292,7 @@ class MinimumPlot(Observer):
 
     def show(self, found: Minimum, given: Given, others: Sequence[Minimum] = ()) -> None:
         """Write the plot of what was found, or add it to the output; beside it are `others`."""
-        from gradcli.plotting.scattered import can_hold
+        from gradcli.plotting.data import can_hold
 
         iterates = self._steps.iterates
         if not found.epochs and not iterates:

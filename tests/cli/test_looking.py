@@ -19,7 +19,7 @@ from gradcli.pictures.plots.chart import CLASSES, Chart, Field, Line, Panel, Poi
 from gradcli.pictures.plots.figure import figure
 from gradcli.pictures.plots.looks import Looks, dressed
 from gradcli.pictures.plots.picture import _settings, drawn
-from gradcli.plotting.scattered import Scattered, coloured, laid
+from gradcli.plotting.data import Scattered, coloured, laid
 
 if TYPE_CHECKING:
     from pathlib import Path

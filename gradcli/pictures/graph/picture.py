@@ -250,9 +250,8 @@ class Format(NamedTuple):
 
 
 def _svg(picture: Picture) -> bytes:
-    from gradcli.pictures.graph.render import render
+    from gradcli.pictures.graph.render import finished, render
     from gradcli.pictures.graph.sentences import about_picture
-    from gradcli.pictures.graph.svg import finished
 
     content = render(lambda: picture.dot(picture.heading()), "svg")
     drawn = picture.sketch
