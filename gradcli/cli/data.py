@@ -15,7 +15,7 @@ from gradcli.cli.options import MEMORY_OF_MANY, Beside, Data, Sharing
 from gradcli.cli.output import note
 from gradcli.errors import FileError, NameValueError, ShapeError, UsageError, few, printable
 from gradcli.graph.shapes import ROWS
-from gradcli.language.names import CONSTANTS, KEYWORDS, is_name, is_reserved, names_in
+from gradcli.language.names import CONSTANTS, KEYWORDS, is_reserved, names_in
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -84,19 +84,12 @@ def _dates(options: Data) -> dict[str, Dates]:
     """Return the columns of dates; those of a saved fit count from the same date as there."""
     from gradcli.data.cells import Dates
 
-    found: dict[str, Dates] = {}
     saved: dict[str, datetime] = {}
     if options.dates and options.params is not None:
         from gradcli.data.parameters import origins
 
         saved = origins(options.params)
-    for word in options.dates:
-        name, equals, form = word.partition("=")
-        if not is_name(name) or (equals and "%" not in form):
-            message = f"--dates takes NAME or NAME=FORM, not '{printable(word, 60)}'"
-            raise UsageError(message, hint="for example --dates t, or --dates 't=%d.%m.%Y'")
-        found[name] = Dates(form if equals else None, saved.get(name))
-    return found
+    return {name: Dates(form or None, saved.get(name)) for name, form in options.dates.items()}
 
 
 def check(options: Data, words: Sequence[str]) -> None:

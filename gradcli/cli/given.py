@@ -16,12 +16,11 @@ from gradcli.errors import (
     ShapeError,
     UsageError,
     few,
-    printable,
 )
 from gradcli.formula import Formula, parse
 from gradcli.language.bindings import bindings
 from gradcli.language.bounds import limits as limits_of
-from gradcli.language.names import CONSTANTS, is_name, is_reserved, names_in
+from gradcli.language.names import CONSTANTS, is_reserved, names_in
 from gradcli.options import spelled
 from gradcli.values import shape_of
 
@@ -283,25 +282,17 @@ class Quantity(NamedTuple):
     warning: str | None = None
 
 
-def read_quantities(words: Sequence[str], parameters: Mapping[str, Any]) -> list[Derived]:
+def read_quantities(texts: Mapping[str, str], parameters: Mapping[str, Any]) -> list[Derived]:
     """Return the quantities of --report; `parameters` are those of the fit and what is fixed.
 
-    Raises UsageError for words of another form, and for names that are no parameters.
+    Raises UsageError for names that are no parameters.
     """
     shapes = {name: shape_of(value, name) for name, value in parameters.items()}
     found: list[Derived] = []
-    for word in words:
-        name, _, text = word.partition("=")
-        name = name.strip()
-        if not is_name(name) or not text.strip() or text.startswith("="):
-            message = f"--report takes 'NAME = FORMULA', not '{printable(word, 60)}'"
-            raise UsageError(message, hint="for example --report 'half_life = log(2)/b'")
+    for name, text in texts.items():
         if is_reserved(name) or name in CONSTANTS or name in parameters:
             message = f"--report gives the name {name}, which means something else"
             raise UsageError(message, hint="give the quantity another name")
-        if name in {each.name for each in found}:
-            message = f"--report gives {name} twice"
-            raise UsageError(message)
         try:
             formula = parse(text.strip(), shapes)
         except FormulaError as error:

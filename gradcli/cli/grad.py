@@ -8,7 +8,7 @@ from gradcli.errors import ExitCode, MathematicsError, NameValueError, UsageErro
 from gradcli.headings import ours
 from gradcli.options import spelled
 from gradcli.point import Point
-from gradcli.sheets import NODE, Column, Entries, cells, documents, show
+from gradcli.sheets import NODE, Column, Entries, documents, show
 from gradcli.values import check_single, names_to_nodes
 
 TYPE_CHECKING = False
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from gradcli.cli.options import Grad
     from gradcli.cli.plots import Target
     from gradcli.cli.uncertain import Errors
-    from gradcli.findings import Check, Note
+    from gradcli.findings import Note
     from gradcli.formula import Formula
     from gradcli.graph.node import Graph
     from gradcli.programs.trace import Edge, Step
@@ -89,7 +89,10 @@ def run(words: Sequence[str], options: Grad) -> ExitCode:
         names = _names(options.wrt, problem)
         if problem.ranges:
             _no_errors(problem, output)
-            _table(problem, names, output, options)
+            _check_ranges(problem, options)
+            from gradcli.cli import tables
+
+            tables.show(problem, output, names)
         elif problem.formula.free_names and not problem.values:
             _needs_no_values(problem, options)
             _formulas(problem, names, output, options)
@@ -214,14 +217,6 @@ def _to_plot(problem: Problem, options: Grad) -> tuple[Problem, list[str], list[
     return problem, shown, names
 
 
-def _table(problem: Problem, names: list[str], output: Output, options: Grad) -> None:
-    """Print value and derivatives for every point of the ranges."""
-    from gradcli.cli import tables
-
-    _check_ranges(problem, options)
-    tables.show(problem, output, names)
-
-
 # ---------------------------------------------------------------- formulas
 
 
@@ -247,7 +242,7 @@ def _formulas(problem: Problem, names: list[str], output: Output, options: Grad)
             slopes = {
                 (n, other): slope for n, row in second.items() for other, slope in row.items()
             }
-        _lines([_equation(by, slope, output, options) for by, slope in slopes.items()], output)
+        output.lines([_equation(by, slope, output, options) for by, slope in slopes.items()])
     say_notes(notes, problem.where)
 
 
@@ -284,15 +279,6 @@ def _equation(by: Sequence[str], slope: Formula, output: Output, options: Grad) 
         return "\t".join([*by, str(slope)])
     order = "²" if len(by) > 1 else ""
     return f"∂{order}/{''.join(f'∂{name}' for name in by)} = {slope}"
-
-
-def _lines(lines: Sequence[str], output: Output) -> None:
-    """Add lines; of many formulas each has one, which begins with it."""
-    if output.label is None:
-        for line in lines:
-            output.line(line)
-    else:
-        output.cells(lines)
 
 
 def _latex_equation(by: Sequence[str], derivative: Formula, value: str = "") -> str:
@@ -360,40 +346,54 @@ def _forms(
     options: Grad,
 ) -> bool:
     """Show the other forms that are wanted, or add them to the document; say if there are any."""
-    shown = False
+
+    def add(key: str, content: Any, columns: Sequence[Column], items: Iterable[Any]) -> None:
+        document[key] = content
+        if not output.json:
+            show(columns, items, output)
+
     if options.hessian:
-        document["hessian"] = matrix = here.hessian(names)
-        shown = _table_of(_matrix(matrix), matrix, output)
+        matrix = here.hessian(names)
+        add("hessian", matrix, _matrix(matrix), matrix)
     if options.nodes:
         is_forward = options.mode == "forward"
         steps = here.run(names, forward=is_forward).steps
         columns = _node_columns(problem.formula.graph, steps, output, is_forward=is_forward)
-        document["nodes"] = documents(columns, steps)
         # The backward pass begins with the result, the forward pass with the inputs.
-        shown = _table_of(columns, steps if is_forward else steps[::-1], output)
+        order = steps if is_forward else steps[::-1]
+        add("nodes", documents(columns, steps), columns, order)
     if options.check:
         check = here.check(names)
-        document["check"] = check._asdict()
-        shown = _check_table(check, output)
+        modes = [
+            Column(mode, getattr(check, mode).__getitem__, digits=None)
+            for mode in check._fields[:3]
+        ]
+        by_name = Column("name", lambda name: name, is_label=True)
+        add("check", check._asdict(), [by_name, *modes], check.reverse)
+        largest = output.number(float(f"{check.largest_difference:.2g}"))
+        if output.pretty:
+            output.line(f"largest difference {largest}")
+        elif not output.json and not output.csv:
+            output.cells(["largest difference", largest])
     if options.step:
         rows = _estimates(here, names, options.step)
-        document["increments"] = documents(ESTIMATE, rows)
-        shown = _table_of(ESTIMATE, rows, output)
+        add("increments", documents(ESTIMATE, rows), ESTIMATE, rows)
     if options.latex:
         found = problem.formula.readable_derivatives(names)
-        document["derivatives"] = {name: d.latex for name, d in found.items()}
+        texts = document["derivatives"] = {name: each.latex for name, each in found.items()}
         slopes = document["gradient"]
         if output.csv:
-            listed = [(name, each.latex, slopes[name]) for name, each in found.items()]
-            return _table_of([*FORMULA, Column("value", lambda row: row[2])], listed, output)
-        lines = [
-            _latex_equation([name], each, output.number(slopes[name]))
-            for name, each in found.items()
-        ]
-        if lines and not output.json:
-            _lines(lines, output)
-        shown = shown or bool(lines)
-    return shown
+            listed = [(name, text, slopes[name]) for name, text in texts.items()]
+            show([*FORMULA, Column("value", lambda row: row[2])], listed, output)
+        elif not output.json:
+            output.lines(
+                [
+                    _latex_equation([name], each, output.number(slopes[name]))
+                    for name, each in found.items()
+                ]
+            )
+    is_latex = options.latex and (output.csv or bool(names))
+    return is_latex or bool(options.given("hessian", "nodes", "check", "step"))
 
 
 def _strict(notes: Sequence[Note], problem: Problem) -> MathematicsError:
@@ -431,37 +431,7 @@ def _gradient_table(
         (*ours(["value"], gradient), here.value, None, None),
         *[(name, slope, None, beside[name]) for name, slope in gradient.items()],
     ]
-    if output.csv:
-        show(columns, rows, output)
-    else:
-        _lines(["\t".join(cells(columns, row, output)) for row in rows], output)
-
-
-def _table_of(columns: Sequence[Column], items: Iterable[Any], output: Output) -> bool:
-    """Add a table where it is not JSON that is wanted; something is shown in any case."""
-    if not output.json:
-        show(columns, items, output)
-    return True
-
-
-def _check_table(check: Check, output: Output) -> bool:
-    if output.json:
-        return True
-    columns = [
-        Column("name", lambda name: name, is_label=True),
-        *[
-            Column(mode, getattr(check, mode).__getitem__, digits=None)
-            for mode in check._fields[:3]
-        ],
-    ]
-    show(columns, check.reverse, output)
-    if not output.csv:
-        largest = output.number(float(f"{check.largest_difference:.2g}"))
-        if output.pretty:
-            output.line(f"largest difference {largest}")
-        else:
-            output.cells(["largest difference", largest])
-    return True
+    output.facts(columns, rows)
 
 
 def _estimates(here: Point, names: Sequence[str], increments: Sequence[float]) -> list[Estimate]:

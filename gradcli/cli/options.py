@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from gradcli.errors import UsageError, printable
 from gradcli.exact.decimals import MOST_DIGITS
+from gradcli.language.bindings import is_number
+from gradcli.language.names import CONSTANTS, KEYWORDS, is_name, is_reserved
 from gradcli.minimize.settings import Random, Settings
 from gradcli.options import (
     POSITIVE,
@@ -27,6 +29,7 @@ from gradcli.point import MODES
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
+    from typing import Any
 
 MEMORY_OF_MANY = 1024
 """Megabytes of --data that are held to learn in batches from, and by each worker, unless said."""
@@ -96,29 +99,68 @@ def _plot_files() -> Collection[str]:
 
 
 class _Pair(Text):
-    """A name and a text, NAME=TEXT."""
+    """A name and what is said of it, NAME=TEXT; together a dictionary."""
 
-    def read(self, field: str, text: str) -> tuple[str, str]:
-        from gradcli.language.names import CONSTANTS, KEYWORDS, is_name, is_reserved
+    def __init__(
+        self,
+        sample: str,
+        form: str = "NAME=…",
+        allows: Callable[[str], Any] = lambda said: said[1:],
+        *,
+        is_new: bool = False,
+    ) -> None:
+        """Take what the form is called, and what says whether text behind the name is allowed.
 
+        It begins with the equals sign. A name that `is_new` must not mean something already.
+        """
+        super().__init__(sample)
+        self._form = form
+        self._allows = allows
+        self._is_new = is_new
+
+    def read(self, field: str, text: str) -> tuple[Any, str]:
         name, equals, rest = text.partition("=")
-        own = spelled(field)
-        if not equals or not rest or not is_name(name):
-            message = f"{own} takes NAME=…, not '{printable(text, 60)}'"
-            raise UsageError(message, hint=f"for example {own} {self.sample}")
-        if is_reserved(name) or name in CONSTANTS or name in KEYWORDS:
+        name, own = name.strip(), spelled(field)
+        if not is_name(name) or not self._allows(equals + rest):
+            raise self._wrong(field, text)
+        if self._is_new and (is_reserved(name) or name in CONSTANTS or name in KEYWORDS):
             message = f"{name} means something else in a formula"
             raise UsageError(message, hint=f"give another name, as {own} {self.sample}")
         return name, rest
 
-    def joined(self, field: str, values: Sequence[tuple[str, str]]) -> dict[str, str]:
-        found = dict(values)
-        if len(found) < len(values):
-            names = [name for name, _ in values]
-            name = next(name for name in names if names.count(name) > 1)
-            message = f"{spelled(field)} gives {name} twice"
-            raise UsageError(message)
-        return found
+    def joined(self, field: str, values: Sequence[tuple[Any, str]]) -> dict[Any, str]:
+        seen: set[Any] = set()
+        for name, _ in values:
+            same = name if isinstance(name, str) else frozenset(name)
+            if same in seen:
+                shown = name if isinstance(name, str) else ",".join(name)
+                message = f"{spelled(field)} gives {shown} twice"
+                raise UsageError(message)
+            seen.add(same)
+        return dict(values)
+
+    def _wrong(self, field: str, text: str) -> UsageError:
+        own = spelled(field)
+        message = f"{own} takes {self._form}, not '{printable(text, 60)}'"
+        return UsageError(message, hint=f"for example {own} {self.sample}")
+
+
+class _Correlation(_Pair):
+    """Two names and their correlation; w[0,1],b are two."""
+
+    def read(self, field: str, text: str) -> tuple[Any, str]:
+        import re
+
+        names, _, number = text.rpartition("=")
+        pair = tuple(name.strip() for name in re.split(r",(?![^\[]*\])", names))
+        if len(pair) != 2 or not is_number(number.strip().lstrip("+-")):
+            raise self._wrong(field, text)
+        return pair, number
+
+
+def _pairs(flags: str, help_: str, metavar: str, values: _Pair) -> Option[Mapping[Any, str]]:
+    """Return an option that takes a pair and may be repeated."""
+    return Option(flags, {}, help_, values, metavar, many=True)
 
 
 _JSON = flag("--json", "One JSON object.")
@@ -195,30 +237,31 @@ class Reading(Options):
         "N",
         many=True,
     )
-    column: Option[Mapping[str, str]] = Option(
+    column: Option[Mapping[str, str]] = _pairs(
         "--column",
-        {},
         "Another name for a column, 't=Time (s)'; repeatable.",
-        _Pair("'t=Time (s)'"),
         "NAME=HEADING",
-        many=True,
+        _Pair("'t=Time (s)'", is_new=True),
     )
-    dates = texts(
+    dates: Option[Mapping[str, str]] = _pairs(
         "--dates",
         "A column of dates (ISO 8601, or of a form, 't=%d.%m.%Y') as days since the first, "
         "or as seconds; repeatable.",
         "COLUMN[=FORM]",
+        _Pair(
+            "t, or --dates 't=%d.%m.%Y'",
+            "NAME or NAME=FORM",
+            lambda said: not said or "%" in said,
+        ),
     )
     missing = texts("--missing", "A text or number that means a missing value; repeatable.", "TEXT")
     drop_missing = flag("--drop-missing", "Leave out rows of --data in which a value is missing.")
     encoding = text("--encoding", "The encoding of --data (UTF-8).", "CODE")
-    matrix: Option[Mapping[str, str]] = Option(
+    matrix: Option[Mapping[str, str]] = _pairs(
         "--matrix",
-        {},
         "Columns of --data as one array, as 'img=pixel*'; repeatable.",
-        _Pair("'img=pixel*'"),
         "NAME=PATTERN",
-        many=True,
+        _Pair("'img=pixel*'", is_new=True),
     )
     classes = texts("--classes", "A column of text, as whole numbers; repeatable.", "COLUMN")
 
@@ -314,13 +357,21 @@ class Uncertain(Options):
 
     group = "Errors"
 
-    correlate = texts(
-        "--correlate", "Correlation of two values with errors; repeatable.", "NAME,NAME=R"
+    correlate: Option[Mapping[tuple[str, str], str]] = _pairs(
+        "--correlate",
+        "Correlation of two values with errors; repeatable.",
+        "NAME,NAME=R",
+        _Correlation("x,y=0.5", "NAME,NAME=R"),
     )
-    sigma_of = texts(
+    sigma_of: Option[Mapping[str, str]] = _pairs(
         "--sigma-of",
         "Standard error of a name, a number or a column of --data; repeatable.",
         "NAME=SIGMA",
+        _Pair(
+            "x=0.1",
+            "NAME=NUMBER or NAME=COLUMN",
+            lambda said: is_number(said[1:]) or is_name(said[1:]),
+        ),
     )
     confidence: Option[float | None] = Option(
         "--confidence", None, "An interval that holds the value with probability P.", SHARE, "P"
@@ -446,8 +497,15 @@ class Minimize(Settings, Learning, Data, Sharing, Plot, Shown):
         "In --predictions, what each row does to the fit.",
         needs=("predictions",),
     )
-    report = texts(
-        "--report", "A quantity of the parameters, with its error; repeatable.", "'NAME = FORMULA'"
+    report: Option[Mapping[str, str]] = _pairs(
+        "--report",
+        "A quantity of the parameters, with its error; repeatable.",
+        "'NAME = FORMULA'",
+        _Pair(
+            "'half_life = log(2)/b'",
+            "'NAME = FORMULA'",
+            lambda said: said[1:].strip() and not said.startswith("=="),
+        ),
     )
     also = texts(
         "--also",

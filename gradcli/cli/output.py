@@ -7,7 +7,7 @@ import sys
 import time
 
 from gradcli.errors import GradcliError, UsageError, printable
-from gradcli.sheets import Sheet
+from gradcli.sheets import Sheet, cells, show
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from gradcli.findings import Note
     from gradcli.options import Options
     from gradcli.point import Point
+    from gradcli.sheets import Column
     from gradcli.tables.sums import Sums
 
 LABEL_WIDTHS = 24, 20, 16, 12
@@ -117,6 +118,21 @@ class Output(Sheet):
     def cells(self, cells: Sequence[str]) -> None:
         """Add a line of cells, the first of which is the formula where there are many."""
         self.line("\t".join(self.labelled(cells)))
+
+    def lines(self, texts: Sequence[str]) -> None:
+        """Add lines; of many formulas each has one, which begins with it."""
+        if self.label is not None:
+            self.cells(texts)
+        else:
+            for text in texts:
+                self.line(text)
+
+    def facts(self, columns: Sequence[Column], items: Iterable[Any]) -> None:
+        """Add rows to what a pipe gets: a name with a value, below headings only in CSV."""
+        if self.csv:
+            show(columns, items, self)
+        else:
+            self.lines(["\t".join(cells(columns, item, self)) for item in items])
 
     def labelled(self, cells: Sequence[str]) -> list[str]:
         """Return the cells of a row, behind the formula where there are many."""

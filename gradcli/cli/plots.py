@@ -87,16 +87,7 @@ def _looks(options: Plot, *, is_text: bool) -> Looks:
     if options.surface and is_text:
         message = "--surface draws in three dimensions, which characters cannot"
         raise UsageError(message, hint="give a file, for example --plot surface.svg")
-    return Looks(
-        options.title,
-        options.xlabel,
-        options.ylabel,
-        options.log_x,
-        options.log_y,
-        size,
-        options.level,
-        options.surface,
-    )
+    return Looks(**{name: getattr(options, name) for name in Looks._fields} | {"size": size})
 
 
 def _size(text: str, *, is_text: bool) -> tuple[float, float]:

@@ -10,7 +10,7 @@ from gradcli.cli.output import csv_text, note
 from gradcli.data import files
 from gradcli.headings import ours
 from gradcli.minimize.minimum import ESTIMATES, Best, Estimate
-from gradcli.sheets import Column, cells
+from gradcli.sheets import Column
 from gradcli.sheets import show as show_table
 from gradcli.solvers.stopping import Ending
 
@@ -112,11 +112,7 @@ def _plain(found: Minimum, output: Output, more: Sequence[Estimate]) -> None:
         *found.parameters.items(),
         *[(each.parameter, each.value) for each in more],
     ]
-    if output.csv:
-        show_table(PARAMETERS, rows, output)
-        return
-    for row in rows:
-        output.line("\t".join(cells(PARAMETERS, row, output)))
+    output.facts(PARAMETERS, rows)
 
 
 def compare(fits: Sequence[Minimum], output: Output) -> None:

@@ -37,13 +37,13 @@ class Looks(NamedTuple):
     """The wishes; None and False leave a chart as it is."""
 
     title: str | None = None
-    x_label: str | None = None
-    y_label: str | None = None
+    xlabel: str | None = None
+    ylabel: str | None = None
     log_x: bool = False
     log_y: bool = False
     size: tuple[float, float] | None = None
     """Width and height: inches of a picture, columns and rows of characters."""
-    levels: Sequence[float] = ()
+    level: Sequence[float] = ()
     """The values whose places are marked."""
     surface: bool = False
     """Whether a contour is to be a surface in three dimensions."""
@@ -56,7 +56,7 @@ def dressed(chart: Chart, looks: Looks, headings: Mapping[str, str] | None = Non
     label that names a column gets its heading, which has the unit. Raises UsageError for a
     logarithmic scale on a contour, and for a surface of anything else.
     """
-    chart = _marked(chart, looks.levels)
+    chart = _marked(chart, looks.level)
     if looks.surface:
         chart = _raised(chart)
     known = headings or {}
@@ -68,10 +68,10 @@ def dressed(chart: Chart, looks: Looks, headings: Mapping[str, str] | None = Non
             y_label=known.get(panel.y_label, panel.y_label),
         )
         is_first = not place
-        if (is_first or chart.stacked) and looks.x_label is not None:
-            named = named._replace(x_label=looks.x_label)
-        if is_first and looks.y_label is not None:
-            named = named._replace(y_label=looks.y_label)
+        if (is_first or chart.stacked) and looks.xlabel is not None:
+            named = named._replace(x_label=looks.xlabel)
+        if is_first and looks.ylabel is not None:
+            named = named._replace(y_label=looks.ylabel)
         if (is_first or chart.stacked) and looks.log_x:
             named = _logarithmic(named, "x", notes if is_first else [])
         if is_first and looks.log_y:
