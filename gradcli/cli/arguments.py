@@ -22,7 +22,7 @@ from gradcli.values import shape_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
     from gradcli.cli.options import Data
@@ -378,14 +378,17 @@ def _defined(formula: Formula, drawn: Mapping[str, Any]) -> Any:
 
 def stdin() -> str:
     """Return all of stdin, without the end of its last line. Raises FileError."""
-    stream = stdin_stream()
+    text = read_stdin(stdin_stream().read).decode("utf-8", "surrogateescape")
+    return text.removeprefix(BYTE_ORDER_MARK).rstrip("\n")
+
+
+def read_stdin(read: Callable[..., bytes], *most: int) -> bytes:
+    """Return what a method of the stream of stdin reads. Raises FileError."""
     try:
-        data = stream.read()
+        return read(*most)
     except OSError as error:
         message = f"cannot read stdin: {(error.strerror or str(error)).lower()}"
         raise FileError(message) from None
-    text: str = data.decode("utf-8", "surrogateescape")
-    return text.removeprefix(BYTE_ORDER_MARK).rstrip("\n")
 
 
 def stdin_stream() -> Any:

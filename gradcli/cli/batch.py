@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from gradcli.cli import arguments
 from gradcli.cli.options import Uncertain
+from gradcli.cli.output import LONGEST_ERROR, complain, error_document, error_text
 from gradcli.errors import (
     ExitCode,
     FileError,
@@ -36,9 +37,6 @@ ERRORS = *Uncertain.records(), "samples", "errors", "params"
 
 SHOWN_ERRORS = 20
 """How many errors are written out; of more only the number."""
-
-ERROR_BYTES = 3800
-"""The most bytes of all these errors together, so that with their number they stay below 4 KiB."""
 
 LONGEST_LINE = 4 * SOURCE_CHARACTERS
 """The most bytes of a line: four for each character of the longest formula."""
@@ -242,12 +240,10 @@ class Complaints:
         self.count = 0
         self._output = output
         self._shown = 0
-        self._left = ERROR_BYTES
+        self._left = LONGEST_ERROR
 
     def take(self, problem: GradcliError, request: Request | None) -> None:
         """Say what is wrong with a formula, or without one with all of them together."""
-        from gradcli.cli.output import complain, error_document, error_text
-
         self.count += 1
         if self.count == 1:
             self.code = problem.exit_code
@@ -273,8 +269,6 @@ class Complaints:
 
     def end(self) -> None:
         """Say how many errors were not written out."""
-        from gradcli.cli.output import complain
-
         more = self.count - self._shown
         if more and not self._output.json:
             complain(f"error: and {more} more line{'s have' if more > 1 else ' has'} an error")
@@ -307,7 +301,7 @@ def _stdin_lines() -> Iterator[tuple[int, str | None]]:
     number = 0
     while True:
         number += 1
-        line = _read_line(stream)
+        line = arguments.read_stdin(stream.readline, LONGEST_LINE + 1)
         if not line:
             return
         if len(line) <= LONGEST_LINE:
@@ -315,21 +309,12 @@ def _stdin_lines() -> Iterator[tuple[int, str | None]]:
             continue
         yield number, None
         for _ in range(MOST_PIECES):
-            line = _read_line(stream)
+            line = arguments.read_stdin(stream.readline, LONGEST_LINE + 1)
             if not line or line.endswith(b"\n"):
                 break
         else:
             message = f"line {number} of stdin has no end within {MOST_PIECES * LONGEST_LINE} bytes"
             raise FileError(message)
-
-
-def _read_line(stream: Any) -> bytes:
-    try:
-        line: bytes = stream.readline(LONGEST_LINE + 1)
-    except OSError as error:
-        message = f"cannot read stdin: {(error.strerror or str(error)).lower()}"
-        raise FileError(message) from None
-    return line
 
 
 def knowing(problem: Problem, known: Errors | None = None) -> Problem:

@@ -75,7 +75,7 @@ def _draw(problem: Problem, chosen: str, options: Draw) -> None:
         names = " ".join(f"{name}=…" for name in problem.formula.free_names[:5])
         message = f"--local {options.local} needs values"
         raise UsageError(message, hint=f"add {names}, or write --local formula")
-    output = Output.of(options)
+    output = Output(options)
     notes: list[Note] = []
     result: Result | None = None
     if problem.known is not None and problem.known.of(problem) is not None:

@@ -27,7 +27,7 @@ def run(words: Sequence[str], options: Eval) -> ExitCode:
     With files of data, print the value in each of their rows, or the one for all of them. A plot
     shows the values over ranges or rows, and takes the place of their table on stdout.
     """
-    output = Output.of(options)
+    output = Output(options)
     plot = None
     if options.plot is not None:
         from gradcli.cli import plots

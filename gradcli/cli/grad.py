@@ -67,7 +67,7 @@ def run(words: Sequence[str], options: Grad) -> ExitCode:
 
     With files of data, print them in each of their rows, or once for all of them.
     """
-    output = Output.of(options)
+    output = Output(options)
     plot = None
     if options.plot is not None:
         from gradcli.cli import plots

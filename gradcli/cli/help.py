@@ -49,7 +49,7 @@ PROGRAM_OPTIONS = (
 def run(words: Sequence[str], options: Help) -> ExitCode:
     """Print the topics, a page, or what is known of a function. Raises UsageError."""
     commands = {name: command.help for name, command in COMMANDS.items()}
-    output = Output(json=options.json, color=options.color)
+    output = Output(options)
     functions = manual.functions()
     word = "-".join(words)
     with output:

@@ -37,7 +37,7 @@ _CODES = {
 
 def run(words: Sequence[str], options: Minimize) -> ExitCode:
     """Print the minimum, and on a terminal the steps; the exit code says whether it converged."""
-    output = Output.of(options)
+    output = Output(options)
     check(options)
     data.check(options, words)
     check_files(options, words, but="--plot")

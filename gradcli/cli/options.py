@@ -23,6 +23,7 @@ from gradcli.options import (
     spelled,
     text,
     texts,
+    whole,
 )
 from gradcli.point import MODES
 
@@ -57,39 +58,23 @@ class _Path(Text):
 
 
 class _File(OneOf):
-    """A file to write, whose name has one of some endings."""
+    """A file to write, whose name has one of some endings; or "-" where `shows`."""
+
+    def __init__(
+        self, table: Callable[[], Collection[str]], hint: str = "", *, shows: bool = False
+    ) -> None:
+        super().__init__(table, "-" if shows else None)
+        self._hint = hint
+        self._shows = shows
 
     def read(self, field: str, text: str) -> str:
         endings = tuple(self.table())
-        if not text.endswith(endings):
+        name = text.lower() if self._shows else text
+        if not name.endswith(endings) and not (self._shows and text == "-"):
             message = f"{spelled(field)} writes a {self.listed()} file, not '{printable(text, 60)}'"
-            raise UsageError(message, hint=f"for example {example(field, 'new' + endings[0])}")
+            hint = self._hint or f"for example {example(field, 'new' + endings[0])}"
+            raise UsageError(message, hint=hint)
         return text
-
-
-class _Plot(_File):
-    """A file for a plot, or "-" for the terminal."""
-
-    def read(self, field: str, text: str) -> str:
-        if text == "-":
-            return text
-        try:
-            super().read(field, text.lower())
-        except UsageError as error:
-            error.hint = "for example --plot curve.svg; --plot - draws here"
-            raise
-        return text
-
-
-class _Page(_File):
-    """A file for a page."""
-
-    def read(self, field: str, text: str) -> str:
-        try:
-            return super().read(field, text)
-        except UsageError as error:
-            error.hint = "for example -o lesson.html; --plot curve.svg draws a picture"
-            raise
 
 
 def _plot_files() -> Collection[str]:
@@ -174,12 +159,8 @@ class Shown(Options):
 
     json = _JSON
     csv = flag("--csv", "Comma-separated values.")
-    digits: Option[int | None] = Option(
-        "--digits", None, "Right digits (1 to 10000; 1 to 17 of a run).", Whole(1, MOST_DIGITS), "N"
-    )
-    decimals: Option[int | None] = Option(
-        "--fixed", None, "Decimals, all of them shown (0 to 17).", Whole(0, 17), "N"
-    )
+    digits = whole("--digits", "Right digits (1 to 10000; 1 to 17 of a run).", most=MOST_DIGITS)
+    decimals = whole("--fixed", "Decimals, all of them shown (0 to 17).", 0, 17)
     color = _COLOR
 
 
@@ -276,12 +257,10 @@ class Sharing(Options):
     group = "Data"
     needs: Sequence[str] = ("data",)
 
-    workers: Option[int | None] = Option(
+    workers = whole(
         "--workers",
-        None,
         "Share sums over the rows of --data among N processes; 0 makes their blocks here.",
-        Whole(0, 1000),
-        "N",
+        *(0, 1000),
     )
     cluster = text(
         "--cluster",
@@ -303,7 +282,7 @@ class PlotFile(Options):
         "--plot",
         "A plot as {words}; - draws it in the terminal.",
         "FILE",
-        _Plot(_plot_files, "-"),
+        _File(_plot_files, "for example --plot curve.svg; --plot - draws here", shows=True),
         file="write",
     )
 
@@ -384,9 +363,7 @@ class Eval(Random, Data, Sharing, Plot, Beside, Uncertain, Written, Shown, Nonfi
     group = "Value"
 
     trace = flag("--trace", "Every value on the way.")
-    samples: Option[int | None] = Option(
-        "--samples", None, "Draw values with errors N times.", Whole(2, MOST_SAMPLES), "N"
-    )
+    samples = whole("--samples", "Draw values with errors N times.", 2, MOST_SAMPLES)
     errors = flag("--errors", "The errors that --params gives, in a pipe too.")
 
 
@@ -418,12 +395,8 @@ class Learning(Options):
 
     group = "Learning"
 
-    batch: Option[int | None] = Option(
-        "--batch", None, "Learn from N rows at a time, shuffled.", Whole(1), "N"
-    )
-    epochs: Option[int | None] = Option(
-        "--epochs", None, "Go over all rows N times.", Whole(1), "N"
-    )
+    batch = whole("--batch", "Learn from N rows at a time, shuffled.")
+    epochs = whole("--epochs", "Go over all rows N times.")
     validate = texts(
         "--validate",
         "Rows to measure on after each epoch; repeatable.",
@@ -433,12 +406,11 @@ class Learning(Options):
         file="read",
     )
     metric = text("--metric", "Measured on --validate as well.", "FORMULA", needs=("validate",))
-    memory: Option[int | None] = Option(
+    memory = whole(
         "--memory",
-        None,
         f"Hold so much of --data in memory (16; {MEMORY_OF_MANY} with --batch, in each worker).",
-        Whole(0),
-        "MB",
+        least=0,
+        metavar="MB",
         needs=("data",),
     )
     checkpoint = text(
@@ -448,13 +420,8 @@ class Learning(Options):
         Text("state.ckpt"),
         file="write",
     )
-    checkpoint_every: Option[int | None] = Option(
-        "--checkpoint-every",
-        None,
-        "Every N steps (each epoch, or each second).",
-        Whole(1),
-        "N",
-        needs=("checkpoint",),
+    checkpoint_every = whole(
+        "--checkpoint-every", "Every N steps (each epoch, or each second).", needs=("checkpoint",)
     )
     resume = text("--resume", "Go on from a checkpoint.", "FILE")
 
@@ -468,9 +435,7 @@ class Minimize(Settings, Learning, Data, Sharing, Plot, Shown):
     limits = texts(
         "--bounds", "Limits of a parameter, as a=0:1 or a=0: ; repeatable.", "NAME=LOW:HIGH"
     )
-    every: Option[int | None] = Option(
-        "--every", None, "Show each N-th step (in a pipe, not the result).", Whole(1), "N"
-    )
+    every = whole("--every", "Show each N-th step (in a pipe, not the result).")
     log = text(
         "--log",
         "Write every step to a {words} file.",
@@ -518,7 +483,7 @@ class Minimize(Settings, Learning, Data, Sharing, Plot, Shown):
         "-o --output",
         "Write a lesson, which runs the descent again, to a {words} file.",
         "FILE",
-        _Page(lambda: (".html",)),
+        _File(lambda: (".html",), "for example -o lesson.html; --plot curve.svg draws a picture"),
         file="write",
     )
     overlay = texts(
@@ -555,14 +520,10 @@ class Draw(Random, Data, Written):
     local: Option[str | None] = one_of(
         "--local", "On the edges: {words}.", "L", _of_pictures("LOCALS"), None
     )
-    until: Option[int | None] = Option(
-        "--until", None, "Gradients after N steps of the backward pass.", Whole(0), "N"
-    )
+    until = whole("--until", "Gradients after N steps of the backward pass.", 0)
     only_named = flag("--only-named", "Inputs, named parts (u = ...;) and the result alone.")
     parts = flag("--parts", "What integrals, sums, products and roots are made of.")
-    most_nodes: Option[int | None] = Option(
-        "--max-nodes", None, "Draw up to N nodes (300).", Whole(1), "N"
-    )
+    most_nodes = whole("--max-nodes", "Draw up to N nodes (300).")
 
 
 class Help(Options):

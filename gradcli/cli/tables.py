@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.cli.output import SHOWN_NOTES, csv_text, note
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from gradcli.formula import Formula
     from gradcli.graph.shapes import Shape
     from gradcli.tables.ranges import Block
-    from gradcli.tables.uncertain import RowErrors, Table
+    from gradcli.tables.uncertain import Table
 
 
 SHOWN_ROWS = 40
@@ -47,19 +48,8 @@ def show(
 
     names = list(problem.ranges)
 
-    def made(known: RowErrors | None) -> Table:
-        return ranges.Table(
-            problem.formula,
-            problem.values,
-            problem.ranges,
-            wrt if known is None else known.names,
-            allow_nonfinite=output.allow_nonfinite,
-            gaps=gaps,
-            digits=output.digits,
-            second=known is not None and known.has_second,
-        )
-
-    table = _shown(_Headings(problem, names, names, (), wrt), made, output)
+    make = partial(ranges.Table, problem.formula, problem.values, problem.ranges, gaps=gaps)
+    table = _shown(_Headings(problem, names, names, (), wrt), make, output)
     if not gaps:
         _say_kinks(table, problem.formula, problem.where)
     for sentence in [*table.notes(), *_single(problem)][:SHOWN_NOTES]:
@@ -86,12 +76,13 @@ class _Headings(NamedTuple):
         return [*self.inputs, *ours([*_named("value", self.entry), *more], self.inputs)]
 
 
-def _shown(head: _Headings, make: Callable[[RowErrors | None], Table], output: Output) -> Table:
+def _shown(head: _Headings, make: Callable[..., Table], output: Output) -> Table:
     """Print a table, with standard errors in place of derivatives where there are some; return it.
 
     Where only a saved fit would give them and a row has none, a note says so.
     """
     problem, known = head.problem, None
+    make = partial(make, allow_nonfinite=output.allow_nonfinite, digits=output.digits)
     errors = None if head.wrt else problem.known
     if errors is not None and errors.are_wanted(problem, output):
         known = errors.of_rows(problem)
@@ -99,7 +90,8 @@ def _shown(head: _Headings, make: Callable[[RowErrors | None], Table], output: O
         from gradcli.tables.uncertain import WithErrors
 
         try:
-            with_errors = WithErrors(make(known), known, head.names)
+            table: Table = make(known.names, second=known.has_second)
+            with_errors = WithErrors(table, known, head.names)
             _print(head._replace(errors=known.keys), with_errors, output)
         except (MathematicsError, ShapeError) as error:
             if errors.are_needed(problem):
@@ -107,7 +99,7 @@ def _shown(head: _Headings, make: Callable[[RowErrors | None], Table], output: O
             note(f"{problem.where}the values have no standard errors: {error.message}")
         else:
             return with_errors
-    table = make(None)
+    table = make(head.wrt)
     _print(head, table, output)
     return table
 
@@ -131,19 +123,10 @@ def show_rows(over: OverRows, output: Output, wrt: Sequence[str] = ()) -> None:
 
     formula = over.formula
 
-    def made(known: RowErrors | None) -> Table:
-        return RowTable(
-            formula,
-            wrt if known is None else known.names,
-            allow_nonfinite=output.allow_nonfinite,
-            digits=output.digits,
-            second=known is not None and known.has_second,
-        )
-
     names = list(formula.columns)
     inputs = [entry for name, shape in formula.columns.items() for entry in _named(name, shape)]
     head = _Headings(over.problem(), names, inputs, formula.entry, wrt)
-    table = _shown(head, made, output)
+    table = _shown(head, partial(RowTable, formula), output)
     _say_kinks(table, formula.formula, over.where)
     for sentence in table.notes():
         note(over.where + sentence)
