@@ -71,9 +71,15 @@ class Request:
 
     def run(self) -> ExitCode:
         """Run the command. Raises UsageError for an option that is wrong, in its words."""
+        records = self.command.options.records()
         speak_of(self.command.options)
         try:
-            return self.command.run(self.operands, self.command.options.typed(self.given))
+            options = self.command.options.typed(self.given)
+            if any(records[field].file == "write" for field in self.given):
+                from gradcli.cli.data import check_files
+
+                check_files(options, self.operands)
+            return self.command.run(self.operands, options)
         finally:
             speak_of(None)
 

@@ -291,35 +291,30 @@ def say_classes(source: Source, names: Collection[str], where: str = "") -> None
 # ---------------------------------------------------------------- files that are written
 
 
-def check_files(options: Options, words: Sequence[str], but: str) -> None:
-    """Raise an error for a file that is to be written and cannot be, or is used otherwise as well.
-
-    The file of `but` is looked at later.
-    """
-    files = options.files()
-    for place, (use, name, path) in enumerate(files):
-        if use == "write" and name != but:
-            others = [each for at, each in enumerate(files) if each[0] == "read" or at < place]
-            check_written(name, path, others, words)
-
-
-def check_written(
-    name: str, path: str, others: Sequence[tuple[str, str, str]], words: Sequence[str]
-) -> None:
-    """Raise an error for the file of an option that cannot be written, or is one of the others.
+def check_files(options: Options, words: Sequence[str]) -> None:
+    """Raise UsageError for a file that would be written over, being used otherwise as well.
 
     `words` are the operands, of which the first may name a file.
     """
-    users = {other: user for _, user, other in others if user != name}
+    files = options.files()
+    users = [(name, path) for use, name, path in files if use == "read"]
     if words and words[0].startswith("@"):
-        users[words[0][1:]] = "the formula"
-    for other, user in users.items():
-        if os.path.realpath(other) == os.path.realpath(path):
-            message = f"{name} would write over '{printable(path, 200)}', the file of {user}"
-            raise UsageError(message, hint="give it another name")
-    from gradcli.data.files import check_writable
+        users.append(("the formula", words[0][1:]))
+    for name, path in [(name, path) for use, name, path in files if use == "write"]:
+        for user, other in users:
+            if path != "-" and os.path.realpath(other) == os.path.realpath(path):
+                message = f"{name} would write over '{printable(path, 200)}', the file of {user}"
+                raise UsageError(message, hint="give it another name")
+        users.append((name, path))
 
-    check_writable(path)
+
+def check_writable(options: Options) -> None:
+    """Raise FileError for a file that cannot be written, before a run that may be long."""
+    from gradcli.data import files
+
+    for use, _, path in options.files():
+        if use == "write" and path != "-":
+            files.check_writable(path)
 
 
 # ---------------------------------------------------------------- rows in pieces

@@ -32,7 +32,7 @@ def run(words: Sequence[str], options: Eval) -> ExitCode:
     if options.plot is not None:
         from gradcli.cli import plots
 
-        plot = plots.target(options, output, words)
+        plot = plots.target(options, output)
         if options.trace:
             message = "--trace shows one point, and --plot many"
             raise UsageError(message, hint="leave out one of them")

@@ -72,7 +72,7 @@ def run(words: Sequence[str], options: Grad) -> ExitCode:
     if options.plot is not None:
         from gradcli.cli import plots
 
-        plot = plots.target(options, output, words)
+        plot = plots.target(options, output)
     _check_together(options)
     if options.data:
         from gradcli.cli import data

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from gradcli.cli import data, report, steps
-from gradcli.cli.data import check_files, shares
+from gradcli.cli.data import shares
 from gradcli.cli.given import check, read
 from gradcli.cli.interrupts import after_the_step
 from gradcli.cli.output import Output, note
@@ -40,12 +40,12 @@ def run(words: Sequence[str], options: Minimize) -> ExitCode:
     output = Output(options)
     check(options)
     data.check(options, words)
-    check_files(options, words, but="--plot")
+    data.check_writable(options)
     plot = None
     if options.plot is not None:
         from gradcli.cli.plots import MinimumPlot, target
 
-        plot = MinimumPlot(target(options, output, words), output, options)
+        plot = MinimumPlot(target(options, output), output, options)
     lesson = None
     if options.lesson is not None:
         from gradcli.cli.plots import Lesson

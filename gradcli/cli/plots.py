@@ -7,7 +7,7 @@ import re
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gradcli.cli.data import check_written, scattered
+from gradcli.cli.data import check_writable, scattered
 from gradcli.cli.output import note, width
 from gradcli.data.files import ending
 from gradcli.errors import UsageError, printable
@@ -58,11 +58,10 @@ class Target(NamedTuple):
         return self.picture_format is None
 
 
-def target(options: Plot, output: Output, words: Sequence[str]) -> Target:
+def target(options: Plot, output: Output) -> Target:
     """Return where the plot goes and what it is to look like.
 
-    `words` are the operands. Raises UsageError for a name that is the file of another option, and
-    errors for a file or a matplotlib that will not do.
+    Raises errors for looks, a file or a matplotlib that will not do.
     """
     path = options.plot or ""
     if path == "-":
@@ -71,7 +70,7 @@ def target(options: Plot, output: Output, words: Sequence[str]) -> Target:
             message = f"--plot - draws on stdout, where {option} writes as well"
             raise UsageError(message, hint="give a file, for example --plot curve.svg")
         return Target(path, None, _looks(options, is_text=True), options.points)
-    check_written("--plot", path, options.files(), words)
+    check_writable(options)
     from importlib.util import find_spec
 
     if find_spec("matplotlib") is None:

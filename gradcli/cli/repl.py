@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from typing import NamedTuple
 
 from gradcli.cli import arguments
 from gradcli.cli.batch import knowing
@@ -44,14 +45,11 @@ COMMANDS = ("grad", "minimize", "draw", "eval", "plot")
 """The words that stand for commands; plot is eval --plot."""
 
 
-class Definition:
+class Definition(NamedTuple):
     """A name or function that was defined by a formula, and the names that the formula uses."""
 
-    __slots__ = ("text", "uses")
-
-    def __init__(self, text: str, uses: set[str]) -> None:
-        self.text = text
-        self.uses = uses
+    text: str
+    uses: set[str]
 
 
 class Session:
