@@ -125,9 +125,13 @@ class Problem:
     def without_ranges(self, command: str) -> Problem:
         """Return the problem; raise NameValueError when a name takes many values."""
         for name in self.ranges:
-            message = f"{name} is a range, and {command} needs one value"
-            raise NameValueError(message, hint=f"write {name}=1")
+            raise needs_one_value(name, command)
         return self
+
+    def needs_values(self, option: str, more: str = "") -> UsageError:
+        """Return the error for an option that means nothing without values of the names."""
+        names = " ".join(f"{name}=…" for name in self.formula.free_names[:5])
+        return UsageError(f"{option} needs values", hint=f"add {names}{more}")
 
 
 def parameters(options: Data) -> dict[str, Any]:
@@ -146,6 +150,12 @@ def needed(parameters: Mapping[str, Any], text: str) -> dict[str, Any]:
     own = {name for match in re.finditer(_DEFINED, text) for name in names_in(match[0].strip())}
     wanted = names_in(text) - own
     return {name: value for name, value in parameters.items() if name in wanted}
+
+
+def needs_one_value(name: str, command: str) -> NameValueError:
+    """Return the error for a name that takes many values."""
+    message = f"{name} is a range, and {command} needs one value"
+    return NameValueError(message, hint=f"write {name}=1")
 
 
 def given_twice(name: str) -> NameValueError:

@@ -13,7 +13,7 @@ from gradcli.cli.arguments import Problem
 from gradcli.cli.batch import curve, knowing
 from gradcli.cli.options import MEMORY_OF_MANY, Beside, Data, Sharing
 from gradcli.cli.output import note
-from gradcli.errors import FileError, NameValueError, ShapeError, UsageError, few, printable
+from gradcli.errors import FileError, ShapeError, UsageError, few, printable
 from gradcli.graph.shapes import ROWS
 from gradcli.language.names import CONSTANTS, KEYWORDS, is_reserved, names_in
 
@@ -153,8 +153,7 @@ def opened(options: Data, request: Request, known: Errors | None = None) -> Iter
     values, errors = arguments.without_errors(request.values)
     for name, value in {**values, **request.beside}.items():
         if hasattr(value, "listed"):
-            message = f"{name} is a range, and --data needs one value"
-            raise NameValueError(message, hint=f"write {name}=1")
+            raise arguments.needs_one_value(name, "--data")
     values = {**needed(options, text, values), **values}
     check_syntax(text, [*values])
     paths = options.data

@@ -72,9 +72,7 @@ def _problem(words: Sequence[str], options: Draw) -> Iterator[Problem]:
 def _draw(problem: Problem, chosen: str, options: Draw) -> None:
     values = {**problem.data, **problem.values}
     if options.local in {"number", "both"} and problem.formula.free_names and not values:
-        names = " ".join(f"{name}=…" for name in problem.formula.free_names[:5])
-        message = f"--local {options.local} needs values"
-        raise UsageError(message, hint=f"add {names}, or write --local formula")
+        raise problem.needs_values(f"--local {options.local}", ", or write --local formula")
     output = Output(options)
     notes: list[Note] = []
     result: Result | None = None

@@ -46,6 +46,10 @@ class Start(NamedTuple):
     fixed: dict[str, Any]
     bounds: dict[str, tuple[float, float]]
 
+    def shapes(self) -> dict[str, Any]:
+        """Return the shapes of all values by name."""
+        return {name: shape_of(x, name) for name, x in {**self.fixed, **self.values}.items()}
+
 
 class Given(NamedTuple):
     """What the words and options say, read and checked, and the data."""
@@ -90,9 +94,7 @@ def _over(
     share: Shares | None,
 ) -> Given:
     """Return a formula with its start over the rows."""
-    shapes = {n: shape_of(x, n) for n, x in {**start.fixed, **start.values}.items()}
-    if rows is not None:
-        shapes = {**dict.fromkeys(rows.entries, ()), **shapes}
+    shapes = {**dict.fromkeys(() if rows is None else rows.entries, ()), **start.shapes()}
     try:
         formula = formula_over(rows, start.source, shapes)
     except ShapeError as error:
@@ -158,8 +160,7 @@ def read_start(
 
 def _single(binding: Binding, draw: arguments.Draws) -> Any:
     if binding.is_range:
-        message = f"{binding.name} is a range, and minimize needs one value"
-        raise NameValueError(message, hint=f"write {binding.name}=1")
+        raise arguments.needs_one_value(binding.name, "minimize")
     if binding.error is not None:
         message = f"{binding.name} has an error behind ±, and minimize takes plain values"
         raise NameValueError(message, hint=f"leave out the error of {binding.name}")
@@ -231,9 +232,8 @@ def rows_of(
     """
     from gradcli.rows.columns import rows
 
-    shapes = {n: shape_of(x, n) for n, x in {**start.fixed, **start.values}.items()}
     source = start.source if text is None else text
-    return rows(paths, source, others, shapes, memory, share, **reading(options, dates))
+    return rows(paths, source, others, start.shapes(), memory, share, **reading(options, dates))
 
 
 def check(options: Minimize) -> None:

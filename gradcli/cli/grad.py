@@ -195,9 +195,7 @@ def _needs_no_values(problem: Problem, options: Grad) -> None:
     asked = ["a standard error"] if known is not None and known.is_asked else []
     given = [field for field in options.given(*NUMERIC) if field != "hessian"]
     for option in [*map(spelled, given), *asked]:
-        names = " ".join(f"{name}=…" for name in problem.formula.free_names[:5])
-        message = f"{option} needs values"
-        raise UsageError(message, hint=f"add {names}")
+        raise problem.needs_values(option)
 
 
 def _check_ranges(problem: Problem, options: Grad) -> None:

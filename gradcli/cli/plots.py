@@ -127,7 +127,7 @@ def show(
     if to.picture_format is None:
         from gradcli.pictures.plots.characters import Style, lines
 
-        style = Style(_columns(output), _is_fine(output), output.colored)
+        style = Style(width() if output.pretty else 80, _is_fine(output), output.colored)
         for line in lines(chart, style):
             output.line(line)
     else:
@@ -137,10 +137,6 @@ def show(
         files.write(to.path, drawn(chart, to.picture_format))
     for sentence in chart.notes:
         note(sentence)
-
-
-def _columns(output: Output) -> int:
-    return width() if output.pretty else 80
 
 
 def _is_fine(output: Output) -> bool:
