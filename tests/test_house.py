@@ -109,7 +109,7 @@ def test_every_option_that_a_text_names_is_a_record() -> None:
 
 LINES = {
     "calculus": 1910,
-    "cli": 5395,
+    "cli": 5158,
     "cluster": 450,
     "data": 4095,
     "exact": 2210,
@@ -117,8 +117,8 @@ LINES = {
     "language": 3320,
     "manual": 100,
     "minimize": 4725,
-    "pictures": 3865,
-    "plotting": 1110,
+    "pictures": 3745,
+    "plotting": 1126,
     "programs": 2695,
     "rows": 570,
     "solvers": 4195,
@@ -130,7 +130,7 @@ LINES = {
 
 Lowered freely; raised only by the commit that adds a capability, which says what it is.
 """
-MODULES = 299
+MODULES = 281
 """The most modules, the empty ones of packages included."""
 WITHOUT_CODE = {
     *(tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT),

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from gradcli.minimize.minimum import Minimum
     from gradcli.solvers.observer import Observer
 
-
 COMPARED = (
     Column("model", is_label=True),
     Column("formula", is_label=True),

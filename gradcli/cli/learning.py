@@ -16,7 +16,6 @@ from gradcli.minimize.training import Batches, Training
 from gradcli.rows.columns import values_of
 from gradcli.sheets import Column
 from gradcli.solvers.observer import Observer
-from gradcli.values import shape_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -115,8 +114,7 @@ def _measure(given: Given, options: Minimize, text: str, option: str) -> Measure
             if texts != given.source.classes.get(name):
                 message = f"{name} of --validate has other texts than --data"
                 raise FileError(message, hint="give the classes as numbers in both files")
-    shapes = {n: shape_of(x, n) for n, x in {**start.fixed, **start.values}.items()}
-    formula = formula_over(rows, text, shapes)
+    formula = formula_over(rows, text, start.shapes())
     if formula.shape:
         message = f"{option} needs a single number, and the formula has shape {formula.shape}"
         raise NameValueError(message, hint="take its sum or mean")

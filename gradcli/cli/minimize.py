@@ -6,11 +6,10 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from gradcli.cli import data, report, steps
+from gradcli.cli.data import shares
 from gradcli.cli.given import check, read
 from gradcli.cli.interrupts import after_the_step
 from gradcli.cli.output import Output, note
-from gradcli.cli.sharing import shares
-from gradcli.cli.written import check_files
 from gradcli.errors import ExitCode, UsageError
 from gradcli.solvers.stopping import Ending
 from gradcli.values import entries
@@ -19,8 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gradcli.cli.comparing import Comparison
-    from gradcli.cli.derived import Derived, Quantity
-    from gradcli.cli.given import Given
+    from gradcli.cli.given import Derived, Given, Quantity
     from gradcli.cli.options import Minimize
     from gradcli.cli.plots import MinimumPlot
     from gradcli.minimize.continuing import Keeper
@@ -37,20 +35,20 @@ _CODES = {
 }
 
 
-def minimize(words: Sequence[str], options: Minimize) -> ExitCode:
+def run(words: Sequence[str], options: Minimize) -> ExitCode:
     """Print the minimum, and on a terminal the steps; the exit code says whether it converged."""
-    output = Output.of(options)
+    output = Output(options)
     check(options)
     data.check(options, words)
-    check_files(options, words, but="--plot")
+    data.check_writable(options)
     plot = None
     if options.plot is not None:
         from gradcli.cli.plots import MinimumPlot, target
 
-        plot = MinimumPlot(target(options, output, words), output, options)
+        plot = MinimumPlot(target(options, output), output, options)
     lesson = None
     if options.lesson is not None:
-        from gradcli.cli.lessons import Lesson
+        from gradcli.cli.plots import Lesson
 
         lesson = Lesson(options.lesson)
     comparison: Comparison | None = None
@@ -167,7 +165,7 @@ def _run(
         table.show(names, output, found.latest)
     quantities: Sequence[Quantity] = ()
     if derived:
-        from gradcli.cli.derived import quantities as worked_out
+        from gradcli.cli.given import quantities as worked_out
 
         quantities = worked_out(derived, found, given.start.fixed)
     if given.also:
@@ -187,9 +185,9 @@ def _derived(given: Given, options: Minimize) -> Sequence[Derived]:
     if options.learns:
         message = "--report does not go with --batch and --epochs"
         raise UsageError(message, hint="standard errors need a fit to all rows at once")
-    from gradcli.cli.derived import read as read_derived
+    from gradcli.cli.given import read_quantities
 
-    return read_derived(options.report, {**given.start.fixed, **given.start.values})
+    return read_quantities(options.report, {**given.start.fixed, **given.start.values})
 
 
 # ---------------------------------------------------------------- checkpoints

@@ -7,7 +7,7 @@ import sys
 import time
 
 from gradcli.errors import GradcliError, UsageError, printable
-from gradcli.sheets import Sheet
+from gradcli.sheets import Sheet, cells, show
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from gradcli.findings import Note
     from gradcli.options import Options
     from gradcli.point import Point
+    from gradcli.sheets import Column
     from gradcli.tables.sums import Sums
 
 LABEL_WIDTHS = 24, 20, 16, 12
@@ -39,32 +40,34 @@ LONGEST_ERROR = 3800
 class Output(Sheet):
     """Collects the result of a command and writes it when it is complete.
 
-    `json` and `csv` choose the form, `digits` and `decimals` round the numbers to so many digits or
-    decimals, `path` names a file to write instead of stdout.
+    Of the options `json` and `csv` choose the form, `digits` and `decimals` round the numbers to so
+    many digits or decimals, `path` names a file to write instead of stdout. With
+    `allow_nonfinite`, inf and nan are results, not errors.
     """
 
-    def __init__(
-        self,
-        *,
-        json: bool = False,
-        csv: bool = False,
-        digits: int | None = None,
-        decimals: int | None = None,
-        color: str = "auto",
-        path: str | None = None,
-    ) -> None:
+    def __init__(self, options: Options | None = None) -> None:
+        """Take what a command's options say, as far as they are about it."""
+
+        def said(field: str) -> Any:
+            return getattr(options, field, None)
+
+        self.json, self.csv = bool(said("json")), bool(said("csv"))
+        self.path: str | None = said("path")
+        is_shown = self.path is None and not self.json and not self.csv
+        super().__init__(
+            pretty=is_shown and is_terminal(sys.stdout),
+            digits=said("digits"),
+            decimals=said("decimals"),
+        )
+        self.allow_nonfinite = bool(said("allow_nonfinite"))
+        color = said("color") or "auto"
         for first, second, both in (
-            ("--json", "--csv", json and csv),
-            ("--digits", "--fixed", digits is not None and decimals is not None),
+            ("--json", "--csv", self.json and self.csv),
+            ("--digits", "--fixed", self.digits is not None and self.decimals is not None),
         ):
             if both:
                 message = f"{first} and {second} exclude each other"
                 raise UsageError(message, hint="give one of them")
-        self.json = json
-        self.csv = csv
-        pretty = path is None and not json and not csv and is_terminal(sys.stdout)
-        super().__init__(pretty=pretty, digits=digits, decimals=decimals)
-        self.path = path
         self.colored = color == "always" or (
             color == "auto"
             and not os.environ.get("NO_COLOR")
@@ -81,13 +84,6 @@ class Output(Sheet):
         self._opened: Any = None
         self._file: Any = None
         """The file that was named, open from the first text on."""
-
-    @classmethod
-    def of(cls, options: Options) -> Self:
-        """Return the output that the options of a command ask for."""
-        fields = ("json", "csv", "digits", "decimals", "color", "path")
-        given: dict[str, Any] = {f: getattr(options, f) for f in fields if hasattr(options, f)}
-        return cls(**given)
 
     def __enter__(self) -> Self:
         """Begin a result, which is complete after the block; after an error a file is as it was."""
@@ -114,6 +110,21 @@ class Output(Sheet):
     def cells(self, cells: Sequence[str]) -> None:
         """Add a line of cells, the first of which is the formula where there are many."""
         self.line("\t".join(self.labelled(cells)))
+
+    def lines(self, texts: Sequence[str]) -> None:
+        """Add lines; of many formulas each has one, which begins with it."""
+        if self.label is not None:
+            self.cells(texts)
+        else:
+            for text in texts:
+                self.line(text)
+
+    def facts(self, columns: Sequence[Column], items: Iterable[Any]) -> None:
+        """Add rows to what a pipe gets: a name with a value, below headings only in CSV."""
+        if self.csv:
+            show(columns, items, self)
+        else:
+            self.lines(["\t".join(cells(columns, item, self)) for item in items])
 
     def labelled(self, cells: Sequence[str]) -> list[str]:
         """Return the cells of a row, behind the formula where there are many."""

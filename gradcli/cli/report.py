@@ -10,14 +10,14 @@ from gradcli.cli.output import csv_text, note
 from gradcli.data import files
 from gradcli.headings import ours
 from gradcli.minimize.minimum import ESTIMATES, Best, Estimate
-from gradcli.sheets import Column, cells
+from gradcli.sheets import Column
 from gradcli.sheets import show as show_table
 from gradcli.solvers.stopping import Ending
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from gradcli.cli.derived import Quantity
+    from gradcli.cli.given import Quantity
     from gradcli.cli.output import Output
     from gradcli.minimize.minimum import Minimum
     from gradcli.minimize.predictions import Predictions
@@ -112,11 +112,7 @@ def _plain(found: Minimum, output: Output, more: Sequence[Estimate]) -> None:
         *found.parameters.items(),
         *[(each.parameter, each.value) for each in more],
     ]
-    if output.csv:
-        show_table(PARAMETERS, rows, output)
-        return
-    for row in rows:
-        output.line("\t".join(cells(PARAMETERS, row, output)))
+    output.facts(PARAMETERS, rows)
 
 
 def compare(fits: Sequence[Minimum], output: Output) -> None:
