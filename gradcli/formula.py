@@ -280,14 +280,14 @@ class Formula(Node):
         """
         if data is not None:
             from gradcli.data.frames import columns_of
-            from gradcli.minimize.compiled import compiled_over
+            from gradcli.minimize.rows_objective import compiled_over
 
             data = columns_of(data, self.free_names)
             nodes = self.graph.variables([self.id])
             shapes = {name: self.graph.shape(node) for name, node in nodes.items()}
             shaped = self._over(data, shapes)
             return compiled_over(shaped, shaped.origin, parameters, data, engine)
-        from gradcli.minimize.compiled import compiled
+        from gradcli.minimize.objective import compiled
 
         return compiled(self.graph, self.id, parameters, engine=engine)
 
@@ -352,10 +352,11 @@ class Formula(Node):
         MathematicsError when the formula or its gradient has no value at the start.
         """
         keywords = locals()
-        from gradcli.minimize.constrained import optimum
+        from gradcli.minimize.minimize import minimize
         from gradcli.minimize.settings import Settings
         from gradcli.minimize.task import unstarted
         from gradcli.options import check_keywords
+        from gradcli.solvers.observer import Each
 
         settings = Settings.among(keywords)
         check_keywords(named.keys() - self.free_names)
@@ -388,14 +389,14 @@ class Formula(Node):
             known = columns if isinstance(columns, dict) else columns.entries
             point = unstarted(shaped, shaped.origin, fix or {}, known)
             settings = settings.replaced(looks=bool(point))
-        return optimum(
+        return minimize(
             shaped,
             point,
             origin=shaped.origin,
             fixed=fix,
             data=columns,
             settings=settings,
-            observe=observe,
+            observers=None if observe is None else [Each(observe)],
         )
 
     def lesson(

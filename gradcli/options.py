@@ -427,6 +427,13 @@ def texts(
     return Option(flags, (), help_, values or Text(), metavar, many=True, **more)
 
 
+def whole(
+    flags: str, help_: str, least: int = 1, most: int = 10**18, metavar: str = "N", **more: Any
+) -> Option[int | None]:
+    """Return an option that takes a whole number."""
+    return Option(flags, None, help_, Whole(least, most), metavar, **more)
+
+
 def flag(flags: str, help_: str, **more: Any) -> Option[bool]:
     """Return an option without a value."""
     return Option(flags, False, help_, None, **more)

@@ -525,7 +525,7 @@ class Point:
 
     def _number_hessian(self, nodes: Mapping[str, int]) -> dict[str, list[int]]:
         """Return the nodes of the Hessian with respect to numbers, a column for each name."""
-        from gradcli.calculus.hessian import hessian
+        from gradcli.calculus.forward import hessian
 
         by = list(nodes.values())
         rows = hessian(self._graph, self._result, by)
@@ -540,8 +540,7 @@ class Point:
 
     def _array_hessian(self, nodes: Mapping[str, int]) -> dict[str, list[int]]:
         """Return the nodes of the second derivatives, a column for every number of every name."""
-        from gradcli.calculus.forward import units
-        from gradcli.calculus.hessian import hessian_times
+        from gradcli.calculus.forward import hessian_times, units
 
         graph, by = self._graph, list(nodes.values())
         return {
@@ -555,8 +554,7 @@ class Point:
 
         `direction` has an entry for each name that moves; the result has one for each free name.
         """
-        from gradcli.calculus.forward import rate_name
-        from gradcli.calculus.hessian import hessian_times
+        from gradcli.calculus.forward import hessian_times, rate_name
 
         nodes = self._nodes(None)
         moving = self._nodes(list(direction))

@@ -151,3 +151,30 @@ def _is_open(value: Any) -> bool:
 def entry_name(name: str, key: tuple[int, ...]) -> str:
     """Return the name of a number of an array: w[0], W[0,1]; a number keeps its own."""
     return f"{name}[{','.join(map(str, key))}]" if key else name
+
+
+def entries(values: Mapping[str, Any]) -> list[str]:
+    """Return the names of the numbers that values are made of: a, w[0], w[1], W[0,1]."""
+    found: list[str] = []
+    for name, value in values.items():
+        if isinstance(value, float):
+            found.append(name)
+        else:
+            import numpy as np
+
+            found += [entry_name(name, key) for key in np.ndindex(value.shape)]
+    return found
+
+
+def numbers(point: Sequence[Any]) -> list[float]:
+    """Return the numbers of a point, a vector or a list of the parameters' values, in order."""
+    if hasattr(point, "tolist"):
+        listed: list[float] = point.tolist()
+        return listed
+    found: list[float] = []
+    for value in point:
+        if isinstance(value, float):
+            found.append(value)
+        else:
+            found += value.ravel().tolist()
+    return found

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gradcli import manual
-from gradcli.cli import usage as known
+from gradcli.cli import help as known
 from gradcli.cli.commands import COMMANDS
 
 if TYPE_CHECKING:

@@ -111,7 +111,7 @@ def test_what_a_notebook_shows() -> None:
     assert picture is not None
     assert ET.fromstring(picture).tag == "{http://www.w3.org/2000/svg}svg"  # noqa: S314 - our own
     assert "3.06" in picture
-    assert cells.found[:6] == ["name", "value", "minimum", "1", "a", "2"]
+    assert {"minimum 1", "a = 2"} < set(cells.found)
     large = gradcli.parse(" + ".join(f"x^{n}" for n in range(2, 400))).run(x=1)
     assert large._repr_svg_() is None
 
@@ -119,13 +119,14 @@ def test_what_a_notebook_shows() -> None:
 def test_a_minimum_prints_its_report() -> None:
     data = {"x": [1, 2, 3, 4], "y": [2.1, 3.9, 6.2, 7.8]}
     fit = gradcli.parse("y ~ a*x + b").minimize(a=1, b=0, data=data)
-    header, a, b, ending = str(fit).splitlines()
+    lines = [line.split() for line in str(fit).splitlines()]
+    header = lines.index(["parameter", "value", "std.", "error", "t", "p", "from", "to"])
 
-    assert header.split() == ["parameter", "value", "standard", "error", "from", "to"]
-    # scipy.stats.linregress: slope, its error, and the interval with t(0.975, 2)
-    assert a.split() == ["a", "1.94", "0.0905539", "1.55038", "2.32962"]
-    assert b.split()[:3] == ["b", "0.15", "0.247992"]
-    assert ending.startswith("lm (")
+    # scipy.stats.linregress: slope, its error, t and p, and the interval with t(0.975, 2)
+    expected = ["a", "1.94", "0.09055", "21.42", "0.002172", "1.55038", "2.32962"]
+    assert lines[header + 1] == expected
+    assert lines[header + 2][:3] == ["b", "0.15", "0.248"]
+    assert lines[0][0] == "lm:"
     assert repr(fit) == str(fit)
 
 
@@ -156,7 +157,7 @@ def test_a_notebook_shows_formulas_runs_and_minima() -> None:
     latex = formula["text/latex"].removeprefix(r"$\displaystyle ").removesuffix("$")
     assert gradcli.parse(read(latex))(x=2, y=3) == pytest.approx(1.178351181957291)
     assert run["image/svg+xml"].startswith("<?xml") or run["image/svg+xml"].startswith("<svg")
-    assert "<td>a</td><td>5</td>" in minimum["text/html"]
+    assert "<div>a = 5</div>" in minimum["text/html"]
     assert "converged" in minimum["text/plain"]
     assert "attachShadow" in lesson["text/html"]
     assert lesson["text/plain"].startswith("<lesson, ")

@@ -36,7 +36,7 @@ MAY_NAME = {
     # Formulas of ours are built by the names of functions, as users build theirs.
     "solvers/least_squares/losses.py": {"sqrt", "max", "less or equal", "log1p", "expm1"},
     "solvers/first_order/tracing.py": {"sqrt", "max", "sign", "clip"},
-    "calculus/jumps.py": {"equal"},
+    "calculus/kinks.py": {"equal"},
     "calculus/readable.py": {"sqrt"},
     # What Python cannot spell as a name, or calls differently.
     "functions.py": {"equal", "not equal", "log", "log to a base"},
@@ -108,29 +108,29 @@ def test_every_option_that_a_text_names_is_a_record() -> None:
 
 
 LINES = {
-    "calculus": 1930,
-    "cli": 5730,
+    "calculus": 1910,
+    "cli": 5158,
     "cluster": 475,
     "data": 4160,
-    "exact": 2260,
-    "graph": 5860,
+    "exact": 2210,
+    "graph": 5500,
     "language": 3320,
     "manual": 100,
-    "minimize": 4880,
-    "pictures": 3865,
-    "plotting": 1110,
-    "programs": 2815,
-    "rows": 590,
-    "solvers": 4140,
+    "minimize": 4820,
+    "pictures": 3745,
+    "plotting": 1126,
+    "programs": 2695,
+    "rows": 570,
+    "solvers": 4205,
     "tables": 810,
     "uncertainty": 400,
-    "": 1680,
+    "": 1890,
 }
 """The most lines of code of each package, and of the modules beside them.
 
 Lowered freely; raised only by the commit that adds a capability, which says what it is.
 """
-MODULES = 315
+MODULES = 281
 """The most modules, the empty ones of packages included."""
 WITHOUT_CODE = {
     *(tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT),

@@ -15,6 +15,7 @@ BASE = {"limits", "errors", "headings"}
 ENGINE = BASE | {
     "values",
     "graph",
+    "sheets",
     "language",
     "options",
     "calculus",
@@ -32,6 +33,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "headings": set(),
     # the formula as data
     "graph": BASE,
+    # tables and lines of a result, for every form that they are shown in
+    "sheets": BASE | {"graph"},
     # graph -> larger graph, text -> graph (in which diff is a derivative), graph -> numbers
     "calculus": BASE | {"graph"},
     "language": BASE | {"graph", "calculus"},

@@ -1,13 +1,15 @@
 """Forward mode: derivatives of every node with respect to one of them, in one pass upwards.
 
-An independent loop over the same rows as reverse mode, so that each checks the other.
+An independent loop over the same rows as reverse mode, so that each checks the other. Second
+derivatives are forward mode over the gradient that reverse mode built.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gradcli.calculus.movement import Movement
+from gradcli.calculus import reverse
+from gradcli.calculus.masks import Movement
 from gradcli.calculus.reverse import expansion, local
 from gradcli.graph.operations import ADD, MULTIPLY, WHERE
 from gradcli.graph.simplify import DerivedNode, broadcast_to, simplified
@@ -117,14 +119,14 @@ def _rate(
         expanded = expansion(graph, node)
         moving = {argument: rates[argument] for argument in arguments if argument in rates}
         return _sweep(graph, graph.below(expanded, arguments), moving).get(expanded)
-    handles = tuple([DerivedNode(graph, argument) for argument in arguments])
     if operation.structural:
         given = {
             position: DerivedNode(graph, rates[argument])
             for position, argument in enumerate(arguments)
             if argument in rates
         }
-        rate = jvp(operation, given, DerivedNode(graph, node), handles, payload)
+        at_node = DerivedNode(graph, node)
+        rate = jvp(operation, given, at_node, at_node.inputs, payload)
         return rate.id if isinstance(rate, DerivedNode) else None
     total: int | None = None
     for position, argument in enumerate(arguments):
@@ -140,3 +142,32 @@ def _rate(
                 term = simplified(graph, WHERE, (mask, term, graph.constant(0)), None)
         total = term if total is None else simplified(graph, ADD, (total, term), None)
     return total
+
+
+# ---------------------------------------------------------------- second derivatives
+
+
+def hessian(graph: Graph, result: int, by: Sequence[int]) -> list[list[int]]:
+    """Return the matrix of nodes that are the second derivatives of `result`.
+
+    Each pair is differentiated once and stands on both sides of the diagonal.
+    """
+    first = reverse.gradient(graph, result, by)
+    rows: list[list[int]] = [[0] * len(by) for _ in by]
+    one = graph.constant(1)
+    for i, moving in enumerate(by):
+        column = tangents(graph, [first[node] for node in by[: i + 1]], {moving: one})
+        for j, entry in enumerate(column):
+            rows[i][j] = rows[j][i] = entry
+    return rows
+
+
+def hessian_times(
+    graph: Graph, result: int, by: Sequence[int], direction: Mapping[int, int]
+) -> list[int]:
+    """Return the nodes of the Hessian times a direction, at the cost of a few gradients.
+
+    `direction` maps nodes of `by` to the nodes of the vector's entries.
+    """
+    first = reverse.gradient(graph, result, by)
+    return tangents(graph, [first[node] for node in by], direction)

@@ -2,18 +2,37 @@
 
 A number of a mask is not 0 where it holds, like a condition of `where`; None stands for
 "everywhere". A mask may be smaller than the array that it speaks of: it is broadcast.
+
+Which nodes move at all when some nodes do is a mask too: what 0 times an infinite partial
+derivative is. `sqrt(b*x)` does not move with b where x is 0. Its derivative with respect to b is 0
+there, although the chain rule multiplies an infinite partial by 0. That is read from the graph: a
+factor that does not depend on b is 0. A rate that is 0 is not enough: `((c - 3)^4)^0.2` moves at 3,
+and its derivative there is infinite. Both modes ask for the condition, and only where a partial can
+be infinite, so that other formulas pay nothing.
 """
 
 from __future__ import annotations
 
 from gradcli.graph import shapes
-from gradcli.graph.operations import AND_ALSO, NOT_SO, OR_ELSE, TABLE, WHERE
+from gradcli.graph.operations import (
+    AND_ALSO,
+    CONSTANT_POWER,
+    DIVIDE,
+    MULTIPLY,
+    NAMED_CONSTANT,
+    NEGATE,
+    NOT_SO,
+    OR_ELSE,
+    SCALED,
+    TABLE,
+    WHERE,
+)
 from gradcli.graph.simplify import DerivedNode, broadcast_to, is_condition, simplified
 from gradcli.graph.structural import EACH, jvp, read
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from gradcli.graph.node import Graph
     from gradcli.graph.shapes import Shape
@@ -102,3 +121,59 @@ def pullback(graph: Graph, node: int, mask: Mask) -> Callable[[int], int]:
     f = DerivedNode(graph, node)
     count = DerivedNode(graph, counted(graph, mask, graph.shape(node)))
     return lambda position: int(read(operation, position, count, f, units, payload).id)
+
+
+class Movement:
+    """The masks of the numbers that move when the nodes `free` do; `active` depend on those."""
+
+    def __init__(self, graph: Graph, free: Collection[int], active: Collection[int]) -> None:
+        self._graph = graph
+        self._free = free
+        self._active = active
+        self._moving: dict[int, Mask] = {}
+        self._nonzero: dict[int, Mask] = {}
+
+    def mask(self, node: int) -> Mask:
+        """Return where an active node moves."""
+        if node not in self._moving:
+            for below in self._graph.below(node, self._moving):
+                self._nonzero[below] = self._not_zero(below)
+                self._moving[below] = self._moves(below) if below in self._active else None
+        return self._moving[node]
+
+    def _moves(self, node: int) -> Mask:
+        graph = self._graph
+        operation, arguments, _ = graph.rows[node]
+        if node in self._free:
+            return None
+        places = [place for place, argument in enumerate(arguments) if argument in self._active]
+        if operation.structural:
+            return self._carried(node, places)
+        ways = [self._moving[arguments[place]] for place in places]
+        if operation is WHERE:
+            ways = [
+                both(graph, branch(graph, node, place), way)
+                for place, way in zip(places, ways, strict=True)
+                if place
+            ]
+        return both(graph, either(graph, ways), self._nonzero[node])
+
+    def _carried(self, node: int, places: Sequence[int]) -> Mask:
+        """Return what an operation that moves or adds up numbers makes of its arguments' masks."""
+        operation, arguments, _ = self._graph.rows[node]
+        masks = {place: self._moving[arguments[place]] for place in places}
+        if not operation.linear or all(mask is None for mask in masks.values()):
+            return None
+        return pushforward(self._graph, node, masks)
+
+    def _not_zero(self, node: int) -> Mask:
+        """Return where the factors of a product that do not move are not 0."""
+        operation, arguments, payload = self._graph.rows[node]
+        if node not in self._active:
+            is_number = operation is NAMED_CONSTANT or bool(self._graph.number(node))
+            return None if is_number else node
+        if operation is MULTIPLY or operation is SCALED:
+            return both(self._graph, *[self._nonzero[argument] for argument in arguments])
+        if operation in {NEGATE, DIVIDE} or (operation is CONSTANT_POWER and payload > 0):
+            return self._nonzero[arguments[0]]
+        return None

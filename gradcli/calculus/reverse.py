@@ -15,7 +15,15 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from gradcli.calculus.masks import Mask, both, branch, is_opposite, narrowed, pullback
+from gradcli.calculus.masks import (
+    Mask,
+    Movement,
+    both,
+    branch,
+    is_opposite,
+    narrowed,
+    pullback,
+)
 from gradcli.graph import shapes
 from gradcli.graph.node import Growing
 from gradcli.graph.operations import ADD, AND_ALSO, MULTIPLY, NOT_SO, OR_ELSE, TABLE, WHERE
@@ -26,7 +34,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
-    from gradcli.calculus.movement import Movement
     from gradcli.graph.node import Graph
 
 
@@ -156,12 +163,12 @@ class _Sweep:
                 continue
             operation = rows[node][0]
             if operation.expansion is not None:
-                given = _expansion_vjp(graph, node, cotangent, active)
+                parts = _expansion_vjp(graph, node, cotangent, active)
             elif operation.structural:
-                given = self._structural_vjp(node, cotangent)
+                parts = self._structural_vjp(node, cotangent)
             else:
-                given = self._elementwise_vjp(node, cotangent)
-            for argument, part in given:
+                parts = self._elementwise_vjp(node, cotangent)
+            for argument, part in parts:
                 before = cotangents.get(argument)
                 cotangents[argument] = part if before is None else _accumulated(graph, before, part)
         return cotangents
@@ -172,12 +179,12 @@ class _Sweep:
         operation, arguments, payload = graph.rows[node]
         mask, value = cotangent
         at_node = DerivedNode(graph, node)
-        handles = tuple([DerivedNode(graph, argument) for argument in arguments])
+        handles = at_node.inputs
         for position, argument in enumerate(arguments):
             if argument not in self._active:
                 continue
             if operation.binds:
-                partial = bound_partial(graph, node, position)
+                partial = _bound_partial(at_node, position)
             else:
                 partial = operation.partial(position, at_node, handles, payload)
             if partial.__class__ is not DerivedNode and partial == 0:
@@ -210,8 +217,8 @@ class _Sweep:
             mask_of = pullback(graph, node, mask)
         elif operation is INDEX and arguments[0] in self._steep:
             mask = both(graph, mask, pullback(graph, node, None)(0))
-        handles = tuple([DerivedNode(graph, argument) for argument in arguments])
         at_node, slope = DerivedNode(graph, node), DerivedNode(graph, value)
+        handles = at_node.inputs
         for position, argument in enumerate(arguments):
             if argument not in self._active:
                 continue
@@ -224,8 +231,6 @@ class _Sweep:
 
     @cached_property
     def _movement(self) -> Movement:
-        from gradcli.calculus.movement import Movement
-
         return Movement(self.graph, self._free, self._active)
 
     @cached_property
@@ -268,33 +273,32 @@ def _expansion_vjp(
 
 def expansion(graph: Graph, node: int) -> int:
     """Return the node of an operation written out in simpler ones."""
-    operation, arguments, payload = graph.rows[node]
-    handles = tuple([DerivedNode(graph, argument) for argument in arguments])
-    extra = () if operation.payload is None else (payload,)
+    operation, _, payload = graph.rows[node]
+    at_node = DerivedNode(graph, node)
     assert operation.expansion is not None  # noqa: S101 - the caller has seen it
-    expanded = operation.expansion(DerivedNode(graph, node), *handles, *extra)
+    expanded = operation.expansion(at_node, *operation.with_payload(at_node.inputs, payload))
     assert isinstance(expanded, DerivedNode)  # noqa: S101 - rules return nodes
     return expanded.id
 
 
 def local(graph: Graph, node: int, position: int) -> int | None:
     """Return the partial derivative of a node by one of its arguments; None where it is 0."""
-    operation, arguments, payload = graph.rows[node]
-    handles = tuple([DerivedNode(graph, argument) for argument in arguments])
+    operation, _, payload = graph.rows[node]
+    at_node = DerivedNode(graph, node)
     if operation.binds:
-        partial = bound_partial(graph, node, position)
+        partial = _bound_partial(at_node, position)
     else:
-        partial = operation.partial(position, DerivedNode(graph, node), handles, payload)
+        partial = operation.partial(position, at_node, at_node.inputs, payload)
     if not isinstance(partial, DerivedNode) and partial == 0:
         return None
     return as_node(graph, partial)
 
 
-def bound_partial(graph: Graph, node: int, position: int) -> DerivedNode | float:
+def _bound_partial(node: DerivedNode, position: int) -> DerivedNode | float:
     """Return the partial derivative of an operation that binds a name, which differentiates it."""
     from gradcli.calculus import bound
 
-    return bound.partial(graph, node, position, slope)
+    return bound.partial(node.graph, node.id, position, slope)
 
 
 def slope(graph: Graph, root: int, by: int) -> int:

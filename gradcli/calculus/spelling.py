@@ -100,8 +100,8 @@ def _typed(
         changed = tuple([made.get(argument, argument) for argument in arguments])
         if operation.spelled is not None:
             handles = [DerivedNode(graph, argument) for argument in changed]
-            extra = () if operation.payload is None else (payload,)
-            made[node] = operation.spelled(DerivedNode(graph, node), *handles, *extra).id
+            inputs = operation.with_payload(handles, payload)
+            made[node] = operation.spelled(DerivedNode(graph, node), *inputs).id
         elif operation.binds:
             whole = graph.add(operation, changed, payload)
             made[node] = bound.spelled(graph, whole, of_body)
@@ -484,29 +484,27 @@ def _of_collapse(parts: _Parts, node: int, part: Part) -> Steps:
     return parts.reshaped((yield from parts.summed(found, axes)), shape_of(part))
 
 
-def _of_sum(parts: _Parts, node: int, part: Part) -> Steps:
-    graph = parts.graph
-    _, (argument,), axis = graph.rows[node]
-    shape = graph.shape(argument)
-    if axis is None:
-        found = yield argument, whole(shape)
-        return (yield from parts.summed(found, range(len(shape))))
+def _along(parts: _Parts, node: int, part: Part) -> Generator[Any, int, tuple[int, int | None]]:
+    """Return what a part of a reduction is made of, and the axis there; None is all."""
+    _, (argument,), axis = parts.graph.rows[node]
+    shape = parts.graph.shape(argument)
+    if axis is None or not shape:
+        return (yield argument, whole(shape)), None
     found = yield argument, (*part[:axis], range(shape[axis]), *part[axis:])
-    before = sum(isinstance(item, range) for item in part[:axis])
-    return (yield from parts.summed(found, [before]))
+    return found, sum(isinstance(item, range) for item in part[:axis])
+
+
+def _of_sum(parts: _Parts, node: int, part: Part) -> Steps:
+    found, axis = yield from _along(parts, node, part)
+    axes = range(len(parts.graph.shape(found))) if axis is None else [axis]
+    return (yield from parts.summed(found, axes))
 
 
 def _of_reduction(parts: _Parts, node: int, part: Part) -> Steps:
     """Return a part of a reduction over an axis, which is one of a part."""
     graph = parts.graph
-    operation, (argument,), axis = graph.rows[node]
-    shape = graph.shape(argument)
-    if axis is None or not shape:
-        found = yield argument, whole(shape)
-        axis = None
-    else:
-        found = yield argument, (*part[:axis], range(shape[axis]), *part[axis:])
-        axis = sum(isinstance(item, range) for item in part[:axis])
+    operation = graph.rows[node][0]
+    found, axis = yield from _along(parts, node, part)
     length = graph.shape(found)
     if operation is PROD and len(length) == 1 and 0 < length[0] <= SPELLED_OUT:
         product = yield found, (0,)
@@ -680,7 +678,7 @@ def composed(outer: Part, inner: Part) -> Part:
 
 
 def aligned(part: Part, shape: Shape, other: Shape) -> Part:
-    """Return the part of an array of shape `other` that a part of what it is spread to reads."""
+    """Return the part of an array of shape `other` that a part of what it is broadcast to reads."""
     more = len(shape) - len(other)
     items = []
     for item, long, length in zip(part[more:], shape[more:], other, strict=True):

@@ -22,9 +22,11 @@ from gradcli.values import shape_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
+    from gradcli.cli.options import Data
+    from gradcli.cli.output import Output
     from gradcli.findings import Note
     from gradcli.graph.shapes import Shape
     from gradcli.language.bindings import Binding
@@ -49,7 +51,7 @@ def is_option(word: str) -> bool:
 class Problem:
     """A formula with the values of its names; `where` says which line of stdin it is."""
 
-    __slots__ = ("data", "errors", "formula", "ranges", "shapes", "values", "where")
+    __slots__ = ("data", "errors", "formula", "known", "ranges", "shapes", "values", "where")
 
     def __init__(
         self,
@@ -59,6 +61,7 @@ class Problem:
         ranges: dict[str, Range] | None = None,
         data: dict[str, Any] | None = None,
         shapes: Mapping[str, Shape] | None = None,
+        errors: Mapping[str, Any] | None = None,
     ) -> None:
         self.formula = formula
         self.values = values
@@ -67,8 +70,10 @@ class Problem:
         """The names that take many values, one after the other."""
         self.data = data or {}
         """The names whose values are columns of data files."""
-        self.errors: dict[str, Any] = {}
+        self.errors = errors or {}
         """The standard errors of names that were given with one, x=1.0±0.1."""
+        self.known: Any = None
+        """The uncertain.Errors of words, options and a saved fit, where any of them has some."""
         self.shapes = shapes or {}
         """The shapes of names that have one without a value."""
 
@@ -81,9 +86,17 @@ class Problem:
         """Return what the JSON of every command begins with."""
         return {"expression": self.source, "variables": self.values}
 
-    def at_values(self, *, allow_nonfinite: bool = False, digits: int | None = None) -> Point:
+    def at_values(self, output: Output | None = None) -> Point:
         """Return the formula at these values, with as many certain digits as are asked for."""
-        return self.formula.at_values(self.values, allow_nonfinite=allow_nonfinite, digits=digits)
+        if output is None:
+            return self.formula.at_values(self.values)
+        return self.formula.at_values(
+            self.values, allow_nonfinite=output.allow_nonfinite, digits=output.digits
+        )
+
+    def with_error(self, here: Point, output: Output | None = None) -> Any:
+        """Return the value with its error, an uncertain.Result; None where there is none."""
+        return None if self.known is None else self.known.at(here, self, output)
 
     def notes(self) -> list[Note]:
         """Return what is to be said about names without values: which operations take one number.
@@ -112,25 +125,22 @@ class Problem:
     def without_ranges(self, command: str) -> Problem:
         """Return the problem; raise NameValueError when a name takes many values."""
         for name in self.ranges:
-            message = f"{name} is a range, and {command} needs one value"
-            raise NameValueError(message, hint=f"write {name}=1")
+            raise needs_one_value(name, command)
         return self
 
+    def needs_values(self, option: str, more: str = "") -> UsageError:
+        """Return the error for an option that means nothing without values of the names."""
+        names = " ".join(f"{name}=…" for name in self.formula.free_names[:5])
+        return UsageError(f"{option} needs values", hint=f"add {names}{more}")
 
-def problem(
-    words: Sequence[str], seed: int = 0, parameters: Mapping[str, Any] | None = None
-) -> Problem:
-    """Return the formula of a command that takes one, and the values or shapes of its names.
 
-    "-" reads the formula from stdin and "@FILE" from a file; random starts are drawn from `seed`,
-    and `parameters` are values of names that need not be used.
-    """
-    source, given = split(words)
-    if source == "-":
-        source = stdin()
-    shapes = shapes_of(given, parameters)
-    own = {} if shapes else values(given, seed)
-    return problem_of(source, own, parameters=parameters, structure=shapes)
+def parameters(options: Data) -> dict[str, Any]:
+    """Return the values of --params by name. Raises FileError."""
+    if options.params is None:
+        return {}
+    from gradcli.data.parameters import load
+
+    return dict(load(options.params, "--params"))
 
 
 def needed(parameters: Mapping[str, Any], text: str) -> dict[str, Any]:
@@ -140,6 +150,12 @@ def needed(parameters: Mapping[str, Any], text: str) -> dict[str, Any]:
     own = {name for match in re.finditer(_DEFINED, text) for name in names_in(match[0].strip())}
     wanted = names_in(text) - own
     return {name: value for name, value in parameters.items() if name in wanted}
+
+
+def needs_one_value(name: str, command: str) -> NameValueError:
+    """Return the error for a name that takes many values."""
+    message = f"{name} is a range, and {command} needs one value"
+    return NameValueError(message, hint=f"write {name}=1")
 
 
 def given_twice(name: str) -> NameValueError:
@@ -261,9 +277,7 @@ def problem_of(
         found.checked(dict.fromkeys([*found.free_names, *structure], 0.0))  # raises, naming it
     for name in known.keys() - found.free_names:
         del single[name]
-    made = Problem(found, single, where, ranges, shapes=structure)
-    made.errors = errors
-    return made
+    return Problem(found, single, where, ranges, shapes=structure, errors=errors)
 
 
 def without_errors(values: Mapping[str, Any]) -> tuple[Mapping[str, Any], dict[str, Any]]:
@@ -374,14 +388,17 @@ def _defined(formula: Formula, drawn: Mapping[str, Any]) -> Any:
 
 def stdin() -> str:
     """Return all of stdin, without the end of its last line. Raises FileError."""
-    stream = stdin_stream()
+    text = read_stdin(stdin_stream().read).decode("utf-8", "surrogateescape")
+    return text.removeprefix(BYTE_ORDER_MARK).rstrip("\n")
+
+
+def read_stdin(read: Callable[..., bytes], *most: int) -> bytes:
+    """Return what a method of the stream of stdin reads. Raises FileError."""
     try:
-        data = stream.read()
+        return read(*most)
     except OSError as error:
         message = f"cannot read stdin: {(error.strerror or str(error)).lower()}"
         raise FileError(message) from None
-    text: str = data.decode("utf-8", "surrogateescape")
-    return text.removeprefix(BYTE_ORDER_MARK).rstrip("\n")
 
 
 def stdin_stream() -> Any:

@@ -7,6 +7,8 @@ an empty line, or with --json an error object, in place of its answer, and the o
 from __future__ import annotations
 
 from gradcli.cli import arguments
+from gradcli.cli.options import Uncertain
+from gradcli.cli.output import LONGEST_ERROR, complain, error_document, error_text
 from gradcli.errors import (
     ExitCode,
     FileError,
@@ -26,14 +28,15 @@ if TYPE_CHECKING:
     from typing import Any
 
     from gradcli.cli.arguments import Problem
+    from gradcli.cli.options import Draw, Eval, Grad
     from gradcli.cli.output import Output
     from gradcli.cli.uncertain import Errors
 
+ERRORS = *Uncertain.records(), "samples", "errors", "params"
+"""The options that may say something about standard errors."""
+
 SHOWN_ERRORS = 20
 """How many errors are written out; of more only the number."""
-
-ERROR_BYTES = 3800
-"""The most bytes of all these errors together, so that with their number they stay below 4 KiB."""
 
 LONGEST_LINE = 4 * SOURCE_CHARACTERS
 """The most bytes of a line: four for each character of the longest formula."""
@@ -81,30 +84,38 @@ class Formulas:
     def __init__(
         self,
         words: Sequence[str],
-        seed: int = 0,
-        parameters: Mapping[str, Any] | None = None,
+        options: Eval | Grad | Draw,
         *,
         structure: bool = False,
         beside: Sequence[str] = (),
+        lines: bool = True,
     ) -> None:
-        """Read the words. Random values are drawn from `seed`.
+        """Read the words, and the values and errors that the options give.
 
-        `parameters` are values of names that need not be used. With `structure`, names may have
-        shapes without values. Values may belong to formulas `beside` those of the words.
+        With `structure`, names may have shapes without values. Values may belong to formulas
+        `beside` those of the words. Without `lines`, stdin and a file hold one formula.
         """
+        self._parameters = None if options.data else arguments.parameters(options)
+        self.known: Errors | None = None
+        """What options and a saved fit say about errors."""
+        if options.given(*(name for name in ERRORS if hasattr(options, name))):
+            from gradcli.cli.uncertain import Errors
+
+            self.known = Errors(options)
         self._text, given = arguments.split(words)
-        shapes = arguments.shapes_of(given, parameters) if structure else {}
+        shapes = arguments.shapes_of(given, self._parameters) if structure else {}
         self._has_shapes = bool(shapes)
-        self._values = {**shapes} if shapes else arguments.values(given, seed)
-        self._parameters = parameters
+        self._values = {**shapes} if shapes else arguments.values(given, options.seed)
         mentioned = {name for text in beside for name in names_in(text)}
         self._beside = {name: self._values[name] for name in self._values if name in mentioned}
         self._used = set(self._beside)
         self._lines: Iterator[tuple[int, str | None]] | None = None
         self._place = "stdin"
-        if self._text == "-":
+        if self._text == "-" and not lines:
+            self._text = arguments.stdin()
+        elif self._text == "-":
             self._lines = _stdin_lines()
-        elif words[0].startswith("@") and _holds_many(self._text):
+        elif lines and words[0].startswith("@") and _holds_many(self._text):
             self._lines = enumerate(self._text.split("\n"), 1)
             self._place = "the file"
 
@@ -125,7 +136,10 @@ class Formulas:
     def problem(self, request: Request) -> Problem:
         """Return a formula with the values of its names. Raises as arguments.problem_of."""
         values, shapes = ({}, request.values) if self._has_shapes else (request.values, {})
-        return arguments.problem_of(request.text, values, request.where, self._parameters, shapes)
+        problem = arguments.problem_of(
+            request.text, values, request.where, self._parameters, shapes
+        )
+        return knowing(problem, self.known)
 
     def curve(self, text: str) -> Problem:
         """Return a formula beside those of the words, with the values of its names."""
@@ -226,12 +240,10 @@ class Complaints:
         self.count = 0
         self._output = output
         self._shown = 0
-        self._left = ERROR_BYTES
+        self._left = LONGEST_ERROR
 
     def take(self, problem: GradcliError, request: Request | None) -> None:
         """Say what is wrong with a formula, or without one with all of them together."""
-        from gradcli.cli.output import complain, error_document, error_text
-
         self.count += 1
         if self.count == 1:
             self.code = problem.exit_code
@@ -257,8 +269,6 @@ class Complaints:
 
     def end(self) -> None:
         """Say how many errors were not written out."""
-        from gradcli.cli.output import complain
-
         more = self.count - self._shown
         if more and not self._output.json:
             complain(f"error: and {more} more line{'s have' if more > 1 else ' has'} an error")
@@ -291,7 +301,7 @@ def _stdin_lines() -> Iterator[tuple[int, str | None]]:
     number = 0
     while True:
         number += 1
-        line = _read_line(stream)
+        line = arguments.read_stdin(stream.readline, LONGEST_LINE + 1)
         if not line:
             return
         if len(line) <= LONGEST_LINE:
@@ -299,7 +309,7 @@ def _stdin_lines() -> Iterator[tuple[int, str | None]]:
             continue
         yield number, None
         for _ in range(MOST_PIECES):
-            line = _read_line(stream)
+            line = arguments.read_stdin(stream.readline, LONGEST_LINE + 1)
             if not line or line.endswith(b"\n"):
                 break
         else:
@@ -307,19 +317,11 @@ def _stdin_lines() -> Iterator[tuple[int, str | None]]:
             raise FileError(message)
 
 
-def _read_line(stream: Any) -> bytes:
-    try:
-        line: bytes = stream.readline(LONGEST_LINE + 1)
-    except OSError as error:
-        message = f"cannot read stdin: {(error.strerror or str(error)).lower()}"
-        raise FileError(message) from None
-    return line
-
-
-def known_errors(problem: Problem, errors: Errors | None) -> Errors | None:
-    """Return what is known of errors; None where neither words nor options say anything."""
-    if errors is None and problem.errors:
+def knowing(problem: Problem, known: Errors | None = None) -> Problem:
+    """Return the problem, which knows of errors what its words, options and a saved fit say."""
+    if known is None and problem.errors:
         from gradcli.cli.uncertain import Errors
 
-        return Errors()
-    return errors
+        known = Errors()
+    problem.known = known
+    return problem

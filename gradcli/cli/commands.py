@@ -10,7 +10,7 @@ from gradcli.options import speak_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from typing import Any
 
     from gradcli.errors import ExitCode
@@ -41,7 +41,6 @@ class Command:
         self,
         name: str,
         options: type[Options],
-        run: Callable[[Sequence[str], Any], ExitCode],
         help_: str,
         examples: Sequence[str],
         about: str = FORMULA,
@@ -49,12 +48,17 @@ class Command:
     ) -> None:
         self.name = name
         self.options = options
-        self.run = run
         self.help = help_
         self.examples = examples
         self.about = about
         self.operands = operands
         """What stands behind the name of the command."""
+
+    def run(self, words: Sequence[str], options: Options) -> ExitCode:
+        """Do it: call `run` of the module of that name, which is loaded only now."""
+        module: Any = __import__(f"gradcli.cli.{self.name}", fromlist=["run"])
+        code: ExitCode = module.run(words, options)
+        return code
 
 
 class Request:
@@ -67,41 +71,17 @@ class Request:
 
     def run(self) -> ExitCode:
         """Run the command. Raises UsageError for an option that is wrong, in its words."""
+        records = self.command.options.records()
         speak_of(self.command.options)
         try:
-            return self.command.run(self.operands, self.command.options.typed(self.given))
+            options = self.command.options.typed(self.given)
+            if any(records[field].file == "write" for field in self.given):
+                from gradcli.cli.data import check_files
+
+                check_files(options, self.operands)
+            return self.command.run(self.operands, options)
         finally:
             speak_of(None)
-
-
-def _eval(words: Sequence[str], options: Eval) -> ExitCode:
-    from gradcli.cli.eval import evaluate
-
-    return evaluate(words, options)
-
-
-def _grad(words: Sequence[str], options: Grad) -> ExitCode:
-    from gradcli.cli.grad import differentiate
-
-    return differentiate(words, options)
-
-
-def _minimize(words: Sequence[str], options: Minimize) -> ExitCode:
-    from gradcli.cli.minimize import minimize
-
-    return minimize(words, options)
-
-
-def _draw(words: Sequence[str], options: Draw) -> ExitCode:
-    from gradcli.cli.draw import draw
-
-    return draw(words, options)
-
-
-def _help(words: Sequence[str], options: Help) -> ExitCode:
-    from gradcli.cli.help import show
-
-    return show(words, options, {name: command.help for name, command in COMMANDS.items()})
 
 
 COMMANDS = {
@@ -110,7 +90,6 @@ COMMANDS = {
         Command(
             "eval",
             Eval,
-            _eval,
             "Print the value of a formula.",
             (
                 "gradcli eval '2^10'",
@@ -123,7 +102,6 @@ COMMANDS = {
         Command(
             "grad",
             Grad,
-            _grad,
             "Print the value and the derivative with respect to each name; without values, the "
             "derivatives as formulas.",
             (
@@ -136,7 +114,6 @@ COMMANDS = {
         Command(
             "minimize",
             Minimize,
-            _minimize,
             "Go down to a minimum from a start; with data, fit a model to them.",
             (
                 "gradcli minimize '(1-x)^2 + 100*(y-x^2)^2' x=-1.2 y=1",
@@ -149,7 +126,6 @@ COMMANDS = {
         Command(
             "draw",
             Draw,
-            _draw,
             "Draw the graph: values, gradients and local derivatives; without values, the "
             "structure.",
             (
@@ -160,7 +136,6 @@ COMMANDS = {
         Command(
             "help",
             Help,
-            _help,
             "Explain a topic or a function; without one, list the topics.",
             ("gradcli help fits", "gradcli help lgamma"),
             TOPIC,

@@ -5,19 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gradcli.cli import report
-from gradcli.cli.columns import Column, documents, show
 from gradcli.cli.output import note
 from gradcli.minimize.comparing import Model, check, compared
 from gradcli.minimize.minimize import minimize
 from gradcli.rows.columns import values_of
+from gradcli.sheets import Column, documents, show
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from gradcli.cli.given import Given
     from gradcli.cli.output import Output
     from gradcli.minimize.minimum import Minimum
-
+    from gradcli.solvers.observer import Observer
 
 COMPARED = (
     Column("model", is_label=True),
@@ -37,7 +35,7 @@ COMPARED = (
 class Comparison:
     """The models of --also beside the first one; all are of the same rows."""
 
-    def __init__(self, given: Given, stop: Callable[[], bool]) -> None:
+    def __init__(self, given: Given, stop: Observer) -> None:
         self._models = [_model(each) for each in (given, *given.also)]
         self._stop = stop
         self._warnings: list[str] = []
@@ -56,9 +54,7 @@ class Comparison:
                 fixed=model.fixed,
                 data=model.data,
                 settings=model.settings,
-                observe=lambda _: None,
-                following=lambda _: None,
-                stop=self._stop,
+                observers=[self._stop],
                 predicts=True,
             )
             self.fits.append(found)
@@ -73,7 +69,7 @@ class Comparison:
             output.document({**first, "also": others, "comparison": table})
             return
         if not output.csv:
-            report.compare(self.fits, output, self._models[0].settings.confidence)
+            report.compare(self.fits, output)
             output.line("")
         show(COMPARED, rows, output)
         if output.pretty:

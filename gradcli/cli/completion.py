@@ -75,9 +75,9 @@ def _text(word: str) -> str:
     return ""
 
 
-def paths(begun: str) -> list[str]:
+def paths(incomplete: str) -> list[str]:
     """Return the files and folders that an unfinished path may become."""
-    folder, slash, name = begun.rpartition("/")
+    folder, slash, name = incomplete.rpartition("/")
     with suppress(OSError, ValueError):
         inside = sorted(Path((folder + slash) or ".").iterdir())
         return [
@@ -86,10 +86,6 @@ def paths(begun: str) -> list[str]:
             if path.name.startswith(name) and (name or not path.name.startswith("."))
         ]
     return []
-
-
-def _files(incomplete: str) -> list[str]:
-    return paths(incomplete)
 
 
 def _formula(ctx: Any, incomplete: str) -> list[str]:
@@ -107,7 +103,7 @@ OF: dict[str, Any] = {
     "NAME=VALUE": _assigned,
     "NAME=LOW:HIGH": _assigned,
     "FORMULA": _formula,
-    "FILE": _files,
-    "LOG": _files,
+    "FILE": paths,
+    "LOG": paths,
 }
 """What proposes the value of an option, by what help calls that value."""

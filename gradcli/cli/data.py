@@ -2,34 +2,40 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import contextmanager, suppress
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from gradcli.cli import arguments
 from gradcli.cli.arguments import Problem
-from gradcli.cli.batch import curve
-from gradcli.cli.options import Data
+from gradcli.cli.batch import curve, knowing
+from gradcli.cli.options import MEMORY_OF_MANY, Beside, Data, Sharing
 from gradcli.cli.output import note
-from gradcli.errors import FileError, NameValueError, ShapeError, UsageError, few, printable
-from gradcli.language.names import CONSTANTS, KEYWORDS, is_name, is_reserved, names_in
+from gradcli.errors import FileError, ShapeError, UsageError, few, printable
+from gradcli.graph.shapes import ROWS
+from gradcli.language.names import CONSTANTS, KEYWORDS, is_reserved, names_in
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from gradcli.cli.batch import Request
+    from gradcli.cli.options import Minimize
     from gradcli.cli.output import Output
     from gradcli.cli.uncertain import Errors
+    from gradcli.cluster.session import Session
     from gradcli.data.cells import Dates
+    from gradcli.data.pieces import PieceRows
     from gradcli.data.source import Source
     from gradcli.errors import GradcliError
-    from gradcli.plotting.data import Against
-    from gradcli.plotting.scattered import Scattered
+    from gradcli.formula import Formula
+    from gradcli.options import Options
+    from gradcli.plotting.data import Against, Scattered
     from gradcli.point import Point
     from gradcli.tables.formula import RowFormula
     from gradcli.tables.sums import Sums
-    from gradcli.uncertainty.inputs import Saved
 
 
 def reading(options: Data, dates: Mapping[str, Dates] | None = None) -> dict[str, Any]:
@@ -78,39 +84,22 @@ def _dates(options: Data) -> dict[str, Dates]:
     """Return the columns of dates; those of a saved fit count from the same date as there."""
     from gradcli.data.cells import Dates
 
-    found: dict[str, Dates] = {}
     saved: dict[str, datetime] = {}
     if options.dates and options.params is not None:
         from gradcli.data.parameters import origins
 
         saved = origins(options.params)
-    for word in options.dates:
-        name, equals, form = word.partition("=")
-        if not is_name(name) or (equals and "%" not in form):
-            message = f"--dates takes NAME or NAME=FORM, not '{printable(word, 60)}'"
-            raise UsageError(message, hint="for example --dates t, or --dates 't=%d.%m.%Y'")
-        found[name] = Dates(form if equals else None, saved.get(name))
-    return found
+    return {name: Dates(form or None, saved.get(name)) for name, form in options.dates.items()}
 
 
-def check(options: Data, words: Sequence[str]) -> bool:
-    """Return whether there are data. Raises UsageError for what says nothing about their files."""
+def check(options: Data, words: Sequence[str]) -> None:
+    """Raise UsageError for what says nothing about the files of --data."""
     if not options.data:
-        return False
+        return
     if words and words[0] == "-" and "-" in options.data:
         message = "the formula and the data are both to be read from stdin"
         raise UsageError(message, hint="put one of them into a file: @FILE or --data FILE")
     reading(options)
-    return True
-
-
-def parameters(options: Data) -> dict[str, Any]:
-    """Return the values of --params by name. Raises FileError."""
-    if options.params is None:
-        return {}
-    from gradcli.data.parameters import load
-
-    return dict(load(options.params, "--params"))
 
 
 def needed(options: Data, text: str, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -118,22 +107,11 @@ def needed(options: Data, text: str, values: Mapping[str, Any]) -> dict[str, Any
 
     Raises NameValueError for a name that is among `values` too.
     """
-    known = parameters(options)
+    known = arguments.parameters(options)
     for name in known:
         if name in values:
             raise arguments.given_twice(name)
     return arguments.needed(known, text)
-
-
-def covariance(options: Data) -> Saved | None:
-    """Return what the fit of --params knows about the errors of its parameters."""
-    if options.params is None:
-        return None
-    from gradcli.data.parameters import covariance as load
-    from gradcli.uncertainty.inputs import Saved
-
-    found = load(options.params)
-    return None if found is None else Saved(*found)
 
 
 def scattered(options: Data, path: str) -> Scattered:
@@ -142,7 +120,7 @@ def scattered(options: Data, path: str) -> Scattered:
     Raises FileError for a file that has not two or three columns of numbers.
     """
     from gradcli.data.source import open_source, read
-    from gradcli.plotting.scattered import Scattered, check_columns
+    from gradcli.plotting.data import Scattered, check_columns
 
     how = reading(Data() if options.data else options)
     classes, patterns = how.pop("classes"), how.pop("matrix")
@@ -160,44 +138,34 @@ def scattered(options: Data, path: str) -> Scattered:
 
 
 @contextmanager
-def opened(
-    options: Data,
-    request: Request,
-    x: str | None = None,
-    curves: Sequence[str] = (),
-    *,
-    wanted: Collection[str] = (),
-) -> Iterator[OverRows]:
-    """Open the files for a formula with its values.
+def opened(options: Data, request: Request, known: Errors | None = None) -> Iterator[OverRows]:
+    """Open the files for a formula with its values, and for what stands beside it in a plot.
 
-    A plot may stand against the formula `x` of columns, and `curves` are formulas beside it.
-    `wanted` are other columns.
-    After the block, notes say how texts became numbers and how many rows were left out.
+    `known` are the errors that options and a saved fit give, which may be columns. After the block,
+    notes say how texts became numbers and how many rows were left out.
     """
-    from gradcli.cli.sharing import shares
     from gradcli.rows import columns
     from gradcli.tables.formula import RowFormula
 
     how = reading(options)
+    x, curves = (options.x, options.curves) if isinstance(options, Beside) else (None, ())
     text, where = request.text, request.where
     values, errors = arguments.without_errors(request.values)
     for name, value in {**values, **request.beside}.items():
         if hasattr(value, "listed"):
-            message = f"{name} is a range, and --data needs one value"
-            raise NameValueError(message, hint=f"write {name}=1")
-    known = needed(options, text, values)
-    check_syntax(text, [*values, *known])
+            raise arguments.needs_one_value(name, "--data")
+    values = {**needed(options, text, values), **values}
+    check_syntax(text, [*values])
     paths = options.data
-    others = {*names_in(x or ""), *wanted}
+    others = {*names_in(x or ""), *(() if known is None else known.columns.values())}
     source, names = columns.opened(paths, text, others, **how)
     with shares(options) as share:
-        formula = RowFormula(text, {**known, **values}, source, names, paths, others, share)
+        formula = RowFormula(text, values, source, names, paths, others, share)
         for sentence in formula.formula.origin.notes if formula.formula.origin else ():
             note(where + sentence)
         say_classes(source, names, where)
-        over = OverRows(formula, where)
-        over.errors = errors
-        saved = parameters(options) if curves or x else {}
+        over = OverRows(formula, where, errors, known)
+        saved = arguments.parameters(options) if curves or x else {}
         if x is not None:
             over.against = _against(x, over, {**arguments.needed(saved, x), **request.beside})
         over.curves = [curve(each, request.beside, saved) for each in curves]
@@ -224,7 +192,13 @@ def _against(text: str, over: OverRows, values: Mapping[str, Any]) -> Against:
 class OverRows:
     """A formula over the rows of files, for a command; `where` is its line if it is one of many."""
 
-    def __init__(self, formula: RowFormula, where: str = "") -> None:
+    def __init__(
+        self,
+        formula: RowFormula,
+        where: str = "",
+        errors: Mapping[str, Any] | None = None,
+        known: Errors | None = None,
+    ) -> None:
         self.formula = formula
         self.where = where
         self.per_row = formula.per_row
@@ -232,39 +206,39 @@ class OverRows:
         """What the rows are plotted against, if that is asked for."""
         self.curves: list[Problem] = []
         """The formulas of curves in their plot."""
-        self.errors: dict[str, Any] = {}
+        self._errors = errors
         """The standard errors of names that were given with one."""
+        self._known = known
 
     def problem(self) -> Problem:
         """Return the formula with its values, and its columns where they are in memory."""
         found = self.formula
         data = found.data if found.held is not None else dict.fromkeys(found.columns)
-        problem = Problem(found.formula, found.values, self.where, {}, data)
-        problem.errors = self.errors
-        return problem
+        problem = Problem(found.formula, found.values, self.where, data=data, errors=self._errors)
+        return knowing(problem, self._known)
 
-    def at_values(
-        self, wrt: Sequence[str] = (), *, allow_nonfinite: bool, digits: int | None = None
-    ) -> Point | Sums:
+    def at_values(self, output: Output, wrt: Sequence[str] = ()) -> Point | Sums:
         """Return the formula over all rows, with what is needed to differentiate by `wrt`."""
         if self.formula.sums is None:
-            return self.held(allow_nonfinite=allow_nonfinite, digits=digits)
+            return self.held(output)
         from gradcli.tables.sums import Sums
 
-        return Sums(self.formula, wrt, allow_nonfinite=allow_nonfinite)
+        return Sums(self.formula, wrt, allow_nonfinite=output.allow_nonfinite)
 
-    def held(self, *, allow_nonfinite: bool, digits: int | None = None) -> Point:
+    def held(self, output: Output) -> Point:
         """Return the formula over all rows, which are in memory then."""
         found = self.formula
         found.hold()
-        return found.at(found.data, allow_nonfinite=allow_nonfinite, certain=True, digits=digits)
+        nonfinite, digits = output.allow_nonfinite, output.digits
+        return found.at(found.data, allow_nonfinite=nonfinite, certain=True, digits=digits)
 
-    def is_held_for(self, errors: Errors | None, output: Output) -> bool:
+    def is_held_for_errors(self, output: Output) -> bool:
         """Whether the one value has an error, and all rows are in memory for it.
 
         Where only a saved fit would give it and memory has no room for them, a note says so.
         """
         problem = self.problem()
+        errors = problem.known
         if errors is None or not errors.are_wanted(problem, output) or errors.of(problem) is None:
             return False
         try:
@@ -311,3 +285,123 @@ def say_classes(source: Source, names: Collection[str], where: str = "") -> None
         if name in names:
             shown = [f"{printable(text, 30)} = {number}" for number, text in enumerate(texts)]
             note(f"{where}{name}: {few(shown)}")
+
+
+# ---------------------------------------------------------------- files that are written
+
+
+def check_files(options: Options, words: Sequence[str]) -> None:
+    """Raise UsageError for a file that would be written over, being used otherwise as well.
+
+    `words` are the operands, of which the first may name a file.
+    """
+    files = options.files()
+    users = [(name, path) for use, name, path in files if use == "read"]
+    if words and words[0].startswith("@"):
+        users.append(("the formula", words[0][1:]))
+    for name, path in [(name, path) for use, name, path in files if use == "write"]:
+        for user, other in users:
+            if path != "-" and os.path.realpath(other) == os.path.realpath(path):
+                message = f"{name} would write over '{printable(path, 200)}', the file of {user}"
+                raise UsageError(message, hint="give it another name")
+        users.append((name, path))
+
+
+def check_writable(options: Options) -> None:
+    """Raise FileError for a file that cannot be written, before a run that may be long."""
+    from gradcli.data import files
+
+    for use, _, path in options.files():
+        if use == "write" and path != "-":
+            files.check_writable(path)
+
+
+# ---------------------------------------------------------------- rows in pieces
+
+MESSAGE = 3e-3
+"""Seconds that a message to all workers and back takes."""
+NUMBER = 2e-9
+"""Seconds that NumPy takes for a number, roughly."""
+
+
+class Shares:
+    """What makes rows in pieces; workers are found or started when the first rows are wanted."""
+
+    def __init__(self, options: Sharing) -> None:
+        self._options = options
+        self._session: Session | None = None
+
+    def __call__(self, source: Source, names: Sequence[str]) -> PieceRows:
+        """Return rows in pieces. Raises FileError, UsageError and ClusterError."""
+        options = self._options
+        kept = getattr(options, "memory", None)
+        memory = (MEMORY_OF_MANY if kept is None else kept) << 20
+        if options.cluster is None and not options.workers:
+            from gradcli.data.pieces import PieceRows
+
+            found = PieceRows(source, names, memory)
+            note(f"{found.about}, {found.count} rows")
+            return found
+        from gradcli.cluster.rows import SharedRows
+        from gradcli.cluster.session import Choice, Session
+
+        if self._session is None:
+            choice = Choice(options.workers or 0, options.cluster, options.insecure)
+            self._session = Session(choice, note)
+        found = SharedRows(self._session, source, names, memory)
+        note(f"{found.about}, {found.count} rows")
+        return found
+
+    def bound(self, rows: Any, formula: Formula, start: Sequence[Any], how: Minimize) -> PieceRows:
+        """Return the rows for a minimisation of a formula.
+
+        `start` are its text, starts and fixed values. Raises UsageError for no sum over rows.
+        """
+        from gradcli.minimize.recipe import Recipe, not_shared
+
+        if not formula.graph.columns:
+            raise not_shared()
+        if how.learns:
+            if how.engine == "auto":
+                how = how.replaced(engine="python")  # as training has it
+            count = min(how.batch or rows.count, rows.count)
+            if self._session is not None and count * _numbers(formula) * NUMBER < MESSAGE:
+                what = f"a batch of {count} rows is computed sooner than a message is sent"
+                note(f"{what}; without workers the run is faster")
+        found: PieceRows = rows.bound(Recipe.of(start[0], start[1], start[2], how))
+        return found
+
+    def close(self) -> None:
+        """End the workers that were started, let the others go."""
+        if self._session is not None:
+            self._session.close()
+
+
+@contextmanager
+def shares(options: Options) -> Iterator[Shares | None]:
+    """Give the block what makes rows in pieces; None where the options do not ask for it.
+
+    Raises UsageError.
+    """
+    if not isinstance(options, Sharing) or not options.given("workers", "cluster"):
+        yield None
+        return
+    if options.workers is not None and options.cluster is not None:
+        message = "--workers starts workers on this machine, and --cluster takes those of a cluster"
+        raise UsageError(message, hint="leave out one of them")
+    if options.cluster is not None:
+        from gradcli.cluster.session import Choice
+
+        Choice(0, options.cluster, options.insecure).check()
+    found = Shares(options)
+    try:
+        yield found
+    finally:
+        found.close()
+
+
+def _numbers(formula: Formula) -> int:
+    """Return how many numbers are computed for each row, with their derivatives."""
+    graph = formula.graph
+    shapes = map(graph.shape, graph.reachable([formula.id]))
+    return 3 * sum(prod(shape[1:]) for shape in shapes if ROWS in shape)

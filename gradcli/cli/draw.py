@@ -6,7 +6,6 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from gradcli.cli import arguments
 from gradcli.cli.output import Output, is_terminal, say_notes, width
 from gradcli.data.files import ending, is_special
 from gradcli.errors import ExitCode, UsageError, printable
@@ -15,7 +14,7 @@ from gradcli.options import spelled
 from gradcli.pictures.graph.picture import FORMATS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from gradcli.cli.arguments import Problem
     from gradcli.cli.options import Draw
@@ -29,7 +28,7 @@ DEEPEST = 20
 """Deeper levels of the tree begin at the left again."""
 
 
-def draw(words: Sequence[str], options: Draw) -> ExitCode:
+def run(words: Sequence[str], options: Draw) -> ExitCode:
     """Write the picture to stdout or to the file that was named; its ending chooses the format.
 
     On a terminal, without a file, print the graph as a tree.
@@ -54,14 +53,16 @@ def draw(words: Sequence[str], options: Draw) -> ExitCode:
 def _problem(words: Sequence[str], options: Draw) -> Iterator[Problem]:
     """Give the block the formula with the values of its names, those of files among them."""
     from gradcli.cli import data
-
-    if not data.check(options, words):
-        known = data.parameters(options) if options.params is not None else None
-        yield arguments.problem(words, options.seed, known).without_ranges("draw")
-        return
     from gradcli.cli.batch import Formulas
 
-    with data.opened(options, Formulas(words, options.seed).one("draw")) as over:
+    data.check(options, words)
+    has_data = bool(options.data)
+    formulas = Formulas(words, options, structure=not has_data, lines=has_data)
+    request = formulas.one("draw")
+    if not has_data:
+        yield formulas.problem(request).without_ranges("draw")
+        return
+    with data.opened(options, request, formulas.known) as over:
         if over.per_row:
             raise over.needs_one("draw")
         over.formula.hold()
@@ -71,12 +72,12 @@ def _problem(words: Sequence[str], options: Draw) -> Iterator[Problem]:
 def _draw(problem: Problem, chosen: str, options: Draw) -> None:
     values = {**problem.data, **problem.values}
     if options.local in {"number", "both"} and problem.formula.free_names and not values:
-        names = " ".join(f"{name}=…" for name in problem.formula.free_names[:5])
-        message = f"--local {options.local} needs values"
-        raise UsageError(message, hint=f"add {names}, or write --local formula")
-    output = Output.of(options)
+        raise problem.needs_values(f"--local {options.local}", ", or write --local formula")
+    output = Output(options)
     notes: list[Note] = []
-    result = _with_error(problem, values, options)
+    result: Result | None = None
+    if problem.known is not None and problem.known.of(problem) is not None:
+        result = problem.with_error(problem.formula.at_values(values))
     given, correlations = values, None
     if result is not None and result.given is not None:
         from gradcli.uncertainty.number import Uncertain
@@ -122,20 +123,6 @@ def _draw(problem: Problem, chosen: str, options: Draw) -> None:
         )
         output.binary(content)
     say_notes(notes if values else [*notes, *problem.notes()])
-
-
-def _with_error(problem: Problem, values: Mapping[str, Any], options: Draw) -> Result | None:
-    """Return the value with its error where words or a saved fit say one."""
-    saved = None
-    if options.params is not None:
-        from gradcli.cli import data
-
-        saved = data.covariance(options)
-    if not problem.errors and saved is None:
-        return None
-    from gradcli.cli.uncertain import Errors
-
-    return Errors(saved=saved).at(problem.formula.at_values(values), problem)
 
 
 def tree(steps: Sequence[Step], output: Output, most: int) -> None:

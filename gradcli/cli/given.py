@@ -1,4 +1,4 @@
-"""What the words and options of `minimize` say: read, checked, and with the data."""
+"""What the words and options of `minimize` say: read, checked, with the data; and --report."""
 
 from __future__ import annotations
 
@@ -9,24 +9,33 @@ from gradcli.cli import arguments
 from gradcli.cli.data import check_syntax, needed, reading
 from gradcli.cli.options import MEMORY_OF_MANY
 from gradcli.cli.output import note
-from gradcli.errors import NameValueError, ShapeError, UsageError, few
+from gradcli.errors import (
+    FormulaError,
+    MathematicsError,
+    NameValueError,
+    ShapeError,
+    UsageError,
+    few,
+)
+from gradcli.formula import Formula, parse
 from gradcli.language.bindings import bindings
 from gradcli.language.bounds import limits as limits_of
-from gradcli.language.names import names_in
+from gradcli.language.names import CONSTANTS, is_reserved, names_in
 from gradcli.options import spelled
 from gradcli.values import shape_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from gradcli.cli.data import Shares
     from gradcli.cli.options import Minimize
-    from gradcli.cli.sharing import Shares
     from gradcli.data.cells import Dates
     from gradcli.data.pieces import SomeRows
     from gradcli.data.source import Source
-    from gradcli.formula import Formula
     from gradcli.language.bindings import Binding
+    from gradcli.minimize.minimum import Minimum
     from gradcli.minimize.settings import Settings
+    from gradcli.uncertainty.propagation import Uncertainty
 
 
 class Start(NamedTuple):
@@ -36,6 +45,10 @@ class Start(NamedTuple):
     values: dict[str, Any]
     fixed: dict[str, Any]
     bounds: dict[str, tuple[float, float]]
+
+    def shapes(self) -> dict[str, Any]:
+        """Return the shapes of all values by name."""
+        return {name: shape_of(x, name) for name, x in {**self.fixed, **self.values}.items()}
 
 
 class Given(NamedTuple):
@@ -81,9 +94,7 @@ def _over(
     share: Shares | None,
 ) -> Given:
     """Return a formula with its start over the rows."""
-    shapes = {n: shape_of(x, n) for n, x in {**start.fixed, **start.values}.items()}
-    if rows is not None:
-        shapes = {**dict.fromkeys(rows.entries, ()), **shapes}
+    shapes = {**dict.fromkeys(() if rows is None else rows.entries, ()), **start.shapes()}
     try:
         formula = formula_over(rows, start.source, shapes)
     except ShapeError as error:
@@ -149,8 +160,7 @@ def read_start(
 
 def _single(binding: Binding, draw: arguments.Draws) -> Any:
     if binding.is_range:
-        message = f"{binding.name} is a range, and minimize needs one value"
-        raise NameValueError(message, hint=f"write {binding.name}=1")
+        raise arguments.needs_one_value(binding.name, "minimize")
     if binding.error is not None:
         message = f"{binding.name} has an error behind ±, and minimize takes plain values"
         raise NameValueError(message, hint=f"leave out the error of {binding.name}")
@@ -159,8 +169,6 @@ def _single(binding: Binding, draw: arguments.Draws) -> Any:
 
 def formula_over(rows: SomeRows | None, text: str, shapes: Mapping[str, Any]) -> Formula:
     """Return the formula that the text stands for over rows, after its notes are said."""
-    from gradcli.formula import parse
-
     if rows is None:
         return arguments.formula(text, shapes)
     from gradcli.rows.columns import over_rows
@@ -224,9 +232,8 @@ def rows_of(
     """
     from gradcli.rows.columns import rows
 
-    shapes = {n: shape_of(x, n) for n, x in {**start.fixed, **start.values}.items()}
     source = start.source if text is None else text
-    return rows(paths, source, others, shapes, memory, share, **reading(options, dates))
+    return rows(paths, source, others, start.shapes(), memory, share, **reading(options, dates))
 
 
 def check(options: Minimize) -> None:
@@ -246,3 +253,78 @@ def check(options: Minimize) -> None:
         if options.also:
             message = f"--also fits several models, and {spelled(field)} is about one"
             raise UsageError(message, hint=f"leave out --also or {spelled(field)}")
+
+
+# ---------------------------------------------------------------- --report
+
+
+class Derived(NamedTuple):
+    """A quantity: its name, and the formula of parameters that it is."""
+
+    name: str
+    formula: Formula
+
+
+class Quantity(NamedTuple):
+    """A quantity with its value, and its error where the parameters have theirs."""
+
+    name: str
+    value: float
+    known: Uncertainty | None
+    warning: str | None = None
+
+
+def read_quantities(texts: Mapping[str, str], parameters: Mapping[str, Any]) -> list[Derived]:
+    """Return the quantities of --report; `parameters` are those of the fit and what is fixed.
+
+    Raises UsageError for names that are no parameters.
+    """
+    shapes = {name: shape_of(value, name) for name, value in parameters.items()}
+    found: list[Derived] = []
+    for name, text in texts.items():
+        if is_reserved(name) or name in CONSTANTS or name in parameters:
+            message = f"--report gives the name {name}, which means something else"
+            raise UsageError(message, hint="give the quantity another name")
+        try:
+            formula = parse(text.strip(), shapes)
+        except FormulaError as error:
+            error.message = f"--report {name}: {error.message}"
+            raise
+        other = [used for used in formula.free_names if used not in parameters]
+        if other:
+            message = f"--report {name} uses {few(other)}, which is no parameter"
+            raise UsageError(message, hint=f"the parameters are {few(list(parameters))}")
+        if formula.shape:
+            message = f"--report {name} is an array, and a quantity is a number"
+            raise UsageError(message, hint="take one entry, or the sum")
+        found.append(Derived(name, formula))
+    return found
+
+
+def quantities(
+    wanted: Sequence[Derived], found: Minimum, fixed: Mapping[str, Any]
+) -> list[Quantity]:
+    """Return each quantity at the parameters that were found, with its error."""
+    known = None if found.statistics is None else found.statistics.covariance
+    return [_quantity(each, {**fixed, **found.parameters}, known) for each in wanted]
+
+
+def _quantity(
+    wanted: Derived, values: Mapping[str, Any], known: Mapping[str, Any] | None
+) -> Quantity:
+    own = wanted.formula.free_names
+    try:
+        here = wanted.formula.at_values({name: values[name] for name in own})
+    except MathematicsError as error:
+        return Quantity(wanted.name, float("nan"), None, f"{wanted.name}: {error.message}")
+    if known is None:
+        return Quantity(wanted.name, here.value, None)
+    from gradcli.uncertainty.inputs import Saved, inputs
+    from gradcli.uncertainty.propagation import propagate
+
+    saved = Saved(known["names"], known["matrix"], known["degrees_of_freedom"]).of(own)
+    try:
+        return Quantity(wanted.name, here.value, propagate(here, inputs({}, None, saved)))
+    except MathematicsError as error:
+        warning = f"{wanted.name} has no standard error: {error.message}"
+        return Quantity(wanted.name, here.value, None, warning)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from gradcli.cli.batch import Formulas, answered, known_errors
-from gradcli.cli.columns import NODE, Column, Entries, cells, documents, show
-from gradcli.cli.options import Uncertain
+from gradcli.cli.batch import Formulas, answered
 from gradcli.cli.output import Output, said_of_digits, say_notes
 from gradcli.errors import ExitCode, MathematicsError, NameValueError, UsageError
 from gradcli.headings import ours
 from gradcli.options import spelled
 from gradcli.point import Point
+from gradcli.sheets import NODE, Column, Entries, documents, show
 from gradcli.values import check_single, names_to_nodes
 
 TYPE_CHECKING = False
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from gradcli.cli.options import Grad
     from gradcli.cli.plots import Target
     from gradcli.cli.uncertain import Errors
-    from gradcli.findings import Check, Note
+    from gradcli.findings import Note
     from gradcli.formula import Formula
     from gradcli.graph.node import Graph
     from gradcli.programs.trace import Edge, Step
@@ -61,89 +60,77 @@ NUMERIC = "nodes", "hessian", "check", "step", "mode", "strict", "relative"
 """The options that make sense for one point only."""
 FORMS = *NUMERIC, "latex"
 """The options for more than value and derivatives."""
-ERRORS = (*Uncertain.records(),)
-"""The options that ask for standard errors."""
 
 
-def differentiate(words: Sequence[str], options: Grad) -> ExitCode:
+def run(words: Sequence[str], options: Grad) -> ExitCode:
     """Print value and derivatives, or whatever form of them is options.
 
     With files of data, print them in each of their rows, or once for all of them.
     """
-    output = Output.of(options)
+    output = Output(options)
     plot = None
     if options.plot is not None:
         from gradcli.cli import plots
 
-        plot = plots.target(options, output, words)
+        plot = plots.target(options, output)
     _check_together(options)
-    has_data, known = False, None
-    if options.given("data", "params", "points"):
+    if options.data:
         from gradcli.cli import data
 
-        has_data = data.check(options, words)
-        known = None if has_data else data.parameters(options)
-    errors = None
-    if options.given(*ERRORS, "params"):
-        from gradcli.cli.uncertain import Errors
-
-        errors = Errors(options, data.covariance(options) if options.params is not None else None)
-    is_asked = errors is not None and errors.is_asked
-    # Shapes stand in place of values where formulas are options.
-    has_shapes = plot is None and not has_data
-    formulas = Formulas(words, options.seed, known, structure=has_shapes)
+        data.check(options, words)
+    # Shapes stand in place of values where formulas are shown.
+    formulas = Formulas(words, options, structure=plot is None and not options.data)
 
     def answer(request: Request) -> None:
-        if has_data:
-            _over_rows(request, output, options, plot, errors)
+        if options.data:
+            _over_rows(request, output, options, plot, formulas.known)
             return
         problem = formulas.problem(request)
         names = _names(options.wrt, problem)
         if problem.ranges:
-            _no_errors(problem, errors, output)
-            _table(problem, names, output, options)
+            _no_errors(problem, output)
+            _check_ranges(problem, options)
+            from gradcli.cli import tables
+
+            tables.show(problem, output, names)
         elif problem.formula.free_names and not problem.values:
-            _needs_no_values(problem, options, is_asked=is_asked)
+            _needs_no_values(problem, options)
             _formulas(problem, names, output, options)
         else:
-            here = problem.at_values(allow_nonfinite=options.allow_nonfinite, digits=output.digits)
-            _numbers(here, problem, names, output, options, errors)
+            _numbers(problem.at_values(output), problem, names, output, options)
 
     with output:
         if plot is None:
             return answered(formulas, output, answer)
-        if has_data:
+        if options.data:
             answer(formulas.one("--plot over data"))
-            return ExitCode.DONE
-        shown = [_to_plot(problem, options) for problem in formulas.problems()]
-        for problem, _, _ in shown:
-            _no_errors(problem, errors, output)
-        plots.over_ranges(
-            shown, plot, output, allow_nonfinite=options.allow_nonfinite, data=options
-        )
+        else:
+            shown = [_to_plot(problem, options) for problem in formulas.problems()]
+            for problem, _, _ in shown:
+                _no_errors(problem, output)
+            plots.over_ranges(shown, plot, output, options)
     return ExitCode.DONE
 
 
 def _over_rows(
-    request: Request, output: Output, options: Grad, plot: Target | None, errors: Errors | None
+    request: Request, output: Output, options: Grad, plot: Target | None, known: Errors | None
 ) -> None:
     """Print value and derivatives in each row of the data, or once for all rows."""
     from gradcli.cli import data, tables
 
-    allow_nonfinite = options.allow_nonfinite
-    with data.opened(options, request) as over:
+    with data.opened(options, request, known) as over:
         problem = over.problem()
         names = _names(options.wrt, problem)
         if over.per_row or plot is not None:
-            _no_errors(problem, errors, output)
+            _no_errors(problem, output)
             for field in options.given(*FORMS):
                 raise over.needs_one(spelled(field))
             if plot is not None:
                 from gradcli.cli import plots
 
-                plots.over_rows(over, names, plot, output, allow_nonfinite=allow_nonfinite)
+                plots.over_rows(over, names, plot, output)
             else:
-                tables.show_rows(over, output, names, allow_nonfinite=allow_nonfinite)
+                tables.show_rows(over, output, names)
             return
         if options.wrt is None:
             names = [name for name in names if name not in problem.data]
@@ -153,20 +140,18 @@ def _over_rows(
                 raise NameValueError(message, hint=hint)
         own = problem.formula.free_names
         is_whole = any(name in problem.data or name not in own for name in names)
-        is_uncertain = over.is_held_for(known_errors(problem, errors), output)
+        is_uncertain = over.is_held_for_errors(output)
         if is_uncertain or is_whole or {*options.given(*FORMS)} - {"strict"}:
             over.formula.hold()
             problem = over.problem()
-        here = over.at_values(names, allow_nonfinite=allow_nonfinite, digits=output.digits)
-        _numbers(here, problem, names, output, options, errors)
+        _numbers(over.at_values(output, names), problem, names, output, options)
 
 
-def _no_errors(problem: Problem, errors: Errors | None, output: Output) -> None:
+def _no_errors(problem: Problem, output: Output) -> None:
     """Say that many derivatives are shown without errors, where there are some to be shown."""
-    known = known_errors(problem, errors)
-    if known is not None and known.are_wanted(problem, output):
+    if problem.known is not None and problem.known.are_wanted(problem, output):
         message = "many derivatives are shown without standard errors"
-        known.refuse(problem, message, "gradcli eval shows that of each value")
+        problem.known.refuse(problem, message, "gradcli eval shows that of each value")
 
 
 def _names(wrt: str | None, problem: Problem) -> list[str]:
@@ -205,13 +190,12 @@ def _check_together(options: Grad) -> None:
         raise UsageError(message, hint="leave out one of them, or write --json")
 
 
-def _needs_no_values(problem: Problem, options: Grad, *, is_asked: bool) -> None:
-    asked = ["a standard error"] if is_asked else []
+def _needs_no_values(problem: Problem, options: Grad) -> None:
+    known = problem.known
+    asked = ["a standard error"] if known is not None and known.is_asked else []
     given = [field for field in options.given(*NUMERIC) if field != "hessian"]
     for option in [*map(spelled, given), *asked]:
-        names = " ".join(f"{name}=…" for name in problem.formula.free_names[:5])
-        message = f"{option} needs values"
-        raise UsageError(message, hint=f"add {names}")
+        raise problem.needs_values(option)
 
 
 def _check_ranges(problem: Problem, options: Grad) -> None:
@@ -229,14 +213,6 @@ def _to_plot(problem: Problem, options: Grad) -> tuple[Problem, list[str], list[
     names = _names(options.wrt, problem)
     shown = names if options.wrt is not None else [name for name in names if name in problem.ranges]
     return problem, shown, names
-
-
-def _table(problem: Problem, names: list[str], output: Output, options: Grad) -> None:
-    """Print value and derivatives for every point of the ranges."""
-    from gradcli.cli import tables
-
-    _check_ranges(problem, options)
-    tables.show(problem, output, names, allow_nonfinite=options.allow_nonfinite)
 
 
 # ---------------------------------------------------------------- formulas
@@ -264,7 +240,7 @@ def _formulas(problem: Problem, names: list[str], output: Output, options: Grad)
             slopes = {
                 (n, other): slope for n, row in second.items() for other, slope in row.items()
             }
-        _lines([_equation(by, slope, output, options) for by, slope in slopes.items()], output)
+        output.lines([_equation(by, slope, output, options) for by, slope in slopes.items()])
     say_notes(notes, problem.where)
 
 
@@ -303,15 +279,6 @@ def _equation(by: Sequence[str], slope: Formula, output: Output, options: Grad) 
     return f"∂{order}/{''.join(f'∂{name}' for name in by)} = {slope}"
 
 
-def _lines(lines: Sequence[str], output: Output) -> None:
-    """Add lines; of many formulas each has one, which begins with it."""
-    if output.label is None:
-        for line in lines:
-            output.line(line)
-    else:
-        output.cells(lines)
-
-
 def _latex_equation(by: Sequence[str], derivative: Formula, value: str = "") -> str:
     """Return what the derivative is, as a formula and maybe as a number, in LaTeX."""
     from gradcli.graph.printing import latex, latex_names
@@ -332,7 +299,6 @@ def _numbers(
     names: list[str],
     output: Output,
     options: Grad,
-    errors: Errors | None,
 ) -> None:
     notes = here.notes(names) if isinstance(here, Point) else here.notes
     if options.strict and notes:
@@ -348,14 +314,11 @@ def _numbers(
         from gradcli.cli.uncertain import relative
 
         document["relative"] = parts = relative(gradient, problem, here)
-    found = None
-    known = known_errors(problem, errors)
-    if isinstance(here, Point) and known is not None:
+    found = problem.with_error(here, output) if isinstance(here, Point) else None
+    if found is not None:
         from gradcli.cli import uncertain
 
-        found = known.at(here, problem, output)
-        if found is not None:
-            uncertain.add_budget(document, found)
+        uncertain.add_budget(document, found)
     shown = isinstance(here, Point) and _forms(here, problem, names, document, output, options)
     if output.json:
         output.document(document)
@@ -381,40 +344,54 @@ def _forms(
     options: Grad,
 ) -> bool:
     """Show the other forms that are wanted, or add them to the document; say if there are any."""
-    shown = False
+
+    def add(key: str, content: Any, columns: Sequence[Column], items: Iterable[Any]) -> None:
+        document[key] = content
+        if not output.json:
+            show(columns, items, output)
+
     if options.hessian:
-        document["hessian"] = matrix = here.hessian(names)
-        shown = _table_of(_matrix(matrix), matrix, output)
+        matrix = here.hessian(names)
+        add("hessian", matrix, _matrix(matrix), matrix)
     if options.nodes:
         is_forward = options.mode == "forward"
         steps = here.run(names, forward=is_forward).steps
         columns = _node_columns(problem.formula.graph, steps, output, is_forward=is_forward)
-        document["nodes"] = documents(columns, steps)
         # The backward pass begins with the result, the forward pass with the inputs.
-        shown = _table_of(columns, steps if is_forward else steps[::-1], output)
+        order = steps if is_forward else steps[::-1]
+        add("nodes", documents(columns, steps), columns, order)
     if options.check:
         check = here.check(names)
-        document["check"] = check._asdict()
-        shown = _check_table(check, output)
+        modes = [
+            Column(mode, getattr(check, mode).__getitem__, digits=None)
+            for mode in check._fields[:3]
+        ]
+        by_name = Column("name", lambda name: name, is_label=True)
+        add("check", check._asdict(), [by_name, *modes], check.reverse)
+        largest = output.number(float(f"{check.largest_difference:.2g}"))
+        if output.pretty:
+            output.line(f"largest difference {largest}")
+        elif not output.json and not output.csv:
+            output.cells(["largest difference", largest])
     if options.step:
         rows = _estimates(here, names, options.step)
-        document["increments"] = documents(ESTIMATE, rows)
-        shown = _table_of(ESTIMATE, rows, output)
+        add("increments", documents(ESTIMATE, rows), ESTIMATE, rows)
     if options.latex:
         found = problem.formula.readable_derivatives(names)
-        document["derivatives"] = {name: d.latex for name, d in found.items()}
+        texts = document["derivatives"] = {name: each.latex for name, each in found.items()}
         slopes = document["gradient"]
         if output.csv:
-            listed = [(name, each.latex, slopes[name]) for name, each in found.items()]
-            return _table_of([*FORMULA, Column("value", lambda row: row[2])], listed, output)
-        lines = [
-            _latex_equation([name], each, output.number(slopes[name]))
-            for name, each in found.items()
-        ]
-        if lines and not output.json:
-            _lines(lines, output)
-        shown = shown or bool(lines)
-    return shown
+            listed = [(name, text, slopes[name]) for name, text in texts.items()]
+            show([*FORMULA, Column("value", lambda row: row[2])], listed, output)
+        elif not output.json:
+            output.lines(
+                [
+                    _latex_equation([name], each, output.number(slopes[name]))
+                    for name, each in found.items()
+                ]
+            )
+    is_latex = options.latex and (output.csv or bool(names))
+    return is_latex or bool(options.given("hessian", "nodes", "check", "step"))
 
 
 def _strict(notes: Sequence[Note], problem: Problem) -> MathematicsError:
@@ -452,37 +429,7 @@ def _gradient_table(
         (*ours(["value"], gradient), here.value, None, None),
         *[(name, slope, None, beside[name]) for name, slope in gradient.items()],
     ]
-    if output.csv:
-        show(columns, rows, output)
-    else:
-        _lines(["\t".join(cells(columns, row, output)) for row in rows], output)
-
-
-def _table_of(columns: Sequence[Column], items: Iterable[Any], output: Output) -> bool:
-    """Add a table where it is not JSON that is wanted; something is shown in any case."""
-    if not output.json:
-        show(columns, items, output)
-    return True
-
-
-def _check_table(check: Check, output: Output) -> bool:
-    if output.json:
-        return True
-    columns = [
-        Column("name", lambda name: name, is_label=True),
-        *[
-            Column(mode, getattr(check, mode).__getitem__, digits=None)
-            for mode in check._fields[:3]
-        ],
-    ]
-    show(columns, check.reverse, output)
-    if not output.csv:
-        largest = output.number(float(f"{check.largest_difference:.2g}"))
-        if output.pretty:
-            output.line(f"largest difference {largest}")
-        else:
-            output.cells(["largest difference", largest])
-    return True
+    output.facts(columns, rows)
 
 
 def _estimates(here: Point, names: Sequence[str], increments: Sequence[float]) -> list[Estimate]:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from gradcli.errors import Terminated
+from gradcli.solvers.observer import Observer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,7 +18,7 @@ PATIENCE = 1.0
 """Seconds that a step may take to its end; then, or at a second signal, it is broken off."""
 
 
-class Stop:
+class Stop(Observer):
     """Whether a run is to end, by Ctrl-C, SIGTERM or SIGHUP, before its next step."""
 
     def __init__(self) -> None:
@@ -25,13 +26,13 @@ class Stop:
         """The first signal that came."""
         self._is_over = False
 
-    def __call__(self) -> bool:
+    def stop(self) -> bool:
         """Return whether a signal came; whoever asks will end the run, and may take time for it."""
         if self.number is not None:
-            self.settle()
+            self.end()
         return self.number is not None
 
-    def settle(self) -> None:
+    def end(self) -> None:
         """Let what follows the run take its time: only a second signal breaks it off."""
         self._is_over = True
         _alarm(0)

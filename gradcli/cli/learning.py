@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from typing import TYPE_CHECKING, Any
 
 from gradcli.cli import steps
-from gradcli.cli.columns import Column
 from gradcli.cli.given import formula_over, rows_of
 from gradcli.cli.options import MEMORY_OF_MANY
 from gradcli.cli.output import is_terminal
 from gradcli.errors import FileError, NameValueError
-from gradcli.minimize.minimum import Epoch
-from gradcli.minimize.training import Batches, Training, Watch
+from gradcli.minimize.training import Batches, Training
 from gradcli.rows.columns import values_of
-from gradcli.values import shape_of
+from gradcli.sheets import Column
+from gradcli.solvers.observer import Observer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from gradcli.cli.given import Given
-    from gradcli.cli.lessons import Lesson
     from gradcli.cli.options import Minimize
     from gradcli.cli.output import Output
-    from gradcli.minimize.continuing import Keeper
-    from gradcli.minimize.minimum import Minimum
+    from gradcli.minimize.minimum import Epoch, Minimum
 
     Measure = Callable[[Mapping[str, Any]], float]
 
@@ -44,12 +42,10 @@ def learn(
     given: Given,
     output: Output,
     options: Minimize,
-    keeper: Keeper | None,
+    others: Sequence[Observer],
     resumed: dict[str, Any] | None,
-    stop: Callable[[], bool],
-    lesson: Lesson | None = None,
 ) -> Minimum:
-    """Return where the epochs lead; each is shown as soon as it is over, and kept for a lesson."""
+    """Return where the epochs lead; each is shown as soon as it is over, and told to `others`."""
     assert given.rows is not None  # noqa: S101 - checked with the options
     epochs = options.epochs or 1
     validation, metric = _measures(given, options)
@@ -69,17 +65,11 @@ def learn(
     is_measured = {"validation": validation is not None, "metric": metric is not None}
     columns = [column for column in EPOCH if is_measured.get(column.key, True)]
     with steps.log_file(options.log, columns) as log:
-        count = given.rows.count
         quiet = output.json or options.plot == "-"  # the plot takes the place of the rows
-        stride = options.every or 1
         rows = None if quiet else steps.Stream(columns, output)
-        watch = Screen(rows, log, count, epochs, keeper, stop, stride, lesson)
-        for epoch in training.epochs:
-            watch.epoch(epoch)
-        try:
-            found = training.run(watch)
-        finally:
-            watch.end()
+        screen = Screen(rows, given.rows.count, epochs, options.every or 1)
+        observers = [screen, log, *others]
+        found = training.run([each for each in observers if each is not None])
     _result(found, output)
     return found
 
@@ -114,7 +104,7 @@ def _measure(given: Given, options: Minimize, text: str, option: str) -> Measure
 
     Raises errors for a formula that is no single number or uses names that have no value.
     """
-    from gradcli.minimize.compiled import measure
+    from gradcli.minimize.rows_objective import measure
 
     start = given.start
     dates = None if given.source is None else given.source.origins
@@ -124,8 +114,7 @@ def _measure(given: Given, options: Minimize, text: str, option: str) -> Measure
             if texts != given.source.classes.get(name):
                 message = f"{name} of --validate has other texts than --data"
                 raise FileError(message, hint="give the classes as numbers in both files")
-    shapes = {n: shape_of(x, n) for n, x in {**start.fixed, **start.values}.items()}
-    formula = formula_over(rows, text, shapes)
+    formula = formula_over(rows, text, start.shapes())
     if formula.shape:
         message = f"{option} needs a single number, and the formula has shape {formula.shape}"
         raise NameValueError(message, hint="take its sum or mean")
@@ -135,36 +124,26 @@ def _measure(given: Given, options: Minimize, text: str, option: str) -> Measure
 # ---------------------------------------------------------------- what is shown
 
 
-class Screen(Watch):
-    """Shows a bar on a terminal, and every epoch as a row; keeps checkpoints and the log."""
+class Screen(Observer):
+    """Shows a bar on a terminal, and every epoch as a row."""
 
-    def __init__(
-        self,
-        rows: steps.Stream | None,
-        log: steps.Log | None,
-        count: int,
-        epochs: int,
-        keeper: Keeper | None,
-        stop: Callable[[], bool],
-        stride: int,
-        lesson: Lesson | None,
-    ) -> None:
-        self._lesson = lesson
+    def __init__(self, rows: steps.Stream | None, count: int, epochs: int, stride: int) -> None:
         self._rows = rows
-        self._log = log
         self._count = count
         self._epochs = epochs
-        self._keeper = keeper
-        self._stop = stop
         self._stride = stride
         self._bar: Any = None
         self._task: Any = None
-        self._next = time.monotonic() + steps.QUIET_SECONDS
-        self._shows_bar = is_terminal(sys.stderr)
+        self._next = math.inf
+
+    def start(self) -> None:
+        """Begin to count the seconds until the bar is shown."""
+        if is_terminal(sys.stderr):
+            self._next = time.monotonic() + steps.QUIET_SECONDS
 
     def batch(self, epoch: int, rows: int, value: float) -> None:
         """Bring the bar up to date, ten times a second."""
-        if not self._shows_bar:
+        if self._next == math.inf:
             return
         now = time.monotonic()
         if now < self._next:
@@ -204,27 +183,14 @@ class Screen(Watch):
             "", total=self._epochs * self._count, completed=done, value=""
         )
 
-    def epoch(self, epoch: Epoch) -> None:
+    def epoch(self, epoch: Epoch, point: Sequence[Any] | None) -> None:  # noqa: ARG002
         """Print the row of an epoch, the bar out of the way."""
-        if self._log is not None:
-            self._log.see(epoch)
         is_shown = epoch.epoch % self._stride == 0 or epoch.epoch == self._epochs
         if self._rows is None or not is_shown:
             return
         if self._bar is not None:
             self._bar.stop()
         self._rows.row(epoch)
-
-    def should_stop(self) -> bool:
-        """Return whether Ctrl-C was pressed."""
-        return self._stop()
-
-    def step(self, training: Training) -> None:
-        """Keep the state, and the parameters after an epoch."""
-        if self._lesson is not None and training.between_epochs:
-            self._lesson.epoch(training.epochs[-1], training.point)
-        if self._keeper is not None:
-            self._keeper.keep(training.steps, training.state(), ends_epoch=training.between_epochs)
 
     def end(self) -> None:
         """Take the bar away."""

@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from gradcli.cli import data, report, steps
+from gradcli.cli.data import shares
 from gradcli.cli.given import check, read
 from gradcli.cli.interrupts import after_the_step
-from gradcli.cli.output import Output, is_terminal, note
-from gradcli.cli.sharing import shares
-from gradcli.cli.written import check_files
+from gradcli.cli.output import Output, note
 from gradcli.errors import ExitCode, UsageError
-from gradcli.minimize.layout import entries
 from gradcli.solvers.stopping import Ending
+from gradcli.values import entries
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gradcli.cli.comparing import Comparison
-    from gradcli.cli.derived import Derived, Quantity
-    from gradcli.cli.given import Given
-    from gradcli.cli.interrupts import Stop
+    from gradcli.cli.given import Derived, Given, Quantity
     from gradcli.cli.options import Minimize
     from gradcli.cli.plots import MinimumPlot
     from gradcli.minimize.continuing import Keeper
-    from gradcli.minimize.minimum import Iterate, Minimum
+    from gradcli.minimize.minimum import Minimum
+    from gradcli.solvers.observer import Observer
 
 _CODES = {
     Ending.CONVERGED: ExitCode.DONE,
@@ -38,20 +35,20 @@ _CODES = {
 }
 
 
-def minimize(words: Sequence[str], options: Minimize) -> ExitCode:
+def run(words: Sequence[str], options: Minimize) -> ExitCode:
     """Print the minimum, and on a terminal the steps; the exit code says whether it converged."""
-    output = Output.of(options)
+    output = Output(options)
     check(options)
     data.check(options, words)
-    check_files(options, words, but="--plot")
+    data.check_writable(options)
     plot = None
     if options.plot is not None:
         from gradcli.cli.plots import MinimumPlot, target
 
-        plot = MinimumPlot(target(options, output, words), output, options)
+        plot = MinimumPlot(target(options, output), output, options)
     lesson = None
     if options.lesson is not None:
-        from gradcli.cli.lessons import Lesson
+        from gradcli.cli.plots import Lesson
 
         lesson = Lesson(options.lesson)
     comparison: Comparison | None = None
@@ -64,21 +61,21 @@ def minimize(words: Sequence[str], options: Minimize) -> ExitCode:
         keeper, resumed = _continued(given, options)
         if keeper is not None:
             stack.enter_context(keeper)
+        kept = [each for each in (plot, lesson, keeper) if each is not None]
         if options.learns:
             from gradcli.cli.learning import learn
 
-            found = learn(given, output, options, keeper, resumed, stop, lesson)
+            found = learn(given, output, options, [*kept, stop], resumed)
         else:
             if given.also:
                 from gradcli.cli.comparing import Comparison
 
                 comparison = Comparison(given, stop)
-            kept = [watcher for watcher in (plot, lesson) if watcher is not None]
-            found = _run(given, output, options, keeper, resumed, stop, kept, derived)
+            found = _run(given, output, options, [stop, *kept], resumed, derived)
             if comparison is not None:
                 comparison.run(found)
                 comparison.show(output)
-        stop.settle()
+        stop.end()
         _conclude(found, given, output, options, plot, comparison)
         if lesson is not None:
             lesson.write(found, given)
@@ -129,17 +126,15 @@ def _run(
     given: Given,
     output: Output,
     options: Minimize,
-    keeper: Keeper | None,
+    others: Sequence[Observer],
     resumed: dict[str, Any] | None,
-    stop: Stop,
-    kept: Sequence[steps.Watcher],
     derived: Sequence[Derived],
 ) -> Minimum:
     """Return where the run over all rows at once leads; its steps are shown as they are made.
 
-    They are `kept` for pictures; a plot on stdout takes the place of their table.
+    There are `others` who watch it; a plot on stdout takes the place of the table of the steps.
     """
-    from gradcli.minimize.constrained import optimum as run
+    from gradcli.minimize.minimize import minimize as run
     from gradcli.rows.columns import values_of
 
     names = entries(given.start.values)
@@ -151,53 +146,26 @@ def _run(
     table = steps.Table(stride) if is_shown else None
     stride = None if is_drawn else stride
     with steps.log_file(options.log, steps.columns(names)) as log:
-        watchers: list[steps.Watcher] = [w for w in (table, *kept, log) if w is not None]
+        observers = [steps.Reader(output), steps.LiveLine(given.about), table, *others, log]
         if stride is not None and table is None and not output.json:
-            watchers.append(steps.Rows(names, output, stride))
-        live = steps.LiveLine(given.about) if is_terminal(sys.stderr) else steps.Watcher()
-        reader = steps.Reader(output)
-
-        def watch(iterate: Iterate) -> None:
-            reader.see(iterate)
-            live.see(iterate)
-
-        def observe(iterate: Iterate) -> None:
-            for watcher in watchers:
-                watcher.see(iterate)
-
-        def following(step: int) -> int | None:
-            wanted = [watcher.following(step) for watcher in watchers]
-            if keeper is not None:
-                wanted.append(keeper.following(step))
-            return min([other for other in wanted if other is not None], default=None)
-
-        try:
-            found = run(
-                given.formula,
-                given.start.values,
-                origin=given.formula.origin,
-                fixed=given.start.fixed,
-                data={} if given.rows is None else values_of(given.rows),
-                settings=given.settings,
-                observe=observe,
-                watch=watch,
-                keep=None if keeper is None else keeper.keep,
-                resumed=resumed,
-                stop=stop,
-                following=following,
-                predicts=options.predictions is not None or bool(given.also),
-                influences=options.influence,
-                ended=stop.settle,
-            )
-        finally:
-            live.end()
-        for watcher in watchers:
-            watcher.end()
+            observers.append(steps.Rows(names, output, stride))
+        found = run(
+            given.formula,
+            given.start.values,
+            origin=given.formula.origin,
+            fixed=given.start.fixed,
+            data={} if given.rows is None else values_of(given.rows),
+            settings=given.settings,
+            observers=[each for each in observers if each is not None],
+            resumed=resumed,
+            predicts=options.predictions is not None or bool(given.also),
+            influences=options.influence,
+        )
     if table is not None:
         table.show(names, output, found.latest)
     quantities: Sequence[Quantity] = ()
     if derived:
-        from gradcli.cli.derived import quantities as worked_out
+        from gradcli.cli.given import quantities as worked_out
 
         quantities = worked_out(derived, found, given.start.fixed)
     if given.also:
@@ -217,9 +185,9 @@ def _derived(given: Given, options: Minimize) -> Sequence[Derived]:
     if options.learns:
         message = "--report does not go with --batch and --epochs"
         raise UsageError(message, hint="standard errors need a fit to all rows at once")
-    from gradcli.cli.derived import read as read_derived
+    from gradcli.cli.given import read_quantities
 
-    return read_derived(options.report, {**given.start.fixed, **given.start.values})
+    return read_quantities(options.report, {**given.start.fixed, **given.start.values})
 
 
 # ---------------------------------------------------------------- checkpoints

@@ -1,4 +1,4 @@
-"""Words behind a formula that are not NAME=VALUE, and what may be meant by them."""
+"""Words that mean nothing here, and what may be meant: behind a formula, commands, options."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING
 from gradcli.errors import printable
 from gradcli.language.bindings import is_number
 from gradcli.language.meant import FOREIGN
-from gradcli.language.names import CONSTANTS, is_name, is_reserved, names_in
+from gradcli.language.names import CONSTANTS, is_name, is_reserved, names_in, suggestion
 from gradcli.language.parser import finding
 from gradcli.language.repairs import LONGEST_SHOWN
+from gradcli.options import MEANT, named
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Mapping, Sequence
+
+    from gradcli.options import Options
 
 _FUNCTION = re.compile(r"[^\W\d]\w*\([\w\s,]*\)\s*=[^=].*")
 """A function that stands behind the formula, where it is no value."""
@@ -69,3 +72,54 @@ def meant(formula: str, words: Sequence[str]) -> str | None:
 def _is_pair(word: str) -> bool:
     name, equals, _ = word.partition("=")
     return bool(equals) and is_name(name)
+
+
+_COMMANDS = named("""
+eval: calc calculate compute evaluate value bc print
+grad: diff derive derivative differentiate gradient d jacobian
+minimize: fit train learn optimize optimise minimise min curve_fit
+draw: graph dot visualize visualise show tree
+help: man doc docs manual
+gradcli grad 'x^2*y' --hessian: hessian
+gradcli minimize 'x*(1 - x)' x=0 --maximize: max maximize maximise
+gradcli eval 'solve(x^2 == 4, x, 1)': solve root roots fsolve
+gradcli eval 'integrate(x^2, x, 0, 1)': integrate integral int quad
+gradcli eval 'sum(k^2, k, 1, 10)': sum total
+gradcli eval 'sin(x)' x=-5:5:0.1 --plot -: plot
+""")
+"""Commands of other programs, and what they are here: a command, or an example of a whole line."""
+
+_SETTINGS = named("""
+sgd: momentum nesterov dampening
+adamw: weight_decay
+adam: beta1 beta2
+""")
+"""Options of other programs that are settings of a method, and of which."""
+
+
+def command_meant(typed: str, commands: Collection[str]) -> str | None:
+    """Return what to say about a command that is none of ours; None for nothing."""
+    meant = _COMMANDS.get(typed.lower()) or suggestion(typed, commands)
+    if meant is None:
+        return None
+    return f"did you mean '{meant}'?" if meant in commands else f"for example: {meant}"
+
+
+def option_meant(
+    typed: str, known: Sequence[str], others: Mapping[str, type[Options]]
+) -> str | None:
+    """Return what to say about an option that a command does not have.
+
+    `known` are its own, and `others` those of all commands.
+    """
+    name = typed.removeprefix("--").replace("-", "_").lower()
+    if name in _SETTINGS:
+        return f"it is a setting: --method '{_SETTINGS[name]}({name}=…)'"
+    meant = "--" + MEANT.get(name, name).replace("_", "-")
+    close = suggestion(typed, [flag for flag in known if flag.startswith("--")])
+    if meant in known or close is not None:
+        return f"did you mean {meant if meant in known else close}?"
+    for command, options in others.items():
+        if any(meant in record.flags for record in options.records().values()):
+            return f"{meant} is an option of gradcli {command}"
+    return None

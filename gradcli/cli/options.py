@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from gradcli.errors import UsageError, printable
 from gradcli.exact.decimals import MOST_DIGITS
+from gradcli.language.bindings import is_number
+from gradcli.language.names import CONSTANTS, KEYWORDS, is_name, is_reserved
 from gradcli.minimize.settings import Random, Settings
 from gradcli.options import (
     POSITIVE,
@@ -21,12 +23,14 @@ from gradcli.options import (
     spelled,
     text,
     texts,
+    whole,
 )
 from gradcli.point import MODES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
+    from typing import Any
 
 MEMORY_OF_MANY = 1024
 """Megabytes of --data that are held to learn in batches from, and by each worker, unless said."""
@@ -54,39 +58,23 @@ class _Path(Text):
 
 
 class _File(OneOf):
-    """A file to write, whose name has one of some endings."""
+    """A file to write, whose name has one of some endings; or "-" where `shows`."""
+
+    def __init__(
+        self, table: Callable[[], Collection[str]], hint: str = "", *, shows: bool = False
+    ) -> None:
+        super().__init__(table, "-" if shows else None)
+        self._hint = hint
+        self._shows = shows
 
     def read(self, field: str, text: str) -> str:
         endings = tuple(self.table())
-        if not text.endswith(endings):
+        name = text.lower() if self._shows else text
+        if not name.endswith(endings) and not (self._shows and text == "-"):
             message = f"{spelled(field)} writes a {self.listed()} file, not '{printable(text, 60)}'"
-            raise UsageError(message, hint=f"for example {example(field, 'new' + endings[0])}")
+            hint = self._hint or f"for example {example(field, 'new' + endings[0])}"
+            raise UsageError(message, hint=hint)
         return text
-
-
-class _Plot(_File):
-    """A file for a plot, or "-" for the terminal."""
-
-    def read(self, field: str, text: str) -> str:
-        if text == "-":
-            return text
-        try:
-            super().read(field, text.lower())
-        except UsageError as error:
-            error.hint = "for example --plot curve.svg; --plot - draws here"
-            raise
-        return text
-
-
-class _Page(_File):
-    """A file for a page."""
-
-    def read(self, field: str, text: str) -> str:
-        try:
-            return super().read(field, text)
-        except UsageError as error:
-            error.hint = "for example -o lesson.html; --plot curve.svg draws a picture"
-            raise
 
 
 def _plot_files() -> Collection[str]:
@@ -96,29 +84,68 @@ def _plot_files() -> Collection[str]:
 
 
 class _Pair(Text):
-    """A name and a text, NAME=TEXT."""
+    """A name and what is said of it, NAME=TEXT; together a dictionary."""
 
-    def read(self, field: str, text: str) -> tuple[str, str]:
-        from gradcli.language.names import CONSTANTS, KEYWORDS, is_name, is_reserved
+    def __init__(
+        self,
+        sample: str,
+        form: str = "NAME=…",
+        allows: Callable[[str], Any] = lambda said: said[1:],
+        *,
+        is_new: bool = False,
+    ) -> None:
+        """Take what the form is called, and what says whether text behind the name is allowed.
 
+        It begins with the equals sign. A name that `is_new` must not mean something already.
+        """
+        super().__init__(sample)
+        self._form = form
+        self._allows = allows
+        self._is_new = is_new
+
+    def read(self, field: str, text: str) -> tuple[Any, str]:
         name, equals, rest = text.partition("=")
-        own = spelled(field)
-        if not equals or not rest or not is_name(name):
-            message = f"{own} takes NAME=…, not '{printable(text, 60)}'"
-            raise UsageError(message, hint=f"for example {own} {self.sample}")
-        if is_reserved(name) or name in CONSTANTS or name in KEYWORDS:
+        name, own = name.strip(), spelled(field)
+        if not is_name(name) or not self._allows(equals + rest):
+            raise self._wrong(field, text)
+        if self._is_new and (is_reserved(name) or name in CONSTANTS or name in KEYWORDS):
             message = f"{name} means something else in a formula"
             raise UsageError(message, hint=f"give another name, as {own} {self.sample}")
         return name, rest
 
-    def joined(self, field: str, values: Sequence[tuple[str, str]]) -> dict[str, str]:
-        found = dict(values)
-        if len(found) < len(values):
-            names = [name for name, _ in values]
-            name = next(name for name in names if names.count(name) > 1)
-            message = f"{spelled(field)} gives {name} twice"
-            raise UsageError(message)
-        return found
+    def joined(self, field: str, values: Sequence[tuple[Any, str]]) -> dict[Any, str]:
+        seen: set[Any] = set()
+        for name, _ in values:
+            same = name if isinstance(name, str) else frozenset(name)
+            if same in seen:
+                shown = name if isinstance(name, str) else ",".join(name)
+                message = f"{spelled(field)} gives {shown} twice"
+                raise UsageError(message)
+            seen.add(same)
+        return dict(values)
+
+    def _wrong(self, field: str, text: str) -> UsageError:
+        own = spelled(field)
+        message = f"{own} takes {self._form}, not '{printable(text, 60)}'"
+        return UsageError(message, hint=f"for example {own} {self.sample}")
+
+
+class _Correlation(_Pair):
+    """Two names and their correlation; w[0,1],b are two."""
+
+    def read(self, field: str, text: str) -> tuple[Any, str]:
+        import re
+
+        names, _, number = text.rpartition("=")
+        pair = tuple(name.strip() for name in re.split(r",(?![^\[]*\])", names))
+        if len(pair) != 2 or not is_number(number.strip().lstrip("+-")):
+            raise self._wrong(field, text)
+        return pair, number
+
+
+def _pairs(flags: str, help_: str, metavar: str, values: _Pair) -> Option[Mapping[Any, str]]:
+    """Return an option that takes a pair and may be repeated."""
+    return Option(flags, {}, help_, values, metavar, many=True)
 
 
 _JSON = flag("--json", "One JSON object.")
@@ -132,12 +159,8 @@ class Shown(Options):
 
     json = _JSON
     csv = flag("--csv", "Comma-separated values.")
-    digits: Option[int | None] = Option(
-        "--digits", None, "Right digits (1 to 10000; 1 to 17 of a run).", Whole(1, MOST_DIGITS), "N"
-    )
-    decimals: Option[int | None] = Option(
-        "--fixed", None, "Decimals, all of them shown (0 to 17).", Whole(0, 17), "N"
-    )
+    digits = whole("--digits", "Right digits (1 to 10000; 1 to 17 of a run).", most=MOST_DIGITS)
+    decimals = whole("--fixed", "Decimals, all of them shown (0 to 17).", 0, 17)
     color = _COLOR
 
 
@@ -195,30 +218,31 @@ class Reading(Options):
         "N",
         many=True,
     )
-    column: Option[Mapping[str, str]] = Option(
+    column: Option[Mapping[str, str]] = _pairs(
         "--column",
-        {},
         "Another name for a column, 't=Time (s)'; repeatable.",
-        _Pair("'t=Time (s)'"),
         "NAME=HEADING",
-        many=True,
+        _Pair("'t=Time (s)'", is_new=True),
     )
-    dates = texts(
+    dates: Option[Mapping[str, str]] = _pairs(
         "--dates",
         "A column of dates (ISO 8601, or of a form, 't=%d.%m.%Y') as days since the first, "
         "or as seconds; repeatable.",
         "COLUMN[=FORM]",
+        _Pair(
+            "t, or --dates 't=%d.%m.%Y'",
+            "NAME or NAME=FORM",
+            lambda said: not said or "%" in said,
+        ),
     )
     missing = texts("--missing", "A text or number that means a missing value; repeatable.", "TEXT")
     drop_missing = flag("--drop-missing", "Leave out rows of --data in which a value is missing.")
     encoding = text("--encoding", "The encoding of --data (UTF-8).", "CODE")
-    matrix: Option[Mapping[str, str]] = Option(
+    matrix: Option[Mapping[str, str]] = _pairs(
         "--matrix",
-        {},
         "Columns of --data as one array, as 'img=pixel*'; repeatable.",
-        _Pair("'img=pixel*'"),
         "NAME=PATTERN",
-        many=True,
+        _Pair("'img=pixel*'", is_new=True),
     )
     classes = texts("--classes", "A column of text, as whole numbers; repeatable.", "COLUMN")
 
@@ -233,12 +257,10 @@ class Sharing(Options):
     group = "Data"
     needs: Sequence[str] = ("data",)
 
-    workers: Option[int | None] = Option(
+    workers = whole(
         "--workers",
-        None,
         "Share sums over the rows of --data among N processes; 0 makes their blocks here.",
-        Whole(0, 1000),
-        "N",
+        *(0, 1000),
     )
     cluster = text(
         "--cluster",
@@ -260,7 +282,7 @@ class PlotFile(Options):
         "--plot",
         "A plot as {words}; - draws it in the terminal.",
         "FILE",
-        _Plot(_plot_files, "-"),
+        _File(_plot_files, "for example --plot curve.svg; --plot - draws here", shows=True),
         file="write",
     )
 
@@ -314,13 +336,21 @@ class Uncertain(Options):
 
     group = "Errors"
 
-    correlate = texts(
-        "--correlate", "Correlation of two values with errors; repeatable.", "NAME,NAME=R"
+    correlate: Option[Mapping[tuple[str, str], str]] = _pairs(
+        "--correlate",
+        "Correlation of two values with errors; repeatable.",
+        "NAME,NAME=R",
+        _Correlation("x,y=0.5", "NAME,NAME=R"),
     )
-    sigma_of = texts(
+    sigma_of: Option[Mapping[str, str]] = _pairs(
         "--sigma-of",
         "Standard error of a name, a number or a column of --data; repeatable.",
         "NAME=SIGMA",
+        _Pair(
+            "x=0.1",
+            "NAME=NUMBER or NAME=COLUMN",
+            lambda said: is_number(said[1:]) or is_name(said[1:]),
+        ),
     )
     confidence: Option[float | None] = Option(
         "--confidence", None, "An interval that holds the value with probability P.", SHARE, "P"
@@ -333,9 +363,7 @@ class Eval(Random, Data, Sharing, Plot, Beside, Uncertain, Written, Shown, Nonfi
     group = "Value"
 
     trace = flag("--trace", "Every value on the way.")
-    samples: Option[int | None] = Option(
-        "--samples", None, "Draw values with errors N times.", Whole(2, MOST_SAMPLES), "N"
-    )
+    samples = whole("--samples", "Draw values with errors N times.", 2, MOST_SAMPLES)
     errors = flag("--errors", "The errors that --params gives, in a pipe too.")
 
 
@@ -367,12 +395,8 @@ class Learning(Options):
 
     group = "Learning"
 
-    batch: Option[int | None] = Option(
-        "--batch", None, "Learn from N rows at a time, shuffled.", Whole(1), "N"
-    )
-    epochs: Option[int | None] = Option(
-        "--epochs", None, "Go over all rows N times.", Whole(1), "N"
-    )
+    batch = whole("--batch", "Learn from N rows at a time, shuffled.")
+    epochs = whole("--epochs", "Go over all rows N times.")
     validate = texts(
         "--validate",
         "Rows to measure on after each epoch; repeatable.",
@@ -382,12 +406,11 @@ class Learning(Options):
         file="read",
     )
     metric = text("--metric", "Measured on --validate as well.", "FORMULA", needs=("validate",))
-    memory: Option[int | None] = Option(
+    memory = whole(
         "--memory",
-        None,
         f"Hold so much of --data in memory (16; {MEMORY_OF_MANY} with --batch, in each worker).",
-        Whole(0),
-        "MB",
+        least=0,
+        metavar="MB",
         needs=("data",),
     )
     checkpoint = text(
@@ -397,13 +420,8 @@ class Learning(Options):
         Text("state.ckpt"),
         file="write",
     )
-    checkpoint_every: Option[int | None] = Option(
-        "--checkpoint-every",
-        None,
-        "Every N steps (each epoch, or each second).",
-        Whole(1),
-        "N",
-        needs=("checkpoint",),
+    checkpoint_every = whole(
+        "--checkpoint-every", "Every N steps (each epoch, or each second).", needs=("checkpoint",)
     )
     resume = text("--resume", "Go on from a checkpoint.", "FILE")
 
@@ -417,9 +435,7 @@ class Minimize(Settings, Learning, Data, Sharing, Plot, Shown):
     limits = texts(
         "--bounds", "Limits of a parameter, as a=0:1 or a=0: ; repeatable.", "NAME=LOW:HIGH"
     )
-    every: Option[int | None] = Option(
-        "--every", None, "Show each N-th step (in a pipe, not the result).", Whole(1), "N"
-    )
+    every = whole("--every", "Show each N-th step (in a pipe, not the result).")
     log = text(
         "--log",
         "Write every step to a {words} file.",
@@ -446,8 +462,15 @@ class Minimize(Settings, Learning, Data, Sharing, Plot, Shown):
         "In --predictions, what each row does to the fit.",
         needs=("predictions",),
     )
-    report = texts(
-        "--report", "A quantity of the parameters, with its error; repeatable.", "'NAME = FORMULA'"
+    report: Option[Mapping[str, str]] = _pairs(
+        "--report",
+        "A quantity of the parameters, with its error; repeatable.",
+        "'NAME = FORMULA'",
+        _Pair(
+            "'half_life = log(2)/b'",
+            "'NAME = FORMULA'",
+            lambda said: said[1:].strip() and not said.startswith("=="),
+        ),
     )
     also = texts(
         "--also",
@@ -460,7 +483,7 @@ class Minimize(Settings, Learning, Data, Sharing, Plot, Shown):
         "-o --output",
         "Write a lesson, which runs the descent again, to a {words} file.",
         "FILE",
-        _Page(lambda: (".html",)),
+        _File(lambda: (".html",), "for example -o lesson.html; --plot curve.svg draws a picture"),
         file="write",
     )
     overlay = texts(
@@ -497,14 +520,10 @@ class Draw(Random, Data, Written):
     local: Option[str | None] = one_of(
         "--local", "On the edges: {words}.", "L", _of_pictures("LOCALS"), None
     )
-    until: Option[int | None] = Option(
-        "--until", None, "Gradients after N steps of the backward pass.", Whole(0), "N"
-    )
+    until = whole("--until", "Gradients after N steps of the backward pass.", 0)
     only_named = flag("--only-named", "Inputs, named parts (u = ...;) and the result alone.")
     parts = flag("--parts", "What integrals, sums, products and roots are made of.")
-    most_nodes: Option[int | None] = Option(
-        "--max-nodes", None, "Draw up to N nodes (300).", Whole(1), "N"
-    )
+    most_nodes = whole("--max-nodes", "Draw up to N nodes (300).")
 
 
 class Help(Options):

@@ -7,7 +7,7 @@ import sys
 import time
 
 from gradcli.errors import GradcliError, UsageError, printable
-from gradcli.graph.literals import Numeral, number_text, value_text
+from gradcli.sheets import Sheet, cells, show
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,13 +21,8 @@ if TYPE_CHECKING:
     from gradcli.findings import Note
     from gradcli.options import Options
     from gradcli.point import Point
+    from gradcli.sheets import Column
     from gradcli.tables.sums import Sums
-
-TERMINAL_DIGITS = 6
-"""Significant digits in a table on a terminal; everywhere else every digit is shown."""
-
-ARRAY_WIDTH = 24
-"""Characters of an array in a table on a terminal: its first numbers and its shape."""
 
 LABEL_WIDTHS = 24, 20, 16, 12
 """Columns that a label of words takes in a table on a terminal; longer ones are wrapped. Narrower
@@ -42,36 +37,37 @@ LONGEST_ERROR = 3800
 """Bytes of one message on stderr, cut below the 4 KiB that a terminal or log should bear."""
 
 
-class Output:
+class Output(Sheet):
     """Collects the result of a command and writes it when it is complete.
 
-    `json` and `csv` choose the form, `digits` and `decimals` round the numbers to so many digits or
-    decimals, `path` names a file to write instead of stdout.
+    Of the options `json` and `csv` choose the form, `digits` and `decimals` round the numbers to so
+    many digits or decimals, `path` names a file to write instead of stdout. With
+    `allow_nonfinite`, inf and nan are results, not errors.
     """
 
-    def __init__(
-        self,
-        *,
-        json: bool = False,
-        csv: bool = False,
-        digits: int | None = None,
-        decimals: int | None = None,
-        color: str = "auto",
-        path: str | None = None,
-    ) -> None:
+    def __init__(self, options: Options | None = None) -> None:
+        """Take what a command's options say, as far as they are about it."""
+
+        def said(field: str) -> Any:
+            return getattr(options, field, None)
+
+        self.json, self.csv = bool(said("json")), bool(said("csv"))
+        self.path: str | None = said("path")
+        is_shown = self.path is None and not self.json and not self.csv
+        super().__init__(
+            pretty=is_shown and is_terminal(sys.stdout),
+            digits=said("digits"),
+            decimals=said("decimals"),
+        )
+        self.allow_nonfinite = bool(said("allow_nonfinite"))
+        color = said("color") or "auto"
         for first, second, both in (
-            ("--json", "--csv", json and csv),
-            ("--digits", "--fixed", digits is not None and decimals is not None),
+            ("--json", "--csv", self.json and self.csv),
+            ("--digits", "--fixed", self.digits is not None and self.decimals is not None),
         ):
             if both:
                 message = f"{first} and {second} exclude each other"
                 raise UsageError(message, hint="give one of them")
-        self.json = json
-        self.csv = csv
-        self.digits = digits
-        self.decimals = decimals
-        self.path = path
-        self.pretty = path is None and not json and not csv and is_terminal(sys.stdout)
         self.colored = color == "always" or (
             color == "auto"
             and not os.environ.get("NO_COLOR")
@@ -80,8 +76,6 @@ class Output:
                 or (self.pretty and os.environ.get("TERM") != "dumb")
             )
         )
-        self.label: str | None = None
-        """The formula that is being answered, one of many: the first cell of its lines."""
         self._parts: list[str] = []
         self._headers: list[str] = []
         """Those of the last table: tables of many formulas with the same headers are one."""
@@ -90,13 +84,6 @@ class Output:
         self._opened: Any = None
         self._file: Any = None
         """The file that was named, open from the first text on."""
-
-    @classmethod
-    def of(cls, options: Options) -> Self:
-        """Return the output that the options of a command ask for."""
-        fields = ("json", "csv", "digits", "decimals", "color", "path")
-        given: dict[str, Any] = {f: getattr(options, f) for f in fields if hasattr(options, f)}
-        return cls(**given)
 
     def __enter__(self) -> Self:
         """Begin a result, which is complete after the block; after an error a file is as it was."""
@@ -114,66 +101,7 @@ class Output:
         elif self._opened is not None:
             self._opened.__exit__(kind, error, place)
 
-    # ------------------------------------------------------------ texts
-
-    def number(self, value: Any) -> str:
-        """Return a number as text: every digit, or as many as were asked for.
-
-        An array is written as it is typed; a long one on a terminal by its shape and ends.
-        """
-        if value is None:
-            return ""
-        if not isinstance(value, int | float):
-            return value_text(self._rounded(value), 8 if self.pretty else -1, self._number)
-        if self.is_rounded and value - value == 0 and not isinstance(value, Numeral):
-            value = self._round(value)
-        return self._number(value)
-
-    def _number(self, value: float) -> str:
-        """Return a rounded number as text, with the zeros of --fixed behind it."""
-        if self.decimals is None or value - value != 0:
-            return number_text(value)
-        return f"{round(value, self.decimals) + 0.0:.{self.decimals}f}"
-
-    @property
-    def is_rounded(self) -> bool:
-        """Whether the user says how many digits numbers have."""
-        return self.digits is not None or self.decimals is not None
-
-    def _round(self, value: float) -> float:
-        if self.decimals is not None:
-            return round(value, self.decimals)
-        digits = TERMINAL_DIGITS if self.digits is None else self.digits
-        return value if isinstance(value, Numeral) else float(f"{value:.{min(digits, 17)}g}")
-
-    def _rounded(self, value: Any) -> Any:
-        if not self.is_rounded and not self.pretty:
-            return value
-        import numpy as np
-
-        if value.dtype == object:
-            return value
-        flat = [self._round(x) for x in value.ravel().tolist()]
-        return np.array(flat).reshape(value.shape)
-
-    def cell(self, value: Any, digits: int | None = TERMINAL_DIGITS) -> str:
-        """Return a number for a table: on a terminal, where it must fit, with so many digits."""
-        if value is None:
-            return ""
-        if not isinstance(value, int | float):
-            text = self.number(value)
-            if not self.pretty or len(text) <= ARRAY_WIDTH:
-                return text
-            shape = f"… {value.shape}"
-            return text[: ARRAY_WIDTH - len(shape)] + shape
-        if self.pretty and not self.is_rounded and digits is not None and value - value == 0:
-            return number_text(float(f"{value:.{digits}g}"))
-        return self.number(value)
-
-    @property
-    def form(self) -> str:
-        """The form of a table, which says what columns it has and what they are called."""
-        return "terminal" if self.pretty else "rows"
+    # ------------------------------------------------------------ lines and tables
 
     def line(self, text: str) -> None:
         """Add a line to the result."""
@@ -182,6 +110,21 @@ class Output:
     def cells(self, cells: Sequence[str]) -> None:
         """Add a line of cells, the first of which is the formula where there are many."""
         self.line("\t".join(self.labelled(cells)))
+
+    def lines(self, texts: Sequence[str]) -> None:
+        """Add lines; of many formulas each has one, which begins with it."""
+        if self.label is not None:
+            self.cells(texts)
+        else:
+            for text in texts:
+                self.line(text)
+
+    def facts(self, columns: Sequence[Column], items: Iterable[Any]) -> None:
+        """Add rows to what a pipe gets: a name with a value, below headings only in CSV."""
+        if self.csv:
+            show(columns, items, self)
+        else:
+            self.lines(["\t".join(cells(columns, item, self)) for item in items])
 
     def labelled(self, cells: Sequence[str]) -> list[str]:
         """Return the cells of a row, behind the formula where there are many."""
@@ -231,11 +174,7 @@ class Output:
         right: int = 0,
         labels: int | None = None,
     ) -> None:
-        """Add a table; on a terminal the columns from number `right` on are aligned right.
-
-        The first columns, as many as `labels` (`right` unless given), stand in every part of a
-        table that is too wide for one.
-        """
+        """Add a table; only on a terminal columns are aligned, and tables that are wide parted."""
         if self.pretty:
             listed = [self.labelled(row) for row in rows]
             labels = right if labels is None else labels

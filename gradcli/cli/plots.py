@@ -1,22 +1,21 @@
-"""--plot: where the plot goes, and what it shows of a command's result."""
+"""--plot: where the plot goes, and what it shows of a result; and the page of a minimisation."""
 
 from __future__ import annotations
 
 import os
 import re
 import sys
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gradcli.cli.data import scattered
+from gradcli.cli.data import check_writable, scattered
 from gradcli.cli.output import note, width
-from gradcli.cli.steps import Watcher
-from gradcli.cli.written import check_written
 from gradcli.data.files import ending
 from gradcli.errors import UsageError, printable
-from gradcli.minimize.layout import entries
-from gradcli.pictures.plots.looks import Looks, dressed
-from gradcli.pictures.plots.units import drawable
-from gradcli.plotting.steps import Steps
+from gradcli.pictures.plots.looks import Looks, drawable, dressed
+from gradcli.plotting.descent import Steps
+from gradcli.rows.columns import values_of
+from gradcli.solvers.observer import Observer
+from gradcli.values import entries
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -26,18 +25,20 @@ if TYPE_CHECKING:
     from gradcli.cli.given import Given
     from gradcli.cli.options import Data, Minimize, Plot
     from gradcli.cli.output import Output
-    from gradcli.cli.uncertain import Errors
-    from gradcli.minimize.minimum import Iterate, Minimum
+    from gradcli.minimize.minimum import Epoch, Iterate, Minimum
     from gradcli.pictures.plots.chart import Chart
-    from gradcli.plotting.function import Function
-    from gradcli.plotting.overlay import Overlay
-    from gradcli.plotting.scattered import Scattered
+    from gradcli.plotting.curves import Function
+    from gradcli.plotting.data import Scattered
+    from gradcli.plotting.descent import Overlay
+    from gradcli.tables.ranges import Range
     from gradcli.tables.uncertain import RowErrors
 
 INCHES = 1.0, 40.0
 COLUMNS = 20, 1000
 ROWS = 4, 500
 """The limits of --size."""
+MOST_STEPS = 300
+"""How many steps a page has as they were made, evenly spaced."""
 BRAILLE_AND_BLOCKS = "⣿█┤→•"
 """What an encoding must have for a fine plot in the terminal."""
 
@@ -57,11 +58,10 @@ class Target(NamedTuple):
         return self.picture_format is None
 
 
-def target(options: Plot, output: Output, words: Sequence[str]) -> Target:
+def target(options: Plot, output: Output) -> Target:
     """Return where the plot goes and what it is to look like.
 
-    `words` are the operands. Raises UsageError for a name that is the file of another option, and
-    errors for a file or a matplotlib that will not do.
+    Raises errors for looks, a file or a matplotlib that will not do.
     """
     path = options.plot or ""
     if path == "-":
@@ -70,7 +70,7 @@ def target(options: Plot, output: Output, words: Sequence[str]) -> Target:
             message = f"--plot - draws on stdout, where {option} writes as well"
             raise UsageError(message, hint="give a file, for example --plot curve.svg")
         return Target(path, None, _looks(options, is_text=True), options.points)
-    check_written("--plot", path, options.files(), words)
+    check_writable(options)
     from importlib.util import find_spec
 
     if find_spec("matplotlib") is None:
@@ -86,16 +86,7 @@ def _looks(options: Plot, *, is_text: bool) -> Looks:
     if options.surface and is_text:
         message = "--surface draws in three dimensions, which characters cannot"
         raise UsageError(message, hint="give a file, for example --plot surface.svg")
-    return Looks(
-        options.title,
-        options.xlabel,
-        options.ylabel,
-        options.log_x,
-        options.log_y,
-        size,
-        options.level,
-        options.surface,
-    )
+    return Looks(**{name: getattr(options, name) for name in Looks._fields} | {"size": size})
 
 
 def _size(text: str, *, is_text: bool) -> tuple[float, float]:
@@ -129,15 +120,14 @@ def show(
     `points` lie over it; `headings` are those of columns, for its labels.
     """
     if points is not None:
-        from gradcli.plotting.scattered import laid
+        from gradcli.plotting.data import laid
 
         chart = laid(chart, points)
     chart = drawable(dressed(chart, to.looks, headings))
     if to.picture_format is None:
-        from gradcli.pictures.plots.canvas import Style
-        from gradcli.pictures.plots.characters import lines
+        from gradcli.pictures.plots.characters import Style, lines
 
-        style = Style(_columns(output), _is_fine(output), output.colored)
+        style = Style(width() if output.pretty else 80, _is_fine(output), output.colored)
         for line in lines(chart, style):
             output.line(line)
     else:
@@ -147,10 +137,6 @@ def show(
         files.write(to.path, drawn(chart, to.picture_format))
     for sentence in chart.notes:
         note(sentence)
-
-
-def _columns(output: Output) -> int:
-    return width() if output.pretty else 80
 
 
 def _is_fine(output: Output) -> bool:
@@ -170,11 +156,8 @@ def over_ranges(
     problems: Iterable[tuple[Problem, Sequence[str], Sequence[str]]],
     to: Target,
     output: Output,
-    *,
-    allow_nonfinite: bool,
     data: Data,
     beside: Sequence[Problem] = (),
-    errors: Errors | None = None,
 ) -> None:
     """Draw formulas over their ranges; with a file, print their tables as well.
 
@@ -183,44 +166,39 @@ def over_ranges(
     points is to be read. A point without a value is a gap in the plot and nan in the table.
     """
     from gradcli.cli import tables
-    from gradcli.plotting.function import Function
     from gradcli.plotting.functions import chart
 
     listed = list(problems)
-    functions: list[Function] = [
-        Function(
-            p.formula,
-            p.values,
-            p.ranges,
-            wrt,
-            allow_nonfinite,
-            None if wrt else _row_errors(p, errors),
-            p.where,
-        )
-        for p, wrt, _ in listed
-    ]
-    ranges = listed[0][0].ranges
-    functions += [
-        Function(p.formula, p.values, ranges, (), allow_nonfinite, where=p.where) for p in beside
-    ]
+    functions = [_function(p, output, p.ranges, wrt) for p, wrt, _ in listed]
+    functions += [_function(p, output, listed[0][0].ranges) for p in beside]
     points = None if to.points is None else scattered(data, to.points)
     show(chart(functions), to, output, points)
     if to.is_text:
         return
     for problem, _, wrt in listed:
         output.label = problem.source if problem.where else None
-        tables.show(problem, output, wrt, allow_nonfinite=allow_nonfinite, gaps=True, errors=errors)
+        tables.show(problem, output, wrt, gaps=True)
 
 
-def _row_errors(problem: Problem, errors: Errors | None) -> RowErrors | None:
+def _function(
+    problem: Problem, output: Output, ranges: Mapping[str, Range], wrt: Sequence[str] = ()
+) -> Function:
+    """Return a formula with its values over ranges, as it is to be drawn."""
+    from gradcli.plotting.curves import Function
+
+    nonfinite, errors = output.allow_nonfinite, None if wrt else _row_errors(problem)
+    return Function(problem.formula, problem.values, ranges, wrt, nonfinite, errors, problem.where)
+
+
+def _row_errors(problem: Problem) -> RowErrors | None:
     """Return the uncertain numbers of what is to be drawn; a contour shows none."""
-    from gradcli.cli.uncertain import Errors
-
-    known = errors or Errors()
-    if len(problem.ranges) > 1:
-        known.refuse(problem, "a contour shows no standard errors", "give one range")
+    if problem.known is None:
         return None
-    return known.of_rows(problem)
+    if len(problem.ranges) > 1:
+        problem.known.refuse(problem, "a contour shows no standard errors", "give one range")
+        return None
+    found: RowErrors | None = problem.known.of_rows(problem)
+    return found
 
 
 def over_rows(
@@ -228,39 +206,32 @@ def over_rows(
     wrt: Sequence[str],
     to: Target,
     output: Output,
-    *,
-    allow_nonfinite: bool,
-    errors: Errors | None = None,
 ) -> None:
     """Draw a formula over the rows of data; with a file, print its table as well."""
     from gradcli.cli import tables
     from gradcli.plotting.data import chart
-    from gradcli.plotting.function import Function
 
     if to.points is not None:
         message = "--points lies over a curve or a contour, and the rows of --data are points"
         raise UsageError(message, hint="leave out --points")
-    curves = [
-        Function(p.formula, p.values, {}, (), allow_nonfinite, where=p.where) for p in over.curves
-    ]
     made = chart(
         over.formula,
         wrt,
         over.against,
-        curves,
-        errors=None if wrt else _row_errors(over.problem(), errors),
-        allow_nonfinite=allow_nonfinite,
+        [_function(p, output, {}) for p in over.curves],
+        errors=None if wrt else _row_errors(over.problem()),
+        allow_nonfinite=output.allow_nonfinite,
         log_x=to.looks.log_x,
     )
     show(made, to, output, headings=over.formula.source.headings)
     if not to.is_text:
-        tables.show_rows(over, output, wrt, allow_nonfinite=allow_nonfinite, errors=errors)
+        tables.show_rows(over, output, wrt)
 
 
 # ---------------------------------------------------------------- minimize
 
 
-class MinimumPlot(Watcher):
+class MinimumPlot(Observer):
     """The plot of a minimisation; it keeps the steps that it needs as they are made."""
 
     def __init__(self, to: Target, output: Output, options: Minimize) -> None:
@@ -275,9 +246,9 @@ class MinimumPlot(Watcher):
             self._points = scattered(options, to.points)
         self._overlays: list[Overlay] = []
         for path in options.overlay:
-            from gradcli.plotting.overlay import read
+            from gradcli.plotting.descent import read_log
 
-            log = read(path)
+            log = read_log(path)
             counts = "epoch" if options.learns else "step"
             if log.counts != counts:
                 message = f"{printable(path, 60)} has {log.counts}s, and this run has {counts}s"
@@ -297,9 +268,9 @@ class MinimumPlot(Watcher):
             hold = ", or hold others with --fix"
             raise UsageError(message, hint=f"leave out --points{hold}")
 
-    def see(self, iterate: Iterate) -> None:
+    def step(self, record: Iterate) -> None:
         """Keep the step if it is one of those to show."""
-        self._steps.see(iterate)
+        self._steps.see(record)
 
     def following(self, step: int) -> int:
         """Return the next step to keep."""
@@ -307,7 +278,7 @@ class MinimumPlot(Watcher):
 
     def show(self, found: Minimum, given: Given, others: Sequence[Minimum] = ()) -> None:
         """Write the plot of what was found, or add it to the output; beside it are `others`."""
-        from gradcli.plotting.scattered import can_hold
+        from gradcli.plotting.data import can_hold
 
         iterates = self._steps.iterates
         if not found.epochs and not iterates:
@@ -348,3 +319,48 @@ def _chart(
         sigma = columns[settings.sigma]
     bounds, confidence = start.bounds, settings.confidence
     return chart(found, iterates, objective, bounds, numbers, sigma, confidence, overlays, others)
+
+
+# ---------------------------------------------------------------- minimize -o
+
+
+class Lesson(Observer):
+    """The page of a minimisation; it keeps the steps and the epochs that it shows."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._steps = Steps(MOST_STEPS)
+        self._epochs: list[tuple[int, Sequence[Any]]] = []
+
+    def step(self, record: Iterate) -> None:
+        """Keep the step if it is one of those to show."""
+        self._steps.see(record)
+
+    def following(self, step: int) -> int:
+        """Return the next step to keep."""
+        return self._steps.following(step)
+
+    def epoch(self, epoch: Epoch, point: Sequence[Any] | None) -> None:
+        """Keep the parameters after an epoch."""
+        if point is not None:
+            self._epochs.append((epoch.epoch, point))
+
+    def write(self, found: Minimum, given: Given) -> None:
+        """Write the page of what was found."""
+        from gradcli.data import files
+        from gradcli.pictures.lesson.descent import page
+        from gradcli.plotting.replay import Run, learned, replay
+
+        start = given.start
+        held = {} if given.rows is None else values_of(given.rows)
+        columns = held if isinstance(held, dict) else None
+        run = Run(given.formula, start.values, start.fixed, columns, given.settings)
+        if self._epochs:
+            content = learned(run, found, self._epochs)
+        elif self._steps.iterates:
+            content = replay(run, found, self._steps.iterates)
+        else:
+            note("no epoch was completed, so there is no lesson")
+            return
+        said = f"{found.method} ({found.why}) {found.reason}"
+        files.write(self._path, page(start.source, content, said))

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from typing import NamedTuple
 
 from gradcli.cli import arguments
+from gradcli.cli.batch import knowing
 from gradcli.cli.output import Output, complain, error, say_notes, width
 from gradcli.errors import ExitCode, GradcliError, NameValueError, Terminated, UsageError, printable
 from gradcli.formula import parse
@@ -43,14 +45,11 @@ COMMANDS = ("grad", "minimize", "draw", "eval", "plot")
 """The words that stand for commands; plot is eval --plot."""
 
 
-class Definition:
+class Definition(NamedTuple):
     """A name or function that was defined by a formula, and the names that the formula uses."""
 
-    __slots__ = ("text", "uses")
-
-    def __init__(self, text: str, uses: set[str]) -> None:
-        self.text = text
-        self.uses = uses
+    text: str
+    uses: set[str]
 
 
 class Session:
@@ -154,7 +153,7 @@ class Session:
         from gradcli.cli.eval import show_value
 
         with Output() as output:
-            here = show_value(problem, output, None)
+            here = show_value(problem, output)
             if here is None:
                 return
             self._set(ANSWER, here.value)
@@ -197,9 +196,8 @@ class Session:
         own = {name: known[name] for name in formula.free_names if name in known}
         ranges = {name: value for name, value in own.items() if hasattr(value, "listed")}
         single = {name: value for name, value in own.items() if name not in ranges}
-        problem = arguments.Problem(formula, single, ranges=ranges)
-        problem.errors = {name: self.errors[name] for name in own if name in self.errors}
-        return problem
+        errors = {name: self.errors[name] for name in own if name in self.errors}
+        return knowing(arguments.Problem(formula, single, ranges=ranges, errors=errors))
 
     # ------------------------------------------------------------ words
 

@@ -10,35 +10,22 @@ import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from gradcli.cli.columns import Column, Entries, cells, headings
-from gradcli.cli.output import csv_text, width
+from gradcli.cli.output import csv_text, is_terminal, width
 from gradcli.graph.strict_json import json_text
-from gradcli.minimize.layout import numbers
+from gradcli.sheets import Column, Entries, cells, headings
+from gradcli.solvers.observer import Observer
+from gradcli.values import numbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from gradcli.cli.output import Output
-    from gradcli.minimize.minimum import Iterate
+    from gradcli.minimize.minimum import Epoch, Iterate
 
 QUIET_SECONDS = 0.5
 """How long a run may take before a line says that it is at work."""
 WIDTH = 11
 """Columns of a number in rows that are printed on a terminal as they are made."""
-
-
-class Watcher:
-    """Sees every step of a run as it is made."""
-
-    def see(self, iterate: Iterate) -> None:
-        """Take note of a step."""
-
-    def following(self, step: int) -> int | None:
-        """Return the next step after this one that it wants to see for sure, or None."""
-        return step + 1
-
-    def end(self) -> None:
-        """Take note that the run is over."""
 
 
 def columns(names: Sequence[str]) -> list[Column]:
@@ -76,7 +63,7 @@ class Stream:
             sys.stdout.flush()
 
 
-class Rows(Watcher):
+class Rows(Observer):
     """Prints each n-th step and the last one, as it is made."""
 
     def __init__(self, names: Sequence[str], output: Output, stride: int) -> None:
@@ -84,11 +71,11 @@ class Rows(Watcher):
         self._stride = stride
         self._skipped: Iterate | None = None
 
-    def see(self, iterate: Iterate) -> None:
+    def step(self, record: Iterate) -> None:
         """Print the step if it is one of those to show."""
-        self._skipped = iterate if iterate.step % self._stride else None
+        self._skipped = record if record.step % self._stride else None
         if self._skipped is None:
-            self._stream.row(iterate)
+            self._stream.row(record)
 
     def following(self, step: int) -> int:
         """Return the next step to print."""
@@ -96,11 +83,12 @@ class Rows(Watcher):
 
     def end(self) -> None:
         """Print the last step if it was passed over."""
-        if self._skipped is not None:
-            self._stream.row(self._skipped)
+        skipped, self._skipped = self._skipped, None
+        if skipped is not None:
+            self._stream.row(skipped)
 
 
-class Log(Watcher):
+class Log(Observer):
     """Rows of a CSV or JSON-lines file, with numbers that read back exactly."""
 
     def __init__(
@@ -111,8 +99,19 @@ class Log(Watcher):
         self._columns = columns
         self._keys: list[str] = []
 
-    def see(self, item: Any) -> None:
-        """Write the row of a step or an epoch."""
+    def step(self, record: Iterate) -> None:
+        """Write the row of a step."""
+        self._write(record)
+
+    def epoch(self, epoch: Epoch, point: Sequence[Any] | None) -> None:  # noqa: ARG002
+        """Write the row of an epoch."""
+        self._write(epoch)
+
+    def following(self, step: int) -> int:
+        """Return the step after this one."""
+        return step + 1
+
+    def _write(self, item: Any) -> None:
         if not self._keys:  # only now: an error at the start leaves the file of before
             self._keys = headings(self._columns, "rows")
             self._add("" if self._json else csv_text([self._keys]))
@@ -136,7 +135,7 @@ def log_file(path: str | None, columns: Sequence[Column]) -> Iterator[Log | None
         yield Log(add, columns, json=path.endswith(".jsonl"))
 
 
-class Table(Watcher):
+class Table(Observer):
     """Keeps the steps that fit a terminal: evenly thinned, the last ones always."""
 
     def __init__(self, stride: int | None) -> None:
@@ -145,10 +144,10 @@ class Table(Watcher):
         self._kept: list[Iterate] = []
         self._room = max(8, _height() - 14)
 
-    def see(self, iterate: Iterate) -> None:
+    def step(self, record: Iterate) -> None:
         """Keep the step, for now or for good."""
-        if iterate.step % self._stride == 0:
-            self._kept.append(iterate)
+        if record.step % self._stride == 0:
+            self._kept.append(record)
             if not self._fixed and len(self._kept) > 2 * self._room:
                 self._stride *= 2
                 self._kept = [r for r in self._kept if r.step % self._stride == 0]
@@ -176,24 +175,30 @@ class Table(Watcher):
             output.line(f"{hidden} more parameter{do} not fit this width")
 
 
-class LiveLine(Watcher):
+class LiveLine(Observer):
     """On a terminal, a line on stderr that says how far a long run is, and goes when it ends."""
 
-    def __init__(self, about: Callable[[], str] = str) -> None:
-        self._next = time.monotonic() + QUIET_SECONDS
+    sees_all_runs = True
+
+    def __init__(self, about: Callable[[], str]) -> None:
+        self._next = math.inf if not is_terminal(sys.stderr) else 0.0
         self._shown = False
         self._about = about
         """Returns what is to be said besides of who computes."""
 
-    def see(self, iterate: Iterate) -> None:
+    def start(self) -> None:
+        """Begin to count the seconds."""
+        self._next += time.monotonic() + QUIET_SECONDS
+
+    def step(self, record: Iterate) -> None:
         """Write the line anew, a few times a second."""
         now = time.monotonic()
         if now < self._next:
             return
         self._next = now + 0.2
         text = (
-            f"step {iterate.step}, value {iterate.value:.6g}, "
-            f"|gradient| {iterate.gradient_norm:.2g}{self._about()} (Ctrl-C stops)"
+            f"step {record.step}, value {record.value:.6g}, "
+            f"|gradient| {record.gradient_norm:.2g}{self._about()} (Ctrl-C stops)"
         )
         self._write("\r\x1b[K" + text[: width(sys.stderr) - 1])
         self._shown = True
@@ -210,13 +215,19 @@ class LiveLine(Watcher):
             sys.stderr.flush()
 
 
-class Reader(Watcher):
+class Reader(Observer):
     """Ends a run for whose result nobody waits: the reader of the pipe went away."""
 
-    def __init__(self, output: Output) -> None:
-        self._next = time.monotonic() + QUIET_SECONDS if output.path is None else math.inf
+    sees_all_runs = True
 
-    def see(self, iterate: Iterate) -> None:  # noqa: ARG002 - as every watcher
+    def __init__(self, output: Output) -> None:
+        self._next = 0.0 if output.path is None else math.inf
+
+    def start(self) -> None:
+        """Begin to count the seconds."""
+        self._next += time.monotonic() + QUIET_SECONDS
+
+    def step(self, record: Iterate) -> None:  # noqa: ARG002 - as every observer
         """Look after the reader a few times a second. Raises BrokenPipeError."""
         now = time.monotonic()
         if now >= self._next:

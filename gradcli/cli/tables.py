@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.cli.output import SHOWN_NOTES, csv_text, note
@@ -17,11 +18,10 @@ if TYPE_CHECKING:
     from gradcli.cli.arguments import Problem
     from gradcli.cli.data import OverRows
     from gradcli.cli.output import Output
-    from gradcli.cli.uncertain import Errors
     from gradcli.formula import Formula
     from gradcli.graph.shapes import Shape
     from gradcli.tables.ranges import Block
-    from gradcli.tables.uncertain import RowErrors, Table
+    from gradcli.tables.uncertain import Table
 
 
 SHOWN_ROWS = 40
@@ -37,32 +37,19 @@ def show(
     output: Output,
     wrt: Sequence[str] = (),
     *,
-    allow_nonfinite: bool = False,
     gaps: bool = False,
-    errors: Errors | None = None,
 ) -> None:
     """Print inputs, value and derivatives by `wrt` for every point of the ranges.
 
     Beside a plot with `gaps`, which has said what is to be said, nan stands for what has no value.
-    Where names have `errors`, so has each value, in place of derivatives.
+    Where names have errors, so has each value, in place of derivatives.
     """
     from gradcli.tables import ranges
 
     names = list(problem.ranges)
 
-    def made(known: RowErrors | None) -> Table:
-        return ranges.Table(
-            problem.formula,
-            problem.values,
-            problem.ranges,
-            wrt if known is None else known.names,
-            allow_nonfinite=allow_nonfinite,
-            gaps=gaps,
-            digits=output.digits,
-            second=known is not None and known.has_second,
-        )
-
-    table = _shown(_Headings(problem, names, names, (), wrt), made, output, errors)
+    make = partial(ranges.Table, problem.formula, problem.values, problem.ranges, gaps=gaps)
+    table = _shown(_Headings(problem, names, names, (), wrt), make, output)
     if not gaps:
         _say_kinks(table, problem.formula, problem.where)
     for sentence in [*table.notes(), *_single(problem)][:SHOWN_NOTES]:
@@ -89,28 +76,22 @@ class _Headings(NamedTuple):
         return [*self.inputs, *ours([*_named("value", self.entry), *more], self.inputs)]
 
 
-def _shown(
-    head: _Headings,
-    make: Callable[[RowErrors | None], Table],
-    output: Output,
-    errors: Errors | None,
-) -> Table:
+def _shown(head: _Headings, make: Callable[..., Table], output: Output) -> Table:
     """Print a table, with standard errors in place of derivatives where there are some; return it.
 
     Where only a saved fit would give them and a row has none, a note says so.
     """
     problem, known = head.problem, None
-    if errors is not None or problem.errors:
-        from gradcli.cli.uncertain import Errors
-
-        errors = errors or Errors()
-        if errors.are_wanted(problem, output):
-            known = errors.of_rows(problem)
+    make = partial(make, allow_nonfinite=output.allow_nonfinite, digits=output.digits)
+    errors = None if head.wrt else problem.known
+    if errors is not None and errors.are_wanted(problem, output):
+        known = errors.of_rows(problem)
     if errors is not None and known is not None:
         from gradcli.tables.uncertain import WithErrors
 
         try:
-            with_errors = WithErrors(make(known), known, head.names)
+            table: Table = make(known.names, second=known.has_second)
+            with_errors = WithErrors(table, known, head.names)
             _print(head._replace(errors=known.keys), with_errors, output)
         except (MathematicsError, ShapeError) as error:
             if errors.are_needed(problem):
@@ -118,7 +99,7 @@ def _shown(
             note(f"{problem.where}the values have no standard errors: {error.message}")
         else:
             return with_errors
-    table = make(None)
+    table = make(head.wrt)
     _print(head, table, output)
     return table
 
@@ -132,14 +113,7 @@ def _print(head: _Headings, table: Table, output: Output) -> None:
         _write_held(_lines(table, head.listed(), output), output)
 
 
-def show_rows(
-    over: OverRows,
-    output: Output,
-    wrt: Sequence[str] = (),
-    *,
-    allow_nonfinite: bool = False,
-    errors: Errors | None = None,
-) -> None:
+def show_rows(over: OverRows, output: Output, wrt: Sequence[str] = ()) -> None:
     """Print columns, value and derivatives by `wrt` for every row of the data.
 
     Nothing is written until HELD characters are worked out, so that of a shorter table an error
@@ -149,19 +123,10 @@ def show_rows(
 
     formula = over.formula
 
-    def made(known: RowErrors | None) -> Table:
-        return RowTable(
-            formula,
-            wrt if known is None else known.names,
-            allow_nonfinite=allow_nonfinite,
-            digits=output.digits,
-            second=known is not None and known.has_second,
-        )
-
     names = list(formula.columns)
     inputs = [entry for name, shape in formula.columns.items() for entry in _named(name, shape)]
     head = _Headings(over.problem(), names, inputs, formula.entry, wrt)
-    table = _shown(head, made, output, errors)
+    table = _shown(head, partial(RowTable, formula), output)
     _say_kinks(table, formula.formula, over.where)
     for sentence in table.notes():
         note(over.where + sentence)

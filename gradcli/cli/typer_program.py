@@ -20,7 +20,7 @@ from typer._completion_classes import BashComplete
 from typer.core import TyperCommand, TyperGroup
 from typer.exceptions import TyperException
 
-from gradcli.cli import completion, elsewhere, usage
+from gradcli.cli import completion
 from gradcli.cli.arguments import is_option
 from gradcli.cli.commands import COMMANDS, Command, Request
 from gradcli.errors import ExitCode, GradcliError, UsageError, printable
@@ -77,7 +77,9 @@ class OperandCommand(TyperCommand):
 
     def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
         """Write what --help says."""
-        formatter.write(usage.of_command(COMMANDS[str(self.name)]))
+        from gradcli.cli.help import of_command
+
+        formatter.write(of_command(COMMANDS[str(self.name)]))
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Return the arguments, operands put behind "--" where no parser mistakes them."""
@@ -119,7 +121,9 @@ class Group(TyperGroup):
 
     def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
         """Write what --help says."""
-        formatter.write(usage.of_program(COMMANDS))
+        from gradcli.cli.help import of_program
+
+        formatter.write(of_program())
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
         """Return the names of the commands."""
@@ -282,6 +286,7 @@ def completions(words: list[str], begun: str) -> list[str]:
 
 def _usage_error(problem: TyperException) -> UsageError:
     """Return Typer's complaint as ours: one sentence and a repair."""
+    from gradcli.cli.operands import command_meant, option_meant
     from gradcli.language.names import is_name
     from gradcli.language.parser import finding
 
@@ -292,8 +297,9 @@ def _usage_error(problem: TyperException) -> UsageError:
     kind = type(problem).__name__
     if kind == "NoSuchOption" and context is not None:
         known = [name for p in context.command.get_params(context) for name in p.opts]
+        all_options = {name: command.options for name, command in COMMANDS.items()}
         message = f"{path} has no option {printable(str(option), 60)}"
-        return UsageError(message, hint=elsewhere.option(str(option), known) or hint)
+        return UsageError(message, hint=option_meant(str(option), known, all_options) or hint)
     sentence = problem.format_message().rstrip(".")
     found = re.match(r"No such command '(.*?)'(?:\.|$)", sentence, re.DOTALL)
     if found:
@@ -301,5 +307,5 @@ def _usage_error(problem: TyperException) -> UsageError:
         others = f"the commands are {', '.join(COMMANDS)}"
         if not is_name(found[1]) and finding(found[1]) is None and len(found[1]) <= 60:
             others = f"for its value: gradcli eval {shlex.quote(found[1])}"
-        return UsageError(message, hint=elsewhere.command(found[1]) or others)
+        return UsageError(message, hint=command_meant(found[1], COMMANDS) or others)
     return UsageError(sentence[:1].lower() + sentence[1:], hint=hint)

@@ -4,25 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gradcli.cli.columns import Column, cells, headings
-from gradcli.cli.columns import show as show_table
-from gradcli.cli.options import Eval
+from gradcli.cli.options import Eval, Uncertain
 from gradcli.cli.output import note, say_notes
 from gradcli.errors import (
     MathematicsError,
     NameValueError,
     ShapeError,
     UsageError,
-    printable,
 )
 from gradcli.language.bindings import is_number
-from gradcli.language.names import is_name
+from gradcli.sheets import Column, cells, headings
+from gradcli.sheets import show as show_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from gradcli.cli.arguments import Problem
-    from gradcli.cli.options import Grad
+    from gradcli.cli.options import Data, Draw, Grad
     from gradcli.cli.output import Output
     from gradcli.findings import Note
     from gradcli.point import Point
@@ -33,41 +31,15 @@ if TYPE_CHECKING:
     from gradcli.uncertainty.sampling import Samples
 
 
-def _correlations(words: Sequence[str]) -> dict[tuple[str, str], float]:
-    """Return what --correlate says, by pairs of names. Raises UsageError."""
-    found: dict[tuple[str, str], float] = {}
-    for word in words:
-        names, _, text = word.rpartition("=")
-        pair = [name.strip() for name in _pair(names)]
-        if len(pair) != 2 or not is_number(text.strip().lstrip("+-")):
-            message = f"--correlate takes NAME,NAME=R, not '{printable(word, 60)}'"
-            raise UsageError(message, hint="for example --correlate x,y=0.5")
-        first, second = pair
-        if (first, second) in found or (second, first) in found:
-            message = f"--correlate gives {first},{second} twice"
-            raise UsageError(message)
-        found[first, second] = float(text)
-    return found
+def _saved(options: Data) -> Saved | None:
+    """Return what the fit of --params knows about the errors of its parameters."""
+    if options.params is None:
+        return None
+    from gradcli.data.parameters import covariance
+    from gradcli.uncertainty.inputs import Saved
 
-
-def _sigmas(words: Sequence[str]) -> tuple[dict[str, float], dict[str, str]]:
-    """Return what --sigma-of says: errors that are numbers, and those that are columns."""
-    numbers: dict[str, float] = {}
-    columns: dict[str, str] = {}
-    for word in words:
-        name, _, text = word.partition("=")
-        if not is_name(name) or not (is_number(text) or is_name(text)):
-            shown = printable(word, 60)
-            message = f"--sigma-of takes NAME=NUMBER or NAME=COLUMN, not '{shown}'"
-            raise UsageError(message, hint="for example --sigma-of x=0.1")
-        if name in numbers or name in columns:
-            message = f"--sigma-of gives {name} twice"
-            raise UsageError(message)
-        if is_number(text):
-            numbers[name] = float(text)
-        else:
-            columns[name] = text
-    return numbers, columns
+    found = covariance(options.params)
+    return None if found is None else Saved(*found)
 
 
 def relative(slopes: Mapping[str, Any], problem: Problem, here: Any) -> dict[str, Any]:
@@ -85,32 +57,19 @@ def relative(slopes: Mapping[str, Any], problem: Problem, here: Any) -> dict[str
     }
 
 
-def _pair(text: str) -> list[str]:
-    """Return the names of a pair: w[0,1],b are two."""
-    found, depth = [""], 0
-    for character in text:
-        depth += (character == "[") - (character == "]")
-        if character == "," and not depth:
-            found.append("")
-        else:
-            found[-1] += character
-    return found
-
-
 class Errors:
     """The errors of a command's names: of its words, its options and a saved fit."""
 
-    def __init__(
-        self,
-        options: Eval | Grad | None = None,
-        saved: Saved | None = None,
-    ) -> None:
-        options = options or Eval()
-        self.correlations = _correlations(options.correlate)
-        self.numbers, self.columns = _sigmas(options.sigma_of)
+    def __init__(self, options: Eval | Grad | Draw | None = None) -> None:
+        self._saved = None if options is None else _saved(options)
+        if not isinstance(options, Uncertain):
+            options = Eval()
+        self.correlations = {pair: float(text) for pair, text in options.correlate.items()}
+        given = options.sigma_of
+        self.numbers = {name: float(text) for name, text in given.items() if is_number(text)}
+        self.columns = {name: text for name, text in given.items() if name not in self.numbers}
         self.confidence = options.confidence
         self.samples = options.samples if isinstance(options, Eval) else None
-        self._saved = saved
         self._seed = options.seed
         asked = (self.correlations, self.numbers, self.columns, self.confidence, self.samples)
         self.is_asked = any(asked) or (isinstance(options, Eval) and options.errors)

@@ -18,7 +18,7 @@ from math import prod
 from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 from gradcli.data import files
-from gradcli.data.signature import looks_like
+from gradcli.data.signature import unlike
 from gradcli.errors import FileError, ShapeError, printable
 from gradcli.graph import shapes
 
@@ -139,9 +139,7 @@ def _check_magic(start: bytes, where: str) -> None:
         )
     if MAGIC.startswith(start):
         raise _damaged(where, "it is cut off")
-    kind = looks_like(start)
-    hint = f"it looks like {kind}" if kind else None
-    raise FileError(f"{where}: this is not a checkpoint of gradcli", hint=hint)
+    raise unlike(f"{where}: this is not a checkpoint of gradcli", start)
 
 
 def _damaged(where: str, how: str = "") -> FileError:

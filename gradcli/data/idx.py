@@ -14,7 +14,7 @@ import numpy as np
 
 from gradcli.data.arrays import ArrayReader, Layout, exactly
 from gradcli.data.input import shown
-from gradcli.data.signature import looks_like
+from gradcli.data.signature import unlike
 from gradcli.errors import FileError
 
 if TYPE_CHECKING:
@@ -36,9 +36,7 @@ def _read_header(stream: Stream, where: str) -> tuple[Layout, int]:
     """Return the layout, rows flattened, and the length of the header. Raises FileError."""
     start = exactly(stream, 4)
     if len(start) < 4 or start[:2] != b"\0\0" or start[2] not in TYPES or not start[3]:
-        kind = looks_like(start)
-        hint = f"it looks like {kind}" if kind else None
-        raise FileError(f"{where}: this is not the IDX format", hint=hint)
+        raise unlike(f"{where}: this is not the IDX format", start)
     axes = start[3]
     sizes = exactly(stream, 4 * axes)
     if len(sizes) < 4 * axes:

@@ -14,7 +14,7 @@ import numpy as np
 
 from gradcli.data.arrays import ArrayReader, Layout, exactly
 from gradcli.data.columns import quoted
-from gradcli.data.signature import looks_like
+from gradcli.data.signature import unlike
 from gradcli.errors import FileError
 
 if TYPE_CHECKING:
@@ -47,9 +47,7 @@ def read_header(stream: Stream, where: str) -> tuple[Layout, int]:
     """
     start = exactly(stream, 8)
     if not start.startswith(MAGIC):
-        kind = looks_like(start)
-        hint = f"it looks like {kind}" if kind else None
-        raise FileError(f"{where}: this is not the NPY format", hint=hint)
+        raise unlike(f"{where}: this is not the NPY format", start)
     field = {1: 2, 2: 4, 3: 4}.get(start[6]) if len(start) == 8 else None
     if field is None:
         raise FileError(f"{where}: the NPY header is of an unknown version")

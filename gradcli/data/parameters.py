@@ -8,7 +8,7 @@ from math import isfinite
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.data.files import reading, write
-from gradcli.data.signature import looks_like
+from gradcli.data.signature import unlike
 from gradcli.errors import FileError, ShapeError, UsageError, printable
 from gradcli.graph import shapes
 from gradcli.language.names import CONSTANTS, KEYWORDS, REBINDABLE, is_name, is_reserved
@@ -179,8 +179,6 @@ def _json_object(file: IO[bytes], where: str) -> dict[str, Any]:
         raise FileError(message, hint="larger parameters go into a .npz file")
     if not data:
         raise FileError(f"{where}: the file is empty")
-    kind = looks_like(data[:64])
-    hint = f"it looks like {kind}" if kind not in {None, "JSON"} else None
     try:
         # A whole number is read as a double too: an int of thousands of digits is an error.
         content = json.loads(
@@ -190,12 +188,14 @@ def _json_object(file: IO[bytes], where: str) -> dict[str, Any]:
             object_pairs_hook=unique,
         )
     except UnicodeDecodeError:
-        raise FileError(f"{where}: this is not JSON: it is not UTF-8 text", hint=hint) from None
+        message = f"{where}: this is not JSON: it is not UTF-8 text"
+        raise unlike(message, data[:64], "JSON") from None
     except RecursionError:
         raise FileError(f"{where}: the JSON is nested too deep") from None
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
-        raise FileError(f"{where}: this is not JSON: {place}: {error.msg}", hint=hint) from None
+        message = f"{where}: this is not JSON: {place}: {error.msg}"
+        raise unlike(message, data[:64], "JSON") from None
     if not isinstance(content, dict):
         hint = 'an object such as {"a": 1.5, "b": [1, 2]} is'
         raise FileError(f"{where}: {_kind(content)} is no set of parameters", hint=hint)
@@ -301,11 +301,9 @@ def _from_npz(file: IO[bytes], where: str) -> dict[str, float | Array]:
                 found[name] = _finite(array, f"{where}: {name}")
             return found
     except DAMAGE:
-        kind = looks_like(start)
         if start.startswith(b"PK"):
             raise FileError(f"{where}: the archive is damaged") from None
-        hint = f"it looks like {kind}" if kind else None
-        raise FileError(f"{where}: this is not an NPZ archive", hint=hint) from None
+        raise unlike(f"{where}: this is not an NPZ archive", start) from None
 
 
 def _members(archive: zipfile.ZipFile, where: str) -> dict[str, zipfile.ZipInfo]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from gradcli.errors import FileError
+
 SIGNATURES = (
     (b"PAR1", "a Parquet file"),
     (b"ARROW1", "an Arrow file"),
@@ -43,3 +45,12 @@ def looks_like(start: bytes) -> str | None:
     if JSON.match(start):
         return "JSON"
     return None
+
+
+def unlike(message: str, start: bytes, but: str | None = None) -> FileError:
+    """Return the error of a file that is not what was expected, and what it looks like instead.
+
+    That it looks like what it should be, `but`, is not worth saying.
+    """
+    kind = looks_like(start)
+    return FileError(message, hint=None if kind in {None, but} else f"it looks like {kind}")

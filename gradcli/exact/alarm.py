@@ -24,7 +24,6 @@ from gradcli.graph.operations import (
     MOD,
     MULTIPLY,
     NAMED_CONSTANT,
-    NAMED_VALUES,
     NEGATE,
     NOT_SO,
     OR_ELSE,
@@ -35,6 +34,7 @@ from gradcli.graph.operations import (
     WHERE,
 )
 from gradcli.graph.precedence import COMPARISON
+from gradcli.programs import interpreter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -65,8 +65,8 @@ class Slope(float):
 
     def apply(self, name: str, *others: Any, payload: Any = None) -> Slope:
         """Return the value of the row `name` at this number and others."""
-        extra = () if payload is None else (payload,)
-        return Slope(TABLE[name].value(self, *others, *extra))
+        row = TABLE[name]
+        return Slope(row.value(*row.with_payload((self, *others), payload)))
 
     def apply_to(self, name: str, *arguments: Any, payload: Any = None) -> Slope:
         """Return the value of the row `name` at numbers."""
@@ -109,11 +109,7 @@ class Floats:
     @staticmethod
     def value(operation: Operation, payload: Any, inputs: Iterable[float]) -> float:
         """Return the value of a row; nan where it has none."""
-        extra = () if payload is None else (payload,)
-        try:
-            return float(operation.value(*inputs, *extra))
-        except (ValueError, OverflowError, ZeroDivisionError):
-            return math.nan
+        return operation.at(inputs, payload)
 
     @staticmethod
     def where(condition: bool, x: float, y: float) -> float:
@@ -187,11 +183,8 @@ def bounds_of_numbers(
         elif operation is ADD or operation is SUBTRACT:
             first, second = arguments
             x, y = numbers[first], numbers[second]
-            if operation is SUBTRACT:
-                y = -y
-            part = value - x  # what is lost by rounding, exactly (Knuth's TwoSum)
-            lost = (x - (value - part)) + (y - part)
-            errors[node] = errors[first] + errors[second] + abs(lost)
+            lost = _lost(x, y if operation is ADD else -y, value)
+            errors[node] = errors[first] + errors[second] + lost
         elif operation is MULTIPLY:
             first, second = arguments
             x, y = numbers[first], numbers[second]
@@ -214,6 +207,12 @@ def bounds_of_numbers(
                 [errors[a] for a in arguments],
             )
     return errors
+
+
+def _lost(x: Any, y: Any, total: Any) -> Any:
+    """Return how much a sum loses by rounding, exactly (Knuth's TwoSum)."""
+    part = total - x
+    return abs((x - (total - part)) + (y - part))
 
 
 def is_of_itself(operation: Operation, arguments: tuple[int, ...]) -> bool:
@@ -311,18 +310,7 @@ def _body(
         str(place): Defined(number, graph, root, error)
         for place, (number, error) in enumerate([x, *taken])
     }
-    numbers: dict[int, float] = {}
-    for node in nodes:
-        operation, arguments, payload = graph.rows[node]
-        if operation is VARIABLE:
-            numbers[node] = float(given[payload])
-        elif operation is CONSTANT:
-            numbers[node] = float(payload)
-        elif operation is NAMED_CONSTANT:
-            numbers[node] = NAMED_VALUES[payload]
-        else:
-            inputs = [numbers[argument] for argument in arguments]
-            numbers[node] = FLOATS.value(operation, payload, inputs)
+    numbers = interpreter.run(graph, nodes, given).numbers
     return numbers[root], bounds_of_numbers(graph, nodes, numbers, given)[root]
 
 
@@ -342,9 +330,7 @@ def _rounding(
     found = k.nothing
     if operation is ADD or operation is SUBTRACT:
         x, y = inputs
-        y = -y if operation is SUBTRACT else y
-        part = value - x  # what is lost by rounding, exactly (Knuth's TwoSum)
-        return abs((x - (value - part)) + (y - part))
+        return _lost(x, y if operation is ADD else -y, value)
     if ulps:
         found = ulps * k.ulp(value)
         found = k.where(found > 0, found, LEAST)

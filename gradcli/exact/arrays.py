@@ -29,6 +29,7 @@ from gradcli.graph.special import two_product
 from gradcli.programs import flat
 from gradcli.programs.arrays import logsoftmax
 from gradcli.programs.generated import array_function
+from gradcli.programs.reading import Array
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -42,20 +43,11 @@ PAIRWISE = 25.0
 """NumPy adds up in pairs, blocks of so many roundings apart."""
 
 
-class Slope:
+class Slope(Array):
     """Numbers in the place of a node, for the rules of partial derivatives."""
 
-    __slots__ = ("value",)
     __array_ufunc__ = None
     id = 0
-
-    def __init__(self, value: Any) -> None:
-        self.value = value
-
-    def apply(self, name: str, *others: Any, payload: Any = None) -> Slope:
-        """Return the values of the row `name` at these numbers and others."""
-        inputs = [self.value, *[getattr(other, "value", other) for other in others]]
-        return Slope(array_function(TABLE[name], len(inputs), payload)(*inputs))
 
     def apply_to(self, name: str, *arguments: Any, payload: Any = None) -> Slope:
         """Return the values of the row `name` at numbers."""
@@ -141,7 +133,7 @@ def bounds_of_arrays(
 ) -> dict[int, Any]:
     """Return for each node how far its numbers may be from the true ones, as `alarm` does."""
     errors: dict[int, Any] = {}
-    rows = next((len(variables[name]) for name in graph.columns if name in variables), None)
+    rows = graph.with_count(variables)[1]
     with np.errstate(all="ignore"):
         for node in nodes:
             operation, arguments, payload = graph.rows[node]
@@ -372,7 +364,7 @@ def certain_digits(values: Any, errors: Any) -> Any:
 
 
 def passed(values: Any, errors: Any, digits: int | None = None) -> tuple[Any, Any, Any]:
-    """Return values with their certain digits, how many these are, and where the alarm rings."""
+    """Return values with their certain digits, how many these are, and where they are too few."""
     kept = certain_digits(values, errors)
     shown = rounded(values, kept)
     size = np.abs(values)

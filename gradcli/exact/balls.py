@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from flint import acb, arb, arb_series, ctx, fmpq
 
 from gradcli.exact.numbers import OPEN, Number, Target
+from gradcli.graph.special import recurred
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -28,10 +29,10 @@ class Ball(Number):
 
     __slots__ = ()
 
-    @staticmethod
-    def convert(value: Fraction) -> Any:
-        """Return the ball of a fraction."""
-        return ball(value)
+    @classmethod
+    def convert(cls, value: Fraction) -> Any:
+        """Return what computes for the ball of a fraction."""
+        return cls.held(ball(value))
 
     def order(self, other: Any) -> int | None:
         """Return -1, 0 or 1 as the number is less, equal or greater; None when that is open."""
@@ -119,10 +120,8 @@ def derivative_of_voigt(x: Any, sigma: Any, gamma: Any, which: Any) -> Any:
             return acb(0, 1) * arb(n).fac() * arb(-1) ** n / (arb.pi() * z ** (n + 1))
         scale = acb(sigma) * arb(2).sqrt()
         z = z / scale
-        before, found = acb(0), (-z * z).exp() * (acb(0, -1) * z).erfc()
-        for k in range(n):
-            step = -2 * (z * found + k * before)
-            before, found = found, step + acb(0, 2) / arb.pi().sqrt() if k == 0 else step
+        value = (-z * z).exp() * (acb(0, -1) * z).erfc()
+        found = recurred(-2, z, n, value, acb(0, 2) / arb.pi().sqrt())
         return found / (scale ** (n + 1) * arb.pi().sqrt())
 
     right, left = at(x), at(-x) * (-1) ** n
@@ -174,14 +173,6 @@ class Balls(Target):
 
         setattr(self, name, apply)
         return apply
-
-    def applied(self, function: Callable[..., Any], *arguments: Any) -> Number:
-        """Return a function of balls at numbers; no number where one of them is none.
-
-        A method of a ball that is called with None ends the process.
-        """
-        balls = [self.number.of(argument) for argument in arguments]
-        return self.number(None if any(x is None for x in balls) else function(*balls))
 
     def where(self, condition: Any, x: Any, y: Any) -> Any:
         """Return x where the condition holds, else y; a ball of both where that is open."""

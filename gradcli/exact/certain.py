@@ -27,8 +27,8 @@ from gradcli.exact.decimals import (
     whole_text,
 )
 from gradcli.graph.literals import Numeral
-from gradcli.graph.operations import CONSTANT, NAMED_CONSTANT, VARIABLE
-from gradcli.graph.shapes import COUNT, sized
+from gradcli.graph.operations import CONSTANT, LEAVES, VARIABLE
+from gradcli.graph.shapes import sized
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def certain(
     nodes = graph.reachable(roots)
     errors = bounds(graph, nodes, numbers, variables)
     found: dict[int, Certain] = {}
-    ringing: dict[int, Any] = {}
+    uncertain: dict[int, Any] = {}
     bound, may_prove = with_forms(graph, nodes), _may_prove(graph, nodes)
     for root in roots:
         value = numbers[root]
@@ -110,21 +110,21 @@ def certain(
         else:
             passed = let_pass(float(value), float(errors[root]), digits)
         if not isinstance(passed, Certain) or (may_prove and root in bound):
-            ringing[root] = passed
+            uncertain[root] = passed
         elif digits is None and _may_be_whole(value):
             found[root] = _whole(graph, root, variables) or passed
         elif passed.value.__class__ is float and not passed.value and _has_tiny(graph, root):
-            ringing[root] = None
+            uncertain[root] = None
         else:
             found[root] = passed
-    if not ringing:
+    if not uncertain:
         return found
-    begun = time.process_time()
-    more = worked_out(graph, list(ringing), variables, digits)
-    in_vain = any(more[root] is None for root in bound & ringing.keys())
-    for form in _forms(graph, nodes) if in_vain else ():
-        form.in_vain += time.process_time() - begun
-    for root, passed in ringing.items():
+    started = time.process_time()
+    more = worked_out(graph, list(uncertain), variables, digits)
+    wasted = any(more[root] is None for root in bound & uncertain.keys())
+    for form in _forms(graph, nodes) if wasted else ():
+        form.wasted += time.process_time() - started
+    for root, passed in uncertain.items():
         best = (more[root], passed) if root in bound else (passed, more[root])
         found[root] = _best(*best, numbers[root], errors[root], digits)
         if found[root].is_short:
@@ -140,7 +140,7 @@ def _forms(graph: Graph, nodes: Sequence[int]) -> list[Bound]:
 def _may_prove(graph: Graph, nodes: Sequence[int]) -> bool:
     """Return whether to prove what the alarm lets pass: not for ever in a table of hard rows."""
     forms = _forms(graph, nodes)
-    return bool(forms) and all(form.in_vain < MOST_SECONDS for form in forms) and has_balls()
+    return bool(forms) and all(form.wasted < MOST_SECONDS for form in forms) and has_balls()
 
 
 def _best(first: Any, second: Any, value: Any, error: Any, digits: int | None) -> Certain:
@@ -215,14 +215,13 @@ def may_exist(
         first = tuple(np.argwhere(~np.isfinite(numbers[node]))[0])
         shape = np.shape(numbers[node])
         inputs, off = [[float(np.broadcast_to(x, shape)[first]) for x in p] for p in (inputs, off)]
-    extra = () if operation.payload is None else (payload,)
-    if any(x - x != 0 for x in inputs) or operation.domain[0](*inputs, *extra):
+    if any(x - x != 0 for x in inputs) or operation.is_defined(inputs, payload):
         return True
     for place, reach in enumerate(off):
         for error in (reach, -reach):
             moved = [*inputs]
             moved[place] += error
-            if error and operation.domain[0](*moved, *extra):
+            if error and operation.is_defined(moved, payload):
                 return True
     return False
 
@@ -243,8 +242,8 @@ def _array_passed(values: Any, errors: Any, digits: int | None) -> Any:
 
     errors = np.broadcast_to(errors, values.shape)
     if digits is None:
-        rounded, kept, rings = arrays.passed(values, errors)
-        if not rings.any() and not arrays.may_be_whole(values).any():
+        rounded, kept, vague = arrays.passed(values, errors)
+        if not vague.any() and not arrays.may_be_whole(values).any():
             return Certain(rounded, int(kept.min(initial=DOUBLE_DIGITS)))
     found = np.empty(values.size, dtype=object)
     pairs = zip(values.ravel().tolist(), errors.ravel().tolist(), strict=True)
@@ -295,7 +294,7 @@ def is_enough(digits: Any) -> Any:
 
 
 def let_pass(value: float, error: float, digits: int | None = None) -> Certain | None:
-    """Return a value with its certain digits; None where the alarm rings."""
+    """Return a value with its certain digits; None where the alarm vague."""
     if value - value != 0 or value.__class__ is not float:
         return None
     kept = certain_digits(value, error)
@@ -349,8 +348,8 @@ def shown_value(value: Any, error: Any) -> Any:
         return value if found is None else found.value
     from gradcli.exact import arrays
 
-    rounded, _, rings = arrays.passed(value, error)
-    rounded[rings] = value[rings]
+    rounded, _, vague = arrays.passed(value, error)
+    rounded[vague] = value[vague]
     return rounded
 
 
@@ -396,13 +395,8 @@ def _first_of(found: Any, other: Any) -> Any:
 
 def count_numbers(graph: Graph, nodes: Iterable[int], variables: Mapping[str, Any]) -> int:
     """Return how many numbers the values of nodes have together."""
-    rows = count_rows(graph, variables) or 0
+    rows = graph.with_count(variables)[1] or 0
     return sum([math.prod(sized(graph.shape(node), rows)) for node in nodes])
-
-
-def count_rows(graph: Graph, variables: Mapping[str, Any]) -> int | None:
-    """Return how many rows the columns among the variables have."""
-    return next((len(variables[name]) for name in graph.columns if name in variables), None)
 
 
 def fraction_of(graph: Graph, node: int) -> Fraction | None:
@@ -456,24 +450,17 @@ def run(
 
     What is `known` as a fraction already is taken from there.
     """
-    from gradcli.exact.numbers import fraction
-
     found: dict[int, Any] = {}
     convert = target.number.convert
-    rows = count_rows(graph, variables)
-    if rows is not None:
-        variables = {**variables, COUNT: float(rows)}
+    variables, rows = graph.with_count(variables)
     for node in nodes:
         operation, arguments, payload = graph.rows[node]
         if known is not None and _is_whole(known[node]):
             found[node] = _each(convert, known[node])
-        elif operation is CONSTANT:
-            found[node] = convert(fraction(payload))
         elif operation is VARIABLE:
             found[node] = _given(variables[payload], target)
-        elif operation is NAMED_CONSTANT:
-            made = target.constants.get(payload)
-            found[node] = None if made is None else made()
+        elif operation in LEAVES:
+            found[node] = target.leaf(operation, payload)
         elif graph.has_arrays and (operation.structural or graph.shape(node)):
             from gradcli.exact.arrays import value_of
 
@@ -513,10 +500,10 @@ def _by_balls(
 
     found: dict[int, Any] = {}
     left = list(roots)
-    begun = time.process_time()
+    started = time.process_time()
     if with_forms(graph, graph.reachable(roots)):
         from gradcli.exact import proofs  # noqa: F401 - its forms are added to balls
-    balls.set_end(begun + MOST_SECONDS)
+    balls.set_end(started + MOST_SECONDS)
     steps = 0
     precision = 0
     for precision in _precisions(digits):
@@ -528,7 +515,7 @@ def _by_balls(
             found[root] = _first_of(found.get(root), made)
         left = [root for root in left if not _is_whole(found[root])]
         steps += count_numbers(graph, nodes, variables)
-        seconds = time.process_time() - begun
+        seconds = time.process_time() - started
         if not left or 2 * steps > MOST_STEPS or seconds * 3 > MOST_SECONDS:
             break
     if left:
@@ -576,8 +563,8 @@ def _of_ball(ball: Any, digits: int | None, limit: int | None = None) -> Certain
         double = nearest(*fractions[0])
         return Certain(Numeral(double, texts[0]), digits, limit=limit, is_proved=limit is None)
     doubles = [nearest(*f) for f in fractions if f]
-    apart = abs(doubles[0] - doubles[-1])
-    if apart and (limit is None or apart > math.ulp(doubles[0])):
+    gap = abs(doubles[0] - doubles[-1])
+    if gap and (limit is None or gap > math.ulp(doubles[0])):
         return None
     double = doubles[0]
     count = digits or DOUBLE_DIGITS

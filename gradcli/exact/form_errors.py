@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 
 from gradcli.exact.decimals import WHOLE
-from gradcli.graph import bound_values
+from gradcli.graph import forms
 from gradcli.graph.forms import INTEGRAL, ROOT, SUM_OVER
 
 TYPE_CHECKING = False
@@ -69,10 +69,10 @@ def _of_integral(
 ) -> float:
     low, high = inputs[:2]
     root = bound.roots[0]
-    found = bound_values.integrated(bound, low, high, *inputs[2:])
+    found = forms.integrated(bound, low, high, *inputs[2:])
     total = found.error
     size = off = 0.0
-    for x, weight in bound_values.places(low, high, SAMPLES):
+    for x, weight in forms.places(low, high, SAMPLES):
         at, error = body(bound, root, (x, math.ulp(x)), taken)
         if error < math.inf and abs(at) < math.inf:
             size += abs(at) * weight
@@ -91,7 +91,7 @@ def _of_integral(
             moved = [*inputs]
             other = limits[1 - place][0]
             moved[place] = limit + math.copysign(error + math.ulp(limit), other - limit)
-            total += 2 * abs(bound_values.integrated(bound, *moved).value - value)
+            total += 2 * abs(forms.integrated(bound, *moved).value - value)
     return total
 
 
@@ -133,7 +133,7 @@ def _of_series(
 
 
 def _product(roots: Iterable[Iterable[Any]]) -> float:
-    return float(bound_values.multiplied([iter(listed) for listed in roots]))
+    return float(forms.multiplied([iter(listed) for listed in roots]))
 
 
 def _all_whole(terms: list[Uncertain], size: float) -> bool:

@@ -12,7 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from gradcli.graph.literals import Numeral
-from gradcli.graph.operations import FOR_DOUBLES, TABLE
+from gradcli.graph.operations import CONSTANT, FOR_DOUBLES, TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -85,7 +85,12 @@ class Number:
         return x.value if isinstance(x, Number) else cls.convert(fraction(float(x)))
 
     @staticmethod
-    def convert(value: Fraction) -> Any:
+    def held(value: Any) -> Any:
+        """Return what computes for a number of the arithmetic that this one is made of."""
+        return value
+
+    @classmethod
+    def convert(cls, value: Fraction) -> Any:
         """Return what computes for a fraction."""
         return value
 
@@ -162,7 +167,22 @@ class Target:
 
     def named(self, name: str) -> Any:
         """Return pi, tau or e. Raises LookupError where it is no number."""
-        return self.number(self.constants[name]())
+        return self.number(self.number.held(self.constants[name]()))
+
+    def leaf(self, operation: Operation, payload: Any) -> Any:
+        """Return what computes for a constant; None where it is no number here."""
+        if operation is CONSTANT:
+            return self.number.convert(fraction(payload))
+        made = self.constants.get(payload)
+        return None if made is None else self.number.held(made())
+
+    def applied(self, function: Callable[..., Any], *arguments: Any) -> Number:
+        """Return a function of what computes at numbers; no number where one of them is none.
+
+        A method of a ball that is called with None ends the process.
+        """
+        given = [self.number.of(argument) for argument in arguments]
+        return self.number(None if any(x is None for x in given) else function(*given))
 
     def has(self, name: str) -> bool:
         """Return whether there is a function of the name of a row that is better than its body."""

@@ -2,7 +2,7 @@
 
 An integral is Arb's (Petras' algorithm: where a body is analytic on a disc around an interval, the
 error of Gauss's rule is bounded by its size there; else the interval is halved), and beside ends
-that are infinite or poles it is bounded by how fast the body falls (gradcli.exact.tails). On discs
+that are infinite or poles it is bounded by how fast the body decays (gradcli.exact.tails). On discs
 a row must be analytic, and is refused where it is not; on the real line it is that of `balls`. A
 root is enclosed by an interval Newton step around the root that a run in doubles finds.
 """
@@ -11,28 +11,24 @@ from __future__ import annotations
 
 import itertools
 import math
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from flint import acb, acb_series, arb, ctx
 
 from gradcli.exact.balls import (
     BALLS,
-    CONSTANTS,
     Ball,
     Balls,
     Clock,
-    ball,
     derivative_of_voigt,
     of_series,
 )
-from gradcli.exact.numbers import OPEN, Number, Target, fraction
-from gradcli.graph import bound_values
-from gradcli.graph.operations import CONSTANT, NAMED_CONSTANT, VARIABLE
+from gradcli.exact.numbers import OPEN, Number, Target
+from gradcli.graph import forms
+from gradcli.graph.operations import LEAVES, VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from fractions import Fraction
 
     from gradcli.graph.bound import Bound
     from gradcli.graph.operations import Operation
@@ -66,15 +62,15 @@ def is_real(x: Any) -> bool:
     return bool(x.imag.is_zero())
 
 
-class Disc(Number):
+class Disc(Ball):
     """A complex ball of Arb."""
 
     __slots__ = ()
 
     @staticmethod
-    def convert(value: Fraction) -> Any:
-        """Return the ball of a fraction."""
-        return acb(ball(value))
+    def held(value: Any) -> Any:
+        """Return a ball as a complex one."""
+        return acb(value)
 
     def __abs__(self) -> Disc:
         """Return the size of a real number, continued from the real line."""
@@ -135,10 +131,6 @@ _ANALYTIC: dict[str, Callable[..., Any]] = {
 """Functions with cuts inside of where rows are defined, or which are no functions of acb's."""
 
 
-def _constant(name: str) -> Any:
-    return acb(CONSTANTS[name]())
-
-
 def evaluated(target: Target, bound: Bound, root: int, numbers: tuple[Any, ...]) -> Any:
     """Return a node of a body at the bound name and what is taken from outside.
 
@@ -151,10 +143,8 @@ def evaluated(target: Target, bound: Bound, root: int, numbers: tuple[Any, ...])
         operation, arguments, payload = rows[node]
         if operation is VARIABLE:
             values[node] = numbers[int(payload)]
-        elif operation is CONSTANT:
-            values[node] = target.number.convert(fraction(payload))
-        elif operation is NAMED_CONSTANT:
-            values[node] = target.constants[payload]()
+        elif operation in LEAVES:
+            values[node] = target.leaf(operation, payload)
         else:
             found = target.apply(operation, [values[argument] for argument in arguments], payload)
             if found is None:
@@ -209,7 +199,7 @@ def _rest(
 
     The place is x = ±u, or 1/u from the end, where u is 2 to the power that comes first.
     """
-    from gradcli.exact.tails import Fall, rest
+    from gradcli.exact.tails import Asymptote, rest
 
     def body(target: Target, numbers: tuple[Any, ...]) -> Any:
         return evaluated(target, bound, bound.roots[0], numbers)
@@ -220,7 +210,7 @@ def _rest(
     inwards = way if side == 0 else -way
     is_finite = end.is_finite()
     middles = [float(_real(x).mid()) for x in (low, high, *taken)]
-    size = bound_values.integrated(bound, *middles).size
+    size = forms.integrated(bound, *middles).size
     enough = arb(size) * arb(2) ** (SPARE - ctx.prec)
     # From an end that is not known exactly, nothing is told that is nearer than its radius.
     last = DEEPEST * ctx.prec if end.is_exact() or not is_finite else ctx.prec - SPARE
@@ -229,9 +219,9 @@ def _rest(
         if exponent > last or (exponent > FAR and best is None):
             break
         Clock.check()
-        Fall.start = arb(2) ** exponent
+        Asymptote.start = arb(2) ** exponent
         with ctx.extraprec(exponent):
-            place = end + inwards / Fall.start if is_finite else -inwards * Fall.start
+            place = end + inwards / Asymptote.start if is_finite else -inwards * Asymptote.start
         if not (place - other) * inwards < 0:
             continue
         try:
@@ -280,7 +270,7 @@ def product_over(target: Target, bound: Bound, low: Any, high: Any, *taken: Any)
     """Return a ball of the product, or of a derivative of it."""
     places = range(len(bound.roots))
     factors = [_terms(target, bound, place, (low, high), taken) for place in places]
-    return target.number.of(bound_values.multiplied(factors))
+    return target.number.of(forms.multiplied(factors))
 
 
 def root(target: Target, bound: Bound, *arguments: Any) -> Any:
@@ -290,7 +280,7 @@ def root(target: Target, bound: Bound, *arguments: Any) -> Any:
     """
     _analytic(target is not DISCS, target)
     taken = arguments[bound.limits :]
-    start = bound_values.root(bound)(*[float(x.mid()) for x in arguments])
+    start = forms.root(bound)(*[float(x.mid()) for x in arguments])
     middle = arb(start)
     reach = 16 * math.ulp(start)
     largest = WIDEST * (1 + abs(start))
@@ -325,7 +315,6 @@ class Discs(Balls):
     """Complex balls: real ones as balls are, others where a function is analytic."""
 
     number = Disc
-    constants = {name: partial(_constant, name) for name in CONSTANTS}  # noqa: RUF012 - never changed
 
     def __getattr__(self, name: str) -> Callable[..., Number]:
         """Return a function of discs."""
@@ -333,13 +322,12 @@ class Discs(Balls):
         on_discs = _ANALYTIC.get(name) or getattr(acb, name)
 
         def apply(*arguments: Any, **options: int) -> Number:
-            given = [Disc.of(argument) for argument in arguments]
-            if any(x is None for x in given):
-                return Disc(None)
-            if all(map(is_real, given)):
-                found = on_balls(*[Ball(x.real) for x in given], **options)
-                return Disc(acb(found.value))
-            return Disc(on_discs(*given, **options))
+            def value(*given: Any) -> Any:
+                if all(map(is_real, given)):
+                    return acb(on_balls(*[Ball(x.real) for x in given], **options).value)
+                return on_discs(*given, **options)
+
+            return self.applied(value, *arguments)
 
         setattr(self, name, apply)
         return apply
@@ -376,9 +364,8 @@ def is_defined(operation: Operation, inputs: list[Any], payload: Any) -> bool:
     """
     if operation.domain is None or operation.binds or all(map(is_real, inputs)):
         return True
-    extra = () if payload is None else (payload,)
     corners = itertools.product(*[_ends(x) for x in inputs])
-    return all(operation.domain[0](*corner, *extra) for corner in corners)
+    return all(operation.is_defined(corner, payload) for corner in corners)
 
 
 def _ends(x: Any) -> tuple[float, ...]:

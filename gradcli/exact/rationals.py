@@ -122,32 +122,31 @@ class Rationals(Target):
     number = Rational
     own = frozenset(_FUNCTIONS)
 
-    def __getattr__(self, name: str) -> Callable[..., Rational]:
+    def __getattr__(self, name: str) -> Callable[..., Number]:
         """Return a function of fractions."""
         function = _FUNCTIONS.get(name)
 
-        def apply(*arguments: Any) -> Rational:
-            given = [Rational.of(argument) for argument in arguments]
+        def value(*given: Fraction) -> Fraction | None:
             if function is None:
                 row = TABLE[name]
                 # The last of the arguments would be its payload, which is no number of this kind.
-                return Rational(_plain(row, given, None) if row.payload is None else None)
-            if any(x is None for x in given):
-                return Rational(None)
+                return _plain(row, list(given), None) if row.payload is None else None
             try:
                 found = Fraction(function(*given))
             except ArithmeticError:
-                return Rational(None)
-            return Rational(found if is_short(found) else None)
+                return None
+            return found if is_short(found) else None
 
-        return apply
+        return lambda *arguments: self.applied(value, *arguments)
 
-    def of_whole(self, count: Callable[..., int], *numbers: Any) -> Rational:
+    def of_whole(self, count: Callable[..., int], *numbers: Any) -> Number:
         """Return a function of whole numbers."""
-        given = [Rational.of(x) for x in numbers]
-        if any(x is None or x.denominator != 1 for x in given):
-            return Rational(None)
-        return Rational(Fraction(count(*[x.numerator for x in given])))
+
+        def value(*given: Fraction) -> Fraction | None:
+            are_whole = all(x.denominator == 1 for x in given)
+            return Fraction(count(*[x.numerator for x in given])) if are_whole else None
+
+        return self.applied(value, *numbers)
 
     def apply(self, operation: Operation, inputs: list[Any], payload: Any) -> Any:
         """Return the fraction that is the value of a row; None where it is none."""

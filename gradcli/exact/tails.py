@@ -1,4 +1,4 @@
-"""How fast functions fall: bounds of integrals to infinity, and up to where a body has no bound.
+"""How fast functions decay: bounds of integrals to infinity, and up to where a body has no bound.
 
 A number here is a function of u for all u from a start T on: c + k u^p exp(a u^r + …), where the
 coefficients k, p and a are balls that hold them for each of these u. The bodies of rows run on such
@@ -7,18 +7,16 @@ numbers as on any others. At an end of an interval, x is ±u, or the end and 1/u
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from flint import arb
 
-from gradcli.exact.balls import BALLS, CONSTANTS, Ball, ball, power
-from gradcli.exact.numbers import Number, Target
+from gradcli.exact.balls import BALLS, CONSTANTS, Ball, power
+from gradcli.exact.numbers import Target
 from gradcli.graph.operations import TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from fractions import Fraction
 
 Powers = tuple[tuple[Any, Any], ...]
 """Pairs of r and a."""
@@ -30,7 +28,7 @@ class UnboundedError(ArithmeticError):
     """No bound of a function is known."""
 
 
-class Fall:
+class Asymptote:
     """k u^p exp(a u^r + …)."""
 
     __slots__ = ("k", "p", "powers")
@@ -40,15 +38,15 @@ class Fall:
     def __init__(self, k: Any, p: Any = 0, powers: Powers = ()) -> None:
         self.k, self.p, self.powers = k, arb(p), powers
 
-    def times(self, other: Fall) -> Fall:
+    def times(self, other: Asymptote) -> Asymptote:
         """Return the product."""
-        return Fall(self.k * other.k, self.p + other.p, _summed(self.powers, other.powers))
+        return Asymptote(self.k * other.k, self.p + other.p, _summed(self.powers, other.powers))
 
-    def inverse(self) -> Fall:
+    def inverse(self) -> Asymptote:
         """Return 1/f."""
         if self.k.contains(arb(0)):
             raise UnboundedError
-        return Fall(1 / self.k, -self.p, tuple([(r, -a) for r, a in self.powers]))
+        return Asymptote(1 / self.k, -self.p, tuple([(r, -a) for r, a in self.powers]))
 
     def largest(self) -> Any:
         """Return a bound of u^p exp(…) from the start on."""
@@ -85,17 +83,17 @@ class Fall:
         except UnboundedError:
             return False
 
-    def plus(self, other: Fall) -> Fall:
+    def plus(self, other: Asymptote) -> Asymptote:
         """Return the sum, with the form of the one that is larger far out."""
         for one, less in ((self, other), (other, self)):
-            ratio = Fall(arb(1), less.p - one.p, _summed(less.powers, one.powers, -1))
+            ratio = Asymptote(arb(1), less.p - one.p, _summed(less.powers, one.powers, -1))
             if ratio.p == 0 and not ratio.powers:
-                return Fall(one.k + less.k, one.p, one.powers)
+                return Asymptote(one.k + less.k, one.p, one.powers)
             try:
                 part = between(0, ratio.largest())
             except UnboundedError:
                 continue
-            return Fall(one.k + less.k * part, one.p, one.powers)
+            return Asymptote(one.k + less.k * part, one.p, one.powers)
         raise UnboundedError
 
     def area(self) -> Any:
@@ -103,7 +101,7 @@ class Fall:
         more = arb(1) if self.powers else -(self.p + 1)
         if not more > 0:
             raise UnboundedError
-        steep = Fall(arb(1), self.p + 1 + more if self.powers else 0, self.powers)
+        steep = Asymptote(arb(1), self.p + 1 + more if self.powers else 0, self.powers)
         return self.k * between(0, (steep.largest() * self.start**-more / more).upper())
 
 
@@ -130,14 +128,14 @@ class Function:
 
     __slots__ = ("c", "f")
 
-    def __init__(self, c: Any, f: Fall | None = None) -> None:
+    def __init__(self, c: Any, f: Asymptote | None = None) -> None:
         if f is not None and not (c == 0 or f.vanishes()):
-            c, f = arb(0), f.plus(Fall(c))
+            c, f = arb(0), f.plus(Asymptote(c))
         self.c, self.f = c, f
 
     def __neg__(self) -> Function:
         """Return -f."""
-        return Function(-self.c, self.f and Fall(-self.f.k, self.f.p, self.f.powers))
+        return Function(-self.c, self.f and Asymptote(-self.f.k, self.f.p, self.f.powers))
 
     def __add__(self, other: Function) -> Function:
         """Return the sum."""
@@ -159,7 +157,7 @@ class Function:
             found = found + Function(arb(0), self.f.times(other.f))
         for one, two in ((self, other), (other, self)):
             if one.f is not None and not two.c.is_zero():
-                found = found + Function(arb(0), one.f.times(Fall(two.c)))
+                found = found + Function(arb(0), one.f.times(Asymptote(two.c)))
         return found
 
     def __truediv__(self, other: Function) -> Function:
@@ -169,7 +167,7 @@ class Function:
         if other.c.is_zero():
             return self * Function(arb(0), other.f.inverse())
         slope = -1 / other.within() ** 2
-        return self * Function(1 / other.c, other.f.times(Fall(slope)))
+        return self * Function(1 / other.c, other.f.times(Asymptote(slope)))
 
     def __abs__(self) -> Function:
         """Return |f| of a function that keeps its sign."""
@@ -190,15 +188,15 @@ class Function:
         return self.c if self.f is None else self.c + self.f.within()
 
 
-class Tail(Number):
+class Tail(Ball):
     """A function far out."""
 
     __slots__ = ()
 
     @staticmethod
-    def convert(value: Fraction) -> Any:
-        """Return what computes for a fraction."""
-        return Function(ball(value))
+    def held(value: Any) -> Any:
+        """Return a ball as a function that is constant."""
+        return Function(value)
 
     def order(self, other: Any) -> int | None:
         """Return -1, 0 or 1 as the function is less, equal or greater; None when that is open."""
@@ -206,15 +204,11 @@ class Tail(Number):
         return difference.sign()
 
 
-def _constant(name: str) -> Function:
-    return Function(CONSTANTS[name]())
-
-
 class Tails(Target):
     """Functions far out."""
 
     number = Tail
-    constants = {name: partial(_constant, name) for name in CONSTANTS}  # noqa: RUF012 - never changed
+    constants = CONSTANTS
     own = frozenset({"exp", "log", "sqrt", "pow", "sinh", "cosh", "tanh", "atan", "erf", "erfc"})
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
@@ -230,8 +224,8 @@ class Tails(Target):
         if f is None or given.f.vanishes():
             return Tail(_in_general("exp", [given], {}))
         if f.powers or not f.p > 0:
-            return Tail(Function(arb(0), Fall(given.within().exp())))
-        return Tail(Function(arb(0), Fall(arb(1), 0, ((f.p, f.k),))))
+            return Tail(Function(arb(0), Asymptote(given.within().exp())))
+        return Tail(Function(arb(0), Asymptote(arb(1), 0, ((f.p, f.k),))))
 
     def log(self, x: Any) -> Any:
         """Return the logarithm: that of u is less than any power of it."""
@@ -242,7 +236,7 @@ class Tails(Target):
         root, most = LARGEST_LOG
         found = Function(f.k.log())
         for k, r in ((f.p * between(0, most), arb(1) / root), *[(a, r) for r, a in f.powers]):
-            found = found + Function(arb(0), Fall(k, r))
+            found = found + Function(arb(0), Asymptote(k, r))
         return Tail(found)
 
     def pow(self, x: Any, y: Any) -> Any:
@@ -256,7 +250,7 @@ class Tails(Target):
         if f.k.contains(arb(0)) and not n > 0:
             raise UnboundedError
         powers = tuple([(r, a * n) for r, a in f.powers])
-        return Tail(Function(arb(0), Fall(power(f.k, n), f.p * n, powers)))
+        return Tail(Function(arb(0), Asymptote(power(f.k, n), f.p * n, powers)))
 
     def sqrt(self, x: Any) -> Any:
         """Return the square root."""
@@ -294,7 +288,7 @@ class Tails(Target):
 
     def erfc(self, x: Any) -> Any:
         """Return 1 - erf(x), which is at most exp(-x²) to the right of 0."""
-        shrunk = self.exp(-x * x) * Tail(Function(arb(0), Fall(between(0, 1))))
+        shrunk = self.exp(-x * x) * Tail(Function(arb(0), Asymptote(between(0, 1))))
         return self.where(x < 0.0, 2.0 - shrunk, shrunk)
 
 
@@ -319,12 +313,12 @@ def _in_general(name: str, given: list[Function], options: dict[str, int]) -> Fu
         numbers = tuple(map(Ball, bounded))
         found = Ball(BALLS.apply(operation, bounded, None))
         slope = _finite(Ball.of(operation.partial(place, found, numbers, None)))
-        return Function(value, given[place].f.times(Fall(slope)))  # type: ignore[union-attr]
+        return Function(value, given[place].f.times(Asymptote(slope)))  # type: ignore[union-attr]
     return _held(BALLS.apply(operation, bounded, None))
 
 
 def _held(values: Any) -> Function:
-    return Function(arb(0), Fall(_finite(values)))
+    return Function(arb(0), Asymptote(_finite(values)))
 
 
 def _finite(values: Any) -> Any:
@@ -348,17 +342,17 @@ def rest(
     `side` is 1 where the interval is left of the end, and -1 where it is right of it.
     """
     if end.is_finite():
-        x = Function(end, Fall(arb(-side), -1))
+        x = Function(end, Asymptote(arb(-side), -1))
     else:
-        x = Function(arb(0), Fall(arb(side), 1))
+        x = Function(arb(0), Asymptote(arb(side), 1))
     found = body(TAILS, (x, *map(Function, taken)))
     if found.f is None and found.c.is_zero():
         return arb(0)
     changing = (
-        found.f if found.c.is_zero() else Fall(found.c + (found.f.within() if found.f else 0))
+        found.f if found.c.is_zero() else Asymptote(found.c + (found.f.within() if found.f else 0))
     )
     if end.is_finite():
-        changing = changing.times(Fall(arb(1), -2))
+        changing = changing.times(Asymptote(arb(1), -2))
     elif not changing.powers and 2 * abs(changing.k.mid()) < changing.k.rad():
         raise UnboundedError  # it swings, too often before it is small
     return _finite(changing.area())

@@ -21,7 +21,7 @@ from functools import cache, partial
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from typing import Any
 
     Body = Callable[..., Any]
@@ -44,13 +44,98 @@ LEAVES: dict[str, Callable[..., float]] = {
 EXACT = frozenset({"sqrt", "floor", "ceil", "fmod", "copysign", "rint"})
 """Those that are exact or rounded correctly, so that each library gives the same bits. Others are
 as good as their library: NumPy's depend on its version and on what the processor has."""
+COMPARING = ("<", "<=", ">", ">=", "==", "!=")
 OF_TWO = frozenset({"pow", "atan2", "fmod", "copysign", "hypot"})
 """Those of two numbers."""
 
 _WORD = re.compile(r"[a-z]\w+")
 
 
-class Text:
+def _operator(sign: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """Return an operator, and the same with its operands in the other order.
+
+    It leaves arrays of numbers to NumPy.
+    """
+
+    def apply(first: Symbol, second: Any) -> Any:
+        known = isinstance(second, Symbol | float | int)
+        return first.done(sign, first, second) if known else NotImplemented
+
+    def reflected(second: Symbol, first: Any) -> Any:
+        known = isinstance(first, float | int)
+        return second.done(sign, first, second) if known else NotImplemented
+
+    return apply, reflected
+
+
+class Symbol:
+    """A number or condition of a target that has no value yet: operators are written down."""
+
+    __slots__ = ()
+
+    def done(self, sign: str, *parts: Any) -> Any:
+        """Return what an operator makes of its operands, or "negative" and "abs" of a number."""
+        raise NotImplementedError
+
+    __add__, __radd__ = _operator("+")
+    __sub__, __rsub__ = _operator("-")
+    __mul__, __rmul__ = _operator("*")
+    __truediv__, __rtruediv__ = _operator("/")
+    # Comparisons with nan never hold, but `!=` always does.
+    __lt__, __le__ = _operator("<")[0], _operator("<=")[0]
+    __gt__, __ge__ = _operator(">")[0], _operator(">=")[0]
+    __eq__, __ne__ = _operator("==")[0], _operator("!=")[0]
+    __and__, __or__, __xor__ = _operator("and")[0], _operator("or")[0], _operator("xor")[0]
+    __hash__ = None  # type: ignore[assignment]
+
+    def __neg__(self) -> Any:
+        """Return the number with the other sign."""
+        return self.done("negative", self)
+
+    def __abs__(self) -> Any:
+        """Return the number without its sign."""
+        return self.done("abs", self)
+
+
+class SymbolicTarget:
+    """A target whose numbers are symbols, but for those that are known now, which are floats."""
+
+    own: frozenset[str] = frozenset()
+
+    def has(self, name: str) -> bool:
+        """Return whether there is a function of the name."""
+        return name in LEAVES
+
+    def call(self, name: str, *arguments: Any) -> Any:
+        """Return a function of numbers of which some are symbols."""
+        raise NotImplementedError
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        """Return a function of the target, which numbers that are known are put through now."""
+        if not self.has(name):
+            raise AttributeError(name)
+
+        def apply(*arguments: Any) -> Any:
+            if any(isinstance(argument, Symbol) for argument in arguments):
+                return self.call(name, *arguments)
+            return float(LEAVES[name](*arguments))
+
+        return apply
+
+    def constant(self, x: Any) -> float | None:
+        """Return the value of a number that is known now, else None."""
+        return None if isinstance(x, Symbol) else x
+
+    @staticmethod
+    def divided(arguments: Iterable[Any]) -> tuple[list[Any], list[Any]]:
+        """Return those of the arguments that are symbols, and those that are known now."""
+        both: tuple[list[Any], list[Any]] = [], []
+        for argument in arguments:
+            both[not isinstance(argument, Symbol)].append(argument)
+        return both
+
+
+class Text(Symbol):
     """A number or condition as text: a form with {0}, {1} … for its parts."""
 
     __slots__ = ("form", "m", "parts")
@@ -60,89 +145,12 @@ class Text:
         self.form = form
         self.parts = parts
 
-    def _form(self, name: str, *parts: Text | float) -> Text:
-        return Text(self.m, self.m.forms[name], parts)
-
-    def __add__(self, other: Text | float) -> Text:
-        """Return the rounded sum."""
-        return self._form("+", self, other)
-
-    def __radd__(self, other: float) -> Text:
-        """Return the rounded sum."""
-        return self._form("+", other, self)
-
-    def __sub__(self, other: Text | float) -> Text:
-        """Return the rounded difference."""
-        return self._form("-", self, other)
-
-    def __rsub__(self, other: float) -> Text:
-        """Return the rounded difference."""
-        return self._form("-", other, self)
-
-    def __mul__(self, other: Text | float) -> Text:
-        """Return the rounded product."""
-        return self._form("*", self, other)
-
-    def __rmul__(self, other: float) -> Text:
-        """Return the rounded product."""
-        return self._form("*", other, self)
-
-    def __truediv__(self, other: Text | float) -> Text:
-        """Return the rounded quotient."""
-        return self._form("/", self, other)
-
-    def __rtruediv__(self, other: float) -> Text:
-        """Return the rounded quotient."""
-        return self._form("/", other, self)
-
-    def __neg__(self) -> Text:
-        """Return the number with the other sign."""
-        return self._form("negative", self)
-
-    def __abs__(self) -> Text:
-        """Return the number without its sign."""
-        return self._form("abs", self)
-
-    def __lt__(self, other: Text | float) -> Text:
-        """Return whether it is less; never with nan."""
-        return self._form("<", self, other)
-
-    def __le__(self, other: Text | float) -> Text:
-        """Return whether it is less or equal; never with nan."""
-        return self._form("<=", self, other)
-
-    def __gt__(self, other: Text | float) -> Text:
-        """Return whether it is greater; never with nan."""
-        return self._form(">", self, other)
-
-    def __ge__(self, other: Text | float) -> Text:
-        """Return whether it is greater or equal; never with nan."""
-        return self._form(">=", self, other)
-
-    def __eq__(self, other: object) -> Text:  # type: ignore[override]
-        """Return whether they are equal; never with nan."""
-        return self._form("==", self, other)  # type: ignore[arg-type]
-
-    def __ne__(self, other: object) -> Text:  # type: ignore[override]
-        """Return whether they are not equal; always with nan."""
-        return self._form("!=", self, other)  # type: ignore[arg-type]
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def __and__(self, other: Text) -> Text:
-        """Return whether both hold."""
-        return self._form("and", self, other)
-
-    def __or__(self, other: Text) -> Text:
-        """Return whether one of both holds."""
-        return self._form("or", self, other)
-
-    def __xor__(self, other: Text) -> Text:
-        """Return whether only one of both holds."""
-        return self._form("xor", self, other)
+    def done(self, sign: str, *parts: Text | float) -> Text:
+        """Return an operator as text."""
+        return Text(self.m, self.m.forms[sign], parts)
 
 
-class Dialect:
+class Dialect(SymbolicTarget):
     """A target whose numbers are text."""
 
     forms: dict[str, str]
@@ -150,6 +158,8 @@ class Dialect:
     functions: dict[str, str]
     """The text of functions."""
     own: frozenset[str] = frozenset()
+    choice: str
+    """The text of `choose`, of two functions at the same places."""
     is_lazy: bool
     """Whether `where`, `and` and `or` compute only what they need."""
 
@@ -157,26 +167,17 @@ class Dialect:
         self.called: dict[str, Later] = {}
         """The functions that texts have been seen to call, by name."""
 
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        """Return a function of the dialect, which numbers that are known are put through now."""
-        form = self.functions.get(name)
-        if form is None:
-            raise AttributeError(name)
+    def has(self, name: str) -> bool:
+        """Return whether there is a function of the name."""
+        return name in self.functions
 
-        def apply(*arguments: Text | float) -> Text | float:
-            if any(isinstance(argument, Text) for argument in arguments):
-                return Text(self, form, arguments)
-            return float(LEAVES[name](*arguments))
-
-        return apply
+    def call(self, name: str, *arguments: Text | float) -> Text:
+        """Return a function of the dialect."""
+        return Text(self, self.functions[name], arguments)
 
     def where(self, condition: Text, x: Text | float, y: Text | float) -> Text:
         """Return x where the condition holds, else y."""
         return Text(self, self.forms["where"], (condition, x, y))
-
-    def constant(self, x: Text | float) -> float | None:
-        """Return the value of a number that is known now, else None."""
-        return None if isinstance(x, Text) else x
 
     def literal(self, x: float) -> Text:
         """Return a number that stands in a formula."""
@@ -206,7 +207,10 @@ class Dialect:
 
     def choose(self, condition: Text, f: Body, g: Body, *arguments: Any) -> Text:
         """Return f(m, *arguments) where the condition holds, else g(m, *arguments)."""
-        raise NotImplementedError
+        (one, given), (other, _) = self.call_of(f, arguments), self.call_of(g, arguments)
+        places = ", ".join([f"{{{place}}}" for place in range(1, len(given) + 1)])
+        call = self.choice.format(one=one, other=other, places=places)
+        return Text(self, call, (condition, *given))
 
     def library(self, name: str, *arguments: Text | float) -> Text:
         """Return a function of gradcli.graph.scientific, which is imported when it is called."""
@@ -223,16 +227,15 @@ class Dialect:
 
         Others are known now: for each value of them there is a function.
         """
-        given = tuple([argument for argument in arguments if isinstance(argument, Text)])
-        known = tuple([argument for argument in arguments if not isinstance(argument, Text)])
+        given, known = self.divided(arguments)
         name = "_".join(["b", body.__name__.strip("_"), *map(str, known)])
         self.called.setdefault(name, Later(partial(self.function, body, len(given), *known)))
-        return name, given
+        return name, tuple(given)
 
     def function(self, body: Body, count: int, *payload: Any) -> Callable[..., Any]:
         """Return a body as a function of `count` numbers."""
         names = [f"x{place}" for place in range(count)]
-        lines, result = written(body(self, *[Text(self, n) for n in names], *payload), self)
+        lines, result = emitted(body(self, *[Text(self, n) for n in names], *payload), self)
         lines = [f"def generated({', '.join(names)}):", *lines, f"return {result}"]
         text = "\n    ".join(lines)
         return executed(text, self.namespace())
@@ -250,8 +253,7 @@ class Python(Dialect):
     """Python's floats; functions raise an exception where there is no value."""
 
     forms = {  # noqa: RUF012 - never changed
-        **{sign: f"({{0}} {sign} {{1}})" for sign in ("<", "<=", ">", ">=", "==", "!=")},
-        **{sign: f"({{0}} {sign} {{1}})" for sign in "+-*/"},
+        **{sign: f"({{0}} {sign} {{1}})" for sign in (*COMPARING, *"+-*/")},
         "negative": "(-{0})",
         "abs": "abs({0})",
         "and": "({0} and {1})",
@@ -263,6 +265,7 @@ class Python(Dialect):
         name: f"{name}({{0}}, {{1}})" if name in OF_TWO else f"{name}({{0}})"
         for name in (*LEAVES, "hypot")
     }
+    choice = "({one}({places}) if {{0}} else {other}({places}))"
     own = frozenset({"hypot"})  # from Python 3.10 on it is rounded as the body is
     is_lazy = True
 
@@ -288,17 +291,11 @@ class Python(Dialect):
 
         return of_numbers(name)
 
-    def choose(self, condition: Text, f: Body, g: Body, *arguments: Any) -> Text:
-        """Return f(m, *arguments) where the condition holds, else g(m, *arguments)."""
-        (one, given), (other, _) = self.call_of(f, arguments), self.call_of(g, arguments)
-        places = ", ".join([f"{{{place}}}" for place in range(1, len(given) + 1)])
-        return Text(self, f"({one}({places}) if {{0}} else {other}({places}))", (condition, *given))
-
 
 PYTHON = Python()
 
 
-def written(root: Text | float, m: Dialect) -> tuple[list[str], str]:
+def emitted(root: Text | float, m: Dialect) -> tuple[list[str], str]:
     """Return the statements that lead to a number, and the expression that is the number.
 
     What is read more than once has a name. In a lazy dialect it gets its name where it is first
@@ -388,7 +385,7 @@ class _Writer:
 
 
 def _in_order(root: Text) -> list[Text]:
-    """Return what a number is made of, arguments and known numbers apart; parts come first."""
+    """Return what a number is made of, without arguments and known numbers; parts come first."""
     found: dict[int, Text] = {}
     waiting = [root]
     while waiting:
@@ -418,11 +415,11 @@ def _bare(text: str) -> str:
     return text[1:-1]
 
 
-def applied(operation: Any, m: Any, *arguments: Any) -> Any:
+def applied(operation: Any, m: Any, *inputs: Any) -> Any:
     """Return an operation on numbers of a target: by its own function of the name, or the body."""
     if operation.body is None or operation.name in m.own:
-        return getattr(m, operation.name)(*arguments)
-    return operation.body(m, *arguments)
+        return getattr(m, operation.name)(*inputs)
+    return operation.body(m, *inputs)
 
 
 def template(m: Dialect, operation: Any, count: int, payload: Any) -> str:
@@ -430,14 +427,15 @@ def template(m: Dialect, operation: Any, count: int, payload: Any) -> str:
 
     A short body is written out, a long one is called.
     """
-    extra = () if payload is None else (payload,)
-    root = applied(operation, m, *[Text(m, f"{{{place}}}") for place in range(count)], *extra)
+    places = [Text(m, f"{{{place}}}") for place in range(count)]
+    inputs = operation.with_payload(places, payload)
+    root = applied(operation, m, *inputs)
     if not isinstance(root, Text) or len(_in_order(root)) <= LONGEST_INLINE:
-        lines, text = written(root, m)
+        lines, text = emitted(root, m)
         if not lines and ":=" not in text:
             return text
-    label = "_".join(["f", operation.name.replace(" ", "_"), str(count), *map(str, extra)])
-    made = partial(m.function, partial(applied, operation), count, *extra)
+    label = "_".join(["f", operation.name.replace(" ", "_"), str(count), *map(str, inputs[count:])])
+    made = partial(m.function, partial(applied, operation), count, *inputs[count:])
     m.called.setdefault(label, Later(made))
     return f"{label}({', '.join([f'{{{place}}}' for place in range(count)])})"
 

@@ -14,14 +14,12 @@ from gradcli.errors import FormulaError
 from gradcli.graph.bodies import applied
 from gradcli.graph.node import Graph
 from gradcli.graph.operations import (
-    CONSTANT,
     DEFERRED,
-    NAMED_CONSTANT,
-    NAMED_VALUES,
     PLACEHOLDER,
     SUBTRACT,
     TABLE,
     VARIABLE,
+    known_number,
 )
 from gradcli.graph.simplify import simplified
 
@@ -52,7 +50,6 @@ class Bound:
         "_rows",
         "depth",
         "graph",
-        "in_vain",
         "known",
         "limits",
         "name",
@@ -60,6 +57,7 @@ class Bound:
         "roots",
         "serial",
         "taken",
+        "wasted",
     )
 
     def __init__(
@@ -81,11 +79,11 @@ class Bound:
         self._hash = hash((limits, taken, roots, self._rows))
         self._functions: dict[int, Callable[..., float]] = {}
         self.known: dict[tuple[float, ...], Integral] = {}
-        """The integrals by limits and what is taken from outside (gradcli.graph.bound_values)."""
-        self.in_vain = 0.0
+        """The integrals by limits and what is taken from outside (gradcli.graph.forms)."""
+        self.wasted = 0.0
         """Seconds spent on more digits that could not be had (gradcli.exact.certain)."""
         self.parts: list[Callable[..., float]] | None = None
-        """Parts of the body that may be 0 (gradcli.graph.bound_values), once they are known."""
+        """Parts of the body that may be 0 (gradcli.graph.forms), once they are known."""
 
     def __eq__(self, other: object) -> bool:
         """Return whether both are alike but for the bound name."""
@@ -105,7 +103,7 @@ class Bound:
         return Bound, (self.graph, self.roots, self.name, self.limits, self.taken)
 
     def __str__(self) -> str:
-        """Return what sets it apart in the names of generated functions."""
+        """Return what tells it from others in the names of generated functions."""
         return str(self.serial)
 
     def over(self, *roots: int) -> Bound:
@@ -127,14 +125,11 @@ class Bound:
                 operation, arguments, payload = rows[node]
                 if operation is VARIABLE:
                     values[node] = numbers[int(payload)]
-                elif operation is CONSTANT:
-                    values[node] = m.literal(payload)
-                elif operation is NAMED_CONSTANT:
-                    values[node] = m.literal(NAMED_VALUES[payload])
+                elif (number := known_number(operation, payload)) is not None:
+                    values[node] = m.literal(number)
                 else:
-                    extra = () if payload is None else (payload,)
                     inputs = [values[argument] for argument in arguments]
-                    values[node] = applied(operation, m, *inputs, *extra)
+                    values[node] = applied(operation, m, *operation.with_payload(inputs, payload))
             return values[root]
 
         return body
@@ -191,16 +186,10 @@ def closed(
         elif is_taken(node):
             taken[node] = len(taken) + 1
             copies[node] = made.variable(str(taken[node]))
-    for node in sorted(order):
-        if node in copies:
-            continue
-        operation, arguments, payload = rows[node]
-        if operation.structural:
-            raise FormulaError(
-                f"an array that depends on the bound name {name} has no meaning here",
-                hint="write it out with numbers",
-            )
-        copies[node] = made.add(operation, tuple([copies[a] for a in arguments]), payload)
+    if any(rows[node][0].structural for node in order if node not in copies):
+        message = f"an array that depends on the bound name {name} has no meaning here"
+        raise FormulaError(message, hint="write it out with numbers")
+    made.copy(graph, sorted(order), copies)
     bound = Bound(made, tuple([copies[root] for root in roots]), name, limits, len(taken))
     if bound.depth > DEEPEST:
         message = f"at most {DEEPEST} bound names may stand inside of each other"
@@ -222,18 +211,11 @@ def inlined(
     `replaced` are nodes of the body for which others of `graph` stand. Nodes are made as short as
     they can be, or `as_typed`.
     """
+    body = bound.graph
+    known = {node: numbers[int(name)] for name, node in body.variables([root]).items()}
+    known |= replaced or {}
     add = Graph.add if as_typed else simplified
-    found: dict[int, int] = dict(replaced or {})
-    for node in bound.graph.reachable([root]):
-        if node in found:
-            continue
-        operation, arguments, payload = bound.graph.rows[node]
-        if operation is VARIABLE:
-            found[node] = numbers[int(payload)]
-        else:
-            inputs = tuple([found[argument] for argument in arguments])
-            found[node] = add(graph, operation, inputs, payload)
-    return found[root]
+    return graph.copy(body, body.reachable([root]), known, add)[root]
 
 
 def residual(graph: Graph, root: int) -> int:

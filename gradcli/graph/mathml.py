@@ -105,15 +105,15 @@ class _Open:
 
 
 def mathml(latex: str, text: str = "") -> str:
-    """Return a formula that is printed in LaTeX as MathML; `text` is what it is for those who hear.
+    """Return a formula that is printed in LaTeX as MathML; `text` is what a screen reader says.
 
     All is plain elements without style or script; a name of several letters has the class "name".
     """
     stack = [_Open()]
     for match in TOKEN.finditer(latex.rstrip()):
         _take(stack, match.groupdict())
-    heard = f' alttext="{escape(text)}"' if text else ""
-    return "".join(_flat([f"<math{heard}>", stack[0].row(), "</math>"]))
+    alttext = f' alttext="{escape(text)}"' if text else ""
+    return "".join(_flat([f"<math{alttext}>", stack[0].row(), "</math>"]))
 
 
 def _take(stack: list[_Open], found: dict[str, str | None]) -> None:

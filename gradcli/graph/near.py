@@ -8,16 +8,20 @@ the distances. This is one more target of the bodies of operations (gradcli.grap
 from __future__ import annotations
 
 import math
+from operator import eq, ge, gt, le, lt, ne
 
 from gradcli.graph.bodies import LEAVES
+from gradcli.graph.special import two_product
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-SPLIT = 134217729.0
-"""2^27 + 1, which cuts a double into two halves (Dekker, 1971)."""
+
+def _comparison(test: Callable[[float, float], bool]) -> Callable[[Any, Any], bool]:
+    """Return a comparison of pairs: that of their difference with 0."""
+    return lambda x, y: test(float(x - y), 0.0)
 
 
 class Near:
@@ -82,30 +86,9 @@ class Near:
         """Return the number without its sign."""
         return self if float(self) >= 0 else -self
 
-    def __lt__(self, other: Near | float) -> bool:
-        """Return whether it is less."""
-        return float(self - other) < 0
-
-    def __le__(self, other: Near | float) -> bool:
-        """Return whether it is less or equal."""
-        return float(self - other) <= 0
-
-    def __gt__(self, other: Near | float) -> bool:
-        """Return whether it is greater."""
-        return float(self - other) > 0
-
-    def __ge__(self, other: Near | float) -> bool:
-        """Return whether it is greater or equal."""
-        return float(self - other) >= 0
-
-    def __eq__(self, other: object) -> bool:
-        """Return whether they are equal."""
-        return float(self - other) == 0  # type: ignore[operator]
-
-    def __ne__(self, other: object) -> bool:
-        """Return whether they are not equal."""
-        return not self == other
-
+    __lt__, __le__ = _comparison(lt), _comparison(le)
+    __gt__, __ge__ = _comparison(gt), _comparison(ge)
+    __eq__, __ne__ = _comparison(eq), _comparison(ne)
     __hash__ = None  # type: ignore[assignment]
 
 
@@ -117,9 +100,7 @@ def _lost(x: float, y: float, product: float) -> float:
     """Return what the rounded product of two doubles lacks; 0 where halves would overflow."""
     if not 1e-140 < abs(product) < 1e290 or max(abs(x), abs(y)) > 1e290:
         return 0.0
-    high, top = SPLIT * x - (SPLIT * x - x), SPLIT * y - (SPLIT * y - y)
-    low, bottom = x - high, y - top
-    return ((high * top - product) + high * bottom + low * top) + low * bottom
+    return float(two_product(x, y)[1])
 
 
 def _exp(x: float, d: float) -> tuple[float, float]:

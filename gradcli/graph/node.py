@@ -20,7 +20,6 @@ from gradcli.graph.operations import (
     DIVIDE,
     MULTIPLY,
     NAMED_CONSTANT,
-    NAMED_VALUES,
     NEGATE,
     PLACEHOLDER,
     POWER_OF,
@@ -28,8 +27,9 @@ from gradcli.graph.operations import (
     TABLE,
     VARIABLE,
     Operation,
+    known_number,
 )
-from gradcli.graph.shapes import ROWS, SCALAR, Shape, broadcast, checked, shown
+from gradcli.graph.shapes import COUNT, ROWS, SCALAR, Shape, broadcast, checked, shown
 from gradcli.limits import DERIVED_NODES
 
 TYPE_CHECKING = False
@@ -161,6 +161,14 @@ class Graph:
         if shape or operation.structural:
             self.has_arrays = True
 
+    def with_count(self, variables: Mapping[str, Any]) -> tuple[Mapping[str, Any], int | None]:
+        """Return the values of names, that of the number of rows among them, and this number.
+
+        It is None where none of the values is a column.
+        """
+        count = next((len(variables[name]) for name in self.columns if name in variables), None)
+        return variables if count is None else {**variables, COUNT: float(count)}, count
+
     def placeholder(self, name: str) -> int:
         """Return the node of a parameter, whose shape is that of the argument of each call."""
         node = self.add(PLACEHOLDER, (), name)
@@ -219,18 +227,12 @@ class Graph:
         values: dict[int, float] = {}
         for step in self.reachable([node]):
             operation, arguments, payload = self.rows[step]
-            if operation is CONSTANT:
-                values[step] = payload
-            elif operation is NAMED_CONSTANT:
-                values[step] = NAMED_VALUES[payload]
-            elif operation.value is None or operation.structural:
+            number = known_number(operation, payload)
+            if number is None and operation.value is not None:
+                number = operation.at([values[a] for a in arguments], payload)
+            if number is None or number != number:  # noqa: PLR0124 - nan
                 return None
-            else:
-                extra = () if payload is None else (payload,)
-                try:
-                    values[step] = operation.value(*[values[a] for a in arguments], *extra)
-                except (ValueError, OverflowError, ZeroDivisionError):
-                    return None
+            values[step] = number
         return values[node]
 
     def power(self, base: int, exponent: int) -> int:
@@ -362,6 +364,25 @@ class Graph:
                 self.give_name(copies[node], name)
         return copies[root]
 
+    def copy(
+        self,
+        other: Graph,
+        nodes: Iterable[int],
+        copies: dict[int, int],
+        add: Callable[[Graph, Operation, tuple[int, ...], Any], int] | None = None,
+    ) -> dict[int, int]:
+        """Add nodes of another graph, in topological order, to their `copies`, and return these.
+
+        What has one already, a name or what stands in place of a part, stays. `add` makes a copy.
+        """
+        add = add or Graph.add
+        for node in nodes:
+            if node not in copies:
+                operation, arguments, payload = other.rows[node]
+                mapped = tuple([copies[argument] for argument in arguments])
+                copies[node] = add(self, operation, mapped, payload)
+        return copies
+
     def identify(self, other: Graph, nodes: Mapping[int, int]) -> None:
         """Let nodes of another graph be those of this one wherever parts of it are adopted."""
         self._copies(other).update(nodes)
@@ -423,7 +444,8 @@ class Node:
     @property
     def inputs(self) -> tuple[Self, ...]:
         """The nodes that this one is computed from, in order."""
-        return tuple([self.at(node) for node in self.graph.rows[self.id][1]])
+        kind, graph = type(self), self.graph
+        return tuple([kind(graph, node) for node in graph.rows[self.id][1]])
 
     @property
     def shape(self) -> Shape:

@@ -15,7 +15,6 @@ from __future__ import annotations
 import math
 import operator
 
-from gradcli.errors import MathematicsError
 from gradcli.graph.precedence import (
     AND,
     ATOM,
@@ -29,10 +28,11 @@ from gradcli.graph.precedence import (
     SIGN,
     SUM,
 )
+from gradcli.graph.structural import add_rows, no_slope
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from typing import Any
 
     from gradcli.graph.bodies import Body
@@ -43,202 +43,128 @@ if TYPE_CHECKING:
 
 
 class Operation:
-    """One row of the table. Rows are compared by identity; there is one per name."""
+    """One row of the table. Rows are compared by identity; there is one per name.
 
-    __slots__ = (
-        "argument_ulps",
-        "arity",
-        "array",
-        "binds",
-        "body",
-        "commutative",
-        "domain",
-        "doubt",
-        "exact",
-        "expansion",
-        "hides",
-        "infix",
-        "internal",
-        "is_finite",
-        "jump",
-        "kink",
-        "latex",
-        "level",
-        "library",
-        "linear",
-        "name",
-        "noun",
-        "partials",
-        "payload",
-        "reason",
-        "reserved",
-        "roles",
-        "rounded",
-        "selects",
-        "shape",
-        "slope",
-        "spelled",
-        "steep",
-        "switch",
-        "symbol",
-        "symmetric",
-        "told",
-        "typed",
-        "ulps",
-        "undefined",
-        "value",
-        "vjp",
-    )
+    The columns below are what a row may say; it has the value that stands here where it says
+    nothing.
+    """
 
+    name: str
+    body: Body | None
+    """The value `(m, *args, payload)` in the arithmetic of a target m (gradcli.graph.bodies); None
+    where every target has a function of the row's name, and for operations on arrays."""
     value: Any
     """The value as a function of floats; None for leaves and operations on arrays."""
+    library: bool = False
+    """Whether gradcli.graph.scientific has the value, for numbers and arrays: the body asks it, and
+    there is no machine code."""
+    exact: Body | None = None
+    """The value to any number of digits, as a body for targets that compute with more than doubles
+    (gradcli.exact); None where `body` or a function of the row's name is that already. Such targets
+    have the functions that python-flint has besides, by its names."""
+    ulps: float | Callable[[Any], float] = 1
+    """How far the value may be off, in units in its last place, perhaps as a function of the
+    payload. Rows without a body are as good as the C library: these are glibc's numbers."""
+    argument_ulps: float | Callable[[Any], float] = 0
+    """How far it may be off besides, as if an argument were, in units in its last place: for
+    functions with more zeros than anyone can take care of."""
+    hides: Hidden = ()
+    """The arguments of which inf or nan may leave no trace in the value: their positions, or a
+    function `(count, payload)` that gives them."""
+    is_finite: bool = False
+    """Whether the value is always finite when the arguments are."""
+    arity: tuple[int, int]
+    """Least and greatest number of arguments; -1 for any number. Where a row says nothing there are
+    as many as rules for them, or one."""
+    partials: tuple[Rule, ...] | Rule = ()
+    """One rule an argument, or for any number of arguments one rule `(position, f, *args)`."""
+    domain: tuple[Callable[..., bool], str] | None = None
+    """Test of the arguments and the words "needs …" where the operation is defined."""
+    undefined: str | None = None
+    """Sentence used instead of "NAME is undefined at …"."""
+    kink: tuple[Callable[..., bool], str] | None = None
+    """Test of the arguments and the words for points with one-sided derivatives."""
+    rounded: Rule | None = None
+    """Of an operation with a kink: nearly the same `(width, *args)` without one."""
+    jump: tuple[Callable[..., bool], str] | None = None
+    """Test of the arguments and the words for points where the value itself jumps."""
+    switch: tuple[float, float] | None = None
+    """Where it jumps only where an argument passes the other one, or 0: the values where it is
+    greater, and where it is less."""
+    level: int = ATOM
+    infix: str | None = None
+    """What is written between, before or behind the operands; None for a call."""
+    typed: str | None = None
+    """The name in a formula where it is not the name of the row."""
+    latex: str | tuple[Any, ...] | None = None
+    """LaTeX in place of the name or the infix; or with {0}, {1} … for arguments and {p} for the
+    payload, followed in a tuple by the level, and those that its arguments must have in order,
+    where that is not an atom of sums."""
+    payload: str | None = None
+    """Where the payload stands as text, "first" or "last"; None when there is none."""
+    array: str | Callable[..., str] | None = None
+    """For an operation on arrays, its NumPy expression with {0}, {1} … for the arguments."""
+    shape: Callable[..., Any] | None = None
+    """Shape of the value from the shapes of the arguments and the payload; None for an elementwise
+    operation, whose arguments are broadcast."""
+    vjp: tuple[Rule, ...] | Rule = ()
+    """For an operation on arrays, instead of a local partial: the derivative with respect to an
+    argument `(g, f, *args)` when that with respect to the value is g, a rule for each argument or
+    one rule `(position, g, f, *args)`."""
+    told: tuple[Rule, ...] | None = None
+    """The same for a reader, where the rules are not readable: a formula, perhaps with the words
+    that follow it (gradcli.calculus.told)."""
+    slope: tuple[Rule, ...] | Rule | None = None
+    """For a reduction, instead of `vjp`: the derivative `(f, *args)` of the number it makes with
+    respect to each number that it makes it of."""
+    linear: str | None = None
+    """How the value is linear, "together" or in "each" argument, with factors that are no negative
+    numbers where the arguments are none; None for an operation that is not."""
+    symmetric: bool = False
+    """Whether the matrix of the derivatives is symmetric, so that `vjp` is the jvp too."""
+    expansion: Rule | None = None
+    """An equal expression of other operations, which is differentiated instead."""
+    steep: Callable[[Any], bool] | bool = False
+    """Whether the derivative by the first argument can be infinite where the value is finite; for
+    some an answer that depends on the payload."""
+    spelled: Rule | None = None
+    """Of an operation that only rules make: the same `(f, *args)` as it would be typed."""
+    internal: bool = False
+    """Whether only rules make it, so that it is neither listed nor suggested to anyone; as all that
+    are `spelled`."""
+    commutative: bool = False
+    """Whether it reads the same in any order of its arguments."""
+    noun: str | None = None
+    """What the value is called in a sentence: the sum; else the operation is a function."""
+    symbol: str
+    """What stands for it in a picture: its infix or name, where a row says nothing."""
+    reserved: bool = True
+    """Whether the name can mean nothing else. A function added later is one only where a
+    parenthesis follows: a value, a definition or a column of its name stays what it is."""
+    roles: tuple[str, ...] = ()
+    """What the arguments are called; elsewhere they are 1st, 2nd, 3rd."""
+    binds: tuple[str, str, int] | None = None
+    """How an operation that binds a name is written in LaTeX (gradcli.graph.bound)."""
+    reason: Callable[..., str | None] | None = None
+    """The sentence for arguments with which there is no value, where no `domain` can say it."""
+    selects: bool = False
+    """Whether the value is always one of the arguments."""
+    doubt: Callable[..., str | None] | None = None
+    """What is to be said of the value with these arguments, if it has few certain digits."""
 
-    def __init__(  # noqa: PLR0915 - a line for each column
-        self,
-        name: str,
-        body: Body | None,
-        *,
-        library: bool = False,
-        exact: Body | None = None,
-        reserved: bool = True,
-        value: Callable[..., float] | None = None,
-        ulps: float | Callable[[Any], float] = 1,
-        argument_ulps: float | Callable[[Any], float] = 0,
-        hides: Hidden = (),
-        is_finite: bool = False,
-        arity: tuple[int, int] = (1, 1),
-        partials: tuple[Rule, ...] | Rule = (),
-        domain: tuple[Callable[..., bool], str] | None = None,
-        undefined: str | None = None,
-        kink: tuple[Callable[..., bool], str] | None = None,
-        rounded: Rule | None = None,
-        jump: tuple[Callable[..., bool], str] | None = None,
-        switch: tuple[float, float] | None = None,
-        level: int = ATOM,
-        infix: str | None = None,
-        typed: str | None = None,
-        latex: str | tuple[Any, ...] | None = None,
-        payload: str | None = None,
-        array: str | Callable[..., str] | None = None,
-        shape: Callable[..., Any] | None = None,
-        vjp: tuple[Rule, ...] | Rule = (),
-        told: tuple[Rule, ...] | Rule | None = None,
-        slope: tuple[Rule, ...] | Rule | None = None,
-        linear: str | None = None,
-        symmetric: bool = False,
-        expansion: Rule | None = None,
-        steep: Callable[[Any], bool] | bool = False,
-        spelled: Rule | None = None,
-        internal: bool = False,
-        commutative: bool = False,
-        noun: str | None = None,
-        symbol: str | None = None,
-        roles: tuple[str, ...] = (),
-        binds: tuple[str, str, int] | None = None,
-        reason: Callable[..., str | None] | None = None,
-        doubt: Callable[..., str | None] | None = None,
-        selects: bool = False,
-    ) -> None:
-        self.name = name
-        self.library = library
-        """Whether gradcli.graph.scientific has the value, for numbers and arrays: the body asks it,
-        and there is no machine code."""
-        self.body = body
-        """The value `(m, *args, payload)` in the arithmetic of a target m (gradcli.graph.bodies);
-        None where every target has a function of the row's name, and for operations on arrays."""
-        self.exact = exact
-        """The value to any number of digits, as a body for targets that compute with more than
-        doubles (gradcli.exact); None where `body` or a function of the row's name is that already.
-        Such targets have the functions that python-flint has besides, by its names."""
-        if value is not None or shape is not None or arity == (0, 0):
-            self.value = value
-        self.ulps = ulps
-        """How far the value may be off, in units in its last place, perhaps as a function of the
-        payload. Rows without a body are as good as the C library: these are glibc's numbers."""
-        self.argument_ulps = argument_ulps
-        """How far it may be off besides, as if an argument were, in units in its last place: for
-        functions with more zeros than anyone can take care of."""
-        self.hides = hides
-        """The arguments of which inf or nan may leave no trace in the value: their positions, or
-        a function `(count, payload)` that gives them."""
-        self.is_finite = is_finite
-        """Whether the value is always finite when the arguments are."""
-        self.arity = arity
-        """Least and greatest number of arguments; -1 for any number."""
-        self.partials = partials
-        """One rule an argument, or for any number of arguments one rule `(position, f, *args)`."""
-        self.domain = domain
-        """Test of the arguments and the words "needs …" where the operation is defined."""
-        self.undefined = undefined
-        """Sentence used instead of "NAME is undefined at …"."""
-        self.kink = kink
-        """Test of the arguments and the words for points with one-sided derivatives."""
-        self.rounded = rounded
-        """Of an operation with a kink: nearly the same `(width, *args)` without one."""
-        self.jump = jump
-        """Test of the arguments and the words for points where the value itself jumps."""
-        self.switch = switch
-        """Where it jumps only where an argument passes the other one, or 0: the values where it is
-        greater, and where it is less."""
-        self.level = level
-        self.infix = infix
-        """What is written between, before or behind the operands; None for a call."""
-        self.typed = typed
-        """The name in a formula where it is not the name of the row."""
-        self.latex = latex
-        """LaTeX in place of the name or the infix; or with {0}, {1} … for arguments and {p} for the
-        payload, followed in a tuple by the level, and those that its arguments must have in order,
-        where that is not an atom of sums."""
-        self.payload = payload
-        """Where the payload stands as text, "first" or "last"; None when there is none."""
-        self.array = array
-        """For an operation on arrays, its NumPy expression with {0}, {1} … for the arguments."""
-        self.shape = shape
-        """Shape of the value from the shapes of the arguments and the payload; None for an
-        elementwise operation, whose arguments are broadcast."""
-        self.vjp = vjp
-        """For an operation on arrays, instead of a local partial: the derivative with respect to an
-        argument `(g, f, *args)` when that with respect to the value is g, a rule for each argument
-        or one rule `(position, g, f, *args)`."""
-        self.told = told
-        """The same for a reader, where the rules are not readable: a formula, perhaps with the
-        words that follow it (gradcli.calculus.told)."""
-        self.slope = slope
-        """For a reduction, instead of `vjp`: the derivative `(f, *args)` of the number it makes
-        with respect to each number that it makes it of."""
-        self.linear = linear
-        """How the value is linear, "together" or in "each" argument, with factors that are no
-        negative numbers where the arguments are none; None for an operation that is not."""
-        self.symmetric = symmetric
-        """Whether the matrix of the derivatives is symmetric, so that `vjp` is the jvp too."""
-        self.expansion = expansion
-        """An equal expression of other operations, which is differentiated instead."""
-        self.steep = steep
-        """Whether the derivative by the first argument can be infinite where the value is finite;
-        for some an answer that depends on the payload."""
-        self.spelled = spelled
-        """Of an operation that only rules make: the same `(f, *args)` as it would be typed."""
-        self.internal = internal or spelled is not None
-        """Whether only rules make it, so that it is neither listed nor suggested to anyone."""
-        self.commutative = commutative
-        """Whether it reads the same in any order of its arguments."""
-        self.noun = noun
-        """What the value is called in a sentence: the sum; else the operation is a function."""
-        self.symbol = symbol or (infix or "").strip() or typed or name
-        """What stands for it in a picture."""
-        self.reserved = reserved
-        """Whether the name can mean nothing else. A function added later is one only where a
-        parenthesis follows: a value, a definition or a column of its name stays what it is."""
-        self.roles = roles
-        """What the arguments are called; elsewhere they are 1st, 2nd, 3rd."""
-        self.binds = binds
-        """How an operation that binds a name is written in LaTeX (gradcli.graph.bound)."""
-        self.reason = reason
-        """The sentence for arguments with which there is no value, where no `domain` can say it."""
-        self.selects = selects
-        """Whether the value is always one of the arguments."""
-        self.doubt = doubt
-        """What is to be said of the value with these arguments, if it has few certain digits."""
+    def __init__(self, name: str, body: Body | None = None, **columns: Any) -> None:
+        assert columns.keys() <= COLUMNS, f"{name} has a column of no row"  # noqa: S101 - rows are ours
+        self.__dict__ = columns
+        self.name, self.body = name, body
+        rules = self.partials or self.vjp or self.slope or self.told
+        if "arity" not in columns:
+            self.arity = (len(rules), len(rules)) if isinstance(rules, tuple) else (1, 1)
+        if "value" not in columns and (self.shape is not None or self.arity == (0, 0)):
+            self.value = None
+        if self.spelled is not None:
+            self.internal = True
+        if not columns.get("symbol"):
+            self.symbol = (self.infix or "").strip() or self.typed or name
 
     def __getattr__(self, name: str) -> Any:
         """Return the value as a function of floats, made from the body when it is first asked for.
@@ -286,6 +212,21 @@ class Operation:
         """Return whether the derivative by the first argument can be infinite at a finite value."""
         return self.steep if isinstance(self.steep, bool) else self.steep(payload)
 
+    def with_payload(self, arguments: Iterable[Any], payload: Any) -> tuple[Any, ...]:
+        """Return what bodies and rules take: the arguments, and the payload if there is one."""
+        return tuple(arguments) if self.payload is None else (*arguments, payload)
+
+    def is_defined(self, arguments: Iterable[Any], payload: Any = None) -> bool:
+        """Return whether the arguments are in the domain."""
+        return self.domain is None or self.domain[0](*self.with_payload(arguments, payload))
+
+    def at(self, numbers: Iterable[float], payload: Any = None) -> float:
+        """Return the value at numbers; nan where an exception says that there is none."""
+        try:
+            return float(self.value(*self.with_payload(numbers, payload)))
+        except (ValueError, OverflowError, ZeroDivisionError):
+            return math.nan
+
     def partial(self, position: int, f: Any, arguments: tuple[Any, ...], payload: Any) -> Any:
         """Return the derivative by the argument at `position`, as a node or a number."""
         if self.payload is not None:
@@ -297,6 +238,9 @@ class Operation:
     def __reduce__(self) -> tuple[Any, ...]:
         """Return what finds the row again, for pickle."""
         return row_of, (self.name,)
+
+
+COLUMNS = frozenset(Operation.__annotations__)
 
 
 def row_of(name: str) -> Operation:
@@ -335,87 +279,41 @@ def _library(name: str, function: str | None = None, **columns: Any) -> Operatio
     def body(m: Any, *arguments: Any) -> Any:
         return m.library(function or name, *arguments)
 
-    columns = {"hides": _every, "reserved": False, **columns}
+    columns = {"hides": every, "reserved": False, **columns}
     return _row(name, body, library=True, **columns)
 
 
-def _no_slope(name: str, what: str) -> Rule:
-    """Return a partial derivative that does not exist: an error that says so."""
-
-    def rule(f: Any, *_: Any) -> Any:
-        message = f"{name} has no derivative with respect to its {what}"
-        hint = f"give the {what} as a number, or differentiate with respect to other names"
-        error = MathematicsError(message, hint=hint)
-        error.node = f.id
-        raise error
-
-    return rule
-
-
-def _every(count: int, payload: Any) -> tuple[int, ...]:  # noqa: ARG001 - see Hidden
+def every(count: int, payload: Any) -> tuple[int, ...]:  # noqa: ARG001 - see Hidden
+    """Return the positions of all arguments: any may leave no trace."""
     return tuple(range(count))
 
 
-def _over_nodes(name: str) -> Callable[..., Any]:
-    def apply(first: Any, *rest: Any, payload: Any = None) -> Any:
-        return first.apply(name, *rest, payload=payload)
+class _Rows:
+    """The functions that the rules below are written with: `of.cos(x)` is the row `cos` of x."""
 
-    return apply
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        """Return a row as a function of nodes."""
+
+        def apply(first: Any, *rest: Any, payload: Any = None) -> Any:
+            return first.apply(name, *rest, payload=payload)
+
+        setattr(self, name, apply)
+        return apply
 
 
-# The functions that the rules below are written with.
-cos, cosh, digamma, direction, equal, erfc, exp, floor, hypot, log, powlog = map(
-    _over_nodes,
-    [
-        "cos",
-        "cosh",
-        "digamma",
-        "direction",
-        "equal",
-        "erfc",
-        "exp",
-        "floor",
-        "hypot",
-        "log",
-        "powlog",
-    ],
-)
-polygamma, scaled, sigmoid, sign, sin, sinh, sphericalj, sqrt, where, greater = map(
-    _over_nodes,
-    [
-        "polygamma",
-        "scaled",
-        "sigmoid",
-        "sign",
-        "sin",
-        "sinh",
-        "sphericalj",
-        "sqrt",
-        "where",
-        "greater",
-    ],
-)
-
-beta, elliptic_c, erfcx_derivative, gamma, gamma_density, beta_density = map(
-    _over_nodes,
-    ["beta", "elliptic_c", "erfcx_derivative", "gamma", "gamma_density", "beta_density"],
-)
-polygamma_difference, voigt_derivative, zeta_derivative = map(
-    _over_nodes, ["polygamma_difference", "voigt_derivative", "zeta_derivative"]
-)
-
+of = _Rows()
 
 # ---------------------------------------------------------------- leaves
 
-CONSTANT = _row("constant", None, arity=(0, 0), payload="last")
-NAMED_CONSTANT = _row("named constant", None, arity=(0, 0), payload="last")
-VARIABLE = _row("variable", None, arity=(0, 0), payload="last")
-PLACEHOLDER = _row("placeholder", None, arity=(0, 0), payload="last")
+CONSTANT = _row("constant", arity=(0, 0), payload="last")
+NAMED_CONSTANT = _row("named constant", arity=(0, 0), payload="last")
+VARIABLE = _row("variable", arity=(0, 0), payload="last")
+PLACEHOLDER = _row("placeholder", arity=(0, 0), payload="last")
 LEAVES = frozenset({CONSTANT, NAMED_CONSTANT, VARIABLE})
 """The operations without arguments that a formula is made of."""
 # A call in the body of a function that can be worked out only when the shapes are known.
 # It never stands in a finished formula, so it is no row of the table.
-DEFERRED = Operation("deferred", None, arity=(1, -1), payload="last")
+DEFERRED = Operation("deferred", arity=(1, -1), payload="last")
 
 NAMED_VALUES = {
     "pi": math.pi,
@@ -426,13 +324,20 @@ NAMED_VALUES = {
     "-inf": -math.inf,
 }
 
+
+def known_number(operation: Operation, payload: Any) -> float | None:
+    """Return the double that a constant stands for; None for any other operation."""
+    if operation is CONSTANT:
+        return float(payload)
+    return NAMED_VALUES[payload] if operation is NAMED_CONSTANT else None
+
+
 # ---------------------------------------------------------------- arithmetic
 
 ADD = _row(
     "add",
     lambda m, x, y: x + y,
     value=operator.add,
-    arity=(2, 2),
     ulps=0.5,
     partials=(lambda f, x, y: 1, lambda f, x, y: 1),
     level=SUM,
@@ -444,7 +349,6 @@ SUBTRACT = _row(
     "subtract",
     lambda m, x, y: x - y,
     value=operator.sub,
-    arity=(2, 2),
     ulps=0.5,
     partials=(lambda f, x, y: 1, lambda f, x, y: -1),
     level=SUM,
@@ -456,7 +360,6 @@ MULTIPLY = _row(
     "multiply",
     lambda m, x, y: x * y,
     value=operator.mul,
-    arity=(2, 2),
     ulps=0.5,
     partials=(lambda f, x, y: y, lambda f, x, y: x),
     level=PRODUCT,
@@ -469,7 +372,6 @@ DIVIDE = _row(
     "divide",
     lambda m, x, y: x / y,
     value=operator.truediv,
-    arity=(2, 2),
     ulps=0.5,
     hides=(1,),
     partials=(lambda f, x, y: 1 / y, lambda f, x, y: -f / y),
@@ -541,11 +443,10 @@ POWER_OF = _row(
     "power",
     lambda m, x, y: m.pow(x, y),
     value=math.pow,
-    arity=(2, 2),
     hides=(0, 1),
     partials=(
-        lambda f, x, y: scaled(y, x ** (y - 1)),
-        lambda f, x, y: powlog(x, y, payload=1),
+        lambda f, x, y: of.scaled(y, x ** (y - 1)),
+        lambda f, x, y: of.powlog(x, y, payload=1),
     ),
     domain=(_power_defined, _POWER_NEEDS),
     kink=(
@@ -571,19 +472,18 @@ def _powlog(m: Any, x: Any, y: Any, k: int) -> Any:
 POWLOG = _row(
     "powlog",
     _powlog,
-    arity=(2, 2),
     ulps=4,
     hides=(0, 1),
     partials=(
         lambda f, x, y, k: (
-            scaled(y, powlog(x, y - 1, payload=k))
-            + k * (powlog(x, y - 1, payload=k - 1) if k > 1 else x ** (y - 1))
+            of.scaled(y, of.powlog(x, y - 1, payload=k))
+            + k * (of.powlog(x, y - 1, payload=k - 1) if k > 1 else x ** (y - 1))
         ),
-        lambda f, x, y, k: powlog(x, y, payload=k + 1),
+        lambda f, x, y, k: of.powlog(x, y, payload=k + 1),
     ),
     domain=(lambda x, y, k: x > 0 or (x == 0 < y), "a base > 0"),
     payload="last",
-    spelled=lambda f, x, y, k: x**y * log(x) ** k,
+    spelled=lambda f, x, y, k: x**y * of.log(x) ** k,
     latex=(r"{0}^{{{1}}} \ln^{{{p}}}\left({0}\right)", PRODUCT, ATOM, SUM, SUM),
     steep=True,
 )
@@ -591,7 +491,6 @@ POWLOG = _row(
 SCALED = _row(
     "scaled",
     lambda m, x, y: m.where(x == 0.0, 0.0, x * y),
-    arity=(2, 2),
     ulps=0.5,
     hides=(0, 1),
     partials=(lambda f, x, y: y, lambda f, x, y: x),
@@ -603,7 +502,6 @@ SCALED = _row(
 RATIO = _row(
     "ratio",
     lambda m, x, y: m.where((x == 0.0) & (y == 0.0), 0.0, x / y),
-    arity=(2, 2),
     ulps=0.5,
     hides=(1,),
     partials=(lambda f, x, y: 1 / y, lambda f, x, y: -f / y),
@@ -617,7 +515,7 @@ RATIO = _row(
 _POSITIVE = (lambda x: x > 0, "a number > 0")
 
 _row("exp", hides=(0,), partials=(lambda f, x: f,), latex=(r"e^{{{0}}}", POWER, SUM))
-_row("expm1", hides=(0,), partials=(lambda f, x: exp(x),))
+_row("expm1", hides=(0,), partials=(lambda f, x: of.exp(x),))
 _row(
     "log",
     partials=(lambda f, x: 1 / x,),
@@ -628,12 +526,11 @@ LOG_TO_BASE = _row(
     "log to a base",
     _special("log_to_base"),
     exact=lambda m, x, base: m.log(x) / m.log(base),
-    arity=(2, 2),
     ulps=2,
     hides=(0, 1),
     partials=(
-        lambda f, x, base: 1 / x / log(base),
-        lambda f, x, base: -f / base / log(base),
+        lambda f, x, base: 1 / x / of.log(base),
+        lambda f, x, base: -f / base / of.log(base),
     ),
     domain=(
         lambda x, base: x > 0 and base > 0 and base != 1,
@@ -643,21 +540,21 @@ LOG_TO_BASE = _row(
     typed="log",
     roles=("of", "base"),
 )
-_row(
-    "log2",
-    exact=lambda m, x: m.log(x) / m.log(2.0),
-    partials=(lambda f, x: 1 / (x * log(x.number(2))),),
-    domain=_POSITIVE,
-    latex=r"\log_{2}",
-)
-_row(
-    "log10",
-    exact=lambda m, x: m.log(x) / m.log(10.0),
-    ulps=2,
-    partials=(lambda f, x: 1 / (x * log(x.number(10))),),
-    domain=_POSITIVE,
-    latex=r"\log_{10}",
-)
+
+
+def _log_to(base: int, ulps: float) -> None:
+    _row(
+        f"log{base}",
+        exact=lambda m, x: m.log(x) / m.log(float(base)),
+        ulps=ulps,
+        partials=(lambda f, x: 1 / (x * of.log(x.number(base))),),
+        domain=_POSITIVE,
+        latex=rf"\log_{{{base}}}",
+    )
+
+
+_log_to(2, 1)
+_log_to(10, 2)
 _row(
     "log1p",
     partials=(lambda f, x: 1 / (1 + x),),
@@ -686,7 +583,7 @@ _row(
     "xlogx",
     lambda m, x: m.where(x == 0.0, 0.0, x * m.log(x)),
     ulps=2,
-    partials=(lambda f, x: 1 + log(x),),
+    partials=(lambda f, x: 1 + of.log(x),),
     domain=(lambda x: x >= 0, "a number >= 0"),
     latex=(r"{0} \ln\left({0}\right)", PRODUCT, ATOM, SUM),
     steep=True,
@@ -696,36 +593,27 @@ _row(
 
 _WITHIN_ONE = (lambda x: -1 <= x <= 1, "a number from -1 to 1")
 
-_row("sin", is_finite=True, partials=(lambda f, x: cos(x),), latex=r"\sin")
-_row("cos", is_finite=True, partials=(lambda f, x: -sin(x),), latex=r"\cos")
+_row("sin", is_finite=True, partials=(lambda f, x: of.cos(x),), latex=r"\sin")
+_row("cos", is_finite=True, partials=(lambda f, x: -of.sin(x),), latex=r"\cos")
 _row("tan", partials=(lambda f, x: 1 + f**2,), latex=r"\tan")
+
+
+def _reciprocal(name: str, of_what: str, slope: Rule, **columns: Any) -> None:
+    _row(
+        name,
+        lambda m, x: 1.0 / getattr(m, of_what)(x),
+        ulps=2,
+        partials=(slope,),
+        latex=rf"\{name}",
+        reserved=False,
+        **columns,
+    )
+
+
 _NOT_ZERO = (lambda x: x != 0, "a number other than 0")
-_row(
-    "cot",
-    lambda m, x: 1.0 / m.tan(x),
-    ulps=2,
-    partials=(lambda f, x: -1 - f**2,),
-    domain=_NOT_ZERO,
-    latex=r"\cot",
-    reserved=False,
-)
-_row(
-    "sec",
-    lambda m, x: 1.0 / m.cos(x),
-    ulps=2,
-    partials=(lambda f, x: f * x.apply("tan"),),
-    latex=r"\sec",
-    reserved=False,
-)
-_row(
-    "csc",
-    lambda m, x: 1.0 / m.sin(x),
-    ulps=2,
-    partials=(lambda f, x: -f * x.apply("cot"),),
-    domain=_NOT_ZERO,
-    latex=r"\csc",
-    reserved=False,
-)
+_reciprocal("cot", "tan", lambda f, x: -1 - f**2, domain=_NOT_ZERO)
+_reciprocal("sec", "cos", lambda f, x: f * of.tan(x))
+_reciprocal("csc", "sin", lambda f, x: -f * of.cot(x), domain=_NOT_ZERO)
 _row(
     "degrees",
     lambda m, x: x * (180.0 / math.pi),
@@ -751,19 +639,19 @@ _row(
     ulps=2,
     partials=(lambda f, x: -x / f,),
     domain=_WITHIN_ONE,
-    spelled=lambda f, x: sqrt(1 - x**2),
+    spelled=lambda f, x: of.sqrt(1 - x**2),
     steep=True,
 )
 _row(
     "asin",
-    partials=(lambda f, x: 1 / x.apply("cathetus"),),
+    partials=(lambda f, x: 1 / of.cathetus(x),),
     domain=_WITHIN_ONE,
     latex=r"\arcsin",
     steep=True,
 )
 _row(
     "acos",
-    partials=(lambda f, x: -1 / x.apply("cathetus"),),
+    partials=(lambda f, x: -1 / of.cathetus(x),),
     domain=_WITHIN_ONE,
     latex=r"\arccos",
     steep=True,
@@ -779,29 +667,28 @@ _row(
 
 def _length(x: Any, y: Any) -> Any:
     """Return hypot of two nodes, always in the same order, so that it is one node."""
-    return hypot(x, y) if x.id < y.id else hypot(y, x)
+    return of.hypot(x, y) if x.id < y.id else of.hypot(y, x)
 
 
 _row(
     "atan2",
     # At the origin there is no direction: 0/0 is no number.
     lambda m, y, x: m.where((x == 0.0) & (y == 0.0), x / y, m.atan2(y, x)),
-    arity=(2, 2),
     hides=(0, 1),
     partials=(
-        lambda f, y, x: direction(x, y) / _length(x, y),
-        lambda f, y, x: -direction(y, x) / _length(x, y),
+        lambda f, y, x: of.direction(x, y) / _length(x, y),
+        lambda f, y, x: -of.direction(y, x) / _length(x, y),
     ),
     domain=(lambda y, x: x != 0 or y != 0, "two numbers that are not both 0"),
 )
-_row("sinh", ulps=2, partials=(lambda f, x: cosh(x),), latex=r"\sinh")
-_row("cosh", ulps=2, partials=(lambda f, x: sinh(x),), latex=r"\cosh")
+_row("sinh", ulps=2, partials=(lambda f, x: of.cosh(x),), latex=r"\sinh")
+_row("cosh", ulps=2, partials=(lambda f, x: of.sinh(x),), latex=r"\cosh")
 _row(
     "tanh",
     ulps=2.5,
     hides=(0,),
     is_finite=True,
-    partials=(lambda f, x: x.apply("sech_squared"),),
+    partials=(lambda f, x: of.sech_squared(x),),
     latex=r"\tanh",
 )
 
@@ -819,20 +706,20 @@ _row(
     ulps=5,
     hides=(0,),
     is_finite=True,
-    partials=(lambda f, x: -2 * f * x.apply("tanh"),),
-    spelled=lambda f, x: 1 - x.apply("tanh") ** 2,
+    partials=(lambda f, x: -2 * f * of.tanh(x),),
+    spelled=lambda f, x: 1 - of.tanh(x) ** 2,
 )
 _row(
     "asinh",
     ulps=2,
     is_finite=True,
-    partials=(lambda f, x: 1 / hypot(x, x.number(1)),),
+    partials=(lambda f, x: 1 / of.hypot(x, x.number(1)),),
     latex=r"\operatorname{arsinh}",
 )
 _row(
     "acosh",
     ulps=2.5,
-    partials=(lambda f, x: 1 / (sqrt(x - 1) * sqrt(x + 1)),),
+    partials=(lambda f, x: 1 / (of.sqrt(x - 1) * of.sqrt(x + 1)),),
     domain=(lambda x: x >= 1, "a number >= 1"),
     latex=r"\operatorname{arcosh}",
     steep=True,
@@ -840,7 +727,7 @@ _row(
 _row(
     "atanh",
     ulps=2,
-    partials=(lambda f, x: 1 / x.apply("cathetus") ** 2,),
+    partials=(lambda f, x: 1 / of.cathetus(x) ** 2,),
     domain=(lambda x: -1 < x < 1, "a number between -1 and 1"),
     latex=r"\operatorname{artanh}",
 )
@@ -848,14 +735,13 @@ _row(
     "hypot",
     _special("hypot"),
     exact=lambda m, x, y: m.sqrt(x * x + y * y),
-    arity=(2, 2),
     ulps=0.5,
-    partials=(lambda f, x, y: direction(x, y), lambda f, x, y: direction(y, x)),
+    partials=(lambda f, x, y: of.direction(x, y), lambda f, x, y: of.direction(y, x)),
     kink=(
         lambda x, y: x == y == 0,
         "hypot has a kink at (0, 0), where its derivative is taken as 0",
     ),
-    rounded=lambda w, x, y: hypot(hypot(x, y), w),
+    rounded=lambda w, x, y: of.hypot(of.hypot(x, y), w),
     latex=(r"\sqrt{{{0}^{{2}} + {1}^{{2}}}}", ATOM, ATOM, ATOM),
     commutative=True,
 )
@@ -872,13 +758,12 @@ _row(
     "direction",
     _special("direction"),
     exact=_direction,
-    arity=(2, 2),
     ulps=1.5,
     hides=(0, 1),
     is_finite=True,
     partials=(
-        lambda f, x, y: direction(y, x) * (direction(y, x) / _length(x, y)),
-        lambda f, x, y: -f * (direction(y, x) / _length(x, y)),
+        lambda f, x, y: of.direction(y, x) * (of.direction(y, x) / _length(x, y)),
+        lambda f, x, y: -f * (of.direction(y, x) / _length(x, y)),
     ),
     steep=True,
     spelled=lambda f, x, y: x / _length(x, y),
@@ -889,7 +774,7 @@ _row(
     lambda m, x: m.where(x == 0.0, 1.0, m.sin(x) / x),
     ulps=1.5,
     is_finite=True,
-    partials=(lambda f, x: -sphericalj(x, payload=1),),
+    partials=(lambda f, x: -of.sphericalj(x, payload=1),),
 )
 
 
@@ -907,10 +792,10 @@ _row(
     ulps=lambda n: 6 + n,
     partials=(
         lambda f, x, n: (
-            (n * sphericalj(x, payload=n - 1) - (n + 1) * sphericalj(x, payload=n + 1))
+            (n * of.sphericalj(x, payload=n - 1) - (n + 1) * of.sphericalj(x, payload=n + 1))
             / (2 * n + 1)
             if n
-            else -sphericalj(x, payload=1)
+            else -of.sphericalj(x, payload=1)
         ),
     ),
     payload="first",
@@ -931,91 +816,87 @@ _row(
     value=abs,
     ulps=0,
     is_finite=True,
-    partials=(lambda f, x: sign(x),),
+    partials=(lambda f, x: of.sign(x),),
     kink=(lambda x: x == 0, "abs has a kink at 0, where its derivative is taken as 0"),
-    rounded=lambda w, x: hypot(x, w),
+    rounded=lambda w, x: of.hypot(x, w),
     latex=r"\left|{0}\right|",
 )
-_row(
-    "sign",
-    lambda m, x: m.where(x > 0.0, 1.0, m.where(x < 0.0, -1.0, x + 0.0)),
-    ulps=0,
-    hides=(0,),
-    is_finite=True,
-    partials=(lambda f, x: 0,),
-    jump=(lambda x: x == 0, "sign jumps at 0, where its derivative is taken as 0"),
-    switch=(1.0, -1.0),
-)
-# Python's floor and ceil are integers, which know no -0.
-_row(
-    "floor",
-    lambda m, x: m.floor(x) + 0.0,
-    ulps=0,
-    is_finite=True,
-    partials=(lambda f, x: 0,),
-    jump=(_whole, "floor jumps at whole numbers, where its derivative is taken as 0"),
-    latex=r"\left\lfloor {0} \right\rfloor",
-)
-_row(
-    "ceil",
-    lambda m, x: m.ceil(x) + 0.0,
-    ulps=0,
-    is_finite=True,
-    partials=(lambda f, x: 0,),
-    jump=(_whole, "ceil jumps at whole numbers, where its derivative is taken as 0"),
-    latex=r"\left\lceil {0} \right\rceil",
-)
+
+
+def _stepped(
+    name: str,
+    body: Body,
+    test: Callable[[float], bool],
+    where: str,
+    slope: int = 0,
+    **columns: Any,
+) -> None:
+    """Add a row that jumps, and changes at the rate `slope` everywhere else."""
+    _row(
+        name,
+        body,
+        ulps=0,
+        is_finite=True,
+        partials=(lambda f, x: slope,),
+        jump=(test, f"{name} jumps {where}, where its derivative is taken as {slope}"),
+        **columns,
+    )
 
 
 def _trunc(m: Any, x: Any) -> Any:
     return m.where(x < 0.0, m.ceil(x), m.floor(x)) + 0.0
 
 
-_row(
-    "trunc",
-    _trunc,
-    ulps=0,
-    is_finite=True,
-    partials=(lambda f, x: 0,),
-    jump=(
-        lambda x: _whole(x) and x != 0,
-        "trunc jumps at whole numbers but 0, where its derivative is taken as 0",
-    ),
-    reserved=False,
+def _is_other_whole(x: float) -> bool:
+    return _whole(x) and x != 0
+
+
+_stepped(
+    "sign",
+    lambda m, x: m.where(x > 0.0, 1.0, m.where(x < 0.0, -1.0, x + 0.0)),
+    lambda x: x == 0,
+    "at 0",
+    hides=(0,),
+    switch=(1.0, -1.0),
 )
+
+
+def _to_whole(name: str) -> None:
+    _stepped(
+        name,
+        lambda m, x: getattr(m, name)(x) + 0.0,  # Python's are integers, which know no -0
+        _whole,
+        "at whole numbers",
+        latex=rf"\left\l{name} {{0}} \right\r{name}",
+    )
+
+
+_to_whole("floor")
+_to_whole("ceil")
+_stepped("trunc", _trunc, _is_other_whole, "at whole numbers but 0", reserved=False)
 # The part behind the point, with the sign of x: x is trunc(x) + frac(x).
-_row(
+_stepped(
     "frac",
     lambda m, x: x - _trunc(m, x),
-    ulps=0,
-    is_finite=True,
-    partials=(lambda f, x: 1,),
-    jump=(
-        lambda x: _whole(x) and x != 0,
-        "frac jumps at whole numbers but 0, where its derivative is taken as 1",
-    ),
+    _is_other_whole,
+    "at whole numbers but 0",
+    1,
     reserved=False,
 )
-_row(
+_stepped(
     "round",
     _special("round_half_away"),
+    lambda x: _whole(x - 0.5) and abs(x) < 2.0**52,
+    "halfway between whole numbers",
     exact=lambda m, x: m.where(x < 0.0, -m.floor(0.5 - x), m.floor(x + 0.5)),
-    ulps=0,
-    is_finite=True,
-    partials=(lambda f, x: 0,),
-    jump=(
-        lambda x: _whole(x - 0.5) and abs(x) < 2.0**52,
-        "round jumps halfway between whole numbers, where its derivative is taken as 0",
-    ),
 )
 MOD: Operation = _row(
     "mod",
     _special("mod"),
     exact=lambda m, x, y: x - y * m.floor(x / y),
-    arity=(2, 2),
     ulps=0.5,
     hides=(1,),
-    partials=(lambda f, x, y: 1, lambda f, x, y: -floor(x / y)),
+    partials=(lambda f, x, y: 1, lambda f, x, y: -of.floor(x / y)),
     domain=(lambda x, y: y != 0, "a divisor other than 0"),
     jump=(
         lambda x, y: y != 0 and MOD.value(x, y) == 0,
@@ -1025,77 +906,70 @@ MOD: Operation = _row(
 )
 
 
-def _greatest_tie(*arguments: float) -> bool:
-    return arguments.count(max(arguments)) > 1
-
-
-def _least_tie(*arguments: float) -> bool:
-    return arguments.count(min(arguments)) > 1
-
-
 def _share(position: int, f: Any, arguments: tuple[Any, ...]) -> Any:
     """Return 1 for the argument that f equals, shared equally where several do."""
-    equals = [equal(x, f) for x in arguments]
+    equals = [of.equal(x, f) for x in arguments]
     total = equals[0]
     for other in equals[1:]:
         total = total + other
     return equals[position] / total
 
 
-def _greatest(m: Any, first: Any, *rest: Any) -> Any:
-    for other in rest:
-        first = m.where(other > first, other, first)
-    return first
+def _extreme(compare: Callable[[Any, Any], Any]) -> Body:
+    """Return the body of the number that compares so with all others."""
+
+    def body(m: Any, first: Any, *rest: Any) -> Any:
+        for other in rest:
+            first = m.where(compare(other, first), other, first)
+        return first
+
+    return body
 
 
-def _least(m: Any, first: Any, *rest: Any) -> Any:
-    for other in rest:
-        first = m.where(other < first, other, first)
-    return first
+_greatest, _least = _extreme(operator.gt), _extreme(operator.lt)
 
 
-_row(
-    "max",
-    _special("greatest"),
-    exact=_greatest,
-    selects=True,
-    arity=(2, -1),
-    ulps=0,
-    hides=_every,
-    is_finite=True,
-    partials=lambda i, f, *x: (1 + sign(x[i] - x[1 - i])) / 2 if len(x) == 2 else _share(i, f, x),
-    kink=(_greatest_tie, "max has a tie, whose derivative is shared equally"),
-    rounded=lambda w, *x: _rounded(1, w, *x),
-    latex=r"\max",
-    commutative=True,
-)
-_row(
-    "min",
-    _special("least"),
-    exact=_least,
-    selects=True,
-    arity=(2, -1),
-    ulps=0,
-    hides=_every,
-    is_finite=True,
-    partials=lambda i, f, *x: (1 + sign(x[1 - i] - x[i])) / 2 if len(x) == 2 else _share(i, f, x),
-    kink=(_least_tie, "min has a tie, whose derivative is shared equally"),
-    rounded=lambda w, *x: _rounded(-1, w, *x),
-    latex=r"\min",
-    commutative=True,
-)
+def _add_extreme(pick: Callable[..., float], side: int, body: Body, exact: Body) -> None:
+    """Add the greatest of some numbers, or with side -1 the least."""
+    name = pick.__name__
+
+    def partial(i: int, f: Any, *x: Any) -> Any:
+        return _above(*(x[i], x[1 - i])[::side]) if len(x) == 2 else _share(i, f, x)
+
+    _row(
+        name,
+        body,
+        exact=exact,
+        selects=True,
+        arity=(2, -1),
+        ulps=0,
+        hides=every,
+        is_finite=True,
+        partials=partial,
+        kink=(
+            lambda *numbers: numbers.count(pick(numbers)) > 1,
+            f"{name} has a tie, whose derivative is shared equally",
+        ),
+        rounded=lambda w, *x: _rounded(side, w, *x),
+        latex=rf"\{name}",
+        commutative=True,
+    )
+
+
+_add_extreme(max, 1, _special("greatest"), _greatest)
+_add_extreme(min, -1, _special("least"), _least)
 
 
 def _rounded(side: int, width: Any, first: Any, *rest: Any) -> Any:
     """Return the greatest of some numbers, or with side -1 the least, with rounded kinks."""
     for other in rest:
-        first = (first + other + side * hypot(first - other, width)) / 2
+        first = (first + other + side * of.hypot(first - other, width)) / 2
     return first
 
 
 def _above(x: Any, y: Any) -> Any:
     """Return 1 where x > y, 0 where x < y and one half at a tie."""
-    return (1 + sign(x - y)) / 2
+    return (1 + of.sign(x - y)) / 2
 
 
 _row(
@@ -1103,9 +977,8 @@ _row(
     _special("clip"),
     exact=lambda m, x, low, high: _least(m, _greatest(m, x, low), high),
     selects=True,
-    arity=(3, 3),
     ulps=0,
-    hides=_every,
+    hides=every,
     is_finite=True,
     partials=(
         lambda f, x, low, high: _above(x, low) * _above(high, f.apply_to("max", x, low)),
@@ -1121,17 +994,25 @@ _row(
 )
 
 
+def _condition(name: str, test: Callable[..., Any], count: int = 2, **columns: Any) -> Operation:
+    """Add a row of value 1 where a test of its arguments holds, else 0."""
+    return _row(
+        name,
+        lambda m, *x: m.where(test(*x), 1.0, 0.0),
+        ulps=0,
+        hides=tuple(range(count)),
+        is_finite=True,
+        partials=(lambda f, *x: 0,) * count,
+        **columns,
+    )
+
+
 def _compare(
     name: str, sign: str, latex: str, test: Callable[[Any, Any], Any], symbol: str | None = None
 ) -> None:
-    _row(
+    _condition(
         name,
-        lambda m, x, y: m.where(test(x, y), 1.0, 0.0),
-        arity=(2, 2),
-        ulps=0,
-        hides=(0, 1),
-        is_finite=True,
-        partials=(lambda f, x, y: 0, lambda f, x, y: 0),
+        test,
         jump=(
             lambda x, y: x == y,
             f"{sign} jumps where both sides are equal, where its derivative is taken as 0",
@@ -1152,39 +1033,26 @@ _compare("greater or equal", ">=", r"\ge", operator.ge, "≥")
 _compare("equal", "==", "=", operator.eq, "=")
 _compare("not equal", "!=", r"\ne", operator.ne, "≠")
 
-AND_ALSO = _row(
+AND_ALSO = _condition(
     "and",
-    lambda m, x, y: m.where((x != 0.0) & (y != 0.0), 1.0, 0.0),
-    arity=(2, 2),
-    ulps=0,
-    hides=(0, 1),
-    is_finite=True,
-    partials=(lambda f, x, y: 0, lambda f, x, y: 0),
+    lambda x, y: (x != 0.0) & (y != 0.0),
     level=AND,
     infix=" and ",
     latex=r" \land ",
     commutative=True,
 )
-OR_ELSE = _row(
+OR_ELSE = _condition(
     "or",
-    lambda m, x, y: m.where((x != 0.0) | (y != 0.0), 1.0, 0.0),
-    arity=(2, 2),
-    ulps=0,
-    hides=(0, 1),
-    is_finite=True,
-    partials=(lambda f, x, y: 0, lambda f, x, y: 0),
+    lambda x, y: (x != 0.0) | (y != 0.0),
     level=OR,
     infix=" or ",
     latex=r" \lor ",
     commutative=True,
 )
-NOT_SO = _row(
+NOT_SO = _condition(
     "not",
-    lambda m, x: m.where(x == 0.0, 1.0, 0.0),
-    ulps=0,
-    hides=(0,),
-    is_finite=True,
-    partials=(lambda f, x: 0,),
+    lambda x: x == 0.0,
+    1,
     level=NOT,
     infix="not ",
     latex=(r"\lnot {0}", NOT, POWER),
@@ -1192,14 +1060,13 @@ NOT_SO = _row(
 WHERE = _row(
     "where",
     lambda m, condition, x, y: m.where(condition != 0.0, x, y),
-    arity=(3, 3),
     ulps=0,
     hides=(0,),
     is_finite=True,
     partials=(
         lambda f, condition, x, y: 0,
-        lambda f, condition, x, y: where(condition, 1, 0),
-        lambda f, condition, x, y: where(condition, 0, 1),
+        lambda f, condition, x, y: of.where(condition, 1, 0),
+        lambda f, condition, x, y: of.where(condition, 0, 1),
     ),
     latex=(
         r"\begin{{cases}} {1} & \text{{if }} {0} \\ {2} & \text{{otherwise}} \end{{cases}}",
@@ -1219,7 +1086,7 @@ _row(
     "gamma",
     _special("gamma"),
     ulps=6,
-    partials=(lambda f, x: f * digamma(x),),
+    partials=(lambda f, x: f * of.digamma(x),),
     domain=_NOT_A_POLE,
     latex=r"\operatorname{\Gamma}",
 )
@@ -1228,7 +1095,7 @@ _row(
     _special("lgamma"),
     exact=lambda m, x: m.where(x > 0.0, m.lgamma(x), m.log(abs(m.gamma(x)))),
     ulps=5,
-    partials=(lambda f, x: digamma(x),),
+    partials=(lambda f, x: of.digamma(x),),
     domain=_NOT_A_POLE,
     latex=r"\ln\left|\operatorname{{\Gamma}}\left({0}\right)\right|",
 )
@@ -1237,7 +1104,7 @@ _row(
     _special("digamma"),
     argument_ulps=1,
     ulps=5,
-    partials=(lambda f, x: polygamma(x, payload=1),),
+    partials=(lambda f, x: of.polygamma(x, payload=1),),
     domain=_NOT_A_POLE,
     latex=r"\psi^{{\left(0\right)}}\left({0}\right)",
 )
@@ -1247,7 +1114,7 @@ _row(
     argument_ulps=lambda n: 1 + n,
     ulps=lambda n: 5 + 2 * n,
     hides=(0,),
-    partials=(lambda f, x, n: polygamma(x, payload=n + 1),),
+    partials=(lambda f, x, n: of.polygamma(x, payload=n + 1),),
     domain=(lambda x, n: _NOT_A_POLE[0](x), _NOT_A_POLE[1]),
     payload="first",
     latex=r"\psi^{{\left({p}\right)}}\left({0}\right)",
@@ -1257,7 +1124,7 @@ FACTORIAL = _row(
     _special("factorial"),
     exact=lambda m, x: m.gamma(x + 1.0),
     ulps=7,
-    partials=(lambda f, x: f * digamma(x + 1),),
+    partials=(lambda f, x: f * of.digamma(x + 1),),
     domain=(lambda x: x >= 0 or x != math.floor(x), "a number that is not -1, -2 …"),
     level=POSTFIX,
     infix="!",
@@ -1266,32 +1133,30 @@ _row(
     "erf",
     hides=(0,),
     is_finite=True,
-    partials=(lambda f, x: 2 / sqrt(x.constant("pi")) * exp(-(x**2)),),
+    partials=(lambda f, x: 2 / of.sqrt(x.constant("pi")) * of.exp(-(x**2)),),
 )
 _row(
     "erfc",
     ulps=3,
     hides=(0,),
     is_finite=True,
-    partials=(lambda f, x: -2 / sqrt(x.constant("pi")) * exp(-(x**2)),),
+    partials=(lambda f, x: -2 / of.sqrt(x.constant("pi")) * of.exp(-(x**2)),),
 )
 
 # ---------------------------------------------------------------- special functions of SciPy
 
 
 def _derivative_of_erfcx(m: Any, x: Any, n: int) -> Any:
-    before, found = 0.0, m.exp(x * x) * m.erfc(x)
-    for k in range(n):
-        step = 2.0 * (x * found + float(k) * before)
-        before, found = found, step - 2.0 / m.sqrt(m.named("pi")) if k == 0 else step
-    return found
+    from gradcli.graph.special import recurred
+
+    return recurred(2.0, x, n, m.exp(x * x) * m.erfc(x), -2.0 / m.sqrt(m.named("pi")))
 
 
 _library(
     "erfcx",
     exact=lambda m, x: _derivative_of_erfcx(m, x, 0),
     ulps=8,
-    partials=(lambda f, x: erfcx_derivative(x, payload=1),),
+    partials=(lambda f, x: of.erfcx_derivative(x, payload=1),),
 )
 # The n-th derivative of erfcx, which as the sum that it is would cancel.
 _library(
@@ -1299,7 +1164,7 @@ _library(
     exact=_derivative_of_erfcx,
     argument_ulps=16,
     ulps=lambda n: 2 * 4.0 ** (n + 1),
-    partials=(lambda f, x, n: erfcx_derivative(x, payload=n + 1),),
+    partials=(lambda f, x, n: of.erfcx_derivative(x, payload=n + 1),),
     payload="first",
     internal=True,
 )
@@ -1310,13 +1175,12 @@ _PROFILE = (
 _library(
     "voigt",
     exact=lambda m, x, sigma, gamma: m.derivative_of_voigt(x, sigma, gamma, 0.0),
-    arity=(3, 3),
     argument_ulps=16,
     ulps=20,
     partials=(
-        lambda f, x, sigma, gamma: voigt_derivative(x, sigma, gamma, payload=2),
-        lambda f, x, sigma, gamma: sigma * voigt_derivative(x, sigma, gamma, payload=4),
-        lambda f, x, sigma, gamma: -voigt_derivative(x, sigma, gamma, payload=3),
+        lambda f, x, sigma, gamma: of.voigt_derivative(x, sigma, gamma, payload=2),
+        lambda f, x, sigma, gamma: sigma * of.voigt_derivative(x, sigma, gamma, payload=4),
+        lambda f, x, sigma, gamma: -of.voigt_derivative(x, sigma, gamma, payload=3),
     ),
     domain=_PROFILE,
     roles=("of", "sigma", "gamma"),
@@ -1327,16 +1191,15 @@ _library(
 _library(
     "voigt_derivative",
     exact=lambda m, x, sigma, gamma, k: m.derivative_of_voigt(x, sigma, gamma, float(k)),
-    arity=(3, 3),
     argument_ulps=32,
     ulps=lambda k: 80.0 * 4.0 ** (k // 2),
     partials=(
-        lambda f, x, sigma, gamma, k: voigt_derivative(x, sigma, gamma, payload=k + 2),
-        lambda f, x, sigma, gamma, k: sigma * voigt_derivative(x, sigma, gamma, payload=k + 4),
+        lambda f, x, sigma, gamma, k: of.voigt_derivative(x, sigma, gamma, payload=k + 2),
+        lambda f, x, sigma, gamma, k: sigma * of.voigt_derivative(x, sigma, gamma, payload=k + 4),
         lambda f, x, sigma, gamma, k: (
-            voigt_derivative(x, sigma, gamma, payload=k + 1)
+            of.voigt_derivative(x, sigma, gamma, payload=k + 1)
             if k % 2
-            else -voigt_derivative(x, sigma, gamma, payload=k + 3)
+            else -of.voigt_derivative(x, sigma, gamma, payload=k + 3)
         ),
     ),
     domain=_PROFILE,
@@ -1371,8 +1234,7 @@ def _bessel(name: str, above: int, *, is_right: bool, **columns: Any) -> None:
     _library(
         name,
         exact=lambda m, n, x: getattr(m, f"bessel_{name[-1]}")(x, n),
-        arity=(2, 2),
-        partials=(_no_slope(name, "order"), slope),
+        partials=(no_slope(name, "order"), slope),
         domain=(is_defined, needs),
         roles=_ORDER,
         **columns,
@@ -1394,12 +1256,11 @@ def _lbeta(m: Any, a: Any, b: Any) -> Any:
 _library(
     "beta",
     exact=lambda m, a, b: m.exp(_lbeta(m, a, b)),
-    arity=(2, 2),
     argument_ulps=4,
     ulps=12,
     partials=(
-        lambda f, a, b: -f * polygamma_difference(a, b, payload=0),
-        lambda f, a, b: -f * polygamma_difference(b, a, payload=0),
+        lambda f, a, b: -f * of.polygamma_difference(a, b, payload=0),
+        lambda f, a, b: -f * of.polygamma_difference(b, a, payload=0),
     ),
     domain=_BOTH_POSITIVE,
     latex=r"\operatorname{B}",
@@ -1408,12 +1269,11 @@ _library(
 _library(
     "lbeta",
     exact=_lbeta,
-    arity=(2, 2),
     argument_ulps=2,
     ulps=8,
     partials=(
-        lambda f, a, b: -polygamma_difference(a, b, payload=0),
-        lambda f, a, b: -polygamma_difference(b, a, payload=0),
+        lambda f, a, b: -of.polygamma_difference(a, b, payload=0),
+        lambda f, a, b: -of.polygamma_difference(b, a, payload=0),
     ),
     domain=_BOTH_POSITIVE,
     commutative=True,
@@ -1421,70 +1281,65 @@ _library(
 # ψ(a + b) - ψ(a) of the n-th derivative of ψ: as typed it would cancel.
 _library(
     "polygamma_difference",
-    arity=(2, 2),
     ulps=8,
     partials=(
-        lambda f, a, b, n: polygamma_difference(a, b, payload=n + 1),
-        lambda f, a, b, n: polygamma(a + b, payload=n + 1),
+        lambda f, a, b, n: of.polygamma_difference(a, b, payload=n + 1),
+        lambda f, a, b, n: of.polygamma(a + b, payload=n + 1),
     ),
     domain=_BOTH_POSITIVE,
     payload="last",
-    spelled=lambda f, a, b, n: polygamma(a + b, payload=n) - polygamma(a, payload=n),
+    spelled=lambda f, a, b, n: of.polygamma(a + b, payload=n) - of.polygamma(a, payload=n),
 )
 _INCOMPLETE = (lambda a, x: a > 0 and x >= 0, "a > 0 and x >= 0")
-_library(
-    "gammap",
-    exact=lambda m, a, x: m.gamma_lower(x, a, regularized=1),
-    arity=(2, 2),
-    argument_ulps=8,
-    ulps=12,
-    partials=(_no_slope("gammap", "first argument"), lambda f, a, x: gamma_density(a, x)),
-    domain=_INCOMPLETE,
-    latex=r"\operatorname{P}",
-    steep=True,
-)
-_library(
-    "gammaq",
-    exact=lambda m, a, x: m.gamma_upper(x, a, regularized=1),
-    arity=(2, 2),
-    argument_ulps=8,
-    ulps=12,
-    partials=(_no_slope("gammaq", "first argument"), lambda f, a, x: -gamma_density(a, x)),
-    domain=_INCOMPLETE,
-    latex=r"\operatorname{Q}",
-)
+
+
+def _incomplete_gamma(name: str, side: str, sign: int, **columns: Any) -> None:
+    _library(
+        name,
+        exact=lambda m, a, x: getattr(m, f"gamma_{side}")(x, a, regularized=1),
+        argument_ulps=8,
+        ulps=12,
+        partials=(
+            no_slope(name, "first argument"),
+            lambda f, a, x: sign * of.gamma_density(a, x),
+        ),
+        domain=_INCOMPLETE,
+        latex=rf"\operatorname{{{name[-1].upper()}}}",
+        **columns,
+    )
+
+
+_incomplete_gamma("gammap", "lower", 1, steep=True)
+_incomplete_gamma("gammaq", "upper", -1)
 # x^(a-1) exp(-x)/Γ(a): as typed it loses as many digits as its exponent is large.
 _library(
     "gamma_density",
-    arity=(2, 2),
     argument_ulps=4,
     ulps=8,
-    partials=(_no_slope("gammap", "first argument"), lambda f, a, x: f * ((a - 1 - x) / x)),
+    partials=(no_slope("gammap", "first argument"), lambda f, a, x: f * ((a - 1 - x) / x)),
     domain=(lambda a, x: a > 0 and (x > 0 or (x == 0 and a >= 1)), "a > 0 and x > 0"),
-    spelled=lambda f, a, x: x ** (a - 1) * exp(-x) / gamma(a),
+    spelled=lambda f, a, x: x ** (a - 1) * of.exp(-x) / of.gamma(a),
 )
 _library(
     "betainc",
     exact=lambda m, a, b, x: m.beta_lower(x, a, b, regularized=1),
-    arity=(3, 3),
     argument_ulps=4,
     ulps=12,
     partials=(
-        _no_slope("betainc", "first argument"),
-        _no_slope("betainc", "second argument"),
-        lambda f, a, b, x: beta_density(a, b, x),
+        no_slope("betainc", "first argument"),
+        no_slope("betainc", "second argument"),
+        lambda f, a, b, x: of.beta_density(a, b, x),
     ),
     domain=(lambda a, b, x: a > 0 and b > 0 and 0 <= x <= 1, "a > 0, b > 0 and x from 0 to 1"),
 )
 # x^(a-1) (1-x)^(b-1)/B(a, b), as above.
 _library(
     "beta_density",
-    arity=(3, 3),
     argument_ulps=4,
     ulps=8,
     partials=(
-        _no_slope("betainc", "first argument"),
-        _no_slope("betainc", "second argument"),
+        no_slope("betainc", "first argument"),
+        no_slope("betainc", "second argument"),
         lambda f, a, b, x: f * ((a - 1) / x - (b - 1) / (1 - x)),
     ),
     domain=(
@@ -1493,13 +1348,13 @@ _library(
         ),
         "a > 0, b > 0 and x between 0 and 1",
     ),
-    spelled=lambda f, a, b, x: x ** (a - 1) * (1 - x) ** (b - 1) / beta(a, b),
+    spelled=lambda f, a, b, x: x ** (a - 1) * (1 - x) ** (b - 1) / of.beta(a, b),
 )
 _ABOVE_ONE = (lambda s, *_: s > 1, "a number > 1")
 _library(
     "zeta",
     ulps=4,
-    partials=(lambda f, s: zeta_derivative(s, payload=1),),
+    partials=(lambda f, s: of.zeta_derivative(s, payload=1),),
     domain=_ABOVE_ONE,
     latex=r"\operatorname{\zeta}",
 )
@@ -1507,7 +1362,7 @@ _library(
     "zeta_derivative",
     exact=lambda m, s, n: m.derivative("zeta", s, n),
     ulps=4,
-    partials=(lambda f, s, n: zeta_derivative(s, payload=n + 1),),
+    partials=(lambda f, s, n: of.zeta_derivative(s, payload=n + 1),),
     domain=_ABOVE_ONE,
     payload="first",
     internal=True,
@@ -1517,7 +1372,7 @@ _library(
     "ellipk",
     exact=lambda m, k: m.elliptic_k(k),
     ulps=3,
-    partials=(lambda f, m: m.apply("elliptic_b") / (2 * (1 - m)),),
+    partials=(lambda f, m: of.elliptic_b(m) / (2 * (1 - m)),),
     domain=_BELOW_ONE,
     latex=r"\operatorname{K}",
 )
@@ -1525,7 +1380,7 @@ _library(
     "ellipe",
     exact=lambda m, k: m.elliptic_e(k),
     ulps=3,
-    partials=(lambda f, m: -m.apply("elliptic_d") / 2,),
+    partials=(lambda f, m: -of.elliptic_d(m) / 2,),
     domain=(lambda m: m <= 1, "a parameter m <= 1"),
     latex=r"\operatorname{E}",
 )
@@ -1535,23 +1390,23 @@ _library(
     "elliptic_b",
     exact=lambda m, k: m.elliptic_rd(0.0, 1.0, 1.0 - k) * (1.0 - k) / 3.0,
     ulps=5,
-    partials=(lambda f, m: elliptic_c(m, payload=0) / 2,),
+    partials=(lambda f, m: of.elliptic_c(m, payload=0) / 2,),
     domain=_BELOW_ONE,
-    spelled=lambda f, m: (m.apply("ellipe") - (1 - m) * m.apply("ellipk")) / m,
+    spelled=lambda f, m: (of.ellipe(m) - (1 - m) * of.ellipk(m)) / m,
 )
 _library(
     "elliptic_d",
     exact=lambda m, k: m.elliptic_rd(0.0, 1.0 - k, 1.0) / 3.0,
     ulps=5,
-    partials=(lambda f, m: (f - elliptic_c(m, payload=0)) / (2 * (1 - m)),),
+    partials=(lambda f, m: (f - of.elliptic_c(m, payload=0)) / (2 * (1 - m)),),
     domain=_BELOW_ONE,
-    spelled=lambda f, m: (m.apply("ellipk") - m.apply("ellipe")) / m,
+    spelled=lambda f, m: (of.ellipk(m) - of.ellipe(m)) / m,
 )
 
 
 def _typed_c(_: Any, m: Any, n: int) -> Any:
     """Return elliptic_c in terms of K and E, and its derivatives as gradcli.graph.scientific."""
-    k, e = m.apply("ellipk"), m.apply("ellipe")
+    k, e = of.ellipk(m), of.ellipe(m)
     before = ((2 - m) * k - 2 * e) / m**2
     if n == 0:
         return before
@@ -1574,7 +1429,7 @@ _library(
     "elliptic_c",
     exact=_elliptic_c,
     ulps=lambda n: 16.0 * 4.0**n,
-    partials=(lambda f, m, n: elliptic_c(m, payload=n + 1),),
+    partials=(lambda f, m, n: of.elliptic_c(m, payload=n + 1),),
     domain=(lambda m, n: m < 1, _BELOW_ONE[1]),
     payload="last",
     spelled=_typed_c,
@@ -1584,7 +1439,7 @@ _library(
     "lambertw",
     argument_ulps=2,
     ulps=4,
-    partials=(lambda f, x: x.apply("lambertw_slope"),),
+    partials=(lambda f, x: of.lambertw_slope(x),),
     domain=_BRANCH,
     latex=r"\operatorname{W}",
     steep=True,
@@ -1593,9 +1448,9 @@ _library(
     "lambertw_slope",
     argument_ulps=2,
     ulps=4,
-    partials=(lambda f, x: -(f**2) * (2 + x.apply("lambertw")) / (1 + x.apply("lambertw")),),
+    partials=(lambda f, x: -(f**2) * (2 + of.lambertw(x)) / (1 + of.lambertw(x)),),
     domain=_BRANCH,
-    spelled=lambda f, x: exp(-x.apply("lambertw")) / (1 + x.apply("lambertw")),
+    spelled=lambda f, x: of.exp(-of.lambertw(x)) / (1 + of.lambertw(x)),
     steep=True,
 )
 
@@ -1620,9 +1475,8 @@ def _of_whole_numbers(name: str, count: Callable[..., int], **columns: Any) -> N
         name,
         name.lower(),
         exact=lambda m, x, y: m.of_whole(count, x, y),
-        arity=(2, 2),
         ulps=0.5,
-        partials=(_no_slope(name, "first argument"), _no_slope(name, "second argument")),
+        partials=(no_slope(name, "first argument"), no_slope(name, "second argument")),
         **columns,
     )
 
@@ -1655,7 +1509,7 @@ _row(
     ulps=2.5,
     hides=(0,),
     is_finite=True,
-    partials=(lambda f, x: x.apply("logistic_density"),),
+    partials=(lambda f, x: of.logistic_density(x),),
 )
 
 
@@ -1672,7 +1526,7 @@ _row(
     hides=(0,),
     is_finite=True,
     partials=(lambda f, x: -f * (x / 2).apply("tanh"),),
-    spelled=lambda f, x: sigmoid(x) * sigmoid(-x),
+    spelled=lambda f, x: of.sigmoid(x) * of.sigmoid(-x),
 )
 _row(
     "softplus",
@@ -1680,7 +1534,7 @@ _row(
     ulps=2.5,
     hides=(0,),
     is_finite=True,
-    partials=(lambda f, x: sigmoid(x),),
+    partials=(lambda f, x: of.sigmoid(x),),
 )
 _row(
     "relu",
@@ -1688,32 +1542,32 @@ _row(
     ulps=0,
     hides=(0,),
     is_finite=True,
-    partials=(lambda f, x: greater(x, 0),),
+    partials=(lambda f, x: of.greater(x, 0),),
     kink=(lambda x: x == 0, "relu has a kink at 0, where its derivative is taken as 0"),
-    rounded=lambda w, x: (x + hypot(x, w)) / 2,
+    rounded=lambda w, x: (x + of.hypot(x, w)) / 2,
 )
 _row(
     "leaky_relu",
     lambda m, x: m.where(x > 0.0, x, 0.01 * x),
     ulps=1,
     is_finite=True,
-    partials=(lambda f, x: where(greater(x, 0), 1, 0.01),),
+    partials=(lambda f, x: of.where(of.greater(x, 0), 1, 0.01),),
     kink=(lambda x: x == 0, "leaky_relu has a kink at 0, where its derivative is taken as 0.01"),
-    rounded=lambda w, x: 0.505 * x + 0.495 * hypot(x, w),
+    rounded=lambda w, x: 0.505 * x + 0.495 * of.hypot(x, w),
 )
 _row(
     "elu",
     lambda m, x: m.where(x > 0.0, x, m.expm1(m.where(x > 0.0, 0.0, x))),
     hides=(0,),
     is_finite=True,
-    partials=(lambda f, x: where(greater(x, 0), 1, exp(x)),),
+    partials=(lambda f, x: of.where(of.greater(x, 0), 1, of.exp(x)),),
 )
 _row(
     "silu",
     lambda m, x: x * _sigmoid(m, x),
     ulps=3.5,
     is_finite=True,
-    partials=(lambda f, x: sigmoid(x) * (1 + x * sigmoid(-x)),),
+    partials=(lambda f, x: of.sigmoid(x) * (1 + x * of.sigmoid(-x)),),
 )
 _row(
     "gelu",
@@ -1723,46 +1577,29 @@ _row(
     is_finite=True,
     partials=(
         lambda f, x: (
-            erfc(-x / sqrt(x.number(2))) / 2 + x * exp(-(x**2) / 2) / sqrt(2 * x.constant("pi"))
+            of.erfc(-x / of.sqrt(x.number(2))) / 2
+            + x * of.exp(-(x**2) / 2) / of.sqrt(2 * x.constant("pi"))
         ),
     ),
 )
 
 # ---------------------------------------------------------------- arrays
 
-from gradcli.graph import structural  # noqa: E402 - its rows belong to the table
+add_rows(_row)
 
-structural.add_rows(_row)
-
-_NOT_CALLED = {
-    "constant",
-    "variable",
-    "placeholder",
-    "array",
-    "index",
-    "scatter",
-    "greatest",
-    "least",
-}
+_NOT_CALLED = {"array", "index", "scatter", *[row.name for row in (*LEAVES, PLACEHOLDER)]}
 FUNCTIONS = {
     name: row
     for name, row in TABLE.items()
-    if row.level == ATOM and row.infix is None and name not in _NOT_CALLED and " " not in name
+    if row.level == ATOM and row.infix is None and row.typed is None and name not in _NOT_CALLED
 } | {"factorial": FACTORIAL}
 """The rows that are written as a call, by the name they have in a formula."""
 
 ALIASES = {"ln": "log", "logistic": "sigmoid"}
 """Other names of functions; `log(x, base)` is the row "log to a base"."""
 
-COMPARISONS = {
-    "<": "less",
-    "<=": "less or equal",
-    ">": "greater",
-    ">=": "greater or equal",
-    "==": "equal",
-    "!=": "not equal",
-    "≤": "less or equal",
-    "≥": "greater or equal",
-    "≠": "not equal",
+_COMPARED = [row for row in TABLE.values() if row.level == COMPARISON]
+COMPARISONS = {(row.infix or "").strip(): row.name for row in _COMPARED} | {
+    row.symbol: row.name for row in _COMPARED if not row.symbol.isascii()
 }
 """Row names of the comparisons as they are typed."""

@@ -336,20 +336,13 @@ class Latex(Text):
         assert operation.binds is not None  # noqa: S101 - or this would not be asked
         before, behind, level = operation.binds
         limits = [(limit, SUM) for limit in arguments[: payload.limits]]
-        marks = {"x": "\0x\0", "limits": "\0l\0"}
-        places = [f"\0{place}\0" for place in range(len(limits))]
+        inside = (body, OR if level == ATOM else PRODUCT)
+        marks: dict[str, list[Piece]] = {"x": [name], "body": [inside]}
+        marks |= {"limits": _separated(limits)}
+        marks |= {str(place): [limit] for place, limit in enumerate(limits)}
         pieces: list[Piece] = []
-        for place, part in enumerate(before.format(*places, **marks).split("\0")):
-            if place % 2:
-                pieces.append(name if part == "x" else limits[int(part)])
-            else:
-                pieces.append(part)
-        pieces.append((body, OR if level == ATOM else PRODUCT))
-        for place, part in enumerate(behind.format(*places, **marks).split("\0")):
-            if place % 2:
-                pieces += [name] if part == "x" else _separated(limits)
-            else:
-                pieces.append(part)
+        for part, is_mark in _marked(f"{before}{{body}}{behind}", "x", "limits", "body"):
+            pieces += marks[part] if is_mark else [part]
         return pieces
 
     def new_form(self, operation: Operation) -> Form | None:
@@ -420,16 +413,21 @@ def _infix_form(operation: Operation, sign: str) -> Form:
 
 def _template_form(template: str, levels: Sequence[int]) -> Form:
     """Return the parts of a template; the levels are those of its arguments in order."""
-    marks = [f"\0{place}\0" for place in range(3)]
-    parts = template.format(*marks, p="\0p\0").split("\0")
     least = iter(levels)
     form: list[str | tuple[int, int] | None] = []
-    for place, part in enumerate(parts):
-        if place % 2:  # between two marks
+    for part, is_mark in _marked(template, "p"):
+        if is_mark:
             form.append(None if part == "p" else (int(part), next(least)))
-        elif part:
+        else:
             form.append(part)
     return tuple(form)
+
+
+def _marked(template: str, *names: str) -> list[tuple[str, bool]]:
+    """Return the parts of a template in order, and whether each is the name of a mark in it."""
+    marks = {name: f"\0{name}\0" for name in names}
+    parts = template.format(*[f"\0{place}\0" for place in range(3)], **marks).split("\0")
+    return [(part, place % 2 == 1) for place, part in enumerate(parts) if part]
 
 
 def _separated(listed: Sequence[Piece], sign: str = ", ") -> list[Piece]:

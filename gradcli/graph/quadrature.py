@@ -63,7 +63,7 @@ SURE = 1e-9
 """With a larger error, relative to the size, another way is tried."""
 SWINGS = 36
 """Between so many zeros a function is integrated that swings forever."""
-FALLING = 0.99
+DECAY = 0.99
 """What the last of them must have become at least; otherwise there is no limit."""
 MOST_SAMPLES = 20_000
 CLOSE = (1e-10, 1e-7, 1e-4, 1e-2)
@@ -90,6 +90,29 @@ def few(low: float, high: float) -> list[tuple[float, float]]:
         return [(x, -w) for x, w in reversed(few(high, low))]
     middle, half = (low + high) / 2, (high - low) / 2
     return [(middle + half * t, half * w) for t, w in nodes]
+
+
+def tried(f: Function) -> Function:
+    """Return a function that is nan where f has no value."""
+
+    def value(x: float) -> float:
+        try:
+            return f(x)
+        except (ValueError, ArithmeticError):
+            return math.nan
+
+    return value
+
+
+def crossing(f: Function, left: float, right: float) -> float:
+    """Return where a function changes its sign, to the last digit; `f` is one that was `tried`."""
+    is_negative = f(left) < 0
+    while left < (middle := (left + right) / 2) < right:
+        y = f(middle)
+        if y - y != 0:
+            break
+        left, right = (middle, right) if (y < 0) == is_negative else (left, middle)
+    return left
 
 
 class Diverged(ValueError):  # noqa: N818 - a sentence about the mathematics
@@ -144,18 +167,11 @@ def integral(
 def _beside(f: Function, near: Near, end: float) -> float:
     """Return the error of an end that is only near a singularity, by a share of a unit of it."""
     distance = 2 * UNTOLD * abs(end)
-    try:
-        if near(end, 0.0) - near(end, 0.0) != 0:
-            return 0.0
-    except (ValueError, ArithmeticError):
+    at_end = tried(lambda x: near(end, x))(0.0)
+    if at_end - at_end != 0:
         return 0.0
-    found = 0.0
-    for x in (end - distance, end + distance):
-        try:
-            found = max(found, abs(f(x)) * 2 * distance)
-        except (ValueError, ArithmeticError):
-            continue
-    return found
+    values = [abs(tried(f)(x)) for x in (end - distance, end + distance)]
+    return max([0.0, *[value * 2 * distance for value in values if value == value]])  # noqa: PLR0124
 
 
 class _Part:
@@ -177,12 +193,12 @@ class _Part:
             if place % 2:
                 gauss += GAUSS[place // 2] * (left + right)
         mean = kronrod / 2
-        spread = KRONROD[-1] * abs(center - mean)
+        deviation = KRONROD[-1] * abs(center - mean)
         for place, (left, right) in enumerate(values):
-            spread += KRONROD[place] * (abs(left - mean) + abs(right - mean))
+            deviation += KRONROD[place] * (abs(left - mean) + abs(right - mean))
         error = abs(kronrod - gauss)
-        if spread and error:
-            error = spread * min(1.0, (200 * error / spread) ** 1.5)
+        if deviation and error:
+            error = deviation * min(1.0, (200 * error / deviation) ** 1.5)
         self.value, self.size = kronrod * half, size * half
         self.error = max(error, ROUNDING * size) * half
         if self.error - self.error != 0:
@@ -212,20 +228,14 @@ def _part(f: Function, low: float, high: float, near: Near | None) -> Integral:
 def _alternating(f: Function, low: float, high: float, near: Near | None) -> Integral | None:
     """Return the integral to infinity of a function that swings forever; None where it does not.
 
-    The integrals between its zeros alternate, and what falls slowly is summed as if it fell fast
+    The integrals between its zeros alternate; what decays slowly is summed as if it decayed fast
     (Cohen, Rodriguez Villegas and Zagier, 2000).
     """
     if high - low < math.inf:
         return None
     end, way = (low, 1.0) if high == math.inf else (high, -1.0)
 
-    def g(x: float) -> float:
-        try:
-            return f(end + way * x)
-        except (ValueError, ArithmeticError):
-            return math.nan
-
-    zeros = _zeros(g, (1 + abs(end)) / 64)
+    zeros = _zeros(tried(lambda x: f(end + way * x)), (1 + abs(end)) / 64)
     if len(zeros) < SWINGS + 1:
         return None
     places = [end + way * x for x in zeros]
@@ -235,8 +245,8 @@ def _alternating(f: Function, low: float, high: float, near: Near | None) -> Int
     signs = [part.value > 0 for part in parts]
     skipped = SWINGS // 3
     alternates = all(a != b for a, b in pairwise(signs))
-    falls = all(a >= b for a, b in pairwise(sizes[skipped:]))
-    if not (alternates and falls and sizes[-1] < FALLING * sizes[skipped]):
+    decays = all(a >= b for a, b in pairwise(sizes[skipped:]))
+    if not (alternates and decays and sizes[-1] < DECAY * sizes[skipped]):
         return None
     head = math.fsum([first.value, *[part.value for part in parts[:skipped]]])
     tail = sizes[skipped:]
@@ -257,10 +267,7 @@ def _zeros(g: Function, step: float) -> list[float]:
         if z - z != 0:
             return []
         if y < 0 < z or z < 0 < y:
-            left, right = x, after
-            while left < (middle := (left + right) / 2) < right:
-                left, right = (middle, right) if (g(middle) < 0) == (y < 0) else (left, middle)
-            found.append(left)
+            found.append(crossing(g, x, after))
             if len(found) > SWINGS:
                 break
             if len(found) > 1:
@@ -287,13 +294,7 @@ def _alternating_sum(sizes: Sequence[float]) -> float:
 def _smooth(f: Function, low: float, high: float) -> Integral | None:
     """Return the integral of a smooth function, None where the rules do not agree on it."""
     middle = (low + high) / 2
-
-    def value(x: float) -> float:
-        try:
-            return f(x)
-        except (ValueError, ArithmeticError):
-            return math.nan
-
+    value = tried(f)
     whole = _Part(value, low, high)
     if not whole.error <= 1e-6 * whole.size:
         return None

@@ -6,6 +6,8 @@ import math
 import sys
 from itertools import pairwise
 
+from gradcli.graph.quadrature import tried
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,21 +27,9 @@ class NoRoot(ValueError):  # noqa: N818 - a sentence about the mathematics
     """No root is found; the text says what was tried."""
 
 
-def _tried(f: Function) -> Function:
-    """Return a function that is nan where f has no value."""
-
-    def value(x: float) -> float:
-        try:
-            return f(x)
-        except (ValueError, ArithmeticError):
-            return math.nan
-
-    return value
-
-
 def from_start(f: Function, slope: Function, start: float) -> float:
     """Return a root of f near a start. Raises NoRoot."""
-    f, slope = _tried(f), _tried(slope)
+    f, slope = tried(f), tried(slope)
     x, y = start, f(start)
     if y == 0:
         return x
@@ -106,20 +96,15 @@ def _multiplicity(steps: list[float]) -> int:
 
 def between(f: Function, slope: Function, low: float, high: float) -> float:
     """Return a root of f between two numbers at which its signs differ. Raises NoRoot."""
-    f, slope = _tried(f), _tried(slope)
+    f, slope = tried(f), tried(slope)
     left, right = f(low), f(high)
     for x, y in ((low, left), (high, right)):
         if y == 0:
             return x
         if y - y != 0:
-            message = f"no root is found between {low:.6g} and {high:.6g}: no value at {x:.6g}"
-            raise NoRoot(message)
+            raise _none(low, high, f"no value at {x:.6g}")
     if (left < 0) == (right < 0):
-        message = (
-            f"no root is found between {low:.6g} and {high:.6g}: the signs there are the same"
-            f" ({left:.6g} and {right:.6g})"
-        )
-        raise NoRoot(message)
+        raise _none(low, high, f"the signs there are the same ({left:.6g} and {right:.6g})")
     below, above = (low, high) if left < 0 else (high, low)
     x, width = (low + high) / 2, abs(high - low)
     for _ in range(STEPS_BETWEEN):
@@ -127,8 +112,7 @@ def between(f: Function, slope: Function, low: float, high: float) -> float:
         if y == 0:
             return x
         if y - y != 0:
-            message = f"no root is found between {low:.6g} and {high:.6g}: no value at {x:.6g}"
-            raise NoRoot(message)
+            raise _none(low, high, f"no value at {x:.6g}")
         if y < 0:
             below = x
         else:
@@ -152,9 +136,12 @@ def between(f: Function, slope: Function, low: float, high: float) -> float:
     candidates = [(abs(f(place)), place) for place in (x, below, above)]
     size, best = min(candidates)
     if size > 1e-3 * max(abs(left), abs(right)) and size > 1:
-        message = f"no root is found between {low:.6g} and {high:.6g}: the sign changes at a pole"
-        raise NoRoot(message)
+        raise _none(low, high, "the sign changes at a pole")
     return best
+
+
+def _none(low: float, high: float, why: str) -> NoRoot:
+    return NoRoot(f"no root is found between {low:.6g} and {high:.6g}: {why}")
 
 
 def _opposite(visited: list[tuple[float, float]]) -> tuple[float, float] | None:

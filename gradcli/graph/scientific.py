@@ -8,13 +8,13 @@ Mathematical Functions (DLMF) where nothing else is said.
 from __future__ import annotations
 
 import math
-from functools import reduce
+from functools import partial, reduce
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import special
 
-from gradcli.graph.special import bernoulli, polynomial, stirling, two_square
+from gradcli.graph.special import bernoulli, polynomial, recurred, stirling, two_square
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,12 +47,14 @@ def of_arrays(name: str) -> Callable[..., Any]:
     return compute
 
 
-def _chosen(pieces: list[tuple[Any, Callable[..., Any]]], *arguments: Any) -> Any:
+def _chosen(
+    pieces: list[tuple[Any, Callable[..., Any]]], *arguments: Any, dtype: type = float
+) -> Any:
     """Return what each function gives where its condition, the first that holds, is true."""
     conditions = [condition for condition, _ in pieces]
     *masks, _ = np.broadcast_arrays(*conditions, reduce(np.add, arguments, 0.0))
     parts = [np.broadcast_to(x, masks[0].shape) for x in arguments]
-    found = np.full(masks[0].shape, np.nan)
+    found: Any = np.full(masks[0].shape, np.nan, dtype)
     left = np.ones(masks[0].shape, dtype=bool)
     for mask, (_, function) in zip(masks, pieces, strict=True):
         here = left & mask
@@ -88,11 +90,7 @@ def erfcx_derivative(x: Any, order: float) -> Any:
     n = int(order)
 
     def near(x: Any) -> Any:
-        before, found = 0.0 * x, erfcx(x)
-        for k in range(n):
-            step = 2.0 * (x * found + k * before) - (2.0 / ROOT_PI if k == 0 else 0.0)
-            before, found = found, step
-        return found
+        return recurred(2.0, x, n, erfcx(x), -2.0 / ROOT_PI)
 
     def far(x: Any) -> Any:
         return np.real(1j**n * _faddeeva(1j * x, n))
@@ -164,21 +162,17 @@ def _faddeeva(z: Any, n: int) -> Any:
         series = _asymptotic(inverse * inverse, n) * _power(inverse, n + 1)
         return 1j * (-1) ** n / ROOT_PI * series
 
+    def beside(z: Any) -> Any:
+        return recurred(-2.0, z, n, special.wofz(z), 2j / ROOT_PI)
+
     size = np.abs(z)
-    pieces = [
-        (size < NEAR, _power_series),
-        (size >= FAR, lambda z, _: far(z)),
-        ((size < BESIDE) & (np.abs(z.real) > 0.3 * z.imag), _by_recurrence),
-        (True, _by_trapezoids),
+    pieces: list[tuple[Any, Callable[..., Any]]] = [
+        (size < NEAR, partial(_power_series, n=n)),
+        (size >= FAR, far),
+        ((size < BESIDE) & (np.abs(z.real) > 0.3 * z.imag), beside),
+        (True, partial(_by_trapezoids, n=n)),
     ]
-    found = np.empty(np.shape(z), dtype=complex)
-    left = np.ones(np.shape(z), dtype=bool)
-    for condition, function in pieces:
-        here = left & condition
-        if here.any():
-            found[here] = function(z[here], n)
-        left &= ~here
-    return found
+    return _chosen(pieces, z, dtype=complex)
 
 
 def _power_series(z: Any, n: int) -> Any:
@@ -192,14 +186,6 @@ def _power_series(z: Any, n: int) -> Any:
         part = polynomial(square, terms)
         parts.append(part * z if (first - n) % 2 else part)
     return parts[0] + 1j * parts[1]
-
-
-def _by_recurrence(z: Any, n: int) -> Any:
-    before, found = np.zeros_like(z), special.wofz(z)
-    for k in range(n):
-        step = -2.0 * (z * found + k * before) + (2j / ROOT_PI if k == 0 else 0.0)
-        before, found = found, step
-    return found
 
 
 def _by_trapezoids(z: Any, n: int) -> Any:
@@ -242,7 +228,7 @@ def _of_pole(z: Any, is_between: Any, n: int) -> Any:
         value = polynomial(g, coefficients)
         if k:  # (g - 1) g is a factor
             value = less * g * polynomial(g, _divided(coefficients))
-        hermite = (-1) ** (n - k) * _hermite(n - k, z)
+        hermite = (-1) ** (n - k) * recurred(2.0, z, n - k, np.ones_like(z), 0.0, -1)
         found = found + math.comb(n, k) * rate**k * value * hermite
     return np.where(z.imag < math.pi / NODES, 2.0 * np.exp(-z * z) * found, 0.0)
 
@@ -253,13 +239,6 @@ def _divided(coefficients: list[int]) -> list[int]:
     found: list[int] = []
     for c in rest[:-1]:
         found.append(-c + (found[-1] if found else 0))
-    return found
-
-
-def _hermite(n: int, z: Any) -> Any:
-    before, found = np.zeros_like(z), np.ones_like(z)
-    for k in range(n):
-        before, found = found, 2.0 * (z * found - k * before)
     return found
 
 

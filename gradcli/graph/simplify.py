@@ -6,6 +6,8 @@ stays). The user's own formula never passes through here: it is kept as it was t
 
 from __future__ import annotations
 
+import operator
+
 from gradcli.graph.node import Graph, Node
 from gradcli.graph.operations import (
     ADD,
@@ -29,6 +31,7 @@ from gradcli.graph.shapes import indexed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from typing_extensions import Self
@@ -114,11 +117,24 @@ def _negate(graph: Graph, node: int) -> int:
     return graph.add(NEGATE, (node,))
 
 
-def _whole(graph: Graph, *values: float) -> int | None:
-    """Return the last value as a node if all are whole numbers that a double holds exactly."""
+def _folded(
+    graph: Graph, function: Callable[[float, float], float], a: float, b: float
+) -> int | None:
+    """Return what two whole numbers make, if it is one too and a double holds all three exactly."""
+    values = (a, b, function(a, b))
     if all(v == int(v) and abs(v) <= LARGEST_WHOLE for v in values):
         return graph.constant(values[-1] + 0.0)
     return None
+
+
+def _signs_before(graph: Graph, operation: Operation, x: int, y: int) -> int | None:
+    """Return a product or quotient with the signs of its parts before it; None without signs."""
+    left, right = _negated(graph, x), _negated(graph, y)
+    if left is None and right is None:
+        return None
+    parts = (x if left is None else left, y if right is None else right)
+    found = simplified(graph, operation, parts, None)
+    return _negate(graph, found) if left is None or right is None else found
 
 
 def _add(graph: Graph, arguments: tuple[int, ...], _: object) -> int | None:
@@ -127,7 +143,7 @@ def _add(graph: Graph, arguments: tuple[int, ...], _: object) -> int | None:
         return None
     a, b = graph.number(x), graph.number(y)
     if a is not None and b is not None:
-        folded = _whole(graph, a, b, a + b)
+        folded = _folded(graph, operator.add, a, b)
         if folded is not None:
             return folded
     if a == 0:
@@ -136,12 +152,10 @@ def _add(graph: Graph, arguments: tuple[int, ...], _: object) -> int | None:
         return x
     if x == y:
         return simplified(graph, MULTIPLY, (graph.constant(2), x), None)
-    negated = _negated(graph, y)
-    if negated is not None:
-        return simplified(graph, SUBTRACT, (x, negated), None)
-    negated = _negated(graph, x)
-    if negated is not None:
-        return simplified(graph, SUBTRACT, (y, negated), None)
+    for first, second in ((x, y), (y, x)):
+        negated = _negated(graph, second)
+        if negated is not None:
+            return simplified(graph, SUBTRACT, (first, negated), None)
     return None
 
 
@@ -151,7 +165,7 @@ def _subtract(graph: Graph, arguments: tuple[int, ...], _: object) -> int | None
         return None
     a, b = graph.number(x), graph.number(y)
     if a is not None and b is not None:
-        folded = _whole(graph, a, b, a - b)
+        folded = _folded(graph, operator.sub, a, b)
         if folded is not None:
             return folded
     if b == 0:
@@ -159,9 +173,7 @@ def _subtract(graph: Graph, arguments: tuple[int, ...], _: object) -> int | None
     if a == 0:
         return _negate(graph, y)
     negated = _negated(graph, y)
-    if negated is not None:
-        return simplified(graph, ADD, (x, negated), None)
-    return None
+    return None if negated is None else simplified(graph, ADD, (x, negated), None)
 
 
 def _multiply(graph: Graph, arguments: tuple[int, ...], _: object) -> int | None:
@@ -170,25 +182,14 @@ def _multiply(graph: Graph, arguments: tuple[int, ...], _: object) -> int | None
         return None
     a, b = graph.number(x), graph.number(y)
     if a is not None and b is not None:
-        folded = _whole(graph, a, b, a * b)
+        folded = _folded(graph, operator.mul, a, b)
         if folded is not None:
             return folded
-    if a == 1:
-        return y
-    if b == 1:
-        return x
-    if a == -1:
-        return _negate(graph, y)
-    if b == -1:
-        return _negate(graph, x)
-    left, right = _negated(graph, x), _negated(graph, y)
-    if left is not None and right is not None:
-        return simplified(graph, MULTIPLY, (left, right), None)
-    if left is not None:
-        return _negate(graph, simplified(graph, MULTIPLY, (left, y), None))
-    if right is not None:
-        return _negate(graph, simplified(graph, MULTIPLY, (x, right), None))
-    return None
+    if a == 1 or b == 1:
+        return y if a == 1 else x
+    if a == -1 or b == -1:
+        return _negate(graph, y if a == -1 else x)
+    return _signs_before(graph, MULTIPLY, x, y)
 
 
 def _divide(graph: Graph, arguments: tuple[int, ...], _: object) -> int | None:
@@ -196,22 +197,15 @@ def _divide(graph: Graph, arguments: tuple[int, ...], _: object) -> int | None:
     if _is_plain(graph, x, y):
         return None
     a, b = graph.number(x), graph.number(y)
-    if a is not None and b is not None and b != 0:
-        folded = _whole(graph, a, b, a / b)
+    if a is not None and b:
+        folded = _folded(graph, operator.truediv, a, b)
         if folded is not None:
             return folded
     if b == 1:
         return x
     if b == -1:
         return _negate(graph, x)
-    left, right = _negated(graph, x), _negated(graph, y)
-    if left is not None and right is not None:
-        return simplified(graph, DIVIDE, (left, right), None)
-    if left is not None:
-        return _negate(graph, simplified(graph, DIVIDE, (left, y), None))
-    if right is not None:
-        return _negate(graph, simplified(graph, DIVIDE, (x, right), None))
-    return None
+    return _signs_before(graph, DIVIDE, x, y)
 
 
 def _power(graph: Graph, arguments: tuple[int, ...], exponent: float) -> int | None:
@@ -236,12 +230,8 @@ def _not(graph: Graph, arguments: tuple[int, ...], _: object) -> int | None:
     return None
 
 
-def _and(graph: Graph, arguments: tuple[int, ...], _: object) -> int | None:
-    x, y = arguments
-    return x if x == y and is_condition(graph, x) else None
-
-
-def _or(graph: Graph, arguments: tuple[int, ...], _: object) -> int | None:
+def _of_same(graph: Graph, arguments: tuple[int, ...], _: object) -> int | None:
+    """A condition and, or or, itself is that condition."""
     x, y = arguments
     return x if x == y and is_condition(graph, x) else None
 
@@ -274,7 +264,7 @@ _IDENTITIES = {
     CONSTANT_POWER: _power,
     POWLOG: _powlog,
     NOT_SO: _not,
-    AND_ALSO: _and,
-    OR_ELSE: _or,
+    AND_ALSO: _of_same,
+    OR_ELSE: _of_same,
     WHERE: _where,
 }

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from functools import cache, reduce
-from operator import add, mul
+from operator import add, gt, lt, mul
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,6 +53,15 @@ def high_and_low(x: Fraction | str) -> tuple[float, float]:
 def polynomial(x: Any, coefficients: Sequence[Any]) -> Any:
     """Return the polynomial with these coefficients, that of x^0 first."""
     return reduce(lambda found, c: found * x + c, reversed(coefficients[:-1]), coefficients[-1])
+
+
+def recurred(factor: float, z: Any, n: int, found: Any, first: Any, sign: int = 1) -> Any:
+    """Return f_n with f_(k+1) = factor (z f_k ± k f_(k-1)), from f_0; f_1 is greater by `first`."""
+    before: Any = 0.0
+    for k in range(n):
+        step = factor * (z * found + sign * k * before)
+        before, found = found, step + first if k == 0 else step
+    return found
 
 
 def two_product(x: Any, y: Any) -> tuple[Any, Any]:
@@ -187,7 +196,7 @@ def round_half_away(m: Any, x: Any) -> Any:
 def mod(m: Any, x: Any, y: Any) -> Any:
     """Return the remainder with the sign of the divisor, in the branch of floor(x/y).
 
-    The quotient of 1 and 0.1 is 10, so the remainder is 0; the doubles for them are 9.99… apart.
+    The quotient of 1 and 0.1 is 10, so the remainder is 0; that of the doubles for them is 9.99….
     Whole numbers have the exact remainder.
     """
     rest = m.fmod(x, y)
@@ -203,25 +212,22 @@ def mod(m: Any, x: Any, y: Any) -> Any:
 
 def greatest(m: Any, *numbers: Any) -> Any:
     """Return the greatest number, and 0 for zeros of any sign; nan if one of them is."""
-    return _largest(m, *numbers) + 0.0
+    return extreme(m, gt, *numbers) + 0.0
 
 
 def least(m: Any, *numbers: Any) -> Any:
     """Return the least number, and 0 for zeros of any sign; nan if one of them is."""
-    return _smallest(m, *numbers) + 0.0
+    return extreme(m, lt, *numbers) + 0.0
 
 
 def clip(m: Any, x: Any, low: Any, high: Any) -> Any:
     """Return x between low and high; high where low is above it."""
-    return _smallest(m, _largest(m, x, low), high) + 0.0
+    return extreme(m, lt, extreme(m, gt, x, low), high) + 0.0
 
 
-def _largest(m: Any, *numbers: Any) -> Any:
-    return reduce(lambda x, y: m.where((y > x) | (y != y), y, x), numbers)  # noqa: PLR0124
-
-
-def _smallest(m: Any, *numbers: Any) -> Any:
-    return reduce(lambda x, y: m.where((y < x) | (y != y), y, x), numbers)  # noqa: PLR0124
+def extreme(m: Any, compare: Callable[[Any, Any], Any], *numbers: Any) -> Any:
+    """Return the number that compares so with all others; nan if one of them is."""
+    return reduce(lambda x, y: m.where(compare(y, x) | (y != y), y, x), numbers)  # noqa: PLR0124
 
 
 # ---------------------------------------------------------------- gamma
@@ -319,8 +325,12 @@ def _lgamma_small(m: Any, x: Any) -> Any:
 
 
 def _lgamma_left(m: Any, x: Any) -> Any:
-    is_pole = (x < -(2.0**52)) | (m.fmod(x, 1.0) == 0.0) | (x != x)  # noqa: PLR0124 - nan
-    return m.choose(is_pole, _pole, _lgamma_between, x)
+    return m.choose(_is_pole(m, x), _pole, _lgamma_between, x)
+
+
+def _is_pole(m: Any, x: Any) -> Any:
+    """Return whether a number is 0, -1, -2 …, or so far to the left that no other is a double."""
+    return (x < -(2.0**52)) | (m.fmod(x, 1.0) == 0.0) | (x != x)  # noqa: PLR0124 - nan
 
 
 def _pole(m: Any, x: Any) -> Any:  # noqa: ARG001 - a body
@@ -495,11 +505,10 @@ def _stirling_factors(m: Any, x: Any) -> tuple[Any, Any]:
 
 
 def _gamma_left(m: Any, x: Any) -> Any:
-    is_pole = (x < -(2.0**52)) | (m.fmod(x, 1.0) == 0.0) | (x != x)  # noqa: PLR0124 - nan
-    return m.choose(is_pole, _gamma_pole, _gamma_reflected, x)
+    return m.choose(_is_pole(m, x), _gamma_pole, _gamma_reflected, x)
 
 
-def _gamma_pole(m: Any, x: Any) -> Any:  # noqa: ARG001 - a body
+def _gamma_pole(m: Any, x: Any, *_: int) -> Any:  # noqa: ARG001 - a body
     return (x - x) / (x - x)
 
 
@@ -592,8 +601,7 @@ def around_zero() -> list[float]:
 
 
 def _digamma_left(m: Any, x: Any) -> Any:
-    is_pole = (x < -(2.0**52)) | (m.fmod(x, 1.0) == 0.0) | (x != x)  # noqa: PLR0124 - nan
-    return m.choose(is_pole, _gamma_pole, _digamma_reflected, x)
+    return m.choose(_is_pole(m, x), _gamma_pole, _digamma_reflected, x)
 
 
 def _digamma_reflected(m: Any, x: Any) -> Any:
@@ -664,8 +672,7 @@ def _reciprocal_power(m: Any, x: Any, n: int) -> Any:
 
 
 def _polygamma_left(m: Any, x: Any, n: int) -> Any:
-    is_pole = (x < -(2.0**52)) | (m.fmod(x, 1.0) == 0.0) | (x != x)  # noqa: PLR0124 - nan
-    return m.choose(is_pole, _polygamma_pole, _polygamma_between, x, n)
+    return m.choose(_is_pole(m, x), _gamma_pole, _polygamma_between, x, n)
 
 
 def _polygamma_between(m: Any, x: Any, n: int) -> Any:
@@ -680,10 +687,6 @@ def _polygamma_beside(m: Any, x: Any, n: int) -> Any:
     Of even order its terms have two signs there, and where they cancel the reflection is better.
     """
     return _zeta_series(m, x, n, 2 * FAR + n)
-
-
-def _polygamma_pole(m: Any, x: Any, n: int) -> Any:  # noqa: ARG001 - a body
-    return (x - x) / (x - x)
 
 
 def _polygamma_reflected(m: Any, x: Any, n: int) -> Any:

@@ -86,20 +86,32 @@ def _count(x: Any, axis: int | None) -> Any:
 # ---------------------------------------------------------------- derivatives
 
 
+def no_slope(name: str, what: str) -> Callable[..., Any]:
+    """Return a partial derivative that does not exist: an error that says so."""
+
+    def rule(f: Any, *_: Any) -> Any:
+        message = f"{name} has no derivative with respect to its {what}"
+        hint = f"give the {what} as a number, or differentiate with respect to other names"
+        error = MathematicsError(message, hint=hint)
+        error.node = f.id
+        raise error
+
+    return rule
+
+
 def vjp(operation: Any, position: int, g: Any, f: Any, arguments: Any, payload: Any) -> Any:
     """Return the derivative with respect to an argument when that with respect to f is g, or 0."""
-    extra = () if operation.payload is None else (payload,)
     if operation.slope is not None:
-        slope = _slope(operation, position, f, arguments, extra)
+        slope = _slope(operation, position, f, arguments, payload)
         return 0 if slope == 0 else wide(g, arguments[position], _axis(operation, payload)) * slope
+    inputs = operation.with_payload(arguments, payload)
     if isinstance(operation.vjp, tuple):
-        return operation.vjp[position](g, f, *arguments, *extra) if operation.vjp else 0
-    return operation.vjp(position, g, f, *arguments, *extra)
+        return operation.vjp[position](g, f, *inputs) if operation.vjp else 0
+    return operation.vjp(position, g, f, *inputs)
 
 
 def jvp(operation: Any, rates: Mapping[int, Any], f: Any, arguments: Any, payload: Any) -> Any:
     """Return the rate of change of f, or 0; `rates` are those of its arguments, by position."""
-    extra = () if operation.payload is None else (payload,)
     if operation.linear == TOGETHER:
         moved = [
             rates.get(position, broadcast_to(f.number(0), argument.shape))
@@ -114,14 +126,14 @@ def jvp(operation: Any, rates: Mapping[int, Any], f: Any, arguments: Any, payloa
             moved = [*arguments[:position], rate, *arguments[position + 1 :]]
             parts.append(f.apply_to(operation.name, *moved, payload=payload))
         elif operation.slope is not None:
-            slope = _slope(operation, position, f, arguments, extra)
+            slope = _slope(operation, position, f, arguments, payload)
             parts += [] if slope == 0 else [total(rate * slope, _axis(operation, payload))]
     return sum(parts)
 
 
-def _slope(operation: Any, position: int, f: Any, arguments: Any, extra: tuple[Any, ...]) -> Any:
+def _slope(operation: Any, position: int, f: Any, arguments: Any, payload: Any) -> Any:
     rules = operation.slope if isinstance(operation.slope, tuple) else (operation.slope,)
-    return rules[position](f, *arguments, *extra)
+    return rules[position](f, *operation.with_payload(arguments, payload))
 
 
 def _axis(operation: Any, payload: Any) -> int | None:
@@ -149,10 +161,7 @@ def told(operation: Any, position: int, g: Any, f: Any, arguments: Any, payload:
     """Return the vjp for readers: a node, a number, or one of them and the words behind it."""
     if operation.told is None:
         return vjp(operation, position, g, f, arguments, payload)
-    extra = () if operation.payload is None else (payload,)
-    if isinstance(operation.told, tuple):
-        return operation.told[position](g, f, *arguments, *extra)
-    return operation.told(g, f, *arguments, *extra)
+    return operation.told[position](g, f, *operation.with_payload(arguments, payload))
 
 
 # ---------------------------------------------------------------- shapes
@@ -235,14 +244,11 @@ def _cross_entropy_shape(score: Shape, target: Shape) -> Shape:
     return SCALAR
 
 
-def _equal_shape(name: str) -> Callable[..., Shape]:
-    def shape(x: Shape, y: Shape) -> Shape:
-        if 0 in shapes.broadcast(x, y):
-            message = f"{name} of an empty array has no value"
-            raise ShapeError(message)
-        return SCALAR
-
-    return shape
+def _mse_shape(x: Shape, y: Shape) -> Shape:
+    if 0 in shapes.broadcast(x, y):
+        message = "mse of an empty array has no value"
+        raise ShapeError(message)
+    return SCALAR
 
 
 def _key(payload: Key) -> str:
@@ -330,14 +336,6 @@ def _quantile_tie(x: Any, p: float, axis: int | None) -> bool:
         if (np.sum(order == picked, axis=axis or 0) > 1).any():
             return True
     return False
-
-
-def _no_fraction(f: Any, *_: Any) -> Any:
-    message = "quantile has no derivative with respect to its fraction"
-    hint = "give the fraction as a number, or differentiate with respect to other names"
-    error = MathematicsError(message, hint=hint)
-    error.node = f.id
-    raise error
 
 
 def others(x: Any, axis: int | None) -> Any:
@@ -445,9 +443,14 @@ def _softmax(x: Any, axis: int | None) -> Any:
 
 def add_rows(row: Callable[..., Any]) -> None:
     """Add the rows for arrays to the table of operations."""
+
+    def along_axis(name: str, shaped: Any = _nonempty_shape, **columns: Any) -> None:
+        """Add an operation along an axis, or over all; its function of NumPy has its name."""
+        own = {"shape": shaped(name), "payload": "axis", "array": f"{name}({{0}}, {{p}})"}
+        row(name, **own | columns)
+
     row(
         "array",
-        None,
         linear=TOGETHER,
         arity=(1, -1),
         shape=_stack_shape,
@@ -456,7 +459,6 @@ def add_rows(row: Callable[..., Any]) -> None:
     )
     row(
         "index",
-        None,
         linear=TOGETHER,
         shape=shapes.indexed,
         payload="last",
@@ -466,7 +468,6 @@ def add_rows(row: Callable[..., Any]) -> None:
     )
     row(
         "scatter",
-        None,
         linear=TOGETHER,
         shape=_placed_shape,
         payload="last",
@@ -475,7 +476,6 @@ def add_rows(row: Callable[..., Any]) -> None:
     )
     row(
         "broadcast",
-        None,
         linear=TOGETHER,
         shape=lambda x, shape: shape,
         payload="sizes",
@@ -487,7 +487,6 @@ def add_rows(row: Callable[..., Any]) -> None:
     )
     row(
         "collapse",
-        None,
         linear=TOGETHER,
         shape=lambda x, shape: shape,
         payload="sizes",
@@ -498,7 +497,6 @@ def add_rows(row: Callable[..., Any]) -> None:
     )
     row(
         "reshape",
-        None,
         linear=TOGETHER,
         shape=lambda x, shape: shape,
         payload="sizes",
@@ -507,7 +505,6 @@ def add_rows(row: Callable[..., Any]) -> None:
     )
     row(
         "transpose",
-        None,
         linear=TOGETHER,
         shape=lambda x: x[::-1],
         vjp=(lambda g, f, x: transposed(g),),
@@ -516,9 +513,7 @@ def add_rows(row: Callable[..., Any]) -> None:
     )
     row(
         "matmul",
-        None,
         linear=EACH,
-        arity=(2, 2),
         shape=shapes.matmul,
         vjp=(_matmul_by_left, _matmul_by_right),
         level=PRODUCT,
@@ -529,71 +524,51 @@ def add_rows(row: Callable[..., Any]) -> None:
     )
     row(
         "dot",
-        None,
-        arity=(2, 2),
         shape=_dot_shape,
         expansion=lambda f, x, y: total(x * y),
         told=(lambda g, f, x, y: g * y, lambda g, f, x, y: g * x),
         array="{0} @ {1}",
         commutative=True,
     )
-    row(
+    along_axis(
         "sum",
-        None,
+        _reduction_shape,
         linear=TOGETHER,
-        shape=_reduction_shape("sum"),
-        payload="axis",
         vjp=(lambda g, f, x, axis: broadcast_to(wide(g, x, axis), x.shape),),
         latex=(r"\sum{p} {0}", SERIES, PRODUCT),
         told=(lambda g, f, x, axis: (g, "for each number"),),
         array="summed({0}, {p})",
     )
-    row(
+    along_axis(
         "mean",
-        None,
-        shape=_nonempty_shape("mean"),
-        payload="axis",
         expansion=lambda f, x, axis: _mean(x, axis),
         told=(lambda g, f, x, axis: (g / _count(x, None), "for each number"),),
-        array="mean({0}, {p})",
     )
-    row(
+    along_axis(
         "prod",
-        None,
-        shape=_reduction_shape("prod"),
-        payload="axis",
+        _reduction_shape,
         slope=lambda f, x, axis: others(x, axis),
         latex=(r"\prod{p} {0}", SERIES, PRODUCT),
         told=(lambda g, f, x, axis: (g, "times the product of the others"),),
         array="np.prod({0}, axis={p})",
     )
-    row(
+    along_axis(
         "var",
-        None,
-        shape=_nonempty_shape("var"),
-        payload="axis",
         slope=lambda f, x, axis: 2 * deviations(x, axis) / _count(x, axis),
         told=(lambda g, f, x, axis: 2 * g * _from_mean(x) / _count(x, None),),
-        array="var({0}, {p})",
     )
-    row(
+    along_axis(
         "std",
-        None,
-        shape=_nonempty_shape("std"),
-        payload="axis",
         kink=(
             lambda x, axis: bool((x.max(axis) == x.min(axis)).any()),
             "std has a kink where all numbers are equal, where its derivative is taken as 0",
         ),
         slope=_std_slope,
         told=(lambda g, f, x, axis: g * _from_mean(x) / (_count(x, None) * f),),
-        array="std({0}, {p})",
     )
-    row(
+    along_axis(
         "norm",
-        None,
-        shape=_reduction_shape("norm"),
-        payload="axis",
+        _reduction_shape,
         kink=(
             lambda x, axis: bool((abs(x).max(axis, initial=0) == 0).any()),
             "norm has a kink at 0, where its derivative is taken as 0",
@@ -601,43 +576,37 @@ def add_rows(row: Callable[..., Any]) -> None:
         slope=lambda f, x, axis: x.apply("ratio", wide(f, x, axis)),
         latex=r"\left\lVert {0} \right\rVert{p}",
         told=(lambda g, f, x, axis: g * x / f,),
-        array="norm({0}, {p})",
     )
-    row(
+    along_axis(
         "quantile",
-        None,
-        arity=(2, 2),
         shape=_quantile_shape,
-        payload="axis",
         domain=(lambda x, p, axis: bool(0 <= p <= 1), "a fraction from 0 to 1"),
         kink=(
             _quantile_tie,
             "quantile is taken of equal numbers, which share its derivative equally",
         ),
-        slope=(lambda f, x, p, axis: x.apply("quantile_shares", p, payload=axis), _no_fraction),
+        slope=(
+            lambda f, x, p, axis: x.apply("quantile_shares", p, payload=axis),
+            no_slope("quantile", "fraction"),
+        ),
         told=(
             lambda g, f, x, p, axis: (g, "for the number at the fraction, or shared by two"),
-            _no_fraction,
+            no_slope("quantile", "fraction"),
         ),
         array="quantile({0}, {1}, {p})",
         reserved=False,
     )
     # How much each number counts in a quantile; constant between ties.
-    row(
+    along_axis(
         "quantile_shares",
-        None,
         arity=(2, 2),
         shape=lambda x, p, axis: x,
-        payload="axis",
         array="quantile_shares({0}, {1}, {p})",
         internal=True,
         reserved=False,
     )
-    row(
+    along_axis(
         "median",
-        None,
-        shape=_nonempty_shape("median"),
-        payload="axis",
         kink=(
             lambda x, axis: _quantile_tie(x, 0.5, axis),
             "median is taken of equal numbers, which share its derivative equally",
@@ -648,11 +617,9 @@ def add_rows(row: Callable[..., Any]) -> None:
         reserved=False,
     )
     for name, typed, reducer in (("greatest", "max", "np.max"), ("least", "min", "np.min")):
-        row(
+        along_axis(
             name,
-            None,
             shape=_nonempty_shape(typed),
-            payload="axis",
             kink=(
                 _max_tie if typed == "max" else lambda x, axis: _max_tie(-x, axis),
                 f"{typed} has a tie, whose derivative is shared equally",
@@ -663,54 +630,40 @@ def add_rows(row: Callable[..., Any]) -> None:
             latex=rf"\{typed}",
             array=f"{reducer}({{0}}, axis={{p}})",
         )
-    row(
+    along_axis(
         "argmax",
-        None,
-        shape=_nonempty_shape("argmax"),
-        payload="axis",
         array="np.argmax({0}, axis={p}) * 1.0",
     )
-    row(
+    along_axis(
         "cumsum",
-        None,
+        _same_shape,
         linear=TOGETHER,
-        shape=_same_shape("cumsum"),
-        payload="axis",
         vjp=(lambda g, f, x, axis: _flipped_cumsum(g, axis),),
         array="np.reshape(np.cumsum({0}, axis={p}), np.shape({0}))",
     )
-    row(
+    along_axis(
         "logsumexp",
-        None,
-        shape=_nonempty_shape("logsumexp"),
-        payload="axis",
         slope=lambda f, x, axis: _softmax(x, axis),
         told=(lambda g, f, x, axis: g * x.apply("softmax", payload=axis),),
         array="logsumexp({0}, {p}, exp, log1p)",
     )
-    row(
+    along_axis(
         "softmax",
-        None,
-        shape=_same_shape("softmax"),
-        payload="axis",
+        _same_shape,
         symmetric=True,
         vjp=(lambda g, f, x, axis: f * (g - wide(total(g * f, axis), x, axis)),),
         told=(lambda g, f, x, axis: f * (g - total(g * f)),),
         array="softmax({0}, {p}, exp)",
     )
-    row(
+    along_axis(
         "logsoftmax",
-        None,
-        shape=_same_shape("logsoftmax"),
-        payload="axis",
+        _same_shape,
         expansion=lambda f, x, axis: x - wide(x.apply("logsumexp", payload=axis), x, axis),
         told=(lambda g, f, x, axis: g - x.apply("softmax", payload=axis) * total(g),),
         array="logsoftmax({0}, {p}, exp, log1p)",
     )
     row(
         "cross_entropy",
-        None,
-        arity=(2, 2),
         shape=_cross_entropy_shape,
         slope=(
             lambda f, x, target: _score_slope(x, target) * (x.number(1) / _rows(x)),
@@ -724,9 +677,7 @@ def add_rows(row: Callable[..., Any]) -> None:
     )
     row(
         "mse",
-        None,
-        arity=(2, 2),
-        shape=_equal_shape("mse"),
+        shape=_mse_shape,
         expansion=lambda f, x, y: _mean((x - y) ** 2, None),
         told=(
             lambda g, f, x, y: 2 * g * (x - y) / _count(x - y, None),
@@ -737,7 +688,6 @@ def add_rows(row: Callable[..., Any]) -> None:
     )
     row(
         "onehot",
-        None,
         shape=_onehot_shape,
         payload="last",
         array="onehot({0}, {p})",
@@ -745,18 +695,14 @@ def add_rows(row: Callable[..., Any]) -> None:
     # Arrays made from numbers in the formula; their arguments are payload.
     row(
         "zeros",
-        None,
         arity=(0, 0),
         shape=lambda shape: shape,
         payload="shape",
         array="np.zeros({p})",
     )
-    row(
-        "ones", None, arity=(0, 0), shape=lambda shape: shape, payload="shape", array="np.ones({p})"
-    )
+    row("ones", arity=(0, 0), shape=lambda shape: shape, payload="shape", array="np.ones({p})")
     row(
         "eye",
-        None,
         arity=(0, 0),
         shape=lambda n: (n[0], n[0]),
         payload="shape",
@@ -764,7 +710,6 @@ def add_rows(row: Callable[..., Any]) -> None:
     )
     row(
         "linspace",
-        None,
         arity=(0, 0),
         shape=lambda p: (p[2],),
         payload="values",
@@ -772,7 +717,6 @@ def add_rows(row: Callable[..., Any]) -> None:
     )
     row(
         "range",
-        None,
         arity=(0, 0),
         shape=lambda p: (len(range(*p)),),
         payload="values",

@@ -8,24 +8,25 @@ names, or from one sum of squares being the smaller; where no fit finds the valu
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from gradcli.errors import MathematicsError, UsageError
 from gradcli.graph.node import Node
 from gradcli.graph.operations import SUBTRACT
 from gradcli.graph.printing import label
 from gradcli.minimize.fit import recognised
-from gradcli.minimize.layout import numbers
 from gradcli.minimize.minimize import minimize
 from gradcli.minimize.settings import Settings
+from gradcli.minimize.task import Asked
 from gradcli.options import example, spelled
+from gradcli.values import numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Sequence
 
     from gradcli.calculus.squares import Squares
-    from gradcli.language.origin import Origin
     from gradcli.minimize.minimum import Minimum
+    from gradcli.solvers.observer import Observer
 
 EXACT = 1e-20
 """The share of the squares of fitted values that may remain where another model has them too."""
@@ -35,16 +36,8 @@ FITTED = "fitted values of another model"
 """Their name in a formula; no name that anyone can type."""
 
 
-class Model(NamedTuple):
+class Model(Asked):
     """A model and what it is fitted to."""
-
-    formula: Node
-    origin: Origin | None
-    start: Mapping[str, Any]
-    fixed: Mapping[str, Any]
-    data: Any
-    """The columns, or rows that are read in blocks."""
-    settings: Settings
 
     @property
     def squares(self) -> Squares:
@@ -97,9 +90,9 @@ def check(models: Sequence[Model]) -> None:
 
 
 def compared(
-    models: Sequence[Model], found: Sequence[Minimum], stop: Callable[[], bool]
+    models: Sequence[Model], found: Sequence[Minimum], stop: Observer
 ) -> tuple[list[Compared], list[str]]:
-    """Return the fits side by side in their order, and warnings."""
+    """Return the fits side by side in their order, and warnings; `stop` ends the search."""
     warnings: list[str] = []
     if not isinstance(models[0].data, dict):
         warnings.append("the data are read in blocks, so which models are nested is not known")
@@ -152,7 +145,7 @@ def _ratio(small: Minimum, large: Minimum) -> tuple[float, float] | None:
     return ratio, variance_ratio_tail(ratio, more, freedom)
 
 
-def _is_nested(small: Minimum, model: Model, large: Minimum, stop: Callable[[], bool]) -> bool:
+def _is_nested(small: Minimum, model: Model, large: Minimum, stop: Observer) -> bool:
     """Return whether a model has the fitted values of a smaller one for some of its parameters."""
     import numpy as np
 
@@ -160,7 +153,7 @@ def _is_nested(small: Minimum, model: Model, large: Minimum, stop: Callable[[], 
     formula = model.formula
     squares = model.squares
     operation, arguments, _ = formula.graph.rows[squares.residual]
-    if not isinstance(data, dict) or fit is None or operation is not SUBTRACT or stop():
+    if not isinstance(data, dict) or fit is None or operation is not SUBTRACT or stop.stop():
         return False
     if len(numbers(list(large.parameters.values()))) >= fit.count:
         return False
@@ -187,7 +180,7 @@ def _is_nested(small: Minimum, model: Model, large: Minimum, stop: Callable[[], 
                 fixed=model.fixed,
                 data={**data, FITTED: fitted},
                 settings=Settings(starts=1, bounds=model.settings.bounds),
-                stop=stop,
+                observers=[stop],
             )
         except MathematicsError:
             continue

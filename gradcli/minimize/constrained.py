@@ -19,13 +19,12 @@ from gradcli.graph.node import Node
 from gradcli.graph.operations import AND_ALSO, COMPARISONS, TABLE
 from gradcli.language.parser import parse
 from gradcli.minimize.methods import NEWTON_PARAMETERS, Method, solver
-from gradcli.minimize.minimize import minimize
 from gradcli.minimize.minimum import Constraint, Iterate, Minimum
-from gradcli.minimize.settings import Settings
+from gradcli.minimize.objective import VectorObjective
 from gradcli.minimize.task import task
-from gradcli.minimize.vector_objective import VectorObjective
 from gradcli.options import example, spelled
 from gradcli.solvers import stopping
+from gradcli.solvers.observer import Observer
 from gradcli.solvers.run import run
 from gradcli.solvers.stopping import Ending, Reason
 from gradcli.values import shape_of
@@ -35,8 +34,8 @@ if TYPE_CHECKING:
 
     from gradcli.graph.node import Graph
     from gradcli.graph.shapes import Shape
-    from gradcli.language.origin import Origin
-    from gradcli.minimize.task import Task
+    from gradcli.minimize.task import Asked, Task
+    from gradcli.solvers.observer import Observers
     from gradcli.solvers.run import Outcome
     from gradcli.solvers.solver import Matrix, Vector
 
@@ -67,55 +66,37 @@ _SIDES = {
 
 
 def optimum(
-    formula: Node, start: Mapping[str, Any], *, settings: Settings | None = None, **others: Any
+    asked: Asked,
+    watched: Observers,
+    resumed: Mapping[str, Any] | None,
+    *,
+    predicts: bool,
+    influences: bool,
 ) -> Minimum:
-    """Return the minimum or maximum, under constraints or not; others are those of `minimize`."""
-    how = settings or Settings()
-    if not how.maximize:
-        return _optimum(formula, start, how, **others)
-    origin = others.get("origin")
-    if origin is not None and origin.is_model:
-        own = spelled("maximize")
-        message = f"a model y ~ … is fitted by a minimum, and {own} asks for a maximum"
-        raise UsageError(message, hint=f"leave out {own}")
-    for each in ("observe", "watch"):
-        if others.get(each) is not None:
-            others[each] = _swapped(others[each])
-    return _optimum(-formula, start, how, **others).swapped()
-
-
-def _swapped(see: Callable[[Iterate], None]) -> Callable[[Iterate], None]:
-    return lambda iterate: see(iterate.swapped())
-
-
-def _optimum(formula: Node, start: Mapping[str, Any], how: Settings, **others: Any) -> Minimum:
-    if not how.subject_to:
-        return minimize(formula, start, settings=how, **others)
-    for option, is_given in (
-        ("starts", (how.starts or 1) > 1),
-        ("weights", how.weights is not None),
-        ("sigma", how.sigma is not None),
-        ("loss", how.loss is not None),
-        ("errors", how.errors is not None),
-        ("profile", how.profile),
-        ("lr", how.lr is not None),
-        ("steps", how.steps is not None),
-        ("tol", how.tol is not None),
-        ("schedule", how.schedule is not None),
-        ("checkpoint", others.pop("keep", None) is not None),
-        ("resume", others.pop("resumed", None) is not None),
-        ("predictions", others.pop("predicts", False) or others.pop("influences", False)),
-    ):
-        if is_given:
-            message = f"{spelled(option)} does not go with {spelled('subject_to')}"
-            raise UsageError(message, hint=f"leave out {spelled(option)}")
+    """Return the minimum under constraints. Raises UsageError for options that do not fit."""
+    how = asked.settings
+    others = (
+        *(["starts"] if (how.starts or 1) > 1 else []),
+        *how.given(
+            "weights", "sigma", "loss", "errors", "profile", "lr", "steps", "tol", "schedule"
+        ),
+        *(["checkpoint"] if watched.keeps else []),
+        *(["resume"] if resumed is not None else []),
+        *(["predictions"] if predicts or influences else []),
+    )
+    for option in others:
+        message = f"{spelled(option)} does not go with {spelled('subject_to')}"
+        raise UsageError(message, hint=f"leave out {spelled(option)}")
     if how.method not in {None, "newton", "lbfgs"}:
         shown = f"newton and lbfgs, not '{printable(how.method, 60)}'"
         message = f"{spelled('subject_to')} works with {shown}"
         raise UsageError(message, hint=f"leave out {spelled('method')}")
-    for each in ("following", "ended"):
-        others.pop(each, None)
-    return _Search(formula, start, how, **others).found()
+    search = _Search(asked, watched)
+    watched.start()
+    try:
+        return search.found()
+    finally:
+        watched.end()
 
 
 # ---------------------------------------------------------------- what is typed
@@ -198,18 +179,12 @@ def _lagrangian(formula: Node, parts: Sequence[_Part]) -> Node:
     return total
 
 
-def lagrangian(
-    formula: Node,
-    origin: Origin | None,
-    start: Mapping[str, Any],
-    fixed: Mapping[str, Any],
-    data: Any,
-    how: Settings,
-) -> tuple[Task, list[_Part]]:
+def lagrangian(asked: Asked) -> tuple[Task, list[_Part]]:
     """Return the task of minimising the augmented Lagrangian, and the constraints in it.
 
-    All its multipliers are 0. The arguments are those of `task`.
+    All its multipliers are 0.
     """
+    formula, origin, start, fixed, data, how = asked
     shapes = {name: shape_of(value, name) for name, value in {**fixed, **start}.items()}
     parts = _parts(formula.graph, how.subject_to, shapes)
     whole = _lagrangian(formula, parts)
@@ -220,6 +195,13 @@ def lagrangian(
 
 
 # ---------------------------------------------------------------- the search
+
+
+class _Stop(Observer):
+    """Watches the runs inside a round, whose steps are none of the search."""
+
+    def __init__(self, watched: Observers) -> None:
+        self.stop = watched.stop  # type: ignore[method-assign]
 
 
 class _State(NamedTuple):
@@ -240,26 +222,13 @@ class _State(NamedTuple):
 class _Search:
     """The way to an optimum under constraints, from one start."""
 
-    def __init__(
-        self,
-        formula: Node,
-        start: Mapping[str, Any],
-        how: Settings,
-        *,
-        origin: Origin | None = None,
-        fixed: Mapping[str, Any] | None = None,
-        data: Any = None,
-        observe: Callable[[Iterate], None] | None = None,
-        watch: Callable[[Iterate], None] = lambda _: None,
-        stop: Callable[[], bool] = lambda: False,
-    ) -> None:
+    def __init__(self, asked: Asked, watched: Observers) -> None:
+        formula, origin, _, _, _, how = asked
         graph = formula.graph
-        self._task, self._parts = lagrangian(formula, origin, start, fixed or {}, data or {}, how)
+        self._task, self._parts = lagrangian(asked)
         self._how = how
-        self._stop = stop
-        self._watch = watch
-        self.history: list[Iterate] = []
-        self._observe = self.history.append if observe is None else observe
+        self._watched = watched
+        self._stopping = _Stop(watched)
         self._is_equality = [part.is_equality for part in self._parts]
         self._expression = origin.source if origin is not None else self._task.expression
         self._objective = self._task.objective
@@ -351,7 +320,7 @@ class _Search:
         for _ in range(RESTARTS):
             blocks = self._layout.blocks(point)
             working = solver(self._task, Method(self._method, {}, ""), exact, blocks)
-            outcome = run(working, steps=how.steps, seconds=how.seconds, stop=self._stop)
+            outcome = run(working, steps=how.steps, seconds=how.seconds, observer=self._stopping)
             self.steps += outcome.steps
             suspects = working.suspects()
             is_doubtful = suspects is None or bool(suspects.any())
@@ -526,9 +495,7 @@ class _Search:
     def _show(self, step: int, point: Vector, norm: float) -> None:
         """Let the observers see a round: the objective, and the gradient norm of the Lagrangian."""
         value, _ = self._plain(point)
-        iterate = Iterate(step, value, self._values(point), norm, 1.0)
-        self._watch(iterate)
-        self._observe(iterate)
+        self._watched.step(Iterate(step, value, self._values(point), norm, 1.0))
 
     def _values(self, point: Vector) -> dict[str, Any]:
         return self._objective.values(self._layout.blocks(point))
@@ -558,10 +525,6 @@ class _Search:
             self._objective.evaluations,
             None,
             list(self._task.warnings),
-            self.history,
-            [],
-            1,
-            [],
             constraints=self._reported(state, multipliers),
         )
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from gradcli.data import checkpoint
 from gradcli.errors import FileError, printable
+from gradcli.solvers.observer import Observer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,12 +56,14 @@ def _digest(values: Mapping[str, Any]) -> str:
     return digest.hexdigest()
 
 
-class Keeper:
+class Keeper(Observer):
     """Writes the state of a run to a file, now and then and when the run ends in whatever way.
 
     `every` is the number of steps between two states; None keeps one a second, or one an epoch.
     Raises FileError at once when the file could never be written.
     """
+
+    keeps = True
 
     def __init__(self, path: str, every: int | None, identity: Mapping[str, Any]) -> None:
         checkpoint.check_writable(path)
@@ -71,10 +74,7 @@ class Keeper:
         self._written = time.monotonic()
 
     def keep(self, step: int, state: dict[str, Any], *, ends_epoch: bool | None = None) -> None:
-        """Take note of the state after a step, and write it if it is time to.
-
-        `ends_epoch` says whether an epoch is over; None for a run without epochs.
-        """
+        """Take note of the state after a step, and write it if it is time to."""
         self._state = state
         if self._every is not None:
             is_due = step % self._every == 0

@@ -21,13 +21,10 @@ if TYPE_CHECKING:
     from gradcli.data.rows import Rows
     from gradcli.graph.shapes import Shape
     from gradcli.language.origin import Origin
-    from gradcli.minimize.influence import Influence
     from gradcli.minimize.objective import Objective
-    from gradcli.minimize.predictions import Predictions
     from gradcli.solvers.bounds import Box
     from gradcli.solvers.least_squares.losses import Loss
     from gradcli.solvers.solver import Vector
-    from gradcli.solvers.statistics.band import Band
     from gradcli.solvers.statistics.evidence import Weights
     from gradcli.solvers.statistics.summary import Statistics
 
@@ -165,13 +162,13 @@ class Fit:
         *,
         is_plain: bool = False,
     ) -> None:
-        self._objective = objective
-        self._found = found
-        self._rows = rows
+        self.objective = objective
+        self.found = found
+        self.rows = rows
         self.is_plain = is_plain
         """Whether there are no data: a sum of squares of the parameters alone, not a fit."""
-        self._weighting = weighting
-        self._loss = loss
+        self.weighting = weighting
+        self.loss = loss
         from gradcli.minimize.residuals import ModelResiduals
 
         self.factor = found.factor
@@ -185,26 +182,26 @@ class Fit:
 
     def response(self) -> Vector | None:
         """Return the observations, one for each residual; None where no single term is them."""
-        return None if self._found.response is None else self._of_data(self._found.response)
+        return None if self.found.response is None else self._of_data(self.found.response)
 
     def order(self) -> Vector | None:
         """Return the one column of numbers that the model is a function of; None without one."""
-        names = self._objective.graph.variables([self.residual])
-        held = self._objective.in_memory()
-        response = None if self._found.response is None else self._found.response
+        names = self.objective.graph.variables([self.residual])
+        held = self.objective.in_memory()
+        response = None if self.found.response is None else self.found.response
         columns = [name for name, node in names.items() if node != response and name in held]
         columns = [name for name in columns if getattr(held[name], "ndim", 0) == 1]
         return held[columns[0]] if len(columns) == 1 else None
 
     def _of_data(self, node: int) -> Vector:
         """Return what a node that no parameter changes is for each residual."""
-        return self._for_rows(node, self._objective.in_memory(), self._objective.row_count)
+        return self._for_rows(node, self.objective.in_memory(), self.objective.row_count)
 
     def _for_rows(self, node: int, values: Mapping[str, Any], rows: int) -> Vector:
         import numpy as np
 
-        graph = self._objective.graph
-        shape = sized(graph.shape(self._found.residual), rows)
+        graph = self.objective.graph
+        shape = sized(graph.shape(self.found.residual), rows)
         return np.broadcast_to(Point(graph, node, values).value, shape).ravel()
 
     @cached_property
@@ -213,7 +210,7 @@ class Fit:
 
         Raises FileError for a column that holds what is no weight.
         """
-        if self._found.weight is None:
+        if self.found.weight is None:
             return None
         from gradcli.solvers.statistics.evidence import Weights
 
@@ -225,7 +222,7 @@ class Fit:
         if not parts:  # a worker has no rows before it is asked for something
             return None
         found = Weights.total(parts)
-        if self._weighting.column is not None and not found.observations:
+        if self.weighting.column is not None and not found.observations:
             raise all_zero()
         return found
 
@@ -234,13 +231,13 @@ class Fit:
         from gradcli.data.columns import length_of
         from gradcli.solvers.statistics.evidence import Weights
 
-        column = self._weighting.column
+        column = self.weighting.column
         if column is not None:
             try:
-                self._weighting.factors(length_of(block), block[column.name], first)
+                self.weighting.factors(length_of(block), block[column.name], first)
             except FileError as error:  # it is the same wherever the rows are looked at
                 return error
-        return Weights.of(self._of_block(self._found.weight, block))
+        return Weights.of(self._of_block(self.found.weight, block))
 
     @property
     def has_positive_weights(self) -> bool:
@@ -272,77 +269,26 @@ class Fit:
             total=self._total(),
             weights=self.weights,
             confidence=confidence,
-            absolute_sigma=self._weighting.absolute,
-            loss=self._loss,
+            absolute_sigma=self.weighting.absolute,
+            loss=self.loss,
         )
-        if self._found.response is None:
+        if self.found.response is None:
             why = "R² does not exist, for no single term of the residuals is the response"
             warnings = [*warnings, why]
         return with_limits(found, warnings, names, free)
 
     def check_influence(self) -> None:
         """Raise UsageError unless the influence of each row can be told."""
-        if self._loss is not None:
+        if self.loss is not None:
             message = f"{spelled('influence')} is for least squares, without {spelled('loss')}"
             raise UsageError(message, hint="leave out one of them")
-        if self._found.response is None:
+        if self.found.response is None:
             message = f"{spelled('influence')} needs a response, which the parameters follow"
             raise UsageError(message, hint="write the model as y ~ …, with y a column")
 
-    def predictions(
-        self,
-        point: Vector,
-        columns: Sequence[str],
-        box: Box,
-        confidence: float,
-        rss: float | None = None,
-        missing: str | None = None,
-        names: Sequence[str] | None = None,
-    ) -> Predictions:
-        """Return the table of fitted values at a point, worked out when it is read.
-
-        `columns` are the names of the data; the other arguments are those of `statistics`.
-        `missing` says why there is to be no confidence band. With `names`, those of the numbers of
-        the point, there is the influence of each row.
-        """
-        from gradcli.minimize.predictions import Predictions
-        from gradcli.solvers.statistics.band import band
-
-        free = box.inside(point)
-
-        def known() -> tuple[Band | None, str | None]:
-            if missing is not None:
-                return None, missing
-            return band(
-                self.residuals,
-                point,
-                free,
-                self.weights,
-                self._loss,
-                confidence,
-                rss=rss,
-                is_sigma_known=self._weighting.absolute,
-            )
-
-        def following() -> Influence:
-            from gradcli.minimize.influence import influence
-
-            return influence(self.residuals, point, free, rss)
-
-        return Predictions(
-            self._objective,
-            self._found,
-            self._rows,
-            columns,
-            point,
-            known,
-            None if names is None else following,
-            names or (),
-        )
-
     def _total(self) -> float | None:
         """Return the weighted sum of squares of the response about its mean; None without one."""
-        if self._found.response is None:
+        if self.found.response is None:
             return None
         mean = total = 0.0
         for _ in range(2):  # the second one about the mean, lest digits be lost
@@ -358,25 +304,25 @@ class Fit:
 
         The first is the sum of the weights, or of as many ones.
         """
-        apart = self._of_block(self._found.response, block) - about
-        if self._found.weight is None:
+        apart = self._of_block(self.found.response, block) - about
+        if self.found.weight is None:
             return float(apart.size), float(apart.sum()), float((apart**2).sum())
-        weights = self._of_block(self._found.weight, block)
+        weights = self._of_block(self.found.weight, block)
         return float(weights.sum()), float(weights @ apart), float(weights @ apart**2)
 
     def _over(self, work: Callable[..., Any], *arguments: Any) -> Iterable[Any]:
         """Return what a method makes of each group of rows; data without rows are one block."""
-        if self._rows is None:
-            return [work(self._objective.in_memory(), 0, *arguments)]
-        return self._rows.over(work, *arguments)
+        if self.rows is None:
+            return [work(self.objective.in_memory(), 0, *arguments)]
+        return self.rows.over(work, *arguments)
 
     def _of_block(self, node: int | None, block: Block) -> Vector:
         """Return what a node that no parameter changes is for each residual of some rows."""
         from gradcli.data.columns import length_of
 
         assert node is not None  # noqa: S101 - the caller has seen it
-        count = self._objective.row_count if self._rows is None else length_of(block)
-        return self._for_rows(node, {**self._objective.constants, **block}, count)
+        count = self.objective.row_count if self.rows is None else length_of(block)
+        return self._for_rows(node, {**self.objective.constants, **block}, count)
 
 
 def recognised(

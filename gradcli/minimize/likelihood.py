@@ -1,4 +1,4 @@
-"""Standard errors from the Hessian: of a negative log-likelihood, or of a model's residuals.
+"""Errors from the Hessian and intervals from the profile, of a model or a negative log-likelihood.
 
 A model y ~ f is the normal likelihood whose deviation is estimated, or known by --absolute-sigma;
 any other formula is taken as the negative log-likelihood itself.
@@ -6,25 +6,39 @@ any other formula is taken as the negative log-likelihood itself.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from gradcli.errors import MathematicsError, UsageError
 from gradcli.graph.operations import ADD, NEGATE, SUBTRACT
 from gradcli.minimize.methods import LM_PARAMETERS
+from gradcli.minimize.objective import HeldFunction, VectorObjective
 from gradcli.minimize.settings import HESSIAN, JACOBIAN
-from gradcli.minimize.vector_objective import VectorObjective
 from gradcli.options import example, spelled
 from gradcli.rows.reductions import MEANS
+from gradcli.solvers.bounds import Box
+from gradcli.solvers.least_squares.nonlinear import LevenbergMarquardt
+from gradcli.solvers.run import run
+from gradcli.solvers.second_order.newton import Newton
+from gradcli.solvers.solver import each
+from gradcli.solvers.statistics.inference import central_quantile
+from gradcli.solvers.statistics.likelihood import UNSEEN, likelihood, triangle
+from gradcli.solvers.statistics.profile import Held, ends
+from gradcli.solvers.statistics.summary import estimates, with_limits
 from gradcli.solvers.stopping import Ending
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
     from gradcli.language.origin import Origin
     from gradcli.minimize.settings import Settings
     from gradcli.minimize.task import Task
-    from gradcli.solvers.solver import Vector
-    from gradcli.solvers.statistics.summary import Statistics
+    from gradcli.solvers.solver import Function, Matrix, Residuals, Solver, Vector
+    from gradcli.solvers.statistics.summary import Interval, Statistics
+
+STEPS = 500
+"""How many steps a run with one number held may take."""
 
 
 def check(problem: Task, how: Settings) -> None:
@@ -85,8 +99,6 @@ def report(
     if how.profile and found is not None:
         if ending is not Ending.CONVERGED:
             return found, [*warnings, "without a minimum there is no profile of the likelihood"]
-        from gradcli.minimize.profile import with_profile
-
         found, more = with_profile(problem, how, point, found, stop)
         warnings = [*warnings, *more]
     return found, warnings
@@ -99,9 +111,6 @@ def with_hessian(
 
     `fit` is the report of a model from its Jacobian, of which the rest stays.
     """
-    from gradcli.solvers.statistics.likelihood import UNSEEN, likelihood, triangle
-    from gradcli.solvers.statistics.summary import estimates, with_limits
-
     names = problem.names
     if len(names) > LM_PARAMETERS:
         return None, [f"there are no standard errors for more than {LM_PARAMETERS} parameters"]
@@ -122,3 +131,145 @@ def with_hessian(
         triangle(hessian / 2), own, point[free], deviation, freedom, how.confidence, UNSEEN
     )
     return with_limits(fit._replace(**more, errors="hessian"), warnings, names, free)
+
+
+# ---------------------------------------------------------------- the profile
+
+
+def with_profile(
+    problem: Task, how: Settings, point: Vector, found: Statistics, stop: Callable[[], bool]
+) -> tuple[Statistics, list[str]]:
+    """Return a report with intervals from the profile, and warnings of ends that are missing.
+
+    It is that of the squares of a fit where the report has their sum, or of the objective.
+    """
+    residuals, scale, freedom = None, 0.5, None
+    if found.rss is not None and problem.fit is not None:
+        deviation = 1.0 if how.absolute_sigma else found.residual_standard_error
+        freedom = None if how.absolute_sigma else found.degrees_of_freedom
+        residuals, scale = problem.fit.residuals, (deviation or 1.0) ** 2
+    profile = _Profile(VectorObjective(problem.objective), residuals, problem.box(), scale)
+    intervals: dict[str, Interval] = dict.fromkeys(problem.names)
+    warnings = []
+    errors = [found.standard_errors[name] for name in problem.names]
+    if any(errors):
+        profile.minimum = profile.value_and_slope(0, point)[0]
+        quantile = central_quantile(how.confidence, freedom)
+    for index, (name, error) in enumerate(zip(problem.names, errors, strict=True)):
+        if not error:
+            continue
+        row = found.correlation[name]
+        others = [(row[n] or 0.0) * (e or 0.0) for n, e in zip(problem.names, errors, strict=True)]
+        both, missing = ends(profile, index, point, np.array(others), quantile, problem.box(), stop)
+        intervals[name] = None if both == [None, None] else (both[0], both[1])
+        warnings += [f"the profile of {name} has {why}" for why in missing]
+    return found._replace(confidence_intervals=intervals, intervals="profile"), warnings
+
+
+class _Profile:
+    """The lowest function, or sum of the squares of residuals, with one number held.
+
+    Both are in units of `scale`.
+    """
+
+    minimum = 0.0
+    """The lowest with none held."""
+
+    def __init__(
+        self, function: Function, residuals: Residuals | None, box: Box, scale: float
+    ) -> None:
+        self._function = function
+        self._residuals = residuals
+        self._box = box
+        self._scale = scale
+
+    def __call__(self, index: int, start: Vector) -> Held:
+        """Return it with number `index` held where `start` has it, looked for from there.
+
+        Raises MathematicsError where no run comes to an end.
+        """
+        try:
+            return self._lowest(index, self._box.clipped(start))
+        except KeyboardInterrupt:  # whoever is asked whether to stop knows of it
+            message = "the run was interrupted"
+            raise MathematicsError(message) from None
+
+    def _lowest(self, index: int, point: Vector) -> Held:
+        if len(point) > 1:
+            lower, upper = (np.delete(limits, index) for limits in self._box)
+            place = index, point[index]
+            others, box = np.delete(point, index), Box(lower, upper)
+            solver: Solver
+            if self._residuals is None:
+                solver = Newton(HeldFunction(self._function, *place), others, box=box)
+            else:
+                solver = LevenbergMarquardt(_HeldResiduals(self._residuals, *place), others, box)
+            outcome = run(solver, steps=STEPS)
+            if outcome.reason.ending is not Ending.CONVERGED:
+                raise MathematicsError(outcome.reason.sentence)
+            point = np.insert(outcome.record.point, index, point[index])
+        value, slope = self.value_and_slope(index, point)
+        return Held((value - self.minimum) / self._scale, slope / self._scale, point)
+
+    def value_and_slope(self, index: int, point: Vector) -> tuple[float, float]:
+        """Return what is profiled and its derivative with respect to a number."""
+        if self._residuals is None:
+            value, gradient = self._function(point)
+            return value, float(gradient[index])
+        parts = [*each(self._residuals, "blocks", square_and_slope, (point,), index)]
+        return sum(value for value, _ in parts), sum(slope for _, slope in parts)
+
+
+def square_and_slope(blocks: Iterable[tuple[Vector, Matrix]], index: int) -> tuple[float, float]:
+    """Return the sum of squares of rows and its derivative with respect to a number."""
+    parts = [(float(r @ r), 2 * float(jacobian[:, index] @ r)) for r, jacobian in blocks]
+    return sum(value for value, _ in parts), sum(slope for _, slope in parts)
+
+
+class _HeldResiduals:
+    """Residuals as a function of all numbers but one."""
+
+    def __init__(self, residuals: Residuals, index: int, value: float) -> None:
+        self._residuals = residuals
+        self._index = index
+        self._value = value
+        self.count = residuals.count
+
+    def values(self, point: Vector) -> Iterator[Vector]:
+        """Yield the residuals in blocks."""
+        yield from self._residuals.values(*self._whole(point))
+
+    def blocks(self, point: Vector) -> Iterator[tuple[Vector, Matrix]]:
+        """Yield the residuals and their Jacobian in blocks."""
+        yield from without(self._residuals.blocks(*self._whole(point)), self._index)
+
+    def along(self, point: Vector, direction: Vector) -> Iterator[tuple[Vector, Matrix, Matrix]]:
+        """Yield residuals, Jacobian and its derivative along a direction."""
+        yield from without(self._residuals.along(*self._whole(point, direction)), self._index)
+
+    def each(
+        self, form: str, work: Callable[..., Any], arguments: tuple[Vector, ...], *more: Any
+    ) -> Iterable[Any]:
+        """Yield what is made of each piece of the residuals; see solver.each."""
+        whole = self._whole(*arguments)
+        return each(self._residuals, form, work_without, whole, self._index, work, *more)
+
+    def _whole(self, point: Vector, *directions: Vector) -> tuple[Any, ...]:
+        """Return the point of all numbers, and directions in which the one held does not change."""
+        held = [np.insert(direction, self._index, 0) for direction in directions]
+        return np.insert(point, self._index, self._value), *held
+
+
+def without(rows: Iterable[Any], index: int) -> Iterator[Any]:
+    """Yield residuals, and the matrices beside them without one of their columns."""
+    for row in rows:
+        if isinstance(row, tuple):
+            values, *matrices = row
+            yield values, *(np.delete(matrix, index, axis=1) for matrix in matrices)
+        else:
+            yield row
+
+
+def work_without(rows: Iterable[Any], index: int, work: Callable[..., Any], *more: Any) -> Any:
+    """Return what `work` makes of rows without one of the columns."""
+    return work(without(rows, index), *more)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.errors import UsageError
 from gradcli.language.choices import choice
+from gradcli.minimize.objective import VectorObjective
 from gradcli.minimize.settings import SECOND_ORDER
-from gradcli.minimize.vector_objective import VectorObjective
 from gradcli.options import named, spelled
 from gradcli.solvers import stopping
 
@@ -172,7 +172,7 @@ def solver(
 
         box = task.box(start, frozen)
         if method.settings == ROUNDED:
-            from gradcli.minimize.vector_objective import rounded
+            from gradcli.minimize.objective import rounded
             from gradcli.solvers.second_order.rounding import RoundedNewton
 
             smooth = rounded(task.objective, start, task.kinks())
@@ -188,20 +188,14 @@ def _descent(
 ) -> Solver:
     from gradcli.solvers.first_order.descent import Descent
     from gradcli.solvers.first_order.methods import METHODS
-    from gradcli.solvers.first_order.schedules import schedule
 
-    plan = (
-        None
-        if settings.schedule is None
-        else schedule(*choice(spelled("schedule"), settings.schedule))
-    )
     return Descent(
         task.objective,
         start,
         METHODS[method.name],
         method.settings,
         rate=settings.lr,
-        schedule=plan,
+        schedule=settings.plan,
         tolerance=tolerance,
         bounds=task.limits,
         formula=task.objective.formula(),

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from gradcli.errors import printable
+from gradcli.graph.literals import number_text, value_text
+from gradcli.sheets import Column, Entries, Html, Lines, cells, headings, show
 from gradcli.solvers.stopping import Ending
+from gradcli.values import entries, numbers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from gradcli.minimize.predictions import Predictions
+    from gradcli.sheets import Sheet
     from gradcli.solvers.statistics.summary import Statistics
 
 
@@ -38,6 +43,16 @@ class Constraint(NamedTuple):
     active: bool
     """Whether it holds with equality."""
 
+    def sentence(self, what: str) -> str:
+        """Return the constraint with what its multiplier means for a minimum or a maximum."""
+        text = printable(self.text, 120)
+        if not self.active:
+            return f"{text}: not active"
+        rate = self.multiplier
+        verb = "rises" if rate > 0 else "falls"
+        change = f"the {what} {verb} by {number_text(float(f'{abs(rate):.4g}'))}"
+        return f"{text}: active; for each 1 that the limit grows, {change}"
+
 
 class Found(NamedTuple):
     """One of the minima that several starts led to."""
@@ -53,6 +68,12 @@ class Best(NamedTuple):
 
     minimum: float
     parameters: dict[str, Any]
+
+    @property
+    def shown(self) -> str:
+        """The value and where it is, in a line."""
+        point = ", ".join(f"{name} = {value_text(x, 5)}" for name, x in self.parameters.items())
+        return f"{number_text(self.minimum)} at {point}"
 
 
 class Epoch(NamedTuple):
@@ -72,6 +93,58 @@ class Epoch(NamedTuple):
     def document(self) -> dict[str, Any]:
         """Return the fields that are known."""
         return {name: value for name, value in self._asdict().items() if value is not None}
+
+
+class Estimate(NamedTuple):
+    """What a fit says about one parameter."""
+
+    parameter: str
+    value: float | None
+    standard_error: float | None = None
+    t_value: float | None = None
+    p_value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    model: float | None = None
+    """The number of the model, where there are several."""
+
+
+ESTIMATES = (
+    Column("parameter", is_label=True),
+    Column("value"),
+    Column("standard_error", terminal="std. error", digits=4),
+    Column("t_value", terminal="t", digits=4),
+    Column("p_value", terminal="p", digits=4),
+    Column("low", terminal="from"),
+    Column("high", terminal="to"),
+)
+"""The table of the parameters of a fit."""
+
+STATISTICS = (
+    Column("observations"),
+    Column("degrees_of_freedom", terminal="degrees of freedom"),
+    Column("rss", terminal="residual sum of squares"),
+    Column("residual_standard_error", terminal="residual standard error"),
+    Column("r_squared", terminal="R²"),
+    Column("aic", terminal="AIC"),
+    Column("bic", terminal="BIC"),
+)
+"""The single numbers of a fit, a line each."""
+
+CHI_SQUARED = (
+    Column("chi_squared", terminal="χ²"),
+    Column("chi_squared_p_value", terminal="p value of χ²"),
+)
+"""Those of a fit with known deviations besides."""
+
+INTERVALS = {"standard_errors": "confidence interval", "profile": "profile likelihood interval"}
+"""What the intervals of a fit are called."""
+
+
+CORRELATED_PARAMETERS = 8
+"""Up to so many parameters their correlations are shown."""
+SHOWN_MINIMA = 10
+"""How many of the minima of several starts are listed."""
 
 
 class Minimum(NamedTuple):
@@ -96,13 +169,13 @@ class Minimum(NamedTuple):
     statistics: Statistics | None
     """The report of a fit; None when the formula is no sum of squares over data."""
     warnings: list[str]
-    history: list[Iterate]
+    history: Sequence[Iterate] = ()
     """Every step from the start on, unless they were observed as they were made."""
-    minima: list[Found]
+    minima: Sequence[Found] = ()
     """The distinct minima of several starts, best first; empty for one start."""
-    starts: int
+    starts: int = 1
     """How many starts were tried."""
-    epochs: list[Epoch]
+    epochs: Sequence[Epoch] = ()
     """The passes over the rows, where they were taken in batches."""
     predictions: Predictions | None = None
     """Fitted values, residuals and confidence band, row by row; None where nothing is fitted."""
@@ -114,6 +187,8 @@ class Minimum(NamedTuple):
     """The constraints at the point, in the order in which they were given."""
     digits: Mapping[str, int] = {}
     """How many digits are certain of the parts: those of the worst number of each."""
+    confidence: float = 0.95
+    """That of the intervals."""
     is_maximum: bool = False
     """Whether `minimum` is a maximum, and "best" the highest."""
 
@@ -125,7 +200,6 @@ class Minimum(NamedTuple):
         return self._replace(
             minimum=-self.minimum,
             reason=reason,
-            history=[iterate.swapped() for iterate in self.history],
             latest=[iterate.swapped() for iterate in self.latest],
             minima=[found._replace(minimum=-found.minimum) for found in self.minima],
             best=None if self.best is None else self.best._replace(minimum=-self.best.minimum),
@@ -158,32 +232,123 @@ class Minimum(NamedTuple):
         """Whether no known point is lower; a training that is cut short keeps its last one."""
         return bool(self.latest) or self.ending is Ending.DIVERGED
 
-    def report(self) -> list[list[str]]:
-        """Return the rows of the report, headings first: the parameters, for a fit with errors."""
-        from gradcli.graph.literals import value_text
-        from gradcli.minimize.layout import entries, numbers
-
+    def estimates(self, more: Sequence[Estimate] = ()) -> list[Estimate]:
+        """Return what a fit says about its parameters, and `more`; none where it is no fit."""
         fit = self.statistics
         if fit is None:
-            point = [[name, value_text(value)] for name, value in self.parameters.items()]
-            return [["name", "value"], [self.what, value_text(self.minimum)], *point]
-        rows = [["parameter", "value", "standard error", "from", "to"]]
-        names, point_of = entries(self.parameters), numbers(list(self.parameters.values()))
-        for name, value in zip(names, point_of, strict=True):
-            interval = fit.confidence_intervals[name] or (None, None)
-            cells = [value, fit.standard_errors[name], *interval]
-            rows.append([name, *["" if x is None else f"{x:.6g}" for x in cells]])
-        return rows
+            return []
+        values = numbers(list(self.parameters.values()))
+        own = [
+            Estimate(
+                name,
+                value,
+                fit.standard_errors[name],
+                fit.t_values[name],
+                fit.p_values[name],
+                *(fit.confidence_intervals[name] or (None, None)),
+            )
+            for name, value in zip(entries(self.parameters), values, strict=True)
+        ]
+        return [*own, *more]
+
+    def measures(self, sheet: Sheet) -> list[tuple[str, str]]:
+        """Return the single numbers of a fit, or of a likelihood the few that it has."""
+        fit = self.statistics
+        if fit is None:
+            return []
+        columns = [*STATISTICS, *(c for c in CHI_SQUARED if fit.chi_squared is not None)]
+        if fit.rss is None:
+            columns = [c for c in STATISTICS if c.values(fit) != [None]]
+            columns.insert(0, Column(self.what, lambda _: self.minimum))
+        users = Entries(entries(self.parameters), list)
+        names = headings([*columns, users], sheet.form)
+        return list(zip(names, cells(columns, fit, sheet), strict=False))
+
+    @property
+    def meaning(self) -> str:
+        """What the intervals of the estimates are."""
+        percent = number_text(float(f"{100 * self.confidence:.6g}"))
+        kind = "standard_errors" if self.statistics is None else self.statistics.intervals
+        return f"from … to: {percent} % {INTERVALS[kind]}"
+
+    @property
+    def on_the_way(self) -> list[str]:
+        """What is said about a better point on the way: a sentence, or nothing."""
+        best = self.best
+        return [] if best is None else [f"{self.better} on the way: {best.shown}"]
+
+    def told_constraints(self) -> list[str]:
+        """Return each constraint of an optimum with what its multiplier means."""
+        return [each.sentence(self.what) for each in self.constraints] if self.converged else []
+
+    def show(self, sheet: Sheet, more: Sequence[Estimate] = ()) -> None:
+        """Write the report as a reader sees it, with `more` estimates than the parameters."""
+        sheet.line(f"{self.method}: {self.why}")
+        sheet.line(self.reason)
+        sheet.line("")
+        if self.statistics is None:
+            sheet.line(f"{self.what} {sheet.number(self.minimum)}")
+            for name, value in [*self.parameters.items(), *[(e.parameter, e.value) for e in more]]:
+                sheet.line(f"{name} = {sheet.number(value)}")
+            for sentence in self.on_the_way:
+                sheet.line(sentence)
+        else:
+            show(ESTIMATES, self.estimates(more), sheet)
+            sheet.line(self.meaning)
+            sheet.line("")
+            for name, text in self.measures(sheet):
+                if text:
+                    sheet.line(f"{name:<24} {text}")
+            if self.statistics.r_squared is not None:
+                sheet.line("R² is 1 - RSS/TSS, for a nonlinear model no share of variance")
+            self._show_correlation(sheet, self.statistics.correlation)
+        for sentence in self.told_constraints():
+            sheet.line(sentence)
+        if self.minima:
+            self._show_minima(sheet)
+
+    def _show_correlation(
+        self, sheet: Sheet, correlation: Mapping[str, Mapping[str, float | None]]
+    ) -> None:
+        names = list(correlation)
+        if not 1 < len(names) <= CORRELATED_PARAMETERS:
+            return
+        sheet.line("")
+        sheet.line("correlation of the estimates")
+        rows = []
+        for place, name in enumerate(names[1:], 1):
+            known = [correlation[name][other] for other in names[:place]]
+            texts = ["" if value is None else f"{value:.3f}" for value in known]
+            rows.append([name, *texts, *[""] * (len(names) - 1 - place)])
+        sheet.table(["", *names[:-1]], rows, right=1)
+
+    def _show_minima(self, sheet: Sheet) -> None:
+        """Write the distinct minima of several starts."""
+        sheet.line("")
+        sheet.line(f"{self.ends} of {self.starts} starts, {self.extreme} first")
+        columns = [
+            Column("value", lambda each: each.minimum),
+            Column("times"),
+            Entries(entries(self.parameters), lambda each: numbers(list(each.parameters.values()))),
+        ]
+        show(columns, self.minima[:SHOWN_MINIMA], sheet)
+
+    @property
+    def ends(self) -> str:
+        """How many different ends several starts had, in words."""
+        count = len(self.minima)
+        return f"{count} different end{'s' * (count != 1)}"
+
+    def _written(self, sheet: Lines) -> str:
+        """Return the report and the warnings as text."""
+        self.show(sheet)
+        for warning in self.warnings:
+            sheet.line(f"warning: {warning}")
+        return "\n".join(sheet.lines)
 
     def __str__(self) -> str:
-        """Return the report as text, and how the run ended."""
-        rows = self.report()
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = [
-            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-            for row in rows
-        ]
-        return "\n".join([*lines, f"{self.method} ({self.why}) {self.reason}"])
+        """Return the report as a terminal shows it, and the warnings."""
+        return self._written(Lines())
 
     def __repr__(self) -> str:
         """Return the report; the fields have the rest."""
@@ -191,16 +356,7 @@ class Minimum(NamedTuple):
 
     def _repr_html_(self) -> str:
         """Return the report as a notebook shows it."""
-        from html import escape
-
-        kinds = ["th", *["td"] * len(self.report())]
-        rows = [
-            "".join(f"<{kind}>{escape(cell)}</{kind}>" for cell in row)
-            for kind, row in zip(kinds, self.report(), strict=False)
-        ]
-        table = "".join(f"<tr>{row}</tr>" for row in rows)
-        ending = escape(f"{self.method} ({self.why}) {self.reason}")
-        return f"<table>{table}</table><p>{ending}</p>"
+        return self._written(Html())
 
     def document(self) -> dict[str, Any]:
         """Return everything that the command's JSON holds, as plain values and arrays."""

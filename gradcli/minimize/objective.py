@@ -5,14 +5,14 @@ Some names are parameters, which move; the others have values that stay, such as
 
 from __future__ import annotations
 
+from math import isfinite, prod
 from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import MathematicsError, NameValueError, few
 from gradcli.limits import GENERATED_NODES
-from gradcli.minimize.layout import Layout
 from gradcli.point import Lines, Point
-from gradcli.programs.engines import Compiled, Formula, engine
-from gradcli.programs.interpreter import finite
+from gradcli.programs.engines import Compiled, Formula, check, engine, repays
+from gradcli.programs.interpreter import finite, run
 from gradcli.values import names_to_nodes
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from gradcli.graph.shapes import Shape
     from gradcli.language.origin import Origin
     from gradcli.programs.program import Program
-    from gradcli.solvers.solver import Matrix
+    from gradcli.solvers.solver import Function, Matrix, Vector
 
 
 def with_gradient(
@@ -48,6 +48,68 @@ def with_gradient(
 
 WEIGHT = "weight of a row"
 """The name of the weights in a formula; no name that anyone can type."""
+
+
+def compiled(
+    graph: Graph,
+    result: int,
+    parameters: Sequence[str],
+    engine: str = "auto",
+) -> Callable[..., tuple[Any, ...]]:
+    """Return a Python function from the parameters' values to the value and the gradient.
+
+    It checks nothing: where there is no value it raises ValueError, OverflowError or
+    ZeroDivisionError, or returns nan or inf. Raises UsageError for an engine that does not exist or
+    is not installed.
+    """
+    check(engine)
+    made = Compiled(
+        with_gradient(graph, result, parameters, ()), parameters, engine, same_bits=True
+    )
+    if repays(engine, 0.0):
+        made.speed_up()
+    return made.run
+
+
+class Layout:
+    """How the values of the parameters, numbers and arrays, lie behind each other in a vector."""
+
+    def __init__(self, shapes: Sequence[Shape]) -> None:
+        self._shapes = list(shapes)
+        self._sizes = [prod(shape) for shape in shapes]
+        self.count = sum(self._sizes)
+        """The length of the vector."""
+
+    def blocks(self, vector: Vector) -> list[Any]:
+        """Return the values of the parameters."""
+        if not any(self._shapes):
+            numbers_only: list[Any] = vector.tolist()
+            return numbers_only
+        found: list[Any] = []
+        start = 0
+        for shape, size in zip(self._shapes, self._sizes, strict=True):
+            part = vector[start : start + size]
+            found.append(part.reshape(shape) if shape else float(part[0]))
+            start += size
+        return found
+
+    def vector(self, blocks: Sequence[Any]) -> Vector:
+        """Return the numbers of all parameters."""
+        import numpy as np
+
+        if not any(self._shapes):
+            return np.array(blocks, dtype=np.float64)
+        return np.concatenate([np.ravel(block) for block in blocks]).astype(np.float64)
+
+    def owners(self, names: Sequence[str]) -> list[str]:
+        """Return for each number the name of its parameter."""
+        return [name for name, size in zip(names, self._sizes, strict=True) for _ in range(size)]
+
+    def repeated(self, values: Sequence[float]) -> Vector:
+        """Return the vector that holds the same value for all numbers of a parameter."""
+        import numpy as np
+
+        return np.repeat(np.array(values, dtype=np.float64), self._sizes)
 
 
 class Objective:
@@ -88,6 +150,7 @@ class Objective:
         self._fixed = tuple(self.constants.values())
         self._fast: Compiled | None = None
         self._program: Program | None = None
+        self._second: Callable[..., Matrix] | None = None
         if is_compiled and len(graph.reachable([result])) <= GENERATED_NODES:
             self._program = with_gradient(graph, result, self.parameters, list(self.constants))
             names = [*self.parameters, *self.constants]
@@ -147,12 +210,79 @@ class Objective:
         """Return the same objective over all rows at once."""
         return self
 
-    is_in_blocks = False
-    """Whether rows are not held, so that second derivatives are those of `hessian`."""
-
     def hessian(self, point: Sequence[Any]) -> Matrix:
-        """Return the second derivatives of an objective in blocks, shape (p, p)."""
-        raise NotImplementedError
+        """Return the exact second derivatives by all numbers of the parameters, shape (p, p).
+
+        Raises MathematicsError where one is not finite.
+        """
+        import numpy as np
+
+        if self._second is None:
+            self._second = self._by_columns() if any(self.shapes) else self._by_entries()
+        try:
+            matrix = self._second(*point)
+        except (ValueError, OverflowError, ZeroDivisionError):
+            matrix = None
+        if matrix is not None and np.isfinite(matrix).all():
+            return matrix
+        rows = self.at(point).hessian(self.parameters)  # which knows what is wrong with it
+        return np.array([[row[name] for name in rows] for row in rows.values()])
+
+    def _by_entries(self) -> Callable[..., Matrix]:
+        """Return the function that works out each second derivative of numbers, half of them."""
+        import numpy as np
+
+        from gradcli.calculus.forward import hessian
+        from gradcli.programs.program import program
+
+        rows = hessian(self.graph, self.result, list(self.nodes.values()))
+        count = len(rows)
+        lower = [rows[i][j] for i in range(count) for j in range(i + 1)]
+        names = [*self.parameters, *self.constants]
+        made = Compiled(program(self.graph, lower), names, self.engine)
+        below = np.tril_indices(count)
+        runs = 0
+
+        def matrix(*point: float) -> Matrix:
+            nonlocal runs
+            runs += 1
+            if runs > made.due:
+                made.speed_up()
+            found = np.empty((count, count))
+            found[below] = made.run(*point, *self._fixed)
+            found.T[below] = found[below]
+            return found
+
+        return matrix
+
+    def _by_columns(self) -> Callable[..., Matrix]:
+        """Return the function that multiplies the Hessian with each unit vector."""
+        import numpy as np
+
+        from gradcli.calculus.forward import hessian_times, rate_name
+        from gradcli.programs.generated import function
+        from gradcli.programs.program import program
+
+        graph, layout = self.graph, self.layout
+        rates = list(map(rate_name, self.parameters))
+        nodes = list(self.nodes.values())
+        direction = {
+            node: graph.variable(rate, shape)
+            for node, rate, shape in zip(nodes, rates, self.shapes, strict=True)
+        }
+        product = hessian_times(graph, self.result, nodes, direction)
+        run = function(program(graph, product), [*self.parameters, *self.constants, *rates])
+
+        def matrix(*point: Any) -> Matrix:
+            units = np.eye(layout.count)
+            columns = [
+                layout.vector(run(*point, *self._fixed, *layout.blocks(unit))) for unit in units
+            ]
+            half: Matrix = 0.5 * np.array(columns)
+            half += half.T.copy()
+            return half
+
+        return matrix
 
     def use_rows(self, rows: PieceRows) -> None:
         """Take other rows; see RowsObjective, which alone is computed in pieces."""
@@ -187,6 +317,75 @@ class Objective:
         values = {**dict(zip(self.parameters, point, strict=True)), **self.constants}
         lines = Lines(self.graph.columns, self._place) if self._place else None
         return Point(self.graph, self.result, values, self._origin, lines=lines)
+
+
+class VectorObjective:
+    """An objective as a function of one vector: what second-order methods need."""
+
+    def __init__(self, objective: Objective) -> None:
+        self._objective = objective
+        self._layout = objective.layout
+
+    def __call__(self, point: Vector) -> tuple[float, Vector]:
+        """Return value and gradient; raise MathematicsError where either is not finite."""
+        value, slopes = self._objective(self._layout.blocks(point))
+        return value, self._layout.vector(slopes)
+
+    def hessian(self, point: Vector) -> Matrix:
+        """Return the exact second derivatives; raise MathematicsError where one is not finite."""
+        return self._objective.hessian(self._layout.blocks(point))
+
+
+class HeldFunction:
+    """A function of a vector as one of all its numbers but that at `index`, which has a value."""
+
+    def __init__(self, function: Function, index: int, value: float) -> None:
+        self._function = function
+        self._index = index
+        self._value = value
+
+    def __call__(self, point: Vector) -> tuple[float, Vector]:
+        """Return value and gradient; raise MathematicsError where either is not finite."""
+        import numpy as np
+
+        value, gradient = self._function(np.insert(point, self._index, self._value))
+        return value, np.delete(gradient, self._index)
+
+    def hessian(self, point: Vector) -> Matrix:
+        """Return the exact second derivatives; raise MathematicsError where one is not finite."""
+        import numpy as np
+
+        matrix = self._function.hessian(np.insert(point, self._index, self._value))
+        return np.delete(np.delete(matrix, self._index, axis=0), self._index, axis=1)
+
+
+def rounded(
+    objective: Objective, start: Sequence[float], kinks: Sequence[int]
+) -> Callable[[float], Function]:
+    """Return the function that gives an objective of numbers with kinks rounded over a width.
+
+    The width of each of the `kinks` is in units of how far it is from the start.
+    """
+    from gradcli.calculus.kinks import WIDTH
+    from gradcli.calculus.kinks import rounded as with_rounded
+    from gradcli.graph.node import Node
+
+    graph = objective.graph
+    values = {**dict(zip(objective.parameters, start, strict=True)), **objective.constants}
+    numbers = run(graph, graph.reachable([objective.result]), values, ieee=True).numbers
+    sizes = {node: _size([numbers[a] for a in graph.rows[node][1]]) for node in kinks}
+    smooth = with_rounded(Node(graph, objective.result), sizes)
+    names = [*objective.parameters, WIDTH]
+    made = Objective(graph, smooth.id, names, None, objective.constants, engine=objective.engine)
+    whole = VectorObjective(made)
+    return lambda width: HeldFunction(whole, len(start), width)
+
+
+def _size(numbers: Sequence[float]) -> float:
+    """Return how far an operation of some numbers is from its kink; at it, how large they are."""
+    apart = max(numbers) - min(numbers) if len(numbers) > 1 else abs(numbers[0])
+    size = apart or max(map(abs, numbers)) or 1.0
+    return size if isfinite(size) else 1.0
 
 
 def total_of(slopes: Sequence[Any], shapes: Sequence[Shape]) -> float:

@@ -1,4 +1,10 @@
-"""What a fitted model says about each row of its data: fitted value, residual, confidence band."""
+"""What a fitted model says about each row of its data, and what each row does to the fit.
+
+With the weighted Jacobian J of the residuals and R of its QR factors, the leverage of a row j of J
+is h = |R⁻ᵀj|², and Cook's distance r² h / (p s² (1-h)²) (Cook 1977). The derivative of the
+parameters by a response y is that of the implicit function: H dθ/dy = -∂²S/∂θ∂y, where H is the
+exact Hessian of the sum of squares S, and not JᵀJ alone.
+"""
 
 from __future__ import annotations
 
@@ -8,25 +14,88 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from gradcli.data.rows import HeldRows
+from gradcli.errors import UsageError
 from gradcli.graph.printing import label
 from gradcli.graph.shapes import sized
 from gradcli.graph.structural import entries
 from gradcli.headings import ours
 from gradcli.minimize.objective import WEIGHT, Objective
 from gradcli.minimize.residuals import ModelResiduals
+from gradcli.options import spelled
 from gradcli.point import Point
 from gradcli.rows.reductions import is_rowwise
+from gradcli.solvers.norms import norms
 from gradcli.values import entry_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from gradcli.calculus.squares import Squares
-    from gradcli.data.columns import Block
     from gradcli.data.rows import Rows
-    from gradcli.minimize.influence import Influence
-    from gradcli.solvers.solver import Matrix, Vector
+    from gradcli.minimize.fit import Fit
+    from gradcli.solvers.solver import Mask, Matrix, Vector
     from gradcli.solvers.statistics.band import Band
+
+
+class Influence(NamedTuple):
+    """What is the same for all rows of a fit."""
+
+    free: Mask
+    root: Matrix
+    """R⁻¹."""
+    turned: Matrix
+    """(I + R⁻ᵀ K R⁻¹)⁻¹, K being what the curvature of the model adds to JᵀJ in the Hessian."""
+    variance: float
+    """s², of a residual of weight 1."""
+
+    def of_rows(
+        self, residual: Vector, jacobian: Matrix, weights: Vector | None
+    ) -> tuple[Vector, Vector, Matrix]:
+        """Return leverage, Cook's distance and the derivatives of the parameters of some rows.
+
+        `residual` is response - fitted and `jacobian` its derivative, both without weights.
+        """
+        ones = np.ones(len(residual)) if weights is None else weights
+        rows = jacobian[:, self.free] @ self.root
+        with np.errstate(all="ignore"):
+            leverage = ones * norms(rows.T) ** 2
+            count = int(np.sum(self.free)) * self.variance
+            distance = ones * residual**2 * leverage / (count * (1.0 - leverage) ** 2)
+        follows = np.zeros((len(residual), len(self.free)))
+        follows[:, self.free] = -ones[:, None] * (rows @ self.turned.T @ self.root.T)
+        return leverage, distance, follows
+
+
+def influence_of(
+    residuals: ModelResiduals, point: Vector, free: Mask, rss: float | None
+) -> Influence:
+    """Return what the influence of rows is made of, in passes over all of them.
+
+    Raises UsageError where the data do not determine the parameters, or leave no freedom.
+    """
+    factor: Matrix = np.zeros((0, int(np.sum(free))))
+    squares = 0.0
+    for values, jacobian in residuals.blocks(point):
+        factor = np.array(np.linalg.qr(np.vstack([factor, jacobian[:, free]]), mode="r"))
+        squares += float(values @ values)
+    freedom = residuals.count - factor.shape[1]
+    diagonal = np.abs(np.diag(factor))
+    scale = norms(factor)
+    if freedom <= 0 or not factor.size or np.any(diagonal <= 1e-14 * scale):
+        needs = "a fit whose data determine all parameters, and some more"
+        message = f"{spelled('influence')} needs {needs}"
+        raise UsageError(message, hint="fix the parameters that are not determined")
+    root = np.linalg.solve(factor, np.eye(len(factor)))
+    curvature = np.zeros_like(root)
+    if not residuals.is_linear:
+        for column, place in enumerate(np.flatnonzero(free)):
+            direction = np.zeros(len(point))
+            direction[place] = 1.0
+            for values, _, turns in residuals.along(point, direction):
+                curvature[:, column] += values @ turns[:, free]
+    inner = np.eye(len(root)) + root.T @ ((curvature + curvature.T) / 2) @ root
+    variance = (squares if rss is None else rss) / freedom
+    turned = np.array(np.linalg.inv(inner), dtype=np.float64)
+    return Influence(free, np.array(root, dtype=np.float64), turned, variance)
 
 
 class Predictions:
@@ -46,37 +115,45 @@ class Predictions:
 
     def __init__(
         self,
-        objective: Objective,
-        found: Squares,
-        rows: Rows | None,
-        columns: Sequence[str],
+        fit: Fit,
         point: Vector,
-        band: Callable[[], tuple[Band | None, str | None]],
-        influence: Callable[[], Influence] | None = None,
-        names: Sequence[str] = (),
+        columns: Sequence[str],
+        free: Mask,
+        confidence: float,
+        rss: float | None = None,
+        *,
+        missing: str | None = None,
+        names: Sequence[str] | None = None,
     ) -> None:
+        """Make the table of a fit at a point; nothing is worked out before it is read.
+
+        `columns` are the names of the data, and only parameters that are `free` have errors. `rss`
+        is the sum of squares where it is known better than from the residuals. `missing` says why
+        there is to be no confidence band. With `names`, those of the numbers of the point, there is
+        the influence of each row.
+        """
+        self._fit = fit
+        self._point, self._free = point, free
+        self._confidence, self._rss, self._missing = confidence, rss, missing
+        self._parameters = names
+        self._residual = fit.found.residual
+        self._response, self._sign = fit.found.response, fit.found.sign
+        self._entry = fit.objective.graph.shape(self._residual)[1:]
+        self.warnings: list[str] = []
+        """What the last pass over the rows found missing, in words."""
+        self._set(fit.objective, fit.rows, columns)
+
+    def _set(self, objective: Objective, rows: Rows | None, columns: Iterable[str]) -> None:
+        """Take the rows of an objective."""
         graph = objective.graph
-        self._objective = objective
-        self._found = found
-        self._residual = found.residual
-        self._rows = rows
-        self._point = point
-        self._band = band
-        self._influence = influence
-        self._parameters = list(names)
-        """The names of the numbers of the parameters, which follow the response."""
-        self._response, self._sign = found.response, found.sign
-        shape = graph.shape(found.residual)
-        self._entry = shape[1:]
-        in_memory = sized(shape[:1], objective.row_count)
+        self._objective, self._rows = objective, rows
+        in_memory = sized(graph.shape(self._residual)[:1], objective.row_count)
         self.count = rows.count if rows is not None else prod(in_memory)
         """How many rows there are."""
         free = graph.variables([objective.result])
         used = [name for name in columns if name in free]
         self._columns = {name: size for name in used if (size := self._size(name)) is not None}
         self._named = self._names()
-        self.warnings: list[str] = []
-        """What the last pass over the rows found missing, in words."""
 
     @property
     def names(self) -> list[str]:
@@ -91,7 +168,9 @@ class Predictions:
         """
         self.warnings = self._missing_columns()
         known, why = (None, None) if self._response is None else self._band()
-        influence = None if self._influence is None else self._influence()
+        influence = None
+        if self._parameters is not None:
+            influence = influence_of(self._fit.residuals, self._point, self._free, self._rss)
         if why is not None:
             self.warnings.append(f"there is no confidence band of the fitted values: {why}")
         names = self.names
@@ -110,7 +189,7 @@ class Predictions:
                 for array in (fitted, residual, fitted - half, fitted + half):
                     columns += _flat(array)
                 if influence is not None and jacobian is not None:
-                    weights = self._of_rows(self._found.weight, here, residual.shape)
+                    weights = self._of_rows(self._fit.found.weight, here, residual.shape)
                     leverage, distance, follows = influence.of_rows(
                         residual.ravel(),
                         self._sign * jacobian,
@@ -123,6 +202,24 @@ class Predictions:
             values = "fitted value has" if lost == 1 else "fitted values have"
             why = "the parameters they depend on are not determined"
             self.warnings.append(f"{lost} {values} no confidence band: {why}")
+
+    def _band(self) -> tuple[Band | None, str | None]:
+        """Return the confidence band, or why there is none."""
+        if self._missing is not None:
+            return None, self._missing
+        from gradcli.solvers.statistics.band import band
+
+        fit = self._fit
+        return band(
+            fit.residuals,
+            self._point,
+            self._free,
+            fit.weights,
+            fit.loss,
+            self._confidence,
+            rss=self._rss,
+            is_sigma_known=fit.weighting.absolute,
+        )
 
     def columns(self) -> dict[str, Vector]:
         """Return the whole columns by name."""
@@ -170,14 +267,16 @@ class Predictions:
         objective = Objective(
             here.graph, here.result, here.parameters, None, fixed, is_compiled=False
         )
-        rows = HeldRows(columns)
-        return Predictions(objective, self._found, rows, [*columns], self._point, self._band)
+        known = self._fit, self._point, [*columns], self._free, self._confidence, self._rss
+        made = Predictions(*known, missing=self._missing)
+        made._set(objective, HeldRows(columns), columns)
+        return made
 
     def _parts(
         self, *, is_derived: bool
     ) -> Iterator[tuple[list[Any], Any, Any, Matrix | None, Mapping[str, Any]]]:
         """Yield data, residuals, response, Jacobian and all values of some rows at a time."""
-        residuals = _RowResiduals(self._objective, self._residual, None, self._rows)
+        residuals = ModelResiduals(self._objective, self._residual, None, self._rows)
         known = self._objective.constants
         parts: Iterator[tuple[Vector, Matrix | None]]
         if is_derived:
@@ -217,7 +316,7 @@ class Predictions:
 
     def _names(self) -> list[str]:
         own = ["residual"] if self._response is None else ["fitted", "residual", "low", "high"]
-        if self._influence is not None:
+        if self._parameters is not None:
             follows = [f"d{name}/d{self.response}" for name in self._parameters]
             own += ["leverage", "cooks_distance", *follows]
         return ours(own, self._columns)
@@ -254,18 +353,6 @@ class Table(NamedTuple):
     def columns(self) -> dict[str, Vector]:
         """Return the whole columns by name."""
         return self.known
-
-
-class _RowResiduals(ModelResiduals):
-    """Residuals that tell the data of the rows of which they were made."""
-
-    block: Block
-    """The data of the rows that came last."""
-
-    def _blocks(self, data: Rows | None) -> Iterator[tuple[int, Block]]:
-        for start, block in super()._blocks(data):
-            self.block = block
-            yield start, block
 
 
 def _flat(array: Any) -> list[Vector]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from gradcli.errors import UsageError
 from gradcli.minimize.rows_objective import RowsObjective
 from gradcli.minimize.settings import Settings
-from gradcli.minimize.task import task
+from gradcli.minimize.task import Asked, task
 from gradcli.options import spelled
 from gradcli.rows.columns import over_rows
 from gradcli.values import shape_of
@@ -64,8 +64,8 @@ class Recipe(NamedTuple):
 
             how = self.settings.replaced(place=place)
             node = -formula if how.maximize else formula
-            about = node, origin, self.start, self.fixed, rows, how
-            problem = lagrangian(*about)[0] if how.subject_to else task(*about)
+            asked = Asked(node, origin, self.start, self.fixed, rows, how)
+            problem = lagrangian(asked)[0] if how.subject_to else task(*asked)
             found = [problem.objective]
             if problem.fit is not None:
                 found += [problem.fit, problem.fit.residuals]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from gradcli.data.columns import Block
     from gradcli.data.rows import Rows
     from gradcli.minimize.objective import Objective
-    from gradcli.rows.machine_code import InRows
+    from gradcli.rows.sums import InRows
     from gradcli.solvers.solver import Mask, Matrix, Vector
 
 BLOCK_NUMBERS = 1 << 17
@@ -29,8 +29,9 @@ BLOCK_NUMBERS = 1 << 17
 BLOCK_ROWS = 1 << 13
 """The most rows that are made at a time; for longer vectors NumPy would wait for more threads."""
 
-VALUES, SLOPES, TURNS = range(3)
-"""What is computed of residuals: themselves, the Jacobian too, its change along a direction too."""
+VALUES, ALONG = "values", "along"
+FORMS = {"blocks": 1, "used": 1, ALONG: 2}
+"""How many matrices there are beside residuals: the Jacobian, its change along a direction too."""
 
 
 class ModelResiduals:
@@ -48,8 +49,8 @@ class ModelResiduals:
         self._objective = objective
         self._node = node
         self._weight = weight
-        self._compiled: dict[int, Callable[..., Any]] = {}
-        self._machine_code: dict[int, InRows | None] = {}
+        self._compiled: dict[str, Callable[..., Any]] = {}
+        self._machine_code: dict[str, InRows | None] = {}
         self._weights_of: Callable[..., Any] | None = None
         free = graph.variables([node])
         weighing = () if weight is None else graph.variables([weight])
@@ -73,6 +74,8 @@ class ModelResiduals:
         self._columns = self._derivatives()
         self.is_linear = not any(map(self._met, self._columns))
         """Whether no derivative depends on a parameter: the model is linear in them."""
+        self.block: Block = {}
+        """The data of the rows that came last."""
 
     def _met(self, node: int) -> set[str]:
         """Return the parameters that a node depends on."""
@@ -117,14 +120,7 @@ class ModelResiduals:
     ) -> Any:
         """Return what is made of some rows, by machine code if that is wanted."""
         self._is_native = is_native
-        forms: dict[str, Callable[..., Iterator[Any]]]
-        forms = {
-            "values": self._values,
-            "blocks": self._pairs,
-            "along": self._triples,
-            "used": self._used,
-        }
-        return work(forms[form](HeldRows(block), *arguments), *more)
+        return work(self._rows_of(form, HeldRows(block), *arguments), *more)
 
     def _begin(self) -> None:
         """Count a pass over the rows; it tells whether machine code repays from now on."""
@@ -134,63 +130,47 @@ class ModelResiduals:
     def values(self, point: Vector) -> Iterator[Vector]:
         """Yield the residuals by blocks; raise MathematicsError where one is not finite."""
         self._begin()
-        return self._values(self._data, point)
+        return self._rows_of("values", self._data, point)
 
     def blocks(self, point: Vector) -> Iterator[tuple[Vector, Matrix]]:
         """Yield the residuals and their Jacobian by the parameters' numbers, rows by rows."""
         self._begin()
-        return self._pairs(self._data, point)
+        return self._rows_of("blocks", self._data, point)
 
     def along(self, point: Vector, direction: Vector) -> Iterator[tuple[Vector, Matrix, Matrix]]:
         """Yield residuals, Jacobian, and the derivative of the Jacobian along a direction."""
         self._begin()
-        return self._triples(self._data, point, direction)
+        return self._rows_of("along", self._data, point, direction)
 
     def used(self, point: Vector) -> Iterator[tuple[Vector, Matrix]]:
         """Yield what `blocks` does, but for the rows of weight 0."""
         self._begin()
-        return self._used(self._data, point)
-
-    def _used(self, data: Rows | None, point: Vector) -> Iterator[tuple[Vector, Matrix]]:
-        for values, matrix, roots in self._rows_of(data, point, SLOPES):
-            used = np.broadcast_to(roots != 0, values.shape)
-            yield values[used], matrix[used]
-
-    def _values(self, data: Rows | None, point: Vector) -> Iterator[Vector]:
-        for values, *_ in self._rows_of(data, point, VALUES):
-            yield values
-
-    def _pairs(self, data: Rows | None, point: Vector) -> Iterator[tuple[Vector, Matrix]]:
-        for values, matrix, _ in self._rows_of(data, point, SLOPES):
-            yield values, matrix
-
-    def _triples(
-        self, data: Rows | None, point: Vector, direction: Vector
-    ) -> Iterator[tuple[Vector, Matrix, Matrix]]:
-        for values, matrix, _ in self._rows_of(data, point, TURNS, direction):
-            slopes, turns = np.hsplit(matrix, 2)
-            yield values, slopes, turns
+        return self._rows_of("used", self._data, point)
 
     def _rows_of(
-        self, data: Rows | None, point: Vector, order: int, direction: Vector | None = None
-    ) -> Iterator[tuple[Vector, Matrix, Vector]]:
-        """Yield the weighted residuals and derivatives of an order, rows by rows, and the roots.
-
-        These are what the residuals were multiplied with, the roots of the weights.
-        """
+        self, form: str, data: Rows | None, point: Vector, direction: Vector | None = None
+    ) -> Iterator[Any]:
+        """Yield the weighted residuals, and the derivatives of a form, rows by rows."""
         values = self._objective.layout.blocks(point)
         rates = [] if direction is None else self._objective.layout.blocks(direction)
+        order = "blocks" if form == "used" else form
         for _, block in self._blocks(data):
+            self.block = block
             residual, matrix = self._run(block, values, order, rates)
             roots = np.ones(1) if self._weight is None else self._roots(block, np.shape(residual))
             found = self._checked(residual, roots)
-            if order != VALUES:
-                if self._weight is not None:
-                    matrix *= roots[:, None]
-                if not np.isfinite(matrix).all():
-                    message = "a derivative of the residuals is not finite"
-                    raise MathematicsError(message)
-            yield found, matrix, roots
+            if form == VALUES:
+                yield found
+                continue
+            if self._weight is not None:
+                matrix *= roots[:, None]
+            if not np.isfinite(matrix).all():
+                message = "a derivative of the residuals is not finite"
+                raise MathematicsError(message)
+            if form == "used":
+                used = np.broadcast_to(roots != 0, found.shape)
+                found, matrix = found[used], matrix[used]
+            yield found, *np.hsplit(matrix, FORMS[form])
 
     def _blocks(self, data: Rows | None) -> Iterator[tuple[int, Block]]:
         """Yield the place of the first row of each block, and its data."""
@@ -219,26 +199,26 @@ class ModelResiduals:
         return values
 
     def _run(
-        self, block: Block, parameters: Sequence[Any], order: int, rates: Sequence[Any]
+        self, block: Block, parameters: Sequence[Any], form: str, rates: Sequence[Any]
     ) -> tuple[Any, Matrix]:
         """Return the residuals of some rows, and the columns of their derivatives."""
         length = length_of(block) if block else self._block
         values = [*parameters, *self._fixed.values()]
-        if self._is_native and order != TURNS:
-            if order not in self._machine_code:
-                self._machine_code[order] = self._assembled(order)
-            machine_code = self._machine_code[order]
+        if self._is_native and form != ALONG:
+            if form not in self._machine_code:
+                self._machine_code[form] = self._assembled(form)
+            machine_code = self._machine_code[form]
             found = None if machine_code is None else machine_code(values, block, length)
             if found is not None:
                 return found
-        if order not in self._compiled:
+        if form not in self._compiled:
             moving = self._objective.parameters
             names = [*moving, *self._fixed, *self._names, *map(rate_name, moving[: len(rates)])]
-            outputs = self._outputs(order)
-            self._compiled[order] = function(program(self._objective.graph, outputs), names)
+            outputs = self._outputs(form)
+            self._compiled[form] = function(program(self._objective.graph, outputs), names)
         data = [block[name] for name in self._names]
         try:
-            residual, *columns = self._compiled[order](*values, *data, *rates)
+            residual, *columns = self._compiled[form](*values, *data, *rates)
         except (ValueError, OverflowError, ZeroDivisionError):
             message = "a residual is undefined"
             raise MathematicsError(message) from None
@@ -247,29 +227,28 @@ class ModelResiduals:
             matrix[:, number] = np.ravel(column)
         return residual, matrix
 
-    def _outputs(self, order: int) -> list[int]:
-        """Return the nodes of the residuals, and of their derivatives up to an order.
+    def _outputs(self, form: str) -> list[int]:
+        """Return the nodes of the residuals, and of the derivatives of a form.
 
         The second ones are how the first change at the rates of the parameters, names of their own.
         """
-        if order == VALUES:
-            return [self._node]
-        if order == SLOPES:
-            return [self._node, *self._columns]
+        first = [self._node, *(() if form == VALUES else self._columns)]
+        if form != ALONG:
+            return first
         graph = self._objective.graph
         rates = {
             node: graph.variable(rate_name(name), graph.shape(node))
             for name, node in self._objective.nodes.items()
         }
-        return [self._node, *self._columns, *tangents(graph, self._columns, rates)]
+        return [*first, *tangents(graph, self._columns, rates)]
 
-    def _assembled(self, order: int) -> InRows | None:
+    def _assembled(self, form: str) -> InRows | None:
         """Return the residuals, and maybe their derivatives, as machine code if that can be."""
-        from gradcli.rows.machine_code import machine_code
+        from gradcli.rows.sums import machine_code
 
         here = self._objective
         names = [*here.parameters, *self._fixed]
-        return machine_code(here.graph, self._outputs(order), names, here.engine)
+        return machine_code(here.graph, self._outputs(form), names, here.engine)
 
     def _derivatives(self) -> list[int]:
         """Return the derivatives of the residuals by each number of the parameters, as nodes."""

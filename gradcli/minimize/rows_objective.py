@@ -5,33 +5,34 @@ The rows need not fit in memory.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from gradcli.calculus.forward import rate_name
-from gradcli.calculus.hessian import hessian, hessian_times
+from gradcli.calculus.forward import hessian, hessian_times, rate_name
 from gradcli.calculus.reverse import gradient
 from gradcli.data.columns import length_of
 from gradcli.data.rows import HeldRows, rows_at_once
 from gradcli.errors import MathematicsError
 from gradcli.graph.node import Node
-from gradcli.minimize.objective import Objective, total_of
+from gradcli.minimize.objective import Objective, VectorObjective, total_of
 from gradcli.minimize.row_sums import RowSums
-from gradcli.programs.engines import AUTO, PYTHON, RUNNING_ROW, VECTORISING, repays
+from gradcli.point import Point
+from gradcli.programs.engines import AUTO, PYTHON, RUNNING_ROW, VECTORISING, check, repays
 from gradcli.programs.engines import engine as engine_of
 from gradcli.programs.generated import function
 from gradcli.programs.program import program
 from gradcli.rows.reductions import Totals, reduction_name, split
 from gradcli.rows.sums import is_plain, sums
+from gradcli.values import checked, names_to_nodes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from gradcli.data.columns import Block
     from gradcli.data.pieces import PieceRows, SomeRows
-    from gradcli.data.rows import Rows
+    from gradcli.data.rows import FileRows, Rows
     from gradcli.language.origin import Origin
     from gradcli.minimize.row_sums import Look
-    from gradcli.minimize.vector_objective import VectorObjective
     from gradcli.rows.sums import Sums
     from gradcli.solvers.solver import Mask, Matrix
 
@@ -84,6 +85,7 @@ class RowsObjective(Objective):
         self._is_few = False
         """Whether these are rows for which blocks do not repay."""
         self.is_in_blocks = rows.held is None or rows.count >= MANY_ROWS
+        """Whether second derivatives are made by blocks of rows."""
         self._sums = sums(
             formula.graph,
             parts,
@@ -221,7 +223,7 @@ class RowsObjective(Objective):
         return self._look_closely(point) if is_small else self(point)
 
     def _by_blocks(self, point: Sequence[Any]) -> list[Any]:
-        """Return value and gradient for rows of any shape."""
+        """Return value and gradient for rows of any shape, by the chain rule."""
         if self._outer is None:
             self._outer = self._compiled_outer()
         values = [*point, *self.constants.values()]
@@ -253,13 +255,17 @@ class RowsObjective(Objective):
         return length_of(block), [*totals, *[slope for of_one in slopes for slope in of_one]]
 
     def hessian(self, point: Sequence[Any]) -> Matrix:
-        """Return the second derivatives by all numbers of the parameters, from one pass.
+        """Return the second derivatives by all numbers of the parameters.
+
+        Of rows that are not in memory they come from one pass.
 
         With the reductions s(p) of the outer formula F(p, s) they are ZᵀF''Z + Σ dF/ds_k s_k'',
         where Z is the identity above s'. Raises MathematicsError where one is not finite.
         """
         import numpy as np
 
+        if not self.is_in_blocks:
+            return self.whole().hessian(point)
         size = self.layout.count
         values = [*point, *self.constants.values()]
         parts = Totals(self._parts.is_mean, 2)
@@ -358,8 +364,6 @@ class RowsObjective(Objective):
         """
         import numpy as np
 
-        from gradcli.minimize.vector_objective import VectorObjective
-
         outer, result = self._parts.outer, self._parts.result
         reductions = [reduction_name(place) for place in range(len(self._parts.parts))]
         known = outer.variables([result])
@@ -428,3 +432,59 @@ def _is_for_blocks(count: int, engine: str, *, is_plain: bool) -> bool:
     """
     least = 1 if repays(engine, 0.0) else SUMMED_ROWS
     return count >= MANY_ROWS or (count >= least and is_plain)
+
+
+def compiled_over(
+    formula: Node,
+    origin: Origin | None,
+    parameters: Sequence[str],
+    columns: Mapping[str, Any],
+    engine: str = "auto",
+) -> Callable[..., tuple[Any, ...]]:
+    """Return the function from the parameters' values to the value and the gradient.
+
+    Raises UsageError for an engine that does not exist or is not installed.
+    """
+    check(engine)
+    names_to_nodes(formula.graph, formula.id, parameters)
+    constants = checked(formula, columns, origin, parameters)
+    objective, _ = objective_over(formula, origin, parameters, constants, engine)
+
+    def value_and_gradient(*point: Any) -> tuple[Any, ...]:
+        value, slopes = objective(point)
+        return value, *slopes
+
+    return value_and_gradient
+
+
+def measure(
+    formula: Node,
+    origin: Origin | None,
+    fixed: Mapping[str, Any],
+    parameters: Mapping[str, Any],
+    data: Mapping[str, Any] | FileRows | PieceRows,
+) -> Callable[[Mapping[str, Any]], float]:
+    """Return the function from the parameters to the value of the formula on these rows.
+
+    Rows in files are read for every call if the formula has the length ROWS, and else held in
+    memory. Raises NameValueError for names without a value.
+    """
+    names = formula.graph.variables([formula.id])
+    known = {name: value for name, value in {**fixed, **parameters}.items() if name in names}
+    if not isinstance(data, Mapping):
+        checked(formula, known, origin, data.entries)
+        if formula.graph.columns:
+            moving = [name for name in parameters if name in names]
+            others = {name: fixed[name] for name in fixed if name in names}
+            objective = RowsObjective(formula, moving, origin, others, data)
+            return lambda values: objective([values[name] for name in moving])[0]
+        data = data.hold().held
+    columns = {name: value for name, value in data.items() if name in names}
+    checked(formula, {**known, **columns}, origin)
+
+    def value(values: Mapping[str, Any]) -> float:
+        now = {name: values.get(name, given) for name, given in known.items()}
+        found: float = Point(formula.graph, formula.id, {**now, **columns}, origin).value
+        return found
+
+    return value

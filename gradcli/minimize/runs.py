@@ -10,20 +10,22 @@ from gradcli.errors import MathematicsError, UsageError, few
 from gradcli.minimize.doubts import Run, blocks_of, doubts, value_of
 from gradcli.minimize.methods import also_worth_trying, chosen, solver
 from gradcli.minimize.minimum import Best, Found, Iterate
-from gradcli.minimize.vector_objective import VectorObjective
+from gradcli.minimize.objective import VectorObjective
 from gradcli.options import spelled
 from gradcli.solvers import stopping
+from gradcli.solvers.observer import Observer
 from gradcli.solvers.run import DEFAULT_STEPS, run
 from gradcli.solvers.stopping import Ending
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from gradcli.minimize.doubts import Doubts
     from gradcli.minimize.methods import Method
     from gradcli.minimize.refit import Refit
     from gradcli.minimize.settings import Settings
     from gradcli.minimize.task import Task
+    from gradcli.solvers.observer import Observers
     from gradcli.solvers.run import Outcome, Record
     from gradcli.solvers.solver import Solver, Vector
     from gradcli.solvers.stopping import Reason
@@ -46,17 +48,13 @@ class Runs:
         self,
         problem: Task,
         how: Settings,
-        observe: Callable[[Iterate], None],
-        watch: Callable[[Iterate], None],
-        stop: Callable[[], bool],
-        following: Callable[[int], int | None],
+        watched: Observers,
     ) -> None:
-        self._problem = problem
-        self._stop = stop
-        self._following = following
+        self.problem = problem
         self._how = how
-        self._observe = observe
-        self._watch = watch
+        self.watched = watched
+        self.of_all = watched.those(see_all_runs=True)
+        self._of_lowest = watched.those(see_all_runs=False)
         self._layout = problem.objective.layout
         self._method = chosen(problem, how)
         self._end = None if how.seconds is None else time.monotonic() + how.seconds
@@ -69,24 +67,17 @@ class Runs:
         self._ended: Run | None = None
         """The last run that is over."""
 
-    def lowest(
-        self,
-        keep: Callable[[int, dict[str, Any]], None] | None,
-        resumed: Mapping[str, Any] | None,
-    ) -> Run:
+    def lowest(self, resumed: Mapping[str, Any] | None = None) -> Run:
         """Return the run that ended lowest, of one or several starts, or continued."""
-        best = self._lowest(keep, resumed)
+        best = self._lowest(resumed)
         if self._interrupted is None:
             return best
         return best._replace(outcome=best.outcome._replace(reason=self._interrupted))
 
-    def _lowest(
-        self,
-        keep: Callable[[int, dict[str, Any]], None] | None,
-        resumed: Mapping[str, Any] | None,
-    ) -> Run:
-        problem, start = self._problem, self._problem.start
-        is_one, is_continued = self._how.starts in {None, 1}, not (keep is None and resumed is None)
+    def _lowest(self, resumed: Mapping[str, Any] | None) -> Run:
+        problem, start = self.problem, self.problem.start
+        is_one = self._how.starts in {None, 1}
+        is_continued = self.watched.keeps or resumed is not None
         if is_continued and not is_one:
             many, one = spelled("starts"), spelled("checkpoint")
             message = f"{many} makes many runs, and a checkpoint holds one"
@@ -103,12 +94,12 @@ class Runs:
         if self._frozen:
             self.warnings.append(problem.why_flat(self._frozen))
         if is_continued:
-            return self._run(self._method, start, observe=self._observe, keep=keep, resumed=resumed)
+            return self._run(self._method, start, is_shown=True, resumed=resumed)
         return self._from_one_start() if is_one else self._from_several_starts()
 
     def iterate(self, record: Record) -> Iterate:
         """Return a step with the parameters by name."""
-        values = self._problem.objective.values(blocks_of(self._problem, record.point))
+        values = self.problem.objective.values(blocks_of(self.problem, record.point))
         step, value, _, norm, rate = record
         return Iterate(step, value, values, norm, rate)
 
@@ -124,20 +115,20 @@ class Runs:
 
     def _unmoved(self) -> Run:
         """Return the run that stays at its start, where no method finds a way."""
-        start = self._problem.start
-        self._problem.check(start)
-        found = self._run(self._method, start, steps=0, observe=self._observe)
-        reason = stopping.stalled(self._problem.why_flat(self._frozen))
+        start = self.problem.start
+        self.problem.check(start)
+        found = self._run(self._method, start, steps=0, is_shown=True)
+        reason = stopping.stalled(self.problem.why_flat(self._frozen))
         return found._replace(outcome=found.outcome._replace(reason=reason))
 
     def _from_one_start(self) -> Run:
         """Return the run from the start that was given, or one from there that ended lower."""
-        point = self._problem.start
+        point = self.problem.start
         if self._may_fit_again():
             return self._fitted()
-        others = also_worth_trying(self._problem, self._method, self._how)
+        others = also_worth_trying(self.problem, self._method, self._how)
         if not others:
-            return self._run(self._method, point, observe=self._observe)
+            return self._run(self._method, point, is_shown=True)
         best = self._run(self._method, point)
         for method, first, goes_on, is_last in others:
             outcome = best.outcome
@@ -146,7 +137,7 @@ class Runs:
             if is_last and not self._is_in_doubt(outcome):
                 continue
             with self._kept(), suppress(MathematicsError):
-                here = blocks_of(self._problem, outcome.record.point) if goes_on else point
+                here = blocks_of(self.problem, outcome.record.point) if goes_on else point
                 other = self._run(method, here, first=first)
                 # From there newton knows better why no step leads on.
                 explains = goes_on and outcome.reason.ending is Ending.STALLED
@@ -157,8 +148,8 @@ class Runs:
 
     def _is_in_doubt(self, outcome: Outcome) -> bool:
         """Whether a sum of squares may have lower ends: one of so few that all could be 0."""
-        fit = self._problem.fit
-        is_few = fit is not None and fit.residuals.count <= 2 * self._problem.objective.size
+        fit = self.problem.fit
+        is_few = fit is not None and fit.residuals.count <= 2 * self.problem.objective.size
         return is_few or outcome.reason.ending is not Ending.CONVERGED
 
     def _may_fit_again(self) -> bool:
@@ -168,14 +159,14 @@ class Runs:
     @property
     def _is_drawn(self) -> bool:
         """Whether formula and data tell where a fit may start."""
-        fit = self._problem.fit
-        if fit is None or fit.is_plain or fit.is_linear or self._problem.is_streamed:
+        fit = self.problem.fit
+        if fit is None or fit.is_plain or fit.is_linear or self.problem.is_streamed:
             return False
-        return self._method.name == "lm" and not any(self._problem.objective.shapes)
+        return self._method.name == "lm" and not any(self.problem.objective.shapes)
 
     def _fitted(self, *, has_start: bool = True) -> Run:
         """Return the lowest run of a fit: the first one, or further ones where that is in doubt."""
-        problem, method = self._problem, self._method
+        problem, method = self.problem, self._method
 
         def fit(point: Sequence[Any], steps: int | None = None) -> Run:
             return self._run(method, point, steps=steps)
@@ -213,11 +204,11 @@ class Runs:
         return best
 
     def _doubts(self, run: Run) -> Doubts:
-        return doubts(self._problem, self._how, run)[0]
+        return doubts(self.problem, self._how, run)[0]
 
     def _is_over(self) -> bool:
         """Whether no other run may follow."""
-        if self._interrupted is None and self._ended is not None and self._stop():
+        if self._interrupted is None and self._ended is not None and self.watched.stop():
             self._interrupted = stopping.interrupted(self._ended.outcome.steps)
         return self._interrupted is not None or self._seconds_left() == 0
 
@@ -243,7 +234,7 @@ class Runs:
             if ended and steps is None:
                 steps = multistart.STEPS
             blocks = self._layout.blocks(point)
-            self._problem.check(blocks)
+            self.problem.check(blocks)
             ended.append(self._run(self._method, blocks, steps=steps))
             outcome = ended[-1].outcome
             if self._is_over():
@@ -253,11 +244,11 @@ class Runs:
                 ended[-1] = ended[-1]._replace(outcome=outcome)
             return outcome
 
-        how, problem = self._how, self._problem
+        how, problem = self._how, self.problem
         start, box, count = self._layout.vector(problem.start), problem.box(), how.starts or 1
         known: Sequence[Vector] = ()
         if self._is_drawn and problem.fit is not None and count > 1:
-            from gradcli.minimize.attempts import Attempts
+            from gradcli.minimize.refit import Attempts
 
             attempts = Attempts(
                 problem.objective, problem.fit, start, box, how.seed, DRAWN + 8 * count
@@ -289,41 +280,20 @@ class Runs:
         *,
         first: float | None = None,
         steps: int | None = None,
-        observe: Callable[[Iterate], None] | None = None,
-        keep: Callable[[int, dict[str, Any]], None] | None = None,
+        is_shown: bool = False,
         resumed: Mapping[str, Any] | None = None,
     ) -> Run:
-        """Return the run of a method from a point, its records shown to `observe` or else kept."""
+        """Return the run of a method from a point, its records shown as they are made or kept."""
         records: list[Record] = []
-
-        def see(record: Record) -> None:
-            if resumed is not None and record.step == resumed["step"]:
-                # Steps that were taken again to get here are not counted again.
-                self._problem.objective.evaluations = resumed["evaluations"]
-            iterate = self.iterate(record)
-            self._watch(iterate)
-            if observe is None:
-                records.append(record)
-            else:
-                observe(iterate)
-
-        objective = self._problem.objective
-
-        def keep_all(step: int, state: dict[str, Any]) -> None:
-            if keep is not None:
-                keep(step, {**state, "evaluations": objective.evaluations})
-
-        working = solver(self._problem, method, self._how, point, first, self._frozen)
+        watch = _OfOne(self, None if is_shown else records, resumed)
+        working = solver(self.problem, method, self._how, point, first, self._frozen)
         outcome = run(
             working,
             steps=self._how.steps if steps is None else steps,
             seconds=self._seconds_left(),
             allowed=self._how.seconds,
-            observe=see,
-            following=self._following,
-            keep=None if keep is None else keep_all,
+            observer=watch,
             resumed=resumed,
-            stop=self._stop,
         )
         try:
             reason = self._judged(working, outcome)
@@ -345,7 +315,7 @@ class Runs:
             return reason
         from gradcli.solvers.surroundings import Lower, around, is_kinked
 
-        problem, tolerance = self._problem, self._how.tol
+        problem, tolerance = self.problem, self._how.tol
         tolerance = stopping.TOLERANCE if tolerance is None else tolerance
         function, box = VectorObjective(problem.objective), problem.box()
         here = self._layout.vector(blocks_of(problem, point))
@@ -366,7 +336,7 @@ class Runs:
 
     def _moved(self, here: Vector, found: Lower) -> str:
         """Return the numbers of another point that are not those of this one, by name."""
-        names = self._problem.names
+        names = self.problem.names
         pairs = zip(names, here.tolist(), found.point.tolist(), strict=True)
         return few([f"{name} = {stopping.short(y)}" for name, x, y in pairs if x != y])
 
@@ -375,7 +345,44 @@ class Runs:
 
     def _show(self, best: Run) -> None:
         for record in best.records:
-            self._observe(self.iterate(record))
+            self._of_lowest.step(self.iterate(record))
+
+
+class _OfOne(Observer):
+    """Tells of the steps of one run, or keeps its records and tells only those who see all runs."""
+
+    def __init__(
+        self, runs: Runs, records: list[Record] | None, resumed: Mapping[str, Any] | None
+    ) -> None:
+        self._runs = runs
+        self._records = records
+        self._resumed = resumed
+        self.keeps = runs.watched.keeps
+
+    def step(self, record: Record) -> None:
+        """Tell of a step with the parameters by name."""
+        if self._resumed is not None and record.step == self._resumed["step"]:
+            # Steps that were taken again to get here are not counted again.
+            self._runs.problem.objective.evaluations = self._resumed["evaluations"]
+        iterate = self._runs.iterate(record)
+        if self._records is None:
+            self._runs.watched.step(iterate)
+        else:
+            self._runs.of_all.step(iterate)
+            self._records.append(record)
+
+    def following(self, step: int) -> int | None:
+        """Return the next step that anyone wants to see."""
+        return self._runs.watched.following(step)
+
+    def stop(self) -> bool:
+        """Return whether anyone says so."""
+        return self._runs.watched.stop()
+
+    def keep(self, step: int, state: dict[str, Any], *, ends_epoch: bool | None = None) -> None:
+        """Keep how often the objective was evaluated, too."""
+        whole = {**state, "evaluations": self._runs.problem.objective.evaluations}
+        self._runs.watched.keep(step, whole, ends_epoch=ends_epoch)
 
 
 def _is_least(run: Run) -> bool:

@@ -12,6 +12,7 @@ from gradcli.options import (
     Whole,
     flag,
     one_of,
+    spelled,
     text,
     texts,
 )
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
     from typing import Any
 
+    from gradcli.solvers.first_order.schedules import Schedule
 
 SECOND_ORDER = ("lm", "newton", "lbfgs")
 """The methods that choose their own steps."""
@@ -168,6 +170,16 @@ class Settings(Random, Solving, Fitting):
     rows are not to be named, as those of a batch."""
     looks = False
     """Whether the start was not given, so that another one may do where it has no value."""
+
+    @property
+    def plan(self) -> Schedule | None:
+        """How the learning rate changes. Raises UsageError for a schedule that there is not."""
+        if self.schedule is None:
+            return None
+        from gradcli.language.choices import choice
+        from gradcli.solvers.first_order.schedules import schedule
+
+        return schedule(*choice(spelled("schedule"), self.schedule))
 
     @property
     def may_be_lm(self) -> bool:

@@ -14,11 +14,10 @@ from gradcli.language.choices import choice
 from gradcli.language.names import is_name, meant, names_in, suggestion
 from gradcli.language.origin import where
 from gradcli.minimize.fit import Column, Fit, Weighting, plain_squares, recognised, weighted
-from gradcli.minimize.layout import entries
 from gradcli.minimize.objective import WEIGHT, Objective
 from gradcli.options import example, spelled
 from gradcli.programs import engines
-from gradcli.values import checked
+from gradcli.values import checked, entries
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -41,6 +40,18 @@ CHECKED_NUMBERS = 1_000_000
 
 def _any(slope: Any) -> bool:
     return bool(slope.any() if hasattr(slope, "any") else slope)
+
+
+class Asked(NamedTuple):
+    """What is to be minimised, as it is given."""
+
+    formula: Node
+    origin: Origin | None
+    start: Mapping[str, Any]
+    fixed: Mapping[str, Any]
+    data: Any
+    """The columns, or rows that are read in blocks."""
+    settings: Settings
 
 
 class Task(NamedTuple):
@@ -93,7 +104,7 @@ class Task(NamedTuple):
 
     def kinks(self) -> list[int]:
         """Return the nodes with a kink, of an objective of numbers alone."""
-        from gradcli.calculus.rounding import kinks
+        from gradcli.calculus.kinks import kinks
 
         objective = self.objective
         if objective.graph.has_arrays:
@@ -112,14 +123,14 @@ class Task(NamedTuple):
             nodes = {name: node for (name, node), slope in pairs if not _any(slope)}
         if not nodes:
             return {}
-        from gradcli.calculus.jumps import without_slope
+        from gradcli.calculus.kinks import without_slope
 
         flat = without_slope(self.objective.graph, self.objective.result, nodes.values())
         return {name: node for name, node in nodes.items() if node in flat}
 
     def why_flat(self, names: Mapping[str, int]) -> str:
         """Return why the derivative with respect to these parameters is 0 everywhere."""
-        from gradcli.calculus.jumps import explained
+        from gradcli.calculus.kinks import explained
 
         why = explained(self.objective.graph, self.objective.result, list(names.values()))
         return f"the derivative with respect to {few(list(names))} is 0 everywhere: {why}"
@@ -135,13 +146,11 @@ class Task(NamedTuple):
         obstacle = self.objective.obstacle()
         if obstacle is not None:
             return [f"{asked}: {obstacle}, so it is computed in Python"]
-        if has_steps and settings.schedule is not None:
-            from gradcli.solvers.first_order.schedules import schedule
-
-            chosen = choice(spelled("schedule"), settings.schedule)
-            if not schedule(*chosen).is_fixed:
-                why = f"the schedule {chosen[0]} looks at each value"
-                return [f"{asked}: {why}, so the steps are taken in Python"]
+        plan = settings.plan if has_steps else None
+        if plan is not None and not plan.is_fixed:
+            name, *_ = choice(spelled("schedule"), settings.schedule or "")
+            why = f"the schedule {name} looks at each value"
+            return [f"{asked}: {why}, so the steps are taken in Python"]
         return []
 
     def box(self, start: Sequence[Any] = (), frozen: Collection[str] = ()) -> Box:

@@ -22,12 +22,12 @@ from gradcli.rows.reductions import inner
 from gradcli.solvers import stopping
 from gradcli.solvers.first_order.descent import Descent
 from gradcli.solvers.first_order.methods import METHODS
-from gradcli.solvers.first_order.schedules import schedule
+from gradcli.solvers.observer import Observers
 from gradcli.solvers.stopping import Ending
 from gradcli.values import shape_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from gradcli.data.columns import Block
     from gradcli.data.pieces import SomeRows
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from gradcli.minimize.settings import Settings
     from gradcli.minimize.task import Task
     from gradcli.rows.columns import Typed
-    from gradcli.solvers.first_order.schedules import Schedule
+    from gradcli.solvers.observer import Observer
     from gradcli.solvers.stopping import Reason
 
     Measure = Callable[[Mapping[str, Any]], float]
@@ -62,23 +62,6 @@ class _End(NamedTuple):
     value: float
     point: list[Any]
     gradient_norm: float
-
-
-class Watch:
-    """Sees a training run from outside; what is not looked at may stay as it is here."""
-
-    def batch(self, epoch: int, rows: int, value: float) -> None:
-        """Take note that so many rows of an epoch have been learnt from, at this mean value."""
-
-    def epoch(self, epoch: Epoch) -> None:
-        """Take note of an epoch that is over."""
-
-    def should_stop(self) -> bool:
-        """Return whether the run is to be interrupted before the next step."""
-        return False
-
-    def step(self, training: Training) -> None:
-        """Take note of a step; the state of the training may be kept."""
 
 
 class Training:
@@ -126,7 +109,7 @@ class Training:
         self._objective = self.task.objective
         self._length = self._size
         """How many rows there were in the last batch."""
-        self._schedule = _schedule(settings)
+        self._schedule = settings.plan
         self._solver = self._working()
         self._good = self._solver.point
         """The last point at which the objective is known to have a value."""
@@ -144,18 +127,29 @@ class Training:
 
     # ------------------------------------------------------------ the run
 
-    def run(self, watch: Watch | None = None) -> Minimum:
+    def run(self, observers: Iterable[Observer] = ()) -> Minimum:
         """Return where the epochs lead; Ctrl-C and a time limit end them earlier."""
-        watch = watch or Watch()
+        watched = Observers(observers)
+        watched.start()
+        try:
+            for epoch in self.epochs:
+                watched.epoch(epoch, None)
+            return self._minimum(self._walked(watched))
+        finally:
+            watched.end()
+
+    def _walked(self, watched: Observers) -> Reason:
+        """Take all steps that are left, and return why no more were taken."""
         seconds = self._settings.seconds
         end = None if seconds is None else time.monotonic() + seconds
         reason = stopping.learnt(self._epochs)
         if self._unmoved is not None:
-            return self._minimum(stopping.stalled(self._unmoved))
+            return stopping.stalled(self._unmoved)
         try:
-            for _ in self._steps(watch):
-                watch.step(self)
-                if watch.should_stop():
+            for _ in self._steps(watched):
+                if watched.keeps:
+                    watched.keep(self._solver.steps, self.state(), ends_epoch=self._taken == 0)
+                if watched.stop():
                     reason = stopping.interrupted(self._solver.steps)
                     break
                 if end is not None and seconds is not None and time.monotonic() >= end:
@@ -167,9 +161,9 @@ class Training:
             reason = stopping.diverged(step, error.message, self._value)
         except KeyboardInterrupt:
             reason = stopping.interrupted(self._solver.steps)
-        return self._minimum(reason)
+        return reason
 
-    def _steps(self, watch: Watch) -> Iterator[None]:
+    def _steps(self, watched: Observers) -> Iterator[None]:
         """Take all steps that are left, yielding after each."""
         while len(self.epochs) < self._epochs:
             epoch = len(self.epochs)
@@ -181,11 +175,10 @@ class Training:
                 value = self._step(batch, length)
                 self._total += value * length
                 self._taken += 1
-                watch.batch(
-                    epoch + 1, min(self._taken * self._size, self._rows.count), self._mean()
-                )
+                rows = min(self._taken * self._size, self._rows.count)
+                watched.batch(epoch + 1, rows, self._mean())
                 if self._taken == math.ceil(self._rows.count / self._size):
-                    watch.epoch(self._end_of_epoch())
+                    watched.epoch(self._end_of_epoch(), self._solver.point)
                 yield
 
     def _step(self, batch: Block | PieceRows, length: int) -> float:
@@ -281,9 +274,6 @@ class Training:
                 *self.task.unmet(self._settings, has_steps=False),
                 *self._warnings,
             ],
-            history=[],
-            minima=[],
-            starts=1,
             epochs=self.epochs,
             best=Best(best.value, named(best.point)) if best and best.value < end.value else None,
         )
@@ -307,21 +297,6 @@ class Training:
         return None
 
     # ------------------------------------------------------------ to be continued
-
-    @property
-    def steps(self) -> int:
-        """How many steps were taken."""
-        return self._solver.steps
-
-    @property
-    def point(self) -> list[Any]:
-        """The value of each parameter, which is not to be changed."""
-        return self._solver.point
-
-    @property
-    def between_epochs(self) -> bool:
-        """Whether the last step ended an epoch."""
-        return self._taken == 0
 
     def state(self) -> dict[str, Any]:
         """Return all that the steps to come depend on, besides how this was made."""
@@ -447,9 +422,3 @@ def _method(settings: Settings) -> Method:
             message, hint="choose a first-order method such as adam, or leave them out"
         )
     return first_order(name, positional, given, f"{spelled('method')} asks for it")
-
-
-def _schedule(settings: Settings) -> Schedule | None:
-    if settings.schedule is None:
-        return None
-    return schedule(*choice(spelled("schedule"), settings.schedule))

@@ -1,25 +1,107 @@
-"""A formula and its derivatives along a range, as curves that are broken where they are.
+"""A formula and its derivatives along a range, as curves that are broken at jumps and poles.
 
 Of a range with many points a curve keeps, for each piece that is too narrow to be seen, its first,
 last, lowest and highest point, so that nothing that could be seen is lost.
+
+To find a jump, an interval whose ends differ much is halved again and again, always into the half
+with the larger difference. For a continuous function that difference goes to 0; where at least half
+of it is left between neighbouring doubles, or a point without a value is met, the curve is broken.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from gradcli.errors import MathematicsError
 from gradcli.graph.literals import number_text
-from gradcli.pictures.plots import breaks
-from gradcli.tables.ranges import BLOCK
+from gradcli.graph.printing import label
+from gradcli.tables.ranges import BLOCK, Range, Table
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from gradcli.formula import Formula
     from gradcli.pictures.plots.chart import Vector
-    from gradcli.plotting.function import Function
+    from gradcli.tables.uncertain import RowErrors
+
+    Evaluate = Callable[[Vector], Vector]
+    """The values at some points; nan where there is none."""
 
 PIECES = 2000
 """Into how many pieces a long curve is divided, about one for each point that a screen shows."""
+
+
+class Function(NamedTuple):
+    """A formula, the values of its names, the ranges of others, and what is to be shown of it."""
+
+    formula: Formula
+    values: Mapping[str, Any]
+    ranges: Mapping[str, Range]
+    wrt: Sequence[str] = ()
+    allow_nonfinite: bool = False
+    errors: RowErrors | None = None
+    """The uncertain numbers among its values, whose errors make a band."""
+    where: str = ""
+    """Which line of several it is, for messages."""
+
+    @property
+    def text(self) -> str:
+        """The formula as it was typed."""
+        return self.formula.origin.source if self.formula.origin else str(self.formula)
+
+    def table(self, ranges: Mapping[str, Range]) -> Table:
+        """Return its table over ranges, in which nan stands for what does not exist."""
+        nonfinite = self.allow_nonfinite
+        return Table(
+            self.formula,
+            self.values,
+            ranges,
+            self.wrt,
+            allow_nonfinite=nonfinite,
+            gaps=True,
+            certain=False,
+        )
+
+    def columns(self, points: Vector) -> list[Vector]:
+        """Return value and derivatives at points of its one range; nan where there is none."""
+        (name,) = self.ranges
+        blocks = self.table({name: Range.through(points)}).blocks()
+        return joined([[block.value, *block.slopes] for block in blocks])
+
+    def error(self, points: Vector) -> Vector | None:
+        """Return the standard error of the value at points of its one range; None without any."""
+        if self.errors is None:
+            return None
+        from gradcli.tables.uncertain import WithErrors
+
+        (name,) = self.ranges
+        known = self.errors._replace(second=False)
+        table = self._replace(wrt=known.names).table({name: Range.through(points)})
+        return joined([block.slopes for block in WithErrors(table, known, [name]).blocks()])[0]
+
+    def kinks(self, table: Table) -> list[str]:
+        """Return what is to be said about derivatives that are one-sided somewhere in a table."""
+        return [
+            f"{self.where}{sentence}: {label(self.formula.graph, node)}"
+            for node, sentence in list(table.kinks.items())[:5]
+        ]
+
+    def nowhere(self) -> MathematicsError:
+        """Return the error for a formula that has no value at any point: that of the first."""
+        start = {name: float(r.at(np.array([0]))[0]) for name, r in self.ranges.items()}
+        try:
+            self.formula.at_values({**self.values, **start})
+        except MathematicsError as error:
+            error.message = f"{self.where}no point of the range has a value: {error.message}"
+            return error
+        return MathematicsError(f"{self.where}no point of the range has a finite value")
+
+
+def joined(blocks: Sequence[Sequence[Vector]]) -> list[Vector]:
+    """Return whole columns from those of blocks."""
+    return [np.concatenate(column) for column in zip(*blocks, strict=True)]
 
 
 class Curves(NamedTuple):
@@ -44,12 +126,11 @@ def curves(function: Function) -> Curves:
         what = "the formula" if place == 0 else f"its derivative by {function.wrt[place - 1]}"
         if missing[place].gaps:
             notes.append(function.where + missing[place].sentence(what, name))
-        cut = breaks.limits(points, y, evaluate)
+        cut = limits_at_pole(points, y, evaluate)
         if cut is not None:
-            ends = " and ".join(number_text(float(f"{end:.3g}")) for end in cut)
-            notes.append(f"{function.where}{what} has a pole; its axis is cut at {ends}")
+            notes.append(f"{function.where}{what} has a pole; its axis is cut at {both(cut)}")
         limits.append(cut)
-        lines.append(breaks.with_gaps(points, y, breaks.broken(points, y, evaluate)))
+        lines.append(with_gaps(points, y, broken(points, y, evaluate)))
     return Curves(lines, limits, notes)
 
 
@@ -133,3 +214,103 @@ def outline(y: Vector, size: int) -> Vector:
         np.minimum(starts + size, len(y)) - 1,
     ]
     return np.unique(np.concatenate(found))
+
+
+HALVINGS = 1100
+"""From the widest interval of doubles to neighbouring ones, the smallest doubles included."""
+CENTRAL = (0.05, 0.95)
+"""The quantiles between which a curve with a pole is sure to be shown."""
+SEEN = 1e-3
+"""How large a part of the height a jump must be to be seen, and not to be rounding."""
+FAR = 4
+"""How many times the central part an axis must be long to be cut at a pole."""
+GROWTH = 1e4
+"""How much larger than the largest sample the values near a pole become."""
+
+
+def broken(x: Vector, y: Vector, evaluate: Evaluate) -> Vector:
+    """Return the places i such that the curve is broken between x[i] and x[i + 1]."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        jumps = np.abs(np.diff(y))
+    jumps[~np.isfinite(jumps)] = 0
+    around = np.concatenate([[0], jumps, [0]])
+    places = np.flatnonzero(
+        (jumps > SEEN * _height(y)) & (jumps >= around[:-2]) & (jumps >= around[2:])
+    )
+    left, right = x[places], x[places + 1]
+    at_left, at_right = y[places], y[places + 1]
+    enough = jumps[places] / 2
+    found: list[int] = []
+    for _ in range(HALVINGS):
+        if not places.size:
+            break
+        middle = left + (right - left) / 2
+        at_middle = evaluate(middle)
+        with np.errstate(over="ignore"):
+            goes_left = np.abs(at_middle - at_left) >= np.abs(at_right - at_middle)
+            ends = (middle == left) | (middle == right) | ~np.isfinite(at_middle)
+            found += places[ends].tolist()
+            left, at_left = np.where(goes_left, (left, at_left), (middle, at_middle))
+            right, at_right = np.where(goes_left, (middle, at_middle), (right, at_right))
+            going = ~ends & (np.abs(at_right - at_left) >= enough)
+        places, enough, left, right, at_left, at_right = [
+            array[going] for array in (places, enough, left, right, at_left, at_right)
+        ]
+    return np.array(sorted(found), dtype=np.intp)
+
+
+def _height(y: Vector) -> float:
+    """Return how high the central part of a curve is; of one with a few large steps, all of it."""
+    finite = y[np.isfinite(y)]
+    if not finite.size:
+        return 0.0
+    low, high = np.quantile(finite / 2, CENTRAL).tolist()  # the difference must not overflow
+    return 2 * (high - low) or float(np.ptp(finite))
+
+
+def with_gaps(x: Vector, y: Vector, places: Vector) -> tuple[Vector, Vector]:
+    """Return the curve with a nan in the middle of each interval where it is broken."""
+    middle = x[places] + (x[places + 1] - x[places]) / 2
+    return np.insert(x, places + 1, middle), np.insert(y, places + 1, np.nan)
+
+
+def limits_at_pole(x: Vector, y: Vector, evaluate: Evaluate) -> tuple[float, float] | None:
+    """Return where to cut the axis of a curve that goes to infinity; None to show all of it.
+
+    It is cut only where a pole makes the axis more than four times as long as the central 90 % of
+    the values need.
+    """
+    finite = y[np.isfinite(y)]
+    if finite.size < 3:
+        return None
+    low, high = np.quantile(finite, CENTRAL).tolist()
+    if not is_far(finite, low, high) or not _has_pole(x, y, evaluate):
+        return None
+    room = (high - low) / 2
+    return max(low - room, float(finite.min())), min(high + room, float(finite.max()))
+
+
+def is_far(values: Vector, low: float, high: float) -> bool:
+    """Return whether finite values go far beyond a range, their central part."""
+    with np.errstate(over="ignore"):
+        return bool(np.ptp(values) > FAR * (high - low) > 0)
+
+
+def both(ends: tuple[float, float]) -> str:
+    """Return the two ends at which something is cut, for a note."""
+    return " and ".join(number_text(float(f"{end:.3g}")) for end in ends)
+
+
+def _has_pole(x: Vector, y: Vector, evaluate: Evaluate) -> bool:
+    """Return whether the values grow without limit near the largest one."""
+    place = int(np.nanargmax(np.abs(y)))
+    largest = abs(float(y[place]))
+    low, high = x[max(place - 1, 0)], x[min(place + 1, len(x) - 1)]
+    for _ in range(60):
+        points = np.linspace(low, high, 9)
+        values = np.abs(evaluate(points))
+        if np.isnan(values).any() or values.max() > GROWTH * largest:
+            return True
+        top = int(np.argmax(values))
+        low, high = points[max(top - 1, 0)], points[min(top + 1, 8)]
+    return False

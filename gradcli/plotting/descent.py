@@ -3,42 +3,49 @@
 The way is drawn on the curve of the objective, or over its contour. A fit of one predictor shows
 the data with the fitted curve and its confidence band, and below them the residuals: its steps are
 of interest only where a first-order method was to make them. Learning in epochs shows what was
-measured after each.
+measured after each. The curves of logs that other runs wrote may lie over those of a run.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from gradcli.errors import MathematicsError, UsageError
+from gradcli.data.input import shown
+from gradcli.data.source import open_source
+from gradcli.data.source import read as read_columns
+from gradcli.errors import FileError, MathematicsError, UsageError
 from gradcli.graph.literals import number_text
+from gradcli.headings import PREFIX
 from gradcli.minimize.settings import SECOND_ORDER
-from gradcli.pictures.plots import breaks
 from gradcli.pictures.plots.chart import (
     CURVES,
+    Band,
     Chart,
     Field,
     Line,
     Panel,
+    Points,
     Trail,
     is_wide,
     positive,
 )
-from gradcli.plotting import fitted
+from gradcli.plotting.curves import CENTRAL, both, broken, is_far, with_gaps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from gradcli.minimize.minimum import Epoch, Iterate, Minimum
     from gradcli.pictures.plots.chart import Vector
-    from gradcli.plotting.overlay import Overlay
 
     Objective = Callable[[Sequence[Any]], tuple[float, Any]]
+    from collections.abc import Sequence
+
+    from gradcli.minimize.predictions import Predictions
 
 CURVE = 401
-"""How many points the curve of an objective has."""
+"""How many points the curve of an objective, or of a fit, has."""
 GRID = 81
 """How many points the contour of an objective has along each side."""
 GRID_NUMBERS = 2e8
@@ -49,6 +56,10 @@ FARTHEST = 1e100
 """How far the way of the parameters is followed; a run may diverge."""
 MARGIN = 0.2
 """What a contour shows around the way of the steps, as a part of its length."""
+ROWS = 20_000
+"""How many rows of the data are drawn at the most, evenly spaced."""
+RESIDUALS = 0.5
+"""How high the residuals are drawn, against the fit."""
 CURVE_MARGIN = 0.8
 """What a curve shows around it: a valley has two sides."""
 
@@ -78,7 +89,7 @@ def chart(
     fit = found.predictions
     if fit is not None and fit.predictor is not None:
         models = {each.expression: each.predictions for each in (found, *others) if others}
-        panels = fitted.panels(fit, fit.predictor, sigma, confidence, notes, models)
+        panels = _fit_panels(fit, fit.predictor, sigma, confidence, notes, models)
         if found.method in SECOND_ORDER and not overlays:
             title = "" if others else found.expression
             return Chart(title, panels, stacked=True, notes=notes)
@@ -201,7 +212,7 @@ def _way(
             return np.array([_value(objective, [a]) for a in at.tolist()])
 
         y = evaluate(x)
-        curve = Line(*breaks.with_gaps(x, y, breaks.broken(x, y, evaluate)))
+        curve = Line(*with_gaps(x, y, broken(x, y, evaluate)))
         return Panel(*labels, [curve, trail])
     count = int(np.clip(points_of**0.5, COARSEST, GRID))
     x, y = [np.linspace(*end, count) for end in ends]
@@ -222,3 +233,172 @@ def _value(objective: Objective, point: Sequence[Any]) -> float:
         return objective(point)[0]
     except MathematicsError:
         return float("nan")
+
+
+MEASURED = ("value", "validation", "metric")
+"""What a log of epochs may hold of each."""
+
+
+# ---------------------------------------------------------------- logs and steps
+
+
+class Overlay(NamedTuple):
+    """What was measured in another run: x and y by what it is, over its steps or epochs."""
+
+    path: str
+    counts: str
+    """"step" or "epoch"."""
+    curves: Mapping[str, tuple[Vector, Vector]]
+
+
+def read_log(path: str) -> Overlay:
+    """Return the curves of a file of --log. Raises FileError for a file that is none."""
+    source = open_source([path], drop_missing=True)
+    names = list(source.columns)
+    counts = names[0].removeprefix(PREFIX)
+    if counts == "epoch":
+        chosen = {name: name for name in MEASURED if name in names}
+    elif counts == "step" and len(names) > 1:
+        chosen = {"value": names[1]}
+    else:
+        chosen = {}
+    if "value" not in chosen:
+        message = f"{shown(path)} is no log of minimize: its first column is no step or epoch"
+        raise FileError(message, hint="--overlay takes a file that --log wrote")
+    curves = {}
+    for what, name in chosen.items():
+        columns = read_columns(source, [names[0], name])
+        curves[what] = np.asarray(columns[names[0]]), np.asarray(columns[name])
+    return Overlay(path, counts, curves)
+
+
+KEPT_STEPS = 4096
+"""How many steps a plot shows at the most, evenly spaced, besides the last one."""
+
+
+class Steps:
+    """Keeps steps for a plot: all of them, or evenly spaced ones and the last."""
+
+    def __init__(self, most: int = KEPT_STEPS) -> None:
+        self._most = most
+        self._stride = 1
+        self._kept: list[Iterate] = []
+        self._last: Iterate | None = None
+
+    def see(self, iterate: Iterate) -> None:
+        """Keep the step, for now or for good."""
+        self._last = iterate
+        if iterate.step % self._stride == 0:
+            self._kept.append(iterate)
+            if len(self._kept) > self._most:
+                self._stride *= 2
+                self._kept = [kept for kept in self._kept if kept.step % self._stride == 0]
+
+    def following(self, step: int) -> int:
+        """Return the next step after this one that is worth keeping."""
+        return step - step % self._stride + self._stride
+
+    @property
+    def iterates(self) -> list[Iterate]:
+        """The steps that were kept, in order."""
+        if self._last is None or (self._kept and self._kept[-1].step == self._last.step):
+            return self._kept
+        return [*self._kept, self._last]
+
+
+# ---------------------------------------------------------------- a fit of one predictor
+
+
+def _fit_panels(
+    fit: Predictions,
+    predictor: str,
+    sigma: Vector | None,
+    confidence: float,
+    notes: list[str],
+    models: Mapping[str, Predictions | None],
+) -> list[Panel]:
+    """Return a panel of the data with the curve and its band, and one of the residuals below it.
+
+    `sigma` are the standard deviations of the observations. Of several `models`, by what they are
+    called, all have curves. What is left out is said in `notes`.
+    """
+    stride = -(-fit.count // ROWS)
+    if stride > 1:
+        notes.append(f"the plot shows one of each {stride} rows of the data")
+    parts = []
+    start, least, most = 0, np.inf, -np.inf
+    for block in fit.blocks():
+        fitted, residual = (block[name] for name in fit.names[-4:-2])
+        places = np.arange(-start % stride, len(fitted), stride)
+        start += len(fitted)
+        least, most = min(least, block[predictor].min()), max(most, block[predictor].max())
+        parts.append([column[places] for column in (block[predictor], fitted + residual, residual)])
+    x, y, residuals = (np.concatenate(column) for column in zip(*parts, strict=True))
+    error = None if sigma is None else np.broadcast_to(sigma, (fit.count,))[::stride]
+    grid = np.linspace(least, most, CURVE) if most > least else x[:1]
+    fitted, low, high = _curve(fit, grid)
+
+    def evaluate(points: Vector) -> Vector:
+        return _curve(fit, points)[0]
+
+    gaps = broken(grid, fitted, evaluate)
+    _, low = with_gaps(grid, low, gaps)
+    _, high = with_gaps(grid, high, gaps)
+    grid, fitted = with_gaps(grid, fitted, gaps)
+    marks: list[Any] = []
+    if np.isfinite(low).any():
+        marks.append(Band(grid, low, high, f"{100 * confidence:g} % confidence band"))
+    bars = "" if error is None else " ± sigma"
+    marks.append(Points(x, y, f"data{bars}", error))
+    first, *others = models or ["fit"]
+    marks.append(Line(grid, fitted, first))
+    for name in others:
+        other = models[name]
+        if other is None or other.predictor != predictor:
+            notes.append(f"{name} is no function of {predictor} alone: it has no curve")
+        else:
+            marks.append(Line(grid, _curve(other, grid)[0], name))
+    ends = grid[[0, -1]]
+    beside: list[Any] = [Line(ends, np.zeros(len(ends))), Points(x, residuals, error=error)]
+    limits = _limits(y if error is None else np.concatenate([y - error, y + error]), marks, notes)
+    return [
+        Panel(predictor, fit.response, marks, limits=limits),
+        Panel(
+            predictor, "residual of the first" if others else "residual", beside, height=RESIDUALS
+        ),
+    ]
+
+
+def _limits(data: Vector, marks: Sequence[Any], notes: list[str]) -> tuple[float, float] | None:
+    """Return where to cut the axis of a curve or band that somewhere goes far off, as at a pole.
+
+    The data and the central parts of curve and band are always shown; None shows all of it.
+    """
+    named = [getattr(mark, name, None) for mark in marks for name in ("y", "low", "high")]
+    drawn = [values[np.isfinite(values)] for values in named if values is not None]
+    whole = np.concatenate([data, *drawn])
+    central = [np.quantile(values, CENTRAL) for values in drawn if values.size]
+    inner = np.concatenate([data, *central])
+    low, high = inner.min(), inner.max()
+    if not is_far(whole, low, high):
+        return None
+    room = (high - low) / 2
+    cut = float(max(low - room, whole.min())), float(min(high + room, whole.max()))
+    notes.append(f"the fit goes far beyond the data; its axis is cut at {both(cut)}")
+    return cut
+
+
+def _curve(fit: Predictions, points: Vector) -> tuple[Vector, Vector, Vector]:
+    """Return fitted values and the ends of their band at points; nan where there is none."""
+    try:
+        table = fit.along(points)
+        columns = table.columns()
+        names = table.names
+        return columns[names[-4]], columns[names[-2]], columns[names[-1]]
+    except MathematicsError:
+        if len(points) == 1:
+            gap = np.array([np.nan])
+            return gap, gap, gap
+        parts = [_curve(fit, points[i : i + 1]) for i in range(len(points))]
+        fitted, low, high = (np.concatenate(column) for column in zip(*parts, strict=True))
+        return fitted, low, high

@@ -15,7 +15,6 @@ import numpy as np
 from gradcli.calculus.reverse import gradient
 from gradcli.graph.structural import entries as keys_of
 from gradcli.language.choices import choice
-from gradcli.minimize.layout import entries, numbers
 from gradcli.minimize.methods import first_order
 from gradcli.minimize.settings import SECOND_ORDER
 from gradcli.minimize.task import task
@@ -23,7 +22,7 @@ from gradcli.programs.instructions import Instructions
 from gradcli.solvers import stopping
 from gradcli.solvers.first_order.methods import METHODS
 from gradcli.solvers.first_order.tracing import in_one
-from gradcli.values import entry_name, shape_of
+from gradcli.values import entries, entry_name, numbers, shape_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence

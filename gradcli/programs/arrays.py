@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradcli.graph.bodies import EXACT, LEAVES, OF_TWO, PYTHON, Dialect, Text
+from gradcli.graph.bodies import COMPARING, EXACT, LEAVES, OF_TWO, PYTHON, Dialect, Text
 from gradcli.graph.special import direction, two_square
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gradcli.graph.bodies import Body
     from gradcli.graph.shapes import Shape
 
     Function = Callable[[Any], Any]
@@ -32,8 +31,7 @@ class NumPy(Dialect):
     """
 
     forms = {  # noqa: RUF012 - never changed
-        **{sign: f"({{0}} {sign} {{1}})" for sign in ("<", "<=", ">", ">=", "==", "!=")},
-        **{sign: f"({{0}} {sign} {{1}})" for sign in "+-*"},
+        **{sign: f"({{0}} {sign} {{1}})" for sign in (*COMPARING, *"+-*")},
         "/": "np.divide({0}, {1})",
         "negative": "(-{0})",
         "abs": "np.abs({0})",
@@ -58,6 +56,7 @@ class NumPy(Dialect):
         "clip": "np.minimum(np.maximum({0}, {1}), {2}) + 0.0",
     }
     # One pass in place of many.
+    choice = "chosen({{0}}, {one}, {other}, {places})"
     own = frozenset({"relu", "sign", "clip", "max", "min", "hypot", "direction"})
     is_lazy = False
 
@@ -86,7 +85,8 @@ class NumPy(Dialect):
         return self.choose(is_usual, _share_of_length, direction, x, y)
 
     def _reduced(self, form: str, numbers: tuple[Text, ...]) -> Text:
-        return reduce(lambda x, y: Text(self, form, (x, y)), numbers) + 0.0
+        found: Text = reduce(lambda x, y: Text(self, form, (x, y)), numbers) + 0.0
+        return found
 
     def of_floats(self, function: Callable[..., float]) -> Callable[..., Any]:
         """Return a function of floats as one of arrays, number by number; nan without a value."""
@@ -113,13 +113,6 @@ class NumPy(Dialect):
         from gradcli.graph.scientific import of_arrays
 
         return of_arrays(name)
-
-    def choose(self, condition: Text, f: Body, g: Body, *arguments: Any) -> Text:
-        """Return f(m, *arguments) where the condition holds, else g(m, *arguments)."""
-        (one, given), (other, _) = self.call_of(f, arguments), self.call_of(g, arguments)
-        places = ", ".join([f"{{{place}}}" for place in range(1, len(given) + 1)])
-        call = f"chosen({{0}}, {one}, {other}, {places})"
-        return Text(self, call, (condition, *given))
 
 
 def _share_of_length(m: NumPy, x: Text, y: Text) -> Text:
@@ -297,7 +290,7 @@ def norm(x: Any, axis: int | None) -> Any:
     return np.squeeze(scale * np.sqrt(squares), axis=axis)
 
 
-def apart(x: Any, axis: int | None) -> Any:
+def deviations(x: Any, axis: int | None, mean: Callable[..., Any] = mean) -> Any:
     """Return how far each number is from the mean; exactly 0 where all are equal."""
     x = np.asarray(x)
     first = x.ravel()[:1].reshape((1,) * x.ndim) if axis is None else np.take(x, [0], axis=axis)
@@ -308,7 +301,7 @@ def apart(x: Any, axis: int | None) -> Any:
 
 def var(x: Any, axis: int | None) -> Any:
     """Return the mean square distance from the mean."""
-    return mean(apart(x, axis) ** 2, axis)
+    return mean(deviations(x, axis) ** 2, axis)
 
 
 def std(x: Any, axis: int | None) -> Any:
@@ -319,7 +312,7 @@ def std(x: Any, axis: int | None) -> Any:
 
 
 def _deviation(x: Any, axis: int | None) -> Any:
-    return norm(apart(x, axis), axis) / np.sqrt(x.size if axis is None else x.shape[axis])
+    return norm(deviations(x, axis), axis) / np.sqrt(x.size if axis is None else x.shape[axis])
 
 
 def logsumexp(x: Any, axis: int | None, exp: Function, log1p: Function) -> Any:

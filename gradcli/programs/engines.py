@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from gradcli.programs.loop import Loop, Order, Runner, Stretch
     from gradcli.programs.program import Program
 
-TABLE = {"python": "gradcli.programs.engine", "native": "gradcli.programs.llvm.engine"}
+TABLE = {"python": "gradcli.programs.engine", "native": "gradcli.programs.llvm.machine"}
 """The module of each engine, which is an Engine; it is imported when it is asked for."""
 PYTHON, AUTO = "python", "auto"
 """The engine that is always there, and the choice that goes on with a faster one if it repays."""

@@ -169,7 +169,6 @@ class Explainer:
     def _undefined(self, node: int, wrong: Any, row: int | None) -> tuple[str, int | None]:
         """Return the sentence for a node without a value, and the row."""
         operation, arguments, payload = self._graph.rows[node]
-        extra = [] if payload is None else [payload]
         shape = _shape(self._numbers[node])
         if operation.name in {"onehot", "cross_entropy"}:
             found = self._no_class(node, row)
@@ -181,7 +180,7 @@ class Explainer:
         if operation.structural:
             return f"{_RESULTS.get(operation.name, operation.name)} {TOO_LARGE}{where}", row
         inputs = [_number_at(self._numbers[a], shape, entry) for a in arguments]
-        return _undefined_number(operation, inputs, extra) + where, row
+        return _undefined_number(operation, inputs, payload) + where, row
 
     def _no_class(self, node: int, row: int | None) -> tuple[str, int | None] | None:
         """Return the sentence for the first number that is no class, and its row."""
@@ -290,7 +289,7 @@ class Explainer:
                 shape = _shape(number)
                 entry = _first_entry(wrong, shape, row if self._has_rows(node) else None)
                 inputs = [_number_at(numbers[a], shape, entry) for a in arguments]
-                return operation.domain[0](*inputs, *([] if payload is None else [payload]))
+                return operation.is_defined(inputs, payload)
         return True
 
     def kinks(self, nodes: Collection[int]) -> dict[int, str]:
@@ -299,11 +298,10 @@ class Explainer:
         special = [n for n in sorted(nodes) if graph.rows[n][0].kink or graph.rows[n][0].jump]
         for node in special:
             operation, arguments, payload = graph.rows[node]
-            extra = [] if operation.payload is None else [payload]
             for case in (operation.kink, operation.jump):
                 inputs = [self._numbers[a] for a in arguments if a in self._numbers]
                 is_run = len(inputs) == len(arguments)
-                is_at = case and is_run and _is_at(case[0], inputs, extra, operation)
+                is_at = case and is_run and _is_at(case[0], inputs, payload, operation)
                 if case and is_at and reading.any_of(self.read.get(node, False)):
                     found[node] = case[1]
         return found
@@ -344,18 +342,19 @@ def _number_at(number: Any, shape: tuple[int, ...], entry: tuple[int, ...]) -> f
     return float(np.broadcast_to(number, shape)[entry])
 
 
-def _undefined_number(operation: Operation, inputs: list[float], extra: list[Any]) -> str:
-    if operation.domain and not operation.domain[0](*inputs, *extra):
+def _undefined_number(operation: Operation, inputs: list[float], payload: Any) -> str:
+    given = operation.with_payload(inputs, payload)
+    if operation.domain and not operation.domain[0](*given):
         needs = operation.domain[1]
         if operation.undefined:
             return operation.undefined
         if operation in {POWER_OF, CONSTANT_POWER}:
-            base, exponent = [number_text(x) for x in (*inputs, *extra)]
+            base, exponent = [number_text(x) for x in given]
             base = f"({base})" if base.startswith("-") else base
             return f"{base}^{exponent} is undefined (needs {needs})"
         name = operation.typed or operation.name
         return f"{name} is undefined at {_listed(inputs)} (needs {needs})"
-    said = operation.reason(*inputs, *extra) if operation.reason else None
+    said = operation.reason(*given) if operation.reason else None
     if said:
         return said
     if operation is CONSTANT:
@@ -394,21 +393,21 @@ def repair(
 
 
 def _is_at(
-    test: Callable[..., bool], inputs: list[Any], extra: list[Any], operation: Operation
+    test: Callable[..., bool], inputs: list[Any], payload: Any, operation: Operation
 ) -> bool:
     """Return whether a test holds for the inputs, or for any of their numbers that are finite."""
     if not operation.structural and all(isinstance(x, float) for x in inputs):
-        return all(map(isfinite, inputs)) and bool(test(*inputs, *extra))
+        return all(map(isfinite, inputs)) and bool(test(*operation.with_payload(inputs, payload)))
     import numpy as np
 
     if operation.structural:
-        return bool(test(*[np.asarray(x) for x in inputs], *extra))
+        return bool(test(*operation.with_payload(map(np.asarray, inputs), payload)))
     each = np.broadcast_arrays(*inputs)
     if each[0].size > MOST_TESTED:
         return False
     numbers = np.stack(each).reshape(len(each), -1).T
     known = numbers[np.isfinite(numbers).all(axis=1)].tolist()
-    return any(test(*row, *extra) for row in known)
+    return any(test(*operation.with_payload(row, payload)) for row in known)
 
 
 def _called(graph: Graph, node: int) -> str:

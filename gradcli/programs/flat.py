@@ -6,14 +6,16 @@ its value, or hold it to be a number.
 
 from __future__ import annotations
 
-from functools import reduce
+from functools import partial, reduce
+from operator import gt, lt
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gradcli.graph.bodies import executed
 from gradcli.graph.shapes import ROWS
-from gradcli.programs.arrays import sum_to_shape
+from gradcli.graph.special import extreme
+from gradcli.programs.arrays import deviations, sum_to_shape
 from gradcli.programs.generated import array_code, arrays
 
 if TYPE_CHECKING:
@@ -51,13 +53,14 @@ class Flat:
 
     def max(self, x: Any, axis: int | None = None) -> Any:
         """Return the greatest number over an axis, or over all."""
-        return self._folded(lambda a, b: self.m.where((b > a) | (b != b), b, a), x, axis)  # noqa: PLR0124
+        return self._folded(gt, x, axis)
 
     def min(self, x: Any, axis: int | None = None) -> Any:
         """Return the least number over an axis, or over all."""
-        return self._folded(lambda a, b: self.m.where((b < a) | (b != b), b, a), x, axis)  # noqa: PLR0124
+        return self._folded(lt, x, axis)
 
-    def _folded(self, fold: Callable[[Any, Any], Any], x: Any, axis: int | None) -> Any:
+    def _folded(self, compare: Callable[[Any, Any], Any], x: Any, axis: int | None) -> Any:
+        fold = partial(extreme, self.m, compare)
         x = np.frompyfunc(self.m.of, 1, 1)(x)
         if axis is None:
             return reduce(fold, np.ravel(x))
@@ -83,10 +86,7 @@ class Flat:
 
     def var(self, x: Any, axis: int | None) -> Any:
         """Return the mean square distance from the mean; exactly 0 where all are equal."""
-        first = np.ravel(x)[0] if axis is None else np.take(x, [0], axis=axis)
-        shifted = x - first
-        middle = self.mean(shifted, axis)
-        away = shifted - (middle if axis is None else np.expand_dims(middle, axis))
+        away = deviations(x, axis, self.mean)
         return self.mean(away * away, axis)
 
     def std(self, x: Any, axis: int | None) -> Any:

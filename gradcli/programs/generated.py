@@ -15,11 +15,10 @@ from gradcli.graph.bodies import PYTHON, Dialect, executed
 from gradcli.graph.operations import (
     AND_ALSO,
     LEAVES,
-    NAMED_CONSTANT,
-    NAMED_VALUES,
     OR_ELSE,
     VARIABLE,
     Operation,
+    known_number,
 )
 from gradcli.graph.shapes import COUNT, ROWS
 from gradcli.programs.program import shared
@@ -116,7 +115,7 @@ def statements(
     for operation, inputs, output, payload in program.instructions:
         depths[output] = 0
         if not inputs:
-            terms[output] = _leaf(operation, payload, local)
+            terms[output] = leaf_text(operation, payload, local)
             continue
         code = template(operation, len(inputs), payload)
         depth = 1 + max([depths[node] for node in inputs])
@@ -146,10 +145,11 @@ def _reads(program: Program, *, named: bool) -> dict[int, int]:
     return reads
 
 
-def _leaf(operation: Operation, payload: Any, local: Mapping[str, str]) -> str:
+def leaf_text(operation: Operation, payload: Any, local: Mapping[str, str]) -> str:
+    """Return the name or number that stands for a leaf."""
     if operation is VARIABLE:
         return local[payload]
-    return repr(float(NAMED_VALUES[payload] if operation is NAMED_CONSTANT else payload))
+    return repr(known_number(operation, payload))
 
 
 def _array_statements(
@@ -157,10 +157,10 @@ def _array_statements(
 ) -> tuple[list[str], list[str]]:
     terms: dict[int, str] = {}
     lines: list[str] = []
-    last_use = _last_uses(program)
+    last_use = last_uses(program)
     for index, (operation, inputs, output, payload) in enumerate(program.instructions):
         if operation in LEAVES:
-            terms[output] = _leaf(operation, payload, local)
+            terms[output] = leaf_text(operation, payload, local)
         else:
             arguments = [terms[node] for node in inputs]
             lines.append(f"v{output} = {array_code(operation, arguments, payload, m)}")
@@ -172,8 +172,11 @@ def _array_statements(
     return lines, [terms[output] for output in program.outputs]
 
 
-def _last_uses(program: Program) -> dict[int, list[int]]:
-    """Return for each instruction, by its place, the nodes that nothing reads after it."""
+def last_uses(program: Program) -> dict[int, list[int]]:
+    """Return for each instruction, by its place, the nodes that nothing reads after it.
+
+    Outputs are none of them.
+    """
     last: dict[int, int] = {}
     for index, instruction in enumerate(program.instructions):
         for node in instruction.inputs:

@@ -11,13 +11,8 @@ import math
 import operator
 from typing import TYPE_CHECKING, Any
 
-from gradcli.graph.bodies import LEAVES, applied
-from gradcli.graph.operations import (
-    CONSTANT,
-    NAMED_CONSTANT,
-    NAMED_VALUES,
-    VARIABLE,
-)
+from gradcli.graph.bodies import Symbol, SymbolicTarget, applied
+from gradcli.graph.operations import VARIABLE, known_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -49,22 +44,7 @@ class UnavailableError(Exception):
     """There are no instructions for an operation, or they would be too many."""
 
 
-def _of_two(op: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """Return an operator, and the same with its operands in the other order.
-
-    It leaves arrays of numbers to NumPy.
-    """
-
-    def apply(first: Number | float, second: Number | float) -> Any:
-        numbers = [x for x in (first, second) if isinstance(x, Number)]
-        if not all(isinstance(x, Number | float | int) for x in (first, second)):
-            return NotImplemented
-        return numbers[0].m.instruction(op, first, second)
-
-    return apply, lambda second, first: apply(first, second)
-
-
-class Number:
+class Number(Symbol):
     """A number, or a condition that is 1 or 0, at a place of a program."""
 
     __slots__ = ("m", "place")
@@ -73,15 +53,9 @@ class Number:
         self.m = m
         self.place = place
 
-    __add__, __radd__ = _of_two("+")
-    __sub__, __rsub__ = _of_two("-")
-    __mul__, __rmul__ = _of_two("*")
-    __truediv__, __rtruediv__ = _of_two("/")
-    __lt__, __le__ = _of_two("<")[0], _of_two("<=")[0]
-    __gt__, __ge__ = _of_two(">")[0], _of_two(">=")[0]
-    __eq__, __ne__ = _of_two("==")[0], _of_two("!=")[0]
-    __and__, __or__, __xor__ = _of_two("and")[0], _of_two("or")[0], _of_two("xor")[0]
-    __hash__ = None  # type: ignore[assignment]
+    def done(self, sign: str, *parts: Number | float) -> Number:
+        """Return the number that an operator makes of others."""
+        return self.m.instruction(sign, *parts)
 
     def __pow__(self, count: int) -> Number:
         """Return the square, which arrays are raised to."""
@@ -89,26 +63,16 @@ class Number:
             raise UnavailableError
         return self.m.instruction("*", self, self)
 
-    def __neg__(self) -> Number:
-        """Return the number with the other sign."""
-        return self.m.instruction("negative", self)
-
-    def __abs__(self) -> Number:
-        """Return the number without its sign."""
-        return self.m.instruction("abs", self)
-
     def __bool__(self) -> bool:
         """Raise UnavailableError: a branch cannot be taken before there is a number."""
         raise UnavailableError
 
 
-class Instructions:
+class Instructions(SymbolicTarget):
     """The target: it collects the instructions of the bodies that are run with it.
 
     The same instruction of the same numbers is there once.
     """
-
-    own: frozenset[str] = frozenset()
 
     def __init__(self, count: int = 0, whole: Instructions | None = None) -> None:
         """Begin a program of `count` inputs, or a function of a `whole` program."""
@@ -127,17 +91,9 @@ class Instructions:
 
     # ------------------------------------------------------------ the target
 
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        """Return a function of numbers, which those that are known are put through now."""
-        if name not in LEAVES:
-            raise AttributeError(name)
-
-        def apply(*arguments: Number | float) -> Number | float:
-            if any(isinstance(argument, Number) for argument in arguments):
-                return self.instruction(name, *arguments)
-            return float(LEAVES[name](*arguments))
-
-        return apply
+    def call(self, name: str, *arguments: Number | float) -> Number:
+        """Return a function of numbers."""
+        return self.instruction(name, *arguments)
 
     def where(self, condition: Number, x: Number | float, y: Number | float) -> Number:
         """Return x where the condition holds, else y; both are computed."""
@@ -145,8 +101,7 @@ class Instructions:
 
     def choose(self, condition: Number, f: Body, g: Body, *arguments: Any) -> Number:
         """Return f(m, *arguments) where the condition holds, else g(m, *arguments)."""
-        given = [argument for argument in arguments if isinstance(argument, Number)]
-        known = [argument for argument in arguments if not isinstance(argument, Number)]
+        given, known = self.divided(arguments)
         functions = [self._function(body, len(given), *known) for body in (f, g)]
         return self._append("choose", [condition.place, *functions, *[x.place for x in given]])
 
@@ -265,10 +220,9 @@ class Instructions:
         operation, arguments, payload = graph.rows[node]
         if operation is VARIABLE:
             return given.get(payload)
-        if operation is CONSTANT:
-            return self.of(float(payload))
-        if operation is NAMED_CONSTANT:
-            return self.of(float(NAMED_VALUES[payload]))
+        number = known_number(operation, payload)
+        if number is not None:
+            return self.of(number)
         inputs = [found[argument] for argument in arguments]
         shape = graph.shape(node)
         if any(value is None for value in inputs) or not all(isinstance(n, int) for n in shape):
@@ -285,8 +239,8 @@ class Instructions:
         return value
 
     def _applied(self, operation: Operation, inputs: Iterable[Any], payload: Any) -> Number:
-        extra = () if payload is None else (payload,)
-        return self.of(applied(operation, self, *map(self.of, inputs), *extra))
+        numbers = operation.with_payload(map(self.of, inputs), payload)
+        return self.of(applied(operation, self, *numbers))
 
     def _of_arrays(self, operation: Operation, inputs: list[Any], payload: Any) -> Any:
         """Return an operation on arrays, which are arrays of the numbers of this program."""

@@ -10,14 +10,12 @@ from __future__ import annotations
 import math
 
 from gradcli.graph.operations import (
-    CONSTANT,
     LEAVES,
     NAMED_CONSTANT,
-    NAMED_VALUES,
     VARIABLE,
     Operation,
+    known_number,
 )
-from gradcli.graph.shapes import COUNT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -116,9 +114,7 @@ def _run_arrays(
     from gradcli.programs.generated import array_function
 
     numbers, faults = _known(known, ieee=ieee)
-    rows = next((len(variables[name]) for name in graph.columns if name in variables), None)
-    if rows is not None:
-        variables = {**variables, COUNT: float(rows)}
+    variables, rows = graph.with_count(variables)
     for node in nodes:
         if node in numbers:
             continue
@@ -147,14 +143,7 @@ def finite(value: Any) -> bool:
 
 def leaf(operation: Operation, payload: Any, variables: Mapping[str, Any]) -> Any:
     """Return the value of a constant or variable."""
-    if operation is CONSTANT:
-        return float(payload)
-    if operation is VARIABLE:
-        return variables[payload]
-    if operation is NAMED_CONSTANT:
-        return NAMED_VALUES[payload]
-    message = f"{operation} has no value of its own"
-    raise TypeError(message)
+    return variables[payload] if operation is VARIABLE else known_number(operation, payload)
 
 
 def _ieee(operation: Operation, inputs: list[float], payload: Any, value: float) -> float:

@@ -11,10 +11,9 @@ from gradcli.graph.operations import (
     CONSTANT,
     CONSTANT_POWER,
     MULTIPLY,
-    NAMED_CONSTANT,
-    NAMED_VALUES,
     VARIABLE,
     Operation,
+    known_number,
 )
 from gradcli.limits import out_of_range
 
@@ -110,15 +109,9 @@ def shared(program: Program) -> Program:
 
 def _constant(step: Instruction, constants: Mapping[int, float]) -> float | None:
     """Return the value of a step that is made of constants alone, None when it has none."""
-    if step.operation is CONSTANT:
-        return float(step.payload)
-    if step.operation is NAMED_CONSTANT:
-        return NAMED_VALUES[step.payload]
-    if step.operation.value is None or not all(node in constants for node in step.inputs):
-        return None
-    extra = () if step.payload is None else (step.payload,)
-    try:
-        value = step.operation.value(*[constants[node] for node in step.inputs], *extra)
-    except (ValueError, OverflowError, ZeroDivisionError):
-        return None
+    operation, inputs, _, payload = step
+    number = known_number(operation, payload)
+    if number is not None or operation.value is None or not constants.keys() >= set(inputs):
+        return number
+    value = operation.at([constants[node] for node in inputs], payload)
     return value if value - value == 0 else None

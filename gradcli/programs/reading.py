@@ -10,8 +10,10 @@ from gradcli.graph.operations import TABLE, WHERE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
     from typing import Any
+
+    from typing_extensions import Self
 
     from gradcli.graph.node import Graph
     from gradcli.graph.shapes import Shape
@@ -28,16 +30,18 @@ def live(graph: Graph, roots: Iterable[int], numbers: Mapping[int, float]) -> se
     rows = graph.rows
     for node in range(max(reading, default=-1), -1, -1):
         if node in reading:
-            operation, arguments, _ = rows[node]
-            if not numbers.keys() >= set(arguments):
-                continue  # its value was known
-            if operation is WHERE:
-                condition = arguments[0]
-                reading.add(condition)
-                reading.add(arguments[1] if numbers[condition] else arguments[2])
-            else:
-                reading.update(arguments)
+            arguments = rows[node][1]
+            if numbers.keys() >= set(arguments):  # else its value was known
+                reading.update([arguments[place] for place in taken(graph, node, numbers)])
     return reading
+
+
+def taken(graph: Graph, node: int, numbers: Mapping[int, float] | None) -> Collection[int]:
+    """Return the positions of the arguments that a node reads: `where` reads one branch."""
+    operation, arguments, _ = graph.rows[node]
+    if operation is WHERE and numbers is not None and not graph.shape(arguments[0]):
+        return (0, 1) if numbers[arguments[0]] else (0, 2)
+    return range(len(arguments))
 
 
 def masks(
@@ -98,14 +102,19 @@ class Array:
 
     def __init__(self, value: Any) -> None:
         self.value = value
-        self.shape: Shape = value.shape
 
-    def apply(self, name: str, *others: Array, payload: Any = None) -> Array:
+    @property
+    def shape(self) -> Shape:
+        """The shape of the array."""
+        return tuple(self.value.shape)
+
+    def apply(self, name: str, *others: Any, payload: Any = None) -> Self:
         """Return the row `name` of the table applied to this array and others."""
         from gradcli.programs.generated import array_function
 
         function = array_function(TABLE[name], 1 + len(others), payload)
-        return Array(function(self.value, *[other.value for other in others]))
+        inputs = [getattr(other, "value", other) for other in (self, *others)]
+        return type(self)(function(*inputs))
 
     def __mul__(self, other: Array) -> Array:
         """Return self * other."""

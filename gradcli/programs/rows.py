@@ -11,13 +11,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from gradcli.graph.bodies import executed
-from gradcli.graph.operations import (
-    CONSTANT,
-    NAMED_CONSTANT,
-    NAMED_VALUES,
-    VARIABLE,
-)
-from gradcli.programs.generated import array_code, array_template, arrays
+from gradcli.graph.operations import LEAVES
+from gradcli.programs.generated import array_code, array_template, arrays, last_uses, leaf_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -51,7 +46,7 @@ def sums(
     """
     writer = _Writer(program, columns, shared)
     terms = writer.terms
-    writer.steps(keep={node for pair in pairs for node in pair})
+    writer.steps()
     results = [
         f"np.add.reduce({terms[left]})" if right < 0 else f"np.dot({terms[left]}, {terms[right]})"
         for left, right in pairs
@@ -96,30 +91,23 @@ class _Writer:
         self._program = program
         self._columns = {name: f"c{index}" for index, name in enumerate(columns)}
         self._shared = {name: f"s{index}" for index, name in enumerate(shared)}
+        self._local = self._shared | self._columns
         self._free: list[str] = []
         self._buffers = 0
         self.terms: dict[int, str] = {}
         """The local that holds the value of each node."""
         self.lines: list[str] = []
 
-    def steps(self, keep: set[int]) -> None:
-        """Write the steps; the values of the nodes to `keep` stay till the end of a block."""
-        last_use = {
-            i: at for at, step in enumerate(self._program.instructions) for i in step.inputs
-        }
+    def steps(self) -> None:
+        """Write the steps; the outputs stay till the end of a block."""
+        finished = last_uses(self._program)
         for at, (operation, inputs, output, payload) in enumerate(self._program.instructions):
-            if operation is VARIABLE:
-                names = self._columns if payload in self._columns else self._shared
-                self.terms[output] = names[payload]
-                continue
-            if operation is CONSTANT or operation is NAMED_CONSTANT:
-                value = NAMED_VALUES[payload] if operation is NAMED_CONSTANT else payload
-                self.terms[output] = repr(float(value))
+            if operation in LEAVES:
+                self.terms[output] = leaf_text(operation, payload, self._local)
                 continue
             arguments = [self.terms[node] for node in inputs]
-            for node in dict.fromkeys(inputs):
-                if last_use[node] == at and node not in keep and self.terms[node][0] == "b":
-                    self._free.append(self.terms[node])
+            terms = [self.terms[node] for node in finished.get(at, ())]
+            self._free += [term for term in terms if term[0] == "b"]
             self._step(operation, arguments, output, payload)
 
     def _step(self, operation: Operation, arguments: list[str], output: int, payload: Any) -> None:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gradcli.graph.operations import ADD, MULTIPLY, WHERE
+from gradcli.graph.operations import ADD, MULTIPLY
 from gradcli.graph.printing import label, write
+from gradcli.programs.reading import taken
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -125,7 +126,7 @@ def steps(
     listed: list[Step] = []
     for node in nodes:
         operation, arguments, _ = graph.rows[node]
-        taken = _taken(graph, node, seen.numbers)
+        read = taken(graph, node, seen.numbers)
         collected: list[Edge] = []
         for position, argument in enumerate(arguments):
             slope = local.get((node, position)) if local else None
@@ -137,7 +138,7 @@ def steps(
                 if operation is MULTIPLY:
                     collected = [_through(e, slope, formula) for e in collected]
             else:
-                collected.append(Edge(argument, slope, formula, position in taken))
+                collected.append(Edge(argument, slope, formula, position in read))
         if node in merged:
             edges[node] = collected
             continue
@@ -195,20 +196,12 @@ def _read(
 ) -> list[int]:
     """Return the nodes that `root` reads at these values, down to `stops`."""
 
-    def taken(node: int) -> Iterable[int]:
+    def into(node: int) -> Iterable[int]:
         arguments = graph.rows[node][1]
         is_end = node != root and node in stops
-        return () if is_end else [arguments[position] for position in _taken(graph, node, numbers)]
+        return () if is_end else [arguments[position] for position in taken(graph, node, numbers)]
 
-    return graph.walk([root], taken)
-
-
-def _taken(graph: Graph, node: int, numbers: Mapping[int, float] | None) -> Collection[int]:
-    """Return the positions of the arguments that a node reads: `where` reads one branch."""
-    operation, arguments, _ = graph.rows[node]
-    if operation is WHERE and numbers is not None and not graph.shape(arguments[0]):
-        return (0, 1) if numbers[arguments[0]] else (0, 2)
-    return range(len(arguments))
+    return graph.walk([root], into)
 
 
 def _through(edge: Edge, slope: float | None, formula: tuple[int, ...]) -> Edge:

@@ -22,13 +22,8 @@ SUM, MEAN, MSE, DOT, CROSS_ENTROPY, INDEX, MATMUL, ONEHOT = (
     for name in ("sum", "mean", "mse", "dot", "cross_entropy", "index", "matmul", "onehot")
 )
 MEANS = {MEAN, MSE, CROSS_ENTROPY}
-ALONG_AXIS = {
-    TABLE[name]
-    for name in (
-        *("sum", "mean", "prod", "var", "std", "norm", "greatest", "least"),
-        *("argmax", "cumsum", "logsumexp", "softmax", "logsoftmax"),
-    )
-}
+AXIS = "axis"
+"""The payload of an operation along an axis, or over all."""
 EVERYTHING = (None, None, None)
 """The slice that takes all of an axis."""
 
@@ -96,7 +91,7 @@ def _keeps_rows(graph: Graph, node: int) -> bool:
     shapes = [graph.shape(argument) for argument in arguments]
     if not any(ROWS in shape for shape in shapes):
         return True
-    if operation in ALONG_AXIS:
+    if operation.payload == AXIS:
         return payload is not None and payload > 0
     if operation is INDEX:
         return bool(payload) and payload[0] == EVERYTHING
@@ -109,7 +104,7 @@ def _mixes_rows(graph: Graph, node: int) -> bool:
     """Return whether what an operation makes of a row depends on the other rows as well."""
     if _keeps_rows(graph, node):
         return False
-    return ROWS not in graph.shape(node) or graph.rows[node][0] in ALONG_AXIS
+    return ROWS not in graph.shape(node) or graph.rows[node][0].payload == AXIS
 
 
 def inner(formula: Node) -> list[int]:

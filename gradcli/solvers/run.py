@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.errors import MathematicsError
 from gradcli.solvers import stopping
+from gradcli.solvers.observer import Observer
 from gradcli.solvers.solver import Continuable, Leaping
 from gradcli.solvers.stopping import Ending, Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
     from gradcli.solvers.solver import Leap, Solver
 
@@ -49,33 +50,24 @@ class Outcome(NamedTuple):
     """The last records in their order, where they are still known."""
 
 
-def every_step(step: int) -> int | None:
-    """Return the step after this one: for observers that want to see all."""
-    return step + 1
-
-
 def run(
     solver: Solver,
     *,
     steps: int | None = None,
     seconds: float | None = None,
     allowed: float | None = None,
-    observe: Callable[[Record], None] = lambda _: None,
-    following: Callable[[int], int | None] = every_step,
-    keep: Callable[[int, dict[str, Any]], None] | None = None,
+    observer: Observer | None = None,
     resumed: Mapping[str, Any] | None = None,
-    stop: Callable[[], bool] = lambda: False,
 ) -> Outcome:
     """Return the outcome of letting the solver step until it is done.
 
     The run also ends after `steps` steps, after `seconds` (of `allowed` ones, which the reason then
     names), on Ctrl-C, and when the objective has no finite value (the solver raises
     MathematicsError then). With no `steps`, 10,000 are the most.
-    `observe` sees the records that it wants as they are made, and others: `following` tells which
-    is the next after a step, or None. `keep` is given the state after these steps, and a run
-    that is `resumed` from such a state goes on as if it had never stopped. Where `stop` says so,
-    the run is interrupted before its next step.
+    The `observer` sees the records that it wants as they are made, and others. A run that is
+    `resumed` from a state that it was given goes on as if it had never stopped.
     """
+    watched = observer or Observer()
     limit = DEFAULT_STEPS if steps is None else steps
     end = None if seconds is None else time.monotonic() + seconds
     last = best = _record(0, solver)
@@ -86,7 +78,7 @@ def run(
     walk = _Walk(solver)
     try:
         while True:
-            observe(last)
+            watched.step(last)
             over = solver.arrived()
             if over is not None:
                 reason = over
@@ -97,10 +89,10 @@ def run(
             if end is not None and seconds is not None and time.monotonic() >= end:
                 reason = stopping.out_of_time(last.step, allowed or seconds)
                 break
-            if stop():
+            if watched.stop():
                 reason = stopping.interrupted(last.step)
                 break
-            wanted = following(last.step)
+            wanted = watched.following(last.step)
             ahead = min(limit if wanted is None else wanted, limit) - last.step
             over, record, best = walk.on(last, best, ahead, limit - last.step)
             if over is not None:
@@ -108,8 +100,8 @@ def run(
                 break
             last = record
             latest.append(last)
-            if keep is not None:
-                keep(last.step, _state(solver, last, best))
+            if watched.keeps:
+                watched.keep(last.step, _state(solver, last, best))
     except KeyboardInterrupt:
         reason = stopping.interrupted(last.step)
     planned = reason.ending in {Ending.CONVERGED, Ending.COMPLETED}

@@ -159,7 +159,7 @@ class Block(NamedTuple):
 
 def derivatives(graph: Graph, root: int, nodes: Sequence[int], *, second: bool) -> list[int]:
     """Return the derivatives with respect to nodes, and then the second ones where wanted."""
-    from gradcli.calculus.hessian import hessian
+    from gradcli.calculus.forward import hessian
     from gradcli.calculus.reverse import gradient
 
     slopes = gradient(graph, root, nodes)

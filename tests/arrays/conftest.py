@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from gradcli import parse
-from gradcli.calculus import hessian, reverse
+from gradcli.calculus import forward, reverse
 from gradcli.programs import generated, interpreter
 from gradcli.programs.program import program
 
@@ -84,7 +84,7 @@ def second_along(formula: Formula | str, values: Mapping[str, Any], name: str, a
     graph, root = formula.graph, formula.id
     node = graph.variables([root])[name]
     direction = graph.variable("the direction", graph.shape(node))
-    (found,) = hessian.hessian_times(graph, root, [node], {node: direction})
+    (found,) = forward.hessian_times(graph, root, [node], {node: direction})
     graph.check()
     given = {**values, "the direction": along}
     return interpreter.run(graph, graph.reachable([found]), given, ieee=True).numbers[found]

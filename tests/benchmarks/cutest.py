@@ -27,7 +27,7 @@ from gradcli.errors import GradcliError, MathematicsError
 from gradcli.minimize.runs import Runs
 from gradcli.minimize.settings import Settings
 from gradcli.minimize.task import task
-from gradcli.solvers.run import every_step
+from gradcli.solvers.observer import Each, Observers
 from tests.benchmarks.report import PROJECT, Row
 from tests.solvers.problems import Compiled
 
@@ -92,8 +92,14 @@ def by_gradcli(case: Case) -> float:
             taken = min(taken, problem.objective.evaluations)
 
     with suppress(GradcliError):
-        Runs(problem, how, lambda _: None, watch, lambda: False, every_step).lowest(None, None)
+        Runs(problem, how, Observers([Steps(watch)])).lowest()
     return taken
+
+
+class Steps(Each):
+    """Calls a function with the steps of all runs."""
+
+    sees_all_runs = True
 
 
 class Counted:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gradcli import parse
-from gradcli.calculus.jumps import explained, without_slope
+from gradcli.calculus.kinks import explained, without_slope
 from gradcli.graph.operations import TABLE
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gradcli import parse
-from gradcli.calculus.rounding import WIDTH, kinks, rounded
+from gradcli.calculus.kinks import WIDTH, kinks, rounded
 from gradcli.formula import Formula
 from gradcli.graph.operations import POWER_OF, TABLE
 

@@ -15,7 +15,7 @@ import pytest
 
 from gradcli.cli.interrupts import PATIENCE
 from gradcli.minimize import runs
-from gradcli.minimize.attempts import Attempts
+from gradcli.minimize.refit import Attempts
 from gradcli.minimize.runs import FIRST_STEPS
 from gradcli.minimize.task import Task
 

@@ -297,6 +297,33 @@ def test_an_error_keeps_the_old_output(folder: Path, inside: Inside) -> None:
         assert names(folder) == ["out.txt"]
 
 
+@pytest.mark.parametrize(
+    ("words", "user"),
+    [
+        (["eval", "x*y", "--data", "in.csv", "-o", "./in.csv"], "--data"),
+        (["grad", "x*y", "--data", "in.csv", "--plot", "-", "-o", "in.csv"], "--data"),
+        (
+            ["eval", "x", "x=1:3:1", "--points", "in.csv", "--plot", "a.svg", "-o", "in.csv"],
+            "--points",
+        ),
+        (["draw", "@in.csv", "--format", "dot", "-o", "in.csv"], "the formula"),
+        (["eval", "@in.csv", "x=1", "y=2", "-o", "in.csv"], "the formula"),
+        (["minimize", "a^2", "a=1", "--log", "a.csv", "--predictions", "a.csv"], "--predictions"),
+    ],
+)
+def test_no_file_is_written_over_that_is_used_otherwise(
+    folder: Path, inside: Inside, words: list[str], user: str
+) -> None:
+    (folder / "in.csv").write_text("x,y\n1,2\n")
+    ran = inside(words)
+
+    assert (ran.code, ran.out) == (2, "")
+    assert "would write over" in ran.err
+    assert user in ran.err
+    assert (folder / "in.csv").read_text() == "x,y\n1,2\n"
+    assert names(folder) == ["in.csv"]
+
+
 def test_a_name_with_a_slash_at_its_end_is_one_of_a_folder(folder: Path, inside: Inside) -> None:
     assert inside(["eval", "1", "-o", "out/"]).code == 1
     assert names(folder) == []

@@ -14,13 +14,12 @@ import pytest
 
 from gradcli.cli import plots
 from gradcli.pictures.plots.axis import Axis, axes
-from gradcli.pictures.plots.canvas import Style
-from gradcli.pictures.plots.characters import lines
+from gradcli.pictures.plots.characters import Style, lines
 from gradcli.pictures.plots.chart import CLASSES, Chart, Field, Line, Panel, Points, Trail
 from gradcli.pictures.plots.figure import figure
 from gradcli.pictures.plots.looks import Looks, dressed
 from gradcli.pictures.plots.picture import _settings, drawn
-from gradcli.plotting.scattered import Scattered, coloured, laid
+from gradcli.plotting.data import Scattered, coloured, laid
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -163,7 +163,7 @@ def test_learning_shows_its_epochs(inside: Inside, here: Path) -> None:
             ["grad", "mean(a*y)", "a=1", "--data", "decay.csv", "--plot", "a.svg"],
             "one for all",
         ),
-        (["eval", "x", "x=0:1:0.5", "--plot", "a.svg", "-o", "a.svg"], "the file of --output"),
+        (["eval", "x", "x=0:1:0.5", "--plot", "a.svg", "-o", "a.svg"], "the file of --plot"),
         (["minimize", "x^2", "x=1", "--plot", "a.svg", "--log", "./a.svg"], "--log writes"),
         (["eval", "x", "x=0:1:1", "--plot", "a.svg", "--plots", "a"], "no option --plots"),
     ],

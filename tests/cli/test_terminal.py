@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+import gradcli
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Command, Inside, Screen, Strange, Terminal
@@ -337,3 +341,40 @@ def test_digits_on_a_terminal(terminal: Terminal) -> None:
     screen = terminal("grad", "x^2/3", "x=1", "--digits", "12")
 
     assert ["x", "1", "0.666666666667"] in [line.split() for line in screen.lines]
+
+
+@pytest.mark.parametrize(
+    ("formula", "start", "options"),
+    [
+        ("y ~ a*x + b", {}, {"data": "points.csv"}),
+        ("y ~ a*x^b", {"a": 1, "b": 1}, {"data": "points.csv", "loss": "huber(0.1)"}),
+        ("(a - 2)^2 + w^2 + 1", {"a": 1, "w": 3}, {}),
+        ("x*y", {"x": 1, "y": 1}, {"maximize": True, "subject_to": ["2*x + 2*y <= 20"]}),
+        ("x^4 - x^2 + x/5", {"x": 1}, {"starts": 8}),
+        ("x^3", {"x": 1}, {}),
+    ],
+)
+def test_python_prints_what_a_terminal_shows(
+    terminal: Terminal,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    formula: str,
+    start: dict[str, Any],
+    options: dict[str, Any],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("points.csv").write_text("x,y\n1,2.1\n2,3.9\n3,6.2\n4,7.8\n5,10.1\n", encoding="utf-8")
+    words = ["minimize", formula, *[f"{name}={value}" for name, value in start.items()]]
+    for field, value in options.items():
+        flag = "--" + field.replace("_", "-")
+        given = value if isinstance(value, list) else [value]
+        words += [flag] if value is True else [part for one in given for part in (flag, str(one))]
+    screen = terminal(*words, columns=200)
+    found = gradcli.parse(formula).minimize(start or None, **options)
+
+    shown = [line.split() for line in screen.lines if not set(line) <= set(" ─")]
+    printed = [line.split() for line in str(found).splitlines()]
+    printed = [["note:", *line] if line[:1] == ["warning:"] else line for line in printed if line]
+    assert printed == shown[-len(printed) :]
+    html = found._repr_html_()
+    assert all(escape(cell) in html for line in str(found).splitlines() for cell in line.split())

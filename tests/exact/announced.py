@@ -12,7 +12,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gradcli.cli.arguments import problem
+from gradcli.cli.batch import Formulas
+from gradcli.cli.options import Eval
+from gradcli.cli.output import Output
 from gradcli.errors import GradcliError
 from gradcli.exact.certain import has_balls
 from gradcli.graph.literals import number_text
@@ -41,7 +43,9 @@ def units(text: str, truth: Fraction) -> tuple[Fraction, Fraction]:
 def found(case: dict[str, Any]) -> tuple[Point, Iterator[tuple[str, str]]]:
     """The formula of a case at its point, and pairs of what is printed and what is true."""
     words = [case["expr"], *[f"{name}={value}" for name, value in case["vars"].items()]]
-    here = problem(words).at_values(digits=case.get("digits"))
+    formulas = Formulas(words, Eval(), lines=False)
+    output = Output(Eval(digits=case.get("digits")))
+    here = formulas.problem(formulas.one("eval")).at_values(output)
 
     def pairs() -> Iterator[tuple[str, str]]:
         yield number_text(here.value), case.get("text") or case["value"]

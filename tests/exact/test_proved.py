@@ -277,20 +277,20 @@ def test_functions_far_out_are_within_their_bounds(text: str, exponent: int) -> 
 
     from gradcli.exact.balls import BALLS, set_precision
     from gradcli.exact.proofs import evaluated
-    from gradcli.exact.tails import TAILS, Fall, Function
+    from gradcli.exact.tails import TAILS, Asymptote, Function
 
     set_precision(200)
     formula = parse(f"integrate({text})")
     (bound,) = [row[2] for row in formula.graph.rows if row[0].binds]
     taken = [arb(2) / 3 for _ in bound.graph.variables(bound.roots[:1]).keys() - {"0"}]
     ends = [arb(1), arb("inf"), arb("-inf"), arb(0)]
-    Fall.start = arb(2) ** exponent
+    Asymptote.start = arb(2) ** exponent
     for end in ends:
         side = -1 if end.is_finite() or end < 0 else 1
         x = (
-            Function(end, Fall(arb(1), -1))
+            Function(end, Asymptote(arb(1), -1))
             if end.is_finite()
-            else Function(arb(0), Fall(arb(side), 1))
+            else Function(arb(0), Asymptote(arb(side), 1))
         )
         try:
             given = (x, *[Function(y) for y in taken])
@@ -298,7 +298,7 @@ def test_functions_far_out_are_within_their_bounds(text: str, exponent: int) -> 
         except (ArithmeticError, TypeError):
             continue
         for far in (1, 1.5, 10, 1000):
-            u = Fall.start * far
+            u = Asymptote.start * far
             place = end + 1 / u if end.is_finite() else side * u
             truth = evaluated(BALLS, bound, bound.roots[0], (place, *taken))
             f = found.f

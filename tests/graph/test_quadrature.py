@@ -12,7 +12,7 @@ from mpmath import mp, mpf
 from gradcli import parse
 from gradcli.errors import MathematicsError
 from gradcli.graph import roots
-from gradcli.graph.bound_values import integrated
+from gradcli.graph.forms import integrated
 from gradcli.graph.near import NEAR, Near
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from gradcli import parse
-from gradcli.minimize.attempts import Attempts
 from gradcli.minimize.magnitudes import Magnitudes
+from gradcli.minimize.refit import Attempts
 from gradcli.minimize.settings import Settings
 from gradcli.minimize.task import Task, task
 from gradcli.solvers.least_squares.triangular import linearised

@@ -17,8 +17,7 @@ from gradcli.formula import parse
 from gradcli.graph.node import Node
 from gradcli.graph.shapes import sized
 from gradcli.minimize.fit import Weighting
-from gradcli.minimize.layout import Layout
-from gradcli.minimize.objective import WEIGHT, Objective
+from gradcli.minimize.objective import WEIGHT, Layout, Objective
 from gradcli.minimize.residuals import ModelResiduals
 from gradcli.rows.columns import by_rows
 

@@ -13,11 +13,12 @@ from gradcli.data.rows import HeldRows
 from gradcli.errors import MathematicsError, NameValueError, UsageError
 from gradcli.minimize import rows_objective
 from gradcli.minimize.settings import Settings
-from gradcli.minimize.training import Batches, Training, Watch
+from gradcli.minimize.training import Batches, Training
+from gradcli.solvers.observer import Observer
 from gradcli.solvers.stopping import Ending
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from gradcli.minimize.minimum import Epoch, Minimum
@@ -78,8 +79,10 @@ def batches_of(size: int, epochs: int, seed: int = 0) -> list[Any]:
     return found
 
 
-class Log(Watch):
+class Log(Observer):
     """Keeps what it sees, and stops a run after so many steps."""
+
+    keeps = True
 
     def __init__(self, last: int | None = None) -> None:
         self.batches: list[tuple[int, int, float]] = []
@@ -90,13 +93,15 @@ class Log(Watch):
     def batch(self, epoch: int, rows: int, value: float) -> None:
         self.batches.append((epoch, rows, value))
 
-    def epoch(self, epoch: Epoch) -> None:
-        self.done.append(epoch)
+    def epoch(self, epoch: Epoch, point: Sequence[Any] | None) -> None:
+        if point is not None:
+            self.done.append(epoch)
 
-    def step(self, training: Training) -> None:
-        self.states.append(training.state())
+    def keep(self, step: int, state: dict[str, Any], *, ends_epoch: bool | None = None) -> None:
+        assert ends_epoch == (bool(self.done) and self.done[-1].step == step)
+        self.states.append(state)
 
-    def should_stop(self) -> bool:
+    def stop(self) -> bool:
         return len(self.states) == self._last
 
 
@@ -126,7 +131,7 @@ RUNS = {
 @pytest.mark.parametrize("name", RUNS)
 def test_every_state_goes_on_bit_for_bit(tmp_path: Path, name: str) -> None:
     log = Log()
-    whole = RUNS[name]().run(log)
+    whole = RUNS[name]().run([log])
     path = str(tmp_path / "c")
 
     assert len(log.states) == whole.steps == 15
@@ -134,21 +139,19 @@ def test_every_state_goes_on_bit_for_bit(tmp_path: Path, name: str) -> None:
         checkpoint.write(path, state)  # also that a state is what a file can hold
         again = RUNS[name]()
         again.restore(checkpoint.read(path))
-        assert again.steps == steps
-        assert again.between_epochs == (steps % 5 == 0)
         rest = Log()
-        assert bits(again.run(rest)) == bits(whole)
+        assert bits(again.run([rest])) == bits(whole)
         assert rest.batches == log.batches[steps:]
 
 
 def test_states_do_not_change_afterwards() -> None:
     log = Log()
-    network(method="adam").run(log)
+    network(method="adam").run([log])
     once = [np.concatenate([b.ravel() for b in s["solver"]["point"]]).tobytes() for s in log.states]
 
     assert len(set(once)) == 15
     stopped = Log(4)
-    network(method="adam").run(stopped)
+    network(method="adam").run([stopped])
     assert [
         np.concatenate([b.ravel() for b in s["solver"]["point"]]).tobytes() for s in stopped.states
     ] == once[:4]
@@ -157,7 +160,7 @@ def test_states_do_not_change_afterwards() -> None:
 def test_a_run_that_was_interrupted_goes_on_in_place() -> None:
     whole = line().run()
     one = line()
-    first = one.run(Log(7))
+    first = one.run([Log(7)])
 
     assert first.ending is Ending.INTERRUPTED
     assert (first.steps, len(first.epochs)) == (7, 1)
@@ -184,7 +187,7 @@ def test_steps_are_those_of_numpy(
     data = columns()
     log = Log()
     how = Settings(lr=0.1, seed=4)
-    found = training(text, {"a": 0.0, "b": 0.0}, Batches(size, 2), how).run(log)
+    found = training(text, {"a": 0.0, "b": 0.0}, Batches(size, 2), how).run([log])
     a = b = 0.0
     values, total = [], 0.0
     batches = batches_of(size, 2, 4)
@@ -287,7 +290,7 @@ def test_a_loss_is_that_of_scipy() -> None:
 def test_bounds_hold_after_every_step() -> None:
     log = Log()
     one = line(bounds={"a": (-1.0, 1.0), "b": (-0.25, 0.25)})
-    found = one.run(log)
+    found = one.run([log])
 
     for state in log.states:
         a, b = state["solver"]["point"]
@@ -301,7 +304,7 @@ def test_a_run_that_diverges_returns_a_point_with_a_value() -> None:
     greatest = float(columns()["x"].max())
     log = Log()
     one = training(text, {"a": greatest + 0.05}, Batches(5, 50), Settings(lr=0.01))
-    found = one.run(log)
+    found = one.run([log])
 
     assert found.ending is Ending.DIVERGED
     assert "log" in found.reason

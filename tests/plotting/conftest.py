@@ -11,7 +11,7 @@ import pytest
 
 from gradcli.formula import parse
 from gradcli.pictures.plots.chart import Arrows, Band, Chart, Field, Line, Panel, Points, Trail
-from gradcli.plotting.function import Function
+from gradcli.plotting.curves import Function
 from gradcli.tables.ranges import Range
 
 Made = Callable[..., Function]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradcli.pictures.plots.breaks import broken, limits, with_gaps
+from gradcli.plotting.curves import broken, limits_at_pole, with_gaps
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,7 +71,7 @@ def test_a_continuous_curve_is_whole(function: Callable[[Vector], Vector]) -> No
     evaluate = quiet(function)
 
     assert broken(X, evaluate(X), evaluate).tolist() == []
-    assert limits(X, evaluate(X), evaluate) is None
+    assert limits_at_pole(X, evaluate(X), evaluate) is None
 
 
 @given(
@@ -104,7 +104,7 @@ def test_a_gap_stands_in_the_middle_of_its_interval() -> None:
 def test_the_axis_is_cut_at_a_pole(function: Callable[[Vector], Vector]) -> None:
     evaluate = quiet(function)
     y = evaluate(X)
-    cut = limits(X, y, evaluate)
+    cut = limits_at_pole(X, y, evaluate)
 
     assert cut is not None
     low, high = cut
@@ -116,4 +116,4 @@ def test_the_axis_is_cut_at_a_pole(function: Callable[[Vector], Vector]) -> None
 def test_a_steep_end_is_no_pole() -> None:
     evaluate = quiet(lambda x: np.exp(3 * x))
 
-    assert limits(X, evaluate(X), evaluate) is None
+    assert limits_at_pole(X, evaluate(X), evaluate) is None

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 
 from gradcli.errors import columns
 from gradcli.pictures.plots.axis import Axis, decades, tick_text, ticks
-from gradcli.pictures.plots.canvas import LETTERS, PATTERNS, Style
-from gradcli.pictures.plots.characters import lines
+from gradcli.pictures.plots.characters import LETTERS, PATTERNS, Style, lines
 from gradcli.pictures.plots.chart import CURVES, Band, Chart, Field, Line, Panel, Points, Trail
 from gradcli.plotting.functions import chart
 

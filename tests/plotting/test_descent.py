@@ -18,8 +18,7 @@ from gradcli.minimize.minimum import Epoch, Iterate
 from gradcli.minimize.settings import Settings
 from gradcli.minimize.task import task
 from gradcli.pictures.plots.chart import Band, Field, Line, Points, Trail
-from gradcli.plotting.descent import chart, has_way
-from gradcli.plotting.steps import Steps
+from gradcli.plotting.descent import Steps, chart, has_way
 
 X = np.array([0.3, 1.0, 1.7, 2.2, 3.1, 4.8, 6.0, 6.4])
 Y = np.array([1.1, 2.3, 2.9, 4.1, 4.4, 7.2, 8.9, 8.4])

@@ -13,10 +13,8 @@ from hypothesis.extra import numpy as arrays
 from gradcli.errors import MathematicsError, UsageError
 from gradcli.formula import parse
 from gradcli.pictures.plots.chart import Arrows, Field, Line, is_wide, positive
-from gradcli.plotting.contour import GRID
-from gradcli.plotting.curves import outline
-from gradcli.plotting.function import Function
-from gradcli.plotting.functions import chart
+from gradcli.plotting.curves import Function, outline
+from gradcli.plotting.functions import GRID, chart
 from gradcli.tables.ranges import Range
 
 if TYPE_CHECKING:

@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 from matplotlib.text import Text
 
-from gradcli.pictures.plots.canvas import Style
-from gradcli.pictures.plots.characters import lines
+from gradcli.pictures.plots.characters import Style, lines
 from gradcli.pictures.plots.chart import (
     CURVES,
     Band,
@@ -25,8 +24,8 @@ from gradcli.pictures.plots.chart import (
     positive,
 )
 from gradcli.pictures.plots.figure import COLOURS, MARKERS, STYLES, figure, lonely, powers
+from gradcli.pictures.plots.looks import LARGEST, drawable
 from gradcli.pictures.plots.picture import DOTS_PER_INCH, _settings, drawn
-from gradcli.pictures.plots.units import LARGEST, drawable
 from gradcli.plotting.functions import chart
 
 if TYPE_CHECKING:

@@ -27,6 +27,7 @@ SHAPES = {"x": (ROWS,), "y": (ROWS,), "X": (ROWS, 3), "v": (3,), "W": (3, 2), "c
         "sum(X, axis=1)*x",
         "logsumexp(X + c, axis=1) - y",
         "softmax(X*c)",
+        "median(X - c, axis=1)*quantile(X*c, 0.3, axis=1)",
         "X[:, 1] - y",
         "onehot(argmax(X), 3) - softmax(X)",
         "clip(x, 0, 1) + hypot(x, y)",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from gradcli import parse
-from gradcli.calculus.hessian import hessian
+from gradcli.calculus.forward import hessian
 from gradcli.calculus.reverse import gradient
 from gradcli.errors import MathematicsError
 from gradcli.programs.generated import function

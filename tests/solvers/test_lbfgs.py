@@ -11,6 +11,7 @@ from scipy.optimize import minimize
 
 from gradcli.errors import MathematicsError
 from gradcli.solvers.bounds import Box
+from gradcli.solvers.observer import Each
 from gradcli.solvers.run import Outcome, run
 from gradcli.solvers.second_order.lbfgs import LBFGS
 from gradcli.solvers.stopping import Ending
@@ -139,7 +140,7 @@ def test_earlier_points_are_not_changed() -> None:
     kept: list[tuple[Vector, list[float]]] = []
     run(
         LBFGS(problem.function, problem.point),
-        observe=lambda r: kept.append((r.point, r.point.tolist())),
+        observer=Each(lambda r: kept.append((r.point, r.point.tolist()))),
     )
     assert len(kept) > 10
     assert all(point.tolist() == copy for point, copy in kept)

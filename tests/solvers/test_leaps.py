@@ -18,12 +18,11 @@ from gradcli.programs.llvm import machine
 from gradcli.solvers.first_order.descent import Descent
 from gradcli.solvers.first_order.methods import METHODS
 from gradcli.solvers.first_order.schedules import schedule
+from gradcli.solvers.observer import Each, Observer
 from gradcli.solvers.run import run
 from gradcli.solvers.stopping import Ending
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from gradcli.solvers.run import Outcome, Record
 
 ENGINES = ["python", "native"]
@@ -74,8 +73,7 @@ def descend(
     steps: int = 600,
     tolerance: float = 1e-8,
     bounds: list[Any] | None = None,
-    following: Callable[[int], int | None] = lambda _: None,
-    observe: Callable[[Record], None] = lambda _: None,
+    observer: Observer | None = None,
 ) -> End:
     """The end of a run; without an engine, of one that takes every step by itself."""
     formula = parse(text)
@@ -93,7 +91,7 @@ def descend(
         bounds=bounds,
         formula=None if engine is None else objective.formula(),
     )
-    outcome = run(solver, steps=steps, following=following, observe=observe)
+    outcome = run(solver, steps=steps, observer=observer)
     return End(outcome, objective.evaluations, solver.state())
 
 
@@ -166,6 +164,25 @@ def test_the_best_record_of_a_run_that_is_not_monotone() -> None:
     assert following.outcome.reason.ending is Ending.DIVERGED
 
 
+class Strides(Observer):
+    """Keeps the records and the states that it sees, and wants to see each n-th."""
+
+    keeps = True
+
+    def __init__(self, stride: int, seen: list[Record]) -> None:
+        self.stride, self.seen = stride, seen
+        self.states: dict[int, dict[str, Any]] = {}
+
+    def step(self, record: Record) -> None:
+        self.seen.append(record)
+
+    def following(self, step: int) -> int:
+        return step - step % self.stride + self.stride
+
+    def keep(self, step: int, state: dict[str, Any], **_: Any) -> None:
+        self.states[step] = state
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("stride", [1, 7, 100, 10_000])
 def test_observers_see_the_steps_they_want(engine: str, stride: int) -> None:
@@ -176,10 +193,9 @@ def test_observers_see_the_steps_they_want(engine: str, stride: int) -> None:
         ROSENBROCK,
         [-1.2, 1.0],
         "adam",
-        following=lambda step: step - step % stride + stride,
-        observe=seen.append,
+        observer=Strides(stride, seen),
     )
-    descend(None, ROSENBROCK, [-1.2, 1.0], "adam", observe=every.append)
+    descend(None, ROSENBROCK, [-1.2, 1.0], "adam", observer=Each(every.append))
     assert {record.step for record in seen} >= {*range(0, 600, stride), 600}
     assert [every[record.step] for record in seen] == seen
     assert end.outcome.latest == every[-3:]
@@ -189,7 +205,8 @@ def test_observers_see_the_steps_they_want(engine: str, stride: int) -> None:
 def test_a_run_that_is_continued(engine: str) -> None:
     formula = parse(MIXED)
     objective = Objective(formula.graph, formula.id, formula.free_names, engine=engine)
-    states: dict[int, dict[str, Any]] = {}
+    kept = Strides(10_000, [])
+    states = kept.states
 
     def solver() -> Descent:
         name = "adam"
@@ -197,10 +214,10 @@ def test_a_run_that_is_continued(engine: str) -> None:
         program = objective.formula()
         return Descent(objective, [0.7, -1.3], METHODS[name], schedule=plan, formula=program)
 
-    whole = run(solver(), steps=700, following=lambda _: None, keep=states.__setitem__)
+    whole = run(solver(), steps=700, observer=kept)
     assert len(states) < 300  # so there were leaps
     for step in list(states)[::40]:
-        again = run(solver(), steps=700, following=lambda _: None, resumed=states[step])
+        again = run(solver(), steps=700, resumed=states[step])
         assert again.record == whole.record
         assert again.reason == whole.reason
 

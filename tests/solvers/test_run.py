@@ -9,6 +9,7 @@ import pytest
 
 from gradcli import MathematicsError
 from gradcli.solvers import run as loop
+from gradcli.solvers.observer import Each
 from gradcli.solvers.run import Record, run
 from gradcli.solvers.stopping import Ending, Reason, converged, stuck
 
@@ -52,7 +53,7 @@ class Scripted:
 
 def test_a_run_of_a_given_length_returns_the_last_record() -> None:
     seen: list[Record] = []
-    outcome = run(Scripted([3.0, 1.0, 2.0, 0.0]), steps=2, observe=seen.append)
+    outcome = run(Scripted([3.0, 1.0, 2.0, 0.0]), steps=2, observer=Each(seen.append))
 
     assert seen == [
         Record(0, 3.0, [0.0], 1.0, 0.5),
@@ -115,7 +116,7 @@ def test_a_value_that_is_lost_is_divergence_and_returns_the_best() -> None:
 
 def test_control_c_within_a_step_returns_the_best() -> None:
     seen: list[Record] = []
-    outcome = run(Scripted([3.0, 2.0, 4.0, KeyboardInterrupt()]), observe=seen.append)
+    outcome = run(Scripted([3.0, 2.0, 4.0, KeyboardInterrupt()]), observer=Each(seen.append))
 
     assert [record.step for record in seen] == [0, 1, 2]
     assert (outcome.record.step, outcome.steps) == (1, 2)
@@ -127,7 +128,7 @@ def test_control_c_while_observed_returns_the_best() -> None:
         if record.step == 1:
             raise KeyboardInterrupt
 
-    outcome = run(Scripted([3.0, 2.0, 1.0]), observe=observe)
+    outcome = run(Scripted([3.0, 2.0, 1.0]), observer=Each(observe))
 
     assert (outcome.record.step, outcome.steps) == (1, 1)
     assert outcome.reason.ending is Ending.INTERRUPTED

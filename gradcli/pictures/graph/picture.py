@@ -10,13 +10,14 @@ from gradcli.graph import printing
 from gradcli.graph.operations import NEGATE, TABLE
 from gradcli.limits import DRAWN_NODES
 from gradcli.options import check_word, example, spelled
-from gradcli.pictures.graph.words import expression, fit
+from gradcli.pictures.graph.words import expression, fit, whole_local_formula
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from gradcli.graph.node import Graph
-    from gradcli.programs.trace import Step
+    from gradcli.pictures.graph.sketch import Arrow, Box, Sketch
+    from gradcli.programs.trace import Edge, Step
 
 DIRECTIONS = ("LR", "TB")
 LOCALS = ("number", "formula", "both", "none")
@@ -27,6 +28,8 @@ MOST_TANGLED = 1000
 with more, Graphviz would need much longer than a second, and nobody could follow the arrows."""
 MOST_TWICE = 60
 """Boxes of a lesson that is drawn in both directions, for broad and for narrow windows."""
+LONGEST_FORMULA = 10_000
+"""Characters of the longest formula of a local derivative; a longer one is null."""
 ROOM = 48
 """Points that the numbers of a lesson have at least, since they change."""
 LONGEST_TITLE = 1000
@@ -83,9 +86,7 @@ def picture(
         local = "number" if gradient and tangle(drawn) <= MOST_TANGLED else "none"
     options = Options(gradient, rankdir, local)
     if until is not None:
-        from gradcli.pictures.graph.until import until as moment
-
-        drawn = moment(drawn, until)
+        drawn = _until(drawn, until)
         steps = [b.step._replace(gradient=None) if b.awaits else b.step for b in drawn.boxes]
     return chosen.make(Picture(graph, result, steps, notes, drawn, options, only_named))
 
@@ -155,6 +156,62 @@ def _heading(formula: str, letter: str) -> str:
     return f"{definitions}{separator}{letter} = {last}"
 
 
+# ---------------------------------------------------------------- a moment of the pass
+
+
+def _until(sketch: Sketch, count: int) -> Sketch:
+    """Return the sketch as it is after so many steps of the backward pass.
+
+    In each step one operation hands its gradient on to all its inputs, that of the result first.
+    A gradient that is a sum has the terms that have arrived. Raises UsageError for more steps than
+    there are.
+    """
+    from collections import Counter
+    from itertools import groupby
+
+    from gradcli.pictures.graph.sentences import about_step
+    from gradcli.pictures.lesson.flow import flows
+
+    found = flows(sketch)
+    steps = [list(group) for _, group in groupby(found, lambda flow: flow.head.key)]
+    if count > len(steps):
+        message = f"{spelled('until')} {count} is beyond the backward pass, of {len(steps)} steps"
+        raise UsageError(message, hint=f"for example {example('until', len(steps))}")
+    awaited = Counter(flow.tail.key for flow in found)
+    sums: dict[str, Any] = {b.key: b.step.gradient for b in sketch.boxes if b.key not in awaited}
+    followed = set()
+    for flow in [flow for step in steps[:count] for flow in step]:
+        key = flow.tail.key
+        awaited[key] -= 1
+        # The last sum is the gradient itself, so that no other rounding shows.
+        sums[key] = sums.get(key, 0.0) + flow.amount if awaited[key] else flow.tail.step.gradient
+        followed |= {arrow.key for arrow in flow.arrows}
+    shown: dict[str, Box] = {}
+    for box in sketch.boxes:
+        step = box.step._replace(gradient=sums.get(box.key))
+        awaits = awaited[box.key] > 0
+        sentence = about_step(sketch.graph, step, box.role, live=box.live)
+        shown[box.key] = box._replace(
+            step=step,
+            sentence=f"{sentence} so far" if awaits and box.key in sums else sentence,
+            awaits=awaits,
+        )
+
+    def moved(arrow: Arrow) -> Arrow:
+        return arrow._replace(
+            tail=shown[arrow.tail.key],
+            head=shown[arrow.head.key],
+            strength=arrow.strength if arrow.key in followed else None,
+        )
+
+    plural = "s" * (len(steps) != 1)
+    return sketch._replace(
+        boxes=list(shown.values()),
+        arrows=[moved(arrow) for arrow in sketch.arrows],
+        moment=f"after {count} of {len(steps)} step{plural} of the backward pass",
+    )
+
+
 # ---------------------------------------------------------------- formats
 
 
@@ -193,9 +250,8 @@ class Format(NamedTuple):
 
 
 def _svg(picture: Picture) -> bytes:
-    from gradcli.pictures.graph.render import render
+    from gradcli.pictures.graph.render import finished, render
     from gradcli.pictures.graph.sentences import about_picture
-    from gradcli.pictures.graph.svg import finished
 
     content = render(lambda: picture.dot(picture.heading()), "svg")
     drawn = picture.sketch
@@ -256,9 +312,63 @@ def _lesson(picture: Picture) -> bytes:
 
 
 def _data(picture: Picture) -> bytes:
-    from gradcli.pictures.graph.data import data
+    """Return the graph as one object of strict JSON, in a line: what is shown, with every digit.
 
-    return data(picture.graph, picture.result, picture.steps, picture.notes)
+    It has the expression, the id of its result, its value, the notes about its derivatives, and the
+    nodes, inputs before their users, as `gradcli grad --nodes --json` has them. Besides, each has
+    its role, its shape and whether the result reads it (live), and each of its inputs a position,
+    the local derivative as a formula, and whether it is read.
+    """
+    from gradcli.graph.strict_json import SCHEMA, json_text
+    from gradcli.pictures.graph.sketch import role, selected
+
+    graph, result, steps = picture.graph, picture.result, picture.steps
+    shown, constants = selected(graph, result, steps)
+    drawn = {step.id for step in shown} | constants
+    nodes = [
+        _node(graph, step, role(step, result, constants)) for step in steps if step.id in drawn
+    ]
+    content = {
+        "schema": SCHEMA,
+        "expression": printing.formula(graph, result),
+        "value": steps[-1].value,
+        "result": result,
+        "notes": [*picture.notes],
+        "nodes": nodes,
+    }
+    return f"{json_text(content)}\n".encode()
+
+
+def _node(graph: Graph, step: Step, its_role: str) -> dict[str, Any]:
+    has_parts = its_role != "constant"
+    return {
+        "id": step.id,
+        "name": step.name,
+        "formula": step.formula,
+        "operation": step.operation,
+        "role": its_role,
+        "shape": list(graph.shape(step.id)),
+        "value": step.value,
+        **({} if step.standard_error is None else {"standard_error": step.standard_error}),
+        **({} if step.share is None else {"share": step.share}),
+        "gradient": step.gradient,
+        "live": step.live,
+        **({"parts": [part._asdict() for part in step.parts]} if step.parts else {}),
+        "inputs": [
+            _input(graph, step, edge, position)
+            for position, edge in enumerate(step.inputs if has_parts else ())
+        ],
+    }
+
+
+def _input(graph: Graph, step: Step, edge: Edge, position: int) -> dict[str, Any]:
+    return {
+        "node": edge.node,
+        "position": position,
+        "local": edge.local,
+        "formula": whole_local_formula(graph, step, edge, LONGEST_FORMULA),
+        "live": edge.live and step.live,
+    }
 
 
 FORMATS = {

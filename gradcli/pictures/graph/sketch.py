@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from gradcli.graph.node import Graph
     from gradcli.programs.trace import Edge, Step
 
-
 WORD = re.compile(r"\w+")
 """Any name that can be typed."""
 

@@ -16,8 +16,8 @@ from xml.etree import ElementTree as ET
 
 from gradcli.graph.mathml import mathml
 from gradcli.pictures.graph import style
+from gradcli.pictures.graph.render import markup, shapes
 from gradcli.pictures.graph.sentences import about_step
-from gradcli.pictures.graph.svg import markup, shapes
 from gradcli.pictures.graph.words import fit
 from gradcli.pictures.lesson.wording import asset, say, table
 

@@ -8,24 +8,36 @@ and Python has to look closely. What happens in a branch of `where` that is not 
 
 from __future__ import annotations
 
+import ctypes
+import struct
 from functools import reduce
 from operator import or_
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from llvmlite import ir
+
 from gradcli.graph.operations import (
     LEAVES,
-    NAMED_CONSTANT,
-    NAMED_VALUES,
     VARIABLE,
     WHERE,
+    known_number,
 )
 from gradcli.programs.llvm import machine
-from gradcli.programs.llvm.doubles import NEVER, Double, Truth, constant
-from gradcli.programs.llvm.lowerings import LIBRARY, write
+from gradcli.programs.llvm.numbers import (
+    BIT,
+    NEVER,
+    POINTER,
+    Double,
+    Truth,
+    address,
+    constant,
+    loaded,
+    write,
+)
 from gradcli.programs.program import shared
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from gradcli.graph.operations import Operation
     from gradcli.programs.program import Instruction, Program
@@ -37,20 +49,6 @@ class Emitted(NamedTuple):
     outputs: list[Double]
     fault: Truth | None
     """Whether the outputs may be wrong although they are finite; None if that cannot be."""
-
-
-def obstacle(program: Program) -> str | None:
-    """Return why a program cannot be machine code, None if it can."""
-    if program.has_arrays:
-        return "the formula has arrays"
-    if any(step.operation.binds for step in program.instructions):
-        return "the formula has an integral, a root, or a sum or product over a bound name"
-    called = next((step.operation for step in program.instructions if step.operation.library), None)
-    if called is not None:
-        return f"{called.name} has no machine code"
-    if not machine.has_all(LIBRARY):
-        return "the C library lacks a function"
-    return None
 
 
 def emit(builder: Any, program: Program, variables: Mapping[str, Double]) -> Emitted:
@@ -66,8 +64,7 @@ def emit(builder: Any, program: Program, variables: Mapping[str, Double]) -> Emi
         if operation is VARIABLE:
             values[output] = variables[payload]
         elif operation in LEAVES:
-            number = NAMED_VALUES[payload] if operation is NAMED_CONSTANT else payload
-            values[output] = constant(builder, number)
+            values[output] = constant(builder, known_number(operation, payload) or 0.0)
         else:
             arguments = [values[node] for node in inputs]
             for position in operation.hidden(len(inputs), payload):
@@ -147,3 +144,51 @@ def _always_read(program: Program) -> set[int]:
         if output in read:
             read.update(inputs[:1] if operation is WHERE else inputs)
     return read
+
+
+def function(
+    program: Program,
+    parameters: Sequence[str],
+    *,
+    same_bits: bool = False,  # noqa: ARG001 - they always are
+) -> Callable[..., tuple[float, ...]]:
+    """Return a function from the parameters' values, in order, to the outputs' values.
+
+    The values must be finite. Where a step has no value it raises ValueError, or an output is inf
+    or nan; the interpreter knows more then. Several threads may call it at once.
+    """
+    code = machine.compiled(source(program, parameters))
+    run = code.function("run", [ctypes.c_char_p, ctypes.c_void_p], ctypes.c_bool)
+    count = len(parameters)
+    # Each call has memory of its own, for others may come while the code runs, and as bytes, for
+    # ctypes is slow at filling and reading arrays.
+    inputs = struct.Struct(f"{count}d")
+    results = struct.Struct(f"{len(program.outputs)}d")
+    memory = ctypes.c_char * results.size
+
+    def compute(*values: float) -> tuple[float, ...]:
+        if len(values) != count:
+            message = f"the function takes {count} values, not {len(values)}"
+            raise TypeError(message)
+        outputs = memory()
+        if run(inputs.pack(*values), ctypes.byref(outputs)):
+            message = "a step has no value"
+            raise ValueError(message)
+        return results.unpack(outputs)
+
+    return compute
+
+
+def source(program: Program, parameters: Sequence[str]) -> str:
+    """Return the module with `i1 run(double* inputs, double* outputs)`, which says if it failed."""
+    module = ir.Module("program")
+    made = ir.Function(module, ir.FunctionType(BIT, [POINTER, POINTER]), "run")
+    inputs, results = made.args
+    results.add_attribute("noalias")
+    builder = ir.IRBuilder(made.append_basic_block("entry"))
+    variables = {name: loaded(builder, inputs, index) for index, name in enumerate(parameters)}
+    outputs, fault = emit(builder, program, variables)
+    for index, output in enumerate(outputs):
+        builder.store(output.value, address(builder, results, index))
+    builder.ret(BIT(0) if fault is None else fault.value)
+    return str(module)

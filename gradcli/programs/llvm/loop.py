@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from llvmlite import ir
 
 from gradcli.programs.llvm import machine
-from gradcli.programs.llvm.doubles import (
+from gradcli.programs.llvm.emitter import emit
+from gradcli.programs.llvm.numbers import (
     DOUBLE,
     LONG,
     POINTER,
@@ -21,7 +22,6 @@ from gradcli.programs.llvm.doubles import (
     loaded,
     where,
 )
-from gradcli.programs.llvm.emitter import emit
 from gradcli.programs.loop import (
     POINT,
     RATE,
@@ -188,7 +188,7 @@ class _Writer:
         is_right = Truth(builder, builder.not_(is_wrong.value))
         return [value, *inside, *found, *remembered], is_right
 
-    def _square(self, state: list[Double]) -> Double:
+    def _square(self, state: list[Double]) -> Any:
         """Return the square of the norm of the part of the gradient that can be followed."""
         count = len(self._loop.parameters)
         points, slopes = state[1 : 1 + count], state[1 + count : self._here]

@@ -1,10 +1,15 @@
-"""LLVM on this machine: IR modules to machine code, and the machine code as functions."""
+"""The engine that makes machine code with LLVM: IR modules to machine code, and this as functions.
+
+Nothing of LLVM is imported before it is called.
+"""
 
 from __future__ import annotations
 
 import ctypes
+import re
 import sys
 from functools import cache
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import UsageError
@@ -13,6 +18,10 @@ from gradcli.options import example
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from gradcli.programs.program import Program
+
+_MODULES = {"function": "emitter", "runner": "loop", "sums": "rows", "filling": "rows"}
+"""The modules beside this one that have the other functions of a Compiler."""
 OLDEST = (0, 45)
 """The llvmlite with the optimiser that is used here, and LLVM 20."""
 _MATHEMATICS = {
@@ -35,6 +44,30 @@ def is_available() -> bool:
     except (ImportError, OSError, AttributeError, ValueError):
         return False  # a broken installation counts as none
     return True
+
+
+def __getattr__(name: str) -> Any:
+    """Return a function of a Compiler."""
+    if name not in _MODULES:
+        raise AttributeError(name)
+    return getattr(import_module(f"gradcli.programs.llvm.{_MODULES[name]}"), name)
+
+
+def obstacle(*programs: Program) -> str | None:
+    """Return why the programs cannot be machine code, None if they can."""
+    if not is_available():
+        return "llvmlite is not installed"
+    from gradcli.programs.llvm.numbers import LIBRARY
+
+    if any(program.has_arrays for program in programs):
+        return "the formula has arrays"
+    operations = [step.operation for program in programs for step in program.instructions]
+    if any(operation.binds for operation in operations):
+        return "the formula has an integral, a root, or a sum or product over a bound name"
+    called = next((operation for operation in operations if operation.library), None)
+    if called is not None:
+        return f"{called.name} has no machine code"
+    return None if has_all(LIBRARY) else "the C library lacks a function"
 
 
 def require() -> None:
@@ -141,3 +174,88 @@ def compiled(text: str, *, is_vectorised: bool = False) -> Code:
     engine = binding.create_mcjit_compiler(module, target)
     engine.finalize_object()
     return Code(engine)
+
+
+# ---------------------------------------------------------------- functions of several doubles
+
+# Those of glibc on x86-64: a declaration says which function of its library `libmvec` computes the
+# same for 4 or 8 doubles, and LLVM calls that one where it vectorises a loop. Its results differ
+# from those of the functions for one double by up to 4 units in the last place. On other systems a
+# loop calls the latter.
+_DECLARATION = re.compile(r'declare double @"(\w+)"\(double[^,)]*(, double[^)]*)?\) .*')
+_KINDS = {4: ("d", "avx2"), 8: ("e", "avx512f")}
+"""By the number of doubles, how the library's names tell what a processor has, and LLVM's name."""
+
+
+@cache
+def library() -> Any:
+    """Return the library of vector functions; None where there is none."""
+    import platform
+
+    if platform.machine() not in {"x86_64", "AMD64"}:
+        return None
+    try:
+        return ctypes.CDLL("libmvec.so.1")
+    except OSError:
+        return None
+
+
+def vectorised(text: str) -> str:
+    """Return a module in which the functions of the C library are known for several doubles.
+
+    The text is that of a module made with llvmlite.
+    """
+    if library() is None:
+        return text
+    from llvmlite import binding
+
+    binding.load_library_permanently("libmvec.so.1")
+    kept: list[str] = []
+
+    def declared(found: re.Match[str]) -> str:
+        arguments = 2 if found[2] else 1
+        known = variants(found[1], arguments)
+        kept.extend(vector for _, vector in known)
+        return _declarations(found[1], arguments, known) if known else found[0]
+
+    text = _DECLARATION.sub(declared, text)
+    if kept:  # or LLVM would drop them before it vectorises
+        names = ", ".join(f"ptr @{vector}" for vector in kept)
+        kind = f"[{len(kept)} x ptr] [{names}]"
+        text += f'\n@llvm.compiler.used = appending global {kind}, section "llvm.metadata"\n'
+    return text
+
+
+def _declarations(name: str, arguments: int, known: Sequence[tuple[int, str]]) -> str:
+    """Return the declarations of a function for one double, and of those for several."""
+    lines = []
+    for width, vector in known:
+        given = ", ".join([f"<{width} x double>"] * arguments)
+        lines.append(f"declare <{width} x double> @{vector}({given})")
+    letters = "v" * arguments
+    said = ",".join(f"_ZGV_LLVM_N{width}{letters}_{name}({vector})" for width, vector in known)
+    given = ", ".join(["double"] * arguments)
+    # LLVM looks for the others only where it may know the function: it must not be `nobuiltin`.
+    effects = "nounwind willreturn memory(none)"
+    variant = f'"vector-function-abi-variant"="{said}"'
+    lines.append(f'declare double @"{name}"({given}) {effects} {variant}')
+    return "\n".join(lines)
+
+
+def processor() -> dict[str, bool]:
+    """Return what this processor has, by LLVM's names."""
+    from llvmlite import binding
+
+    return dict(binding.get_host_cpu_features())
+
+
+@cache
+def variants(name: str, arguments: int) -> list[tuple[int, str]]:
+    """Return the vector functions of the library for a function of the C library, by width."""
+    found = []
+    features = processor()
+    for width, (letter, feature) in _KINDS.items():
+        vector = f"_ZGV{letter}N{width}{'v' * arguments}_{name}"
+        if features.get(feature) and hasattr(library(), vector):
+            found.append((width, vector))
+    return found

@@ -8,24 +8,26 @@ distributed over the processors, and their sums come back in the order of the bl
 from __future__ import annotations
 
 import ctypes
+import os
 import re
-from functools import reduce
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache, reduce
 from operator import or_
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from llvmlite import ir
 
 from gradcli.programs.llvm import machine
-from gradcli.programs.llvm.doubles import BIT, DOUBLE, LONG, POINTER, Double, address, loaded
 from gradcli.programs.llvm.emitter import emit
-from gradcli.programs.llvm.threads import in_threads
-from gradcli.programs.llvm.vectors import vectorised
+from gradcli.programs.llvm.machine import vectorised
+from gradcli.programs.llvm.numbers import BIT, DOUBLE, LONG, POINTER, Double, address, loaded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from gradcli.programs.llvm.doubles import Truth
+    from gradcli.programs.llvm.numbers import Truth
     from gradcli.programs.program import Program
 
 BLOCK = 8192
@@ -47,7 +49,7 @@ def sums(
 ) -> Callable[..., list[list[float]] | None]:
     """Return the function that sums products of two numbers of each row.
 
-    It is that of `runtime.rows.sums`, but for a fault, where the result is None: then a step may
+    It is that of `programs.rows.sums`, but for a fault, where the result is None: then a step may
     have no value although the sums have one.
     """
     code = machine.compiled(sums_source(program, pairs, columns, shared), is_vectorised=True)
@@ -214,3 +216,54 @@ def _incoming(phi: Any, *ways: tuple[Any, Any]) -> None:
     """Add the incoming values of a phi, each with the block that it comes from."""
     for value, builder in ways:
         phi.add_incoming(value, builder.block)
+
+
+# ---------------------------------------------------------------- threads, which give up the GIL
+
+
+def in_threads(work: Callable[[int, int], None], count: int, size: int) -> None:
+    """Do work(start, stop) for parts of range(count), `size` each, in any order and side by side.
+
+    The caller does its share and never waits for more than what another thread has started.
+    """
+    helpers = min(idle(), -(-count // size) - 1)
+    if helpers < 1:
+        work(0, count)
+        return
+    starts = iter(range(0, count, size))
+
+    def share() -> None:
+        for start in starts:  # all threads draw from it, and each gets its own
+            work(start, min(start + size, count))
+
+    # A child made by fork() has none of its parent's threads, so the process is part of the key.
+    others = [pool(os.getpid()).submit(share) for _ in range(helpers)]
+    share()
+    for other in others:
+        if not other.cancel():
+            other.result()
+
+
+def processors() -> int:
+    """Return how many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def idle() -> int:
+    """Return how many processors nobody uses at this moment; on a busy machine threads only wait.
+
+    Linux tells how many threads run, the caller's among them; elsewhere nobody else's does.
+    """
+    try:
+        running = int(Path("/proc/loadavg").read_text(encoding="ascii").split()[3].split("/")[0])
+    except (OSError, ValueError, IndexError):
+        running = 1
+    return processors() - running
+
+
+@cache
+def pool(process: int) -> ThreadPoolExecutor:  # noqa: ARG001
+    """Return the threads besides the caller's own."""
+    return ThreadPoolExecutor(max(1, processors() - 1), thread_name_prefix="gradcli")

@@ -15,8 +15,9 @@ from gradcli.minimize.minimize import minimize
 from gradcli.minimize.residuals import BLOCK_ROWS
 from gradcli.minimize.settings import Settings
 from gradcli.minimize.task import Task, task
-from gradcli.minimize.training import Batches, Training, Watch
+from gradcli.minimize.training import Batches, Training
 from gradcli.programs.llvm import rows
+from gradcli.solvers.observer import Observer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -158,19 +159,21 @@ def test_batches_of_many_rows(engine: str, repaid_by: Callable[[int], None]) -> 
     assert found == pytest.approx({"a": a, "b": b}, rel=1e-12)
 
 
-class Stop(Watch):
+class Stop(Observer):
     """Keeps the state after some batches, and stops there."""
+
+    keeps = True
 
     def __init__(self, after: int) -> None:
         self.after = after
         self.state: Any = None
 
-    def step(self, run: Training) -> None:
+    def keep(self, step: int, state: dict[str, Any], **_: Any) -> None:  # noqa: ARG002
         self.after -= 1
         if self.after == 0:
-            self.state = copy.deepcopy(run.state())
+            self.state = copy.deepcopy(state)
 
-    def should_stop(self) -> bool:
+    def stop(self) -> bool:
         return self.state is not None
 
 
@@ -181,12 +184,27 @@ def test_a_resumed_training_gives_the_same_bits(
     repaid_by(5 * 2048)
     whole = trained(engine).run().parameters
     stop = Stop(7)
-    trained(engine).run(stop)
+    trained(engine).run([stop])
 
     resumed = trained(engine)
     resumed.restore(stop.state)
 
     assert resumed.run().parameters == whole
+
+
+class States(Observer):
+    """Keeps the state after every step."""
+
+    keeps = True
+
+    def __init__(self) -> None:
+        self.states: dict[int, Any] = {}
+
+    def following(self, step: int) -> int:
+        return step + 1
+
+    def keep(self, step: int, state: dict[str, Any], **_: Any) -> None:
+        self.states[step] = copy.deepcopy(state)
 
 
 @pytest.mark.parametrize("step", [1, 5, 9, 10, 11, 30])
@@ -197,18 +215,15 @@ def test_a_resumed_run_gives_the_same_bits(
     repaid_by(10 * ROWS)
     rows = Rows(ROWS)
     formula = parse("mean((a*exp(-b*x) + c - y)^2)", {"x": (rows,), "y": (rows,)})
-    states: dict[int, Any] = {}
-
-    def keep(at: int, state: dict[str, Any]) -> None:
-        states[at] = copy.deepcopy(state)
+    kept = States()
 
     def run(**more: Any) -> Any:
         how = Settings(method=method, steps=40, tol=0.0)
         data = {"x": X, "y": Y}
         return minimize(formula, START, origin=formula.origin, data=data, settings=how, **more)
 
-    whole = run(keep=keep)
-    assert len(states) > 10
-    again = run(keep=lambda *_: None, resumed=states[min(step, max(states))])
+    whole = run(observers=[kept])
+    assert len(kept.states) > 10
+    again = run(observers=[States()], resumed=kept.states[min(step, max(kept.states))])
 
     assert (again.parameters, again.evaluations) == (whole.parameters, whole.evaluations)

@@ -15,9 +15,8 @@ from gradcli import MathematicsError, parse
 from gradcli.graph.shapes import ROWS
 from gradcli.minimize.rows_objective import RowsObjective, objective_over
 from gradcli.programs import rows as numpy_rows
-from gradcli.programs.llvm import rows, threads, vectors
-from gradcli.programs.llvm.emitter import obstacle
-from gradcli.programs.llvm.vectors import vectorised
+from gradcli.programs.llvm import machine, rows
+from gradcli.programs.llvm.machine import obstacle, vectorised
 from gradcli.programs.program import Program, program
 from tests.programs.llvm.test_operations import (
     NAMES,
@@ -72,18 +71,18 @@ def test_the_same_numbers_as_python_in_every_row(row: Operation) -> None:
 def test_the_functions_for_several_doubles_that_the_processor_has(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    if vectors.library() is None:
+    if machine.library() is None:
         pytest.skip("only glibc on x86-64 has them")
     widths = {"avx2": "_ZGVdN4v_exp", "avx512f": "_ZGVeN8v_exp"}
     for has in itertools.product((False, True), repeat=2):
         features = dict(zip(widths, has, strict=True))
-        monkeypatch.setattr(vectors, "processor", lambda features=features: features)
-        vectors.variants.cache_clear()
+        monkeypatch.setattr(machine, "processor", lambda features=features: features)
+        machine.variants.cache_clear()
         text = rows.sums_source(of_formula(parse("exp(x)")), [(1, -1)], ["x"], [])
         for feature, name in widths.items():
             assert (name in text) == features[feature]
         assert ("nobuiltin" in text) == (not any(has))
-    vectors.variants.cache_clear()
+    machine.variants.cache_clear()
 
 
 def test_a_module_without_functions_stays_as_it_is() -> None:
@@ -154,38 +153,38 @@ def test_any_number_of_threads_gives_the_same_bits(monkeypatch: pytest.MonkeyPat
     point = [1.5, 0.5, 0.25]
     found = set()
     for processors, at_once in itertools.product((1, 2, 3, 8), (1, 5, 16)):
-        monkeypatch.setattr(threads, "processors", lambda count=processors: count)
-        monkeypatch.setattr(threads, "idle", lambda count=processors: count - 1)
+        monkeypatch.setattr(rows, "processors", lambda count=processors: count)
+        monkeypatch.setattr(rows, "idle", lambda count=processors: count - 1)
         monkeypatch.setattr(rows, "AT_ONCE", at_once)
-        threads.pool.cache_clear()
+        rows.pool.cache_clear()
         machine_code = objective(data, "native")
         for _ in range(3):
             value, slopes = machine_code(point)
             found.add((value, *slopes))
-    threads.pool.cache_clear()
+    rows.pool.cache_clear()
 
     assert len(found) == 1
 
 
 def test_every_part_is_done_once_by_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(threads, "processors", lambda: 4)
-    threads.pool.cache_clear()
+    monkeypatch.setattr(rows, "processors", lambda: 4)
+    rows.pool.cache_clear()
     for idle, count in itertools.product((-2, 0, 1, 3), (0, 1, 5, 64, 1000)):
-        monkeypatch.setattr(threads, "idle", lambda idle=idle: idle)
+        monkeypatch.setattr(rows, "idle", lambda idle=idle: idle)
         done: list[int] = []
-        threads.in_threads(lambda start, stop: done.extend(range(start, stop)), count, 7)  # noqa: B023
+        rows.in_threads(lambda start, stop: done.extend(range(start, stop)), count, 7)  # noqa: B023
         assert sorted(done) == list(range(count))
-    threads.pool.cache_clear()
+    rows.pool.cache_clear()
 
 
 def test_an_error_in_a_thread_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(threads, "idle", lambda: 1)
+    monkeypatch.setattr(rows, "idle", lambda: 1)
 
     def fails(start: int, stop: int) -> None:
         raise ValueError(start, stop)
 
     with pytest.raises(ValueError, match=r"\d+, \d+"):
-        threads.in_threads(fails, 20, 7)
+        rows.in_threads(fails, 20, 7)
 
 
 def test_where_there_is_no_value_numpy_explains() -> None:

@@ -1,4 +1,8 @@
-"""Which names a formula depends on by jumps alone, so that its derivative is 0 everywhere."""
+"""Kinks and jumps: a formula whose kinks are rounded, and one that depends on names by jumps alone.
+
+The rounded one is the same but within a width of where the derivative jumps; by jumps alone the
+derivative is 0 everywhere.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +10,16 @@ from typing import TYPE_CHECKING
 
 from gradcli.calculus.reverse import gradient, local
 from gradcli.graph.operations import TABLE
-from gradcli.graph.printing import formula, label
 from gradcli.graph.simplify import DerivedNode
 from gradcli.graph.structural import vjp
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from gradcli.graph.node import Graph
+    from gradcli.graph.node import Graph, Node
+
+WIDTH = "width of a kink"
+"""The name of the width in a rounded formula; no name that anyone can type."""
 
 
 def without_slope(graph: Graph, result: int, by: Iterable[int]) -> list[int]:
@@ -26,6 +32,8 @@ def without_slope(graph: Graph, result: int, by: Iterable[int]) -> list[int]:
 
 def explained(graph: Graph, result: int, by: Sequence[int]) -> str:
     """Return why the derivative with respect to such nodes is 0, and what to write instead."""
+    from gradcli.graph.printing import formula, label
+
     ends = _ends(graph, result, by)
     equal = next((node for node in ends if graph.rows[node][0] is TABLE["equal"]), None)
     if equal is not None:
@@ -64,11 +72,37 @@ def _ends(graph: Graph, result: int, by: Sequence[int]) -> list[int]:
 
 
 def _has_slope(graph: Graph, node: int, position: int) -> bool:
-    operation, arguments, payload = graph.rows[node]
+    operation, _, payload = graph.rows[node]
     if operation.expansion is not None:
         return True
     if not operation.structural:
         return local(graph, node, position) is not None
-    handles = tuple([DerivedNode(graph, argument) for argument in arguments])
     at_node = DerivedNode(graph, node)
-    return isinstance(vjp(operation, position, at_node, at_node, handles, payload), DerivedNode)
+    found = vjp(operation, position, at_node, at_node, at_node.inputs, payload)
+    return isinstance(found, DerivedNode)
+
+
+def kinks(graph: Graph, result: int, moving: Collection[int]) -> list[int]:
+    """Return the nodes below the result with a kink that the nodes `moving` can reach."""
+    below = graph.reachable([result])
+    active = graph.depending_on(moving, below)
+    return [node for node in below if node in active and graph.rows[node][0].rounded is not None]
+
+
+def rounded(formula: Node, sizes: Mapping[int, float]) -> Node:
+    """Return the formula with the kinks of these nodes rounded.
+
+    Each is off by about its size times the name WIDTH at the kink, and by less the farther away.
+    """
+    graph = formula.graph
+    width = formula.at(graph.variable(WIDTH))
+    copies: dict[int, int] = {}
+    for node in graph.reachable([formula.id]):
+        operation, arguments, payload = graph.rows[node]
+        given = tuple([copies[argument] for argument in arguments])
+        if node in sizes and operation.rounded is not None:
+            handles = [formula.at(argument) for argument in given]
+            copies[node] = operation.rounded(sizes[node] * width, *handles).id
+        else:
+            copies[node] = node if given == arguments else graph.add(operation, given, payload)
+    return formula.at(copies[formula.id])

@@ -1,0 +1,304 @@
+"""Columns as records: what a table shows of each item, written once for every form of it.
+
+Rows in a pipe, CSV and logs have every digit below the key of a column; a terminal, and what Python
+prints of a result, have short numbers and maybe another heading; JSON has the value itself.
+"""
+
+from __future__ import annotations
+
+from gradcli.graph.literals import Numeral, number_text, value_text
+from gradcli.headings import ours
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from typing import Any
+
+TERMINAL_DIGITS = 6
+"""Significant digits in a table on a terminal; everywhere else every digit is shown."""
+
+ARRAY_WIDTH = 24
+"""Characters of an array in a table on a terminal: its first numbers and its shape."""
+
+
+class Sheet:
+    """Where lines and tables are written, and how numbers are shown there.
+
+    It is `pretty` for a reader: tables have short numbers. `digits` and `decimals` round all
+    numbers to so many.
+    """
+
+    label: str | None = None
+    """The formula that is being answered, one of many: the first cell of its lines."""
+
+    def __init__(
+        self, *, pretty: bool = True, digits: int | None = None, decimals: int | None = None
+    ) -> None:
+        self.pretty = pretty
+        self.digits = digits
+        self.decimals = decimals
+
+    def line(self, text: str) -> None:
+        """Add a line."""
+        raise NotImplementedError
+
+    def table(
+        self,
+        headers: Sequence[str],
+        rows: Iterable[Sequence[str]],
+        *,
+        right: int = 0,
+        labels: int | None = None,
+    ) -> None:
+        """Add a table; the columns from number `right` on are aligned right.
+
+        The first columns, as many as `labels` (`right` unless given), stand in every part of a
+        table that is too wide for one.
+        """
+        raise NotImplementedError
+
+    def number(self, value: Any) -> str:
+        """Return a number as text: every digit, or as many as were asked for.
+
+        An array is written as it is typed; a long one on a terminal by its shape and ends.
+        """
+        if value is None:
+            return ""
+        if not isinstance(value, int | float):
+            return value_text(self._rounded(value), 8 if self.pretty else -1, self._number)
+        if self.is_rounded and value - value == 0 and not isinstance(value, Numeral):
+            value = self._round(value)
+        return self._number(value)
+
+    def _number(self, value: float) -> str:
+        """Return a rounded number as text, with the zeros of --fixed behind it."""
+        if self.decimals is None or value - value != 0:
+            return number_text(value)
+        return f"{round(value, self.decimals) + 0.0:.{self.decimals}f}"
+
+    @property
+    def is_rounded(self) -> bool:
+        """Whether the user says how many digits numbers have."""
+        return self.digits is not None or self.decimals is not None
+
+    def _round(self, value: float) -> float:
+        if self.decimals is not None:
+            return round(value, self.decimals)
+        digits = TERMINAL_DIGITS if self.digits is None else self.digits
+        return value if isinstance(value, Numeral) else float(f"{value:.{min(digits, 17)}g}")
+
+    def _rounded(self, value: Any) -> Any:
+        if not self.is_rounded and not self.pretty:
+            return value
+        import numpy as np
+
+        if value.dtype == object:
+            return value
+        flat = [self._round(x) for x in value.ravel().tolist()]
+        return np.array(flat).reshape(value.shape)
+
+    def cell(self, value: Any, digits: int | None = TERMINAL_DIGITS) -> str:
+        """Return a number for a table: on a terminal, where it must fit, with so many digits."""
+        if value is None:
+            return ""
+        if not isinstance(value, int | float):
+            text = self.number(value)
+            if not self.pretty or len(text) <= ARRAY_WIDTH:
+                return text
+            shape = f"… {value.shape}"
+            return text[: ARRAY_WIDTH - len(shape)] + shape
+        if self.pretty and not self.is_rounded and digits is not None and value - value == 0:
+            return number_text(float(f"{value:.{digits}g}"))
+        return self.number(value)
+
+    @property
+    def form(self) -> str:
+        """The form of a table, which says what columns it has and what they are called."""
+        return "terminal" if self.pretty else "rows"
+
+
+class Column:
+    """A column of a table with a heading of ours."""
+
+    is_users = False
+
+    def __init__(
+        self,
+        key: str,
+        get: Callable[[Any], Any] | None = None,
+        *,
+        terminal: str | None = "",
+        rows: str | None = "",
+        json: str | None = "",
+        many: str = "",
+        digits: int | None = TERMINAL_DIGITS,
+        write: Callable[[Any], str] | None = None,
+        is_label: bool = False,
+        is_text: bool = False,
+    ) -> None:
+        """Write the record; the value is the attribute `key` of an item unless `get` says more.
+
+        The heading in `rows`, on a `terminal` and in `json` is the key; None leaves the column out.
+        Beside a column of `many` formulas it is that. A terminal shows so many `digits` unless
+        others are asked for, all for None. `write` makes the text of a value. Labels say which row
+        it is and stand in each part of a table that is split; they and texts are aligned left.
+        """
+        self.key = key
+        self._get = get
+        self._headings = {"rows": rows, "terminal": terminal, "json": json}
+        self._many = many
+        self._digits = digits
+        self._write = write
+        self.is_label = is_label
+        self.is_left = is_label or is_text
+
+    def headings(self, form: str, *, are_many: bool = False) -> list[str]:
+        """Return the headings in a form: one, or none where the column does not belong."""
+        heading = self._headings[form]
+        return [] if heading is None else [(are_many and self._many) or heading or self.key]
+
+    def values(self, item: Any) -> Sequence[Any]:
+        """Return what stands below the headings for an item."""
+        return [getattr(item, self.key) if self._get is None else self._get(item)]
+
+    def text(self, value: Any, output: Sheet) -> str:
+        """Return a value as the text of a cell."""
+        if value is None:
+            return ""
+        if self._write is not None:
+            return self._write(value)
+        if isinstance(value, str | int):
+            return str(value)
+        return output.cell(value, self._digits)
+
+
+class Entries(Column):
+    """A column for each of some names of the user's; `get` returns their values."""
+
+    is_users = True
+
+    def __init__(
+        self, names: Iterable[str], get: Callable[[Any], Sequence[Any]], **more: Any
+    ) -> None:
+        super().__init__("", get, **more)
+        self._names = list(names)
+        self._entries = get
+
+    def values(self, item: Any) -> Sequence[Any]:
+        """Return what stands below the names for an item."""
+        return self._entries(item)
+
+    def headings(self, form: str, *, are_many: bool = False) -> list[str]:  # noqa: ARG002
+        """Return the names."""
+        return [] if self._headings[form] is None else self._names
+
+
+def headings(columns: Iterable[Column], form: str, *, are_many: bool = False) -> list[str]:
+    """Return the headings of a table; ours step aside for those of the user."""
+    listed = list(columns)
+    theirs = [name for column in listed if column.is_users for name in column.headings(form)]
+    found = []
+    for column in listed:
+        own = column.headings(form, are_many=are_many)
+        found += own if column.is_users else ours(own, theirs)
+    return found
+
+
+def cells(columns: Iterable[Column], item: Any, output: Sheet) -> list[str]:
+    """Return the texts of a row."""
+    shown = [column for column in columns if column.headings(output.form)]
+    return [column.text(value, output) for column in shown for value in column.values(item)]
+
+
+def show(columns: Sequence[Column], items: Iterable[Any], output: Sheet) -> None:
+    """Add a table to the output."""
+    shown = [column for column in columns if column.headings(output.form)]
+    labels, left = sum(c.is_label for c in shown), sum(c.is_left for c in shown)
+    rows = [cells(columns, item, output) for item in items]
+    are_many = output.label is not None
+    found = headings(columns, output.form, are_many=are_many)
+    output.table(found, rows, right=left, labels=labels)
+
+
+class Lines(Sheet):
+    """Lines of plain text, tables aligned with blanks."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+
+    def line(self, text: str) -> None:
+        """Add a line."""
+        self.lines.append(text)
+
+    def table(
+        self,
+        headers: Sequence[str],
+        rows: Iterable[Sequence[str]],
+        *,
+        right: int = 0,
+        labels: int | None = None,  # noqa: ARG002 - a long line is not parted
+    ) -> None:
+        """Add a table; the columns from number `right` on are aligned right."""
+        listed = [headers, *rows]
+        widths = [max(map(len, column)) for column in zip(*listed, strict=True)]
+        for row in listed:
+            padded = [
+                cell.rjust(width) if place >= right else cell.ljust(width)
+                for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+            ]
+            self.line("  ".join(padded).rstrip())
+
+
+class Html(Lines):
+    """Lines and tables as a notebook shows them."""
+
+    def line(self, text: str) -> None:
+        """Add a line."""
+        from html import escape
+
+        self.lines.append(f"<div>{escape(text) or '&nbsp;'}</div>")
+
+    def table(
+        self,
+        headers: Sequence[str],
+        rows: Iterable[Sequence[str]],
+        *,
+        right: int = 0,  # noqa: ARG002 - a notebook aligns it
+        labels: int | None = None,  # noqa: ARG002
+    ) -> None:
+        """Add a table."""
+        from html import escape
+
+        self.lines.append("<table>")
+        for kind, row in [("th", headers), *[("td", row) for row in rows]]:
+            cells = "".join(f"<{kind}>{escape(cell)}</{kind}>" for cell in row)
+            self.lines.append(f"<tr>{cells}</tr>")
+        self.lines.append("</table>")
+
+
+def documents(columns: Sequence[Column], items: Iterable[Any]) -> list[dict[str, Any]]:
+    """Return the items as objects of JSON."""
+    keys = headings(columns, "json")
+    shown = [column for column in columns if column.headings("json")]
+    return [
+        dict(zip(keys, [value for column in shown for value in column.values(item)], strict=True))
+        for item in items
+    ]
+
+
+NODE = (
+    Column("node", lambda step: step.id, json="id", write="#{}".format, is_label=True),
+    Column("name", is_label=True),
+    Column("formula", many="part", is_label=True),
+    Column("operation", rows=None, terminal=None),
+    Column("value"),
+    Column("digits", write=lambda digits: "" if digits is None else str(digits)),
+)
+"""The nodes of a formula, in the order in which they are worked out."""
+
+ERROR = Column("standard_error", terminal="std. error")
+"""The standard error of the value of an input, or of the result."""
+
+VALUE = (Column("value", lambda value: value),)
+"""The value of a formula."""

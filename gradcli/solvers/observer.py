@@ -1,0 +1,130 @@
+"""What watches a run: a line of progress, a log, a checkpoint, a plot, a signal."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from typing import Any
+
+
+class Observer:
+    """Watches a run. Of what a method of its own does not tell it, it takes no note."""
+
+    sees_all_runs = False
+    """Whether it sees the steps of every run as they are made, not only those of the run that
+    ended lowest."""
+    keeps = False
+    """Whether it is given the state after the steps that it sees."""
+
+    def start(self) -> None:
+        """Take note that the run sets off."""
+
+    def step(self, record: Any) -> None:
+        """Take note of a step as it is made; number 0 is the start."""
+
+    def following(self, step: int) -> int | None:  # noqa: ARG002 - as every observer
+        """Return the next step after this one that it wants to see for sure; None for none."""
+        return None
+
+    def keep(self, step: int, state: dict[str, Any], *, ends_epoch: bool | None = None) -> None:
+        """Take note of the state after a step, from which a run goes on as if it had never stopped.
+
+        `ends_epoch` says whether an epoch is over; None for a run without epochs.
+        """
+
+    def batch(self, epoch: int, rows: int, value: float) -> None:
+        """Take note that so many rows of an epoch have been learnt from, at this mean value."""
+
+    def epoch(self, epoch: Any, point: Sequence[Any] | None) -> None:
+        """Take note of an epoch that is over, and of the value of each parameter after it.
+
+        Where a run is continued the epochs before are told first; their points are not known.
+        """
+
+    def stop(self) -> bool:
+        """Return whether the run is to be interrupted before its next step."""
+        return False
+
+    def end(self) -> None:
+        """Take note that the run is over, in whatever way."""
+
+
+class Each(Observer):
+    """Calls a function with every step."""
+
+    def __init__(self, see: Callable[[Any], object]) -> None:
+        self._see = see
+
+    def step(self, record: Any) -> None:
+        """Call the function."""
+        self._see(record)
+
+    def following(self, step: int) -> int:
+        """Return the step after this one."""
+        return step + 1
+
+
+class Observers(Observer):
+    """Several observers as one; of a maximum they see what it is the negative of swapped back.
+
+    An event is told only to those who have a method of their own for it, for a run has many.
+    """
+
+    def __init__(self, observers: Iterable[Observer], *, is_maximum: bool = False) -> None:
+        self._all = list(observers)
+        self._is_maximum = is_maximum
+        self.keeps = any(each.keeps for each in self._all)
+        self._told = {event: self._with(event) for event in ("step", "following", "batch", "stop")}
+
+    def _with(self, event: str) -> list[Callable[..., Any]]:
+        """Return the methods of those who do not leave an event to the class above."""
+        methods = [getattr(each, event) for each in self._all]
+        default = getattr(Observer, event)
+        return [each for each in methods if getattr(each, "__func__", None) is not default]
+
+    def those(self, *, see_all_runs: bool) -> Observers:
+        """Return those that see all runs, or those that see only the lowest."""
+        chosen = [each for each in self._all if each.sees_all_runs is see_all_runs]
+        return Observers(chosen, is_maximum=self._is_maximum)
+
+    def start(self) -> None:
+        """Tell all of them."""
+        for each in self._all:
+            each.start()
+
+    def step(self, record: Any) -> None:
+        """Tell all of them."""
+        shown = record.swapped() if self._is_maximum else record
+        for tell in self._told["step"]:
+            tell(shown)
+
+    def following(self, step: int) -> int | None:
+        """Return the first step that one of them wants to see."""
+        wanted = [ask(step) for ask in self._told["following"]]
+        return min([other for other in wanted if other is not None], default=None)
+
+    def keep(self, step: int, state: dict[str, Any], *, ends_epoch: bool | None = None) -> None:
+        """Give the state to those that keep it."""
+        for each in self._all:
+            if each.keeps:
+                each.keep(step, state, ends_epoch=ends_epoch)
+
+    def batch(self, epoch: int, rows: int, value: float) -> None:
+        """Tell all of them."""
+        for tell in self._told["batch"]:
+            tell(epoch, rows, value)
+
+    def epoch(self, epoch: Any, point: Sequence[Any] | None) -> None:
+        """Tell all of them."""
+        for each in self._all:
+            each.epoch(epoch, point)
+
+    def stop(self) -> bool:
+        """Return whether one of them says so."""
+        return any(ask() for ask in self._told["stop"])
+
+    def end(self) -> None:
+        """Tell all of them."""
+        for each in self._all:
+            each.end()
