@@ -226,19 +226,28 @@ def _has_dashboard() -> bool:
 
 
 def _local(count: int) -> Any:
-    """Start workers of one thread on this machine, which nobody else can reach."""
+    """Start workers of one thread on this machine, which nobody else can reach.
+
+    It is tried again where one of them is lost while it starts.
+    """
     from distributed import LocalCluster
 
-    return LocalCluster(
-        n_workers=count,
-        threads_per_worker=1,
-        processes=True,
-        host="127.0.0.1",
-        dashboard_address="127.0.0.1:0",
-        worker_dashboard_address=None,
-        memory_limit=0,
-        silence_logs=SILENT,
-    )
+    for left in reversed(range(TRIES)):
+        try:
+            return LocalCluster(
+                n_workers=count,
+                threads_per_worker=1,
+                processes=True,
+                host="127.0.0.1",
+                dashboard_address="127.0.0.1:0",
+                worker_dashboard_address=None,
+                memory_limit=0,
+                silence_logs=SILENT,
+            )
+        except Exception:
+            if not left:
+                raise
+    return None
 
 
 def _end(cluster: Any) -> None:
