@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from gradcli.errors import FormulaError, MathematicsError
 from gradcli.graph.node import Graph, Node
-from gradcli.language.names import CONSTANTS, KEYWORDS, REBINDABLE, is_name, is_reserved
+from gradcli.language.names import fixed_meaning, is_name
 from gradcli.language.origin import located
 from gradcli.limits import DRAWN_NODES
 from gradcli.options import check_word
@@ -279,7 +279,7 @@ class Formula(Node):
         LLVM, "python" with NumPy, "auto" as machine code once many rows have been computed.
         """
         if data is not None:
-            from gradcli.data.frames import columns_of
+            from gradcli.data.columns import columns_of
             from gradcli.minimize.rows_objective import compiled_over
 
             data = columns_of(data, self.free_names)
@@ -373,7 +373,7 @@ class Formula(Node):
             columns: Any = values_of(read)
             shaped = over_rows(self._read, read, shapes)
         elif data is not None:
-            from gradcli.data.frames import columns_of
+            from gradcli.data.columns import columns_of
             from gradcli.language.names import names_in
 
             others = [name for name in (weights, sigma) if isinstance(name, str)]
@@ -573,7 +573,7 @@ def _check_name(name: str) -> None:
     if not is_name(name):
         message = f"'{name}' is not a name"
         raise FormulaError(message, hint="a name has letters, digits and _, and no digit first")
-    if is_reserved(name) or name in KEYWORDS or (name in CONSTANTS and name != REBINDABLE):
+    if fixed_meaning(name) is not None:
         message = f"'{name}' means something else in a formula"
         raise FormulaError(message, hint="use another name")
 

@@ -11,7 +11,7 @@ from gradcli.cli.options import MEMORY_OF_MANY
 from gradcli.cli.output import note
 from gradcli.errors import NameValueError, ShapeError, UsageError, few
 from gradcli.language.bindings import bindings
-from gradcli.language.bounds import limits as limits_of
+from gradcli.language.bindings import limits as limits_of
 from gradcli.language.names import names_in
 from gradcli.options import spelled
 from gradcli.values import shape_of

@@ -11,13 +11,13 @@ from gradcli.data.cells import CellError, Dates
 from gradcli.data.columns import (
     DROP_HINT,
     MOST_COLUMNS,
-    NUMBERS_AT_ONCE,
     Part,
+    Reader,
     checked,
     no_rows,
     quoted,
+    rows_at_once,
 )
-from gradcli.data.input import shown
 from gradcli.errors import FileError, few, printable
 
 if TYPE_CHECKING:
@@ -29,58 +29,37 @@ if TYPE_CHECKING:
     from gradcli.graph.shapes import Shape
 
 
-class ArrowReader:
+class ArrowReader(Reader):
     """An Arrow file (Feather), of which record batches are read one after the other."""
 
-    single = False
     kind = "Arrow"
 
     def __init__(self, source: Input, *, drop_missing: bool = False) -> None:
         """Read the schema. Raises FileError."""
-        self.path = source.path
-        self._where = shown(source.path)
-        self._source = source
-        self._drop_missing = drop_missing
-        self.columns: dict[str, Shape] = {}
+        super().__init__(source, drop_missing=drop_missing)
         with self._file() as file:
             for field in file.schema:
                 if field.name in self.columns:
                     raise FileError(f"{self._where}: two columns are called {quoted(field.name)}")
                 self.columns[field.name] = _shape(field.type)
-            self.rows: int | None = sum(file.lengths)
+            self.rows = sum(file.lengths)
         if len(self.columns) > MOST_COLUMNS:
             raise FileError(f"{self._where}: the file has more than {MOST_COLUMNS} columns")
         if not self.rows:
             raise no_rows(self._where)
 
-    def blocks(self, names: Sequence[str], codes: Mapping[str, Codes | Dates]) -> Iterator[Block]:
-        """Yield the columns; see columns.Reader."""
-        rows = 0
-        for block in self._blocks(names, codes, None):
-            rows += len(block[names[0]])
-            yield block
-        if rows != self.rows:
-            raise FileError(f"{self._where}: {rows} rows instead of {self.rows}")
-
     def parts(self, rows: int) -> Sequence[Part]:  # noqa: ARG002 - the file says where it is cut
-        """Return its row groups or record batches; see columns.Divisible."""
+        """Return its row groups or record batches; see columns.Reader."""
         with self._file() as file:
             ends = np.cumsum([0, *file.lengths]).tolist()
         name = {"Parquet": "row group", "Arrow": "record batch"}[self.kind]
         return [Part(i, ends[i], f"{name} {i + 1}") for i in range(len(ends) - 1)]
 
-    def part(
-        self, part: Part, names: Sequence[str], codes: Mapping[str, Codes | Dates]
+    def blocks(
+        self, names: Sequence[str], codes: Mapping[str, Codes | Dates], part: Part | None = None
     ) -> Iterator[Block]:
-        """Yield the columns of a row group; see columns.Divisible."""
-        return self._blocks(names, codes, part)
-
-    def _blocks(
-        self, names: Sequence[str], codes: Mapping[str, Codes | Dates], part: Part | None
-    ) -> Iterator[Block]:
-        """Yield the columns of a part, of all parts for None."""
-        width = sum(int(np.prod(self.columns[name])) for name in names)
-        at_once = max(1, NUMBERS_AT_ONCE // max(1, width))
+        """Yield the columns; see columns.Reader."""
+        at_once = rows_at_once({name: self.columns[name] for name in names})
         row = 1 if part is None else part.stop + 1
         with self._file() as file:
             for name in names:
@@ -97,6 +76,8 @@ class ArrowReader:
                     block[name] = self._array(column, name, row, codes.get(name))
                 yield block
                 row += batch.num_rows
+        if part is None and row - 1 != self.rows:
+            raise FileError(f"{self._where}: {row - 1} rows instead of {self.rows}")
 
     @contextmanager
     def _file(self) -> Iterator[_Opened]:

@@ -128,6 +128,24 @@ class Notation:
         return "is not a number", "; ".join(hints) or None
 
 
+class TextOptions(NamedTuple):
+    """How the text of a table is to be read, where it does not say so itself."""
+
+    separator: str | None = None
+    decimal: str = "."
+    thousands: str = ""
+    header: tuple[str, ...] = ()
+    skip_lines: int = 0
+    skip: frozenset[int] = frozenset()
+    missing: tuple[str, ...] = ()
+    encoding: str | None = None
+
+    @property
+    def notation(self) -> Notation:
+        """How numbers and missing values are written."""
+        return Notation(self.decimal, self.thousands, self.missing)
+
+
 def is_percentage(cell: str) -> bool:
     """Return whether a number is written as a percentage."""
     return cell.rstrip(" \t").endswith("%")

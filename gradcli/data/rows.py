@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from itertools import chain
-from math import prod
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from gradcli.data.columns import NUMBERS_AT_ONCE, length_of, rebatched
+from gradcli.data.columns import length_of, rebatched, rows_at_once, width
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -139,11 +138,6 @@ class FileRows:
             yield {name: array[order] for name, array in block.items()}
 
 
-def width(entries: Mapping[str, Shape]) -> int:
-    """Return how many numbers a row has."""
-    return sum(prod(shape) for shape in entries.values())
-
-
 def numbered(data: Rows, size: int) -> Iterator[tuple[int, Block]]:
     """Yield all rows in order, `size` at a time, with the number of rows before each block."""
     start = 0
@@ -185,8 +179,3 @@ def begun(source: Source, names: Sequence[str], most_bytes: int) -> HeldRows | F
         if count * each > most_bytes:
             return FileRows(source, names, None, most_bytes, chain(kept, passing), count)
     return HeldRows({name: np.concatenate([block[name] for block in kept]) for name in names})
-
-
-def rows_at_once(entries: Mapping[str, Shape]) -> int:
-    """Return how many rows make about 512 KiB of doubles, at least one."""
-    return max(1, NUMBERS_AT_ONCE // width(entries))

@@ -10,36 +10,28 @@ from gradcli.graph.operations import ALIASES, FUNCTIONS
 from gradcli.graph.precedence import COMPARISON, PRODUCT
 from gradcli.language import meant
 from gradcli.language.characters import CONDITION
-from gradcli.language.juxtaposed import APART, products
+from gradcli.language.diagnosis import EQUALITY, TWO_READINGS, products, solve_call
 from gradcli.language.names import FUNCTION_NAMES, is_function, suggestion
 from gradcli.language.numerals import decimal_comma
-from gradcli.language.operands import (
-    SIGNS,
-    after,
-    arguments,
-    matching,
-    text,
-    unwrapped,
-)
 from gradcli.language.repairs import (
+    SIGNS,
     Edit,
     Finding,
     Repair,
+    after,
+    arguments,
     filled,
     joined,
+    matching,
     replaced,
+    text,
+    unwrapped,
 )
 
 if TYPE_CHECKING:
     from gradcli.language.functions import Fault
+    from gradcli.language.repairs import Span
     from gradcli.language.scanner import Tokens
-
-    Span = tuple[int, int]
-    Found = tuple[str | None, Repair, Span | None] | None
-    """A sentence, None for what was expected; the repair; the place, None for that of the token."""
-
-
-EQUALITY = "'=' defines a name at the start of a line; equality is written =="
 
 
 def of_fault(tokens: Tokens, fault: Fault, stack: list[Span]) -> Finding:
@@ -53,18 +45,21 @@ def of_fault(tokens: Tokens, fault: Fault, stack: list[Span]) -> Finding:
         edits = products(tokens, _token_at(tokens, stack[-1][0]))
         span = (edits[0].start, edits[0].end) if edits else span
         message = f"{tokens.source[slice(*span)]} can be read two ways"
-        return Finding(message, span, Repair(edits, otherwise=APART))
+        return Finding(message, span, Repair(edits, otherwise=TWO_READINGS))
     if fault.kind == "bare function":
         return Finding(fault.message, span, _function_power(tokens, first))
     if fault.kind in {"unknown function", "product", "arguments"}:
         return _of_call(tokens, first, fault, span)
     if fault.kind == "definition":
         return Finding(fault.message, span, _of_definition(tokens, first, otherwise))
+    solved = solve_call(tokens, first + 2) if fault.kind in {"form", "keyword"} else None
+    if fault.kind == "form" and solved is not None:
+        return Finding(fault.message, span, solved)
     if fault.kind == "keyword":
         index = next(
             place for place in range(first, len(tokens.kinds)) if tokens.kinds[place] == "EQUALS"
         )
-        return Finding(EQUALITY, tokens.span(index), keyword(tokens, index, fault))
+        return Finding(EQUALITY, tokens.span(index), solved or keyword(tokens, index, fault))
     return Finding(fault.message, span, otherwise)
 
 
@@ -141,12 +136,6 @@ def _of_call(tokens: Tokens, index: int, fault: Fault, span: Span) -> Finding:
     elif fault.kind == "unknown function":
         return Finding(message, span, Repair(otherwise=fault.hint))
     return Finding(message, span, product)
-
-
-def did_you_mean(name: str, known: list[str]) -> str | None:
-    """Return the question after a known name that is close to another one, if there is one."""
-    close = None if meant.is_known(name) else suggestion(name, known)
-    return f"did you mean '{close}'?" if close else None
 
 
 def _token_at(tokens: Tokens, start: int) -> int:

@@ -8,32 +8,27 @@ from typing import TYPE_CHECKING
 from gradcli.errors import escaped
 from gradcli.graph.precedence import OR, POWER, PRODUCT, SUM
 from gradcli.language import meant
-from gradcli.language.operands import (
+from gradcli.language.repairs import (
     BINARY,
     ENDS,
     PAIRS,
     SIGNS,
-    after,
-    before,
-    text,
-    unwrapped,
-)
-from gradcli.language.repairs import (
     Edit,
     Finding,
     Repair,
+    after,
+    before,
+    beside,
     filled,
     joined,
     replaced,
+    text,
+    unwrapped,
 )
 from gradcli.language.scanner import END, SCANNER
 
 if TYPE_CHECKING:
     from gradcli.language.scanner import Tokens
-
-    Span = tuple[int, int]
-    Found = tuple[str | None, Repair, Span | None] | None
-    """A sentence, None for what was expected; the repair; the place, None for that of the token."""
 
 
 CONDITION = "a condition is written where(condition, a, b)"
@@ -230,28 +225,23 @@ def _where(tokens: Tokens, first: int, last: int, parts: list[tuple[int, int]]) 
 
 def _partner(tokens: Tokens, index: int, opening: str, closing: str) -> int | None:
     """Return the text `closing` that belongs to the `opening` at a token, in the same brackets."""
-    depth = waiting = 0
-    for place in range(index, len(tokens.kinds)):
-        kind = tokens.kinds[place]
-        depth += (kind in PAIRS) - (kind in PAIRS.values())
-        if depth < 0 or kind == "SEPARATOR":
+    waiting = 0
+    for place in beside(tokens.kinds, index):
+        if tokens.kinds[place] == "SEPARATOR":
             return None
-        if depth == 0:
-            waiting += (tokens.texts[place] == opening) - (tokens.texts[place] == closing)
-            if waiting == 0:
-                return place
+        waiting += (tokens.texts[place] == opening) - (tokens.texts[place] == closing)
+        if waiting == 0:
+            return place
     return None
 
 
 def _end_of_part(tokens: Tokens, index: int) -> int:
     """Return the last token of the part that holds a token: up to a comma, bracket or line end."""
-    depth = 0
-    for place in range(index, len(tokens.kinds)):
-        kind = tokens.kinds[place]
-        if depth == 0 and kind in {*PAIRS.values(), "COMMA", "SEPARATOR", "TILDE", END}:
-            return place - 1
-        depth += (kind in PAIRS) - (kind in PAIRS.values())
-    return len(tokens.kinds) - 2
+    last = index
+    for last in beside(tokens.kinds, index):
+        if tokens.kinds[last] in {"COMMA", "SEPARATOR", "TILDE", END}:
+            break
+    return last - 1
 
 
 def _braces(tokens: Tokens, index: int) -> Repair:
@@ -260,10 +250,7 @@ def _braces(tokens: Tokens, index: int) -> Repair:
         return Repair(otherwise="parentheses are ( )")
     start, end = tokens.start(index), tokens.span(closing)[1]
     inside = tokens.source[start + 1 : end - 1]
-    commas, depth = 0, 0
-    for place in range(index + 1, closing):
-        depth += (tokens.kinds[place] in PAIRS) - (tokens.kinds[place] in PAIRS.values())
-        commas += depth == 0 and tokens.kinds[place] == "COMMA"
+    commas = [p for p in beside(tokens.kinds, index + 1) if tokens.kinds[p] == "COMMA"]
     is_call = index > 0 and tokens.kinds[index - 1] == "NAME"
-    made = f"[{inside}]" if commas and not is_call else f"({inside})"
+    made = f"[{inside}]" if commas and commas[0] < closing and not is_call else f"({inside})"
     return Repair((Edit(start, end, made),), otherwise="parentheses are ( )")

@@ -19,7 +19,7 @@ from gradcli.graph.operations import (
     VARIABLE,
 )
 from gradcli.graph.shapes import axis_of, broadcast, checked, shown
-from gradcli.language.names import CONSTANTS, is_function, is_reserved
+from gradcli.language.names import BINDERS, CONSTANTS, EXAMPLES, ONLY_HERE, is_function, is_reserved
 from gradcli.limits import NODES
 
 TYPE_CHECKING = False
@@ -47,8 +47,6 @@ MAKERS = {
 """Functions of constants that make arrays, and their least and greatest number of arguments."""
 ZEROS = TABLE["zeros"]
 
-BINDERS = {"integrate": (1, 9), "solve": (1, 9), "sum": (4, 4), "prod": (4, 4)}
-"""The functions that bind a name, and with how many arguments at least and at most they do."""
 WRITTEN = {
     "integrate": "integrate(f, x, a, b)",
     "sum": "sum(f, k, 1, n)",
@@ -57,13 +55,6 @@ WRITTEN = {
     "diff": "diff(f, x) or diff(f, x, 2)",
 }
 """The forms of the language that take a name."""
-EXAMPLES = {
-    "integrate": "for example integrate(x^2, x, 0, 1); a limit may be inf",
-    "sum": "for example sum(k^2, k, 1, 10)",
-    "prod": "for example prod(k, k, 1, 10)",
-    "solve": "for example solve(cos(x) == x, x, 1)",
-    "diff": "for example diff(x^3, x)",
-}
 MOST_ORDERS = 20
 """How often a formula is differentiated: each time it may become several times longer."""
 
@@ -157,28 +148,28 @@ class Calls:
         if len(plain) + len(keywords) < len(arguments):
             message = "an argument is named twice"
             raise Fault(message, -4, -1)
-        if name in BINDERS and (name not in FUNCTIONS or len(plain) == 4):
+        own = ALIASES.get(name, name)
+        row = FUNCTIONS.get(own)
+        is_bound = name in BINDERS and (row is None or len(plain) == 4)
+        if is_bound or not (own in EXTREMES or (row is not None and row.payload == "axis")):
             self._checked_keywords(name, keywords)
+        if is_bound:
             return self._bound(name, plain)
-        if name == "diff":
-            self._checked_keywords(name, keywords)
-            return self._differentiated(plain)
         if name in MAKERS:
-            return self._made(name, plain, keywords)
-        if name == "scatter":
-            self._checked_keywords(name, keywords)
-            return self._scattered(plain)
+            return self._made(name, plain)
+        if name in ONLY_HERE:
+            return self._differentiated(plain) if name == "diff" else self._scattered(plain)
         if name in ALIASES:
             self.graph.spellings.setdefault(ALIASES[name], name)
         elif name in ALIASES.values():
             self.graph.spellings.setdefault(name, name)
-        return self._applied(ALIASES.get(name, name), name, plain, keywords)
+        return self._applied(own, name, plain, keywords)
 
     def _applied(
         self, name: str, typed: str, arguments: list[int], keywords: dict[str, int]
     ) -> int:
         if name == "len":
-            return self._made(name, arguments, keywords)
+            return self._made(name, arguments)
         if name in BINDERS and (name not in FUNCTIONS or len(arguments) == 4):
             return self._bound(name, arguments)
         operation = FUNCTIONS[name]
@@ -228,14 +219,13 @@ class Calls:
         form, use = FORMS[name], WRITTEN[name]
         counts = (3, 4) if name == "solve" else (4,)
         if len(arguments) not in counts:
-            message = f"{name} is written {use}"
-            raise Fault(message, -4, -1, hint=EXAMPLES[name])
+            raise Fault(f"{name} is written {use}", -4, -1, hint=_example(name), kind="form")
         body, leaf, *limits = arguments
         typed = graph.rows[leaf][2] if graph.rows[leaf][0] is VARIABLE else None
         bound_name = typed.partition(" ")[2] if typed else ""
         if not bound_name or is_reserved(bound_name):
             message = f"the second argument of {name} is the name that it binds: {use}"
-            raise Fault(message, -4, -1, hint=EXAMPLES[name])
+            raise Fault(message, -4, -1, hint=_example(name))
         if any(graph.is_unknown(node) for node in arguments):
             return graph.add(DEFERRED, tuple(arguments), (name, name, len(arguments), ()))
         finite, limits = limits, [*map(self._limit, limits)] if form is not ROOT else limits
@@ -252,7 +242,7 @@ class Calls:
             sign = (graph.rows[body][0].infix or "").strip()
             if sign in COMPARISONS and sign != "==":
                 message = f"{name} finds where two sides are equal, and {sign} does not say so"
-                raise Fault(message, -4, -1, hint=EXAMPLES[name])
+                raise Fault(message, -4, -1, hint=_example(name))
             # In the body, where what was taken from an array is one number.
             zero = bound.residual(payload.graph, payload.roots[0])
             rate = slope(payload.graph, zero, payload.leaf(0))
@@ -277,11 +267,11 @@ class Calls:
         graph = self.graph
         if len(arguments) not in {2, 3}:
             message = f"diff is written {WRITTEN['diff']}"
-            raise Fault(message, -4, -1, hint=EXAMPLES["diff"])
+            raise Fault(message, -4, -1, hint=_example("diff"))
         found, by, *times = arguments
         if graph.rows[by][0] not in {VARIABLE, PLACEHOLDER} and by not in graph.names:
             message = f"the second argument of diff is a name: {WRITTEN['diff']}"
-            raise Fault(message, -4, -1, hint=EXAMPLES["diff"])
+            raise Fault(message, -4, -1, hint=_example("diff"))
         count = self._whole(times[0], "the order of a derivative", -4, -1) if times else 1
         if not 0 <= count <= MOST_ORDERS:
             message = f"the order of a derivative is a whole number from 0 to {MOST_ORDERS}"
@@ -338,9 +328,8 @@ class Calls:
                 copies[node] = node if changed == inputs else graph.add(operation, changed, payload)
         return copies[function.body]
 
-    def _made(self, name: str, arguments: list[int], keywords: dict[str, int]) -> int:
+    def _made(self, name: str, arguments: list[int]) -> int:
         """Return an array made of numbers: zeros(2, 3), linspace(0, 1, 11), len(x)."""
-        self._checked_keywords(name, keywords)
         least, most = MAKERS[name]
         if not least <= len(arguments) <= most:
             message = f"{name} takes {_between(least, most)}, {_are_given(len(arguments))}"
@@ -366,9 +355,6 @@ class Calls:
                 raise Fault(message, -4, -1)
             limits = (0, sizes[0], 1) if len(sizes) == 1 else (*sizes, 1)[:3]
             return self.graph.add(TABLE[name], (), limits)
-        if name == "eye" and len(sizes) != 1:
-            message = "eye takes 1 argument, the number of rows"
-            raise Fault(message, -4, -1)
         return self.graph.add(TABLE[name], (), tuple(sizes))
 
     def _shape_alone(self, arguments: list[int], keywords: dict[str, int]) -> int:
@@ -438,6 +424,10 @@ class Calls:
             message = "this must be a number that is known before anything runs"
             raise Fault(message, -4, -1)
         return value
+
+
+def _example(name: str) -> str:
+    return f"for example {EXAMPLES[name]}{'; a limit may be inf' * (name == 'integrate')}"
 
 
 def _arity(arity: tuple[int, int], *, extra: bool = False) -> str:

@@ -5,24 +5,12 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from gradcli.language.operands import (
-    SIGNS,
-    matching,
-    text,
-)
-from gradcli.language.repairs import (
-    Edit,
-    Repair,
-    replaced,
-)
+from gradcli.language.repairs import SIGNS, Edit, Repair, matching, replaced, text
 from gradcli.language.scanner import END
 
 if TYPE_CHECKING:
+    from gradcli.language.repairs import Found
     from gradcli.language.scanner import Tokens
-
-    Span = tuple[int, int]
-    Found = tuple[str | None, Repair, Span | None] | None
-    """A sentence, None for what was expected; the repair; the place, None for that of the token."""
 
 
 def range_without_step(tokens: Tokens, index: int) -> Found:

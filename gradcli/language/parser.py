@@ -14,7 +14,8 @@ from gradcli.errors import FormulaError, ShapeError
 from gradcli.graph.node import Growing
 from gradcli.graph.shapes import SCALAR
 from gradcli.language.builder import Builder
-from gradcli.language.functions import BINDERS, Fault
+from gradcli.language.functions import Fault
+from gradcli.language.names import BINDERS, renamed
 from gradcli.language.origin import Origin, Span
 from gradcli.language.scanner import END, ILLEGAL, SCANNER, TABLES, Tokens
 from gradcli.language.tables import Production, Tables
@@ -235,9 +236,7 @@ def meant(tokens: Tokens) -> Sequence[str]:
     """Return the texts of the tokens, with a name of its own for each name that is bound."""
     if BINDERS.keys().isdisjoint(tokens.texts):
         return tokens.texts
-    from gradcli.language.bound_names import renamed
-
-    return renamed(tokens.kinds, tokens.texts, BINDERS)
+    return renamed(tokens.kinds, tokens.texts)
 
 
 def drive(tokens: Tokens, builder: Builder, start: str) -> None:

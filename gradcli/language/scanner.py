@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from itertools import accumulate
 
-from gradcli.language.loading import load
+from gradcli.language.tables import load
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
