@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from gradcli.data.cells import Dates
-    from gradcli.data.columns import Array, Block, Codes
+    from gradcli.data.cells import Codes, Dates
+    from gradcli.data.columns import Array, Block
     from gradcli.data.input import Input, Stream
     from gradcli.graph.shapes import Shape
 

@@ -18,13 +18,14 @@ from gradcli.data.columns import (
     quoted,
     rows_at_once,
 )
-from gradcli.errors import FileError, few, printable
+from gradcli.errors import FileError, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from types import ModuleType
 
-    from gradcli.data.columns import Array, Block, Codes
+    from gradcli.data.cells import Codes
+    from gradcli.data.columns import Array, Block
     from gradcli.data.input import Input
     from gradcli.graph.shapes import Shape
 
@@ -149,10 +150,8 @@ class ArrowReader(Reader):
         where = f"{self._where}: {printable(name, 40)}"
         shape = self.columns[name]
         self._check_nulls(column, where, row)
-        if isinstance(code, Dates):
-            return self._dates(column, where, row, code)
         if code is not None:
-            return self._classes(column, where, row, code)
+            return self._coded(column, where, row, code)
         if shape:
             values = np.full((len(column), *shape), np.nan)
             valid = np.asarray(column.is_valid())
@@ -170,26 +169,16 @@ class ArrowReader(Reader):
             at = int(np.flatnonzero(np.asarray(column.is_null()))[0])
             raise FileError(f"{where}, row {row + at}: the value is missing", hint=DROP_HINT)
 
-    def _dates(self, column: Any, where: str, row: int, dates: Dates) -> Array:
+    def _coded(self, column: Any, where: str, row: int, code: Codes | Dates) -> Array:
+        """Return the numbers of dates or texts, nan for null."""
         numbers = np.full(len(column), np.nan)
         for i, value in enumerate(column.to_pylist()):
             if value is not None:
                 try:
-                    numbers[i] = dates[value if isinstance(value, str) else value.isoformat()]
+                    numbers[i] = code[value if isinstance(value, str) else value.isoformat()]
                 except CellError as error:
                     message = f"{where}, row {row + i}: {quoted(str(value))} {error.reason}"
                     raise FileError(message, hint=error.hint) from None
-        return numbers
-
-    def _classes(self, column: Any, where: str, row: int, code: Codes) -> Array:
-        numbers = np.full(len(column), np.nan)
-        for i, text in enumerate(column.to_pylist()):
-            if text is None:
-                continue
-            numbers[i] = code[text]
-            if numbers[i] < 0:
-                message = f"{where}, row {row + i}: {quoted(text)} is not one of the classes"
-                raise FileError(message, hint=f"classes: {few(code)}")
         return numbers
 
 

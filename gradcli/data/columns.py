@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from gradcli.data.cells import Dates
+    from gradcli.data.cells import Codes, Dates
     from gradcli.data.input import Input
     from gradcli.graph.shapes import Shape
 
@@ -28,39 +28,13 @@ if TYPE_CHECKING:
 MOST_COLUMNS = 100_000
 """The most columns of a file."""
 
-MOST_CLASSES = 100_000
-"""The most different texts of a column that --classes turns into numbers."""
-
 NUMBERS_AT_ONCE = 1 << 16
-"""About how many numbers a reader makes before it hands them on, 512 KiB of doubles."""
+"""About how many numbers a reader makes at a time, 512 KiB of doubles."""
 
 FIRST_WORD = re.compile(r"\w+")
 """The word with which a heading such as `Time (s)` or `U[V]` begins."""
 
 DROP_HINT = "--drop-missing leaves out the rows in which a value is missing"
-
-
-class Codes(dict[str, int]):
-    """The number of each text of a column of classes.
-
-    While `growing`, a text that is new gets the next number; else it gets -1.
-    """
-
-    def __init__(self, column: str, texts: Iterable[str] = (), *, growing: bool = False) -> None:
-        super().__init__((text, i) for i, text in enumerate(texts))
-        self.column = column
-        self.growing = growing
-
-    def __missing__(self, text: str) -> int:
-        if not self.growing:
-            return -1
-        if len(self) >= MOST_CLASSES:
-            raise FileError(
-                f"column {quoted(self.column)} holds more than {MOST_CLASSES} different texts",
-                hint="--classes is for a column with a few texts that repeat",
-            )
-        self[text] = len(self)
-        return self[text]
 
 
 class Part(NamedTuple):

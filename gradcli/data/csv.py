@@ -32,7 +32,8 @@ from gradcli.errors import FileError, few, printable
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from gradcli.data.columns import Array, Block, Codes
+    from gradcli.data.cells import Codes
+    from gradcli.data.columns import Array, Block
     from gradcli.data.text import Lines
 
 PLAIN = b"0123456789+-.eE \t"
@@ -340,14 +341,10 @@ class TextReader(Reader):
                 value = self._notation.number(cell)
                 self._check_percentage(line_number, place, percentage=is_percentage(cell))
                 return value
-            value = code[cell.strip(" \t")]
+            return code[cell.strip(" \t")]
         except CellError as error:
             hint = error.hint or self._repair(line_number, place, cells, code)
             raise FileError(f"{where}: {quoted(cell)} {error.reason}", hint=hint) from None
-        if value < 0 and not isinstance(code, Dates):
-            message = f"{where}: {quoted(cell)} is not one of the classes"
-            raise FileError(message, hint=f"classes: {few(code)}")
-        return value
 
     def _check_percentage(self, line_number: int, place: int, *, percentage: bool) -> None:
         """Raise CellError where a column holds percentages and other numbers."""
@@ -394,10 +391,9 @@ class TextReader(Reader):
         if any(map(self._notation.is_missing, set(texts))):
             return None
         try:
-            array = np.fromiter(map(code.__getitem__, texts), np.float64, len(texts))
+            return np.fromiter(map(code.__getitem__, texts), np.float64, len(texts))
         except CellError:
             return None
-        return None if not isinstance(code, Dates) and (array < 0).any() else array
 
 
 def _all_but(kept: bytes) -> bytes:

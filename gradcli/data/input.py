@@ -42,7 +42,7 @@ def shown(path: str) -> str:
 
 
 INHERITED = re.compile(r"/dev/fd/[0-9]+|/proc/self/fd/[0-9]+|/dev/stdin")
-"""The names of open files that a shell hands on, as <(command) does; they may be pipes."""
+"""The names of open files that a process inherits, as <(command) does; they may be pipes."""
 
 
 class Input:

@@ -24,8 +24,8 @@ from gradcli.errors import FileError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from gradcli.data.cells import Dates
-    from gradcli.data.columns import Array, Block, Codes, Part
+    from gradcli.data.cells import Codes, Dates
+    from gradcli.data.columns import Array, Block, Part
     from gradcli.data.input import Input
 
 DAMAGE = (

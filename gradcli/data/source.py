@@ -12,10 +12,9 @@ from typing import IO, TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from gradcli.data.cells import PLAIN_NUMBER, Dates, TextOptions
+from gradcli.data.cells import Codes, Dates, Notation, TextOptions
 from gradcli.data.columns import (
     NUMBERS_AT_ONCE,
-    Codes,
     Part,
     ambiguous_column,
     concatenated,
@@ -463,8 +462,9 @@ def _too_large(rows: int, most: int) -> TooManyRowsError:
 
 def _in_order(texts: Codes) -> list[str]:
     """Return texts in order: by value if all are numbers, else by their characters."""
-    if all(PLAIN_NUMBER.fullmatch(text) for text in texts):
-        return sorted(texts, key=lambda text: (float(text), text))
+    notation = Notation()
+    if all(map(notation.is_number, texts)):
+        return sorted(texts, key=lambda text: (notation.number(text), text))
     return sorted(texts)
 
 

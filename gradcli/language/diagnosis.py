@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from gradcli.graph.precedence import COMPARISON, POWER, PRODUCT
 from gradcli.language import meant
 from gradcli.language.characters import python_condition, with_factors
-from gradcli.language.names import CONSTANTS, EXAMPLES, FUNCTION_NAMES, is_function, is_reserved
+from gradcli.language.names import CONSTANTS, FUNCTION_NAMES, is_function, is_reserved, suggestion
 from gradcli.language.numerals import (
     comma,
     groups,
@@ -20,36 +20,17 @@ from gradcli.language.numerals import (
     range_without_step,
     thousands,
 )
-from gradcli.language.repairs import (
-    ENDS,
-    PAIRS,
-    SIGNS,
-    STARTS,
-    Edit,
-    Finding,
-    Repair,
-    after,
-    arguments,
-    before,
-    filled,
-    joined,
-    matching,
-    replaced,
-    text,
-    unclosed,
-    unwrapped,
-)
+from gradcli.language.repairs import ENDS, PAIRS, SIGNS, STARTS, Edit, Finding, Repair, filled
 from gradcli.language.scanner import END, is_misspelt_number
 
 if TYPE_CHECKING:
-    from gradcli.language.repairs import Found
-    from gradcli.language.scanner import Tokens
+    from gradcli.language.repairs import Found, Operands
 
 EQUALITY = "'=' defines a name at the start of a line; equality is written =="
 TWO_READINGS = "add parentheses or '*'"
 
 
-def unexpected_token(tokens: Tokens, index: int, accepted: set[str], start: str) -> Finding:
+def unexpected_token(tokens: Operands, index: int, accepted: set[str], start: str) -> Finding:
     """Return what is wrong with a token that cannot stand where it does.
 
     `accepted` are the terminals that could, and `start` is the start rule.
@@ -75,7 +56,7 @@ def unexpected_token(tokens: Tokens, index: int, accepted: set[str], start: str)
     return Finding(message or _expectation(tokens, index, accepted), wider or span, repair)
 
 
-def _signs(tokens: Tokens, index: int) -> Found:
+def _signs(tokens: Operands, index: int) -> Found:
     """Operators that are written in another way: `<>`, `//`, `!!`, `:=`."""
     kind = tokens.kinds[index]
     last = tokens.kinds[index - 1] if index else None
@@ -84,26 +65,26 @@ def _signs(tokens: Tokens, index: int) -> Found:
         return None, Repair(otherwise=words), None
     if kind == "SLASH" == last:
         words = "write {} for whole division; a comment starts with #"
-        first, end = before(tokens, index - 1, PRODUCT), after(tokens, index + 1, POWER)
+        first, end = tokens.before(index - 1, PRODUCT), tokens.after(index + 1, POWER)
         otherwise = words.format("floor(a/b)")
         if first is None or end is None:
             return None, Repair(otherwise=otherwise), None
-        left, right = text(tokens, first, index - 2), text(tokens, index + 1, end)
-        edits = (replaced(tokens, first, end, f"floor({left}/{right})"),)
+        left, right = tokens.text(first, index - 2), tokens.text(index + 1, end)
+        edits = (tokens.replaced(first, end, f"floor({left}/{right})"),)
         return None, Repair(edits, words, otherwise, is_guess=True), None
     if kind == "STAR" and last == "SLASH":
         return None, Repair(otherwise="a comment starts with #"), None
     if kind == "BANG" == last:
-        first = before(tokens, index)
+        first = tokens.before(index)
         message, repair = "a double factorial is not part of the language", Repair()
         if first is not None:
-            twice = replaced(tokens, first, index, f"({text(tokens, first, index - 1)})!")
+            twice = tokens.replaced(first, index, f"({tokens.text(first, index - 1)})!")
             repair = Repair((twice,), "the factorial of a factorial is {}")
         return message, repair, None
     return None
 
 
-def _equals_sign(tokens: Tokens, index: int) -> Found:
+def _equals_sign(tokens: Operands, index: int) -> Found:
     kinds = tokens.kinds
     if kinds[index] != "EQUALS":
         return None
@@ -117,24 +98,24 @@ def _equals_sign(tokens: Tokens, index: int) -> Found:
     solved = solve_call(tokens, index)
     if solved is not None:
         return EQUALITY, solved, None
-    edits = joined(tokens, index, index, " == ", COMPARISON)
+    edits = tokens.joined(index, index, " == ", COMPARISON)
     return EQUALITY, Repair(edits, "write {}" + _solution(tokens, index)), None
 
 
-def _solution(tokens: Tokens, index: int) -> str:
+def _solution(tokens: Operands, index: int) -> str:
     """Return how an equation is solved, when the formula is one equation in one name."""
     free = _free_names(tokens, 0, len(tokens.kinds) - 1)
     if len(free) != 1 or tokens.kinds.count("EQUALS") > 1 or "SEPARATOR" in tokens.kinds:
         return ""
     source = tokens.source.strip()
-    is_inside = unclosed(tokens.kinds, index) is not None
+    is_inside = tokens.unclosed(index) is not None
     if is_inside or "COMPARISON" in tokens.kinds or len(source) > 60 or not source.isprintable():
         return ""
     left, right = tokens.source.split("=")
     return f" to compare; to solve, solve({left.strip()} == {right.strip()}, {free.pop()}, 1)"
 
 
-def _free_names(tokens: Tokens, first: int, end: int) -> set[str]:
+def _free_names(tokens: Operands, first: int, end: int) -> set[str]:
     """Return the names that some tokens leave free."""
     return {
         tokens.texts[place]
@@ -146,29 +127,29 @@ def _free_names(tokens: Tokens, first: int, end: int) -> set[str]:
     }
 
 
-def solve_call(tokens: Tokens, index: int) -> Repair | None:
+def solve_call(tokens: Operands, index: int) -> Repair | None:
     """Return the repair of solve(x^2 = 2), which lacks the name and a start; `index` is inside."""
     kinds = tokens.kinds
-    opening = unclosed(kinds, index)
-    closing = None if opening is None else matching(tokens, opening)
+    opening = tokens.unclosed(index)
+    closing = None if opening is None else tokens.matching(opening)
     if not opening or closing is None or tokens.texts[opening - 1] != "solve":
         return None
     free = _free_names(tokens, opening, closing)
     signs = [place for place in range(opening, closing) if kinds[place] == "EQUALS"]
-    if len(arguments(tokens, opening, closing)) > 1 or len(signs) > 1:
+    if len(tokens.arguments(opening, closing)) > 1 or len(signs) > 1:
         return None
     if len(free) != 1:
-        return Repair(otherwise=f"name what is to be found, for example {EXAMPLES['solve']}")
+        return Repair(otherwise=f"name what is to be found, for example {meant.EXAMPLES['solve']}")
     ends = [opening, *signs, closing]
-    sides = [text(tokens, a + 1, b - 1) for a, b in pairwise(ends)]
+    sides = [tokens.text(a + 1, b - 1) for a, b in pairwise(ends)]
     call = f"solve({' == '.join(sides)}, {free.pop()}, 1)"
-    return Repair((replaced(tokens, opening - 1, closing, call),), "write {} to start at 1")
+    return Repair((tokens.replaced(opening - 1, closing, call),), "write {} to start at 1")
 
 
-def _brackets(tokens: Tokens, index: int, accepted: set[str], start: str) -> Found:
+def _brackets(tokens: Operands, index: int, accepted: set[str], start: str) -> Found:
     kinds = tokens.kinds
     kind, mark = kinds[index], tokens.texts[index]
-    opening = unclosed(kinds, index)
+    opening = tokens.unclosed(index)
     if kind in PAIRS.values():
         if kind == "RPAR" and index and kinds[index - 1] == "LPAR":
             return _nothing_inside(tokens, index)
@@ -197,15 +178,15 @@ def _brackets(tokens: Tokens, index: int, accepted: set[str], start: str) -> Fou
     return None
 
 
-def _mismatched(tokens: Tokens, opening: int, index: int) -> Found:
+def _mismatched(tokens: Operands, opening: int, index: int) -> Found:
     """A bracket that another closes: `(1]`, or `[(1]`, where one is missing."""
     kinds = tokens.kinds
     right = {"LPAR": ")", "LSQB": "]"}[kinds[opening]]
     message = (
         f"this '{tokens.texts[opening]}' is closed by '{right}', not by '{tokens.texts[index]}'"
     )
-    outer = unclosed(kinds, opening)
-    inside = text(tokens, opening, index - 1)
+    outer = tokens.unclosed(opening)
+    inside = tokens.text(opening, index - 1)
     end = tokens.span(index)[1]
     if outer is not None and PAIRS[kinds[outer]] == kinds[index]:
         end = tokens.start(index)
@@ -213,7 +194,13 @@ def _mismatched(tokens: Tokens, opening: int, index: int) -> Found:
     return message, Repair((edit,)), None
 
 
-def _nothing_inside(tokens: Tokens, index: int) -> Found:
+def did_you_mean(name: str, known: list[str]) -> str | None:
+    """Return the question after a known name that is close to another one, if there is one."""
+    close = None if meant.is_known(name) else suggestion(name, known)
+    return f"did you mean '{close}'?" if close else None
+
+
+def _nothing_inside(tokens: Operands, index: int) -> Found:
     """Empty parentheses, mostly a call without arguments."""
     if index > 1 and tokens.kinds[index - 2] == "NAME":
         name = tokens.texts[index - 2]
@@ -222,15 +209,13 @@ def _nothing_inside(tokens: Tokens, index: int) -> Found:
         if name in CONSTANTS:
             repair = Repair((Edit(*span, name),))
         elif not is_function(name):
-            repair = Repair(
-                otherwise=meant.absent(name) or meant.did_you_mean(name, FUNCTION_NAMES)
-            )
+            repair = Repair(otherwise=meant.absent(name) or did_you_mean(name, FUNCTION_NAMES))
         return f"{name} is called without an argument", repair, span
     span = (tokens.start(index - 1), tokens.span(index)[1])
     return "nothing stands between the parentheses", Repair(), span
 
 
-def _separators(tokens: Tokens, index: int, accepted: set[str]) -> Found:
+def _separators(tokens: Operands, index: int, accepted: set[str]) -> Found:
     if tokens.kinds[index] != "SEPARATOR":
         return None
     if END in accepted:
@@ -242,7 +227,7 @@ def _separators(tokens: Tokens, index: int, accepted: set[str]) -> Found:
     return None
 
 
-def _expectation(tokens: Tokens, index: int, accepted: set[str]) -> str:
+def _expectation(tokens: Operands, index: int, accepted: set[str]) -> str:
     """Return "expected … after …" in words, never a terminal's name."""
     kind, word = tokens.kinds[index], tokens.texts[index]
     if "NUMBER" in accepted:
@@ -268,7 +253,7 @@ def _expectation(tokens: Tokens, index: int, accepted: set[str]) -> str:
 # ---------------------------------------------------------------- operands side by side
 
 
-def _two_operands(tokens: Tokens, index: int, accepted: set[str], start: str) -> Found:
+def _two_operands(tokens: Operands, index: int, accepted: set[str], start: str) -> Found:
     """Two operands with nothing between them: `2 3`, `x y`, `sin x`, `sin(1)(2)`, `e^2x`."""
     kinds = tokens.kinds
     kind, word = kinds[index], tokens.texts[index]
@@ -318,7 +303,7 @@ def _two_operands(tokens: Tokens, index: int, accepted: set[str], start: str) ->
     return message, Repair(edits, words, is_guess=True), None
 
 
-def _units(tokens: Tokens, index: int) -> Found:
+def _units(tokens: Operands, index: int) -> Found:
     """Quantities with units: `3 km in m`."""
     kinds, texts = tokens.kinds, tokens.texts
     for place in range(index, len(kinds) - 1):
@@ -330,48 +315,48 @@ def _units(tokens: Tokens, index: int) -> Found:
     is_plain = kinds[last] in {"NUMBER", "RPAR"}
     if not is_plain and kinds[index - 1] != "NUMBER":
         return None
-    first = before(tokens, last + 1, PRODUCT) if is_plain else None
+    first = tokens.before(last + 1, PRODUCT) if is_plain else None
     template = meant.conversion(texts[place - 1], texts[place + 1])
     edits: tuple[Edit, ...] = ()
     if first is not None and template is not None:
-        converted = filled(template, {"x": text(tokens, first, last)})
-        edits = (replaced(tokens, first, place + 1, converted),)
+        converted = filled(template, {"x": tokens.text(first, last)})
+        edits = (tokens.replaced(first, place + 1, converted),)
     otherwise = "multiply by the factor between two units, as 3*1000 is 3 km in m"
     span = (tokens.start(place - 1), tokens.span(place + 1)[1])
     return "a formula has no units", Repair(edits, otherwise=otherwise), span
 
 
-def products(tokens: Tokens, index: int) -> tuple[Edit, ...]:
+def products(tokens: Operands, index: int) -> tuple[Edit, ...]:
     """Return the edits that make a product of the operand at a token and the one before it.
 
     After a quotient, 1/2x, and after an exponent, e^2x, there is one for each reading.
     """
     kinds = tokens.kinds
     edge = index - (kinds[index - 1] == "IMPLICIT")
-    first, power = before(tokens, edge), before(tokens, edge, POWER)
-    last = after(tokens, index, POWER)
+    first, power = tokens.before(edge), tokens.before(edge, POWER)
+    last = tokens.after(index, POWER)
     if first is None or power is None or last is None:
         return ()
-    right = text(tokens, index, last)
+    right = tokens.text(index, last)
     end = tokens.span(last)[1]
     exponent = _before_signs(kinds, first)
     quotient = _before_signs(kinds, power)
     found = []
     if quotient >= 0 and kinds[quotient] == "SLASH":
-        whole = before(tokens, edge, PRODUCT) or 0
+        whole = tokens.before(edge, PRODUCT) or 0
         start = tokens.start(whole)
-        above, below = text(tokens, whole, quotient - 1), text(tokens, quotient + 1, edge - 1)
+        above, below = tokens.text(whole, quotient - 1), tokens.text(quotient + 1, edge - 1)
         sign = tokens.texts[quotient]
         found += [f"({above}{sign}{below})*{right}", f"{above}{sign}({below}*{right})"]
     else:
         start = tokens.start(power)
-        found += [f"({text(tokens, power, edge - 1)})*{right}"]
+        found += [f"({tokens.text(power, edge - 1)})*{right}"]
     if exponent >= 0 and kinds[exponent] == "POWER" and kinds[first] != "LPAR":
         raised = tokens.source[start : tokens.span(exponent)[1]]
-        found += [f"{raised}({text(tokens, exponent + 1, edge - 1)}*{right})"]
+        found += [f"{raised}({tokens.text(exponent + 1, edge - 1)}*{right})"]
     if len(found) == 1:
         start = tokens.start(first)
-        found = [f"{text(tokens, first, edge - 1)}*{right}"]
+        found = [f"{tokens.text(first, edge - 1)}*{right}"]
     return tuple(Edit(start, end, one) for one in found)
 
 
@@ -382,23 +367,23 @@ def _before_signs(kinds: list[str], place: int) -> int:
     return place
 
 
-def _argument(tokens: Tokens, index: int) -> Repair:
+def _argument(tokens: Operands, index: int) -> Repair:
     """Return the repair for `sin x`; `sin x^2` and `sin 2x` may be read in two ways."""
     name = tokens.texts[index - 1]
-    short, long = after(tokens, index), after(tokens, index, POWER)
+    short, long = tokens.after(index), tokens.after(index, POWER)
     while long is not None and tokens.kinds[long + 1] == "IMPLICIT":
-        long = after(tokens, long + 2, POWER)
+        long = tokens.after(long + 2, POWER)
     edits = []
     for end in dict.fromkeys((short, long)):
         if end is not None and long is not None:
-            call = f"{name}({unwrapped(tokens, index, end)})"
-            edits.append(replaced(tokens, index - 1, *with_factors(tokens, call, end, long)[::-1]))
+            call = f"{name}({tokens.unwrapped(index, end)})"
+            edits.append(tokens.replaced(index - 1, *with_factors(tokens, call, end, long)[::-1]))
     return Repair(tuple(edits))
 
 
-def _infix(tokens: Tokens, index: int, template: str) -> tuple[Edit, ...]:
-    first, last = before(tokens, index, PRODUCT), after(tokens, index + 1, POWER)
+def _infix(tokens: Operands, index: int, template: str) -> tuple[Edit, ...]:
+    first, last = tokens.before(index, PRODUCT), tokens.after(index + 1, POWER)
     if first is None or last is None:
         return ()
-    parts = {"a": unwrapped(tokens, first, index - 1), "b": unwrapped(tokens, index + 1, last)}
-    return (replaced(tokens, first, last, filled(template, parts)),)
+    parts = {"a": tokens.unwrapped(first, index - 1), "b": tokens.unwrapped(index + 1, last)}
+    return (tokens.replaced(first, last, filled(template, parts)),)

@@ -19,7 +19,7 @@ from gradcli.graph.operations import (
     VARIABLE,
 )
 from gradcli.graph.shapes import axis_of, broadcast, checked, shown
-from gradcli.language.names import BINDERS, CONSTANTS, EXAMPLES, ONLY_HERE, is_function, is_reserved
+from gradcli.language.names import BINDERS, CONSTANTS, ONLY_HERE, is_function, is_reserved
 from gradcli.limits import NODES
 
 TYPE_CHECKING = False
@@ -374,7 +374,7 @@ class Calls:
         limits = () if name == "normal" else tuple([self._fixed(node) for node in arguments[:2]])
         sizes = arguments if name == "normal" else arguments[2:]
         if limits and not 0 <= limits[1] - limits[0] <= LARGEST:
-            message = "uniform takes a lower and an upper limit, not too far apart"
+            message = "uniform takes a lower and an upper limit, at most 1.8e308 apart"
             raise Fault(message, -4, -1, hint="write uniform(-1, 1, …)")
         shape = checked(tuple([self._whole(node, "a size", -4, -1) for node in sizes]))
         free = f"{name}#{len(self.draws)}"
@@ -427,6 +427,8 @@ class Calls:
 
 
 def _example(name: str) -> str:
+    from gradcli.language.meant import EXAMPLES
+
     return f"for example {EXAMPLES[name]}{'; a limit may be inf' * (name == 'integrate')}"
 
 

@@ -10,8 +10,6 @@ from fractions import Fraction
 from typing import NamedTuple
 from unicodedata import digit
 
-from gradcli.language.names import EXAMPLES, suggestion
-
 _FUNCTIONS = """
 lg log_10 log₁₀(x) = log10(x)
 lb ld log_2 log₂(x) = log2(x)
@@ -86,6 +84,15 @@ stdev(x) = std(x)*sqrt(len(x)/(len(x) - 1))
 variance(x) = var(x)*len(x)/(len(x) - 1) or var(x)
 """
 """A line for each function: its names and parameters, and what it is in our own language."""
+
+EXAMPLES = {
+    "integrate": "integrate(x^2, x, 0, 1)",
+    "sum": "sum(k^2, k, 1, 10)",
+    "prod": "prod(k, k, 1, 10)",
+    "solve": "solve(cos(x) == x, x, 1)",
+    "diff": "diff(x^3, x)",
+}
+"""Calls of the functions that take a name."""
 
 DERIVATIVE = "derivatives come from the command gradcli grad"
 _INTEGRAL = f"an integral is written {EXAMPLES['integrate']}"
@@ -263,9 +270,3 @@ def is_known(name: str) -> bool:
     return absent(name) is not None or any(
         {name, name.lower()} & {known} for known, _ in meanings()
     )
-
-
-def did_you_mean(name: str, known: list[str]) -> str | None:
-    """Return the question after a known name that is close to another one, if there is one."""
-    close = None if is_known(name) else suggestion(name, known)
-    return f"did you mean '{close}'?" if close else None

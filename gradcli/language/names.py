@@ -23,15 +23,6 @@ FORMS = {"diff", "integrate", "solve"}
 BINDERS = {"integrate": (1, 9), "solve": (1, 9), "sum": (4, 4), "prod": (4, 4)}
 """The functions that bind a name, and with how many arguments at least and at most they do."""
 
-EXAMPLES = {
-    "integrate": "integrate(x^2, x, 0, 1)",
-    "sum": "sum(k^2, k, 1, 10)",
-    "prod": "prod(k, k, 1, 10)",
-    "solve": "solve(cos(x) == x, x, 1)",
-    "diff": "diff(x^3, x)",
-}
-"""Calls of the functions that take a name."""
-
 ONLY_HERE = {"len", "normal", "scatter", "uniform", *FORMS}
 """Functions that the builder works out itself."""
 

@@ -356,23 +356,25 @@ def _next(tables: Tables, state: int, rule: str) -> int:
 def _misplaced(tokens: Tokens, unexpected: Unexpected, start: str) -> Finding:
     """Return what is wrong with a token that the grammar does not allow."""
     from gradcli.language import characters, diagnosis
+    from gradcli.language.repairs import Operands
 
     if ILLEGAL in tokens.kinds:
-        return characters.illegal_character(tokens, tokens.kinds.index(ILLEGAL))
+        return characters.illegal_character(Operands(tokens), tokens.kinds.index(ILLEGAL))
     accepted = acceptable(TABLES, unexpected.states)
-    return diagnosis.unexpected_token(tokens, unexpected.index, accepted, start)
+    return diagnosis.unexpected_token(Operands(tokens), unexpected.index, accepted, start)
 
 
 def _meaningless(tokens: Tokens, misfit: Misfit, start: str) -> Finding:
     """Return what is wrong with a production whose symbols do not fit."""
     from gradcli.language import calls, characters
+    from gradcli.language.repairs import Operands
 
     fault = misfit.__cause__
     if ILLEGAL in tokens.kinds and isinstance(fault, Fault):
-        return characters.illegal_character(tokens, tokens.kinds.index(ILLEGAL))
+        return characters.illegal_character(Operands(tokens), tokens.kinds.index(ILLEGAL))
     spans = trace(tokens, start, until=misfit)
     if isinstance(fault, Fault):
-        return calls.of_fault(tokens, fault, spans)
+        return calls.of_fault(Operands(tokens), fault, spans)
     assert isinstance(fault, ShapeError)  # noqa: S101 - nothing else is raised as a Misfit
     span = (spans[-misfit.production.length][0], spans[-1][1])
-    return calls.of_shapes(tokens, fault, span)
+    return calls.of_shapes(Operands(tokens), fault, span)

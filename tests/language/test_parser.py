@@ -18,8 +18,8 @@ from gradcli.graph.precedence import OPERANDS, PRODUCT, SERIES
 from gradcli.language.builder import Builder
 from gradcli.language.parser import Unexpected, acceptable
 from gradcli.language.parser import parse as build
-from gradcli.language.scanner import END, Scanner
-from gradcli.language.tables import Production, Tables, grammar, load
+from gradcli.language.scanner import END, Scanner, grammar, load
+from gradcli.language.tables import Production, Tables
 
 if TYPE_CHECKING:
     from gradcli.formula import Formula
