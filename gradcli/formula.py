@@ -124,7 +124,7 @@ class Formula(Node):
         are certain, or as many as `digits` asks for.
         """
         given = {**(values or {}), **named}
-        shaped = self.with_shapes({name: shape_of(value, name) for name, value in given.items()})
+        shaped = self._shaped(given)
         if shaped is not self:
             return shaped.at_values(
                 given, allow_nonfinite=allow_nonfinite, certain=certain, digits=digits
@@ -363,10 +363,10 @@ class Formula(Node):
         point = {**(start or {}), **named}
         given = {**(fix or {}), **point}
         shapes = {name: shape_of(value, name) for name, value in given.items()}
+        others = [name for name in (weights, sigma) if isinstance(name, str)]
         if isinstance(data, str):
             from gradcli.rows.columns import over_rows, rows, values_of
 
-            others = [name for name in (weights, sigma) if isinstance(name, str)]
             source = self.origin.source if self.origin else str(self)
             read, files = rows([data], source, others, shapes)
             settings = settings.replaced(place=files.place)
@@ -376,7 +376,6 @@ class Formula(Node):
             from gradcli.data.columns import columns_of
             from gradcli.language.names import names_in
 
-            others = [name for name in (weights, sigma) if isinstance(name, str)]
             wanted = {*self.free_names, *others}
             if self.origin is not None:
                 wanted |= names_in(self.origin.source)
@@ -457,7 +456,7 @@ class Formula(Node):
         from gradcli.uncertainty.number import split
 
         given, errors = split({**(values or {}), **named})
-        shown = self.with_shapes({name: shape_of(value, name) for name, value in given.items()})
+        shown = self._shaped(given)
         check_word("format", format, FORMATS)
         if FORMATS[format].is_picture:
             check_size(shown.graph, shown.id, most_nodes, only_named=only_named)
@@ -508,6 +507,10 @@ class Formula(Node):
         Raises NameValueError when one is missing, unknown or not a finite number.
         """
         return checked(self, values, self.origin)
+
+    def _shaped(self, given: Mapping[str, Any]) -> Formula:
+        """Return the formula read for values of these shapes."""
+        return self.with_shapes({name: shape_of(value, name) for name, value in given.items()})
 
     def with_shapes(self, shapes: Mapping[str, Shape]) -> Formula:
         """Return the formula read again for names that are arrays of these shapes.

@@ -111,10 +111,10 @@ LINES = {
     "calculus": 1910,
     "cli": 5395,
     "cluster": 450,
-    "data": 4095,
+    "data": 3865,
     "exact": 2210,
     "graph": 5500,
-    "language": 3320,
+    "language": 3170,
     "manual": 100,
     "minimize": 4725,
     "pictures": 3865,
@@ -124,13 +124,13 @@ LINES = {
     "solvers": 4195,
     "tables": 810,
     "uncertainty": 400,
-    "": 1890,
+    "": 1865,
 }
 """The most lines of code of each package, and of the modules beside them.
 
 Lowered freely; raised only by the commit that adds a capability, which says what it is.
 """
-MODULES = 299
+MODULES = 296
 """The most modules, the empty ones of packages included."""
 WITHOUT_CODE = {
     *(tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT),

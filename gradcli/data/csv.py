@@ -161,29 +161,25 @@ class TextReader(Reader):
     ) -> Iterator[Block]:
         """Yield the columns of the lines that count, in blocks that have rows."""
         wanted = Wanted([self._names.index(name) for name in names], [*map(codes.get, names)])
-        for stored in line_blocks(source, self._options.encoding):
-            lines = kept.of(stored)
-            if lines is None:
-                continue
+        for lines in self._lines(source, kept):
             columns = self._quickly(lines, wanted)
             if columns is None:
                 # Blank lines are looked for where they are in the way, since that takes a while.
-                lines = kept.without_blanks(lines)
-                if lines is None:
+                filled = kept.without_blanks(lines)
+                if filled is None:
                     continue
-                columns = self._quickly(lines, wanted)
-            if columns is None:
-                columns = self._carefully(lines, wanted)
+                columns = self._quickly(filled, wanted) or self._carefully(filled, wanted)
             if len(columns[0]):
                 yield dict(zip(names, columns, strict=True))
+
+    def _lines(self, source: Input, kept: Kept) -> Iterator[Lines]:
+        """Yield the lines of the file that count, blank ones included."""
+        return filter(None, map(kept.of, line_blocks(source, self._options.encoding)))
 
     def line_of(self, row: int) -> str | None:
         """Return where a row, counted from 0, begins: "line 7". Reads the file again."""
         kept, before = self._kept(), 0
-        for stored in line_blocks(self._source, self._options.encoding):
-            lines = kept.of(stored)
-            if lines is None:
-                continue
+        for lines in self._lines(self._source, kept):
             if lines.numbers is None and b'"' not in lines.text:
                 count = line_feeds(lines.text)
                 if before + count > row:

@@ -47,7 +47,7 @@ MAKERS = {
 """Functions of constants that make arrays, and their least and greatest number of arguments."""
 ZEROS = TABLE["zeros"]
 
-WRITTEN = {
+USAGES = {
     "integrate": "integrate(f, x, a, b)",
     "sum": "sum(f, k, 1, n)",
     "prod": "prod(f, k, 1, n)",
@@ -88,6 +88,11 @@ class Fault(Exception):  # noqa: N818 - becomes a FormulaError once its place is
         self.kind = kind
         self.names = names
         """The user's functions, one of which may be meant."""
+
+
+def of_call(message: str, *, hint: str | None = None, kind: str | None = None) -> Fault:
+    """Return the fault of a whole call, from its name to the closing parenthesis."""
+    return Fault(message, -4, -1, hint=hint, kind=kind)
 
 
 class Function:
@@ -146,8 +151,7 @@ class Calls:
             message = f"unknown function '{name}'"
             raise Fault(message, -4, kind="unknown function", names=self._functions)
         if len(plain) + len(keywords) < len(arguments):
-            message = "an argument is named twice"
-            raise Fault(message, -4, -1)
+            raise of_call("an argument is named twice")
         own = ALIASES.get(name, name)
         row = FUNCTIONS.get(own)
         is_bound = name in BINDERS and (row is None or len(plain) == 4)
@@ -193,7 +197,7 @@ class Calls:
         elif name == "log" and len(arguments) > 2:
             message = f"{typed} takes 1 or 2 arguments, {len(arguments)} are given"
             hint = f"write {typed}(x) or {typed}(x, base)"
-            raise Fault(message, -4, -1, kind="arguments", hint=hint)
+            raise of_call(message, kind="arguments", hint=hint)
         elif operation.payload == "sizes":
             payload = tuple([self._whole(node, "a size", -4, -1) for node in arguments[1:]])
             arguments = arguments[:1]
@@ -207,7 +211,7 @@ class Calls:
             message = (
                 f"{typed} takes {wanted}, {_are_given(len(arguments) + (payload is not None))}"
             )
-            raise Fault(message, -4, -1, kind="arguments")
+            raise of_call(message, kind="arguments")
         return self.graph.add(operation, tuple(arguments), payload)
 
     def _bound(self, name: str, arguments: list[int]) -> int:
@@ -216,33 +220,33 @@ class Calls:
         from gradcli.graph.forms import FORMS, ROOT
 
         graph = self.graph
-        form, use = FORMS[name], WRITTEN[name]
+        form, use = FORMS[name], USAGES[name]
         counts = (3, 4) if name == "solve" else (4,)
         if len(arguments) not in counts:
-            raise Fault(f"{name} is written {use}", -4, -1, hint=_example(name), kind="form")
+            raise of_call(f"{name} is written {use}", hint=_example(name), kind="form")
         body, leaf, *limits = arguments
         typed = graph.rows[leaf][2] if graph.rows[leaf][0] is VARIABLE else None
         bound_name = typed.partition(" ")[2] if typed else ""
         if not bound_name or is_reserved(bound_name):
             message = f"the second argument of {name} is the name that it binds: {use}"
-            raise Fault(message, -4, -1, hint=_example(name))
+            raise of_call(message, hint=_example(name))
         if any(graph.is_unknown(node) for node in arguments):
             return graph.add(DEFERRED, tuple(arguments), (name, name, len(arguments), ()))
         finite, limits = limits, [*map(self._limit, limits)] if form is not ROOT else limits
         if name != "integrate" and limits != finite:
             message = f"{name} ends at a whole number, and inf is none"
-            raise Fault(message, -4, -1, hint="take as many terms as matter, for example 100000")
+            raise of_call(message, hint="take as many terms as matter, for example 100000")
         try:
             payload, taken = bound.closed(graph, [body], leaf, bound_name, len(limits))
         except FormulaError as error:
-            raise Fault(error.message, -4, -1, hint=error.hint) from None
+            raise of_call(error.message, hint=error.hint) from None
         if form is ROOT:
             from gradcli.calculus.reverse import slope
 
             sign = (graph.rows[body][0].infix or "").strip()
             if sign in COMPARISONS and sign != "==":
                 message = f"{name} finds where two sides are equal, and {sign} does not say so"
-                raise Fault(message, -4, -1, hint=_example(name))
+                raise of_call(message, hint=_example(name))
             # In the body, where what was taken from an array is one number.
             zero = bound.residual(payload.graph, payload.roots[0])
             rate = slope(payload.graph, zero, payload.leaf(0))
@@ -266,23 +270,20 @@ class Calls:
 
         graph = self.graph
         if len(arguments) not in {2, 3}:
-            message = f"diff is written {WRITTEN['diff']}"
-            raise Fault(message, -4, -1, hint=_example("diff"))
+            raise of_call(f"diff is written {USAGES['diff']}", hint=_example("diff"))
         found, by, *times = arguments
         if graph.rows[by][0] not in {VARIABLE, PLACEHOLDER} and by not in graph.names:
-            message = f"the second argument of diff is a name: {WRITTEN['diff']}"
-            raise Fault(message, -4, -1, hint=_example("diff"))
+            message = f"the second argument of diff is a name: {USAGES['diff']}"
+            raise of_call(message, hint=_example("diff"))
         count = self._whole(times[0], "the order of a derivative", -4, -1) if times else 1
         if not 0 <= count <= MOST_ORDERS:
-            message = f"the order of a derivative is a whole number from 0 to {MOST_ORDERS}"
-            raise Fault(message, -4, -1)
+            raise of_call(f"the order of a derivative is a whole number from 0 to {MOST_ORDERS}")
         below = graph.below(found)
         if any(graph.rows[node][0] is DEFERRED for node in below):
             message = "diff cannot look into a function of an array before it is called"
-            raise Fault(message, -4, -1, hint="write the derivative outside of the function")
+            raise of_call(message, hint="write the derivative outside of the function")
         if graph.shape(found):
-            message = "diff takes a formula that is one number"
-            raise Fault(message, -4, -1)
+            raise of_call("diff takes a formula that is one number")
         for _ in range(count):
             found = slope(graph, found, by)
         return found
@@ -293,7 +294,7 @@ class Calls:
         if value is None or value < 0 or value != int(value):
             which = "first" if place == 0 else "last"
             message = f"the {which} argument of {name} must be a whole number >= 0, as a number"
-            raise Fault(message, -4, -1)
+            raise of_call(message)
         rest = arguments[1:] if place == 0 else arguments[:-1]
         return rest, int(value)
 
@@ -303,7 +304,7 @@ class Calls:
         target, inputs, key = rows[arguments[-1]]
         if len(arguments) != 2 or target is not TABLE["index"] or rows[inputs[0]][0] is not ZEROS:
             message = "scatter takes an array and the part of zeros that is to hold it"
-            raise Fault(message, -4, -1, hint="write scatter(x, zeros(5)[1:3])")
+            raise of_call(message, hint="write scatter(x, zeros(5)[1:3])")
         x, shape = arguments[0], self.graph.shape(inputs[0])
         return self.graph.add(TABLE["scatter"], (x,), (key, shape))
 
@@ -311,8 +312,7 @@ class Calls:
         function = self._functions[name]
         if len(arguments) != len(function.parameters):
             count = len(function.parameters)
-            message = f"{name} takes {_arity((count, count))}, {_are_given(len(arguments))}"
-            raise Fault(message, -4, -1)
+            raise of_call(f"{name} takes {_arity((count, count))}, {_are_given(len(arguments))}")
         copies = dict(zip(function.parameters, arguments, strict=True))
         graph = self.graph
         for node in function.nodes:
@@ -332,15 +332,13 @@ class Calls:
         """Return an array made of numbers: zeros(2, 3), linspace(0, 1, 11), len(x)."""
         least, most = MAKERS[name]
         if not least <= len(arguments) <= most:
-            message = f"{name} takes {_between(least, most)}, {_are_given(len(arguments))}"
-            raise Fault(message, -4, -1)
+            raise of_call(f"{name} takes {_between(least, most)}, {_are_given(len(arguments))}")
         if name == "len":
             if self.graph.is_unknown(arguments[0]):
                 return self.graph.add(DEFERRED, tuple(arguments), (name, name, 1, ()))
             shape = self.graph.shape(arguments[0])
             if not shape:
-                message = "len needs an array, not a single number"
-                raise Fault(message, -4, -1)
+                raise of_call("len needs an array, not a single number")
             return self.graph.constant(float(shape[0]))
         if name == "linspace":
             start, stop = [self._fixed(node) for node in arguments[:2]]
@@ -351,8 +349,7 @@ class Calls:
         sizes = [self._whole(node, "a size", -4, -1) for node in arguments]
         if name == "range":
             if len(sizes) == 3 and sizes[2] == 0:
-                message = "the step of a range must not be 0"
-                raise Fault(message, -4, -1)
+                raise of_call("the step of a range must not be 0")
             limits = (0, sizes[0], 1) if len(sizes) == 1 else (*sizes, 1)[:3]
             return self.graph.add(TABLE[name], (), limits)
         return self.graph.add(TABLE[name], (), tuple(sizes))
@@ -362,7 +359,7 @@ class Calls:
         self._checked_keywords("shape", keywords)
         if not arguments:
             message = "shape takes the lengths of the axes, none is given"
-            raise Fault(message, -4, -1, hint="write shape(3) or shape(2, 3)")
+            raise of_call(message, hint="write shape(3) or shape(2, 3)")
         sizes = tuple([self._whole(node, "a size", -4, -1) for node in arguments])
         self.named_shape = self.graph.variable("shape", checked(sizes))
         return self.named_shape
@@ -370,12 +367,12 @@ class Calls:
     def _drawn(self, name: str, arguments: list[int]) -> int:
         if not self._is_value:
             message = f"{name} is a random start and stands in NAME=VALUE words only"
-            raise Fault(message, -4, -1, hint=f"write w={name}(…) behind the formula")
+            raise of_call(message, hint=f"write w={name}(…) behind the formula")
         limits = () if name == "normal" else tuple([self._fixed(node) for node in arguments[:2]])
         sizes = arguments if name == "normal" else arguments[2:]
         if limits and not 0 <= limits[1] - limits[0] <= LARGEST:
             message = "uniform takes a lower and an upper limit, at most 1.8e308 apart"
-            raise Fault(message, -4, -1, hint="write uniform(-1, 1, …)")
+            raise of_call(message, hint="write uniform(-1, 1, …)")
         shape = checked(tuple([self._whole(node, "a size", -4, -1) for node in sizes]))
         free = f"{name}#{len(self.draws)}"
         self.draws.append((free, name, shape, limits))
@@ -400,8 +397,7 @@ class Calls:
         except ShapeError:
             fits = False
         if not fits:
-            message = f"{name} cannot make the shape {shown(wanted)} of {shown(given)}"
-            raise Fault(message, -4, -1)
+            raise of_call(f"{name} cannot make the shape {shown(wanted)} of {shown(given)}")
 
     def _checked_keywords(self, name: str, keywords: dict[str, int]) -> None:
         if keywords:
@@ -409,7 +405,7 @@ class Calls:
             message = f"{name} has no argument named {other}"
             # Only axis is ever a name of an argument: what else stands before "=" is compared.
             kind = None if other == "axis" else "keyword"
-            raise Fault(message, -4, -1, kind=kind, hint="reductions of arrays take axis=0")
+            raise of_call(message, kind=kind, hint="reductions of arrays take axis=0")
 
     def _whole(self, node: int, what: str, first: int = -1, last: int | None = None) -> int:
         value = self.graph.fixed(node)
@@ -421,8 +417,7 @@ class Calls:
     def _fixed(self, node: int) -> float:
         value = self.graph.fixed(node)
         if value is None or value - value != 0:
-            message = "this must be a number that is known before anything runs"
-            raise Fault(message, -4, -1)
+            raise of_call("this must be a number that is known before anything runs")
         return value
 
 

@@ -59,17 +59,6 @@ class Misfit(Exception):  # noqa: N818 - as above
 class Parsed:
     """What a text says: a graph and the node of the result. It never changes."""
 
-    __slots__ = (
-        "choice",
-        "definitions",
-        "draws",
-        "graph",
-        "named_shape",
-        "origin",
-        "range",
-        "root",
-    )
-
     def __init__(self, origin: Origin, built: Builder) -> None:
         self.graph: Final = built.graph
         self.root: Final = built.result
