@@ -120,30 +120,23 @@ class ArrowReader(Reader):
 
     def _check_type(self, field: Any, code: Codes | Dates | None) -> None:
         """Raise FileError for a column whose values are not what they are read as."""
-        types = _pyarrow("pyarrow").types
-        kind = field.type
+        types, kind = _pyarrow("pyarrow").types, field.type
+        name, hint = printable(field.name, 40), None
         if isinstance(code, Dates):
-            if not (types.is_temporal(kind) or types.is_string(kind)):
-                name = printable(field.name, 40)
-                raise FileError(f"{self._where}: {name} holds {kind}, not dates")
-            return
-        if code is not None:
-            if types.is_dictionary(kind):
-                kind = kind.value_type
-            if not (types.is_string(kind) or types.is_large_string(kind)):
-                name = printable(field.name, 40)
-                raise FileError(f"{self._where}: {name} holds {kind}, not texts for --classes")
-            return
-        if types.is_fixed_size_list(kind):
-            kind = kind.value_type
-        if not (types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind)):
-            name = printable(field.name, 40)
-            hint = None
-            if types.is_string(kind) or types.is_large_string(kind) or types.is_dictionary(kind):
+            wanted, fits = "dates", types.is_temporal(kind) or types.is_string(kind)
+        elif code is not None:
+            kind = kind.value_type if types.is_dictionary(kind) else kind
+            wanted, fits = "texts for --classes", _is_text(kind)
+        else:
+            kind = kind.value_type if types.is_fixed_size_list(kind) else kind
+            fits = types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind)
+            wanted = "numbers"
+            if _is_text(kind) or types.is_dictionary(kind):
                 hint = f"--classes {name} numbers the texts"
             elif types.is_temporal(kind):
                 hint = f"--dates {name} reads dates as days, times as seconds"
-            message = f"{self._where}: {name} holds {printable(str(kind), 60)}, not numbers"
+        if not fits:
+            message = f"{self._where}: {name} holds {printable(str(kind), 60)}, not {wanted}"
             raise FileError(message, hint=hint)
 
     def _array(self, column: Any, name: str, row: int, code: Codes | Dates | None) -> Array:
@@ -217,6 +210,11 @@ def _doubles(column: Any) -> Array:
     # Whole numbers beyond 2^53 are rounded, as those of a CSV file are.
     column = compute.cast(column, "double", safe=False)
     return np.array(column.to_numpy(zero_copy_only=False), dtype=np.float64)
+
+
+def _is_text(kind: Any) -> bool:
+    types = _pyarrow("pyarrow").types
+    return bool(types.is_string(kind) or types.is_large_string(kind))
 
 
 def _shape(kind: Any) -> Shape:

@@ -60,7 +60,7 @@ def _of_character(tokens: Operands, index: int, character: str) -> Repair:
     if character == "%":
         return _percent(tokens, index)
     if character == "?":
-        return _ternary(tokens, index)
+        return condition(tokens, index)
     if character in "{}":
         return _braces(tokens, index)
     if character == ".":
@@ -180,31 +180,22 @@ def _percent(tokens: Operands, index: int) -> Repair:
     return Repair(tuple(edits))
 
 
-def _ternary(tokens: Operands, index: int) -> Repair:
-    """Return the repair for `c ? a : b`."""
-    first, colon = tokens.before(index, OR), _partner(tokens, index, "?", ":")
-    if first is None or colon is None:
-        return Repair(otherwise=CONDITION)
-    last = _end_of_part(tokens, colon)
-    parts = [(first, index - 1), (index + 1, colon - 1), (colon + 1, last)]
-    return _where(tokens, first, last, parts)
-
-
-def python_condition(tokens: Operands, index: int) -> Repair:
-    """Return the repair for `a if c else b`."""
-    first, other = tokens.before(index, OR), _partner(tokens, index, "if", "else")
+def condition(tokens: Operands, index: int) -> Repair:
+    """Return the repair for `c ? a : b` and `a if c else b`, of which a token is ? or if."""
+    word = tokens.texts[index]
+    first = tokens.before(index, OR)
+    other = _partner(tokens, index, word, {"?": ":", "if": "else"}[word])
     if first is None or other is None:
         return Repair(otherwise=CONDITION)
     last = _end_of_part(tokens, other)
-    parts = [(index + 1, other - 1), (first, index - 1), (other + 1, last)]
-    return _where(tokens, first, last, parts)
-
-
-def _where(tokens: Operands, first: int, last: int, parts: list[tuple[int, int]]) -> Repair:
+    parts = [(first, index - 1), (index + 1, other - 1), (other + 1, last)]
     if any(start > end for start, end in parts):
         return Repair(otherwise=CONDITION)
-    inside = ", ".join(tokens.text(start, end) for start, end in parts)
-    return Repair((tokens.replaced(first, last, f"where({inside})"),), otherwise=CONDITION)
+    texts = [tokens.text(start, end) for start, end in parts]
+    if word == "if":
+        texts[:2] = texts[1], texts[0]
+    edit = tokens.replaced(first, last, f"where({', '.join(texts)})")
+    return Repair((edit,), otherwise=CONDITION)
 
 
 def _partner(tokens: Operands, index: int, opening: str, closing: str) -> int | None:

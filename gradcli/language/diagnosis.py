@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from gradcli.graph.precedence import COMPARISON, POWER, PRODUCT
 from gradcli.language import meant
-from gradcli.language.characters import python_condition, with_factors
+from gradcli.language.characters import condition, with_factors
 from gradcli.language.names import CONSTANTS, FUNCTION_NAMES, is_function, is_reserved, suggestion
 from gradcli.language.numerals import (
     comma,
@@ -264,7 +264,7 @@ def _two_operands(tokens: Operands, index: int, accepted: set[str], start: str) 
     if kinds[index - 1] == "NUMBER" and is_touching and is_misspelt_number(last, word):
         return misspelt_number(tokens, index)
     if word == "if":
-        return "a condition is written with where", python_condition(tokens, index), None
+        return "a condition is written with where", condition(tokens, index), None
     if kinds[index - 1] == "NAME" and is_function(last):
         return f"{last} needs its argument in parentheses", _argument(tokens, index), None
     units = _units(tokens, index)
