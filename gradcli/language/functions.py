@@ -153,9 +153,8 @@ class Calls:
         if len(plain) + len(keywords) < len(arguments):
             raise of_call("an argument is named twice")
         own = ALIASES.get(name, name)
-        row = FUNCTIONS.get(own)
-        is_bound = name in BINDERS and (row is None or len(plain) == 4)
-        if is_bound or not (own in EXTREMES or (row is not None and row.payload == "axis")):
+        is_bound = name in BINDERS and (name not in FUNCTIONS or len(plain) == 4)
+        if keywords and (is_bound or not _takes_axis(own)):
             self._checked_keywords(name, keywords)
         if is_bound:
             return self._bound(name, plain)
@@ -419,6 +418,11 @@ class Calls:
         if value is None or value - value != 0:
             raise of_call("this must be a number that is known before anything runs")
         return value
+
+
+def _takes_axis(name: str) -> bool:
+    row = FUNCTIONS.get(name)
+    return name in EXTREMES or (row is not None and row.payload == "axis")
 
 
 def _example(name: str) -> str:
