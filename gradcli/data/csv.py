@@ -138,7 +138,7 @@ class TextReader(Reader):
     ) -> Iterator[Block]:
         """Yield the columns of a part.
 
-        What is wrong in it is told by a pass over the file, which knows the number of the line.
+        A fault in it is found again by a pass over the file, which knows the number of its line.
         """
         # A percentage is a fault here: the other parts would not know of it.
         self._percentages = {self._names.index(name): False for name in names}

@@ -128,14 +128,14 @@ class Source:
         self._readers = list(readers)
         self._chains = _side_by_side(readers)
         self._drop_missing = drop_missing
-        self._given = dict(names or {})
+        self._chosen = dict(names or {})
         self._codes = dict(codes or {})
         self._vectors = dict(vectors or {})
         self._path = readers[0].path
         entries = {
             name: shape for chain in self._chains for name, shape in chain[0].columns.items()
         }
-        self.headings, self.ambiguous = named(entries, self._given, shown(self._path))
+        self.headings, self.ambiguous = named(entries, self._chosen, shown(self._path))
         """The heading of each column as it stands in the files, and words with which several
         headings begin, so that no column is known by them."""
         self.columns: dict[str, Shape] = {
@@ -337,7 +337,7 @@ class Source:
         return Source(
             self._readers,
             drop_missing=self._drop_missing,
-            names=self._given,
+            names=self._chosen,
             codes={**self._codes, **(codes or {})},
             vectors={**self._vectors, **(vectors or {})},
         )

@@ -111,12 +111,12 @@ class Builder(Calls):
     def _meaning(self, text: str) -> int:
         if " " in text:  # bound: a node of its own, which no finished formula reads
             return self.graph.variable(text)
-        if text in CONSTANTS and text not in self._given:
+        if text in CONSTANTS and text not in self._outer_shapes:
             return self.graph.add(NAMED_CONSTANT, (), CONSTANTS[text])
         if text in self._functions or is_reserved(text):
             message = f"{text} is a function and needs arguments"
             raise Fault(message, kind="bare function")
-        return self.graph.variable(text, self._given.get(text, SCALAR))
+        return self.graph.variable(text, self._outer_shapes.get(text, SCALAR))
 
     def group(self, _opening: str, node: int, _closing: str) -> int:
         """A parenthesised expression."""
@@ -302,7 +302,7 @@ class Builder(Calls):
             message = f"{name} is {fixed} and cannot be redefined"
         elif name in self.defined or name in self._functions:
             message = f"{name} is defined twice"
-        elif name in self._given:
+        elif name in self._outer_shapes:
             message = f"{name} is defined in the formula and given a value as well"
             raise Fault(message, part, hint="use another name", kind="definition")
         else:
@@ -366,7 +366,7 @@ class Builder(Calls):
                 raise Fault(message, None, definition=name, hint="use it or leave it out")
         self.result = parts[-1]
         self.graph.limit = DERIVED_NODES
-        if REBINDABLE in self._given and REBINDABLE in self._used:
+        if REBINDABLE in self._outer_shapes and REBINDABLE in self._used:
             self.notes.append("e is the value given, not 2.718…")
 
     def value(self, node: int) -> None:

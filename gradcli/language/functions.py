@@ -122,7 +122,7 @@ class Calls:
         """In a value: the free name that stands for shape(3), a name's shape without a value."""
         self.defined: dict[str, int] = {}
         """The nodes of the names that the formula defines."""
-        self._given = given
+        self._outer_shapes = given
         self._is_value = start == "value"
         self._functions: dict[str, Function] = {}
         self._head: tuple[str, dict[str, int], dict[str, int | None]] | None = None
@@ -142,7 +142,7 @@ class Calls:
         if self._head and name == self._head[0]:
             message = f"{name} calls itself; a function must be made of others"
             raise Fault(message, -4)
-        if name in self.defined or name in self._given or name in CONSTANTS:
+        if name in self.defined or name in self._outer_shapes or name in CONSTANTS:
             message = f"{name} is a number, not a function"
             raise Fault(message, -4, kind="product")
         if name == "shape" and self._is_value:
@@ -259,7 +259,7 @@ class Calls:
         if operation is NEGATE:
             sign = "-"
             operation, arguments, payload = self.graph.rows[arguments[0]]
-        if operation is VARIABLE and payload == "inf" and "inf" not in self._given:
+        if operation is VARIABLE and payload == "inf" and "inf" not in self._outer_shapes:
             return self.graph.add(NAMED_CONSTANT, (), f"{sign}inf")
         return node
 
