@@ -124,7 +124,7 @@ LINES = {
     "solvers": 4195,
     "tables": 810,
     "uncertainty": 400,
-    "": 1865,
+    "": 1876,
 }
 """The most lines of code of each package, and of the modules beside them.
 

@@ -123,7 +123,8 @@ class NpzReader(Reader):
             try:
                 archive = zipfile.ZipFile(file)
             except DAMAGE:
-                raise unlike(f"{self._where}: this is not a zip archive that can be read", start) from None
+                message = f"{self._where}: this is not a zip archive that can be read"
+                raise unlike(message, start) from None
             with archive:
                 yield archive
 
