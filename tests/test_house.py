@@ -111,10 +111,10 @@ LINES = {
     "calculus": 1910,
     "cli": 5395,
     "cluster": 450,
-    "data": 3865,
+    "data": 3850,
     "exact": 2210,
     "graph": 5500,
-    "language": 3170,
+    "language": 3165,
     "manual": 100,
     "minimize": 4725,
     "pictures": 3865,
@@ -130,7 +130,7 @@ LINES = {
 
 Lowered freely; raised only by the commit that adds a capability, which says what it is.
 """
-MODULES = 296
+MODULES = 287
 """The most modules, the empty ones of packages included."""
 WITHOUT_CODE = {
     *(tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT),
