@@ -109,12 +109,12 @@ def test_every_option_that_a_text_names_is_a_record() -> None:
 
 LINES = {
     "calculus": 1910,
-    "cli": 5158,
+    "cli": 5160,
     "cluster": 450,
-    "data": 4095,
+    "data": 3850,
     "exact": 2210,
     "graph": 5500,
-    "language": 3320,
+    "language": 3165,
     "manual": 100,
     "minimize": 4725,
     "pictures": 3745,
@@ -124,13 +124,13 @@ LINES = {
     "solvers": 4195,
     "tables": 810,
     "uncertainty": 400,
-    "": 1890,
+    "": 1878,
 }
 """The most lines of code of each package, and of the modules beside them.
 
 Lowered freely; raised only by the commit that adds a capability, which says what it is.
 """
-MODULES = 281
+MODULES = 269
 """The most modules, the empty ones of packages included."""
 WITHOUT_CODE = {
     *(tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT),

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias, runtime_
 
 import numpy as np
 
-from gradcli.data.columns import length_of, rebatched
-from gradcli.data.rows import FileRows, HeldRows, rows_at_once
+from gradcli.data.columns import length_of, rebatched, rows_at_once
+from gradcli.data.rows import FileRows, HeldRows
 from gradcli.errors import FileError
 
 if TYPE_CHECKING:

@@ -235,8 +235,8 @@ class Fit:
 
     def _moments(self, rows: Rows, about: float) -> Iterable[tuple[int, float, float]]:
         """Yield the moments of each piece or block of rows."""
+        from gradcli.data.columns import rows_at_once
         from gradcli.data.pieces import Divided
-        from gradcli.data.rows import rows_at_once
 
         if isinstance(rows, Divided):
             return rows.over(self.moments, about)
