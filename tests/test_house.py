@@ -34,8 +34,8 @@ MAY_NAME = {
     "programs/flat.py": {"exp", "log1p"},
     "programs/instructions.py": {"besselj", "bessely", "besseli", "besselk"},
     # Formulas of ours are built by the names of functions, as users build theirs.
-    "solvers/least_squares/losses.py": {"sqrt", "max", "less or equal", "log1p", "expm1"},
-    "solvers/first_order/tracing.py": {"sqrt", "max", "sign", "clip"},
+    "solvers/losses.py": {"sqrt", "max", "less or equal", "log1p", "expm1"},
+    "solvers/first_order/leaps.py": {"sqrt", "max", "sign", "clip"},
     "calculus/kinks.py": {"equal"},
     "calculus/readable.py": {"sqrt"},
     # What Python cannot spell as a name, or calls differently.
@@ -121,7 +121,7 @@ LINES = {
     "plotting": 1126,
     "programs": 2695,
     "rows": 570,
-    "solvers": 4195,
+    "solvers": 4014,
     "tables": 810,
     "uncertainty": 400,
     "": 1878,
@@ -130,7 +130,7 @@ LINES = {
 
 Lowered freely; raised only by the commit that adds a capability, which says what it is.
 """
-MODULES = 269
+MODULES = 250
 """The most modules, the empty ones of packages included."""
 WITHOUT_CODE = {
     *(tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT),

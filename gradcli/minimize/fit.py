@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from gradcli.data.rows import Rows
     from gradcli.language.origin import Origin
     from gradcli.minimize.objective import Objective
-    from gradcli.solvers.bounds import Box
-    from gradcli.solvers.least_squares.losses import Loss
+    from gradcli.solvers.losses import Loss
     from gradcli.solvers.solver import Vector
     from gradcli.solvers.statistics.summary import Statistics
+    from gradcli.solvers.vectors import Box
 
 WEIGHT = "weight of a row"
 """The name of the weights in a formula; no name that anyone can type."""

@@ -20,8 +20,8 @@ from gradcli.minimize.settings import SECOND_ORDER
 from gradcli.minimize.task import task
 from gradcli.programs.instructions import Instructions
 from gradcli.solvers import stopping
+from gradcli.solvers.first_order.leaps import in_one
 from gradcli.solvers.first_order.methods import METHODS
-from gradcli.solvers.first_order.tracing import in_one
 from gradcli.values import entries, entry_name, numbers, shape_of
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from gradcli.minimize.minimum import Epoch
 from gradcli.minimize.settings import Settings
 from gradcli.plotting.replay import Run, learned, program, replay
 from gradcli.solvers.first_order.descent import Descent
+from gradcli.solvers.first_order.leaps import in_one
 from gradcli.solvers.first_order.methods import METHODS
-from gradcli.solvers.first_order.tracing import in_one
 from tests.javascript import NODE, evaluated, runs
 
 needs_node = pytest.mark.skipif(NODE is None, reason="needs node")

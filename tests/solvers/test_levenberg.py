@@ -10,18 +10,17 @@ import pytest
 from scipy import optimize
 
 from gradcli.errors import MathematicsError
-from gradcli.solvers.bounds import Box
-from gradcli.solvers.least_squares.linear import LinearLeastSquares
-from gradcli.solvers.least_squares.nonlinear import LevenbergMarquardt
-from gradcli.solvers.run import run
+from gradcli.solvers.levenberg import LevenbergMarquardt
+from gradcli.solvers.linear import LinearLeastSquares
+from gradcli.solvers.solver import run
 from gradcli.solvers.stopping import Ending
+from gradcli.solvers.vectors import Box
 from tests.solvers.nist import FormulaResiduals, data_sets, digits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from gradcli.solvers.run import Outcome
-    from gradcli.solvers.solver import Matrix, Vector
+    from gradcli.solvers.solver import Matrix, Outcome, Vector
 
 scipy_least_squares: Any = optimize.least_squares
 

@@ -8,27 +8,25 @@ import numpy as np
 
 from gradcli.errors import MathematicsError
 from gradcli.solvers import stopping
-from gradcli.solvers.least_squares.levenberg import Step, step_between, step_within
-from gradcli.solvers.least_squares.polishing import TIGHTEST, Polishing, relative
-from gradcli.solvers.least_squares.triangular import (
+from gradcli.solvers.polishing import TIGHTEST, Polishing, relative
+from gradcli.solvers.solver import each
+from gradcli.solvers.triangle import (
     checked,
     linearised,
     scaling,
     size_of,
+    step_between,
+    step_within,
 )
-from gradcli.solvers.norms import EPSILON, norm
-from gradcli.solvers.solver import each
-from gradcli.solvers.stopping import Ending
+from gradcli.solvers.trust_region import ACCEPTED, Trial, TrustRegion
+from gradcli.solvers.vectors import EPSILON, norm
 
 if TYPE_CHECKING:
-    from gradcli.solvers.bounds import Box
-    from gradcli.solvers.least_squares.losses import Loss
-    from gradcli.solvers.least_squares.polishing import Place
+    from gradcli.solvers.losses import Loss
     from gradcli.solvers.solver import Mask, Residuals, Vector
     from gradcli.solvers.stopping import Reason
-
-ACCEPTED, POOR, GOOD = 1e-4, 0.25, 0.75
-"""Ratios of the true to the predicted decrease: a step is taken, the region shrinks, it grows."""
+    from gradcli.solvers.triangle import Triangle
+    from gradcli.solvers.vectors import Box
 
 FIRST_RADIUS = 1.0
 """The first radius of the trust region in lengths of the start.
@@ -47,8 +45,10 @@ RENEWED = 1 - 1e-6
 
 UNMOVED = "no parameter changes the residuals here; choose another start"
 
+_Place = tuple["Vector", "Triangle"]
 
-class LevenbergMarquardt:
+
+class LevenbergMarquardt(TrustRegion[_Place]):
     """The method on residuals from a start, within a box.
 
     First a trust region, as MINPACK has it (Moré 1978), with the columns of the Jacobian scaled by
@@ -60,7 +60,6 @@ class LevenbergMarquardt:
     """
 
     name = "lm"
-    rate = 1.0
 
     def __init__(
         self,
@@ -90,8 +89,8 @@ class LevenbergMarquardt:
         self._rescale()
         length = norm(self._scale * self.point)
         self._radius = FIRST_RADIUS * (length if length > 0 else 1.0)
-        self._is_first = True
         self._damping = 0.0
+        self._is_hopeful = True
         self._polishing: Polishing | None = None
 
     @property
@@ -122,20 +121,18 @@ class LevenbergMarquardt:
                 return stopping.orthogonal(cosine, self.tolerance)
         return self._end
 
-    def step(self) -> Reason | None:
-        """Take one step that is accepted, or return why there is none."""
+    def _is_settled(self) -> bool:
+        return self._polishing is not None
+
+    def _polish(self) -> bool:
+        """Whether a Gauss–Newton step without damping led to a shorter one."""
         if self._polishing is None:
-            if self._descend():
-                return None
-            if self._end is not None:
-                return self._end
             place = self.point, self.triangle
             self._polishing = Polishing(self.residuals, place, self.box, self.loss, self._scale)
-        if self._polishing.step():
-            self.point, self.triangle = self._polishing.best[:2]
-            return None
-        reason = self._verdict(self._polishing.best)
-        return None if reason.ending is Ending.STALLED and self._goes_on() else reason
+        if not self._polishing.step():
+            return False
+        self.point, self.triangle = self._polishing.best[:2]
+        return True
 
     def _goes_on(self) -> bool:
         """Whether there is a way on with fresh scales: one huge old column may have ruled them.
@@ -148,8 +145,10 @@ class LevenbergMarquardt:
         self._begin()
         return self._descend()
 
-    def _verdict(self, place: Place) -> Reason:
+    def _verdict(self) -> Reason:
         """Return how good the point is from which polishing found no better one."""
+        assert self._polishing is not None  # noqa: S101 - steps without damping came before
+        place = self._polishing.best
         if place.length <= TIGHTEST:
             return stopping.settled(place.length, TIGHTEST)
         if place.length <= CLEAR:
@@ -158,91 +157,73 @@ class LevenbergMarquardt:
             return stopping.level(self.gradient_norm)
         return stopping.stuck("no step makes the residuals smaller", self.gradient_norm)
 
-    def _descend(self) -> bool:
-        """Try steps of the trust region until one is accepted; False when it has settled."""
-        while True:
-            step = self._trial()
-            change = step.change / self._scale
-            length = norm(step.change)
-            if length <= EPSILON * norm(self._scale * self.point) or length == 0:
-                return False
-            along = self.triangle.factor @ change / self.triangle.norm
-            rotated = self.triangle.rotated / self.triangle.norm
-            predicted = -float((2 * rotated + along) @ along)
-            slope = float(rotated @ along)
-            if predicted <= INVISIBLE:
-                return False
-            if self._is_first:
-                self._radius = min(self._radius, length)
-            point = self.box.reached(self.point, change)
-            size = self._size(point)
-            share = 0.0 if size is None else size / self.triangle.norm
-            actual = -1.0 if size is None else 1 - share * share
-            is_accepted = actual >= ACCEPTED * predicted
-            if is_accepted and not self._move(point):
-                is_accepted, actual = False, -1.0
-            self._resize(actual, predicted, slope, length, step.damping)
-            if is_accepted:
-                self._is_first = False
-                self._settle(change)
-                return True
+    def _trial(self) -> Trial | None:
+        step = self._within()
+        length = norm(step)
+        if length <= EPSILON * norm(self._scale * self.point) or length == 0:
+            return None
+        change = step / self._scale
+        along = self.triangle.factor @ change / self.triangle.norm
+        rotated = self.triangle.rotated / self.triangle.norm
+        promised = -float((2 * rotated + along) @ along)
+        if promised <= INVISIBLE:
+            return None
+        point = self.box.reached(self.point, change)
+        return Trial(point, length, promised, 2 * float(rotated @ along))
 
-    def _trial(self) -> Step:
-        """Return the step that the region allows: a ball, or near limits the box around it."""
+    def _within(self) -> Vector:
+        """Return the scaled step that the region allows: a ball, or near limits the box around."""
         factor = self.triangle.factor / self._scale
         rotated = self.triangle.rotated
         lower, upper = (limit * self._scale for limit in self.box.room(self.point))
-        step = step_within(factor, rotated, self._radius, self._damping)
-        if np.all((lower <= step.change) & (step.change <= upper)):
+        guess = self._damping / self._radius
+        step, damping = step_within(factor, rotated, self._radius, guess)
+        self._damping = damping * self._radius
+        if np.all((lower <= step) & (step <= upper)):
             return step
         lower = np.maximum(lower, -self._radius)
         upper = np.minimum(upper, self._radius)
-        return Step(step_between(factor, rotated, lower, upper), step.damping)
+        return step_between(factor, rotated, lower, upper)
 
-    def _resize(
-        self, actual: float, predicted: float, slope: float, length: float, damping: float
-    ) -> None:
-        """Shrink or grow the region by what came of a step."""
-        ratio = actual / predicted
-        if ratio <= POOR:
-            shrink = 0.5 if actual >= 0 else 0.5 * slope / (slope + 0.5 * actual)
-            if actual <= -0.99:  # undefined, or ten times as large: MINPACK shrinks by as much
-                shrink = 0.1
-            shrink = max(shrink, 0.1)
-            self._radius = shrink * min(self._radius, length / 0.1)
-            self._damping = damping / shrink
-        elif damping == 0 or ratio >= GOOD:
-            self._radius = 2 * length
-            self._damping = 0.5 * damping
+    def _look(self, trial: Trial) -> tuple[float, _Place | None]:
+        """Return the fall as a share of the objective, and the point with its triangle.
 
-    def _size(self, point: Vector) -> float | None:
+        After a step that was taken the next one most likely is, and the Jacobian, which it needs,
+        comes with the residuals; else these are looked at first.
+        """
+        enough = ACCEPTED * trial.promised
+        hopeful, self._is_hopeful = self._is_hopeful, False
         try:
-            sizes = [*each(self.residuals, "values", size_of, (point,), self.loss)]
-            return checked(norm(np.array(sizes)))
+            if not hopeful:
+                sizes = [*each(self.residuals, "values", size_of, (trial.point,), self.loss)]
+                fall = self._fall(checked(norm(np.array(sizes))))
+                if fall < enough:
+                    return fall, None
+            triangle = linearised(self.residuals, trial.point, self.loss)
         except MathematicsError:
-            return None
+            return -np.inf, None
+        fall = self._fall(triangle.norm)
+        self._is_hopeful = fall >= enough
+        return fall, (trial.point, triangle) if self._is_hopeful else None
 
-    def _move(self, point: Vector) -> bool:
-        """Go to a point; False where the Jacobian is undefined."""
-        try:
-            self.triangle = linearised(self.residuals, point, self.loss)
-        except MathematicsError:
-            return False
-        self.point = point
+    def _fall(self, size: float) -> float:
+        share = size / self.triangle.norm
+        return 1 - share * share
+
+    def _accept(self, there: _Place) -> None:
+        """Go to a point; end the run where the step was not above the tolerance."""
+        change = there[0] - self.point
+        self.point, self.triangle = there
         self._rescale()
-        return True
+        if self.tolerance is not None and self.tolerance > 0:
+            length = relative(change, self.point, self._scale)
+            if length <= self.tolerance:
+                self._end = stopping.settled(length, self.tolerance)
 
     def _rescale(self) -> None:
         self._lengths = np.maximum(self._lengths, self.triangle.column_norms)
         self._sizes = np.maximum(self._sizes, np.abs(self.point))
         self._scale = scaling(self._lengths, self._sizes)
-
-    def _settle(self, change: Vector) -> None:
-        """End the run when the step was not above the tolerance."""
-        if self.tolerance is not None and self.tolerance > 0:
-            length = relative(change, self.point, self._scale)
-            if length <= self.tolerance:
-                self._end = stopping.settled(length, self.tolerance)
 
     def _cosine(self) -> float:
         free = self.box.free_gradient(self.point, self.triangle.gradient) != 0

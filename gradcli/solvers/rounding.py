@@ -1,11 +1,4 @@
-"""Newton's method on a function with kinks, which are rounded at first, and ever less.
-
-Where a minimum lies on kinks, gradients on its sides tell little of the way along the valley that
-the kinks make. Rounded over a width, the function is smooth; the minimum moves with the width to
-that of the function itself, and each is a good start for the next. At the end the gradient of the
-rounded function is a convex combination of those on all sides: a subgradient. (Chen, "Smoothing
-methods for nonsmooth, nonconvex minimization", Math. Program. 134, 2012.)
-"""
+"""Newton's method on a function with kinks, which are rounded at first, and ever less."""
 
 from __future__ import annotations
 
@@ -15,15 +8,15 @@ import numpy as np
 
 from gradcli.errors import MathematicsError
 from gradcli.solvers import stopping
-from gradcli.solvers.second_order.newton import Newton
+from gradcli.solvers.newton import Newton
 from gradcli.solvers.stopping import Ending
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gradcli.solvers.bounds import Box
     from gradcli.solvers.solver import Function, Mask, Vector
     from gradcli.solvers.stopping import Reason
+    from gradcli.solvers.vectors import Box
 
 NARROWER = 0.03
 """How wide a kink is rounded after a minimum was found, relative to before."""
@@ -37,6 +30,12 @@ STEPS = 100
 
 class RoundedNewton:
     """The method on a function from a start, within a box.
+
+    Where a minimum lies on kinks, gradients on its sides tell little of the way along the valley
+    that the kinks make. Rounded over a width, the function is smooth; the minimum moves with the
+    width to that of the function itself, and each is a good start for the next. At the end the
+    gradient of the rounded function is a convex combination of those on all sides: a subgradient.
+    (Chen, "Smoothing methods for nonsmooth, nonconvex minimization", Math. Program. 134, 2012.)
 
     `rounded` returns the function with kinks rounded over a width, in units of how far the start is
     from them. Values are those of the function itself. Raises MathematicsError where it has none at

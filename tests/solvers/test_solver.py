@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gradcli import MathematicsError
-from gradcli.solvers import run as loop
+from gradcli.solvers import solver as loop
 from gradcli.solvers.observer import Each
-from gradcli.solvers.run import Record, run
+from gradcli.solvers.solver import Record, run
 from gradcli.solvers.stopping import Ending, Reason, converged, stuck
 
 if TYPE_CHECKING:

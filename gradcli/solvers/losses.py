@@ -15,8 +15,8 @@ from gradcli.graph.node import Graph, Node
 from gradcli.options import POSITIVE
 from gradcli.programs.generated import function
 from gradcli.programs.program import program
-from gradcli.solvers.norms import TINY, norm
 from gradcli.solvers.settings import Setting, checked
+from gradcli.solvers.vectors import TINY, norm
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gradcli.solvers import stopping
-from gradcli.solvers.bounds import Box
-from gradcli.solvers.norms import EPSILON, finite_norm
-from gradcli.solvers.second_order.falling import NOTHING, Start
-from gradcli.solvers.second_order.line_search import Place, Search, armijo, looking, wolfe
+from gradcli.solvers.first_order.line_search import Place, Search, armijo, looking, wolfe
+from gradcli.solvers.trust_region import NOTHING, Progress
+from gradcli.solvers.vectors import EPSILON, Box, finite_norm
 
 if TYPE_CHECKING:
     from gradcli.solvers.solver import Function, Mask, Vector
@@ -65,11 +64,9 @@ class LBFGS:
         value, gradient = function(point)
         self._settle(point, value, gradient)
         self._curvature = 1.0
-        self._idle = 0
-        self._lowest = value
-        self._smallest = self._steepest = self.gradient_norm
+        self._progress = Progress(point, value, self.gradient_norm, IDLE)
+        self._steepest = self.gradient_norm
         self._reach = max(1.0, float(np.max(np.abs(point), initial=0.0)))
-        self._start = Start(point, value)
 
     # ------------------------------------------------------------ the solver
 
@@ -86,10 +83,10 @@ class LBFGS:
     @np.errstate(all="ignore")  # what overflows is refused as not finite
     def step(self) -> Reason | None:
         """Move along a quasi-Newton direction, or return why there is no way down."""
-        falling = self._start.falling(self.point, self.value)
+        falling = self._progress.falling(self.point, self.value)
         if falling is not None:
             return falling
-        if self._idle >= IDLE:
+        if self._progress.is_over:
             return self._end()
         found = self._searched(self._direction(), 1.0) if self._moves else None
         if found is None:
@@ -104,7 +101,11 @@ class LBFGS:
         self._remember(found)
         self.rate = found.length
         self._settle(found.point, found.value, found.gradient)
-        self._count_idle(moved)
+        self._reach = max(self._reach, float(np.max(np.abs(self.point))))
+        self._steepest = max(self._steepest, self.gradient_norm)
+        # Next to nothing is no step, however much lower a value near 0 becomes.
+        lower = self.value if moved > NOTHING * self._reach else math.inf
+        self._progress.hear(lower, self.gradient_norm, 2 * EPSILON)
         return None
 
     def state(self) -> dict[str, Any]:
@@ -116,12 +117,8 @@ class LBFGS:
             "rate": self.rate,
             "moves": list(self._moves),
             "bends": list(self._bends),
-            "first_value": self._start.value,
-            "start": self._start.sizes,
             "curvature": self._curvature,
-            "idle": self._idle,
-            "lowest": self._lowest,
-            "smallest": self._smallest,
+            "progress": self._progress.state(),
             "steepest": self._steepest,
             "reach": self._reach,
         }
@@ -133,12 +130,8 @@ class LBFGS:
             [np.array(vector, dtype=float) for vector in state[key]] for key in ("moves", "bends")
         )
         self.rate = float(state["rate"])
-        sizes = np.array(state["start"], dtype=float)
-        self._start = Start(sizes, float(state["first_value"]))
         self._curvature = float(state["curvature"])
-        self._idle = int(state["idle"])
-        self._lowest = float(state["lowest"])
-        self._smallest = float(state["smallest"])
+        self._progress.restore(state["progress"])
         self._steepest = float(state["steepest"])
         self._reach = float(state["reach"])
         self._settle(point, float(state["value"]), gradient)
@@ -185,7 +178,7 @@ class LBFGS:
         if not -math.inf < slope < 0:
             return None
         start = Place(0.0, self.point, self.value, self._gradient, slope)
-        rounding = NOISE * abs(self.value) + 1e-3 * NOISE * self._start.value
+        rounding = NOISE * abs(self.value) + 1e-3 * NOISE * self._progress.first
         longest = self._longest(direction)
         if first <= longest:
             look = looking(self._function, self.point, direction)
@@ -229,25 +222,11 @@ class LBFGS:
         self._fixed = self._slope != gradient
         self.gradient_norm = finite_norm(self._slope)
 
-    def _count_idle(self, moved: float) -> None:
-        """Count the steps after which neither value nor gradient was lower than ever before."""
-        self._reach = max(self._reach, float(np.max(np.abs(self.point))))
-        fell = moved > NOTHING * self._reach and self._lowest - self.value > 2 * EPSILON * abs(
-            self.value
-        )
-        if fell or self.gradient_norm < 0.9 * self._smallest:
-            self._idle = 0
-        else:
-            self._idle += 1
-        self._lowest = min(self._lowest, self.value)
-        self._smallest = min(self._smallest, self.gradient_norm)
-        self._steepest = max(self._steepest, self.gradient_norm)
-
     def _end(self) -> Reason:
         """Return why no way leads down."""
         promise = self.gradient_norm * (self.gradient_norm / self._curvature)
         smooth = self.gradient_norm <= 1e-3 * self._steepest  # at a kink it does not become small
-        if smooth and (promise <= 1e-10 * abs(self.value) or self._idle >= IDLE):
+        if smooth and (promise <= 1e-10 * abs(self.value) or self._progress.is_over):
             return stopping.level(self.gradient_norm)
         why = "no lower value was found along the gradient, as at a kink or a jump"
         return stopping.stuck(why, self.gradient_norm)

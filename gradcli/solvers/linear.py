@@ -1,4 +1,9 @@
-"""Least squares of residuals that are linear in the parameters: one system, solved exactly."""
+"""Least squares of residuals that are linear in the parameters: one system, solved exactly.
+
+It is refined with products of a matrix and a vector as if computed with twice the digits: a number
+is carried as a sum of two doubles, and the transformations are exact on every machine with IEEE 754
+arithmetic. (Ogita, Rump and Oishi, Accurate sum and dot product, SIAM J. Sci. Comput. 26, 2005.)
+"""
 
 from __future__ import annotations
 
@@ -8,31 +13,83 @@ import numpy as np
 
 from gradcli.errors import MathematicsError
 from gradcli.solvers import stopping
-from gradcli.solvers.least_squares.compensated import multiplied, summed, transposed
-from gradcli.solvers.least_squares.levenberg import full_step
-from gradcli.solvers.least_squares.triangular import (
+from gradcli.solvers.solver import each
+from gradcli.solvers.triangle import (
+    RANK_TOLERANCE,
+    full_step,
     linearised,
     reduced,
     solution,
     solve_triangular,
 )
-from gradcli.solvers.norms import LARGEST, norm
-from gradcli.solvers.solver import each
+from gradcli.solvers.vectors import LARGEST, norm
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from gradcli.solvers.bounds import Box
     from gradcli.solvers.solver import Mask, Matrix, Residuals, Vector
     from gradcli.solvers.stopping import Reason
+    from gradcli.solvers.vectors import Box
+
+SPLITTER = 2.0**27 + 1
+
+
+def two_sum(a: Vector, b: Vector) -> tuple[Vector, Vector]:
+    """Return a + b and its rounding error (Knuth)."""
+    total = a + b
+    virtual = total - a
+    return total, (a - (total - virtual)) + (b - virtual)
+
+
+def two_product(a: Vector, b: Vector) -> tuple[Vector, Vector]:
+    """Return a·b and its rounding error (Dekker, Veltkamp); no number may be above 1e300."""
+    product = a * b
+    a_high, a_low = _split(a)
+    b_high, b_low = _split(b)
+    error = a_low * b_low - (((product - a_high * b_high) - a_low * b_high) - a_high * b_low)
+    return product, error
+
+
+def _split(a: Vector) -> tuple[Vector, Vector]:
+    scaled = SPLITTER * a
+    high = scaled - (scaled - a)
+    return high, a - high
+
+
+def multiplied(matrix: Matrix, vector: Vector, offset: Vector) -> tuple[Vector, Vector]:
+    """Return offset + A v, shape (k,), as high and low parts."""
+    high, low = offset, np.zeros_like(offset)
+    for column, factor in zip(matrix.T, vector, strict=True):
+        product, product_error = two_product(column, np.full_like(column, factor))
+        high, sum_error = two_sum(high, product)
+        low += sum_error + product_error
+    return two_sum(high, low)
+
+
+def transposed(matrix: Matrix, high: Vector, low: Vector) -> tuple[Vector, Vector]:
+    """Return Aᵀ(high + low), shape (p,), as high and low parts."""
+    products, errors = two_product(matrix, high[:, None])
+    errors = errors + matrix * low[:, None]
+    return summed(products, errors)
+
+
+def summed(high: Matrix, low: Matrix) -> tuple[Vector, Vector]:
+    """Return the sums of the columns of high + low, as high and low parts."""
+    while len(high) > 1:
+        half = len(high) // 2
+        odd_high, odd_low = high[2 * half :], low[2 * half :]
+        total, error = two_sum(high[:half], high[half : 2 * half])
+        rest = low[:half] + low[half : 2 * half] + error
+        high, low = np.vstack([total, odd_high]), np.vstack([rest, odd_low])
+    if not len(high):
+        return np.zeros(high.shape[1]), np.zeros(high.shape[1])
+    return two_sum(high[0], low[0])
+
 
 MOST_REFINEMENTS = 40
 """Each brings some 16 digits less the condition's; the start may be 1e300 times the solution."""
 
 UNMOVED = "no parameter changes the residuals"
-
-RANK_TOLERANCE = 1e-14
-"""The part of the largest singular value, with columns of length 1, below which one counts as 0."""
 
 
 class LinearLeastSquares:

@@ -8,50 +8,57 @@ import numpy as np
 
 from gradcli.errors import MathematicsError
 from gradcli.solvers import stopping
-from gradcli.solvers.bounds import Box
-from gradcli.solvers.kinks import way_down
-from gradcli.solvers.norms import EPSILON, LARGEST, finite_norm
-from gradcli.solvers.second_order.falling import NOTHING, Start
-from gradcli.solvers.second_order.place import Place
-from gradcli.solvers.second_order.progress import SHRINKING, Progress
-from gradcli.solvers.second_order.quadratic import boxed, change
-from gradcli.solvers.second_order.verdict import verdict
-from gradcli.solvers.stopping import Ending, Reason
+from gradcli.solvers.quadratic import Place, boxed, change
+from gradcli.solvers.surroundings import Surroundings
+from gradcli.solvers.trust_region import (
+    ACCEPTED,
+    NOTHING,
+    SHRINKING,
+    Progress,
+    Trial,
+    TrustRegion,
+)
+from gradcli.solvers.vectors import EPSILON, Box, finite_norm
 
 if TYPE_CHECKING:
     from gradcli.solvers.solver import Function, Mask, Vector
+    from gradcli.solvers.stopping import Reason
 
-ACCEPTED = 1e-4
-"""The share of the promised fall that a step must make."""
 FIRST = 0.1
 """The first radius, as a share of the length of the start; larger ones leave its valley."""
-TRIALS = 400
-"""Trial points for one step; the region shrinks at least by half between two."""
-EXACT = 1e-3
-"""A fall that agrees so well with the model's shows that the model holds much farther out."""
 NOISE = 1e-10
 """Below this share of the value, falls are read from the gradients: differences are rounding."""
 FARTHEST = 1e4
 """That far at most: a run from far away may end at numbers about 1."""
+IDLE = 200
+"""So many steps in a row that bring next to nothing are the end."""
+LEAST = 1e-12
+"""The share of the value that these must bring together, if the gradient does not shrink."""
+LEAST_ASTRAY = 1e-6
+"""The same far away from the start, in valleys that may lead to infinity."""
+SHORTEST = 2e-15
+"""A relative step that is lost in rounding."""
+BEYOND = 100.0
+"""So many of these steps farther the slope must have turned, if they lead to a minimum."""
+LEVEL = 1e-12
+"""A share of the value by which it cannot be seen to fall."""
 CURVED = 1e-3
 """A curvature that raises the value by a larger share over the size of a variable is one."""
 ASTRAY = 1e4
 """So far out, in sizes of the start, a flat valley is one that may lead to infinity."""
 
 
-class Newton:
+class Newton(TrustRegion[Place]):
     """Trust region steps with the exact Hessian, indefinite ones included, inside a box.
 
-    Each step is one accepted point: Conn, Gould and Toint, "Trust-Region Methods" (2000),
-    algorithm 6.1.1, in variables scaled by the roots of the curvatures. Once the gradient norm is
-    at most `tolerance`, or falls of the value drown in rounding, undamped Newton steps follow while
-    they make the gradient smaller; saddles and maxima are left along negative curvature. Meant for
-    at most some 50 variables. Raises MathematicsError where the function has no value or gradient
-    at the start.
+    Variables are scaled by the roots of the curvatures. Once the gradient norm is at most
+    `tolerance`, or falls of the value drown in rounding, undamped Newton steps follow while they
+    make the gradient smaller; saddles and maxima are left along negative curvature. Meant for at
+    most some 50 variables. Raises MathematicsError where the function has no value or gradient at
+    the start.
     """
 
     name = "newton"
-    rate = 1.0
 
     @np.errstate(all="ignore")
     def __init__(
@@ -68,9 +75,8 @@ class Newton:
         self._polished = np.inf  # the length of the last polishing step
         point = self._box.clipped(np.array(start, dtype=float))
         self._move(self._first_place(point, *function(point)))
-        self._start = Start(point, self.value)
-        self._progress = Progress(self.value, self.gradient_norm)
-        self._reach = self._start.sizes  # how far out each variable has been
+        self._progress = Progress(point, self.value, self.gradient_norm, IDLE)
+        self._reach = self._progress.sizes  # how far out each variable has been
         self._radius = FIRST * finite_norm(self._at.scales * self._reach)
 
     def suspects(self) -> Mask:
@@ -86,21 +92,7 @@ class Newton:
     @np.errstate(all="ignore")  # what overflows is refused as not finite
     def step(self) -> Reason | None:
         """Move to a lower point, or to one with a smaller gradient, or return why there is none."""
-        falling = self._start.falling(self.point, self.value)
-        if falling is not None:
-            return falling
-        self._progress.hear(self.value, self.gradient_norm, is_astray=self._is_astray)
-        if self._progress.is_over:
-            return self._end()
-        here = self._at
-        flat = here.norm <= self._tolerance or not here.promises(2 * EPSILON * abs(here.value))
-        if flat and here.is_convex:
-            return None if self._polish() or self._slipped() else self._end()
-        if self._descend():
-            return None
-        reason = self._end()
-        stuck = reason.ending is Ending.STALLED
-        return None if stuck and self._leave_kink() else reason
+        return super().step()
 
     def state(self) -> dict[str, Any]:
         """Return all that the next steps depend on, besides the function: numbers and vectors."""
@@ -111,27 +103,36 @@ class Newton:
             "radius": self._radius,
             "polished": self._polished,
             "progress": self._progress.state(),
-            "first_value": self._start.value,
-            "start": self._start.sizes,
             "reach": self._reach,
         }
 
     @np.errstate(all="ignore")
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from a state as if the run had never stopped."""
-        point, gradient, start, self._reach = (
-            np.array(state[key], dtype=float) for key in ("point", "gradient", "start", "reach")
+        point, gradient, self._reach = (
+            np.array(state[key], dtype=float) for key in ("point", "gradient", "reach")
         )
         self._move(self._first_place(point, float(state["value"]), gradient))
         self._radius = float(state["radius"])
         self._polished = float(state["polished"])
         self._progress.restore(state["progress"])
-        self._start = Start(start, float(state["first_value"]))
 
     # ------------------------------------------------------------ descending
 
-    def _descend(self) -> bool:
-        """Whether a trial step inside the region, shrunk as often as needed, made it lower."""
+    def _given_up(self) -> Reason | None:
+        falling = self._progress.falling(self.point, self.value)
+        if falling is not None:
+            return falling
+        least = LEAST_ASTRAY if self._is_astray else LEAST
+        self._progress.hear(self.value, self.gradient_norm, least)
+        return self._verdict() if self._progress.is_over else None
+
+    def _is_settled(self) -> bool:
+        here = self._at
+        flat = here.norm <= self._tolerance or not here.promises(2 * EPSILON * abs(here.value))
+        return flat and here.is_convex
+
+    def _trial(self) -> Trial | None:
         here = self._at
         room = self._box.room(here.point)
         # Without a gradient both ways along negative curvature are as good, but for the box.
@@ -140,34 +141,30 @@ class Newton:
         def model(step: Vector) -> float:
             return change(here.gradient, here.hessian, step)
 
-        for _ in range(TRIALS):
-            steps = [
-                boxed(here.gradient, here.hessian, here.scales, self._radius, room, sign)
-                for sign in signs
-            ]
-            best = min(steps, key=model)
-            trial = self._box.clipped(here.point + best)
-            step = trial - here.point
-            promised = -model(best)
-            if promised <= 0 or np.all(np.abs(step) <= NOTHING * self._sizes):
-                return False
-            length = finite_norm(here.scales * step)
-            # A promise that is too large for a double is none.
-            there = self._look(trial, ACCEPTED * promised) if np.isfinite(promised) else None
-            ratio = (
-                -np.inf
-                if there is None
-                else self._fall(there.point, there.value, there.gradient) / promised
-            )
-            if ratio < 0.25:
-                self._radius = min(0.25 * length, 0.5 * self._radius)
-            elif ratio > 0.75 and length > 0.8 * self._radius:
-                growth = 8.0 if abs(ratio - 1) < EXACT else 2.0
-                self._radius = min(growth * self._radius, 0.1 * LARGEST)
-            if there is not None:
-                self._accept(there)
-                return True
-        return False
+        steps = [
+            boxed(here.gradient, here.hessian, here.scales, self._radius, room, sign)
+            for sign in signs
+        ]
+        best = min(steps, key=model)
+        promised = -model(best)
+        point = self._box.clipped(here.point + best)
+        step = point - here.point
+        if promised <= 0 or np.all(np.abs(step) <= NOTHING * self._sizes):
+            return None
+        return Trial(point, finite_norm(here.scales * step), promised, float(here.gradient @ step))
+
+    def _look(self, trial: Trial) -> tuple[float, Place | None]:
+        """Return how much the value falls, and what there is where that is enough."""
+        if not np.isfinite(trial.promised):  # too large for a double is none
+            return -np.inf, None
+        try:
+            value, gradient = self._function(trial.point)
+            fall = self._fall(trial.point, value, gradient)
+            if fall < ACCEPTED * trial.promised:
+                return fall, None
+            return fall, self._place(trial.point, value, gradient)
+        except MathematicsError:
+            return -np.inf, None
 
     def _fall(self, point: Vector, value: float, gradient: Vector) -> float:
         """Return how much lower the value is there.
@@ -181,14 +178,14 @@ class Newton:
         return float(-0.5 * (self._at.gradient + gradient) @ (point - self.point))
 
     def _noise(self, value: float) -> float:
-        return NOISE * max(abs(self.value), abs(value), 1e-5 * self._start.value)
+        return NOISE * max(abs(self.value), abs(value), 1e-5 * self._progress.first)
 
-    def _leave_kink(self) -> bool:
+    def _goes_on(self) -> bool:
         """Whether the gradients on all sides of the point show a way down."""
         here = self._at
         sizes = np.maximum(np.abs(here.point), 1e-3 * self._reach)
-        found = way_down(self._function, here.point, here.value, here.gradient, self._box, sizes)
-        there = None if found is None else self._look(found)
+        found = Surroundings(self._function, here.point, self._box).way_down(sizes)
+        there = None if found is None else self._seen(found)
         if there is None:
             return False
         self._radius = finite_norm(here.scales * (there.point - here.point))
@@ -198,6 +195,9 @@ class Newton:
     # ------------------------------------------------------------ the end
 
     def _polish(self) -> bool:
+        return self._at.is_convex and (self._shortened() or self._slipped())
+
+    def _shortened(self) -> bool:
         """Whether an undamped Newton step made the gradient smaller."""
         step = self._at.newton_step
         length = finite_norm(step)
@@ -211,7 +211,7 @@ class Newton:
             trial = self._box.clipped(self.point + factor * step)
             if np.all(np.abs(trial - self.point) <= NOTHING * self._sizes):
                 return False
-            there = self._look(trial)
+            there = self._seen(trial)
             if (
                 there is not None
                 and there.norm < SHRINKING * self.gradient_norm
@@ -226,7 +226,7 @@ class Newton:
         """Whether a flat direction led to a lower value, as from the stationary point of x^3."""
         here = self._at
         for step in here.flat_steps():
-            there = self._look(self._box.clipped(self.point + step))
+            there = self._seen(self._box.clipped(self.point + step))
             expected = 1e-13 * abs(here.value) + 10 * abs(here.gradient @ step)
             if there is not None and here.value - there.value > expected:
                 self._accept(there)
@@ -234,19 +234,55 @@ class Newton:
                 return True
         return False
 
-    def _end(self) -> Reason:
-        """Return why no step leads on."""
-        return verdict(
-            self._function,
-            self._at,
-            self._tolerance,
-            is_astray=self._is_astray,
-            is_idle=self._progress.is_over,
-        )
+    def _verdict(self) -> Reason:
+        """Return why a run ends here.
+
+        Far away from the start a direction without curvature is a valley that may lead to infinity,
+        and not a minimum.
+        """
+        here = self._at
+        if here.norm <= self._tolerance:
+            return stopping.converged(here.norm, self._tolerance)
+        is_valley = self._is_astray and not here.spectrum.is_positive
+        if here.is_convex and np.isfinite(here.promise) and not is_valley:
+            if here.relative_step <= SHORTEST and self._turns():
+                return stopping.settled(here.relative_step, SHORTEST)
+            if here.promise <= LEVEL * abs(here.value):
+                return stopping.level(here.norm)
+        if self._progress.is_over:
+            why = f"the last {IDLE} steps made neither the value nor the gradient clearly smaller"
+        elif is_valley:
+            why = "the value hardly falls any more in a flat valley that leads far away"
+        elif self._has_hessian():
+            why = "no lower value was found next to the point, as at a kink or a jump"
+        else:
+            why = "a second derivative is not finite here; choose another start or method"
+        return stopping.stuck(why, here.norm)
+
+    def _turns(self) -> bool:
+        """Whether the slope along the Newton step changes its sign not far behind its end.
+
+        At a minimum it does. Where only the curvature is so large that the step is lost in
+        rounding, it does not.
+        """
+        here, step = self._at, self._at.newton_step
+        try:
+            _, gradient = self._function(self._box.clipped(here.point + BEYOND * step))
+        except MathematicsError:
+            return False
+        followed = self._box.free_gradient(here.point, gradient)
+        return float(followed @ step) >= 0 > float(here.gradient @ step)
+
+    def _has_hessian(self) -> bool:
+        try:
+            self._function.hessian(self.point)
+        except MathematicsError:
+            return False
+        return True
 
     @property
     def _is_astray(self) -> bool:
-        return bool(np.any(np.abs(self.point) > ASTRAY * self._start.sizes))
+        return bool(np.any(np.abs(self.point) > ASTRAY * self._progress.sizes))
 
     @property
     def _sizes(self) -> Vector:
@@ -254,15 +290,15 @@ class Newton:
 
     # ------------------------------------------------------------ places
 
-    def _look(self, point: Vector, least: float = -np.inf) -> Place | None:
-        """Return what there is at a point; None where the value falls less, or all is undefined."""
+    def _seen(self, point: Vector) -> Place | None:
+        """Return what there is at a point; None where something is undefined."""
         try:
-            value, gradient = self._function(point)
-            if self._fall(point, value, gradient) < least:
-                return None
-            return Place(self._box, point, value, gradient, self._function.hessian(point))
+            return self._place(point, *self._function(point))
         except MathematicsError:
             return None
+
+    def _place(self, point: Vector, value: float, gradient: Vector) -> Place:
+        return Place(self._box, point, value, gradient, self._function.hessian(point))
 
     def _first_place(self, point: Vector, value: float, gradient: Vector) -> Place:
         """Return what there is at the start, where a Hessian may be missing."""
