@@ -11,6 +11,7 @@ from gradcli.graph.operations import NEGATE, TABLE
 from gradcli.limits import DRAWN_NODES
 from gradcli.options import check_word, example, spelled
 from gradcli.pictures.graph.words import expression, fit
+from gradcli.pictures.wording import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -203,7 +204,7 @@ def _svg(picture: Picture) -> bytes:
     title = fit(_formula(picture.graph, picture.result), LONGEST_TITLE)
     about = about_picture(picture.steps, picture.notes)
     if drawn.moment:
-        about += f" The gradients are those {drawn.moment}."
+        about += " " + say("gradients at", moment=drawn.moment)
     return finished(content, title, about, sentences)
 
 
@@ -225,7 +226,6 @@ def _lesson(picture: Picture) -> bytes:
     from gradcli.pictures.lesson.live import data, live, printed
     from gradcli.pictures.lesson.page import page
     from gradcli.pictures.lesson.story import lesson
-    from gradcli.pictures.lesson.wording import say
 
     drawn, options = picture.sketch, picture.options
     told = lesson(drawn, gradient=options.gradient)

@@ -10,6 +10,7 @@ from gradcli.errors import UsageError
 from gradcli.options import example, spelled
 from gradcli.pictures.graph.sentences import about_step
 from gradcli.pictures.lesson.flow import flows
+from gradcli.pictures.wording import say
 
 if TYPE_CHECKING:
     from gradcli.pictures.graph.sketch import Arrow, Box, Sketch
@@ -43,7 +44,7 @@ def until(sketch: Sketch, count: int) -> Sketch:
         sentence = about_step(sketch.graph, step, box.role, live=box.live)
         shown[box.key] = box._replace(
             step=step,
-            sentence=f"{sentence} so far" if awaits and box.key in sums else sentence,
+            sentence=say("so far", sentence=sentence) if awaits and box.key in sums else sentence,
             awaits=awaits,
         )
 
@@ -54,9 +55,9 @@ def until(sketch: Sketch, count: int) -> Sketch:
             strength=arrow.strength if arrow.key in followed else None,
         )
 
-    plural = "s" * (len(steps) != 1)
+    key = "moment" if len(steps) != 1 else "moment of one"
     return sketch._replace(
         boxes=list(shown.values()),
         arrows=[moved(arrow) for arrow in sketch.arrows],
-        moment=f"after {count} of {len(steps)} step{plural} of the backward pass",
+        moment=say(key, count=count, total=len(steps)),
     )

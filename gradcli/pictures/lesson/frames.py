@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gradcli.pictures.graph.words import argument, fit, quantity
+from gradcli.pictures.graph.words import argument, extent, fit, quantity
 from gradcli.pictures.lesson.notation import Math, combined, enclosed, formula
 
 if TYPE_CHECKING:
@@ -68,10 +68,11 @@ def slope(sketch: Sketch, box: Box) -> Math:
 def shown(value: Any, longest: int = ARRAY) -> str:
     """Return a number, or an array, which is short or told by its shape and range."""
     text = quantity(value, longest)
-    if isinstance(value, int | float) or text.startswith("["):
+    if isinstance(value, int | float):
         return text
-    shape, _, ends = text.partition(", ")
-    return f"{shape} ({ends})" if ends else shape
+    shape = extent(value)
+    ends = text.removeprefix(f"{shape}, ")
+    return text if ends == text else f"{shape} ({ends})"
 
 
 def factor(text: str) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from gradcli.pictures.lesson.forward import arrows_to
 from gradcli.pictures.lesson.frames import Frame, called
 from gradcli.pictures.lesson.notation import combined, enclosed
-from gradcli.pictures.lesson.wording import say
+from gradcli.pictures.wording import say
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 
 from gradcli.formula import parse
+from gradcli.pictures import wording
 from gradcli.pictures.graph.words import number
-from gradcli.pictures.lesson import descent, wording
+from gradcli.pictures.lesson import descent
 from gradcli.pictures.lesson.live import data, live, printed
 from gradcli.pictures.lesson.page import SCRIPTS
 from gradcli.pictures.lesson.story import lesson
@@ -123,7 +124,7 @@ def test_every_word_is_used() -> None:
 
 
 def test_the_parts_of_the_script_are_all_the_scripts_there_are() -> None:
-    folder = Path(wording.__file__).parent
+    folder = Path(descent.__file__).parent
     assert {path.name for path in folder.glob("*.js")} == {*SCRIPTS, *descent.SCRIPTS}
 
 
