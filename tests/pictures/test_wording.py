@@ -16,13 +16,17 @@ import numpy as np
 import pytest
 
 import gradcli
+from gradcli.graph.forms import FORMS
 from gradcli.graph.operations import FUNCTIONS, TABLE
+from gradcli.minimize.minimum import Epoch
 from gradcli.pictures import wording
-from gradcli.pictures.lesson import page
+from gradcli.pictures.graph.sentences import ORDINALS
 from gradcli.pictures.wording import ENGLISH, PART, VARIABLE, table
+from gradcli.plotting.replay import OFFERED
 from tests.cli.conftest import run_inside as inside
-from tests.pictures.lesson.test_page import VOID, Page
-from tests.pictures.reader import MARKS
+from tests.pictures.lesson.test_descent_page import LEARN, LINE, PARABOLA, VALLEY
+from tests.pictures.lesson.test_page import Page
+from tests.pictures.reader import END, HOME, MARKS, RIGHT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -49,7 +53,7 @@ VALUES: dict[str, Any] = {
 }
 FORMULAS: list[tuple[str, dict[str, Any]]] = [
     ("u = x/y; v = -u; where(x > b, log(x, y), x^2)*v + clip(b, 0, x)", {}),
-    ("u = sin(3*x*y); where(b > 0, log(b), u^x) - u + x*(b < 0)", {}),
+    ("u = sin(3*x*y); where(b > 0, log(b), u*x^3) - exp(u) + x*(b < 0)", {}),
     ("sum((A @ w - y)^2) + b*w[0] + max(w) + median(w) - norm(A[:, 1])", {}),
     ("sum(softmax(A*x, axis=1) @ w) + cross_entropy(A, [0, 1]) + prod(w) + mean(A, axis=0)[1]", {}),
     ("sum(where(w > 0, log(w), w^2))*x", {"local": "both"}),
@@ -168,3 +172,168 @@ def test_what_is_read_aloud_speaks_it_too() -> None:
     read(of_svg(picture), str(formula))
     read(of_svg(gradcli.parse("x*y").draw()), "x*y")
     assert 'class="root" lang="ka"' in str(formula.lesson(x=2, y=3)._repr_html_()).replace("\\", "")
+
+
+def test_every_word_is_used_and_every_word_is_there() -> None:
+    rows = [*TABLE.values(), *FORMS.values()]
+    used = {f"noun {row.noun}" for row in rows if row.noun}
+    used |= {f"role {role}" for row in rows for role in (*row.roles, *ORDINALS)}
+    used |= {f"role {role}" for role in ("start", "from", "to", "inside")}
+    used |= {f"run {column}" for column in Epoch._fields}
+    used |= {f"heading {column}" for column in ("node", "value", "digits", "gradient", "tangent")}
+    graph = FOLDER.parent / "graph"
+    latex = "".join((graph / name).read_text("utf-8") for name in ("printing.py", "operations.py"))
+    used |= {f"latex {word}" for word in re.findall(r"\\text\{\{(\w+)", latex)}
+    assert used <= table().keys()
+    sources = [path for ends in ("py", "js", "html") for path in FOLDER.rglob(f"*.{ends}")]
+    sources += [graph / "structural.py", FOLDER.parent / "calculus" / "told.py"]
+    code = "\n".join([path.read_text("utf-8") for path in sources])
+    unused = [
+        key
+        for key in table().keys() - used - {f"run {method}" for method in OFFERED}
+        if not any(
+            text in code for text in (f'"{key}"', f"words.{key}", f"${key}".replace(" ", "_"))
+        )
+    ]
+    assert unused == []
+
+
+def _lost(words: dict[str, str]) -> None:
+    del words["end"]
+
+
+def _changed(words: dict[str, str]) -> None:
+    words["equals"] = "{name} = {valeu}"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (_lost, "it lacks 'end'"),
+        (_changed, "'equals' has other parts than in English"),
+        (lambda words: words.update(end=3), "it is no object of texts by their keys"),
+    ],
+)
+def test_a_table_that_is_not_whole_is_refused(tmp_path: Path, change: Any, message: str) -> None:
+    words = ["draw", "x*y", "--format", "dot"]
+    for path in (written(tmp_path, change), tmp_path / "absent.json"):
+        table.cache_clear()
+        ran = inside(words, env={VARIABLE: str(path)})
+        table.cache_clear()
+        assert ran.code == 2
+        assert ran.out == ""
+        assert (message if "georgian" in str(path) else "No such file") in ran.err
+        assert "in English it is" in ran.err or f"unset {VARIABLE}" in ran.err
+
+
+# ---------------------------------------------------------------- pages in use
+
+DESCENTS = [
+    PARABOLA,
+    [*LINE[:-2], "--steps", "4"],
+    [*VALLEY[:4], "--method", "newton"],
+    ["minimize", "a + b", "a=1", "b=1", "--subject-to", "a^2 + b^2 <= 1"],
+    [
+        *LEARN,
+        "--validate",
+        "moons.csv",
+        "--metric",
+        "mean((logistic(tanh(x @ W + b) @ v) > 0.5) == t)",
+    ],
+]
+
+
+@pytest.fixture
+def descent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[list[str]], Path]:
+    """A function from the words of a command to its page."""
+    lines = "".join(f"{k},{1 + k * k / 9}\n" for k in range(8))
+    (tmp_path / "points.csv").write_text("x,y\n" + lines, encoding="utf-8")
+    moons = "".join(f"{k % 7},{k % 5},{k % 2}\n" for k in range(40))
+    (tmp_path / "moons.csv").write_text("x1,x2,t\n" + moons, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+
+    def write(words: list[str]) -> Path:
+        ran = inside([*words, "-o", "lesson.html"])
+        assert (tmp_path / "lesson.html").exists(), ran.err
+        return tmp_path / "lesson.html"
+
+    return write
+
+
+@pytest.mark.usefixtures("georgian")
+def test_the_page_of_a_descent_speaks_it(descent: Callable[[list[str]], Path]) -> None:
+    for words in (PARABOLA, LEARN):
+        content = descent(words).read_bytes()
+        read(of_page(content), " ".join(words))
+        assert content.startswith(b'<!doctype html>\n<html lang="ka">')
+
+
+HEARD = """
+const heard = new Set();
+for (const element of document.querySelectorAll("body *")) {
+  if (element.closest("script, style, [lang=en]")) continue;
+  for (const node of element.childNodes) if (node.nodeType === 3) heard.add(node.textContent);
+  for (const name of arguments[0]) heard.add(element.getAttribute(name) ?? "");
+}
+return [...heard];
+"""
+"""What a page shows and tells at a step."""
+SET = """
+const input = document.getElementById(arguments[0]);
+if (!input?.offsetParent) return;
+input.value = arguments[1];
+input.dispatchEvent(new Event("change"));
+"""
+
+
+CLICK = """
+const button = document.getElementById(arguments[0]);
+if (button.offsetParent) button.click();
+"""
+
+
+class TestInBrowser:
+    """Pages in Chromium."""
+
+    pytestmark = MARKS
+
+    def heard(self, reader: Reader) -> list[str]:
+        """What is shown and told at the steps of a page."""
+        found = []
+        for key in (HOME, *[RIGHT] * 40, END):
+            reader.press(key)
+            found += reader.run(HEARD, SHOWN)
+        return found
+
+    @pytest.mark.usefixtures("georgian")
+    @pytest.mark.parametrize(("source", "options"), [*FORMULAS[1:3], FORMULAS[6]])
+    def test_a_lesson(
+        self, reader: Reader, tmp_path: Path, source: str, options: dict[str, Any]
+    ) -> None:
+        path = tmp_path / "lesson.html"
+        formula = gradcli.parse(source, {name: np.shape(value) for name, value in VALUES.items()})
+        values = {name: VALUES[name] for name in formula.free_names}
+        path.write_bytes(formula.draw(values, format="html", **options))
+        reader.open(path)
+        texts = self.heard(reader)
+        for name in ("descend", "descend", "theme", "guessing", "check", "reveal", "play"):
+            reader.run(CLICK, name)
+            reader.pause()
+            texts += reader.run(HEARD, SHOWN)
+        whole = read(texts, source)
+        assert MARK.search(whole) is None
+        assert re.search("[\u10d0-\u10ff]", whole)
+
+    @pytest.mark.usefixtures("georgian")
+    @pytest.mark.parametrize("words", DESCENTS, ids=lambda words: words[1][:9])
+    def test_a_descent(
+        self, reader: Reader, descent: Callable[[list[str]], Path], words: list[str]
+    ) -> None:
+        reader.open(descent(words))
+        reader.pause()
+        texts = self.heard(reader)
+        for name, value in (("method", "1"), ("rate", "9"), ("method", "2"), ("count", "3")):
+            reader.run(SET, name, value)
+            reader.pause()
+            texts += reader.run(HEARD, SHOWN)
+        read(texts, " ".join([*words, *OFFERED, "newton"]))
