@@ -58,11 +58,19 @@ def called(sketch: Sketch, box: Box) -> Math:
 
 def slope(sketch: Sketch, box: Box) -> Math:
     """Return the gradient of a node as a formula: ∂f/∂u, ∂f/∂(x^2)."""
-    name: str = called(sketch, box)
-    if not (box.step.name or box.role == "result"):
-        name = enclosed(name)
     letter = Math(fit(sketch.letter, NAME), sketch.letters.get(sketch.letter, ""))
-    return combined("∂{0}/∂{1}", r"\frac{{\partial {0}}}{{\partial {1}}}", letter, name)
+    return derivative(letter, as_factor(sketch, box))
+
+
+def as_factor(sketch: Sketch, box: Box) -> str:
+    """Return what a node is called, a formula in parentheses."""
+    name = called(sketch, box)
+    return name if box.step.name or box.role == "result" else enclosed(name)
+
+
+def derivative(of: str, wrt: str) -> Math:
+    """Return a derivative as a formula: ∂u/∂x."""
+    return combined("∂{0}/∂{1}", r"\frac{{\partial {0}}}{{\partial {1}}}", of, wrt)
 
 
 def shown(value: Any, longest: int = ARRAY) -> str:
