@@ -45,7 +45,7 @@ def table() -> dict[str, str]:
 
 
 def say(key: str, /, **parts: object) -> str:
-    """Return a sentence with its parts filled in."""
+    """Return a sentence with its parts filled in, as far as it has them."""
     return PART.sub(lambda found: f"{parts[found[1]]}", table()[key]) if parts else table()[key]
 
 

@@ -185,9 +185,8 @@ def _lines(sketch: Sketch, box: Box, options: Options) -> list[str]:
     if step.value is not None:
         facts.append(_fact(say("fact value"), value_of(step, ARRAY), MUTED, INK, options.room))
     elif options.room and not box.live:
-        facts.append(
-            _fact(say("fact value"), "–", MUTED, INK, options.room)
-        )  # for other inputs there is one
+        # For other inputs there is one.
+        facts.append(_fact(say("fact value"), "–", MUTED, INK, options.room))
     if step.share is not None:
         facts.append(_fact(say("fact share"), percent(step.share), MUTED, INK, 0))
     if options.gradient and (step.gradient is not None or box.awaits):

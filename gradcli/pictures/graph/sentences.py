@@ -122,8 +122,8 @@ def told(notes: Sequence[str]) -> list[str]:
     """Return the notes beside a picture, the first of very many and how many more there are."""
     shown = [fit(say("note", note=note)) for note in notes[:SHOWN_NOTES]]
     more = len(notes) - len(shown)
-    rest = say("more notes", count=more) if more > 1 else say("one more note")
-    return [*shown, rest] if more else shown
+    key = "more notes" if more > 1 else "one more note"
+    return [*shown, say(key, count=more)] if more else shown
 
 
 def about_picture(steps: Sequence[Step], notes: Sequence[str] = ()) -> str:
@@ -136,7 +136,7 @@ def _about_result(steps: Sequence[Step]) -> str:
     inputs = [step for step in steps if step.operation == "variable"]
     if result.value is None:
         names = listed([fit(str(step.name), 30) for step in inputs])
-        return say("no values", names=names) if names else say("no values and names")
+        return say("no values" if names else "no values and names", names=names)
     places, slopes = [], []
     for step in inputs:
         name = fit(str(step.name), 30)
@@ -144,21 +144,15 @@ def _about_result(steps: Sequence[Step]) -> str:
             places.append(say("equals", name=name, value=value_of(step, 40)))
         if step.gradient is not None:
             slopes.append(say("with respect to", slope=quantity(step.gradient, 40), name=name))
-    value = value_of(result, 40)
-    said = [
-        say("value at", value=value, places=listed(places))
-        if places
-        else say("value is", value=value)
-    ]
+    key = "value at" if places else "value is"
+    said = [say(key, value=value_of(result, 40), places=listed(places))]
     parts = [
         say("share from", share=percent(step.share), name=fit(str(step.name), 30))
         for step in inputs
         if step.share is not None
     ]
-    if parts:
-        said.append(say("variance", parts=listed(parts)))
-    if slopes:
-        said.append(say("derivative", slopes=listed(slopes)))
+    said += [say("variance", parts=listed(parts))] if parts else []
+    said += [say("derivative", slopes=listed(slopes))] if slopes else []
     return " ".join(said)
 
 
