@@ -117,7 +117,7 @@ LINES = {
     "language": 3320,
     "manual": 100,
     "minimize": 4725,
-    "pictures": 3926,
+    "pictures": 3929,
     "plotting": 1110,
     "programs": 2695,
     "rows": 570,

@@ -35,11 +35,12 @@ def table() -> dict[str, str]:
     if not path:
         return english
     try:
-        found = json.loads(Path(path).read_text("utf-8"))
+        found: dict[str, str] = json.loads(Path(path).read_text("utf-8-sig"))
     except (OSError, ValueError, RecursionError) as error:
         raise _unusable(path, printable(str(error), 200)) from None
-    if not isinstance(found, dict) or not all(isinstance(text, str) for text in found.values()):
-        raise _unusable(path, "it is no object of texts by their keys")
+    texts = found.values() if isinstance(found, dict) else [None]
+    if not all(isinstance(text, str) and text.isprintable() for text in texts):
+        raise _unusable(path, "it is no object of printable texts by their keys")
     _check(path, found, english)
     return found
 

@@ -24,8 +24,9 @@ from gradcli.pictures.graph.sentences import ORDINALS
 from gradcli.pictures.wording import ENGLISH, PART, VARIABLE, table
 from gradcli.plotting.replay import OFFERED
 from tests.cli.conftest import run_inside as inside
+from tests.pictures.graph.test_svg import assert_plain
 from tests.pictures.lesson.test_descent_page import LEARN, LINE, PARABOLA, VALLEY
-from tests.pictures.lesson.test_page import Page
+from tests.pictures.lesson.test_page import Page, assert_closed
 from tests.pictures.reader import END, HOME, MARKS, RIGHT
 
 if TYPE_CHECKING:
@@ -211,7 +212,8 @@ def _changed(words: dict[str, str]) -> None:
     [
         (_lost, "it lacks 'end'"),
         (_changed, "'equals' has other parts than in English"),
-        (lambda words: words.update(end=3), "it is no object of texts by their keys"),
+        (lambda words: words.update(end=3), "it is no object of printable texts by their keys"),
+        (lambda words: words.update(end="\0"), "it is no object of printable texts by their keys"),
     ],
 )
 def test_a_table_that_is_not_whole_is_refused(tmp_path: Path, change: Any, message: str) -> None:
@@ -224,6 +226,20 @@ def test_a_table_that_is_not_whole_is_refused(tmp_path: Path, change: Any, messa
         assert ran.out == ""
         assert (message if "georgian" in str(path) else "No such file") in ran.err
         assert "in English it is" in ran.err or f"unset {VARIABLE}" in ran.err
+
+
+@pytest.mark.usefixtures("graphviz")
+def test_no_word_becomes_anything_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def hostile(words: dict[str, str]) -> None:
+        words |= {key: f"{text}</p><i>&\"'$end}}\\" for key, text in words.items()}
+
+    monkeypatch.setenv(VARIABLE, str(written(tmp_path, hostile)))
+    table.cache_clear()
+    formula = gradcli.parse("where(x > 0, log(x), x)*mean(w, axis=0)", {"w": (2,)})
+    for values in (None, {"x": 2.0, "w": VALUES["w"]}):
+        assert_closed(formula.draw(values, format="html"))
+        assert_plain(formula.draw(values))
+    table.cache_clear()
 
 
 # ---------------------------------------------------------------- pages in use

@@ -78,14 +78,18 @@ def followed(formula: Math, words: str) -> Math:
 
 
 def _followed(latex: str, words: str) -> str:
-    """Return LaTeX with words behind it, which stand in no group of their own."""
-    plain = re.sub(r"[\\{}]", "", words)
-    return rf"{latex} \text{{ {plain}}}" if latex and words else latex
+    return rf"{latex} \text{{ {_plain(words)}}}" if latex and words else latex
 
 
 def as_mathml(latex: str, plain: str) -> str:
     """Return MathML, with the words that the printer of LaTeX has in the language of the page."""
-    return mathml(TEXT.sub(lambda found: rf"\text{{{say(f'latex {found[1]}')}", latex), plain)
+    worded = TEXT.sub(lambda found: rf"\text{{{_plain(say(f'latex {found[1]}'))}", latex)
+    return mathml(worded, plain)
+
+
+def _plain(words: str) -> str:
+    """Return words as they may stand in a group of LaTeX."""
+    return re.sub(r"[\\{}]", "", words)
 
 
 def formula(sketch: Sketch, node: int, text: str, names: Mapping[int, str] | None = None) -> Math:
