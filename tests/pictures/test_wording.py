@@ -287,7 +287,7 @@ def test_the_page_of_a_descent_speaks_it(descent: Callable[[list[str]], Path]) -
 HEARD = """
 const heard = new Set();
 for (const element of document.querySelectorAll("body *")) {
-  if (element.closest("script, style, [lang=en]")) continue;
+  if (element.closest("script, style, noscript, [lang=en]")) continue;
   for (const node of element.childNodes) if (node.nodeType === 3) heard.add(node.textContent);
   for (const name of arguments[0]) heard.add(element.getAttribute(name) ?? "");
 }
