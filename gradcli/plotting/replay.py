@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from gradcli.minimize.settings import Settings
     from gradcli.minimize.task import Task
 
-OFFERED = {"gradient descent": "gd", "momentum 0.9": "gd(momentum=0.9)", "adam": "adam"}
-"""The methods that a page offers, by what it calls them."""
+OFFERED = ("gd", "gd(momentum=0.9)", "adam")
+"""The methods that a page offers; it may have words for them."""
 LARGEST = 80_000
 """Characters of a program in a page; a formula that needs more is not run there."""
 FIRST_SHARE = 0.2
@@ -219,23 +219,17 @@ def _points(problem: Task, found: Minimum) -> dict[str, Any] | None:
 def _methods(run: Run, found: Minimum, steps: Sequence[Iterate]) -> dict[str, Any]:
     """Return the methods that a page offers, that of the run first, and its learning rate."""
     how = run.settings
-    offered = dict(OFFERED)
-    own = {}
-    if found.method not in SECOND_ORDER:
-        asked = how.method or found.method
-        same = [name for name, method in OFFERED.items() if method == asked.strip()]
-        own = {same[0] if same else asked.strip(): asked}
+    own = [] if found.method in SECOND_ORDER else [(how.method or found.method).strip()]
+    offered = [] if how.subject_to else OFFERED  # no rule here keeps to constraints
     methods = []
-    if how.subject_to:  # no rule here keeps to constraints
-        offered = {}
-    for label, text in {**own, **offered}.items():
+    for text in dict.fromkeys([*own, *offered]):
         name, positional, given = choice("method", text)
         settings = first_order(name, positional, given, "").settings
         rule = METHODS[name].rule(**settings)
         step = in_one(rule)
         made = program(step.graph, step.outputs, dict.fromkeys(step.names, ()), {})
         if made is not None:
-            methods.append({"label": label, "program": made, "memory": list(rule.memory)})
+            methods.append({"label": text, "program": made, "memory": list(rule.memory)})
     first, last = steps[0], steps[-1]
     rate = METHODS[found.method].rate if own else 0.0
     if how.lr is not None:

@@ -157,7 +157,7 @@ def test_the_method_of_the_run_comes_first_and_second_order_has_a_usable_rate() 
     labels = [
         m["label"] for m in content("x^2", {"x": 1}, method="adam(beta1=0.8)", steps=2)["methods"]
     ]
-    assert labels == ["adam(beta1=0.8)", "gradient descent", "momentum 0.9", "adam"]
+    assert labels == ["adam(beta1=0.8)", "gd", "gd(momentum=0.9)", "adam"]
     made = content("a^2 - 10*a + 28", {"a": 6.0})
     # One step with it goes a fifth of the way: f'' is 2, so the rate is 0.2/2.
     assert (made["rate"], made["solver"]) == (0.1, "newton")

@@ -29,6 +29,7 @@ from zlib import crc32
 from gradcli.errors import DrawingError, printable
 from gradcli.options import spelled
 from gradcli.pictures.graph.style import style_sheet
+from gradcli.pictures.wording import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -255,6 +256,7 @@ def finished(svg: bytes, title: str, description: str, sentences: Mapping[str, s
     root.attrib = {
         "xmlns": SVG.strip("{}"),
         "class": "gradcli",
+        "lang": say("language"),
         "role": "img",
         "aria-labelledby": f"{key}-title {key}-desc",
         **root.attrib,

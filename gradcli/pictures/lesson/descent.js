@@ -274,7 +274,7 @@
       const labels = run.methods.map(({ label }) => label);
       [...(solver === null ? [] : [solver]), ...labels].forEach((label, k) => {
         const value = solver === null ? k : k - 1;
-        method.add(new Option(label, String(value)));
+        method.add(new Option(words[`run ${label}`] ?? label, String(value)));
       });
       method.onchange = () => { state.method = Number(method.value); changed(); };
       names.slice(0, 6).forEach((name, i) => {
@@ -419,7 +419,7 @@
     const SHAPES = ["dot-a", "dot-b", "dot-c", "dot-d"], FILLS = ["input-fill", "result-fill", "constant-fill", "rule"];
 
     const keys = Object.keys(epochs[0]).filter((key) => typeof epochs[0][key] === "number");
-    headed(keys.map((key) => key.replace("_", " ")));
+    headed(keys.map((key) => words[`run ${key}`]));
 
     function table() {
       const body = byId("nodes").querySelector("tbody");

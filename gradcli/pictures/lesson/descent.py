@@ -10,13 +10,14 @@ from gradcli.pictures.graph.words import fit
 from gradcli.pictures.lesson.page import (
     LONG,
     SHARED,
+    asset,
     colours,
     embedded,
     policy,
     script_of,
     words_of_page,
 )
-from gradcli.pictures.lesson.wording import asset, table
+from gradcli.pictures.wording import table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gradcli.graph.mathml import mathml
-from gradcli.pictures.graph.words import quantity
+from gradcli.pictures.graph.words import extent, quantity
 from gradcli.pictures.lesson.frames import ARRAY, factor, shown
-from gradcli.pictures.lesson.notation import settled
-from gradcli.pictures.lesson.wording import say
+from gradcli.pictures.lesson.notation import as_mathml, settled
+from gradcli.pictures.wording import say
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -76,7 +75,7 @@ class Figures:
         return settled(text, self._set if self.typeset else lambda plain, _: plain)
 
     def _set(self, plain: str, latex: str) -> str:
-        return self.mark("math", plain, mathml(latex, plain))
+        return self.mark("math", plain, as_mathml(latex, plain))
 
     def value(self, box: Box) -> Quantity:
         """Return the value of a box."""
@@ -231,10 +230,10 @@ class Live(Figures):
         if _is_number(symbol):
             return self.mark("number", symbol.place)
         places = [number.place for number in symbol.ravel()]
-        text = "[" if what.number is None else quantity(what.number, longest)
-        if text.startswith("[") and len(places) <= longest:
+        is_short = what.number is None or quantity(what.number, longest).startswith("[")
+        if is_short and len(places) <= longest:
             return self._nested(symbol)
-        shape = text.partition(",")[0]
+        shape = extent(symbol)
         if not places:
             return shape
         return f"{shape} ({self.mark('least', places)} … {self.mark('greatest', places)})"

@@ -10,16 +10,17 @@ import re
 from base64 import b64encode
 from hashlib import sha256
 from html import escape
+from importlib.resources import files
 from string import Template
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
-from gradcli.graph.mathml import mathml
 from gradcli.pictures.graph import style
 from gradcli.pictures.graph.render import markup, shapes
 from gradcli.pictures.graph.sentences import about_step
 from gradcli.pictures.graph.words import fit
-from gradcli.pictures.lesson.wording import asset, say, table
+from gradcli.pictures.lesson.notation import as_mathml
+from gradcli.pictures.wording import say, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -78,6 +79,11 @@ def page(
         script=script,
     )
     return text.encode()
+
+
+def asset(name: str) -> str:
+    """Return the text of a file that stands beside this module."""
+    return (files("gradcli.pictures.lesson") / name).read_text(encoding="utf-8")
 
 
 def script_of(parts: Iterable[str]) -> str:
@@ -170,7 +176,7 @@ def _mark_node(group: ET.Element) -> None:
             _mark(text, "value number")
             if before is not None:
                 _mark(before, "value")
-        elif (text.text or "").endswith("not taken"):
+        elif (text.text or "").endswith(say("not taken")):
             _mark(text, "untaken")
         before = text
 
@@ -231,7 +237,7 @@ def _rows(told: Lesson) -> Iterator[str]:
 def _set(text: str, latex: str) -> str:
     """Return a formula as MathML, and as text for narrow windows, where it is broken into lines."""
     said = escape(text)
-    return f'{mathml(latex, text)}<span class="said">{said}</span>' if latex else said
+    return f'{as_mathml(latex, text)}<span class="said">{said}</span>' if latex else said
 
 
 def embedded(found: Mapping[str, object]) -> str:
