@@ -231,6 +231,13 @@ class Picture(NamedTuple):
         """Return the formula as an equation for the letter that its derivatives have."""
         return _heading(_formula(self.graph, self.result), self.sketch.letter)
 
+    def equations(self) -> list[str]:
+        """Return the lines of the heading in LaTeX; none for one that stays text."""
+        is_huge = len(self.graph.reachable([self.result])) > LONGEST_TITLE
+        if is_huge or not self.sketch.letters:
+            return []
+        return printing.latex_lines(self.graph, self.result, self.sketch.letter)
+
     def dot(self, heading: str, *, opaque: bool = False) -> str:
         """Return the picture as text for Graphviz."""
         from gradcli.pictures.graph.dot import dot
@@ -301,14 +308,14 @@ def _lesson(picture: Picture) -> bytes:
         for view, way in ways.items()
     }
     views = {view: render(partial(one.dot, ""), "svg") for view, one in turned.items()}
-    script_data = {
+    content = {
         "letter": drawn.letter,
         "limits": limits,
         "frames": [frame._asdict() for frame in frames],
         "marks": shown.marks,
         "live": figures and data(figures, options.local),
     }
-    return page(told, views, picture.heading(), script_data)
+    return page(told, views, picture.heading(), picture.equations(), content)
 
 
 def _data(picture: Picture) -> bytes:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from gradcli.pictures.lesson.forward import arrows_to
 from gradcli.pictures.lesson.frames import Frame, as_factor, called, derivative
-from gradcli.pictures.lesson.notation import combined
+from gradcli.pictures.lesson.notation import Math, combined
 from gradcli.pictures.wording import say
 
 if TYPE_CHECKING:
@@ -27,12 +27,13 @@ def tangent(figures: Live) -> Iterator[Frame]:
     inputs = [box for box in sketch.boxes if box.key in moving and not box.step.inputs]
     if not inputs or not figures.symbols.seeds:
         return
-    seed = figures.mark("seed")
+    mark = figures.mark("seed")
+    seed = Math(mark, rf"\mathit{{{mark}}}")
     yield Frame(
         "tangent",
         say("seeds"),
         say("seed words", seed=seed),
-        say("seed equation", seed=seed),
+        f"{derivative(seed, seed)} = 1",
         boxes=tuple(box.key for box in inputs),
         tangents={box.key: figures.shown(figures.tangent(box)) for box in inputs},
     )

@@ -81,7 +81,8 @@ def gd(*, momentum: float, dampening: float, weight_decay: float, nesterov: bool
         raise UsageError(message, hint="for example gd(momentum=0.9, nesterov=1)")
 
     def coefficients(t: Any, rate: Any, of: Functions) -> Coefficients:
-        return (rate, of.where(t < 2, 1.0, 1 - dampening)) if momentum else (-rate,)
+        share = of.where(t < 2, 1.0, 1 - dampening) if dampening else 1.0
+        return (rate, share) if momentum else (-rate,)
 
     def update(p: Any, g: Any, memory: Memory, now: Coefficients, _: Functions) -> Next:
         if weight_decay:

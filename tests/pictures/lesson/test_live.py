@@ -16,10 +16,10 @@ import pytest
 from gradcli.formula import parse
 from gradcli.pictures import wording
 from gradcli.pictures.graph.words import number
-from gradcli.pictures.lesson import descent
+from gradcli.pictures.lesson import template
 from gradcli.pictures.lesson.live import data, live, printed
-from gradcli.pictures.lesson.page import SCRIPTS
 from gradcli.pictures.lesson.story import lesson
+from gradcli.pictures.lesson.template import SCRIPTS
 from tests.javascript import NODE, evaluated
 
 if TYPE_CHECKING:
@@ -107,8 +107,10 @@ def test_numbers_are_rounded_as_python_rounds_them() -> None:
 
 
 def test_the_parts_of_the_script_are_all_the_scripts_there_are() -> None:
-    folder = Path(descent.__file__).parent
-    assert {path.name for path in folder.glob("*.js")} == {*SCRIPTS, *descent.SCRIPTS}
+    folder = Path(template.__file__).parent
+    assert {path.name for path in folder.glob("*.js")} == {
+        name for parts in SCRIPTS.values() for name in parts
+    }
 
 
 def test_nothing_is_live_without_values_or_with_standard_errors() -> None:
@@ -116,7 +118,7 @@ def test_nothing_is_live_without_values_or_with_standard_errors() -> None:
 
     for source, values in (("x*y", None), ("x*2", {"x": gradcli.uncertain(2.0, 0.1)})):
         page = parse(source).draw(values, format="html").decode()
-        text = page.partition('id="lesson">')[2].partition("</script>")[0]
+        text = page.partition('id="content">')[2].partition("</script>")[0]
         assert json.loads(text)["live"] is None
 
 
