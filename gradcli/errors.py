@@ -143,7 +143,14 @@ class DrawingError(GradcliError):
 
 
 def printable(text: str, longest: int | None = None) -> str:
-    r"""Return `text` fit for a terminal: what is not printable as \x1b or \u202e, cut if long."""
+    r"""Return `text` fit for a terminal: what is not printable as \x1b or \u202e, cut if long.
+
+    A password in an address, https://user:password@host, is shown as "…".
+    """
+    if "://" in text and "@" in text:
+        import re
+
+        text = re.sub(r"(://[^/:@\s]*):[^/\s]*@", r"\1:…@", text)
     if longest is not None and len(text) > longest:
         text = f"{text[:longest]}… ({len(text)} characters)"
     if text.isprintable():

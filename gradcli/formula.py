@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from gradcli.errors import FormulaError, MathematicsError
 from gradcli.graph.node import Graph, Node
-from gradcli.language.names import CONSTANTS, KEYWORDS, REBINDABLE, is_name, is_reserved
+from gradcli.language.names import fixed_meaning, is_name
 from gradcli.language.origin import located
 from gradcli.limits import DRAWN_NODES
 from gradcli.options import check_word
@@ -124,7 +124,7 @@ class Formula(Node):
         are certain, or as many as `digits` asks for.
         """
         given = {**(values or {}), **named}
-        shaped = self.with_shapes({name: shape_of(value, name) for name, value in given.items()})
+        shaped = self._shaped(given)
         if shaped is not self:
             return shaped.at_values(
                 given, allow_nonfinite=allow_nonfinite, certain=certain, digits=digits
@@ -279,7 +279,7 @@ class Formula(Node):
         LLVM, "python" with NumPy, "auto" as machine code once many rows have been computed.
         """
         if data is not None:
-            from gradcli.data.frames import columns_of
+            from gradcli.data.columns import columns_of
             from gradcli.minimize.rows_objective import compiled_over
 
             data = columns_of(data, self.free_names)
@@ -363,20 +363,19 @@ class Formula(Node):
         point = {**(start or {}), **named}
         given = {**(fix or {}), **point}
         shapes = {name: shape_of(value, name) for name, value in given.items()}
+        others = [name for name in (weights, sigma) if isinstance(name, str)]
         if isinstance(data, str):
             from gradcli.rows.columns import over_rows, rows, values_of
 
-            others = [name for name in (weights, sigma) if isinstance(name, str)]
             source = self.origin.source if self.origin else str(self)
             read, files = rows([data], source, others, shapes)
             settings = settings.replaced(place=files.place)
             columns: Any = values_of(read)
             shaped = over_rows(self._read, read, shapes)
         elif data is not None:
-            from gradcli.data.frames import columns_of
+            from gradcli.data.columns import columns_of
             from gradcli.language.names import names_in
 
-            others = [name for name in (weights, sigma) if isinstance(name, str)]
             wanted = {*self.free_names, *others}
             if self.origin is not None:
                 wanted |= names_in(self.origin.source)
@@ -457,7 +456,7 @@ class Formula(Node):
         from gradcli.uncertainty.number import split
 
         given, errors = split({**(values or {}), **named})
-        shown = self.with_shapes({name: shape_of(value, name) for name, value in given.items()})
+        shown = self._shaped(given)
         check_word("format", format, FORMATS)
         if FORMATS[format].is_picture:
             check_size(shown.graph, shown.id, most_nodes, only_named=only_named)
@@ -508,6 +507,10 @@ class Formula(Node):
         Raises NameValueError when one is missing, unknown or not a finite number.
         """
         return checked(self, values, self.origin)
+
+    def _shaped(self, given: Mapping[str, Any]) -> Formula:
+        """Return the formula read for values of these shapes."""
+        return self.with_shapes({name: shape_of(value, name) for name, value in given.items()})
 
     def with_shapes(self, shapes: Mapping[str, Shape]) -> Formula:
         """Return the formula read again for names that are arrays of these shapes.
@@ -573,7 +576,7 @@ def _check_name(name: str) -> None:
     if not is_name(name):
         message = f"'{name}' is not a name"
         raise FormulaError(message, hint="a name has letters, digits and _, and no digit first")
-    if is_reserved(name) or name in KEYWORDS or (name in CONSTANTS and name != REBINDABLE):
+    if fixed_meaning(name) is not None:
         message = f"'{name}' means something else in a formula"
         raise FormulaError(message, hint="use another name")
 

@@ -156,7 +156,7 @@ class Point:
         from gradcli.graph.printing import label
 
         numbers, root = self._own.numbers, self._result
-        errors = self._bounds_of_doubles([root], numbers, free)
+        errors = self._bounds([root], numbers, free)
         lost = where_lost(self._graph, root, numbers, errors)
         kept = digits_of_node(numbers[root], errors[root])
         return kept, float(errors[root]), label(self._graph, lost)
@@ -171,9 +171,7 @@ class Point:
         derived = list(
             gradient(self._graph, self._result, self._nodes(free).values(), self._inside()).values()
         )
-        numbers = self._with(derived).numbers
-        errors = self._bounds_of_doubles(derived, numbers, free)
-        return [(numbers[node], errors[node]) for node in derived]
+        return self._with_bounds(derived, free)
 
     def beside(self, node: int) -> Point:
         """Return another node below the formula at the same point."""
@@ -194,25 +192,13 @@ class Point:
             if name in nodes
             for _, unit in units(graph, nodes[name])
         ]
-        roots = [root, *rates]
+        return self._with_bounds([root, *rates], by)
+
+    def _with_bounds(self, roots: Sequence[int], free: Collection[str]) -> list[tuple[Any, Any]]:
+        """Return values with their bounds; the names that are `free` stand for their doubles."""
         numbers = self._with(roots).numbers
-        errors = self._bounds_of_doubles(roots, numbers, by)
+        errors = self._bounds(roots, numbers, free)
         return [(numbers[node], errors[node]) for node in roots]
-
-    def _bounds_of_doubles(
-        self, roots: Sequence[int], numbers: Mapping[int, Any], free: Collection[str]
-    ) -> dict[int, Any]:
-        """Return the bounds of the errors, of `free` names that stand for their doubles."""
-        from gradcli.exact.alarm import Defined
-        from gradcli.exact.certain import bounds
-
-        values = {
-            name: Defined(x, self._graph, self._result, 0.0)
-            if name in free and isinstance(x, float)
-            else x
-            for name, x in self.variables.items()
-        }
-        return bounds(self._graph, self._graph.reachable(roots), numbers, values)
 
     @property
     def remarks(self) -> list[Note]:
@@ -223,11 +209,24 @@ class Point:
         """Return how far the value of a run in doubles may be from the true one."""
         return self._bounds([self._result], self._own.numbers)[self._result]
 
-    def _bounds(self, nodes: Collection[int], numbers: Mapping[int, Any]) -> dict[int, Any]:
-        """Return how far the doubles of nodes, and of those below, may be from the true values."""
+    def _bounds(
+        self,
+        nodes: Collection[int],
+        numbers: Mapping[int, Any],
+        free: Collection[str] | None = None,
+    ) -> dict[int, Any]:
+        """Return how far the doubles of nodes, and of those below, may be from the true values.
+
+        With `free` names all stand for their doubles, and these for any numbers near them.
+        """
+        from gradcli.exact.alarm import Defined
         from gradcli.exact.certain import bounds
 
-        return bounds(self._graph, self._graph.reachable(nodes), numbers, self._exact)
+        values = self._exact if free is None else dict(self.variables)
+        for name in free or ():
+            if isinstance(values.get(name), float):
+                values[name] = Defined(values[name], self._graph, self._result, 0.0)
+        return bounds(self._graph, self._graph.reachable(nodes), numbers, values)
 
     def _shown(self, nodes: Iterable[int], numbers: Mapping[int, Any]) -> dict[int, Any]:
         """Return the values of nodes as they are shown beside a result: without false digits.
@@ -383,16 +382,7 @@ class Point:
             if len(nodes) > 1 and not interpreter.finite(numbers[derived[node]]):
                 derived |= gradient([node])
                 numbers |= self._with([derived[node]]).numbers
-        slopes = {name: derived[node] for name, node in nodes.items()}
-        found = self._certain(slopes, numbers)
-        numbers = numbers | self._finite_ones(slopes.values())
-        self._check({name: (node, derived[node]) for name, node in nodes.items()}, numbers)
-        return found
-
-    def _finite_ones(self, nodes: Iterable[int]) -> dict[int, Any]:
-        """Return the values of nodes that were worked out otherwise; 0 for those too large."""
-        values = {n: self._found[n].value for n in nodes if n in self._found}
-        return {n: 0.0 if isinstance(value, Numeral) else value for n, value in values.items()}
+        return self._checked(nodes, derived, numbers)
 
     def along(self, name: str, entry: tuple[int, ...] = ()) -> Callable[[float], float]:
         """Return the formula as a function of one name; nan where it has no value.
@@ -608,12 +598,7 @@ class Point:
         order = graph.reachable([root])
         derived = backward_pass(graph, root, sorted(graph.depending_on(names.values(), order)))
         numbers = self._with([*derived.gradient.values(), *derived.locals.values()]).numbers
-        slopes = {name: derived.gradient[node] for name, node in names.items()}
-        gradient = self._certain(slopes, numbers)
-        self._check(
-            {name: (node, slopes[name]) for name, node in names.items()},
-            numbers | self._finite_ones(slopes.values()),
-        )
+        gradient = self._checked(names, derived.gradient, numbers)
         shown = self._shown([*derived.gradient.values(), *derived.locals.values()], numbers)
         by_node = {node: shown[slope] for node, slope in derived.gradient.items()}
         steps = trace.steps(
@@ -681,12 +666,7 @@ class Point:
             slopes = gradient(graph, root, [node for node in nodes if node in moving])
             derivatives = [d for listed in between.values() for _, d, _ in listed if d is not None]
         numbers = self._with([*slopes.values(), *derivatives]).numbers
-        wanted = {name: slopes[node] for name, node in names.items()} if backward else {}
-        by_name = self._certain(wanted, numbers)
-        self._check(
-            {name: (names[name], slope) for name, slope in wanted.items()},
-            numbers | self._finite_ones(wanted.values()),
-        )
+        by_name = self._checked(names if backward else {}, slopes, numbers)
         shown = (
             self._shown(
                 [node for node in numbers if self._own.numbers.get(node) is not numbers[node]],
@@ -774,21 +754,33 @@ class Point:
         values = interpreter.Values(numbers or self._own.numbers, self._own.faults)
         return Explainer(self._graph, self._result, values, columns)
 
-    def _check(self, slopes: Mapping[str, tuple[int, int]], numbers: Mapping[int, Any]) -> None:
-        """Raise MathematicsError when a derivative is not finite, naming the part at fault.
+    def _checked(
+        self, nodes: Mapping[str, int], derived: Mapping[int, int], numbers: Mapping[int, Any]
+    ) -> dict[str, Any]:
+        """Return the values of the derivatives with respect to nodes, with digits that are certain.
 
-        `slopes` are the nodes moved and the derivatives by name, `numbers` the values of all nodes.
+        `derived` are the derivatives by node, `numbers` the values of all nodes. Raises
+        MathematicsError when one is not finite, naming the part at fault.
         """
-        wrong = [n for n, (_, slope) in slopes.items() if not interpreter.finite(numbers[slope])]
+        found = self._certain({name: derived[node] for name, node in nodes.items()}, numbers)
+
+        def is_wrong(slope: int) -> bool:
+            made = self._found.get(slope)
+            if made is None:
+                return not interpreter.finite(numbers[slope])
+            # One that is too large for a double is no fault.
+            return not isinstance(made.value, Numeral) and not interpreter.finite(made.value)
+
+        wrong = [name for name, node in nodes.items() if is_wrong(derived[node])]
         if not wrong or self._nonfinite:
-            return
+            return found
         from gradcli.calculus.reverse import backward
 
-        node, slope = slopes[wrong[0]]
-        derived = backward(self._graph, self._result, [node], self._inside())
-        nodes = [*derived.locals.values(), *derived.moving.values(), slope]
-        explainer = self._explainer(self._with(nodes).numbers)
-        fault = explainer.derivative(derived.locals, derived.moving)
+        node, slope = nodes[wrong[0]], derived[nodes[wrong[0]]]
+        partials = backward(self._graph, self._result, [node], self._inside())
+        below = [*partials.locals.values(), *partials.moving.values(), slope]
+        explainer = self._explainer(self._with(below).numbers)
+        fault = explainer.derivative(partials.locals, partials.moving)
         if fault is None:
             message = f"the derivative with respect to {wrong[0]} {explainer.state(slope)} here"
             fault = explainer.whole(message)

@@ -100,24 +100,22 @@ def as_value(name: str, value: Any, shape: Shape) -> Any:
 
     Raises NameValueError for a value of another shape and for inf and nan.
     """
-    found: Any
-    if not shape and is_single(value):
-        try:
+    found: Any = None
+    is_number = not shape and is_single(value)
+    try:
+        if is_number:
             found = exactly(value)
-        except ValueError:
-            message = f"the value of {name} is not a number or an array of numbers"
-            raise NameValueError(message) from None
-    else:
-        import numpy as np
+        elif value is not None:
+            import numpy as np
 
-        try:
             # A copy, for what was given may change; but not of what nobody else can change.
             found = np.array(value, dtype=np.float64, copy=_is_open(value) or None)
-        except (TypeError, ValueError):
-            found = None
-        if found is None or value is None:
-            message = f"the value of {name} is not a number or an array of numbers"
-            raise NameValueError(message)
+    except (TypeError, ValueError):
+        found = None
+    if found is None:
+        message = f"the value of {name} is not a number or an array of numbers"
+        raise NameValueError(message)
+    if not is_number:
         if found.shape != sized(shape, found.shape[0] if found.ndim else 0):
             message = f"the value of {name} has shape {found.shape}, and the formula takes {shape}"
             raise NameValueError(message, hint="give the shape where the formula or name is made")

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 from typing import TYPE_CHECKING, Any
 
-from gradcli.pictures.lesson.wording import asset
+from gradcli.pictures.lesson.template import asset
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,5 +47,5 @@ def runs(jobs: Sequence[dict[str, Any]]) -> list[list[list[float]]]:
     """For each job, a program with points and places of results, the results at each point."""
     for job in jobs:
         job["points"] = [list(map(str, point)) for point in job["points"]]
-    found = evaluated(["library.js", "bessel.js", "interpreter.js"], RUN, jobs)
+    found = evaluated(["library.js", "bessel.js", "special.js", "interpreter.js"], RUN, jobs)
     return [[list(map(float, results)) for results in points] for points in found]

@@ -27,6 +27,8 @@ SIGNS = {
     "∑": r"\sum",
     "∏": r"\prod",
     "∫": r"\int",
+    "∼": r"\sim",
+    "←": r"\leftarrow",
     "⁢": " ",
     "⁡": "",
 }

@@ -32,10 +32,13 @@ MAY_NAME = {
         "direction",
     },
     "programs/flat.py": {"exp", "log1p"},
-    "programs/instructions.py": {"besselj", "bessely", "besseli", "besselk"},
+    "programs/instructions.py": {
+        *("besselj", "bessely", "besseli", "besselk", "ellipk", "ellipe"),
+        *("elliptic_b", "elliptic_d", "lambertw", "lambertw_slope"),
+    },
     # Formulas of ours are built by the names of functions, as users build theirs.
-    "solvers/least_squares/losses.py": {"sqrt", "max", "less or equal", "log1p", "expm1"},
-    "solvers/first_order/tracing.py": {"sqrt", "max", "sign", "clip"},
+    "solvers/losses.py": {"sqrt", "max", "less or equal", "log1p", "expm1"},
+    "solvers/first_order/leaps.py": {"sqrt", "max", "sign", "clip"},
     "calculus/kinks.py": {"equal"},
     "calculus/readable.py": {"sqrt"},
     # What Python cannot spell as a name, or calls differently.
@@ -108,29 +111,29 @@ def test_every_option_that_a_text_names_is_a_record() -> None:
 
 
 LINES = {
-    "calculus": 1910,
-    "cli": 5158,
+    "calculus": 1914,
+    "cli": 5161,
     "cluster": 480,
-    "data": 4160,
+    "data": 3910,
     "exact": 2210,
-    "graph": 5500,
-    "language": 3320,
+    "graph": 5521,
+    "language": 3165,
     "manual": 100,
-    "minimize": 4820,
-    "pictures": 3745,
-    "plotting": 1126,
-    "programs": 2695,
+    "minimize": 4815,
+    "pictures": 3845,
+    "plotting": 1180,
+    "programs": 2698,
     "rows": 570,
-    "solvers": 4205,
+    "solvers": 4026,
     "tables": 810,
     "uncertainty": 400,
-    "": 1890,
+    "": 1878,
 }
 """The most lines of code of each package, and of the modules beside them.
 
 Lowered freely; raised only by the commit that adds a capability, which says what it is.
 """
-MODULES = 281
+MODULES = 250
 """The most modules, the empty ones of packages included."""
 WITHOUT_CODE = {
     *(tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT),

@@ -5,7 +5,7 @@ The rules that are run reshape and repeat; here stands what a teacher writes, fr
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.graph import structural
 from gradcli.graph.node import Graph, Node
@@ -34,8 +34,11 @@ class Told(NamedTuple):
     """That of the value of the operation."""
     arguments: tuple[int, ...]
     """Those of its arguments; numbers stand for themselves."""
-    words: str
-    """What follows the formula, which is one of each line of numbers along an axis."""
+    words: list[tuple[str, dict[str, Any]]]
+    """What follows the formula, which is one of each line of numbers along an axis.
+
+    They are keys of the table of words (gradcli.pictures.wording), each with its parts.
+    """
 
 
 def told(graph: Graph, node: int, position: int) -> Told | None:
@@ -45,9 +48,9 @@ def told(graph: Graph, node: int, position: int) -> Told | None:
     """
     operation, arguments, payload = graph.rows[node]
     shapes = [graph.shape(argument) for argument in arguments]
-    shape, words = graph.shape(node), ""
+    shape, words = graph.shape(node), list[tuple[str, dict[str, Any]]]()
     if operation.payload == "axis" and payload is not None and len(shapes[0]) > 1:
-        shapes[0], words = (shapes[0][payload],), f"along axis {payload}"
+        shapes[0], words = (shapes[0][payload],), [("told axis", {"axis": payload})]
         shape = () if len(shape) < len(graph.shape(arguments[0])) else shapes[0]
     own = Graph()
     value, slope = [_leaf(own, name, shape) for name in ("f", "g")]
@@ -59,13 +62,14 @@ def told(graph: Graph, node: int, position: int) -> Told | None:
     ]
     axis = None if operation.payload == "axis" and len(shapes[0]) == 1 else payload
     found = structural.told(operation, position, slope, value, tuple(leaves), axis)
-    formula, behind = found if isinstance(found, tuple) else (found, "")
+    formula, *behind = found if isinstance(found, tuple) else (found,)
     if not isinstance(formula, Node):
         return None
     if not behind and len(formula.shape) > len(shapes[position]):
-        behind = "summed over what was repeated"
-    said = " ".join(filter(None, [behind, words]))
-    return Told(own, formula.id, slope.id, value.id, tuple(leaf.id for leaf in leaves), said)
+        behind = ["told repeated"]
+    if behind:
+        words.insert(0, (behind[0], dict(*behind[1:])))
+    return Told(own, formula.id, slope.id, value.id, tuple(leaf.id for leaf in leaves), words)
 
 
 class _Node(DerivedNode):

@@ -43,7 +43,7 @@ def reading(options: Data, dates: Mapping[str, Dates] | None = None) -> dict[str
 
     `dates` are those of other data, from whose origins these are to count.
     """
-    from gradcli.data.head import TextOptions
+    from gradcli.data.cells import TextOptions
 
     point, mark = options.decimal or ".", options.thousands or ""
     if len(point) != 1 or point not in ".,":

@@ -19,8 +19,8 @@ from gradcli.errors import (
 )
 from gradcli.formula import Formula, parse
 from gradcli.language.bindings import bindings
-from gradcli.language.bounds import limits as limits_of
-from gradcli.language.names import CONSTANTS, is_reserved, names_in
+from gradcli.language.bindings import limits as limits_of
+from gradcli.language.names import names_in
 from gradcli.options import spelled
 from gradcli.values import shape_of
 
@@ -282,7 +282,7 @@ def read_quantities(texts: Mapping[str, str], parameters: Mapping[str, Any]) -> 
     shapes = {name: shape_of(value, name) for name, value in parameters.items()}
     found: list[Derived] = []
     for name, text in texts.items():
-        if is_reserved(name) or name in CONSTANTS or name in parameters:
+        if name in parameters:
             message = f"--report gives the name {name}, which means something else"
             raise UsageError(message, hint="give the quantity another name")
         try:

@@ -470,6 +470,7 @@ class Minimize(Settings, Learning, Data, Sharing, Plot, Shown):
             "'half_life = log(2)/b'",
             "'NAME = FORMULA'",
             lambda said: said[1:].strip() and not said.startswith("=="),
+            is_new=True,
         ),
     )
     also = texts(

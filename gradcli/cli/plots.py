@@ -348,13 +348,14 @@ class Lesson(Observer):
     def write(self, found: Minimum, given: Given) -> None:
         """Write the page of what was found."""
         from gradcli.data import files
-        from gradcli.pictures.lesson.descent import page
+        from gradcli.graph.printing import latex_lines
+        from gradcli.pictures.lesson.page import descent
         from gradcli.plotting.replay import Run, learned, replay
 
-        start = given.start
+        start, formula = given.start, given.formula
         held = {} if given.rows is None else values_of(given.rows)
         columns = held if isinstance(held, dict) else None
-        run = Run(given.formula, start.values, start.fixed, columns, given.settings)
+        run = Run(formula, start.values, start.fixed, columns, given.settings)
         if self._epochs:
             content = learned(run, found, self._epochs)
         elif self._steps.iterates:
@@ -363,4 +364,5 @@ class Lesson(Observer):
             note("no epoch was completed, so there is no lesson")
             return
         said = f"{found.method} ({found.why}) {found.reason}"
-        files.write(self._path, page(start.source, content, said))
+        lines = latex_lines(formula.graph, formula.id, is_model=formula.is_model)
+        files.write(self._path, descent(start.source, lines, content, said))

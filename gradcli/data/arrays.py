@@ -1,14 +1,32 @@
-"""Arrays as they lie in a file, read as rows of doubles: NPY, the members of NPZ, and IDX alike."""
+"""Arrays as they lie in a file, read as rows of doubles: NPY, the members of NPZ, and IDX alike.
+
+A header is checked before memory is taken, and nothing is unpickled. NPY is NEP 1, "A Simple File
+Format for NumPy Arrays"; `x.npy` is the column x. IDX is described at the end of the page "The
+MNIST database of handwritten digits" (LeCun, Cortes, Burges): an array of labels is the column
+`label`; one of pictures, with two axes or more, is the column `img`, each row laid out as one
+vector.
+"""
 
 from __future__ import annotations
 
+import re
 from math import prod
+from pathlib import PurePath
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
-from gradcli.data.columns import NUMBERS_AT_ONCE, Part, checked, no_rows
-from gradcli.data.input import shown
+from gradcli.data.columns import (
+    NUMBERS_AT_ONCE,
+    Part,
+    Reader,
+    checked,
+    no_rows,
+    quoted,
+    rows_at_once,
+)
+from gradcli.data.formats import unlike
+from gradcli.data.input import Section, shown
 from gradcli.errors import FileError, ShapeError, printable
 from gradcli.graph import shapes
 from gradcli.limits import ELEMENTS
@@ -18,8 +36,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from gradcli.data.cells import Dates
-    from gradcli.data.columns import Array, Block, Codes
+    from gradcli.data.cells import Codes, Dates
+    from gradcli.data.columns import Array, Block
     from gradcli.data.input import Input, Stream
     from gradcli.graph.shapes import Shape
 
@@ -49,7 +67,7 @@ class ReadHeader(Protocol):
         """Return the layout and the length of the header in bytes. Raises FileError."""
 
 
-class ArrayReader:
+class ArrayReader(Reader):
     """A file that holds one array, which is one column."""
 
     single = True
@@ -58,59 +76,44 @@ class ArrayReader:
         self, source: Input, name: str, read_header: ReadHeader, *, drop_missing: bool = False
     ) -> None:
         """Read the header. Raises FileError."""
-        self.path = source.path
-        self._source = source
+        super().__init__(source, drop_missing=drop_missing)
         self._read_header = read_header
-        self._drop_missing = drop_missing
-        self._where = shown(source.path)
         with source.stream() as stream:
-            self._layout, offset = read_header(stream, self._where)
+            self._layout, self._offset = read_header(stream, self._where)
         check_layout(self._layout, self._where)
-        check_size(self._layout, offset, source.size(), self._where)
-        self._name = name
-        self.columns: dict[str, Shape] = {name: self._layout.row}
-        self.rows: int | None = self._layout.shape[0]
+        check_size(self._layout, self._offset, source.size(), self._where)
+        self.columns = {name: self._layout.row}
+        self.rows = self._layout.shape[0]
 
-    def blocks(self, names: Sequence[str], codes: Mapping[str, Codes | Dates]) -> Iterator[Block]:
+    def blocks(
+        self, names: Sequence[str], codes: Mapping[str, Codes | Dates], part: Part | None = None
+    ) -> Iterator[Block]:
         """Yield the column; see columns.Reader."""
         refuse_classes(codes, self._where)
-        where = f"{self._where}: {printable(self._name, 40)}"
-        with self._source.stream() as stream:
-            layout, _ = self._read_header(stream, self._where)
-            if layout != self._layout:
+        source, layout, row = self._source, self._layout, 1
+        if part is not None:
+            each = prod(layout.row) * layout.dtype.itemsize
+            ends = (self._offset + place * each for place in (part.start, part.stop))
+            source, row = Section(source, *ends), part.start + 1
+            layout = layout._replace(shape=(part.stop - part.start, *layout.row))
+        where = f"{self._where}: {printable(next(iter(self.columns)), 40)}"
+        with source.stream() as stream:
+            if part is None and self._read_header(stream, self._where)[0] != layout:
                 raise FileError(f"{self._where}: the file changed while it was read")
-            row = 1
-            for part in payload(stream, layout, rows_at_once(layout.row), self._where):
-                yield dict.fromkeys(
-                    names, checked(part, where, row, drop_missing=self._drop_missing)
-                )
-                row += len(part)
+            for array in payload(stream, layout, rows_at_once(self.columns), self._where):
+                found = checked(array, where, row, drop_missing=self._drop_missing)
+                yield dict.fromkeys(names, found)
+                row += len(array)
             check_end(stream, self._where)
 
     def parts(self, rows: int) -> Sequence[Part]:
-        """Return parts of so many rows; see columns.Divisible."""
+        """Return parts of so many rows; see columns.Reader."""
         count = self._layout.shape[0]
         if self._layout.fortran or self._source.size() is None:
             return ()
         starts = range(0, count, rows)
         ends = [min(start + rows, count) for start in starts]
         return [Part(a, b, f"rows {a + 1} to {b}") for a, b in zip(starts, ends, strict=True)]
-
-    def part(
-        self, part: Part, names: Sequence[str], codes: Mapping[str, Codes | Dates]
-    ) -> Iterator[Block]:
-        """Yield the column of a part; see columns.Divisible."""
-        refuse_classes(codes, self._where)
-        where = f"{self._where}: {printable(self._name, 40)}"
-        layout = self._layout._replace(shape=(part.stop - part.start, *self._layout.row))
-        with self._source.open() as file:
-            _, offset = self._read_header(file, self._where)
-            file.seek(offset + part.start * prod(layout.row) * layout.dtype.itemsize)
-            row = part.start + 1
-            for array in payload(file, layout, rows_at_once(layout.row), self._where):
-                found = checked(array, where, row, drop_missing=self._drop_missing)
-                yield dict.fromkeys(names, found)
-                row += len(array)
 
 
 def refuse_classes(codes: Mapping[str, Codes | Dates], where: str) -> None:
@@ -120,11 +123,6 @@ def refuse_classes(codes: Mapping[str, Codes | Dates], where: str) -> None:
             f"{where}: {printable(name, 40)} holds numbers, not texts",
             hint="--classes is for columns of text in CSV and Parquet",
         )
-
-
-def rows_at_once(row: Shape) -> int:
-    """Return how many rows of a shape make about 512 KiB of doubles, at least one."""
-    return max(1, NUMBERS_AT_ONCE // prod(row))
 
 
 def check_layout(layout: Layout, where: str) -> None:
@@ -217,3 +215,92 @@ def exactly(stream: Stream, count: int) -> bytes:
         pieces.append(data)
         left -= len(data)
     return b"".join(pieces)
+
+
+# ---------------------------------------------------------------- NPY
+
+MAGIC = b"\x93NUMPY"
+LONGEST_HEADER = 65_536
+
+HEADER = re.compile(
+    r"\{(?=.*'descr': *(?P<descr>'[^']*'|\[))"
+    r"(?=.*'fortran_order': *(?P<fortran>True|False)\b)"
+    r"(?=.*'shape': *\((?P<shape>[0-9, ]*)\)).*\} *\n?",
+    re.DOTALL,
+)
+"""The dictionary of an NPY header, as NumPy writes it."""
+
+NUMERIC = re.compile(r"[<>|=](?:[iu][1248]|f[248]|b1)")
+"""The types of numbers that a double can hold, or round: whole, floating and boolean ones."""
+
+
+def npy(source: Input, *, drop_missing: bool = False) -> ArrayReader:
+    """Return the reader of an NPY file. Raises FileError."""
+    return ArrayReader(source, PurePath(source.name).stem, npy_header, drop_missing=drop_missing)
+
+
+def npy_header(stream: Stream, where: str) -> tuple[Layout, int]:
+    """Return the layout that an NPY header tells and its length in bytes. Raises FileError.
+
+    The layout is as it stands there; check_layout says whether it can be used.
+    """
+    start = exactly(stream, 8)
+    if not start.startswith(MAGIC):
+        raise unlike(f"{where}: this is not the NPY format", start)
+    field = {1: 2, 2: 4, 3: 4}.get(start[6]) if len(start) == 8 else None
+    if field is None:
+        raise FileError(f"{where}: the NPY header is of an unknown version")
+    size = exactly(stream, field)
+    length = int.from_bytes(size, "little")
+    text = exactly(stream, min(length, LONGEST_HEADER))
+    if len(size) < field or len(text) < length:
+        raise FileError(f"{where}: the NPY header is cut off or too long")
+    match = HEADER.fullmatch(text.decode("latin-1"))
+    if match is None:
+        raise FileError(f"{where}: the NPY header is not what NumPy writes")
+    descr = match["descr"].strip("'")
+    if NUMERIC.fullmatch(descr) is None:
+        raise FileError(f"{where}: {_type_name(descr)} cannot be read as numbers")
+    axes = match["shape"].replace(" ", "").removesuffix(",")
+    lengths = axes.split(",") if axes else []
+    if len(lengths) > 32 or not all(axis.isdigit() and len(axis) < 20 for axis in lengths):
+        raise FileError(f"{where}: the NPY header gives the shape ({match['shape'][:40]})")
+    layout = Layout(np.dtype(descr), tuple(map(int, lengths)), match["fortran"] == "True")
+    return layout, 8 + field + length
+
+
+def _type_name(descr: str) -> str:
+    """Return what the values of a type are called."""
+    if descr == "[":
+        return "a table of records"
+    kinds = {"c": "complex numbers", "O": "pickled objects", "S": "bytes", "U": "text"}
+    kinds |= {"M": "dates", "m": "time spans"}
+    return kinds.get(descr[1:2], f"values of type {quoted(descr)}")
+
+
+# ---------------------------------------------------------------- IDX
+
+TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+"""The third byte of the file and the type of number that it means."""
+
+
+def idx(source: Input, *, drop_missing: bool = False) -> ArrayReader:
+    """Return the reader of an IDX file. Raises FileError."""
+    with source.stream() as stream:
+        layout, _ = idx_header(stream, shown(source.path))
+    name = "img" if layout.row else "label"
+    return ArrayReader(source, name, idx_header, drop_missing=drop_missing)
+
+
+def idx_header(stream: Stream, where: str) -> tuple[Layout, int]:
+    """Return the layout, rows flattened, and the length of the header. Raises FileError."""
+    start = exactly(stream, 4)
+    if len(start) < 4 or start[:2] != b"\0\0" or start[2] not in TYPES or not start[3]:
+        raise unlike(f"{where}: this is not the IDX format", start)
+    axes = start[3]
+    sizes = exactly(stream, 4 * axes)
+    if len(sizes) < 4 * axes:
+        raise FileError(f"{where}: the IDX header is cut off")
+    rows, *row = (int(size) for size in np.frombuffer(sizes, ">u4"))
+    shape = (rows, prod(row)) if row else (rows,)
+    return Layout(np.dtype(TYPES[start[2]]), shape), 4 + 4 * axes

@@ -11,76 +11,56 @@ from gradcli.data.cells import CellError, Dates
 from gradcli.data.columns import (
     DROP_HINT,
     MOST_COLUMNS,
-    NUMBERS_AT_ONCE,
     Part,
+    Reader,
     checked,
     no_rows,
     quoted,
+    rows_at_once,
 )
-from gradcli.data.input import shown
-from gradcli.errors import FileError, few, printable
+from gradcli.errors import FileError, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from types import ModuleType
 
-    from gradcli.data.columns import Array, Block, Codes
+    from gradcli.data.cells import Codes
+    from gradcli.data.columns import Array, Block
     from gradcli.data.input import Input
     from gradcli.graph.shapes import Shape
 
 
-class ArrowReader:
+class ArrowReader(Reader):
     """An Arrow file (Feather), of which record batches are read one after the other."""
 
-    single = False
     kind = "Arrow"
 
     def __init__(self, source: Input, *, drop_missing: bool = False) -> None:
         """Read the schema. Raises FileError."""
-        self.path = source.path
-        self._where = shown(source.path)
-        self._source = source
-        self._drop_missing = drop_missing
-        self.columns: dict[str, Shape] = {}
+        super().__init__(source, drop_missing=drop_missing)
         with self._file() as file:
             for field in file.schema:
                 if field.name in self.columns:
                     raise FileError(f"{self._where}: two columns are called {quoted(field.name)}")
                 self.columns[field.name] = _shape(field.type)
-            self.rows: int | None = sum(file.lengths)
+            self.rows = sum(file.lengths)
         if len(self.columns) > MOST_COLUMNS:
             raise FileError(f"{self._where}: the file has more than {MOST_COLUMNS} columns")
         if not self.rows:
             raise no_rows(self._where)
 
-    def blocks(self, names: Sequence[str], codes: Mapping[str, Codes | Dates]) -> Iterator[Block]:
-        """Yield the columns; see columns.Reader."""
-        rows = 0
-        for block in self._blocks(names, codes, None):
-            rows += len(block[names[0]])
-            yield block
-        if rows != self.rows:
-            raise FileError(f"{self._where}: {rows} rows instead of {self.rows}")
-
     def parts(self, rows: int) -> Sequence[Part]:  # noqa: ARG002 - the file says where it is cut
-        """Return its row groups or record batches; see columns.Divisible."""
+        """Return its row groups or record batches; see columns.Reader."""
         with self._file() as file:
             ends = np.cumsum([0, *file.lengths]).tolist()
         name = {"Parquet": "row group", "Arrow": "record batch"}[self.kind]
         return [Part(i, ends[i], f"{name} {i + 1}") for i in range(len(ends) - 1)]
 
-    def part(
-        self, part: Part, names: Sequence[str], codes: Mapping[str, Codes | Dates]
+    def blocks(
+        self, names: Sequence[str], codes: Mapping[str, Codes | Dates], part: Part | None = None
     ) -> Iterator[Block]:
-        """Yield the columns of a row group; see columns.Divisible."""
-        return self._blocks(names, codes, part)
-
-    def _blocks(
-        self, names: Sequence[str], codes: Mapping[str, Codes | Dates], part: Part | None
-    ) -> Iterator[Block]:
-        """Yield the columns of a part, of all parts for None."""
-        width = sum(int(np.prod(self.columns[name])) for name in names)
-        at_once = max(1, NUMBERS_AT_ONCE // max(1, width))
+        """Yield the columns; see columns.Reader."""
+        at_once = rows_at_once({name: self.columns[name] for name in names})
         row = 1 if part is None else part.stop + 1
         with self._file() as file:
             for name in names:
@@ -97,6 +77,8 @@ class ArrowReader:
                     block[name] = self._array(column, name, row, codes.get(name))
                 yield block
                 row += batch.num_rows
+        if part is None and row - 1 != self.rows:
+            raise FileError(f"{self._where}: {row - 1} rows instead of {self.rows}")
 
     @contextmanager
     def _file(self) -> Iterator[_Opened]:
@@ -138,40 +120,31 @@ class ArrowReader:
 
     def _check_type(self, field: Any, code: Codes | Dates | None) -> None:
         """Raise FileError for a column whose values are not what they are read as."""
-        types = _pyarrow("pyarrow").types
-        kind = field.type
+        types, kind = _pyarrow("pyarrow").types, field.type
+        name, hint = printable(field.name, 40), None
         if isinstance(code, Dates):
-            if not (types.is_temporal(kind) or types.is_string(kind)):
-                name = printable(field.name, 40)
-                raise FileError(f"{self._where}: {name} holds {kind}, not dates")
-            return
-        if code is not None:
-            if types.is_dictionary(kind):
-                kind = kind.value_type
-            if not (types.is_string(kind) or types.is_large_string(kind)):
-                name = printable(field.name, 40)
-                raise FileError(f"{self._where}: {name} holds {kind}, not texts for --classes")
-            return
-        if types.is_fixed_size_list(kind):
-            kind = kind.value_type
-        if not (types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind)):
-            name = printable(field.name, 40)
-            hint = None
-            if types.is_string(kind) or types.is_large_string(kind) or types.is_dictionary(kind):
+            wanted, fits = "dates", types.is_temporal(kind) or types.is_string(kind)
+        elif code is not None:
+            kind = kind.value_type if types.is_dictionary(kind) else kind
+            wanted, fits = "texts for --classes", _is_text(kind)
+        else:
+            kind = kind.value_type if types.is_fixed_size_list(kind) else kind
+            fits = types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind)
+            wanted = "numbers"
+            if _is_text(kind) or types.is_dictionary(kind):
                 hint = f"--classes {name} numbers the texts"
             elif types.is_temporal(kind):
                 hint = f"--dates {name} reads dates as days, times as seconds"
-            message = f"{self._where}: {name} holds {printable(str(kind), 60)}, not numbers"
+        if not fits:
+            message = f"{self._where}: {name} holds {printable(str(kind), 60)}, not {wanted}"
             raise FileError(message, hint=hint)
 
     def _array(self, column: Any, name: str, row: int, code: Codes | Dates | None) -> Array:
         where = f"{self._where}: {printable(name, 40)}"
         shape = self.columns[name]
         self._check_nulls(column, where, row)
-        if isinstance(code, Dates):
-            return self._dates(column, where, row, code)
         if code is not None:
-            return self._classes(column, where, row, code)
+            return self._coded(column, where, row, code)
         if shape:
             values = np.full((len(column), *shape), np.nan)
             valid = np.asarray(column.is_valid())
@@ -189,26 +162,16 @@ class ArrowReader:
             at = int(np.flatnonzero(np.asarray(column.is_null()))[0])
             raise FileError(f"{where}, row {row + at}: the value is missing", hint=DROP_HINT)
 
-    def _dates(self, column: Any, where: str, row: int, dates: Dates) -> Array:
+    def _coded(self, column: Any, where: str, row: int, code: Codes | Dates) -> Array:
+        """Return the numbers of dates or texts, nan for null."""
         numbers = np.full(len(column), np.nan)
         for i, value in enumerate(column.to_pylist()):
             if value is not None:
                 try:
-                    numbers[i] = dates[value if isinstance(value, str) else value.isoformat()]
+                    numbers[i] = code[value if isinstance(value, str) else value.isoformat()]
                 except CellError as error:
                     message = f"{where}, row {row + i}: {quoted(str(value))} {error.reason}"
                     raise FileError(message, hint=error.hint) from None
-        return numbers
-
-    def _classes(self, column: Any, where: str, row: int, code: Codes) -> Array:
-        numbers = np.full(len(column), np.nan)
-        for i, text in enumerate(column.to_pylist()):
-            if text is None:
-                continue
-            numbers[i] = code[text]
-            if numbers[i] < 0:
-                message = f"{where}, row {row + i}: {quoted(text)} is not one of the classes"
-                raise FileError(message, hint=f"classes: {few(code)}")
         return numbers
 
 
@@ -247,6 +210,11 @@ def _doubles(column: Any) -> Array:
     # Whole numbers beyond 2^53 are rounded, as those of a CSV file are.
     column = compute.cast(column, "double", safe=False)
     return np.array(column.to_numpy(zero_copy_only=False), dtype=np.float64)
+
+
+def _is_text(kind: Any) -> bool:
+    types = _pyarrow("pyarrow").types
+    return bool(types.is_string(kind) or types.is_large_string(kind))
 
 
 def _shape(kind: Any) -> Shape:

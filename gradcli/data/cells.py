@@ -8,22 +8,22 @@ from __future__ import annotations
 import re
 from datetime import date, datetime
 from functools import cached_property
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from gradcli.errors import printable
+from gradcli.errors import FileError, few, printable
 from gradcli.limits import out_of_range
 
-PLAIN_NUMBER = re.compile(r"[ \t]*[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?[ \t]*")
-"""A number of the language of formulas with a sign, and blanks around it.
-
-float() is too lenient: it reads nan, 1_000 and the digits of other scripts.
-"""
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 MINUS = "\u2212"
 """The minus sign of typography, which counts as a hyphen-minus."""
 
 MISSING = {"", "na", "n/a", "#n/a", "nan", "null", "none", "-", "--", "."}
 """The cells of a missing value, in small letters."""
+
+MOST_CLASSES = 100_000
+"""The most different texts of a column that --classes turns into numbers."""
 
 DECIMAL_COMMA = re.compile(r"[+-]?[0-9]*,[0-9]+(?:[eEdD][+-]?[0-9]+)?%?")
 THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}(?:([,.' _])[0-9]{3})(?:\1[0-9]{3})*(?:[.,][0-9]*)?%?")
@@ -63,13 +63,13 @@ class Notation:
         self.decimal = decimal
         self.thousands = thousands
         self._missing = {text.strip(" \t").lower() for text in missing} | MISSING
-        self.missing_numbers = frozenset(
-            float(text) for text in missing if PLAIN_NUMBER.fullmatch(text)
-        )
+        numbers = filter(None, map(self._match, missing))
+        self.missing_numbers = frozenset(map(self._double, numbers))
         """The numbers that stand for a missing value, such as -9999."""
 
     @cached_property
     def _pattern(self) -> re.Pattern[str]:
+        # float() is too lenient: it reads nan, 1_000 and the digits of other scripts.
         point, mark = re.escape(self.decimal), re.escape(self.thousands)
         whole = rf"(?:[0-9]{{1,3}}(?:{mark}[0-9]{{3}})+|[0-9]+)" if self.thousands else "[0-9]+"
         mantissa = rf"(?:{whole}(?:{point}[0-9]*)?|{point}[0-9]+)"
@@ -128,6 +128,24 @@ class Notation:
         return "is not a number", "; ".join(hints) or None
 
 
+class TextOptions(NamedTuple):
+    """How the text of a table is to be read, where it does not say so itself."""
+
+    separator: str | None = None
+    decimal: str = "."
+    thousands: str = ""
+    header: tuple[str, ...] = ()
+    skip_lines: int = 0
+    skip: frozenset[int] = frozenset()
+    missing: tuple[str, ...] = ()
+    encoding: str | None = None
+
+    @property
+    def notation(self) -> Notation:
+        """How numbers and missing values are written."""
+        return Notation(self.decimal, self.thousands, self.missing)
+
+
 def is_percentage(cell: str) -> bool:
     """Return whether a number is written as a percentage."""
     return cell.rstrip(" \t").endswith("%")
@@ -183,6 +201,29 @@ class Dialect(NamedTuple):
             at += 1
             while self.separator == " " and line[at] == " ":
                 at += 1
+
+
+class Codes(dict[str, int]):
+    """The number of each text of a column of classes; while `growing` a new text gets the next one.
+
+    Else a text that is new raises CellError.
+    """
+
+    def __init__(self, column: str, texts: Iterable[str] = (), *, growing: bool = False) -> None:
+        super().__init__((text, i) for i, text in enumerate(texts))
+        self.column = column
+        self.growing = growing
+
+    def __missing__(self, text: str) -> int:
+        if not self.growing:
+            raise CellError("is not one of the classes", f"classes: {few(self)}")
+        if len(self) >= MOST_CLASSES:
+            name = printable(self.column, 40)
+            message = f"column '{name}' holds more than {MOST_CLASSES} different texts"
+            hint = "--classes is for a column with a few texts that repeat"
+            raise FileError(message, hint=hint)
+        self[text] = len(self)
+        return self[text]
 
 
 class Dates:

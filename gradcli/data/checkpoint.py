@@ -18,7 +18,7 @@ from math import prod
 from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 from gradcli.data import files
-from gradcli.data.signature import unlike
+from gradcli.data.formats import unlike
 from gradcli.errors import FileError, ShapeError, printable
 from gradcli.graph import shapes
 

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
+from collections.abc import Mapping
+from math import prod
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from gradcli.data.input import shown
-from gradcli.errors import FileError, few, printable
+from gradcli.errors import FileError, NameValueError, few, printable
 from gradcli.language.names import is_name, suggestion
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
-    from gradcli.data.cells import Dates
+    from gradcli.data.cells import Codes, Dates
+    from gradcli.data.input import Input
     from gradcli.graph.shapes import Shape
 
     Array = NDArray[np.float64]
@@ -25,52 +28,13 @@ if TYPE_CHECKING:
 MOST_COLUMNS = 100_000
 """The most columns of a file."""
 
-MOST_CLASSES = 100_000
-"""The most different texts of a column that --classes turns into numbers."""
-
 NUMBERS_AT_ONCE = 1 << 16
-"""About how many numbers a reader makes before it hands them on, 512 KiB of doubles."""
+"""About how many numbers a reader makes at a time, 512 KiB of doubles."""
 
 FIRST_WORD = re.compile(r"\w+")
 """The word with which a heading such as `Time (s)` or `U[V]` begins."""
 
 DROP_HINT = "--drop-missing leaves out the rows in which a value is missing"
-
-
-class Codes(dict[str, int]):
-    """The number of each text of a column of classes.
-
-    While `growing`, a text that is new gets the next number; else it gets -1.
-    """
-
-    def __init__(self, column: str, texts: Iterable[str] = (), *, growing: bool = False) -> None:
-        super().__init__((text, i) for i, text in enumerate(texts))
-        self.column = column
-        self.growing = growing
-
-    def __missing__(self, text: str) -> int:
-        if not self.growing:
-            return -1
-        if len(self) >= MOST_CLASSES:
-            raise FileError(
-                f"column {quoted(self.column)} holds more than {MOST_CLASSES} different texts",
-                hint="--classes is for a column with a few texts that repeat",
-            )
-        self[text] = len(self)
-        return self[text]
-
-
-class Reader(Protocol):
-    """One file. A missing value is nan in its blocks where rows may be dropped, else an error."""
-
-    path: str
-    columns: dict[str, Shape]
-    rows: int | None
-    single: bool
-    """Whether the format holds one nameless array, so that files are joined side by side."""
-
-    def blocks(self, names: Sequence[str], codes: Mapping[str, Codes | Dates]) -> Iterator[Block]:
-        """Yield the columns in blocks of any size; those in `codes` are texts or dates."""
 
 
 class Part(NamedTuple):
@@ -82,20 +46,50 @@ class Part(NamedTuple):
     """What messages call it: "row group 3"."""
 
 
-@runtime_checkable
-class Divisible(Protocol):
-    """A reader of a file that may be read part by part."""
+class Reader:
+    """One file. A missing value is nan in its blocks where rows may be dropped, else an error."""
 
-    def parts(self, rows: int) -> Sequence[Part]:
+    single = False
+    """Whether the format holds one nameless array, so that files are joined side by side."""
+    rows: int | None = None
+    unnamed = 0
+    """How many columns have no heading, so that no formula can name them."""
+    comments = 0
+    """How many comment lines stood among the rows in the last pass."""
+    header = ""
+    """Where the headings stand, as messages say it."""
+
+    def __init__(self, source: Input, *, drop_missing: bool = False) -> None:
+        self.path = source.path
+        self.columns: dict[str, Shape] = {}
+        self._where = shown(source.path)
+        self._source = source
+        self._drop_missing = drop_missing
+
+    @property
+    def repair(self) -> str | None:
+        """What to do where columns are missing because the header is not where it should be."""
+        return None
+
+    def line_of(self, row: int) -> str | None:  # noqa: ARG002 - only text has lines
+        """Return where a row, counted from 0, begins: "line 7"; None where nothing says it."""
+        return None
+
+    def blocks(
+        self, names: Sequence[str], codes: Mapping[str, Codes | Dates], part: Part | None = None
+    ) -> Iterator[Block]:
+        """Yield the columns, of a part of the file where one is given, in blocks of any size.
+
+        Columns in `codes` are texts or dates. A part may have no rows. Raises FileError.
+        """
+        raise NotImplementedError
+
+    def parts(self, rows: int) -> Sequence[Part]:  # noqa: ARG002 - for readers that divide a file
         """Return the parts in order, of about so many rows where that can be chosen.
 
         There is none where the file must be read as a whole.
         """
-
-    def part(
-        self, part: Part, names: Sequence[str], codes: Mapping[str, Codes | Dates]
-    ) -> Iterator[Block]:
-        """Yield the columns of a part as `blocks` does; it may have no rows. Raises FileError."""
+        return ()
 
 
 def quoted(text: str, longest: int = 40) -> str:
@@ -133,10 +127,7 @@ def named(
     for name, heading in given.items():
         found = heading.strip(" \t")
         if found not in headings:
-            meant = suggestion(found, headings[:1000])
-            message = f"{where}: there is no column {quoted(found)}"
-            message += f"; did you mean {quoted(meant)}?" if meant else ""
-            raise FileError(message, hint=f"columns: {few(headings)}")
+            raise unknown_column(where, found, headings)
         if name in headings and name != found:
             message = f"{where}: there is a column {quoted(name)} already"
             raise FileError(message, hint=f"give {quoted(found)} another name")
@@ -155,6 +146,26 @@ def named(
     several = {word: list(all_of) for word, all_of in words.items() if len(all_of) > 1}
     ambiguous = {word: all_of for word, all_of in several.items() if word not in known}
     return {**names, **chosen}, ambiguous
+
+
+def columns_of(data: Any, wanted: Collection[str]) -> dict[str, Any]:
+    """Return the columns of a table in memory that are `wanted`, by name, as the table holds them.
+
+    A table is a mapping, or has `columns` or `column_names` and gives each by its name, as those
+    of pandas, polars and pyarrow and record arrays of NumPy do. A heading that is no name, such as
+    `Time (s)`, is known by its first word. Raises NameValueError for what is no table.
+    """
+    if isinstance(data, Mapping):
+        return dict(data)
+    records = getattr(getattr(data, "dtype", None), "names", None)
+    found: Any
+    for found in (getattr(data, "column_names", None), records, getattr(data, "columns", None)):
+        if isinstance(found, list | tuple) or hasattr(found, "tolist"):
+            headings = {str(heading): heading for heading in found}
+            names, _ = named(headings, {}, "data")
+            return {name: data[headings[own]] for name, own in names.items() if name in wanted}
+    message = f"data of type {type(data).__name__} has no named columns"
+    raise NameValueError(message, hint="give a mapping from names to arrays, or a table")
 
 
 def no_rows(where: str, hint: str | None = None) -> FileError:
@@ -180,6 +191,19 @@ def checked(array: Array, where: str, first_row: int, *, drop_missing: bool) -> 
         place += f", entry {', '.join(str(int(i) + 1) for i in index[1:])}"
     hint = DROP_HINT if np.isnan(value) else None
     raise FileError(f"{where}, {place}: {value} is not a finite number", hint=hint)
+
+
+def width(entries: Mapping[str, Shape]) -> int:
+    """Return how many numbers a row with entries of these shapes has."""
+    return sum(map(prod, entries.values()))
+
+
+def rows_at_once(entries: Mapping[str, Shape], numbers: int | None = None) -> int:
+    """Return how many rows make about so many numbers, at least one.
+
+    The numbers are those of a block where they are not given.
+    """
+    return max(1, (numbers or NUMBERS_AT_ONCE) // max(1, width(entries)))
 
 
 def rebatched(blocks: Iterable[Block], size: int) -> Iterator[Block]:

@@ -13,19 +13,28 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from gradcli.data import decimals
-from gradcli.data.cells import DATE, MAY_VANISH, MINUS, CellError, Dates, Dialect, is_percentage
-from gradcli.data.columns import DROP_HINT, Part, no_rows, quoted
-from gradcli.data.head import TextOptions, head_of, repair
-from gradcli.data.input import PIECE, Input, Section, shown
+from gradcli.data.cells import (
+    DATE,
+    MAY_VANISH,
+    MINUS,
+    CellError,
+    Dates,
+    Dialect,
+    TextOptions,
+    is_percentage,
+)
+from gradcli.data.columns import DROP_HINT, Part, Reader, no_rows, quoted
+from gradcli.data.head import cells_of, head_of, repair
+from gradcli.data.input import PIECE, Input, Section
 from gradcli.data.text import Kept, line_blocks, line_feeds, records
 from gradcli.errors import FileError, few, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from gradcli.data.columns import Array, Block, Codes
+    from gradcli.data.cells import Codes
+    from gradcli.data.columns import Array, Block
     from gradcli.data.text import Lines
-    from gradcli.graph.shapes import Shape
 
 PLAIN = b"0123456789+-.eE \t"
 """The bytes of numbers. With no others float() and NumPy read just what cells.NUMBER reads."""
@@ -47,11 +56,8 @@ class Wanted(NamedTuple):
     codes: list[Codes | Dates | None]
 
 
-class TextReader:
+class TextReader(Reader):
     """A table of text; `unit` is what its rows are called in messages."""
-
-    single = False
-    rows: int | None = None
 
     def __init__(
         self,
@@ -62,12 +68,9 @@ class TextReader:
         unit: str = "line",
     ) -> None:
         """Read the head of the table. Raises FileError."""
-        self.path = source.path
-        self._where = shown(source.path)
-        self._source = source
+        super().__init__(source, drop_missing=drop_missing)
         self._options = options or TextOptions()
         self._notation = self._options.notation
-        self._drop_missing = drop_missing
         self._unit = unit
         first = next(line_blocks(source, self._options.encoding), None)
         assert first is not None  # noqa: S101 - an empty file is an error of line_blocks
@@ -77,33 +80,37 @@ class TextReader:
         """Whether what the first lines say holds for the others, wherever they stand."""
         self._dialect = Dialect.of(self._head.separator)
         self._names = self._head.headings
-        self.columns: dict[str, Shape] = {name: () for name in self._names if name}
+        self.columns = {name: () for name in self._names if name}
         self._percentages: dict[int, bool] = {}
         self.unnamed = self._names.count("")
-        """How many columns have no heading, so that no formula can name them."""
-        self.comments = 0
-        """How many comment lines stood among the rows in the last pass."""
         self.header = f": {unit} {self._head.line}" if self._head.line else ""
-        """Where the headings stand."""
 
-    def blocks(self, names: Sequence[str], codes: Mapping[str, Codes | Dates]) -> Iterator[Block]:
+    def blocks(
+        self, names: Sequence[str], codes: Mapping[str, Codes | Dates], part: Part | None = None
+    ) -> Iterator[Block]:
         """Yield the columns; see columns.Reader."""
         for name in names:
             self._check_single(name)
+        if part is not None:
+            yield from self._of_part(part, names, codes)
+            return
         self._percentages = {}
-        blanks = self._dialect.blanks.encode()
-        kept = Kept(blanks, self._head.left_out, self._head.first_row)
+        kept = self._kept()
         empty = True
-        for columns in self._columns(self._source, kept, names, codes):
-            if len(columns[0]):
-                empty = False
-                yield dict(zip(names, columns, strict=True))
+        for block in self._columns(self._source, kept, names, codes):
+            empty = False
+            yield block
         self.comments = kept.comments
         if empty:
             raise no_rows(self._where, self.repair)
 
+    def _kept(self, *, is_start: bool = True) -> Kept:
+        """Return which lines count, of a part of the file without the head unless `is_start`."""
+        blanks, head = self._dialect.blanks.encode(), self._head
+        return Kept(blanks, head.left_out, head.first_row) if is_start else Kept(blanks)
+
     def parts(self, rows: int) -> Sequence[Part]:  # noqa: ARG002 - nobody knows how long a row is
-        """Return parts of so many bytes, cut where a line ends; see columns.Divisible."""
+        """Return parts of so many bytes, cut where a line ends; see columns.Reader."""
         size = self._source.size()
         if type(self._source) is not Input or size is None or size <= PART or not self._is_plain:
             return ()
@@ -126,28 +133,18 @@ class TextReader:
             for start, stop in zip(cuts, ends, strict=False)
         ]
 
-    def part(
+    def _of_part(
         self, part: Part, names: Sequence[str], codes: Mapping[str, Codes | Dates]
     ) -> Iterator[Block]:
-        """Yield the columns of a part; see columns.Divisible.
+        """Yield the columns of a part.
 
-        What is wrong in it is told by a pass over the file, which knows the number of the line.
+        A fault in it is found again by a pass over the file, which knows the number of its line.
         """
-        for name in names:
-            self._check_single(name)
         # A percentage is a fault here: the other parts would not know of it.
         self._percentages = {self._names.index(name): False for name in names}
-        first = part.start == 0
-        kept = Kept(
-            self._dialect.blanks.encode(),
-            self._head.left_out if first else (),
-            self._head.first_row if first else 1,
-        )
         section = Section(self._source, part.start, part.stop)
         try:
-            for columns in self._columns(section, kept, names, codes):
-                if len(columns[0]):
-                    yield dict(zip(names, columns, strict=True))
+            yield from self._columns(section, self._kept(is_start=part.start == 0), names, codes)
         except FileError:
             for _ in self.blocks(names, codes):
                 pass
@@ -161,32 +158,28 @@ class TextReader:
         kept: Kept,
         names: Sequence[str],
         codes: Mapping[str, Codes | Dates],
-    ) -> Iterator[list[Array]]:
-        """Yield the columns of the lines that count."""
+    ) -> Iterator[Block]:
+        """Yield the columns of the lines that count, in blocks that have rows."""
         wanted = Wanted([self._names.index(name) for name in names], [*map(codes.get, names)])
-        for stored in line_blocks(source, self._options.encoding):
-            lines = kept.of(stored)
-            if lines is None:
-                continue
+        for lines in self._lines(source, kept):
             columns = self._quickly(lines, wanted)
             if columns is None:
                 # Blank lines are looked for where they are in the way, since that takes a while.
-                lines = kept.without_blanks(lines)
-                if lines is None:
+                filled = kept.without_blanks(lines)
+                if filled is None:
                     continue
-                columns = self._quickly(lines, wanted)
-            if columns is None:
-                columns = self._carefully(lines, wanted)
-            yield columns
+                columns = self._quickly(filled, wanted) or self._carefully(filled, wanted)
+            if len(columns[0]):
+                yield dict(zip(names, columns, strict=True))
+
+    def _lines(self, source: Input, kept: Kept) -> Iterator[Lines]:
+        """Yield the lines of the file that count, blank ones included."""
+        return filter(None, map(kept.of, line_blocks(source, self._options.encoding)))
 
     def line_of(self, row: int) -> str | None:
         """Return where a row, counted from 0, begins: "line 7". Reads the file again."""
-        kept = Kept(self._dialect.blanks.encode(), self._head.left_out, self._head.first_row)
-        before = 0
-        for stored in line_blocks(self._source, self._options.encoding):
-            lines = kept.of(stored)
-            if lines is None:
-                continue
+        kept, before = self._kept(), 0
+        for lines in self._lines(self._source, kept):
             if lines.numbers is None and b'"' not in lines.text:
                 count = line_feeds(lines.text)
                 if before + count > row:
@@ -296,7 +289,7 @@ class TextReader:
                 count = line.count(separator) + 1
                 if count > width + 1 and '"' not in line:
                     raise self._wrong_count(line_number, count, line)
-            cells = self._cells(line_number, line)
+            cells = cells_of(line_number, line, self._dialect, self._where, self._unit)
             if self._head.trailing and not cells[-1].strip(" \t"):
                 cells.pop()
             if len(cells) != width:
@@ -304,13 +297,6 @@ class TextReader:
             for column, place, code in zip(columns, wanted.places, wanted.codes, strict=True):
                 column.append(self._value(line_number, place, cells, code))
         return [np.array(column, dtype=np.float64) for column in columns]
-
-    def _cells(self, line_number: int, line: str) -> list[str]:
-        try:
-            return self._dialect.cells(line)
-        except CellError as error:
-            place = f"{self._unit} {line_number}, column {(error.column or 0) + 1}"
-            raise FileError(f"{self._where}: {place} {error.reason}", hint=error.hint) from None
 
     def _wrong_count(self, line_number: int, count: int, line: str) -> FileError:
         cells = "1 cell" if count == 1 else f"{count} cells"
@@ -351,14 +337,10 @@ class TextReader:
                 value = self._notation.number(cell)
                 self._check_percentage(line_number, place, percentage=is_percentage(cell))
                 return value
-            value = code[cell.strip(" \t")]
+            return code[cell.strip(" \t")]
         except CellError as error:
             hint = error.hint or self._repair(line_number, place, cells, code)
             raise FileError(f"{where}: {quoted(cell)} {error.reason}", hint=hint) from None
-        if value < 0 and not isinstance(code, Dates):
-            message = f"{where}: {quoted(cell)} is not one of the classes"
-            raise FileError(message, hint=f"classes: {few(code)}")
-        return value
 
     def _check_percentage(self, line_number: int, place: int, *, percentage: bool) -> None:
         """Raise CellError where a column holds percentages and other numbers."""
@@ -405,10 +387,9 @@ class TextReader:
         if any(map(self._notation.is_missing, set(texts))):
             return None
         try:
-            array = np.fromiter(map(code.__getitem__, texts), np.float64, len(texts))
+            return np.fromiter(map(code.__getitem__, texts), np.float64, len(texts))
         except CellError:
             return None
-        return None if not isinstance(code, Dates) and (array < 0).any() else array
 
 
 def _all_but(kept: bytes) -> bytes:

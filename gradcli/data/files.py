@@ -46,8 +46,15 @@ def ending(path: str) -> str:
 
 def failure(verb: str, path: str, error: OSError) -> FileError:
     """Return the error for a file that the system refuses, in its words."""
-    reason = (error.strerror or str(error)).lower()
-    return FileError(f"cannot {verb} '{printable(path, 200)}': {reason}")
+    return _refused(verb, path, (error.strerror or str(error)).lower())
+
+
+def _refused(verb: str, path: str, reason: str, hint: str | None = None) -> FileError:
+    return FileError(f"cannot {verb} '{printable(path, 200)}': {reason}", hint=hint)
+
+
+def _no_path(path: str) -> FileError:
+    return FileError(f"'{printable(path, 200)}' is not a path")
 
 
 def read_text(path: str, longest: int) -> str:
@@ -61,8 +68,7 @@ def read_text(path: str, longest: int) -> str:
     except OSError as error:
         raise failure("read", path, error) from None
     except ValueError:
-        message = f"'{printable(path, 200)}' is not a path"
-        raise FileError(message) from None
+        raise _no_path(path) from None
     if len(data) > longest:
         message = f"'{printable(path, 200)}' is longer than {longest} bytes"
         raise FileError(message)
@@ -87,15 +93,13 @@ def reading(
         try:
             handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         except ValueError:
-            message = f"'{printable(path, 200)}' is not a path"
-            raise FileError(message) from None
+            raise _no_path(path) from None
         kind = os.fstat(handle).st_mode
         if not stat.S_ISREG(kind):
             os.close(handle)
             is_folder = stat.S_ISDIR(kind)
-            what = "a folder" if is_folder else "not a plain file"
-            message = f"cannot read '{printable(path, 200)}': it is {what}"
-            raise FileError(message, hint=None if is_folder else hint)
+            what = "it is a folder" if is_folder else "it is not a plain file"
+            raise _refused("read", path, what, None if is_folder else hint)
         with open(handle, "rb") as file:  # noqa: PTH123 - a descriptor
             yield file
 
@@ -354,30 +358,23 @@ def _target(path: str) -> str:
     if not path:
         message = "the name of the file to write is empty"
         raise FileError(message)
-    shown = printable(path, 200)
     if remote.is_address(path):
-        message = f"cannot write '{shown}': what lies at an address is only read"
-        raise FileError(message)
+        raise _refused("write", path, "what lies at an address is only read")
     if path.endswith(os.sep):
-        message = f"cannot write '{shown}': that is the name of a folder"
-        raise FileError(message)
+        raise _refused("write", path, "that is the name of a folder")
     try:
         target = os.path.realpath(path)
         kind = os.stat(path).st_mode  # noqa: PTH116
     except FileNotFoundError:
         if os.path.islink(target):  # noqa: PTH114 - a link that leads nowhere
-            message = f"cannot write '{shown}': a symbolic link leads nowhere"
-            raise FileError(message) from None
+            raise _refused("write", path, "a symbolic link leads nowhere") from None
         kind = stat.S_IFREG
     except ValueError:
-        message = f"'{shown}' is not a path"
-        raise FileError(message) from None
+        raise _no_path(path) from None
     if stat.S_ISDIR(kind):
-        message = f"cannot write '{shown}': it is a folder"
-        raise FileError(message)
+        raise _refused("write", path, "it is a folder")
     if not stat.S_ISREG(kind):
-        message = f"cannot write '{shown}': it is not a plain file"
-        raise FileError(message)
+        raise _refused("write", path, "it is not a plain file")
     return target
 
 

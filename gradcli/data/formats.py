@@ -3,74 +3,17 @@
 from __future__ import annotations
 
 import re
+from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
 
-from gradcli.data.head import TextOptions
 from gradcli.data.input import KNOWN_BYTES, Input, shown
-from gradcli.data.signature import JSON, looks_like
 from gradcli.errors import FileError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import IO
 
+    from gradcli.data.cells import TextOptions
     from gradcli.data.columns import Reader
-
-    Open = Callable[[Input, TextOptions, bool], Reader]
-
-
-def _text(source: Input, options: TextOptions, drop_missing: bool) -> Reader:
-    from gradcli.data.csv import TextReader
-
-    return TextReader(source, options, drop_missing=drop_missing)
-
-
-def _json(source: Input, options: TextOptions, drop_missing: bool) -> Reader:
-    from gradcli.data.json_rows import json_table
-
-    return json_table(source, options, drop_missing=drop_missing)
-
-
-def _json_lines(source: Input, options: TextOptions, drop_missing: bool) -> Reader:
-    from gradcli.data.json_rows import json_lines
-
-    return json_lines(source, options, drop_missing=drop_missing)
-
-
-def _excel(source: Input, options: TextOptions, drop_missing: bool) -> Reader:
-    from gradcli.data.excel import sheet
-
-    return sheet(source, options, drop_missing=drop_missing)
-
-
-def _parquet(source: Input, _: TextOptions, drop_missing: bool) -> Reader:
-    from gradcli.data.arrow import ParquetReader
-
-    return ParquetReader(source, drop_missing=drop_missing)
-
-
-def _arrow(source: Input, _: TextOptions, drop_missing: bool) -> Reader:
-    from gradcli.data.arrow import ArrowReader
-
-    return ArrowReader(source, drop_missing=drop_missing)
-
-
-def _npz(source: Input, _: TextOptions, drop_missing: bool) -> Reader:
-    from gradcli.data.npz import NpzReader
-
-    return NpzReader(source, drop_missing=drop_missing)
-
-
-def _npy(source: Input, _: TextOptions, drop_missing: bool) -> Reader:
-    from gradcli.data.npy import npy_reader
-
-    return npy_reader(source, drop_missing=drop_missing)
-
-
-def _idx(source: Input, _: TextOptions, drop_missing: bool) -> Reader:
-    from gradcli.data.idx import idx_reader
-
-    return idx_reader(source, drop_missing=drop_missing)
 
 
 class Format(NamedTuple):
@@ -80,43 +23,89 @@ class Format(NamedTuple):
     endings: tuple[str, ...]
     starts: re.Pattern[bytes]
     """What its first bytes match; every file matches the last row of the table."""
-    open: Open
+    reader: str
+    """The module in this package, and what makes the reader there."""
     packed: bool = False
     """Whether it may be compressed by gzip besides."""
     is_text: bool = False
-    """Whether the options for tables of text apply."""
+    """Whether the options for tables of text apply, which the reader then takes."""
 
 
 ZIP = rb"PK\x03\x04"
 NOTHING = re.compile(rb"(?!)")
+JSON = re.compile(rb"(?:\xef\xbb\xbf)?\s{0,100}(?:\{\s{0,100}[\"}]|\[\s{0,100}[\[{\"\d-])")
 
 FORMATS = (
-    Format("Parquet", (".parquet",), re.compile(rb"PAR1"), _parquet),
-    Format("Arrow", (".arrow", ".feather"), re.compile(rb"ARROW1"), _arrow),
-    Format("NPY", (".npy",), re.compile(rb"\x93NUMPY"), _npy, packed=True),
-    Format("NPZ", (".npz",), re.compile(ZIP + rb"(?s:.{22})[^/\\]*\.npy"), _npz),
+    Format("Parquet", (".parquet",), re.compile(rb"PAR1"), "arrow.ParquetReader"),
+    Format("Arrow", (".arrow", ".feather"), re.compile(rb"ARROW1"), "arrow.ArrowReader"),
+    Format("NPY", (".npy",), re.compile(rb"\x93NUMPY"), "arrays.npy", True),
+    Format("NPZ", (".npz",), re.compile(ZIP + rb"(?s:.{22})[^/\\]*\.npy"), "npz.NpzReader"),
     Format(
         "Excel",
         (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"),
         re.compile(ZIP + rb"(?s:.{22})(?:\[Content_Types\]|_rels|docProps|xl/|mimetype)"),
-        _excel,
+        "converted.sheet",
         is_text=True,
     ),
     Format(
         "IDX",
         (".idx", "-idx3-ubyte"),
         re.compile(rb"\x00\x00[\x08\x09\x0b-\x0e][\x01-\x08]"),
-        _idx,
-        packed=True,
+        "arrays.idx",
+        True,
     ),
-    Format("JSON lines", (".jsonl", ".ndjson"), NOTHING, _json_lines, packed=True, is_text=True),
-    Format("JSON", (".json",), JSON, _json, packed=True, is_text=True),
-    Format("text", (".csv", ".tsv", ".txt", ".dat"), re.compile(b""), _text, True, True),
+    Format("JSON lines", (".jsonl", ".ndjson"), NOTHING, "converted.json_lines", True, True),
+    Format("JSON", (".json",), JSON, "converted.json_table", True, True),
+    Format("text", (".csv", ".tsv", ".txt", ".dat"), re.compile(b""), "csv.TextReader", True, True),
 )
 """Found by the ending of the name; other names, and those of text, by the first bytes."""
 
 IDX_ENDING = re.compile(r"[-.]idx[0-9]{1,3}-[a-z]+\Z")
 """The names under which pictures and labels of handwritten digits are known."""
+
+OTHERS = (
+    (b"PK\x03\x04", "a zip archive, as NPZ and XLSX are"),
+    (b"PK\x05\x06", "an empty zip archive"),
+    (b"\x1f\x8b", "gzip data"),
+    (b"BZh", "bzip2 data"),
+    (b"\xfd7zXZ\x00", "xz data"),
+    (b"\x28\xb5\x2f\xfd", "zstd data"),
+    (b"\x89HDF", "an HDF5 file"),
+    (b"\xd0\xcf\x11\xe0", "an old Excel file"),
+    (b"SQLite format 3\x00", "an SQLite database"),
+    (b"%PDF", "a PDF file"),
+    (b"\x89PNG", "a PNG picture"),
+    (b"\x80\x02", "a Python pickle"),
+    (b"\x80\x03", "a Python pickle"),
+    (b"\x80\x04", "a Python pickle"),
+    (b"\x80\x05", "a Python pickle"),
+    (b"\xff\xfe\x00\x00", "UTF-32 text"),
+    (b"\x00\x00\xfe\xff", "UTF-32 text"),
+    (b"\xff\xfe", "UTF-16 text"),
+    (b"\xfe\xff", "UTF-16 text"),
+)
+"""What other files begin with, and files of which only the first bytes are known."""
+MARKUP = re.compile(rb"(?i)(?:\xef\xbb\xbf)?\s{0,100}<(?:!doctype|!--|html|head|body|\?xml|svg)")
+
+
+def looks_like(start: bytes) -> str | None:
+    """Return what kind of file begins with `start`, such as "gzip data"; None for text."""
+    for row in FORMATS[:-1]:
+        if row.starts.match(start):
+            article = "an" if row.name[0] in "AEIN" else "a"
+            return row.name if row.name == "JSON" else f"{article} {row.name} file"
+    if MARKUP.match(start):
+        return "HTML or XML"
+    return next((kind for signature, kind in OTHERS if start.startswith(signature)), None)
+
+
+def unlike(message: str, start: bytes, but: str | None = None) -> FileError:
+    """Return the error of a file that is not what was expected, and what it looks like instead.
+
+    That it looks like what it should be, `but`, is not worth saying.
+    """
+    kind = looks_like(start)
+    return FileError(message, hint=None if kind in {None, but} else f"it looks like {kind}")
 
 
 def reader(
@@ -130,11 +119,14 @@ def reader(
         raise FileError(message, hint="unpack it: gunzip")
     if not found.is_text:
         for name, value in options._asdict().items():
-            if value != TextOptions._field_defaults[name]:
+            if value != options._field_defaults[name]:
                 option = f"--{name.replace('_', '-')}"
                 message = f"{shown(source.path)}: {option} is for tables of text"
                 raise FileError(message, hint=f"this is {found.name}; leave {option} out")
-    return found.open(source, options, drop_missing)
+    module, _, name = found.reader.partition(".")
+    make = getattr(import_module(f"gradcli.data.{module}"), name)
+    made: Reader = make(source, *[options] * found.is_text, drop_missing=drop_missing)
+    return made
 
 
 def _format(source: Input) -> Format:
@@ -151,8 +143,7 @@ def _format(source: Input) -> Format:
     if found is FORMATS[-1]:
         return found
     if name.endswith(FORMATS[-1].endings) and not found.is_text:
-        kind = looks_like(start) or found.name
-        message = f"{shown(source.path)}: this is not CSV; it looks like {kind}"
+        message = f"{shown(source.path)}: this is not CSV; it looks like {looks_like(start)}"
         raise FileError(message, hint=f"give it the ending {found.endings[0]}")
     return found
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from gradcli.data.cells import CellError, Dialect, Notation
+from gradcli.data.cells import CellError, Dialect, Notation, TextOptions
 from gradcli.data.columns import MOST_COLUMNS, quoted
 from gradcli.data.input import shown
 from gradcli.data.text import records
@@ -31,24 +31,6 @@ COMMENTS = "#%!;"
 
 SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\Z', re.IGNORECASE)
 """The line with which spreadsheets name the separator."""
-
-
-class TextOptions(NamedTuple):
-    """How the text of a table is to be read, where it does not say so itself."""
-
-    separator: str | None = None
-    decimal: str = "."
-    thousands: str = ""
-    header: tuple[str, ...] = ()
-    skip_lines: int = 0
-    skip: frozenset[int] = frozenset()
-    missing: tuple[str, ...] = ()
-    encoding: str | None = None
-
-    @property
-    def notation(self) -> Notation:
-        """How numbers and missing values are written."""
-        return Notation(self.decimal, self.thousands, self.missing)
 
 
 class Head(NamedTuple):
@@ -123,11 +105,8 @@ def head_of(first: Lines, path: str, options: TextOptions) -> Head:
     if names is None and start.number == numbers_at:
         raise _no_names(start, dialect, path)
     if names is None:
-        names, line, first_row = (
-            _cells(start, dialect, path),
-            start.number,
-            start.number + 1 + start.text.count("\n"),
-        )
+        names, line = _cells(start, dialect, path), start.number
+        first_row = line + 1 + start.text.count("\n")
     following = next((each for each in kept if each.number >= first_row), None)
     trailing = separator != " " and _trails(names, following, dialect)
     if trailing and names and not names[-1].strip():
@@ -188,11 +167,8 @@ def _recognised(lines: Sequence[str], notation: Notation) -> str:
         for line in lines:
             if line.count(separator) > MOST_COLUMNS:
                 return separator
-            try:
-                cells = dialect.cells(line)
-            except CellError:
-                continue
-            split.setdefault(len(cells), []).append(cells)
+            if cells := _cells_if_any(line, dialect):
+                split.setdefault(len(cells), []).append(cells)
         width = max(split, key=lambda width: (width > 1, len(split[width]), width), default=1)
         count = len(split.get(width, ()))
         if width == 1 or 2 * count < len(lines):
@@ -217,12 +193,7 @@ def _numeric(cell: str, notation: Notation) -> bool:
 
 def _numbers_in(line: str, dialect: Dialect, notation: Notation) -> float:
     """Return which part of the cells of a line that are not missing are numbers."""
-    if line.count(dialect.separator) > MOST_COLUMNS:
-        return 0
-    try:
-        cells = [cell for cell in dialect.cells(line) if not notation.is_missing(cell)]
-    except CellError:
-        return 0
+    cells = [cell for cell in _cells_if_any(line, dialect) if not notation.is_missing(cell)]
     return sum(_numeric(cell, notation) for cell in cells) / max(1, len(cells))
 
 
@@ -233,10 +204,7 @@ def _commented(comment: _Line | None, row: list[str], dialect: Dialect) -> list[
     text = comment.text.lstrip(" \t" + COMMENTS).rstrip()
     widths = {len(row), len(row) - (not row[-1].strip(" \t"))}
     for separator in dict.fromkeys((dialect.separator, *CANDIDATES)):
-        try:
-            names = [name.strip(" \t") for name in Dialect.of(separator).cells(text)]
-        except CellError:
-            continue
+        names = [name.strip(" \t") for name in _cells_if_any(text, Dialect.of(separator))]
         if names and not names[-1]:
             names.pop()
         if len(names) in widths and all(names) and not any(map(Notation().is_number, names)):
@@ -256,21 +224,31 @@ def _no_names(row: _Line, dialect: Dialect, path: str) -> FileError:
 def _cells(line: _Line, dialect: Dialect, path: str) -> list[str]:
     if line.text.count(dialect.separator) >= MOST_COLUMNS and dialect.separator != " ":
         raise _too_many(path, line.number)
+    return cells_of(line.number, line.text, dialect, shown(path))
+
+
+def cells_of(number: int, line: str, dialect: Dialect, where: str, unit: str = "line") -> list[str]:
+    """Return the cells of a line. Raises FileError for a stray quote."""
     try:
-        return dialect.cells(line.text)
+        return dialect.cells(line)
     except CellError as error:
-        place = f"line {line.number}, column {(error.column or 0) + 1}"
-        raise FileError(f"{shown(path)}: {place} {error.reason}", hint=error.hint) from None
+        place = f"{unit} {number}, column {(error.column or 0) + 1}"
+        raise FileError(f"{where}: {place} {error.reason}", hint=error.hint) from None
+
+
+def _cells_if_any(line: str, dialect: Dialect) -> list[str]:
+    """Return the cells of a line; none of one with a stray quote, or with too many."""
+    if line.count(dialect.separator) > MOST_COLUMNS:
+        return []
+    try:
+        return dialect.cells(line)
+    except CellError:
+        return []
 
 
 def _trails(names: Sequence[str], row: _Line | None, dialect: Dialect) -> bool:
     """Return whether the header and the first row, or that row alone, end with a separator."""
-    if row is None:
-        return False
-    try:
-        cells = dialect.cells(row.text)
-    except CellError:
-        return False
+    cells = [] if row is None else _cells_if_any(row.text, dialect)
     if len(cells) < 2 or cells[-1].strip(" \t"):
         return False
     return len(cells) == (len(names) if not names[-1].strip() else len(names) + 1)

@@ -7,7 +7,6 @@ import os
 import re
 import stat
 from contextlib import contextmanager
-from itertools import islice
 from typing import IO, TYPE_CHECKING, Protocol
 
 from gradcli.data.files import failure, reading
@@ -15,13 +14,10 @@ from gradcli.data.remote import is_address, size_of
 from gradcli.errors import FileError, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator
 
-LONGEST_STDIN = 256 * 1024 * 1024
-"""The most bytes of stdin; they are held in memory, since data is read more than once."""
-
-ROWS_AT_ONCE = 4096
-"""How many rows become CSV at a time."""
+HELD_BYTES = 256 * 1024 * 1024
+"""The most bytes of stdin, a workbook or a JSON document, which are held in memory."""
 
 GZIP = b"\x1f\x8b"
 """How gzip data begins."""
@@ -46,7 +42,7 @@ def shown(path: str) -> str:
 
 
 INHERITED = re.compile(r"/dev/fd/[0-9]+|/proc/self/fd/[0-9]+|/dev/stdin")
-"""The names of open files that a shell hands on, as <(command) does; they may be pipes."""
+"""The names of open files that a process inherits, as <(command) does; they may be pipes."""
 
 
 class Input:
@@ -98,6 +94,14 @@ class Input:
             return self._start[:count]
         with self.stream(count) as stream:
             return stream.read(count)
+
+    def whole(self, what: str, hint: str | None = None) -> bytes:
+        """Return all bytes, uncompressed; `what` they are, for messages. Raises FileError."""
+        content = self.start(HELD_BYTES + 1)
+        if len(content) > HELD_BYTES:
+            message = f"{shown(self.path)}: {what} of more than {HELD_BYTES >> 20} MiB"
+            raise FileError(message, hint=hint)
+        return content
 
     @contextmanager
     def open(self, *, in_order: bool = False, first: int | None = None) -> Iterator[IO[bytes]]:
@@ -153,55 +157,28 @@ class Section(Input):
         start, stop = self._ends
         with self._source.open() as file:
             file.seek(start)
-            yield _Cut(_Guarded(file, self.path), stop - start)
+            yield Pieces(_first(_Guarded(file, self.path), stop - start))
 
 
-class _Cut:
-    """The first bytes of a stream."""
+class Pieces:
+    """A stream of the pieces that an iterator yields, none of which is empty."""
 
-    def __init__(self, stream: Stream, count: int) -> None:
-        self._stream = stream
-        self._left = count
-
-    def read(self, count: int) -> bytes:
-        found = self._stream.read(min(count, self._left))
-        self._left -= len(found)
-        return found
-
-
-class Written(Input):
-    """Rows of cells as CSV: the data of another format as a table of text."""
-
-    def __init__(self, path: str, rows: Callable[[], Iterator[Sequence[str]]]) -> None:
-        super().__init__(path)
-        self._rows = rows
-
-    @contextmanager
-    def stream(self, first: int | None = None) -> Iterator[Stream]:  # noqa: ARG002
-        """Open the rows for a block, as CSV."""
-        yield _Csv(self._rows())
-
-
-class _Csv:
-    """A stream of rows as CSV."""
-
-    def __init__(self, rows: Iterator[Sequence[str]]) -> None:
-        self._rows = rows
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
         self._ready = b""
 
     def read(self, count: int) -> bytes:
-        import csv
+        """Return up to `count` bytes, none at the end."""
+        found = self._ready or next(self._pieces, b"")
+        self._ready = found[count:]
+        return found[:count]
 
-        while len(self._ready) < count:
-            text = io.StringIO()
-            writer = csv.writer(text, lineterminator="\n")
-            rows = list(islice(self._rows, ROWS_AT_ONCE))
-            if not rows:
-                break
-            writer.writerows(rows)
-            self._ready += text.getvalue().encode("utf-8", "surrogatepass")
-        found, self._ready = self._ready[:count], self._ready[count:]
-        return found
+
+def _first(stream: Stream, count: int) -> Iterator[bytes]:
+    """Yield the first bytes of a stream."""
+    while count and (piece := stream.read(min(count, PIECE))):
+        count -= len(piece)
+        yield piece
 
 
 def _all_of(path: str, file: IO[bytes] | None) -> bytes:
@@ -213,9 +190,9 @@ def _all_of(path: str, file: IO[bytes] | None) -> bytes:
         while piece := file.read(PIECE):
             pieces.append(piece)
             length += len(piece)
-            if length > LONGEST_STDIN:
+            if length > HELD_BYTES:
                 raise FileError(
-                    f"{path} holds more than {LONGEST_STDIN >> 20} MiB",
+                    f"{path} holds more than {HELD_BYTES >> 20} MiB",
                     hint="put the data into a file: a file may be of any length",
                 )
     except OSError as error:

@@ -13,23 +13,20 @@ from gradcli.data.arrays import (
     check_end,
     check_layout,
     check_size,
+    npy_header,
     payload,
     refuse_classes,
-    rows_at_once,
 )
-from gradcli.data.columns import MOST_COLUMNS, checked, quoted
-from gradcli.data.input import shown
-from gradcli.data.npy import read_header
-from gradcli.data.signature import looks_like
+from gradcli.data.columns import MOST_COLUMNS, Reader, checked, quoted, rows_at_once
+from gradcli.data.formats import unlike
 from gradcli.errors import FileError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from gradcli.data.cells import Dates
-    from gradcli.data.columns import Array, Block, Codes
+    from gradcli.data.cells import Codes, Dates
+    from gradcli.data.columns import Array, Block, Part
     from gradcli.data.input import Input
-    from gradcli.graph.shapes import Shape
 
 DAMAGE = (
     zipfile.BadZipFile,
@@ -45,18 +42,12 @@ DAMAGE = (
 """What the module zipfile raises for an archive that it cannot read."""
 
 
-class NpzReader:
+class NpzReader(Reader):
     """An NPZ file. A member that holds no numbers is an error where it is asked for."""
-
-    single = False
 
     def __init__(self, source: Input, *, drop_missing: bool = False) -> None:
         """Read the header of each member. Raises FileError."""
-        self.path = source.path
-        self._where = shown(source.path)
-        self._source = source
-        self._drop_missing = drop_missing
-        self.columns: dict[str, Shape] = {}
+        super().__init__(source, drop_missing=drop_missing)
         self._layouts: dict[str, Layout] = {}
         self._faults: dict[str, FileError] = {}
         with self._archive() as archive:
@@ -68,9 +59,14 @@ class NpzReader:
                     self._faults[name] = error
                     self.columns[name] = ()
         lengths = {layout.shape[0] for layout in self._layouts.values()}
-        self.rows: int | None = lengths.pop() if len(lengths) == 1 else None
+        self.rows = lengths.pop() if len(lengths) == 1 else None
 
-    def blocks(self, names: Sequence[str], codes: Mapping[str, Codes | Dates]) -> Iterator[Block]:
+    def blocks(
+        self,
+        names: Sequence[str],
+        codes: Mapping[str, Codes | Dates],
+        part: Part | None = None,  # noqa: ARG002 - the members are read as wholes
+    ) -> Iterator[Block]:
         """Yield the columns; see columns.Reader."""
         refuse_classes(codes, self._where)
         for name in names:
@@ -78,7 +74,7 @@ class NpzReader:
                 fault = self._faults[name]
                 raise FileError(fault.message, hint=fault.hint)
         self._check_lengths(names)
-        at_once = min(rows_at_once(self.columns[name]) for name in names)
+        at_once = rows_at_once({name: self.columns[name] for name in names})
         with ExitStack() as stack:
             archive = stack.enter_context(self._archive())
             members = self._members(archive)
@@ -92,7 +88,7 @@ class NpzReader:
                 yield dict(zip(names, arrays, strict=True))
 
     def _rows(self, name: str, member: _Member, at_once: int) -> Iterator[Array]:
-        layout, _ = read_header(member, member.where)
+        layout, _ = npy_header(member, member.where)
         if layout != self._layouts[name]:
             raise FileError(f"{member.where}: the file changed while it was read")
         row = 1
@@ -114,7 +110,7 @@ class NpzReader:
     def _look_at(self, archive: zipfile.ZipFile, name: str, info: zipfile.ZipInfo) -> Layout:
         """Return how the numbers of a member lie. Raises FileError if it cannot be used."""
         with self._member(archive, name, info) as member:
-            layout, offset = read_header(member, member.where)
+            layout, offset = npy_header(member, member.where)
             check_layout(layout, member.where)
             check_size(layout, offset, info.file_size, member.where)
             return layout
@@ -128,8 +124,7 @@ class NpzReader:
                 archive = zipfile.ZipFile(file)
             except DAMAGE:
                 message = f"{self._where}: this is not a zip archive that can be read"
-                kind = looks_like(start)
-                raise FileError(message, hint=f"it begins like {kind}" if kind else None) from None
+                raise unlike(message, start) from None
             with archive:
                 yield archive
 

@@ -8,7 +8,7 @@ from math import isfinite
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.data.files import reading, write
-from gradcli.data.signature import unlike
+from gradcli.data.formats import unlike
 from gradcli.errors import FileError, ShapeError, UsageError, printable
 from gradcli.graph import shapes
 from gradcli.language.names import CONSTANTS, KEYWORDS, REBINDABLE, is_name, is_reserved
@@ -331,13 +331,13 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, where: str, most: i
 
     import numpy as np
 
-    from gradcli.data.arrays import check_end, check_size, payload, rows_at_once
-    from gradcli.data.npy import read_header
+    from gradcli.data.arrays import check_end, check_size, npy_header, payload
+    from gradcli.data.columns import rows_at_once
 
     if info.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
         raise FileError(f"{where}: packed in a way that NumPy does not use")
     with archive.open(info) as stream:
-        layout, offset = read_header(stream, where)
+        layout, offset = npy_header(stream, where)
         try:
             count = prod(shapes.checked(layout.shape))
         except ShapeError as error:
@@ -353,7 +353,7 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, where: str, most: i
         rows = layout._replace(shape=layout.shape or (1,))  # a single number is read as one row
         target = array.reshape(rows.shape)
         row = 0
-        for part in payload(stream, rows, rows_at_once(rows.row), where):
+        for part in payload(stream, rows, rows_at_once({"": rows.row}), where):
             target[row : row + len(part)] = part
             row += len(part)
         check_end(stream, where)

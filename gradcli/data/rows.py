@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from itertools import chain
-from math import prod
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from gradcli.data.columns import NUMBERS_AT_ONCE, length_of, rebatched
+from gradcli.data.columns import length_of, rebatched, rows_at_once, width
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -108,9 +107,9 @@ class HeldRows(InOrder):
 class FileRows(InOrder):
     """Rows that are read from their files whenever they are needed.
 
-    They are shuffled within blocks of at most `most_bytes`, and 64 MiB: rows that stand far apart
-    in the files do not change places, so files should not be sorted by what is to be learnt.
-    `begun` is a pass in which `least` rows were seen, and that the first user of blocks goes on
+    They are shuffled within blocks of at most `most_bytes`, and 64 MiB: rows that are far from each
+    other in the files do not change places, so files should not be sorted by what is to be learnt.
+    `started` is a pass in which `least` rows were seen, and that the first user of blocks goes on
     with.
     """
 
@@ -122,14 +121,14 @@ class FileRows(InOrder):
         names: Sequence[str],
         count: int | None = None,
         most_bytes: int = SHUFFLED_BYTES,
-        begun: Iterator[Block] | None = None,
+        started: Iterator[Block] | None = None,
         least: int = 0,
     ) -> None:
         self._shuffled_bytes = min(SHUFFLED_BYTES, most_bytes)
         self._source = source
         self._names = list(names)
         self._count = count
-        self._begun = begun
+        self._started = started
         self.least = least
         """So many rows there are at least."""
         self.entries = {name: source.columns[name] for name in names}
@@ -149,10 +148,10 @@ class FileRows(InOrder):
 
     def blocks(self, size: int) -> Iterator[Block]:
         """Yield all rows in order, `size` at a time. Raises FileError."""
-        begun, self._begun = self._begun, None
-        passing = self._source.blocks(self._names, size) if begun is None else begun
+        started, self._started = self._started, None
+        passing = self._source.blocks(self._names, size) if started is None else started
         count = 0
-        for block in passing if begun is None else rebatched(passing, size):
+        for block in passing if started is None else rebatched(passing, size):
             count += length_of(block)
             yield block
         self._count = count
@@ -170,11 +169,6 @@ class FileRows(InOrder):
             yield {name: array[order] for name, array in block.items()}
 
 
-def width(entries: Mapping[str, Shape]) -> int:
-    """Return how many numbers a row has."""
-    return sum(prod(shape) for shape in entries.values())
-
-
 def numbered(data: Rows | InOrder, size: int) -> Iterator[tuple[int, Block]]:
     """Yield all rows in order, `size` at a time, with the number of rows before each block."""
     start = 0
@@ -189,12 +183,12 @@ def rows(source: Source, names: Sequence[str], most_bytes: int) -> HeldRows | Fi
     Otherwise the files are read again for every pass. Either way all rows are read and checked
     once. Raises FileError.
     """
-    found = begun(source, names, most_bytes)
+    found = rows_from(source, names, most_bytes)
     _ = found.count  # reads the rest
     return found
 
 
-def begun(source: Source, names: Sequence[str], most_bytes: int) -> HeldRows | FileRows:
+def rows_from(source: Source, names: Sequence[str], most_bytes: int) -> HeldRows | FileRows:
     """Return what `rows` does, files being read only till `most_bytes` are there.
 
     The first pass over the rows goes on with these, so that one pass reads the files once.
@@ -231,8 +225,3 @@ def digest(block: Block) -> bytes:
 def group_rows(entries: Mapping[str, Shape]) -> int:
     """Return how many rows are added up together, at least one."""
     return max(1, GROUP_NUMBERS // max(1, width(entries)))
-
-
-def rows_at_once(entries: Mapping[str, Shape]) -> int:
-    """Return how many rows make about 512 KiB of doubles, at least one."""
-    return max(1, NUMBERS_AT_ONCE // width(entries))

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+import fnmatch
 import glob
 import os
 import re
 import sys
 from math import prod
-from typing import IO, TYPE_CHECKING, NamedTuple, Protocol
+from typing import IO, TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from gradcli.data.cells import PLAIN_NUMBER, Dates
+from gradcli.data.cells import Codes, Dates, Notation, TextOptions
 from gradcli.data.columns import (
     NUMBERS_AT_ONCE,
-    Codes,
-    Divisible,
     Part,
     ambiguous_column,
     concatenated,
@@ -23,10 +22,10 @@ from gradcli.data.columns import (
     named,
     quoted,
     rebatched,
+    rows_at_once,
     unknown_column,
 )
 from gradcli.data.formats import reader as reader_of
-from gradcli.data.head import TextOptions
 from gradcli.data.input import shown
 from gradcli.data.remote import at_once, files_at, is_address
 from gradcli.errors import FileError, TooManyRowsError, few
@@ -55,68 +54,6 @@ class Piece(NamedTuple):
     """The number of its file, and the part of it, for each of the files that lie side by side."""
 
 
-class Source(Protocol):
-    """Rows of named columns."""
-
-    @property
-    def columns(self) -> Mapping[str, Shape]:
-        """The shape of one row's entry of each column: () for a number."""
-
-    @property
-    def rows(self) -> int | None:
-        """How many rows there are, or None when only reading can tell."""
-
-    @property
-    def dropped(self) -> int:
-        """How many rows the last pass left out because a value was missing."""
-
-    @property
-    def classes(self) -> Mapping[str, tuple[str, ...]]:
-        """The texts of each column of classes; the text at place i is the number i."""
-
-    @property
-    def headings(self) -> Mapping[str, str]:
-        """The heading of each column as it stands in the files."""
-
-    @property
-    def ambiguous(self) -> Mapping[str, Sequence[str]]:
-        """Words with which several headings begin, so that none is known by it."""
-
-    @property
-    def unnamed(self) -> int:
-        """How many columns have no heading, so that no formula can name them."""
-
-    @property
-    def comments(self) -> int:
-        """How many comment lines stood among the rows in the last pass."""
-
-    @property
-    def origins(self) -> Mapping[str, Dates]:
-        """The columns of dates, each with the date that counts as 0 once it was read."""
-
-    @property
-    def repair(self) -> str | None:
-        """What to do where columns are missing because the header is not where it should be."""
-
-    def place(self, row: int) -> str:
-        """Return where a row, counted from 0, stands: " of d.csv (line 7)". "" if not known."""
-
-    def blocks(self, names: Sequence[str], size: int) -> Iterator[Block]:
-        """Yield the columns in blocks of `size` rows, the last maybe shorter; a pass of its own.
-
-        Each array has shape (rows, *shape of an entry). All numbers are finite. Raises FileError.
-        """
-
-    def pieces(self, names: Sequence[str]) -> list[Piece]:
-        """Return the pieces that all rows of these columns are made of, in order."""
-
-    def piece(self, piece: Piece, names: Sequence[str]) -> tuple[Block, int]:
-        """Return the columns of a piece, maybe of no rows, and how many rows were left out."""
-
-    def passed(self, pieces: Sequence[Piece], counts: Sequence[tuple[int, int]]) -> None:
-        """Take note of the rows that pieces had, and of how many were left out of each."""
-
-
 def open_source(
     paths: Sequence[str],
     *,
@@ -125,7 +62,7 @@ def open_source(
     dates: Mapping[str, Dates] | None = None,
     stdin: IO[bytes] | None = None,
     drop_missing: bool = False,
-) -> FileSource:
+) -> Source:
     """Return the rows of data files, one file after another. Raises FileError and UsageError.
 
     The ending of a name or the first bytes say the format; `-` is stdin, of which all, at most
@@ -148,7 +85,7 @@ def open_source(
 
     files = [path for given in paths for path in _expanded(given)]
     readers = at_once(opened, files) if any(map(is_address, files)) else list(map(opened, files))
-    source = FileSource(readers, drop_missing=drop_missing, names=columns or {})
+    source = Source(readers, drop_missing=drop_missing, names=columns or {})
     return source.dated(dates) if dates else source
 
 
@@ -171,11 +108,12 @@ def _expanded(path: str) -> list[str]:
     return [path]
 
 
-class FileSource:
-    """One or several files. Files of the same columns follow each other in the order given.
+class Source:
+    """Rows of named columns, from one or several files.
 
-    `names` are those that columns get besides their own, each with its heading; `codes` say how
-    columns that hold no numbers become numbers.
+    Files of the same columns follow each other in the order given. `names` are those that columns
+    get besides their own, each with its heading; `codes` say how columns that hold no numbers
+    become numbers; `vectors` are columns made of several columns side by side.
     """
 
     def __init__(
@@ -185,25 +123,36 @@ class FileSource:
         drop_missing: bool = False,
         names: Mapping[str, str] | None = None,
         codes: Mapping[str, Codes | Dates] | None = None,
+        vectors: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         self._readers = list(readers)
         self._chains = _side_by_side(readers)
         self._drop_missing = drop_missing
-        self._given = dict(names or {})
+        self._chosen = dict(names or {})
         self._codes = dict(codes or {})
+        self._vectors = dict(vectors or {})
+        self._path = readers[0].path
         entries = {
             name: shape for chain in self._chains for name, shape in chain[0].columns.items()
         }
-        self.headings, self.ambiguous = named(entries, self._given, shown(readers[0].path))
+        self.headings, self.ambiguous = named(entries, self._chosen, shown(self._path))
+        """The heading of each column as it stands in the files, and words with which several
+        headings begin, so that no column is known by them."""
         self.columns: dict[str, Shape] = {
-            name: entries[heading] for name, heading in self.headings.items()
+            **{name: entries[heading] for name, heading in self.headings.items()},
+            **{name: (len(parts),) for name, parts in self._vectors.items()},
         }
+        """The shape of one row's entry of each column: () for a number."""
         self.dropped = 0
+        """How many rows the last pass left out because a value was missing."""
         self._counts: dict[int, int] = {}
         """How many rows each file of a chain holds that was read to its end."""
         self.classes = {
             name: tuple(code) for name, code in self._codes.items() if isinstance(code, Codes)
         }
+        """The texts of each column of classes; the text at place i is the number i."""
+        self.origins = {name: code for name, code in self._codes.items() if isinstance(code, Dates)}
+        """The columns of dates, each with the date that counts as 0 once it was read."""
 
     @property
     def rows(self) -> int | None:
@@ -216,22 +165,17 @@ class FileSource:
     @property
     def unnamed(self) -> int:
         """How many columns have no heading, so that no formula can name them."""
-        return getattr(self._readers[0], "unnamed", 0)
+        return self._readers[0].unnamed
 
     @property
     def comments(self) -> int:
         """How many comment lines stood among the rows in the last pass."""
-        return sum(getattr(reader, "comments", 0) for reader in self._readers)
-
-    @property
-    def origins(self) -> dict[str, Dates]:
-        """The columns of dates, each with the date that counts as 0 once it was read."""
-        return {name: code for name, code in self._codes.items() if isinstance(code, Dates)}
+        return sum(reader.comments for reader in self._readers)
 
     @property
     def repair(self) -> str | None:
         """What to do where columns are missing because the header is not where it should be."""
-        return getattr(self._readers[0], "repair", None)
+        return self._readers[0].repair
 
     def place(self, row: int) -> str:
         """Return where a row, counted from 0, stands: " of d.csv (line 7)". "" if not known."""
@@ -244,30 +188,34 @@ class FileSource:
             if count is None or row < count:
                 break
             row -= count
-        line = reader.line_of(row) if hasattr(reader, "line_of") else None
+        line = reader.line_of(row)
         if len(self._readers) == 1:
             return f" of {shown(reader.path)}" + (f" ({line})" if line is not None else "")
         return f", {line or f'row {row + 1}'} of {shown(reader.path)}"
 
     def blocks(self, names: Sequence[str], size: int) -> Iterator[Block]:
-        """Yield the columns in blocks of `size` rows; see Source. Raises FileError."""
-        names = list(dict.fromkeys(names))
+        """Yield the columns in blocks of `size` rows, the last maybe shorter; a pass of its own.
+
+        Each array has shape (rows, *shape of an entry). All numbers are finite. Raises FileError.
+        """
         if not names or size < 1:
             raise ValueError("a pass over data needs columns and a size")
-        self._check_known(names)
-        return rebatched(self._kept(self._together(names)), size)
+        stored = self._stored(names)
+        blocks = rebatched(self._kept(self._together(stored)), size)
+        return (self._stacked(names, block) for block in blocks)
 
     def pieces(self, names: Sequence[str]) -> list[Piece]:
-        """Return the pieces of the rows: parts of files where they have some, else whole files."""
-        self._check_known(names)
-        width = sum(prod(self.columns[name]) for name in names)
-        rows = max(1, PIECE_NUMBERS // width)
+        """Return the pieces that all rows of these columns are made of, in order.
+
+        They are parts of files where these have some, else whole files.
+        """
+        names = self._stored(names)
+        rows = rows_at_once({name: self.columns[name] for name in names}, PIECE_NUMBERS)
         found: list[list[tuple[int, Part | None]]] = []
         for chain, _ in self._wanted(names):
             parts: list[tuple[int, Part | None]] = []
             for number, file in enumerate(chain):
-                own = file.parts(rows) if isinstance(file, Divisible) else ()
-                parts += [(number, part) for part in own] or [(number, None)]
+                parts += [(number, part) for part in file.parts(rows)] or [(number, None)]
             found.append(parts)
         chain = self._wanted(names)[0][0]
         if any([*map(_ends, parts)] != [*map(_ends, found[0])] for parts in found):
@@ -279,17 +227,37 @@ class FileSource:
         return [Piece(name(*each[0]), each) for each in zip(*found, strict=True)]
 
     def piece(self, piece: Piece, names: Sequence[str]) -> tuple[Block, int]:
-        """Return the columns of a piece, and how many rows were left out. Raises FileError."""
+        """Return the columns of a piece, maybe of no rows, and how many rows were left out.
+
+        Raises FileError.
+        """
+        stored = self._stored(names)
         joined: Block = {}
         if piece.parts:
-            for (chain, own), (number, part) in zip(self._wanted(names), piece.parts, strict=True):
+            for (chain, own), (number, part) in zip(self._wanted(stored), piece.parts, strict=True):
                 joined |= self._whole(self._of_file(chain[number], own, part), own)
         else:
-            joined = self._whole(self._together(names), names)
+            joined = self._whole(self._together(stored), stored)
         missing = self._missing(joined)
         if missing.any():
             joined = {name: array[~missing] for name, array in joined.items()}
-        return {name: joined[name] for name in names}, int(missing.sum())
+        return self._stacked(names, joined), int(missing.sum())
+
+    def _stored(self, names: Sequence[str]) -> list[str]:
+        """Return the columns of the files that columns are made of. Raises FileError."""
+        self._check_known(names)
+        return list(
+            dict.fromkeys(part for name in names for part in self._vectors.get(name, [name]))
+        )
+
+    def _stacked(self, names: Sequence[str], block: Block) -> Block:
+        """Return the wanted columns of a block of the columns that they are made of."""
+        return {
+            name: np.stack([block[part] for part in self._vectors[name]], axis=1)
+            if name in self._vectors
+            else block[name]
+            for name in names
+        }
 
     def _whole(self, blocks: Iterable[Block], names: Sequence[str]) -> Block:
         """Return blocks, maybe none, as one."""
@@ -304,33 +272,74 @@ class FileSource:
             for number, _ in piece.parts[:1]:
                 self._counts[number] = self._counts.get(number, 0) + rows
 
-    def dated(self, dates: Mapping[str, Dates]) -> FileSource:
+    def dated(self, dates: Mapping[str, Dates]) -> Source:
         """Return this source with columns of dates as days or seconds since their origins."""
         self._check_known(dates)
-        return self._with_codes(dates)
+        return self._with(codes=dates)
 
-    def with_classes(self, texts: Mapping[str, Sequence[str]]) -> FileSource:
+    def with_classes(self, texts: Mapping[str, Sequence[str]]) -> Source:
         """Return this source with columns of text as places in the lists of texts given."""
         self._check_known(texts)
-        return self._with_codes({name: Codes(name, known) for name, known in texts.items()})
+        return self._with(codes={name: Codes(name, known) for name, known in texts.items()})
 
-    def classified(self, names: Sequence[str]) -> FileSource:
+    def classified(self, names: Sequence[str]) -> Source:
         """Return this source with columns of text as whole numbers 0, 1, … in their sorted order.
 
         Texts that are all numbers are sorted by value. Reads all files once. Raises FileError.
         """
         self._check_known(names)
         growing = {name: Codes(name, growing=True) for name in names}
-        for _ in self._with_codes(growing).blocks(names, NUMBERS_AT_ONCE):
+        for _ in self._with(codes=growing).blocks(names, NUMBERS_AT_ONCE):
             pass
         return self.with_classes({name: _in_order(code) for name, code in growing.items()})
 
-    def _with_codes(self, codes: Mapping[str, Codes | Dates]) -> FileSource:
-        return FileSource(
+    def gathered(self, patterns: Mapping[str, str]) -> Source:
+        """Return this source with a new column of row vectors for each name.
+
+        Its entries are those of the columns that match the pattern, in the order of the file; `*`
+        stands for any characters and `?` for one. Raises FileError when none matches, when one
+        holds vectors itself, or when the new name is taken.
+        """
+        vectors = {}
+        for name, pattern in patterns.items():
+            if name in self.columns:
+                raise FileError(
+                    f"the data has a column {quoted(name)} already",
+                    hint=f"give {quoted(pattern)} another name",
+                )
+            vectors[name] = self._matching(pattern)
+        return self._with(vectors=vectors)
+
+    def _matching(self, pattern: str) -> list[str]:
+        """Return the columns that match, in order. Raises FileError."""
+        matches = re.compile(fnmatch.translate(pattern.replace("[", "[[]")))  # [ is not special
+        parts = [
+            name
+            for name, heading in self.headings.items()
+            if matches.fullmatch(name) or matches.fullmatch(heading)
+        ]
+        if not parts:
+            hint = f"columns: {few(self.columns)}"
+            raise FileError(f"no column matches {quoted(pattern)}", hint=hint)
+        for part in parts:
+            if self.columns[part] or part in self.classes:
+                what = "vectors" if self.columns[part] else "classes"
+                raise FileError(f"{quoted(part)} holds {what}, which cannot be gathered")
+        return parts
+
+    def _with(
+        self,
+        *,
+        codes: Mapping[str, Codes | Dates] | None = None,
+        vectors: Mapping[str, Sequence[str]] | None = None,
+    ) -> Source:
+        """Return a source of the same files with more codes, or more columns made of several."""
+        return Source(
             self._readers,
             drop_missing=self._drop_missing,
-            names=self._given,
-            codes={**self._codes, **codes},
+            names=self._chosen,
+            codes={**self._codes, **(codes or {})},
+            vectors={**self._vectors, **(vectors or {})},
         )
 
     def _check_known(self, names: Iterable[str]) -> None:
@@ -339,8 +348,8 @@ class FileSource:
             if name not in self.columns:
                 headings = self.ambiguous.get(name)
                 if headings:
-                    raise ambiguous_column(self._readers[0].path, name, headings)
-                error = unknown_column(self._readers[0].path, name, list(self.columns))
+                    raise ambiguous_column(self._path, name, headings)
+                error = unknown_column(self._path, name, list(self.columns))
                 error.hint = self.repair or error.hint
                 raise error
 
@@ -355,8 +364,9 @@ class FileSource:
             kept += len(missing) - count
             yield {name: array[~missing] for name, array in block.items()} if count else block
         if not kept:
-            path = shown(self._readers[0].path)
-            raise FileError(f"{path}: every one of the {self.dropped} rows lacks a value")
+            raise FileError(
+                f"{shown(self._path)}: every one of the {self.dropped} rows lacks a value"
+            )
 
     def _missing(self, block: Block) -> NDArray[np.bool_]:
         """Return which rows are to be left out."""
@@ -380,8 +390,7 @@ class FileSource:
         if len(wanted) == 1:
             yield from self._following(*wanted[0])
             return
-        width = max(prod(self.columns[name]) for name in names)
-        size = max(1, NUMBERS_AT_ONCE // width)
+        size = rows_at_once({name: self.columns[name] for name in names})
         passes = [rebatched(self._following(chain, own), size) for chain, own in wanted]
         for blocks in zip(*passes, strict=True):
             joined = {name: array for block in blocks for name, array in block.items()}
@@ -402,11 +411,7 @@ class FileSource:
         """Yield the blocks of a file, or of a part of it."""
         own = {self.headings[name]: name for name in names}
         codes = {self.headings[name]: code for name, code in self._codes.items() if name in names}
-        if part is not None and isinstance(file, Divisible):
-            blocks = file.part(part, list(own), codes)
-        else:
-            blocks = file.blocks(list(own), codes)
-        for block in blocks:
+        for block in file.blocks(list(own), codes, part):
             yield {own[heading]: array for heading, array in block.items()}
 
 
@@ -422,9 +427,9 @@ def read(source: Source, names: Sequence[str]) -> Block:
     Each is of shape (rows, *shape of an entry). While reading, up to one and a half times their
     size is used where the number of rows is not known before.
     """
-    widths = {name: prod(source.columns.get(name, ())) for name in names}
-    most = ELEMENTS // max(1, max(widths.values(), default=1))
-    size = max(1, NUMBERS_AT_ONCE // max(1, sum(widths.values())))
+    entries = {name: source.columns.get(name, ()) for name in names}
+    most = ELEMENTS // max(1, max(map(prod, entries.values()), default=1))
+    size = rows_at_once(entries)
     expected = source.rows
     if expected is not None and expected > most:
         raise _too_large(expected, most)
@@ -457,8 +462,9 @@ def _too_large(rows: int, most: int) -> TooManyRowsError:
 
 def _in_order(texts: Codes) -> list[str]:
     """Return texts in order: by value if all are numbers, else by their characters."""
-    if all(PLAIN_NUMBER.fullmatch(text) for text in texts):
-        return sorted(texts, key=lambda text: (float(text), text))
+    notation = Notation()
+    if all(map(notation.is_number, texts)):
+        return sorted(texts, key=lambda text: (notation.number(text), text))
     return sorted(texts)
 
 
@@ -484,7 +490,7 @@ def _side_by_side(readers: Sequence[Reader]) -> list[list[Reader]]:
 
 def _check_same_columns(first: Reader, other: Reader) -> None:
     """Raise FileError if a file has not the columns of the one that it follows."""
-    where = shown(other.path) + getattr(other, "header", "")
+    where = shown(other.path) + other.header
     lacks = [name for name in first.columns if name not in other.columns]
     extra = [name for name in other.columns if name not in first.columns]
     if lacks:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import codecs
 import re
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from gradcli.data.input import PIECE, shown
-from gradcli.data.signature import looks_like
+from gradcli.data.formats import looks_like
+from gradcli.data.input import PIECE, Pieces, shown
 from gradcli.errors import FileError, UsageError, printable
 
 if TYPE_CHECKING:
@@ -185,66 +186,39 @@ def _with_line_feeds(text: bytes) -> bytes:
     return text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
 
-class _Transcoded:
-    """A stream of UTF-8 from one of another encoding."""
-
-    def __init__(self, stream: Stream, start: bytes, encoding: str, path: str) -> None:
-        self._stream = stream
-        self._start = start
-        self._decoder = codecs.getincrementaldecoder(encoding)()
-        self._encoding = encoding
-        self._path = path
-        self._ready = b""
-        self._ended = False
-
-    def read(self, count: int) -> bytes:
-        while len(self._ready) < count and not self._ended:
-            piece = self._start or self._stream.read(PIECE)
-            self._start = b""
-            self._ended = not piece
-            try:
-                text = self._decoder.decode(piece, final=self._ended)
-            except UnicodeDecodeError:
-                message = f"{shown(self._path)}: this is not {printable(self._encoding, 40)} text"
-                raise FileError(message, hint="--encoding names another one") from None
-            self._ready += text.encode("utf-8", "surrogatepass")
-        found, self._ready = self._ready[:count], self._ready[count:]
-        return found
-
-
-class _Resumed:
-    """A stream some of which was read already."""
-
-    def __init__(self, stream: Stream, start: bytes) -> None:
-        self._stream = stream
-        self._start = start
-
-    def read(self, count: int) -> bytes:
-        found, self._start = self._start[:count], self._start[count:]
-        return found or self._stream.read(count)
+def _transcoded(pieces: Iterator[bytes], encoding: str, path: str) -> Iterator[bytes]:
+    """Yield the UTF-8 of text in another encoding. Raises FileError."""
+    try:
+        for text in codecs.iterdecode(pieces, encoding):
+            yield text.encode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        message = f"{shown(path)}: this is not {printable(encoding, 40)} text"
+        raise FileError(message, hint="--encoding names another one") from None
 
 
 def _utf_8(stream: Stream, path: str, encoding: str | None) -> Stream:
     """Return the stream as UTF-8 without a byte order mark. Raises FileError and UsageError."""
     start = stream.read(PIECE)
+    mark = b""
     if encoding is None:
-        mark = next((mark for mark in UTF_16 if start.startswith(mark)), None)
         kind = looks_like(start)
-        if mark is not None and kind == "UTF-16 text":
-            return _Transcoded(stream, start[len(mark) :], UTF_16[mark], path)
-        if kind is not None:
+        mark = next((each for each in UTF_16 if start.startswith(each)), BYTE_ORDER_MARK)
+        encoding = UTF_16.get(mark)
+        if kind is not None and (encoding is None or kind != "UTF-16 text"):
             raise FileError(f"{shown(path)}: this is not CSV; it looks like {kind}")
         if start.startswith(BYTE_ORDER_MARK * 2):
             raise FileError(f"{shown(path)}: the file begins with two byte order marks")
-        return _Resumed(stream, start.removeprefix(BYTE_ORDER_MARK))
-    try:
-        name = codecs.lookup(encoding).name
-        "".encode(name)
-    except LookupError:
-        shown_name = printable(encoding, 40)
-        message = f"--encoding: there is no encoding '{shown_name}'"
-        raise UsageError(message, hint="for example latin-1, cp1252, utf-8, utf-16") from None
-    return _Transcoded(stream, start, "utf-8-sig" if name == "utf-8" else name, path)
+    else:
+        try:
+            encoding = codecs.lookup(encoding).name
+            "".encode(encoding)
+        except LookupError:
+            message = f"--encoding: there is no encoding '{printable(encoding, 40)}'"
+            raise UsageError(message, hint="for example latin-1, cp1252, utf-8, utf-16") from None
+        encoding = "utf-8-sig" if encoding == "utf-8" else encoding
+    rest = iter(lambda: stream.read(PIECE), b"")
+    pieces = filter(None, chain([start.removeprefix(mark)], rest))
+    return Pieces(pieces if encoding is None else _transcoded(pieces, encoding, path))
 
 
 def _cut(text: bytes, inside: int) -> int:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 TOKEN = re.compile(
     r"(?P<space>\s*)(?:(?P<number>\d+(?:\.\d+)?|[\U000F0000-\U000FFFFD])"
-    r"|\\(?P<fence>left|right)\s*(?P<sign>\\?[a-zA-Z]+|\\?[^\s\w])"
+    r"|\\(?P<fence>left|right)\s*(?P<sign>\\[a-zA-Z]+|\\?[^\s\w])"
     r"|\\(?P<table>begin|end)\{(?P<kind>\w+)\}"
     r"|\\(?P<font>text|mathit|mathrm|operatorname)\{(?P<word>(?:[^{}\\]|\\.)*)\}"
     r"|\\(?P<command>sqrt\[3\]|[a-zA-Z]+|.)|(?P<letter>[^\W\d_])|(?P<other>.))",
@@ -38,6 +38,8 @@ SIGNS = {
     "land": "∧",
     "lor": "∨",
     "lnot": "¬",
+    "sim": "∼",
+    "leftarrow": "←",
     "le": "≤",
     "ge": "≥",
     "ne": "≠",
@@ -74,6 +76,8 @@ class _Part:
     big: str = ""
     below: Markup | None = None
     above: Markup | None = None
+    is_tall: bool = False
+    """Whether it is higher than a line, so that parentheses around it grow."""
 
     def markup(self) -> Markup:
         limits = self.big == "under"
@@ -94,14 +98,21 @@ class _Open:
     before: str = ""
     """What it is enclosed by, for a fence."""
     parts: list[_Part] = field(default_factory=list)
-    waiting: list[tuple[str, list[Markup]]] = field(default_factory=list)
+    waiting: list[tuple[str, list[_Part]]] = field(default_factory=list)
     """Commands whose groups have not come yet, with those that have."""
     cells: list[list[Markup]] = field(default_factory=lambda: [[]])
     """Of a table: the rows so far."""
 
-    def row(self) -> Markup:
-        """Return the parts as one element."""
-        return _row([part.markup() for part in self.parts])
+    def row(self, behind: str = "") -> _Part:
+        """Return the parts as one, between the signs of a fence where it is one."""
+        inside = [part.markup() for part in self.parts]
+        is_tall = any(part.is_tall for part in self.parts)
+        if self.before:
+            # The brackets of an array are told by it from those of an index.
+            grows = is_tall or self.before.endswith("[")
+            first, last = (_sign(name, stretchy=grows) for name in (self.before, behind))
+            inside = [first, _row(inside), last]  # so that a minus that comes first is a sign
+        return _Part(_row(inside), is_tall=is_tall)
 
 
 def mathml(latex: str, text: str = "") -> str:
@@ -113,7 +124,7 @@ def mathml(latex: str, text: str = "") -> str:
     for match in TOKEN.finditer(latex.rstrip()):
         _take(stack, match.groupdict())
     alttext = f' alttext="{escape(text)}"' if text else ""
-    return "".join(_flat([f"<math{alttext}>", stack[0].row(), "</math>"]))
+    return "".join(_flat([f"<math{alttext}>", stack[0].row().base, "</math>"]))
 
 
 def _take(stack: list[_Open], found: dict[str, str | None]) -> None:
@@ -126,7 +137,7 @@ def _take(stack: list[_Open], found: dict[str, str | None]) -> None:
         stack.append(_Open(before=found["sign"] or ""))
     elif found["fence"] or found["table"] or other == "}":
         stack.pop()
-        _put(stack[-1], _Part(_closed(top, found)))
+        _put(stack[-1], _closed(top, found))
     elif other == "&" or found["command"] == "\\":
         _end_cell(top)
         if other is None:
@@ -135,14 +146,11 @@ def _take(stack: list[_Open], found: dict[str, str | None]) -> None:
         _leaf_or_sign(top, found, spaced=spaced)
 
 
-def _closed(top: _Open, found: dict[str, str | None]) -> Markup:
-    """Return a row whose end has come as one element."""
+def _closed(top: _Open, found: dict[str, str | None]) -> _Part:
+    """Return a row whose end has come as one part."""
     if found["table"]:
-        return _table(top, str(found["kind"]))
-    if found["fence"]:
-        inside = [part.markup() for part in top.parts]
-        return _row([_sign(top.before), *inside, _sign(str(found["sign"]))])
-    return top.row()
+        return _Part(_table(top, str(found["kind"])), is_tall=True)
+    return top.row(found["sign"] or "")
 
 
 def _leaf_or_sign(top: _Open, found: dict[str, str | None], *, spaced: bool) -> None:
@@ -176,26 +184,29 @@ def _put(top: _Open, part: _Part) -> None:
     """Add a part to a row, or give it to the command that waits for it."""
     while top.waiting:
         name, groups = top.waiting[-1]
-        groups.append(part.markup())
+        groups.append(part)
         if len(groups) < TAKES[name]:
             return
         top.waiting.pop()
         if name in {"_", "^"}:
-            last = top.parts[-1]
+            last, script = top.parts[-1], groups[0].markup()
+            last.is_tall |= part.is_tall or last.big == "under"
             if name == "_":
-                last.below = groups[0]
+                last.below = script
             else:
-                last.above = groups[0]
+                last.above = script
             return
+        inside = [group.markup() for group in groups]
         if name == "sqrt[3]":
-            part = _Part(_element("mroot", groups[0], ["<mn>3</mn>"]))
-        else:
-            part = _Part(_element("mfrac" if name == "frac" else "msqrt", *groups))
+            inside.append(["<mn>3</mn>"])
+        tag = {"frac": "mfrac", "sqrt": "msqrt", "sqrt[3]": "mroot"}[name]
+        is_tall = name == "frac" or part.is_tall
+        part = _Part(_element(tag, *inside), is_tall=is_tall)
     top.parts.append(part)
 
 
 def _end_cell(top: _Open) -> None:
-    top.cells[-1].append(top.row())
+    top.cells[-1].append(top.row().base)
     top.parts = []
 
 
@@ -209,7 +220,7 @@ def _table(top: _Open, kind: str) -> Markup:
 
 
 def _sign(name: str, *, stretchy: bool = True) -> Markup:
-    """Return a sign; the brackets of an index, unlike those of an array, keep their size."""
+    """Return a sign; what encloses a single line, and an index, keeps its size."""
     bare = name.lstrip("\\")
     size = "" if stretchy else ' stretchy="false"'
     return [f"<mo{size}>{escape(SIGNS.get(bare, bare))}</mo>"]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from gradcli.graph.literals import key_text, number_text
 from gradcli.graph.operations import (
+    ADD,
     CONSTANT,
     FUNCTIONS,
     MULTIPLY,
@@ -463,15 +464,40 @@ def latex(graph: Graph, root: int, value: str = "") -> str:
 
     `value` is a number that the result is said to equal.
     """
+    *lines, result = latex_lines(graph, root)
+    result = f"{result} = {value}" if value else result
+    return rf"{result} \quad \text{{with }} " + r",\; ".join(lines) if lines else result
+
+
+def latex_lines(graph: Graph, root: int, letter: str = "", *, is_model: bool = False) -> list[str]:
+    """Return `root` as LaTeX: the definitions, then the result, which `letter` is said to be.
+
+    A sum of squares that was typed as a model, y ~ …, is written as one, a line for each.
+    """
     dialect = Latex(graph, {})
     defined = definitions(graph, [root], dialect)
-    letters = latex_letters(graph, defined.values())
+    letters = latex_letters(graph, [*defined.values(), *([letter] if letter else [])])
     dialect.names = {node: letters[name] for node, name in defined.items()}
-    result = f"{dialect.write(root)} = {value}" if value else str(dialect.write(root))
     lines = [
         f"{name} = {dialect.write(node)}" for node, name in dialect.names.items() if node != root
     ]
-    return rf"{result} \quad \text{{with }} " + r",\; ".join(lines) if lines else result
+    if is_model:
+        return [*lines, *_models(dialect, root)]
+    said = f"{letters[letter]} = " if letter else ""
+    return [*lines, f"{said}{dialect.write(root)}"]
+
+
+def _models(dialect: Latex, root: int) -> list[str]:
+    """Return the models that a sum of squares adds up, the first one first."""
+    rows, found = dialect.graph.rows, []
+    while rows[root][0] is ADD:
+        root, last = rows[root][1]
+        found.append(last)
+    residuals = []
+    for node in [root, *reversed(found)]:
+        square = rows[node][1][0] if rows[node][0] is TABLE["sum"] else node
+        residuals.append(rows[rows[square][1][0]][1])
+    return [rf"{dialect.write(y)} \sim {dialect.write(f)}" for y, f in residuals]
 
 
 def label(graph: Graph, node: int, longest: int = LABEL_LENGTH) -> str:

@@ -158,7 +158,10 @@ def read(operation: Any, position: int, count: Any, f: Any, arguments: Any, payl
 
 
 def told(operation: Any, position: int, g: Any, f: Any, arguments: Any, payload: Any) -> Any:
-    """Return the vjp for readers: a node, a number, or one of them and the words behind it."""
+    """Return the vjp for readers: a node or a number, and the words behind it where there are some.
+
+    These are their key in gradcli.pictures.wording, and the parts that are filled in.
+    """
     if operation.told is None:
         return vjp(operation, position, g, f, arguments, payload)
     return operation.told[position](g, f, *operation.with_payload(arguments, payload))
@@ -296,8 +299,8 @@ def _told_score(g: Any, f: Any, score: Any, target: Any) -> Any:
     if target.shape != score.shape:
         return g * (found - target.apply("onehot", payload=score.shape[-1])) / _rows(score)
     weighted = found * target.apply("sum", payload=None) if len(score.shape) == 1 else found
-    words = "" if len(score.shape) == 1 else "where the weights of each row sum to 1"
-    return g * (weighted - target) / _rows(score), words
+    slope = g * (weighted - target) / _rows(score)
+    return slope if len(score.shape) == 1 else (slope, "told weights")
 
 
 def _shares(f: Any, x: Any, axis: int | None) -> Any:
@@ -463,7 +466,7 @@ def add_rows(row: Callable[..., Any]) -> None:
         shape=shapes.indexed,
         payload="last",
         vjp=(lambda g, f, x, key: scatter(g, key, x.shape),),
-        told=(lambda g, f, x, key: (g, f"at [{key_text(key)}], 0 elsewhere"),),
+        told=(lambda g, f, x, key: (g, "told entry", {"key": key_text(key)}),),
         array=lambda payload: f"{{0}}[{_key(payload)}]",
     )
     row(
@@ -481,7 +484,7 @@ def add_rows(row: Callable[..., Any]) -> None:
         payload="sizes",
         vjp=(lambda g, f, x, shape: sum_to_shape(g, x.shape),),
         spelled=lambda f, x, shape: filled(x, shape),
-        told=(lambda g, f, x, shape: (g, "summed over what was repeated"),),
+        told=(lambda g, f, x, shape: (g, "told repeated"),),
         array="np.broadcast_to({0}, {p})",
         internal=True,
     )
@@ -491,7 +494,7 @@ def add_rows(row: Callable[..., Any]) -> None:
         shape=lambda x, shape: shape,
         payload="sizes",
         vjp=(lambda g, f, x, shape: broadcast_to(g, x.shape),),
-        told=(lambda g, f, x, shape: (g, "for each number of a sum"),),
+        told=(lambda g, f, x, shape: (g, "told each of sum"),),
         array="sum_to_shape({0}, {p})",
         internal=True,
     )
@@ -536,20 +539,20 @@ def add_rows(row: Callable[..., Any]) -> None:
         linear=TOGETHER,
         vjp=(lambda g, f, x, axis: broadcast_to(wide(g, x, axis), x.shape),),
         latex=(r"\sum{p} {0}", SERIES, PRODUCT),
-        told=(lambda g, f, x, axis: (g, "for each number"),),
+        told=(lambda g, f, x, axis: (g, "told each"),),
         array="summed({0}, {p})",
     )
     along_axis(
         "mean",
         expansion=lambda f, x, axis: _mean(x, axis),
-        told=(lambda g, f, x, axis: (g / _count(x, None), "for each number"),),
+        told=(lambda g, f, x, axis: (g / _count(x, None), "told each"),),
     )
     along_axis(
         "prod",
         _reduction_shape,
         slope=lambda f, x, axis: others(x, axis),
         latex=(r"\prod{p} {0}", SERIES, PRODUCT),
-        told=(lambda g, f, x, axis: (g, "times the product of the others"),),
+        told=(lambda g, f, x, axis: (g, "told others"),),
         array="np.prod({0}, axis={p})",
     )
     along_axis(
@@ -590,7 +593,7 @@ def add_rows(row: Callable[..., Any]) -> None:
             no_slope("quantile", "fraction"),
         ),
         told=(
-            lambda g, f, x, p, axis: (g, "for the number at the fraction, or shared by two"),
+            lambda g, f, x, p, axis: (g, "told fraction"),
             no_slope("quantile", "fraction"),
         ),
         array="quantile({0}, {1}, {p})",
@@ -612,7 +615,7 @@ def add_rows(row: Callable[..., Any]) -> None:
             "median is taken of equal numbers, which share its derivative equally",
         ),
         expansion=lambda f, x, axis: x.apply("quantile", x.number(0.5), payload=axis),
-        told=(lambda g, f, x, axis: (g, "for the number in the middle, or shared by two"),),
+        told=(lambda g, f, x, axis: (g, "told middle"),),
         array="quantile({0}, 0.5, {p})",
         reserved=False,
     )

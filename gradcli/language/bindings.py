@@ -1,11 +1,11 @@
-"""NAME=VALUE words: a name, and the number or the formula that is its value."""
+"""NAME=VALUE words: a name, and the number or formula that is its value; NAME=LOW:HIGH bounds."""
 
 from __future__ import annotations
 
 from gradcli.errors import FormulaError, GradcliError, NameValueError, printable
 from gradcli.graph.literals import numeral
 from gradcli.graph.operations import TABLE
-from gradcli.language.names import CONSTANTS, KEYWORDS, REBINDABLE, is_name, is_reserved
+from gradcli.language.names import fixed_meaning, is_name
 from gradcli.language.parser import parse
 from gradcli.language.scanner import SCANNER
 from gradcli.limits import out_of_range
@@ -92,14 +92,9 @@ def binding(word: str) -> Binding:
         raise NameValueError(
             message, hint=_repair(meant, text.strip(), hint) if is_name(meant) else hint
         )
-    if name in KEYWORDS:
-        message = f"'{name}' is a word of the language and cannot be given a value"
-        raise NameValueError(message, hint="use another name")
-    if is_reserved(name):
-        message = f"{name} is a function and cannot be given a value"
-        raise NameValueError(message, hint="use another name")
-    if name in CONSTANTS and name != REBINDABLE:
-        message = f"{name} is a constant and cannot be given a value"
+    fixed = fixed_meaning(name)
+    if fixed is not None:
+        message = f"{name} is {fixed} and cannot be given a value"
         raise NameValueError(message, hint="use another name")
     if text.startswith("="):
         message = f"'{shown}' has two equals signs"
@@ -188,3 +183,37 @@ def _formula(name: str, text: str) -> Binding:
         message = f"a limit of the range of {name} is an array"
         raise NameValueError(message, hint="write start:stop:step with numbers")
     return Binding(name, text, None, built)
+
+
+def limits(words: Iterable[str]) -> list[tuple[str, Binding | None, Binding | None]]:
+    """Return the names of NAME=LOW:HIGH words, and their bounds, None where there is no limit.
+
+    A bound may be missing or infinite. Raises as `bindings`.
+    """
+    import re
+
+    found: dict[str, tuple[str, Binding | None, Binding | None]] = {}
+    for word in words:
+        name, _, text = word.partition("=")
+        low, colon, high = text.partition(":")
+        if not colon or ":" in high:
+            message = f"'{printable(word, 60)}' is not of the form NAME=LOW:HIGH"
+            ends = re.fullmatch(r"\s*[\[(]?([^,:\[(]+)[,:]([^,:)\]]+)[\])]?\s*", text)
+            hint = "for example a=0:1, or a=0: for one limit only"
+            if ends and all(is_number(end.strip()) for end in ends.groups()):
+                hint = f"write {name}={ends[1].strip()}:{ends[2].strip()}"
+            limit = re.fullmatch(r"\s*(\w+)\s*([<>])=?\s*([^\s<>=]+)\s*", word)
+            if limit and is_number(limit[3]):
+                low, high = ("", limit[3]) if limit[2] == "<" else (limit[3], "")
+                hint = f"write {limit[1]}={low}:{high}"
+            raise NameValueError(message, hint=hint)
+        if name in found:
+            message = f"{printable(name, 60)} has bounds twice"
+            raise NameValueError(message, hint=f"keep one {printable(name, 60)}=…:…")
+        binding(f"{name}=0")  # the name, checked as that of a start
+        found[name] = (name, _limit(name, low, "-inf"), _limit(name, high, "inf"))
+    return list(found.values())
+
+
+def _limit(name: str, text: str, infinite: str) -> Binding | None:
+    return None if text.strip() in {"", infinite, "+" + infinite} else binding(f"{name}={text}")

@@ -23,13 +23,15 @@ from gradcli.graph.operations import (
 )
 from gradcli.graph.shapes import SCALAR
 from gradcli.language.functions import LARGEST, Calls, Fault, Function
-from gradcli.language.names import CONSTANTS, REBINDABLE, is_reserved
+from gradcli.language.names import CONSTANTS, REBINDABLE, fixed_meaning, is_reserved
 from gradcli.limits import DERIVED_NODES, out_of_range
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+    from typing import Any
 
+    from gradcli.graph.operations import Operation
     from gradcli.graph.shapes import Shape
     from gradcli.language.functions import Argument
 
@@ -37,6 +39,33 @@ Item = int | tuple[int | None, int | None, int | None]
 """An index along one axis."""
 
 _SUPERSCRIPTS = str.maketrans("⁺⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "+-0123456789")
+
+
+def _infix(operation: Operation) -> Callable[[Builder, int, str, int], int]:
+    """Return the callback that joins two operands by an operation."""
+
+    def joined(self: Builder, left: int, _sign: str, right: int) -> int:
+        return self.graph.add(operation, (left, right))
+
+    return joined
+
+
+def _prefix(operation: Operation) -> Callable[[Builder, str, int], int]:
+    """Return the callback that applies an operation whose sign stands before the operand."""
+
+    def applied(self: Builder, _sign: str, node: int) -> int:
+        return self.graph.add(operation, (node,))
+
+    return applied
+
+
+def _postfix(operation: Operation) -> Callable[[Builder, int, str], int]:
+    """Return the callback that applies an operation whose sign stands behind the operand."""
+
+    def applied(self: Builder, node: int, _sign: str) -> int:
+        return self.graph.add(operation, (node,))
+
+    return applied
 
 
 class Builder(Calls):
@@ -82,27 +111,29 @@ class Builder(Calls):
     def _meaning(self, text: str) -> int:
         if " " in text:  # bound: a node of its own, which no finished formula reads
             return self.graph.variable(text)
-        if text in CONSTANTS and text not in self._given:
+        if text in CONSTANTS and text not in self._outer_shapes:
             return self.graph.add(NAMED_CONSTANT, (), CONSTANTS[text])
         if text in self._functions or is_reserved(text):
             message = f"{text} is a function and needs arguments"
             raise Fault(message, kind="bare function")
-        return self.graph.variable(text, self._given.get(text, SCALAR))
+        return self.graph.variable(text, self._outer_shapes.get(text, SCALAR))
 
     def group(self, _opening: str, node: int, _closing: str) -> int:
         """A parenthesised expression."""
         return node
 
-    def first_argument(self, argument: Argument) -> list[Argument]:
-        """The first argument of a call."""
+    def first_argument(self, argument: Any) -> list[Any]:
+        """The first of several arguments, parts of an array or indices."""
         return [argument]
 
-    def next_argument(
-        self, arguments: list[Argument], _comma: str, argument: Argument
-    ) -> list[Argument]:
-        """One more argument of a call."""
+    first_element = first_index = first_argument
+
+    def next_argument(self, arguments: list[Any], _comma: str, argument: Any) -> list[Any]:
+        """One more of them."""
         arguments.append(argument)
         return arguments
+
+    next_element = next_index = next_argument
 
     def keyword(self, name: str, _equals: str, node: int) -> tuple[str, int]:
         """A named argument, axis=0."""
@@ -112,15 +143,6 @@ class Builder(Calls):
 
     # ------------------------------------------------------------ arrays
 
-    def first_element(self, node: int) -> list[int]:
-        """The first part of an array."""
-        return [node]
-
-    def next_element(self, elements: list[int], _comma: str, node: int) -> list[int]:
-        """One more part of an array."""
-        elements.append(node)
-        return elements
-
     def array(self, _opening: str, elements: list[int], _closing: str) -> int:
         """[x, y, z]."""
         return self.graph.add(TABLE["array"], tuple(elements))
@@ -128,15 +150,6 @@ class Builder(Calls):
     def indexed(self, node: int, _opening: str, key: list[Item], _closing: str) -> int:
         """x[0], A[:, 1]."""
         return self.graph.add(TABLE["index"], (node,), tuple(key))
-
-    def first_index(self, item: Item) -> list[Item]:
-        """The first index of several."""
-        return [item]
-
-    def next_index(self, key: list[Item], _comma: str, item: Item) -> list[Item]:
-        """One more index."""
-        key.append(item)
-        return key
 
     def whole_index(self, node: int) -> Item:
         """An index that is one number."""
@@ -162,14 +175,6 @@ class Builder(Calls):
         """A limit of a slice."""
         return self._whole(node, "a limit of a slice")
 
-    def transposed(self, node: int, _mark: str) -> int:
-        """A.T."""
-        return self.graph.add(TABLE["transpose"], (node,))
-
-    def matrix_product(self, left: int, _sign: str, right: int) -> int:
-        """A @ B."""
-        return self.graph.add(TABLE["matmul"], (left, right))
-
     def range_value(self, start: int, _c: str, stop: int, _d: str, step: int) -> None:
         """start:stop:step as the value of a name."""
         self.range = (start, stop, step)
@@ -177,30 +182,34 @@ class Builder(Calls):
 
     # ------------------------------------------------------------ operators
 
-    def add(self, left: int, _sign: str, right: int) -> int:
-        """X + y."""
-        return self.graph.add(ADD, (left, right))
-
-    def subtract(self, left: int, _sign: str, right: int) -> int:
-        """X - y."""
-        return self.graph.add(SUBTRACT, (left, right))
-
-    def multiply(self, left: int, _sign: str, right: int) -> int:
-        """x*y, written out or implied."""
-        return self.graph.add(MULTIPLY, (left, right))
-
-    def divide(self, left: int, _sign: str, right: int) -> int:
-        """x/y."""
-        return self.graph.add(DIVIDE, (left, right))
+    add = _infix(ADD)
+    subtract = _infix(SUBTRACT)
+    multiply = _infix(MULTIPLY)
+    """x*y, written out or implied."""
+    divide = _infix(DIVIDE)
+    matrix_product = _infix(TABLE["matmul"])
+    """A @ B."""
+    system = _infix(ADD)
+    """Several models, whose squares are added up."""
+    both = _infix(AND_ALSO)
+    """X and y."""
+    either = _infix(OR_ELSE)
+    """X or y."""
+    negate = _prefix(NEGATE)
+    """-x."""
+    invert = _prefix(NOT_SO)
+    """Not x."""
+    factorial = _postfix(FACTORIAL)
+    """X!."""
+    in_degrees = _postfix(IN_DEGREES)
+    """30°, an angle in radians."""
+    transposed = _postfix(TABLE["transpose"])
+    """A.T."""
 
     def ambiguous_division(self, _quotient: int, _implicit: str, _factor: int) -> int:
         """1/2x, which some read as (1/2)x and some as 1/(2x)."""
         message = "this division can be read two ways"
         raise Fault(message, -3, -1, kind="ambiguous division")
-
-    def negate(self, _sign: str, node: int) -> int:
-        """-x."""
-        return self.graph.add(NEGATE, (node,))
 
     def affirm(self, _sign: str, node: int) -> int:
         """+x, which is x."""
@@ -220,14 +229,6 @@ class Builder(Calls):
             raise Fault(message)
         return self.graph.add(CONSTANT_POWER, (base,), exponent)
 
-    def factorial(self, node: int, _sign: str) -> int:
-        """X!."""
-        return self.graph.add(FACTORIAL, (node,))
-
-    def in_degrees(self, node: int, _sign: str) -> int:
-        """30°, an angle in radians."""
-        return self.graph.add(IN_DEGREES, (node,))
-
     # ------------------------------------------------------------ conditions
 
     def chain_start(self, left: int, sign: str, right: int) -> tuple[int, int]:
@@ -243,18 +244,6 @@ class Builder(Calls):
     def chain_result(self, chain: tuple[int, int]) -> int:
         """A chain of comparisons that is complete."""
         return chain[0]
-
-    def both(self, left: int, _word: str, right: int) -> int:
-        """X and y."""
-        return self.graph.add(AND_ALSO, (left, right))
-
-    def either(self, left: int, _word: str, right: int) -> int:
-        """X or y."""
-        return self.graph.add(OR_ELSE, (left, right))
-
-    def invert(self, _word: str, node: int) -> int:
-        """Not x."""
-        return self.graph.add(NOT_SO, (node,))
 
     # ------------------------------------------------------------ definitions
 
@@ -276,13 +265,10 @@ class Builder(Calls):
         self._check_definable(name, -5)
         parameters: dict[str, int] = {}
         for node in arguments:
-            if not isinstance(node, int):
+            if not isinstance(node, int) or self.graph.rows[node][0] is not VARIABLE:
                 message = "a parameter must be a name that means nothing else"
                 raise Fault(message, -3, hint=f"for example {name}(t) = t^2; {name}(3)")
-            operation, _, payload = self.graph.rows[node]
-            if operation is not VARIABLE:
-                message = "a parameter must be a name that means nothing else"
-                raise Fault(message, -3, hint=f"for example {name}(t) = t^2; {name}(3)")
+            payload = self.graph.rows[node][2]
             if payload in parameters:
                 message = f"the parameter {payload} is named twice"
                 raise Fault(message, -3)
@@ -311,13 +297,12 @@ class Builder(Calls):
         """Several definitions."""
 
     def _check_definable(self, name: str, part: int) -> None:
-        if is_reserved(name):
-            message = f"{name} is a function of the language and cannot be redefined"
-        elif name in CONSTANTS and name != REBINDABLE:
-            message = f"{name} is a constant and cannot be redefined"
+        fixed = fixed_meaning(name)
+        if fixed is not None:
+            message = f"{name} is {fixed} and cannot be redefined"
         elif name in self.defined or name in self._functions:
             message = f"{name} is defined twice"
-        elif name in self._given:
+        elif name in self._outer_shapes:
             message = f"{name} is defined in the formula and given a value as well"
             raise Fault(message, part, hint="use another name", kind="definition")
         else:
@@ -344,21 +329,15 @@ class Builder(Calls):
         square = self.graph.power(residual, self.graph.constant(2))
         return self.graph.add(TABLE["sum"], (square,)) if self.graph.shape(square) else square
 
-    def bare_choice(self, name: str) -> None:
-        """The value of an option without settings."""
+    def bare_choice(self, name: str, *_: str) -> None:
+        """The value of an option without settings, or with empty parentheses."""
         self.chosen = (name, [])
 
-    def choice_of_defaults(self, name: str, _opening: str, _closing: str) -> None:
-        """The value of an option with empty parentheses."""
-        self.chosen = (name, [])
+    choice_of_defaults = bare_choice
 
     def choice(self, name: str, _opening: str, arguments: list[Argument], _closing: str) -> None:
         """The value of an option, with settings."""
         self.chosen = (name, arguments)
-
-    def system(self, above: int, _separator: str, model: int) -> int:
-        """Several models, whose squares are added up."""
-        return self.graph.add(ADD, (above, model))
 
     def last_definition(self, _: object) -> None:
         """A formula that ends with a definition, which is the result."""
@@ -387,7 +366,7 @@ class Builder(Calls):
                 raise Fault(message, None, definition=name, hint="use it or leave it out")
         self.result = parts[-1]
         self.graph.limit = DERIVED_NODES
-        if REBINDABLE in self._given and REBINDABLE in self._used:
+        if REBINDABLE in self._outer_shapes and REBINDABLE in self._used:
             self.notes.append("e is the value given, not 2.718…")
 
     def value(self, node: int) -> None:

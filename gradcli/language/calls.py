@@ -10,39 +10,17 @@ from gradcli.graph.operations import ALIASES, FUNCTIONS
 from gradcli.graph.precedence import COMPARISON, PRODUCT
 from gradcli.language import meant
 from gradcli.language.characters import CONDITION
-from gradcli.language.juxtaposed import APART, products
+from gradcli.language.diagnosis import EQUALITY, TWO_READINGS, products, solve_call
 from gradcli.language.names import FUNCTION_NAMES, is_function, suggestion
 from gradcli.language.numerals import decimal_comma
-from gradcli.language.operands import (
-    SIGNS,
-    after,
-    arguments,
-    matching,
-    text,
-    unwrapped,
-)
-from gradcli.language.repairs import (
-    Edit,
-    Finding,
-    Repair,
-    filled,
-    joined,
-    replaced,
-)
+from gradcli.language.repairs import SIGNS, Edit, Finding, Repair, filled
 
 if TYPE_CHECKING:
     from gradcli.language.functions import Fault
-    from gradcli.language.scanner import Tokens
-
-    Span = tuple[int, int]
-    Found = tuple[str | None, Repair, Span | None] | None
-    """A sentence, None for what was expected; the repair; the place, None for that of the token."""
+    from gradcli.language.repairs import Operands, Span
 
 
-EQUALITY = "'=' defines a name at the start of a line; equality is written =="
-
-
-def of_fault(tokens: Tokens, fault: Fault, stack: list[Span]) -> Finding:
+def of_fault(tokens: Operands, fault: Fault, stack: list[Span]) -> Finding:
     """Return what is wrong with a rule whose parts do not fit together."""
     otherwise = Repair(otherwise=fault.hint)
     if fault.first is None or fault.last is None:
@@ -53,49 +31,52 @@ def of_fault(tokens: Tokens, fault: Fault, stack: list[Span]) -> Finding:
         edits = products(tokens, _token_at(tokens, stack[-1][0]))
         span = (edits[0].start, edits[0].end) if edits else span
         message = f"{tokens.source[slice(*span)]} can be read two ways"
-        return Finding(message, span, Repair(edits, otherwise=APART))
+        return Finding(message, span, Repair(edits, otherwise=TWO_READINGS))
     if fault.kind == "bare function":
         return Finding(fault.message, span, _function_power(tokens, first))
     if fault.kind in {"unknown function", "product", "arguments"}:
         return _of_call(tokens, first, fault, span)
     if fault.kind == "definition":
         return Finding(fault.message, span, _of_definition(tokens, first, otherwise))
+    solved = solve_call(tokens, first + 2) if fault.kind in {"form", "keyword"} else None
+    if fault.kind == "form" and solved is not None:
+        return Finding(fault.message, span, solved)
     if fault.kind == "keyword":
         index = next(
             place for place in range(first, len(tokens.kinds)) if tokens.kinds[place] == "EQUALS"
         )
-        return Finding(EQUALITY, tokens.span(index), keyword(tokens, index, fault))
+        return Finding(EQUALITY, tokens.span(index), solved or keyword(tokens, index, fault))
     return Finding(fault.message, span, otherwise)
 
 
-def _of_definition(tokens: Tokens, index: int, otherwise: Repair) -> Repair:
+def _of_definition(tokens: Operands, index: int, otherwise: Repair) -> Repair:
     """Return the repair of a definition u = … that is no formula: a comparison, a model."""
     if tokens.kinds[index + 1] != "EQUALS":
         return otherwise
-    edits = joined(tokens, index + 1, index + 1, " == ", COMPARISON)
+    edits = tokens.joined(index + 1, index + 1, " == ", COMPARISON)
     if otherwise.otherwise is None:
         return Repair(edits, "to compare, write {}")
     fitted = Edit(*tokens.span(index + 1), "~")
     return Repair((fitted, *edits), "to fit, write {0}; to compare, write {1}", otherwise)
 
 
-def of_shapes(tokens: Tokens, error: ShapeError, span: Span) -> Finding:
+def of_shapes(tokens: Operands, error: ShapeError, span: Span) -> Finding:
     """Return what is wrong with a rule whose parts have shapes that do not fit."""
     signs = [
         place
         for place, kind in enumerate(tokens.kinds)
         if kind == "AT" and span[0] <= tokens.start(place) < span[1]
     ]
-    edits = joined(tokens, signs[-1], signs[-1], "*", PRODUCT) if signs and error.hint else ()
+    edits = tokens.joined(signs[-1], signs[-1], "*", PRODUCT) if signs and error.hint else ()
     repair = Repair(edits, "for numbers write {}", error.hint)
     return Finding(error.message, span, repair, ShapeError)
 
 
-def _of_call(tokens: Tokens, index: int, fault: Fault, span: Span) -> Finding:
+def _of_call(tokens: Operands, index: int, fault: Fault, span: Span) -> Finding:
     """Return what is wrong with a call of an unknown function, or of one with other arguments."""
     name = tokens.texts[index]
-    closing = matching(tokens, index + 1)
-    given = arguments(tokens, index + 1, closing) if closing is not None else []
+    closing = tokens.matching(index + 1)
+    given = tokens.arguments(index + 1, closing) if closing is not None else []
     meaning = meant.meaning(name, len(given)) if fault.kind != "product" else None
     message = fault.message
     if name == "if" and fault.kind == "unknown function":
@@ -104,7 +85,7 @@ def _of_call(tokens: Tokens, index: int, fault: Fault, span: Span) -> Finding:
     if closing is not None and meaning is not None:
         parts = dict(zip(meaning.parameters, given, strict=True))
         edits = tuple(
-            replaced(tokens, index, closing, filled(body, parts)) for body in meaning.bodies
+            tokens.replaced(index, closing, filled(body, parts)) for body in meaning.bodies
         )
         return Finding(message, span, Repair(edits, otherwise=fault.hint))
     if fault.kind == "arguments":
@@ -113,7 +94,7 @@ def _of_call(tokens: Tokens, index: int, fault: Fault, span: Span) -> Finding:
         row = FUNCTIONS.get(ALIASES.get(name, name))
         if closing is not None and row is not None and row.payload == "axis" and len(given) > 1:
             array = f"{name}([{', '.join(given)}])"
-            listed = Repair((*edits, replaced(tokens, index, closing, array)), is_guess=True)
+            listed = Repair((*edits, tokens.replaced(index, closing, array)), is_guess=True)
             return Finding(message, span, listed._replace(words="write {} for an array"))
         return Finding(message, span, Repair(edits, otherwise=fault.hint))
     words = meant.absent(name)
@@ -135,7 +116,7 @@ def _of_call(tokens: Tokens, index: int, fault: Fault, span: Span) -> Finding:
         close = suggestion(name, [*FUNCTION_NAMES, *fault.names])
         if close is not None:
             end = index if closing is None else closing
-            call = close + text(tokens, index, end)[len(name) :]
+            call = close + tokens.text(index, end)[len(name) :]
             edit = Edit(tokens.start(index), tokens.span(end)[1], call)
             return Finding(message, span, Repair((edit,), f"did you mean '{close}'?", product))
     elif fault.kind == "unknown function":
@@ -143,13 +124,7 @@ def _of_call(tokens: Tokens, index: int, fault: Fault, span: Span) -> Finding:
     return Finding(message, span, product)
 
 
-def did_you_mean(name: str, known: list[str]) -> str | None:
-    """Return the question after a known name that is close to another one, if there is one."""
-    close = None if meant.is_known(name) else suggestion(name, known)
-    return f"did you mean '{close}'?" if close else None
-
-
-def _token_at(tokens: Tokens, start: int) -> int:
+def _token_at(tokens: Operands, start: int) -> int:
     """Return the token that begins at a place of the source; of two, the one with characters."""
     return next(
         place
@@ -158,7 +133,7 @@ def _token_at(tokens: Tokens, start: int) -> int:
     )
 
 
-def _definition(tokens: Tokens, name: str | None) -> Span:
+def _definition(tokens: Operands, name: str | None) -> Span:
     """Return where a name is defined."""
     starts = [0, *(i + 1 for i, kind in enumerate(tokens.kinds) if kind == "SEPARATOR")]
     for index in starts:
@@ -167,7 +142,7 @@ def _definition(tokens: Tokens, name: str | None) -> Span:
     return (0, 1)
 
 
-def _function_power(tokens: Tokens, index: int) -> Repair:
+def _function_power(tokens: Operands, index: int) -> Repair:
     """Return the repair of sin^2(x) and sin⁻¹(x), or of a function that stands alone."""
     kinds = tokens.kinds
     name = tokens.texts[index]
@@ -188,22 +163,22 @@ def _function_power(tokens: Tokens, index: int) -> Repair:
         return example
     while kinds[place] == "IMPLICIT":
         place += 1
-    last = after(tokens, place)
+    last = tokens.after(place)
     if last is None or kinds[place] in SIGNS or kinds[last + 1] in {"POWER", "IMPLICIT"}:
         return example
-    argument = unwrapped(tokens, place, last)
+    argument = tokens.unwrapped(place, last)
     if exponent == "-1":
         inverse = meant.INVERSES.get(name)
         made = f"{inverse}({argument})" if inverse else f"1/{name}({argument})"
     else:
         made = f"{name}({argument})^{exponent}"
-    return Repair((replaced(tokens, index, last, made),))
+    return Repair((tokens.replaced(index, last, made),))
 
 
-def keyword(tokens: Tokens, equals: int, fault: Fault) -> Repair:
+def keyword(tokens: Operands, equals: int, fault: Fault) -> Repair:
     """Return the repair for `f(x=1)`: a comparison, or another name of an argument."""
     name = tokens.span(equals - 1)
     close = suggestion(tokens.texts[equals - 1], ["axis"])
     named = Repair((Edit(*name, "axis"),), "did you mean 'axis'?", fault.hint)
-    edits = joined(tokens, equals, equals, " == ", COMPARISON)
+    edits = tokens.joined(equals, equals, " == ", COMPARISON)
     return Repair(edits, otherwise=named if close else fault.hint)

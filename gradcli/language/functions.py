@@ -19,7 +19,7 @@ from gradcli.graph.operations import (
     VARIABLE,
 )
 from gradcli.graph.shapes import axis_of, broadcast, checked, shown
-from gradcli.language.names import CONSTANTS, is_function, is_reserved
+from gradcli.language.names import BINDERS, CONSTANTS, ONLY_HERE, is_function, is_reserved
 from gradcli.limits import NODES
 
 TYPE_CHECKING = False
@@ -47,9 +47,7 @@ MAKERS = {
 """Functions of constants that make arrays, and their least and greatest number of arguments."""
 ZEROS = TABLE["zeros"]
 
-BINDERS = {"integrate": (1, 9), "solve": (1, 9), "sum": (4, 4), "prod": (4, 4)}
-"""The functions that bind a name, and with how many arguments at least and at most they do."""
-WRITTEN = {
+USAGES = {
     "integrate": "integrate(f, x, a, b)",
     "sum": "sum(f, k, 1, n)",
     "prod": "prod(f, k, 1, n)",
@@ -57,13 +55,6 @@ WRITTEN = {
     "diff": "diff(f, x) or diff(f, x, 2)",
 }
 """The forms of the language that take a name."""
-EXAMPLES = {
-    "integrate": "for example integrate(x^2, x, 0, 1); a limit may be inf",
-    "sum": "for example sum(k^2, k, 1, 10)",
-    "prod": "for example prod(k, k, 1, 10)",
-    "solve": "for example solve(cos(x) == x, x, 1)",
-    "diff": "for example diff(x^3, x)",
-}
 MOST_ORDERS = 20
 """How often a formula is differentiated: each time it may become several times longer."""
 
@@ -99,6 +90,11 @@ class Fault(Exception):  # noqa: N818 - becomes a FormulaError once its place is
         """The user's functions, one of which may be meant."""
 
 
+def of_call(message: str, *, hint: str | None = None, kind: str | None = None) -> Fault:
+    """Return the fault of a whole call, from its name to the closing parenthesis."""
+    return Fault(message, -4, -1, hint=hint, kind=kind)
+
+
 class Function:
     """A function that the user defined: nodes with placeholders, copied at each call."""
 
@@ -126,7 +122,7 @@ class Calls:
         """In a value: the free name that stands for shape(3), a name's shape without a value."""
         self.defined: dict[str, int] = {}
         """The nodes of the names that the formula defines."""
-        self._given = given
+        self._outer_shapes = given
         self._is_value = start == "value"
         self._functions: dict[str, Function] = {}
         self._head: tuple[str, dict[str, int], dict[str, int | None]] | None = None
@@ -146,7 +142,7 @@ class Calls:
         if self._head and name == self._head[0]:
             message = f"{name} calls itself; a function must be made of others"
             raise Fault(message, -4)
-        if name in self.defined or name in self._given or name in CONSTANTS:
+        if name in self.defined or name in self._outer_shapes or name in CONSTANTS:
             message = f"{name} is a number, not a function"
             raise Fault(message, -4, kind="product")
         if name == "shape" and self._is_value:
@@ -155,30 +151,28 @@ class Calls:
             message = f"unknown function '{name}'"
             raise Fault(message, -4, kind="unknown function", names=self._functions)
         if len(plain) + len(keywords) < len(arguments):
-            message = "an argument is named twice"
-            raise Fault(message, -4, -1)
-        if name in BINDERS and (name not in FUNCTIONS or len(plain) == 4):
+            raise of_call("an argument is named twice")
+        own = ALIASES.get(name, name)
+        is_bound = name in BINDERS and (name not in FUNCTIONS or len(plain) == 4)
+        if keywords and (is_bound or not _takes_axis(own)):
             self._checked_keywords(name, keywords)
+        if is_bound:
             return self._bound(name, plain)
-        if name == "diff":
-            self._checked_keywords(name, keywords)
-            return self._differentiated(plain)
         if name in MAKERS:
-            return self._made(name, plain, keywords)
-        if name == "scatter":
-            self._checked_keywords(name, keywords)
-            return self._scattered(plain)
+            return self._made(name, plain)
+        if name in ONLY_HERE:
+            return self._differentiated(plain) if name == "diff" else self._scattered(plain)
         if name in ALIASES:
             self.graph.spellings.setdefault(ALIASES[name], name)
         elif name in ALIASES.values():
             self.graph.spellings.setdefault(name, name)
-        return self._applied(ALIASES.get(name, name), name, plain, keywords)
+        return self._applied(own, name, plain, keywords)
 
     def _applied(
         self, name: str, typed: str, arguments: list[int], keywords: dict[str, int]
     ) -> int:
         if name == "len":
-            return self._made(name, arguments, keywords)
+            return self._made(name, arguments)
         if name in BINDERS and (name not in FUNCTIONS or len(arguments) == 4):
             return self._bound(name, arguments)
         operation = FUNCTIONS[name]
@@ -202,7 +196,7 @@ class Calls:
         elif name == "log" and len(arguments) > 2:
             message = f"{typed} takes 1 or 2 arguments, {len(arguments)} are given"
             hint = f"write {typed}(x) or {typed}(x, base)"
-            raise Fault(message, -4, -1, kind="arguments", hint=hint)
+            raise of_call(message, kind="arguments", hint=hint)
         elif operation.payload == "sizes":
             payload = tuple([self._whole(node, "a size", -4, -1) for node in arguments[1:]])
             arguments = arguments[:1]
@@ -216,7 +210,7 @@ class Calls:
             message = (
                 f"{typed} takes {wanted}, {_are_given(len(arguments) + (payload is not None))}"
             )
-            raise Fault(message, -4, -1, kind="arguments")
+            raise of_call(message, kind="arguments")
         return self.graph.add(operation, tuple(arguments), payload)
 
     def _bound(self, name: str, arguments: list[int]) -> int:
@@ -225,34 +219,33 @@ class Calls:
         from gradcli.graph.forms import FORMS, ROOT
 
         graph = self.graph
-        form, use = FORMS[name], WRITTEN[name]
+        form, use = FORMS[name], USAGES[name]
         counts = (3, 4) if name == "solve" else (4,)
         if len(arguments) not in counts:
-            message = f"{name} is written {use}"
-            raise Fault(message, -4, -1, hint=EXAMPLES[name])
+            raise of_call(f"{name} is written {use}", hint=_example(name), kind="form")
         body, leaf, *limits = arguments
         typed = graph.rows[leaf][2] if graph.rows[leaf][0] is VARIABLE else None
         bound_name = typed.partition(" ")[2] if typed else ""
         if not bound_name or is_reserved(bound_name):
             message = f"the second argument of {name} is the name that it binds: {use}"
-            raise Fault(message, -4, -1, hint=EXAMPLES[name])
+            raise of_call(message, hint=_example(name))
         if any(graph.is_unknown(node) for node in arguments):
             return graph.add(DEFERRED, tuple(arguments), (name, name, len(arguments), ()))
         finite, limits = limits, [*map(self._limit, limits)] if form is not ROOT else limits
         if name != "integrate" and limits != finite:
             message = f"{name} ends at a whole number, and inf is none"
-            raise Fault(message, -4, -1, hint="take as many terms as matter, for example 100000")
+            raise of_call(message, hint="take as many terms as matter, for example 100000")
         try:
             payload, taken = bound.closed(graph, [body], leaf, bound_name, len(limits))
         except FormulaError as error:
-            raise Fault(error.message, -4, -1, hint=error.hint) from None
+            raise of_call(error.message, hint=error.hint) from None
         if form is ROOT:
             from gradcli.calculus.reverse import slope
 
             sign = (graph.rows[body][0].infix or "").strip()
             if sign in COMPARISONS and sign != "==":
                 message = f"{name} finds where two sides are equal, and {sign} does not say so"
-                raise Fault(message, -4, -1, hint=EXAMPLES[name])
+                raise of_call(message, hint=_example(name))
             # In the body, where what was taken from an array is one number.
             zero = bound.residual(payload.graph, payload.roots[0])
             rate = slope(payload.graph, zero, payload.leaf(0))
@@ -266,7 +259,7 @@ class Calls:
         if operation is NEGATE:
             sign = "-"
             operation, arguments, payload = self.graph.rows[arguments[0]]
-        if operation is VARIABLE and payload == "inf" and "inf" not in self._given:
+        if operation is VARIABLE and payload == "inf" and "inf" not in self._outer_shapes:
             return self.graph.add(NAMED_CONSTANT, (), f"{sign}inf")
         return node
 
@@ -276,23 +269,20 @@ class Calls:
 
         graph = self.graph
         if len(arguments) not in {2, 3}:
-            message = f"diff is written {WRITTEN['diff']}"
-            raise Fault(message, -4, -1, hint=EXAMPLES["diff"])
+            raise of_call(f"diff is written {USAGES['diff']}", hint=_example("diff"))
         found, by, *times = arguments
         if graph.rows[by][0] not in {VARIABLE, PLACEHOLDER} and by not in graph.names:
-            message = f"the second argument of diff is a name: {WRITTEN['diff']}"
-            raise Fault(message, -4, -1, hint=EXAMPLES["diff"])
+            message = f"the second argument of diff is a name: {USAGES['diff']}"
+            raise of_call(message, hint=_example("diff"))
         count = self._whole(times[0], "the order of a derivative", -4, -1) if times else 1
         if not 0 <= count <= MOST_ORDERS:
-            message = f"the order of a derivative is a whole number from 0 to {MOST_ORDERS}"
-            raise Fault(message, -4, -1)
+            raise of_call(f"the order of a derivative is a whole number from 0 to {MOST_ORDERS}")
         below = graph.below(found)
         if any(graph.rows[node][0] is DEFERRED for node in below):
             message = "diff cannot look into a function of an array before it is called"
-            raise Fault(message, -4, -1, hint="write the derivative outside of the function")
+            raise of_call(message, hint="write the derivative outside of the function")
         if graph.shape(found):
-            message = "diff takes a formula that is one number"
-            raise Fault(message, -4, -1)
+            raise of_call("diff takes a formula that is one number")
         for _ in range(count):
             found = slope(graph, found, by)
         return found
@@ -303,7 +293,7 @@ class Calls:
         if value is None or value < 0 or value != int(value):
             which = "first" if place == 0 else "last"
             message = f"the {which} argument of {name} must be a whole number >= 0, as a number"
-            raise Fault(message, -4, -1)
+            raise of_call(message)
         rest = arguments[1:] if place == 0 else arguments[:-1]
         return rest, int(value)
 
@@ -313,7 +303,7 @@ class Calls:
         target, inputs, key = rows[arguments[-1]]
         if len(arguments) != 2 or target is not TABLE["index"] or rows[inputs[0]][0] is not ZEROS:
             message = "scatter takes an array and the part of zeros that is to hold it"
-            raise Fault(message, -4, -1, hint="write scatter(x, zeros(5)[1:3])")
+            raise of_call(message, hint="write scatter(x, zeros(5)[1:3])")
         x, shape = arguments[0], self.graph.shape(inputs[0])
         return self.graph.add(TABLE["scatter"], (x,), (key, shape))
 
@@ -321,8 +311,7 @@ class Calls:
         function = self._functions[name]
         if len(arguments) != len(function.parameters):
             count = len(function.parameters)
-            message = f"{name} takes {_arity((count, count))}, {_are_given(len(arguments))}"
-            raise Fault(message, -4, -1)
+            raise of_call(f"{name} takes {_arity((count, count))}, {_are_given(len(arguments))}")
         copies = dict(zip(function.parameters, arguments, strict=True))
         graph = self.graph
         for node in function.nodes:
@@ -338,20 +327,17 @@ class Calls:
                 copies[node] = node if changed == inputs else graph.add(operation, changed, payload)
         return copies[function.body]
 
-    def _made(self, name: str, arguments: list[int], keywords: dict[str, int]) -> int:
+    def _made(self, name: str, arguments: list[int]) -> int:
         """Return an array made of numbers: zeros(2, 3), linspace(0, 1, 11), len(x)."""
-        self._checked_keywords(name, keywords)
         least, most = MAKERS[name]
         if not least <= len(arguments) <= most:
-            message = f"{name} takes {_between(least, most)}, {_are_given(len(arguments))}"
-            raise Fault(message, -4, -1)
+            raise of_call(f"{name} takes {_between(least, most)}, {_are_given(len(arguments))}")
         if name == "len":
             if self.graph.is_unknown(arguments[0]):
                 return self.graph.add(DEFERRED, tuple(arguments), (name, name, 1, ()))
             shape = self.graph.shape(arguments[0])
             if not shape:
-                message = "len needs an array, not a single number"
-                raise Fault(message, -4, -1)
+                raise of_call("len needs an array, not a single number")
             return self.graph.constant(float(shape[0]))
         if name == "linspace":
             start, stop = [self._fixed(node) for node in arguments[:2]]
@@ -362,13 +348,9 @@ class Calls:
         sizes = [self._whole(node, "a size", -4, -1) for node in arguments]
         if name == "range":
             if len(sizes) == 3 and sizes[2] == 0:
-                message = "the step of a range must not be 0"
-                raise Fault(message, -4, -1)
+                raise of_call("the step of a range must not be 0")
             limits = (0, sizes[0], 1) if len(sizes) == 1 else (*sizes, 1)[:3]
             return self.graph.add(TABLE[name], (), limits)
-        if name == "eye" and len(sizes) != 1:
-            message = "eye takes 1 argument, the number of rows"
-            raise Fault(message, -4, -1)
         return self.graph.add(TABLE[name], (), tuple(sizes))
 
     def _shape_alone(self, arguments: list[int], keywords: dict[str, int]) -> int:
@@ -376,7 +358,7 @@ class Calls:
         self._checked_keywords("shape", keywords)
         if not arguments:
             message = "shape takes the lengths of the axes, none is given"
-            raise Fault(message, -4, -1, hint="write shape(3) or shape(2, 3)")
+            raise of_call(message, hint="write shape(3) or shape(2, 3)")
         sizes = tuple([self._whole(node, "a size", -4, -1) for node in arguments])
         self.named_shape = self.graph.variable("shape", checked(sizes))
         return self.named_shape
@@ -384,12 +366,12 @@ class Calls:
     def _drawn(self, name: str, arguments: list[int]) -> int:
         if not self._is_value:
             message = f"{name} is a random start and stands in NAME=VALUE words only"
-            raise Fault(message, -4, -1, hint=f"write w={name}(…) behind the formula")
+            raise of_call(message, hint=f"write w={name}(…) behind the formula")
         limits = () if name == "normal" else tuple([self._fixed(node) for node in arguments[:2]])
         sizes = arguments if name == "normal" else arguments[2:]
         if limits and not 0 <= limits[1] - limits[0] <= LARGEST:
-            message = "uniform takes a lower and an upper limit, not too far apart"
-            raise Fault(message, -4, -1, hint="write uniform(-1, 1, …)")
+            message = "uniform takes a lower and an upper limit, at most 1.8e308 apart"
+            raise of_call(message, hint="write uniform(-1, 1, …)")
         shape = checked(tuple([self._whole(node, "a size", -4, -1) for node in sizes]))
         free = f"{name}#{len(self.draws)}"
         self.draws.append((free, name, shape, limits))
@@ -414,8 +396,7 @@ class Calls:
         except ShapeError:
             fits = False
         if not fits:
-            message = f"{name} cannot make the shape {shown(wanted)} of {shown(given)}"
-            raise Fault(message, -4, -1)
+            raise of_call(f"{name} cannot make the shape {shown(wanted)} of {shown(given)}")
 
     def _checked_keywords(self, name: str, keywords: dict[str, int]) -> None:
         if keywords:
@@ -423,7 +404,7 @@ class Calls:
             message = f"{name} has no argument named {other}"
             # Only axis is ever a name of an argument: what else stands before "=" is compared.
             kind = None if other == "axis" else "keyword"
-            raise Fault(message, -4, -1, kind=kind, hint="reductions of arrays take axis=0")
+            raise of_call(message, kind=kind, hint="reductions of arrays take axis=0")
 
     def _whole(self, node: int, what: str, first: int = -1, last: int | None = None) -> int:
         value = self.graph.fixed(node)
@@ -435,9 +416,19 @@ class Calls:
     def _fixed(self, node: int) -> float:
         value = self.graph.fixed(node)
         if value is None or value - value != 0:
-            message = "this must be a number that is known before anything runs"
-            raise Fault(message, -4, -1)
+            raise of_call("this must be a number that is known before anything runs")
         return value
+
+
+def _takes_axis(name: str) -> bool:
+    row = FUNCTIONS.get(name)
+    return name in EXTREMES or (row is not None and row.payload == "axis")
+
+
+def _example(name: str) -> str:
+    from gradcli.language.meant import EXAMPLES
+
+    return f"for example {EXAMPLES[name]}{'; a limit may be inf' * (name == 'integrate')}"
 
 
 def _arity(arity: tuple[int, int], *, extra: bool = False) -> str:

@@ -6,64 +6,44 @@ its users expect; where they expect different values, each is listed.
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import NamedTuple
 from unicodedata import digit
 
 _FUNCTIONS = """
-lg(x) = log10(x)
-log_10(x) = log10(x)
-log₁₀(x) = log10(x)
-lb(x) = log2(x)
-ld(x) = log2(x)
-log_2(x) = log2(x)
-log₂(x) = log2(x)
+lg log_10 log₁₀(x) = log10(x)
+lb ld log_2 log₂(x) = log2(x)
 exp2(x) = 2^x
 exp10(x) = 10^x
-sgn(x) = sign(x)
-signum(x) = sign(x)
+sgn signum(x) = sign(x)
 fabs(x) = abs(x)
 ceiling(x) = ceil(x)
 int(x) = floor(x) or trunc(x)
-truncate(x) = trunc(x)
-fix(x) = trunc(x)
+truncate fix(x) = trunc(x)
 fract(x) = x - floor(x)
 round(x, n) = round(x*10^n)/10^n
-fmod(x, y) = sign(x)*mod(abs(x), abs(y))
-rem(x, y) = sign(x)*mod(abs(x), abs(y))
+fmod rem(x, y) = sign(x)*mod(abs(x), abs(y))
 modulo(x, y) = mod(x, y)
-pow(a, b) = a^b
-power(a, b) = a^b
-sqr(x) = x^2
-square(x) = x^2
+pow power(a, b) = a^b
+sqr square(x) = x^2
 cube(x) = x^3
-root(x, n) = x^(1/n)
-nthroot(x, n) = x^(1/n)
+root nthroot(x, n) = x^(1/n)
 tg(x) = tan(x)
-arctg(x) = atan(x)
+arctg arctan(x) = atan(x)
 arcsin(x) = asin(x)
 arccos(x) = acos(x)
-arctan(x) = atan(x)
-arctan2(y, x) = atan2(y, x)
-atan(y, x) = atan2(y, x)
-arcsinh(x) = asinh(x)
-arccosh(x) = acosh(x)
-arctanh(x) = atanh(x)
-arsinh(x) = asinh(x)
-arcosh(x) = acosh(x)
-artanh(x) = atanh(x)
-ctg(x) = cot(x)
-cotg(x) = cot(x)
-cotan(x) = cot(x)
+arctan2 atan(y, x) = atan2(y, x)
+arcsinh arsinh(x) = asinh(x)
+arccosh arcosh(x) = acosh(x)
+arctanh artanh(x) = atanh(x)
+ctg cotg cotan(x) = cot(x)
 cosec(x) = csc(x)
 coth(x) = 1/tanh(x)
 sech(x) = 1/cosh(x)
 csch(x) = 1/sinh(x)
-acot(x) = atan(1/x) or pi/2 - atan(x)
-arccot(x) = atan(1/x) or pi/2 - atan(x)
-asec(x) = acos(1/x)
-arcsec(x) = acos(1/x)
-acsc(x) = asin(1/x)
-arccsc(x) = asin(1/x)
+acot arccot(x) = atan(1/x) or pi/2 - atan(x)
+asec arcsec(x) = acos(1/x)
+acsc arccsc(x) = asin(1/x)
 acoth(x) = atanh(1/x)
 asech(x) = acosh(1/x)
 acsch(x) = asinh(1/x)
@@ -72,48 +52,27 @@ cosd(x) = cos(radians(x))
 tand(x) = tan(radians(x))
 rad2deg(x) = degrees(x)
 deg2rad(x) = radians(x)
-ncr(n, k) = nCr(n, k)
-comb(n, k) = nCr(n, k)
-choose(n, k) = nCr(n, k)
-C(n, k) = nCr(n, k)
-binom(n, k) = nCr(n, k)
-binomial(n, k) = nCr(n, k)
-npr(n, k) = nPr(n, k)
-perm(n, k) = nPr(n, k)
-P(n, k) = nPr(n, k)
+ncr comb choose C binom binomial(n, k) = nCr(n, k)
+npr perm P(n, k) = nPr(n, k)
 fact(n) = n!
 j0(x) = besselj(0, x)
 j1(x) = besselj(1, x)
 y0(x) = bessely(0, x)
 y1(x) = bessely(1, x)
 tgamma(x) = gamma(x)
-gammaln(x) = lgamma(x)
-lngamma(x) = lgamma(x)
-loggamma(x) = lgamma(x)
+gammaln lngamma loggamma(x) = lgamma(x)
 psi(x) = digamma(x)
 logit(x) = log(x/(1 - x))
 expit(x) = sigmoid(x)
-normcdf(x) = erfc(-x/sqrt(2))/2
-normpdf(x) = exp(-x^2/2)/sqrt(2*pi)
-Phi(x) = erfc(-x/sqrt(2))/2
-pnorm(x) = erfc(-x/sqrt(2))/2
-dnorm(x) = exp(-x^2/2)/sqrt(2*pi)
+normcdf Phi pnorm(x) = erfc(-x/sqrt(2))/2
+normpdf dnorm(x) = exp(-x^2/2)/sqrt(2*pi)
 heaviside(x) = where(x > 0, 1, 0)
-if(c, a, b) = where(c, a, b)
-iff(c, a, b) = where(c, a, b)
-iif(c, a, b) = where(c, a, b)
-iff(c, a, b) = where(c, a, b)
-ifelse(c, a, b) = where(c, a, b)
+if iff iif ifelse(c, a, b) = where(c, a, b)
 clamp(x, a, b) = clip(x, a, b)
-average(x) = mean(x)
-avg(x) = mean(x)
+average avg(x) = mean(x)
 product(x) = prod(x)
-count(x) = len(x)
-length(x) = len(x)
-size(x) = len(x)
-array(x) = x
-tensor(x) = x
-float(x) = x
+count length size(x) = len(x)
+array tensor float(x) = x
 mse_loss(x, y) = mse(x, y)
 rms(x) = sqrt(mean(x^2))
 amax(x) = max(x)
@@ -124,11 +83,20 @@ argmin(x) = argmax(-x)
 stdev(x) = std(x)*sqrt(len(x)/(len(x) - 1))
 variance(x) = var(x)*len(x)/(len(x) - 1) or var(x)
 """
-"""A line for each name and number of arguments: the call, and what it is in our own language."""
+"""A line for each function: its names and parameters, and what it is in our own language."""
+
+EXAMPLES = {
+    "integrate": "integrate(x^2, x, 0, 1)",
+    "sum": "sum(k^2, k, 1, 10)",
+    "prod": "prod(k, k, 1, 10)",
+    "solve": "solve(cos(x) == x, x, 1)",
+    "diff": "diff(x^3, x)",
+}
+"""Calls of the functions that take a name."""
 
 DERIVATIVE = "derivatives come from the command gradcli grad"
-_INTEGRAL = "an integral is written integrate(x^2, x, 0, 1)"
-_ROOT = "an equation is solved by solve(cos(x) == x, x, 1)"
+_INTEGRAL = f"an integral is written {EXAMPLES['integrate']}"
+_ROOT = f"an equation is solved by {EXAMPLES['solve']}"
 _MINIMUM = "a minimum comes from the command gradcli minimize"
 _RANDOM = "random numbers are values of names: w=uniform(0, 1, 3)"
 
@@ -136,42 +104,20 @@ _ALGEBRA = "no command rearranges a formula: gradcli eval has its value, gradcli
 _OTHERS = "gradcli help functions lists those that there are"
 
 ABSENT: dict[str, str] = {
-    **dict.fromkeys(
-        [
-            "percentile",
-            "mode",
-            "sort",
-            "det",
-            "inv",
-            "eig",
-            "poly",
-            "cross",
-            "outer",
-            "prime",
-            "isprime",
-            "nextprime",
-        ],
-        _OTHERS,
-    ),
-    **dict.fromkeys(["simplify", "expand", "factor", "collect"], _ALGEBRA),
-    "limit": "no limit is taken; a value close to it is often enough, x=1e-8",
-    "plot": "a plot comes from the command gradcli eval with a range, x=-5:5:0.1 --plot -",
-    "derivative": DERIVATIVE,
-    "deriv": DERIVATIVE,
-    "differentiate": DERIVATIVE,
-    "grad": DERIVATIVE,
-    "gradient": DERIVATIVE,
-    "hessian": "second derivatives come from the command gradcli grad with --hessian",
-    "integral": _INTEGRAL,
-    "quad": _INTEGRAL,
-    "nsolve": _ROOT,
-    "roots": _ROOT,
-    "fsolve": _ROOT,
-    "minimize": _MINIMUM,
-    "minimise": _MINIMUM,
-    "rand": _RANDOM,
-    "randn": _RANDOM,
-    "random": _RANDOM,
+    name: words
+    for names, words in (
+        ("percentile mode sort det inv eig poly cross outer prime isprime nextprime", _OTHERS),
+        ("simplify expand factor collect", _ALGEBRA),
+        ("limit", "no limit is taken; a value close to it is often enough, x=1e-8"),
+        ("plot", "a plot comes from the command gradcli eval with a range, x=-5:5:0.1 --plot -"),
+        ("derivative deriv differentiate grad gradient", DERIVATIVE),
+        ("hessian", "second derivatives come from the command gradcli grad with --hessian"),
+        ("integral quad", _INTEGRAL),
+        ("nsolve roots fsolve", _ROOT),
+        ("minimize minimise", _MINIMUM),
+        ("rand randn random", _RANDOM),
+    )
+    for name in names.split()
 }
 """Functions of other programs that no formula stands for, and what to say."""
 
@@ -203,6 +149,29 @@ FOREIGN = {
 }
 """Words that stand between or before operands in other languages, and that no one multiplies."""
 
+CONVERSIONS = {"in", "to", "as"}
+"""Words between two units."""
+
+_UNITS = """
+length: m=1 km=1000 dm=0.1 cm=0.01 mm=0.001 um=1e-6 nm=1e-9 mile=1609.344 miles=1609.344
+length: mi=1609.344 yd=0.9144 ft=0.3048 feet=0.3048 inch=0.0254 inches=0.0254 in=0.0254
+mass: kg=1 g=0.001 mg=1e-6 ug=1e-9 t=1000 lb=0.45359237 lbs=0.45359237 oz=0.028349523125
+time: s=1 sec=1 seconds=1 ms=0.001 us=1e-6 ns=1e-9 min=60 minutes=60 h=3600 hour=3600 hours=3600
+time: day=86400 days=86400 week=604800 weeks=604800
+volume: l=1 L=1 liter=1 litre=1 liters=1 litres=1 ml=0.001 mL=0.001 gal=3.785411784
+pressure: Pa=1 hPa=100 kPa=1000 MPa=1e6 bar=100000 mbar=100 atm=101325
+energy: J=1 kJ=1000 MJ=1e6 Wh=3600 kWh=3600000 cal=4.184 kcal=4184 eV=1.602176634e-19
+power: W=1 mW=0.001 kW=1000 MW=1e6
+frequency: Hz=1 kHz=1000 MHz=1e6 GHz=1e9
+"""
+"""Units by what they measure; a unit is so many of the one that is 1."""
+
+UNITS = {
+    name: (quantity, size)
+    for quantity, _, units in (line.partition(": ") for line in _UNITS.strip().split("\n"))
+    for name, _, size in (unit.partition("=") for unit in units.split())
+}
+
 CONSTANTS = {
     "PI": "pi",
     "Pi": "pi",
@@ -220,19 +189,12 @@ NOT_FINITE = {"inf", "Inf", "INF", "infinity", "Infinity", "nan", "NaN", "NAN"}
 NO_INFINITY = "there is no infinity in a formula, and no nan; take a large number such as 1e300"
 
 OPERATORS = {
-    "∙": "*",
-    "⋅": "*",
-    "∗": "*",
-    "⁄": "/",
-    "∕": "/",
-    "–": "-",
-    "—": "-",
-    "⩽": "<=",
-    "⩾": ">=",
-    "∧": " and ",
-    "∨": " or ",
-    "&": " and ",
-    "|": " or ",
+    sign: own
+    for signs, own in (
+        *(("∙⋅∗", "*"), ("⁄∕", "/"), ("–—", "-"), ("⩽", "<="), ("⩾", ">=")),
+        *(("∧&", " and "), ("∨|", " or ")),
+    )
+    for sign in signs
 }
 """Characters between two operands, and the operator that each means."""
 
@@ -243,8 +205,8 @@ FRACTIONS = {"½": "1/2", "⅓": "1/3", "⅔": "2/3", "¼": "1/4", "¾": "3/4", 
 
 WORDS = {
     "∞": NO_INFINITY,
-    "∑": "a sum is written sum(k^2, k, 1, 10)",
-    "∏": "a product is written prod(k, k, 1, 10)",
+    "∑": f"a sum is written {EXAMPLES['sum']}",
+    "∏": f"a product is written {EXAMPLES['prod']}",
     "∂": DERIVATIVE,
     "∫": _INTEGRAL,
     '"': "a formula has no strings",
@@ -268,9 +230,10 @@ def meanings() -> dict[tuple[str, int], Meaning]:
     found = {}
     for line in _FUNCTIONS.strip().split("\n"):
         head, _, body = line.partition(" = ")
-        name, _, inside = head.rstrip(")").partition("(")
+        names, _, inside = head.rstrip(")").partition("(")
         parameters = tuple(inside.split(", "))
-        found[name, len(parameters)] = Meaning(parameters, tuple(body.split(" or ")))
+        for name in names.split():
+            found[name, len(parameters)] = Meaning(parameters, tuple(body.split(" or ")))
     return found
 
 
@@ -283,6 +246,18 @@ def meaning(name: str, count: int) -> Meaning | None:
         digits = "".join(str(digit(character)) for character in base)  # of log3 and log₃ alike
         return Meaning(("x",), (f"log(x, {digits})",))
     return found
+
+
+def conversion(unit: str, other: str) -> str | None:
+    """Return what x of a unit are in another one, as a formula of x; None when it is not known."""
+    quantity, size = UNITS.get(unit, ("", "1"))
+    wanted, own = UNITS.get(other, ("?", "1"))
+    if quantity != wanted:
+        return None
+    ratio = Fraction(size) / Fraction(own)
+    if ratio.denominator == 1:
+        return f"x*{ratio}"
+    return f"x/{ratio.denominator}" if ratio.numerator == 1 else f"x*{size}/{own}"
 
 
 def absent(name: str) -> str | None:

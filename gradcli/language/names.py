@@ -6,7 +6,7 @@ from gradcli.graph.operations import ALIASES, FUNCTIONS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
 
 CONSTANTS = {"pi": "pi", "π": "pi", "tau": "tau", "τ": "tau", "e": "e"}
 """Named constants as typed, and as the graph calls them."""
@@ -19,6 +19,9 @@ REBINDABLE = "e"
 
 FORMS = {"diff", "integrate", "solve"}
 """Functions that take a name besides formulas; where no parenthesis follows they are names."""
+
+BINDERS = {"integrate": (1, 9), "solve": (1, 9), "sum": (4, 4), "prod": (4, 4)}
+"""The functions that bind a name, and with how many arguments at least and at most they do."""
 
 ONLY_HERE = {"len", "normal", "scatter", "uniform", *FORMS}
 """Functions that the builder works out itself."""
@@ -60,6 +63,15 @@ def is_reserved(name: str) -> bool:
     return is_function(name) and (name not in FORMS if row is None else row.reserved)
 
 
+def fixed_meaning(name: str) -> str | None:
+    """Return what a name is that can be nothing else: "a constant"; None for a free name."""
+    if name in KEYWORDS:
+        return "a word of the language"
+    if is_reserved(name):
+        return "a function"
+    return "a constant" if name in CONSTANTS and name != REBINDABLE else None
+
+
 def meant(name: str) -> str | None:
     """Return what to say about a free name that has another meaning elsewhere: PI, inf."""
     from gradcli.language.meant import CONSTANTS as ELSEWHERE
@@ -68,6 +80,64 @@ def meant(name: str) -> str | None:
     if name in NOT_FINITE:
         return NO_INFINITY
     return f"did you mean '{ELSEWHERE[name]}'?" if name in ELSEWHERE else None
+
+
+# ---------------------------------------------------------------- bound names
+
+
+def renamed(kinds: Sequence[str], texts: Sequence[str]) -> Sequence[str]:
+    """Return the texts of the tokens, with a name of its own for each bound name.
+
+    Such is x in the first argument of integrate(x^2, x, 0, 1). The builder works from the inside
+    out, so it must know beforehand what a name means: before a text is read, each bound name gets
+    one that nobody can type; the innermost form wins.
+    """
+    ends = _scopes(kinds, texts, BINDERS)
+    found = list(texts)
+    scopes: dict[str, list[tuple[int, str]]] = {}
+    leaving: dict[int, list[str]] = {}
+    for place, text in enumerate(texts):
+        if place in ends:
+            last = ends[place]
+            name = texts[last]
+            scopes.setdefault(name, []).append((last, f"{place} {name}"))
+            leaving.setdefault(last, []).append(name)
+        if kinds[place] == "NAME" and scopes.get(text) and kinds[place + 1] != "LPAR":
+            found[place] = scopes[text][-1][1]
+        for name in leaving.pop(place, ()):
+            scopes[name].pop()
+    return found
+
+
+def _scopes(
+    kinds: Sequence[str], texts: Sequence[str], binders: Mapping[str, tuple[int, int]]
+) -> dict[int, int]:
+    """Return for the first token of each body that of the bound name behind it."""
+    found: dict[int, int] = {}
+    waiting: list[tuple[int, list[int], bool]] = []
+    """For each open parenthesis the token behind it, its commas, and whether a name is bound."""
+    for place, kind in enumerate(kinds):
+        if kind in {"LPAR", "LSQB"}:
+            named = place and kinds[place - 1] == "NAME" and texts[place - 1] in binders
+            waiting.append((place + 1, [], bool(named)))
+        elif kind == "COMMA" and waiting:
+            waiting[-1][1].append(place)
+        elif kind in {"RPAR", "RSQB"} and waiting:
+            start, commas, is_form = waiting.pop()
+            if is_form and kinds[place + 1] == "EQUALS":  # the user's own function
+                own = texts[start - 2]
+                others = {name: counts for name, counts in binders.items() if name != own}
+                return _scopes(kinds, texts, others)
+            if not is_form or not commas or kinds[commas[0] + 1] != "NAME":
+                continue
+            least, most = binders[texts[start - 2]]
+            end = commas[1] if len(commas) > 1 else place
+            if least <= len(commas) + 1 <= most and end == commas[0] + 2:
+                found[start] = commas[0] + 1
+    return found
+
+
+# ---------------------------------------------------------------- misspelt names
 
 
 LEAST_SLIP = 0.8

@@ -5,27 +5,14 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from gradcli.language.operands import (
-    SIGNS,
-    matching,
-    text,
-)
-from gradcli.language.repairs import (
-    Edit,
-    Repair,
-    replaced,
-)
+from gradcli.language.repairs import SIGNS, Edit, Repair
 from gradcli.language.scanner import END
 
 if TYPE_CHECKING:
-    from gradcli.language.scanner import Tokens
-
-    Span = tuple[int, int]
-    Found = tuple[str | None, Repair, Span | None] | None
-    """A sentence, None for what was expected; the repair; the place, None for that of the token."""
+    from gradcli.language.repairs import Found, Operands
 
 
-def range_without_step(tokens: Tokens, index: int) -> Found:
+def range_without_step(tokens: Operands, index: int) -> Found:
     """A range without its step, as the value of a name: `0:3`."""
     kinds = tokens.kinds
     if kinds[index] != END or kinds.count("COLON") not in {1, 2} or kinds[0] == "COLON":
@@ -41,13 +28,13 @@ def range_without_step(tokens: Tokens, index: int) -> Found:
     return "a range has a start, a stop and a step", Repair((edit,)), None
 
 
-def misspelt_number(tokens: Tokens, index: int) -> Found:
+def misspelt_number(tokens: Operands, index: int) -> Found:
     """Say what is wrong with `1e`, `1_000` or `0x1F`, whose name is the token at `index`."""
     number, name = tokens.texts[index - 1], tokens.texts[index]
     span = (tokens.start(index - 1), tokens.span(index)[1])
     if name in {"e", "E"}:
         readings = (f"{number}e0", f"{number}*{name}")
-        edits = tuple(replaced(tokens, index - 1, index, reading) for reading in readings)
+        edits = tuple(tokens.replaced(index - 1, index, reading) for reading in readings)
         return f"{number}{name} is a number without its exponent", Repair(edits), span
     if name[0] == "_":
         digits = (number + name).replace("_", "")
@@ -62,7 +49,7 @@ def misspelt_number(tokens: Tokens, index: int) -> Found:
     return "numbers are decimal", Repair(edits, otherwise=otherwise), span
 
 
-def groups(tokens: Tokens, first: int, separator: str | None) -> tuple[int, int]:
+def groups(tokens: Operands, first: int, separator: str | None) -> tuple[int, int]:
     """Return the first and last token of the numbers around one, which a separator joins.
 
     None stands for blanks.
@@ -86,7 +73,7 @@ def groups(tokens: Tokens, first: int, separator: str | None) -> tuple[int, int]
     return first, last
 
 
-def thousands(tokens: Tokens, first: int, last: int) -> tuple[Edit, ...]:
+def thousands(tokens: Operands, first: int, last: int) -> tuple[Edit, ...]:
     """Return the edit for digits in groups of three: 1,000 or 1 000 000."""
     groups = [word for word in tokens.texts[first : last + 1] if word.strip(" ,")]
     *whole, end = groups
@@ -97,10 +84,10 @@ def thousands(tokens: Tokens, first: int, last: int) -> tuple[Edit, ...]:
         and all(group.isdecimal() for group in [*whole, digits])
         and all(len(group) == 3 for group in [*whole[1:], digits])
     )
-    return (replaced(tokens, first, last, "".join(groups)),) if is_grouped else ()
+    return (tokens.replaced(first, last, "".join(groups)),) if is_grouped else ()
 
 
-def decimal_comma(tokens: Tokens, index: int) -> tuple[Edit, ...]:
+def decimal_comma(tokens: Operands, index: int) -> tuple[Edit, ...]:
     """Return the edits for a comma between the digits of numbers: 1,000 and 1,5 and 1.000,5."""
     if index == 0 or tokens.kinds[index - 1] != "NUMBER":
         return ()
@@ -116,10 +103,10 @@ def decimal_comma(tokens: Tokens, index: int) -> tuple[Edit, ...]:
         return ()
     if not "".join(points).isdecimal():
         return ()
-    return (*whole_number, replaced(tokens, first, last, f"{''.join(points)}.{part}"))
+    return (*whole_number, tokens.replaced(first, last, f"{''.join(points)}.{part}"))
 
 
-def items(tokens: Tokens) -> str | None:
+def items(tokens: Operands) -> str | None:
     """Return numbers that blanks separate as an array; None for anything else."""
     words: list[str] = []
     for kind, word in zip(tokens.kinds, tokens.texts, strict=True):
@@ -132,7 +119,7 @@ def items(tokens: Tokens) -> str | None:
     return f"[{', '.join(words)}]"
 
 
-def comma(tokens: Tokens, index: int, opening: int | None, start: str) -> Repair:
+def comma(tokens: Operands, index: int, opening: int | None, start: str) -> Repair:
     """Return the repair for a comma outside of a call or array: `1,000`, `1,5`, `1,2,3`, `x, y`."""
     if opening is None:
         first = 0
@@ -144,13 +131,13 @@ def comma(tokens: Tokens, index: int, opening: int | None, start: str) -> Repair
             last += 1
         while tokens.kinds[last + 1] not in {"SEPARATOR", END}:
             last += 1
-        inside = text(tokens, first, last)
+        inside = tokens.text(first, last)
         listed = Edit(tokens.start(first), tokens.span(last)[1], "")
     else:
-        closing = matching(tokens, opening)
+        closing = tokens.matching(opening)
         if closing is None:
             return Repair(decimal_comma(tokens, index))
-        inside = text(tokens, opening + 1, closing - 1)
+        inside = tokens.text(opening + 1, closing - 1)
         listed = Edit(tokens.start(opening), tokens.span(closing)[1], "")
     numbers = decimal_comma(tokens, index)
     items = ", ".join(part.strip() for part in inside.split(","))

@@ -14,7 +14,8 @@ from gradcli.errors import FormulaError, ShapeError
 from gradcli.graph.node import Growing
 from gradcli.graph.shapes import SCALAR
 from gradcli.language.builder import Builder
-from gradcli.language.functions import BINDERS, Fault
+from gradcli.language.functions import Fault
+from gradcli.language.names import BINDERS, renamed
 from gradcli.language.origin import Origin, Span
 from gradcli.language.scanner import END, ILLEGAL, SCANNER, TABLES, Tokens
 from gradcli.language.tables import Production, Tables
@@ -57,17 +58,6 @@ class Misfit(Exception):  # noqa: N818 - as above
 
 class Parsed:
     """What a text says: a graph and the node of the result. It never changes."""
-
-    __slots__ = (
-        "choice",
-        "definitions",
-        "draws",
-        "graph",
-        "named_shape",
-        "origin",
-        "range",
-        "root",
-    )
 
     def __init__(self, origin: Origin, built: Builder) -> None:
         self.graph: Final = built.graph
@@ -235,9 +225,7 @@ def meant(tokens: Tokens) -> Sequence[str]:
     """Return the texts of the tokens, with a name of its own for each name that is bound."""
     if BINDERS.keys().isdisjoint(tokens.texts):
         return tokens.texts
-    from gradcli.language.bound_names import renamed
-
-    return renamed(tokens.kinds, tokens.texts, BINDERS)
+    return renamed(tokens.kinds, tokens.texts)
 
 
 def drive(tokens: Tokens, builder: Builder, start: str) -> None:
@@ -357,23 +345,25 @@ def _next(tables: Tables, state: int, rule: str) -> int:
 def _misplaced(tokens: Tokens, unexpected: Unexpected, start: str) -> Finding:
     """Return what is wrong with a token that the grammar does not allow."""
     from gradcli.language import characters, diagnosis
+    from gradcli.language.repairs import Operands
 
     if ILLEGAL in tokens.kinds:
-        return characters.illegal_character(tokens, tokens.kinds.index(ILLEGAL))
+        return characters.illegal_character(Operands(tokens), tokens.kinds.index(ILLEGAL))
     accepted = acceptable(TABLES, unexpected.states)
-    return diagnosis.unexpected_token(tokens, unexpected.index, accepted, start)
+    return diagnosis.unexpected_token(Operands(tokens), unexpected.index, accepted, start)
 
 
 def _meaningless(tokens: Tokens, misfit: Misfit, start: str) -> Finding:
     """Return what is wrong with a production whose symbols do not fit."""
     from gradcli.language import calls, characters
+    from gradcli.language.repairs import Operands
 
     fault = misfit.__cause__
     if ILLEGAL in tokens.kinds and isinstance(fault, Fault):
-        return characters.illegal_character(tokens, tokens.kinds.index(ILLEGAL))
+        return characters.illegal_character(Operands(tokens), tokens.kinds.index(ILLEGAL))
     spans = trace(tokens, start, until=misfit)
     if isinstance(fault, Fault):
-        return calls.of_fault(tokens, fault, spans)
+        return calls.of_fault(Operands(tokens), fault, spans)
     assert isinstance(fault, ShapeError)  # noqa: S101 - nothing else is raised as a Misfit
     span = (spans[-misfit.production.length][0], spans[-1][1])
-    return calls.of_shapes(tokens, fault, span)
+    return calls.of_shapes(Operands(tokens), fault, span)

@@ -2,38 +2,42 @@
 
 A repair is an edit of the text. What is printed is the formula that the edit makes, or of a long
 one the part that is new; either is printed only if it can be read. Where two readings are possible
-there is an edit for each, and all of them are printed or none.
+there is an edit for each, and all of them are printed or none. What is edited are operands, which
+begin and end among the tokens of a text, right or wrong.
 """
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from gradcli.errors import FormulaError
 from gradcli.graph.precedence import (
+    AND,
     ATOM,
+    COMPARISON,
+    NOT,
+    OR,
     POSTFIX,
+    POWER,
+    PRODUCT,
+    SIGN,
+    SUM,
 )
-from gradcli.language.operands import (
-    BINARY,
-    ENDS,
-    POSTFIXES,
-    STARTS,
-    after,
-    before,
-    level_at,
-    level_of,
-    text,
-)
+from gradcli.language.meant import EXAMPLES
+from gradcli.language.names import FORMS
 from gradcli.language.scanner import SCANNER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from gradcli.language.scanner import Tokens
 
     Reader = Callable[[str], "Finding | None"]
     """Reads a text, and returns what is wrong with it; None for a formula."""
+    Span = tuple[int, int]
+    Found = tuple[str | None, "Repair", Span | None] | None
+    """A sentence, None for what was expected; the repair; the place, None for that of the token."""
 
 LONGEST_SHOWN = 120
 """Characters of a formula that is printed as a repair; of a longer one only the new part is."""
@@ -135,65 +139,249 @@ def _can_be_shown(text: str) -> bool:
     return len(text) <= LONGEST_SHOWN and text.isprintable()
 
 
-# ---------------------------------------------------------------- edits
+# ---------------------------------------------------------------- operands and edits
 
 
-def replaced(tokens: Tokens, first: int, last: int, formula: str) -> Edit:
-    """Return the edit that puts an expression in place of some tokens.
+BINARY = {
+    "OR": OR,
+    "AND": AND,
+    "COMPARISON": COMPARISON,
+    "PLUS": SUM,
+    "MINUS": SUM,
+    "STAR": PRODUCT,
+    "SLASH": PRODUCT,
+    "AT": PRODUCT,
+    "IMPLICIT": PRODUCT,
+    "POWER": POWER,
+}
+"""The terminals between two operands, and how tightly each binds."""
+POSTFIXES = {"BANG", "DEGREE", "SUPERSCRIPT", "TRANSPOSED"}
+ENDS = {"NUMBER", "NAME", "RPAR", "RSQB", *POSTFIXES}
+"""The terminals with which an operand can end."""
+STARTS = {"NUMBER", "NAME", "LPAR", "LSQB"}
+"""The terminals with which an operand without a sign can start."""
+SIGNS = {"PLUS", "MINUS"}
+PAIRS = {"LPAR": "RPAR", "LSQB": "RSQB"}
 
-    It is put in parentheses where what stands beside it would tear it apart.
-    """
-    kinds = tokens.kinds
-    level = level_of(formula)
-    left = kinds[first - 1] if first else ""
-    right = kinds[last + 1]
-    outer = level_at(kinds, first - 1) if left in {*BINARY, "NOT"} else -1
-    inner = POSTFIX if right in {*POSTFIXES, "LSQB"} else BINARY.get(right, -1)
-    is_torn = (
-        max(outer, inner) > level
-        or (outer == level and left in {"SLASH", "AT", "MINUS", "COMPARISON"})
-        or (inner == level and right in {"POWER", "COMPARISON"})
-        or (level < ATOM and (left in ENDS or right in STARTS))
-        or (left == "IMPLICIT" and formula[:1].isdigit())
-    )
-    if is_torn:
-        formula = f"({formula})"
-    return Edit(tokens.start(first), tokens.span(last)[1], formula)
+
+class Operands:
+    """The tokens of a text, right or wrong, and where the operands among them begin and end."""
+
+    def __init__(self, tokens: Tokens) -> None:
+        self.source = tokens.source
+        self.kinds = tokens.kinds
+        self.texts = tokens.texts
+        self.start = tokens.start
+        self.span = tokens.span
+
+    def before(self, index: int, level: int = POSTFIX) -> int | None:
+        """Return the first token of the operand that ends before token `index`.
+
+        It holds all operators that bind at least as tightly as `level`. None where none ends there.
+        """
+        kinds = self.kinds
+        first = self._atom_before(index)
+        while first:
+            kind = kinds[first - 1]
+            if self.is_sign(first - 1):
+                if (POWER if self._is_in_exponent(first - 1) else SIGN) < level:
+                    break
+                first -= 1
+            elif kind == "NOT" and level <= NOT:
+                first -= 1
+            elif BINARY.get(kind, -1) >= level:
+                longer = self._atom_before(first - 1)
+                if longer is None:
+                    break
+                first = longer
+            else:
+                break
+        return first
+
+    def is_sign(self, place: int) -> bool:
+        """Return whether a token is a sign, and no operator between two operands."""
+        return self.kinds[place] in SIGNS and not (place and self.kinds[place - 1] in ENDS)
+
+    def level(self, place: int) -> int:
+        """Return how tightly the operator binds that a token is; ATOM for one that is none."""
+        kind = self.kinds[place]
+        if self.is_sign(place):
+            return SIGN
+        if kind in POSTFIXES:
+            return POSTFIX
+        return BINARY.get(kind, {"NOT": NOT, "ILLEGAL": OR}.get(kind, ATOM))
+
+    def loosest(self) -> int:
+        """Return how tightly the loosest operator of the whole text binds."""
+        return min(map(self.level, self.beside()))
+
+    def _is_in_exponent(self, sign: int) -> bool:
+        while sign >= 0 and self.kinds[sign] in SIGNS:
+            sign -= 1
+        return sign >= 0 and self.kinds[sign] == "POWER"
+
+    def _atom_before(self, index: int) -> int | None:
+        """Return the first token of the name, number, call, group or array before a token."""
+        kinds = self.kinds
+        place = index - 1
+        while place >= 0:
+            kind = kinds[place]
+            if kind in {"NUMBER", "NAME"}:
+                return place
+            if kind in PAIRS.values():
+                opening = self.matching(place)
+                if opening is None:
+                    return None
+                before_it = kinds[opening - 1] if opening else ""
+                if kind == "RPAR":
+                    return opening - 1 if before_it == "NAME" else opening
+                if before_it not in ENDS:
+                    return opening
+                place = opening  # an index: what is indexed belongs to it
+            elif kind not in POSTFIXES:
+                return None
+            place -= 1
+        return None
+
+    def after(self, index: int, level: int = POSTFIX) -> int | None:
+        """Return the last token of the operand that starts at token `index`, with its signs.
+
+        It holds all operators that bind at least as tightly as `level`. None where none starts.
+        """
+        kinds = self.kinds
+        place: int | None = index
+        while place is not None:
+            while kinds[place] in SIGNS or (kinds[place] == "NOT" and level <= NOT):
+                place += 1
+            place = self._atom_after(place)
+            if place is None or BINARY.get(kinds[place + 1], -1) < level:
+                break
+            place += 2
+        return place
+
+    def _atom_after(self, place: int) -> int | None:
+        """Return the last token of the number, name, call, group or array at a token."""
+        kinds = self.kinds
+        if kinds[place] not in STARTS:
+            return None
+        if kinds[place] == "NAME" and kinds[place + 1] == "LPAR":
+            place += 1
+        end = self.matching(place) if kinds[place] in PAIRS else place
+        while end is not None and kinds[end + 1] in {*POSTFIXES, "LSQB"}:
+            end = self.matching(end + 1) if kinds[end + 1] == "LSQB" else end + 1
+        return end
+
+    def matching(self, place: int) -> int | None:
+        """Return the bracket that belongs to the one at `place`; None when it has none."""
+        kinds = self.kinds
+        opens = kinds[place] in PAIRS
+        waiting: list[str] = []
+        step = 1 if opens else -1
+        partner = PAIRS if opens else {closing: opening for opening, closing in PAIRS.items()}
+        while 0 <= place < len(kinds):
+            kind = kinds[place]
+            if kind in partner:
+                waiting.append(partner[kind])
+            elif kind in partner.values():
+                if waiting.pop() != kind:
+                    return None
+                if not waiting:
+                    return place
+            place += step
+        return None
+
+    def text(self, first: int, last: int) -> str:
+        """Return the text of some tokens, with what lies between them."""
+        return self.source[self.start(first) : self.span(last)[1]]
+
+    def unwrapped(self, first: int, last: int) -> str:
+        """Return the text of an operand, of a group without its parentheses."""
+        if self.kinds[first] == "LPAR" and self.matching(first) == last:
+            first, last = first + 1, last - 1
+        return self.text(first, last)
+
+    def beside(self, first: int = 0) -> Iterator[int]:
+        """Yield the tokens from one on in the same brackets, the one that closes these included."""
+        depth = 0
+        for place in range(first, len(self.kinds)):
+            depth -= self.kinds[place] in PAIRS.values()
+            if depth <= 0:
+                yield place
+            if depth < 0:
+                return
+            depth += self.kinds[place] in PAIRS
+
+    def unclosed(self, index: int) -> int | None:
+        """Return the last bracket that is still open before a token."""
+        depth = 0
+        for place in range(index - 1, -1, -1):
+            depth += (self.kinds[place] in PAIRS.values()) - (self.kinds[place] in PAIRS)
+            if depth < 0:
+                return place
+        return None
+
+    def arguments(self, opening: int, closing: int) -> list[str]:
+        """Return the texts between a bracket and its partner that commas separate."""
+        commas = [p for p in self.beside(opening + 1) if self.kinds[p] == "COMMA"]
+        pairs = pairwise([opening, *commas, closing])
+        return [self.text(a + 1, b - 1) if b > a + 1 else "" for a, b in pairs]
+
+    def replaced(self, first: int, last: int, formula: str) -> Edit:
+        """Return the edit that puts an expression in place of some self.
+
+        It is put in parentheses where an operator beside it binds more tightly.
+        """
+        kinds = self.kinds
+        level = Operands(SCANNER.scan(formula)).loosest()
+        left = kinds[first - 1] if first else ""
+        right = kinds[last + 1]
+        outer = self.level(first - 1) if left in {*BINARY, "NOT"} else -1
+        inner = POSTFIX if right in {*POSTFIXES, "LSQB"} else BINARY.get(right, -1)
+        needs_parentheses = (
+            max(outer, inner) > level
+            or (outer == level and left in {"SLASH", "AT", "MINUS", "COMPARISON"})
+            or (inner == level and right in {"POWER", "COMPARISON"})
+            or (level < ATOM and (left in ENDS or right in STARTS))
+            or (left == "IMPLICIT" and formula[:1].isdigit())
+        )
+        if needs_parentheses:
+            formula = f"({formula})"
+        return Edit(self.start(first), self.span(last)[1], formula)
+
+    def joined(self, index: int, last: int, sign: str, level: int) -> tuple[Edit, ...]:
+        """Return the edit that puts an operator in place of the tokens `index` to `last`.
+
+        With `last` before `index` it is put between two tokens; `level` is how tightly it binds.
+        The edit spans the operands on both sides, so that what is shown of it is a formula; without
+        two operands there is none.
+        """
+        first, end = self.before(index, level + 1), self.after(last + 1, level + 1)
+        if first is None or end is None:
+            return ()
+        left, right = self.text(first, index - 1), self.text(last + 1, end)
+        if last >= index:
+            source = self.source
+            gap = source[self.span(index - 1)[1] : self.start(index)]
+            other = source[self.span(last)[1] : self.start(last + 1)]
+            blank = " " if sign.startswith(" ") else ""
+            sign = f"{gap or blank}{sign.strip()}{other or blank}"
+        return (Edit(self.start(first), self.span(end)[1], f"{left}{sign}{right}"),)
 
 
 def filled(template: str, parts: Mapping[str, str]) -> str:
     """Return an expression with expressions in place of some of its names."""
-    tokens = SCANNER.scan(template)
+    tokens = Operands(SCANNER.scan(template))
     made = template
     for place in reversed(range(len(tokens.kinds))):
         if tokens.texts[place] in parts and tokens.kinds[place] == "NAME":
-            made = replaced(tokens, place, place, parts[tokens.texts[place]]).applied(made)
+            made = tokens.replaced(place, place, parts[tokens.texts[place]]).applied(made)
     return made
 
 
-def joined(tokens: Tokens, index: int, last: int, sign: str, level: int) -> tuple[Edit, ...]:
-    """Return the edit that puts an operator of a level in place of the tokens `index` to `last`.
-
-    With `last` before `index` it is put between two tokens. The edit spans the operands on both
-    sides, so that what is shown of it is a formula; without two operands there is none.
-    """
-    first, end = before(tokens, index, level + 1), after(tokens, last + 1, level + 1)
-    if first is None or end is None:
-        return ()
-    left, right = text(tokens, first, index - 1), text(tokens, last + 1, end)
-    if last >= index:
-        source = tokens.source
-        gap = source[tokens.span(index - 1)[1] : tokens.start(index)]
-        other = source[tokens.span(last)[1] : tokens.start(last + 1)]
-        blank = " " if sign.startswith(" ") else ""
-        sign = f"{gap or blank}{sign.strip()}{other or blank}"
-    return (Edit(tokens.start(first), tokens.span(end)[1], f"{left}{sign}{right}"),)
-
-
-_EXAMPLES = ("x", "x, y", "x, y, z", "1, x", "3", "[1, 2]", "[1, 2], [3, 4]", "0, 1, 11")
+_INSIDE = ("x", "x, y", "x, y, z", "1, x", "3", "[1, 2]", "[1, 2], [3, 4]", "0, 1, 11")
 
 
 def example(name: str, read: Reader) -> list[str]:
     """Return a call of a function of the language, as an example; none when there is none."""
-    calls = [f"{name}({inside})" for inside in _EXAMPLES]
+    calls = [EXAMPLES[name]] if name in FORMS else [f"{name}({inside})" for inside in _INSIDE]
     return [call for call in calls if read(call) is None][:1]

@@ -131,7 +131,7 @@ def _size(found: Minimum) -> int:
 
 def _ratio(small: Minimum, large: Minimum) -> tuple[float, float] | None:
     """Return F and its p value; None where they do not exist, as for a robust loss."""
-    from gradcli.solvers.statistics.inference import variance_ratio_tail
+    from gradcli.solvers.statistics.intervals import variance_ratio_tail
 
     one, other = small.statistics, large.statistics
     if one is None or other is None or one.aic is None or other.aic is None:

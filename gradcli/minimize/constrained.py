@@ -25,7 +25,7 @@ from gradcli.minimize.task import task
 from gradcli.options import example, spelled
 from gradcli.solvers import stopping
 from gradcli.solvers.observer import Observer
-from gradcli.solvers.run import run
+from gradcli.solvers.solver import run
 from gradcli.solvers.stopping import Ending, Reason
 from gradcli.values import shape_of
 
@@ -36,8 +36,7 @@ if TYPE_CHECKING:
     from gradcli.graph.shapes import Shape
     from gradcli.minimize.task import Asked, Task
     from gradcli.solvers.observer import Observers
-    from gradcli.solvers.run import Outcome
-    from gradcli.solvers.solver import Matrix, Vector
+    from gradcli.solvers.solver import Matrix, Outcome, Vector
 
 KEPT = 1e-9
 """A constraint is kept when it is missed by no more than this, relative to its sides."""

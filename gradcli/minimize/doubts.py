@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     from gradcli.minimize.settings import Settings
     from gradcli.minimize.task import Task
     from gradcli.point import Point
-    from gradcli.solvers.run import Outcome, Record
-    from gradcli.solvers.solver import Vector
+    from gradcli.solvers.solver import Outcome, Record, Vector
     from gradcli.solvers.statistics.summary import Statistics
     from gradcli.solvers.stopping import Reason
 

@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from gradcli.graph.shapes import Shape
     from gradcli.language.origin import Origin
     from gradcli.minimize.objective import Objective
-    from gradcli.solvers.bounds import Box
-    from gradcli.solvers.least_squares.losses import Loss
+    from gradcli.solvers.losses import Loss
     from gradcli.solvers.solver import Vector
     from gradcli.solvers.statistics.evidence import Weights
     from gradcli.solvers.statistics.summary import Statistics
+    from gradcli.solvers.vectors import Box
 
 
 class Column(NamedTuple):

@@ -17,16 +17,14 @@ from gradcli.minimize.objective import HeldFunction, VectorObjective
 from gradcli.minimize.settings import HESSIAN, JACOBIAN
 from gradcli.options import example, spelled
 from gradcli.rows.reductions import MEANS
-from gradcli.solvers.bounds import Box
-from gradcli.solvers.least_squares.nonlinear import LevenbergMarquardt
-from gradcli.solvers.run import run
-from gradcli.solvers.second_order.newton import Newton
-from gradcli.solvers.solver import each
-from gradcli.solvers.statistics.inference import central_quantile
-from gradcli.solvers.statistics.likelihood import UNSEEN, likelihood, triangle
-from gradcli.solvers.statistics.profile import Held, ends
-from gradcli.solvers.statistics.summary import estimates, with_limits
+from gradcli.solvers.levenberg import LevenbergMarquardt
+from gradcli.solvers.newton import Newton
+from gradcli.solvers.solver import each, run
+from gradcli.solvers.statistics.evidence import triangle
+from gradcli.solvers.statistics.intervals import Held, central_quantile, ends
+from gradcli.solvers.statistics.summary import UNSEEN, estimates, likelihood, with_limits
 from gradcli.solvers.stopping import Ending
+from gradcli.solvers.vectors import Box
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

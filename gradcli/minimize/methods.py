@@ -168,17 +168,17 @@ def solver(
         return _least_squares(task, settings, vector)
     function = VectorObjective(task.objective)
     if method.name == "newton":
-        from gradcli.solvers.second_order.newton import Newton
+        from gradcli.solvers.newton import Newton
 
         box = task.box(start, frozen)
         if method.settings == ROUNDED:
             from gradcli.minimize.objective import rounded
-            from gradcli.solvers.second_order.rounding import RoundedNewton
+            from gradcli.solvers.rounding import RoundedNewton
 
             smooth = rounded(task.objective, start, task.kinks())
             return RoundedNewton(function, smooth, vector, box, tolerance)
         return Newton(function, vector, box=box, tolerance=tolerance)
-    from gradcli.solvers.second_order.lbfgs import LBFGS
+    from gradcli.solvers.first_order.lbfgs import LBFGS
 
     return LBFGS(function, vector, box=task.box(), tolerance=tolerance, first=first)
 
@@ -208,11 +208,11 @@ def _least_squares(task: Task, settings: Settings, start: Vector) -> Solver:
     assert fit is not None  # noqa: S101 - chosen only for a sum of squares
     found: Solver
     if fit.is_linear and settings.steps != 0:
-        from gradcli.solvers.least_squares.linear import LinearLeastSquares
+        from gradcli.solvers.linear import LinearLeastSquares
 
         found = LinearLeastSquares(fit.residuals, start, task.box())
     else:
-        from gradcli.solvers.least_squares.nonlinear import LevenbergMarquardt
+        from gradcli.solvers.levenberg import LevenbergMarquardt
 
         found = LevenbergMarquardt(
             fit.residuals,

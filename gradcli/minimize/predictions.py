@@ -24,7 +24,7 @@ from gradcli.minimize.residuals import ModelResiduals
 from gradcli.options import spelled
 from gradcli.point import Point
 from gradcli.rows.reductions import is_rowwise
-from gradcli.solvers.norms import norms
+from gradcli.solvers.vectors import norms
 from gradcli.values import entry_name
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from gradcli.data.rows import Rows
     from gradcli.minimize.fit import Fit
     from gradcli.solvers.solver import Mask, Matrix, Vector
-    from gradcli.solvers.statistics.band import Band
+    from gradcli.solvers.statistics.evidence import Band
 
 
 class Influence(NamedTuple):
@@ -207,7 +207,7 @@ class Predictions:
         """Return the confidence band, or why there is none."""
         if self._missing is not None:
             return None, self._missing
-        from gradcli.solvers.statistics.band import band
+        from gradcli.solvers.statistics.evidence import band
 
         fit = self._fit
         return band(

@@ -16,10 +16,10 @@ import numpy as np
 from gradcli.errors import MathematicsError
 from gradcli.minimize.magnitudes import Magnitudes
 from gradcli.solvers import stopping
-from gradcli.solvers.least_squares.triangular import linearised
 from gradcli.solvers.multistart import STEPS, hypercube
-from gradcli.solvers.norms import norm, norms
 from gradcli.solvers.stopping import Ending
+from gradcli.solvers.triangle import linearised
+from gradcli.solvers.vectors import norm, norms
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,9 +28,8 @@ if TYPE_CHECKING:
     from gradcli.minimize.fit import Fit
     from gradcli.minimize.objective import Objective
     from gradcli.minimize.task import Task
-    from gradcli.solvers.bounds import Box
-    from gradcli.solvers.run import Outcome
-    from gradcli.solvers.solver import Vector
+    from gradcli.solvers.solver import Outcome, Vector
+    from gradcli.solvers.vectors import Box
 
     Start = Callable[[Vector, int], Run]
     """From a point and the most steps to their run."""

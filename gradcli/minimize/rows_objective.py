@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from gradcli.calculus.forward import hessian, hessian_times, rate_name
 from gradcli.calculus.reverse import gradient
-from gradcli.data.columns import length_of
-from gradcli.data.rows import HeldRows, rows_at_once
+from gradcli.data.columns import length_of, rows_at_once
+from gradcli.data.rows import HeldRows
 from gradcli.errors import MathematicsError
 from gradcli.graph.node import Node
 from gradcli.minimize.objective import Objective, VectorObjective, total_of

@@ -14,7 +14,7 @@ from gradcli.minimize.objective import VectorObjective
 from gradcli.options import spelled
 from gradcli.solvers import stopping
 from gradcli.solvers.observer import Observer
-from gradcli.solvers.run import DEFAULT_STEPS, run
+from gradcli.solvers.solver import DEFAULT_STEPS, run
 from gradcli.solvers.stopping import Ending
 
 if TYPE_CHECKING:
@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     from gradcli.minimize.settings import Settings
     from gradcli.minimize.task import Task
     from gradcli.solvers.observer import Observers
-    from gradcli.solvers.run import Outcome, Record
-    from gradcli.solvers.solver import Solver, Vector
+    from gradcli.solvers.solver import Outcome, Record, Solver, Vector
     from gradcli.solvers.stopping import Reason
     from gradcli.solvers.surroundings import Lower
 

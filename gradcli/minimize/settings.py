@@ -44,7 +44,7 @@ def _schedules() -> Collection[str]:
 
 
 def _losses() -> Collection[str]:
-    from gradcli.solvers.least_squares.losses import LOSSES
+    from gradcli.solvers.losses import LOSSES
 
     return LOSSES
 

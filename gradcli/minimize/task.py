@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from gradcli.data.rows import Rows
     from gradcli.language.origin import Origin
     from gradcli.minimize.settings import Settings
-    from gradcli.solvers.bounds import Box
-    from gradcli.solvers.least_squares.losses import Loss
+    from gradcli.solvers.losses import Loss
+    from gradcli.solvers.vectors import Box
 
 Limits = tuple[float, float]
 
@@ -157,7 +157,7 @@ class Task(NamedTuple):
         """Return the bounds of every number of the parameters; those `frozen` keep their start."""
         import numpy as np
 
-        from gradcli.solvers.bounds import Box
+        from gradcli.solvers.vectors import Box
 
         layout = self.objective.layout
         box = Box.unbounded(layout.count)
@@ -311,7 +311,7 @@ def _count(formula: Node, constants: Mapping[str, Any]) -> int:
 def _loss(typed: str | None) -> Loss | None:
     if typed is None:
         return None
-    from gradcli.solvers.least_squares.losses import loss
+    from gradcli.solvers.losses import loss
 
     name, positional, given = choice(spelled("loss"), typed)
     return loss(name, positional, given)

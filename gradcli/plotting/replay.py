@@ -12,16 +12,21 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from gradcli.calculus.readable import readable
 from gradcli.calculus.reverse import gradient
+from gradcli.graph.printing import Latex, Text, latex_names
 from gradcli.graph.structural import entries as keys_of
 from gradcli.language.choices import choice
 from gradcli.minimize.methods import first_order
 from gradcli.minimize.settings import SECOND_ORDER
 from gradcli.minimize.task import task
+from gradcli.pictures.lesson.figures import Marks
+from gradcli.pictures.wording import say
 from gradcli.programs.instructions import Instructions
+from gradcli.programs.loop import POINT, RATE, kept
 from gradcli.solvers import stopping
+from gradcli.solvers.first_order.leaps import in_one
 from gradcli.solvers.first_order.methods import METHODS
-from gradcli.solvers.first_order.tracing import in_one
 from gradcli.values import entries, entry_name, numbers, shape_of
 
 if TYPE_CHECKING:
@@ -32,9 +37,10 @@ if TYPE_CHECKING:
     from gradcli.minimize.minimum import Iterate, Minimum
     from gradcli.minimize.settings import Settings
     from gradcli.minimize.task import Task
+    from gradcli.solvers.first_order.leaps import Step
 
-OFFERED = {"gradient descent": "gd", "momentum 0.9": "gd(momentum=0.9)", "adam": "adam"}
-"""The methods that a page offers, by what it calls them."""
+OFFERED = ("gd", "gd(momentum=0.9)", "adam")
+"""The methods that a page offers; it may have words for them."""
 LARGEST = 80_000
 """Characters of a program in a page; a formula that needs more is not run there."""
 FIRST_SHARE = 0.2
@@ -47,6 +53,12 @@ KEPT_NUMBERS = 5000
 """How many numbers of parameters after epochs a page has; of more, some epochs are left out."""
 KEPT_DIGITS = 7
 """Of each of them."""
+LISTED = 6
+"""How many numbers of the parameters a page has fields for."""
+RULE_DIGITS = 6
+"""Of the numbers in a rule."""
+LONGEST_RULE = 400
+"""Characters of a rule in LaTeX; a longer one is not shown."""
 
 
 class Run(NamedTuple):
@@ -73,7 +85,7 @@ def replay(run: Run, found: Minimum, steps: Sequence[Iterate]) -> dict[str, Any]
     """
     how = run.settings
     problem = None if run.columns is None else _task(run, run.columns)
-    content = {
+    content: dict[str, Any] = {
         "names": entries(dict(run.start)),
         "start": numbers(list(run.start.values())),
         "factor": -1 if how.maximize else 1,
@@ -83,8 +95,29 @@ def replay(run: Run, found: Minimum, steps: Sequence[Iterate]) -> dict[str, Any]
     if problem is not None:
         content["limits"] = _limits(problem)
         content |= _live(problem, found)
-    content |= _methods(run, found, steps)
-    return content
+    marks = Marks()
+    content |= _methods(run, found, steps, marks)
+    content |= _notation(run, content["names"][:LISTED], marks)
+    return content | {"marks": marks.marks}
+
+
+def _notation(run: Run, names: Sequence[str], marks: Marks) -> dict[str, Any]:
+    """Return the marks of the names and of what a step of plain descent does to each of them."""
+    letters, updates = {}, {}
+    known = latex_names(run.formula.graph)
+    for place, name in enumerate(names):
+        base, _, index = name.partition("[")
+        letter = f"{{{known[base]}}}_{{[{index}}}" if index else known[base]
+        letters[name] = marks.math(name, letter)
+        first = 4 * place
+        before, rate, slope, after = (
+            marks.mark("factor" if offset == 2 else "number", first + offset) for offset in range(4)
+        )
+        updates[name] = marks.math(
+            say("run update", name=name, before=before, rate=rate, slope=slope, after=after),
+            rf"{letter} \leftarrow {before} - {rate} \cdot {slope} = {after}",
+        )
+    return {"letters": letters, "updates": updates}
 
 
 def _task(run: Run, columns: Mapping[str, Any]) -> Task:
@@ -216,26 +249,21 @@ def _points(problem: Task, found: Minimum) -> dict[str, Any] | None:
     }
 
 
-def _methods(run: Run, found: Minimum, steps: Sequence[Iterate]) -> dict[str, Any]:
+def _methods(run: Run, found: Minimum, steps: Sequence[Iterate], marks: Marks) -> dict[str, Any]:
     """Return the methods that a page offers, that of the run first, and its learning rate."""
     how = run.settings
-    offered = dict(OFFERED)
-    own = {}
-    if found.method not in SECOND_ORDER:
-        asked = how.method or found.method
-        same = [name for name, method in OFFERED.items() if method == asked.strip()]
-        own = {same[0] if same else asked.strip(): asked}
+    own = [] if found.method in SECOND_ORDER else [(how.method or found.method).strip()]
+    offered = [] if how.subject_to else OFFERED  # no rule here keeps to constraints
     methods = []
-    if how.subject_to:  # no rule here keeps to constraints
-        offered = {}
-    for label, text in {**own, **offered}.items():
+    for text in dict.fromkeys([*own, *offered]):
         name, positional, given = choice("method", text)
         settings = first_order(name, positional, given, "").settings
         rule = METHODS[name].rule(**settings)
         step = in_one(rule)
         made = program(step.graph, step.outputs, dict.fromkeys(step.names, ()), {})
         if made is not None:
-            methods.append({"label": label, "program": made, "memory": list(rule.memory)})
+            shown = {"label": text, "program": made, "memory": list(rule.memory)}
+            methods.append(shown | {"rule": rule_lines(step, marks)})
     first, last = steps[0], steps[-1]
     rate = METHODS[found.method].rate if own else 0.0
     if how.lr is not None:
@@ -251,6 +279,45 @@ def _methods(run: Run, found: Minimum, steps: Sequence[Iterate]) -> dict[str, An
     if how.schedule is not None and len(steps) == last.step + 1:
         content["rates"] = [step.learning_rate / rate for step in steps[1:]]
     return content
+
+
+class _Short(Latex):
+    """Formulas whose numbers have few digits."""
+
+    def number(self, value: float) -> str:
+        return super().number(float(f"{value:.{RULE_DIGITS}g}"))
+
+
+def rule_lines(step: Step, marks: Marks) -> list[str]:
+    """Return the marks of a step of a rule, line by line; none for one that is long.
+
+    What is kept comes first, and the next point is told by it.
+    """
+    graph, (point, *memory) = step.graph, step.outputs
+    held = [graph.variable(kept(place)) for place in range(len(memory))]
+    letters = dict(zip(held, "mvu", strict=False))
+    new = {
+        node: letters[old]
+        for old, node in zip(held, memory, strict=True)
+        if node != old and node in graph.below(point)
+    }
+    (after,) = readable(graph, (), [point], new)
+    told = [*zip(new.values(), readable(graph, (), list(new)), strict=True), (POINT, after)]
+    rate = graph.variable(RATE)
+    texts, lines = [
+        [
+            f"{name} {arrow} {kind(graph, named if name == POINT else own).write(node)}"
+            for name, node in told
+        ]
+        for kind, arrow, own in (
+            (Text, "←", {**letters, rate: "η"}),
+            (_Short, r"\leftarrow", {**letters, rate: r"\eta"}),
+        )
+        for named in [{**own, **new}]
+    ]
+    tells_old = not {*held}.isdisjoint(graph.below(point, [*new]))
+    is_long = sum(map(len, lines)) > LONGEST_RULE
+    return [] if tells_old or is_long else list(map(marks.math, texts, lines))
 
 
 # ---------------------------------------------------------------- learning in epochs

@@ -2,7 +2,7 @@
 
 One more target of gradcli.graph.bodies. An instruction is `[op, destination, argument, …]`; the
 destination and the arguments are places of numbers. Arrays are their numbers, one by one. `program`
-of `Instructions` tells the whole format, drawing/lesson/interpreter.js runs it.
+of `Instructions` tells the whole format, pictures/lesson/interpreter.js runs it.
 """
 
 from __future__ import annotations
@@ -29,8 +29,13 @@ PER_NODE = 2000
 """Instructions that one node may need, beside one for each number of an array."""
 
 
-LIBRARY = frozenset({"besselj", "bessely", "besseli", "besselk"})
-"""Functions of gradcli.graph.scientific that the interpreter has, for a whole first argument."""
+ORDERED = frozenset({"besselj", "bessely", "besseli", "besselk"})
+"""Functions of gradcli.graph.scientific that the interpreter has for a whole first argument."""
+LIBRARY = ORDERED | {
+    *("ellipk", "ellipe", "elliptic_b", "elliptic_d"),
+    *("lambertw", "lambertw_slope"),
+}
+"""All functions of gradcli.graph.scientific that the interpreter has."""
 FOLDED: dict[str, Callable[..., float]] = {
     "negative": operator.neg,
     "+": operator.add,
@@ -132,7 +137,8 @@ class Instructions(SymbolicTarget):
         or not a whole number.
         """
         order = self.constant(arguments[0])
-        if name not in LIBRARY or order is None or not order.is_integer():
+        is_whole = order is not None and order.is_integer()
+        if name not in LIBRARY or (name in ORDERED and not is_whole):
             raise UnavailableError
         return self.instruction(name, *arguments)
 

@@ -63,11 +63,9 @@ def opened(
     from gradcli.errors import few
 
     files = open_source(paths, **options)
-    source: Source = files.classified(classes) if classes else files
+    source = files.classified(classes) if classes else files
     if matrix:
-        from gradcli.data.gathered import gathered
-
-        source = gathered(source, matrix)
+        source = source.gathered(matrix)
     names = used(source, text, others)
     for name in sorted({*names_in(text), *others} & source.ambiguous.keys()):
         raise ambiguous_column(paths[0], name, source.ambiguous[name])

@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from gradcli.errors import MathematicsError
-from gradcli.solvers.norms import LARGEST
 from gradcli.solvers.stopping import Ending
+from gradcli.solvers.vectors import LARGEST
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from gradcli.solvers.bounds import Box
-    from gradcli.solvers.run import Outcome
-    from gradcli.solvers.solver import Vector
+    from gradcli.solvers.solver import Outcome, Vector
+    from gradcli.solvers.vectors import Box
 
 RADII = (1.0, 0.5, 3.0, 2.0, 10.0)
 """Half the width of the cubes around the start, in units of the start's own size."""

@@ -1,8 +1,15 @@
-"""What every method of minimising is: a point that moves, one step after the other."""
+"""What every method of minimising is, and the loop that lets one run: record, stop or step."""
 
 from __future__ import annotations
 
+import time
+from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, runtime_checkable
+
+from gradcli.errors import MathematicsError
+from gradcli.solvers import stopping
+from gradcli.solvers.observer import Observer
+from gradcli.solvers.stopping import Ending, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -15,6 +22,7 @@ if TYPE_CHECKING:
     Mask = NDArray[np.bool_]
     Vector = NDArray[np.float64]
     Matrix = NDArray[np.float64]
+    from collections.abc import Mapping
 
 
 class Solver(Protocol):
@@ -153,3 +161,179 @@ def each(
         yield from residuals.each(form, work, arguments, *more)
     else:
         yield work(getattr(residuals, form)(*arguments), *more)
+
+
+DEFAULT_STEPS = 10_000
+LATEST = 3
+"""How many of the last records are known in the end."""
+FIRST_LEAP = 100
+MOMENT = 0.01
+"""About how many seconds of steps may be taken at once."""
+
+
+class Record(NamedTuple):
+    """The state before a step is taken; record 0 is the start."""
+
+    step: int
+    value: float
+    point: Any
+    gradient_norm: float
+    learning_rate: float
+
+
+class Outcome(NamedTuple):
+    """Where a run ended and why."""
+
+    record: Record
+    """The last record, or the best one of a run that did not end well."""
+    reason: Reason
+    steps: int
+    first: float
+    """The value at the start."""
+    best: Record
+    """The record with the lowest value, the first of several."""
+    latest: list[Record] = []  # noqa: RUF012 - never changed
+    """The last records in their order, where they are still known."""
+
+
+def run(
+    solver: Solver,
+    *,
+    steps: int | None = None,
+    seconds: float | None = None,
+    allowed: float | None = None,
+    observer: Observer | None = None,
+    resumed: Mapping[str, Any] | None = None,
+) -> Outcome:
+    """Return the outcome of letting the solver step until it is done.
+
+    The run also ends after `steps` steps, after `seconds` (of `allowed` ones, which the reason then
+    names), on Ctrl-C, and when the objective has no finite value (the solver raises
+    MathematicsError then). With no `steps`, 10,000 are the most.
+    The `observer` sees the records that it wants as they are made, and others. A run that is
+    `resumed` from a state that it was given goes on as if it had never stopped.
+    """
+    watched = observer or Observer()
+    limit = DEFAULT_STEPS if steps is None else steps
+    end = None if seconds is None else time.monotonic() + seconds
+    last = best = _record(0, solver)
+    first = last.value
+    if resumed is not None:
+        last, best = _restored(solver, resumed)
+    latest = deque([last], maxlen=LATEST)
+    walk = _Walk(solver)
+    try:
+        while True:
+            watched.step(last)
+            over = solver.arrived()
+            if over is not None:
+                reason = over
+                break
+            if last.step >= limit:
+                reason = stopping.exhausted(limit) if steps is None else stopping.completed(limit)
+                break
+            if end is not None and seconds is not None and time.monotonic() >= end:
+                reason = stopping.out_of_time(last.step, allowed or seconds)
+                break
+            if watched.stop():
+                reason = stopping.interrupted(last.step)
+                break
+            wanted = watched.following(last.step)
+            ahead = min(limit if wanted is None else wanted, limit) - last.step
+            over, record, best = walk.on(last, best, ahead, limit - last.step)
+            if over is not None:
+                reason = over
+                break
+            last = record
+            latest.append(last)
+            if watched.keeps:
+                watched.keep(last.step, _state(solver, last, best))
+    except KeyboardInterrupt:
+        reason = stopping.interrupted(last.step)
+    planned = reason.ending in {Ending.CONVERGED, Ending.COMPLETED}
+    record = last if planned else best
+    return Outcome(record, reason, last.step, first, best, _complete(latest, solver))
+
+
+class _Walk:
+    """Steps one by one, or so many at once that they take a moment, and no longer."""
+
+    def __init__(self, solver: Solver) -> None:
+        self._solver = solver
+        self._leaping = solver if isinstance(solver, Leaping) else None
+        self._most = FIRST_LEAP
+
+    def on(
+        self, last: Record, best: Record, ahead: int, remaining: int
+    ) -> tuple[Reason | None, Record, Record]:
+        """Return the last and the best record after up to `ahead` steps of `remaining` ones.
+
+        When there is no next step they stay, and the reason comes with them.
+        """
+        if self._leaping is not None and ahead > 1:
+            leap = self._leap(self._leaping, ahead, remaining, best.value)
+            if leap.steps:
+                if leap.best is not None:
+                    step, value, point, norm, rate = leap.best
+                    best = Record(last.step + step, value, point, norm, rate)
+                return None, _record(last.step + leap.steps, self._solver), best
+        try:
+            over = self._solver.step()
+        except MathematicsError as error:
+            over = stopping.diverged(last.step + 1, error.message, last.value)
+        if over is not None:
+            return over, last, best
+        last = _record(last.step + 1, self._solver)
+        return None, last, last if last.value < best.value else best
+
+    def _leap(self, solver: Leaping, ahead: int, remaining: int, lowest: float) -> Leap:
+        most = min(ahead, self._most)
+        if most == remaining > LATEST:
+            most -= LATEST  # the last records will be wanted: they are not to be passed over
+        start = time.monotonic()
+        leap = solver.leap(most, remaining, lowest)
+        if leap.steps == self._most:
+            spent = time.monotonic() - start
+            if spent < MOMENT:
+                self._most *= 2
+            elif spent > 4 * MOMENT:
+                self._most = max(self._most // 2, 1)
+        return leap
+
+
+def _complete(latest: Iterable[Record], solver: Solver) -> list[Record]:
+    """Return the last records, with those that a leap passed over."""
+    known = {record.step: record for record in latest}
+    last = max(known)
+    found = []
+    for step in range(max(0, last - LATEST + 1), last + 1):
+        if step in known:
+            found.append(known[step])
+        elif isinstance(solver, Leaping):
+            retraced = solver.retraced(step)
+            if retraced is not None:
+                found.append(Record(step, *retraced))
+    return found
+
+
+def _state(solver: Solver, last: Record, best: Record) -> dict[str, Any]:
+    """Return all that the rest of a run depends on."""
+    state = solver.state() if isinstance(solver, Continuable) else None
+    return {"step": last.step, "solver": state, "best": list(best)}
+
+
+def _restored(solver: Solver, state: Mapping[str, Any]) -> tuple[Record, Record]:
+    """Bring a solver to a state, and return the last record and the best one.
+
+    A solver that cannot be restored takes its steps again; it takes few.
+    """
+    if isinstance(solver, Continuable):
+        solver.restore(state["solver"])
+    else:
+        for _ in range(state["step"]):
+            solver.step()
+    return _record(state["step"], solver), Record(*state["best"])
+
+
+def _record(step: int, solver: Solver) -> Record:
+    return Record(step, solver.value, solver.point, solver.gradient_norm, solver.rate)

@@ -44,58 +44,53 @@ def counted(steps: int) -> str:
     return f"{steps} step{'s' * (steps != 1)}"
 
 
-def _below(what: str, value: float, tolerance: float) -> str:
-    """Return how a measure is below its tolerance, or has just reached it."""
+def _arrived(sentence: str) -> Reason:
+    return Reason(Ending.CONVERGED, f"converged: {sentence}")
+
+
+def _below(what: str, value: float, tolerance: float) -> Reason:
+    """Return the reason of a measure that is below its tolerance, or has just reached it."""
     if not value:
-        return f"{what} is 0"
+        return _arrived(f"{what} is 0")
     if short(value) == short(tolerance):
-        return f"{what} has reached {short(tolerance)}"
-    return f"{what} {short(value)} is below {short(tolerance)}"
+        return _arrived(f"{what} has reached {short(tolerance)}")
+    return _arrived(f"{what} {short(value)} is below {short(tolerance)}")
 
 
 def converged(gradient_norm: float, tolerance: float) -> Reason:
     """Return the reason of a gradient that is small enough."""
-    sentence = f"converged: {_below('the gradient norm', gradient_norm, tolerance)}"
-    return Reason(Ending.CONVERGED, sentence)
+    return _below("the gradient norm", gradient_norm, tolerance)
 
 
 def settled(relative_step: float, tolerance: float) -> Reason:
     """Return the reason of a step too short to matter."""
-    sentence = f"converged: {_below('the relative step', relative_step, tolerance)}"
-    return Reason(Ending.CONVERGED, sentence)
+    return _below("the relative step", relative_step, tolerance)
 
 
 def rounded(relative_step: float) -> Reason:
     """Return the reason of steps that rounding keeps from becoming shorter."""
-    sentence = f"converged: rounding keeps the relative step at {short(relative_step)}"
-    return Reason(Ending.CONVERGED, sentence)
+    return _arrived(f"rounding keeps the relative step at {short(relative_step)}")
 
 
 def vanished(share: float, tolerance: float) -> Reason:
     """Return the reason of residuals that are next to 0."""
-    sentence = f"converged: {_below('the relative norm of the residuals', share, tolerance)}"
-    return Reason(Ending.CONVERGED, sentence)
+    return _below("the relative norm of the residuals", share, tolerance)
 
 
 def orthogonal(cosine: float, tolerance: float) -> Reason:
     """Return the reason of residuals that are orthogonal to every column of the Jacobian."""
-    what = "the cosine between residuals and Jacobian"
-    sentence = f"converged: {_below(what, cosine, tolerance)}"
-    return Reason(Ending.CONVERGED, sentence)
+    return _below("the cosine between residuals and Jacobian", cosine, tolerance)
 
 
 def level(gradient_norm: float) -> Reason:
     """Return the reason of a value that rounding keeps from becoming lower."""
-    sentence = (
-        "converged: the value cannot become lower in doubles"
-        f" (gradient norm {short(gradient_norm)})"
-    )
-    return Reason(Ending.CONVERGED, sentence)
+    norm = f"(gradient norm {short(gradient_norm)})"
+    return _arrived(f"the value cannot become lower in doubles {norm}")
 
 
 def solved() -> Reason:
     """Return the reason of a problem that is linear, so that one system of equations solves it."""
-    return Reason(Ending.CONVERGED, "converged: the model is linear and was solved at once")
+    return _arrived("the model is linear and was solved at once")
 
 
 def completed(steps: int) -> Reason:
@@ -160,11 +155,8 @@ def growth(first: float, last: float) -> str | None:
 
 def kinked(shortest: float, tolerance: float) -> Reason:
     """Return the reason of a minimum at a kink, where no gradient is small."""
-    sentence = (
-        "converged: 0 lies in the subdifferential at a kink"
-        f" (shortest subgradient {short(shortest)}, at most {short(tolerance)})"
-    )
-    return Reason(Ending.CONVERGED, sentence)
+    found = f"(shortest subgradient {short(shortest)}, at most {short(tolerance)})"
+    return _arrived(f"0 lies in the subdifferential at a kink {found}")
 
 
 def diverged(step: int, what: str, last: float) -> Reason:
@@ -177,3 +169,9 @@ def diverged(step: int, what: str, last: float) -> Reason:
 def interrupted(step: int) -> Reason:
     """Return the reason of Ctrl-C."""
     return Reason(Ending.INTERRUPTED, f"interrupted after step {step}")
+
+
+def unbounded(last: float) -> Reason:
+    """Return the reason of an objective that has no minimum."""
+    sentence = f"diverged: the objective falls without limit (last value {short(last)})"
+    return Reason(Ending.DIVERGED, sentence)

@@ -1,4 +1,4 @@
-"""Certain digits of tables: bounds for whole columns, and the rows that ring one by one."""
+"""Certain digits of tables: bounds for whole columns, and rows with too few of them one by one."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class CertainColumns:
         """
         count = max([len(value) for value, _ in worked if np.ndim(value)])
         columns: list[Any] = []
-        rings = np.zeros(count, dtype=bool)
+        short = np.zeros(count, dtype=bool)
         least = np.full(count, DOUBLE_DIGITS)
         for value, bound in worked:
             shape = value.shape if np.ndim(value) else (count,)
@@ -55,10 +55,10 @@ class CertainColumns:
             # has one that only the doubles on its way do not lead to.
             if self._nonfinite or self._gaps:
                 bad = bad & (np.isfinite(column) if self._nonfinite else ~np.isnan(column))
-            rings |= bad.reshape(count, -1).any(axis=1)
-        if self._tried + np.count_nonzero(rings) > MOST_ROWS and self._digits is None:
-            rings &= least < ENOUGH
-        for place in np.flatnonzero(rings).tolist():
+            short |= bad.reshape(count, -1).any(axis=1)
+        if self._tried + np.count_nonzero(short) > MOST_ROWS and self._digits is None:
+            short &= least < ENOUGH
+        for place in np.flatnonzero(short).tolist():
             is_found = self._tried < MOST_ROWS
             if is_found:
                 self._tried += 1
@@ -91,9 +91,5 @@ class CertainColumns:
             return []
         rows = "1 row" if self._left == 1 else f"{self._left} rows"
         wanted = self._digits or ENOUGH
-        return [
-            f"fewer than {wanted} digits are certain in {rows}, {self._worst} in the worst; "
-            f"a table of up to {MOST_ROWS} rows has them"
-            if has_balls()
-            else f"fewer than {wanted} digits are certain in {rows}, {self._worst} in the worst"
-        ]
+        note = f"fewer than {wanted} digits are certain in {rows}, {self._worst} in the worst"
+        return [note + f"; a table of up to {MOST_ROWS} rows has them" * has_balls()]

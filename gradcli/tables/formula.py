@@ -10,7 +10,7 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from gradcli.data.rows import begun
+from gradcli.data.rows import rows_from
 from gradcli.errors import NameValueError, ShapeError, TooManyRowsError
 from gradcli.formula import Formula, parse
 from gradcli.graph.shapes import ROWS, Rows
@@ -96,8 +96,8 @@ class RowFormula:
 
     def _begin(self, formula: Formula | None) -> None:
         """Read so many rows as are held, and the formula, None when it asks for their number."""
-        names, share = list(self._entries), self._share
-        rows = begun(self.source, names, HELD_BYTES) if share is None else share(self.source, names)
+        names, source, share = list(self._entries), self.source, self._share
+        rows = rows_from(source, names, HELD_BYTES) if share is None else share(source, names)
         if rows.held is None:
             formula = self._over(Rows(rows.count)) if formula is None else formula
             if formula is not None and _splits(formula):

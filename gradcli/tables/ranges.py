@@ -19,12 +19,13 @@ from gradcli.options import spelled
 from gradcli.values import names_to_nodes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from fractions import Fraction
 
     from gradcli.formula import Formula
     from gradcli.graph.node import Graph
     from gradcli.point import Point
+    from gradcli.programs.explain import Explainer
     from gradcli.tables.certain import CertainColumns
 
 EXACT = 2**53
@@ -166,6 +167,21 @@ def derivatives(graph: Graph, root: int, nodes: Sequence[int], *, second: bool) 
     matrix = hessian(graph, root, nodes) if second else []
     triangle = [entry for place, row in enumerate(matrix) for entry in row[: place + 1]]
     return [*(slopes[node] for node in nodes), *triangle]
+
+
+def explained(
+    graph: Graph, root: int, given: Mapping[str, Any], names: Iterable[str], *, columns: bool
+) -> Explainer:
+    """Return what explains a run over rows, in each of which some names have another value.
+
+    With `columns` the formula is one of numbers, which are columns of the rows in the run.
+    """
+    from gradcli.programs.explain import Explainer
+    from gradcli.programs.interpreter import run
+
+    nodes = graph.variables([root])
+    found = run(graph, graph.reachable([root]), given, columns=columns)
+    return Explainer(graph, root, found, [nodes[name] for name in names if name in nodes])
 
 
 def _worked(block: Block) -> list[Any]:
@@ -391,14 +407,9 @@ class Table:
         """
         if self._compute is None:
             return False  # each row has been looked at
-        from gradcli.programs.explain import Explainer
-        from gradcli.programs.interpreter import run
-
         graph, root = self._formula.graph, self._formula.id
         given = {**self._values, **dict(zip(self._ranges, block.inputs, strict=True))}
-        order, names = graph.reachable([root]), graph.variables([root])
-        found = run(graph, order, given, columns=True)
-        explainer = Explainer(graph, root, found, [names[name] for name in self._moving])
+        explainer = explained(graph, root, given, self._moving, columns=True)
         moving = names_to_nodes(graph, root, self._wrt).values()
-        self.kinks |= explainer.kinks(graph.depending_on(moving, order))
+        self.kinks |= explainer.kinks(graph.depending_on(moving, graph.reachable([root])))
         return explainer.wrong_rows(len(block.value))

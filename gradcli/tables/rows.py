@@ -11,7 +11,7 @@ from gradcli.language.origin import where
 from gradcli.options import spelled
 from gradcli.programs import interpreter
 from gradcli.tables.certain import MOST_ROWS, CertainColumns
-from gradcli.tables.ranges import Block, derivatives
+from gradcli.tables.ranges import Block, derivatives, explained
 from gradcli.values import names_to_nodes
 
 if TYPE_CHECKING:
@@ -110,15 +110,10 @@ class RowTable:
 
     def _wrong(self, columns: Mapping[str, Any]) -> Any:
         """Return an array that says which rows read a step that has no value in doubles."""
-        from gradcli.programs.explain import Explainer
-
-        formula = self._formula.formula
-        graph, root = formula.graph, formula.id
-        given, names = {**self._formula.values, **columns}, graph.variables([root])
-        found = interpreter.run(graph, graph.reachable([root]), given)
-        held = [names[name] for name in columns if name in names]
-        count = len(next(iter(columns.values())))
-        return Explainer(graph, root, found, held).wrong_rows(count)
+        graph, root = self._formula.formula.graph, self._formula.formula.id
+        given = {**self._formula.values, **columns}
+        explainer = explained(graph, root, given, columns, columns=False)
+        return explainer.wrong_rows(len(next(iter(columns.values()))))
 
     def _look_at(self, rows: Any, columns: Mapping[str, Any], first: int) -> None:
         """Raise the error of the first of some rows that has no value or no derivative."""

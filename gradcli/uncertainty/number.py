@@ -74,16 +74,16 @@ def shown(value: float, error: float) -> str:
         return f"{number_text(value)} ± {number_text(error)}"
     from decimal import Decimal
 
-    exact, spread = Decimal(value), Decimal(error)
-    last = spread.adjusted() - 1
-    spread = round(spread, -last)
-    if spread.adjusted() - 1 > last:  # 0.996 is 1.0
+    exact, deviation = Decimal(value), Decimal(error)
+    last = deviation.adjusted() - 1
+    deviation = round(deviation, -last)
+    if deviation.adjusted() - 1 > last:  # 0.996 is 1.0
         last += 1
     exact = round(exact, -last)
-    first = max(exact.adjusted() if exact else last, spread.adjusted())
+    first = max(exact.adjusted() if exact else last, deviation.adjusted())
     if FIRST_DECIMAL <= first < LONGEST_FIXED and last <= 2:
         places = max(-last, 0)
-        return f"{exact:.{places}f} ± {spread:.{places}f}"
+        return f"{exact:.{places}f} ± {deviation:.{places}f}"
     places = max(first - last, 0)
-    scaled = [f"{number.scaleb(-first):.{places}f}" for number in (exact, spread)]
+    scaled = [f"{number.scaleb(-first):.{places}f}" for number in (exact, deviation)]
     return f"({scaled[0]} ± {scaled[1]})e{first:+03d}"

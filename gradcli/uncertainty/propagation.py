@@ -76,7 +76,7 @@ class Uncertainty(NamedTuple):
 
     def interval(self, confidence: float) -> tuple[float, float]:
         """Return the interval that holds the true value with this probability (Student's t)."""
-        from gradcli.solvers.statistics.inference import central_quantile
+        from gradcli.solvers.statistics.intervals import central_quantile
 
         half = central_quantile(confidence, self.freedom) * self.standard_error
         return self.value - half, self.value + half
@@ -98,8 +98,8 @@ def propagate(point: Point, given: Inputs) -> Uncertainty:
             message = f"the derivative with respect to {name} is not finite, nor is the error"
             raise MathematicsError(message, hint="leave out its error")
     with np.errstate(all="ignore"):
-        spread, shares = first_order(parts, uncertain.correlation)
-    error = float(spread)
+        deviation, shares = first_order(parts, uncertain.correlation)
+    error = float(deviation)
     budget = {name: Share(0.0, 0.0, 0.0, 0.0) for name in given.names}
     for place, name in enumerate(names):
         numbers = (gradient[place], uncertain.errors[place], abs(parts[place]), shares[place])

@@ -68,17 +68,17 @@ def sampled(
     interval = float(results[first]), float(results[first + inside])
     low = int((1 - PART) / 2 * count)
     ends = float(results[low]), float(results[min(low + inside, count - 1)])
-    spread = float(np.std(results, ddof=1)) if count > 1 else 0.0
-    size = found.standard_error or spread
+    deviation = float(np.std(results, ddof=1)) if count > 1 else 0.0
+    size = found.standard_error or deviation
     tolerance = 0.5 * 10.0 ** (math.floor(math.log10(size)) - 1) if size else 0.0
 
     def holds(order: Order | Uncertainty) -> bool:
         half = QUANTILE * order.standard_error
-        apart = (order.value - half - ends[0], order.value + half - ends[1])
-        return max(map(abs, apart)) <= tolerance
+        differences = (order.value - half - ends[0], order.value + half - ends[1])
+        return max(map(abs, differences)) <= tolerance
 
     second = None if found.second_order is None else holds(found.second_order)
-    return Samples(count, seed, mean, spread, interval, tolerance, holds(found), second)
+    return Samples(count, seed, mean, deviation, interval, tolerance, holds(found), second)
 
 
 def _results(

@@ -22,7 +22,7 @@ from gradcli.minimize.recipe import Recipe
 from gradcli.minimize.settings import Settings
 from gradcli.minimize.task import task
 from gradcli.rows.columns import over_rows
-from gradcli.solvers.least_squares.triangular import linearised
+from gradcli.solvers.triangle import linearised
 from tests.benchmarks.report import Bar, Row, compared, seconds
 from tests.benchmarks.timing import in_turn
 

@@ -15,6 +15,7 @@ from gradcli import MathematicsError, parse
 from gradcli.calculus.told import told
 from gradcli.graph.operations import TABLE
 from gradcli.graph.printing import Spoken
+from gradcli.pictures.graph.words import behind
 
 if TYPE_CHECKING:
     from gradcli.calculus.told import Told
@@ -105,7 +106,7 @@ def meant(g: Any, words: str, x: Any, p: Any) -> Any:
 
 def read_back(found: Told, g: Any, f: Any, inputs: list[Any], position: int, axis: Any) -> Any:
     """The array that is told, line by line where it is told of lines."""
-    text, words = text_of(found), found.words
+    text, words = text_of(found), behind(found)
     match = re.search(r" ?along axis (\d)$", words)
     if match is None:
         values = {"g": g, "f": f} | {f"x{place}": x for place, x in enumerate(inputs)}
@@ -152,7 +153,7 @@ def test_what_is_told_is_what_is_run(source: str) -> None:
         axis = payload if operation.payload == "axis" else None
         got = read_back(found, g, value, inputs, position, axis)
         assert np.shape(got) == np.shape(one)
-        assert got == pytest.approx(want, rel=1e-9, abs=1e-12), (text, found.words)
+        assert got == pytest.approx(want, rel=1e-9, abs=1e-12), (text, behind(found))
 
 
 def slope_of(formula: Any, g: Any, inputs: list[Any], position: int) -> Any:

@@ -16,7 +16,7 @@ from gradcli import manual
 from gradcli.cli.commands import COMMANDS
 from gradcli.graph.operations import FUNCTIONS
 from gradcli.language.names import FUNCTION_NAMES
-from gradcli.solvers.least_squares.losses import LOSSES
+from gradcli.solvers.losses import LOSSES
 
 if TYPE_CHECKING:
     from gradcli.cli.commands import Command

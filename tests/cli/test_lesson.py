@@ -19,7 +19,7 @@ AT = ("x=2", "y=3")
 
 def told(page: str) -> str:
     """The equations of a page, one a line, with its formulas as text; its numbers are marks."""
-    found = re.search(r'id="lesson">(.*?)</script>', page)
+    found = re.search(r'id="content">(.*?)</script>', page)
     assert found
     data = json.loads(found[1])
     lines = "\n".join(frame["equation"] for frame in data["frames"])
@@ -70,7 +70,7 @@ def test_without_values_the_lesson_is_told_in_formulas(inside: Inside) -> None:
 
 def test_what_a_user_typed_is_escaped(inside: Inside) -> None:
     page = inside(["draw", "a < b and b > c", "a=1", "b=2", "c=1", "--format", "html"]).out
-    assert '<h1 class="short">f = a &lt; b and b &gt; c</h1>' in page
+    assert '<h1 class="short" aria-label="f = a &lt; b and b &gt; c">' in page
     assert "\\u003c b" in page
     assert "a < b" in told(page)
 

@@ -57,11 +57,9 @@ EVAL = {
     "gradcli.language.origin",
     "gradcli.language.parser",
     "gradcli.language.scanner",
-    "gradcli.language.loading",
     "gradcli.language.tables",
     # the tables that the build stored, or what makes them in a checkout without
     "gradcli.language.stored",
-    "gradcli.language.automaton",
     "gradcli.language.grammar",
     "gradcli.limits",
     "gradcli.minimize",

@@ -19,14 +19,15 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from gradcli.data import decimals
-from gradcli.data.head import TextOptions, separator_of
+from gradcli.data.cells import TextOptions
+from gradcli.data.head import separator_of
 from gradcli.data.source import open_source, read
 from gradcli.errors import FileError, UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from gradcli.data.source import FileSource
+    from gradcli.data.source import Source
 
 IN_TEMPORARY = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -36,7 +37,7 @@ def bits(numbers: list[float]) -> list[bytes]:
     return [struct.pack(">d", number) for number in numbers]
 
 
-def source_of(tmp_path: Path, text: str, name: str = "d.csv", **options: str) -> FileSource:
+def source_of(tmp_path: Path, text: str, name: str = "d.csv", **options: str) -> Source:
     path = tmp_path / name
     path.write_bytes(text.encode())
     return open_source([str(path)], table=TextOptions(**options))  # type: ignore[arg-type]

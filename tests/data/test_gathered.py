@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from gradcli.data.gathered import gathered
 from gradcli.data.source import open_source, read
 from gradcli.errors import FileError
 
@@ -25,7 +24,7 @@ def table(tmp_path: Path) -> str:
 
 
 def test_matching_columns_become_one_in_the_order_of_the_file(table: str) -> None:
-    source = gathered(open_source([table]), {"img": "pixel*", "one": "p[1]", "two": "pixel?"})
+    source = open_source([table]).gathered({"img": "pixel*", "one": "p[1]", "two": "pixel?"})
     assert source.columns["img"] == (3,)
     data = read(source, ["label", "img", "one", "two", "pixel2"])
     assert data["label"].tolist() == [7, 1, 10]
@@ -39,17 +38,17 @@ def test_matching_columns_become_one_in_the_order_of_the_file(table: str) -> Non
 def test_patterns_that_do_not_fit(table: str, tmp_path: Path) -> None:
     source = open_source([table])
     with pytest.raises(FileError, match="no column matches 'pix'") as caught:
-        gathered(source, {"img": "pix"})
+        source.gathered({"img": "pix"})
     assert "columns: label, pixel10, pixel2, kind, pixel1 and 1 more" in str(caught.value)
     with pytest.raises(FileError, match="a column 'label' already"):
-        gathered(source, {"label": "pixel*"})
+        source.gathered({"label": "pixel*"})
     with pytest.raises(FileError, match="there is no column 'imgs'; did you mean 'img'"):
-        gathered(source, {"img": "pixel*"}).blocks(["imgs"], 1)
+        source.gathered({"img": "pixel*"}).blocks(["imgs"], 1)
     with pytest.raises(FileError, match=r"line 2, column 4 \(kind\): 'cat' is not a number"):
-        read(gathered(source, {"all": "*"}), ["all"])
+        read(source.gathered({"all": "*"}), ["all"])
     np.savez(tmp_path / "d.npz", x=np.zeros((2, 2)))
     with pytest.raises(FileError, match="'x' holds vectors"):
-        gathered(open_source([str(tmp_path / "d.npz")]), {"all": "*"})
+        open_source([str(tmp_path / "d.npz")]).gathered({"all": "*"})
 
 
 def test_texts_become_their_places_in_sorted_order(table: str) -> None:

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gradcli.data import csv, source
-from gradcli.data.head import TextOptions
+from gradcli.data.cells import TextOptions
 from gradcli.data.pieces import PieceRows
 from gradcli.data.source import open_source, read
 from gradcli.errors import FileError
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from gradcli.data.source import FileSource
+    from gradcli.data.source import Source
 
 T = TypeVar("T")
 X = np.arange(1000.0)
@@ -38,7 +38,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(source, "PIECE_NUMBERS", 300)
 
 
-def same(found: FileSource, names: Sequence[str] = ("x", "y")) -> int:
+def same(found: Source, names: Sequence[str] = ("x", "y")) -> int:
     """Check that the pieces are the rows, also where they are read elsewhere; return how many."""
     pieces = found.pieces(names)
     elsewhere = pickle.loads(pickle.dumps(found))  # noqa: S301 - our own

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from contextlib import contextmanager, suppress
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
@@ -18,12 +19,13 @@ import numpy as np
 import pytest
 
 from gradcli.data import checkpoint, parameters, remote
+from gradcli.data.cells import TextOptions
 from gradcli.data.input import Input
 from gradcli.data.source import open_source, read
-from gradcli.errors import FileError
+from gradcli.errors import FileError, GradcliError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
 fsspec = pytest.importorskip("fsspec")
@@ -289,6 +291,27 @@ def test_what_a_server_refuses_is_a_sentence(monkeypatch: pytest.MonkeyPatch, me
     assert "no such file" in refused("memory://none/d.csv")
     assert "the folder holds no files" in refused("memory://empty")
     assert "foo:// is not known (addresses begin with s3://" in refused("foo://bucket/d.csv")
+
+
+KINDS = ["https", "memory", "foo"]
+
+
+@pytest.mark.parametrize("user", ["me", "", "a.b%40c"])
+@pytest.mark.parametrize("password", ["secret", "se:cr@et", "%2Fsecret", "s" * 300])
+def test_a_password_is_never_shown(user: str, password: str, tmp_path: Path) -> None:
+    hidden = f"{user}:{password}@"
+    (tmp_path / "d.csv").write_text("x\n1\n", encoding="utf-8")
+    calls: list[Callable[[], object]] = [
+        *(partial(open_source, [f"{kind}://{hidden}127.0.0.1:1/d"]) for kind in KINDS),
+        partial(open_source, [str(tmp_path / "none.csv") + f" https://{hidden}host"]),
+        partial(open_source, [str(tmp_path / "d.csv")], table=TextOptions(f"ftp://{hidden}host")),
+        partial(parameters.save, f"s3://{hidden}bucket/fit.json", {"a": 1.0}, {}),
+    ]
+    for call in calls:
+        with pytest.raises(GradcliError) as caught:
+            call()
+        assert password not in str(caught.value) + caught.value.message
+        assert f"{user}:…@" in caught.value.message
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 
 from gradcli.data import rows as module
 from gradcli.data.pieces import fingerprint
-from gradcli.data.rows import FileRows, HeldRows, begun, rows
+from gradcli.data.rows import FileRows, HeldRows, rows, rows_from
 from gradcli.data.source import open_source
 
 if TYPE_CHECKING:
@@ -173,7 +173,7 @@ def test_columns_that_change_names_change_the_fingerprint() -> None:
 
 def test_the_first_pass_goes_on_where_it_was_begun(both: Any, tmp_path: Path) -> None:
     source = open_source([str(tmp_path / "d.npz")])
-    data = begun(source, ["x", "img"], 8 * 4 * 20)
+    data = rows_from(source, ["x", "img"], 8 * 4 * 20)
     assert data.held is None
 
     for _ in range(2):  # the first pass, and one from the start
@@ -182,7 +182,7 @@ def test_the_first_pass_goes_on_where_it_was_begun(both: Any, tmp_path: Path) ->
         for name, array in both[0].held.items():
             np.testing.assert_array_equal(np.concatenate([b[name] for b in found]), array)
     assert data.count == COUNT
-    assert begun(source, ["x", "img"], 8).count == COUNT
-    abandoned = begun(source, ["x", "img"], 8)
+    assert rows_from(source, ["x", "img"], 8).count == COUNT
+    abandoned = rows_from(source, ["x", "img"], 8)
     next(iter(abandoned.blocks(7)))
     assert abandoned.count == COUNT

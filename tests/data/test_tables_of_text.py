@@ -14,8 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gradcli.data.cells import Dates
-from gradcli.data.head import TextOptions
+from gradcli.data.cells import Dates, TextOptions
 from gradcli.data.source import open_source, read
 from gradcli.errors import FileError
 

@@ -6,6 +6,7 @@ import json
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
 
 import pytest
 from hypothesis import assume, given, settings
@@ -20,7 +21,7 @@ from gradcli.graph.operations import (
     POWER_OF,
     VARIABLE,
 )
-from gradcli.graph.printing import latex_names, write
+from gradcli.graph.printing import latex_lines, latex_names, write
 from tests.graph.test_text import FORMULAS, squared_again_and_again
 from tests.latex_reader import read
 from tests.mathml_reader import latex as from_mathml
@@ -117,6 +118,50 @@ def assert_says_the_same(formula: Formula) -> None:
 @given(FORMULAS)
 def test_latex_says_what_the_text_says(formula: Formula) -> None:
     assert_says_the_same(formula)
+
+
+@pytest.mark.parametrize(
+    ("source", "lines"),
+    [
+        ("y ~ a*x + b", [("y", "a*x + b")]),
+        ("k = 2*a; log(y) ~ k*x", [("log(y)", "k*x")]),
+        ("y ~ a*x; z ~ a*x^2", [("y", "a*x"), ("z", "a*x^2")]),
+    ],
+)
+@pytest.mark.parametrize("rows", [(), (4,)])
+def test_a_model_is_written_as_one(
+    source: str, lines: list[tuple[str, str]], rows: tuple[int, ...]
+) -> None:
+    formula = parse(source, dict.fromkeys("xyz", rows))
+    found = latex_lines(formula.graph, formula.id, is_model=True)
+    models = [line for line in found if r"\sim" in line]
+    assert len(found) == len(source.split("; "))
+    for (y, f), latex in zip(lines, models, strict=True):
+        again = from_mathml(mathml(latex))
+        for told in (latex, again):
+            left, right = told.split(r"\sim")
+            for text, part in ((y, left), (f, right)):
+                assert str(parse(read(part))) == str(parse(text))
+
+
+def test_lines_are_definitions_and_the_result() -> None:
+    formula = parse("n = x1*w1 + b; o = tanh(n)")
+    lines = latex_lines(formula.graph, formula.id, "o")
+    assert lines == ["n = x_{1} w_{1} + b", r"o = \tanh\left(n\right)"]
+
+
+def test_parentheses_grow_with_what_they_enclose() -> None:
+    """A single line keeps them as they are; a fraction, a sum with limits or a table does not."""
+    for source, sizes in {
+        "(a + b)*c": ["false"] * 2,
+        "log(x^2 + sin(3*x*y))": ["false"] * 4,
+        "(a/b + c)*d": [None] * 2,
+        "sqrt(x)*(sqrt(a/b) + 1)": [None] * 2,
+        "sin(1 + (x + y)/z)*(x + 1)": [None, None, "false", "false"],
+    }.items():
+        root = ET.fromstring(mathml(parse(source).latex))  # noqa: S314 - our own
+        signs = [sign for sign in root.iter("mo") if sign.text in {"(", ")"}]
+        assert [sign.get("stretchy") for sign in signs] == sizes, source
 
 
 def test_squares_of_e_are_those_of_the_exponential_function() -> None:

@@ -16,10 +16,9 @@ from gradcli.graph import precedence
 from gradcli.graph.node import Graph
 from gradcli.graph.precedence import OPERANDS, PRODUCT, SERIES
 from gradcli.language.builder import Builder
-from gradcli.language.loading import grammar, load
 from gradcli.language.parser import Unexpected, acceptable
 from gradcli.language.parser import parse as build
-from gradcli.language.scanner import END, Scanner
+from gradcli.language.scanner import END, Scanner, grammar, load
 from gradcli.language.tables import Production, Tables
 
 if TYPE_CHECKING:

@@ -14,6 +14,26 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from scipy.constants import (
+    atm,
+    bar,
+    calorie,
+    day,
+    eV,
+    foot,
+    gallon,
+    giga,
+    hour,
+    inch,
+    kilo,
+    liter,
+    mile,
+    nano,
+    ounce,
+    pound,
+    week,
+    yard,
+)
 
 from gradcli import FormulaError, parse
 from gradcli.language import meant
@@ -179,6 +199,20 @@ MEANT: list[tuple[str, list[Any]]] = [
     ("sum(k^2 for k in range(2, 4))", [13]),
     ("solve(x^2 - 4 = 0, x)", [2]),
     ("solve(x^2 - 4, x)", [2]),
+    ("solve(x^2 = 2)", [mpmath.sqrt(2)]),
+    ("solve(x = 2)", [2]),
+    ("solve(x^2 == 2)", [mpmath.sqrt(2)]),
+    ("1 + solve(x^2 - 4)", [3]),
+    ("solve()", [mpmath.findroot(lambda x: mpmath.cos(x) - x, 1)]),
+    ("solve(a*x = 2)", []),
+    # units
+    ("3 km in m", [3000]),
+    ("3km to m", [3000]),
+    ("1 + (2 + 1) cm in m", [1.03]),
+    ("2^3 min as h", [mpmath.mpf(8) / 60]),
+    ("5 kg", [None]),
+    ("36 km/h in m/s", []),
+    ("20 C in F", []),
 ]  # fmt: skip
 
 
@@ -194,6 +228,31 @@ def test_a_repair_has_the_value_that_was_meant(typed: str, values: list[Any]) ->
             assert value(formula).tolist() == wanted
         else:
             assert value(formula) == nearly(float(wanted))
+
+
+LENGTHS = {"mile": mile, "yd": yard, "ft": foot, "inch": inch, "in": inch, "km": kilo, "nm": nano}
+OTHERS = {
+    ("lb", "kg"): pound,
+    ("oz", "kg"): ounce,
+    ("week", "s"): week,
+    ("days", "s"): day,
+    ("gal", "L"): gallon / liter,
+    ("atm", "Pa"): atm,
+    ("bar", "Pa"): bar,
+    ("cal", "J"): calorie,
+    ("eV", "J"): eV,
+    ("kWh", "J"): kilo * hour,
+    ("GHz", "Hz"): giga,
+}
+
+
+@pytest.mark.parametrize(
+    ("units", "factor"), [*(((unit, "m"), size) for unit, size in LENGTHS.items()), *OTHERS.items()]
+)
+def test_a_conversion_of_units_is_that_of_scipy(units: tuple[str, str], factor: float) -> None:
+    for (unit, other), wanted in ((units, 7 * factor), (units[::-1], 7 / factor)):
+        (formula,) = failure(f"7 {unit} in {other}").repairs
+        assert value(formula) == pytest.approx(wanted, rel=1e-15)
 
 
 # The functions of other languages by those who define them: Python, mpmath, and for the words of

@@ -11,8 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gradcli import FormulaError, parse
-from gradcli.language.loading import load
-from gradcli.language.scanner import END, ILLEGAL, Scanner, Tokens
+from gradcli.language.scanner import END, ILLEGAL, Scanner, Tokens, load
 
 SCANNER = Scanner(load())
 

@@ -15,7 +15,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gradcli import FormulaError
-from gradcli.language import grammar, loading, parser, tables
+from gradcli.language import grammar, parser, scanner, tables
 from gradcli.language.scanner import SHORT, Scanner
 from tests.language.test_messages import MESSAGES
 
@@ -28,7 +28,7 @@ CORPUS = [
     *(row[0].replace("«", "").replace("»", "") for row in MESSAGES),
 ]
 
-FROM_LARK = grammar.compiled(loading.grammar())
+FROM_LARK = grammar.compiled(scanner.grammar())
 
 
 def stored_module(text: str) -> ModuleType:
@@ -42,8 +42,8 @@ def stored_module(text: str) -> ModuleType:
 def stored() -> tables.Tables:
     """Tables as an installed gradcli reads them."""
     with pytest.MonkeyPatch.context() as patch:
-        put(patch, stored_module(loading.grammar()))
-        found = loading.read(loading.grammar())
+        put(patch, stored_module(scanner.grammar()))
+        found = scanner.read(scanner.grammar())
     assert found is not None
     return found
 
@@ -150,22 +150,22 @@ def test_a_long_text_is_cut_alike(stored: tables.Tables) -> None:
 
 
 def test_tables_of_another_grammar_are_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    text = loading.grammar()
+    text = scanner.grammar()
     module = stored_module(text)
     put(monkeypatch, module)
-    assert loading.read(text) is not None
+    assert scanner.read(text) is not None
 
-    assert loading.read(text + "\n") is None
+    assert scanner.read(text + "\n") is None
     vars(module)["STORED"]["format"] += 1
-    assert loading.read(text) is None
+    assert scanner.read(text) is None
     put(monkeypatch, None)
-    assert loading.read(text) is None
-    assert loading.load().automaton is None
+    assert scanner.read(text) is None
+    assert scanner.load().automaton is None
 
 
 def test_a_build_can_be_repeated() -> None:
     source = (
-        "from gradcli.language import grammar, loading; print(grammar.module(loading.grammar()))"
+        "from gradcli.language import grammar, scanner; print(grammar.module(scanner.grammar()))"
     )
     one, other = [
         subprocess.run(
@@ -181,7 +181,7 @@ def test_a_build_can_be_repeated() -> None:
 
 
 def test_a_terminal_that_the_automaton_cannot_follow() -> None:
-    text = loading.grammar() + "\nODD: /x(?=y)/\n%ignore ODD\n"
+    text = scanner.grammar() + "\nODD: /x(?=y)/\n%ignore ODD\n"
 
     with pytest.raises(ValueError, match="uses ASSERT"):
         grammar.module(text)

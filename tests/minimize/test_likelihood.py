@@ -14,8 +14,8 @@ from scipy import optimize, stats
 
 from gradcli import parse
 from gradcli.errors import UsageError
-from gradcli.solvers.bounds import Box
-from gradcli.solvers.statistics.profile import Held, ends
+from gradcli.solvers.statistics.intervals import Held, ends
+from gradcli.solvers.vectors import Box
 
 if TYPE_CHECKING:
     from gradcli.minimize.minimum import Minimum

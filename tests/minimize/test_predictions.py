@@ -361,8 +361,8 @@ def test_a_row_whose_parameters_no_other_row_determines() -> None:
 @pytest.mark.parametrize(
     ("source", "start", "rows", "more", "why"),
     [
-        ("y ~ a + b*t", {"a": 1, "b": 1}, 2, {}, "no degrees of freedom are left"),
-        ("y ~ a + b*t", {"a": 1, "b": 1}, 1, {}, "no degrees of freedom are left"),
+        ("y ~ a + b*t", {"a": 1, "b": 1}, 2, {}, "no degrees of freedom"),
+        ("y ~ a + b*t", {"a": 1, "b": 1}, 1, {}, "no degrees of freedom"),
         ("y ~ a*t", {"a": 5.5}, 9, {"bounds": {"a": (5, 6)}}, "at their limits"),
         ("y ~ a + 0*t", {"a": 1}, 8, {"loss": "huber(1e-9)"}, "the scale of the loss"),
     ],

@@ -52,7 +52,8 @@ return {
 CUT = """
 const all = (names) => [...document.querySelectorAll(names)].filter((e) => e.offsetParent);
 const cut = [];
-for (const e of all("h1, h2, p, button, th, td, caption, #told, #controls, #inputs, #tools")) {
+const parts_of = "#told, #controls, #inputs, #fields, #tools";
+for (const e of all(`h1, h2, p, button, th, td, caption, ${parts_of}`)) {
   const { left, right } = e.getBoundingClientRect();
   if (e.scrollWidth > e.clientWidth + 1) cut.push([e.id || e.tagName, e.scrollWidth]);
   if (right > innerWidth + 1 || left < -1) cut.push([e.id || e.tagName, left, right]);
@@ -89,13 +90,15 @@ class Reader:
         *,
         dark: bool = False,
         fragment: str = "",
+        media: str = "screen",
     ) -> None:
-        """Load a page in a window of this size, at this part of its address."""
+        """Load a page in a window of this size, or on paper, at this part of its address."""
         features = [
             {"name": "prefers-color-scheme", "value": "dark" if dark else "light"},
             {"name": "prefers-reduced-motion", "value": "reduce"},
         ]
-        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+        emulated = {"features": features, "media": media}
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", emulated)
         width, height = size
         metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
@@ -127,6 +130,14 @@ class Reader:
         script = (
             "const e = document.getElementById(arguments[0]); return e.hidden ? '' : e.textContent"
         )
+        return str(self.run(script, name))
+
+    def said(self, name: str) -> str:
+        """The text of an element, its formulas as text too."""
+        script = """const copy = document.getElementById(arguments[0]).cloneNode(true);
+        const maths = copy.querySelectorAll("math");
+        maths.forEach((math) => math.replaceWith(math.getAttribute("alttext")));
+        return copy.textContent"""
         return str(self.run(script, name))
 
     def pause(self, seconds: float = 0.1) -> None:

@@ -12,14 +12,20 @@ import numpy as np
 import pytest
 
 from gradcli.formula import parse
+from gradcli.language.choices import choice
 from gradcli.language.names import names_in
+from gradcli.minimize.methods import first_order
 from gradcli.minimize.minimum import Epoch
 from gradcli.minimize.settings import Settings
-from gradcli.plotting.replay import Run, learned, program, replay
+from gradcli.pictures.lesson.figures import FIRST_MARK, Marks
+from gradcli.plotting.replay import OFFERED, Run, learned, program, replay, rule_lines
 from gradcli.solvers.first_order.descent import Descent
+from gradcli.solvers.first_order.leaps import in_one
 from gradcli.solvers.first_order.methods import METHODS
-from gradcli.solvers.first_order.tracing import in_one
+from gradcli.solvers.first_order.rules import NUMBERS
 from tests.javascript import NODE, evaluated, runs
+from tests.latex_reader import read
+from tests.mathml_reader import latex
 
 needs_node = pytest.mark.skipif(NODE is None, reason="needs node")
 
@@ -55,6 +61,29 @@ def test_every_rule_makes_the_same_steps_in_a_page() -> None:
         expected.append(points)
     found = evaluated(["library.js", "interpreter.js"], STEPS, jobs)
     np.testing.assert_allclose(np.array(found), expected, rtol=1e-14)
+
+
+@pytest.mark.parametrize("text", ["gd", "gd(momentum=0.9)", *METHODS])
+def test_a_rule_is_told_as_it_steps(text: str) -> None:
+    """Line by line, as text and as mathematics; what could be misread is not told."""
+    name, positional, given = choice("method", text)
+    rule = METHODS[name].rule(**first_order(name, positional, given, "").settings)
+    marks = Marks()
+    told = [marks.marks[ord(mark) - FIRST_MARK][1:] for mark in rule_lines(in_one(rule), marks)]
+    assert told or text not in OFFERED
+    texts = [plain.split(" ← ") for plain, _ in told]
+    set_lines = [latex(markup).split(r"\leftarrow") for _, markup in told]
+    for lines in (texts, [[one.strip(), read(other)] for one, other in set_lines]):
+        point, memory = 0.5, rule.memory
+        now = {"p": point, **dict(zip("mvu", memory, strict=False))}
+        for t, slope in enumerate([1.5, -0.25, 0.75, -2.0, 0.5] if told else [], 1):
+            steps = rule.coefficients(t, 0.1, NUMBERS)
+            point, memory = rule.update(point, slope, memory, steps, NUMBERS)
+            known = {"g": slope, "t": float(t), "η": 0.1, "eta": 0.1}
+            for one, other in lines:
+                formula = parse(other)
+                now[one] = formula({n: {**known, **now}[n] for n in formula.free_names})
+            assert now["p"] == pytest.approx(point, rel=1e-4)
 
 
 def content(
@@ -157,7 +186,7 @@ def test_the_method_of_the_run_comes_first_and_second_order_has_a_usable_rate() 
     labels = [
         m["label"] for m in content("x^2", {"x": 1}, method="adam(beta1=0.8)", steps=2)["methods"]
     ]
-    assert labels == ["adam(beta1=0.8)", "gradient descent", "momentum 0.9", "adam"]
+    assert labels == ["adam(beta1=0.8)", "gd", "gd(momentum=0.9)", "adam"]
     made = content("a^2 - 10*a + 28", {"a": 6.0})
     # One step with it goes a fifth of the way: f'' is 2, so the rate is 0.2/2.
     assert (made["rate"], made["solver"]) == (0.1, "newton")

@@ -9,7 +9,7 @@ import pytest
 from scipy.special import log_softmax
 
 from gradcli import parse
-from gradcli.data import rows as data_rows
+from gradcli.data import columns as data_columns
 from gradcli.data.rows import HeldRows
 from gradcli.errors import MathematicsError, ShapeError
 from gradcli.graph.shapes import Rows
@@ -97,7 +97,7 @@ SUMS = [
 def test_blocks_give_value_and_gradient(
     text: str, numbers: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(data_rows, "NUMBERS_AT_ONCE", numbers)
+    monkeypatch.setattr(data_columns, "NUMBERS_AT_ONCE", numbers)
     blocks, point = by_blocks(text)
     formula, moving, columns = read(text)
     whole = Objective(formula.graph, formula.id, list(moving), formula.origin, columns)
@@ -115,7 +115,7 @@ def test_blocks_give_value_and_gradient(
 
 
 def test_numbers_of_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(data_rows, "NUMBERS_AT_ONCE", 300)
+    monkeypatch.setattr(data_columns, "NUMBERS_AT_ONCE", 300)
     d, p = data(), parameters()
     residual = d["img"] @ p["w"] - d["y"]
     blocks, point = by_blocks("mean((img @ w - y)^2) + 0.1*sum(w^2)")
@@ -137,7 +137,7 @@ def test_numbers_of_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_names_that_stay(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(data_rows, "NUMBERS_AT_ONCE", 300)
+    monkeypatch.setattr(data_columns, "NUMBERS_AT_ONCE", 300)
     blocks, point = by_blocks("mean((a*x + b - y)^2) + b^2", {"b": 0.75})
     d = data()
 
@@ -212,7 +212,7 @@ def test_each_sum_is_computed_once(text: str, count: int) -> None:
 def test_rows_without_a_value(
     text: str, point: Any, part: str, numbers: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(data_rows, "NUMBERS_AT_ONCE", numbers)
+    monkeypatch.setattr(data_columns, "NUMBERS_AT_ONCE", numbers)
     objective, _ = by_blocks(text)
     last = [float(data()["x"][-1])]  # a row of the last block has no value there
 

@@ -16,7 +16,7 @@ from gradcli.calculus.reverse import gradient
 from gradcli.errors import MathematicsError
 from gradcli.programs.generated import function
 from gradcli.programs.program import program
-from gradcli.solvers.bounds import Box
+from gradcli.solvers.vectors import Box
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

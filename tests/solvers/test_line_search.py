@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from gradcli.errors import MathematicsError
-from gradcli.solvers.second_order.line_search import (
+from gradcli.solvers.first_order.line_search import (
     FALL,
     SLOPE,
     Place,

@@ -11,11 +11,11 @@ from scipy import differentiate, optimize
 
 from gradcli import Formula, parse
 from gradcli.errors import UsageError
-from gradcli.solvers.bounds import Box
-from gradcli.solvers.least_squares.losses import LOSSES, loss
-from gradcli.solvers.least_squares.nonlinear import LevenbergMarquardt
-from gradcli.solvers.run import run
+from gradcli.solvers.levenberg import LevenbergMarquardt
+from gradcli.solvers.losses import LOSSES, loss
+from gradcli.solvers.solver import run
 from gradcli.solvers.stopping import Ending
+from gradcli.solvers.vectors import Box
 from tests.solvers.nist import data_sets
 
 if TYPE_CHECKING:

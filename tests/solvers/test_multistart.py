@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from gradcli.errors import MathematicsError
-from gradcli.solvers.bounds import Box
 from gradcli.solvers.multistart import STEPS, distinct, points, runs
-from gradcli.solvers.run import Outcome, Record, run
-from gradcli.solvers.second_order.newton import Newton
+from gradcli.solvers.newton import Newton
+from gradcli.solvers.solver import Outcome, Record, run
 from gradcli.solvers.stopping import Ending, Reason
+from gradcli.solvers.vectors import Box
 from tests.solvers import problems
 from tests.solvers.problems import Compiled, Problem
 

@@ -2,51 +2,27 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from gradcli.errors import MathematicsError
-from gradcli.solvers.bounds import Box
-from gradcli.solvers.observer import Each
-from gradcli.solvers.run import Outcome, run
-from gradcli.solvers.second_order.newton import Newton
-from gradcli.solvers.second_order.progress import IDLE, Progress
-from gradcli.solvers.second_order.quadratic import Spectrum, boxed, change, minimum
+from gradcli.solvers.newton import Newton
+from gradcli.solvers.quadratic import Spectrum, boxed, change, minimum
+from gradcli.solvers.solver import Outcome, run
 from gradcli.solvers.stopping import Ending
+from gradcli.solvers.vectors import Box
 from tests.solvers import problems
-from tests.solvers.problems import Compiled, Problem
+from tests.solvers.problems import Compiled
 
 if TYPE_CHECKING:
     from gradcli.solvers.solver import Vector
-
-# From this start the way down ends in a local minimum.
-ELSEWHERE = {"Ackley (2-D)"}
-SINGLE = [p for p in problems.published() if p.name not in ELSEWHERE]
-SINGLE += problems.MGH + problems.CLASSICS
 
 
 def solved(text: str, start: dict[str, float], box: Box | None = None) -> Outcome:
     point = np.array(list(start.values()), dtype=float)
     return run(Newton(Compiled(text, list(start)), point, box=box))
-
-
-@pytest.mark.parametrize("problem", SINGLE, ids=lambda p: p.name)
-def test_published_minima_are_reached_from_the_standard_start(problem: Problem) -> None:
-    outcome = run(Newton(problem.function, problem.point, box=problem.box))
-    assert outcome.reason.ending is Ending.CONVERGED, outcome.reason
-    within = 1e-8 * max(1.0, abs(problem.minimum))
-    assert outcome.record.value <= problem.minimum + within
-
-
-@pytest.mark.parametrize("problem", problems.bounded(), ids=lambda p: p.name)
-def test_published_minima_within_bounds_are_reached(problem: Problem) -> None:
-    # Moré, Garbow and Hillstrom print these to six digits; minima.json has more.
-    outcome = run(Newton(problem.function, problem.point, box=problem.box))
-    assert outcome.reason.ending is Ending.CONVERGED
-    assert outcome.record.value == pytest.approx(problem.minimum, rel=1e-8, abs=1e-14)
 
 
 def test_every_evaluation_is_inside_the_box() -> None:
@@ -111,9 +87,9 @@ def test_minima_without_curvature_are_reached(power: int) -> None:
 
 @pytest.mark.parametrize(
     ("text", "start"),
-    [("x", 0), ("x^3", 1), ("x^3+1", 0), ("-x^2", 0), ("-x^2", 1), ("-exp(x)", 1)],
+    [("x^3", 1), ("x^3+1", 0), ("-x^2", 0)],
 )
-def test_what_has_no_minimum_is_said_to_have_none(text: str, start: float) -> None:
+def test_saddles_and_maxima_without_a_minimum_are_left(text: str, start: float) -> None:
     outcome = solved(text, {"x": start})
     assert outcome.reason.ending is Ending.DIVERGED
     assert "falls without limit" in outcome.reason.sentence
@@ -160,33 +136,6 @@ def test_a_start_without_a_hessian_is_left_down_the_gradient() -> None:
     # By hand: -x + x^1.5 has its minimum at (2/3)^2; its second derivative at 0 is infinite.
     outcome = solved("x^1.5-x", {"x": 0}, Box(np.zeros(1), np.ones(1)))
     assert outcome.record.point[0] == pytest.approx(4 / 9, rel=1e-14)
-
-
-def test_a_stopped_run_goes_on_bit_for_bit() -> None:
-    problem = problems.published()[1]
-    whole, halves = Newton(problem.function, problem.point), Newton(problem.function, problem.point)
-    for _ in range(60):
-        whole.step()
-    for _ in range(25):
-        halves.step()
-    kept = json.loads(json.dumps(halves.state(), default=np.ndarray.tolist))
-    other = Newton(problem.function, problem.point)
-    other.restore(kept)
-    for _ in range(35):
-        other.step()
-    assert other.point.tobytes() == whole.point.tobytes()
-    assert other.value == whole.value
-
-
-def test_earlier_points_are_not_changed() -> None:
-    problem = problems.published()[0]
-    kept: list[tuple[Vector, list[float]]] = []
-    run(
-        Newton(problem.function, problem.point),
-        observer=Each(lambda r: kept.append((r.point, r.point.tolist()))),
-    )
-    assert len(kept) > 10
-    assert all(point.tolist() == copy for point, copy in kept)
 
 
 # ---------------------------------------------------------------- the model
@@ -293,20 +242,3 @@ def test_hopeless_valleys_are_given_up() -> None:
     assert max(end.steps for end in ends) < 2500
     assert sum(end.reason.ending is Ending.CONVERGED for end in ends) >= 3
     assert min(end.record.value for end in ends) == pytest.approx(3.07505603849e-4, rel=1e-9)
-
-
-def test_progress_is_lower_values_or_gradients() -> None:
-    progress = Progress(1.0, 1.0)
-    for _ in range(IDLE - 1):
-        progress.hear(1.0 - 1e-13, 0.95, is_astray=False)
-    assert not progress.is_over
-    copy = Progress(5.0, 5.0)
-    copy.restore(progress.state())
-    copy.hear(1.0 - 1e-13, 0.95, is_astray=False)
-    assert copy.is_over
-    progress.hear(1.0 - 1e-9, 1.0, is_astray=False)
-    assert progress.state() == [1.0 - 1e-9, 1.0, 0]
-    progress.hear(1.0 - 2e-9, 1.0, is_astray=True)  # too little, so far away
-    assert progress.state()[2] == 1
-    progress.hear(1.0, 0.8, is_astray=True)
-    assert progress.state() == [1.0 - 1e-9, 0.8, 0]

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy import special
 
-from gradcli.data import rows as data_rows
-from gradcli.data.source import FileSource
+from gradcli.data import columns as data_columns
+from gradcli.data.source import Source
 from gradcli.errors import MathematicsError, ShapeError
 from gradcli.rows.columns import opened
 from gradcli.tables import formula as row_formula
@@ -19,8 +19,6 @@ from gradcli.tables.sums import Sums
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
-
-    from gradcli.data.source import Source
 
     Values = dict[str, Any]
 
@@ -41,7 +39,7 @@ def numbers_at_once(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
     """Few rows are many, and are read so many numbers at a time."""
     monkeypatch.setattr(row_formula, "HELD_BYTES", 100)
     for module, name in (
-        (data_rows, "NUMBERS_AT_ONCE"),
+        (data_columns, "NUMBERS_AT_ONCE"),
         (row_formula, "NUMBERS"),
     ):
         monkeypatch.setattr(module, name, request.param)
@@ -176,7 +174,7 @@ def test_an_array_of_sums(path: str) -> None:
 def passes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many rows each pass over the files gave."""
     found: list[int] = []
-    usual: Callable[..., Iterator[Any]] = FileSource.blocks
+    usual: Callable[..., Iterator[Any]] = Source.blocks
 
     def blocks(self: Source, names: Sequence[str], size: int) -> Iterator[Any]:
         place = len(found)
@@ -185,7 +183,7 @@ def passes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
             found[place] += len(next(iter(block.values())))
             yield block
 
-    monkeypatch.setattr(FileSource, "blocks", blocks)
+    monkeypatch.setattr(Source, "blocks", blocks)
     return found
 
 

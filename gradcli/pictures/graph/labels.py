@@ -20,6 +20,7 @@ from gradcli.pictures.graph.words import (
     quantity,
     value_of,
 )
+from gradcli.pictures.wording import say
 from gradcli.programs.trace import FORMULA
 
 if TYPE_CHECKING:
@@ -63,11 +64,11 @@ def heading(sketch: Sketch, title: str, options: Options) -> str:
     rows = [_text(line, INK, 13, bold=True) for line in lines]
     legend = []
     if any(local(sketch, arrow, options) for arrow in sketch.arrows):
-        legend.append("on an arrow: the local derivative")
+        legend.append(say("legend local"))
     if options.gradient and any(arrow.strength for arrow in sketch.arrows):
-        legend.append("its width: how much gradient flows")
+        legend.append(say("legend width"))
     if any(is_map(box.step.value) for box in sketch.boxes):
-        legend.append("in an array: white is its least number, black its greatest")
+        legend.append(say("legend map"))
     legend += [sketch.moment] if sketch.moment else []
     if legend:
         rows.append(_text("; ".join(legend), MUTED, 9))
@@ -167,11 +168,10 @@ def _slope(sketch: Sketch, box: Box) -> str:
 def _lines(sketch: Sketch, box: Box, options: Options) -> list[str]:
     """Return the lines in the box of an operation or input."""
     graph, step = sketch.graph, box.step
-    kind = [] if box.role == "operation" else [box.role]
-    if box.role == "result" and step.operation == "variable":
-        kind = ["input", "result"]
-    if not box.live:
-        kind.append("not taken")
+    is_input = box.role == "input" or step.operation == "variable"
+    kind = [say("kind input")] if is_input else []
+    kind += [say("kind result")] if box.role == "result" else []
+    kind += [] if box.live else [say("not taken")]
     name = step.name or _sign(sketch, step)
     lines = [_cell(fit(name, EXPRESSION), INK, 15, bold=True)]
     if step.inputs:
@@ -183,11 +183,12 @@ def _lines(sketch: Sketch, box: Box, options: Options) -> list[str]:
     if is_map(step.value):
         lines.append(_padded(_map(step.value), 2))
     if step.value is not None:
-        facts.append(_fact("value", value_of(step, ARRAY), MUTED, INK, options.room))
+        facts.append(_fact(say("fact value"), value_of(step, ARRAY), MUTED, INK, options.room))
     elif options.room and not box.live:
-        facts.append(_fact("value", "–", MUTED, INK, options.room))  # for other inputs there is one
+        # For other inputs there is one.
+        facts.append(_fact(say("fact value"), "–", MUTED, INK, options.room))
     if step.share is not None:
-        facts.append(_fact("share", percent(step.share), MUTED, INK, 0))
+        facts.append(_fact(say("fact share"), percent(step.share), MUTED, INK, 0))
     if options.gradient and (step.gradient is not None or box.awaits):
         known = [] if step.gradient is None else [quantity(step.gradient, ARRAY)]
         slope = " + ".join([*known, "…"] if box.awaits else known)

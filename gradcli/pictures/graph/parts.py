@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from gradcli.graph.bound import inlined
 from gradcli.graph.forms import INTEGRAL, PRODUCT_OVER, ROOT
 from gradcli.graph.printing import Text
-from gradcli.graph.quadrature import few
 from gradcli.pictures.graph.words import fit, number
+from gradcli.pictures.wording import say
 from gradcli.programs.trace import Part
 
 if TYPE_CHECKING:
@@ -47,20 +47,19 @@ def about(step: Step) -> str:
         part.what if part.value is None else f"{part.what}: {number(part.value)}"
         for part in step.parts
     ]
-    return f"Its parts: {'; '.join(told)}."
+    return say("parts are", parts="; ".join(told))
 
 
 def bounds(graph: Graph, node: int) -> str:
     """Return what a form is taken of, in words: exp(-x^2) for x from 0 to b."""
-    operation, arguments, bound = graph.rows[node]
+    _, arguments, bound = graph.rows[node]
     text = Text(graph, _names(graph))
     body, name = text.body(node)
     formula = text.names.get(body) or text.write(body) or ""
     limits = [text.names.get(limit) or text.write(limit) for limit in arguments[: bound.limits]]
-    if operation is ROOT:
-        place = f"near {limits[0]}" if len(limits) == 1 else f"from {limits[0]} to {limits[1]}"
-        return f"{formula} for {name} {place}"
-    return f"{formula} for {name} from {limits[0]} to {limits[1]}"
+    if len(limits) == 1:
+        return say("form near", formula=formula, name=name, place=limits[0])
+    return say("form between", formula=formula, name=name, low=limits[0], high=limits[1])
 
 
 def _names(graph: Graph) -> dict[int, str]:
@@ -82,27 +81,33 @@ def _parts(graph: Graph, step: Step, values: Mapping[int, Any]) -> Iterator[Part
             return math.nan
 
     if operation is ROOT:
-        yield Part(f"{formulas[1]} is 0 at the root")
-        yield from [Part(f"at {bound.name} = {number(x)}", value(x, 1)) for x in limits]
+        yield Part(say("part zero", formula=formulas[1]))
+        yield from [Part(_at(bound.name, x), value(x, 1)) for x in limits]
         rate = None if step.value is None or not numbers else value(step.value, 2)
-        yield Part(f"its derivative {formulas[2]}", rate)
+        yield Part(say("part derivative", formula=formulas[2]), rate)
         return
     yield Part(formulas[0])
     if not numbers:
         return
     if operation is INTEGRAL:
+        from gradcli.graph.quadrature import few
+
         nodes = few(*limits)
-        yield from [Part(f"at {bound.name} = {number(x)}", value(x)) for x, _ in nodes]
+        yield from [Part(_at(bound.name, x), value(x)) for x, _ in nodes]
         whole = math.fsum(weight * value(x) for x, weight in nodes)
-        yield Part(f"Gauss's rule with these {len(nodes)}", whole)
+        yield Part(say("part gauss", count=len(nodes)), whole)
         return
     low, high = limits
     count = int(high - low) + 1
     terms = [low + place for place in range(min(count, TERMS))]
-    yield from [Part(f"at {bound.name} = {number(x)}", value(x)) for x in terms]
+    yield from [Part(_at(bound.name, x), value(x)) for x in terms]
     if count > TERMS:
-        what = "factors" if operation is PRODUCT_OVER else "terms"
-        yield Part(f"and {count - TERMS} more {what}")
+        key = "part more factors" if operation is PRODUCT_OVER else "part more terms"
+        yield Part(say(key, count=count - TERMS))
+
+
+def _at(name: str, x: float) -> str:
+    return say("part at", name=name, value=number(x))
 
 
 def _formula(graph: Graph, node: int, root: int) -> str:

@@ -11,6 +11,7 @@ from gradcli.graph.operations import NEGATE, TABLE
 from gradcli.limits import DRAWN_NODES
 from gradcli.options import check_word, example, spelled
 from gradcli.pictures.graph.words import expression, fit, whole_local_formula
+from gradcli.pictures.wording import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -193,7 +194,7 @@ def _until(sketch: Sketch, count: int) -> Sketch:
         sentence = about_step(sketch.graph, step, box.role, live=box.live)
         shown[box.key] = box._replace(
             step=step,
-            sentence=f"{sentence} so far" if awaits and box.key in sums else sentence,
+            sentence=say("so far", sentence=sentence) if awaits and box.key in sums else sentence,
             awaits=awaits,
         )
 
@@ -204,11 +205,11 @@ def _until(sketch: Sketch, count: int) -> Sketch:
             strength=arrow.strength if arrow.key in followed else None,
         )
 
-    plural = "s" * (len(steps) != 1)
+    key = "moment" if len(steps) != 1 else "moment of one"
     return sketch._replace(
         boxes=list(shown.values()),
         arrows=[moved(arrow) for arrow in sketch.arrows],
-        moment=f"after {count} of {len(steps)} step{plural} of the backward pass",
+        moment=say(key, count=count, total=len(steps)),
     )
 
 
@@ -229,6 +230,13 @@ class Picture(NamedTuple):
     def heading(self) -> str:
         """Return the formula as an equation for the letter that its derivatives have."""
         return _heading(_formula(self.graph, self.result), self.sketch.letter)
+
+    def equations(self) -> list[str]:
+        """Return the lines of the heading in LaTeX; none for one that stays text."""
+        is_huge = len(self.graph.reachable([self.result])) > LONGEST_TITLE
+        if is_huge or not self.sketch.letters:
+            return []
+        return printing.latex_lines(self.graph, self.result, self.sketch.letter)
 
     def dot(self, heading: str, *, opaque: bool = False) -> str:
         """Return the picture as text for Graphviz."""
@@ -259,7 +267,7 @@ def _svg(picture: Picture) -> bytes:
     title = fit(_formula(picture.graph, picture.result), LONGEST_TITLE)
     about = about_picture(picture.steps, picture.notes)
     if drawn.moment:
-        about += f" The gradients are those {drawn.moment}."
+        about += " " + say("gradients at", moment=drawn.moment)
     return finished(content, title, about, sentences)
 
 
@@ -281,7 +289,6 @@ def _lesson(picture: Picture) -> bytes:
     from gradcli.pictures.lesson.live import data, live, printed
     from gradcli.pictures.lesson.page import page
     from gradcli.pictures.lesson.story import lesson
-    from gradcli.pictures.lesson.wording import say
 
     drawn, options = picture.sketch, picture.options
     told = lesson(drawn, gradient=options.gradient)
@@ -301,14 +308,14 @@ def _lesson(picture: Picture) -> bytes:
         for view, way in ways.items()
     }
     views = {view: render(partial(one.dot, ""), "svg") for view, one in turned.items()}
-    script_data = {
+    content = {
         "letter": drawn.letter,
         "limits": limits,
         "frames": [frame._asdict() for frame in frames],
         "marks": shown.marks,
         "live": figures and data(figures, options.local),
     }
-    return page(told, views, picture.heading(), script_data)
+    return page(told, views, picture.heading(), picture.equations(), content)
 
 
 def _data(picture: Picture) -> bytes:

@@ -29,6 +29,7 @@ from zlib import crc32
 from gradcli.errors import DrawingError, printable
 from gradcli.options import spelled
 from gradcli.pictures.graph.style import style_sheet
+from gradcli.pictures.wording import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -255,6 +256,7 @@ def finished(svg: bytes, title: str, description: str, sentences: Mapping[str, s
     root.attrib = {
         "xmlns": SVG.strip("{}"),
         "class": "gradcli",
+        "lang": say("language"),
         "role": "img",
         "aria-labelledby": f"{key}-title {key}-desc",
         **root.attrib,
@@ -291,7 +293,19 @@ def shapes(svg: bytes) -> ET.Element:
         waiting += [(child, inside) for child in reversed(source)]
     for parent in list(holder[0].iter("g")):
         _join_arrows(parent)
+    _hoist_font(holder[0])
     return holder[0]
+
+
+def _hoist_font(root: ET.Element) -> None:
+    """Say once which font all texts have, and nothing of where most of them begin."""
+    texts = list(root.iter("text"))
+    families = {text.get("font-family", "") for text in texts}
+    for text in texts:
+        if len(families) == 1:
+            root.attrib |= {"font-family": text.attrib.pop("font-family", "")}
+        if text.get("text-anchor") == "start":
+            del text.attrib["text-anchor"]
 
 
 def _join_arrows(parent: ET.Element) -> None:

@@ -19,6 +19,7 @@ from gradcli.pictures.graph.words import (
     quantity,
     value_of,
 )
+from gradcli.pictures.wording import say
 from gradcli.programs.trace import FORMULA
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def marks(operation: str, count: int) -> tuple[str, ...]:
     row = TABLE.get(operation)  # None for several steps in one
     if count < 2 or row is None or row.commutative:
         return ()
-    return (row.roles or ORDINALS)[:count]
+    return _roles((row.roles or ORDINALS)[:count])
 
 
 def marks_of(graph: Graph, step: Step) -> tuple[str, ...]:
@@ -63,21 +64,25 @@ def marks_of(graph: Graph, step: Step) -> tuple[str, ...]:
     if not operation.binds or step.operation == FORMULA:
         return marks(step.operation, len(step.inputs))
     limits = ("start",) if payload.limits == 1 else ("from", "to")
-    return (*limits, *["inside"] * payload.taken)
+    return _roles((*limits, *["inside"] * payload.taken))
+
+
+def _roles(roles: Sequence[str]) -> tuple[str, ...]:
+    return tuple(say(f"role {role}") for role in roles)
 
 
 def about_step(graph: Graph, step: Step, role: str = "operation", *, live: bool = True) -> str:
     """Return the sentence on one node: "sin of 3*x*y: value −0.751, gradient 0.3078"."""
     told_what = what(graph, step, role)
-    facts = [] if live else ["not taken"]
+    facts = [] if live else [say("not taken")]
     if step.value is not None:
-        facts.append(f"value {value_of(step, 40)}")
+        facts.append(say("has value", value=value_of(step, 40)))
     elif not live:
-        facts.append("no value")
+        facts.append(say("no value"))
     if step.share is not None:
-        facts.append(f"{percent(step.share)} of the variance")
+        facts.append(say("has share", share=percent(step.share)))
     if step.gradient is not None:
-        facts.append(f"gradient {quantity(step.gradient, 40)}")
+        facts.append(say("has gradient", gradient=quantity(step.gradient, 40)))
     told = ", ".join(facts)
     return fit(f"{fit(told_what, LONGEST - len(told) - 2)}: {told}" if told else told_what)
 
@@ -97,7 +102,9 @@ def about_edge(graph: Graph, step: Step, edge: Edge, letter: str = "f") -> str:
         head = above if step.name or graph.rows[step.id][0].level == ATOM else f"({above})"
         tail = f"({below})" if loose else below
         back = flowing(graph, step, place, f"∂{letter}/∂{head}", 120)
-        return fit(f"{below} in {above}" + (f": ∂{letter}/∂{tail} gets {back}" if back else ""))
+        said = say("part of", part=below, whole=above)
+        gets = say("gets", slope=f"∂{letter}/∂{tail}", flow=back)
+        return fit(f"{said}: {gets}" if back else said)
     if loose:
         below = f"({below})"
     if not step.name:
@@ -113,9 +120,10 @@ def about_edge(graph: Graph, step: Step, edge: Edge, letter: str = "f") -> str:
 
 def told(notes: Sequence[str]) -> list[str]:
     """Return the notes beside a picture, the first of very many and how many more there are."""
-    shown = [fit(f"note: {note}") for note in notes[:SHOWN_NOTES]]
+    shown = [fit(say("note", note=note)) for note in notes[:SHOWN_NOTES]]
     more = len(notes) - len(shown)
-    return [*shown, f"and {more} more note{'s' * (more > 1)}"] if more else shown
+    key = "more notes" if more > 1 else "one more note"
+    return [*shown, say(key, count=more)] if more else shown
 
 
 def about_picture(steps: Sequence[Step], notes: Sequence[str] = ()) -> str:
@@ -128,23 +136,24 @@ def _about_result(steps: Sequence[Step]) -> str:
     inputs = [step for step in steps if step.operation == "variable"]
     if result.value is None:
         names = listed([fit(str(step.name), 30) for step in inputs])
-        return f"The computation graph, without values. It depends on {names or 'no name'}."
+        return say("no values" if names else "no values and names", names=names)
     places, slopes = [], []
     for step in inputs:
         name = fit(str(step.name), 30)
         if step.value is not None:
-            places.append(f"{name} = {value_of(step, 40)}")
+            places.append(say("equals", name=name, value=value_of(step, 40)))
         if step.gradient is not None:
-            slopes.append(f"{quantity(step.gradient, 40)} with respect to {name}")
-    said = f"The value is {value_of(result, 40)}" + (f" at {listed(places)}." if places else ".")
+            slopes.append(say("with respect to", slope=quantity(step.gradient, 40), name=name))
+    key = "value at" if places else "value is"
+    said = [say(key, value=value_of(result, 40), places=listed(places))]
     parts = [
-        f"{percent(step.share)} from {fit(str(step.name), 30)}"
+        say("share from", share=percent(step.share), name=fit(str(step.name), 30))
         for step in inputs
         if step.share is not None
     ]
-    if parts:
-        said += f" Of its variance comes {listed(parts)}."
-    return f"{said} The derivative is {listed(slopes)}." if slopes else said
+    said += [say("variance", parts=listed(parts))] if parts else []
+    said += [say("derivative", slopes=listed(slopes))] if slopes else []
+    return " ".join(said)
 
 
 def _as_it_is(node: int, text: str) -> str:  # noqa: ARG001 - others show the node
@@ -158,31 +167,34 @@ def what(graph: Graph, step: Step, role: str, show: Callable[[int, str], str] = 
     """
     if role == "constant" or not (step.inputs or step.operation == "variable"):
         named = f"{fit(step.name, 60)} = " if step.name else ""
-        said = f"constant {named}{show(step.id, expression(graph, step.id))}"
+        said = say("constant", formula=f"{named}{show(step.id, expression(graph, step.id))}")
     else:
         said = _what(graph, step, show)
-    return f"result, {said}" if role == "result" else said
+    return say("as result", what=said) if role == "result" else said
 
 
 def _what(graph: Graph, step: Step, show: Callable[[int, str], str]) -> str:
     operation, _, payload = graph.rows[step.id]
     if operation is VARIABLE:
-        return f"input {show(step.id, str(step.name))}"
+        return say("free", name=show(step.id, str(step.name)))
     has_noun = operation.noun is not None and operation.level != POWER
     is_said = has_noun or (operation.level == ATOM and payload is None)
     if operation.binds and step.operation != FORMULA:
-        said = f"{operation.noun} of {bounds(graph, step.id)}"
+        parts = bounds(graph, step.id)
     elif is_said and step.operation != FORMULA:
-        below = [show(edge.node, argument(graph, edge.node, 60)) for edge in step.inputs]
-        said = f"{operation.noun or symbol(graph, step)} of {listed(below)}"
+        parts = listed([show(e.node, argument(graph, e.node, 60)) for e in step.inputs])
     else:
         said = show(step.id, expression(graph, step.id))
-        return f"{fit(step.name, 60)}, {said}" if step.name else said
-    return f"{fit(step.name, 60)}, the {said}" if step.name else said
+        return say("named", name=fit(step.name, 60), what=said) if step.name else said
+    called = say(f"noun {operation.noun}") if operation.noun else symbol(graph, step)
+    said = say("of", operation=called, parts=parts)
+    return say("named the", name=fit(step.name, 60), what=said) if step.name else said
 
 
 def listed(words: Sequence[str]) -> str:
     """Return "a, b and c"; of very many the first, and how many more there are."""
     if len(words) > SEVERAL:
-        words = [*words[: SEVERAL - 1], f"{len(words) - SEVERAL + 1} more"]
-    return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
+        words = [*words[: SEVERAL - 1], say("more", count=len(words) - SEVERAL + 1)]
+    if len(words) < 2:
+        return "".join(words)
+    return say("and", first=", ".join(words[:-1]), last=words[-1])

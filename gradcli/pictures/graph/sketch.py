@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.graph.printing import latex_letters
 from gradcli.pictures.graph.sentences import about_edge, about_step
+from gradcli.pictures.wording import say
 from gradcli.programs.trace import FORMULA
 
 if TYPE_CHECKING:
@@ -206,4 +207,4 @@ def _letter(graph: Graph, result: int, steps: Sequence[Step]) -> str:
     if own is not None and len(own) <= 6:
         return own
     used = {step.name for step in steps}
-    return next((letter for letter in "fghFGHpqrzABC" if letter not in used), "result")
+    return next((letter for letter in "fghFGHpqrzABC" if letter not in used), say("kind result"))

@@ -11,11 +11,13 @@ from gradcli.errors import MathematicsError, printable
 from gradcli.graph.operations import TABLE
 from gradcli.graph.precedence import ATOM, POWER, PRODUCT
 from gradcli.graph.printing import Spoken, write
+from gradcli.pictures.wording import say
 from gradcli.programs.trace import FORMULA
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from gradcli.calculus.told import Told
     from gradcli.graph.node import Graph
     from gradcli.programs.trace import Edge, Step
 
@@ -39,10 +41,14 @@ def quantity(value: Any, longest: int) -> str:
         text = _nested(value.tolist())
         if len(text) <= longest:
             return text
-    shape = "×".join(str(length) for length in value.shape)
-    if len(value.shape) == 1:
-        shape += " numbers"
+    shape = extent(value)
     return f"{shape}, {number(value.min())} … {number(value.max())}" if value.size else shape
+
+
+def extent(value: Any) -> str:
+    """Return the shape of an array in words: 20×3, 100 numbers."""
+    shape = "×".join(str(length) for length in value.shape)
+    return say("numbers", count=shape) if len(value.shape) == 1 else shape
 
 
 def percent(part: float) -> str:
@@ -124,10 +130,15 @@ def flowing(graph: Graph, step: Step, place: int, slope: str, longest: int = LON
         spoken = Spoken(found.graph, shown)
         spoken.levels = levels
         text = shown.get(found.root) or spoken.write(found.root) or ""
-        text = f"{text} {found.words}".rstrip()
+        text = f"{text} {behind(found)}".rstrip()
         if len(text) <= longest:
             break
     return fit(text, longest)
+
+
+def behind(found: Told) -> str:
+    """Return the words that follow a formula of what flows back."""
+    return " ".join([say(key, **parts) for key, parts in found.words])
 
 
 def whole_local_formula(graph: Graph, step: Step, edge: Edge, longest: int) -> str | None:

@@ -12,8 +12,8 @@ from gradcli.graph.shapes import sized
 from gradcli.pictures.graph.words import fit
 from gradcli.pictures.lesson.flow import flows, slope_name
 from gradcli.pictures.lesson.frames import LONGEST, Frame, called, factor, shown, slope
-from gradcli.pictures.lesson.notation import Math, back, combined, formula, local
-from gradcli.pictures.lesson.wording import say
+from gradcli.pictures.lesson.notation import Math, back, combined, followed, formula, local
+from gradcli.pictures.wording import say
 from gradcli.programs.trace import FORMULA
 
 if TYPE_CHECKING:
@@ -151,8 +151,7 @@ def _term(figures: Figures, flow: Flow) -> str:
             return term
         if not tail:
             return combined("sum({0})", r"\sum\left({0}\right)", term)
-        words = "summed over what was repeated"
-        return combined(f"{{0}} {words}", rf"{{0}} \text{{{{ {words}}}}}", term)
+        return followed(term, say("told repeated"))
     arrow = flow.arrows[0]
     if len(flow.arrows) == 1 and flow.head.step.operation != FORMULA:
         return back(sketch, flow.head.step, arrow.place, arriving, LONGEST)

@@ -3,7 +3,7 @@
 // made of the page, whose functions and numbers it uses.
 
 // A field and a slider for each input that is a number, and which input forward mode follows.
-function inputFields({ byId, tell, live, now, write, lastNumber, changed }) {
+function inputFields({ live, now, lastNumber, changed }) {
   const made = [];
   const seeds = Object.keys(live?.seeds ?? {});
   const values = Object.entries(live?.boxes ?? {})
@@ -86,7 +86,7 @@ function inputFields({ byId, tell, live, now, write, lastNumber, changed }) {
 }
 
 // Guess first: the number that a step ends with is asked for before it is shown.
-function guessing({ byId, words, tell, shown, lastNumber, now, isGuessing, frame, restart, draw: redraw, write }) {
+function guessing({ shown, lastNumber, now, isGuessing, frame, restart, draw: redraw }) {
   let isOpen = false;
   const asked = () => (isOpen ? lastNumber(frame().equation) : null);
 
@@ -130,7 +130,7 @@ function guessing({ byId, words, tell, shown, lastNumber, now, isGuessing, frame
 }
 
 // Gradient descent: every input moves by −rate · its gradient, and the values make a curve.
-function descending({ byId, tell, shown, live, now, write, letter, changed }) {
+function descending({ shown, live, now, letter, changed }) {
   const space = scope.querySelector("#stage svg").namespaceURI;
   const svg = document.createElementNS(space, "svg"), line = document.createElementNS(space, "polyline");
   const values = [];
@@ -180,32 +180,19 @@ function descending({ byId, tell, shown, live, now, write, letter, changed }) {
 
 // The address tells the step and what is not as at the start: #step=7&x=2.5&wrt=y&guess=1. An input
 // that is called like one of these has a dot before its name.
-function addressing({ byId, live, now, step, isGuessing }, { byName, follow }) {
+function addressing({ live, now, step, isGuessing }, { byName, follow }) {
   const own = ["step", "wrt", "guess"];
   const keyOf = (name) => (own.includes(name) ? `.${name}` : name);
 
-  // Waits until nothing has changed for a moment: browsers refuse too many addresses in a row.
-  let timer = 0;
-  function write() {
-    clearTimeout(timer);
-    timer = setTimeout(replace, 250);
-  }
-
-  function replace() {
+  const write = addressed(() => {
     const found = new URLSearchParams({ step: step() + 1 });
     for (const [name, place] of byName) {
       if (!Object.is(now.numbers[place], live.start[place])) found.set(keyOf(name), now.numbers[place]);
     }
     if (now.seed && now.seed !== Object.keys(live.seeds)[0]) found.set("wrt", now.seed);
     if (isGuessing()) found.set("guess", 1);
-    const wanted = `#${found}`;
-    if (scope !== document || location.hash === wanted) return;
-    try {
-      history.replaceState(null, "", wanted);
-    } catch {
-      // A page without an address of its own, as in a notebook, has no history either.
-    }
-  }
+    return found;
+  });
 
   function read() {
     const given = new URLSearchParams(scope === document ? location.hash.slice(1) : "");

@@ -1,15 +1,12 @@
 "use strict";
 (() => {
   const { text, element, axes, path, level, paint, colour, mixed, spaced, range, isWide } = plots;
-  const byId = (id) => scope.getElementById(id);
-  const root = document.documentElement;
-  const run = JSON.parse(byId("run").textContent), words = run.words;
-  const tell = (key, parts = {}) => say(words, key, parts);
+  const run = content;
   const COST = 3e6; // instructions that a contour may take
   const MOST = 5000; // steps of a descent
   const CROWD = 80; // steps beyond which they are a line without dots
   const SPANS = 3; // how many times its width a view grows to follow a descent
-  let step = 0, written = null, drawn = 0;
+  let step = 0;
 
   // ------------------------------------------------------------ numbers
 
@@ -97,7 +94,10 @@
       return [Math.max(Math.min(low, left), least(i) - edge), Math.min(Math.max(high, right), most(i) + edge)];
     }
 
-    const where = (point) => names.slice(0, 4).map((name, i) => `${name} = ${text(point[i])}`).join(", ") + (names.length > 4 ? ", …" : "");
+    // Names are set as mathematics, and so is what plain descent does to them.
+    const figures = { numbers: [] }, set = filling(run.marks, figures, words, (x) => text(x));
+    const named = (name) => run.letters[name] ?? name;
+    const where = (point) => names.slice(0, 4).map((name, i) => `${named(name)} = ${text(point[i], 5)}`).join(", ") + (names.length > 4 ? ", …" : "");
 
     function computed() {
       placed();
@@ -116,7 +116,7 @@
       const figure = byId("way"), svg = figure.querySelector("svg");
       figure.hidden = false;
       const views = names.map((_, i) => view(i)), points = found.steps.map((one) => one.point);
-      const parts = { name: names[0], other: names[1], count: points.length - 1, where: where(points[0]) };
+      const parts = { name: names[0], other: names[1], count: points.length - 1, where: set.fill(where(points[0])) };
       svg.setAttribute("aria-label", tell(names.length === 1 ? "run curve" : "run contour", parts));
       if (names.length === 1) {
         const xs = spaced(views[0], 241), ys = xs.map((x) => valueAt(x));
@@ -232,23 +232,23 @@
     }
 
     const listed = names.slice(0, 3);
-    headed([words["run step"], words["run value"], ...listed, words["run norm"]]);
+    headed([words["run step"], words["run value"], ...listed.map(named), words["run norm"]], set);
 
     function told() {
       const here = found.steps[step], before = found.steps[step - 1], [first, last] = [found.steps[0], found.steps.at(-1)];
-      const facts = { step: here.step, where: where(here.point), value: text(here.value), slope: text(here.norm) };
-      byId("what").textContent = before
-        ? tell("run at step", { ...facts, before: where(before.point), old: text(before.value) })
-        : tell("run at start", facts);
+      const facts = { step: here.step, where: where(here.point), value: text(here.value, 5), slope: text(here.norm, 5) };
+      typeset(byId("what"), before
+        ? tell("run at step", { ...facts, before: where(before.point), old: text(before.value, 5) })
+        : tell("run at start", facts), set);
       const isPlain = before && state.method >= 0 && run.methods[state.method].label === run.methods.find((m) => !m.memory.length)?.label;
-      byId("equation").textContent = isPlain && !run.rates && run.factor > 0 && names.length <= 2
-        ? names.map((name, i) => tell("run update", { name, before: text(before.point[i]), rate: text(state.rate), slope: factor(before.gradient[i]), after: text(here.point[i]) })).join(",  ")
-        : "";
+      const isTold = isPlain && !run.rates && run.factor > 0 && names.length <= 2;
+      if (isTold) figures.numbers = names.flatMap((_, i) => [before.point[i], state.rate, before.gradient[i], here.point[i]]);
+      const rule = isTold ? [] : run.methods[state.method]?.rule ?? [];
+      typeset(byId("equation"), (isTold ? names.map((name) => run.updates[name]) : rule).join(" \u2003 "), set);
+      byId("symbols").hidden = !rule.length;
       byId("outcome").textContent = ended(first, last);
       root.dataset.end = found.end || (run.factor * (last.value - first.value) > 0 ? "rises" : "");
     }
-
-    const factor = (x) => (x < 0 ? `(${text(x)})` : text(x));
 
     function ended(first, last) {
       const parts = { step: last.step, steps: last.step, old: text(first.value), value: text(last.value), slope: text(last.norm), method: run.solver };
@@ -274,17 +274,17 @@
       const labels = run.methods.map(({ label }) => label);
       [...(solver === null ? [] : [solver]), ...labels].forEach((label, k) => {
         const value = solver === null ? k : k - 1;
-        method.add(new Option(label, String(value)));
+        method.add(new Option(words[`run ${label}`] ?? label, String(value)));
       });
       method.onchange = () => { state.method = Number(method.value); changed(); };
       names.slice(0, 6).forEach((name, i) => {
         const field = document.createElement("div");
         field.className = "choice";
         const label = document.createElement("label"), number = document.createElement("input"), bar = document.createElement("input");
-        label.textContent = tell("run start of", { name });
+        typeset(label, tell("run start of", { name: named(name) }), set);
         [label.htmlFor, number.id, number.type, number.step] = [`start-${i}`, `start-${i}`, "number", "any"];
         [bar.id, bar.type, bar.step] = [`bar-${i}`, "range", "any"];
-        bar.setAttribute("aria-label", label.textContent);
+        for (const input of [number, bar]) input.setAttribute("aria-label", tell("run start of", { name }));
         const [low, high] = base[i];
         [bar.min, bar.max] = [Math.max(low - (high - low), least(i)), Math.min(high + (high - low), most(i))];
         number.onchange = () => typed(number, (x) => { state.start[i] = Math.min(Math.max(x, least(i)), most(i)); });
@@ -337,6 +337,7 @@
     }
 
     function changed() {
+      quiet();
       const wasAtEnd = step === found.steps.length - 1;
       computed();
       filled();
@@ -374,12 +375,14 @@
     return { told, redrawn, address, count: () => found.steps.length };
   }
 
-  function headed(headings) {
+  function headed(headings, set) {
     const row = byId("nodes").querySelector("thead").insertRow();
     for (const heading of headings) {
       const cell = document.createElement("th");
-      [cell.scope, cell.textContent] = ["col", heading];
+      cell.scope = "col";
       row.append(cell);
+      if (set) typeset(cell, heading, set);
+      else cell.textContent = heading;
     }
   }
 
@@ -419,7 +422,7 @@
     const SHAPES = ["dot-a", "dot-b", "dot-c", "dot-d"], FILLS = ["input-fill", "result-fill", "constant-fill", "rule"];
 
     const keys = Object.keys(epochs[0]).filter((key) => typeof epochs[0][key] === "number");
-    headed(keys.map((key) => key.replace("_", " ")));
+    headed(keys.map((key) => words[`run ${key}`]));
 
     function table() {
       const body = byId("nodes").querySelector("tbody");
@@ -451,7 +454,7 @@
     function network() {
       const figure = byId("way"), svg = figure.querySelector("svg"), [xs, ys, labels] = boundary.points;
       figure.hidden = false;
-      figure.querySelector("figcaption").textContent = "";
+      figure.querySelector("figcaption").textContent = words["run data and model"];
       const at = axes(svg, { x: across, y: up, across: boundary.inputs[0], up: boundary.inputs[1] });
       const known = [...after.keys()].filter((epoch) => epoch <= epochs[step].epoch);
       const parameters = after.get(known.length ? Math.max(...known) : [...after.keys()][0]);
@@ -505,38 +508,23 @@
     pictured();
     shown.told();
     for (const row of byId("nodes").querySelectorAll("tbody tr")) {
-      const isNow = row.rowIndex - 1 === step || Number(row.dataset.step) === (run.epochs ? run.epochs[step].epoch : step);
-      row.classList.toggle("now", isNow);
-      if (isNow) row.setAttribute("aria-current", "step");
-      else row.removeAttribute("aria-current");
+      markRow(row, Number(row.dataset.step) === (run.epochs ? run.epochs[step].epoch : step));
     }
-    // A browser counts these, and a drag makes many.
-    clearTimeout(written);
-    written = setTimeout(() => history.replaceState(null, "", `#${shown.address()}`), 100);
+    write();
   }
 
-  // Scrolls a row into the view of the table alone.
-  function seen(row) {
-    const pane = byId("nodes"), [box, own] = [pane.getBoundingClientRect(), row.getBoundingClientRect()];
-    if (own.top < box.top + 40) pane.scrollTop -= box.top + 40 - own.top;
-    const bottom = box.top + pane.clientHeight;
-    if (own.bottom > bottom) pane.scrollTop += own.bottom - bottom;
-  }
+  const write = addressed(() => shown.address());
 
-  // Draws before the next picture, once for all that changes until then.
-  function pictured() {
-    drawn ||= requestAnimationFrame(() => {
-      drawn = 0;
-      shown.redrawn();
-      const row = byId("nodes").querySelector("tr.now");
-      if (row) seen(row);
-    });
-  }
+  // Draws once for all that changes until the next picture.
+  const pictured = soon(() => {
+    shown.redrawn();
+    reveal(byId("nodes"), [...byId("nodes").querySelectorAll("tr.now")]);
+  });
 
-  const stepper = stepping({ words, seconds: 0.7, at: () => step, last: () => shown.count() - 1, show: go });
-  for (const id of ["tools", "controls", "keys"]) byId(id).hidden = false;
-  root.classList.add("stepping");
-  colouring(words, show);
+  const stepper = stepping({ seconds: 0.7, first: 0, at: () => step, last: () => shown.count() - 1, show: go });
+  begin();
+  colouring(show);
+  matchMedia("print").addEventListener("change", () => shown.redrawn());
   addEventListener("hashchange", () => location.reload());
-  new ResizeObserver(pictured).observe(byId("stage"));
+  new ResizeObserver(() => { sets.clear(); fitHeading(); show(); }).observe(byId("stage"));
 })();

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gradcli.graph.mathml import mathml
-from gradcli.pictures.graph.words import quantity
+from gradcli.pictures.graph.words import extent, quantity
 from gradcli.pictures.lesson.frames import ARRAY, factor, shown
-from gradcli.pictures.lesson.notation import settled
-from gradcli.pictures.lesson.wording import say
+from gradcli.pictures.lesson.notation import as_mathml, settled
+from gradcli.pictures.wording import say
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -37,15 +36,10 @@ class Quantity(NamedTuple):
     """The places of the program; None for what stays as printed."""
 
 
-class Figures:
-    """The numbers of a run, as they are."""
+class Marks:
+    """Marks, and what they stand for."""
 
-    is_live = False
-
-    def __init__(self, sketch: Sketch, *, typeset: bool = False) -> None:
-        self.sketch = sketch
-        self.typeset = typeset and len(sketch.boxes) <= MOST_SET
-        """Whether formulas are marks too, which the page sets as mathematics."""
+    def __init__(self) -> None:
         self.marks: list[list[Any]] = []
         self._known: dict[str, str] = {}
 
@@ -56,6 +50,22 @@ class Figures:
             self._known[key] = chr(FIRST_MARK + len(self.marks))
             self.marks.append([kind, *parts])
         return self._known[key]
+
+    def math(self, plain: str, latex: str) -> str:
+        """Return the mark of a formula, which the page sets as mathematics."""
+        return self.mark("math", plain, as_mathml(latex, plain))
+
+
+class Figures(Marks):
+    """The numbers of a run, as they are."""
+
+    is_live = False
+
+    def __init__(self, sketch: Sketch, *, typeset: bool = False) -> None:
+        super().__init__()
+        self.sketch = sketch
+        self.typeset = typeset and len(sketch.boxes) <= MOST_SET
+        """Whether formulas are marks too, which the page sets as mathematics."""
 
     def settled(self, frames: Iterable[Frame]) -> list[Frame]:
         """Return the frames with each formula in them as plain text, or as a mark."""
@@ -73,10 +83,7 @@ class Figures:
         return found
 
     def _settled(self, text: str) -> str:
-        return settled(text, self._set if self.typeset else lambda plain, _: plain)
-
-    def _set(self, plain: str, latex: str) -> str:
-        return self.mark("math", plain, mathml(latex, plain))
+        return settled(text, self.math if self.typeset else lambda plain, _: plain)
 
     def value(self, box: Box) -> Quantity:
         """Return the value of a box."""
@@ -177,8 +184,9 @@ class Live(Figures):
         return Quantity(box.step.gradient, self.symbols.gradients.get(box.step.id))
 
     def tangent(self, box: Box) -> Quantity:
-        """Return the tangent of a box, which is 0 until an input is chosen."""
-        return Quantity(None, self.symbols.tangents.get(box.step.id))
+        """Return the tangent of a box, which until an input is chosen looks like its value."""
+        symbol = self.symbols.tangents.get(box.step.id)
+        return Quantity(None if symbol is None else box.step.value, symbol)
 
     def local(self, arrow: Arrow) -> Quantity:
         """Return the local derivative of an arrow."""
@@ -231,10 +239,10 @@ class Live(Figures):
         if _is_number(symbol):
             return self.mark("number", symbol.place)
         places = [number.place for number in symbol.ravel()]
-        text = "[" if what.number is None else quantity(what.number, longest)
-        if text.startswith("[") and len(places) <= longest:
+        is_short = what.number is None or quantity(what.number, longest).startswith("[")
+        if is_short and len(places) <= longest:
             return self._nested(symbol)
-        shape = text.partition(",")[0]
+        shape = extent(symbol)
         if not places:
             return shape
         return f"{shape} ({self.mark('least', places)} … {self.mark('greatest', places)})"

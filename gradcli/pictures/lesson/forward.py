@@ -11,7 +11,7 @@ from gradcli.pictures.graph.sentences import listed
 from gradcli.pictures.graph.words import expression
 from gradcli.pictures.lesson.frames import LONGEST, Frame, called
 from gradcli.pictures.lesson.notation import formula, title
-from gradcli.pictures.lesson.wording import say
+from gradcli.pictures.wording import say
 from gradcli.programs.trace import FORMULA
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gradcli.pictures.graph.words import argument, fit, quantity
+from gradcli.pictures.graph.words import argument, extent, fit, quantity
 from gradcli.pictures.lesson.notation import Math, combined, enclosed, formula
 
 if TYPE_CHECKING:
@@ -58,20 +58,29 @@ def called(sketch: Sketch, box: Box) -> Math:
 
 def slope(sketch: Sketch, box: Box) -> Math:
     """Return the gradient of a node as a formula: ∂f/∂u, ∂f/∂(x^2)."""
-    name: str = called(sketch, box)
-    if not (box.step.name or box.role == "result"):
-        name = enclosed(name)
     letter = Math(fit(sketch.letter, NAME), sketch.letters.get(sketch.letter, ""))
-    return combined("∂{0}/∂{1}", r"\frac{{\partial {0}}}{{\partial {1}}}", letter, name)
+    return derivative(letter, as_factor(sketch, box))
+
+
+def as_factor(sketch: Sketch, box: Box) -> str:
+    """Return what a node is called, a formula in parentheses."""
+    name = called(sketch, box)
+    return name if box.step.name or box.role == "result" else enclosed(name)
+
+
+def derivative(of: str, wrt: str) -> Math:
+    """Return a derivative as a formula: ∂u/∂x."""
+    return combined("∂{0}/∂{1}", r"\frac{{\partial {0}}}{{\partial {1}}}", of, wrt)
 
 
 def shown(value: Any, longest: int = ARRAY) -> str:
     """Return a number, or an array, which is short or told by its shape and range."""
     text = quantity(value, longest)
-    if isinstance(value, int | float) or text.startswith("["):
+    if isinstance(value, int | float):
         return text
-    shape, _, ends = text.partition(", ")
-    return f"{shape} ({ends})" if ends else shape
+    shape = extent(value)
+    ends = text.removeprefix(f"{shape}, ")
+    return text if ends == text else f"{shape} ({ends})"
 
 
 def factor(text: str) -> str:

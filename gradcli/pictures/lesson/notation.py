@@ -10,10 +10,12 @@ import re
 from typing import TYPE_CHECKING
 
 from gradcli.calculus.told import told
+from gradcli.graph.mathml import mathml
 from gradcli.graph.precedence import ATOM, POSTFIX, PRODUCT
 from gradcli.graph.printing import Latex
 from gradcli.pictures.graph.sentences import what
-from gradcli.pictures.graph.words import LONGEST, factors, fit, flowing, local_formula
+from gradcli.pictures.graph.words import LONGEST, behind, factors, fit, flowing, local_formula
+from gradcli.pictures.wording import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
 SEPARATOR = "\u2063"
 """Stands before, between and behind the text of a formula and its LaTeX."""
+TEXT = re.compile(r"\\text\{(if|otherwise|axis|with)\b")
+"""The words that gradcli.graph.printing and the table of operations write."""
 SET = re.compile(f"{SEPARATOR}([^{SEPARATOR}]*){SEPARATOR}([^{SEPARATOR}]*){SEPARATOR}")
 
 
@@ -66,6 +70,26 @@ def combined(form: str, latex: str, *parts: str) -> Math:
     text = form.format(*[str(part) for part in parts])
     known = all(latex_of(part) for part in parts)
     return Math(text, latex.format(*map(latex_of, parts)) if known else "")
+
+
+def followed(formula: Math, words: str) -> Math:
+    """Return a formula with words behind it."""
+    return Math(f"{formula!s} {words}", _followed(formula.latex, words))
+
+
+def _followed(latex: str, words: str) -> str:
+    return rf"{latex} \text{{ {_plain(words)}}}" if latex and words else latex
+
+
+def as_mathml(latex: str, plain: str) -> str:
+    """Return MathML, with the words that the printer of LaTeX has in the language of the page."""
+    worded = TEXT.sub(lambda found: rf"\text{{{_plain(say(f'latex {found[1]}'))}", latex)
+    return mathml(worded, plain)
+
+
+def _plain(words: str) -> str:
+    """Return words as they may stand in a group of LaTeX."""
+    return re.sub(r"[\\{}]", "", words)
 
 
 def formula(sketch: Sketch, node: int, text: str, names: Mapping[int, str] | None = None) -> Math:
@@ -137,5 +161,4 @@ def back(sketch: Sketch, step: Step, place: int, slope: Math, longest: int) -> M
             levels[leaf] = ATOM if name else own.level(node)
     dialect.levels = levels
     latex = names.get(found.root) or dialect.write(found.root) or ""
-    words = rf" \text{{ {found.words}}}" if found.words else ""
-    return Math(text, latex + words)
+    return Math(text, _followed(latex, behind(found)))

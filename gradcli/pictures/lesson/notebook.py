@@ -15,7 +15,9 @@ from uuid import uuid4
 HEIGHT = "46rem"
 """Of a cell: what a page takes from its window."""
 
-PARTS = re.compile(r"<style>(.*?)</style>.*<body>(.*)<script>(.*?)</script>\s*</body>", re.DOTALL)
+PARTS = re.compile(
+    r'lang="(.*?)".*?<style>(.*?)</style>.*<body>(.*)<script>(.*?)</script>\s*</body>', re.DOTALL
+)
 CELL = """<div id="{key}">{picture}</div>
 <script>
 (() => {{
@@ -42,10 +44,10 @@ class LessonPage(NamedTuple):
         """Return the lesson for a cell; where no script may run, the picture alone is seen."""
         found = PARTS.search(self.page.decode())
         assert found is not None  # noqa: S101 - the page is ours
-        sheet, body, script = found.groups()
+        language, sheet, body, script = found.groups()
         content = (
             f"<style>:host{{display:block;height:{HEIGHT};container-type:size}}{_scoped(sheet)}"
-            f'</style><div class="root"><div class="body">{body}</div></div>'
+            f'</style><div class="root" lang="{language}"><div class="body">{body}</div></div>'
         )
         picture = re.search(r"<svg.*?</svg>", body, re.DOTALL)
         return CELL.format(

@@ -1,12 +1,7 @@
 "use strict";
 (() => {
-  // In a notebook the scope is a shadow root, and an element in it stands for that of the page.
-  const byId = (id) => scope.getElementById(id);
-  const root = scope.querySelector(".root") ?? document.documentElement;
-  const { frames, words, letter, live, limits, marks } = JSON.parse(byId("lesson").textContent);
+  const { frames, letter, live, limits, marks } = content;
   const stage = byId("stage"), nodes = byId("nodes");
-  const still = matchMedia("(prefers-reduced-motion: reduce)");
-  const tell = (key, parts) => say(words, key, parts);
   const rows = [...nodes.querySelectorAll("tr[data-node]")].map((element) => ({
     key: element.dataset.node,
     element,
@@ -18,7 +13,7 @@
 
   const machine = live && interpreter(live.program);
   const now = { numbers: machine?.numbers ?? [], read: new Set(), seed: "", isStart: true };
-  const { fill, set, lastNumber } = filling(marks, now, words);
+  const filled = filling(marks, now, words), { fill, lastNumber } = filled;
   const exactly = (template) => fill(template, (x) => String(x));
   const backwards = [...(live?.arrows ?? [])].reverse();
   let steps = frames;
@@ -60,7 +55,6 @@
   // ---------------------------------------------------------------- what is seen
 
   const picture = pictures(stage, { goTo });
-  const { write } = picture;
 
   function draw() {
     const frame = steps[at], asked = guess.asked(frame), isRate = frame.part === "tangent";
@@ -71,17 +65,16 @@
     root.classList.toggle("moved", !now.isStart);
     const position = { part: words[frame.part], step: at + 1, count: steps.length };
     write(byId("part"), tell("step of", position));
-    typeset(byId("what"), frame.title);
-    byId("what").setAttribute("aria-label", fill(frame.title));
+    typeset(byId("what"), frame.title, filled);
     const meets = path ? whereItMeets(frame) : "";
     const texts = { equation: frame.equation, outcome: asked ? "" : frame.outcome, words: asked ? "" : frame.words, meets };
     for (const [id, text] of Object.entries(texts)) {
-      typeset(byId(id), asked && id === "equation" ? `${asked.before}?` : text);
+      typeset(byId(id), asked && id === "equation" ? `${asked.before}?` : text, filled);
       byId(id).hidden = !byId(id).textContent;
     }
     drawPicture(frame, state, arrows, isRate);
     for (const row of rows) {
-      row.element.classList.toggle("now", frame.boxes[0] === row.key);
+      markRow(row.element, frame.boxes[0] === row.key);
       for (const cell of row.cells) {
         const kind = cell.dataset.kind, text = state[kind][row.key] ?? "";
         write(cell, fill(text));
@@ -133,17 +126,6 @@
     });
   }
 
-  // Writes a text with its formulas set as mathematics, where it has changed.
-  function typeset(element, template) {
-    const html = set(template);
-    if (sets.get(element) === html) return;
-    sets.set(element, html);
-    element.innerHTML = html;
-    // Mathematics is not broken into lines: what is too wide stays text.
-    if (element.scrollWidth > element.clientWidth + 1) element.textContent = fill(template);
-  }
-
-  const sets = new Map();
   const titles = new Map();
   function retitle(cell, title) {
     if (titles.get(cell) === title) return;
@@ -162,22 +144,6 @@
     }
     for (const [key, length] of found) found.set(key, most && length / most);
     return found;
-  }
-
-  // Scrolls a pane so that all of the elements are in its middle.
-  function reveal(pane, elements) {
-    if (!elements.length) return;
-    const seen = pane.getBoundingClientRect();
-    const edges = elements.map((element) => element.getBoundingClientRect());
-    const offset = (low, high) => {
-      let first = Math.min(...edges.map((e) => e[low])), last = Math.max(...edges.map((e) => e[high]));
-      // Where not all fits, the one that changes now is what counts.
-      if (last - first > seen[high] - seen[low]) [first, last] = [edges[0][low], edges[0][high]];
-      const inside = first >= seen[low] && last <= seen[high];
-      return inside ? 0 : (first + last - seen[low] - seen[high]) / 2;
-    };
-    const behavior = still.matches ? "instant" : "smooth";
-    pane.scrollBy({ left: offset("left", "right"), top: offset("top", "bottom"), behavior });
   }
 
   // In a narrow window the page itself is scrolled, so that the step does not cover what it is about.
@@ -243,8 +209,8 @@
   }
 
   const stepper = stepping({
-    words,
     seconds: 3,
+    first: 1,
     at: () => at,
     last: () => steps.length - 1,
     show,
@@ -258,32 +224,22 @@
 
   // ---------------------------------------------------------------- parts with a life of their own
 
-  // While a slider is dragged nobody wants to hear every number on the way.
-  const spoken = byId("told").querySelector("[aria-live]");
-  let hushed = 0;
-  function quiet() {
-    clearTimeout(hushed);
-    spoken.setAttribute("aria-busy", "true");
-    hushed = setTimeout(() => spoken.setAttribute("aria-busy", "false"), 400);
-  }
-
-  let waiting = 0;
+  const recomputed = soon(() => {
+    compute();
+    draw();
+    address.write();
+  });
   const page = {
-    ...{ byId, words, tell, lastNumber, live, now, write, letter, draw },
+    ...{ lastNumber, live, now, letter, draw },
     shown: (x) => shown(x, words),
     isGuessing: () => byId("guessing").getAttribute("aria-pressed") === "true",
     frame: () => steps[at],
     step: (place = at) => (at = place),
     restart: () => show(at),
-    // Computes everything anew for changed inputs, once before the next picture.
+    // Computes everything anew for changed inputs.
     changed() {
       quiet();
-      waiting ||= requestAnimationFrame(() => {
-        waiting = 0;
-        compute();
-        draw();
-        address.write();
-      });
+      recomputed();
     },
   };
   const fields = inputFields(page);
@@ -291,11 +247,10 @@
   const descent = descending(page);
   const address = addressing(page, fields);
 
-  for (const id of ["tools", "told", "controls", "keys"]) byId(id).hidden = false;
-  root.classList.add("stepping");
+  begin();
   root.classList.toggle("live", Boolean(live));
   root.classList.toggle("returns", frames.some((frame) => frame.part === "backward"));
-  colouring(words);
+  colouring();
   write(byId("limits"), limits);
   byId("limits").hidden = !limits;
   byId("inputs").hidden = !live?.inputs.length && !limits;
@@ -308,6 +263,6 @@
   root.classList.toggle("panorama", picture.isBroad());
   picture.fit();
   show(at);
-  addEventListener("resize", () => { sets.clear(); picture.fit(); show(at); });
+  addEventListener("resize", () => { sets.clear(); fitHeading(); picture.fit(); show(at); });
   addEventListener("hashchange", () => { address.read(); compute(); show(at); });
 })();

@@ -1,124 +1,60 @@
-"""A lesson as one page of HTML that needs nothing else: no network, no other file.
-
-What it may do is closed by a policy that names its only script and its only style by their hashes.
-"""
+"""The pages of a lesson: a graph through both passes, and a minimisation that runs again."""
 
 from __future__ import annotations
 
-import json
 import re
-from base64 import b64encode
-from hashlib import sha256
 from html import escape
-from string import Template
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
-from gradcli.graph.mathml import mathml
 from gradcli.pictures.graph import style
 from gradcli.pictures.graph.render import markup, shapes
 from gradcli.pictures.graph.sentences import about_step
 from gradcli.pictures.graph.words import fit
-from gradcli.pictures.lesson.wording import asset, say, table
+from gradcli.pictures.lesson import template
+from gradcli.pictures.wording import say
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from gradcli.pictures.graph.sketch import Sketch
     from gradcli.pictures.lesson.story import Lesson
 
-COLOURS = {
-    "ink": style.INK,
-    "muted": style.MUTED,
-    "gradient": style.GRADIENT,
-    "line": style.LINE,
-    "flow": style.FLOW,
-    "page": style.PAGE,
-    "rule": style.RULE,
-} | {
-    f"{role}-{part}": colour
-    for role, paint in style.PAINTS.items()
-    for part, colour in paint._asdict().items()
-}
-"""The colours of the picture by the names that the page's style has for them."""
-
-SHARED = ("library.js", "bessel.js", "interpreter.js", "text.js", "steps.js")
-"""The parts of the scripts of all pages, in order: programs, texts, steps."""
-SCRIPTS = (*SHARED, "picture.js", "controls.js", "page.js")
-"""The parts of the script, in order."""
 GREY = re.compile(r"#(..)\1\1|white|black")
 """The colours of the cells of an array, and of nothing else."""
 NUMBERS = re.compile(r"-?[\d.]+")
-LONG = 80
-"""Characters of a formula from which on it is a heading in small letters."""
 
 
 def page(
-    told: Lesson, views: Mapping[str, bytes], formula: str, script_data: Mapping[str, object]
+    told: Lesson,
+    views: Mapping[str, bytes],
+    formula: str,
+    equations: Sequence[str],
+    content: Mapping[str, object],
 ) -> bytes:
-    """Return the page.
+    """Return the page of a graph.
 
     `views` are the pictures as Graphviz has drawn them, by their class: "wide" and "tall", of which
-    one is seen, or one alone. `formula` is the heading, and `script_data` what the script reads.
-    Raises DrawingError when a picture is none.
+    one is seen, or one alone. `formula` is the heading, whose lines `equations` are in LaTeX, and
+    `content` what the script reads. Raises DrawingError when a picture is none.
     """
-    sheet = colours() + asset("page.css")
-    script = script_of(SCRIPTS)
-    title = escape(fit(formula))
-    text = Template(asset("page.html")).substitute(
-        words_of_page(),
-        policy=policy(sheet, script),
-        title=title,
-        style=sheet,
-        size="long" if len(formula) > LONG else "short",
+    return template.page(
+        "graph",
+        formula,
+        equations,
+        content,
         picture="\n".join([_picture(told.sketch, svg, view) for view, svg in views.items()]),
         head=_head(told),
         rows="\n".join(_rows(told)),
-        lesson=embedded({"words": table(), **script_data}),
-        script=script,
-    )
-    return text.encode()
-
-
-def script_of(parts: Iterable[str]) -> str:
-    """Return the script of a page, a function of what its elements are found in."""
-    scripts = "".join([asset(name) for name in parts])
-    return f"((scope) => {{\n{scripts}}})(document);"
-
-
-def words_of_page() -> dict[str, str]:
-    """Return the words by the names that the templates of pages have for them."""
-    return {key.replace(" ", "_"): escape(text) for key, text in table().items()}
-
-
-def policy(sheet: str, script: str) -> str:
-    """Return the policy: this style and this script, and nothing from anywhere."""
-    hashes = [b64encode(sha256(text.encode()).digest()).decode() for text in (sheet, script)]
-    return (
-        f"default-src 'none'; style-src 'sha256-{hashes[0]}'; script-src 'sha256-{hashes[1]}'; "
-        "base-uri 'none'; form-action 'none'"
     )
 
 
-def colours() -> str:
-    """Return the style that gives each colour a name, and names in place of those in the SVG."""
-    light, dark = [
-        "".join(f"--{name}:{colour[place]};" for name, colour in COLOURS.items())
-        for place in (0, 1)
-    ]
-    names = {colour: name for name, colour in COLOURS.items()}
-    exchanges = "".join(
-        f'.gradcli [{attribute}="{colour.light}"]{{{attribute}:var(--{name})}}'
-        for colour, name in names.items()
-        for attribute in ("fill", "stroke")
-    )
-    return (
-        f":root{{color-scheme:light dark;{light}}}\n"
-        f"@media (prefers-color-scheme:dark){{:root{{{dark}}}}}\n"
-        f':root[data-theme="light"]{{color-scheme:light;{light}}}\n'
-        f':root[data-theme="dark"]{{color-scheme:dark;{dark}}}\n'
-        f"{exchanges}\n"
-    )
+def descent(
+    formula: str, equations: Sequence[str], content: Mapping[str, object], notes: str
+) -> bytes:
+    """Return the page of a run; `content` is what plotting.replay tells of it."""
+    notes = escape(fit(notes))
+    return template.page("descent", formula, equations, content, notes=notes, head="", rows="")
 
 
 def _picture(sketch: Sketch, svg: bytes, view: str) -> str:
@@ -170,7 +106,7 @@ def _mark_node(group: ET.Element) -> None:
             _mark(text, "value number")
             if before is not None:
                 _mark(before, "value")
-        elif (text.text or "").endswith("not taken"):
+        elif (text.text or "").endswith(say("not taken")):
             _mark(text, "untaken")
         before = text
 
@@ -214,7 +150,7 @@ def _head(told: Lesson) -> str:
 def _rows(told: Lesson) -> Iterator[str]:
     """Yield the rows of the table as they are at the end."""
     for row in told.rows:
-        name, formula = map(_set, (row.name, row.formula), row.latex)
+        name, formula = map(template.typeset, (row.name, row.formula), row.latex)
         named = " = ".join(filter(None, [name and f"<b>{name}</b>", formula]))
         cells = f'<th scope="row">{named}</th>'
         if told.has_values:
@@ -226,15 +162,3 @@ def _rows(told: Lesson) -> Iterator[str]:
         if told.has_gradients and told.has_values:
             cells += '<td data-kind="tangents" class="tangent"></td>'
         yield f'<tr data-node="{row.key}">{cells}</tr>'
-
-
-def _set(text: str, latex: str) -> str:
-    """Return a formula as MathML, and as text for narrow windows, where it is broken into lines."""
-    said = escape(text)
-    return f'{mathml(latex, text)}<span class="said">{said}</span>' if latex else said
-
-
-def embedded(found: Mapping[str, object]) -> str:
-    """Return JSON that no text in it can end: < is written as an escape."""
-    text = json.dumps(found, ensure_ascii=False, separators=(",", ":"))
-    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")

@@ -27,7 +27,6 @@ function pictures(stage, { goTo }) {
   // window is one that is held near to the eyes.
   const readable = 1.2, smallest = () => (seen().svg.classList.contains("tall") ? 0.55 : 0.75);
   let chosen = null;
-  const texts = new Map();
 
   // An arrow is thin; what can be clicked is a broad line that is not seen.
   function widen({ element, lines }) {
@@ -41,13 +40,6 @@ function pictures(stage, { goTo }) {
   }
 
   const seen = () => views.find(({ svg }) => getComputedStyle(svg).display !== "none") ?? views[0];
-
-  // Writes a text where it has changed.
-  function write(element, text) {
-    if (!element || texts.get(element) === text) return;
-    texts.set(element, text);
-    element.textContent = text;
-  }
 
   // The size at which nothing is cut. In a narrow window the page may be as high as it needs to be.
   function whole() {
@@ -148,5 +140,5 @@ function pictures(stage, { goTo }) {
     { passive: false },
   );
 
-  return { seen, write, shade, fit, enlarge, isBroad };
+  return { seen, shade, fit, enlarge, isBroad };
 }

@@ -54,6 +54,7 @@ const plots = (() => {
   function axes(svg, { x, y, log = false, across, up, whole = false }) {
     const width = Math.max(svg.clientWidth, 160), height = Math.max(svg.clientHeight, 120);
     svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
+    svg.setAttribute("preserveAspectRatio", "none"); // on paper, until it is drawn anew
     svg.replaceChildren();
     const inner = { width: width - MARGIN.left - MARGIN.right, height: height - MARGIN.top - MARGIN.bottom };
     const scale = log ? Math.log10 : (v) => v;
@@ -61,12 +62,12 @@ const plots = (() => {
     const clipped = (pixels) => Math.min(Math.max(pixels, -FAR), FAR);
     const atX = (v) => clipped(((v - x[0]) / (x[1] - x[0])) * inner.width);
     const atY = (v) => clipped((1 - (scale(v) - low) / (high - low)) * inner.height);
-    for (const v of ticks(x[0], x[1], Math.max(2, Math.floor(inner.width / 80)), whole ? 1 : 0)) {
+    for (const v of ticks(x[0], x[1], Math.max(3, Math.floor(inner.width / 80)), whole ? 1 : 0)) {
       const at = MARGIN.left + atX(v);
       svg.append(element("line", { class: "grid", x1: at, x2: at, y1: MARGIN.top, y2: MARGIN.top + inner.height }));
       svg.append(element("text", { class: "tick", x: at, y: height - 21, "text-anchor": "middle" }, text(v, 4)));
     }
-    for (const v of log ? decades(...y) : ticks(y[0], y[1], Math.max(2, Math.floor(inner.height / 45)))) {
+    for (const v of log ? decades(...y) : ticks(y[0], y[1], Math.max(3, Math.floor(inner.height / 45)))) {
       const at = MARGIN.top + atY(v);
       svg.append(element("line", { class: "grid", y1: at, y2: at, x1: MARGIN.left, x2: MARGIN.left + inner.width }));
       svg.append(element("text", { class: "tick", x: MARGIN.left - 6, y: at + 4, "text-anchor": "end" }, text(v, 4)));
@@ -80,7 +81,7 @@ const plots = (() => {
       const [px, py] = [event.clientX - box.left - MARGIN.left, event.clientY - box.top - MARGIN.top];
       return [x[0] + (px / inner.width) * (x[1] - x[0]), y[0] + (1 - py / inner.height) * (y[1] - y[0])];
     };
-    return { area, atX, atY, back, inner, left: MARGIN.left, top: MARGIN.top };
+    return { area, atX, atY, back, inner, width, height, left: MARGIN.left, top: MARGIN.top };
   }
 
   // A path through points in order, broken where a number is not finite.
@@ -124,7 +125,11 @@ const plots = (() => {
 
   // Paints a field behind the area of a plot; shade gives the colour of a number.
   function paint(canvas, at, z, shade) {
-    Object.assign(canvas.style, { left: `${at.left}px`, top: `${at.top}px`, width: `${at.inner.width}px`, height: `${at.inner.height}px` });
+    const share = (length, whole) => `${(100 * length) / whole}%`;
+    Object.assign(canvas.style, {
+      left: share(at.left, at.width), width: share(at.inner.width, at.width),
+      top: share(at.top, at.height), height: share(at.inner.height, at.height),
+    });
     canvas.width = z[0].length;
     canvas.height = z.length;
     const context = canvas.getContext("2d"), image = context.createImageData(canvas.width, canvas.height);

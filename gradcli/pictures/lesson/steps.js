@@ -1,13 +1,123 @@
 "use strict";
-// What goes through the steps of a page, and its colours, light and dark.
+// What all pages share: their elements and words, the steps, what is seen of them, the colours.
 
-// `scope` is the document, or in a notebook the shadow root that stands for it.
+// `scope` is the document, or in a notebook the shadow root that stands for it, in which an element
+// stands for the root.
+const byId = (id) => scope.getElementById(id);
+const root = scope.querySelector(".root") ?? document.documentElement;
+const content = JSON.parse(byId("content").textContent), { words } = content;
+const tell = (key, parts = {}) => say(words, key, parts);
+const still = matchMedia("(prefers-reduced-motion: reduce)");
+
+// Calls act once, when nothing has asked for it for so many seconds.
+function later(seconds, act) {
+  let timer = 0;
+  return () => {
+    clearTimeout(timer);
+    timer = setTimeout(act, 1000 * seconds);
+  };
+}
+
+// Calls act once before the next picture, however often it is asked for until then.
+function soon(act) {
+  let waiting = 0;
+  return () => {
+    waiting ||= requestAnimationFrame(() => {
+      waiting = 0;
+      act();
+    });
+  };
+}
+
+// Writes a text where it has changed.
+const texts = new Map();
+function write(element, text) {
+  if (!element || texts.get(element) === text) return;
+  texts.set(element, text);
+  element.textContent = text;
+}
+
+// Writes a text with its formulas set as mathematics, where it has changed. `fill` and `set` are those
+// of `filling`.
+const sets = new Map();
+function typeset(element, template, { fill, set }) {
+  const html = set(template);
+  if (sets.get(element) === html) return;
+  sets.set(element, html);
+  element.innerHTML = html;
+  // Not every reader takes mathematics for text, without which a heading is empty.
+  if (element.matches("h2, th")) element.setAttribute("aria-label", fill(template));
+  if (isCut(element)) element.textContent = fill(template);
+}
+
+// Mathematics is not broken into lines: what is too wide stays text.
+const isCut = (element) => element.scrollWidth > element.clientWidth + 1;
+function fitHeading() {
+  const heading = scope.querySelector("h1");
+  heading.classList.remove("plain");
+  heading.classList.toggle("plain", isCut(heading) && Boolean(heading.querySelector(".said")));
+}
+
+// Scrolls a pane so that all of the elements are in its middle, below what sticks to its top.
+function reveal(pane, elements) {
+  if (!elements.length) return;
+  const { left, right, top, bottom } = pane.getBoundingClientRect();
+  const seen = { left, right, top: top + (pane.querySelector("thead")?.clientHeight ?? 0), bottom };
+  const edges = elements.map((element) => element.getBoundingClientRect());
+  const offset = (low, high) => {
+    let first = Math.min(...edges.map((e) => e[low])), last = Math.max(...edges.map((e) => e[high]));
+    // Where not all fits, the one that changes now is what counts.
+    if (last - first > seen[high] - seen[low]) [first, last] = [edges[0][low], edges[0][high]];
+    const inside = first >= seen[low] && last <= seen[high];
+    return inside ? 0 : (first + last - seen[low] - seen[high]) / 2;
+  };
+  const behavior = still.matches ? "instant" : "smooth";
+  pane.scrollBy({ left: offset("left", "right"), top: offset("top", "bottom"), behavior });
+}
+
+// While something is dragged nobody wants to hear every number on the way.
+const spoken = byId("told").querySelector("[aria-live]");
+const rest = later(0.4, () => spoken.setAttribute("aria-busy", "false"));
+function quiet() {
+  spoken.setAttribute("aria-busy", "true");
+  rest();
+}
+
+// Writes the address of the state that make() tells, when nothing has changed for a moment:
+// browsers refuse too many addresses in a row.
+function addressed(make) {
+  return later(0.25, () => {
+    const wanted = `#${make()}`;
+    if (scope !== document || location.hash === wanted) return;
+    try {
+      history.replaceState(null, "", wanted);
+    } catch {
+      // A page without an address of its own, as in a notebook, has no history either.
+    }
+  });
+}
+
+// Marks the row of the step.
+function markRow(row, isNow) {
+  row.classList.toggle("now", isNow);
+  if (isNow) row.setAttribute("aria-current", "step");
+  else row.removeAttribute("aria-current");
+}
+
+// Shows what a page has only where scripts run.
+function begin() {
+  for (const id of ["tools", "told", "controls", "keys"]) byId(id).hidden = false;
+  root.classList.add("stepping");
+  fitHeading();
+}
+
 // at() tells which step is shown and last() which is the last one, from 0; show(place) goes to one.
 // Buttons, keys, slider and play do it then; `keys` are those that do something else.
-function stepping({ words, seconds, at, last, show, keys = {} }) {
-  const byId = (id) => scope.getElementById(id);
-  const slider = byId("slider"), play = byId("play"), first = Number(slider.min);
+// The slider tells steps from `first` on.
+function stepping({ seconds, first, at, last, show, keys = {} }) {
+  const slider = byId("slider"), play = byId("play");
   let timer = 0;
+  slider.min = first;
 
   function pause() {
     clearInterval(timer);
@@ -67,9 +177,8 @@ function stepping({ words, seconds, at, last, show, keys = {} }) {
 }
 
 // The button that changes between light and dark; changed() is called when the colours do.
-function colouring(words, changed = () => {}) {
-  const root = scope.querySelector(".root") ?? document.documentElement, theme = scope.getElementById("theme");
-  const dark = matchMedia("(prefers-color-scheme: dark)");
+function colouring(changed = () => {}) {
+  const theme = byId("theme"), dark = matchMedia("(prefers-color-scheme: dark)");
   function paint(isDark) {
     root.dataset.theme = isDark ? "dark" : "light";
     theme.textContent = isDark ? words.light : words.dark;

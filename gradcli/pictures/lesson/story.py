@@ -12,7 +12,7 @@ from gradcli.pictures.lesson.figures import Figures, Live
 from gradcli.pictures.lesson.forward import forward
 from gradcli.pictures.lesson.frames import Frame, called, slope
 from gradcli.pictures.lesson.tangent import tangent
-from gradcli.pictures.lesson.wording import say
+from gradcli.pictures.wording import say
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

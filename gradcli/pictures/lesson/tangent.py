@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gradcli.pictures.lesson.forward import arrows_to
-from gradcli.pictures.lesson.frames import Frame, called
-from gradcli.pictures.lesson.notation import combined, enclosed
-from gradcli.pictures.lesson.wording import say
+from gradcli.pictures.lesson.frames import Frame, as_factor, called, derivative
+from gradcli.pictures.lesson.notation import Math, combined
+from gradcli.pictures.wording import say
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -27,12 +27,13 @@ def tangent(figures: Live) -> Iterator[Frame]:
     inputs = [box for box in sketch.boxes if box.key in moving and not box.step.inputs]
     if not inputs or not figures.symbols.seeds:
         return
-    seed = figures.mark("seed")
+    mark = figures.mark("seed")
+    seed = Math(mark, rf"\mathit{{{mark}}}")
     yield Frame(
         "tangent",
         say("seeds"),
         say("seed words", seed=seed),
-        say("seed equation", seed=seed),
+        f"{derivative(seed, seed)} = 1",
         boxes=tuple(box.key for box in inputs),
         tangents={box.key: figures.shown(figures.tangent(box)) for box in inputs},
     )
@@ -73,10 +74,7 @@ def _node(figures: Live, box: Box, arrows: Sequence[Arrow], seed: str) -> Frame:
 
 def _rate(figures: Live, box: Box, seed: str) -> str:
     """Return the tangent of a node as a formula: ∂u/∂x, ∂(x^2)/∂x."""
-    name: str = called(figures.sketch, box)
-    if not (box.step.name or box.role == "result"):
-        name = enclosed(name)
-    return combined("∂{0}/∂{1}", r"\frac{{\partial {0}}}{{\partial {1}}}", name, seed)
+    return derivative(as_factor(figures.sketch, box), seed)
 
 
 def _local(figures: Live, arrow: Arrow) -> str:

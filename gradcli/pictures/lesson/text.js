@@ -29,8 +29,9 @@ function say(words, key, parts) {
 }
 
 // Returns the function that puts texts in the place of marks. `now` tells numbers, the set `read` of
-// what the result reads, the `seed` of forward mode and whether all inputs are as at the start.
-function filling(marks, now, words) {
+// what the result reads, the `seed` of forward mode and whether all inputs are as at the start;
+// `four` writes a number.
+function filling(marks, now, words, four = (x) => shown(x, words)) {
   const isMark = /[\u{F0000}-\u{FFFFD}]/gu;
   const make = {
     number: (text, place) => text(now.numbers[place]),
@@ -49,7 +50,6 @@ function filling(marks, now, words) {
     math: (text, plain, markup) => (isHtml ? put(markup, text) : fill(plain, text)),
   };
   let isHtml = false;
-  const four = (x) => shown(x, words);
 
   function put(template, text) {
     return template.replace(isMark, (mark) => {

@@ -1,1 +1,1 @@
-"""Gradients to steps: the rules of torch.optim, their schedules, and many steps at once."""
+"""Gradients to steps: the rules of torch.optim, their schedules, many steps at once, and L-BFGS."""

@@ -239,7 +239,7 @@ class Descent:
                 g if limits is None else _free(p, g, *limits, of) for p, g, limits, of in parts
             ]
         if self._has_arrays:
-            from gradcli.solvers.norms import norm
+            from gradcli.solvers.vectors import norm
 
             gradient = [g if isinstance(g, float) else norm(g) for g in gradient]
         return math.hypot(*gradient)
@@ -262,7 +262,7 @@ def _updates(rule: Rule, kinds: Sequence[Functions], engine: str) -> list[Update
     """Return what updates each block."""
     if all(of is rules.NUMBERS for of in kinds):
         return [rule.update] * len(kinds)
-    from gradcli.solvers.first_order.array_update import ArrayUpdate
+    from gradcli.solvers.first_order.leaps import ArrayUpdate
 
     fused = ArrayUpdate(rule, engine)
     return [rule.update if of is rules.NUMBERS else fused for of in kinds]

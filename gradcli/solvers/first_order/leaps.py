@@ -1,22 +1,89 @@
-"""Many steps of a first-order method at once: what it stands on, as a loop of programs sees it."""
+"""First-order rules as programs: many steps of numbers at once, and a step of arrays in one pass.
+
+A rule is run once on nodes of a graph instead of numbers, and the graph is compiled.
+"""
 
 from __future__ import annotations
 
 import sys
+import time
 from collections import deque
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gradcli.programs.engines import Steps, repays
-from gradcli.programs.loop import Loop, Order
+from gradcli.errors import MathematicsError
+from gradcli.graph.node import Graph, Node
+from gradcli.programs.engines import Steps, faster, repays
+from gradcli.programs.loop import POINT, RATE, SLOPE, TIME, Loop, Order, Stepping, coefficient, kept
+from gradcli.programs.program import program
+from gradcli.solvers.first_order.rules import Functions
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from gradcli.programs.engines import Formula
     from gradcli.programs.loop import Stretch
-    from gradcli.solvers.first_order.rules import Memory, Rule
+    from gradcli.solvers.first_order.rules import Coefficients, Memory, Next, Rule
     from gradcli.solvers.first_order.schedules import Schedule
+
+NODES = Functions(
+    lambda x: x.apply("sqrt"),
+    lambda x, y: x.apply("max", y),
+    lambda x: x.apply("sign"),
+    lambda x, low, high: x.apply("clip", low, high),
+    lambda condition, x, y: condition.apply("where", x, y),
+)
+
+
+def traced(rule: Rule) -> Stepping:
+    """Return the steps of a rule for numbers as programs."""
+    t, rate = _variables(TIME, RATE)
+    coefficients = [_node(t, c) for c in rule.coefficients(t, rate, NODES)]
+    p, g, *rest = _variables(
+        POINT,
+        SLOPE,
+        *map(kept, range(len(rule.memory))),
+        *map(coefficient, range(len(coefficients))),
+    )
+    memory, now = rest[: len(rule.memory)], rest[len(rule.memory) :]
+    following, remembered = rule.update(p, g, tuple(memory), tuple(now), NODES)
+    outputs = [_node(p, value) for value in (following, *remembered)]
+    update = program(p.graph, [node.id for node in outputs])
+    used = [
+        n if coefficient(i) in update.variables else t.number(0) for i, n in enumerate(coefficients)
+    ]
+    return Stepping(program(t.graph, [node.id for node in used]), update)
+
+
+class Step(NamedTuple):
+    """One step of a rule for a number as nodes of a graph."""
+
+    graph: Graph
+    names: list[str]
+    """TIME, RATE, POINT, SLOPE and what is kept."""
+    outputs: list[int]
+    """The next point, and what is kept then."""
+
+
+def in_one(rule: Rule) -> Step:
+    """Return a step of a rule, its coefficients worked out in it."""
+    names = [TIME, RATE, POINT, SLOPE, *map(kept, range(len(rule.memory)))]
+    t, rate, p, g, *memory = _variables(*names)
+    now = tuple(_node(p, c) for c in rule.coefficients(t, rate, NODES))
+    following, remembered = rule.update(p, g, tuple(memory), now, NODES)
+    outputs = [_node(p, value).id for value in (following, *remembered)]
+    return Step(p.graph, names, outputs)
+
+
+def _variables(*names: str) -> list[Node]:
+    graph = Graph()
+    return [Node(graph, graph.variable(name)) for name in names]
+
+
+def _node(one: Node, value: Any) -> Node:
+    """Return a number as a node of the same graph as one."""
+    return value if isinstance(value, Node) else one.number(value)
+
 
 KEPT = 3
 """How many of the last leaps can be retraced."""
@@ -89,8 +156,6 @@ class Leaps:
         return state[0], list(state[1 : 1 + count]), list(state[1 + count : end]), kept
 
     def _made(self) -> Steps:
-        from gradcli.solvers.first_order.tracing import traced
-
         formula = self._formula
         names = list(formula.constants)
         stepping = traced(self._rule)
@@ -118,3 +183,65 @@ def known_rates(
     with suppress(OverflowError):
         rates.extend(schedule.rate(step, base) for step in range(before, before + count))
     return rates
+
+
+SMALL = 2_000
+"""Numbers up to which the few passes of NumPy cost no more than a call of machine code."""
+
+
+class ArrayUpdate:
+    """The `Update` of a rule for arrays; both ways give the same bits.
+
+    `engine` is "python" for NumPy, "native" for machine code, or "auto" for machine code as soon
+    as it is worth it.
+    """
+
+    def __init__(self, rule: Rule, engine: str) -> None:
+        self._rule = rule
+        self._engine = engine
+        self._fused: Callable[..., bool] | None = None
+        self._spent = 0.0
+        self._is_final = False
+
+    def __call__(self, p: Any, g: Any, memory: Memory, now: Coefficients, of: Functions) -> Next:
+        """Return the next point and memory. Raises MathematicsError for a point not finite."""
+        import numpy as np  # steps of numbers do without
+
+        if p.size <= SMALL:
+            return self._passes(p, g, memory, now, of)
+        if self._fused is None and not self._is_final and repays(self._engine, self._spent):
+            self._is_final = True
+            self._fused = self._compiled(len(now))
+        if self._fused is None:
+            start = time.perf_counter()
+            moved = self._passes(p, g, memory, now, of)
+            self._spent += time.perf_counter() - start
+            return moved
+        given = [_whole(x, p.shape) for x in (p, g, *memory)]
+        found = [np.empty(p.shape) for _ in (p, *memory)]
+        if self._fused(p.size, *now, *given, *found):
+            return self._passes(p, g, memory, now, of)
+        return found[0], tuple(found[1:])
+
+    def _passes(self, *given: Any) -> Next:
+        import numpy as np
+
+        moved = self._rule.update(*given)
+        if not np.isfinite(moved[0]).all():
+            what = "undefined" if np.isnan(moved[0]).any() else "infinite"
+            raise MathematicsError(f"a parameter became {what}")
+        return moved
+
+    def _compiled(self, coefficients: int) -> Callable[..., bool] | None:
+        update = traced(self._rule).update
+        found = faster(self._engine, update)
+        columns = [POINT, SLOPE, *map(kept, range(len(self._rule.memory)))]
+        shared = [*map(coefficient, range(coefficients))]
+        return None if found is None else found.filling(update, columns, shared)
+
+
+def _whole(x: Any, shape: tuple[int, ...]) -> Any:
+    """Return a number or an array as an array without gaps."""
+    import numpy as np
+
+    return np.full(shape, x) if isinstance(x, float) else np.ascontiguousarray(x)

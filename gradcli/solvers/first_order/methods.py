@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from gradcli.options import NOT_NEGATIVE, POSITIVE, Number
-from gradcli.solvers.first_order import moments, rules
+from gradcli.solvers.first_order import rules
 from gradcli.solvers.settings import BELOW_ONE, FLAG, INSIDE_ONE, UP_TO_ONE, Setting
 
 if TYPE_CHECKING:
@@ -63,11 +63,11 @@ _ROWS = (
         _MOMENTUM,
         Setting("centered", False, FLAG),
     ),
-    _method("adam", 1e-3, moments.adam, *_MOMENTS, _WEIGHT_DECAY, _AMSGRAD),
+    _method("adam", 1e-3, rules.adam, *_MOMENTS, _WEIGHT_DECAY, _AMSGRAD),
     _method(
         "adamw",
         1e-3,
-        moments.adamw,
+        rules.adamw,
         *_MOMENTS,
         Setting("weight_decay", 1e-2, NOT_NEGATIVE),
         _AMSGRAD,
@@ -80,9 +80,9 @@ _ROWS = (
         Setting("eps", 1e-6, NOT_NEGATIVE),
         _WEIGHT_DECAY,
     ),
-    _method("adamax", 2e-3, moments.adamax, *_MOMENTS),
-    _method("nadam", 2e-3, moments.nadam, *_MOMENTS, Setting("momentum_decay", 4e-3, NOT_NEGATIVE)),
-    _method("radam", 1e-3, moments.radam, *_MOMENTS),
+    _method("adamax", 2e-3, rules.adamax, *_MOMENTS),
+    _method("nadam", 2e-3, rules.nadam, *_MOMENTS, Setting("momentum_decay", 4e-3, NOT_NEGATIVE)),
+    _method("radam", 1e-3, rules.radam, *_MOMENTS),
     _method(
         "rprop",
         1e-2,

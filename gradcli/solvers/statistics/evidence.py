@@ -1,4 +1,4 @@
-"""What residuals and their Jacobian at a solution tell: all that statistics are made of."""
+"""What residuals and Jacobian at a solution tell: errors, correlations, bands, information."""
 
 from __future__ import annotations
 
@@ -7,14 +7,23 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from gradcli.solvers.least_squares.triangular import checked, joined, triangle_of
-from gradcli.solvers.norms import TINY, norm
+from gradcli.errors import MathematicsError
 from gradcli.solvers.solver import each
+from gradcli.solvers.statistics.intervals import central_quantile, finite
+from gradcli.solvers.triangle import (
+    RANK_TOLERANCE,
+    checked,
+    joined,
+    solution,
+    solve_triangular,
+    triangle_of,
+)
+from gradcli.solvers.vectors import EPSILON, TINY, norm, norms
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from gradcli.solvers.least_squares.losses import Loss
+    from gradcli.solvers.losses import Loss
     from gradcli.solvers.solver import Mask, Matrix, Residuals, Vector
 
 
@@ -57,10 +66,33 @@ class Evidence(NamedTuple):
     size: float = 0.0
     """The square root of the sum of squares, which does not underflow."""
 
-    def with_rss(self, rss: float) -> Evidence:
-        """Return the same with a sum of squares that is known better."""
-        # A smaller sum of squares has lost digits, or all of them.
-        return self._replace(rss=rss, size=math.sqrt(rss) if rss >= TINY else self.size)
+    @property
+    def parameters(self) -> int:
+        """How many parameters are free."""
+        return len(self.factor)
+
+    @property
+    def freedom(self) -> int:
+        """The degrees of freedom, below 1 where none are left."""
+        return self.observations - self.parameters
+
+    def deviation(self, *, is_sigma_known: bool) -> tuple[float | None, str | None]:
+        """Return the deviation of a residual of weight 1; None, and why, where it is unknown."""
+        if is_sigma_known:
+            return 1.0, None
+        if self.freedom <= 0:
+            counts = _counted(self.observations, "observation")
+            leave = f"leave{'s' * (self.observations == 1)} no degrees of freedom"
+            return None, f"{counts} for {_counted(self.parameters, 'parameter')} {leave}"
+        if self.spread is None:
+            return self.size / math.sqrt(self.freedom), None
+        if math.isnan(self.spread):
+            return None, "too many residuals lie beyond the scale of the loss"
+        return self.spread, None
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'s' * (count != 1)}"
 
 
 def evidence(
@@ -69,12 +101,14 @@ def evidence(
     free: Mask,
     weights: Weights | None,
     loss: Loss | None,
+    rss: float | None = None,
 ) -> Evidence:
     """Return what the residuals at a point tell about the parameters that are free there.
 
     With a loss and weights the residuals yield by `used` only the rows of a weight other than 0,
-    whose influence is not that of a residual of 0. Raises MathematicsError when the sum of squares,
-    which a loss may have kept small, is infinite.
+    whose influence is not that of a residual of 0. `rss` is the sum of squares where it is known
+    better than from the residuals. Raises MathematicsError when the sum of squares, which a loss
+    may have kept small, is infinite.
     """
     count = int(np.sum(free))
     form = "blocks" if weights is None or loss is None else "used"
@@ -83,7 +117,10 @@ def evidence(
     observations, logarithms, _ = weights or Weights(residuals.count, 0.0, 1.0)
     size = checked(norm(np.array([part.size for part in found])))
     if loss is None:
-        return Evidence(factor, size**2, observations, logarithms, None, size)
+        # A smaller sum of squares has lost digits, or all of them.
+        size = size if rss is None or rss < TINY else math.sqrt(rss)
+        rss = size**2 if rss is None else rss
+        return Evidence(factor, rss, observations, logarithms, None, size)
     spread = _spread([part.moments for part in found], count) if observations > count else math.nan
     return Evidence(factor, size**2, observations, logarithms, spread, size)
 
@@ -141,3 +178,173 @@ def _spread(parts: Sequence[Moments], parameters: int) -> float:
     correction = 1 + parameters / count * (apart / count) / mean**2
     size = norm(np.array([part.size for part in parts]))
     return correction * size / math.sqrt(count - parameters) / mean
+
+
+VISIBLE = 1e-6
+"""The least part that a parameter has in a direction without effect to be counted in it."""
+
+STRONG = 0.999
+"""A correlation, without its sign, above which there is a warning."""
+
+LISTED = 5
+"""The most pairs that it lists."""
+
+
+class Inverse(NamedTuple):
+    """(RᵀR)⁻¹ = D⁻¹ W Wᵀ D⁻¹, as far as it exists."""
+
+    scale: Vector
+    """The diagonal of D, the lengths of the columns of R, shape (p,)."""
+    root: Matrix
+    """W, shape (p, rank)."""
+    null: Matrix
+    """Directions that change no residual, shape (p - rank, p), for scaled parameters."""
+
+
+def inverse(factor: Matrix) -> Inverse:
+    """Return (RᵀR)⁻¹ of the upper triangular R, shape (p, p), or its pseudo-inverse.
+
+    R is inverted with its columns scaled to length 1; products like JᵀJ are not made.
+    """
+    lengths = norms(factor)
+    scale = np.where(lengths == 0, 1.0, lengths)
+    count = len(scale)
+    scaled = factor / scale
+    _, rank = solution(scaled, np.zeros(count), RANK_TOLERANCE)
+    if rank == count:
+        return Inverse(scale, solve_triangular(scaled, np.eye(count)), np.zeros((0, count)))
+    _, sizes, directions = np.linalg.svd(scaled)
+    rank = int(np.sum(sizes > RANK_TOLERANCE * sizes[0]))
+    return Inverse(scale, directions[:rank].T / sizes[:rank], directions[rank:])
+
+
+class Determination(NamedTuple):
+    """What (RᵀR)⁻¹ says about each parameter."""
+
+    errors: Vector
+    """The roots of its diagonal, shape (p,): standard errors for residuals of deviation 1."""
+    correlation: Matrix
+    """Its entries divided by those of two `errors`, shape (p, p)."""
+    is_determined: Mask
+    """False for each parameter that can move, with others, without any change of the residuals."""
+
+
+def determination(factor: Matrix) -> Determination:
+    """Return what (RᵀR)⁻¹ of the upper triangular R, shape (p, p), says about the parameters.
+
+    When R is singular, the parameters that take no part in its null space keep their errors.
+    """
+    scale, rows, null = inverse(factor)
+    roots = norms(rows.T)
+    unit = rows / np.where(roots == 0, 1.0, roots)[:, None]
+    correlation = np.clip(unit @ unit.T, -1.0, 1.0)
+    np.fill_diagonal(correlation, 1.0)
+    with np.errstate(over="ignore"):
+        return Determination(roots / scale, correlation, norms(null) <= VISIBLE)
+
+
+def strong_correlations(names: Sequence[str], correlation: Matrix, exists: Mask) -> str | None:
+    """Return a warning of the pairs that are hard to tell apart, strongest first; None for none."""
+    pairs = [
+        (i, j)
+        for i in range(len(names))
+        for j in range(i)
+        if exists[i] and exists[j] and abs(correlation[i, j]) > STRONG
+    ]
+    if not pairs:
+        return None
+    pairs.sort(key=lambda pair: -abs(correlation[pair]))
+    shown = ", ".join(
+        f"{names[j]} and {names[i]} ({_shown(float(correlation[i, j]))})" for i, j in pairs[:LISTED]
+    )
+    more = f" and {len(pairs) - LISTED} more pairs" if len(pairs) > LISTED else ""
+    return f"strongly correlated estimates: {shown}{more}; the data hardly tell them apart"
+
+
+def _shown(correlation: float) -> str:
+    """Return a correlation with as many digits as tell it from 1, up to ten."""
+    apart = max(1 - abs(correlation), 1e-9)
+    return f"{correlation:.{math.ceil(-math.log10(apart)) + 1}f}"
+
+
+class Band(NamedTuple):
+    """How far the fitted value of any row is known."""
+
+    half: float
+    """Half the width for a row with |R⁻ᵀj| = 1: the quantile times the deviation."""
+    free: Mask
+    """Which numbers of the parameters are not taken as known."""
+    inverse: Inverse
+    """(RᵀR)⁻¹."""
+
+    def halves(self, jacobian: Matrix) -> Vector:
+        """Return half the width for each row of a Jacobian; nan where the data do not tell."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            rows = jacobian[:, self.free] / self.inverse.scale
+            found = self.half * norms((rows @ self.inverse.root).T)
+        lost = norms(self.inverse.null @ rows.T) > VISIBLE * norms(rows.T)
+        return np.where(lost | ~np.isfinite(found), np.nan, found)
+
+
+def band(
+    residuals: Residuals,
+    point: Vector,
+    free: Mask,
+    weights: Weights | None,
+    loss: Loss | None,
+    confidence: float,
+    *,
+    rss: float | None = None,
+    is_sigma_known: bool = False,
+) -> tuple[Band | None, str | None]:
+    """Return the band of a fit at a point; None, and why, where no standard error exists.
+
+    `residuals` are weighted, and the other arguments those of `summary`. A parameter
+    that is not determined does not matter where the fitted value does not depend on it.
+    """
+    if not free.any():
+        return None, "all parameters are at their limits"
+    try:
+        found = evidence(residuals, point, free, weights, loss, rss)
+    except MathematicsError as error:
+        return None, error.message
+    known = is_sigma_known and loss is None
+    deviation, why = found.deviation(is_sigma_known=known)
+    if deviation is None:
+        return None, why
+    half = central_quantile(confidence, None if known else found.freedom) * deviation
+    return Band(half, free, inverse(found.factor)), None
+
+
+def information(found: Evidence, *, is_sigma_known: bool) -> tuple[float | None, float | None]:
+    """Return AIC and BIC, -2 log L + k p with k of 2 and log n; None for residuals of 0.
+
+    L is the normal likelihood at its maximum. p counts its variance as a parameter, unless that is
+    known; then L is the likelihood of the known deviations. (logLik for nls and lm in R.)
+    """
+    count, parameters = found.observations, found.parameters
+    if count == 0:
+        return None, None
+    if is_sigma_known:
+        twice = count * math.log(2 * math.pi) + found.rss
+    elif found.size > 0:
+        variance = 2 * math.log(found.size) - math.log(count)
+        twice = count * (math.log(2 * math.pi) + 1 + variance)
+        parameters += 1
+    else:
+        return None, None
+    twice -= found.log_weights
+    return finite(twice + 2 * parameters), finite(twice + math.log(count) * parameters)
+
+
+def triangle(hessian: Matrix) -> Matrix:
+    """Return the upper triangular R with RᵀR = H, shape (p, p), as far as H is positive.
+
+    Along directions in which it is not, R is 0. H is scaled to a diagonal of 1 before.
+    """
+    sizes = np.sqrt(np.abs(np.diagonal(hessian)))
+    scale = np.where(sizes == 0, 1.0, sizes)
+    curvatures, directions = np.linalg.eigh(hessian / scale / scale[:, None])
+    least = len(scale) * EPSILON * np.max(np.abs(curvatures), initial=0.0)
+    roots = np.sqrt(np.where(curvatures > least, curvatures, 0.0))
+    return np.asarray(np.linalg.qr(roots[:, None] * directions.T * scale, mode="r"))

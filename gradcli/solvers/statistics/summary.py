@@ -12,21 +12,28 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from gradcli.solvers.norms import EPSILON, TINY, norm
-from gradcli.solvers.statistics.covariance import determination, strong_correlations
-from gradcli.solvers.statistics.evidence import Evidence, Weights, evidence
-from gradcli.solvers.statistics.inference import (
+from gradcli.errors import few
+from gradcli.solvers.statistics.evidence import (
+    Evidence,
+    Weights,
+    determination,
+    evidence,
+    information,
+    strong_correlations,
+    triangle,
+)
+from gradcli.solvers.statistics.intervals import (
     central_quantile,
     chi_squared_tail,
     finite,
-    information,
     tail_probability,
 )
+from gradcli.solvers.vectors import EPSILON, TINY, norm
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gradcli.solvers.least_squares.losses import Loss
+    from gradcli.solvers.losses import Loss
     from gradcli.solvers.solver import Mask, Matrix, Residuals, Vector
 
 NAMED = 5
@@ -122,18 +129,75 @@ def summary(
     its mean, both weighted. With `absolute_sigma` weights are 1/σ² of known deviations σ.
     """
     chosen = np.ones(len(point), dtype=bool) if free is None else free
-    found = evidence(residuals, point, chosen, weights, loss)
-    if rss is not None and loss is None:
-        found = found.with_rss(rss)
+    found = evidence(residuals, point, chosen, weights, loss, rss)
     known = absolute_sigma and loss is None
-    ignored = absolute_sigma and loss is not None
-    report = _Report(found, list(names), point[chosen], confidence, is_sigma_known=known)
-    if ignored:
-        report.warnings.append(
+    warnings = []
+    if absolute_sigma and not known:
+        warnings.append(
             "with a robust loss the spread of the residuals tells the errors, so that the sigmas"
             " count as relative ones, not as absolute ones"
         )
-    return report.statistics(total, has_loss=loss is not None), report.warnings
+    deviation, why = found.deviation(is_sigma_known=known)
+    if why is not None:
+        repair = "" if found.spread is None or found.freedom <= 0 else "; a larger scale may help"
+        warnings.append(f"{why}, so standard errors do not exist{repair}")
+    elif deviation == 0 and loss is None:
+        warnings.append(
+            "all residuals are 0, so standard errors are 0 and t values, AIC and BIC do not exist"
+        )
+    freedom = None if known else found.freedom
+    fields, more = estimates(found.factor, names, point[chosen], deviation, freedom, confidence)
+    warnings += more
+    r_squared = aic = bic = None
+    if loss is not None:
+        warnings.append(
+            "R², AIC and BIC are those of least squares and do not exist for a robust loss"
+        )
+    else:
+        r_squared = _r_squared(found, point[chosen], total, warnings)
+        aic, bic = information(found, is_sigma_known=known)
+    if found.size > 0 and found.rss < TINY:
+        warnings.append(
+            "the residuals are so small that their sum of squares underflows; the residual"
+            " standard error and the standard errors do not"
+        )
+    has_chi_squared = known and found.freedom > 0
+    return Statistics(
+        observations=found.observations,
+        degrees_of_freedom=found.freedom,
+        rss=found.rss,
+        residual_standard_error=(
+            found.size / math.sqrt(found.freedom) if found.freedom > 0 else None
+        ),
+        r_squared=r_squared,
+        aic=aic,
+        bic=bic,
+        chi_squared=found.rss if has_chi_squared else None,
+        chi_squared_p_value=(
+            chi_squared_tail(found.rss, found.freedom) if has_chi_squared else None
+        ),
+        is_sigma_known=known,
+        **fields,
+    ), warnings
+
+
+def _r_squared(
+    found: Evidence, point: Vector, total: float | None, warnings: list[str]
+) -> float | None:
+    """Return 1 - RSS/TSS; what keeps it from meaning anything becomes a warning."""
+    if total is None:
+        return None
+    # For a linear model |R p| is the norm of the fitted values, which rounding errors follow.
+    fitted = norm(found.factor @ point)
+    if 0 < found.size <= 32 * EPSILON * max(math.sqrt(total), fitted):
+        warnings.append("the residuals are rounding errors of a perfect fit, and so are all errors")
+    if total < TINY and max(fitted, found.size) < math.sqrt(TINY):
+        warnings.append("the sum of squares of the response underflows, so R² is unknown")
+        return None
+    if total == 0:
+        warnings.append("the response is constant, so R² does not exist")
+        return None
+    return finite(1 - found.rss / total)
 
 
 def estimates(
@@ -215,118 +279,37 @@ def with_limits(
     return found.with_fixed(names), [why, *warnings]
 
 
-class _Report:
-    """The statistics of one fit, and the warnings that come up on the way."""
-
-    def __init__(
-        self,
-        found: Evidence,
-        names: list[str],
-        point: Vector,
-        confidence: float,
-        *,
-        is_sigma_known: bool,
-    ) -> None:
-        self.warnings: list[str] = []
-        self._found = found
-        self._names = names
-        self._point = point
-        self._confidence = confidence
-        self._is_sigma_known = is_sigma_known
-        self._freedom = found.observations - len(names)
-        self._residual_error: float | None = None
-        if self._freedom > 0:
-            self._residual_error = found.size / math.sqrt(self._freedom)
-
-    def statistics(self, total: float | None, *, has_loss: bool) -> Statistics:
-        """Return the report."""
-        found, names = self._found, self._names
-        freedom = None if self._is_sigma_known else self._freedom
-        known, warnings = estimates(
-            found.factor, names, self._point, self._deviation(), freedom, self._confidence
-        )
-        self.warnings += warnings
-        if has_loss:
-            self.warnings.append(
-                "R², AIC and BIC are those of least squares and do not exist for a robust loss"
-            )
-            r_squared = aic = bic = None
-        else:
-            r_squared = self._r_squared(total)
-            aic, bic = information(found, len(names), is_sigma_known=self._is_sigma_known)
-        if found.size > 0 and found.rss < TINY:
-            self.warnings.append(
-                "the residuals are so small that their sum of squares underflows; the residual"
-                " standard error and the standard errors do not"
-            )
-        has_chi_squared = self._is_sigma_known and self._freedom > 0
-        return Statistics(
-            observations=found.observations,
-            degrees_of_freedom=self._freedom,
-            rss=found.rss,
-            residual_standard_error=self._residual_error,
-            r_squared=r_squared,
-            aic=aic,
-            bic=bic,
-            chi_squared=found.rss if has_chi_squared else None,
-            chi_squared_p_value=chi_squared_tail(found.rss, self._freedom)
-            if has_chi_squared
-            else None,
-            is_sigma_known=self._is_sigma_known,
-            **known,
-        )
-
-    def _deviation(self) -> float | None:
-        """Return the deviation of a residual; None, with a warning, when it cannot be known."""
-        if self._is_sigma_known:
-            return 1.0
-        if self._residual_error is None:
-            count = self._found.observations
-            self.warnings.append(
-                f"{_counted(count, 'observation')} for {_counted(len(self._names), 'parameter')}"
-                f" leave{'s' * (count == 1)} no degrees of freedom, so standard errors do not exist"
-            )
-            return None
-        if self._found.spread is None:
-            if self._found.size == 0:
-                self.warnings.append(
-                    "all residuals are 0, so standard errors are 0 and t values, AIC and BIC do"
-                    " not exist"
-                )
-            return self._residual_error
-        if math.isnan(self._found.spread):
-            self.warnings.append(
-                "too many residuals lie beyond the scale of the loss, so standard errors do not"
-                " exist; a larger scale may help"
-            )
-            return None
-        return self._found.spread
-
-    def _r_squared(self, total: float | None) -> float | None:
-        """Return 1 - RSS/TSS."""
-        if total is None:
-            return None
-        # For a linear model |R p| is the norm of the fitted values, which rounding errors follow.
-        fitted = norm(self._found.factor @ self._point)
-        if 0 < self._found.size <= 32 * EPSILON * max(math.sqrt(total), fitted):
-            self.warnings.append(
-                "the residuals are rounding errors of a perfect fit, and so are all errors"
-            )
-        if total < TINY and max(fitted, self._found.size) < math.sqrt(TINY):
-            self.warnings.append("the sum of squares of the response underflows, so R² is unknown")
-            return None
-        if total == 0:
-            self.warnings.append("the response is constant, so R² does not exist")
-            return None
-        return finite(1 - self._found.rss / total)
-
-
 def _few(names: Sequence[str]) -> str:
-    shown = list(names[:NAMED])
-    if len(names) > NAMED:
-        return f"{', '.join(shown)} and {len(names) - NAMED} more"
-    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
+    *others, last = names
+    return few(names) if len(names) > NAMED or not others else f"{', '.join(others)} and {last}"
 
 
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}{'s' * (count != 1)}"
+UNSEEN = "rise of the objective (its Hessian is not positive definite)"
+
+
+def likelihood(
+    hessian: Matrix,
+    names: Sequence[str],
+    point: Vector,
+    value: float,
+    observations: int | None,
+    confidence: float,
+) -> tuple[Statistics, list[str]]:
+    """Return the report of a negative log-likelihood at its minimum, and warnings.
+
+    `value` is the negative logarithm of the likelihood there. BIC needs the number of observations.
+    """
+    found, warnings = estimates(triangle(hessian), names, point, 1.0, None, confidence, UNSEEN)
+    count = len(names)
+    bic = None if not observations else finite(2 * value + math.log(observations) * count)
+    return Statistics(
+        observations=observations,
+        degrees_of_freedom=None,
+        rss=None,
+        residual_standard_error=None,
+        r_squared=None,
+        aic=finite(2 * value + 2 * count),
+        bic=bic,
+        errors="hessian",
+        **found,
+    ), warnings

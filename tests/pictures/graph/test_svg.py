@@ -40,7 +40,7 @@ def assert_plain(svg: bytes) -> None:
     """Nothing in the picture runs, links or refers to anything."""
     for tag, attributes, text in elements(svg):
         assert tag in SHAPES | {"desc", "style"}
-        assert set(attributes) <= ATTRIBUTES | {"role", "aria-labelledby"}
+        assert set(attributes) <= ATTRIBUTES | {"lang", "role", "aria-labelledby"}
         assert not any("url" in value.lower() or ":" in value for value in attributes.values())
         assert tag != "style" or text == style_sheet()
     for word in (b"<script", b"<image", b"<a ", b"href", b"<!DOCTYPE", b"<!--", b"<?xml-"):

@@ -116,14 +116,14 @@ def test_the_page_is_closed_and_small(written: Callable[..., Path], words: list[
         assert b64encode(sha256(text.encode()).digest()).decode() in str(policy)
     assert str(policy).startswith("default-src 'none'; style-src 'sha256-")
     assert set(re.findall(r'byId\("([\w-]+)"\)', script)) <= set(taken.ids())
-    assert taken.texts("h1") == [words[1]]
+    assert taken.heading == words[1]
 
 
 def test_what_a_user_typed_stays_text(written: Callable[..., Path]) -> None:
-    content = written(["minimize", "where(a < 1 and 2 > a, a^2, a)", "a=0.5", "--lr", "0.1"])
-    assert '<h1 class="short">where(a &lt; 1 and 2 &gt; a, a^2, a)</h1>' in content.read_text(
-        "utf-8"
-    )
+    page = written(["minimize", "where(a < 1 and 2 > a, a^2, a)", "a=0.5", "--lr", "0.1"])
+    content = page.read_text("utf-8")
+    for left, right in (('alttext="', '">'), ('<span class="said">', "</span></h1>")):
+        assert f"{left}where(a &lt; 1 and 2 &gt; a, a^2, a){right}" in content
 
 
 @pytest.mark.parametrize(
@@ -177,6 +177,69 @@ class TestInBrowser:
         assert 5 < step < 20
         reader.run(SET, "rate", "0.1")
         assert "diverges" not in reader.element("outcome").text
+
+    def test_the_slider_of_the_rate_makes_it_diverge(
+        self, reader: Reader, written: Callable[..., Path]
+    ) -> None:
+        reader.open(written(PARABOLA), (1280, 800))
+        rates = {}
+        for exponent in (0.5, 1.04):
+            reader.run(SET, "rate-slider", exponent, "input")
+            rate = reader.element("rate").get_attribute("value")
+            rates[rate] = "The descent diverges" in reader.text("outcome")
+        assert rates == {"0.316": False, "1.1": True}
+        drawn(reader)
+        # The steps jump from one side of the minimum to the other.
+        xs = reader.run(
+            "return [...document.querySelectorAll('#way .dot')].map((e) => e.cx.baseVal.value)"
+        )
+        middle = sum(xs[:2]) / 2
+        assert all((x > middle) == (k % 2 == 0) for k, x in enumerate(xs[:8]))
+        assert reader.run("return document.documentElement.dataset.end") == "rises"
+
+    @pytest.mark.parametrize(("method", "rule"), [("1", "m ← "), ("2", "v ← ")])
+    def test_the_rule_of_a_method_is_set(
+        self, reader: Reader, written: Callable[..., Path], method: str, rule: str
+    ) -> None:
+        reader.open(written(VALLEY), (1280, 800))
+        assert "x ← " in reader.said("equation")
+        reader.run(SET, "method", method)
+        assert rule in reader.said("equation")
+        assert "p ← p - " in reader.said("equation")
+        assert reader.text("symbols")
+        heads = "return [...document.querySelectorAll('thead th math')].length"
+        assert reader.run(heads) == 2
+
+    @pytest.mark.parametrize("words", [PARABOLA, VALLEY, LINE, LEARN], ids=lambda w: w[1][:9])
+    def test_a_heading_is_mathematics_where_it_has_room(
+        self, reader: Reader, written: Callable[..., Path], words: list[str]
+    ) -> None:
+        path = written(words)
+        seen = "return document.querySelector('h1').innerText"
+        is_set = "return document.querySelector('h1 math').getBoundingClientRect().width > 0"
+        reader.open(path, (1280, 800))
+        assert reader.run(is_set)
+        reader.open(path, (390, 844))
+        if not reader.run(is_set):
+            assert reader.run(seen).strip() == words[1]
+        assert reader.run(is_set) == (words is not LEARN)
+
+    @pytest.mark.parametrize("words", [PARABOLA, LINE, LEARN], ids=lambda w: w[1][:9])
+    def test_paper_shows_plots_text_and_table_in_dark_ink(
+        self, reader: Reader, written: Callable[..., Path], words: list[str]
+    ) -> None:
+        reader.open(written(words), (1000, 1000), dark=True, media="print")
+        drawn(reader)
+        heights = reader.run(
+            "return [...document.querySelectorAll('figure:not([hidden]) svg')]"
+            ".map((svg) => svg.clientHeight)"
+        )
+        assert len([height for height in heights if height > 150]) >= 2
+        ink = reader.run("return getComputedStyle(document.documentElement).color")
+        assert max(map(int, re.findall(r"\d+", ink))) < 100
+        cut = """return ["told", "nodes"].map((id) => document.getElementById(id))
+          .filter((e) => e.scrollHeight > e.clientHeight + 1).map((e) => e.id)"""
+        assert reader.run(cut) == []
 
     def test_a_rate_that_overflows_is_said(
         self, reader: Reader, written: Callable[..., Path]
@@ -293,7 +356,7 @@ class TestInBrowser:
             rows(reader), [[float(cell) for cell in line] for line in log[1:]], rtol=1e-15
         )
         # The boundary runs where the saved network says one half.
-        content = json.loads(reader.run("return document.getElementById('run').textContent"))
+        content = json.loads(reader.run("return document.getElementById('content').textContent"))
         with np.load(here / "net.npz") as saved:
             exact = np.concatenate([np.ravel(saved[name]) for name in ("W", "b", "v")])
         np.testing.assert_allclose(content["boundary"]["after"][-1][1], exact, rtol=1e-6)
@@ -305,7 +368,7 @@ class TestInBrowser:
         reader.element("first").click()
         drawn(reader)
         assert reader.run(boundary) != last
-        assert reader.element("what").text.startswith("After epoch 1 the objective is")
+        assert reader.said("what").startswith("After epoch 1 the objective is")
 
     def test_an_address_leads_to_a_state(
         self, reader: Reader, written: Callable[..., Path]
@@ -315,7 +378,7 @@ class TestInBrowser:
         path = written(PARABOLA)
         reader.driver.get("about:blank")
         reader.driver.get(path.as_uri() + "#step=3&lr=0.2&a=7")
-        assert reader.element("what").text.startswith("Step 3 goes from a =")
+        assert reader.said("what").startswith("Step 3 goes from a =")
         assert rows(reader)[0][2] == 7
         assert reader.element("rate").get_attribute("value") == "0.2"
         reader.press(RIGHT)
@@ -323,7 +386,7 @@ class TestInBrowser:
             lambda driver: driver.current_url.endswith("#step=4&lr=0.2&a=7")
         )
         reader.press(HOME)
-        assert reader.element("what").text.startswith("At the start a = 7 the value is")
+        assert reader.said("what").startswith("At the start a = 7 the value is")
 
     @pytest.mark.parametrize("dark", [False, True])
     @pytest.mark.parametrize("size", SIZES)

@@ -14,11 +14,12 @@ import numpy as np
 import pytest
 
 from gradcli.formula import parse
+from gradcli.pictures import wording
 from gradcli.pictures.graph.words import number
-from gradcli.pictures.lesson import descent, wording
+from gradcli.pictures.lesson import template
 from gradcli.pictures.lesson.live import data, live, printed
-from gradcli.pictures.lesson.page import SCRIPTS
 from gradcli.pictures.lesson.story import lesson
+from gradcli.pictures.lesson.template import SCRIPTS
 from tests.javascript import NODE, evaluated
 
 if TYPE_CHECKING:
@@ -105,26 +106,11 @@ def test_numbers_are_rounded_as_python_rounds_them() -> None:
     assert found == [number(x) for x in numbers]
 
 
-def test_every_word_is_used() -> None:
-    """Another language is another file: it has the same keys, with the same parts."""
-    folder = Path(wording.__file__).parent
-    sources = [*folder.glob("*.py"), *folder.glob("*.js"), *folder.glob("*.html")]
-    sources.append(folder.parent / "graph" / "picture.py")
-    code = "\n".join([path.read_text(encoding="utf-8") for path in sources])
-    unused = [
-        key
-        for key in wording.table()
-        if not any(
-            text in code for text in (f'"{key}"', f"words.{key}", f"${key}".replace(" ", "_"))
-        )
-    ]
-    # Columns are named after what they hold.
-    assert [key for key in unused if not key.startswith("heading ")] == []
-
-
 def test_the_parts_of_the_script_are_all_the_scripts_there_are() -> None:
-    folder = Path(wording.__file__).parent
-    assert {path.name for path in folder.glob("*.js")} == {*SCRIPTS, *descent.SCRIPTS}
+    folder = Path(template.__file__).parent
+    assert {path.name for path in folder.glob("*.js")} == {
+        name for parts in SCRIPTS.values() for name in parts
+    }
 
 
 def test_nothing_is_live_without_values_or_with_standard_errors() -> None:
@@ -132,7 +118,7 @@ def test_nothing_is_live_without_values_or_with_standard_errors() -> None:
 
     for source, values in (("x*y", None), ("x*2", {"x": gradcli.uncertain(2.0, 0.1)})):
         page = parse(source).draw(values, format="html").decode()
-        text = page.partition('id="lesson">')[2].partition("</script>")[0]
+        text = page.partition('id="content">')[2].partition("</script>")[0]
         assert json.loads(text)["live"] is None
 
 

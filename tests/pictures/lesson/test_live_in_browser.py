@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import mpmath
+import numpy as np
 import pytest
 
 from gradcli.formula import parse
@@ -319,6 +320,32 @@ return [...document.querySelectorAll("button, input, select, label, #told p")]
   })
   .map((e) => e.id || e.tagName);
 """
+
+
+OUTSIDE = """
+const shown = [...document.querySelectorAll("#stage svg")].find((e) => e.clientWidth);
+return [...shown.querySelectorAll(".node[data-key]")].flatMap((node) => {
+  const isSeen = (e) => getComputedStyle(e).visibility === "visible";
+  const box = node.querySelector("path").getBoundingClientRect();
+  return [...node.querySelectorAll("text")].filter((text) => {
+    const { left, right } = text.getBoundingClientRect();
+    return isSeen(text) && (left < box.left || right > box.right);
+  }).map((text) => text.textContent);
+});
+"""
+
+
+def test_texts_stay_in_their_boxes(reader: Reader, lesson: Callable[..., Path]) -> None:
+    """Values, gradients and rates of arrays too, whichever pass is told."""
+    x = np.arange(8) / 2
+    values = {"a": 0.5, "b": 1.0, "x": x, "y": 0.75 * x + 1}
+    reader.open(lesson("mean((a*x + b - y)^2)", values))
+    parts = set()
+    for step in range(1, int(reader.run("return document.getElementById('slider').max")) + 1):
+        reader.go(step)
+        parts.add(reader.text("part").split(",")[0])
+        assert reader.run(OUTSIDE) == [], step
+    assert parts >= {"Forward pass", "Backward pass", "Forward mode"}
 
 
 def test_three_hundred_nodes_move_smoothly(reader: Reader, lesson: Callable[..., Path]) -> None:

@@ -19,7 +19,7 @@ from gradcli.graph.node import Graph
 from gradcli.pictures.graph import style
 from gradcli.pictures.graph.picture import picture
 from gradcli.pictures.lesson.figures import FIRST_MARK
-from gradcli.pictures.lesson.page import COLOURS
+from gradcli.pictures.lesson.template import COLOURS
 
 pytestmark = pytest.mark.usefixtures("graphviz")
 
@@ -116,6 +116,15 @@ class Page(HTMLParser):
                 text = text.replace(chr(FIRST_MARK + place), parts[0])
         return text
 
+    @property
+    def heading(self) -> str:
+        """The heading as text, which its formulas say too, and so does the text in their place."""
+        ((_, attributes, _),) = [one for one in self.elements if one[0] == "h1"]
+        label = str(attributes["aria-label"])
+        lines, said = self.classed("span", "set")[0], self.classed("span", "said")[0]
+        assert lines == said == label
+        return label
+
     def keys(self) -> list[str]:
         """The keys of the parts of the picture."""
         listed = [attributes.get("data-key") for _, attributes, _ in self.elements]
@@ -156,7 +165,7 @@ def example(graphviz: None) -> bytes:
 
 def test_the_page_is_closed(example: bytes) -> None:
     taken = assert_closed(example)
-    assert taken.texts("h1") == taken.texts("title")[:1] == [f"f = {EXAMPLE}"]
+    assert [taken.heading] == taken.texts("title")[:1] == [f"f = {EXAMPLE}"]
     # Nothing is told before its time: the titles of nodes have no numbers of the run.
     assert taken.texts("title")[1:3] == ["input x", "x^2"]
     assert example.startswith(b'<!doctype html>\n<html lang="en">')

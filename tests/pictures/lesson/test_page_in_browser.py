@@ -168,7 +168,7 @@ def test_the_current_node_is_scrolled_into_view(
     for step in (2, 50, 90, 150, 200, 300, 318):
         reader.go(step)
         key = reader.run(
-            "return JSON.parse(document.getElementById('lesson').textContent)"
+            "return JSON.parse(document.getElementById('content').textContent)"
             ".frames[arguments[0] - 1].boxes[0]",
             step,
         )

@@ -1,1 +1,0 @@
-"""Residuals and their Jacobian to steps: sums of squares, plain and robust, linear and not."""

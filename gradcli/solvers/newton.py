@@ -1,0 +1,321 @@
+"""Newton's method with the exact Hessian, made safe by a trust region."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gradcli.errors import MathematicsError
+from gradcli.solvers import stopping
+from gradcli.solvers.quadratic import Place, boxed, change
+from gradcli.solvers.surroundings import Surroundings
+from gradcli.solvers.trust_region import (
+    ACCEPTED,
+    NOTHING,
+    SHRINKING,
+    Progress,
+    Trial,
+    TrustRegion,
+)
+from gradcli.solvers.vectors import EPSILON, Box, finite_norm
+
+if TYPE_CHECKING:
+    from gradcli.solvers.solver import Function, Mask, Vector
+    from gradcli.solvers.stopping import Reason
+
+FIRST = 0.1
+"""The first radius, as a share of the length of the start; larger ones leave its valley."""
+NOISE = 1e-10
+"""Below this share of the value, falls are read from the gradients: differences are rounding."""
+FARTHEST = 1e4
+"""That far at most: a run from far away may end at numbers about 1."""
+IDLE = 200
+"""So many steps in a row that bring next to nothing are the end."""
+LEAST = 1e-12
+"""The share of the value that these must bring together, if the gradient does not shrink."""
+LEAST_ASTRAY = 1e-6
+"""The same far away from the start, in valleys that may lead to infinity."""
+SHORTEST = 2e-15
+"""A relative step that is lost in rounding."""
+BEYOND = 100.0
+"""So many of these steps farther the slope must have turned, if they lead to a minimum."""
+LEVEL = 1e-12
+"""A share of the value by which it cannot be seen to fall."""
+CURVED = 1e-3
+"""A curvature that raises the value by a larger share over the size of a variable is one."""
+ASTRAY = 1e4
+"""So far out, in sizes of the start, a flat valley is one that may lead to infinity."""
+
+
+class Newton(TrustRegion[Place]):
+    """Trust region steps with the exact Hessian, indefinite ones included, inside a box.
+
+    Variables are scaled by the roots of the curvatures. Once the gradient norm is at most
+    `tolerance`, or falls of the value drown in rounding, undamped Newton steps follow while they
+    make the gradient smaller; saddles and maxima are left along negative curvature. Meant for at
+    most some 50 variables. Raises MathematicsError where the function has no value or gradient at
+    the start.
+    """
+
+    name = "newton"
+
+    @np.errstate(all="ignore")
+    def __init__(
+        self,
+        function: Function,
+        start: Vector,
+        *,
+        box: Box | None = None,
+        tolerance: float = stopping.TOLERANCE,
+    ) -> None:
+        self._function = function
+        self._box = Box.unbounded(len(start)) if box is None else box
+        self._tolerance = tolerance
+        self._polished = np.inf  # the length of the last polishing step
+        point = self._box.clipped(np.array(start, dtype=float))
+        self._move(self._first_place(point, *function(point)))
+        self._progress = Progress(point, self.value, self.gradient_norm, IDLE)
+        self._reach = self._progress.sizes  # how far out each variable has been
+        self._radius = FIRST * finite_norm(self._at.scales * self._reach)
+
+    def suspects(self) -> Mask:
+        """Return along which variables the curvature is next to nothing."""
+        sizes = np.maximum(np.abs(self.point), 1.0)
+        curvatures = np.diagonal(self._at.hessian) * sizes**2
+        return np.asarray(curvatures <= CURVED * abs(self.value))
+
+    def arrived(self) -> Reason | None:
+        """Return None: only another step shows that a point cannot be made better."""
+        return None
+
+    @np.errstate(all="ignore")  # what overflows is refused as not finite
+    def step(self) -> Reason | None:
+        """Move to a lower point, or to one with a smaller gradient, or return why there is none."""
+        return super().step()
+
+    def state(self) -> dict[str, Any]:
+        """Return all that the next steps depend on, besides the function: numbers and vectors."""
+        return {
+            "point": self.point,
+            "value": self.value,
+            "gradient": self._at.gradient,
+            "radius": self._radius,
+            "polished": self._polished,
+            "progress": self._progress.state(),
+            "reach": self._reach,
+        }
+
+    @np.errstate(all="ignore")
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a state as if the run had never stopped."""
+        point, gradient, self._reach = (
+            np.array(state[key], dtype=float) for key in ("point", "gradient", "reach")
+        )
+        self._move(self._first_place(point, float(state["value"]), gradient))
+        self._radius = float(state["radius"])
+        self._polished = float(state["polished"])
+        self._progress.restore(state["progress"])
+
+    # ------------------------------------------------------------ descending
+
+    def _given_up(self) -> Reason | None:
+        falling = self._progress.falling(self.point, self.value)
+        if falling is not None:
+            return falling
+        least = LEAST_ASTRAY if self._is_astray else LEAST
+        self._progress.hear(self.value, self.gradient_norm, least)
+        return self._verdict() if self._progress.is_over else None
+
+    def _is_settled(self) -> bool:
+        here = self._at
+        flat = here.norm <= self._tolerance or not here.promises(2 * EPSILON * abs(here.value))
+        return flat and here.is_convex
+
+    def _trial(self) -> Trial | None:
+        here = self._at
+        room = self._box.room(here.point)
+        # Without a gradient both ways along negative curvature are as good, but for the box.
+        signs = (1.0,) if here.norm > self._tolerance else (1.0, -1.0)
+
+        def model(step: Vector) -> float:
+            return change(here.gradient, here.hessian, step)
+
+        steps = [
+            boxed(here.gradient, here.hessian, here.scales, self._radius, room, sign)
+            for sign in signs
+        ]
+        best = min(steps, key=model)
+        promised = -model(best)
+        point = self._box.clipped(here.point + best)
+        step = point - here.point
+        if promised <= 0 or np.all(np.abs(step) <= NOTHING * self._sizes):
+            return None
+        return Trial(point, finite_norm(here.scales * step), promised, float(here.gradient @ step))
+
+    def _look(self, trial: Trial) -> tuple[float, Place | None]:
+        """Return how much the value falls, and what there is where that is enough."""
+        if not np.isfinite(trial.promised):  # too large for a double is none
+            return -np.inf, None
+        try:
+            value, gradient = self._function(trial.point)
+            fall = self._fall(trial.point, value, gradient)
+            if fall < ACCEPTED * trial.promised:
+                return fall, None
+            return fall, self._place(trial.point, value, gradient)
+        except MathematicsError:
+            return -np.inf, None
+
+    def _fall(self, point: Vector, value: float, gradient: Vector) -> float:
+        """Return how much lower the value is there.
+
+        Where the values agree in most digits the trapezoid rule finds their difference from the
+        gradients, which lose none.
+        """
+        fall = self.value - value
+        if abs(fall) > self._noise(value):
+            return fall
+        return float(-0.5 * (self._at.gradient + gradient) @ (point - self.point))
+
+    def _noise(self, value: float) -> float:
+        return NOISE * max(abs(self.value), abs(value), 1e-5 * self._progress.first)
+
+    def _goes_on(self) -> bool:
+        """Whether the gradients on all sides of the point show a way down."""
+        here = self._at
+        sizes = np.maximum(np.abs(here.point), 1e-3 * self._reach)
+        found = Surroundings(self._function, here.point, self._box).way_down(sizes)
+        there = None if found is None else self._seen(found)
+        if there is None:
+            return False
+        self._radius = finite_norm(here.scales * (there.point - here.point))
+        self._accept(there)
+        return True
+
+    # ------------------------------------------------------------ the end
+
+    def _polish(self) -> bool:
+        return self._at.is_convex and (self._shortened() or self._slipped())
+
+    def _shortened(self) -> bool:
+        """Whether an undamped Newton step made the gradient smaller."""
+        step = self._at.newton_step
+        length = finite_norm(step)
+        share = length / self._polished
+        if share > SHRINKING:
+            return False
+        # At a minimum without curvature every step is the same share of the one before; all of them
+        # together are the sum of a geometric series.
+        factors = (1 / (1 - share), 1.0) if share > 0.3 else (1.0,)
+        for factor in factors:
+            trial = self._box.clipped(self.point + factor * step)
+            if np.all(np.abs(trial - self.point) <= NOTHING * self._sizes):
+                return False
+            there = self._seen(trial)
+            if (
+                there is not None
+                and there.norm < SHRINKING * self.gradient_norm
+                and there.value <= self.value + self._noise(there.value)
+            ):
+                self._accept(there)
+                self._polished = length
+                return True
+        return False
+
+    def _slipped(self) -> bool:
+        """Whether a flat direction led to a lower value, as from the stationary point of x^3."""
+        here = self._at
+        for step in here.flat_steps():
+            there = self._seen(self._box.clipped(self.point + step))
+            expected = 1e-13 * abs(here.value) + 10 * abs(here.gradient @ step)
+            if there is not None and here.value - there.value > expected:
+                self._accept(there)
+                self._radius = finite_norm(there.scales * step)
+                return True
+        return False
+
+    def _verdict(self) -> Reason:
+        """Return why a run ends here.
+
+        Far away from the start a direction without curvature is a valley that may lead to infinity,
+        and not a minimum.
+        """
+        here = self._at
+        if here.norm <= self._tolerance:
+            return stopping.converged(here.norm, self._tolerance)
+        is_valley = self._is_astray and not here.spectrum.is_positive
+        if here.is_convex and np.isfinite(here.promise) and not is_valley:
+            if here.relative_step <= SHORTEST and self._turns():
+                return stopping.settled(here.relative_step, SHORTEST)
+            if here.promise <= LEVEL * abs(here.value):
+                return stopping.level(here.norm)
+        if self._progress.is_over:
+            why = f"the last {IDLE} steps made neither the value nor the gradient clearly smaller"
+        elif is_valley:
+            why = "the value hardly falls any more in a flat valley that leads far away"
+        elif self._has_hessian():
+            why = "no lower value was found next to the point, as at a kink or a jump"
+        else:
+            why = "a second derivative is not finite here; choose another start or method"
+        return stopping.stuck(why, here.norm)
+
+    def _turns(self) -> bool:
+        """Whether the slope along the Newton step changes its sign not far behind its end.
+
+        At a minimum it does. Where only the curvature is so large that the step is lost in
+        rounding, it does not.
+        """
+        here, step = self._at, self._at.newton_step
+        try:
+            _, gradient = self._function(self._box.clipped(here.point + BEYOND * step))
+        except MathematicsError:
+            return False
+        followed = self._box.free_gradient(here.point, gradient)
+        return float(followed @ step) >= 0 > float(here.gradient @ step)
+
+    def _has_hessian(self) -> bool:
+        try:
+            self._function.hessian(self.point)
+        except MathematicsError:
+            return False
+        return True
+
+    @property
+    def _is_astray(self) -> bool:
+        return bool(np.any(np.abs(self.point) > ASTRAY * self._progress.sizes))
+
+    @property
+    def _sizes(self) -> Vector:
+        return np.minimum(self._reach, FARTHEST)
+
+    # ------------------------------------------------------------ places
+
+    def _seen(self, point: Vector) -> Place | None:
+        """Return what there is at a point; None where something is undefined."""
+        try:
+            return self._place(point, *self._function(point))
+        except MathematicsError:
+            return None
+
+    def _place(self, point: Vector, value: float, gradient: Vector) -> Place:
+        return Place(self._box, point, value, gradient, self._function.hessian(point))
+
+    def _first_place(self, point: Vector, value: float, gradient: Vector) -> Place:
+        """Return what there is at the start, where a Hessian may be missing."""
+        try:
+            hessian = self._function.hessian(point)
+        except MathematicsError:
+            # Without curvature the first step is one down the gradient.
+            hessian = np.zeros((len(point), len(point)))
+        return Place(self._box, point, value, gradient, hessian)
+
+    def _accept(self, there: Place) -> None:
+        self._move(there)
+        self._reach = np.maximum(self._reach, np.abs(there.point))
+        self._polished = np.inf
+
+    def _move(self, place: Place) -> None:
+        self._at = place
+        self.point = place.point
+        self.value = place.value
+        self.gradient_norm = place.norm

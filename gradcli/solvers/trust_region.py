@@ -1,0 +1,191 @@
+"""The loop of a trust region, for every model of an objective: newton's and that of lm.
+
+A model proposes the step that makes it lowest within the region. The step is taken where the
+objective keeps enough of what the model promised, and the region follows how well both agree (Conn,
+Gould and Toint, "Trust-Region Methods", 2000, algorithm 6.1.1). Where no step can be told from
+rounding, steps without damping follow, and then the verdict on the point. `Progress` tells when a
+run leads nowhere.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+
+import numpy as np
+
+from gradcli.solvers import stopping
+from gradcli.solvers.stopping import Ending, Reason
+from gradcli.solvers.vectors import LARGEST
+
+if TYPE_CHECKING:
+    from gradcli.solvers.solver import Vector
+
+ACCEPTED = 1e-4
+"""The share of the promised fall that a step must make."""
+POOR, GOOD = 0.25, 0.75
+"""Shares of the promised fall up to which the region shrinks, and from which on it grows."""
+INSIDE = 0.8
+"""A step shorter than this share of the radius was not stopped by it."""
+TRIALS = 400
+"""Trial steps for one that is accepted; the region shrinks at least by half between two."""
+
+NOTHING = 1e-20
+"""A step that is so small a share of how far the run has been is none, even at 0."""
+FAR = 1e15
+"""Points so many times farther away than the start, or 1, have no minimum between them."""
+DEEP = 1e100
+"""A value so many times farther below 0 than the start's from it is on its way to -infinity."""
+DEEPEST = 1e300
+SHRINKING = 0.9
+"""A gradient that is not below this share of the smallest so far does not shrink."""
+
+There = TypeVar("There")
+"""What a model knows of a point."""
+
+
+class Trial(NamedTuple):
+    """The step of a model within the region."""
+
+    point: Vector
+    """Where it leads."""
+    length: float
+    """How long it is in the scaled variables, in which the region is a ball."""
+    promised: float
+    """How much lower the model is there: above 0, in any unit."""
+    slope: float
+    """How much lower the tangent is, as a number below 0, in the same unit."""
+
+
+class TrustRegion(ABC, Generic[There]):
+    """A solver that asks a model for steps; each step is one accepted point.
+
+    The radius follows the rule of MINPACK (Moré, The Levenberg-Marquardt algorithm: implementation
+    and theory, 1978).
+    """
+
+    rate = 1.0
+    _radius: float
+
+    def step(self) -> Reason | None:
+        """Move to a lower point, or to one nearer to the minimum, or return why there is none."""
+        over = self._given_up()
+        if over is not None:
+            return over
+        if (not self._is_settled() and self._descend()) or self._polish():
+            return None
+        reason = self._verdict()
+        return None if reason.ending is Ending.STALLED and self._goes_on() else reason
+
+    def _descend(self) -> bool:
+        """Whether a trial step inside the region, shrunk as often as needed, made it lower."""
+        for _ in range(TRIALS):
+            trial = self._trial()
+            if trial is None:
+                return False
+            fall, there = self._look(trial)
+            self._resize(fall, trial)
+            if there is not None:
+                self._accept(there)
+                return True
+        return False
+
+    def _resize(self, fall: float, trial: Trial) -> None:
+        """Shrink or grow the region by what came of a step."""
+        ratio = fall / trial.promised
+        if ratio <= POOR:
+            slope = min(trial.slope, 0.0)
+            # Where the parabola through the fall is lowest, or a tenth of the way.
+            shrink = 0.5 if fall >= 0 else max(0.1, 0.5 * slope / (slope + fall))
+            self._radius = shrink * min(trial.length, self._radius)
+        elif ratio >= GOOD or trial.length < INSIDE * self._radius:
+            self._radius = min(2 * trial.length, 0.1 * LARGEST)
+
+    def _given_up(self) -> Reason | None:
+        """Return why no further step is worth its time; None while one is."""
+        return None
+
+    @abstractmethod
+    def _is_settled(self) -> bool:
+        """Whether the objective is too flat here to tell a better point from a worse one."""
+
+    @abstractmethod
+    def _trial(self) -> Trial | None:
+        """Return the step that the region allows; None where the model does not fall."""
+
+    @abstractmethod
+    def _look(self, trial: Trial) -> tuple[float, There | None]:
+        """Return how much lower the objective is at the end of a step, -inf where undefined.
+
+        The unit is that of the promise. Beside it is what there is, None where the fall is no
+        share `ACCEPTED` of the promise.
+        """
+
+    @abstractmethod
+    def _accept(self, there: There) -> None:
+        """Go to a point."""
+
+    @abstractmethod
+    def _polish(self) -> bool:
+        """Whether a step without damping led closer to the minimum."""
+
+    @abstractmethod
+    def _verdict(self) -> Reason:
+        """Return what the point is from which no step leads on."""
+
+    @abstractmethod
+    def _goes_on(self) -> bool:
+        """Whether there is another way on from a point that is no minimum."""
+
+
+class Progress:
+    """Where a run began, and how long ago value or gradient were clearly lower than ever before.
+
+    `patience` steps in a row that bring next to nothing are the end.
+    """
+
+    def __init__(self, point: Vector, value: float, gradient_norm: float, patience: int) -> None:
+        self.sizes: Vector = np.maximum(np.abs(point), 1.0)
+        """How large the variables were at the start, at least 1."""
+        self.first = abs(value)
+        """How large the value was."""
+        self._lowest = value
+        self._smallest = gradient_norm
+        self._patience = patience
+        self._idle = 0
+
+    def falling(self, point: Vector, value: float) -> Reason | None:
+        """Return the reason of a run that is on its way to minus infinity; None while it is not."""
+        deep = value < -min(DEEP * max(1.0, self.first), DEEPEST)
+        if not deep and np.all(np.abs(point) <= FAR * self.sizes):
+            return None
+        return stopping.unbounded(value)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing was brought for too long."""
+        return self._idle >= self._patience
+
+    def hear(self, value: float, gradient_norm: float, least: float) -> None:
+        """Take note of where a step led.
+
+        Steps must together bring more than the share `least` of the value, unless the gradient
+        shrinks.
+        """
+        fell = self._lowest - value > least * abs(self._lowest)
+        if fell or gradient_norm < SHRINKING * self._smallest:
+            self._idle = 0
+            self._lowest = min(self._lowest, value)
+            self._smallest = min(self._smallest, gradient_norm)
+        else:
+            self._idle += 1
+
+    def state(self) -> list[float]:
+        """Return all that the answers to come depend on."""
+        return [self._lowest, self._smallest, self._idle, self.first, *self.sizes.tolist()]
+
+    def restore(self, state: list[float]) -> None:
+        """Go on from a state."""
+        self._lowest, self._smallest, idle, self.first, *sizes = map(float, state)
+        self._idle = int(idle)
+        self.sizes = np.array(sizes)
