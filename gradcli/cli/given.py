@@ -245,14 +245,6 @@ def check(options: Minimize) -> None:
         if options.has(field) and options.learns:
             message = f"{spelled(field)} does not go with --batch and --epochs"
             raise UsageError(message, hint="standard errors need a fit to all rows at once")
-    if options.workers is not None or options.cluster is not None:
-        shared = spelled("workers" if options.cluster is None else "cluster")
-        for field in options.given("weights", "sigma", "subject_to"):
-            message = f"{spelled(field)} does not go with {shared}"
-            hint = f"leave out {spelled(field)}"
-            if field != "subject_to":
-                hint = "write the weights into the sum, as sum(w*(y - a*x)^2)"
-            raise UsageError(message, hint=hint)
     for field in options.given("maximize", "subject_to"):
         if options.learns:
             message = f"{spelled(field)} does not go with --batch and --epochs"

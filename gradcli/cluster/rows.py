@@ -1,4 +1,4 @@
-"""Rows whose pieces workers compute; the rest of the program sees rows in pieces."""
+"""Rows whose groups workers compute; the rest of the program sees rows in groups."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ if TYPE_CHECKING:
 
 
 class SharedRows(PieceRows):
-    """Rows in pieces that the workers of a session compute."""
+    """Rows in groups that the workers of a session compute."""
 
     def __init__(self, session: Session, source: Source, names: Sequence[str], memory: int) -> None:
         """Have all pieces read once. Raises FileError and ClusterError."""
         self._session = session
-        self.recipe: int | None = None
+        self.recipe = 0
         super().__init__(source, names, memory)
 
-    def _prepare(self) -> None:
-        shared = self._session.share(self.source, self.names, self.pieces, self.memory)
-        self._shared = shared
-
     def _surveyed(self) -> list[tuple[int, int]]:
-        self._shared.counts = self._shared.run(range(len(self.pieces)), "survey")
-        return self._shared.counts
+        self._shared = self._session.share(self.source, self.names, self.pieces, self.memory)
+        self._shared.surveyed = self._shared.run(range(len(self.pieces)), "survey", None)
+        return self._shared.surveyed
+
+    def _use(self) -> None:
+        self._shared.cut = self.cut
 
     @property
     def where(self) -> str:  # type: ignore[override]
@@ -46,7 +46,7 @@ class SharedRows(PieceRows):
         return found
 
     def over(self, work: Callable[..., Any], *arguments: Any) -> Iterable[Any]:
-        """Return what a method makes of each piece that has rows; see Divided.
+        """Return what a method makes of each group that has rows; see Rows.
 
         The workers have the same method of an object of the same class, made by the recipe.
         """
@@ -54,12 +54,12 @@ class SharedRows(PieceRows):
         return self._shared.run(
             self.with_rows(),
             work.__name__,
-            arguments,
             self.recipe,
+            arguments,
             type(owner).__name__,
             self.batch,
         )
 
     def digests(self) -> list[bytes]:
-        """Return what stands for the numbers of each piece."""
-        return self._shared.run(range(len(self.pieces)), "digest")
+        """Return what stands for the numbers of each group."""
+        return self._shared.run(range(len(self.groups)), "digest", 0)

@@ -1,8 +1,9 @@
-"""The driver's side: which worker has which pieces, and what is done when one is lost.
+"""The driver's side: which worker has which groups, and what is done when one is lost.
 
-An evaluation is one message to all workers and back. Piece i belongs to slot i mod W, and a slot to
-one worker as long as it lives; then its pieces go to the others, until a new worker fills the slot.
-What comes back depends on neither.
+An evaluation is one message to all workers and back. A slot has groups that follow each other, so
+that a piece of a file is read by one worker, or by two. A slot belongs to one worker as long as it
+lives; then its groups go to the others, until a new worker fills the slot. What comes back depends
+on neither.
 """
 
 from __future__ import annotations
@@ -24,11 +25,12 @@ from gradcli.options import example, spelled
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from gradcli.data.pieces import Cut
     from gradcli.data.source import Piece, Source
     from gradcli.minimize.recipe import Recipe
 
 TRIES = 3
-"""So often a piece may fail before it is an error."""
+"""So often a group may fail before it is an error."""
 PATIENCE = 10.0
 """Seconds that a scheduler or a worker is waited for."""
 LOOKING = 1.0
@@ -38,8 +40,12 @@ SETTINGS = {
     "distributed.comm.timeouts.tcp": "11s",
     # A worker that is killed again while it starts must not be given up.
     "distributed.deploy.lost-worker-timeout": "365d",
+    # What a worker does besides computing: nobody looks at it here.
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "500ms",
+    "distributed.admin.system-monitor.interval": "5s",
 }
-"""When a machine that is silent counts as gone, and a process of this one."""
+"""When a machine that is silent counts as gone, and what processes of this one watch."""
 SILENT = 100
 """A level of logging that no message of Dask has: what went wrong is told in our words."""
 
@@ -220,19 +226,28 @@ def _has_dashboard() -> bool:
 
 
 def _local(count: int) -> Any:
-    """Start workers of one thread on this machine, which nobody else can reach."""
+    """Start workers of one thread on this machine, which nobody else can reach.
+
+    It is tried again where one of them is lost while it starts.
+    """
     from distributed import LocalCluster
 
-    return LocalCluster(
-        n_workers=count,
-        threads_per_worker=1,
-        processes=True,
-        host="127.0.0.1",
-        dashboard_address="127.0.0.1:0",
-        worker_dashboard_address=None,
-        memory_limit=0,
-        silence_logs=SILENT,
-    )
+    for left in reversed(range(TRIES)):
+        try:
+            return LocalCluster(
+                n_workers=count,
+                threads_per_worker=1,
+                processes=True,
+                host="127.0.0.1",
+                dashboard_address="127.0.0.1:0",
+                worker_dashboard_address=None,
+                memory_limit=0,
+                silence_logs=SILENT,
+            )
+        except Exception:
+            if not left:
+                raise
+    return None
 
 
 def _end(cluster: Any) -> None:
@@ -255,11 +270,14 @@ class _Shared:
         self._session = session
         self._about = about
         self._pieces = about[2]
-        self._recipes: list[Recipe] = []
+        self._recipes: list[Recipe | None] = [None]
         self._ready: dict[str, set[int | None]] = {}
         """The recipes that each worker has compiled."""
-        self.counts: list[tuple[int, int]] = []
+        self.surveyed: list[tuple[int, int]] = []
         """The rows of each piece, once they are known, and how many were left out of it."""
+        self.cut: Cut
+        self._errors: dict[int, Exception] = {}
+        """What went wrong last with what failed."""
 
     def add(self, recipe: Recipe) -> int:
         """Return the number of a recipe that is new."""
@@ -270,41 +288,48 @@ class _Shared:
         self,
         numbers: Iterable[int],
         method: str,
+        recipe: int | None,
         arguments: Sequence[Any] = (),
-        recipe: int | None = None,
         owner: str = "",
         batch: Any = None,
     ) -> list[Any]:
-        """Return what is made of pieces, in their order.
+        """Return what is made of groups, in their order; without a recipe, of pieces.
 
         Raises what keeps the first of them from having a value, and FileError or ClusterError for
         one that fails three times.
         """
         numbers = list(numbers)
+        whole = len(self._pieces if recipe is None else self.cut.groups)
         found: dict[int, Answer] = {}
+        self._errors = {}
         failures: Counter[int] = Counter()
         while len(found) < len(numbers):
             missing = [number for number in numbers if number not in found]
-            plan = self._plan(missing, failures)
+            plan = self._plan(missing, whole, failures)
             self._prepare(plan, recipe)
             request = Request(self.name, recipe, plan, owner, method, arguments, batch)
             answers = self._session.ask(worker.evaluate, request, workers=plan)
             for address, own in plan.items():
                 self._take(address, own, answers.get(address), found, failures)
+            for number, times in failures.items():
+                if times >= TRIES and number not in found:
+                    raise self._failed(number, recipe, self._errors[number])
         for number in numbers:
             outcome = found[number].outcome
             if outcome is not None:
                 raise outcome
         return [found[number].value for number in numbers]
 
-    def _plan(self, missing: Sequence[int], failures: Mapping[int, int]) -> dict[str, list[int]]:
-        """Return the pieces of each worker; those that failed are computed one at a time."""
+    def _plan(
+        self, missing: Sequence[int], whole: int, failures: Mapping[int, int]
+    ) -> dict[str, list[int]]:
+        """Return what each worker has of a whole; what failed is computed one at a time."""
         slots = self._session.alive()
         living = [address for address in slots if address is not None]
         plan: dict[str, list[int]] = {}
         for number in missing:
-            home = slots[number % len(slots)]
-            address = home or living[(number // len(slots)) % len(living)]
+            home = slots[number * len(slots) // whole]
+            address = home or living[number % len(living)]
             plan.setdefault(address, []).append(number)
         for address, own in plan.items():
             fresh = [number for number in own if not failures.get(number)]
@@ -319,7 +344,7 @@ class _Shared:
             self._ready.update((address, {None}) for address in new)
         new = [address for address in plan if recipe not in self._ready.get(address, {recipe})]
         if new and recipe is not None:
-            known = self._recipes[recipe], self.counts
+            known = self._recipes[recipe], self.surveyed, self.cut
             self._tell(new, worker.learn, self.name, recipe, *known)
             for address in new:
                 self._ready[address].add(recipe)
@@ -337,7 +362,7 @@ class _Shared:
         found: dict[int, Answer],
         failures: Counter[int],
     ) -> None:
-        """Take what a worker answered for its pieces."""
+        """Take what a worker answered."""
         if isinstance(answer, str):  # it was begun anew
             self._ready.pop(address, None)
             return
@@ -351,17 +376,22 @@ class _Shared:
                 found[number] = each
                 continue
             failures[number] += 1
-            if failures[number] >= TRIES:
-                raise _failed(self._pieces[number], each.failure)
+            self._errors[number] = each.failure
+
+    def _failed(self, number: int, recipe: int | None, error: Exception) -> GradcliError:
+        """Return the error for a group, or a piece, that fails again and again."""
+        numbers = [number] if recipe is None else [piece for piece, *_ in self.cut.spans(number)]
+        names = list(dict.fromkeys([self._pieces[numbers[0]].name, self._pieces[numbers[-1]].name]))
+        return _failed(" to ".join(names), error)
 
 
-def _failed(piece: Piece, error: Exception) -> GradcliError:
-    """Return the error for a piece that fails again and again."""
+def _failed(name: str, error: Exception) -> GradcliError:
+    """Return the error for rows that fail again and again."""
     if isinstance(error, FileError):
-        error.message += f" ({piece.name}, tried {TRIES} times)"
+        error.message += f" ({name}, tried {TRIES} times)"
         return error
     why = printable(" ".join(f"{type(error).__name__}: {error}".split()), 200)
     if isinstance(error, OSError | ClusterError):
         why = "the worker that computed it was lost each time"
-    message = f"{piece.name} could not be computed in {TRIES} tries: {why}"
+    message = f"{name} could not be computed in {TRIES} tries: {why}"
     return ClusterError(message, hint="a block that does not fit in memory may be why")

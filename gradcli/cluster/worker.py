@@ -1,4 +1,4 @@
-"""What runs on a worker: it keeps its pieces of the rows and computes what it is asked for.
+"""What runs on a worker: it keeps its groups of the rows and computes what it is asked for.
 
 What comes is data: the source of the rows, the text of formulas, and the names of methods. Each
 worker reads the text and compiles its own program.
@@ -11,7 +11,6 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from importlib.util import find_spec
-from itertools import accumulate
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.data.pieces import Store
@@ -20,7 +19,7 @@ from gradcli.errors import ClusterError, MathematicsError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from gradcli.data.pieces import Batch
+    from gradcli.data.pieces import Batch, Cut
     from gradcli.data.source import Piece, Source
     from gradcli.graph.shapes import Shape
     from gradcli.minimize.recipe import Recipe
@@ -36,22 +35,22 @@ class Request(NamedTuple):
 
     session: str
     recipe: int | None
-    """The number of the recipe; None for what concerns the data alone."""
+    """The number of the recipe, 0 for the rows alone; None before they are cut into groups."""
     plan: Mapping[str, Sequence[int]]
-    """The pieces of each worker, by its address."""
+    """The groups of each worker, or the pieces that it is to survey, by its address."""
     owner: str
-    """The class of the object that computes, in the recipe."""
+    """The class of the object that computes, in the recipe; "" for the store of the rows."""
     method: str
     arguments: Sequence[Any]
     batch: Batch | None
 
 
 class Answer(NamedTuple):
-    """What became of a piece."""
+    """What became of a group."""
 
     value: Any = None
     outcome: Exception | None = None
-    """That the piece has no value, as it would have none anywhere."""
+    """That the group has no value, as it would have none anywhere."""
     failure: Exception | None = None
     """What kept the worker from finding out; another try may help."""
 
@@ -90,6 +89,10 @@ class Counted:
         self.entries = entries
         self.count = count
 
+    def over(self, *_: Any) -> tuple[()]:
+        """Return what is made of the rows: nothing here, where a request brings them."""
+        return ()
+
 
 class _Session:
     """What a worker knows of a driver's rows."""
@@ -100,21 +103,22 @@ class _Session:
         self.source = source
         self.entries = {name: source.columns[name] for name in names}
         self.pieces = pieces
-        self.store = Store(source, names, memory)
-        self.firsts: Sequence[int] = ()
+        self.store = Store(source, names, pieces, memory)
+        self.size = 0
+        """How many rows a group has."""
         self.prepared: dict[int, dict[str, Any]] = {}
         self.used = time.monotonic()
 
     def answer(self, request: Request, number: int) -> Answer:
-        """Return what is made of a piece."""
+        """Return what is made of a group."""
         try:
-            if request.recipe is None:
-                value = getattr(self.store, request.method)(number, self.pieces[number])
-            else:
-                block = self.store.rows(number, self.pieces[number], request.batch)
+            if request.recipe and request.owner:
+                block = self.store.rows(number, request.batch)
                 owner = self.prepared[request.recipe][request.owner]
                 work = getattr(owner, request.method)
-                value = work(block, self.firsts[number], *request.arguments)
+                value = work(block, number * self.size, *request.arguments)
+            else:
+                value = getattr(self.store, request.method)(number)
         except (MathematicsError, ValueError, ArithmeticError) as error:
             return Answer(outcome=error)
         except Exception as error:  # noqa: BLE001 - the driver says what it was
@@ -142,21 +146,27 @@ async def begin(
 
 
 async def learn(
-    session: str, number: int, recipe: Recipe, counts: Sequence[tuple[int, int]]
+    session: str,
+    number: int,
+    recipe: Recipe | None,
+    surveyed: Sequence[tuple[int, int]],
+    cut: Cut,
 ) -> None:
-    """Compile what a recipe needs, of pieces with these rows. Raises GradcliError."""
+    """Cut the pieces into groups, and compile what a recipe needs. Raises GradcliError."""
     known = _sessions[session]
-    known.source.passed(known.pieces, counts)
-    known.firsts = [0, *accumulate(rows for rows, _ in counts)]
-    rows: Any = Counted(known.entries, known.firsts[-1])
-    prepared = recipe.prepared
-    loop = asyncio.get_running_loop()
-    found = await loop.run_in_executor(_thread, prepared, rows, known.source.place)
+    known.source.passed(known.pieces, surveyed)
+    known.store.use(cut)
+    known.size = cut.size
+    found: dict[str, Any] = {}
+    if recipe is not None:
+        rows: Any = Counted(known.entries, sum(cut.counts))
+        loop = asyncio.get_running_loop()
+        found = await loop.run_in_executor(_thread, recipe.prepared, rows, known.source.place)
     known.prepared[number] = found
 
 
 async def evaluate(request: Request, dask_worker: Any = None) -> dict[int, Answer] | str:
-    """Return what is made of the pieces of this worker; UNKNOWN where it has forgotten them."""
+    """Return what is made of the groups of this worker; UNKNOWN where it has forgotten them."""
     known = _sessions.get(request.session)
     if known is None or (request.recipe is not None and request.recipe not in known.prepared):
         return UNKNOWN

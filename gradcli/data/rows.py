@@ -10,12 +10,18 @@ import numpy as np
 from gradcli.data.columns import length_of, rebatched, rows_at_once, width
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from gradcli.data.columns import Array, Block
     from gradcli.data.source import Source
     from gradcli.graph.shapes import Shape
 
+GROUP_NUMBERS = 1 << 19
+"""How many numbers are in the rows that are added up together, 4 MiB of doubles.
+
+Sums over the rows are the sums of such groups, which follow each other from the first row on. So
+their bits depend on neither how the rows are cut into files nor who computes a group.
+"""
 SHUFFLED_BYTES = 1 << 26
 """How much of files that are not held in memory is shuffled at a time, 64 MiB."""
 
@@ -38,6 +44,12 @@ class Rows(Protocol):
     def blocks(self, size: int) -> Iterator[Block]:
         """Yield all rows in order, `size` at a time, the last block maybe shorter."""
 
+    def over(self, work: Callable[..., Any], *arguments: Any) -> Iterable[Any]:
+        """Yield what a method makes of each group of rows, in their order.
+
+        It takes the columns of the group, the number of rows before it, and the arguments.
+        """
+
     def batches(self, size: int, seed: int, epoch: int, skip: int = 0) -> Iterator[Any]:
         """Yield all rows in the order of an epoch, `size` at a time, without the first `skip`.
 
@@ -45,7 +57,26 @@ class Rows(Protocol):
         """
 
 
-class HeldRows:
+class InOrder:
+    """Rows that one process passes over from the first to the last."""
+
+    entries: Mapping[str, Shape]
+
+    def blocks(self, size: int) -> Iterator[Block]:
+        """Yield all rows in order, `size` at a time."""
+        raise NotImplementedError
+
+    def over(self, work: Callable[..., Any], *arguments: Any) -> Iterator[Any]:
+        """Yield what a method makes of each group of rows; see Rows."""
+        for first, block in numbered(self, group_rows(self.entries)):
+            yield work(block, first, *arguments)
+
+    def digests(self) -> Iterator[bytes]:
+        """Yield what stands for the numbers of each group."""
+        return map(digest, self.blocks(group_rows(self.entries)))
+
+
+class HeldRows(InOrder):
     """Rows in memory. An epoch's order is `default_rng([seed, epoch]).permutation(count)`."""
 
     def __init__(self, columns: Mapping[str, Array]) -> None:
@@ -73,7 +104,7 @@ class HeldRows:
             yield dict(zip(names, [array[chosen] for array in arrays], strict=True))
 
 
-class FileRows:
+class FileRows(InOrder):
     """Rows that are read from their files whenever they are needed.
 
     They are shuffled within blocks of at most `most_bytes`, and 64 MiB: rows that are far from each
@@ -138,7 +169,7 @@ class FileRows:
             yield {name: array[order] for name, array in block.items()}
 
 
-def numbered(data: Rows, size: int) -> Iterator[tuple[int, Block]]:
+def numbered(data: Rows | InOrder, size: int) -> Iterator[tuple[int, Block]]:
     """Yield all rows in order, `size` at a time, with the number of rows before each block."""
     start = 0
     for block in data.blocks(size):
@@ -179,3 +210,18 @@ def rows_from(source: Source, names: Sequence[str], most_bytes: int) -> HeldRows
         if count * each > most_bytes:
             return FileRows(source, names, None, most_bytes, chain(kept, passing), count)
     return HeldRows({name: np.concatenate([block[name] for block in kept]) for name in names})
+
+
+def digest(block: Block) -> bytes:
+    """Return what stands for the numbers of some rows, the SHA-256 of them."""
+    import hashlib
+
+    found = hashlib.sha256()
+    for name in sorted(block):
+        found.update(np.ascontiguousarray(block[name], dtype="<f8").tobytes())
+    return found.digest()
+
+
+def group_rows(entries: Mapping[str, Shape]) -> int:
+    """Return how many rows are added up together, at least one."""
+    return max(1, GROUP_NUMBERS // max(1, width(entries)))

@@ -178,6 +178,21 @@ def _lagrangian(formula: Node, parts: Sequence[_Part]) -> Node:
     return total
 
 
+def lagrangian(asked: Asked) -> tuple[Task, list[_Part]]:
+    """Return the task of minimising the augmented Lagrangian, and the constraints in it.
+
+    All its multipliers are 0.
+    """
+    formula, origin, start, fixed, data, how = asked
+    shapes = {name: shape_of(value, name) for name, value in {**fixed, **start}.items()}
+    parts = _parts(formula.graph, how.subject_to, shapes)
+    whole = _lagrangian(formula, parts)
+    free = formula.graph.variables([whole.id])
+    neutral = {name: 0.0 for name in free if " " in name}  # nobody types such a name
+    mapped = None if origin is not None and origin.is_model else origin
+    return task(whole, mapped, start, {**fixed, **neutral}, data, how), parts
+
+
 # ---------------------------------------------------------------- the search
 
 
@@ -207,20 +222,13 @@ class _Search:
     """The way to an optimum under constraints, from one start."""
 
     def __init__(self, asked: Asked, watched: Observers) -> None:
-        formula, origin, start, fixed, data, how = asked
+        formula, origin, _, _, _, how = asked
         graph = formula.graph
-        values = {**fixed, **start}
-        shapes = {name: shape_of(value, name) for name, value in values.items()}
-        self._parts = _parts(graph, how.subject_to, shapes)
+        self._task, self._parts = lagrangian(asked)
         self._how = how
         self._watched = watched
         self._stopping = _Stop(watched)
         self._is_equality = [part.is_equality for part in self._parts]
-        whole = _lagrangian(formula, self._parts)
-        free = graph.variables([whole.id])
-        neutral = {name: 0.0 for name in free if " " in name}  # nobody types such a name
-        mapped = None if origin is not None and origin.is_model else origin
-        self._task: Task = task(whole, mapped, start, {**fixed, **neutral}, data, how)
         self._expression = origin.source if origin is not None else self._task.expression
         self._objective = self._task.objective
         self._layout = self._objective.layout

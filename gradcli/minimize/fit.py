@@ -2,36 +2,46 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+from math import fsum, prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.calculus.squares import Squares, squares, sum_of_terms
 from gradcli.errors import FileError, NameValueError, UsageError
 from gradcli.graph.node import Node
 from gradcli.graph.shapes import sized
+from gradcli.minimize.objective import WEIGHT
 from gradcli.options import example, spelled
 from gradcli.point import Point
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from gradcli.data.columns import Block
     from gradcli.data.rows import Rows
+    from gradcli.graph.shapes import Shape
     from gradcli.language.origin import Origin
     from gradcli.minimize.objective import Objective
     from gradcli.solvers.losses import Loss
     from gradcli.solvers.solver import Vector
+    from gradcli.solvers.statistics.evidence import Weights
     from gradcli.solvers.statistics.summary import Statistics
     from gradcli.solvers.vectors import Box
 
-WEIGHT = "weight of a row"
-"""The name of the weights in a formula; no name that anyone can type."""
+
+class Column(NamedTuple):
+    """A column of rows that are not held."""
+
+    name: str
+    entry: Shape
+    """The shape of its entry in a row."""
 
 
 class Weighting(NamedTuple):
     """How much each residual counts."""
 
     weights: Any = None
-    """What each square is multiplied with; None when all count the same."""
+    """What each square is multiplied with, numbers or a column; None when all count the same."""
     sigma: Any = None
     """The standard deviation of each observation, whose squares are divided by its square."""
     absolute: bool = False
@@ -42,37 +52,73 @@ class Weighting(NamedTuple):
         """Whether anything is said about weights."""
         return self.weights is not None or self.sigma is not None or self.absolute
 
-    def factors(self, count: int) -> Vector | None:
-        """Return what each of `count` squares is multiplied with; None when all count the same.
+    @property
+    def is_of_rows(self) -> bool:
+        """Whether there is no number for each residual that must be held: there is a column."""
+        return self.column is not None or (self.weights is None and self.sigma is None)
 
-        Raises NameValueError for weights that are negative, all 0, or of another number.
-        """
-        import numpy as np
+    @property
+    def column(self) -> Column | None:
+        """The column of weights or deviations, of rows that are not held."""
+        given = self.sigma if self.weights is None else self.weights
+        return given if isinstance(given, Column) else None
 
+    def check(self) -> None:
+        """Raise UsageError for what does not go together."""
         if self.weights is not None and self.sigma is not None:
             message = f"{spelled('weights')} and {spelled('sigma')} exclude each other"
             raise UsageError(message, hint="the weight of a square is 1/sigma^2")
         if self.absolute and self.sigma is None:
             message = f"{spelled('absolute_sigma')} needs {spelled('sigma')}"
             raise UsageError(message, hint=f"give {example('sigma', 'dy')} too")
-        given = self.sigma if self.weights is None else self.weights
+
+    def node(self, residual: Node, count: int) -> int | None:
+        """Return what the squares of `count` residuals are multiplied with; None for nothing.
+
+        It is the name `WEIGHT`, or made of a column of rows that are not held. Raises
+        NameValueError for columns that do not fit.
+        """
+        graph, column = residual.graph, self.column
+        if self.weights is None and self.sigma is None:
+            return None
+        if column is None:
+            return graph.variable(WEIGHT, residual.shape)
+        if residual.shape[1:] != () or column.entry != ():
+            raise self._miscounted(count // prod(residual.shape[1:]) * prod(column.entry), count)
+        given = residual.at(graph.variable(column.name, residual.shape))
+        return given.id if self.sigma is None else (1 / given**2).id
+
+    def _miscounted(self, own: int, count: int) -> NameValueError:
+        what = "weight" if self.sigma is None else "sigma"
+        return NameValueError(f"there are {own} {what}s for {count} observations")
+
+    def factors(self, count: int, given: Any = None, before: int = 0) -> Vector | None:
+        """Return what each of `count` squares is multiplied with; None when all count the same.
+
+        `given` are the numbers of some rows of a column, with so many before them. Raises
+        NameValueError for weights that are negative, all 0, or of another number.
+        """
+        import numpy as np
+
+        is_part = given is not None
+        if given is None:
+            given = self.sigma if self.weights is None else self.weights
         if given is None:
             return None
         what = "weight" if self.sigma is None else "sigma"
         values = np.array(given, dtype=np.float64)
         if values.shape not in {(), (count,)}:
-            message = f"there are {values.size} {what}s for {count} observations"
-            raise NameValueError(message)
+            raise self._miscounted(values.size, count)
         values = np.broadcast_to(values, (count,))
         bad = values < 0 if self.sigma is None else values <= 0
         if bad.any() or not np.isfinite(values).all():
             place = int(np.argmax(bad | ~np.isfinite(values)))
             least = "at least 0" if self.sigma is None else "greater than 0"
-            message = f"the {what} of row {place + 1} is {values[place]!s}; it must be {least}"
+            row = before + place + 1
+            message = f"the {what} of row {row} is {values[place]!s}; it must be {least}"
             raise FileError(message)
-        if not values.any():
-            message = "all weights are 0"
-            raise FileError(message, hint="give a weight greater than 0 to some rows")
+        if not is_part and not values.any():
+            raise all_zero()
         if self.sigma is None:
             return np.array(values)
         with np.errstate(over="ignore", under="ignore"):
@@ -83,17 +129,21 @@ class Weighting(NamedTuple):
         return factors
 
 
-def weighted(formula: Node, found: Squares, loss: Loss | None, *, has_weights: bool) -> Node:
+def all_zero() -> FileError:
+    """Return the error for weights that leave no row."""
+    message = "all weights are 0"
+    return FileError(message, hint="give a weight greater than 0 to some rows")
+
+
+def weighted(formula: Node, found: Squares, loss: Loss | None) -> Node:
     """Return the objective of a model with weights, a robust loss, or both.
 
-    It is sum(w*r^2), or with a loss of scale C the sum of C^2*rho(w*(r/C)^2). The weights are the
-    name `WEIGHT`, an array as long as the residuals.
+    It is sum(w*r^2), or with a loss of scale C the sum of C^2*rho(w*(r/C)^2).
     """
     residual = Node(formula.graph, found.residual)
     square = residual**2
-    if has_weights:
-        shape = residual.shape
-        square = residual.at(formula.graph.variable(WEIGHT, shape)) * square
+    if found.weight is not None:
+        square = residual.at(found.weight) * square
     if loss is not None:
         square = loss.formula(square)
     return square.apply("sum") if square.shape else square
@@ -108,7 +158,6 @@ class Fit:
         found: Squares,
         weighting: Weighting,
         loss: Loss | None,
-        factors: Vector | None,
         rows: Rows | None = None,
         *,
         is_plain: bool = False,
@@ -120,18 +169,15 @@ class Fit:
         """Whether there are no data: a sum of squares of the parameters alone, not a fit."""
         self.weighting = weighting
         self.loss = loss
-        if factors is None and found.weight is not None:
-            factors = self._of_data(found.weight)
         from gradcli.minimize.residuals import ModelResiduals
 
-        self.factors = factors
         self.factor = found.factor
         """What the sum of the weighted squares is multiplied with to be the objective."""
         self.sign = found.sign
         """1 or -1, the sign that the response has in the residuals."""
         self.residual = found.residual
         """The node of the residuals without their weights."""
-        self.residuals = ModelResiduals(objective, found.residual, factors, rows)
+        self.residuals = ModelResiduals(objective, found.residual, found.weight, rows)
         self.is_linear = self.residuals.is_linear and loss is None
 
     def response(self) -> Vector | None:
@@ -158,10 +204,45 @@ class Fit:
         shape = sized(graph.shape(self.found.residual), rows)
         return np.broadcast_to(Point(graph, node, values).value, shape).ravel()
 
+    @cached_property
+    def weights(self) -> Weights | None:
+        """What there is to know of the weights, from one pass; None where there are none.
+
+        Raises FileError for a column that holds what is no weight.
+        """
+        if self.found.weight is None:
+            return None
+        from gradcli.solvers.statistics.evidence import Weights
+
+        parts: list[Weights] = []
+        for part in self._over(self.weighed):
+            if isinstance(part, FileError):
+                raise part
+            parts.append(part)
+        if not parts:  # a worker has no rows before it is asked for something
+            return None
+        found = Weights.total(parts)
+        if self.weighting.column is not None and not found.observations:
+            raise all_zero()
+        return found
+
+    def weighed(self, block: Block, first: int) -> Weights | FileError:
+        """Return what there is to know of the weights of some rows with so many before them."""
+        from gradcli.data.columns import length_of
+        from gradcli.solvers.statistics.evidence import Weights
+
+        column = self.weighting.column
+        if column is not None:
+            try:
+                self.weighting.factors(length_of(block), block[column.name], first)
+            except FileError as error:  # it is the same wherever the rows are looked at
+                return error
+        return Weights.of(self._of_block(self.found.weight, block))
+
     @property
     def has_positive_weights(self) -> bool:
         """Whether the objective is truly a sum of squares: no weight is negative."""
-        return self.factors is None or bool((self.factors >= 0).all())
+        return self.weights is None or self.weights.least >= 0
 
     def statistics(
         self,
@@ -186,7 +267,7 @@ class Fit:
             free=free,
             rss=rss,
             total=self._total(),
-            weights=self.factors,
+            weights=self.weights,
             confidence=confidence,
             absolute_sigma=self.weighting.absolute,
             loss=self.loss,
@@ -207,49 +288,41 @@ class Fit:
 
     def _total(self) -> float | None:
         """Return the weighted sum of squares of the response about its mean; None without one."""
-        import numpy as np
-
         if self.found.response is None:
             return None
-        if self.rows is not None and self.factors is None:
-            return self._total_by_blocks(self.rows)
-        response = self._of_data(self.found.response)
-        mean = np.average(response, weights=self.factors)
-        apart = response - mean
-        apart = apart - np.average(apart, weights=self.factors)
-        squares_about = apart**2 if self.factors is None else self.factors * apart**2
-        return float(np.sum(squares_about))
-
-    def _total_by_blocks(self, rows: Rows) -> float:
-        """Return the sum of squares of the response about its mean, in two passes over the rows."""
-        from math import fsum
-
         mean = total = 0.0
         for _ in range(2):  # the second one about the mean, lest digits be lost
-            found = [*self._moments(rows, mean)]
-            count = sum(number for number, _, _ in found)
+            found = [*self._over(self.moments, mean)]
+            count = fsum(number for number, _, _ in found)
             apart = fsum(first for _, first, _ in found) / count
             total = fsum(second for _, _, second in found) - count * apart**2
             mean += apart
         return total
 
-    def _moments(self, rows: Rows, about: float) -> Iterable[tuple[int, float, float]]:
-        """Yield the moments of each piece or block of rows."""
-        from gradcli.data.columns import rows_at_once
-        from gradcli.data.pieces import Divided
+    def moments(self, block: Block, _: int, about: float) -> tuple[float, float, float]:
+        """Return moments of the response of some rows about a number: those of order 0, 1 and 2.
 
-        if isinstance(rows, Divided):
-            return rows.over(self.moments, about)
-        size = rows_at_once(rows.entries)
-        return (self.moments(block, 0, about) for block in rows.blocks(size))
+        The first is the sum of the weights, or of as many ones.
+        """
+        apart = self._of_block(self.found.response, block) - about
+        if self.found.weight is None:
+            return float(apart.size), float(apart.sum()), float((apart**2).sum())
+        weights = self._of_block(self.found.weight, block)
+        return float(weights.sum()), float(weights @ apart), float(weights @ apart**2)
 
-    def moments(self, block: Block, _: int, about: float) -> tuple[int, float, float]:
-        """Return count, sum and sum of squares of the response of some rows about a number."""
-        assert self.found.response is not None  # noqa: S101 - the caller has seen it
-        values = {**self.objective.constants, **block}
-        count = len(next(iter(block.values())))
-        apart = self._for_rows(self.found.response, values, count) - about
-        return apart.size, float(apart.sum()), float((apart**2).sum())
+    def _over(self, work: Callable[..., Any], *arguments: Any) -> Iterable[Any]:
+        """Return what a method makes of each group of rows; data without rows are one block."""
+        if self.rows is None:
+            return [work(self.objective.in_memory(), 0, *arguments)]
+        return self.rows.over(work, *arguments)
+
+    def _of_block(self, node: int | None, block: Block) -> Vector:
+        """Return what a node that no parameter changes is for each residual of some rows."""
+        from gradcli.data.columns import length_of
+
+        assert node is not None  # noqa: S101 - the caller has seen it
+        count = self.objective.row_count if self.rows is None else length_of(block)
+        return self._for_rows(node, {**self.objective.constants, **block}, count)
 
 
 def recognised(

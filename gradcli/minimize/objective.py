@@ -46,6 +46,10 @@ def with_gradient(
     return program(graph, outputs)
 
 
+WEIGHT = "weight of a row"
+"""The name of the weights in a formula; no name that anyone can type."""
+
+
 def compiled(
     graph: Graph,
     result: int,

@@ -19,7 +19,7 @@ from gradcli.graph.printing import label
 from gradcli.graph.shapes import sized
 from gradcli.graph.structural import entries
 from gradcli.headings import ours
-from gradcli.minimize.objective import Objective
+from gradcli.minimize.objective import WEIGHT, Objective
 from gradcli.minimize.residuals import ModelResiduals
 from gradcli.options import spelled
 from gradcli.point import Point
@@ -168,17 +168,15 @@ class Predictions:
         """
         self.warnings = self._missing_columns()
         known, why = (None, None) if self._response is None else self._band()
-        factors = self._fit.factors
         influence = None
         if self._parameters is not None:
             influence = influence_of(self._fit.residuals, self._point, self._free, self._rss)
-        start = 0
         if why is not None:
             self.warnings.append(f"there is no confidence band of the fitted values: {why}")
         names = self.names
         lost = 0
         is_derived = known is not None or influence is not None
-        for data, residual, response, jacobian in self._parts(is_derived=is_derived):
+        for data, residual, response, jacobian, here in self._parts(is_derived=is_derived):
             columns = [part for array in data for part in _flat(array)]
             if response is None:
                 columns += _flat(residual)
@@ -191,12 +189,11 @@ class Predictions:
                 for array in (fitted, residual, fitted - half, fitted + half):
                     columns += _flat(array)
                 if influence is not None and jacobian is not None:
-                    some = slice(start, start + residual.size)
-                    start = some.stop
+                    weights = self._of_rows(self._fit.found.weight, here, residual.shape)
                     leverage, distance, follows = influence.of_rows(
                         residual.ravel(),
                         self._sign * jacobian,
-                        None if factors is None else factors[some],
+                        None if weights is None else weights.ravel(),
                     )
                     for column in (leverage, distance, *follows.T):
                         columns += _flat(column.reshape(residual.shape))
@@ -217,7 +214,7 @@ class Predictions:
             fit.residuals,
             self._point,
             self._free,
-            fit.factors,
+            fit.weights,
             fit.loss,
             self._confidence,
             rss=self._rss,
@@ -275,8 +272,10 @@ class Predictions:
         made._set(objective, HeldRows(columns), columns)
         return made
 
-    def _parts(self, *, is_derived: bool) -> Iterator[tuple[list[Any], Any, Any, Matrix | None]]:
-        """Yield data, residuals, response and Jacobian of some rows at a time."""
+    def _parts(
+        self, *, is_derived: bool
+    ) -> Iterator[tuple[list[Any], Any, Any, Matrix | None, Mapping[str, Any]]]:
+        """Yield data, residuals, response, Jacobian and all values of some rows at a time."""
         residuals = ModelResiduals(self._objective, self._residual, None, self._rows)
         known = self._objective.constants
         parts: Iterator[tuple[Vector, Matrix | None]]
@@ -291,17 +290,20 @@ class Predictions:
             start = rows.stop
             block = residuals.block
             if self._rows is None:
-                block = {name: known[name][rows] for name in self._columns}
-            response = self._response_of({**known, **block}, residual.shape)
-            yield [block[name] for name in self._columns], residual, response, jacobian
+                own = [*self._columns, *({WEIGHT} & known.keys())]
+                block = {name: known[name][rows] for name in own}
+            columns = [block[name] for name in self._columns]
+            all_values = {**known, **block}
+            response = self._of_rows(self._response, all_values, residual.shape)
+            yield columns, residual, response, jacobian, all_values
 
-    def _response_of(self, values: Mapping[str, Any], shape: tuple[int, ...]) -> Any:
-        """Return the response in some rows as an array of this shape; None without one."""
-        if self._response is None:
+    def _of_rows(self, node: int | None, values: Mapping[str, Any], shape: tuple[int, ...]) -> Any:
+        """Return a node in some rows as an array of this shape; None without one."""
+        if node is None:
             return None
         graph = self._objective.graph
-        known = {name: values[name] for name in graph.variables([self._response])}
-        return np.broadcast_to(Point(graph, self._response, known).value, shape)
+        known = {name: values[name] for name in graph.variables([node])}
+        return np.broadcast_to(Point(graph, node, known).value, shape)
 
     def _size(self, name: str) -> tuple[int, ...] | None:
         """Return the shape of a row's entry of a column; None when it has none for each row."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from gradcli.errors import UsageError
 from gradcli.minimize.rows_objective import RowsObjective
 from gradcli.minimize.settings import Settings
-from gradcli.minimize.task import task
+from gradcli.minimize.task import Asked, task
 from gradcli.options import spelled
 from gradcli.rows.columns import over_rows
 from gradcli.values import shape_of
@@ -60,9 +60,12 @@ class Recipe(NamedTuple):
             start, fixed = list(self.start), self.fixed
             found = [RowsObjective(formula, start, origin, fixed, rows, "python", place)]
         else:
+            from gradcli.minimize.constrained import lagrangian
+
             how = self.settings.replaced(place=place)
             node = -formula if how.maximize else formula
-            problem = task(node, origin, self.start, self.fixed, rows, how)
+            asked = Asked(node, origin, self.start, self.fixed, rows, how)
+            problem = lagrangian(asked)[0] if how.subject_to else task(*asked)
             found = [problem.objective]
             if problem.fit is not None:
                 found += [problem.fit, problem.fit.residuals]

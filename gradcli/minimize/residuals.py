@@ -9,7 +9,6 @@ import numpy as np
 
 from gradcli.calculus.forward import rate_name, tangents, units
 from gradcli.data.columns import length_of
-from gradcli.data.pieces import Divided
 from gradcli.data.rows import HeldRows, numbered
 from gradcli.errors import MathematicsError
 from gradcli.programs.generated import function
@@ -31,33 +30,38 @@ BLOCK_ROWS = 1 << 13
 """The most rows that are made at a time; for longer vectors NumPy would wait for more threads."""
 
 VALUES, ALONG = "values", "along"
-FORMS = {"blocks": 1, ALONG: 2}
+FORMS = {"blocks": 1, "used": 1, ALONG: 2}
 """How many matrices there are beside residuals: the Jacobian, its change along a direction too."""
 
 
 class ModelResiduals:
     """The weighted residuals of an objective that is a sum of squares.
 
-    `node` is that of the unweighted residuals and `weights` are what their squares are multiplied
-    with, one number for each residual, or None. `data` are the rows of an objective that does not
-    hold them. Residuals are undefined where one is not finite, which raises MathematicsError.
+    `node` is that of the unweighted residuals and `weight` that of what their squares are
+    multiplied with, or None. `data` are the rows of an objective that does not hold them. Residuals
+    are undefined where one is not finite, which raises MathematicsError.
     """
 
     def __init__(
-        self, objective: Objective, node: int, weights: Vector | None, data: Rows | None = None
+        self, objective: Objective, node: int, weight: int | None, data: Rows | None = None
     ) -> None:
         graph = objective.graph
         self._objective = objective
         self._node = node
-        self._roots = None if weights is None else np.sqrt(weights)
+        self._weight = weight
         self._compiled: dict[str, Callable[..., Any]] = {}
         self._machine_code: dict[str, InRows | None] = {}
+        self._weights_of: Callable[..., Any] | None = None
         free = graph.variables([node])
-        self._fixed = {n: value for n, value in objective.constants.items() if n in free}
+        weighing = () if weight is None else graph.variables([weight])
         shape = graph.shape(node)
+        fixed = {n: x for n, x in objective.constants.items() if n in free or n in weighing}
         if data is None and is_rowwise(graph, node):
-            columns = [name for name in self._fixed if name in graph.columns]
-            data = HeldRows({name: self._fixed.pop(name) for name in columns})
+            columns = [name for name in fixed if name in graph.columns]
+            data = HeldRows({name: fixed.pop(name) for name in columns})
+        self._fixed = {name: value for name, value in fixed.items() if name in free}
+        self._weighing = {name: fixed.get(name) for name in weighing}
+        """The names that the weight has, and their values where these are not those of rows."""
         self._data = data
         self._is_native = False
         self._names = [] if data is None else [name for name in data.entries if name in free]
@@ -96,16 +100,15 @@ class ModelResiduals:
     def each(
         self, form: str, work: Callable[..., Any], arguments: tuple[Any, ...], *more: Any
     ) -> Iterable[Any]:
-        """Yield what is made of each piece of the rows; see solver.each."""
-        data: object = self._data
-        if isinstance(data, Divided):
+        """Yield what is made of each group of the rows; see solver.each."""
+        if self._data is None:
+            yield work(getattr(self, form)(*arguments), *more)
+        else:
             self._begin()
             given = form, work, arguments, more, self._is_native
-            yield from data.over(self.of_piece, *given)
-        else:
-            yield work(getattr(self, form)(*arguments), *more)
+            yield from self._data.over(self.of_group, *given)
 
-    def of_piece(
+    def of_group(
         self,
         block: Block,
         _: int,
@@ -139,39 +142,57 @@ class ModelResiduals:
         self._begin()
         return self._rows_of("along", self._data, point, direction)
 
+    def used(self, point: Vector) -> Iterator[tuple[Vector, Matrix]]:
+        """Yield what `blocks` does, but for the rows of weight 0."""
+        self._begin()
+        return self._rows_of("used", self._data, point)
+
     def _rows_of(
         self, form: str, data: Rows | None, point: Vector, direction: Vector | None = None
     ) -> Iterator[Any]:
         """Yield the weighted residuals, and the derivatives of a form, rows by rows."""
         values = self._objective.layout.blocks(point)
         rates = [] if direction is None else self._objective.layout.blocks(direction)
-        for start, block in self._blocks(data):
+        order = "blocks" if form == "used" else form
+        for _, block in self._blocks(data):
             self.block = block
-            residual, matrix = self._run(block, values, form, rates)
-            found = self._checked(residual, start)
+            residual, matrix = self._run(block, values, order, rates)
+            roots = np.ones(1) if self._weight is None else self._roots(block, np.shape(residual))
+            found = self._checked(residual, roots)
             if form == VALUES:
                 yield found
                 continue
-            if self._roots is not None:
-                matrix *= self._weights(start, len(found))[:, None]
+            if self._weight is not None:
+                matrix *= roots[:, None]
             if not np.isfinite(matrix).all():
                 message = "a derivative of the residuals is not finite"
                 raise MathematicsError(message)
+            if form == "used":
+                used = np.broadcast_to(roots != 0, found.shape)
+                found, matrix = found[used], matrix[used]
             yield found, *np.hsplit(matrix, FORMS[form])
 
     def _blocks(self, data: Rows | None) -> Iterator[tuple[int, Block]]:
         """Yield the place of the first row of each block, and its data."""
         return iter([(0, {})]) if data is None else numbered(data, self._block)
 
-    def _weights(self, start: int, count: int) -> Vector:
-        assert self._roots is not None  # noqa: S101 - the caller has seen it
-        first = start * self._width
-        return self._roots[first : first + count]
+    def weights(self, block: Block, shape: Sequence[int]) -> Vector:
+        """Return what the squares of residuals of this shape are multiplied with, in one row."""
+        graph, node = self._objective.graph, self._weight
+        assert node is not None  # noqa: S101 - the caller has seen it
+        if self._weights_of is None:
+            self._weights_of = function(program(graph, [node]), list(self._weighing))
+        (found,) = self._weights_of(*({**self._weighing, **block}[name] for name in self._weighing))
+        return np.broadcast_to(np.asarray(found, dtype=np.float64), shape).ravel()
 
-    def _checked(self, residual: Any, start: int) -> Vector:
+    def _roots(self, block: Block, shape: Sequence[int]) -> Vector:
+        with np.errstate(invalid="ignore"):
+            return np.sqrt(self.weights(block, shape))
+
+    def _checked(self, residual: Any, roots: Vector) -> Vector:
         values = np.array(residual, dtype=np.float64).ravel()
-        if self._roots is not None:
-            values *= self._weights(start, len(values))
+        if self._weight is not None:
+            values *= roots
         if not np.isfinite(values).all():
             message = "a residual is not finite"
             raise MathematicsError(message)

@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from gradcli.calculus.forward import hessian_times, rate_name
+from gradcli.calculus.forward import hessian, hessian_times, rate_name
 from gradcli.calculus.reverse import gradient
 from gradcli.data.columns import length_of, rows_at_once
-from gradcli.data.pieces import Divided
-from gradcli.data.rows import HeldRows, numbered
+from gradcli.data.rows import HeldRows
 from gradcli.errors import MathematicsError
 from gradcli.graph.node import Node
 from gradcli.minimize.objective import Objective, VectorObjective, total_of
@@ -27,7 +26,7 @@ from gradcli.rows.sums import is_plain, sums
 from gradcli.values import checked, names_to_nodes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from gradcli.data.columns import Block
     from gradcli.data.pieces import PieceRows, SomeRows
@@ -81,9 +80,12 @@ class RowsObjective(Objective):
         self._inner: Callable[..., tuple[Any, ...]] | None = None
         self._outer: Callable[..., tuple[Any, ...]] | None = None
         self._curved: Callable[..., list[Any]] | None = None
+        self._outer_curved: tuple[VectorObjective, Mask] | None = None
         self._whole: Objective | None = None
         self._is_few = False
         """Whether these are rows for which blocks do not repay."""
+        self.is_in_blocks = rows.held is None or rows.count >= MANY_ROWS
+        """Whether second derivatives are made by blocks of rows."""
         self._sums = sums(
             formula.graph,
             parts,
@@ -108,24 +110,12 @@ class RowsObjective(Objective):
         except (ValueError, OverflowError, ZeroDivisionError):
             return None
 
-    def _each(
-        self, work: Callable[..., Any], *arguments: Any, whole: bool = False
-    ) -> Iterator[Any]:
-        """Yield what a method makes of each piece or block of rows; `whole` takes all in memory."""
-        if isinstance(self._rows, Divided):
-            yield from self._rows.over(work, *arguments)
-        elif whole and self._rows.held is not None:
-            yield work(self._rows.held, 0, *arguments)
-        else:
-            for first, block in numbered(self._rows, self._block):
-                yield work(block, first, *arguments)
-
     def _summed(self, point: Sequence[Any], sums_: Sums) -> tuple[Any, ...] | None:
         """Return value and gradient from one pass; None where the sums cannot be trusted."""
         values = [*point, *self.constants.values()]
         choice = self.engine if self.is_native() else PYTHON
         found, count = [], 0
-        for rows, sums_of in self._each(self.sums_of, values, choice, whole=True):
+        for rows, sums_of in self._rows.over(self.sums_of, values, choice):
             if sums_of is None:
                 return None
             found.append(sums_of)
@@ -142,7 +132,7 @@ class RowsObjective(Objective):
     def closely(self, point: Sequence[Any], *, allow_nonfinite: bool = False) -> RowSums:
         """Return value and gradient, every step of every block checked. Raises MathematicsError."""
         values = {**self.values(point), **self.constants}
-        looks = self._each(self.looked_at, values, allow_nonfinite)
+        looks = self._rows.over(self.looked_at, values, allow_nonfinite)
         return self._close(values, allow_nonfinite=allow_nonfinite).found(looks)
 
     def looked_at(
@@ -195,6 +185,7 @@ class RowsObjective(Objective):
     def use(self, values: Mapping[str, Any]) -> None:
         """Give those of the constants and columns that are named other values."""
         super().use(values)
+        self._outer_curved = None  # it has the constants
         if self._whole is not None:
             self._whole.use(values)
         if self._rows.held is not None:
@@ -237,7 +228,7 @@ class RowsObjective(Objective):
             self._outer = self._compiled_outer()
         values = [*point, *self.constants.values()]
         sums = Totals(self._parts.is_mean, len(self.parameters))
-        for rows, found_of in self._each(self.reductions_of, values):
+        for rows, found_of in self._rows.over(self.reductions_of, values):
             sums.add(rows, found_of)
         totals, slopes = sums.found()
         value, *by = self._outer(*values, *totals)
@@ -273,16 +264,18 @@ class RowsObjective(Objective):
         """
         import numpy as np
 
-        if self._rows.held is not None:
+        if not self.is_in_blocks:
             return self.whole().hessian(point)
         size = self.layout.count
         values = [*point, *self.constants.values()]
         parts = Totals(self._parts.is_mean, 2)
         try:
-            for rows, curved in self._each(self.curvatures_of, values):
+            for rows, curved in self._rows.over(self.curvatures_of, values):
                 parts.add(rows, curved)
             totals, both = parts.found()
-            outer, is_met = self._outer_objective()
+            if self._outer_curved is None:
+                self._outer_curved = self._outer_objective()
+            outer, is_met = self._outer_curved
             where = np.append(self.layout.vector(point), totals)[is_met]
             moved = np.vstack([np.eye(size), *[first for first, _ in both]])[is_met]
             found = moved.T @ outer.hessian(where) @ moved
@@ -308,29 +301,61 @@ class RowsObjective(Objective):
 
         layout, graph, parts = self.layout, self.graph, self._parts.parts
         nodes = list(self.nodes.values())
+        first = [node for part in parts for node in gradient(graph, part, nodes).values()]
+        names = [*self.parameters, *self.constants, *self._names]
+        second: Callable[..., list[Matrix]]
+        entries: list[int] = []
+        if any(self.shapes):
+            second = self._compiled_columns(names)
+        else:  # one program computes it all
+            below = np.tril_indices(layout.count)
+            for part in parts:
+                rows = hessian(graph, part, nodes)
+                entries += [rows[i][j] for i, j in zip(*below, strict=True)]
+        start, end = len(parts), len(parts) + len(first)
+        run = function(program(graph, [*parts, *first, *entries]), names)
+
+        def curved(*values: Any) -> list[Any]:
+            found = run(*values)
+            vectors = [
+                layout.vector(found[k : k + len(nodes)]) for k in range(start, end, len(nodes))
+            ]
+            if entries:
+                matrices = list(np.empty((len(parts), layout.count, layout.count)))
+                for matrix, some in zip(
+                    matrices, np.reshape(found[end:], (len(parts), -1)), strict=True
+                ):
+                    matrix[below] = matrix.T[below] = some
+            else:
+                matrices = second(*values)
+            pairs = zip(vectors, matrices, strict=True)
+            return [*found[:start], *(each for pair in pairs for each in pair)]
+
+        return curved
+
+    def _compiled_columns(self, names: Sequence[str]) -> Callable[..., list[Matrix]]:
+        """Return the function from the values of names to the Hessians, column by column."""
+        import numpy as np
+
+        layout, graph = self.layout, self.graph
+        nodes = list(self.nodes.values())
         rates = [
             graph.variable(rate_name(name), shape)
             for name, shape in zip(self.parameters, self.shapes, strict=True)
         ]
         moving = dict(zip(nodes, rates, strict=True))
-        first = [node for part in parts for node in gradient(graph, part, nodes).values()]
-        second = [node for part in parts for node in hessian_times(graph, part, nodes, moving)]
-        names = [*self.parameters, *self.constants, *self._names]
-        slopes = function(program(graph, [*parts, *first]), names)
-        turned = function(program(graph, second), [*names, *map(rate_name, self.parameters)])
-        units, each = np.eye(layout.count), len(nodes)
+        parts = self._parts.parts
+        turned = [node for part in parts for node in hessian_times(graph, part, nodes, moving)]
+        times = function(program(graph, turned), [*names, *map(rate_name, self.parameters)])
 
-        def run(*values: Any) -> list[Any]:
-            found = list(slopes(*values))
-            columns = [turned(*values, *layout.blocks(unit)) for unit in units]
-            both: list[Any] = []
-            for k in range(len(parts)):
-                own = slice(k * each, (k + 1) * each)
-                rows = [layout.vector(column[own]) for column in columns]
-                both += [layout.vector(found[len(parts) :][own]), np.array(rows)]
-            return [*found[: len(parts)], *both]
+        def matrices(*values: Any) -> list[Matrix]:
+            columns = [times(*values, *layout.blocks(unit)) for unit in np.eye(layout.count)]
+            return [
+                np.array([layout.vector(column[k : k + len(nodes)]) for column in columns])
+                for k in range(0, len(turned), len(nodes))
+            ]
 
-        return run
+        return matrices
 
     def _outer_objective(self) -> tuple[VectorObjective, Mask]:
         """Return the outer formula as a function of parameters and reductions.

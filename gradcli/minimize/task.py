@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.errors import FileError, MathematicsError, NameValueError, UsageError, few, printable
 from gradcli.graph import printing
+from gradcli.graph.node import Node
 from gradcli.graph.shapes import sized
 from gradcli.language.choices import choice
 from gradcli.language.names import is_name, meant, names_in, suggestion
 from gradcli.language.origin import where
-from gradcli.minimize.fit import WEIGHT, Fit, Weighting, plain_squares, recognised, weighted
-from gradcli.minimize.objective import Objective
+from gradcli.minimize.fit import Column, Fit, Weighting, plain_squares, recognised, weighted
+from gradcli.minimize.objective import WEIGHT, Objective
 from gradcli.options import example, spelled
 from gradcli.programs import engines
 from gradcli.values import checked, entries
@@ -24,11 +25,9 @@ if TYPE_CHECKING:
     from gradcli.calculus.squares import Squares
     from gradcli.data.pieces import SomeRows
     from gradcli.data.rows import Rows
-    from gradcli.graph.node import Node
     from gradcli.language.origin import Origin
     from gradcli.minimize.settings import Settings
     from gradcli.solvers.losses import Loss
-    from gradcli.solvers.solver import Vector
     from gradcli.solvers.vectors import Box
 
 Limits = tuple[float, float]
@@ -191,8 +190,8 @@ def task(
     files = None if isinstance(data, Mapping) else data
     columns: Mapping[str, Any] = data if isinstance(data, Mapping) else data.entries
     values = _values(formula, origin, start, fixed, columns, settings.columns)
-    is_weighted = settings.weights is not None or settings.sigma is not None
-    if files is not None and (is_weighted or not formula.graph.columns):
+    weighting = weighting_of(settings, columns)
+    if files is not None and not (formula.graph.columns and weighting.is_of_rows):
         found = task(formula, origin, start, fixed, files.hold().held, settings)
         why = "the formula is no sum or mean over rows, so all rows are held in memory"
         return found._replace(warnings=[why])
@@ -201,16 +200,16 @@ def task(
     count = _count(formula, constants) if files is None else files.count
     squares = recognised(formula, origin, moving, {**constants, **columns}, count)
     loss = _loss(settings.loss)
-    weighting = weighting_of(settings, columns)
-    factors: Vector | None = None
     expression = _expression(formula, origin)
     if loss is not None or weighting.is_given:
         squares = _of_model(origin, squares)
         shape = sized(formula.graph.shape(squares.residual), count)
-        factors = weighting.factors(prod(shape))
-        if factors is not None:
+        weighting.check()
+        if weighting.column is None and (factors := weighting.factors(prod(shape))) is not None:
             constants[WEIGHT] = factors.reshape(shape)
-        formula = weighted(formula, squares, loss, has_weights=factors is not None)
+        residual = Node(formula.graph, squares.residual)
+        squares = squares._replace(weight=weighting.node(residual, prod(shape)))
+        formula = weighted(formula, squares, loss)
     objective: Objective
     over: Rows | None = None
     if formula.graph.columns:
@@ -229,8 +228,8 @@ def task(
         if squares is not None:  # its residuals are none of rows
             objective, over = objective.whole(), None
     fit = None
-    if squares is not None and (files is None or squares.weight is None):
-        fit = Fit(objective, squares, weighting, loss, factors, over, is_plain=is_plain)
+    if squares is not None:
+        fit = Fit(objective, squares, weighting, loss, over, is_plain=is_plain)
         fit = fit if fit.has_positive_weights else None
     limits = _limits(settings.bounds or {}, point)
     return Task(
@@ -292,8 +291,11 @@ def weighting_of(settings: Settings, data: Mapping[str, Any]) -> Weighting:
 
 def _column(field: str, given: Any, data: Mapping[str, Any], columns: Collection[str]) -> Any:
     """Return the column of a name, and anything else as it is."""
-    if not isinstance(given, str) or given in data:
-        return data[given] if isinstance(given, str) else given
+    if not isinstance(given, str):
+        return given
+    if given in data:
+        found = data[given]
+        return Column(given, found) if isinstance(found, tuple) else found
     known = list(columns or data)
     close = suggestion(given, known)
     hint = f"did you mean '{close}'?" if close else f"its columns are {few(known)}"

@@ -11,9 +11,9 @@ from gradcli.data.pieces import PieceRows
 from gradcli.errors import MathematicsError, UsageError, few
 from gradcli.graph.printing import label
 from gradcli.language.choices import choice
-from gradcli.minimize.fit import WEIGHT
 from gradcli.minimize.methods import first_order
 from gradcli.minimize.minimum import Best, Epoch, Minimum
+from gradcli.minimize.objective import WEIGHT
 from gradcli.minimize.settings import SECOND_ORDER
 from gradcli.minimize.task import task, weighting_of
 from gradcli.options import spelled
@@ -102,6 +102,8 @@ class Training:
         """Why no parameter moves, whatever the rows; None where one does."""
         self._over_rows = by_rows(self._read, self._shapes, rows.entries)
         """The formula for any number of rows; None when it must be read for those of a batch."""
+        self._whole: Objective | None = None
+        """The objective of all rows, once it is asked for."""
         self._warnings += self._of_batches()
         self.task = self._first_task(start)
         self._objective = self.task.objective
@@ -117,8 +119,6 @@ class Training:
         """The epochs that are over."""
         self._lowest = self._solver.point
         """Where the epoch with the lowest value ended."""
-        self._whole: Objective | None = None
-        """The objective of all rows, once it is asked for."""
         self._taken = 0
         self._total = 0.0
         self._earlier = 0
@@ -333,6 +333,9 @@ class Training:
     def _first_task(self, start: Mapping[str, Any]) -> Task:
         """Return the task of minimising the formula on the first batch; it checks all names."""
         rows: Rows = self._rows
+        over = self._over_rows
+        if over is not None and isinstance(rows, PieceRows):  # it looks at all weights
+            self._whole = self._task(rows, start, over, over.origin).objective
         batch = next(rows.batches(self._size, self._settings.seed, 0))
         found = self._of_batch(batch, start)
         flat = found.without_slope(found.check(found.start))

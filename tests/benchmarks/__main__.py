@@ -29,6 +29,7 @@ SUBJECTS = (
     "cutest",
     "training",
     "workers",
+    "replicated",
 )
 
 

@@ -1,11 +1,11 @@
 """A step of a fit on many machines, simulated: `python -m tests.benchmarks.scale`.
 
-The rows lie in blocks, and each worker makes of its blocks what the driver needs. Workers end at
-slightly different times; whoever receives takes one answer after the other. Two ways are compared:
-the one that is built, in which block i belongs to worker i mod W and the driver gets the triangle
-of each block, and a tree, in which a worker has blocks that follow each other, joins those that the
-fixed tree joins, and hands them to the first of its group, which does the same before the driver
-gets them. Both join the same triangles in the same order, and so give the same bits.
+The rows lie in blocks, and each worker makes of its blocks, which follow each other, what the
+driver needs. Workers end at slightly different times; whoever receives takes one answer after the
+other. Two ways are compared: the one that is built, in which the driver gets the triangle of each
+block, and a tree, in which a worker joins those that the fixed tree joins, and hands them to the
+first of its group, which does the same before the driver gets them. Both join the same triangles in
+the same order, and so give the same bits.
 
 The seconds and bytes below are those of one machine and one network; what is printed follows from
 them alone, so that the manual can show it.
@@ -15,13 +15,16 @@ from __future__ import annotations
 
 import math
 import random
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
+
+from gradcli.data.rows import group_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ROWS_IN_BLOCK = 1 << 20
-"""Rows of a row group as pyarrow writes it."""
+ROWS_IN_BLOCK = group_rows({"x": (), "y": ()})
+"""Rows of two columns that are added up together."""
 
 WIRE = 1.25e9
 """Bytes a second of a network of 10 Gbit/s."""
@@ -94,7 +97,8 @@ def flat(rows: int, parameters: int, workers: int) -> Step:
     """Return the step in which the driver gets the triangle of each block."""
     blocks, taking = _shares(rows, parameters, workers)
     each = triangle(parameters) / WIRE + JOIN[parameters]
-    own = [len(range(w, blocks, workers)) for w in range(workers)]
+    starts = [w * blocks // workers for w in range(workers + 1)]
+    own = [stop - start for start, stop in pairwise(starts)]
     out = workers * (8 * parameters + ENVELOPE) / WIRE
     busy = [MESSAGE + n * each + ENVELOPE / WIRE for n in own]
     ends = [(out + n * taking[w], busy[w]) for w, n in enumerate(own)]

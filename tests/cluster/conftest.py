@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import os
+import socket
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path  # noqa: TC003 - fixtures are annotated with it
 
 import numpy as np
@@ -15,6 +20,8 @@ import pytest
 from gradcli.cluster.session import Choice, Session
 from tests.cli.conftest import Ran, run_inside
 
+GROUP = 128
+"""How many numbers are added up together in these tests, so that few rows make many groups."""
 FILES, ROWS = 12, 40
 """Files in a folder, and rows in the first of them; each has one more than the one before."""
 
@@ -31,11 +38,51 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for number in range(FILES):
         x = random.uniform(0, 4, ROWS + number)
         y = 2.5 * np.exp(-0.7 * x) + 0.3 + random.normal(0, 0.05, len(x))
-        lines = [f"{a!r},{b!r}\n" for a, b in zip(x.tolist(), y.tolist(), strict=True)]
-        (where / "csv" / f"{number:03}.csv").write_text("x,y\n" + "".join(lines))
-        table = pa.table({"x": x, "y": y})
+        u = random.integers(0, 3, len(x)).astype(float)
+        columns = {"x": x, "y": y, "u": u, "dy": 0.05 + 0.05 * u}
+        rows = zip(*(column.tolist() for column in columns.values()), strict=True)
+        lines = [",".join(map(repr, row)) + "\n" for row in rows]
+        (where / "csv" / f"{number:03}.csv").write_text("x,y,u,dy\n" + "".join(lines))
+        table = pa.table(columns)
         pq.write_table(table, where / "parquet" / f"{number:03}.parquet", row_group_size=25)
     return where
+
+
+@contextmanager
+def dask(*tls: str, workers: int = 1) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """Start a scheduler and workers by Dask's own commands; give its address and its process.
+
+    `tls` are the options of both that say which certificates they have.
+    """
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    protocol = "tls" if tls else "tcp"
+    address = f"{protocol}://127.0.0.1:{port}"
+    here = ("--host", "127.0.0.1", *tls)
+    commands = [
+        ("scheduler", "--port", str(port), "--protocol", protocol, "--no-dashboard", *here),
+        *[("worker", address, "--nthreads", "1", "--no-nanny", "--no-dashboard", *here)] * workers,
+    ]
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-m", f"distributed.cli.dask_{which}", *words],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        for which, *words in commands
+    ]
+    try:
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
+            with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                break
+            time.sleep(0.1)
+        yield address, processes[0]
+    finally:
+        for each in processes:
+            each.kill()
+            each.wait()
 
 
 class Workers:
@@ -84,13 +131,23 @@ def workers(all_workers: Workers, monkeypatch: pytest.MonkeyPatch) -> Workers:
 
 @pytest.fixture
 def run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Run a command in this process, in the folder of the files."""
+    """Run a command in this process, in the folder of the files.
+
+    Rows are in groups of few, and are read in blocks where they are not shared.
+    """
     monkeypatch.chdir(folder)
+    monkeypatch.setattr("gradcli.data.rows.GROUP_NUMBERS", GROUP)
+    monkeypatch.setattr("gradcli.rows.columns.HELD_BYTES", 0)
+    monkeypatch.setattr("gradcli.tables.formula.HELD_BYTES", 0)
     return lambda *words: run_inside(words)
 
 
-def both(run: Run, *words: str) -> str:
-    """Return what a command prints with and without workers, which must be the same bytes."""
-    alone, shared = (run(*words, "--workers", str(count)) for count in (0, 2))
-    assert (alone.code, alone.out) == (shared.code, shared.out), (alone, shared)
-    return alone.out
+def alike(run: Run, *words: str) -> str:
+    """Return what a command prints on 2 workers, on none, and without these options.
+
+    It must be the same bytes; only batches are drawn in another way without the options.
+    """
+    shared, *others = (run(*words, *more) for more in (("--workers", "2"), ("--workers", "0"), ()))
+    for alone in others[: 1 if "--epochs" in words else 2]:
+        assert (alone.code, alone.out) == (shared.code, shared.out), (alone, shared)
+    return shared.out

@@ -8,6 +8,8 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import scipy.optimize
 from hypothesis import given
@@ -15,7 +17,9 @@ from hypothesis.strategies import floats, integers, lists
 
 from gradcli.data.pieces import PieceRows, drawn
 from gradcli.data.source import open_source
-from tests.cluster.conftest import FILES, ROWS, both
+from tests.benchmarks import replicated
+from tests.benchmarks.fits import problems
+from tests.cluster.conftest import FILES, ROWS, alike
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,6 +34,15 @@ RUNS = {
     "lm": ("minimize", *MODEL),
     "lm of a linear model": ("minimize", "y ~ a + b*x + c*x^2"),
     "lm with a loss": ("minimize", *MODEL, "--loss", "huber(0.1)"),
+    "lm with weights": ("minimize", *MODEL, "--weights", "x"),
+    "lm with deviations": ("minimize", *MODEL, "--sigma", "dy", "--absolute-sigma"),
+    "lm with weights and a loss": ("minimize", *MODEL, "--weights", "u", "--loss", "cauchy(0.1)"),
+    "lm of a weighted sum": ("minimize", "sum(u*(y - a*exp(-b*x))^2)", "a=1", "b=1"),
+    "constraints": ("minimize", *MODEL, "--subject-to", "a + c <= 2.7", "--subject-to", "b >= 1/2"),
+    "constraints of a sum": ("minimize", *SUM, "--subject-to", "a*b == 1.5"),
+    "batches with weights": (
+        *("minimize", *MODEL, "--weights", "u", "--batch", "50", "--epochs", "2", "--lr", "1e-3"),
+    ),
     "profile": ("minimize", *MODEL, "--profile"),
     "newton": ("minimize", *SUM, "--method", "newton"),
     "newton of arrays": ("minimize", *ARRAY, "--method", "newton"),
@@ -51,7 +64,7 @@ RUNS = {
 @pytest.mark.parametrize("words", RUNS.values(), ids=RUNS)
 @pytest.mark.usefixtures("workers")
 def test_workers_print_the_bytes_of_none(run: Run, words: tuple[str, ...], kind: str) -> None:
-    out = both(run, *words, "--data", kind, "--json")
+    out = alike(run, *words, "--data", kind, "--json")
 
     assert "error" not in json.loads(out), out
 
@@ -82,7 +95,9 @@ def close(one: Any, other: Any, tolerance: float) -> bool:
 @pytest.mark.usefixtures("workers")
 def test_the_fit_is_that_of_scipy(run: Run, folder: Path) -> None:
     files = sorted((folder / "csv").iterdir())
-    x, y = np.concatenate([np.loadtxt(f, delimiter=",", skiprows=1) for f in files]).T
+    x, y = np.concatenate(
+        [np.loadtxt(f, delimiter=",", skiprows=1, usecols=(0, 1)) for f in files]
+    ).T
     best, covariance = scipy.optimize.curve_fit(
         lambda x, a, b, c: a * np.exp(-b * x) + c, x, y, p0=(1, 1, 0), xtol=1e-14, ftol=1e-14
     )
@@ -127,29 +142,56 @@ def test_when_all_workers_are_killed_new_ones_go_on(run: Run, workers: Workers) 
     assert (shared.code, shared.out) == (alone.code, alone.out), shared.err
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", ["csv", "parquet"])
-def test_a_folder_of_two_hundred_files(tmp_path: Path, run: Run, kind: str) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the folders csv and parquet, of 200 files each."""
+    where = tmp_path_factory.mktemp("many")
     random_ = np.random.default_rng(7)
+    for kind in ("csv", "parquet"):
+        (where / kind).mkdir()
     for number in range(200):
         x = random_.uniform(0, 4, 50)
         y = 2.5 * np.exp(-0.7 * x) + 0.3 + random_.normal(0, 0.05, 50)
-        if kind == "csv":
-            np.savetxt(
-                tmp_path / f"{number}.csv", np.c_[x, y], delimiter=",", header="x,y", comments=""
-            )
-        else:
-            pq.write_table(pa.table({"x": x, "y": y}), tmp_path / f"{number}.parquet")
-    outs = {
-        run("minimize", *MODEL, "--data", str(tmp_path), "--workers", str(n), "--json").out
-        for n in (0, 1, 2, 5)
-    }
+        lines = [f"{a!r},{b!r}\n" for a, b in zip(x.tolist(), y.tolist(), strict=True)]
+        (where / "csv" / f"{number:03}.csv").write_text("x,y\n" + "".join(lines))
+        pq.write_table(pa.table({"x": x, "y": y}), where / "parquet" / f"{number:03}.parquet")
+    return where
+
+
+ALL_WAYS = ("lm", "newton", "lbfgs", "gradient descent", "batches", "eval", "grad")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ALL_WAYS)
+@pytest.mark.usefixtures("workers")
+def test_folders_of_two_hundred_files(run: Run, many: Path, name: str) -> None:
+    outs = {alike(run, *RUNS[name], "--json", "--data", str(many / k)) for k in ("csv", "parquet")}
+
+    assert len(outs) == 1  # the same rows in another format
+
+
+@pytest.mark.slow
+def test_any_number_of_workers(run: Run, many: Path) -> None:
+    words = (*RUNS["lm"], "--data", str(many / "csv"), "--json")
+    outs = {run(*words, "--workers", str(count)).out for count in (0, 1, 2, 5)}
 
     assert len(outs) == 1
     assert json.loads(outs.pop())["converged"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", replicated.NAMES)
+def test_nist_models_of_a_million_rows(tmp_path: Path, name: str) -> None:
+    problem = next(each for each in problems() if each.name == name)
+    data = replicated.stored(problem, 1_000_000, tmp_path)
+
+    found = replicated.runs(problem, data, seed=len(name))
+
+    assert found["2 workers, one killed"].killed == 1
+    whole = found["none"]
+    for what, ran in found.items():
+        assert ran.out == whole.out, (what, ran.err)
+    assert problem.is_right(json.loads(whole.out)["parameters"])
 
 
 def test_batches_are_a_partition_of_the_rows(folder: Path) -> None:

@@ -14,7 +14,10 @@ import gradcli.minimize.residuals
 from gradcli.calculus.squares import squares
 from gradcli.errors import MathematicsError
 from gradcli.formula import parse
-from gradcli.minimize.objective import Layout, Objective
+from gradcli.graph.node import Node
+from gradcli.graph.shapes import sized
+from gradcli.minimize.fit import Weighting
+from gradcli.minimize.objective import WEIGHT, Layout, Objective
 from gradcli.minimize.residuals import ModelResiduals
 from gradcli.rows.columns import by_rows
 
@@ -37,7 +40,13 @@ def residuals(
     found = squares(formula.graph, formula.id, objective.nodes.values())
     assert found is not None
     vector = Layout(objective.shapes).vector([np.asarray(v, dtype=float) for v in start.values()])
-    return ModelResiduals(objective, found.residual, weights), vector
+    weight = None
+    if weights is not None:
+        residual = Node(formula.graph, found.residual)
+        shape = sized(residual.shape, ROWS)
+        objective.constants[WEIGHT] = np.reshape(weights, shape)
+        weight = Weighting(weights).node(residual, len(weights))
+    return ModelResiduals(objective, found.residual, weight), vector
 
 
 @pytest.mark.parametrize(

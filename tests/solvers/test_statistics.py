@@ -13,6 +13,7 @@ from gradcli.solvers.levenberg import LevenbergMarquardt
 from gradcli.solvers.linear import LinearLeastSquares
 from gradcli.solvers.losses import loss
 from gradcli.solvers.solver import run
+from gradcli.solvers.statistics.evidence import Weights
 from gradcli.solvers.statistics.intervals import MANY, central_quantile, tail_probability
 from gradcli.solvers.statistics.summary import summary
 from gradcli.solvers.vectors import Box
@@ -170,7 +171,7 @@ def test_weighted_fits_as_in_scipy(*, absolute: bool) -> None:
         "(a*exp(-b*x) - y)/s",
         {"x": X, "y": Y, "s": SIGMA},
         {"a": 1, "b": 1},
-        weights=weights,
+        weights=Weights.of(weights),
         absolute_sigma=absolute,
     )
     np.testing.assert_allclose(fitted.point, point, rtol=1e-7)
@@ -198,9 +199,11 @@ def test_weighted_fits_as_in_scipy(*, absolute: bool) -> None:
 def test_rows_of_weight_zero_do_not_count() -> None:
     weights = np.where(np.arange(12) % 4 == 0, 0.0, 2.0)
     columns = {"x": X, "y": Y, "w": np.sqrt(weights)}
-    all_rows = fit("w*(a*exp(-b*x) - y)", columns, START, total=5.0, weights=weights)
+    all_rows = fit("w*(a*exp(-b*x) - y)", columns, START, total=5.0, weights=Weights.of(weights))
     some = {name: column[weights > 0] for name, column in columns.items()}
-    some_rows = fit("w*(a*exp(-b*x) - y)", some, START, total=5.0, weights=weights[weights > 0])
+    some_rows = fit(
+        "w*(a*exp(-b*x) - y)", some, START, total=5.0, weights=Weights.of(weights[weights > 0])
+    )
     assert all_rows.report.observations == 9
     one, other = all_rows.report.document(), some_rows.report.document()
     assert (one.pop("correlation")["a"]) == pytest.approx(other.pop("correlation")["a"], rel=1e-12)

@@ -27,6 +27,29 @@ if TYPE_CHECKING:
     from gradcli.solvers.solver import Mask, Matrix, Residuals, Vector
 
 
+class Weights(NamedTuple):
+    """What there is to know of the weights of all residuals."""
+
+    observations: int
+    """How many residuals have a weight other than 0."""
+    log_sum: float
+    """The sum of the logarithms of these weights."""
+    least: float
+    """The least weight, nan where one is none; of a sum of squares it is not negative."""
+
+    @classmethod
+    def of(cls, weights: Vector) -> Weights:
+        """Return what is to be known of some weights, at least one."""
+        used = weights[weights > 0]
+        return cls(len(used), float(np.sum(np.log(used))), float(np.min(weights)))
+
+    @classmethod
+    def total(cls, parts: Iterable[Weights]) -> Weights:
+        """Return what is to be known of all weights, from that of parts of them."""
+        counts, sums, least = zip(*parts, strict=True)
+        return cls(sum(counts), math.fsum(sums), float(np.min(least)))
+
+
 class Evidence(NamedTuple):
     """What the residuals and their Jacobian at the solution tell."""
 
@@ -76,21 +99,22 @@ def evidence(
     residuals: Residuals,
     point: Vector,
     free: Mask,
-    weights: Vector | None,
+    weights: Weights | None,
     loss: Loss | None,
     rss: float | None = None,
 ) -> Evidence:
     """Return what the residuals at a point tell about the parameters that are free there.
 
-    `rss` is the sum of squares where it is known better than from the residuals.
-    Raises MathematicsError when the sum of squares, which a loss may have kept small, is infinite.
+    With a loss and weights the residuals yield by `used` only the rows of a weight other than 0,
+    whose influence is not that of a residual of 0. `rss` is the sum of squares where it is known
+    better than from the residuals. Raises MathematicsError when the sum of squares, which a loss
+    may have kept small, is infinite.
     """
-    used = None if weights is None else weights > 0
     count = int(np.sum(free))
-    found = [*each(residuals, "blocks", told, (point,), free, loss, used)]
+    form = "blocks" if weights is None or loss is None else "used"
+    found = [*each(residuals, form, told, (point,), free, loss)]
     factor, _ = joined([part.triangle for part in found], count)
-    observations = residuals.count if used is None else int(np.sum(used))
-    logarithms = 0.0 if weights is None else float(np.sum(np.log(weights[used])))
+    observations, logarithms, _ = weights or Weights(residuals.count, 0.0, 1.0)
     size = checked(norm(np.array([part.size for part in found])))
     if loss is None:
         # A smaller sum of squares has lost digits, or all of them.
@@ -122,10 +146,8 @@ class Told(NamedTuple):
     moments: Moments
 
 
-def told(
-    blocks: Iterable[tuple[Vector, Matrix]], free: Mask, loss: Loss | None, used: Mask | None
-) -> Told:
-    """Return what rows tell that are of blocks; with a loss only those count that are `used`."""
+def told(blocks: Iterable[tuple[Vector, Matrix]], free: Mask, loss: Loss | None) -> Told:
+    """Return what rows tell that are given in blocks."""
     influences: list[tuple[Vector, Vector]] = [(np.zeros(0), np.zeros(0))]
 
     def passing() -> Iterator[tuple[Vector, Matrix]]:
@@ -136,8 +158,6 @@ def told(
 
     triangle, size = triangle_of(passing(), None, free)
     first, second = (np.concatenate(parts) for parts in zip(*influences, strict=True))
-    if used is not None and loss is not None:
-        first, second = first[used], second[used]
     mean = float(np.mean(second)) if len(second) else 0.0
     apart = float(np.sum((second - mean) ** 2))
     return Told(triangle, size, Moments(len(second), mean, apart, norm(first)))
@@ -270,7 +290,7 @@ def band(
     residuals: Residuals,
     point: Vector,
     free: Mask,
-    weights: Vector | None,
+    weights: Weights | None,
     loss: Loss | None,
     confidence: float,
     *,

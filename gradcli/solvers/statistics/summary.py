@@ -15,6 +15,7 @@ import numpy as np
 from gradcli.errors import few
 from gradcli.solvers.statistics.evidence import (
     Evidence,
+    Weights,
     determination,
     evidence,
     information,
@@ -115,14 +116,14 @@ def summary(
     free: Mask | None = None,
     rss: float | None = None,
     total: float | None = None,
-    weights: Vector | None = None,
+    weights: Weights | None = None,
     confidence: float = 0.95,
     absolute_sigma: bool = False,
     loss: Loss | None = None,
 ) -> tuple[Statistics, list[str]]:
     """Return the report of a fit at a point, and warnings about it.
 
-    `residuals` are weighted: multiplied with the roots of `weights`. `names` are those of the
+    `residuals` are weighted: multiplied with the roots of weights. `names` are those of the
     numbers that are `free` (all of them); the others are taken as known. `rss` is the sum of
     squares when it is known better than from the residuals, and `total` that of the response about
     its mean, both weighted. With `absolute_sigma` weights are 1/σ² of known deviations σ.
