@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib import import_module
 
 from gradcli.cli.arguments import is_option
 from gradcli.cli.options import Draw, Eval, Grad, Help, Minimize
@@ -56,8 +57,7 @@ class Command:
 
     def run(self, words: Sequence[str], options: Options) -> ExitCode:
         """Do it: call `run` of the module of that name, which is loaded only now."""
-        module: Any = __import__(f"gradcli.cli.{self.name}", fromlist=["run"])
-        code: ExitCode = module.run(words, options)
+        code: ExitCode = import_module(f"gradcli.cli.{self.name}").run(words, options)
         return code
 
 

@@ -400,7 +400,7 @@ def test_checkpoints_of_something_else(folder: Path, inside: Inside, content: An
 
 def test_files_that_are_no_checkpoints(folder: Path, inside: Inside) -> None:
     words = [*LEARNING, "--epochs", "1"]
-    refused(inside([*words, "--resume", "m.npz"]), "not a checkpoint", "zip archive")
+    refused(inside([*words, "--resume", "m.npz"]), "not a checkpoint", "an NPZ file")
     refused(inside([*words, "--resume", "d.csv"]), "not a checkpoint")
     refused(inside([*words, "--resume", "nothing"]), "'nothing': no such file")
     refused(inside([*words, "--resume", "."]), "'.': it is a folder")
