@@ -117,7 +117,7 @@ LINES = {
     "data": 3910,
     "exact": 2210,
     "graph": 5521,
-    "language": 3165,
+    "language": 3173,
     "manual": 100,
     "minimize": 4815,
     "pictures": 3845,

@@ -108,7 +108,7 @@ ABSENT: dict[str, str] = {
     for names, words in (
         ("percentile mode sort det inv eig poly cross outer prime isprime nextprime", _OTHERS),
         ("simplify expand factor collect", _ALGEBRA),
-        ("limit", "no limit is taken; a value close to it is often enough, x=1e-8"),
+        ("lim limit", "no limit is taken; a value close to it is often enough, x=1e-8"),
         ("plot", "a plot comes from the command gradcli eval with a range, x=-5:5:0.1 --plot -"),
         ("derivative deriv differentiate grad gradient", DERIVATIVE),
         ("hessian", "second derivatives come from the command gradcli grad with --hessian"),

@@ -17,8 +17,12 @@ MODULES = (
 )
 """Modules and objects of other languages whose functions a formula has without a prefix."""
 _NUMBER = r"\d+(?:\.\d*)?"
+_ROW = rf"[-+]?{_NUMBER}(?:[ ,\t]+[-+]?{_NUMBER})+"
+"""Two numbers or more, a row of a matrix in other languages: 1 2, or 1, 2."""
 _PART = r"(?:[^(),]|\([^()]*\))+"
 """An argument, with parentheses at most one deep."""
+_BINDERS = "integrate|integral|Integral|int|quad|[Ss]um|prod|[Pp]roduct|solve|roots?|[nf]solve"
+"""Functions that bind a name, here and in other languages."""
 _OBJECT = r"(?<![\w.])([^\W\d]\w*(?:\((?:[^()]|\([^()]*\))*\))?)"
 """A name or a call, with parentheses in it at most one deep."""
 
@@ -67,6 +71,8 @@ _RULES = (
     Rule(rf"({_NUMBER})\s*%\s*of\s+", r"\1/100*"),
     Rule(rf"\b([a-z]\w*)\s+({_NUMBER})\s*(?:°|deg(?:rees?)?\b(?!\s*\())", r"\1(\2°)"),
     Rule(rf"({_NUMBER})\s*deg(?:rees?)?\b(?!\s*\()", r"\1°"),
+    Rule(rf"(?<!\[)\[\s*({_ROW}(?:\s*;\s*{_ROW})+)\s*\]", r"[[\1]]"),
+    Rule(rf"(\[{_ROW})\s*;\s*(?={_ROW}[^\[\]]*\]\])", r"\1], ["),
     Rule(rf"(?<=\[)(\s*[-+]?{_NUMBER})[ \t]*;", r"\1,"),
     Rule(rf"(\[[^;\]]*,\s*[-+]?{_NUMBER})\s*;", r"\1,"),
     Rule(r"(?<=\[)(?!\s*\d{1,3}(?: \d{3})+\s*\])([-+\d.]+)[ \t]+(?=[-+\d.\s]+\])", r"\1, "),
@@ -79,7 +85,7 @@ _RULES = (
     Rule(r"([^\W\d]\w*|\])'", r"\1.T", f"for the transpose write {{}}; {DERIVATIVE}"),
     # What binds a name.
     Rule(
-        rf"\b(integrate|integral|Integral|[Ss]um|prod|[Pp]roduct)\(({_PART}),\s*"
+        rf"\b({_BINDERS})\(({_PART}),\s*"
         rf"\(({_PART}),({_PART}),({_PART})\)\s*\)",
         r"\1(\2, \3,\4,\5)",
     ),
@@ -87,9 +93,11 @@ _RULES = (
     Rule(r"\bSum\(", "sum("),
     Rule(r"\bProduct\(", "prod("),
     Rule(
-        rf"\b(sum|prod)\(({_PART}),\s*([^\W\d]\w*)\s*=\s*([-\w]+?)\s*(?:\.\.+|:|\bto\b)\s*([-\w]+)\s*\)",
+        rf"\b({_BINDERS})\(({_PART}),\s*([^\W\d]\w*)\s*(?:=|\bin\b)\s*\[?([-+\w][-+.\w]*?)\s*"
+        r"(?:\.\.+|:|,|\bto\b)\s*([-+\w][-+.\w]*)\s*\]?\s*\)",
         r"\1(\2, \3, \4, \5)",
     ),
+    Rule(rf"\b(?:roots?|[nf]solve)\(({_PART},\s*[^\W\d]\w*(?:\s*,{_PART}){{1,2}})\)", r"solve(\1)"),
     Rule(
         rf"\b(sum|prod)\(\[?({_PART}?)\s+for\s+(\w+)\s+in\s+range\(([-\w]+)\)\s*\]?\)",
         r"\1(\2, \3, 0, \4 - 1)",
