@@ -63,8 +63,8 @@ def emit(builder: Any, program: Program, variables: Mapping[str, Double]) -> Emi
         operation, inputs, output, payload = step
         if operation is VARIABLE:
             values[output] = variables[payload]
-        elif operation in LEAVES:
-            values[output] = constant(builder, known_number(operation, payload) or 0.0)
+        elif (number := known_number(operation, payload)) is not None:
+            values[output] = constant(builder, number)
         else:
             arguments = [values[node] for node in inputs]
             for position in operation.hidden(len(inputs), payload):
