@@ -6,6 +6,8 @@ prints of a result, have short numbers and maybe another heading; JSON has the v
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 from gradcli.graph.literals import Numeral, number_text, value_text
 from gradcli.headings import ours
 
@@ -21,7 +23,7 @@ ARRAY_WIDTH = 24
 """Characters of an array in a table on a terminal: its first numbers and its shape."""
 
 
-class Sheet:
+class Sheet(ABC):
     """Where lines and tables are written, and how numbers are shown there.
 
     It is `pretty` for a reader: tables have short numbers. `digits` and `decimals` round all
@@ -38,10 +40,11 @@ class Sheet:
         self.digits = digits
         self.decimals = decimals
 
+    @abstractmethod
     def line(self, text: str) -> None:
         """Add a line."""
-        raise NotImplementedError
 
+    @abstractmethod
     def table(
         self,
         headers: Sequence[str],
@@ -55,7 +58,6 @@ class Sheet:
         The first columns, as many as `labels` (`right` unless given), stand in every part of a
         table that is too wide for one.
         """
-        raise NotImplementedError
 
     def number(self, value: Any) -> str:
         """Return a number as text: every digit, or as many as were asked for.
@@ -285,20 +287,3 @@ def documents(columns: Sequence[Column], items: Iterable[Any]) -> list[dict[str,
         dict(zip(keys, [value for column in shown for value in column.values(item)], strict=True))
         for item in items
     ]
-
-
-NODE = (
-    Column("node", lambda step: step.id, json="id", write="#{}".format, is_label=True),
-    Column("name", is_label=True),
-    Column("formula", many="part", is_label=True),
-    Column("operation", rows=None, terminal=None),
-    Column("value"),
-    Column("digits", write=lambda digits: "" if digits is None else str(digits)),
-)
-"""The nodes of a formula, in the order in which they are worked out."""
-
-ERROR = Column("standard_error", terminal="std. error")
-"""The standard error of the value of an input, or of the result."""
-
-VALUE = (Column("value", lambda value: value),)
-"""The value of a formula."""

@@ -152,10 +152,10 @@ def needed(parameters: Mapping[str, Any], text: str) -> dict[str, Any]:
     return {name: value for name, value in parameters.items() if name in wanted}
 
 
-def needs_one_value(name: str, command: str) -> NameValueError:
+def needs_one_value(name: str, command: str, hint: str | None = None) -> NameValueError:
     """Return the error for a name that takes many values."""
     message = f"{name} is a range, and {command} needs one value"
-    return NameValueError(message, hint=f"write {name}=1")
+    return NameValueError(message, hint=hint or f"write {name}=1")
 
 
 def given_twice(name: str) -> NameValueError:

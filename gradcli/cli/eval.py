@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from gradcli.cli.batch import Formulas, answered
-from gradcli.cli.output import Output, said_of_digits, say_notes
+from gradcli.cli.output import NODE, Output, said_of_digits, say_notes
 from gradcli.errors import ExitCode, UsageError
 from gradcli.options import spelled
-from gradcli.sheets import ERROR, NODE, VALUE, documents, show
+from gradcli.sheets import Column, documents, show
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,6 +19,12 @@ if TYPE_CHECKING:
     from gradcli.cli.uncertain import Errors
     from gradcli.point import Point
     from gradcli.tables.sums import Sums
+
+VALUE = (Column("value", lambda value: value),)
+"""The value of a formula."""
+
+ERROR = Column("standard_error", terminal="std. error")
+"""The standard error of the value of an input, or of the result."""
 
 
 def run(words: Sequence[str], options: Eval) -> ExitCode:

@@ -160,7 +160,10 @@ def read_start(
 
 def _single(binding: Binding, draw: arguments.Draws) -> Any:
     if binding.is_range:
-        raise arguments.needs_one_value(binding.name, "minimize")
+        name, (low, *further) = binding.name, binding.text.split(":")
+        bounds = f"--bounds {name}={low}:{further[0]}" if further else ""
+        hint = f"write {name}={low} {bounds} to stay between these" if further else None
+        raise arguments.needs_one_value(name, "minimize", hint)
     if binding.error is not None:
         message = f"{binding.name} has an error behind ±, and minimize takes plain values"
         raise NameValueError(message, hint=f"leave out the error of {binding.name}")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from gradcli.cli.batch import Formulas, answered
-from gradcli.cli.output import Output, said_of_digits, say_notes
+from gradcli.cli.output import NODE, Output, said_of_digits, say_notes
 from gradcli.errors import ExitCode, MathematicsError, NameValueError, UsageError
 from gradcli.headings import ours
 from gradcli.options import spelled
 from gradcli.point import Point
-from gradcli.sheets import NODE, Column, Entries, documents, show
+from gradcli.sheets import Column, Entries, documents, show
 from gradcli.values import check_single, names_to_nodes
 
 TYPE_CHECKING = False

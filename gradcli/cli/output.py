@@ -7,7 +7,7 @@ import sys
 import time
 
 from gradcli.errors import GradcliError, UsageError, printable
-from gradcli.sheets import Sheet, cells, show
+from gradcli.sheets import Column, Sheet, cells, show
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from gradcli.findings import Note
     from gradcli.options import Options
     from gradcli.point import Point
-    from gradcli.sheets import Column
     from gradcli.tables.sums import Sums
 
 LABEL_WIDTHS = 24, 20, 16, 12
@@ -35,6 +34,16 @@ RED, BOLD, BLUE, PLAIN = "\x1b[31m", "\x1b[1m", "\x1b[34m", "\x1b[0m"
 
 LONGEST_ERROR = 3800
 """Bytes of one message on stderr, cut below the 4 KiB that a terminal or log should bear."""
+
+NODE = (
+    Column("node", lambda step: step.id, json="id", write="#{}".format, is_label=True),
+    Column("name", is_label=True),
+    Column("formula", many="part", is_label=True),
+    Column("operation", rows=None, terminal=None),
+    Column("value"),
+    Column("digits", write=lambda digits: "" if digits is None else str(digits)),
+)
+"""The nodes of a formula, in the order in which they are worked out."""
 
 
 class Output(Sheet):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -46,7 +47,7 @@ class Part(NamedTuple):
     """What messages call it: "row group 3"."""
 
 
-class Reader:
+class Reader(ABC):
     """One file. A missing value is nan in its blocks where rows may be dropped, else an error."""
 
     single = False
@@ -75,6 +76,7 @@ class Reader:
         """Return where a row, counted from 0, begins: "line 7"; None where nothing says it."""
         return None
 
+    @abstractmethod
     def blocks(
         self, names: Sequence[str], codes: Mapping[str, Codes | Dates], part: Part | None = None
     ) -> Iterator[Block]:
@@ -82,7 +84,6 @@ class Reader:
 
         Columns in `codes` are texts or dates. A part may have no rows. Raises FileError.
         """
-        raise NotImplementedError
 
     def parts(self, rows: int) -> Sequence[Part]:  # noqa: ARG002 - for readers that divide a file
         """Return the parts in order, of about so many rows where that can be chosen.

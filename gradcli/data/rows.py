@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -57,14 +58,14 @@ class Rows(Protocol):
         """
 
 
-class InOrder:
+class InOrder(ABC):
     """Rows that one process passes over from the first to the last."""
 
     entries: Mapping[str, Shape]
 
+    @abstractmethod
     def blocks(self, size: int) -> Iterator[Block]:
         """Yield all rows in order, `size` at a time."""
-        raise NotImplementedError
 
     def over(self, work: Callable[..., Any], *arguments: Any) -> Iterator[Any]:
         """Yield what a method makes of each group of rows; see Rows."""

@@ -53,7 +53,8 @@ STIFF = 1e3
 """How much larger the penalty is for a look around: what is lower must be feasible too."""
 RESTARTS = 4
 """How often a round begins again where it ended at no minimum."""
-MULTIPLIER, WEIGHT, PENALTY, SHARE = "multiplier of constraint", "weight", "penalty", "share"
+MULTIPLIER, FACTOR = "multiplier of constraint", "factor of the formula"
+PENALTY, SHARE = "penalty of constraints", "eighth of 1/penalty"
 """Names of values beside the parameters, which nobody can type as they stand in the graph."""
 
 _SIDES = {
@@ -165,8 +166,8 @@ def _lagrangian(formula: Node, parts: Sequence[_Part]) -> Node:
     def name(text: str) -> Node:
         return Node(graph, graph.variable(text))
 
-    penalty, share = name(PENALTY + " "), name(SHARE + " ")
-    total = formula * name(WEIGHT + " ")
+    penalty, share = name(PENALTY), name(SHARE)
+    total = formula * name(FACTOR)
     for place, part in enumerate(parts):
         c = Node(graph, part.node)
         total = total + name(f"{MULTIPLIER} {place}") * c
@@ -301,9 +302,9 @@ class _Search:
     def _use(self, weight: float, multipliers: Iterable[float], penalty: float) -> VectorObjective:
         """Return the augmented Lagrangian; with a penalty of 0 it is the Lagrangian itself."""
         values = {
-            f"{WEIGHT} ": weight,
-            f"{PENALTY} ": penalty,
-            f"{SHARE} ": 0.125 / penalty if penalty else 0.0,
+            FACTOR: weight,
+            PENALTY: penalty,
+            SHARE: 0.125 / penalty if penalty else 0.0,
         }
         for place, multiplier in enumerate(map(float, multipliers)):
             is_linear = self._is_equality[place] or not penalty

@@ -199,7 +199,7 @@ def rss_of(problem: Task, run: Run) -> float | None:
     """
     fit = problem.fit
     is_summed = run.method.name == "lm" and fit is not None and fit.is_linear
-    return run.outcome.record.value / fit.factor if is_summed and fit is not None else None
+    return run.outcome.record.value / fit.found.factor if is_summed and fit is not None else None
 
 
 def value_of(problem: Task, run: Run) -> float:
@@ -290,7 +290,7 @@ def _of_fit(
         return {}
     import numpy as np
 
-    residuals = here.beside(fit.residual)
+    residuals = here.beside(fit.found.residual)
     (residual, off), *columns = residuals.rates_and_bounds(
         objective.parameters
         if objective.size <= LM_PARAMETERS and objective.size * len(response) <= MOST_ENTRIES
@@ -300,7 +300,7 @@ def _of_fit(
     def flat(numbers: Any) -> Any:
         return np.broadcast_to(numbers, np.shape(residual)).ravel()
 
-    fitted = response - fit.sign * flat(residual)
+    fitted = response - fit.found.sign * flat(residual)
     off = flat(off) + np.spacing(np.abs(response))
     found = {"predictions": digits_of_node(fitted, off)}
     # What is 0 but for rounding has no digits, and needs none.

@@ -171,12 +171,6 @@ class Fit:
         self.loss = loss
         from gradcli.minimize.residuals import ModelResiduals
 
-        self.factor = found.factor
-        """What the sum of the weighted squares is multiplied with to be the objective."""
-        self.sign = found.sign
-        """1 or -1, the sign that the response has in the residuals."""
-        self.residual = found.residual
-        """The node of the residuals without their weights."""
         self.residuals = ModelResiduals(objective, found.residual, found.weight, rows)
         self.is_linear = self.residuals.is_linear and loss is None
 
@@ -186,7 +180,7 @@ class Fit:
 
     def order(self) -> Vector | None:
         """Return the one column of numbers that the model is a function of; None without one."""
-        names = self.objective.graph.variables([self.residual])
+        names = self.objective.graph.variables([self.found.residual])
         held = self.objective.in_memory()
         response = None if self.found.response is None else self.found.response
         columns = [name for name, node in names.items() if node != response and name in held]

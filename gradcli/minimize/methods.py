@@ -222,7 +222,7 @@ def _least_squares(task: Task, settings: Settings, start: Vector) -> Solver:
             loss=task.loss,
             least=VANISHED if fit.is_plain else 0.0,
         )
-    return found if fit.factor == 1 else Scaled(found, fit.factor)
+    return found if fit.found.factor == 1 else Scaled(found, fit.found.factor)
 
 
 class Scaled:

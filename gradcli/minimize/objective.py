@@ -18,7 +18,6 @@ from gradcli.values import names_to_nodes
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from gradcli.data.pieces import PieceRows
     from gradcli.graph.node import Graph
     from gradcli.graph.shapes import Shape
     from gradcli.language.origin import Origin
@@ -283,10 +282,6 @@ class Objective:
             return half
 
         return matrix
-
-    def use_rows(self, rows: PieceRows) -> None:
-        """Take other rows; see RowsObjective, which alone is computed in pieces."""
-        raise NotImplementedError
 
     def use(self, values: Mapping[str, Any]) -> None:
         """Give those of the constants that are named other values, of the same shapes."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from gradcli.data.columns import length_of
 from gradcli.data.pieces import PieceRows
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from gradcli.language.origin import Origin
     from gradcli.minimize.methods import Method
     from gradcli.minimize.objective import Objective
+    from gradcli.minimize.rows_objective import RowsObjective
     from gradcli.minimize.settings import Settings
     from gradcli.minimize.task import Task
     from gradcli.rows.columns import Typed
@@ -184,7 +185,7 @@ class Training:
     def _step(self, batch: Block | PieceRows, length: int) -> float:
         """Take one step and return the objective of the batch before it."""
         if isinstance(batch, PieceRows):
-            self._objective.use_rows(batch)
+            cast("RowsObjective", self._objective).use_rows(batch)
         elif self._over_rows is None and length != self._length:
             self._earlier += self._objective.evaluations
             self._objective = self._of_batch(batch, self._start()).objective
@@ -221,7 +222,7 @@ class Training:
         self.epochs.append(done)
         self._taken, self._total = 0, 0.0
         if self._schedule is not None:
-            self._schedule.hear(value)
+            self._schedule.observe(value)
         return done
 
     def _mean(self) -> float:

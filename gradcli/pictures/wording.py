@@ -60,6 +60,6 @@ def _check(path: str, found: Mapping[str, str], english: Mapping[str, str]) -> N
 
 
 def _unusable(path: str, why: str, english: str = "") -> UsageError:
-    message = f"the words of pictures in {printable(path, 60)}, which {VARIABLE} names, are no use"
+    message = f"{VARIABLE} names {printable(path, 60)}, whose words cannot be used"
     hint = f"in English it is '{english}'" if english else f"unset {VARIABLE} for English"
     return UsageError(f"{message}: {why}", hint=hint)

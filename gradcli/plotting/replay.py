@@ -235,7 +235,7 @@ def _points(problem: Task, found: Minimum) -> dict[str, Any] | None:
     for own, values in columns.items():
         alike = 0.0 if own == label else float(values[0])
         given[own] = np.full(len(x), m.inputs[-1] if own == name else m.of(alike), dtype=object)
-    curve = _finished(m, objective.graph, [fit.residual], given)
+    curve = _finished(m, objective.graph, [fit.found.residual], given)
     if curve is None:
         return None
     return {
@@ -245,7 +245,7 @@ def _points(problem: Task, found: Minimum) -> dict[str, Any] | None:
         "moves": [name, label] if is_plain else [],
         "curve": curve,
         "response": 0.0 if is_plain else float(y[0]),
-        "side": fit.sign,
+        "side": fit.found.sign,
     }
 
 

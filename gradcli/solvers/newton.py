@@ -124,7 +124,7 @@ class Newton(TrustRegion[Place]):
         if falling is not None:
             return falling
         least = LEAST_ASTRAY if self._is_astray else LEAST
-        self._progress.hear(self.value, self.gradient_norm, least)
+        self._progress.observe(self.value, self.gradient_norm, least)
         return self._verdict() if self._progress.is_over else None
 
     def _is_settled(self) -> bool:

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class Observer:
-    """Watches a run. Of what a method of its own does not tell it, it takes no note."""
+    """Watches a run: overrides the methods of those events that it is to see."""
 
     sees_all_runs = False
     """Whether it sees the steps of every run as they are made, not only those of the run that
@@ -66,9 +66,10 @@ class Each(Observer):
 
 
 class Observers(Observer):
-    """Several observers as one; of a maximum they see what it is the negative of swapped back.
+    """Several observers as one.
 
-    An event is told only to those who have a method of their own for it, for a run has many.
+    A maximum is found as the minimum of the negative; they see the values of the formula itself.
+    Events that every step brings are passed only to those that override their methods.
     """
 
     def __init__(self, observers: Iterable[Observer], *, is_maximum: bool = False) -> None:
@@ -78,7 +79,7 @@ class Observers(Observer):
         self._told = {event: self._with(event) for event in ("step", "following", "batch", "stop")}
 
     def _with(self, event: str) -> list[Callable[..., Any]]:
-        """Return the methods of those who do not leave an event to the class above."""
+        """Return the methods of those that override the method of an event."""
         methods = [getattr(each, event) for each in self._all]
         default = getattr(Observer, event)
         return [each for each in methods if getattr(each, "__func__", None) is not default]

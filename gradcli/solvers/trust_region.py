@@ -166,7 +166,7 @@ class Progress:
         """Whether nothing was brought for too long."""
         return self._idle >= self._patience
 
-    def hear(self, value: float, gradient_norm: float, least: float) -> None:
+    def observe(self, value: float, gradient_norm: float, least: float) -> None:
         """Take note of where a step led.
 
         Steps must together bring more than the share `least` of the value, unless the gradient

@@ -226,7 +226,13 @@ def test_wrong_options(
 @pytest.mark.parametrize(
     ("words", "parts"),
     [
-        (("x^2", "x=1:2:1"), ("x is a range, and minimize needs one value",)),
+        (
+            ("x^2", "x=1:2:1"),
+            (
+                "x is a range, and minimize needs one value",
+                "write x=1 --bounds x=1:2",
+            ),
+        ),
         (("x^2",), ("no value is given for x",)),
         (("3",), ("there is nothing to minimise",)),
         (("3", "x=1"), ("the formula does not use x",)),

@@ -39,7 +39,7 @@ def test_rates_are_those_of_torch(case: dict[str, Any]) -> None:
     got = []
     for t in range(len(case["lr_at_step"])):
         got.append(plan.rate(t, case["lr"]))
-        plan.hear(case["values"][t] if "values" in case else 1.0)
+        plan.observe(case["values"][t] if "values" in case else 1.0)
 
     # torch multiplies the rate before by a factor, which loses digits, most of them near 0
     assert got == pytest.approx(case["lr_at_step"], rel=1e-12, abs=1e-16)
@@ -99,7 +99,7 @@ def test_a_plateau_goes_on_from_its_state() -> None:
         got = []
         for t in range(start, end):
             got.append(plan.rate(t, 0.1))
-            plan.hear(values[t])
+            plan.observe(values[t])
         return got
 
     whole = heard(made("plateau(0.5, 1)"), 0, len(values))

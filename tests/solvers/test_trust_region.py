@@ -104,15 +104,15 @@ def test_a_step_is_given_up_and_another_way_is_tried_once() -> None:
 def test_progress_is_lower_values_or_gradients() -> None:
     progress = Progress(np.array([0.5, 4.0]), 1.0, 1.0, IDLE)
     for _ in range(IDLE - 1):
-        progress.hear(1.0 - 1e-13, 0.95, 1e-12)
+        progress.observe(1.0 - 1e-13, 0.95, 1e-12)
     assert not progress.is_over
     copy = Progress(np.zeros(2), 5.0, 5.0, IDLE)
     copy.restore(progress.state())
-    copy.hear(1.0 - 1e-13, 0.95, 1e-12)
+    copy.observe(1.0 - 1e-13, 0.95, 1e-12)
     assert copy.is_over
-    progress.hear(1.0 - 1e-9, 1.0, 1e-12)
+    progress.observe(1.0 - 1e-9, 1.0, 1e-12)
     assert progress.state() == [1.0 - 1e-9, 1.0, 0, 1.0, 1.0, 4.0]
-    progress.hear(1.0 - 2e-9, 1.0, 1e-6)  # too little, so far away
+    progress.observe(1.0 - 2e-9, 1.0, 1e-6)  # too little, so far away
     assert progress.state()[2] == 1
-    progress.hear(1.0, 0.8, 1e-6)
+    progress.observe(1.0, 0.8, 1e-6)
     assert progress.state() == [1.0 - 1e-9, 0.8, 0, 1.0, 1.0, 4.0]

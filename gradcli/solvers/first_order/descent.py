@@ -120,7 +120,7 @@ class Descent:
         self.rate = rate
         self.steps += 1
         if self._schedule is not None:
-            self._schedule.hear(value)
+            self._schedule.observe(value)
 
     def leap(self, most: int, remaining: int, lowest: float) -> Leap:
         """Take up to `most` steps at once; see `Leaping`."""

@@ -105,7 +105,7 @@ class LBFGS:
         self._steepest = max(self._steepest, self.gradient_norm)
         # Next to nothing is no step, however much lower a value near 0 becomes.
         lower = self.value if moved > NOTHING * self._reach else math.inf
-        self._progress.hear(lower, self.gradient_norm, 2 * EPSILON)
+        self._progress.observe(lower, self.gradient_norm, 2 * EPSILON)
         return None
 
     def state(self) -> dict[str, Any]:

@@ -42,7 +42,7 @@ class Schedule:
         """Return the rate of step t, from 0. Raises OverflowError when it is infinite."""
         return self._formula(t, base)
 
-    def hear(self, value: float) -> None:
+    def observe(self, value: float) -> None:
         """Take note of the objective's value after a step."""
 
     def state(self) -> dict[str, Any]:
@@ -175,7 +175,7 @@ class Plateau(Schedule):
         self._rate = super().rate(t, base)
         return self._rate
 
-    def hear(self, value: float) -> None:
+    def observe(self, value: float) -> None:
         """Take note of the objective's value after a step."""
         if value < self._best * (1 - self._threshold):
             self._best = value
