@@ -305,7 +305,7 @@
         changed();
       };
       if (run.data?.moves.length) {
-        byId("chosen").hidden = false;
+        byId("chosen").hidden = byId("drag").hidden = false;
         run.data.points[0].forEach((_, k) => byId("point").add(new Option(String(k + 1), String(k))));
         byId("point").onchange = changed;
         ["point-x", "point-y"].forEach((id, k) => {
