@@ -8,7 +8,7 @@ import os
 import re
 import sys
 from math import prod
-from typing import IO, TYPE_CHECKING, NamedTuple
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
@@ -31,6 +31,7 @@ from gradcli.data.remote import at_once, files_at, is_address
 from gradcli.errors import FileError, TooManyRowsError, few
 from gradcli.graph import shapes
 from gradcli.limits import ELEMENTS
+from gradcli.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

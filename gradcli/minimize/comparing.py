@@ -8,7 +8,7 @@ names, or from one sum of squares being the smaller; where no fit finds the valu
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from gradcli.errors import MathematicsError, UsageError
 from gradcli.graph.node import Node
@@ -19,6 +19,7 @@ from gradcli.minimize.minimize import minimize
 from gradcli.minimize.settings import Settings
 from gradcli.minimize.task import Asked
 from gradcli.options import example, spelled
+from gradcli.records import NamedTuple
 from gradcli.values import numbers
 
 if TYPE_CHECKING:

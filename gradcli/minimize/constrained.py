@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import re
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import FormulaError, MathematicsError, UsageError, printable
 from gradcli.graph.node import Node
@@ -23,6 +23,7 @@ from gradcli.minimize.minimum import Constraint, Iterate, Minimum
 from gradcli.minimize.objective import VectorObjective
 from gradcli.minimize.task import task
 from gradcli.options import example, spelled
+from gradcli.records import NamedTuple
 from gradcli.solvers import stopping
 from gradcli.solvers.observer import Observer
 from gradcli.solvers.solver import run

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import GradcliError, MathematicsError, few
 from gradcli.exact.certain import digits_of_node
@@ -16,6 +16,7 @@ from gradcli.exact.decimals import certain_digits
 from gradcli.minimize.methods import LM_PARAMETERS
 from gradcli.minimize.objective import Objective
 from gradcli.options import example, spelled
+from gradcli.records import NamedTuple
 from gradcli.solvers import stopping
 from gradcli.solvers.stopping import Ending, short
 from gradcli.values import numbers

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from math import fsum, prod
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from gradcli.calculus.squares import Squares, squares, sum_of_terms
 from gradcli.errors import FileError, NameValueError, UsageError
@@ -13,6 +13,7 @@ from gradcli.graph.shapes import sized
 from gradcli.minimize.objective import WEIGHT
 from gradcli.options import example, spelled
 from gradcli.point import Point
+from gradcli.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence

@@ -9,7 +9,7 @@ argument of a function such as exp gives an equation for them.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,6 +24,7 @@ from gradcli.graph.operations import (
     TABLE,
 )
 from gradcli.programs import interpreter
+from gradcli.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

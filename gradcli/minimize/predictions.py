@@ -9,7 +9,7 @@ exact Hessian of the sum of squares S, and not JᵀJ alone.
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from gradcli.minimize.objective import WEIGHT, Objective
 from gradcli.minimize.residuals import ModelResiduals
 from gradcli.options import spelled
 from gradcli.point import Point
+from gradcli.records import NamedTuple
 from gradcli.rows.reductions import is_rowwise
 from gradcli.solvers.vectors import norms
 from gradcli.values import entry_name

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import UsageError
 from gradcli.minimize.rows_objective import RowsObjective
 from gradcli.minimize.settings import Settings
 from gradcli.minimize.task import Asked, task
 from gradcli.options import spelled
+from gradcli.records import NamedTuple
 from gradcli.rows.columns import over_rows
 from gradcli.values import shape_of
 

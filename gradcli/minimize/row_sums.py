@@ -7,13 +7,14 @@ to be said about the derivatives.
 from __future__ import annotations
 
 from math import nan
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from gradcli.data.columns import length_of
 from gradcli.data.rows import HeldRows, numbered
 from gradcli.errors import MathematicsError
 from gradcli.point import Lines, Point
 from gradcli.programs.interpreter import Values, finite
+from gradcli.records import NamedTuple
 from gradcli.rows.reductions import Totals, reduction_name
 
 if TYPE_CHECKING:

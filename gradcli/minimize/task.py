@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import prod
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import FileError, MathematicsError, NameValueError, UsageError, few, printable
 from gradcli.graph import printing
@@ -17,6 +17,7 @@ from gradcli.minimize.fit import Column, Fit, Weighting, plain_squares, recognis
 from gradcli.minimize.objective import WEIGHT, Objective
 from gradcli.options import example, spelled
 from gradcli.programs import engines
+from gradcli.records import NamedTuple
 from gradcli.values import checked, entries
 
 if TYPE_CHECKING:

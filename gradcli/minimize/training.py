@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from gradcli.data.columns import length_of
 from gradcli.data.pieces import PieceRows
@@ -17,6 +17,7 @@ from gradcli.minimize.objective import WEIGHT
 from gradcli.minimize.settings import SECOND_ORDER
 from gradcli.minimize.task import task, weighting_of
 from gradcli.options import spelled
+from gradcli.records import NamedTuple
 from gradcli.rows.columns import by_rows, read_by_rows, with_shapes
 from gradcli.rows.reductions import inner
 from gradcli.solvers import stopping
