@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
-import glob
 import os
 import re
 import sys
@@ -102,6 +100,8 @@ def _expanded(path: str) -> list[str]:
             raise FileError(f"{shown(path)}: the folder holds no files")
         return files
     if re.search(r"[*?\[]", path) and not os.path.exists(path):  # noqa: PTH110
+        import glob
+
         found = sorted(glob.glob(path))  # noqa: PTH207
         if not found:
             raise FileError(f"no file matches {quoted(path, 200)}")
@@ -313,6 +313,8 @@ class Source:
 
     def _matching(self, pattern: str) -> list[str]:
         """Return the columns that match, in order. Raises FileError."""
+        import fnmatch
+
         matches = re.compile(fnmatch.translate(pattern.replace("[", "[[]")))  # [ is not special
         parts = [
             name

@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Any
 from gradcli.errors import MathematicsError, NameValueError, few
 from gradcli.limits import GENERATED_NODES
 from gradcli.point import Lines, Point
-from gradcli.programs.engines import Compiled, Formula, check, engine, repays
+from gradcli.programs.engines import AUTO, Compiled, Formula, check, engine, repays
 from gradcli.programs.interpreter import finite, run
-from gradcli.values import names_to_nodes
+from gradcli.values import checked, names_to_nodes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from gradcli.graph.node import Graph
+    from gradcli.data.pieces import SomeRows
+    from gradcli.data.rows import Rows
+    from gradcli.graph.node import Graph, Node
     from gradcli.graph.shapes import Shape
     from gradcli.language.origin import Origin
     from gradcli.programs.program import Program
@@ -45,6 +47,10 @@ def with_gradient(
     return program(graph, outputs)
 
 
+SUMMED_ROWS = 1 << 10
+"""From so many rows on, sums of numbers of each row are computed in one fused pass."""
+MANY_ROWS = 1 << 16
+"""From so many rows on, blocks of them that stay in the cache are faster than all at once."""
 WEIGHT = "weight of a row"
 """The name of the weights in a formula; no name that anyone can type."""
 
@@ -387,3 +393,71 @@ def total_of(slopes: Sequence[Any], shapes: Sequence[Shape]) -> float:
     """Return the sum of all numbers of a gradient, which is finite only if each of them is."""
     parts = [s.sum() if shape else s for s, shape in zip(slopes, shapes, strict=True)]
     return float(sum(parts))
+
+
+def objective_over(
+    formula: Node,
+    origin: Origin | None,
+    parameters: Sequence[str],
+    constants: Mapping[str, Any],
+    engine: str = AUTO,
+    files: SomeRows | None = None,
+    place: Callable[[int], str] | None = None,
+) -> tuple[Objective, Rows | None]:
+    """Return the objective, computed by blocks of rows if they are many and it can be.
+
+    The rows are returned beside it then. Those of `files` are not among the `constants`.
+    """
+    graph = formula.graph
+    held = {name: constants[name] for name in graph.columns if name in constants}
+    count = len(next(iter(held.values()), ()))
+    rows: Rows | None = files
+    if held and is_for_blocks(count, engine, is_plain=True):
+        from gradcli.data.rows import HeldRows
+        from gradcli.rows.reductions import split
+        from gradcli.rows.sums import is_plain
+
+        parts = split(formula)
+        if parts is not None and is_for_blocks(count, engine, is_plain=is_plain(graph, parts)):
+            rows = HeldRows(held)
+            constants = {name: value for name, value in constants.items() if name not in held}
+    if rows is None:
+        whole = Objective(
+            graph, formula.id, parameters, origin, constants, engine=engine, place=place
+        )
+        return whole, None
+    from gradcli.minimize.rows_objective import RowsObjective
+
+    return RowsObjective(formula, parameters, origin, constants, rows, engine, place), rows
+
+
+def is_for_blocks(count: int, engine: str, *, is_plain: bool) -> bool:
+    """Return whether so many rows are computed by blocks rather than all at once.
+
+    `is_plain` says whether what is summed is one number of each row.
+    """
+    least = 1 if repays(engine, 0.0) else SUMMED_ROWS
+    return count >= MANY_ROWS or (count >= least and is_plain)
+
+
+def compiled_over(
+    formula: Node,
+    origin: Origin | None,
+    parameters: Sequence[str],
+    columns: Mapping[str, Any],
+    engine: str = "auto",
+) -> Callable[..., tuple[Any, ...]]:
+    """Return the function from the parameters' values to the value and the gradient.
+
+    Raises UsageError for an engine that does not exist or is not installed.
+    """
+    check(engine)
+    names_to_nodes(formula.graph, formula.id, parameters)
+    constants = checked(formula, columns, origin, parameters)
+    objective, _ = objective_over(formula, origin, parameters, constants, engine)
+
+    def value_and_gradient(*point: Any) -> tuple[Any, ...]:
+        value, slopes = objective(point)
+        return value, *slopes
+
+    return value_and_gradient

@@ -14,7 +14,7 @@ from gradcli.language.choices import choice
 from gradcli.language.names import is_name, meant, names_in, suggestion
 from gradcli.language.origin import where
 from gradcli.minimize.fit import Column, Fit, Weighting, plain_squares, recognised, weighted
-from gradcli.minimize.objective import WEIGHT, Objective
+from gradcli.minimize.objective import WEIGHT, objective_over
 from gradcli.options import example, spelled
 from gradcli.programs import engines
 from gradcli.records import NamedTuple
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from gradcli.calculus.squares import Squares
     from gradcli.data.pieces import SomeRows
-    from gradcli.data.rows import Rows
     from gradcli.language.origin import Origin
+    from gradcli.minimize.objective import Objective
     from gradcli.minimize.settings import Settings
     from gradcli.solvers.losses import Loss
     from gradcli.solvers.vectors import Box
@@ -141,9 +141,9 @@ class Task(NamedTuple):
 
         There is one at most. `has_steps` says whether the schedule is one of steps, not of epochs.
         """
-        asked = example("engine", settings.engine)
         if not engines.repays(settings.engine, 0.0):
             return []
+        asked = example("engine", settings.engine)
         obstacle = self.objective.obstacle()
         if obstacle is not None:
             return [f"{asked}: {obstacle}, so it is computed in Python"]
@@ -211,18 +211,9 @@ def task(
         residual = Node(formula.graph, squares.residual)
         squares = squares._replace(weight=weighting.node(residual, prod(shape)))
         formula = weighted(formula, squares, loss)
-    objective: Objective
-    over: Rows | None = None
-    if formula.graph.columns:
-        from gradcli.minimize.rows_objective import objective_over
-
-        objective, over = objective_over(
-            formula, origin, list(point), constants, settings.engine, files, settings.place
-        )
-    else:
-        objective = Objective(
-            formula.graph, formula.id, list(point), origin, constants, engine=settings.engine
-        )
+    objective, over = objective_over(
+        formula, origin, list(point), constants, settings.engine, files, settings.place
+    )
     is_plain = squares is None and files is None and settings.may_be_lm
     if is_plain and (settings.method or not (columns or objective.size > PLAIN_PARAMETERS)):
         squares = plain_squares(formula, moving, count)

@@ -175,9 +175,11 @@ class Compiled:
     def __init__(
         self, program: Program, names: Sequence[str], choice: str, *, same_bits: bool = False
     ) -> None:
+        from gradcli.programs.generated import function
+
         self._made = program, names
         self._choice = choice
-        self.run = engine(PYTHON).function(program, names, same_bits=same_bits)
+        self.run = function(program, names, same_bits=same_bits)
         """From the values of the names to those of the outputs; see Engine."""
         size = max(len(program.instructions), 1)
         due = WORTH * (STARTING + COMPILING * size) / (RUNNING * size)
