@@ -96,7 +96,7 @@ def _minimum(
         watched.end()
     growth = stopping.growth(best.outcome.first, best.outcome.record.value)
     end = runs.iterate(best.outcome.record)
-    best, statistics, more = reported(problem, how, best)
+    best, statistics, more = reported(problem, best, runs.doubts)
     value = value_of(problem, best)
     if asks:
         at = end_of(problem, best), value, best.outcome.reason.ending

@@ -65,6 +65,8 @@ class Runs:
         self._interrupted: Reason | None = None
         self._ended: Run | None = None
         """The last run that is over."""
+        self._doubted: tuple[Run, Doubts] | None = None
+        """The last run whose end was judged, and how."""
 
     def lowest(self, resumed: Mapping[str, Any] | None = None) -> Run:
         """Return the run that ended lowest, of one or several starts, or continued."""
@@ -173,12 +175,12 @@ class Runs:
         best = first = fit(problem.start, FIRST_STEPS) if has_start else None
         refit: Refit | None = None
         with self._kept():
-            found = None if first is None or self._is_over() else self._doubts(first)
+            found = None if first is None or self._is_over() else self.doubts(first)
             if first is None or (found is not None and found.are_any):
                 from gradcli.minimize.refit import Refit
 
                 r_squared = None if found is None else found.r_squared
-                refit = Refit(problem, first, r_squared, self._how.seed, self._doubts)
+                refit = Refit(problem, first, r_squared, self._how.seed, self.doubts)
                 refit.look(
                     lambda point, steps: fit(self._layout.blocks(point), steps), self._is_over
                 )
@@ -202,8 +204,11 @@ class Runs:
         self._show(best)
         return best
 
-    def _doubts(self, run: Run) -> Doubts:
-        return doubts(self.problem, self._how, run)[0]
+    def doubts(self, run: Run) -> Doubts:
+        """Return what is doubtful about where the run of a fit ended; that of the last is kept."""
+        if self._doubted is None or self._doubted[0] is not run:
+            self._doubted = run, doubts(self.problem, self._how, run)
+        return self._doubted[1]
 
     def _is_over(self) -> bool:
         """Whether no other run may follow."""

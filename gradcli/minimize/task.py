@@ -7,7 +7,6 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import FileError, MathematicsError, NameValueError, UsageError, few, printable
-from gradcli.graph import printing
 from gradcli.graph.node import Node
 from gradcli.graph.shapes import sized
 from gradcli.language.choices import choice
@@ -269,7 +268,11 @@ def _nodes(formula: Node, names: Collection[str]) -> dict[str, int]:
 
 
 def _expression(formula: Node, origin: Origin | None) -> str:
-    return origin.source if origin else printing.formula(formula.graph, formula.id)
+    if origin is not None:
+        return origin.source
+    from gradcli.graph import printing
+
+    return printing.formula(formula.graph, formula.id)
 
 
 def weighting_of(settings: Settings, data: Mapping[str, Any]) -> Weighting:
