@@ -253,9 +253,10 @@ def certainty(
     warnings: list[str] = []
     with suppress(GradcliError):
         here = objective.at(blocks_of(problem, best.outcome.record.point))
-        kept, error, where = here.certainty(objective.parameters)
+        kept, error = here.certainty(objective.parameters)
         found["minimum"] = kept
         if kept < FEW_DIGITS and error > NOTHING * abs(best.outcome.first):
+            where = here.least_certain(objective.parameters)
             warnings.append(f"{_few(kept, f'the {what}')}; the others are lost in {where}")
         found["gradient_norm"] = _of_gradient(here, problem, best, warnings)
         part = error / abs(here.value) if here.value else math.inf

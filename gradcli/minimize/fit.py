@@ -188,16 +188,20 @@ class Fit:
         columns = [name for name in columns if getattr(held[name], "ndim", 0) == 1]
         return held[columns[0]] if len(columns) == 1 else None
 
-    def _of_data(self, node: int) -> Vector:
-        """Return what a node that no parameter changes is for each residual."""
-        return self._for_rows(node, self.objective.in_memory(), self.objective.row_count)
-
-    def _for_rows(self, node: int, values: Mapping[str, Any], rows: int) -> Vector:
+    def _of_data(self, node: int | None, block: Block | None = None) -> Vector:
+        """Return what a node that no parameter changes is for each residual, maybe of a block."""
         import numpy as np
 
-        graph = self.objective.graph
-        shape = sized(graph.shape(self.found.residual), rows)
-        return np.broadcast_to(Point(graph, node, values).value, shape).ravel()
+        assert node is not None  # noqa: S101 - the caller has seen it
+        objective = self.objective
+        if block is None or self.rows is None:
+            values, rows = objective.in_memory(), objective.row_count
+        else:
+            from gradcli.data.columns import length_of
+
+            values, rows = {**objective.constants, **block}, length_of(block)
+        shape = sized(objective.graph.shape(self.found.residual), rows)
+        return np.broadcast_to(Point(objective.graph, node, values).value, shape).ravel()
 
     @cached_property
     def weights(self) -> Weights | None:
@@ -232,7 +236,7 @@ class Fit:
                 self.weighting.factors(length_of(block), block[column.name], first)
             except FileError as error:  # it is the same wherever the rows are looked at
                 return error
-        return Weights.of(self._of_block(self.found.weight, block))
+        return Weights.of(self._of_data(self.found.weight, block))
 
     @property
     def has_positive_weights(self) -> bool:
@@ -299,10 +303,10 @@ class Fit:
 
         The first is the sum of the weights, or of as many ones.
         """
-        apart = self._of_block(self.found.response, block) - about
+        apart = self._of_data(self.found.response, block) - about
         if self.found.weight is None:
             return float(apart.size), float(apart.sum()), float((apart**2).sum())
-        weights = self._of_block(self.found.weight, block)
+        weights = self._of_data(self.found.weight, block)
         return float(weights.sum()), float(weights @ apart), float(weights @ apart**2)
 
     def _over(self, work: Callable[..., Any], *arguments: Any) -> Iterable[Any]:
@@ -310,14 +314,6 @@ class Fit:
         if self.rows is None:
             return [work(self.objective.in_memory(), 0, *arguments)]
         return self.rows.over(work, *arguments)
-
-    def _of_block(self, node: int | None, block: Block) -> Vector:
-        """Return what a node that no parameter changes is for each residual of some rows."""
-        from gradcli.data.columns import length_of
-
-        assert node is not None  # noqa: S101 - the caller has seen it
-        count = self.objective.row_count if self.rows is None else length_of(block)
-        return self._for_rows(node, {**self.objective.constants, **block}, count)
 
 
 def recognised(

@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 
     from gradcli.minimize.settings import Settings
     from gradcli.minimize.task import Task
-    from gradcli.solvers.solver import Mask, Solver, Vector
-    from gradcli.solvers.stopping import Reason
+    from gradcli.solvers.solver import Solver, Vector
 
 NEWTON_PARAMETERS = 50
 """Up to so many numbers the exact Hessian is worth its cost."""
@@ -232,7 +231,8 @@ class Scaled:
     def __init__(self, solver: Solver, factor: float) -> None:
         self._solver = solver
         self._factor = factor
-        self.name = solver.name
+        self.name, self.rate = solver.name, solver.rate
+        self.suspects, self.arrived, self.step = solver.suspects, solver.arrived, solver.step
 
     @property
     def point(self) -> Any:
@@ -248,20 +248,3 @@ class Scaled:
     def gradient_norm(self) -> float:
         """The norm of its gradient there."""
         return self._factor * self._solver.gradient_norm
-
-    @property
-    def rate(self) -> float:
-        """The rate of the solver."""
-        return self._solver.rate
-
-    def suspects(self) -> Mask | None:
-        """Return along which variables no curvature is known at the point; None for all."""
-        return self._solver.suspects()
-
-    def arrived(self) -> Reason | None:
-        """Return why the point is as good as the minimum; None when it is not known to be."""
-        return self._solver.arrived()
-
-    def step(self) -> Reason | None:
-        """Move to the next point, or return why the run is over."""
-        return self._solver.step()

@@ -59,11 +59,15 @@ def minimize(
             message = f"a model y ~ … is fitted by a minimum, and {own} asks for a maximum"
             raise UsageError(message, hint=f"leave out {own}")
         formula = -formula
-    work = _minimum
-    if how.subject_to:
-        from gradcli.minimize.constrained import optimum as work
     asked = Asked(formula, origin, start, fixed or {}, data or {}, how)
-    found = work(asked, watched, resumed, predicts=predicts, influences=influences)
+    if how.subject_to:
+        from gradcli.minimize import constrained
+
+        others = {"checkpoint": watched.keeps, "resume": resumed is not None}
+        constrained.check(how, {**others, "predictions": predicts or influences})
+        found = constrained.optimum(asked, watched)
+    else:
+        found = _minimum(asked, watched, resumed, predicts=predicts, influences=influences)
     found = found._replace(history=history)
     return found.swapped() if how.maximize else found
 

@@ -261,7 +261,24 @@ class Objective:
         return matrix
 
     def _by_columns(self) -> Callable[..., Matrix]:
-        """Return the function that multiplies the Hessian with each unit vector."""
+        """Return the function that works out the Hessian column by column."""
+        columns = self.columns_of_hessians([self.result], [*self.parameters, *self.constants])
+
+        def matrix(*point: Any) -> Matrix:
+            (found,) = columns(*point, *self._fixed)
+            found *= 0.5
+            found += found.T.copy()
+            return found
+
+        return matrix
+
+    def columns_of_hessians(
+        self, roots: Sequence[int], names: Sequence[str]
+    ) -> Callable[..., list[Matrix]]:
+        """Return the function from the values of names to the Hessians of some nodes.
+
+        Each is multiplied with each unit vector.
+        """
         import numpy as np
 
         from gradcli.calculus.forward import hessian_times, rate_name
@@ -269,25 +286,22 @@ class Objective:
         from gradcli.programs.program import program
 
         graph, layout = self.graph, self.layout
-        rates = list(map(rate_name, self.parameters))
-        nodes = list(self.nodes.values())
+        nodes, rates = list(self.nodes.values()), list(map(rate_name, self.parameters))
         direction = {
             node: graph.variable(rate, shape)
             for node, rate, shape in zip(nodes, rates, self.shapes, strict=True)
         }
-        product = hessian_times(graph, self.result, nodes, direction)
-        run = function(program(graph, product), [*self.parameters, *self.constants, *rates])
+        products = [n for root in roots for n in hessian_times(graph, root, nodes, direction)]
+        run = function(program(graph, products), [*names, *rates])
 
-        def matrix(*point: Any) -> Matrix:
-            units = np.eye(layout.count)
-            columns = [
-                layout.vector(run(*point, *self._fixed, *layout.blocks(unit))) for unit in units
+        def matrices(*values: Any) -> list[Matrix]:
+            columns = [run(*values, *layout.blocks(unit)) for unit in np.eye(layout.count)]
+            return [
+                np.array([layout.vector(column[k : k + len(nodes)]) for column in columns])
+                for k in range(0, len(products), len(nodes))
             ]
-            half: Matrix = 0.5 * np.array(columns)
-            half += half.T.copy()
-            return half
 
-        return matrix
+        return matrices
 
     def use(self, values: Mapping[str, Any]) -> None:
         """Give those of the constants that are named other values, of the same shapes."""

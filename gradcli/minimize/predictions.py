@@ -15,7 +15,6 @@ import numpy as np
 
 from gradcli.data.rows import HeldRows
 from gradcli.errors import UsageError
-from gradcli.graph.printing import label
 from gradcli.graph.shapes import sized
 from gradcli.graph.structural import entries
 from gradcli.headings import ours
@@ -252,7 +251,11 @@ class Predictions:
     @property
     def response(self) -> str:
         """The response as it is called; empty without one."""
-        return "" if self._response is None else label(self._objective.graph, self._response)
+        if self._response is None:
+            return ""
+        from gradcli.graph.printing import label
+
+        return label(self._objective.graph, self._response)
 
     def along(self, values: Vector) -> Predictions:
         """Return the table of the same fit for other values of its one predictor.

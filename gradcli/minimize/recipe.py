@@ -42,10 +42,8 @@ class Recipe(NamedTuple):
         cls, text: str, start: Mapping[str, Any], fixed: Mapping[str, Any], how: Settings
     ) -> Recipe:
         """Return the recipe of a minimisation, without what only this process knows."""
-        plain = Settings()
         own = {name: value for name, value in vars(how).items() if hasattr(Settings, name)}
-        plain.__dict__.update(own)
-        return cls(text, start, fixed, plain.replaced(place=None))
+        return cls(text, start, fixed, Settings().replaced(**{**own, "place": None}))
 
     def prepared(self, rows: FileRows, place: Callable[[int], str]) -> dict[str, Any]:
         """Return what computes pieces of the rows, by the name of its class.

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from gradcli.calculus.forward import hessian, hessian_times, rate_name
+from gradcli.calculus.forward import hessian
 from gradcli.calculus.reverse import gradient
 from gradcli.data.columns import length_of, rows_at_once
 from gradcli.data.rows import HeldRows
@@ -308,7 +308,7 @@ class RowsObjective(Objective):
         second: Callable[..., list[Matrix]]
         entries: list[int] = []
         if any(self.shapes):
-            second = self._compiled_columns(names)
+            second = self.columns_of_hessians(parts, names)
         else:  # one program computes it all
             below = np.tril_indices(layout.count)
             for part in parts:
@@ -334,30 +334,6 @@ class RowsObjective(Objective):
             return [*found[:start], *(each for pair in pairs for each in pair)]
 
         return curved
-
-    def _compiled_columns(self, names: Sequence[str]) -> Callable[..., list[Matrix]]:
-        """Return the function from the values of names to the Hessians, column by column."""
-        import numpy as np
-
-        layout, graph = self.layout, self.graph
-        nodes = list(self.nodes.values())
-        rates = [
-            graph.variable(rate_name(name), shape)
-            for name, shape in zip(self.parameters, self.shapes, strict=True)
-        ]
-        moving = dict(zip(nodes, rates, strict=True))
-        parts = self._parts.parts
-        turned = [node for part in parts for node in hessian_times(graph, part, nodes, moving)]
-        times = function(program(graph, turned), [*names, *map(rate_name, self.parameters)])
-
-        def matrices(*values: Any) -> list[Matrix]:
-            columns = [times(*values, *layout.blocks(unit)) for unit in np.eye(layout.count)]
-            return [
-                np.array([layout.vector(column[k : k + len(nodes)]) for column in columns])
-                for k in range(0, len(turned), len(nodes))
-            ]
-
-        return matrices
 
     def _outer_objective(self) -> tuple[VectorObjective, Mask]:
         """Return the outer formula as a function of parameters and reductions.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 from gradcli.options import (
     NOT_NEGATIVE,
     POSITIVE,
@@ -37,22 +39,9 @@ def _methods() -> Collection[str]:
     return (*SECOND_ORDER, *METHODS)
 
 
-def _schedules() -> Collection[str]:
-    from gradcli.solvers.first_order.schedules import SCHEDULES
-
-    return SCHEDULES
-
-
-def _losses() -> Collection[str]:
-    from gradcli.solvers.losses import LOSSES
-
-    return LOSSES
-
-
-def _engines() -> Collection[str]:
-    from gradcli.programs.engines import AUTO, TABLE
-
-    return (AUTO, *TABLE)
+def _names(module: str, table: str) -> Callable[[], Collection[str]]:
+    """Return the function that imports a module of gradcli and returns the names in its table."""
+    return lambda: getattr(import_module(f"gradcli.{module}"), table)
 
 
 class Random(Options):
@@ -82,7 +71,7 @@ class Solving(Options):
         "--schedule",
         "How the learning rate changes: 'cosine(t_max=100)'.",
         "S",
-        complete=_schedules,
+        complete=_names("solvers.first_order.schedules", "SCHEDULES"),
         identifies=True,
     )
     steps: Option[int | None] = Option(
@@ -117,7 +106,7 @@ class Solving(Options):
         "--engine",
         "native (machine code by LLVM), python, or auto: what is faster.",
         "E",
-        _engines,
+        _names("programs.engines", "CHOICES"),
         "auto",
     )
 
@@ -143,7 +132,7 @@ class Fitting(Options):
         "--loss",
         "For data with outliers: 'huber(1.35)', soft_l1 or cauchy.",
         "L",
-        complete=_losses,
+        complete=_names("solvers.losses", "LOSSES"),
         identifies=True,
     )
     confidence = Option("--confidence", 0.95, "Of the confidence intervals (0.95).", SHARE, "P")

@@ -38,10 +38,6 @@ CHECKED_NUMBERS = 1_000_000
 """Up to so many numbers of data every step of the formula is checked at a start."""
 
 
-def _any(slope: Any) -> bool:
-    return bool(slope.any() if hasattr(slope, "any") else slope)
-
-
 class Asked(NamedTuple):
     """What is to be minimised, as it is given."""
 
@@ -118,9 +114,11 @@ class Task(NamedTuple):
         """
         nodes = self.objective.nodes
         if slopes is not None:
+            import numpy as np
+
             # Only what is 0 there can be 0 everywhere.
             pairs = zip(nodes.items(), slopes, strict=True)
-            nodes = {name: node for (name, node), slope in pairs if not _any(slope)}
+            nodes = {name: node for (name, node), slope in pairs if not np.any(slope)}
         if not nodes:
             return {}
         from gradcli.calculus.kinks import without_slope
@@ -196,11 +194,17 @@ def task(
         why = "the formula is no sum or mean over rows, so all rows are held in memory"
         return found._replace(warnings=[why])
     point, constants = _parted(values, start)
-    moving = _nodes(formula, point)
+    nodes = formula.graph.variables([formula.id])
+    moving = {name: nodes[name] for name in point if name in nodes}
     count = _count(formula, constants) if files is None else files.count
     squares = recognised(formula, origin, moving, {**constants, **columns}, count)
     loss = _loss(settings.loss)
-    expression = _expression(formula, origin)
+    if origin is None:
+        from gradcli.graph import printing
+
+        expression = printing.formula(formula.graph, formula.id)
+    else:
+        expression = origin.source
     if loss is not None or weighting.is_given:
         squares = _of_model(origin, squares)
         shape = sized(formula.graph.shape(squares.residual), count)
@@ -260,19 +264,6 @@ def _parted(
         message = "there is nothing to minimise: no name has a start"
         raise NameValueError(message, hint="give one, for example x=1")
     return point, {name: value for name, value in values.items() if name not in start}
-
-
-def _nodes(formula: Node, names: Collection[str]) -> dict[str, int]:
-    nodes = formula.graph.variables([formula.id])
-    return {name: nodes[name] for name in names if name in nodes}
-
-
-def _expression(formula: Node, origin: Origin | None) -> str:
-    if origin is not None:
-        return origin.source
-    from gradcli.graph import printing
-
-    return printing.formula(formula.graph, formula.id)
 
 
 def weighting_of(settings: Settings, data: Mapping[str, Any]) -> Weighting:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 TABLE = {"python": "gradcli.programs.engine", "native": "gradcli.programs.llvm.machine"}
 """The module of each engine, which is an Engine; it is imported when it is asked for."""
 PYTHON, AUTO = "python", "auto"
+CHOICES = (AUTO, *TABLE)
 """The engine that is always there, and the choice that goes on with a faster one if it repays."""
 
 RUNNING = 3e-8
@@ -93,7 +94,7 @@ def engine(name: str) -> Engine:
 
 def check(choice: str) -> None:
     """Raise UsageError for an engine that does not exist or is not installed."""
-    check_word("engine", choice, (AUTO, *TABLE))
+    check_word("engine", choice, CHOICES)
     if choice != AUTO:
         engine(choice).require()
 
