@@ -97,20 +97,18 @@ class Keeper(Observer):
 
 def state_of(path: str, expected: Mapping[str, Any]) -> dict[str, Any]:
     """Return the state in a checkpoint. Raises FileError unless it is of the same run."""
-    content = checkpoint.read(path)
     shown = printable(path, 200)
-    known = content.get("identity") if isinstance(content, dict) else None
-    state = content.get("state") if isinstance(content, dict) else None
-    if not isinstance(known, dict) or not isinstance(state, dict):
-        message = f"'{shown}' is no checkpoint of a minimisation"
-        raise FileError(message)
+    match checkpoint.read(path):
+        case {"identity": dict(known), "state": dict(state)}:
+            pass
+        case _:
+            message = f"'{shown}' is no checkpoint of a minimisation"
+            raise FileError(message)
     for part, what in _WHAT.items():
         if known.get(part) != expected[part]:
             message = f"the checkpoint '{shown}' is of {what}, so it cannot be continued"
-            hint = None
-            if part == "expression":
-                hint = f"its formula is {printable(str(known.get(part)), 200)}"
-            raise FileError(message, hint=hint)
+            formula = f"its formula is {printable(str(known.get(part)), 200)}"
+            raise FileError(message, hint=formula if part == "expression" else None)
     options = known.get("options")
     options = options if isinstance(options, dict) else {}
     for name, value in expected["options"].items():

@@ -214,7 +214,7 @@ class Fit:
         from gradcli.solvers.statistics.evidence import Weights
 
         parts: list[Weights] = []
-        for part in self._over(self.weighed):
+        for part in self._over(self.weights_of_rows):
             if isinstance(part, FileError):
                 raise part
             parts.append(part)
@@ -225,7 +225,7 @@ class Fit:
             raise all_zero()
         return found
 
-    def weighed(self, block: Block, first: int) -> Weights | FileError:
+    def weights_of_rows(self, block: Block, first: int) -> Weights | FileError:
         """Return what there is to know of the weights of some rows with so many before them."""
         from gradcli.data.columns import length_of
         from gradcli.solvers.statistics.evidence import Weights
@@ -277,7 +277,7 @@ class Fit:
         return with_limits(found, warnings, names, free)
 
     def check_influence(self) -> None:
-        """Raise UsageError unless the influence of each row can be told."""
+        """Raise UsageError unless the influence of each row can be computed."""
         if self.loss is not None:
             message = f"{spelled('influence')} is for least squares, without {spelled('loss')}"
             raise UsageError(message, hint="leave out one of them")
@@ -293,9 +293,9 @@ class Fit:
         for _ in range(2):  # the second one about the mean, lest digits be lost
             found = [*self._over(self.moments, mean)]
             count = fsum(number for number, _, _ in found)
-            apart = fsum(first for _, first, _ in found) / count
-            total = fsum(second for _, _, second in found) - count * apart**2
-            mean += apart
+            deviation = fsum(first for _, first, _ in found) / count
+            total = fsum(second for _, _, second in found) - count * deviation**2
+            mean += deviation
         return total
 
     def moments(self, block: Block, _: int, about: float) -> tuple[float, float, float]:
@@ -303,11 +303,11 @@ class Fit:
 
         The first is the sum of the weights, or of as many ones.
         """
-        apart = self._of_data(self.found.response, block) - about
+        deviation = self._of_data(self.found.response, block) - about
         if self.found.weight is None:
-            return float(apart.size), float(apart.sum()), float((apart**2).sum())
+            return float(deviation.size), float(deviation.sum()), float((deviation**2).sum())
         weights = self._of_data(self.found.weight, block)
-        return float(weights.sum()), float(weights @ apart), float(weights @ apart**2)
+        return float(weights.sum()), float(weights @ deviation), float(weights @ deviation**2)
 
     def _over(self, work: Callable[..., Any], *arguments: Any) -> Iterable[Any]:
         """Return what a method makes of each group of rows; data without rows are one block."""

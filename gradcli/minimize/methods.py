@@ -104,7 +104,7 @@ def also_worth_trying(task: Task, method: Method, settings: Settings) -> list[Tr
     return [again, *others] if is_rounded else others
 
 
-_ELSEWHERE = named("""
+_FOREIGN_NAMES = named("""
 lbfgs: bfgs l-bfgs l-bfgs-b lbfgsb cg
 newton: newton-cg newton-raphson trust-ncg trust-exact trust-krylov dogleg tnc
 lm: leastsq least_squares levenberg-marquardt levenberg marquardt gauss-newton trf
@@ -115,13 +115,13 @@ gd: gradient-descent gradient_descent steepest-descent
 
 def _asked(task: Task, settings: Settings) -> Method:
     typed = (settings.method or "").strip()
-    if typed.lower() in _ELSEWHERE:
+    if typed.lower() in _FOREIGN_NAMES:
         message = f"there is no method '{typed}'"
-        raise UsageError(message, hint=f"did you mean '{_ELSEWHERE[typed.lower()]}'?")
-    name, positional, given = choice(spelled("method"), settings.method or "")
+        raise UsageError(message, hint=f"did you mean '{_FOREIGN_NAMES[typed.lower()]}'?")
+    name, positional, keywords = choice(spelled("method"), settings.method or "")
     if name not in SECOND_ORDER:
-        return first_order(name, positional, given, f"{spelled('method')} asks for it")
-    if positional or given:
+        return first_order(name, positional, keywords, f"{spelled('method')} asks for it")
+    if positional or keywords:
         message = f"{name} has no settings"
         raise UsageError(message, hint=f"{spelled('tol')} and {spelled('steps')} say when it stops")
     for field in settings.given("lr", "schedule"):
@@ -134,7 +134,9 @@ def _asked(task: Task, settings: Settings) -> Method:
     return Method(name, {}, f"{spelled('method')} asks for it")
 
 
-def first_order(name: str, positional: Sequence[Any], given: Mapping[str, Any], why: str) -> Method:
+def first_order(
+    name: str, positional: Sequence[Any], keywords: Mapping[str, Any], why: str
+) -> Method:
     """Return a first-order method with all its settings. Raises UsageError for wrong ones."""
     from gradcli.solvers.first_order.methods import METHODS
     from gradcli.solvers.settings import checked
@@ -143,7 +145,7 @@ def first_order(name: str, positional: Sequence[Any], given: Mapping[str, Any], 
         **dict.fromkeys(SECOND_ORDER, ()),
         **{n: row.settings for n, row in METHODS.items()},
     }
-    return Method(name, checked("method", name, table, positional, given), why)
+    return Method(name, checked("method", name, table, positional, keywords), why)
 
 
 def solver(

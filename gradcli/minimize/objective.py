@@ -11,16 +11,14 @@ from typing import TYPE_CHECKING, Any
 from gradcli.errors import MathematicsError, NameValueError, few
 from gradcli.limits import GENERATED_NODES
 from gradcli.point import Lines, Point
-from gradcli.programs.engines import AUTO, Compiled, Formula, check, engine, repays
+from gradcli.programs.engines import Compiled, Formula, check, engine, repays
 from gradcli.programs.interpreter import finite, run
-from gradcli.values import checked, names_to_nodes
+from gradcli.values import names_to_nodes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from gradcli.data.pieces import SomeRows
-    from gradcli.data.rows import Rows
-    from gradcli.graph.node import Graph, Node
+    from gradcli.graph.node import Graph
     from gradcli.graph.shapes import Shape
     from gradcli.language.origin import Origin
     from gradcli.programs.program import Program
@@ -169,17 +167,21 @@ class Objective:
         if self.evaluations > self._fast.due:
             self._fast.speed_up()
         try:
-            value, *slopes = self._fast.run(*point, *self._fixed)
+            found = self._finite(self._fast.run(*point, *self._fixed))
         except (ValueError, OverflowError, ZeroDivisionError):
-            return self.checked(point)
+            found = None
+        return found or self.checked(point)
+
+    def _finite(self, outputs: Sequence[Any]) -> tuple[float, list[Any]] | None:
+        """Return value and gradient as floats and arrays; None if one is not finite."""
+        value, *slopes = outputs
         if self.graph.has_arrays:
             value = float(value)
             slopes = [s if p else float(s) for s, p in zip(slopes, self.shapes, strict=True)]
-            total = value + total_of(slopes, self.shapes)
+            total = value + sum([s if isinstance(s, float) else float(s.sum()) for s in slopes])
         else:
             total = value + sum(slopes)
-        # A sum is finite only if its terms are; when it is not, look closely.
-        return (value, slopes) if total - total == 0 else self.checked(point)
+        return (value, slopes) if total - total == 0 else None  # finite only if all terms are
 
     def formula(self) -> Formula | None:
         """Return the same function of numbers as a program; None for one of arrays."""
@@ -188,7 +190,7 @@ class Objective:
         return Formula(self._program, self.parameters, self.constants, self.count, self.engine)
 
     def count(self, evaluations: int) -> None:
-        """Take note of evaluations that were made elsewhere."""
+        """Take note of evaluations made by another function."""
         self.evaluations += evaluations
 
     def in_memory(self) -> dict[str, Any]:
@@ -216,7 +218,7 @@ class Objective:
         return self
 
     def hessian(self, point: Sequence[Any]) -> Matrix:
-        """Return the exact second derivatives by all numbers of the parameters, shape (p, p).
+        """Return the exact second derivatives with respect to all parameters, shape (p, p).
 
         Raises MathematicsError where one is not finite.
         """
@@ -398,51 +400,9 @@ def rounded(
 
 def _size(numbers: Sequence[float]) -> float:
     """Return how far an operation of some numbers is from its kink; at it, how large they are."""
-    apart = max(numbers) - min(numbers) if len(numbers) > 1 else abs(numbers[0])
-    size = apart or max(map(abs, numbers)) or 1.0
+    distance = max(numbers) - min(numbers) if len(numbers) > 1 else abs(numbers[0])
+    size = distance or max(map(abs, numbers)) or 1.0
     return size if isfinite(size) else 1.0
-
-
-def total_of(slopes: Sequence[Any], shapes: Sequence[Shape]) -> float:
-    """Return the sum of all numbers of a gradient, which is finite only if each of them is."""
-    parts = [s.sum() if shape else s for s, shape in zip(slopes, shapes, strict=True)]
-    return float(sum(parts))
-
-
-def objective_over(
-    formula: Node,
-    origin: Origin | None,
-    parameters: Sequence[str],
-    constants: Mapping[str, Any],
-    engine: str = AUTO,
-    files: SomeRows | None = None,
-    place: Callable[[int], str] | None = None,
-) -> tuple[Objective, Rows | None]:
-    """Return the objective, computed by blocks of rows if they are many and it can be.
-
-    The rows are returned beside it then. Those of `files` are not among the `constants`.
-    """
-    graph = formula.graph
-    held = {name: constants[name] for name in graph.columns if name in constants}
-    count = len(next(iter(held.values()), ()))
-    rows: Rows | None = files
-    if held and is_for_blocks(count, engine, is_plain=True):
-        from gradcli.data.rows import HeldRows
-        from gradcli.rows.reductions import split
-        from gradcli.rows.sums import is_plain
-
-        parts = split(formula)
-        if parts is not None and is_for_blocks(count, engine, is_plain=is_plain(graph, parts)):
-            rows = HeldRows(held)
-            constants = {name: value for name, value in constants.items() if name not in held}
-    if rows is None:
-        whole = Objective(
-            graph, formula.id, parameters, origin, constants, engine=engine, place=place
-        )
-        return whole, None
-    from gradcli.minimize.rows_objective import RowsObjective
-
-    return RowsObjective(formula, parameters, origin, constants, rows, engine, place), rows
 
 
 def is_for_blocks(count: int, engine: str, *, is_plain: bool) -> bool:
@@ -452,26 +412,3 @@ def is_for_blocks(count: int, engine: str, *, is_plain: bool) -> bool:
     """
     least = 1 if repays(engine, 0.0) else SUMMED_ROWS
     return count >= MANY_ROWS or (count >= least and is_plain)
-
-
-def compiled_over(
-    formula: Node,
-    origin: Origin | None,
-    parameters: Sequence[str],
-    columns: Mapping[str, Any],
-    engine: str = "auto",
-) -> Callable[..., tuple[Any, ...]]:
-    """Return the function from the parameters' values to the value and the gradient.
-
-    Raises UsageError for an engine that does not exist or is not installed.
-    """
-    check(engine)
-    names_to_nodes(formula.graph, formula.id, parameters)
-    constants = checked(formula, columns, origin, parameters)
-    objective, _ = objective_over(formula, origin, parameters, constants, engine)
-
-    def value_and_gradient(*point: Any) -> tuple[Any, ...]:
-        value, slopes = objective(point)
-        return value, *slopes
-
-    return value_and_gradient

@@ -2,8 +2,8 @@
 
 With the weighted Jacobian J of the residuals and R of its QR factors, the leverage of a row j of J
 is h = |R⁻ᵀj|², and Cook's distance r² h / (p s² (1-h)²) (Cook 1977). The derivative of the
-parameters by a response y is that of the implicit function: H dθ/dy = -∂²S/∂θ∂y, where H is the
-exact Hessian of the sum of squares S, and not JᵀJ alone.
+parameters with respect to a response y is that of the implicit function: H dθ/dy = -∂²S/∂θ∂y,
+where H is the exact Hessian of the sum of squares S, and not JᵀJ alone.
 """
 
 from __future__ import annotations

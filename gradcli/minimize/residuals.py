@@ -132,7 +132,7 @@ class ModelResiduals:
         return self._rows_of("values", self._data, point)
 
     def blocks(self, point: Vector) -> Iterator[tuple[Vector, Matrix]]:
-        """Yield the residuals and their Jacobian by the parameters' numbers, rows by rows."""
+        """Yield the residuals and their Jacobian, block by block."""
         self._begin()
         return self._rows_of("blocks", self._data, point)
 
@@ -250,7 +250,7 @@ class ModelResiduals:
         return machine_code(here.graph, self._outputs(form), names, here.engine)
 
     def _derivatives(self) -> list[int]:
-        """Return the derivatives of the residuals by each number of the parameters, as nodes."""
+        """Return the derivatives of the residuals with respect to each number, as nodes."""
         graph = self._objective.graph
         return [
             tangents(graph, [self._node], {node: unit})[0]

@@ -19,7 +19,6 @@ from gradcli.minimize.objective import (
     Objective,
     VectorObjective,
     is_for_blocks,
-    total_of,
 )
 from gradcli.point import Point
 from gradcli.programs.engines import AUTO, PYTHON, RUNNING_ROW, VECTORISING, repays
@@ -177,13 +176,6 @@ class RowsObjective(Objective):
         seconds = self.evaluations * rows * RUNNING_ROW
         return repays(self.engine, seconds, extra=VECTORISING)
 
-    def _finite(self, outputs: Sequence[Any]) -> tuple[float, list[Any]] | None:
-        """Return value and gradient as floats and arrays; None if one is not finite."""
-        value = float(outputs[0])
-        found = [f if p else float(f) for f, p in zip(outputs[1:], self.shapes, strict=True)]
-        total = value + total_of(found, self.shapes)
-        return (value, found) if total - total == 0 else None
-
     def use(self, values: Mapping[str, Any]) -> None:
         """Give those of the constants and columns that are named other values."""
         super().use(values)
@@ -257,7 +249,7 @@ class RowsObjective(Objective):
         return length_of(block), [*totals, *[slope for of_one in slopes for slope in of_one]]
 
     def hessian(self, point: Sequence[Any]) -> Matrix:
-        """Return the second derivatives by all numbers of the parameters.
+        """Return the second derivatives with respect to all parameters.
 
         Of rows that are not in memory they come from one pass.
 

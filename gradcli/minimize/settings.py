@@ -17,6 +17,7 @@ from gradcli.options import (
     spelled,
     text,
     texts,
+    whole,
 )
 from gradcli.point import nowhere
 
@@ -74,9 +75,7 @@ class Solving(Options):
         complete=_names("solvers.first_order.schedules", "SCHEDULES"),
         identifies=True,
     )
-    steps: Option[int | None] = Option(
-        "--steps", None, "Steps to take (at most 10000).", Whole(0), "N"
-    )
+    steps = whole("--steps", "Steps to take (at most 10000).", 0)
     tol: Option[float | None] = Option(
         "--tol",
         None,
@@ -88,13 +87,7 @@ class Solving(Options):
     seconds: Option[float | None] = Option(
         "--seconds", None, "Stop after so many seconds.", POSITIVE, "S"
     )
-    starts: Option[int | None] = Option(
-        "--starts",
-        None,
-        "Try N starts, keep the lowest; 1 for one run.",
-        Whole(1, 1_000_000),
-        "N",
-    )
+    starts = whole("--starts", "Try N starts, keep the lowest; 1 for one run.", 1, 1_000_000)
     maximize = flag("--maximize", "Find a maximum in place of a minimum.", identifies=True)
     subject_to = texts(
         "--subject-to",

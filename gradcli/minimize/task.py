@@ -13,19 +13,19 @@ from gradcli.language.choices import choice
 from gradcli.language.names import is_name, meant, names_in, suggestion
 from gradcli.language.origin import where
 from gradcli.minimize.fit import Column, Fit, Weighting, plain_squares, recognised, weighted
-from gradcli.minimize.objective import WEIGHT, objective_over
+from gradcli.minimize.objective import WEIGHT, Objective, is_for_blocks
 from gradcli.options import example, spelled
 from gradcli.programs import engines
 from gradcli.records import NamedTuple
-from gradcli.values import checked, entries
+from gradcli.values import checked, entries, names_to_nodes
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from gradcli.calculus.squares import Squares
     from gradcli.data.pieces import SomeRows
+    from gradcli.data.rows import Rows
     from gradcli.language.origin import Origin
-    from gradcli.minimize.objective import Objective
     from gradcli.minimize.settings import Settings
     from gradcli.solvers.losses import Loss
     from gradcli.solvers.vectors import Box
@@ -39,7 +39,7 @@ CHECKED_NUMBERS = 1_000_000
 
 
 class Asked(NamedTuple):
-    """What is to be minimised, as it is given."""
+    """What is to be minimised, before it is checked."""
 
     formula: Node
     origin: Origin | None
@@ -51,7 +51,7 @@ class Asked(NamedTuple):
 
 
 class Task(NamedTuple):
-    """A problem, checked and ready to be handed to a method."""
+    """A problem, checked and ready for a method."""
 
     expression: str
     objective: Objective
@@ -133,7 +133,7 @@ class Task(NamedTuple):
         why = explained(self.objective.graph, self.objective.result, list(names.values()))
         return f"the derivative with respect to {few(list(names))} is 0 everywhere: {why}"
 
-    def unmet(self, settings: Settings, *, has_steps: bool = True) -> list[str]:
+    def engine_warnings(self, settings: Settings, *, has_steps: bool = True) -> list[str]:
         """Return a warning about what runs in Python though another engine was asked for.
 
         There is one at most. `has_steps` says whether the schedule is one of steps, not of epochs.
@@ -196,7 +196,8 @@ def task(
     point, constants = _parted(values, start)
     nodes = formula.graph.variables([formula.id])
     moving = {name: nodes[name] for name in point if name in nodes}
-    count = _count(formula, constants) if files is None else files.count
+    held = [name for name in formula.graph.columns if name in constants]
+    count = files.count if files is not None else len(constants[held[0]]) if held else 0
     squares = recognised(formula, origin, moving, {**constants, **columns}, count)
     loss = _loss(settings.loss)
     if origin is None:
@@ -236,6 +237,65 @@ def task(
         loss,
         is_streamed=files is not None,
     )
+
+
+def objective_over(
+    formula: Node,
+    origin: Origin | None,
+    parameters: Sequence[str],
+    constants: Mapping[str, Any],
+    engine: str = engines.AUTO,
+    files: SomeRows | None = None,
+    place: Callable[[int], str] | None = None,
+) -> tuple[Objective, Rows | None]:
+    """Return the objective, computed by blocks of rows if they are many and it can be.
+
+    The rows are returned beside it then. Those of `files` are not among the `constants`.
+    """
+    graph = formula.graph
+    held = {name: constants[name] for name in graph.columns if name in constants}
+    count = len(next(iter(held.values()), ()))
+    rows: Rows | None = files
+    if held and is_for_blocks(count, engine, is_plain=True):
+        from gradcli.data.rows import HeldRows
+        from gradcli.rows.reductions import split
+        from gradcli.rows.sums import is_plain
+
+        parts = split(formula)
+        if parts is not None and is_for_blocks(count, engine, is_plain=is_plain(graph, parts)):
+            rows = HeldRows(held)
+            constants = {name: value for name, value in constants.items() if name not in held}
+    if rows is None:
+        whole = Objective(
+            graph, formula.id, parameters, origin, constants, engine=engine, place=place
+        )
+        return whole, None
+    from gradcli.minimize.rows_objective import RowsObjective
+
+    return RowsObjective(formula, parameters, origin, constants, rows, engine, place), rows
+
+
+def compiled_over(
+    formula: Node,
+    origin: Origin | None,
+    parameters: Sequence[str],
+    columns: Mapping[str, Any],
+    engine: str = "auto",
+) -> Callable[..., tuple[Any, ...]]:
+    """Return the function from the parameters' values to the value and the gradient.
+
+    Raises UsageError for an engine that does not exist or is not installed.
+    """
+    engines.check(engine)
+    names_to_nodes(formula.graph, formula.id, parameters)
+    constants = checked(formula, columns, origin, parameters)
+    objective, _ = objective_over(formula, origin, parameters, constants, engine)
+
+    def value_and_gradient(*point: Any) -> tuple[Any, ...]:
+        value, slopes = objective(point)
+        return value, *slopes
+
+    return value_and_gradient
 
 
 def unstarted(
@@ -289,18 +349,13 @@ def _column(field: str, given: Any, data: Mapping[str, Any], columns: Collection
     raise NameValueError(message, hint=hint if data else f"give {spelled('data')} too")
 
 
-def _count(formula: Node, constants: Mapping[str, Any]) -> int:
-    """Return how many rows the data have."""
-    return next((len(constants[n]) for n in formula.graph.columns if n in constants), 0)
-
-
 def _loss(typed: str | None) -> Loss | None:
     if typed is None:
         return None
     from gradcli.solvers.losses import loss
 
-    name, positional, given = choice(spelled("loss"), typed)
-    return loss(name, positional, given)
+    name, positional, keywords = choice(spelled("loss"), typed)
+    return loss(name, positional, keywords)
 
 
 def _of_model(origin: Origin | None, squares: Squares | None) -> Squares:
