@@ -57,7 +57,7 @@ def obstacle(*programs: Program) -> str | None:
     """Return why the programs cannot be machine code, None if they can."""
     if not is_available():
         return "llvmlite is not installed"
-    from gradcli.programs.llvm.numbers import LIBRARY
+    from gradcli.programs.llvm.emitter import LIBRARY
 
     if any(program.has_arrays for program in programs):
         return "the formula has arrays"

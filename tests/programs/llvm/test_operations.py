@@ -26,7 +26,7 @@ from gradcli.programs import generated
 from gradcli.programs.llvm import machine
 from gradcli.programs.llvm.emitter import function, source
 from gradcli.programs.llvm.machine import obstacle
-from gradcli.programs.llvm.numbers import LIBRARY
+from gradcli.programs.llvm.emitter import LIBRARY
 from gradcli.programs.program import Program, program
 from gradcli.tables.formula import RowFormula
 from gradcli.tables.ranges import Range, Table
