@@ -47,7 +47,7 @@ def sums(
 ) -> Callable[..., list[list[float]] | None]:
     """Return the function that sums products of two numbers of each row.
 
-    It is that of `programs.rows.sums`, but for a fault, where the result is None: then a step may
+    It is that of `programs.engine.sums`, but for a fault, where the result is None: then a step may
     have no value although the sums have one.
     """
     code = machine.compiled(sums_source(program, pairs, columns, shared), is_vectorised=True)
