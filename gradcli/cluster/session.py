@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.cluster import worker
 from gradcli.cluster.worker import Answer, Facts, Request
+from gradcli.data.pieces import PieceRows
 from gradcli.errors import ClusterError, FileError, GradcliError, UsageError, printable
 from gradcli.options import example, spelled
 
@@ -382,16 +383,63 @@ class _Shared:
         """Return the error for a group, or a piece, that fails again and again."""
         numbers = [number] if recipe is None else [piece for piece, *_ in self.cut.spans(number)]
         names = list(dict.fromkeys([self._pieces[numbers[0]].name, self._pieces[numbers[-1]].name]))
-        return _failed(" to ".join(names), error)
+        name = " to ".join(names)
+        if isinstance(error, FileError):
+            error.message += f" ({name}, tried {TRIES} times)"
+            return error
+        why = printable(" ".join(f"{type(error).__name__}: {error}".split()), 200)
+        if isinstance(error, OSError | ClusterError):
+            why = "the worker that computed it was lost each time"
+        message = f"{name} could not be computed in {TRIES} tries: {why}"
+        return ClusterError(message, hint="a block that does not fit in memory may be why")
 
 
-def _failed(name: str, error: Exception) -> GradcliError:
-    """Return the error for rows that fail again and again."""
-    if isinstance(error, FileError):
-        error.message += f" ({name}, tried {TRIES} times)"
-        return error
-    why = printable(" ".join(f"{type(error).__name__}: {error}".split()), 200)
-    if isinstance(error, OSError | ClusterError):
-        why = "the worker that computed it was lost each time"
-    message = f"{name} could not be computed in {TRIES} tries: {why}"
-    return ClusterError(message, hint="a block that does not fit in memory may be why")
+class SharedRows(PieceRows):
+    """Rows in groups that the workers of a session compute."""
+
+    def __init__(self, session: Session, source: Source, names: Sequence[str], memory: int) -> None:
+        """Have all pieces read once. Raises FileError and ClusterError."""
+        self._session = session
+        self.recipe = 0
+        super().__init__(source, names, memory)
+
+    def _surveyed(self) -> list[tuple[int, int]]:
+        self._shared = self._session.share(self.source, self.names, self.pieces, self.memory)
+        self._shared.surveyed = self._shared.run(range(len(self.pieces)), "survey", None)
+        return self._shared.surveyed
+
+    def _use(self) -> None:
+        self._shared.cut = self.cut
+
+    @property
+    def where(self) -> str:  # type: ignore[override]
+        """How many workers there are, of those there were."""
+        living, all_of = self._session.living, self._session.size
+        return (
+            f"on {'' if living == all_of else f'{living} of '}{all_of} worker{'s' * (all_of != 1)}"
+        )
+
+    def bound(self, recipe: Recipe) -> SharedRows:
+        """Return the same rows for the computations of a recipe."""
+        found = self.copied()
+        found.recipe = self._shared.add(recipe)
+        return found
+
+    def over(self, work: Callable[..., Any], *arguments: Any) -> Iterable[Any]:
+        """Return what a method makes of each group that has rows; see Rows.
+
+        The workers have the same method of an object of the same class, made by the recipe.
+        """
+        owner: Any = work.__self__  # type: ignore[attr-defined]
+        return self._shared.run(
+            self.with_rows(),
+            work.__name__,
+            self.recipe,
+            arguments,
+            type(owner).__name__,
+            self.batch,
+        )
+
+    def digests(self) -> list[bytes]:
+        """Return what stands for the numbers of each group."""
+        return self._shared.run(range(len(self.groups)), "digest", 0)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from gradcli.tables.ranges import Block
-    from gradcli.uncertainty.inputs import Inputs
+    from gradcli.uncertainty.propagation import Inputs
 
 KEYS = "standard_error", "second_order_value", "second_order_standard_error"
 """What stands beside each value, in place of its derivatives; where needed only the first."""
