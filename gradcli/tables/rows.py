@@ -10,8 +10,9 @@ from gradcli.exact.decimals import DOUBLE_DIGITS
 from gradcli.language.origin import where
 from gradcli.options import spelled
 from gradcli.programs import interpreter
+from gradcli.programs.explain import Explainer
 from gradcli.tables.certain import MOST_ROWS, CertainColumns
-from gradcli.tables.ranges import Block, derivatives, explained
+from gradcli.tables.ranges import Block, derivatives
 from gradcli.values import names_to_nodes
 
 if TYPE_CHECKING:
@@ -112,7 +113,9 @@ class RowTable:
         """Return an array that says which rows read a step that has no value in doubles."""
         graph, root = self._formula.formula.graph, self._formula.formula.id
         given = {**self._formula.values, **columns}
-        explainer = explained(graph, root, given, columns, columns=False)
+        found = interpreter.run(graph, graph.reachable([root]), given)
+        nodes = names_to_nodes(graph, root)
+        explainer = Explainer(graph, root, found, [nodes[n] for n in columns if n in nodes])
         return explainer.wrong_rows(len(next(iter(columns.values()))))
 
     def _look_at(self, rows: Any, columns: Mapping[str, Any], first: int) -> None:
