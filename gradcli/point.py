@@ -389,21 +389,19 @@ class Point:
 
         Of an array, `entry` is the index of the number that varies.
         """
-        held = None if name in self.variables else self._beside(name)
+        node = self._nodes([name])[name]
+        moving = self._graph.depending_on([node], self._graph.reachable([self._result]))
+        numbers, faults = self._own.numbers, self._own.faults
+        others = {n: x for n, x in numbers.items() if n not in moving and n not in faults}
 
         def value(x: float) -> float:
             moved: Any = x
             if entry:
                 moved = self.at(name).copy()
                 moved[entry] = x
-            variables, known = {**self.variables, name: moved}, None
-            if held is not None:
-                variables, known = (
-                    self.variables,
-                    interpreter.Values(held[0] | {held[1]: moved}, set()),
-                )
+            known = interpreter.Values({**others, node: moved}, set())
             try:
-                found: float = Point(self._graph, self._result, variables, known=known).value
+                found: float = Point(self._graph, self._result, self.variables, known=known).value
             except MathematicsError:
                 return float("nan")
             return found
@@ -413,13 +411,6 @@ class Point:
     def at(self, name: str) -> Any:
         """Return the value of a free name, or of a part that the user named."""
         return self._own.numbers[self._nodes([name])[name]]
-
-    def _beside(self, name: str) -> tuple[dict[int, Any], int]:
-        """Return the values that do not depend on a named part, and its node."""
-        node = self._nodes([name])[name]
-        moving = self._graph.depending_on([node], self._graph.reachable([self._result]))
-        numbers, faults = self._own.numbers, self._own.faults
-        return {n: x for n, x in numbers.items() if n not in moving and n not in faults}, node
 
     def _difference(self, name: str, *, is_sharp: bool = False) -> tuple[Any, Any]:
         """Return the derivative by finite differences and its error, or those of an array.
@@ -667,14 +658,8 @@ class Point:
             derivatives = [d for listed in between.values() for _, d, _ in listed if d is not None]
         numbers = self._with([*slopes.values(), *derivatives]).numbers
         by_name = self._checked(names if backward else {}, slopes, numbers)
-        shown = (
-            self._shown(
-                [node for node in numbers if self._own.numbers.get(node) is not numbers[node]],
-                numbers,
-            )
-            if backward
-            else {}
-        )
+        new = [node for node in numbers if self._own.numbers.get(node) is not numbers[node]]
+        shown = self._shown(new, numbers) if backward else {}
         by_node = {node: shown.get(slope, numbers[slope]) for node, slope in slopes.items()}
         seen = trace.Seen(self._own.numbers, self._own.faults, self.read, by_node)
         steps = trace.named_steps(graph, between, seen, numbers | shown if backward else None)

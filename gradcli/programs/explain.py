@@ -127,13 +127,9 @@ class Explainer:
             return {}
         found = {}
         for node in sorted(self._faults & self.read.keys()):
-            number, read = self._numbers[node], self.read[node]
-            if not isinstance(number, float):
-                import numpy as np
-
-                read = ~np.isfinite(number) & read
-            if reading.any_of(read):
-                found[node] = read
+            wrong = _not_finite(self._numbers[node]) & self.read[node]
+            if reading.any_of(wrong):
+                found[node] = wrong
         return found
 
     def _first(self, wrong: Mapping[int, Any]) -> tuple[int, int | None]:
@@ -280,14 +276,8 @@ class Explainer:
                     return False
                 if operation.structural or operation.domain is None:
                     return True
-                number = numbers[node]
-                wrong: Any = True
-                if not isinstance(number, float):
-                    import numpy as np
-
-                    wrong = ~np.isfinite(number)
-                shape = _shape(number)
-                entry = _first_entry(wrong, shape, row if self._has_rows(node) else None)
+                shape, own_row = _shape(numbers[node]), row if self._has_rows(node) else None
+                entry = _first_entry(_not_finite(numbers[node]), shape, own_row)
                 inputs = [_number_at(numbers[a], shape, entry) for a in arguments]
                 return operation.is_defined(inputs, payload)
         return True
@@ -321,6 +311,15 @@ class Explainer:
 
 def _shape(number: Any) -> tuple[int, ...]:
     return () if isinstance(number, float) else number.shape
+
+
+def _not_finite(number: Any) -> Any:
+    """Return whether a number, or which numbers of an array, are not finite."""
+    if isinstance(number, float):
+        return not isfinite(number)
+    import numpy as np
+
+    return ~np.isfinite(number)
 
 
 def _first_entry(wrong: Any, shape: tuple[int, ...], row: int | None) -> tuple[int, ...]:

@@ -207,11 +207,8 @@ def _read(
 def _through(edge: Edge, slope: float | None, formula: tuple[int, ...]) -> Edge:
     """Return an edge of a shorter product as one of the longer product."""
     factors = (*formula, *edge.formula) if edge.formula else ()
-    return Edge(edge.node, _times(slope, edge.local), factors, edge.live)
-
-
-def _times(outer: float | None, inner: float | None) -> float | None:
-    return None if outer is None or inner is None else outer * inner
+    local = None if slope is None or edge.local is None else slope * edge.local
+    return Edge(edge.node, local, factors, edge.live)
 
 
 def _merged(graph: Graph, nodes: Sequence[int]) -> set[int]:

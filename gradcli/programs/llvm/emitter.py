@@ -52,7 +52,7 @@ INSTRUCTIONS = {
 """What llvmlite calls the operators; the others compare."""
 INTRINSICS = EXACT - {"fmod"} | {"fabs"}
 """The functions that LLVM knows; they are exact, or rounded correctly."""
-LIBRARY = tuple([name for name in LEAVES if name not in INTRINSICS])
+LIBRARY = LEAVES.keys() - INTRINSICS
 """The functions of the C library that are called."""
 
 

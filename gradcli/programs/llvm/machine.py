@@ -67,7 +67,8 @@ def obstacle(*programs: Program) -> str | None:
     called = next((operation for operation in operations if operation.library), None)
     if called is not None:
         return f"{called.name} has no machine code"
-    return None if has_all(LIBRARY) else "the C library lacks a function"
+    # LLVM ends the process where one is missing.
+    return None if all(map(has, LIBRARY)) else "the C library lacks a function"
 
 
 def require() -> None:
@@ -116,12 +117,6 @@ def has(name: str) -> bool:
     return hasattr(mathematics(), name)
 
 
-@cache
-def has_all(names: tuple[str, ...]) -> bool:
-    """Return whether the C library has all these functions; LLVM does not forgive one."""
-    return all(map(has, names))
-
-
 class Code:
     """Machine code; it is there as long as this object is."""
 
@@ -133,13 +128,9 @@ class Code:
 
         `arguments` and `result` are their ctypes. ctypes gives up the GIL while it runs.
         """
-        made = ctypes.CFUNCTYPE(result, *arguments)(self.address(name))
+        made = ctypes.CFUNCTYPE(result, *arguments)(self._engine.get_function_address(name))
         made.code = self  # type: ignore[attr-defined]
         return made
-
-    def address(self, name: str) -> int:
-        """Return where a function is."""
-        return int(self._engine.get_function_address(name))
 
 
 def compiled(text: str, *, is_vectorised: bool = False) -> Code:

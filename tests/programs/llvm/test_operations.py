@@ -181,7 +181,7 @@ def test_only_known_functions_are_called() -> None:
 def test_without_a_function_of_the_library_nothing_is_machine_code(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(machine, "has_all", lambda _: False)
+    monkeypatch.setattr(machine, "has", lambda _: False)
     assert obstacle(of_formula(parse("x + 1"))) == "the C library lacks a function"
 
 
