@@ -13,7 +13,7 @@ from gradcli.graph.literals import Numeral, exactly, number_text, value_text
 from gradcli.language.origin import located, where
 from gradcli.options import check_word, example, spelled
 from gradcli.programs import interpreter
-from gradcli.values import as_value, check_single, entry_name, names_to_nodes
+from gradcli.values import as_value, check_single, entry_name, names_to_nodes, numbers_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -177,7 +177,7 @@ class Point:
         """Return another node below the formula at the same point."""
         return Point(self._graph, node, self._exact)
 
-    def rates_and_bounds(self, by: Sequence[str]) -> list[tuple[Any, Any]]:
+    def rates_and_bounds(self, wrt: Sequence[str]) -> list[tuple[Any, Any]]:
         """Return the formula, and how it moves with each number of names, all with their bounds.
 
         The names have the doubles that they are given.
@@ -188,11 +188,11 @@ class Point:
         nodes = names_to_nodes(graph, root)
         rates = [
             tangents(graph, [root], {nodes[name]: unit})[0]
-            for name in by
+            for name in wrt
             if name in nodes
             for _, unit in units(graph, nodes[name])
         ]
-        return self._with_bounds([root, *rates], by)
+        return self._with_bounds([root, *rates], wrt)
 
     def _with_bounds(self, roots: Sequence[int], free: Collection[str]) -> list[tuple[Any, Any]]:
         """Return values with their bounds; the names that are `free` stand for their doubles."""
@@ -339,7 +339,7 @@ class Point:
         )
 
     def of_rows(self, wrt: Sequence[str]) -> list[Any]:
-        """Return the derivative in each row by each name, of a formula computed row by row.
+        """Return the derivatives in each row of a formula that is computed row by row.
 
         Each row depends on its own row of a column only, so one forward pass with all its numbers
         moving gives the derivatives in all rows. Raises as `gradient`.
@@ -465,7 +465,7 @@ class Point:
         finite = {name: self._difference(name, is_sharp=True) for name in reverse}
         largest = 0.0
         for name, (slopes, errors) in finite.items():
-            ways = [_numbers(way) for way in (reverse[name], forward[name], slopes, errors)]
+            ways = [numbers_of(way) for way in (reverse[name], forward[name], slopes, errors)]
             for *found, error in zip(*ways, strict=True):
                 size = max(*map(abs, found), error / HALF_THE_DIGITS)
                 difference = (max(found) - min(found)) / size if size else 0.0
@@ -495,9 +495,9 @@ class Point:
         numbers = self._with([entry for column in columns.values() for entry in column]).numbers
         matrix = {}
         for name, column in columns.items():
-            owners = [entry for entry in column for _ in _numbers(numbers[entry])]
+            owners = [entry for entry in column for _ in numbers_of(numbers[entry])]
             kept = self._certain({str(entry): entry for entry in column}, numbers, second=True)
-            values = [value for entry in column for value in _numbers(kept[str(entry)])]
+            values = [value for entry in column for value in numbers_of(kept[str(entry)])]
             matrix[name] = dict(zip(columns, values, strict=True))
             for other, value, entry in zip(columns, values, owners, strict=True):
                 if value - value != 0 and not self._nonfinite:
@@ -795,14 +795,10 @@ class Point:
 
 
 def _double(value: Any) -> Any:
-    """Return the plain double of a number that stands for another one."""
+    """Return the double of a number that stands for another one."""
     return float(value) if isinstance(value, float) else value
 
 
 def _own_copy(value: Any) -> Any:
     """Return a number, or a copy of an array that the caller may change."""
     return value if isinstance(value, float) else value.copy()
-
-
-def _numbers(value: Any) -> list[float]:
-    return [value] if isinstance(value, float) else value.ravel().tolist()

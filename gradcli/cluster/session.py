@@ -48,7 +48,7 @@ SETTINGS = {
 }
 """When a machine that is silent counts as gone, and what processes of this one watch."""
 SILENT = 100
-"""A level of logging that no message of Dask has: what went wrong is told in our words."""
+"""A level of logging that no message of Dask has: what went wrong is said in our words."""
 
 
 class Choice(NamedTuple):
@@ -203,10 +203,10 @@ class Session:
             if time.monotonic() - self._looked > LOOKING or not any(self._slots):
                 self._looked = time.monotonic()
                 try:
-                    fresh = [each for each in self._present() if each not in self._slots]
+                    new = [each for each in self._present() if each not in self._slots]
                 except Exception as error:  # noqa: BLE001 - as in `ask`
                     raise self._unreachable(error) from None
-                for address in fresh[: self._slots.count(None)]:
+                for address in new[: self._slots.count(None)]:
                     self._slots[self._slots.index(None)] = address
                     if self._cluster is not None:
                         with suppress(Exception):
@@ -329,29 +329,29 @@ class _Shared:
         living = [address for address in slots if address is not None]
         plan: dict[str, list[int]] = {}
         for number in missing:
-            home = slots[number * len(slots) // whole]
-            address = home or living[number % len(living)]
+            owner = slots[number * len(slots) // whole]
+            address = owner or living[number % len(living)]
             plan.setdefault(address, []).append(number)
         for address, own in plan.items():
-            fresh = [number for number in own if not failures.get(number)]
-            plan[address] = fresh or own[:1]
+            untried = [number for number in own if not failures.get(number)]
+            plan[address] = untried or own[:1]
         return plan
 
     def _prepare(self, plan: Mapping[str, Sequence[int]], recipe: int | None) -> None:
-        """Tell workers what they do not know yet."""
+        """Send workers what they do not know yet."""
         new = [address for address in plan if address not in self._ready]
         if new:
-            self._tell(new, worker.begin, self.name, Facts.here(), self._about)
+            self._send(new, worker.begin, self.name, Facts.here(), self._about)
             self._ready.update((address, {None}) for address in new)
         new = [address for address in plan if recipe not in self._ready.get(address, {recipe})]
         if new and recipe is not None:
             known = self._recipes[recipe], self.surveyed, self.cut
-            self._tell(new, worker.learn, self.name, recipe, *known)
+            self._send(new, worker.learn, self.name, recipe, *known)
             for address in new:
                 self._ready[address].add(recipe)
 
-    def _tell(self, new: list[str], function: Callable[..., Any], *told: Any) -> None:
-        for answer in self._session.ask(function, *told, workers=new).values():
+    def _send(self, new: list[str], function: Callable[..., Any], *arguments: Any) -> None:
+        for answer in self._session.ask(function, *arguments, workers=new).values():
             if isinstance(answer, GradcliError):
                 raise answer  # a worker that is lost is noticed by the evaluation that follows
 
@@ -364,7 +364,7 @@ class _Shared:
         failures: Counter[int],
     ) -> None:
         """Take what a worker answered."""
-        if isinstance(answer, str):  # it was begun anew
+        if isinstance(answer, str):  # it has restarted
             self._ready.pop(address, None)
             return
         if not isinstance(answer, dict):

@@ -10,7 +10,7 @@ from gradcli.minimize.rows_objective import RowsObjective
 from gradcli.minimize.settings import Settings
 from gradcli.minimize.task import Asked, task
 from gradcli.options import spelled
-from gradcli.rows.columns import over_rows
+from gradcli.rows.columns import over_rows, typed
 from gradcli.values import shape_of
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Recipe(NamedTuple):
         """
         values = {**self.fixed, **self.start}
         shapes = {name: shape_of(value, name) for name, value in values.items()}
-        formula = over_rows(partial(_parsed, self.text), rows, shapes)
+        formula = over_rows(partial(typed, self.text), rows, shapes)
         origin = formula.origin
         found: list[Any] = []
         if self.settings is None:
@@ -70,11 +70,3 @@ class Recipe(NamedTuple):
             if problem.fit is not None:
                 found += [problem.fit, problem.fit.residuals]
         return {type(each).__name__: each for each in found}
-
-
-def _parsed(text: str, shapes: Mapping[str, Any]) -> Any:
-    from gradcli.language.parser import parse
-    from gradcli.rows.columns import Typed
-
-    parsed = parse(text, shapes)
-    return Typed(parsed.graph, parsed.root, parsed.origin)

@@ -38,7 +38,7 @@ CACHE_LINE = 64
 """Its bytes."""
 
 _CALL = re.compile(r"(np\.\w+)\(((?:(?:\{\d\}|[\d.e+-]+)(?:, )?)+)\)\Z")
-"""Code that calls one function of NumPy, which can be told where its result goes."""
+"""Code that calls one function of NumPy, which has an argument for the array of its result."""
 _INFIX = re.compile(r"(\{\d\}) ([-+*]) (\{\d\})\Z")
 _INFIX_CALLS = {"+": "np.add", "-": "np.subtract", "*": "np.multiply"}
 

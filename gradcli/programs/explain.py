@@ -342,18 +342,18 @@ def _number_at(number: Any, shape: tuple[int, ...], entry: tuple[int, ...]) -> f
 
 
 def _undefined_number(operation: Operation, inputs: list[float], payload: Any) -> str:
-    given = operation.with_payload(inputs, payload)
-    if operation.domain and not operation.domain[0](*given):
+    operands = operation.with_payload(inputs, payload)
+    if operation.domain and not operation.domain[0](*operands):
         needs = operation.domain[1]
         if operation.undefined:
             return operation.undefined
         if operation in {POWER_OF, CONSTANT_POWER}:
-            base, exponent = [number_text(x) for x in given]
+            base, exponent = [number_text(x) for x in operands]
             base = f"({base})" if base.startswith("-") else base
             return f"{base}^{exponent} is undefined (needs {needs})"
         name = operation.typed or operation.name
         return f"{name} is undefined at {_listed(inputs)} (needs {needs})"
-    said = operation.reason(*given) if operation.reason else None
+    said = operation.reason(*operands) if operation.reason else None
     if said:
         return said
     if operation is CONSTANT:
@@ -415,7 +415,7 @@ def _called(graph: Graph, node: int) -> str:
 
 
 def _has_news(graph: Graph, node: int) -> bool:
-    """Return whether a node's value is not plain from its text."""
+    """Return whether a node's value is not clear from its text."""
     operation = graph.rows[node][0]
     return operation not in {CONSTANT, NAMED_CONSTANT, VARIABLE} and not (
         operation is NEGATE and graph.number(node) is not None

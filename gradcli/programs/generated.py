@@ -173,7 +173,7 @@ def _array_statements(
 
 
 def last_uses(program: Program) -> dict[int, list[int]]:
-    """Return for each instruction, by its place, the nodes that nothing reads after it.
+    """Return for each instruction, by its index, the nodes that nothing reads after it.
 
     Outputs are none of them.
     """
@@ -216,7 +216,7 @@ def array_function(operation: Operation, count: int, payload: Any) -> Callable[.
     """Return the operation on NumPy arrays and numbers, with IEEE 754 results.
 
     They are to the last bit those of the operation's `value`, where it has one. Where the payload
-    holds ROWS, the operation is told their number by keyword.
+    holds ROWS, their number is an argument by keyword.
     """
     import numpy as np
 

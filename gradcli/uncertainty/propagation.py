@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from gradcli.errors import MathematicsError, NameValueError, few, printable
-from gradcli.graph.structural import entries
 from gradcli.language.names import suggestion
 from gradcli.options import spelled
 from gradcli.uncertainty.number import shown
-from gradcli.values import entry_name
+from gradcli.values import entries, entry_names, numbers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -97,7 +96,7 @@ class Inputs(NamedTuple):
         """Return the standard error of a name with this value, an array for an array."""
         known = dict(zip(self.names, self.errors.tolist(), strict=True))
         shape = np.shape(value)
-        found = [known.get(entry_name(name, key), 0.0) for key in entries(shape)]
+        found = [known.get(entry, 0.0) for entry in entry_names(name, shape)]
         return np.reshape(found, shape) if shape else found[0]
 
     def only(self, moving: Sequence[str]) -> Inputs:
@@ -124,7 +123,7 @@ def inputs(
     sizes: list[float] = []
     for name, error in errors.items():
         flat = np.asarray(error, dtype=float)
-        names += [entry_name(name, key) for key in entries(flat.shape)]
+        names += entry_names(name, flat.shape)
         sizes += flat.ravel().tolist()
     count = len(names)
     if saved is not None:
@@ -227,7 +226,8 @@ def propagate(point: Point, given: Inputs) -> Uncertainty:
     """
     uncertain = given.only([n for n, e in zip(given.names, given.errors, strict=True) if e > 0])
     names, bases = uncertain.names, uncertain.bases
-    slopes = _flat(point.gradient(bases)) if bases else {}
+    derivatives = point.gradient(bases) if bases else {}
+    slopes = dict(zip(entries(derivatives), numbers([*derivatives.values()]), strict=True))
     gradient = np.array([slopes[name] for name in names])
     with np.errstate(all="ignore"):
         parts = gradient * uncertain.errors
@@ -240,8 +240,8 @@ def propagate(point: Point, given: Inputs) -> Uncertainty:
     error = float(deviation)
     budget = {name: Share(0.0, 0.0, 0.0, 0.0) for name in given.names}
     for place, name in enumerate(names):
-        numbers = (gradient[place], uncertain.errors[place], abs(parts[place]), shares[place])
-        budget[name] = Share(*map(float, numbers))
+        each = (gradient[place], uncertain.errors[place], abs(parts[place]), shares[place])
+        budget[name] = Share(*map(float, each))
     value = float(point.value)
     if not math.isfinite(error):
         raise MathematicsError("the standard error is too large for a double")
@@ -267,16 +267,6 @@ def with_errors(steps: Sequence[Step], given: Inputs, found: Uncertainty) -> lis
         for step in steps
     ]
     return [*named[:-1], named[-1]._replace(standard_error=found.standard_error)]
-
-
-def _flat(slopes: dict[str, Any]) -> dict[str, float]:
-    """Return derivatives by the names of numbers."""
-    found: dict[str, float] = {}
-    for name, slope in slopes.items():
-        array = np.asarray(slope)
-        keys = [entry_name(name, key) for key in entries(array.shape)]
-        found |= dict(zip(keys, array.ravel().tolist(), strict=True))
-    return found
 
 
 def first_order(parts: Matrix, correlation: Matrix) -> tuple[Matrix, Matrix]:
@@ -396,8 +386,8 @@ def _results(
     fixed = {name: values[name] for name in nodes if name not in moving}
     places = {
         name: [
-            given.names.index(entry) if (entry := entry_name(name, key)) in given.names else None
-            for key in entries(graph.shape(node))
+            given.names.index(entry) if entry in given.names else None
+            for entry in entry_names(name, graph.shape(node))
         ]
         for name, node in moving.items()
     }
@@ -428,18 +418,13 @@ def _computed(graph: Graph, result: int, names: list[str], fixed: list[Any]) -> 
     from gradcli.programs.generated import function
     from gradcli.programs.program import program
 
-    whole = program(graph, [result])
-    if not graph.has_arrays:
-        compute = function(whole._replace(has_arrays=True), names)
+    compute = function(program(graph, [result])._replace(has_arrays=True), names)
 
-        def together(columns: Sequence[Any], rows: int) -> Any:
-            (found,) = compute(*columns, *fixed)
-            return np.broadcast_to(np.asarray(found, dtype=float), (rows,))
+    def results(columns: Sequence[Any], rows: int) -> Any:
+        if graph.has_arrays:
+            draws = ([column[row] for column in columns] for row in range(rows))
+            return np.array([float(compute(*draw, *fixed)[0]) for draw in draws])
+        (found,) = compute(*columns, *fixed)
+        return np.broadcast_to(np.asarray(found, dtype=float), (rows,))
 
-        return together
-    each = function(whole, names)
-
-    def one_by_one(columns: Sequence[Any], rows: int) -> Any:
-        return np.array([float(each(*[x[i] for x in columns], *fixed)[0]) for i in range(rows)])
-
-    return one_by_one
+    return results
