@@ -12,15 +12,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from gradcli.graph.bodies import executed
-from gradcli.graph.operations import LEAVES
-from gradcli.programs.generated import (
-    array_code,
-    array_template,
-    arrays,
-    function,
-    last_uses,
-    leaf_text,
-)
+from gradcli.programs.generated import array_code, array_steps, array_template, arrays, function
 from gradcli.programs.loop import runner
 
 if TYPE_CHECKING:
@@ -105,14 +97,10 @@ def _in_buffers(
     lines: list[str] = []
     free: list[str] = []
     count = 0
-    finished = last_uses(program)
-    for at, (operation, inputs, output, payload) in enumerate(program.instructions):
-        if operation in LEAVES:
-            terms[output] = leaf_text(operation, payload, local)
-            continue
-        arguments = [terms[node] for node in inputs]
-        free += [terms[node] for node in finished.get(at, ()) if terms[node][0] == "b"]
-        call = _call(operation, len(arguments), payload)
+    for step, arguments, finished in array_steps(program, local, terms):
+        operation, inputs, output, payload = step
+        free += [term for term in finished if term[0] == "b"]
+        call = _call(operation, len(inputs), payload)
         if call is None:  # an array of its own
             terms[output] = f"v{output}"
             lines.append(f"v{output} = {array_code(operation, arguments, payload, arrays())}")
