@@ -98,6 +98,7 @@ class Session:
             message = f"{spelled('workers')} and {spelled('cluster')} need Dask's distributed"
             raise UsageError(message, hint="pip install 'gradcli[cluster]'") from None
         self._say = say
+        self._sources: list[_Shared] = []
         self._where = "" if choice.address is None else f" at {printable(choice.address, 100)}"
         self._cluster: Any = None
         self.client: Any = None
@@ -123,7 +124,6 @@ class Session:
                 raise
             raise self._unreachable(error) from None
         self._looked = time.monotonic()
-        self._sources: list[_Shared] = []
         link = self.client.dashboard_link if _has_dashboard() else None
         if link:
             say(f"the dashboard of the workers is {link}")
@@ -148,7 +148,7 @@ class Session:
     def close(self) -> None:
         """Let the workers go, and end those of this machine at once."""
         if self.client is not None:
-            for shared in getattr(self, "_sources", ()):
+            for shared in self._sources:
                 if self._cluster is None:
                     with suppress(Exception):
                         self.client.run(worker.end, shared.name, on_error="ignore")
@@ -182,7 +182,7 @@ class Session:
         why = "" if error is None else printable(" ".join(str(error).split()), 200)
         message = f"the scheduler{self._where} cannot be reached" + (f": {why}" if why else "")
         hint = f"{spelled('checkpoint')} and {spelled('resume')} go on from where a run was"
-        if self.client is None or not getattr(self, "_sources", ()):
+        if self.client is None or not self._sources:
             hint = "start one: dask scheduler"
         return ClusterError(message, hint=hint)
 

@@ -6,9 +6,8 @@ before one that needs a closer look, so that whoever asked for it can take that 
 
 from __future__ import annotations
 
-from functools import cache, reduce
+from functools import cache
 from itertools import repeat
-from operator import add
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
 from gradcli.graph.bodies import PYTHON, Text, emitted, executed
@@ -120,17 +119,17 @@ def step(
     emit: Callable[[Program, Mapping[str, N], str], Sequence[N]],
     clip: Callable[[N, tuple[float, float]], N],
     state: Sequence[N],
-    rates: Sequence[N],
+    coefficients: Sequence[N],
     fixed: Sequence[N],
 ) -> tuple[list[N], list[N]]:
     """Return the state after a step, and the numbers that must be finite for it to be right.
 
     `emit` writes a program, given its variables and a prefix of its names, and returns its outputs;
-    `clip` writes `clipped`. `rates` are the coefficients, and `fixed` the constants.
+    `clip` writes `clipped`. `coefficients` are those of the rule, and `fixed` the constants.
     """
     count = len(loop.parameters)
     here = 1 + 2 * count
-    shared = {coefficient(index): rate for index, rate in enumerate(rates)}
+    shared = {coefficient(index): number for index, number in enumerate(coefficients)}
     free, inside, remembered = [], [], []
     for i, limits in enumerate(loop.bounds):
         start = here + loop.memory * i
@@ -151,10 +150,10 @@ def clipped(m: Any, x: Any, low: float, high: float) -> Any:
     return m.where(high < above, high, above)
 
 
-def followed(loop: Loop, m: Any, state: Sequence[Any]) -> Any:
-    """Return the square of the norm of the gradient, 0 for slopes that lead beyond a limit."""
+def squares(loop: Loop, m: Any, state: Sequence[Any]) -> list[Any]:
+    """Return the squares of the slopes, 0 for those that lead beyond a limit."""
     count = len(loop.parameters)
-    squares = []
+    found = []
     points, slopes = state[1 : 1 + count], state[1 + count : 1 + 2 * count]
     for x, g, limits in zip(points, slopes, loop.bounds, strict=True):
         square = g * g
@@ -162,8 +161,8 @@ def followed(loop: Loop, m: Any, state: Sequence[Any]) -> Any:
             low, high = limits
             is_stopped = ((x <= low) & (g > 0.0)) | ((x >= high) & (g < 0.0))
             square = m.where(is_stopped, 0.0, square)
-        squares.append(square)
-    return reduce(add, squares)
+        found.append(square)
+    return found
 
 
 # ---------------------------------------------------------------- generated Python
@@ -236,9 +235,12 @@ def source(loop: Loop, *, is_same: bool, can_arrive: bool) -> str:
         "done += 1",
     ]
     if can_arrive:
-        symbols = [Text(PYTHON, name) for name in state]
-        lines, square = emitted(followed(loop, PYTHON, symbols), PYTHON)
-        body += [*lines, f"if {square} <= threshold:", "    break"]
+        texts = []
+        for square in squares(loop, PYTHON, [Text(PYTHON, name) for name in state]):
+            lines, text = emitted(square, PYTHON)
+            body += lines
+            texts.append(f"({text})")
+        body += [f"if {' + '.join(texts)} <= threshold:", "    break"]
     return "\n".join(
         [
             "def generated(state, t, rate, rates, threshold, lowest, fixed):",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from gradcli.programs.llvm import machine
 from gradcli.programs.llvm.emitter import DOUBLE, LONG, MACHINE, POINTER, Double, Kernel, emit
-from gradcli.programs.loop import RATE, TIME, Loop, Order, Runner, Stretch, clipped, followed, step
+from gradcli.programs.loop import RATE, TIME, Loop, Order, Runner, Stretch, clipped, squares, step
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -105,7 +105,7 @@ def source(loop: Loop) -> str:
     builder.branch(blocks["next"])
 
     builder.position_at_end(blocks["next"])
-    has_arrived = followed(loop, MACHINE, new) <= Double(builder, threshold)
+    has_arrived = reduce(add, squares(loop, MACHINE, new)) <= Double(builder, threshold)
     builder.cbranch(has_arrived.value, blocks["end"], blocks["head"])
 
     builder.position_at_end(blocks["end"])
