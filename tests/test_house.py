@@ -113,7 +113,7 @@ def test_every_option_that_a_text_names_is_a_record() -> None:
 LINES = {
     "calculus": 1914,
     "cli": 5168,
-    "cluster": 480,
+    "cluster": 471,
     "data": 3912,
     "exact": 2210,
     "graph": 5524,
@@ -122,18 +122,18 @@ LINES = {
     "minimize": 4815,
     "pictures": 3845,
     "plotting": 1180,
-    "programs": 2698,
+    "programs": 2532,
     "rows": 570,
     "solvers": 4026,
-    "tables": 810,
-    "uncertainty": 400,
-    "": 1878,
+    "tables": 784,
+    "uncertainty": 367,
+    "": 1842,
 }
 """The most lines of code of each package, and of the modules beside them.
 
 Lowered freely; raised only by the commit that adds a capability, which says what it is.
 """
-MODULES = 250
+MODULES = 245
 """The most modules, the empty ones of packages included."""
 WITHOUT_CODE = {
     *(tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT),

@@ -141,11 +141,13 @@ class RowFormula:
 
     def single(self) -> Formula | None:
         """Return the formula of one row, if it needs no others and has only numbers, else None."""
+        if self.held is not None:
+            return None
         try:
             found = self.formula.with_shapes(self._shapes | self._entries)
         except ShapeError:
             return None
-        return None if found.graph.has_arrays or self.held is not None else found
+        return None if found.graph.has_arrays else found
 
     def rows_at_once(self) -> int:
         """Return how many rows are computed together, every step of them being kept."""

@@ -298,9 +298,9 @@ class Table:
         graph, given = self._formula.graph, self._given(inputs)
         numbers = {**found.numbers, **dict(zip(self._roots, _worked(block), strict=True))}
 
-        def row(place: int) -> list[Any]:
+        def row(index: int) -> list[Any]:
             point = {
-                name: float(column[place])
+                name: float(column[index])
                 for name, column in zip(self._ranges, inputs, strict=True)
             }
             made = worked_out(graph, self._roots, self._values | point, self._digits)

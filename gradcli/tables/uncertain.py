@@ -115,10 +115,9 @@ class WithErrors:
         """Return value and standard error of second order; nan where there are none."""
         count = len(self._names)
         hessian = np.zeros((count, count, len(value)))
-        triangle = iter(block.second)
-        for i in range(count):
-            for j in range(i + 1):
-                hessian[i, j] = hessian[j, i] = np.asarray(next(triangle), dtype=np.float64)
+        i, j = np.tril_indices(count)
+        triangle = np.array(block.second, dtype=np.float64).reshape(len(i), len(value))
+        hessian[i, j] = hessian[j, i] = triangle
         hessian[(sizes == 0)[:, None] | (sizes == 0)[None]] = 0.0
         found = second_order(value, error, hessian, sizes, self._correlation)
         bad = ~np.isfinite(found).all(axis=0)
