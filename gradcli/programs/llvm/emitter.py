@@ -23,9 +23,8 @@ from typing import TYPE_CHECKING, Any
 
 from llvmlite import ir
 
-from gradcli.graph.bodies import EXACT, LEAVES, Symbol, SymbolicTarget, applied
-from gradcli.graph.operations import LEAVES as LEAF_OPERATIONS
-from gradcli.graph.operations import VARIABLE, WHERE, known_number
+from gradcli.graph.bodies import Symbol, SymbolicTarget, applied
+from gradcli.graph.operations import LEAVES, VARIABLE, WHERE, known_number
 from gradcli.programs.llvm import machine
 from gradcli.programs.program import shared
 
@@ -50,10 +49,6 @@ INSTRUCTIONS = {
     "xor": "xor",
 }
 """What llvmlite calls the operators; the others compare."""
-INTRINSICS = EXACT - {"fmod"} | {"fabs"}
-"""The functions that LLVM knows; they are exact, or rounded correctly."""
-LIBRARY = LEAVES.keys() - INTRINSICS
-"""The functions of the C library that are called."""
 
 
 class Truth(Symbol):
@@ -106,7 +101,7 @@ def call(name: str, *arguments: Double) -> Double:
     builder = arguments[0].builder
     module = builder.module
     kind = ir.FunctionType(DOUBLE, [DOUBLE] * len(arguments))
-    if name in INTRINSICS:
+    if name in machine.INTRINSICS:
         function = module.declare_intrinsic(f"llvm.{name}", [DOUBLE], kind)
     else:
         function = module.globals.get(name) or ir.Function(module, kind, name)
@@ -233,7 +228,7 @@ class _Faults:
     def follow(self, step: Instruction, values: Mapping[int, Double]) -> None:
         """Take the faults of a step's inputs on to its output."""
         operation, inputs, output, payload = step
-        if operation in LEAF_OPERATIONS or self._is_finite(operation, inputs, payload):
+        if operation in LEAVES or self._is_finite(operation, inputs, payload):
             self._finite.add(output)
         if operation is WHERE:
             condition, first, second = inputs

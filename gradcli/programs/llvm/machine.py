@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import UsageError
+from gradcli.graph.bodies import EXACT, LEAVES
 from gradcli.options import example
 
 if TYPE_CHECKING:
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 
 _MODULES = {"function": "emitter", "runner": "loop", "sums": "rows", "filling": "rows"}
 """The modules beside this one that have the other functions of a Compiler."""
+INTRINSICS = EXACT - {"fmod"} | {"fabs"}
+"""The functions that LLVM knows; they are exact, or rounded correctly."""
+LIBRARY = LEAVES.keys() - INTRINSICS
+"""The functions of the C library that are called."""
 OLDEST = (0, 45)
 """The llvmlite with the optimiser that is used here, and LLVM 20."""
 _MATHEMATICS = {
@@ -57,8 +62,6 @@ def obstacle(*programs: Program) -> str | None:
     """Return why the programs cannot be machine code, None if they can."""
     if not is_available():
         return "llvmlite is not installed"
-    from gradcli.programs.llvm.emitter import LIBRARY
-
     if any(program.has_arrays for program in programs):
         return "the formula has arrays"
     operations = [step.operation for program in programs for step in program.instructions]

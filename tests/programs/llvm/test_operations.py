@@ -24,8 +24,8 @@ from gradcli.graph.operations import TABLE, Operation
 from gradcli.point import nowhere
 from gradcli.programs import generated
 from gradcli.programs.llvm import machine
-from gradcli.programs.llvm.emitter import LIBRARY, function, source
-from gradcli.programs.llvm.machine import obstacle
+from gradcli.programs.llvm.emitter import function, source
+from gradcli.programs.llvm.machine import LIBRARY, obstacle
 from gradcli.programs.program import Program, program
 from gradcli.tables.formula import RowFormula
 from gradcli.tables.ranges import Range, Table
