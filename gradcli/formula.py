@@ -173,9 +173,8 @@ class Formula(Node):
         `values` are numbers and arrays, and `gradcli.uncertain` ones; `correlations` those of
         pairs of names. Raises as `gradient`, and NameValueError for impossible correlations.
         """
-        from gradcli.uncertainty.inputs import inputs
         from gradcli.uncertainty.number import split
-        from gradcli.uncertainty.propagation import propagate
+        from gradcli.uncertainty.propagation import inputs, propagate
 
         given, errors = split({**(values or {}), **named})
         return propagate(self.at_values(given), inputs(errors, correlations))
@@ -470,8 +469,7 @@ class Formula(Node):
             elif not gradient:
                 steps = [step._replace(gradient=None) for step in steps]
             if errors:
-                from gradcli.uncertainty.inputs import inputs
-                from gradcli.uncertainty.propagation import propagate, with_errors
+                from gradcli.uncertainty.propagation import inputs, propagate, with_errors
 
                 uncertain = inputs(errors, correlations)
                 found = propagate(shown.at_values(given), uncertain)

@@ -36,32 +36,32 @@ def _function(name: str) -> Callable[..., Node]:
 
     def apply(*arguments: Node | float, axis: int | None = None) -> Node:
         row = TABLE[row_name]
-        given: list[Any] = list(arguments)
-        if name == "array" and len(given) == 1 and not isinstance(given[0], Node):
-            given = list(given[0])
-        node = next((argument for argument in given if isinstance(argument, Node)), None)
+        operands: list[Any] = list(arguments)
+        if name == "array" and len(operands) == 1 and not isinstance(operands[0], Node):
+            operands = list(operands[0])
+        node = next((argument for argument in operands if isinstance(argument, Node)), None)
         if node is None:
             message = f"{name} takes at least one node; make one with gradcli.variable(name)"
             raise TypeError(message)
         payload: Any = None
-        if row_name == "log" and len(given) > 1:
+        if row_name == "log" and len(operands) > 1:
             row = TABLE["log to a base"]
-        elif row_name in EXTREMES and len(given) == 1 and node.shape:
+        elif row_name in EXTREMES and len(operands) == 1 and node.shape:
             row = TABLE[EXTREMES[row_name]]
         elif row.payload in {"first", "last"}:
-            payload = int(given.pop(0 if row.payload == "first" else -1))
+            payload = int(operands.pop(0 if row.payload == "first" else -1))
         if row.payload == "sizes":
-            payload = tuple([int(size) for size in given[1:]])
-            given = given[:1]
+            payload = tuple([int(size) for size in operands[1:]])
+            operands = operands[:1]
         if row.payload == "axis":
             payload = _axis(row_name, node, axis)
         elif axis is not None:
             message = f"{name} has no argument axis"
             raise TypeError(message)
-        if not row.accepts(len(given)):
+        if not row.accepts(len(operands)):
             message = f"{name} does not take {len(arguments)} arguments"
             raise TypeError(message)
-        return node.apply_to(row.name, *given, payload=payload)
+        return node.apply_to(row.name, *operands, payload=payload)
 
     apply.__name__ = apply.__qualname__ = name
     apply.__doc__ = f"Return the node {name}(…)."

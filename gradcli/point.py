@@ -13,7 +13,7 @@ from gradcli.graph.literals import Numeral, exactly, number_text, value_text
 from gradcli.language.origin import located, where
 from gradcli.options import check_word, example, spelled
 from gradcli.programs import interpreter
-from gradcli.values import as_value, check_single, entry_name, names_to_nodes
+from gradcli.values import as_value, check_single, entry_name, names_to_nodes, numbers_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -183,7 +183,7 @@ class Point:
         """Return another node below the formula at the same point."""
         return Point(self._graph, node, self._exact)
 
-    def rates_and_bounds(self, by: Sequence[str]) -> list[tuple[Any, Any]]:
+    def rates_and_bounds(self, wrt: Sequence[str]) -> list[tuple[Any, Any]]:
         """Return the formula, and how it moves with each number of names, all with their bounds.
 
         The names have the doubles that they are given.
@@ -194,11 +194,11 @@ class Point:
         nodes = names_to_nodes(graph, root)
         rates = [
             tangents(graph, [root], {nodes[name]: unit})[0]
-            for name in by
+            for name in wrt
             if name in nodes
             for _, unit in units(graph, nodes[name])
         ]
-        return self._with_bounds([root, *rates], by)
+        return self._with_bounds([root, *rates], wrt)
 
     def _with_bounds(self, roots: Sequence[int], free: Collection[str]) -> list[tuple[Any, Any]]:
         """Return values with their bounds; the names that are `free` stand for their doubles."""
@@ -345,7 +345,7 @@ class Point:
         )
 
     def of_rows(self, wrt: Sequence[str]) -> list[Any]:
-        """Return the derivative in each row by each name, of a formula computed row by row.
+        """Return the derivatives in each row of a formula that is computed row by row.
 
         Each row depends on its own row of a column only, so one forward pass with all its numbers
         moving gives the derivatives in all rows. Raises as `gradient`.
@@ -395,21 +395,19 @@ class Point:
 
         Of an array, `entry` is the index of the number that varies.
         """
-        held = None if name in self.variables else self._beside(name)
+        node = self._nodes([name])[name]
+        moving = self._graph.depending_on([node], self._graph.reachable([self._result]))
+        numbers, faults = self._own.numbers, self._own.faults
+        others = {n: x for n, x in numbers.items() if n not in moving and n not in faults}
 
         def value(x: float) -> float:
             moved: Any = x
             if entry:
                 moved = self.at(name).copy()
                 moved[entry] = x
-            variables, known = {**self.variables, name: moved}, None
-            if held is not None:
-                variables, known = (
-                    self.variables,
-                    interpreter.Values(held[0] | {held[1]: moved}, set()),
-                )
+            known = interpreter.Values({**others, node: moved}, set())
             try:
-                found: float = Point(self._graph, self._result, variables, known=known).value
+                found: float = Point(self._graph, self._result, self.variables, known=known).value
             except MathematicsError:
                 return float("nan")
             return found
@@ -419,13 +417,6 @@ class Point:
     def at(self, name: str) -> Any:
         """Return the value of a free name, or of a part that the user named."""
         return self._own.numbers[self._nodes([name])[name]]
-
-    def _beside(self, name: str) -> tuple[dict[int, Any], int]:
-        """Return the values that do not depend on a named part, and its node."""
-        node = self._nodes([name])[name]
-        moving = self._graph.depending_on([node], self._graph.reachable([self._result]))
-        numbers, faults = self._own.numbers, self._own.faults
-        return {n: x for n, x in numbers.items() if n not in moving and n not in faults}, node
 
     def _difference(self, name: str, *, is_sharp: bool = False) -> tuple[Any, Any]:
         """Return the derivative by finite differences and its error, or those of an array.
@@ -480,7 +471,7 @@ class Point:
         finite = {name: self._difference(name, is_sharp=True) for name in reverse}
         largest = 0.0
         for name, (slopes, errors) in finite.items():
-            ways = [_numbers(way) for way in (reverse[name], forward[name], slopes, errors)]
+            ways = [numbers_of(way) for way in (reverse[name], forward[name], slopes, errors)]
             for *found, error in zip(*ways, strict=True):
                 size = max(*map(abs, found), error / HALF_THE_DIGITS)
                 difference = (max(found) - min(found)) / size if size else 0.0
@@ -510,9 +501,9 @@ class Point:
         numbers = self._with([entry for column in columns.values() for entry in column]).numbers
         matrix = {}
         for name, column in columns.items():
-            owners = [entry for entry in column for _ in _numbers(numbers[entry])]
+            owners = [entry for entry in column for _ in numbers_of(numbers[entry])]
             kept = self._certain({str(entry): entry for entry in column}, numbers, second=True)
-            values = [value for entry in column for value in _numbers(kept[str(entry)])]
+            values = [value for entry in column for value in numbers_of(kept[str(entry)])]
             matrix[name] = dict(zip(columns, values, strict=True))
             for other, value, entry in zip(columns, values, owners, strict=True):
                 if value - value != 0 and not self._nonfinite:
@@ -673,14 +664,8 @@ class Point:
             derivatives = [d for listed in between.values() for _, d, _ in listed if d is not None]
         numbers = self._with([*slopes.values(), *derivatives]).numbers
         by_name = self._checked(names if backward else {}, slopes, numbers)
-        shown = (
-            self._shown(
-                [node for node in numbers if self._own.numbers.get(node) is not numbers[node]],
-                numbers,
-            )
-            if backward
-            else {}
-        )
+        new = [node for node in numbers if self._own.numbers.get(node) is not numbers[node]]
+        shown = self._shown(new, numbers) if backward else {}
         by_node = {node: shown.get(slope, numbers[slope]) for node, slope in slopes.items()}
         seen = trace.Seen(self._own.numbers, self._own.faults, self.read, by_node)
         steps = trace.named_steps(graph, between, seen, numbers | shown if backward else None)
@@ -816,14 +801,10 @@ class Point:
 
 
 def _double(value: Any) -> Any:
-    """Return the plain double of a number that stands for another one."""
+    """Return the double of a number that stands for another one."""
     return float(value) if isinstance(value, float) else value
 
 
 def _own_copy(value: Any) -> Any:
     """Return a number, or a copy of an array that the caller may change."""
     return value if isinstance(value, float) else value.copy()
-
-
-def _numbers(value: Any) -> list[float]:
-    return [value] if isinstance(value, float) else value.ravel().tolist()

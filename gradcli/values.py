@@ -54,16 +54,16 @@ def checked(
     node: Node,
     values: Mapping[str, Any],
     origin: Origin | None = None,
-    elsewhere: Collection[str] = (),
+    separate: Collection[str] = (),
 ) -> dict[str, Any]:
     """Return the values of the free names below a node, as floats and arrays, in their order.
 
-    Names that have their values `elsewhere` are left out. Raises NameValueError when one is
+    Names that have `separate` values are left out. Raises NameValueError when one is
     missing, unknown or not a finite number.
     """
     graph = node.graph
     nodes = graph.variables([node.id])
-    names = [name for name in nodes if name not in elsewhere]
+    names = [name for name in nodes if name not in separate]
     missing = [name for name in names if name not in values]
     unused = [name for name in values if name not in nodes and not graph.has_name(name)]
     if missing:
@@ -151,17 +151,22 @@ def entry_name(name: str, key: tuple[int, ...]) -> str:
     return f"{name}[{','.join(map(str, key))}]" if key else name
 
 
+def entry_names(name: str, shape: Shape) -> list[str]:
+    """Return the names of the numbers of an array with a name: w[0], w[1]; a number's own."""
+    from gradcli.graph.structural import entries
+
+    return [entry_name(name, key) for key in entries(shape)]
+
+
 def entries(values: Mapping[str, Any]) -> list[str]:
     """Return the names of the numbers that values are made of: a, w[0], w[1], W[0,1]."""
-    found: list[str] = []
-    for name, value in values.items():
-        if isinstance(value, float):
-            found.append(name)
-        else:
-            import numpy as np
+    shapes = {n: () if isinstance(x, float) else x.shape for n, x in values.items()}
+    return [entry for name, shape in shapes.items() for entry in entry_names(name, shape)]
 
-            found += [entry_name(name, key) for key in np.ndindex(value.shape)]
-    return found
+
+def numbers_of(value: Any) -> list[float]:
+    """Return the numbers of a value, one or those of an array."""
+    return [value] if isinstance(value, float) else value.ravel().tolist()
 
 
 def numbers(point: Sequence[Any]) -> list[float]:
@@ -169,10 +174,4 @@ def numbers(point: Sequence[Any]) -> list[float]:
     if hasattr(point, "tolist"):
         listed: list[float] = point.tolist()
         return listed
-    found: list[float] = []
-    for value in point:
-        if isinstance(value, float):
-            found.append(value)
-        else:
-            found += value.ravel().tolist()
-    return found
+    return [number for value in point for number in numbers_of(value)]

@@ -342,8 +342,7 @@ class Shares:
             found = PieceRows(source, names, memory)
             note(f"{found.about}, {found.count} rows")
             return found
-        from gradcli.cluster.rows import SharedRows
-        from gradcli.cluster.session import Choice, Session
+        from gradcli.cluster.session import Choice, Session, SharedRows
 
         if self._session is None:
             choice = Choice(options.workers or 0, options.cluster, options.insecure)

@@ -323,8 +323,7 @@ def _quantity(
         return Quantity(wanted.name, float("nan"), None, f"{wanted.name}: {error.message}")
     if known is None:
         return Quantity(wanted.name, here.value, None)
-    from gradcli.uncertainty.inputs import Saved, inputs
-    from gradcli.uncertainty.propagation import propagate
+    from gradcli.uncertainty.propagation import Saved, inputs, propagate
 
     saved = Saved(known["names"], known["matrix"], known["degrees_of_freedom"]).of(own)
     try:

@@ -248,7 +248,7 @@ class Session:
             kept = {n: v for n, v in self.values.items() if not hasattr(v, "listed")}
             about = {}
             if self.errors:
-                from gradcli.uncertainty.inputs import inputs
+                from gradcli.uncertainty.propagation import inputs
 
                 about["covariance"] = inputs(self.errors).document()
             parameters.save(path, kept, about)

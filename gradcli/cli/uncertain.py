@@ -26,9 +26,7 @@ if TYPE_CHECKING:
     from gradcli.point import Point
     from gradcli.programs.trace import Step
     from gradcli.tables.uncertain import RowErrors
-    from gradcli.uncertainty.inputs import Inputs, Saved
-    from gradcli.uncertainty.propagation import Uncertainty
-    from gradcli.uncertainty.sampling import Samples
+    from gradcli.uncertainty.propagation import Inputs, Samples, Saved, Uncertainty
 
 
 def _saved(options: Data) -> Saved | None:
@@ -36,7 +34,7 @@ def _saved(options: Data) -> Saved | None:
     if options.params is None:
         return None
     from gradcli.data.parameters import covariance
-    from gradcli.uncertainty.inputs import Saved
+    from gradcli.uncertainty.propagation import Saved
 
     found = covariance(options.params)
     return None if found is None else Saved(*found)
@@ -83,7 +81,7 @@ class Errors:
         given = {**problem.errors, **self.numbers}
         if not (given or self.is_asked or self._saved):
             return None
-        from gradcli.uncertainty.inputs import inputs
+        from gradcli.uncertainty.propagation import inputs
 
         own = problem.formula.free_names
         for name in {**self.numbers, **self.columns}:
@@ -137,7 +135,7 @@ class Errors:
             return None
         drawn = None
         if self.samples is not None:
-            from gradcli.uncertainty.sampling import sampled
+            from gradcli.uncertainty.propagation import sampled
 
             graph, root = problem.formula.graph, problem.formula.id
             values = {**problem.data, **problem.values}

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.cluster import worker
 from gradcli.cluster.worker import Answer, Facts, Request
+from gradcli.data.pieces import PieceRows
 from gradcli.errors import ClusterError, FileError, GradcliError, UsageError, printable
 from gradcli.options import example, spelled
 
@@ -47,7 +48,7 @@ SETTINGS = {
 }
 """When a machine that is silent counts as gone, and what processes of this one watch."""
 SILENT = 100
-"""A level of logging that no message of Dask has: what went wrong is told in our words."""
+"""A level of logging that no message of Dask has: what went wrong is said in our words."""
 
 
 class Choice(NamedTuple):
@@ -97,6 +98,7 @@ class Session:
             message = f"{spelled('workers')} and {spelled('cluster')} need Dask's distributed"
             raise UsageError(message, hint="pip install 'gradcli[cluster]'") from None
         self._say = say
+        self._sources: list[_Shared] = []
         self._where = "" if choice.address is None else f" at {printable(choice.address, 100)}"
         self._cluster: Any = None
         self.client: Any = None
@@ -122,7 +124,6 @@ class Session:
                 raise
             raise self._unreachable(error) from None
         self._looked = time.monotonic()
-        self._sources: list[_Shared] = []
         link = self.client.dashboard_link if _has_dashboard() else None
         if link:
             say(f"the dashboard of the workers is {link}")
@@ -147,7 +148,7 @@ class Session:
     def close(self) -> None:
         """Let the workers go, and end those of this machine at once."""
         if self.client is not None:
-            for shared in getattr(self, "_sources", ()):
+            for shared in self._sources:
                 if self._cluster is None:
                     with suppress(Exception):
                         self.client.run(worker.end, shared.name, on_error="ignore")
@@ -181,7 +182,7 @@ class Session:
         why = "" if error is None else printable(" ".join(str(error).split()), 200)
         message = f"the scheduler{self._where} cannot be reached" + (f": {why}" if why else "")
         hint = f"{spelled('checkpoint')} and {spelled('resume')} go on from where a run was"
-        if self.client is None or not getattr(self, "_sources", ()):
+        if self.client is None or not self._sources:
             hint = "start one: dask scheduler"
         return ClusterError(message, hint=hint)
 
@@ -202,10 +203,10 @@ class Session:
             if time.monotonic() - self._looked > LOOKING or not any(self._slots):
                 self._looked = time.monotonic()
                 try:
-                    fresh = [each for each in self._present() if each not in self._slots]
+                    new = [each for each in self._present() if each not in self._slots]
                 except Exception as error:  # noqa: BLE001 - as in `ask`
                     raise self._unreachable(error) from None
-                for address in fresh[: self._slots.count(None)]:
+                for address in new[: self._slots.count(None)]:
                     self._slots[self._slots.index(None)] = address
                     if self._cluster is not None:
                         with suppress(Exception):
@@ -328,29 +329,29 @@ class _Shared:
         living = [address for address in slots if address is not None]
         plan: dict[str, list[int]] = {}
         for number in missing:
-            home = slots[number * len(slots) // whole]
-            address = home or living[number % len(living)]
+            owner = slots[number * len(slots) // whole]
+            address = owner or living[number % len(living)]
             plan.setdefault(address, []).append(number)
         for address, own in plan.items():
-            fresh = [number for number in own if not failures.get(number)]
-            plan[address] = fresh or own[:1]
+            untried = [number for number in own if not failures.get(number)]
+            plan[address] = untried or own[:1]
         return plan
 
     def _prepare(self, plan: Mapping[str, Sequence[int]], recipe: int | None) -> None:
-        """Tell workers what they do not know yet."""
+        """Send workers what they do not know yet."""
         new = [address for address in plan if address not in self._ready]
         if new:
-            self._tell(new, worker.begin, self.name, Facts.here(), self._about)
+            self._send(new, worker.begin, self.name, Facts.here(), self._about)
             self._ready.update((address, {None}) for address in new)
         new = [address for address in plan if recipe not in self._ready.get(address, {recipe})]
         if new and recipe is not None:
             known = self._recipes[recipe], self.surveyed, self.cut
-            self._tell(new, worker.learn, self.name, recipe, *known)
+            self._send(new, worker.learn, self.name, recipe, *known)
             for address in new:
                 self._ready[address].add(recipe)
 
-    def _tell(self, new: list[str], function: Callable[..., Any], *told: Any) -> None:
-        for answer in self._session.ask(function, *told, workers=new).values():
+    def _send(self, new: list[str], function: Callable[..., Any], *arguments: Any) -> None:
+        for answer in self._session.ask(function, *arguments, workers=new).values():
             if isinstance(answer, GradcliError):
                 raise answer  # a worker that is lost is noticed by the evaluation that follows
 
@@ -363,7 +364,7 @@ class _Shared:
         failures: Counter[int],
     ) -> None:
         """Take what a worker answered."""
-        if isinstance(answer, str):  # it was begun anew
+        if isinstance(answer, str):  # it has restarted
             self._ready.pop(address, None)
             return
         if not isinstance(answer, dict):
@@ -382,16 +383,63 @@ class _Shared:
         """Return the error for a group, or a piece, that fails again and again."""
         numbers = [number] if recipe is None else [piece for piece, *_ in self.cut.spans(number)]
         names = list(dict.fromkeys([self._pieces[numbers[0]].name, self._pieces[numbers[-1]].name]))
-        return _failed(" to ".join(names), error)
+        name = " to ".join(names)
+        if isinstance(error, FileError):
+            error.message += f" ({name}, tried {TRIES} times)"
+            return error
+        why = printable(" ".join(f"{type(error).__name__}: {error}".split()), 200)
+        if isinstance(error, OSError | ClusterError):
+            why = "the worker that computed it was lost each time"
+        message = f"{name} could not be computed in {TRIES} tries: {why}"
+        return ClusterError(message, hint="a block that does not fit in memory may be why")
 
 
-def _failed(name: str, error: Exception) -> GradcliError:
-    """Return the error for rows that fail again and again."""
-    if isinstance(error, FileError):
-        error.message += f" ({name}, tried {TRIES} times)"
-        return error
-    why = printable(" ".join(f"{type(error).__name__}: {error}".split()), 200)
-    if isinstance(error, OSError | ClusterError):
-        why = "the worker that computed it was lost each time"
-    message = f"{name} could not be computed in {TRIES} tries: {why}"
-    return ClusterError(message, hint="a block that does not fit in memory may be why")
+class SharedRows(PieceRows):
+    """Rows in groups that the workers of a session compute."""
+
+    def __init__(self, session: Session, source: Source, names: Sequence[str], memory: int) -> None:
+        """Have all pieces read once. Raises FileError and ClusterError."""
+        self._session = session
+        self.recipe = 0
+        super().__init__(source, names, memory)
+
+    def _surveyed(self) -> list[tuple[int, int]]:
+        self._shared = self._session.share(self.source, self.names, self.pieces, self.memory)
+        self._shared.surveyed = self._shared.run(range(len(self.pieces)), "survey", None)
+        return self._shared.surveyed
+
+    def _use(self) -> None:
+        self._shared.cut = self.cut
+
+    @property
+    def where(self) -> str:  # type: ignore[override]
+        """How many workers there are, of those there were."""
+        living, all_of = self._session.living, self._session.size
+        return (
+            f"on {'' if living == all_of else f'{living} of '}{all_of} worker{'s' * (all_of != 1)}"
+        )
+
+    def bound(self, recipe: Recipe) -> SharedRows:
+        """Return the same rows for the computations of a recipe."""
+        found = self.copied()
+        found.recipe = self._shared.add(recipe)
+        return found
+
+    def over(self, work: Callable[..., Any], *arguments: Any) -> Iterable[Any]:
+        """Return what a method makes of each group that has rows; see Rows.
+
+        The workers have the same method of an object of the same class, made by the recipe.
+        """
+        owner: Any = work.__self__  # type: ignore[attr-defined]
+        return self._shared.run(
+            self.with_rows(),
+            work.__name__,
+            self.recipe,
+            arguments,
+            type(owner).__name__,
+            self.batch,
+        )
+
+    def digests(self) -> list[bytes]:
+        """Return what stands for the numbers of each group."""
+        return self._shared.run(range(len(self.groups)), "digest", 0)

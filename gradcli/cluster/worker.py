@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 IDLE_SECONDS = 3600.0
 """After so long without a request a session is forgotten; who began it is gone."""
 UNKNOWN = "unknown"
-"""The answer where the worker was begun anew and knows nothing of the session."""
+"""The answer where the worker has restarted and knows nothing of the session."""
 
 
 class Request(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import UsageError
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from gradcli.minimize.minimum import Iterate
     from gradcli.minimize.predictions import Predictions
     from gradcli.minimize.task import Task
-    from gradcli.rows.columns import Typed
     from gradcli.solvers.observer import Observer
 
 
@@ -195,16 +195,11 @@ class Recipe(NamedTuple):
 
         `place` tells where a row stands. Raises UsageError for an engine that is not installed.
         """
-        from gradcli.language.parser import parse
-        from gradcli.rows.columns import Typed, over_rows
-
-        def read(shapes: Mapping[str, Any]) -> Typed:
-            parsed = parse(self.text, shapes)
-            return Typed(parsed.graph, parsed.root, parsed.origin)
+        from gradcli.rows.columns import over_rows, typed
 
         values = {**self.fixed, **self.start}
         shapes = {name: shape_of(value, name) for name, value in values.items()}
-        formula = over_rows(read, rows, shapes)
+        formula = over_rows(partial(typed, self.text), rows, shapes)
         origin = formula.origin
         found: list[Any] = []
         if self.settings is None:

@@ -25,7 +25,7 @@ from gradcli.programs.engines import AUTO, PYTHON, RUNNING_ROW, VECTORISING, rep
 from gradcli.programs.engines import engine as engine_of
 from gradcli.programs.generated import function
 from gradcli.programs.program import program
-from gradcli.rows.reductions import Totals, reduction_name, split
+from gradcli.rows.reductions import Totals, split
 from gradcli.rows.sums import sums
 from gradcli.values import checked
 
@@ -335,7 +335,7 @@ class RowsObjective(Objective):
         import numpy as np
 
         outer, result = self._parts.outer, self._parts.result
-        reductions = [reduction_name(place) for place in range(len(self._parts.parts))]
+        reductions = self._parts.names
         known = outer.variables([result])
         names = [name for name in (*self.parameters, *reductions) if name in known]
         constants = {name: value for name, value in self.constants.items() if name in known}
@@ -345,16 +345,10 @@ class RowsObjective(Objective):
 
     def _compiled_outer(self) -> Callable[..., tuple[Any, ...]]:
         """Return the function of parameters, constants and reductions to value and slopes."""
-        outer, result = self._parts.outer, self._parts.result
-        reductions = [reduction_name(place) for place in range(len(self._parts.parts))]
-        by = [
-            outer.variable(name, shape)
-            for name, shape in zip(self.parameters, self.shapes, strict=True)
-        ]
-        by += [outer.variable(name) for name in reductions]
-        slopes = gradient(outer, result, by)
-        names = [*self.parameters, *self.constants, *reductions]
-        return function(program(outer, [result, *(slopes[node] for node in by)]), names)
+        parts = self._parts
+        slopes = parts.slopes(dict(zip(self.parameters, self.shapes, strict=True)))
+        names = [*self.parameters, *self.constants, *parts.names]
+        return function(program(parts.outer, [parts.result, *slopes]), names)
 
     def _compiled_inner(self) -> Callable[..., tuple[Any, ...]]:
         """Return the function from all values to the sums over some rows and their slopes."""

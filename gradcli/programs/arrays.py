@@ -95,11 +95,11 @@ class NumPy(Dialect):
             parts = np.broadcast_arrays(*arguments)
             found = np.empty(parts[0].shape)
             numbers = zip(*[part.ravel().tolist() for part in parts], strict=True)
-            for place, inputs in enumerate(numbers):
+            for index, inputs in enumerate(numbers):
                 try:
-                    found.flat[place] = function(*inputs)
+                    found.flat[index] = function(*inputs)
                 except (ValueError, OverflowError, ZeroDivisionError):
-                    found.flat[place] = np.nan
+                    found.flat[index] = np.nan
             return found
 
         return each
@@ -163,13 +163,13 @@ def element_by_element(name: str) -> Callable[..., Any]:
                 return np.float64(unless(getattr(np, in_numpy)(*arguments), *arguments))
         if len(shapes - {()}) > 1:
             arguments = tuple(np.broadcast_arrays(*arguments))
-        given = [np.ravel(x).tolist() if np.ndim(x) else repeat(float(x)) for x in arguments]
+        flat = [np.ravel(x).tolist() if np.ndim(x) else repeat(float(x)) for x in arguments]
         (shape,) = {np.shape(argument) for argument in arguments} - {()}
         try:
-            found = np.fromiter(map(function, *given), np.float64, prod(shape))
+            found = np.fromiter(map(function, *flat), np.float64, prod(shape))
         except (ValueError, OverflowError):
             others = np.ravel(getattr(np, in_numpy)(*arguments)).tolist()
-            found = np.fromiter(map(unless, others, *given), np.float64, len(others))
+            found = np.fromiter(map(unless, others, *flat), np.float64, len(others))
         return found.reshape(shape)
 
     return apply
@@ -352,11 +352,11 @@ def quantile_shares(x: Any, p: Any, axis: int | None) -> Any:
     x = np.asarray(x)
     if not 0.0 <= p <= 1.0 or not np.isfinite(x).all():
         return x * np.nan
-    place = p * ((x.size if axis is None else x.shape[axis]) - 1)
-    part = place - np.floor(place)
+    position = p * ((x.size if axis is None else x.shape[axis]) - 1)
+    part = position - np.floor(position)
     order = np.sort(x, axis=axis) if axis is not None else np.sort(x, axis=None)
     found = np.zeros(x.shape)
-    for which, weight in ((np.floor(place), 1.0 - part), (np.ceil(place), part)):
+    for which, weight in ((np.floor(position), 1.0 - part), (np.ceil(position), part)):
         picked = np.take(order, [int(which)], axis=axis or 0)
         equal = x == (picked if axis is not None else picked.reshape((1,) * x.ndim))
         found += weight * equal / np.sum(equal, axis=axis, keepdims=True)
@@ -392,9 +392,9 @@ def cross_entropy(score: Any, target: Any, exp: Function, log1p: Function) -> An
         logs = logsoftmax(score, score.ndim - 1, exp, log1p)
         return -np.sum(target * logs) / (len(score) if score.ndim == 2 else 1)
     rows = score.reshape(-1, score.shape[-1])
-    given = target.ravel()
-    classes = given.astype(np.intp)
-    is_class = (classes == given) & (classes >= 0) & (classes < rows.shape[1])
+    labels = target.ravel()
+    classes = labels.astype(np.intp)
+    is_class = (classes == labels) & (classes >= 0) & (classes < rows.shape[1])
     if not is_class.all():
         return np.float64(np.nan)
     top, more = _top_and_more(rows, 1, exp, log1p)

@@ -127,13 +127,9 @@ class Explainer:
             return {}
         found = {}
         for node in sorted(self._faults & self.read.keys()):
-            number, read = self._numbers[node], self.read[node]
-            if not isinstance(number, float):
-                import numpy as np
-
-                read = ~np.isfinite(number) & read
-            if reading.any_of(read):
-                found[node] = read
+            wrong = _not_finite(self._numbers[node]) & self.read[node]
+            if reading.any_of(wrong):
+                found[node] = wrong
         return found
 
     def _first(self, wrong: Mapping[int, Any]) -> tuple[int, int | None]:
@@ -280,14 +276,8 @@ class Explainer:
                     return False
                 if operation.structural or operation.domain is None:
                     return True
-                number = numbers[node]
-                wrong: Any = True
-                if not isinstance(number, float):
-                    import numpy as np
-
-                    wrong = ~np.isfinite(number)
-                shape = _shape(number)
-                entry = _first_entry(wrong, shape, row if self._has_rows(node) else None)
+                shape, own_row = _shape(numbers[node]), row if self._has_rows(node) else None
+                entry = _first_entry(_not_finite(numbers[node]), shape, own_row)
                 inputs = [_number_at(numbers[a], shape, entry) for a in arguments]
                 return operation.is_defined(inputs, payload)
         return True
@@ -323,6 +313,15 @@ def _shape(number: Any) -> tuple[int, ...]:
     return () if isinstance(number, float) else number.shape
 
 
+def _not_finite(number: Any) -> Any:
+    """Return whether a number, or which numbers of an array, are not finite."""
+    if isinstance(number, float):
+        return not isfinite(number)
+    import numpy as np
+
+    return ~np.isfinite(number)
+
+
 def _first_entry(wrong: Any, shape: tuple[int, ...], row: int | None) -> tuple[int, ...]:
     """Return the index of the first number that is wrong, in a row."""
     if not shape:
@@ -343,18 +342,18 @@ def _number_at(number: Any, shape: tuple[int, ...], entry: tuple[int, ...]) -> f
 
 
 def _undefined_number(operation: Operation, inputs: list[float], payload: Any) -> str:
-    given = operation.with_payload(inputs, payload)
-    if operation.domain and not operation.domain[0](*given):
+    operands = operation.with_payload(inputs, payload)
+    if operation.domain and not operation.domain[0](*operands):
         needs = operation.domain[1]
         if operation.undefined:
             return operation.undefined
         if operation in {POWER_OF, CONSTANT_POWER}:
-            base, exponent = [number_text(x) for x in given]
+            base, exponent = [number_text(x) for x in operands]
             base = f"({base})" if base.startswith("-") else base
             return f"{base}^{exponent} is undefined (needs {needs})"
         name = operation.typed or operation.name
         return f"{name} is undefined at {_listed(inputs)} (needs {needs})"
-    said = operation.reason(*given) if operation.reason else None
+    said = operation.reason(*operands) if operation.reason else None
     if said:
         return said
     if operation is CONSTANT:
@@ -416,7 +415,7 @@ def _called(graph: Graph, node: int) -> str:
 
 
 def _has_news(graph: Graph, node: int) -> bool:
-    """Return whether a node's value is not plain from its text."""
+    """Return whether a node's value is not clear from its text."""
     operation = graph.rows[node][0]
     return operation not in {CONSTANT, NAMED_CONSTANT, VARIABLE} and not (
         operation is NEGATE and graph.number(node) is not None

@@ -31,7 +31,7 @@ def structural(
 
     `rows` is how long columns are. Raises NameError for one that needs to know the numbers.
     """
-    names = [f"p{place}" for place in range(len(inputs))]
+    names = [f"p{index}" for index in range(len(inputs))]
     code = array_code(operation, names, payload, arrays(same_bits=True))
     text = f"def generated({', '.join(names)}):\n    return {code}"
     namespace = {"np": flat, "sum_to_shape": sum_to_shape, "slice": slice, repr(ROWS): rows}
@@ -113,13 +113,13 @@ class Flat:
         return (x - top) - more
 
     def argmax(self, x: Any, axis: int | None = None) -> Any:
-        """Return the place of the first of the greatest numbers over an axis, or over all."""
+        """Return the index of the first of the greatest numbers over an axis, or over all."""
         m = self.m
 
         def further(before: Any, now: Any) -> Any:
-            (top, place), (x, here) = before, now
+            (top, index), (x, here) = before, now
             is_more = (x > top) | (x != x)  # noqa: PLR0124 - nan
-            return m.where(is_more, x, top), m.where(is_more, here, place)
+            return m.where(is_more, x, top), m.where(is_more, here, index)
 
         lines = np.moveaxis(np.ravel(x) if axis is None else x, axis or 0, 0)
         found = np.empty(lines.shape[1:], object)

@@ -24,9 +24,9 @@ from gradcli.graph.shapes import COUNT, ROWS
 from gradcli.programs.program import shared
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from gradcli.programs.program import Program
+    from gradcli.programs.program import Instruction, Program
 
 DEEPEST = 30
 """How deep expressions are nested in one statement; Python reads up to 200 parentheses."""
@@ -157,36 +157,31 @@ def _array_statements(
 ) -> tuple[list[str], list[str]]:
     terms: dict[int, str] = {}
     lines: list[str] = []
-    last_use = last_uses(program)
-    for index, (operation, inputs, output, payload) in enumerate(program.instructions):
-        if operation in LEAVES:
-            terms[output] = leaf_text(operation, payload, local)
-        else:
-            arguments = [terms[node] for node in inputs]
-            lines.append(f"v{output} = {array_code(operation, arguments, payload, m)}")
-            terms[output] = f"v{output}"
+    for step, arguments, finished in array_steps(program, local, terms):
+        name = terms[step.output] = f"v{step.output}"
+        lines.append(f"{name} = {array_code(step.operation, arguments, step.payload, m)}")
         # Memory that is not read again is given back at once, for the next array.
-        finished = [terms[node] for node in last_use.get(index, ()) if terms[node][0] == "v"]
-        if finished:
-            lines.append(f"del {', '.join(finished)}")
+        if dead := [term for term in finished if term[0] == "v"]:
+            lines.append(f"del {', '.join(dead)}")
     return lines, [terms[output] for output in program.outputs]
 
 
-def last_uses(program: Program) -> dict[int, list[int]]:
-    """Return for each instruction, by its place, the nodes that nothing reads after it.
+def array_steps(
+    program: Program, local: Mapping[str, str], terms: dict[int, str]
+) -> Iterator[tuple[Instruction, list[str], list[str]]]:
+    """Yield each step with the names of its arguments, and those that nothing reads after it.
 
-    Outputs are none of them.
+    `terms` are the names of all nodes so far: leaves are entered here, steps by the caller.
     """
-    last: dict[int, int] = {}
-    for index, instruction in enumerate(program.instructions):
-        for node in instruction.inputs:
-            last[node] = index
-    for node in program.outputs:
-        last.pop(node, None)
-    found: dict[int, list[int]] = {}
-    for node, index in last.items():
-        found.setdefault(index, []).append(node)
-    return found
+    steps = program.instructions
+    last = {node: index for index, step in enumerate(steps) for node in step.inputs}
+    last |= dict.fromkeys(program.outputs, len(steps))
+    for index, step in enumerate(steps):
+        if step.operation in LEAVES:
+            terms[step.output] = leaf_text(step.operation, step.payload, local)
+            continue
+        finished = [terms[n] for n in dict.fromkeys(step.inputs) if last[n] == index]
+        yield step, [terms[node] for node in step.inputs], finished
 
 
 @lru_cache(maxsize=1000)
@@ -216,7 +211,7 @@ def array_function(operation: Operation, count: int, payload: Any) -> Callable[.
     """Return the operation on NumPy arrays and numbers, with IEEE 754 results.
 
     They are to the last bit those of the operation's `value`, where it has one. Where the payload
-    holds ROWS, the operation is told their number by keyword.
+    holds ROWS, their number is an argument by keyword.
     """
     import numpy as np
 

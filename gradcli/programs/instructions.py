@@ -60,13 +60,13 @@ class Number(Symbol):
 
     def done(self, sign: str, *parts: Number | float) -> Number:
         """Return the number that an operator makes of others."""
-        return self.m.instruction(sign, *parts)
+        return self.m.call(sign, *parts)
 
     def __pow__(self, count: int) -> Number:
         """Return the square, which arrays are raised to."""
         if count != 2:
             raise UnavailableError
-        return self.m.instruction("*", self, self)
+        return self.m.call("*", self, self)
 
     def __bool__(self) -> bool:
         """Raise UnavailableError: a branch cannot be taken before there is a number."""
@@ -96,13 +96,9 @@ class Instructions(SymbolicTarget):
 
     # ------------------------------------------------------------ the target
 
-    def call(self, name: str, *arguments: Number | float) -> Number:
-        """Return a function of numbers."""
-        return self.instruction(name, *arguments)
-
     def where(self, condition: Number, x: Number | float, y: Number | float) -> Number:
         """Return x where the condition holds, else y; both are computed."""
-        return self.instruction("where", condition, x, y)
+        return self.call("where", condition, x, y)
 
     def choose(self, condition: Number, f: Body, g: Body, *arguments: Any) -> Number:
         """Return f(m, *arguments) where the condition holds, else g(m, *arguments)."""
@@ -140,7 +136,7 @@ class Instructions(SymbolicTarget):
         is_whole = order is not None and order.is_integer()
         if name not in LIBRARY or (name in ORDERED and not is_whole):
             raise UnavailableError
-        return self.instruction(name, *arguments)
+        return self.call(name, *arguments)
 
     # ------------------------------------------------------------ the program
 
@@ -155,12 +151,12 @@ class Instructions(SymbolicTarget):
             self._next += 1
         return self._constants[name]
 
-    def instruction(self, op: str, *arguments: Number | float) -> Number:
+    def call(self, name: str, *arguments: Number | float) -> Number:
         """Return the number that an operation of the interpreter makes of others."""
         known = [self.constant(argument) for argument in arguments]
-        if op in FOLDED and None not in known:
-            return self.of(FOLDED[op](*known))
-        return self._append(op, [self.of(argument).place for argument in arguments])
+        if name in FOLDED and None not in known:
+            return self.of(FOLDED[name](*known))
+        return self._append(name, [self.of(argument).place for argument in arguments])
 
     def _append(self, op: str, arguments: list[int]) -> Number:
         key = (op, *arguments)

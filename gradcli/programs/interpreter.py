@@ -75,11 +75,14 @@ def run(
         except (ValueError, OverflowError, ZeroDivisionError):
             value = math.nan
         if value - value != 0 and operation is not NAMED_CONSTANT:
-            if ieee:
-                value = _ieee(operation, [numbers[a] for a in arguments], payload, value)
-            else:
+            if not ieee:
                 faults.add(node)
                 value = math.nan
+            elif arguments:
+                from gradcli.programs.generated import ieee_function
+
+                compute = ieee_function(operation, len(arguments), payload)
+                value = compute(*[numbers[argument] for argument in arguments])
         numbers[node] = value
     return Values(numbers, faults)
 
@@ -144,11 +147,3 @@ def finite(value: Any) -> bool:
 def leaf(operation: Operation, payload: Any, variables: Mapping[str, Any]) -> Any:
     """Return the value of a constant or variable."""
     return variables[payload] if operation is VARIABLE else known_number(operation, payload)
-
-
-def _ieee(operation: Operation, inputs: list[float], payload: Any, value: float) -> float:
-    from gradcli.programs.generated import ieee_function
-
-    if not inputs:
-        return value
-    return ieee_function(operation, len(inputs), payload)(*inputs)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from functools import cache
 from itertools import repeat
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from gradcli.graph.bodies import PYTHON, executed
+from gradcli.graph.bodies import PYTHON, Text, emitted, executed
 from gradcli.programs.generated import statements
 from gradcli.records import NamedTuple
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from gradcli.programs.program import Program
 
+N = TypeVar("N")
+"""A number of an engine: text, or a value of machine code."""
 TIME, RATE = "t", "rate"
 POINT, SLOPE = "p", "g"
 
@@ -110,6 +112,63 @@ Runner: TypeAlias = "Callable[[Order], Stretch]"
 """A loop, ready to run."""
 
 
+# ---------------------------------------------------------------- a step, for every engine
+
+
+def step(
+    loop: Loop,
+    emit: Callable[[Program, Mapping[str, N], str], Sequence[N]],
+    clip: Callable[[N, tuple[float, float]], N],
+    state: Sequence[N],
+    coefficients: Sequence[N],
+    fixed: Sequence[N],
+) -> tuple[list[N], list[N]]:
+    """Return the state after a step, and the numbers that must be finite for it to be right.
+
+    `emit` writes a program, given its variables and a prefix of its names, and returns its outputs;
+    `clip` writes `clipped`. `coefficients` are those of the rule, and `fixed` the constants.
+    """
+    count = len(loop.parameters)
+    here = 1 + 2 * count
+    shared = {coefficient(index): number for index, number in enumerate(coefficients)}
+    free, inside, remembered = [], [], []
+    for i, limits in enumerate(loop.bounds):
+        start = here + loop.memory * i
+        own = {kept(k): state[start + k] for k in range(loop.memory)}
+        local = {POINT: state[1 + i], SLOPE: state[1 + count + i], **own, **shared}
+        new, *rest = emit(loop.stepping.update, local, f"u{i}_")
+        free.append(new)
+        inside.append(new if limits is None else clip(new, limits))
+        remembered += rest
+    variables = dict(zip([*loop.parameters, *loop.constants], [*inside, *fixed], strict=True))
+    value, *slopes = emit(loop.function, variables, "v")
+    return [value, *inside, *slopes, *remembered], [value, *slopes, *free]
+
+
+def clipped(m: Any, x: Any, low: float, high: float) -> Any:
+    """Return the number between two limits that is nearest to x."""
+    above = m.where(low > x, low, x)
+    return m.where(high < above, high, above)
+
+
+def squares(loop: Loop, m: Any, state: Sequence[Any]) -> list[Any]:
+    """Return the squares of the slopes, 0 for those that lead beyond a limit."""
+    count = len(loop.parameters)
+    found = []
+    points, slopes = state[1 : 1 + count], state[1 + count : 1 + 2 * count]
+    for x, g, limits in zip(points, slopes, loop.bounds, strict=True):
+        square = g * g
+        if limits is not None:
+            low, high = limits
+            is_stopped = ((x <= low) & (g > 0.0)) | ((x >= high) & (g < 0.0))
+            square = m.where(is_stopped, 0.0, square)
+        found.append(square)
+    return found
+
+
+# ---------------------------------------------------------------- generated Python
+
+
 def runner(loop: Loop, constants: Sequence[float]) -> Runner:
     """Return the loop as generated Python."""
     errors = {error.__name__: error for error in (ValueError, OverflowError, ZeroDivisionError)}
@@ -137,30 +196,34 @@ def source(loop: Loop, *, is_same: bool, can_arrive: bool) -> str:
     not do is not written.
     """
     count = len(loop.parameters)
-    points = [f"x{i}" for i in range(count)]
-    slopes = [f"g{i}" for i in range(count)]
-    memory = [[f"m{i}_{k}" for k in range(loop.memory)] for i in range(count)]
     fixed = [f"f{i}" for i in range(len(loop.constants))]
-    here = ["value", *points, *slopes]
-    state = [*here, *(name for kept in memory for name in kept)]
+    here = ["value", *(f"{letter}{i}" for letter in "xg" for i in range(count))]
+    state = [*here, *(f"m{i}" for i in range(loop.memory * count))]
+    body: list[str] = []
 
-    coefficients, shared = _coefficients(loop)
+    def emit(program: Program, local: Mapping[str, str], prefix: str) -> list[str]:
+        lines, outputs = statements(program, local, prefix)
+        body.extend(lines)
+        return outputs
+
+    def clip(x: str, limits: tuple[float, float]) -> str:
+        lines, text = emitted(clipped(PYTHON, Text(PYTHON, x), *limits), PYTHON)
+        name = f"y{len(body)}"
+        body.extend([*lines, f"{name} = {text}"])
+        return name
+
+    rates = emit(loop.stepping.coefficients, {TIME: "t", RATE: "rate"}, "c")
+    coefficients = body.copy()
     is_timed = TIME in loop.stepping.coefficients.variables
     is_fixed = is_same and not is_timed
-    body = ["t = t + 1.0"] if is_timed else []
-    body += [] if is_fixed else coefficients
-    lines, moved, remembered = _moved(loop, shared, points, slopes, memory)
-    body += lines
-    following = []
-    for i, (name, limits) in enumerate(zip(moved, loop.bounds, strict=True)):
-        following.append(name if limits is None else f"y{i}")
-        if limits is not None:
-            body.append(f"y{i} = {_clipped(name, limits)}")
-    local = dict(zip([*loop.parameters, *loop.constants], [*following, *fixed], strict=True))
-    lines, (value, *found) = statements(loop.function, local)
+    if is_fixed:
+        body.clear()
+    elif is_timed:
+        body.insert(0, "t = t + 1.0")
+    following, finite = step(loop, emit, clip, state, rates, fixed)
+    value = following[0]
     body += [
-        *lines,
-        f"total = {' + '.join([value, *found, *moved])}",
+        f"total = {' + '.join(finite)}",
         "if total - total != 0.0:",
         "    break",
         f"if {value} < lowest:",
@@ -169,12 +232,16 @@ def source(loop: Loop, *, is_same: bool, can_arrive: bool) -> str:
         "elif improves:",
         f"    best, there = done, ({_listed(here)})",
         "    improves = False",
-        *_assigned(state, [value, *following, *found, *remembered]),
+        *_assigned(state, following),
         "done += 1",
     ]
     if can_arrive:
-        squares = map(_square, points, slopes, loop.bounds)
-        body += [f"if {' + '.join(squares)} <= threshold:", "    break"]
+        texts = []
+        for square in squares(loop, PYTHON, [Text(PYTHON, name) for name in state]):
+            lines, text = emitted(square, PYTHON)
+            body += lines
+            texts.append(f"({text})")
+        body += [f"if {' + '.join(texts)} <= threshold:", "    break"]
     return "\n".join(
         [
             "def generated(state, t, rate, rates, threshold, lowest, fixed):",
@@ -208,52 +275,6 @@ def _assigned(names: Sequence[str], terms: Sequence[str]) -> list[str]:
     return lines + [f"{name} = {term}" for name, term in pairs if term not in known]
 
 
-def _coefficients(loop: Loop) -> tuple[list[str], dict[str, str]]:
-    """Return the statements of what all parameters share, and its names in the rule's program."""
-    lines, now = statements(loop.stepping.coefficients, {TIME: "t", RATE: "rate"}, "c")
-    return lines, {coefficient(index): term for index, term in enumerate(now)}
-
-
-def _moved(
-    loop: Loop,
-    shared: Mapping[str, str],
-    points: list[str],
-    slopes: list[str],
-    memory: list[list[str]],
-) -> tuple[list[str], list[str], list[str]]:
-    """Return the statements of the rule, the next points, and all that is kept then."""
-    lines, moved, remembered = [], [], []
-    for i, (point, slope, kept_here) in enumerate(zip(points, slopes, memory, strict=True)):
-        own = {kept(index): name for index, name in enumerate(kept_here)}
-        local = {POINT: point, SLOPE: slope, **own, **shared}
-        more, (new, *rest) = statements(loop.stepping.update, local, f"u{i}_")
-        lines += more
-        moved.append(new)
-        remembered += rest
-    return lines, moved, remembered
-
-
 def _listed(names: Sequence[str]) -> str:
     """Return names as a tuple without parentheses."""
     return "".join(f"{name}, " for name in names).rstrip()
-
-
-def _clipped(name: str, limits: tuple[float, float]) -> str:
-    low, high = limits
-    return f"min(max({name}, {_literal(low)}), {_literal(high)})"
-
-
-def _square(point: str, slope: str, limits: tuple[float, float] | None) -> str:
-    """Return the square of a slope, 0 where a limit stops the way down."""
-    if limits is None:
-        return f"{slope} * {slope}"
-    low, high = map(_literal, limits)
-    return (
-        f"(0.0 if {point} <= {low} and {slope} > 0.0 or {point} >= {high} and {slope} < 0.0 "
-        f"else {slope} * {slope})"
-    )
-
-
-def _literal(number: float) -> str:
-    text = repr(number)
-    return {"inf": "1e999", "-inf": "-1e999"}.get(text, text)

@@ -32,7 +32,7 @@ def live(graph: Graph, roots: Iterable[int], numbers: Mapping[int, float]) -> se
         if node in reading:
             arguments = rows[node][1]
             if numbers.keys() >= set(arguments):  # else its value was known
-                reading.update([arguments[place] for place in taken(graph, node, numbers)])
+                reading.update([arguments[position] for position in taken(graph, node, numbers)])
     return reading
 
 
@@ -50,7 +50,7 @@ def masks(
     """Return which numbers of each node the roots read: True, False or an array of both.
 
     Of a branch of `where` only the numbers are read for which its condition chooses it. With
-    `columns` the numbers of a node are those of many runs, not of an array, and stay apart.
+    `columns` the numbers of a node are those of many runs, not of an array, and stay separate.
     """
     if not (graph.has_arrays or columns):
         return dict.fromkeys(live(graph, roots, numbers), True)

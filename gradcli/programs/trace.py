@@ -34,7 +34,7 @@ class Edge(NamedTuple):
     node: int
     """Id of the step that the value comes from."""
     local: float | None
-    """Derivative of the step by this input alone; None where it is not needed or undefined."""
+    """Derivative of the step with respect to this input alone; None if undefined or not needed."""
     formula: tuple[int, ...] = ()
     """The nodes whose product is the local derivative as a formula, when it is known."""
     live: bool = True
@@ -46,7 +46,7 @@ class Part(NamedTuple):
 
     what: str
     value: float | None = None
-    """None for what is told in words alone."""
+    """None for what is said in words alone."""
 
 
 class Step(NamedTuple):
@@ -61,7 +61,10 @@ class Step(NamedTuple):
     value: float | None
     """None without values, and on a branch that is not taken where it has no value."""
     gradient: float | None
-    """Derivative of the result by this step; None for constants and without a backward pass."""
+    """Derivative of the result with respect to this step.
+
+    None for constants and without a backward pass.
+    """
     inputs: tuple[Edge, ...]
     live: bool
     """Whether the result reads it: False on the branch of a `where` that is not taken."""
@@ -207,11 +210,8 @@ def _read(
 def _through(edge: Edge, slope: float | None, formula: tuple[int, ...]) -> Edge:
     """Return an edge of a shorter product as one of the longer product."""
     factors = (*formula, *edge.formula) if edge.formula else ()
-    return Edge(edge.node, _times(slope, edge.local), factors, edge.live)
-
-
-def _times(outer: float | None, inner: float | None) -> float | None:
-    return None if outer is None or inner is None else outer * inner
+    local = None if slope is None or edge.local is None else slope * edge.local
+    return Edge(edge.node, local, factors, edge.live)
 
 
 def _merged(graph: Graph, nodes: Sequence[int]) -> set[int]:

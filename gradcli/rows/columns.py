@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 from math import prod
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from gradcli.errors import FileError, NameValueError, ShapeError, printable
 from gradcli.graph.node import Graph, Node
-from gradcli.graph.shapes import ROWS, Rows
+from gradcli.graph.shapes import Rows
 from gradcli.language.names import CONSTANTS, REBINDABLE, is_reserved, names_in
 from gradcli.limits import ELEMENTS
 from gradcli.rows.reductions import split
@@ -94,8 +95,10 @@ def rows(
     from gradcli.data.rows import rows as rows_of
 
     source, names = opened(paths, text, others, **options)
+    read = partial(typed, text)
+    single = dict.fromkeys([*names, *source.columns], ())
     for name in names:
-        if source.columns[name] and _takes_numbers(text, [*names, *source.columns], shapes or {}):
+        if source.columns[name] and read_by_rows(read, shapes or {}, single) is not None:
             count = prod(source.columns[name])
             message = f"{name} has {count} numbers in each row, and the formula takes it for one"
             raise FileError(message, hint=f"write {name} @ w, {name}[:, 0] or sum({name}, axis=1)")
@@ -170,30 +173,23 @@ class Typed(Node):
         self.origin = origin
 
 
+def typed(text: str, shapes: Mapping[str, Shape]) -> Typed:
+    """Return the formula that a text stands for."""
+    from gradcli.language.parser import parse
+
+    parsed = parse(text, shapes)
+    return Typed(parsed.graph, parsed.root, parsed.origin)
+
+
 def with_shapes(formula: Node, origin: Origin | None, shapes: Mapping[str, Shape]) -> Typed:
     """Return a formula read again for names of these shapes.
 
     One that was not typed is copied; what it says with explicit sizes stays as it is.
     """
-    from gradcli.language.parser import parse
-
     if origin is not None:
-        parsed = parse(origin.source, {**dict.fromkeys(origin.given, ()), **shapes})
-        return Typed(parsed.graph, parsed.root, parsed.origin)
+        return typed(origin.source, {**dict.fromkeys(origin.given, ()), **shapes})
     copy = Graph()
     names = formula.graph.variables([formula.id])
     changed = {names[n]: copy.variable(n, shape) for n, shape in shapes.items() if n in names}
     copy.identify(formula.graph, changed)
     return Typed(copy, copy.adopt(formula.graph, formula.id))
-
-
-def _takes_numbers(text: str, names: Sequence[str], shapes: Mapping[str, Shape]) -> bool:
-    """Return whether a formula could be read if all columns had one number in each row."""
-    from gradcli.language.parser import parse
-
-    plain = dict.fromkeys(names, (ROWS,))
-    try:
-        parse(text, {**shapes, **plain})
-    except ShapeError:
-        return False
-    return True

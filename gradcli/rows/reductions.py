@@ -10,13 +10,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from gradcli.calculus.reverse import gradient
 from gradcli.graph.node import Graph, Node
 from gradcli.graph.operations import ADD, DIVIDE, MULTIPLY, NEGATE, SUBTRACT, TABLE
 from gradcli.graph.shapes import ROWS
 from gradcli.records import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+
+    from gradcli.graph.shapes import Shape
 
 SUM, MEAN, MSE, DOT, CROSS_ENTROPY, INDEX, MATMUL, ONEHOT = (
     TABLE[name]
@@ -40,7 +43,19 @@ class Split(NamedTuple):
     is_mean: list[bool]
     """Whether a reduction is a mean over rows; otherwise it is a sum."""
     terms: list[int | None]
-    """What each reduction sums, a node of the original graph; None where it is no plain sum."""
+    """What each reduction sums, a node of the original graph; None where it is another one."""
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the reductions in the outer formula."""
+        return [reduction_name(index) for index in range(len(self.parts))]
+
+    def slopes(self, parameters: Mapping[str, Shape]) -> list[int]:
+        """Return the derivatives of the outer formula: with respect to parameters, reductions."""
+        wrt = {**parameters, **dict.fromkeys(self.names, ())}
+        nodes = [self.outer.variable(name, shape) for name, shape in wrt.items()]
+        found = gradient(self.outer, self.result, nodes)
+        return [found[node] for node in nodes]
 
 
 class Totals:

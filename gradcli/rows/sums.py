@@ -24,7 +24,6 @@ from gradcli.programs.generated import function
 from gradcli.programs.program import Program, program
 from gradcli.records import NamedTuple
 from gradcli.rows.hoisting import one_row, summands
-from gradcli.rows.reductions import reduction_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -218,14 +217,12 @@ def _after(
             first = count + k * each
             for i in (k, *range(first, first + each)):
                 totals[i] = totals[i] / totals[i].at(own.variable(COUNT))
-    by = [outer.variable(name, shape) for name, shape in parameters.items()]
-    reductions = [outer.variable(reduction_name(k)) for k in range(count)]
-    slopes = gradient(outer, parts.result, [*by, *reductions])
-    known = zip(reductions, totals, strict=False)
+    derived = parts.slopes(parameters)
+    known = zip(map(outer.variable, parts.names), totals, strict=False)
     own.identify(outer, {node: reduction.id for node, reduction in known})
     value = own.adopt(outer, parts.result)
-    direct = [DerivedNode(own, own.adopt(outer, slopes[node])) for node in by]
-    weights = [DerivedNode(own, own.adopt(outer, slopes[node])) for node in reductions]
+    slopes = [DerivedNode(own, own.adopt(outer, node)) for node in derived]
+    direct, weights = slopes[: len(parameters)], slopes[len(parameters) :]
     rates = {
         shared[name]: sum(
             [w * totals[count + k * each + index] for k, w in enumerate(weights)],

@@ -51,25 +51,25 @@ class CertainColumns:
             least = np.minimum(least, kept.reshape(count, -1).min(axis=1))
             if self._digits is None:
                 bad = bad | arrays.may_be_whole(column)
-            # Beside a plot what has no value is a gap, and inf and nan may be wanted. Elsewhere it
+            # In a plot what has no value is a gap, and inf and nan may be wanted. Elsewhere it
             # has one that only the doubles on its way do not lead to.
             if self._nonfinite or self._gaps:
                 bad = bad & (np.isfinite(column) if self._nonfinite else ~np.isnan(column))
             short |= bad.reshape(count, -1).any(axis=1)
         if self._tried + np.count_nonzero(short) > MOST_ROWS and self._digits is None:
             short &= least < ENOUGH
-        for place in np.flatnonzero(short).tolist():
+        for index in np.flatnonzero(short).tolist():
             is_found = self._tried < MOST_ROWS
             if is_found:
                 self._tried += 1
-                is_found = self._enter(columns, place, row(place))
-            if not is_found and least[place] < (self._digits or ENOUGH):
+                is_found = self._enter(columns, index, row(index))
+            if not is_found and least[index] < (self._digits or ENOUGH):
                 self._left += 1
-                self._worst = min(self._worst, int(least[place]))
+                self._worst = min(self._worst, int(least[index]))
         return columns
 
     @staticmethod
-    def _enter(columns: list[Any], place: int, found: Sequence[Any]) -> bool:
+    def _enter(columns: list[Any], index: int, found: Sequence[Any]) -> bool:
         """Enter a row that was worked out into the columns; return whether all of it was."""
         is_whole = True
         for k, made in enumerate(found):
@@ -81,7 +81,7 @@ class CertainColumns:
                     continue
                 if isinstance(entry.value, Numeral) and columns[k].dtype != object:
                     columns[k] = columns[k].astype(object)
-                at = (place, *key)
+                at = (index, *key)
                 columns[k][at] = entry.value
         return is_whole
 

@@ -7,16 +7,17 @@ columns in memory.
 
 from __future__ import annotations
 
+from functools import partial
 from math import prod
 from typing import TYPE_CHECKING, Any
 
 from gradcli.data.rows import rows_from
 from gradcli.errors import NameValueError, ShapeError, TooManyRowsError
 from gradcli.formula import Formula, parse
-from gradcli.graph.shapes import ROWS, Rows
+from gradcli.graph.shapes import ROWS
 from gradcli.language.names import names_in
 from gradcli.point import Lines, Point
-from gradcli.rows.columns import HELD_BYTES
+from gradcli.rows.columns import HELD_BYTES, read_by_rows
 from gradcli.rows.reductions import is_rowwise, split
 from gradcli.values import checked, shape_of
 
@@ -69,7 +70,7 @@ class RowFormula:
         self._share = share
         self._shapes = {name: shape_of(value, name) for name, value in values.items()}
         self._entries = {name: source.columns[name] for name in names}
-        formula = self._over(ROWS)
+        formula = self._over_rows()
         if formula is not None and share is None and is_rowwise(formula.graph, formula.id):
             self.formula = formula
         elif _splits(formula) or (formula is None and "len" in names_in(text)):
@@ -85,20 +86,16 @@ class RowFormula:
 
     # ------------------------------------------------------------ how it is read
 
-    def _over(self, rows: Any) -> Formula | None:
-        """Return the formula read for so many rows, or ROWS; None when shapes do not fit."""
-        shapes = {name: (rows, *entry) for name, entry in self._entries.items()}
-        try:
-            return parse(self.text, self._shapes | shapes)
-        except ShapeError:
-            return None
+    def _over_rows(self, count: int | None = None) -> Formula | None:
+        """Return the formula read with the length ROWS; None when shapes do not fit."""
+        return read_by_rows(partial(parse, self.text), self._shapes, self._entries, count)
 
     def _begin(self, formula: Formula | None) -> None:
         """Read so many rows as are held, and the formula, None when it asks for their number."""
         names, source, share = list(self._entries), self.source, self._share
         rows = rows_from(source, names, HELD_BYTES) if share is None else share(source, names)
         if rows.held is None:
-            formula = self._over(Rows(rows.count)) if formula is None else formula
+            formula = self._over_rows(rows.count) if formula is None else formula
             if formula is not None and _splits(formula):
                 self.formula, self.sums = formula, rows
                 return
@@ -145,11 +142,13 @@ class RowFormula:
 
     def single(self) -> Formula | None:
         """Return the formula of one row, if it needs no others and has only numbers, else None."""
+        if self.held is not None:
+            return None
         try:
             found = self.formula.with_shapes(self._shapes | self._entries)
         except ShapeError:
             return None
-        return None if found.graph.has_arrays or self.held is not None else found
+        return None if found.graph.has_arrays else found
 
     def rows_at_once(self) -> int:
         """Return how many rows are computed together, every step of them being kept."""

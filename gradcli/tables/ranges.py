@@ -19,13 +19,13 @@ from gradcli.options import spelled
 from gradcli.values import names_to_nodes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from fractions import Fraction
 
     from gradcli.formula import Formula
     from gradcli.graph.node import Graph
     from gradcli.point import Point
-    from gradcli.programs.explain import Explainer
+    from gradcli.programs.interpreter import Values
     from gradcli.tables.certain import CertainColumns
 
 EXACT = 2**53
@@ -169,21 +169,6 @@ def derivatives(graph: Graph, root: int, nodes: Sequence[int], *, second: bool) 
     return [*(slopes[node] for node in nodes), *triangle]
 
 
-def explained(
-    graph: Graph, root: int, given: Mapping[str, Any], names: Iterable[str], *, columns: bool
-) -> Explainer:
-    """Return what explains a run over rows, in each of which some names have another value.
-
-    With `columns` the formula is one of numbers, which are columns of the rows in the run.
-    """
-    from gradcli.programs.explain import Explainer
-    from gradcli.programs.interpreter import run
-
-    nodes = graph.variables([root])
-    found = run(graph, graph.reachable([root]), given, columns=columns)
-    return Explainer(graph, root, found, [nodes[name] for name in names if name in nodes])
-
-
 def _worked(block: Block) -> list[Any]:
     """Return the columns of a block that are worked out."""
     return [block.value, *block.slopes, *block.second]
@@ -249,26 +234,22 @@ class Table:
         is_listed = any(r.listed is not None for r in ranges.values())
         size = self.rows * len(formula.graph.reachable([formula.id]))
         self._is_small = size <= FEW and not (wrt or gaps or is_listed or formula.graph.has_arrays)
-        has_program = not (formula.graph.has_arrays or self._is_small)
-        self._compute = self._program() if has_program else None
+        self._roots: list[int] = []
+        """The value and the derivatives as nodes, where whole columns are computed."""
+        if not (formula.graph.has_arrays or self._is_small):
+            slopes = derivatives(formula.graph, formula.id, [*nodes.values()], second=second)
+            self._roots = [formula.id, *slopes]
 
     def blocks(self) -> Iterator[Block]:
         """Yield the rows of the table in order; the first of them only if all have values."""
         if self._is_small:
             yield self._of_few()
             return
-        if self._gaps:
-            for block in self._worked_out():
-                gapped = self._gapped(block)
-                yield self._with_certain_digits(gapped) if self._counts_digits else gapped
-            return
-        if not self._nonfinite:
-            for block in self._worked_out():
-                self._check(block)
-        if not self._counts_digits:
-            yield from self._worked_out()
-        else:
-            yield from map(self._with_certain_digits, self._worked_out())
+        if not (self._gaps or self._nonfinite):
+            for inputs in self._inputs():
+                self._check(*self._evaluated(inputs))
+        for inputs in self._inputs():
+            yield self._finished(inputs)
 
     def notes(self) -> list[str]:
         """Return what is to be said about digits, once the blocks have been worked out."""
@@ -277,71 +258,71 @@ class Table:
             return [f"fewer than {self._digits or ENOUGH} digits are certain in {rows}"]
         return self._certain.notes() if self._certain is not None else []
 
-    def _with_certain_digits(self, block: Block) -> Block:
-        """Return the block with the digits that are certain."""
-        from gradcli.exact.certain import bounds, worked_out
-        from gradcli.programs import interpreter
-        from gradcli.tables.certain import CertainColumns
+    def _inputs(self) -> Iterator[list[Any]]:
+        """Yield the columns of the ranges, block by block."""
+        import numpy as np
+
+        for start in range(0, self.rows, BLOCK):
+            points = np.arange(start, min(start + BLOCK, self.rows))
+            indices = np.unravel_index(points, self._shape)
+            yield [r.at(index) for r, index in zip(self._ranges.values(), indices, strict=True)]
+
+    def _evaluated(self, inputs: list[Any]) -> tuple[Block, Values | None]:
+        """Return a block and the run that it comes from; None where each row has been looked at."""
+        import numpy as np
+
+        if not self._roots:
+            rows = zip(*[column.tolist() for column in inputs], strict=True)
+            return self._block(inputs, [*np.array([self._at(row) for row in rows]).T]), None
+        from gradcli.programs.interpreter import run
 
         graph = self._formula.graph
-        given = {**self._values, **dict(zip(self._ranges, block.inputs, strict=True))}
-        nodes = graph.reachable(self._roots)
-        numbers = interpreter.run(graph, nodes, given, ieee=True, columns=True).numbers
-        numbers |= dict(zip(self._roots, _worked(block), strict=True))
+        found = run(graph, graph.reachable(self._roots), self._given(inputs), columns=True)
+        columns = [np.broadcast_to(found.numbers[root], len(inputs[0])) for root in self._roots]
+        return self._block(inputs, columns), found
 
-        def row(place: int) -> list[Any]:
+    def _finished(self, inputs: list[Any]) -> Block:
+        """Return a block with gaps where they are allowed, and with the digits that are certain."""
+        block, found = self._evaluated(inputs)
+        if self._gaps:
+            import numpy as np
+
+            bad = self._without_value(block, found)
+            columns = [np.where(bad | ~np.isfinite(each), np.nan, each) for each in _worked(block)]
+            block = self._block(inputs, columns)
+        if found is None or not self._counts_digits:
+            return block
+        from gradcli.exact.certain import bounds, worked_out
+        from gradcli.tables.certain import CertainColumns
+
+        graph, given = self._formula.graph, self._given(inputs)
+        numbers = {**found.numbers, **dict(zip(self._roots, _worked(block), strict=True))}
+
+        def row(index: int) -> list[Any]:
             point = {
-                name: float(column[place])
-                for name, column in zip(self._ranges, block.inputs, strict=True)
+                name: float(column[index])
+                for name, column in zip(self._ranges, inputs, strict=True)
             }
-            found = worked_out(graph, self._roots, self._values | point, self._digits)
-            return [found[root] for root in self._roots]
+            made = worked_out(graph, self._roots, self._values | point, self._digits)
+            return [made[root] for root in self._roots]
 
         if self._certain is None:
             self._certain = CertainColumns(
                 self._digits, allow_nonfinite=self._nonfinite, gaps=self._gaps
             )
-        errors = bounds(graph, nodes, numbers, given)
+        errors = bounds(graph, graph.reachable(self._roots), numbers, given)
         worked = [(numbers[node], errors[node]) for node in self._roots]
-        return self._block(block.inputs, self._certain.of_block(worked, row))
+        return self._block(inputs, self._certain.of_block(worked, row))
+
+    def _given(self, inputs: Sequence[Any]) -> dict[str, Any]:
+        """Return the values of all names, some of them columns."""
+        return {**self._values, **dict(zip(self._ranges, inputs, strict=True))}
 
     def _block(self, inputs: list[Any], columns: Sequence[Any]) -> Block:
         """Return a block of inputs, and the value with its derivatives."""
         value, *derived = columns
         count = len(self._wrt)
         return Block(inputs, value, derived[:count], derived[count:])
-
-    def _gapped(self, block: Block) -> Block:
-        """Return the block with nan for each value and derivative that does not exist."""
-        import numpy as np
-
-        bad = self._without_value(block)
-        columns = [np.where(bad | ~np.isfinite(each), np.nan, each) for each in _worked(block)]
-        return self._block(block.inputs, columns)
-
-    def _program(self) -> Any:
-        from gradcli.programs.generated import function
-        from gradcli.programs.program import program
-
-        graph, root = self._formula.graph, self._formula.id
-        nodes = [*names_to_nodes(graph, root, self._wrt).values()]
-        self._roots = [root, *derivatives(graph, root, nodes, second=self._second)]
-        steps = program(graph, self._roots)._replace(has_arrays=True)
-        return function(steps, self._formula.free_names, same_bits=True)
-
-    def _worked_out(self) -> Iterator[Block]:
-        import numpy as np
-
-        for start in range(0, self.rows, BLOCK):
-            points = np.arange(start, min(start + BLOCK, self.rows))
-            indices = np.unravel_index(points, self._shape)
-            columns = [r.at(index) for r, index in zip(self._ranges.values(), indices, strict=True)]
-            given = {**self._values, **dict(zip(self._ranges, columns, strict=True))}
-            if self._compute is None:
-                yield self._one_by_one(columns)
-                continue
-            found = self._compute(*[given[name] for name in self._formula.free_names])
-            yield self._block(columns, [np.broadcast_to(each, points.shape) for each in found])
 
     def _of_few(self) -> Block:
         """Return all rows, made without NumPy."""
@@ -350,12 +331,6 @@ class Table:
         rows = list(product(*[r.each() for r in self._ranges.values()]))
         value = Numbers([self._at(row)[0] for row in rows])
         return Block([Numbers(column) for column in zip(*rows, strict=True)], value, [])
-
-    def _one_by_one(self, columns: list[Any]) -> Block:
-        import numpy as np
-
-        rows = zip(*[column.tolist() for column in columns], strict=True)
-        return self._block(columns, [*np.array([self._at(row) for row in rows]).T])
 
     def _at(self, row: Sequence[float]) -> list[float]:
         """Return value and derivatives at one point; nan for what is a gap."""
@@ -386,30 +361,31 @@ class Table:
             return [math.nan] * (len(names) * (len(names) + 1) // 2)
         return [matrix[a][b] for i, a in enumerate(names) for b in names[: i + 1]]
 
-    def _check(self, block: Block) -> None:
+    def _check(self, block: Block, found: Values | None) -> None:
         """Raise the error of the first row that has no value or no derivative."""
         import numpy as np
 
-        bad = self._without_value(block)
+        bad = self._without_value(block, found)
         wrong: Any = ~np.isfinite([block.value, *block.slopes]).all(axis=0)
         for row in np.flatnonzero(wrong | bad):
-            found = self._at([float(column[row]) for column in block.inputs])
-            found = found[: 1 + len(block.slopes)]
-            if not np.isfinite(found).all():
+            here = self._at([float(column[row]) for column in block.inputs])
+            if not np.isfinite(here[: 1 + len(block.slopes)]).all():
                 message = "the formula has no finite value in this range"
                 raise MathematicsError(message)
 
-    def _without_value(self, block: Block) -> Any:
+    def _without_value(self, block: Block, found: Values | None) -> Any:
         """Return which rows read a step without a value.
 
         A step may be infinite and the result finite, as in 1/(1/x) at 0: that is an error for one
         point, and so it is here. A branch of `where` that a row does not take is not read.
         """
-        if self._compute is None:
-            return False  # each row has been looked at
+        if found is None:
+            return False
+        from gradcli.programs.explain import Explainer
+
         graph, root = self._formula.graph, self._formula.id
-        given = {**self._values, **dict(zip(self._ranges, block.inputs, strict=True))}
-        explainer = explained(graph, root, given, self._moving, columns=True)
+        columns = names_to_nodes(graph, root, self._moving).values()
+        explainer = Explainer(graph, root, found, columns)
         moving = names_to_nodes(graph, root, self._wrt).values()
         self.kinks |= explainer.kinks(graph.depending_on(moving, graph.reachable([root])))
         return explainer.wrong_rows(len(block.value))

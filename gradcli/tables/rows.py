@@ -10,14 +10,14 @@ from gradcli.exact.decimals import DOUBLE_DIGITS
 from gradcli.language.origin import where
 from gradcli.options import spelled
 from gradcli.programs import interpreter
+from gradcli.programs.explain import Explainer
 from gradcli.tables.certain import MOST_ROWS, CertainColumns
-from gradcli.tables.ranges import Block, derivatives, explained
+from gradcli.tables.ranges import Block, derivatives
 from gradcli.values import names_to_nodes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from gradcli.graph.node import Graph
     from gradcli.point import Point
     from gradcli.tables.formula import RowFormula
 
@@ -49,16 +49,13 @@ class RowTable:
         self._nonfinite = allow_nonfinite
         if wrt:
             _check_derivatives(formula, wrt)
-        self._single: tuple[Graph, list[int]] | None = None
-        """The graph of one row, if it has only numbers, and its derivatives in it."""
-        self._value = -1
-        """The value in that graph."""
-        single = None if formula.held is not None else formula.single()
-        if single is not None:
-            by = [*names_to_nodes(single.graph, single.id, wrt).values()]
-            slopes = derivatives(single.graph, single.id, by, second=second) if wrt else []
-            self._single = single.graph, slopes
-            self._value = single.id
+        self._single = single = formula.single()
+        """The formula of one row, if it has only numbers."""
+        self._slopes: list[int] = []
+        """Its derivatives."""
+        if single is not None and wrt:
+            nodes = [*names_to_nodes(single.graph, single.id, wrt).values()]
+            self._slopes = derivatives(single.graph, single.id, nodes, second=second)
 
     def blocks(self) -> Iterator[Block]:
         """Yield the rows of the table in order, checked block by block.
@@ -112,7 +109,9 @@ class RowTable:
         """Return an array that says which rows read a step that has no value in doubles."""
         graph, root = self._formula.formula.graph, self._formula.formula.id
         given = {**self._formula.values, **columns}
-        explainer = explained(graph, root, given, columns, columns=False)
+        found = interpreter.run(graph, graph.reachable([root]), given)
+        nodes = names_to_nodes(graph, root)
+        explainer = Explainer(graph, root, found, [nodes[n] for n in columns if n in nodes])
         return explainer.wrong_rows(len(next(iter(columns.values()))))
 
     def _look_at(self, rows: Any, columns: Mapping[str, Any], first: int) -> None:
@@ -120,9 +119,9 @@ class RowTable:
         import numpy as np
 
         count = len(next(iter(columns.values())))
-        for place in np.broadcast_to(rows, count).nonzero()[0].tolist():
-            one = {name: column[place : place + 1] for name, column in columns.items()}
-            here = self._formula.at(one, first + place, certain=True, digits=self._digits)
+        for index in np.broadcast_to(rows, count).nonzero()[0].tolist():
+            one = {name: column[index : index + 1] for name, column in columns.items()}
+            here = self._formula.at(one, first + index, certain=True, digits=self._digits)
             if self._wrt:
                 here.of_rows(self._wrt)
 
@@ -133,10 +132,10 @@ class RowTable:
         """
         if self._single is None:
             return None
-        graph, slopes = self._single
-        given, order = {**self._formula.values, **columns}, graph.reachable(slopes)
-        self._rates = interpreter.run(graph, order, given, ieee=True, columns=True).numbers
-        return [self._rates[slope] for slope in slopes]
+        graph, values = self._single.graph, {**self._formula.values, **columns}
+        order = graph.reachable(self._slopes)
+        self._rates = interpreter.run(graph, order, values, ieee=True, columns=True).numbers
+        return [self._rates[slope] for slope in self._slopes]
 
     def notes(self) -> list[str]:
         """Return what is to be said about digits, once the blocks have been computed."""
@@ -153,19 +152,18 @@ class RowTable:
             # Derivatives of rows with arrays are those of doubles.
             worked += [(slope, 0.0) for slope in slopes]
         else:
-            graph, derived = self._single
-            nodes = [self._value, *derived]
-            order = graph.reachable(derived)
-            errors = bounds(graph, order, self._rates, {**values, **columns}) if derived else {}
-            worked += [(x, errors[n]) for x, n in zip(slopes, derived, strict=True)]
+            graph, nodes = self._single.graph, [self._single.id, *self._slopes]
+            order = graph.reachable(self._slopes)
+            errors = bounds(graph, order, self._rates, {**values, **columns}) if order else {}
+            worked += [(x, errors[n]) for x, n in zip(slopes, self._slopes, strict=True)]
 
-        def row(place: int) -> list[Any]:
+        def row(index: int) -> list[Any]:
             if self._single is None:
-                one = {name: column[place : place + 1] for name, column in columns.items()}
+                one = {name: column[index : index + 1] for name, column in columns.items()}
                 found = worked_out(graph, nodes, {**values, **one}, self._digits)[nodes[0]]
                 alone = found[0] if hasattr(found, "ndim") else found
-                return [alone, *[Certain(x[place], DOUBLE_DIGITS) for x in slopes]]
-            given = {name: float(column[place]) for name, column in columns.items()}
+                return [alone, *[Certain(x[index], DOUBLE_DIGITS) for x in slopes]]
+            given = {name: float(column[index]) for name, column in columns.items()}
             made = worked_out(graph, nodes, {**values, **given}, self._digits)
             return [made[node] for node in nodes]
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from gradcli.tables.ranges import Block
-    from gradcli.uncertainty.inputs import Inputs
+    from gradcli.uncertainty.propagation import Inputs
 
 KEYS = "standard_error", "second_order_value", "second_order_standard_error"
 """What stands beside each value, in place of its derivatives; where needed only the first."""
@@ -115,10 +115,9 @@ class WithErrors:
         """Return value and standard error of second order; nan where there are none."""
         count = len(self._names)
         hessian = np.zeros((count, count, len(value)))
-        triangle = iter(block.second)
-        for i in range(count):
-            for j in range(i + 1):
-                hessian[i, j] = hessian[j, i] = np.asarray(next(triangle), dtype=np.float64)
+        i, j = np.tril_indices(count)
+        triangle = np.array(block.second, dtype=np.float64).reshape(len(i), len(value))
+        hessian[i, j] = hessian[j, i] = triangle
         hessian[(sizes == 0)[:, None] | (sizes == 0)[None]] = 0.0
         found = second_order(value, error, hessian, sizes, self._correlation)
         bad = ~np.isfinite(found).all(axis=0)

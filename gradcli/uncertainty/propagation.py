@@ -1,8 +1,9 @@
-"""The error of a result from those of its inputs, of first and second order.
+"""Uncertain numbers of a formula, and the error of its result that follows from theirs.
 
 First order is linear: the variance is gᵀΣg for the gradient g and the covariance matrix Σ (GUM
 5.2.2). Second order takes the Hessian H too: the mean is f + tr(HΣ)/2 and the variance
-gᵀΣg + tr((HΣ)²)/2, exact for normal inputs where f is a polynomial of degree 2.
+gᵀΣg + tr((HΣ)²)/2, exact for normal inputs where f is a polynomial of degree 2. The distribution
+of the result comes from drawing its inputs (JCGM 101: Monte Carlo).
 """
 
 from __future__ import annotations
@@ -12,20 +13,156 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from gradcli.errors import MathematicsError
+from gradcli.errors import MathematicsError, NameValueError, few, printable
+from gradcli.language.names import suggestion
+from gradcli.options import spelled
 from gradcli.uncertainty.number import shown
+from gradcli.values import entries, entry_names, numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from numpy.typing import NDArray
+
+    from gradcli.graph.node import Graph
     from gradcli.point import Point
     from gradcli.programs.trace import Step
-    from gradcli.uncertainty.inputs import Inputs, Matrix
 
+    Matrix = NDArray[np.float64]
+
+ROUNDING = 1e-9
+"""An eigenvalue of a correlation matrix this little below 0 is one of 0."""
 MOST_INPUTS = 50
 """More uncertain numbers than these have no second order: their Hessian takes too long."""
 REMARKABLE = 0.05
 """A change of the error by this part, from first to second order, is worth saying."""
+AT_ONCE = 1 << 16
+"""How many draws are worked out together."""
+PART = 0.95
+"""The part of the draws in the interval."""
+QUANTILE = 1.959963984540054
+"""Of the normal distribution: between its two signs lies that part."""
+
+
+class Saved(NamedTuple):
+    """What a fit knows about the errors of its parameters."""
+
+    names: list[str]
+    """The numbers, a or w[0], that have errors."""
+    covariance: list[list[float]]
+    freedom: int | None
+    """The degrees of freedom of the errors; None where they are known and not estimated."""
+
+    def of(self, own: Sequence[str]) -> Saved | None:
+        """Return the part for some names, a for a and w for all its numbers; None for none."""
+        kept = [i for i, name in enumerate(self.names) if name.partition("[")[0] in own]
+        if not kept:
+            return None
+        matrix = [[self.covariance[i][j] for j in kept] for i in kept]
+        return self._replace(names=[self.names[i] for i in kept], covariance=matrix)
+
+
+class Inputs(NamedTuple):
+    """Uncertain numbers: their names, standard errors and correlation matrix."""
+
+    names: list[str]
+    errors: Matrix
+    correlation: Matrix
+    fitted: frozenset[str] = frozenset()
+    """Those whose errors were estimated by a fit with `freedom` degrees of freedom."""
+    freedom: int | None = None
+
+    @property
+    def bases(self) -> list[str]:
+        """The names that they belong to, w for w[0], in order."""
+        return list(dict.fromkeys(name.partition("[")[0] for name in self.names))
+
+    def document(self) -> dict[str, Any]:
+        """Return what a file of parameters says of them."""
+        matrix = np.outer(self.errors, self.errors) * self.correlation
+        about = {"names": self.names, "matrix": matrix.tolist()}
+        return {**about, "degrees_of_freedom": self.freedom}
+
+    @property
+    def correlations(self) -> dict[tuple[str, str], float]:
+        """The correlations that are not 0, by pairs of names."""
+        places = zip(*np.nonzero(np.triu(self.correlation, 1)), strict=True)
+        return {
+            (self.names[i], self.names[j]): float(np.clip(self.correlation[i, j], -1.0, 1.0))
+            for i, j in places
+        }
+
+    def of(self, name: str, value: Any) -> Any:
+        """Return the standard error of a name with this value, an array for an array."""
+        known = dict(zip(self.names, self.errors.tolist(), strict=True))
+        shape = np.shape(value)
+        found = [known.get(entry, 0.0) for entry in entry_names(name, shape)]
+        return np.reshape(found, shape) if shape else found[0]
+
+    def only(self, moving: Sequence[str]) -> Inputs:
+        """Return those of the names."""
+        kept = [i for i, name in enumerate(self.names) if name in moving]
+        return self._replace(
+            names=[self.names[i] for i in kept],
+            errors=self.errors[kept],
+            correlation=self.correlation[np.ix_(kept, kept)],
+        )
+
+
+def inputs(
+    errors: Mapping[str, Any],
+    correlations: Mapping[tuple[str, str], float] | None = None,
+    saved: Saved | None = None,
+) -> Inputs:
+    """Return the uncertain numbers that are given, with errors by name, and those of a fit.
+
+    Raises NameValueError for correlations of other names, above 1 in size, or that no numbers
+    together can have.
+    """
+    names: list[str] = []
+    sizes: list[float] = []
+    for name, error in errors.items():
+        flat = np.asarray(error, dtype=float)
+        names += entry_names(name, flat.shape)
+        sizes += flat.ravel().tolist()
+    count = len(names)
+    if saved is not None:
+        names += saved.names
+        sizes += np.sqrt(np.diag(saved.covariance)).tolist()
+    matrix = np.eye(len(names))
+    if saved is not None:
+        scale = np.array(sizes[count:])
+        scale[scale == 0.0] = 1.0
+        matrix[count:, count:] = np.asarray(saved.covariance) / np.outer(scale, scale)
+        np.fill_diagonal(matrix, 1.0)
+    for (first, second), value in (correlations or {}).items():
+        for name in (first, second):
+            if name not in names:
+                close = suggestion(name, names)
+                message = f"{spelled('correlate')} names {printable(name, 60)}, which has no error"
+                hint = f"did you mean '{close}'?" if close else _known(names)
+                raise NameValueError(message, hint=hint)
+        if first == second or not -1.0 <= value <= 1.0:
+            message = f"the correlation of {first} and {second} is {value:g}"
+            raise NameValueError(message, hint="it is that of two names, between -1 and 1")
+        i, j = names.index(first), names.index(second)
+        matrix[i, j] = matrix[j, i] = value
+    if correlations and np.linalg.eigvalsh(matrix)[0] < -ROUNDING * len(names):
+        pairs = [f"{a},{b}={value:g}" for (a, b), value in correlations.items()]
+        message = f"no numbers have the correlations {few(pairs)} together"
+        hint = "the matrix of correlations must not have a negative eigenvalue"
+        raise NameValueError(message, hint=hint)
+    fitted = frozenset(() if saved is None else saved.names)
+    return Inputs(names, np.array(sizes), matrix, fitted, None if saved is None else saved.freedom)
+
+
+def _known(names: Sequence[str]) -> str:
+    if not names:
+        return "give errors as x=1.0±0.1"
+    return f"the names with errors are {few(names)}"
+
+
+# ---------------------------------------------------------------- first and second order
 
 
 class Order(NamedTuple):
@@ -89,7 +226,8 @@ def propagate(point: Point, given: Inputs) -> Uncertainty:
     """
     uncertain = given.only([n for n, e in zip(given.names, given.errors, strict=True) if e > 0])
     names, bases = uncertain.names, uncertain.bases
-    slopes = _flat(point.gradient(bases)) if bases else {}
+    derivatives = point.gradient(bases) if bases else {}
+    slopes = dict(zip(entries(derivatives), numbers([*derivatives.values()]), strict=True))
     gradient = np.array([slopes[name] for name in names])
     with np.errstate(all="ignore"):
         parts = gradient * uncertain.errors
@@ -102,8 +240,8 @@ def propagate(point: Point, given: Inputs) -> Uncertainty:
     error = float(deviation)
     budget = {name: Share(0.0, 0.0, 0.0, 0.0) for name in given.names}
     for place, name in enumerate(names):
-        numbers = (gradient[place], uncertain.errors[place], abs(parts[place]), shares[place])
-        budget[name] = Share(*map(float, numbers))
+        each = (gradient[place], uncertain.errors[place], abs(parts[place]), shares[place])
+        budget[name] = Share(*map(float, each))
     value = float(point.value)
     if not math.isfinite(error):
         raise MathematicsError("the standard error is too large for a double")
@@ -129,19 +267,6 @@ def with_errors(steps: Sequence[Step], given: Inputs, found: Uncertainty) -> lis
         for step in steps
     ]
     return [*named[:-1], named[-1]._replace(standard_error=found.standard_error)]
-
-
-def _flat(slopes: dict[str, Any]) -> dict[str, float]:
-    """Return derivatives by the names of numbers."""
-    from gradcli.graph.structural import entries
-    from gradcli.values import entry_name
-
-    found: dict[str, float] = {}
-    for name, slope in slopes.items():
-        array = np.asarray(slope)
-        keys = [entry_name(name, key) for key in entries(array.shape)]
-        found |= dict(zip(keys, array.ravel().tolist(), strict=True))
-    return found
 
 
 def first_order(parts: Matrix, correlation: Matrix) -> tuple[Matrix, Matrix]:
@@ -190,3 +315,116 @@ def _freedom(given: Inputs, parts: Matrix, error: float) -> int | None:
     if not fitted:
         return None
     return max(int(given.freedom * (error / float(fitted)) ** 4 * (1 + 1e-12)), 1)
+
+
+# ---------------------------------------------------------------- draws
+
+
+class Samples(NamedTuple):
+    """What the draws say: mean, standard error, and the shortest interval of 95 % of them."""
+
+    samples: int
+    seed: int
+    mean: float
+    standard_error: float
+    interval: tuple[float, float]
+    tolerance: float
+    """Half a unit in the second digit of the first-order error (JCGM 101, 7.9.2)."""
+    first_order_holds: bool
+    """Whether value ± 1.96 errors ends within the tolerance of the draws' (JCGM 101, 8.1)."""
+    second_order_holds: bool | None
+
+
+def sampled(
+    graph: Graph,
+    result: int,
+    values: Mapping[str, Any],
+    given: Inputs,
+    found: Uncertainty,
+    count: int,
+    seed: int,
+) -> Samples:
+    """Return what `count` normal draws of the inputs make of a formula.
+
+    The same seed gives the same draws. Raises MathematicsError where a draw has no value.
+    """
+    results = np.concatenate([*_results(graph, result, values, given, count, seed)])
+    bad = int(np.count_nonzero(~np.isfinite(results)))
+    if bad:
+        message = f"the formula has no value for {bad} of {count} draws of its inputs"
+        hint = "their normal distributions reach beyond where it is defined"
+        raise MathematicsError(message, hint=hint)
+    results.sort()
+    mean = float(np.mean(results))
+    inside = min(math.ceil(PART * count), count - 1)
+    widths = results[inside:] - results[: count - inside]
+    first = int(np.argmin(widths))
+    interval = float(results[first]), float(results[first + inside])
+    low = int((1 - PART) / 2 * count)
+    ends = float(results[low]), float(results[min(low + inside, count - 1)])
+    deviation = float(np.std(results, ddof=1)) if count > 1 else 0.0
+    size = found.standard_error or deviation
+    tolerance = 0.5 * 10.0 ** (math.floor(math.log10(size)) - 1) if size else 0.0
+
+    def holds(order: Order | Uncertainty) -> bool:
+        half = QUANTILE * order.standard_error
+        differences = (order.value - half - ends[0], order.value + half - ends[1])
+        return max(map(abs, differences)) <= tolerance
+
+    second = None if found.second_order is None else holds(found.second_order)
+    return Samples(count, seed, mean, deviation, interval, tolerance, holds(found), second)
+
+
+def _results(
+    graph: Graph, result: int, values: Mapping[str, Any], given: Inputs, count: int, seed: int
+) -> Any:
+    """Yield the results of some draws at a time."""
+    generator = np.random.default_rng(seed)
+    root = _root(given.correlation)
+    nodes = graph.variables([result])
+    moving = {name: node for name, node in nodes.items() if name in given.bases}
+    fixed = {name: values[name] for name in nodes if name not in moving}
+    places = {
+        name: [
+            given.names.index(entry) if entry in given.names else None
+            for entry in entry_names(name, graph.shape(node))
+        ]
+        for name, node in moving.items()
+    }
+    compute = _computed(graph, result, [*moving, *fixed], [*fixed.values()])
+    for start in range(0, count, AT_ONCE):
+        rows = min(AT_ONCE, count - start)
+        draws = generator.standard_normal((rows, len(given.names))) @ root.T * given.errors
+        columns = []
+        for name, node in moving.items():
+            middle = np.asarray(values[name], dtype=float).ravel()
+            moved = np.tile(middle, (rows, 1))
+            for column, place in enumerate(places[name]):
+                if place is not None:
+                    moved[:, column] += draws[:, place]
+            columns.append(moved.reshape(rows, *graph.shape(node)))
+        yield compute(columns, rows)
+
+
+def _root(correlation: Matrix) -> Matrix:
+    """Return a matrix whose product with its transpose is the correlation matrix."""
+    values, vectors = np.linalg.eigh(correlation)
+    found: Matrix = vectors * np.sqrt(np.clip(values, 0.0, None))
+    return found
+
+
+def _computed(graph: Graph, result: int, names: list[str], fixed: list[Any]) -> Any:
+    """Return the function from columns of draws to the results; the last names are `fixed`."""
+    from gradcli.programs.generated import function
+    from gradcli.programs.program import program
+
+    compute = function(program(graph, [result])._replace(has_arrays=True), names)
+
+    def results(columns: Sequence[Any], rows: int) -> Any:
+        if graph.has_arrays:
+            draws = ([column[row] for column in columns] for row in range(rows))
+            return np.array([float(compute(*draw, *fixed)[0]) for draw in draws])
+        (found,) = compute(*columns, *fixed)
+        return np.broadcast_to(np.asarray(found, dtype=float), (rows,))
+
+    return results

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import psutil
 
-from gradcli.cluster.rows import SharedRows
-from gradcli.cluster.session import Choice, Session
+from gradcli.cluster.session import Choice, Session, SharedRows
 from gradcli.data.source import open_source
 from gradcli.formula import parse
 from gradcli.minimize.minimize import Recipe

@@ -18,7 +18,7 @@ from gradcli.graph.shapes import Rows
 from gradcli.minimize.objective import SUMMED_ROWS
 from gradcli.minimize.rows_objective import RowsObjective
 from gradcli.minimize.task import objective_over
-from gradcli.programs import rows
+from gradcli.programs import engine
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -126,7 +126,7 @@ def over_rows(text: str, columns: dict[str, Any]) -> tuple[Any, list[float]]:
 def test_value_and_gradient_of_numpy(
     text: str, function: Any, block: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rows, "BLOCK", block)
+    monkeypatch.setattr(engine, "BLOCK", block)
     # Only the pass over the rows may give the result.
     monkeypatch.setattr(RowsObjective, "whole", None)
     monkeypatch.setattr(RowsObjective, "_by_blocks", None)

@@ -16,10 +16,8 @@ import gradcli
 from gradcli import parse
 from gradcli.errors import NameValueError
 from gradcli.language.bindings import binding
-from gradcli.uncertainty.inputs import Saved, inputs
 from gradcli.uncertainty.number import shown, uncertain
-from gradcli.uncertainty.propagation import propagate
-from gradcli.uncertainty.sampling import sampled
+from gradcli.uncertainty.propagation import Saved, inputs, propagate, sampled
 
 CASES = json.loads((Path(__file__).parent.parent / "reference" / "uncertainty.json").read_text())
 VALUES = [case for case in CASES if "kind" not in case]

@@ -15,8 +15,7 @@ from gradcli.tables.formula import RowFormula
 from gradcli.tables.ranges import Range
 from gradcli.tables.rows import RowTable
 from gradcli.tables.uncertain import KEYS, RowErrors, WithErrors
-from gradcli.uncertainty.inputs import inputs
-from gradcli.uncertainty.propagation import propagate
+from gradcli.uncertainty.propagation import inputs, propagate
 
 if TYPE_CHECKING:
     from pathlib import Path

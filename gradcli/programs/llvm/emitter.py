@@ -1,4 +1,10 @@
-"""Programs to machine code: the instructions, wherever they are needed.
+"""Programs to machine code: numbers and conditions of a target, and a program's instructions.
+
+One more target of gradcli.graph.bodies: what is written with its numbers, `1 / (1 + x)`, becomes
+instructions where a builder of llvmlite stands. A body computes the same in the same order, with
+the same functions of the C library, so that the numbers are those of Python. Both branches of
+`where` are computed, so that a loop over rows can be vectorised; only `choose` jumps, in a function
+of its own.
 
 Nothing may be hidden. Where Python raises an exception, machine code has inf or nan, and these
 usually reach the outputs, which the caller looks at. Where an operation could hide one, as 1/inf
@@ -10,51 +16,173 @@ from __future__ import annotations
 
 import ctypes
 import struct
+from contextlib import contextmanager
 from functools import reduce
 from operator import or_
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from llvmlite import ir
 
-from gradcli.graph.operations import (
-    LEAVES,
-    VARIABLE,
-    WHERE,
-    known_number,
-)
+from gradcli.graph.bodies import Symbol, SymbolicTarget, applied
+from gradcli.graph.operations import LEAVES, VARIABLE, WHERE, known_number
 from gradcli.programs.llvm import machine
-from gradcli.programs.llvm.numbers import (
-    BIT,
-    NEVER,
-    POINTER,
-    Double,
-    Truth,
-    address,
-    constant,
-    loaded,
-    write,
-)
 from gradcli.programs.program import shared
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from gradcli.graph.bodies import Body
     from gradcli.graph.operations import Operation
     from gradcli.programs.program import Instruction, Program
 
+DOUBLE, BIT, LONG = ir.DoubleType(), ir.IntType(1), ir.IntType(64)
+POINTER = DOUBLE.as_pointer()
+NEVER = BIT(0)
+INSTRUCTIONS = {
+    "+": "fadd",
+    "-": "fsub",
+    "*": "fmul",
+    "/": "fdiv",
+    "negative": "fneg",
+    "and": "and_",
+    "or": "or_",
+    "xor": "xor",
+}
+"""What llvmlite calls the operators; the others compare."""
 
-class Emitted(NamedTuple):
-    """What a program computes, as values of machine code."""
 
-    outputs: list[Double]
-    fault: Truth | None
-    """Whether the outputs may be wrong although they are finite; None if that cannot be."""
+class Truth(Symbol):
+    """A condition."""
+
+    __slots__ = ("builder", "value")
+
+    def __init__(self, builder: Any, value: Any) -> None:
+        self.builder = builder
+        self.value = value
+
+    def done(self, sign: str, *parts: Any) -> Any:
+        """Return what an operator makes of conditions."""
+        write = getattr(self.builder, INSTRUCTIONS[sign])
+        return Truth(self.builder, write(*[part.value for part in parts]))
 
 
-def emit(builder: Any, program: Program, variables: Mapping[str, Double]) -> Emitted:
-    """Write a program's instructions where the builder stands, and return its outputs.
+class Double(Truth):
+    """A number."""
 
-    `variables` are the values of its free names, which must be finite.
+    __slots__ = ()
+
+    def done(self, sign: str, *parts: Any) -> Any:
+        """Return what an operator makes of numbers."""
+        builder = self.builder
+        if sign == "abs":
+            return call("fabs", self)
+        values = [double(builder, part).value for part in parts]
+        if sign in INSTRUCTIONS:
+            return Double(builder, getattr(builder, INSTRUCTIONS[sign])(*values))
+        compare = builder.fcmp_unordered if sign == "!=" else builder.fcmp_ordered
+        return Truth(builder, compare(sign, *values))
+
+    def is_not_finite(self) -> Truth:
+        """Return whether it is inf, -inf or nan."""
+        infinite = ir.Constant(DOUBLE, float("inf"))
+        size = abs(self).value
+        return Truth(self.builder, self.builder.fcmp_unordered("==", size, infinite))
+
+
+def double(builder: Any, number: Double | float) -> Double:
+    """Return a number that may be known now as a double."""
+    if isinstance(number, Double):
+        return number
+    return Double(builder, ir.Constant(DOUBLE, float(number)))
+
+
+def call(name: str, *arguments: Double) -> Double:
+    """Return the value of a function that LLVM knows, or of one of the C library."""
+    builder = arguments[0].builder
+    module = builder.module
+    kind = ir.FunctionType(DOUBLE, [DOUBLE] * len(arguments))
+    if name in machine.INTRINSICS:
+        function = module.declare_intrinsic(f"llvm.{name}", [DOUBLE], kind)
+    else:
+        function = module.globals.get(name) or ir.Function(module, kind, name)
+        # LLVM may leave out, move and merge calls, but not put what it deems as good in their
+        # place: its pow(x, 2) is not always the library's.
+        for attribute in ("nobuiltin", "readnone", "nounwind"):
+            function.attributes.add(attribute)
+    return Double(builder, builder.call(function, [argument.value for argument in arguments]))
+
+
+class Machine(SymbolicTarget):
+    """Machine code, written where the builder of its numbers stands."""
+
+    def call(self, name: str, *arguments: Double | float) -> Double:
+        """Return a function of numbers."""
+        builder = self.divided(arguments)[0][0].builder
+        return call(name, *[double(builder, argument) for argument in arguments])
+
+    def where(self, condition: Truth, x: Double | float, y: Double | float) -> Double:
+        """Return x where the condition holds, else y; both are computed."""
+        builder = condition.builder
+        values = [double(builder, number).value for number in (x, y)]
+        return Double(builder, builder.select(condition.value, *values))
+
+    def constant(self, x: Double | float) -> float | None:
+        """Return the value of a number that is known now, else None."""
+        if not isinstance(x, Double):
+            return x
+        return float(x.value.constant) if isinstance(x.value, ir.Constant) else None
+
+    def pick(self, table: Callable[[], list[float]], index: Double) -> Double:
+        """Return the number of a table at an index, which must be one of its places."""
+        builder = index.builder
+        name = f"table_{table.__name__}"
+        numbers = builder.module.globals.get(name)
+        if numbers is None:
+            kind = ir.ArrayType(DOUBLE, len(table()))
+            numbers = ir.GlobalVariable(builder.module, kind, name)
+            numbers.linkage = "private"
+            numbers.global_constant = True
+            numbers.initializer = ir.Constant(kind, table())
+        slot = builder.fptoui(index.value, ir.IntType(32))
+        entry = builder.gep(numbers, [ir.Constant(ir.IntType(32), 0), slot], inbounds=True)
+        return Double(builder, builder.load(entry, typ=DOUBLE))
+
+    def choose(self, condition: Truth, f: Body, g: Body, *arguments: Any) -> Double:
+        """Return f(m, *arguments) where the condition holds, else g(m, *arguments)."""
+        builder = condition.builder
+        numbers, known = self.divided(arguments)
+        name = "_".join([f.__name__, "or", g.__name__, *map(str, known)])
+        function = builder.module.globals.get(name)
+        if function is None:
+            kind = ir.FunctionType(DOUBLE, [BIT, *[DOUBLE] * len(numbers)])
+            function = ir.Function(builder.module, kind, name)
+            function.linkage = "internal"
+            function.attributes.add("readnone")
+            function.attributes.add("nounwind")
+            entry = ir.IRBuilder(function.append_basic_block("entry"))
+            blocks = [function.append_basic_block() for _ in range(2)]
+            entry.cbranch(function.args[0], *blocks)
+            for body, block in zip((f, g), blocks, strict=True):
+                inside = ir.IRBuilder(block)
+                inner = [Double(inside, value) for value in function.args[1:]]
+                inside.ret(double(inside, body(self, *inner, *known)).value)
+        values = [condition.value, *[number.value for number in numbers]]
+        return Double(builder, builder.call(function, values))
+
+
+MACHINE = Machine()
+
+
+# ---------------------------------------------------------------- instructions
+
+
+def emit(
+    builder: Any, program: Program, variables: Mapping[str, Double]
+) -> tuple[list[Double], Truth]:
+    """Write a program's instructions where the builder stands; return its outputs and the fault.
+
+    `variables` are the values of its free names, which must be finite. The fault is whether the
+    outputs may be wrong although they are finite.
     """
     program = shared(program)
     values: dict[int, Double] = {}
@@ -64,22 +192,24 @@ def emit(builder: Any, program: Program, variables: Mapping[str, Double]) -> Emi
         if operation is VARIABLE:
             values[output] = variables[payload]
         elif (number := known_number(operation, payload)) is not None:
-            values[output] = constant(builder, number)
+            values[output] = double(builder, number)
         else:
             arguments = [values[node] for node in inputs]
             for position in operation.hidden(len(inputs), payload):
                 faults.check(step, inputs[position], arguments[position])
-            values[output] = write(operation, arguments, payload)
+            operands = operation.with_payload(arguments, payload)
+            values[output] = double(builder, applied(operation, MACHINE, *operands))
         faults.follow(step, values)
-    return Emitted([values[node] for node in program.outputs], faults.all())
+    fault = reduce(or_, faults.always, Truth(builder, NEVER))
+    return [values[node] for node in program.outputs], fault
 
 
 class _Faults:
     """The faults of a program so far: those that are always read, and those of branches."""
 
     def __init__(self, program: Program) -> None:
-        self._always = _always_read(program)
-        self._found: list[Truth] = []
+        self._always_read = _always_read(program)
+        self.always: list[Truth] = []
         self._hidden: dict[int, Truth] = {}
         """For a node that only branches read, whether it has a fault or reads one."""
         self._known: dict[int, Truth] = {}
@@ -92,7 +222,7 @@ class _Faults:
         if node not in self._known:
             self._known[node] = value.is_not_finite()
         self._add(step.output, self._known[node])
-        if step.output in self._always:
+        if step.output in self._always_read:
             self._finite.add(node)  # or the fault is known, whoever else asks
 
     def follow(self, step: Instruction, values: Mapping[int, Double]) -> None:
@@ -113,10 +243,6 @@ class _Faults:
         else:
             self._pass(inputs, output)
 
-    def all(self) -> Truth | None:
-        """Return whether any fault is read."""
-        return reduce(or_, self._found) if self._found else None
-
     def _is_finite(self, operation: Operation, inputs: tuple[int, ...], payload: Any) -> bool:
         """Return whether a value is finite unless there is a fault."""
         checked = operation.hidden(len(inputs), payload)
@@ -129,8 +255,8 @@ class _Faults:
             self._add(output, fault)
 
     def _add(self, output: int, fault: Truth) -> None:
-        if output in self._always:
-            self._found.append(fault)
+        if output in self._always_read:
+            self.always.append(fault)
             return
         before = self._hidden.get(output)
         if before is not fault:
@@ -144,6 +270,71 @@ def _always_read(program: Program) -> set[int]:
         if output in read:
             read.update(inputs[:1] if operation is WHERE else inputs)
     return read
+
+
+# ---------------------------------------------------------------- functions
+
+
+class Kernel:
+    """A function in a module of its own, which a builder writes from its beginning to its end.
+
+    Arrays that are arguments do not overlap.
+    """
+
+    def __init__(self, name: str, result: Any, kinds: Sequence[Any]) -> None:
+        self._module = ir.Module(name)
+        made = ir.Function(self._module, ir.FunctionType(result, kinds), name)
+        for argument in made.args:
+            if argument.type == POINTER:
+                argument.add_attribute("noalias")
+        self.arguments = made.args
+        self.builder = ir.IRBuilder(made.append_basic_block("entry"))
+
+    def address(self, array: Any, index: Any) -> Any:
+        """Return the address of a number of an array of doubles."""
+        index = LONG(index) if isinstance(index, int) else index
+        return self.builder.gep(array, [index], inbounds=True, source_etype=DOUBLE)
+
+    def loaded(self, array: Any, index: Any) -> Double:
+        """Return a number of an array of doubles."""
+        value = self.builder.load(self.address(array, index), typ=DOUBLE)
+        return Double(self.builder, value)
+
+    def named(self, array: Any, names: Sequence[str]) -> dict[str, Double]:
+        """Return the numbers at the beginning of an array by name."""
+        return {name: self.loaded(array, index) for index, name in enumerate(names)}
+
+    def store(self, numbers: Iterable[Double], array: Any) -> None:
+        """Store numbers at the beginning of an array."""
+        for index, number in enumerate(numbers):
+            self.builder.store(number.value, self.address(array, index))
+
+    def slot(self, value: Any) -> Any:
+        """Return memory for what changes, which LLVM makes a register, with its first value."""
+        with self.builder.goto_entry_block():
+            slot = self.builder.alloca(value.type)
+        self.builder.store(value, slot)
+        return slot
+
+    @contextmanager
+    def loop(self, first: Any, last: Any, step: Any) -> Iterator[Any]:
+        """Write what follows as a loop over first, first + step, … below last; yield the index."""
+        builder = self.builder
+        index = self.slot(first)
+        head, body, end = [builder.append_basic_block(name) for name in ("head", "body", "end")]
+        builder.branch(head)
+        builder.position_at_end(head)
+        now = builder.load(index)
+        builder.cbranch(builder.icmp_signed("<", now, last), body, end)
+        builder.position_at_end(body)
+        yield now
+        builder.store(builder.add(now, step, flags=["nsw"]), index)
+        builder.branch(head)
+        builder.position_at_end(end)
+
+    def text(self) -> str:
+        """Return the module."""
+        return str(self._module)
 
 
 def function(
@@ -181,14 +372,9 @@ def function(
 
 def source(program: Program, parameters: Sequence[str]) -> str:
     """Return the module with `i1 run(double* inputs, double* outputs)`, which says if it failed."""
-    module = ir.Module("program")
-    made = ir.Function(module, ir.FunctionType(BIT, [POINTER, POINTER]), "run")
-    inputs, results = made.args
-    results.add_attribute("noalias")
-    builder = ir.IRBuilder(made.append_basic_block("entry"))
-    variables = {name: loaded(builder, inputs, index) for index, name in enumerate(parameters)}
-    outputs, fault = emit(builder, program, variables)
-    for index, output in enumerate(outputs):
-        builder.store(output.value, address(builder, results, index))
-    builder.ret(BIT(0) if fault is None else fault.value)
-    return str(module)
+    kernel = Kernel("run", BIT, [POINTER, POINTER])
+    inputs, results = kernel.arguments
+    outputs, fault = emit(kernel.builder, program, kernel.named(inputs, parameters))
+    kernel.store(outputs, results)
+    kernel.builder.ret(fault.value)
+    return kernel.text()

@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import UsageError
+from gradcli.graph.bodies import EXACT, LEAVES
 from gradcli.options import example
 
 if TYPE_CHECKING:
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 
 _MODULES = {"function": "emitter", "runner": "loop", "sums": "rows", "filling": "rows"}
 """The modules beside this one that have the other functions of a Compiler."""
+INTRINSICS = EXACT - {"fmod"} | {"fabs"}
+"""The functions that LLVM knows; they are exact, or rounded correctly."""
+LIBRARY = LEAVES.keys() - INTRINSICS
+"""The functions of the C library that are called."""
 OLDEST = (0, 45)
 """The llvmlite with the optimiser that is used here, and LLVM 20."""
 _MATHEMATICS = {
@@ -57,8 +62,6 @@ def obstacle(*programs: Program) -> str | None:
     """Return why the programs cannot be machine code, None if they can."""
     if not is_available():
         return "llvmlite is not installed"
-    from gradcli.programs.llvm.numbers import LIBRARY
-
     if any(program.has_arrays for program in programs):
         return "the formula has arrays"
     operations = [step.operation for program in programs for step in program.instructions]
@@ -67,7 +70,8 @@ def obstacle(*programs: Program) -> str | None:
     called = next((operation for operation in operations if operation.library), None)
     if called is not None:
         return f"{called.name} has no machine code"
-    return None if has_all(LIBRARY) else "the C library lacks a function"
+    # LLVM ends the process where one is missing.
+    return None if all(map(has, LIBRARY)) else "the C library lacks a function"
 
 
 def require() -> None:
@@ -116,12 +120,6 @@ def has(name: str) -> bool:
     return hasattr(mathematics(), name)
 
 
-@cache
-def has_all(names: tuple[str, ...]) -> bool:
-    """Return whether the C library has all these functions; LLVM does not forgive one."""
-    return all(map(has, names))
-
-
 class Code:
     """Machine code; it is there as long as this object is."""
 
@@ -133,13 +131,9 @@ class Code:
 
         `arguments` and `result` are their ctypes. ctypes gives up the GIL while it runs.
         """
-        made = ctypes.CFUNCTYPE(result, *arguments)(self.address(name))
+        made = ctypes.CFUNCTYPE(result, *arguments)(self._engine.get_function_address(name))
         made.code = self  # type: ignore[attr-defined]
         return made
-
-    def address(self, name: str) -> int:
-        """Return where a function is."""
-        return int(self._engine.get_function_address(name))
 
 
 def compiled(text: str, *, is_vectorised: bool = False) -> Code:

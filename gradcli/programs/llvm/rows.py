@@ -11,23 +11,19 @@ import ctypes
 import os
 import re
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache, reduce
-from operator import or_
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from llvmlite import ir
 
 from gradcli.programs.llvm import machine
-from gradcli.programs.llvm.emitter import emit
+from gradcli.programs.llvm.emitter import BIT, DOUBLE, LONG, NEVER, POINTER, Double, Kernel, emit
 from gradcli.programs.llvm.machine import vectorised
-from gradcli.programs.llvm.numbers import BIT, DOUBLE, LONG, POINTER, Double, address, loaded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    from gradcli.programs.llvm.numbers import Truth
     from gradcli.programs.program import Program
 
 BLOCK = 8192
@@ -39,6 +35,8 @@ _SIGNATURE = re.compile(r"(?m)^(define .*\))$")
 
 IN_ANY_ORDER = ("reassoc", "contract", "nsz")
 """What LLVM may do with the additions of a sum, so that it can keep several parts of it."""
+ZERO = DOUBLE(-0.0)
+"""What a sum begins with; 0.0 would change the sign of a sum of negative zeros."""
 
 
 def sums(
@@ -49,7 +47,7 @@ def sums(
 ) -> Callable[..., list[list[float]] | None]:
     """Return the function that sums products of two numbers of each row.
 
-    It is that of `programs.rows.sums`, but for a fault, where the result is None: then a step may
+    It is that of `programs.engine.sums`, but for a fault, where the result is None: then a step may
     have no value although the sums have one.
     """
     code = machine.compiled(sums_source(program, pairs, columns, shared), is_vectorised=True)
@@ -101,121 +99,70 @@ def sums_source(
     shared: Sequence[str],
 ) -> str:
     """Return `i1 run(first, last, size, double* shared, double* sums, double* column…)`."""
-    kinds = [LONG, LONG, LONG, POINTER, POINTER, *[POINTER] * len(columns)]
-    kernel = _Kernel(kinds)
+    kernel = Kernel("run", BIT, [LONG, LONG, LONG, POINTER, POINTER, *[POINTER] * len(columns)])
     first, last, size, constants, results, *data = kernel.arguments
-    known = kernel.loaded(constants, shared)
-    entry, each, loop, after, done = kernel.blocks("each", "loop", "after", "done")
-    entry.cbranch(entry.icmp_signed("<", first, last), each.block, done.block)
-
-    start, target, before = each.phi(LONG), each.phi(POINTER), each.phi(BIT)
-    beyond = each.add(start, size, flags=["nsw"])
-    stop = each.select(each.icmp_signed("<", beyond, last), beyond, last)
-    each.branch(loop.block)
-
-    row, fault = loop.phi(LONG), loop.phi(BIT)
-    totals = [loop.phi(DOUBLE) for _ in pairs]
-    outputs, hidden = kernel.row(loop, program, known, dict(zip(columns, data, strict=True)), row)
-    numbers = dict(zip(program.outputs, outputs, strict=True))
-    grown = []
-    for total, (left, right) in zip(totals, pairs, strict=True):
-        product = numbers[left].value
-        if right >= 0:
-            product = loop.fmul(product, numbers[right].value, flags=["contract"])
-        grown.append(loop.fadd(total, product, flags=IN_ANY_ORDER))
-    fault_now = fault if hidden is None else loop.or_(fault, hidden.value)
-    following = loop.add(row, LONG(1), flags=["nsw"])
-    loop.cbranch(loop.icmp_signed("<", following, stop), loop.block, after.block)
-
-    for k, total in enumerate(grown):
-        after.store(total, address(after, target, k))
-    next_target = address(after, target, len(pairs))
-    after.cbranch(after.icmp_signed("<", stop, last), each.block, done.block)
-    result = done.phi(BIT)
-    done.ret(result)
-
-    _incoming(start, (first, entry), (stop, after))
-    _incoming(target, (results, entry), (next_target, after))
-    _incoming(before, (BIT(0), entry), (fault_now, after))
-    _incoming(row, (start, each), (following, loop))
-    _incoming(fault, (before, each), (fault_now, loop))
-    for total, now in zip(totals, grown, strict=True):
-        _incoming(total, (DOUBLE(-0.0), each), (now, loop))
-    _incoming(result, (BIT(0), entry), (fault_now, after))
-    return kernel.text()
+    builder, known = kernel.builder, kernel.named(constants, shared)
+    arrays = dict(zip(columns, data, strict=True))
+    fault, target = kernel.slot(NEVER), kernel.slot(results)
+    totals = [kernel.slot(ZERO) for _ in pairs]
+    with kernel.loop(first, last, size) as start:
+        for total in totals:
+            builder.store(ZERO, total)
+        beyond = builder.add(start, size, flags=["nsw"])
+        stop = builder.select(builder.icmp_signed("<", beyond, last), beyond, last)
+        with kernel.loop(start, stop, LONG(1)) as row:
+            outputs = _outputs(kernel, program, known, arrays, row, fault)
+            numbers = dict(zip(program.outputs, outputs, strict=True))
+            for total, (left, right) in zip(totals, pairs, strict=True):
+                product = numbers[left].value
+                if right >= 0:
+                    product = builder.fmul(product, numbers[right].value, flags=["contract"])
+                grown = builder.fadd(builder.load(total), product, flags=IN_ANY_ORDER)
+                builder.store(grown, total)
+        sums_of = builder.load(target)
+        kernel.store([Double(builder, builder.load(total)) for total in totals], sums_of)
+        builder.store(kernel.address(sums_of, len(pairs)), target)
+    return _text(kernel, fault)
 
 
 def _filling_source(program: Program, columns: Sequence[str], shared: Sequence[str]) -> str:
     """Return `i1 run(first, last, double* shared, double* column…, double* output…)`."""
-    arrays = len(columns) + len(program.outputs)
-    kernel = _Kernel([LONG, LONG, POINTER, *[POINTER] * arrays])
+    count = len(columns) + len(program.outputs)
+    kernel = Kernel("run", BIT, [LONG, LONG, POINTER, *[POINTER] * count])
     first, last, constants, *data = kernel.arguments
-    known = kernel.loaded(constants, shared)
-    entry, loop, done = kernel.blocks("loop", "done")
-    entry.cbranch(entry.icmp_signed("<", first, last), loop.block, done.block)
-
-    row, fault = loop.phi(LONG), loop.phi(BIT)
-    named = dict(zip(columns, data, strict=False))
-    outputs, hidden = kernel.row(loop, program, known, named, row)
-    for output, array in zip(outputs, data[len(columns) :], strict=True):
-        loop.store(output.value, address(loop, array, row))
-    wrong = reduce(or_, [n.is_not_finite() for n in outputs] + ([] if hidden is None else [hidden]))
-    fault_now = loop.or_(fault, wrong.value)
-    following = loop.add(row, LONG(1), flags=["nsw"])
-    loop.cbranch(loop.icmp_signed("<", following, last), loop.block, done.block)
-    result = done.phi(BIT)
-    done.ret(result)
-
-    _incoming(row, (first, entry), (following, loop))
-    _incoming(fault, (BIT(0), entry), (fault_now, loop))
-    _incoming(result, (BIT(0), entry), (fault_now, loop))
-    return kernel.text()
+    builder, known = kernel.builder, kernel.named(constants, shared)
+    arrays = dict(zip(columns, data, strict=False))
+    fault = kernel.slot(NEVER)
+    with kernel.loop(first, last, LONG(1)) as row:
+        outputs = _outputs(kernel, program, known, arrays, row, fault)
+        for output, array in zip(outputs, data[len(columns) :], strict=True):
+            builder.store(output.value, kernel.address(array, row))
+            wrong = output.is_not_finite().value
+            builder.store(builder.or_(builder.load(fault), wrong), fault)
+    return _text(kernel, fault)
 
 
-class _Kernel:
-    """The function `run` of a module of its own."""
-
-    def __init__(self, kinds: Sequence[Any]) -> None:
-        self._module = ir.Module("rows")
-        self._made = ir.Function(self._module, ir.FunctionType(BIT, kinds), "run")
-        for argument in self._made.args:
-            if argument.type == POINTER:
-                argument.add_attribute("noalias")
-        self.arguments = self._made.args
-        self._entry = ir.IRBuilder(self._made.append_basic_block("entry"))
-
-    def loaded(self, array: Any, names: Sequence[str]) -> dict[str, Double]:
-        """Return the numbers of an array, read before everything else, by name."""
-        return {name: loaded(self._entry, array, k) for k, name in enumerate(names)}
-
-    def blocks(self, *names: str) -> list[Any]:
-        """Return builders at the function's beginning and in new blocks."""
-        return [self._entry, *(ir.IRBuilder(self._made.append_basic_block(n)) for n in names)]
-
-    def row(
-        self,
-        builder: Any,
-        program: Program,
-        known: dict[str, Double],
-        columns: dict[str, Any],
-        row: Any,
-    ) -> tuple[list[Double], Truth | None]:
-        """Return the outputs of a program for a row, and whether there is a fault."""
-        values = {name: Double(builder, number.value) for name, number in known.items()}
-        values |= {name: loaded(builder, array, row) for name, array in columns.items()}
-        return emit(builder, program, values)
-
-    def text(self) -> str:
-        """Return the module."""
-        # Wide registers are spilled around a call, where they must not cross lines of the cache.
-        text = _SIGNATURE.sub(r'\1 "stackrealign"', str(self._module))
-        return vectorised(text)
+def _outputs(
+    kernel: Kernel,
+    program: Program,
+    known: Mapping[str, Double],
+    columns: Mapping[str, Any],
+    row: Any,
+    fault: Any,
+) -> list[Double]:
+    """Return the outputs of a program for a row, and add its fault to those so far."""
+    builder = kernel.builder
+    of_row = {name: kernel.loaded(array, row) for name, array in columns.items()}
+    outputs, found = emit(builder, program, {**known, **of_row})
+    builder.store(builder.or_(builder.load(fault), found.value), fault)
+    return outputs
 
 
-def _incoming(phi: Any, *ways: tuple[Any, Any]) -> None:
-    """Add the incoming values of a phi, each with the block that it comes from."""
-    for value, builder in ways:
-        phi.add_incoming(value, builder.block)
+def _text(kernel: Kernel, fault: Any) -> str:
+    """Return the module of a kernel that returns whether there was a fault."""
+    kernel.builder.ret(kernel.builder.load(fault))
+    # Wide registers are spilled around a call, where they must not cross lines of the cache.
+    return vectorised(_SIGNATURE.sub(r'\1 "stackrealign"', kernel.text()))
 
 
 # ---------------------------------------------------------------- threads, which give up the GIL

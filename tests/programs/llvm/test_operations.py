@@ -25,8 +25,7 @@ from gradcli.point import nowhere
 from gradcli.programs import generated
 from gradcli.programs.llvm import machine
 from gradcli.programs.llvm.emitter import function, source
-from gradcli.programs.llvm.machine import obstacle
-from gradcli.programs.llvm.numbers import LIBRARY
+from gradcli.programs.llvm.machine import LIBRARY, obstacle
 from gradcli.programs.program import Program, program
 from gradcli.tables.formula import RowFormula
 from gradcli.tables.ranges import Range, Table
@@ -182,7 +181,7 @@ def test_only_known_functions_are_called() -> None:
 def test_without_a_function_of_the_library_nothing_is_machine_code(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(machine, "has_all", lambda _: False)
+    monkeypatch.setattr(machine, "has", lambda _: False)
     assert obstacle(of_formula(parse("x + 1"))) == "the C library lacks a function"
 
 

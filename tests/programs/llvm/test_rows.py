@@ -15,7 +15,7 @@ from gradcli import MathematicsError, parse
 from gradcli.graph.shapes import ROWS
 from gradcli.minimize.rows_objective import RowsObjective
 from gradcli.minimize.task import objective_over
-from gradcli.programs import rows as numpy_rows
+from gradcli.programs import engine as python
 from gradcli.programs.llvm import machine, rows
 from gradcli.programs.llvm.machine import obstacle, vectorised
 from gradcli.programs.program import Program, program
@@ -117,7 +117,7 @@ def test_the_sums_of_numpy(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
     data = columns_of(count)
     whole = objective(data, "native").whole()
     # Only the machine code may give the result.
-    monkeypatch.setattr(numpy_rows, "sums", lambda *_: None)
+    monkeypatch.setattr(python, "sums", lambda *_: None)
     monkeypatch.setattr(RowsObjective, "whole", None)
     monkeypatch.setattr(RowsObjective, "_by_blocks", None)
 
