@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from gradcli.calculus.forward import rate_between
 from gradcli.calculus.readable import readable
-from gradcli.calculus.reverse import derivatives_between
+from gradcli.calculus.reverse import gradient
 from gradcli.calculus.spelling import spelled
 from gradcli.graph.operations import VARIABLE
 
@@ -93,7 +93,8 @@ def _derivatives(
     What is not `exact` has no value where 0 meets an infinite partial, and reads better.
     """
     if not graph.shape(node):
-        return {**derivatives_between(graph, node, inside, reads, others_stay=others_stay)}
+        slopes = gradient(graph, node, reads, inside, free=reads, others_stay=others_stay)
+        return {**slopes}
     return {
         below: rate_between(graph, node, inside, below, others_stay=others_stay)
         if not graph.shape(below) or _is_elementwise(graph, inside, below)

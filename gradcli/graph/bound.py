@@ -44,22 +44,6 @@ class Bound:
     behind its `limits`. Two are equal when they are alike but for the bound name.
     """
 
-    __slots__ = (
-        "_functions",
-        "_hash",
-        "_rows",
-        "depth",
-        "graph",
-        "known",
-        "limits",
-        "name",
-        "parts",
-        "roots",
-        "serial",
-        "taken",
-        "wasted",
-    )
-
     def __init__(
         self, graph: Graph, roots: tuple[int, ...], name: str, limits: int, taken: int
     ) -> None:

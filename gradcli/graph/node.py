@@ -35,9 +35,11 @@ from gradcli.limits import DERIVED_NODES
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-    from typing import Any
+    from typing import Any, TypeVar
 
     from typing_extensions import Self
+
+    N = TypeVar("N", bound="Node")
 
 Row = tuple[Operation, tuple[int, ...], "Any"]
 
@@ -75,20 +77,6 @@ class Graph:
 
     `rows[i]` is node i. Nodes are never changed or removed; derivatives are added to the same pool.
     """
-
-    __slots__ = (
-        "_below",
-        "_ids",
-        "_imported",
-        "_shapes",
-        "_unknown",
-        "columns",
-        "has_arrays",
-        "limit",
-        "names",
-        "rows",
-        "spellings",
-    )
 
     def __init__(self) -> None:
         self.rows: list[Row] = []
@@ -402,6 +390,26 @@ class Graph:
             assert payload is None if needless else True, f"payload of {operation}"  # noqa: S101
 
 
+def _operator(
+    operation: Operation,
+) -> tuple[Callable[[N, object], N], Callable[[N, object], N]]:
+    """Return an operator of nodes, and the same with its operands in the other order."""
+
+    def apply(self: N, other: object) -> N:
+        node = self.resolve(other)
+        if node is None:
+            return NotImplemented  # type: ignore[no-any-return]
+        return self.build(operation, (self.id, node))
+
+    def reflected(self: N, other: object) -> N:
+        node = self.resolve(other)
+        if node is None:
+            return NotImplemented  # type: ignore[no-any-return]
+        return self.build(operation, (node, self.id))
+
+    return apply, reflected
+
+
 class Node:
     """A handle on a node of a graph; arithmetic on it adds nodes, just as the same text would.
 
@@ -514,45 +522,21 @@ class Node:
             ids.append(node)
         return self.build(TABLE[name], tuple(ids), payload)
 
-    def _with(self, operation: Operation, left: object, right: object) -> Self:
-        first, second = self.resolve(left), self.resolve(right)
-        if first is None or second is None:
-            return NotImplemented  # type: ignore[no-any-return]
-        return self.build(operation, (first, second))
-
-    def __add__(self, other: object) -> Self:
-        """Return self + other."""
-        return self._with(ADD, self, other)
+    __add__, _added_to = _operator(ADD)
+    __sub__, __rsub__ = _operator(SUBTRACT)
+    __mul__, __rmul__ = _operator(MULTIPLY)
+    __truediv__, __rtruediv__ = _operator(DIVIDE)
+    __mod__, __rmod__ = _operator(TABLE["mod"])
+    __matmul__, __rmatmul__ = _operator(TABLE["matmul"])
+    # Comparisons are nodes of value 1 or 0; Python turns `1 < x` into `x > 1`.
+    __lt__ = _operator(TABLE["less"])[0]
+    __le__ = _operator(TABLE["less or equal"])[0]
+    __gt__ = _operator(TABLE["greater"])[0]
+    __ge__ = _operator(TABLE["greater or equal"])[0]
 
     def __radd__(self, other: object) -> Self:
         """Return other + self; the 0 that the built-in sum starts with adds nothing."""
-        if isinstance(other, int) and other == 0:
-            return self
-        return self._with(ADD, other, self)
-
-    def __sub__(self, other: object) -> Self:
-        """Return self - other."""
-        return self._with(SUBTRACT, self, other)
-
-    def __rsub__(self, other: object) -> Self:
-        """Return other - self."""
-        return self._with(SUBTRACT, other, self)
-
-    def __mul__(self, other: object) -> Self:
-        """Return self * other."""
-        return self._with(MULTIPLY, self, other)
-
-    def __rmul__(self, other: object) -> Self:
-        """Return other * self."""
-        return self._with(MULTIPLY, other, self)
-
-    def __truediv__(self, other: object) -> Self:
-        """Return self / other."""
-        return self._with(DIVIDE, self, other)
-
-    def __rtruediv__(self, other: object) -> Self:
-        """Return other / self."""
-        return self._with(DIVIDE, other, self)
+        return self if isinstance(other, int) and other == 0 else self._added_to(other)
 
     def __neg__(self) -> Self:
         """Return -self."""
@@ -565,14 +549,6 @@ class Node:
     def __abs__(self) -> Self:
         """Return the absolute value."""
         return self.apply("abs")
-
-    def __mod__(self, other: object) -> Self:
-        """Return the remainder, with the sign of the divisor."""
-        return self._with(TABLE["mod"], self, other)
-
-    def __rmod__(self, other: object) -> Self:
-        """Return other modulo self."""
-        return self._with(TABLE["mod"], other, self)
 
     def __pow__(self, other: object) -> Self:
         """Return self ** other; a number becomes a constant exponent."""
@@ -588,14 +564,6 @@ class Node:
         """Return other ** self."""
         base = self.resolve(other)
         return NotImplemented if base is None else self.at(base) ** self
-
-    def __matmul__(self, other: object) -> Self:
-        """Return the matrix product self @ other."""
-        return self._with(TABLE["matmul"], self, other)
-
-    def __rmatmul__(self, other: object) -> Self:
-        """Return the matrix product other @ self."""
-        return self._with(TABLE["matmul"], other, self)
 
     def __getitem__(self, key: object) -> Self:
         """Return self[key], the key made of whole numbers and slices."""
@@ -614,22 +582,6 @@ class Node:
     def T(self) -> Self:  # noqa: N802 - as NumPy has it
         """The array with its axes reversed."""
         return self.apply("transpose")
-
-    def __lt__(self, other: object) -> Self:
-        """Return the node self < other, of value 1 or 0."""
-        return self._with(TABLE["less"], self, other)
-
-    def __le__(self, other: object) -> Self:
-        """Return the node self <= other, of value 1 or 0."""
-        return self._with(TABLE["less or equal"], self, other)
-
-    def __gt__(self, other: object) -> Self:
-        """Return the node self > other, of value 1 or 0."""
-        return self._with(TABLE["greater"], self, other)
-
-    def __ge__(self, other: object) -> Self:
-        """Return the node self >= other, of value 1 or 0."""
-        return self._with(TABLE["greater or equal"], self, other)
 
 
 def _slice(key: slice) -> tuple[int | None, int | None, int | None]:

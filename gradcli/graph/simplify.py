@@ -98,12 +98,6 @@ def _narrow(graph: Graph, operation: Operation, arguments: tuple[int, ...]) -> t
     return tuple(narrow)
 
 
-def _is_plain(graph: Graph, x: int, y: int) -> bool:
-    """Return whether neither node is a number or a negation."""
-    rows = graph.rows
-    return rows[x][0] not in _SHORTENED and rows[y][0] not in _SHORTENED
-
-
 def _negated(graph: Graph, node: int) -> int | None:
     """Return x when `node` is -x and not a number, else None."""
     operation, arguments, _ = graph.rows[node]
@@ -117,14 +111,29 @@ def _negate(graph: Graph, node: int) -> int:
     return graph.add(NEGATE, (node,))
 
 
-def _folded(
-    graph: Graph, function: Callable[[float, float], float], a: float, b: float
-) -> int | None:
-    """Return what two whole numbers make, if it is one too and a double holds all three exactly."""
-    values = (a, b, function(a, b))
-    if all(v == int(v) and abs(v) <= LARGEST_WHOLE for v in values):
-        return graph.constant(values[-1] + 0.0)
-    return None
+def _arithmetic(
+    function: Callable[[float, float], float],
+    identity: Callable[[Graph, int, int, float | None, float | None], int | None],
+) -> Callable[[Graph, tuple[int, ...], object], int | None]:
+    """Return the identities of an operator: whole numbers are folded, else `identity` is asked.
+
+    It takes both operands, and those of them that are numbers; it is not asked about two different
+    operands of which none is a number or a negation.
+    """
+
+    def apply(graph: Graph, arguments: tuple[int, ...], _: object) -> int | None:
+        x, y = arguments
+        rows = graph.rows
+        if x != y and rows[x][0] not in _SHORTENED and rows[y][0] not in _SHORTENED:
+            return None
+        a, b = graph.number(x), graph.number(y)
+        if a is not None and b is not None and (b or function is not operator.truediv):
+            values = (a, b, function(a, b))
+            if all(v == int(v) and abs(v) <= LARGEST_WHOLE for v in values):
+                return graph.constant(values[-1] + 0.0)
+        return identity(graph, x, y, a, b)
+
+    return apply
 
 
 def _signs_before(graph: Graph, operation: Operation, x: int, y: int) -> int | None:
@@ -137,19 +146,9 @@ def _signs_before(graph: Graph, operation: Operation, x: int, y: int) -> int | N
     return _negate(graph, found) if left is None or right is None else found
 
 
-def _add(graph: Graph, arguments: tuple[int, ...], _: object) -> int | None:
-    x, y = arguments
-    if x != y and _is_plain(graph, x, y):
-        return None
-    a, b = graph.number(x), graph.number(y)
-    if a is not None and b is not None:
-        folded = _folded(graph, operator.add, a, b)
-        if folded is not None:
-            return folded
-    if a == 0:
-        return y
-    if b == 0:
-        return x
+def _add(graph: Graph, x: int, y: int, a: float | None, b: float | None) -> int | None:
+    if a == 0 or b == 0:
+        return y if a == 0 else x
     if x == y:
         return simplified(graph, MULTIPLY, (graph.constant(2), x), None)
     for first, second in ((x, y), (y, x)):
@@ -159,15 +158,7 @@ def _add(graph: Graph, arguments: tuple[int, ...], _: object) -> int | None:
     return None
 
 
-def _subtract(graph: Graph, arguments: tuple[int, ...], _: object) -> int | None:
-    x, y = arguments
-    if _is_plain(graph, x, y):
-        return None
-    a, b = graph.number(x), graph.number(y)
-    if a is not None and b is not None:
-        folded = _folded(graph, operator.sub, a, b)
-        if folded is not None:
-            return folded
+def _subtract(graph: Graph, x: int, y: int, a: float | None, b: float | None) -> int | None:
     if b == 0:
         return x
     if a == 0:
@@ -176,15 +167,7 @@ def _subtract(graph: Graph, arguments: tuple[int, ...], _: object) -> int | None
     return None if negated is None else simplified(graph, ADD, (x, negated), None)
 
 
-def _multiply(graph: Graph, arguments: tuple[int, ...], _: object) -> int | None:
-    x, y = arguments
-    if _is_plain(graph, x, y):
-        return None
-    a, b = graph.number(x), graph.number(y)
-    if a is not None and b is not None:
-        folded = _folded(graph, operator.mul, a, b)
-        if folded is not None:
-            return folded
+def _multiply(graph: Graph, x: int, y: int, a: float | None, b: float | None) -> int | None:
     if a == 1 or b == 1:
         return y if a == 1 else x
     if a == -1 or b == -1:
@@ -192,20 +175,10 @@ def _multiply(graph: Graph, arguments: tuple[int, ...], _: object) -> int | None
     return _signs_before(graph, MULTIPLY, x, y)
 
 
-def _divide(graph: Graph, arguments: tuple[int, ...], _: object) -> int | None:
-    x, y = arguments
-    if _is_plain(graph, x, y):
-        return None
-    a, b = graph.number(x), graph.number(y)
-    if a is not None and b:
-        folded = _folded(graph, operator.truediv, a, b)
-        if folded is not None:
-            return folded
+def _divide(graph: Graph, x: int, y: int, _: float | None, b: float | None) -> int | None:
     if b == 1:
         return x
-    if b == -1:
-        return _negate(graph, x)
-    return _signs_before(graph, DIVIDE, x, y)
+    return _negate(graph, x) if b == -1 else _signs_before(graph, DIVIDE, x, y)
 
 
 def _power(graph: Graph, arguments: tuple[int, ...], exponent: float) -> int | None:
@@ -256,10 +229,10 @@ def is_condition(graph: Graph, node: int) -> bool:
 
 
 _IDENTITIES = {
-    ADD: _add,
-    SUBTRACT: _subtract,
-    MULTIPLY: _multiply,
-    DIVIDE: _divide,
+    ADD: _arithmetic(operator.add, _add),
+    SUBTRACT: _arithmetic(operator.sub, _subtract),
+    MULTIPLY: _arithmetic(operator.mul, _multiply),
+    DIVIDE: _arithmetic(operator.truediv, _divide),
     NEGATE: lambda graph, arguments, _: _negate(graph, arguments[0]),
     CONSTANT_POWER: _power,
     POWLOG: _powlog,
