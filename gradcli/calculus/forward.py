@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gradcli.calculus import reverse
-from gradcli.calculus.masks import Movement
+from gradcli.calculus.masks import Movement, kept
 from gradcli.calculus.reverse import expansion, local
 from gradcli.graph.operations import ADD, MULTIPLY, WHERE
 from gradcli.graph.simplify import DerivedNode, broadcast_to, simplified
@@ -120,13 +120,13 @@ def _rate(
         moving = {argument: rates[argument] for argument in arguments if argument in rates}
         return _sweep(graph, graph.below(expanded, arguments), moving).get(expanded)
     if operation.structural:
-        given = {
+        by_position = {
             position: DerivedNode(graph, rates[argument])
             for position, argument in enumerate(arguments)
             if argument in rates
         }
         at_node = DerivedNode(graph, node)
-        rate = jvp(operation, given, at_node, at_node.inputs, payload)
+        rate = jvp(operation, by_position, at_node, at_node.inputs, payload)
         return rate.id if isinstance(rate, DerivedNode) else None
     total: int | None = None
     for position, argument in enumerate(arguments):
@@ -137,9 +137,7 @@ def _rate(
             continue
         term = simplified(graph, MULTIPLY, (rates[argument], partial), None)
         if movement is not None and position == 0 and operation.is_steep(payload):
-            mask = movement.mask(argument)
-            if mask is not None:
-                term = simplified(graph, WHERE, (mask, term, graph.constant(0)), None)
+            term = kept(graph, movement.mask(argument), term)
         total = term if total is None else simplified(graph, ADD, (total, term), None)
     return total
 

@@ -71,6 +71,13 @@ def is_opposite(graph: Graph, first: int, second: int) -> bool:
     )
 
 
+def kept(graph: Graph, mask: Mask, value: int) -> int:
+    """Return the value where the mask holds, else 0."""
+    if mask is None:
+        return value
+    return simplified(graph, WHERE, (mask, value, graph.constant(0)), None)
+
+
 def counted(graph: Graph, mask: Mask, shape: Shape) -> int:
     """Return an array of the shape with 1 where the mask holds and 0 elsewhere."""
     one = graph.constant(1)
@@ -82,9 +89,9 @@ def counted(graph: Graph, mask: Mask, shape: Shape) -> int:
 
 
 def narrowed(graph: Graph, mask: int, whole: Shape, shape: Shape) -> int:
-    """Return which numbers of an array of `shape` are meant when it was broadcast to `whole`.
+    """Return the mask of an array of `shape` from that of the same broadcast to `whole`.
 
-    A number is meant when the mask holds for one of its copies.
+    The mask holds for a number when it does for one of its copies.
     """
     if shapes.broadcast(graph.shape(mask), shape) == shape:
         return mask
@@ -146,22 +153,24 @@ class Movement:
         operation, arguments, _ = graph.rows[node]
         if node in self._free:
             return None
-        places = [place for place, argument in enumerate(arguments) if argument in self._active]
+        positions = [
+            position for position, argument in enumerate(arguments) if argument in self._active
+        ]
         if operation.structural:
-            return self._carried(node, places)
-        ways = [self._moving[arguments[place]] for place in places]
+            return self._carried(node, positions)
+        ways = [self._moving[arguments[position]] for position in positions]
         if operation is WHERE:
             ways = [
-                both(graph, branch(graph, node, place), way)
-                for place, way in zip(places, ways, strict=True)
-                if place
+                both(graph, branch(graph, node, position), way)
+                for position, way in zip(positions, ways, strict=True)
+                if position
             ]
         return both(graph, either(graph, ways), self._nonzero[node])
 
-    def _carried(self, node: int, places: Sequence[int]) -> Mask:
+    def _carried(self, node: int, positions: Sequence[int]) -> Mask:
         """Return what an operation that moves or adds up numbers makes of its arguments' masks."""
         operation, arguments, _ = self._graph.rows[node]
-        masks = {place: self._moving[arguments[place]] for place in places}
+        masks = {position: self._moving[arguments[position]] for position in positions}
         if not operation.linear or all(mask is None for mask in masks.values()):
             return None
         return pushforward(self._graph, node, masks)

@@ -58,8 +58,8 @@ def links(graph: Graph, nodes: Sequence[int]) -> dict[int, list[Link]]:
         found[node] = list(derivatives.items())
         slopes = {below: slope for below, slope in derivatives.items() if slope is not None}
         if len(inside) <= LARGEST_READABLE:
-            plain = _derivatives(graph, node, inside, reads, others_stay=False)
-            short |= {slope: plain[below] or slope for below, slope in slopes.items()}
+            shorter = _derivatives(graph, node, inside, reads, others_stay=False)
+            short |= {slope: shorter[below] or slope for below, slope in slopes.items()}
         else:
             long += slopes.values()
     own = graph.reachable(nodes)

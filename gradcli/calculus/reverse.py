@@ -21,6 +21,7 @@ from gradcli.calculus.masks import (
     both,
     branch,
     is_opposite,
+    kept,
     narrowed,
     pullback,
 )
@@ -258,7 +259,7 @@ def expansion(graph: Graph, node: int) -> int:
 
 
 def local(graph: Graph, node: int, position: int) -> int | None:
-    """Return the partial derivative of a node by one of its arguments; None where it is 0."""
+    """Return the partial derivative of a node with respect to an argument; None where it is 0."""
     at_node = DerivedNode(graph, node)
     partial = _partial(at_node, at_node.inputs, position)
     if not isinstance(partial, DerivedNode) and partial == 0:
@@ -287,9 +288,9 @@ def as_node(graph: Graph, partial: DerivedNode | float) -> int:
 
 
 def masked(graph: Graph, node: int, cotangent: Cotangent | None) -> int:
-    """Return the derivative by a node as one node: the value where the mask holds, 0 elsewhere."""
+    """Return a cotangent as one node: the value where the mask holds, else 0."""
     shape = graph.shape(node)
-    value = graph.constant(0) if cotangent is None else _masked_value(graph, cotangent)
+    value = graph.constant(0) if cotangent is None else kept(graph, *cotangent)
     return broadcast_to(graph, value, shape)
 
 
@@ -298,26 +299,16 @@ def _accumulated(graph: Graph, first: Cotangent, second: Cotangent) -> Cotangent
     mask, value = first
     other_mask, other_value = second
     if mask == other_mask:
-        return mask, _sum(graph, value, other_value)
+        return mask, simplified(graph, ADD, (value, other_value), None)
     if mask is not None and other_mask is not None:
         chosen = _either_or(graph, (mask, value), (other_mask, other_value))
         if chosen is not None:
             return chosen
-    total = _sum(graph, _masked_value(graph, first), _masked_value(graph, second))
+    both_kept = kept(graph, *first), kept(graph, *second)
+    total = simplified(graph, ADD, both_kept, None)
     if mask is None or other_mask is None:
         return None, total
     return simplified(graph, OR_ELSE, (mask, other_mask), None), total
-
-
-def _masked_value(graph: Graph, cotangent: Cotangent) -> int:
-    mask, value = cotangent
-    if mask is None:
-        return value
-    return simplified(graph, WHERE, (mask, value, graph.constant(0)), None)
-
-
-def _sum(graph: Graph, first: int, second: int) -> int:
-    return simplified(graph, ADD, (first, second), None)
 
 
 def _either_or(graph: Graph, first: tuple[int, int], second: tuple[int, int]) -> Cotangent | None:

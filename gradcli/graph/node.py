@@ -47,7 +47,7 @@ Row = tuple[Operation, tuple[int, ...], "Any"]
 _SUMS = frozenset({ADD, SUBTRACT, NEGATE})
 
 MANY = 100_000
-"""From so many new objects on, they join the oldest generation, which is seldom collected."""
+"""Move new objects to the oldest generation, which is seldom collected, from this number on."""
 
 
 class Growing:
@@ -133,14 +133,12 @@ class Graph:
         if not self._unknown.isdisjoint(arguments):
             self._unknown.add(node)
             return
-        given = [self._shapes.get(argument, SCALAR) for argument in arguments]
+        shapes = [self._shapes.get(argument, SCALAR) for argument in arguments]
         try:
             if operation.shape is None:
-                shape = broadcast(*given) if any(given) else SCALAR
-            elif operation.payload is None:
-                shape = operation.shape(*given)
+                shape = broadcast(*shapes) if any(shapes) else SCALAR
             else:
-                shape = checked(operation.shape(*given, payload))
+                shape = checked(operation.shape(*operation.with_payload(shapes, payload)))
         except ShapeError:
             del self._ids[self.rows.pop()]
             raise
@@ -236,9 +234,9 @@ class Graph:
 
     def name_of(self, node: int) -> str | None:
         """Return the first name that the user gave to the node, a variable's own name, or None."""
-        given = self.names.get(node)
-        if given:
-            return next(iter(given))
+        names = self.names.get(node)
+        if names:
+            return next(iter(names))
         operation, _, payload = self.rows[node]
         return payload if operation is VARIABLE else None
 
@@ -315,8 +313,6 @@ class Graph:
         rows = self.rows
         if root in stops:
             return []
-        if not stops:
-            return sorted(self.walk([root]))
         return sorted(self.walk([root], lambda node: [a for a in rows[node][1] if a not in stops]))
 
     def depending_on(self, sources: Iterable[int], nodes: Sequence[int]) -> set[int]:
@@ -556,9 +552,9 @@ class Node:
         if exponent is None:
             return NotImplemented
         number = self.graph.number(exponent)
-        if number is not None:
-            return self.build(CONSTANT_POWER, (self.id,), number)
-        return self.build(POWER_OF, (self.id, exponent))
+        if number is None:
+            return self.build(POWER_OF, (self.id, exponent))
+        return self.build(CONSTANT_POWER, (self.id,), number)
 
     def __rpow__(self, other: object) -> Self:
         """Return other ** self."""
@@ -576,7 +572,7 @@ class Node:
         if not self.shape:
             message = "a single number has no parts"
             raise TypeError(message)
-        return (self[place] for place in range(self.shape[0]))
+        return (self[position] for position in range(self.shape[0]))
 
     @property
     def T(self) -> Self:  # noqa: N802 - as NumPy has it

@@ -66,8 +66,10 @@ ROWS: Any = Rows()
 COUNT = "number of rows"
 """The free name of that length as a number; no name that anyone can type."""
 
-Key = tuple[int | tuple[int | None, int | None, int | None], ...]
-"""An index: for each axis a whole number, or the start, stop and step of a slice."""
+Item = int | tuple[int | None, int | None, int | None]
+"""A whole number, or the start, stop and step of a slice."""
+Key = tuple[Item, ...]
+"""An index: what is taken of each axis."""
 
 
 def shown(shape: Shape) -> str:
@@ -127,7 +129,7 @@ def matmul(left: Shape, right: Shape) -> Shape:
     if left[-1] != inner:
         message = f"{shown(left)} @ {shown(right)}: inner sizes {left[-1]} and {inner} differ"
         raise ShapeError(message)
-    return checked(left[:-1] + right[1:])
+    return left[:-1] + right[1:]
 
 
 def axis_of(name: str, shape: Shape, axis: int | None) -> int | None:
@@ -145,8 +147,8 @@ def axis_of(name: str, shape: Shape, axis: int | None) -> int | None:
 
 def reduced(name: str, shape: Shape, axis: int | None) -> Shape:
     """Return the shape without one axis, or of a single number for no axis."""
-    place = axis_of(name, shape, axis)
-    return SCALAR if place is None else shape[:place] + shape[place + 1 :]
+    position = axis_of(name, shape, axis)
+    return SCALAR if position is None else shape[:position] + shape[position + 1 :]
 
 
 def kept(shape: Shape, axis: int | None) -> Shape:

@@ -88,13 +88,13 @@ def _narrow(graph: Graph, operation: Operation, arguments: tuple[int, ...]) -> t
     if operation.structural or len(arguments) != 2:
         return arguments
     narrow = list(arguments)
-    for place, other in ((0, 1), (1, 0)):
-        source, inputs, shape = graph.rows[narrow[place]]
+    for position, other in ((0, 1), (1, 0)):
+        source, inputs, shape = graph.rows[narrow[position]]
         opposite = graph.shape(narrow[other])
         if (source is BROADCAST and opposite == shape) or (
             source is RESHAPE and not graph.shape(inputs[0]) and len(opposite) >= len(shape)
         ):
-            narrow[place] = inputs[0]
+            narrow[position] = inputs[0]
     return tuple(narrow)
 
 
