@@ -111,12 +111,12 @@ def test_every_option_that_a_text_names_is_a_record() -> None:
 
 
 LINES = {
-    "calculus": 1914,
+    "calculus": 1851,
     "cli": 5168,
     "cluster": 480,
     "data": 3912,
     "exact": 2210,
-    "graph": 5524,
+    "graph": 5333,
     "language": 3173,
     "manual": 100,
     "minimize": 4815,
@@ -133,7 +133,7 @@ LINES = {
 
 Lowered freely; raised only by the commit that adds a capability, which says what it is.
 """
-MODULES = 250
+MODULES = 249
 """The most modules, the empty ones of packages included."""
 WITHOUT_CODE = {
     *(tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT),

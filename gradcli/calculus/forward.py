@@ -58,7 +58,7 @@ def gradient(graph: Graph, result: int, by: Iterable[int]) -> dict[int, int]:
             slope = tangents(graph, [result], {node: unit})[0]
             if shape:
                 term = DerivedNode(graph, slope).apply("scatter", payload=(key, shape))
-                slope = simplified(graph, ADD, (total, term.id), None)
+                slope = simplified(graph, ADD, (total, term.id))
             total = slope
         found[node] = total
     return found
@@ -114,7 +114,7 @@ def _rate(
             return None
         zero = graph.constant(0)
         branches = (condition, rates.get(chosen, zero), rates.get(other, zero))
-        return simplified(graph, WHERE, branches, None)
+        return simplified(graph, WHERE, branches)
     if operation.expansion is not None:
         expanded = expansion(graph, node)
         moving = {argument: rates[argument] for argument in arguments if argument in rates}
@@ -135,10 +135,10 @@ def _rate(
         partial = local(graph, node, position)
         if partial is None:
             continue
-        term = simplified(graph, MULTIPLY, (rates[argument], partial), None)
+        term = simplified(graph, MULTIPLY, (rates[argument], partial))
         if movement is not None and position == 0 and operation.is_steep(payload):
             term = kept(graph, movement.mask(argument), term)
-        total = term if total is None else simplified(graph, ADD, (total, term), None)
+        total = term if total is None else simplified(graph, ADD, (total, term))
     return total
 
 

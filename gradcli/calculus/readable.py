@@ -9,6 +9,7 @@ defined, up to rounding; it is for reading, and never what gradcli computes with
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import reduce
 from math import prod
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -358,10 +359,7 @@ class _Collector:
             parts.append(shown)
         if negative:
             parts[0] = self.graph.add(NEGATE, (parts[0],))
-        product = parts[0]
-        for part in parts[1:]:
-            product = self.graph.add(MULTIPLY, (product, part))
-        return product
+        return reduce(lambda x, y: self.graph.add(MULTIPLY, (x, y)), parts)
 
     # ------------------------------------------------------------ order
 

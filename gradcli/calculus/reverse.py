@@ -172,7 +172,7 @@ class Sweep:
             if operation is WHERE:
                 here = both(graph, mask, branch(graph, node, position))
             elif partial.__class__ is DerivedNode or partial != 1:
-                slope = simplified(graph, MULTIPLY, (value, as_node(graph, partial)), None)
+                slope = simplified(graph, MULTIPLY, (value, as_node(graph, partial)))
             if not position and self._others_stay and operation.is_steep(payload):
                 moving = self._movement.mask(argument)
                 if moving is not None:
@@ -299,16 +299,16 @@ def _accumulated(graph: Graph, first: Cotangent, second: Cotangent) -> Cotangent
     mask, value = first
     other_mask, other_value = second
     if mask == other_mask:
-        return mask, simplified(graph, ADD, (value, other_value), None)
+        return mask, simplified(graph, ADD, (value, other_value))
     if mask is not None and other_mask is not None:
         chosen = _either_or(graph, (mask, value), (other_mask, other_value))
         if chosen is not None:
             return chosen
     both_kept = kept(graph, *first), kept(graph, *second)
-    total = simplified(graph, ADD, both_kept, None)
+    total = simplified(graph, ADD, both_kept)
     if mask is None or other_mask is None:
         return None, total
-    return simplified(graph, OR_ELSE, (mask, other_mask), None), total
+    return simplified(graph, OR_ELSE, (mask, other_mask)), total
 
 
 def _either_or(graph: Graph, first: tuple[int, int], second: tuple[int, int]) -> Cotangent | None:
@@ -322,7 +322,7 @@ def _either_or(graph: Graph, first: tuple[int, int], second: tuple[int, int]) ->
     branches = (inner, first[1], second[1])
     if graph.rows[inner][0] is NOT_SO and graph.rows[inner][1] == (other_inner,):
         branches = (other_inner, second[1], first[1])
-    return outer, simplified(graph, WHERE, branches, None)
+    return outer, simplified(graph, WHERE, branches)
 
 
 def _innermost(graph: Graph, mask: int) -> tuple[int | None, int]:

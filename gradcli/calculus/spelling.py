@@ -8,6 +8,7 @@ formula of [x, y] is one of numbers. The values are those of the original wherev
 
 from __future__ import annotations
 
+from functools import reduce
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -325,9 +326,7 @@ class _Parts:
             return self.zero(rest)
         if node not in self.own and operation is BROADCAST and not graph.shape(arguments[0]):
             count = graph.constant(prod(shape) / prod(rest) if prod(rest) else 0)
-            return broadcast_to(
-                graph, simplified(graph, MULTIPLY, (count, arguments[0]), None), rest
-            )
+            return broadcast_to(graph, simplified(graph, MULTIPLY, (count, arguments[0])), rest)
         if node not in self.own and operation is SCATTER:
             part = normalised(payload[0], shape)
             kept = tuple([item for axis, item in enumerate(part) if axis not in axes])
@@ -337,18 +336,15 @@ class _Parts:
             return self.scattered(inner, kept, rest)
         if node not in self.own and operation is NEGATE:
             inner = yield from self.summed(arguments[0], axes)
-            return simplified(graph, NEGATE, (inner,), None)
+            return simplified(graph, NEGATE, (inner,))
         if node not in self.own and operation in {ADD, SUBTRACT} and any(map(self.thin, arguments)):
             sides = []
             for argument in arguments:
                 side = yield from self.summed(broadcast_to(graph, argument, shape), axes)
                 sides.append(side)
-            return simplified(graph, operation, tuple(sides), None)
+            return simplified(graph, operation, tuple(sides))
         if operation is ARRAY and len(shape) == 1 and len(arguments) <= SPELLED_OUT:
-            total = arguments[0]
-            for argument in arguments[1:]:
-                total = simplified(graph, ADD, (total, argument), None)
-            return total
+            return reduce(lambda x, y: simplified(graph, ADD, (x, y)), arguments)
         if len(axes) == len(shape):
             return graph.add(SUM, (node,), None)
         for axis in sorted(axes, reverse=True):
@@ -504,11 +500,8 @@ def _of_reduction(parts: _Parts, node: int, part: Part) -> Steps:
     found, axis = yield from _along(parts, node, part)
     length = graph.shape(found)
     if operation is PROD and len(length) == 1 and 0 < length[0] <= SPELLED_OUT:
-        product = yield found, (0,)
-        for position in range(1, length[0]):
-            factor = yield found, (position,)
-            product = simplified(graph, MULTIPLY, (product, factor), None)
-        return product
+        factors = yield from _each((found, (position,)) for position in range(length[0]))
+        return reduce(lambda x, y: simplified(graph, MULTIPLY, (x, y)), factors)
     return parts.reduced(operation, found, axis)
 
 
@@ -521,11 +514,10 @@ def _of_cumsum(parts: _Parts, node: int, part: Part) -> Steps:
     axis = len(shape) - 1 if axis is None else axis
     item = part[axis]
     before = sum(isinstance(i, range) for i in part[:axis])
+    summed = range(item + 1) if isinstance(item, int) else range(shape[axis])
+    found = yield argument, (*part[:axis], summed, *part[axis + 1 :])
     if isinstance(item, int):
-        found = yield argument, (*part[:axis], range(item + 1), *part[axis + 1 :])
         return (yield from parts.summed(found, [before]))
-    everything = range(shape[axis])
-    found = yield argument, (*part[:axis], everything, *part[axis + 1 :])
     sums = parts.zero(graph.shape(found))
     if not parts.is_zero(found):
         sums = graph.add(CUMSUM, (found,), before)

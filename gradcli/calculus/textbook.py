@@ -41,7 +41,7 @@ class TextbookRule(NamedTuple):
     """
 
 
-def textbook_rule(graph: Graph, node: int, position: int) -> TextbookRule | None:
+def rule(graph: Graph, node: int, position: int) -> TextbookRule | None:
     """Return the vjp with respect to an argument of an operation on arrays; None where it is 0.
 
     Raises MathematicsError where an operation has no derivative with respect to the argument.

@@ -175,8 +175,7 @@ def closed(
     made.copy(graph, sorted(order), copies)
     bound = Bound(made, tuple([copies[root] for root in roots]), name, limits, len(taken))
     if bound.depth > DEEPEST:
-        message = f"at most {DEEPEST} bound names may stand inside of each other"
-        raise FormulaError(message)
+        raise FormulaError(f"at most {DEEPEST} bound names may stand inside of each other")
     return bound, tuple(taken)
 
 

@@ -113,10 +113,8 @@ def zeros(bound: Bound, taken: Sequence[float]) -> list[float]:
         else:
             inputs = [pair for argument in arguments if (pair := lines[argument])]
             line = _line(operation, inputs, payload) if len(inputs) == len(arguments) else None
-        if _compares(operation):  # where its two sides are equal it switches
-            lines[node] = None if line and line[1] else line
-        else:
-            lines[node] = line
+        # Where the two sides of a comparison are equal it switches: its own value is no line.
+        lines[node] = None if line and line[1] and _compares(operation) else line
         if line and line[1] and len(found) < MOST_CUTS:
             found[-line[0] / line[1]] = None
     return [position for position in found if position - position == 0]
@@ -209,11 +207,9 @@ def _whole(low: float, high: float, what: str) -> range:
     """Return the numbers from one limit to the other."""
     for limit in (low, high):
         if limit != math.floor(limit) or abs(limit) > 2**53:
-            message = f"the limits of a {what} must be whole numbers, not {limit:.6g}"
-            raise ValueError(message)
+            raise ValueError(f"the limits of a {what} must be whole numbers, not {limit:.6g}")
     if high - low >= MOST_TERMS:
-        message = f"a {what} has at most {MOST_TERMS} terms, not {high - low + 1:.0f}"
-        raise ValueError(message)
+        raise ValueError(f"a {what} has at most {MOST_TERMS} terms, not {high - low + 1:.0f}")
     return range(int(low), int(high) + 1)
 
 
@@ -224,8 +220,7 @@ def _terms(bound: Bound, position: int, among: range, taken: tuple[float, ...]) 
         for k in among:
             yield body(float(k), *taken)
     except (ValueError, ArithmeticError):
-        message = f"a term has no value: the one with {bound.name} = {k}"
-        raise ValueError(message) from None
+        raise ValueError(f"a term has no value: the one with {bound.name} = {k}") from None
 
 
 def sum_over(bound: Bound) -> Callable[..., float]:

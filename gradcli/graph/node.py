@@ -432,8 +432,7 @@ class Node:
 
     def __bool__(self) -> bool:
         """Refuse: a node has no value yet that could decide a Python `if`."""
-        message = "a node is neither true nor false before it is run; use functions.where"
-        raise TypeError(message)
+        raise TypeError("a node is neither true nor false before it is run; use functions.where")
 
     @property
     def operation(self) -> Operation:
@@ -486,8 +485,7 @@ class Node:
         if isinstance(other, int | float) and not isinstance(other, bool):
             value = float(other)
             if value - value != 0:
-                message = f"{value} is not a number that a formula can hold"
-                raise FormulaError(message)
+                raise FormulaError(f"{value} is not a number that a formula can hold")
             return self.graph.constant(value)
         if hasattr(other, "tolist"):  # a NumPy array or number
             listed = other.tolist()
@@ -513,8 +511,7 @@ class Node:
         for argument in arguments:
             node = self.resolve(argument)
             if node is None:
-                message = f"{name} takes nodes and numbers, not {type(argument).__name__}"
-                raise TypeError(message)
+                raise TypeError(f"{name} takes nodes and numbers, not {type(argument).__name__}")
             ids.append(node)
         return self.build(TABLE[name], tuple(ids), payload)
 
@@ -570,8 +567,7 @@ class Node:
     def __iter__(self) -> Iterator[Self]:
         """Yield the parts along the first axis; a single number has none."""
         if not self.shape:
-            message = "a single number has no parts"
-            raise TypeError(message)
+            raise TypeError("a single number has no parts")
         return (self[position] for position in range(self.shape[0]))
 
     @property
@@ -586,6 +582,5 @@ def _slice(key: slice) -> tuple[int | None, int | None, int | None]:
         None if limit is None else index(limit) for limit in (key.start, key.stop, key.step)
     ]
     if step == 0:
-        message = "the step of a slice must not be 0"
-        raise ShapeError(message)
+        raise ShapeError("the step of a slice must not be 0")
     return start, stop, step

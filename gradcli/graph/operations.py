@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 import operator
+from functools import reduce
 
 from gradcli.graph.precedence import (
     AND,
@@ -908,22 +909,13 @@ MOD: Operation = _row(
 
 def _share(position: int, f: Any, arguments: tuple[Any, ...]) -> Any:
     """Return 1 for the argument that f equals, shared equally where several do."""
-    equals = [of.equal(x, f) for x in arguments]
-    total = equals[0]
-    for other in equals[1:]:
-        total = total + other
-    return equals[position] / total
+    first, *others = equals = [of.equal(x, f) for x in arguments]
+    return equals[position] / sum(others, first)
 
 
 def _extreme(compare: Callable[[Any, Any], Any]) -> Body:
     """Return the body of the number that compares so with all others."""
-
-    def body(m: Any, first: Any, *rest: Any) -> Any:
-        for other in rest:
-            first = m.where(compare(other, first), other, first)
-        return first
-
-    return body
+    return lambda m, *numbers: reduce(lambda x, y: m.where(compare(y, x), y, x), numbers)
 
 
 _greatest, _least = _extreme(operator.gt), _extreme(operator.lt)
@@ -960,11 +952,9 @@ _add_extreme(max, 1, _special("greatest"), _greatest)
 _add_extreme(min, -1, _special("least"), _least)
 
 
-def _rounded(side: int, width: Any, first: Any, *rest: Any) -> Any:
+def _rounded(side: int, width: Any, *numbers: Any) -> Any:
     """Return the greatest of some numbers, or with side -1 the least, with rounded kinks."""
-    for other in rest:
-        first = (first + other + side * of.hypot(first - other, width)) / 2
-    return first
+    return reduce(lambda x, y: (x + y + side * of.hypot(x - y, width)) / 2, numbers)
 
 
 def _above(x: Any, y: Any) -> Any:
@@ -1077,7 +1067,7 @@ WHERE = _row(
 # ---------------------------------------------------------------- special functions
 
 _NOT_A_POLE = (
-    lambda x: x > 0 or x != math.floor(x),
+    lambda x, *_: x > 0 or x != math.floor(x),
     "a number that is not 0, -1, -2 …",
 )
 
@@ -1114,7 +1104,7 @@ _row(
     ulps=lambda n: 5 + 2 * n,
     hides=(0,),
     partials=(lambda f, x, n: of.polygamma(x, payload=n + 1),),
-    domain=(lambda x, n: _NOT_A_POLE[0](x), _NOT_A_POLE[1]),
+    domain=_NOT_A_POLE,
     payload="first",
     latex=r"\psi^{{\left({p}\right)}}\left({0}\right)",
 )
@@ -1207,10 +1197,6 @@ _library(
 _ORDER = ("order", "of")
 
 
-def _is_whole(n: float) -> bool:
-    return n == math.floor(n)
-
-
 def _bessel(name: str, above: int, *, is_right: bool, **columns: Any) -> None:
     """Add a Bessel function of real order, whose derivatives are of the neighbouring orders.
 
@@ -1225,7 +1211,7 @@ def _bessel(name: str, above: int, *, is_right: bool, **columns: Any) -> None:
         return (below + over) / 2 if above > 0 else (below - over) / 2
 
     def is_defined(n: float, x: float) -> bool:
-        return x > 0 or (not is_right and (_is_whole(n) or (x == 0 and n > 0)))
+        return x > 0 or (not is_right and (_whole(n) or (x == 0 and n > 0)))
 
     needs = "x > 0" if is_right else "x > 0, x = 0 with an order >= 0, or a whole order"
     _library(
@@ -1364,7 +1350,7 @@ _library(
     payload="first",
     internal=True,
 )
-_BELOW_ONE = (lambda m: m < 1, "a parameter m < 1")
+_BELOW_ONE = (lambda m, *_: m < 1, "a parameter m < 1")
 _library(
     "ellipk",
     exact=lambda m, k: m.elliptic_k(k),
@@ -1422,7 +1408,7 @@ _library(
     exact=_elliptic_c,
     ulps=lambda n: 16.0 * 4.0**n,
     partials=(lambda f, m, n: of.elliptic_c(m, payload=n + 1),),
-    domain=(lambda m, n: m < 1, _BELOW_ONE[1]),
+    domain=_BELOW_ONE,
     payload="last",
     spelled=_typed_c,
 )

@@ -369,8 +369,7 @@ def _finite(g: Function, first: float, last: float) -> tuple[float, float]:
                 t -= 0.125 * direction
                 break
             if found - found != 0:
-                message = "the integral does not converge: the function grows too fast"
-                raise Diverged(message)
+                raise Diverged("the integral does not converge: the function grows too fast")
             before = abs(found)
             largest = max(largest, before)
             t += 0.125 * direction

@@ -128,8 +128,7 @@ def between(f: Function, slope: Function, low: float, high: float) -> float:
             x = new
             break
         x = new
-    candidates = [(abs(f(point)), point) for point in (x, below, above)]
-    size, best = min(candidates)
+    size, best = min((abs(f(point)), point) for point in (x, below, above))
     if size > 1e-3 * max(abs(left), abs(right)) and size > 1:
         raise _no_root(low, high, "the sign changes at a pole")
     return best

@@ -57,7 +57,9 @@ class DerivedNode(Node):
         return self.at(simplified(self.graph, operation, arguments, payload))
 
 
-def simplified(graph: Graph, operation: Operation, arguments: tuple[int, ...], payload: Any) -> int:
+def simplified(
+    graph: Graph, operation: Operation, arguments: tuple[int, ...], payload: Any = None
+) -> int:
     """Return the id of the shortest node known to have the value of `operation`."""
     if graph.has_arrays:
         arguments = _narrow(graph, operation, arguments)
@@ -142,7 +144,7 @@ def _signs_before(graph: Graph, operation: Operation, x: int, y: int) -> int | N
     if left is None and right is None:
         return None
     parts = (x if left is None else left, y if right is None else right)
-    found = simplified(graph, operation, parts, None)
+    found = simplified(graph, operation, parts)
     return _negate(graph, found) if left is None or right is None else found
 
 
@@ -150,11 +152,11 @@ def _add(graph: Graph, x: int, y: int, a: float | None, b: float | None) -> int 
     if a == 0 or b == 0:
         return y if a == 0 else x
     if x == y:
-        return simplified(graph, MULTIPLY, (graph.constant(2), x), None)
+        return simplified(graph, MULTIPLY, (graph.constant(2), x))
     for first, second in ((x, y), (y, x)):
         negated = _negated(graph, second)
         if negated is not None:
-            return simplified(graph, SUBTRACT, (first, negated), None)
+            return simplified(graph, SUBTRACT, (first, negated))
     return None
 
 
@@ -164,7 +166,7 @@ def _subtract(graph: Graph, x: int, y: int, a: float | None, b: float | None) ->
     if a == 0:
         return _negate(graph, y)
     negated = _negated(graph, y)
-    return None if negated is None else simplified(graph, ADD, (x, negated), None)
+    return None if negated is None else simplified(graph, ADD, (x, negated))
 
 
 def _multiply(graph: Graph, x: int, y: int, a: float | None, b: float | None) -> int | None:

@@ -192,8 +192,7 @@ def _nonempty_shape(name: str) -> Callable[..., Shape]:
         result = shapes.reduced(name, x, axis)
         from_front = shapes.axis_of(name, x, axis)
         if 0 in (x if from_front is None else x[from_front : from_front + 1]):
-            message = f"{name} of an empty array has no value"
-            raise ShapeError(message)
+            raise ShapeError(f"{name} of an empty array has no value")
         return result
 
     return shape
@@ -223,8 +222,7 @@ def _placed_shape(x: Shape, payload: tuple[Key, Shape]) -> Shape:
     key, shape = payload
     part = shapes.indexed(shape, key)
     if part != x:
-        message = f"scatter puts an array of shape {shown(x)} where {shown(part)} is to be"
-        raise ShapeError(message)
+        raise ShapeError(f"scatter puts an array of shape {shown(x)} where {shown(part)} is to be")
     return shape
 
 
@@ -248,15 +246,13 @@ def _cross_entropy_shape(score: Shape, target: Shape) -> Shape:
         )
         raise ShapeError(message)
     if 0 in score:
-        message = "cross_entropy of an empty array has no value"
-        raise ShapeError(message)
+        raise ShapeError("cross_entropy of an empty array has no value")
     return SCALAR
 
 
 def _mse_shape(x: Shape, y: Shape) -> Shape:
     if 0 in shapes.broadcast(x, y):
-        message = "mse of an empty array has no value"
-        raise ShapeError(message)
+        raise ShapeError("mse of an empty array has no value")
     return SCALAR
 
 
@@ -329,8 +325,7 @@ def _max_tie(x: Any, axis: int | None) -> bool:
 
 def _quantile_shape(x: Shape, p: Shape, axis: int | None = None) -> Shape:
     if p:
-        message = "quantile takes one fraction, not an array"
-        raise ShapeError(message)
+        raise ShapeError("quantile takes one fraction, not an array")
     return _nonempty_shape("quantile")(x, axis)
 
 
@@ -338,7 +333,7 @@ def _quantile_tie(x: Any, p: float, axis: int | None) -> bool:
     """Return whether a number that a quantile is taken of is there more than once."""
     import numpy as np
 
-    order = np.sort(x, axis=axis) if axis is not None else np.sort(x, axis=None)
+    order = np.sort(x, axis=axis)
     rank = p * (order.shape[axis or 0] - 1)
     for which in {int(rank), -int(-rank // 1)}:
         picked = np.take(order, [which], axis=axis or 0)
@@ -395,12 +390,9 @@ def deviations(x: Any, axis: int | None) -> Any:
     """
     if not x.shape:
         return x - x
-    here: Key = ((0, 1, None),) * len(x.shape)
-    if axis is not None:
-        here = tuple(
-            [(0, 1, None) if i == axis else (None, None, None) for i in range(len(x.shape))]
-        )
-    shifted = x - index(x, here)
+    first, all_of_it = (0, 1, None), (None, None, None)
+    key: Key = tuple([first if axis in {None, i} else all_of_it for i in range(len(x.shape))])
+    shifted = x - index(x, key)
     return shifted - wide(_mean(shifted, axis), x, axis)
 
 

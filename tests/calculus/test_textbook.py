@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from gradcli import MathematicsError, parse
-from gradcli.calculus.textbook import textbook_rule
+from gradcli.calculus.textbook import rule
 from gradcli.graph.operations import TABLE
 from gradcli.graph.printing import Spoken
 from gradcli.pictures.graph.words import behind
@@ -139,7 +139,7 @@ def test_what_is_told_is_what_is_run(source: str) -> None:
     g = RANDOM.normal(size=value.shape)
     for position, one in enumerate(inputs):
         try:
-            found = textbook_rule(graph, node, position)
+            found = rule(graph, node, position)
         except MathematicsError:
             assert operation.name == "quantile"
             assert position == 1

@@ -108,12 +108,12 @@ def flowing(graph: Graph, step: Step, place: int, slope: str, longest: int = LON
 
     `slope` is what the derivative with respect to the step is called.
     """
-    from gradcli.calculus.textbook import textbook_rule
+    from gradcli.calculus.textbook import rule
 
     if step.operation == FORMULA or not graph.rows[step.id][0].structural:
         return ""
     try:
-        found = textbook_rule(graph, step.id, place)
+        found = rule(graph, step.id, place)
     except MathematicsError:
         return ""
     if found is None:
