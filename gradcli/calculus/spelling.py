@@ -129,14 +129,13 @@ class _Parts:
         """Return the node to be read for a result; few numbers one by one rather than scattered."""
         found = self.find(node, whole(self.graph.shape(node)))
         shape = self.graph.shape(node)
-        if not shape or len(shape) > 2 or not 0 < prod(shape) <= SPELLED_OUT:
-            return found
-        if not any(
+        is_short = 0 < len(shape) < 3 and 0 < prod(shape) <= SPELLED_OUT
+        if is_short and any(
             self.graph.rows[below][0] is SCATTER and below not in self.own
             for below in self.graph.below(found)
         ):
-            return found
-        return self._listed(found, shape, ())
+            return self._listed(found, shape, ())
+        return found
 
     def _listed(self, node: int, shape: Shape, key: tuple[int, ...]) -> int:
         """Return the array as one of its numbers."""

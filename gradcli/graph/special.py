@@ -157,20 +157,7 @@ def log_to_base(m: Any, x: Any, base: Any) -> Any:
     general = m.choose(base > 0.0, _quotient_of_logs, _no_number, x, base)
     if known is not None:
         return general
-    by_ten = m.choose(base == 10.0, _log10, _same, x, general)
-    return m.choose(base == 2.0, _log2, _same, x, by_ten)
-
-
-def _log2(m: Any, x: Any, _: Any) -> Any:
-    return m.log2(x)
-
-
-def _log10(m: Any, x: Any, _: Any) -> Any:
-    return m.log10(x)
-
-
-def _same(m: Any, _: Any, y: Any) -> Any:  # noqa: ARG001 - a body
-    return y
+    return m.where(base == 2.0, m.log2(x), m.where(base == 10.0, m.log10(x), general))
 
 
 def _no_number(m: Any, x: Any, base: Any) -> Any:  # noqa: ARG001 - a body
