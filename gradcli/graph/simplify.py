@@ -27,6 +27,7 @@ from gradcli.graph.operations import (
     WHERE,
     Operation,
 )
+from gradcli.graph.precedence import COMPARISON
 from gradcli.graph.shapes import indexed
 
 TYPE_CHECKING = False
@@ -214,9 +215,8 @@ def _of_same(graph: Graph, arguments: tuple[int, ...], _: object) -> int | None:
 def _where(graph: Graph, arguments: tuple[int, ...], _: object) -> int | None:
     condition, x, y = arguments
     number = graph.number(condition)
-    taken = y if number == 0 else x
     if number is not None and graph.shape(x) == graph.shape(y):
-        return taken
+        return y if number == 0 else x
     if x != y or len(graph.shape(condition)) > len(graph.shape(x)):
         return None
     return x if graph.shape(condition) in {(), graph.shape(x)} else None
@@ -224,10 +224,7 @@ def _where(graph: Graph, arguments: tuple[int, ...], _: object) -> int | None:
 
 def is_condition(graph: Graph, node: int) -> bool:
     """Return whether the node's value is always 1 or 0."""
-    operation = graph.rows[node][0]
-    return operation in {AND_ALSO, OR_ELSE, NOT_SO} or (
-        operation.level == NOT_SO.level + 1  # a comparison
-    )
+    return graph.rows[node][0].level <= COMPARISON
 
 
 _IDENTITIES = {

@@ -190,8 +190,7 @@ def _reduction_shape(name: str) -> Callable[..., Shape]:
 def _nonempty_shape(name: str) -> Callable[..., Shape]:
     def shape(x: Shape, axis: int | None = None) -> Shape:
         result = shapes.reduced(name, x, axis)
-        from_front = shapes.axis_of(name, x, axis)
-        if 0 in (x if from_front is None else x[from_front : from_front + 1]):
+        if 0 in (x if axis is None else (x[axis],)):
             raise ShapeError(f"{name} of an empty array has no value")
         return result
 
