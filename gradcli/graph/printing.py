@@ -58,6 +58,7 @@ class Text:
     parentheses = ("(", ")")
     condition = ("(", ")")
     """What encloses a condition that is used as a number."""
+    times = "*"
     least = OR
     """The level that a result or an argument of a call must at least have."""
     forms: ClassVar[dict[Operation, Form | None]] = {}
@@ -238,9 +239,9 @@ class Text:
         return f"{name}(", f"{self.axis(axis)})"
 
     def product(self, left: int, right: int) -> list[Piece]:
-        """Return the parts of left*right."""
+        """Return the parts of a product."""
         first, second = OPERANDS[PRODUCT]
-        return [(left, first), "*", (right, second)]
+        return [(left, first), self.times, (right, second)]
 
     def array(self, parts: Sequence[int]) -> list[Piece]:
         """Return the parts of an array."""
@@ -254,16 +255,12 @@ class Text:
 class Spoken(Text):
     """Formulas as they stand in a line of a lesson: Aᵀ, and a dot for a product."""
 
+    times = " · "
     forms: ClassVar[dict[Operation, Form | None]] = {}
 
     def new_form(self, operation: Operation) -> Form | None:
         """Return how an operation is written; None for a call."""
         return ((0, ATOM), "ᵀ") if operation is TRANSPOSE else super().new_form(operation)
-
-    def product(self, left: int, right: int) -> list[Piece]:
-        """Return the parts of left · right."""
-        first, second = OPERANDS[PRODUCT]
-        return [(left, first), " · ", (right, second)]
 
 
 class Latex(Text):
