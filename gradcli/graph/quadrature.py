@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from itertools import pairwise
+from itertools import count, pairwise
 from typing import NamedTuple
 
 TYPE_CHECKING = False
@@ -379,19 +379,18 @@ def _finite(g: Function, first: float, last: float) -> tuple[float, float]:
 
 def _adaptive(g: Function, first: float, last: float) -> Integral:
     """Return the integral of g, halving the part with the largest error again and again."""
-    count = 8
-    edges = [first + (last - first) * k / count for k in range(count + 1)]
+    edges = [first + (last - first) * k / 8 for k in range(9)]
+    serial = count()
     waiting: list[tuple[float, int, float, float, Integral]] = []
-    """The error with a minus, so that the largest comes first; which part; its ends and rule."""
+    """The error with a minus, so that the largest comes first; a number; the ends and the rule."""
 
     def push(low: float, high: float) -> None:
         part = _rule(g, low, high)
-        heapq.heappush(waiting, (-part.error, made, low, high, part))
+        heapq.heappush(waiting, (-part.error, next(serial), low, high, part))
 
-    made = 0
-    for low, high in pairwise(edges):
-        push(low, high)
-        made += 1
+    for ends in pairwise(edges):
+        push(*ends)
+    made = len(waiting)
     found = _total([part for *_, part in waiting])
     while found.error > 2 * ROUNDING * found.size and made < MOST_PARTS:
         _, _, low, high, worst = waiting[0]
@@ -399,9 +398,9 @@ def _adaptive(g: Function, first: float, last: float) -> Integral:
         if worst.error <= 2 * ROUNDING * worst.size or not low < middle < high:
             break
         heapq.heappop(waiting)
-        for ends in ((low, middle), (middle, high)):
-            push(*ends)
-            made += 1
+        push(low, middle)
+        push(middle, high)
+        made += 2
         if made % 16 == 0 or made < 32:
             found = _total([part for *_, part in waiting])
     found = _total([part for *_, part in waiting])
