@@ -25,7 +25,7 @@ from gradcli.graph.simplify import DerivedNode, simplified
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
     from gradcli.graph.node import Graph
 
@@ -51,7 +51,7 @@ def _partial(graph: Graph, node: int, position: int, slope: Slope) -> DerivedNod
     if operation is INTEGRAL:
         if place <= 0:
             numbers = [arguments[position], *arguments[bound.limits :]]
-            at_limit = DerivedNode(graph, inlined(graph, bound, bound.roots[0], numbers))
+            at_limit = _inlined(graph, bound, bound.roots[0], numbers)
             return at_limit if position else -at_limit
         return _under_the_sign(graph, node, place, slope) + _at_switches(graph, node, place, slope)
     if operation is ROOT:
@@ -89,9 +89,19 @@ def _implicit(graph: Graph, node: int, place: int, slope: Slope) -> DerivedNode:
     """Return how a root moves: -F_c/F_x, at the root."""
     _, arguments, bound = graph.rows[node]
     numbers = [node, *arguments[bound.limits :]]
-    moved = inlined(graph, bound, slope(bound.graph, bound.roots[1], bound.leaf(place)), numbers)
-    rate = inlined(graph, bound, bound.roots[2], numbers)
-    return -DerivedNode(graph, moved) / DerivedNode(graph, rate)
+    moved = _inlined(graph, bound, slope(bound.graph, bound.roots[1], bound.leaf(place)), numbers)
+    rate = _inlined(graph, bound, bound.roots[2], numbers)
+    return -moved / rate
+
+
+def _inlined(
+    graph: Graph,
+    bound: Bound,
+    part: int,
+    numbers: Sequence[int],
+    replaced: Mapping[int, int] | None = None,
+) -> DerivedNode:
+    return DerivedNode(graph, inlined(graph, bound, part, numbers, replaced))
 
 
 # ---------------------------------------------------------------- as it would be typed
@@ -125,7 +135,7 @@ def _product_rule(graph: Graph, node: int, directions: int, without: tuple[int, 
         for other in without:
             is_other = graph.add(TABLE[COMPARISONS["=="]], (at, other))
             unit = graph.constant(0 if part else 1)
-            found = simplified(graph, WHERE, (is_other, unit, found), None)
+            found = simplified(graph, WHERE, (is_other, unit, found))
         return found
 
     def over(form: Operation, body: int) -> int:
@@ -140,9 +150,9 @@ def _product_rule(graph: Graph, node: int, directions: int, without: tuple[int, 
         if part & directions != part:
             continue
         rest = _product_rule(graph, node, directions ^ part, (*without, at))
-        term = simplified(graph, MULTIPLY, (factor(part), rest), None)
+        term = simplified(graph, MULTIPLY, (factor(part), rest))
         if bound.graph.number(bound.roots[part]) != 0:
-            total = simplified(graph, ADD, (total, over(SUM_OVER, term)), None)
+            total = simplified(graph, ADD, (total, over(SUM_OVER, term)))
     return total
 
 
@@ -160,7 +170,7 @@ def _at_switches(graph: Graph, node: int, place: int, slope: Slope) -> DerivedNo
     zero = graph.constant(0)
     total = DerivedNode(graph, zero)
     for (left, right), steps in _switches(bound, place).items():
-        gap = simplified(body, SUBTRACT, (left, right), None)
+        gap = simplified(body, SUBTRACT, (left, right))
         steep, moves = [slope(body, gap, bound.leaf(leaf)) for leaf in (0, place)]
         if 0 in {body.number(steep), body.number(moves)}:
             continue
@@ -170,25 +180,12 @@ def _at_switches(graph: Graph, node: int, place: int, slope: Slope) -> DerivedNo
                 f" place that moves, and is not linear in {bound.name}"
             )
             raise FormulaError(message, hint="split the integral where the condition switches")
-        shift, rate = [
-            DerivedNode(graph, inlined(graph, bound, part, [zero, *outside]))
-            for part in (gap, steep)
-        ]
+        shift, rate = [_inlined(graph, bound, part, [zero, *outside]) for part in (gap, steep)]
         at = -shift / rate
-        moved = DerivedNode(graph, inlined(graph, bound, moves, [at.id, *outside]))
-        above, below = [
-            DerivedNode(
-                graph,
-                inlined(
-                    graph,
-                    bound,
-                    bound.roots[0],
-                    [at.id, *outside],
-                    {step: graph.constant(values[side]) for step, values in steps},
-                ),
-            )
-            for side in (0, 1)
-        ]
+        numbers = [at.id, *outside]
+        moved = _inlined(graph, bound, moves, numbers)
+        sides = [{step: graph.constant(values[side]) for step, values in steps} for side in (0, 1)]
+        above, below = [_inlined(graph, bound, bound.roots[0], numbers, side) for side in sides]
         known = graph.number(rate.id)
         size = abs(rate) if known is None else rate.number(abs(known))
         total = total + _within(at, (above - below) * moved / size, arguments)
@@ -214,7 +211,7 @@ def _within(at: DerivedNode, gain: DerivedNode, limits: tuple[int, ...]) -> Deri
             gain = gain * ((high - low) / abs(high - low))
         elif last < first:
             gain = -gain
-    return at.at(simplified(graph, WHERE, (inside.id, gain.id, graph.constant(0)), None))
+    return at.at(simplified(graph, WHERE, (inside.id, gain.id, graph.constant(0))))
 
 
 def infinity(graph: Graph, node: int) -> float:

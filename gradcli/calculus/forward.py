@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gradcli.calculus import reverse
-from gradcli.calculus.masks import Movement
+from gradcli.calculus.masks import Movement, kept
 from gradcli.calculus.reverse import expansion, local
 from gradcli.graph.operations import ADD, MULTIPLY, WHERE
 from gradcli.graph.simplify import DerivedNode, broadcast_to, simplified
@@ -58,7 +58,7 @@ def gradient(graph: Graph, result: int, by: Iterable[int]) -> dict[int, int]:
             slope = tangents(graph, [result], {node: unit})[0]
             if shape:
                 term = DerivedNode(graph, slope).apply("scatter", payload=(key, shape))
-                slope = simplified(graph, ADD, (total, term.id), None)
+                slope = simplified(graph, ADD, (total, term.id))
             total = slope
         found[node] = total
     return found
@@ -114,19 +114,19 @@ def _rate(
             return None
         zero = graph.constant(0)
         branches = (condition, rates.get(chosen, zero), rates.get(other, zero))
-        return simplified(graph, WHERE, branches, None)
+        return simplified(graph, WHERE, branches)
     if operation.expansion is not None:
         expanded = expansion(graph, node)
         moving = {argument: rates[argument] for argument in arguments if argument in rates}
         return _sweep(graph, graph.below(expanded, arguments), moving).get(expanded)
     if operation.structural:
-        given = {
+        by_position = {
             position: DerivedNode(graph, rates[argument])
             for position, argument in enumerate(arguments)
             if argument in rates
         }
         at_node = DerivedNode(graph, node)
-        rate = jvp(operation, given, at_node, at_node.inputs, payload)
+        rate = jvp(operation, by_position, at_node, at_node.inputs, payload)
         return rate.id if isinstance(rate, DerivedNode) else None
     total: int | None = None
     for position, argument in enumerate(arguments):
@@ -135,12 +135,10 @@ def _rate(
         partial = local(graph, node, position)
         if partial is None:
             continue
-        term = simplified(graph, MULTIPLY, (rates[argument], partial), None)
+        term = simplified(graph, MULTIPLY, (rates[argument], partial))
         if movement is not None and position == 0 and operation.is_steep(payload):
-            mask = movement.mask(argument)
-            if mask is not None:
-                term = simplified(graph, WHERE, (mask, term, graph.constant(0)), None)
-        total = term if total is None else simplified(graph, ADD, (total, term), None)
+            term = kept(graph, movement.mask(argument), term)
+        total = term if total is None else simplified(graph, ADD, (total, term))
     return total
 
 

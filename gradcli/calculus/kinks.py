@@ -99,10 +99,10 @@ def rounded(formula: Node, sizes: Mapping[int, float]) -> Node:
     copies: dict[int, int] = {}
     for node in graph.reachable([formula.id]):
         operation, arguments, payload = graph.rows[node]
-        given = tuple([copies[argument] for argument in arguments])
+        changed = tuple([copies[argument] for argument in arguments])
         if node in sizes and operation.rounded is not None:
-            handles = [formula.at(argument) for argument in given]
+            handles = [formula.at(argument) for argument in changed]
             copies[node] = operation.rounded(sizes[node] * width, *handles).id
         else:
-            copies[node] = node if given == arguments else graph.add(operation, given, payload)
+            copies[node] = node if changed == arguments else graph.add(operation, changed, payload)
     return formula.at(copies[formula.id])

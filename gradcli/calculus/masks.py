@@ -32,7 +32,7 @@ from gradcli.graph.structural import EACH, jvp, read
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from gradcli.graph.node import Graph
     from gradcli.graph.shapes import Shape
@@ -43,14 +43,14 @@ Mask = int | None
 def branch(graph: Graph, node: int, position: int) -> int:
     """Return where a `where` has the numbers of the branch at this position, 1 or 2."""
     condition = graph.rows[node][1][0]
-    return condition if position == 1 else simplified(graph, NOT_SO, (condition,), None)
+    return condition if position == 1 else simplified(graph, NOT_SO, (condition,))
 
 
 def both(graph: Graph, first: Mask, second: Mask) -> Mask:
     """Return where two masks hold."""
     if first is None or second is None:
         return first if second is None else second
-    return simplified(graph, AND_ALSO, (first, second), None)
+    return simplified(graph, AND_ALSO, (first, second))
 
 
 def either(graph: Graph, masks: Iterable[Mask]) -> Mask:
@@ -59,7 +59,7 @@ def either(graph: Graph, masks: Iterable[Mask]) -> Mask:
     for mask in masks:
         if mask is None or (found is not None and is_opposite(graph, found, mask)):
             return None
-        found = mask if found is None else simplified(graph, OR_ELSE, (found, mask), None)
+        found = mask if found is None else simplified(graph, OR_ELSE, (found, mask))
     return graph.constant(0) if found is None else found
 
 
@@ -71,20 +71,29 @@ def is_opposite(graph: Graph, first: int, second: int) -> bool:
     )
 
 
+def kept(graph: Graph, mask: Mask, value: int) -> int:
+    """Return the value where the mask holds, else 0."""
+    if mask is None:
+        return value
+    return simplified(graph, WHERE, (mask, value, graph.constant(0)))
+
+
 def counted(graph: Graph, mask: Mask, shape: Shape) -> int:
     """Return an array of the shape with 1 where the mask holds and 0 elsewhere."""
-    one = graph.constant(1)
-    if mask is None:
-        return broadcast_to(graph, one, shape)
-    if not is_condition(graph, mask):
-        mask = simplified(graph, WHERE, (mask, one, graph.constant(0)), None)
+    if mask is None or not is_condition(graph, mask):
+        mask = kept(graph, mask, graph.constant(1))
     return broadcast_to(graph, mask, shape)
 
 
-def narrowed(graph: Graph, mask: int, whole: Shape, shape: Shape) -> int:
-    """Return which numbers of an array of `shape` are meant when it was broadcast to `whole`.
+def _counts(graph: Graph, mask: Mask, node: int) -> DerivedNode:
+    """Return the same in the shape of a node."""
+    return DerivedNode(graph, counted(graph, mask, graph.shape(node)))
 
-    A number is meant when the mask holds for one of its copies.
+
+def narrowed(graph: Graph, mask: int, whole: Shape, shape: Shape) -> int:
+    """Return the mask of an array of `shape` from that of the same broadcast to `whole`.
+
+    The mask holds for a number when it does for one of its copies.
     """
     if shapes.broadcast(graph.shape(mask), shape) == shape:
         return mask
@@ -99,14 +108,8 @@ def pushforward(graph: Graph, node: int, masks: Mapping[int, Mask]) -> int:
     """
     operation, arguments, payload = graph.rows[node]
     stay = len(masks) < len(arguments) and operation.linear == EACH
-    units = [
-        DerivedNode(graph, counted(graph, argument if stay else None, graph.shape(argument)))
-        for argument in arguments
-    ]
-    counts = {
-        position: DerivedNode(graph, counted(graph, mask, graph.shape(arguments[position])))
-        for position, mask in masks.items()
-    }
+    units = [_counts(graph, argument if stay else None, argument) for argument in arguments]
+    counts = {i: _counts(graph, mask, arguments[i]) for i, mask in masks.items()}
     return int(jvp(operation, counts, DerivedNode(graph, node), units, payload).id)
 
 
@@ -117,9 +120,8 @@ def pullback(graph: Graph, node: int, mask: Mask) -> Callable[[int], int]:
     """
     operation, arguments, payload = graph.rows[node]
     # All factors are 1: nothing that is read is taken for 0.
-    units = [DerivedNode(graph, counted(graph, None, graph.shape(a))) for a in arguments]
-    f = DerivedNode(graph, node)
-    count = DerivedNode(graph, counted(graph, mask, graph.shape(node)))
+    units = [_counts(graph, None, argument) for argument in arguments]
+    f, count = DerivedNode(graph, node), _counts(graph, mask, node)
     return lambda position: int(read(operation, position, count, f, units, payload).id)
 
 
@@ -146,25 +148,18 @@ class Movement:
         operation, arguments, _ = graph.rows[node]
         if node in self._free:
             return None
-        places = [place for place, argument in enumerate(arguments) if argument in self._active]
+        masks = {
+            position: self._moving[argument]
+            for position, argument in enumerate(arguments)
+            if argument in self._active
+        }
         if operation.structural:
-            return self._carried(node, places)
-        ways = [self._moving[arguments[place]] for place in places]
+            if not operation.linear or all(mask is None for mask in masks.values()):
+                return None
+            return pushforward(graph, node, masks)
         if operation is WHERE:
-            ways = [
-                both(graph, branch(graph, node, place), way)
-                for place, way in zip(places, ways, strict=True)
-                if place
-            ]
-        return both(graph, either(graph, ways), self._nonzero[node])
-
-    def _carried(self, node: int, places: Sequence[int]) -> Mask:
-        """Return what an operation that moves or adds up numbers makes of its arguments' masks."""
-        operation, arguments, _ = self._graph.rows[node]
-        masks = {place: self._moving[arguments[place]] for place in places}
-        if not operation.linear or all(mask is None for mask in masks.values()):
-            return None
-        return pushforward(self._graph, node, masks)
+            masks = {i: both(graph, branch(graph, node, i), way) for i, way in masks.items() if i}
+        return both(graph, either(graph, masks.values()), self._nonzero[node])
 
     def _not_zero(self, node: int) -> Mask:
         """Return where the factors of a product that do not move are not 0."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from gradcli.calculus.forward import rate_between
 from gradcli.calculus.readable import readable
-from gradcli.calculus.reverse import derivatives_between
+from gradcli.calculus.reverse import gradient
 from gradcli.calculus.spelling import spelled
 from gradcli.graph.operations import VARIABLE
 
@@ -47,29 +47,27 @@ def named_nodes(graph: Graph, result: int) -> list[int]:
 def links(graph: Graph, nodes: Sequence[int]) -> dict[int, list[Link]]:
     """Return for each of `nodes` which others it reads, in the order of its text."""
     named = frozenset(nodes)
-    found: dict[int, list[tuple[int, int | None]]] = {}
+    found: dict[int, dict[int, int | None]] = {}
     short: dict[int, int] = {}
     long: list[int] = []
     for node in nodes:
         stops = named - {node}
         inside = graph.below(node, stops)
         reads = _read(graph, node, stops)
-        derivatives = _derivatives(graph, node, inside, reads)
-        found[node] = list(derivatives.items())
+        derivatives = found[node] = _derivatives(graph, node, inside, reads)
         slopes = {below: slope for below, slope in derivatives.items() if slope is not None}
         if len(inside) <= LARGEST_READABLE:
-            plain = _derivatives(graph, node, inside, reads, others_stay=False)
-            short |= {slope: plain[below] or slope for below, slope in slopes.items()}
+            shorter = _derivatives(graph, node, inside, reads, others_stay=False)
+            short |= {slope: shorter[below] or slope for below, slope in slopes.items()}
         else:
             long += slopes.values()
     own = graph.reachable(nodes)
-    shown = dict(zip(long, spelled(graph, own, long, named), strict=True))
+    shown: dict[int | None, int] = {}
+    shown |= zip(long, spelled(graph, own, long, named), strict=True)
     shown |= zip(short, readable(graph, own, list(short.values()), named), strict=True)
     return {
-        node: [
-            Link(below, slope, None if slope is None else shown[slope]) for below, slope in pairs
-        ]
-        for node, pairs in found.items()
+        node: [Link(below, slope, shown.get(slope)) for below, slope in derivatives.items()]
+        for node, derivatives in found.items()
     }
 
 
@@ -90,10 +88,12 @@ def _derivatives(
 ) -> dict[int, int | None]:
     """Return the derivative of a node with respect to each one it reads; `inside` lies in between.
 
-    What is not `exact` has no value where 0 meets an infinite partial, and reads better.
+    It is None where the derivative is no array of the size of either; `others_stay` is that of
+    `reverse.gradient`.
     """
     if not graph.shape(node):
-        return {**derivatives_between(graph, node, inside, reads, others_stay=others_stay)}
+        slopes = gradient(graph, node, reads, inside, free=reads, others_stay=others_stay)
+        return {**slopes}
     return {
         below: rate_between(graph, node, inside, below, others_stay=others_stay)
         if not graph.shape(below) or _is_elementwise(graph, inside, below)

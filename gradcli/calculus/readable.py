@@ -9,6 +9,7 @@ defined, up to rounding; it is for reading, and never what gradcli computes with
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import reduce
 from math import prod
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -227,8 +228,7 @@ class _Collector:
             number = Number(1 / Fraction(number.value), number.decimal)
         exponents = dict(left[0])
         for atom, exponent in right[0]:
-            total = exponents.get(atom, 0) + sign * exponent
-            exponents[atom] = total
+            exponents[atom] = exponents.get(atom, 0) + sign * exponent
         number = left[1].times(number)
         return {_sorted(exponents): number} if _fits(number) else self._alone(self._function(node))
 
@@ -316,20 +316,19 @@ class _Collector:
 
     def _common(self, terms: Terms) -> dict[int, Rational]:
         """Return the factors of every term: denominators and functions, but not plain names."""
-        found: dict[int, Rational] | None = None
-        for factors in terms:
-            if found is None:
-                found = {a: e for a, e in factors if e < 0 or not self._is_name(a)}
-            else:
-                here = dict(factors)
-                found = {
-                    atom: _nearer(e, here[atom])
-                    for atom, e in found.items()
-                    if atom in here and e * here[atom] > 0
-                }
+        first, *others = terms
+        found = {a: e for a, e in first if e < 0 or not self._is_name(a)}
+        for factors in others:
             if not found:
-                return {}
-        return found or {}
+                break
+            here = dict(factors)
+            # Of two exponents of the same sign, the one that is nearer to 0.
+            found = {
+                atom: min(e, here[atom]) if e > 0 else max(e, here[atom])
+                for atom, e in found.items()
+                if atom in here and e * here[atom] > 0
+            }
+        return found
 
     def _is_name(self, atom: int) -> bool:
         return atom in self.names or self.graph.rows[atom][0] in {VARIABLE, NAMED_CONSTANT}
@@ -360,10 +359,7 @@ class _Collector:
             parts.append(shown)
         if negative:
             parts[0] = self.graph.add(NEGATE, (parts[0],))
-        product = parts[0]
-        for part in parts[1:]:
-            product = self.graph.add(MULTIPLY, (product, part))
-        return product
+        return reduce(lambda x, y: self.graph.add(MULTIPLY, (x, y)), parts)
 
     # ------------------------------------------------------------ order
 
@@ -392,11 +388,6 @@ def _fits(number: Number) -> bool:
     """Return whether a double can hold about this number; 0 fits."""
     value = number.value
     return abs(value.numerator.bit_length() - value.denominator.bit_length()) < LARGEST_EXPONENT
-
-
-def _nearer(first: Rational, second: Rational) -> Rational:
-    """Return the one of two exponents of the same sign that is nearer to 0."""
-    return min(first, second) if first > 0 else max(first, second)
 
 
 def _sorted(exponents: dict[int, Rational]) -> Factors:

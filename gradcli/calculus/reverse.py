@@ -21,6 +21,7 @@ from gradcli.calculus.masks import (
     both,
     branch,
     is_opposite,
+    kept,
     narrowed,
     pullback,
 )
@@ -33,6 +34,7 @@ from gradcli.graph.structural import vjp
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
+    from typing import Any
 
     from gradcli.graph.node import Graph
 
@@ -42,28 +44,13 @@ Cotangent = tuple[Mask, int]
 holds, 0 elsewhere."""
 
 
-class Derivatives:
-    """The outcome of one backward pass."""
-
-    __slots__ = ("gradient", "locals", "moving")
-
-    def __init__(
-        self, gradient: dict[int, int], local: dict[tuple[int, int], int], moving: dict[int, int]
-    ) -> None:
-        self.gradient = gradient
-        """For each node asked for, the node that is the derivative with respect to it."""
-        self.locals = local
-        """For each edge (node, position of the argument), the local partial derivative."""
-        self.moving = moving
-        """For some nodes the mask of where their first argument moves; the others' always does."""
-
-
 def gradient(
     graph: Graph,
     result: int,
     by: Iterable[int],
     inside: Sequence[int] | None = None,
     *,
+    free: Collection[int] | None = None,
     others_stay: bool = True,
 ) -> dict[int, int]:
     """Return the nodes that are the derivatives of `result` with respect to each of the nodes `by`.
@@ -71,39 +58,24 @@ def gradient(
     They are added to the same graph. A node that the result does not depend on gets 0. For an
     array as `result` they are the derivatives of the sum of its numbers. Where 0 meets an infinite
     partial, they are right as long as the other names stay; without `others_stay` they have no
-    value there, are shorter, and can be differentiated by any name. `inside` is as in `backward`.
+    value there, are shorter, and can be differentiated by any name. `inside` and `free` are the
+    `order` and `free` of a `Sweep`; by default all that the result depends on is passed through.
     """
     order = graph.reachable([result]) if inside is None else inside
-    return _derived(_Sweep(graph, order, by, others_stay=others_stay), result, by)
+    return Sweep(graph, order, by, free=free, others_stay=others_stay).gradient_of(result, by)
 
 
 def backward(
     graph: Graph, result: int, by: Iterable[int], inside: Sequence[int] | None = None
-) -> Derivatives:
+) -> Sweep:
     """Return the derivatives of `result` with respect to the nodes `by`, and all local partials.
 
-    Only edges that lead to one of `by` are followed, so `by` may be a few of very many. `inside`
-    are the nodes to pass through, in topological order; by default all that the result depends on.
+    Only edges that lead to one of `by` are followed, so `by` may be a few of very many.
     """
-    sweep = _Sweep(graph, graph.reachable([result]) if inside is None else inside, by)
-    sweep.partials = {}
-    slopes = _derived(sweep, result, by)
-    return Derivatives(slopes, sweep.partials, sweep.moving)
-
-
-def derivatives_between(
-    graph: Graph,
-    root: int,
-    inside: Sequence[int],
-    by: Collection[int],
-    *,
-    others_stay: bool = True,
-) -> dict[int, int]:
-    """Return the derivatives of a number with respect to the nodes `by`, which count as free.
-
-    `inside` are the nodes from `root` down to `by`, in topological order.
-    """
-    return _derived(_Sweep(graph, inside, by, free=by, others_stay=others_stay), root, by)
+    order = graph.reachable([result]) if inside is None else inside
+    sweep = Sweep(graph, order, by, keeps_locals=True)
+    sweep.gradient_of(result, by)
+    return sweep
 
 
 def input_cotangents(
@@ -114,20 +86,12 @@ def input_cotangents(
     `slope` is the derivative of the result with respect to the node, and has its shape. All that
     lies between the node and its inputs is passed through.
     """
-    sweep = _Sweep(graph, graph.below(node, inputs), by, free=by)
+    sweep = Sweep(graph, graph.below(node, inputs), by, free=by)
     cotangents = sweep.run({node: (None, slope)})
     return {below: masked(graph, below, cotangents[below]) for below in by if below in cotangents}
 
 
-def _derived(sweep: _Sweep, root: int, by: Iterable[int]) -> dict[int, int]:
-    graph = sweep.graph
-    one = broadcast_to(graph, graph.constant(1), graph.shape(root))
-    with Growing():
-        cotangents = sweep.run({root: (None, one)})
-        return {node: masked(graph, node, cotangents.get(node)) for node in by}
-
-
-class _Sweep:
+class Sweep:
     """Passes cotangents from users to arguments, in reverse order.
 
     `order` are nodes in topological order. The nodes `by` that depend on others of them move with
@@ -142,10 +106,17 @@ class _Sweep:
         *,
         free: Collection[int] | None = None,
         others_stay: bool = True,
+        keeps_locals: bool = False,
     ) -> None:
         self.graph = graph
-        self.partials: dict[tuple[int, int], int] | None = None
+        self._keeps_locals = keeps_locals
+        self.gradient: dict[int, int] = {}
+        """For each node asked for, the node that is the derivative with respect to it."""
+        self.locals: dict[tuple[int, int], int] = {}
+        """For each edge (node, position of the argument), the local partial derivative, where the
+        pass `keeps_locals`."""
         self.moving: dict[int, int] = {}
+        """For some nodes the mask of where their first argument moves; the others' always does."""
         by = set(by)
         self._order = order
         self._active = graph.depending_on(by, order)
@@ -153,6 +124,15 @@ class _Sweep:
         if free is None:
             free = {node for node in by if self._active.isdisjoint(graph.rows[node][1])}
         self._free = free
+
+    def gradient_of(self, root: int, by: Iterable[int]) -> dict[int, int]:
+        """Return the derivatives of a node, or of the sum of its numbers, with respect to nodes."""
+        graph = self.graph
+        one = broadcast_to(graph, graph.constant(1), graph.shape(root))
+        with Growing():
+            cotangents = self.run({root: (None, one)})
+            self.gradient = {node: masked(graph, node, cotangents.get(node)) for node in by}
+        return self.gradient
 
     def run(self, cotangents: dict[int, Cotangent]) -> dict[int, Cotangent]:
         """Return the cotangents of all nodes that can be changed and are read."""
@@ -183,19 +163,16 @@ class _Sweep:
         for position, argument in enumerate(arguments):
             if argument not in self._active:
                 continue
-            if operation.binds:
-                partial = _bound_partial(at_node, position)
-            else:
-                partial = operation.partial(position, at_node, handles, payload)
+            partial = _partial(at_node, handles, position)
             if partial.__class__ is not DerivedNode and partial == 0:
                 continue
-            if self.partials is not None:
-                self.partials[node, position] = as_node(graph, partial)
+            if self._keeps_locals:
+                self.locals[node, position] = as_node(graph, partial)
             here, slope = mask, value
             if operation is WHERE:
                 here = both(graph, mask, branch(graph, node, position))
             elif partial.__class__ is DerivedNode or partial != 1:
-                slope = simplified(graph, MULTIPLY, (value, as_node(graph, partial)), None)
+                slope = simplified(graph, MULTIPLY, (value, as_node(graph, partial)))
             if not position and self._others_stay and operation.is_steep(payload):
                 moving = self._movement.mask(argument)
                 if moving is not None:
@@ -266,7 +243,7 @@ def _expansion_vjp(
     arguments = graph.rows[node][1]
     expanded = expansion(graph, node)
     wanted = [argument for argument in dict.fromkeys(arguments) if argument in active]
-    sweep = _Sweep(graph, graph.below(expanded, arguments), wanted, free=wanted)
+    sweep = Sweep(graph, graph.below(expanded, arguments), wanted, free=wanted)
     cotangents = sweep.run({expanded: cotangent})
     return [(argument, cotangents[argument]) for argument in wanted if argument in cotangents]
 
@@ -282,23 +259,22 @@ def expansion(graph: Graph, node: int) -> int:
 
 
 def local(graph: Graph, node: int, position: int) -> int | None:
-    """Return the partial derivative of a node by one of its arguments; None where it is 0."""
-    operation, _, payload = graph.rows[node]
+    """Return the partial derivative of a node with respect to an argument; None where it is 0."""
     at_node = DerivedNode(graph, node)
-    if operation.binds:
-        partial = _bound_partial(at_node, position)
-    else:
-        partial = operation.partial(position, at_node, at_node.inputs, payload)
+    partial = _partial(at_node, at_node.inputs, position)
     if not isinstance(partial, DerivedNode) and partial == 0:
         return None
     return as_node(graph, partial)
 
 
-def _bound_partial(node: DerivedNode, position: int) -> DerivedNode | float:
-    """Return the partial derivative of an operation that binds a name, which differentiates it."""
-    from gradcli.calculus import bound
+def _partial(node: DerivedNode, inputs: tuple[DerivedNode, ...], position: int) -> Any:
+    """Return a local partial derivative, a node or a number; `inputs` are those of the node."""
+    operation, _, payload = node.graph.rows[node.id]
+    if operation.binds:  # to know it one must differentiate
+        from gradcli.calculus import bound
 
-    return bound.partial(node.graph, node.id, position, slope)
+        return bound.partial(node.graph, node.id, position, slope)
+    return operation.partial(position, node, inputs, payload)
 
 
 def slope(graph: Graph, root: int, by: int) -> int:
@@ -312,9 +288,9 @@ def as_node(graph: Graph, partial: DerivedNode | float) -> int:
 
 
 def masked(graph: Graph, node: int, cotangent: Cotangent | None) -> int:
-    """Return the derivative by a node as one node: the value where the mask holds, 0 elsewhere."""
+    """Return a cotangent as one node: the value where the mask holds, else 0."""
     shape = graph.shape(node)
-    value = graph.constant(0) if cotangent is None else _masked_value(graph, cotangent)
+    value = graph.constant(0) if cotangent is None else kept(graph, *cotangent)
     return broadcast_to(graph, value, shape)
 
 
@@ -323,26 +299,16 @@ def _accumulated(graph: Graph, first: Cotangent, second: Cotangent) -> Cotangent
     mask, value = first
     other_mask, other_value = second
     if mask == other_mask:
-        return mask, _sum(graph, value, other_value)
+        return mask, simplified(graph, ADD, (value, other_value))
     if mask is not None and other_mask is not None:
         chosen = _either_or(graph, (mask, value), (other_mask, other_value))
         if chosen is not None:
             return chosen
-    total = _sum(graph, _masked_value(graph, first), _masked_value(graph, second))
+    both_kept = kept(graph, *first), kept(graph, *second)
+    total = simplified(graph, ADD, both_kept)
     if mask is None or other_mask is None:
         return None, total
-    return simplified(graph, OR_ELSE, (mask, other_mask), None), total
-
-
-def _masked_value(graph: Graph, cotangent: Cotangent) -> int:
-    mask, value = cotangent
-    if mask is None:
-        return value
-    return simplified(graph, WHERE, (mask, value, graph.constant(0)), None)
-
-
-def _sum(graph: Graph, first: int, second: int) -> int:
-    return simplified(graph, ADD, (first, second), None)
+    return simplified(graph, OR_ELSE, (mask, other_mask)), total
 
 
 def _either_or(graph: Graph, first: tuple[int, int], second: tuple[int, int]) -> Cotangent | None:
@@ -356,7 +322,7 @@ def _either_or(graph: Graph, first: tuple[int, int], second: tuple[int, int]) ->
     branches = (inner, first[1], second[1])
     if graph.rows[inner][0] is NOT_SO and graph.rows[inner][1] == (other_inner,):
         branches = (other_inner, second[1], first[1])
-    return outer, simplified(graph, WHERE, branches, None)
+    return outer, simplified(graph, WHERE, branches)
 
 
 def _innermost(graph: Graph, mask: int) -> tuple[int | None, int]:

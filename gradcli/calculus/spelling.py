@@ -8,6 +8,7 @@ formula of [x, y] is one of numbers. The values are those of the original wherev
 
 from __future__ import annotations
 
+from functools import reduce
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -128,14 +129,13 @@ class _Parts:
         """Return the node to be read for a result; few numbers one by one rather than scattered."""
         found = self.find(node, whole(self.graph.shape(node)))
         shape = self.graph.shape(node)
-        if not shape or len(shape) > 2 or not 0 < prod(shape) <= SPELLED_OUT:
-            return found
-        if not any(
+        is_short = 0 < len(shape) < 3 and 0 < prod(shape) <= SPELLED_OUT
+        if is_short and any(
             self.graph.rows[below][0] is SCATTER and below not in self.own
             for below in self.graph.below(found)
         ):
-            return found
-        return self._listed(found, shape, ())
+            return self._listed(found, shape, ())
+        return found
 
     def _listed(self, node: int, shape: Shape, key: tuple[int, ...]) -> int:
         """Return the array as one of its numbers."""
@@ -186,7 +186,7 @@ class _Parts:
         shape = graph.shape(node)
         is_whole = part == whole(shape)
         if node in self.names:
-            return self._indexed(node, part)
+            return self.indexed(node, part)
         if node in self.known:
             return (yield self.known[node], part)
         if is_whole and node in self.own:
@@ -194,27 +194,23 @@ class _Parts:
                 return (yield from _of_index(self, node, part))
             return node
         if not is_whole and len(self.made) > MOST_PARTS:
-            return self._indexed((yield node, whole(shape)), part)
+            return self.indexed((yield node, whole(shape)), part)
         rule = RULES.get(operation)
         if rule is not None:
             return (yield from rule(self, node, part))
         if not arguments:
-            return self._indexed(node, part)
+            return self.indexed(node, part)
         if (
             operation.level == COMPARISON
             and not is_whole
             and not all(map(self._is_held, arguments))
         ):
-            return self._indexed((yield node, whole(shape)), part)
+            return self.indexed((yield node, whole(shape)), part)
         if operation.shape is not None:
-            found = []
-            for argument in arguments:
-                found.append((yield argument, whole(graph.shape(argument))))  # noqa: PERF401
-            return self._indexed(self._like(node, operation, tuple(found), payload), part)
-        found = []
-        for argument in arguments:
-            found.append((yield argument, aligned(part, shape, graph.shape(argument))))
-        return (yield from self._elementwise(operation, tuple(found), payload, shape_of(part)))
+            found = yield from _each((a, whole(graph.shape(a))) for a in arguments)
+            return self.indexed(self.like(node, operation, tuple(found), payload), part)
+        found = yield from _each((a, aligned(part, shape, graph.shape(a))) for a in arguments)
+        return (yield from self.elementwise(operation, tuple(found), payload, shape_of(part)))
 
     def _is_held(self, node: int) -> bool:
         """Return whether the entries of a node are not computed, or one by one.
@@ -225,12 +221,12 @@ class _Parts:
         operation = self.graph.rows[node][0]
         return not self.graph.shape(node) or operation in {ARRAY, VARIABLE}
 
-    def _like(self, node: int, operation: Operation, arguments: tuple[int, ...], key: Any) -> int:
+    def like(self, node: int, operation: Operation, arguments: tuple[int, ...], key: Any) -> int:
         if arguments == self.graph.rows[node][1]:
             return node
         return simplified(self.graph, operation, arguments, key)
 
-    def _elementwise(
+    def elementwise(
         self, operation: Operation, arguments: tuple[int, ...], payload: Any, shape: Shape
     ) -> Steps:
         """Return an operation number by number: what is 0 but in a part of it stays so."""
@@ -247,18 +243,18 @@ class _Parts:
         scaling = (first,) if operation in {NEGATE, DIVIDE, RATIO} else scaling
         if any(self.is_zero(argument) for argument in scaling):
             return self.zero(shape)
-        for place, argument in enumerate(scaling):
+        for position, argument in enumerate(scaling):
             row, inputs, where = graph.rows[argument]
             if row is SCATTER and where[1] == shape:
                 part = normalised(where[0], shape)
                 changed = []
                 for other, node in enumerate(arguments):
-                    if other == place:
+                    if other == position:
                         changed.append(inputs[0])
                     else:
                         changed.append((yield node, aligned(part, shape, graph.shape(node))))
-                inner = self._elementwise(operation, tuple(changed), payload, shape_of(part))
-                return self.place((yield from inner), part, shape)
+                inner = self.elementwise(operation, tuple(changed), payload, shape_of(part))
+                return self.scattered((yield from inner), part, shape)
         return broadcast_to(graph, simplified(graph, operation, arguments, payload), shape)
 
     def _narrow(self, node: int, shape: Shape) -> int:
@@ -284,7 +280,7 @@ class _Parts:
         """Return zeros."""
         return broadcast_to(self.graph, self.graph.constant(0), shape)
 
-    def place(self, node: int, part: Part, shape: Shape) -> int:
+    def scattered(self, node: int, part: Part, shape: Shape) -> int:
         """Return zeros of the shape with the node in a part of them."""
         if part == whole(shape):
             return node
@@ -292,12 +288,12 @@ class _Parts:
             return self.zero(shape)
         operation, arguments, payload = self.graph.rows[node]
         if operation is SCATTER and node not in self.own:
-            return self.place(
+            return self.scattered(
                 arguments[0], composed(part, normalised(payload[0], payload[1])), shape
             )
         return self.graph.add(SCATTER, (node,), (key_of(part, shape), shape))
 
-    def _indexed(self, node: int, part: Part) -> int:
+    def indexed(self, node: int, part: Part) -> int:
         shape = self.graph.shape(node)
         if part == whole(shape):
             return node
@@ -329,30 +325,25 @@ class _Parts:
             return self.zero(rest)
         if node not in self.own and operation is BROADCAST and not graph.shape(arguments[0]):
             count = graph.constant(prod(shape) / prod(rest) if prod(rest) else 0)
-            return broadcast_to(
-                graph, simplified(graph, MULTIPLY, (count, arguments[0]), None), rest
-            )
+            return broadcast_to(graph, simplified(graph, MULTIPLY, (count, arguments[0])), rest)
         if node not in self.own and operation is SCATTER:
             part = normalised(payload[0], shape)
             kept = tuple([item for axis, item in enumerate(part) if axis not in axes])
             ranges = [axis for axis, item in enumerate(part) if isinstance(item, range)]
-            inside = [place for place, axis in enumerate(ranges) if axis in axes]
+            inside = [position for position, axis in enumerate(ranges) if axis in axes]
             inner = yield from self.summed(arguments[0], inside)
-            return self.place(inner, kept, rest)
+            return self.scattered(inner, kept, rest)
         if node not in self.own and operation is NEGATE:
             inner = yield from self.summed(arguments[0], axes)
-            return simplified(graph, NEGATE, (inner,), None)
+            return simplified(graph, NEGATE, (inner,))
         if node not in self.own and operation in {ADD, SUBTRACT} and any(map(self.thin, arguments)):
             sides = []
             for argument in arguments:
                 side = yield from self.summed(broadcast_to(graph, argument, shape), axes)
                 sides.append(side)
-            return simplified(graph, operation, tuple(sides), None)
+            return simplified(graph, operation, tuple(sides))
         if operation is ARRAY and len(shape) == 1 and len(arguments) <= SPELLED_OUT:
-            total = arguments[0]
-            for argument in arguments[1:]:
-                total = simplified(graph, ADD, (total, argument), None)
-            return total
+            return reduce(lambda x, y: simplified(graph, ADD, (x, y)), arguments)
         if len(axes) == len(shape):
             return graph.add(SUM, (node,), None)
         for axis in sorted(axes, reverse=True):
@@ -367,6 +358,14 @@ class _Parts:
 # ---------------------------------------------------------------- rules of operations on arrays
 
 
+def _each(wanted: Iterable[tuple[int, Part]]) -> Generator[tuple[int, Part], int, list[int]]:
+    """Return the nodes that are parts of nodes."""
+    found = []
+    for asked in wanted:
+        found.append((yield asked))  # noqa: PERF401
+    return found
+
+
 def _of_array(parts: _Parts, node: int, part: Part) -> Steps:
     arguments = parts.graph.rows[node][1]
     first = part[0]
@@ -374,9 +373,7 @@ def _of_array(parts: _Parts, node: int, part: Part) -> Steps:
         return (yield arguments[first], part[1:])
     if not first:
         return parts.zero(shape_of(part))
-    found = []
-    for place in first:
-        found.append((yield arguments[place], part[1:]))  # noqa: PERF401
+    found = yield from _each((arguments[position], part[1:]) for position in first)
     return parts.graph.add(ARRAY, tuple(found))
 
 
@@ -385,7 +382,7 @@ def _of_index(parts: _Parts, node: int, part: Part) -> Steps:
     return (yield argument, composed(normalised(key, parts.graph.shape(argument)), part))
 
 
-def _of_place(parts: _Parts, node: int, part: Part) -> Steps:
+def _of_scatter(parts: _Parts, node: int, part: Part) -> Steps:
     """Return what a part of zeros sees of the array in another part of them."""
     _, (argument,), (key, shape) = parts.graph.rows[node]
     inside: list[int | range] = []
@@ -397,24 +394,19 @@ def _of_place(parts: _Parts, node: int, part: Part) -> Steps:
         inside += [] if isinstance(held, int) else [common[0]]
         where += [] if isinstance(asked, int) else [common[1]]
     found = yield argument, tuple(inside)
-    return parts.place(found, tuple(where), shape_of(part))
+    return parts.scattered(found, tuple(where), shape_of(part))
 
 
 def _common(held: int | range, asked: int | range) -> tuple[int | range, int | range] | None:
-    """Return where both meet, counted in each; None when they do not."""
-    if isinstance(held, int) and isinstance(asked, int):
-        return (0, 0) if held == asked else None
-    if isinstance(asked, int):
-        assert isinstance(held, range)  # noqa: S101 - two whole numbers are seen to above
-        return (held.index(asked), 0) if asked in held else None
-    if isinstance(held, int):
-        return (0, asked.index(held)) if held in asked else None
-    meets = [place for place, entry in enumerate(asked) if entry in held]
+    """Return where both meet, as positions in each; None when they do not."""
+    first, second = [range(i, i + 1) if isinstance(i, int) else i for i in (held, asked)]
+    meets = [position for position, entry in enumerate(second) if entry in first]
     if not meets:
         return None
-    ends = meets[0], meets[-1]
-    first, last = [held.index(asked[place]) for place in ends]
-    return _through(first, last, len(meets)), _through(*ends, len(meets))
+    start, stop = [first.index(second[position]) for position in (meets[0], meets[-1])]
+    if isinstance(held, int) or isinstance(asked, int):
+        return start, meets[0]
+    return _through(start, stop, len(meets)), _through(meets[0], meets[-1], len(meets))
 
 
 def _through(first: int, last: int, count: int) -> range:
@@ -442,16 +434,16 @@ def _of_reshape(parts: _Parts, node: int, part: Part) -> Steps:
         inside = tuple([0 if length == 1 else next(items) for length in before])
         return parts.reshaped((yield argument, inside), shape_of(part))
     if all(isinstance(item, int) for item in part):
-        place = 0
+        position = 0
         for item, length in zip(part, shape, strict=True):
-            place = place * length + item
+            position = position * length + item
         digits: list[int] = []
         for length in reversed(before):
-            place, digit = divmod(place, length)
+            position, digit = divmod(position, length)
             digits.append(digit)
         return (yield argument, tuple(reversed(digits)))
     found = yield argument, whole(before)
-    return parts._indexed(parts.reshaped(found, shape), part)  # noqa: SLF001 - of this module
+    return parts.indexed(parts.reshaped(found, shape), part)
 
 
 def _of_transpose(parts: _Parts, node: int, part: Part) -> Steps:
@@ -480,7 +472,7 @@ def _of_collapse(parts: _Parts, node: int, part: Part) -> Steps:
     inside = tuple([range(n) if i in gone else wanted[i] for i, n in enumerate(before)])
     found = yield argument, inside
     ranges = [axis for axis, item in enumerate(inside) if isinstance(item, range)]
-    axes = [place for place, axis in enumerate(ranges) if axis in gone]
+    axes = [position for position, axis in enumerate(ranges) if axis in gone]
     return parts.reshaped((yield from parts.summed(found, axes)), shape_of(part))
 
 
@@ -507,11 +499,8 @@ def _of_reduction(parts: _Parts, node: int, part: Part) -> Steps:
     found, axis = yield from _along(parts, node, part)
     length = graph.shape(found)
     if operation is PROD and len(length) == 1 and 0 < length[0] <= SPELLED_OUT:
-        product = yield found, (0,)
-        for place in range(1, length[0]):
-            factor = yield found, (place,)
-            product = simplified(graph, MULTIPLY, (product, factor), None)
-        return product
+        factors = yield from _each((found, (position,)) for position in range(length[0]))
+        return reduce(lambda x, y: simplified(graph, MULTIPLY, (x, y)), factors)
     return parts.reduced(operation, found, axis)
 
 
@@ -524,17 +513,16 @@ def _of_cumsum(parts: _Parts, node: int, part: Part) -> Steps:
     axis = len(shape) - 1 if axis is None else axis
     item = part[axis]
     before = sum(isinstance(i, range) for i in part[:axis])
+    summed = range(item + 1) if isinstance(item, int) else range(shape[axis])
+    found = yield argument, (*part[:axis], summed, *part[axis + 1 :])
     if isinstance(item, int):
-        found = yield argument, (*part[:axis], range(item + 1), *part[axis + 1 :])
         return (yield from parts.summed(found, [before]))
-    everything = range(shape[axis])
-    found = yield argument, (*part[:axis], everything, *part[axis + 1 :])
     sums = parts.zero(graph.shape(found))
     if not parts.is_zero(found):
         sums = graph.add(CUMSUM, (found,), before)
     here = list(whole(graph.shape(sums)))
     here[before] = item
-    return parts._indexed(sums, tuple(here))  # noqa: SLF001 - of this module
+    return parts.indexed(sums, tuple(here))
 
 
 def _of_matmul(parts: _Parts, node: int, part: Part) -> Steps:
@@ -554,16 +542,16 @@ def _of_matmul(parts: _Parts, node: int, part: Part) -> Steps:
         if one in parts.own or len(graph.shape(one)) != 1:
             continue
         if operation is BROADCAST and not graph.shape(inputs[0]):
-            sums = yield from parts.summed(other, [axis])
-            product = (inputs[0], sums)
-            return (yield from parts._elementwise(MULTIPLY, product, None, shape_of(part)))  # noqa: SLF001
-        if operation is SCATTER and isinstance(payload[0][0], int):
+            factor = yield from parts.summed(other, [axis])
+        elif operation is SCATTER and isinstance(payload[0][0], int):
             key = list(whole(graph.shape(other)))
             key[axis] = payload[0][0] % len(inner)
-            entry = yield other, tuple(key)
-            product = (inputs[0], entry)
-            return (yield from parts._elementwise(MULTIPLY, product, None, shape_of(part)))  # noqa: SLF001
-    return parts._like(node, MATMUL, (first, second), None)  # noqa: SLF001 - of this module
+            factor = yield other, tuple(key)
+        else:
+            continue
+        product = (inputs[0], factor)
+        return (yield from parts.elementwise(MULTIPLY, product, None, shape_of(part)))
+    return parts.like(node, MATMUL, (first, second), None)
 
 
 def _of_filled(parts: _Parts, node: int, part: Part) -> Steps:
@@ -579,13 +567,13 @@ def _of_filled(parts: _Parts, node: int, part: Part) -> Steps:
     row, column = part
     if isinstance(row, int) and isinstance(column, int):
         return graph.constant(float(row == column))
-    return parts._indexed(node, part)  # noqa: SLF001 - of this module
+    return parts.indexed(node, part)
 
 
 RULES: dict[Operation, Rule] = {
     ARRAY: _of_array,
     INDEX: _of_index,
-    SCATTER: _of_place,
+    SCATTER: _of_scatter,
     BROADCAST: _of_broadcast,
     RESHAPE: _of_reshape,
     TRANSPOSE: _of_transpose,
@@ -662,19 +650,14 @@ def key_of(part: Part, shape: Shape) -> Key:
 def composed(outer: Part, inner: Part) -> Part:
     """Return the part of a part."""
     asked = iter(inner)
-    found: list[int | range] = []
-    for item in outer:
-        if isinstance(item, int):
-            found.append(item)
-            continue
-        wanted = next(asked)
-        if isinstance(wanted, int):
-            found.append(item[wanted])
-        elif not wanted:
-            found.append(range(0))
-        else:
-            found.append(_through(item[wanted[0]], item[wanted[-1]], len(wanted)))
-    return tuple(found)
+    return tuple([i if isinstance(i, int) else _taken(i, next(asked)) for i in outer])
+
+
+def _taken(entries: range, wanted: int | range) -> int | range:
+    """Return the entries at some positions."""
+    if isinstance(wanted, int):
+        return entries[wanted]
+    return _through(entries[wanted[0]], entries[wanted[-1]], len(wanted)) if wanted else range(0)
 
 
 def aligned(part: Part, shape: Shape, other: Shape) -> Part:

@@ -159,7 +159,7 @@ class Output(Sheet):
 
     def document(self, content: dict[str, Any]) -> None:
         """Add one JSON object to the result, on a line of its own."""
-        from gradcli.graph.strict_json import SCHEMA, json_text
+        from gradcli.graph.literals import SCHEMA, json_text
 
         self.line(json_text({"schema": SCHEMA, **self._cut(content)}))
 
@@ -372,7 +372,7 @@ def say_notes(notes: Sequence[Note], where: str = "") -> None:
 def error(problem: GradcliError, *, json: bool = False) -> None:
     """Say on stderr what went wrong: sentence, place and repair, or one JSON object."""
     if json:
-        from gradcli.graph.strict_json import json_text
+        from gradcli.graph.literals import json_text
 
         complain(json_text(error_document(problem)))
     else:

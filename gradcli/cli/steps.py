@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from gradcli.cli.output import csv_text, is_terminal, width
-from gradcli.graph.strict_json import json_text
+from gradcli.graph.literals import json_text
 from gradcli.sheets import Column, Entries, cells, headings
 from gradcli.solvers.observer import Observer
 from gradcli.values import numbers

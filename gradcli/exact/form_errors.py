@@ -72,7 +72,7 @@ def _of_integral(
     found = forms.integrated(bound, low, high, *inputs[2:])
     total = found.error
     size = off = 0.0
-    for x, weight in forms.places(low, high, SAMPLES):
+    for x, weight in forms.sample_points(low, high, SAMPLES):
         at, error = body(bound, root, (x, math.ulp(x)), taken)
         if error < math.inf and abs(at) < math.inf:
             size += abs(at) * weight

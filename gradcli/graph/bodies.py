@@ -159,9 +159,8 @@ class Dialect(SymbolicTarget):
     """The text of operators and of `where`."""
     functions: dict[str, str]
     """The text of functions."""
-    own: frozenset[str] = frozenset()
     choice: str
-    """The text of `choose`, of two functions at the same places."""
+    """The text of `choose`, of two functions of the same numbers."""
     is_lazy: bool
     """Whether `where`, `and` and `or` compute only what they need."""
 
@@ -189,9 +188,14 @@ class Dialect(SymbolicTarget):
         self, name: str, make: Callable[[], Callable[..., float]], arguments: tuple[Any, ...]
     ) -> Text:
         """Return the value of a function of floats that no body can be written for."""
-        self.called.setdefault(name, Later(lambda: self.of_floats(make())))
-        places = ", ".join([f"{{{place}}}" for place in range(len(arguments))])
-        return Text(self, f"{name}({places})", arguments)
+        return self._called(name, lambda: self.of_floats(make()), arguments)
+
+    def _called(
+        self, name: str, make: Callable[[], Callable[..., Any]], arguments: tuple[Any, ...]
+    ) -> Text:
+        """Return a call of the function `name`, which is made when it is first called."""
+        self.called.setdefault(name, Later(make))
+        return Text(self, f"{name}({_marks(len(arguments))})", arguments)
 
     def of_floats(self, function: Callable[..., float]) -> Callable[..., Any]:
         """Return a function of floats as one of the numbers of the target."""
@@ -200,8 +204,7 @@ class Dialect(SymbolicTarget):
     def pick(self, table: Callable[[], list[float]], index: Text) -> Text:
         """Return the number of a table at an index, which must be one of its places."""
         name = f"table_{table.__name__}"
-        self.called.setdefault(name, Later(partial(self.table, table)))
-        return Text(self, f"{name}({{0}})", (index,))
+        return self._called(name, partial(self.table, table), (index,))
 
     @abstractmethod
     def table(self, table: Callable[[], list[float]]) -> Any:
@@ -210,15 +213,12 @@ class Dialect(SymbolicTarget):
     def choose(self, condition: Text, f: Body, g: Body, *arguments: Any) -> Text:
         """Return f(m, *arguments) where the condition holds, else g(m, *arguments)."""
         (one, given), (other, _) = self.call_of(f, arguments), self.call_of(g, arguments)
-        places = ", ".join([f"{{{place}}}" for place in range(1, len(given) + 1)])
-        call = self.choice.format(one=one, other=other, places=places)
+        call = self.choice.format(one=one, other=other, numbers=_marks(len(given), 1))
         return Text(self, call, (condition, *given))
 
     def library(self, name: str, *arguments: Text | float) -> Text:
         """Return a function of gradcli.graph.scientific, which is imported when it is called."""
-        self.called.setdefault(f"library_{name}", Later(partial(self.from_library, name)))
-        places = ", ".join([f"{{{place}}}" for place in range(len(arguments))])
-        return Text(self, f"library_{name}({places})", arguments)
+        return self._called(f"library_{name}", partial(self.from_library, name), arguments)
 
     @abstractmethod
     def from_library(self, name: str) -> Callable[..., Any]:
@@ -236,7 +236,7 @@ class Dialect(SymbolicTarget):
 
     def function(self, body: Body, count: int, *payload: Any) -> Callable[..., Any]:
         """Return a body as a function of `count` numbers."""
-        names = [f"x{place}" for place in range(count)]
+        names = [f"x{position}" for position in range(count)]
         lines, result = emitted(body(self, *[Text(self, n) for n in names], *payload), self)
         lines = [f"def generated({', '.join(names)}):", *lines, f"return {result}"]
         text = "\n    ".join(lines)
@@ -267,7 +267,7 @@ class Python(Dialect):
         name: f"{name}({{0}}, {{1}})" if name in OF_TWO else f"{name}({{0}})"
         for name in (*LEAVES, "hypot")
     }
-    choice = "({one}({places}) if {{0}} else {other}({places}))"
+    choice = "({one}({numbers}) if {{0}} else {other}({numbers}))"
     own = frozenset({"hypot"})  # from Python 3.10 on it is rounded as the body is
     is_lazy = True
 
@@ -322,8 +322,8 @@ class _Writer:
             return [], self._text(root)
         order = _in_order(root)
         for node in order:
-            for place, part in enumerate(node.parts):
-                times = node.form.count(f"{{{place}}}")
+            for position, part in enumerate(node.parts):
+                times = node.form.count(f"{{{position}}}")
                 self._reads[id(part)] = self._reads.get(id(part), 0) + times
         self._always = self._surely_read(order)
         depths: dict[int, int] = {}
@@ -410,9 +410,9 @@ def _bare(text: str) -> str:
     if text[0] != "(" or text[-1] != ")":
         return text
     depth = 0
-    for place, character in enumerate(text):
+    for position, character in enumerate(text):
         depth += (character == "(") - (character == ")")
-        if depth == 0 and place < len(text) - 1:
+        if depth == 0 and position < len(text) - 1:
             return text
     return text[1:-1]
 
@@ -429,8 +429,8 @@ def template(m: Dialect, operation: Any, count: int, payload: Any) -> str:
 
     A short body is written out, a long one is called.
     """
-    places = [Text(m, f"{{{place}}}") for place in range(count)]
-    inputs = operation.with_payload(places, payload)
+    marks = [Text(m, f"{{{position}}}") for position in range(count)]
+    inputs = operation.with_payload(marks, payload)
     root = applied(operation, m, *inputs)
     if not isinstance(root, Text) or len(_in_order(root)) <= LONGEST_INLINE:
         lines, text = emitted(root, m)
@@ -439,7 +439,12 @@ def template(m: Dialect, operation: Any, count: int, payload: Any) -> str:
     label = "_".join(["f", operation.name.replace(" ", "_"), str(count), *map(str, inputs[count:])])
     made = partial(m.function, partial(applied, operation), count, *inputs[count:])
     m.called.setdefault(label, Later(made))
-    return f"{label}({', '.join([f'{{{place}}}' for place in range(count)])})"
+    return f"{label}({_marks(count)})"
+
+
+def _marks(count: int, first: int = 0) -> str:
+    """Return the marks of arguments in a form, separated by commas: {0}, {1}."""
+    return ", ".join([f"{{{position}}}" for position in range(first, first + count)])
 
 
 def float_function(operation: Any) -> Callable[..., float]:

@@ -44,22 +44,6 @@ class Bound:
     behind its `limits`. Two are equal when they are alike but for the bound name.
     """
 
-    __slots__ = (
-        "_functions",
-        "_hash",
-        "_rows",
-        "depth",
-        "graph",
-        "known",
-        "limits",
-        "name",
-        "parts",
-        "roots",
-        "serial",
-        "taken",
-        "wasted",
-    )
-
     def __init__(
         self, graph: Graph, roots: tuple[int, ...], name: str, limits: int, taken: int
     ) -> None:
@@ -110,9 +94,9 @@ class Bound:
         """Return the same with other roots, nodes of its graph."""
         return Bound(self.graph, roots, self.name, self.limits, self.taken)
 
-    def leaf(self, place: int) -> int:
+    def leaf(self, position: int) -> int:
         """Return the node of the bound name (0), or of a number from outside (1, 2 …)."""
-        return self.graph.variable(str(place))
+        return self.graph.variable(str(position))
 
     def body(self, root: int) -> Callable[..., Any]:
         """Return a node of the body as a function of a target and numbers, as those of rows are."""
@@ -134,16 +118,15 @@ class Bound:
 
         return body
 
-    def function(self, place: int) -> Callable[..., float]:
+    def function(self, position: int) -> Callable[..., float]:
         """Return a root as a Python function of the bound name and of what is taken from outside.
 
         It raises ValueError, OverflowError or ZeroDivisionError, or returns nan or inf, where there
         is no value.
         """
-        found = self._functions.get(place)
-        if found is None:
-            found = self._functions[place] = self.as_function(self.roots[place])
-        return found
+        if position not in self._functions:
+            self._functions[position] = self.as_function(self.roots[position])
+        return self._functions[position]
 
     def as_function(self, node: int) -> Callable[..., float]:
         """Return a node of the body as such a function."""
@@ -192,8 +175,7 @@ def closed(
     made.copy(graph, sorted(order), copies)
     bound = Bound(made, tuple([copies[root] for root in roots]), name, limits, len(taken))
     if bound.depth > DEEPEST:
-        message = f"at most {DEEPEST} bound names may stand inside of each other"
-        raise FormulaError(message)
+        raise FormulaError(f"at most {DEEPEST} bound names may stand inside of each other")
     return bound, tuple(taken)
 
 

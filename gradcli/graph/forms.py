@@ -34,16 +34,17 @@ if TYPE_CHECKING:
     """The value at 0, and the slope."""
 
 MOST_TERMS = 10_000_000
-"""A sum of more terms is refused: they would take seconds."""
+"""Refuse a sum of more terms, which would take seconds."""
 DOUBTFUL = 1e-10
-"""From this error on, relative to the integral of the size of the function, it is said."""
+"""Report an error that is larger than this, relative to the integral of abs(f)."""
 MOST_KNOWN = 1000
-"""So many integrals of a body are remembered: the alarm asks for their errors."""
+"""Integrals of a body that are cached, since the alarm asks for their errors."""
 MOST_CUTS = 50
+"""The most zeros of linear parts at which an interval is cut."""
 MOST_CURVED = 8
 """The most parts of a body whose zeros are looked for."""
 SAMPLES = 41
-"""At so many places."""
+"""Points between the limits at which the signs of such a part are compared."""
 
 
 def integral(bound: Bound) -> Callable[..., float]:
@@ -68,10 +69,10 @@ def _integrated(bound: Bound, low: float, high: float, *taken: float) -> quadrat
     def f(x: float) -> float:
         return body(x, *taken)
 
-    beside = bound.body(bound.roots[0])
+    near_body = bound.body(bound.roots[0])
 
     def near(end: float, distance: float) -> float:
-        return float(beside(NEAR, Near(end, distance), *map(Near, taken)))
+        return float(near_body(NEAR, Near(end, distance), *map(Near, taken)))
 
     try:
         cuts = zeros(bound, taken)
@@ -105,20 +106,18 @@ def zeros(bound: Bound, taken: Sequence[float]) -> list[float]:
     for node in bound.graph.reachable(bound.roots[:1]):
         operation, arguments, payload = rows[node]
         if operation is VARIABLE:
-            place = int(payload)
-            line: Line | None = (taken[place - 1], 0.0) if place else (0.0, 1.0)
+            position = int(payload)
+            line: Line | None = (taken[position - 1], 0.0) if position else (0.0, 1.0)
         elif (number := known_number(operation, payload)) is not None:
             line = (number, 0.0)
         else:
-            given = [pair for argument in arguments if (pair := lines[argument])]
-            line = _line(operation, given, payload) if len(given) == len(arguments) else None
-        if _compares(operation):  # where its two sides are equal it switches
-            lines[node] = None if line and line[1] else line
-        else:
-            lines[node] = line
+            inputs = [pair for argument in arguments if (pair := lines[argument])]
+            line = _line(operation, inputs, payload) if len(inputs) == len(arguments) else None
+        # Where the two sides of a comparison are equal it switches: its own value is no line.
+        lines[node] = None if line and line[1] and _compares(operation) else line
         if line and line[1] and len(found) < MOST_CUTS:
             found[-line[0] / line[1]] = None
-    return [place for place in found if place - place == 0]
+    return [position for position in found if position - position == 0]
 
 
 def curved(bound: Bound) -> list[Callable[..., float]]:
@@ -133,15 +132,15 @@ def curved(bound: Bound) -> list[Callable[..., float]]:
         found: dict[int, None] = {}
         for node in nodes:
             operation, arguments, _ = rows[node]
-            given = [degrees[argument] for argument in arguments]
-            highest = max(given, default=int(operation is VARIABLE and node == bound.leaf(0)))
+            inputs = [degrees[argument] for argument in arguments]
+            highest = max(inputs, default=int(operation is VARIABLE and node == bound.leaf(0)))
             if highest and operation not in {VARIABLE, ADD, SUBTRACT, NEGATE}:
-                total = sum(given)
-                is_line = operation is MULTIPLY or (operation is DIVIDE and not given[1])
+                total = sum(inputs)
+                is_line = operation is MULTIPLY or (operation is DIVIDE and not inputs[1])
                 highest = total if is_line and total < 2 else 2
             degrees[node] = highest
             if _compares(operation):
-                if max(given) > 1 and len(arguments) == 2:
+                if max(inputs) > 1 and len(arguments) == 2:
                     found[bound.graph.add(SUBTRACT, arguments)] = None
             elif highest > 1 and operation in {ADD, SUBTRACT}:
                 found[node] = None
@@ -156,7 +155,7 @@ def _compares(operation: Operation) -> bool:
     return operation.arity[0] == 2 and bool(operation.kink or operation.switch)
 
 
-def places(low: float, high: float, count: int) -> Iterator[tuple[float, float]]:
+def sample_points(low: float, high: float, count: int) -> Iterator[tuple[float, float]]:
     """Yield numbers between two limits, which may be infinite, and how far around each it is."""
     for k in range(count):
         share = (k + 0.5) / count
@@ -176,25 +175,25 @@ def _crossings(
     part: Callable[..., float], ends: tuple[float, float], taken: Sequence[float]
 ) -> Iterator[float]:
     """Yield where a function changes its sign between samples of an interval."""
-    f = quadrature.tried(lambda x: part(x, *taken))
+    f = quadrature.or_nan(lambda x: part(x, *taken))
     before = last = math.nan
-    for x, _ in places(min(ends), max(ends), SAMPLES):
+    for x, _ in sample_points(min(ends), max(ends), SAMPLES):
         y = f(x)
         if y < 0 < last or last < 0 < y:
             yield quadrature.crossing(f, before, x)
         before, last = x, y
 
 
-def _line(operation: Operation, given: Sequence[Line], payload: Any) -> Line | None:
+def _line(operation: Operation, inputs: Sequence[Line], payload: Any) -> Line | None:
     """Return an operation on lines as a line; what compares two as their difference."""
-    if not any(slope for _, slope in given):
-        value = operation.at([at for at, _ in given], payload)
+    if not any(slope for _, slope in inputs):
+        value = operation.at([at for at, _ in inputs], payload)
         return None if math.isnan(value) else (value, 0.0)
     if operation is NEGATE:
-        return -given[0][0], -given[0][1]
-    if len(given) != 2:
+        return -inputs[0][0], -inputs[0][1]
+    if len(inputs) != 2:
         return None
-    (a, m), (b, n) = given
+    (a, m), (b, n) = inputs
     if operation is ADD:
         return a + b, m + n
     if operation is SUBTRACT or _compares(operation):
@@ -208,23 +207,20 @@ def _whole(low: float, high: float, what: str) -> range:
     """Return the numbers from one limit to the other."""
     for limit in (low, high):
         if limit != math.floor(limit) or abs(limit) > 2**53:
-            message = f"the limits of a {what} must be whole numbers, not {limit:.6g}"
-            raise ValueError(message)
+            raise ValueError(f"the limits of a {what} must be whole numbers, not {limit:.6g}")
     if high - low >= MOST_TERMS:
-        message = f"a {what} has at most {MOST_TERMS} terms, not {high - low + 1:.0f}"
-        raise ValueError(message)
+        raise ValueError(f"a {what} has at most {MOST_TERMS} terms, not {high - low + 1:.0f}")
     return range(int(low), int(high) + 1)
 
 
-def _terms(bound: Bound, place: int, among: range, taken: tuple[float, ...]) -> Iterator[float]:
-    body = bound.function(place)
+def _terms(bound: Bound, position: int, among: range, taken: tuple[float, ...]) -> Iterator[float]:
+    body = bound.function(position)
     k = 0
     try:
         for k in among:
             yield body(float(k), *taken)
     except (ValueError, ArithmeticError):
-        message = f"a term has no value: the one with {bound.name} = {k}"
-        raise ValueError(message) from None
+        raise ValueError(f"a term has no value: the one with {bound.name} = {k}") from None
 
 
 def sum_over(bound: Bound) -> Callable[..., float]:
@@ -241,8 +237,8 @@ def product_over(bound: Bound) -> Callable[..., float]:
 
     def value(low: float, high: float, *taken: float) -> float:
         among = _whole(low, high, "product")
-        places = range(len(bound.roots))
-        return float(multiplied([_terms(bound, place, among, taken) for place in places]))
+        positions = range(len(bound.roots))
+        return float(multiplied([_terms(bound, position, among, taken) for position in positions]))
 
     return value
 
@@ -250,7 +246,7 @@ def product_over(bound: Bound) -> Callable[..., float]:
 def multiplied(roots: Sequence[Iterator[Any]]) -> Any:
     """Return a product from the terms of each root.
 
-    With more than one root it is a derivative. The root at place s, its bits read as a set of
+    With more than one root it is a derivative. The root at position s, its bits read as a set of
     directions, is that derivative of the factor, and the value is the derivative of the product in
     all directions: the coefficient of e1 e2 … in the product of the sums of roots times their e's,
     whose squares are 0. So a factor that is 0 does no harm.
@@ -284,61 +280,54 @@ def root(bound: Bound) -> Callable[..., float]:
     return value
 
 
-VALUES: dict[str, Callable[[Bound], Callable[..., float]]] = {
-    made.__name__: made for made in (integral, sum_over, product_over, root)
-}
-"""By the kind of a form, the value as a Python function of the arguments of the node."""
-
 # ---------------------------------------------------------------- rows
 
 
-def _value(kind: str) -> Callable[..., float]:
+class Form(Operation):
+    """The row of a form, which is in no table of operations."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return what finds the row again, for pickle."""
+        return form_of, (self.typed,)
+
+
+def _form(
+    make: Callable[[Bound], Callable[..., float]],
+    name: str,
+    noun: str,
+    latex: tuple[str, str, int],
+    **columns: Any,
+) -> Operation:
+    """Return the row of a form; `make` gives its value as a function of the node's arguments."""
+    kind = make.__name__
+
     def value(*arguments: Any) -> float:
-        return VALUES[kind](arguments[-1])(*arguments[:-1])
+        return make(arguments[-1])(*arguments[:-1])
 
-    return value
-
-
-def _body(kind: str) -> Callable[..., Any]:
     def body(m: Any, *arguments: Any) -> Any:
         *numbers, bound = arguments
-        return m.outside(f"{kind}_{bound}", lambda: VALUES[kind](bound), tuple(numbers))
+        return m.outside(f"{kind}_{bound}", lambda: make(bound), tuple(numbers))
 
-    return body
-
-
-def _reason(kind: str) -> Callable[..., str | None]:
     def reason(*arguments: Any) -> str | None:
         try:
-            _value(kind)(*arguments)
+            value(*arguments)
         except (ValueError, ArithmeticError) as error:
             return str(error)
         return None
 
-    return reason
-
-
-def _unknown(*_: Any) -> int:
-    """Return 0 for a local partial: to know it one must differentiate (gradcli.calculus.bound)."""
-    return 0
-
-
-def _form(
-    name: str, kind: str, noun: str, latex: tuple[str, str, int], **columns: Any
-) -> Operation:
-    return Operation(
+    return Form(
         kind,
-        _body(kind),
-        value=_value(kind),
+        body,
+        value=value,
         arity=(1, -1),
         ulps=64,
-        partials=_unknown,
+        partials=lambda *_: 0,  # what it is only differentiation tells (gradcli.calculus.bound)
         payload="bound",
         typed=name,
         hides=every,
         noun=noun,
         binds=latex,
-        reason=_reason(kind),
+        reason=reason,
         **columns,
     )
 
@@ -346,23 +335,28 @@ def _form(
 # The LaTeX of a form: before the body, with {x} for the name and {0}, {1} for the limits; behind
 # it; and the level of all.
 INTEGRAL = _form(
+    integral,
     "integrate",
-    "integral",
     "integral",
     (r"\int_{{{0}}}^{{{1}}} ", r" \, \mathrm{{d}}{x}", SERIES),
     symbol="∫",
     doubt=doubt,
 )
-SUM_OVER = _form("sum", "sum_over", "sum", (r"\sum_{{{x} = {0}}}^{{{1}}} ", "", SERIES), symbol="Σ")
+SUM_OVER = _form(sum_over, "sum", "sum", (r"\sum_{{{x} = {0}}}^{{{1}}} ", "", SERIES), symbol="Σ")
 PRODUCT_OVER = _form(
-    "prod", "product_over", "product", (r"\prod_{{{x} = {0}}}^{{{1}}} ", "", SERIES), symbol="Π"
+    product_over, "prod", "product", (r"\prod_{{{x} = {0}}}^{{{1}}} ", "", SERIES), symbol="Π"
 )
 ROOT = _form(
+    root,
     "solve",
-    "root",
     "root",
     (r"\operatorname{{solve}}_{{{x}}}\left(", r", {limits}\right)", ATOM),
     symbol="solve",
 )
 FORMS = {row.typed: row for row in (INTEGRAL, SUM_OVER, PRODUCT_OVER, ROOT)}
 """The forms by the name that is typed."""
+
+
+def form_of(name: str) -> Operation:
+    """Return the row of a form."""
+    return FORMS[name]

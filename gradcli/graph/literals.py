@@ -1,4 +1,4 @@
-"""Numbers, arrays and indices as they are typed."""
+"""Numbers, arrays and indices as they are typed, and results as strict JSON."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Numeral(float):
     """The double nearest to a number that is known by its text: 9007199254740993, 1/3, 1e-400.
 
     Two are equal if their texts are, and none is equal to a plain double, so that numbers that are
-    the same double stay apart.
+    the same double are not merged.
     """
 
     __slots__ = ("text",)
@@ -141,3 +141,42 @@ def key_text(key: Key) -> str:
         else:
             items.append(str(item))
     return ", ".join(items)
+
+
+# ---------------------------------------------------------------- JSON
+
+MANY, EXACT = 1e13, 2.0**53
+"""Whole numbers between these are written without a point."""
+
+SCHEMA = 1
+"""The form of the results: it rises when a key goes or changes its meaning."""
+
+
+def json_text(content: dict[str, Any], *, keeps_sign: bool = False) -> str:
+    """Return strict JSON in one line: inf and nan as the strings "inf", "-inf" and "nan".
+
+    So is a number of more digits than a double has.
+    A result shows -0.0 as 0.0; a record, such as a line of a log, `keeps_sign`.
+    """
+    import json
+
+    return json.dumps(_strict(content, keeps_sign), allow_nan=False)
+
+
+def _strict(content: Any, keeps_sign: bool) -> Any:
+    if isinstance(content, float):
+        if content - content != 0 or isinstance(content, Numeral):
+            return number_text(content)
+        if keeps_sign:
+            return content
+        # Of so many digits the last may be that of the units: none is certain behind the point.
+        return (
+            int(content) if MANY <= abs(content) < EXACT and content.is_integer() else content + 0.0
+        )
+    if isinstance(content, dict):
+        return {key: _strict(value, keeps_sign) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [_strict(value, keeps_sign) for value in content]
+    if hasattr(content, "tolist"):  # a NumPy array
+        return _strict(content.tolist(), keeps_sign)
+    return content

@@ -80,15 +80,12 @@ class _Part:
     """Whether it is higher than a line, so that parentheses around it grow."""
 
     def markup(self) -> Markup:
-        limits = self.big == "under"
-        if self.below is None and self.above is None:
+        marks = ("under", "over") if self.big == "under" else ("sub", "sup")
+        both = zip(marks, (self.below, self.above), strict=True)
+        scripts = {mark: script for mark, script in both if script is not None}
+        if not scripts:
             return self.base
-        if self.below is None:
-            return _element("mover" if limits else "msup", self.base, self.above or [])
-        if self.above is None:
-            return _element("munder" if limits else "msub", self.base, self.below)
-        tag = "munderover" if limits else "msubsup"
-        return _element(tag, self.base, self.below, self.above)
+        return _element("m" + "".join(scripts), self.base, *scripts.values())
 
 
 @dataclass
@@ -108,7 +105,7 @@ class _Open:
         inside = [part.markup() for part in self.parts]
         is_tall = any(part.is_tall for part in self.parts)
         if self.before:
-            # The brackets of an array are told by it from those of an index.
+            # Size tells the brackets of an array from those of an index.
             grows = is_tall or self.before.endswith("[")
             first, last = (_sign(name, stretchy=grows) for name in (self.before, behind))
             inside = [first, _row(inside), last]  # so that a minus that comes first is a sign
@@ -137,20 +134,16 @@ def _take(stack: list[_Open], found: dict[str, str | None]) -> None:
         stack.append(_Open(before=found["sign"] or ""))
     elif found["fence"] or found["table"] or other == "}":
         stack.pop()
-        _put(stack[-1], _closed(top, found))
+        if found["table"]:
+            _put(stack[-1], _Part(_table(top, str(found["kind"])), is_tall=True))
+        else:
+            _put(stack[-1], top.row(found["sign"] or ""))
     elif other == "&" or found["command"] == "\\":
         _end_cell(top)
         if other is None:
             top.cells.append([])
     else:
         _leaf_or_sign(top, found, spaced=spaced)
-
-
-def _closed(top: _Open, found: dict[str, str | None]) -> _Part:
-    """Return a row whose end has come as one part."""
-    if found["table"]:
-        return _Part(_table(top, str(found["kind"])), is_tall=True)
-    return top.row(found["sign"] or "")
 
 
 def _leaf_or_sign(top: _Open, found: dict[str, str | None], *, spaced: bool) -> None:

@@ -1,6 +1,6 @@
-"""Numbers beside a place: a double and the distance from it, each with all of its digits.
+"""Numbers near a double: this double, the base, and the distance from it, each with all digits.
 
-A function such as 1/sqrt(1 - x^2) loses its digits beside 1, where 1 - x^2 cancels. With x as the
+A function such as 1/sqrt(1 - x^2) loses its digits near 1, where 1 - x^2 cancels. With x as the
 pair of 1 and -1e-20 it does not: the doubles cancel exactly, and what they leave is computed from
 the distances. This is one more target of the bodies of operations (gradcli.graph.bodies).
 """
@@ -25,31 +25,31 @@ def _comparison(test: Callable[[float, float], bool]) -> Callable[[Any, Any], bo
 
 
 class Near:
-    """The number `place + distance`."""
+    """The number `base + distance`."""
 
-    __slots__ = ("distance", "place")
+    __slots__ = ("base", "distance")
 
-    def __init__(self, place: float, distance: float = 0.0) -> None:
-        self.place = place
+    def __init__(self, base: float, distance: float = 0.0) -> None:
+        self.base = base
         self.distance = distance
 
     def __float__(self) -> float:
         """Return the nearest double."""
-        return self.place + self.distance
+        return self.base + self.distance
 
     def __add__(self, other: Near | float) -> Near:
         """Return the sum."""
-        x, y = self.place, _of(other)
-        total = x + y.place
+        x, y = self.base, _of(other)
+        total = x + y.base
         rest = total - x
-        lost = (x - (total - rest)) + (y.place - rest)
+        lost = (x - (total - rest)) + (y.base - rest)
         return Near(total, self.distance + y.distance + lost)
 
     __radd__ = __add__
 
     def __neg__(self) -> Near:
         """Return the number with the other sign."""
-        return Near(-self.place, -self.distance)
+        return Near(-self.base, -self.distance)
 
     def __sub__(self, other: Near | float) -> Near:
         """Return the difference."""
@@ -62,20 +62,20 @@ class Near:
     def __mul__(self, other: Near | float) -> Near:
         """Return the product."""
         y = _of(other)
-        product = self.place * y.place
-        lost = _lost(self.place, y.place, product)
-        return Near(product, self.place * y.distance + self.distance * float(y) + lost)
+        product = self.base * y.base
+        lost = _lost(self.base, y.base, product)
+        return Near(product, self.base * y.distance + self.distance * float(y) + lost)
 
     __rmul__ = __mul__
 
     def __truediv__(self, other: Near | float) -> Near:
         """Return the quotient."""
         y = _of(other)
-        if self.place == 0 or abs(y.distance) >= abs(y.place) / 2:
+        if self.base == 0 or abs(y.distance) >= abs(y.base) / 2:
             return Near(0.0, float(self) / float(y))
-        quotient = self.place / y.place
-        product = quotient * y.place
-        rest = (self.place - product) - _lost(quotient, y.place, product)
+        quotient = self.base / y.base
+        product = quotient * y.base
+        rest = (self.base - product) - _lost(quotient, y.base, product)
         return Near(quotient, (rest + self.distance - quotient * y.distance) / float(y))
 
     def __rtruediv__(self, other: float) -> Near:
@@ -125,7 +125,7 @@ _MOVES: dict[str, Callable[[float, float], tuple[float, float]]] = {
     "sin": lambda x, d: (math.sin(x), 2 * math.cos(x + d / 2) * math.sin(d / 2)),
     "cos": lambda x, d: (math.cos(x), -2 * math.sin(x + d / 2) * math.sin(d / 2)),
 }
-"""Functions beside x: their value at x, and by how much they differ from it."""
+"""Functions near x: their value at x, and by how much they differ from it."""
 
 
 class _Target:
@@ -140,21 +140,21 @@ class _Target:
         def apply(*numbers: Near | float) -> Near:
             pairs = [_of(number) for number in numbers]
             first = pairs[0]
-            if moves is not None and 0 < 2 * abs(first.distance) < abs(first.place):
+            if moves is not None and 0 < 2 * abs(first.distance) < abs(first.base):
                 try:
-                    return Near(*moves(first.place, first.distance))
+                    return Near(*moves(first.base, first.distance))
                 except (ValueError, ArithmeticError):
                     pass
-            if name == "exp" and first.distance and not first.place:
+            if name == "exp" and first.distance and not first.base:
                 return Near(1.0, math.expm1(first.distance))
-            if name == "cos" and first.distance and not first.place:
+            if name == "cos" and first.distance and not first.base:
                 return Near(1.0, -2 * math.sin(first.distance / 2) ** 2)
             return Near(0.0, float(function(*map(float, pairs))))
 
         return apply
 
     def tan(self, x: Near | float) -> Near:
-        """Return the tangent, also beside a pole."""
+        """Return the tangent, also near a pole."""
         sine, cosine = self.sin(x), self.cos(x)
         found: Near = sine / cosine
         return found
@@ -162,9 +162,9 @@ class _Target:
     def pow(self, x: Near | float, y: Near | float) -> Near:
         """Return a power, whose base may be a pair that matters."""
         base, exponent = _of(x), float(_of(y))
-        if base.place and base.distance / base.place > -1:
-            at = math.pow(base.place, exponent)
-            return Near(at, at * math.expm1(exponent * math.log1p(base.distance / base.place)))
+        if base.base and base.distance / base.base > -1:
+            at = math.pow(base.base, exponent)
+            return Near(at, at * math.expm1(exponent * math.log1p(base.distance / base.base)))
         return Near(0.0, math.pow(float(base), exponent))
 
     def library(self, name: str, *arguments: Near | float) -> Near:

@@ -35,9 +35,11 @@ from gradcli.limits import DERIVED_NODES
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-    from typing import Any
+    from typing import Any, TypeVar
 
     from typing_extensions import Self
+
+    N = TypeVar("N", bound="Node")
 
 Row = tuple[Operation, tuple[int, ...], "Any"]
 
@@ -45,7 +47,7 @@ Row = tuple[Operation, tuple[int, ...], "Any"]
 _SUMS = frozenset({ADD, SUBTRACT, NEGATE})
 
 MANY = 100_000
-"""From so many new objects on, they join the oldest generation, which is seldom collected."""
+"""Move new objects to the oldest generation, which is seldom collected, from this number on."""
 
 
 class Growing:
@@ -75,20 +77,6 @@ class Graph:
 
     `rows[i]` is node i. Nodes are never changed or removed; derivatives are added to the same pool.
     """
-
-    __slots__ = (
-        "_below",
-        "_ids",
-        "_imported",
-        "_shapes",
-        "_unknown",
-        "columns",
-        "has_arrays",
-        "limit",
-        "names",
-        "rows",
-        "spellings",
-    )
 
     def __init__(self) -> None:
         self.rows: list[Row] = []
@@ -145,14 +133,12 @@ class Graph:
         if not self._unknown.isdisjoint(arguments):
             self._unknown.add(node)
             return
-        given = [self._shapes.get(argument, SCALAR) for argument in arguments]
+        shapes = [self._shapes.get(argument, SCALAR) for argument in arguments]
         try:
             if operation.shape is None:
-                shape = broadcast(*given) if any(given) else SCALAR
-            elif operation.payload is None:
-                shape = operation.shape(*given)
+                shape = broadcast(*shapes) if any(shapes) else SCALAR
             else:
-                shape = checked(operation.shape(*given, payload))
+                shape = checked(operation.shape(*operation.with_payload(shapes, payload)))
         except ShapeError:
             del self._ids[self.rows.pop()]
             raise
@@ -248,9 +234,9 @@ class Graph:
 
     def name_of(self, node: int) -> str | None:
         """Return the first name that the user gave to the node, a variable's own name, or None."""
-        given = self.names.get(node)
-        if given:
-            return next(iter(given))
+        names = self.names.get(node)
+        if names:
+            return next(iter(names))
         operation, _, payload = self.rows[node]
         return payload if operation is VARIABLE else None
 
@@ -327,8 +313,6 @@ class Graph:
         rows = self.rows
         if root in stops:
             return []
-        if not stops:
-            return sorted(self.walk([root]))
         return sorted(self.walk([root], lambda node: [a for a in rows[node][1] if a not in stops]))
 
     def depending_on(self, sources: Iterable[int], nodes: Sequence[int]) -> set[int]:
@@ -402,6 +386,26 @@ class Graph:
             assert payload is None if needless else True, f"payload of {operation}"  # noqa: S101
 
 
+def _operator(
+    operation: Operation,
+) -> tuple[Callable[[N, object], N], Callable[[N, object], N]]:
+    """Return an operator of nodes, and the same with its operands in the other order."""
+
+    def apply(self: N, other: object) -> N:
+        node = self.resolve(other)
+        if node is None:
+            return NotImplemented  # type: ignore[no-any-return]
+        return self.build(operation, (self.id, node))
+
+    def reflected(self: N, other: object) -> N:
+        node = self.resolve(other)
+        if node is None:
+            return NotImplemented  # type: ignore[no-any-return]
+        return self.build(operation, (node, self.id))
+
+    return apply, reflected
+
+
 class Node:
     """A handle on a node of a graph; arithmetic on it adds nodes, just as the same text would.
 
@@ -428,8 +432,7 @@ class Node:
 
     def __bool__(self) -> bool:
         """Refuse: a node has no value yet that could decide a Python `if`."""
-        message = "a node is neither true nor false before it is run; use functions.where"
-        raise TypeError(message)
+        raise TypeError("a node is neither true nor false before it is run; use functions.where")
 
     @property
     def operation(self) -> Operation:
@@ -482,8 +485,7 @@ class Node:
         if isinstance(other, int | float) and not isinstance(other, bool):
             value = float(other)
             if value - value != 0:
-                message = f"{value} is not a number that a formula can hold"
-                raise FormulaError(message)
+                raise FormulaError(f"{value} is not a number that a formula can hold")
             return self.graph.constant(value)
         if hasattr(other, "tolist"):  # a NumPy array or number
             listed = other.tolist()
@@ -509,50 +511,25 @@ class Node:
         for argument in arguments:
             node = self.resolve(argument)
             if node is None:
-                message = f"{name} takes nodes and numbers, not {type(argument).__name__}"
-                raise TypeError(message)
+                raise TypeError(f"{name} takes nodes and numbers, not {type(argument).__name__}")
             ids.append(node)
         return self.build(TABLE[name], tuple(ids), payload)
 
-    def _with(self, operation: Operation, left: object, right: object) -> Self:
-        first, second = self.resolve(left), self.resolve(right)
-        if first is None or second is None:
-            return NotImplemented  # type: ignore[no-any-return]
-        return self.build(operation, (first, second))
-
-    def __add__(self, other: object) -> Self:
-        """Return self + other."""
-        return self._with(ADD, self, other)
+    __add__, _added_to = _operator(ADD)
+    __sub__, __rsub__ = _operator(SUBTRACT)
+    __mul__, __rmul__ = _operator(MULTIPLY)
+    __truediv__, __rtruediv__ = _operator(DIVIDE)
+    __mod__, __rmod__ = _operator(TABLE["mod"])
+    __matmul__, __rmatmul__ = _operator(TABLE["matmul"])
+    # Comparisons are nodes of value 1 or 0; Python turns `1 < x` into `x > 1`.
+    __lt__ = _operator(TABLE["less"])[0]
+    __le__ = _operator(TABLE["less or equal"])[0]
+    __gt__ = _operator(TABLE["greater"])[0]
+    __ge__ = _operator(TABLE["greater or equal"])[0]
 
     def __radd__(self, other: object) -> Self:
         """Return other + self; the 0 that the built-in sum starts with adds nothing."""
-        if isinstance(other, int) and other == 0:
-            return self
-        return self._with(ADD, other, self)
-
-    def __sub__(self, other: object) -> Self:
-        """Return self - other."""
-        return self._with(SUBTRACT, self, other)
-
-    def __rsub__(self, other: object) -> Self:
-        """Return other - self."""
-        return self._with(SUBTRACT, other, self)
-
-    def __mul__(self, other: object) -> Self:
-        """Return self * other."""
-        return self._with(MULTIPLY, self, other)
-
-    def __rmul__(self, other: object) -> Self:
-        """Return other * self."""
-        return self._with(MULTIPLY, other, self)
-
-    def __truediv__(self, other: object) -> Self:
-        """Return self / other."""
-        return self._with(DIVIDE, self, other)
-
-    def __rtruediv__(self, other: object) -> Self:
-        """Return other / self."""
-        return self._with(DIVIDE, other, self)
+        return self if isinstance(other, int) and other == 0 else self._added_to(other)
 
     def __neg__(self) -> Self:
         """Return -self."""
@@ -566,36 +543,20 @@ class Node:
         """Return the absolute value."""
         return self.apply("abs")
 
-    def __mod__(self, other: object) -> Self:
-        """Return the remainder, with the sign of the divisor."""
-        return self._with(TABLE["mod"], self, other)
-
-    def __rmod__(self, other: object) -> Self:
-        """Return other modulo self."""
-        return self._with(TABLE["mod"], other, self)
-
     def __pow__(self, other: object) -> Self:
         """Return self ** other; a number becomes a constant exponent."""
         exponent = self.resolve(other)
         if exponent is None:
             return NotImplemented
         number = self.graph.number(exponent)
-        if number is not None:
-            return self.build(CONSTANT_POWER, (self.id,), number)
-        return self.build(POWER_OF, (self.id, exponent))
+        if number is None:
+            return self.build(POWER_OF, (self.id, exponent))
+        return self.build(CONSTANT_POWER, (self.id,), number)
 
     def __rpow__(self, other: object) -> Self:
         """Return other ** self."""
         base = self.resolve(other)
         return NotImplemented if base is None else self.at(base) ** self
-
-    def __matmul__(self, other: object) -> Self:
-        """Return the matrix product self @ other."""
-        return self._with(TABLE["matmul"], self, other)
-
-    def __rmatmul__(self, other: object) -> Self:
-        """Return the matrix product other @ self."""
-        return self._with(TABLE["matmul"], other, self)
 
     def __getitem__(self, key: object) -> Self:
         """Return self[key], the key made of whole numbers and slices."""
@@ -606,30 +567,13 @@ class Node:
     def __iter__(self) -> Iterator[Self]:
         """Yield the parts along the first axis; a single number has none."""
         if not self.shape:
-            message = "a single number has no parts"
-            raise TypeError(message)
-        return (self[place] for place in range(self.shape[0]))
+            raise TypeError("a single number has no parts")
+        return (self[position] for position in range(self.shape[0]))
 
     @property
     def T(self) -> Self:  # noqa: N802 - as NumPy has it
         """The array with its axes reversed."""
         return self.apply("transpose")
-
-    def __lt__(self, other: object) -> Self:
-        """Return the node self < other, of value 1 or 0."""
-        return self._with(TABLE["less"], self, other)
-
-    def __le__(self, other: object) -> Self:
-        """Return the node self <= other, of value 1 or 0."""
-        return self._with(TABLE["less or equal"], self, other)
-
-    def __gt__(self, other: object) -> Self:
-        """Return the node self > other, of value 1 or 0."""
-        return self._with(TABLE["greater"], self, other)
-
-    def __ge__(self, other: object) -> Self:
-        """Return the node self >= other, of value 1 or 0."""
-        return self._with(TABLE["greater or equal"], self, other)
 
 
 def _slice(key: slice) -> tuple[int | None, int | None, int | None]:
@@ -638,6 +582,5 @@ def _slice(key: slice) -> tuple[int | None, int | None, int | None]:
         None if limit is None else index(limit) for limit in (key.start, key.stop, key.step)
     ]
     if step == 0:
-        message = "the step of a slice must not be 0"
-        raise ShapeError(message)
+        raise ShapeError("the step of a slice must not be 0")
     return start, stop, step

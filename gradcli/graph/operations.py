@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 import operator
+from functools import reduce
 
 from gradcli.graph.precedence import (
     AND,
@@ -66,7 +67,7 @@ class Operation:
     """How far the value may be off, in units in its last place, perhaps as a function of the
     payload. Rows without a body are as good as the C library: these are glibc's numbers."""
     argument_ulps: float | Callable[[Any], float] = 0
-    """How far it may be off besides, as if an argument were, in units in its last place: for
+    """How far it may be off in addition, as if an argument were, in units in its last place: for
     functions with more zeros than anyone can take care of."""
     hides: Hidden = ()
     """The arguments of which inf or nan may leave no trace in the value: their positions, or a
@@ -111,9 +112,9 @@ class Operation:
     """For an operation on arrays, instead of a local partial: the derivative with respect to an
     argument `(g, f, *args)` when that with respect to the value is g, a rule for each argument or
     one rule `(position, g, f, *args)`."""
-    told: tuple[Rule, ...] | None = None
+    textbook: tuple[Rule, ...] | None = None
     """The same for a reader, where the rules are not readable: a formula, perhaps with the words
-    that follow it (gradcli.calculus.told)."""
+    that follow it (gradcli.calculus.textbook)."""
     slope: tuple[Rule, ...] | Rule | None = None
     """For a reduction, instead of `vjp`: the derivative `(f, *args)` of the number it makes with
     respect to each number that it makes it of."""
@@ -125,8 +126,8 @@ class Operation:
     expansion: Rule | None = None
     """An equal expression of other operations, which is differentiated instead."""
     steep: Callable[[Any], bool] | bool = False
-    """Whether the derivative by the first argument can be infinite where the value is finite; for
-    some an answer that depends on the payload."""
+    """Whether the derivative with respect to the first argument can be infinite where the value is
+    finite; perhaps as a function of the payload."""
     spelled: Rule | None = None
     """Of an operation that only rules make: the same `(f, *args)` as it would be typed."""
     internal: bool = False
@@ -156,7 +157,7 @@ class Operation:
         assert columns.keys() <= COLUMNS, f"{name} has a column of no row"  # noqa: S101 - rows are ours
         self.__dict__ = columns
         self.name, self.body = name, body
-        rules = self.partials or self.vjp or self.slope or self.told
+        rules = self.partials or self.vjp or self.slope or self.textbook
         if "arity" not in columns:
             self.arity = (len(rules), len(rules)) if isinstance(rules, tuple) else (1, 1)
         if "value" not in columns and (self.shape is not None or self.arity == (0, 0)):
@@ -196,7 +197,7 @@ class Operation:
         return self.ulps(payload) if callable(self.ulps) else self.ulps
 
     def argument_error(self, payload: Any = None) -> float:
-        """Return how far it may be off besides, as if an argument were by so many of its units."""
+        """Return the further error, as if an argument were off by so many of its units."""
         return self.argument_ulps(payload) if callable(self.argument_ulps) else self.argument_ulps
 
     def hidden(self, count: int, payload: Any) -> tuple[int, ...]:
@@ -209,7 +210,7 @@ class Operation:
         return self.shape is not None
 
     def is_steep(self, payload: Any) -> bool:
-        """Return whether the derivative by the first argument can be infinite at a finite value."""
+        """Return the answer of `steep` for a payload."""
         return self.steep if isinstance(self.steep, bool) else self.steep(payload)
 
     def with_payload(self, arguments: Iterable[Any], payload: Any) -> tuple[Any, ...]:
@@ -228,9 +229,8 @@ class Operation:
             return math.nan
 
     def partial(self, position: int, f: Any, arguments: tuple[Any, ...], payload: Any) -> Any:
-        """Return the derivative by the argument at `position`, as a node or a number."""
-        if self.payload is not None:
-            arguments = (*arguments, payload)
+        """Return the derivative with respect to an argument, as a node or a number."""
+        arguments = self.with_payload(arguments, payload)
         if isinstance(self.partials, tuple):
             return self.partials[position](f, *arguments)
         return self.partials(position, f, *arguments)
@@ -286,6 +286,10 @@ def _library(name: str, function: str | None = None, **columns: Any) -> Operatio
 def every(count: int, payload: Any) -> tuple[int, ...]:  # noqa: ARG001 - see Hidden
     """Return the positions of all arguments: any may leave no trace."""
     return tuple(range(count))
+
+
+_LEVELS_OFF: dict[str, Any] = {"hides": (0,), "is_finite": True}
+"""The columns of a function of one number that has a limit at inf or -inf."""
 
 
 class _Rows:
@@ -658,8 +662,7 @@ _row(
 )
 _row(
     "atan",
-    hides=(0,),
-    is_finite=True,
+    **_LEVELS_OFF,
     partials=(lambda f, x: 1 / (1 + x**2),),
     latex=r"\arctan",
 )
@@ -686,8 +689,7 @@ _row("cosh", ulps=2, partials=(lambda f, x: of.sinh(x),), latex=r"\cosh")
 _row(
     "tanh",
     ulps=2.5,
-    hides=(0,),
-    is_finite=True,
+    **_LEVELS_OFF,
     partials=(lambda f, x: of.sech_squared(x),),
     latex=r"\tanh",
 )
@@ -704,8 +706,7 @@ _row(
     "sech_squared",
     _sech_squared,
     ulps=5,
-    hides=(0,),
-    is_finite=True,
+    **_LEVELS_OFF,
     partials=(lambda f, x: -2 * f * of.tanh(x),),
     spelled=lambda f, x: 1 - of.tanh(x) ** 2,
 )
@@ -908,22 +909,13 @@ MOD: Operation = _row(
 
 def _share(position: int, f: Any, arguments: tuple[Any, ...]) -> Any:
     """Return 1 for the argument that f equals, shared equally where several do."""
-    equals = [of.equal(x, f) for x in arguments]
-    total = equals[0]
-    for other in equals[1:]:
-        total = total + other
-    return equals[position] / total
+    first, *others = equals = [of.equal(x, f) for x in arguments]
+    return equals[position] / sum(others, first)
 
 
 def _extreme(compare: Callable[[Any, Any], Any]) -> Body:
     """Return the body of the number that compares so with all others."""
-
-    def body(m: Any, first: Any, *rest: Any) -> Any:
-        for other in rest:
-            first = m.where(compare(other, first), other, first)
-        return first
-
-    return body
+    return lambda m, *numbers: reduce(lambda x, y: m.where(compare(y, x), y, x), numbers)
 
 
 _greatest, _least = _extreme(operator.gt), _extreme(operator.lt)
@@ -960,11 +952,9 @@ _add_extreme(max, 1, _special("greatest"), _greatest)
 _add_extreme(min, -1, _special("least"), _least)
 
 
-def _rounded(side: int, width: Any, first: Any, *rest: Any) -> Any:
+def _rounded(side: int, width: Any, *numbers: Any) -> Any:
     """Return the greatest of some numbers, or with side -1 the least, with rounded kinks."""
-    for other in rest:
-        first = (first + other + side * of.hypot(first - other, width)) / 2
-    return first
+    return reduce(lambda x, y: (x + y + side * of.hypot(x - y, width)) / 2, numbers)
 
 
 def _above(x: Any, y: Any) -> Any:
@@ -1061,8 +1051,7 @@ WHERE = _row(
     "where",
     lambda m, condition, x, y: m.where(condition != 0.0, x, y),
     ulps=0,
-    hides=(0,),
-    is_finite=True,
+    **_LEVELS_OFF,
     partials=(
         lambda f, condition, x, y: 0,
         lambda f, condition, x, y: of.where(condition, 1, 0),
@@ -1078,7 +1067,7 @@ WHERE = _row(
 # ---------------------------------------------------------------- special functions
 
 _NOT_A_POLE = (
-    lambda x: x > 0 or x != math.floor(x),
+    lambda x, *_: x > 0 or x != math.floor(x),
     "a number that is not 0, -1, -2 …",
 )
 
@@ -1115,7 +1104,7 @@ _row(
     ulps=lambda n: 5 + 2 * n,
     hides=(0,),
     partials=(lambda f, x, n: of.polygamma(x, payload=n + 1),),
-    domain=(lambda x, n: _NOT_A_POLE[0](x), _NOT_A_POLE[1]),
+    domain=_NOT_A_POLE,
     payload="first",
     latex=r"\psi^{{\left({p}\right)}}\left({0}\right)",
 )
@@ -1131,15 +1120,13 @@ FACTORIAL = _row(
 )
 _row(
     "erf",
-    hides=(0,),
-    is_finite=True,
+    **_LEVELS_OFF,
     partials=(lambda f, x: 2 / of.sqrt(x.constant("pi")) * of.exp(-(x**2)),),
 )
 _row(
     "erfc",
     ulps=3,
-    hides=(0,),
-    is_finite=True,
+    **_LEVELS_OFF,
     partials=(lambda f, x: -2 / of.sqrt(x.constant("pi")) * of.exp(-(x**2)),),
 )
 
@@ -1210,12 +1197,8 @@ _library(
 _ORDER = ("order", "of")
 
 
-def _is_whole(n: float) -> bool:
-    return n == math.floor(n)
-
-
 def _bessel(name: str, above: int, *, is_right: bool, **columns: Any) -> None:
-    """Add a Bessel function of real order, whose derivatives are of the orders beside it.
+    """Add a Bessel function of real order, whose derivatives are of the neighbouring orders.
 
     `above` is the sign of the order above (DLMF 10.6.1, 10.29.1); `is_right` is whether it is
     defined for x > 0 only.
@@ -1228,7 +1211,7 @@ def _bessel(name: str, above: int, *, is_right: bool, **columns: Any) -> None:
         return (below + over) / 2 if above > 0 else (below - over) / 2
 
     def is_defined(n: float, x: float) -> bool:
-        return x > 0 or (not is_right and (_is_whole(n) or (x == 0 and n > 0)))
+        return x > 0 or (not is_right and (_whole(n) or (x == 0 and n > 0)))
 
     needs = "x > 0" if is_right else "x > 0, x = 0 with an order >= 0, or a whole order"
     _library(
@@ -1367,7 +1350,7 @@ _library(
     payload="first",
     internal=True,
 )
-_BELOW_ONE = (lambda m: m < 1, "a parameter m < 1")
+_BELOW_ONE = (lambda m, *_: m < 1, "a parameter m < 1")
 _library(
     "ellipk",
     exact=lambda m, k: m.elliptic_k(k),
@@ -1405,16 +1388,11 @@ _library(
 
 
 def _typed_c(_: Any, m: Any, n: int) -> Any:
-    """Return elliptic_c in terms of K and E, and its derivatives as gradcli.graph.scientific."""
+    """Return elliptic_c in terms of K and E."""
+    from gradcli.graph.special import elliptic
+
     k, e = of.ellipk(m), of.ellipe(m)
-    before = ((2 - m) * k - 2 * e) / m**2
-    if n == 0:
-        return before
-    found = (((k - e) / m - before) / (2 * (1 - m)) - 3 * before / 2) / m
-    for j in range(n - 1):
-        step = ((j + 1.5) ** 2 * before - (3 + j - (4 + 2 * j) * m) * found) / (m * (1 - m))
-        before, found = found, step
-    return found
+    return elliptic(m, ((2 - m) * k - 2 * e) / m**2, (k - e) / m, n)
 
 
 def _elliptic_c(m: Any, k: Any, n: int) -> Any:
@@ -1430,7 +1408,7 @@ _library(
     exact=_elliptic_c,
     ulps=lambda n: 16.0 * 4.0**n,
     partials=(lambda f, m, n: of.elliptic_c(m, payload=n + 1),),
-    domain=(lambda m, n: m < 1, _BELOW_ONE[1]),
+    domain=_BELOW_ONE,
     payload="last",
     spelled=_typed_c,
 )
@@ -1507,8 +1485,7 @@ _row(
     "sigmoid",
     _sigmoid,
     ulps=2.5,
-    hides=(0,),
-    is_finite=True,
+    **_LEVELS_OFF,
     partials=(lambda f, x: of.logistic_density(x),),
 )
 
@@ -1523,8 +1500,7 @@ _row(
     "logistic_density",
     _logistic_density,
     ulps=3,
-    hides=(0,),
-    is_finite=True,
+    **_LEVELS_OFF,
     partials=(lambda f, x: -f * (x / 2).apply("tanh"),),
     spelled=lambda f, x: of.sigmoid(x) * of.sigmoid(-x),
 )
@@ -1532,16 +1508,14 @@ _row(
     "softplus",
     lambda m, x: m.where(x < 0.0, 0.0, x) + m.log1p(m.exp(-abs(x))),
     ulps=2.5,
-    hides=(0,),
-    is_finite=True,
+    **_LEVELS_OFF,
     partials=(lambda f, x: of.sigmoid(x),),
 )
 _row(
     "relu",
     lambda m, x: m.where(x <= 0.0, 0.0, x),
     ulps=0,
-    hides=(0,),
-    is_finite=True,
+    **_LEVELS_OFF,
     partials=(lambda f, x: of.greater(x, 0),),
     kink=(lambda x: x == 0, "relu has a kink at 0, where its derivative is taken as 0"),
     rounded=lambda w, x: (x + of.hypot(x, w)) / 2,
@@ -1558,8 +1532,7 @@ _row(
 _row(
     "elu",
     lambda m, x: m.where(x > 0.0, x, m.expm1(m.where(x > 0.0, 0.0, x))),
-    hides=(0,),
-    is_finite=True,
+    **_LEVELS_OFF,
     partials=(lambda f, x: of.where(of.greater(x, 0), 1, of.exp(x)),),
 )
 _row(

@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 
     from gradcli.graph.node import Graph
     from gradcli.graph.operations import Operation
-    from gradcli.graph.shapes import Key, Shape
 
 Piece = str | tuple[int, int]
 """A part of a formula: characters, or a node and the level that it must at least have."""
@@ -50,7 +49,7 @@ LABEL_LENGTH = 60
 """The longest text of one node in a table; what is longer refers to its arguments as #id."""
 
 ARRAY, INDEX, SCATTER = TABLE["array"], TABLE["index"], TABLE["scatter"]
-TRANSPOSE = TABLE["transpose"]
+TRANSPOSE, ZEROS = TABLE["transpose"], TABLE["zeros"]
 
 
 class Text:
@@ -59,6 +58,7 @@ class Text:
     parentheses = ("(", ")")
     condition = ("(", ")")
     """What encloses a condition that is used as a number."""
+    times = "*"
     least = OR
     """The level that a result or an argument of a call must at least have."""
     forms: ClassVar[dict[Operation, Form | None]] = {}
@@ -94,8 +94,8 @@ class Text:
                 continue
             node, least = piece
             if node in names and not is_root:
-                loose = self.levels.get(node, ATOM) < least
-                waiting.append(f"{opening}{names[node]}{closing}" if loose else names[node])
+                is_weaker = self.levels.get(node, ATOM) < least
+                waiting.append(f"{opening}{names[node]}{closing}" if is_weaker else names[node])
                 continue
             is_root = False
             level = level_of(node)
@@ -134,7 +134,7 @@ class Text:
         if operation is ARRAY:
             return self.array(arguments)
         if operation is INDEX:
-            return self.index(arguments[0], key_text(payload))
+            return self.index((arguments[0], ATOM), key_text(payload))
         return self._call_pieces(node)
 
     def _call_pieces(self, node: int) -> list[Piece]:
@@ -145,9 +145,12 @@ class Text:
         listed: list[Piece] = [(argument, self.least) for argument in arguments]
         if operation.payload == "first":
             listed.insert(0, self.number(payload))
+        elif operation is SCATTER:
+            key, shape = payload
+            zeros = ", ".join(map(str, shape)).join(self.call(ZEROS, None))
+            listed.append("".join(map(str, self.index(zeros, key_text(key)))))
         elif operation.payload == "last":
-            is_part = operation is SCATTER
-            listed.append(self.part_of_zeros(*payload) if is_part else self.number(payload))
+            listed.append(self.number(payload))
         elif operation.payload in {"shape", "values", "sizes"}:
             listed += [self.number(size) for size in payload]
         opening, closing = self.call(operation, payload if operation.payload == "axis" else None)
@@ -236,36 +239,28 @@ class Text:
         return f"{name}(", f"{self.axis(axis)})"
 
     def product(self, left: int, right: int) -> list[Piece]:
-        """Return the parts of left*right."""
+        """Return the parts of a product."""
         first, second = OPERANDS[PRODUCT]
-        return [(left, first), "*", (right, second)]
+        return [(left, first), self.times, (right, second)]
 
     def array(self, parts: Sequence[int]) -> list[Piece]:
         """Return the parts of an array."""
         return ["[", *_separated([(part, OR) for part in parts]), "]"]
 
-    def index(self, base: int, key: str) -> list[Piece]:
+    def index(self, base: Piece, key: str) -> list[Piece]:
         """Return the parts of an indexed array."""
-        return [(base, ATOM), f"[{key}]"]
-
-    def part_of_zeros(self, key: Key, shape: Shape) -> str:
-        """Return the part of zeros that holds an array."""
-        return f"zeros({', '.join(map(str, shape))})[{key_text(key)}]"
+        return [base, f"[{key}]"]
 
 
 class Spoken(Text):
     """Formulas as they stand in a line of a lesson: Aᵀ, and a dot for a product."""
 
+    times = " · "
     forms: ClassVar[dict[Operation, Form | None]] = {}
 
     def new_form(self, operation: Operation) -> Form | None:
         """Return how an operation is written; None for a call."""
         return ((0, ATOM), "ᵀ") if operation is TRANSPOSE else super().new_form(operation)
-
-    def product(self, left: int, right: int) -> list[Piece]:
-        """Return the parts of left · right."""
-        first, second = OPERANDS[PRODUCT]
-        return [(left, first), " · ", (right, second)]
 
 
 class Latex(Text):
@@ -340,7 +335,7 @@ class Latex(Text):
         inside = (body, OR if level == ATOM else PRODUCT)
         marks: dict[str, list[Piece]] = {"x": [name], "body": [inside]}
         marks |= {"limits": _separated(limits)}
-        marks |= {str(place): [limit] for place, limit in enumerate(limits)}
+        marks |= {str(position): [limit] for position, limit in enumerate(limits)}
         pieces: list[Piece] = []
         for part, is_mark in _marked(f"{before}{{body}}{behind}", "x", "limits", "body"):
             pieces += marks[part] if is_mark else [part]
@@ -387,14 +382,9 @@ class Latex(Text):
             pieces += [*row, r" \\ "]
         return [*pieces[:-1], r" \end{bmatrix}"]
 
-    def index(self, base: int, key: str) -> list[Piece]:
+    def index(self, base: Piece, key: str) -> list[Piece]:
         """Return the parts of an indexed array."""
-        return ["{", (base, ATOM), f"}}_{{[{key}]}}"]
-
-    def part_of_zeros(self, key: Key, shape: Shape) -> str:
-        """Return the part of zeros that holds an array."""
-        sizes = ", ".join(map(str, shape))
-        return rf"{{\operatorname{{zeros}}\left({sizes}\right)}}_{{[{key_text(key)}]}}"
+        return ["{", base, f"}}_{{[{key}]}}"]
 
 
 def _begins_a_name(latex: str) -> bool:
@@ -427,14 +417,14 @@ def _template_form(template: str, levels: Sequence[int]) -> Form:
 def _marked(template: str, *names: str) -> list[tuple[str, bool]]:
     """Return the parts of a template in order, and whether each is the name of a mark in it."""
     marks = {name: f"\0{name}\0" for name in names}
-    parts = template.format(*[f"\0{place}\0" for place in range(3)], **marks).split("\0")
-    return [(part, place % 2 == 1) for place, part in enumerate(parts) if part]
+    parts = template.format(*[f"\0{position}\0" for position in range(3)], **marks).split("\0")
+    return [(part, position % 2 == 1) for position, part in enumerate(parts) if part]
 
 
 def _separated(listed: Sequence[Piece], sign: str = ", ") -> list[Piece]:
     pieces: list[Piece] = []
-    for place, piece in enumerate(listed):
-        pieces += [sign, piece] if place else [piece]
+    for position, piece in enumerate(listed):
+        pieces += [sign, piece] if position else [piece]
     return pieces
 
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import heapq
 import math
-from itertools import pairwise
+from itertools import count, pairwise
 from typing import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     Function = Callable[[float], float]
     Near = Callable[[float, float], float]
@@ -50,28 +50,29 @@ GAUSS = (
 """Nodes and weights of the 15-point rule and of the 7-point rule inside it (QUADPACK's qk15)."""
 
 MOST_PARTS = 1500
-"""Give up when an interval has been halved so often."""
+"""Give up when an interval is in so many parts."""
 ROUNDING = 1e-15
-"""The error that is taken as rounding, relative to the integral of the size of the function."""
+"""Rounding error of a rule, relative to the integral of abs(f)."""
 CLOSEST = 1e-300
 """The least distance from an end, and the inverse of the largest."""
-UNTOLD = 2.0**-52
-"""The distance, relative to an end, from which on doubles tell numbers from the end."""
-BESIDE = 0.03
-"""So near an end, relative to it, a function may cancel, and the distance from it counts."""
-SURE = 1e-9
-"""With a larger error, relative to the size, another way is tried."""
-SWINGS = 36
-"""Between so many zeros a function is integrated that swings forever."""
+SPACING = 2.0**-52
+"""Distance of neighbouring doubles, relative to an end."""
+NEAR_END = 0.03
+"""Within this distance of an end, relative to it, use `near`, since f may cancel there."""
+ACCEPTED = 1e-9
+"""Try the sum of alternating parts when the error, relative to the size, is larger."""
+OSCILLATIONS = 36
+"""Zeros between which a function is integrated that oscillates to infinity."""
 DECAY = 0.99
-"""What the last of them must have become at least; otherwise there is no limit."""
+"""Give up when the last of these parts is not smaller than this share of an earlier one."""
 MOST_SAMPLES = 20_000
+"""Give up the search for these zeros after so many values."""
 CLOSE = (1e-10, 1e-7, 1e-4, 1e-2)
-"""So near the ends of an interval, as shares of it, a smooth function hardly changes."""
+"""Distances from the ends of an interval, as shares of it, within which a smooth f is flat."""
 HALF_PI = math.pi / 2
 
 
-def few(low: float, high: float) -> list[tuple[float, float]]:
+def gauss_points(low: float, high: float) -> list[tuple[float, float]]:
     """Return nodes and weights of Gauss's rule with 7 nodes, from low to high.
 
     An infinite end is reached by x = t/(1 - t) from the other one, or by x = t/(1 - t^2).
@@ -87,12 +88,12 @@ def few(low: float, high: float) -> list[tuple[float, float]]:
         sign = 1 if high > 0 else -1
         return [(low + sign * (1 + t) / (1 - t), sign * w * 2 / (1 - t) ** 2) for t, w in nodes]
     if math.isinf(low):
-        return [(x, -w) for x, w in reversed(few(high, low))]
+        return [(x, -w) for x, w in reversed(gauss_points(high, low))]
     middle, half = (low + high) / 2, (high - low) / 2
     return [(middle + half * t, half * w) for t, w in nodes]
 
 
-def tried(f: Function) -> Function:
+def or_nan(f: Function) -> Function:
     """Return a function that is nan where f has no value."""
 
     def value(x: float) -> float:
@@ -105,7 +106,7 @@ def tried(f: Function) -> Function:
 
 
 def crossing(f: Function, left: float, right: float) -> float:
-    """Return where a function changes its sign, to the last digit; `f` is one that was `tried`."""
+    """Return where a function changes its sign, to the last digit; `f` is one of `or_nan`."""
     is_negative = f(left) < 0
     while left < (middle := (left + right) / 2) < right:
         y = f(middle)
@@ -120,7 +121,7 @@ class Diverged(ValueError):  # noqa: N818 - a sentence about the mathematics
 
 
 class Undefined(ValueError):  # noqa: N818 - as above
-    """The function has no value at a place, `x`."""
+    """The function has no value at a point, `x`."""
 
     def __init__(self, x: float) -> None:
         super().__init__(x)
@@ -148,61 +149,59 @@ def integral(
     if low > high:
         value, error, size = integral(f, high, low, cuts, near)
         return Integral(-value, error, size)
-    places = sorted({cut for cut in cuts if low < cut < high})
-    if low == -math.inf and high == math.inf and not places:
-        places = [0.0]
-    ends = [low, *places, high]
-    found = [_part(f, first, last, near) for first, last in pairwise(ends)]
-    value = math.fsum([part.value for part in found])
-    size = math.fsum([part.size for part in found])
-    error = math.fsum([part.error for part in found]) + 4 * ROUNDING * size
+    inside = sorted({cut for cut in cuts if low < cut < high})
+    if low == -math.inf and high == math.inf and not inside:
+        inside = [0.0]
+    ends = [low, *inside, high]
+    value, error, size = _total([_part(f, first, last, near) for first, last in pairwise(ends)])
+    error += 4 * ROUNDING * size
     if near is not None:
-        error += math.fsum([_beside(f, near, end) for end in ends if end and abs(end) < math.inf])
+        error += math.fsum(
+            [_end_error(f, near, end) for end in ends if end and abs(end) < math.inf]
+        )
     if not error <= 1e-6 * size and size:
         message = f"the integral does not converge: {value:.6g} ± {error:.1g} is all that is found"
         raise Diverged(message)
     return Integral(value, error, size)
 
 
-def _beside(f: Function, near: Near, end: float) -> float:
+def _end_error(f: Function, near: Near, end: float) -> float:
     """Return the error of an end that is only near a singularity, by a share of a unit of it."""
-    distance = 2 * UNTOLD * abs(end)
-    at_end = tried(lambda x: near(end, x))(0.0)
+    distance = 2 * SPACING * abs(end)
+    at_end = or_nan(lambda x: near(end, x))(0.0)
     if at_end - at_end != 0:
         return 0.0
-    values = [abs(tried(f)(x)) for x in (end - distance, end + distance)]
+    values = [abs(or_nan(f)(x)) for x in (end - distance, end + distance)]
     return max([0.0, *[value * 2 * distance for value in values if value == value]])  # noqa: PLR0124
 
 
-class _Part:
-    """What a rule finds: the value, a bound of the error, and the integral of the size."""
+def _rule(g: Function, low: float, high: float) -> Integral:
+    """Return what the rules of Gauss and Kronrod find from low to high."""
+    middle, half = (low + high) / 2, (high - low) / 2
+    values = [(g(middle - half * x), g(middle + half * x)) for x in NODES[:-1]]
+    center = g(middle)
+    kronrod = KRONROD[-1] * center
+    gauss = GAUSS[-1] * center
+    size = KRONROD[-1] * abs(center)
+    for position, (left, right) in enumerate(values):
+        kronrod += KRONROD[position] * (left + right)
+        size += KRONROD[position] * (abs(left) + abs(right))
+        if position % 2:
+            gauss += GAUSS[position // 2] * (left + right)
+    mean = kronrod / 2
+    deviation = KRONROD[-1] * abs(center - mean)
+    for position, (left, right) in enumerate(values):
+        deviation += KRONROD[position] * (abs(left - mean) + abs(right - mean))
+    error = abs(kronrod - gauss)
+    if deviation and error:
+        error = deviation * min(1.0, (200 * error / deviation) ** 1.5)
+    error = max(error, ROUNDING * size) * half
+    return Integral(kronrod * half, error if error - error == 0 else math.inf, size * half)
 
-    __slots__ = ("error", "high", "low", "size", "value")
 
-    def __init__(self, g: Function, low: float, high: float) -> None:
-        self.low, self.high = low, high
-        middle, half = (low + high) / 2, (high - low) / 2
-        values = [(g(middle - half * x), g(middle + half * x)) for x in NODES[:-1]]
-        center = g(middle)
-        kronrod = KRONROD[-1] * center
-        gauss = GAUSS[-1] * center
-        size = KRONROD[-1] * abs(center)
-        for place, (left, right) in enumerate(values):
-            kronrod += KRONROD[place] * (left + right)
-            size += KRONROD[place] * (abs(left) + abs(right))
-            if place % 2:
-                gauss += GAUSS[place // 2] * (left + right)
-        mean = kronrod / 2
-        deviation = KRONROD[-1] * abs(center - mean)
-        for place, (left, right) in enumerate(values):
-            deviation += KRONROD[place] * (abs(left - mean) + abs(right - mean))
-        error = abs(kronrod - gauss)
-        if deviation and error:
-            error = deviation * min(1.0, (200 * error / deviation) ** 1.5)
-        self.value, self.size = kronrod * half, size * half
-        self.error = max(error, ROUNDING * size) * half
-        if self.error - self.error != 0:
-            self.error = math.inf
+def _total(parts: Iterable[Integral]) -> Integral:
+    """Return the integral over all of some intervals."""
+    return Integral(*map(math.fsum, zip(*parts, strict=True)))
 
 
 def _part(f: Function, low: float, high: float, near: Near | None) -> Integral:
@@ -220,13 +219,13 @@ def _part(f: Function, low: float, high: float, near: Near | None) -> Integral:
         if slow is None:
             raise
         return slow
-    if found.error <= SURE * found.size:
+    if found.error <= ACCEPTED * found.size:
         return found
     return _alternating(f, low, high, near) or found
 
 
 def _alternating(f: Function, low: float, high: float, near: Near | None) -> Integral | None:
-    """Return the integral to infinity of a function that swings forever; None where it does not.
+    """Return the integral to infinity of a function that oscillates; None where it does not.
 
     The integrals between its zeros alternate; what decays slowly is summed as if it decayed fast
     (Cohen, Rodriguez Villegas and Zagier, 2000).
@@ -235,15 +234,15 @@ def _alternating(f: Function, low: float, high: float, near: Near | None) -> Int
         return None
     end, way = (low, 1.0) if high == math.inf else (high, -1.0)
 
-    zeros = _zeros(tried(lambda x: f(end + way * x)), (1 + abs(end)) / 64)
-    if len(zeros) < SWINGS + 1:
+    zeros = _zeros(or_nan(lambda x: f(end + way * x)), (1 + abs(end)) / 64)
+    if len(zeros) < OSCILLATIONS + 1:
         return None
-    places = [end + way * x for x in zeros]
-    first = _part(f, min(end, places[0]), max(end, places[0]), near)
-    parts = [_part(f, min(pair), max(pair), None) for pair in pairwise(places)]
+    points = [end + way * x for x in zeros]
+    first = _part(f, min(end, points[0]), max(end, points[0]), near)
+    parts = [_part(f, min(pair), max(pair), None) for pair in pairwise(points)]
     sizes = [abs(part.value) for part in parts]
     signs = [part.value > 0 for part in parts]
-    skipped = SWINGS // 3
+    skipped = OSCILLATIONS // 3
     alternates = all(a != b for a, b in pairwise(signs))
     decays = all(a >= b for a, b in pairwise(sizes[skipped:]))
     if not (alternates and decays and sizes[-1] < DECAY * sizes[skipped]):
@@ -268,7 +267,7 @@ def _zeros(g: Function, step: float) -> list[float]:
             return []
         if y < 0 < z or z < 0 < y:
             found.append(crossing(g, x, after))
-            if len(found) > SWINGS:
+            if len(found) > OSCILLATIONS:
                 break
             if len(found) > 1:
                 step = (found[-1] - found[-2]) / 8
@@ -294,8 +293,8 @@ def _alternating_sum(sizes: Sequence[float]) -> float:
 def _smooth(f: Function, low: float, high: float) -> Integral | None:
     """Return the integral of a smooth function, None where the rules do not agree on it."""
     middle = (low + high) / 2
-    value = tried(f)
-    whole = _Part(value, low, high)
+    value = or_nan(f)
+    whole = _rule(value, low, high)
     if not whole.error <= 1e-6 * whole.size:
         return None
     for end, width in ((low, high - low), (high, low - high)):
@@ -303,7 +302,7 @@ def _smooth(f: Function, low: float, high: float) -> Integral | None:
         around = [value(end + share * width) for share in CLOSE]
         if not max(around) - min(around) <= 0.2 * whole.size / (high - low):
             return None
-    left, right = _Part(value, low, middle), _Part(value, middle, high)
+    left, right = _rule(value, low, middle), _rule(value, middle, high)
     both, size = left.value + right.value, left.size + right.size
     error = abs(whole.value - both)
     if not error <= 4 * ROUNDING * size or not size:
@@ -318,7 +317,7 @@ def _substituted(
 
     def value(x: float, end: float, distance: float) -> float:
         try:
-            if near is not None and abs(distance) < BESIDE * (abs(end) or 1.0):
+            if near is not None and abs(distance) < NEAR_END * (abs(end) or 1.0):
                 found = near(end, distance)
             else:
                 found = f(x)
@@ -329,7 +328,7 @@ def _substituted(
         return found
 
     def reaches(end: float, width: float, factor: float) -> float:
-        least = CLOSEST if near is not None else max(CLOSEST, UNTOLD * abs(end))
+        least = CLOSEST if near is not None else max(CLOSEST, SPACING * abs(end))
         return math.asinh((math.log(width) - math.log(least)) / factor)
 
     if low == -math.inf or high == math.inf:
@@ -370,8 +369,7 @@ def _finite(g: Function, first: float, last: float) -> tuple[float, float]:
                 t -= 0.125 * direction
                 break
             if found - found != 0:
-                message = "the integral does not converge: the function grows too fast"
-                raise Diverged(message)
+                raise Diverged("the integral does not converge: the function grows too fast")
             before = abs(found)
             largest = max(largest, before)
             t += 0.125 * direction
@@ -381,30 +379,29 @@ def _finite(g: Function, first: float, last: float) -> tuple[float, float]:
 
 def _adaptive(g: Function, first: float, last: float) -> Integral:
     """Return the integral of g, halving the part with the largest error again and again."""
-    count = 8
-    edges = [first + (last - first) * k / count for k in range(count + 1)]
-    parts = [_Part(g, low, high) for low, high in pairwise(edges)]
-    waiting = [(-part.error, place, part) for place, part in enumerate(parts)]
-    heapq.heapify(waiting)
-    size = math.fsum([part.size for part in parts])
-    error = math.fsum([part.error for part in parts])
-    made = len(parts)
-    while error > 2 * ROUNDING * size and made < MOST_PARTS:
-        _, _, worst = waiting[0]
-        middle = (worst.low + worst.high) / 2
-        if worst.error <= 2 * ROUNDING * worst.size or not worst.low < middle < worst.high:
+    edges = [first + (last - first) * k / 8 for k in range(9)]
+    serial = count()
+    waiting: list[tuple[float, int, float, float, Integral]] = []
+    """The error with a minus, so that the largest comes first; a number; the ends and the rule."""
+
+    def push(low: float, high: float) -> None:
+        part = _rule(g, low, high)
+        heapq.heappush(waiting, (-part.error, next(serial), low, high, part))
+
+    for ends in pairwise(edges):
+        push(*ends)
+    made = len(waiting)
+    found = _total([part for *_, part in waiting])
+    while found.error > 2 * ROUNDING * found.size and made < MOST_PARTS:
+        _, _, low, high, worst = waiting[0]
+        middle = (low + high) / 2
+        if worst.error <= 2 * ROUNDING * worst.size or not low < middle < high:
             break
-        halves = [_Part(g, worst.low, middle), _Part(g, middle, worst.high)]
-        heapq.heapreplace(waiting, (-halves[0].error, made, halves[0]))
-        heapq.heappush(waiting, (-halves[1].error, made + 1, halves[1]))
+        heapq.heappop(waiting)
+        push(low, middle)
+        push(middle, high)
         made += 2
         if made % 16 == 0 or made < 32:
-            size = math.fsum([part.size for _, _, part in waiting])
-            error = math.fsum([part.error for _, _, part in waiting])
-    parts = [part for _, _, part in waiting]
-    tails = abs(g(first)) + abs(g(last))
-    return Integral(
-        math.fsum([part.value for part in parts]),
-        math.fsum([part.error for part in parts]) + tails,
-        math.fsum([part.size for part in parts]),
-    )
+            found = _total([part for *_, part in waiting])
+    found = _total([part for *_, part in waiting])
+    return found._replace(error=found.error + (abs(g(first)) + abs(g(last))))

@@ -6,7 +6,7 @@ import math
 import sys
 from itertools import pairwise
 
-from gradcli.graph.quadrature import tried
+from gradcli.graph.quadrature import or_nan
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 EPSILON = sys.float_info.epsilon
 MOST_STEPS = 100
-"""Give up a search of Newton's method after so many steps."""
+"""Give up Newton's method after so many steps."""
 STEPS_BETWEEN = 2100
 """Steps between two signs: halving comes down to a double from any distance."""
 SMALL = 1e-13
-"""A value so small beside those around it is 0 where the function only touches 0."""
+"""A value is 0 but for rounding when it is smaller than this, relative to those around it."""
 
 
 class NoRoot(ValueError):  # noqa: N818 - a sentence about the mathematics
@@ -29,12 +29,12 @@ class NoRoot(ValueError):  # noqa: N818 - a sentence about the mathematics
 
 def from_start(f: Function, slope: Function, start: float) -> float:
     """Return a root of f near a start. Raises NoRoot."""
-    f, slope = tried(f), tried(slope)
+    f, slope = or_nan(f), or_nan(slope)
     x, y = start, f(start)
     if y == 0:
         return x
     visited = [(x, y)] if y - y == 0 else []
-    touching: float | None = None
+    bracket = None
     if visited:
         taken: list[float] = []
         for _ in range(MOST_STEPS):
@@ -52,25 +52,20 @@ def from_start(f: Function, slope: Function, start: float) -> float:
                     break
                 step /= 2
                 moved, found = x + step, f(x + step)
-            if found - found != 0:
-                break
-            if found == 0 and not _fades(f, moved, step):
+            if found == 0 and not _underflows(f, moved, step):
                 return moved
-            if found == 0:
+            if found == 0 or found - found != 0:
                 break
             if y < 0 < found or found < 0 < y:
                 return between(f, slope, x, moved)
-            if moved == x or abs(step) <= 4 * EPSILON * abs(moved):
-                touching = moved
-                x, y = moved, found
-                break
+            has_converged = moved == x or abs(step) <= 4 * EPSILON * abs(moved)
             x, y = moved, found
+            if has_converged:
+                break
             visited.append((x, y))
         bracket = _opposite(visited)
         if bracket is None and _is_zero(f, x, y):
-            return x if touching is None else touching
-    else:
-        bracket = None
+            return x
     bracket = bracket or _search(f, start)
     if bracket is not None:
         return between(f, slope, *bracket)
@@ -96,15 +91,15 @@ def _multiplicity(steps: list[float]) -> int:
 
 def between(f: Function, slope: Function, low: float, high: float) -> float:
     """Return a root of f between two numbers at which its signs differ. Raises NoRoot."""
-    f, slope = tried(f), tried(slope)
+    f, slope = or_nan(f), or_nan(slope)
     left, right = f(low), f(high)
     for x, y in ((low, left), (high, right)):
         if y == 0:
             return x
         if y - y != 0:
-            raise _none(low, high, f"no value at {x:.6g}")
+            raise _no_root(low, high, f"no value at {x:.6g}")
     if (left < 0) == (right < 0):
-        raise _none(low, high, f"the signs there are the same ({left:.6g} and {right:.6g})")
+        raise _no_root(low, high, f"the signs there are the same ({left:.6g} and {right:.6g})")
     below, above = (low, high) if left < 0 else (high, low)
     x, width = (low + high) / 2, abs(high - low)
     for _ in range(STEPS_BETWEEN):
@@ -112,7 +107,7 @@ def between(f: Function, slope: Function, low: float, high: float) -> float:
         if y == 0:
             return x
         if y - y != 0:
-            raise _none(low, high, f"no value at {x:.6g}")
+            raise _no_root(low, high, f"no value at {x:.6g}")
         if y < 0:
             below = x
         else:
@@ -133,19 +128,18 @@ def between(f: Function, slope: Function, low: float, high: float) -> float:
             x = new
             break
         x = new
-    candidates = [(abs(f(place)), place) for place in (x, below, above)]
-    size, best = min(candidates)
+    size, best = min((abs(f(point)), point) for point in (x, below, above))
     if size > 1e-3 * max(abs(left), abs(right)) and size > 1:
-        raise _none(low, high, "the sign changes at a pole")
+        raise _no_root(low, high, "the sign changes at a pole")
     return best
 
 
-def _none(low: float, high: float, why: str) -> NoRoot:
+def _no_root(low: float, high: float, why: str) -> NoRoot:
     return NoRoot(f"no root is found between {low:.6g} and {high:.6g}: {why}")
 
 
 def _opposite(visited: list[tuple[float, float]]) -> tuple[float, float] | None:
-    """Return two neighbouring places with different signs."""
+    """Return two neighbouring points with different signs."""
     ordered = sorted(visited)
     for (x, y), (other, z) in pairwise(ordered):
         if (y < 0) != (z < 0):
@@ -154,24 +148,24 @@ def _opposite(visited: list[tuple[float, float]]) -> tuple[float, float] | None:
 
 
 def _search(f: Function, start: float) -> tuple[float, float] | None:
-    """Return the nearest change of sign beside a start, in steps that grow."""
+    """Return the change of sign nearest to a start, searched in steps that grow."""
     step = max(abs(start), 1.0) / 64
     ends = [(start, f(start)), (start, f(start))]
     for _ in range(120):
-        for place, direction in enumerate((1.0, -1.0)):
-            x, y = ends[place]
+        for side, direction in enumerate((1.0, -1.0)):
+            x, y = ends[side]
             moved = x + direction * step
             found = f(moved)
             if y < 0 < found or found < 0 < y:
                 return x, moved
-            if found == 0 and not _fades(f, moved, direction):
+            if found == 0 and not _underflows(f, moved, direction):
                 return moved, moved
-            ends[place] = (moved, found)
+            ends[side] = (moved, found)
         step *= 1.2
     return None
 
 
-def _fades(f: Function, x: float, step: float) -> bool:
+def _underflows(f: Function, x: float, step: float) -> bool:
     """Return whether a function only becomes too small for a double on the way, as exp(x) does."""
     further = math.copysign(1 + abs(x), step)
     return f(x + further) == 0 == f(x + 2 * further)

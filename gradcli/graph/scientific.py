@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import special
 
-from gradcli.graph.special import bernoulli, polynomial, recurred, stirling, two_square
+from gradcli.graph.special import bernoulli, elliptic, polynomial, recurred, stirling, two_square
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,17 +22,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 ROOT_PI = math.sqrt(math.pi)
-
-
-def of_numbers(name: str) -> Callable[..., float]:
-    """Return a function of this module for floats."""
-    function = globals()[name]
-
-    def compute(*arguments: float) -> float:
-        with np.errstate(all="ignore"):
-            return float(function(*[np.float64(x) for x in arguments]))
-
-    return compute
 
 
 def of_arrays(name: str) -> Callable[..., Any]:
@@ -45,6 +34,26 @@ def of_arrays(name: str) -> Callable[..., Any]:
         return np.float64(found) if np.ndim(found) == 0 else found
 
     return compute
+
+
+def of_numbers(name: str) -> Callable[..., float]:
+    """Return a function of this module for floats."""
+    function = of_arrays(name)
+    return lambda *arguments: float(function(*map(np.float64, arguments)))
+
+
+def _for_positive(function: Callable[..., Any], *positions: int) -> Callable[..., Any]:
+    """Return a function that is nan unless the arguments at these positions are > 0."""
+
+    def compute(*arguments: Any) -> Any:
+        inside = _all_positive(*[arguments[position] for position in positions])
+        return np.where(inside, function(*arguments), np.nan)
+
+    return compute
+
+
+def _all_positive(*numbers: Any) -> Any:
+    return reduce(np.logical_and, [np.greater(x, 0.0) for x in numbers])
 
 
 def _chosen(
@@ -69,10 +78,10 @@ def _chosen(
 NODES = 0.5
 """Distance of the nodes of the trapezoidal rule: its error is exp(-(π/0.5)²), 7e-18."""
 REACH = 6.5
-"""Nodes go so far: exp(-t²) is 4e-19 beyond."""
+"""Largest node: exp(-t²) is 4e-19 beyond."""
 FAR = 8.0
 """From this |z| on, the asymptotic series is exact to a double, for derivatives too."""
-NEAR, BESIDE = 1.1, 2.5
+NEAR, MIDDLE = 1.1, 2.5
 """Up to these |z| the power series and the recurrence lose little."""
 TERMS = 32
 
@@ -111,9 +120,9 @@ def voigt_derivative(x: Any, sigma: Any, gamma: Any, which: float) -> Any:
     n, is_imaginary = divmod(int(which), 2)
 
     def far(x: Any, sigma: Any, gamma: Any) -> Any:
-        place = x + 1j * gamma
-        series = _asymptotic(2.0 * (sigma / place) ** 2, n)
-        found = 1j * (-1) ** n / math.pi * series * _power(1.0 / place, n + 1)
+        location = x + 1j * gamma
+        series = _asymptotic(2.0 * (sigma / location) ** 2, n)
+        found = 1j * (-1) ** n / math.pi * series * _power(1.0 / location, n + 1)
         # On the real axis the real part is a Gaussian's alone.
         z = x / (sigma * math.sqrt(2.0))
         scale = np.where(gamma < 1e-5 * np.abs(x), 1.0 / (sigma * math.sqrt(2.0 * math.pi)), 0.0)
@@ -136,7 +145,7 @@ def voigt_derivative(x: Any, sigma: Any, gamma: Any, which: float) -> Any:
 
 
 def _power(x: Any, n: int) -> Any:
-    """Return a power by products: what is small beside the other part of x keeps its digits."""
+    """Return a power by products, which keep the digits of the smaller part of a complex x."""
     return reduce(np.multiply, [x] * n, np.ones_like(x))
 
 
@@ -152,7 +161,7 @@ def _asymptotic(ratio: Any, n: int) -> Any:
 def _faddeeva(z: Any, n: int) -> Any:
     """Return the n-th derivative of w(z) = exp(-z²) erfc(-iz) for Im z >= 0.
 
-    By the power series near 0 (DLMF 7.6.3), by recurrence from w beside it (DLMF 7.10.4), by the
+    By the power series near 0 (DLMF 7.6.3), by recurrence from w farther out (DLMF 7.10.4), by the
     trapezoidal rule with the part of the pole taken out (Matta and Reichel 1971), and by the
     asymptotic series far out. Near the imaginary axis the recurrence loses the parity.
     """
@@ -162,14 +171,14 @@ def _faddeeva(z: Any, n: int) -> Any:
         series = _asymptotic(inverse * inverse, n) * _power(inverse, n + 1)
         return 1j * (-1) ** n / ROOT_PI * series
 
-    def beside(z: Any) -> Any:
+    def middle(z: Any) -> Any:
         return recurred(-2.0, z, n, special.wofz(z), 2j / ROOT_PI)
 
     size = np.abs(z)
     pieces: list[tuple[Any, Callable[..., Any]]] = [
         (size < NEAR, partial(_power_series, n=n)),
         (size >= FAR, far),
-        ((size < BESIDE) & (np.abs(z.real) > 0.3 * z.imag), beside),
+        ((size < MIDDLE) & (np.abs(z.real) > 0.3 * z.imag), middle),
         (True, partial(_by_trapezoids, n=n)),
     ]
     return _chosen(pieces, z, dtype=complex)
@@ -245,34 +254,15 @@ def _divided(coefficients: list[int]) -> list[int]:
 # ---------------------------------------------------------------- Bessel functions
 
 
-def besselj(order: Any, x: Any) -> Any:
-    """Return J of a real order (DLMF 10.2)."""
-    return special.jv(order, x)
-
-
-def bessely(order: Any, x: Any) -> Any:
-    """Return Y of a real order (DLMF 10.2)."""
-    return np.where(np.greater(x, 0.0), special.yv(order, x), np.nan)
-
-
-def besseli(order: Any, x: Any) -> Any:
-    """Return I of a real order (DLMF 10.25)."""
-    return special.iv(order, x)
-
-
-def besselk(order: Any, x: Any) -> Any:
-    """Return K of a real order (DLMF 10.25)."""
-    return np.where(np.greater(x, 0.0), special.kv(order, x), np.nan)
-
+besselj, besseli = special.jv, special.iv
+"""J and I of a real order (DLMF 10.2, 10.25)."""
+bessely, besselk = _for_positive(special.yv, 1), _for_positive(special.kv, 1)
+"""Y and K of a real order (DLMF 10.2, 10.25)."""
 
 # ---------------------------------------------------------------- beta and gamma
 
 LARGE = 10.0
 """From here on Stirling's series is exact to a double."""
-
-
-def _both_positive(a: Any, b: Any) -> Any:
-    return np.greater(a, 0.0) & np.greater(b, 0.0)
 
 
 def _stirling_rest(x: Any) -> Any:
@@ -300,7 +290,7 @@ def beta(a: Any, b: Any) -> Any:
 
     return _chosen(
         [
-            (~_both_positive(a, b), lambda x, _: x * np.nan),
+            (~_all_positive(a, b), lambda x, _: x * np.nan),
             (small >= LARGE, both_by_series),
             (large >= LARGE, by_series),
             (True, special.beta),
@@ -325,7 +315,7 @@ def lbeta(a: Any, b: Any) -> Any:
 
     return _chosen(
         [
-            (~_both_positive(a, b), lambda x, _: x * np.nan),
+            (~_all_positive(a, b), lambda x, _: x * np.nan),
             (large >= LARGE, by_series),
             (True, special.betaln),
         ],
@@ -357,17 +347,13 @@ def polygamma_difference(a: Any, b: Any, order: float) -> Any:
     for k, number in enumerate(bernoulli(), 1):
         factor = float(number) * math.factorial(2 * k + n - 1) / math.factorial(2 * k)
         total = total + factor * fallen(far, 2 * k + n)
-    return np.where(_both_positive(a, b), -sign * total, np.nan)
+    return np.where(_all_positive(a, b), -sign * total, np.nan)
 
 
-def gammap(a: Any, x: Any) -> Any:
-    """Return the lower incomplete gamma function, divided by gamma (DLMF 8.2.4)."""
-    return np.where(np.greater(a, 0.0), special.gammainc(a, x), np.nan)
-
-
-def gammaq(a: Any, x: Any) -> Any:
-    """Return the upper incomplete gamma function, divided by gamma (DLMF 8.2.4)."""
-    return np.where(np.greater(a, 0.0), special.gammaincc(a, x), np.nan)
+gammap, gammaq = _for_positive(special.gammainc, 0), _for_positive(special.gammaincc, 0)
+"""The lower and the upper incomplete gamma function, divided by gamma (DLMF 8.2.4)."""
+betainc = _for_positive(special.betainc, 0, 1)
+"""The incomplete beta function, divided by beta (DLMF 8.17.2)."""
 
 
 def _saddle(u: Any, ratio: Any) -> Any:
@@ -397,11 +383,6 @@ def gamma_density(a: Any, x: Any) -> Any:
     return _chosen([(inside & is_large, large), (inside, small)], a, x)
 
 
-def betainc(a: Any, b: Any, x: Any) -> Any:
-    """Return the incomplete beta function, divided by beta (DLMF 8.17.2)."""
-    return np.where(_both_positive(a, b), special.betainc(a, b, x), np.nan)
-
-
 def beta_density(a: Any, b: Any, x: Any) -> Any:
     """Return x^(a-1) (1-x)^(b-1) / B(a, b), the derivative of betainc (Loader 2000)."""
 
@@ -417,7 +398,7 @@ def beta_density(a: Any, b: Any, x: Any) -> Any:
         root = np.sqrt(a / (2.0 * math.pi) * (b / total))
         return np.exp(rest - deviance) * root / (x * (1.0 - x))
 
-    inside = _both_positive(a, b) & np.greater_equal(x, 0.0) & np.less_equal(x, 1.0)
+    inside = _all_positive(a, b) & np.greater_equal(x, 0.0) & np.less_equal(x, 1.0)
     is_large = np.greater_equal(np.minimum(a, b), LARGE) & np.greater(x, 0.0) & np.less(x, 1.0)
     return _chosen([(inside & is_large, large), (inside, small)], a, b, x)
 
@@ -425,7 +406,7 @@ def beta_density(a: Any, b: Any, x: Any) -> Any:
 # ---------------------------------------------------------------- zeta, elliptic integrals, Lambert
 
 FIRST = 20
-"""So many terms of zeta are added up before the formula of Euler and Maclaurin takes over."""
+"""Terms of zeta that are added up before the formula of Euler and Maclaurin."""
 
 
 def zeta(s: Any) -> Any:
@@ -460,14 +441,9 @@ def zeta_derivative(s: Any, order: float) -> Any:
     return (-1) ** n * (total + tail * np.power(float(FIRST), -s))
 
 
-def ellipk(m: Any) -> Any:
-    """Return the complete elliptic integral of the first kind, of the parameter m (DLMF 19.2.8)."""
-    return special.ellipk(m)
-
-
-def ellipe(m: Any) -> Any:
-    """Return the complete elliptic integral of the second kind (DLMF 19.2.8)."""
-    return special.ellipe(m)
+ellipk, ellipe = special.ellipk, special.ellipe
+"""The complete elliptic integrals of the first and the second kind, of the parameter m (DLMF
+19.2.8)."""
 
 
 def elliptic_b(m: Any) -> Any:
@@ -486,7 +462,7 @@ def elliptic_c(m: Any, order: float) -> Any:
     """Return (D - B) / m, where D and B are the two above, or a derivative of it.
 
     It is π/16 F(3/2, 3/2; 3; m): by that series near 0, elsewhere from K and E and by the
-    hypergeometric equation (DLMF 15.10.1, differentiated).
+    hypergeometric equation.
     """
     n = int(order)
 
@@ -497,12 +473,7 @@ def elliptic_c(m: Any, order: float) -> Any:
 
     def far(m: Any) -> Any:
         b, d = elliptic_b(m), elliptic_d(m)
-        before = (d - b) / m
-        found = ((d - before) / (2.0 * (1.0 - m)) - 1.5 * before) / m
-        for j in range(n - 1):
-            rest = (j + 1.5) ** 2 * before - (3.0 + j - (4.0 + 2.0 * j) * m) * found
-            before, found = found, rest / (m * (1.0 - m))
-        return found if n else before
+        return elliptic(m, (d - b) / m, d, n)
 
     return _chosen([(np.abs(m) < 0.5, near), (np.less(m, 1.0), far)], m)
 
@@ -565,11 +536,5 @@ MOST_CHOSEN = 1100
 """The number of ways to choose or to order more than these of others is no double."""
 
 
-def ncr(n: Any, k: Any) -> Any:
-    """Return in how many ways k of n can be chosen, correctly rounded."""
-    return _counted(math.comb, n, k)
-
-
-def npr(n: Any, k: Any) -> Any:
-    """Return in how many orders k of n can be chosen, correctly rounded."""
-    return _counted(math.perm, n, k)
+ncr, npr = partial(_counted, math.comb), partial(_counted, math.perm)
+"""In how many ways, and in how many orders, k of n can be chosen, correctly rounded."""

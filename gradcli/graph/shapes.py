@@ -53,8 +53,7 @@ class Rows:
         return self._unknown() if self.number is None else float(self.number)
 
     def _unknown(self, *_: object) -> Any:
-        message = "the formula depends on the number of rows"
-        raise ShapeError(message)
+        raise ShapeError("the formula depends on the number of rows")
 
     __index__ = __neg__ = __mul__ = __rmul__ = __add__ = __sub__ = __floordiv__ = _unknown
     __lt__ = __le__ = __gt__ = __ge__ = _unknown
@@ -66,8 +65,10 @@ ROWS: Any = Rows()
 COUNT = "number of rows"
 """The free name of that length as a number; no name that anyone can type."""
 
-Key = tuple[int | tuple[int | None, int | None, int | None], ...]
-"""An index: for each axis a whole number, or the start, stop and step of a slice."""
+Item = int | tuple[int | None, int | None, int | None]
+"""A whole number, or the start, stop and step of a slice."""
+Key = tuple[Item, ...]
+"""An index: what is taken of each axis."""
 
 
 def shown(shape: Shape) -> str:
@@ -79,17 +80,13 @@ def checked(shape: Shape) -> Shape:
     """Return the shape if an array of it may be made. Raises ShapeError when it is too large."""
     lengths = sized(shape, 1)
     if any(length < 0 for length in lengths):
-        message = f"an axis cannot have a negative length: {shown(shape)}"
-        raise ShapeError(message)
+        raise ShapeError(f"an axis cannot have a negative length: {shown(shape)}")
     if shape.count(ROWS) > 1:
-        message = "an array cannot have the rows of the data along two axes"
-        raise ShapeError(message)
+        raise ShapeError("an array cannot have the rows of the data along two axes")
     if len(shape) > AXES:
-        message = f"an array has at most {AXES} axes, not {len(shape)}"
-        raise ShapeError(message)
+        raise ShapeError(f"an array has at most {AXES} axes, not {len(shape)}")
     if prod(lengths) > ELEMENTS:
-        message = f"an array of shape {shown(shape)} has more than {ELEMENTS} numbers"
-        raise ShapeError(message)
+        raise ShapeError(f"an array of shape {shown(shape)} has more than {ELEMENTS} numbers")
     return shape
 
 
@@ -109,8 +106,7 @@ def broadcast(*shapes: Shape) -> Shape:
                 continue
             if other != 1:
                 both = " and ".join(shown(s) for s in dict.fromkeys(s for s in shapes if s))
-                message = f"shapes {both} do not fit together: {other} and {length} differ"
-                raise ShapeError(message)
+                raise ShapeError(f"shapes {both} do not fit together: {other} and {length} differ")
             lengths[-back] = length
     return checked(tuple(lengths))
 
@@ -127,7 +123,7 @@ def matmul(left: Shape, right: Shape) -> Shape:
     if left[-1] != inner:
         message = f"{shown(left)} @ {shown(right)}: inner sizes {left[-1]} and {inner} differ"
         raise ShapeError(message)
-    return checked(left[:-1] + right[1:])
+    return left[:-1] + right[1:]
 
 
 def axis_of(name: str, shape: Shape, axis: int | None) -> int | None:
@@ -135,18 +131,17 @@ def axis_of(name: str, shape: Shape, axis: int | None) -> int | None:
     if axis is None:
         return None
     if not -len(shape) <= axis < len(shape):
+        message = f"an array of shape {shown(shape)} has no axis {axis}"
         if not shape:
             message = f"{name} over axis {axis} needs an array, not a single number"
-        else:
-            message = f"an array of shape {shown(shape)} has no axis {axis}"
         raise ShapeError(message, hint="axes count from 0; -1 is the last one")
     return axis % len(shape)
 
 
 def reduced(name: str, shape: Shape, axis: int | None) -> Shape:
     """Return the shape without one axis, or of a single number for no axis."""
-    place = axis_of(name, shape, axis)
-    return SCALAR if place is None else shape[:place] + shape[place + 1 :]
+    position = axis_of(name, shape, axis)
+    return SCALAR if position is None else shape[:position] + shape[position + 1 :]
 
 
 def kept(shape: Shape, axis: int | None) -> Shape:

@@ -27,6 +27,7 @@ from gradcli.graph.operations import (
     WHERE,
     Operation,
 )
+from gradcli.graph.precedence import COMPARISON
 from gradcli.graph.shapes import indexed
 
 TYPE_CHECKING = False
@@ -57,7 +58,9 @@ class DerivedNode(Node):
         return self.at(simplified(self.graph, operation, arguments, payload))
 
 
-def simplified(graph: Graph, operation: Operation, arguments: tuple[int, ...], payload: Any) -> int:
+def simplified(
+    graph: Graph, operation: Operation, arguments: tuple[int, ...], payload: Any = None
+) -> int:
     """Return the id of the shortest node known to have the value of `operation`."""
     if graph.has_arrays:
         arguments = _narrow(graph, operation, arguments)
@@ -88,20 +91,14 @@ def _narrow(graph: Graph, operation: Operation, arguments: tuple[int, ...]) -> t
     if operation.structural or len(arguments) != 2:
         return arguments
     narrow = list(arguments)
-    for place, other in ((0, 1), (1, 0)):
-        source, inputs, shape = graph.rows[narrow[place]]
+    for position, other in ((0, 1), (1, 0)):
+        source, inputs, shape = graph.rows[narrow[position]]
         opposite = graph.shape(narrow[other])
         if (source is BROADCAST and opposite == shape) or (
             source is RESHAPE and not graph.shape(inputs[0]) and len(opposite) >= len(shape)
         ):
-            narrow[place] = inputs[0]
+            narrow[position] = inputs[0]
     return tuple(narrow)
-
-
-def _is_plain(graph: Graph, x: int, y: int) -> bool:
-    """Return whether neither node is a number or a negation."""
-    rows = graph.rows
-    return rows[x][0] not in _SHORTENED and rows[y][0] not in _SHORTENED
 
 
 def _negated(graph: Graph, node: int) -> int | None:
@@ -117,14 +114,29 @@ def _negate(graph: Graph, node: int) -> int:
     return graph.add(NEGATE, (node,))
 
 
-def _folded(
-    graph: Graph, function: Callable[[float, float], float], a: float, b: float
-) -> int | None:
-    """Return what two whole numbers make, if it is one too and a double holds all three exactly."""
-    values = (a, b, function(a, b))
-    if all(v == int(v) and abs(v) <= LARGEST_WHOLE for v in values):
-        return graph.constant(values[-1] + 0.0)
-    return None
+def _arithmetic(
+    function: Callable[[float, float], float],
+    identity: Callable[[Graph, int, int, float | None, float | None], int | None],
+) -> Callable[[Graph, tuple[int, ...], object], int | None]:
+    """Return the identities of an operator: whole numbers are folded, else `identity` is asked.
+
+    It takes both operands, and those of them that are numbers; it is not asked about two different
+    operands of which none is a number or a negation.
+    """
+
+    def apply(graph: Graph, arguments: tuple[int, ...], _: object) -> int | None:
+        x, y = arguments
+        rows = graph.rows
+        if x != y and rows[x][0] not in _SHORTENED and rows[y][0] not in _SHORTENED:
+            return None
+        a, b = graph.number(x), graph.number(y)
+        if a is not None and b is not None and (b or function is not operator.truediv):
+            values = (a, b, function(a, b))
+            if all(v == int(v) and abs(v) <= LARGEST_WHOLE for v in values):
+                return graph.constant(values[-1] + 0.0)
+        return identity(graph, x, y, a, b)
+
+    return apply
 
 
 def _signs_before(graph: Graph, operation: Operation, x: int, y: int) -> int | None:
@@ -133,58 +145,32 @@ def _signs_before(graph: Graph, operation: Operation, x: int, y: int) -> int | N
     if left is None and right is None:
         return None
     parts = (x if left is None else left, y if right is None else right)
-    found = simplified(graph, operation, parts, None)
+    found = simplified(graph, operation, parts)
     return _negate(graph, found) if left is None or right is None else found
 
 
-def _add(graph: Graph, arguments: tuple[int, ...], _: object) -> int | None:
-    x, y = arguments
-    if x != y and _is_plain(graph, x, y):
-        return None
-    a, b = graph.number(x), graph.number(y)
-    if a is not None and b is not None:
-        folded = _folded(graph, operator.add, a, b)
-        if folded is not None:
-            return folded
-    if a == 0:
-        return y
-    if b == 0:
-        return x
+def _add(graph: Graph, x: int, y: int, a: float | None, b: float | None) -> int | None:
+    if a == 0 or b == 0:
+        return y if a == 0 else x
     if x == y:
-        return simplified(graph, MULTIPLY, (graph.constant(2), x), None)
+        return simplified(graph, MULTIPLY, (graph.constant(2), x))
     for first, second in ((x, y), (y, x)):
         negated = _negated(graph, second)
         if negated is not None:
-            return simplified(graph, SUBTRACT, (first, negated), None)
+            return simplified(graph, SUBTRACT, (first, negated))
     return None
 
 
-def _subtract(graph: Graph, arguments: tuple[int, ...], _: object) -> int | None:
-    x, y = arguments
-    if _is_plain(graph, x, y):
-        return None
-    a, b = graph.number(x), graph.number(y)
-    if a is not None and b is not None:
-        folded = _folded(graph, operator.sub, a, b)
-        if folded is not None:
-            return folded
+def _subtract(graph: Graph, x: int, y: int, a: float | None, b: float | None) -> int | None:
     if b == 0:
         return x
     if a == 0:
         return _negate(graph, y)
     negated = _negated(graph, y)
-    return None if negated is None else simplified(graph, ADD, (x, negated), None)
+    return None if negated is None else simplified(graph, ADD, (x, negated))
 
 
-def _multiply(graph: Graph, arguments: tuple[int, ...], _: object) -> int | None:
-    x, y = arguments
-    if _is_plain(graph, x, y):
-        return None
-    a, b = graph.number(x), graph.number(y)
-    if a is not None and b is not None:
-        folded = _folded(graph, operator.mul, a, b)
-        if folded is not None:
-            return folded
+def _multiply(graph: Graph, x: int, y: int, a: float | None, b: float | None) -> int | None:
     if a == 1 or b == 1:
         return y if a == 1 else x
     if a == -1 or b == -1:
@@ -192,20 +178,10 @@ def _multiply(graph: Graph, arguments: tuple[int, ...], _: object) -> int | None
     return _signs_before(graph, MULTIPLY, x, y)
 
 
-def _divide(graph: Graph, arguments: tuple[int, ...], _: object) -> int | None:
-    x, y = arguments
-    if _is_plain(graph, x, y):
-        return None
-    a, b = graph.number(x), graph.number(y)
-    if a is not None and b:
-        folded = _folded(graph, operator.truediv, a, b)
-        if folded is not None:
-            return folded
+def _divide(graph: Graph, x: int, y: int, _: float | None, b: float | None) -> int | None:
     if b == 1:
         return x
-    if b == -1:
-        return _negate(graph, x)
-    return _signs_before(graph, DIVIDE, x, y)
+    return _negate(graph, x) if b == -1 else _signs_before(graph, DIVIDE, x, y)
 
 
 def _power(graph: Graph, arguments: tuple[int, ...], exponent: float) -> int | None:
@@ -239,9 +215,8 @@ def _of_same(graph: Graph, arguments: tuple[int, ...], _: object) -> int | None:
 def _where(graph: Graph, arguments: tuple[int, ...], _: object) -> int | None:
     condition, x, y = arguments
     number = graph.number(condition)
-    taken = y if number == 0 else x
     if number is not None and graph.shape(x) == graph.shape(y):
-        return taken
+        return y if number == 0 else x
     if x != y or len(graph.shape(condition)) > len(graph.shape(x)):
         return None
     return x if graph.shape(condition) in {(), graph.shape(x)} else None
@@ -249,17 +224,14 @@ def _where(graph: Graph, arguments: tuple[int, ...], _: object) -> int | None:
 
 def is_condition(graph: Graph, node: int) -> bool:
     """Return whether the node's value is always 1 or 0."""
-    operation = graph.rows[node][0]
-    return operation in {AND_ALSO, OR_ELSE, NOT_SO} or (
-        operation.level == NOT_SO.level + 1  # a comparison
-    )
+    return graph.rows[node][0].level <= COMPARISON
 
 
 _IDENTITIES = {
-    ADD: _add,
-    SUBTRACT: _subtract,
-    MULTIPLY: _multiply,
-    DIVIDE: _divide,
+    ADD: _arithmetic(operator.add, _add),
+    SUBTRACT: _arithmetic(operator.sub, _subtract),
+    MULTIPLY: _arithmetic(operator.mul, _multiply),
+    DIVIDE: _arithmetic(operator.truediv, _divide),
     NEGATE: lambda graph, arguments, _: _negate(graph, arguments[0]),
     CONSTANT_POWER: _power,
     POWLOG: _powlog,

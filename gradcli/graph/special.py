@@ -2,7 +2,7 @@
 
 A body is a function of a target m and of numbers (see gradcli.graph.bodies). All are made of the
 same few steps, so that every engine gives the same bits; none needs a library. Errors are a few
-units in the last place, at zeros and beside poles too where it is not said otherwise.
+units in the last place, at zeros and near poles too where it is not said otherwise.
 """
 
 from __future__ import annotations
@@ -61,6 +61,21 @@ def recurred(factor: float, z: Any, n: int, found: Any, first: Any, sign: int = 
     for k in range(n):
         step = factor * (z * found + sign * k * before)
         before, found = found, step + first if k == 0 else step
+    return found
+
+
+def elliptic(m: Any, c: Any, d: Any, n: int) -> Any:
+    """Return the n-th derivative of c = (d - b)/m with respect to the parameter m.
+
+    Here b and d are the combinations of the complete elliptic integrals in DLMF 19.25.1. By the
+    hypergeometric equation (DLMF 15.10.1, differentiated).
+    """
+    if n == 0:
+        return c
+    found = ((d - c) / (2 * (1 - m)) - 3 * c / 2) / m
+    for j in range(n - 1):
+        step = ((j + 1.5) ** 2 * c - (3 + j - (4 + 2 * j) * m) * found) / (m * (1 - m))
+        c, found = found, step
     return found
 
 
@@ -142,20 +157,7 @@ def log_to_base(m: Any, x: Any, base: Any) -> Any:
     general = m.choose(base > 0.0, _quotient_of_logs, _no_number, x, base)
     if known is not None:
         return general
-    by_ten = m.choose(base == 10.0, _log10, _same, x, general)
-    return m.choose(base == 2.0, _log2, _same, x, by_ten)
-
-
-def _log2(m: Any, x: Any, _: Any) -> Any:
-    return m.log2(x)
-
-
-def _log10(m: Any, x: Any, _: Any) -> Any:
-    return m.log10(x)
-
-
-def _same(m: Any, _: Any, y: Any) -> Any:  # noqa: ARG001 - a body
-    return y
+    return m.where(base == 2.0, m.log2(x), m.where(base == 10.0, m.log10(x), general))
 
 
 def _no_number(m: Any, x: Any, base: Any) -> Any:  # noqa: ARG001 - a body
@@ -353,7 +355,7 @@ FIRST_ZERO, LAST_ZERO = 2, 25
 """Between the poles -k and -(k + 1) for these k, |Γ| is 1 twice. Beyond, the doubles next to a pole
 are not as near to it as the zeros, and the reflection loses no digits."""
 ZERO_TERMS = 36
-"""So many terms of the series around a zero are enough up to the next one."""
+"""Terms of the series around a zero that reach the next one."""
 
 
 def _lgamma_by_zeros(m: Any, x: Any) -> Any:
@@ -363,8 +365,8 @@ def _lgamma_by_zeros(m: Any, x: Any) -> Any:
     """
     k = m.floor(-x) + 0.0
     is_left = x < -k - 0.6  # 0.6 is about where log|Γ| is least
-    place = (k - float(FIRST_ZERO)) * 2.0 + m.where(is_left, 1.0, 0.0)
-    row = [m.pick(partial_table(column), place) for column in range(5 + ZERO_TERMS)]
+    position = (k - float(FIRST_ZERO)) * 2.0 + m.where(is_left, 1.0, 0.0)
+    row = [m.pick(partial_table(column), position) for column in range(5 + ZERO_TERMS)]
     high, low, first, second, third, *regular = row
     away = (x - high) - low
     pole = k + m.where(is_left, 1.0, 0.0)  # the three poles are this, the one before and behind
@@ -544,7 +546,7 @@ def _factorial_whole(m: Any, x: Any) -> Any:
 
 
 def _factorial_parts(m: Any, x: Any) -> Any:
-    """Γ(x + 1) is x Γ(x), without the rounding of x + 1; beside 0 it is that of _gamma_small."""
+    """Γ(x + 1) is x Γ(x), without the rounding of x + 1; near 0 it is that of _gamma_small."""
     return m.choose(abs(x) < 0.5, _factorial_small, _factorial_of_gamma, x)
 
 
@@ -610,7 +612,7 @@ def _digamma_reflected(m: Any, x: Any) -> Any:
 
 
 def _cotangent(m: Any, x: Any) -> Any:
-    """Return cot(πx): beside the poles from the tangent, beside the zeros from its complement's."""
+    """Return cot(πx): near the poles from the tangent, near the zeros from its complement's."""
     rest = x - m.rint(x)
     size = abs(rest)
     is_near = size < 0.25
@@ -678,10 +680,10 @@ def _polygamma_left(m: Any, x: Any, n: int) -> Any:
 def _polygamma_between(m: Any, x: Any, n: int) -> Any:
     if n % 2 == 0:
         return _polygamma_reflected(m, x, n)
-    return m.choose(x > -FAR, _polygamma_beside, _polygamma_reflected, x, n)
+    return m.choose(x > -FAR, _polygamma_close, _polygamma_reflected, x, n)
 
 
-def _polygamma_beside(m: Any, x: Any, n: int) -> Any:
+def _polygamma_close(m: Any, x: Any, n: int) -> Any:
     """By the same series, which may begin anywhere between the poles.
 
     Of even order its terms have two signs there, and where they cancel the reflection is better.

@@ -5,7 +5,7 @@ differentiation follow: `vjp`, the derivative with respect to an argument when t
 the value is g, and the word that tells what its jvp is; `slope`, the derivative of each number of
 the value with respect to the numbers that it is reduced from; or an `expansion`, an equal
 expression of simpler rows, which is differentiated instead. A row with none of them is constant.
-Where these are not what a teacher would write, `told` is, for one line of numbers along the axis.
+Where these are not what a textbook writes, `textbook` is, for one line of numbers along the axis.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from gradcli.errors import MathematicsError, ShapeError
 from gradcli.graph import shapes
 from gradcli.graph.literals import key_text
 from gradcli.graph.precedence import ATOM, POWER, PRODUCT, SERIES
-from gradcli.graph.shapes import COUNT, ROWS, SCALAR, Key, Shape, shown, sized
+from gradcli.graph.shapes import COUNT, ROWS, SCALAR, Item, Key, Shape, shown, sized
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,6 +31,16 @@ TOGETHER, EACH = "together", "each"
 def index(x: Any, key: Key) -> Any:
     """Return the part of x that the key names."""
     return x if key == () else x.apply("index", payload=key)
+
+
+def along(axis: int, item: Item) -> Key:
+    """Return the index that has `item` for an axis, and takes all of the axes before."""
+    return (*((None, None, None),) * axis, item)
+
+
+def sliced(x: Any, axis: int, start: int, stop: int | None) -> Any:
+    """Return the part of x from `start` to `stop` along an axis."""
+    return index(x, along(axis, (start, stop, None)))
 
 
 def scatter(x: Any, key: Key, shape: Shape) -> Any:
@@ -157,14 +167,14 @@ def read(operation: Any, position: int, count: Any, f: Any, arguments: Any, payl
     return broadcast_to(wide(count, x, payload), x.shape)
 
 
-def told(operation: Any, position: int, g: Any, f: Any, arguments: Any, payload: Any) -> Any:
+def textbook(operation: Any, position: int, g: Any, f: Any, arguments: Any, payload: Any) -> Any:
     """Return the vjp for readers: a node or a number, and the words behind it where there are some.
 
     These are their key in gradcli.pictures.wording, and the parts that are filled in.
     """
-    if operation.told is None:
+    if operation.textbook is None:
         return vjp(operation, position, g, f, arguments, payload)
-    return operation.told[position](g, f, *operation.with_payload(arguments, payload))
+    return operation.textbook[position](g, f, *operation.with_payload(arguments, payload))
 
 
 # ---------------------------------------------------------------- shapes
@@ -180,10 +190,8 @@ def _reduction_shape(name: str) -> Callable[..., Shape]:
 def _nonempty_shape(name: str) -> Callable[..., Shape]:
     def shape(x: Shape, axis: int | None = None) -> Shape:
         result = shapes.reduced(name, x, axis)
-        place = shapes.axis_of(name, x, axis)
-        if 0 in (x if place is None else x[place : place + 1]):
-            message = f"{name} of an empty array has no value"
-            raise ShapeError(message)
+        if 0 in (x if axis is None else (x[axis],)):
+            raise ShapeError(f"{name} of an empty array has no value")
         return result
 
     return shape
@@ -199,22 +207,21 @@ def _same_shape(name: str) -> Callable[..., Shape]:
 
 def _stack_shape(*parts: Shape) -> Shape:
     first = parts[0]
-    for place, part in enumerate(parts):
+    for position, part in enumerate(parts):
         if part != first:
             message = (
                 f"the parts of an array must have one shape: part 0 has {shown(first)}, "
-                f"part {place} has {shown(part)}"
+                f"part {position} has {shown(part)}"
             )
             raise ShapeError(message)
-    return shapes.checked((len(parts), *first))
+    return (len(parts), *first)
 
 
 def _placed_shape(x: Shape, payload: tuple[Key, Shape]) -> Shape:
     key, shape = payload
     part = shapes.indexed(shape, key)
     if part != x:
-        message = f"scatter puts an array of shape {shown(x)} where {shown(part)} is to be"
-        raise ShapeError(message)
+        raise ShapeError(f"scatter puts an array of shape {shown(x)} where {shown(part)} is to be")
     return shape
 
 
@@ -223,10 +230,6 @@ def _dot_shape(x: Shape, y: Shape) -> Shape:
         message = f"dot takes two vectors, not {shown(x)} and {shown(y)}"
         raise ShapeError(message, hint="for matrices write A @ B")
     return shapes.matmul(x, y)
-
-
-def _onehot_shape(x: Shape, classes: int) -> Shape:
-    return shapes.checked((*x, classes))
 
 
 def _cross_entropy_shape(score: Shape, target: Shape) -> Shape:
@@ -242,15 +245,13 @@ def _cross_entropy_shape(score: Shape, target: Shape) -> Shape:
         )
         raise ShapeError(message)
     if 0 in score:
-        message = "cross_entropy of an empty array has no value"
-        raise ShapeError(message)
+        raise ShapeError("cross_entropy of an empty array has no value")
     return SCALAR
 
 
 def _mse_shape(x: Shape, y: Shape) -> Shape:
     if 0 in shapes.broadcast(x, y):
-        message = "mse of an empty array has no value"
-        raise ShapeError(message)
+        raise ShapeError("mse of an empty array has no value")
     return SCALAR
 
 
@@ -281,26 +282,26 @@ def _matmul_by_right(g: Any, f: Any, a: Any, b: Any) -> Any:
     return transposed(a).apply("matmul", g)
 
 
-def _told_target(g: Any, score: Any, target: Any) -> Any:
-    slope = _target_slope(score, target)
-    return 0 if slope == 0 else g * slope / _rows(score)
-
-
-def _told_by_left(g: Any, f: Any, a: Any, b: Any) -> Any:
+def _textbook_by_left(g: Any, f: Any, a: Any, b: Any) -> Any:
     return g.outer(b) if (len(a.shape), len(b.shape)) == (2, 1) else _matmul_by_left(g, f, a, b)
 
 
-def _told_by_right(g: Any, f: Any, a: Any, b: Any) -> Any:
+def _textbook_by_right(g: Any, f: Any, a: Any, b: Any) -> Any:
     return a.outer(g) if (len(a.shape), len(b.shape)) == (1, 2) else _matmul_by_right(g, f, a, b)
 
 
-def _told_score(g: Any, f: Any, score: Any, target: Any) -> Any:
+def _textbook_score(g: Any, f: Any, score: Any, target: Any) -> Any:
     found = score.apply("softmax", payload=len(score.shape) - 1)
     if target.shape != score.shape:
         return g * (found - target.apply("onehot", payload=score.shape[-1])) / _rows(score)
     weighted = found * target.apply("sum", payload=None) if len(score.shape) == 1 else found
     slope = g * (weighted - target) / _rows(score)
     return slope if len(score.shape) == 1 else (slope, "told weights")
+
+
+def _textbook_target(g: Any, f: Any, score: Any, target: Any) -> Any:
+    slope = _target_slope(score, target)
+    return 0 if slope == 0 else g * slope / _rows(score)
 
 
 def _shares(f: Any, x: Any, axis: int | None) -> Any:
@@ -323,8 +324,7 @@ def _max_tie(x: Any, axis: int | None) -> bool:
 
 def _quantile_shape(x: Shape, p: Shape, axis: int | None = None) -> Shape:
     if p:
-        message = "quantile takes one fraction, not an array"
-        raise ShapeError(message)
+        raise ShapeError("quantile takes one fraction, not an array")
     return _nonempty_shape("quantile")(x, axis)
 
 
@@ -332,9 +332,9 @@ def _quantile_tie(x: Any, p: float, axis: int | None) -> bool:
     """Return whether a number that a quantile is taken of is there more than once."""
     import numpy as np
 
-    order = np.sort(x, axis=axis) if axis is not None else np.sort(x, axis=None)
-    place = p * (order.shape[axis or 0] - 1)
-    for which in {int(place), -int(-place // 1)}:
+    order = np.sort(x, axis=axis)
+    rank = p * (order.shape[axis or 0] - 1)
+    for which in {int(rank), -int(-rank // 1)}:
         picked = np.take(order, [which], axis=axis or 0)
         if (np.sum(order == picked, axis=axis or 0) > 1).any():
             return True
@@ -353,17 +353,13 @@ def others(x: Any, axis: int | None) -> Any:
     if x.shape[axis] < 2:
         return broadcast_to(x.number(1), x.shape)
     half = x.shape[axis] // 2
-    before: Key = ((None, None, None),) * axis
-    first = index(x, (*before, (0, half, None)))
-    second = index(x, (*before, (half, 2 * half, None)))
+    first, second = sliced(x, axis, 0, half), sliced(x, axis, half, 2 * half)
     pairs = first * second
     if x.shape[axis] == 2 * half:
         around = others(pairs, axis)
         return _joined(second * around, first * around, axis)
-    last: Key = (*before, (2 * half, None, None))
-    around = others(_joined(pairs, index(x, last), axis), axis)
-    of_pairs = index(around, (*before, (0, half, None)))
-    of_last = index(around, (*before, (half, None, None)))
+    around = others(_joined(pairs, sliced(x, axis, 2 * half, None), axis), axis)
+    of_pairs, of_last = sliced(around, axis, 0, half), sliced(around, axis, half, None)
     return _joined(_joined(second * of_pairs, first * of_pairs, axis), of_last, axis)
 
 
@@ -371,17 +367,14 @@ def _joined(first: Any, rest: Any, axis: int) -> Any:
     """Return two arrays one behind the other along an axis."""
     one, more = first.shape[axis], rest.shape[axis]
     shape = (*first.shape[:axis], one + more, *first.shape[axis + 1 :])
-    before: Key = ((None, None, None),) * axis
-    return scatter(first, (*before, (0, one, None)), shape) + scatter(
-        rest, (*before, (one, None, None)), shape
-    )
+    keys = along(axis, (0, one, None)), along(axis, (one, None, None))
+    return scatter(first, keys[0], shape) + scatter(rest, keys[1], shape)
 
 
 def _flipped_cumsum(g: Any, axis: int | None) -> Any:
     if not g.shape:
         return g
-    before: Key = ((None, None, None),) * (axis or 0)
-    back: Key = (*before, (None, None, -1))
+    back = along(axis or 0, (None, None, -1))
     return index(index(g, back).apply("cumsum", payload=axis), back)
 
 
@@ -396,12 +389,9 @@ def deviations(x: Any, axis: int | None) -> Any:
     """
     if not x.shape:
         return x - x
-    here: Key = ((0, 1, None),) * len(x.shape)
-    if axis is not None:
-        here = tuple(
-            [(0, 1, None) if i == axis else (None, None, None) for i in range(len(x.shape))]
-        )
-    shifted = x - index(x, here)
+    first, all_of_it = (0, 1, None), (None, None, None)
+    key: Key = tuple([first if axis in {None, i} else all_of_it for i in range(len(x.shape))])
+    shifted = x - index(x, key)
     return shifted - wide(_mean(shifted, axis), x, axis)
 
 
@@ -452,6 +442,15 @@ def add_rows(row: Callable[..., Any]) -> None:
         own = {"shape": shaped(name), "payload": "axis", "array": f"{name}({{0}}, {{p}})"}
         row(name, **own | columns)
 
+    def resized(name: str, vjp: Callable[..., Any], array: str, **columns: Any) -> None:
+        """Add an operation that gives its argument the shape in the payload."""
+        own = {"shape": lambda x, shape: shape, "payload": "sizes", "linear": TOGETHER}
+        row(name, vjp=(vjp,), array=array, **own, **columns)
+
+    def made(name: str, payload: str, shape: Callable[..., Shape], array: str) -> None:
+        """Add an array that is made of numbers in the formula, which are its payload."""
+        row(name, arity=(0, 0), payload=payload, shape=shape, array=array)
+
     row(
         "array",
         linear=TOGETHER,
@@ -466,7 +465,7 @@ def add_rows(row: Callable[..., Any]) -> None:
         shape=shapes.indexed,
         payload="last",
         vjp=(lambda g, f, x, key: scatter(g, key, x.shape),),
-        told=(lambda g, f, x, key: (g, "told entry", {"key": key_text(key)}),),
+        textbook=(lambda g, f, x, key: (g, "told entry", {"key": key_text(key)}),),
         array=lambda payload: f"{{0}}[{_key(payload)}]",
     )
     row(
@@ -477,35 +476,21 @@ def add_rows(row: Callable[..., Any]) -> None:
         vjp=(lambda g, f, x, p: index(g, p[0]),),
         array=lambda payload: f"scattered({{0}}, {_key(payload[0])}, {payload[1]!r})",
     )
-    row(
+    resized(
         "broadcast",
-        linear=TOGETHER,
-        shape=lambda x, shape: shape,
-        payload="sizes",
-        vjp=(lambda g, f, x, shape: sum_to_shape(g, x.shape),),
+        lambda g, f, x, shape: sum_to_shape(g, x.shape),
+        "np.broadcast_to({0}, {p})",
         spelled=lambda f, x, shape: filled(x, shape),
-        told=(lambda g, f, x, shape: (g, "told repeated"),),
-        array="np.broadcast_to({0}, {p})",
-        internal=True,
+        textbook=(lambda g, f, x, shape: (g, "told repeated"),),
     )
-    row(
+    resized(
         "collapse",
-        linear=TOGETHER,
-        shape=lambda x, shape: shape,
-        payload="sizes",
-        vjp=(lambda g, f, x, shape: broadcast_to(g, x.shape),),
-        told=(lambda g, f, x, shape: (g, "told each of sum"),),
-        array="sum_to_shape({0}, {p})",
+        lambda g, f, x, shape: broadcast_to(g, x.shape),
+        "sum_to_shape({0}, {p})",
+        textbook=(lambda g, f, x, shape: (g, "told each of sum"),),
         internal=True,
     )
-    row(
-        "reshape",
-        linear=TOGETHER,
-        shape=lambda x, shape: shape,
-        payload="sizes",
-        vjp=(lambda g, f, x, shape: reshape(g, x.shape),),
-        array="np.reshape({0}, {p})",
-    )
+    resized("reshape", lambda g, f, x, shape: reshape(g, x.shape), "np.reshape({0}, {p})")
     row(
         "transpose",
         linear=TOGETHER,
@@ -522,14 +507,14 @@ def add_rows(row: Callable[..., Any]) -> None:
         level=PRODUCT,
         infix=" @ ",
         latex=(r"{0} \, {1}", PRODUCT, PRODUCT, POWER),
-        told=(_told_by_left, _told_by_right),
+        textbook=(_textbook_by_left, _textbook_by_right),
         array="{0} @ {1}",
     )
     row(
         "dot",
         shape=_dot_shape,
         expansion=lambda f, x, y: total(x * y),
-        told=(lambda g, f, x, y: g * y, lambda g, f, x, y: g * x),
+        textbook=(lambda g, f, x, y: g * y, lambda g, f, x, y: g * x),
         array="{0} @ {1}",
         commutative=True,
     )
@@ -539,26 +524,26 @@ def add_rows(row: Callable[..., Any]) -> None:
         linear=TOGETHER,
         vjp=(lambda g, f, x, axis: broadcast_to(wide(g, x, axis), x.shape),),
         latex=(r"\sum{p} {0}", SERIES, PRODUCT),
-        told=(lambda g, f, x, axis: (g, "told each"),),
+        textbook=(lambda g, f, x, axis: (g, "told each"),),
         array="summed({0}, {p})",
     )
     along_axis(
         "mean",
         expansion=lambda f, x, axis: _mean(x, axis),
-        told=(lambda g, f, x, axis: (g / _count(x, None), "told each"),),
+        textbook=(lambda g, f, x, axis: (g / _count(x, None), "told each"),),
     )
     along_axis(
         "prod",
         _reduction_shape,
         slope=lambda f, x, axis: others(x, axis),
         latex=(r"\prod{p} {0}", SERIES, PRODUCT),
-        told=(lambda g, f, x, axis: (g, "told others"),),
+        textbook=(lambda g, f, x, axis: (g, "told others"),),
         array="np.prod({0}, axis={p})",
     )
     along_axis(
         "var",
         slope=lambda f, x, axis: 2 * deviations(x, axis) / _count(x, axis),
-        told=(lambda g, f, x, axis: 2 * g * _from_mean(x) / _count(x, None),),
+        textbook=(lambda g, f, x, axis: 2 * g * _from_mean(x) / _count(x, None),),
     )
     along_axis(
         "std",
@@ -567,7 +552,7 @@ def add_rows(row: Callable[..., Any]) -> None:
             "std has a kink where all numbers are equal, where its derivative is taken as 0",
         ),
         slope=_std_slope,
-        told=(lambda g, f, x, axis: g * _from_mean(x) / (_count(x, None) * f),),
+        textbook=(lambda g, f, x, axis: g * _from_mean(x) / (_count(x, None) * f),),
     )
     along_axis(
         "norm",
@@ -578,7 +563,7 @@ def add_rows(row: Callable[..., Any]) -> None:
         ),
         slope=lambda f, x, axis: x.apply("ratio", wide(f, x, axis)),
         latex=r"\left\lVert {0} \right\rVert{p}",
-        told=(lambda g, f, x, axis: g * x / f,),
+        textbook=(lambda g, f, x, axis: g * x / f,),
     )
     along_axis(
         "quantile",
@@ -592,7 +577,7 @@ def add_rows(row: Callable[..., Any]) -> None:
             lambda f, x, p, axis: x.apply("quantile_shares", p, payload=axis),
             no_slope("quantile", "fraction"),
         ),
-        told=(
+        textbook=(
             lambda g, f, x, p, axis: (g, "told fraction"),
             no_slope("quantile", "fraction"),
         ),
@@ -615,7 +600,7 @@ def add_rows(row: Callable[..., Any]) -> None:
             "median is taken of equal numbers, which share its derivative equally",
         ),
         expansion=lambda f, x, axis: x.apply("quantile", x.number(0.5), payload=axis),
-        told=(lambda g, f, x, axis: (g, "told middle"),),
+        textbook=(lambda g, f, x, axis: (g, "told middle"),),
         array="quantile({0}, 0.5, {p})",
         reserved=False,
     )
@@ -628,7 +613,7 @@ def add_rows(row: Callable[..., Any]) -> None:
                 f"{typed} has a tie, whose derivative is shared equally",
             ),
             slope=_shares,
-            told=(lambda g, f, x, axis: g * (_hits(f, x) / total(_hits(f, x))),),
+            textbook=(lambda g, f, x, axis: g * (_hits(f, x) / total(_hits(f, x))),),
             typed=typed,
             latex=rf"\{typed}",
             array=f"{reducer}({{0}}, axis={{p}})",
@@ -647,7 +632,7 @@ def add_rows(row: Callable[..., Any]) -> None:
     along_axis(
         "logsumexp",
         slope=lambda f, x, axis: _softmax(x, axis),
-        told=(lambda g, f, x, axis: g * x.apply("softmax", payload=axis),),
+        textbook=(lambda g, f, x, axis: g * x.apply("softmax", payload=axis),),
         array="logsumexp({0}, {p}, exp, log1p)",
     )
     along_axis(
@@ -655,14 +640,14 @@ def add_rows(row: Callable[..., Any]) -> None:
         _same_shape,
         symmetric=True,
         vjp=(lambda g, f, x, axis: f * (g - wide(total(g * f, axis), x, axis)),),
-        told=(lambda g, f, x, axis: f * (g - total(g * f)),),
+        textbook=(lambda g, f, x, axis: f * (g - total(g * f)),),
         array="softmax({0}, {p}, exp)",
     )
     along_axis(
         "logsoftmax",
         _same_shape,
         expansion=lambda f, x, axis: x - wide(x.apply("logsumexp", payload=axis), x, axis),
-        told=(lambda g, f, x, axis: g - x.apply("softmax", payload=axis) * total(g),),
+        textbook=(lambda g, f, x, axis: g - x.apply("softmax", payload=axis) * total(g),),
         array="logsoftmax({0}, {p}, exp, log1p)",
     )
     row(
@@ -672,17 +657,14 @@ def add_rows(row: Callable[..., Any]) -> None:
             lambda f, x, target: _score_slope(x, target) * (x.number(1) / _rows(x)),
             lambda f, x, target: _target_slope(x, target) * (x.number(1) / _rows(x)),
         ),
-        told=(
-            _told_score,
-            lambda g, f, x, target: _told_target(g, x, target),
-        ),
+        textbook=(_textbook_score, _textbook_target),
         array="cross_entropy({0}, {1}, exp, log1p)",
     )
     row(
         "mse",
         shape=_mse_shape,
         expansion=lambda f, x, y: _mean((x - y) ** 2, None),
-        told=(
+        textbook=(
             lambda g, f, x, y: 2 * g * (x - y) / _count(x - y, None),
             lambda g, f, x, y: 2 * g * (y - x) / _count(x - y, None),
         ),
@@ -691,40 +673,15 @@ def add_rows(row: Callable[..., Any]) -> None:
     )
     row(
         "onehot",
-        shape=_onehot_shape,
+        shape=lambda x, classes: (*x, classes),
         payload="last",
         array="onehot({0}, {p})",
     )
-    # Arrays made from numbers in the formula; their arguments are payload.
-    row(
-        "zeros",
-        arity=(0, 0),
-        shape=lambda shape: shape,
-        payload="shape",
-        array="np.zeros({p})",
-    )
-    row("ones", arity=(0, 0), shape=lambda shape: shape, payload="shape", array="np.ones({p})")
-    row(
-        "eye",
-        arity=(0, 0),
-        shape=lambda n: (n[0], n[0]),
-        payload="shape",
-        array="np.eye({p}[0])",
-    )
-    row(
-        "linspace",
-        arity=(0, 0),
-        shape=lambda p: (p[2],),
-        payload="values",
-        array="np.linspace(*{p})",
-    )
-    row(
-        "range",
-        arity=(0, 0),
-        shape=lambda p: (len(range(*p)),),
-        payload="values",
-        array="np.arange(*{p}) * 1.0",
-    )
+    made("zeros", "shape", lambda shape: shape, "np.zeros({p})")
+    made("ones", "shape", lambda shape: shape, "np.ones({p})")
+    made("eye", "shape", lambda n: (n[0], n[0]), "np.eye({p}[0])")
+    made("linspace", "values", lambda p: (p[2],), "np.linspace(*{p})")
+    made("range", "values", lambda p: (len(range(*p)),), "np.arange(*{p}) * 1.0")
 
 
 def entries(shape: Shape) -> list[tuple[int, ...]]:

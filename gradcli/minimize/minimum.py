@@ -361,7 +361,7 @@ class Minimum(NamedTuple):
 
     def document(self) -> dict[str, Any]:
         """Return everything that the command's JSON holds, as plain values and arrays."""
-        from gradcli.graph.strict_json import SCHEMA
+        from gradcli.graph.literals import SCHEMA
 
         content = {
             "schema": SCHEMA,

@@ -56,7 +56,7 @@ class NumPy(Dialect):
         "clip": "np.minimum(np.maximum({0}, {1}), {2}) + 0.0",
     }
     # One pass in place of many.
-    choice = "chosen({{0}}, {one}, {other}, {places})"
+    choice = "chosen({{0}}, {one}, {other}, {numbers})"
     own = frozenset({"relu", "sign", "clip", "max", "min", "hypot", "direction"})
     is_lazy = False
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import math
 import operator
+import pickle
 import random
 import time
 from fractions import Fraction
@@ -20,6 +21,7 @@ from mpmath import mp, mpf
 from gradcli.calculus import forward, reverse
 from gradcli.errors import MathematicsError
 from gradcli.formula import Formula
+from gradcli.graph.forms import FORMS
 from gradcli.graph.node import Graph
 from gradcli.graph.operations import TABLE, WHERE, Operation
 from gradcli.programs import generated, interpreter
@@ -786,6 +788,11 @@ def conditioning(case: Case, point: Point, payload: Any, orders: tuple[int, ...]
 
 
 # ---------------------------------------------------------------- values
+
+
+def test_pickle_finds_every_row_again() -> None:
+    rows = [*TABLE.values(), *FORMS.values()]
+    assert all(pickle.loads(pickle.dumps(row)) is row for row in rows)  # noqa: S301 - our own
 
 
 def test_every_row_has_a_counterpart() -> None:

@@ -187,7 +187,7 @@ def test_every_word_is_used_and_every_word_is_there() -> None:
     used |= {f"latex {word}" for word in re.findall(r"\\text\{\{(\w+)", latex)}
     assert used <= table().keys()
     sources = [path for ends in ("py", "js", "html") for path in FOLDER.rglob(f"*.{ends}")]
-    others = ("graph/structural.py", "calculus/told.py", "plotting/replay.py")
+    others = ("graph/structural.py", "calculus/textbook.py", "plotting/replay.py")
     sources += [FOLDER.parent / name for name in others]
     code = "\n".join([path.read_text("utf-8") for path in sources])
     unused = [

@@ -90,9 +90,9 @@ def _parts(graph: Graph, step: Step, values: Mapping[int, Any]) -> Iterator[Part
     if not numbers:
         return
     if operation is INTEGRAL:
-        from gradcli.graph.quadrature import few
+        from gradcli.graph.quadrature import gauss_points
 
-        nodes = few(*limits)
+        nodes = gauss_points(*limits)
         yield from [Part(_at(bound.name, x), value(x)) for x, _ in nodes]
         whole = math.fsum(weight * value(x) for x, weight in nodes)
         yield Part(say("part gauss", count=len(nodes)), whole)

@@ -326,7 +326,7 @@ def _data(picture: Picture) -> bytes:
     its role, its shape and whether the result reads it (live), and each of its inputs a position,
     the local derivative as a formula, and whether it is read.
     """
-    from gradcli.graph.strict_json import SCHEMA, json_text
+    from gradcli.graph.literals import SCHEMA, json_text
     from gradcli.pictures.graph.sketch import role, selected
 
     graph, result, steps = picture.graph, picture.result, picture.steps

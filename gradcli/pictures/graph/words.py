@@ -17,7 +17,7 @@ from gradcli.programs.trace import FORMULA
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from gradcli.calculus.told import Told
+    from gradcli.calculus.textbook import TextbookRule
     from gradcli.graph.node import Graph
     from gradcli.programs.trace import Edge, Step
 
@@ -108,12 +108,12 @@ def flowing(graph: Graph, step: Step, place: int, slope: str, longest: int = LON
 
     `slope` is what the derivative with respect to the step is called.
     """
-    from gradcli.calculus.told import told
+    from gradcli.calculus.textbook import rule
 
     if step.operation == FORMULA or not graph.rows[step.id][0].structural:
         return ""
     try:
-        found = told(graph, step.id, place)
+        found = rule(graph, step.id, place)
     except MathematicsError:
         return ""
     if found is None:
@@ -136,7 +136,7 @@ def flowing(graph: Graph, step: Step, place: int, slope: str, longest: int = LON
     return fit(text, longest)
 
 
-def behind(found: Told) -> str:
+def behind(found: TextbookRule) -> str:
     """Return the words that follow a formula of what flows back."""
     return " ".join([say(key, **parts) for key, parts in found.words])
 

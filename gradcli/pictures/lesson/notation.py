@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from gradcli.calculus.told import told
+from gradcli.calculus.textbook import rule
 from gradcli.graph.mathml import mathml
 from gradcli.graph.precedence import ATOM, POSTFIX, PRODUCT
 from gradcli.graph.printing import Latex
@@ -146,7 +146,7 @@ def local(sketch: Sketch, step: Step, edge: Edge, longest: int) -> Math:
 def back(sketch: Sketch, step: Step, place: int, slope: Math, longest: int) -> Math:
     """Return what flows back to an input through an operation on arrays, in words."""
     text = flowing(sketch.graph, step, place, str(slope), longest)
-    found = told(sketch.graph, step.id, place) if slope.latex and text and "…" not in text else None
+    found = rule(sketch.graph, step.id, place) if slope.latex and text and "…" not in text else None
     if found is None:
         return Math(text)
     graph, names, levels = sketch.graph, {found.slope: slope.latex}, {found.slope: POSTFIX}

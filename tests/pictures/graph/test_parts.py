@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from gradcli.formula import parse
-from gradcli.graph.quadrature import few
+from gradcli.graph.quadrature import gauss_points
 from gradcli.pictures.graph.parts import about, bounds, with_parts
 
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(7)
@@ -26,8 +26,10 @@ def parts(source: str, **values: float) -> list[tuple[str, Any]]:
 
 
 def test_the_nodes_are_those_of_gauss() -> None:
-    assert few(-1, 1) == [pytest.approx(pair) for pair in zip(NODES, WEIGHTS, strict=True)]
-    assert few(3, 1) == [pytest.approx((2 - x, -w)) for x, w in zip(NODES, WEIGHTS, strict=True)]
+    assert gauss_points(-1, 1) == [pytest.approx(pair) for pair in zip(NODES, WEIGHTS, strict=True)]
+    assert gauss_points(3, 1) == [
+        pytest.approx((2 - x, -w)) for x, w in zip(NODES, WEIGHTS, strict=True)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -35,7 +37,7 @@ def test_the_nodes_are_those_of_gauss() -> None:
     [(0, math.inf, 1), (math.inf, 0, -1), (-math.inf, 0, 1), (-math.inf, math.inf, 2)],
 )
 def test_infinite_ends_are_reached(low: float, high: float, exact: float) -> None:
-    found = sum(weight * math.exp(-abs(x)) for x, weight in few(low, high))
+    found = sum(weight * math.exp(-abs(x)) for x, weight in gauss_points(low, high))
     assert found == pytest.approx(exact, abs=0.1)
 
 

@@ -1,6 +1,6 @@
-"""What flows back through an operation on arrays, as a reader is told it.
+"""The vjps of operations on arrays as a textbook writes them.
 
-The rules that are run reshape and repeat; here stands what a teacher writes, from the same row.
+The rules that are run reshape and broadcast; pictures and lessons show these, from the same row.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 
 OUTER = Operation("outer", None, arity=(2, 2), shape=lambda x, y: (*x, *y))
-"""The products of all pairs of two vectors. It is no row of the table: it is told, never run."""
+"""The products of all pairs of two vectors. It is no row of the table: it is shown, never run."""
 
 
-class Told(NamedTuple):
+class TextbookRule(NamedTuple):
     """The derivative with respect to an argument, when that with respect to the value is g."""
 
     graph: Graph
@@ -41,8 +41,8 @@ class Told(NamedTuple):
     """
 
 
-def told(graph: Graph, node: int, position: int) -> Told | None:
-    """Return what flows back to an argument of an operation on arrays; None where nothing does.
+def rule(graph: Graph, node: int, position: int) -> TextbookRule | None:
+    """Return the vjp with respect to an argument of an operation on arrays; None where it is 0.
 
     Raises MathematicsError where an operation has no derivative with respect to the argument.
     """
@@ -61,7 +61,7 @@ def told(graph: Graph, node: int, position: int) -> Told | None:
         for place, (argument, one) in enumerate(zip(arguments, shapes, strict=True))
     ]
     axis = None if operation.payload == "axis" and len(shapes[0]) == 1 else payload
-    found = structural.told(operation, position, slope, value, tuple(leaves), axis)
+    found = structural.textbook(operation, position, slope, value, tuple(leaves), axis)
     formula, *behind = found if isinstance(found, tuple) else (found,)
     if not isinstance(formula, Node):
         return None
@@ -69,11 +69,13 @@ def told(graph: Graph, node: int, position: int) -> Told | None:
         behind = ["told repeated"]
     if behind:
         words.insert(0, (behind[0], dict(*behind[1:])))
-    return Told(own, formula.id, slope.id, value.id, tuple(leaf.id for leaf in leaves), words)
+    return TextbookRule(
+        own, formula.id, slope.id, value.id, tuple(leaf.id for leaf in leaves), words
+    )
 
 
 class _Node(DerivedNode):
-    """A node of what is told."""
+    """A node of a rule."""
 
     __slots__ = ()
 

@@ -1,4 +1,4 @@
-"""What readers are told of operations on arrays, read back and compared with what is run.
+"""The textbook rules of operations on arrays, read back and compared with what is run.
 
 The gradients that are run are compared with mpmath in tests/arrays.
 """
@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 
 from gradcli import MathematicsError, parse
-from gradcli.calculus.told import told
+from gradcli.calculus.textbook import rule
 from gradcli.graph.operations import TABLE
 from gradcli.graph.printing import Spoken
 from gradcli.pictures.graph.words import behind
 
 if TYPE_CHECKING:
-    from gradcli.calculus.told import Told
+    from gradcli.calculus.textbook import TextbookRule
 
 RANDOM = np.random.default_rng(3)
 VALUES: dict[str, Any] = {
@@ -50,7 +50,7 @@ MADE_ALONE = {"zeros", "ones", "eye", "linspace", "range"}
 """Arrays without arguments, to which nothing flows."""
 
 
-def text_of(found: Told) -> str:
+def text_of(found: TextbookRule) -> str:
     """The formula over g, f and the arguments x0, x1."""
     names = {found.slope: "g", found.value: "f"}
     names |= {
@@ -62,7 +62,7 @@ def text_of(found: Told) -> str:
 
 
 def evaluated(text: str, values: dict[str, Any]) -> Any:
-    """The value of a formula as it is told."""
+    """The value of a formula as it is shown."""
     typed = text.replace(" · ", "*").replace("ᵀ", ".T")
     typed = re.sub(
         r"outer\((\w+), (\w+)\)",
@@ -104,8 +104,10 @@ def meant(g: Any, words: str, x: Any, p: Any) -> Any:
     return g * shares
 
 
-def read_back(found: Told, g: Any, f: Any, inputs: list[Any], position: int, axis: Any) -> Any:
-    """The array that is told, line by line where it is told of lines."""
+def read_back(
+    found: TextbookRule, g: Any, f: Any, inputs: list[Any], position: int, axis: Any
+) -> Any:
+    """The array that is shown, line by line where it is shown for lines."""
     text, words = text_of(found), behind(found)
     match = re.search(r" ?along axis (\d)$", words)
     if match is None:
@@ -137,7 +139,7 @@ def test_what_is_told_is_what_is_run(source: str) -> None:
     g = RANDOM.normal(size=value.shape)
     for position, one in enumerate(inputs):
         try:
-            found = told(graph, node, position)
+            found = rule(graph, node, position)
         except MathematicsError:
             assert operation.name == "quantile"
             assert position == 1
