@@ -380,7 +380,7 @@ def passed(values: Any, errors: Any, digits: int | None = None) -> tuple[Any, An
 
 def may_be_whole(values: Any) -> Any:
     """Return which doubles may stand for whole numbers of more digits."""
-    return (np.abs(values) >= WHOLE) & (np.abs(values) < LARGEST_WRITTEN)
+    return (np.abs(values) >= WHOLE) & (np.abs(values) < float(LARGEST_WRITTEN))
 
 
 def rounded(values: Any, digits: Any) -> Any:
@@ -411,12 +411,9 @@ def rounded(values: Any, digits: Any) -> Any:
 # ---------------------------------------------------------------- other arithmetic
 
 
-def over_each(function: Callable[[Any], Any], values: Any) -> Any:
-    """Return a function of each number, in an array of objects."""
-    flat = np.empty(np.size(values), dtype=object)
-    for place, x in enumerate(np.ravel(values).tolist()):
-        flat[place] = function(x)
-    return flat.reshape(np.shape(values))
+def over_each(function: Callable[..., Any], *values: Any) -> Any:
+    """Return a function of each number of arrays, in an array of objects; of numbers the value."""
+    return np.frompyfunc(function, len(values), 1)(*values)
 
 
 @np.errstate(all="ignore")  # what has no value is told by its own arithmetic
@@ -425,8 +422,7 @@ def value_of(
 ) -> Any:
     """Return the value of an operation on arrays in the arithmetic of a target."""
     if not operation.structural:
-        each = np.frompyfunc(lambda *x: target.apply(operation, list(x), payload), len(inputs), 1)
-        return each(*inputs)
+        return over_each(lambda *x: target.apply(operation, list(x), payload), *inputs)
     try:
         if operation is TABLE["linspace"]:
             found = _linspace(target, payload)
@@ -434,11 +430,11 @@ def value_of(
             code = array_function(operation, 0, payload)(rows=rows)
             return over_each(lambda x: target.number.convert(fraction(x)), code)
         else:
-            wrapped = [_wrapped(target, x) for x in inputs]
+            wrapped = [np.asarray(over_each(target.number, x), dtype=object) for x in inputs]
             found = flat.structural(Exact(target), operation, wrapped, payload, rows)
     except (ArithmeticError, AttributeError, LookupError, NameError, TypeError, ValueError):
         return None
-    return _unwrapped(target, found)
+    return over_each(target.number.of, found)
 
 
 class Exact(flat.Flat):
@@ -451,23 +447,8 @@ class Exact(flat.Flat):
         return top, self.kept(self.each(self.m.log, total), x, axis)
 
 
-def _wrapped(target: Any, x: Any) -> Any:
-    if isinstance(x, np.ndarray):
-        return over_each(target.number, x)
-    alone = np.empty((), dtype=object)
-    alone[()] = target.number(x)
-    return alone
-
-
-def _unwrapped(target: Any, x: Any) -> Any:
-    if isinstance(x, np.ndarray) and x.shape:
-        return over_each(target.number.of, x)
-    return target.number.of(x[()] if isinstance(x, np.ndarray) else x)
-
-
 def _linspace(m: Any, limits: Any) -> Any:
     start, stop, count = limits
     first, last = fraction(float(start)), fraction(float(stop))
-    steps = max(1, int(count) - 1)
-    found = [m.number(m.number.convert(first + (last - first) * k / steps)) for k in range(count)]
-    return np.array([*found, None], dtype=object)[:-1]
+    step = (last - first) / max(1, int(count) - 1)
+    return over_each(lambda k: m.number(m.number.convert(first + k * step)), np.arange(count))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import time
+from fractions import Fraction
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -18,7 +19,6 @@ from gradcli.graph.special import recurred
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from fractions import Fraction
 
     from gradcli.graph.bound import Bound
     from gradcli.graph.operations import Operation
@@ -253,24 +253,20 @@ def set_precision(bits: int) -> None:
     ctx.prec = bits
 
 
-def is_finite(x: Any) -> bool:
-    """Return whether a ball is bounded."""
-    return bool(x.is_finite())
+LARGEST_EXPONENT = 60_000
+"""Bits of numbers that are written out; beyond, a value is too large or too small for anything."""
 
 
-def ends(x: Any) -> tuple[tuple[int, int], tuple[int, int]] | None:
-    """Return both ends of a ball, each as (m, e) for m 2^e; None where it is not bounded."""
+def ends_and_middle(x: Any) -> tuple[Fraction, Fraction, Fraction] | None:
+    """Return both ends of a ball and its midpoint; None where it is not bounded, or enormous."""
     if not x.is_finite():
         return None
-    low, high = x.lower(), x.upper()
-    return _dyadic(low), _dyadic(high)
-
-
-def middle(x: Any) -> tuple[int, int]:
-    """Return the midpoint of a ball."""
-    return _dyadic(x.mid())
-
-
-def _dyadic(x: Any) -> tuple[int, int]:
-    mantissa, exponent = x.man_exp()
-    return int(mantissa), int(exponent)
+    found = []
+    for exact in (x.lower(), x.upper(), x.mid()):
+        mantissa, exponent = map(int, exact.man_exp())
+        if exponent > LARGEST_EXPONENT:
+            return None
+        is_tiny = mantissa.bit_length() + exponent < -LARGEST_EXPONENT
+        found.append(Fraction(0) if is_tiny else mantissa * Fraction(2) ** exponent)
+    low, high, middle = found
+    return low, high, middle
