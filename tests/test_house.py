@@ -24,7 +24,7 @@ MAY_NAME = {
     "exact/tails.py": {
         *("exp", "log", "sqrt", "sinh", "cosh", "tanh", "atan", "erf", "erfc"),
     },
-    "exact/rationals.py": {
+    "exact/numbers.py": {
         *("sqrt", "log to a base", "log2", "log10", "factorial", "gamma", "floor", "ceil"),
     },
     "programs/arrays.py": {

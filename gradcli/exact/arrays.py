@@ -252,10 +252,6 @@ def _of_prod(value: Any, x: Any, e: Any, axis: int | None) -> Any:
     return np.where(lost, math.inf, np.where(value == 0, 0.0, found))
 
 
-def _of_extreme(value: Any, x: Any, e: Any, axis: int | None) -> Any:  # noqa: ARG001
-    return np.max(e, axis=axis)
-
-
 def _of_argmax(value: Any, x: Any, e: Any, axis: int | None) -> Any:  # noqa: ARG001
     near = x + e >= _kept(x - e, axis, np.max)
     several = np.sum(near, axis=axis) > 1
@@ -320,10 +316,6 @@ def _of_mse(value: Any, x: Any, e: Any, y: Any, d: Any) -> Any:
     return np.mean(2 * away * moved + moved**2) + _sum_error(away, None) * value
 
 
-def _of_class(value: Any, x: Any, e: Any) -> Any:  # noqa: ARG001
-    return np.where(np.any(e > 0), math.inf, 0.0)
-
-
 _ERRORS: dict[str, Callable[..., Any]] = {
     "matmul": _of_product,
     "dot": _of_product,
@@ -332,8 +324,7 @@ _ERRORS: dict[str, Callable[..., Any]] = {
     "std": _of_std,
     "norm": _of_norm,
     "prod": _of_prod,
-    "greatest": _of_extreme,
-    "least": _of_extreme,
+    **dict.fromkeys(("greatest", "least"), lambda _, _x, e, axis: np.max(e, axis=axis)),
     "argmax": _of_argmax,
     "quantile": _of_quantile,
     "quantile_shares": _of_shares,
@@ -342,7 +333,7 @@ _ERRORS: dict[str, Callable[..., Any]] = {
     "logsoftmax": _of_logsoftmax,
     "cross_entropy": _of_cross_entropy,
     "mse": _of_mse,
-    "onehot": _of_class,
+    "onehot": lambda _, _x, e: np.where(np.any(e > 0), math.inf, 0.0),
 }
 
 # ---------------------------------------------------------------- digits of many numbers

@@ -243,16 +243,6 @@ class OutOfTimeError(ArithmeticError):
     """There is no time left for more digits."""
 
 
-def set_end(seconds: float) -> None:
-    """Let what takes long be given up at a time of time.process_time()."""
-    Clock.end = seconds
-
-
-def set_precision(bits: int) -> None:
-    """Let balls have midpoints of so many bits from now on."""
-    ctx.prec = bits
-
-
 LARGEST_EXPONENT = 60_000
 """Bits of numbers that are written out; beyond, a value is too large or too small for anything."""
 

@@ -165,13 +165,11 @@ def _has_tiny(graph: Graph, root: int) -> bool:
 
 def _whole(graph: Graph, root: int, variables: Mapping[str, Any]) -> Certain | None:
     """Return a large whole number as it is written out; None for any other."""
-    from gradcli.exact import rationals
+    from gradcli.exact.numbers import RATIONALS
 
-    value = run(graph, graph.reachable([root]), variables, rationals.RATIONALS)[root]
-    made = _each(lambda x: of_fraction(x, None), value)
-    if not hasattr(made, "ndim"):
-        return made if made is not None and isinstance(made.value, Numeral) else None
-    return None
+    exact = run(graph, graph.reachable([root]), variables, RATIONALS)[root]
+    made = of_fraction(exact, None)
+    return made if made is not None and isinstance(made.value, Numeral) else None
 
 
 def bounds(
@@ -273,13 +271,8 @@ def together(entries: Any) -> Certain:
     )
 
 
-def is_enough(digits: Any) -> Any:
-    """Return whether so many digits are enough when none are asked for."""
-    return digits > ENOUGH
-
-
 def let_pass(value: float, error: float, digits: int | None = None) -> Certain | None:
-    """Return a value with its certain digits; None where the alarm vague."""
+    """Return a value with its certain digits; None where they are too few."""
     if value - value != 0 or value.__class__ is not float:
         return None
     kept = certain_digits(value, error)
@@ -292,7 +285,7 @@ def let_pass(value: float, error: float, digits: int | None = None) -> Certain |
     if _is_padded(value, kept):
         return None
     rounded = to_digits(value, kept)
-    if is_enough(kept) or (kept and abs(rounded - value) + error <= PART * abs(value)):
+    if kept > ENOUGH or (kept and abs(rounded - value) + error <= PART * abs(value)):
         return Certain(rounded, kept)
     return None
 
@@ -348,12 +341,12 @@ def worked_out(
 
     Of an array there is one for each number.
     """
-    from gradcli.exact import rationals
+    from gradcli.exact.numbers import RATIONALS
 
     nodes = graph.reachable(roots)
     if count_numbers(graph, nodes, variables) > MOST_STEPS:
         return dict.fromkeys(roots)
-    exact = run(graph, nodes, variables, rationals.RATIONALS)
+    exact = run(graph, nodes, variables, RATIONALS)
     found = {root: _each(lambda x: of_fraction(x, digits), exact[root]) for root in roots}
     left = [root for root in roots if not is_complete(exact[root])]
     if left and has_balls():
@@ -387,11 +380,11 @@ def count_numbers(graph: Graph, nodes: Iterable[int], variables: Mapping[str, An
 
 def fraction_of(graph: Graph, node: int) -> Fraction | None:
     """Return the exact value of a node below which no name is, None where it is no fraction."""
-    from gradcli.exact import rationals
+    from gradcli.exact.numbers import RATIONALS
 
     if graph.variables([node]):
         return None
-    found: Fraction | None = run(graph, graph.reachable([node]), {}, rationals.RATIONALS)[node]
+    found: Fraction | None = run(graph, graph.reachable([node]), {}, RATIONALS)[node]
     return found
 
 
@@ -480,6 +473,8 @@ def _by_balls(
     exact: Mapping[int, Any],
     digits: int | None,
 ) -> dict[int, Any]:
+    from flint import ctx
+
     from gradcli.exact import balls
 
     found: dict[int, Any] = {}
@@ -487,12 +482,12 @@ def _by_balls(
     started = time.process_time()
     if with_forms(graph, graph.reachable(roots)):
         from gradcli.exact import proofs  # noqa: F401 - its forms are added to balls
-    balls.set_end(started + MOST_SECONDS)
+    balls.Clock.end = started + MOST_SECONDS
     steps = 0
     precision = 0
     for precision in _precisions(digits):
         nodes = graph.reachable(left)
-        balls.set_precision(precision)
+        ctx.prec = precision
         values = run(graph, nodes, variables, balls.BALLS, exact)
         for root in left:
             made = _each(lambda x: _of_ball(x, digits), values[root])
