@@ -48,7 +48,7 @@ MAY_NAME = {
     # Roots are powers, and waves have phases.
     "minimize/magnitudes.py": {"sqrt", "cbrt", "sin", "cos"},
     # Words of other notations, and what they mean in ours.
-    "language/meant.py": {
+    "language/notations.py": {
         *("exp", "log", "mod", "sin", "cos", "tan", "asin", "acos", "atan"),
         *("sinh", "cosh", "tanh", "asinh", "acosh", "atanh"),
     },

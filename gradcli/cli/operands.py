@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from gradcli.errors import printable
 from gradcli.language.bindings import is_number
-from gradcli.language.meant import FOREIGN
 from gradcli.language.names import CONSTANTS, is_name, is_reserved, names_in, suggestion
+from gradcli.language.notations import FOREIGN
 from gradcli.language.parser import finding
 from gradcli.language.repairs import LONGEST_SHOWN
 from gradcli.options import MEANT, named

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from gradcli.errors import ShapeError
 from gradcli.graph.operations import ALIASES, FUNCTIONS
 from gradcli.graph.precedence import COMPARISON, PRODUCT
-from gradcli.language import meant
+from gradcli.language import notations
 from gradcli.language.characters import CONDITION
 from gradcli.language.diagnosis import EQUALITY, TWO_READINGS, products, solve_call
 from gradcli.language.names import FUNCTION_NAMES, is_function, suggestion
@@ -77,7 +77,7 @@ def _of_call(tokens: Operands, index: int, fault: Fault, span: Span) -> Finding:
     name = tokens.texts[index]
     closing = tokens.matching(index + 1)
     given = tokens.arguments(index + 1, closing) if closing is not None else []
-    meaning = meant.meaning(name, len(given)) if fault.kind != "product" else None
+    meaning = notations.meaning(name, len(given)) if fault.kind != "product" else None
     message = fault.message
     if name == "if" and fault.kind == "unknown function":
         message = "a condition is written with where"
@@ -97,10 +97,10 @@ def _of_call(tokens: Operands, index: int, fault: Fault, span: Span) -> Finding:
             listed = Repair((*edits, tokens.replaced(index, closing, array)), is_guess=True)
             return Finding(message, span, listed._replace(words="write {} for an array"))
         return Finding(message, span, Repair(edits, otherwise=fault.hint))
-    words = meant.absent(name)
+    words = notations.absent(name)
     if words is not None and fault.kind == "unknown function":
         if (
-            name.lower() in meant.DERIVATIVES
+            name.lower() in notations.DERIVATIVES
             and given
             and index == 0
             and closing == len(tokens.kinds) - 2
@@ -112,7 +112,7 @@ def _of_call(tokens: Operands, index: int, fault: Fault, span: Span) -> Finding:
                 return Finding(message, span, Repair((function,), command, words))
         return Finding(message, span, Repair(otherwise=words))
     product = Repair(products(tokens, index + 1), "for a product write {}", is_guess=True)
-    if fault.kind == "unknown function" and not meant.is_known(name):
+    if fault.kind == "unknown function" and not notations.is_known(name):
         close = suggestion(name, [*FUNCTION_NAMES, *fault.names])
         if close is not None:
             end = index if closing is None else closing
@@ -168,7 +168,7 @@ def _function_power(tokens: Operands, index: int) -> Repair:
         return example
     argument = tokens.unwrapped(place, last)
     if exponent == "-1":
-        inverse = meant.INVERSES.get(name)
+        inverse = notations.INVERSES.get(name)
         made = f"{inverse}({argument})" if inverse else f"1/{name}({argument})"
     else:
         made = f"{name}({argument})^{exponent}"

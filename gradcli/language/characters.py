@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from gradcli.errors import escaped
 from gradcli.graph.precedence import OR, POWER, PRODUCT, SUM
-from gradcli.language import meant
+from gradcli.language import notations
 from gradcli.language.repairs import BINARY, ENDS, PAIRS, SIGNS, Edit, Finding, Repair, filled
 from gradcli.language.scanner import END, SCANNER
 
@@ -46,12 +46,12 @@ def _of_character(tokens: Operands, index: int, character: str) -> Repair:
     }
     if character == "|":
         return _bars(tokens, index)
-    if character in meant.OPERATORS:
-        return _operator(tokens, index, meant.OPERATORS[character])
-    if character in meant.PREFIXES:
-        return _prefix(tokens, index, meant.PREFIXES[character])
-    if character in meant.FRACTIONS:
-        return _fraction(tokens, index, meant.FRACTIONS[character])
+    if character in notations.OPERATORS:
+        return _operator(tokens, index, notations.OPERATORS[character])
+    if character in notations.PREFIXES:
+        return _prefix(tokens, index, notations.PREFIXES[character])
+    if character in notations.FRACTIONS:
+        return _fraction(tokens, index, notations.FRACTIONS[character])
     if character == "$" and tokens.kinds[index + 1] == "NUMBER":
         return Repair(otherwise="columns of --data are named by their headings, or by --header A,B")
     if character in one_edit:
@@ -69,7 +69,7 @@ def _of_character(tokens: Operands, index: int, character: str) -> Repair:
                 otherwise="names have no parts; a formula reaches nothing but its own names"
             )
         return Repair(otherwise="a number has digits around its point: 0.5")
-    return Repair(otherwise=meant.WORDS.get(character))
+    return Repair(otherwise=notations.WORDS.get(character))
 
 
 def _operator(tokens: Operands, index: int, sign: str) -> Repair:

@@ -1,4 +1,4 @@
-"""Tokens that cannot stand where they do: one sentence, the place, and what was probably meant.
+"""Tokens that cannot stand where they do: one sentence, the place, and what was probably notations.
 
 What is proposed here is only a candidate: `repairs` tries it before it is printed.
 """
@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from gradcli.graph.precedence import COMPARISON, POWER, PRODUCT
-from gradcli.language import meant
+from gradcli.language import notations
 from gradcli.language.characters import condition, with_factors
 from gradcli.language.names import CONSTANTS, FUNCTION_NAMES, is_function, is_reserved, suggestion
 from gradcli.language.numerals import (
@@ -139,7 +139,9 @@ def solve_call(tokens: Operands, index: int) -> Repair | None:
     if len(tokens.arguments(opening, closing)) > 1 or len(signs) > 1:
         return None
     if len(free) != 1:
-        return Repair(otherwise=f"name what is to be found, for example {meant.EXAMPLES['solve']}")
+        return Repair(
+            otherwise=f"name what is to be found, for example {notations.EXAMPLES['solve']}"
+        )
     ends = [opening, *signs, closing]
     sides = [tokens.text(a + 1, b - 1) for a, b in pairwise(ends)]
     call = f"solve({' == '.join(sides)}, {free.pop()}, 1)"
@@ -196,7 +198,7 @@ def _mismatched(tokens: Operands, opening: int, index: int) -> Found:
 
 def did_you_mean(name: str, known: list[str]) -> str | None:
     """Return the question after a known name that is close to another one, if there is one."""
-    close = None if meant.is_known(name) else suggestion(name, known)
+    close = None if notations.is_known(name) else suggestion(name, known)
     return f"did you mean '{close}'?" if close else None
 
 
@@ -209,7 +211,7 @@ def _nothing_inside(tokens: Operands, index: int) -> Found:
         if name in CONSTANTS:
             repair = Repair((Edit(*span, name),))
         elif not is_function(name):
-            repair = Repair(otherwise=meant.absent(name) or did_you_mean(name, FUNCTION_NAMES))
+            repair = Repair(otherwise=notations.absent(name) or did_you_mean(name, FUNCTION_NAMES))
         return f"{name} is called without an argument", repair, span
     span = (tokens.start(index - 1), tokens.span(index)[1])
     return "nothing stands between the parentheses", Repair(), span
@@ -270,7 +272,7 @@ def _two_operands(tokens: Operands, index: int, accepted: set[str], start: str) 
     units = _units(tokens, index)
     if units is not None:
         return units
-    foreign = meant.FOREIGN & {word, last}
+    foreign = notations.FOREIGN & {word, last}
     if foreign:
         span = tokens.span(index if word in foreign else index - 1)
         return f"'{foreign.pop()}' has no meaning in a formula", Repair(), span
@@ -280,8 +282,8 @@ def _two_operands(tokens: Operands, index: int, accepted: set[str], start: str) 
         span = (tokens.start(index - 1), tokens.span(index)[1])
         return f"{last}{word} is not a number", Repair(otherwise=words), span
     message = "an operator is missing between two parts"
-    if word in meant.INFIX and kinds[index + 1] in {*STARTS, *SIGNS}:
-        return message, Repair(_infix(tokens, index, meant.INFIX[word])), None
+    if word in notations.INFIX and kinds[index + 1] in {*STARTS, *SIGNS}:
+        return message, Repair(_infix(tokens, index, notations.INFIX[word])), None
     if word in {"x", "X"} and kinds[index - 1] == "NUMBER" == kinds[index + 1]:
         other = tokens.texts[index + 1]
         edit = Edit(tokens.start(index - 1), tokens.span(index + 1)[1], f"{last}*{other}")
@@ -298,7 +300,7 @@ def _two_operands(tokens: Operands, index: int, accepted: set[str], start: str) 
         shown = tokens.source[slice(*span)]
         return f"{shown} can be read two ways", Repair(edits, otherwise=TWO_READINGS), span
     words = "write {}"
-    if word in meant.UNITS and kinds[index - 1] == "NUMBER":
+    if word in notations.UNITS and kinds[index - 1] == "NUMBER":
         words = "a formula has no units; for a product write {}"
     return message, Repair(edits, words, is_guess=True), None
 
@@ -307,7 +309,7 @@ def _units(tokens: Operands, index: int) -> Found:
     """Quantities with units: `3 km in m`."""
     kinds, texts = tokens.kinds, tokens.texts
     for place in range(index, len(kinds) - 1):
-        if texts[place] in meant.CONVERSIONS and kinds[place - 1] == "NAME" == kinds[place + 1]:
+        if texts[place] in notations.CONVERSIONS and kinds[place - 1] == "NAME" == kinds[place + 1]:
             break
     else:
         return None
@@ -316,7 +318,7 @@ def _units(tokens: Operands, index: int) -> Found:
     if not is_plain and kinds[index - 1] != "NUMBER":
         return None
     first = tokens.before(last + 1, PRODUCT) if is_plain else None
-    template = meant.conversion(texts[place - 1], texts[place + 1])
+    template = notations.conversion(texts[place - 1], texts[place + 1])
     edits: tuple[Edit, ...] = ()
     if first is not None and template is not None:
         converted = filled(template, {"x": tokens.text(first, last)})

@@ -87,7 +87,7 @@ class Fault(Exception):  # noqa: N818 - becomes a FormulaError once its place is
         self.definition = definition
         self.kind = kind
         self.names = names
-        """The user's functions, one of which may be meant."""
+        """The user's functions, one of which may be notations."""
 
 
 def of_call(message: str, *, hint: str | None = None, kind: str | None = None) -> Fault:
@@ -426,7 +426,7 @@ def _takes_axis(name: str) -> bool:
 
 
 def _example(name: str) -> str:
-    from gradcli.language.meant import EXAMPLES
+    from gradcli.language.notations import EXAMPLES
 
     return f"for example {EXAMPLES[name]}{'; a limit may be inf' * (name == 'integrate')}"
 

@@ -74,8 +74,8 @@ def fixed_meaning(name: str) -> str | None:
 
 def meant(name: str) -> str | None:
     """Return what to say about a free name that has another meaning elsewhere: PI, inf."""
-    from gradcli.language.meant import CONSTANTS as ELSEWHERE
-    from gradcli.language.meant import NO_INFINITY, NOT_FINITE
+    from gradcli.language.notations import CONSTANTS as ELSEWHERE
+    from gradcli.language.notations import NO_INFINITY, NOT_FINITE
 
     if name in NOT_FINITE:
         return NO_INFINITY

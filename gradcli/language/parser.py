@@ -92,9 +92,9 @@ def parse(source: str, given: Given = (), start: str = "formula") -> Parsed:
     found = _read(source, given, start)
     if isinstance(found, Parsed):
         return found
-    from gradcli.language import notations, repairs
+    from gradcli.language import repairs
 
-    repair = notations.repair(source, start, found.repair)
+    repair = repairs.rewritten(source, start, found.repair)
     hint, formulas = repairs.hint(source, repair, lambda text: finding(text, given, start))
     error = found.error(found.message, source=source, span=found.span, hint=hint)
     error.repairs = tuple(formulas)

@@ -8,6 +8,7 @@ begin and end among the tokens of a text, right or wrong.
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -24,8 +25,8 @@ from gradcli.graph.precedence import (
     SIGN,
     SUM,
 )
-from gradcli.language.meant import EXAMPLES
 from gradcli.language.names import FORMS
+from gradcli.language.notations import EXAMPLES, RULES, VALUE_RULES
 from gradcli.language.scanner import SCANNER
 
 if TYPE_CHECKING:
@@ -137,6 +138,31 @@ def _meets(span: tuple[int, int], edit: Edit) -> bool:
 
 def _can_be_shown(text: str) -> bool:
     return len(text) <= LONGEST_SHOWN and text.isprintable()
+
+
+_SPACES = re.compile(r"^\s+|\s+$|(?<=;)\s+")
+
+
+def rewritten(source: str, start: str, fallback: Repair) -> Repair:
+    """Return the repair that rewrites all notations of a text, or the fallback if there are none.
+
+    `start` is the start rule of the grammar.
+    """
+    if len(source) > LONGEST_SHOWN:
+        return fallback
+    text, words = source, "write {}"
+    rules = (*(VALUE_RULES if start == "value" else ()), *RULES)
+    for rule in rules * 2:  # what one rule made may be what an earlier one is for
+        while (found := re.search(rule.pattern, text)) is not None:
+            made = text[: found.start()] + found.expand(rule.formula) + text[found.end() :]
+            words = words if rule.words == "write {}" else found.expand(rule.words)
+            if made == text or len(made) > 2 * LONGEST_SHOWN:
+                break
+            text = made
+    if text == source:
+        return fallback
+    edit = Edit(0, len(source), _SPACES.sub(lambda gap: " " * (gap.start() > 0), text).strip())
+    return Repair((edit,), words, fallback)
 
 
 # ---------------------------------------------------------------- operands and edits
