@@ -9,10 +9,9 @@ from gradcli.errors import ShapeError
 from gradcli.graph.operations import ALIASES, FUNCTIONS
 from gradcli.graph.precedence import COMPARISON, PRODUCT
 from gradcli.language import notations
-from gradcli.language.characters import CONDITION
+from gradcli.language.characters import CONDITION, decimal_comma
 from gradcli.language.diagnosis import EQUALITY, TWO_READINGS, products, solve_call
 from gradcli.language.names import FUNCTION_NAMES, is_function, suggestion
-from gradcli.language.numerals import decimal_comma
 from gradcli.language.repairs import SIGNS, Edit, Finding, Repair, filled
 
 if TYPE_CHECKING:
@@ -117,7 +116,7 @@ def _of_call(tokens: Operands, index: int, fault: Fault, span: Span) -> Finding:
         if close is not None:
             end = index if closing is None else closing
             call = close + tokens.text(index, end)[len(name) :]
-            edit = Edit(tokens.start(index), tokens.span(end)[1], call)
+            edit = tokens.edit(index, end, call)
             return Finding(message, span, Repair((edit,), f"did you mean '{close}'?", product))
     elif fault.kind == "unknown function":
         return Finding(message, span, Repair(otherwise=fault.hint))
@@ -135,11 +134,11 @@ def _token_at(tokens: Operands, start: int) -> int:
 
 def _definition(tokens: Operands, name: str | None) -> Span:
     """Return where a name is defined."""
-    starts = [0, *(i + 1 for i, kind in enumerate(tokens.kinds) if kind == "SEPARATOR")]
-    for index in starts:
-        if tokens.texts[index] == name and tokens.kinds[index + 1] in {"EQUALS", "LPAR"}:
-            return tokens.span(index)
-    return (0, 1)
+    return next(
+        tokens.span(index)
+        for index, text in enumerate(tokens.texts)
+        if text == name and index == tokens.line(index)[0]
+    )
 
 
 def _function_power(tokens: Operands, index: int) -> Repair:

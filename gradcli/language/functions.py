@@ -87,7 +87,7 @@ class Fault(Exception):  # noqa: N818 - becomes a FormulaError once its place is
         self.definition = definition
         self.kind = kind
         self.names = names
-        """The user's functions, one of which may be notations."""
+        """The user's functions, one of which may be meant."""
 
 
 def of_call(message: str, *, hint: str | None = None, kind: str | None = None) -> Fault:

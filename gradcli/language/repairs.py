@@ -27,7 +27,7 @@ from gradcli.graph.precedence import (
 )
 from gradcli.language.names import FORMS
 from gradcli.language.notations import EXAMPLES, RULES, VALUE_RULES
-from gradcli.language.scanner import SCANNER
+from gradcli.language.scanner import END, SCANNER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -198,7 +198,11 @@ class Operands:
         self.kinds = tokens.kinds
         self.texts = tokens.texts
         self.start = tokens.start
-        self.span = tokens.span
+        self._span = tokens.span
+
+    def span(self, first: int, last: int | None = None) -> Span:
+        """Return the range of the text that a token takes, or all from it to the last one."""
+        return self.start(first), self._span(first if last is None else last)[1]
 
     def before(self, index: int, level: int = POSTFIX) -> int | None:
         """Return the first token of the operand that ends before token `index`.
@@ -210,7 +214,7 @@ class Operands:
         while first:
             kind = kinds[first - 1]
             if self.is_sign(first - 1):
-                if (POWER if self._is_in_exponent(first - 1) else SIGN) < level:
+                if (POWER if kinds[self.before_signs(first)] == "POWER" else SIGN) < level:
                     break
                 first -= 1
             elif kind == "NOT" and level <= NOT:
@@ -241,10 +245,12 @@ class Operands:
         """Return how tightly the loosest operator of the whole text binds."""
         return min(map(self.level, self.beside()))
 
-    def _is_in_exponent(self, sign: int) -> bool:
-        while sign >= 0 and self.kinds[sign] in SIGNS:
-            sign -= 1
-        return sign >= 0 and self.kinds[sign] == "POWER"
+    def before_signs(self, index: int) -> int:
+        """Return the token before an operand and its signs; END where there is none."""
+        index -= 1
+        while index >= 0 and self.is_sign(index):
+            index -= 1
+        return index
 
     def _atom_before(self, index: int) -> int | None:
         """Return the first token of the name, number, call, group or array before a token."""
@@ -318,7 +324,7 @@ class Operands:
 
     def text(self, first: int, last: int) -> str:
         """Return the text of some tokens, with what lies between them."""
-        return self.source[self.start(first) : self.span(last)[1]]
+        return self.source[slice(*self.span(first, last))]
 
     def unwrapped(self, first: int, last: int) -> str:
         """Return the text of an operand, of a group without its parentheses."""
@@ -352,8 +358,18 @@ class Operands:
         pairs = pairwise([opening, *commas, closing])
         return [self.text(a + 1, b - 1) if b > a + 1 else "" for a, b in pairs]
 
+    def line(self, index: int) -> tuple[int, int]:
+        """Return the first and the last token of the definition or the formula around a token."""
+        ends = [i for i, kind in enumerate(self.kinds) if kind in {"SEPARATOR", END}]
+        first = max((end + 1 for end in ends if end < index), default=0)
+        return first, min(end for end in ends if end >= index) - 1
+
+    def edit(self, first: int, last: int, text: str) -> Edit:
+        """Return the edit that puts a text in place of some tokens."""
+        return Edit(*self.span(first, last), text)
+
     def replaced(self, first: int, last: int, formula: str) -> Edit:
-        """Return the edit that puts an expression in place of some self.
+        """Return the edit that puts an expression in place of some tokens.
 
         It is put in parentheses where an operator beside it binds more tightly.
         """
@@ -372,7 +388,7 @@ class Operands:
         )
         if needs_parentheses:
             formula = f"({formula})"
-        return Edit(self.start(first), self.span(last)[1], formula)
+        return self.edit(first, last, formula)
 
     def joined(self, index: int, last: int, sign: str, level: int) -> tuple[Edit, ...]:
         """Return the edit that puts an operator in place of the tokens `index` to `last`.
@@ -391,7 +407,7 @@ class Operands:
             other = source[self.span(last)[1] : self.start(last + 1)]
             blank = " " if sign.startswith(" ") else ""
             sign = f"{gap or blank}{sign.strip()}{other or blank}"
-        return (Edit(self.start(first), self.span(end)[1], f"{left}{sign}{right}"),)
+        return (self.edit(first, end, f"{left}{sign}{right}"),)
 
 
 def filled(template: str, parts: Mapping[str, str]) -> str:
