@@ -20,7 +20,7 @@ from gradcli.language.characters import (
     range_without_step,
     thousands,
 )
-from gradcli.language.names import CONSTANTS, FUNCTION_NAMES, is_function, is_reserved, suggestion
+from gradcli.language.names import CONSTANTS, FUNCTION_NAMES, is_free, is_function, suggestion
 from gradcli.language.notations import (
     CONVERSIONS,
     EXAMPLES,
@@ -125,14 +125,9 @@ def _solution(tokens: Operands, index: int) -> str:
 
 def _free_names(tokens: Operands, first: int, end: int) -> set[str]:
     """Return the names that some tokens leave free."""
-    return {
-        tokens.texts[place]
-        for place in range(first, end)
-        if tokens.kinds[place] == "NAME"
-        and tokens.kinds[place + 1] != "LPAR"
-        and tokens.texts[place] not in CONSTANTS
-        and not is_reserved(tokens.texts[place])
-    }
+    kinds, texts = tokens.kinds, tokens.texts
+    names = [i for i in range(first, end) if kinds[i] == "NAME" and kinds[i + 1] != "LPAR"]
+    return {texts[i] for i in names if is_free(texts[i])}
 
 
 def solve_call(tokens: Operands, index: int) -> Repair | None:

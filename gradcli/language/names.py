@@ -72,14 +72,19 @@ def fixed_meaning(name: str) -> str | None:
     return "a constant" if name in CONSTANTS and name != REBINDABLE else None
 
 
-def meant(name: str) -> str | None:
-    """Return what to say about a free name that has another meaning elsewhere: PI, inf."""
-    from gradcli.language.notations import CONSTANTS as ELSEWHERE
-    from gradcli.language.notations import NO_INFINITY, NOT_FINITE
+def is_free(name: str) -> bool:
+    """Return whether a name has no meaning but that of a value given to it."""
+    return name != REBINDABLE and fixed_meaning(name) is None
 
-    if name in NOT_FINITE:
-        return NO_INFINITY
-    return f"did you mean '{ELSEWHERE[name]}'?" if name in ELSEWHERE else None
+
+def correction(name: str) -> str | None:
+    """Return the hint for a free name that is a constant in other notations: PI, inf."""
+    from gradcli.language import notations
+
+    if name in notations.NOT_FINITE:
+        return notations.NO_INFINITY
+    constant = notations.CONSTANTS.get(name)
+    return None if constant is None else f"did you mean '{constant}'?"
 
 
 # ---------------------------------------------------------------- bound names
