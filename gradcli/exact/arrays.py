@@ -23,7 +23,7 @@ from gradcli.exact.decimals import (
     WRITTEN_OUT,
 )
 from gradcli.exact.numbers import fraction
-from gradcli.graph.operations import LEAVES, NAMED_VALUES, TABLE
+from gradcli.graph.operations import LEAVES, NAMED_VALUES, TABLE, VARIABLE
 from gradcli.graph.shapes import COUNT
 from gradcli.graph.special import two_product
 from gradcli.programs import flat
@@ -140,14 +140,12 @@ def bounds_of_arrays(
             value = numbers[node]
             inputs = [numbers[argument] for argument in arguments]
             own = [errors[argument] for argument in arguments]
-            if operation in LEAVES:
-                given = variables.get(payload) if isinstance(payload, str) else None
-                if given is not None and payload != COUNT:
-                    errors[node] = literal_errors(given)
-                else:
-                    errors[node] = 0.0 if payload == COUNT else leaf_error(operation, payload, {})
+            if operation is VARIABLE:
+                errors[node] = 0.0 if payload == COUNT else literal_errors(variables[payload])
                 continue
-            if operation.structural:
+            if operation in LEAVES:
+                found: Any = leaf_error(operation, payload, variables)
+            elif operation.structural:
                 wide = [np.broadcast_to(e, np.shape(x)) for e, x in zip(own, inputs, strict=True)]
                 found = _structural(operation, payload, value, inputs, wide, rows)
             else:

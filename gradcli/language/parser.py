@@ -120,10 +120,8 @@ def _read(source: str, given: Given, start: str) -> Parsed | Finding:
     try:
         with Growing():
             drive(tokens, builder, start)
-    except Unexpected as unexpected:
-        return _misplaced(tokens, unexpected, start)
-    except Misfit as misfit:
-        return _meaningless(tokens, misfit, start)
+    except (Unexpected, Misfit) as signal:
+        return _explained(tokens, signal, start)
     origin = Origin(source, shapes, start, locate, tuple(builder.notes), is_model=builder.is_model)
     return Parsed(origin, builder)
 
@@ -342,28 +340,20 @@ def _next(tables: Tables, state: int, rule: str) -> int:
     return after
 
 
-def _misplaced(tokens: Tokens, unexpected: Unexpected, start: str) -> Finding:
-    """Return what is wrong with a token that the grammar does not allow."""
-    from gradcli.language import characters, diagnosis
+def _explained(tokens: Tokens, signal: Unexpected | Misfit, start: str) -> Finding:
+    """Return what is wrong with a token, or with a production whose symbols do not fit."""
+    from gradcli.language import calls, characters, diagnosis
     from gradcli.language.repairs import Operands
 
-    if ILLEGAL in tokens.kinds:
-        return characters.illegal_character(Operands(tokens), tokens.kinds.index(ILLEGAL))
-    accepted = acceptable(TABLES, unexpected.states)
-    return diagnosis.unexpected_token(Operands(tokens), unexpected.index, accepted, start)
-
-
-def _meaningless(tokens: Tokens, misfit: Misfit, start: str) -> Finding:
-    """Return what is wrong with a production whose symbols do not fit."""
-    from gradcli.language import calls, characters
-    from gradcli.language.repairs import Operands
-
-    fault = misfit.__cause__
-    if ILLEGAL in tokens.kinds and isinstance(fault, Fault):
-        return characters.illegal_character(Operands(tokens), tokens.kinds.index(ILLEGAL))
-    spans = trace(tokens, start, until=misfit)
-    if isinstance(fault, Fault):
-        return calls.of_fault(Operands(tokens), fault, spans)
-    assert isinstance(fault, ShapeError)  # noqa: S101 - nothing else is raised as a Misfit
-    span = (spans[-misfit.production.length][0], spans[-1][1])
-    return calls.of_shapes(Operands(tokens), fault, span)
+    operands, error = Operands(tokens), signal.__cause__
+    if ILLEGAL in tokens.kinds and not isinstance(error, ShapeError):
+        return characters.illegal_character(operands, tokens.kinds.index(ILLEGAL))
+    if isinstance(signal, Unexpected):
+        accepted = acceptable(TABLES, signal.states)
+        return diagnosis.unexpected_token(operands, signal.index, accepted, start)
+    spans = trace(tokens, start, until=signal)
+    if isinstance(error, Fault):
+        return calls.of_fault(operands, error, spans)
+    assert isinstance(error, ShapeError)  # noqa: S101 - nothing else is raised as a Misfit
+    span = (spans[-signal.production.length][0], spans[-1][1])
+    return calls.of_shapes(operands, error, span)

@@ -73,7 +73,7 @@ class Scanner:
         self._cut: Any = None
         """The regular expression of all terminals, compiled with the next two."""
         self._implicit_possible: Any = None
-        self._patterns: list[tuple[str, Any]] = []
+        self._whole: Any = None
 
     def kind(self, text: str) -> str:
         """Return the terminal that matches a whole text, or ILLEGAL."""
@@ -83,10 +83,8 @@ class Scanner:
             kind, end = next(_cut_by(self._automaton, text), (ILLEGAL, 0))
             return kind if end == len(text) else ILLEGAL
         self._compile()
-        for name, pattern in self._patterns:
-            if pattern.fullmatch(text):
-                return name
-        return ILLEGAL
+        found = self._whole.fullmatch(text)
+        return ILLEGAL if found is None else found.lastgroup
 
     def scan(self, source: str) -> Tokens:
         """Return the tokens of `source`; characters outside the language become ILLEGAL tokens."""
@@ -116,7 +114,8 @@ class Scanner:
             return
         import re
 
-        self._patterns = [(name, re.compile(pattern)) for name, pattern in self._terminals]
+        named = [f"(?P<{name}>{pattern})" for name, pattern in self._terminals]
+        self._whole = re.compile("|".join(named))
         self._implicit_possible = re.compile(_IMPLICIT_POSSIBLE)
         self._cut = re.compile("|".join([*(pattern for _, pattern in self._terminals), r"[\s\S]"]))
 

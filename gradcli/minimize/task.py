@@ -10,7 +10,7 @@ from gradcli.errors import FileError, MathematicsError, NameValueError, UsageErr
 from gradcli.graph import printing
 from gradcli.graph.node import Node
 from gradcli.graph.shapes import sized
-from gradcli.language.choices import choice
+from gradcli.language.bindings import choice
 from gradcli.language.names import correction, is_name, names_in, suggestion
 from gradcli.language.origin import where
 from gradcli.minimize.fit import Column, Fit, Weighting, plain_squares, recognised, weighted
