@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 HALF_UNIT = 2.0**-53
 """How far a rounded number is off at most, as a part of it."""
 PAIRWISE = 25.0
-"""NumPy adds up in pairs, blocks of so many roundings apart."""
+"""Roundings inside a block of NumPy's pairwise summation, whose blocks are added in pairs."""
 
 
 class Slope(Array):
@@ -268,13 +268,13 @@ def _of_quantile(value: Any, x: Any, e: Any, p: Any, d: Any, axis: int | None) -
 def _of_shares(value: Any, x: Any, e: Any, p: Any, d: Any, axis: int | None) -> Any:
     ordered = np.sort(np.ravel(x) if axis is None else x, axis=axis or 0)
     is_open = np.any(e > 0) and np.any(np.diff(ordered, axis=axis or 0) <= 2 * np.max(e))
-    place, reach = p * (_count(x, axis) - 1), _place_error(x, p, d, axis)
-    is_whole = np.abs(place - np.rint(place)) <= reach
+    position, reach = p * (_count(x, axis) - 1), _place_error(x, p, d, axis)
+    is_whole = np.abs(position - np.rint(position)) <= reach
     return np.where(is_open, math.inf, np.where((value > 0) | is_whole, reach, 0.0))
 
 
 def _place_error(x: Any, p: Any, d: Any, axis: int | None) -> Any:
-    """Return how far the place of a quantile may be off; 0 where no bit of it is lost."""
+    """Return how far the position of a quantile may be off; 0 where no bit of it is lost."""
     last = _count(x, axis) - 1
     is_exact = (np.max(d) == 0) & (p * 1024 == np.rint(p * 1024))
     return np.where(is_exact, 0.0, np.max(d) * last + 4 * HALF_UNIT * (last + 1))
@@ -378,21 +378,21 @@ def rounded(values: Any, digits: Any) -> Any:
     digits = np.broadcast_to(digits, found.shape)
     wanted = (digits > 0) & (digits < DOUBLE_DIGITS) & np.isfinite(found) & (found != 0)
     with np.errstate(all="ignore"):
-        places = digits - 1 - np.floor(np.log10(np.abs(found)))
-        short = wanted & (np.abs(places) < len(_POWERS))
-        places = np.where(short, places, 0.0).astype(np.intp)
-        scale = _POWERS[np.abs(places)]
-        short &= places >= 0
-        # The product to twice the digits, so that halves are told as in decimals; whole numbers
-        # below 2^53 and these powers of ten are doubles, so that the quotient is rounded once.
+        positions = digits - 1 - np.floor(np.log10(np.abs(found)))
+        short = wanted & (np.abs(positions) < len(_POWERS))
+        positions = np.where(short, positions, 0.0).astype(np.intp)
+        scale = _POWERS[np.abs(positions)]
+        short &= positions >= 0
+        # The product has twice the digits, so that halves round as in decimals; whole numbers below
+        # 2^53 and these powers of ten are doubles, so that the quotient is rounded once.
         product, error = two_product(found, scale)
         whole = np.rint(product)
         rest = (product - whole) + error
         whole = whole + np.where(rest > 0.5, 1.0, np.where(rest < -0.5, -1.0, 0.0))
         short &= (np.abs(whole) < WHOLE) & (np.abs(rest) != 0.5)
         found = np.where(short, whole / scale, found)
-    for place in np.argwhere(wanted & ~short):
-        at = tuple(place)
+    for position in np.argwhere(wanted & ~short):
+        at = tuple(position)
         found[at] = float(f"{found[at]:.{int(digits[at])}g}")
     return found
 
@@ -405,7 +405,7 @@ def over_each(function: Callable[..., Any], *values: Any) -> Any:
     return np.frompyfunc(function, len(values), 1)(*values)
 
 
-@np.errstate(all="ignore")  # what has no value is told by its own arithmetic
+@np.errstate(all="ignore")  # its own arithmetic says what has no value
 def value_of(
     target: Any, operation: Operation, inputs: list[Any], payload: Any, rows: int | None = None
 ) -> Any:

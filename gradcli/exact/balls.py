@@ -1,7 +1,7 @@
 """Balls: a midpoint and a radius that holds the true value, by Arb in python-flint.
 
 One more target of the bodies of rows. A condition that a ball leaves open makes a ball of both
-branches; where no more digits are tried, `Deciding` takes what cannot be told apart as equal.
+branches; where no more digits are tried, `Deciding` takes balls that overlap as equal.
 """
 
 from __future__ import annotations
@@ -128,11 +128,11 @@ def derivative_of_voigt(x: Any, sigma: Any, gamma: Any, which: Any) -> Any:
     return (right - left) / acb(0, 2) if is_imaginary else (right + left) / 2
 
 
-def of_series(name: str, place: Any, order: int, series: Any) -> Any:
+def of_series(name: str, position: Any, order: int, series: Any) -> Any:
     """Return a derivative of a function of python-flint, from its power series there."""
     before, ctx.cap = ctx.cap, order + 1
     try:
-        return getattr(series([place, 1], prec=order + 1), name)()[order] * arb(order).fac()
+        return getattr(series([position, 1], prec=order + 1), name)()[order] * arb(order).fac()
     finally:
         ctx.cap = before
 
@@ -215,7 +215,7 @@ class Deciding(Balls):
     number = Decided
 
     def where(self, condition: Any, x: Any, y: Any) -> Any:
-        """Return x where the condition holds, else y; no number where that cannot be told."""
+        """Return x where the condition holds, else y; no number where that is open."""
         return self.number(arb.nan()) if condition is OPEN else x if condition else y
 
     def _floor(self, x: Any) -> Any:

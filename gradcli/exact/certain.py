@@ -36,11 +36,11 @@ if TYPE_CHECKING:
     from gradcli.graph.node import Graph
 
 PRECISIONS = tuple(106 << k for k in range(8))
-"""Bits of balls, one after the other: 106, 212 … 13,568."""
+"""Bits of precision that balls are tried with in turn: 106, 212 … 13,568."""
 MOST_SECONDS = 1.0
-"""Of the processor, so that a busy machine finds as many digits."""
+"""Seconds for more digits of one point: of the processor, so that a busy machine finds as many."""
 MOST_STEPS = 100_000
-"""How many numbers are worked out anew for one point."""
+"""Numbers that are computed with more digits for one point at most."""
 EXTRA_BITS = 40
 """Bits beyond those of the digits that are asked for."""
 LARGEST_ZERO = 2.0**-201
@@ -206,10 +206,10 @@ def may_exist(
         inputs, off = [[float(np.broadcast_to(x, shape)[first]) for x in p] for p in (inputs, off)]
     if any(x - x != 0 for x in inputs) or operation.is_defined(inputs, payload):
         return True
-    for place, reach in enumerate(off):
+    for position, reach in enumerate(off):
         for error in (reach, -reach):
             moved = [*inputs]
-            moved[place] += error
+            moved[position] += error
             if error and operation.is_defined(moved, payload):
                 return True
     return False
@@ -230,8 +230,8 @@ def _array_passed(values: Any, errors: Any, digits: int | None) -> Any:
     from gradcli.exact import arrays
 
     if digits is None:
-        rounded, kept, vague = arrays.passed(values, np.broadcast_to(errors, values.shape))
-        if not vague.any() and not arrays.may_be_whole(values).any():
+        rounded, kept, too_few = arrays.passed(values, np.broadcast_to(errors, values.shape))
+        if not too_few.any() and not arrays.may_be_whole(values).any():
             return Certain(rounded, int(kept.min(initial=DOUBLE_DIGITS)))
 
     def entry(value: float, error: float) -> Certain | None:
@@ -326,8 +326,8 @@ def shown_value(value: Any, error: Any) -> Any:
         return value if found is None else found.value
     from gradcli.exact import arrays
 
-    rounded, _, vague = arrays.passed(value, error)
-    rounded[vague] = value[vague]
+    rounded, _, too_few = arrays.passed(value, error)
+    rounded[too_few] = value[too_few]
     return rounded
 
 

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
 DOUBLE_DIGITS = 17
-"""Significant digits that tell any two doubles apart."""
+"""Significant digits with which any two doubles differ."""
 MOST_DIGITS = 10_000
 """Significant digits that may be asked for."""
 WHOLE = 2.0**53

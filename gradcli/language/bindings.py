@@ -89,9 +89,9 @@ def binding(word: str) -> Binding:
             else (f"the name before '=' is missing in '{shown}'")
         )
         hint = "a name has letters, digits and _, as in x1=2.5"
-        meant = name.strip(": ")
+        stripped = name.strip(": ")
         raise NameValueError(
-            message, hint=_repair(meant, text.strip(), hint) if is_name(meant) else hint
+            message, hint=_repair(stripped, text.strip(), hint) if is_name(stripped) else hint
         )
     fixed = fixed_meaning(name)
     if fixed is not None:

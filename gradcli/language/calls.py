@@ -42,7 +42,9 @@ def of_fault(tokens: Operands, fault: Fault, stack: list[Span]) -> Finding:
         return Finding(fault.message, span, solved)
     if fault.kind == "keyword":
         index = next(
-            place for place in range(first, len(tokens.kinds)) if tokens.kinds[place] == "EQUALS"
+            position
+            for position in range(first, len(tokens.kinds))
+            if tokens.kinds[position] == "EQUALS"
         )
         return Finding(EQUALITY, tokens.span(index), solved or keyword(tokens, index, fault))
     return Finding(fault.message, span, otherwise)
@@ -62,9 +64,9 @@ def _of_definition(tokens: Operands, index: int, otherwise: Repair) -> Repair:
 def of_shapes(tokens: Operands, error: ShapeError, span: Span) -> Finding:
     """Return what is wrong with a rule whose parts have shapes that do not fit."""
     signs = [
-        place
-        for place, kind in enumerate(tokens.kinds)
-        if kind == "AT" and span[0] <= tokens.start(place) < span[1]
+        position
+        for position, kind in enumerate(tokens.kinds)
+        if kind == "AT" and span[0] <= tokens.start(position) < span[1]
     ]
     edits = tokens.joined(signs[-1], signs[-1], "*", PRODUCT) if signs and error.hint else ()
     repair = Repair(edits, "for numbers write {}", error.hint)
@@ -124,11 +126,11 @@ def _of_call(tokens: Operands, index: int, fault: Fault, span: Span) -> Finding:
 
 
 def _token_at(tokens: Operands, start: int) -> int:
-    """Return the token that begins at a place of the source; of two, the one with characters."""
+    """Return the token that begins at an offset of the source; of two, the one with characters."""
     return next(
-        place
-        for place in range(len(tokens.kinds))
-        if tokens.start(place) == start and tokens.kinds[place] != "IMPLICIT"
+        position
+        for position in range(len(tokens.kinds))
+        if tokens.start(position) == start and tokens.kinds[position] != "IMPLICIT"
     )
 
 
@@ -149,23 +151,23 @@ def _function_power(tokens: Operands, index: int) -> Repair:
     if not is_function(name):
         example = Repair(otherwise=f"its arguments stand in parentheses behind {name}")
     if kinds[index + 1] == "SUPERSCRIPT":
-        exponent, place = unicodedata.normalize("NFKC", tokens.texts[index + 1]), index + 2
+        exponent, position = unicodedata.normalize("NFKC", tokens.texts[index + 1]), index + 2
         exponent = exponent.replace("−", "-")
     elif kinds[index + 1] == "POWER":
-        place = index + 2 + (kinds[index + 2] in SIGNS)
-        exponent = "".join(tokens.texts[index + 2 : place + 1]).replace("−", "-")
-        is_number = kinds[place] == "NUMBER"
-        place += 1
+        position = index + 2 + (kinds[index + 2] in SIGNS)
+        exponent = "".join(tokens.texts[index + 2 : position + 1]).replace("−", "-")
+        is_number = kinds[position] == "NUMBER"
+        position += 1
         if not is_number:
             return example
     else:
         return example
-    while kinds[place] == "IMPLICIT":
-        place += 1
-    last = tokens.after(place)
-    if last is None or kinds[place] in SIGNS or kinds[last + 1] in {"POWER", "IMPLICIT"}:
+    while kinds[position] == "IMPLICIT":
+        position += 1
+    last = tokens.after(position)
+    if last is None or kinds[position] in SIGNS or kinds[last + 1] in {"POWER", "IMPLICIT"}:
         return example
-    argument = tokens.unwrapped(place, last)
+    argument = tokens.unwrapped(position, last)
     if exponent == "-1":
         inverse = notations.INVERSES.get(name)
         made = f"{inverse}({argument})" if inverse else f"1/{name}({argument})"

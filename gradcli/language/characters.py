@@ -75,7 +75,7 @@ def _operator(tokens: Operands, index: int, sign: str) -> Repair:
 
 def _bars(tokens: Operands, index: int) -> Repair:
     """Return the repair for `|x|`, `a | b` or `a || b`."""
-    bars = [place for place, other in enumerate(tokens.texts) if other == "|"]
+    bars = [position for position, other in enumerate(tokens.texts) if other == "|"]
     is_first = index == 0 or tokens.kinds[index - 1] not in ENDS - {"NUMBER"}
     if len(bars) == 1 or (bars[1] == index + 1 and tokens.before(index) is not None):
         return _operator(tokens, index, " or ")
@@ -197,12 +197,12 @@ def condition(tokens: Operands, index: int) -> Repair:
 def _partner(tokens: Operands, index: int, opening: str, closing: str) -> int | None:
     """Return the text `closing` that belongs to the `opening` at a token, in the same brackets."""
     waiting = 0
-    for place in tokens.beside(index):
-        if tokens.kinds[place] == "SEPARATOR":
+    for position in tokens.beside(index):
+        if tokens.kinds[position] == "SEPARATOR":
             return None
-        waiting += (tokens.texts[place] == opening) - (tokens.texts[place] == closing)
+        waiting += (tokens.texts[position] == opening) - (tokens.texts[position] == closing)
         if waiting == 0:
-            return place
+            return position
     return None
 
 
@@ -292,10 +292,10 @@ def groups(tokens: Operands, first: int, separator: str | None) -> tuple[int, in
     kinds = tokens.kinds
     width = 1 if separator is None else 2
 
-    def follows(place: int, other: int) -> bool:
-        if not 0 <= other < len(kinds) or kinds[place] != "NUMBER" or kinds[other] != "NUMBER":
+    def follows(position: int, other: int) -> bool:
+        if not 0 <= other < len(kinds) or kinds[position] != "NUMBER" or kinds[other] != "NUMBER":
             return False
-        low, high = min(place, other), max(place, other)
+        low, high = min(position, other), max(position, other)
         return separator is None or (
             kinds[low + 1] == separator and tokens.start(high) == tokens.span(low)[1] + 1
         )

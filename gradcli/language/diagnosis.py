@@ -1,4 +1,4 @@
-"""Tokens that cannot stand where they do: one sentence, the place, and what was probably meant.
+"""Tokens that cannot stand where they do: one sentence, the span, and a repair.
 
 What is proposed here is only a candidate: `repairs` tries it before it is printed.
 """
@@ -138,7 +138,7 @@ def solve_call(tokens: Operands, index: int) -> Repair | None:
     if not opening or closing is None or tokens.texts[opening - 1] != "solve":
         return None
     free = _free_names(tokens, opening, closing)
-    signs = [place for place in range(opening, closing) if kinds[place] == "EQUALS"]
+    signs = [position for position in range(opening, closing) if kinds[position] == "EQUALS"]
     if len(tokens.arguments(opening, closing)) > 1 or len(signs) > 1:
         return None
     if len(free) != 1:
@@ -299,21 +299,21 @@ def _units(tokens: Operands, index: int) -> Found:
     """Quantities with units: `3 km in m`."""
     kinds, texts = tokens.kinds, tokens.texts
     words = [i for i in range(index, len(kinds)) if texts[i] in CONVERSIONS]
-    place = next((i for i in words if kinds[i - 1] == "NAME" == kinds[i + 1]), None)
-    if place is None:
+    position = next((i for i in words if kinds[i - 1] == "NAME" == kinds[i + 1]), None)
+    if position is None:
         return None
-    last = place - 2 - (kinds[place - 2] == "IMPLICIT")
+    last = position - 2 - (kinds[position - 2] == "IMPLICIT")
     is_plain = kinds[last] in {"NUMBER", "RPAR"}
     if not is_plain and kinds[index - 1] != "NUMBER":
         return None
     first = tokens.before(last + 1, PRODUCT) if is_plain else None
-    template = conversion(texts[place - 1], texts[place + 1])
+    template = conversion(texts[position - 1], texts[position + 1])
     edits: tuple[Edit, ...] = ()
     if first is not None and template is not None:
         converted = filled(template, {"x": tokens.text(first, last)})
-        edits = (tokens.replaced(first, place + 1, converted),)
+        edits = (tokens.replaced(first, position + 1, converted),)
     otherwise = "multiply by the factor between two units, as 3*1000 is 3 km in m"
-    span = tokens.span(place - 1, place + 1)
+    span = tokens.span(position - 1, position + 1)
     return "a formula has no units", Repair(edits, otherwise=otherwise), span
 
 

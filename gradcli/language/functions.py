@@ -61,7 +61,7 @@ MOST_ORDERS = 20
 LARGEST = 1.7976931348623157e308
 
 
-class Fault(Exception):  # noqa: N818 - becomes a FormulaError once its place is known
+class Fault(Exception):  # noqa: N818 - becomes a FormulaError once its position is known
     """A semantic error of a production.
 
     `first` and `last` count the symbols of the production from its end (-1 is the last one); None
@@ -275,13 +275,13 @@ class Calls:
         return found
 
     def _with_payload(self, name: str, where: str, arguments: list[int]) -> tuple[list[int], int]:
-        place = 0 if where == "first" else -1
-        value = self.graph.number(arguments[place])
+        position = 0 if where == "first" else -1
+        value = self.graph.number(arguments[position])
         if value is None or value < 0 or value != int(value):
-            which = "first" if place == 0 else "last"
+            which = "first" if position == 0 else "last"
             message = f"the {which} argument of {name} must be a whole number >= 0, as a number"
             raise of_call(message)
-        rest = arguments[1:] if place == 0 else arguments[:-1]
+        rest = arguments[1:] if position == 0 else arguments[:-1]
         return rest, int(value)
 
     def _scattered(self, arguments: list[int]) -> int:

@@ -101,15 +101,15 @@ def renamed(kinds: Sequence[str], texts: Sequence[str]) -> Sequence[str]:
     found = list(texts)
     scopes: dict[str, list[tuple[int, str]]] = {}
     leaving: dict[int, list[str]] = {}
-    for place, text in enumerate(texts):
-        if place in ends:
-            last = ends[place]
+    for position, text in enumerate(texts):
+        if position in ends:
+            last = ends[position]
             name = texts[last]
-            scopes.setdefault(name, []).append((last, f"{place} {name}"))
+            scopes.setdefault(name, []).append((last, f"{position} {name}"))
             leaving.setdefault(last, []).append(name)
-        if kinds[place] == "NAME" and scopes.get(text) and kinds[place + 1] != "LPAR":
-            found[place] = scopes[text][-1][1]
-        for name in leaving.pop(place, ()):
+        if kinds[position] == "NAME" and scopes.get(text) and kinds[position + 1] != "LPAR":
+            found[position] = scopes[text][-1][1]
+        for name in leaving.pop(position, ()):
             scopes[name].pop()
     return found
 
@@ -121,22 +121,22 @@ def _scopes(
     found: dict[int, int] = {}
     waiting: list[tuple[int, list[int], bool]] = []
     """For each open parenthesis the token behind it, its commas, and whether a name is bound."""
-    for place, kind in enumerate(kinds):
+    for position, kind in enumerate(kinds):
         if kind in {"LPAR", "LSQB"}:
-            named = place and kinds[place - 1] == "NAME" and texts[place - 1] in binders
-            waiting.append((place + 1, [], bool(named)))
+            named = position and kinds[position - 1] == "NAME" and texts[position - 1] in binders
+            waiting.append((position + 1, [], bool(named)))
         elif kind == "COMMA" and waiting:
-            waiting[-1][1].append(place)
+            waiting[-1][1].append(position)
         elif kind in {"RPAR", "RSQB"} and waiting:
             start, commas, is_form = waiting.pop()
-            if is_form and kinds[place + 1] == "EQUALS":  # the user's own function
+            if is_form and kinds[position + 1] == "EQUALS":  # the user's own function
                 own = texts[start - 2]
                 others = {name: counts for name, counts in binders.items() if name != own}
                 return _scopes(kinds, texts, others)
             if not is_form or not commas or kinds[commas[0] + 1] != "NAME":
                 continue
             least, most = binders[texts[start - 2]]
-            end = commas[1] if len(commas) > 1 else place
+            end = commas[1] if len(commas) > 1 else position
             if least <= len(commas) + 1 <= most and end == commas[0] + 2:
                 found[start] = commas[0] + 1
     return found

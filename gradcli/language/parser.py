@@ -219,7 +219,7 @@ class States:
 STATES = States(TABLES)
 
 
-def meant(tokens: Tokens) -> Sequence[str]:
+def with_bound_names(tokens: Tokens) -> Sequence[str]:
     """Return the texts of the tokens, with a name of its own for each name that is bound."""
     if BINDERS.keys().isdisjoint(tokens.texts):
         return tokens.texts
@@ -239,7 +239,9 @@ def drive(tokens: Tokens, builder: Builder, start: str) -> None:
     action: Any = None
     # The one loop that every token passes through: spelled out, for calls would double its time.
     try:
-        for index, (kind, text) in enumerate(zip(tokens.kinds, meant(tokens), strict=True)):
+        for index, (kind, text) in enumerate(
+            zip(tokens.kinds, with_bound_names(tokens), strict=True)
+        ):
             action = state[kind]
             while action.__class__ is Reduce:
                 length = action.length
@@ -283,7 +285,7 @@ def trace(
     stack = [state]
     values: list[Any] = []
     spans: list[Span] = []
-    texts = meant(tokens)
+    texts = with_bound_names(tokens)
     for index, kind in enumerate(tokens.kinds):
         action = state[kind]
         while action.__class__ is Reduce:

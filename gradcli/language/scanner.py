@@ -54,8 +54,8 @@ class Tokens:
         """Return the position in the source of the first character of a token."""
         if not self._starts:
             self._starts = [0, *accumulate(map(len, self._pieces))]
-        place = self._kept[index] if self._kept else index
-        return self._starts[place]
+        position = self._kept[index] if self._kept else index
+        return self._starts[position]
 
     def span(self, index: int) -> tuple[int, int]:
         """Return the range of the source that a token takes."""
@@ -127,13 +127,13 @@ def _cut_by(automaton: Automaton, text: str) -> Iterator[tuple[str, int]]:
     while start < size:
         kind, end = ILLEGAL, start + 1
         state = 0
-        for place in range(start, size):
-            state = steps[state][classes.get(text[place], 0)]
+        for position in range(start, size):
+            state = steps[state][classes.get(text[position], 0)]
             if state < 0:
                 break
             terminal = accepted[state]
             if terminal is not None:
-                kind, end = terminal, place + 1
+                kind, end = terminal, position + 1
         yield kind, end
         start = end
 
@@ -148,10 +148,10 @@ def _arranged(source: str, all_kinds: list[str], pieces: list[str]) -> Tokens:
     depth = 0
     is_call: list[bool] = []  # for each open parenthesis, whether a name stands before it
     closed_call = False
-    for place, kind in enumerate(all_kinds):
+    for position, kind in enumerate(all_kinds):
         if kind in _IGNORED:
             continue
-        adjacent = bool(kept) and kept[-1] == place - 1
+        adjacent = bool(kept) and kept[-1] == position - 1
         if kind == "NEWLINE":
             if depth or not kinds or kinds[-1] == "SEPARATOR":
                 continue
@@ -168,27 +168,28 @@ def _arranged(source: str, all_kinds: list[str], pieces: list[str]) -> Tokens:
             and kinds[-1] in _BEFORE_IMPLICIT
             and not (kinds[-1] == "RPAR" and closed_call)
             and not (kinds[-1] == "NUMBER" and _is_exponent(kinds))
-            and not is_misspelt_number(pieces[place - 1], pieces[place])
+            and not is_misspelt_number(pieces[position - 1], pieces[position])
         ):
             kinds.append("IMPLICIT")
-            kept.append(place)
+            kept.append(position)
         if kind == "RPAR":
             closed_call = is_call.pop() if is_call else False
         kinds.append(kind)
-        kept.append(place)
+        kept.append(position)
     _drop_last_newlines(kinds, kept, pieces)
     texts = [
-        "" if kind == "IMPLICIT" else pieces[place] for kind, place in zip(kinds, kept, strict=True)
+        "" if kind == "IMPLICIT" else pieces[position]
+        for kind, position in zip(kinds, kept, strict=True)
     ]
     return Tokens(source, kinds, texts, pieces, kept)
 
 
 def _is_exponent(kinds: list[str]) -> bool:
     """Return whether the number that is the last token is an exponent: e^2x has two readings."""
-    place = len(kinds) - 2
-    while place > 0 and kinds[place] in _SIGNS:
-        place -= 1
-    return place > 0 and kinds[place] == "POWER"
+    position = len(kinds) - 2
+    while position > 0 and kinds[position] in _SIGNS:
+        position -= 1
+    return position > 0 and kinds[position] == "POWER"
 
 
 def is_misspelt_number(number: str, name: str) -> bool:
