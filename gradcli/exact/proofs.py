@@ -189,7 +189,10 @@ def integral(target: Target, bound: Bound, low: Any, high: Any, *taken: Any) -> 
             eval_limit=MOST_EVALUATIONS,
         )
     Clock.check()
-    return found + rests if target is DISCS else _real_part(found + rests)
+    found += rests
+    if target is DISCS:
+        return found
+    return _analytic(found.is_finite() and found.imag.contains(arb(0)), found.real)
 
 
 def _rest(
@@ -238,10 +241,6 @@ def _rest(
 
 def _real(x: Any) -> Any:
     return x if isinstance(x, arb) else x.real
-
-
-def _real_part(x: Any) -> Any:
-    return _analytic(x.is_finite() and x.imag.contains(arb(0)), x.real)
 
 
 def _terms(

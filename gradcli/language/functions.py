@@ -275,13 +275,11 @@ class Calls:
         return found
 
     def _with_payload(self, name: str, where: str, arguments: list[int]) -> tuple[list[int], int]:
-        position = 0 if where == "first" else -1
-        value = self.graph.number(arguments[position])
+        rest = [*arguments]
+        value = self.graph.number(rest.pop(0 if where == "first" else -1))
         if value is None or value < 0 or value != int(value):
-            which = "first" if position == 0 else "last"
-            message = f"the {which} argument of {name} must be a whole number >= 0, as a number"
+            message = f"the {where} argument of {name} must be a whole number >= 0, as a number"
             raise of_call(message)
-        rest = arguments[1:] if position == 0 else arguments[:-1]
         return rest, int(value)
 
     def _scattered(self, arguments: list[int]) -> int:

@@ -157,7 +157,7 @@ def suggestion(name: str, known: Iterable[str]) -> str | None:
     """
     if len(name) > 40:
         return None
-    best: tuple[float, int, int, str] | None = None
+    found = []
     most = max(1, (len(name) + 1) // 3)
     for candidate in known:
         if abs(len(candidate) - len(name)) * LEAST_SLIP > most:
@@ -165,10 +165,8 @@ def suggestion(name: str, known: Iterable[str]) -> str | None:
         distance = _distance(name, candidate)
         if distance <= most and distance < len(name):
             alike = _common_start(name, candidate)
-            rank = (distance, -alike, abs(len(candidate) - len(name)), candidate)
-            if best is None or rank < best:
-                best = rank
-    return best[3] if best else None
+            found.append((distance, -alike, abs(len(candidate) - len(name)), candidate))
+    return min(found)[-1] if found else None
 
 
 def _common_start(first: str, second: str) -> int:

@@ -33,27 +33,14 @@ if TYPE_CHECKING:
 
 
 class Unexpected(Exception):  # noqa: N818 - a signal inside this module, not an error for users
-    """A token that the grammar does not allow here; `states` is the parser's stack of states."""
-
-    def __init__(self, index: int, states: list[int]) -> None:
-        super().__init__(index)
-        self.index = index
-        self.states = states
+    """A token that the grammar does not allow: its index, and the states on the parser's stack."""
 
 
 class Misfit(Exception):  # noqa: N818 - as above
-    """A production whose symbols do not fit: the token behind it, and the symbols on the stack."""
+    """A production whose symbols do not fit: the index of the token behind it, and its Reduce.
 
-    def __init__(self, index: int, production: Reduce, symbols: int) -> None:
-        super().__init__(index)
-        self.index = index
-        self.production = production
-        self.symbols = symbols
-
-    def is_at(self, index: int, production: Reduce, symbols: int) -> bool:
-        """Return whether this production is about to be reduced."""
-        here = (self.index, self.production, self.symbols)
-        return (index, production, symbols) == here
+    The third argument is the number of symbols on the stack.
+    """
 
 
 class Parsed:
@@ -289,7 +276,7 @@ def trace(
     for index, kind in enumerate(tokens.kinds):
         action = state[kind]
         while action.__class__ is Reduce:
-            if until is not None and until.is_at(index, action, len(spans)):
+            if until is not None and until.args == (index, action, len(spans)):
                 return spans
             first = len(spans) - action.length
             spans[first:] = [span] = [
@@ -329,17 +316,13 @@ def acceptable(tables: Tables, states: list[int]) -> set[str]:
                     else:
                         depth -= 1
                 below = removed[-1] if removed else states[depth - 1]
-                state = _next(tables, below, action.rule)
+                after = tables.states[below][action.rule]
+                assert isinstance(after, int)  # noqa: S101 - after a rule the tables never reduce
+                state = after
                 removed.append(state)
             if action is not None:
                 found.add(kind)
     return found
-
-
-def _next(tables: Tables, state: int, rule: str) -> int:
-    after = tables.states[state][rule]
-    assert isinstance(after, int)  # noqa: S101 - after a rule the tables never reduce
-    return after
 
 
 def _explained(tokens: Tokens, signal: Unexpected | Misfit, start: str) -> Finding:
@@ -351,11 +334,11 @@ def _explained(tokens: Tokens, signal: Unexpected | Misfit, start: str) -> Findi
     if ILLEGAL in tokens.kinds and not isinstance(error, ShapeError):
         return characters.illegal_character(operands, tokens.kinds.index(ILLEGAL))
     if isinstance(signal, Unexpected):
-        accepted = acceptable(TABLES, signal.states)
-        return diagnosis.unexpected_token(operands, signal.index, accepted, start)
+        index, states = signal.args
+        return diagnosis.unexpected_token(operands, index, acceptable(TABLES, states), start)
     spans = trace(tokens, start, until=signal)
     if isinstance(error, Fault):
         return calls.of_fault(operands, error, spans)
     assert isinstance(error, ShapeError)  # noqa: S101 - nothing else is raised as a Misfit
-    span = (spans[-signal.production.length][0], spans[-1][1])
+    span = (spans[-signal.args[1].length][0], spans[-1][1])
     return calls.of_shapes(operands, error, span)

@@ -176,7 +176,8 @@ def _arranged(source: str, all_kinds: list[str], pieces: list[str]) -> Tokens:
             closed_call = is_call.pop() if is_call else False
         kinds.append(kind)
         kept.append(position)
-    _drop_last_newlines(kinds, kept, pieces)
+    while len(kinds) > 1 and kinds[-2] == "SEPARATOR" and pieces[kept[-2]].endswith("\n"):
+        del kinds[-2], kept[-2]
     texts = [
         "" if kind == "IMPLICIT" else pieces[position]
         for kind, position in zip(kinds, kept, strict=True)
@@ -200,11 +201,6 @@ def is_misspelt_number(number: str, name: str) -> bool:
     return (
         name in {"e", "E"} or name[0] == "_" or (number == "0" and name[0] in "xXbBoO")
     ) and number != ")"
-
-
-def _drop_last_newlines(kinds: list[str], kept: list[int], pieces: list[str]) -> None:
-    while len(kinds) > 1 and kinds[-2] == "SEPARATOR" and pieces[kept[-2]].endswith("\n"):
-        del kinds[-2], kept[-2]
 
 
 # ---------------------------------------------------------------- the tables of the grammar
