@@ -7,8 +7,6 @@ import re
 from gradcli.errors import NameValueError, printable
 
 NUMBER = r"(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+\-−]?\d+)?"
-SIGNS = ("±", "+-", "+/-", "+−", "+/−")
-"""How a number and its error are joined."""
 # Behind an operand; +-3 and 2*+-3 have two signs, and 1e+-3 is no number.
 _SIGN = re.compile(r"(?<![0-9.][eE])(?:±|(?<=[\w.)\]!%°])[ \t]*\+/?[-−])")
 _ERROR = re.compile(rf"[ \t]*({NUMBER})[ \t]*(%?)[ \t]*")
@@ -21,8 +19,6 @@ def parts(name: str, text: str) -> tuple[str, str] | None:
 
     Raises NameValueError for an error that is no number, and where two meanings are possible.
     """
-    if not any(sign in text for sign in SIGNS):
-        return None
     value, error = [], []
     done = 0
     is_found = False
