@@ -115,9 +115,9 @@ LINES = {
     "cli": 5168,
     "cluster": 480,
     "data": 3912,
-    "exact": 2210,
+    "exact": 2100,
     "graph": 5524,
-    "language": 3173,
+    "language": 3067,
     "manual": 100,
     "minimize": 4815,
     "pictures": 3845,
@@ -133,7 +133,7 @@ LINES = {
 
 Lowered freely; raised only by the commit that adds a capability, which says what it is.
 """
-MODULES = 250
+MODULES = 246
 """The most modules, the empty ones of packages included."""
 WITHOUT_CODE = {
     *(tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT),
