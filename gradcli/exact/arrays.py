@@ -400,6 +400,7 @@ def rounded(values: Any, digits: Any) -> Any:
 # ---------------------------------------------------------------- other arithmetic
 
 
+@np.errstate(all="ignore")  # the function says what has no value
 def over_each(function: Callable[..., Any], *values: Any) -> Any:
     """Return a function of each number of arrays, in an array of objects; of numbers the value."""
     return np.frompyfunc(function, len(values), 1)(*values)
