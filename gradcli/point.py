@@ -283,7 +283,7 @@ class Point:
 
         It may be too large on its way, or only rounding leads it to where it is not defined.
         """
-        from gradcli.exact.certain import may_exist, of_all, worked_out
+        from gradcli.exact.certain import is_complete, may_exist, together, worked_out
 
         if (
             self._nonfinite
@@ -294,7 +294,7 @@ class Point:
         found = worked_out(self._graph, [self._result], self._exact, self._wanted)
         made = found[self._result]
         if hasattr(made, "ndim"):
-            made = of_all(made)
+            made = together(made) if is_complete(made) else None
         if made is None:
             return False
         self._found[self._result] = made

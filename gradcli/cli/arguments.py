@@ -16,7 +16,7 @@ from gradcli.errors import (
 from gradcli.exact.decimals import DOUBLE_DIGITS
 from gradcli.formula import Formula, parse
 from gradcli.language.bindings import bindings
-from gradcli.language.names import CONSTANTS, is_reserved, names_in
+from gradcli.language.names import is_free, names_in
 from gradcli.limits import SOURCE_CHARACTERS
 from gradcli.values import shape_of
 
@@ -212,8 +212,8 @@ def explained(
 
     unknown = [
         name
-        for name in sorted(names_in(source) - shapes.keys() - CONSTANTS.keys())
-        if not is_reserved(name) and not re.search(rf"\b{name}\b\s*(?:\([^)]*\))?\s*=", source)
+        for name in sorted(names_in(source) - shapes.keys())
+        if is_free(name) and not re.search(rf"\b{name}\b\s*(?:\([^)]*\))?\s*=", source)
     ]
     if unknown:
         error.hint = (

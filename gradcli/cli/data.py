@@ -15,7 +15,7 @@ from gradcli.cli.options import MEMORY_OF_MANY, Beside, Data, Sharing
 from gradcli.cli.output import note
 from gradcli.errors import FileError, ShapeError, UsageError, few, printable
 from gradcli.graph.shapes import ROWS
-from gradcli.language.names import CONSTANTS, KEYWORDS, is_reserved, names_in
+from gradcli.language.names import is_free, names_in
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -180,8 +180,7 @@ def _against(text: str, over: OverRows, values: Mapping[str, Any]) -> Against:
 
     formula = over.formula
     for name in sorted(names_in(text)):
-        known = name in formula.columns or name in values or name in CONSTANTS
-        if not known and not is_reserved(name) and name not in KEYWORDS:
+        if name not in formula.columns and name not in values and is_free(name):
             error = unknown_column(formula.paths[0], name, list(formula.source.columns))
             error.message = f"--x: {error.message}"
             raise error

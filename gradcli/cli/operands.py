@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from gradcli.errors import printable
 from gradcli.language.bindings import is_number
-from gradcli.language.meant import FOREIGN
-from gradcli.language.names import CONSTANTS, is_name, is_reserved, names_in, suggestion
+from gradcli.language.names import is_free, is_name, names_in, suggestion
+from gradcli.language.notations import FOREIGN
 from gradcli.language.parser import finding
 from gradcli.language.repairs import LONGEST_SHOWN
 from gradcli.options import MEANT, named
@@ -55,7 +55,7 @@ def meant(formula: str, words: Sequence[str]) -> str | None:
         return f"write {name}={after[0]}"
     if is_name(word) and word in names_in(formula):
         return f"write {word}=1 for a value; grad takes --wrt {word}"
-    free = [n for n in sorted(names_in(formula)) if n not in CONSTANTS and not is_reserved(n)]
+    free = sorted(filter(is_free, names_in(formula)))
     if len(free) == len(others) and all(map(is_number, others)):
         return f"write {' '.join(f'{n}={number}' for n, number in zip(free, others, strict=True))}"
     from gradcli.data.formats import FORMATS as DATA

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gradcli.errors import UsageError, printable
 from gradcli.exact.decimals import MOST_DIGITS
 from gradcli.language.bindings import is_number
-from gradcli.language.names import CONSTANTS, KEYWORDS, is_name, is_reserved
+from gradcli.language.names import is_free, is_name
 from gradcli.minimize.settings import Random, Settings
 from gradcli.options import (
     POSITIVE,
@@ -108,7 +108,7 @@ class _Pair(Text):
         name, own = name.strip(), spelled(field)
         if not is_name(name) or not self._allows(equals + rest):
             raise self._wrong(field, text)
-        if self._is_new and (is_reserved(name) or name in CONSTANTS or name in KEYWORDS):
+        if self._is_new and not is_free(name):
             message = f"{name} means something else in a formula"
             raise UsageError(message, hint=f"give another name, as {own} {self.sample}")
         return name, rest

@@ -11,7 +11,7 @@ from gradcli.data.files import reading, write
 from gradcli.data.formats import unlike
 from gradcli.errors import FileError, ShapeError, UsageError, printable
 from gradcli.graph import shapes
-from gradcli.language.names import CONSTANTS, KEYWORDS, REBINDABLE, is_name, is_reserved
+from gradcli.language.names import fixed_meaning, is_name
 from gradcli.limits import AXES, ELEMENTS, out_of_range
 
 if TYPE_CHECKING:
@@ -217,15 +217,7 @@ def _number(text: str) -> float | _OutOfRange:
 def _check_names(names: Iterable[str], where: str) -> None:
     """Raise FileError for what cannot be a parameter's name."""
     for name in names:
-        what = None
-        if not is_name(name):
-            what = "not a name"
-        elif name in KEYWORDS:
-            what = "a word of the language"
-        elif is_reserved(name):
-            what = "a function"
-        elif name in CONSTANTS and name != REBINDABLE:
-            what = "a constant"
+        what = fixed_meaning(name) if is_name(name) else "not a name"
         if what is not None:
             raise FileError(
                 f"{where}: '{printable(name, 40)}' is {what}, so it cannot be a parameter"

@@ -51,8 +51,8 @@ LEAST = 5e-324
 """The least double above 0: what an underflow may have lost."""
 LARGEST_RADICAND = 2.0**48
 """Of whole numbers below this, a root that is rounded right to a whole number is exact."""
-VAGUE = 1e-6
-"""An argument whose error is a larger part of it is looked at from both ends."""
+LARGEST_LINEAR = 1e-6
+"""Relative error of an argument above which the row is evaluated at both ends of its interval."""
 _CONDITIONS = frozenset({AND_ALSO, OR_ELSE, NOT_SO})
 _ARITHMETIC = frozenset({ADD, SUBTRACT, MULTIPLY, DIVIDE, CONSTANT_POWER, POWER_OF, MOD, FACTORIAL})
 
@@ -286,9 +286,9 @@ def step(  # noqa: C901, PLR0912 - a case for each kind of operation
     if is_sure:
         return own
     if operation is DIVIDE:
-        room = abs(inputs[1]) - errors[1]
-        through = (errors[0] + abs(value) * errors[1]) / k.where(room > 0, room, 1.0)
-        return k.where(room > 0, through, math.inf) + own
+        divisor = abs(inputs[1]) - errors[1]
+        through = (errors[0] + abs(value) * errors[1]) / k.where(divisor > 0, divisor, 1.0)
+        return k.where(divisor > 0, through, math.inf) + own
     if operation is MOD:
         return _of_mod(k, inputs, errors) + own
     if operation.jump is None:
@@ -307,8 +307,8 @@ def _body(
     graph = bound.graph
     nodes = graph.reachable([root])
     given = {
-        str(place): Defined(number, graph, root, error)
-        for place, (number, error) in enumerate([x, *taken])
+        str(position): Defined(number, graph, root, error)
+        for position, (number, error) in enumerate([x, *taken])
     }
     numbers = interpreter.run(graph, nodes, given).numbers
     return numbers[root], bounds_of_numbers(graph, nodes, numbers, given)[root]
@@ -410,7 +410,7 @@ def _by_partials(
 def _partial(
     k: Any, operation: Operation, position: int, payload: Any, value: Any, inputs: list[Any]
 ) -> Any:
-    """Return the derivative by an argument as a number; inf where it has none."""
+    """Return the derivative with respect to an argument as a number; inf where it has none."""
     if operation is CONSTANT_POWER:
         base = inputs[0]
         slope = payload * value / k.where(base != 0, base, 1.0)
@@ -426,25 +426,25 @@ def _partial(
 def _at_the_ends(
     k: Any, operation: Operation, payload: Any, value: Any, inputs: list[Any], errors: list[Any]
 ) -> Any:
-    """Return how far the values at the ends of vague arguments are from the value.
+    """Return how far the values at the ends of uncertain arguments are from the value.
 
     At a jump it is inf when they differ at all.
     """
     found = k.nothing
     for position, (x, error) in enumerate(zip(inputs, errors, strict=True)):
-        vague = error > 0 if operation.jump is not None else error > VAGUE * abs(x)
-        vague = vague & k.isfinite(error)
-        if not k.any(vague):
+        uncertain = error > 0 if operation.jump is not None else error > LARGEST_LINEAR * abs(x)
+        uncertain = uncertain & k.isfinite(error)
+        if not k.any(uncertain):
             found = k.where(k.isfinite(error), found, math.inf)
             continue
         reach = error + k.ulp(x)
         for end in (x + reach, x - reach):
             moved = [*inputs]
-            moved[position] = k.where(vague, end, x)
+            moved[position] = k.where(uncertain, end, x)
             away = abs(k.value(operation, payload, moved) - value)
             away = k.where(away == away, away, math.inf)  # noqa: PLR0124 - nan: there is no value
             if operation.jump is not None:
                 away = k.where(away > 0, math.inf, 0.0)
-            found = k.where(vague & (away > found), away, found)
+            found = k.where(uncertain & (away > found), away, found)
         found = k.where(k.isfinite(error), found, math.inf)
     return found

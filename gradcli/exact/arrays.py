@@ -22,7 +22,7 @@ from gradcli.exact.decimals import (
     WHOLE,
     WRITTEN_OUT,
 )
-from gradcli.graph.operations import LEAVES, NAMED_VALUES, TABLE
+from gradcli.graph.operations import LEAVES, NAMED_VALUES, TABLE, VARIABLE
 from gradcli.graph.shapes import COUNT
 from gradcli.graph.special import two_product
 from gradcli.programs import flat
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 HALF_UNIT = 2.0**-53
 """How far a rounded number is off at most, as a part of it."""
 PAIRWISE = 25.0
-"""NumPy adds up in pairs, blocks of so many roundings apart."""
+"""Roundings inside a block of NumPy's pairwise summation, whose blocks are added in pairs."""
 
 
 class Slope(Array):
@@ -139,14 +139,12 @@ def bounds_of_arrays(
             value = numbers[node]
             inputs = [numbers[argument] for argument in arguments]
             own = [errors[argument] for argument in arguments]
-            if operation in LEAVES:
-                given = variables.get(payload) if isinstance(payload, str) else None
-                if given is not None and payload != COUNT:
-                    errors[node] = literal_errors(given)
-                else:
-                    errors[node] = 0.0 if payload == COUNT else leaf_error(operation, payload, {})
+            if operation is VARIABLE:
+                errors[node] = 0.0 if payload == COUNT else literal_errors(variables[payload])
                 continue
-            if operation.structural:
+            if operation in LEAVES:
+                found: Any = leaf_error(operation, payload, variables)
+            elif operation.structural:
                 wide = [np.broadcast_to(e, np.shape(x)) for e, x in zip(own, inputs, strict=True)]
                 found = _structural(operation, payload, value, inputs, wide, rows)
             else:
@@ -251,10 +249,6 @@ def _of_prod(value: Any, x: Any, e: Any, axis: int | None) -> Any:
     return np.where(lost, math.inf, np.where(value == 0, 0.0, found))
 
 
-def _of_extreme(value: Any, x: Any, e: Any, axis: int | None) -> Any:  # noqa: ARG001
-    return np.max(e, axis=axis)
-
-
 def _of_argmax(value: Any, x: Any, e: Any, axis: int | None) -> Any:  # noqa: ARG001
     near = x + e >= _kept(x - e, axis, np.max)
     several = np.sum(near, axis=axis) > 1
@@ -273,13 +267,13 @@ def _of_quantile(value: Any, x: Any, e: Any, p: Any, d: Any, axis: int | None) -
 def _of_shares(value: Any, x: Any, e: Any, p: Any, d: Any, axis: int | None) -> Any:
     ordered = np.sort(np.ravel(x) if axis is None else x, axis=axis or 0)
     is_open = np.any(e > 0) and np.any(np.diff(ordered, axis=axis or 0) <= 2 * np.max(e))
-    place, reach = p * (_count(x, axis) - 1), _place_error(x, p, d, axis)
-    is_whole = np.abs(place - np.rint(place)) <= reach
+    position, reach = p * (_count(x, axis) - 1), _place_error(x, p, d, axis)
+    is_whole = np.abs(position - np.rint(position)) <= reach
     return np.where(is_open, math.inf, np.where((value > 0) | is_whole, reach, 0.0))
 
 
 def _place_error(x: Any, p: Any, d: Any, axis: int | None) -> Any:
-    """Return how far the place of a quantile may be off; 0 where no bit of it is lost."""
+    """Return how far the position of a quantile may be off; 0 where no bit of it is lost."""
     last = _count(x, axis) - 1
     is_exact = (np.max(d) == 0) & (p * 1024 == np.rint(p * 1024))
     return np.where(is_exact, 0.0, np.max(d) * last + 4 * HALF_UNIT * (last + 1))
@@ -319,10 +313,6 @@ def _of_mse(value: Any, x: Any, e: Any, y: Any, d: Any) -> Any:
     return np.mean(2 * away * moved + moved**2) + _sum_error(away, None) * value
 
 
-def _of_class(value: Any, x: Any, e: Any) -> Any:  # noqa: ARG001
-    return np.where(np.any(e > 0), math.inf, 0.0)
-
-
 _ERRORS: dict[str, Callable[..., Any]] = {
     "matmul": _of_product,
     "dot": _of_product,
@@ -331,8 +321,7 @@ _ERRORS: dict[str, Callable[..., Any]] = {
     "std": _of_std,
     "norm": _of_norm,
     "prod": _of_prod,
-    "greatest": _of_extreme,
-    "least": _of_extreme,
+    **dict.fromkeys(("greatest", "least"), lambda _, _x, e, axis: np.max(e, axis=axis)),
     "argmax": _of_argmax,
     "quantile": _of_quantile,
     "quantile_shares": _of_shares,
@@ -341,7 +330,7 @@ _ERRORS: dict[str, Callable[..., Any]] = {
     "logsoftmax": _of_logsoftmax,
     "cross_entropy": _of_cross_entropy,
     "mse": _of_mse,
-    "onehot": _of_class,
+    "onehot": lambda _, _x, e: np.where(np.any(e > 0), math.inf, 0.0),
 }
 
 # ---------------------------------------------------------------- digits of many numbers
@@ -379,7 +368,7 @@ def passed(values: Any, errors: Any, digits: int | None = None) -> tuple[Any, An
 
 def may_be_whole(values: Any) -> Any:
     """Return which doubles may stand for whole numbers of more digits."""
-    return (np.abs(values) >= WHOLE) & (np.abs(values) < LARGEST_WRITTEN)
+    return (np.abs(values) >= WHOLE) & (np.abs(values) < float(LARGEST_WRITTEN))
 
 
 def rounded(values: Any, digits: Any) -> Any:
@@ -388,21 +377,21 @@ def rounded(values: Any, digits: Any) -> Any:
     digits = np.broadcast_to(digits, found.shape)
     wanted = (digits > 0) & (digits < DOUBLE_DIGITS) & np.isfinite(found) & (found != 0)
     with np.errstate(all="ignore"):
-        places = digits - 1 - np.floor(np.log10(np.abs(found)))
-        short = wanted & (np.abs(places) < len(_POWERS))
-        places = np.where(short, places, 0.0).astype(np.intp)
-        scale = _POWERS[np.abs(places)]
-        short &= places >= 0
-        # The product to twice the digits, so that halves are told as in decimals; whole numbers
-        # below 2^53 and these powers of ten are doubles, so that the quotient is rounded once.
+        positions = digits - 1 - np.floor(np.log10(np.abs(found)))
+        short = wanted & (np.abs(positions) < len(_POWERS))
+        positions = np.where(short, positions, 0.0).astype(np.intp)
+        scale = _POWERS[np.abs(positions)]
+        short &= positions >= 0
+        # The product has twice the digits, so that halves round as in decimals; whole numbers below
+        # 2^53 and these powers of ten are doubles, so that the quotient is rounded once.
         product, error = two_product(found, scale)
         whole = np.rint(product)
         rest = (product - whole) + error
         whole = whole + np.where(rest > 0.5, 1.0, np.where(rest < -0.5, -1.0, 0.0))
         short &= (np.abs(whole) < WHOLE) & (np.abs(rest) != 0.5)
         found = np.where(short, whole / scale, found)
-    for place in np.argwhere(wanted & ~short):
-        at = tuple(place)
+    for position in np.argwhere(wanted & ~short):
+        at = tuple(position)
         found[at] = float(f"{found[at]:.{int(digits[at])}g}")
     return found
 
@@ -410,22 +399,19 @@ def rounded(values: Any, digits: Any) -> Any:
 # ---------------------------------------------------------------- other arithmetic
 
 
-def over_each(function: Callable[[Any], Any], values: Any) -> Any:
-    """Return a function of each number, in an array of objects."""
-    flat = np.empty(np.size(values), dtype=object)
-    for place, x in enumerate(np.ravel(values).tolist()):
-        flat[place] = function(x)
-    return flat.reshape(np.shape(values))
+@np.errstate(all="ignore")  # the function says what has no value
+def over_each(function: Callable[..., Any], *values: Any) -> Any:
+    """Return a function of each number of arrays, in an array of objects; of numbers the value."""
+    return np.frompyfunc(function, len(values), 1)(*values)
 
 
-@np.errstate(all="ignore")  # what has no value is told by its own arithmetic
+@np.errstate(all="ignore")  # its own arithmetic says what has no value
 def value_of(
     target: Any, operation: Operation, inputs: list[Any], payload: Any, rows: int | None = None
 ) -> Any:
     """Return the value of an operation on arrays in the arithmetic of a target."""
     if not operation.structural:
-        each = np.frompyfunc(lambda *x: target.apply(operation, list(x), payload), len(inputs), 1)
-        return each(*inputs)
+        return over_each(lambda *x: target.apply(operation, list(x), payload), *inputs)
     try:
         if operation is TABLE["linspace"]:
             found = _linspace(target, payload)
@@ -435,11 +421,11 @@ def value_of(
             code = array_function(operation, 0, payload)(rows=rows)
             return over_each(lambda x: target.number.convert(fraction(x)), code)
         else:
-            wrapped = [_wrapped(target, x) for x in inputs]
+            wrapped = [np.asarray(over_each(target.number, x), dtype=object) for x in inputs]
             found = flat.structural(Exact(target), operation, wrapped, payload, rows)
     except (ArithmeticError, AttributeError, LookupError, NameError, TypeError, ValueError):
         return None
-    return _unwrapped(target, found)
+    return over_each(target.number.of, found)
 
 
 class Exact(flat.Flat):
@@ -452,25 +438,10 @@ class Exact(flat.Flat):
         return top, self.kept(self.each(self.m.log, total), x, axis)
 
 
-def _wrapped(target: Any, x: Any) -> Any:
-    if isinstance(x, np.ndarray):
-        return over_each(target.number, x)
-    alone = np.empty((), dtype=object)
-    alone[()] = target.number(x)
-    return alone
-
-
-def _unwrapped(target: Any, x: Any) -> Any:
-    if isinstance(x, np.ndarray) and x.shape:
-        return over_each(target.number.of, x)
-    return target.number.of(x[()] if isinstance(x, np.ndarray) else x)
-
-
 def _linspace(m: Any, limits: Any) -> Any:
     from gradcli.exact.numbers import fraction
 
     start, stop, count = limits
     first, last = fraction(float(start)), fraction(float(stop))
-    steps = max(1, int(count) - 1)
-    found = [m.number(m.number.convert(first + (last - first) * k / steps)) for k in range(count)]
-    return np.array([*found, None], dtype=object)[:-1]
+    step = (last - first) / max(1, int(count) - 1)
+    return over_each(lambda k: m.number(m.number.convert(first + k * step)), np.arange(count))

@@ -1,13 +1,14 @@
 """Balls: a midpoint and a radius that holds the true value, by Arb in python-flint.
 
 One more target of the bodies of rows. A condition that a ball leaves open makes a ball of both
-branches; where no more digits are tried, `Deciding` takes what cannot be told apart as equal.
+branches; where no more digits are tried, `Deciding` takes balls that overlap as equal.
 """
 
 from __future__ import annotations
 
 import math
 import time
+from fractions import Fraction
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -18,7 +19,6 @@ from gradcli.graph.special import recurred
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from fractions import Fraction
 
     from gradcli.graph.bound import Bound
     from gradcli.graph.operations import Operation
@@ -128,11 +128,11 @@ def derivative_of_voigt(x: Any, sigma: Any, gamma: Any, which: Any) -> Any:
     return (right - left) / acb(0, 2) if is_imaginary else (right + left) / 2
 
 
-def of_series(name: str, place: Any, order: int, series: Any) -> Any:
+def of_series(name: str, position: Any, order: int, series: Any) -> Any:
     """Return a derivative of a function of python-flint, from its power series there."""
     before, ctx.cap = ctx.cap, order + 1
     try:
-        return getattr(series([place, 1], prec=order + 1), name)()[order] * arb(order).fac()
+        return getattr(series([position, 1], prec=order + 1), name)()[order] * arb(order).fac()
     finally:
         ctx.cap = before
 
@@ -215,7 +215,7 @@ class Deciding(Balls):
     number = Decided
 
     def where(self, condition: Any, x: Any, y: Any) -> Any:
-        """Return x where the condition holds, else y; no number where that cannot be told."""
+        """Return x where the condition holds, else y; no number where that is open."""
         return self.number(arb.nan()) if condition is OPEN else x if condition else y
 
     def _floor(self, x: Any) -> Any:
@@ -243,34 +243,20 @@ class OutOfTimeError(ArithmeticError):
     """There is no time left for more digits."""
 
 
-def set_end(seconds: float) -> None:
-    """Let what takes long be given up at a time of time.process_time()."""
-    Clock.end = seconds
+LARGEST_EXPONENT = 60_000
+"""Bits of numbers that are written out; beyond, a value is too large or too small for anything."""
 
 
-def set_precision(bits: int) -> None:
-    """Let balls have midpoints of so many bits from now on."""
-    ctx.prec = bits
-
-
-def is_finite(x: Any) -> bool:
-    """Return whether a ball is bounded."""
-    return bool(x.is_finite())
-
-
-def ends(x: Any) -> tuple[tuple[int, int], tuple[int, int]] | None:
-    """Return both ends of a ball, each as (m, e) for m 2^e; None where it is not bounded."""
+def ends_and_middle(x: Any) -> tuple[Fraction, Fraction, Fraction] | None:
+    """Return both ends of a ball and its midpoint; None where it is not bounded, or enormous."""
     if not x.is_finite():
         return None
-    low, high = x.lower(), x.upper()
-    return _dyadic(low), _dyadic(high)
-
-
-def middle(x: Any) -> tuple[int, int]:
-    """Return the midpoint of a ball."""
-    return _dyadic(x.mid())
-
-
-def _dyadic(x: Any) -> tuple[int, int]:
-    mantissa, exponent = x.man_exp()
-    return int(mantissa), int(exponent)
+    found = []
+    for exact in (x.lower(), x.upper(), x.mid()):
+        mantissa, exponent = map(int, exact.man_exp())
+        if exponent > LARGEST_EXPONENT:
+            return None
+        is_tiny = mantissa.bit_length() + exponent < -LARGEST_EXPONENT
+        found.append(Fraction(0) if is_tiny else mantissa * Fraction(2) ** exponent)
+    low, high, middle = found
+    return low, high, middle

@@ -14,17 +14,13 @@ from gradcli.exact.decimals import (
     DOUBLE_DIGITS,
     ENOUGH,
     LARGEST_WRITTEN,
-    LONGEST_WHOLE,
     PART,
     WHOLE,
     WRITTEN_OUT,
     certain_digits,
-    digits_of,
     fraction_text,
     nearest,
-    text_of,
     to_digits,
-    whole_text,
 )
 from gradcli.graph.literals import Numeral
 from gradcli.graph.operations import CONSTANT, LEAVES, VARIABLE
@@ -40,13 +36,15 @@ if TYPE_CHECKING:
     from gradcli.graph.node import Graph
 
 PRECISIONS = tuple(106 << k for k in range(8))
-"""Bits of balls, one after the other: 106, 212 … 13,568."""
+"""Bits of precision that balls are tried with in turn: 106, 212 … 13,568."""
 MOST_SECONDS = 1.0
-"""Of the processor, so that a busy machine finds as many digits."""
+"""Seconds for more digits of one point: of the processor, so that a busy machine finds as many."""
 MOST_STEPS = 100_000
-"""How many numbers are worked out anew for one point."""
+"""Numbers that are computed with more digits for one point at most."""
 EXTRA_BITS = 40
 """Bits beyond those of the digits that are asked for."""
+LARGEST_ZERO = 2.0**-201
+"""A ball around 0 that is smaller is taken as 0 when no more digits are tried."""
 
 
 class Certain:
@@ -126,7 +124,7 @@ def certain(
         form.wasted += time.process_time() - started
     for root, passed in uncertain.items():
         best = (more[root], passed) if root in bound else (passed, more[root])
-        found[root] = _best(*best, numbers[root], errors[root], digits)
+        found[root] = _all_of(_first_of(*best), numbers[root], errors[root], digits)
         if found[root].is_short:
             found[root].lost = where_lost(graph, root, numbers, errors)
     return found
@@ -141,13 +139,6 @@ def _may_prove(graph: Graph, nodes: Sequence[int]) -> bool:
     """Return whether to prove what the alarm lets pass: not for ever in a table of hard rows."""
     forms = _forms(graph, nodes)
     return bool(forms) and all(form.wasted < MOST_SECONDS for form in forms) and has_balls()
-
-
-def _best(first: Any, second: Any, value: Any, error: Any, digits: int | None) -> Certain:
-    """Return the first that there is, of an array for each number, else what is left."""
-    if hasattr(value, "ndim") and value.ndim:
-        return _array_of(first, second, value, error, digits)
-    return first or second or _kept(float(value), float(error), digits)
 
 
 def with_forms(graph: Graph, nodes: Sequence[int]) -> frozenset[int]:
@@ -174,13 +165,11 @@ def _has_tiny(graph: Graph, root: int) -> bool:
 
 def _whole(graph: Graph, root: int, variables: Mapping[str, Any]) -> Certain | None:
     """Return a large whole number as it is written out; None for any other."""
-    from gradcli.exact import rationals
+    from gradcli.exact.numbers import RATIONALS
 
-    value = run(graph, graph.reachable([root]), variables, rationals.RATIONALS)[root]
-    made = _each(lambda x: of_fraction(x, None), value)
-    if not hasattr(made, "ndim"):
-        return made if made is not None and isinstance(made.value, Numeral) else None
-    return None
+    exact = run(graph, graph.reachable([root]), variables, RATIONALS)[root]
+    made = of_fraction(exact, None)
+    return made if made is not None and isinstance(made.value, Numeral) else None
 
 
 def bounds(
@@ -217,10 +206,10 @@ def may_exist(
         inputs, off = [[float(np.broadcast_to(x, shape)[first]) for x in p] for p in (inputs, off)]
     if any(x - x != 0 for x in inputs) or operation.is_defined(inputs, payload):
         return True
-    for place, reach in enumerate(off):
+    for position, reach in enumerate(off):
         for error in (reach, -reach):
             moved = [*inputs]
-            moved[place] += error
+            moved[position] += error
             if error and operation.is_defined(moved, payload):
                 return True
     return False
@@ -240,61 +229,50 @@ def _array_passed(values: Any, errors: Any, digits: int | None) -> Any:
 
     from gradcli.exact import arrays
 
-    errors = np.broadcast_to(errors, values.shape)
     if digits is None:
-        rounded, kept, vague = arrays.passed(values, errors)
-        if not vague.any() and not arrays.may_be_whole(values).any():
+        rounded, kept, too_few = arrays.passed(values, np.broadcast_to(errors, values.shape))
+        if not too_few.any() and not arrays.may_be_whole(values).any():
             return Certain(rounded, int(kept.min(initial=DOUBLE_DIGITS)))
-    found = np.empty(values.size, dtype=object)
-    pairs = zip(values.ravel().tolist(), errors.ravel().tolist(), strict=True)
-    for place, (value, error) in enumerate(pairs):
-        if digits is not None or not _may_be_whole(value):
-            found[place] = let_pass(value, error, digits)
-    return found.reshape(values.shape)
+
+    def entry(value: float, error: float) -> Certain | None:
+        is_open = digits is None and _may_be_whole(value)
+        return None if is_open else let_pass(value, error, digits)
+
+    return arrays.over_each(entry, values, errors)
 
 
-def _array_of(first: Any, second: Any, values: Any, errors: Any, digits: int | None) -> Certain:
-    """Return an array of certain values, each the first that there is."""
+def _all_of(found: Any, value: Any, error: Any, digits: int | None) -> Certain:
+    """Return what is certain of a number or an array, with what doubles keep of the rest."""
+    if isinstance(found, Certain):
+        return found
+    if not hasattr(value, "ndim") or not value.ndim:
+        return _kept(float(value), float(error), digits)
+    if not is_complete(found):
+        from gradcli.exact import arrays
+
+        found = _first_of(found, arrays.over_each(lambda x, e: _kept(x, e, digits), value, error))
+    return together(found)
+
+
+def together(entries: Any) -> Certain:
+    """Return the certain values of an array as one."""
     import numpy as np
 
-    if isinstance(second, Certain) and first is None:
-        return second
-    errors = np.broadcast_to(errors, values.shape)
-    several = [listed for listed in (first, second) if hasattr(listed, "ndim")]
-    entries = []
-    for place in np.ndindex(values.shape):
-        entry = next((listed[place] for listed in several if listed[place] is not None), None)
-        entries.append(entry or _kept(float(values[place]), float(errors[place]), digits))
-    listed = [entry.value for entry in entries]
+    listed = [entry.value for entry in entries.flat]
     is_plain = not any(isinstance(value, Numeral) for value in listed)
-    together = np.empty(len(listed), dtype=np.float64 if is_plain else object)
-    together[:] = listed
+    values = np.empty(len(listed), dtype=np.float64 if is_plain else object)
+    values[:] = listed
     return Certain(
-        together.reshape(values.shape),
-        min(entry.digits for entry in entries),
-        is_short=any(entry.is_short for entry in entries),
-        limit=max((entry.limit or 0 for entry in entries), default=0) or None,
-        is_proved=all(entry.is_proved for entry in entries),
+        values.reshape(entries.shape),
+        min(entry.digits for entry in entries.flat),
+        is_short=any(entry.is_short for entry in entries.flat),
+        limit=max((entry.limit or 0 for entry in entries.flat), default=0) or None,
+        is_proved=all(entry.is_proved for entry in entries.flat),
     )
 
 
-def of_all(found: Any) -> Certain | None:
-    """Return an array of what was worked out for each number; None where one was not."""
-    import numpy as np
-
-    if not _is_whole(found):
-        return None
-    values = np.zeros(found.shape)
-    return _array_of(found, None, values, values, None)
-
-
-def is_enough(digits: Any) -> Any:
-    """Return whether so many digits are enough when none are asked for."""
-    return digits > ENOUGH
-
-
 def let_pass(value: float, error: float, digits: int | None = None) -> Certain | None:
-    """Return a value with its certain digits; None where the alarm vague."""
+    """Return a value with its certain digits; None where they are too few."""
     if value - value != 0 or value.__class__ is not float:
         return None
     kept = certain_digits(value, error)
@@ -307,7 +285,7 @@ def let_pass(value: float, error: float, digits: int | None = None) -> Certain |
     if _is_padded(value, kept):
         return None
     rounded = to_digits(value, kept)
-    if is_enough(kept) or (kept and abs(rounded - value) + error <= PART * abs(value)):
+    if kept > ENOUGH or (kept and abs(rounded - value) + error <= PART * abs(value)):
         return Certain(rounded, kept)
     return None
 
@@ -348,8 +326,8 @@ def shown_value(value: Any, error: Any) -> Any:
         return value if found is None else found.value
     from gradcli.exact import arrays
 
-    rounded, _, vague = arrays.passed(value, error)
-    rounded[vague] = value[vague]
+    rounded, _, too_few = arrays.passed(value, error)
+    rounded[too_few] = value[too_few]
     return rounded
 
 
@@ -363,34 +341,35 @@ def worked_out(
 
     Of an array there is one for each number.
     """
-    from gradcli.exact import rationals
+    from gradcli.exact.numbers import RATIONALS
 
     nodes = graph.reachable(roots)
     if count_numbers(graph, nodes, variables) > MOST_STEPS:
         return dict.fromkeys(roots)
-    exact = run(graph, nodes, variables, rationals.RATIONALS)
+    exact = run(graph, nodes, variables, RATIONALS)
     found = {root: _each(lambda x: of_fraction(x, digits), exact[root]) for root in roots}
-    left = [root for root in roots if not _is_whole(exact[root])]
+    left = [root for root in roots if not is_complete(exact[root])]
     if left and has_balls():
         for root, made in _by_balls(graph, left, variables, exact, digits).items():
             found[root] = _first_of(found[root], made)
     return found
 
 
-def _is_whole(found: Any) -> bool:
-    """Return whether a number, or each of an array, has been found."""
+def is_complete(found: Any) -> bool:
+    """Return whether a number, or each number of an array, is there."""
     if hasattr(found, "ndim"):
         return all(x is not None for x in found.flat)
     return found is not None
 
 
-def _first_of(found: Any, other: Any) -> Any:
-    """Return what has been found, or else other; of an array for each number."""
-    if hasattr(found, "ndim") and hasattr(other, "ndim"):
-        for place, value in enumerate(found.flat):
-            found.flat[place] = value or other.flat[place]
-        return found
-    return other if found is None or hasattr(other, "ndim") else found
+def _first_of(*found: Any) -> Any:
+    """Return the first that is there; of arrays for each number."""
+    arrays = [each for each in found if hasattr(each, "ndim")]
+    if len(arrays) > 1:
+        from gradcli.exact.arrays import over_each
+
+        return over_each(_first_of, *arrays)
+    return next((each for each in (*arrays, *found) if each is not None), None)
 
 
 def count_numbers(graph: Graph, nodes: Iterable[int], variables: Mapping[str, Any]) -> int:
@@ -401,11 +380,11 @@ def count_numbers(graph: Graph, nodes: Iterable[int], variables: Mapping[str, An
 
 def fraction_of(graph: Graph, node: int) -> Fraction | None:
     """Return the exact value of a node below which no name is, None where it is no fraction."""
-    from gradcli.exact import rationals
+    from gradcli.exact.numbers import RATIONALS
 
     if graph.variables([node]):
         return None
-    found: Fraction | None = run(graph, graph.reachable([node]), {}, rationals.RATIONALS)[node]
+    found: Fraction | None = run(graph, graph.reachable([node]), {}, RATIONALS)[node]
     return found
 
 
@@ -414,20 +393,18 @@ def of_fraction(value: Fraction | None, digits: int | None) -> Certain | None:
     if value is None:
         return None
     count = DOUBLE_DIGITS if digits is None else digits
-    if digits is not None and digits > DOUBLE_DIGITS:
-        return Certain(
-            Numeral(nearest(value.numerator, value.denominator), fraction_text(value, digits)),
-            digits,
-            is_proved=True,
-        )
-    double = nearest(value.numerator, value.denominator)
-    if value.denominator == 1 and abs(double) >= WHOLE and double - double == 0:
-        text = whole_text(value.numerator)
-        if digits is None and len(text.lstrip("-")) <= LONGEST_WHOLE:
-            return Certain(Numeral(double, text), len(text.lstrip("-")), is_proved=True)
-    if value and not double:  # known though no double is as small
-        return Certain(Numeral(double, fraction_text(value, count)), count, is_proved=True)
-    return Certain(double, count, is_proved=True) if double - double == 0 else None
+    double = nearest(value)
+    text = None
+    if count > DOUBLE_DIGITS:
+        text = fraction_text(value, count)
+    elif double - double != 0:
+        return None
+    elif digits is None and value.denominator == 1 and WHOLE <= abs(value) < LARGEST_WRITTEN:
+        text = str(value.numerator)
+        count = len(text.lstrip("-"))
+    elif value and not double:  # known though no double is as small
+        text = fraction_text(value, count)
+    return Certain(double if text is None else Numeral(double, text), count, is_proved=True)
 
 
 def has_balls() -> bool:
@@ -455,7 +432,7 @@ def run(
     variables, rows = graph.with_count(variables)
     for node in nodes:
         operation, arguments, payload = graph.rows[node]
-        if known is not None and _is_whole(known[node]):
+        if known is not None and is_complete(known[node]):
             found[node] = _each(convert, known[node])
         elif operation is VARIABLE:
             found[node] = _given(variables[payload], target)
@@ -496,6 +473,8 @@ def _by_balls(
     exact: Mapping[int, Any],
     digits: int | None,
 ) -> dict[int, Any]:
+    from flint import ctx
+
     from gradcli.exact import balls
 
     found: dict[int, Any] = {}
@@ -503,17 +482,17 @@ def _by_balls(
     started = time.process_time()
     if with_forms(graph, graph.reachable(roots)):
         from gradcli.exact import proofs  # noqa: F401 - its forms are added to balls
-    balls.set_end(started + MOST_SECONDS)
+    balls.Clock.end = started + MOST_SECONDS
     steps = 0
     precision = 0
     for precision in _precisions(digits):
         nodes = graph.reachable(left)
-        balls.set_precision(precision)
+        ctx.prec = precision
         values = run(graph, nodes, variables, balls.BALLS, exact)
         for root in left:
             made = _each(lambda x: _of_ball(x, digits), values[root])
             found[root] = _first_of(found.get(root), made)
-        left = [root for root in left if not _is_whole(found[root])]
+        left = [root for root in left if not is_complete(found[root])]
         steps += count_numbers(graph, nodes, variables)
         seconds = time.process_time() - started
         if not left or 2 * steps > MOST_STEPS or seconds * 3 > MOST_SECONDS:
@@ -544,49 +523,22 @@ def _of_ball(ball: Any, digits: int | None, limit: int | None = None) -> Certain
     """
     from gradcli.exact import balls
 
-    ends = None if ball is None else balls.ends(ball)
-    if ends is None:
+    known = None if ball is None else balls.ends_and_middle(ball)
+    if known is None:
         return None
-    low, high = ends
-    if limit is not None and low[0] <= 0 <= high[0]:
-        size = max(abs(low[0]).bit_length() + low[1], abs(high[0]).bit_length() + high[1])
-        return Certain(0.0, digits or DOUBLE_DIGITS, limit=limit) if size < -200 else None
-    fractions = [_as_fraction(*end) for end in (low, high)]
-    if fractions[0] is None or fractions[1] is None:
-        return None
+    low, high, middle = known
+    if limit is not None and low <= 0 <= high:
+        is_small = max(-low, high) < LARGEST_ZERO
+        return Certain(0.0, digits or DOUBLE_DIGITS, limit=limit) if is_small else None
+    double = nearest(low)
     if digits is not None and digits > DOUBLE_DIGITS:
-        texts = [text_of(*digits_of(*f, digits), max(digits, 16)) for f in fractions if f]
-        if texts[0] != texts[1]:
+        text = fraction_text(low, digits)
+        if text != fraction_text(high, digits):
             if limit is None:
                 return None
-            texts = [fraction_text_of(balls.middle(ball), digits)]
-        double = nearest(*fractions[0])
-        return Certain(Numeral(double, texts[0]), digits, limit=limit, is_proved=limit is None)
-    doubles = [nearest(*f) for f in fractions if f]
-    gap = abs(doubles[0] - doubles[-1])
-    if gap and (limit is None or gap > math.ulp(doubles[0])):
+            text = fraction_text(middle, digits)
+        return Certain(Numeral(double, text), digits, limit=limit, is_proved=limit is None)
+    gap = abs(double - nearest(high))
+    if double - double != 0 or (gap and (limit is None or gap > math.ulp(double))):
         return None
-    double = doubles[0]
-    count = digits or DOUBLE_DIGITS
-    if double - double != 0:
-        return None
-    return Certain(double, count, limit=limit, is_proved=limit is None)
-
-
-LARGEST_EXPONENT = 60_000
-"""Bits of numbers that are written out; beyond, a value is too large or too small for anything."""
-
-
-def fraction_text_of(dyadic: tuple[int, int], digits: int) -> str:
-    """Return m 2^e rounded to significant digits as text."""
-    both = _as_fraction(*dyadic)
-    return text_of(*digits_of(*(both or (0, 1)), digits), max(digits, 16))
-
-
-def _as_fraction(mantissa: int, exponent: int) -> tuple[int, int] | None:
-    """Return m 2^e as numerator and denominator; None where it is enormous."""
-    if exponent >= 0:
-        return None if exponent > LARGEST_EXPONENT else (mantissa << exponent, 1)
-    if mantissa.bit_length() + exponent < -LARGEST_EXPONENT:
-        return 0, 1
-    return mantissa, 1 << -exponent
+    return Certain(double, digits or DOUBLE_DIGITS, limit=limit, is_proved=limit is None)

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import math
-import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from fractions import Fraction
 
 DOUBLE_DIGITS = 17
-"""Significant digits that tell any two doubles apart."""
+"""Significant digits with which any two doubles differ."""
 MOST_DIGITS = 10_000
 """Significant digits that may be asked for."""
 WHOLE = 2.0**53
 """Whole numbers below this are doubles, and so are their sums and products."""
-LONGEST_WHOLE = 40
-"""Digits of the longest whole number that is written out."""
-LARGEST_WRITTEN = 10.0**LONGEST_WHOLE
-"""Whole numbers up to here are written out."""
+LARGEST_WRITTEN = 10**40
+"""Whole numbers below this are written out."""
 ENOUGH = 13
 """A value with more significant digits than these is right to so many: it is off by less than a
 unit of its last digit."""
@@ -49,62 +46,25 @@ def to_digits(value: float, digits: int) -> float:
     return value if digits >= DOUBLE_DIGITS or not digits else float(f"{value:.{digits}g}")
 
 
-def nearest(numerator: int, denominator: int) -> float:
+def nearest(value: Fraction) -> float:
     """Return the double nearest to a fraction, inf where it is too large for one."""
     try:
-        return numerator / denominator + 0.0
+        return float(value) + 0.0
     except OverflowError:
-        return math.inf if numerator > 0 else -math.inf
-
-
-def digits_of(numerator: int, denominator: int, count: int) -> tuple[int, int]:
-    """Return d and e so that d 10^e is a fraction rounded to so many significant digits."""
-    if not numerator:
-        return 0, 0
-    size = abs(numerator)
-    bits = size.bit_length() - denominator.bit_length()
-    exponent = math.floor(bits * math.log10(2)) - count
-    while True:
-        above, below = size, denominator
-        if exponent > 0:
-            below *= 10**exponent
-        else:
-            above *= 10**-exponent
-        digits = (2 * above + below) // (2 * below)
-        if digits < 10**count:
-            return (digits if numerator > 0 else -digits), exponent
-        exponent += 1
-
-
-def text_of(digits: int, exponent: int, most: int) -> str:
-    """Return d 10^e as text, without zeros at its end, written out if there are `most` digits."""
-    if not digits:
-        return "0"
-    sign, figures = ("-" if digits < 0 else ""), whole_text(abs(digits))
-    first = len(figures) + exponent - 1  # the power of ten of the first digit
-    figures = figures.rstrip("0")
-    if not -5 < first < most:
-        point = f".{figures[1:]}" if len(figures) > 1 else ""
-        return f"{sign}{figures[0]}{point}e{first}"
-    if first < 0:
-        return f"{sign}0.{'0' * (-first - 1)}{figures}"
-    figures = figures.ljust(first + 1, "0")
-    point = f".{figures[first + 1 :]}" if len(figures) > first + 1 else ""
-    return f"{sign}{figures[: first + 1]}{point}"
-
-
-def whole_text(value: int) -> str:
-    """Return a whole number of any length as text."""
-    if value.bit_length() < 10_000 or not hasattr(sys, "set_int_max_str_digits"):
-        return str(value)
-    limit = sys.get_int_max_str_digits()
-    sys.set_int_max_str_digits(0)
-    try:
-        return str(value)
-    finally:
-        sys.set_int_max_str_digits(limit)
+        return math.inf if value > 0 else -math.inf
 
 
 def fraction_text(value: Fraction, digits: int) -> str:
-    """Return a fraction rounded to significant digits as text."""
-    return text_of(*digits_of(value.numerator, value.denominator, digits), max(digits, 16))
+    """Return a fraction rounded to significant digits as text; a half is rounded up.
+
+    It has an exponent where zeros would stand behind its digits, or more than three before them.
+    """
+    from decimal import MAX_EMAX, MIN_EMIN, ROUND_HALF_UP, Context, Decimal
+
+    context = Context(prec=digits, rounding=ROUND_HALF_UP, Emin=MIN_EMIN, Emax=MAX_EMAX)
+    rounded = context.divide(Decimal(value.numerator), Decimal(value.denominator))
+    rounded = rounded.normalize(context)
+    if -5 < rounded.adjusted() < max(digits, 16):
+        return f"{rounded:f}"
+    mantissa, _, exponent = f"{rounded:e}".partition("e")
+    return f"{mantissa}e{int(exponent)}"

@@ -1,6 +1,6 @@
 """How far doubles may lead an integral, sum, product or root away from its true value.
 
-The alarm goes through the body at places of the bound name, with the errors of what is taken from
+The alarm goes through the body at points of the bound name, with the errors of what is taken from
 outside; to this comes the error that the method itself leaves.
 """
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     """The alarm of a node of a body: for the bound name and what is taken from outside."""
 
 SAMPLES = 15
-"""At so many places the body of an integral is looked at."""
+"""Points at which the body of an integral is evaluated."""
 MOST_TERMS = 1000
 """Of a longer sum or product so many terms stand for all."""
 
@@ -81,7 +81,7 @@ def _of_integral(
         total += off / size * found.size
     elif low - low == 0 == high - high:
         total += off / SAMPLES * abs(high - low)
-    for place, (limit, error) in enumerate(limits):
+    for position, (limit, error) in enumerate(limits):
         if not error:
             continue
         at, around = body(bound, root, (limit, error), taken)
@@ -89,8 +89,8 @@ def _of_integral(
             total += (abs(at) + around) * error
         else:  # where the function has no value there
             moved = [*inputs]
-            other = limits[1 - place][0]
-            moved[place] = limit + math.copysign(error + math.ulp(limit), other - limit)
+            other = limits[1 - position][0]
+            moved[position] = limit + math.copysign(error + math.ulp(limit), other - limit)
             total += 2 * abs(forms.integrated(bound, *moved).value - value)
     return total
 

@@ -36,11 +36,11 @@ if TYPE_CHECKING:
 MOST_TERMS = 20_000
 """A sum of more terms is not worked out by balls."""
 WIDEST = 1e-3
-"""How far around a root of doubles, relative to it, the root is looked for."""
+"""Half the width of the largest interval in which a root is looked for, relative to the root."""
 SPARE = 30
-"""The rest of an integral may be these bits larger than what is left of it by rounding."""
+"""Bits by which the bound of a tail may exceed the rounding error of the integral."""
 TRIED = (*range(9), *range(10, 16, 2), *range(20, 40_000, 12))
-"""A rest begins at these powers of 2."""
+"""Exponents of the powers of 2 at which a tail may begin, tried in turn."""
 FAR, DEEPEST = 30, 8
 """Without a bound at the first power none is looked for; nor beyond so many times the bits."""
 MOST_EVALUATIONS = 60_000
@@ -170,16 +170,16 @@ def integral(target: Target, bound: Bound, low: Any, high: Any, *taken: Any) -> 
         except (ArithmeticError, ValueError, TypeError, AttributeError):
             return NONE
 
-    places, rests, bits = [acb(low), acb(high)], acb(0), 0
-    for side, end in enumerate(places):
+    positions, rests, bits = [acb(low), acb(high)], acb(0), 0
+    for side, end in enumerate(positions):
         if not (end.is_finite() and f(end, False).is_finite()):
-            _analytic(all(map(is_real, (*places, *given))), end)
-            exponent, places[side], found = _rest(bound, low, high, side, taken)
+            _analytic(all(map(is_real, (*positions, *given))), end)
+            exponent, positions[side], found = _rest(bound, low, high, side, taken)
             rests += found
             bits = max(bits, exponent if end.is_finite() and end != 0 else 0)
     tolerance = arb(2) ** -ctx.prec
-    first, last = places
-    with ctx.extraprec(bits):  # to tell places from the end
+    first, last = positions
+    with ctx.extraprec(bits):  # to distinguish points from the end
         found = acb.integral(
             f,
             first,
@@ -189,15 +189,18 @@ def integral(target: Target, bound: Bound, low: Any, high: Any, *taken: Any) -> 
             eval_limit=MOST_EVALUATIONS,
         )
     Clock.check()
-    return found + rests if target is DISCS else _real_part(found + rests)
+    found += rests
+    if target is DISCS:
+        return found
+    return _analytic(found.is_finite() and found.imag.contains(arb(0)), found.real)
 
 
 def _rest(
     bound: Bound, low: Any, high: Any, side: int, taken: tuple[Any, ...]
 ) -> tuple[int, Any, Any]:
-    """Return a place beside an end, and a ball of the integral between both that is small.
+    """Return a point beside an end, and a ball of the integral between both that is small.
 
-    The place is x = ±u, or 1/u from the end, where u is 2 to the power that comes first.
+    The position is x = ±u, or 1/u from the end, where u is 2 to the power that comes first.
     """
     from gradcli.exact.tails import Asymptote, rest
 
@@ -212,7 +215,7 @@ def _rest(
     middles = [float(_real(x).mid()) for x in (low, high, *taken)]
     size = forms.integrated(bound, *middles).size
     enough = arb(size) * arb(2) ** (SPARE - ctx.prec)
-    # From an end that is not known exactly, nothing is told that is nearer than its radius.
+    # Nothing nearer to an end than the radius of its ball can be distinguished from it.
     last = DEEPEST * ctx.prec if end.is_exact() or not is_finite else ctx.prec - SPARE
     best = None
     for exponent in TRIED:
@@ -221,14 +224,14 @@ def _rest(
         Clock.check()
         Asymptote.start = arb(2) ** exponent
         with ctx.extraprec(exponent):
-            place = end + inwards / Asymptote.start if is_finite else -inwards * Asymptote.start
-        if not (place - other) * inwards < 0:
+            position = end + inwards / Asymptote.start if is_finite else -inwards * Asymptote.start
+        if not (position - other) * inwards < 0:
             continue
         try:
             found = rest(body, end, -inwards, map(_real, taken))
         except (ArithmeticError, ValueError, TypeError, AttributeError):
             continue
-        best = exponent, acb(place), found * way
+        best = exponent, acb(position), found * way
         if abs(found) < enough:
             break
     if best is None:
@@ -240,12 +243,8 @@ def _real(x: Any) -> Any:
     return x if isinstance(x, arb) else x.real
 
 
-def _real_part(x: Any) -> Any:
-    return _analytic(x.is_finite() and x.imag.contains(arb(0)), x.real)
-
-
 def _terms(
-    target: Target, bound: Bound, place: int, limits: tuple[Any, Any], taken: tuple[Any, ...]
+    target: Target, bound: Bound, position: int, limits: tuple[Any, Any], taken: tuple[Any, ...]
 ) -> Iterator[Number]:
     first, last = [acb(x) for x in limits]
     for limit in (first, last):
@@ -255,7 +254,7 @@ def _terms(
     kind = type(limits[0])
     for k in range(low, high + 1):
         numbers = (kind(k), *taken)
-        yield target.number(evaluated(target, bound, bound.roots[place], numbers))
+        yield target.number(evaluated(target, bound, bound.roots[position], numbers))
 
 
 def sum_over(target: Target, bound: Bound, low: Any, high: Any, *taken: Any) -> Any:
@@ -268,8 +267,8 @@ def sum_over(target: Target, bound: Bound, low: Any, high: Any, *taken: Any) -> 
 
 def product_over(target: Target, bound: Bound, low: Any, high: Any, *taken: Any) -> Any:
     """Return a ball of the product, or of a derivative of it."""
-    places = range(len(bound.roots))
-    factors = [_terms(target, bound, place, (low, high), taken) for place in places]
+    positions = range(len(bound.roots))
+    factors = [_terms(target, bound, position, (low, high), taken) for position in positions]
     return target.number.of(forms.multiplied(factors))
 
 

@@ -113,10 +113,10 @@ def between(low: Any, high: Any) -> Any:
 def _summed(one: Powers, other: Powers, sign: int = 1) -> Powers:
     found = list(one)
     for r, a in other:
-        for place, (own, rate) in enumerate(found):
+        for position, (own, rate) in enumerate(found):
             if own.is_exact() and r.is_exact() and own == r:
                 same = sign < 0 and rate is a
-                found[place] = (own, arb(0) if same else rate + sign * a)
+                found[position] = (own, arb(0) if same else rate + sign * a)
                 break
         else:
             found.append((r, sign * a))
@@ -298,7 +298,7 @@ Tail.target = TAILS
 
 def _in_general(name: str, given: list[Function], options: dict[str, int]) -> Function:
     """Return a function by balls of its arguments, or of its derivative if these change little."""
-    changing = [place for place, x in enumerate(given) if x.f is not None]
+    changing = [position for position, x in enumerate(given) if x.f is not None]
     operation = TABLE.get(name)
     bounded = [_ball_of(x) for x in given]
     if operation is None:
@@ -309,11 +309,11 @@ def _in_general(name: str, given: list[Function], options: dict[str, int]) -> Fu
         value = _finite(BALLS.apply(operation, [x.c for x in given], None))
         if not changing:
             return Function(value)
-        (place,) = changing
+        (position,) = changing
         numbers = tuple(map(Ball, bounded))
         found = Ball(BALLS.apply(operation, bounded, None))
-        slope = _finite(Ball.of(operation.partial(place, found, numbers, None)))
-        return Function(value, given[place].f.times(Asymptote(slope)))  # type: ignore[union-attr]
+        slope = _finite(Ball.of(operation.partial(position, found, numbers, None)))
+        return Function(value, given[position].f.times(Asymptote(slope)))  # type: ignore[union-attr]
     return _held(BALLS.apply(operation, bounded, None))
 
 

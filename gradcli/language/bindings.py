@@ -1,8 +1,8 @@
-"""NAME=VALUE words: a name, and the number or formula that is its value; NAME=LOW:HIGH bounds."""
+"""Words with values: NAME=VALUE, NAME=LOW:HIGH bounds, and an option such as adam(beta1=0.8)."""
 
 from __future__ import annotations
 
-from gradcli.errors import FormulaError, GradcliError, NameValueError, printable
+from gradcli.errors import FormulaError, GradcliError, NameValueError, UsageError, printable
 from gradcli.graph.literals import numeral
 from gradcli.graph.operations import TABLE
 from gradcli.language.names import fixed_meaning, is_name
@@ -13,6 +13,7 @@ from gradcli.limits import out_of_range
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import Any
 
     from gradcli.graph.shapes import Shape
     from gradcli.language.parser import Parsed
@@ -88,9 +89,9 @@ def binding(word: str) -> Binding:
             else (f"the name before '=' is missing in '{shown}'")
         )
         hint = "a name has letters, digits and _, as in x1=2.5"
-        meant = name.strip(": ")
+        stripped = name.strip(": ")
         raise NameValueError(
-            message, hint=_repair(meant, text.strip(), hint) if is_name(meant) else hint
+            message, hint=_repair(stripped, text.strip(), hint) if is_name(stripped) else hint
         )
     fixed = fixed_meaning(name)
     if fixed is not None:
@@ -217,3 +218,49 @@ def limits(words: Iterable[str]) -> list[tuple[str, Binding | None, Binding | No
 
 def _limit(name: str, text: str, infinite: str) -> Binding | None:
     return None if text.strip() in {"", infinite, "+" + infinite} else binding(f"{name}={text}")
+
+
+# ---------------------------------------------------------------- options with settings
+
+
+def choice(option: str, text: str) -> tuple[str, list[Any], dict[str, Any]]:
+    """Return the name in `multistep([30, 60], gamma=0.5)`, its positional and its named settings.
+
+    Raises UsageError, with the span, for a text of another form, a repeated setting, and a setting
+    that is not made of numbers.
+    """
+    if not text.strip():
+        message = f"{option} is empty"
+        raise UsageError(message, hint="give a name, with settings in parentheses if need be")
+    try:
+        built = parse(text, start="choice")
+    except FormulaError as error:
+        message = f"in {option}: {error.message}"
+        hint = error.hint or "write a name with its settings, such as adam(beta1=0.8)"
+        raise UsageError(message, source=error.source, span=error.span, hint=hint) from None
+    name, arguments = built.choice
+    positional: list[Any] = []
+    settings: dict[str, Any] = {}
+    for argument in arguments:
+        if isinstance(argument, int):
+            positional.append(_number(option, built, argument))
+            continue
+        setting, node = argument
+        if setting in settings:
+            message = f"in {option}: {setting} is given twice"
+            raise UsageError(message, hint=f"keep one {setting}=…")
+        settings[setting] = _number(option, built, node)
+    return name, positional, settings
+
+
+def _number(option: str, built: Parsed, node: int) -> Any:
+    """Return the number or the list of numbers at a node. Raises UsageError if it is neither."""
+    operation, parts, _ = built.graph.rows[node]
+    if operation is TABLE["array"]:
+        return [_number(option, built, part) for part in parts]
+    value = built.graph.fixed(node)
+    if value is None or value - value != 0:
+        message = f"in {option}: a setting must be a number"
+        span = built.spans().get(node)
+        raise UsageError(message, source=built.origin.source, span=span)
+    return value

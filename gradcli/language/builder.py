@@ -50,20 +50,11 @@ def _infix(operation: Operation) -> Callable[[Builder, int, str, int], int]:
     return joined
 
 
-def _prefix(operation: Operation) -> Callable[[Builder, str, int], int]:
-    """Return the callback that applies an operation whose sign stands before the operand."""
+def _unary(operation: Operation, operand: int) -> Callable[..., int]:
+    """Return the callback that applies an operation to the symbol `operand`: 1 behind a sign."""
 
-    def applied(self: Builder, _sign: str, node: int) -> int:
-        return self.graph.add(operation, (node,))
-
-    return applied
-
-
-def _postfix(operation: Operation) -> Callable[[Builder, int, str], int]:
-    """Return the callback that applies an operation whose sign stands behind the operand."""
-
-    def applied(self: Builder, node: int, _sign: str) -> int:
-        return self.graph.add(operation, (node,))
+    def applied(self: Builder, *symbols: Any) -> int:
+        return self.graph.add(operation, (symbols[operand],))
 
     return applied
 
@@ -195,15 +186,15 @@ class Builder(Calls):
     """X and y."""
     either = _infix(OR_ELSE)
     """X or y."""
-    negate = _prefix(NEGATE)
+    negate = _unary(NEGATE, 1)
     """-x."""
-    invert = _prefix(NOT_SO)
+    invert = _unary(NOT_SO, 1)
     """Not x."""
-    factorial = _postfix(FACTORIAL)
+    factorial = _unary(FACTORIAL, 0)
     """X!."""
-    in_degrees = _postfix(IN_DEGREES)
+    in_degrees = _unary(IN_DEGREES, 0)
     """30°, an angle in radians."""
-    transposed = _postfix(TABLE["transpose"])
+    transposed = _unary(TABLE["transpose"], 0)
     """A.T."""
 
     def ambiguous_division(self, _quotient: int, _implicit: str, _factor: int) -> int:
@@ -344,7 +335,8 @@ class Builder(Calls):
         name = self._last
         if name in self.defined:
             node = self.defined[name]
-            if self._is_number_alone(node):
+            is_only = len(self.defined) + len(self._functions) == 1
+            if is_only and self.graph.number(node) is not None:
                 message = "the formula is missing: this only gives a name to a number"
                 raise Fault(message, -1, kind="definition")
         else:
@@ -353,10 +345,6 @@ class Builder(Calls):
             node = self._expanded(name, [self.name(parameter) for parameter in named])
         self._used.add(name)
         self.formula(node)
-
-    def _is_number_alone(self, node: int) -> bool:
-        is_only = len(self.defined) + len(self._functions) == 1
-        return is_only and self.graph.number(node) is not None
 
     def formula(self, *parts: int) -> None:
         """The whole: definitions, then the result."""

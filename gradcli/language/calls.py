@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 from gradcli.errors import ShapeError
 from gradcli.graph.operations import ALIASES, FUNCTIONS
 from gradcli.graph.precedence import COMPARISON, PRODUCT
-from gradcli.language import meant
-from gradcli.language.characters import CONDITION
+from gradcli.language import notations
+from gradcli.language.characters import CONDITION, decimal_comma
 from gradcli.language.diagnosis import EQUALITY, TWO_READINGS, products, solve_call
 from gradcli.language.names import FUNCTION_NAMES, is_function, suggestion
-from gradcli.language.numerals import decimal_comma
 from gradcli.language.repairs import SIGNS, Edit, Finding, Repair, filled
 
 if TYPE_CHECKING:
@@ -43,7 +42,9 @@ def of_fault(tokens: Operands, fault: Fault, stack: list[Span]) -> Finding:
         return Finding(fault.message, span, solved)
     if fault.kind == "keyword":
         index = next(
-            place for place in range(first, len(tokens.kinds)) if tokens.kinds[place] == "EQUALS"
+            position
+            for position in range(first, len(tokens.kinds))
+            if tokens.kinds[position] == "EQUALS"
         )
         return Finding(EQUALITY, tokens.span(index), solved or keyword(tokens, index, fault))
     return Finding(fault.message, span, otherwise)
@@ -63,9 +64,9 @@ def _of_definition(tokens: Operands, index: int, otherwise: Repair) -> Repair:
 def of_shapes(tokens: Operands, error: ShapeError, span: Span) -> Finding:
     """Return what is wrong with a rule whose parts have shapes that do not fit."""
     signs = [
-        place
-        for place, kind in enumerate(tokens.kinds)
-        if kind == "AT" and span[0] <= tokens.start(place) < span[1]
+        position
+        for position, kind in enumerate(tokens.kinds)
+        if kind == "AT" and span[0] <= tokens.start(position) < span[1]
     ]
     edits = tokens.joined(signs[-1], signs[-1], "*", PRODUCT) if signs and error.hint else ()
     repair = Repair(edits, "for numbers write {}", error.hint)
@@ -77,7 +78,7 @@ def _of_call(tokens: Operands, index: int, fault: Fault, span: Span) -> Finding:
     name = tokens.texts[index]
     closing = tokens.matching(index + 1)
     given = tokens.arguments(index + 1, closing) if closing is not None else []
-    meaning = meant.meaning(name, len(given)) if fault.kind != "product" else None
+    meaning = notations.meaning(name, len(given)) if fault.kind != "product" else None
     message = fault.message
     if name == "if" and fault.kind == "unknown function":
         message = "a condition is written with where"
@@ -97,10 +98,10 @@ def _of_call(tokens: Operands, index: int, fault: Fault, span: Span) -> Finding:
             listed = Repair((*edits, tokens.replaced(index, closing, array)), is_guess=True)
             return Finding(message, span, listed._replace(words="write {} for an array"))
         return Finding(message, span, Repair(edits, otherwise=fault.hint))
-    words = meant.absent(name)
+    words = notations.absent(name)
     if words is not None and fault.kind == "unknown function":
         if (
-            name.lower() in meant.DERIVATIVES
+            name.lower() in notations.DERIVATIVES
             and given
             and index == 0
             and closing == len(tokens.kinds) - 2
@@ -112,12 +113,12 @@ def _of_call(tokens: Operands, index: int, fault: Fault, span: Span) -> Finding:
                 return Finding(message, span, Repair((function,), command, words))
         return Finding(message, span, Repair(otherwise=words))
     product = Repair(products(tokens, index + 1), "for a product write {}", is_guess=True)
-    if fault.kind == "unknown function" and not meant.is_known(name):
+    if fault.kind == "unknown function" and not notations.is_known(name):
         close = suggestion(name, [*FUNCTION_NAMES, *fault.names])
         if close is not None:
             end = index if closing is None else closing
             call = close + tokens.text(index, end)[len(name) :]
-            edit = Edit(tokens.start(index), tokens.span(end)[1], call)
+            edit = tokens.edit(index, end, call)
             return Finding(message, span, Repair((edit,), f"did you mean '{close}'?", product))
     elif fault.kind == "unknown function":
         return Finding(message, span, Repair(otherwise=fault.hint))
@@ -125,21 +126,21 @@ def _of_call(tokens: Operands, index: int, fault: Fault, span: Span) -> Finding:
 
 
 def _token_at(tokens: Operands, start: int) -> int:
-    """Return the token that begins at a place of the source; of two, the one with characters."""
+    """Return the token that begins at an offset of the source; of two, the one with characters."""
     return next(
-        place
-        for place in range(len(tokens.kinds))
-        if tokens.start(place) == start and tokens.kinds[place] != "IMPLICIT"
+        position
+        for position in range(len(tokens.kinds))
+        if tokens.start(position) == start and tokens.kinds[position] != "IMPLICIT"
     )
 
 
 def _definition(tokens: Operands, name: str | None) -> Span:
     """Return where a name is defined."""
-    starts = [0, *(i + 1 for i, kind in enumerate(tokens.kinds) if kind == "SEPARATOR")]
-    for index in starts:
-        if tokens.texts[index] == name and tokens.kinds[index + 1] in {"EQUALS", "LPAR"}:
-            return tokens.span(index)
-    return (0, 1)
+    return next(
+        tokens.span(index)
+        for index, text in enumerate(tokens.texts)
+        if text == name and index == tokens.line(index)[0]
+    )
 
 
 def _function_power(tokens: Operands, index: int) -> Repair:
@@ -150,25 +151,25 @@ def _function_power(tokens: Operands, index: int) -> Repair:
     if not is_function(name):
         example = Repair(otherwise=f"its arguments stand in parentheses behind {name}")
     if kinds[index + 1] == "SUPERSCRIPT":
-        exponent, place = unicodedata.normalize("NFKC", tokens.texts[index + 1]), index + 2
+        exponent, position = unicodedata.normalize("NFKC", tokens.texts[index + 1]), index + 2
         exponent = exponent.replace("−", "-")
     elif kinds[index + 1] == "POWER":
-        place = index + 2 + (kinds[index + 2] in SIGNS)
-        exponent = "".join(tokens.texts[index + 2 : place + 1]).replace("−", "-")
-        is_number = kinds[place] == "NUMBER"
-        place += 1
+        position = index + 2 + (kinds[index + 2] in SIGNS)
+        exponent = "".join(tokens.texts[index + 2 : position + 1]).replace("−", "-")
+        is_number = kinds[position] == "NUMBER"
+        position += 1
         if not is_number:
             return example
     else:
         return example
-    while kinds[place] == "IMPLICIT":
-        place += 1
-    last = tokens.after(place)
-    if last is None or kinds[place] in SIGNS or kinds[last + 1] in {"POWER", "IMPLICIT"}:
+    while kinds[position] == "IMPLICIT":
+        position += 1
+    last = tokens.after(position)
+    if last is None or kinds[position] in SIGNS or kinds[last + 1] in {"POWER", "IMPLICIT"}:
         return example
-    argument = tokens.unwrapped(place, last)
+    argument = tokens.unwrapped(position, last)
     if exponent == "-1":
-        inverse = meant.INVERSES.get(name)
+        inverse = notations.INVERSES.get(name)
         made = f"{inverse}({argument})" if inverse else f"1/{name}({argument})"
     else:
         made = f"{name}({argument})^{exponent}"

@@ -1,4 +1,4 @@
-"""Tokens that cannot stand where they do: one sentence, the place, and what was probably meant.
+"""Tokens that cannot stand where they do: one sentence, the span, and a repair.
 
 What is proposed here is only a candidate: `repairs` tries it before it is printed.
 """
@@ -9,16 +9,27 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from gradcli.graph.precedence import COMPARISON, POWER, PRODUCT
-from gradcli.language import meant
-from gradcli.language.characters import condition, with_factors
-from gradcli.language.names import CONSTANTS, FUNCTION_NAMES, is_function, is_reserved, suggestion
-from gradcli.language.numerals import (
+from gradcli.language.characters import (
     comma,
+    condition,
     groups,
+    infix,
     items,
     misspelt_number,
+    prefix,
     range_without_step,
     thousands,
+)
+from gradcli.language.names import CONSTANTS, FUNCTION_NAMES, is_free, is_function, suggestion
+from gradcli.language.notations import (
+    CONVERSIONS,
+    EXAMPLES,
+    FOREIGN,
+    INFIX,
+    UNITS,
+    absent,
+    conversion,
+    is_known,
 )
 from gradcli.language.repairs import ENDS, PAIRS, SIGNS, STARTS, Edit, Finding, Repair, filled
 from gradcli.language.scanner import END, is_misspelt_number
@@ -28,6 +39,8 @@ if TYPE_CHECKING:
 
 EQUALITY = "'=' defines a name at the start of a line; equality is written =="
 TWO_READINGS = "add parentheses or '*'"
+MARKS = {"(": ")", "[": "]", ")": "(", "]": "["}
+"""Brackets and their partners."""
 
 
 def unexpected_token(tokens: Operands, index: int, accepted: set[str], start: str) -> Finding:
@@ -64,14 +77,9 @@ def _signs(tokens: Operands, index: int) -> Found:
         words = "a model is one line, y ~ f, in which '~' stands once and outside of parentheses"
         return None, Repair(otherwise=words), None
     if kind == "SLASH" == last:
-        words = "write {} for whole division; a comment starts with #"
-        first, end = tokens.before(index - 1, PRODUCT), tokens.after(index + 1, POWER)
-        otherwise = words.format("floor(a/b)")
-        if first is None or end is None:
-            return None, Repair(otherwise=otherwise), None
-        left, right = tokens.text(first, index - 2), tokens.text(index + 1, end)
-        edits = (tokens.replaced(first, end, f"floor({left}/{right})"),)
-        return None, Repair(edits, words, otherwise, is_guess=True), None
+        words, template = "write {} for whole division; a comment starts with #", INFIX["div"]
+        edits = infix(tokens, index - 1, index, template)
+        return None, Repair(edits, words, words.format(template), is_guess=True), None
     if kind == "STAR" and last == "SLASH":
         return None, Repair(otherwise="a comment starts with #"), None
     if kind == "BANG" == last:
@@ -117,14 +125,9 @@ def _solution(tokens: Operands, index: int) -> str:
 
 def _free_names(tokens: Operands, first: int, end: int) -> set[str]:
     """Return the names that some tokens leave free."""
-    return {
-        tokens.texts[place]
-        for place in range(first, end)
-        if tokens.kinds[place] == "NAME"
-        and tokens.kinds[place + 1] != "LPAR"
-        and tokens.texts[place] not in CONSTANTS
-        and not is_reserved(tokens.texts[place])
-    }
+    kinds, texts = tokens.kinds, tokens.texts
+    names = [i for i in range(first, end) if kinds[i] == "NAME" and kinds[i + 1] != "LPAR"]
+    return {texts[i] for i in names if is_free(texts[i])}
 
 
 def solve_call(tokens: Operands, index: int) -> Repair | None:
@@ -135,11 +138,11 @@ def solve_call(tokens: Operands, index: int) -> Repair | None:
     if not opening or closing is None or tokens.texts[opening - 1] != "solve":
         return None
     free = _free_names(tokens, opening, closing)
-    signs = [place for place in range(opening, closing) if kinds[place] == "EQUALS"]
+    signs = [position for position in range(opening, closing) if kinds[position] == "EQUALS"]
     if len(tokens.arguments(opening, closing)) > 1 or len(signs) > 1:
         return None
     if len(free) != 1:
-        return Repair(otherwise=f"name what is to be found, for example {meant.EXAMPLES['solve']}")
+        return Repair(otherwise=f"name what is to be found, for example {EXAMPLES['solve']}")
     ends = [opening, *signs, closing]
     sides = [tokens.text(a + 1, b - 1) for a, b in pairwise(ends)]
     call = f"solve({' == '.join(sides)}, {free.pop()}, 1)"
@@ -156,15 +159,13 @@ def _brackets(tokens: Operands, index: int, accepted: set[str], start: str) -> F
         if opening is not None and PAIRS[kinds[opening]] in accepted:
             return _mismatched(tokens, opening, index)
         if END in accepted or "SEPARATOR" in accepted:
-            words = f"remove it, or add a '{'(' if mark == ')' else '['}' before"
+            words = f"remove it, or add a '{MARKS[mark]}' before"
             return f"this '{mark}' closes nothing", Repair(otherwise=words), None
         return None
     closing = PAIRS[kinds[opening]] if opening is not None else None
-    if kind == END and closing in accepted:
-        mark = {"RPAR": ")", "RSQB": "]"}[str(closing)]
-        missing = 1
-        if mark == ")":
-            missing = kinds[:index].count("LPAR") - kinds[:index].count("RPAR")
+    if kind == END and opening is not None and closing in accepted:
+        mark = MARKS[tokens.texts[opening]]
+        missing = kinds.count("LPAR") - kinds.count("RPAR") if mark == ")" else 1
         message = f"a '{mark}' is missing" if missing <= 1 else f"{missing} '{mark}' are missing"
         return message, Repair(), None
     if kind == "COMMA":
@@ -181,10 +182,9 @@ def _brackets(tokens: Operands, index: int, accepted: set[str], start: str) -> F
 def _mismatched(tokens: Operands, opening: int, index: int) -> Found:
     """A bracket that another closes: `(1]`, or `[(1]`, where one is missing."""
     kinds = tokens.kinds
-    right = {"LPAR": ")", "LSQB": "]"}[kinds[opening]]
-    message = (
-        f"this '{tokens.texts[opening]}' is closed by '{right}', not by '{tokens.texts[index]}'"
-    )
+    left, other = tokens.texts[opening], tokens.texts[index]
+    right = MARKS[left]
+    message = f"this '{left}' is closed by '{right}', not by '{other}'"
     outer = tokens.unclosed(opening)
     inside = tokens.text(opening, index - 1)
     end = tokens.span(index)[1]
@@ -196,7 +196,7 @@ def _mismatched(tokens: Operands, opening: int, index: int) -> Found:
 
 def did_you_mean(name: str, known: list[str]) -> str | None:
     """Return the question after a known name that is close to another one, if there is one."""
-    close = None if meant.is_known(name) else suggestion(name, known)
+    close = None if is_known(name) else suggestion(name, known)
     return f"did you mean '{close}'?" if close else None
 
 
@@ -204,15 +204,14 @@ def _nothing_inside(tokens: Operands, index: int) -> Found:
     """Empty parentheses, mostly a call without arguments."""
     if index > 1 and tokens.kinds[index - 2] == "NAME":
         name = tokens.texts[index - 2]
-        span = (tokens.start(index - 2), tokens.span(index)[1])
+        span = tokens.span(index - 2, index)
         repair = Repair(example=name)
         if name in CONSTANTS:
             repair = Repair((Edit(*span, name),))
         elif not is_function(name):
-            repair = Repair(otherwise=meant.absent(name) or did_you_mean(name, FUNCTION_NAMES))
+            repair = Repair(otherwise=absent(name) or did_you_mean(name, FUNCTION_NAMES))
         return f"{name} is called without an argument", repair, span
-    span = (tokens.start(index - 1), tokens.span(index)[1])
-    return "nothing stands between the parentheses", Repair(), span
+    return "nothing stands between the parentheses", Repair(), tokens.span(index - 1, index)
 
 
 def _separators(tokens: Operands, index: int, accepted: set[str]) -> Found:
@@ -220,8 +219,7 @@ def _separators(tokens: Operands, index: int, accepted: set[str]) -> Found:
         return None
     if END in accepted:
         message = "only definitions (u = …) may come before the last part of a formula"
-        first = max((i + 1 for i in range(index) if tokens.kinds[i] == "SEPARATOR"), default=0)
-        return message, Repair(), (tokens.start(first), tokens.span(index - 1)[1])
+        return message, Repair(), tokens.span(*tokens.line(index))
     if index == 0 or tokens.kinds[index - 1] == "SEPARATOR":
         return "nothing stands before this ';'", Repair(otherwise="remove it"), None
     return None
@@ -230,14 +228,9 @@ def _separators(tokens: Operands, index: int, accepted: set[str]) -> Found:
 def _expectation(tokens: Operands, index: int, accepted: set[str]) -> str:
     """Return "expected … after …" in words, never a terminal's name."""
     kind, word = tokens.kinds[index], tokens.texts[index]
-    if "NUMBER" in accepted:
-        wanted = "an operand"
-    elif "NAME" in accepted:
-        wanted = "a name"
-    elif accepted == {"LPAR"}:
-        wanted = "'('"
-    else:
-        wanted = "an operator"
+    wanted = "'('" if accepted == {"LPAR"} else "an operator"
+    if accepted & {"NUMBER", "NAME"}:
+        wanted = "an operand" if "NUMBER" in accepted else "a name"
     if not index:
         return f"expected {wanted} before '{word}'"
     last = tokens.texts[index - 1]
@@ -266,25 +259,24 @@ def _two_operands(tokens: Operands, index: int, accepted: set[str], start: str) 
     if word == "if":
         return "a condition is written with where", condition(tokens, index), None
     if kinds[index - 1] == "NAME" and is_function(last):
-        return f"{last} needs its argument in parentheses", _argument(tokens, index), None
+        repair = prefix(tokens, index - 1, f"{last}(x)")
+        return f"{last} needs its argument in parentheses", repair, None
     units = _units(tokens, index)
     if units is not None:
         return units
-    foreign = meant.FOREIGN & {word, last}
+    foreign = FOREIGN & {word, last}
     if foreign:
         span = tokens.span(index if word in foreign else index - 1)
         return f"'{foreign.pop()}' has no meaning in a formula", Repair(), span
     numbers = kinds[index - 1] == "NUMBER" == kind
     if numbers and is_touching:
-        words = "a number has one point, and no exponent after it: 1.25"
-        span = (tokens.start(index - 1), tokens.span(index)[1])
-        return f"{last}{word} is not a number", Repair(otherwise=words), span
+        repair = Repair(otherwise="a number has one point, and no exponent after it: 1.25")
+        return f"{last}{word} is not a number", repair, tokens.span(index - 1, index)
     message = "an operator is missing between two parts"
-    if word in meant.INFIX and kinds[index + 1] in {*STARTS, *SIGNS}:
-        return message, Repair(_infix(tokens, index, meant.INFIX[word])), None
+    if word in INFIX and kinds[index + 1] in {*STARTS, *SIGNS}:
+        return message, Repair(infix(tokens, index, index, INFIX[word])), None
     if word in {"x", "X"} and kinds[index - 1] == "NUMBER" == kinds[index + 1]:
-        other = tokens.texts[index + 1]
-        edit = Edit(tokens.start(index - 1), tokens.span(index + 1)[1], f"{last}*{other}")
+        edit = tokens.edit(index - 1, index + 1, f"{last}*{tokens.texts[index + 1]}")
         return message, Repair((edit,)), None
     edits = products(tokens, index)
     if numbers:
@@ -298,7 +290,7 @@ def _two_operands(tokens: Operands, index: int, accepted: set[str], start: str) 
         shown = tokens.source[slice(*span)]
         return f"{shown} can be read two ways", Repair(edits, otherwise=TWO_READINGS), span
     words = "write {}"
-    if word in meant.UNITS and kinds[index - 1] == "NUMBER":
+    if word in UNITS and kinds[index - 1] == "NUMBER":
         words = "a formula has no units; for a product write {}"
     return message, Repair(edits, words, is_guess=True), None
 
@@ -306,23 +298,22 @@ def _two_operands(tokens: Operands, index: int, accepted: set[str], start: str) 
 def _units(tokens: Operands, index: int) -> Found:
     """Quantities with units: `3 km in m`."""
     kinds, texts = tokens.kinds, tokens.texts
-    for place in range(index, len(kinds) - 1):
-        if texts[place] in meant.CONVERSIONS and kinds[place - 1] == "NAME" == kinds[place + 1]:
-            break
-    else:
+    words = [i for i in range(index, len(kinds)) if texts[i] in CONVERSIONS]
+    position = next((i for i in words if kinds[i - 1] == "NAME" == kinds[i + 1]), None)
+    if position is None:
         return None
-    last = place - 2 - (kinds[place - 2] == "IMPLICIT")
+    last = position - 2 - (kinds[position - 2] == "IMPLICIT")
     is_plain = kinds[last] in {"NUMBER", "RPAR"}
     if not is_plain and kinds[index - 1] != "NUMBER":
         return None
     first = tokens.before(last + 1, PRODUCT) if is_plain else None
-    template = meant.conversion(texts[place - 1], texts[place + 1])
+    template = conversion(texts[position - 1], texts[position + 1])
     edits: tuple[Edit, ...] = ()
     if first is not None and template is not None:
         converted = filled(template, {"x": tokens.text(first, last)})
-        edits = (tokens.replaced(first, place + 1, converted),)
+        edits = (tokens.replaced(first, position + 1, converted),)
     otherwise = "multiply by the factor between two units, as 3*1000 is 3 km in m"
-    span = (tokens.start(place - 1), tokens.span(place + 1)[1])
+    span = tokens.span(position - 1, position + 1)
     return "a formula has no units", Repair(edits, otherwise=otherwise), span
 
 
@@ -339,10 +330,9 @@ def products(tokens: Operands, index: int) -> tuple[Edit, ...]:
         return ()
     right = tokens.text(index, last)
     end = tokens.span(last)[1]
-    exponent = _before_signs(kinds, first)
-    quotient = _before_signs(kinds, power)
+    exponent, quotient = tokens.before_signs(first), tokens.before_signs(power)
     found = []
-    if quotient >= 0 and kinds[quotient] == "SLASH":
+    if kinds[quotient] == "SLASH":
         whole = tokens.before(edge, PRODUCT) or 0
         start = tokens.start(whole)
         above, below = tokens.text(whole, quotient - 1), tokens.text(quotient + 1, edge - 1)
@@ -351,39 +341,10 @@ def products(tokens: Operands, index: int) -> tuple[Edit, ...]:
     else:
         start = tokens.start(power)
         found += [f"({tokens.text(power, edge - 1)})*{right}"]
-    if exponent >= 0 and kinds[exponent] == "POWER" and kinds[first] != "LPAR":
+    if kinds[exponent] == "POWER" and kinds[first] != "LPAR":
         raised = tokens.source[start : tokens.span(exponent)[1]]
         found += [f"{raised}({tokens.text(exponent + 1, edge - 1)}*{right})"]
     if len(found) == 1:
         start = tokens.start(first)
         found = [f"{tokens.text(first, edge - 1)}*{right}"]
     return tuple(Edit(start, end, one) for one in found)
-
-
-def _before_signs(kinds: list[str], place: int) -> int:
-    place -= 1
-    while place >= 0 and kinds[place] in SIGNS and (place == 0 or kinds[place - 1] not in ENDS):
-        place -= 1
-    return place
-
-
-def _argument(tokens: Operands, index: int) -> Repair:
-    """Return the repair for `sin x`; `sin x^2` and `sin 2x` may be read in two ways."""
-    name = tokens.texts[index - 1]
-    short, long = tokens.after(index), tokens.after(index, POWER)
-    while long is not None and tokens.kinds[long + 1] == "IMPLICIT":
-        long = tokens.after(long + 2, POWER)
-    edits = []
-    for end in dict.fromkeys((short, long)):
-        if end is not None and long is not None:
-            call = f"{name}({tokens.unwrapped(index, end)})"
-            edits.append(tokens.replaced(index - 1, *with_factors(tokens, call, end, long)[::-1]))
-    return Repair(tuple(edits))
-
-
-def _infix(tokens: Operands, index: int, template: str) -> tuple[Edit, ...]:
-    first, last = tokens.before(index, PRODUCT), tokens.after(index + 1, POWER)
-    if first is None or last is None:
-        return ()
-    parts = {"a": tokens.unwrapped(first, index - 1), "b": tokens.unwrapped(index + 1, last)}
-    return (tokens.replaced(first, last, filled(template, parts)),)

@@ -61,7 +61,7 @@ MOST_ORDERS = 20
 LARGEST = 1.7976931348623157e308
 
 
-class Fault(Exception):  # noqa: N818 - becomes a FormulaError once its place is known
+class Fault(Exception):  # noqa: N818 - becomes a FormulaError once its position is known
     """A semantic error of a production.
 
     `first` and `last` count the symbols of the production from its end (-1 is the last one); None
@@ -153,28 +153,21 @@ class Calls:
         if len(plain) + len(keywords) < len(arguments):
             raise of_call("an argument is named twice")
         own = ALIASES.get(name, name)
-        is_bound = name in BINDERS and (name not in FUNCTIONS or len(plain) == 4)
-        if keywords and (is_bound or not _takes_axis(own)):
-            self._checked_keywords(name, keywords)
-        if is_bound:
-            return self._bound(name, plain)
-        if name in MAKERS:
-            return self._made(name, plain)
-        if name in ONLY_HERE:
-            return self._differentiated(plain) if name == "diff" else self._scattered(plain)
-        if name in ALIASES:
-            self.graph.spellings.setdefault(ALIASES[name], name)
-        elif name in ALIASES.values():
-            self.graph.spellings.setdefault(name, name)
+        if own in ALIASES.values():
+            self.graph.spellings.setdefault(own, name)
         return self._applied(own, name, plain, keywords)
 
     def _applied(
         self, name: str, typed: str, arguments: list[int], keywords: dict[str, int]
     ) -> int:
-        if name == "len":
-            return self._made(name, arguments)
-        if name in BINDERS and (name not in FUNCTIONS or len(arguments) == 4):
-            return self._bound(name, arguments)
+        is_bound = name in BINDERS and (name not in FUNCTIONS or len(arguments) == 4)
+        if is_bound or name in MAKERS or name in ONLY_HERE:
+            self._checked_keywords(typed, keywords)
+            if is_bound:
+                return self._bound(name, arguments)
+            if name in MAKERS:
+                return self._made(name, arguments)
+            return self._differentiated(arguments) if name == "diff" else self._scattered(arguments)
         operation = FUNCTIONS[name]
         payload: object = None
         if (operation.payload == "axis" or (name in EXTREMES and len(arguments) == 1)) and any(
@@ -193,10 +186,6 @@ class Calls:
             self._checked_keywords(typed, keywords)
         if name == "log" and len(arguments) == 2:
             operation = LOG_TO_BASE
-        elif name == "log" and len(arguments) > 2:
-            message = f"{typed} takes 1 or 2 arguments, {len(arguments)} are given"
-            hint = f"write {typed}(x) or {typed}(x, base)"
-            raise of_call(message, kind="arguments", hint=hint)
         elif operation.payload == "sizes":
             payload = tuple([self._whole(node, "a size", -4, -1) for node in arguments[1:]])
             arguments = arguments[:1]
@@ -204,13 +193,11 @@ class Calls:
         elif operation.payload in {"first", "last"}:
             arguments, payload = self._with_payload(typed, operation.payload, arguments)
         if not operation.accepts(len(arguments)):
-            wanted = _arity(operation.arity, extra=payload is not None)
-            if name in EXTREMES:
-                wanted = "2 or more numbers, or one array"
-            message = (
-                f"{typed} takes {wanted}, {_are_given(len(arguments) + (payload is not None))}"
-            )
-            raise of_call(message, kind="arguments")
+            extra = payload is not None
+            wanted = _OTHER_COUNTS.get(name) or _count(*[n + extra for n in operation.arity])
+            hint = f"write {typed}(x) or {typed}(x, base)" if name == "log" else None
+            message = f"{typed} takes {wanted}, {_are_given(len(arguments) + extra)}"
+            raise of_call(message, kind="arguments", hint=hint)
         return self.graph.add(operation, tuple(arguments), payload)
 
     def _bound(self, name: str, arguments: list[int]) -> int:
@@ -288,13 +275,11 @@ class Calls:
         return found
 
     def _with_payload(self, name: str, where: str, arguments: list[int]) -> tuple[list[int], int]:
-        place = 0 if where == "first" else -1
-        value = self.graph.number(arguments[place])
+        rest = [*arguments]
+        value = self.graph.number(rest.pop(0 if where == "first" else -1))
         if value is None or value < 0 or value != int(value):
-            which = "first" if place == 0 else "last"
-            message = f"the {which} argument of {name} must be a whole number >= 0, as a number"
+            message = f"the {where} argument of {name} must be a whole number >= 0, as a number"
             raise of_call(message)
-        rest = arguments[1:] if place == 0 else arguments[:-1]
         return rest, int(value)
 
     def _scattered(self, arguments: list[int]) -> int:
@@ -310,8 +295,8 @@ class Calls:
     def _expanded(self, name: str, arguments: list[int]) -> int:
         function = self._functions[name]
         if len(arguments) != len(function.parameters):
-            count = len(function.parameters)
-            raise of_call(f"{name} takes {_arity((count, count))}, {_are_given(len(arguments))}")
+            wanted = _count(*[len(function.parameters)] * 2)
+            raise of_call(f"{name} takes {wanted}, {_are_given(len(arguments))}")
         copies = dict(zip(function.parameters, arguments, strict=True))
         graph = self.graph
         for node in function.nodes:
@@ -331,7 +316,7 @@ class Calls:
         """Return an array made of numbers: zeros(2, 3), linspace(0, 1, 11), len(x)."""
         least, most = MAKERS[name]
         if not least <= len(arguments) <= most:
-            raise of_call(f"{name} takes {_between(least, most)}, {_are_given(len(arguments))}")
+            raise of_call(f"{name} takes {_count(least, most)}, {_are_given(len(arguments))}")
         if name == "len":
             if self.graph.is_unknown(arguments[0]):
                 return self.graph.add(DEFERRED, tuple(arguments), (name, name, 1, ()))
@@ -385,18 +370,15 @@ class Calls:
 
     def _check_sizes(self, name: str, node: int, wanted: Shape) -> None:
         """Raise a Fault for sizes that reshape, broadcast and collapse cannot give."""
-        given = self.graph.shape(node)
-        count = prod(given)
+        own = self.graph.shape(node)
         try:
-            fits = count == prod(checked(wanted))
-            if name == "broadcast":
-                fits = broadcast(given, wanted) == wanted
-            elif name == "collapse":
-                fits = broadcast(given, wanted) == given
+            fits = prod(own) == prod(checked(wanted))
+            if name != "reshape":
+                fits = broadcast(own, wanted) == (wanted if name == "broadcast" else own)
         except ShapeError:
             fits = False
         if not fits:
-            raise of_call(f"{name} cannot make the shape {shown(wanted)} of {shown(given)}")
+            raise of_call(f"{name} cannot make the shape {shown(wanted)} of {shown(own)}")
 
     def _checked_keywords(self, name: str, keywords: dict[str, int]) -> None:
         if keywords:
@@ -420,29 +402,24 @@ class Calls:
         return value
 
 
-def _takes_axis(name: str) -> bool:
-    row = FUNCTIONS.get(name)
-    return name in EXTREMES or (row is not None and row.payload == "axis")
-
-
 def _example(name: str) -> str:
-    from gradcli.language.meant import EXAMPLES
+    from gradcli.language.notations import EXAMPLES
 
     return f"for example {EXAMPLES[name]}{'; a limit may be inf' * (name == 'integrate')}"
 
 
-def _arity(arity: tuple[int, int], *, extra: bool = False) -> str:
-    least, most = arity
+_OTHER_COUNTS = {"log": "1 or 2 arguments"} | dict.fromkeys(
+    EXTREMES, "2 or more numbers, or one array"
+)
+"""How many arguments functions take that are several rows of the table."""
+
+
+def _count(least: int, most: int) -> str:
     if most < 0:
         return f"{least} or more arguments"
-    count = least + extra
-    return f"{count} argument{'s' if count != 1 else ''}"
-
-
-def _between(least: int, most: int) -> str:
-    if least == most:
-        return _arity((least, most))
-    return f"{least} to {most} arguments"
+    if least < most:
+        return f"{least} to {most} arguments"
+    return f"{least} argument{'s' if least != 1 else ''}"
 
 
 def _are_given(count: int) -> str:

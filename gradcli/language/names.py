@@ -72,14 +72,19 @@ def fixed_meaning(name: str) -> str | None:
     return "a constant" if name in CONSTANTS and name != REBINDABLE else None
 
 
-def meant(name: str) -> str | None:
-    """Return what to say about a free name that has another meaning elsewhere: PI, inf."""
-    from gradcli.language.meant import CONSTANTS as ELSEWHERE
-    from gradcli.language.meant import NO_INFINITY, NOT_FINITE
+def is_free(name: str) -> bool:
+    """Return whether a name has no meaning but that of a value given to it."""
+    return name != REBINDABLE and fixed_meaning(name) is None
 
-    if name in NOT_FINITE:
-        return NO_INFINITY
-    return f"did you mean '{ELSEWHERE[name]}'?" if name in ELSEWHERE else None
+
+def correction(name: str) -> str | None:
+    """Return the hint for a free name that is a constant in other notations: PI, inf."""
+    from gradcli.language import notations
+
+    if name in notations.NOT_FINITE:
+        return notations.NO_INFINITY
+    constant = notations.CONSTANTS.get(name)
+    return None if constant is None else f"did you mean '{constant}'?"
 
 
 # ---------------------------------------------------------------- bound names
@@ -96,15 +101,15 @@ def renamed(kinds: Sequence[str], texts: Sequence[str]) -> Sequence[str]:
     found = list(texts)
     scopes: dict[str, list[tuple[int, str]]] = {}
     leaving: dict[int, list[str]] = {}
-    for place, text in enumerate(texts):
-        if place in ends:
-            last = ends[place]
+    for position, text in enumerate(texts):
+        if position in ends:
+            last = ends[position]
             name = texts[last]
-            scopes.setdefault(name, []).append((last, f"{place} {name}"))
+            scopes.setdefault(name, []).append((last, f"{position} {name}"))
             leaving.setdefault(last, []).append(name)
-        if kinds[place] == "NAME" and scopes.get(text) and kinds[place + 1] != "LPAR":
-            found[place] = scopes[text][-1][1]
-        for name in leaving.pop(place, ()):
+        if kinds[position] == "NAME" and scopes.get(text) and kinds[position + 1] != "LPAR":
+            found[position] = scopes[text][-1][1]
+        for name in leaving.pop(position, ()):
             scopes[name].pop()
     return found
 
@@ -116,22 +121,22 @@ def _scopes(
     found: dict[int, int] = {}
     waiting: list[tuple[int, list[int], bool]] = []
     """For each open parenthesis the token behind it, its commas, and whether a name is bound."""
-    for place, kind in enumerate(kinds):
+    for position, kind in enumerate(kinds):
         if kind in {"LPAR", "LSQB"}:
-            named = place and kinds[place - 1] == "NAME" and texts[place - 1] in binders
-            waiting.append((place + 1, [], bool(named)))
+            named = position and kinds[position - 1] == "NAME" and texts[position - 1] in binders
+            waiting.append((position + 1, [], bool(named)))
         elif kind == "COMMA" and waiting:
-            waiting[-1][1].append(place)
+            waiting[-1][1].append(position)
         elif kind in {"RPAR", "RSQB"} and waiting:
             start, commas, is_form = waiting.pop()
-            if is_form and kinds[place + 1] == "EQUALS":  # the user's own function
+            if is_form and kinds[position + 1] == "EQUALS":  # the user's own function
                 own = texts[start - 2]
                 others = {name: counts for name, counts in binders.items() if name != own}
                 return _scopes(kinds, texts, others)
             if not is_form or not commas or kinds[commas[0] + 1] != "NAME":
                 continue
             least, most = binders[texts[start - 2]]
-            end = commas[1] if len(commas) > 1 else place
+            end = commas[1] if len(commas) > 1 else position
             if least <= len(commas) + 1 <= most and end == commas[0] + 2:
                 found[start] = commas[0] + 1
     return found
@@ -152,7 +157,7 @@ def suggestion(name: str, known: Iterable[str]) -> str | None:
     """
     if len(name) > 40:
         return None
-    best: tuple[float, int, int, str] | None = None
+    found = []
     most = max(1, (len(name) + 1) // 3)
     for candidate in known:
         if abs(len(candidate) - len(name)) * LEAST_SLIP > most:
@@ -160,10 +165,8 @@ def suggestion(name: str, known: Iterable[str]) -> str | None:
         distance = _distance(name, candidate)
         if distance <= most and distance < len(name):
             alike = _common_start(name, candidate)
-            rank = (distance, -alike, abs(len(candidate) - len(name)), candidate)
-            if best is None or rank < best:
-                best = rank
-    return best[3] if best else None
+            found.append((distance, -alike, abs(len(candidate) - len(name)), candidate))
+    return min(found)[-1] if found else None
 
 
 def _common_start(first: str, second: str) -> int:

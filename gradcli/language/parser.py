@@ -33,27 +33,14 @@ if TYPE_CHECKING:
 
 
 class Unexpected(Exception):  # noqa: N818 - a signal inside this module, not an error for users
-    """A token that the grammar does not allow here; `states` is the parser's stack of states."""
-
-    def __init__(self, index: int, states: list[int]) -> None:
-        super().__init__(index)
-        self.index = index
-        self.states = states
+    """A token that the grammar does not allow: its index, and the states on the parser's stack."""
 
 
 class Misfit(Exception):  # noqa: N818 - as above
-    """A production whose symbols do not fit: the token behind it, and the symbols on the stack."""
+    """A production whose symbols do not fit: the index of the token behind it, and its Reduce.
 
-    def __init__(self, index: int, production: Reduce, symbols: int) -> None:
-        super().__init__(index)
-        self.index = index
-        self.production = production
-        self.symbols = symbols
-
-    def is_at(self, index: int, production: Reduce, symbols: int) -> bool:
-        """Return whether this production is about to be reduced."""
-        here = (self.index, self.production, self.symbols)
-        return (index, production, symbols) == here
+    The third argument is the number of symbols on the stack.
+    """
 
 
 class Parsed:
@@ -92,9 +79,9 @@ def parse(source: str, given: Given = (), start: str = "formula") -> Parsed:
     found = _read(source, given, start)
     if isinstance(found, Parsed):
         return found
-    from gradcli.language import notations, repairs
+    from gradcli.language import repairs
 
-    repair = notations.repair(source, start, found.repair)
+    repair = repairs.rewritten(source, start, found.repair)
     hint, formulas = repairs.hint(source, repair, lambda text: finding(text, given, start))
     error = found.error(found.message, source=source, span=found.span, hint=hint)
     error.repairs = tuple(formulas)
@@ -120,10 +107,8 @@ def _read(source: str, given: Given, start: str) -> Parsed | Finding:
     try:
         with Growing():
             drive(tokens, builder, start)
-    except Unexpected as unexpected:
-        return _misplaced(tokens, unexpected, start)
-    except Misfit as misfit:
-        return _meaningless(tokens, misfit, start)
+    except (Unexpected, Misfit) as signal:
+        return _explained(tokens, signal, start)
     origin = Origin(source, shapes, start, locate, tuple(builder.notes), is_model=builder.is_model)
     return Parsed(origin, builder)
 
@@ -221,7 +206,7 @@ class States:
 STATES = States(TABLES)
 
 
-def meant(tokens: Tokens) -> Sequence[str]:
+def with_bound_names(tokens: Tokens) -> Sequence[str]:
     """Return the texts of the tokens, with a name of its own for each name that is bound."""
     if BINDERS.keys().isdisjoint(tokens.texts):
         return tokens.texts
@@ -241,7 +226,9 @@ def drive(tokens: Tokens, builder: Builder, start: str) -> None:
     action: Any = None
     # The one loop that every token passes through: spelled out, for calls would double its time.
     try:
-        for index, (kind, text) in enumerate(zip(tokens.kinds, meant(tokens), strict=True)):
+        for index, (kind, text) in enumerate(
+            zip(tokens.kinds, with_bound_names(tokens), strict=True)
+        ):
             action = state[kind]
             while action.__class__ is Reduce:
                 length = action.length
@@ -285,11 +272,11 @@ def trace(
     stack = [state]
     values: list[Any] = []
     spans: list[Span] = []
-    texts = meant(tokens)
+    texts = with_bound_names(tokens)
     for index, kind in enumerate(tokens.kinds):
         action = state[kind]
         while action.__class__ is Reduce:
-            if until is not None and until.is_at(index, action, len(spans)):
+            if until is not None and until.args == (index, action, len(spans)):
                 return spans
             first = len(spans) - action.length
             spans[first:] = [span] = [
@@ -329,41 +316,29 @@ def acceptable(tables: Tables, states: list[int]) -> set[str]:
                     else:
                         depth -= 1
                 below = removed[-1] if removed else states[depth - 1]
-                state = _next(tables, below, action.rule)
+                after = tables.states[below][action.rule]
+                assert isinstance(after, int)  # noqa: S101 - after a rule the tables never reduce
+                state = after
                 removed.append(state)
             if action is not None:
                 found.add(kind)
     return found
 
 
-def _next(tables: Tables, state: int, rule: str) -> int:
-    after = tables.states[state][rule]
-    assert isinstance(after, int)  # noqa: S101 - after a rule the tables never reduce
-    return after
-
-
-def _misplaced(tokens: Tokens, unexpected: Unexpected, start: str) -> Finding:
-    """Return what is wrong with a token that the grammar does not allow."""
-    from gradcli.language import characters, diagnosis
+def _explained(tokens: Tokens, signal: Unexpected | Misfit, start: str) -> Finding:
+    """Return what is wrong with a token, or with a production whose symbols do not fit."""
+    from gradcli.language import calls, characters, diagnosis
     from gradcli.language.repairs import Operands
 
-    if ILLEGAL in tokens.kinds:
-        return characters.illegal_character(Operands(tokens), tokens.kinds.index(ILLEGAL))
-    accepted = acceptable(TABLES, unexpected.states)
-    return diagnosis.unexpected_token(Operands(tokens), unexpected.index, accepted, start)
-
-
-def _meaningless(tokens: Tokens, misfit: Misfit, start: str) -> Finding:
-    """Return what is wrong with a production whose symbols do not fit."""
-    from gradcli.language import calls, characters
-    from gradcli.language.repairs import Operands
-
-    fault = misfit.__cause__
-    if ILLEGAL in tokens.kinds and isinstance(fault, Fault):
-        return characters.illegal_character(Operands(tokens), tokens.kinds.index(ILLEGAL))
-    spans = trace(tokens, start, until=misfit)
-    if isinstance(fault, Fault):
-        return calls.of_fault(Operands(tokens), fault, spans)
-    assert isinstance(fault, ShapeError)  # noqa: S101 - nothing else is raised as a Misfit
-    span = (spans[-misfit.production.length][0], spans[-1][1])
-    return calls.of_shapes(Operands(tokens), fault, span)
+    operands, error = Operands(tokens), signal.__cause__
+    if ILLEGAL in tokens.kinds and not isinstance(error, ShapeError):
+        return characters.illegal_character(operands, tokens.kinds.index(ILLEGAL))
+    if isinstance(signal, Unexpected):
+        index, states = signal.args
+        return diagnosis.unexpected_token(operands, index, acceptable(TABLES, states), start)
+    spans = trace(tokens, start, until=signal)
+    if isinstance(error, Fault):
+        return calls.of_fault(operands, error, spans)
+    assert isinstance(error, ShapeError)  # noqa: S101 - nothing else is raised as a Misfit
+    span = (spans[-signal.args[1].length][0], spans[-1][1])
+    return calls.of_shapes(operands, error, span)

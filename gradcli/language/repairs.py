@@ -8,6 +8,7 @@ begin and end among the tokens of a text, right or wrong.
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -24,9 +25,9 @@ from gradcli.graph.precedence import (
     SIGN,
     SUM,
 )
-from gradcli.language.meant import EXAMPLES
 from gradcli.language.names import FORMS
-from gradcli.language.scanner import SCANNER
+from gradcli.language.notations import EXAMPLES, RULES, VALUE_RULES
+from gradcli.language.scanner import END, SCANNER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     """Reads a text, and returns what is wrong with it; None for a formula."""
     Span = tuple[int, int]
     Found = tuple[str | None, "Repair", Span | None] | None
-    """A sentence, None for what was expected; the repair; the place, None for that of the token."""
+    """A sentence, None for what was expected; the repair; the span, None for that of the token."""
 
 LONGEST_SHOWN = 120
 """Characters of a formula that is printed as a repair; of a longer one only the new part is."""
@@ -74,7 +75,7 @@ class Repair(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """What is wrong with a formula: a sentence, its place, and the repair."""
+    """What is wrong with a formula: a sentence, its span, and the repair."""
 
     message: str
     span: tuple[int, int]
@@ -139,6 +140,31 @@ def _can_be_shown(text: str) -> bool:
     return len(text) <= LONGEST_SHOWN and text.isprintable()
 
 
+_SPACES = re.compile(r"^\s+|\s+$|(?<=;)\s+")
+
+
+def rewritten(source: str, start: str, fallback: Repair) -> Repair:
+    """Return the repair that rewrites all notations of a text, or the fallback if there are none.
+
+    `start` is the start rule of the grammar.
+    """
+    if len(source) > LONGEST_SHOWN:
+        return fallback
+    text, words = source, "write {}"
+    rules = (*(VALUE_RULES if start == "value" else ()), *RULES)
+    for rule in rules * 2:  # what one rule made may be what an earlier one is for
+        while (found := re.search(rule.pattern, text)) is not None:
+            made = text[: found.start()] + found.expand(rule.formula) + text[found.end() :]
+            words = words if rule.words == "write {}" else found.expand(rule.words)
+            if made == text or len(made) > 2 * LONGEST_SHOWN:
+                break
+            text = made
+    if text == source:
+        return fallback
+    edit = Edit(0, len(source), _SPACES.sub(lambda gap: " " * (gap.start() > 0), text).strip())
+    return Repair((edit,), words, fallback)
+
+
 # ---------------------------------------------------------------- operands and edits
 
 
@@ -172,7 +198,11 @@ class Operands:
         self.kinds = tokens.kinds
         self.texts = tokens.texts
         self.start = tokens.start
-        self.span = tokens.span
+        self._span = tokens.span
+
+    def span(self, first: int, last: int | None = None) -> Span:
+        """Return the range of the text that a token takes, or all from it to the last one."""
+        return self.start(first), self._span(first if last is None else last)[1]
 
     def before(self, index: int, level: int = POSTFIX) -> int | None:
         """Return the first token of the operand that ends before token `index`.
@@ -184,7 +214,7 @@ class Operands:
         while first:
             kind = kinds[first - 1]
             if self.is_sign(first - 1):
-                if (POWER if self._is_in_exponent(first - 1) else SIGN) < level:
+                if (POWER if kinds[self.before_signs(first)] == "POWER" else SIGN) < level:
                     break
                 first -= 1
             elif kind == "NOT" and level <= NOT:
@@ -198,14 +228,14 @@ class Operands:
                 break
         return first
 
-    def is_sign(self, place: int) -> bool:
+    def is_sign(self, position: int) -> bool:
         """Return whether a token is a sign, and no operator between two operands."""
-        return self.kinds[place] in SIGNS and not (place and self.kinds[place - 1] in ENDS)
+        return self.kinds[position] in SIGNS and not (position and self.kinds[position - 1] in ENDS)
 
-    def level(self, place: int) -> int:
+    def level(self, position: int) -> int:
         """Return how tightly the operator binds that a token is; ATOM for one that is none."""
-        kind = self.kinds[place]
-        if self.is_sign(place):
+        kind = self.kinds[position]
+        if self.is_sign(position):
             return SIGN
         if kind in POSTFIXES:
             return POSTFIX
@@ -215,21 +245,23 @@ class Operands:
         """Return how tightly the loosest operator of the whole text binds."""
         return min(map(self.level, self.beside()))
 
-    def _is_in_exponent(self, sign: int) -> bool:
-        while sign >= 0 and self.kinds[sign] in SIGNS:
-            sign -= 1
-        return sign >= 0 and self.kinds[sign] == "POWER"
+    def before_signs(self, index: int) -> int:
+        """Return the token before an operand and its signs; END where there is none."""
+        index -= 1
+        while index >= 0 and self.is_sign(index):
+            index -= 1
+        return index
 
     def _atom_before(self, index: int) -> int | None:
         """Return the first token of the name, number, call, group or array before a token."""
         kinds = self.kinds
-        place = index - 1
-        while place >= 0:
-            kind = kinds[place]
+        position = index - 1
+        while position >= 0:
+            kind = kinds[position]
             if kind in {"NUMBER", "NAME"}:
-                return place
+                return position
             if kind in PAIRS.values():
-                opening = self.matching(place)
+                opening = self.matching(position)
                 if opening is None:
                     return None
                 before_it = kinds[opening - 1] if opening else ""
@@ -237,10 +269,10 @@ class Operands:
                     return opening - 1 if before_it == "NAME" else opening
                 if before_it not in ENDS:
                     return opening
-                place = opening  # an index: what is indexed belongs to it
+                position = opening  # an index: what is indexed belongs to it
             elif kind not in POSTFIXES:
                 return None
-            place -= 1
+            position -= 1
         return None
 
     def after(self, index: int, level: int = POSTFIX) -> int | None:
@@ -249,50 +281,50 @@ class Operands:
         It holds all operators that bind at least as tightly as `level`. None where none starts.
         """
         kinds = self.kinds
-        place: int | None = index
-        while place is not None:
-            while kinds[place] in SIGNS or (kinds[place] == "NOT" and level <= NOT):
-                place += 1
-            place = self._atom_after(place)
-            if place is None or BINARY.get(kinds[place + 1], -1) < level:
+        position: int | None = index
+        while position is not None:
+            while kinds[position] in SIGNS or (kinds[position] == "NOT" and level <= NOT):
+                position += 1
+            position = self._atom_after(position)
+            if position is None or BINARY.get(kinds[position + 1], -1) < level:
                 break
-            place += 2
-        return place
+            position += 2
+        return position
 
-    def _atom_after(self, place: int) -> int | None:
+    def _atom_after(self, position: int) -> int | None:
         """Return the last token of the number, name, call, group or array at a token."""
         kinds = self.kinds
-        if kinds[place] not in STARTS:
+        if kinds[position] not in STARTS:
             return None
-        if kinds[place] == "NAME" and kinds[place + 1] == "LPAR":
-            place += 1
-        end = self.matching(place) if kinds[place] in PAIRS else place
+        if kinds[position] == "NAME" and kinds[position + 1] == "LPAR":
+            position += 1
+        end = self.matching(position) if kinds[position] in PAIRS else position
         while end is not None and kinds[end + 1] in {*POSTFIXES, "LSQB"}:
             end = self.matching(end + 1) if kinds[end + 1] == "LSQB" else end + 1
         return end
 
-    def matching(self, place: int) -> int | None:
-        """Return the bracket that belongs to the one at `place`; None when it has none."""
+    def matching(self, position: int) -> int | None:
+        """Return the bracket that belongs to the one at `position`; None when it has none."""
         kinds = self.kinds
-        opens = kinds[place] in PAIRS
+        opens = kinds[position] in PAIRS
         waiting: list[str] = []
         step = 1 if opens else -1
         partner = PAIRS if opens else {closing: opening for opening, closing in PAIRS.items()}
-        while 0 <= place < len(kinds):
-            kind = kinds[place]
+        while 0 <= position < len(kinds):
+            kind = kinds[position]
             if kind in partner:
                 waiting.append(partner[kind])
             elif kind in partner.values():
                 if waiting.pop() != kind:
                     return None
                 if not waiting:
-                    return place
-            place += step
+                    return position
+            position += step
         return None
 
     def text(self, first: int, last: int) -> str:
         """Return the text of some tokens, with what lies between them."""
-        return self.source[self.start(first) : self.span(last)[1]]
+        return self.source[slice(*self.span(first, last))]
 
     def unwrapped(self, first: int, last: int) -> str:
         """Return the text of an operand, of a group without its parentheses."""
@@ -303,21 +335,21 @@ class Operands:
     def beside(self, first: int = 0) -> Iterator[int]:
         """Yield the tokens from one on in the same brackets, the one that closes these included."""
         depth = 0
-        for place in range(first, len(self.kinds)):
-            depth -= self.kinds[place] in PAIRS.values()
+        for position in range(first, len(self.kinds)):
+            depth -= self.kinds[position] in PAIRS.values()
             if depth <= 0:
-                yield place
+                yield position
             if depth < 0:
                 return
-            depth += self.kinds[place] in PAIRS
+            depth += self.kinds[position] in PAIRS
 
     def unclosed(self, index: int) -> int | None:
         """Return the last bracket that is still open before a token."""
         depth = 0
-        for place in range(index - 1, -1, -1):
-            depth += (self.kinds[place] in PAIRS.values()) - (self.kinds[place] in PAIRS)
+        for position in range(index - 1, -1, -1):
+            depth += (self.kinds[position] in PAIRS.values()) - (self.kinds[position] in PAIRS)
             if depth < 0:
-                return place
+                return position
         return None
 
     def arguments(self, opening: int, closing: int) -> list[str]:
@@ -326,8 +358,18 @@ class Operands:
         pairs = pairwise([opening, *commas, closing])
         return [self.text(a + 1, b - 1) if b > a + 1 else "" for a, b in pairs]
 
+    def line(self, index: int) -> tuple[int, int]:
+        """Return the first and the last token of the definition or the formula around a token."""
+        ends = [i for i, kind in enumerate(self.kinds) if kind in {"SEPARATOR", END}]
+        first = max((end + 1 for end in ends if end < index), default=0)
+        return first, min(end for end in ends if end >= index) - 1
+
+    def edit(self, first: int, last: int, text: str) -> Edit:
+        """Return the edit that puts a text in place of some tokens."""
+        return Edit(*self.span(first, last), text)
+
     def replaced(self, first: int, last: int, formula: str) -> Edit:
-        """Return the edit that puts an expression in place of some self.
+        """Return the edit that puts an expression in place of some tokens.
 
         It is put in parentheses where an operator beside it binds more tightly.
         """
@@ -346,7 +388,7 @@ class Operands:
         )
         if needs_parentheses:
             formula = f"({formula})"
-        return Edit(self.start(first), self.span(last)[1], formula)
+        return self.edit(first, last, formula)
 
     def joined(self, index: int, last: int, sign: str, level: int) -> tuple[Edit, ...]:
         """Return the edit that puts an operator in place of the tokens `index` to `last`.
@@ -365,16 +407,16 @@ class Operands:
             other = source[self.span(last)[1] : self.start(last + 1)]
             blank = " " if sign.startswith(" ") else ""
             sign = f"{gap or blank}{sign.strip()}{other or blank}"
-        return (Edit(self.start(first), self.span(end)[1], f"{left}{sign}{right}"),)
+        return (self.edit(first, end, f"{left}{sign}{right}"),)
 
 
 def filled(template: str, parts: Mapping[str, str]) -> str:
     """Return an expression with expressions in place of some of its names."""
     tokens = Operands(SCANNER.scan(template))
     made = template
-    for place in reversed(range(len(tokens.kinds))):
-        if tokens.texts[place] in parts and tokens.kinds[place] == "NAME":
-            made = tokens.replaced(place, place, parts[tokens.texts[place]]).applied(made)
+    for position in reversed(range(len(tokens.kinds))):
+        if tokens.texts[position] in parts and tokens.kinds[position] == "NAME":
+            made = tokens.replaced(position, position, parts[tokens.texts[position]]).applied(made)
     return made
 
 

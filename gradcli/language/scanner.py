@@ -54,8 +54,8 @@ class Tokens:
         """Return the position in the source of the first character of a token."""
         if not self._starts:
             self._starts = [0, *accumulate(map(len, self._pieces))]
-        place = self._kept[index] if self._kept else index
-        return self._starts[place]
+        position = self._kept[index] if self._kept else index
+        return self._starts[position]
 
     def span(self, index: int) -> tuple[int, int]:
         """Return the range of the source that a token takes."""
@@ -73,7 +73,7 @@ class Scanner:
         self._cut: Any = None
         """The regular expression of all terminals, compiled with the next two."""
         self._implicit_possible: Any = None
-        self._patterns: list[tuple[str, Any]] = []
+        self._whole: Any = None
 
     def kind(self, text: str) -> str:
         """Return the terminal that matches a whole text, or ILLEGAL."""
@@ -83,10 +83,8 @@ class Scanner:
             kind, end = next(_cut_by(self._automaton, text), (ILLEGAL, 0))
             return kind if end == len(text) else ILLEGAL
         self._compile()
-        for name, pattern in self._patterns:
-            if pattern.fullmatch(text):
-                return name
-        return ILLEGAL
+        found = self._whole.fullmatch(text)
+        return ILLEGAL if found is None else found.lastgroup
 
     def scan(self, source: str) -> Tokens:
         """Return the tokens of `source`; characters outside the language become ILLEGAL tokens."""
@@ -116,7 +114,8 @@ class Scanner:
             return
         import re
 
-        self._patterns = [(name, re.compile(pattern)) for name, pattern in self._terminals]
+        named = [f"(?P<{name}>{pattern})" for name, pattern in self._terminals]
+        self._whole = re.compile("|".join(named))
         self._implicit_possible = re.compile(_IMPLICIT_POSSIBLE)
         self._cut = re.compile("|".join([*(pattern for _, pattern in self._terminals), r"[\s\S]"]))
 
@@ -128,13 +127,13 @@ def _cut_by(automaton: Automaton, text: str) -> Iterator[tuple[str, int]]:
     while start < size:
         kind, end = ILLEGAL, start + 1
         state = 0
-        for place in range(start, size):
-            state = steps[state][classes.get(text[place], 0)]
+        for position in range(start, size):
+            state = steps[state][classes.get(text[position], 0)]
             if state < 0:
                 break
             terminal = accepted[state]
             if terminal is not None:
-                kind, end = terminal, place + 1
+                kind, end = terminal, position + 1
         yield kind, end
         start = end
 
@@ -149,10 +148,10 @@ def _arranged(source: str, all_kinds: list[str], pieces: list[str]) -> Tokens:
     depth = 0
     is_call: list[bool] = []  # for each open parenthesis, whether a name stands before it
     closed_call = False
-    for place, kind in enumerate(all_kinds):
+    for position, kind in enumerate(all_kinds):
         if kind in _IGNORED:
             continue
-        adjacent = bool(kept) and kept[-1] == place - 1
+        adjacent = bool(kept) and kept[-1] == position - 1
         if kind == "NEWLINE":
             if depth or not kinds or kinds[-1] == "SEPARATOR":
                 continue
@@ -169,27 +168,29 @@ def _arranged(source: str, all_kinds: list[str], pieces: list[str]) -> Tokens:
             and kinds[-1] in _BEFORE_IMPLICIT
             and not (kinds[-1] == "RPAR" and closed_call)
             and not (kinds[-1] == "NUMBER" and _is_exponent(kinds))
-            and not is_misspelt_number(pieces[place - 1], pieces[place])
+            and not is_misspelt_number(pieces[position - 1], pieces[position])
         ):
             kinds.append("IMPLICIT")
-            kept.append(place)
+            kept.append(position)
         if kind == "RPAR":
             closed_call = is_call.pop() if is_call else False
         kinds.append(kind)
-        kept.append(place)
-    _drop_last_newlines(kinds, kept, pieces)
+        kept.append(position)
+    while len(kinds) > 1 and kinds[-2] == "SEPARATOR" and pieces[kept[-2]].endswith("\n"):
+        del kinds[-2], kept[-2]
     texts = [
-        "" if kind == "IMPLICIT" else pieces[place] for kind, place in zip(kinds, kept, strict=True)
+        "" if kind == "IMPLICIT" else pieces[position]
+        for kind, position in zip(kinds, kept, strict=True)
     ]
     return Tokens(source, kinds, texts, pieces, kept)
 
 
 def _is_exponent(kinds: list[str]) -> bool:
     """Return whether the number that is the last token is an exponent: e^2x has two readings."""
-    place = len(kinds) - 2
-    while place > 0 and kinds[place] in _SIGNS:
-        place -= 1
-    return place > 0 and kinds[place] == "POWER"
+    position = len(kinds) - 2
+    while position > 0 and kinds[position] in _SIGNS:
+        position -= 1
+    return position > 0 and kinds[position] == "POWER"
 
 
 def is_misspelt_number(number: str, name: str) -> bool:
@@ -200,11 +201,6 @@ def is_misspelt_number(number: str, name: str) -> bool:
     return (
         name in {"e", "E"} or name[0] == "_" or (number == "0" and name[0] in "xXbBoO")
     ) and number != ")"
-
-
-def _drop_last_newlines(kinds: list[str], kept: list[int], pieces: list[str]) -> None:
-    while len(kinds) > 1 and kinds[-2] == "SEPARATOR" and pieces[kept[-2]].endswith("\n"):
-        del kinds[-2], kept[-2]
 
 
 # ---------------------------------------------------------------- the tables of the grammar

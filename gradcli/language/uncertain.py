@@ -7,8 +7,6 @@ import re
 from gradcli.errors import NameValueError, printable
 
 NUMBER = r"(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+\-−]?\d+)?"
-SIGNS = ("±", "+-", "+/-", "+−", "+/−")
-"""How a number and its error are joined."""
 # Behind an operand; +-3 and 2*+-3 have two signs, and 1e+-3 is no number.
 _SIGN = re.compile(r"(?<![0-9.][eE])(?:±|(?<=[\w.)\]!%°])[ \t]*\+/?[-−])")
 _ERROR = re.compile(rf"[ \t]*({NUMBER})[ \t]*(%?)[ \t]*")
@@ -21,8 +19,6 @@ def parts(name: str, text: str) -> tuple[str, str] | None:
 
     Raises NameValueError for an error that is no number, and where two meanings are possible.
     """
-    if not any(sign in text for sign in SIGNS):
-        return None
     value, error = [], []
     done = 0
     is_found = False
@@ -44,15 +40,15 @@ def _entries(text: str) -> list[tuple[int, int]]:
     found: list[tuple[int, int]] = []
     opened: list[str] = []
     start = 0
-    for place, character in enumerate(text):
+    for position, character in enumerate(text):
         if character in "([":
             opened.append(character)
             if character == "[" and "(" not in opened:
-                start = place + 1
+                start = position + 1
         elif character in ")]" or (character == "," and opened and "(" not in opened):
             if "(" not in opened and opened:
-                found.append((start, place))
-                start = place + 1
+                found.append((start, position))
+                start = position + 1
             if character in ")]" and opened:
                 opened.pop()
     if not found or _SIGN.search(text, start):
@@ -94,9 +90,9 @@ def check_digits(name: str, text: str) -> None:
     if found is None:
         return
     sign, number, digits, exponent = found.groups()
-    places = len(number.partition(".")[2])
-    scaled = digits.rjust(places + 1, "0")
-    error = f"{scaled[:-places]}.{scaled[-places:]}" if places else digits
+    positions = len(number.partition(".")[2])
+    scaled = digits.rjust(positions + 1, "0")
+    error = f"{scaled[:-positions]}.{scaled[-positions:]}" if positions else digits
     shown = printable(text, 60)
     message = f"{shown} can be read two ways: a product, or a number with an error behind it"
     product = f"{sign}{number}*{digits}{exponent}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import UsageError
-from gradcli.language.choices import choice
+from gradcli.language.bindings import choice
 from gradcli.minimize.objective import VectorObjective
 from gradcli.minimize.settings import SECOND_ORDER
 from gradcli.options import named, spelled

@@ -158,7 +158,7 @@ class Settings(Random, Solving, Fitting):
         """How the learning rate changes. Raises UsageError for a schedule that there is not."""
         if self.schedule is None:
             return None
-        from gradcli.language.choices import choice
+        from gradcli.language.bindings import choice
         from gradcli.solvers.first_order.schedules import schedule
 
         return schedule(*choice(spelled("schedule"), self.schedule))

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from gradcli.errors import FileError, MathematicsError, NameValueError, UsageError, few, printable
 from gradcli.graph.node import Node
 from gradcli.graph.shapes import sized
-from gradcli.language.choices import choice
-from gradcli.language.names import is_name, meant, names_in, suggestion
+from gradcli.language.bindings import choice
+from gradcli.language.names import correction, is_name, names_in, suggestion
 from gradcli.language.origin import where
 from gradcli.minimize.fit import Column, Fit, Weighting, plain_squares, recognised, weighted
 from gradcli.minimize.objective import WEIGHT, Objective, is_for_blocks
@@ -405,7 +405,7 @@ def _values(
         error = NameValueError if all(map(is_name, known)) else FileError
         raise error(
             message,
-            hint=meant(missing[0]) or f"{hint}; a parameter has a start, {missing[0]}=1",
+            hint=correction(missing[0]) or f"{hint}; a parameter has a start, {missing[0]}=1",
             **where(origin, nodes[missing[0]]),
         )
     in_files = [name for name, value in data.items() if isinstance(value, tuple)]

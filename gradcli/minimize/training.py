@@ -10,7 +10,7 @@ from gradcli.data.columns import length_of
 from gradcli.data.pieces import PieceRows
 from gradcli.errors import MathematicsError, UsageError, few
 from gradcli.graph.printing import label
-from gradcli.language.choices import choice
+from gradcli.language.bindings import choice
 from gradcli.minimize.methods import first_order
 from gradcli.minimize.minimum import Best, Epoch, Minimum
 from gradcli.minimize.objective import WEIGHT

@@ -273,13 +273,13 @@ def test_integrals_to_infinity_and_to_poles_are_proved(text: str) -> None:
 @pytest.mark.parametrize("text", IMPROPER)
 def test_functions_far_out_are_within_their_bounds(text: str, exponent: int) -> None:
     pytest.importorskip("flint")
-    from flint import arb
+    from flint import arb, ctx
 
-    from gradcli.exact.balls import BALLS, set_precision
+    from gradcli.exact.balls import BALLS
     from gradcli.exact.proofs import evaluated
     from gradcli.exact.tails import TAILS, Asymptote, Function
 
-    set_precision(200)
+    ctx.prec = 200
     formula = parse(f"integrate({text})")
     (bound,) = [row[2] for row in formula.graph.rows if row[0].binds]
     taken = [arb(2) / 3 for _ in bound.graph.variables(bound.roots[:1]).keys() - {"0"}]

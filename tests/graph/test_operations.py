@@ -1341,10 +1341,10 @@ def is_a_decimal(payload: Any) -> bool:
 def test_fractions_balls_and_discs_hold_the_value_of_every_row(row: Operation, case: Case) -> None:
     flint = pytest.importorskip("flint")
     from gradcli.exact import balls
+    from gradcli.exact.numbers import RATIONALS
     from gradcli.exact.proofs import DISCS
-    from gradcli.exact.rationals import RATIONALS
 
-    balls.set_precision(200)
+    flint.ctx.prec = 200
     held = 0
     points = itertools.product([*case.smooth, *case.candidates[::7]], case.payloads)
     with mp.workdps(80):
@@ -1377,7 +1377,7 @@ def test_fractions_balls_and_discs_hold_the_value_of_every_row(row: Operation, c
 
 @EACH
 def test_fractions_of_0_and_1_are_what_doubles_give(row: Operation, case: Case) -> None:
-    from gradcli.exact.rationals import RATIONALS
+    from gradcli.exact.numbers import RATIONALS
 
     count = len(case.candidates[0])
     for numbers, payload in itertools.product(

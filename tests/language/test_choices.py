@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gradcli.errors import UsageError
-from gradcli.language.choices import choice
+from gradcli.language.bindings import choice
 
 
 @pytest.mark.parametrize(

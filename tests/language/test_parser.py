@@ -296,7 +296,7 @@ def test_acceptable_are_exactly_the_tokens_that_can_follow(kinds: list[str], sta
             states = shift_reduce(kinds, start)
             break
         except Unexpected as unexpected:
-            kinds = kinds[: unexpected.index]
+            kinds = kinds[: unexpected.args[0]]
     possible = set()
     for kind in KINDS:
         try:

@@ -36,7 +36,7 @@ from scipy.constants import (
 )
 
 from gradcli import FormulaError, parse
-from gradcli.language import meant
+from gradcli.language import notations
 from tests.random_formulas import texts
 
 if TYPE_CHECKING:
@@ -372,9 +372,9 @@ OVER_ARRAYS = {
 }
 
 
-@pytest.mark.parametrize(("name", "count"), meant.meanings(), ids=str)
+@pytest.mark.parametrize(("name", "count"), notations.meanings(), ids=str)
 def test_what_a_function_of_another_language_means(name: str, count: int) -> None:
-    found = meant.meaning(name, count)
+    found = notations.meaning(name, count)
     assert found is not None
     points: list[Any] = [(sample,)] if name in OVER_ARRAYS else POINTS.get(name, USUAL[count])
     for point in points:
@@ -390,10 +390,10 @@ def test_what_a_function_of_another_language_means(name: str, count: int) -> Non
 
 
 def test_each_function_of_another_language_has_its_reference() -> None:
-    assert {name for name, _ in meant.meanings()} == set(FUNCTIONS)
+    assert {name for name, _ in notations.meanings()} == set(FUNCTIONS)
 
 
-@pytest.mark.parametrize("name", meant.ABSENT)
+@pytest.mark.parametrize("name", notations.ABSENT)
 def test_what_no_formula_stands_for_is_no_product_and_no_other_function(name: str) -> None:
     error = failure(f"{name}(x, 2)")
     assert "unknown function" in error.message
@@ -403,7 +403,7 @@ def test_what_no_formula_stands_for_is_no_product_and_no_other_function(name: st
 
 
 def test_inverses() -> None:
-    for name, inverse in meant.INVERSES.items():
+    for name, inverse in notations.INVERSES.items():
         x = 1.4 if name in {"acosh", "cosh"} else 0.4
         assert value(f"{inverse}({name}(x))", x=x) == nearly(x)
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from gradcli.formula import parse
-from gradcli.language.choices import choice
+from gradcli.language.bindings import choice
 from gradcli.language.names import names_in
 from gradcli.minimize.methods import first_order
 from gradcli.minimize.minimum import Epoch

@@ -14,7 +14,7 @@ import pytest
 from scipy import optimize
 
 from gradcli import MathematicsError, UsageError
-from gradcli.language.choices import choice
+from gradcli.language.bindings import choice
 from gradcli.solvers.first_order.descent import Descent
 from gradcli.solvers.first_order.methods import METHODS
 from gradcli.solvers.first_order.schedules import schedule
@@ -86,7 +86,7 @@ def close(got: Any, want: Any) -> bool:
 
 
 def test_every_method_has_a_trace() -> None:
-    names = {choice("--method", case["method"]).name for case in TRACES}
+    names = {choice("--method", case["method"])[0] for case in TRACES}
 
     assert names | {"sgd"} == set(METHODS)
     assert {case["method"] for case in BLOCKS} >= set(METHODS) - {"sgd"}

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from gradcli import parse
 from gradcli.errors import MathematicsError, UsageError
-from gradcli.language.choices import choice
+from gradcli.language.bindings import choice
 from gradcli.minimize.methods import first_order
 from gradcli.minimize.objective import Objective
 from gradcli.programs.llvm import machine

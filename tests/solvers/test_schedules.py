@@ -11,7 +11,7 @@ import pytest
 from mpmath import mp, mpf
 
 from gradcli import UsageError
-from gradcli.language.choices import choice
+from gradcli.language.bindings import choice
 from gradcli.solvers.first_order.schedules import SCHEDULES, Schedule, schedule
 
 CASES: list[dict[str, Any]] = json.loads(
@@ -29,7 +29,7 @@ def rates(text: str, steps: int, base: float = 0.1) -> list[float]:
 
 
 def test_every_schedule_has_a_case() -> None:
-    assert {choice("--schedule", case["schedule"]).name for case in CASES} == set(SCHEDULES)
+    assert {choice("--schedule", case["schedule"])[0] for case in CASES} == set(SCHEDULES)
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["schedule"] for case in CASES])
