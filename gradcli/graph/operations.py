@@ -323,6 +323,11 @@ NAMED_VALUES = {
     "inf": math.inf,
     "-inf": -math.inf,
 }
+"""The named constants as doubles; those that are finite may be typed."""
+SPELLINGS = {"π": "pi", "τ": "tau"}
+"""Other spellings of named constants."""
+EXACT_VALUES: dict[str, Body] = {"tau": lambda m: 2.0 * m.named("pi")}
+"""Named constants to any number of digits, but for those that python-flint has."""
 
 
 def known_number(operation: Operation, payload: Any) -> float | None:

@@ -314,7 +314,7 @@ class Latex(Text):
         r"""Return \pi, \tau or e."""
         if text.endswith("inf"):
             return text.replace("inf", r"\infty")
-        return text if len(text) == 1 else "\\" + text
+        return _usual_latex(text)
 
     def axis(self, axis: int | None) -> str:
         """Return the axis that an operation works along, below the sign of the operation."""
@@ -622,6 +622,6 @@ _CAPITAL = "Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega"
 GREEK = dict(zip("αβγδεζηθικλμνξπρστυφχψω", _SMALL.split(), strict=True)) | dict(
     zip("ΓΔΘΛΞΠΣΥΦΨΩ", _CAPITAL.split(), strict=True)
 )
-_CONSTANTS = {"e", r"\pi", r"\tau"}
 _GREEK_NAMES = {*GREEK.values(), "epsilon", "phi"}
 _SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
+_CONSTANTS = {_usual_latex(name) for name in NAMED_VALUES if name.isidentifier()}

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from gradcli.graph.operations import ALIASES, FUNCTIONS
+from gradcli.graph.operations import ALIASES, FUNCTIONS, NAMED_VALUES, SPELLINGS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-CONSTANTS = {"pi": "pi", "π": "pi", "tau": "tau", "τ": "tau", "e": "e"}
+CONSTANTS = {name: name for name, x in NAMED_VALUES.items() if x - x == 0} | SPELLINGS
 """Named constants as typed, and as the graph calls them."""
 
 KEYWORDS = {"and", "or", "not"}
