@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 from gradcli.graph.node import Node
 from gradcli.graph.operations import ALIASES, FUNCTIONS, TABLE
 from gradcli.graph.shapes import axis_of
-from gradcli.language.functions import EXTREMES, OVER_LAST_AXIS
+from gradcli.language.functions import EXTREMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from gradcli.graph.operations import Operation
 
 _OTHERS = {
     "equal": "equal",
@@ -54,7 +56,7 @@ def _function(name: str) -> Callable[..., Node]:
             payload = tuple([int(size) for size in given[1:]])
             given = given[:1]
         if row.payload == "axis":
-            payload = _axis(row_name, node, axis)
+            payload = _axis(row_name, row, node, axis)
         elif axis is not None:
             message = f"{name} has no argument axis"
             raise TypeError(message)
@@ -68,9 +70,9 @@ def _function(name: str) -> Callable[..., Node]:
     return apply
 
 
-def _axis(name: str, node: Node, axis: int | None) -> int | None:
+def _axis(name: str, row: Operation, node: Node, axis: int | None) -> int | None:
     if axis is None:
-        return len(node.shape) - 1 if name in OVER_LAST_AXIS and node.shape else None
+        return len(node.shape) - 1 if row.over_last and node.shape else None
     return axis_of(name, node.shape, axis)
 
 

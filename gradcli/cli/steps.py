@@ -88,14 +88,26 @@ class Rows(Observer):
             self._stream.row(skipped)
 
 
-class Log(Observer):
-    """Rows of a CSV or JSON-lines file, with numbers that read back exactly."""
+LOG_FORMATS: dict[str, tuple[Callable[..., str], Callable[..., str]]] = {
+    ".csv": (
+        lambda keys: csv_text([keys]),
+        lambda _, row: ",".join(["" if x is None else repr(x) for x in row]),
+    ),
+    ".jsonl": (
+        lambda _: "",
+        lambda keys, row: json_text(dict(zip(keys, row, strict=True)), keeps_sign=True),
+    ),
+}
+"""By the ending of the file of a log what makes its head, of the headings, and a row, of the
+headings and the values."""
 
-    def __init__(
-        self, add: Callable[[str], None], columns: Sequence[Column], *, json: bool
-    ) -> None:
+
+class Log(Observer):
+    """Rows of a log file, with numbers that read back exactly."""
+
+    def __init__(self, add: Callable[[str], None], columns: Sequence[Column], ending: str) -> None:
         self._add = add
-        self._json = json
+        self._head, self._row = LOG_FORMATS[ending]
         self._columns = columns
         self._keys: list[str] = []
 
@@ -114,13 +126,9 @@ class Log(Observer):
     def _write(self, item: Any) -> None:
         if not self._keys:  # only now: an error at the start leaves the file of before
             self._keys = headings(self._columns, "rows")
-            self._add("" if self._json else csv_text([self._keys]))
+            self._add(self._head(self._keys))
         row = [value for column in self._columns for value in column.values(item)]
-        if self._json:
-            line = json_text(dict(zip(self._keys, row, strict=True)), keeps_sign=True)
-        else:
-            line = ",".join(["" if x is None else repr(x) for x in row])
-        self._add(line + "\n")
+        self._add(self._row(self._keys, row) + "\n")
 
 
 @contextmanager
@@ -132,7 +140,7 @@ def log_file(path: str | None, columns: Sequence[Column]) -> Iterator[Log | None
     from gradcli.data.files import growing
 
     with growing(path) as add:
-        yield Log(add, columns, json=path.endswith(".jsonl"))
+        yield Log(add, columns, next(filter(path.endswith, LOG_FORMATS)))
 
 
 class Table(Observer):

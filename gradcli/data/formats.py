@@ -59,6 +59,7 @@ FORMATS = (
     Format("text", (".csv", ".tsv", ".txt", ".dat"), re.compile(b""), "csv.TextReader", True, True),
 )
 """Found by the ending of the name; other names, and those of text, by the first bytes."""
+NAMES = tuple([row.name for row in reversed(FORMATS)])
 
 IDX_ENDING = re.compile(r"[-.]idx[0-9]{1,3}-[a-z]+\Z")
 """The names under which pictures and labels of handwritten digits are known."""

@@ -120,6 +120,8 @@ class Operation:
     linear: str | None = None
     """How the value is linear, "together" or in "each" argument, with factors that are no negative
     numbers where the arguments are none; None for an operation that is not."""
+    over_last: bool = False
+    """Whether it works along the last axis where a formula names none, not over all numbers."""
     symmetric: bool = False
     """Whether the matrix of the derivatives is symmetric, so that `vjp` is the jvp too."""
     expansion: Rule | None = None

@@ -635,11 +635,13 @@ def add_rows(row: Callable[..., Any]) -> None:
         )
     along_axis(
         "argmax",
+        over_last=True,
         array="np.argmax({0}, axis={p}) * 1.0",
     )
     along_axis(
         "cumsum",
         _same_shape,
+        over_last=True,
         linear=TOGETHER,
         vjp=(lambda g, f, x, axis: _flipped_cumsum(g, axis),),
         array="np.reshape(np.cumsum({0}, axis={p}), np.shape({0}))",
@@ -653,6 +655,7 @@ def add_rows(row: Callable[..., Any]) -> None:
     along_axis(
         "softmax",
         _same_shape,
+        over_last=True,
         symmetric=True,
         vjp=(lambda g, f, x, axis: f * (g - wide(total(g * f, axis), x, axis)),),
         told=(lambda g, f, x, axis: f * (g - total(g * f)),),
@@ -661,6 +664,7 @@ def add_rows(row: Callable[..., Any]) -> None:
     along_axis(
         "logsoftmax",
         _same_shape,
+        over_last=True,
         expansion=lambda f, x, axis: x - wide(x.apply("logsumexp", payload=axis), x, axis),
         told=(lambda g, f, x, axis: g - x.apply("softmax", payload=axis) * total(g),),
         array="logsoftmax({0}, {p}, exp, log1p)",

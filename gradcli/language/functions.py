@@ -19,21 +19,20 @@ from gradcli.graph.operations import (
     VARIABLE,
 )
 from gradcli.graph.shapes import axis_of, broadcast, checked, shown
-from gradcli.language.names import BINDERS, CONSTANTS, ONLY_HERE, is_function, is_reserved
+from gradcli.language.names import BINDERS, CONSTANTS, ONLY_HERE, RANDOM, is_function, is_reserved
 from gradcli.limits import NODES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+    from gradcli.graph.operations import Operation
     from gradcli.graph.shapes import Shape
 
 Argument = int | tuple[str, int]
 """An argument of a call: a node, or a name and a node."""
 EXTREMES = {row.typed: name for name, row in TABLE.items() if row.typed and row.structural}
 """Functions of several numbers that reduce one array, and the rows that do: max, greatest."""
-OVER_LAST_AXIS = {"argmax", "softmax", "logsoftmax", "cumsum"}
-"""Functions whose default axis is the last one."""
 MAKERS = {
     "zeros": (1, 9),
     "ones": (1, 9),
@@ -41,8 +40,7 @@ MAKERS = {
     "linspace": (3, 3),
     "range": (1, 3),
     "len": (1, 1),
-    "normal": (1, 9),
-    "uniform": (2, 9),
+    **{name: (max(numbers, 1), 9) for name, (numbers, _) in RANDOM.items()},
 }
 """Functions of constants that make arrays, and their least and greatest number of arguments."""
 ZEROS = TABLE["zeros"]
@@ -186,7 +184,7 @@ class Calls:
             operation = TABLE[EXTREMES[name]]
         if operation.payload == "axis":
             if operation.accepts(len(arguments)):
-                payload = self._axis(typed, arguments[0], keywords.pop("axis", None))
+                payload = self._axis(typed, operation, arguments[0], keywords.pop("axis", None))
                 self._checked_keywords(typed, keywords)
                 return self.graph.add(operation, tuple(arguments), payload)
         else:
@@ -343,7 +341,7 @@ class Calls:
             start, stop = [self._fixed(node) for node in arguments[:2]]
             count = self._whole(arguments[2], "the number of points", -4, -1)
             return self.graph.add(TABLE[name], (), (start, stop, count))
-        if name in {"normal", "uniform"}:
+        if name in RANDOM:
             return self._drawn(name, arguments)
         sizes = [self._whole(node, "a size", -4, -1) for node in arguments]
         if name == "range":
@@ -367,9 +365,10 @@ class Calls:
         if not self._is_value:
             message = f"{name} is a random start and stands in NAME=VALUE words only"
             raise of_call(message, hint=f"write w={name}(…) behind the formula")
-        limits = () if name == "normal" else tuple([self._fixed(node) for node in arguments[:2]])
-        sizes = arguments if name == "normal" else arguments[2:]
-        if limits and not 0 <= limits[1] - limits[0] <= LARGEST:
+        count, _ = RANDOM[name]
+        limits = tuple([self._fixed(node) for node in arguments[:count]])
+        sizes = arguments[count:]
+        if name == "uniform" and not 0 <= limits[1] - limits[0] <= LARGEST:
             message = "uniform takes a lower and an upper limit, at most 1.8e308 apart"
             raise of_call(message, hint="write uniform(-1, 1, …)")
         shape = checked(tuple([self._whole(node, "a size", -4, -1) for node in sizes]))
@@ -377,10 +376,10 @@ class Calls:
         self.draws.append((free, name, shape, limits))
         return self.graph.variable(free, shape)
 
-    def _axis(self, name: str, node: int, axis: int | None) -> int | None:
+    def _axis(self, name: str, row: Operation, node: int, axis: int | None) -> int | None:
         shape = self.graph.shape(node)
         if axis is None:
-            return len(shape) - 1 if name in OVER_LAST_AXIS and shape else None
+            return len(shape) - 1 if row.over_last and shape else None
         return axis_of(name, shape, self._whole(axis, "an axis", -4))
 
     def _check_sizes(self, name: str, node: int, wanted: Shape) -> None:

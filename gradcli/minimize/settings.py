@@ -13,6 +13,7 @@ from gradcli.options import (
     flag,
     one_of,
     spelled,
+    table,
     text,
     texts,
 )
@@ -35,24 +36,6 @@ def _methods() -> Collection[str]:
     from gradcli.solvers.first_order.methods import METHODS
 
     return (*SECOND_ORDER, *METHODS)
-
-
-def _schedules() -> Collection[str]:
-    from gradcli.solvers.first_order.schedules import SCHEDULES
-
-    return SCHEDULES
-
-
-def _losses() -> Collection[str]:
-    from gradcli.solvers.losses import LOSSES
-
-    return LOSSES
-
-
-def _engines() -> Collection[str]:
-    from gradcli.programs.engines import AUTO, TABLE
-
-    return (AUTO, *TABLE)
 
 
 class Random(Options):
@@ -82,7 +65,7 @@ class Solving(Options):
         "--schedule",
         "How the learning rate changes: 'cosine(t_max=100)'.",
         "S",
-        complete=_schedules,
+        complete=table("solvers.first_order.schedules.SCHEDULES"),
         identifies=True,
     )
     steps: Option[int | None] = Option(
@@ -115,9 +98,9 @@ class Solving(Options):
     )
     engine = one_of(
         "--engine",
-        "native (machine code by LLVM), python, or auto: what is faster.",
+        "{words}: native is machine code by LLVM, auto what is faster.",
         "E",
-        _engines,
+        table("programs.engines.CHOICES"),
         "auto",
     )
 
@@ -141,9 +124,9 @@ class Fitting(Options):
     absolute_sigma = flag("--absolute-sigma", "--sigma is exact, not only up to a factor.")
     loss = text(
         "--loss",
-        "For data with outliers: 'huber(1.35)', soft_l1 or cauchy.",
+        "For data with outliers: {words}, as 'huber(1.35)'.",
         "L",
-        complete=_losses,
+        complete=table("solvers.losses.LOSSES"),
         identifies=True,
     )
     confidence = Option("--confidence", 0.95, "Of the confidence intervals (0.95).", SHARE, "P")

@@ -19,6 +19,7 @@ TABLE = {"python": "gradcli.programs.engine", "native": "gradcli.programs.llvm.m
 """The module of each engine, which is an Engine; it is imported when it is asked for."""
 PYTHON, AUTO = "python", "auto"
 """The engine that is always there, and the choice that goes on with a faster one if it repays."""
+CHOICES = (AUTO, *TABLE)
 
 RUNNING = 3e-8
 """Seconds that an operation takes in generated Python, roughly."""
@@ -92,7 +93,7 @@ def engine(name: str) -> Engine:
 
 def check(choice: str) -> None:
     """Raise UsageError for an engine that does not exist or is not installed."""
-    check_word("engine", choice, (AUTO, *TABLE))
+    check_word("engine", choice, CHOICES)
     if choice != AUTO:
         engine(choice).require()
 

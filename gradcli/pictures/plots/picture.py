@@ -86,3 +86,4 @@ FORMATS: dict[str, Callable[[str], dict[str, Any]]] = {
     "pdf": lambda title: {"Title": title} | dict.fromkeys(("Creator", "Producer", "CreationDate")),
 }
 """The formats of plots, and what a file says about itself: its title, and no date or version."""
+ENDINGS = tuple([f".{name}" for name in FORMATS])
