@@ -26,16 +26,14 @@ if TYPE_CHECKING:
 
     from gradcli.solvers.first_order.schedules import Schedule
 
-SECOND_ORDER = ("lm", "newton", "lbfgs")
-"""The methods that choose their own steps."""
 ERRORS = JACOBIAN, HESSIAN = "jacobian", "hessian"
 """What standard errors can be from."""
 
 
 def _methods() -> Collection[str]:
-    from gradcli.solvers.first_order.methods import METHODS
+    from gradcli.minimize.methods import names
 
-    return (*SECOND_ORDER, *METHODS)
+    return names()
 
 
 class Random(Options):
@@ -176,4 +174,6 @@ class Settings(Random, Solving, Fitting):
         """Whether a first-order method is asked for."""
         if self.method is None:
             return self.lr is not None or self.schedule is not None
+        from gradcli.minimize.methods import SECOND_ORDER
+
         return self.method.partition("(")[0].strip() not in SECOND_ORDER
