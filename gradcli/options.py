@@ -215,13 +215,17 @@ class Whole(Number):
 
 
 def table(place: str) -> Callable[[], Collection[str]]:
-    """Return what loads a table of words when they are asked for: solvers.losses.LOSSES."""
+    """Return what loads a table of words, or calls what makes it, when they are asked for.
+
+    Its place is that in the package: solvers.losses.LOSSES.
+    """
 
     def load() -> Collection[str]:
         from importlib import import_module
 
         module, _, name = place.rpartition(".")
-        words: Collection[str] = getattr(import_module(f"gradcli.{module}"), name)
+        found: Any = getattr(import_module(f"gradcli.{module}"), name)
+        words: Collection[str] = found() if callable(found) else found
         return words
 
     return load

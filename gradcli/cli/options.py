@@ -176,7 +176,7 @@ class Files(Options):
         "address (s3://, https:// …), or - for stdin; repeatable.",
         "FILE",
         Filled("points.csv"),
-        words=table("data.formats.NAMES"),
+        words=table("data.formats.names"),
         file="read",
     )
     params = text("--params", "Values that minimize --save wrote.", "FILE")
@@ -268,7 +268,7 @@ class PlotFile(Options):
         "A plot as {words}; - draws it in the terminal.",
         "FILE",
         _File(
-            table("pictures.plots.picture.ENDINGS"),
+            table("pictures.plots.picture.endings"),
             "for example --plot curve.svg; --plot - draws here",
             shows=True,
         ),

@@ -59,7 +59,6 @@ FORMATS = (
     Format("text", (".csv", ".tsv", ".txt", ".dat"), re.compile(b""), "csv.TextReader", True, True),
 )
 """Found by the ending of the name; other names, and those of text, by the first bytes."""
-NAMES = tuple([row.name for row in reversed(FORMATS)])
 
 IDX_ENDING = re.compile(r"[-.]idx[0-9]{1,3}-[a-z]+\Z")
 """The names under which pictures and labels of handwritten digits are known."""
@@ -87,6 +86,11 @@ OTHERS = (
 )
 """What other files begin with, and files of which only the first bytes are known."""
 MARKUP = re.compile(rb"(?i)(?:\xef\xbb\xbf)?\s{0,100}<(?:!doctype|!--|html|head|body|\?xml|svg)")
+
+
+def names() -> list[str]:
+    """Return the names of the formats, that of text first."""
+    return [row.name for row in reversed(FORMATS)]
 
 
 def looks_like(start: bytes) -> str | None:

@@ -30,12 +30,6 @@ ERRORS = JACOBIAN, HESSIAN = "jacobian", "hessian"
 """What standard errors can be from."""
 
 
-def _methods() -> Collection[str]:
-    from gradcli.minimize.methods import names
-
-    return names()
-
-
 class Random(Options):
     """What is drawn at random."""
 
@@ -53,7 +47,7 @@ class Solving(Options):
         "--method",
         "lm, newton, lbfgs, or first-order with settings: 'adam(beta1=0.8)'.",
         "M",
-        complete=_methods,
+        complete=table("minimize.methods.names"),
         identifies=True,
     )
     lr: Option[float | None] = Option(
@@ -98,7 +92,7 @@ class Solving(Options):
         "--engine",
         "{words}: native is machine code by LLVM, auto what is faster.",
         "E",
-        table("programs.engines.CHOICES"),
+        table("programs.engines.choices"),
         "auto",
     )
 

@@ -19,7 +19,6 @@ TABLE = {"python": "gradcli.programs.engine", "native": "gradcli.programs.llvm.m
 """The module of each engine, which is an Engine; it is imported when it is asked for."""
 PYTHON, AUTO = "python", "auto"
 """The engine that is always there, and the choice that goes on with a faster one if it repays."""
-CHOICES = (AUTO, *TABLE)
 
 RUNNING = 3e-8
 """Seconds that an operation takes in generated Python, roughly."""
@@ -34,6 +33,11 @@ WORTH = 3
 """Machine code repays itself when Python takes so many times as long as making it does."""
 COMPILED_RUNS = 100
 """After so many runs a function is machine code where the user wants that."""
+
+
+def choices() -> tuple[str, ...]:
+    """Return what a user may choose from."""
+    return (AUTO, *TABLE)
 
 
 class Engine(Protocol):
@@ -93,7 +97,7 @@ def engine(name: str) -> Engine:
 
 def check(choice: str) -> None:
     """Raise UsageError for an engine that does not exist or is not installed."""
-    check_word("engine", choice, CHOICES)
+    check_word("engine", choice, choices())
     if choice != AUTO:
         engine(choice).require()
 

@@ -86,4 +86,8 @@ FORMATS: dict[str, Callable[[str], dict[str, Any]]] = {
     "pdf": lambda title: {"Title": title} | dict.fromkeys(("Creator", "Producer", "CreationDate")),
 }
 """The formats of plots, and what a file says about itself: its title, and no date or version."""
-ENDINGS = tuple([f".{name}" for name in FORMATS])
+
+
+def endings() -> list[str]:
+    """Return the endings of the files of plots."""
+    return [f".{name}" for name in FORMATS]
