@@ -117,7 +117,7 @@ def _derivatives(call: str, shape: tuple[int, ...]) -> dict[str, str | None]:
 def choices(topic: str) -> dict[str, dict[str, Any]]:
     """Return the choices of a topic by name, with the settings of each and their defaults."""
     if topic == "methods":
-        from gradcli.minimize.methods import SECOND_ORDER
+        from gradcli.minimize.settings import SECOND_ORDER
         from gradcli.solvers.first_order.methods import METHODS
 
         own = {name: {row.name: row.default for row in METHODS[name].settings} for name in METHODS}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from gradcli.errors import UsageError
 from gradcli.language.choices import choice
 from gradcli.minimize.objective import VectorObjective
+from gradcli.minimize.settings import SECOND_ORDER
 from gradcli.options import named, spelled
 from gradcli.solvers import stopping
 
@@ -30,17 +31,6 @@ FIRST_LENGTHS = (0.5, 1.0, 2.0)
 """The first steps of the runs that may find a lower minimum than newton."""
 ROUNDED = {"rounded": True}
 """Of newton: kinks are rounded, ever less."""
-
-
-SECOND_ORDER = ("lm", "newton", "lbfgs")
-"""The methods that choose their own steps, of which `solver` makes the solvers."""
-
-
-def names() -> tuple[str, ...]:
-    """Return the names of all methods."""
-    from gradcli.solvers.first_order.methods import METHODS
-
-    return (*SECOND_ORDER, *METHODS)
 
 
 class Method(NamedTuple):

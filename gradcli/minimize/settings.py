@@ -26,8 +26,16 @@ if TYPE_CHECKING:
 
     from gradcli.solvers.first_order.schedules import Schedule
 
+SECOND_ORDER = ("lm", "newton", "lbfgs")
+"""The methods that choose their own steps."""
 ERRORS = JACOBIAN, HESSIAN = "jacobian", "hessian"
 """What standard errors can be from."""
+
+
+def _methods() -> Collection[str]:
+    from gradcli.solvers.first_order.methods import METHODS
+
+    return (*SECOND_ORDER, *METHODS)
 
 
 class Random(Options):
@@ -47,7 +55,7 @@ class Solving(Options):
         "--method",
         "lm, newton, lbfgs, or first-order with settings: 'adam(beta1=0.8)'.",
         "M",
-        complete=table("minimize.methods.names"),
+        complete=_methods,
         identifies=True,
     )
     lr: Option[float | None] = Option(
@@ -168,6 +176,4 @@ class Settings(Random, Solving, Fitting):
         """Whether a first-order method is asked for."""
         if self.method is None:
             return self.lr is not None or self.schedule is not None
-        from gradcli.minimize.methods import SECOND_ORDER
-
         return self.method.partition("(")[0].strip() not in SECOND_ORDER

@@ -11,9 +11,10 @@ from gradcli.data.pieces import PieceRows
 from gradcli.errors import MathematicsError, UsageError, few
 from gradcli.graph.printing import label
 from gradcli.language.choices import choice
-from gradcli.minimize.methods import SECOND_ORDER, first_order
+from gradcli.minimize.methods import first_order
 from gradcli.minimize.minimum import Best, Epoch, Minimum
 from gradcli.minimize.objective import WEIGHT
+from gradcli.minimize.settings import SECOND_ORDER
 from gradcli.minimize.task import task, weighting_of
 from gradcli.options import spelled
 from gradcli.rows.columns import by_rows, read_by_rows, with_shapes

@@ -18,7 +18,7 @@ from gradcli.data.source import read as read_columns
 from gradcli.errors import FileError, MathematicsError, UsageError
 from gradcli.graph.literals import number_text
 from gradcli.headings import PREFIX
-from gradcli.minimize.methods import SECOND_ORDER
+from gradcli.minimize.settings import SECOND_ORDER
 from gradcli.pictures.plots.chart import (
     CURVES,
     Band,

@@ -17,7 +17,8 @@ from gradcli.calculus.reverse import gradient
 from gradcli.graph.printing import Latex, Text, latex_names
 from gradcli.graph.structural import entries as keys_of
 from gradcli.language.choices import choice
-from gradcli.minimize.methods import SECOND_ORDER, first_order
+from gradcli.minimize.methods import first_order
+from gradcli.minimize.settings import SECOND_ORDER
 from gradcli.minimize.task import task
 from gradcli.pictures.lesson.figures import Marks
 from gradcli.pictures.wording import say
