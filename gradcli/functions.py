@@ -17,8 +17,6 @@ from gradcli.language.functions import EXTREMES
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gradcli.graph.operations import Operation
-
 _OTHERS = {
     "equal": "equal",
     "not_equal": "not equal",
@@ -56,7 +54,7 @@ def _function(name: str) -> Callable[..., Node]:
             payload = tuple([int(size) for size in given[1:]])
             given = given[:1]
         if row.payload == "axis":
-            payload = _axis(row_name, row, node, axis)
+            payload = _axis(row_name, node, axis, last=row.over_last)
         elif axis is not None:
             message = f"{name} has no argument axis"
             raise TypeError(message)
@@ -70,9 +68,9 @@ def _function(name: str) -> Callable[..., Node]:
     return apply
 
 
-def _axis(name: str, row: Operation, node: Node, axis: int | None) -> int | None:
+def _axis(name: str, node: Node, axis: int | None, *, last: bool) -> int | None:
     if axis is None:
-        return len(node.shape) - 1 if row.over_last and node.shape else None
+        return len(node.shape) - 1 if last and node.shape else None
     return axis_of(name, node.shape, axis)
 
 

@@ -40,6 +40,11 @@ MOST_SAMPLES = 100_000_000
 """Draws of --samples; so many take some minutes."""
 
 
+def _of_pictures(words: str) -> Callable[[], Collection[str]]:
+    """Return what loads a table of words about pictures."""
+    return table(f"pictures.graph.picture.{words}")
+
+
 class _Path(Text):
     """A file to write to; "-" is stdout."""
 
@@ -53,7 +58,7 @@ class _File(OneOf):
     def __init__(
         self, table: Callable[[], Collection[str]], hint: str = "", *, shows: bool = False
     ) -> None:
-        super().__init__(table, "-" if shows else None)
+        super().__init__(lambda: [f".{x.lstrip('.')}" for x in table()], "-" if shows else None)
         self._hint = hint
         self._shows = shows
 
@@ -268,7 +273,7 @@ class PlotFile(Options):
         "A plot as {words}; - draws it in the terminal.",
         "FILE",
         _File(
-            table("pictures.plots.picture.endings"),
+            table("pictures.plots.picture.FORMATS"),
             "for example --plot curve.svg; --plot - draws here",
             shows=True,
         ),
@@ -497,22 +502,18 @@ class Draw(Random, Data, Written):
     group = "Picture"
 
     format: Option[str | None] = one_of(
-        "--format",
-        "{words}; html is a lesson step by step.",
-        "F",
-        table("pictures.graph.picture.FORMATS"),
-        None,
+        "--format", "{words}; html is a lesson step by step.", "F", _of_pictures("FORMATS"), None
     )
     no_grad = flag("--no-grad", "Values without gradients.")
     rankdir = one_of(
         "--rankdir",
         "The way it runs: LR (to the right) or TB (down).",
         "D",
-        table("pictures.graph.picture.DIRECTIONS"),
+        _of_pictures("DIRECTIONS"),
         "LR",
     )
     local: Option[str | None] = one_of(
-        "--local", "On the edges: {words}.", "L", table("pictures.graph.picture.LOCALS"), None
+        "--local", "On the edges: {words}.", "L", _of_pictures("LOCALS"), None
     )
     until = whole("--until", "Gradients after N steps of the backward pass.", 0)
     only_named = flag("--only-named", "Inputs, named parts (u = ...;) and the result alone.")

@@ -88,18 +88,15 @@ class Rows(Observer):
             self._stream.row(skipped)
 
 
-LOG_FORMATS: dict[str, tuple[Callable[..., str], Callable[..., str]]] = {
-    ".csv": (
-        lambda keys: csv_text([keys]),
-        lambda _, row: ",".join(["" if x is None else repr(x) for x in row]),
+LOG_FORMATS: dict[str, Callable[[list[str], list[Any] | None], str]] = {
+    ".csv": lambda keys, row: csv_text(
+        [keys if row is None else ["" if x is None else repr(x) for x in row]]
     ),
-    ".jsonl": (
-        lambda _: "",
-        lambda keys, row: json_text(dict(zip(keys, row, strict=True)), keeps_sign=True),
+    ".jsonl": lambda keys, row: (
+        "" if row is None else json_text(dict(zip(keys, row, strict=True)), keeps_sign=True) + "\n"
     ),
 }
-"""By the ending of the file of a log what makes its head, of the headings, and a row, of the
-headings and the values."""
+"""The lines of a log by the ending of its file: of headings and values, at first of headings."""
 
 
 class Log(Observer):
@@ -107,7 +104,7 @@ class Log(Observer):
 
     def __init__(self, add: Callable[[str], None], columns: Sequence[Column], ending: str) -> None:
         self._add = add
-        self._head, self._row = LOG_FORMATS[ending]
+        self._line = LOG_FORMATS[ending]
         self._columns = columns
         self._keys: list[str] = []
 
@@ -126,9 +123,9 @@ class Log(Observer):
     def _write(self, item: Any) -> None:
         if not self._keys:  # only now: an error at the start leaves the file of before
             self._keys = headings(self._columns, "rows")
-            self._add(self._head(self._keys))
+            self._add(self._line(self._keys, None))
         row = [value for column in self._columns for value in column.values(item)]
-        self._add(self._row(self._keys, row) + "\n")
+        self._add(self._line(self._keys, row))
 
 
 @contextmanager

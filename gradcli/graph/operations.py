@@ -325,11 +325,9 @@ NAMED_VALUES = {
     "inf": math.inf,
     "-inf": -math.inf,
 }
-"""The named constants as doubles; those that are finite may be typed."""
+# Other spellings, and the values to any number of digits of those that python-flint has not.
 SPELLINGS = {"π": "pi", "τ": "tau"}
-"""Other spellings of named constants."""
 EXACT_VALUES: dict[str, Body] = {"tau": lambda m: 2.0 * m.named("pi")}
-"""Named constants to any number of digits, but for those that python-flint has."""
 
 
 def known_number(operation: Operation, payload: Any) -> float | None:

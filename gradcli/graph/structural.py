@@ -450,7 +450,7 @@ def add_rows(row: Callable[..., Any]) -> None:
     def along_axis(name: str, shaped: Any = _nonempty_shape, **columns: Any) -> None:
         """Add an operation along an axis, or over all; its function of NumPy has its name."""
         own = {"shape": shaped(name), "payload": "axis", "array": f"{name}({{0}}, {{p}})"}
-        row(name, **own | columns)
+        row(name, **own | {"over_last": shaped is _same_shape} | columns)
 
     row(
         "array",
@@ -641,7 +641,6 @@ def add_rows(row: Callable[..., Any]) -> None:
     along_axis(
         "cumsum",
         _same_shape,
-        over_last=True,
         linear=TOGETHER,
         vjp=(lambda g, f, x, axis: _flipped_cumsum(g, axis),),
         array="np.reshape(np.cumsum({0}, axis={p}), np.shape({0}))",
@@ -655,7 +654,6 @@ def add_rows(row: Callable[..., Any]) -> None:
     along_axis(
         "softmax",
         _same_shape,
-        over_last=True,
         symmetric=True,
         vjp=(lambda g, f, x, axis: f * (g - wide(total(g * f, axis), x, axis)),),
         told=(lambda g, f, x, axis: f * (g - total(g * f)),),
@@ -664,7 +662,6 @@ def add_rows(row: Callable[..., Any]) -> None:
     along_axis(
         "logsoftmax",
         _same_shape,
-        over_last=True,
         expansion=lambda f, x, axis: x - wide(x.apply("logsumexp", payload=axis), x, axis),
         told=(lambda g, f, x, axis: g - x.apply("softmax", payload=axis) * total(g),),
         array="logsoftmax({0}, {p}, exp, log1p)",

@@ -26,7 +26,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from gradcli.graph.operations import Operation
     from gradcli.graph.shapes import Shape
 
 Argument = int | tuple[str, int]
@@ -184,7 +183,8 @@ class Calls:
             operation = TABLE[EXTREMES[name]]
         if operation.payload == "axis":
             if operation.accepts(len(arguments)):
-                payload = self._axis(typed, operation, arguments[0], keywords.pop("axis", None))
+                axis, last = keywords.pop("axis", None), operation.over_last
+                payload = self._axis(typed, arguments[0], axis, last=last)
                 self._checked_keywords(typed, keywords)
                 return self.graph.add(operation, tuple(arguments), payload)
         else:
@@ -365,9 +365,8 @@ class Calls:
         if not self._is_value:
             message = f"{name} is a random start and stands in NAME=VALUE words only"
             raise of_call(message, hint=f"write w={name}(…) behind the formula")
-        count, _ = RANDOM[name]
-        limits = tuple([self._fixed(node) for node in arguments[:count]])
-        sizes = arguments[count:]
+        limits = tuple([self._fixed(node) for node in arguments[: RANDOM[name][0]]])
+        sizes = arguments[len(limits) :]
         if name == "uniform" and not 0 <= limits[1] - limits[0] <= LARGEST:
             message = "uniform takes a lower and an upper limit, at most 1.8e308 apart"
             raise of_call(message, hint="write uniform(-1, 1, …)")
@@ -376,10 +375,10 @@ class Calls:
         self.draws.append((free, name, shape, limits))
         return self.graph.variable(free, shape)
 
-    def _axis(self, name: str, row: Operation, node: int, axis: int | None) -> int | None:
+    def _axis(self, name: str, node: int, axis: int | None, *, last: bool) -> int | None:
         shape = self.graph.shape(node)
         if axis is None:
-            return len(shape) - 1 if row.over_last and shape else None
+            return len(shape) - 1 if last and shape else None
         return axis_of(name, shape, self._whole(axis, "an axis", -4))
 
     def _check_sizes(self, name: str, node: int, wanted: Shape) -> None:

@@ -24,8 +24,7 @@ BINDERS = {"integrate": (1, 9), "solve": (1, 9), "sum": (4, 4), "prod": (4, 4)}
 """The functions that bind a name, and with how many arguments at least and at most they do."""
 
 RANDOM = {"normal": (0, "standard_normal"), "uniform": (2, "uniform")}
-"""The functions that draw random starts: how many numbers stand before the sizes, and what makes
-the array of numbers and sizes, a method of numpy.random.Generator."""
+"""Random starts: how many numbers stand before the sizes, and the method of NumPy's generator."""
 
 ONLY_HERE = {"len", "scatter", *RANDOM, *FORMS}
 """Functions that the builder works out itself."""

@@ -86,8 +86,3 @@ FORMATS: dict[str, Callable[[str], dict[str, Any]]] = {
     "pdf": lambda title: {"Title": title} | dict.fromkeys(("Creator", "Producer", "CreationDate")),
 }
 """The formats of plots, and what a file says about itself: its title, and no date or version."""
-
-
-def endings() -> list[str]:
-    """Return the endings of the files of plots."""
-    return [f".{name}" for name in FORMATS]
