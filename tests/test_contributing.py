@@ -92,7 +92,7 @@ ADDITIONS = {
         r"x\tvalue\n1\t1\n2\t2\n",
     ),
     "a format of logs": Addition(
-        "LOG_FORMATS['.tsv'] = ('\\t'.join, lambda _, row: '\\t'.join(map(str, row)))",
+        "LOG_FORMATS['.tsv'] = lambda keys, row: '\\t'.join(map(str, row or keys)) + '\\n'",
         "minimize (a-1)^2 a=0 --lr 0.5 --log l.tsv",
         r"minimum\t0\na\t1\n",
     ),
