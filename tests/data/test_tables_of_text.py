@@ -268,7 +268,7 @@ def test_a_saved_fit_keeps_the_date_from_which_it_counts(ending: str, tmp_path: 
     ran = run_inside(["eval", "sum(a*t + b)", *more, "--json"])
 
     assert json.loads(ran.out)["value"] == pytest.approx(21)  # ten days after the first
-    assert b"t counts days since 2024-01-01" in ran.stderr
+    assert "t counts days since 2024-01-01" in ran.err
 
 
 # ------------------------------------------------------------ other containers of the same rows
