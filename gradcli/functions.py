@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from gradcli.graph.node import Node
 from gradcli.graph.operations import ALIASES, FUNCTIONS, TABLE
 from gradcli.graph.shapes import axis_of
-from gradcli.language.functions import EXTREMES, OVER_LAST_AXIS
+from gradcli.language.functions import EXTREMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,7 +54,7 @@ def _function(name: str) -> Callable[..., Node]:
             payload = tuple([int(size) for size in operands[1:]])
             operands = operands[:1]
         if row.payload == "axis":
-            payload = _axis(row_name, node, axis)
+            payload = _axis(row_name, node, axis, last=row.over_last)
         elif axis is not None:
             message = f"{name} has no argument axis"
             raise TypeError(message)
@@ -68,9 +68,9 @@ def _function(name: str) -> Callable[..., Node]:
     return apply
 
 
-def _axis(name: str, node: Node, axis: int | None) -> int | None:
+def _axis(name: str, node: Node, axis: int | None, *, last: bool) -> int | None:
     if axis is None:
-        return len(node.shape) - 1 if name in OVER_LAST_AXIS and node.shape else None
+        return len(node.shape) - 1 if last and node.shape else None
     return axis_of(name, node.shape, axis)
 
 

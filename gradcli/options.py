@@ -214,6 +214,29 @@ class Whole(Number):
         return int(self.checked(field, int(text) if is_plain else None, f"'{printable(text, 60)}'"))
 
 
+def table(place: str) -> Callable[[], Collection[str]]:
+    """Return what loads a table of words, or calls what makes it, when they are asked for.
+
+    Its place is that in the package: solvers.losses.LOSSES.
+    """
+
+    def load() -> Collection[str]:
+        from importlib import import_module
+
+        module, _, name = place.rpartition(".")
+        found: Any = getattr(import_module(f"gradcli.{module}"), name)
+        words: Collection[str] = found() if callable(found) else found
+        return words
+
+    return load
+
+
+def alternatives(words: Collection[str]) -> str:
+    """Return words as they stand in a sentence: this, that or another."""
+    *others, last = words
+    return f"{', '.join(others)} or {last}" if others else last
+
+
 class OneOf(Text):
     """One of the words of a table."""
 
@@ -221,11 +244,6 @@ class OneOf(Text):
         super().__init__(sample)
         self.table = table
         """Loads the words."""
-
-    def listed(self) -> str:
-        """Return the words as they stand in a sentence: this, that or another."""
-        *others, last = self.table()
-        return f"{', '.join(others)} or {last}" if others else last
 
     def read(self, field: str, text: str) -> str:
         """Return the word. Raises UsageError."""
@@ -270,15 +288,17 @@ class Option(_Of[T]):
         many: bool = False,
         needs: Sequence[str] = (),
         complete: Callable[[], Collection[str]] | None = None,
+        words: Callable[[], Collection[str]] | None = None,
         identifies: bool = False,
         file: str = "",
     ) -> None:
         """Write the record; `flags` are separated by blanks, the one of messages last.
 
         An option without `values` is a flag; one of `many` may be repeated. It `needs` one of some
-        other options. `complete` loads the words that a shell proposes. A run that
-        it `identifies` cannot be continued with another value. Its value may be a `file`, or the
-        files, to "read" or to "write".
+        other options. `complete` loads the words that a shell proposes, and `words` those that
+        stand in help in place of {words}, where they are others. A run that it `identifies` cannot
+        be continued with another value. Its value may be a `file`, or the files, to "read" or to
+        "write".
         """
         self.flags = flags.split()
         self.name = self.flags[-1]
@@ -289,6 +309,7 @@ class Option(_Of[T]):
         self.many = many
         self.needs = needs
         self.complete = values.table if type(values) is OneOf else complete
+        self.words = words or (values.table if isinstance(values, OneOf) else complete)
         self.identifies = identifies
         self.file = file
 
@@ -305,9 +326,9 @@ class Option(_Of[T]):
     @property
     def help(self) -> str:
         """A sentence about it."""
-        if isinstance(self.values, OneOf):
-            return self._help.replace("{words}", self.values.listed())
-        return self._help
+        if self.words is None or "{words}" not in self._help:
+            return self._help
+        return self._help.replace("{words}", alternatives(self.words()))
 
     def read(self, typed: Any) -> Any:
         """Return the value of what was typed. Raises UsageError."""

@@ -96,6 +96,12 @@ def module_names(package: Path) -> dict[str, Path]:
     return names
 
 
+@functools.cache
+def statements(path: Path) -> list[ast.AST]:
+    """The statements and expressions of a module."""
+    return list(ast.walk(ast.parse(path.read_bytes())))
+
+
 def imports_of(package: Path, path: Path) -> Iterator[tuple[int, str]]:
     """Line and name of each module of the package that a file imports, wherever in the file.
 
@@ -103,7 +109,7 @@ def imports_of(package: Path, path: Path) -> Iterator[tuple[int, str]]:
     """
     modules = module_names(package)
     folders = (package.name, *path.relative_to(package).parent.parts)
-    for statement in ast.walk(ast.parse(path.read_bytes())):
+    for statement in statements(path):
         if isinstance(statement, ast.Import):
             targets = [alias.name for alias in statement.names]
         elif isinstance(statement, ast.ImportFrom):

@@ -112,6 +112,16 @@ def words(picture: str) -> list[str]:
     return sorted(trimmed("".join(texts)) for texts in found)
 
 
+def slow(page: Path) -> tuple[pytest.MarkDecorator, ...]:
+    """The mark of a page that draws many pictures, or learns: its sessions take many seconds."""
+    return (pytest.mark.slow,) if page.stem in {"learning", "pictures"} else ()
+
+
+def marked(found: list[Block]) -> list[Any]:
+    """The blocks as parameters of a test, by page and line."""
+    return [pytest.param(each, id=name_of(each), marks=slow(each.page)) for each in found]
+
+
 SESSIONS = [block for page in PAGES for block in blocks(page, "console")]
 PYTHON = [block for page in PAGES for block in blocks(page, "python")]
 PICTURES = [
@@ -141,7 +151,7 @@ def test_there_are_examples(page: Path) -> None:
     assert blocks(page, "console") or blocks(page, "python") or tables
 
 
-@pytest.mark.parametrize("block", SESSIONS, ids=map(name_of, SESSIONS))
+@pytest.mark.parametrize("block", marked(SESSIONS))
 def test_console(folders: dict[Path, Path], block: Block) -> None:
     session = examples(block.text)
     assert session, "a console block shows commands behind '$ '"
@@ -158,7 +168,7 @@ def test_console(folders: dict[Path, Path], block: Block) -> None:
         )
 
 
-@pytest.mark.parametrize("block", PYTHON, ids=map(name_of, PYTHON))
+@pytest.mark.parametrize("block", marked(PYTHON))
 def test_python(
     folders: dict[Path, Path],
     names: dict[Path, dict[str, Any]],
@@ -209,7 +219,8 @@ def test_how_a_session_is_run(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("page", "shown"), PICTURES, ids=[Path(shown).stem for _, shown in PICTURES]
+    ("page", "shown"),
+    [pytest.param(page, shown, id=Path(shown).stem, marks=slow(page)) for page, shown in PICTURES],
 )
 def test_picture(folders: dict[Path, Path], page: Path, shown: str) -> None:
     made = folders[page] / Path(shown).name

@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,7 @@ def calls_exec(tree: ast.AST) -> bool:
     return any(called_name(call) == "exec" for call in calls)
 
 
+@cache
 def package_trees() -> dict[str, ast.Module]:
     """Every module of the package, by its path inside it."""
     package = ROOT / "gradcli"

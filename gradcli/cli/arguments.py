@@ -16,7 +16,7 @@ from gradcli.errors import (
 from gradcli.exact.decimals import DOUBLE_DIGITS
 from gradcli.formula import Formula, parse
 from gradcli.language.bindings import bindings
-from gradcli.language.names import is_free, names_in
+from gradcli.language.names import RANDOM, is_free, names_in
 from gradcli.limits import SOURCE_CHARACTERS
 from gradcli.values import shape_of
 
@@ -303,15 +303,12 @@ class Draws:
         self._generator: Any = None
 
     def array(self, kind: str, shape: tuple[int, ...], limits: tuple[float, ...]) -> Any:
-        """Return the next random array, "normal" or uniform between `limits`."""
+        """Return the next random array of a kind, such as uniform between `limits`."""
         if self._generator is None:
             import numpy as np
 
             self._generator = np.random.default_rng(self._seed)
-        if kind == "normal":
-            drawn = self._generator.standard_normal(shape)
-        else:
-            drawn = self._generator.uniform(*limits, shape)
+        drawn = getattr(self._generator, RANDOM[kind][1])(*limits, shape)
         return drawn if shape else float(drawn)
 
 

@@ -17,10 +17,12 @@ from gradcli.options import (
     Options,
     Text,
     Whole,
+    alternatives,
     example,
     flag,
     one_of,
     spelled,
+    table,
     text,
     texts,
     whole,
@@ -38,16 +40,9 @@ MOST_SAMPLES = 100_000_000
 """Draws of --samples; so many take some minutes."""
 
 
-def _of_pictures(table: str) -> Callable[[], Collection[str]]:
+def _of_pictures(words: str) -> Callable[[], Collection[str]]:
     """Return what loads a table of words about pictures."""
-
-    def load() -> Collection[str]:
-        from gradcli.pictures.graph import picture
-
-        words: Collection[str] = getattr(picture, table)
-        return words
-
-    return load
+    return table(f"pictures.graph.picture.{words}")
 
 
 class _Path(Text):
@@ -63,7 +58,7 @@ class _File(OneOf):
     def __init__(
         self, table: Callable[[], Collection[str]], hint: str = "", *, shows: bool = False
     ) -> None:
-        super().__init__(table, "-" if shows else None)
+        super().__init__(lambda: [f".{x.lstrip('.')}" for x in table()], "-" if shows else None)
         self._hint = hint
         self._shows = shows
 
@@ -71,16 +66,11 @@ class _File(OneOf):
         endings = tuple(self.table())
         name = text.lower() if self._shows else text
         if not name.endswith(endings) and not (self._shows and text == "-"):
-            message = f"{spelled(field)} writes a {self.listed()} file, not '{printable(text, 60)}'"
+            wanted = alternatives(endings)
+            message = f"{spelled(field)} writes a {wanted} file, not '{printable(text, 60)}'"
             hint = self._hint or f"for example {example(field, 'new' + endings[0])}"
             raise UsageError(message, hint=hint)
         return text
-
-
-def _plot_files() -> Collection[str]:
-    from gradcli.pictures.plots.picture import FORMATS
-
-    return [f".{name}" for name in FORMATS]
 
 
 class _Pair(Text):
@@ -187,11 +177,11 @@ class Files(Options):
 
     data = texts(
         "--data",
-        "Columns for the formula: a table of text (CSV …), Excel, JSON, Parquet, Arrow, NPZ, "
-        "NPY or IDX file, a folder, a pattern, an address (s3://, https:// …), or - for stdin; "
-        "repeatable.",
+        "Columns for the formula: a file of {words}, such as points.csv, a folder, a pattern, an "
+        "address (s3://, https:// …), or - for stdin; repeatable.",
         "FILE",
         Filled("points.csv"),
+        words=table("data.formats.names"),
         file="read",
     )
     params = text("--params", "Values that minimize --save wrote.", "FILE")
@@ -282,7 +272,11 @@ class PlotFile(Options):
         "--plot",
         "A plot as {words}; - draws it in the terminal.",
         "FILE",
-        _File(_plot_files, "for example --plot curve.svg; --plot - draws here", shows=True),
+        _File(
+            table("pictures.plots.picture.FORMATS"),
+            "for example --plot curve.svg; --plot - draws here",
+            shows=True,
+        ),
         file="write",
     )
 
@@ -440,14 +434,14 @@ class Minimize(Settings, Learning, Data, Sharing, Plot, Shown):
         "--log",
         "Write every step to a {words} file.",
         "FILE",
-        _File(lambda: (".csv", ".jsonl")),
+        _File(table("cli.steps.LOG_FORMATS")),
         file="write",
     )
     save = text(
         "--save",
         "Write the parameters to a {words} file.",
         "FILE",
-        _File(lambda: (".json", ".npz")),
+        _File(table("data.parameters.ENDINGS")),
         file="write",
     )
     predictions = text(

@@ -242,9 +242,9 @@ class Session:
         if not path:
             message = "no name of a file stands behind save"
             raise UsageError(message, hint="save session.txt writes the names and the formula")
-        if path.endswith((".json", ".npz")):
-            from gradcli.data import parameters
+        from gradcli.data import parameters
 
+        if path.endswith(parameters.ENDINGS):
             kept = {n: v for n, v in self.values.items() if not hasattr(v, "listed")}
             about = {}
             if self.errors:

@@ -88,14 +88,23 @@ class Rows(Observer):
             self._stream.row(skipped)
 
 
-class Log(Observer):
-    """Rows of a CSV or JSON-lines file, with numbers that read back exactly."""
+LOG_FORMATS: dict[str, Callable[[list[str], list[Any] | None], str]] = {
+    ".csv": lambda keys, row: csv_text(
+        [keys if row is None else ["" if x is None else repr(x) for x in row]]
+    ),
+    ".jsonl": lambda keys, row: (
+        "" if row is None else json_text(dict(zip(keys, row, strict=True)), keeps_sign=True) + "\n"
+    ),
+}
+"""The lines of a log by the ending of its file: of headings and values, at first of headings."""
 
-    def __init__(
-        self, add: Callable[[str], None], columns: Sequence[Column], *, json: bool
-    ) -> None:
+
+class Log(Observer):
+    """Rows of a log file, with numbers that read back exactly."""
+
+    def __init__(self, add: Callable[[str], None], columns: Sequence[Column], ending: str) -> None:
         self._add = add
-        self._json = json
+        self._line = LOG_FORMATS[ending]
         self._columns = columns
         self._keys: list[str] = []
 
@@ -114,13 +123,9 @@ class Log(Observer):
     def _write(self, item: Any) -> None:
         if not self._keys:  # only now: an error at the start leaves the file of before
             self._keys = headings(self._columns, "rows")
-            self._add("" if self._json else csv_text([self._keys]))
+            self._add(self._line(self._keys, None))
         row = [value for column in self._columns for value in column.values(item)]
-        if self._json:
-            line = json_text(dict(zip(self._keys, row, strict=True)), keeps_sign=True)
-        else:
-            line = ",".join(["" if x is None else repr(x) for x in row])
-        self._add(line + "\n")
+        self._add(self._line(self._keys, row))
 
 
 @contextmanager
@@ -132,7 +137,7 @@ def log_file(path: str | None, columns: Sequence[Column]) -> Iterator[Log | None
     from gradcli.data.files import growing
 
     with growing(path) as add:
-        yield Log(add, columns, json=path.endswith(".jsonl"))
+        yield Log(add, columns, next(filter(path.endswith, LOG_FORMATS)))
 
 
 class Table(Observer):

@@ -142,7 +142,6 @@ def _parameter(option: Option[Any]) -> inspect.Parameter:
     kind: Any = bool if option.values is None else list[str] if option.many else str
     described = typer.Option(
         *option.flags,
-        help=option.help,
         metavar=option.metavar,
         autocompletion=complete,
         show_default=False,

@@ -89,6 +89,11 @@ OTHERS = (
 MARKUP = re.compile(rb"(?i)(?:\xef\xbb\xbf)?\s{0,100}<(?:!doctype|!--|html|head|body|\?xml|svg)")
 
 
+def names() -> list[str]:
+    """Return the names of the formats, that of text first."""
+    return [row.name for row in reversed(FORMATS)]
+
+
 def looks_like(start: bytes) -> str | None:
     """Return what kind of file begins with `start`, such as "gzip data"; None for text."""
     for row in FORMATS[:-1]:

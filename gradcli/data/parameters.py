@@ -41,13 +41,6 @@ MOST_PARAMETERS = 100_000
 """The most arrays of an archive that is read."""
 
 
-def check_ending(option: str, path: str) -> None:
-    """Raise UsageError for a file of parameters that is neither JSON nor NPZ."""
-    if not path.endswith(ENDINGS):
-        message = f"{option} takes a .json or a .npz file, not '{printable(path, 60)}'"
-        raise UsageError(message)
-
-
 def save(path: str, parameters: Mapping[str, Any], about: Mapping[str, Any]) -> None:
     """Write the parameters, whole or not at all; numbers read back exactly.
 
@@ -98,7 +91,9 @@ def load(path: str, option: str) -> dict[str, float | Array]:
     a .npz file holds an array of numbers of any kind for each name. Every number is finite. Raises
     FileError, and UsageError when the name of the file ends in another way.
     """
-    check_ending(option, path)
+    if not path.endswith(ENDINGS):
+        message = f"{option} takes a {' or a '.join(ENDINGS)} file, not '{printable(path, 60)}'"
+        raise UsageError(message)
     where = printable(path, 200)
     with reading(path) as file:
         found = _from_npz(file, where) if path.endswith(".npz") else _from_json(file, where)

@@ -9,17 +9,19 @@ from __future__ import annotations
 import math
 import time
 from fractions import Fraction
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from flint import acb, arb, arb_series, ctx, fmpq
 
 from gradcli.exact.numbers import OPEN, Number, Target
+from gradcli.graph.operations import EXACT_VALUES
 from gradcli.graph.special import recurred
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from gradcli.graph.bodies import Body
     from gradcli.graph.bound import Bound
     from gradcli.graph.operations import Operation
 
@@ -75,13 +77,18 @@ def _ball(above: str, below: str, bits: int) -> Any:  # noqa: ARG001 - a part of
     return arb(numerator) if denominator == 1 else arb(fmpq(numerator, denominator))
 
 
-CONSTANTS = {
+def _constant(body: Body) -> Any:
+    """Return a constant that a body makes of others."""
+    return body(BALLS).value
+
+
+CONSTANTS: dict[str, Callable[[], Any]] = {
     "pi": arb.pi,
     "e": arb.const_e,
-    "tau": lambda: 2 * arb.pi(),
     "inf": arb.pos_inf,
     "-inf": arb.neg_inf,
 }
+CONSTANTS |= {name: partial(_constant, body) for name, body in EXACT_VALUES.items()}
 
 
 def power(x: Any, y: Any) -> Any:

@@ -121,6 +121,8 @@ class Operation:
     linear: str | None = None
     """How the value is linear, "together" or in "each" argument, with factors that are no negative
     numbers where the arguments are none; None for an operation that is not."""
+    over_last: bool = False
+    """Whether it works along the last axis where a formula names none, not over all numbers."""
     symmetric: bool = False
     """Whether the matrix of the derivatives is symmetric, so that `vjp` is the jvp too."""
     expansion: Rule | None = None
@@ -327,6 +329,9 @@ NAMED_VALUES = {
     "inf": math.inf,
     "-inf": -math.inf,
 }
+# Other spellings, and the values to any number of digits of those that python-flint has not.
+SPELLINGS = {"π": "pi", "τ": "tau"}
+EXACT_VALUES: dict[str, Body] = {"tau": lambda m: 2.0 * m.named("pi")}
 
 
 def known_number(operation: Operation, payload: Any) -> float | None:

@@ -307,9 +307,7 @@ class Latex(Text):
 
     def constant(self, text: str) -> str:
         r"""Return \pi, \tau or e."""
-        if text.endswith("inf"):
-            return text.replace("inf", r"\infty")
-        return text if len(text) == 1 else "\\" + text
+        return text.replace("inf", r"\infty") if text.endswith("inf") else _usual_latex(text)
 
     def axis(self, axis: int | None) -> str:
         """Return the axis that an operation works along, below the sign of the operation."""
@@ -466,7 +464,7 @@ def latex_lines(graph: Graph, root: int, letter: str = "", *, is_model: bool = F
     """
     dialect = Latex(graph, {})
     defined = definitions(graph, [root], dialect)
-    letters = latex_letters(graph, [*defined.values(), *([letter] if letter else [])])
+    letters = latex_names(graph, [*defined.values(), *([letter] if letter else [])])
     dialect.names = {node: letters[name] for node, name in defined.items()}
     lines = [
         f"{name} = {dialect.write(node)}" for node, name in dialect.names.items() if node != root
@@ -557,17 +555,11 @@ def definitions(
     return dict(sorted(names.items()))
 
 
-def latex_names(graph: Graph) -> dict[str, str]:
-    """Return every free name of a graph as LaTeX, no two of them alike."""
-    leaves = VARIABLE, PLACEHOLDER
-    free = [row[2] for row in graph.rows if row[0] in leaves and " " not in row[2]]
-    return _distinct(free, _CONSTANTS)
-
-
-def latex_letters(graph: Graph, names: Iterable[str]) -> dict[str, str]:
-    """Return names of parts as LaTeX, no two of them alike, and unlike the free names."""
-    free = latex_names(graph)
-    return free | _distinct(names, {*_CONSTANTS, *free.values()})
+def latex_names(graph: Graph, parts: Iterable[str] = ()) -> dict[str, str]:
+    """Return every free name of a graph, and names of parts, as LaTeX, no two of them alike."""
+    leaves = [row[2] for row in graph.rows if row[0] is VARIABLE or row[0] is PLACEHOLDER]
+    free = _distinct([name for name in leaves if " " not in name], _CONSTANTS)
+    return free | _distinct(parts, {*_CONSTANTS, *free.values()})
 
 
 def _distinct(names: Iterable[str], taken: Collection[str]) -> dict[str, str]:
@@ -612,6 +604,6 @@ _CAPITAL = "Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega"
 GREEK = dict(zip("αβγδεζηθικλμνξπρστυφχψω", _SMALL.split(), strict=True)) | dict(
     zip("ΓΔΘΛΞΠΣΥΦΨΩ", _CAPITAL.split(), strict=True)
 )
-_CONSTANTS = {"e", r"\pi", r"\tau"}
 _GREEK_NAMES = {*GREEK.values(), "epsilon", "phi"}
 _SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
+_CONSTANTS = {_usual_latex(name) for name in NAMED_VALUES if name.isidentifier()}

@@ -440,7 +440,7 @@ def add_rows(row: Callable[..., Any]) -> None:
     def along_axis(name: str, shaped: Any = _nonempty_shape, **columns: Any) -> None:
         """Add an operation along an axis, or over all; its function of NumPy has its name."""
         own = {"shape": shaped(name), "payload": "axis", "array": f"{name}({{0}}, {{p}})"}
-        row(name, **own | columns)
+        row(name, **own | {"over_last": shaped is _same_shape} | columns)
 
     def resized(name: str, vjp: Callable[..., Any], array: str, **columns: Any) -> None:
         """Add an operation that gives its argument the shape in the payload."""
@@ -620,6 +620,7 @@ def add_rows(row: Callable[..., Any]) -> None:
         )
     along_axis(
         "argmax",
+        over_last=True,
         array="np.argmax({0}, axis={p}) * 1.0",
     )
     along_axis(

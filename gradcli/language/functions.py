@@ -19,7 +19,7 @@ from gradcli.graph.operations import (
     VARIABLE,
 )
 from gradcli.graph.shapes import axis_of, broadcast, checked, shown
-from gradcli.language.names import BINDERS, CONSTANTS, ONLY_HERE, is_function, is_reserved
+from gradcli.language.names import BINDERS, CONSTANTS, ONLY_HERE, RANDOM, is_function, is_reserved
 from gradcli.limits import NODES
 
 TYPE_CHECKING = False
@@ -32,8 +32,6 @@ Argument = int | tuple[str, int]
 """An argument of a call: a node, or a name and a node."""
 EXTREMES = {row.typed: name for name, row in TABLE.items() if row.typed and row.structural}
 """Functions of several numbers that reduce one array, and the rows that do: max, greatest."""
-OVER_LAST_AXIS = {"argmax", "softmax", "logsoftmax", "cumsum"}
-"""Functions whose default axis is the last one."""
 MAKERS = {
     "zeros": (1, 9),
     "ones": (1, 9),
@@ -41,8 +39,7 @@ MAKERS = {
     "linspace": (3, 3),
     "range": (1, 3),
     "len": (1, 1),
-    "normal": (1, 9),
-    "uniform": (2, 9),
+    **{name: (max(numbers, 1), 9) for name, (numbers, _) in RANDOM.items()},
 }
 """Functions of constants that make arrays, and their least and greatest number of arguments."""
 ZEROS = TABLE["zeros"]
@@ -179,7 +176,8 @@ class Calls:
             operation = TABLE[EXTREMES[name]]
         if operation.payload == "axis":
             if operation.accepts(len(arguments)):
-                payload = self._axis(typed, arguments[0], keywords.pop("axis", None))
+                axis, last = keywords.pop("axis", None), operation.over_last
+                payload = self._axis(typed, arguments[0], axis, last=last)
                 self._checked_keywords(typed, keywords)
                 return self.graph.add(operation, tuple(arguments), payload)
         else:
@@ -328,7 +326,7 @@ class Calls:
             start, stop = [self._fixed(node) for node in arguments[:2]]
             count = self._whole(arguments[2], "the number of points", -4, -1)
             return self.graph.add(TABLE[name], (), (start, stop, count))
-        if name in {"normal", "uniform"}:
+        if name in RANDOM:
             return self._drawn(name, arguments)
         sizes = [self._whole(node, "a size", -4, -1) for node in arguments]
         if name == "range":
@@ -352,9 +350,9 @@ class Calls:
         if not self._is_value:
             message = f"{name} is a random start and stands in NAME=VALUE words only"
             raise of_call(message, hint=f"write w={name}(…) behind the formula")
-        limits = () if name == "normal" else tuple([self._fixed(node) for node in arguments[:2]])
-        sizes = arguments if name == "normal" else arguments[2:]
-        if limits and not 0 <= limits[1] - limits[0] <= LARGEST:
+        limits = tuple([self._fixed(node) for node in arguments[: RANDOM[name][0]]])
+        sizes = arguments[len(limits) :]
+        if name == "uniform" and not 0 <= limits[1] - limits[0] <= LARGEST:
             message = "uniform takes a lower and an upper limit, at most 1.8e308 apart"
             raise of_call(message, hint="write uniform(-1, 1, …)")
         shape = checked(tuple([self._whole(node, "a size", -4, -1) for node in sizes]))
@@ -362,10 +360,10 @@ class Calls:
         self.draws.append((free, name, shape, limits))
         return self.graph.variable(free, shape)
 
-    def _axis(self, name: str, node: int, axis: int | None) -> int | None:
+    def _axis(self, name: str, node: int, axis: int | None, *, last: bool) -> int | None:
         shape = self.graph.shape(node)
         if axis is None:
-            return len(shape) - 1 if name in OVER_LAST_AXIS and shape else None
+            return len(shape) - 1 if last and shape else None
         return axis_of(name, shape, self._whole(axis, "an axis", -4))
 
     def _check_sizes(self, name: str, node: int, wanted: Shape) -> None:

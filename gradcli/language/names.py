@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from gradcli.graph.operations import ALIASES, FUNCTIONS
+from gradcli.graph.operations import ALIASES, FUNCTIONS, NAMED_VALUES, SPELLINGS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-CONSTANTS = {"pi": "pi", "π": "pi", "tau": "tau", "τ": "tau", "e": "e"}
+CONSTANTS = {name: name for name, x in NAMED_VALUES.items() if x - x == 0} | SPELLINGS
 """Named constants as typed, and as the graph calls them."""
 
 KEYWORDS = {"and", "or", "not"}
@@ -23,7 +23,10 @@ FORMS = {"diff", "integrate", "solve"}
 BINDERS = {"integrate": (1, 9), "solve": (1, 9), "sum": (4, 4), "prod": (4, 4)}
 """The functions that bind a name, and with how many arguments at least and at most they do."""
 
-ONLY_HERE = {"len", "normal", "scatter", "uniform", *FORMS}
+RANDOM = {"normal": (0, "standard_normal"), "uniform": (2, "uniform")}
+"""Random starts: how many numbers stand before the sizes, and the method of NumPy's generator."""
+
+ONLY_HERE = {"len", "scatter", *RANDOM, *FORMS}
 """Functions that the builder works out itself."""
 
 FUNCTION_NAMES = sorted(

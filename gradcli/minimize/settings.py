@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-
 from gradcli.options import (
     NOT_NEGATIVE,
     POSITIVE,
@@ -15,6 +13,7 @@ from gradcli.options import (
     flag,
     one_of,
     spelled,
+    table,
     text,
     texts,
     whole,
@@ -38,11 +37,6 @@ def _methods() -> Collection[str]:
     from gradcli.solvers.first_order.methods import METHODS
 
     return (*SECOND_ORDER, *METHODS)
-
-
-def _names(module: str, table: str) -> Callable[[], Collection[str]]:
-    """Return the function that imports a module of gradcli and returns the names in its table."""
-    return lambda: getattr(import_module(f"gradcli.{module}"), table)
 
 
 class Random(Options):
@@ -72,7 +66,7 @@ class Solving(Options):
         "--schedule",
         "How the learning rate changes: 'cosine(t_max=100)'.",
         "S",
-        complete=_names("solvers.first_order.schedules", "SCHEDULES"),
+        complete=table("solvers.first_order.schedules.SCHEDULES"),
         identifies=True,
     )
     steps = whole("--steps", "Steps to take (at most 10000).", 0)
@@ -97,9 +91,9 @@ class Solving(Options):
     )
     engine = one_of(
         "--engine",
-        "native (machine code by LLVM), python, or auto: what is faster.",
+        "{words}: native is machine code by LLVM, auto what is faster.",
         "E",
-        _names("programs.engines", "CHOICES"),
+        table("programs.engines.choices"),
         "auto",
     )
 
@@ -123,9 +117,9 @@ class Fitting(Options):
     absolute_sigma = flag("--absolute-sigma", "--sigma is exact, not only up to a factor.")
     loss = text(
         "--loss",
-        "For data with outliers: 'huber(1.35)', soft_l1 or cauchy.",
+        "For data with outliers: {words}, as 'huber(1.35)'.",
         "L",
-        complete=_names("solvers.losses", "LOSSES"),
+        complete=table("solvers.losses.LOSSES"),
         identifies=True,
     )
     confidence = Option("--confidence", 0.95, "Of the confidence intervals (0.95).", SHARE, "P")

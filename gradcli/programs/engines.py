@@ -37,6 +37,11 @@ COMPILED_RUNS = 100
 """After so many runs a function is machine code where the user wants that."""
 
 
+def choices() -> tuple[str, ...]:
+    """Return what a user may choose from."""
+    return (AUTO, *TABLE)
+
+
 class Engine(Protocol):
     """What runs programs: a module with these functions."""
 
@@ -94,7 +99,7 @@ def engine(name: str) -> Engine:
 
 def check(choice: str) -> None:
     """Raise UsageError for an engine that does not exist or is not installed."""
-    check_word("engine", choice, CHOICES)
+    check_word("engine", choice, choices())
     if choice != AUTO:
         engine(choice).require()
 

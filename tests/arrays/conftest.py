@@ -252,6 +252,9 @@ Dense = Callable[[Mapping[str, Mapping[str, float]]], Any]
 @pytest.fixture(scope="session")
 def jax() -> Any:
     """JAX with doubles, on the processor."""
+    # Most of the time of these tests is that of compiling functions that run once or twice.
+    quick = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+    os.environ.setdefault("XLA_FLAGS", quick)
     module = import_module("jax")
     module.config.update("jax_enable_x64", True)
     module.config.update("jax_platforms", "cpu")

@@ -121,7 +121,11 @@ def result_shape(case: Reduction, shape: Shape, axis: int | None) -> Shape:
     return () if axis is None else tuple(np.delete(shape, axis).tolist())
 
 
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize(
+    "shape",
+    [pytest.param(s, marks=pytest.mark.slow if s in {(3, 1), (2, 1, 3)} else ()) for s in SHAPES],
+    ids=str,
+)
 @pytest.mark.parametrize("row", REDUCTIONS)
 def test_reductions_along_every_axis(
     row: str, shape: Shape, reference: Reference, agree: Agree, every_way: EveryWay, dense: Dense

@@ -160,7 +160,11 @@ def _signaled(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @pytest.mark.parametrize("part", [(Attempts, "drawn"), (Attempts, "near"), (runs, "doubts")])
-@pytest.mark.parametrize("response", ["y", "noise"], ids=["cut", "ended"])
+@pytest.mark.parametrize(
+    "response",
+    ["y", pytest.param("noise", marks=pytest.mark.slow)],
+    ids=["cut", "ended"],
+)
 def test_a_signal_during_further_attempts_loses_nothing(
     inside: Inside, data: str, part: tuple[Any, str], response: str
 ) -> None:

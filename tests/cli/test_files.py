@@ -481,7 +481,7 @@ def test_errors_of_lines_for_a_program(inside: Inside) -> None:
 
 @pytest.mark.parametrize("command", ["eval", "grad"])
 def test_at_most_20_errors_are_written_out(inside: Inside, command: str) -> None:
-    for count, formula in ((20, "1/0"), (21, "1/0"), (1000, "1/0"), (1000, "sinn(x)" * 100)):
+    for count, formula in ((20, "1/0"), (21, "1/0"), (200, "1/0"), (100, "sinn(x)" * 100)):
         ran = inside([command, "-"], f"{formula}\n" * count + "1\n")
         shown = ran.err.count("error: line ")
 

@@ -985,13 +985,13 @@ AT_ZERO: dict[str, tuple[str, Callable[..., Vector], dict[str, float], dict[str,
 
 @pytest.mark.parametrize("engine", ["python", "native"])
 @pytest.mark.parametrize("name", AT_ZERO)
-def test_a_row_that_is_0(gradcli: Command, folder: Path, name: str, engine: str) -> None:
+def test_a_row_that_is_0(inside: Inside, folder: Path, name: str, engine: str) -> None:
     text, model, true, start = AT_ZERO[name]
     y = model(DOSES, **true) + NOISE
     write(folder / "doses.csv", x=DOSES, y=y)
     words = [f"{n}={value}" for n, value in start.items()]
     options = ("--data", "doses.csv", "--json", "--engine", engine)
-    found = document(gradcli("minimize", f"y ~ {text}", *words, *options))
+    found = document(inside(["minimize", f"y ~ {text}", *words, *options]))
     wanted, covariance = optimize.curve_fit(model, DOSES, y, p0=list(true.values()))
 
     assert list(found["parameters"].values()) == pytest.approx(wanted, rel=1e-5)

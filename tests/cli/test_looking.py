@@ -399,6 +399,7 @@ def test_a_scale_stands_on_both_axes() -> None:
         assert axes(panel)[0].log == log_x
 
 
+@pytest.mark.slow  # as two processes in tests/plotting/test_picture.py, with points
 def test_the_same_picture_in_every_run(gradcli: Command) -> None:
     numbers = "t,y,k\n1,2,0.5\n2,3,1\n3,1,2\n1,1,7\n1,3,8\n1,2,9\n2,2,3\n"
     for name in ("d.csv", "p.csv"):

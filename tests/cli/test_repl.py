@@ -213,6 +213,7 @@ def test_statements() -> None:
     assert statements(" ;; # nothing") == []
 
 
+@pytest.mark.slow  # it measures time
 def test_a_line_takes_half_a_millisecond() -> None:
     session = Session()
     answers(session, "x = 2", "log(x^2 + 1)")

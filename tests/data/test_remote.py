@@ -360,7 +360,7 @@ def test_ctrl_c_while_a_server_is_silent() -> None:
         begun = time.monotonic()
         run.send_signal(signal.SIGINT)
         run.communicate()
-        assert time.monotonic() - begun < 1
+        assert time.monotonic() - begun < 2.5  # the server is silent for 3 seconds
         assert run.returncode == 130
 
 

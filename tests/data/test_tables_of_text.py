@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from gradcli.data.cells import Dates, TextOptions
 from gradcli.data.source import open_source, read
 from gradcli.errors import FileError
+from tests.cli.conftest import run_inside
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,12 +25,6 @@ if TYPE_CHECKING:
 FILES = Path(__file__).parent.parent / "reference" / "files"
 CASES = json.loads((FILES / "index.json").read_text("utf-8"))
 """What each file holds, from whoever made it; see SOURCE.md."""
-
-
-def gradcli(*words: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(
-        [sys.executable, "-m", "gradcli", *words], input=stdin, capture_output=True, check=False
-    )
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: str(case["name"]))
@@ -40,15 +35,15 @@ def test_a_file_gives_its_numbers_or_names_the_option_that_repairs_it(case: dict
         pytest.importorskip("pyarrow")
     words = [word.replace("{folder}", str(FILES)) for word in case["argv"]]
     stdin = (FILES / "stdin.txt").read_bytes() if "stdin" in case else b""
-    ran = gradcli(*words, "--json", stdin=stdin)
+    ran = run_inside([*words, "--json"], stdin)
     expected = case["expected"]
-    if ran.returncode:
-        assert "refusal" in expected, ran.stderr
-        error = json.loads(ran.stderr)["error"]
+    if ran.code:
+        assert "refusal" in expected, ran.err
+        error = json.loads(ran.err)["error"]
         text = f"{error['message']} {error['hint']}"
         assert [word for word in expected["refusal"] if word not in text] == []
         return
-    found = json.loads(ran.stdout)
+    found = json.loads(ran.out)
     for key in expected.keys() - {"refusal"}:
         assert found[key] == pytest.approx(expected[key], rel=1e-9)
 
@@ -77,11 +72,11 @@ def test_the_command_with_the_option_that_is_named_works(name: str) -> None:
     x, y = REPAIRED[name].split(",")
     words = ["eval", f"sum({x}) + 10*sum({y})", "--data", str(FILES / name)]
     for _ in range(4):
-        ran = gradcli(*words, "--json")
-        if ran.returncode == 0:
-            assert isinstance(json.loads(ran.stdout)["value"], float)
+        ran = run_inside([*words, "--json"])
+        if ran.code == 0:
+            assert isinstance(json.loads(ran.out)["value"], float)
             return
-        hint = json.loads(ran.stderr)["error"]["hint"]
+        hint = json.loads(ran.err)["error"]["hint"]
         options = hint.partition(";")[0].split(" reads ")[0].split(" leaves ")[0]
         options = re.split(r" takes | names | says | all lines", options)[0]
         assert options.startswith("--"), hint
@@ -267,13 +262,13 @@ def test_a_saved_fit_keeps_the_date_from_which_it_counts(ending: str, tmp_path: 
     later.write_text("t\n2024-01-11\n", encoding="utf-8")
     saved = str(tmp_path / f"fit{ending}")
     words = ["minimize", "y ~ a*t + b", "a=0", "b=0", "--data", str(first), "--dates", "t"]
-    assert gradcli(*words, "--save", saved).returncode == 0
+    assert run_inside([*words, "--save", saved]).code == 0
 
     more = ["--data", str(later), "--dates", "t", "--params", saved]
-    ran = gradcli("eval", "sum(a*t + b)", *more, "--json")
+    ran = run_inside(["eval", "sum(a*t + b)", *more, "--json"])
 
-    assert json.loads(ran.stdout)["value"] == pytest.approx(21)  # ten days after the first
-    assert b"t counts days since 2024-01-01" in ran.stderr
+    assert json.loads(ran.out)["value"] == pytest.approx(21)  # ten days after the first
+    assert "t counts days since 2024-01-01" in ran.err
 
 
 # ------------------------------------------------------------ other containers of the same rows
@@ -370,6 +365,6 @@ def test_what_a_shell_hands_on_as_a_file_is_read() -> None:
 def test_comments_among_the_rows_are_counted(tmp_path: Path) -> None:
     path = tmp_path / "d.csv"
     path.write_text("# a\nx\n1\n# b\n\n#c\n2\n", encoding="utf-8")
-    ran = gradcli("eval", "sum(x)", "--data", str(path))
-    assert ran.stdout == b"3\n"
-    assert ran.stderr == b"note: 2 comment lines stand among the rows\n"
+    ran = run_inside(["eval", "sum(x)", "--data", str(path)])
+    assert ran.out == "3\n"
+    assert ran.err == "note: 2 comment lines stand among the rows\n"

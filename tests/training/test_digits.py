@@ -51,7 +51,7 @@ def mlp_scores(p: Saved, part: Digits) -> np.ndarray[Any, np.dtype[np.float64]]:
     ],
     ids=["linear", "mlp"],
 )
-@pytest.mark.parametrize("seed", ["0", "1"])
+@pytest.mark.parametrize("seed", ["0", pytest.param("1", marks=pytest.mark.slow)])
 def test_unseen_digits_are_recognised(
     gradcli: Gradcli,
     digits: dict[str, Digits],

@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gradcli.graph.printing import latex_letters
+from gradcli.graph.printing import latex_names
 from gradcli.pictures.graph.sentences import about_edge, about_step
 from gradcli.pictures.wording import say
 from gradcli.programs.trace import FORMULA
@@ -108,7 +108,7 @@ def sketch(graph: Graph, result: int, steps: Sequence[Step], notes: Sequence[str
             key = f"e{len(arrows)}"
             arrows.append(Arrow(key, tail, head, edge, place, live, strength, sentence))
     names = [name for given in graph.names.values() for name in given]
-    letters = latex_letters(graph, dict.fromkeys([*names, letter]))
+    letters = latex_names(graph, dict.fromkeys([*names, letter]))
     if not all(map(WORD.fullmatch, letters)):
         letters = {}  # nobody can type such a name
     return Sketch(graph, boxes, arrows, letter, notes, letters)

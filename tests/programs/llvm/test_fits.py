@@ -207,11 +207,8 @@ class States(Observer):
         self.states[step] = copy.deepcopy(state)
 
 
-@pytest.mark.parametrize("step", [1, 5, 9, 10, 11, 30])
 @pytest.mark.parametrize("method", ["gd", "adam", "lbfgs"])
-def test_a_resumed_run_gives_the_same_bits(
-    method: str, step: int, repaid_by: Callable[[int], None]
-) -> None:
+def test_a_resumed_run_gives_the_same_bits(method: str, repaid_by: Callable[[int], None]) -> None:
     repaid_by(10 * ROWS)
     rows = Rows(ROWS)
     formula = parse("mean((a*exp(-b*x) + c - y)^2)", {"x": (rows,), "y": (rows,)})
@@ -224,6 +221,6 @@ def test_a_resumed_run_gives_the_same_bits(
 
     whole = run(observers=[kept])
     assert len(kept.states) > 10
-    again = run(observers=[States()], resumed=kept.states[min(step, max(kept.states))])
-
-    assert (again.parameters, again.evaluations) == (whole.parameters, whole.evaluations)
+    for step in (1, 5, 9, 10, 11, 30):
+        again = run(observers=[States()], resumed=kept.states[min(step, max(kept.states))])
+        assert (again.parameters, again.evaluations) == (whole.parameters, whole.evaluations)
