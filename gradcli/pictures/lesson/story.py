@@ -8,7 +8,7 @@ from gradcli.pictures.graph.sentences import about_picture, listed
 from gradcli.pictures.graph.words import expression
 from gradcli.pictures.lesson import notation
 from gradcli.pictures.lesson.backward import backward
-from gradcli.pictures.lesson.figures import Figures, Live
+from gradcli.pictures.lesson.figures import Figures
 from gradcli.pictures.lesson.forward import forward
 from gradcli.pictures.lesson.frames import Frame, called, slope
 from gradcli.pictures.lesson.tangent import tangent
@@ -59,7 +59,7 @@ def lesson(sketch: Sketch, *, gradient: bool = True, figures: Figures | None = N
     """
     figures = figures or Figures(sketch)
     back = [*backward(figures)] if gradient else []
-    rates = [*tangent(figures)] if back and isinstance(figures, Live) else []
+    rates = [*tangent(figures)] if back and figures.is_live else []
     told = [*forward(figures), *back, *rates, _end(figures, gradient=bool(back))]
     frames = figures.settled(told)
     values: dict[str, str] = {}
@@ -85,7 +85,7 @@ def _end(figures: Figures, *, gradient: bool) -> Frame:
     else:
         words = say("all computed")
     title = say("result" if result.step.value is not None else "all told")
-    if not isinstance(figures, Live):
+    if not figures.is_live:
         return Frame("end", title, words, boxes=keys)
     value = figures.shown(figures.value(result))
     slopes = [

@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from gradcli.pictures.graph.sketch import Arrow, Box
-    from gradcli.pictures.lesson.figures import Live
+    from gradcli.pictures.lesson.figures import Figures
 
 MOST_TERMS = 4
 """Inputs of a node whose terms are written out."""
 
 
-def tangent(figures: Live) -> Iterator[Frame]:
+def tangent(figures: Figures) -> Iterator[Frame]:
     """Yield a frame with which the pass begins, and one for each node that an input can change."""
     sketch = figures.sketch
     arrows = arrows_to(sketch)
@@ -42,7 +42,7 @@ def tangent(figures: Live) -> Iterator[Frame]:
             yield _node(figures, box, arrows[box.key], seed)
 
 
-def _node(figures: Live, box: Box, arrows: Sequence[Arrow], seed: str) -> Frame:
+def _node(figures: Figures, box: Box, arrows: Sequence[Arrow], seed: str) -> Frame:
     """Return the frame of a node: ∂v/∂x = cos(u) · ∂u/∂x = 0.6603 · 9 = 5.943."""
     name = called(figures.sketch, box)
     value = figures.shown(figures.tangent(box))
@@ -72,14 +72,14 @@ def _node(figures: Live, box: Box, arrows: Sequence[Arrow], seed: str) -> Frame:
     )
 
 
-def _rate(figures: Live, box: Box, seed: str) -> str:
+def _rate(figures: Figures, box: Box, seed: str) -> str:
     """Return the tangent of a node as a formula: ∂u/∂x, ∂(x^2)/∂x."""
     return derivative(as_factor(figures.sketch, box), seed)
 
 
-def _local(figures: Live, arrow: Arrow) -> str:
+def _local(figures: Figures, arrow: Arrow) -> str:
     return figures.factor(figures.shown(figures.local(arrow)))
 
 
-def _of(figures: Live, arrow: Arrow) -> str:
+def _of(figures: Figures, arrow: Arrow) -> str:
     return figures.factor(figures.shown(figures.tangent(arrow.tail)))
