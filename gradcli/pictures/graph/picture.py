@@ -75,8 +75,7 @@ def picture(
         _check_until(chosen, steps, gradient=gradient)
     if not chosen.is_picture:
         return chosen.make(Picture(graph, result, steps, notes))
-    from gradcli.pictures.graph.labels import Options
-    from gradcli.pictures.graph.sketch import size, sketch, tangle
+    from gradcli.pictures.graph.sketch import Options, size, sketch, tangle
 
     nodes, arrows = size(graph, result, steps)
     if nodes > most_nodes or arrows > 2 * most_nodes:
@@ -170,7 +169,7 @@ def _until(sketch: Sketch, count: int) -> Sketch:
     from collections import Counter
     from itertools import groupby
 
-    from gradcli.pictures.graph.sentences import about_step
+    from gradcli.pictures.graph.words import about_step
     from gradcli.pictures.lesson.flow import flows
 
     found = flows(sketch)
@@ -259,7 +258,7 @@ class Format(NamedTuple):
 
 def _svg(picture: Picture) -> bytes:
     from gradcli.pictures.graph.render import finished, render
-    from gradcli.pictures.graph.sentences import about_picture
+    from gradcli.pictures.graph.words import about_picture
 
     content = render(lambda: picture.dot(picture.heading()), "svg")
     drawn = picture.sketch
@@ -284,7 +283,7 @@ def _by_graphviz(name: str, starts: bytes, *, opaque: bool = False) -> Format:
 
 def _lesson(picture: Picture) -> bytes:
     from gradcli.pictures.graph.render import render
-    from gradcli.pictures.graph.sentences import listed
+    from gradcli.pictures.graph.words import listed
     from gradcli.pictures.lesson.figures import Figures
     from gradcli.pictures.lesson.live import data, live, printed
     from gradcli.pictures.lesson.page import page

@@ -12,7 +12,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.graph.printing import latex_letters
-from gradcli.pictures.graph.sentences import about_edge, about_step
+from gradcli.pictures.graph.words import about_edge, about_step
 from gradcli.pictures.wording import say
 from gradcli.programs.trace import FORMULA
 
@@ -72,6 +72,18 @@ class Sketch(NamedTuple):
     """The names in LaTeX; none where a name is no word, so that formulas stay text."""
     moment: str = ""
     """Up to where the backward pass has come, where it is not at its end."""
+
+
+class Options(NamedTuple):
+    """How a picture is drawn."""
+
+    gradient: bool = True
+    """Whether gradients are shown, and the arrows are as wide as gradient flows through them."""
+    rankdir: str = "LR"
+    local: str = "number"
+    """What stands on an arrow: the local derivative as "number", "formula", "both" or "none"."""
+    room: int = 0
+    """Points that a number has at least, where it can become longer."""
 
 
 def sketch(graph: Graph, result: int, steps: Sequence[Step], notes: Sequence[str] = ()) -> Sketch:

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.pictures.graph.words import extent, quantity
 from gradcli.pictures.lesson.flow import slope_name
-from gradcli.pictures.lesson.frames import ARRAY, factor, shown
-from gradcli.pictures.lesson.notation import as_mathml, settled
+from gradcli.pictures.lesson.notation import ARRAY, as_mathml, factor, settled, shown
 from gradcli.pictures.wording import say
 
 if TYPE_CHECKING:
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
     from gradcli.pictures.graph.sketch import Arrow, Box, Sketch
     from gradcli.pictures.lesson.flow import Flow
-    from gradcli.pictures.lesson.frames import Frame
+    from gradcli.pictures.lesson.notation import Frame
 
 FIRST_MARK = 0xF0000
 """The first character that is a mark."""

@@ -8,10 +8,10 @@ from gradcli.calculus.forward import rate_name, tangents_of_all
 from gradcli.calculus.reverse import backward
 from gradcli.errors import MathematicsError
 from gradcli.graph.structural import entries
-from gradcli.pictures.graph.labels import ARRAY, EXPRESSION, is_map
+from gradcli.pictures.graph.dot import ARRAY, EXPRESSION, is_map
 from gradcli.pictures.graph.words import fit, local_formula
 from gradcli.pictures.lesson.figures import Figures, Symbols
-from gradcli.pictures.lesson.frames import called
+from gradcli.pictures.lesson.notation import called
 from gradcli.programs import trace
 from gradcli.programs.instructions import MOST_NUMBERS, Instructions, UnavailableError
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from gradcli.pictures.graph.sentences import about_picture, listed
-from gradcli.pictures.graph.words import expression
+from gradcli.pictures.graph.words import about_picture, expression, listed
 from gradcli.pictures.lesson import notation
 from gradcli.pictures.lesson.backward import backward
 from gradcli.pictures.lesson.figures import Figures
-from gradcli.pictures.lesson.forward import forward
-from gradcli.pictures.lesson.frames import Frame, called, slope
-from gradcli.pictures.lesson.tangent import tangent
+from gradcli.pictures.lesson.forward import forward, tangent
+from gradcli.pictures.lesson.notation import Frame, called, slope
 from gradcli.pictures.wording import say
 
 if TYPE_CHECKING:

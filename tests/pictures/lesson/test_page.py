@@ -19,7 +19,7 @@ from gradcli.graph.node import Graph
 from gradcli.pictures.graph import style
 from gradcli.pictures.graph.picture import picture
 from gradcli.pictures.lesson.figures import FIRST_MARK
-from gradcli.pictures.lesson.template import COLOURS
+from gradcli.pictures.lesson.page import COLOURS
 
 pytestmark = pytest.mark.usefixtures("graphviz")
 
