@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from gradcli.data.columns import length_of, rebatched
-from gradcli.data.rows import FileRows, HeldRows, digest, group_rows
+from gradcli.data.rows import HeldRows, Rows, digest, group_rows
 from gradcli.errors import FileError
 
 if TYPE_CHECKING:
@@ -175,10 +175,8 @@ class Cut(NamedTuple):
             first, piece = end, piece + 1
 
 
-class PieceRows:
+class PieceRows(Rows):
     """Rows in groups that are computed in this process, read from the pieces of their files."""
-
-    held = None
 
     def __init__(self, source: Source, names: Sequence[str], memory: int) -> None:
         """Read all pieces once. Raises FileError."""
@@ -289,7 +287,7 @@ class PieceRows:
         return map(self._store.digest, range(len(self.groups)))
 
 
-def fingerprint(data: SomeRows) -> str:
+def fingerprint(data: Rows) -> str:
     """Return a text that stands for the columns and all their numbers, the SHA-256 of them."""
     import hashlib
 
@@ -297,7 +295,3 @@ def fingerprint(data: SomeRows) -> str:
     for part in data.digests():
         found.update(part)
     return found.hexdigest()
-
-
-SomeRows: TypeAlias = HeldRows | FileRows | PieceRows
-"""Rows in memory, read again and again, or in pieces."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,65 +27,62 @@ SHUFFLED_BYTES = 1 << 26
 """How much of files that are not held in memory is shuffled at a time, 64 MiB."""
 
 
-class Rows(Protocol):
+class Rows(ABC):
     """A number of rows, each with an entry of every column."""
 
+    entries: Mapping[str, Shape]
+    """The shape of one row's entry of each column: () for a number."""
+    held: Block | None = None
+    """The whole columns; None when they are not in memory."""
+
     @property
+    @abstractmethod
     def count(self) -> int:
         """How many rows there are."""
 
-    @property
-    def entries(self) -> Mapping[str, Shape]:
-        """The shape of one row's entry of each column: () for a number."""
+    @abstractmethod
+    def hold(self) -> HeldRows:
+        """Return the same rows in memory. Raises FileError when they are too many."""
 
-    @property
-    def held(self) -> Block | None:
-        """The whole columns; None when they are not in memory."""
-
+    @abstractmethod
     def blocks(self, size: int) -> Iterator[Block]:
         """Yield all rows in order, `size` at a time, the last block maybe shorter."""
 
-    def over(self, work: Callable[..., Any], *arguments: Any) -> Iterable[Any]:
-        """Yield what a method makes of each group of rows, in their order.
-
-        It takes the columns of the group, the number of rows before it, and the arguments.
-        """
-
+    @abstractmethod
     def batches(self, size: int, seed: int, epoch: int, skip: int = 0) -> Iterator[Any]:
         """Yield all rows in the order of an epoch, `size` at a time, without the first `skip`.
 
         The order depends on seed and epoch alone.
         """
 
+    def over(self, work: Callable[..., Any], *arguments: Any) -> Iterable[Any]:
+        """Yield what a method makes of each group of rows, in their order.
 
-class InOrder(ABC):
-    """Rows that one process passes over from the first to the last."""
-
-    entries: Mapping[str, Shape]
-
-    @abstractmethod
-    def blocks(self, size: int) -> Iterator[Block]:
-        """Yield all rows in order, `size` at a time."""
-
-    def over(self, work: Callable[..., Any], *arguments: Any) -> Iterator[Any]:
-        """Yield what a method makes of each group of rows; see Rows."""
+        It takes the columns of the group, the number of rows before it, and the arguments.
+        """
         for first, block in numbered(self, group_rows(self.entries)):
             yield work(block, first, *arguments)
 
-    def digests(self) -> Iterator[bytes]:
+    def digests(self) -> Iterable[bytes]:
         """Yield what stands for the numbers of each group."""
         return map(digest, self.blocks(group_rows(self.entries)))
 
 
-class HeldRows(InOrder):
+class HeldRows(Rows):
     """Rows in memory. An epoch's order is `default_rng([seed, epoch]).permutation(count)`."""
+
+    held: Block
 
     def __init__(self, columns: Mapping[str, Array]) -> None:
         self.held = dict(columns)
         for array in self.held.values():
             array.setflags(write=False)
-        self.count = length_of(self.held)
         self.entries = {name: array.shape[1:] for name, array in self.held.items()}
+
+    @property
+    def count(self) -> int:
+        """How many rows there are."""
+        return length_of(self.held)
 
     def hold(self) -> HeldRows:
         """Return these rows."""
@@ -105,7 +102,7 @@ class HeldRows(InOrder):
             yield dict(zip(names, [array[chosen] for array in arrays], strict=True))
 
 
-class FileRows(InOrder):
+class FileRows(Rows):
     """Rows that are read from their files whenever they are needed.
 
     They are shuffled within blocks of at most `most_bytes`, and 64 MiB: rows that are far from each
@@ -113,8 +110,6 @@ class FileRows(InOrder):
     `started` is a pass in which `least` rows were seen, and that the first user of blocks goes on
     with.
     """
-
-    held = None
 
     def __init__(
         self,
@@ -170,7 +165,7 @@ class FileRows(InOrder):
             yield {name: array[order] for name, array in block.items()}
 
 
-def numbered(data: Rows | InOrder, size: int) -> Iterator[tuple[int, Block]]:
+def numbered(data: Rows, size: int) -> Iterator[tuple[int, Block]]:
     """Yield all rows in order, `size` at a time, with the number of rows before each block."""
     start = 0
     for block in data.blocks(size):

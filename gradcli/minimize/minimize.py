@@ -19,8 +19,7 @@ from gradcli.solvers.observer import Each, Observers
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from gradcli.data.pieces import PieceRows
-    from gradcli.data.rows import FileRows
+    from gradcli.data.rows import Rows
     from gradcli.graph.node import Node
     from gradcli.language.origin import Origin
     from gradcli.minimize.minimum import Iterate
@@ -35,7 +34,7 @@ def minimize(
     *,
     origin: Origin | None = None,
     fixed: Mapping[str, Any] | None = None,
-    data: Mapping[str, Any] | FileRows | PieceRows | None = None,
+    data: Mapping[str, Any] | Rows | None = None,
     settings: Settings | None = None,
     observers: Iterable[Observer] | None = None,
     resumed: Mapping[str, Any] | None = None,
@@ -131,7 +130,7 @@ def _predictions(
     problem: Task,
     how: Settings,
     best: Run,
-    data: Mapping[str, Any] | FileRows | PieceRows,
+    data: Mapping[str, Any] | Rows,
     *,
     influences: bool,
 ) -> Predictions | None:

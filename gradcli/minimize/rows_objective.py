@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from gradcli.data.columns import Block
-    from gradcli.data.pieces import PieceRows, SomeRows
-    from gradcli.data.rows import FileRows, Rows
+    from gradcli.data.pieces import PieceRows
+    from gradcli.data.rows import Rows
     from gradcli.language.origin import Origin
     from gradcli.minimize.row_sums import Look
     from gradcli.rows.sums import Sums
@@ -401,7 +401,7 @@ def objective_over(
     parameters: Sequence[str],
     constants: Mapping[str, Any],
     engine: str = AUTO,
-    files: SomeRows | None = None,
+    files: Rows | None = None,
     place: Callable[[int], str] | None = None,
 ) -> tuple[Objective, Rows | None]:
     """Return the objective, computed by blocks of rows if they are many and it can be.
@@ -462,7 +462,7 @@ def measure(
     origin: Origin | None,
     fixed: Mapping[str, Any],
     parameters: Mapping[str, Any],
-    data: Mapping[str, Any] | FileRows | PieceRows,
+    data: Mapping[str, Any] | Rows,
 ) -> Callable[[Mapping[str, Any]], float]:
     """Return the function from the parameters to the value of the formula on these rows.
 

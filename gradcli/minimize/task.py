@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from gradcli.calculus.squares import Squares
-    from gradcli.data.pieces import SomeRows
     from gradcli.data.rows import Rows
     from gradcli.language.origin import Origin
     from gradcli.minimize.settings import Settings
@@ -176,7 +175,7 @@ def task(
     origin: Origin | None,
     start: Mapping[str, Any],
     fixed: Mapping[str, Any],
-    data: Mapping[str, Any] | SomeRows,
+    data: Mapping[str, Any] | Rows,
     settings: Settings,
 ) -> Task:
     """Return the task of minimising a formula, which has the shapes of what is given already.

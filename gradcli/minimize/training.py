@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from gradcli.data.columns import Block
-    from gradcli.data.pieces import SomeRows
     from gradcli.data.rows import Rows
     from gradcli.graph.node import Node
     from gradcli.graph.shapes import Shape
@@ -80,7 +79,7 @@ class Training:
         origin: Origin | None,
         start: Mapping[str, Any],
         fixed: Mapping[str, Any],
-        rows: SomeRows,
+        rows: Rows,
         batches: Batches,
         settings: Settings,
         *,
@@ -376,7 +375,7 @@ class Training:
 
     def _task(
         self,
-        data: Block | SomeRows,
+        data: Block | Rows,
         start: Mapping[str, Any],
         formula: Node,
         origin: Origin | None,
