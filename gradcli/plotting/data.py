@@ -11,7 +11,8 @@ from gradcli.errors import FileError, UsageError, few
 from gradcli.formula import parse
 from gradcli.graph.literals import number_text
 from gradcli.graph.shapes import ROWS
-from gradcli.pictures.plots.chart import CLASSES, CURVES, Chart, Field, Line, Panel, Points, Trail
+from gradcli.pictures.plots.chart import CLASSES, Chart, Field, Line, Panel, Points, Trail
+from gradcli.plotting.curves import check_curves
 from gradcli.plotting.curves import curves as curves_of
 from gradcli.programs import interpreter
 from gradcli.rows.reductions import is_rowwise
@@ -153,9 +154,7 @@ def _lines(
     curves: Sequence[Function], name: str, x: Vector, notes: list[str], *, log_x: bool
 ) -> list[Line]:
     """Return curves over the range of the rows, evenly sampled along the axis."""
-    if len(curves) > CURVES:
-        message = f"one plot tells {CURVES} curves apart, and there are {len(curves)}"
-        raise UsageError(message, hint="draw them in several plots")
+    check_curves(len(curves), "draw them in several plots")
     shown = x[x > 0] if log_x else x[np.isfinite(x)]
     if not shown.size or shown.min() == shown.max():
         message = f"--with is drawn over the range of {name}, and all rows have the same {name}"

@@ -26,6 +26,7 @@ from gradcli.pictures.graph.words import (
     expression,
     fit,
     flowing,
+    is_numeral,
     local_formula,
     marks_of,
     percent,
@@ -107,7 +108,7 @@ def local(sketch: Sketch, arrow: Arrow, options: Options) -> str | None:
     """Return the label of an arrow, its local derivative; None where it has none."""
     step, edge = arrow.head.step, arrow.edge
     formula = local_formula(sketch.graph, step, edge, EXPRESSION)
-    is_number = formula.lstrip("-").replace(".", "").isdigit()
+    is_number = is_numeral(formula)
     if is_number:
         formula = formula.replace("-", "−")
     shown = "" if edge.local is None else quantity(edge.local, ARRAY)
@@ -117,7 +118,10 @@ def local(sketch: Sketch, arrow: Arrow, options: Options) -> str | None:
         shown = formula or shown
     elif options.local == "both" and formula not in {"", shown}:
         shown = f"{formula} = {shown}"
-    if not shown and arrow.tail.role != "constant" and (step.value is None or _is_moved(arrow)):
+    gets = step.value is None or (
+        step.gradient is not None and arrow.tail.step.gradient is not None
+    )
+    if not shown and arrow.tail.role != "constant" and gets:
         shown = flowing(sketch.graph, step, arrow.place, _slope(sketch, arrow.head), EXPRESSION)
     if not shown:
         return None
@@ -155,11 +159,6 @@ def _grey(share: float) -> str:
     """Return the colour of a cell: white for 0, black for 1."""
     level = f"{round(255 * (1 - share)):02x}" if share == share else ""  # noqa: PLR0124 - nan
     return f' BGCOLOR="#{level * 3}"' if level else ""
-
-
-def _is_moved(arrow: Arrow) -> bool:
-    """Return whether a gradient flows back along an arrow."""
-    return arrow.head.step.gradient is not None and arrow.tail.step.gradient is not None
 
 
 def _slope(sketch: Sketch, box: Box) -> str:

@@ -150,12 +150,6 @@ def _formula(graph: Graph, result: int) -> str:
     return printing.formula(graph, result)
 
 
-def _heading(formula: str, letter: str) -> str:
-    """Return the formula as an equation for the letter that its derivatives are written with."""
-    definitions, separator, last = formula.rpartition("; ")
-    return f"{definitions}{separator}{letter} = {last}"
-
-
 # ---------------------------------------------------------------- a moment of the pass
 
 
@@ -228,7 +222,8 @@ class Picture(NamedTuple):
 
     def heading(self) -> str:
         """Return the formula as an equation for the letter that its derivatives have."""
-        return _heading(_formula(self.graph, self.result), self.sketch.letter)
+        definitions, separator, last = _formula(self.graph, self.result).rpartition("; ")
+        return f"{definitions}{separator}{self.sketch.letter} = {last}"
 
     def equations(self) -> list[str]:
         """Return the lines of the heading in LaTeX; none for one that stays text."""

@@ -61,12 +61,9 @@ def percent(part: float) -> str:
 
 def value_of(step: Step, longest: int) -> str:
     """Return the value of a step as text, with its standard error where it has one."""
+    error = step.standard_error
     shown = quantity(step.value, longest)
-    return (
-        shown
-        if step.standard_error is None
-        else f"{shown} ± {quantity(step.standard_error, longest)}"
-    )
+    return shown if error is None else f"{shown} ± {quantity(error, longest)}"
 
 
 def _nested(value: Any) -> str:
@@ -122,12 +119,9 @@ def flowing(graph: Graph, step: Step, place: int, slope: str, longest: int = LON
     if found is None:
         return ""
     names, levels = {found.slope: slope}, {found.slope: POWER}
-    for leaf, node in zip(
-        (found.value, *found.arguments), (step.id, *graph.rows[step.id][1]), strict=True
-    ):
-        if found.graph.number(leaf) is None:
-            names[leaf] = argument(graph, node, longest)
-            levels[leaf] = ATOM if graph.name_of(node) else graph.rows[node][0].level
+    for leaf, node in leaves(graph, step, found):
+        names[leaf] = argument(graph, node, longest)
+        levels[leaf] = ATOM if graph.name_of(node) else graph.rows[node][0].level
     text = ""
     for shown in (names, {**dict.fromkeys(names, "…"), found.slope: slope}):
         spoken = Spoken(found.graph, shown)
@@ -137,6 +131,18 @@ def flowing(graph: Graph, step: Step, place: int, slope: str, longest: int = LON
         if len(text) <= longest:
             break
     return fit(text, longest)
+
+
+def leaves(graph: Graph, step: Step, found: Told) -> list[tuple[int, int]]:
+    """Return the leaves of a formula of what flows back that are no numbers, and their nodes."""
+    nodes = (step.id, *graph.rows[step.id][1])
+    pairs = zip((found.value, *found.arguments), nodes, strict=True)
+    return [(leaf, node) for leaf, node in pairs if found.graph.number(leaf) is None]
+
+
+def is_numeral(text: str) -> bool:
+    """Return whether a formula is nothing but a number."""
+    return text.lstrip("-").replace(".", "").isdigit()
 
 
 def behind(found: Told) -> str:
@@ -370,11 +376,9 @@ def _about_result(steps: Sequence[Step]) -> str:
     return " ".join(said)
 
 
-def _as_it_is(node: int, text: str) -> str:  # noqa: ARG001 - others show the node
-    return text
-
-
-def what(graph: Graph, step: Step, role: str, show: Callable[[int, str], str] = _as_it_is) -> str:
+def what(
+    graph: Graph, step: Step, role: str, show: Callable[[int, str], str] = lambda _, text: text
+) -> str:
     """Return a node in words: "sin of 3*x*y", "result, the product of a and b".
 
     `show` returns how the text of a node is written.

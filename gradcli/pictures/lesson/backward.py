@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from gradcli.calculus.spelling import spelled
 from gradcli.graph.printing import write
 from gradcli.graph.shapes import sized
-from gradcli.pictures.graph.words import fit
+from gradcli.pictures.graph.words import fit, is_numeral
 from gradcli.pictures.lesson.flow import flows, slope_name
 from gradcli.pictures.lesson.notation import (
     EQUATION,
@@ -208,7 +208,7 @@ def _local(figures: Figures, flow: Flow) -> str:
     """Return the local derivative as a formula, or as a number where none is known."""
     arrow = flow.arrows[0]
     found = local(figures.sketch, flow.head.step, arrow.edge, EQUATION)
-    if found.lstrip("-").replace(".", "").isdigit():
+    if is_numeral(found):
         return found.replace("-", "−")
     return found or figures.shown(figures.local(arrow)) or "…"
 

@@ -9,7 +9,7 @@ from gradcli.calculus.reverse import backward
 from gradcli.errors import MathematicsError
 from gradcli.graph.structural import entries
 from gradcli.pictures.graph.dot import ARRAY, EXPRESSION, is_map
-from gradcli.pictures.graph.words import fit, local_formula
+from gradcli.pictures.graph.words import fit, is_numeral, local_formula
 from gradcli.pictures.lesson.figures import Figures, Symbols
 from gradcli.pictures.lesson.notation import called
 from gradcli.programs import trace
@@ -199,8 +199,8 @@ def _on_arrow(figures: Figures, arrow: Arrow, local: str) -> str:
         return ""
     text = figures.shown(what, ARRAY)
     formula = local_formula(figures.sketch.graph, arrow.head.step, arrow.edge, EXPRESSION)
-    is_number = formula.lstrip("-").replace(".", "").isdigit()
-    return f"{formula} = {text}" if local == "both" and formula and not is_number else text
+    is_both = local == "both" and formula and not is_numeral(formula)
+    return f"{formula} = {text}" if is_both else text
 
 
 def _inputs(figures: Figures) -> Iterator[dict[str, object]]:

@@ -21,6 +21,7 @@ from gradcli.pictures.graph.words import (
     factors,
     fit,
     flowing,
+    leaves,
     local_formula,
     quantity,
     what,
@@ -163,13 +164,10 @@ def back(sketch: Sketch, step: Step, place: int, slope: Math, longest: int) -> M
     graph, names, levels = sketch.graph, {found.slope: slope.latex}, {found.slope: POSTFIX}
     dialect = Latex(found.graph, names, {})
     own = Latex(graph, {})
-    for leaf, node in zip(
-        (found.value, *found.arguments), (step.id, *graph.rows[step.id][1]), strict=True
-    ):
-        if found.graph.number(leaf) is None:
-            name = graph.name_of(node)
-            names[leaf] = sketch.letters[name] if name else formula(sketch, node, "own").latex
-            levels[leaf] = ATOM if name else own.level(node)
+    for leaf, node in leaves(graph, step, found):
+        name = graph.name_of(node)
+        names[leaf] = sketch.letters[name] if name else formula(sketch, node, "own").latex
+        levels[leaf] = ATOM if name else own.level(node)
     dialect.levels = levels
     latex = names.get(found.root) or dialect.write(found.root) or ""
     return Math(text, _followed(latex, behind(found)))

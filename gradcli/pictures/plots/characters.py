@@ -83,12 +83,9 @@ class Canvas:
     def rows(self) -> Iterator[str]:
         """Yield the rows as text, with colours where they are wanted."""
         for text, colours in zip(self._text.tolist(), self._colour.tolist(), strict=True):
-            if not self._style.colored:
-                yield "".join(text)
-                continue
             line, last = "", 0
             for character, colour in zip(text, colours, strict=True):
-                if colour != last:
+                if self._style.colored and colour != last:
                     line += f"\x1b[{colour}m"
                     last = colour
                 line += character
@@ -254,10 +251,7 @@ class Canvas:
         self._text[row, column] = np.array(list(eight))[which[places]]
 
     def _trail(self, mark: Trail) -> str:
-        if self._style.unicode:
-            self._curve(mark.x, mark.y, "1", COLOURS[-1])
-        else:
-            self._curve(mark.x, mark.y, "o", COLOURS[-1])
+        self._curve(mark.x, mark.y, "1" if self._style.unicode else "o", COLOURS[-1])
         self._put(mark.x[:1], mark.y[:1], "S", COLOURS[-1])
         self._put(mark.x[-1:], mark.y[-1:], "E", COLOURS[-1])
         return shortened("  S start, E end of the steps", self._style.width)
