@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from gradcli.data.pieces import PieceRows
+from gradcli.data.rows import PieceRows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

@@ -25,7 +25,7 @@ from gradcli.options import example, spelled
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from gradcli.data.pieces import Cut
+    from gradcli.data.rows import Cut
     from gradcli.data.source import Piece, Source
     from gradcli.minimize.recipe import Recipe
 

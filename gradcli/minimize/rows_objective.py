@@ -29,8 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from gradcli.data.columns import Block
-    from gradcli.data.pieces import PieceRows
-    from gradcli.data.rows import Rows
+    from gradcli.data.rows import PieceRows, Rows
     from gradcli.language.origin import Origin
     from gradcli.minimize.row_sums import Look
     from gradcli.rows.sums import Sums

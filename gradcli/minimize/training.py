@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from gradcli.data.columns import length_of
-from gradcli.data.pieces import PieceRows
+from gradcli.data.rows import PieceRows
 from gradcli.errors import MathematicsError, UsageError, few
 from gradcli.graph.printing import label
 from gradcli.language.choices import choice
