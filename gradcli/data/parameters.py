@@ -285,7 +285,7 @@ def _from_npz(file: IO[bytes], where: str) -> dict[str, float | Array]:
                 name = printable(info.filename, 40)
                 raise FileError(f"{where}: '{name}' in the archive is not an array")
             if info.comment:
-                # No NPZ has comments, but a wrong length of one would swallow the next arrays.
+                # No NPZ has comments, but a wrong length of one would hide the arrays behind it.
                 raise FileError(f"{where}: the archive is damaged")
         infos = members(archive, where)
         _check_names(infos, where)

@@ -137,15 +137,15 @@ def chart(
     label = against.label if against is not None else own[0] if single else "row of the data"
     y_label = title.strip() if title.strip() in names else "value"
     counted = against is None and not single
-    spread = None if errors is None else columns.pop()
+    error = None if errors is None else columns.pop()
     bars = "" if errors is None else "value ± standard error"
     panels = [
-        Panel(label, each, [Points(x, y, bars, spread)], counted=counted)
+        Panel(label, each, [Points(x, y, bars, error)], counted=counted)
         for each, y in zip([y_label, *[f"∂f/∂{n}" for n in wrt]], columns, strict=True)
     ]
     if curves and column is not None:
         drawn = _lines(curves, column, x, notes, log_x=log_x)
-        points = Points(x, columns[0], bars or "data", spread)
+        points = Points(x, columns[0], bars or "data", error)
         panels[0] = panels[0]._replace(marks=[points, *drawn])
     return Chart(title, panels, stacked=True, notes=notes)
 

@@ -31,8 +31,8 @@ from gradcli.pictures.graph.words import (
     marks_of,
     percent,
     quantity,
+    shown_notes,
     symbol,
-    told,
     value_of,
 )
 from gradcli.pictures.wording import say
@@ -76,7 +76,7 @@ def heading(sketch: Sketch, title: str, options: Options) -> str:
     legend += [sketch.moment] if sketch.moment else []
     if legend:
         rows.append(_text("; ".join(legend), MUTED, 9))
-    for note in told(sketch.notes):
+    for note in shown_notes(sketch.notes):
         rows += [_text(line, INK, 10) for line in textwrap.wrap(note, NOTE_LINE)]
     cells = [f'<TD ALIGN="LEFT">{row}</TD>' for row in rows]
     return f"<{_table([*cells, _GAP])}>"

@@ -156,7 +156,7 @@ def _formula(graph: Graph, result: int) -> str:
 def _until(sketch: Sketch, count: int) -> Sketch:
     """Return the sketch as it is after so many steps of the backward pass.
 
-    In each step one operation hands its gradient on to all its inputs, that of the result first.
+    In each step one operation passes its gradient to all its inputs, that of the result first.
     A gradient that is a sum has the terms that have arrived. Raises UsageError for more steps than
     there are.
     """
@@ -285,14 +285,14 @@ def _lesson(picture: Picture) -> bytes:
     from gradcli.pictures.lesson.story import lesson
 
     drawn, options = picture.sketch, picture.options
-    told = lesson(drawn, gradient=options.gradient)
+    plain = lesson(drawn, gradient=options.gradient)
     figures = live(drawn, gradient=options.gradient, only_named=picture.only_named)
     shown = figures or Figures(drawn, typeset=True)
     frames, limits = lesson(drawn, gradient=options.gradient, figures=shown).frames, ""
     if figures is not None:
         fixed = printed(figures)
         limits = say("printed", names=listed(fixed)) if fixed else ""
-    elif told.has_values and any(box.step.operation == "variable" for box in drawn.boxes):
+    elif plain.has_values and any(box.step.operation == "variable" for box in drawn.boxes):
         limits = say("printed all")
     ways = {"wide": "LR", "tall": "TB"} if options.rankdir == "LR" else {"alone": "TB"}
     if len(drawn.boxes) > MOST_TWICE:
@@ -309,7 +309,7 @@ def _lesson(picture: Picture) -> bytes:
         "marks": shown.marks,
         "live": figures and data(figures, options.local),
     }
-    return page(told, views, picture.heading(), picture.equations(), content)
+    return page(plain, views, picture.heading(), picture.equations(), content)
 
 
 def _data(picture: Picture) -> bytes:

@@ -37,7 +37,7 @@ class Box(NamedTuple):
     tree: bool
     """Whether nothing below it is used twice, so that it can be laid out as it is written."""
     sentence: str
-    """What is told about it."""
+    """The sentence that describes it."""
     awaits: bool = False
     """Whether more has yet to flow into its gradient, in a picture of a moment of the pass."""
 
@@ -55,7 +55,7 @@ class Arrow(NamedTuple):
     strength: float | None
     """Share of the strongest flow of gradient through the picture; None where none flows."""
     sentence: str
-    """What is told about it."""
+    """The sentence that describes it."""
 
 
 class Sketch(NamedTuple):

@@ -192,8 +192,8 @@ def _product(
         text = names[node] if is_name else _written(graph, node, left_out | names, (), longest)
         binds = ATOM if is_name else graph.rows[node][0].level
         # Only the first factor of a product may be a product or quotient itself.
-        loose = len(shown) > 1 and binds < PRODUCT + bool(texts)
-        texts.append(f"({text})" if loose else text)
+        is_compound = len(shown) > 1 and binds < PRODUCT + bool(texts)
+        texts.append(f"({text})" if is_compound else text)
     return "*".join(texts)
 
 
@@ -270,7 +270,7 @@ def _roles(roles: Sequence[str]) -> tuple[str, ...]:
 
 def about_step(graph: Graph, step: Step, role: str = "operation", *, live: bool = True) -> str:
     """Return the sentence on one node: "sin of 3*x*y: value −0.751, gradient 0.3078"."""
-    told_what = what(graph, step, role)
+    subject = what(graph, step, role)
     facts = [] if live else [say("not taken")]
     if step.value is not None:
         facts.append(say("has value", value=value_of(step, 40)))
@@ -280,8 +280,8 @@ def about_step(graph: Graph, step: Step, role: str = "operation", *, live: bool 
         facts.append(say("has share", share=percent(step.share)))
     if step.gradient is not None:
         facts.append(say("has gradient", gradient=quantity(step.gradient, 40)))
-    told = ", ".join(facts)
-    return fit(f"{fit(told_what, LONGEST - len(told) - 2)}: {told}" if told else told_what)
+    text = ", ".join(facts)
+    return fit(f"{fit(subject, LONGEST - len(text) - 2)}: {text}" if text else subject)
 
 
 def about_edge(graph: Graph, step: Step, edge: Edge, letter: str = "f") -> str:
@@ -293,16 +293,16 @@ def about_edge(graph: Graph, step: Step, edge: Edge, letter: str = "f") -> str:
     below = argument(graph, edge.node, 50)
     above = fit(step.name, 50) if step.name else expression(graph, step.id, 50)
     formula = local_formula(graph, step, edge, 90)
-    loose = graph.rows[edge.node][0].level < ATOM and not graph.name_of(edge.node)
+    is_compound = graph.rows[edge.node][0].level < ATOM and not graph.name_of(edge.node)
     if not formula:
         place = next(place for place, other in enumerate(step.inputs) if other is edge)
         head = above if step.name or graph.rows[step.id][0].level == ATOM else f"({above})"
-        tail = f"({below})" if loose else below
+        tail = f"({below})" if is_compound else below
         back = flowing(graph, step, place, f"∂{letter}/∂{head}", 120)
         said = say("part of", part=below, whole=above)
         gets = say("gets", slope=f"∂{letter}/∂{tail}", flow=back)
         return fit(f"{said}: {gets}" if back else said)
-    if loose:
+    if is_compound:
         below = f"({below})"
     if not step.name:
         is_atom = graph.rows[step.id][0].level == ATOM
@@ -319,11 +319,11 @@ def about_parts(step: Step) -> str:
     """Return the parts of a step in a sentence; "" when it has none."""
     if not step.parts:
         return ""
-    told = [
+    texts = [
         part.what if part.value is None else f"{part.what}: {number(part.value)}"
         for part in step.parts
     ]
-    return say("parts are", parts="; ".join(told))
+    return say("parts are", parts="; ".join(texts))
 
 
 def bounds(graph: Graph, node: int) -> str:
@@ -338,7 +338,7 @@ def bounds(graph: Graph, node: int) -> str:
     return say("form between", formula=formula, name=name, low=limits[0], high=limits[1])
 
 
-def told(notes: Sequence[str]) -> list[str]:
+def shown_notes(notes: Sequence[str]) -> list[str]:
     """Return the notes beside a picture, the first of very many and how many more there are."""
     shown = [fit(say("note", note=note)) for note in notes[:SHOWN_NOTES]]
     more = len(notes) - len(shown)
@@ -348,7 +348,7 @@ def told(notes: Sequence[str]) -> list[str]:
 
 def about_picture(steps: Sequence[Step], notes: Sequence[str] = ()) -> str:
     """Return the description of the picture: value and gradient of the result, and notes."""
-    return " ".join([_about_result(steps), *[f"{note}." for note in told(notes)]])
+    return " ".join([_about_result(steps), *[f"{note}." for note in shown_notes(notes)]])
 
 
 def _about_result(steps: Sequence[Step]) -> str:

@@ -184,7 +184,7 @@ class Figures(Marks):
             return self.mark("known", what.symbol.place, yes, no)
         return no if what.number is None else yes
 
-    def told(self, box: Box) -> str:
+    def value_text(self, box: Box) -> str:
         """Return the value of a box, with its standard error where it has one."""
         error = box.step.standard_error
         return self.shown(self.value(box)) + ("" if error is None else f" ± {shown(error)}")

@@ -67,11 +67,11 @@ def _inputs(figures: Figures, boxes: Sequence[Box]) -> Frame:
         return Frame(
             "start", title, say("all from", names=listed([f"{name}" for name in names])), boxes=keys
         )
-    values = {box.key: figures.told(box) for box in boxes}
+    values = {box.key: figures.value_text(box) for box in boxes}
     pairs = zip(names, values.values(), strict=True)
-    told = listed([say("equals", name=name, value=value) for name, value in pairs])
+    equations = listed([say("equals", name=name, value=value) for name, value in pairs])
     words = say("everything from given" if figures.sketch.arrows else "nothing to compute")
-    return Frame("start", title, words, told, boxes=keys, values=values)
+    return Frame("start", title, words, equations, boxes=keys, values=values)
 
 
 def _formula(figures: Figures, box: Box, arrows: Sequence[Arrow]) -> Frame:
@@ -81,25 +81,25 @@ def _formula(figures: Figures, box: Box, arrows: Sequence[Arrow]) -> Frame:
 
 
 def _node(figures: Figures, box: Box, arrows: Sequence[Arrow]) -> Frame:
-    """Return the frame of a node, as it is told when the result reads it and when it does not."""
+    """Return the frame of a node, as it is when the result reads it and when it does not."""
     if not figures.may_be_read(box) or (box.live and box.step.value is None):
         return _idle(figures, box, arrows)
-    told = _computed(figures, box, arrows)
+    computed = _computed(figures, box, arrows)
     idle = _idle(figures, box, arrows)
-    value = told.values[box.key]
+    value = computed.values[box.key]
     if value != idle.values[box.key]:
         value = figures.if_read(box, value, idle.values[box.key])
     texts = [
-        figures.if_read(box, getattr(told, f), getattr(idle, f)) for f in ("words", "equation")
+        figures.if_read(box, getattr(computed, f), getattr(idle, f)) for f in ("words", "equation")
     ]
-    return told._replace(words=texts[0], equation=texts[1], values={box.key: value})
+    return computed._replace(words=texts[0], equation=texts[1], values={box.key: value})
 
 
 def _computed(figures: Figures, box: Box, arrows: Sequence[Arrow]) -> Frame:
     """Return the frame of a node that the result reads."""
     sketch = figures.sketch
     read = [arrow for arrow in arrows if arrow.live]
-    value = figures.told(box)
+    value = figures.value_text(box)
     words = _with(figures, read, value)
     condition = arrows[0].tail
     if box.step.operation == "where" and len(arrows) == 3 and len(read) == 2:
@@ -133,14 +133,14 @@ def _with(figures: Figures, arrows: Sequence[Arrow], value: str) -> str:
 def _idle(figures: Figures, box: Box, arrows: Sequence[Arrow]) -> Frame:
     """Return the frame of a node on a branch that is not taken, or not by every entry."""
     if box.live and box.step.value is None:
-        told = _frame(figures, box, arrows, say("partly idle"))
-        return told._replace(values={box.key: say("partly")})
+        frame = _frame(figures, box, arrows, say("partly idle"))
+        return frame._replace(values={box.key: say("partly")})
     what = figures.value(box)
     value = figures.shown(what)
     words = figures.if_known(what, say("idle", value=value), say("idle without value"))
-    told, bare = [_frame(figures, box, arrows, words, "", text) for text in (value, "")]
-    return told._replace(
-        equation=figures.if_known(what, told.equation, bare.equation),
+    full, bare = [_frame(figures, box, arrows, words, "", text) for text in (value, "")]
+    return full._replace(
+        equation=figures.if_known(what, full.equation, bare.equation),
         values={box.key: figures.if_known(what, value, say("not taken"))},
     )
 
@@ -159,12 +159,12 @@ def _frame(
     own = formula(sketch, step.id, expression(sketch.graph, step.id, EQUATION))
     parts = [name, own, numbers, value]
     sign = " → " if sketch.graph.rows[step.id][0].level <= COMPARISON else " = "
-    told = {part.replace("-", "−"): part for part in parts if part}
+    distinct = {part.replace("-", "−"): part for part in parts if part}
     return Frame(
         "forward",
         title(sketch, box),
         words,
-        sign.join([f"{part}" for part in told.values()]),
+        sign.join([f"{part}" for part in distinct.values()]),
         boxes=(box.key,),
         arrows=tuple(arrow.key for arrow in arrows),
         values={box.key: value} if value else {},
@@ -226,11 +226,11 @@ def _moving(figures: Figures, box: Box, arrows: Sequence[Arrow], seed: str) -> F
     name = called(figures.sketch, box)
     value = figures.shown(figures.tangent(box))
     leading = [arrow for arrow in arrows if figures.tangent(arrow.tail).symbol is not None]
-    locals_of = [figures.local(arrow).symbol for arrow in leading]
+    symbols = [figures.local(arrow).symbol for arrow in leading]
+    symbols += [figures.tangent(arrow.tail).symbol for arrow in leading]
     parts = [_rate(figures, box, seed)]
     words = say("rate alone", name=name, value=value, seed=seed)
-    is_told = len(leading) <= MOST_TERMS and all(hasattr(s, "place") for s in locals_of)
-    if is_told and all(hasattr(figures.tangent(arrow.tail).symbol, "place") for arrow in leading):
+    if len(leading) <= MOST_TERMS and all(hasattr(symbol, "place") for symbol in symbols):
         words = say("rate words", name=name)
         rates = [_rate(figures, arrow.tail, seed) for arrow in leading]
         for factors in (rates, [_of(figures, arrow) for arrow in leading]):

@@ -167,7 +167,7 @@ NUMBERS = re.compile(r"-?[\d.]+")
 
 
 def page(
-    told: Lesson,
+    lesson: Lesson,
     views: Mapping[str, bytes],
     formula: str,
     equations: Sequence[str],
@@ -184,9 +184,9 @@ def page(
         formula,
         equations,
         content,
-        picture="\n".join([_picture(told.sketch, svg, view) for view, svg in views.items()]),
-        head=_head(told),
-        rows="\n".join(_rows(told)),
+        picture="\n".join([_picture(lesson.sketch, svg, view) for view, svg in views.items()]),
+        head=_head(lesson),
+        rows="\n".join(_rows(lesson)),
     )
 
 
@@ -230,7 +230,7 @@ def _picture(sketch: Sketch, svg: bytes, view: str) -> str:
 
 
 def _mark_node(group: ET.Element) -> None:
-    """Give classes to the value and the gradient in a box, which are told by their looks.
+    """Give classes to the value and the gradient in a box, which are known by their looks.
 
     Only the value is in ink and of its size, with its word before it, and only the gradient has
     its colour, its word too. The numbers may get other widths.
@@ -275,31 +275,31 @@ def _mark_edge(group: ET.Element) -> None:
         group.insert(0, bridge)
 
 
-def _head(told: Lesson) -> str:
+def _head(lesson: Lesson) -> str:
     """Return the row of headings; a run without values or gradients has no column for them."""
     names = ["node"]
-    names += ["value"] if told.has_values else []
-    names += ["digits"] if told.has_digits else []
-    names += ["gradient"] if told.has_gradients else []
-    names += ["tangent"] if told.has_gradients and told.has_values else []
+    names += ["value"] if lesson.has_values else []
+    names += ["digits"] if lesson.has_digits else []
+    names += ["gradient"] if lesson.has_gradients else []
+    names += ["tangent"] if lesson.has_gradients and lesson.has_values else []
     cells = [
         f'<th scope="col" class="{name}">{escape(say(f"heading {name}"))}</th>' for name in names
     ]
     return f"<tr>{''.join(cells)}</tr>"
 
 
-def _rows(told: Lesson) -> Iterator[str]:
+def _rows(lesson: Lesson) -> Iterator[str]:
     """Yield the rows of the table as they are at the end."""
-    for row in told.rows:
+    for row in lesson.rows:
         name, formula = map(typeset, (row.name, row.formula), row.latex)
         named = " = ".join(filter(None, [name and f"<b>{name}</b>", formula]))
         cells = f'<th scope="row">{named}</th>'
-        if told.has_values:
+        if lesson.has_values:
             cells += f'<td data-kind="values">{escape(row.value)}</td>'
-        if told.has_digits:
+        if lesson.has_digits:
             cells += f'<td class="digits">{row.digits}</td>'
-        if told.has_gradients:
+        if lesson.has_gradients:
             cells += f'<td data-kind="gradients" class="gradient">{escape(row.gradient)}</td>'
-        if told.has_gradients and told.has_values:
+        if lesson.has_gradients and lesson.has_values:
             cells += '<td data-kind="tangents" class="tangent"></td>'
         yield f'<tr data-node="{row.key}">{cells}</tr>'
