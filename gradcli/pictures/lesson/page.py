@@ -31,21 +31,6 @@ if TYPE_CHECKING:
     from gradcli.pictures.lesson.story import Lesson
 
 
-COLOURS = {
-    "ink": style.INK,
-    "muted": style.MUTED,
-    "gradient": style.GRADIENT,
-    "line": style.LINE,
-    "flow": style.FLOW,
-    "page": style.PAGE,
-    "rule": style.RULE,
-} | {
-    f"{role}-{part}": colour
-    for role, paint in style.PAINTS.items()
-    for part, colour in paint._asdict().items()
-}
-"""The colours of the picture by the names that the page's style has for them."""
-
 SHARED = ("library.js", "bessel.js", "special.js", "interpreter.js", "text.js", "steps.js")
 """The parts of the scripts of all pages, in order: programs, texts, steps."""
 SCRIPTS = {
@@ -137,21 +122,16 @@ def _policy(sheet: str, script: str) -> str:
 def colours() -> str:
     """Return the style that gives each colour a name, and names in place of those in the SVG."""
     light, dark = [
-        "".join(f"--{name}:{colour[place]};" for name, colour in COLOURS.items())
+        "".join(f"--{name}:{colour[place]};" for name, colour in style.COLOURS.items())
         for place in (0, 1)
     ]
-    names = {colour: name for name, colour in COLOURS.items()}
-    exchanges = "".join(
-        f'.gradcli [{attribute}="{colour.light}"]{{{attribute}:var(--{name})}}'
-        for colour, name in names.items()
-        for attribute in ("fill", "stroke")
-    )
+    names = {colour: f"var(--{name})" for name, colour in style.COLOURS.items()}
     return (
         f":root{{color-scheme:light dark;{light}}}\n"
         f"@media screen and (prefers-color-scheme:dark){{:root{{{dark}}}}}\n"
         f':root[data-theme="light"]{{color-scheme:light;{light}}}\n'
         f'@media screen{{:root[data-theme="dark"]{{color-scheme:dark;{dark}}}}}\n'
-        f"{exchanges}\n"
+        f"{style.exchanged(names)}\n"
     )
 
 
