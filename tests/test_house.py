@@ -112,19 +112,19 @@ def test_every_option_that_a_text_names_is_a_record() -> None:
 
 LINES = {
     "calculus": 1914,
-    "cli": 5168,
+    "cli": 5145,
     "cluster": 480,
-    "data": 3912,
+    "data": 3836,
     "exact": 2210,
     "graph": 5524,
     "language": 3173,
     "manual": 100,
     "minimize": 4815,
-    "pictures": 3845,
-    "plotting": 1180,
+    "pictures": 3757,
+    "plotting": 1160,
     "programs": 2698,
     "rows": 570,
-    "solvers": 4026,
+    "solvers": 4047,
     "tables": 810,
     "uncertainty": 400,
     "": 1878,
@@ -133,7 +133,7 @@ LINES = {
 
 Lowered freely; raised only by the commit that adds a capability, which says what it is.
 """
-MODULES = 250
+MODULES = 245
 """The most modules, the empty ones of packages included."""
 WITHOUT_CODE = {
     *(tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT),
