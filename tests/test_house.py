@@ -111,23 +111,23 @@ def test_every_option_that_a_text_names_is_a_record() -> None:
 
 
 LINES = {
-    "calculus": 1914,
-    "cli": 5145,
-    "cluster": 480,
-    "data": 3836,
-    "exact": 2210,
+    "calculus": 1915,
+    "cli": 5146,
+    "cluster": 479,
+    "data": 3843,
+    "exact": 2206,
     "graph": 5524,
-    "language": 3173,
-    "manual": 100,
-    "minimize": 4815,
+    "language": 3174,
+    "manual": 96,
+    "minimize": 4756,
     "pictures": 3757,
     "plotting": 1160,
-    "programs": 2698,
-    "rows": 570,
-    "solvers": 4047,
-    "tables": 810,
-    "uncertainty": 400,
-    "": 1878,
+    "programs": 2701,
+    "rows": 569,
+    "solvers": 4059,
+    "tables": 807,
+    "uncertainty": 397,
+    "": 1907,
 }
 """The most lines of code of each package, and of the modules beside them.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from gradcli.cli import arguments
 from gradcli.cli.data import check_syntax, needed, reading
@@ -22,6 +22,7 @@ from gradcli.language.bindings import bindings
 from gradcli.language.bindings import limits as limits_of
 from gradcli.language.names import names_in
 from gradcli.options import spelled
+from gradcli.records import NamedTuple
 from gradcli.values import shape_of
 
 if TYPE_CHECKING:

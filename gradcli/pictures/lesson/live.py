@@ -193,7 +193,7 @@ def printed(figures: Figures) -> list[str]:
 
 
 def _on_arrow(figures: Figures, arrow: Arrow, local: str) -> str:
-    """Return the text on an arrow, as pictures.graph.labels has it; "" for one that stays."""
+    """Return the text on an arrow, as pictures.graph.dot has it; "" for one that stays."""
     what = figures.local(arrow)
     if local not in {"number", "both"} or what.symbol is None:
         return ""
