@@ -7,7 +7,7 @@ import shutil
 import subprocess
 from typing import TYPE_CHECKING, Any
 
-from gradcli.pictures.lesson.template import asset
+from gradcli.pictures.lesson.page import asset
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

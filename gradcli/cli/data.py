@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from gradcli.cli.uncertain import Errors
     from gradcli.cluster.session import Session
     from gradcli.data.cells import Dates
-    from gradcli.data.pieces import PieceRows
+    from gradcli.data.rows import PieceRows
     from gradcli.data.source import Source
     from gradcli.errors import GradcliError
     from gradcli.formula import Formula
@@ -336,7 +336,7 @@ class Shares:
         kept = getattr(options, "memory", None)
         memory = (MEMORY_OF_MANY if kept is None else kept) << 20
         if options.cluster is None and not options.workers:
-            from gradcli.data.pieces import PieceRows
+            from gradcli.data.rows import PieceRows
 
             found = PieceRows(source, names, memory)
             note(f"{found.about}, {found.count} rows")

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from gradcli.cli.data import Shares
     from gradcli.cli.options import Minimize
     from gradcli.data.cells import Dates
-    from gradcli.data.pieces import SomeRows
+    from gradcli.data.rows import Rows
     from gradcli.data.source import Source
     from gradcli.language.bindings import Binding
     from gradcli.minimize.minimum import Minimum
@@ -58,7 +58,7 @@ class Given(NamedTuple):
     formula: Formula
     start: Start
     settings: Settings
-    rows: SomeRows | None
+    rows: Rows | None
     source: Source | None
     also: Sequence[Given] = ()
     """The models of --also, over the same rows."""
@@ -88,7 +88,7 @@ def read(words: Sequence[str], options: Minimize, share: Shares | None = None) -
 
 
 def _over(
-    rows: SomeRows | None,
+    rows: Rows | None,
     source: Source | None,
     start: Start,
     options: Minimize,
@@ -171,7 +171,7 @@ def _single(binding: Binding, draw: arguments.Draws) -> Any:
     return arguments.value(binding, draw)
 
 
-def formula_over(rows: SomeRows | None, text: str, shapes: Mapping[str, Any]) -> Formula:
+def formula_over(rows: Rows | None, text: str, shapes: Mapping[str, Any]) -> Formula:
     """Return the formula that the text stands for over rows, after its notes are said."""
     if rows is None:
         return arguments.formula(text, shapes)
@@ -200,7 +200,7 @@ def _with_parameters(start: Start, options: Minimize) -> Start:
 
 def _rows(
     start: Start, options: Minimize, also: Sequence[str], share: Shares | None
-) -> tuple[SomeRows | None, Source | None]:
+) -> tuple[Rows | None, Source | None]:
     """Return the rows of --data with the columns that the formula mentions, or one of `also`."""
     from gradcli.rows.columns import HELD_BYTES
 
@@ -229,7 +229,7 @@ def rows_of(
     text: str | None = None,
     dates: Mapping[str, Dates] | None = None,
     share: Shares | None = None,
-) -> tuple[SomeRows, Source]:
+) -> tuple[Rows, Source]:
     """Return the rows of files, read as the options say; `text` is the formula if not the own.
 
     `dates` are those of other data, from whose origins these count.

@@ -197,8 +197,7 @@ def _continued(given: Given, options: Minimize) -> tuple[Keeper | None, dict[str
     """Return what writes the checkpoint, and the state to go on from."""
     if options.checkpoint is None and options.resume is None:
         return None, None
-    from gradcli.data.pieces import fingerprint
-    from gradcli.data.rows import FileRows
+    from gradcli.data.rows import FileRows, fingerprint
     from gradcli.minimize.continuing import Keeper, identity, state_of
 
     start = given.start

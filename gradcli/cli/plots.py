@@ -12,9 +12,9 @@ from gradcli.cli.output import note, width
 from gradcli.data.files import ending
 from gradcli.errors import UsageError, printable
 from gradcli.pictures.plots.looks import Looks, drawable, dressed
-from gradcli.plotting.descent import Steps
+from gradcli.plotting.descent import KEPT_STEPS
 from gradcli.rows.columns import values_of
-from gradcli.solvers.observer import Observer
+from gradcli.solvers.observer import Thinned
 from gradcli.values import entries
 
 if TYPE_CHECKING:
@@ -231,13 +231,13 @@ def over_rows(
 # ---------------------------------------------------------------- minimize
 
 
-class MinimumPlot(Observer):
+class MinimumPlot(Thinned):
     """The plot of a minimisation; it keeps the steps that it needs as they are made."""
 
     def __init__(self, to: Target, output: Output, options: Minimize) -> None:
         self._to = to
         self._output = output
-        self._steps = Steps()
+        super().__init__(KEPT_STEPS)
         self._points: Scattered | None = None
         if to.points is not None:
             if options.learns:
@@ -268,19 +268,11 @@ class MinimumPlot(Observer):
             hold = ", or hold others with --fix"
             raise UsageError(message, hint=f"leave out --points{hold}")
 
-    def step(self, record: Iterate) -> None:
-        """Keep the step if it is one of those to show."""
-        self._steps.see(record)
-
-    def following(self, step: int) -> int:
-        """Return the next step to keep."""
-        return self._steps.following(step)
-
     def show(self, found: Minimum, given: Given, others: Sequence[Minimum] = ()) -> None:
         """Write the plot of what was found, or add it to the output; beside it are `others`."""
         from gradcli.plotting.data import can_hold
 
-        iterates = self._steps.iterates
+        iterates = self.iterates
         if not found.epochs and not iterates:
             note("no epoch was completed, so there is no plot")
         else:
@@ -324,21 +316,13 @@ def _chart(
 # ---------------------------------------------------------------- minimize -o
 
 
-class Lesson(Observer):
+class Lesson(Thinned):
     """The page of a minimisation; it keeps the steps and the epochs that it shows."""
 
     def __init__(self, path: str) -> None:
         self._path = path
-        self._steps = Steps(MOST_STEPS)
+        super().__init__(MOST_STEPS)
         self._epochs: list[tuple[int, Sequence[Any]]] = []
-
-    def step(self, record: Iterate) -> None:
-        """Keep the step if it is one of those to show."""
-        self._steps.see(record)
-
-    def following(self, step: int) -> int:
-        """Return the next step to keep."""
-        return self._steps.following(step)
 
     def epoch(self, epoch: Epoch, point: Sequence[Any] | None) -> None:
         """Keep the parameters after an epoch."""
@@ -358,8 +342,8 @@ class Lesson(Observer):
         run = Run(formula, start.values, start.fixed, columns, given.settings)
         if self._epochs:
             content = learned(run, found, self._epochs)
-        elif self._steps.iterates:
-            content = replay(run, found, self._steps.iterates)
+        elif self.iterates:
+            content = replay(run, found, self.iterates)
         else:
             note("no epoch was completed, so there is no lesson")
             return

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from gradcli.cli.output import csv_text, is_terminal, width
 from gradcli.graph.literals import json_text
 from gradcli.sheets import Column, Entries, cells, headings
-from gradcli.solvers.observer import Observer
+from gradcli.solvers.observer import Observer, Thinned
 from gradcli.values import numbers
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class Rows(Observer):
 
     def following(self, step: int) -> int:
         """Return the next step to print."""
-        return _multiple(step, self._stride)
+        return step - step % self._stride + self._stride
 
     def end(self) -> None:
         """Print the last step if it was passed over."""
@@ -140,34 +140,18 @@ def log_file(path: str | None, columns: Sequence[Column]) -> Iterator[Log | None
         yield Log(add, columns, next(filter(path.endswith, LOG_FORMATS)))
 
 
-class Table(Observer):
+class Table(Thinned):
     """Keeps the steps that fit a terminal: evenly thinned, the last ones always."""
 
     def __init__(self, stride: int | None) -> None:
-        self._stride = stride or 1
-        self._fixed = stride is not None
-        self._kept: list[Iterate] = []
-        self._room = max(8, _height() - 14)
-
-    def step(self, record: Iterate) -> None:
-        """Keep the step, for now or for good."""
-        if record.step % self._stride == 0:
-            self._kept.append(record)
-            if not self._fixed and len(self._kept) > 2 * self._room:
-                self._stride *= 2
-                self._kept = [r for r in self._kept if r.step % self._stride == 0]
-
-    def following(self, step: int) -> int:
-        """Return the next step to keep."""
-        return _multiple(step, self._stride)
+        room = max(8, _height() - 14)
+        self._room = None if stride is not None else room
+        super().__init__(None if stride is not None else 2 * room, stride or 1)
 
     def show(self, names: Sequence[str], output: Output, latest: Sequence[Iterate]) -> None:
         """Add the table, and the latest steps, to the output, with as many columns as fit."""
-        kept = self._kept
-        while not self._fixed and len(kept) > self._room:
-            self._stride *= 2
-            kept = [r for r in kept if r.step % self._stride == 0]
-        shown = {iterate.step: iterate for iterate in (*kept, *latest)}
+        self.thin(self._room)
+        shown = {iterate.step: iterate for iterate in (*self._kept, *latest)}
         table = columns(names)
         headers = headings(table, output.form)
         rows = [cells(table, shown[step], output) for step in sorted(shown)]
@@ -249,11 +233,6 @@ def _is_left(stream: Any) -> bool:
         return bool(poll.poll(0))
     except (OSError, AttributeError, ValueError):  # no file, or Windows, which has no poll
         return False
-
-
-def _multiple(step: int, stride: int) -> int:
-    """Return the first multiple of the stride above a step."""
-    return step - step % stride + stride
 
 
 def _fitting(rows: Sequence[Sequence[str]], parameters: range) -> list[int]:

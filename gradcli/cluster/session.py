@@ -19,14 +19,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.cluster import worker
 from gradcli.cluster.worker import Answer, Facts, Request
-from gradcli.data.pieces import PieceRows
+from gradcli.data.rows import PieceRows
 from gradcli.errors import ClusterError, FileError, GradcliError, UsageError, printable
 from gradcli.options import example, spelled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from gradcli.data.pieces import Cut
+    from gradcli.data.rows import Cut
     from gradcli.data.source import Piece, Source
     from gradcli.minimize.minimize import Recipe
 

@@ -13,13 +13,13 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gradcli.data.pieces import Store
+from gradcli.data.rows import Store
 from gradcli.errors import ClusterError, MathematicsError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from gradcli.data.pieces import Batch, Cut
+    from gradcli.data.rows import Batch, Cut
     from gradcli.data.source import Piece, Source
     from gradcli.graph.shapes import Shape
     from gradcli.minimize.minimize import Recipe

@@ -1,40 +1,39 @@
 """Checkpoints: the state of a run in one file, which reads back bit for bit or not at all.
 
-A line "gradcli checkpoint 2", the SHA-256 of all the rest, the lengths of the two parts, and the
-parts: the structure as JSON, then the numbers of its arrays, in order, as little-endian doubles.
-In the JSON every list begins with what it stands for: ["list", …], ["array", 2, 3] for an array of
-that shape, ["float", "7ff0…"] for a number that JSON lacks. Nothing in a file is ever run.
+It is an NPZ archive, as files of parameters are. Its comment says that it is a checkpoint; beside
+the arrays, which are numbered, it holds the structure as JSON. There every list begins with what it
+stands for: ["list", …], ["array"] for the next of the arrays, ["float", "7ff0…"] for a number that
+JSON lacks. Nothing in a file is ever run.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import os
+import re
 import struct
 from contextlib import suppress
-from math import prod
-from typing import IO, TYPE_CHECKING, Any, NoReturn
+from typing import IO, TYPE_CHECKING, Any
 
 from gradcli.data import files
 from gradcli.data.formats import unlike
-from gradcli.errors import FileError, ShapeError, printable
-from gradcli.graph import shapes
+from gradcli.errors import FileError, printable
 
 if TYPE_CHECKING:
+    import zipfile
+    from collections.abc import Iterator
+
     import numpy as np
     from numpy.typing import NDArray
 
     Array = NDArray[np.float64]
 
 NAME = b"gradcli checkpoint "
-VERSION = b"3"
+VERSION = b"4"
 """Of the state that a run keeps, not only of the form of the file."""
-MAGIC = NAME + VERSION + b"\n"
-DIGEST = 32
-LENGTHS = struct.Struct("<QQ")
-START = len(MAGIC) + DIGEST + LENGTHS.size
+EARLIER = re.compile(NAME + rb"([0-9]{1,20})\n")
+"""How files of versions below 4 begin."""
 
 DEEPEST = 64
 """How deep dictionaries and lists may be nested."""
@@ -57,29 +56,20 @@ def write(path: str, content: Any) -> None:
     was there before stays as files.previous(path). Raises FileError, and TypeError or ValueError
     for content of another kind.
     """
+    from gradcli.data import npz
+
     arrays: list[Array] = []
-    structure = json.dumps(
-        _encoded(content, arrays, 0), allow_nan=False, separators=(",", ":")
-    ).encode()
+    encoded = _encoded(content, arrays, 0)
+    structure = json.dumps(encoded, allow_nan=False, separators=(",", ":")).encode()
     size = sum(array.nbytes for array in arrays)
     if len(structure) > LONGEST_STRUCTURE or size > LARGEST_ARRAYS:
         raise FileError(
             f"cannot write '{printable(path, 200)}': a checkpoint of "
             f"{len(structure) + size} bytes is too large"
         )
-    lengths = LENGTHS.pack(len(structure), size)
-    parts: list[bytes | memoryview] = [
-        MAGIC,
-        b"",
-        lengths,
-        structure,
-        *(array.data for array in arrays),
-    ]
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(part)
-    parts[1] = digest.digest()
-    files.write(path, *parts, keep_previous=True)
+    numbered = {str(number): array for number, array in enumerate(arrays)}
+    with files.writing(path, "wb", keep_previous=True) as file:
+        npz.write(file, numbered, NAME + VERSION, structure)  # type: ignore[arg-type]
 
 
 def read(path: str) -> Any:
@@ -101,49 +91,62 @@ def check_writable(path: str) -> None:
 
 
 def _read(file: IO[bytes], where: str) -> Any:
-    size = file.seek(0, os.SEEK_END)
+    from gradcli.data import npz
+
+    start = file.read(64)
     file.seek(0)
-    start = file.read(START)
-    _check_magic(start, where)
-    digest = hashlib.sha256(MAGIC)
-    stored = start[len(MAGIC) : len(MAGIC) + DIGEST]
-    lengths = start[len(MAGIC) + DIGEST :]
-    if len(lengths) < LENGTHS.size:
-        raise _damaged(where, "it is cut off")
-    digest.update(lengths)
-    length, numbers = LENGTHS.unpack(lengths)
-    # Nothing is taken on trust: memory is only used for as many bytes as there are in the file.
-    if size != START + length + numbers:
-        raise _damaged(where, "it is cut off" if size < START + length + numbers else "")
-    if length > LONGEST_STRUCTURE or numbers > LARGEST_ARRAYS:
-        raise _damaged(where, "it is too large")
-    structure = file.read(length)
-    digest.update(structure)
-    content = _Decoder(file, digest, numbers, where).content(structure)
-    if digest.digest() != stored:
-        raise _damaged(where)
-    return content
-
-
-def _check_magic(start: bytes, where: str) -> None:
-    if start.startswith(MAGIC):
-        return
     if not start:
         raise FileError(f"{where}: the file is empty, which a checkpoint never is")
-    name, newline, _ = start.partition(b"\n")
-    version = name.removeprefix(NAME)
-    if newline and name.startswith(NAME) and version.isdigit():
-        raise FileError(
-            f"{where}: this is a checkpoint of version {version.decode()[:20]}",
-            hint=f"this gradcli reads version {VERSION.decode()}; use the gradcli that wrote it",
-        )
-    if MAGIC.startswith(start):
+    if earlier := EARLIER.match(start):
+        raise _of_version(earlier[1], where)
+    if npz.START.startswith(start):
         raise _damaged(where, "it is cut off")
-    raise unlike(f"{where}: this is not a checkpoint of gradcli", start)
+    other = unlike(f"{where}: this is not a checkpoint of gradcli", start)
+    if not start.startswith(npz.START):
+        raise other
+    with npz.opened(file, where, "the checkpoint is damaged: it is cut off") as archive:
+        said = archive.comment
+        if npz.TEXT not in archive.NameToInfo or not said.startswith(NAME[: len(said)]):
+            raise other
+        if len(said) <= len(NAME):
+            raise _damaged(where, "it is cut off")
+        if said != NAME + VERSION:
+            raise _of_version(said.removeprefix(NAME), where)
+        try:
+            return _content(archive)
+        except (FileError, KeyError, ValueError, struct.error, RecursionError):
+            raise _damaged(where) from None
+
+
+def _of_version(version: bytes, where: str) -> FileError:
+    return FileError(
+        f"{where}: this is a checkpoint of version {version.decode('latin-1')[:20]}",
+        hint=f"this gradcli reads version {VERSION.decode()}; use the gradcli that wrote it",
+    )
 
 
 def _damaged(where: str, how: str = "") -> FileError:
     return FileError(f"{where}: the checkpoint is damaged{': ' if how else ''}{how}")
+
+
+def _content(archive: zipfile.ZipFile) -> Any:
+    """Return what was written. Raises FileError, KeyError and ValueError for what never was."""
+    from gradcli.data import npz
+
+    infos = npz.members(archive, "")
+    if len(archive.infolist()) != len(infos) + 1:
+        raise ValueError
+    with npz.member(archive, archive.getinfo(npz.TEXT), "") as stream:
+        structure = json.loads(stream.read(LONGEST_STRUCTURE), parse_constant=int)
+    arrays, left = [], LARGEST_ARRAYS // 8
+    for number in range(len(infos)):
+        arrays.append(npz.array_of(archive, infos[str(number)], "", left))
+        left -= arrays[-1].size
+    waiting = iter(arrays)
+    content = _decoded(structure, waiting, 0)
+    if next(waiting, None) is not None:
+        raise ValueError
+    return content
 
 
 def _encoded(value: Any, arrays: list[Array], depth: int) -> Any:
@@ -166,79 +169,28 @@ def _encoded(value: Any, arrays: list[Array], depth: int) -> Any:
             if not isinstance(key, str):
                 raise TypeError(f"a key is {type(key).__name__}, not str")
         return {key: _encoded(item, arrays, depth + 1) for key, item in value.items()}
-    return ["array", *_appended(value, arrays)]
-
-
-def _appended(value: Any, arrays: list[Array]) -> tuple[int, ...]:
-    """Append an array in the order and with the bytes that the file has; return its shape."""
     import numpy as np
 
     if not isinstance(value, np.ndarray) or value.dtype.newbyteorder("=") != np.float64:
         kind = getattr(value, "dtype", type(value).__name__)
         raise TypeError(f"a checkpoint cannot hold {kind}")
-    arrays.append(np.ascontiguousarray(value, dtype="<f8"))
-    shape: tuple[int, ...] = value.shape
-    return shape
+    arrays.append(np.require(value, "<f8", "C"))
+    return ["array"]
 
 
-class _Decoder:
-    """Reads the structure, and the arrays from the file as it meets them."""
-
-    def __init__(self, file: IO[bytes], digest: hashlib._Hash, numbers: int, where: str) -> None:
-        self._file = file
-        self._digest = digest
-        self._left = numbers
-        self._where = where
-
-    def content(self, structure: bytes) -> Any:
-        """Return what was written. Raises FileError."""
-        try:
-            written = json.loads(structure, parse_constant=self._refuse)
-        except (ValueError, RecursionError):  # also a number with thousands of digits
-            self._refuse()
-        content = self._decoded(written, 0)
-        if self._left:
-            self._refuse()
-        return content
-
-    def _decoded(self, value: Any, depth: int) -> Any:
-        if depth > DEEPEST:
-            self._refuse()
-        if isinstance(value, dict):
-            return {key: self._decoded(item, depth + 1) for key, item in value.items()}
-        if not isinstance(value, list):
-            return value
-        kind = value[0] if value else None
-        if kind == "list":
-            return [self._decoded(item, depth + 1) for item in value[1:]]
-        if kind == "array":
-            return self._array(tuple(value[1:]))
-        if kind == "float" and len(value) == 2 and isinstance(value[1], str):
-            try:
-                (number,) = struct.unpack(">d", bytes.fromhex(value[1]))
-            except (ValueError, struct.error):
-                self._refuse()
-            return number
-        return self._refuse()
-
-    def _array(self, shape: tuple[Any, ...]) -> Array:
-        import numpy as np
-
-        if not all(type(length) is int for length in shape):
-            self._refuse()
-        try:
-            size = 8 * prod(shapes.checked(shape))
-            if size > self._left:
-                self._refuse()
-            array: Array = np.empty(shape, dtype="<f8")
-        except (ShapeError, ValueError):
-            self._refuse()
-        if size:
-            if self._file.readinto(array.data) != size:  # type: ignore[attr-defined]
-                self._refuse()
-            self._digest.update(array.data)
-        self._left -= size
-        return array.astype(np.float64, copy=False)
-
-    def _refuse(self, _: str = "") -> NoReturn:
-        raise _damaged(self._where)
+def _decoded(value: Any, arrays: Iterator[Array], depth: int) -> Any:
+    """Return a value that JSON has. Raises ValueError for what `_encoded` never makes."""
+    if depth > DEEPEST:
+        raise ValueError
+    if isinstance(value, dict):
+        return {key: _decoded(item, arrays, depth + 1) for key, item in value.items()}
+    if not isinstance(value, list):
+        return value
+    kind, *rest = value or [None]
+    if kind == "list":
+        return [_decoded(item, arrays, depth + 1) for item in rest]
+    if kind == "array" and not rest and (array := next(arrays, None)) is not None:
+        return array
+    if kind == "float" and len(rest) == 1 and isinstance(rest[0], str):
+        return struct.unpack(">d", bytes.fromhex(rest[0]))[0]
+    raise ValueError

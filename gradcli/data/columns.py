@@ -101,10 +101,10 @@ def quoted(text: str, longest: int = 40) -> str:
 
 def unknown_column(path: str, name: str, known: Sequence[str]) -> FileError:
     """Return the error for a column that the file lacks."""
-    meant = suggestion(name, known[:1000])
+    closest = suggestion(name, known[:1000])
     message = f"{shown(path)}: there is no column {quoted(name)}"
-    if meant is not None:
-        message += f"; did you mean {quoted(meant)}?"
+    if closest is not None:
+        message += f"; did you mean {quoted(closest)}?"
     return FileError(message, hint=f"columns: {few(known)}")
 
 

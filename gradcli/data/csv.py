@@ -26,7 +26,7 @@ from gradcli.data.cells import (
 from gradcli.data.columns import DROP_HINT, Part, Reader, no_rows, quoted
 from gradcli.data.head import cells_of, head_of, repair
 from gradcli.data.input import PIECE, Input, Section
-from gradcli.data.text import Kept, line_blocks, line_feeds, records
+from gradcli.data.text import LineFilter, line_blocks, line_feeds, records
 from gradcli.errors import FileError, few, printable
 from gradcli.records import NamedTuple
 
@@ -105,10 +105,10 @@ class TextReader(Reader):
         if empty:
             raise no_rows(self._where, self.repair)
 
-    def _kept(self, *, is_start: bool = True) -> Kept:
+    def _kept(self, *, is_start: bool = True) -> LineFilter:
         """Return which lines count, of a part of the file without the head unless `is_start`."""
         blanks, head = self._dialect.blanks.encode(), self._head
-        return Kept(blanks, head.left_out, head.first_row) if is_start else Kept(blanks)
+        return LineFilter(blanks, head.left_out, head.first_row) if is_start else LineFilter(blanks)
 
     def parts(self, rows: int) -> Sequence[Part]:  # noqa: ARG002 - nobody knows how long a row is
         """Return parts of so many bytes, cut where a line ends; see columns.Reader."""
@@ -156,24 +156,24 @@ class TextReader(Reader):
     def _columns(
         self,
         source: Input,
-        kept: Kept,
+        kept: LineFilter,
         names: Sequence[str],
         codes: Mapping[str, Codes | Dates],
     ) -> Iterator[Block]:
         """Yield the columns of the lines that count, in blocks that have rows."""
         wanted = Wanted([self._names.index(name) for name in names], [*map(codes.get, names)])
         for lines in self._lines(source, kept):
-            columns = self._quickly(lines, wanted)
+            columns = self._by_columns(lines, wanted)
             if columns is None:
                 # Blank lines are looked for where they are in the way, since that takes a while.
                 filled = kept.without_blanks(lines)
                 if filled is None:
                     continue
-                columns = self._quickly(filled, wanted) or self._carefully(filled, wanted)
+                columns = self._by_columns(filled, wanted) or self._by_cells(filled, wanted)
             if len(columns[0]):
                 yield dict(zip(names, columns, strict=True))
 
-    def _lines(self, source: Input, kept: Kept) -> Iterator[Lines]:
+    def _lines(self, source: Input, kept: LineFilter) -> Iterator[Lines]:
         """Yield the lines of the file that count, blank ones included."""
         return filter(None, map(kept.of, line_blocks(source, self._options.encoding)))
 
@@ -220,8 +220,8 @@ class TextReader(Reader):
 
     # The rows.
 
-    def _quickly(self, lines: Lines, wanted: Wanted) -> list[Array] | None:
-        """Return the columns if every cell is plain; None leaves it to the careful way."""
+    def _by_columns(self, lines: Lines, wanted: Wanted) -> list[Array] | None:
+        """Return the columns if every cell is plain; None leaves it to `_by_cells`."""
         text, options = lines.text, self._options
         if b'"' in text or any(self._percentages.values()):
             return None
@@ -277,7 +277,7 @@ class TextReader(Reader):
             found.append(column)
         return found
 
-    def _carefully(self, lines: Lines, wanted: Wanted) -> list[Array]:
+    def _by_cells(self, lines: Lines, wanted: Wanted) -> list[Array]:
         """Return the columns, cell by cell. Raises FileError for the first that is wrong."""
         width = len(self._names)
         columns: list[list[float]] = [[] for _ in wanted.places]

@@ -30,8 +30,8 @@ MOST_DIGITS = 19
 PADDING = 32
 """Bytes before the text, so that the words before its first number exist."""
 
-ODD_SHARE = 8
-"""If more than one number in so many is of another form, the columns are left to others."""
+IRREGULAR_SHARE = 8
+"""Give up when more than 1 cell in 8 is no plain decimal."""
 
 LITTLE_ENDIAN = sys.byteorder == "little"
 EXTENDED = (
@@ -119,20 +119,20 @@ def _is_table(characters: NDArray[np.uint8], ends: Places, width: int) -> bool:
 def _values(
     characters: NDArray[np.uint8], starts: Places, points: Places, ends: Places
 ) -> Array | None:
-    whole, after, negative, odd = _parts(characters, starts, points, ends)
+    whole, after, negative, irregular = _parts(characters, starts, points, ends)
     if whole.max() < 2**53:
         values = whole.astype(np.float64)
         values /= DIVISORS.take(after, mode="clip")
     elif EXTENDED:
         quotient = whole.astype(np.longdouble)
         quotient /= LONG_DIVISORS.take(after, mode="clip")
-        odd |= quotient.view(np.uint64)[::2] & np.uint64(0x7FF) == 0x400  # half-way
+        irregular |= quotient.view(np.uint64)[::2] & np.uint64(0x7FF) == 0x400  # half-way
         values = quotient.astype(np.float64)
     else:
-        odd |= whole >= 2**53
+        irregular |= whole >= 2**53
         values = whole / DIVISORS.take(after, mode="clip")
     np.negative(values, out=values, where=negative)
-    return values if _put_right(values, odd, characters, starts, ends) else None
+    return values if _reparsed(values, irregular, characters, starts, ends) else None
 
 
 def _with_exponents(
@@ -145,19 +145,21 @@ def _with_exponents(
     powers_end: Places,
 ) -> Array | None:
     """Return mantissas times powers of ten; exact factors, rounded once, or read by float()."""
-    whole, after, negative, odd = _parts(characters, starts, points, ends)
-    sizes, decimals, below, also_odd = _parts(characters, powers_start, powers_point, powers_end)
-    odd |= also_odd | (decimals > 0) | (powers_point != powers_end)
-    odd |= (whole >= 2**53) | (sizes > MOST_POWER)
+    whole, after, negative, irregular = _parts(characters, starts, points, ends)
+    sizes, decimals, below, also_irregular = _parts(
+        characters, powers_start, powers_point, powers_end
+    )
+    irregular |= also_irregular | (decimals > 0) | (powers_point != powers_end)
+    irregular |= (whole >= 2**53) | (sizes > MOST_POWER)
     powers = np.minimum(sizes, MOST_POWER + 1).astype(np.intp)
     np.negative(powers, out=powers, where=below)
     powers -= after
-    odd |= np.abs(powers) > MOST_POWER
+    irregular |= np.abs(powers) > MOST_POWER
     values = whole.astype(np.float64)
     values *= TENS.take(np.maximum(powers, 0), mode="clip")
     values /= TENS.take(np.maximum(-powers, 0), mode="clip")
     np.negative(values, out=values, where=negative)
-    return values if _put_right(values, odd, characters, starts, powers_end) else None
+    return values if _reparsed(values, irregular, characters, starts, powers_end) else None
 
 
 def _parts(
@@ -174,15 +176,15 @@ def _parts(
     after = ends - points - 1
     np.maximum(after, 0, out=after)
     words = characters[: len(characters) // 8 * 8].view(np.uint64)
-    whole, odd = _digits(words, points, before)
+    whole, irregular = _digits(words, points, before)
     if after.any():
-        fraction, also_odd = _digits(words, ends, after)
-        odd |= also_odd
-        odd |= (before + after > MOST_DIGITS) & (whole != 0)
+        fraction, also_irregular = _digits(words, ends, after)
+        irregular |= also_irregular
+        irregular |= (before + after > MOST_DIGITS) & (whole != 0)
         whole *= POWERS.take(after, mode="clip")
         whole += fraction
-    odd |= before + after == 0
-    return whole, after, negative, odd
+    irregular |= before + after == 0
+    return whole, after, negative, irregular
 
 
 def _digits(words: Words, ends: Places, counts: Places) -> tuple[Words, NDArray[np.bool_]]:
@@ -227,16 +229,16 @@ def _eight(words: Words, ends: Places, counts: Places) -> tuple[Words, NDArray[n
     return digits, wrong
 
 
-def _put_right(
+def _reparsed(
     values: Array,
-    odd: NDArray[np.bool_],
+    irregular: NDArray[np.bool_],
     characters: NDArray[np.uint8],
     starts: Places,
     ends: Places,
 ) -> bool:
-    """Read the odd ones by float(); return whether all are numbers that a double can hold."""
-    places = np.flatnonzero(odd)
-    if len(places) > len(values) // ODD_SHARE + 10:
+    """Parse irregular cells by float(); return whether all are numbers that a double can hold."""
+    places = np.flatnonzero(irregular)
+    if len(places) > len(values) // IRREGULAR_SHARE + 10:
         return False
     text = characters.tobytes()
     for place in places.tolist():

@@ -1,12 +1,19 @@
-"""NPZ, a zip archive of NPY arrays, each a column whose rows are read as a stream."""
+"""NPZ, a zip archive of NPY arrays: columns of data, parameters, and the state of a run.
+
+What is read of an archive is bit for bit what was written, or an error: zip has a checksum for each
+member.
+"""
 
 from __future__ import annotations
 
 import struct
 import zipfile
 import zlib
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
+from math import prod
 from typing import IO, TYPE_CHECKING
+
+import numpy as np
 
 from gradcli.data.arrays import (
     Layout,
@@ -19,7 +26,9 @@ from gradcli.data.arrays import (
 )
 from gradcli.data.columns import MOST_COLUMNS, Reader, checked, quoted, rows_at_once
 from gradcli.data.formats import unlike
-from gradcli.errors import FileError
+from gradcli.errors import FileError, ShapeError
+from gradcli.graph import shapes
+from gradcli.limits import ELEMENTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -41,6 +50,87 @@ DAMAGE = (
 )
 """What the module zipfile raises for an archive that it cannot read."""
 
+START = b"PK\x03\x04"
+"""How an archive with members begins."""
+TEXT = "state.json"
+"""The name of a member that is no array."""
+
+
+@contextmanager
+def opened(
+    file: IO[bytes], where: str, damaged: str = "the archive is damaged"
+) -> Iterator[zipfile.ZipFile]:
+    """Open an archive to be read in a block. Raises FileError, also for what is damaged in it."""
+    start = file.read(64)
+    file.seek(0)
+    try:
+        with zipfile.ZipFile(file) as archive:
+            yield archive
+    except DAMAGE:
+        if start.startswith(b"PK"):
+            raise FileError(f"{where}: {damaged}") from None
+        raise unlike(f"{where}: this is not an NPZ archive", start) from None
+
+
+def members(archive: zipfile.ZipFile, where: str) -> dict[str, zipfile.ZipInfo]:
+    """Return the arrays of an archive by name. Raises FileError for a name used twice."""
+    found: dict[str, zipfile.ZipInfo] = {}
+    for info in archive.infolist():
+        if info.filename.endswith(".npy"):
+            name = info.filename.removesuffix(".npy")
+            if name in found:
+                raise FileError(f"{where}: two members are called {quoted(name)}")
+            found[name] = info
+    if len(found) > MOST_COLUMNS:
+        raise FileError(f"{where}: the archive holds more than {MOST_COLUMNS} arrays")
+    return found
+
+
+@contextmanager
+def member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, where: str) -> Iterator[IO[bytes]]:
+    """Open a member of an archive to be read in a block. Raises FileError, also for damage."""
+    if info.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
+        raise FileError(f"{where}: packed in a way that NumPy does not use")
+    try:
+        with archive.open(info) as file:
+            yield file
+    except DAMAGE:
+        raise FileError(f"{where}: the data is damaged") from None
+
+
+def array_of(archive: zipfile.ZipFile, info: zipfile.ZipInfo, where: str, most: int) -> Array:
+    """Return an array of at most so many numbers as doubles. Raises FileError."""
+    with member(archive, info, where) as stream:
+        layout, offset = npy_header(stream, where)
+        try:
+            count = prod(shapes.checked(layout.shape))
+        except ShapeError as error:
+            raise FileError(f"{where}: {error.message}") from None
+        if count > most:
+            raise FileError(f"{where}: the arrays together have more than {ELEMENTS} numbers")
+        check_size(layout, offset, info.file_size, where)
+        array = np.empty(layout.shape)
+        rows = layout._replace(shape=layout.shape or (1,))  # a single number is read as one row
+        target, row = array.reshape(rows.shape), 0
+        for part in payload(stream, rows, rows_at_once({"": rows.row}), where):
+            target[row : row + len(part)] = part
+            row += len(part)
+        check_end(stream, where)
+    return array
+
+
+def write(file: IO[bytes], arrays: Mapping[str, Array], comment: bytes, text: bytes = b"") -> None:
+    """Write an archive of arrays, and of a text that is no array; the same are the same bytes."""
+    with zipfile.ZipFile(file, "w") as archive:
+        if text:
+            archive.writestr(zipfile.ZipInfo(TEXT), text)
+        for name, array in arrays.items():
+            info = zipfile.ZipInfo(f"{name}.npy")  # without a date
+            info.file_size = array.nbytes  # of which zip must know whether it needs 64 bits
+            with archive.open(info, "w") as stream:
+                np.lib.format.write_array(stream, array)
+        archive.comment = comment
+
 
 class NpzReader(Reader):
     """An NPZ file. A member that holds no numbers is an error where it is asked for."""
@@ -51,7 +141,10 @@ class NpzReader(Reader):
         self._layouts: dict[str, Layout] = {}
         self._faults: dict[str, FileError] = {}
         with self._archive() as archive:
-            for name, info in self._members(archive).items():
+            found = members(archive, self._where)
+            if not found:
+                raise FileError(f"{self._where}: the archive holds no arrays")
+            for name, info in found.items():
                 try:
                     self._layouts[name] = self._look_at(archive, name, info)
                     self.columns[name] = self._layouts[name].row
@@ -75,27 +168,32 @@ class NpzReader(Reader):
                 raise FileError(fault.message, hint=fault.hint)
         self._check_lengths(names)
         at_once = rows_at_once({name: self.columns[name] for name in names})
-        with ExitStack() as stack:
-            archive = stack.enter_context(self._archive())
-            members = self._members(archive)
-            parts = []
-            for name in names:
-                if name not in members:
-                    raise FileError(f"{self._where}: the file changed while it was read")
-                member = stack.enter_context(self._member(archive, name, members[name]))
-                parts.append(self._rows(name, member, at_once))
+        with self._archive() as archive:
+            found = members(archive, self._where)
+            if not found.keys() >= set(names):
+                raise FileError(f"{self._where}: the file changed while it was read")
+            parts = [self._rows(archive, name, found[name], at_once) for name in names]
             for arrays in zip(*parts, strict=True):
                 yield dict(zip(names, arrays, strict=True))
 
-    def _rows(self, name: str, member: _Member, at_once: int) -> Iterator[Array]:
-        layout, _ = npy_header(member, member.where)
-        if layout != self._layouts[name]:
-            raise FileError(f"{member.where}: the file changed while it was read")
-        row = 1
-        for part in payload(member, layout, at_once, member.where):
-            yield checked(part, member.where, row, drop_missing=self._drop_missing)
-            row += len(part)
-        check_end(member, member.where)
+    @contextmanager
+    def _archive(self) -> Iterator[zipfile.ZipFile]:
+        with self._source.open() as file, opened(file, self._where) as archive:
+            yield archive
+
+    def _rows(
+        self, archive: zipfile.ZipFile, name: str, info: zipfile.ZipInfo, at_once: int
+    ) -> Iterator[Array]:
+        where = f"{self._where}: {quoted(name)}"
+        with member(archive, info, where) as stream:
+            layout, _ = npy_header(stream, where)
+            if layout != self._layouts[name]:
+                raise FileError(f"{where}: the file changed while it was read")
+            row = 1
+            for part in payload(stream, layout, at_once, where):
+                yield checked(part, where, row, drop_missing=self._drop_missing)
+                row += len(part)
+            check_end(stream, where)
 
     def _check_lengths(self, names: Sequence[str]) -> None:
         first, *others = names
@@ -109,65 +207,9 @@ class NpzReader(Reader):
 
     def _look_at(self, archive: zipfile.ZipFile, name: str, info: zipfile.ZipInfo) -> Layout:
         """Return how the numbers of a member lie. Raises FileError if it cannot be used."""
-        with self._member(archive, name, info) as member:
-            layout, offset = npy_header(member, member.where)
-            check_layout(layout, member.where)
-            check_size(layout, offset, info.file_size, member.where)
-            return layout
-
-    @contextmanager
-    def _archive(self) -> Iterator[zipfile.ZipFile]:
-        with self._source.open() as file:
-            start = file.read(8)
-            file.seek(0)
-            try:
-                archive = zipfile.ZipFile(file)
-            except DAMAGE:
-                message = f"{self._where}: this is not a zip archive that can be read"
-                raise unlike(message, start) from None
-            with archive:
-                yield archive
-
-    def _members(self, archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
-        """Return the arrays of the archive by name. Raises FileError for a name used twice."""
-        members: dict[str, zipfile.ZipInfo] = {}
-        for info in archive.infolist():
-            if not info.filename.endswith(".npy"):
-                continue
-            name = info.filename.removesuffix(".npy")
-            if name in members:
-                raise FileError(f"{self._where}: two members are called {quoted(name)}")
-            members[name] = info
-        if not members:
-            raise FileError(f"{self._where}: the archive holds no arrays")
-        if len(members) > MOST_COLUMNS:
-            raise FileError(f"{self._where}: the archive holds more than {MOST_COLUMNS} arrays")
-        return members
-
-    @contextmanager
-    def _member(
-        self, archive: zipfile.ZipFile, name: str, info: zipfile.ZipInfo
-    ) -> Iterator[_Member]:
         where = f"{self._where}: {quoted(name)}"
-        if info.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
-            raise FileError(f"{where}: packed in a way that NumPy does not use")
-        try:
-            file = archive.open(info)
-        except DAMAGE:
-            raise FileError(f"{where}: the member cannot be read") from None
-        with file:
-            yield _Member(file, where)
-
-
-class _Member:
-    """A member as a stream whose failures are sentences."""
-
-    def __init__(self, file: IO[bytes], where: str) -> None:
-        self._file = file
-        self.where = where
-
-    def read(self, count: int) -> bytes:
-        try:
-            return self._file.read(count)
-        except DAMAGE:
-            raise FileError(f"{self.where}: the data is damaged") from None
+        with member(archive, info, where) as stream:
+            layout, offset = npy_header(stream, where)
+            check_layout(layout, where)
+            check_size(layout, offset, info.file_size, where)
+            return layout

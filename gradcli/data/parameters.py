@@ -9,13 +9,12 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.data.files import reading, write
 from gradcli.data.formats import unlike
-from gradcli.errors import FileError, ShapeError, UsageError, printable
+from gradcli.errors import FileError, UsageError, printable
 from gradcli.graph import shapes
 from gradcli.language.names import fixed_meaning, is_name
 from gradcli.limits import AXES, ELEMENTS, out_of_range
 
 if TYPE_CHECKING:
-    import zipfile
     from collections.abc import Iterable, Mapping
 
     import numpy as np
@@ -36,9 +35,6 @@ LONGEST_COMMENT = 65535
 
 LONGEST_JSON = 16 * 1024 * 1024
 """The longest JSON that is read, 16 MiB, about 800,000 numbers of full length."""
-
-MOST_PARAMETERS = 100_000
-"""The most arrays of an archive that is read."""
 
 
 def save(path: str, parameters: Mapping[str, Any], about: Mapping[str, Any]) -> None:
@@ -63,24 +59,20 @@ def _json(parameters: Mapping[str, Any], about: Mapping[str, Any]) -> bytes:
 
 def _npz(parameters: Mapping[str, Any], about: Mapping[str, Any]) -> bytes:
     import json
-    import zipfile
     from io import BytesIO
 
     import numpy as np
 
+    from gradcli.data.npz import write as write_archive
+
     buffer = BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for name, value in parameters.items():
-            member = BytesIO()
-            np.lib.format.write_array(member, np.asarray(value, dtype=np.float64))
-            # A member without a date: the same parameters are the same bytes.
-            archive.writestr(zipfile.ZipInfo(f"{name}.npy"), member.getvalue())
-        kept = {key: about[key] for key in (DATES, COVARIANCE) if key in about}
+    arrays = {name: np.asarray(value, dtype=np.float64) for name, value in parameters.items()}
+    kept = {key: about[key] for key in (DATES, COVARIANCE) if key in about}
+    comment = json.dumps(kept).encode() if kept else b""
+    if len(comment) > LONGEST_COMMENT:
+        del kept[COVARIANCE]
         comment = json.dumps(kept).encode() if kept else b""
-        if len(comment) > LONGEST_COMMENT:
-            del kept[COVARIANCE]
-            comment = json.dumps(kept).encode() if kept else b""
-        archive.comment = comment
+    write_archive(buffer, arrays, comment)
     return buffer.getvalue()
 
 
@@ -271,77 +263,26 @@ def _finite(array: Array, where: str) -> float | Array:
 
 
 def _from_npz(file: IO[bytes], where: str) -> dict[str, float | Array]:
-    import zipfile
+    from gradcli.data.npz import array_of, members, opened
 
-    from gradcli.data.npz import DAMAGE
-
-    start = file.read(64)
-    file.seek(0)
-    try:
-        with zipfile.ZipFile(file) as archive:
-            members = _members(archive, where)
-            left = ELEMENTS
-            found: dict[str, float | Array] = {}
-            for name, info in members.items():
-                array = _member(archive, info, f"{where}: {name}", left)
-                left -= array.size
-                found[name] = _finite(array, f"{where}: {name}")
-            return found
-    except DAMAGE:
-        if start.startswith(b"PK"):
-            raise FileError(f"{where}: the archive is damaged") from None
-        raise unlike(f"{where}: this is not an NPZ archive", start) from None
-
-
-def _members(archive: zipfile.ZipFile, where: str) -> dict[str, zipfile.ZipInfo]:
-    """Return the arrays of the archive by name. Raises FileError."""
-    found = archive.infolist()
-    if len(found) > MOST_PARAMETERS:
-        raise FileError(f"{where}: the archive holds more than {MOST_PARAMETERS} arrays")
-    other = next((info.filename for info in found if not info.filename.endswith(".npy")), None)
-    if other is not None:  # in data it would be passed over, but a parameter must not get lost
-        raise FileError(f"{where}: '{printable(other, 40)}' in the archive is not an array")
-    if any(info.comment for info in found):
-        # No NPZ has comments, but a wrong length of one would swallow the arrays behind it.
-        raise FileError(f"{where}: the archive is damaged")
-    members = {info.filename.removesuffix(".npy"): info for info in found}
-    _check_names(members, where)
-    if len(members) < len(found):
-        raise FileError(f"{where}: two arrays have the same name")
-    return members
-
-
-def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, where: str, most: int) -> Array:
-    """Return an array of at most so many numbers. Raises FileError."""
-    import zipfile
-    from math import prod
-
-    import numpy as np
-
-    from gradcli.data.arrays import check_end, check_size, npy_header, payload
-    from gradcli.data.columns import rows_at_once
-
-    if info.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
-        raise FileError(f"{where}: packed in a way that NumPy does not use")
-    with archive.open(info) as stream:
-        layout, offset = npy_header(stream, where)
-        try:
-            count = prod(shapes.checked(layout.shape))
-        except ShapeError as error:
-            raise FileError(f"{where}: {error.message}") from None
-        if count > most:
-            raise FileError(f"{where}: the arrays together have more than {ELEMENTS} numbers")
-        if not count:
-            raise FileError(
-                f"{where}: an array of shape {shapes.shown(layout.shape)} holds no numbers"
-            )
-        check_size(layout, offset, info.file_size, where)
-        array = np.empty(layout.shape)
-        rows = layout._replace(shape=layout.shape or (1,))  # a single number is read as one row
-        target = array.reshape(rows.shape)
-        row = 0
-        for part in payload(stream, rows, rows_at_once({"": rows.row}), where):
-            target[row : row + len(part)] = part
-            row += len(part)
-        check_end(stream, where)
-    return array
+    with opened(file, where) as archive:
+        for info in archive.infolist():
+            # In data it would be passed over, but a parameter must not get lost.
+            if not info.filename.endswith(".npy"):
+                name = printable(info.filename, 40)
+                raise FileError(f"{where}: '{name}' in the archive is not an array")
+            if info.comment:
+                # No NPZ has comments, but a wrong length of one would hide the arrays behind it.
+                raise FileError(f"{where}: the archive is damaged")
+        infos = members(archive, where)
+        _check_names(infos, where)
+        left = ELEMENTS
+        found: dict[str, float | Array] = {}
+        for name, info in infos.items():
+            array = array_of(archive, info, f"{where}: {name}", left)
+            if not array.size:
+                shape = shapes.shown(array.shape)
+                raise FileError(f"{where}: {name}: an array of shape {shape} holds no numbers")
+            left -= array.size
+            found[name] = _finite(array, f"{where}: {name}")
+        return found

@@ -34,8 +34,6 @@ from gradcli.records import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from numpy.typing import NDArray
-
     from gradcli.data.columns import Block, Reader
     from gradcli.graph.shapes import Shape
 
@@ -239,10 +237,8 @@ class Source:
                 joined |= self._whole(self._of_file(chain[number], own, part), own)
         else:
             joined = self._whole(self._together(stored), stored)
-        missing = self._missing(joined)
-        if missing.any():
-            joined = {name: array[~missing] for name, array in joined.items()}
-        return self._stacked(names, joined), int(missing.sum())
+        complete, dropped = self._complete(joined)
+        return self._stacked(names, complete), dropped
 
     def _stored(self, names: Sequence[str]) -> list[str]:
         """Return the columns of the files that columns are made of. Raises FileError."""
@@ -361,23 +357,24 @@ class Source:
         self.dropped = 0
         kept = 0
         for block in blocks:
-            missing = self._missing(block)
-            count = int(missing.sum())
-            self.dropped += count
-            kept += len(missing) - count
-            yield {name: array[~missing] for name, array in block.items()} if count else block
+            complete, dropped = self._complete(block)
+            self.dropped += dropped
+            kept += length_of(complete)
+            yield complete
         if not kept:
             raise FileError(
                 f"{shown(self._path)}: every one of the {self.dropped} rows lacks a value"
             )
 
-    def _missing(self, block: Block) -> NDArray[np.bool_]:
-        """Return which rows are to be left out."""
+    def _complete(self, block: Block) -> tuple[Block, int]:
+        """Return the rows of a block that are not to be left out, and how many others it has."""
+        if not self._drop_missing:
+            return block, 0
         missing = np.zeros(length_of(block), bool)
-        if self._drop_missing:
-            for array in block.values():
-                missing |= np.isnan(array).any(axis=tuple(range(1, array.ndim)))
-        return missing
+        for array in block.values():
+            missing |= np.isnan(array).any(axis=tuple(range(1, array.ndim)))
+        dropped = int(missing.sum())
+        return {n: a[~missing] for n, a in block.items()} if dropped else block, dropped
 
     def _wanted(self, names: Sequence[str]) -> list[tuple[list[Reader], list[str]]]:
         """Return the chains of files that hold some of the columns, with these."""

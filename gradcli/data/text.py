@@ -44,7 +44,7 @@ class Lines(NamedTuple):
     """The number of each line where some were left out between them."""
 
 
-class Kept:
+class LineFilter:
     """Which lines of a file count: those that are not blank, no comment and not left out."""
 
     def __init__(self, blanks: bytes, left_out: Collection[int] = (), first: int = 1) -> None:
@@ -52,7 +52,7 @@ class Kept:
         self._left_out = sorted(left_out)
         self._first = first
         between = b"[" + re.escape(blanks) + b"]*"
-        self._idle = re.compile(rb"(?m)^(?:" + between + rb"(?:" + COMMENT + rb"[^\n]*)?\n)+")
+        self._ignored = re.compile(rb"(?m)^(?:" + between + rb"(?:" + COMMENT + rb"[^\n]*)?\n)+")
         self.comments = 0
         """How many comment lines the last pass left out after `first`."""
 
@@ -84,7 +84,7 @@ class Kept:
         dropped: list[tuple[int, int]] = []
         has_quotes = b'"' in text
         checked, quotes = 0, 0
-        for match in self._idle.finditer(text):
+        for match in self._ignored.finditer(text):
             if has_quotes:
                 quotes += text.count(b'"', checked, match.start())
                 checked = match.start()
@@ -104,7 +104,7 @@ class Kept:
         if not dropped:
             return Lines(number, text)
         pieces: list[bytes] = []
-        stands = np.ones(count, np.bool_)
+        is_kept = np.ones(count, np.bool_)
         end, index = 0, 0
         for start, stop in sorted(dropped):
             if stop <= end:
@@ -112,12 +112,12 @@ class Kept:
             pieces.append(text[end:start])
             index += text.count(b"\n", end, start)
             gone = text.count(b"\n", start, stop)
-            stands[index : index + gone] = False
+            is_kept[index : index + gone] = False
             index += gone
             end = stop
         pieces.append(text[end:])
         kept = b"".join(pieces)
-        return Lines(number, kept, number + np.flatnonzero(stands)) if kept else None
+        return Lines(number, kept, number + np.flatnonzero(is_kept)) if kept else None
 
 
 def line_blocks(source: Input, encoding: str | None = None) -> Iterator[Lines]:

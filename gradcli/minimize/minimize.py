@@ -22,8 +22,7 @@ from gradcli.values import shape_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from gradcli.data.pieces import PieceRows
-    from gradcli.data.rows import FileRows
+    from gradcli.data.rows import Rows
     from gradcli.graph.node import Node
     from gradcli.language.origin import Origin
     from gradcli.minimize.minimum import Iterate
@@ -38,7 +37,7 @@ def minimize(
     *,
     origin: Origin | None = None,
     fixed: Mapping[str, Any] | None = None,
-    data: Mapping[str, Any] | FileRows | PieceRows | None = None,
+    data: Mapping[str, Any] | Rows | None = None,
     settings: Settings | None = None,
     observers: Iterable[Observer] | None = None,
     resumed: Mapping[str, Any] | None = None,
@@ -138,7 +137,7 @@ def _predictions(
     problem: Task,
     how: Settings,
     best: Run,
-    data: Mapping[str, Any] | FileRows | PieceRows,
+    data: Mapping[str, Any] | Rows,
     *,
     influences: bool,
 ) -> Predictions | None:
@@ -190,7 +189,7 @@ class Recipe(NamedTuple):
         own = {name: value for name, value in vars(how).items() if hasattr(Settings, name)}
         return cls(text, start, fixed, Settings().replaced(**{**own, "place": None}))
 
-    def prepared(self, rows: FileRows, place: Callable[[int], str]) -> dict[str, Any]:
+    def prepared(self, rows: Rows, place: Callable[[int], str]) -> dict[str, Any]:
         """Return what computes pieces of the rows, by the name of its class.
 
         `place` tells where a row stands. Raises UsageError for an engine that is not installed.

@@ -33,8 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from gradcli.data.columns import Block
-    from gradcli.data.pieces import PieceRows
-    from gradcli.data.rows import FileRows, Rows
+    from gradcli.data.rows import PieceRows, Rows
     from gradcli.language.origin import Origin
     from gradcli.minimize.row_sums import Look, RowSums
     from gradcli.rows.sums import Sums
@@ -364,7 +363,7 @@ def measure(
     origin: Origin | None,
     fixed: Mapping[str, Any],
     parameters: Mapping[str, Any],
-    data: Mapping[str, Any] | FileRows | PieceRows,
+    data: Mapping[str, Any] | Rows,
 ) -> Callable[[Mapping[str, Any]], float]:
     """Return the function from the parameters to the value of the formula on these rows.
 

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
     from gradcli.calculus.squares import Squares
-    from gradcli.data.pieces import SomeRows
     from gradcli.data.rows import Rows
     from gradcli.language.origin import Origin
     from gradcli.minimize.settings import Settings
@@ -174,7 +173,7 @@ def task(
     origin: Origin | None,
     start: Mapping[str, Any],
     fixed: Mapping[str, Any],
-    data: Mapping[str, Any] | SomeRows,
+    data: Mapping[str, Any] | Rows,
     settings: Settings,
 ) -> Task:
     """Return the task of minimising a formula, which has the shapes of what is given already.
@@ -245,7 +244,7 @@ def objective_over(
     parameters: Sequence[str],
     constants: Mapping[str, Any],
     engine: str = engines.AUTO,
-    files: SomeRows | None = None,
+    files: Rows | None = None,
     place: Callable[[int], str] | None = None,
 ) -> tuple[Objective, Rows | None]:
     """Return the objective, computed by blocks of rows if they are many and it can be.

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any, cast
 
 from gradcli.data.columns import length_of
-from gradcli.data.pieces import PieceRows
+from gradcli.data.rows import PieceRows
 from gradcli.errors import MathematicsError, UsageError, few
 from gradcli.graph.printing import label
 from gradcli.language.bindings import choice
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from gradcli.data.columns import Block
-    from gradcli.data.pieces import SomeRows
     from gradcli.data.rows import Rows
     from gradcli.graph.node import Node
     from gradcli.graph.shapes import Shape
@@ -80,7 +79,7 @@ class Training:
         origin: Origin | None,
         start: Mapping[str, Any],
         fixed: Mapping[str, Any],
-        rows: SomeRows,
+        rows: Rows,
         batches: Batches,
         settings: Settings,
         *,
@@ -376,7 +375,7 @@ class Training:
 
     def _task(
         self,
-        data: Block | SomeRows,
+        data: Block | Rows,
         start: Mapping[str, Any],
         formula: Typed,
     ) -> Task:

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from gradcli.errors import MathematicsError
+from gradcli.errors import MathematicsError, UsageError
 from gradcli.graph.literals import number_text
 from gradcli.graph.printing import label
+from gradcli.pictures.plots.chart import CURVES
 from gradcli.tables.ranges import BLOCK, Range, Table
 
 if TYPE_CHECKING:
@@ -284,16 +285,29 @@ def limits_at_pole(x: Vector, y: Vector, evaluate: Evaluate) -> tuple[float, flo
     if finite.size < 3:
         return None
     low, high = np.quantile(finite, CENTRAL).tolist()
-    if not is_far(finite, low, high) or not _has_pole(x, y, evaluate):
+    cut = ends_around(finite, low, high)
+    return None if cut is None or not _has_pole(x, y, evaluate) else cut
+
+
+def ends_around(values: Vector, low: float, high: float) -> tuple[float, float] | None:
+    """Return where to cut an axis of values that go far beyond a range; None where they do not."""
+    if not is_far(values, low, high):
         return None
     room = (high - low) / 2
-    return max(low - room, float(finite.min())), min(high + room, float(finite.max()))
+    return max(low - room, float(values.min())), min(high + room, float(values.max()))
 
 
 def is_far(values: Vector, low: float, high: float) -> bool:
     """Return whether finite values go far beyond a range, their central part."""
     with np.errstate(over="ignore"):
         return bool(np.ptp(values) > FAR * (high - low) > 0)
+
+
+def check_curves(count: int, hint: str) -> None:
+    """Raise UsageError for more curves than one plot tells apart; the hint is what to do."""
+    if count > CURVES:
+        message = f"one plot tells {CURVES} curves apart, and there are {count}"
+        raise UsageError(message, hint=hint)
 
 
 def both(ends: tuple[float, float]) -> str:

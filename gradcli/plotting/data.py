@@ -11,7 +11,8 @@ from gradcli.errors import FileError, UsageError, few
 from gradcli.formula import parse
 from gradcli.graph.literals import number_text
 from gradcli.graph.shapes import ROWS
-from gradcli.pictures.plots.chart import CLASSES, CURVES, Chart, Field, Line, Panel, Points, Trail
+from gradcli.pictures.plots.chart import CLASSES, Chart, Field, Line, Panel, Points, Trail
+from gradcli.plotting.curves import check_curves
 from gradcli.plotting.curves import curves as curves_of
 from gradcli.programs import interpreter
 from gradcli.rows.reductions import is_rowwise
@@ -136,15 +137,15 @@ def chart(
     label = against.label if against is not None else own[0] if single else "row of the data"
     y_label = title.strip() if title.strip() in names else "value"
     counted = against is None and not single
-    spread = None if errors is None else columns.pop()
+    error = None if errors is None else columns.pop()
     bars = "" if errors is None else "value ± standard error"
     panels = [
-        Panel(label, each, [Points(x, y, bars, spread)], counted=counted)
+        Panel(label, each, [Points(x, y, bars, error)], counted=counted)
         for each, y in zip([y_label, *[f"∂f/∂{n}" for n in wrt]], columns, strict=True)
     ]
     if curves and column is not None:
         drawn = _lines(curves, column, x, notes, log_x=log_x)
-        points = Points(x, columns[0], bars or "data", spread)
+        points = Points(x, columns[0], bars or "data", error)
         panels[0] = panels[0]._replace(marks=[points, *drawn])
     return Chart(title, panels, stacked=True, notes=notes)
 
@@ -153,9 +154,7 @@ def _lines(
     curves: Sequence[Function], name: str, x: Vector, notes: list[str], *, log_x: bool
 ) -> list[Line]:
     """Return curves over the range of the rows, evenly sampled along the axis."""
-    if len(curves) > CURVES:
-        message = f"one plot tells {CURVES} curves apart, and there are {len(curves)}"
-        raise UsageError(message, hint="draw them in several plots")
+    check_curves(len(curves), "draw them in several plots")
     shown = x[x > 0] if log_x else x[np.isfinite(x)]
     if not shown.size or shown.min() == shown.max():
         message = f"--with is drawn over the range of {name}, and all rows have the same {name}"

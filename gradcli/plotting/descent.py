@@ -15,12 +15,11 @@ import numpy as np
 from gradcli.data.input import shown
 from gradcli.data.source import open_source
 from gradcli.data.source import read as read_columns
-from gradcli.errors import FileError, MathematicsError, UsageError
+from gradcli.errors import FileError, MathematicsError
 from gradcli.graph.literals import number_text
 from gradcli.headings import PREFIX
 from gradcli.minimize.settings import SECOND_ORDER
 from gradcli.pictures.plots.chart import (
-    CURVES,
     Band,
     Chart,
     Field,
@@ -31,7 +30,7 @@ from gradcli.pictures.plots.chart import (
     is_wide,
     positive,
 )
-from gradcli.plotting.curves import CENTRAL, both, broken, is_far, with_gaps
+from gradcli.plotting.curves import CENTRAL, both, broken, check_curves, ends_around, with_gaps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -56,6 +55,8 @@ FARTHEST = 1e100
 """How far the way of the parameters is followed; a run may diverge."""
 MARGIN = 0.2
 """What a contour shows around the way of the steps, as a part of its length."""
+KEPT_STEPS = 4096
+"""How many steps a plot shows at the most, evenly spaced, besides the last one."""
 ROWS = 20_000
 """How many rows of the data are drawn at the most, evenly spaced."""
 RESIDUALS = 0.5
@@ -135,9 +136,7 @@ def _over(
     x_label: str, y_label: str, curves: Mapping[str, tuple[Vector, Vector]], notes: list[str]
 ) -> Panel:
     """Return curves over steps or epochs, with a logarithmic scale where it helps."""
-    if len(curves) > CURVES:
-        message = f"one plot tells {CURVES} curves apart, and there are {len(curves)}"
-        raise UsageError(message, hint="leave out some of --overlay")
+    check_curves(len(curves), "leave out some of --overlay")
     log = is_wide(np.concatenate([y for _, y in curves.values()]))
     lines = []
     for label, (x, y) in curves.items():
@@ -272,40 +271,6 @@ def read_log(path: str) -> Overlay:
     return Overlay(path, counts, curves)
 
 
-KEPT_STEPS = 4096
-"""How many steps a plot shows at the most, evenly spaced, besides the last one."""
-
-
-class Steps:
-    """Keeps steps for a plot: all of them, or evenly spaced ones and the last."""
-
-    def __init__(self, most: int = KEPT_STEPS) -> None:
-        self._most = most
-        self._stride = 1
-        self._kept: list[Iterate] = []
-        self._last: Iterate | None = None
-
-    def see(self, iterate: Iterate) -> None:
-        """Keep the step, for now or for good."""
-        self._last = iterate
-        if iterate.step % self._stride == 0:
-            self._kept.append(iterate)
-            if len(self._kept) > self._most:
-                self._stride *= 2
-                self._kept = [kept for kept in self._kept if kept.step % self._stride == 0]
-
-    def following(self, step: int) -> int:
-        """Return the next step after this one that is worth keeping."""
-        return step - step % self._stride + self._stride
-
-    @property
-    def iterates(self) -> list[Iterate]:
-        """The steps that were kept, in order."""
-        if self._last is None or (self._kept and self._kept[-1].step == self._last.step):
-            return self._kept
-        return [*self._kept, self._last]
-
-
 # ---------------------------------------------------------------- a fit of one predictor
 
 
@@ -379,12 +344,10 @@ def _limits(data: Vector, marks: Sequence[Any], notes: list[str]) -> tuple[float
     whole = np.concatenate([data, *drawn])
     central = [np.quantile(values, CENTRAL) for values in drawn if values.size]
     inner = np.concatenate([data, *central])
-    low, high = inner.min(), inner.max()
-    if not is_far(whole, low, high):
-        return None
-    room = (high - low) / 2
-    cut = float(max(low - room, whole.min())), float(min(high + room, whole.max()))
-    notes.append(f"the fit goes far beyond the data; its axis is cut at {both(cut)}")
+    low, high = float(inner.min()), float(inner.max())
+    cut = ends_around(whole, low, high)
+    if cut is not None:
+        notes.append(f"the fit goes far beyond the data; its axis is cut at {both(cut)}")
     return cut
 
 

@@ -11,9 +11,9 @@ import numpy as np
 
 from gradcli.errors import UsageError
 from gradcli.graph.literals import number_text
-from gradcli.pictures.plots.chart import CURVES, Arrows, Band, Chart, Field, Line, Panel, is_wide
+from gradcli.pictures.plots.chart import Arrows, Band, Chart, Field, Line, Panel, is_wide
 from gradcli.pictures.plots.looks import LARGEST
-from gradcli.plotting.curves import CENTRAL, both, curves, is_far, joined
+from gradcli.plotting.curves import CENTRAL, both, check_curves, curves, is_far, joined
 from gradcli.tables.ranges import Range
 
 if TYPE_CHECKING:
@@ -34,9 +34,7 @@ def chart(functions: Sequence[Function]) -> Chart:
         _check(function, first)
     if len(first.ranges) == 2:
         return contour(first)
-    if len(functions) > CURVES:
-        message = f"one plot tells {CURVES} curves apart, and there are {len(functions)}"
-        raise UsageError(message, hint="draw them in several plots")
+    check_curves(len(functions), "draw them in several plots")
     found = [curves(function) for function in functions]
     notes = [note for curve in found for note in curve.notes]
     (name,) = first.ranges

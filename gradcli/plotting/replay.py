@@ -291,7 +291,7 @@ class _Short(Latex):
 def rule_lines(step: Step, marks: Marks) -> list[str]:
     """Return the marks of a step of a rule, line by line; none for one that is long.
 
-    What is kept comes first, and the next point is told by it.
+    What is kept comes first, and the next point follows from it.
     """
     graph, (point, *memory) = step.graph, step.outputs
     held = [graph.variable(kept(place)) for place in range(len(memory))]
@@ -302,12 +302,12 @@ def rule_lines(step: Step, marks: Marks) -> list[str]:
         if node != old and node in graph.below(point)
     }
     (after,) = readable(graph, (), [point], new)
-    told = [*zip(new.values(), readable(graph, (), list(new)), strict=True), (POINT, after)]
+    equations = [*zip(new.values(), readable(graph, (), list(new)), strict=True), (POINT, after)]
     rate = graph.variable(RATE)
     texts, lines = [
         [
             f"{name} {arrow} {kind(graph, named if name == POINT else own).write(node)}"
-            for name, node in told
+            for name, node in equations
         ]
         for kind, arrow, own in (
             (Text, "←", {**letters, rate: "η"}),
@@ -389,10 +389,10 @@ def _narrow(
     It depends on a parameter, and not on the label.
     """
     below = graph.reachable([result])
-    apart = graph.depending_on([label], below)
+    depends_on_label = graph.depending_on([label], below)
     moved = graph.depending_on(parameters, below)
     for node in reversed(below):
-        if node in apart or node not in moved or node == result:
+        if node in depends_on_label or node not in moved or node == result:
             continue
         if not set(inputs) & set(graph.below(result, [node])):
             return node

@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from gradcli.data.columns import Array
-    from gradcli.data.pieces import PieceRows, SomeRows
-    from gradcli.data.rows import FileRows
+    from gradcli.data.rows import Rows as DataRows
     from gradcli.data.source import Source
     from gradcli.graph.shapes import Shape
     from gradcli.language.origin import Origin
@@ -85,7 +84,7 @@ def rows(
     memory: int = HELD_BYTES,
     share: Callable[[Source, Sequence[str]], Any] | None = None,
     **options: Any,
-) -> tuple[SomeRows, Source]:
+) -> tuple[DataRows, Source]:
     """Return the rows of the columns that the text of a formula mentions, and where they are from.
 
     They are held when they take at most `memory` bytes, but where `share` makes rows in pieces.
@@ -105,7 +104,7 @@ def rows(
     return share(source, names) if share else rows_of(source, names, memory), source
 
 
-def values_of(rows_given: SomeRows) -> dict[str, Array] | FileRows | PieceRows:
+def values_of(rows_given: DataRows) -> dict[str, Array] | DataRows:
     """Return what a task takes as its data: columns in memory, or rows in files."""
     return rows_given if rows_given.held is None else rows_given.held
 
@@ -140,7 +139,7 @@ def read_by_rows(
 
 
 def over_rows(
-    read: Callable[[Mapping[str, Shape]], F], data: SomeRows, shapes: Mapping[str, Shape]
+    read: Callable[[Mapping[str, Shape]], F], data: DataRows, shapes: Mapping[str, Shape]
 ) -> F:
     """Return a formula over rows of data, with the length ROWS or, if need be, their number.
 

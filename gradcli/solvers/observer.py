@@ -65,6 +65,43 @@ class Each(Observer):
         return step + 1
 
 
+class Thinned(Observer):
+    """Keeps steps: all of them up to so many, of more evenly spaced ones; and the last one."""
+
+    def __init__(self, most: int | None, stride: int = 1) -> None:
+        """Keep each `stride`-th step; where these are more than `most`, each second one, and so on.
+
+        None keeps them all.
+        """
+        self._most = most
+        self._stride = stride
+        self._kept: list[Any] = []
+        self._last: Any = None
+
+    def step(self, record: Any) -> None:
+        """Keep the step, for now or for good."""
+        self._last = record
+        if record.step % self._stride == 0:
+            self._kept.append(record)
+            self.thin(self._most)
+
+    def following(self, step: int) -> int:
+        """Return the next step after this one that is worth keeping."""
+        return step - step % self._stride + self._stride
+
+    def thin(self, most: int | None) -> None:
+        """Keep at most so many steps, besides the last one."""
+        while most is not None and len(self._kept) > most:
+            self._stride *= 2
+            self._kept = [kept for kept in self._kept if kept.step % self._stride == 0]
+
+    @property
+    def iterates(self) -> list[Any]:
+        """The steps that were kept, in order, and the last one."""
+        is_there = self._last is None or (self._kept and self._kept[-1].step == self._last.step)
+        return self._kept if is_there else [*self._kept, self._last]
+
+
 class Observers(Observer):
     """Several observers as one.
 

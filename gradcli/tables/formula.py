@@ -24,8 +24,7 @@ from gradcli.values import checked, shape_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
-    from gradcli.data.pieces import PieceRows
-    from gradcli.data.rows import FileRows
+    from gradcli.data.rows import FileRows, PieceRows
     from gradcli.data.source import Source
     from gradcli.graph.shapes import Shape
 

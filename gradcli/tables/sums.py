@@ -9,7 +9,7 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING
 
-from gradcli.data.pieces import PieceRows
+from gradcli.data.rows import PieceRows
 from gradcli.graph.shapes import sized
 from gradcli.minimize.rows_objective import RowsObjective
 from gradcli.programs.explain import MOST_TESTED

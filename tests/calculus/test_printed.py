@@ -18,8 +18,8 @@ from gradcli import MathematicsError, parse
 from gradcli.calculus.spelling import spelled
 from gradcli.graph.printing import write
 from gradcli.language.names import FUNCTION_NAMES
-from gradcli.pictures.graph import labels
-from gradcli.pictures.graph.sketch import sketch
+from gradcli.pictures.graph import dot
+from gradcli.pictures.graph.sketch import Options, sketch
 from gradcli.pictures.lesson.flow import flows, slope_name
 from tests.latex_reader import read
 from tests.mpmath_graph import Exact, exact, slopes
@@ -149,7 +149,7 @@ def check_picture(
     sums: dict[tuple[int, int], Exact] = {}
     texts: dict[tuple[int, int], list[str]] = {}
     for arrow in drawn.arrows:
-        shown = labels.local(drawn, arrow, labels.Options(local="formula"))
+        shown = dot.local(drawn, arrow, Options(local="formula"))
         head, tail = arrow.head.step.id, arrow.edge.node
         if shown is None or graph.shape(head) or graph.shape(tail):
             continue

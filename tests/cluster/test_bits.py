@@ -15,7 +15,7 @@ import scipy.optimize
 from hypothesis import given
 from hypothesis.strategies import floats, integers, lists
 
-from gradcli.data.pieces import PieceRows, drawn
+from gradcli.data.rows import PieceRows, drawn
 from gradcli.data.source import open_source
 from tests.benchmarks import replicated
 from tests.benchmarks.fits import problems

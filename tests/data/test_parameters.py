@@ -269,7 +269,7 @@ def test_archives_that_are_refused(tmp_path: Path) -> None:
         file.writestr("a.npy", npy(1.0))
         with pytest.warns(UserWarning, match="Duplicate"):
             file.writestr("a.npy", npy(2.0))
-    assert "two arrays have the same name" in refusal(path)
+    assert "two members are called 'a'" in refusal(path)
 
 
 def test_a_bomb_takes_no_memory(tmp_path: Path) -> None:

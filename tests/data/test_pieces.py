@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from gradcli.data import csv, source
 from gradcli.data.cells import TextOptions
-from gradcli.data.pieces import PieceRows
+from gradcli.data.rows import PieceRows
 from gradcli.data.source import open_source, read
 from gradcli.errors import FileError
 

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from gradcli.data import rows as module
-from gradcli.data.pieces import fingerprint
-from gradcli.data.rows import FileRows, HeldRows, rows, rows_from
+from gradcli.data.rows import FileRows, HeldRows, fingerprint, rows, rows_from
 from gradcli.data.source import open_source
 
 if TYPE_CHECKING:

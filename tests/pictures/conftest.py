@@ -14,8 +14,7 @@ import pytest
 
 from gradcli.formula import Formula, parse
 from gradcli.pictures.graph.dot import dot
-from gradcli.pictures.graph.labels import Options
-from gradcli.pictures.graph.sketch import Sketch, sketch
+from gradcli.pictures.graph.sketch import Options, Sketch, sketch
 from tests.pictures.reader import BROWSER, DRIVER, Reader
 
 if TYPE_CHECKING:

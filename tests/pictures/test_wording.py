@@ -20,7 +20,7 @@ from gradcli.graph.forms import FORMS
 from gradcli.graph.operations import FUNCTIONS, TABLE
 from gradcli.minimize.minimum import Epoch
 from gradcli.pictures import wording
-from gradcli.pictures.graph.sentences import ORDINALS
+from gradcli.pictures.graph.words import ORDINALS
 from gradcli.pictures.wording import ENGLISH, PART, VARIABLE, table
 from gradcli.plotting.replay import OFFERED
 from tests.cli.conftest import run_inside as inside

@@ -18,7 +18,8 @@ from gradcli.minimize.minimum import Epoch, Iterate
 from gradcli.minimize.settings import Settings
 from gradcli.minimize.task import task
 from gradcli.pictures.plots.chart import Band, Field, Line, Points, Trail
-from gradcli.plotting.descent import Steps, chart, has_way
+from gradcli.plotting.descent import KEPT_STEPS, chart, has_way
+from gradcli.solvers.observer import Thinned
 
 X = np.array([0.3, 1.0, 1.7, 2.2, 3.1, 4.8, 6.0, 6.4])
 Y = np.array([1.1, 2.3, 2.9, 4.1, 4.4, 7.2, 8.9, 8.4])
@@ -26,9 +27,9 @@ Y = np.array([1.1, 2.3, 2.9, 4.1, 4.4, 7.2, 8.9, 8.4])
 
 def fit(model: str, start: dict[str, float], **options: Any) -> Any:
     data = {"x": X, "y": Y}
-    steps = Steps()
+    steps = Thinned(KEPT_STEPS)
     formula = parse(model, {"x": X.shape, "y": Y.shape})
-    found = formula.minimize(start, data=data, observe=steps.see, **options)
+    found = formula.minimize(start, data=data, observe=steps.step, **options)
     return found, steps.iterates
 
 
@@ -45,9 +46,9 @@ def iterate(step: int) -> Iterate:
 
 @pytest.mark.parametrize("count", [1, 2, 9, 10, 11, 12, 1000, 12345])
 def test_steps_are_thinned_evenly_and_keep_both_ends(count: int) -> None:
-    steps = Steps(most=10)
+    steps = Thinned(10)
     for step in range(count):
-        steps.see(iterate(step))
+        steps.step(iterate(step))
 
     kept = [found.step for found in steps.iterates]
 
@@ -58,8 +59,8 @@ def test_steps_are_thinned_evenly_and_keep_both_ends(count: int) -> None:
 
 
 def test_the_objective_is_shown_step_by_step() -> None:
-    steps = Steps()
-    found = parse("a^2 - 10*a + 28").minimize(a=6, lr=0.1, steps=20, observe=steps.see)
+    steps = Thinned(KEPT_STEPS)
+    found = parse("a^2 - 10*a + 28").minimize(a=6, lr=0.1, steps=20, observe=steps.step)
     plot = chart(found, steps.iterates)
 
     panel = plot.panels[0]
@@ -76,8 +77,8 @@ def test_the_objective_is_shown_step_by_step() -> None:
 
 def way(source: str, start: dict[str, float], **options: Any) -> Any:
     """The last panel of a run, with the objective that it is drawn with."""
-    formula, steps = parse(source), Steps()
-    found = formula.minimize(start, observe=steps.see, **options)
+    formula, steps = parse(source), Thinned(KEPT_STEPS)
+    found = formula.minimize(start, observe=steps.step, **options)
     bounds = options.get("bounds")
     objective = task(formula, formula.origin, start, {}, {}, Settings()).objective
     return chart(found, steps.iterates, objective, bounds)
@@ -119,8 +120,8 @@ def test_a_parameter_that_diverges_is_followed_as_far_as_it_can_be_drawn() -> No
 
 
 def test_a_wide_objective_has_a_logarithmic_scale_and_zeros_are_said() -> None:
-    steps = Steps()
-    found = parse("(1-x)^2 + 100*(y-x^2)^2").minimize(x=-1.2, y=1, observe=steps.see)
+    steps = Thinned(KEPT_STEPS)
+    found = parse("(1-x)^2 + 100*(y-x^2)^2").minimize(x=-1.2, y=1, observe=steps.step)
     plot = chart(found, steps.iterates)
 
     panel = plot.panels[0]
@@ -141,8 +142,8 @@ def test_a_wide_objective_has_a_logarithmic_scale_and_zeros_are_said() -> None:
 def test_two_parameters_have_a_way_on_the_contour() -> None:
     formula = parse("(1-x)^2 + 100*(y-x^2)^2")
     start = {"x": -1.2, "y": 1.0}
-    steps = Steps()
-    found = formula.minimize(start, observe=steps.see)
+    steps = Thinned(KEPT_STEPS)
+    found = formula.minimize(start, observe=steps.step)
     objective = task(formula, formula.origin, start, {}, {}, Settings()).objective
     panel = chart(found, steps.iterates, objective).panels[1]
 
@@ -160,9 +161,9 @@ def test_two_parameters_have_a_way_on_the_contour() -> None:
 def test_the_contour_stays_inside_bounds_and_has_gaps() -> None:
     formula = parse("(x-2)^2 + y*log(y)")
     start = {"x": 0.5, "y": 0.1}
-    steps = Steps()
+    steps = Thinned(KEPT_STEPS)
     bounds = {"x": (0.0, 1.0)}
-    found = formula.minimize(start, observe=steps.see, bounds=bounds)
+    found = formula.minimize(start, observe=steps.step, bounds=bounds)
     objective = task(formula, formula.origin, start, {}, {}, Settings()).objective
     panel = chart(found, steps.iterates, objective, bounds).panels[1]
 

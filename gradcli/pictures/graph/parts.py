@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from gradcli.graph.bound import inlined
 from gradcli.graph.forms import INTEGRAL, PRODUCT_OVER, ROOT
 from gradcli.graph.printing import Text
-from gradcli.pictures.graph.words import fit, number
+from gradcli.pictures.graph.words import fit, names_of, number
 from gradcli.pictures.wording import say
 from gradcli.programs.trace import Part
 
@@ -37,33 +37,6 @@ def with_parts(graph: Graph, steps: Sequence[Step]) -> list[Step]:
         else step
         for step in steps
     ]
-
-
-def about(step: Step) -> str:
-    """Return the parts of a step in a sentence; "" when it has none."""
-    if not step.parts:
-        return ""
-    told = [
-        part.what if part.value is None else f"{part.what}: {number(part.value)}"
-        for part in step.parts
-    ]
-    return say("parts are", parts="; ".join(told))
-
-
-def bounds(graph: Graph, node: int) -> str:
-    """Return what a form is taken of, in words: exp(-x^2) for x from 0 to b."""
-    _, arguments, bound = graph.rows[node]
-    text = Text(graph, _names(graph))
-    body, name = text.body(node)
-    formula = text.names.get(body) or text.write(body) or ""
-    limits = [text.names.get(limit) or text.write(limit) for limit in arguments[: bound.limits]]
-    if len(limits) == 1:
-        return say("form near", formula=formula, name=name, place=limits[0])
-    return say("form between", formula=formula, name=name, low=limits[0], high=limits[1])
-
-
-def _names(graph: Graph) -> dict[int, str]:
-    return {node: next(iter(given)) for node, given in graph.names.items() if given}
 
 
 def _parts(graph: Graph, step: Step, values: Mapping[int, Any]) -> Iterator[Part]:
@@ -115,5 +88,5 @@ def _formula(graph: Graph, node: int, root: int) -> str:
     _, arguments, bound = graph.rows[node]
     leaf = graph.variable(f"0 {bound.name}")
     shown = inlined(graph, bound, root, [leaf, *arguments[bound.limits :]], as_typed=True)
-    text = Text(graph, _names(graph))
+    text = Text(graph, names_of(graph))
     return fit(text.names.get(shown) or text.write(shown) or "", LONGEST)

@@ -75,8 +75,7 @@ def picture(
         _check_until(chosen, steps, gradient=gradient)
     if not chosen.is_picture:
         return chosen.make(Picture(graph, result, steps, notes))
-    from gradcli.pictures.graph.labels import Options
-    from gradcli.pictures.graph.sketch import size, sketch, tangle
+    from gradcli.pictures.graph.sketch import Options, size, sketch, tangle
 
     nodes, arrows = size(graph, result, steps)
     if nodes > most_nodes or arrows > 2 * most_nodes:
@@ -151,26 +150,20 @@ def _formula(graph: Graph, result: int) -> str:
     return printing.formula(graph, result)
 
 
-def _heading(formula: str, letter: str) -> str:
-    """Return the formula as an equation for the letter that its derivatives are written with."""
-    definitions, separator, last = formula.rpartition("; ")
-    return f"{definitions}{separator}{letter} = {last}"
-
-
 # ---------------------------------------------------------------- a moment of the pass
 
 
 def _until(sketch: Sketch, count: int) -> Sketch:
     """Return the sketch as it is after so many steps of the backward pass.
 
-    In each step one operation hands its gradient on to all its inputs, that of the result first.
+    In each step one operation passes its gradient to all its inputs, that of the result first.
     A gradient that is a sum has the terms that have arrived. Raises UsageError for more steps than
     there are.
     """
     from collections import Counter
     from itertools import groupby
 
-    from gradcli.pictures.graph.sentences import about_step
+    from gradcli.pictures.graph.words import about_step
     from gradcli.pictures.lesson.flow import flows
 
     found = flows(sketch)
@@ -229,7 +222,8 @@ class Picture(NamedTuple):
 
     def heading(self) -> str:
         """Return the formula as an equation for the letter that its derivatives have."""
-        return _heading(_formula(self.graph, self.result), self.sketch.letter)
+        definitions, separator, last = _formula(self.graph, self.result).rpartition("; ")
+        return f"{definitions}{separator}{self.sketch.letter} = {last}"
 
     def equations(self) -> list[str]:
         """Return the lines of the heading in LaTeX; none for one that stays text."""
@@ -259,7 +253,7 @@ class Format(NamedTuple):
 
 def _svg(picture: Picture) -> bytes:
     from gradcli.pictures.graph.render import finished, render
-    from gradcli.pictures.graph.sentences import about_picture
+    from gradcli.pictures.graph.words import about_picture
 
     content = render(lambda: picture.dot(picture.heading()), "svg")
     drawn = picture.sketch
@@ -284,21 +278,21 @@ def _by_graphviz(name: str, starts: bytes, *, opaque: bool = False) -> Format:
 
 def _lesson(picture: Picture) -> bytes:
     from gradcli.pictures.graph.render import render
-    from gradcli.pictures.graph.sentences import listed
+    from gradcli.pictures.graph.words import listed
     from gradcli.pictures.lesson.figures import Figures
     from gradcli.pictures.lesson.live import data, live, printed
     from gradcli.pictures.lesson.page import page
     from gradcli.pictures.lesson.story import lesson
 
     drawn, options = picture.sketch, picture.options
-    told = lesson(drawn, gradient=options.gradient)
+    plain = lesson(drawn, gradient=options.gradient)
     figures = live(drawn, gradient=options.gradient, only_named=picture.only_named)
     shown = figures or Figures(drawn, typeset=True)
     frames, limits = lesson(drawn, gradient=options.gradient, figures=shown).frames, ""
     if figures is not None:
         fixed = printed(figures)
         limits = say("printed", names=listed(fixed)) if fixed else ""
-    elif told.has_values and any(box.step.operation == "variable" for box in drawn.boxes):
+    elif plain.has_values and any(box.step.operation == "variable" for box in drawn.boxes):
         limits = say("printed all")
     ways = {"wide": "LR", "tall": "TB"} if options.rankdir == "LR" else {"alone": "TB"}
     if len(drawn.boxes) > MOST_TWICE:
@@ -315,7 +309,7 @@ def _lesson(picture: Picture) -> bytes:
         "marks": shown.marks,
         "live": figures and data(figures, options.local),
     }
-    return page(told, views, picture.heading(), picture.equations(), content)
+    return page(plain, views, picture.heading(), picture.equations(), content)
 
 
 def _data(picture: Picture) -> bytes:

@@ -12,7 +12,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.graph.printing import latex_names
-from gradcli.pictures.graph.sentences import about_edge, about_step
+from gradcli.pictures.graph.words import about_edge, about_step
 from gradcli.pictures.wording import say
 from gradcli.programs.trace import FORMULA
 
@@ -37,7 +37,7 @@ class Box(NamedTuple):
     tree: bool
     """Whether nothing below it is used twice, so that it can be laid out as it is written."""
     sentence: str
-    """What is told about it."""
+    """The sentence that describes it."""
     awaits: bool = False
     """Whether more has yet to flow into its gradient, in a picture of a moment of the pass."""
 
@@ -55,7 +55,7 @@ class Arrow(NamedTuple):
     strength: float | None
     """Share of the strongest flow of gradient through the picture; None where none flows."""
     sentence: str
-    """What is told about it."""
+    """The sentence that describes it."""
 
 
 class Sketch(NamedTuple):
@@ -72,6 +72,18 @@ class Sketch(NamedTuple):
     """The names in LaTeX; none where a name is no word, so that formulas stay text."""
     moment: str = ""
     """Up to where the backward pass has come, where it is not at its end."""
+
+
+class Options(NamedTuple):
+    """How a picture is drawn."""
+
+    gradient: bool = True
+    """Whether gradients are shown, and the arrows are as wide as gradient flows through them."""
+    rankdir: str = "LR"
+    local: str = "number"
+    """What stands on an arrow: the local derivative as "number", "formula", "both" or "none"."""
+    room: int = 0
+    """Points that a number has at least, where it can become longer."""
 
 
 def sketch(graph: Graph, result: int, steps: Sequence[Step], notes: Sequence[str] = ()) -> Sketch:

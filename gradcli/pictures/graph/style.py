@@ -8,7 +8,10 @@ one, the result has a double border, what is not taken is dashed, a constant is 
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 FONT = "Verdana,DejaVu Sans,sans-serif"
 """One of the first two is on nearly every machine, and they are equally wide: a text fits its box
@@ -46,43 +49,50 @@ PAGE = Colour("#fffefd", "#11161d")
 RULE = Colour("#cdd4dc", "#3d4754")
 """Thin lines inside a node."""
 
-OPERATION = Paint(Colour("#fdfdfe", "#1b222c"), Colour("#6d7885", "#8f9baa"), MUTED)
-INPUT = Paint(
-    Colour("#e6f0fb", "#10304f"), Colour("#2a69ac", "#5aa5f5"), Colour("#1d4f88", "#9ccbff")
-)
-RESULT = Paint(
-    Colour("#e4f4e8", "#123820"), Colour("#1f7a3e", "#4fc274"), Colour("#17592e", "#93e0ac")
-)
-CONSTANT = Paint(Colour("#f1f3f5", "#242b35"), Colour("#f1f3f5", "#242b35"), MUTED)
-IDLE = Paint(
-    Colour("#f8f9fa", "#181e26"), Colour("#8a93a0", "#727e8d"), Colour("#5b6573", "#a3aebb")
-)
-
 PAINTS = {
-    "operation": OPERATION,
-    "input": INPUT,
-    "result": RESULT,
-    "constant": CONSTANT,
-    "idle": IDLE,
+    "operation": Paint(Colour("#fdfdfe", "#1b222c"), Colour("#6d7885", "#8f9baa"), MUTED),
+    "input": Paint(
+        Colour("#e6f0fb", "#10304f"), Colour("#2a69ac", "#5aa5f5"), Colour("#1d4f88", "#9ccbff")
+    ),
+    "result": Paint(
+        Colour("#e4f4e8", "#123820"), Colour("#1f7a3e", "#4fc274"), Colour("#17592e", "#93e0ac")
+    ),
+    "constant": Paint(Colour("#f1f3f5", "#242b35"), Colour("#f1f3f5", "#242b35"), MUTED),
+    "idle": Paint(
+        Colour("#f8f9fa", "#181e26"), Colour("#8a93a0", "#727e8d"), Colour("#5b6573", "#a3aebb")
+    ),
 }
 """By the class that a node carries in the SVG."""
 
-COLOURS = tuple(
-    dict.fromkeys(
-        [INK, MUTED, GRADIENT, LINE, FLOW, PAGE, RULE]
-        + [colour for paint in PAINTS.values() for colour in paint]
+COLOURS = {
+    "ink": INK,
+    "muted": MUTED,
+    "gradient": GRADIENT,
+    "line": LINE,
+    "flow": FLOW,
+    "page": PAGE,
+    "rule": RULE,
+    **{
+        f"{role}-{part}": colour
+        for role, paint in PAINTS.items()
+        for part, colour in paint._asdict().items()
+    },
+}
+"""Every colour of the picture, by the names that the style of a page has for them."""
+
+
+def exchanged(texts: Mapping[Colour, str]) -> str:
+    """Return the style that puts a text in place of each light colour of the SVG."""
+    return "".join(
+        f'.gradcli [{attribute}="{colour.light}"]{{{attribute}:{text}}}'
+        for colour, text in texts.items()
+        for attribute in ("fill", "stroke")
     )
-)
-"""Every colour of the picture, once."""
 
 
 def style_sheet() -> str:
     """Return the style of the SVG: dark colours where the viewer prefers them."""
-    exchanges = "".join(
-        f'.gradcli [{attribute}="{light}"]{{{attribute}:{dark}}}'
-        for light, dark in COLOURS
-        for attribute in ("fill", "stroke")
-    )
+    exchanges = exchanged({colour: colour.dark for colour in COLOURS.values()})
     return (
         "svg.gradcli{color-scheme:light dark}"
         ".gradcli text{font-variant-numeric:tabular-nums}"

@@ -1,1 +1,1 @@
-"""A run told as a lesson: both passes, frame by frame, as one page that needs nothing else."""
+"""A run as a lesson: both passes, frame by frame, as one page that needs nothing else."""

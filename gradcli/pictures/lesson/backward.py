@@ -9,10 +9,22 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from gradcli.calculus.spelling import spelled
 from gradcli.graph.printing import write
 from gradcli.graph.shapes import sized
-from gradcli.pictures.graph.words import fit
+from gradcli.pictures.graph.words import fit, is_numeral
 from gradcli.pictures.lesson.flow import flows, slope_name
-from gradcli.pictures.lesson.frames import LONGEST, Frame, called, factor, shown, slope
-from gradcli.pictures.lesson.notation import Math, back, combined, followed, formula, local
+from gradcli.pictures.lesson.notation import (
+    EQUATION,
+    Frame,
+    Math,
+    back,
+    called,
+    combined,
+    factor,
+    followed,
+    formula,
+    local,
+    shown,
+    slope,
+)
 from gradcli.pictures.wording import say
 from gradcli.programs.trace import FORMULA
 
@@ -154,7 +166,7 @@ def _term(figures: Figures, flow: Flow) -> str:
         return followed(term, say("told repeated"))
     arrow = flow.arrows[0]
     if len(flow.arrows) == 1 and flow.head.step.operation != FORMULA:
-        return back(sketch, flow.head.step, arrow.place, arriving, LONGEST)
+        return back(sketch, flow.head.step, arrow.place, arriving, EQUATION)
     return _of_formula(sketch, flow, flow.rule, arriving)
 
 
@@ -170,7 +182,7 @@ def _of_formula(sketch: Sketch, flow: Flow, rule: int, arriving: Math) -> str:
     }
     names[flow.head.step.id] = factor(called(sketch, flow.head))
     names[graph.variable(slope_name(flow.head), graph.shape(flow.head.step.id))] = arriving
-    text = names.get(shown) or write(graph, shown, names, LONGEST)
+    text = names.get(shown) or write(graph, shown, names, EQUATION)
     return formula(sketch, shown, text, names) if text else ""
 
 
@@ -195,8 +207,8 @@ def _is_short(what: Quantity) -> bool:
 def _local(figures: Figures, flow: Flow) -> str:
     """Return the local derivative as a formula, or as a number where none is known."""
     arrow = flow.arrows[0]
-    found = local(figures.sketch, flow.head.step, arrow.edge, LONGEST)
-    if found.lstrip("-").replace(".", "").isdigit():
+    found = local(figures.sketch, flow.head.step, arrow.edge, EQUATION)
+    if is_numeral(found):
         return found.replace("-", "−")
     return found or figures.shown(figures.local(arrow)) or "…"
 

@@ -1,7 +1,7 @@
 """The numbers of a lesson as text: as they are, or as marks that the page puts numbers in place of.
 
 A mark is one character of a private plane of Unicode, which nothing that a user typed can hold (it
-would have been escaped). It stands for an entry of `Live.marks`.
+would have been escaped). It stands for an entry of `Marks.marks`.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.pictures.graph.words import extent, quantity
-from gradcli.pictures.lesson.frames import ARRAY, factor, shown
-from gradcli.pictures.lesson.notation import as_mathml, settled
+from gradcli.pictures.lesson.flow import slope_name
+from gradcli.pictures.lesson.notation import ARRAY, as_mathml, factor, settled, shown
 from gradcli.pictures.wording import say
 
 if TYPE_CHECKING:
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 
     from gradcli.pictures.graph.sketch import Arrow, Box, Sketch
     from gradcli.pictures.lesson.flow import Flow
-    from gradcli.pictures.lesson.frames import Frame
-    from gradcli.programs.instructions import Instructions
+    from gradcli.pictures.lesson.notation import Frame
 
 FIRST_MARK = 0xF0000
 """The first character that is a mark."""
@@ -56,16 +55,39 @@ class Marks:
         return self.mark("math", plain, as_mathml(latex, plain))
 
 
+class Symbols(NamedTuple):
+    """Where a program computes what a picture shows."""
+
+    m: Any
+    """The instructions."""
+    values: Mapping[int, Any]
+    """By the ids of steps; None for those that are not computed."""
+    gradients: Mapping[int, Any]
+    tangents: Mapping[int, Any]
+    locals: Mapping[tuple[int, int], Any]
+    """By the id of the step and the position of its input."""
+    given: Mapping[str, Any]
+    """The inputs of the program by name."""
+    seeds: Mapping[str, Any]
+    """The rates of the inputs by name: 1 for the one that tangents are asked for, else 0."""
+    start: list[float]
+    """The inputs of the program to begin with."""
+
+
 class Figures(Marks):
-    """The numbers of a run, as they are."""
+    """The numbers of a run: as they are, or as marks of the places that `symbols` says."""
 
-    is_live = False
-
-    def __init__(self, sketch: Sketch, *, typeset: bool = False) -> None:
+    def __init__(
+        self, sketch: Sketch, symbols: Symbols | None = None, *, typeset: bool = False
+    ) -> None:
         super().__init__()
         self.sketch = sketch
+        self.is_live = symbols is not None
+        """Whether a page computes the numbers, so that they may change."""
+        self.symbols = symbols or Symbols(None, {}, {}, {}, {}, {}, {}, [])
         self.typeset = typeset and len(sketch.boxes) <= MOST_SET
         """Whether formulas are marks too, which the page sets as mathematics."""
+        self._surely = self._surely_read()
 
     def settled(self, frames: Iterable[Frame]) -> list[Frame]:
         """Return the frames with each formula in them as plain text, or as a mark."""
@@ -87,96 +109,6 @@ class Figures(Marks):
 
     def value(self, box: Box) -> Quantity:
         """Return the value of a box."""
-        return Quantity(box.step.value)
-
-    def gradient(self, box: Box) -> Quantity:
-        """Return the gradient of a box."""
-        return Quantity(box.step.gradient)
-
-    def local(self, arrow: Arrow) -> Quantity:
-        """Return the local derivative of an arrow."""
-        return Quantity(arrow.edge.local)
-
-    def amount(self, flow: Flow) -> Quantity:
-        """Return what flows back along an arrow."""
-        return Quantity(flow.amount)
-
-    def sum(self, before: Quantity, more: Quantity) -> Quantity:
-        """Return the sum of two quantities."""
-        return Quantity(before.number + more.number)
-
-    def shown(self, what: Quantity, longest: int = ARRAY) -> str:
-        """Return a number, or an array, which is short or told by its shape and range."""
-        return "" if what.number is None else shown(what.number, longest)
-
-    def if_known(self, what: Quantity, yes: str, no: str) -> str:
-        """Return one of two texts by whether there is a value."""
-        return no if what.number is None else yes
-
-    def told(self, box: Box) -> str:
-        """Return the value of a box, with its standard error where it has one."""
-        error = box.step.standard_error
-        return self.shown(self.value(box)) + ("" if error is None else f" ± {shown(error)}")
-
-    def factor(self, text: str) -> str:
-        """Return a formula or number in parentheses, if it needs them as a factor."""
-        return factor(text)
-
-    def times(self, text: str) -> str:
-        """Return how many times as much: "just" for once."""
-        return say("just") if text == "1" else say("times", number=text)
-
-    def either(self, condition: Box, yes: str, no: str) -> str:
-        """Return one of two texts by a condition of the formula."""
-        return yes if condition.step.value else no
-
-    def at_start(self, text: str) -> str:
-        """Return a text that is true of the inputs as they were given."""
-        return text
-
-    def if_read(self, what: Box | Arrow, yes: str, no: str) -> str:
-        """Return one of two texts by whether the result reads a part of the picture."""
-        return yes if what.live else no
-
-    def may_be_read(self, what: Box | Arrow) -> bool:
-        """Return whether the result reads a part of the picture, now or for other inputs."""
-        return what.live
-
-    def is_surely_read(self, what: Box | Arrow) -> bool:  # noqa: ARG002 - see Live
-        """Return whether the result reads a part of the picture for all inputs of this run."""
-        return True
-
-
-class Symbols(NamedTuple):
-    """Where a program computes what a picture shows."""
-
-    m: Instructions
-    values: Mapping[int, Any]
-    """By the ids of steps; None for those that are not computed."""
-    gradients: Mapping[int, Any]
-    tangents: Mapping[int, Any]
-    locals: Mapping[tuple[int, int], Any]
-    """By the id of the step and the position of its input."""
-    given: Mapping[str, Any]
-    """The inputs of the program by name."""
-    seeds: Mapping[str, Any]
-    """The rates of the inputs by name: 1 for the one that tangents are asked for, else 0."""
-    start: list[float]
-    """The inputs of the program to begin with."""
-
-
-class Live(Figures):
-    """The numbers of a run as marks."""
-
-    is_live = True
-
-    def __init__(self, sketch: Sketch, symbols: Symbols) -> None:
-        super().__init__(sketch, typeset=True)
-        self.symbols = symbols
-        self._surely = self._surely_read()
-
-    def value(self, box: Box) -> Quantity:
-        """Return the value of a box."""
         return Quantity(box.step.value, self.symbols.values.get(box.step.id))
 
     def gradient(self, box: Box) -> Quantity:
@@ -195,35 +127,29 @@ class Live(Figures):
 
     def amount(self, flow: Flow) -> Quantity:
         """Return what flows back along an arrow; nothing where no gradient arrives."""
-        if flow.rule is not None:
-            return Quantity(flow.amount, self._ruled(flow))
         gradient = self.gradient(flow.head).symbol
-        local = self.local(flow.arrows[0]).symbol
-        if gradient is None or local is None:
+        if gradient is None:
             return Quantity(flow.amount)
         m = self.symbols.m
-        if not (_is_number(gradient) and _is_number(local)):
-            return Quantity(flow.amount, self._of_arrays(flow, gradient, local))
-        return Quantity(flow.amount, m.where(gradient != 0.0, gradient * local, 0.0))
+        if flow.rule is not None:
+            given = {**self.symbols.given, slope_name(flow.head): gradient}
+            return Quantity(flow.amount, m.run(self.sketch.graph, [flow.rule], given)[flow.rule])
+        local = self.local(flow.arrows[0]).symbol
+        if local is None:
+            return Quantity(flow.amount)
 
-    def _of_arrays(self, flow: Flow, gradient: Any, local: Any) -> Any:
+        def product(g: Any, d: Any) -> Any:
+            return m.where(g != 0.0, g * d, 0.0)
+
+        if _is_number(gradient) and _is_number(local):
+            return Quantity(flow.amount, product(gradient, local))
         import numpy as np
 
         from gradcli.programs.arrays import sum_to_shape
 
-        m = self.symbols.m
-        masked = np.frompyfunc(lambda g, d: m.where(g != 0.0, g * d, 0.0), 2, 1)
-        found = sum_to_shape(masked(gradient, local), self.sketch.graph.shape(flow.tail.step.id))
-        return found[()] if np.ndim(found) == 0 else found
-
-    def _ruled(self, flow: Flow) -> Any:
-        from gradcli.pictures.lesson.flow import slope_name
-
-        gradient = self.gradient(flow.head).symbol
-        if gradient is None or flow.rule is None:
-            return None
-        given = {**self.symbols.given, slope_name(flow.head): gradient}
-        return self.symbols.m.run(self.sketch.graph, [flow.rule], given)[flow.rule]
+        found = np.frompyfunc(product, 2, 1)(gradient, local)
+        found = sum_to_shape(found, self.sketch.graph.shape(flow.tail.step.id))
+        return Quantity(flow.amount, found[()] if np.ndim(found) == 0 else found)
 
     def sum(self, before: Quantity, more: Quantity) -> Quantity:
         """Return the sum of two quantities."""
@@ -232,10 +158,10 @@ class Live(Figures):
         return Quantity(number, before.symbol + more.symbol if known else None)
 
     def shown(self, what: Quantity, longest: int = ARRAY) -> str:
-        """Return the mark of a number, or those of the numbers of an array."""
+        """Return a number, or an array, which is short or told by its shape and range."""
         symbol = what.symbol
         if symbol is None:
-            return super().shown(what, longest)
+            return "" if what.number is None else shown(what.number, longest)
         if _is_number(symbol):
             return self.mark("number", symbol.place)
         places = [number.place for number in symbol.ravel()]
@@ -247,16 +173,21 @@ class Live(Figures):
             return shape
         return f"{shape} ({self.mark('least', places)} … {self.mark('greatest', places)})"
 
-    def if_known(self, what: Quantity, yes: str, no: str) -> str:
-        """Return one of two texts by whether there is a value."""
-        if not _is_number(what.symbol):
-            return super().if_known(what, yes, no)
-        return self.mark("known", what.symbol.place, yes, no)
-
     def _nested(self, symbol: Any) -> str:
         if _is_number(symbol):
             return self.mark("number", symbol.place)
         return f"[{', '.join([self._nested(part) for part in symbol])}]"
+
+    def if_known(self, what: Quantity, yes: str, no: str) -> str:
+        """Return one of two texts by whether there is a value."""
+        if _is_number(what.symbol):
+            return self.mark("known", what.symbol.place, yes, no)
+        return no if what.number is None else yes
+
+    def value_text(self, box: Box) -> str:
+        """Return the value of a box, with its standard error where it has one."""
+        error = box.step.standard_error
+        return self.shown(self.value(box)) + ("" if error is None else f" ± {shown(error)}")
 
     def _number_of(self, text: str) -> Any:
         """Return the place of the number that a text is the mark of; None for another text."""
@@ -273,32 +204,36 @@ class Live(Figures):
     def times(self, text: str) -> str:
         """Return how many times as much: "just" for once."""
         number = self._number_of(text)
-        return super().times(text) if number is None else self.mark("times", number)
+        if number is not None:
+            return self.mark("times", number)
+        return say("just") if text == "1" else say("times", number=text)
 
     def either(self, condition: Box, yes: str, no: str) -> str:
         """Return one of two texts by a condition of the formula."""
         symbol = self.value(condition).symbol
-        if symbol is None or not _is_number(symbol) or yes == no:
-            return super().either(condition, yes, no)
+        if not _is_number(symbol) or yes == no:
+            return yes if condition.step.value else no
         return self.mark("either", symbol.place, yes, no)
 
     def at_start(self, text: str) -> str:
         """Return a text that is true of the inputs as they were given."""
-        return self.mark("start", text, "")
+        return self.mark("start", text, "") if self.is_live else text
 
     def if_read(self, what: Box | Arrow, yes: str, no: str) -> str:
         """Return one of two texts by whether the result reads a part of the picture."""
-        return (
-            yes if self.is_surely_read(what) or yes == no else self.mark("read", what.key, yes, no)
-        )
+        if not self.is_live:
+            return yes if what.live else no
+        if self.is_surely_read(what) or yes == no:
+            return yes
+        return self.mark("read", what.key, yes, no)
 
     def may_be_read(self, what: Box | Arrow) -> bool:
         """Return whether the result reads a part of the picture, now or for other inputs."""
         return what.live or not self.is_surely_read(what)
 
     def is_surely_read(self, what: Box | Arrow) -> bool:
-        """Return whether the result reads a part of the picture for all inputs."""
-        return what.key in self._surely
+        """Return whether the result reads a part of the picture whenever it reads it now."""
+        return not self.is_live or what.key in self._surely
 
     def chooses(self, box: Box) -> Any:
         """Return the place of the condition by which a box reads one of two branches, or None."""

@@ -1,4 +1,7 @@
-"""The forward pass of a lesson: each node computed from its inputs."""
+"""The forward passes of a lesson: each node computed from its inputs, and with it its tangent.
+
+The tangent tells how fast a node changes when one input does.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,18 @@ from typing import TYPE_CHECKING
 
 from gradcli.graph.precedence import ATOM, COMPARISON
 from gradcli.graph.printing import write
-from gradcli.pictures.graph.parts import about
-from gradcli.pictures.graph.sentences import listed
-from gradcli.pictures.graph.words import expression
-from gradcli.pictures.lesson.frames import LONGEST, Frame, called
-from gradcli.pictures.lesson.notation import formula, title
+from gradcli.pictures.graph.words import about_parts, expression, listed
+from gradcli.pictures.lesson.notation import (
+    EQUATION,
+    Frame,
+    Math,
+    as_factor,
+    called,
+    combined,
+    derivative,
+    formula,
+    title,
+)
 from gradcli.pictures.wording import say
 from gradcli.programs.trace import FORMULA
 
@@ -19,6 +29,7 @@ if TYPE_CHECKING:
 
     from gradcli.pictures.graph.sketch import Arrow, Box, Sketch
     from gradcli.pictures.lesson.figures import Figures
+
 
 SHORT = 22
 """Characters of an array that stands in place of its name."""
@@ -56,11 +67,11 @@ def _inputs(figures: Figures, boxes: Sequence[Box]) -> Frame:
         return Frame(
             "start", title, say("all from", names=listed([f"{name}" for name in names])), boxes=keys
         )
-    values = {box.key: figures.told(box) for box in boxes}
+    values = {box.key: figures.value_text(box) for box in boxes}
     pairs = zip(names, values.values(), strict=True)
-    told = listed([say("equals", name=name, value=value) for name, value in pairs])
+    equations = listed([say("equals", name=name, value=value) for name, value in pairs])
     words = say("everything from given" if figures.sketch.arrows else "nothing to compute")
-    return Frame("start", title, words, told, boxes=keys, values=values)
+    return Frame("start", title, words, equations, boxes=keys, values=values)
 
 
 def _formula(figures: Figures, box: Box, arrows: Sequence[Arrow]) -> Frame:
@@ -70,25 +81,25 @@ def _formula(figures: Figures, box: Box, arrows: Sequence[Arrow]) -> Frame:
 
 
 def _node(figures: Figures, box: Box, arrows: Sequence[Arrow]) -> Frame:
-    """Return the frame of a node, as it is told when the result reads it and when it does not."""
+    """Return the frame of a node, as it is when the result reads it and when it does not."""
     if not figures.may_be_read(box) or (box.live and box.step.value is None):
         return _idle(figures, box, arrows)
-    told = _computed(figures, box, arrows)
+    computed = _computed(figures, box, arrows)
     idle = _idle(figures, box, arrows)
-    value = told.values[box.key]
+    value = computed.values[box.key]
     if value != idle.values[box.key]:
         value = figures.if_read(box, value, idle.values[box.key])
     texts = [
-        figures.if_read(box, getattr(told, f), getattr(idle, f)) for f in ("words", "equation")
+        figures.if_read(box, getattr(computed, f), getattr(idle, f)) for f in ("words", "equation")
     ]
-    return told._replace(words=texts[0], equation=texts[1], values={box.key: value})
+    return computed._replace(words=texts[0], equation=texts[1], values={box.key: value})
 
 
 def _computed(figures: Figures, box: Box, arrows: Sequence[Arrow]) -> Frame:
     """Return the frame of a node that the result reads."""
     sketch = figures.sketch
     read = [arrow for arrow in arrows if arrow.live]
-    value = figures.told(box)
+    value = figures.value_text(box)
     words = _with(figures, read, value)
     condition = arrows[0].tail
     if box.step.operation == "where" and len(arrows) == 3 and len(read) == 2:
@@ -101,7 +112,7 @@ def _computed(figures: Figures, box: Box, arrows: Sequence[Arrow]) -> Frame:
     if sketch.graph.rows[box.step.id][0].level <= COMPARISON and isinstance(box.step.value, float):
         words += figures.either(box, say("is true"), say("is false"))
     if box.step.parts:
-        words += figures.at_start(f" {about(box.step)}")
+        words += figures.at_start(f" {about_parts(box.step)}")
     return _frame(figures, box, read, words, _with_numbers(figures, box, arrows), value)
 
 
@@ -122,14 +133,14 @@ def _with(figures: Figures, arrows: Sequence[Arrow], value: str) -> str:
 def _idle(figures: Figures, box: Box, arrows: Sequence[Arrow]) -> Frame:
     """Return the frame of a node on a branch that is not taken, or not by every entry."""
     if box.live and box.step.value is None:
-        told = _frame(figures, box, arrows, say("partly idle"))
-        return told._replace(values={box.key: say("partly")})
+        frame = _frame(figures, box, arrows, say("partly idle"))
+        return frame._replace(values={box.key: say("partly")})
     what = figures.value(box)
     value = figures.shown(what)
     words = figures.if_known(what, say("idle", value=value), say("idle without value"))
-    told, bare = [_frame(figures, box, arrows, words, "", text) for text in (value, "")]
-    return told._replace(
-        equation=figures.if_known(what, told.equation, bare.equation),
+    full, bare = [_frame(figures, box, arrows, words, "", text) for text in (value, "")]
+    return full._replace(
+        equation=figures.if_known(what, full.equation, bare.equation),
         values={box.key: figures.if_known(what, value, say("not taken"))},
     )
 
@@ -145,15 +156,15 @@ def _frame(
     """Return the frame whose equation is name = formula = numbers = value."""
     sketch, step = figures.sketch, box.step
     name = called(sketch, box) if step.name or box.role == "result" else ""
-    own = formula(sketch, step.id, expression(sketch.graph, step.id, LONGEST))
+    own = formula(sketch, step.id, expression(sketch.graph, step.id, EQUATION))
     parts = [name, own, numbers, value]
     sign = " → " if sketch.graph.rows[step.id][0].level <= COMPARISON else " = "
-    told = {part.replace("-", "−"): part for part in parts if part}
+    distinct = {part.replace("-", "−"): part for part in parts if part}
     return Frame(
         "forward",
         title(sketch, box),
         words,
-        sign.join([f"{part}" for part in told.values()]),
+        sign.join([f"{part}" for part in distinct.values()]),
         boxes=(box.key,),
         arrows=tuple(arrow.key for arrow in arrows),
         values={box.key: value} if value else {},
@@ -179,5 +190,75 @@ def _with_numbers(figures: Figures, box: Box, arrows: Sequence[Arrow]) -> str:
             text = name
         text, name = (text, name) if encloses else map(figures.factor, (text, name))
         names[step.id] = figures.if_read(arrow, text, figures.if_known(value, text, name))
-    whole = write(graph, box.step.id, names, LONGEST)
+    whole = write(graph, box.step.id, names, EQUATION)
     return formula(figures.sketch, box.step.id, whole, names) if whole else ""
+
+
+MOST_TERMS = 4
+"""Inputs of a node whose terms are written out."""
+
+
+def tangent(figures: Figures) -> Iterator[Frame]:
+    """Yield a frame with which the pass begins, and one for each node that an input can change."""
+    sketch = figures.sketch
+    arrows = arrows_to(sketch)
+    moving = {box.key for box in sketch.boxes if figures.tangent(box).symbol is not None}
+    inputs = [box for box in sketch.boxes if box.key in moving and not box.step.inputs]
+    if not inputs or not figures.symbols.seeds:
+        return
+    mark = figures.mark("seed")
+    seed = Math(mark, rf"\mathit{{{mark}}}")
+    yield Frame(
+        "tangent",
+        say("seeds"),
+        say("seed words", seed=seed),
+        f"{derivative(seed, seed)} = 1",
+        boxes=tuple(box.key for box in inputs),
+        tangents={box.key: figures.shown(figures.tangent(box)) for box in inputs},
+    )
+    for box in sketch.boxes:
+        if box.key in moving and box.key in arrows:
+            yield _moving(figures, box, arrows[box.key], seed)
+
+
+def _moving(figures: Figures, box: Box, arrows: Sequence[Arrow], seed: str) -> Frame:
+    """Return the frame of a node: ∂v/∂x = cos(u) · ∂u/∂x = 0.6603 · 9 = 5.943."""
+    name = called(figures.sketch, box)
+    value = figures.shown(figures.tangent(box))
+    leading = [arrow for arrow in arrows if figures.tangent(arrow.tail).symbol is not None]
+    symbols = [figures.local(arrow).symbol for arrow in leading]
+    symbols += [figures.tangent(arrow.tail).symbol for arrow in leading]
+    parts = [_rate(figures, box, seed)]
+    words = say("rate alone", name=name, value=value, seed=seed)
+    if len(leading) <= MOST_TERMS and all(hasattr(symbol, "place") for symbol in symbols):
+        words = say("rate words", name=name)
+        rates = [_rate(figures, arrow.tail, seed) for arrow in leading]
+        for factors in (rates, [_of(figures, arrow) for arrow in leading]):
+            terms = [
+                combined("{0} · {1}", r"{0} \cdot {1}", _local(figures, arrow), rate)
+                for arrow, rate in zip(leading, factors, strict=True)
+            ]
+            parts.append(" + ".join(map(format, terms)))
+    return Frame(
+        "tangent",
+        say("how fast", name=name),
+        words,
+        " = ".join(map(format, [*parts, value])),
+        boxes=(box.key,),
+        arrows=tuple(arrow.key for arrow in leading),
+        tangents={box.key: value},
+        needs=box.key,
+    )
+
+
+def _rate(figures: Figures, box: Box, seed: str) -> str:
+    """Return the tangent of a node as a formula: ∂u/∂x, ∂(x^2)/∂x."""
+    return derivative(as_factor(figures.sketch, box), seed)
+
+
+def _local(figures: Figures, arrow: Arrow) -> str:
+    return figures.factor(figures.shown(figures.local(arrow)))
+
+
+def _of(figures: Figures, arrow: Arrow) -> str:
+    return figures.factor(figures.shown(figures.tangent(arrow.tail)))

@@ -8,10 +8,10 @@ from gradcli.calculus.forward import rate_name, tangents_of_all
 from gradcli.calculus.reverse import backward
 from gradcli.errors import MathematicsError
 from gradcli.graph.structural import entries
-from gradcli.pictures.graph.labels import ARRAY, EXPRESSION, is_map
-from gradcli.pictures.graph.words import fit, local_formula
-from gradcli.pictures.lesson.figures import Live, Symbols
-from gradcli.pictures.lesson.frames import called
+from gradcli.pictures.graph.dot import ARRAY, EXPRESSION, is_map
+from gradcli.pictures.graph.words import fit, is_numeral, local_formula
+from gradcli.pictures.lesson.figures import Figures, Symbols
+from gradcli.pictures.lesson.notation import called
 from gradcli.programs import trace
 from gradcli.programs.instructions import MOST_NUMBERS, Instructions, UnavailableError
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from gradcli.pictures.graph.sketch import Arrow, Sketch
 
 
-def live(sketch: Sketch, *, gradient: bool, only_named: bool) -> Live | None:
+def live(sketch: Sketch, *, gradient: bool, only_named: bool) -> Figures | None:
     """Return the numbers of a run as marks of a program.
 
     None for a structure without values, for one that nothing can be changed in, for inputs with
@@ -40,7 +40,7 @@ def live(sketch: Sketch, *, gradient: bool, only_named: bool) -> Live | None:
         return None
     if all(symbols.values.get(s.id) is None for s in steps if s.inputs) and len(steps) > 1:
         return None
-    return Live(sketch, symbols)
+    return Figures(sketch, symbols, typeset=True)
 
 
 def _symbols(
@@ -143,7 +143,7 @@ def _tangents(
     return {node: found[rate] for node, rate in rates.items()}
 
 
-def data(figures: Live, local: str) -> dict[str, object]:
+def data(figures: Figures, local: str) -> dict[str, object]:
     """Return for JSON what the page's script needs beside the frames.
 
     `local` is what stands on an arrow: "number", "formula", "both" or "none".
@@ -185,25 +185,25 @@ def data(figures: Live, local: str) -> dict[str, object]:
     }
 
 
-def printed(figures: Live) -> list[str]:
+def printed(figures: Figures) -> list[str]:
     """Return what the nodes are called that the page cannot compute, but shows as printed."""
     sketch = figures.sketch
     boxes = [box for box in sketch.boxes if box.role != "constant"]
     return [called(sketch, box) for box in boxes if figures.value(box).symbol is None]
 
 
-def _on_arrow(figures: Live, arrow: Arrow, local: str) -> str:
-    """Return the text on an arrow, as pictures.graph.labels has it; "" for one that stays."""
+def _on_arrow(figures: Figures, arrow: Arrow, local: str) -> str:
+    """Return the text on an arrow, as pictures.graph.dot has it; "" for one that stays."""
     what = figures.local(arrow)
     if local not in {"number", "both"} or what.symbol is None:
         return ""
     text = figures.shown(what, ARRAY)
     formula = local_formula(figures.sketch.graph, arrow.head.step, arrow.edge, EXPRESSION)
-    is_number = formula.lstrip("-").replace(".", "").isdigit()
-    return f"{formula} = {text}" if local == "both" and formula and not is_number else text
+    is_both = local == "both" and formula and not is_numeral(formula)
+    return f"{formula} = {text}" if is_both else text
 
 
-def _inputs(figures: Live) -> Iterator[dict[str, object]]:
+def _inputs(figures: Figures) -> Iterator[dict[str, object]]:
     """Yield the name and place of each number that can be changed, those of short arrays too."""
     for box in figures.sketch.boxes:
         given = figures.symbols.given.get(box.step.name or "")
@@ -217,7 +217,7 @@ def _inputs(figures: Live) -> Iterator[dict[str, object]]:
                 yield {"name": f"{name}[{', '.join(map(str, index))}]", "place": place}
 
 
-def _moves(figures: Live) -> Iterator[list[int]]:
+def _moves(figures: Figures) -> Iterator[list[int]]:
     """Yield the place of each number of the inputs, and that of its gradient."""
     for box in figures.sketch.boxes:
         given = figures.symbols.given.get(box.step.name or "")
@@ -227,7 +227,7 @@ def _moves(figures: Live) -> Iterator[list[int]]:
             yield from [list(pair) for pair in pairs]
 
 
-def _strength(figures: Live, arrow: Arrow) -> tuple[list[int], float]:
+def _strength(figures: Figures, arrow: Arrow) -> tuple[list[int], float]:
     """Return numbers and a factor: their length times it is how much gradient flows."""
     from gradcli.pictures.graph.sketch import moves
 

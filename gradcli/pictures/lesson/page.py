@@ -1,18 +1,28 @@
-"""The pages of a lesson: a graph through both passes, and a minimisation that runs again."""
+"""The pages of a lesson: a graph through both passes, and a minimisation that runs again.
+
+A page needs nothing else: no network, no other file. What it may do is closed by a policy that
+names its only script and its only style by their hashes. All pages share head, controls, table and
+foot (page.html); a view, such as graph.html, holds what stands between these, in parts with a
+comment `<!-- name -->` before each.
+"""
 
 from __future__ import annotations
 
+import json
 import re
+from base64 import b64encode
+from hashlib import sha256
 from html import escape
+from importlib.resources import files
+from string import Template
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 from gradcli.pictures.graph import style
 from gradcli.pictures.graph.render import markup, shapes
-from gradcli.pictures.graph.sentences import about_step
-from gradcli.pictures.graph.words import fit
-from gradcli.pictures.lesson import template
-from gradcli.pictures.wording import say
+from gradcli.pictures.graph.words import about_step, fit
+from gradcli.pictures.lesson.notation import as_mathml
+from gradcli.pictures.wording import say, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -20,13 +30,124 @@ if TYPE_CHECKING:
     from gradcli.pictures.graph.sketch import Sketch
     from gradcli.pictures.lesson.story import Lesson
 
+
+SHARED = ("library.js", "bessel.js", "special.js", "interpreter.js", "text.js", "steps.js")
+"""The parts of the scripts of all pages, in order: programs, texts, steps."""
+SCRIPTS = {
+    "graph": (*SHARED, "picture.js", "controls.js", "page.js"),
+    "descent": (*SHARED, "plots.js", "descent.js"),
+}
+"""The parts of the script of each view, in order."""
+PART = re.compile(r"^<!-- (\w+) -->\n", re.MULTILINE)
+LONG = 80
+"""Characters of a formula from which on it is a heading in small letters."""
+
+
+def _filled(
+    view: str,
+    formula: str,
+    equations: Sequence[str],
+    content: Mapping[str, object],
+    **parts: str,
+) -> bytes:
+    """Return the page of a view.
+
+    `formula` is the heading, whose lines `equations` are in LaTeX, `content` is what the script
+    reads beside its words, and `parts` are elements by the names that the view has for them.
+    """
+    sheet = colours() + asset("page.css") + asset(f"{view}.css")
+    script = script_of(view)
+    words = {key.replace(" ", "_"): escape(text) for key, text in table().items()} | parts
+    _, *found = PART.split(asset(f"{view}.html"))
+    own = {
+        name: Template(text.rstrip("\n")).substitute(words)
+        for name, text in zip(found[::2], found[1::2], strict=True)
+    }
+    text = Template(asset("page.html")).substitute(
+        words | own,
+        policy=_policy(sheet, script),
+        title=escape(fit(formula)),
+        heading=_heading(formula, equations),
+        size="long" if len(formula) > LONG else "short",
+        style=sheet,
+        content=_embedded({"words": _words_of(script), **content}),
+        script=script,
+    )
+    return text.encode()
+
+
+def typeset(text: str, latex: str) -> str:
+    """Return a formula as MathML, and as text for where it is to be broken into lines."""
+    said = escape(text)
+    return f'{as_mathml(latex, text)}<span class="said">{said}</span>' if latex else said
+
+
+def _heading(formula: str, equations: Sequence[str]) -> str:
+    """Return the formula line by line as MathML, and as text for where that is too wide."""
+    said = escape(fit(formula))
+    lines = formula.split("; ")
+    if len(lines) != len(equations) or len(formula) > LONG:
+        return said
+    set_lines = "; ".join(map(as_mathml, equations, lines))
+    return f'<span class="set">{set_lines}</span><span class="said">{said}</span>'
+
+
+def asset(name: str) -> str:
+    """Return the text of a file that stands beside this module."""
+    return (files("gradcli.pictures.lesson") / name).read_text(encoding="utf-8")
+
+
+def script_of(view: str) -> str:
+    """Return the script of a page, a function of what its elements are found in."""
+    scripts = "".join([asset(name) for name in SCRIPTS[view]])
+    return f"((scope) => {{\n{scripts}}})(document);"
+
+
+def _words_of(script: str) -> dict[str, str]:
+    """Return the words that a script may use: those whose keys, or first words, stand in it."""
+    named = {*re.findall(r"""["'.](\w[\w ]*)\b""", script)}
+    begun = (*re.findall(r"words\[`(\w[\w ]*)\$\{", script), "\0")
+    return {k: text for k, text in table().items() if k in named or k.startswith(begun)}
+
+
+def _policy(sheet: str, script: str) -> str:
+    """Return the policy: this style and this script, and nothing from anywhere."""
+    hashes = [b64encode(sha256(text.encode()).digest()).decode() for text in (sheet, script)]
+    return (
+        f"default-src 'none'; style-src 'sha256-{hashes[0]}'; script-src 'sha256-{hashes[1]}'; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def colours() -> str:
+    """Return the style that gives each colour a name, and names in place of those in the SVG."""
+    light, dark = [
+        "".join(f"--{name}:{colour[place]};" for name, colour in style.COLOURS.items())
+        for place in (0, 1)
+    ]
+    names = {colour: f"var(--{name})" for name, colour in style.COLOURS.items()}
+    return (
+        f":root{{color-scheme:light dark;{light}}}\n"
+        f"@media screen and (prefers-color-scheme:dark){{:root{{{dark}}}}}\n"
+        f':root[data-theme="light"]{{color-scheme:light;{light}}}\n'
+        f'@media screen{{:root[data-theme="dark"]{{color-scheme:dark;{dark}}}}}\n'
+        f"{style.exchanged(names)}\n"
+    )
+
+
+def _embedded(found: Mapping[str, object]) -> str:
+    """Return JSON that no text in it can end: < is written as an escape."""
+    text = json.dumps(found, ensure_ascii=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+
+
 GREY = re.compile(r"#(..)\1\1|white|black")
 """The colours of the cells of an array, and of nothing else."""
 NUMBERS = re.compile(r"-?[\d.]+")
 
 
 def page(
-    told: Lesson,
+    lesson: Lesson,
     views: Mapping[str, bytes],
     formula: str,
     equations: Sequence[str],
@@ -38,14 +159,14 @@ def page(
     one is seen, or one alone. `formula` is the heading, whose lines `equations` are in LaTeX, and
     `content` what the script reads. Raises DrawingError when a picture is none.
     """
-    return template.page(
+    return _filled(
         "graph",
         formula,
         equations,
         content,
-        picture="\n".join([_picture(told.sketch, svg, view) for view, svg in views.items()]),
-        head=_head(told),
-        rows="\n".join(_rows(told)),
+        picture="\n".join([_picture(lesson.sketch, svg, view) for view, svg in views.items()]),
+        head=_head(lesson),
+        rows="\n".join(_rows(lesson)),
     )
 
 
@@ -54,7 +175,7 @@ def descent(
 ) -> bytes:
     """Return the page of a run; `content` is what plotting.replay tells of it."""
     notes = escape(fit(notes))
-    return template.page("descent", formula, equations, content, notes=notes, head="", rows="")
+    return _filled("descent", formula, equations, content, notes=notes, head="", rows="")
 
 
 def _picture(sketch: Sketch, svg: bytes, view: str) -> str:
@@ -89,7 +210,7 @@ def _picture(sketch: Sketch, svg: bytes, view: str) -> str:
 
 
 def _mark_node(group: ET.Element) -> None:
-    """Give classes to the value and the gradient in a box, which are told by their looks.
+    """Give classes to the value and the gradient in a box, which are known by their looks.
 
     Only the value is in ink and of its size, with its word before it, and only the gradient has
     its colour, its word too. The numbers may get other widths.
@@ -134,31 +255,31 @@ def _mark_edge(group: ET.Element) -> None:
         group.insert(0, bridge)
 
 
-def _head(told: Lesson) -> str:
+def _head(lesson: Lesson) -> str:
     """Return the row of headings; a run without values or gradients has no column for them."""
     names = ["node"]
-    names += ["value"] if told.has_values else []
-    names += ["digits"] if told.has_digits else []
-    names += ["gradient"] if told.has_gradients else []
-    names += ["tangent"] if told.has_gradients and told.has_values else []
+    names += ["value"] if lesson.has_values else []
+    names += ["digits"] if lesson.has_digits else []
+    names += ["gradient"] if lesson.has_gradients else []
+    names += ["tangent"] if lesson.has_gradients and lesson.has_values else []
     cells = [
         f'<th scope="col" class="{name}">{escape(say(f"heading {name}"))}</th>' for name in names
     ]
     return f"<tr>{''.join(cells)}</tr>"
 
 
-def _rows(told: Lesson) -> Iterator[str]:
+def _rows(lesson: Lesson) -> Iterator[str]:
     """Yield the rows of the table as they are at the end."""
-    for row in told.rows:
-        name, formula = map(template.typeset, (row.name, row.formula), row.latex)
+    for row in lesson.rows:
+        name, formula = map(typeset, (row.name, row.formula), row.latex)
         named = " = ".join(filter(None, [name and f"<b>{name}</b>", formula]))
         cells = f'<th scope="row">{named}</th>'
-        if told.has_values:
+        if lesson.has_values:
             cells += f'<td data-kind="values">{escape(row.value)}</td>'
-        if told.has_digits:
+        if lesson.has_digits:
             cells += f'<td class="digits">{row.digits}</td>'
-        if told.has_gradients:
+        if lesson.has_gradients:
             cells += f'<td data-kind="gradients" class="gradient">{escape(row.gradient)}</td>'
-        if told.has_gradients and told.has_values:
+        if lesson.has_gradients and lesson.has_values:
             cells += '<td data-kind="tangents" class="tangent"></td>'
         yield f'<tr data-node="{row.key}">{cells}</tr>'

@@ -1,17 +1,15 @@
-"""A run told frame by frame: the forward pass, then the backward pass, in words and numbers."""
+"""A run frame by frame: the forward pass, then the backward pass, in words and numbers."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from gradcli.pictures.graph.sentences import about_picture, listed
-from gradcli.pictures.graph.words import expression
+from gradcli.pictures.graph.words import about_picture, expression, listed
 from gradcli.pictures.lesson import notation
 from gradcli.pictures.lesson.backward import backward
-from gradcli.pictures.lesson.figures import Figures, Live
-from gradcli.pictures.lesson.forward import forward
-from gradcli.pictures.lesson.frames import Frame, called, slope
-from gradcli.pictures.lesson.tangent import tangent
+from gradcli.pictures.lesson.figures import Figures
+from gradcli.pictures.lesson.forward import forward, tangent
+from gradcli.pictures.lesson.notation import Frame, called, slope
 from gradcli.pictures.wording import say
 
 if TYPE_CHECKING:
@@ -55,13 +53,13 @@ def lesson(sketch: Sketch, *, gradient: bool = True, figures: Figures | None = N
 
     Forward, a frame computes a node from its inputs. Backward, it adds to the gradient of an input
     what flows back along one arrow; there is no backward pass when `gradient` is False. With live
-    `figures` their marks stand for the numbers, and forward mode is told too.
+    `figures` their marks stand for the numbers, and there are frames of forward mode too.
     """
     figures = figures or Figures(sketch)
     back = [*backward(figures)] if gradient else []
-    rates = [*tangent(figures)] if back and isinstance(figures, Live) else []
-    told = [*forward(figures), *back, *rates, _end(figures, gradient=bool(back))]
-    frames = figures.settled(told)
+    rates = [*tangent(figures)] if back and figures.is_live else []
+    found = [*forward(figures), *back, *rates, _end(figures, gradient=bool(back))]
+    frames = figures.settled(found)
     values: dict[str, str] = {}
     gradients: dict[str, str] = {}
     for frame in frames:
@@ -85,7 +83,7 @@ def _end(figures: Figures, *, gradient: bool) -> Frame:
     else:
         words = say("all computed")
     title = say("result" if result.step.value is not None else "all told")
-    if not isinstance(figures, Live):
+    if not figures.is_live:
         return Frame("end", title, words, boxes=keys)
     value = figures.shown(figures.value(result))
     slopes = [
@@ -93,8 +91,8 @@ def _end(figures: Figures, *, gradient: bool) -> Frame:
         for box in sketch.boxes
         if gradient and box.step.operation == "variable"
     ]
-    told = say("equals", name=called(sketch, result), value=value)
-    return Frame("end", title, figures.at_start(words), told, listed(slopes), boxes=keys)
+    equation = say("equals", name=called(sketch, result), value=value)
+    return Frame("end", title, figures.at_start(words), equation, listed(slopes), boxes=keys)
 
 
 def _rows(sketch: Sketch, values: dict[str, str], gradients: dict[str, str]) -> Iterator[Row]:
@@ -105,6 +103,6 @@ def _rows(sketch: Sketch, values: dict[str, str], gradients: dict[str, str]) -> 
             is_called = box.step.name or box.role == "result" or not formula
             name = called(sketch, box) if is_called else notation.Math("")
             digits = "" if box.step.digits is None else str(box.step.digits)
-            told = values.get(box.key, ""), gradients.get(box.key, "")
+            numbers = values.get(box.key, ""), gradients.get(box.key, "")
             latex = (name.latex, formula.latex)
-            yield Row(box.key, str(name), str(formula), *told, digits, latex)
+            yield Row(box.key, str(name), str(formula), *numbers, digits, latex)

@@ -83,12 +83,9 @@ class Canvas:
     def rows(self) -> Iterator[str]:
         """Yield the rows as text, with colours where they are wanted."""
         for text, colours in zip(self._text.tolist(), self._colour.tolist(), strict=True):
-            if not self._style.colored:
-                yield "".join(text)
-                continue
             line, last = "", 0
             for character, colour in zip(text, colours, strict=True):
-                if colour != last:
+                if self._style.colored and colour != last:
                     line += f"\x1b[{colour}m"
                     last = colour
                 line += character
@@ -156,7 +153,7 @@ class Canvas:
             bits = DOTS[dot_y[inside] % 4, dot_x[inside] % 2]
             self._bits[~np.isin(self._text, [chr(BRAILLE + b) for b in range(256)])] = 0
             np.bitwise_or.at(self._bits, (row, column), bits)
-            self._text[row, column] = _braille(self._bits[row, column])
+            self._text[row, column] = [chr(BRAILLE + b) for b in self._bits[row, column].tolist()]
         else:
             self._text[row, column] = pattern
         self._colour[row, column] = colour
@@ -254,10 +251,7 @@ class Canvas:
         self._text[row, column] = np.array(list(eight))[which[places]]
 
     def _trail(self, mark: Trail) -> str:
-        if self._style.unicode:
-            self._curve(mark.x, mark.y, "1", COLOURS[-1])
-        else:
-            self._curve(mark.x, mark.y, "o", COLOURS[-1])
+        self._curve(mark.x, mark.y, "1" if self._style.unicode else "o", COLOURS[-1])
         self._put(mark.x[:1], mark.y[:1], "S", COLOURS[-1])
         self._put(mark.x[-1:], mark.y[-1:], "E", COLOURS[-1])
         return shortened("  S start, E end of the steps", self._style.width)
@@ -289,10 +283,6 @@ def _dots(x: Vector, y: Vector, height: int) -> tuple[Vector, Vector]:
     return dot_x[inside], dot_y[inside]
 
 
-def _braille(bits: Vector) -> Vector:
-    return np.array([chr(BRAILLE + int(b)) for b in bits], dtype="<U1")
-
-
 ROWS = 20
 """Lines of a single panel, and of each of several."""
 SMALLER = 14
@@ -308,36 +298,32 @@ def lines(chart: Chart, style: Style) -> Iterator[str]:
     yield " " * ((style.width - columns(title)) // 2) + title
     rows = rows or (ROWS if len(chart.panels) == 1 else SMALLER)
     heights = [max(2, round(rows * panel.height)) for panel in chart.panels]
-    margins = [
-        min(_widest(axes(panel)[1], height) + 1, style.width // 2)
-        for panel, height in zip(chart.panels, heights, strict=True)
-    ]
+    across, up = zip(*map(axes, chart.panels), strict=True)
+    labels = [axis.labels(max(2, rows // 4)) for axis, rows in zip(up, heights, strict=True)]
+    widest = [max([len(text) for _, text in each], default=0) for each in labels]
+    margins = [min(width + 1, style.width // 2) for width in widest]
     if chart.stacked:
         margins = [max(margins)] * len(margins)
-    across = [axes(panel)[0] for panel in chart.panels]
-    if chart.stacked:
         low, high = min(axis.low for axis in across), max(axis.high for axis in across)
-        across = [axis._replace(low=low, high=high) for axis in across]
-    for number, panel in enumerate(chart.panels):
-        if number:
+        across = tuple(axis._replace(low=low, high=high) for axis in across)
+    for n, panel in enumerate(chart.panels):
+        if n:
             yield ""
-        for line in _panel(panel, across[number], heights[number], margins[number], style):
-            yield line.rstrip()
+        shown = _panel(panel, across[n], up[n], labels[n], heights[n], margins[n], style)
+        yield from map(str.rstrip, shown)
 
 
-def _labels(axis: Axis, rows: int) -> list[tuple[float, str]]:
-    return axis.labels(max(2, rows // 4))
-
-
-def _widest(axis: Axis, rows: int) -> int:
-    return max([len(text) for _, text in _labels(axis, rows)], default=0)
-
-
-def _panel(panel: Panel, x_axis: Axis, rows: int, margin: int, style: Style) -> Iterator[str]:
+def _panel(
+    panel: Panel,
+    x_axis: Axis,
+    y_axis: Axis,
+    labels: Sequence[tuple[float, str]],
+    rows: int,
+    margin: int,
+    style: Style,
+) -> Iterator[str]:
     if sum(isinstance(mark, Line) for mark in panel.marks) > len(PATTERNS):
         style = style._replace(unicode=False)
-    _, y_axis = axes(panel)
-    labels = _labels(y_axis, rows)
     canvas = Canvas(max(8, style.width - margin - 1), rows, style, x_axis, y_axis)
     key = canvas.draw(panel)
     beside = {round((1 - share) * (rows - 1)): text for share, text in labels}

@@ -18,7 +18,7 @@ from gradcli.options import spelled
 from gradcli.pictures.plots.chart import Arrows, Chart, Field, Line, Points, Trail, positive
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from gradcli.pictures.plots.chart import Mark, Panel, Vector
 
@@ -88,15 +88,15 @@ def _marked(chart: Chart, levels: Sequence[float]) -> Chart:
     place = next((k for k, panel in enumerate(chart.panels) if panel.field is not None), 0)
     panel, notes = chart.panels[place], list(chart.notes)
     field = panel.field
-    marks: list[Mark] = []
-    for mark in panel.marks:
-        shown: Any = mark
-        if mark is field:
-            # Both sides of a boundary are to be seen; a logarithmic scale spreads the lower one.
-            shown = mark._replace(marked=tuple(levels), log=False)
-        marks.append(shown)
-    known = [getattr(mark, "z" if field is not None else "y", None) for mark in panel.marks]
-    numbers = np.concatenate([np.ravel(values) for values in known if values is not None])
+    marks: list[Mark] = [
+        # Both sides of a boundary are to be seen; a logarithmic scale spreads the lower one.
+        field._replace(marked=tuple(levels), log=False)
+        if field is not None and mark is field
+        else mark
+        for mark in panel.marks
+    ]
+    known = _fields(panel, ["z" if field is not None else "y"])
+    numbers = np.concatenate([np.ravel(values) for values in known])
     for level in levels:
         if not np.nanmin(numbers) <= level <= np.nanmax(numbers):
             notes.append(
@@ -131,8 +131,7 @@ def _logarithmic(panel: Panel, axis: str, notes: list[str]) -> Panel:
         message = f"{option} is for curves and points, and this is a contour"
         raise UsageError(message, hint=f"leave out {option}")
     names = ACROSS if axis == "x" else UP[:3]
-    given = [getattr(mark, n) for mark in panel.marks for n in names if hasattr(mark, n)]
-    numbers = np.concatenate([np.ravel(values) for values in given])
+    numbers = np.concatenate([np.ravel(values) for values in _fields(panel, names)])
     lost = int((numbers <= 0).sum())
     if lost and not (numbers > 0).any():
         notes.append(f"no number along {axis} is above 0, so its scale is not logarithmic")
@@ -141,13 +140,7 @@ def _logarithmic(panel: Panel, axis: str, notes: list[str]) -> Panel:
         what = "one number" if lost == 1 else f"{lost} numbers"
         verb = "has" if lost == 1 else "have"
         notes.append(f"{what} along {axis} that {verb} no logarithm: gaps in the plot")
-    marks: list[Mark] = []
-    for mark in panel.marks:
-        shown: Any = mark
-        for name in names:
-            if hasattr(mark, name):
-                shown = shown._replace(**{name: positive(getattr(mark, name))})
-        marks.append(shown)
+    marks = [_changed(mark, names, positive) for mark in panel.marks]
     if axis == "x":
         return panel._replace(marks=marks, log_x=True)
     return panel._replace(marks=marks, log=True, limits=None)
@@ -160,7 +153,7 @@ def drawable(chart: Chart) -> Chart:
     """Return the chart with numbers that an axis can hold, in units and with gaps."""
     lost = 0
     panels = []
-    ranges = [_size(panel, ("x",)) for panel in chart.panels]
+    ranges = [_largest(_fields(panel, ("x",))) for panel in chart.panels]
     if chart.stacked:
         ranges = [max(ranges)] * len(ranges)
     for panel, across in zip(chart.panels, ranges, strict=True):
@@ -184,22 +177,20 @@ def _cut(panel: Panel) -> tuple[Panel, int]:
         lost += int(large.sum())
         return np.where(large, np.nan, values)
 
+    along = ["x"] * panel.log_x + ["y"] * panel.log
     marks: list[Mark] = []
     for mark in panel.marks:
-        if isinstance(mark, Field) and mark.log:
-            marks.append(mark._replace(z=cut(mark.z)))
-        elif isinstance(mark, Line | Points):
-            y = cut(mark.y) if panel.log else mark.y
-            marks.append(mark._replace(x=cut(mark.x) if panel.log_x else mark.x, y=y))
+        if isinstance(mark, Field):
+            marks.append(_changed(mark, ["z"] * mark.log, cut))
         else:
-            marks.append(mark)
+            marks.append(_changed(mark, along, cut) if isinstance(mark, Line | Points) else mark)
     return panel._replace(marks=marks), lost
 
 
 def _in_units(panel: Panel, across: float) -> Panel:
     """Return the panel with x in a unit, and the rest in units where it needs them."""
     across = 1.0 if panel.log_x else across
-    up = 1.0 if panel.log else _unit(_size(panel, UP))
+    up = 1.0 if panel.log else _unit(_largest(_fields(panel, UP)))
     field = panel.field
     high = 1.0 if field is None or field.log else _unit(_largest([field.z]))
     marks = []
@@ -214,26 +205,26 @@ def _in_units(panel: Panel, across: float) -> Panel:
     )
 
 
-def _has(mark: Mark, name: str) -> bool:
-    return getattr(mark, name, None) is not None
-
-
 def _divided(thing: Any, names: Iterable[str], unit: float) -> Any:
     """Return a mark or panel with some of its fields in a unit."""
-    if unit == 1:
-        return thing
-    given = {name: getattr(thing, name) for name in names if _has(thing, name)}
-    return thing._replace(
-        **{
-            name: tuple(x / unit for x in value) if isinstance(value, tuple) else value / unit
-            for name, value in given.items()
-        }
-    )
+
+    def divided(value: Any) -> Any:
+        return tuple(x / unit for x in value) if isinstance(value, tuple) else value / unit
+
+    return thing if unit == 1 else _changed(thing, names, divided)
 
 
-def _size(panel: Panel, names: Iterable[str]) -> float:
-    found = [getattr(mark, name) for mark in panel.marks for name in names if _has(mark, name)]
-    return _largest(found)
+def _changed(thing: Any, names: Iterable[str], change: Callable[[Any], Any]) -> Any:
+    """Return a mark or panel with a change made to some of its fields, where it has them."""
+    known = {name: getattr(thing, name, None) for name in names}
+    changed = {name: change(value) for name, value in known.items() if value is not None}
+    return thing._replace(**changed)
+
+
+def _fields(panel: Panel, names: Iterable[str]) -> list[Vector]:
+    """Return the fields of these names that the marks of a panel have."""
+    known = [getattr(mark, name, None) for mark in panel.marks for name in names]
+    return [values for values in known if values is not None]
 
 
 def _largest(arrays: Iterable[Vector]) -> float:

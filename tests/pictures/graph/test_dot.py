@@ -16,9 +16,8 @@ from hypothesis import strategies as st
 from gradcli.formula import Formula, parse
 from gradcli.graph.node import Graph
 from gradcli.pictures.graph.dot import dot
-from gradcli.pictures.graph.labels import Options
 from gradcli.pictures.graph.picture import picture
-from gradcli.pictures.graph.sketch import sketch
+from gradcli.pictures.graph.sketch import Options, sketch
 from gradcli.pictures.graph.words import fit
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ import pytest
 
 from gradcli.formula import parse
 from gradcli.graph.quadrature import gauss_points
-from gradcli.pictures.graph.parts import about, bounds, with_parts
+from gradcli.pictures.graph.parts import with_parts
+from gradcli.pictures.graph.words import about_parts, bounds
 
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(7)
 
@@ -104,4 +105,4 @@ def test_pictures_lessons_and_data_have_parts_on_request() -> None:
     assert found[1] == {"what": "at t = 0", "value": -2}
     page = formula.draw(values, format="html", parts=True).decode()
     assert "at t = 0: −2; at t = 2: 4" in page
-    assert all("its parts" not in about(step) for step in formula.run(values).steps)
+    assert all("its parts" not in about_parts(step) for step in formula.run(values).steps)

@@ -9,8 +9,14 @@ import pytest
 
 from gradcli.formula import parse
 from gradcli.graph.operations import TABLE
-from gradcli.pictures.graph.sentences import about_edge, about_picture, about_step, marks, symbol
-from gradcli.pictures.graph.words import LONGEST
+from gradcli.pictures.graph.words import (
+    LONGEST,
+    about_edge,
+    about_picture,
+    about_step,
+    marks,
+    symbol,
+)
 
 NUMBERS = {"x": 2.0, "y": 3.0}
 

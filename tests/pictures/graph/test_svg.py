@@ -88,7 +88,7 @@ def test_each_part_tells_its_sentence(example: bytes) -> None:
 
 
 def test_colours_are_those_of_the_style_sheet(example: bytes) -> None:
-    light = {colour.light for colour in COLOURS} | {"none", "transparent"}
+    light = {colour.light for colour in COLOURS.values()} | {"none", "transparent"}
     for _, attributes, _ in elements(example):
         assert {attributes.get("fill", "none"), attributes.get("stroke", "none")} <= light
 

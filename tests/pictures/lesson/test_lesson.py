@@ -20,7 +20,7 @@ from gradcli.pictures.lesson.story import Lesson, lesson
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gradcli.pictures.lesson.frames import Frame
+    from gradcli.pictures.lesson.notation import Frame
 
     Sketched = Callable[..., Sketch]
 

@@ -16,10 +16,10 @@ import pytest
 from gradcli.formula import parse
 from gradcli.pictures import wording
 from gradcli.pictures.graph.words import number
-from gradcli.pictures.lesson import template
+from gradcli.pictures.lesson import page
 from gradcli.pictures.lesson.live import data, live, printed
+from gradcli.pictures.lesson.page import SCRIPTS
 from gradcli.pictures.lesson.story import lesson
-from gradcli.pictures.lesson.template import SCRIPTS
 from tests.javascript import NODE, evaluated
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def test_numbers_are_rounded_as_python_rounds_them() -> None:
 
 
 def test_the_parts_of_the_script_are_all_the_scripts_there_are() -> None:
-    folder = Path(template.__file__).parent
+    folder = Path(page.__file__).parent
     assert {path.name for path in folder.glob("*.js")} == {
         name for parts in SCRIPTS.values() for name in parts
     }

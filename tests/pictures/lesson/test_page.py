@@ -19,7 +19,6 @@ from gradcli.graph.node import Graph
 from gradcli.pictures.graph import style
 from gradcli.pictures.graph.picture import picture
 from gradcli.pictures.lesson.figures import FIRST_MARK
-from gradcli.pictures.lesson.template import COLOURS
 
 pytestmark = pytest.mark.usefixtures("graphviz")
 
@@ -281,4 +280,3 @@ def assert_text(name: str) -> None:
 def test_what_the_script_hides_is_drawn_in_the_colours_it_is_told_by() -> None:
     # A value is known by ink that is not bold, and a gradient by its colour.
     assert len({style.INK, style.MUTED, style.GRADIENT, style.PAGE}) == 4
-    assert set(COLOURS.values()) == set(style.COLOURS)
