@@ -22,11 +22,12 @@ from gradcli.values import shape_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from typing import Any
 
     from gradcli.cli.options import Data
     from gradcli.cli.output import Output
+    from gradcli.errors import GradcliError
     from gradcli.findings import Note
     from gradcli.graph.shapes import Shape
     from gradcli.language.bindings import Binding
@@ -122,11 +123,12 @@ class Problem:
                 found.append(Note(sentence, self.formula.span(node), label(graph, node)))
         return found
 
-    def without_ranges(self, command: str) -> Problem:
-        """Return the problem; raise NameValueError when a name takes many values."""
+    def needs_one_value(self, option: str) -> GradcliError:
+        """Return the error for an option or a command that takes one value: here are many."""
         for name in self.ranges:
-            raise needs_one_value(name, command)
-        return self
+            return needs_one_value(name, option)
+        message = f"the formula has a value in each row of the data, and {option} needs one value"
+        return UsageError(message, hint="take its sum or mean")
 
     def needs_values(self, option: str, more: str = "") -> UsageError:
         """Return the error for an option that means nothing without values of the names."""
@@ -143,10 +145,19 @@ def parameters(options: Data) -> dict[str, Any]:
     return dict(load(options.params, "--params"))
 
 
-def needed(parameters: Mapping[str, Any], text: str) -> dict[str, Any]:
-    """Return the parameters whose names stand in a formula that does not define them itself."""
+def needed(
+    parameters: Mapping[str, Any], text: str, values: Collection[str] = ()
+) -> dict[str, Any]:
+    """Return the parameters whose names stand in a formula that does not define them itself.
+
+    Raises NameValueError for a parameter that is among the names of `values` too.
+    """
     import re
 
+    for name in parameters:
+        if name in values:
+            message = f"{name} is given a value, and --params has one for it"
+            raise NameValueError(message, hint=f"remove {name}=…")
     own = {name for match in re.finditer(_DEFINED, text) for name in names_in(match[0].strip())}
     wanted = names_in(text) - own
     return {name: value for name, value in parameters.items() if name in wanted}
@@ -156,12 +167,6 @@ def needs_one_value(name: str, command: str, hint: str | None = None) -> NameVal
     """Return the error for a name that takes many values."""
     message = f"{name} is a range, and {command} needs one value"
     return NameValueError(message, hint=hint or f"write {name}=1")
-
-
-def given_twice(name: str) -> NameValueError:
-    """Return the error for a parameter of --params that has a value in the words too."""
-    message = f"{name} is given a value, and --params has one for it"
-    return NameValueError(message, hint=f"remove {name}=…")
 
 
 def split(words: Sequence[str]) -> tuple[str, list[Binding]]:
@@ -252,13 +257,8 @@ def problem_of(
     `structure` has the shapes of names that have one without a value.
     """
     values, errors = without_errors(values)
-    known = {}
-    for name in parameters or ():
-        if name in values:
-            raise given_twice(name)
-    if parameters:
-        known = needed(parameters, source)
-        values = {**values, **known}
+    known = needed(parameters, source, values) if parameters else {}
+    values = {**values, **known}
     ranges = {n: value for n, value in values.items() if hasattr(value, "listed")}
     single = {n: value for n, value in values.items() if n not in ranges}
     shapes = {name: () if name in ranges else shape_of(value) for name, value in values.items()}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from gradcli.cli import arguments
 from gradcli.cli.options import Uncertain
-from gradcli.cli.output import LONGEST_ERROR, complain, error_document, error_text
+from gradcli.cli.output import LONGEST_ERROR, Output, complain, error_document, error_text
 from gradcli.errors import (
     ExitCode,
     FileError,
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from gradcli.cli.arguments import Problem
+    from gradcli.cli.data import OverRows
     from gradcli.cli.options import Draw, Eval, Grad
-    from gradcli.cli.output import Output
     from gradcli.cli.uncertain import Errors
 
 ERRORS = *Uncertain.records(), "samples", "errors", "params"
@@ -197,10 +197,73 @@ def curve(text: str, values: Mapping[str, Any], parameters: Mapping[str, Any] | 
     return arguments.problem_of(text, own, "--with: ", parameters)
 
 
-def answered(formulas: Formulas, output: Output, answer: Callable[[Request], None]) -> ExitCode:
-    """Answer each formula and return how the command ends: with the exit code of the first error.
+def answered(
+    words: Sequence[str],
+    options: Eval | Grad,
+    one: Callable[[Problem, Output, Any], object],
+    over_all: Callable[[OverRows, Output, Any], None],
+    wrt: Callable[[Problem, Output, Any], Sequence[str]],
+    *,
+    beside: Sequence[str] = (),
+    structure: bool = False,
+) -> ExitCode:
+    """Answer the formulas of eval or grad, and return how the command ends.
 
-    The output is to be finished by the caller.
+    `one` shows a formula at one point, and `over_all` the one value of all rows of --data. A
+    formula with many values, over ranges or in each row, has a table or a plot of its values and of
+    its derivatives with respect to the names that `wrt` returns; without --wrt a plot over ranges
+    has those with respect to them. Values may belong to formulas `beside`. With `structure` names
+    may have shapes without values, where formulas and not numbers are shown.
+    """
+    output = Output(options)
+    plot = None
+    if options.plot is not None:
+        from gradcli.cli import plots
+
+        plot = plots.target(options, output)
+    if options.data:
+        from gradcli.cli import data
+
+        data.check(options, words)
+    structure = structure and plot is None and not options.data
+    formulas = Formulas(words, options, structure=structure, beside=beside)
+
+    def answer(request: Request) -> None:
+        if not options.data:
+            problem = formulas.problem(request)
+            if problem.ranges:
+                from gradcli.cli import tables
+
+                tables.show(problem, output, wrt(problem, output, options))
+            else:
+                one(problem, output, options)
+            return
+        with data.opened(options, request, formulas.known) as over:
+            if plot is not None:
+                plots.over_rows(over, wrt(over.problem(), output, options), plot, output)
+            elif over.per_row:
+                from gradcli.cli import tables
+
+                tables.show_rows(over, output, wrt(over.problem(), output, options))
+            else:
+                over_all(over, output, options)
+
+    with output:
+        if plot is None:
+            return _each_answered(formulas, output, answer)
+        if options.data:
+            answer(formulas.one("--plot over data"))
+        else:
+            shown = [(problem, wrt(problem, output, options)) for problem in formulas.problems()]
+            curves = [formulas.curve(text) for text in getattr(options, "curves", ())]
+            plots.over_ranges(shown, plot, output, options, curves)
+    return ExitCode.DONE
+
+
+def _each_answered(
+    formulas: Formulas, output: Output, answer: Callable[[Request], None]
+) -> ExitCode:
+    """Answer each formula and return how the command ends: with the exit code of the first error.
 
     The error of a formula that is the only one is raised, and nothing is written.
     """

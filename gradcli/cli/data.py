@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from gradcli.data.cells import Dates
     from gradcli.data.pieces import PieceRows
     from gradcli.data.source import Source
-    from gradcli.errors import GradcliError
     from gradcli.formula import Formula
     from gradcli.options import Options
     from gradcli.plotting.data import Against, Scattered
@@ -102,18 +101,6 @@ def check(options: Data, words: Sequence[str]) -> None:
     reading(options)
 
 
-def needed(options: Data, text: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values of --params for the names of a formula.
-
-    Raises NameValueError for a name that is among `values` too.
-    """
-    known = arguments.parameters(options)
-    for name in known:
-        if name in values:
-            raise arguments.given_twice(name)
-    return arguments.needed(known, text)
-
-
 def scattered(options: Data, path: str) -> Scattered:
     """Return the points of --points; the options for files are its own where there is no data.
 
@@ -154,18 +141,17 @@ def opened(options: Data, request: Request, known: Errors | None = None) -> Iter
     for name, value in {**values, **request.beside}.items():
         if hasattr(value, "listed"):
             raise arguments.needs_one_value(name, "--data")
-    values = {**needed(options, text, values), **values}
+    saved = arguments.parameters(options)
+    values = {**arguments.needed(saved, text, values), **values}
     check_syntax(text, [*values])
     paths = options.data
     others = {*names_in(x or ""), *(() if known is None else known.columns.values())}
     source, names = columns.opened(paths, text, others, **how)
     with shares(options) as share:
         formula = RowFormula(text, values, source, names, paths, others, share)
-        for sentence in formula.formula.origin.notes if formula.formula.origin else ():
-            note(where + sentence)
+        arguments.said(formula.formula, where)
         say_classes(source, names, where)
         over = OverRows(formula, where, errors, known)
-        saved = arguments.parameters(options) if curves or x else {}
         if x is not None:
             over.against = _against(x, over, {**arguments.needed(saved, x), **request.beside})
         over.curves = [curve(each, request.beside, saved) for each in curves]
@@ -249,11 +235,6 @@ class OverRows:
             note(f"{self.where}the value has no standard error: {error.message}")
             return False
         return True
-
-    def needs_one(self, option: str) -> GradcliError:
-        """Return the error for an option that makes no sense for many values."""
-        message = f"the formula has a value in each row of the data, and {option} needs one value"
-        return UsageError(message, hint="take its sum or mean")
 
 
 def check_syntax(text: str, names: Sequence[str]) -> None:

@@ -60,11 +60,14 @@ def _problem(words: Sequence[str], options: Draw) -> Iterator[Problem]:
     formulas = Formulas(words, options, structure=not has_data, lines=has_data)
     request = formulas.one("draw")
     if not has_data:
-        yield formulas.problem(request).without_ranges("draw")
+        problem = formulas.problem(request)
+        if problem.ranges:
+            raise problem.needs_one_value("draw")
+        yield problem
         return
     with data.opened(options, request, formulas.known) as over:
         if over.per_row:
-            raise over.needs_one("draw")
+            raise over.problem().needs_one_value("draw")
         over.formula.hold()
         yield over.problem()
 

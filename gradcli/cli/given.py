@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.cli import arguments
-from gradcli.cli.data import check_syntax, needed, reading
+from gradcli.cli.data import check_syntax, reading
 from gradcli.cli.options import MEMORY_OF_MANY
 from gradcli.cli.output import note
 from gradcli.errors import (
@@ -192,7 +192,7 @@ def _without_start(formula: Formula, start: Start, columns: Sequence[str]) -> St
 
 def _with_parameters(start: Start, options: Minimize) -> Start:
     """Return the start with the values of --params for the names of the formula."""
-    known = needed(options, start.source, start.values)
+    known = arguments.needed(arguments.parameters(options), start.source, start.values)
     more = {name: value for name, value in known.items() if name not in start.fixed}
     return start._replace(values={**start.values, **more})
 

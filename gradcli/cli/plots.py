@@ -18,12 +18,12 @@ from gradcli.solvers.observer import Observer
 from gradcli.values import entries
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from gradcli.cli.arguments import Problem
     from gradcli.cli.data import OverRows
     from gradcli.cli.given import Given
-    from gradcli.cli.options import Data, Minimize, Plot
+    from gradcli.cli.options import Eval, Grad, Minimize, Plot
     from gradcli.cli.output import Output
     from gradcli.minimize.minimum import Epoch, Iterate, Minimum
     from gradcli.pictures.plots.chart import Chart
@@ -153,29 +153,32 @@ def _is_fine(output: Output) -> bool:
 
 
 def over_ranges(
-    problems: Iterable[tuple[Problem, Sequence[str], Sequence[str]]],
+    problems: Sequence[tuple[Problem, Sequence[str]]],
     to: Target,
     output: Output,
-    data: Data,
+    options: Eval | Grad,
     beside: Sequence[Problem] = (),
 ) -> None:
     """Draw formulas over their ranges; with a file, print their tables as well.
 
-    With each formula come the names to differentiate by, those of the plot and those of the table.
-    Formulas `beside` them are only drawn, over the ranges of the first. `data` says how the file of
-    points is to be read. A point without a value is a gap in the plot and nan in the table.
+    With each formula come the names of its derivatives; without --wrt the plot has only those with
+    respect to ranges, the slopes that one sees in it. Formulas `beside` them are only drawn, over
+    the ranges of the first. A point without a value is a gap in the plot and nan in the table.
     """
     from gradcli.cli import tables
     from gradcli.plotting.functions import chart
 
-    listed = list(problems)
-    functions = [_function(p, output, p.ranges, wrt) for p, wrt, _ in listed]
-    functions += [_function(p, output, listed[0][0].ranges) for p in beside]
-    points = None if to.points is None else scattered(data, to.points)
+    is_chosen = getattr(options, "wrt", None) is not None
+    functions = []
+    for problem, wrt in problems:
+        shown = [name for name in wrt if is_chosen or name in problem.ranges]
+        functions.append(_function(problem, output, problem.ranges, shown))
+    functions += [_function(problem, output, problems[0][0].ranges) for problem in beside]
+    points = None if to.points is None else scattered(options, to.points)
     show(chart(functions), to, output, points)
     if to.is_text:
         return
-    for problem, _, wrt in listed:
+    for problem, wrt in problems:
         output.label = problem.source if problem.where else None
         tables.show(problem, output, wrt, gaps=True)
 

@@ -153,9 +153,13 @@ class Session:
         from gradcli.cli.eval import show_value
 
         with Output() as output:
-            here = show_value(problem, output)
-            if here is None:
+            if problem.ranges:
+                from gradcli.cli import tables
+
+                tables.show(problem, output)
                 return
+            here = problem.at_values(output)
+            show_value(problem, here, output)
             self._set(ANSWER, here.value)
             names = [name for name in problem.values if name != ANSWER]
             if names and not problem.formula.graph.shape(problem.formula.id):
