@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from gradcli.cli.batch import answered
+from types import SimpleNamespace
+
+from gradcli.cli.answers import answered
 from gradcli.cli.output import NODE, said_of_digits, say_notes
 from gradcli.errors import ExitCode, MathematicsError, NameValueError, UsageError
-from gradcli.headings import ours
 from gradcli.options import spelled
 from gradcli.point import Point
-from gradcli.sheets import Column, Entries, documents, show
+from gradcli.sheets import Column, Entries, documents, ours, show
 from gradcli.values import check_single, names_to_nodes
 
 TYPE_CHECKING = False
@@ -35,17 +36,6 @@ SLOPE = (
     Column("derivative", lambda row: row[1]),
 )
 """A derivative as a number."""
-
-
-class Estimate:
-    """A derivative as a plain forward difference."""
-
-    def __init__(self, step: float, name: str, estimate: float, derivative: float) -> None:
-        self.step = step
-        self.name = name
-        self.estimate = estimate
-        self.derivative = derivative
-        self.error = estimate - derivative
 
 
 ESTIMATE = (
@@ -371,7 +361,7 @@ def _gradient_table(
     output.facts(columns, rows)
 
 
-def _estimates(here: Point, names: Sequence[str], increments: Sequence[float]) -> list[Estimate]:
+def _estimates(here: Point, names: Sequence[str], increments: Sequence[float]) -> list[Any]:
     """Return for each step h and name the difference (f(x + h) - f(x))/h and what it is off."""
     from gradcli.calculus.differences import forward_difference
 
@@ -384,7 +374,16 @@ def _estimates(here: Point, names: Sequence[str], increments: Sequence[float]) -
     for name in names:
         for step in increments:
             estimate = forward_difference(here.along(name), here.at(name), step)
-            found.append(Estimate(step, name, estimate, exact[name]))
+            known = exact[name]
+            found.append(
+                SimpleNamespace(
+                    name=name,
+                    step=step,
+                    estimate=estimate,
+                    derivative=known,
+                    error=estimate - known,
+                )
+            )
     return found
 
 

@@ -153,8 +153,14 @@ class Screen(Observer):
         if self._bar is None:
             self._open(done)
         self._bar.start()
-        text = f"epoch {epoch} of {self._epochs}"
-        self._bar.update(self._task, completed=done, description=text, value=f"{value:.4g}")
+        text, speed = f"epoch {epoch} of {self._epochs}", self._bar.tasks[0].speed
+        self._bar.update(
+            self._task,
+            completed=done,
+            description=text,
+            value=f"{value:.4g}",
+            speed="" if speed is None else f"{speed:,.0f} rows/s",
+        )
 
     def _open(self, done: int) -> None:
         from rich.console import Console
@@ -172,7 +178,7 @@ class Screen(Observer):
             BarColumn(bar_width=20),
             TaskProgressColumn(),
             TextColumn("objective {task.fields[value]}", markup=False),
-            _Speed(),
+            TextColumn("{task.fields[speed]}", markup=False),
             TimeRemainingColumn(),
             console=console,
             transient=True,
@@ -180,7 +186,7 @@ class Screen(Observer):
             redirect_stderr=False,
         )
         self._task = self._bar.add_task(
-            "", total=self._epochs * self._count, completed=done, value=""
+            "", total=self._epochs * self._count, completed=done, value="", speed=""
         )
 
     def epoch(self, epoch: Epoch, point: Sequence[Any] | None) -> None:  # noqa: ARG002
@@ -197,17 +203,3 @@ class Screen(Observer):
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
-
-
-def _Speed() -> Any:  # noqa: N802 - a column of rich, made where rich is imported
-    from rich.progress import ProgressColumn
-    from rich.text import Text
-
-    class Speed(ProgressColumn):
-        """Rows per second."""
-
-        def render(self, task: Any) -> Text:
-            speed = task.finished_speed or task.speed
-            return Text("" if speed is None else f"{speed:,.0f} rows/s")
-
-    return Speed()

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from gradcli.cli import data, report, steps
 from gradcli.cli.data import shares
 from gradcli.cli.given import check, read
-from gradcli.cli.interrupts import after_the_step
 from gradcli.cli.output import Output, note
 from gradcli.errors import ExitCode, UsageError
 from gradcli.solvers.stopping import Ending
@@ -57,7 +56,7 @@ def run(words: Sequence[str], options: Minimize) -> ExitCode:
         derived = _derived(given, options)
         if plot is not None:
             plot.check(given)
-        stop = stack.enter_context(after_the_step())
+        stop = stack.enter_context(steps.after_the_step())
         keeper, resumed = _continued(given, options)
         if keeper is not None:
             stack.enter_context(keeper)

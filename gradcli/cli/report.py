@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from gradcli.cli.output import csv_text, note
 from gradcli.data import files
-from gradcli.headings import ours
 from gradcli.minimize.minimum import ESTIMATES, Best, Estimate
-from gradcli.sheets import Column
+from gradcli.sheets import Column, ours
 from gradcli.sheets import show as show_table
 from gradcli.solvers.stopping import Ending
 

@@ -9,8 +9,8 @@ from gradcli.cli.output import SHOWN_NOTES, csv_text, note
 from gradcli.errors import GradcliError, MathematicsError, ShapeError
 from gradcli.graph.literals import double_text, number_text
 from gradcli.graph.printing import label as node_label
-from gradcli.headings import ours
 from gradcli.limits import ELEMENTS
+from gradcli.sheets import ours
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from scipy import optimize, stats
 
-from gradcli.cli.interrupts import PATIENCE
+from gradcli.cli.steps import PATIENCE
 from gradcli.minimize.doubts import reported
 
 if TYPE_CHECKING:
