@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from itertools import islice
 
 from gradcli.errors import (
     FileError,
@@ -22,7 +23,7 @@ from gradcli.values import shape_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from typing import Any
 
     from gradcli.cli.options import Data
@@ -41,11 +42,29 @@ _DEFINED = r"(?:^|[;\n])[^=;\n]*(?<![<>!=])=(?!=)"
 """The left side of a definition in a formula: `u =` or `f(t) =`."""
 
 
-def is_option(word: str) -> bool:
-    """Return whether a word is an option rather than a formula: --name, -o or -h.
+def separated(
+    words: Iterable[str], with_value: Collection[str]
+) -> tuple[list[str], list[list[str]]]:
+    """Return the operands among words, and the options, each with the value behind it.
 
-    `-x^2` and `--3` are formulas.
+    Options are --name, -o and -h; those `with_value` take the next word. Everything behind "--" is
+    an operand, and so are formulas such as -x^2 and --3.
     """
+    operands: list[str] = []
+    options: list[list[str]] = []
+    rest = iter(words)
+    for word in rest:
+        if word == "--":
+            operands += rest
+        elif is_option(word):
+            options.append([word, *(islice(rest, 1) if word in with_value else ())])
+        else:
+            operands.append(word)
+    return operands, options
+
+
+def is_option(word: str) -> bool:
+    """Return whether a word is an option rather than a formula."""
     return word in {"-o", "-h"} or (word.startswith("--") and word[2:3].isalpha())
 
 

@@ -13,7 +13,7 @@ from gradcli.errors import (
     few,
 )
 from gradcli.language.names import names_in
-from gradcli.language.scanner import SCANNER
+from gradcli.language.scanner import END, SCANNER
 from gradcli.limits import SOURCE_CHARACTERS
 
 TYPE_CHECKING = False
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from gradcli.cli.arguments import Problem
     from gradcli.cli.options import Draw, Eval, Grad
     from gradcli.cli.uncertain import Errors
+    from gradcli.language.scanner import Tokens
 
 ERRORS = *Uncertain.records(), "samples", "errors", "params"
 """The options that may say something about standard errors."""
@@ -194,17 +195,21 @@ def _holds_many(text: str) -> bool:
     if "\n" not in text.strip():
         return False
     tokens = SCANNER.scan(text)
-    depth, defines = 0, False
-    last = len(tokens.kinds) - 1  # the end of the text
+    *before, _ = statements(tokens)
+    return any(
+        tokens.texts[end].endswith("\n") and "EQUALS" not in tokens.kinds[start:end]
+        for start, end in before
+    )
+
+
+def statements(tokens: Tokens) -> Iterator[tuple[int, int]]:
+    """Yield the first token of each statement and the one behind its last: a separator, the end."""
+    start, depth = 0, 0
     for place, kind in enumerate(tokens.kinds):
         depth += (kind in {"LPAR", "LSQB"}) - (kind in {"RPAR", "RSQB"})
-        if kind == "EQUALS" and depth <= 0:
-            defines = True
-        elif kind == "SEPARATOR":
-            if tokens.texts[place].endswith("\n") and place + 1 < last and not defines:
-                return True
-            defines = False
-    return False
+        if kind == END or (kind == "SEPARATOR" and depth <= 0):
+            yield start, place
+            start = place + 1
 
 
 def _stdin_lines() -> Iterator[tuple[int, str | None]]:

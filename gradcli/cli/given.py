@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,8 +21,12 @@ from gradcli.errors import (
 from gradcli.formula import Formula, parse
 from gradcli.language.bindings import bindings
 from gradcli.language.bindings import limits as limits_of
-from gradcli.language.names import names_in
+from gradcli.language.names import is_name, names_in
+from gradcli.language.parser import finding
+from gradcli.language.repairs import LONGEST_SHOWN
+from gradcli.minimize.task import Asked
 from gradcli.options import spelled
+from gradcli.rows.columns import HELD_BYTES, over_rows, rows, values_of
 from gradcli.values import shape_of
 
 if TYPE_CHECKING:
@@ -62,6 +67,13 @@ class Given(NamedTuple):
     also: Sequence[Given] = ()
     """The models of --also, over the same rows."""
 
+    @property
+    def asked(self) -> Asked:
+        """What is to be minimised."""
+        start, formula = self.start, self.formula
+        data = {} if self.rows is None else values_of(self.rows)
+        return Asked(formula, formula.origin, start.values, start.fixed, data, self.settings)
+
     def about(self) -> str:
         """Return who computes the rows, to follow what a step is; nothing where that is plain."""
         about: str = getattr(self.rows, "about", "")
@@ -100,6 +112,7 @@ def _over(
     except ShapeError as error:
         raise arguments.explained(error, start.source, shapes) from None
     columns = () if source is None else (*source.columns, *[""] * source.unnamed)
+    _check_single(formula, start.source, columns)
     looks = not start.values
     if looks:
         start = _without_start(formula, start, columns)
@@ -141,7 +154,12 @@ def read_start(
 
     Random starts are drawn from `seed`. Raises NameValueError for a range as a value.
     """
-    source, given = arguments.split(words)
+    try:
+        source, given = arguments.split(words)
+    except (FormulaError, NameValueError) as error:
+        found = re.fullmatch(r"write (\w+)=(\S+:\S+:\S+)", error.hint or "")
+        error.hint = _bounded(*found.groups()) if found else error.hint
+        raise
     if source == "-":
         source = arguments.stdin()
     draw = arguments.Draws(seed)
@@ -160,22 +178,39 @@ def read_start(
 
 def _single(binding: Binding, draw: arguments.Draws) -> Any:
     if binding.is_range:
-        name, (low, *further) = binding.name, binding.text.split(":")
-        bounds = f"--bounds {name}={low}:{further[0]}" if further else ""
-        hint = f"write {name}={low} {bounds} to stay between these" if further else None
-        raise arguments.needs_one_value(name, "minimize", hint)
+        hint = _bounded(binding.name, binding.text)
+        raise arguments.needs_one_value(binding.name, "minimize", hint)
     if binding.error is not None:
         message = f"{binding.name} has an error behind ±, and minimize takes plain values"
         raise NameValueError(message, hint=f"leave out the error of {binding.name}")
     return arguments.value(binding, draw)
 
 
+def _bounded(name: str, text: str) -> str | None:
+    """Return the start and the bounds to write in place of a range; None for linspace."""
+    low, *further = text.split(":")
+    if not further:
+        return None
+    return f"write {name}={low} --bounds {name}={low}:{further[0]} to stay between these"
+
+
+def _check_single(formula: Formula, text: str, columns: Sequence[str]) -> None:
+    """Raise UsageError for a formula of rows where `y ~` before it makes it a model of a column."""
+    own = formula.free_names
+    free = [column for column in columns if is_name(column) and column not in own]
+    response = "y" if "y" in free else free[0] if len(free) == 1 else None
+    if response is None or formula.is_model or not any(column in own for column in columns):
+        return
+    model = f"{response} ~ {text}"
+    if formula.shape and finding(model) is None and len(model) <= LONGEST_SHOWN:
+        message = "the formula has a value in each row of the data, and minimize needs one number"
+        raise UsageError(message, hint=f"write '{model}' for a fit, or take its sum or mean")
+
+
 def formula_over(rows: SomeRows | None, text: str, shapes: Mapping[str, Any]) -> Formula:
     """Return the formula that the text stands for over rows, after its notes are said."""
     if rows is None:
         return arguments.formula(text, shapes)
-    from gradcli.rows.columns import over_rows
-
     return arguments.said(over_rows(partial(parse, text), rows, shapes))
 
 
@@ -201,8 +236,6 @@ def _rows(
     start: Start, options: Minimize, also: Sequence[str], share: Shares | None
 ) -> tuple[SomeRows | None, Source | None]:
     """Return the rows of --data with the columns that the formula mentions, or one of `also`."""
-    from gradcli.rows.columns import HELD_BYTES
-
     others = [name for name in (options.weights, options.sigma) if name is not None]
     if not options.data:
         if others:
@@ -233,8 +266,6 @@ def rows_of(
 
     `dates` are those of other data, from whose origins these count.
     """
-    from gradcli.rows.columns import rows
-
     source = start.source if text is None else text
     return rows(paths, source, others, start.shapes(), memory, share, **reading(options, dates))
 
@@ -244,14 +275,14 @@ def check(options: Minimize) -> None:
     if options.json and options.every is not None:
         message = "--every shows steps, and --json is one object"
         raise UsageError(message, hint="--log steps.csv writes every step to a file")
-    for field in ("confidence", "absolute_sigma", "errors", "profile", "also", "predictions"):
+    of_all = ("confidence", "absolute_sigma", "errors", "profile", "also", "predictions", "report")
+    for field in (*of_all, "maximize", "subject_to"):
         if options.has(field) and options.learns:
             message = f"{spelled(field)} does not go with --batch and --epochs"
-            raise UsageError(message, hint="standard errors need a fit to all rows at once")
-    for field in options.given("maximize", "subject_to"):
-        if options.learns:
-            message = f"{spelled(field)} does not go with --batch and --epochs"
-            raise UsageError(message, hint=f"leave out {spelled(field)}")
+            hint = f"leave out {spelled(field)}"
+            if field in of_all:
+                hint = "standard errors need a fit to all rows at once"
+            raise UsageError(message, hint=hint)
     for field in options.given("checkpoint", "resume", "subject_to", "report"):
         if options.also:
             message = f"--also fits several models, and {spelled(field)} is about one"
@@ -304,7 +335,7 @@ def read_quantities(texts: Mapping[str, str], parameters: Mapping[str, Any]) -> 
     return found
 
 
-def quantities(
+def evaluated(
     wanted: Sequence[Derived], found: Minimum, fixed: Mapping[str, Any]
 ) -> list[Quantity]:
     """Return each quantity at the parameters that were found, with its error."""

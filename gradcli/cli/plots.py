@@ -12,8 +12,7 @@ from gradcli.cli.output import note, width
 from gradcli.data.files import ending
 from gradcli.errors import UsageError, printable
 from gradcli.pictures.plots.looks import Looks, drawable, dressed
-from gradcli.plotting.descent import Steps
-from gradcli.rows.columns import values_of
+from gradcli.plotting.descent import KEPT_STEPS, Steps
 from gradcli.solvers.observer import Observer
 from gradcli.values import entries
 
@@ -234,13 +233,28 @@ def over_rows(
 # ---------------------------------------------------------------- minimize
 
 
-class MinimumPlot(Observer):
-    """The plot of a minimisation; it keeps the steps that it needs as they are made."""
+class _Keeping(Observer):
+    """Keeps the steps that are to be shown of a run, `most` of them, as they are made."""
+
+    def __init__(self, most: int) -> None:
+        self._steps = Steps(most)
+
+    def step(self, record: Iterate) -> None:
+        """Keep the step if it is one of those to show."""
+        self._steps.see(record)
+
+    def following(self, step: int) -> int:
+        """Return the next step to keep."""
+        return self._steps.following(step)
+
+
+class MinimumPlot(_Keeping):
+    """The plot of a minimisation."""
 
     def __init__(self, to: Target, output: Output, options: Minimize) -> None:
+        super().__init__(KEPT_STEPS)
         self._to = to
         self._output = output
-        self._steps = Steps()
         self._points: Scattered | None = None
         if to.points is not None:
             if options.learns:
@@ -271,14 +285,6 @@ class MinimumPlot(Observer):
             hold = ", or hold others with --fix"
             raise UsageError(message, hint=f"leave out --points{hold}")
 
-    def step(self, record: Iterate) -> None:
-        """Keep the step if it is one of those to show."""
-        self._steps.see(record)
-
-    def following(self, step: int) -> int:
-        """Return the next step to keep."""
-        return self._steps.following(step)
-
     def show(self, found: Minimum, given: Given, others: Sequence[Minimum] = ()) -> None:
         """Write the plot of what was found, or add it to the output; beside it are `others`."""
         from gradcli.plotting.data import can_hold
@@ -305,43 +311,30 @@ def _chart(
 ) -> Chart:
     from gradcli.minimize.task import task
     from gradcli.plotting.descent import chart, has_way
-    from gradcli.rows.columns import values_of
 
-    start, settings = given.start, given.settings
-    held = {} if given.rows is None else given.rows.held
+    asked, settings = given.asked, given.settings
+    is_held = isinstance(asked.data, dict)
     objective, numbers = None, 1
-    if has_way(found) and held is not None:
-        objective = task(
-            given.formula, given.formula.origin, start.values, start.fixed, held, settings
-        ).objective
-        numbers = max([array.size for array in held.values()], default=1)
+    if has_way(found) and is_held:
+        objective = task(*asked).objective
+        numbers = max([array.size for array in asked.data.values()], default=1)
     sigma = None
     if settings.sigma is not None and given.rows is not None:
-        rows = values_of(given.rows)
-        columns = rows if isinstance(rows, dict) else rows.hold().held
-        sigma = columns[settings.sigma]
-    bounds, confidence = start.bounds, settings.confidence
+        sigma = (asked.data if is_held else asked.data.hold().held)[settings.sigma]
+    bounds, confidence = given.start.bounds, settings.confidence
     return chart(found, iterates, objective, bounds, numbers, sigma, confidence, overlays, others)
 
 
 # ---------------------------------------------------------------- minimize -o
 
 
-class Lesson(Observer):
-    """The page of a minimisation; it keeps the steps and the epochs that it shows."""
+class Lesson(_Keeping):
+    """The page of a minimisation; it keeps the parameters after epochs as well."""
 
     def __init__(self, path: str) -> None:
+        super().__init__(MOST_STEPS)
         self._path = path
-        self._steps = Steps(MOST_STEPS)
         self._epochs: list[tuple[int, Sequence[Any]]] = []
-
-    def step(self, record: Iterate) -> None:
-        """Keep the step if it is one of those to show."""
-        self._steps.see(record)
-
-    def following(self, step: int) -> int:
-        """Return the next step to keep."""
-        return self._steps.following(step)
 
     def epoch(self, epoch: Epoch, point: Sequence[Any] | None) -> None:
         """Keep the parameters after an epoch."""
@@ -355,9 +348,8 @@ class Lesson(Observer):
         from gradcli.pictures.lesson.page import descent
         from gradcli.plotting.replay import Run, learned, replay
 
-        start, formula = given.start, given.formula
-        held = {} if given.rows is None else values_of(given.rows)
-        columns = held if isinstance(held, dict) else None
+        formula, start, data = given.formula, given.start, given.asked.data
+        columns = data if isinstance(data, dict) else None
         run = Run(formula, start.values, start.fixed, columns, given.settings)
         if self._epochs:
             content = learned(run, found, self._epochs)

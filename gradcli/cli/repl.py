@@ -12,14 +12,14 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from gradcli.cli import arguments
-from gradcli.cli.batch import knowing
+from gradcli.cli.batch import knowing, statements
 from gradcli.cli.output import Output, complain, error, say_notes, width
 from gradcli.errors import ExitCode, GradcliError, NameValueError, Terminated, UsageError, printable
 from gradcli.formula import parse
 from gradcli.graph.literals import value_text
 from gradcli.language.bindings import binding
 from gradcli.language.names import CONSTANTS, is_function, names_in
-from gradcli.language.scanner import END, SCANNER
+from gradcli.language.scanner import SCANNER
 from gradcli.values import shape_of
 
 TYPE_CHECKING = False
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from gradcli.cli.arguments import Problem
-    from gradcli.cli.commands import Request
+    from gradcli.cli.commands import Invocation
 
 PROMPT = "> "
 WELCOME = "a formula, NAME = VALUE, or a word: help, vars, grad, minimize, draw, plot, save, quit"
@@ -85,7 +85,7 @@ class Session:
         elif is_word and word in COMMANDS:
             self._command(word, rest)
         else:
-            for part in statements(line):
+            for part in parts_of(line):
                 self._statement(part)
 
     def _statement(self, text: str) -> None:
@@ -264,18 +264,14 @@ class Session:
             file.write("".join(line + "\n" for line in [*self.lines(), *formula]))
 
 
-def statements(line: str) -> list[str]:
+def parts_of(line: str) -> list[str]:
     """Return the parts of a line between its semicolons; comments are left out."""
     tokens = SCANNER.scan(line)
-    parts, begun, depth = [], 0, 0
-    for place, kind in enumerate(tokens.kinds):
-        depth += (kind in {"LPAR", "LSQB"}) - (kind in {"RPAR", "RSQB"})
-        if kind == END or (kind == "SEPARATOR" and depth <= 0):
-            if place > begun:
-                first, last = tokens.span(begun)[0], tokens.span(place - 1)[1]
-                parts.append(line[first:last])
-            begun = place + 1
-    return parts
+    return [
+        line[tokens.span(start)[0] : tokens.span(end - 1)[1]]
+        for start, end in statements(tokens)
+        if end > start
+    ]
 
 
 def _definition(text: str) -> tuple[list[str], str]:
@@ -325,7 +321,7 @@ def _help(topic: str) -> None:
     _run(request(["help", *topic.split()]))
 
 
-def _run(asked: Request | int) -> None:
+def _run(asked: Invocation | int) -> None:
     """Run what was asked for; a number is the exit code of what has been done."""
     if not isinstance(asked, int):
         try:

@@ -112,7 +112,8 @@ def choices(topic: str) -> dict[str, dict[str, Any]]:
     from gradcli.solvers.first_order.schedules import SCHEDULES
 
     without = SECOND_ORDER if topic == "methods" else ()
-    kinds = {"methods": METHODS, "schedules": SCHEDULES}.get(topic, {})
+    tables: dict[str, Any] = {"methods": METHODS, "schedules": SCHEDULES}
     return {name: {} for name in without} | {
-        name: {row.name: row.default for row in kind.settings} for name, kind in kinds.items()
+        name: {row.name: row.default for row in kind.settings}
+        for name, kind in tables.get(topic, {}).items()
     }
