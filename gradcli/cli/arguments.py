@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 BYTE_ORDER_MARK = "\ufeff"
 """What some editors put before a text; a formula in the words of a command has none."""
 
+LONGEST_LINE = 4 * SOURCE_CHARACTERS
+"""The most bytes of a line: four for each character of the longest formula."""
+
 _DEFINED = r"(?:^|[;\n])[^=;\n]*(?<![<>!=])=(?!=)"
 """The left side of a definition in a formula: `u =` or `f(t) =`."""
 
@@ -82,6 +85,7 @@ class Problem:
         data: dict[str, Any] | None = None,
         shapes: Mapping[str, Shape] | None = None,
         errors: Mapping[str, Any] | None = None,
+        known: Any = None,
     ) -> None:
         self.formula = formula
         self.values = values
@@ -92,7 +96,7 @@ class Problem:
         """The names whose values are columns of data files."""
         self.errors = errors or {}
         """The standard errors of names that were given with one, x=1.0±0.1."""
-        self.known: Any = None
+        self.known = known
         """The uncertain.Errors of words, options and a saved fit, where any of them has some."""
         self.shapes = shapes or {}
         """The shapes of names that have one without a value."""
@@ -153,6 +157,34 @@ class Problem:
         """Return the error for an option that means nothing without values of the names."""
         names = " ".join(f"{name}=…" for name in self.formula.free_names[:5])
         return UsageError(f"{option} needs values", hint=f"add {names}{more}")
+
+
+class Request:
+    """One formula of a command with the values of its names."""
+
+    __slots__ = ("beside", "typed", "values", "where")
+
+    def __init__(
+        self,
+        typed: str | None,
+        values: dict[str, Any],
+        where: str,
+        beside: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.typed = typed
+        """The formula; None for a line that is too long to be kept."""
+        self.values = values
+        self.where = where
+        """What a message about it begins with, "line 3: "; empty where it is the only one."""
+        self.beside = beside or {}
+        """The values of names of formulas beside it, such as a curve of its plot."""
+
+    @property
+    def text(self) -> str:
+        """The formula. Raises FormulaError for a line that is too long."""
+        if self.typed is None:
+            raise FormulaError(f"the formula is longer than {LONGEST_LINE} bytes")
+        return self.typed
 
 
 def parameters(options: Data) -> dict[str, Any]:
@@ -270,14 +302,16 @@ def problem_of(
     where: str = "",
     parameters: Mapping[str, Any] | None = None,
     structure: Mapping[str, Shape] | None = None,
+    known: Any = None,
 ) -> Problem:
     """Return a formula with its values; `parameters` are those of names that need not be used.
 
-    `structure` has the shapes of names that have one without a value.
+    `structure` has the shapes of names that have one without a value. `known` are the errors that
+    options and a saved fit give.
     """
     values, errors = without_errors(values)
-    known = needed(parameters, source, values) if parameters else {}
-    values = {**values, **known}
+    extra = needed(parameters, source, values) if parameters else {}
+    values = {**values, **extra}
     ranges = {n: value for n, value in values.items() if hasattr(value, "listed")}
     single = {n: value for n, value in values.items() if n not in ranges}
     shapes = {name: () if name in ranges else shape_of(value) for name, value in values.items()}
@@ -294,9 +328,16 @@ def problem_of(
         found.checked({**single, **dict.fromkeys(ranges, 0.0)})  # raises, naming what is wrong
     if structure and any(not found.graph.has_name(name) for name in structure):
         found.checked(dict.fromkeys([*found.free_names, *structure], 0.0))  # raises, naming it
-    for name in known.keys() - found.free_names:
+    for name in extra.keys() - found.free_names:
         del single[name]
-    return Problem(found, single, where, ranges, shapes=structure, errors=errors)
+    return Problem(found, single, where, ranges, shapes=structure, errors=errors, known=known)
+
+
+def curve(text: str, values: Mapping[str, Any], parameters: Mapping[str, Any] | None) -> Problem:
+    """Return the formula of --with; a name that takes many values becomes one without any."""
+    mentioned = names_in(text)
+    own = {n: v for n, v in values.items() if n in mentioned and not hasattr(v, "listed")}
+    return problem_of(text, own, "--with: ", parameters)
 
 
 def without_errors(values: Mapping[str, Any]) -> tuple[Mapping[str, Any], dict[str, Any]]:

@@ -9,8 +9,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from gradcli.cli import arguments
-from gradcli.cli.arguments import Problem
-from gradcli.cli.batch import curve, knowing
+from gradcli.cli.arguments import Problem, curve
 from gradcli.cli.options import MEMORY_OF_MANY, Beside, Data, Sharing
 from gradcli.cli.output import note
 from gradcli.errors import FileError, ShapeError, UsageError, few, printable
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from gradcli.cli.batch import Request
+    from gradcli.cli.arguments import Request
     from gradcli.cli.options import Minimize
     from gradcli.cli.output import Output
     from gradcli.cli.uncertain import Errors
@@ -200,8 +199,8 @@ class OverRows:
         """Return the formula with its values, and its columns where they are in memory."""
         found = self.formula
         data = found.data if found.held is not None else dict.fromkeys(found.columns)
-        problem = Problem(found.formula, found.values, self.where, data=data, errors=self._errors)
-        return knowing(problem, self._known)
+        more: dict[str, Any] = {"data": data, "errors": self._errors, "known": self._known}
+        return Problem(found.formula, found.values, self.where, **more)
 
     def at_values(self, output: Output, wrt: Sequence[str] = ()) -> Point | Sums:
         """Return the formula over all rows, with what is needed to differentiate by `wrt`."""

@@ -77,6 +77,7 @@ def _draw(problem: Problem, chosen: str, options: Draw) -> None:
     if options.local in {"number", "both"} and problem.formula.free_names and not values:
         raise problem.needs_values(f"--local {options.local}", ", or write --local formula")
     output = Output(options)
+    most = DRAWN_NODES if options.most_nodes is None else options.most_nodes
     notes: list[Note] = []
     result: Result | None = None
     if problem.known is not None and problem.known.of(problem) is not None:
@@ -107,7 +108,6 @@ def _draw(problem: Problem, chosen: str, options: Draw) -> None:
             from gradcli.pictures.graph.parts import with_parts
 
             steps = with_parts(shown.graph, steps)
-        most = DRAWN_NODES if options.most_nodes is None else options.most_nodes
         with output:
             tree(steps, output, most)
     else:
@@ -119,7 +119,7 @@ def _draw(problem: Problem, chosen: str, options: Draw) -> None:
             local=options.local,
             only_named=options.only_named,
             parts=options.parts,
-            most_nodes=DRAWN_NODES if options.most_nodes is None else options.most_nodes,
+            most_nodes=most,
             correlations=correlations,
             until=options.until,
             observe=notes.append,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gradcli.cli.answers import answered
+from gradcli.cli.batch import answered
 from gradcli.cli.output import NODE, said_of_digits, say_notes
 from gradcli.errors import ExitCode, UsageError
 from gradcli.options import spelled

@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
     from gradcli.cli.data import Shares
     from gradcli.cli.options import Minimize
-    from gradcli.data.cells import Dates
     from gradcli.data.pieces import SomeRows
     from gradcli.data.source import Source
     from gradcli.language.bindings import Binding
@@ -249,25 +248,8 @@ def _rows(
     if options.memory is not None:
         held = options.memory << 20
     others += [name for text in also for name in names_in(text)]
-    return rows_of(options, start, options.data, others, held, share=share)
-
-
-def rows_of(
-    options: Minimize,
-    start: Start,
-    paths: Sequence[str],
-    others: Sequence[str],
-    memory: int,
-    text: str | None = None,
-    dates: Mapping[str, Dates] | None = None,
-    share: Shares | None = None,
-) -> tuple[SomeRows, Source]:
-    """Return the rows of files, read as the options say; `text` is the formula if not the own.
-
-    `dates` are those of other data, from whose origins these count.
-    """
-    source = start.source if text is None else text
-    return rows(paths, source, others, start.shapes(), memory, share, **reading(options, dates))
+    how = reading(options)
+    return rows(options.data, start.source, others, start.shapes(), held, share, **how)
 
 
 def check(options: Minimize) -> None:
@@ -292,13 +274,6 @@ def check(options: Minimize) -> None:
 # ---------------------------------------------------------------- --report
 
 
-class Derived(NamedTuple):
-    """A quantity: its name, and the formula of parameters that it is."""
-
-    name: str
-    formula: Formula
-
-
 class Quantity(NamedTuple):
     """A quantity with its value, and its error where the parameters have theirs."""
 
@@ -308,13 +283,13 @@ class Quantity(NamedTuple):
     warning: str | None = None
 
 
-def read_quantities(texts: Mapping[str, str], parameters: Mapping[str, Any]) -> list[Derived]:
-    """Return the quantities of --report; `parameters` are those of the fit and what is fixed.
+def read_quantities(texts: Mapping[str, str], parameters: Mapping[str, Any]) -> dict[str, Formula]:
+    """Return the quantities of --report, formulas of the parameters of the fit and what is fixed.
 
     Raises UsageError for names that are no parameters.
     """
     shapes = {name: shape_of(value, name) for name, value in parameters.items()}
-    found: list[Derived] = []
+    found: dict[str, Formula] = {}
     for name, text in texts.items():
         if name in parameters:
             message = f"--report gives the name {name}, which means something else"
@@ -331,34 +306,35 @@ def read_quantities(texts: Mapping[str, str], parameters: Mapping[str, Any]) -> 
         if formula.shape:
             message = f"--report {name} is an array, and a quantity is a number"
             raise UsageError(message, hint="take one entry, or the sum")
-        found.append(Derived(name, formula))
+        found[name] = formula
     return found
 
 
 def evaluated(
-    wanted: Sequence[Derived], found: Minimum, fixed: Mapping[str, Any]
+    wanted: Mapping[str, Formula], found: Minimum, fixed: Mapping[str, Any]
 ) -> list[Quantity]:
     """Return each quantity at the parameters that were found, with its error."""
     known = None if found.statistics is None else found.statistics.covariance
-    return [_quantity(each, {**fixed, **found.parameters}, known) for each in wanted]
+    values = {**fixed, **found.parameters}
+    return [_quantity(name, formula, values, known) for name, formula in wanted.items()]
 
 
 def _quantity(
-    wanted: Derived, values: Mapping[str, Any], known: Mapping[str, Any] | None
+    name: str, formula: Formula, values: Mapping[str, Any], known: Mapping[str, Any] | None
 ) -> Quantity:
-    own = wanted.formula.free_names
+    own = formula.free_names
     try:
-        here = wanted.formula.at_values({name: values[name] for name in own})
+        here = formula.at_values({used: values[used] for used in own})
     except MathematicsError as error:
-        return Quantity(wanted.name, float("nan"), None, f"{wanted.name}: {error.message}")
+        return Quantity(name, float("nan"), None, f"{name}: {error.message}")
     if known is None:
-        return Quantity(wanted.name, here.value, None)
+        return Quantity(name, here.value, None)
     from gradcli.uncertainty.inputs import Saved, inputs
     from gradcli.uncertainty.propagation import propagate
 
     saved = Saved(known["names"], known["matrix"], known["degrees_of_freedom"]).of(own)
     try:
-        return Quantity(wanted.name, here.value, propagate(here, inputs({}, None, saved)))
+        return Quantity(name, here.value, propagate(here, inputs({}, None, saved)))
     except MathematicsError as error:
-        warning = f"{wanted.name} has no standard error: {error.message}"
-        return Quantity(wanted.name, here.value, None, warning)
+        warning = f"{name} has no standard error: {error.message}"
+        return Quantity(name, here.value, None, warning)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
-from gradcli.cli.answers import answered
+from gradcli.cli.batch import answered
 from gradcli.cli.output import NODE, said_of_digits, say_notes
 from gradcli.errors import ExitCode, MathematicsError, NameValueError, UsageError
 from gradcli.options import spelled

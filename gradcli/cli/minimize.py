@@ -14,11 +14,12 @@ from gradcli.solvers.stopping import Ending
 from gradcli.values import entries
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from gradcli.cli.given import Derived, Given, Quantity
+    from gradcli.cli.given import Given, Quantity
     from gradcli.cli.options import Minimize
     from gradcli.cli.plots import MinimumPlot
+    from gradcli.formula import Formula
     from gradcli.minimize.continuing import Keeper
     from gradcli.minimize.minimum import Minimum
     from gradcli.solvers.observer import Observer
@@ -125,7 +126,7 @@ def _run(
     options: Minimize,
     others: Sequence[Observer],
     resumed: dict[str, Any] | None,
-    derived: Sequence[Derived],
+    derived: Mapping[str, Formula],
 ) -> Minimum:
     """Return where the run over all rows at once leads; its steps are shown as they are made.
 

@@ -8,17 +8,18 @@ defined by a formula of others stands for that formula, so that derivatives pass
 from __future__ import annotations
 
 import os
+import re
 from contextlib import suppress
 from typing import NamedTuple
 
 from gradcli.cli import arguments
-from gradcli.cli.batch import knowing, statements
+from gradcli.cli.batch import statements
 from gradcli.cli.output import Output, complain, error, say_notes, width
 from gradcli.errors import ExitCode, GradcliError, NameValueError, Terminated, UsageError, printable
 from gradcli.formula import parse
 from gradcli.graph.literals import value_text
 from gradcli.language.bindings import binding
-from gradcli.language.names import CONSTANTS, is_function, names_in
+from gradcli.language.names import CONSTANTS, is_function, is_name, names_in
 from gradcli.language.scanner import SCANNER
 from gradcli.values import shape_of
 
@@ -201,7 +202,12 @@ class Session:
         ranges = {name: value for name, value in own.items() if hasattr(value, "listed")}
         single = {name: value for name, value in own.items() if name not in ranges}
         errors = {name: self.errors[name] for name in own if name in self.errors}
-        return knowing(arguments.Problem(formula, single, ranges=ranges, errors=errors))
+        problem = arguments.Problem(formula, single, ranges=ranges, errors=errors)
+        if errors:
+            from gradcli.cli.uncertain import Errors
+
+            problem.known = Errors()
+        return problem
 
     # ------------------------------------------------------------ words
 
@@ -277,23 +283,17 @@ def parts_of(line: str) -> list[str]:
 def _definition(text: str) -> tuple[list[str], str]:
     """Return the defined name with its parameters, and its formula; no names for a formula."""
     tokens = SCANNER.scan(text)
-    if "EQUALS" not in tokens.kinds:
+    kinds = "".join(kind + " " for kind in tokens.kinds)
+    head = re.match(r"NAME (?:LPAR NAME (?:COMMA NAME )*RPAR )?EQUALS ", kinds)
+    if head is None:
         return [], text
-    place = tokens.kinds.index("EQUALS")
-    kinds, words = tokens.kinds[:place], tokens.texts[:place]
-    body = text[tokens.span(place)[1] :].strip()
-    if kinds == ["NAME"]:
-        return words, body
-    names = words[0::2] if len(words) % 2 == 0 else []
-    is_function_head = kinds[:2] == ["NAME", "LPAR"] and kinds[-1] == "RPAR"
-    if is_function_head and set(kinds[2:-1:2]) == {"NAME"} and set(words[3:-1:2]) <= {","}:
-        return [words[0], *names[1:]], body
-    return [], text
+    equals = head[0].count(" ") - 1
+    names = [word for word in tokens.texts[:equals] if is_name(word)]
+    return names, text[tokens.span(equals)[1] :].strip()
 
 
 def _operands(rest: str) -> tuple[str, list[str]]:
     """Return the formula of a command, its blanks kept, and the words behind it."""
-    import re
     import shlex
 
     try:

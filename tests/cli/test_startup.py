@@ -28,7 +28,6 @@ EVAL = {
     "gradcli",
     "gradcli.cli",
     "gradcli.cli.app",
-    "gradcli.cli.answers",
     "gradcli.cli.arguments",
     "gradcli.cli.batch",
     "gradcli.sheets",
