@@ -203,7 +203,7 @@ class OverRows:
         return Problem(found.formula, found.values, self.where, **more)
 
     def at_values(self, output: Output, wrt: Sequence[str] = ()) -> Point | Sums:
-        """Return the formula over all rows, with what is needed to differentiate by `wrt`."""
+        """Return the formula over all rows, with the derivatives with respect to `wrt`."""
         if self.formula.sums is None:
             return self.held(output)
         from gradcli.tables.sums import Sums

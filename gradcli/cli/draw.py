@@ -160,10 +160,10 @@ def tree(steps: Sequence[Step], output: Output, most: int) -> None:
     if any(step.value is not None for step in steps):
         headings = "  ".join(f"{title:>{NUMBER_WIDTH}}" for title in titles)
         output.line(f"{'':{size}}  {headings}")
-    for label, told in shown:
-        begun = label if len(label) <= size else label[: size - 1] + "…"
-        ends = "  ".join(f"{number:>{NUMBER_WIDTH}}" for number in told)
-        output.line(f"{begun:{size}}  {ends}".rstrip())
+    for label, cells in shown:
+        cut = label if len(label) <= size else label[: size - 1] + "…"
+        ends = "  ".join(f"{cell:>{NUMBER_WIDTH}}" for cell in cells)
+        output.line(f"{cut:{size}}  {ends}".rstrip())
     if len(rows) > most:
         output.line(f"and {len(rows) - most} more lines; --max-nodes {len(rows)} shows them")
     output.line("-o graph.svg draws a picture, -o lesson.html a lesson step by step")

@@ -77,8 +77,8 @@ def _over_all(over: OverRows, output: Output, options: Grad) -> None:
     if options.wrt is None:
         names = [name for name in names if name not in problem.data]
         if not names:
-            message = "no name has one value for all rows, to differentiate by"
-            hint = f"--wrt {next(iter(problem.data), 'x')} differentiates by a column"
+            message = "no name has one value for all rows, to differentiate with respect to"
+            hint = f"--wrt {next(iter(problem.data), 'x')} differentiates with respect to a column"
             raise NameValueError(message, hint=hint)
     own = problem.formula.free_names
     is_whole = any(name in problem.data or name not in own for name in names)
@@ -101,7 +101,7 @@ def _wrt(problem: Problem, output: Output, options: Grad) -> list[str]:
 
 
 def _names(wrt: str | None, problem: Problem) -> list[str]:
-    """Return the names to differentiate by: those of --wrt, or all."""
+    """Return the names to differentiate with respect to: those of --wrt, or all."""
     if wrt is None:
         return problem.formula.free_names
     names = [name.strip() for name in wrt.split(",")]
@@ -198,24 +198,24 @@ def _matrix(matrix: Mapping[str, Mapping[str, Any]]) -> list[Column]:
     ]
 
 
-def _equation(by: Sequence[str], slope: Formula, output: Output, options: Grad) -> str:
+def _equation(names: Sequence[str], slope: Formula, output: Output, options: Grad) -> str:
     """Return a line that says what a derivative with respect to one or two names is."""
     if options.latex:
-        return _latex_equation(by, slope)
+        return _latex_equation(names, slope)
     if not output.pretty:
-        return "\t".join([*by, str(slope)])
-    order = "²" if len(by) > 1 else ""
-    return f"∂{order}/{''.join(f'∂{name}' for name in by)} = {slope}"
+        return "\t".join([*names, str(slope)])
+    order = "²" if len(names) > 1 else ""
+    return f"∂{order}/{''.join(f'∂{name}' for name in names)} = {slope}"
 
 
-def _latex_equation(by: Sequence[str], derivative: Formula, value: str = "") -> str:
+def _latex_equation(names: Sequence[str], derivative: Formula, value: str = "") -> str:
     """Return what the derivative is, as a formula and maybe as a number, in LaTeX."""
     from gradcli.graph.printing import latex, latex_names
 
     graph = derivative.graph
     named = latex_names(graph)
-    order = "^{2}" if len(by) > 1 else ""
-    below = " ".join(rf"\partial {named[name]}" for name in by)
+    order = "^{2}" if len(names) > 1 else ""
+    below = " ".join(rf"\partial {named[name]}" for name in names)
     return rf"\frac{{\partial{order} f}}{{{below}}} = {latex(graph, derivative.id, value)}"
 
 

@@ -46,7 +46,7 @@ def learn(
     others: Sequence[Observer],
     resumed: dict[str, Any] | None,
 ) -> Minimum:
-    """Return where the epochs lead; each is shown as soon as it is over, and told to `others`."""
+    """Return where the epochs lead; each is shown when it is over. `others` observe too."""
     assert given.rows is not None  # noqa: S101 - checked with the options
     epochs = options.epochs or 1
     validation = metric = None

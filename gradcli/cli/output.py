@@ -419,11 +419,11 @@ def listed(rows: Iterable[tuple[str, str]], size: int, room: int) -> Iterator[st
 
     indent = " " * (size + 4)
     for left, right in rows:
-        begun = f"  {left:{size}}  "
+        first_indent = f"  {left:{size}}  "
         if not right or len(left) > size:
             yield f"  {left}"
-            begun = indent
-        yield from textwrap.wrap(right, room, initial_indent=begun, subsequent_indent=indent)
+            first_indent = indent
+        yield from textwrap.wrap(right, room, initial_indent=first_indent, subsequent_indent=indent)
 
 
 def width(stream: Any = None) -> int:

@@ -246,7 +246,7 @@ def _is_left(stream: Any) -> bool:
     """Return whether a stream is a pipe that no one reads any more, as far as can be known."""
     try:
         poll = select.poll()
-        poll.register(stream.fileno(), 0)  # errors and hang-ups are told without being asked for
+        poll.register(stream.fileno(), 0)  # errors and hang-ups are always reported
         return bool(poll.poll(0))
     except (OSError, AttributeError, ValueError):  # no file, or Windows, which has no poll
         return False

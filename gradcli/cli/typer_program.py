@@ -1,6 +1,6 @@
 """Typer: help, completion, and complaints about words. All that is private to it stands here.
 
-The words of a command become an Invocation; what is in it is read elsewhere, as for a plain line.
+The words of a command become an Invocation, as those of a plain line do in commands.py.
 """
 
 from __future__ import annotations
@@ -262,17 +262,17 @@ def _proposals(line: str) -> list[str]:
         goes_on = False
     except ValueError:  # a quote is open
         is_closed, goes_on = False, True
-    begun = "" if is_closed or not words else words.pop()
-    found = completions(words[1:], begun)
+    unfinished = "" if is_closed or not words else words.pop()
+    found = completions(words[1:], unfinished)
     if len(found) == 1 and (goes_on or found[0].endswith(("(", "=", "/"))):
         return [found[0], found[0] + " "]
     return found
 
 
-def completions(words: list[str], begun: str) -> list[str]:
-    """Return what the word that is begun behind these words of a command line may become."""
+def completions(words: list[str], unfinished: str) -> list[str]:
+    """Return what the unfinished last word of a command line may become."""
     reader = BashComplete(program([]), {}, "gradcli", "")
-    return [item.value for item in reader.get_completions(words, begun)]
+    return [item.value for item in reader.get_completions(words, unfinished)]
 
 
 def _usage_error(problem: TyperException) -> UsageError:

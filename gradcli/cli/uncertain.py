@@ -268,7 +268,7 @@ class Result:
             output.line(f"{low} to {high} with probability {self.confidence:g}")
 
     def say(self, where: str) -> None:
-        """Say where the first order does not tell the error."""
+        """Print a note where the second order changes the standard error much."""
         if self.found.is_curved and self.second is not None:
             first, second = self.found.standard_error, self.second.standard_error
             note(
