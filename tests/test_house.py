@@ -112,13 +112,13 @@ def test_every_option_that_a_text_names_is_a_record() -> None:
 
 LINES = {
     "calculus": 1914,
-    "cli": 5168,
+    "cli": 5040,
     "cluster": 480,
     "data": 3912,
     "exact": 2210,
     "graph": 5524,
     "language": 3173,
-    "manual": 100,
+    "manual": 85,
     "minimize": 4815,
     "pictures": 3845,
     "plotting": 1180,
@@ -127,13 +127,13 @@ LINES = {
     "solvers": 4026,
     "tables": 810,
     "uncertainty": 400,
-    "": 1878,
+    "": 1841,
 }
 """The most lines of code of each package, and of the modules beside them.
 
 Lowered freely; raised only by the commit that adds a capability, which says what it is.
 """
-MODULES = 250
+MODULES = 248
 """The most modules, the empty ones of packages included."""
 WITHOUT_CODE = {
     *(tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT),

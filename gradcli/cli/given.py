@@ -85,16 +85,10 @@ def read(words: Sequence[str], options: Minimize, share: Shares | None = None) -
     if options.data:
         check_syntax(start.source, [*start.values, *start.fixed])
     also = [arguments.split([text])[0] for text in options.also]
-    first, *others = _shared(start, also)
-    start = _with_parameters(first, options)
-    rows, source = _rows(start, options, also, share)
-    given = _over(rows, source, start, options, share)
-    if not others:
-        return given
-    models = [
-        _over(rows, source, _with_parameters(other, options), options, share) for other in others
-    ]
-    return given._replace(also=models)
+    starts = [_with_parameters(each, options) for each in _shared(start, also)]
+    rows, source = _rows(starts[0], options, also, share)
+    given, *others = [_over(rows, source, each, options, share) for each in starts]
+    return given._replace(also=others)
 
 
 def _over(

@@ -247,7 +247,8 @@ def _numbers(
     if found is not None:
         from gradcli.cli import uncertain
 
-        uncertain.add_budget(document, found)
+        shares = {name: share._asdict() for name, share in found.found.budget.items()}
+        document |= {**found.document(), "budget": shares}
     shown = isinstance(here, Point) and _forms(here, problem, names, document, output, options)
     if output.json:
         output.document(document)
