@@ -23,7 +23,6 @@ from gradcli.language.bindings import bindings
 from gradcli.language.bindings import limits as limits_of
 from gradcli.language.names import is_name, names_in
 from gradcli.language.parser import finding
-from gradcli.language.repairs import LONGEST_SHOWN
 from gradcli.minimize.task import Asked
 from gradcli.options import spelled
 from gradcli.rows.columns import HELD_BYTES, over_rows, rows, values_of
@@ -194,6 +193,8 @@ def _check_single(formula: Formula, text: str, columns: Sequence[str]) -> None:
     response = "y" if "y" in free else free[0] if len(free) == 1 else None
     if response is None or formula.is_model or not any(column in own for column in columns):
         return
+    from gradcli.language.repairs import LONGEST_SHOWN
+
     model = f"{response} ~ {text}"
     if formula.shape and finding(model) is None and len(model) <= LONGEST_SHOWN:
         message = "the formula has a value in each row of the data, and minimize needs one number"
