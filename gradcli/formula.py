@@ -280,7 +280,7 @@ class Formula(Node):
         """
         if data is not None:
             from gradcli.data.columns import columns_of
-            from gradcli.minimize.rows_objective import compiled_over
+            from gradcli.minimize.task import compiled_over
 
             data = columns_of(data, self.free_names)
             nodes = self.graph.variables([self.id])

@@ -147,19 +147,25 @@ class Point:
                 self._say_lost(name, node, found)
         return values
 
-    def certainty(self, free: Collection[str] = ()) -> tuple[int, float, str]:
-        """Return how many digits doubles have of the value, its error, and where most are lost.
+    def certainty(self, free: Collection[str] = ()) -> tuple[int, float]:
+        """Return how many digits doubles have of the value, and its error.
 
         The names that are `free` to take any value have the doubles that they are given.
         """
-        from gradcli.exact.certain import digits_of_node, where_lost
+        from gradcli.exact.certain import digits_of_node
+
+        numbers, root = self._own.numbers, self._result
+        error = self._bounds([root], numbers, free)[root]
+        return digits_of_node(numbers[root], error), float(error)
+
+    def least_certain(self, free: Collection[str] = ()) -> str:
+        """Return the part of the formula in which most digits are lost; see `certainty`."""
+        from gradcli.exact.certain import where_lost
         from gradcli.graph.printing import label
 
         numbers, root = self._own.numbers, self._result
         errors = self._bounds([root], numbers, free)
-        lost = where_lost(self._graph, root, numbers, errors)
-        kept = digits_of_node(numbers[root], errors[root])
-        return kept, float(errors[root]), label(self._graph, lost)
+        return label(self._graph, where_lost(self._graph, root, numbers, errors))
 
     def slopes_and_bounds(self, free: Sequence[str]) -> list[tuple[Any, Any]]:
         """Return the derivative with respect to each name, and how far doubles may be from it.

@@ -111,23 +111,23 @@ def test_every_option_that_a_text_names_is_a_record() -> None:
 
 
 LINES = {
-    "calculus": 1914,
+    "calculus": 1915,
     "cli": 5040,
-    "cluster": 480,
-    "data": 3912,
-    "exact": 2210,
+    "cluster": 479,
+    "data": 3919,
+    "exact": 2206,
     "graph": 5524,
-    "language": 3173,
+    "language": 3174,
     "manual": 85,
-    "minimize": 4815,
+    "minimize": 4756,
     "pictures": 3845,
     "plotting": 1180,
-    "programs": 2698,
-    "rows": 570,
-    "solvers": 4026,
-    "tables": 810,
-    "uncertainty": 400,
-    "": 1841,
+    "programs": 2701,
+    "rows": 569,
+    "solvers": 4038,
+    "tables": 807,
+    "uncertainty": 397,
+    "": 1882,
 }
 """The most lines of code of each package, and of the modules beside them.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from gradcli.graph.operations import (
     CONSTANT_POWER,
@@ -15,6 +15,7 @@ from gradcli.graph.operations import (
 )
 from gradcli.graph.shapes import broadcast, sized
 from gradcli.graph.simplify import DerivedNode
+from gradcli.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Collection

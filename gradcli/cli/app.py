@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
 import sys
@@ -23,10 +24,9 @@ signalled: list[int] = []
 def main() -> NoReturn:
     """Run the command that the words ask for and end the process with its exit code."""
     code = run(sys.argv[1:])
-    code = _flushed(code)
-    # At its end Python looks for garbage in all that there is; the process's memory goes anyway.
-    gc.freeze()
-    sys.exit(code)
+    atexit._run_exitfuncs()  # noqa: SLF001 - what os._exit leaves out
+    # Python would take all modules apart, 7 ms with NumPy; the process's memory is freed anyway.
+    os._exit(_flushed(code))
 
 
 def run(words: list[str]) -> int:
@@ -123,15 +123,13 @@ def unknown(problem: Exception) -> GradcliError:
 
 
 def _flushed(code: int) -> int:
-    """Return the exit code after the streams are flushed; one that fails is closed for good."""
+    """Return the exit code after the streams are flushed, another one where that fails."""
     for stream in (sys.stdout, sys.stderr):
         if stream is None:
             continue
         try:
             stream.flush()
         except OSError as problem:
-            # What Python would try again at exit, with a message of its own, goes nowhere.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
             if code == ExitCode.DONE:
                 broken = isinstance(problem, BrokenPipeError)
                 code = int(ExitCode.BROKEN_PIPE if broken else ExitCode.FAILED)

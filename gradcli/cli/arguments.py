@@ -439,7 +439,7 @@ def _defined(formula: Formula, drawn: Mapping[str, Any]) -> Any:
         return formula.at_values(drawn, certain=False).value
     value = here.value
     if here.digits[""] < DOUBLE_DIGITS and here.has_doubles:
-        _, error, _ = here.certainty()
+        _, error = here.certainty()
         value = formula.at_values(certain=False).value
     else:
         error = math.ulp(value)

@@ -337,7 +337,7 @@ class Shares:
 
         `start` are its text, starts and fixed values. Raises UsageError for no sum over rows.
         """
-        from gradcli.minimize.recipe import Recipe, not_shared
+        from gradcli.minimize.minimize import Recipe, not_shared
 
         if not formula.graph.columns:
             raise not_shared()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from gradcli.cli import arguments
 from gradcli.cli.data import check_syntax, reading
@@ -25,6 +25,7 @@ from gradcli.language.names import is_name, names_in
 from gradcli.language.parser import finding
 from gradcli.minimize.task import Asked
 from gradcli.options import spelled
+from gradcli.records import NamedTuple
 from gradcli.rows.columns import HELD_BYTES, over_rows, rows, values_of
 from gradcli.values import shape_of
 

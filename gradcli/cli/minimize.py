@@ -60,7 +60,7 @@ def run(words: Sequence[str], options: Minimize) -> ExitCode:
         stop = stack.enter_context(steps.after_the_step())
         keeper, resumed = _continued(given, options)
         if keeper is not None:
-            stack.enter_context(keeper)
+            stack.callback(keeper.write)
         kept = [each for each in (plot, lesson, keeper) if each is not None]
         if options.learns:
             from gradcli.cli.learning import learn

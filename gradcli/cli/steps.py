@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+# The part of `signal` in C: the rest takes a millisecond to import.
+import _signal as signal  # type: ignore[import-not-found]
 import math
 import os
 import select
-import signal
 import sys
-import threading
 import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
@@ -325,7 +325,8 @@ def after_the_step() -> Iterator[Stop]:
     signal.
     """
     stop = Stop()
-    if threading.current_thread() is not threading.main_thread():
+    threading = sys.modules.get("threading")  # without it there is one thread
+    if threading is not None and threading.current_thread() is not threading.main_thread():
         yield stop  # only the main thread gets signals
         return
     handlers = dict.fromkeys(Terminated.SIGNALS, stop.take) | {"SIGALRM": stop.lose_patience}

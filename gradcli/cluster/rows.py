@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from gradcli.cluster.session import Session
     from gradcli.data.source import Source
-    from gradcli.minimize.recipe import Recipe
+    from gradcli.minimize.minimize import Recipe
 
 
 class SharedRows(PieceRows):

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from gradcli.data.pieces import Cut
     from gradcli.data.source import Piece, Source
-    from gradcli.minimize.recipe import Recipe
+    from gradcli.minimize.minimize import Recipe
 
 TRIES = 3
 """So often a group may fail before it is an error."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from gradcli.data.pieces import Batch, Cut
     from gradcli.data.source import Piece, Source
     from gradcli.graph.shapes import Shape
-    from gradcli.minimize.recipe import Recipe
+    from gradcli.minimize.minimize import Recipe
 
 IDLE_SECONDS = 3600.0
 """After so long without a request a session is forgotten; who began it is gone."""

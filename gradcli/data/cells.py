@@ -8,10 +8,11 @@ from __future__ import annotations
 import re
 from datetime import date, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from gradcli.errors import FileError, few, printable
 from gradcli.limits import out_of_range
+from gradcli.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

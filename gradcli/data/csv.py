@@ -8,7 +8,7 @@ from __future__ import annotations
 import codecs
 import io
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -28,6 +28,7 @@ from gradcli.data.head import cells_of, head_of, repair
 from gradcli.data.input import PIECE, Input, Section
 from gradcli.data.text import Kept, line_blocks, line_feeds, records
 from gradcli.errors import FileError, few, printable
+from gradcli.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -9,7 +9,6 @@ import atexit
 import errno
 import os
 import re
-import signal
 import stat
 import sys
 import time
@@ -301,6 +300,8 @@ _unfinished: set[str] = set()
 def _remove_unfinished(process: int) -> None:
     """Remove what Ctrl-C left behind in spite of all; a child that was forked removes nothing."""
     if _unfinished and process == os.getpid():
+        import signal
+
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         for name in _unfinished:
             with suppress(OSError):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from importlib import import_module
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from gradcli.data.input import KNOWN_BYTES, Input, shown
 from gradcli.errors import FileError
+from gradcli.records import NamedTuple
 
 if TYPE_CHECKING:
     from typing import IO

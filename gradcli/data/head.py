@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from gradcli.data.cells import CellError, Dialect, Notation, TextOptions
 from gradcli.data.columns import MOST_COLUMNS, quoted
@@ -11,6 +11,7 @@ from gradcli.data.input import shown
 from gradcli.data.text import records
 from gradcli.errors import FileError, UsageError, printable
 from gradcli.language.names import is_name
+from gradcli.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

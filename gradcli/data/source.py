@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import fnmatch
-import glob
 import os
 import re
 import sys
 from math import prod
-from typing import IO, TYPE_CHECKING, NamedTuple
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
@@ -31,6 +29,7 @@ from gradcli.data.remote import at_once, files_at, is_address
 from gradcli.errors import FileError, TooManyRowsError, few
 from gradcli.graph import shapes
 from gradcli.limits import ELEMENTS
+from gradcli.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -101,6 +100,8 @@ def _expanded(path: str) -> list[str]:
             raise FileError(f"{shown(path)}: the folder holds no files")
         return files
     if re.search(r"[*?\[]", path) and not os.path.exists(path):  # noqa: PTH110
+        import glob
+
         found = sorted(glob.glob(path))  # noqa: PTH207
         if not found:
             raise FileError(f"no file matches {quoted(path, 200)}")
@@ -312,6 +313,8 @@ class Source:
 
     def _matching(self, pattern: str) -> list[str]:
         """Return the columns that match, in order. Raises FileError."""
+        import fnmatch
+
         matches = re.compile(fnmatch.translate(pattern.replace("[", "[[]")))  # [ is not special
         parts = [
             name

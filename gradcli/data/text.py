@@ -8,13 +8,14 @@ from __future__ import annotations
 import codecs
 import re
 from itertools import chain
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gradcli.data.formats import looks_like
 from gradcli.data.input import PIECE, Pieces, shown
 from gradcli.errors import FileError, UsageError, printable
+from gradcli.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator

@@ -22,7 +22,6 @@ from gradcli.exact.decimals import (
     WHOLE,
     WRITTEN_OUT,
 )
-from gradcli.exact.numbers import fraction
 from gradcli.graph.operations import LEAVES, NAMED_VALUES, TABLE
 from gradcli.graph.shapes import COUNT
 from gradcli.graph.special import two_product
@@ -431,6 +430,8 @@ def value_of(
         if operation is TABLE["linspace"]:
             found = _linspace(target, payload)
         elif not inputs:
+            from gradcli.exact.numbers import fraction
+
             code = array_function(operation, 0, payload)(rows=rows)
             return over_each(lambda x: target.number.convert(fraction(x)), code)
         else:
@@ -466,6 +467,8 @@ def _unwrapped(target: Any, x: Any) -> Any:
 
 
 def _linspace(m: Any, limits: Any) -> Any:
+    from gradcli.exact.numbers import fraction
+
     start, stop, count = limits
     first, last = fraction(float(start)), fraction(float(stop))
     steps = max(1, int(count) - 1)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import FormulaError, UsageError
 from gradcli.graph.operations import TABLE
 from gradcli.language.parser import parse
+from gradcli.records import NamedTuple
 
 if TYPE_CHECKING:
     from gradcli.language.parser import Parsed

@@ -8,7 +8,7 @@ names, or from one sum of squares being the smaller; where no fit finds the valu
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from gradcli.errors import MathematicsError, UsageError
 from gradcli.graph.node import Node
@@ -19,6 +19,7 @@ from gradcli.minimize.minimize import minimize
 from gradcli.minimize.settings import Settings
 from gradcli.minimize.task import Asked
 from gradcli.options import example, spelled
+from gradcli.records import NamedTuple
 from gradcli.values import numbers
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ EXACT = 1e-20
 """The share of the squares of fitted values that may remain where another model has them too."""
 ROUNDED = 1e-6
 """A ratio so little below 0 is rounding."""
+MEASURES = ("degrees_of_freedom", "rss", "aic", "bic")
+"""What is compared, as the report of a fit calls it."""
 FITTED = "fitted values of another model"
 """Their name in a formula; no name that anyone can type."""
 
@@ -108,18 +111,16 @@ def compared(
                 f" at its minimum; try another start or {example('starts', 50)}"
             )
             ratio = None
-        report = fit.statistics
+        f_value, f_p_value = ratio or (None, None)
         rows.append(
             Compared(
-                place + 1,
-                fit.expression,
-                _size(fit),
-                None if report is None else report.degrees_of_freedom,
-                None if report is None else report.rss,
-                None if report is None else report.aic,
-                None if report is None else report.bic,
-                None if nested is None else nested + 1,
-                *(ratio or (None, None)),
+                model=place + 1,
+                formula=fit.expression,
+                parameters=_size(fit),
+                nested=None if nested is None else nested + 1,
+                f_value=f_value,
+                f_p_value=f_p_value,
+                **{field: getattr(fit.statistics, field, None) for field in MEASURES},
             )
         )
     return rows, warnings

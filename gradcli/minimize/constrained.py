@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import re
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import FormulaError, MathematicsError, UsageError, printable
 from gradcli.graph.node import Node
@@ -23,6 +23,7 @@ from gradcli.minimize.minimum import Constraint, Iterate, Minimum
 from gradcli.minimize.objective import VectorObjective
 from gradcli.minimize.task import task
 from gradcli.options import example, spelled
+from gradcli.records import NamedTuple
 from gradcli.solvers import stopping
 from gradcli.solvers.observer import Observer
 from gradcli.solvers.solver import run
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
     from gradcli.graph.node import Graph
     from gradcli.graph.shapes import Shape
+    from gradcli.minimize.settings import Settings
     from gradcli.minimize.task import Asked, Task
     from gradcli.solvers.observer import Observers
     from gradcli.solvers.solver import Matrix, Outcome, Vector
@@ -53,6 +55,8 @@ STIFF = 1e3
 """How much larger the penalty is for a look around: what is lower must be feasible too."""
 RESTARTS = 4
 """How often a round begins again where it ended at no minimum."""
+EXCLUDED = ("weights", "sigma", "loss", "errors", "profile", "lr", "steps", "tol", "schedule")
+"""The settings that do not go with constraints."""
 MULTIPLIER, FACTOR = "multiplier of constraint", "factor of the formula"
 PENALTY, SHARE = "penalty of constraints", "eighth of 1/penalty"
 """Names of values beside the parameters, which nobody can type as they stand in the graph."""
@@ -65,32 +69,23 @@ _SIDES = {
 """The operations that a constraint can be, and which sides are the smaller and the larger one."""
 
 
-def optimum(
-    asked: Asked,
-    watched: Observers,
-    resumed: Mapping[str, Any] | None,
-    *,
-    predicts: bool,
-    influences: bool,
-) -> Minimum:
-    """Return the minimum under constraints. Raises UsageError for options that do not fit."""
-    how = asked.settings
-    others = (
-        *(["starts"] if (how.starts or 1) > 1 else []),
-        *how.given(
-            "weights", "sigma", "loss", "errors", "profile", "lr", "steps", "tol", "schedule"
-        ),
-        *(["checkpoint"] if watched.keeps else []),
-        *(["resume"] if resumed is not None else []),
-        *(["predictions"] if predicts or influences else []),
-    )
-    for option in others:
+def check(how: Settings, others: Mapping[str, bool]) -> None:
+    """Raise UsageError for options that do not go with constraints.
+
+    `others` says of those that are no settings whether they were given.
+    """
+    given = {"starts": (how.starts or 1) > 1, **dict.fromkeys(how.given(*EXCLUDED), True), **others}
+    for option in [name for name, is_given in given.items() if is_given]:
         message = f"{spelled(option)} does not go with {spelled('subject_to')}"
         raise UsageError(message, hint=f"leave out {spelled(option)}")
     if how.method not in {None, "newton", "lbfgs"}:
         shown = f"newton and lbfgs, not '{printable(how.method, 60)}'"
         message = f"{spelled('subject_to')} works with {shown}"
         raise UsageError(message, hint=f"leave out {spelled('method')}")
+
+
+def optimum(asked: Asked, watched: Observers) -> Minimum:
+    """Return the minimum under constraints."""
     search = _Search(asked, watched)
     watched.start()
     try:

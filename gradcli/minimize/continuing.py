@@ -12,9 +12,6 @@ from gradcli.solvers.observer import Observer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from types import TracebackType
-
-    from typing_extensions import Self
 
 SECONDS = 1.0
 """How often a run without epochs is kept unless the user says after how many steps."""
@@ -57,7 +54,7 @@ def _digest(values: Mapping[str, Any]) -> str:
 
 
 class Keeper(Observer):
-    """Writes the state of a run to a file, now and then and when the run ends in whatever way.
+    """Writes the state of a run to a file, now and then; whoever runs it calls `write` at its end.
 
     `every` is the number of steps between two states; None keeps one a second, or one an epoch.
     Raises FileError at once when the file could never be written.
@@ -83,49 +80,35 @@ class Keeper(Observer):
         else:
             is_due = time.monotonic() - self._written >= SECONDS
         if is_due:
-            self._write()
+            self.write()
 
     def following(self, step: int) -> int | None:
         """Return the next step after this one whose state is to be written for sure."""
         return None if self._every is None else step - step % self._every + self._every
 
-    def _write(self) -> None:
+    def write(self) -> None:
+        """Write the last state, if it is not written; also when a signal ended the run."""
         if self._state is not None:
             content = {"identity": self._identity, "state": self._state}
             checkpoint.write(self._path, content)
             self._state = None
             self._written = time.monotonic()
 
-    def __enter__(self) -> Self:
-        """Return the keeper."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Write the last state, also when the run was ended by a signal."""
-        self._write()
-
 
 def state_of(path: str, expected: Mapping[str, Any]) -> dict[str, Any]:
     """Return the state in a checkpoint. Raises FileError unless it is of the same run."""
-    content = checkpoint.read(path)
     shown = printable(path, 200)
-    known = content.get("identity") if isinstance(content, dict) else None
-    state = content.get("state") if isinstance(content, dict) else None
-    if not isinstance(known, dict) or not isinstance(state, dict):
-        message = f"'{shown}' is no checkpoint of a minimisation"
-        raise FileError(message)
+    match checkpoint.read(path):
+        case {"identity": dict(known), "state": dict(state)}:
+            pass
+        case _:
+            message = f"'{shown}' is no checkpoint of a minimisation"
+            raise FileError(message)
     for part, what in _WHAT.items():
         if known.get(part) != expected[part]:
             message = f"the checkpoint '{shown}' is of {what}, so it cannot be continued"
-            hint = None
-            if part == "expression":
-                hint = f"its formula is {printable(str(known.get(part)), 200)}"
-            raise FileError(message, hint=hint)
+            formula = f"its formula is {printable(str(known.get(part)), 200)}"
+            raise FileError(message, hint=formula if part == "expression" else None)
     options = known.get("options")
     options = options if isinstance(options, dict) else {}
     for name, value in expected["options"].items():

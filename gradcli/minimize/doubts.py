@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import GradcliError, MathematicsError, few
 from gradcli.exact.certain import digits_of_node
@@ -16,11 +16,14 @@ from gradcli.exact.decimals import certain_digits
 from gradcli.minimize.methods import LM_PARAMETERS
 from gradcli.minimize.objective import Objective
 from gradcli.options import example, spelled
+from gradcli.records import NamedTuple
 from gradcli.solvers import stopping
 from gradcli.solvers.stopping import Ending, short
 from gradcli.values import numbers
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from gradcli.minimize.methods import Method
     from gradcli.minimize.settings import Settings
     from gradcli.minimize.task import Task
@@ -71,6 +74,10 @@ class Doubts(NamedTuple):
     """Those of which the standard error says that they may have nearly any value."""
     ratio: float | None
     """The Durbin-Watson ratio of residuals with a pattern; None where there is none."""
+    report: Statistics | None
+    """The report of the fit; None where there is none."""
+    remarks: list[str]
+    """The warnings of the report."""
 
     @property
     def are_any(self) -> bool:
@@ -103,13 +110,13 @@ class Doubts(NamedTuple):
         return found
 
 
-def doubts(problem: Task, how: Settings, run: Run) -> tuple[Doubts, Statistics | None, list[str]]:
-    """Return what is doubtful about where a fit ended, the report of the fit, and warnings."""
+def doubts(problem: Task, how: Settings, run: Run) -> Doubts:
+    """Return what is doubtful about where a fit ended, with its report."""
     report, warnings = _statistics(problem, how, run)
     point, reason = end_of(problem, run), run.outcome.reason
     ratio = pattern(problem, point)
     if report is None:
-        return Doubts(reason, None, [], [], ratio), None, warnings
+        return Doubts(reason, None, [], [], ratio, None, warnings)
     lost, vague = [], []
     inside = problem.box().inside(point)
     for name, value, free in zip(problem.names, point.tolist(), inside, strict=True):
@@ -120,10 +127,12 @@ def doubts(problem: Task, how: Settings, run: Run) -> tuple[Doubts, Statistics |
             vague.append(name)
     if report.r_squared is not None and report.r_squared > 1 - EXACT:
         ratio = None
-    return Doubts(reason, report.r_squared, lost, vague, ratio), report, warnings
+    return Doubts(reason, report.r_squared, lost, vague, ratio, report, warnings)
 
 
-def reported(problem: Task, how: Settings, run: Run) -> tuple[Run, Statistics | None, list[str]]:
+def reported(
+    problem: Task, run: Run, doubts: Callable[[Run], Doubts]
+) -> tuple[Run, Statistics | None, list[str]]:
     """Return a run, the report of the fit that it led to, and warnings.
 
     A fit that the data do not determine has not converged. Only a model that is linear in its
@@ -131,13 +140,13 @@ def reported(problem: Task, how: Settings, run: Run) -> tuple[Run, Statistics | 
     """
     if problem.fit is None or problem.fit.is_plain:
         return run, None, []
-    found, report, warnings = doubts(problem, how, run)
+    found = doubts(run)
     if problem.fit.is_linear:
-        return run, report, warnings
+        return run, found.report, found.remarks
     if found.lost and run.outcome.reason.ending is Ending.CONVERGED:
         reason = stopping.undetermined(few(found.lost))
         run = run._replace(outcome=run.outcome._replace(reason=reason))
-    return run, report, [*warnings, *found.warnings()]
+    return run, found.report, [*found.remarks, *found.warnings()]
 
 
 def pattern(problem: Task, point: Vector) -> float | None:
@@ -244,9 +253,10 @@ def certainty(
     warnings: list[str] = []
     with suppress(GradcliError):
         here = objective.at(blocks_of(problem, best.outcome.record.point))
-        kept, error, where = here.certainty(objective.parameters)
+        kept, error = here.certainty(objective.parameters)
         found["minimum"] = kept
         if kept < FEW_DIGITS and error > NOTHING * abs(best.outcome.first):
+            where = here.least_certain(objective.parameters)
             warnings.append(f"{_few(kept, f'the {what}')}; the others are lost in {where}")
         found["gradient_norm"] = _of_gradient(here, problem, best, warnings)
         part = error / abs(here.value) if here.value else math.inf

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from math import fsum, prod
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from gradcli.calculus.squares import Squares, squares, sum_of_terms
 from gradcli.errors import FileError, NameValueError, UsageError
@@ -13,6 +13,7 @@ from gradcli.graph.shapes import sized
 from gradcli.minimize.objective import WEIGHT
 from gradcli.options import example, spelled
 from gradcli.point import Point
+from gradcli.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -187,16 +188,20 @@ class Fit:
         columns = [name for name in columns if getattr(held[name], "ndim", 0) == 1]
         return held[columns[0]] if len(columns) == 1 else None
 
-    def _of_data(self, node: int) -> Vector:
-        """Return what a node that no parameter changes is for each residual."""
-        return self._for_rows(node, self.objective.in_memory(), self.objective.row_count)
-
-    def _for_rows(self, node: int, values: Mapping[str, Any], rows: int) -> Vector:
+    def _of_data(self, node: int | None, block: Block | None = None) -> Vector:
+        """Return what a node that no parameter changes is for each residual, maybe of a block."""
         import numpy as np
 
-        graph = self.objective.graph
-        shape = sized(graph.shape(self.found.residual), rows)
-        return np.broadcast_to(Point(graph, node, values).value, shape).ravel()
+        assert node is not None  # noqa: S101 - the caller has seen it
+        objective = self.objective
+        if block is None or self.rows is None:
+            values, rows = objective.in_memory(), objective.row_count
+        else:
+            from gradcli.data.columns import length_of
+
+            values, rows = {**objective.constants, **block}, length_of(block)
+        shape = sized(objective.graph.shape(self.found.residual), rows)
+        return np.broadcast_to(Point(objective.graph, node, values).value, shape).ravel()
 
     @cached_property
     def weights(self) -> Weights | None:
@@ -209,7 +214,7 @@ class Fit:
         from gradcli.solvers.statistics.evidence import Weights
 
         parts: list[Weights] = []
-        for part in self._over(self.weighed):
+        for part in self._over(self.weights_of_rows):
             if isinstance(part, FileError):
                 raise part
             parts.append(part)
@@ -220,7 +225,7 @@ class Fit:
             raise all_zero()
         return found
 
-    def weighed(self, block: Block, first: int) -> Weights | FileError:
+    def weights_of_rows(self, block: Block, first: int) -> Weights | FileError:
         """Return what there is to know of the weights of some rows with so many before them."""
         from gradcli.data.columns import length_of
         from gradcli.solvers.statistics.evidence import Weights
@@ -231,7 +236,7 @@ class Fit:
                 self.weighting.factors(length_of(block), block[column.name], first)
             except FileError as error:  # it is the same wherever the rows are looked at
                 return error
-        return Weights.of(self._of_block(self.found.weight, block))
+        return Weights.of(self._of_data(self.found.weight, block))
 
     @property
     def has_positive_weights(self) -> bool:
@@ -272,7 +277,7 @@ class Fit:
         return with_limits(found, warnings, names, free)
 
     def check_influence(self) -> None:
-        """Raise UsageError unless the influence of each row can be told."""
+        """Raise UsageError unless the influence of each row can be computed."""
         if self.loss is not None:
             message = f"{spelled('influence')} is for least squares, without {spelled('loss')}"
             raise UsageError(message, hint="leave out one of them")
@@ -288,9 +293,9 @@ class Fit:
         for _ in range(2):  # the second one about the mean, lest digits be lost
             found = [*self._over(self.moments, mean)]
             count = fsum(number for number, _, _ in found)
-            apart = fsum(first for _, first, _ in found) / count
-            total = fsum(second for _, _, second in found) - count * apart**2
-            mean += apart
+            deviation = fsum(first for _, first, _ in found) / count
+            total = fsum(second for _, _, second in found) - count * deviation**2
+            mean += deviation
         return total
 
     def moments(self, block: Block, _: int, about: float) -> tuple[float, float, float]:
@@ -298,25 +303,17 @@ class Fit:
 
         The first is the sum of the weights, or of as many ones.
         """
-        apart = self._of_block(self.found.response, block) - about
+        deviation = self._of_data(self.found.response, block) - about
         if self.found.weight is None:
-            return float(apart.size), float(apart.sum()), float((apart**2).sum())
-        weights = self._of_block(self.found.weight, block)
-        return float(weights.sum()), float(weights @ apart), float(weights @ apart**2)
+            return float(deviation.size), float(deviation.sum()), float((deviation**2).sum())
+        weights = self._of_data(self.found.weight, block)
+        return float(weights.sum()), float(weights @ deviation), float(weights @ deviation**2)
 
     def _over(self, work: Callable[..., Any], *arguments: Any) -> Iterable[Any]:
         """Return what a method makes of each group of rows; data without rows are one block."""
         if self.rows is None:
             return [work(self.objective.in_memory(), 0, *arguments)]
         return self.rows.over(work, *arguments)
-
-    def _of_block(self, node: int | None, block: Block) -> Vector:
-        """Return what a node that no parameter changes is for each residual of some rows."""
-        from gradcli.data.columns import length_of
-
-        assert node is not None  # noqa: S101 - the caller has seen it
-        count = self.objective.row_count if self.rows is None else length_of(block)
-        return self._for_rows(node, {**self.objective.constants, **block}, count)
 
 
 def recognised(

@@ -9,7 +9,7 @@ argument of a function such as exp gives an equation for them.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,6 +24,7 @@ from gradcli.graph.operations import (
     TABLE,
 )
 from gradcli.programs import interpreter
+from gradcli.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -45,27 +46,28 @@ EXPONENTS = 0.7
 class Form(NamedTuple):
     """The logarithm of a node's size: the exponents of the parameters, and a constant.
 
-    `spread` is the constant of how much the node differs from row to row; None where it does not.
+    `variation` is the constant of how much the node differs from row to row; None where it does
+    not.
     """
 
     powers: Vector
     size: float
-    spread: float | None
+    variation: float | None
 
     def times(self, power: float) -> Form:
         """Return the form of the node to a power."""
-        spread = None if self.spread is None else power * self.spread
-        return Form(power * self.powers, power * self.size, spread)
+        variation = None if self.variation is None else power * self.variation
+        return Form(power * self.powers, power * self.size, variation)
 
     def product(self, other: Form) -> Form:
         """Return the form of the product of two nodes."""
-        spread = None
-        if self.spread is not None or other.spread is not None:
-            spread = sum(f.size if f.spread is None else f.spread for f in (self, other))
-        return Form(self.powers + other.powers, self.size + other.size, spread)
+        variation = None
+        if self.variation is not None or other.variation is not None:
+            variation = sum(f.size if f.variation is None else f.variation for f in (self, other))
+        return Form(self.powers + other.powers, self.size + other.size, variation)
 
 
-class Place(NamedTuple):
+class Location(NamedTuple):
     """A parameter that is added to `other`, or subtracted from it where `sign` is 1."""
 
     other: int
@@ -77,7 +79,7 @@ class Magnitudes:
 
     `parameters` are numbers and their nodes, `node` that of the residuals, and `values` those of
     all other names; `heights` are the numbers in
-    whose highest and lowest row the place of a peak may be, one for each residual.
+    whose highest and lowest row the location of a peak may be, one for each residual.
     """
 
     def __init__(
@@ -99,7 +101,7 @@ class Magnitudes:
         with np.errstate(all="ignore"):
             self._known = interpreter.run(graph, fixed, self._values, ieee=True)
         self._equations: list[tuple[Vector, float]] = []
-        self._places: dict[int, Place] = {}
+        self._locations: dict[int, Location] = {}
         self._exponents: set[int] = set()
         self._phases: set[int] = set()
         self._waves: dict[int, float] = {}
@@ -148,8 +150,8 @@ class Magnitudes:
         for argument in moving:
             self._about_one(self._forms[argument])
             if operation in PERIODIC:
-                self._turning(argument)
-        data = any(self._forms[argument].spread is not None for argument in moving)
+                self._note_waves(argument)
+        data = any(self._forms[argument].variation is not None for argument in moving)
         return Form(np.zeros(len(self._parameters)), 0.0, 0.0 if data else None)
 
     def _constant(self, value: Any) -> Form:
@@ -163,10 +165,10 @@ class Magnitudes:
         if not numbers.size:
             return 0.0, None
         with np.errstate(over="ignore"):
-            size, spread = float(np.max(np.abs(numbers))), float(np.ptp(numbers))
+            size, variation = float(np.max(np.abs(numbers))), float(np.ptp(numbers))
         size = min(size, 1e300)
-        known = 0 < spread < math.inf
-        return math.log(size) if size > 0 else 0.0, math.log(spread) if known else None
+        known = 0 < variation < math.inf
+        return math.log(size) if size > 0 else 0.0, math.log(variation) if known else None
 
     def _sum(self, arguments: Sequence[int], sign: float) -> Form:
         """Return the form of a sum, a difference or a comparison."""
@@ -175,19 +177,19 @@ class Magnitudes:
             ((arguments[1], right), (arguments[0], left), -sign),
             ((arguments[0], left), (arguments[1], right), -sign),
         ):
-            bare = self._bare(own)
-            if bare is not None and form.spread is None and beside.spread is not None:
-                parameter, turned = bare
-                self._places.setdefault(parameter, Place(other, direction * turned))
+            lone = self._lone_parameter(own)
+            if lone is not None and form.variation is None and beside.variation is not None:
+                parameter, turned = lone
+                self._locations.setdefault(parameter, Location(other, direction * turned))
         if not self._is_zero(arguments[0]) and not self._is_zero(arguments[1]):
             self._equal(left, right)
-        # A place is taken from what it belongs to, and what is left is as large as the range.
-        for bare_form, beside in ((left, right), (right, left)):
-            if bare_form.spread is None and beside.spread is not None:
-                return Form(beside.powers, beside.spread, beside.spread)
+        # A location is taken from what it belongs to, and what is left is as large as the range.
+        for lone_form, beside in ((left, right), (right, left)):
+            if lone_form.variation is None and beside.variation is not None:
+                return Form(beside.powers, beside.variation, beside.variation)
         return left if arguments[0] in self._moving else right
 
-    def _bare(self, node: int) -> tuple[int, float] | None:
+    def _lone_parameter(self, node: int) -> tuple[int, float] | None:
         """Return a parameter that stands by itself, maybe negated, and its sign."""
         sign = 1.0
         while self._graph.rows[node][0] is NEGATE:
@@ -200,34 +202,35 @@ class Magnitudes:
     def _power(self, arguments: Sequence[int], forms: Sequence[Form]) -> Form:
         base, exponent = arguments
         if exponent in self._moving:
-            bare = self._bare(exponent)
-            if base not in self._moving and forms[0].spread is None:
+            lone = self._lone_parameter(exponent)
+            if base not in self._moving and forms[0].variation is None:
                 # As exp(log(base)*exponent).
                 size = abs(forms[0].size) or 1.0
                 self._about_one(forms[1].product(Form(0 * forms[1].powers, math.log(size), None)))
-                return Form(0 * forms[1].powers, 0.0, forms[1].spread and 0.0)
-            if bare is not None:
-                self._exponents.add(bare[0])
+                return Form(0 * forms[1].powers, 0.0, forms[1].variation and 0.0)
+            if lone is not None:
+                self._exponents.add(lone[0])
         return forms[0]
 
     def _equal(self, one: Form, other: Form) -> None:
         self._equations.append((one.powers - other.powers, one.size - other.size))
 
     def _about_one(self, form: Form) -> None:
-        self._equations.append((form.powers, form.size if form.spread is None else form.spread))
+        size = form.size if form.variation is None else form.variation
+        self._equations.append((form.powers, size))
 
-    def _turning(self, node: int) -> None:
+    def _note_waves(self, node: int) -> None:
         """Note which parameters count turns, and which only shift them."""
         form = self._forms[node]
         for number, power in enumerate(form.powers):
-            if power and form.spread is not None:
+            if power and form.variation is not None:
                 self._waves.setdefault(self._parameters[number], float(power))
         operation, arguments, _ = self._graph.rows[node]
         if operation in {ADD, SUBTRACT}:
             for argument in arguments:
-                bare = self._bare(argument)
-                if bare is not None and self._forms[argument].spread is None:
-                    self._phases.add(bare[0])
+                lone = self._lone_parameter(argument)
+                if lone is not None and self._forms[argument].variation is None:
+                    self._phases.add(lone[0])
 
     def _solved(self) -> Vector:
         """Return the sizes that agree best with all equations; 1 where nothing is known."""
@@ -249,22 +252,22 @@ class Magnitudes:
     def drawn(self, shares: Vector, start: Vector, moved: Sequence[int]) -> Vector:
         """Return a start whose `moved` numbers are drawn; `shares` are theirs in the unit cube."""
         point = np.array(start, dtype=float)
-        late = []
+        located = []
         for share, number in zip(shares.tolist(), moved, strict=True):
             parameter = self._parameters[number]
-            place = self._places.get(parameter)
+            location = self._locations.get(parameter)
             if parameter in self._phases:
                 point[number] = math.pi * (2 * share - 1)
             elif parameter in self._waves:
                 point[number] = self._wave(number, share, self._waves[parameter])
             elif parameter in self._exponents:
                 point[number] = _signed(share, 1.0, EXPONENTS, start[number])
-            elif place is not None:
-                late.append((number, place, share))
+            elif location is not None:
+                located.append((number, location, share))
             else:
                 point[number] = _signed(share, self._sizes[number], DECADES, start[number])
-        for number, place, share in late:
-            point[number] = self._placed(number, place, share, point, start)
+        for number, location, share in located:
+            point[number] = self._located(number, location, share, point, start)
         return point
 
     def _wave(self, number: int, share: float, power: float) -> float:
@@ -275,24 +278,24 @@ class Magnitudes:
         angle = math.pi * (0.5 + share**2 * max(most, 2))
         return float(self._sizes[number] * angle ** (1 / power))
 
-    def _placed(
-        self, number: int, place: Place, share: float, point: Vector, start: Vector
+    def _located(
+        self, number: int, location: Location, share: float, point: Vector, start: Vector
     ) -> float:
-        """Return a place: in the range of what it belongs to, most often, else by its size."""
-        among = 0.85 if place.sign > 0 else 0.5
+        """Return a location: in the range of what it belongs to, most often, else by its size."""
+        among = 0.85 if location.sign > 0 else 0.5
         if share > among:
             share = (share - among) / (1 - among)
             return _signed(share, self._sizes[number], DECADES, start[number])
         share /= among
-        numbers = self._numbers_of(place.other, point)
+        numbers = self._numbers_of(location.other, point)
         if numbers is None:
             return _signed(share, self._sizes[number], DECADES, start[number])
         heights = self._heights
         if heights is not None and heights.shape == numbers.shape and not 0.1 <= share <= 0.9:
             row = int(np.argmax(heights) if share < 0.1 else np.argmin(heights))
-            return place.sign * float(numbers[row])
+            return location.sign * float(numbers[row])
         low, high = float(np.min(numbers)), float(np.max(numbers))
-        return place.sign * (low + share * (high - low))
+        return location.sign * (low + share * (high - low))
 
     def _numbers_of(self, node: int, point: Vector) -> Vector | None:
         """Return the finite numbers of a node, with the parameters at a point."""

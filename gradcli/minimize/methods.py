@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import UsageError
 from gradcli.language.choices import choice
 from gradcli.minimize.objective import VectorObjective
 from gradcli.minimize.settings import SECOND_ORDER
 from gradcli.options import named, spelled
+from gradcli.records import NamedTuple
 from gradcli.solvers import stopping
 
 if TYPE_CHECKING:
@@ -16,8 +17,7 @@ if TYPE_CHECKING:
 
     from gradcli.minimize.settings import Settings
     from gradcli.minimize.task import Task
-    from gradcli.solvers.solver import Mask, Solver, Vector
-    from gradcli.solvers.stopping import Reason
+    from gradcli.solvers.solver import Solver, Vector
 
 NEWTON_PARAMETERS = 50
 """Up to so many numbers the exact Hessian is worth its cost."""
@@ -104,7 +104,7 @@ def also_worth_trying(task: Task, method: Method, settings: Settings) -> list[Tr
     return [again, *others] if is_rounded else others
 
 
-_ELSEWHERE = named("""
+_FOREIGN_NAMES = named("""
 lbfgs: bfgs l-bfgs l-bfgs-b lbfgsb cg
 newton: newton-cg newton-raphson trust-ncg trust-exact trust-krylov dogleg tnc
 lm: leastsq least_squares levenberg-marquardt levenberg marquardt gauss-newton trf
@@ -115,13 +115,13 @@ gd: gradient-descent gradient_descent steepest-descent
 
 def _asked(task: Task, settings: Settings) -> Method:
     typed = (settings.method or "").strip()
-    if typed.lower() in _ELSEWHERE:
+    if typed.lower() in _FOREIGN_NAMES:
         message = f"there is no method '{typed}'"
-        raise UsageError(message, hint=f"did you mean '{_ELSEWHERE[typed.lower()]}'?")
-    name, positional, given = choice(spelled("method"), settings.method or "")
+        raise UsageError(message, hint=f"did you mean '{_FOREIGN_NAMES[typed.lower()]}'?")
+    name, positional, keywords = choice(spelled("method"), settings.method or "")
     if name not in SECOND_ORDER:
-        return first_order(name, positional, given, f"{spelled('method')} asks for it")
-    if positional or given:
+        return first_order(name, positional, keywords, f"{spelled('method')} asks for it")
+    if positional or keywords:
         message = f"{name} has no settings"
         raise UsageError(message, hint=f"{spelled('tol')} and {spelled('steps')} say when it stops")
     for field in settings.given("lr", "schedule"):
@@ -134,7 +134,9 @@ def _asked(task: Task, settings: Settings) -> Method:
     return Method(name, {}, f"{spelled('method')} asks for it")
 
 
-def first_order(name: str, positional: Sequence[Any], given: Mapping[str, Any], why: str) -> Method:
+def first_order(
+    name: str, positional: Sequence[Any], keywords: Mapping[str, Any], why: str
+) -> Method:
     """Return a first-order method with all its settings. Raises UsageError for wrong ones."""
     from gradcli.solvers.first_order.methods import METHODS
     from gradcli.solvers.settings import checked
@@ -143,7 +145,7 @@ def first_order(name: str, positional: Sequence[Any], given: Mapping[str, Any], 
         **dict.fromkeys(SECOND_ORDER, ()),
         **{n: row.settings for n, row in METHODS.items()},
     }
-    return Method(name, checked("method", name, table, positional, given), why)
+    return Method(name, checked("method", name, table, positional, keywords), why)
 
 
 def solver(
@@ -231,7 +233,8 @@ class Scaled:
     def __init__(self, solver: Solver, factor: float) -> None:
         self._solver = solver
         self._factor = factor
-        self.name = solver.name
+        self.name, self.rate = solver.name, solver.rate
+        self.suspects, self.arrived, self.step = solver.suspects, solver.arrived, solver.step
 
     @property
     def point(self) -> Any:
@@ -247,20 +250,3 @@ class Scaled:
     def gradient_norm(self) -> float:
         """The norm of its gradient there."""
         return self._factor * self._solver.gradient_norm
-
-    @property
-    def rate(self) -> float:
-        """The rate of the solver."""
-        return self._solver.rate
-
-    def suspects(self) -> Mask | None:
-        """Return along which variables no curvature is known at the point; None for all."""
-        return self._solver.suspects()
-
-    def arrived(self) -> Reason | None:
-        """Return why the point is as good as the minimum; None when it is not known to be."""
-        return self._solver.arrived()
-
-    def step(self) -> Reason | None:
-        """Move to the next point, or return why the run is over."""
-        return self._solver.step()

@@ -13,11 +13,13 @@ from gradcli.minimize.runs import Runs
 from gradcli.minimize.settings import Settings
 from gradcli.minimize.task import Asked, task
 from gradcli.options import spelled
+from gradcli.records import NamedTuple
 from gradcli.solvers import stopping
 from gradcli.solvers.observer import Each, Observers
+from gradcli.values import shape_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from gradcli.data.pieces import PieceRows
     from gradcli.data.rows import FileRows
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from gradcli.minimize.minimum import Iterate
     from gradcli.minimize.predictions import Predictions
     from gradcli.minimize.task import Task
+    from gradcli.rows.columns import Typed
     from gradcli.solvers.observer import Observer
 
 
@@ -59,11 +62,15 @@ def minimize(
             message = f"a model y ~ … is fitted by a minimum, and {own} asks for a maximum"
             raise UsageError(message, hint=f"leave out {own}")
         formula = -formula
-    work = _minimum
-    if how.subject_to:
-        from gradcli.minimize.constrained import optimum as work
     asked = Asked(formula, origin, start, fixed or {}, data or {}, how)
-    found = work(asked, watched, resumed, predicts=predicts, influences=influences)
+    if how.subject_to:
+        from gradcli.minimize import constrained
+
+        others = {"checkpoint": watched.keeps, "resume": resumed is not None}
+        constrained.check(how, {**others, "predictions": predicts or influences})
+        found = constrained.optimum(asked, watched)
+    else:
+        found = _minimum(asked, watched, resumed, predicts=predicts, influences=influences)
     found = found._replace(history=history)
     return found.swapped() if how.maximize else found
 
@@ -96,7 +103,7 @@ def _minimum(
         watched.end()
     growth = stopping.growth(best.outcome.first, best.outcome.record.value)
     end = runs.iterate(best.outcome.record)
-    best, statistics, more = reported(problem, how, best)
+    best, statistics, more = reported(problem, best, runs.doubts)
     value = value_of(problem, best)
     if asks:
         at = end_of(problem, best), value, best.outcome.reason.ending
@@ -153,3 +160,66 @@ def _predictions(
         missing=f"there are more than {LM_PARAMETERS} parameters" if is_large else None,
         names=problem.names if influences else None,
     )
+
+
+# ---------------------------------------------------------------- what other processes need
+
+
+def not_shared() -> UsageError:
+    """Return the error for a formula that cannot be computed in pieces of the rows."""
+    message = "only sums and means over rows are shared among workers, and this needs all rows"
+    options = f"{spelled('workers')} and {spelled('cluster')}"
+    return UsageError(message, hint=f"leave out {options}, or take the sum or mean")
+
+
+class Recipe(NamedTuple):
+    """A formula as it was typed, with its values: plain data, no code."""
+
+    text: str
+    start: Mapping[str, Any]
+    """The values of the names to differentiate with respect to."""
+    fixed: Mapping[str, Any]
+    settings: Settings | None = None
+    """How to minimise; None where value and gradient are all that is wanted."""
+
+    @classmethod
+    def of(
+        cls, text: str, start: Mapping[str, Any], fixed: Mapping[str, Any], how: Settings
+    ) -> Recipe:
+        """Return the recipe of a minimisation, without what only this process knows."""
+        own = {name: value for name, value in vars(how).items() if hasattr(Settings, name)}
+        return cls(text, start, fixed, Settings().replaced(**{**own, "place": None}))
+
+    def prepared(self, rows: FileRows, place: Callable[[int], str]) -> dict[str, Any]:
+        """Return what computes pieces of the rows, by the name of its class.
+
+        `place` tells where a row stands. Raises UsageError for an engine that is not installed.
+        """
+        from gradcli.language.parser import parse
+        from gradcli.rows.columns import Typed, over_rows
+
+        def read(shapes: Mapping[str, Any]) -> Typed:
+            parsed = parse(self.text, shapes)
+            return Typed(parsed.graph, parsed.root, parsed.origin)
+
+        values = {**self.fixed, **self.start}
+        shapes = {name: shape_of(value, name) for name, value in values.items()}
+        formula = over_rows(read, rows, shapes)
+        origin = formula.origin
+        found: list[Any] = []
+        if self.settings is None:
+            from gradcli.minimize.rows_objective import RowsObjective
+
+            start, fixed = list(self.start), self.fixed
+            found = [RowsObjective(formula, start, origin, fixed, rows, "python", place)]
+        else:
+            from gradcli.minimize.constrained import lagrangian
+
+            how = self.settings.replaced(place=place)
+            node = -formula if how.maximize else formula
+            asked = Asked(node, origin, self.start, self.fixed, rows, how)
+            problem = lagrangian(asked)[0] if how.subject_to else task(*asked)
+            found = [problem.objective]
+            if problem.fit is not None:
+                found += [problem.fit, problem.fit.residuals]
+        return {type(each).__name__: each for each in found}

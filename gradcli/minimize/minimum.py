@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import printable
 from gradcli.graph.literals import number_text, value_text
+from gradcli.records import NamedTuple
 from gradcli.sheets import Column, Entries, Html, Lines, cells, headings, show
 from gradcli.solvers.stopping import Ending
 from gradcli.values import entries, numbers

@@ -45,6 +45,10 @@ def with_gradient(
     return program(graph, outputs)
 
 
+SUMMED_ROWS = 1 << 10
+"""From so many rows on, sums of numbers of each row are computed in one fused pass."""
+MANY_ROWS = 1 << 16
+"""From so many rows on, blocks of them that stay in the cache are faster than all at once."""
 WEIGHT = "weight of a row"
 """The name of the weights in a formula; no name that anyone can type."""
 
@@ -163,17 +167,21 @@ class Objective:
         if self.evaluations > self._fast.due:
             self._fast.speed_up()
         try:
-            value, *slopes = self._fast.run(*point, *self._fixed)
+            found = self._finite(self._fast.run(*point, *self._fixed))
         except (ValueError, OverflowError, ZeroDivisionError):
-            return self.checked(point)
+            found = None
+        return found or self.checked(point)
+
+    def _finite(self, outputs: Sequence[Any]) -> tuple[float, list[Any]] | None:
+        """Return value and gradient as floats and arrays; None if one is not finite."""
+        value, *slopes = outputs
         if self.graph.has_arrays:
             value = float(value)
             slopes = [s if p else float(s) for s, p in zip(slopes, self.shapes, strict=True)]
-            total = value + total_of(slopes, self.shapes)
+            total = value + sum([s if isinstance(s, float) else float(s.sum()) for s in slopes])
         else:
             total = value + sum(slopes)
-        # A sum is finite only if its terms are; when it is not, look closely.
-        return (value, slopes) if total - total == 0 else self.checked(point)
+        return (value, slopes) if total - total == 0 else None  # finite only if all terms are
 
     def formula(self) -> Formula | None:
         """Return the same function of numbers as a program; None for one of arrays."""
@@ -182,7 +190,7 @@ class Objective:
         return Formula(self._program, self.parameters, self.constants, self.count, self.engine)
 
     def count(self, evaluations: int) -> None:
-        """Take note of evaluations that were made elsewhere."""
+        """Take note of evaluations made by another function."""
         self.evaluations += evaluations
 
     def in_memory(self) -> dict[str, Any]:
@@ -210,7 +218,7 @@ class Objective:
         return self
 
     def hessian(self, point: Sequence[Any]) -> Matrix:
-        """Return the exact second derivatives by all numbers of the parameters, shape (p, p).
+        """Return the exact second derivatives with respect to all parameters, shape (p, p).
 
         Raises MathematicsError where one is not finite.
         """
@@ -255,7 +263,24 @@ class Objective:
         return matrix
 
     def _by_columns(self) -> Callable[..., Matrix]:
-        """Return the function that multiplies the Hessian with each unit vector."""
+        """Return the function that works out the Hessian column by column."""
+        columns = self.columns_of_hessians([self.result], [*self.parameters, *self.constants])
+
+        def matrix(*point: Any) -> Matrix:
+            (found,) = columns(*point, *self._fixed)
+            found *= 0.5
+            found += found.T.copy()
+            return found
+
+        return matrix
+
+    def columns_of_hessians(
+        self, roots: Sequence[int], names: Sequence[str]
+    ) -> Callable[..., list[Matrix]]:
+        """Return the function from the values of names to the Hessians of some nodes.
+
+        Each is multiplied with each unit vector.
+        """
         import numpy as np
 
         from gradcli.calculus.forward import hessian_times, rate_name
@@ -263,25 +288,22 @@ class Objective:
         from gradcli.programs.program import program
 
         graph, layout = self.graph, self.layout
-        rates = list(map(rate_name, self.parameters))
-        nodes = list(self.nodes.values())
+        nodes, rates = list(self.nodes.values()), list(map(rate_name, self.parameters))
         direction = {
             node: graph.variable(rate, shape)
             for node, rate, shape in zip(nodes, rates, self.shapes, strict=True)
         }
-        product = hessian_times(graph, self.result, nodes, direction)
-        run = function(program(graph, product), [*self.parameters, *self.constants, *rates])
+        products = [n for root in roots for n in hessian_times(graph, root, nodes, direction)]
+        run = function(program(graph, products), [*names, *rates])
 
-        def matrix(*point: Any) -> Matrix:
-            units = np.eye(layout.count)
-            columns = [
-                layout.vector(run(*point, *self._fixed, *layout.blocks(unit))) for unit in units
+        def matrices(*values: Any) -> list[Matrix]:
+            columns = [run(*values, *layout.blocks(unit)) for unit in np.eye(layout.count)]
+            return [
+                np.array([layout.vector(column[k : k + len(nodes)]) for column in columns])
+                for k in range(0, len(products), len(nodes))
             ]
-            half: Matrix = 0.5 * np.array(columns)
-            half += half.T.copy()
-            return half
 
-        return matrix
+        return matrices
 
     def use(self, values: Mapping[str, Any]) -> None:
         """Give those of the constants that are named other values, of the same shapes."""
@@ -378,12 +400,15 @@ def rounded(
 
 def _size(numbers: Sequence[float]) -> float:
     """Return how far an operation of some numbers is from its kink; at it, how large they are."""
-    apart = max(numbers) - min(numbers) if len(numbers) > 1 else abs(numbers[0])
-    size = apart or max(map(abs, numbers)) or 1.0
+    distance = max(numbers) - min(numbers) if len(numbers) > 1 else abs(numbers[0])
+    size = distance or max(map(abs, numbers)) or 1.0
     return size if isfinite(size) else 1.0
 
 
-def total_of(slopes: Sequence[Any], shapes: Sequence[Shape]) -> float:
-    """Return the sum of all numbers of a gradient, which is finite only if each of them is."""
-    parts = [s.sum() if shape else s for s, shape in zip(slopes, shapes, strict=True)]
-    return float(sum(parts))
+def is_for_blocks(count: int, engine: str, *, is_plain: bool) -> bool:
+    """Return whether so many rows are computed by blocks rather than all at once.
+
+    `is_plain` says whether what is summed is one number of each row.
+    """
+    least = 1 if repays(engine, 0.0) else SUMMED_ROWS
+    return count >= MANY_ROWS or (count >= least and is_plain)

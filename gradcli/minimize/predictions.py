@@ -2,26 +2,26 @@
 
 With the weighted Jacobian J of the residuals and R of its QR factors, the leverage of a row j of J
 is h = |R⁻ᵀj|², and Cook's distance r² h / (p s² (1-h)²) (Cook 1977). The derivative of the
-parameters by a response y is that of the implicit function: H dθ/dy = -∂²S/∂θ∂y, where H is the
-exact Hessian of the sum of squares S, and not JᵀJ alone.
+parameters with respect to a response y is that of the implicit function: H dθ/dy = -∂²S/∂θ∂y,
+where H is the exact Hessian of the sum of squares S, and not JᵀJ alone.
 """
 
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gradcli.data.rows import HeldRows
 from gradcli.errors import UsageError
-from gradcli.graph.printing import label
 from gradcli.graph.shapes import sized
 from gradcli.graph.structural import entries
 from gradcli.minimize.objective import WEIGHT, Objective
 from gradcli.minimize.residuals import ModelResiduals
 from gradcli.options import spelled
 from gradcli.point import Point
+from gradcli.records import NamedTuple
 from gradcli.rows.reductions import is_rowwise
 from gradcli.sheets import ours
 from gradcli.solvers.vectors import norms
@@ -251,7 +251,11 @@ class Predictions:
     @property
     def response(self) -> str:
         """The response as it is called; empty without one."""
-        return "" if self._response is None else label(self._objective.graph, self._response)
+        if self._response is None:
+            return ""
+        from gradcli.graph.printing import label
+
+        return label(self._objective.graph, self._response)
 
     def along(self, values: Vector) -> Predictions:
         """Return the table of the same fit for other values of its one predictor.

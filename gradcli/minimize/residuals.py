@@ -30,8 +30,7 @@ BLOCK_ROWS = 1 << 13
 """The most rows that are made at a time; for longer vectors NumPy would wait for more threads."""
 
 VALUES, ALONG = "values", "along"
-FORMS = {"blocks": 1, "used": 1, ALONG: 2}
-"""How many matrices there are beside residuals: the Jacobian, its change along a direction too."""
+"""The forms of residuals without a Jacobian, and with its derivative along a direction too."""
 
 
 class ModelResiduals:
@@ -133,7 +132,7 @@ class ModelResiduals:
         return self._rows_of("values", self._data, point)
 
     def blocks(self, point: Vector) -> Iterator[tuple[Vector, Matrix]]:
-        """Yield the residuals and their Jacobian by the parameters' numbers, rows by rows."""
+        """Yield the residuals and their Jacobian, block by block."""
         self._begin()
         return self._rows_of("blocks", self._data, point)
 
@@ -170,7 +169,7 @@ class ModelResiduals:
             if form == "used":
                 used = np.broadcast_to(roots != 0, found.shape)
                 found, matrix = found[used], matrix[used]
-            yield found, *np.hsplit(matrix, FORMS[form])
+            yield (found, *np.hsplit(matrix, 2)) if form == ALONG else (found, matrix)
 
     def _blocks(self, data: Rows | None) -> Iterator[tuple[int, Block]]:
         """Yield the place of the first row of each block, and its data."""
@@ -251,7 +250,7 @@ class ModelResiduals:
         return machine_code(here.graph, self._outputs(form), names, here.engine)
 
     def _derivatives(self) -> list[int]:
-        """Return the derivatives of the residuals by each number of the parameters, as nodes."""
+        """Return the derivatives of the residuals with respect to each number, as nodes."""
         graph = self._objective.graph
         return [
             tangents(graph, [self._node], {node: unit})[0]

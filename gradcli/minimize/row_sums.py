@@ -7,13 +7,14 @@ to be said about the derivatives.
 from __future__ import annotations
 
 from math import nan
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from gradcli.data.columns import length_of
 from gradcli.data.rows import HeldRows, numbered
 from gradcli.errors import MathematicsError
 from gradcli.point import Lines, Point
 from gradcli.programs.interpreter import Values, finite
+from gradcli.records import NamedTuple
 from gradcli.rows.reductions import Totals, reduction_name
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ class RowSums:
     def _outer(
         self, reductions: Sequence[Any], slopes: Sequence[Sequence[Any]]
     ) -> tuple[Any, dict[str, Any]]:
-        """Return value and derivatives by the chain rule, given the reductions and theirs."""
+        """Return value and derivatives by the chain rule, from the reductions and theirs."""
         root = self._formula.id
         numbers = dict(zip(self._parts, reductions, strict=True))
         here = self._at(root, known=Values(numbers, set()), allow_nonfinite=True)
@@ -165,6 +166,6 @@ class RowSums:
         )
 
     def _moving(self, part: int) -> list[str]:
-        """Return those of the names to differentiate by on which a reduction depends."""
+        """Return those of the names in `wrt` on which a reduction depends."""
         names = self._formula.graph.variables([part])
         return [name for name in self._wrt if name in names]

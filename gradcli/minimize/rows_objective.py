@@ -8,38 +8,37 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from gradcli.calculus.forward import hessian, hessian_times, rate_name
+from gradcli.calculus.forward import hessian
 from gradcli.calculus.reverse import gradient
 from gradcli.data.columns import length_of, rows_at_once
 from gradcli.data.rows import HeldRows
 from gradcli.errors import MathematicsError
 from gradcli.graph.node import Node
-from gradcli.minimize.objective import Objective, VectorObjective, total_of
-from gradcli.minimize.row_sums import RowSums
+from gradcli.minimize.objective import (
+    MANY_ROWS,
+    Objective,
+    VectorObjective,
+    is_for_blocks,
+)
 from gradcli.point import Point
-from gradcli.programs.engines import AUTO, PYTHON, RUNNING_ROW, VECTORISING, check, repays
+from gradcli.programs.engines import AUTO, PYTHON, RUNNING_ROW, VECTORISING, repays
 from gradcli.programs.engines import engine as engine_of
 from gradcli.programs.generated import function
 from gradcli.programs.program import program
 from gradcli.rows.reductions import Totals, reduction_name, split
-from gradcli.rows.sums import is_plain, sums
-from gradcli.values import checked, names_to_nodes
+from gradcli.rows.sums import sums
+from gradcli.values import checked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from gradcli.data.columns import Block
-    from gradcli.data.pieces import PieceRows, SomeRows
+    from gradcli.data.pieces import PieceRows
     from gradcli.data.rows import FileRows, Rows
     from gradcli.language.origin import Origin
-    from gradcli.minimize.row_sums import Look
+    from gradcli.minimize.row_sums import Look, RowSums
     from gradcli.rows.sums import Sums
     from gradcli.solvers.solver import Mask, Matrix
-
-SUMMED_ROWS = 1 << 10
-"""From so many rows on, sums of numbers of each row are computed in one fused pass."""
-MANY_ROWS = 1 << 16
-"""From so many rows on, blocks of them that stay in the cache are faster than all at once."""
 
 
 class RowsObjective(Objective):
@@ -143,6 +142,8 @@ class RowsObjective(Objective):
         return length_of(block), close.look(block, first, self._block)
 
     def _close(self, values: Mapping[str, Any], *, allow_nonfinite: bool) -> RowSums:
+        from gradcli.minimize.row_sums import RowSums
+
         return RowSums(
             Node(self.graph, self.result),
             self._origin,
@@ -175,13 +176,6 @@ class RowsObjective(Objective):
         seconds = self.evaluations * rows * RUNNING_ROW
         return repays(self.engine, seconds, extra=VECTORISING)
 
-    def _finite(self, outputs: Sequence[Any]) -> tuple[float, list[Any]] | None:
-        """Return value and gradient as floats and arrays; None if one is not finite."""
-        value = float(outputs[0])
-        found = [f if p else float(f) for f, p in zip(outputs[1:], self.shapes, strict=True)]
-        total = value + total_of(found, self.shapes)
-        return (value, found) if total - total == 0 else None
-
     def use(self, values: Mapping[str, Any]) -> None:
         """Give those of the constants and columns that are named other values."""
         super().use(values)
@@ -190,7 +184,7 @@ class RowsObjective(Objective):
             self._whole.use(values)
         if self._rows.held is not None:
             self._rows = HeldRows({n: values.get(n, old) for n, old in self._rows.held.items()})
-            self._is_few = not _is_for_blocks(
+            self._is_few = not is_for_blocks(
                 self._rows.count, self.engine, is_plain=self._sums is not None
             )
 
@@ -255,7 +249,7 @@ class RowsObjective(Objective):
         return length_of(block), [*totals, *[slope for of_one in slopes for slope in of_one]]
 
     def hessian(self, point: Sequence[Any]) -> Matrix:
-        """Return the second derivatives by all numbers of the parameters.
+        """Return the second derivatives with respect to all parameters.
 
         Of rows that are not in memory they come from one pass.
 
@@ -306,7 +300,7 @@ class RowsObjective(Objective):
         second: Callable[..., list[Matrix]]
         entries: list[int] = []
         if any(self.shapes):
-            second = self._compiled_columns(names)
+            second = self.columns_of_hessians(parts, names)
         else:  # one program computes it all
             below = np.tril_indices(layout.count)
             for part in parts:
@@ -332,30 +326,6 @@ class RowsObjective(Objective):
             return [*found[:start], *(each for pair in pairs for each in pair)]
 
         return curved
-
-    def _compiled_columns(self, names: Sequence[str]) -> Callable[..., list[Matrix]]:
-        """Return the function from the values of names to the Hessians, column by column."""
-        import numpy as np
-
-        layout, graph = self.layout, self.graph
-        nodes = list(self.nodes.values())
-        rates = [
-            graph.variable(rate_name(name), shape)
-            for name, shape in zip(self.parameters, self.shapes, strict=True)
-        ]
-        moving = dict(zip(nodes, rates, strict=True))
-        parts = self._parts.parts
-        turned = [node for part in parts for node in hessian_times(graph, part, nodes, moving)]
-        times = function(program(graph, turned), [*names, *map(rate_name, self.parameters)])
-
-        def matrices(*values: Any) -> list[Matrix]:
-            columns = [times(*values, *layout.blocks(unit)) for unit in np.eye(layout.count)]
-            return [
-                np.array([layout.vector(column[k : k + len(nodes)]) for column in columns])
-                for k in range(0, len(turned), len(nodes))
-            ]
-
-        return matrices
 
     def _outer_objective(self) -> tuple[VectorObjective, Mask]:
         """Return the outer formula as a function of parameters and reductions.
@@ -393,68 +363,6 @@ class RowsObjective(Objective):
             outputs += gradient(self.graph, part, self.nodes.values()).values()
         names = [*self.parameters, *self.constants, *self._names]
         return function(program(self.graph, outputs), names)
-
-
-def objective_over(
-    formula: Node,
-    origin: Origin | None,
-    parameters: Sequence[str],
-    constants: Mapping[str, Any],
-    engine: str = AUTO,
-    files: SomeRows | None = None,
-    place: Callable[[int], str] | None = None,
-) -> tuple[Objective, Rows | None]:
-    """Return the objective, computed by blocks of rows if they are many and it can be.
-
-    The rows are returned beside it then. Those of `files` are not among the `constants`.
-    """
-    graph = formula.graph
-    if files is not None:
-        found = RowsObjective(formula, parameters, origin, constants, files, engine, place)
-        return found, files
-    held = {name: constants[name] for name in graph.columns if name in constants}
-    count = len(next(iter(held.values()), ()))
-    parts = split(formula) if held and _is_for_blocks(count, engine, is_plain=True) else None
-    if parts is not None and _is_for_blocks(count, engine, is_plain=is_plain(graph, parts)):
-        others = {name: value for name, value in constants.items() if name not in held}
-        rows = HeldRows(held)
-        return RowsObjective(formula, parameters, origin, others, rows, engine, place), rows
-    objective = Objective(
-        graph, formula.id, parameters, origin, constants, engine=engine, place=place
-    )
-    return objective, None
-
-
-def _is_for_blocks(count: int, engine: str, *, is_plain: bool) -> bool:
-    """Return whether so many rows are computed by blocks rather than all at once.
-
-    `is_plain` says whether what is summed is one number of each row.
-    """
-    least = 1 if repays(engine, 0.0) else SUMMED_ROWS
-    return count >= MANY_ROWS or (count >= least and is_plain)
-
-
-def compiled_over(
-    formula: Node,
-    origin: Origin | None,
-    parameters: Sequence[str],
-    columns: Mapping[str, Any],
-    engine: str = "auto",
-) -> Callable[..., tuple[Any, ...]]:
-    """Return the function from the parameters' values to the value and the gradient.
-
-    Raises UsageError for an engine that does not exist or is not installed.
-    """
-    check(engine)
-    names_to_nodes(formula.graph, formula.id, parameters)
-    constants = checked(formula, columns, origin, parameters)
-    objective, _ = objective_over(formula, origin, parameters, constants, engine)
-
-    def value_and_gradient(*point: Any) -> tuple[Any, ...]:
-        value, slopes = objective(point)
-        return value, *slopes
-
-    return value_and_gradient
 
 
 def measure(

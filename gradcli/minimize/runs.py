@@ -58,13 +58,15 @@ class Runs:
         self._method = chosen(problem, how)
         self._end = None if how.seconds is None else time.monotonic() + how.seconds
         self.minima: list[Found] = []
-        self.warnings: list[str] = [*problem.warnings, *problem.unmet(how)]
+        self.warnings: list[str] = [*problem.warnings, *problem.engine_warnings(how)]
         self.starts = 1
         self._frozen: dict[str, int] = {}
         """The parameters with respect to which the derivative is 0 everywhere."""
         self._interrupted: Reason | None = None
         self._ended: Run | None = None
         """The last run that is over."""
+        self._doubted: tuple[Run, Doubts] | None = None
+        """The last run whose end was judged, and how."""
 
     def lowest(self, resumed: Mapping[str, Any] | None = None) -> Run:
         """Return the run that ended lowest, of one or several starts, or continued."""
@@ -86,10 +88,10 @@ class Runs:
         except MathematicsError:
             if not (self._how.looks and self._may_fit_again()):
                 raise
-            return self._fitted(has_start=False)
+            return self._best_fit(has_start=False)
         self._frozen = problem.without_slope(slopes)
         if len(self._frozen) == len(start):
-            return self._unmoved()
+            return self._stay_at_start()
         if self._frozen:
             self.warnings.append(problem.why_flat(self._frozen))
         if is_continued:
@@ -112,7 +114,7 @@ class Runs:
         best = self.iterate(outcome.best)
         return Best(best.value, best.parameters)
 
-    def _unmoved(self) -> Run:
+    def _stay_at_start(self) -> Run:
         """Return the run that stays at its start, where no method finds a way."""
         start = self.problem.start
         self.problem.check(start)
@@ -124,7 +126,7 @@ class Runs:
         """Return the run from the start that was given, or one from there that ended lower."""
         point = self.problem.start
         if self._may_fit_again():
-            return self._fitted()
+            return self._best_fit()
         others = also_worth_trying(self.problem, self._method, self._how)
         if not others:
             return self._run(self._method, point, is_shown=True)
@@ -135,7 +137,7 @@ class Runs:
                 break
             if is_last and not self._is_in_doubt(outcome):
                 continue
-            with self._kept(), suppress(MathematicsError):
+            with self._interruptible(), suppress(MathematicsError):
                 here = blocks_of(self.problem, outcome.record.point) if goes_on else point
                 other = self._run(method, here, first=first)
                 # From there newton knows better why no step leads on.
@@ -163,7 +165,7 @@ class Runs:
             return False
         return self._method.name == "lm" and not any(self.problem.objective.shapes)
 
-    def _fitted(self, *, has_start: bool = True) -> Run:
+    def _best_fit(self, *, has_start: bool = True) -> Run:
         """Return the lowest run of a fit: the first one, or further ones where that is in doubt."""
         problem, method = self.problem, self._method
 
@@ -172,13 +174,13 @@ class Runs:
 
         best = first = fit(problem.start, FIRST_STEPS) if has_start else None
         refit: Refit | None = None
-        with self._kept():
-            found = None if first is None or self._is_over() else self._doubts(first)
+        with self._interruptible():
+            found = None if first is None or self._is_over() else self.doubts(first)
             if first is None or (found is not None and found.are_any):
                 from gradcli.minimize.refit import Refit
 
                 r_squared = None if found is None else found.r_squared
-                refit = Refit(problem, first, r_squared, self._how.seed, self._doubts)
+                refit = Refit(problem, first, r_squared, self._how.seed, self.doubts)
                 refit.look(
                     lambda point, steps: fit(self._layout.blocks(point), steps), self._is_over
                 )
@@ -202,8 +204,11 @@ class Runs:
         self._show(best)
         return best
 
-    def _doubts(self, run: Run) -> Doubts:
-        return doubts(self.problem, self._how, run)[0]
+    def doubts(self, run: Run) -> Doubts:
+        """Return what is doubtful about where the run of a fit ended; that of the last is kept."""
+        if self._doubted is None or self._doubted[0] is not run:
+            self._doubted = run, doubts(self.problem, self._how, run)
+        return self._doubted[1]
 
     def _is_over(self) -> bool:
         """Whether no other run may follow."""
@@ -212,7 +217,7 @@ class Runs:
         return self._interrupted is not None or self._seconds_left() == 0
 
     @contextmanager
-    def _kept(self) -> Iterator[None]:
+    def _interruptible(self) -> Iterator[None]:
         """Let a signal end what the block does, once there is a run whose end can be kept."""
         try:
             yield
@@ -237,7 +242,7 @@ class Runs:
             ended.append(self._run(self._method, blocks, steps=steps))
             outcome = ended[-1].outcome
             if self._is_over():
-                raise _Enough
+                raise _AllOver
             if ended[1:] and self._how.steps is None and outcome.steps == steps:
                 outcome = outcome._replace(reason=stopping.exhausted(outcome.steps))
                 ended[-1] = ended[-1]._replace(outcome=outcome)
@@ -253,7 +258,7 @@ class Runs:
                 problem.objective, problem.fit, start, box, how.seed, DRAWN + 8 * count
             )
             known = attempts.drawn(count - 1)
-        with self._kept(), suppress(_Enough):
+        with self._interruptible(), suppress(_AllOver):
             found = multistart.runs(attempt, start, box, count, how.seed, known)
             if found.undefined:
                 times = f"{found.undefined} start{'s' * (found.undefined != 1)}"
@@ -284,7 +289,7 @@ class Runs:
     ) -> Run:
         """Return the run of a method from a point, its records shown as they are made or kept."""
         records: list[Record] = []
-        watch = _OfOne(self, None if is_shown else records, resumed)
+        watch = _RunObserver(self, None if is_shown else records, resumed)
         working = solver(self.problem, method, self._how, point, first, self._frozen)
         outcome = run(
             working,
@@ -347,7 +352,7 @@ class Runs:
             self._of_lowest.step(self.iterate(record))
 
 
-class _OfOne(Observer):
+class _RunObserver(Observer):
     """Tells of the steps of one run, or keeps its records and tells only those who see all runs."""
 
     def __init__(
@@ -400,5 +405,5 @@ def _is_clearly_better(one: Outcome, other: Outcome) -> bool:
     return value - one.record.value > (-least if arrived == [True, False] else least)
 
 
-class _Enough(Exception):  # noqa: N818 - a signal inside this module, not an error for users
+class _AllOver(Exception):  # noqa: N818 - a signal inside this module, not an error for users
     """The run of one start ended all: Ctrl-C, or the time is over."""

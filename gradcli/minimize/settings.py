@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 from gradcli.options import (
     NOT_NEGATIVE,
     POSITIVE,
@@ -15,6 +17,7 @@ from gradcli.options import (
     spelled,
     text,
     texts,
+    whole,
 )
 from gradcli.point import nowhere
 
@@ -37,22 +40,9 @@ def _methods() -> Collection[str]:
     return (*SECOND_ORDER, *METHODS)
 
 
-def _schedules() -> Collection[str]:
-    from gradcli.solvers.first_order.schedules import SCHEDULES
-
-    return SCHEDULES
-
-
-def _losses() -> Collection[str]:
-    from gradcli.solvers.losses import LOSSES
-
-    return LOSSES
-
-
-def _engines() -> Collection[str]:
-    from gradcli.programs.engines import AUTO, TABLE
-
-    return (AUTO, *TABLE)
+def _names(module: str, table: str) -> Callable[[], Collection[str]]:
+    """Return the function that imports a module of gradcli and returns the names in its table."""
+    return lambda: getattr(import_module(f"gradcli.{module}"), table)
 
 
 class Random(Options):
@@ -82,12 +72,10 @@ class Solving(Options):
         "--schedule",
         "How the learning rate changes: 'cosine(t_max=100)'.",
         "S",
-        complete=_schedules,
+        complete=_names("solvers.first_order.schedules", "SCHEDULES"),
         identifies=True,
     )
-    steps: Option[int | None] = Option(
-        "--steps", None, "Steps to take (at most 10000).", Whole(0), "N"
-    )
+    steps = whole("--steps", "Steps to take (at most 10000).", 0)
     tol: Option[float | None] = Option(
         "--tol",
         None,
@@ -99,13 +87,7 @@ class Solving(Options):
     seconds: Option[float | None] = Option(
         "--seconds", None, "Stop after so many seconds.", POSITIVE, "S"
     )
-    starts: Option[int | None] = Option(
-        "--starts",
-        None,
-        "Try N starts, keep the lowest; 1 for one run.",
-        Whole(1, 1_000_000),
-        "N",
-    )
+    starts = whole("--starts", "Try N starts, keep the lowest; 1 for one run.", 1, 1_000_000)
     maximize = flag("--maximize", "Find a maximum in place of a minimum.", identifies=True)
     subject_to = texts(
         "--subject-to",
@@ -117,7 +99,7 @@ class Solving(Options):
         "--engine",
         "native (machine code by LLVM), python, or auto: what is faster.",
         "E",
-        _engines,
+        _names("programs.engines", "CHOICES"),
         "auto",
     )
 
@@ -143,7 +125,7 @@ class Fitting(Options):
         "--loss",
         "For data with outliers: 'huber(1.35)', soft_l1 or cauchy.",
         "L",
-        complete=_losses,
+        complete=_names("solvers.losses", "LOSSES"),
         identifies=True,
     )
     confidence = Option("--confidence", 0.95, "Of the confidence intervals (0.95).", SHARE, "P")

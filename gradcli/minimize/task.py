@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import prod
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import FileError, MathematicsError, NameValueError, UsageError, few, printable
-from gradcli.graph import printing
 from gradcli.graph.node import Node
 from gradcli.graph.shapes import sized
 from gradcli.language.choices import choice
 from gradcli.language.names import is_name, meant, names_in, suggestion
 from gradcli.language.origin import where
 from gradcli.minimize.fit import Column, Fit, Weighting, plain_squares, recognised, weighted
-from gradcli.minimize.objective import WEIGHT, Objective
+from gradcli.minimize.objective import WEIGHT, Objective, is_for_blocks
 from gradcli.options import example, spelled
 from gradcli.programs import engines
-from gradcli.values import checked, entries
+from gradcli.records import NamedTuple
+from gradcli.values import checked, entries, names_to_nodes
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from gradcli.calculus.squares import Squares
     from gradcli.data.pieces import SomeRows
@@ -38,12 +38,8 @@ CHECKED_NUMBERS = 1_000_000
 """Up to so many numbers of data every step of the formula is checked at a start."""
 
 
-def _any(slope: Any) -> bool:
-    return bool(slope.any() if hasattr(slope, "any") else slope)
-
-
 class Asked(NamedTuple):
-    """What is to be minimised, as it is given."""
+    """What is to be minimised, before it is checked."""
 
     formula: Node
     origin: Origin | None
@@ -55,7 +51,7 @@ class Asked(NamedTuple):
 
 
 class Task(NamedTuple):
-    """A problem, checked and ready to be handed to a method."""
+    """A problem, checked and ready for a method."""
 
     expression: str
     objective: Objective
@@ -118,9 +114,11 @@ class Task(NamedTuple):
         """
         nodes = self.objective.nodes
         if slopes is not None:
+            import numpy as np
+
             # Only what is 0 there can be 0 everywhere.
             pairs = zip(nodes.items(), slopes, strict=True)
-            nodes = {name: node for (name, node), slope in pairs if not _any(slope)}
+            nodes = {name: node for (name, node), slope in pairs if not np.any(slope)}
         if not nodes:
             return {}
         from gradcli.calculus.kinks import without_slope
@@ -135,14 +133,14 @@ class Task(NamedTuple):
         why = explained(self.objective.graph, self.objective.result, list(names.values()))
         return f"the derivative with respect to {few(list(names))} is 0 everywhere: {why}"
 
-    def unmet(self, settings: Settings, *, has_steps: bool = True) -> list[str]:
+    def engine_warnings(self, settings: Settings, *, has_steps: bool = True) -> list[str]:
         """Return a warning about what runs in Python though another engine was asked for.
 
         There is one at most. `has_steps` says whether the schedule is one of steps, not of epochs.
         """
-        asked = example("engine", settings.engine)
         if not engines.repays(settings.engine, 0.0):
             return []
+        asked = example("engine", settings.engine)
         obstacle = self.objective.obstacle()
         if obstacle is not None:
             return [f"{asked}: {obstacle}, so it is computed in Python"]
@@ -196,11 +194,18 @@ def task(
         why = "the formula is no sum or mean over rows, so all rows are held in memory"
         return found._replace(warnings=[why])
     point, constants = _parted(values, start)
-    moving = _nodes(formula, point)
-    count = _count(formula, constants) if files is None else files.count
+    nodes = formula.graph.variables([formula.id])
+    moving = {name: nodes[name] for name in point if name in nodes}
+    held = [name for name in formula.graph.columns if name in constants]
+    count = files.count if files is not None else len(constants[held[0]]) if held else 0
     squares = recognised(formula, origin, moving, {**constants, **columns}, count)
     loss = _loss(settings.loss)
-    expression = _expression(formula, origin)
+    if origin is None:
+        from gradcli.graph import printing
+
+        expression = printing.formula(formula.graph, formula.id)
+    else:
+        expression = origin.source
     if loss is not None or weighting.is_given:
         squares = _of_model(origin, squares)
         shape = sized(formula.graph.shape(squares.residual), count)
@@ -210,18 +215,9 @@ def task(
         residual = Node(formula.graph, squares.residual)
         squares = squares._replace(weight=weighting.node(residual, prod(shape)))
         formula = weighted(formula, squares, loss)
-    objective: Objective
-    over: Rows | None = None
-    if formula.graph.columns:
-        from gradcli.minimize.rows_objective import objective_over
-
-        objective, over = objective_over(
-            formula, origin, list(point), constants, settings.engine, files, settings.place
-        )
-    else:
-        objective = Objective(
-            formula.graph, formula.id, list(point), origin, constants, engine=settings.engine
-        )
+    objective, over = objective_over(
+        formula, origin, list(point), constants, settings.engine, files, settings.place
+    )
     is_plain = squares is None and files is None and settings.may_be_lm
     if is_plain and (settings.method or not (columns or objective.size > PLAIN_PARAMETERS)):
         squares = plain_squares(formula, moving, count)
@@ -241,6 +237,65 @@ def task(
         loss,
         is_streamed=files is not None,
     )
+
+
+def objective_over(
+    formula: Node,
+    origin: Origin | None,
+    parameters: Sequence[str],
+    constants: Mapping[str, Any],
+    engine: str = engines.AUTO,
+    files: SomeRows | None = None,
+    place: Callable[[int], str] | None = None,
+) -> tuple[Objective, Rows | None]:
+    """Return the objective, computed by blocks of rows if they are many and it can be.
+
+    The rows are returned beside it then. Those of `files` are not among the `constants`.
+    """
+    graph = formula.graph
+    held = {name: constants[name] for name in graph.columns if name in constants}
+    count = len(next(iter(held.values()), ()))
+    rows: Rows | None = files
+    if held and is_for_blocks(count, engine, is_plain=True):
+        from gradcli.data.rows import HeldRows
+        from gradcli.rows.reductions import split
+        from gradcli.rows.sums import is_plain
+
+        parts = split(formula)
+        if parts is not None and is_for_blocks(count, engine, is_plain=is_plain(graph, parts)):
+            rows = HeldRows(held)
+            constants = {name: value for name, value in constants.items() if name not in held}
+    if rows is None:
+        whole = Objective(
+            graph, formula.id, parameters, origin, constants, engine=engine, place=place
+        )
+        return whole, None
+    from gradcli.minimize.rows_objective import RowsObjective
+
+    return RowsObjective(formula, parameters, origin, constants, rows, engine, place), rows
+
+
+def compiled_over(
+    formula: Node,
+    origin: Origin | None,
+    parameters: Sequence[str],
+    columns: Mapping[str, Any],
+    engine: str = "auto",
+) -> Callable[..., tuple[Any, ...]]:
+    """Return the function from the parameters' values to the value and the gradient.
+
+    Raises UsageError for an engine that does not exist or is not installed.
+    """
+    engines.check(engine)
+    names_to_nodes(formula.graph, formula.id, parameters)
+    constants = checked(formula, columns, origin, parameters)
+    objective, _ = objective_over(formula, origin, parameters, constants, engine)
+
+    def value_and_gradient(*point: Any) -> tuple[Any, ...]:
+        value, slopes = objective(point)
+        return value, *slopes
+
+    return value_and_gradient
 
 
 def unstarted(
@@ -271,15 +326,6 @@ def _parted(
     return point, {name: value for name, value in values.items() if name not in start}
 
 
-def _nodes(formula: Node, names: Collection[str]) -> dict[str, int]:
-    nodes = formula.graph.variables([formula.id])
-    return {name: nodes[name] for name in names if name in nodes}
-
-
-def _expression(formula: Node, origin: Origin | None) -> str:
-    return origin.source if origin else printing.formula(formula.graph, formula.id)
-
-
 def weighting_of(settings: Settings, data: Mapping[str, Any]) -> Weighting:
     """Return how much each row counts. Raises NameValueError for a column that does not exist."""
     return Weighting(
@@ -303,18 +349,13 @@ def _column(field: str, given: Any, data: Mapping[str, Any], columns: Collection
     raise NameValueError(message, hint=hint if data else f"give {spelled('data')} too")
 
 
-def _count(formula: Node, constants: Mapping[str, Any]) -> int:
-    """Return how many rows the data have."""
-    return next((len(constants[n]) for n in formula.graph.columns if n in constants), 0)
-
-
 def _loss(typed: str | None) -> Loss | None:
     if typed is None:
         return None
     from gradcli.solvers.losses import loss
 
-    name, positional, given = choice(spelled("loss"), typed)
-    return loss(name, positional, given)
+    name, positional, keywords = choice(spelled("loss"), typed)
+    return loss(name, positional, keywords)
 
 
 def _of_model(origin: Origin | None, squares: Squares | None) -> Squares:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from gradcli.data.columns import length_of
 from gradcli.data.pieces import PieceRows
@@ -17,7 +17,8 @@ from gradcli.minimize.objective import WEIGHT
 from gradcli.minimize.settings import SECOND_ORDER
 from gradcli.minimize.task import task, weighting_of
 from gradcli.options import spelled
-from gradcli.rows.columns import by_rows, read_by_rows, with_shapes
+from gradcli.records import NamedTuple
+from gradcli.rows.columns import Typed, by_rows, read_by_rows, with_shapes
 from gradcli.rows.reductions import inner
 from gradcli.solvers import stopping
 from gradcli.solvers.first_order.descent import Descent
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
     from gradcli.minimize.rows_objective import RowsObjective
     from gradcli.minimize.settings import Settings
     from gradcli.minimize.task import Task
-    from gradcli.rows.columns import Typed
     from gradcli.solvers.observer import Observer
     from gradcli.solvers.stopping import Reason
 
@@ -88,7 +88,7 @@ class Training:
         metric: Measure | None = None,
     ) -> None:
         _check(settings)
-        self._formula = formula, origin
+        self._formula = Typed(formula.graph, formula.id, origin)
         self._given = {**fixed, **start}
         self._shapes = {name: shape_of(value, name) for name, value in self._given.items()}
         self._fixed = fixed
@@ -112,7 +112,7 @@ class Training:
         """How many rows there were in the last batch."""
         self._schedule = settings.plan
         self._solver = self._working()
-        self._good = self._solver.point
+        self._last_valid = self._solver.point
         """The last point at which the objective is known to have a value."""
         self._value = self._solver.value
         """The objective of the last batch that had one."""
@@ -135,11 +135,11 @@ class Training:
         try:
             for epoch in self.epochs:
                 watched.epoch(epoch, None)
-            return self._minimum(self._walked(watched))
+            return self._minimum(self._run_epochs(watched))
         finally:
             watched.end()
 
-    def _walked(self, watched: Observers) -> Reason:
+    def _run_epochs(self, watched: Observers) -> Reason:
         """Take all steps that are left, and return why no more were taken."""
         seconds = self._settings.seconds
         end = None if seconds is None else time.monotonic() + seconds
@@ -158,7 +158,7 @@ class Training:
                     break
         except MathematicsError as error:
             step = self._solver.steps + 1
-            self._solver.point = self._good
+            self._solver.point = self._last_valid
             reason = stopping.diverged(step, error.message, self._value)
         except KeyboardInterrupt:
             reason = stopping.interrupted(self._solver.steps)
@@ -194,7 +194,7 @@ class Training:
         self._length = length
         point = self._solver.point
         value, gradient = self._objective(point)
-        self._good, self._value = point, value
+        self._last_valid, self._value = point, value
         self._solver.follow(gradient)
         return value
 
@@ -242,13 +242,13 @@ class Training:
         One pass over all rows is made for it. Where the last epoch is not known to be the lowest,
         the start and the end of the lowest one are looked at as well.
         """
-        end = self._look(self._solver.point)
+        end = self._over_all_rows(self._solver.point)
         values = [epoch.value for epoch in self.epochs]
         is_lowest = len(values) > 1 and values[-1] <= min(values)
         ends, start = [end], None
         if reason.ending in {Ending.COMPLETED, Ending.DIVERGED} and not (end and is_lowest):
-            start = self._look(self.task.start)
-            ends += [start, self._look(self._lowest)]
+            start = self._over_all_rows(self.task.start)
+            ends += [start, self._over_all_rows(self._lowest)]
         best = min([each for each in ends if each], key=lambda each: each.value, default=None)
         if end is None and reason.ending is Ending.COMPLETED:
             reason = stopping.diverged(self._solver.steps, self._warnings.pop(), self._value)
@@ -260,7 +260,7 @@ class Training:
             self._warnings.append(growth)
         named = self.task.objective.values
         return Minimum(
-            expression=self._formula[1].source if self._formula[1] else self.task.expression,
+            expression=origin.source if (origin := self._formula.origin) else self.task.expression,
             parameters=named(end.point),
             minimum=end.value,
             gradient_norm=end.gradient_norm,
@@ -272,19 +272,19 @@ class Training:
             evaluations=self._evaluations,
             statistics=None,
             warnings=[
-                *self.task.unmet(self._settings, has_steps=False),
+                *self.task.engine_warnings(self._settings, has_steps=False),
                 *self._warnings,
             ],
             epochs=self.epochs,
             best=Best(best.value, named(best.point)) if best and best.value < end.value else None,
         )
 
-    def _look(self, point: list[Any]) -> _End | None:
+    def _over_all_rows(self, point: list[Any]) -> _End | None:
         """Return what all rows together say about a point; None, and a warning, where nothing."""
         if self._whole is None:
             over = self._over_rows
-            formula = self._formula if over is None else (over, over.origin)
-            self._whole = self._task(self._rows, self._start(), *formula).objective
+            formula = self._formula if over is None else over
+            self._whole = self._task(self._rows, self._start(), formula).objective
         try:
             value, gradient = self._whole(point)
         except MathematicsError as error:
@@ -305,7 +305,7 @@ class Training:
             "solver": self._solver.state(),
             "schedule": {} if self._schedule is None else self._schedule.state(),
             "epochs": [list(epoch) for epoch in self.epochs],
-            "good": list(self._good),
+            "good": list(self._last_valid),
             "lowest": list(self._lowest),
             "value": self._value,
             "taken": self._taken,
@@ -319,7 +319,7 @@ class Training:
         if self._schedule is not None:
             self._schedule.restore(state["schedule"])
         self.epochs = [Epoch(*epoch) for epoch in state["epochs"]]
-        self._good = list(state["good"])
+        self._last_valid = list(state["good"])
         self._lowest = list(state["lowest"])
         self._taken = state["taken"]
         self._total = state["total"]
@@ -336,7 +336,7 @@ class Training:
         rows: Rows = self._rows
         over = self._over_rows
         if over is not None and isinstance(rows, PieceRows):  # it looks at all weights
-            self._whole = self._task(rows, start, over, over.origin).objective
+            self._whole = self._task(rows, start, over).objective
         batch = next(rows.batches(self._size, self._settings.seed, 0))
         found = self._of_batch(batch, start)
         flat = found.without_slope(found.check(found.start))
@@ -368,18 +368,17 @@ class Training:
             assert formula is not None  # noqa: S101 - no others are shared
         elif formula is None:
             formula = self._read({**self._shapes, **{n: array.shape for n, array in batch.items()}})
-        return self._task(batch, start, formula, formula.origin)
+        return self._task(batch, start, formula)
 
     def _read(self, shapes: Mapping[str, Shape]) -> Typed:
         """Return the formula read for these shapes."""
-        return with_shapes(*self._formula, shapes)
+        return with_shapes(self._formula, self._formula.origin, shapes)
 
     def _task(
         self,
         data: Block | SomeRows,
         start: Mapping[str, Any],
-        formula: Node,
-        origin: Origin | None,
+        formula: Typed,
     ) -> Task:
         """Return the task of minimising the formula, read for these rows."""
         settings = self._settings
@@ -388,7 +387,7 @@ class Training:
         if settings.engine == "auto":
             # Machine code would begin after a number of evaluations, and a resumed run counts anew.
             settings = settings.replaced(engine="python")
-        return task(formula, origin, start, self._fixed, data, settings)
+        return task(formula, formula.origin, start, self._fixed, data, settings)
 
     def _working(self) -> Descent:
         row = METHODS[self.method.name]
@@ -416,10 +415,10 @@ def _method(settings: Settings) -> Method:
         return first_order(
             DEFAULT_METHOD, [], {}, f"{spelled('batch')} and {spelled('epochs')} ask for it"
         )
-    name, positional, given = choice(spelled("method"), settings.method)
+    name, positional, keywords = choice(spelled("method"), settings.method)
     if name in SECOND_ORDER:
         message = f"{name} needs all rows at once, and takes no {spelled('batch')}"
         raise UsageError(
             message, hint="choose a first-order method such as adam, or leave them out"
         )
-    return first_order(name, positional, given, f"{spelled('method')} asks for it")
+    return first_order(name, positional, keywords, f"{spelled('method')} asks for it")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import time
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from gradcli.options import check_word
+from gradcli.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 TABLE = {"python": "gradcli.programs.engine", "native": "gradcli.programs.llvm.machine"}
 """The module of each engine, which is an Engine; it is imported when it is asked for."""
 PYTHON, AUTO = "python", "auto"
+CHOICES = (AUTO, *TABLE)
 """The engine that is always there, and the choice that goes on with a faster one if it repays."""
 
 RUNNING = 3e-8
@@ -92,7 +94,7 @@ def engine(name: str) -> Engine:
 
 def check(choice: str) -> None:
     """Raise UsageError for an engine that does not exist or is not installed."""
-    check_word("engine", choice, (AUTO, *TABLE))
+    check_word("engine", choice, CHOICES)
     if choice != AUTO:
         engine(choice).require()
 
@@ -174,9 +176,11 @@ class Compiled:
     def __init__(
         self, program: Program, names: Sequence[str], choice: str, *, same_bits: bool = False
     ) -> None:
+        from gradcli.programs.generated import function
+
         self._made = program, names
         self._choice = choice
-        self.run = engine(PYTHON).function(program, names, same_bits=same_bits)
+        self.run = function(program, names, same_bits=same_bits)
         """From the values of the names to those of the outputs; see Engine."""
         size = max(len(program.instructions), 1)
         due = WORTH * (STARTING + COMPILING * size) / (RUNNING * size)

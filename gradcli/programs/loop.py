@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from functools import cache
 from itertools import repeat
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from gradcli.graph.bodies import PYTHON, executed
 from gradcli.programs.generated import statements
+from gradcli.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import MathematicsError
 from gradcli.graph.literals import Numeral
@@ -16,6 +16,7 @@ from gradcli.graph.operations import (
     known_number,
 )
 from gradcli.limits import out_of_range
+from gradcli.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -8,7 +8,7 @@ numbers of each row.
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from gradcli.graph.node import Graph
 from gradcli.graph.operations import (
@@ -20,6 +20,7 @@ from gradcli.graph.operations import (
     NEGATE,
     TABLE,
 )
+from gradcli.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

@@ -8,11 +8,12 @@ chain rule.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from gradcli.graph.node import Graph, Node
 from gradcli.graph.operations import ADD, DIVIDE, MULTIPLY, NEGATE, SUBTRACT, TABLE
 from gradcli.graph.shapes import ROWS
+from gradcli.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

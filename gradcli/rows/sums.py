@@ -9,7 +9,7 @@ the sums. Nothing is checked: where a sum is not finite, or vanishes, there is n
 from __future__ import annotations
 
 from math import fsum
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from gradcli.limits import GENERATED_NODES
 from gradcli.programs import engines
 from gradcli.programs.generated import function
 from gradcli.programs.program import Program, program
+from gradcli.records import NamedTuple
 from gradcli.rows.hoisting import one_row, summands
 from gradcli.rows.reductions import reduction_name
 

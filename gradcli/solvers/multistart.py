@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gradcli.errors import MathematicsError
+from gradcli.records import NamedTuple
 from gradcli.solvers.stopping import Ending
 from gradcli.solvers.vectors import LARGEST
 

@@ -6,11 +6,12 @@ point from a worse one. The gradient still does: the length of the Gauss–Newto
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gradcli.errors import MathematicsError
+from gradcli.records import NamedTuple
 from gradcli.solvers.solver import each
 from gradcli.solvers.triangle import (
     full_step,

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import math
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gradcli.records import NamedTuple
 from gradcli.solvers.vectors import EPSILON, TINY, finite_norm
 
 if TYPE_CHECKING:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import UsageError, printable
 from gradcli.graph.literals import array_text, number_text
 from gradcli.language.names import suggestion
 from gradcli.options import Number, Text, Whole, spelled
+from gradcli.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 from gradcli.errors import MathematicsError
+from gradcli.records import NamedTuple
 from gradcli.solvers import stopping
 from gradcli.solvers.observer import Observer
 from gradcli.solvers.stopping import Ending, Reason
@@ -130,16 +131,6 @@ class Residuals(Protocol):
         """Yield residuals, Jacobian and its derivative along a direction, dJ/dt, as `blocks`."""
 
 
-@runtime_checkable
-class InPieces(Protocol):
-    """Residuals of many rows, pieces of which are worked out by themselves, maybe elsewhere."""
-
-    def each(
-        self, form: str, work: Callable[..., Any], arguments: tuple[Any, ...], *more: Any
-    ) -> Iterable[Any]:
-        """Yield what is made of each piece; see the function of that name."""
-
-
 T = TypeVar("T")
 
 
@@ -152,12 +143,13 @@ def each(
 ) -> Iterable[T]:
     """Yield what `work` makes of the rows of each piece, of all of them where there are none.
 
+    Residuals whose pieces are computed separately, maybe in other processes, have a method `each`.
     `form` is "values", "blocks" or "along", the method of the residuals that takes the `arguments`
     and yields the rows; `work` takes these and what there is `more`. Its result should be small,
     and it must be a function of a module, for another process knows it by its name. Raises
     MathematicsError where a number is not finite.
     """
-    if isinstance(residuals, InPieces):
+    if hasattr(residuals, "each"):
         yield from residuals.each(form, work, arguments, *more)
     else:
         yield work(getattr(residuals, form)(*arguments), *more)

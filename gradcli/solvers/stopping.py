@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from enum import Enum
-from typing import NamedTuple
 
 from gradcli.graph.literals import number_text
 from gradcli.options import spelled
+from gradcli.records import NamedTuple
 
 TOLERANCE = 1e-8
 """The gradient norm at which a run has arrived, unless the user says another."""

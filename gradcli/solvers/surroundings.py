@@ -7,11 +7,12 @@ of a kink.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gradcli.errors import MathematicsError
+from gradcli.records import NamedTuple
 from gradcli.solvers.vectors import norm, norms
 
 if TYPE_CHECKING:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gradcli.errors import MathematicsError
+from gradcli.records import NamedTuple
 from gradcli.solvers.solver import each
 from gradcli.solvers.vectors import EPSILON, LARGEST, TINY, finite_norm, norm, norms
 

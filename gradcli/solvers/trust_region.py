@@ -10,10 +10,11 @@ run leads nowhere.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
 
+from gradcli.records import NamedTuple
 from gradcli.solvers import stopping
 from gradcli.solvers.stopping import Ending, Reason
 from gradcli.solvers.vectors import LARGEST

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from gradcli.records import NamedTuple
 
 if TYPE_CHECKING:
     from gradcli.solvers.solver import Mask, Matrix, Vector

@@ -15,7 +15,6 @@ from gradcli.errors import NameValueError, ShapeError, TooManyRowsError
 from gradcli.formula import Formula, parse
 from gradcli.graph.shapes import ROWS, Rows
 from gradcli.language.names import names_in
-from gradcli.minimize.recipe import not_shared
 from gradcli.point import Lines, Point
 from gradcli.rows.columns import HELD_BYTES
 from gradcli.rows.reductions import is_rowwise, split
@@ -112,6 +111,8 @@ class RowFormula:
 
     def _hold(self, columns: dict[str, Any] | None = None) -> None:
         if self._share is not None:
+            from gradcli.minimize.minimize import not_shared
+
             raise not_shared()
         self.held = _read(self.source, list(self._entries)) if columns is None else columns
         self.sums = None

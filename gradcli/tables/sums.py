@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from gradcli.data.pieces import PieceRows
 from gradcli.graph.shapes import sized
-from gradcli.minimize.recipe import Recipe
 from gradcli.minimize.rows_objective import RowsObjective
 from gradcli.programs.explain import MOST_TESTED
 from gradcli.values import check_single
@@ -51,6 +50,8 @@ class Sums:
         point = [values[name] for name in wrt]
         place = formula.source.place
         if isinstance(rows, PieceRows):
+            from gradcli.minimize.minimize import Recipe
+
             rows = rows.bound(Recipe(formula.text, dict(zip(wrt, point, strict=True)), constants))
         objective = RowsObjective(node, wrt, node.origin, constants, rows, "python", place)
         if not _is_to_be_looked_at(formula, wrt):

@@ -18,7 +18,7 @@ from gradcli.cluster.rows import SharedRows
 from gradcli.cluster.session import Choice, Session
 from gradcli.data.source import open_source
 from gradcli.formula import parse
-from gradcli.minimize.recipe import Recipe
+from gradcli.minimize.minimize import Recipe
 from gradcli.minimize.settings import Settings
 from gradcli.minimize.task import task
 from gradcli.rows.columns import over_rows

@@ -27,7 +27,7 @@ def problem(model: str, **start: float) -> Task:
 
 
 def sizes(model: str, **start: float) -> dict[str, float]:
-    """The middle of what is drawn for each parameter that has no place, wave or phase."""
+    """The middle of what is drawn for each parameter that has no location, wave or phase."""
     made = problem(model, **start)
     assert made.fit is not None
     objective = made.objective
@@ -71,9 +71,9 @@ def test_a_place_lies_among_the_data(sign: str, share: float) -> None:
     magnitudes = Magnitudes(
         objective.graph, made.fit.found.residual, objective.nodes, objective.in_memory()
     )
-    (place,) = magnitudes.drawn(np.array([share]), np.array([1.0]), [0])
+    (location,) = magnitudes.drawn(np.array([share]), np.array([1.0]), [0])
 
-    assert 200 <= place <= 260
+    assert 200 <= location <= 260
 
 
 @pytest.mark.parametrize(

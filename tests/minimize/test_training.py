@@ -11,7 +11,7 @@ from gradcli import parse
 from gradcli.data import checkpoint
 from gradcli.data.rows import HeldRows
 from gradcli.errors import MathematicsError, NameValueError, UsageError
-from gradcli.minimize import rows_objective
+from gradcli.minimize import objective
 from gradcli.minimize.settings import Settings
 from gradcli.minimize.training import Batches, Training
 from gradcli.solvers.observer import Observer
@@ -183,7 +183,7 @@ def test_a_run_that_was_interrupted_goes_on_in_place() -> None:
 def test_steps_are_those_of_numpy(
     size: int, text: str, summed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rows_objective, "SUMMED_ROWS", summed)
+    monkeypatch.setattr(objective, "SUMMED_ROWS", summed)
     data = columns()
     log = Log()
     how = Settings(lr=0.1, seed=4)
@@ -252,7 +252,7 @@ def test_fixed_names_and_measures() -> None:
 
 @pytest.mark.parametrize("summed", [1, 1024])
 def test_weights_belong_to_their_rows(summed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rows_objective, "SUMMED_ROWS", summed)
+    monkeypatch.setattr(objective, "SUMMED_ROWS", summed)
     start = {"a": 0.0, "b": 0.0}
     how = Settings(lr=0.01, weights="u")
     model = training("y ~ a*x + b", start, Batches(5, 3), how).run()

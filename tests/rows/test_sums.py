@@ -15,7 +15,9 @@ from scipy import special
 from gradcli import parse
 from gradcli.errors import MathematicsError, NameValueError
 from gradcli.graph.shapes import Rows
-from gradcli.minimize.rows_objective import SUMMED_ROWS, RowsObjective, objective_over
+from gradcli.minimize.objective import SUMMED_ROWS
+from gradcli.minimize.rows_objective import RowsObjective
+from gradcli.minimize.task import objective_over
 from gradcli.programs import rows
 
 if TYPE_CHECKING:

@@ -9,13 +9,14 @@ import sys
 import time
 from collections import deque
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import MathematicsError
 from gradcli.graph.node import Graph, Node
 from gradcli.programs.engines import Steps, faster, repays
 from gradcli.programs.loop import POINT, RATE, SLOPE, TIME, Loop, Order, Stepping, coefficient, kept
 from gradcli.programs.program import program
+from gradcli.records import NamedTuple
 from gradcli.solvers.first_order.rules import Functions
 
 if TYPE_CHECKING:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from gradcli.errors import MathematicsError
+from gradcli.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from gradcli.options import NOT_NEGATIVE, POSITIVE, Number
+from gradcli.records import NamedTuple
 from gradcli.solvers.first_order import rules
 from gradcli.solvers.settings import BELOW_ONE, FLAG, INSIDE_ONE, UP_TO_ONE, Setting
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 from gradcli.errors import UsageError
+from gradcli.records import NamedTuple
 
 
 class Functions(NamedTuple):

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from gradcli.options import NOT_NEGATIVE, POSITIVE, Number, Whole
+from gradcli.records import NamedTuple
 from gradcli.solvers.settings import (
     BELOW_ONE,
     COUNT,

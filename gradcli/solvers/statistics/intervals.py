@@ -7,9 +7,10 @@ there are so many data that this does not matter, and a continued fraction would
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from gradcli.errors import MathematicsError
+from gradcli.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable

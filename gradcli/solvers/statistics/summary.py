@@ -8,11 +8,12 @@ with the variance of the residuals as one more parameter.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gradcli.errors import few
+from gradcli.records import NamedTuple
 from gradcli.solvers.statistics.evidence import (
     Evidence,
     Weights,

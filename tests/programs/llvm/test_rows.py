@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from gradcli import MathematicsError, parse
 from gradcli.graph.shapes import ROWS
-from gradcli.minimize.rows_objective import RowsObjective, objective_over
+from gradcli.minimize.rows_objective import RowsObjective
+from gradcli.minimize.task import objective_over
 from gradcli.programs import rows as numpy_rows
 from gradcli.programs.llvm import machine, rows
 from gradcli.programs.llvm.machine import obstacle, vectorised
