@@ -9,12 +9,16 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 
 from gradcli.graph.literals import Numeral, number_text, value_text
-from gradcli.headings import ours
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from typing import Any
+
+    Row = Sequence[str]
+
+PREFIX = "gradcli."
+"""What our heading begins with where a name of the user's is the same; no name has a dot."""
 
 TERMINAL_DIGITS = 6
 """Significant digits in a table on a terminal; everywhere else every digit is shown."""
@@ -45,18 +49,11 @@ class Sheet(ABC):
         """Add a line."""
 
     @abstractmethod
-    def table(
-        self,
-        headers: Sequence[str],
-        rows: Iterable[Sequence[str]],
-        *,
-        right: int = 0,
-        labels: int | None = None,
-    ) -> None:
+    def table(self, headers: Row, rows: Iterable[Row], right: int = 0, labels: int = 0) -> None:
         """Add a table; the columns from number `right` on are aligned right.
 
-        The first columns, as many as `labels` (`right` unless given), stand in every part of a
-        table that is too wide for one.
+        The first columns, as many as `labels` and at least one, stand in every part of a table that
+        is too wide for one.
         """
 
     def number(self, value: Any) -> str:
@@ -195,6 +192,22 @@ class Entries(Column):
         return [] if self._headings[form] is None else self._names
 
 
+def ours(headings: Sequence[str], theirs: Iterable[str]) -> list[str]:
+    """Return our headings for a table, row or JSON object in which `theirs` stand too.
+
+    Where one of ours is also one of theirs it becomes `gradcli.value`, and with it all that are
+    parts of the same array: `value[0]`, `value[1]`. All others stay as they are.
+    """
+    taken = set(theirs)
+    clashing = {_stem(heading) for heading in headings if heading in taken}
+    return [PREFIX + name if _stem(name) in clashing else name for name in headings]
+
+
+def _stem(heading: str) -> str:
+    """Return the name of the array that a heading is a part of; any other heading as it is."""
+    return heading.partition("[")[0]
+
+
 def headings(columns: Iterable[Column], form: str, *, are_many: bool = False) -> list[str]:
     """Return the headings of a table; ours step aside for those of the user."""
     listed = list(columns)
@@ -233,14 +246,7 @@ class Lines(Sheet):
         """Add a line."""
         self.lines.append(text)
 
-    def table(
-        self,
-        headers: Sequence[str],
-        rows: Iterable[Sequence[str]],
-        *,
-        right: int = 0,
-        labels: int | None = None,  # noqa: ARG002 - a long line is not parted
-    ) -> None:
+    def table(self, headers: Row, rows: Iterable[Row], right: int = 0, labels: int = 0) -> None:  # noqa: ARG002 - long lines stay whole
         """Add a table; the columns from number `right` on are aligned right."""
         listed = [headers, *rows]
         widths = [max(map(len, column)) for column in zip(*listed, strict=True)]
@@ -261,14 +267,7 @@ class Html(Lines):
 
         self.lines.append(f"<div>{escape(text) or '&nbsp;'}</div>")
 
-    def table(
-        self,
-        headers: Sequence[str],
-        rows: Iterable[Sequence[str]],
-        *,
-        right: int = 0,  # noqa: ARG002 - a notebook aligns it
-        labels: int | None = None,  # noqa: ARG002
-    ) -> None:
+    def table(self, headers: Row, rows: Iterable[Row], right: int = 0, labels: int = 0) -> None:  # noqa: ARG002 - a notebook aligns it
         """Add a table."""
         from html import escape
 

@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "gradcli"
 
 # What each package or module of gradcli may import, besides itself. A name stands for all that is
 # inside it. A row only names rows above it, so nothing goes round.
-BASE = {"limits", "errors", "headings", "records"}
+BASE = {"limits", "errors", "records"}
 ENGINE = BASE | {
     "values",
     "graph",
@@ -30,7 +30,6 @@ API = {"findings", "point", "minimize", "uncertainty", "formula"}
 MAY_IMPORT: dict[str, set[str]] = {
     "limits": set(),
     "errors": {"limits"},
-    "headings": set(),
     "records": set(),
     # the formula as data
     "graph": BASE,

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import NoReturn
 
-    from gradcli.cli.commands import Request
+    from gradcli.cli.commands import Invocation
 
 
 signalled: list[int] = []
@@ -41,7 +41,7 @@ def run(words: list[str]) -> int:
             return int(repl.run(unknown, signalled.clear))
         from gradcli.cli.commands import plain
 
-        asked: Request | int | None = plain(words)
+        asked: Invocation | int | None = plain(words)
         if asked is None:
             from gradcli.cli.typer_program import request
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from itertools import islice
 
 from gradcli.errors import (
     FileError,
@@ -22,11 +23,12 @@ from gradcli.values import shape_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from typing import Any
 
     from gradcli.cli.options import Data
     from gradcli.cli.output import Output
+    from gradcli.errors import GradcliError
     from gradcli.findings import Note
     from gradcli.graph.shapes import Shape
     from gradcli.language.bindings import Binding
@@ -36,15 +38,36 @@ if TYPE_CHECKING:
 BYTE_ORDER_MARK = "\ufeff"
 """What some editors put before a text; a formula in the words of a command has none."""
 
+LONGEST_LINE = 4 * SOURCE_CHARACTERS
+"""The most bytes of a line: four for each character of the longest formula."""
+
 _DEFINED = r"(?:^|[;\n])[^=;\n]*(?<![<>!=])=(?!=)"
 """The left side of a definition in a formula: `u =` or `f(t) =`."""
 
 
-def is_option(word: str) -> bool:
-    """Return whether a word is an option rather than a formula: --name, -o or -h.
+def separated(
+    words: Iterable[str], with_value: Collection[str]
+) -> tuple[list[str], list[list[str]]]:
+    """Return the operands among words, and the options, each with the value behind it.
 
-    `-x^2` and `--3` are formulas.
+    Options are --name, -o and -h; those `with_value` take the next word. Everything behind "--" is
+    an operand, and so are formulas such as -x^2 and --3.
     """
+    operands: list[str] = []
+    options: list[list[str]] = []
+    rest = iter(words)
+    for word in rest:
+        if word == "--":
+            operands += rest
+        elif is_option(word):
+            options.append([word, *(islice(rest, 1) if word in with_value else ())])
+        else:
+            operands.append(word)
+    return operands, options
+
+
+def is_option(word: str) -> bool:
+    """Return whether a word is an option rather than a formula."""
     return word in {"-o", "-h"} or (word.startswith("--") and word[2:3].isalpha())
 
 
@@ -62,6 +85,7 @@ class Problem:
         data: dict[str, Any] | None = None,
         shapes: Mapping[str, Shape] | None = None,
         errors: Mapping[str, Any] | None = None,
+        known: Any = None,
     ) -> None:
         self.formula = formula
         self.values = values
@@ -72,7 +96,7 @@ class Problem:
         """The names whose values are columns of data files."""
         self.errors = errors or {}
         """The standard errors of names that were given with one, x=1.0±0.1."""
-        self.known: Any = None
+        self.known = known
         """The uncertain.Errors of words, options and a saved fit, where any of them has some."""
         self.shapes = shapes or {}
         """The shapes of names that have one without a value."""
@@ -122,16 +146,45 @@ class Problem:
                 found.append(Note(sentence, self.formula.span(node), label(graph, node)))
         return found
 
-    def without_ranges(self, command: str) -> Problem:
-        """Return the problem; raise NameValueError when a name takes many values."""
+    def needs_one_value(self, option: str) -> GradcliError:
+        """Return the error for an option or a command that takes one value: here are many."""
         for name in self.ranges:
-            raise needs_one_value(name, command)
-        return self
+            return needs_one_value(name, option)
+        message = f"the formula has a value in each row of the data, and {option} needs one value"
+        return UsageError(message, hint="take its sum or mean")
 
     def needs_values(self, option: str, more: str = "") -> UsageError:
         """Return the error for an option that means nothing without values of the names."""
         names = " ".join(f"{name}=…" for name in self.formula.free_names[:5])
         return UsageError(f"{option} needs values", hint=f"add {names}{more}")
+
+
+class Request:
+    """One formula of a command with the values of its names."""
+
+    __slots__ = ("beside", "typed", "values", "where")
+
+    def __init__(
+        self,
+        typed: str | None,
+        values: dict[str, Any],
+        where: str,
+        beside: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.typed = typed
+        """The formula; None for a line that is too long to be kept."""
+        self.values = values
+        self.where = where
+        """What a message about it begins with, "line 3: "; empty where it is the only one."""
+        self.beside = beside or {}
+        """The values of names of formulas beside it, such as a curve of its plot."""
+
+    @property
+    def text(self) -> str:
+        """The formula. Raises FormulaError for a line that is too long."""
+        if self.typed is None:
+            raise FormulaError(f"the formula is longer than {LONGEST_LINE} bytes")
+        return self.typed
 
 
 def parameters(options: Data) -> dict[str, Any]:
@@ -143,10 +196,19 @@ def parameters(options: Data) -> dict[str, Any]:
     return dict(load(options.params, "--params"))
 
 
-def needed(parameters: Mapping[str, Any], text: str) -> dict[str, Any]:
-    """Return the parameters whose names stand in a formula that does not define them itself."""
+def needed(
+    parameters: Mapping[str, Any], text: str, values: Collection[str] = ()
+) -> dict[str, Any]:
+    """Return the parameters whose names stand in a formula that does not define them itself.
+
+    Raises NameValueError for a parameter that is among the names of `values` too.
+    """
     import re
 
+    for name in parameters:
+        if name in values:
+            message = f"{name} is given a value, and --params has one for it"
+            raise NameValueError(message, hint=f"remove {name}=…")
     own = {name for match in re.finditer(_DEFINED, text) for name in names_in(match[0].strip())}
     wanted = names_in(text) - own
     return {name: value for name, value in parameters.items() if name in wanted}
@@ -156,12 +218,6 @@ def needs_one_value(name: str, command: str, hint: str | None = None) -> NameVal
     """Return the error for a name that takes many values."""
     message = f"{name} is a range, and {command} needs one value"
     return NameValueError(message, hint=hint or f"write {name}=1")
-
-
-def given_twice(name: str) -> NameValueError:
-    """Return the error for a parameter of --params that has a value in the words too."""
-    message = f"{name} is given a value, and --params has one for it"
-    return NameValueError(message, hint=f"remove {name}=…")
 
 
 def split(words: Sequence[str]) -> tuple[str, list[Binding]]:
@@ -246,19 +302,16 @@ def problem_of(
     where: str = "",
     parameters: Mapping[str, Any] | None = None,
     structure: Mapping[str, Shape] | None = None,
+    known: Any = None,
 ) -> Problem:
     """Return a formula with its values; `parameters` are those of names that need not be used.
 
-    `structure` has the shapes of names that have one without a value.
+    `structure` has the shapes of names that have one without a value. `known` are the errors that
+    options and a saved fit give.
     """
     values, errors = without_errors(values)
-    known = {}
-    for name in parameters or ():
-        if name in values:
-            raise given_twice(name)
-    if parameters:
-        known = needed(parameters, source)
-        values = {**values, **known}
+    extra = needed(parameters, source, values) if parameters else {}
+    values = {**values, **extra}
     ranges = {n: value for n, value in values.items() if hasattr(value, "listed")}
     single = {n: value for n, value in values.items() if n not in ranges}
     shapes = {name: () if name in ranges else shape_of(value) for name, value in values.items()}
@@ -275,9 +328,16 @@ def problem_of(
         found.checked({**single, **dict.fromkeys(ranges, 0.0)})  # raises, naming what is wrong
     if structure and any(not found.graph.has_name(name) for name in structure):
         found.checked(dict.fromkeys([*found.free_names, *structure], 0.0))  # raises, naming it
-    for name in known.keys() - found.free_names:
+    for name in extra.keys() - found.free_names:
         del single[name]
-    return Problem(found, single, where, ranges, shapes=structure, errors=errors)
+    return Problem(found, single, where, ranges, shapes=structure, errors=errors, known=known)
+
+
+def curve(text: str, values: Mapping[str, Any], parameters: Mapping[str, Any] | None) -> Problem:
+    """Return the formula of --with; a name that takes many values becomes one without any."""
+    mentioned = names_in(text)
+    own = {n: v for n, v in values.items() if n in mentioned and not hasattr(v, "listed")}
+    return problem_of(text, own, "--with: ", parameters)
 
 
 def without_errors(values: Mapping[str, Any]) -> tuple[Mapping[str, Any], dict[str, Any]]:

@@ -1,14 +1,16 @@
-"""The formulas of a command: one, or many of which each is a line of stdin or of a file.
+"""The formulas of a command, one or many, and the answers of eval and grad.
 
-Of many, each is answered as it comes, so that a program may ask and read in turns. A wrong one has
-an empty line, or with --json an error object, in place of its answer, and the others go on.
+Of many, each is a line of stdin or of a file, and is answered as it comes, so that a program may
+ask and read in turns. A wrong one has an empty line, or with --json an error object, in place of
+its answer, and the others go on.
 """
 
 from __future__ import annotations
 
 from gradcli.cli import arguments
+from gradcli.cli.arguments import Request
 from gradcli.cli.options import Uncertain
-from gradcli.cli.output import LONGEST_ERROR, complain, error_document, error_text
+from gradcli.cli.output import LONGEST_ERROR, Output, complain, error_document, error_text
 from gradcli.errors import (
     ExitCode,
     FileError,
@@ -19,18 +21,18 @@ from gradcli.errors import (
     few,
 )
 from gradcli.language.names import names_in
-from gradcli.language.scanner import SCANNER
-from gradcli.limits import SOURCE_CHARACTERS
+from gradcli.language.scanner import END, SCANNER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from typing import Any
 
     from gradcli.cli.arguments import Problem
+    from gradcli.cli.data import OverRows
     from gradcli.cli.options import Draw, Eval, Grad
-    from gradcli.cli.output import Output
     from gradcli.cli.uncertain import Errors
+    from gradcli.language.scanner import Tokens
 
 ERRORS = *Uncertain.records(), "samples", "errors", "params"
 """The options that may say something about standard errors."""
@@ -38,40 +40,8 @@ ERRORS = *Uncertain.records(), "samples", "errors", "params"
 SHOWN_ERRORS = 20
 """How many errors are written out; of more only the number."""
 
-LONGEST_LINE = 4 * SOURCE_CHARACTERS
-"""The most bytes of a line: four for each character of the longest formula."""
-
-
 MOST_PIECES = 4
 """How many times that length is passed over in search of the end of a line."""
-
-
-class Request:
-    """One formula of a command with the values of its names."""
-
-    __slots__ = ("beside", "typed", "values", "where")
-
-    def __init__(
-        self,
-        typed: str | None,
-        values: dict[str, Any],
-        where: str,
-        beside: Mapping[str, Any] | None = None,
-    ) -> None:
-        self.typed = typed
-        """The formula; None for a line that is too long to be kept."""
-        self.values = values
-        self.where = where
-        """What a message about it begins with, "line 3: "; empty where it is the only one."""
-        self.beside = beside or {}
-        """The values of names of formulas beside it, such as a curve of its plot."""
-
-    @property
-    def text(self) -> str:
-        """The formula. Raises FormulaError for a line that is too long."""
-        if self.typed is None:
-            raise FormulaError(f"the formula is longer than {LONGEST_LINE} bytes")
-        return self.typed
 
 
 class Formulas:
@@ -96,16 +66,17 @@ class Formulas:
         `beside` those of the words. Without `lines`, stdin and a file hold one formula.
         """
         self._parameters = None if options.data else arguments.parameters(options)
-        self.known: Errors | None = None
-        """What options and a saved fit say about errors."""
-        if options.given(*(name for name in ERRORS if hasattr(options, name))):
-            from gradcli.cli.uncertain import Errors
-
-            self.known = Errors(options)
         self._text, given = arguments.split(words)
         shapes = arguments.shapes_of(given, self._parameters) if structure else {}
         self._has_shapes = bool(shapes)
         self._values = {**shapes} if shapes else arguments.values(given, options.seed)
+        self.known: Errors | None = None
+        """The errors of words, options and a saved fit, where any of them has some."""
+        say_errors = options.given(*(name for name in ERRORS if hasattr(options, name)))
+        if say_errors or any(binding.error is not None for binding in given):
+            from gradcli.cli.uncertain import Errors
+
+            self.known = Errors(options)
         mentioned = {name for text in beside for name in names_in(text)}
         self._beside = {name: self._values[name] for name in self._values if name in mentioned}
         self._used = set(self._beside)
@@ -136,14 +107,13 @@ class Formulas:
     def problem(self, request: Request) -> Problem:
         """Return a formula with the values of its names. Raises as arguments.problem_of."""
         values, shapes = ({}, request.values) if self._has_shapes else (request.values, {})
-        problem = arguments.problem_of(
-            request.text, values, request.where, self._parameters, shapes
+        return arguments.problem_of(
+            request.text, values, request.where, self._parameters, shapes, self.known
         )
-        return knowing(problem, self.known)
 
     def curve(self, text: str) -> Problem:
         """Return a formula beside those of the words, with the values of its names."""
-        return curve(text, self._beside, self._parameters)
+        return arguments.curve(text, self._beside, self._parameters)
 
     def problems(self) -> Iterator[Problem]:
         """Yield the formulas with their values, for a command that shows them together.
@@ -190,17 +160,124 @@ class Formulas:
             raise NameValueError(message, hint=f"remove {unused[0]}=…")
 
 
-def curve(text: str, values: Mapping[str, Any], parameters: Mapping[str, Any] | None) -> Problem:
-    """Return the formula of --with; a name that takes many values becomes one without any."""
-    mentioned = names_in(text)
-    own = {n: v for n, v in values.items() if n in mentioned and not hasattr(v, "listed")}
-    return arguments.problem_of(text, own, "--with: ", parameters)
+def _holds_many(text: str) -> bool:
+    """Return whether a line of a file, other than the last, is a formula and no definition.
+
+    A line ends where the language says so: not within parentheses.
+    """
+    if "\n" not in text.strip():
+        return False
+    tokens = SCANNER.scan(text)
+    *before, _ = statements(tokens)
+    return any(
+        tokens.texts[end].endswith("\n") and "EQUALS" not in tokens.kinds[start:end]
+        for start, end in before
+    )
 
 
-def answered(formulas: Formulas, output: Output, answer: Callable[[Request], None]) -> ExitCode:
+def statements(tokens: Tokens) -> Iterator[tuple[int, int]]:
+    """Yield the first token of each statement and the one behind its last: a separator, the end."""
+    start, depth = 0, 0
+    for place, kind in enumerate(tokens.kinds):
+        depth += (kind in {"LPAR", "LSQB"}) - (kind in {"RPAR", "RSQB"})
+        if kind == END or (kind == "SEPARATOR" and depth <= 0):
+            yield start, place
+            start = place + 1
+
+
+def _stdin_lines() -> Iterator[tuple[int, str | None]]:
+    """Yield number and text of each line as it comes; None for one that is too long to be kept."""
+    stream = arguments.stdin_stream()
+    number = 0
+    while True:
+        number += 1
+        line = arguments.read_stdin(stream.readline, arguments.LONGEST_LINE + 1)
+        if not line:
+            return
+        if len(line) <= arguments.LONGEST_LINE:
+            yield number, line.removesuffix(b"\n").decode("utf-8", "surrogateescape")
+            continue
+        yield number, None
+        for _ in range(MOST_PIECES):
+            line = arguments.read_stdin(stream.readline, arguments.LONGEST_LINE + 1)
+            if not line or line.endswith(b"\n"):
+                break
+        else:
+            most = MOST_PIECES * arguments.LONGEST_LINE
+            message = f"line {number} of stdin has no end within {most} bytes"
+            raise FileError(message)
+
+
+# ---------------------------------------------------------------- answers
+
+
+def answered(
+    words: Sequence[str],
+    options: Eval | Grad,
+    one: Callable[[Problem, Output, Any], object],
+    over_all: Callable[[OverRows, Output, Any], None],
+    wrt: Callable[[Problem, Output, Any], Sequence[str]],
+    *,
+    beside: Sequence[str] = (),
+    structure: bool = False,
+) -> ExitCode:
+    """Answer the formulas of eval or grad, and return how the command ends.
+
+    `one` shows a formula at one point, and `over_all` the one value of all rows of --data. A
+    formula with many values, over ranges or in each row, has a table or a plot of its values and of
+    its derivatives with respect to the names that `wrt` returns; without --wrt a plot over ranges
+    has those with respect to them. Values may belong to formulas `beside`. With `structure` names
+    may have shapes without values, where formulas and not numbers are shown.
+    """
+    output = Output(options)
+    plot = None
+    if options.plot is not None:
+        from gradcli.cli import plots
+
+        plot = plots.target(options, output)
+    if options.data:
+        from gradcli.cli import data
+
+        data.check(options, words)
+    structure = structure and plot is None and not options.data
+    formulas = Formulas(words, options, structure=structure, beside=beside)
+
+    def answer(request: Request) -> None:
+        if not options.data:
+            problem = formulas.problem(request)
+            if problem.ranges:
+                from gradcli.cli import tables
+
+                tables.show(problem, output, wrt(problem, output, options))
+            else:
+                one(problem, output, options)
+            return
+        with data.opened(options, request, formulas.known) as over:
+            if plot is not None:
+                plots.over_rows(over, wrt(over.problem(), output, options), plot, output)
+            elif over.per_row:
+                from gradcli.cli import tables
+
+                tables.show_rows(over, output, wrt(over.problem(), output, options))
+            else:
+                over_all(over, output, options)
+
+    with output:
+        if plot is None:
+            return _each_answered(formulas, output, answer)
+        if options.data:
+            answer(formulas.one("--plot over data"))
+        else:
+            shown = [(problem, wrt(problem, output, options)) for problem in formulas.problems()]
+            curves = [formulas.curve(text) for text in getattr(options, "curves", ())]
+            plots.over_ranges(shown, plot, output, options, curves)
+    return ExitCode.DONE
+
+
+def _each_answered(
+    formulas: Formulas, output: Output, answer: Callable[[Request], None]
+) -> ExitCode:
     """Answer each formula and return how the command ends: with the exit code of the first error.
-
-    The output is to be finished by the caller.
 
     The error of a formula that is the only one is raised, and nothing is written.
     """
@@ -272,56 +349,3 @@ class Complaints:
         more = self.count - self._shown
         if more and not self._output.json:
             complain(f"error: and {more} more line{'s have' if more > 1 else ' has'} an error")
-
-
-def _holds_many(text: str) -> bool:
-    """Return whether a line of a file, other than the last, is a formula and no definition.
-
-    A line ends where the language says so: not within parentheses.
-    """
-    if "\n" not in text.strip():
-        return False
-    tokens = SCANNER.scan(text)
-    depth, defines = 0, False
-    last = len(tokens.kinds) - 1  # the end of the text
-    for place, kind in enumerate(tokens.kinds):
-        depth += (kind in {"LPAR", "LSQB"}) - (kind in {"RPAR", "RSQB"})
-        if kind == "EQUALS" and depth <= 0:
-            defines = True
-        elif kind == "SEPARATOR":
-            if tokens.texts[place].endswith("\n") and place + 1 < last and not defines:
-                return True
-            defines = False
-    return False
-
-
-def _stdin_lines() -> Iterator[tuple[int, str | None]]:
-    """Yield number and text of each line as it comes; None for one that is too long to be kept."""
-    stream = arguments.stdin_stream()
-    number = 0
-    while True:
-        number += 1
-        line = arguments.read_stdin(stream.readline, LONGEST_LINE + 1)
-        if not line:
-            return
-        if len(line) <= LONGEST_LINE:
-            yield number, line.removesuffix(b"\n").decode("utf-8", "surrogateescape")
-            continue
-        yield number, None
-        for _ in range(MOST_PIECES):
-            line = arguments.read_stdin(stream.readline, LONGEST_LINE + 1)
-            if not line or line.endswith(b"\n"):
-                break
-        else:
-            message = f"line {number} of stdin has no end within {MOST_PIECES * LONGEST_LINE} bytes"
-            raise FileError(message)
-
-
-def knowing(problem: Problem, known: Errors | None = None) -> Problem:
-    """Return the problem, which knows of errors what its words, options and a saved fit say."""
-    if known is None and problem.errors:
-        from gradcli.cli.uncertain import Errors
-
-        known = Errors()
-    problem.known = known
-    return problem

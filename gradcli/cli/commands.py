@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from importlib import import_module
 
-from gradcli.cli.arguments import is_option
+from gradcli.cli.arguments import separated
 from gradcli.cli.options import Draw, Eval, Grad, Help, Minimize
 from gradcli.options import speak_of
 
@@ -61,8 +61,8 @@ class Command:
         return code
 
 
-class Request:
-    """A command with its operands and what its options were given, by field, as typed."""
+class Invocation:
+    """A command with its operands and the texts of its options by field."""
 
     def __init__(self, command: Command, operands: list[str], given: dict[str, Any]) -> None:
         self.command = command
@@ -145,42 +145,28 @@ COMMANDS = {
 }
 
 
-def plain(words: Sequence[str]) -> Request | None:
-    """Return what correct words ask for; None where Typer is to explain, propose or complain.
-
-    A word that starts with one "-" is an operand, but for -o and -h.
-    """
+def plain(words: Sequence[str]) -> Invocation | None:
+    """Return what correct words ask for; None where Typer is to explain, propose or complain."""
     named = words[0] if words else ""
     if len(words) < 2 or named not in COMMANDS or words[1] in COMMANDS:
         return None
     if os.environ.get("GRADCLI_NO_FAST") or "_GRADCLI_COMPLETE" in os.environ:
         return None
     command = COMMANDS[named]
-    rest = iter(words[1:])
-    operands: list[str] = []
+    records = {
+        name: option for option in command.options.records().values() for name in option.flags
+    }
+    values = {name for name, option in records.items() if option.values is not None}
+    operands, typed = separated(words[1:], values)
     given: dict[str, Any] = {}
-    value: Any
-    records = None
-    for word in rest:
-        if word == "--":
-            operands += rest
-            break
-        if not is_option(word):
-            operands.append(word)
-            continue
-        if records is None:
-            options = command.options.records().values()
-            records = {name: option for option in options for name in option.flags}
-        name, equals, value = word.partition("=")
+    for word, *following in typed:
+        name, equals, text = word.partition("=")
         option = records.get(name)
-        if option is None or (equals and option.values is None):
+        if option is None or (name in values) != bool(equals or following):
             return None
-        if not equals:
-            value = True if option.values is None else next(rest, None)
-        if value is None:
-            return None
+        value: Any = text if equals else following[0] if following else True
         if option.many:
             given.setdefault(option.field, []).append(value)
         else:
             given[option.field] = value
-    return Request(command, operands, given)
+    return Invocation(command, operands, given)

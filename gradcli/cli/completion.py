@@ -15,12 +15,12 @@ _LAST_NAME = re.compile(r"[^\W\d]\w*$")
 
 def within(incomplete: str, names: list[str]) -> list[str]:
     """Return what the last name of an unfinished formula may become: one of `names`, a function."""
-    begun = _LAST_NAME.search(incomplete)
-    if begun is None:
+    last = _LAST_NAME.search(incomplete)
+    if last is None:
         return []
-    before = incomplete[: begun.start()]
+    before = incomplete[: last.start()]
     known = [*names, *(f"{name}(" for name in FUNCTION_NAMES)]
-    return [before + name for name in known if name.startswith(begun[0])]
+    return [before + name for name in known if name.startswith(last[0])]
 
 
 def words(ctx: Any, incomplete: str) -> list[str]:

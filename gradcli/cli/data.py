@@ -9,8 +9,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from gradcli.cli import arguments
-from gradcli.cli.arguments import Problem
-from gradcli.cli.batch import curve, knowing
+from gradcli.cli.arguments import Problem, curve
 from gradcli.cli.options import MEMORY_OF_MANY, Beside, Data, Sharing
 from gradcli.cli.output import note
 from gradcli.errors import FileError, ShapeError, UsageError, few, printable
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from gradcli.cli.batch import Request
+    from gradcli.cli.arguments import Request
     from gradcli.cli.options import Minimize
     from gradcli.cli.output import Output
     from gradcli.cli.uncertain import Errors
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
     from gradcli.data.cells import Dates
     from gradcli.data.rows import PieceRows
     from gradcli.data.source import Source
-    from gradcli.errors import GradcliError
     from gradcli.formula import Formula
     from gradcli.options import Options
     from gradcli.plotting.data import Against, Scattered
@@ -102,18 +100,6 @@ def check(options: Data, words: Sequence[str]) -> None:
     reading(options)
 
 
-def needed(options: Data, text: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values of --params for the names of a formula.
-
-    Raises NameValueError for a name that is among `values` too.
-    """
-    known = arguments.parameters(options)
-    for name in known:
-        if name in values:
-            raise arguments.given_twice(name)
-    return arguments.needed(known, text)
-
-
 def scattered(options: Data, path: str) -> Scattered:
     """Return the points of --points; the options for files are its own where there is no data.
 
@@ -154,18 +140,17 @@ def opened(options: Data, request: Request, known: Errors | None = None) -> Iter
     for name, value in {**values, **request.beside}.items():
         if hasattr(value, "listed"):
             raise arguments.needs_one_value(name, "--data")
-    values = {**needed(options, text, values), **values}
+    saved = arguments.parameters(options)
+    values = {**arguments.needed(saved, text, values), **values}
     check_syntax(text, [*values])
     paths = options.data
     others = {*names_in(x or ""), *(() if known is None else known.columns.values())}
     source, names = columns.opened(paths, text, others, **how)
     with shares(options) as share:
         formula = RowFormula(text, values, source, names, paths, others, share)
-        for sentence in formula.formula.origin.notes if formula.formula.origin else ():
-            note(where + sentence)
+        arguments.said(formula.formula, where)
         say_classes(source, names, where)
         over = OverRows(formula, where, errors, known)
-        saved = arguments.parameters(options) if curves or x else {}
         if x is not None:
             over.against = _against(x, over, {**arguments.needed(saved, x), **request.beside})
         over.curves = [curve(each, request.beside, saved) for each in curves]
@@ -213,11 +198,11 @@ class OverRows:
         """Return the formula with its values, and its columns where they are in memory."""
         found = self.formula
         data = found.data if found.held is not None else dict.fromkeys(found.columns)
-        problem = Problem(found.formula, found.values, self.where, data=data, errors=self._errors)
-        return knowing(problem, self._known)
+        more: dict[str, Any] = {"data": data, "errors": self._errors, "known": self._known}
+        return Problem(found.formula, found.values, self.where, **more)
 
     def at_values(self, output: Output, wrt: Sequence[str] = ()) -> Point | Sums:
-        """Return the formula over all rows, with what is needed to differentiate by `wrt`."""
+        """Return the formula over all rows, with the derivatives with respect to `wrt`."""
         if self.formula.sums is None:
             return self.held(output)
         from gradcli.tables.sums import Sums
@@ -248,11 +233,6 @@ class OverRows:
             note(f"{self.where}the value has no standard error: {error.message}")
             return False
         return True
-
-    def needs_one(self, option: str) -> GradcliError:
-        """Return the error for an option that makes no sense for many values."""
-        message = f"the formula has a value in each row of the data, and {option} needs one value"
-        return UsageError(message, hint="take its sum or mean")
 
 
 def check_syntax(text: str, names: Sequence[str]) -> None:

@@ -60,11 +60,14 @@ def _problem(words: Sequence[str], options: Draw) -> Iterator[Problem]:
     formulas = Formulas(words, options, structure=not has_data, lines=has_data)
     request = formulas.one("draw")
     if not has_data:
-        yield formulas.problem(request).without_ranges("draw")
+        problem = formulas.problem(request)
+        if problem.ranges:
+            raise problem.needs_one_value("draw")
+        yield problem
         return
     with data.opened(options, request, formulas.known) as over:
         if over.per_row:
-            raise over.needs_one("draw")
+            raise over.problem().needs_one_value("draw")
         over.formula.hold()
         yield over.problem()
 
@@ -74,6 +77,7 @@ def _draw(problem: Problem, chosen: str, options: Draw) -> None:
     if options.local in {"number", "both"} and problem.formula.free_names and not values:
         raise problem.needs_values(f"--local {options.local}", ", or write --local formula")
     output = Output(options)
+    most = DRAWN_NODES if options.most_nodes is None else options.most_nodes
     notes: list[Note] = []
     result: Result | None = None
     if problem.known is not None and problem.known.of(problem) is not None:
@@ -104,7 +108,6 @@ def _draw(problem: Problem, chosen: str, options: Draw) -> None:
             from gradcli.pictures.graph.parts import with_parts
 
             steps = with_parts(shown.graph, steps)
-        most = DRAWN_NODES if options.most_nodes is None else options.most_nodes
         with output:
             tree(steps, output, most)
     else:
@@ -116,7 +119,7 @@ def _draw(problem: Problem, chosen: str, options: Draw) -> None:
             local=options.local,
             only_named=options.only_named,
             parts=options.parts,
-            most_nodes=DRAWN_NODES if options.most_nodes is None else options.most_nodes,
+            most_nodes=most,
             correlations=correlations,
             until=options.until,
             observe=notes.append,
@@ -157,10 +160,10 @@ def tree(steps: Sequence[Step], output: Output, most: int) -> None:
     if any(step.value is not None for step in steps):
         headings = "  ".join(f"{title:>{NUMBER_WIDTH}}" for title in titles)
         output.line(f"{'':{size}}  {headings}")
-    for label, told in shown:
-        begun = label if len(label) <= size else label[: size - 1] + "…"
-        ends = "  ".join(f"{number:>{NUMBER_WIDTH}}" for number in told)
-        output.line(f"{begun:{size}}  {ends}".rstrip())
+    for label, cells in shown:
+        cut = label if len(label) <= size else label[: size - 1] + "…"
+        ends = "  ".join(f"{cell:>{NUMBER_WIDTH}}" for cell in cells)
+        output.line(f"{cut:{size}}  {ends}".rstrip())
     if len(rows) > most:
         output.line(f"and {len(rows) - most} more lines; --max-nodes {len(rows)} shows them")
     output.line("-o graph.svg draws a picture, -o lesson.html a lesson step by step")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from gradcli.cli import arguments
-from gradcli.cli.data import check_syntax, needed, reading
+from gradcli.cli.data import check_syntax, reading
 from gradcli.cli.options import MEMORY_OF_MANY
 from gradcli.cli.output import note
 from gradcli.errors import (
@@ -20,9 +21,12 @@ from gradcli.errors import (
 from gradcli.formula import Formula, parse
 from gradcli.language.bindings import bindings
 from gradcli.language.bindings import limits as limits_of
-from gradcli.language.names import names_in
+from gradcli.language.names import is_name, names_in
+from gradcli.language.parser import finding
+from gradcli.minimize.task import Asked
 from gradcli.options import spelled
 from gradcli.records import NamedTuple
+from gradcli.rows.columns import HELD_BYTES, over_rows, rows, values_of
 from gradcli.values import shape_of
 
 if TYPE_CHECKING:
@@ -30,7 +34,6 @@ if TYPE_CHECKING:
 
     from gradcli.cli.data import Shares
     from gradcli.cli.options import Minimize
-    from gradcli.data.cells import Dates
     from gradcli.data.rows import Rows
     from gradcli.data.source import Source
     from gradcli.language.bindings import Binding
@@ -63,6 +66,13 @@ class Given(NamedTuple):
     also: Sequence[Given] = ()
     """The models of --also, over the same rows."""
 
+    @property
+    def asked(self) -> Asked:
+        """What is to be minimised."""
+        start, formula = self.start, self.formula
+        data = {} if self.rows is None else values_of(self.rows)
+        return Asked(formula, formula.origin, start.values, start.fixed, data, self.settings)
+
     def about(self) -> str:
         """Return who computes the rows, to follow what a step is; nothing where that is plain."""
         about: str = getattr(self.rows, "about", "")
@@ -75,16 +85,10 @@ def read(words: Sequence[str], options: Minimize, share: Shares | None = None) -
     if options.data:
         check_syntax(start.source, [*start.values, *start.fixed])
     also = [arguments.split([text])[0] for text in options.also]
-    first, *others = _shared(start, also)
-    start = _with_parameters(first, options)
-    rows, source = _rows(start, options, also, share)
-    given = _over(rows, source, start, options, share)
-    if not others:
-        return given
-    models = [
-        _over(rows, source, _with_parameters(other, options), options, share) for other in others
-    ]
-    return given._replace(also=models)
+    starts = [_with_parameters(each, options) for each in _shared(start, also)]
+    rows, source = _rows(starts[0], options, also, share)
+    given, *others = [_over(rows, source, each, options, share) for each in starts]
+    return given._replace(also=others)
 
 
 def _over(
@@ -101,6 +105,7 @@ def _over(
     except ShapeError as error:
         raise arguments.explained(error, start.source, shapes) from None
     columns = () if source is None else (*source.columns, *[""] * source.unnamed)
+    _check_single(formula, start.source, columns)
     looks = not start.values
     if looks:
         start = _without_start(formula, start, columns)
@@ -142,7 +147,12 @@ def read_start(
 
     Random starts are drawn from `seed`. Raises NameValueError for a range as a value.
     """
-    source, given = arguments.split(words)
+    try:
+        source, given = arguments.split(words)
+    except (FormulaError, NameValueError) as error:
+        found = re.fullmatch(r"write (\w+)=(\S+:\S+:\S+)", error.hint or "")
+        error.hint = _bounded(*found.groups()) if found else error.hint
+        raise
     if source == "-":
         source = arguments.stdin()
     draw = arguments.Draws(seed)
@@ -161,22 +171,41 @@ def read_start(
 
 def _single(binding: Binding, draw: arguments.Draws) -> Any:
     if binding.is_range:
-        name, (low, *further) = binding.name, binding.text.split(":")
-        bounds = f"--bounds {name}={low}:{further[0]}" if further else ""
-        hint = f"write {name}={low} {bounds} to stay between these" if further else None
-        raise arguments.needs_one_value(name, "minimize", hint)
+        hint = _bounded(binding.name, binding.text)
+        raise arguments.needs_one_value(binding.name, "minimize", hint)
     if binding.error is not None:
         message = f"{binding.name} has an error behind ±, and minimize takes plain values"
         raise NameValueError(message, hint=f"leave out the error of {binding.name}")
     return arguments.value(binding, draw)
 
 
+def _bounded(name: str, text: str) -> str | None:
+    """Return the start and the bounds to write in place of a range; None for linspace."""
+    low, *further = text.split(":")
+    if not further:
+        return None
+    return f"write {name}={low} --bounds {name}={low}:{further[0]} to stay between these"
+
+
+def _check_single(formula: Formula, text: str, columns: Sequence[str]) -> None:
+    """Raise UsageError for a formula of rows where `y ~` before it makes it a model of a column."""
+    own = formula.free_names
+    free = [column for column in columns if is_name(column) and column not in own]
+    response = "y" if "y" in free else free[0] if len(free) == 1 else None
+    if response is None or formula.is_model or not any(column in own for column in columns):
+        return
+    from gradcli.language.repairs import LONGEST_SHOWN
+
+    model = f"{response} ~ {text}"
+    if formula.shape and finding(model) is None and len(model) <= LONGEST_SHOWN:
+        message = "the formula has a value in each row of the data, and minimize needs one number"
+        raise UsageError(message, hint=f"write '{model}' for a fit, or take its sum or mean")
+
+
 def formula_over(rows: Rows | None, text: str, shapes: Mapping[str, Any]) -> Formula:
     """Return the formula that the text stands for over rows, after its notes are said."""
     if rows is None:
         return arguments.formula(text, shapes)
-    from gradcli.rows.columns import over_rows
-
     return arguments.said(over_rows(partial(parse, text), rows, shapes))
 
 
@@ -193,7 +222,7 @@ def _without_start(formula: Formula, start: Start, columns: Sequence[str]) -> St
 
 def _with_parameters(start: Start, options: Minimize) -> Start:
     """Return the start with the values of --params for the names of the formula."""
-    known = needed(options, start.source, start.values)
+    known = arguments.needed(arguments.parameters(options), start.source, start.values)
     more = {name: value for name, value in known.items() if name not in start.fixed}
     return start._replace(values={**start.values, **more})
 
@@ -202,8 +231,6 @@ def _rows(
     start: Start, options: Minimize, also: Sequence[str], share: Shares | None
 ) -> tuple[Rows | None, Source | None]:
     """Return the rows of --data with the columns that the formula mentions, or one of `also`."""
-    from gradcli.rows.columns import HELD_BYTES
-
     others = [name for name in (options.weights, options.sigma) if name is not None]
     if not options.data:
         if others:
@@ -217,27 +244,8 @@ def _rows(
     if options.memory is not None:
         held = options.memory << 20
     others += [name for text in also for name in names_in(text)]
-    return rows_of(options, start, options.data, others, held, share=share)
-
-
-def rows_of(
-    options: Minimize,
-    start: Start,
-    paths: Sequence[str],
-    others: Sequence[str],
-    memory: int,
-    text: str | None = None,
-    dates: Mapping[str, Dates] | None = None,
-    share: Shares | None = None,
-) -> tuple[Rows, Source]:
-    """Return the rows of files, read as the options say; `text` is the formula if not the own.
-
-    `dates` are those of other data, from whose origins these count.
-    """
-    from gradcli.rows.columns import rows
-
-    source = start.source if text is None else text
-    return rows(paths, source, others, start.shapes(), memory, share, **reading(options, dates))
+    how = reading(options)
+    return rows(options.data, start.source, others, start.shapes(), held, share, **how)
 
 
 def check(options: Minimize) -> None:
@@ -245,14 +253,14 @@ def check(options: Minimize) -> None:
     if options.json and options.every is not None:
         message = "--every shows steps, and --json is one object"
         raise UsageError(message, hint="--log steps.csv writes every step to a file")
-    for field in ("confidence", "absolute_sigma", "errors", "profile", "also", "predictions"):
+    of_all = ("confidence", "absolute_sigma", "errors", "profile", "also", "predictions", "report")
+    for field in (*of_all, "maximize", "subject_to"):
         if options.has(field) and options.learns:
             message = f"{spelled(field)} does not go with --batch and --epochs"
-            raise UsageError(message, hint="standard errors need a fit to all rows at once")
-    for field in options.given("maximize", "subject_to"):
-        if options.learns:
-            message = f"{spelled(field)} does not go with --batch and --epochs"
-            raise UsageError(message, hint=f"leave out {spelled(field)}")
+            hint = f"leave out {spelled(field)}"
+            if field in of_all:
+                hint = "standard errors need a fit to all rows at once"
+            raise UsageError(message, hint=hint)
     for field in options.given("checkpoint", "resume", "subject_to", "report"):
         if options.also:
             message = f"--also fits several models, and {spelled(field)} is about one"
@@ -260,13 +268,6 @@ def check(options: Minimize) -> None:
 
 
 # ---------------------------------------------------------------- --report
-
-
-class Derived(NamedTuple):
-    """A quantity: its name, and the formula of parameters that it is."""
-
-    name: str
-    formula: Formula
 
 
 class Quantity(NamedTuple):
@@ -278,13 +279,13 @@ class Quantity(NamedTuple):
     warning: str | None = None
 
 
-def read_quantities(texts: Mapping[str, str], parameters: Mapping[str, Any]) -> list[Derived]:
-    """Return the quantities of --report; `parameters` are those of the fit and what is fixed.
+def read_quantities(texts: Mapping[str, str], parameters: Mapping[str, Any]) -> dict[str, Formula]:
+    """Return the quantities of --report, formulas of the parameters of the fit and what is fixed.
 
     Raises UsageError for names that are no parameters.
     """
     shapes = {name: shape_of(value, name) for name, value in parameters.items()}
-    found: list[Derived] = []
+    found: dict[str, Formula] = {}
     for name, text in texts.items():
         if name in parameters:
             message = f"--report gives the name {name}, which means something else"
@@ -301,33 +302,34 @@ def read_quantities(texts: Mapping[str, str], parameters: Mapping[str, Any]) -> 
         if formula.shape:
             message = f"--report {name} is an array, and a quantity is a number"
             raise UsageError(message, hint="take one entry, or the sum")
-        found.append(Derived(name, formula))
+        found[name] = formula
     return found
 
 
-def quantities(
-    wanted: Sequence[Derived], found: Minimum, fixed: Mapping[str, Any]
+def evaluated(
+    wanted: Mapping[str, Formula], found: Minimum, fixed: Mapping[str, Any]
 ) -> list[Quantity]:
     """Return each quantity at the parameters that were found, with its error."""
     known = None if found.statistics is None else found.statistics.covariance
-    return [_quantity(each, {**fixed, **found.parameters}, known) for each in wanted]
+    values = {**fixed, **found.parameters}
+    return [_quantity(name, formula, values, known) for name, formula in wanted.items()]
 
 
 def _quantity(
-    wanted: Derived, values: Mapping[str, Any], known: Mapping[str, Any] | None
+    name: str, formula: Formula, values: Mapping[str, Any], known: Mapping[str, Any] | None
 ) -> Quantity:
-    own = wanted.formula.free_names
+    own = formula.free_names
     try:
-        here = wanted.formula.at_values({name: values[name] for name in own})
+        here = formula.at_values({used: values[used] for used in own})
     except MathematicsError as error:
-        return Quantity(wanted.name, float("nan"), None, f"{wanted.name}: {error.message}")
+        return Quantity(name, float("nan"), None, f"{name}: {error.message}")
     if known is None:
-        return Quantity(wanted.name, here.value, None)
+        return Quantity(name, here.value, None)
     from gradcli.uncertainty.propagation import Saved, inputs, propagate
 
     saved = Saved(known["names"], known["matrix"], known["degrees_of_freedom"]).of(own)
     try:
-        return Quantity(wanted.name, here.value, propagate(here, inputs({}, None, saved)))
+        return Quantity(name, here.value, propagate(here, inputs({}, None, saved)))
     except MathematicsError as error:
-        warning = f"{wanted.name} has no standard error: {error.message}"
-        return Quantity(wanted.name, here.value, None, warning)
+        warning = f"{name} has no standard error: {error.message}"
+        return Quantity(name, here.value, None, warning)

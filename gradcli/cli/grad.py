@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from gradcli.cli.batch import Formulas, answered
-from gradcli.cli.output import NODE, Output, said_of_digits, say_notes
+from types import SimpleNamespace
+
+from gradcli.cli.batch import answered
+from gradcli.cli.output import NODE, said_of_digits, say_notes
 from gradcli.errors import ExitCode, MathematicsError, NameValueError, UsageError
-from gradcli.headings import ours
 from gradcli.options import spelled
 from gradcli.point import Point
-from gradcli.sheets import Column, Entries, documents, show
+from gradcli.sheets import Column, Entries, documents, ours, show
 from gradcli.values import check_single, names_to_nodes
 
 TYPE_CHECKING = False
@@ -17,10 +18,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from gradcli.cli.arguments import Problem
-    from gradcli.cli.batch import Request
+    from gradcli.cli.data import OverRows
     from gradcli.cli.options import Grad
-    from gradcli.cli.plots import Target
-    from gradcli.cli.uncertain import Errors
+    from gradcli.cli.output import Output
     from gradcli.findings import Note
     from gradcli.formula import Formula
     from gradcli.graph.node import Graph
@@ -36,17 +36,6 @@ SLOPE = (
     Column("derivative", lambda row: row[1]),
 )
 """A derivative as a number."""
-
-
-class Estimate:
-    """A derivative as a plain forward difference."""
-
-    def __init__(self, step: float, name: str, estimate: float, derivative: float) -> None:
-        self.step = step
-        self.name = name
-        self.estimate = estimate
-        self.derivative = derivative
-        self.error = estimate - derivative
 
 
 ESTIMATE = (
@@ -67,95 +56,52 @@ def run(words: Sequence[str], options: Grad) -> ExitCode:
 
     With files of data, print them in each of their rows, or once for all of them.
     """
-    output = Output(options)
-    plot = None
-    if options.plot is not None:
-        from gradcli.cli import plots
-
-        plot = plots.target(options, output)
     _check_together(options)
-    if options.data:
-        from gradcli.cli import data
-
-        data.check(options, words)
-    # Shapes stand in place of values where formulas are shown.
-    formulas = Formulas(words, options, structure=plot is None and not options.data)
-
-    def answer(request: Request) -> None:
-        if options.data:
-            _over_rows(request, output, options, plot, formulas.known)
-            return
-        problem = formulas.problem(request)
-        names = _names(options.wrt, problem)
-        if problem.ranges:
-            _no_errors(problem, output)
-            _check_ranges(problem, options)
-            from gradcli.cli import tables
-
-            tables.show(problem, output, names)
-        elif problem.formula.free_names and not problem.values:
-            _needs_no_values(problem, options)
-            _formulas(problem, names, output, options)
-        else:
-            _numbers(problem.at_values(output), problem, names, output, options)
-
-    with output:
-        if plot is None:
-            return answered(formulas, output, answer)
-        if options.data:
-            answer(formulas.one("--plot over data"))
-        else:
-            shown = [_to_plot(problem, options) for problem in formulas.problems()]
-            for problem, _, _ in shown:
-                _no_errors(problem, output)
-            plots.over_ranges(shown, plot, output, options)
-    return ExitCode.DONE
+    return answered(words, options, _at_point, _over_all, _wrt, structure=True)
 
 
-def _over_rows(
-    request: Request, output: Output, options: Grad, plot: Target | None, known: Errors | None
-) -> None:
-    """Print value and derivatives in each row of the data, or once for all rows."""
-    from gradcli.cli import data, tables
+def _at_point(problem: Problem, output: Output, options: Grad) -> None:
+    """Print value and derivatives; without any values, the derivatives as formulas."""
+    names = _names(options.wrt, problem)
+    if problem.formula.free_names and not problem.values:
+        _needs_no_values(problem, options)
+        _formulas(problem, names, output, options)
+    else:
+        _numbers(problem.at_values(output), problem, names, output, options)
 
-    with data.opened(options, request, known) as over:
+
+def _over_all(over: OverRows, output: Output, options: Grad) -> None:
+    """Print value and derivatives once for all rows of the data."""
+    problem = over.problem()
+    names = _names(options.wrt, problem)
+    if options.wrt is None:
+        names = [name for name in names if name not in problem.data]
+        if not names:
+            message = "no name has one value for all rows, to differentiate with respect to"
+            hint = f"--wrt {next(iter(problem.data), 'x')} differentiates with respect to a column"
+            raise NameValueError(message, hint=hint)
+    own = problem.formula.free_names
+    is_whole = any(name in problem.data or name not in own for name in names)
+    is_uncertain = over.is_held_for_errors(output)
+    if is_uncertain or is_whole or {*options.given(*FORMS)} - {"strict"}:
+        over.formula.hold()
         problem = over.problem()
-        names = _names(options.wrt, problem)
-        if over.per_row or plot is not None:
-            _no_errors(problem, output)
-            for field in options.given(*FORMS):
-                raise over.needs_one(spelled(field))
-            if plot is not None:
-                from gradcli.cli import plots
-
-                plots.over_rows(over, names, plot, output)
-            else:
-                tables.show_rows(over, output, names)
-            return
-        if options.wrt is None:
-            names = [name for name in names if name not in problem.data]
-            if not names:
-                message = "no name has one value for all rows, to differentiate by"
-                hint = f"--wrt {next(iter(problem.data), 'x')} differentiates by a column"
-                raise NameValueError(message, hint=hint)
-        own = problem.formula.free_names
-        is_whole = any(name in problem.data or name not in own for name in names)
-        is_uncertain = over.is_held_for_errors(output)
-        if is_uncertain or is_whole or {*options.given(*FORMS)} - {"strict"}:
-            over.formula.hold()
-            problem = over.problem()
-        _numbers(over.at_values(output, names), problem, names, output, options)
+    _numbers(over.at_values(output, names), problem, names, output, options)
 
 
-def _no_errors(problem: Problem, output: Output) -> None:
-    """Say that many derivatives are shown without errors, where there are some to be shown."""
+def _wrt(problem: Problem, output: Output, options: Grad) -> list[str]:
+    """Return the names of the derivatives in a table. Raises errors for what takes one point."""
+    names = _names(options.wrt, problem)
     if problem.known is not None and problem.known.are_wanted(problem, output):
         message = "many derivatives are shown without standard errors"
         problem.known.refuse(problem, message, "gradcli eval shows that of each value")
+    for field in options.given(*FORMS) if problem.ranges or problem.data else ():
+        raise problem.needs_one_value(spelled(field))
+    return names
 
 
 def _names(wrt: str | None, problem: Problem) -> list[str]:
-    """Return the names to differentiate by: those of --wrt, or all."""
+    """Return the names to differentiate with respect to: those of --wrt, or all."""
     if wrt is None:
         return problem.formula.free_names
     names = [name.strip() for name in wrt.split(",")]
@@ -196,23 +142,6 @@ def _needs_no_values(problem: Problem, options: Grad) -> None:
     given = [field for field in options.given(*NUMERIC) if field != "hessian"]
     for option in [*map(spelled, given), *asked]:
         raise problem.needs_values(option)
-
-
-def _check_ranges(problem: Problem, options: Grad) -> None:
-    """Raise an error for an option that makes no sense over a range."""
-    for field in options.given(*FORMS):
-        problem.without_ranges(spelled(field))
-
-
-def _to_plot(problem: Problem, options: Grad) -> tuple[Problem, list[str], list[str]]:
-    """Return the problem, the names to differentiate by in its plot, and those in its table.
-
-    Without --wrt the plot has the names that have a range: the slopes that one sees in it.
-    """
-    _check_ranges(problem, options)
-    names = _names(options.wrt, problem)
-    shown = names if options.wrt is not None else [name for name in names if name in problem.ranges]
-    return problem, shown, names
 
 
 # ---------------------------------------------------------------- formulas
@@ -269,24 +198,24 @@ def _matrix(matrix: Mapping[str, Mapping[str, Any]]) -> list[Column]:
     ]
 
 
-def _equation(by: Sequence[str], slope: Formula, output: Output, options: Grad) -> str:
+def _equation(names: Sequence[str], slope: Formula, output: Output, options: Grad) -> str:
     """Return a line that says what a derivative with respect to one or two names is."""
     if options.latex:
-        return _latex_equation(by, slope)
+        return _latex_equation(names, slope)
     if not output.pretty:
-        return "\t".join([*by, str(slope)])
-    order = "²" if len(by) > 1 else ""
-    return f"∂{order}/{''.join(f'∂{name}' for name in by)} = {slope}"
+        return "\t".join([*names, str(slope)])
+    order = "²" if len(names) > 1 else ""
+    return f"∂{order}/{''.join(f'∂{name}' for name in names)} = {slope}"
 
 
-def _latex_equation(by: Sequence[str], derivative: Formula, value: str = "") -> str:
+def _latex_equation(names: Sequence[str], derivative: Formula, value: str = "") -> str:
     """Return what the derivative is, as a formula and maybe as a number, in LaTeX."""
     from gradcli.graph.printing import latex, latex_names
 
     graph = derivative.graph
     named = latex_names(graph)
-    order = "^{2}" if len(by) > 1 else ""
-    below = " ".join(rf"\partial {named[name]}" for name in by)
+    order = "^{2}" if len(names) > 1 else ""
+    below = " ".join(rf"\partial {named[name]}" for name in names)
     return rf"\frac{{\partial{order} f}}{{{below}}} = {latex(graph, derivative.id, value)}"
 
 
@@ -318,7 +247,8 @@ def _numbers(
     if found is not None:
         from gradcli.cli import uncertain
 
-        uncertain.add_budget(document, found)
+        shares = {name: share._asdict() for name, share in found.found.budget.items()}
+        document |= {**found.document(), "budget": shares}
     shown = isinstance(here, Point) and _forms(here, problem, names, document, output, options)
     if output.json:
         output.document(document)
@@ -432,7 +362,7 @@ def _gradient_table(
     output.facts(columns, rows)
 
 
-def _estimates(here: Point, names: Sequence[str], increments: Sequence[float]) -> list[Estimate]:
+def _estimates(here: Point, names: Sequence[str], increments: Sequence[float]) -> list[Any]:
     """Return for each step h and name the difference (f(x + h) - f(x))/h and what it is off."""
     from gradcli.calculus.differences import forward_difference
 
@@ -445,7 +375,16 @@ def _estimates(here: Point, names: Sequence[str], increments: Sequence[float]) -
     for name in names:
         for step in increments:
             estimate = forward_difference(here.along(name), here.at(name), step)
-            found.append(Estimate(step, name, estimate, exact[name]))
+            known = exact[name]
+            found.append(
+                SimpleNamespace(
+                    name=name,
+                    step=step,
+                    estimate=estimate,
+                    derivative=known,
+                    error=estimate - known,
+                )
+            )
     return found
 
 

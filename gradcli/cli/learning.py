@@ -8,12 +8,13 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from gradcli.cli import steps
-from gradcli.cli.given import formula_over, rows_of
+from gradcli.cli.data import reading
+from gradcli.cli.given import formula_over
 from gradcli.cli.options import MEMORY_OF_MANY
 from gradcli.cli.output import is_terminal
 from gradcli.errors import FileError, NameValueError
 from gradcli.minimize.training import Batches, Training
-from gradcli.rows.columns import values_of
+from gradcli.rows.columns import rows, values_of
 from gradcli.sheets import Column
 from gradcli.solvers.observer import Observer
 
@@ -45,10 +46,14 @@ def learn(
     others: Sequence[Observer],
     resumed: dict[str, Any] | None,
 ) -> Minimum:
-    """Return where the epochs lead; each is shown as soon as it is over, and told to `others`."""
+    """Return where the epochs lead; each is shown when it is over. `others` observe too."""
     assert given.rows is not None  # noqa: S101 - checked with the options
     epochs = options.epochs or 1
-    validation, metric = _measures(given, options)
+    validation = metric = None
+    if options.validate:
+        validation = _measure(given, options, given.start.source, "--validate")
+        if options.metric is not None:
+            metric = _measure(given, options, options.metric, "--metric")
     training = Training(
         given.formula,
         given.formula.origin,
@@ -70,33 +75,15 @@ def learn(
         screen = Screen(rows, given.rows.count, epochs, options.every or 1)
         observers = [screen, log, *others]
         found = training.run([each for each in observers if each is not None])
-    _result(found, output)
+    if output.json:
+        output.document(found.document())
+    elif output.pretty:
+        for line in ("", f"{found.method}: {found.why}", found.reason):
+            output.line(line)
     return found
 
 
-def _result(found: Minimum, output: Output) -> None:
-    if output.json:
-        output.document(found.document())
-        return
-    if output.pretty:
-        output.line("")
-        output.line(f"{found.method}: {found.why}")
-        output.line(found.reason)
-
-
 # ---------------------------------------------------------------- what is measured
-
-
-def _measures(given: Given, options: Minimize) -> tuple[Measure | None, Measure | None]:
-    """Return the objective and the metric on the rows of --validate."""
-    if not options.validate:
-        return None, None
-    text = given.start.source
-    validation = _measure(given, options, text, "--validate")
-    metric = None
-    if options.metric is not None:
-        metric = _measure(given, options, options.metric, "--metric")
-    return validation, metric
 
 
 def _measure(given: Given, options: Minimize, text: str, option: str) -> Measure:
@@ -108,17 +95,18 @@ def _measure(given: Given, options: Minimize, text: str, option: str) -> Measure
 
     start = given.start
     dates = None if given.source is None else given.source.origins
-    rows, source = rows_of(options, start, options.validate, (), MEMORY_OF_MANY << 20, text, dates)
+    how, memory = reading(options, dates), MEMORY_OF_MANY << 20
+    validated, source = rows(options.validate, text, (), start.shapes(), memory, **how)
     if given.source is not None:
         for name, texts in source.classes.items():
             if texts != given.source.classes.get(name):
                 message = f"{name} of --validate has other texts than --data"
                 raise FileError(message, hint="give the classes as numbers in both files")
-    formula = formula_over(rows, text, start.shapes())
+    formula = formula_over(validated, text, start.shapes())
     if formula.shape:
         message = f"{option} needs a single number, and the formula has shape {formula.shape}"
         raise NameValueError(message, hint="take its sum or mean")
-    return measure(formula, formula.origin, start.fixed, start.values, values_of(rows))
+    return measure(formula, formula.origin, start.fixed, start.values, values_of(validated))
 
 
 # ---------------------------------------------------------------- what is shown
@@ -153,8 +141,14 @@ class Screen(Observer):
         if self._bar is None:
             self._open(done)
         self._bar.start()
-        text = f"epoch {epoch} of {self._epochs}"
-        self._bar.update(self._task, completed=done, description=text, value=f"{value:.4g}")
+        text, speed = f"epoch {epoch} of {self._epochs}", self._bar.tasks[0].speed
+        self._bar.update(
+            self._task,
+            completed=done,
+            description=text,
+            value=f"{value:.4g}",
+            speed="" if speed is None else f"{speed:,.0f} rows/s",
+        )
 
     def _open(self, done: int) -> None:
         from rich.console import Console
@@ -172,7 +166,7 @@ class Screen(Observer):
             BarColumn(bar_width=20),
             TaskProgressColumn(),
             TextColumn("objective {task.fields[value]}", markup=False),
-            _Speed(),
+            TextColumn("{task.fields[speed]}", markup=False),
             TimeRemainingColumn(),
             console=console,
             transient=True,
@@ -180,7 +174,7 @@ class Screen(Observer):
             redirect_stderr=False,
         )
         self._task = self._bar.add_task(
-            "", total=self._epochs * self._count, completed=done, value=""
+            "", total=self._epochs * self._count, completed=done, value="", speed=""
         )
 
     def epoch(self, epoch: Epoch, point: Sequence[Any] | None) -> None:  # noqa: ARG002
@@ -197,17 +191,3 @@ class Screen(Observer):
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
-
-
-def _Speed() -> Any:  # noqa: N802 - a column of rich, made where rich is imported
-    from rich.progress import ProgressColumn
-    from rich.text import Text
-
-    class Speed(ProgressColumn):
-        """Rows per second."""
-
-        def render(self, task: Any) -> Text:
-            speed = task.finished_speed or task.speed
-            return Text("" if speed is None else f"{speed:,.0f} rows/s")
-
-    return Speed()

@@ -7,20 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 from gradcli.cli import data, report, steps
 from gradcli.cli.data import shares
-from gradcli.cli.given import check, read
-from gradcli.cli.interrupts import after_the_step
+from gradcli.cli.given import check, evaluated, read, read_quantities
 from gradcli.cli.output import Output, note
 from gradcli.errors import ExitCode, UsageError
 from gradcli.solvers.stopping import Ending
 from gradcli.values import entries
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from gradcli.cli.comparing import Comparison
-    from gradcli.cli.given import Derived, Given, Quantity
+    from gradcli.cli.given import Given, Quantity
     from gradcli.cli.options import Minimize
     from gradcli.cli.plots import MinimumPlot
+    from gradcli.formula import Formula
     from gradcli.minimize.continuing import Keeper
     from gradcli.minimize.minimum import Minimum
     from gradcli.solvers.observer import Observer
@@ -51,13 +50,14 @@ def run(words: Sequence[str], options: Minimize) -> ExitCode:
         from gradcli.cli.plots import Lesson
 
         lesson = Lesson(options.lesson)
-    comparison: Comparison | None = None
+    comparison: report.Comparison | None = None
     with ExitStack() as stack:
         given = read(words, options, stack.enter_context(shares(options)))
-        derived = _derived(given, options)
+        values = {**given.start.fixed, **given.start.values}
+        derived = read_quantities(options.report, values)
         if plot is not None:
             plot.check(given)
-        stop = stack.enter_context(after_the_step())
+        stop = stack.enter_context(steps.after_the_step())
         keeper, resumed = _continued(given, options)
         if keeper is not None:
             stack.callback(keeper.write)
@@ -68,9 +68,7 @@ def run(words: Sequence[str], options: Minimize) -> ExitCode:
             found = learn(given, output, options, [*kept, stop], resumed)
         else:
             if given.also:
-                from gradcli.cli.comparing import Comparison
-
-                comparison = Comparison(given, stop)
+                comparison = report.Comparison(given, stop)
             found = _run(given, output, options, [stop, *kept], resumed, derived)
             if comparison is not None:
                 comparison.run(found)
@@ -90,7 +88,7 @@ def _conclude(
     output: Output,
     options: Minimize,
     plot: MinimumPlot | None,
-    comparison: Comparison | None,
+    comparison: report.Comparison | None,
 ) -> None:
     """Write all that is to be written of a run that is over, however it ended."""
     others = [] if comparison is None else comparison.fits[1:]
@@ -128,14 +126,13 @@ def _run(
     options: Minimize,
     others: Sequence[Observer],
     resumed: dict[str, Any] | None,
-    derived: Sequence[Derived],
+    derived: Mapping[str, Formula],
 ) -> Minimum:
     """Return where the run over all rows at once leads; its steps are shown as they are made.
 
     There are `others` who watch it; a plot on stdout takes the place of the table of the steps.
     """
-    from gradcli.minimize.minimize import minimize as run
-    from gradcli.rows.columns import values_of
+    from gradcli.minimize.minimize import minimize
 
     names = entries(given.start.values)
     stride = options.every
@@ -149,13 +146,8 @@ def _run(
         observers = [steps.Reader(output), steps.LiveLine(given.about), table, *others, log]
         if stride is not None and table is None and not output.json:
             observers.append(steps.Rows(names, output, stride))
-        found = run(
-            given.formula,
-            given.start.values,
-            origin=given.formula.origin,
-            fixed=given.start.fixed,
-            data={} if given.rows is None else values_of(given.rows),
-            settings=given.settings,
+        found = minimize(
+            **given.asked._asdict(),
             observers=[each for each in observers if each is not None],
             resumed=resumed,
             predicts=options.predictions is not None or bool(given.also),
@@ -165,9 +157,7 @@ def _run(
         table.show(names, output, found.latest)
     quantities: Sequence[Quantity] = ()
     if derived:
-        from gradcli.cli.given import quantities as worked_out
-
-        quantities = worked_out(derived, found, given.start.fixed)
+        quantities = evaluated(derived, found, given.start.fixed)
     if given.also:
         return found
     if stride is None or output.pretty or output.json:
@@ -176,18 +166,6 @@ def _run(
         for each in quantities:
             note(f"{each.name} = {each.known or each.value}")
     return found
-
-
-def _derived(given: Given, options: Minimize) -> Sequence[Derived]:
-    """Return the quantities of --report. Raises UsageError."""
-    if not options.report:
-        return ()
-    if options.learns:
-        message = "--report does not go with --batch and --epochs"
-        raise UsageError(message, hint="standard errors need a fit to all rows at once")
-    from gradcli.cli.given import read_quantities
-
-    return read_quantities(options.report, {**given.start.fixed, **given.start.values})
 
 
 # ---------------------------------------------------------------- checkpoints

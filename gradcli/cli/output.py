@@ -7,7 +7,7 @@ import sys
 import time
 
 from gradcli.errors import GradcliError, UsageError, printable
-from gradcli.sheets import Column, Sheet, cells, show
+from gradcli.sheets import Column, Sheet, cells, ours, show
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from gradcli.findings import Note
     from gradcli.options import Options
     from gradcli.point import Point
+    from gradcli.sheets import Row
     from gradcli.tables.sums import Sums
 
 LABEL_WIDTHS = 24, 20, 16, 12
@@ -153,8 +154,6 @@ class Output(Sheet):
         """Return the headers, where there are many formulas behind that of their column."""
         if self.label is None:
             return list(headers)
-        from gradcli.headings import ours
-
         return [*ours(["formula"], headers), *headers]
 
     def document(self, content: dict[str, Any]) -> None:
@@ -175,18 +174,10 @@ class Output(Sheet):
             return content if content - content != 0 else self._round(content)
         return self._rounded(content) if hasattr(content, "ravel") else content
 
-    def table(
-        self,
-        headers: Sequence[str],
-        rows: Iterable[Sequence[str]],
-        *,
-        right: int = 0,
-        labels: int | None = None,
-    ) -> None:
+    def table(self, headers: Row, rows: Iterable[Row], right: int = 0, labels: int = 0) -> None:
         """Add a table; only on a terminal columns are aligned, and tables that are wide parted."""
         if self.pretty:
             listed = [self.labelled(row) for row in rows]
-            labels = right if labels is None else labels
             if self.label is not None:
                 headers, right, labels = self._named(headers), right + 1, labels + 1
             for columns in fitting_columns(headers, listed, right, width(), labels):
@@ -201,7 +192,7 @@ class Output(Sheet):
         for row in cells:
             self.line("\t".join(row))
 
-    def _rich_table(self, headers: Sequence[str], rows: Iterable[Sequence[str]], right: int) -> str:
+    def _rich_table(self, headers: Row, rows: Iterable[Row], right: int) -> str:
         from rich import box
         from rich.table import Table
         from rich.text import Text
@@ -302,29 +293,20 @@ class Output(Sheet):
 
 
 def fitting_columns(
-    headers: Sequence[str],
-    rows: Sequence[Sequence[str]],
-    right: int,
-    room: int,
-    labels: int | None = None,
+    headers: Row, rows: Sequence[Row], right: int, room: int, labels: int = 0
 ) -> list[list[int]]:
     """Return the columns of each part of a table that is too wide: labels, then those that fit.
 
-    The first columns, as many as `labels` (`right` unless given; at least one), stand in every
-    part. Texts, which stand before column `right`, can be wrapped; a number is never cut.
+    The first columns, as many as `labels` and at least one, stand in every part. Texts, which stand
+    before column `right`, can be wrapped; a number is never cut.
     """
-    kept = max(right if labels is None else labels, 1)
-    parts = [_parts(headers, rows, right, room, kept, widest) for widest in LABEL_WIDTHS]
+    labels = max(labels, 1)
+    parts = [_parts(headers, rows, right, room, labels, widest) for widest in LABEL_WIDTHS]
     return min(parts, key=len)
 
 
 def _parts(
-    headers: Sequence[str],
-    rows: Sequence[Sequence[str]],
-    right: int,
-    room: int,
-    labels: int,
-    widest: int,
+    headers: Row, rows: Sequence[Row], right: int, room: int, labels: int, widest: int
 ) -> list[list[int]]:
     sizes = [max(len(row[i]) for row in (headers, *rows)) + 3 for i in range(len(headers))]
     sizes[:right] = [min(size, widest) for size in sizes[:right]]
@@ -437,11 +419,11 @@ def listed(rows: Iterable[tuple[str, str]], size: int, room: int) -> Iterator[st
 
     indent = " " * (size + 4)
     for left, right in rows:
-        begun = f"  {left:{size}}  "
+        first_indent = f"  {left:{size}}  "
         if not right or len(left) > size:
             yield f"  {left}"
-            begun = indent
-        yield from textwrap.wrap(right, room, initial_indent=begun, subsequent_indent=indent)
+            first_indent = indent
+        yield from textwrap.wrap(right, room, initial_indent=first_indent, subsequent_indent=indent)
 
 
 def width(stream: Any = None) -> int:

@@ -13,17 +13,16 @@ from gradcli.data.files import ending
 from gradcli.errors import UsageError, printable
 from gradcli.pictures.plots.looks import Looks, drawable, dressed
 from gradcli.plotting.descent import KEPT_STEPS
-from gradcli.rows.columns import values_of
 from gradcli.solvers.observer import Thinned
 from gradcli.values import entries
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from gradcli.cli.arguments import Problem
     from gradcli.cli.data import OverRows
     from gradcli.cli.given import Given
-    from gradcli.cli.options import Data, Minimize, Plot
+    from gradcli.cli.options import Eval, Grad, Minimize, Plot
     from gradcli.cli.output import Output
     from gradcli.minimize.minimum import Epoch, Iterate, Minimum
     from gradcli.pictures.plots.chart import Chart
@@ -153,29 +152,32 @@ def _is_fine(output: Output) -> bool:
 
 
 def over_ranges(
-    problems: Iterable[tuple[Problem, Sequence[str], Sequence[str]]],
+    problems: Sequence[tuple[Problem, Sequence[str]]],
     to: Target,
     output: Output,
-    data: Data,
+    options: Eval | Grad,
     beside: Sequence[Problem] = (),
 ) -> None:
     """Draw formulas over their ranges; with a file, print their tables as well.
 
-    With each formula come the names to differentiate by, those of the plot and those of the table.
-    Formulas `beside` them are only drawn, over the ranges of the first. `data` says how the file of
-    points is to be read. A point without a value is a gap in the plot and nan in the table.
+    With each formula come the names of its derivatives; without --wrt the plot has only those with
+    respect to ranges, the slopes that one sees in it. Formulas `beside` them are only drawn, over
+    the ranges of the first. A point without a value is a gap in the plot and nan in the table.
     """
     from gradcli.cli import tables
     from gradcli.plotting.functions import chart
 
-    listed = list(problems)
-    functions = [_function(p, output, p.ranges, wrt) for p, wrt, _ in listed]
-    functions += [_function(p, output, listed[0][0].ranges) for p in beside]
-    points = None if to.points is None else scattered(data, to.points)
+    is_chosen = getattr(options, "wrt", None) is not None
+    functions = []
+    for problem, wrt in problems:
+        shown = [name for name in wrt if is_chosen or name in problem.ranges]
+        functions.append(_function(problem, output, problem.ranges, shown))
+    functions += [_function(problem, output, problems[0][0].ranges) for problem in beside]
+    points = None if to.points is None else scattered(options, to.points)
     show(chart(functions), to, output, points)
     if to.is_text:
         return
-    for problem, _, wrt in listed:
+    for problem, wrt in problems:
         output.label = problem.source if problem.where else None
         tables.show(problem, output, wrt, gaps=True)
 
@@ -235,9 +237,9 @@ class MinimumPlot(Thinned):
     """The plot of a minimisation; it keeps the steps that it needs as they are made."""
 
     def __init__(self, to: Target, output: Output, options: Minimize) -> None:
+        super().__init__(KEPT_STEPS)
         self._to = to
         self._output = output
-        super().__init__(KEPT_STEPS)
         self._points: Scattered | None = None
         if to.points is not None:
             if options.learns:
@@ -294,22 +296,17 @@ def _chart(
 ) -> Chart:
     from gradcli.minimize.task import task
     from gradcli.plotting.descent import chart, has_way
-    from gradcli.rows.columns import values_of
 
-    start, settings = given.start, given.settings
-    held = {} if given.rows is None else given.rows.held
+    asked, settings = given.asked, given.settings
+    is_held = isinstance(asked.data, dict)
     objective, numbers = None, 1
-    if has_way(found) and held is not None:
-        objective = task(
-            given.formula, given.formula.origin, start.values, start.fixed, held, settings
-        ).objective
-        numbers = max([array.size for array in held.values()], default=1)
+    if has_way(found) and is_held:
+        objective = task(*asked).objective
+        numbers = max([array.size for array in asked.data.values()], default=1)
     sigma = None
     if settings.sigma is not None and given.rows is not None:
-        rows = values_of(given.rows)
-        columns = rows if isinstance(rows, dict) else rows.hold().held
-        sigma = columns[settings.sigma]
-    bounds, confidence = start.bounds, settings.confidence
+        sigma = (asked.data if is_held else asked.data.hold().held)[settings.sigma]
+    bounds, confidence = given.start.bounds, settings.confidence
     return chart(found, iterates, objective, bounds, numbers, sigma, confidence, overlays, others)
 
 
@@ -320,8 +317,8 @@ class Lesson(Thinned):
     """The page of a minimisation; it keeps the steps and the epochs that it shows."""
 
     def __init__(self, path: str) -> None:
-        self._path = path
         super().__init__(MOST_STEPS)
+        self._path = path
         self._epochs: list[tuple[int, Sequence[Any]]] = []
 
     def epoch(self, epoch: Epoch, point: Sequence[Any] | None) -> None:
@@ -336,9 +333,8 @@ class Lesson(Thinned):
         from gradcli.pictures.lesson.page import descent
         from gradcli.plotting.replay import Run, learned, replay
 
-        start, formula = given.start, given.formula
-        held = {} if given.rows is None else values_of(given.rows)
-        columns = held if isinstance(held, dict) else None
+        formula, start, data = given.formula, given.start, given.asked.data
+        columns = data if isinstance(data, dict) else None
         run = Run(formula, start.values, start.fixed, columns, given.settings)
         if self._epochs:
             content = learned(run, found, self._epochs)

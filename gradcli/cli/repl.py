@@ -8,18 +8,19 @@ defined by a formula of others stands for that formula, so that derivatives pass
 from __future__ import annotations
 
 import os
+import re
 from contextlib import suppress
 from typing import NamedTuple
 
 from gradcli.cli import arguments
-from gradcli.cli.batch import knowing
+from gradcli.cli.batch import statements
 from gradcli.cli.output import Output, complain, error, say_notes, width
 from gradcli.errors import ExitCode, GradcliError, NameValueError, Terminated, UsageError, printable
 from gradcli.formula import parse
 from gradcli.graph.literals import value_text
 from gradcli.language.bindings import binding
-from gradcli.language.names import CONSTANTS, is_function, names_in
-from gradcli.language.scanner import END, SCANNER
+from gradcli.language.names import CONSTANTS, is_function, is_name, names_in
+from gradcli.language.scanner import SCANNER
 from gradcli.values import shape_of
 
 TYPE_CHECKING = False
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from gradcli.cli.arguments import Problem
-    from gradcli.cli.commands import Request
+    from gradcli.cli.commands import Invocation
 
 PROMPT = "> "
 WELCOME = "a formula, NAME = VALUE, or a word: help, vars, grad, minimize, draw, plot, save, quit"
@@ -85,7 +86,7 @@ class Session:
         elif is_word and word in COMMANDS:
             self._command(word, rest)
         else:
-            for part in statements(line):
+            for part in parts_of(line):
                 self._statement(part)
 
     def _statement(self, text: str) -> None:
@@ -153,9 +154,13 @@ class Session:
         from gradcli.cli.eval import show_value
 
         with Output() as output:
-            here = show_value(problem, output)
-            if here is None:
+            if problem.ranges:
+                from gradcli.cli import tables
+
+                tables.show(problem, output)
                 return
+            here = problem.at_values(output)
+            show_value(problem, here, output)
             self._set(ANSWER, here.value)
             names = [name for name in problem.values if name != ANSWER]
             if names and not problem.formula.graph.shape(problem.formula.id):
@@ -197,7 +202,12 @@ class Session:
         ranges = {name: value for name, value in own.items() if hasattr(value, "listed")}
         single = {name: value for name, value in own.items() if name not in ranges}
         errors = {name: self.errors[name] for name in own if name in self.errors}
-        return knowing(arguments.Problem(formula, single, ranges=ranges, errors=errors))
+        problem = arguments.Problem(formula, single, ranges=ranges, errors=errors)
+        if errors:
+            from gradcli.cli.uncertain import Errors
+
+            problem.known = Errors()
+        return problem
 
     # ------------------------------------------------------------ words
 
@@ -260,40 +270,30 @@ class Session:
             file.write("".join(line + "\n" for line in [*self.lines(), *formula]))
 
 
-def statements(line: str) -> list[str]:
+def parts_of(line: str) -> list[str]:
     """Return the parts of a line between its semicolons; comments are left out."""
     tokens = SCANNER.scan(line)
-    parts, begun, depth = [], 0, 0
-    for place, kind in enumerate(tokens.kinds):
-        depth += (kind in {"LPAR", "LSQB"}) - (kind in {"RPAR", "RSQB"})
-        if kind == END or (kind == "SEPARATOR" and depth <= 0):
-            if place > begun:
-                first, last = tokens.span(begun)[0], tokens.span(place - 1)[1]
-                parts.append(line[first:last])
-            begun = place + 1
-    return parts
+    return [
+        line[tokens.span(start)[0] : tokens.span(end - 1)[1]]
+        for start, end in statements(tokens)
+        if end > start
+    ]
 
 
 def _definition(text: str) -> tuple[list[str], str]:
     """Return the defined name with its parameters, and its formula; no names for a formula."""
     tokens = SCANNER.scan(text)
-    if "EQUALS" not in tokens.kinds:
+    kinds = "".join(kind + " " for kind in tokens.kinds)
+    head = re.match(r"NAME (?:LPAR NAME (?:COMMA NAME )*RPAR )?EQUALS ", kinds)
+    if head is None:
         return [], text
-    place = tokens.kinds.index("EQUALS")
-    kinds, words = tokens.kinds[:place], tokens.texts[:place]
-    body = text[tokens.span(place)[1] :].strip()
-    if kinds == ["NAME"]:
-        return words, body
-    names = words[0::2] if len(words) % 2 == 0 else []
-    is_function_head = kinds[:2] == ["NAME", "LPAR"] and kinds[-1] == "RPAR"
-    if is_function_head and set(kinds[2:-1:2]) == {"NAME"} and set(words[3:-1:2]) <= {","}:
-        return [words[0], *names[1:]], body
-    return [], text
+    equals = head[0].count(" ") - 1
+    names = [word for word in tokens.texts[:equals] if is_name(word)]
+    return names, text[tokens.span(equals)[1] :].strip()
 
 
 def _operands(rest: str) -> tuple[str, list[str]]:
     """Return the formula of a command, its blanks kept, and the words behind it."""
-    import re
     import shlex
 
     try:
@@ -321,7 +321,7 @@ def _help(topic: str) -> None:
     _run(request(["help", *topic.split()]))
 
 
-def _run(asked: Request | int) -> None:
+def _run(asked: Invocation | int) -> None:
     """Run what was asked for; a number is the exit code of what has been done."""
     if not isinstance(asked, int):
         try:

@@ -8,24 +8,37 @@ from typing import TYPE_CHECKING, Any
 
 from gradcli.cli.output import csv_text, note
 from gradcli.data import files
-from gradcli.headings import ours
 from gradcli.minimize.minimum import ESTIMATES, Best, Estimate
-from gradcli.sheets import Column
+from gradcli.sheets import Column, documents, ours
 from gradcli.sheets import show as show_table
 from gradcli.solvers.stopping import Ending
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from gradcli.cli.given import Quantity
+    from gradcli.cli.given import Given, Quantity
     from gradcli.cli.output import Output
     from gradcli.minimize.minimum import Minimum
     from gradcli.minimize.predictions import Predictions
+    from gradcli.solvers.observer import Observer
 
 LINES = 1 << 12
 """How many lines are made at a time; a number takes more memory as a text."""
 PARAMETERS = (Column("name", itemgetter(0)), Column("value", itemgetter(1)))
 """The minimum and where it is."""
+COMPARED = (
+    Column("model", is_label=True),
+    Column("formula", is_label=True),
+    Column("parameters", terminal="params"),
+    Column("degrees_of_freedom", terminal="df"),
+    Column("rss", terminal="RSS", digits=4),
+    Column("aic", terminal="AIC", digits=4),
+    Column("bic", terminal="BIC", digits=4),
+    Column("nested"),
+    Column("f_value", terminal="F", digits=4),
+    Column("f_p_value", terminal="p", digits=4),
+)
+"""The table of several models."""
 
 
 def show(
@@ -115,19 +128,6 @@ def _plain(found: Minimum, output: Output, more: Sequence[Estimate]) -> None:
     output.facts(PARAMETERS, rows)
 
 
-def compare(fits: Sequence[Minimum], output: Output) -> None:
-    """Add the table of the parameters of several models, with the number of each before them."""
-    rows = [
-        estimate._replace(model=place + 1)
-        for place, found in enumerate(fits)
-        for estimate in found.estimates()
-    ]
-    show_table([Column("model", is_label=True), *ESTIMATES], rows, output)
-    first = next((found for found in fits if found.statistics is not None), None)
-    if output.pretty and first is not None:
-        output.line(first.meaning)
-
-
 def about(found: Minimum) -> dict[str, Any]:
     """Return what a file of parameters says beside them."""
     known = {} if found.statistics is None else {"covariance": found.statistics.covariance}
@@ -163,3 +163,63 @@ def _cells(numbers: Sequence[float], texts: Sequence[str] | None) -> list[str]:
     if texts is not None:
         return [texts[int(number)] for number in numbers]
     return ["" if math.isnan(number) else repr(number) for number in numbers]
+
+
+# ---------------------------------------------------------------- --also
+
+
+class Comparison:
+    """The models of --also beside the first one; all are of the same rows."""
+
+    def __init__(self, given: Given, stop: Observer) -> None:
+        from gradcli.minimize.comparing import Model, check
+
+        self._models = [Model(*each.asked) for each in (given, *given.also)]
+        self._stop = stop
+        self._warnings: list[str] = []
+        self.fits: list[Minimum] = []
+        """Where the fits led, those of the other models behind the first one."""
+        check(self._models)
+
+    def run(self, first: Minimum) -> None:
+        """Fit the other models."""
+        from gradcli.minimize.minimize import minimize
+
+        self.fits = [first]
+        for model in self._models[1:]:
+            found = minimize(**model._asdict(), observers=[self._stop], predicts=True)
+            self.fits.append(found)
+
+    def show(self, output: Output) -> None:
+        """Add the fits to the output."""
+        from gradcli.minimize.comparing import compared
+
+        rows, self._warnings = compared(self._models, self.fits, self._stop)
+        if output.json:
+            first, *others = [fit.document() for fit in self.fits]
+            first["warnings"] = [*first["warnings"], *self._warnings]
+            table = documents(COMPARED, rows)
+            output.document({**first, "also": others, "comparison": table})
+            return
+        if not output.csv:
+            estimates = [
+                estimate._replace(model=place + 1)
+                for place, found in enumerate(self.fits)
+                for estimate in found.estimates()
+            ]
+            show_table([Column("model", is_label=True), *ESTIMATES], estimates, output)
+            fit = next((found for found in self.fits if found.statistics is not None), None)
+            if output.pretty and fit is not None:
+                output.line(fit.meaning)
+            output.line("")
+        show_table(COMPARED, rows, output)
+        if output.pretty:
+            output.line("F test of each model against the largest one that is nested in it")
+
+    def say(self, output: Output) -> None:
+        """Say on stderr how the fits came about."""
+        for place, fit in enumerate(self.fits):
+            say(fit, output, f"model {place + 1}: ")
+        if not output.json:
+            for warning in self._warnings:
+                note(f"warning: {warning}")

@@ -1,7 +1,9 @@
-"""The steps of a minimisation as they are made: rows, a log file, a table, a live line."""
+"""What watches a minimisation: rows, a log file, a table, a live line, the end by a signal."""
 
 from __future__ import annotations
 
+# The part of `signal` in C: the rest takes a millisecond to import.
+import _signal as signal  # type: ignore[import-not-found]
 import math
 import os
 import select
@@ -11,6 +13,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from gradcli.cli.output import csv_text, is_terminal, width
+from gradcli.errors import Terminated
 from gradcli.graph.literals import json_text
 from gradcli.sheets import Column, Entries, cells, headings
 from gradcli.solvers.observer import Observer, Thinned
@@ -18,6 +21,7 @@ from gradcli.values import numbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from types import FrameType
 
     from gradcli.cli.output import Output
     from gradcli.minimize.minimum import Epoch, Iterate
@@ -26,6 +30,8 @@ QUIET_SECONDS = 0.5
 """How long a run may take before a line says that it is at work."""
 WIDTH = 11
 """Columns of a number in rows that are printed on a terminal as they are made."""
+PATIENCE = 1.0
+"""Seconds that a step may take to its end; then, or at a second signal, it is broken off."""
 
 
 def columns(names: Sequence[str]) -> list[Column]:
@@ -229,7 +235,7 @@ def _is_left(stream: Any) -> bool:
     """Return whether a stream is a pipe that no one reads any more, as far as can be known."""
     try:
         poll = select.poll()
-        poll.register(stream.fileno(), 0)  # errors and hang-ups are told without being asked for
+        poll.register(stream.fileno(), 0)  # errors and hang-ups are always reported
         return bool(poll.poll(0))
     except (OSError, AttributeError, ValueError):  # no file, or Windows, which has no poll
         return False
@@ -253,3 +259,74 @@ def _height() -> int:
         return os.get_terminal_size(sys.stdout.fileno()).lines
     except (OSError, AttributeError, ValueError):
         return 24
+
+
+# ---------------------------------------------------------------- signals
+
+
+class Stop(Observer):
+    """Whether a run is to end, by Ctrl-C, SIGTERM or SIGHUP, before its next step."""
+
+    def __init__(self) -> None:
+        self.number: int | None = None
+        """The first signal that came."""
+        self._is_over = False
+
+    def stop(self) -> bool:
+        """Return whether a signal came; whoever asks will end the run, and may take time for it."""
+        if self.number is not None:
+            self.end()
+        return self.number is not None
+
+    def end(self) -> None:
+        """Let what follows the run take its time: only a second signal breaks it off."""
+        self._is_over = True
+        _alarm(0)
+
+    @property
+    def code(self) -> int | None:
+        """The exit code of a process that a signal ended; None without one."""
+        return None if self.number is None else 128 + self.number
+
+    def take(self, number: int, _frame: FrameType | None) -> None:
+        """Take note of a signal; the second one ends the block at once."""
+        if self.number is not None:
+            raise Terminated(number)
+        self.number = number
+        if not self._is_over:
+            _alarm(PATIENCE)
+
+    def lose_patience(self, _number: int, _frame: FrameType | None) -> None:
+        """End the step that takes so long."""
+        raise Terminated(self.number or signal.SIGINT)
+
+
+@contextmanager
+def after_the_step() -> Iterator[Stop]:
+    """Give the block what says whether a signal came.
+
+    Terminated, a KeyboardInterrupt, is raised only when nobody asks for a second, or at the second
+    signal.
+    """
+    stop = Stop()
+    threading = sys.modules.get("threading")  # without it there is one thread
+    if threading is not None and threading.current_thread() is not threading.main_thread():
+        yield stop  # only the main thread gets signals
+        return
+    handlers = dict.fromkeys(Terminated.SIGNALS, stop.take) | {"SIGALRM": stop.lose_patience}
+    before = {
+        name: signal.signal(getattr(signal, name), handler)
+        for name, handler in handlers.items()
+        if hasattr(signal, name)
+    }
+    try:
+        yield stop
+    finally:
+        _alarm(0)
+        for name, handler in before.items():
+            signal.signal(getattr(signal, name), handler)
+
+
+def _alarm(seconds: float) -> None:
+    if hasattr(signal, "setitimer"):
+        signal.setitimer(signal.ITIMER_REAL, seconds)

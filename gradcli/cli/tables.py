@@ -9,8 +9,8 @@ from gradcli.cli.output import SHOWN_NOTES, csv_text, note
 from gradcli.errors import GradcliError, MathematicsError, ShapeError
 from gradcli.graph.literals import double_text, number_text
 from gradcli.graph.printing import label as node_label
-from gradcli.headings import ours
 from gradcli.limits import ELEMENTS
+from gradcli.sheets import ours
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -39,7 +39,7 @@ def show(
     *,
     gaps: bool = False,
 ) -> None:
-    """Print inputs, value and derivatives by `wrt` for every point of the ranges.
+    """Print inputs, value and derivatives with respect to `wrt` for every point of the ranges.
 
     Beside a plot with `gaps`, which has said what is to be said, nan stands for what has no value.
     Where names have errors, so has each value, in place of derivatives.
@@ -114,7 +114,7 @@ def _print(head: _Headings, table: Table, output: Output) -> None:
 
 
 def show_rows(over: OverRows, output: Output, wrt: Sequence[str] = ()) -> None:
-    """Print columns, value and derivatives by `wrt` for every row of the data.
+    """Print columns, value and derivatives with respect to `wrt` for every row of the data.
 
     Nothing is written until HELD characters are worked out, so that of a shorter table an error
     leaves nothing in a pipe.
@@ -243,10 +243,10 @@ def _pretty(table: Table, headers: Sequence[str], output: Output) -> None:
     for block in table.blocks():
         columns = list(_flat(block))
         rows = len(block.value)
-        begun = min(half - len(first), rows)
-        first += zip(*[column[:begun].tolist() for column in columns], strict=True)
+        taken = min(half - len(first), rows)
+        first += zip(*[column[:taken].tolist() for column in columns], strict=True)
         # One more than is shown: the line that says what is hidden would be as long as a row.
-        ends = [column[max(begun, rows - half - 1) :].tolist() for column in columns]
+        ends = [column[max(taken, rows - half - 1) :].tolist() for column in columns]
         last = [*last, *zip(*ends, strict=True)][-half - 1 :]
         count += rows
     hidden = count - SHOWN_ROWS

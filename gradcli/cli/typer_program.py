@@ -1,6 +1,6 @@
 """Typer: help, completion, and complaints about words. All that is private to it stands here.
 
-The words of a command become a Request; what is in it is read elsewhere, as for a plain line.
+The words of a command become an Invocation, as those of a plain line do in commands.py.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from typer.core import TyperCommand, TyperGroup
 from typer.exceptions import TyperException
 
 from gradcli.cli import completion
-from gradcli.cli.arguments import is_option
-from gradcli.cli.commands import COMMANDS, Command, Request
+from gradcli.cli.arguments import separated
+from gradcli.cli.commands import COMMANDS, Command, Invocation
 from gradcli.errors import ExitCode, GradcliError, UsageError, printable
 from gradcli.options import check_word
 
@@ -83,33 +83,24 @@ class OperandCommand(TyperCommand):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Return the arguments, operands put behind "--" where no parser mistakes them."""
-        takes_value = {
-            name: not getattr(parameter, "is_flag", False)
+        with_value = {
+            name
             for parameter in self.get_params(ctx)
-            if parameter.param_type_name == "option"
+            if parameter.param_type_name == "option" and not getattr(parameter, "is_flag", False)
             for name in (*parameter.opts, *parameter.secondary_opts)
         }
-        options: list[str] = []
-        operands: list[str] = []
-        words = iter(args)
-        for word in words:
-            if word == "--":
-                operands += words
-            elif word in takes_value:
-                options.append(word)
-                if takes_value[word]:
-                    value = next(words, None)
-                    if value is None and ctx.resilient_parsing:
-                        continue  # a line that is being completed
-                    if value is None:
-                        message = f"{word} needs a value"
-                        raise UsageError(message, hint=f"see {ctx.command_path} --help")
-                    options.append(value)
-            elif is_option(word):
-                options.append(word)
-            else:
-                operands.append(word)
-        return super().parse_args(ctx, [*options, "--", *operands] if operands else options)
+        operands, options = separated(args, with_value)
+        for word, *value in options:
+            if word in with_value and not value and not ctx.resilient_parsing:
+                message = f"{word} needs a value"
+                raise UsageError(message, hint=f"see {ctx.command_path} --help")
+        words = [
+            word
+            for option in options
+            if len(option) > 1 or option[0] not in with_value
+            for word in option
+        ]
+        return super().parse_args(ctx, [*words, "--", *operands] if operands else words)
 
 
 class Group(TyperGroup):
@@ -154,13 +145,13 @@ def _parameter(option: Option[Any]) -> inspect.Parameter:
     )
 
 
-def _asking(command: Command) -> Callable[..., Request]:
+def _asking(command: Command) -> Callable[..., Invocation]:
     """Return the function that Typer calls with the words of a command, by their fields."""
 
-    def ask(**typed: Any) -> Request:
+    def ask(**typed: Any) -> Invocation:
         operands = typed.pop("words") or []
         given = {field: value for field, value in typed.items() if value not in (None, False, [])}
-        return Request(command, operands, given)
+        return Invocation(command, operands, given)
 
     operands = typer.Argument(
         help="The formula (- for stdin, @FILE for a file), then a value for each of its names.",
@@ -221,7 +212,7 @@ def program(arguments: list[str]) -> Any:
     return typer.main.get_command(app)
 
 
-def request(arguments: list[str]) -> Request | int:
+def request(arguments: list[str]) -> Invocation | int:
     """Return what the words ask for; a number is an exit code, when help was all they asked for.
 
     Raises UsageError for words that Typer cannot make sense of.
@@ -244,7 +235,7 @@ def request(arguments: list[str]) -> Request | int:
         if end.code == 1:
             return ExitCode.BROKEN_PIPE
         raise
-    if isinstance(answer, Request):
+    if isinstance(answer, Invocation):
         return answer
     if sys.stdout is None:
         message = "stdout is closed"
@@ -270,17 +261,17 @@ def _proposals(line: str) -> list[str]:
         goes_on = False
     except ValueError:  # a quote is open
         is_closed, goes_on = False, True
-    begun = "" if is_closed or not words else words.pop()
-    found = completions(words[1:], begun)
+    unfinished = "" if is_closed or not words else words.pop()
+    found = completions(words[1:], unfinished)
     if len(found) == 1 and (goes_on or found[0].endswith(("(", "=", "/"))):
         return [found[0], found[0] + " "]
     return found
 
 
-def completions(words: list[str], begun: str) -> list[str]:
-    """Return what the word that is begun behind these words of a command line may become."""
+def completions(words: list[str], unfinished: str) -> list[str]:
+    """Return what the unfinished last word of a command line may become."""
     reader = BashComplete(program([]), {}, "gradcli", "")
-    return [item.value for item in reader.get_completions(words, begun)]
+    return [item.value for item in reader.get_completions(words, unfinished)]
 
 
 def _usage_error(problem: TyperException) -> UsageError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.cli.options import Eval, Uncertain
@@ -17,27 +18,16 @@ from gradcli.sheets import Column, cells, headings
 from gradcli.sheets import show as show_table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from gradcli.cli.arguments import Problem
-    from gradcli.cli.options import Data, Draw, Grad
+    from gradcli.cli.options import Draw, Grad
     from gradcli.cli.output import Output
     from gradcli.findings import Note
     from gradcli.point import Point
     from gradcli.programs.trace import Step
     from gradcli.tables.uncertain import RowErrors
     from gradcli.uncertainty.propagation import Inputs, Samples, Saved, Uncertainty
-
-
-def _saved(options: Data) -> Saved | None:
-    """Return what the fit of --params knows about the errors of its parameters."""
-    if options.params is None:
-        return None
-    from gradcli.data.parameters import covariance
-    from gradcli.uncertainty.propagation import Saved
-
-    found = covariance(options.params)
-    return None if found is None else Saved(*found)
 
 
 def relative(slopes: Mapping[str, Any], problem: Problem, here: Any) -> dict[str, Any]:
@@ -59,7 +49,14 @@ class Errors:
     """The errors of a command's names: of its words, its options and a saved fit."""
 
     def __init__(self, options: Eval | Grad | Draw | None = None) -> None:
-        self._saved = None if options is None else _saved(options)
+        self._saved: Saved | None = None
+        """What the fit of --params knows about the errors of its parameters."""
+        if options is not None and options.params is not None:
+            from gradcli.data.parameters import covariance
+            from gradcli.uncertainty.propagation import Saved
+
+            known = covariance(options.params)
+            self._saved = None if known is None else Saved(*known)
         if not isinstance(options, Uncertain):
             options = Eval()
         self.correlations = {pair: float(text) for pair, text in options.correlate.items()}
@@ -171,18 +168,14 @@ class Errors:
 # ---------------------------------------------------------------- one value
 
 
-def _of(part: str, key: str) -> Callable[[Result], Any]:
-    def get(result: Result) -> Any:
-        return getattr(getattr(result, part), key, None)
-
-    return get
-
-
 VALUE = (
-    Column("value", _of("found", "value")),
-    Column("standard_error", _of("found", "standard_error")),
-    Column("second_order_value", _of("second", "value")),
-    Column("second_order_standard_error", _of("second", "standard_error")),
+    Column("value", attrgetter("found.value")),
+    Column("standard_error", attrgetter("found.standard_error")),
+    Column("second_order_value", lambda result: result.second and result.second.value),
+    Column(
+        "second_order_standard_error",
+        lambda result: result.second and result.second.standard_error,
+    ),
 )
 """A value with its error, to first order and to second where there is one."""
 INTERVAL = (
@@ -190,8 +183,8 @@ INTERVAL = (
     Column("high", lambda result: result.interval[1]),
 )
 DRAWN = (
-    Column("monte_carlo_mean", _of("drawn", "mean")),
-    Column("monte_carlo_standard_error", _of("drawn", "standard_error")),
+    Column("monte_carlo_mean", attrgetter("drawn.mean")),
+    Column("monte_carlo_standard_error", attrgetter("drawn.standard_error")),
     Column("monte_carlo_low", lambda result: result.drawn.interval[0]),
     Column("monte_carlo_high", lambda result: result.drawn.interval[1]),
 )
@@ -266,7 +259,7 @@ class Result:
             output.line(f"{low} to {high} with probability {self.confidence:g}")
 
     def say(self, where: str) -> None:
-        """Say where the first order does not tell the error."""
+        """Print a note where the second order changes the standard error much."""
         if self.found.is_curved and self.second is not None:
             first, second = self.found.standard_error, self.second.standard_error
             note(
@@ -321,12 +314,6 @@ class Part(NamedTuple):
     contribution: float | None = None
     share: float | None = None
     relative: float | None = None
-
-
-def add_budget(content: dict[str, Any], result: Result) -> None:
-    """Add the error of a value and its parts to a document."""
-    content |= result.document()
-    content["budget"] = {name: share._asdict() for name, share in result.found.budget.items()}
 
 
 def show_budget(

@@ -8,17 +8,8 @@ from typing import Any
 
 _ORDER = (
     *("language", "functions", "derivatives", "values", "arrays", "data", "methods", "schedules"),
-    *(
-        "fits",
-        "learning",
-        "scale",
-        "pictures",
-        "digits",
-        "uncertainty",
-        "python",
-        "exit-codes",
-        "examples",
-    ),
+    *("fits", "learning", "scale", "pictures", "digits", "uncertainty", "python", "exit-codes"),
+    "examples",
 )
 """The topics in the order in which they are listed."""
 
@@ -116,17 +107,13 @@ def _derivatives(call: str, shape: tuple[int, ...]) -> dict[str, str | None]:
 
 def choices(topic: str) -> dict[str, dict[str, Any]]:
     """Return the choices of a topic by name, with the settings of each and their defaults."""
-    if topic == "methods":
-        from gradcli.minimize.settings import SECOND_ORDER
-        from gradcli.solvers.first_order.methods import METHODS
+    from gradcli.minimize.settings import SECOND_ORDER
+    from gradcli.solvers.first_order.methods import METHODS
+    from gradcli.solvers.first_order.schedules import SCHEDULES
 
-        own = {name: {row.name: row.default for row in METHODS[name].settings} for name in METHODS}
-        return {name: {} for name in SECOND_ORDER} | own
-    if topic == "schedules":
-        from gradcli.solvers.first_order.schedules import SCHEDULES
-
-        return {
-            name: {row.name: row.default for row in kind.settings}
-            for name, kind in SCHEDULES.items()
-        }
-    return {}
+    without = SECOND_ORDER if topic == "methods" else ()
+    tables: dict[str, Any] = {"methods": METHODS, "schedules": SCHEDULES}
+    return {name: {} for name in without} | {
+        name: {row.name: row.default for row in kind.settings}
+        for name, kind in tables.get(topic, {}).items()
+    }

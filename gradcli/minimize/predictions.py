@@ -17,13 +17,13 @@ from gradcli.data.rows import HeldRows
 from gradcli.errors import UsageError
 from gradcli.graph.shapes import sized
 from gradcli.graph.structural import entries
-from gradcli.headings import ours
 from gradcli.minimize.objective import WEIGHT, Objective
 from gradcli.minimize.residuals import ModelResiduals
 from gradcli.options import spelled
 from gradcli.point import Point
 from gradcli.records import NamedTuple
 from gradcli.rows.reductions import is_rowwise
+from gradcli.sheets import ours
 from gradcli.solvers.vectors import norms
 from gradcli.values import entry_name
 

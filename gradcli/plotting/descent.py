@@ -17,7 +17,6 @@ from gradcli.data.source import open_source
 from gradcli.data.source import read as read_columns
 from gradcli.errors import FileError, MathematicsError
 from gradcli.graph.literals import number_text
-from gradcli.headings import PREFIX
 from gradcli.minimize.settings import SECOND_ORDER
 from gradcli.pictures.plots.chart import (
     Band,
@@ -31,6 +30,7 @@ from gradcli.pictures.plots.chart import (
     positive,
 )
 from gradcli.plotting.curves import CENTRAL, both, broken, check_curves, ends_around, with_gaps
+from gradcli.sheets import PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -13,7 +13,7 @@ from unittest import mock
 import numpy as np
 import pytest
 
-from gradcli.cli.interrupts import PATIENCE
+from gradcli.cli.steps import PATIENCE
 from gradcli.minimize import runs
 from gradcli.minimize.refit import Attempts
 from gradcli.minimize.runs import FIRST_STEPS

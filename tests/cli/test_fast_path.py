@@ -14,7 +14,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from gradcli.cli.commands import COMMANDS, Request, plain
+from gradcli.cli.commands import COMMANDS, Invocation, plain
 from gradcli.cli.typer_program import program, request
 from tests.cli.test_option_pairs import CONTEXTS, sample
 
@@ -158,7 +158,7 @@ def test_all_known_words_are_read_alike() -> None:
                 left.append(words)
                 continue
             slow = request(words)
-            assert isinstance(slow, Request)
+            assert isinstance(slow, Invocation)
             assert (slow.command, slow.operands, slow.given) == (
                 fast.command,
                 fast.operands,

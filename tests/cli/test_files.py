@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gradcli.cli import batch
+from gradcli.cli import arguments
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Command, Inside
@@ -586,7 +586,7 @@ def test_a_byte_order_mark_is_no_character_of_a_formula(folder: Path, inside: In
 
 
 def test_a_line_that_is_too_long(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batch, "LONGEST_LINE", 10)
+    monkeypatch.setattr(arguments, "LONGEST_LINE", 10)
     ran = inside(["eval", "-"], "1+1\n" + "1+" * 20 + "1\n2+2\n1+2+3+4+5+6")
 
     assert (ran.code, ran.out) == (2, "2\n\n4\n\n")

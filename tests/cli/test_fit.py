@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from scipy import optimize, stats
 
-from gradcli.cli.interrupts import PATIENCE
+from gradcli.cli.steps import PATIENCE
 from gradcli.minimize.doubts import reported
 
 if TYPE_CHECKING:
@@ -326,6 +326,17 @@ def test_sums_and_means_of_squares(line: Path, inside: Inside, formula: str, fac
     )
     assert found["statistics"]["rss"] == pytest.approx(rss, rel=1e-11)
     assert found["minimum"] == pytest.approx(factor * rss, rel=1e-11)
+
+
+@pytest.mark.parametrize("start", [(), ("a=1", "b=1")])
+def test_a_formula_of_rows_is_answered_with_its_model(
+    line: Path, inside: Inside, start: tuple[str, ...]
+) -> None:
+    ran = inside(["minimize", "a*x + b", *start, "--data", str(line / "line.csv")])
+
+    assert ran.code == 2
+    assert "has a value in each row of the data, and minimize needs one number" in ran.err
+    assert "write 'y ~ a*x + b' for a fit" in ran.err
 
 
 @pytest.mark.parametrize("formula", ["y ~ a*x + b", "y ~ a*x + 3*b - 2", "y ~ b - (a - 1)*x"])
@@ -692,7 +703,7 @@ def test_files_of_other_columns(line: Path, inside: Inside) -> None:
         (("y ~ a*x", "a=1", "y=3"), ("y is a column of the data",), 2),
         (("y ~ 3*x",), ("there is nothing to minimise",), 2),
         (("y ~ a*x", "a=1", "b=2"), ("the formula does not use b",), 2),
-        (("a*x", "a=1"), ("a derivative needs a single number",), 2),
+        (("a*x", "a=1"), ("minimize needs one number", "write 'y ~ a*x' for a fit"), 2),
         (("y ~ a*x ~ y", "a=1"), ("'~' stands once",), 2),
         (("y ~ a*x + [1, 2]", "a=1"), ("do not fit together",), 2),
         (("y ~ p*x", "p=[1, 2]"), ("do not fit together",), 2),

@@ -233,6 +233,8 @@ def test_wrong_options(
                 "write x=1 --bounds x=1:2",
             ),
         ),
+        (("x^2", "x=-2..2"), ("2..2 is not a number", "write x=-2 --bounds x=-2:2 to stay")),
+        (("x^2", "x=-2:2"), ("a start, a stop and a step", "write x=-2 --bounds x=-2:2 to stay")),
         (("x^2",), ("no value is given for x",)),
         (("3",), ("there is nothing to minimise",)),
         (("3", "x=1"), ("the formula does not use x",)),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pexpect
 import pytest
 
-from gradcli.cli.repl import Session, statements
+from gradcli.cli.repl import Session, parts_of
 from gradcli.errors import GradcliError
 
 if TYPE_CHECKING:
@@ -209,8 +209,8 @@ def test_what_is_wrong_changes_nothing(lines: list[str], message: str) -> None:
 
 
 def test_statements() -> None:
-    assert statements("a = [1; 2]; f(x) = x # no; more") == ["a = [1; 2]", "f(x) = x"]
-    assert statements(" ;; # nothing") == []
+    assert parts_of("a = [1; 2]; f(x) = x # no; more") == ["a = [1; 2]", "f(x) = x"]
+    assert parts_of(" ;; # nothing") == []
 
 
 @pytest.mark.slow  # it measures time

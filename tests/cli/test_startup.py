@@ -41,7 +41,6 @@ EVAL = {
     "gradcli.exact.certain",
     "gradcli.exact.decimals",
     "gradcli.formula",
-    "gradcli.headings",
     "gradcli.graph",
     "gradcli.graph.node",
     "gradcli.graph.operations",

@@ -17,7 +17,7 @@ from unittest import mock
 import pexpect
 import pytest
 
-from gradcli.cli import batch
+from gradcli.cli import arguments
 from gradcli.language.parser import locate
 
 if TYPE_CHECKING:
@@ -384,7 +384,7 @@ def test_lines_typed_at_a_terminal(terminal: Terminal) -> None:
 def test_the_end_of_a_line_is_not_waited_for_endlessly(
     inside: Inside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batch, "LONGEST_LINE", 10)
+    monkeypatch.setattr(arguments, "LONGEST_LINE", 10)
     ran = inside(["eval", "-"], "1+1\n" + "1+" * 50 + "1\n2+2\n")
 
     assert (ran.code, ran.out) == (2, "2\n\n")

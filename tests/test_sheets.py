@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from gradcli.headings import PREFIX, ours
 from gradcli.language.names import is_name
+from gradcli.sheets import PREFIX, ours
 
 
 @pytest.mark.parametrize(
