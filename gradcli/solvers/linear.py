@@ -16,12 +16,13 @@ from gradcli.solvers import stopping
 from gradcli.solvers.solver import each
 from gradcli.solvers.triangle import (
     RANK_TOLERANCE,
+    LinearisedResiduals,
     full_step,
-    linearised,
     reduced,
     solution,
     solve_triangular,
 )
+from gradcli.solvers.trust_region import AtModel
 from gradcli.solvers.vectors import LARGEST, norm
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ MOST_REFINEMENTS = 40
 UNMOVED = "no parameter changes the residuals"
 
 
-class LinearLeastSquares:
+class LinearLeastSquares(AtModel[LinearisedResiduals]):
     """The method on residuals r(p) = A p + c, from a start, within a box; it takes one step.
 
     The answer is that of the doubles in A and c, to the last digits: A is brought to triangular
@@ -103,24 +104,18 @@ class LinearLeastSquares:
     """
 
     name = "lm"
-    rate = 1.0
 
-    def __init__(self, residuals: Residuals, start: Vector, box: Box) -> None:
+    def __init__(
+        self, residuals: Residuals, start: Vector, box: Box, *, factor: float = 1.0
+    ) -> None:
         self.residuals = residuals
         self.box = box
-        self.point = box.clipped(np.array(start, dtype=float))
-        self.triangle = linearised(residuals, self.point)
+        self.factor = factor
+        self._at = self._model(box.clipped(np.array(start, dtype=float)))
         self._is_solved = False
 
-    @property
-    def value(self) -> float:
-        """The sum of squares."""
-        return self.triangle.norm**2
-
-    @property
-    def gradient_norm(self) -> float:
-        """The norm of the gradient, 2 Aᵀr, without what a limit stops."""
-        return self.triangle.free_gradient_norm(self.box, self.point)
+    def _model(self, point: Vector) -> LinearisedResiduals:
+        return LinearisedResiduals(self.residuals, point, self.box, None, self.factor)
 
     def suspects(self) -> Mask:
         """Return that no parameter can be on a plateau: the model is linear."""
@@ -132,28 +127,28 @@ class LinearLeastSquares:
 
     def step(self) -> Reason | None:
         """Go to the minimum, or return why there is none: a Jacobian of 0."""
-        if self.triangle.norm > 0 and not self.triangle.factor.any():
+        here = self._at.triangle
+        if here.norm > 0 and not here.factor.any():
             return stopping.stuck(UNMOVED, 0.0)
-        self.point = self._refined(self._first())
-        self.triangle = linearised(self.residuals, self.point)
+        self._at = self._model(self._refined(self._first()))
         found = self._gradient(self.point, np.ones_like(self.point))
         if found is not None:
-            self.triangle = self.triangle._replace(norm=found[1])
+            self._at.triangle = self._at.triangle._replace(norm=found[1])
         self._is_solved = True
         return None
 
     def _first(self) -> Vector:
         """Return the minimum to the accuracy of one QR factorisation."""
-        scale = _safe(self.triangle.column_norms)
-        change = full_step(self.triangle, self.point, self.box, scale, RANK_TOLERANCE)
+        scale = _safe(self._at.triangle.column_norms)
+        change = full_step(self._at.triangle, self.point, self.box, scale, RANK_TOLERANCE)
         return self.box.reached(self.point, change)
 
     def _refined(self, point: Vector) -> Vector:
         """Return the point, corrected until corrections no longer shrink."""
         free = self.box.inside(point)
         # Powers of two change no digit, and keep all numbers far from the largest double.
-        scale = np.exp2(np.round(np.log2(_safe(self.triangle.column_norms))))
-        triangle = reduced(self.triangle.factor[:, free] / scale[free])
+        scale = np.exp2(np.round(np.log2(_safe(self._at.triangle.column_norms))))
+        triangle = reduced(self._at.triangle.factor[:, free] / scale[free])
         if not np.any(free) or solution(triangle, np.zeros(len(triangle)))[1] < len(triangle):
             return point
         last = np.inf

@@ -239,7 +239,7 @@ PROBES = (1e-3, 1e-2)
 """How far, for numbers about 1, a last look along the flattest direction goes."""
 
 
-class Place:
+class QuadraticModel:
     """A point of a box with value, gradient and Hessian, and the quadratic model they make.
 
     `scales` are the roots of the largest entry in each row of the Hessian: in variables multiplied
@@ -256,7 +256,7 @@ class Place:
         self.gradient = gradient
         self.hessian = hessian
         followed = box.free_gradient(point, gradient)
-        self.norm = finite_norm(followed)
+        self.gradient_norm = finite_norm(followed)
         self.free: Mask = (followed == gradient) & (box.lower < box.upper)
         self.scales = _scales(hessian)
         self.slope: Vector = (gradient / self.scales)[self.free]
@@ -283,10 +283,15 @@ class Place:
         # With entries up to 1 no eigenvalue is above their number.
         return bool(self.slope @ self.slope > 2 * len(self.slope) * fall) or self.promise > fall
 
-    @property
+    @cached_property
     def newton_step(self) -> Vector:
         """The step to where the model is stationary."""
         return self._among_all(newton_step(self.slope, self.spectrum))
+
+    @property
+    def length(self) -> float:
+        """The length of that step."""
+        return finite_norm(self.newton_step)
 
     @property
     def relative_step(self) -> float:

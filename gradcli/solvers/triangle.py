@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -45,10 +46,6 @@ class Triangle(NamedTuple):
         """The gradient of the objective, 2 Jᵀr, shape (p,); too large an entry is infinite."""
         with np.errstate(over="ignore", invalid="ignore"):
             return np.asarray(2 * (self.factor.T @ self.rotated))
-
-    def free_gradient_norm(self, box: Box, point: Vector) -> float:
-        """Return the norm of the gradient at a point, without what a limit of the box stops."""
-        return finite_norm(box.free_gradient(point, self.gradient))
 
     def negligible(self, point: Vector) -> Mask:
         """Return which parameters change next to nothing over their own size, or over 1."""
@@ -295,6 +292,66 @@ def full_step(
         lower, upper = box.room(point)
         change = step_between(factor, triangle.rotated, lower * scale, upper * scale)
     return np.asarray(change / scale)
+
+
+class LinearisedResiduals:
+    """A point of a box with the residuals linearised there, and the Gauss–Newton step they make.
+
+    The objective is `factor` times the sum of squares, or of what a loss makes of them. Raises
+    MathematicsError where a residual, a derivative or the objective is not finite.
+    """
+
+    def __init__(
+        self,
+        residuals: Residuals,
+        point: Vector,
+        box: Box,
+        loss: Loss | None = None,
+        factor: float = 1.0,
+    ) -> None:
+        self.point = point
+        self.triangle = linearised(residuals, point, loss)
+        self._box = box
+        self._factor = factor
+
+    @property
+    def value(self) -> float:
+        """The objective."""
+        return self._factor * self.triangle.norm**2
+
+    @property
+    def gradient_norm(self) -> float:
+        """The norm of its gradient, without what a limit stops."""
+        followed = self._box.free_gradient(self.point, self.triangle.gradient)
+        return self._factor * finite_norm(followed)
+
+    @cached_property
+    def scale(self) -> Vector:
+        """What the parameters are multiplied with here so that none counts more than others."""
+        return scaling(self.triangle.column_norms, np.abs(self.point))
+
+    @cached_property
+    def step(self) -> Vector:
+        """The undamped step that the box allows."""
+        return full_step(self.triangle, self.point, self._box, self.scale)
+
+    @cached_property
+    def length(self) -> float:
+        """How long that step is relative to the parameters."""
+        return relative(self.step, self.point, self.scale)
+
+
+def relative(change: Vector, point: Vector, scale: Vector) -> float:
+    """Return the largest change of a parameter relative to the parameter.
+
+    A parameter that is 0 but for rounding counts as large as rounding makes it; `scale` are the
+    norms of the columns of the Jacobian.
+    """
+    least = EPSILON * norm(scale * point) / scale
+    sizes = np.maximum(np.abs(point), least)
+    moved = change != 0
+    with np.errstate(over="ignore", divide="ignore"):
+        return float(np.max(np.abs(change[moved]) / sizes[moved], initial=0.0))
 
 
 def _sharpened(

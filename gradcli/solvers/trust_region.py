@@ -2,15 +2,15 @@
 
 A model proposes the step that makes it lowest within the region. The step is taken where the
 objective keeps enough of what the model promised, and the region follows how well both agree (Conn,
-Gould and Toint, "Trust-Region Methods", 2000, algorithm 6.1.1). Where no step can be told from
-rounding, steps without damping follow, and then the verdict on the point. `Progress` tells when a
-run leads nowhere.
+Gould and Toint, "Trust-Region Methods", 2000, algorithm 6.1.1). Where no fall can be told from
+rounding, undamped steps polish the point, and then comes the verdict on it. `Progress` tells when a
+run has stalled.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
@@ -19,6 +19,8 @@ from gradcli.solvers.stopping import Ending, Reason
 from gradcli.solvers.vectors import LARGEST
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from gradcli.solvers.solver import Vector
 
 ACCEPTED = 1e-4
@@ -38,10 +40,52 @@ DEEP = 1e100
 """A value so many times farther below 0 than the start's from it is on its way to -infinity."""
 DEEPEST = 1e300
 SHRINKING = 0.9
-"""A gradient that is not below this share of the smallest so far does not shrink."""
+"""A gradient or step that is not below this share of the smallest so far does not shrink."""
 
-There = TypeVar("There")
-"""What a model knows of a point."""
+
+class Model(Protocol):
+    """An objective at a point, as far as steps need to know it."""
+
+    @property
+    def point(self) -> Vector:
+        """The point."""
+
+    @property
+    def value(self) -> float:
+        """The objective there."""
+
+    @property
+    def gradient_norm(self) -> float:
+        """The norm of the gradient, without what a limit of the box stops."""
+
+    @property
+    def length(self) -> float:
+        """How long the undamped step from the point is: how far the minimum still is."""
+
+
+AnyModel = TypeVar("AnyModel", bound=Model)
+
+
+class AtModel(Generic[AnyModel]):
+    """A solver that is where its current model was made."""
+
+    rate = 1.0
+    _at: AnyModel
+
+    @property
+    def point(self) -> Vector:
+        """The current point."""
+        return self._at.point
+
+    @property
+    def value(self) -> float:
+        """The objective there."""
+        return self._at.value
+
+    @property
+    def gradient_norm(self) -> float:
+        """The norm of the gradient there, without what a limit of the box stops."""
+        return self._at.gradient_norm
 
 
 class Trial(NamedTuple):
@@ -57,14 +101,13 @@ class Trial(NamedTuple):
     """How much lower the tangent is, as a number below 0, in the same unit."""
 
 
-class TrustRegion(ABC, Generic[There]):
+class TrustRegion(AtModel[AnyModel], ABC):
     """A solver that asks a model for steps; each step is one accepted point.
 
     The radius follows the rule of MINPACK (Moré, The Levenberg-Marquardt algorithm: implementation
     and theory, 1978).
     """
 
-    rate = 1.0
     _radius: float
 
     def step(self) -> Reason | None:
@@ -86,6 +129,18 @@ class TrustRegion(ABC, Generic[There]):
             fall, there = self._look(trial)
             self._resize(fall, trial)
             if there is not None:
+                self._accept(there)
+                return True
+        return False
+
+    def _polish(self) -> bool:
+        """Whether an undamped step led to a point from which the next one is shorter.
+
+        Close to a minimum the objective changes by less than its rounding and no longer tells a
+        better point from a worse one; the gradient, which makes the step, still does.
+        """
+        for there in self._undamped():
+            if there.length < SHRINKING * self._at.length:
                 self._accept(there)
                 return True
         return False
@@ -114,7 +169,7 @@ class TrustRegion(ABC, Generic[There]):
         """Return the step that the region allows; None where the model does not fall."""
 
     @abstractmethod
-    def _look(self, trial: Trial) -> tuple[float, There | None]:
+    def _look(self, trial: Trial) -> tuple[float, AnyModel | None]:
         """Return how much lower the objective is at the end of a step, -inf where undefined.
 
         The unit is that of the promise. Beside it is what there is, None where the fall is no
@@ -122,12 +177,12 @@ class TrustRegion(ABC, Generic[There]):
         """
 
     @abstractmethod
-    def _accept(self, there: There) -> None:
+    def _accept(self, there: AnyModel) -> None:
         """Go to a point."""
 
     @abstractmethod
-    def _polish(self) -> bool:
-        """Whether a step without damping led closer to the minimum."""
+    def _undamped(self) -> Iterator[AnyModel]:
+        """Yield the points to which undamped steps lead, best first."""
 
     @abstractmethod
     def _verdict(self) -> Reason:
