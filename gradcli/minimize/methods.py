@@ -16,8 +16,7 @@ if TYPE_CHECKING:
 
     from gradcli.minimize.settings import Settings
     from gradcli.minimize.task import Task
-    from gradcli.solvers.solver import Mask, Solver, Vector
-    from gradcli.solvers.stopping import Reason
+    from gradcli.solvers.solver import Solver, Vector
 
 NEWTON_PARAMETERS = 50
 """Up to so many numbers the exact Hessian is worth its cost."""
@@ -206,61 +205,19 @@ def _descent(
 def _least_squares(task: Task, settings: Settings, start: Vector) -> Solver:
     fit = task.fit
     assert fit is not None  # noqa: S101 - chosen only for a sum of squares
-    found: Solver
+    factor = fit.found.factor
     if fit.is_linear and settings.steps != 0:
         from gradcli.solvers.linear import LinearLeastSquares
 
-        found = LinearLeastSquares(fit.residuals, start, task.box())
-    else:
-        from gradcli.solvers.levenberg import LevenbergMarquardt
+        return LinearLeastSquares(fit.residuals, start, task.box(), factor=factor)
+    from gradcli.solvers.levenberg import LevenbergMarquardt
 
-        found = LevenbergMarquardt(
-            fit.residuals,
-            start,
-            task.box(),
-            tolerance=settings.tol,
-            loss=task.loss,
-            least=VANISHED if fit.is_plain else 0.0,
-        )
-    return found if fit.found.factor == 1 else Scaled(found, fit.found.factor)
-
-
-class Scaled:
-    """A solver whose objective is a factor times that of another one, which does the work."""
-
-    def __init__(self, solver: Solver, factor: float) -> None:
-        self._solver = solver
-        self._factor = factor
-        self.name = solver.name
-
-    @property
-    def point(self) -> Any:
-        """Where the solver stands."""
-        return self._solver.point
-
-    @property
-    def value(self) -> float:
-        """The objective at the point."""
-        return self._factor * self._solver.value
-
-    @property
-    def gradient_norm(self) -> float:
-        """The norm of its gradient there."""
-        return self._factor * self._solver.gradient_norm
-
-    @property
-    def rate(self) -> float:
-        """The rate of the solver."""
-        return self._solver.rate
-
-    def suspects(self) -> Mask | None:
-        """Return along which variables no curvature is known at the point; None for all."""
-        return self._solver.suspects()
-
-    def arrived(self) -> Reason | None:
-        """Return why the point is as good as the minimum; None when it is not known to be."""
-        return self._solver.arrived()
-
-    def step(self) -> Reason | None:
-        """Move to the next point, or return why the run is over."""
-        return self._solver.step()
+    return LevenbergMarquardt(
+        fit.residuals,
+        start,
+        task.box(),
+        tolerance=settings.tol,
+        loss=task.loss,
+        least=VANISHED if fit.is_plain else 0.0,
+        factor=factor,
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -96,7 +97,7 @@ class LevenbergMarquardt(TrustRegion[LinearisedResiduals]):
         self.box = box
         self.tolerance = tolerance
         self.loss = loss
-        self.factor = factor
+        self._model = partial(LinearisedResiduals, residuals, box=box, loss=loss, factor=factor)
         self._at = self._model(box.clipped(np.array(start, dtype=float)))
         self._end: Reason | None = None
         self._least = least
@@ -114,9 +115,6 @@ class LevenbergMarquardt(TrustRegion[LinearisedResiduals]):
         self._is_hopeful = True
         self._is_polishing = False
         self._curvature: tuple[Mask, Matrix] | None = None
-
-    def _model(self, point: Vector) -> LinearisedResiduals:
-        return LinearisedResiduals(self.residuals, point, self.box, self.loss, self.factor)
 
     def suspects(self) -> Mask:
         """Return which parameters change the residuals next to nothing here."""

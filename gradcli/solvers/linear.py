@@ -7,6 +7,7 @@ arithmetic. (Ogita, Rump and Oishi, Accurate sum and dot product, SIAM J. Sci. C
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -110,12 +111,9 @@ class LinearLeastSquares(AtModel[LinearisedResiduals]):
     ) -> None:
         self.residuals = residuals
         self.box = box
-        self.factor = factor
+        self._model = partial(LinearisedResiduals, residuals, box=box, factor=factor)
         self._at = self._model(box.clipped(np.array(start, dtype=float)))
         self._is_solved = False
-
-    def _model(self, point: Vector) -> LinearisedResiduals:
-        return LinearisedResiduals(self.residuals, point, self.box, None, self.factor)
 
     def suspects(self) -> Mask:
         """Return that no parameter can be on a plateau: the model is linear."""
