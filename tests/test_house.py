@@ -38,7 +38,7 @@ MAY_NAME = {
     },
     # Formulas of ours are built by the names of functions, as users build theirs.
     "solvers/losses.py": {"sqrt", "max", "less or equal", "log1p", "expm1"},
-    "solvers/first_order/leaps.py": {"sqrt", "max", "sign", "clip"},
+    "solvers/first_order/fused.py": {"sqrt", "max", "sign", "clip"},
     "calculus/kinks.py": {"equal"},
     "calculus/readable.py": {"sqrt"},
     # What Python cannot spell as a name, or calls differently.

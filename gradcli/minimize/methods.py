@@ -167,12 +167,11 @@ def solver(
         return _least_squares(task, settings, vector)
     function = VectorObjective(task.objective)
     if method.name == "newton":
-        from gradcli.solvers.newton import Newton
+        from gradcli.solvers.newton import Newton, RoundedNewton
 
         box = task.box(start, frozen)
         if method.settings == ROUNDED:
             from gradcli.minimize.objective import rounded
-            from gradcli.solvers.rounding import RoundedNewton
 
             smooth = rounded(task.objective, start, task.kinks())
             return RoundedNewton(function, smooth, vector, box, tolerance)
