@@ -76,7 +76,7 @@ class Uncertainty(NamedTuple):
 
     def interval(self, confidence: float) -> tuple[float, float]:
         """Return the interval that holds the true value with this probability (Student's t)."""
-        from gradcli.solvers.statistics.intervals import central_quantile
+        from gradcli.solvers.distributions import central_quantile
 
         half = central_quantile(confidence, self.freedom) * self.standard_error
         return self.value - half, self.value + half
