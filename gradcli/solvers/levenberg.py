@@ -111,7 +111,6 @@ class LevenbergMarquardt(TrustRegion[LinearisedResiduals]):
         self._rescale()
         length = norm(self._scale * self.point)
         self._radius = FIRST_RADIUS * (length if length > 0 else 1.0)
-        self._damping = 0.0
         self._is_hopeful = True
         self._is_polishing = False
         self._curvature: tuple[Mask, Matrix] | None = None
@@ -212,9 +211,7 @@ class LevenbergMarquardt(TrustRegion[LinearisedResiduals]):
         factor = self._at.triangle.factor / self._scale
         rotated = self._at.triangle.rotated
         lower, upper = (limit * self._scale for limit in self.box.room(self.point))
-        guess = self._damping / self._radius
-        step, damping = step_within(factor, rotated, self._radius, guess)
-        self._damping = damping * self._radius
+        step = step_within(factor, rotated, self._radius)
         if np.all((lower <= step) & (step <= upper)):
             return step
         lower = np.maximum(lower, -self._radius)

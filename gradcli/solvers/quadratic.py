@@ -105,7 +105,7 @@ def minimum(gradient: Vector, spectrum: Spectrum, radius: float, sign: float = 1
         step, missing = hard
         step[0] += missing if sign > 0 else -missing
         return np.asarray(unit * (vectors @ step))
-    step = -parts / (shifted + _multiplier(parts, shifted, radius))
+    step = -parts / (shifted + multiplier(parts, shifted, radius))
     return np.asarray(unit * (vectors @ step))
 
 
@@ -136,7 +136,9 @@ def _hard_case(parts: Vector, shifted: Vector, radius: float) -> tuple[Vector, f
     return step, float(np.sqrt((radius - length) * (radius + length)))
 
 
-def _multiplier(parts: Vector, shifted: Vector, radius: float) -> float:
+def multiplier(
+    parts: Vector, shifted: Vector, radius: float, tolerance: float = SECULAR_TOLERANCE
+) -> float:
     """Return the root t > 0 of 1/|s(t)| = 1/radius, s = parts/(shifted + t), by Newton's method.
 
     The left side is nearly linear in t. `shifted` is sorted and has no negative number.
@@ -149,7 +151,7 @@ def _multiplier(parts: Vector, shifted: Vector, radius: float) -> float:
         raised = np.maximum(shifted + guess, TINY)
         step = parts / raised
         length = finite_norm(step)
-        if abs(length - radius) <= SECULAR_TOLERANCE * radius or not np.isfinite(length):
+        if abs(length - radius) <= tolerance * radius or not np.isfinite(length):
             break
         if length > radius:
             low = max(low, guess)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from gradcli.errors import MathematicsError
+from gradcli.solvers.quadratic import multiplier
 from gradcli.solvers.solver import each
-from gradcli.solvers.vectors import EPSILON, LARGEST, TINY, finite_norm, norm, norms
+from gradcli.solvers.vectors import EPSILON, LARGEST, finite_norm, norm, norms
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -177,73 +178,26 @@ def solution(factor: Matrix, rotated: Vector, tolerance: float | None = None) ->
     return np.asarray(step), int(rank)
 
 
-class Step(NamedTuple):
-    """A step, in scaled parameters, and the damping that made it short enough."""
-
-    change: Vector
-    damping: float
-
-
-def step_within(factor: Matrix, rotated: Vector, radius: float, damping: float) -> Step:
+def step_within(factor: Matrix, rotated: Vector, radius: float) -> Vector:
     """Return the s that minimises |A s + q| with |s| at most `radius`, give or take a tenth.
 
-    `factor` is the upper triangular A, shape (p, p), with columns of similar length, and `damping`
-    the guess of the λ in (AᵀA + λI) s = -Aᵀq, best the one of the step before. λ is found by
-    Newton's iteration on |s(λ)|, safeguarded, each time with a QR factorisation and never with
-    AᵀA. (Moré, The Levenberg-Marquardt algorithm: implementation and theory, 1978; the routine
-    lmpar of MINPACK.)
+    `factor` is A, shape (p, p), with columns of similar length. With the singular values σ of A the
+    step is a sum of singular vectors, each times σ uᵀq/(σ² + λ), so that AᵀA is never made; the λ
+    of the radius is the root of the same equation as for a quadratic model (Moré, The
+    Levenberg-Marquardt algorithm: implementation and theory, 1978).
     """
-    change, rank = solution(factor, rotated)
-    excess = norm(change) - radius
-    if excess <= 0.1 * radius:
-        return Step(change, 0.0)
-    lower = 0.0
-    if rank == len(change):
-        lower = excess / radius * _slope(factor, change)
-    upper = norm(factor.T @ rotated) / radius
-    if upper == 0:
-        upper = TINY / min(radius, 0.1)
-    damping = min(max(damping, lower), upper)
-    if damping == 0:
-        damping = norm(factor.T @ rotated) / norm(change)
-    for _ in range(10):
-        if damping == 0:
-            damping = max(TINY, 0.001 * upper)
-        triangle, change = _damped(factor, rotated, damping)
-        before, excess = excess, norm(change) - radius
-        if abs(excess) <= 0.1 * radius or (lower == 0 and excess <= before < 0):
-            break
-        correction = excess / radius * _slope(triangle, change)
-        if excess > 0:
-            lower = max(lower, damping)
-        else:
-            upper = min(upper, damping)
-        damping = max(lower, damping + correction)
-    return Step(change, damping)
-
-
-def _damped(factor: Matrix, rotated: Vector, damping: float) -> tuple[Matrix, Vector]:
-    """Return the triangle of A above √λ I, and the step."""
-    count = len(rotated)
-    rows = np.zeros((2 * count, count + 1))
-    rows[:count, :count] = factor
-    rows[:count, count] = rotated
-    rows[count:, :count] = np.sqrt(damping) * np.eye(count)
-    triangle = reduced(rows)[:count]
-    if np.any(np.abs(np.diagonal(triangle)) < TINY):
-        return triangle[:, :count], np.zeros(count)
-    factor, rotated = triangle[:, :count], triangle[:, count]
-    return factor, solve_triangular(factor, -rotated)
-
-
-def _slope(triangle: Matrix, change: Vector) -> float:
-    """Return 1 over |T⁻ᵀ s/|s||², the Newton correction of λ for a relative excess of 1."""
-    size = norm(change)
-    if size == 0:
-        return 0.0
-    solved = solve_triangular(triangle, change / size, transposed=True)
-    length = max(norm(solved), EPSILON)
-    return 1 / length / length  # its square may be too large for a double
+    left, sizes, directions = np.linalg.svd(factor)
+    order = slice(None, None, -1)  # the least first
+    left, sizes, directions = left[:, order], sizes[order], directions[order]
+    size = norm(rotated)
+    parts = left.T @ (rotated / (size if size > 0 else 1.0))
+    has_effect = sizes > 4 * len(sizes) * EPSILON * sizes[-1]
+    inside = np.divide(parts, sizes, out=np.zeros_like(parts), where=has_effect)
+    longest = radius / size if size > 0 else np.inf
+    if norm(inside) > 1.1 * longest:
+        squares = sizes**2
+        inside = sizes * parts / (squares + multiplier(sizes * parts, squares, longest, 0.1))
+    return np.asarray(-size * (directions.T @ inside))
 
 
 def step_between(factor: Matrix, rotated: Vector, lower: Vector, upper: Vector) -> Vector:
