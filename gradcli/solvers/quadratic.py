@@ -61,27 +61,6 @@ def change(gradient: Vector, hessian: Matrix, step: Vector) -> float:
     return float(gradient @ step + 0.5 * (step @ hessian @ step))
 
 
-def newton_step(gradient: Vector, spectrum: Spectrum) -> Vector:
-    """Return the step to the model's stationary point, with |λ| in place of a negative λ.
-
-    Directions in which the curvature is 0 up to rounding are left out.
-    """
-    sizes = np.abs(spectrum.values)
-    curved = sizes > max(TINY, EPSILON * spectrum.size)
-    parts = np.divide(spectrum.vectors.T @ gradient, sizes, out=np.zeros_like(sizes), where=curved)
-    step: Vector = -(spectrum.vectors @ parts)
-    return step
-
-
-def newton_fall(gradient: Vector, spectrum: Spectrum) -> float:
-    """Return how much the model falls over that step; infinity if it falls without curvature."""
-    parts = spectrum.vectors.T @ gradient
-    curved = np.abs(spectrum.values) > max(TINY, EPSILON * spectrum.size)
-    if finite_norm(parts[~curved]) > 1e-3 * finite_norm(parts):
-        return float("inf")
-    return float(0.5 * np.sum(parts[curved] ** 2 / np.abs(spectrum.values[curved])))
-
-
 def minimum(gradient: Vector, spectrum: Spectrum, radius: float, sign: float = 1.0) -> Vector:
     """Return the minimum of the model over |s| <= radius, to about ten digits.
 
@@ -275,10 +254,20 @@ class QuadraticModel:
         """Whether no curvature is negative by more than rounding."""
         return self.spectrum.lowest >= -FLAT * self.spectrum.size
 
+    @cached_property
+    def _parts(self) -> tuple[Vector, Mask]:
+        """The gradient along the eigenvectors, and which of these have more than no curvature."""
+        values, vectors = self.spectrum
+        curved = np.abs(values) > max(TINY, EPSILON * self.spectrum.size)
+        return vectors.T @ self.slope, curved
+
     @property
     def promise(self) -> float:
         """How much the value would fall over a full Newton step; inf without curvature."""
-        return newton_fall(self.slope, self.spectrum)
+        parts, curved = self._parts
+        if finite_norm(parts[~curved]) > 1e-3 * finite_norm(parts):
+            return float("inf")
+        return float(0.5 * np.sum(parts[curved] ** 2 / np.abs(self.spectrum.values[curved])))
 
     def promises(self, fall: float) -> bool:
         """Whether the promise is above a number; where that is clear, without the spectrum."""
@@ -287,8 +276,13 @@ class QuadraticModel:
 
     @cached_property
     def newton_step(self) -> Vector:
-        """The step to where the model is stationary."""
-        return self._among_all(newton_step(self.slope, self.spectrum))
+        """The step to where the model is stationary, with |λ| in place of a negative λ.
+
+        Directions in which the curvature is 0 up to rounding are left out.
+        """
+        (parts, curved), (values, vectors) = self._parts, self.spectrum
+        steps = np.divide(parts, np.abs(values), out=np.zeros_like(parts), where=curved)
+        return self._among_all(-(vectors @ steps))
 
     @property
     def length(self) -> float:

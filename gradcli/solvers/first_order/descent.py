@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from gradcli.programs.engines import Formula
-    from gradcli.solvers.first_order.methods import Functions, Memory, Method, Rule, Update
+    from gradcli.solvers.first_order.methods import Functions, Memory, Method
     from gradcli.solvers.first_order.schedules import Schedule
     from gradcli.solvers.stopping import Reason
 
@@ -62,20 +62,20 @@ class Descent:
         formula: Formula | None = None,
         engine: str = "auto",
     ) -> None:
-        if settings is None:
-            settings = {setting.name: setting.default for setting in method.settings}
         self.name = method.name
         self.tolerance = tolerance
         self.steps = 0
         self._function = function
-        self._rule = method.rule(**settings)
+        self._rule = method.rule(**settings or {})
         self.base = method.rate if rate is None else rate
         """The learning rate before any schedule; it may be set between two steps."""
         self._schedule = schedule
         self._bounds = bounds
         self._has_arrays = not all(isinstance(block, int | float) for block in start)
-        self._kinds = _functions(start)
-        self._updates = _updates(self._rule, self._kinds, engine)
+        arrays = array_functions() if self._has_arrays else NUMBERS
+        self._kinds = [NUMBERS if isinstance(block, int | float) else arrays for block in start]
+        fused = ArrayUpdate(self._rule, engine)
+        self._updates = [self._rule.update if of is NUMBERS else fused for of in self._kinds]
         self._memory = [self._rule.memory] * len(start)
         self.point = [_block(block) for block in start]
         if bounds is not None:
@@ -245,27 +245,6 @@ class Descent:
 
             gradient = [g if isinstance(g, float) else norm(g) for g in gradient]
         return math.hypot(*gradient)
-
-
-def _functions(start: Sequence[Any]) -> list[Functions]:
-    """Return the elementwise functions for the kind of each block."""
-    arrays = None
-    found = []
-    for block in start:
-        if isinstance(block, int | float):
-            found.append(NUMBERS)
-        else:
-            arrays = arrays or array_functions()
-            found.append(arrays)
-    return found
-
-
-def _updates(rule: Rule, kinds: Sequence[Functions], engine: str) -> list[Update]:
-    """Return what updates each block."""
-    if all(of is NUMBERS for of in kinds):
-        return [rule.update] * len(kinds)
-    fused = ArrayUpdate(rule, engine)
-    return [rule.update if of is NUMBERS else fused for of in kinds]
 
 
 def _block(start: Any) -> Any:

@@ -71,7 +71,13 @@ def _rate(_: Any, rate: Any, __: Functions) -> Coefficients:
     return (rate,)
 
 
-def gd(*, momentum: float, dampening: float, weight_decay: float, nesterov: bool) -> Rule:
+def gd(
+    *,
+    momentum: float = 0.0,
+    dampening: float = 0.0,
+    weight_decay: float = 0.0,
+    nesterov: bool = False,
+) -> Rule:
     """Return gradient descent: b ← momentum·b + (1-dampening)·g, from b = g; p ← p - lr·b.
 
     With nesterov g + momentum·b takes the place of b (Sutskever, Martens, Dahl and Hinton, On the
@@ -99,7 +105,11 @@ def gd(*, momentum: float, dampening: float, weight_decay: float, nesterov: bool
 
 
 def adagrad(
-    *, lr_decay: float, weight_decay: float, initial_accumulator: float, eps: float
+    *,
+    lr_decay: float = 0.0,
+    weight_decay: float = 0.0,
+    initial_accumulator: float = 0.0,
+    eps: float = 1e-10,
 ) -> Rule:
     """Return Adagrad: s ← s + g²; p ← p - lr/(1 + (t-1)·lr_decay)·g/(√s + eps).
 
@@ -120,7 +130,12 @@ def adagrad(
 
 
 def rmsprop(
-    *, alpha: float, eps: float, weight_decay: float, momentum: float, centered: bool
+    *,
+    alpha: float = 0.99,
+    eps: float = 1e-8,
+    weight_decay: float = 0.0,
+    momentum: float = 0.0,
+    centered: bool = False,
 ) -> Rule:
     """Return RMSprop: v ← alpha·v + (1-alpha)·g²; b ← momentum·b + g/(√v + eps); p ← p - lr·b.
 
@@ -147,7 +162,7 @@ def rmsprop(
     return Rule((0.0, 0.0, 0.0), _rate, update)
 
 
-def adadelta(*, rho: float, eps: float, weight_decay: float) -> Rule:
+def adadelta(*, rho: float = 0.9, eps: float = 1e-6, weight_decay: float = 0.0) -> Rule:
     """Return Adadelta: v ← rho·v + (1-rho)·g²; δ = √(u+eps)/√(v+eps)·g; p ← p - lr·δ.
 
     After that u ← rho·u + (1-rho)·δ² (Zeiler, ADADELTA: An Adaptive Learning Rate Method, 2012).
@@ -166,7 +181,13 @@ def adadelta(*, rho: float, eps: float, weight_decay: float) -> Rule:
     return Rule((0.0, 0.0), _rate, update)
 
 
-def rprop(*, eta_minus: float, eta_plus: float, step_min: float, step_max: float) -> Rule:
+def rprop(
+    *,
+    eta_minus: float = 0.5,
+    eta_plus: float = 1.2,
+    step_min: float = 1e-6,
+    step_max: float = 50.0,
+) -> Rule:
     """Return Rprop: p ← p - sign(g)·s; s is lr first and grows by eta_plus while g keeps its sign.
 
     Where the sign turns, s shrinks by eta_minus and g counts as 0, in this step and as the one
@@ -192,7 +213,14 @@ def rprop(*, eta_minus: float, eta_plus: float, step_min: float, step_max: float
     return Rule((0.0, 0.0), coefficients, update)
 
 
-def adam(*, beta1: float, beta2: float, eps: float, weight_decay: float, amsgrad: bool) -> Rule:
+def adam(
+    *,
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+    eps: float = 1e-8,
+    weight_decay: float = 0.0,
+    amsgrad: bool = False,
+) -> Rule:
     """Return Adam: m ← m + (1-beta1)(g-m); v ← beta2·v + (1-beta2)·g²; p ← p - lr·m̂/(√v̂ + eps).
 
     Here m̂ = m/(1-beta1^t) and v̂ = v/(1-beta2^t) (Kingma and Ba, Adam, 2015). With amsgrad the
@@ -202,7 +230,14 @@ def adam(*, beta1: float, beta2: float, eps: float, weight_decay: float, amsgrad
     return _adam(beta1, beta2, eps, amsgrad, coupled=weight_decay, decoupled=0.0)
 
 
-def adamw(*, beta1: float, beta2: float, eps: float, weight_decay: float, amsgrad: bool) -> Rule:
+def adamw(
+    *,
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+    eps: float = 1e-8,
+    weight_decay: float = 1e-2,
+    amsgrad: bool = False,
+) -> Rule:
     """Return AdamW: p ← p·(1 - lr·weight_decay), then Adam without weight decay.
 
     Loshchilov and Hutter, Decoupled Weight Decay Regularization, 2019.
@@ -235,7 +270,7 @@ def _adam(
     return Rule((0.0, 0.0, 0.0), coefficients, update)
 
 
-def adamax(*, beta1: float, beta2: float, eps: float) -> Rule:
+def adamax(*, beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8) -> Rule:
     """Return Adamax: m as Adam; u ← max(beta2·u, |g| + eps); p ← p - lr/(1-beta1^t)·m/u.
 
     Kingma and Ba, Adam, 2015, section 7.
@@ -254,7 +289,13 @@ def adamax(*, beta1: float, beta2: float, eps: float) -> Rule:
     return Rule((0.0, 0.0), coefficients, update)
 
 
-def nadam(*, beta1: float, beta2: float, eps: float, momentum_decay: float) -> Rule:
+def nadam(
+    *,
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+    eps: float = 1e-8,
+    momentum_decay: float = 4e-3,
+) -> Rule:
     """Return NAdam, with μ(t) = beta1·(1 - ½·0.96^(t·momentum_decay)) and Π = μ(1)⋯μ(t).
 
     m and v as Adam, d = √(v/(1-beta2^t)) + eps; then
@@ -281,7 +322,7 @@ def nadam(*, beta1: float, beta2: float, eps: float, momentum_decay: float) -> R
     return Rule((0.0, 0.0, 1.0), coefficients, update)
 
 
-def radam(*, beta1: float, beta2: float, eps: float) -> Rule:
+def radam(*, beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8) -> Rule:
     """Return RAdam: Adam with lr times r, or lr·m̂ alone while the variance of v is unknown.
 
     With ρ∞ = 2/(1-beta2) - 1 and ρ = ρ∞ - 2t·beta2^t/(1-beta2^t), v counts once ρ > 5, and
@@ -315,84 +356,57 @@ def radam(*, beta1: float, beta2: float, eps: float) -> Rule:
     return Rule((0.0, 0.0), coefficients, update)
 
 
+LIMITS = {
+    "momentum": NOT_NEGATIVE,
+    "dampening": UP_TO_ONE,
+    "weight_decay": NOT_NEGATIVE,
+    "nesterov": FLAG,
+    "lr_decay": NOT_NEGATIVE,
+    "initial_accumulator": NOT_NEGATIVE,
+    "eps": NOT_NEGATIVE,
+    "alpha": BELOW_ONE,
+    "centered": FLAG,
+    "rho": BELOW_ONE,
+    "eta_minus": INSIDE_ONE,
+    "eta_plus": Number("greater than 1", lambda value: value > 1),
+    "step_min": NOT_NEGATIVE,
+    "step_max": POSITIVE,
+    "beta1": BELOW_ONE,
+    "beta2": BELOW_ONE,
+    "amsgrad": FLAG,
+    "momentum_decay": NOT_NEGATIVE,
+}
+"""What the settings of the rules may be; their defaults stand in the rules."""
+
+
 class Method(NamedTuple):
     """A first-order method by one of its names."""
 
     name: str
-    settings: tuple[Setting, ...]
     rate: float
     """The learning rate when none is given."""
     rule: Callable[..., Rule]
     """Makes the rule from its settings, given by name."""
 
+    @property
+    def settings(self) -> tuple[Setting, ...]:
+        """The settings in their order."""
+        defaults = self.rule.__kwdefaults__ or {}
+        return tuple(Setting(name, value, LIMITS[name]) for name, value in defaults.items())
 
-def _method(name: str, rate: float, rule: Callable[..., Rule], *settings: Setting) -> Method:
-    return Method(name, settings, rate, rule)
-
-
-_MOMENTUM = Setting("momentum", 0.0, NOT_NEGATIVE)
-_WEIGHT_DECAY = Setting("weight_decay", 0.0, NOT_NEGATIVE)
-_EPS = Setting("eps", 1e-8, NOT_NEGATIVE)
-_MOMENTS = (Setting("beta1", 0.9, BELOW_ONE), Setting("beta2", 0.999, BELOW_ONE), _EPS)
-_AMSGRAD = Setting("amsgrad", False, FLAG)
-_DESCENT = (
-    _MOMENTUM,
-    Setting("dampening", 0.0, UP_TO_ONE),
-    _WEIGHT_DECAY,
-    Setting("nesterov", False, FLAG),
-)
 
 _ROWS = (
-    _method("gd", 1e-3, gd, *_DESCENT),
-    _method("sgd", 1e-3, gd, *_DESCENT),
-    _method(
-        "adagrad",
-        1e-2,
-        adagrad,
-        Setting("lr_decay", 0.0, NOT_NEGATIVE),
-        _WEIGHT_DECAY,
-        Setting("initial_accumulator", 0.0, NOT_NEGATIVE),
-        Setting("eps", 1e-10, NOT_NEGATIVE),
-    ),
-    _method(
-        "rmsprop",
-        1e-2,
-        rmsprop,
-        Setting("alpha", 0.99, BELOW_ONE),
-        _EPS,
-        _WEIGHT_DECAY,
-        _MOMENTUM,
-        Setting("centered", False, FLAG),
-    ),
-    _method("adam", 1e-3, adam, *_MOMENTS, _WEIGHT_DECAY, _AMSGRAD),
-    _method(
-        "adamw",
-        1e-3,
-        adamw,
-        *_MOMENTS,
-        Setting("weight_decay", 1e-2, NOT_NEGATIVE),
-        _AMSGRAD,
-    ),
-    _method(
-        "adadelta",
-        1.0,
-        adadelta,
-        Setting("rho", 0.9, BELOW_ONE),
-        Setting("eps", 1e-6, NOT_NEGATIVE),
-        _WEIGHT_DECAY,
-    ),
-    _method("adamax", 2e-3, adamax, *_MOMENTS),
-    _method("nadam", 2e-3, nadam, *_MOMENTS, Setting("momentum_decay", 4e-3, NOT_NEGATIVE)),
-    _method("radam", 1e-3, radam, *_MOMENTS),
-    _method(
-        "rprop",
-        1e-2,
-        rprop,
-        Setting("eta_minus", 0.5, INSIDE_ONE),
-        Setting("eta_plus", 1.2, Number("greater than 1", lambda value: value > 1)),
-        Setting("step_min", 1e-6, NOT_NEGATIVE),
-        Setting("step_max", 50.0, POSITIVE),
-    ),
+    Method("gd", 1e-3, gd),
+    Method("sgd", 1e-3, gd),
+    Method("adagrad", 1e-2, adagrad),
+    Method("rmsprop", 1e-2, rmsprop),
+    Method("adam", 1e-3, adam),
+    Method("adamw", 1e-3, adamw),
+    Method("adadelta", 1.0, adadelta),
+    Method("adamax", 2e-3, adamax),
+    Method("nadam", 2e-3, nadam),
+    Method("radam", 1e-3, radam),
+    Method("rprop", 1e-2, rprop),
 )
 
 METHODS = {method.name: method for method in _ROWS}
