@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gradcli.errors import MathematicsError
+from gradcli.graph.special import two_product
 from gradcli.solvers import stopping
 from gradcli.solvers.solver import each
 from gradcli.solvers.triangle import (
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
     from gradcli.solvers.stopping import Reason
     from gradcli.solvers.vectors import Box
 
-SPLITTER = 2.0**27 + 1
-
 
 def two_sum(a: Vector, b: Vector) -> tuple[Vector, Vector]:
     """Return a + b and its rounding error (Knuth)."""
@@ -43,26 +42,11 @@ def two_sum(a: Vector, b: Vector) -> tuple[Vector, Vector]:
     return total, (a - (total - virtual)) + (b - virtual)
 
 
-def two_product(a: Vector, b: Vector) -> tuple[Vector, Vector]:
-    """Return a·b and its rounding error (Dekker, Veltkamp); no number may be above 1e300."""
-    product = a * b
-    a_high, a_low = _split(a)
-    b_high, b_low = _split(b)
-    error = a_low * b_low - (((product - a_high * b_high) - a_low * b_high) - a_high * b_low)
-    return product, error
-
-
-def _split(a: Vector) -> tuple[Vector, Vector]:
-    scaled = SPLITTER * a
-    high = scaled - (scaled - a)
-    return high, a - high
-
-
 def multiplied(matrix: Matrix, vector: Vector, offset: Vector) -> tuple[Vector, Vector]:
     """Return offset + A v, shape (k,), as high and low parts."""
     high, low = offset, np.zeros_like(offset)
     for column, factor in zip(matrix.T, vector, strict=True):
-        product, product_error = two_product(column, np.full_like(column, factor))
+        product, product_error = two_product(column, factor)
         high, sum_error = two_sum(high, product)
         low += sum_error + product_error
     return two_sum(high, low)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from gradcli.solvers.trust_region import multiplier
 from gradcli.solvers.vectors import EPSILON, TINY, finite_norm
 
 if TYPE_CHECKING:
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
 
     from gradcli.solvers.solver import Mask, Matrix, Vector
     from gradcli.solvers.vectors import Box
-
-SECULAR_STEPS = 60
-SECULAR_TOLERANCE = 1e-10
 
 
 class Spectrum(NamedTuple):
@@ -113,35 +111,6 @@ def _hard_case(parts: Vector, shifted: Vector, radius: float) -> tuple[Vector, f
     if length > radius:
         return None
     return step, float(np.sqrt((radius - length) * (radius + length)))
-
-
-def multiplier(
-    parts: Vector, shifted: Vector, radius: float, tolerance: float = SECULAR_TOLERANCE
-) -> float:
-    """Return the root t > 0 of 1/|s(t)| = 1/radius, s = parts/(shifted + t), by Newton's method.
-
-    The left side is nearly linear in t. `shifted` is sorted and has no negative number.
-    """
-    bound = finite_norm(parts) / radius
-    # |parts|/(shifted + t) is at least |s| with the lowest number, and at most with the highest.
-    low, high = max(0.0, bound - float(shifted[-1])), max(0.0, bound - float(shifted[0]))
-    guess = max(low, TINY, abs(float(parts[0])) / radius - float(shifted[0]))
-    for _ in range(SECULAR_STEPS):
-        raised = np.maximum(shifted + guess, TINY)
-        step = parts / raised
-        length = finite_norm(step)
-        if abs(length - radius) <= tolerance * radius or not np.isfinite(length):
-            break
-        if length > radius:
-            low = max(low, guess)
-        else:
-            high = min(high, guess)
-        slope = float(np.sum(step * step / raised))
-        following = guess + (length - radius) / radius * length * length / slope
-        last, guess = guess, following if low < following < high else 0.5 * (low + high)
-        if guess == last:
-            break
-    return max(guess, TINY)
 
 
 def boxed(

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from gradcli.errors import MathematicsError
-from gradcli.solvers.quadratic import multiplier
 from gradcli.solvers.solver import each
+from gradcli.solvers.trust_region import multiplier
 from gradcli.solvers.vectors import EPSILON, LARGEST, finite_norm, norm, norms
 
 if TYPE_CHECKING:

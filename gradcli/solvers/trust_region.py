@@ -16,7 +16,7 @@ import numpy as np
 
 from gradcli.solvers import stopping
 from gradcli.solvers.stopping import Ending, Reason
-from gradcli.solvers.vectors import LARGEST
+from gradcli.solvers.vectors import LARGEST, TINY, finite_norm
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -191,6 +191,41 @@ class TrustRegion(AtModel[AnyModel], ABC):
     @abstractmethod
     def _goes_on(self) -> bool:
         """Whether there is another way on from a point that is no minimum."""
+
+
+SECULAR_STEPS = 60
+SECULAR_TOLERANCE = 1e-10
+"""How exactly the length of a step is the radius, relative to it."""
+
+
+def multiplier(
+    parts: Vector, shifted: Vector, radius: float, tolerance: float = SECULAR_TOLERANCE
+) -> float:
+    """Return the root t > 0 of 1/|s(t)| = 1/radius, s = parts/(shifted + t), by Newton's method.
+
+    That is how long a step s of a model with the curvatures `shifted` is when each is raised by t.
+    The left side is nearly linear in t. `shifted` is sorted and has no negative number.
+    """
+    bound = finite_norm(parts) / radius
+    # |parts|/(shifted + t) is at least |s| with the lowest number, and at most with the highest.
+    low, high = max(0.0, bound - float(shifted[-1])), max(0.0, bound - float(shifted[0]))
+    guess = max(low, TINY, abs(float(parts[0])) / radius - float(shifted[0]))
+    for _ in range(SECULAR_STEPS):
+        raised = np.maximum(shifted + guess, TINY)
+        step = parts / raised
+        length = finite_norm(step)
+        if abs(length - radius) <= tolerance * radius or not np.isfinite(length):
+            break
+        if length > radius:
+            low = max(low, guess)
+        else:
+            high = min(high, guess)
+        slope = float(np.sum(step * step / raised))
+        following = guess + (length - radius) / radius * length * length / slope
+        last, guess = guess, following if low < following < high else 0.5 * (low + high)
+        if guess == last:
+            break
+    return max(guess, TINY)
 
 
 class Progress:
