@@ -124,7 +124,7 @@ LINES = {
     "plotting": 1180,
     "programs": 2698,
     "rows": 570,
-    "solvers": 4026,
+    "solvers": 3832,
     "tables": 810,
     "uncertainty": 400,
     "": 1878,
@@ -133,7 +133,7 @@ LINES = {
 
 Lowered freely; raised only by the commit that adds a capability, which says what it is.
 """
-MODULES = 250
+MODULES = 245
 """The most modules, the empty ones of packages included."""
 WITHOUT_CODE = {
     *(tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT),

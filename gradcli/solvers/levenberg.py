@@ -73,11 +73,11 @@ class LevenbergMarquardt(TrustRegion[LinearisedResiduals]):
     """The method on residuals from a start, within a box.
 
     First a trust region, as MINPACK has it (Moré 1978), with the columns of the Jacobian scaled by
-    the largest norm each has had. When its predicted decrease is lost in rounding, undamped
-    Gauss–Newton steps follow: they see the gradient, which is accurate long after the objective has
-    stopped to change. `tolerance` ends the run earlier, at a relative step or a cosine between
-    residuals and Jacobian that is not above it, and `least` at residuals that are this share of the
-    first ones. The start is moved into the box.
+    the largest norm each has had. When its predicted decrease is lost in rounding, undamped steps
+    follow: Gauss–Newton's, then with the exact curvature of the residuals where these shrink
+    slowly. `tolerance` ends the run earlier, at a relative step or a cosine between residuals and
+    Jacobian that is not above it, and `least` at residuals that are this share of the first ones.
+    The objective is `factor` times the sum of squares. The start is moved into the box.
     """
 
     name = "lm"

@@ -61,7 +61,7 @@ class Newton(TrustRegion[QuadraticModel]):
 
     Variables are scaled by the roots of the curvatures. Once the gradient norm is at most
     `tolerance`, or falls of the value drown in rounding, undamped Newton steps follow while they
-    make the gradient smaller; saddles and maxima are left along negative curvature. Meant for at
+    become shorter; saddles and maxima are left along negative curvature. Meant for at
     most some 50 variables. Raises MathematicsError where the function has no value or gradient at
     the start.
     """
