@@ -195,8 +195,11 @@ def step_within(factor: Matrix, rotated: Vector, radius: float) -> Vector:
     inside = np.divide(parts, sizes, out=np.zeros_like(parts), where=has_effect)
     longest = radius / size if size > 0 else np.inf
     if norm(inside) > 1.1 * longest:
-        squares = sizes**2
-        inside = sizes * parts / (squares + multiplier(sizes * parts, squares, longest, 0.1))
+        unit = sizes[-1]  # squares of numbers about 1 do not underflow
+        sizes = sizes / unit
+        with np.errstate(all="ignore"):
+            damping = multiplier(sizes * parts, sizes**2, unit * longest, 0.1)
+        inside = sizes * parts / (sizes**2 + damping) / unit
     return np.asarray(-size * (directions.T @ inside))
 
 
