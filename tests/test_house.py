@@ -124,7 +124,7 @@ LINES = {
     "plotting": 1180,
     "programs": 2698,
     "rows": 570,
-    "solvers": 3832,
+    "solvers": 3835,
     "tables": 810,
     "uncertainty": 400,
     "": 1878,
