@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import DrawingError
+from gradcli.records import NamedTuple
 
 if TYPE_CHECKING:
     from gradcli.graph.node import Node

@@ -7,13 +7,14 @@ function of the named nodes that it reads.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from gradcli.calculus.forward import rate_between
 from gradcli.calculus.readable import readable
 from gradcli.calculus.reverse import gradient
 from gradcli.calculus.spelling import spelled
 from gradcli.graph.operations import VARIABLE
+from gradcli.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

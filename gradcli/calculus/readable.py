@@ -11,7 +11,7 @@ from __future__ import annotations
 from fractions import Fraction
 from functools import reduce
 from math import prod
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from gradcli.calculus.reverse import as_node
 from gradcli.calculus.spelling import spelled
@@ -31,6 +31,7 @@ from gradcli.graph.operations import (
 from gradcli.graph.precedence import COMPARISON
 from gradcli.graph.simplify import DerivedNode
 from gradcli.graph.structural import filled
+from gradcli.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

@@ -5,12 +5,13 @@ The rules that are run reshape and broadcast; pictures and lessons show these, f
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from gradcli.graph import structural
 from gradcli.graph.node import Graph, Node
 from gradcli.graph.operations import Operation
 from gradcli.graph.simplify import DerivedNode
+from gradcli.records import NamedTuple
 
 if TYPE_CHECKING:
     from typing_extensions import Self

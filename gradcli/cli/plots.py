@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from gradcli.cli.data import check_writable, scattered
 from gradcli.cli.output import note, width
@@ -13,6 +13,7 @@ from gradcli.data.files import ending
 from gradcli.errors import UsageError, printable
 from gradcli.pictures.plots.looks import Looks, drawable, dressed
 from gradcli.plotting.descent import KEPT_STEPS
+from gradcli.records import NamedTuple
 from gradcli.solvers.observer import Thinned
 from gradcli.values import entries
 

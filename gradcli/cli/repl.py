@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import re
 from contextlib import suppress
-from typing import NamedTuple
 
 from gradcli.cli import arguments
 from gradcli.cli.batch import statements
@@ -21,6 +20,7 @@ from gradcli.graph.literals import value_text
 from gradcli.language.bindings import binding
 from gradcli.language.names import CONSTANTS, is_function, is_name, names_in
 from gradcli.language.scanner import SCANNER
+from gradcli.records import NamedTuple
 from gradcli.values import shape_of
 
 TYPE_CHECKING = False

@@ -79,7 +79,7 @@ def _estimate(quantity: Quantity, confidence: float) -> Estimate:
     if known is None:
         value = quantity.value
         return Estimate(quantity.name, None if value - value != 0 else value)
-    from gradcli.solvers.statistics.intervals import finite, tail_probability
+    from gradcli.solvers.distributions import finite, tail_probability
 
     error = known.standard_error
     t = finite(known.value / error) if error else None

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from gradcli.cli.output import SHOWN_NOTES, csv_text, note
 from gradcli.errors import GradcliError, MathematicsError, ShapeError
 from gradcli.graph.literals import double_text, number_text
 from gradcli.graph.printing import label as node_label
 from gradcli.limits import ELEMENTS
+from gradcli.records import NamedTuple
 from gradcli.sheets import ours
 
 if TYPE_CHECKING:

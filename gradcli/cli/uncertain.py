@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from gradcli.cli.options import Eval, Uncertain
 from gradcli.cli.output import note, say_notes
@@ -14,6 +14,7 @@ from gradcli.errors import (
     UsageError,
 )
 from gradcli.language.bindings import is_number
+from gradcli.records import NamedTuple
 from gradcli.sheets import Column, cells, headings
 from gradcli.sheets import show as show_table
 

@@ -15,13 +15,14 @@ import warnings
 from collections import Counter
 from contextlib import suppress
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from gradcli.cluster import worker
 from gradcli.cluster.worker import Answer, Facts, Request
 from gradcli.data.rows import PieceRows
 from gradcli.errors import ClusterError, FileError, GradcliError, UsageError, printable
 from gradcli.options import example, spelled
+from gradcli.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

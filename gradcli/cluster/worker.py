@@ -11,10 +11,11 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from gradcli.data.rows import Store
 from gradcli.errors import ClusterError, MathematicsError
+from gradcli.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from math import prod
 from pathlib import PurePath
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -30,6 +30,7 @@ from gradcli.data.input import Section, shown
 from gradcli.errors import FileError, ShapeError, printable
 from gradcli.graph import shapes
 from gradcli.limits import ELEMENTS
+from gradcli.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

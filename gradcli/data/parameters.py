@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from itertools import chain
 from math import isfinite
-from typing import IO, TYPE_CHECKING, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Any
 
 from gradcli.data.files import reading, write
 from gradcli.data.formats import unlike
@@ -13,6 +13,7 @@ from gradcli.errors import FileError, UsageError, printable
 from gradcli.graph import shapes
 from gradcli.language.names import fixed_meaning, is_name
 from gradcli.limits import AXES, ELEMENTS, out_of_range
+from gradcli.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -11,7 +11,8 @@ from __future__ import annotations
 import heapq
 import math
 from itertools import count, pairwise
-from typing import NamedTuple
+
+from gradcli.records import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -8,8 +8,9 @@ before it is printed (gradcli.language.repairs).
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import NamedTuple
 from unicodedata import digit
+
+from gradcli.records import NamedTuple
 
 _FUNCTIONS = """
 lg log_10 log₁₀(x) = log10(x)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from gradcli.errors import FormulaError
 from gradcli.graph.precedence import (
@@ -28,6 +28,7 @@ from gradcli.graph.precedence import (
 from gradcli.language.names import FORMS
 from gradcli.language.notations import EXAMPLES, RULES, VALUE_RULES
 from gradcli.language.scanner import END, SCANNER
+from gradcli.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

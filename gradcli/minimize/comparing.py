@@ -132,8 +132,6 @@ def _size(found: Minimum) -> int:
 
 def _ratio(small: Minimum, large: Minimum) -> tuple[float, float] | None:
     """Return F and its p value; None where they do not exist, as for a robust loss."""
-    from gradcli.solvers.statistics.intervals import variance_ratio_tail
-
     one, other = small.statistics, large.statistics
     if one is None or other is None or one.aic is None or other.aic is None:
         return None
@@ -143,7 +141,9 @@ def _ratio(small: Minimum, large: Minimum) -> tuple[float, float] | None:
     ratio = (one.rss - other.rss) / more / (other.rss / freedom)
     if ratio > -ROUNDED:
         ratio = max(ratio, 0.0)
-    return ratio, variance_ratio_tail(ratio, more, freedom)
+    from scipy.special import fdtrc
+
+    return ratio, float(fdtrc(more, freedom, ratio))
 
 
 def _is_nested(small: Minimum, model: Model, large: Minimum, stop: Observer) -> bool:

@@ -440,10 +440,10 @@ class _Search:
         self, function: VectorObjective, point: Vector, slope: float, suspects: Any = None
     ) -> Vector | None:
         """Return a lower point beside one where the gradient vanishes; None for a minimum."""
-        from gradcli.solvers.surroundings import Lower, around
+        from gradcli.solvers.surroundings import Lower, Surroundings
 
         with suppress(MathematicsError):
-            found = around(function, point, self._box, slope, suspects)
+            found = Surroundings(function, point, self._box).lower(slope, suspects)
             return found.point if isinstance(found, Lower) else None
         return None
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from gradcli.minimize.task import Task
     from gradcli.point import Point
     from gradcli.solvers.solver import Outcome, Record, Vector
-    from gradcli.solvers.statistics.summary import Statistics
+    from gradcli.solvers.statistics import Statistics
     from gradcli.solvers.stopping import Reason
 
 POOR = 0.5

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from gradcli.graph.shapes import Shape
     from gradcli.language.origin import Origin
     from gradcli.minimize.objective import Objective
+    from gradcli.solvers.covariance import Weights
     from gradcli.solvers.losses import Loss
     from gradcli.solvers.solver import Vector
-    from gradcli.solvers.statistics.evidence import Weights
-    from gradcli.solvers.statistics.summary import Statistics
+    from gradcli.solvers.statistics import Statistics
     from gradcli.solvers.vectors import Box
 
 
@@ -211,7 +211,7 @@ class Fit:
         """
         if self.found.weight is None:
             return None
-        from gradcli.solvers.statistics.evidence import Weights
+        from gradcli.solvers.covariance import Weights
 
         parts: list[Weights] = []
         for part in self._over(self.weights_of_rows):
@@ -228,7 +228,7 @@ class Fit:
     def weights_of_rows(self, block: Block, first: int) -> Weights | FileError:
         """Return what there is to know of the weights of some rows with so many before them."""
         from gradcli.data.columns import length_of
-        from gradcli.solvers.statistics.evidence import Weights
+        from gradcli.solvers.covariance import Weights
 
         column = self.weighting.column
         if column is not None:
@@ -256,14 +256,13 @@ class Fit:
         `names` are those of the numbers of the point. A parameter on its limit counts as fixed.
         `rss` is the sum of squares where it is known better than from the residuals.
         """
-        from gradcli.solvers.statistics.summary import summary, with_limits
+        from gradcli.solvers.statistics import summary
 
-        free = box.inside(point)
         found, warnings = summary(
             self.residuals,
             point,
-            [name for name, is_free in zip(names, free, strict=True) if is_free],
-            free=free,
+            names,
+            free=box.inside(point),
             rss=rss,
             total=self._total(),
             weights=self.weights,
@@ -274,7 +273,7 @@ class Fit:
         if self.found.response is None:
             why = "R² does not exist, for no single term of the residuals is the response"
             warnings = [*warnings, why]
-        return with_limits(found, warnings, names, free)
+        return found, warnings
 
     def check_influence(self) -> None:
         """Raise UsageError unless the influence of each row can be computed."""

@@ -17,12 +17,12 @@ from gradcli.minimize.objective import HeldFunction, VectorObjective
 from gradcli.minimize.settings import HESSIAN, JACOBIAN
 from gradcli.options import example, spelled
 from gradcli.rows.reductions import MEANS
+from gradcli.solvers.covariance import triangle
+from gradcli.solvers.distributions import central_quantile
 from gradcli.solvers.levenberg import LevenbergMarquardt
 from gradcli.solvers.newton import Newton
 from gradcli.solvers.solver import each, run
-from gradcli.solvers.statistics.evidence import triangle
-from gradcli.solvers.statistics.intervals import Held, central_quantile, ends
-from gradcli.solvers.statistics.summary import UNSEEN, estimates, likelihood, with_limits
+from gradcli.solvers.statistics import UNSEEN, Held, at_limits, ends, estimates, likelihood
 from gradcli.solvers.stopping import Ending
 from gradcli.solvers.vectors import Box
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from gradcli.minimize.settings import Settings
     from gradcli.minimize.task import Task
     from gradcli.solvers.solver import Function, Matrix, Residuals, Solver, Vector
-    from gradcli.solvers.statistics.summary import Interval, Statistics
+    from gradcli.solvers.statistics import Interval, Statistics
 
 STEPS = 500
 """How many steps a run with one number held may take."""
@@ -113,7 +113,6 @@ def with_hessian(
     if len(names) > LM_PARAMETERS:
         return None, [f"there are no standard errors for more than {LM_PARAMETERS} parameters"]
     free = problem.box().inside(point)
-    own = [name for name, is_free in zip(names, free, strict=True) if is_free]
     try:
         hessian = VectorObjective(problem.objective).hessian(point)[free][:, free]
     except MathematicsError as error:
@@ -121,14 +120,13 @@ def with_hessian(
     if fit is None:
         objective = problem.objective
         count = objective.row_count or None
-        found, warnings = likelihood(hessian, own, point[free], value, count, how.confidence)
-        return with_limits(found, warnings, names, free)
+        return likelihood(hessian, names, point, free, value, count, how.confidence)
     deviation = 1.0 if how.absolute_sigma else fit.residual_standard_error
     freedom = None if how.absolute_sigma else fit.degrees_of_freedom
     more, warnings = estimates(
-        triangle(hessian / 2), own, point[free], deviation, freedom, how.confidence, UNSEEN
+        triangle(hessian / 2), names, point, free, deviation, freedom, how.confidence, UNSEEN
     )
-    return with_limits(fit._replace(**more, errors="hessian"), warnings, names, free)
+    return fit._replace(**more, errors="hessian"), [*at_limits(names, free), *warnings]
 
 
 # ---------------------------------------------------------------- the profile

@@ -170,12 +170,11 @@ def solver(
         return _least_squares(task, settings, vector)
     function = VectorObjective(task.objective)
     if method.name == "newton":
-        from gradcli.solvers.newton import Newton
+        from gradcli.solvers.newton import Newton, RoundedNewton
 
         box = task.box(start, frozen)
         if method.settings == ROUNDED:
             from gradcli.minimize.objective import rounded
-            from gradcli.solvers.rounding import RoundedNewton
 
             smooth = rounded(task.objective, start, task.kinks())
             return RoundedNewton(function, smooth, vector, box, tolerance)
@@ -208,45 +207,19 @@ def _descent(
 def _least_squares(task: Task, settings: Settings, start: Vector) -> Solver:
     fit = task.fit
     assert fit is not None  # noqa: S101 - chosen only for a sum of squares
-    found: Solver
+    factor = fit.found.factor
     if fit.is_linear and settings.steps != 0:
         from gradcli.solvers.linear import LinearLeastSquares
 
-        found = LinearLeastSquares(fit.residuals, start, task.box())
-    else:
-        from gradcli.solvers.levenberg import LevenbergMarquardt
+        return LinearLeastSquares(fit.residuals, start, task.box(), factor=factor)
+    from gradcli.solvers.levenberg import LevenbergMarquardt
 
-        found = LevenbergMarquardt(
-            fit.residuals,
-            start,
-            task.box(),
-            tolerance=settings.tol,
-            loss=task.loss,
-            least=VANISHED if fit.is_plain else 0.0,
-        )
-    return found if fit.found.factor == 1 else Scaled(found, fit.found.factor)
-
-
-class Scaled:
-    """A solver whose objective is a factor times that of another one, which does the work."""
-
-    def __init__(self, solver: Solver, factor: float) -> None:
-        self._solver = solver
-        self._factor = factor
-        self.name, self.rate = solver.name, solver.rate
-        self.suspects, self.arrived, self.step = solver.suspects, solver.arrived, solver.step
-
-    @property
-    def point(self) -> Any:
-        """Where the solver stands."""
-        return self._solver.point
-
-    @property
-    def value(self) -> float:
-        """The objective at the point."""
-        return self._factor * self._solver.value
-
-    @property
-    def gradient_norm(self) -> float:
-        """The norm of its gradient there."""
-        return self._factor * self._solver.gradient_norm
+    return LevenbergMarquardt(
+        fit.residuals,
+        start,
+        task.box(),
+        tolerance=settings.tol,
+        loss=task.loss,
+        least=VANISHED if fit.is_plain else 0.0,
+        factor=factor,
+    )

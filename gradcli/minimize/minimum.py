@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from gradcli.minimize.predictions import Predictions
     from gradcli.sheets import Sheet
-    from gradcli.solvers.statistics.summary import Statistics
+    from gradcli.solvers.statistics import Statistics
 
 
 class Iterate(NamedTuple):

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
     from gradcli.data.rows import Rows
     from gradcli.minimize.fit import Fit
+    from gradcli.solvers.covariance import Band
     from gradcli.solvers.solver import Mask, Matrix, Vector
-    from gradcli.solvers.statistics.evidence import Band
 
 
 class Influence(NamedTuple):
@@ -207,7 +207,7 @@ class Predictions:
         """Return the confidence band, or why there is none."""
         if self._missing is not None:
             return None, self._missing
-        from gradcli.solvers.statistics.evidence import band
+        from gradcli.solvers.covariance import band
 
         fit = self._fit
         return band(

@@ -317,7 +317,7 @@ class Runs:
         suspects = working.suspects()
         if reason.ending is Ending.CONVERGED and suspects is not None and not suspects.any():
             return reason
-        from gradcli.solvers.surroundings import Lower, around, is_kinked
+        from gradcli.solvers.surroundings import Lower, Surroundings
 
         problem, tolerance = self.problem, self._how.tol
         tolerance = stopping.TOLERANCE if tolerance is None else tolerance
@@ -327,14 +327,14 @@ class Runs:
             if reason.ending is Ending.STALLED:
                 if outcome.record.gradient_norm <= tolerance:
                     return reason
-                shortest = is_kinked(function, here, box, tolerance)
+                shortest = Surroundings(function, here, box).kink(tolerance)
                 return reason if shortest is None else stopping.kinked(shortest, tolerance)
             slope = max(outcome.record.gradient_norm, tolerance)
-            found = around(function, here, box, slope, suspects)
+            found = Surroundings(function, here, box).lower(slope, suspects)
             if isinstance(found, Lower):
                 where = self._moved(here, found)
                 return stopping.lower(where, found.value, is_flat=found.is_flat)
-            if found is not None:
+            if found:
                 return stopping.flat()
         return reason
 

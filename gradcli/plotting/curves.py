@@ -10,7 +10,7 @@ of it is left between neighbouring doubles, or a point without a value is met, t
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from gradcli.errors import MathematicsError, UsageError
 from gradcli.graph.literals import number_text
 from gradcli.graph.printing import label
 from gradcli.pictures.plots.chart import CURVES
+from gradcli.records import NamedTuple
 from gradcli.tables.ranges import BLOCK, Range, Table
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from gradcli.pictures.plots.chart import CLASSES, Chart, Field, Line, Panel, Poi
 from gradcli.plotting.curves import check_curves
 from gradcli.plotting.curves import curves as curves_of
 from gradcli.programs import interpreter
+from gradcli.records import NamedTuple
 from gradcli.rows.reductions import is_rowwise
 from gradcli.tables.ranges import Range
 from gradcli.tables.rows import RowTable

@@ -8,7 +8,7 @@ measured after each. The curves of logs that other runs wrote may lie over those
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -30,6 +30,7 @@ from gradcli.pictures.plots.chart import (
     positive,
 )
 from gradcli.plotting.curves import CENTRAL, both, broken, check_curves, ends_around, with_gaps
+from gradcli.records import NamedTuple
 from gradcli.sheets import PREFIX
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,8 +24,9 @@ from gradcli.pictures.lesson.figures import Marks
 from gradcli.pictures.wording import say
 from gradcli.programs.instructions import Instructions
 from gradcli.programs.loop import POINT, RATE, kept
+from gradcli.records import NamedTuple
 from gradcli.solvers import stopping
-from gradcli.solvers.first_order.leaps import in_one
+from gradcli.solvers.first_order.fused import in_one
 from gradcli.solvers.first_order.methods import METHODS
 from gradcli.values import entries, entry_name, numbers, shape_of
 
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from gradcli.minimize.minimum import Iterate, Minimum
     from gradcli.minimize.settings import Settings
     from gradcli.minimize.task import Task
-    from gradcli.solvers.first_order.leaps import Step
+    from gradcli.solvers.first_order.fused import Step
 
 OFFERED = ("gd", "gd(momentum=0.9)", "adam")
 """The methods that a page offers; it may have words for them."""

@@ -87,13 +87,6 @@ class Order(NamedTuple):
         """Return the learning rate of a step, from 1."""
         return self.rates if isinstance(self.rates, float) else self.rates[step - 1]
 
-    def after(self, steps: int, state: Sequence[float]) -> Order:
-        """Return the order for the steps that are left after some, which led to a state."""
-        rates = self.rates if isinstance(self.rates, float) else self.rates[steps:]
-        return self._replace(
-            state=state, before=self.before + steps, rates=rates, most=self.most - steps
-        )
-
 
 class Stretch(NamedTuple):
     """Steps that a loop has taken, and where they led."""

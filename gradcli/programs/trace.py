@@ -6,11 +6,12 @@ written: `3*x*y` has three inputs. Or a step is all that lies between nodes that
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from gradcli.graph.operations import ADD, MULTIPLY
 from gradcli.graph.printing import label, write
 from gradcli.programs.reading import taken
+from gradcli.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gradcli.errors import MathematicsError
 from gradcli.solvers import stopping
-from gradcli.solvers.polishing import TIGHTEST, Polishing, relative
 from gradcli.solvers.solver import each
 from gradcli.solvers.triangle import (
+    LinearisedResiduals,
     checked,
-    linearised,
+    reduced,
+    relative,
     scaling,
     size_of,
+    solution,
+    solve_triangular,
     step_between,
     step_within,
 )
@@ -22,10 +26,11 @@ from gradcli.solvers.trust_region import ACCEPTED, Trial, TrustRegion
 from gradcli.solvers.vectors import EPSILON, norm
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from gradcli.solvers.losses import Loss
-    from gradcli.solvers.solver import Mask, Residuals, Vector
+    from gradcli.solvers.solver import Mask, Matrix, Residuals, Vector
     from gradcli.solvers.stopping import Reason
-    from gradcli.solvers.triangle import Triangle
     from gradcli.solvers.vectors import Box
 
 FIRST_RADIUS = 1.0
@@ -45,18 +50,34 @@ RENEWED = 1 - 1e-6
 
 UNMOVED = "no parameter changes the residuals here; choose another start"
 
-_Place = tuple["Vector", "Triangle"]
+TIGHTEST = 1e-15
+"""The relative step at which nothing is left to be done."""
+
+PATIENCE = 3
+"""Undamped steps in a row after which the next one must be shorter."""
+
+CURVED = 1e-11
+"""The relative step from which on the curvature of the residuals is taken into account.
+
+Where it is large, Gauss–Newton steps lead away from the minimum, or to it slowly.
+"""
+
+LONGEST = 10.0
+"""An undamped step so many times longer than the point loses its parameters."""
+
+MOST_PARAMETERS = 50
+"""Up to so many a pass over the rows for each of them is worth its time."""
 
 
-class LevenbergMarquardt(TrustRegion[_Place]):
+class LevenbergMarquardt(TrustRegion[LinearisedResiduals]):
     """The method on residuals from a start, within a box.
 
     First a trust region, as MINPACK has it (Moré 1978), with the columns of the Jacobian scaled by
-    the largest norm each has had. When its predicted decrease is lost in rounding, undamped
-    Gauss–Newton steps follow: they see the gradient, which is accurate long after the objective has
-    stopped to change. `tolerance` ends the run earlier, at a relative step or a cosine between
-    residuals and Jacobian that is not above it, and `least` at residuals that are this share of the
-    first ones. The start is moved into the box.
+    the largest norm each has had. When its predicted decrease is lost in rounding, undamped steps
+    follow: Gauss–Newton's, then with the exact curvature of the residuals where these shrink
+    slowly. `tolerance` ends the run earlier, at a relative step or a cosine between residuals and
+    Jacobian that is not above it, and `least` at residuals that are this share of the first ones.
+    The objective is `factor` times the sum of squares. The start is moved into the box.
     """
 
     name = "lm"
@@ -70,16 +91,17 @@ class LevenbergMarquardt(TrustRegion[_Place]):
         tolerance: float | None = None,
         loss: Loss | None = None,
         least: float = 0.0,
+        factor: float = 1.0,
     ) -> None:
         self.residuals = residuals
         self.box = box
         self.tolerance = tolerance
         self.loss = loss
-        self.point = box.clipped(np.array(start, dtype=float))
-        self.triangle = linearised(residuals, self.point, loss)
+        self._model = partial(LinearisedResiduals, residuals, box=box, loss=loss, factor=factor)
+        self._at = self._model(box.clipped(np.array(start, dtype=float)))
         self._end: Reason | None = None
         self._least = least
-        self._first_norm = self.triangle.norm
+        self._first_norm = self._at.triangle.norm
         self._stalled = np.inf  # the value where the run last found no way on
         self._begin()
 
@@ -89,31 +111,21 @@ class LevenbergMarquardt(TrustRegion[_Place]):
         self._rescale()
         length = norm(self._scale * self.point)
         self._radius = FIRST_RADIUS * (length if length > 0 else 1.0)
-        self._damping = 0.0
         self._is_hopeful = True
-        self._polishing: Polishing | None = None
-
-    @property
-    def value(self) -> float:
-        """The sum of squares, or of what the loss makes of them."""
-        return self.triangle.norm**2
-
-    @property
-    def gradient_norm(self) -> float:
-        """The norm of the gradient, 2 Jᵀr, without what a limit stops."""
-        return self.triangle.free_gradient_norm(self.box, self.point)
+        self._is_polishing = False
+        self._curvature: tuple[Mask, Matrix] | None = None
 
     def suspects(self) -> Mask:
         """Return which parameters change the residuals next to nothing here."""
-        return self.triangle.negligible(self.point)
+        return self._at.triangle.negligible(self.point)
 
     def arrived(self) -> Reason | None:
         """Return why the run is over: residuals of 0, a Jacobian of 0, or `tolerance` is met."""
-        if self._end is None and self.triangle.norm == 0:
+        if self._end is None and self._at.triangle.norm == 0:
             return stopping.converged(0.0, 0.0)
-        if self.triangle.norm <= self._least * self._first_norm:
-            return stopping.vanished(self.triangle.norm / self._first_norm, self._least)
-        if not self.triangle.factor.any():
+        if self._at.triangle.norm <= self._least * self._first_norm:
+            return stopping.vanished(self._at.triangle.norm / self._first_norm, self._least)
+        if not self._at.triangle.factor.any():
             return stopping.stuck(UNMOVED, 0.0)
         if self._end is None and self.tolerance is not None:
             cosine = self._cosine()
@@ -122,17 +134,41 @@ class LevenbergMarquardt(TrustRegion[_Place]):
         return self._end
 
     def _is_settled(self) -> bool:
-        return self._polishing is not None
+        return self._is_polishing
 
-    def _polish(self) -> bool:
-        """Whether a Gauss–Newton step without damping led to a shorter one."""
-        if self._polishing is None:
-            place = self.point, self.triangle
-            self._polishing = Polishing(self.residuals, place, self.box, self.loss, self._scale)
-        if not self._polishing.step():
-            return False
-        self.point, self.triangle = self._polishing.best[:2]
-        return True
+    def _undamped(self) -> Iterator[LinearisedResiduals]:
+        """Yield the ends of Gauss–Newton steps, then of Newton's, which follow each other."""
+        self._is_polishing = True
+        if self._at.length <= TIGHTEST:
+            return
+        yield from self._followed()
+        if self._at.length > CURVED and self._curvature is None:
+            free = self.box.inside(self.point)
+            factor = reduced(self._at.triangle.factor[:, free])
+            found = curvature(self.residuals, self.point, factor, free, self.loss)
+            if found is not None:
+                self._curvature = free, found
+                yield from self._followed()
+
+    def _followed(self) -> Iterator[LinearisedResiduals]:
+        """Yield the ends of some steps, up to one that is undefined, too long, or clearly higher.
+
+        After the first one they need not become shorter: rounding makes them longer at times.
+        """
+        here = last = self._at
+        size = here.triangle.norm
+        noise = EPSILON * float(np.max(here.triangle.column_norms * np.abs(here.point), initial=0))
+        for _ in range(PATIENCE):
+            step = last.step if self._curvature is None else newton_step(last, *self._curvature)
+            if norm(self._scale * step) > LONGEST * norm(self._scale * last.point):
+                return
+            try:
+                last = self._model(self.box.reached(last.point, step))
+            except MathematicsError:
+                return
+            if last.triangle.norm > size * (1 + 1e-8) + 16 * noise:
+                return
+            yield last
 
     def _goes_on(self) -> bool:
         """Whether there is a way on with fresh scales: one huge old column may have ruled them.
@@ -147,12 +183,11 @@ class LevenbergMarquardt(TrustRegion[_Place]):
 
     def _verdict(self) -> Reason:
         """Return how good the point is from which polishing found no better one."""
-        assert self._polishing is not None  # noqa: S101 - steps without damping came before
-        place = self._polishing.best
-        if place.length <= TIGHTEST:
-            return stopping.settled(place.length, TIGHTEST)
-        if place.length <= CLEAR:
-            return stopping.rounded(place.length)
+        length = self._at.length
+        if length <= TIGHTEST:
+            return stopping.settled(length, TIGHTEST)
+        if length <= CLEAR:
+            return stopping.rounded(length)
         if self._cosine() <= CLEAR:
             return stopping.level(self.gradient_norm)
         return stopping.stuck("no step makes the residuals smaller", self.gradient_norm)
@@ -163,8 +198,8 @@ class LevenbergMarquardt(TrustRegion[_Place]):
         if length <= EPSILON * norm(self._scale * self.point) or length == 0:
             return None
         change = step / self._scale
-        along = self.triangle.factor @ change / self.triangle.norm
-        rotated = self.triangle.rotated / self.triangle.norm
+        along = self._at.triangle.factor @ change / self._at.triangle.norm
+        rotated = self._at.triangle.rotated / self._at.triangle.norm
         promised = -float((2 * rotated + along) @ along)
         if promised <= INVISIBLE:
             return None
@@ -173,19 +208,17 @@ class LevenbergMarquardt(TrustRegion[_Place]):
 
     def _within(self) -> Vector:
         """Return the scaled step that the region allows: a ball, or near limits the box around."""
-        factor = self.triangle.factor / self._scale
-        rotated = self.triangle.rotated
+        factor = self._at.triangle.factor / self._scale
+        rotated = self._at.triangle.rotated
         lower, upper = (limit * self._scale for limit in self.box.room(self.point))
-        guess = self._damping / self._radius
-        step, damping = step_within(factor, rotated, self._radius, guess)
-        self._damping = damping * self._radius
+        step = step_within(factor, rotated, self._radius)
         if np.all((lower <= step) & (step <= upper)):
             return step
         lower = np.maximum(lower, -self._radius)
         upper = np.minimum(upper, self._radius)
         return step_between(factor, rotated, lower, upper)
 
-    def _look(self, trial: Trial) -> tuple[float, _Place | None]:
+    def _look(self, trial: Trial) -> tuple[float, LinearisedResiduals | None]:
         """Return the fall as a share of the objective, and the point with its triangle.
 
         After a step that was taken the next one most likely is, and the Jacobian, which it needs,
@@ -199,21 +232,21 @@ class LevenbergMarquardt(TrustRegion[_Place]):
                 fall = self._fall(checked(norm(np.array(sizes))))
                 if fall < enough:
                     return fall, None
-            triangle = linearised(self.residuals, trial.point, self.loss)
+            there = self._model(trial.point)
         except MathematicsError:
             return -np.inf, None
-        fall = self._fall(triangle.norm)
+        fall = self._fall(there.triangle.norm)
         self._is_hopeful = fall >= enough
-        return fall, (trial.point, triangle) if self._is_hopeful else None
+        return fall, there if self._is_hopeful else None
 
     def _fall(self, size: float) -> float:
-        share = size / self.triangle.norm
+        share = size / self._at.triangle.norm
         return 1 - share * share
 
-    def _accept(self, there: _Place) -> None:
+    def _accept(self, there: LinearisedResiduals) -> None:
         """Go to a point; end the run where the step was not above the tolerance."""
-        change = there[0] - self.point
-        self.point, self.triangle = there
+        change = there.point - self.point
+        self._at = there
         self._rescale()
         if self.tolerance is not None and self.tolerance > 0:
             length = relative(change, self.point, self._scale)
@@ -221,11 +254,68 @@ class LevenbergMarquardt(TrustRegion[_Place]):
                 self._end = stopping.settled(length, self.tolerance)
 
     def _rescale(self) -> None:
-        self._lengths = np.maximum(self._lengths, self.triangle.column_norms)
+        self._lengths = np.maximum(self._lengths, self._at.triangle.column_norms)
         self._sizes = np.maximum(self._sizes, np.abs(self.point))
         self._scale = scaling(self._lengths, self._sizes)
 
     def _cosine(self) -> float:
-        free = self.box.free_gradient(self.point, self.triangle.gradient) != 0
-        scale = scaling(self.triangle.column_norms, np.abs(self.point))
-        return float(np.max(self.triangle.cosines(scale)[free], initial=0.0))
+        free = self.box.free_gradient(self.point, self._at.triangle.gradient) != 0
+        scale = scaling(self._at.triangle.column_norms, np.abs(self.point))
+        return float(np.max(self._at.triangle.cosines(scale)[free], initial=0.0))
+
+
+def curvature(
+    residuals: Residuals, point: Vector, triangle: Matrix, free: Mask, loss: Loss | None
+) -> Matrix | None:
+    """Return C = R⁻ᵀ H R⁻¹ of half the Hessian H by the free parameters, R upper triangular.
+
+    C is the identity where residuals have no curvature, so that the Gauss–Newton step -R⁻¹q is
+    Newton's; elsewhere Newton's is -R⁻¹C⁻¹q. H is exact. None when it is undefined, when C is not
+    positive definite, or for so many parameters that it would take long.
+    """
+    count = len(triangle)
+    if count > MOST_PARAMETERS or np.any(np.diagonal(triangle) == 0):
+        return None
+    columns = []
+    for part in solve_triangular(triangle, np.eye(count)).T:
+        direction = np.zeros_like(point)
+        direction[free] = part
+        try:
+            with np.errstate(over="ignore", invalid="ignore"):
+                turned = (point, direction)
+                parts = each(residuals, "along", half_hessian_times, turned, direction, loss)
+                columns.append(np.sum([*parts], axis=0)[free])
+        except MathematicsError:
+            return None
+    gradients = np.array(columns).T
+    if not np.all(np.isfinite(gradients)):
+        return None
+    found = solve_triangular(triangle, gradients, transposed=True)
+    found = (found + found.T) / 2
+    if not np.all(np.isfinite(found)) or np.linalg.eigvalsh(found)[0] <= 0:
+        return None
+    return np.asarray(found)
+
+
+def newton_step(here: LinearisedResiduals, free: Mask, second: Matrix) -> Vector:
+    """Return Newton's step with the curvature C of the free parameters near a point."""
+    count = int(np.sum(free))
+    rows = reduced(np.column_stack([here.triangle.factor[:, free], here.triangle.rotated]))
+    step = np.zeros_like(here.point)
+    right = np.asarray(np.linalg.solve(second, rows[:count, count]), dtype=np.float64)
+    step[free], _ = solution(rows[:count, :count], right)
+    return step
+
+
+def half_hessian_times(
+    blocks: Iterable[tuple[Vector, Matrix, Matrix]], direction: Vector, loss: Loss | None
+) -> Vector:
+    """Return how the half gradient Jᵀψ(r) changes along a direction; ψ is r without a loss."""
+    total = np.zeros_like(direction)
+    for values, jacobian, turned in blocks:
+        moved = jacobian @ direction
+        if loss is not None:
+            values, slopes = loss.influence(values)  # noqa: PLW2901 - what counts of each
+            moved = slopes * moved
+        total += jacobian.T @ moved + turned.T @ values
+    return total

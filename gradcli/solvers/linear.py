@@ -7,21 +7,24 @@ arithmetic. (Ogita, Rump and Oishi, Accurate sum and dot product, SIAM J. Sci. C
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gradcli.errors import MathematicsError
+from gradcli.graph.special import two_product
 from gradcli.solvers import stopping
 from gradcli.solvers.solver import each
 from gradcli.solvers.triangle import (
     RANK_TOLERANCE,
+    LinearisedResiduals,
     full_step,
-    linearised,
     reduced,
     solution,
     solve_triangular,
 )
+from gradcli.solvers.trust_region import AtModel
 from gradcli.solvers.vectors import LARGEST, norm
 
 if TYPE_CHECKING:
@@ -31,8 +34,6 @@ if TYPE_CHECKING:
     from gradcli.solvers.stopping import Reason
     from gradcli.solvers.vectors import Box
 
-SPLITTER = 2.0**27 + 1
-
 
 def two_sum(a: Vector, b: Vector) -> tuple[Vector, Vector]:
     """Return a + b and its rounding error (Knuth)."""
@@ -41,26 +42,11 @@ def two_sum(a: Vector, b: Vector) -> tuple[Vector, Vector]:
     return total, (a - (total - virtual)) + (b - virtual)
 
 
-def two_product(a: Vector, b: Vector) -> tuple[Vector, Vector]:
-    """Return a·b and its rounding error (Dekker, Veltkamp); no number may be above 1e300."""
-    product = a * b
-    a_high, a_low = _split(a)
-    b_high, b_low = _split(b)
-    error = a_low * b_low - (((product - a_high * b_high) - a_low * b_high) - a_high * b_low)
-    return product, error
-
-
-def _split(a: Vector) -> tuple[Vector, Vector]:
-    scaled = SPLITTER * a
-    high = scaled - (scaled - a)
-    return high, a - high
-
-
 def multiplied(matrix: Matrix, vector: Vector, offset: Vector) -> tuple[Vector, Vector]:
     """Return offset + A v, shape (k,), as high and low parts."""
     high, low = offset, np.zeros_like(offset)
     for column, factor in zip(matrix.T, vector, strict=True):
-        product, product_error = two_product(column, np.full_like(column, factor))
+        product, product_error = two_product(column, factor)
         high, sum_error = two_sum(high, product)
         low += sum_error + product_error
     return two_sum(high, low)
@@ -92,7 +78,7 @@ MOST_REFINEMENTS = 40
 UNMOVED = "no parameter changes the residuals"
 
 
-class LinearLeastSquares:
+class LinearLeastSquares(AtModel[LinearisedResiduals]):
     """The method on residuals r(p) = A p + c, from a start, within a box; it takes one step.
 
     The answer is that of the doubles in A and c, to the last digits: A is brought to triangular
@@ -103,24 +89,15 @@ class LinearLeastSquares:
     """
 
     name = "lm"
-    rate = 1.0
 
-    def __init__(self, residuals: Residuals, start: Vector, box: Box) -> None:
+    def __init__(
+        self, residuals: Residuals, start: Vector, box: Box, *, factor: float = 1.0
+    ) -> None:
         self.residuals = residuals
         self.box = box
-        self.point = box.clipped(np.array(start, dtype=float))
-        self.triangle = linearised(residuals, self.point)
+        self._model = partial(LinearisedResiduals, residuals, box=box, factor=factor)
+        self._at = self._model(box.clipped(np.array(start, dtype=float)))
         self._is_solved = False
-
-    @property
-    def value(self) -> float:
-        """The sum of squares."""
-        return self.triangle.norm**2
-
-    @property
-    def gradient_norm(self) -> float:
-        """The norm of the gradient, 2 Aᵀr, without what a limit stops."""
-        return self.triangle.free_gradient_norm(self.box, self.point)
 
     def suspects(self) -> Mask:
         """Return that no parameter can be on a plateau: the model is linear."""
@@ -132,28 +109,28 @@ class LinearLeastSquares:
 
     def step(self) -> Reason | None:
         """Go to the minimum, or return why there is none: a Jacobian of 0."""
-        if self.triangle.norm > 0 and not self.triangle.factor.any():
+        here = self._at.triangle
+        if here.norm > 0 and not here.factor.any():
             return stopping.stuck(UNMOVED, 0.0)
-        self.point = self._refined(self._first())
-        self.triangle = linearised(self.residuals, self.point)
+        self._at = self._model(self._refined(self._first()))
         found = self._gradient(self.point, np.ones_like(self.point))
         if found is not None:
-            self.triangle = self.triangle._replace(norm=found[1])
+            self._at.triangle = self._at.triangle._replace(norm=found[1])
         self._is_solved = True
         return None
 
     def _first(self) -> Vector:
         """Return the minimum to the accuracy of one QR factorisation."""
-        scale = _safe(self.triangle.column_norms)
-        change = full_step(self.triangle, self.point, self.box, scale, RANK_TOLERANCE)
+        scale = _safe(self._at.triangle.column_norms)
+        change = full_step(self._at.triangle, self.point, self.box, scale, RANK_TOLERANCE)
         return self.box.reached(self.point, change)
 
     def _refined(self, point: Vector) -> Vector:
         """Return the point, corrected until corrections no longer shrink."""
         free = self.box.inside(point)
         # Powers of two change no digit, and keep all numbers far from the largest double.
-        scale = np.exp2(np.round(np.log2(_safe(self.triangle.column_norms))))
-        triangle = reduced(self.triangle.factor[:, free] / scale[free])
+        scale = np.exp2(np.round(np.log2(_safe(self._at.triangle.column_norms))))
+        triangle = reduced(self._at.triangle.factor[:, free] / scale[free])
         if not np.any(free) or solution(triangle, np.zeros(len(triangle)))[1] < len(triangle):
             return point
         last = np.inf

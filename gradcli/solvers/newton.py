@@ -1,4 +1,7 @@
-"""Newton's method with the exact Hessian, made safe by a trust region."""
+"""Newton's method with the exact Hessian, made safe by a trust region.
+
+For a function with kinks there is the same method on the function with rounded kinks.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,8 @@ import numpy as np
 
 from gradcli.errors import MathematicsError
 from gradcli.solvers import stopping
-from gradcli.solvers.quadratic import Place, boxed, change
+from gradcli.solvers.quadratic import QuadraticModel, boxed, change
+from gradcli.solvers.stopping import Ending
 from gradcli.solvers.surroundings import Surroundings
 from gradcli.solvers.trust_region import (
     ACCEPTED,
@@ -21,6 +25,8 @@ from gradcli.solvers.trust_region import (
 from gradcli.solvers.vectors import EPSILON, Box, finite_norm
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from gradcli.solvers.solver import Function, Mask, Vector
     from gradcli.solvers.stopping import Reason
 
@@ -40,6 +46,8 @@ SHORTEST = 2e-15
 """A relative step that is lost in rounding."""
 BEYOND = 100.0
 """So many of these steps farther the slope must have turned, if they lead to a minimum."""
+SLOW = 0.3
+"""A Newton step of a larger share of the one before is one of a geometric series."""
 LEVEL = 1e-12
 """A share of the value by which it cannot be seen to fall."""
 CURVED = 1e-3
@@ -48,12 +56,12 @@ ASTRAY = 1e4
 """So far out, in sizes of the start, a flat valley is one that may lead to infinity."""
 
 
-class Newton(TrustRegion[Place]):
+class Newton(TrustRegion[QuadraticModel]):
     """Trust region steps with the exact Hessian, indefinite ones included, inside a box.
 
     Variables are scaled by the roots of the curvatures. Once the gradient norm is at most
     `tolerance`, or falls of the value drown in rounding, undamped Newton steps follow while they
-    make the gradient smaller; saddles and maxima are left along negative curvature. Meant for at
+    become shorter; saddles and maxima are left along negative curvature. Meant for at
     most some 50 variables. Raises MathematicsError where the function has no value or gradient at
     the start.
     """
@@ -72,9 +80,8 @@ class Newton(TrustRegion[Place]):
         self._function = function
         self._box = Box.unbounded(len(start)) if box is None else box
         self._tolerance = tolerance
-        self._polished = np.inf  # the length of the last polishing step
         point = self._box.clipped(np.array(start, dtype=float))
-        self._move(self._first_place(point, *function(point)))
+        self._at = self._first_model(point, *function(point))
         self._progress = Progress(point, self.value, self.gradient_norm, IDLE)
         self._reach = self._progress.sizes  # how far out each variable has been
         self._radius = FIRST * finite_norm(self._at.scales * self._reach)
@@ -101,7 +108,6 @@ class Newton(TrustRegion[Place]):
             "value": self.value,
             "gradient": self._at.gradient,
             "radius": self._radius,
-            "polished": self._polished,
             "progress": self._progress.state(),
             "reach": self._reach,
         }
@@ -112,9 +118,8 @@ class Newton(TrustRegion[Place]):
         point, gradient, self._reach = (
             np.array(state[key], dtype=float) for key in ("point", "gradient", "reach")
         )
-        self._move(self._first_place(point, float(state["value"]), gradient))
+        self._at = self._first_model(point, float(state["value"]), gradient)
         self._radius = float(state["radius"])
-        self._polished = float(state["polished"])
         self._progress.restore(state["progress"])
 
     # ------------------------------------------------------------ descending
@@ -129,14 +134,15 @@ class Newton(TrustRegion[Place]):
 
     def _is_settled(self) -> bool:
         here = self._at
-        flat = here.norm <= self._tolerance or not here.promises(2 * EPSILON * abs(here.value))
-        return flat and here.is_convex
+        hidden = 2 * EPSILON * abs(here.value)
+        is_flat = here.gradient_norm <= self._tolerance or not here.promises(hidden)
+        return is_flat and here.is_convex
 
     def _trial(self) -> Trial | None:
         here = self._at
         room = self._box.room(here.point)
         # Without a gradient both ways along negative curvature are as good, but for the box.
-        signs = (1.0,) if here.norm > self._tolerance else (1.0, -1.0)
+        signs = (1.0,) if here.gradient_norm > self._tolerance else (1.0, -1.0)
 
         def model(step: Vector) -> float:
             return change(here.gradient, here.hessian, step)
@@ -153,7 +159,7 @@ class Newton(TrustRegion[Place]):
             return None
         return Trial(point, finite_norm(here.scales * step), promised, float(here.gradient @ step))
 
-    def _look(self, trial: Trial) -> tuple[float, Place | None]:
+    def _look(self, trial: Trial) -> tuple[float, QuadraticModel | None]:
         """Return how much the value falls, and what there is where that is enough."""
         if not np.isfinite(trial.promised):  # too large for a double is none
             return -np.inf, None
@@ -162,7 +168,7 @@ class Newton(TrustRegion[Place]):
             fall = self._fall(trial.point, value, gradient)
             if fall < ACCEPTED * trial.promised:
                 return fall, None
-            return fall, self._place(trial.point, value, gradient)
+            return fall, self._model(trial.point, value, gradient)
         except MathematicsError:
             return -np.inf, None
 
@@ -195,32 +201,33 @@ class Newton(TrustRegion[Place]):
     # ------------------------------------------------------------ the end
 
     def _polish(self) -> bool:
-        return self._at.is_convex and (self._shortened() or self._slipped())
+        return self._at.is_convex and (super()._polish() or self._slipped())
 
-    def _shortened(self) -> bool:
-        """Whether an undamped Newton step made the gradient smaller."""
-        step = self._at.newton_step
-        length = finite_norm(step)
-        share = length / self._polished
-        if share > SHRINKING:
-            return False
-        # At a minimum without curvature every step is the same share of the one before; all of them
-        # together are the sum of a geometric series.
-        factors = (1 / (1 - share), 1.0) if share > 0.3 else (1.0,)
-        for factor in factors:
-            trial = self._box.clipped(self.point + factor * step)
-            if np.all(np.abs(trial - self.point) <= NOTHING * self._sizes):
-                return False
-            there = self._seen(trial)
-            if (
-                there is not None
-                and there.norm < SHRINKING * self.gradient_norm
-                and there.value <= self.value + self._noise(there.value)
-            ):
-                self._accept(there)
-                self._polished = length
-                return True
-        return False
+    def _undamped(self) -> Iterator[QuadraticModel]:
+        """Yield where the Newton step leads, unless the value is higher there.
+
+        At a minimum without curvature every step is the same share of the one before; first comes
+        the sum of this geometric series.
+        """
+        here = self._at
+        there = self._polished(1.0)
+        if there is None:
+            return
+        share = there.length / here.length
+        if SLOW < share < SHRINKING:
+            limit = self._polished(1 / (1 - share))
+            if limit is not None:
+                yield limit
+        yield there
+
+    def _polished(self, factor: float) -> QuadraticModel | None:
+        """Return what is at a multiple of the Newton step; None where it is not to be taken."""
+        point = self._box.clipped(self.point + factor * self._at.newton_step)
+        if np.all(np.abs(point - self.point) <= NOTHING * self._sizes):
+            return None
+        there = self._seen(point)
+        is_higher = there is None or there.value > self.value + self._noise(there.value)
+        return None if is_higher else there
 
     def _slipped(self) -> bool:
         """Whether a flat direction led to a lower value, as from the stationary point of x^3."""
@@ -241,14 +248,14 @@ class Newton(TrustRegion[Place]):
         and not a minimum.
         """
         here = self._at
-        if here.norm <= self._tolerance:
-            return stopping.converged(here.norm, self._tolerance)
+        if here.gradient_norm <= self._tolerance:
+            return stopping.converged(here.gradient_norm, self._tolerance)
         is_valley = self._is_astray and not here.spectrum.is_positive
         if here.is_convex and np.isfinite(here.promise) and not is_valley:
             if here.relative_step <= SHORTEST and self._turns():
                 return stopping.settled(here.relative_step, SHORTEST)
             if here.promise <= LEVEL * abs(here.value):
-                return stopping.level(here.norm)
+                return stopping.level(here.gradient_norm)
         if self._progress.is_over:
             why = f"the last {IDLE} steps made neither the value nor the gradient clearly smaller"
         elif is_valley:
@@ -257,7 +264,7 @@ class Newton(TrustRegion[Place]):
             why = "no lower value was found next to the point, as at a kink or a jump"
         else:
             why = "a second derivative is not finite here; choose another start or method"
-        return stopping.stuck(why, here.norm)
+        return stopping.stuck(why, here.gradient_norm)
 
     def _turns(self) -> bool:
         """Whether the slope along the Newton step changes its sign not far behind its end.
@@ -288,34 +295,138 @@ class Newton(TrustRegion[Place]):
     def _sizes(self) -> Vector:
         return np.minimum(self._reach, FARTHEST)
 
-    # ------------------------------------------------------------ places
+    # ------------------------------------------------------------ models
 
-    def _seen(self, point: Vector) -> Place | None:
+    def _seen(self, point: Vector) -> QuadraticModel | None:
         """Return what there is at a point; None where something is undefined."""
         try:
-            return self._place(point, *self._function(point))
+            return self._model(point, *self._function(point))
         except MathematicsError:
             return None
 
-    def _place(self, point: Vector, value: float, gradient: Vector) -> Place:
-        return Place(self._box, point, value, gradient, self._function.hessian(point))
+    def _model(self, point: Vector, value: float, gradient: Vector) -> QuadraticModel:
+        return QuadraticModel(self._box, point, value, gradient, self._function.hessian(point))
 
-    def _first_place(self, point: Vector, value: float, gradient: Vector) -> Place:
+    def _first_model(self, point: Vector, value: float, gradient: Vector) -> QuadraticModel:
         """Return what there is at the start, where a Hessian may be missing."""
         try:
             hessian = self._function.hessian(point)
         except MathematicsError:
             # Without curvature the first step is one down the gradient.
             hessian = np.zeros((len(point), len(point)))
-        return Place(self._box, point, value, gradient, hessian)
+        return QuadraticModel(self._box, point, value, gradient, hessian)
 
-    def _accept(self, there: Place) -> None:
-        self._move(there)
+    def _accept(self, there: QuadraticModel) -> None:
+        self._at = there
         self._reach = np.maximum(self._reach, np.abs(there.point))
-        self._polished = np.inf
 
-    def _move(self, place: Place) -> None:
-        self._at = place
-        self.point = place.point
-        self.value = place.value
-        self.gradient_norm = place.norm
+
+# ---------------------------------------------------------------- functions with kinks
+
+NARROWER = 0.03
+"""How wide a kink is rounded after a minimum was found, relative to before."""
+WIDEST, NARROWEST = 0.1, 1e-13
+"""The first width and the last: wider ones may lead out of the valley of the start."""
+CLOSE = 1e-10
+"""How much of the value, or of 1, the rounding may change at the end."""
+STEPS = 100
+"""The most steps for one width, but the last."""
+
+
+class RoundedNewton:
+    """The method on a function from a start, within a box.
+
+    Where a minimum lies on kinks, gradients on its sides tell little of the way along the valley
+    that the kinks make. Rounded over a width, the function is smooth; the minimum moves with the
+    width to that of the function itself, and each is a good start for the next. At the end the
+    gradient of the rounded function is a convex combination of those on all sides: a subgradient.
+    (Chen, "Smoothing methods for nonsmooth, nonconvex minimization", Math. Program. 134, 2012.)
+
+    `rounded` returns the function with kinks rounded over a width, in units of how far the start is
+    from them. Values are those of the function itself. Raises MathematicsError where it has none at
+    the start.
+    """
+
+    name = "newton"
+    rate = 1.0
+
+    def __init__(
+        self,
+        function: Function,
+        rounded: Callable[[float], Function],
+        start: Vector,
+        box: Box,
+        tolerance: float = stopping.TOLERANCE,
+    ) -> None:
+        self._function = function
+        self._rounded = rounded
+        self._box = box
+        self._tolerance = tolerance
+        self._width = WIDEST
+        self._shortest = np.inf  # the gradient norm at the last width but one
+        self.point = box.clipped(np.array(start, dtype=float))
+        self.value, _ = function(self.point)
+        self._begin()
+
+    def _begin(self) -> None:
+        function = self._rounded(self._width)
+        self._inner = Newton(function, self.point, box=self._box, tolerance=self._tolerance)
+        self._steps = 0
+
+    @property
+    def gradient_norm(self) -> float:
+        """The norm of the gradient of the rounded function: of a subgradient at the end."""
+        return self._inner.gradient_norm
+
+    def suspects(self) -> Mask | None:
+        """Return along which variables the rounded function has next to no curvature."""
+        return self._inner.suspects()
+
+    def arrived(self) -> Reason | None:
+        """Return None: only the next width shows how good a point is."""
+        return None
+
+    def step(self) -> Reason | None:
+        """Take a step for the width, or the first one for the next width that has one."""
+        while True:
+            reason = None if self._is_long else self._inner.step()
+            if reason is None and not self._is_long:
+                self._steps += 1
+                return self._moved()
+            if reason is not None and reason.ending is Ending.DIVERGED:
+                return reason
+            if self._is_narrow:
+                return self._end(reason)
+            self._shortest = self.gradient_norm
+            self._width *= NARROWER
+            self._begin()
+
+    @property
+    def _is_narrow(self) -> bool:
+        gap = abs(self._inner.value - self.value)
+        return gap <= CLOSE * max(1.0, abs(self.value)) or self._width < NARROWEST
+
+    @property
+    def _is_long(self) -> bool:
+        return self._steps >= STEPS and not self._is_narrow
+
+    def _moved(self) -> Reason | None:
+        """Stand where the rounded function led; return why not, where that has no value."""
+        point = self._inner.point
+        try:
+            self.value, _ = self._function(point)
+        except MathematicsError as error:
+            return stopping.stuck(error.message, self.gradient_norm)
+        self.point = point
+        return None
+
+    def _end(self, reason: Reason | None) -> Reason:
+        """Return why the run is over: that of the function itself where it is smooth there."""
+        here = Newton(self._function, self.point, box=self._box, tolerance=self._tolerance)
+        if here.gradient_norm <= self._tolerance:
+            return stopping.converged(here.gradient_norm, self._tolerance)
+        # Across a narrow kink doubles do not resolve the gradient that a wider one has shown.
+        shortest = min(self.gradient_norm, self._shortest)
+        if shortest <= self._tolerance:
+            return stopping.kinked(shortest, self._tolerance)
+        return reason or stopping.level(self.gradient_norm)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gradcli.records import NamedTuple
+from gradcli.solvers.trust_region import multiplier
 from gradcli.solvers.vectors import EPSILON, TINY, finite_norm
 
 if TYPE_CHECKING:
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
 
     from gradcli.solvers.solver import Mask, Matrix, Vector
     from gradcli.solvers.vectors import Box
-
-SECULAR_STEPS = 60
-SECULAR_TOLERANCE = 1e-10
 
 
 class Spectrum(NamedTuple):
@@ -62,27 +60,6 @@ def change(gradient: Vector, hessian: Matrix, step: Vector) -> float:
     return float(gradient @ step + 0.5 * (step @ hessian @ step))
 
 
-def newton_step(gradient: Vector, spectrum: Spectrum) -> Vector:
-    """Return the step to the model's stationary point, with |λ| in place of a negative λ.
-
-    Directions in which the curvature is 0 up to rounding are left out.
-    """
-    sizes = np.abs(spectrum.values)
-    curved = sizes > max(TINY, EPSILON * spectrum.size)
-    parts = np.divide(spectrum.vectors.T @ gradient, sizes, out=np.zeros_like(sizes), where=curved)
-    step: Vector = -(spectrum.vectors @ parts)
-    return step
-
-
-def newton_fall(gradient: Vector, spectrum: Spectrum) -> float:
-    """Return how much the model falls over that step; infinity if it falls without curvature."""
-    parts = spectrum.vectors.T @ gradient
-    curved = np.abs(spectrum.values) > max(TINY, EPSILON * spectrum.size)
-    if finite_norm(parts[~curved]) > 1e-3 * finite_norm(parts):
-        return float("inf")
-    return float(0.5 * np.sum(parts[curved] ** 2 / np.abs(spectrum.values[curved])))
-
-
 def minimum(gradient: Vector, spectrum: Spectrum, radius: float, sign: float = 1.0) -> Vector:
     """Return the minimum of the model over |s| <= radius, to about ten digits.
 
@@ -106,7 +83,7 @@ def minimum(gradient: Vector, spectrum: Spectrum, radius: float, sign: float = 1
         step, missing = hard
         step[0] += missing if sign > 0 else -missing
         return np.asarray(unit * (vectors @ step))
-    step = -parts / (shifted + _multiplier(parts, shifted, radius))
+    step = -parts / (shifted + multiplier(parts, shifted, radius))
     return np.asarray(unit * (vectors @ step))
 
 
@@ -135,33 +112,6 @@ def _hard_case(parts: Vector, shifted: Vector, radius: float) -> tuple[Vector, f
     if length > radius:
         return None
     return step, float(np.sqrt((radius - length) * (radius + length)))
-
-
-def _multiplier(parts: Vector, shifted: Vector, radius: float) -> float:
-    """Return the root t > 0 of 1/|s(t)| = 1/radius, s = parts/(shifted + t), by Newton's method.
-
-    The left side is nearly linear in t. `shifted` is sorted and has no negative number.
-    """
-    bound = finite_norm(parts) / radius
-    # |parts|/(shifted + t) is at least |s| with the lowest number, and at most with the highest.
-    low, high = max(0.0, bound - float(shifted[-1])), max(0.0, bound - float(shifted[0]))
-    guess = max(low, TINY, abs(float(parts[0])) / radius - float(shifted[0]))
-    for _ in range(SECULAR_STEPS):
-        raised = np.maximum(shifted + guess, TINY)
-        step = parts / raised
-        length = finite_norm(step)
-        if abs(length - radius) <= SECULAR_TOLERANCE * radius or not np.isfinite(length):
-            break
-        if length > radius:
-            low = max(low, guess)
-        else:
-            high = min(high, guess)
-        slope = float(np.sum(step * step / raised))
-        following = guess + (length - radius) / radius * length * length / slope
-        last, guess = guess, following if low < following < high else 0.5 * (low + high)
-        if guess == last:
-            break
-    return max(guess, TINY)
 
 
 def boxed(
@@ -240,7 +190,7 @@ PROBES = (1e-3, 1e-2)
 """How far, for numbers about 1, a last look along the flattest direction goes."""
 
 
-class Place:
+class QuadraticModel:
     """A point of a box with value, gradient and Hessian, and the quadratic model they make.
 
     `scales` are the roots of the largest entry in each row of the Hessian: in variables multiplied
@@ -257,7 +207,7 @@ class Place:
         self.gradient = gradient
         self.hessian = hessian
         followed = box.free_gradient(point, gradient)
-        self.norm = finite_norm(followed)
+        self.gradient_norm = finite_norm(followed)
         self.free: Mask = (followed == gradient) & (box.lower < box.upper)
         self.scales = _scales(hessian)
         self.slope: Vector = (gradient / self.scales)[self.free]
@@ -274,20 +224,40 @@ class Place:
         """Whether no curvature is negative by more than rounding."""
         return self.spectrum.lowest >= -FLAT * self.spectrum.size
 
+    @cached_property
+    def _parts(self) -> tuple[Vector, Mask]:
+        """The gradient along the eigenvectors, and which of these have more than no curvature."""
+        values, vectors = self.spectrum
+        curved = np.abs(values) > max(TINY, EPSILON * self.spectrum.size)
+        return vectors.T @ self.slope, curved
+
     @property
     def promise(self) -> float:
         """How much the value would fall over a full Newton step; inf without curvature."""
-        return newton_fall(self.slope, self.spectrum)
+        parts, curved = self._parts
+        if finite_norm(parts[~curved]) > 1e-3 * finite_norm(parts):
+            return float("inf")
+        return float(0.5 * np.sum(parts[curved] ** 2 / np.abs(self.spectrum.values[curved])))
 
     def promises(self, fall: float) -> bool:
         """Whether the promise is above a number; where that is clear, without the spectrum."""
         # With entries up to 1 no eigenvalue is above their number.
         return bool(self.slope @ self.slope > 2 * len(self.slope) * fall) or self.promise > fall
 
-    @property
+    @cached_property
     def newton_step(self) -> Vector:
-        """The step to where the model is stationary."""
-        return self._among_all(newton_step(self.slope, self.spectrum))
+        """The step to where the model is stationary, with |λ| in place of a negative λ.
+
+        Directions in which the curvature is 0 up to rounding are left out.
+        """
+        (parts, curved), (values, vectors) = self._parts, self.spectrum
+        steps = np.divide(parts, np.abs(values), out=np.zeros_like(parts), where=curved)
+        return self._among_all(-(vectors @ steps))
+
+    @property
+    def length(self) -> float:
+        """The length of that step."""
+        return finite_norm(self.newton_step)
 
     @property
     def relative_step(self) -> float:

@@ -74,7 +74,7 @@ class Continuable(Protocol):
         """Go on from such a state of a solver that was made alike."""
 
 
-class Leap(NamedTuple):
+class Advance(NamedTuple):
     """Some steps that were taken at once."""
 
     steps: int
@@ -85,19 +85,14 @@ class Leap(NamedTuple):
 
 
 @runtime_checkable
-class Leaping(Protocol):
+class Advancing(Protocol):
     """A solver that can take many steps at once, the same ones, faster."""
 
-    def leap(self, most: int, remaining: int, lowest: float) -> Leap:
+    def advance(self, most: int, remaining: int, lowest: float) -> Advance:
         """Take up to `most` steps, of `remaining` ones; `lowest` is the lowest value so far.
 
-        It stops after a step that may have arrived, and before one that may not be possible.
-        """
-
-    def retraced(self, step: int) -> tuple[float, Any, float, float] | None:
-        """Return value, point, gradient norm and rate after a step of one of the last leaps.
-
-        None where no leap led past that step.
+        It ends some steps before one that may have arrived or may not be possible: the last records
+        of a run are wanted one by one.
         """
 
 
@@ -157,8 +152,9 @@ def each(
 
 DEFAULT_STEPS = 10_000
 LATEST = 3
-"""How many of the last records are known in the end."""
-FIRST_LEAP = 100
+"""How many of the last records an outcome has."""
+FIRST_ADVANCE = 100
+"""Steps that are taken at once at first."""
 MOMENT = 0.01
 """About how many seconds of steps may be taken at once."""
 
@@ -185,7 +181,7 @@ class Outcome(NamedTuple):
     best: Record
     """The record with the lowest value, the first of several."""
     latest: list[Record] = []  # noqa: RUF012 - never changed
-    """The last records in their order, where they are still known."""
+    """The last records in their order, but for those passed over by steps taken at once."""
 
 
 def run(
@@ -244,7 +240,8 @@ def run(
         reason = stopping.interrupted(last.step)
     planned = reason.ending in {Ending.CONVERGED, Ending.COMPLETED}
     record = last if planned else best
-    return Outcome(record, reason, last.step, first, best, _complete(latest, solver))
+    ending = [each for each in latest if each.step > last.step - LATEST]
+    return Outcome(record, reason, last.step, first, best, ending)
 
 
 class _Walk:
@@ -252,8 +249,8 @@ class _Walk:
 
     def __init__(self, solver: Solver) -> None:
         self._solver = solver
-        self._leaping = solver if isinstance(solver, Leaping) else None
-        self._most = FIRST_LEAP
+        self._advancing = solver if isinstance(solver, Advancing) else None
+        self._most = FIRST_ADVANCE
 
     def on(
         self, last: Record, best: Record, ahead: int, remaining: int
@@ -262,13 +259,14 @@ class _Walk:
 
         When there is no next step they stay, and the reason comes with them.
         """
-        if self._leaping is not None and ahead > 1:
-            leap = self._leap(self._leaping, ahead, remaining, best.value)
-            if leap.steps:
-                if leap.best is not None:
-                    step, value, point, norm, rate = leap.best
+        most = min(ahead, self._most, remaining - LATEST)  # the last records are wanted one by one
+        if self._advancing is not None and most > 1:
+            taken = self._advance(self._advancing, most, remaining, best.value)
+            if taken.steps:
+                if taken.best is not None:
+                    step, value, point, norm, rate = taken.best
                     best = Record(last.step + step, value, point, norm, rate)
-                return None, _record(last.step + leap.steps, self._solver), best
+                return None, _record(last.step + taken.steps, self._solver), best
         try:
             over = self._solver.step()
         except MathematicsError as error:
@@ -278,34 +276,16 @@ class _Walk:
         last = _record(last.step + 1, self._solver)
         return None, last, last if last.value < best.value else best
 
-    def _leap(self, solver: Leaping, ahead: int, remaining: int, lowest: float) -> Leap:
-        most = min(ahead, self._most)
-        if most == remaining > LATEST:
-            most -= LATEST  # the last records will be wanted: they are not to be passed over
+    def _advance(self, solver: Advancing, most: int, remaining: int, lowest: float) -> Advance:
         start = time.monotonic()
-        leap = solver.leap(most, remaining, lowest)
-        if leap.steps == self._most:
+        taken = solver.advance(most, remaining, lowest)
+        if taken.steps == self._most:
             spent = time.monotonic() - start
             if spent < MOMENT:
                 self._most *= 2
             elif spent > 4 * MOMENT:
                 self._most = max(self._most // 2, 1)
-        return leap
-
-
-def _complete(latest: Iterable[Record], solver: Solver) -> list[Record]:
-    """Return the last records, with those that a leap passed over."""
-    known = {record.step: record for record in latest}
-    last = max(known)
-    found = []
-    for step in range(max(0, last - LATEST + 1), last + 1):
-        if step in known:
-            found.append(known[step])
-        elif isinstance(solver, Leaping):
-            retraced = solver.retraced(step)
-            if retraced is not None:
-                found.append(Record(step, *retraced))
-    return found
+        return taken
 
 
 def _state(solver: Solver, last: Record, best: Record) -> dict[str, Any]:

@@ -57,13 +57,6 @@ class Lower(NamedTuple):
     """Whether the objective does not change right around the end, as on a plateau."""
 
 
-class Level(NamedTuple):
-    """Nothing around the end of the run is higher or lower."""
-
-    reach: float
-    """How far the looks went, in units of the variables or of 1, whichever is larger."""
-
-
 class Surroundings:
     """What there is around a point of a box: its function may have kinks and gaps."""
 
@@ -97,7 +90,38 @@ class Surroundings:
                 return found
         return None
 
-    def shortest_subgradient(self) -> float:
+    def lower(self, slope: float, suspects: Mask | None = None, slack: float = 0.0) -> Lower | bool:
+        """Return what shows that the point is no minimum: a lower one, or True for a plateau.
+
+        From the point one looks along the variables that are `suspects`, all by default, and along
+        two diagonals, outwards until the value rises. A fall counts when it is larger than a convex
+        function with a gradient of norm `slope` at the point can make it, and than the `slack`, so
+        that a point near a minimum passes. Takes two or more evaluations for each variable.
+        """
+        mask = np.ones(len(self._point), dtype=bool) if suspects is None else suspects
+        slack += CLEAR * abs(self._value)
+        changes = not (mask.any() and mask.all())
+        for direction in _directions(mask, self._sizes):
+            for sign in (1.0, -1.0):
+                found = self._along(sign * direction, slope, slack)
+                if isinstance(found, Lower):
+                    return found
+                changes = changes or found
+        return not changes
+
+    def kink(self, tolerance: float) -> float | None:
+        """Return the norm of the shortest subgradient at a minimum on a kink; None without one.
+
+        That is a point where the shortest one is at most `tolerance` and nothing around is lower.
+        """
+        found = self._shortest_subgradient()
+        if found > tolerance:
+            return None
+        # The kink itself, which is lower, is not far away.
+        slack = 2 * norm(self._gradient) * NEAR[-1] * float(np.max(self._sizes, initial=1.0))
+        return None if self.lower(tolerance, slack=slack) else found
+
+    def _shortest_subgradient(self) -> float:
         """Return the norm of the shortest vector in the hull of the gradients right beside.
 
         0 lies in the subdifferential where it is 0: so it is at a minimum on a kink. Infinite where
@@ -115,30 +139,6 @@ class Surroundings:
             if np.all(np.isfinite(rows)):
                 found = min(found, norm(shortest(rows)))
         return found
-
-    def lower(self, slope: float, suspects: Mask | None, slack: float) -> Lower | Level | None:
-        """Return what shows that the point is no minimum; see `around`."""
-        mask = np.ones(len(self._point), dtype=bool) if suspects is None else suspects
-        if not mask.any():
-            return None
-        slack += CLEAR * abs(self._value)
-        changes = False
-        for direction in _directions(mask, self._sizes):
-            for sign in (1.0, -1.0):
-                found = self._along(sign * direction, slope, slack)
-                if isinstance(found, Lower):
-                    return found
-                changes = changes or found
-        return None if changes or not mask.all() else Level(FAR[-1])
-
-    def kink(self, tolerance: float) -> float | None:
-        """Return the norm of the shortest subgradient at a minimum on a kink; see `is_kinked`."""
-        found = self.shortest_subgradient()
-        if found > tolerance:
-            return None
-        # The kink itself, which is lower, is not far away.
-        slack = 2 * norm(self._gradient) * NEAR[-1] * float(np.max(self._sizes, initial=1.0))
-        return found if self.lower(tolerance, None, slack) is None else None
 
     def _at(self, there: Vector) -> tuple[float, Vector] | None:
         """Return value and gradient at a point; None where there are none."""
@@ -200,27 +200,6 @@ class Surroundings:
             if fall > 2 * slope * norm(there - point) + slack:
                 lower = Lower(there, reached, is_flat)
         return changes if lower is None else lower
-
-
-def around(
-    function: Function, point: Vector, box: Box, slope: float, suspects: Mask | None = None
-) -> Lower | Level | None:
-    """Return what shows that a point is no minimum; None where nothing does.
-
-    From the point one looks along the variables that are `suspects`, all by default, and along two
-    diagonals, outwards until the value rises. A fall counts when it is larger than a convex
-    function with a gradient of norm `slope` at the point can make it, so that a point near a
-    minimum passes. Takes two or more evaluations for each variable.
-    """
-    return Surroundings(function, point, box).lower(slope, suspects, 0.0)
-
-
-def is_kinked(function: Function, point: Vector, box: Box, tolerance: float) -> float | None:
-    """Return the norm of the shortest subgradient at a minimum on a kink; None where there is none.
-
-    That is a point where the shortest one is at most `tolerance` and nothing around is lower.
-    """
-    return Surroundings(function, point, box).kink(tolerance)
 
 
 def shortest(rows: Matrix) -> Vector:

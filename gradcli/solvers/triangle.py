@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,7 +10,8 @@ import numpy as np
 from gradcli.errors import MathematicsError
 from gradcli.records import NamedTuple
 from gradcli.solvers.solver import each
-from gradcli.solvers.vectors import EPSILON, LARGEST, TINY, finite_norm, norm, norms
+from gradcli.solvers.trust_region import multiplier
+from gradcli.solvers.vectors import EPSILON, LARGEST, finite_norm, norm, norms
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -46,10 +48,6 @@ class Triangle(NamedTuple):
         """The gradient of the objective, 2 Jᵀr, shape (p,); too large an entry is infinite."""
         with np.errstate(over="ignore", invalid="ignore"):
             return np.asarray(2 * (self.factor.T @ self.rotated))
-
-    def free_gradient_norm(self, box: Box, point: Vector) -> float:
-        """Return the norm of the gradient at a point, without what a limit of the box stops."""
-        return finite_norm(box.free_gradient(point, self.gradient))
 
     def negligible(self, point: Vector) -> Mask:
         """Return which parameters change next to nothing over their own size, or over 1."""
@@ -181,73 +179,29 @@ def solution(factor: Matrix, rotated: Vector, tolerance: float | None = None) ->
     return np.asarray(step), int(rank)
 
 
-class Step(NamedTuple):
-    """A step, in scaled parameters, and the damping that made it short enough."""
-
-    change: Vector
-    damping: float
-
-
-def step_within(factor: Matrix, rotated: Vector, radius: float, damping: float) -> Step:
+def step_within(factor: Matrix, rotated: Vector, radius: float) -> Vector:
     """Return the s that minimises |A s + q| with |s| at most `radius`, give or take a tenth.
 
-    `factor` is the upper triangular A, shape (p, p), with columns of similar length, and `damping`
-    the guess of the λ in (AᵀA + λI) s = -Aᵀq, best the one of the step before. λ is found by
-    Newton's iteration on |s(λ)|, safeguarded, each time with a QR factorisation and never with
-    AᵀA. (Moré, The Levenberg-Marquardt algorithm: implementation and theory, 1978; the routine
-    lmpar of MINPACK.)
+    `factor` is A, shape (p, p), with columns of similar length. With the singular values σ of A the
+    step is a sum of singular vectors, each times σ uᵀq/(σ² + λ), so that AᵀA is never made; the λ
+    of the radius is the root of the same equation as for a quadratic model (Moré, The
+    Levenberg-Marquardt algorithm: implementation and theory, 1978).
     """
-    change, rank = solution(factor, rotated)
-    excess = norm(change) - radius
-    if excess <= 0.1 * radius:
-        return Step(change, 0.0)
-    lower = 0.0
-    if rank == len(change):
-        lower = excess / radius * _slope(factor, change)
-    upper = norm(factor.T @ rotated) / radius
-    if upper == 0:
-        upper = TINY / min(radius, 0.1)
-    damping = min(max(damping, lower), upper)
-    if damping == 0:
-        damping = norm(factor.T @ rotated) / norm(change)
-    for _ in range(10):
-        if damping == 0:
-            damping = max(TINY, 0.001 * upper)
-        triangle, change = _damped(factor, rotated, damping)
-        before, excess = excess, norm(change) - radius
-        if abs(excess) <= 0.1 * radius or (lower == 0 and excess <= before < 0):
-            break
-        correction = excess / radius * _slope(triangle, change)
-        if excess > 0:
-            lower = max(lower, damping)
-        else:
-            upper = min(upper, damping)
-        damping = max(lower, damping + correction)
-    return Step(change, damping)
-
-
-def _damped(factor: Matrix, rotated: Vector, damping: float) -> tuple[Matrix, Vector]:
-    """Return the triangle of A above √λ I, and the step."""
-    count = len(rotated)
-    rows = np.zeros((2 * count, count + 1))
-    rows[:count, :count] = factor
-    rows[:count, count] = rotated
-    rows[count:, :count] = np.sqrt(damping) * np.eye(count)
-    triangle = reduced(rows)[:count]
-    if np.any(np.abs(np.diagonal(triangle)) < TINY):
-        return triangle[:, :count], np.zeros(count)
-    factor, rotated = triangle[:, :count], triangle[:, count]
-    return factor, solve_triangular(factor, -rotated)
-
-
-def _slope(triangle: Matrix, change: Vector) -> float:
-    """Return 1 over |T⁻ᵀ s/|s||², the Newton correction of λ for a relative excess of 1."""
-    size = norm(change)
-    if size == 0:
-        return 0.0
-    solved = solve_triangular(triangle, change / size, transposed=True)
-    length = max(norm(solved), EPSILON)
-    return 1 / length / length  # its square may be too large for a double
+    left, sizes, directions = np.linalg.svd(factor)
+    order = slice(None, None, -1)  # the least first
+    left, sizes, directions = left[:, order], sizes[order], directions[order]
+    size = norm(rotated)
+    parts = left.T @ (rotated / (size if size > 0 else 1.0))
+    has_effect = sizes > 4 * len(sizes) * EPSILON * sizes[-1]
+    inside = np.divide(parts, sizes, out=np.zeros_like(parts), where=has_effect)
+    longest = radius / size if size > 0 else np.inf
+    if norm(inside) > 1.1 * longest:
+        unit = sizes[-1]  # squares of numbers about 1 do not underflow
+        sizes = sizes / unit
+        with np.errstate(all="ignore"):
+            damping = multiplier(sizes * parts, sizes**2, unit * longest, 0.1)
+        inside = sizes * parts / (sizes**2 + damping) / unit
+    return np.asarray(-size * (directions.T @ inside))
 
 
 def step_between(factor: Matrix, rotated: Vector, lower: Vector, upper: Vector) -> Vector:
@@ -296,6 +250,66 @@ def full_step(
         lower, upper = box.room(point)
         change = step_between(factor, triangle.rotated, lower * scale, upper * scale)
     return np.asarray(change / scale)
+
+
+class LinearisedResiduals:
+    """A point of a box with the residuals linearised there, and the Gauss–Newton step they make.
+
+    The objective is `factor` times the sum of squares, or of what a loss makes of them. Raises
+    MathematicsError where a residual, a derivative or the objective is not finite.
+    """
+
+    def __init__(
+        self,
+        residuals: Residuals,
+        point: Vector,
+        box: Box,
+        loss: Loss | None = None,
+        factor: float = 1.0,
+    ) -> None:
+        self.point = point
+        self.triangle = linearised(residuals, point, loss)
+        self._box = box
+        self._factor = factor
+
+    @property
+    def value(self) -> float:
+        """The objective."""
+        return self._factor * self.triangle.norm**2
+
+    @property
+    def gradient_norm(self) -> float:
+        """The norm of its gradient, without what a limit stops."""
+        followed = self._box.free_gradient(self.point, self.triangle.gradient)
+        return self._factor * finite_norm(followed)
+
+    @cached_property
+    def scale(self) -> Vector:
+        """What the parameters are multiplied with here so that none counts more than others."""
+        return scaling(self.triangle.column_norms, np.abs(self.point))
+
+    @cached_property
+    def step(self) -> Vector:
+        """The undamped step that the box allows."""
+        return full_step(self.triangle, self.point, self._box, self.scale)
+
+    @cached_property
+    def length(self) -> float:
+        """How long that step is relative to the parameters."""
+        return relative(self.step, self.point, self.scale)
+
+
+def relative(change: Vector, point: Vector, scale: Vector) -> float:
+    """Return the largest change of a parameter relative to the parameter.
+
+    A parameter that is 0 but for rounding counts as large as rounding makes it; `scale` are the
+    norms of the columns of the Jacobian.
+    """
+    least = EPSILON * norm(scale * point) / scale
+    sizes = np.maximum(np.abs(point), least)
+    moved = change != 0
+    with np.errstate(over="ignore", divide="ignore"):
+        return float(np.max(np.abs(change[moved]) / sizes[moved], initial=0.0))
 
 
 def _sharpened(

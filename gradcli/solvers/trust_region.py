@@ -2,24 +2,26 @@
 
 A model proposes the step that makes it lowest within the region. The step is taken where the
 objective keeps enough of what the model promised, and the region follows how well both agree (Conn,
-Gould and Toint, "Trust-Region Methods", 2000, algorithm 6.1.1). Where no step can be told from
-rounding, steps without damping follow, and then the verdict on the point. `Progress` tells when a
-run leads nowhere.
+Gould and Toint, "Trust-Region Methods", 2000, algorithm 6.1.1). Where no fall can be told from
+rounding, undamped steps polish the point, and then comes the verdict on it. `Progress` tells when a
+run has stalled.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 import numpy as np
 
 from gradcli.records import NamedTuple
 from gradcli.solvers import stopping
 from gradcli.solvers.stopping import Ending, Reason
-from gradcli.solvers.vectors import LARGEST
+from gradcli.solvers.vectors import LARGEST, TINY, finite_norm
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from gradcli.solvers.solver import Vector
 
 ACCEPTED = 1e-4
@@ -39,10 +41,52 @@ DEEP = 1e100
 """A value so many times farther below 0 than the start's from it is on its way to -infinity."""
 DEEPEST = 1e300
 SHRINKING = 0.9
-"""A gradient that is not below this share of the smallest so far does not shrink."""
+"""A gradient or step that is not below this share of the smallest so far does not shrink."""
 
-There = TypeVar("There")
-"""What a model knows of a point."""
+
+class Model(Protocol):
+    """An objective at a point, as far as steps need to know it."""
+
+    @property
+    def point(self) -> Vector:
+        """The point."""
+
+    @property
+    def value(self) -> float:
+        """The objective there."""
+
+    @property
+    def gradient_norm(self) -> float:
+        """The norm of the gradient, without what a limit of the box stops."""
+
+    @property
+    def length(self) -> float:
+        """How long the undamped step from the point is: how far the minimum still is."""
+
+
+AnyModel = TypeVar("AnyModel", bound=Model)
+
+
+class AtModel(Generic[AnyModel]):
+    """A solver that is where its current model was made."""
+
+    rate = 1.0
+    _at: AnyModel
+
+    @property
+    def point(self) -> Vector:
+        """The current point."""
+        return self._at.point
+
+    @property
+    def value(self) -> float:
+        """The objective there."""
+        return self._at.value
+
+    @property
+    def gradient_norm(self) -> float:
+        """The norm of the gradient there, without what a limit of the box stops."""
+        return self._at.gradient_norm
 
 
 class Trial(NamedTuple):
@@ -58,14 +102,13 @@ class Trial(NamedTuple):
     """How much lower the tangent is, as a number below 0, in the same unit."""
 
 
-class TrustRegion(ABC, Generic[There]):
+class TrustRegion(AtModel[AnyModel], ABC):
     """A solver that asks a model for steps; each step is one accepted point.
 
     The radius follows the rule of MINPACK (Moré, The Levenberg-Marquardt algorithm: implementation
     and theory, 1978).
     """
 
-    rate = 1.0
     _radius: float
 
     def step(self) -> Reason | None:
@@ -87,6 +130,18 @@ class TrustRegion(ABC, Generic[There]):
             fall, there = self._look(trial)
             self._resize(fall, trial)
             if there is not None:
+                self._accept(there)
+                return True
+        return False
+
+    def _polish(self) -> bool:
+        """Whether an undamped step led to a point from which the next one is shorter.
+
+        Close to a minimum the objective changes by less than its rounding and no longer tells a
+        better point from a worse one; the gradient, which makes the step, still does.
+        """
+        for there in self._undamped():
+            if there.length < SHRINKING * self._at.length:
                 self._accept(there)
                 return True
         return False
@@ -115,7 +170,7 @@ class TrustRegion(ABC, Generic[There]):
         """Return the step that the region allows; None where the model does not fall."""
 
     @abstractmethod
-    def _look(self, trial: Trial) -> tuple[float, There | None]:
+    def _look(self, trial: Trial) -> tuple[float, AnyModel | None]:
         """Return how much lower the objective is at the end of a step, -inf where undefined.
 
         The unit is that of the promise. Beside it is what there is, None where the fall is no
@@ -123,12 +178,12 @@ class TrustRegion(ABC, Generic[There]):
         """
 
     @abstractmethod
-    def _accept(self, there: There) -> None:
+    def _accept(self, there: AnyModel) -> None:
         """Go to a point."""
 
     @abstractmethod
-    def _polish(self) -> bool:
-        """Whether a step without damping led closer to the minimum."""
+    def _undamped(self) -> Iterator[AnyModel]:
+        """Yield the points to which undamped steps lead, best first."""
 
     @abstractmethod
     def _verdict(self) -> Reason:
@@ -137,6 +192,41 @@ class TrustRegion(ABC, Generic[There]):
     @abstractmethod
     def _goes_on(self) -> bool:
         """Whether there is another way on from a point that is no minimum."""
+
+
+SECULAR_STEPS = 60
+SECULAR_TOLERANCE = 1e-10
+"""How exactly the length of a step is the radius, relative to it."""
+
+
+def multiplier(
+    parts: Vector, shifted: Vector, radius: float, tolerance: float = SECULAR_TOLERANCE
+) -> float:
+    """Return the root t > 0 of 1/|s(t)| = 1/radius, s = parts/(shifted + t), by Newton's method.
+
+    That is how long a step s of a model with the curvatures `shifted` is when each is raised by t.
+    The left side is nearly linear in t. `shifted` is sorted and has no negative number.
+    """
+    bound = finite_norm(parts) / radius
+    # |parts|/(shifted + t) is at least |s| with the lowest number, and at most with the highest.
+    low, high = max(0.0, bound - float(shifted[-1])), max(0.0, bound - float(shifted[0]))
+    guess = max(low, TINY, abs(float(parts[0])) / radius - float(shifted[0]))
+    for _ in range(SECULAR_STEPS):
+        raised = np.maximum(shifted + guess, TINY)
+        step = parts / raised
+        length = finite_norm(step)
+        if abs(length - radius) <= tolerance * radius or not np.isfinite(length):
+            break
+        if length > radius:
+            low = max(low, guess)
+        else:
+            high = min(high, guess)
+        slope = float(np.sum(step * step / raised))
+        following = guess + (length - radius) / radius * length * length / slope
+        last, guess = guess, following if low < following < high else 0.5 * (low + high)
+        if guess == last:
+            break
+    return max(guess, TINY)
 
 
 class Progress:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import math
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import MathematicsError, NameValueError, ShapeError
 from gradcli.exact.decimals import ENOUGH
 from gradcli.language.origin import where
 from gradcli.limits import ELEMENTS
 from gradcli.options import spelled
+from gradcli.records import NamedTuple
 from gradcli.values import names_to_nodes
 
 if TYPE_CHECKING:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from gradcli.errors import NameValueError
+from gradcli.records import NamedTuple
 from gradcli.uncertainty.propagation import MOST_INPUTS, first_order, second_order
 
 if TYPE_CHECKING:

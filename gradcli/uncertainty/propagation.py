@@ -9,13 +9,14 @@ of the result comes from drawing its inputs (JCGM 101: Monte Carlo).
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gradcli.errors import MathematicsError, NameValueError, few, printable
 from gradcli.language.names import suggestion
 from gradcli.options import spelled
+from gradcli.records import NamedTuple
 from gradcli.uncertainty.number import shown
 from gradcli.values import entries, entry_names, numbers
 
@@ -213,7 +214,7 @@ class Uncertainty(NamedTuple):
 
     def interval(self, confidence: float) -> tuple[float, float]:
         """Return the interval that holds the true value with this probability (Student's t)."""
-        from gradcli.solvers.statistics.intervals import central_quantile
+        from gradcli.solvers.distributions import central_quantile
 
         half = central_quantile(confidence, self.freedom) * self.standard_error
         return self.value - half, self.value + half

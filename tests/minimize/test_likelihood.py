@@ -14,12 +14,12 @@ from scipy import optimize, stats
 
 from gradcli import parse
 from gradcli.errors import UsageError
-from gradcli.solvers.statistics.intervals import Held, ends
+from gradcli.solvers.statistics import Held, ends
 from gradcli.solvers.vectors import Box
 
 if TYPE_CHECKING:
     from gradcli.minimize.minimum import Minimum
-    from gradcli.solvers.statistics.summary import Statistics
+    from gradcli.solvers.statistics import Statistics
 
 # Tobacco budworms, of 20 moths a dose: Venables and Ripley, Modern Applied Statistics with S, 2002,
 # page 190.

@@ -20,9 +20,8 @@ from gradcli.minimize.settings import Settings
 from gradcli.pictures.lesson.figures import FIRST_MARK, Marks
 from gradcli.plotting.replay import OFFERED, Run, learned, program, replay, rule_lines
 from gradcli.solvers.first_order.descent import Descent
-from gradcli.solvers.first_order.leaps import in_one
-from gradcli.solvers.first_order.methods import METHODS
-from gradcli.solvers.first_order.rules import NUMBERS
+from gradcli.solvers.first_order.fused import in_one
+from gradcli.solvers.first_order.methods import METHODS, NUMBERS
 from tests.javascript import NODE, evaluated, runs
 from tests.latex_reader import read
 from tests.mathml_reader import latex

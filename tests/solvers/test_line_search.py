@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 
 from gradcli.errors import MathematicsError
-from gradcli.solvers.first_order.line_search import (
+from gradcli.solvers.first_order.lbfgs import (
     FALL,
     SLOPE,
-    Place,
+    LinePoint,
     Search,
     armijo,
-    looking,
     wolfe,
 )
+from gradcli.solvers.vectors import Box
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 def searched(
     function: Callable[[float], tuple[float, float]], rounding: float = 0.0
-) -> tuple[Search, Place]:
+) -> tuple[Search, LinePoint]:
     """Return the search of a function of a number, with its derivative, from 0 upwards."""
 
     def vector(point: Vector) -> tuple[float, Vector]:
@@ -36,8 +36,8 @@ def searched(
             raise MathematicsError("undefined")
         return value, np.array([slope])
 
-    start = Place(0.0, np.zeros(1), *vector(np.zeros(1)), function(0.0)[1])
-    return Search(looking(vector, np.zeros(1), np.ones(1)), start, rounding), start
+    start = LinePoint(0.0, np.zeros(1), *vector(np.zeros(1)), function(0.0)[1])
+    return Search(vector, start, np.ones(1), rounding), start
 
 
 # Moré and Thuente, "Line search algorithms with guaranteed sufficient decrease", ACM TOMS 20
@@ -121,8 +121,9 @@ def test_a_bent_path_is_searched_by_halves() -> None:
 
     here = np.array([0.0, 0.0])
     value, gradient = function(here)
-    start = Place(0.0, here, value, gradient, -1.0)
-    found = armijo(function, lambda t: np.minimum(here - 2 * t * gradient, [1.0, 9.0]), start, 0.0)
+    start = LinePoint(0.0, here, value, gradient, -1.0)
+    box = Box(np.full(2, -np.inf), np.array([1.0, 9.0]))
+    found = armijo(Search(function, start, -gradient), box, 2.0)
     assert found is not None
     assert found.length == 0.5
     assert found.point.tolist() == [1.0, 6.0]

@@ -62,7 +62,7 @@ def test_the_end_is_told_after_an_error_too() -> None:
     assert notes == [("one", "start", None), ("one", "end", None)]
 
 
-def test_one_that_asks_for_nothing_stops_no_leap_and_the_first_wish_counts() -> None:
+def test_one_that_asks_for_nothing_lets_steps_be_taken_at_once_and_the_first_wish_counts() -> None:
     one, other = Noted("a", [], 7), Noted("b", [], 5)
     assert Observers([Observer()]).following(3) is None
     assert [Observers([one, Observer(), other]).following(step) for step in (0, 5, 12)] == [

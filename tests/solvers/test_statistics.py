@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from scipy import optimize, stats
 
+from gradcli.solvers.covariance import Weights
+from gradcli.solvers.distributions import MANY, central_quantile, tail_probability
 from gradcli.solvers.levenberg import LevenbergMarquardt
 from gradcli.solvers.linear import LinearLeastSquares
 from gradcli.solvers.losses import loss
 from gradcli.solvers.solver import run
-from gradcli.solvers.statistics.evidence import Weights
-from gradcli.solvers.statistics.intervals import MANY, central_quantile, tail_probability
-from gradcli.solvers.statistics.summary import summary
+from gradcli.solvers.statistics import summary
 from gradcli.solvers.vectors import Box
 from tests.solvers.nist import FormulaResiduals, data_sets, digits
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from gradcli.solvers.solver import Vector
-    from gradcli.solvers.statistics.summary import Statistics
+    from gradcli.solvers.statistics import Statistics
 
 SETS = data_sets()
 LEAST_DIGITS = {"Filip": 6.5}
@@ -366,16 +366,16 @@ def test_absolute_sigmas_mean_nothing_to_a_loss() -> None:
 def test_fixed_parameters_have_no_errors() -> None:
     residuals = FormulaResiduals("a*exp(-b*x) - y", {"x": X, "y": Y}, ["a", "b"])
     free = np.array([True, False])
-    found, _ = summary(residuals, np.array([3.0, 0.7]), ["a"], free=free)
+    found, warnings = summary(residuals, np.array([3.0, 0.7]), ["a", "b"], free=free)
     slope = np.exp(-0.7 * X)
     deviation = np.sqrt(np.sum((3 * slope - Y) ** 2) / 11)
     expected = float(deviation / np.linalg.norm(slope))
     assert found.degrees_of_freedom == 11
     assert found.standard_errors["a"] == pytest.approx(expected, rel=1e-14)
-    report = found.with_fixed(["a", "b"])
-    assert report.standard_errors == {"a": found.standard_errors["a"], "b": None}
-    assert report.correlation == {"a": {"a": 1.0, "b": None}, "b": {"a": None, "b": None}}
-    assert report.document()["confidence_intervals"]["b"] is None
+    assert found.standard_errors["b"] is None
+    assert found.correlation == {"a": {"a": 1.0, "b": None}, "b": {"a": None, "b": None}}
+    assert "b is at its limit, so it has no standard error" in warnings
+    assert found.document()["confidence_intervals"]["b"] is None
 
 
 class Fitted(NamedTuple):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pytest
@@ -14,16 +14,29 @@ from gradcli.solvers.stopping import Ending
 from gradcli.solvers.trust_region import TRIALS, Progress, Trial, TrustRegion
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gradcli.solvers.solver import Vector
     from gradcli.solvers.stopping import Reason
 
 
-class Line(TrustRegion[float]):
+class Spot(NamedTuple):
+    """A point of a line."""
+
+    point: Vector
+    length: float = 1.0
+    value: float = 0.0
+    gradient_norm: float = 1.0
+
+
+class Line(TrustRegion[Spot]):
     """A model that promises a fall of 1 over a step as long as the radius, from 0 upwards."""
 
     def __init__(self, falls: list[float], length: float = 1.0) -> None:
         self.radii: list[float] = []
-        self.point = 0.0
+        self.undamped: list[list[float]] = []
         self.has_another_way = True
+        self._at = Spot(np.zeros(1))
         self._falls = falls
         self._length = length
         self._radius = 1.0
@@ -36,15 +49,16 @@ class Line(TrustRegion[float]):
         length = self._length * self._radius
         return Trial(np.array([length]), length, 1.0, -2.0)
 
-    def _look(self, trial: Trial) -> tuple[float, float | None]:
+    def _look(self, trial: Trial) -> tuple[float, Spot | None]:
         fall = self._falls.pop(0) if self._falls else -1.0
-        return fall, trial.length if fall >= 1e-4 else None
+        return fall, Spot(self.point + trial.length) if fall >= 1e-4 else None
 
-    def _accept(self, there: float) -> None:
-        self.point += there
+    def _accept(self, there: Spot) -> None:
+        self._at = there
 
-    def _polish(self) -> bool:
-        return False
+    def _undamped(self) -> Iterator[Spot]:
+        lengths = self.undamped.pop(0) if self.undamped else []
+        yield from (Spot(np.array([length]), length) for length in lengths)
 
     def _verdict(self) -> Reason:
         return stopping.stalled("no way on")
@@ -99,6 +113,17 @@ def test_a_step_is_given_up_and_another_way_is_tried_once() -> None:
     assert reason is not None
     assert reason.ending is Ending.STALLED
     assert solver.point == 0
+
+
+def test_undamped_steps_are_taken_while_they_become_shorter() -> None:
+    solver = Line([])
+    solver.has_another_way = False
+    solver.undamped = [[1.2, 0.5, 0.1], [0.49, 0.2], [0.19, 0.3]]
+    lengths = []
+    while solver.step() is None:
+        lengths.append(float(solver.point[0]))
+    assert lengths == [0.5, 0.2]
+    assert not solver.radii  # the trust region is not asked again
 
 
 def test_progress_is_lower_values_or_gradients() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import DrawingError, UsageError
 from gradcli.graph import printing
@@ -12,6 +12,7 @@ from gradcli.limits import DRAWN_NODES
 from gradcli.options import check_word, example, spelled
 from gradcli.pictures.graph.words import expression, fit, whole_local_formula
 from gradcli.pictures.wording import say
+from gradcli.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

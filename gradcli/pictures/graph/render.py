@@ -22,7 +22,7 @@ from contextlib import suppress
 from importlib.util import find_spec
 from threading import Thread
 from time import monotonic
-from typing import IO, TYPE_CHECKING, NamedTuple
+from typing import IO, TYPE_CHECKING
 from xml.etree import ElementTree as ET
 from zlib import crc32
 
@@ -30,6 +30,7 @@ from gradcli.errors import DrawingError, printable
 from gradcli.options import spelled
 from gradcli.pictures.graph.style import style_sheet
 from gradcli.pictures.wording import say
+from gradcli.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

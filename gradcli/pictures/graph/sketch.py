@@ -9,12 +9,13 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from gradcli.graph.printing import latex_names
 from gradcli.pictures.graph.words import about_edge, about_step
 from gradcli.pictures.wording import say
 from gradcli.programs.trace import FORMULA
+from gradcli.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence

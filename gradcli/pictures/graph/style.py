@@ -8,7 +8,9 @@ one, the result has a double border, what is not taken is dashed, a constant is 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from gradcli.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

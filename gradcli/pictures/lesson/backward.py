@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from math import prod
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from gradcli.calculus.spelling import spelled
 from gradcli.graph.printing import write
@@ -27,6 +27,7 @@ from gradcli.pictures.lesson.notation import (
 )
 from gradcli.pictures.wording import say
 from gradcli.programs.trace import FORMULA
+from gradcli.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

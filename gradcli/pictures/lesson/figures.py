@@ -6,12 +6,13 @@ would have been escaped). It stands for an entry of `Marks.marks`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from gradcli.pictures.graph.words import extent, quantity
 from gradcli.pictures.lesson.flow import slope_name
 from gradcli.pictures.lesson.notation import ARRAY, as_mathml, factor, settled, shown
 from gradcli.pictures.wording import say
+from gradcli.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -6,11 +6,12 @@ Reverse mode adds them up and keeps the sums only; a lesson shows how each sum g
 from __future__ import annotations
 
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from gradcli.calculus.reverse import input_cotangents
 from gradcli.pictures.graph.sketch import moves
 from gradcli.programs import interpreter
+from gradcli.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence

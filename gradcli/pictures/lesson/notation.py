@@ -7,7 +7,7 @@ end they become plain text, or marks that the page sets as mathematics.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from gradcli.calculus.textbook import rule
 from gradcli.graph.mathml import mathml
@@ -27,6 +27,7 @@ from gradcli.pictures.graph.words import (
     what,
 )
 from gradcli.pictures.wording import say
+from gradcli.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

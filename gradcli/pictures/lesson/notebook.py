@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 import re
-from typing import NamedTuple
 from uuid import uuid4
+
+from gradcli.records import NamedTuple
 
 HEIGHT = "46rem"
 """Of a cell: what a page takes from its window."""

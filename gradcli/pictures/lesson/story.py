@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from gradcli.pictures.graph.words import about_picture, expression, listed
 from gradcli.pictures.lesson import notation
@@ -11,6 +11,7 @@ from gradcli.pictures.lesson.figures import Figures
 from gradcli.pictures.lesson.forward import forward, tangent
 from gradcli.pictures.lesson.notation import Frame, called, slope
 from gradcli.pictures.wording import say
+from gradcli.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gradcli.graph.literals import number_text
 from gradcli.pictures.plots.chart import Band, Points, positive
+from gradcli.records import NamedTuple
 
 if TYPE_CHECKING:
     from gradcli.pictures.plots.chart import Panel, Vector

@@ -6,7 +6,7 @@ and colours only where they are wanted. In ASCII each curve has a character of i
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from gradcli.errors import columns
 from gradcli.pictures.graph.words import fit
 from gradcli.pictures.plots.axis import Axis, axes
 from gradcli.pictures.plots.chart import Arrows, Band, Field, Line, Points, Trail, positive
+from gradcli.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

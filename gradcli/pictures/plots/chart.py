@@ -6,7 +6,9 @@ user typed them; whoever draws makes them harmless.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
+
+from gradcli.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

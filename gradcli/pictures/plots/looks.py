@@ -8,7 +8,7 @@ has gaps for what is too large.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from gradcli.errors import UsageError
 from gradcli.graph.literals import number_text
 from gradcli.options import spelled
 from gradcli.pictures.plots.chart import Arrows, Chart, Field, Line, Points, Trail, positive
+from gradcli.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from itertools import repeat
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import MathematicsError
 from gradcli.solvers import stopping
-from gradcli.solvers.first_order import rules
-from gradcli.solvers.first_order.leaps import Leaps, known_rates
-from gradcli.solvers.solver import Leap
+from gradcli.solvers.first_order.fused import ArrayUpdate, FusedLoop
+from gradcli.solvers.first_order.methods import NUMBERS, array_functions
+from gradcli.solvers.solver import Advance
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from gradcli.programs.engines import Formula
-    from gradcli.solvers.first_order.methods import Method
-    from gradcli.solvers.first_order.rules import Functions, Rule, Update
+    from gradcli.solvers.first_order.methods import Functions, Memory, Method
     from gradcli.solvers.first_order.schedules import Schedule
     from gradcli.solvers.stopping import Reason
 
@@ -62,30 +62,30 @@ class Descent:
         formula: Formula | None = None,
         engine: str = "auto",
     ) -> None:
-        if settings is None:
-            settings = {setting.name: setting.default for setting in method.settings}
         self.name = method.name
         self.tolerance = tolerance
         self.steps = 0
         self._function = function
-        self._rule = method.rule(**settings)
+        self._rule = method.rule(**settings or {})
         self.base = method.rate if rate is None else rate
         """The learning rate before any schedule; it may be set between two steps."""
         self._schedule = schedule
         self._bounds = bounds
         self._has_arrays = not all(isinstance(block, int | float) for block in start)
-        self._kinds = _functions(start)
-        self._updates = _updates(self._rule, self._kinds, engine)
+        arrays = array_functions() if self._has_arrays else NUMBERS
+        self._kinds = [NUMBERS if isinstance(block, int | float) else arrays for block in start]
+        fused = ArrayUpdate(self._rule, engine)
+        self._updates = [self._rule.update if of is NUMBERS else fused for of in self._kinds]
         self._memory = [self._rule.memory] * len(start)
         self.point = [_block(block) for block in start]
         if bounds is not None:
             self.point = self._projected(self.point, bounds)
         self.value, self._gradient = function(self.point)
         self._known_norm: float | None = None
-        self._leaps: Leaps | None = None
+        self._fused: FusedLoop | None = None
         if formula is not None and (schedule is None or schedule.is_fixed):
             limits = [None] * len(start) if bounds is None else bounds
-            self._leaps = Leaps(formula, self._rule, limits, tolerance)
+            self._fused = FusedLoop(formula, self._rule, limits, tolerance)
         self.rate = self.base if schedule is None else self._scheduled(schedule)
 
     @property
@@ -122,35 +122,37 @@ class Descent:
         if self._schedule is not None:
             self._schedule.observe(value)
 
-    def leap(self, most: int, remaining: int, lowest: float) -> Leap:
-        """Take up to `most` steps at once; see `Leaping`."""
-        leaps = self._leaps
-        if leaps is None or (self.steps < SINGLE_STEPS and not leaps.is_made):
-            return Leap(0, None)
-        rates = known_rates(self._schedule, self.base, self.steps, most)
+    def advance(self, most: int, remaining: int, lowest: float) -> Advance:
+        """Take up to `most` steps at once; see `Advancing`."""
+        fused = self._fused
+        if fused is None or (self.steps < SINGLE_STEPS and not fused.is_made):
+            return Advance(0, None)
         state = (self.value, self.point, self._gradient, self._memory)
-        order = leaps.order(self.steps, state, rates, most, lowest)
-        found = leaps.take(order, remaining)
+        order = fused.order(self.steps, state, self._fixed_rates(most), most, lowest)
+        found = fused.take(order, remaining)
         if not found.steps:
-            return Leap(0, None)
-        self.value, self.point, self._gradient, self._memory = leaps.parted(found.state)
+            return Advance(0, None)
+        self.value, self.point, self._gradient, self._memory = fused.parted(found.state)
         self._known_norm = None
         self.rate = order.rate(found.steps)
         self.steps += found.steps
         best = None
         if found.best:
-            value, point, gradient, _ = leaps.parted(found.best_state)
+            value, point, gradient, _ = fused.parted(found.best_state)
             norm = self.norm_of(point, gradient)
             best = (found.best, value, point, norm, order.rate(found.best))
-        return Leap(found.steps, best)
+        return Advance(found.steps, best)
 
-    def retraced(self, step: int) -> tuple[float, Any, float, float] | None:
-        """Return value, point, gradient norm and rate after a step; see `Leaping`."""
-        found = None if self._leaps is None else self._leaps.retraced(step)
-        if found is None:
-            return None
-        (value, point, gradient, _), rate = found
-        return value, point, self.norm_of(point, gradient), rate
+    def _fixed_rates(self, count: int) -> float | list[float]:
+        """Return the rate of all the next steps, or of each as far as it is finite."""
+        schedule = self._schedule
+        if schedule is None:
+            return float(self.base)
+        rates: list[float] = []
+        with suppress(OverflowError):
+            steps = range(self.steps, self.steps + count)
+            rates.extend(schedule.rate(step, self.base) for step in steps)
+        return rates
 
     def follow(self, gradient: list[Any]) -> None:
         """Move along a gradient that was found elsewhere, such as that of a few rows of the data.
@@ -198,10 +200,10 @@ class Descent:
         except OverflowError:
             raise MathematicsError("the learning rate became infinite") from None
 
-    def _moved(self, rate: float) -> tuple[list[Any], list[rules.Memory]]:
+    def _moved(self, rate: float) -> tuple[list[Any], list[Memory]]:
         """Return the next point and memory. Raises MathematicsError when a step is not finite."""
         try:
-            now = self._rule.coefficients(self.steps + 1, rate, rules.NUMBERS)
+            now = self._rule.coefficients(self.steps + 1, rate, NUMBERS)
             blocks = (self.point, self._gradient, self._memory, repeat(now), self._kinds)
             if self._has_arrays:
                 import numpy as np
@@ -243,29 +245,6 @@ class Descent:
 
             gradient = [g if isinstance(g, float) else norm(g) for g in gradient]
         return math.hypot(*gradient)
-
-
-def _functions(start: Sequence[Any]) -> list[Functions]:
-    """Return the elementwise functions for the kind of each block."""
-    arrays = None
-    found = []
-    for block in start:
-        if isinstance(block, int | float):
-            found.append(rules.NUMBERS)
-        else:
-            arrays = arrays or rules.array_functions()
-            found.append(arrays)
-    return found
-
-
-def _updates(rule: Rule, kinds: Sequence[Functions], engine: str) -> list[Update]:
-    """Return what updates each block."""
-    if all(of is rules.NUMBERS for of in kinds):
-        return [rule.update] * len(kinds)
-    from gradcli.solvers.first_order.leaps import ArrayUpdate
-
-    fused = ArrayUpdate(rule, engine)
-    return [rule.update if of is rules.NUMBERS else fused for of in kinds]
 
 
 def _block(start: Any) -> Any:

@@ -1,4 +1,8 @@
-"""L-BFGS: a quasi-Newton method that remembers a few steps instead of a matrix."""
+"""L-BFGS, a quasi-Newton method that remembers a few steps instead of a matrix.
+
+How far a step goes along its direction, so that the method converges, follows from the Wolfe
+conditions, at the end of the module.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gradcli.errors import MathematicsError
+from gradcli.records import NamedTuple
 from gradcli.solvers import stopping
-from gradcli.solvers.first_order.line_search import Place, Search, armijo, looking, wolfe
 from gradcli.solvers.trust_region import NOTHING, Progress
 from gradcli.solvers.vectors import EPSILON, Box, finite_norm
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from gradcli.solvers.solver import Function, Mask, Vector
     from gradcli.solvers.stopping import Reason
 
@@ -172,22 +179,17 @@ class LBFGS:
             direction += (weight - float(bend @ direction) / product) * move
         return direction
 
-    def _searched(self, direction: Vector, first: float) -> Place | None:
+    def _searched(self, direction: Vector, first: float) -> LinePoint | None:
         """Return the end of a search along a direction; None where it leads nowhere lower."""
         slope = float(self._gradient @ direction)
         if not -math.inf < slope < 0:
             return None
-        start = Place(0.0, self.point, self.value, self._gradient, slope)
+        start = LinePoint(0.0, self.point, self.value, self._gradient, slope)
         rounding = NOISE * abs(self.value) + 1e-3 * NOISE * self._progress.first
+        search = Search(self._function, start, direction, rounding)
         longest = self._longest(direction)
-        if first <= longest:
-            look = looking(self._function, self.point, direction)
-            return wolfe(Search(look, start, rounding), first, longest)
-        return armijo(
-            self._function,
-            lambda length: self._box.clipped(self.point + length * first * direction),
-            start,
-            rounding,
+        return (
+            wolfe(search, first, longest) if first <= longest else armijo(search, self._box, first)
         )
 
     def _longest(self, direction: Vector) -> float:
@@ -206,7 +208,7 @@ class LBFGS:
             return self._first / size
         return min(1.0, 0.1 * max(1.0, finite_norm(self.point)) / size)
 
-    def _remember(self, found: Place) -> None:
+    def _remember(self, found: LinePoint) -> None:
         move, bend = found.point - self.point, found.gradient - self._gradient
         product, square = float(move @ bend), float(bend @ bend)
         if product > CURVATURE * square:
@@ -230,3 +232,154 @@ class LBFGS:
             return stopping.level(self.gradient_norm)
         why = "no lower value was found along the gradient, as at a kink or a jump"
         return stopping.stuck(why, self.gradient_norm)
+
+
+# ---------------------------------------------------------------- the line search
+
+FALL = 1e-4
+"""The share c1 of the fall along the tangent that a step must make."""
+SLOPE = 0.9
+"""The share c2 of the first slope that may be left after it."""
+TRIALS = 60
+"""Points that are tried for one step."""
+GROWTH = 4.0
+"""How much longer a trial is than the one before, while the value falls steeply."""
+
+
+class LinePoint(NamedTuple):
+    """A point on the line, with value and gradient of the function there."""
+
+    length: float
+    point: Vector
+    value: float
+    gradient: Vector
+    slope: float
+    """The derivative along the line."""
+
+
+class Search(NamedTuple):
+    """A line that is searched for a lower value."""
+
+    function: Callable[[Vector], tuple[float, Vector]]
+    start: LinePoint
+    """The point at length 0."""
+    direction: Vector
+    rounding: float = 0.0
+    """Values that differ by less are equal."""
+
+    def at(self, length: float) -> LinePoint | None:
+        """Return the point at a length; None where the function is undefined."""
+        point = self.start.point + length * self.direction
+        try:
+            value, gradient = self.function(point)
+        except MathematicsError:
+            return None
+        return LinePoint(length, point, value, gradient, float(gradient @ self.direction))
+
+    def is_low(self, value: float, slope: float, fall: float) -> bool:
+        """Whether a value is low enough where the tangent at the start falls by `fall`, below 0.
+
+        That is Armijo's condition. Values equal but for rounding will do where the slope, in the
+        unit of the fall, has not grown as steep upwards as it was downwards: Hager and Zhang, SIAM
+        J. Optim. 16 (2005).
+        """
+        if value <= self.start.value + FALL * fall:
+            return True
+        is_level = abs(value - self.start.value) <= self.rounding
+        return is_level and slope <= (2 * FALL - 1) * fall
+
+    def ends(self, there: LinePoint) -> bool:
+        """Whether little of the slope is left."""
+        return abs(there.slope) <= -SLOPE * self.start.slope
+
+    def is_above(self, there: LinePoint, low: LinePoint) -> bool:
+        """Whether a point is no better than the best one so far, which it should be below."""
+        slope, fall = there.length * there.slope, there.length * self.start.slope
+        is_low = self.is_low(there.value, slope, fall)
+        return not is_low or there.value > low.value + self.rounding
+
+
+def wolfe(search: Search, first: float, longest: float = math.inf) -> LinePoint | None:
+    """Return a point that meets the strong Wolfe conditions, or nearly; None where none is lower.
+
+    From the length `first` up to `longest`: Nocedal and Wright, "Numerical Optimization" (2006),
+    algorithms 3.5 and 3.6. Where the function is undefined the line is taken to go up.
+    """
+    low = search.start
+    length = min(first, longest)
+    for _ in range(TRIALS):
+        there = search.at(length)
+        if there is None or search.is_above(there, low):
+            return _between(search, low, there, length)
+        if search.ends(there):
+            return there
+        if there.slope >= 0:
+            return _between(search, there, low, low.length)
+        low = there
+        if length >= longest:
+            break
+        length = min(GROWTH * length, longest)
+    return low
+
+
+def armijo(search: Search, box: Box, first: float) -> LinePoint | None:
+    """Return the first of the lengths 1, 1/2, 1/4, … with a low value on a line bent at limits.
+
+    Lengths are in units of `first`. None where no length does. Bertsekas, "Projected Newton methods
+    for optimization problems with simple constraints", 1982.
+    """
+    start = search.start
+    length = 1.0
+    for _ in range(TRIALS):
+        point = box.clipped(start.point + length * first * search.direction)
+        step = point - start.point
+        fall = float(start.gradient @ step)
+        try:
+            value, gradient = search.function(point)
+        except MathematicsError:
+            length *= 0.1
+            continue
+        slope = float(gradient @ step)
+        if fall < 0 and search.is_low(value, slope, fall):
+            return LinePoint(length, point, value, gradient, slope)
+        length *= 0.5
+    return None
+
+
+def _between(
+    search: Search, low: LinePoint, high: LinePoint | None, end: float
+) -> LinePoint | None:
+    """Return a point between the best one so far and a length `end` that is too far.
+
+    `high` is the point there, None where the function is undefined.
+    """
+    for _ in range(TRIALS):
+        length = _guess(low, high, end)
+        if length in {low.length, end} or abs(end - low.length) <= 1e-12 * low.length:
+            break
+        there = search.at(length)
+        if there is None or search.is_above(there, low):
+            high, end = there, length
+            continue
+        if search.ends(there):
+            return there
+        if there.slope * (end - low.length) >= 0:
+            high, end = low, low.length
+        low = there
+    return low if low is not search.start else None
+
+
+def _guess(low: LinePoint, high: LinePoint | None, end: float) -> float:
+    """Return the minimum of the cubic through both points, kept off the ends of the interval."""
+    width = end - low.length
+    if high is None:
+        return low.length + 0.1 * width
+    first = low.slope + high.slope - 3 * (low.value - high.value) / (low.length - high.length)
+    inside = first * first - low.slope * high.slope
+    share = 0.5
+    if 0 <= inside < math.inf:
+        root = math.copysign(math.sqrt(inside), width)
+        below = high.slope - low.slope + 2 * root
+        if below != 0:
+            share = 1 - (high.slope + root - first) / below
+    return low.length + min(max(share, 0.1), 0.9) * width

@@ -9,8 +9,8 @@ import numpy as np
 
 from gradcli.errors import MathematicsError
 from gradcli.records import NamedTuple
+from gradcli.solvers.distributions import central_quantile, finite
 from gradcli.solvers.solver import each
-from gradcli.solvers.statistics.intervals import central_quantile, finite
 from gradcli.solvers.triangle import (
     RANK_TOLERANCE,
     checked,
@@ -62,7 +62,7 @@ class Evidence(NamedTuple):
     """How many residuals have a weight other than 0."""
     log_weights: float = 0.0
     """The sum of the logarithms of the weights other than 0."""
-    spread: float | None = None
+    robust_deviation: float | None = None
     """The deviation to multiply errors with when a loss was used; None for least squares."""
     size: float = 0.0
     """The square root of the sum of squares, which does not underflow."""
@@ -85,11 +85,11 @@ class Evidence(NamedTuple):
             counts = _counted(self.observations, "observation")
             leave = f"leave{'s' * (self.observations == 1)} no degrees of freedom"
             return None, f"{counts} for {_counted(self.parameters, 'parameter')} {leave}"
-        if self.spread is None:
+        if self.robust_deviation is None:
             return self.size / math.sqrt(self.freedom), None
-        if math.isnan(self.spread):
+        if math.isnan(self.robust_deviation):
             return None, "too many residuals lie beyond the scale of the loss"
-        return self.spread, None
+        return self.robust_deviation, None
 
 
 def _counted(count: int, what: str) -> str:
@@ -113,7 +113,7 @@ def evidence(
     """
     count = int(np.sum(free))
     form = "blocks" if weights is None or loss is None else "used"
-    found = [*each(residuals, form, told, (point,), free, loss)]
+    found = [*each(residuals, form, rows_evidence, (point,), free, loss)]
     factor, _ = joined([part.triangle for part in found], count)
     observations, logarithms, _ = weights or Weights(residuals.count, 0.0, 1.0)
     size = checked(norm(np.array([part.size for part in found])))
@@ -122,32 +122,29 @@ def evidence(
         size = size if rss is None or rss < TINY else math.sqrt(rss)
         rss = size**2 if rss is None else rss
         return Evidence(factor, rss, observations, logarithms, None, size)
-    spread = _spread([part.moments for part in found], count) if observations > count else math.nan
-    return Evidence(factor, size**2, observations, logarithms, spread, size)
+    robust = _robust_deviation(found, count) if observations > count else math.nan
+    return Evidence(factor, size**2, observations, logarithms, robust, size)
 
 
-class Moments(NamedTuple):
-    """What is needed of the influence ψ and its slope ψ' of some residuals."""
-
-    number: int
-    mean: float
-    """The mean of ψ'."""
-    apart: float
-    """The sum of (ψ' - mean)²."""
-    size: float
-    """The norm of ψ."""
-
-
-class Told(NamedTuple):
-    """What some rows tell."""
+class RowsEvidence(NamedTuple):
+    """What some rows tell: their triangle, and with a loss the influence ψ and its slope ψ'."""
 
     triangle: Matrix
     size: float
     """The square root of their sum of squares."""
-    moments: Moments
+    number: int
+    """How many residuals they have, with a loss."""
+    mean: float
+    """The mean of ψ'."""
+    scatter: float
+    """The sum of (ψ' - mean)²."""
+    influence: float
+    """The norm of ψ."""
 
 
-def told(blocks: Iterable[tuple[Vector, Matrix]], free: Mask, loss: Loss | None) -> Told:
+def rows_evidence(
+    blocks: Iterable[tuple[Vector, Matrix]], free: Mask, loss: Loss | None
+) -> RowsEvidence:
     """Return what rows tell that are given in blocks."""
     influences: list[tuple[Vector, Vector]] = [(np.zeros(0), np.zeros(0))]
 
@@ -160,11 +157,11 @@ def told(blocks: Iterable[tuple[Vector, Matrix]], free: Mask, loss: Loss | None)
     triangle, size = triangle_of(passing(), None, free)
     first, second = (np.concatenate(parts) for parts in zip(*influences, strict=True))
     mean = float(np.mean(second)) if len(second) else 0.0
-    apart = float(np.sum((second - mean) ** 2))
-    return Told(triangle, size, Moments(len(second), mean, apart, norm(first)))
+    scatter = float(np.sum((second - mean) ** 2))
+    return RowsEvidence(triangle, size, len(second), mean, scatter, norm(first))
 
 
-def _spread(parts: Sequence[Moments], parameters: int) -> float:
+def _robust_deviation(parts: Sequence[RowsEvidence], parameters: int) -> float:
     """Return what takes the place of s for an M-estimate, from ψ and ψ' of its residuals.
 
     K² (Σψ²/(n-p)) / (mean ψ')² is the factor of (JᵀJ)⁻¹, with K = 1 + p/n · var ψ' / (mean ψ')²
@@ -175,9 +172,9 @@ def _spread(parts: Sequence[Moments], parameters: int) -> float:
     mean = math.fsum(part.number * part.mean for part in parts) / count
     if mean <= 0:
         return math.nan
-    apart = math.fsum(part.apart + part.number * (part.mean - mean) ** 2 for part in parts)
-    correction = 1 + parameters / count * (apart / count) / mean**2
-    size = norm(np.array([part.size for part in parts]))
+    scatter = math.fsum(part.scatter + part.number * (part.mean - mean) ** 2 for part in parts)
+    correction = 1 + parameters / count * (scatter / count) / mean**2
+    size = norm(np.array([part.influence for part in parts]))
     return correction * size / math.sqrt(count - parameters) / mean
 
 
@@ -264,8 +261,8 @@ def strong_correlations(names: Sequence[str], correlation: Matrix, exists: Mask)
 
 def _shown(correlation: float) -> str:
     """Return a correlation with as many digits as tell it from 1, up to ten."""
-    apart = max(1 - abs(correlation), 1e-9)
-    return f"{correlation:.{math.ceil(-math.log10(apart)) + 1}f}"
+    distance = max(1 - abs(correlation), 1e-9)
+    return f"{correlation:.{math.ceil(-math.log10(distance)) + 1}f}"
 
 
 class Band(NamedTuple):

@@ -8,13 +8,13 @@ with the variance of the residuals as one more parameter.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from gradcli.errors import few
+from gradcli.errors import MathematicsError, few
 from gradcli.records import NamedTuple
-from gradcli.solvers.statistics.evidence import (
+from gradcli.solvers.covariance import (
     Evidence,
     Weights,
     determination,
@@ -23,19 +23,15 @@ from gradcli.solvers.statistics.evidence import (
     strong_correlations,
     triangle,
 )
-from gradcli.solvers.statistics.intervals import (
-    central_quantile,
-    chi_squared_tail,
-    finite,
-    tail_probability,
-)
+from gradcli.solvers.distributions import central_quantile, finite, tail_probability
 from gradcli.solvers.vectors import EPSILON, TINY, norm
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from gradcli.solvers.losses import Loss
     from gradcli.solvers.solver import Mask, Matrix, Residuals, Vector
+    from gradcli.solvers.vectors import Box
 
 NAMED = 5
 """The most names that one warning lists."""
@@ -95,19 +91,6 @@ class Statistics(NamedTuple):
         del fields["is_sigma_known"]
         return {**fields, "covariance": self.covariance}
 
-    def with_fixed(self, names: Sequence[str]) -> Statistics:
-        """Return the report for all `names` in their order; those it lacks have no errors."""
-        return self._replace(
-            standard_errors={name: self.standard_errors.get(name) for name in names},
-            t_values={name: self.t_values.get(name) for name in names},
-            p_values={name: self.p_values.get(name) for name in names},
-            confidence_intervals={name: self.confidence_intervals.get(name) for name in names},
-            correlation={
-                name: {other: self.correlation.get(name, {}).get(other) for other in names}
-                for name in names
-            },
-        )
-
 
 def summary(
     residuals: Residuals,
@@ -124,15 +107,15 @@ def summary(
 ) -> tuple[Statistics, list[str]]:
     """Return the report of a fit at a point, and warnings about it.
 
-    `residuals` are weighted: multiplied with the roots of weights. `names` are those of the
-    numbers that are `free` (all of them); the others are taken as known. `rss` is the sum of
+    `residuals` are weighted: multiplied with the roots of weights. `names` are those of all
+    numbers; those that are not `free` (all are) are taken as known. `rss` is the sum of
     squares when it is known better than from the residuals, and `total` that of the response about
     its mean, both weighted. With `absolute_sigma` weights are 1/σ² of known deviations σ.
     """
     chosen = np.ones(len(point), dtype=bool) if free is None else free
     found = evidence(residuals, point, chosen, weights, loss, rss)
     known = absolute_sigma and loss is None
-    warnings = []
+    warnings = at_limits(names, chosen)
     if absolute_sigma and not known:
         warnings.append(
             "with a robust loss the spread of the residuals tells the errors, so that the sigmas"
@@ -140,14 +123,15 @@ def summary(
         )
     deviation, why = found.deviation(is_sigma_known=known)
     if why is not None:
-        repair = "" if found.spread is None or found.freedom <= 0 else "; a larger scale may help"
+        is_robust = found.robust_deviation is not None and found.freedom > 0
+        repair = "; a larger scale may help" if is_robust else ""
         warnings.append(f"{why}, so standard errors do not exist{repair}")
     elif deviation == 0 and loss is None:
         warnings.append(
             "all residuals are 0, so standard errors are 0 and t values, AIC and BIC do not exist"
         )
     freedom = None if known else found.freedom
-    fields, more = estimates(found.factor, names, point[chosen], deviation, freedom, confidence)
+    fields, more = estimates(found.factor, names, point, chosen, deviation, freedom, confidence)
     warnings += more
     r_squared = aic = bic = None
     if loss is not None:
@@ -174,12 +158,17 @@ def summary(
         aic=aic,
         bic=bic,
         chi_squared=found.rss if has_chi_squared else None,
-        chi_squared_p_value=(
-            chi_squared_tail(found.rss, found.freedom) if has_chi_squared else None
-        ),
+        chi_squared_p_value=_chi_squared_tail(found) if has_chi_squared else None,
         is_sigma_known=known,
         **fields,
     ), warnings
+
+
+def _chi_squared_tail(found: Evidence) -> float:
+    """Return the probability of a sum of squares at least as large, of χ²."""
+    from scipy.special import chdtrc  # takes longer to import than most fits last
+
+    return float(chdtrc(found.freedom, found.rss))
 
 
 def _r_squared(
@@ -205,6 +194,7 @@ def estimates(
     factor: Matrix,
     names: Sequence[str],
     point: Vector,
+    free: Mask,
     deviation: float | None,
     freedom: int | None,
     confidence: float,
@@ -212,13 +202,15 @@ def estimates(
 ) -> tuple[dict[str, Any], list[str]]:
     """Return what is known about each parameter, by the fields of `Statistics`, and warnings.
 
-    The covariance is that of `deviation`² (RᵀR)⁻¹ with the triangular `factor` R; without a
-    deviation nothing is known. t has so many degrees of `freedom`, or with None is normal. `unseen`
-    says what tells nothing about a parameter that is not determined.
+    The covariance of the parameters that are `free` is that of `deviation`² (RᵀR)⁻¹ with the
+    triangular `factor` R; without a deviation nothing is known. t has so many degrees of `freedom`,
+    or with None is normal. `unseen` says what tells nothing about a parameter that is not
+    determined.
     """
     known = determination(factor)
+    own = [name for name, is_free in zip(names, free, strict=True) if is_free]
     warnings = []
-    lost = [name for name, ok in zip(names, known.is_determined, strict=True) if not ok]
+    lost = [name for name, ok in zip(own, known.is_determined, strict=True) if not ok]
     if lost:
         one = len(lost) == 1
         warnings.append(
@@ -227,36 +219,33 @@ def estimates(
             f" {'it has' if one else 'they have'} no standard error{'' if one else 's'}"
         )
     exists = known.is_determined & (deviation is not None)
-    warning = strong_correlations(names, known.correlation, exists)
+    warning = strong_correlations(own, known.correlation, exists)
     if warning is not None:
         warnings.append(warning)
     with np.errstate(over="ignore"):
         sizes = ((deviation or 0.0) * known.errors).tolist()
-    errors = [finite(size) if ok else None for size, ok in zip(sizes, exists, strict=True)]
-    t_values = [
-        finite(value / error) if error else None
-        for value, error in zip(point.tolist(), errors, strict=True)
-    ]
-    has_any = any(error is not None for error in errors)
+    values = dict(zip(names, point.tolist(), strict=True))
+    errors: Numbers = dict.fromkeys(names)
+    correlation: dict[str, Numbers] = {name: dict.fromkeys(names) for name in names}
+    for i in np.flatnonzero(exists):
+        errors[own[i]] = finite(sizes[i])
+        for j in np.flatnonzero(exists):
+            correlation[own[i]][own[j]] = float(known.correlation[i, j])
+    t_values = {name: finite(values[name] / e) if e else None for name, e in errors.items()}
+    has_any = any(error is not None for error in errors.values())
     quantile = central_quantile(confidence, freedom) if has_any else 0.0
     fields = {
-        "standard_errors": dict(zip(names, errors, strict=True)),
-        "t_values": dict(zip(names, t_values, strict=True)),
+        "standard_errors": errors,
+        "t_values": t_values,
         "p_values": {
             name: None if t is None else tail_probability(t, freedom)
-            for name, t in zip(names, t_values, strict=True)
+            for name, t in t_values.items()
         },
         "confidence_intervals": {
-            name: None if error is None else _around(value, quantile * error)
-            for name, value, error in zip(names, point.tolist(), errors, strict=True)
+            name: None if error is None else _around(values[name], quantile * error)
+            for name, error in errors.items()
         },
-        "correlation": {
-            name: {
-                other: float(known.correlation[i, j]) if exists[i] and exists[j] else None
-                for j, other in enumerate(names)
-            }
-            for i, name in enumerate(names)
-        },
+        "correlation": correlation,
     }
     return fields, warnings
 
@@ -266,18 +255,15 @@ def _around(value: float, half: float) -> Interval:
     return None if low is None or high is None else (low, high)
 
 
-def with_limits(
-    found: Statistics, warnings: list[str], names: Sequence[str], free: Mask
-) -> tuple[Statistics, list[str]]:
-    """Return the report for all `names`, and warnings; those that are not `free` have no errors."""
+def at_limits(names: Sequence[str], free: Mask) -> list[str]:
+    """Return the warning of parameters at their limits, if there are any that are not `free`."""
     stopped = [name for name, is_free in zip(names, free, strict=True) if not is_free]
     if not stopped:
-        return found, warnings
+        return []
     are = "is at its limit" if len(stopped) == 1 else "are at their limits"
     it = "it has" if len(stopped) == 1 else "they have"
     plural = "s" * (len(stopped) > 1)
-    why = f"{_few(stopped)} {are}, so {it} no standard error{plural}"
-    return found.with_fixed(names), [why, *warnings]
+    return [f"{_few(stopped)} {are}, so {it} no standard error{plural}"]
 
 
 def _few(names: Sequence[str]) -> str:
@@ -292,16 +278,19 @@ def likelihood(
     hessian: Matrix,
     names: Sequence[str],
     point: Vector,
+    free: Mask,
     value: float,
     observations: int | None,
     confidence: float,
 ) -> tuple[Statistics, list[str]]:
     """Return the report of a negative log-likelihood at its minimum, and warnings.
 
-    `value` is the negative logarithm of the likelihood there. BIC needs the number of observations.
+    `hessian` is that with respect to the numbers that are `free`, and `value` the negative
+    logarithm of the likelihood there. BIC needs the number of observations.
     """
-    found, warnings = estimates(triangle(hessian), names, point, 1.0, None, confidence, UNSEEN)
-    count = len(names)
+    factor = triangle(hessian)
+    fields, warnings = estimates(factor, names, point, free, 1.0, None, confidence, UNSEEN)
+    count = len(hessian)
     bic = None if not observations else finite(2 * value + math.log(observations) * count)
     return Statistics(
         observations=observations,
@@ -312,5 +301,144 @@ def likelihood(
         aic=finite(2 * value + 2 * count),
         bic=bic,
         errors="hessian",
-        **found,
-    ), warnings
+        **fields,
+    ), [*at_limits(names, free), *warnings]
+
+
+# ---------------------------------------------------------------- intervals from the profile
+
+TIGHT = 1e-9
+"""How exactly an end is found, relative to its distance."""
+TRIALS = 100
+"""Values of one number that are tried for one end of its interval."""
+FARTHEST = 1e6
+"""How many standard errors away an end is looked for."""
+GROWTH = 4.0
+"""How much farther away a trial is than the one before, at most."""
+NARROWEST = 1e-3
+"""Below this share of the way, an end is not looked for closer to where there is no fit."""
+NOISE = 1e-7
+"""A deviance so far below 0 is a lower minimum, and not rounding."""
+
+
+class Held(NamedTuple):
+    """The lowest objective with one number held."""
+
+    deviance: float
+    slope: float
+    """The derivative of the deviance with respect to the number held."""
+    point: Vector
+
+
+class Profile(Protocol):
+    """The lowest objective as a function of one number."""
+
+    def __call__(self, index: int, start: Vector) -> Held:
+        """Return it with number `index` held where `start` has it, looked for from there.
+
+        Raises MathematicsError where there is none.
+        """
+
+
+class _Missing(Exception):  # noqa: N818 - a signal inside this module, not an error for users
+    """There is no end, and this is why."""
+
+
+def ends(
+    profile: Profile,
+    index: int,
+    best: Vector,
+    direction: Vector,
+    quantile: float,
+    box: Box,
+    stop: Callable[[], bool],
+) -> tuple[list[float | None], list[str]]:
+    """Return both ends of the interval of a number, None where there is none, and why.
+
+    `best` is the minimum and `direction` the way that it moves, per standard error of the number.
+    """
+    found: list[float | None] = []
+    why = []
+    for sign, side in ((-1.0, "lower"), (1.0, "upper")):
+        limit = float((box.lower if sign < 0 else box.upper)[index])
+        try:
+            found.append(_end(profile, index, best, sign * direction, quantile, limit, stop))
+        except _Missing as missing:
+            found.append(None)
+            why.append(f"no {side} end: {missing}")
+    return found, why
+
+
+def _end(
+    profile: Profile,
+    index: int,
+    best: Vector,
+    direction: Vector,
+    quantile: float,
+    limit: float,
+    stop: Callable[[], bool],
+) -> float:
+    """Return where the root of the deviance reaches the quantile; raise _Missing if it does not.
+
+    Newton's method on the root, which is nearly linear, kept between a value below and one above.
+    """
+    low, high, near, tangent = 0.0, math.inf, best, direction
+    error = float(direction[index])
+    most = (limit - best[index]) / error
+    trial = min(quantile, most)
+    for _ in range(TRIALS):
+        if stop():
+            message = "the run was interrupted"
+            raise _Missing(message)
+        value = limit if trial == most else float(best[index] + trial * error)
+        try:
+            held = _held(profile, index, value, near + (trial - low) * tangent, near)
+            why = "the likelihood rises again"
+        except MathematicsError as problem:
+            held, why = None, f"no fit is found ({problem.message})"
+        if held is not None and held.deviance < -NOISE:
+            message = f"there is a lower minimum, near {value:.6g}; start there"
+            raise _Missing(message)
+        root = 0.0 if held is None else math.sqrt(max(held.deviance, 0.0))
+        slope = 0.0 if held is None or root == 0 else held.slope * error / (2 * root)
+        if held is None or (root < quantile and slope < 0):
+            high = trial
+            if trial - low <= NARROWEST * trial:
+                message = f"beyond {near[index]:.6g} {why}"
+                raise _Missing(message)
+            trial = (low + trial) / 2
+            continue
+        step = trial + (quantile - root) / slope if slope > 0 else math.inf
+        if abs(step - trial) <= TIGHT * trial:
+            return float(best[index] + step * error)
+        if root < quantile:
+            if trial == most:
+                message = f"the limit {limit:g} comes first"
+                raise _Missing(message)
+            if trial >= FARTHEST and math.isinf(high):
+                message = f"the likelihood hardly falls as far as {value:.3g}"
+                raise _Missing(message)
+            tangent = (held.point - near) / (trial - low)
+            low, near = trial, held.point
+        else:
+            high = trial
+        trial = min(_next(step, low, high), most)
+    message = f"it was not found in {TRIALS} trials"
+    raise _Missing(message)
+
+
+def _held(profile: Profile, index: int, value: float, start: Vector, near: Vector) -> Held:
+    """Return the lowest objective with a number held, from a start or else from the last point."""
+    start, near = start.copy(), near.copy()
+    start[index] = near[index] = value
+    try:
+        return profile(index, start)
+    except MathematicsError:
+        return profile(index, near)
+
+
+def _next(step: float, low: float, high: float) -> float:
+    """Return the next value to try, a step of Newton's where that is between the ends."""
+    if math.isinf(high):
+        return min(max(step, 1.1 * low), GROWTH * low)
+    return step if low < step < high else (low + high) / 2

@@ -16,17 +16,16 @@ from gradcli.language.bindings import choice
 from gradcli.minimize.methods import first_order
 from gradcli.minimize.objective import Objective
 from gradcli.programs.llvm import machine
-from gradcli.solvers.first_order import rules
 from gradcli.solvers.first_order.descent import Descent
-from gradcli.solvers.first_order.leaps import SMALL, ArrayUpdate
-from gradcli.solvers.first_order.methods import METHODS
+from gradcli.solvers.first_order.fused import SMALL, ArrayUpdate
+from gradcli.solvers.first_order.methods import METHODS, NUMBERS, array_functions
 from gradcli.solvers.first_order.schedules import schedule
 from gradcli.solvers.observer import Each, Observer
 from gradcli.solvers.solver import run
 from gradcli.solvers.stopping import Ending
 
 if TYPE_CHECKING:
-    from gradcli.solvers.first_order.rules import Rule
+    from gradcli.solvers.first_order.methods import Rule
     from gradcli.solvers.solver import Outcome, Record
 
 ENGINES = ["python", "native"]
@@ -219,7 +218,7 @@ def test_a_run_that_is_continued(engine: str) -> None:
         return Descent(objective, [0.7, -1.3], METHODS[name], schedule=plan, formula=program)
 
     whole = run(solver(), steps=700, observer=kept)
-    assert len(states) < 300  # so there were leaps
+    assert len(states) < 300  # so steps were taken at once
     for step in list(states)[::40]:
         again = run(solver(), steps=700, resumed=states[step])
         assert again.record == whole.record
@@ -279,13 +278,13 @@ def rule_of(name: str, given: dict[str, Any]) -> Rule:
 def steps(update: Any, rule: Rule, shape: tuple[int, ...]) -> list[Any]:
     """Return the points and memories of a few steps along gradients drawn at random."""
     generator = np.random.default_rng(0)
-    of = rules.array_functions()
+    of = array_functions()
     p, memory = generator.standard_normal(shape), rule.memory
     found = []
     for t in range(1, 6):
         g = generator.standard_normal(shape[::-1]).T  # with its numbers in another order
         g[0] = 0.0
-        now = rule.coefficients(t, 0.01, rules.NUMBERS)
+        now = rule.coefficients(t, 0.01, NUMBERS)
         with np.errstate(all="ignore"):
             p, memory = update(p, g, memory, now, of)
         found += [p, *memory]
@@ -313,7 +312,7 @@ def test_a_point_that_is_lost(engine: str, size: int, slope: float, word: str) -
     p, g = np.zeros(size), np.zeros(size)
     g[-1] = slope
     with pytest.raises(MathematicsError, match=f"a parameter became {word}"):
-        update(p, g, (), rule.coefficients(1, 0.1, rules.NUMBERS), rules.array_functions())
+        update(p, g, (), rule.coefficients(1, 0.1, NUMBERS), array_functions())
 
 
 def test_machine_code_is_made_when_numpy_has_taken_long(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import sys
 import time
-from collections import deque
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import MathematicsError
@@ -17,15 +15,15 @@ from gradcli.programs.engines import Steps, faster, repays
 from gradcli.programs.loop import POINT, RATE, SLOPE, TIME, Loop, Order, Stepping, coefficient, kept
 from gradcli.programs.program import program
 from gradcli.records import NamedTuple
-from gradcli.solvers.first_order.rules import Functions
+from gradcli.solvers.first_order.methods import Functions
+from gradcli.solvers.solver import LATEST
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from gradcli.programs.engines import Formula
     from gradcli.programs.loop import Stretch
-    from gradcli.solvers.first_order.rules import Coefficients, Memory, Next, Rule
-    from gradcli.solvers.first_order.schedules import Schedule
+    from gradcli.solvers.first_order.methods import Coefficients, Memory, Next, Rule
 
 NODES = Functions(
     lambda x: x.apply("sqrt"),
@@ -86,15 +84,12 @@ def _node(one: Node, value: Any) -> Node:
     return value if isinstance(value, Node) else one.number(value)
 
 
-KEPT = 3
-"""How many of the last leaps can be retraced."""
-
-Parts = tuple[float, "list[float]", "list[float]", "list[Memory]"]
+State = tuple[float, "list[float]", "list[float]", "list[Memory]"]
 """Value, point, gradient and memory."""
 
 
-class Leaps:
-    """Takes many steps at once, and remembers where the last leaps began."""
+class FusedLoop:
+    """Takes many steps of numbers in one call, in Python or as machine code."""
 
     def __init__(
         self,
@@ -108,17 +103,16 @@ class Leaps:
         self._bounds = bounds
         self._tolerance = tolerance
         self._engine = self._made() if repays(formula.engine, 0.0) else None
-        self._last: deque[tuple[Order, int]] = deque(maxlen=KEPT)
 
     @property
     def is_made(self) -> bool:
-        """Whether the loop is compiled already."""
+        """Whether the loop is generated already."""
         return self._engine is not None
 
     def order(
         self,
         before: int,
-        state: Parts,
+        state: State,
         rates: float | Sequence[float],
         most: int,
         lowest: float,
@@ -129,27 +123,18 @@ class Leaps:
         return Order(flat, before, rates, most, self._threshold(), lowest)
 
     def take(self, order: Order, remaining: int) -> Stretch:
-        """Return where the steps of an order lead, of `remaining` ones; see `Leaping`."""
+        """Return where the steps of an order lead, of `remaining` ones; see `Advancing`."""
         if self._engine is None:
             self._engine = self._made()
         found = self._engine.take(order, remaining)
-        if found.steps:
-            self._formula.counted(found.steps)
-            self._last.append((order, found.steps))
+        if found.steps < order.most:
+            # The run may end here, and its last records are wanted one by one.
+            most = max(found.steps - LATEST, 0)
+            found = self._engine.take(order._replace(most=most), remaining)
+        self._formula.counted(found.steps)
         return found
 
-    def retraced(self, step: int) -> tuple[Parts, float] | None:
-        """Return the state after a step of one of the last leaps, and the step's rate."""
-        for order, steps in reversed(self._last):
-            count = step - order.before
-            if 0 < count <= steps and self._engine is not None:
-                again = self._engine.take(order._replace(most=count), remaining=count)
-                # The step after it, which is wanted next, is not far from here.
-                self._last.append((order.after(count, again.state), steps - count))
-                return self.parted(again.state), order.rate(count)
-        return None
-
-    def parted(self, state: Sequence[float]) -> Parts:
+    def parted(self, state: Sequence[float]) -> State:
         """Return value, point, gradient and memory, as far as the numbers of a state have them."""
         count, width = len(self._bounds), len(self._rule.memory)
         end = 1 + 2 * count
@@ -169,21 +154,6 @@ class Leaps:
             return -1.0
         # A little more, because the norm that decides is rounded otherwise.
         return max(self._tolerance * self._tolerance * (1 + 1e-9), sys.float_info.min)
-
-
-def known_rates(
-    schedule: Schedule | None, base: float, before: int, count: int
-) -> float | list[float]:
-    """Return the learning rate of all the steps after `before`, or of each as far as it is finite.
-
-    The schedule must be one that is fixed.
-    """
-    if schedule is None:
-        return float(base)
-    rates: list[float] = []
-    with suppress(OverflowError):
-        rates.extend(schedule.rate(step, base) for step in range(before, before + count))
-    return rates
 
 
 SMALL = 2_000

@@ -1,1 +1,0 @@
-"""What a fit says about its parameters: deviations, intervals, correlations, information."""
