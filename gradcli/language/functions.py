@@ -369,8 +369,9 @@ class Calls:
     def _check_sizes(self, name: str, node: int, wanted: Shape) -> None:
         """Raise a Fault for sizes that reshape, broadcast and collapse cannot give."""
         own = self.graph.shape(node)
+        count = prod(own)  # raises ShapeError where the number of rows is not known
         try:
-            fits = prod(own) == prod(checked(wanted))
+            fits = count == prod(checked(wanted))
             if name != "reshape":
                 fits = broadcast(own, wanted) == (wanted if name == "broadcast" else own)
         except ShapeError:

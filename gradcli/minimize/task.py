@@ -17,7 +17,7 @@ from gradcli.minimize.objective import WEIGHT, Objective, is_for_blocks
 from gradcli.options import example, spelled
 from gradcli.programs import engines
 from gradcli.records import NamedTuple
-from gradcli.values import checked, entries, names_to_nodes
+from gradcli.values import checked, entries, names_to_nodes, numbers_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -113,11 +113,9 @@ class Task(NamedTuple):
         """
         nodes = self.objective.nodes
         if slopes is not None:
-            import numpy as np
-
             # Only what is 0 there can be 0 everywhere.
             pairs = zip(nodes.items(), slopes, strict=True)
-            nodes = {name: node for (name, node), slope in pairs if not np.any(slope)}
+            nodes = {name: node for (name, node), slope in pairs if not any(numbers_of(slope))}
         if not nodes:
             return {}
         from gradcli.calculus.kinks import without_slope
