@@ -8,8 +8,10 @@ distributed over the processors, and their sums come back in the order of the bl
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 import re
+import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
@@ -30,6 +32,8 @@ BLOCK = 8192
 """How many rows are summed before the sum is stored: the fewer, the smaller its error."""
 AT_ONCE = 16
 """How many blocks a thread takes at a time."""
+HANDOFF = 2e-4
+"""Seconds: rows that one thread sums sooner are not shared; waking another takes about as long."""
 
 _SIGNATURE = re.compile(r"(?m)^(define .*\))$")
 
@@ -53,6 +57,7 @@ def sums(
     code = machine.compiled(sums_source(program, pairs, columns, shared), is_vectorised=True)
     arguments = [ctypes.c_int64] * 3 + [ctypes.c_void_p] * (2 + len(columns))
     kernel = code.function("run", arguments, ctypes.c_bool)
+    pace = math.inf  # seconds for a block, the fastest so far
 
     def run(first: int, last: int, *values: Any) -> list[list[float]] | None:
         constants = np.array(values[: len(shared)], np.float64)
@@ -62,11 +67,14 @@ def sums(
         faults: list[int] = []
 
         def work(start: int, stop: int) -> None:
+            nonlocal pace
+            began = time.perf_counter()
             rows = first + start * BLOCK, min(first + stop * BLOCK, last)
             if kernel(*rows, BLOCK, constants.ctypes.data, found[start:].ctypes.data, *arrays):
                 faults.append(start)
+            pace = min(pace, (time.perf_counter() - began) / (stop - start))
 
-        in_threads(work, len(found), AT_ONCE)
+        in_threads(work, len(found), AT_ONCE if pace * len(found) > HANDOFF else len(found))
         return None if faults else found.tolist()
 
     return run
@@ -173,7 +181,7 @@ def in_threads(work: Callable[[int, int], None], count: int, size: int) -> None:
 
     The caller does its share and never waits for more than what another thread has started.
     """
-    helpers = min(idle(), -(-count // size) - 1)
+    helpers = 0 if count <= size else min(idle(), -(-count // size) - 1)
     if helpers < 1:
         work(0, count)
         return
