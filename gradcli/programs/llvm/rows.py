@@ -72,7 +72,7 @@ def sums(
             rows = first + start * BLOCK, min(first + stop * BLOCK, last)
             if kernel(*rows, BLOCK, constants.ctypes.data, found[start:].ctypes.data, *arrays):
                 faults.append(start)
-            pace = min(pace, (time.perf_counter() - began) / (stop - start))
+            pace = min(pace, (time.perf_counter() - began) / max(1, stop - start))
 
         in_threads(work, len(found), AT_ONCE if pace * len(found) > HANDOFF else len(found))
         return None if faults else found.tolist()
