@@ -124,7 +124,7 @@ LINES = {
     "plotting": 1164,
     "programs": 2542,
     "rows": 572,
-    "solvers": 3865,
+    "solvers": 3871,
     "tables": 785,
     "uncertainty": 368,
     "": 1869,
@@ -133,7 +133,7 @@ LINES = {
 
 Lowered freely; raised only by the commit that adds a capability, which says what it is.
 """
-MODULES = 226
+MODULES = 227
 """The most modules, the empty ones of packages included."""
 WITHOUT_CODE = {
     *(tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT),

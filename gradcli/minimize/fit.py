@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from gradcli.language.origin import Origin
     from gradcli.minimize.objective import Objective
     from gradcli.solvers.covariance import Weights
-    from gradcli.solvers.losses import Loss
+    from gradcli.solvers.robust import Loss
     from gradcli.solvers.solver import Vector
     from gradcli.solvers.statistics import Statistics
     from gradcli.solvers.vectors import Box

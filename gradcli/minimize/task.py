@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from gradcli.data.rows import Rows
     from gradcli.language.origin import Origin
     from gradcli.minimize.settings import Settings
-    from gradcli.solvers.losses import Loss
+    from gradcli.solvers.robust import Loss
     from gradcli.solvers.vectors import Box
 
 Limits = tuple[float, float]
@@ -349,7 +349,7 @@ def _column(field: str, given: Any, data: Mapping[str, Any], columns: Collection
 def _loss(typed: str | None) -> Loss | None:
     if typed is None:
         return None
-    from gradcli.solvers.losses import loss
+    from gradcli.solvers.robust import loss
 
     name, positional, keywords = choice(spelled("loss"), typed)
     return loss(name, positional, keywords)

@@ -24,7 +24,7 @@ from gradcli.solvers.vectors import EPSILON, TINY, norm, norms
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from gradcli.solvers.losses import Loss
+    from gradcli.solvers.robust import Loss
     from gradcli.solvers.solver import Mask, Matrix, Residuals, Vector
 
 

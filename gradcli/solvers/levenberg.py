@@ -28,7 +28,7 @@ from gradcli.solvers.vectors import EPSILON, norm
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from gradcli.solvers.losses import Loss
+    from gradcli.solvers.robust import Loss
     from gradcli.solvers.solver import Mask, Matrix, Residuals, Vector
     from gradcli.solvers.stopping import Reason
     from gradcli.solvers.vectors import Box

@@ -29,7 +29,7 @@ from gradcli.solvers.vectors import EPSILON, TINY, norm
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from gradcli.solvers.losses import Loss
+    from gradcli.solvers.robust import Loss
     from gradcli.solvers.solver import Mask, Matrix, Residuals, Vector
     from gradcli.solvers.vectors import Box
 

@@ -16,7 +16,7 @@ from gradcli.solvers.vectors import EPSILON, LARGEST, finite_norm, norm, norms
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from gradcli.solvers.losses import Loss
+    from gradcli.solvers.robust import Loss
     from gradcli.solvers.solver import Mask, Matrix, Residuals, Vector
     from gradcli.solvers.vectors import Box
 

@@ -12,7 +12,8 @@ from scipy import differentiate, optimize
 from gradcli import Formula, parse
 from gradcli.errors import UsageError
 from gradcli.solvers.levenberg import LevenbergMarquardt
-from gradcli.solvers.losses import LOSSES, loss
+from gradcli.solvers.losses import LOSSES
+from gradcli.solvers.robust import loss
 from gradcli.solvers.solver import run
 from gradcli.solvers.stopping import Ending
 from gradcli.solvers.vectors import Box

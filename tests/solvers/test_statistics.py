@@ -13,7 +13,7 @@ from gradcli.solvers.covariance import Weights
 from gradcli.solvers.distributions import MANY, central_quantile, tail_probability
 from gradcli.solvers.levenberg import LevenbergMarquardt
 from gradcli.solvers.linear import LinearLeastSquares
-from gradcli.solvers.losses import loss
+from gradcli.solvers.robust import loss
 from gradcli.solvers.solver import run
 from gradcli.solvers.statistics import summary
 from gradcli.solvers.vectors import Box
