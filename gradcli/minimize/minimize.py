@@ -95,11 +95,8 @@ def _minimum(
     if influences and problem.fit is not None:
         problem.fit.check_influence()
     runs = Runs(problem, how, watched)
-    watched.start()
-    try:
+    with watched:
         best = runs.lowest(resumed)
-    finally:
-        watched.end()
     growth = stopping.growth(best.outcome.first, best.outcome.record.value)
     end = runs.iterate(best.outcome.record)
     best, statistics, more = reported(problem, best, runs.doubts)
