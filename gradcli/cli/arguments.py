@@ -104,7 +104,7 @@ class Problem:
     @property
     def source(self) -> str:
         """The formula as it was typed."""
-        return self.formula.origin.source if self.formula.origin else str(self.formula)
+        return self.formula.source
 
     def document(self) -> dict[str, Any]:
         """Return what the JSON of every command begins with."""
