@@ -179,18 +179,14 @@ class Point:
         )
         return self._with_bounds(derived, free)
 
-    def beside(self, node: int) -> Point:
-        """Return another node below the formula at the same point."""
-        return Point(self._graph, node, self._exact)
-
-    def rates_and_bounds(self, wrt: Sequence[str]) -> list[tuple[Any, Any]]:
-        """Return the formula, and how it moves with each number of names, all with their bounds.
+    def rates_and_bounds(self, root: int, wrt: Sequence[str]) -> list[tuple[Any, Any]]:
+        """Return a node, and how it moves with each number of names, all with their bounds.
 
         The names have the doubles that they are given.
         """
         from gradcli.calculus.forward import tangents, units
 
-        graph, root = self._graph, self._result
+        graph = self._graph
         nodes = names_to_nodes(graph, root)
         rates = [
             tangents(graph, [root], {nodes[name]: unit})[0]

@@ -86,8 +86,7 @@ ADDITIONS = {
         r"minimum\t0\na\t1\n",
     ),
     "a format of data files": Addition(
-        "FORMATS = (Format('numbers', ('.own',), NOTHING, 'csv.TextReader', is_text=True), "
-        "*FORMATS)",
+        "FORMATS = (Format('numbers', ('.own',), None, 'csv.TextReader', is_text=True), *FORMATS)",
         "eval x --data d.own",
         r"x\tvalue\n1\t1\n2\t2\n",
     ),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
 from gradcli.errors import FileError, few, printable
@@ -26,14 +26,14 @@ MISSING = {"", "na", "n/a", "#n/a", "nan", "null", "none", "-", "--", "."}
 MOST_CLASSES = 100_000
 """The most different texts of a column that --classes turns into numbers."""
 
-DECIMAL_COMMA = re.compile(r"[+-]?[0-9]*,[0-9]+(?:[eEdD][+-]?[0-9]+)?%?")
-THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}(?:([,.' _])[0-9]{3})(?:\1[0-9]{3})*(?:[.,][0-9]*)?%?")
-FRACTION = re.compile(r"\.([0-9]+)")
-INFINITE = re.compile(r"[+-]?inf(?:inity)?", re.IGNORECASE)
-DATE = re.compile(r"[0-9]{1,4}([-./])[0-9]{1,2}\1[0-9]{1,4}(?:[T ].*)?|[0-9]{1,2}:[0-9]{2}.*")
+# Patterns as text: re compiles each at its first use, which most runs never come to.
+DECIMAL_COMMA = r"[+-]?[0-9]*,[0-9]+(?:[eEdD][+-]?[0-9]+)?%?"
+THOUSANDS = r"[+-]?[0-9]{1,3}(?:([,.' _])[0-9]{3})(?:\1[0-9]{3})*(?:[.,][0-9]*)?%?"
+FRACTION = r"\.([0-9]+)"
+INFINITE = r"(?i)[+-]?inf(?:inity)?"
+DATE = r"[0-9]{1,4}([-./])[0-9]{1,2}\1[0-9]{1,4}(?:[T ].*)?|[0-9]{1,2}:[0-9]{2}.*"
 
-
-MAY_VANISH = re.compile(rb"[eEdD]-0*[1-9][0-9][0-9]|0{200}")
+MAY_VANISH = rb"[eEdD]-0*[1-9][0-9][0-9]|0{200}"
 """What stands in a number other than 0 whose nearest double is 0.
 
 It is below 2.5e-324: where its exponent is above -100, more than 200 zeros follow its point.
@@ -116,15 +116,15 @@ class Notation:
 
     def _why_not(self, cell: str) -> tuple[str, str | None]:
         text = cell.strip(" \t").replace(MINUS, "-")
-        if INFINITE.fullmatch(text):
+        if re.fullmatch(INFINITE, text):
             return "is not a finite number", None
         hints = []
-        grouped = THOUSANDS.fullmatch(text)
+        grouped = re.fullmatch(THOUSANDS, text)
         if grouped and not self.thousands and grouped[1] != self.decimal:
             shown = "' '" if grouped[1] == " " else f'"{grouped[1]}"' if grouped[1] == "'" else None
             digits = re.sub("[^0-9]", "", text.partition(".")[0] if grouped[1] == "," else text)
             hints.append(f"--thousands {shown or grouped[1]} reads it as {digits[:40]}")
-        if DECIMAL_COMMA.fullmatch(text) and self.decimal == ".":
+        if re.fullmatch(DECIMAL_COMMA, text) and self.decimal == ".":
             hints.append(f"--decimal , reads it as {text.replace(',', '.')[:40]}")
         return "is not a number", "; ".join(hints) or None
 
@@ -152,24 +152,18 @@ def is_percentage(cell: str) -> bool:
     return cell.rstrip(" \t").endswith("%")
 
 
+@cache
+def _patterns(end: str, blanks: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """Return the patterns of a cell in quotes, whose text is its group, and of another one."""
+    around = "" if end == "\\ " else f"[{blanks}]*"
+    quoted_cell = rf'{around}"([^"]*(?:""[^"]*)*)"{around}(?={end}|\Z)'
+    return re.compile(quoted_cell), re.compile(rf'[^"{end}]*(?={end}|\Z)')
+
+
 class Dialect(NamedTuple):
     """The character between cells; where it is a blank, several count as one."""
 
     separator: str
-    quoted_cell: re.Pattern[str]
-    plain_cell: re.Pattern[str]
-
-    @classmethod
-    def of(cls, separator: str) -> Dialect:
-        """Return the rules for cells with one ASCII character between them."""
-        blanks = "" if separator == " " else " " if separator == "\t" else " \t"
-        around = f"[{blanks}]*" if blanks else ""
-        end = re.escape(separator)
-        return cls(
-            separator,
-            re.compile(rf'{around}"([^"]*(?:""[^"]*)*)"{around}(?={end}|\Z)'),
-            re.compile(rf'[^"{end}]*(?={end}|\Z)'),
-        )
 
     @property
     def blanks(self) -> str:
@@ -185,12 +179,13 @@ class Dialect(NamedTuple):
             return [cell for cell in cells if cell] if self.separator == " " else cells
         cells = []
         at = 0
+        quoted_cell, plain_cell = _patterns(re.escape(self.separator), self.blanks)
         while True:
-            match = self.quoted_cell.match(line, at)
+            match = quoted_cell.match(line, at)
             if match is not None:
                 cells.append(match[1].replace('""', '"'))
             else:
-                match = self.plain_cell.match(line, at)
+                match = plain_cell.match(line, at)
                 if match is None:
                     reason = 'has a quote " that does not enclose the whole cell'
                     hint = 'inside a quoted cell, write "" for a quote'
@@ -266,7 +261,7 @@ class Dates:
             if len(cell) == 10:
                 return datetime.combine(date.fromisoformat(cell), datetime.min.time())
             # Python 3.10 knows neither the letter for Greenwich nor fractions of other lengths.
-            cell = FRACTION.sub(lambda found: f".{found[1]:0<6.6}", cell)
+            cell = re.sub(FRACTION, lambda found: f".{found[1]:0<6.6}", cell)
             return datetime.fromisoformat(re.sub("[zZ]$", "+00:00", cell))
         except ValueError:
             form = self.form or "YYYY-MM-DD, or with a time YYYY-MM-DDTHH:MM:SS"

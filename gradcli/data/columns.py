@@ -33,7 +33,7 @@ MOST_COLUMNS = 100_000
 NUMBERS_AT_ONCE = 1 << 16
 """About how many numbers a reader makes at a time, 512 KiB of doubles."""
 
-FIRST_WORD = re.compile(r"\w+")
+FIRST_WORD = r"\w+"
 """The word with which a heading such as `Time (s)` or `U[V]` begins."""
 
 DROP_HINT = "--drop-missing leaves out the rows in which a value is missing"
@@ -137,7 +137,7 @@ def named(
     taken = set(chosen.values())
     words: dict[str, list[str]] = {}
     for heading in headings:
-        word = FIRST_WORD.match(heading)
+        word = re.match(FIRST_WORD, heading)
         if heading not in taken and word is not None and is_name(word[0]):
             words.setdefault(word[0], []).append(heading)
     known = set(headings) | set(chosen)

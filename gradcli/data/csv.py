@@ -47,7 +47,7 @@ lines of the head."""
 FORTRAN = bytes.maketrans(b"dD", b"ee")
 """Exponents as Fortran writes them, 1.0D+00."""
 
-BLANKS = re.compile(rb"  +")
+BLANKS = rb"  +"
 
 
 class Wanted(NamedTuple):
@@ -79,7 +79,7 @@ class TextReader(Reader):
         self._is_plain = self._options.encoding is None and b"%" not in first.text
         self._is_plain &= max([0, *self._head.left_out]) <= line_feeds(first.text)
         """Whether what the first lines say holds for the others, wherever they stand."""
-        self._dialect = Dialect.of(self._head.separator)
+        self._dialect = Dialect(self._head.separator)
         self._names = self._head.headings
         self.columns = {name: () for name in self._names if name}
         self._percentages: dict[int, bool] = {}
@@ -360,7 +360,7 @@ class TextReader(Reader):
         before = self._before_numbers(line_number)
         if before is not None:
             return before
-        if code is None and DATE.fullmatch(cell):
+        if code is None and re.fullmatch(DATE, cell):
             return f"--dates {printable(name, 40)} reads dates as days, times as seconds"
         hint = self._left_out(line_number)
         if "'" not in cell and len(cell) < 40 and cell.isprintable():
@@ -400,7 +400,7 @@ def _all_but(kept: bytes) -> bytes:
 def _single_blanks(text: bytes) -> bytes:
     """Return lines without blanks at their ends and with one between cells."""
     text = text.replace(b"\t", b" ")
-    text = BLANKS.sub(b" ", text).replace(b" \n", b"\n").replace(b"\n ", b"\n")
+    text = re.sub(BLANKS, b" ", text).replace(b" \n", b"\n").replace(b"\n ", b"\n")
     return text.removeprefix(b" ")
 
 
@@ -437,4 +437,4 @@ def _is_exact(numbers: Array, text: bytes) -> bool:
     """Return whether no number can have left the range of doubles, up or down."""
     if not np.isfinite(numbers).all():
         return False
-    return bool((numbers != 0).all()) or MAY_VANISH.search(text) is None
+    return bool((numbers != 0).all()) or re.search(MAY_VANISH, text) is None

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 PREFIX = ".gradcli-"
-TEMPORARY = re.compile(re.escape(PREFIX) + "[a-z0-9_]{8}")
+TEMPORARY = re.escape(PREFIX) + "[a-z0-9_]{8}"
 """What a file is called until it takes the place of its target."""
 
-DESCRIPTORS = re.compile(r"(?:/proc/(?P<process>\d+)(?:/task/\d+)?|/dev)/fd")
+DESCRIPTORS = r"(?:/proc/(?P<process>\d+)(?:/task/\d+)?|/dev)/fd"
 """The folders in which open descriptors have names, links followed."""
 
 MOST_LINKS = 40
@@ -188,7 +188,7 @@ def _descriptor(path: str) -> tuple[str, int] | None:
     for _ in range(MOST_LINKS):
         folder, name = os.path.split(path)
         folder = os.path.realpath(folder or os.curdir)
-        found = DESCRIPTORS.fullmatch(folder)
+        found = re.fullmatch(DESCRIPTORS, folder)
         if found and name.isascii() and name.isdecimal():
             return found["process"] or str(os.getpid()), int(name)
         try:
@@ -240,7 +240,7 @@ def sweep(folder: str) -> None:
     """
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
-            if TEMPORARY.fullmatch(entry.name):
+            if re.fullmatch(TEMPORARY, entry.name):
                 with suppress(OSError):
                     _remove_if_stale(entry.path)
 

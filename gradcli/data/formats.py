@@ -22,46 +22,54 @@ class Format(NamedTuple):
 
     name: str
     endings: tuple[str, ...]
-    starts: re.Pattern[bytes]
-    """What its first bytes match; every file matches the last row of the table."""
+    signature: bytes | None
+    """Its first bytes, any in the last row; None where only the ending tells."""
     reader: str
     """The module in this package, and what makes the reader there."""
     packed: bool = False
     """Whether it may be compressed by gzip besides."""
     is_text: bool = False
     """Whether the options for tables of text apply, which the reader then takes."""
+    pattern: bytes = b""
+    """The pattern of its first bytes, where the signature does not tell."""
+
+    def may_begin(self, start: bytes) -> bool:
+        """Return whether a file of the format may begin so."""
+        is_signed = self.signature is not None and start.startswith(self.signature)
+        return is_signed and re.match(self.pattern, start) is not None
 
 
-ZIP = rb"PK\x03\x04"
-NOTHING = re.compile(rb"(?!)")
-JSON = re.compile(rb"(?:\xef\xbb\xbf)?\s{0,100}(?:\{\s{0,100}[\"}]|\[\s{0,100}[\[{\"\d-])")
+ZIP = b"PK\x03\x04"
+JSON = rb"(?:\xef\xbb\xbf)?\s{0,100}(?:\{\s{0,100}[\"}]|\[\s{0,100}[\[{\"\d-])"
 
 FORMATS = (
-    Format("Parquet", (".parquet",), re.compile(rb"PAR1"), "arrow.ParquetReader"),
-    Format("Arrow", (".arrow", ".feather"), re.compile(rb"ARROW1"), "arrow.ArrowReader"),
-    Format("NPY", (".npy",), re.compile(rb"\x93NUMPY"), "arrays.npy", True),
-    Format("NPZ", (".npz",), re.compile(ZIP + rb"(?s:.{22})[^/\\]*\.npy"), "npz.NpzReader"),
+    Format("Parquet", (".parquet",), b"PAR1", "arrow.ParquetReader"),
+    Format("Arrow", (".arrow", ".feather"), b"ARROW1", "arrow.ArrowReader"),
+    Format("NPY", (".npy",), b"\x93NUMPY", "arrays.npy", True),
+    Format("NPZ", (".npz",), ZIP, "npz.NpzReader", pattern=rb"(?s:.{26})[^/\\]*\.npy"),
     Format(
         "Excel",
         (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"),
-        re.compile(ZIP + rb"(?s:.{22})(?:\[Content_Types\]|_rels|docProps|xl/|mimetype)"),
+        ZIP,
         "converted.sheet",
         is_text=True,
+        pattern=rb"(?s:.{26})(?:\[Content_Types\]|_rels|docProps|xl/|mimetype)",
     ),
     Format(
         "IDX",
         (".idx", "-idx3-ubyte"),
-        re.compile(rb"\x00\x00[\x08\x09\x0b-\x0e][\x01-\x08]"),
+        b"\x00\x00",
         "arrays.idx",
         True,
+        pattern=rb"..[\x08\x09\x0b-\x0e][\x01-\x08]",
     ),
-    Format("JSON lines", (".jsonl", ".ndjson"), NOTHING, "converted.json_lines", True, True),
-    Format("JSON", (".json",), JSON, "converted.json_table", True, True),
-    Format("text", (".csv", ".tsv", ".txt", ".dat"), re.compile(b""), "csv.TextReader", True, True),
+    Format("JSON lines", (".jsonl", ".ndjson"), None, "converted.json_lines", True, True),
+    Format("JSON", (".json",), b"", "converted.json_table", True, True, JSON),
+    Format("text", (".csv", ".tsv", ".txt", ".dat"), b"", "csv.TextReader", True, True),
 )
 """Found by the ending of the name; other names, and those of text, by the first bytes."""
 
-IDX_ENDING = re.compile(r"[-.]idx[0-9]{1,3}-[a-z]+\Z")
+IDX_ENDING = r"[-.]idx[0-9]{1,3}-[a-z]+\Z"
 """The names under which pictures and labels of handwritten digits are known."""
 
 OTHERS = (
@@ -86,7 +94,7 @@ OTHERS = (
     (b"\xfe\xff", "UTF-16 text"),
 )
 """What other files begin with, and files of which only the first bytes are known."""
-MARKUP = re.compile(rb"(?i)(?:\xef\xbb\xbf)?\s{0,100}<(?:!doctype|!--|html|head|body|\?xml|svg)")
+MARKUP = rb"(?i)(?:\xef\xbb\xbf)?\s{0,100}<(?:!doctype|!--|html|head|body|\?xml|svg)"
 
 
 def names() -> list[str]:
@@ -97,10 +105,10 @@ def names() -> list[str]:
 def looks_like(start: bytes) -> str | None:
     """Return what kind of file begins with `start`, such as "gzip data"; None for text."""
     for row in FORMATS[:-1]:
-        if row.starts.match(start):
+        if row.may_begin(start):
             article = "an" if row.name[0] in "AEIN" else "a"
             return row.name if row.name == "JSON" else f"{article} {row.name} file"
-    if MARKUP.match(start):
+    if b"<" in start and re.match(MARKUP, start):
         return "HTML or XML"
     return next((kind for signature, kind in OTHERS if start.startswith(signature)), None)
 
@@ -139,10 +147,10 @@ def _format(source: Input) -> Format:
     """Return the format of a file."""
     name = source.name.lower()
     for row in FORMATS[:-1]:
-        if name.endswith(row.endings) or (row.name == "IDX" and IDX_ENDING.search(name)):
+        if name.endswith(row.endings) or (row.name == "IDX" and re.search(IDX_ENDING, name)):
             return row
     start = source.start(KNOWN_BYTES)
-    found = next(row for row in FORMATS if row.starts.match(start))
+    found = next(row for row in FORMATS if row.may_begin(start))
     # Objects one below the other, each on its line, are no JSON document.
     if found.name == "JSON" and _is_lines(start):
         return next(row for row in FORMATS if row.name == "JSON lines")

@@ -30,7 +30,7 @@ SAMPLE = 50
 COMMENTS = "#%!;"
 """What begins a comment line before the first row of numbers; ";" where it is no separator."""
 
-SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\Z', re.IGNORECASE)
+SEPARATOR_LINE = r'(?i)"?sep=(.)"?\Z'
 """The line with which spreadsheets name the separator."""
 
 
@@ -79,13 +79,13 @@ def head_of(first: Lines, path: str, options: TextOptions) -> Head:
     lines = _sample(first, options)
     separator = None if options.separator is None else separator_of(options.separator)
     left_out = set(options.skip)
-    if lines and (match := SEPARATOR_LINE.match(lines[0].text.strip())):
+    if lines and (match := re.match(SEPARATOR_LINE, lines[0].text.strip())):
         separator = separator or match[1]
         left_out.add(lines.pop(0).number)
     plain = [line for line in lines if line.text.lstrip(" \t")[:1] not in COMMENTS]
     if separator is None:
         separator = _recognised([line.text for line in plain], notation)
-    dialect = Dialect.of(separator)
+    dialect = Dialect(separator)
     comments = COMMENTS.replace(separator, "")
     at, begin = _first_numbers(lines, plain, dialect, notation)
     remarks = [line for line in lines[:begin] if line.text.lstrip(" \t")[:1] in comments]
@@ -163,7 +163,7 @@ def _recognised(lines: Sequence[str], notation: Notation) -> str:
     for separator in CANDIDATES:
         if separator in {notation.decimal, notation.thousands}:
             continue
-        dialect = Dialect.of(separator)
+        dialect = Dialect(separator)
         split: dict[int, list[list[str]]] = {}
         for line in lines:
             if line.count(separator) > MOST_COLUMNS:
@@ -205,7 +205,7 @@ def _commented(comment: _Line | None, row: list[str], dialect: Dialect) -> list[
     text = comment.text.lstrip(" \t" + COMMENTS).rstrip()
     widths = {len(row), len(row) - (not row[-1].strip(" \t"))}
     for separator in dict.fromkeys((dialect.separator, *CANDIDATES)):
-        names = [name.strip(" \t") for name in _cells_if_any(text, Dialect.of(separator))]
+        names = [name.strip(" \t") for name in _cells_if_any(text, Dialect(separator))]
         if names and not names[-1]:
             names.pop()
         if len(names) in widths and all(names) and not any(map(Notation().is_number, names)):

@@ -41,7 +41,7 @@ def shown(path: str) -> str:
     return printable(path, 200)
 
 
-INHERITED = re.compile(r"/dev/fd/[0-9]+|/proc/self/fd/[0-9]+|/dev/stdin")
+INHERITED = r"/dev/fd/[0-9]+|/proc/self/fd/[0-9]+|/dev/stdin"
 """The names of open files that a process inherits, as <(command) does; they may be pipes."""
 
 
@@ -73,7 +73,7 @@ class Input:
         if path == "-":
             content = _all_of("stdin", stdin)
             path = "stdin"
-        elif INHERITED.fullmatch(path) and _is_pipe(path):
+        elif _is_pipe(path) and re.fullmatch(INHERITED, path):
             with open(path, "rb") as pipe:  # noqa: PTH123 - a descriptor
                 content = _all_of(path, pipe)
         found = cls(path, content=content)
@@ -203,7 +203,7 @@ def _all_of(path: str, file: IO[bytes] | None) -> bytes:
 def _is_pipe(path: str) -> bool:
     try:
         return stat.S_ISFIFO(os.stat(path).st_mode)  # noqa: PTH116
-    except OSError:
+    except (OSError, ValueError):
         return False
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+ADDRESS = r"([A-Za-z][A-Za-z0-9+.-]*)://"
 """How an address begins."""
 
 WEB = ("http", "https")
@@ -46,7 +46,7 @@ SECONDS = 30.0
 
 def is_address(path: str) -> bool:
     """Return whether a path is an address, as s3://bucket/name is."""
-    return ADDRESS.match(path) is not None
+    return "://" in path and re.match(ADDRESS, path) is not None
 
 
 @contextmanager

@@ -87,11 +87,8 @@ def check(how: Settings, others: Mapping[str, bool]) -> None:
 def optimum(asked: Asked, watched: Observers) -> Minimum:
     """Return the minimum under constraints."""
     search = _Search(asked, watched)
-    watched.start()
-    try:
+    with watched:
         return search.found()
-    finally:
-        watched.end()
 
 
 # ---------------------------------------------------------------- what is typed

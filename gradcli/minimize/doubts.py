@@ -300,11 +300,11 @@ def _of_fit(
         return {}
     import numpy as np
 
-    residuals = here.beside(fit.found.residual)
-    (residual, off), *columns = residuals.rates_and_bounds(
+    (residual, off), *columns = here.rates_and_bounds(
+        fit.found.residual,
         objective.parameters
         if objective.size <= LM_PARAMETERS and objective.size * len(response) <= MOST_ENTRIES
-        else ()
+        else (),
     )
 
     def flat(numbers: Any) -> Any:

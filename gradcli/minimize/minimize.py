@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import UsageError
@@ -95,11 +95,8 @@ def _minimum(
     if influences and problem.fit is not None:
         problem.fit.check_influence()
     runs = Runs(problem, how, watched)
-    watched.start()
-    try:
+    with watched:
         best = runs.lowest(resumed)
-    finally:
-        watched.end()
     growth = stopping.growth(best.outcome.first, best.outcome.record.value)
     end = runs.iterate(best.outcome.record)
     best, statistics, more = reported(problem, best, runs.doubts)
@@ -125,7 +122,7 @@ def _minimum(
         [*runs.warnings, *([] if growth is None else [growth]), *more, *few],
         minima=runs.minima,
         starts=runs.starts,
-        predictions=_predictions(problem, how, best, asked.data, influences=influences),
+        table=_table(problem, how, best, asked.data, influences=influences),
         latest=[runs.iterate(record) for record in best.outcome.latest],
         best=runs.best_of(best),
         digits=digits,
@@ -133,32 +130,32 @@ def _minimum(
     )
 
 
-def _predictions(
+def _table(
     problem: Task,
     how: Settings,
     best: Run,
     data: Mapping[str, Any] | Rows,
     *,
     influences: bool,
-) -> Predictions | None:
-    """Return the table of fitted values where the run ended; None for no fit."""
+) -> Callable[[], Predictions] | None:
+    """Return what makes the table of fitted values where the run ended; None for no fit."""
     fit = problem.fit
     if fit is None or fit.is_plain:
         return None
-    from gradcli.minimize.predictions import Predictions
-
     point = end_of(problem, best)
+    columns = list(data if isinstance(data, Mapping) else data.entries)
+    known = point, columns, problem.box().inside(point), how.confidence, rss_of(problem, best)
     is_large = len(point) > LM_PARAMETERS
-    return Predictions(
-        fit,
-        point,
-        list(data if isinstance(data, Mapping) else data.entries),
-        problem.box().inside(point),
-        how.confidence,
-        rss_of(problem, best),
-        missing=f"there are more than {LM_PARAMETERS} parameters" if is_large else None,
-        names=problem.names if influences else None,
-    )
+    missing = f"there are more than {LM_PARAMETERS} parameters" if is_large else None
+    names = problem.names if influences else None
+
+    @cache
+    def made() -> Predictions:
+        from gradcli.minimize.predictions import Predictions
+
+        return Predictions(fit, *known, missing=missing, names=names)
+
+    return made
 
 
 # ---------------------------------------------------------------- what other processes need

@@ -130,13 +130,10 @@ class Training:
     def run(self, observers: Iterable[Observer] = ()) -> Minimum:
         """Return where the epochs lead; Ctrl-C and a time limit end them earlier."""
         watched = Observers(observers)
-        watched.start()
-        try:
+        with watched:
             for epoch in self.epochs:
                 watched.epoch(epoch, None)
             return self._minimum(self._run_epochs(watched))
-        finally:
-            watched.end()
 
     def _run_epochs(self, watched: Observers) -> Reason:
         """Take all steps that are left, and return why no more were taken."""

@@ -126,8 +126,8 @@ class Observers(Observer):
         chosen = [each for each in self._all if each.sees_all_runs is see_all_runs]
         return Observers(chosen, is_maximum=self._is_maximum)
 
-    def start(self) -> None:
-        """Tell all of them."""
+    def __enter__(self) -> None:
+        """Tell all of them that the run sets off."""
         for each in self._all:
             each.start()
 
@@ -162,7 +162,7 @@ class Observers(Observer):
         """Return whether one of them says so."""
         return any(ask() for ask in self._told["stop"])
 
-    def end(self) -> None:
-        """Tell all of them."""
+    def __exit__(self, *_: object) -> None:
+        """Tell all of them that it is over."""
         for each in self._all:
             each.end()
