@@ -119,7 +119,7 @@ LINES = {
     "graph": 5320,
     "language": 3069,
     "manual": 84,
-    "minimize": 4709,
+    "minimize": 4708,
     "pictures": 3770,
     "plotting": 1160,
     "programs": 2542,
@@ -127,7 +127,7 @@ LINES = {
     "solvers": 3853,
     "tables": 785,
     "uncertainty": 368,
-    "": 1877,
+    "": 1875,
 }
 """The most lines of code of each package, and of the modules beside them.
 
