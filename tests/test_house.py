@@ -41,8 +41,8 @@ MAY_NAME = {
     "solvers/first_order/fused.py": {"sqrt", "max", "sign", "clip"},
     "calculus/kinks.py": {"equal"},
     "calculus/readable.py": {"sqrt"},
-    # What Python cannot spell as a name, or calls differently.
-    "functions.py": {"equal", "not equal", "log", "log to a base"},
+    # What Python cannot spell as a name.
+    "functions.py": {"equal", "not equal"},
     # One name for two rows: log(x) and log(x, base).
     "language/functions.py": {"log"},
     # Roots are powers, and waves have phases.

@@ -25,7 +25,9 @@ from gradcli.limits import NODES
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
+    from typing import Any
 
+    from gradcli.graph.operations import Operation
     from gradcli.graph.shapes import Shape
 
 Argument = int | tuple[str, int]
@@ -103,6 +105,13 @@ class Function:
         self.nodes = nodes
 
 
+def row_of(name: str, count: int, has_arrays: bool) -> Operation:
+    """Return the row that a call makes: log(x, base) and max(array) have rows of their own."""
+    if name == "log" and count == 2:
+        return LOG_TO_BASE
+    return TABLE[EXTREMES.get(name, name) if has_arrays and count == 1 else name]
+
+
 class Calls:
     """The part of the builder that makes the nodes of calls, with all that a call can mean.
 
@@ -165,26 +174,24 @@ class Calls:
             if name in MAKERS:
                 return self._made(name, arguments)
             return self._differentiated(arguments) if name == "diff" else self._scattered(arguments)
-        operation = FUNCTIONS[name]
+        operation = row_of(name, len(arguments), any(map(self.graph.shape, arguments)))
         payload: object = None
         if (operation.payload == "axis" or (name in EXTREMES and len(arguments) == 1)) and any(
             self.graph.is_unknown(node) for node in arguments
         ):
             inputs = (*arguments, *keywords.values())
             return self.graph.add(DEFERRED, inputs, (name, typed, len(arguments), (*keywords,)))
-        if name in EXTREMES and len(arguments) == 1 and self.graph.shape(arguments[0]):
-            operation = TABLE[EXTREMES[name]]
         if operation.payload == "axis":
             if operation.accepts(len(arguments)):
-                axis, last = keywords.pop("axis", None), operation.over_last
-                payload = self._axis(typed, arguments[0], axis, last=last)
+                node = keywords.pop("axis", None)
+                axis = None if node is None else self._whole(node, "an axis", -4)
+                shape = self.graph.shape(arguments[0])
+                payload = axis_of(typed, shape, axis, last=operation.over_last)
                 self._checked_keywords(typed, keywords)
                 return self.graph.add(operation, tuple(arguments), payload)
         else:
             self._checked_keywords(typed, keywords)
-        if name == "log" and len(arguments) == 2:
-            operation = LOG_TO_BASE
-        elif operation.payload == "sizes":
+        if operation.payload == "sizes":
             payload = tuple([self._whole(node, "a size", -4, -1) for node in arguments[1:]])
             arguments = arguments[:1]
             self._check_sizes(typed, arguments[0], payload)
@@ -296,19 +303,15 @@ class Calls:
             wanted = _count(*[len(function.parameters)] * 2)
             raise of_call(f"{name} takes {wanted}, {_are_given(len(arguments))}")
         copies = dict(zip(function.parameters, arguments, strict=True))
-        graph = self.graph
-        for node in function.nodes:
-            if node in copies:
-                continue
-            operation, inputs, payload = graph.rows[node]
-            changed = tuple([copies[argument] for argument in inputs])
-            if operation is DEFERRED:
-                called, typed, count, words = payload
-                keywords = dict(zip(words, changed[count:], strict=True))
-                copies[node] = self._applied(called, typed, list(changed[:count]), keywords)
-            else:
-                copies[node] = node if changed == inputs else graph.add(operation, changed, payload)
-        return copies[function.body]
+
+        def add(graph: Graph, operation: Operation, inputs: tuple[int, ...], payload: Any) -> int:
+            if operation is not DEFERRED:
+                return graph.add(operation, inputs, payload)
+            called, typed, count, words = payload
+            keywords = dict(zip(words, inputs[count:], strict=True))
+            return self._applied(called, typed, list(inputs[:count]), keywords)
+
+        return self.graph.copy(self.graph, function.nodes, copies, add)[function.body]
 
     def _made(self, name: str, arguments: list[int]) -> int:
         """Return an array made of numbers: zeros(2, 3), linspace(0, 1, 11), len(x)."""
@@ -359,12 +362,6 @@ class Calls:
         free = f"{name}#{len(self.draws)}"
         self.draws.append((free, name, shape, limits))
         return self.graph.variable(free, shape)
-
-    def _axis(self, name: str, node: int, axis: int | None, *, last: bool) -> int | None:
-        shape = self.graph.shape(node)
-        if axis is None:
-            return len(shape) - 1 if last and shape else None
-        return axis_of(name, shape, self._whole(axis, "an axis", -4))
 
     def _check_sizes(self, name: str, node: int, wanted: Shape) -> None:
         """Raise a Fault for sizes that reshape, broadcast and collapse cannot give."""
