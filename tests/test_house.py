@@ -111,23 +111,23 @@ def test_every_option_that_a_text_names_is_a_record() -> None:
 
 
 LINES = {
-    "calculus": 1855,
-    "cli": 5012,
+    "calculus": 1862,
+    "cli": 5009,
     "cluster": 473,
     "data": 3839,
     "exact": 2106,
-    "graph": 5320,
-    "language": 3069,
+    "graph": 5319,
+    "language": 3057,
     "manual": 84,
     "minimize": 4719,
-    "pictures": 3770,
-    "plotting": 1164,
+    "pictures": 3766,
+    "plotting": 1163,
     "programs": 2542,
     "rows": 572,
     "solvers": 3871,
     "tables": 785,
     "uncertainty": 368,
-    "": 1869,
+    "": 1854,
 }
 """The most lines of code of each package, and of the modules beside them.
 
