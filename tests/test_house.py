@@ -112,22 +112,22 @@ def test_every_option_that_a_text_names_is_a_record() -> None:
 
 LINES = {
     "calculus": 1862,
-    "cli": 5009,
+    "cli": 4995,
     "cluster": 473,
     "data": 3839,
     "exact": 2106,
     "graph": 5319,
     "language": 3057,
     "manual": 84,
-    "minimize": 4719,
+    "minimize": 4709,
     "pictures": 3766,
-    "plotting": 1163,
+    "plotting": 1159,
     "programs": 2542,
     "rows": 572,
-    "solvers": 3871,
+    "solvers": 3853,
     "tables": 785,
     "uncertainty": 368,
-    "": 1854,
+    "": 1862,
 }
 """The most lines of code of each package, and of the modules beside them.
 
