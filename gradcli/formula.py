@@ -222,10 +222,9 @@ class Formula(Node):
         from gradcli.programs import trace
 
         if only_named:
-            from gradcli.calculus.named import links, named_nodes
+            from gradcli.calculus.named import links
 
-            nodes = named_nodes(self.graph, self.id)
-            return trace.named_steps(self.graph, links(self.graph, nodes))
+            return trace.named_steps(self.graph, links(self.graph, self.id))
         variables = self.graph.variables([self.id]).values()
         partials = backward(self.graph, self.id, variables).locals
         formulas = spelled_edges(self.graph, self.id, partials)

@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gradcli.graph.node import Node
-from gradcli.graph.operations import ALIASES, FUNCTIONS, TABLE
+from gradcli.graph.operations import ALIASES, FUNCTIONS
 from gradcli.graph.shapes import axis_of
-from gradcli.language.functions import EXTREMES
+from gradcli.language.functions import row_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,7 +35,6 @@ def _function(name: str) -> Callable[..., Node]:
     row_name = ALIASES.get(name, _OTHERS.get(name, name))
 
     def apply(*arguments: Node | float, axis: int | None = None) -> Node:
-        row = TABLE[row_name]
         operands: list[Any] = list(arguments)
         if name == "array" and len(operands) == 1 and not isinstance(operands[0], Node):
             operands = list(operands[0])
@@ -44,17 +43,14 @@ def _function(name: str) -> Callable[..., Node]:
             message = f"{name} takes at least one node; make one with gradcli.variable(name)"
             raise TypeError(message)
         payload: Any = None
-        if row_name == "log" and len(operands) > 1:
-            row = TABLE["log to a base"]
-        elif row_name in EXTREMES and len(operands) == 1 and node.shape:
-            row = TABLE[EXTREMES[row_name]]
-        elif row.payload in {"first", "last"}:
+        row = row_of(row_name, len(operands), bool(node.shape))
+        if row.payload in {"first", "last"}:
             payload = int(operands.pop(0 if row.payload == "first" else -1))
         if row.payload == "sizes":
             payload = tuple([int(size) for size in operands[1:]])
             operands = operands[:1]
         if row.payload == "axis":
-            payload = _axis(row_name, node, axis, last=row.over_last)
+            payload = axis_of(row_name, node.shape, axis, last=row.over_last)
         elif axis is not None:
             message = f"{name} has no argument axis"
             raise TypeError(message)
@@ -66,12 +62,6 @@ def _function(name: str) -> Callable[..., Node]:
     apply.__name__ = apply.__qualname__ = name
     apply.__doc__ = f"Return the node {name}(…)."
     return apply
-
-
-def _axis(name: str, node: Node, axis: int | None, *, last: bool) -> int | None:
-    if axis is None:
-        return len(node.shape) - 1 if last and node.shape else None
-    return axis_of(name, node.shape, axis)
 
 
 def __getattr__(name: str) -> Callable[..., Node]:

@@ -643,22 +643,15 @@ class Point:
         return found
 
     def _named_run(self, *, backward: bool) -> Run:
-        from gradcli.calculus.named import links, named_nodes
-        from gradcli.calculus.reverse import gradient
+        from gradcli.calculus.named import links, named_gradient
         from gradcli.findings import Run
         from gradcli.programs import trace
 
         graph, root = self._graph, self._result
         names = self._nodes(None)
-        nodes = named_nodes(graph, root)
-        between = links(graph, nodes)
-        slopes: dict[int, int] = {}
-        derivatives: list[int] = []
-        if backward:
-            moving = graph.depending_on(names.values(), graph.reachable([root]))
-            slopes = gradient(graph, root, [node for node in nodes if node in moving])
-            derivatives = [d for listed in between.values() for _, d, _ in listed if d is not None]
-        numbers = self._with([*slopes.values(), *derivatives]).numbers
+        between = links(graph, root)
+        slopes, derivatives = named_gradient(graph, root, between) if backward else ({}, [])
+        numbers = self._with(derivatives).numbers
         by_name = self._checked(names if backward else {}, slopes, numbers)
         new = [node for node in numbers if self._own.numbers.get(node) is not numbers[node]]
         shown = self._shown(new, numbers) if backward else {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gradcli.errors import NameValueError, ShapeError, few, printable
 from gradcli.graph.literals import Numeral, exactly, is_single, number_text
 from gradcli.graph.shapes import sized
-from gradcli.language.names import correction, suggestion
+from gradcli.language.names import suggestion
 from gradcli.language.origin import where
 from gradcli.programs.interpreter import finite
 
@@ -67,6 +67,8 @@ def checked(
     missing = [name for name in names if name not in values]
     unused = [name for name in values if name not in nodes and not graph.has_name(name)]
     if missing:
+        from gradcli.language.notations import correction
+
         hint = correction(missing[0]) or f"add {missing[0]}=…"
         if unused:
             hint += f"; {few(unused)} {'is' if len(unused) == 1 else 'are'} given but not used"

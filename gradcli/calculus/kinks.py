@@ -98,11 +98,10 @@ def rounded(formula: Node, sizes: Mapping[int, float]) -> Node:
     width = formula.at(graph.variable(WIDTH))
     copies: dict[int, int] = {}
     for node in graph.reachable([formula.id]):
-        operation, arguments, payload = graph.rows[node]
-        changed = tuple([copies[argument] for argument in arguments])
+        operation, arguments, _ = graph.rows[node]
         if node in sizes and operation.rounded is not None:
-            handles = [formula.at(argument) for argument in changed]
+            handles = [formula.at(copies[argument]) for argument in arguments]
             copies[node] = operation.rounded(sizes[node] * width, *handles).id
         else:
-            copies[node] = node if changed == arguments else graph.add(operation, changed, payload)
+            graph.copy(graph, [node], copies)
     return formula.at(copies[formula.id])

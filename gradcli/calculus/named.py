@@ -17,7 +17,7 @@ from gradcli.graph.operations import VARIABLE
 from gradcli.records import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from gradcli.graph.node import Graph
 
@@ -45,8 +45,9 @@ def named_nodes(graph: Graph, result: int) -> list[int]:
     ]
 
 
-def links(graph: Graph, nodes: Sequence[int]) -> dict[int, list[Link]]:
-    """Return for each of `nodes` which others it reads, in the order of its text."""
+def links(graph: Graph, result: int) -> dict[int, list[Link]]:
+    """Return for each named node which others it reads, in the order of its text."""
+    nodes = named_nodes(graph, result)
     named = frozenset(nodes)
     found: dict[int, dict[int, int | None]] = {}
     short: dict[int, int] = {}
@@ -70,6 +71,16 @@ def links(graph: Graph, nodes: Sequence[int]) -> dict[int, list[Link]]:
         node: [Link(below, slope, shown.get(slope)) for below, slope in derivatives.items()]
         for node, derivatives in found.items()
     }
+
+
+def named_gradient(
+    graph: Graph, result: int, between: Mapping[int, list[Link]]
+) -> tuple[dict[int, int], list[int]]:
+    """Return the gradients of the named nodes that inputs move, and all derivatives to compute."""
+    moving = graph.depending_on(graph.variables([result]).values(), graph.reachable([result]))
+    slopes = gradient(graph, result, [node for node in between if node in moving])
+    links_of = [d for listed in between.values() for _, d, _ in listed if d is not None]
+    return slopes, [*slopes.values(), *links_of]
 
 
 def _read(graph: Graph, node: int, stops: Collection[int]) -> list[int]:

@@ -12,6 +12,7 @@ from gradcli.graph.printing import label as node_label
 from gradcli.limits import ELEMENTS
 from gradcli.records import NamedTuple
 from gradcli.sheets import ours
+from gradcli.values import entry_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -74,7 +75,7 @@ class _Headings(NamedTuple):
     def listed(self) -> list[str]:
         """Return the headings: those of the user, and ours, which step aside for them."""
         more = self.errors or [f"d/d{name}" for name in self.wrt]
-        return [*self.inputs, *ours([*_named("value", self.entry), *more], self.inputs)]
+        return [*self.inputs, *ours([*entry_names("value", self.entry), *more], self.inputs)]
 
 
 def _shown(head: _Headings, make: Callable[..., Table], output: Output) -> Table:
@@ -125,7 +126,7 @@ def show_rows(over: OverRows, output: Output, wrt: Sequence[str] = ()) -> None:
     formula = over.formula
 
     names = list(formula.columns)
-    inputs = [entry for name, shape in formula.columns.items() for entry in _named(name, shape)]
+    inputs = [entry for each in formula.columns.items() for entry in entry_names(*each)]
     head = _Headings(over.problem(), names, inputs, formula.entry, wrt)
     table = _shown(head, partial(RowTable, formula), output)
     _say_kinks(table, formula.formula, over.where)
@@ -167,14 +168,6 @@ def _single(problem: Problem) -> list[str]:
         for node in sorted(graph.depending_on(moving, order))
         if graph.rows[node][0].payload == "axis" and not graph.shape(graph.rows[node][1][0])
     ]
-
-
-def _named(name: str, shape: Shape) -> list[str]:
-    """Return the headers of a column, one for each number of an entry."""
-    from gradcli.graph.structural import entries
-    from gradcli.values import entry_name
-
-    return [entry_name(name, key) for key in entries(shape)] if shape else [name]
 
 
 def _columns(block: Block) -> list[Any]:

@@ -337,13 +337,9 @@ class Graph:
         if other is self:
             return root
         copies = self._copies(other)
-        for node in other.below(root, copies):
-            operation, arguments, payload = other.rows[node]
-            if operation is VARIABLE:
-                copies[node] = self.variable(payload, other.shape(node))
-            else:
-                mapped = tuple([copies[argument] for argument in arguments])
-                copies[node] = self.add(operation, mapped, payload)
+        nodes = other.below(root, copies)
+        self.copy(other, nodes, copies)
+        for node in nodes:
             for name in other.names.get(node, ()):
                 self.give_name(copies[node], name)
         return copies[root]
@@ -363,6 +359,9 @@ class Graph:
         for node in nodes:
             if node not in copies:
                 operation, arguments, payload = other.rows[node]
+                if operation is VARIABLE:
+                    copies[node] = self.variable(payload, other.shape(node))
+                    continue
                 mapped = tuple([copies[argument] for argument in arguments])
                 copies[node] = add(self, operation, mapped, payload)
         return copies

@@ -126,10 +126,13 @@ def matmul(left: Shape, right: Shape) -> Shape:
     return left[:-1] + right[1:]
 
 
-def axis_of(name: str, shape: Shape, axis: int | None) -> int | None:
-    """Return an axis counted from the front. Raises ShapeError when the array lacks it."""
+def axis_of(name: str, shape: Shape, axis: int | None, *, last: bool = False) -> int | None:
+    """Return an axis counted from the front; without one None, or with `last` the last one.
+
+    Raises ShapeError when the array lacks the axis.
+    """
     if axis is None:
-        return None
+        return len(shape) - 1 if last and shape else None
     if not -len(shape) <= axis < len(shape):
         message = f"an array of shape {shown(shape)} has no axis {axis}"
         if not shape:

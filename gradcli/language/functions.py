@@ -19,13 +19,15 @@ from gradcli.graph.operations import (
     VARIABLE,
 )
 from gradcli.graph.shapes import axis_of, broadcast, checked, shown
-from gradcli.language.names import BINDERS, CONSTANTS, ONLY_HERE, RANDOM, is_function, is_reserved
+from gradcli.language.names import CONSTANTS, FORMS, ONLY_HERE, RANDOM, is_function, is_reserved
 from gradcli.limits import NODES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
+    from typing import Any
 
+    from gradcli.graph.operations import Operation
     from gradcli.graph.shapes import Shape
 
 Argument = int | tuple[str, int]
@@ -43,15 +45,6 @@ MAKERS = {
 }
 """Functions of constants that make arrays, and their least and greatest number of arguments."""
 ZEROS = TABLE["zeros"]
-
-USAGES = {
-    "integrate": "integrate(f, x, a, b)",
-    "sum": "sum(f, k, 1, n)",
-    "prod": "prod(f, k, 1, n)",
-    "solve": "solve(f == g, x, start) or solve(f == g, x, low, high)",
-    "diff": "diff(f, x) or diff(f, x, 2)",
-}
-"""The forms of the language that take a name."""
 MOST_ORDERS = 20
 """How often a formula is differentiated: each time it may become several times longer."""
 
@@ -101,6 +94,13 @@ class Function:
         self.parameters = parameters
         self.body = body
         self.nodes = nodes
+
+
+def row_of(name: str, count: int, has_arrays: bool) -> Operation:
+    """Return the row that a call makes: log(x, base) and max(array) have rows of their own."""
+    if name == "log" and count == 2:
+        return LOG_TO_BASE
+    return TABLE[EXTREMES.get(name, name) if has_arrays and count == 1 else name]
 
 
 class Calls:
@@ -157,34 +157,32 @@ class Calls:
     def _applied(
         self, name: str, typed: str, arguments: list[int], keywords: dict[str, int]
     ) -> int:
-        is_bound = name in BINDERS and (name not in FUNCTIONS or len(arguments) == 4)
-        if is_bound or name in MAKERS or name in ONLY_HERE:
+        is_form = name in FORMS and (name not in FUNCTIONS or len(arguments) == 4)
+        if is_form or name in MAKERS or name in ONLY_HERE:
             self._checked_keywords(typed, keywords)
-            if is_bound:
+            if name == "diff":
+                return self._differentiated(arguments)
+            if is_form:
                 return self._bound(name, arguments)
-            if name in MAKERS:
-                return self._made(name, arguments)
-            return self._differentiated(arguments) if name == "diff" else self._scattered(arguments)
-        operation = FUNCTIONS[name]
+            return self._made(name, arguments) if name in MAKERS else self._scattered(arguments)
+        operation = row_of(name, len(arguments), any(map(self.graph.shape, arguments)))
         payload: object = None
         if (operation.payload == "axis" or (name in EXTREMES and len(arguments) == 1)) and any(
             self.graph.is_unknown(node) for node in arguments
         ):
             inputs = (*arguments, *keywords.values())
             return self.graph.add(DEFERRED, inputs, (name, typed, len(arguments), (*keywords,)))
-        if name in EXTREMES and len(arguments) == 1 and self.graph.shape(arguments[0]):
-            operation = TABLE[EXTREMES[name]]
         if operation.payload == "axis":
             if operation.accepts(len(arguments)):
-                axis, last = keywords.pop("axis", None), operation.over_last
-                payload = self._axis(typed, arguments[0], axis, last=last)
+                node = keywords.pop("axis", None)
+                axis = None if node is None else self._whole(node, "an axis", -4)
+                shape = self.graph.shape(arguments[0])
+                payload = axis_of(typed, shape, axis, last=operation.over_last)
                 self._checked_keywords(typed, keywords)
                 return self.graph.add(operation, tuple(arguments), payload)
         else:
             self._checked_keywords(typed, keywords)
-        if name == "log" and len(arguments) == 2:
-            operation = LOG_TO_BASE
-        elif operation.payload == "sizes":
+        if operation.payload == "sizes":
             payload = tuple([self._whole(node, "a size", -4, -1) for node in arguments[1:]])
             arguments = arguments[:1]
             self._check_sizes(typed, arguments[0], payload)
@@ -201,19 +199,20 @@ class Calls:
     def _bound(self, name: str, arguments: list[int]) -> int:
         """Return the node of a form that binds a name: its body, the name and its limits."""
         from gradcli.graph import bound
-        from gradcli.graph.forms import FORMS, ROOT
+        from gradcli.graph.forms import ROOT, form_of
 
         graph = self.graph
-        form, use = FORMS[name], USAGES[name]
+        form, (use, example) = form_of(name), FORMS[name]
+        hint = f"for example {example}{'; a limit may be inf' * (name == 'integrate')}"
         counts = (3, 4) if name == "solve" else (4,)
         if len(arguments) not in counts:
-            raise of_call(f"{name} is written {use}", hint=_example(name), kind="form")
+            raise of_call(f"{name} is written {use}", hint=hint, kind="form")
         body, leaf, *limits = arguments
         typed = graph.rows[leaf][2] if graph.rows[leaf][0] is VARIABLE else None
         bound_name = typed.partition(" ")[2] if typed else ""
         if not bound_name or is_reserved(bound_name):
             message = f"the second argument of {name} is the name that it binds: {use}"
-            raise of_call(message, hint=_example(name))
+            raise of_call(message, hint=hint)
         if any(graph.is_unknown(node) for node in arguments):
             return graph.add(DEFERRED, tuple(arguments), (name, name, len(arguments), ()))
         finite, limits = limits, [*map(self._limit, limits)] if form is not ROOT else limits
@@ -230,7 +229,7 @@ class Calls:
             sign = (graph.rows[body][0].infix or "").strip()
             if sign in COMPARISONS and sign != "==":
                 message = f"{name} finds where two sides are equal, and {sign} does not say so"
-                raise of_call(message, hint=_example(name))
+                raise of_call(message, hint=hint)
             # In the body, where what was taken from an array is one number.
             zero = bound.residual(payload.graph, payload.roots[0])
             rate = slope(payload.graph, zero, payload.leaf(0))
@@ -253,12 +252,13 @@ class Calls:
         from gradcli.calculus.reverse import slope
 
         graph = self.graph
+        use, example = FORMS["diff"]
+        hint = f"for example {example}"
         if len(arguments) not in {2, 3}:
-            raise of_call(f"diff is written {USAGES['diff']}", hint=_example("diff"))
+            raise of_call(f"diff is written {use}", hint=hint)
         found, by, *times = arguments
         if graph.rows[by][0] not in {VARIABLE, PLACEHOLDER} and by not in graph.names:
-            message = f"the second argument of diff is a name: {USAGES['diff']}"
-            raise of_call(message, hint=_example("diff"))
+            raise of_call(f"the second argument of diff is a name: {use}", hint=hint)
         count = self._whole(times[0], "the order of a derivative", -4, -1) if times else 1
         if not 0 <= count <= MOST_ORDERS:
             raise of_call(f"the order of a derivative is a whole number from 0 to {MOST_ORDERS}")
@@ -296,19 +296,15 @@ class Calls:
             wanted = _count(*[len(function.parameters)] * 2)
             raise of_call(f"{name} takes {wanted}, {_are_given(len(arguments))}")
         copies = dict(zip(function.parameters, arguments, strict=True))
-        graph = self.graph
-        for node in function.nodes:
-            if node in copies:
-                continue
-            operation, inputs, payload = graph.rows[node]
-            changed = tuple([copies[argument] for argument in inputs])
-            if operation is DEFERRED:
-                called, typed, count, words = payload
-                keywords = dict(zip(words, changed[count:], strict=True))
-                copies[node] = self._applied(called, typed, list(changed[:count]), keywords)
-            else:
-                copies[node] = node if changed == inputs else graph.add(operation, changed, payload)
-        return copies[function.body]
+
+        def add(graph: Graph, operation: Operation, inputs: tuple[int, ...], payload: Any) -> int:
+            if operation is not DEFERRED:
+                return graph.add(operation, inputs, payload)
+            called, typed, count, words = payload
+            keywords = dict(zip(words, inputs[count:], strict=True))
+            return self._applied(called, typed, list(inputs[:count]), keywords)
+
+        return self.graph.copy(self.graph, function.nodes, copies, add)[function.body]
 
     def _made(self, name: str, arguments: list[int]) -> int:
         """Return an array made of numbers: zeros(2, 3), linspace(0, 1, 11), len(x)."""
@@ -360,12 +356,6 @@ class Calls:
         self.draws.append((free, name, shape, limits))
         return self.graph.variable(free, shape)
 
-    def _axis(self, name: str, node: int, axis: int | None, *, last: bool) -> int | None:
-        shape = self.graph.shape(node)
-        if axis is None:
-            return len(shape) - 1 if last and shape else None
-        return axis_of(name, shape, self._whole(axis, "an axis", -4))
-
     def _check_sizes(self, name: str, node: int, wanted: Shape) -> None:
         """Raise a Fault for sizes that reshape, broadcast and collapse cannot give."""
         own = self.graph.shape(node)
@@ -399,12 +389,6 @@ class Calls:
         if value is None or value - value != 0:
             raise of_call("this must be a number that is known before anything runs")
         return value
-
-
-def _example(name: str) -> str:
-    from gradcli.language.notations import EXAMPLES
-
-    return f"for example {EXAMPLES[name]}{'; a limit may be inf' * (name == 'integrate')}"
 
 
 _OTHER_COUNTS = {"log": "1 or 2 arguments"} | dict.fromkeys(

@@ -17,8 +17,18 @@ KEYWORDS = {"and", "or", "not"}
 REBINDABLE = "e"
 """The one constant whose name may be given to something else."""
 
-FORMS = {"diff", "integrate", "solve"}
-"""Functions that take a name besides formulas; where no parenthesis follows they are names."""
+FORMS = {
+    "integrate": ("integrate(f, x, a, b)", "integrate(x^2, x, 0, 1)"),
+    "sum": ("sum(f, k, 1, n)", "sum(k^2, k, 1, 10)"),
+    "prod": ("prod(f, k, 1, n)", "prod(k, k, 1, 10)"),
+    "solve": ("solve(f == g, x, start) or solve(f == g, x, low, high)", "solve(cos(x) == x, x, 1)"),
+    "diff": ("diff(f, x) or diff(f, x, 2)", "diff(x^3, x)"),
+}
+"""Functions that take a name besides formulas: how each is written, and an example.
+
+Where no parenthesis follows, those that are nothing else are names.
+"""
+
 
 BINDERS = {"integrate": (1, 9), "solve": (1, 9), "sum": (4, 4), "prod": (4, 4)}
 """The functions that bind a name, and with how many arguments at least and at most they do."""
@@ -26,7 +36,7 @@ BINDERS = {"integrate": (1, 9), "solve": (1, 9), "sum": (4, 4), "prod": (4, 4)}
 RANDOM = {"normal": (0, "standard_normal"), "uniform": (2, "uniform")}
 """Random starts: how many numbers stand before the sizes, and the method of NumPy's generator."""
 
-ONLY_HERE = {"len", "scatter", *RANDOM, *FORMS}
+ONLY_HERE = {"len", "scatter", *RANDOM, *(FORMS.keys() - FUNCTIONS.keys())}
 """Functions that the builder works out itself."""
 
 FUNCTION_NAMES = sorted(
@@ -78,16 +88,6 @@ def fixed_meaning(name: str) -> str | None:
 def is_free(name: str) -> bool:
     """Return whether a name has no meaning but that of a value given to it."""
     return name != REBINDABLE and fixed_meaning(name) is None
-
-
-def correction(name: str) -> str | None:
-    """Return the hint for a free name that is a constant in other notations: PI, inf."""
-    from gradcli.language import notations
-
-    if name in notations.NOT_FINITE:
-        return notations.NO_INFINITY
-    constant = notations.CONSTANTS.get(name)
-    return None if constant is None else f"did you mean '{constant}'?"
 
 
 # ---------------------------------------------------------------- bound names

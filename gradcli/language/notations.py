@@ -10,6 +10,7 @@ from __future__ import annotations
 from fractions import Fraction
 from unicodedata import digit
 
+from gradcli.language.names import FORMS
 from gradcli.records import NamedTuple
 
 _FUNCTIONS = """
@@ -87,13 +88,7 @@ variance(x) = var(x)*len(x)/(len(x) - 1) or var(x)
 """
 """A line for each function: its names and parameters, and what it is in our own language."""
 
-EXAMPLES = {
-    "integrate": "integrate(x^2, x, 0, 1)",
-    "sum": "sum(k^2, k, 1, 10)",
-    "prod": "prod(k, k, 1, 10)",
-    "solve": "solve(cos(x) == x, x, 1)",
-    "diff": "diff(x^3, x)",
-}
+EXAMPLES = {name: example for name, (_, example) in FORMS.items()}
 """Calls of the functions that take a name."""
 
 DERIVATIVE = "derivatives come from the command gradcli grad"
@@ -260,6 +255,14 @@ def conversion(unit: str, other: str) -> str | None:
     if ratio.denominator == 1:
         return f"x*{ratio}"
     return f"x/{ratio.denominator}" if ratio.numerator == 1 else f"x*{size}/{own}"
+
+
+def correction(name: str) -> str | None:
+    """Return the hint for a free name that is a constant in other notations: PI, inf."""
+    if name in NOT_FINITE:
+        return NO_INFINITY
+    constant = CONSTANTS.get(name)
+    return None if constant is None else f"did you mean '{constant}'?"
 
 
 def absent(name: str) -> str | None:

@@ -25,7 +25,7 @@ from gradcli.graph.precedence import (
     SIGN,
     SUM,
 )
-from gradcli.language.names import FORMS
+from gradcli.language.names import ONLY_HERE
 from gradcli.language.notations import EXAMPLES, RULES, VALUE_RULES
 from gradcli.language.scanner import END, SCANNER
 from gradcli.records import NamedTuple
@@ -426,5 +426,6 @@ _INSIDE = ("x", "x, y", "x, y, z", "1, x", "3", "[1, 2]", "[1, 2], [3, 4]", "0, 
 
 def example(name: str, read: Reader) -> list[str]:
     """Return a call of a function of the language, as an example; none when there is none."""
-    calls = [EXAMPLES[name]] if name in FORMS else [f"{name}({inside})" for inside in _INSIDE]
+    is_form = name in EXAMPLES and name in ONLY_HERE
+    calls = [EXAMPLES[name]] if is_form else [f"{name}({inside})" for inside in _INSIDE]
     return [call for call in calls if read(call) is None][:1]

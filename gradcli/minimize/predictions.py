@@ -16,7 +16,6 @@ import numpy as np
 from gradcli.data.rows import HeldRows
 from gradcli.errors import UsageError
 from gradcli.graph.shapes import sized
-from gradcli.graph.structural import entries
 from gradcli.minimize.objective import WEIGHT, Objective
 from gradcli.minimize.residuals import ModelResiduals
 from gradcli.options import spelled
@@ -25,7 +24,7 @@ from gradcli.records import NamedTuple
 from gradcli.rows.reductions import is_rowwise
 from gradcli.sheets import ours
 from gradcli.solvers.vectors import norms
-from gradcli.values import entry_name
+from gradcli.values import entry_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -159,7 +158,7 @@ class Predictions:
     def names(self) -> list[str]:
         """The names of the columns, in order."""
         shapes = {**self._columns, **dict.fromkeys(self._named, self._entry)}
-        return [entry_name(name, key) for name, shape in shapes.items() for key in entries(shape)]
+        return [entry for name, shape in shapes.items() for entry in entry_names(name, shape)]
 
     def blocks(self) -> Iterator[dict[str, Vector]]:
         """Yield the columns by name, some rows at a time; nan in low and high where none is.

@@ -10,7 +10,7 @@ from gradcli.errors import FileError, MathematicsError, NameValueError, UsageErr
 from gradcli.graph.node import Node
 from gradcli.graph.shapes import sized
 from gradcli.language.bindings import choice
-from gradcli.language.names import correction, is_name, names_in, suggestion
+from gradcli.language.names import is_name, names_in, suggestion
 from gradcli.language.origin import where
 from gradcli.minimize.fit import Column, Fit, Weighting, plain_squares, recognised, weighted
 from gradcli.minimize.objective import WEIGHT, Objective, is_for_blocks
@@ -390,6 +390,8 @@ def _values(
         name for name in nodes if name not in start and name not in fixed and name not in data
     ]
     if missing and data:
+        from gradcli.language.notations import correction
+
         named = [name for name in columns or data if name]
         known = named if named == list(columns or data) else [*named, "one without a name"]
         unused = [name for name in known if name not in nodes]

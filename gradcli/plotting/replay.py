@@ -15,7 +15,6 @@ import numpy as np
 from gradcli.calculus.readable import readable
 from gradcli.calculus.reverse import gradient
 from gradcli.graph.printing import Latex, Text, latex_names
-from gradcli.graph.structural import entries as keys_of
 from gradcli.language.bindings import choice
 from gradcli.minimize.methods import first_order
 from gradcli.minimize.settings import SECOND_ORDER
@@ -28,7 +27,7 @@ from gradcli.records import NamedTuple
 from gradcli.solvers import stopping
 from gradcli.solvers.first_order.fused import in_one
 from gradcli.solvers.first_order.methods import METHODS
-from gradcli.values import entries, entry_name, numbers, shape_of
+from gradcli.values import entries, entry_names, numbers, shape_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -376,7 +375,7 @@ def _boundary(run: Run, columns: Mapping[str, Any]) -> dict[str, Any] | None:
         across = np.concatenate([used[n].reshape(len(values), -1) for n in inputs], axis=1)[
             ::stride
         ]
-        names = [entry_name(name, key) for name in inputs for key in keys_of(used[name].shape[1:])]
+        names = [entry for name in inputs for entry in entry_names(name, used[name].shape[1:])]
         points = [*across.T.tolist(), values[::stride].tolist()]
         return {"network": made, "inputs": names, "label": label, "points": points}
     return None

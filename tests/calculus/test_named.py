@@ -65,7 +65,7 @@ def test_readable_and_exact_derivatives_agree() -> None:
     nodes = named_nodes(graph, formula.id)
     assert [graph.name_of(node) for node in nodes] == ["x", "y", "u", "v", "w", None]
     at = formula.at_values(x=0.7, y=-1.2)
-    for listed in links(graph, nodes).values():
+    for listed in links(graph, formula.id).values():
         for link in listed:
             assert link.derivative is not None
             assert link.readable is not None

@@ -111,16 +111,12 @@ def _named(
     sketch: Sketch, m: Instructions, given: Mapping[str, Any], fixed: Mapping[int, float]
 ) -> tuple[dict[int, Any], list[trace.Step]]:
     """Return the gradients of named nodes, and these as steps with the derivatives between them."""
-    from gradcli.calculus.named import links, named_nodes
-    from gradcli.calculus.reverse import gradient
+    from gradcli.calculus.named import links, named_gradient
 
     graph, result = sketch.graph, sketch.boxes[-1].step.id
-    nodes = named_nodes(graph, result)
-    between = links(graph, nodes)
-    moving = graph.depending_on(graph.variables([result]).values(), graph.reachable([result]))
-    slopes = gradient(graph, result, [node for node in nodes if node in moving])
-    derivatives = [d for listed in between.values() for _, d, _ in listed if d is not None]
-    found = m.run(graph, [*slopes.values(), *derivatives], given, fixed)
+    between = links(graph, result)
+    slopes, derivatives = named_gradient(graph, result, between)
+    found = m.run(graph, derivatives, given, fixed)
     steps = trace.named_steps(graph, between, derivatives=found)
     return {node: found[slope] for node, slope in slopes.items()}, steps
 
