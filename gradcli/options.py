@@ -64,9 +64,9 @@ def example(field: str, value: object) -> str:
 def check_keywords(names: Collection[str]) -> None:
     """Raise UsageError for a keyword that is an option under the name of another program."""
     for name in names:
-        if name in MEANT and len(name) > 3:  # shorter ones are names of parameters
+        if name in FOREIGN_OPTIONS and len(name) > 3:  # shorter ones are names of parameters
             message = f"there is no option {name}"
-            raise UsageError(message, hint=f"did you mean {MEANT[name]}?")
+            raise UsageError(message, hint=f"did you mean {FOREIGN_OPTIONS[name]}?")
 
 
 def named(table: str) -> dict[str, str]:
@@ -75,7 +75,7 @@ def named(table: str) -> dict[str, str]:
     return {name: own for own, _, names in lines for name in names.split()}
 
 
-MEANT = named("""
+FOREIGN_OPTIONS = named("""
 lr: rate learning_rate learningrate eta step_size stepsize
 method: optimizer optimiser solver algorithm minimizer
 steps: max_iter maxiter max_iterations iterations iters n_iter niter num_steps max_steps maxfev
@@ -353,8 +353,10 @@ class Options:
         records = self.records()
         for field, value in given.items():
             if not hasattr(self, field):
-                meant = f"; did you mean {MEANT[field]}?" if field in MEANT else ""
-                message = f"there is no option {field}{meant}"
+                suggested = (
+                    f"; did you mean {FOREIGN_OPTIONS[field]}?" if field in FOREIGN_OPTIONS else ""
+                )
+                message = f"there is no option {field}{suggested}"
                 raise TypeError(message)
             kind = records[field].values if field in records else None
             if value is not None:

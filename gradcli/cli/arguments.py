@@ -232,9 +232,9 @@ def split(words: Sequence[str]) -> tuple[str, list[Binding]]:
     try:
         given = bindings(rest)
     except (FormulaError, NameValueError) as error:
-        from gradcli.cli.operands import meant
+        from gradcli.cli.operands import operand_hint
 
-        error.hint = meant(first, rest) or error.hint
+        error.hint = operand_hint(first, rest) or error.hint
         raise
     if first.startswith("@"):
         from gradcli.data.files import read_text

@@ -123,9 +123,9 @@ def _parts(graph: Graph, texts: Sequence[str], shapes: Mapping[str, Shape]) -> l
             operation, arguments, _ = graph.rows[node]
             if operation not in _SIDES:
                 message = "a constraint is a comparison: <=, >= or =="
-                meant = re.sub(r"(?<![<>])([<>])(?![=<>])", r"\1=", text)
-                meant = "x^2 + y^2 <= 1" if meant == text else meant
-                hint = f"for example {example('subject_to', meant)}"
+                suggested = re.sub(r"(?<![<>])([<>])(?![=<>])", r"\1=", text)
+                suggested = "x^2 + y^2 <= 1" if suggested == text else suggested
+                hint = f"for example {example('subject_to', suggested)}"
                 raise FormulaError(message, source=text, span=(0, len(text)), hint=hint)
             small, large = [Node(graph, arguments[side]) for side in _SIDES[operation]]
             if graph.shape(node):
