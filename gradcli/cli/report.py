@@ -105,7 +105,7 @@ def say(found: Minimum, output: Output, which: str = "") -> None:
             times = found.minima[0].times
             reached = f"the {found.extreme} was reached from {times} of {found.starts} starts"
             note(f"{which}{found.ends}; {reached}")
-        for sentence in found.told_constraints():
+        for sentence in found.constraint_sentences():
             note(sentence)
     for warning in found.warnings:
         note(f"warning: {which}{warning}")
