@@ -50,7 +50,7 @@ class Lines:
         self.columns, self.place, self.first = columns, place, first
 
 
-def nowhere(_: int) -> str:
+def no_location(_: int) -> str:
     """Return where a row stands when nobody knows: nothing."""
     return ""
 

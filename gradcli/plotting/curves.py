@@ -90,7 +90,7 @@ class Function(NamedTuple):
             for node, sentence in list(table.kinks.items())[:5]
         ]
 
-    def nowhere(self) -> MathematicsError:
+    def no_value(self) -> MathematicsError:
         """Return the error for a formula that has no value at any point: that of the first."""
         start = {name: float(r.at(np.array([0]))[0]) for name, r in self.ranges.items()}
         try:
@@ -188,7 +188,7 @@ def _sampled(function: Function) -> Samples:
             kept_x[place].append(x[places])
             kept_y[place].append(y[places])
     if missing[0].gaps == given.length:
-        raise function.nowhere()
+        raise function.no_value()
     return Samples(
         [np.concatenate(parts) for parts in kept_x],
         [np.concatenate(parts) for parts in kept_y],

@@ -127,7 +127,7 @@ def contour(function: Function) -> Chart:
         for column in columns
     ]
     if np.isnan(z).all():
-        raise function.nowhere()
+        raise function.no_value()
     notes = function.kinks(table)
     for (name, given), shown in zip(function.ranges.items(), thinned.values(), strict=True):
         if shown.length < given.length:

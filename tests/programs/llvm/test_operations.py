@@ -21,7 +21,7 @@ from gradcli.formula import Formula
 from gradcli.graph.bodies import LEAVES
 from gradcli.graph.node import Graph
 from gradcli.graph.operations import TABLE, Operation
-from gradcli.point import nowhere
+from gradcli.point import no_location
 from gradcli.programs import generated
 from gradcli.programs.llvm import machine
 from gradcli.programs.llvm.emitter import function, source
@@ -331,7 +331,7 @@ def compare_tables(formula: Formula, names: list[str], points: list[tuple[float,
     rows: Any = SimpleNamespace(
         columns={first: ()},
         blocks=lambda *_: [{first: np.array([x for x, _ in good])}],
-        place=nowhere,
+        place=no_location,
     )
     if not good:
         return 0
