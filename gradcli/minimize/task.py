@@ -190,7 +190,7 @@ def task(
         found = task(formula, origin, start, fixed, files.hold().held, settings)
         why = "the formula is no sum or mean over rows, so all rows are held in memory"
         return found._replace(warnings=[why])
-    point, constants = _parted(values, start)
+    point, constants = _split(values, start)
     nodes = formula.graph.variables([formula.id])
     moving = {name: nodes[name] for name in point if name in nodes}
     held = [name for name in formula.graph.columns if name in constants]
@@ -312,7 +312,7 @@ def unstarted(
     return found
 
 
-def _parted(
+def _split(
     values: Mapping[str, Any], start: Mapping[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the values that move, in the order of their starts, and those that stay."""

@@ -106,8 +106,8 @@ def script_of(view: str) -> str:
 def _words_of(script: str) -> dict[str, str]:
     """Return the words that a script may use: those whose keys, or first words, stand in it."""
     named = {*re.findall(r"""["'.](\w[\w ]*)\b""", script)}
-    begun = (*re.findall(r"words\[`(\w[\w ]*)\$\{", script), "\0")
-    return {k: text for k, text in table().items() if k in named or k.startswith(begun)}
+    prefixes = (*re.findall(r"words\[`(\w[\w ]*)\$\{", script), "\0")
+    return {k: text for k, text in table().items() if k in named or k.startswith(prefixes)}
 
 
 def _policy(sheet: str, script: str) -> str:
