@@ -368,7 +368,7 @@ class Formula(Node):
 
             source = self.origin.source if self.origin else str(self)
             read, files = rows([data], source, others, shapes)
-            settings = settings.replaced(place=files.place)
+            settings = settings.replaced(location=files.location)
             columns: Any = values_of(read)
             shaped = over_rows(self._read, read, shapes)
         elif data is not None:

@@ -38,16 +38,16 @@ MOST_TANGENTS = 100
 class Lines:
     """Rows of data at a point: their `columns` among the names, and how a message names a row.
 
-    `place` tells of a row of the data, counted from 0, where it stands: " of d.csv (line 7)".
+    `location` returns where a row of the data, counted from 0, stands: " of d.csv (line 7)".
     `first` rows of the data come before those at the point.
     """
 
-    __slots__ = ("columns", "first", "place")
+    __slots__ = ("columns", "first", "location")
 
     def __init__(
-        self, columns: Collection[str], place: Callable[[int], str], first: int = 0
+        self, columns: Collection[str], location: Callable[[int], str], first: int = 0
     ) -> None:
-        self.columns, self.place, self.first = columns, place, first
+        self.columns, self.location, self.first = columns, location, first
 
 
 def no_location(_: int) -> str:
@@ -367,10 +367,10 @@ class Point:
 
         graph, inside, nodes = self._graph, self._inside(), [*self._nodes(wrt).values()]
         found = []
-        for place, node in enumerate(nodes):
+        for index, node in enumerate(nodes):
             slope = rate_between(graph, self._result, inside, node)
             below = graph.reachable([slope])
-            found += [rate_between(graph, slope, below, other) for other in nodes[: place + 1]]
+            found += [rate_between(graph, slope, below, other) for other in nodes[: index + 1]]
         numbers = self._with(found).numbers
         return [numbers[node] for node in found]
 
@@ -790,7 +790,7 @@ class Point:
         message = fault.message
         if fault.row is not None and self._lines is not None:
             row = self._lines.first + fault.row
-            message += f" in row {row + 1}{self._lines.place(row)}"
+            message += f" in row {row + 1}{self._lines.location(row)}"
         text = where(self._origin, fault.node)
         if text.get("span") is None:
             from gradcli.graph.printing import label

@@ -113,7 +113,7 @@ def _over(
         bounds=start.bounds, columns=columns, looks=looks and bool(start.values)
     )
     if source is not None:
-        settings = settings.replaced(place=source.place)
+        settings = settings.replaced(location=source.location)
     if share is not None:
         rows = share.bound(rows, formula, start, settings)
     return Given(formula, start, settings, rows, source)

@@ -176,7 +176,7 @@ class Source:
         """What to do where columns are missing because the header is not where it should be."""
         return self._readers[0].repair
 
-    def place(self, row: int) -> str:
+    def location(self, row: int) -> str:
         """Return where a row, counted from 0, stands: " of d.csv (line 7)". "" if not known."""
         if self.dropped:
             return f", not counting the {self.dropped} left out so far"

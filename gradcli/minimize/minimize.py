@@ -187,12 +187,12 @@ class Recipe(NamedTuple):
     ) -> Recipe:
         """Return the recipe of a minimisation, without what only this process knows."""
         own = {name: value for name, value in vars(how).items() if hasattr(Settings, name)}
-        return cls(text, start, fixed, Settings().replaced(**{**own, "place": None}))
+        return cls(text, start, fixed, Settings().replaced(**{**own, "location": None}))
 
-    def prepared(self, rows: Rows, place: Callable[[int], str]) -> dict[str, Any]:
+    def prepared(self, rows: Rows, location: Callable[[int], str]) -> dict[str, Any]:
         """Return what computes pieces of the rows, by the name of its class.
 
-        `place` tells where a row stands. Raises UsageError for an engine that is not installed.
+        `location` returns where a row is. Raises UsageError for an engine that is not installed.
         """
         from gradcli.rows.columns import over_rows, typed
 
@@ -205,11 +205,11 @@ class Recipe(NamedTuple):
             from gradcli.minimize.rows_objective import RowsObjective
 
             start, fixed = list(self.start), self.fixed
-            found = [RowsObjective(formula, start, origin, fixed, rows, "python", place)]
+            found = [RowsObjective(formula, start, origin, fixed, rows, "python", location)]
         else:
             from gradcli.minimize.constrained import lagrangian
 
-            how = self.settings.replaced(place=place)
+            how = self.settings.replaced(location=location)
             node = -formula if how.maximize else formula
             asked = Asked(node, origin, self.start, self.fixed, rows, how)
             problem = lagrangian(asked)[0] if how.subject_to else task(*asked)

@@ -56,7 +56,7 @@ class RowsObjective(Objective):
         constants: Mapping[str, Any],
         rows: Rows,
         engine: str = AUTO,
-        place: Callable[[int], str] | None = None,
+        location: Callable[[int], str] | None = None,
     ) -> None:
         parts = split(formula)
         assert parts is not None  # noqa: S101 - the caller has seen that it is one of sums
@@ -68,7 +68,7 @@ class RowsObjective(Objective):
             constants,
             is_compiled=False,
             engine=engine,
-            place=place,
+            location=location,
         )
         free = formula.graph.variables([formula.id])
         self._rows = rows
@@ -150,7 +150,7 @@ class RowsObjective(Objective):
             self._rows.entries,
             values,
             self.parameters,
-            self._place,
+            self._location,
             allow_nonfinite=allow_nonfinite,
         )
 
@@ -206,7 +206,7 @@ class RowsObjective(Objective):
                 self.parameters,
                 self._origin,
                 constants,
-                place=self._place,
+                location=self._location,
             )
         return self._whole
 

@@ -213,7 +213,7 @@ def task(
         squares = squares._replace(weight=weighting.node(residual, prod(shape)))
         formula = weighted(formula, squares, loss)
     objective, over = objective_over(
-        formula, origin, list(point), constants, settings.engine, files, settings.place
+        formula, origin, list(point), constants, settings.engine, files, settings.location
     )
     is_plain = squares is None and files is None and settings.may_be_lm
     if is_plain and (settings.method or not (columns or objective.size > PLAIN_PARAMETERS)):
@@ -243,7 +243,7 @@ def objective_over(
     constants: Mapping[str, Any],
     engine: str = engines.AUTO,
     files: Rows | None = None,
-    place: Callable[[int], str] | None = None,
+    location: Callable[[int], str] | None = None,
 ) -> tuple[Objective, Rows | None]:
     """Return the objective, computed by blocks of rows if they are many and it can be.
 
@@ -264,12 +264,12 @@ def objective_over(
             constants = {name: value for name, value in constants.items() if name not in held}
     if rows is None:
         whole = Objective(
-            graph, formula.id, parameters, origin, constants, engine=engine, place=place
+            graph, formula.id, parameters, origin, constants, engine=engine, location=location
         )
         return whole, None
     from gradcli.minimize.rows_objective import RowsObjective
 
-    return RowsObjective(formula, parameters, origin, constants, rows, engine, place), rows
+    return RowsObjective(formula, parameters, origin, constants, rows, engine, location), rows
 
 
 def compiled_over(

@@ -382,7 +382,7 @@ class Training:
         """Return the task of minimising the formula, read for these rows."""
         settings = self._settings
         if isinstance(data, dict) or getattr(data, "batch", None):  # whose rows nobody can find
-            settings = settings.replaced(place=None)
+            settings = settings.replaced(location=None)
         if settings.engine == "auto":
             # Machine code would begin after a number of evaluations, and a resumed run counts anew.
             settings = settings.replaced(engine="python")
