@@ -122,8 +122,8 @@ def _policy(sheet: str, script: str) -> str:
 def colours() -> str:
     """Return the style that gives each colour a name, and names in place of those in the SVG."""
     light, dark = [
-        "".join(f"--{name}:{colour[place]};" for name, colour in style.COLOURS.items())
-        for place in (0, 1)
+        "".join(f"--{name}:{colour[index]};" for name, colour in style.COLOURS.items())
+        for index in (0, 1)
     ]
     names = {colour: f"var(--{name})" for name, colour in style.COLOURS.items()}
     return (

@@ -352,9 +352,9 @@ def _trail(mark: Trail, at: Axes, *, on_curve: bool) -> None:
 
 def _ends(at: Any, *way: Vector) -> None:
     """Mark where a way begins and where it ends."""
-    for place, marker, size, label in ((0, "s", 8, "start"), (-1, "*", 15, "end")):
+    for index, marker, size, label in ((0, "s", 8, "start"), (-1, "*", 15, "end")):
         at.plot(
-            *[numbers[place : place + 1 or None] for numbers in way],
+            *[numbers[index : index + 1 or None] for numbers in way],
             marker,
             color=COLOURS[1],
             markersize=size,
