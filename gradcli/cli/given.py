@@ -16,7 +16,7 @@ from gradcli.errors import (
     NameValueError,
     ShapeError,
     UsageError,
-    few,
+    listed,
 )
 from gradcli.formula import Formula, parse
 from gradcli.language.bindings import bindings
@@ -215,7 +215,7 @@ def _without_start(formula: Formula, start: Start, columns: Sequence[str]) -> St
 
     values = unstarted(formula, formula.origin, start.fixed, columns)
     if values:
-        names = few(list(values))
+        names = listed(list(values))
         note(f"no start is given: {names} start{'s' * (len(values) == 1)} at 1")
     return start._replace(values=values)
 
@@ -297,8 +297,8 @@ def read_quantities(texts: Mapping[str, str], parameters: Mapping[str, Any]) -> 
             raise
         other = [used for used in formula.free_names if used not in parameters]
         if other:
-            message = f"--report {name} uses {few(other)}, which is no parameter"
-            raise UsageError(message, hint=f"the parameters are {few(list(parameters))}")
+            message = f"--report {name} uses {listed(other)}, which is no parameter"
+            raise UsageError(message, hint=f"the parameters are {listed(list(parameters))}")
         if formula.shape:
             message = f"--report {name} is an array, and a quantity is a number"
             raise UsageError(message, hint="take one entry, or the sum")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gradcli.data.input import shown
-from gradcli.errors import FileError, NameValueError, few, printable
+from gradcli.errors import FileError, NameValueError, listed, printable
 from gradcli.language.names import is_name, suggestion
 from gradcli.records import NamedTuple
 
@@ -105,7 +105,7 @@ def unknown_column(path: str, name: str, known: Sequence[str]) -> FileError:
     message = f"{shown(path)}: there is no column {quoted(name)}"
     if closest is not None:
         message += f"; did you mean {quoted(closest)}?"
-    return FileError(message, hint=f"columns: {few(known)}")
+    return FileError(message, hint=f"columns: {listed(known)}")
 
 
 def ambiguous_column(path: str, name: str, headings: Sequence[str]) -> FileError:

@@ -27,7 +27,7 @@ from gradcli.data.columns import DROP_HINT, Part, Reader, no_rows, quoted
 from gradcli.data.head import cells_of, head_of, repair
 from gradcli.data.input import PIECE, Input, Section
 from gradcli.data.text import LineFilter, line_blocks, line_feeds, records
-from gradcli.errors import FileError, few, printable
+from gradcli.errors import FileError, listed, printable
 from gradcli.records import NamedTuple
 
 if TYPE_CHECKING:
@@ -306,7 +306,7 @@ class TextReader(Reader):
         if hint is None:
             hint = f"--skip {line_number} leaves that line out"
             if len(self._names) < 10:
-                hint += f"; columns: {few(self._names, 10)}; the line is {quoted(line)}"
+                hint += f"; columns: {listed(self._names, 10)}; the line is {quoted(line)}"
         named = "--header" if self._head.line is None else f"{self._unit} {self._head.line}"
         message = (
             f"{self._where}: {self._unit} {line_number} has {cells}, but {named} names {columns}"

@@ -26,7 +26,7 @@ from gradcli.data.columns import (
 from gradcli.data.formats import reader as reader_of
 from gradcli.data.input import shown
 from gradcli.data.remote import at_once, files_at, is_address
-from gradcli.errors import FileError, TooManyRowsError, few
+from gradcli.errors import FileError, TooManyRowsError, listed
 from gradcli.graph import shapes
 from gradcli.limits import ELEMENTS
 from gradcli.records import NamedTuple
@@ -318,7 +318,7 @@ class Source:
             if matches.fullmatch(name) or matches.fullmatch(heading)
         ]
         if not parts:
-            hint = f"columns: {few(self.columns)}"
+            hint = f"columns: {listed(self.columns)}"
             raise FileError(f"no column matches {quoted(pattern)}", hint=hint)
         for part in parts:
             if self.columns[part] or part in self.classes:
@@ -496,12 +496,12 @@ def _check_same_columns(first: Reader, other: Reader) -> None:
     if lacks:
         raise FileError(
             f"{where} has no column {quoted(lacks[0])}, as {shown(first.path)} has",
-            hint=f"columns: {few(other.columns)}",
+            hint=f"columns: {listed(other.columns)}",
         )
     if extra:
         raise FileError(
             f"{where} has a column {quoted(extra[0])}, unlike {shown(first.path)}",
-            hint=f"columns: {few(first.columns)}",
+            hint=f"columns: {listed(first.columns)}",
         )
     for name, shape in first.columns.items():
         if other.columns[name] != shape:

@@ -109,7 +109,7 @@ def _minimum(
         fit = statistics, more
         statistics, more = likelihood.report(problem, how, asked.origin, *at, fit, watched.stop)
     what = "maximum" if how.maximize else "minimum"
-    digits, few = certainty(problem, best, statistics, what=what)
+    digits, digit_warnings = certainty(problem, best, statistics, what=what)
     return Minimum(
         problem.expression,
         end.parameters,
@@ -122,7 +122,7 @@ def _minimum(
         best.outcome.steps,
         problem.objective.evaluations,
         statistics,
-        [*runs.warnings, *([] if growth is None else [growth]), *more, *few],
+        [*runs.warnings, *([] if growth is None else [growth]), *more, *digit_warnings],
         minima=runs.minima,
         starts=runs.starts,
         predictions=_predictions(problem, how, best, asked.data, influences=influences),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from math import isfinite, prod
 from typing import TYPE_CHECKING, Any
 
-from gradcli.errors import MathematicsError, NameValueError, few
+from gradcli.errors import MathematicsError, NameValueError, listed
 from gradcli.limits import GENERATED_NODES
 from gradcli.point import Lines, Point
 from gradcli.programs.engines import Compiled, Formula, check, engine, repays
@@ -38,7 +38,7 @@ def with_gradient(
     nodes = names_to_nodes(graph, result, parameters)
     missing = [name for name in names_to_nodes(graph, result) if name not in (*nodes, *others)]
     if missing:
-        message = f"no parameter stands for {few(missing)}"
+        message = f"no parameter stands for {listed(missing)}"
         raise NameValueError(message, hint="name all free names of the formula")
     slopes = gradient(graph, result, nodes.values())
     outputs = [result, *(slopes[node] for node in nodes.values())]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from gradcli.errors import FileError, MathematicsError, NameValueError, UsageError, few, printable
+from gradcli.errors import FileError, MathematicsError, NameValueError, UsageError, listed
 from gradcli.graph.node import Node
 from gradcli.graph.shapes import sized
 from gradcli.language.bindings import choice
@@ -128,7 +128,7 @@ class Task(NamedTuple):
         from gradcli.calculus.kinks import explained
 
         why = explained(self.objective.graph, self.objective.result, list(names.values()))
-        return f"the derivative with respect to {few(list(names))} is 0 everywhere: {why}"
+        return f"the derivative with respect to {listed(list(names))} is 0 everywhere: {why}"
 
     def engine_warnings(self, settings: Settings, *, has_steps: bool = True) -> list[str]:
         """Return a warning about what runs in Python though another engine was asked for.
@@ -341,8 +341,8 @@ def _column(field: str, given: Any, data: Mapping[str, Any], columns: Collection
         return Column(given, found) if isinstance(found, tuple) else found
     known = list(columns or data)
     close = suggestion(given, known)
-    hint = f"did you mean '{close}'?" if close else f"its columns are {few(known)}"
-    message = f"{example(field, printable(given, 60))}: the data have no such column"
+    hint = f"did you mean '{close}'?" if close else f"its columns are {listed(known)}"
+    message = f"{example(field, listed([given]))}: the data have no such column"
     raise NameValueError(message, hint=hint if data else f"give {spelled('data')} too")
 
 
@@ -396,8 +396,8 @@ def _values(
         misspelt = [name for name in missing if suggestion(name, unused)]
         missing = misspelt or missing
         close = suggestion(missing[0], known)
-        hint = f"did you mean '{close}'?" if close else f"its columns are {few(known)}"
-        message = f"{printable(missing[0], 60)} has no start and is no column of the data"
+        hint = f"did you mean '{close}'?" if close else f"its columns are {listed(known)}"
+        message = f"{listed(missing[:1])} has no start and is no column of the data"
         # A header that no formula can name is a fault of the file, not of the words.
         error = NameValueError if all(map(is_name, known)) else FileError
         raise error(
@@ -415,8 +415,8 @@ def _limits(bounds: Mapping[str, Limits], point: Mapping[str, Any]) -> list[Limi
     for name, (low, high) in bounds.items():
         if name not in point:
             close = suggestion(name, point)
-            message = f"{printable(name, 60)} has bounds and is no parameter"
-            hint = f"did you mean '{close}'?" if close else f"the parameters are {few(list(point))}"
+            message = f"{listed([name])} has bounds and is no parameter"
+            hint = f"did you mean '{close}'?" if close else f"the parameters are {listed(point)}"
             raise NameValueError(message, hint=hint)
         if not low < high:
             message = f"the lower bound of {name}, {low:g}, is not below the upper one, {high:g}"

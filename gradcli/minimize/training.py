@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from gradcli.data.columns import length_of
 from gradcli.data.rows import PieceRows
-from gradcli.errors import MathematicsError, UsageError, few
+from gradcli.errors import MathematicsError, UsageError, listed
 from gradcli.graph.printing import label
 from gradcli.language.bindings import choice
 from gradcli.minimize.methods import first_order
@@ -356,7 +356,7 @@ class Training:
         mixed = [] if formula is None else inner(formula)
         if formula is None or not mixed:
             return []
-        names = few([label(formula.graph, node) for node in mixed])
+        names = listed([label(formula.graph, node) for node in mixed])
         are = "is that" if len(mixed) == 1 else "are those"
         return [f"{names} {are} of each batch, not of all rows"]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gradcli.data.input import shown
-from gradcli.errors import FileError, UsageError, few
+from gradcli.errors import FileError, UsageError, listed
 from gradcli.formula import parse
 from gradcli.graph.literals import number_text
 from gradcli.graph.shapes import ROWS
@@ -187,7 +187,7 @@ def check_columns(path: str, names: Sequence[str]) -> None:
     if len(names) not in {2, 3}:
         message = f"{shown(path)} has {len(names)} columns, and --points takes two or three: "
         message += "x, y and what colours them"
-        raise FileError(message, hint=f"keep three of its columns: {few(names)}")
+        raise FileError(message, hint=f"keep three of its columns: {listed(names)}")
 
 
 def can_hold(chart: Chart) -> bool:

@@ -60,7 +60,7 @@ def opened(
     """
     from gradcli.data.columns import ambiguous_column
     from gradcli.data.source import open_source
-    from gradcli.errors import few
+    from gradcli.errors import listed
 
     files = open_source(paths, **options)
     source = files.classified(classes) if classes else files
@@ -71,7 +71,7 @@ def opened(
         raise ambiguous_column(paths[0], name, source.ambiguous[name])
     if not names:
         message = f"the formula uses no column of {printable(paths[0], 200)}"
-        hint = source.repair or f"its columns are {few(source.columns)}"
+        hint = source.repair or f"its columns are {listed(source.columns)}"
         raise FileError(message, hint=hint)
     return source, names
 

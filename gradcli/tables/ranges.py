@@ -244,7 +244,7 @@ class Table:
     def blocks(self) -> Iterator[Block]:
         """Yield the rows of the table in order; the first of them only if all have values."""
         if self._is_small:
-            yield self._of_few()
+            yield self._small_block()
             return
         if not (self._gaps or self._nonfinite):
             for inputs in self._inputs():
@@ -325,7 +325,7 @@ class Table:
         count = len(self._wrt)
         return Block(inputs, value, derived[:count], derived[count:])
 
-    def _of_few(self) -> Block:
+    def _small_block(self) -> Block:
         """Return all rows, made without NumPy."""
         from itertools import product
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradcli.errors import MathematicsError, NameValueError, few, printable
+from gradcli.errors import MathematicsError, NameValueError, listed, printable
 from gradcli.language.names import suggestion
 from gradcli.options import spelled
 from gradcli.records import NamedTuple
@@ -150,7 +150,7 @@ def inputs(
         matrix[i, j] = matrix[j, i] = value
     if correlations and np.linalg.eigvalsh(matrix)[0] < -ROUNDING * len(names):
         pairs = [f"{a},{b}={value:g}" for (a, b), value in correlations.items()]
-        message = f"no numbers have the correlations {few(pairs)} together"
+        message = f"no numbers have the correlations {listed(pairs)} together"
         hint = "the matrix of correlations must not have a negative eigenvalue"
         raise NameValueError(message, hint=hint)
     fitted = frozenset(() if saved is None else saved.names)
@@ -160,7 +160,7 @@ def inputs(
 def _known(names: Sequence[str]) -> str:
     if not names:
         return "give errors as x=1.0±0.1"
-    return f"the names with errors are {few(names)}"
+    return f"the names with errors are {listed(names)}"
 
 
 # ---------------------------------------------------------------- first and second order
