@@ -23,7 +23,7 @@ from gradcli.language.bindings import bindings
 from gradcli.language.bindings import limits as limits_of
 from gradcli.language.names import is_name, names_in
 from gradcli.language.parser import finding
-from gradcli.minimize.task import Asked
+from gradcli.minimize.task import Request
 from gradcli.options import spelled
 from gradcli.records import NamedTuple
 from gradcli.rows.columns import HELD_BYTES, over_rows, rows, values_of
@@ -67,11 +67,11 @@ class Given(NamedTuple):
     """The models of --also, over the same rows."""
 
     @property
-    def asked(self) -> Asked:
+    def request(self) -> Request:
         """What is to be minimised."""
         start, formula = self.start, self.formula
         data = {} if self.rows is None else values_of(self.rows)
-        return Asked(formula, formula.origin, start.values, start.fixed, data, self.settings)
+        return Request(formula, formula.origin, start.values, start.fixed, data, self.settings)
 
     def about(self) -> str:
         """Return who computes the rows, to follow what a step is; nothing where that is plain."""

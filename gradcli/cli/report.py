@@ -174,7 +174,7 @@ class Comparison:
     def __init__(self, given: Given, stop: Observer) -> None:
         from gradcli.minimize.comparing import Model, check
 
-        self._models = [Model(*each.asked) for each in (given, *given.also)]
+        self._models = [Model(*each.request) for each in (given, *given.also)]
         self._stop = stop
         self._warnings: list[str] = []
         self.fits: list[Minimum] = []

@@ -12,7 +12,7 @@ from gradcli.minimize.methods import LM_PARAMETERS
 from gradcli.minimize.minimum import Minimum
 from gradcli.minimize.runs import Runs
 from gradcli.minimize.settings import Settings
-from gradcli.minimize.task import Asked, task
+from gradcli.minimize.task import Request, task
 from gradcli.options import spelled
 from gradcli.records import NamedTuple
 from gradcli.solvers import stopping
@@ -61,21 +61,21 @@ def minimize(
             message = f"a model y ~ … is fitted by a minimum, and {own} asks for a maximum"
             raise UsageError(message, hint=f"leave out {own}")
         formula = -formula
-    asked = Asked(formula, origin, start, fixed or {}, data or {}, how)
+    request = Request(formula, origin, start, fixed or {}, data or {}, how)
     if how.subject_to:
         from gradcli.minimize import constrained
 
         others = {"checkpoint": watched.keeps, "resume": resumed is not None}
         constrained.check(how, {**others, "predictions": predicts or influences})
-        found = constrained.optimum(asked, watched)
+        found = constrained.optimum(request, watched)
     else:
-        found = _minimum(asked, watched, resumed, predicts=predicts, influences=influences)
+        found = _minimum(request, watched, resumed, predicts=predicts, influences=influences)
     found = found._replace(history=history)
     return found.swapped() if how.maximize else found
 
 
 def _minimum(
-    asked: Asked,
+    request: Request,
     watched: Observers,
     resumed: Mapping[str, Any] | None,
     *,
@@ -83,7 +83,7 @@ def _minimum(
     influences: bool,
 ) -> Minimum:
     """Return the minimum of what is not constrained."""
-    problem, how = task(*asked), asked.settings
+    problem, how = task(*request), request.settings
     if predicts and (problem.fit is None or problem.fit.is_plain):
         message = f"{spelled('predictions')} needs a model y ~ … or a sum of squares over data"
         raise UsageError(message, hint=f"for example 'y ~ a*x + b', with {spelled('data')}")
@@ -107,7 +107,7 @@ def _minimum(
     if asks:
         at = end_of(problem, best), value, best.outcome.reason.ending
         fit = statistics, more
-        statistics, more = likelihood.report(problem, how, asked.origin, *at, fit, watched.stop)
+        statistics, more = likelihood.report(problem, how, request.origin, *at, fit, watched.stop)
     what = "maximum" if how.maximize else "minimum"
     digits, digit_warnings = certainty(problem, best, statistics, what=what)
     return Minimum(
@@ -125,7 +125,7 @@ def _minimum(
         [*runs.warnings, *([] if growth is None else [growth]), *more, *digit_warnings],
         minima=runs.minima,
         starts=runs.starts,
-        predictions=_predictions(problem, how, best, asked.data, influences=influences),
+        predictions=_predictions(problem, how, best, request.data, influences=influences),
         latest=[runs.iterate(record) for record in best.outcome.latest],
         best=runs.best_of(best),
         digits=digits,
@@ -211,8 +211,8 @@ class Recipe(NamedTuple):
 
             how = self.settings.replaced(location=location)
             node = -formula if how.maximize else formula
-            asked = Asked(node, origin, self.start, self.fixed, rows, how)
-            problem = lagrangian(asked)[0] if how.subject_to else task(*asked)
+            request = Request(node, origin, self.start, self.fixed, rows, how)
+            problem = lagrangian(request)[0] if how.subject_to else task(*request)
             found = [problem.objective]
             if problem.fit is not None:
                 found += [problem.fit, problem.fit.residuals]

@@ -37,7 +37,7 @@ CHECKED_NUMBERS = 1_000_000
 """Up to so many numbers of data every step of the formula is checked at a start."""
 
 
-class Asked(NamedTuple):
+class Request(NamedTuple):
     """What is to be minimised, before it is checked."""
 
     formula: Node
@@ -137,15 +137,15 @@ class Task(NamedTuple):
         """
         if not engines.repays(settings.engine, 0.0):
             return []
-        asked = example("engine", settings.engine)
+        option = example("engine", settings.engine)
         obstacle = self.objective.obstacle()
         if obstacle is not None:
-            return [f"{asked}: {obstacle}, so it is computed in Python"]
+            return [f"{option}: {obstacle}, so it is computed in Python"]
         plan = settings.plan if has_steps else None
         if plan is not None and not plan.is_fixed:
             name, *_ = choice(spelled("schedule"), settings.schedule or "")
             why = f"the schedule {name} looks at each value"
-            return [f"{asked}: {why}, so the steps are taken in Python"]
+            return [f"{option}: {why}, so the steps are taken in Python"]
         return []
 
     def box(self, start: Sequence[Any] = (), frozen: Collection[str] = ()) -> Box:
