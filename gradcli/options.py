@@ -124,9 +124,9 @@ class Text:
         self.sample = sample
         """A value for repairs in messages."""
 
-    def value(self, given: Any) -> Any:
+    def value(self, value: Any) -> Any:
         """Return a value of Python as it is wanted; raise ValueError for one that is not."""
-        return given
+        return value
 
     def read(self, field: str, text: str) -> Any:  # noqa: ARG002
         """Return the value of a text. Raises UsageError."""
@@ -136,12 +136,12 @@ class Text:
         """Return the value of an option that is repeated. Raises UsageError."""
         return values
 
-    def checked(self, field: str, given: Any, shown: object = None) -> Any:
+    def checked(self, field: str, value: Any, shown: object = None) -> Any:
         """Return a value as it is wanted. Raises UsageError, in which it is `shown` so."""
         try:
-            return self.value(given)
+            return self.value(value)
         except ValueError:
-            shown = given if shown is None else shown
+            shown = value if shown is None else shown
             raise self._error(field, shown, self.words) from None
 
     def _error(self, field: str, shown: object, words: str) -> UsageError:
@@ -168,10 +168,10 @@ class Number(Text):
         self.words = words
         self._allowed = allowed
 
-    def value(self, given: Any) -> float:
+    def value(self, value: Any) -> float:
         """Return a number; raise ValueError for one that is not allowed."""
-        if isinstance(given, int | float) and given - given == 0 and self._allowed(given):
-            return float(given)
+        if isinstance(value, int | float) and value - value == 0 and self._allowed(value):
+            return float(value)
         raise ValueError
 
     def read(self, field: str, text: str) -> float:
@@ -204,9 +204,9 @@ class Whole(Number):
             max(least, min(10, most)),
         )
 
-    def value(self, given: Any) -> int:
+    def value(self, value: Any) -> int:
         """Return a whole number; raise ValueError for one that is not allowed."""
-        return int(super().value(given))
+        return int(super().value(value))
 
     def read(self, field: str, text: str) -> int:
         """Return the whole number of a text. Raises UsageError."""
@@ -250,9 +250,9 @@ class OneOf(Text):
         check_word(field, text, self.table())
         return text
 
-    def checked(self, field: str, given: Any, _: object = None) -> Any:
+    def checked(self, field: str, value: Any, _: object = None) -> Any:
         """Return the word. Raises UsageError."""
-        return self.read(field, given)
+        return self.read(field, value)
 
 
 def check_word(field: str, word: Any, table: Collection[str]) -> None:
@@ -348,10 +348,10 @@ class Options:
     needs: Sequence[str] = ()
     """The options of which one must be given for these to mean anything."""
 
-    def __init__(self, **given: Any) -> None:
+    def __init__(self, **values: Any) -> None:
         """Take values by field; None stands for the default. Raises UsageError."""
         records = self.records()
-        for field, value in given.items():
+        for field, value in values.items():
             if not hasattr(self, field):
                 suggested = (
                     f"; did you mean {FOREIGN_OPTIONS[field]}?" if field in FOREIGN_OPTIONS else ""
@@ -378,19 +378,19 @@ class Options:
         return cls(**{name: value for name, value in keywords.items() if hasattr(cls, name)})
 
     @classmethod
-    def typed(cls, given: Mapping[str, Any]) -> Self:
+    def typed(cls, fields: Mapping[str, Any]) -> Self:
         """Return the values of texts by field. Raises UsageError.
 
         An option that belongs to others is an error where none of them is given.
         """
         records = cls.records()
         found = cls()
-        found.__dict__.update((field, records[field].read(text)) for field, text in given.items())
-        for field in given:
+        found.__dict__.update((field, records[field].read(text)) for field, text in fields.items())
+        for field in fields:
             needs = records[field].needs
-            if needs and not any(other in given for other in needs):
+            if needs and not any(other in fields for other in needs):
                 message = f"{spelled(field)} belongs to {spelled(needs[0])}"
-                raise UsageError(message, hint=_together(records, needs[0], field, given[field]))
+                raise UsageError(message, hint=_together(records, needs[0], field, fields[field]))
         return found
 
     def has(self, field: str) -> bool:

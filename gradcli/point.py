@@ -452,8 +452,8 @@ class Point:
         middle = fraction_of(at.graph, at.node) if isinstance(at, Defined) else fraction(at)
 
         def value(x: Fraction) -> Fraction | None:
-            given = {**self._exact, name: exactly(x)}
-            found = worked_out(self._graph, [self._result], given, SHARP_DIGITS)[self._result]
+            values = {**self._exact, name: exactly(x)}
+            found = worked_out(self._graph, [self._result], values, SHARP_DIGITS)[self._result]
             return None if found is None or found.limit else Fraction(number_text(found.value))
 
         return None if middle is None else sharp(value, middle)

@@ -332,17 +332,17 @@ def weighting_of(settings: Settings, data: Mapping[str, Any]) -> Weighting:
     )
 
 
-def _column(field: str, given: Any, data: Mapping[str, Any], columns: Collection[str]) -> Any:
+def _column(field: str, value: Any, data: Mapping[str, Any], columns: Collection[str]) -> Any:
     """Return the column of a name, and anything else as it is."""
-    if not isinstance(given, str):
-        return given
-    if given in data:
-        found = data[given]
-        return Column(given, found) if isinstance(found, tuple) else found
+    if not isinstance(value, str):
+        return value
+    if value in data:
+        found = data[value]
+        return Column(value, found) if isinstance(found, tuple) else found
     known = list(columns or data)
-    close = suggestion(given, known)
+    close = suggestion(value, known)
     hint = f"did you mean '{close}'?" if close else f"its columns are {listed(known)}"
-    message = f"{example(field, listed([given]))}: the data have no such column"
+    message = f"{example(field, listed([value]))}: the data have no such column"
     raise NameValueError(message, hint=hint if data else f"give {spelled('data')} too")
 
 

@@ -88,8 +88,8 @@ class Training:
     ) -> None:
         _check(settings)
         self._formula = Typed(formula.graph, formula.id, origin)
-        self._given = {**fixed, **start}
-        self._shapes = {name: shape_of(value, name) for name, value in self._given.items()}
+        self._values = {**fixed, **start}
+        self._shapes = {name: shape_of(value, name) for name, value in self._values.items()}
         self._fixed = fixed
         self._rows = rows
         self._settings = settings
@@ -328,7 +328,7 @@ class Training:
     # ------------------------------------------------------------ what it is made of
 
     def _start(self) -> dict[str, Any]:
-        return {name: self._given[name] for name in self.task.objective.parameters}
+        return {name: self._values[name] for name in self.task.objective.parameters}
 
     def _first_task(self, start: Mapping[str, Any]) -> Task:
         """Return the task of minimising the formula on the first batch; it checks all names."""

@@ -168,11 +168,11 @@ def _sampled(function: Function) -> Samples:
 
     Raises MathematicsError when the formula has a value nowhere.
     """
-    (given,) = function.ranges.values()
-    size = min(-(-given.length // PIECES), BLOCK)
+    (points,) = function.ranges.values()
+    size = min(-(-points.length // PIECES), BLOCK)
     kept_x: list[list[Vector]] = [[] for _ in range(1 + len(function.wrt))]
     kept_y: list[list[Vector]] = [[] for _ in kept_x]
-    missing = [Missing(0, given.length, 0.0) for _ in kept_x]
+    missing = [Missing(0, points.length, 0.0) for _ in kept_x]
     table = function.table(function.ranges)
     for block in table.blocks():
         x = np.asarray(block.inputs[0], dtype=np.float64)
@@ -187,7 +187,7 @@ def _sampled(function: Function) -> Samples:
             places = outline(y, size)
             kept_x[place].append(x[places])
             kept_y[place].append(y[places])
-    if missing[0].gaps == given.length:
+    if missing[0].gaps == points.length:
         raise function.no_value()
     return Samples(
         [np.concatenate(parts) for parts in kept_x],

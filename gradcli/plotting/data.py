@@ -68,8 +68,8 @@ class Against(NamedTuple):
     def at(self, columns: Mapping[str, Any]) -> Vector:
         """Return x in some rows; nan where there is none."""
         nodes = self.formula.graph.reachable([self.formula.id])
-        given = {**self.values, **columns}
-        found = interpreter.run(self.formula.graph, nodes, given, ieee=True)
+        values = {**self.values, **columns}
+        found = interpreter.run(self.formula.graph, nodes, values, ieee=True)
         x: Vector = np.asarray(found.numbers[self.formula.id], dtype=np.float64)
         return np.where(np.isfinite(x), x, np.nan)
 

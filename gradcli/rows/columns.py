@@ -186,7 +186,7 @@ def with_shapes(formula: Node, origin: Origin | None, shapes: Mapping[str, Shape
     One that was not typed is copied; what it says with explicit sizes stays as it is.
     """
     if origin is not None:
-        return typed(origin.source, {**dict.fromkeys(origin.given, ()), **shapes})
+        return typed(origin.source, {**dict.fromkeys(origin.shapes, ()), **shapes})
     copy = Graph()
     names = formula.graph.variables([formula.id])
     changed = {names[n]: copy.variable(n, shape) for n, shape in shapes.items() if n in names}

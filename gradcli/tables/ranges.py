@@ -278,7 +278,7 @@ class Table:
         from gradcli.programs.interpreter import run
 
         graph = self._formula.graph
-        found = run(graph, graph.reachable(self._roots), self._given(inputs), columns=True)
+        found = run(graph, graph.reachable(self._roots), self._values_over(inputs), columns=True)
         columns = [np.broadcast_to(found.numbers[root], len(inputs[0])) for root in self._roots]
         return self._block(inputs, columns), found
 
@@ -296,7 +296,7 @@ class Table:
         from gradcli.exact.certain import bounds, worked_out
         from gradcli.tables.certain import CertainColumns
 
-        graph, given = self._formula.graph, self._given(inputs)
+        graph, values = self._formula.graph, self._values_over(inputs)
         numbers = {**found.numbers, **dict(zip(self._roots, _worked(block), strict=True))}
 
         def row(index: int) -> list[Any]:
@@ -311,11 +311,11 @@ class Table:
             self._certain = CertainColumns(
                 self._digits, allow_nonfinite=self._nonfinite, gaps=self._gaps
             )
-        errors = bounds(graph, graph.reachable(self._roots), numbers, given)
+        errors = bounds(graph, graph.reachable(self._roots), numbers, values)
         worked = [(numbers[node], errors[node]) for node in self._roots]
         return self._block(inputs, self._certain.of_block(worked, row))
 
-    def _given(self, inputs: Sequence[Any]) -> dict[str, Any]:
+    def _values_over(self, inputs: Sequence[Any]) -> dict[str, Any]:
         """Return the values of all names, some of them columns."""
         return {**self._values, **dict(zip(self._ranges, inputs, strict=True))}
 

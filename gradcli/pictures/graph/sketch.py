@@ -120,7 +120,7 @@ def sketch(graph: Graph, result: int, steps: Sequence[Step], notes: Sequence[str
             sentence = about_edge(graph, step, edge, letter)
             key = f"e{len(arrows)}"
             arrows.append(Arrow(key, tail, head, edge, position, live, strength, sentence))
-    names = [name for given in graph.names.values() for name in given]
+    names = [name for own in graph.names.values() for name in own]
     letters = latex_names(graph, dict.fromkeys([*names, letter]))
     if not all(map(WORD.fullmatch, letters)):
         letters = {}  # nobody can type such a name

@@ -213,9 +213,7 @@ def _written(
 
 def names_of(graph: Graph, node: int | None = None) -> dict[int, str]:
     """Return the names that the user gave to nodes, other than this one."""
-    return {
-        other: next(iter(given)) for other, given in graph.names.items() if other != node and given
-    }
+    return {other: next(iter(own)) for other, own in graph.names.items() if other != node and own}
 
 
 def _left_out(graph: Graph, nodes: Iterable[int]) -> dict[int, str]:
