@@ -214,16 +214,16 @@ class Whole(Number):
         return int(self.checked(field, int(text) if is_plain else None, f"'{printable(text, 60)}'"))
 
 
-def table(place: str) -> Callable[[], Collection[str]]:
+def table(path: str) -> Callable[[], Collection[str]]:
     """Return what loads a table of words, or calls what makes it, when they are asked for.
 
-    Its place is that in the package: solvers.losses.LOSSES.
+    Its path is that in the package: solvers.losses.LOSSES.
     """
 
     def load() -> Collection[str]:
         from importlib import import_module
 
-        module, _, name = place.rpartition(".")
+        module, _, name = path.rpartition(".")
         found: Any = getattr(import_module(f"gradcli.{module}"), name)
         words: Collection[str] = found() if callable(found) else found
         return words

@@ -56,10 +56,10 @@ def rule(graph: Graph, node: int, position: int) -> TextbookRule | None:
     own = Graph()
     value, slope = [_leaf(own, name, shape) for name in ("f", "g")]
     leaves = [
-        _leaf(own, str(place), one)
+        _leaf(own, str(index), one)
         if (number := graph.number(argument)) is None or one
         else _Node(own, own.constant(number))
-        for place, (argument, one) in enumerate(zip(arguments, shapes, strict=True))
+        for index, (argument, one) in enumerate(zip(arguments, shapes, strict=True))
     ]
     axis = None if operation.payload == "axis" and len(shapes[0]) == 1 else payload
     found = structural.textbook(operation, position, slope, value, tuple(leaves), axis)

@@ -188,11 +188,11 @@ def checked(array: Array, where: str, first_row: int, *, drop_missing: bool) -> 
         return array
     index = np.argwhere(wrong)[0]
     value = float(array[tuple(index)])
-    place = f"row {first_row + int(index[0])}"
+    location = f"row {first_row + int(index[0])}"
     if len(index) > 1:
-        place += f", entry {', '.join(str(int(i) + 1) for i in index[1:])}"
+        location += f", entry {', '.join(str(int(i) + 1) for i in index[1:])}"
     hint = DROP_HINT if np.isnan(value) else None
-    raise FileError(f"{where}, {place}: {value} is not a finite number", hint=hint)
+    raise FileError(f"{where}, {location}: {value} is not a finite number", hint=hint)
 
 
 def width(entries: Mapping[str, Shape]) -> int:

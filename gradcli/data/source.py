@@ -220,8 +220,8 @@ class Source:
         if any([*map(_ends, parts)] != [*map(_ends, found[0])] for parts in found):
             return [Piece(f"all of {shown(chain[0].path)}", ())]
 
-        def name(place: int, part: Part | None) -> str:
-            return shown(chain[place].path) + ("" if part is None else f", {part.name}")
+        def name(index: int, part: Part | None) -> str:
+            return shown(chain[index].path) + ("" if part is None else f", {part.name}")
 
         return [Piece(name(*each[0]), each) for each in zip(*found, strict=True)]
 

@@ -220,11 +220,11 @@ def _over(panel: Panel, points: Scattered, notes: list[str]) -> Panel:
     field = panel.field
     if field is not None:
         hidden = 0
-        for place, mark in enumerate(made):
+        for index, mark in enumerate(made):
             inside = _within(mark.x, field.x) & _within(mark.y, field.y)
             hidden += int((~inside).sum())
             colour = None if mark.colour is None else mark.colour[inside]
-            made[place] = mark._replace(x=mark.x[inside], y=mark.y[inside], colour=colour)
+            made[index] = mark._replace(x=mark.x[inside], y=mark.y[inside], colour=colour)
         if hidden:
             count = sum(len(mark.x) for mark in made) + hidden
             notes.append(f"{hidden} of {count} points are outside of the plot")

@@ -40,11 +40,11 @@ def chart(functions: Sequence[Function]) -> Chart:
     (name,) = first.ranges
     is_one = len(functions) == 1
     panels = []
-    for place, title in enumerate(["value", *[f"∂f/∂{other}" for other in first.wrt]]):
-        labels = ["" if is_one or place else function.text for function in functions]
-        lines = [Line(*curve.lines[place], text) for curve, text in zip(found, labels, strict=True)]
-        bands = [] if place else _bands(functions, found)
-        panels.append(Panel(name, title, [*bands, *lines], limits=_hull(found, place)))
+    for index, title in enumerate(["value", *[f"∂f/∂{other}" for other in first.wrt]]):
+        labels = ["" if is_one or index else function.text for function in functions]
+        lines = [Line(*curve.lines[index], text) for curve, text in zip(found, labels, strict=True)]
+        bands = [] if index else _bands(functions, found)
+        panels.append(Panel(name, title, [*bands, *lines], limits=_hull(found, index)))
     title = first.text if is_one else f"{len(functions)} formulas"
     return Chart(title, panels, stacked=True, notes=notes)
 
@@ -91,14 +91,14 @@ def _check(function: Function, first: Function) -> None:
             raise UsageError(message, hint=f"for example {name}=-5:5:0.01")
 
 
-def _hull(found: Sequence[Curves], place: int) -> tuple[float, float] | None:
+def _hull(found: Sequence[Curves], index: int) -> tuple[float, float] | None:
     """Return the limits of several curves in one panel: those that hold the limits of each."""
-    if all(curve.limits[place] is None for curve in found):
+    if all(curve.limits[index] is None for curve in found):
         return None
     ends = []
     for curve in found:
-        y = curve.lines[place][1]
-        own = curve.limits[place]
+        y = curve.lines[index][1]
+        own = curve.limits[index]
         if own is None and np.isfinite(y).any():
             own = float(np.nanmin(y)), float(np.nanmax(y))
         if own is not None:
@@ -162,8 +162,8 @@ def _thinned(points: Range) -> Range:
     """Return the range, or evenly spaced points of it when they are many, both ends among them."""
     if points.length <= GRID:
         return points
-    places = np.unique(np.linspace(0, points.length - 1, GRID).round().astype(np.int64))
-    return Range.through(points.at(places))
+    indices = np.unique(np.linspace(0, points.length - 1, GRID).round().astype(np.int64))
+    return Range.through(points.at(indices))
 
 
 def _field_limits(z: Vector) -> tuple[float, float] | None:

@@ -53,9 +53,9 @@ class Numbers(list[float]):
         """Return the numbers."""
         return self
 
-    def __getitem__(self, place: Any) -> Any:
+    def __getitem__(self, key: Any) -> Any:
         """Return a number, or a part as a column."""
-        found = super().__getitem__(place)
+        found = super().__getitem__(key)
         return Numbers(found) if isinstance(found, list) else found
 
 
@@ -123,7 +123,7 @@ class Range(NamedTuple):
     def each(self) -> Numbers:
         """Return all values of few that are not listed."""
         # Python rounds the quotient of two whole numbers of any length once.
-        found = [(self.first + self.step * place) / self.unit for place in range(self.length)]
+        found = [(self.first + self.step * index) / self.unit for index in range(self.length)]
         if self.stop is not None:
             found[-1] = self.stop
         return Numbers(found)
@@ -166,7 +166,7 @@ def derivatives(graph: Graph, root: int, nodes: Sequence[int], *, second: bool) 
 
     slopes = gradient(graph, root, nodes)
     matrix = hessian(graph, root, nodes) if second else []
-    triangle = [entry for place, row in enumerate(matrix) for entry in row[: place + 1]]
+    triangle = [entry for index, row in enumerate(matrix) for entry in row[: index + 1]]
     return [*(slopes[node] for node in nodes), *triangle]
 
 

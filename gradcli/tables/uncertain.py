@@ -74,8 +74,8 @@ class WithErrors:
         known = errors.inputs.only([name for name in self._names if name not in errors.columns])
         self._sizes = dict(zip(known.names, known.errors, strict=True))
         self._correlation = np.eye(len(self._names))
-        places = np.ix_(*2 * [[self._names.index(name) for name in known.names]])
-        self._correlation[places] = known.correlation
+        positions = np.ix_(*2 * [[self._names.index(name) for name in known.names]])
+        self._correlation[positions] = known.correlation
 
     @property
     def kinks(self) -> dict[int, str]:
