@@ -353,10 +353,8 @@ class Options:
         records = self.records()
         for field, value in values.items():
             if not hasattr(self, field):
-                suggested = (
-                    f"; did you mean {FOREIGN_OPTIONS[field]}?" if field in FOREIGN_OPTIONS else ""
-                )
-                message = f"there is no option {field}{suggested}"
+                own = FOREIGN_OPTIONS.get(field)
+                message = f"there is no option {field}" + (f"; did you mean {own}?" if own else "")
                 raise TypeError(message)
             kind = records[field].values if field in records else None
             if value is not None:

@@ -51,7 +51,7 @@ def rule(graph: Graph, node: int, position: int) -> TextbookRule | None:
     shapes = [graph.shape(argument) for argument in arguments]
     shape, words = graph.shape(node), list[tuple[str, dict[str, Any]]]()
     if operation.payload == "axis" and payload is not None and len(shapes[0]) > 1:
-        shapes[0], words = (shapes[0][payload],), [("told axis", {"axis": payload})]
+        shapes[0], words = (shapes[0][payload],), [("vjp axis", {"axis": payload})]
         shape = () if len(shape) < len(graph.shape(arguments[0])) else shapes[0]
     own = Graph()
     value, slope = [_leaf(own, name, shape) for name in ("f", "g")]
@@ -67,7 +67,7 @@ def rule(graph: Graph, node: int, position: int) -> TextbookRule | None:
     if not isinstance(formula, Node):
         return None
     if not behind and len(formula.shape) > len(shapes[position]):
-        behind = ["told repeated"]
+        behind = ["vjp repeated"]
     if behind:
         words.insert(0, (behind[0], dict(*behind[1:])))
     return TextbookRule(

@@ -113,9 +113,7 @@ class Observers(Observer):
         self._all = list(observers)
         self._is_maximum = is_maximum
         self.keeps = any(each.keeps for each in self._all)
-        self._callbacks = {
-            event: self._with(event) for event in ("step", "following", "batch", "stop")
-        }
+        self._calls = {event: self._with(event) for event in ("step", "following", "batch", "stop")}
 
     def _with(self, event: str) -> list[Callable[..., Any]]:
         """Return the methods of those that override the method of an event."""
@@ -136,12 +134,12 @@ class Observers(Observer):
     def step(self, record: Any) -> None:
         """Notify all of them."""
         shown = record.swapped() if self._is_maximum else record
-        for call in self._callbacks["step"]:
+        for call in self._calls["step"]:
             call(shown)
 
     def following(self, step: int) -> int | None:
         """Return the first step that one of them wants to see."""
-        wanted = [call(step) for call in self._callbacks["following"]]
+        wanted = [call(step) for call in self._calls["following"]]
         return min([other for other in wanted if other is not None], default=None)
 
     def keep(self, step: int, state: dict[str, Any], *, ends_epoch: bool | None = None) -> None:
@@ -152,7 +150,7 @@ class Observers(Observer):
 
     def batch(self, epoch: int, rows: int, value: float) -> None:
         """Notify all of them."""
-        for call in self._callbacks["batch"]:
+        for call in self._calls["batch"]:
             call(epoch, rows, value)
 
     def epoch(self, epoch: Any, point: Sequence[Any] | None) -> None:
@@ -162,7 +160,7 @@ class Observers(Observer):
 
     def stop(self) -> bool:
         """Return whether one of them says so."""
-        return any(call() for call in self._callbacks["stop"])
+        return any(call() for call in self._calls["stop"])
 
     def end(self) -> None:
         """Notify all of them."""

@@ -164,7 +164,7 @@ def _term(figures: Figures, flow: Flow) -> str:
             return term
         if not tail:
             return combined("sum({0})", r"\sum\left({0}\right)", term)
-        return followed(term, say("told repeated"))
+        return followed(term, say("vjp repeated"))
     arrow = flow.arrows[0]
     if len(flow.arrows) == 1 and flow.head.step.operation != FORMULA:
         return back(sketch, flow.head.step, arrow.position, arriving, EQUATION)

@@ -156,12 +156,10 @@ def local(sketch: Sketch, step: Step, edge: Edge, longest: int) -> Math:
     return Math(text, "" if "…" in text else r" \cdot ".join(latex))
 
 
-def back(sketch: Sketch, step: Step, position: int, slope: Math, longest: int) -> Math:
+def back(sketch: Sketch, step: Step, index: int, slope: Math, longest: int) -> Math:
     """Return what flows back to an input through an operation on arrays, in words."""
-    text = flowing(sketch.graph, step, position, str(slope), longest)
-    found = (
-        rule(sketch.graph, step.id, position) if slope.latex and text and "…" not in text else None
-    )
+    text = flowing(sketch.graph, step, index, str(slope), longest)
+    found = rule(sketch.graph, step.id, index) if slope.latex and text and "…" not in text else None
     if found is None:
         return Math(text)
     graph, names, levels = sketch.graph, {found.slope: slope.latex}, {found.slope: POSTFIX}
