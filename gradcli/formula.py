@@ -90,6 +90,11 @@ class Formula(Node):
         return self
 
     @property
+    def source(self) -> str:
+        """The formula as it was typed, or as text where it was not."""
+        return self.origin.source if self.origin else str(self)
+
+    @property
     def text(self) -> str:
         """The formula as text, with named intermediates as definitions."""
         return str(self)
@@ -366,8 +371,7 @@ class Formula(Node):
         if isinstance(data, str):
             from gradcli.rows.columns import over_rows, rows, values_of
 
-            source = self.origin.source if self.origin else str(self)
-            read, files = rows([data], source, others, shapes)
+            read, files = rows([data], self.source, others, shapes)
             settings = settings.replaced(location=files.location)
             columns: Any = values_of(read)
             shaped = over_rows(self._read, read, shapes)

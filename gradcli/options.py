@@ -455,6 +455,18 @@ def whole(
     return Option(flags, None, help_, Whole(least, most), metavar, **more)
 
 
+def number(
+    flags: str, help_: str, metavar: str, values: Number, **more: Any
+) -> Option[float | None]:
+    """Return an option that takes a number."""
+    return Option(flags, None, help_, values, metavar, **more)
+
+
+def numbers(flags: str, help_: str, metavar: str, values: Number) -> Option[Sequence[Any]]:
+    """Return an option that takes a number and may be repeated."""
+    return Option(flags, (), help_, values, metavar, many=True)
+
+
 def flag(flags: str, help_: str, **more: Any) -> Option[bool]:
     """Return an option without a value."""
     return Option(flags, False, help_, None, **more)

@@ -112,22 +112,22 @@ def test_every_option_that_a_text_names_is_a_record() -> None:
 
 LINES = {
     "calculus": 1855,
-    "cli": 5012,
+    "cli": 4998,
     "cluster": 473,
     "data": 3839,
     "exact": 2106,
     "graph": 5320,
     "language": 3069,
     "manual": 84,
-    "minimize": 4719,
+    "minimize": 4709,
     "pictures": 3770,
-    "plotting": 1164,
+    "plotting": 1160,
     "programs": 2542,
     "rows": 572,
-    "solvers": 3871,
+    "solvers": 3853,
     "tables": 785,
     "uncertainty": 368,
-    "": 1869,
+    "": 1877,
 }
 """The most lines of code of each package, and of the modules beside them.
 

@@ -104,7 +104,7 @@ class Problem:
     @property
     def source(self) -> str:
         """The formula as it was typed."""
-        return self.formula.origin.source if self.formula.origin else str(self.formula)
+        return self.formula.source
 
     def document(self) -> dict[str, Any]:
         """Return what the JSON of every command begins with."""
@@ -203,6 +203,8 @@ def needed(
 
     Raises NameValueError for a parameter that is among the names of `values` too.
     """
+    if not parameters:
+        return {}
     import re
 
     for name in parameters:
@@ -300,22 +302,20 @@ def problem_of(
     source: str,
     values: Mapping[str, Any],
     where: str = "",
-    parameters: Mapping[str, Any] | None = None,
+    optional: Mapping[str, Any] | None = None,
     structure: Mapping[str, Shape] | None = None,
     known: Any = None,
 ) -> Problem:
-    """Return a formula with its values; `parameters` are those of names that need not be used.
+    """Return a formula with its values; `optional` are those of names that need not be used.
 
     `structure` has the shapes of names that have one without a value. `known` are the errors that
     options and a saved fit give.
     """
     values, errors = without_errors(values)
-    extra = needed(parameters, source, values) if parameters else {}
-    values = {**values, **extra}
-    ranges = {n: value for n, value in values.items() if hasattr(value, "listed")}
-    single = {n: value for n, value in values.items() if n not in ranges}
-    shapes = {name: () if name in ranges else shape_of(value) for name, value in values.items()}
-    if structure is None or values:
+    optional = optional or {}
+    every = {**values, **optional}
+    shapes = {n: () if hasattr(x, "listed") else shape_of(x) for n, x in every.items()}
+    if structure is None or every:
         found = formula(source, shapes, where)
     else:
         shapes = dict(structure)
@@ -323,13 +323,15 @@ def problem_of(
             found = formula(source, shapes, where)
         except ShapeError as error:
             raise explained(error, source, shapes, "shape(3)") from None
+    used = {name: optional[name] for name in found.free_names if name in optional}
+    own = {**values, **used}
+    ranges = {name: value for name, value in own.items() if hasattr(value, "listed")}
+    single = {name: value for name, value in own.items() if name not in ranges}
     unused = [name for name in ranges if name not in found.free_names]
     if unused:
         found.checked({**single, **dict.fromkeys(ranges, 0.0)})  # raises, naming what is wrong
     if structure and any(not found.graph.has_name(name) for name in structure):
         found.checked(dict.fromkeys([*found.free_names, *structure], 0.0))  # raises, naming it
-    for name in extra.keys() - found.free_names:
-        del single[name]
     return Problem(found, single, where, ranges, shapes=structure, errors=errors, known=known)
 
 
@@ -337,7 +339,7 @@ def curve(text: str, values: Mapping[str, Any], parameters: Mapping[str, Any] | 
     """Return the formula of --with; a name that takes many values becomes one without any."""
     mentioned = names_in(text)
     own = {n: v for n, v in values.items() if n in mentioned and not hasattr(v, "listed")}
-    return problem_of(text, own, "--with: ", parameters)
+    return problem_of(text, own, "--with: ", needed(parameters or {}, text, own))
 
 
 def without_errors(values: Mapping[str, Any]) -> tuple[Mapping[str, Any], dict[str, Any]]:

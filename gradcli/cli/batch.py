@@ -107,9 +107,9 @@ class Formulas:
     def problem(self, request: Request) -> Problem:
         """Return a formula with the values of its names. Raises as arguments.problem_of."""
         values, shapes = ({}, request.values) if self._has_shapes else (request.values, {})
-        return arguments.problem_of(
-            request.text, values, request.where, self._parameters, shapes, self.known
-        )
+        text, where = request.text, request.where
+        optional = arguments.needed(self._parameters or {}, text, values)
+        return arguments.problem_of(text, values, where, optional, shapes, self.known)
 
     def curve(self, text: str) -> Problem:
         """Return a formula beside those of the words, with the values of its names."""

@@ -288,10 +288,10 @@ def check_files(options: Options, words: Sequence[str]) -> None:
 
 def check_writable(options: Options) -> None:
     """Raise FileError for a file that cannot be written, before a run that may be long."""
-    from gradcli.data import files
-
     for use, _, path in options.files():
         if use == "write" and path != "-":
+            from gradcli.data import files
+
             files.check_writable(path)
 
 

@@ -26,7 +26,6 @@ from gradcli.language.parser import finding
 from gradcli.minimize.task import Request
 from gradcli.options import spelled
 from gradcli.records import NamedTuple
-from gradcli.rows.columns import HELD_BYTES, over_rows, rows, values_of
 from gradcli.values import shape_of
 
 if TYPE_CHECKING:
@@ -70,7 +69,11 @@ class Given(NamedTuple):
     def request(self) -> Request:
         """What is to be minimised."""
         start, formula = self.start, self.formula
-        data = {} if self.rows is None else values_of(self.rows)
+        data: Any = {}
+        if self.rows is not None:
+            from gradcli.rows.columns import values_of
+
+            data = values_of(self.rows)
         return Request(formula, formula.origin, start.values, start.fixed, data, self.settings)
 
     def about(self) -> str:
@@ -206,6 +209,8 @@ def formula_over(rows: Rows | None, text: str, shapes: Mapping[str, Any]) -> For
     """Return the formula that the text stands for over rows, after its notes are said."""
     if rows is None:
         return arguments.formula(text, shapes)
+    from gradcli.rows.columns import over_rows
+
     return arguments.said(over_rows(partial(parse, text), rows, shapes))
 
 
@@ -240,6 +245,8 @@ def _rows(
             message = "--batch and --epochs take rows, and there is no --data"
             raise UsageError(message, hint="for example --data train.npz")
         return None, None
+    from gradcli.rows.columns import HELD_BYTES, rows
+
     held = MEMORY_OF_MANY << 20 if options.learns else HELD_BYTES
     if options.memory is not None:
         held = options.memory << 20

@@ -20,6 +20,8 @@ from gradcli.options import (
     alternatives,
     example,
     flag,
+    number,
+    numbers,
     one_of,
     spelled,
     table,
@@ -200,13 +202,8 @@ class Reading(Options):
     thousands = text("--thousands", "Between groups of three digits in --data.", "C")
     header = text("--header", "Names of the columns of --data that has no header.", "A,B,...")
     skip_lines = Option("--skip-lines", 0, "Leave out the first N lines of --data.", Whole(0), "N")
-    skip: Option[Sequence[int]] = Option(
-        "--skip",
-        (),
-        "Leave out line N of --data, such as one of units; repeatable.",
-        Whole(1),
-        "N",
-        many=True,
+    skip: Option[Sequence[int]] = numbers(
+        "--skip", "Leave out line N of --data, such as one of units; repeatable.", "N", Whole(1)
     )
     column: Option[Mapping[str, str]] = _pairs(
         "--column",
@@ -299,13 +296,11 @@ class Looks(Options):
     ylabel = text("--ylabel", "The label of its y axis.", "TEXT")
     log_x = flag("--log-x", "A logarithmic x axis.")
     log_y = flag("--log-y", "A logarithmic y axis.")
-    level: Option[Sequence[float]] = Option(
+    level: Option[Sequence[float]] = numbers(
         "--level",
-        (),
         "A line where the value is V, as the boundary of classes; repeatable.",
-        Number("a finite number", lambda _: True, 0.5),
         "V",
-        many=True,
+        Number("a finite number", lambda _: True, 0.5),
     )
     surface = flag("--surface", "A surface in three dimensions, not a contour.")
     size = text("--size", "Width and height in inches, or in characters with --plot -.", "WxH")
@@ -346,8 +341,8 @@ class Uncertain(Options):
             lambda said: is_number(said[1:]) or is_name(said[1:]),
         ),
     )
-    confidence: Option[float | None] = Option(
-        "--confidence", None, "An interval that holds the value with probability P.", SHARE, "P"
+    confidence = number(
+        "--confidence", "An interval that holds the value with probability P.", "P", SHARE
     )
 
 
@@ -369,13 +364,8 @@ class Grad(Random, Data, Sharing, Plot, Uncertain, Written, Shown, Nonfinite):
     wrt = text("--wrt", "Only with respect to these names or parts, as x,y.", "NAMES")
     mode = one_of("--mode", "How: {words}.", "M", lambda: MODES, "reverse")
     check = flag("--check", "Three ways side by side, and how far they are apart.")
-    step: Option[Sequence[float]] = Option(
-        "--step",
-        (),
-        "The error of (f(x+h) - f(x))/h for this h; repeat it for more.",
-        POSITIVE,
-        "H",
-        many=True,
+    step: Option[Sequence[float]] = numbers(
+        "--step", "The error of (f(x+h) - f(x))/h for this h; repeat it for more.", "H", POSITIVE
     )
     nodes = flag("--nodes", "Every node's gradient; its tangents with --mode forward.")
     hessian = flag("--hessian", "The second derivatives.")

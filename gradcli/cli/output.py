@@ -185,12 +185,11 @@ class Output(Sheet):
                 left = sum(i < right for i in columns)
                 self._parts.append(self._rich_table([headers[i] for i in columns], part, left))
             return
-        cells = [*self.heading(headers), *map(self.labelled, rows)]
-        if self.csv:
-            self._parts.append(csv_text(cells))
-            return
-        for row in cells:
-            self.line("\t".join(row))
+        self._parts.append(self.text([*self.heading(headers), *map(self.labelled, rows)]))
+
+    def text(self, rows: Iterable[Row]) -> str:
+        """Return the lines of rows in a pipe: as CSV, or with tabs between the cells."""
+        return csv_text(rows) if self.csv else "".join("\t".join(row) + "\n" for row in rows)
 
     def _rich_table(self, headers: Row, rows: Iterable[Row], right: int) -> str:
         from rich import box

@@ -196,14 +196,10 @@ class Session:
         """Return the formula with the values that the session has for its names."""
         source, used = self._with_needed(text, names_in(text))
         known = {name: self.values[name] for name in used if name in self.values}
-        shapes = {n: () if hasattr(v, "listed") else shape_of(v) for n, v in known.items()}
-        formula = arguments.formula(source, shapes)
-        own = {name: known[name] for name in formula.free_names if name in known}
-        ranges = {name: value for name, value in own.items() if hasattr(value, "listed")}
-        single = {name: value for name, value in own.items() if name not in ranges}
-        errors = {name: self.errors[name] for name in own if name in self.errors}
-        problem = arguments.Problem(formula, single, ranges=ranges, errors=errors)
-        if errors:
+        problem = arguments.problem_of(source, {}, optional=known)
+        own = problem.formula.free_names
+        problem.errors = {name: self.errors[name] for name in own if name in self.errors}
+        if problem.errors:
             from gradcli.cli.uncertain import Errors
 
             problem.known = Errors()

@@ -7,7 +7,6 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from gradcli.cli.output import csv_text, note
-from gradcli.data import files
 from gradcli.minimize.minimum import ESTIMATES, Best, Estimate
 from gradcli.sheets import Column, documents, ours
 from gradcli.sheets import show as show_table
@@ -145,6 +144,8 @@ def write_predictions(path: str, found: Predictions, classes: Mapping[str, Seque
 
     `classes` are the texts that the numbers of a column stand for. Raises FileError.
     """
+    from gradcli.data import files
+
     names = found.names
     with files.writing(path) as file:
         file.write(csv_text([names]))

@@ -64,7 +64,7 @@ class Stream:
             if output.pretty:
                 output.stream("  ".join(cell.rjust(WIDTH) for cell in row))
             else:
-                output.stream(csv_text([row]).rstrip("\n") if output.csv else "\t".join(row))
+                output.stream(output.text([row]).rstrip("\n"))
         if output.pretty and sys.stdout is not None:
             sys.stdout.flush()
 

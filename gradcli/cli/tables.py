@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from gradcli.cli.output import SHOWN_NOTES, csv_text, note
+from gradcli.cli.output import SHOWN_NOTES, note
 from gradcli.errors import GradcliError, MathematicsError, ShapeError
 from gradcli.graph.literals import double_text, number_text
 from gradcli.graph.printing import label as node_label
@@ -193,15 +193,12 @@ def _flat(block: Block) -> Iterator[Any]:
 def _lines(table: Table, headers: Sequence[str], output: Output) -> Iterator[list[str]]:
     """Yield the lines of a table, block by block, below the headers."""
     separator = "," if output.csv else "\t"
-    label = "".join(cell + separator for cell in output.labelled([]))
-    if output.csv and label:
-        label = csv_text([output.labelled([])]).rstrip("\n") + ","
+    label = output.text([output.labelled([])]).rstrip("\n")
+    label += separator if label else ""
     head: list[str] | None = None
     for block in table.blocks():
         if head is None:  # only now: an error before leaves none
-            rows = output.heading(headers)
-            text = csv_text(rows) if output.csv else "".join("\t".join(row) + "\n" for row in rows)
-            head = text.splitlines()
+            head = output.text(output.heading(headers)).splitlines()
         columns = [_texts(column, output) for column in _flat(block)]
         yield [*head, *[label + separator.join(row) for row in zip(*columns, strict=True)]]
         head = []

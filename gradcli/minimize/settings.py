@@ -8,9 +8,9 @@ from gradcli.options import (
     SHARE,
     Option,
     Options,
-    Text,
     Whole,
     flag,
+    number,
     one_of,
     spelled,
     table,
@@ -59,9 +59,7 @@ class Solving(Options):
         complete=_methods,
         identifies=True,
     )
-    lr: Option[float | None] = Option(
-        "--lr", None, "Learning rate of a first-order method.", POSITIVE, "R", identifies=True
-    )
+    lr = number("--lr", "Learning rate of a first-order method.", "R", POSITIVE, identifies=True)
     schedule = text(
         "--schedule",
         "How the learning rate changes: 'cosine(t_max=100)'.",
@@ -70,17 +68,14 @@ class Solving(Options):
         identifies=True,
     )
     steps = whole("--steps", "Steps to take (at most 10000).", 0)
-    tol: Option[float | None] = Option(
+    tol = number(
         "--tol",
-        None,
         "Stop at this norm of the gradient (1e-8), or relative step of lm.",
-        NOT_NEGATIVE,
         "T",
+        NOT_NEGATIVE,
         identifies=True,
     )
-    seconds: Option[float | None] = Option(
-        "--seconds", None, "Stop after so many seconds.", POSITIVE, "S"
-    )
+    seconds = number("--seconds", "Stop after so many seconds.", "S", POSITIVE)
     starts = whole("--starts", "Try N starts, keep the lowest; 1 for one run.", 1, 1_000_000)
     maximize = flag("--maximize", "Find a maximum in place of a minimum.", identifies=True)
     subject_to = texts(
@@ -103,16 +98,11 @@ class Fitting(Options):
 
     group = "Fit"
 
-    weights: Option[Any] = Option(
-        "--weights", None, "How much each row of a fit counts.", Text(), "COLUMN", identifies=True
+    weights: Option[Any] = text(
+        "--weights", "How much each row of a fit counts.", "COLUMN", identifies=True
     )
-    sigma: Option[Any] = Option(
-        "--sigma",
-        None,
-        "Standard deviation of each row of a fit.",
-        Text(),
-        "COLUMN",
-        identifies=True,
+    sigma: Option[Any] = text(
+        "--sigma", "Standard deviation of each row of a fit.", "COLUMN", identifies=True
     )
     absolute_sigma = flag("--absolute-sigma", "--sigma is exact, not only up to a factor.")
     loss = text(

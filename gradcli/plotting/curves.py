@@ -48,11 +48,6 @@ class Function(NamedTuple):
     where: str = ""
     """Which line of several it is, for messages."""
 
-    @property
-    def text(self) -> str:
-        """The formula as it was typed."""
-        return self.formula.origin.source if self.formula.origin else str(self.formula)
-
     def table(self, ranges: Mapping[str, Range]) -> Table:
         """Return its table over ranges, in which nan stands for what does not exist."""
         nonfinite = self.allow_nonfinite

@@ -130,8 +130,7 @@ def chart(
             kept = [[np.concatenate(part)[::2] for part in zip(*kept, strict=True)]]
             stride *= 2
     x, *columns = [np.concatenate(part) for part in zip(*kept, strict=True)]
-    origin = formula.formula.origin
-    title = origin.source if origin else str(formula.formula)
+    title = formula.formula.source
     notes = [f"the plot shows one of each {stride} rows of the data"] if stride > 1 else []
     if lost:
         notes.append(f"--x has no value in {lost} of {first} rows")
@@ -166,7 +165,7 @@ def _lines(
     for function in curves:
         found = curves_of(function._replace(ranges={name: Range.through(points)}))
         notes += found.notes
-        lines.append(Line(*found.lines[0], function.text))
+        lines.append(Line(*found.lines[0], function.formula.source))
     return lines
 
 

@@ -41,11 +41,11 @@ def chart(functions: Sequence[Function]) -> Chart:
     is_one = len(functions) == 1
     panels = []
     for index, title in enumerate(["value", *[f"∂f/∂{other}" for other in first.wrt]]):
-        labels = ["" if is_one or index else function.text for function in functions]
+        labels = ["" if is_one or index else function.formula.source for function in functions]
         lines = [Line(*curve.lines[index], text) for curve, text in zip(found, labels, strict=True)]
         bands = [] if index else _bands(functions, found)
         panels.append(Panel(name, title, [*bands, *lines], limits=_hull(found, index)))
-    title = first.text if is_one else f"{len(functions)} formulas"
+    title = first.formula.source if is_one else f"{len(functions)} formulas"
     return Chart(title, panels, stacked=True, notes=notes)
 
 
@@ -142,7 +142,7 @@ def contour(function: Function) -> Chart:
         for name, slope in by.items():
             field = _field(x, y, slope, f"∂f/∂{name}", f"its derivative by {name}", notes)
             panels.append(Panel(across, up, [field]))
-    return Chart(function.text, panels, notes=notes)
+    return Chart(function.formula.source, panels, notes=notes)
 
 
 def _field(x: Vector, y: Vector, z: Vector, label: str, what: str, notes: list[str]) -> Field:

@@ -11,6 +11,7 @@ from gradcli.errors import MathematicsError
 from gradcli.records import NamedTuple
 from gradcli.solvers.distributions import central_quantile, finite
 from gradcli.solvers.solver import each
+from gradcli.solvers.stopping import counted
 from gradcli.solvers.triangle import (
     RANK_TOLERANCE,
     checked,
@@ -82,18 +83,14 @@ class Evidence(NamedTuple):
         if is_sigma_known:
             return 1.0, None
         if self.freedom <= 0:
-            counts = _counted(self.observations, "observation")
+            counts = counted(self.observations, "observation")
             leave = f"leave{'s' * (self.observations == 1)} no degrees of freedom"
-            return None, f"{counts} for {_counted(self.parameters, 'parameter')} {leave}"
+            return None, f"{counts} for {counted(self.parameters, 'parameter')} {leave}"
         if self.robust_deviation is None:
             return self.size / math.sqrt(self.freedom), None
         if math.isnan(self.robust_deviation):
             return None, "too many residuals lie beyond the scale of the loss"
         return self.robust_deviation, None
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}{'s' * (count != 1)}"
 
 
 def evidence(

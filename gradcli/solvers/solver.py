@@ -26,16 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-class Solver(Protocol):
-    """A method at work: where it stands, and how it goes on.
-
-    What it minimises is given when it is made, and is evaluated at the start then: an error there
-    is passed on, for there is no point to return.
-    """
-
-    @property
-    def name(self) -> str:
-        """What the method is called."""
+class Evaluated(Protocol):
+    """A point at which an objective was evaluated."""
 
     @property
     def point(self) -> Any:
@@ -48,6 +40,18 @@ class Solver(Protocol):
     @property
     def gradient_norm(self) -> float:
         """The Euclidean norm of its gradient; within bounds, of the part that can be followed."""
+
+
+class Solver(Evaluated, Protocol):
+    """A method at work: where it stands, and how it goes on.
+
+    What it minimises is given when it is made, and is evaluated at the start then: an error there
+    is passed on, for there is no point to return.
+    """
+
+    @property
+    def name(self) -> str:
+        """What the method is called."""
 
     @property
     def rate(self) -> float:

@@ -39,9 +39,9 @@ def short(value: float) -> str:
     return number_text(value if math.isinf(rounded_value) else rounded_value)
 
 
-def counted(steps: int) -> str:
-    """Return a number of steps in words: 1 step, 20 steps."""
-    return f"{steps} step{'s' * (steps != 1)}"
+def counted(count: int, what: str = "step") -> str:
+    """Return a count in words: 1 step, 20 steps."""
+    return f"{count} {what}{'s' * (count != 1)}"
 
 
 def _arrived(sentence: str) -> Reason:
@@ -100,8 +100,7 @@ def completed(steps: int) -> Reason:
 
 def learnt(epochs: int) -> Reason:
     """Return the reason of a run over all rows, so many times."""
-    sentence = f"completed the {epochs} epoch{'s' * (epochs != 1)} asked for"
-    return Reason(Ending.COMPLETED, sentence)
+    return Reason(Ending.COMPLETED, f"completed the {counted(epochs, 'epoch')} asked for")
 
 
 def exhausted(steps: int) -> Reason:

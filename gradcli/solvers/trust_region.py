@@ -16,6 +16,7 @@ import numpy as np
 
 from gradcli.records import NamedTuple
 from gradcli.solvers import stopping
+from gradcli.solvers.solver import Evaluated
 from gradcli.solvers.stopping import Ending, Reason
 from gradcli.solvers.vectors import LARGEST, TINY, finite_norm
 
@@ -44,20 +45,8 @@ SHRINKING = 0.9
 """A gradient or step that is not below this share of the smallest so far does not shrink."""
 
 
-class Model(Protocol):
+class Model(Evaluated, Protocol):
     """An objective at a point, as far as steps need to know it."""
-
-    @property
-    def point(self) -> Vector:
-        """The point."""
-
-    @property
-    def value(self) -> float:
-        """The objective there."""
-
-    @property
-    def gradient_norm(self) -> float:
-        """The norm of the gradient, without what a limit of the box stops."""
 
     @property
     def length(self) -> float:
@@ -76,7 +65,8 @@ class AtModel(Generic[AnyModel]):
     @property
     def point(self) -> Vector:
         """The current point."""
-        return self._at.point
+        point: Vector = self._at.point
+        return point
 
     @property
     def value(self) -> float:

@@ -11,7 +11,7 @@ import math
 from bisect import bisect_right
 from typing import TYPE_CHECKING, Any
 
-from gradcli.options import NOT_NEGATIVE, POSITIVE, Number, Whole
+from gradcli.options import NOT_NEGATIVE, POSITIVE, Number, Text, Whole
 from gradcli.records import NamedTuple
 from gradcli.solvers.settings import (
     BELOW_ONE,
@@ -54,12 +54,12 @@ class Schedule:
         """Go on from a state."""
 
 
-def step(*, step_size: int, gamma: float) -> Schedule:
+def step(*, step_size: int, gamma: float = 0.1) -> Schedule:
     """Return b·gamma^⌊t/step_size⌋."""
     return Schedule(lambda t, base: base * gamma ** (t // step_size))
 
 
-def multistep(*, milestones: Sequence[int], gamma: float) -> Schedule:
+def multistep(*, milestones: Sequence[int], gamma: float = 0.1) -> Schedule:
     """Return b·gamma^k, where k is how many of the milestones are not above t."""
     return Schedule(lambda t, base: base * gamma ** bisect_right(milestones, t))
 
@@ -69,23 +69,25 @@ def exponential(*, gamma: float) -> Schedule:
     return Schedule(lambda t, base: base * gamma**t)
 
 
-def constant(*, factor: float, total_iters: int) -> Schedule:
+def constant(*, factor: float = 1 / 3, total_iters: int = 5) -> Schedule:
     """Return b·factor before step total_iters, and b from there."""
     return Schedule(lambda t, base: base * factor if t < total_iters else base)
 
 
-def linear(*, start_factor: float, end_factor: float, total_iters: int) -> Schedule:
+def linear(
+    *, start_factor: float = 1 / 3, end_factor: float = 1.0, total_iters: int = 5
+) -> Schedule:
     """Return b times a factor on the line from start_factor to end_factor at total_iters."""
     slope = (end_factor - start_factor) / total_iters
     return Schedule(lambda t, base: base * (start_factor + slope * min(t, total_iters)))
 
 
-def polynomial(*, total_iters: int, power: float) -> Schedule:
+def polynomial(*, total_iters: int = 5, power: float = 1.0) -> Schedule:
     """Return b·(1 - t/total_iters)^power, and 0 from total_iters on."""
     return Schedule(lambda t, base: base * (1 - min(t, total_iters) / total_iters) ** power)
 
 
-def cosine(*, t_max: int, eta_min: float) -> Schedule:
+def cosine(*, t_max: int, eta_min: float = 0.0) -> Schedule:
     """Return half a wave from b down to eta_min at t_max, up to b again at 2·t_max, and so on.
 
     Loshchilov and Hutter, SGDR: Stochastic Gradient Descent with Warm Restarts, 2017.
@@ -93,7 +95,7 @@ def cosine(*, t_max: int, eta_min: float) -> Schedule:
     return Schedule(lambda t, base: _wave(base, eta_min, t / t_max))
 
 
-def warm_restarts(*, t_0: int, t_mult: int, eta_min: float) -> Schedule:
+def warm_restarts(*, t_0: int, t_mult: int = 1, eta_min: float = 0.0) -> Schedule:
     """Return half a wave down to eta_min in t_0 steps, then in t_0·t_mult, t_0·t_mult², ….
 
     Each begins at b (Loshchilov and Hutter, 2017, as cosine).
@@ -115,9 +117,9 @@ def onecycle(
     *,
     max_lr: float,
     total_steps: int,
-    pct_start: float,
-    div_factor: float,
-    final_div_factor: float,
+    pct_start: float = 0.3,
+    div_factor: float = 25.0,
+    final_div_factor: float = 1e4,
 ) -> Schedule:
     """Return half a wave up to max_lr, then half a wave down; b is not used.
 
@@ -139,7 +141,7 @@ def onecycle(
     return Schedule(formula)
 
 
-def cyclic(*, base_lr: float, max_lr: float, step_size_up: int) -> Schedule:
+def cyclic(*, base_lr: float, max_lr: float, step_size_up: int = 2000) -> Schedule:
     """Return straight lines from base_lr to max_lr and back, of step_size_up steps each.
 
     b is not used (Smith, Cyclical Learning Rates for Training Neural Networks, 2017).
@@ -162,7 +164,7 @@ class Plateau(Schedule):
 
     is_fixed = False
 
-    def __init__(self, *, factor: float, patience: int, threshold: float) -> None:
+    def __init__(self, factor: float, patience: int, threshold: float) -> None:
         super().__init__(lambda _, base: base if self._rate is None else self._rate)
         self._factor = factor
         self._patience = patience
@@ -197,6 +199,11 @@ class Plateau(Schedule):
         self._rate, self._best, self._idle = state["rate"], state["best"], state["idle"]
 
 
+def plateau(*, factor: float = 0.1, patience: int = 10, threshold: float = 1e-4) -> Schedule:
+    """Return the rate times factor whenever more than patience steps in a row brought nothing."""
+    return Plateau(factor, patience, threshold)
+
+
 def _wave(high: float, low: float, part: float) -> float:
     """Return the height of a cosine that is `high` at part 0 and `low` at part 1."""
     return low + (high - low) * (1 + math.cos(math.pi * part)) / 2
@@ -209,52 +216,35 @@ class Kind(NamedTuple):
     make: Callable[..., Schedule]
 
 
-_ABOVE_ZERO_UP_TO_ONE = Number("greater than 0 and at most 1", lambda value: 0 < value <= 1)
-_GAMMA = Setting("gamma", 0.1, POSITIVE)
-_ETA_MIN = Setting("eta_min", 0.0, NOT_NEGATIVE)
-_TOTAL_ITERS = Setting("total_iters", 5, Whole(1))
+def _kind(make: Callable[..., Schedule], **limits: Text) -> Kind:
+    """Return a schedule by what its settings may be; their defaults are those of the function."""
+    defaults = make.__kwdefaults__ or {}
+    settings = [Setting(name, defaults.get(name), limit) for name, limit in limits.items()]
+    return Kind(tuple(settings), make)
 
 
-def _kind(make: Callable[..., Schedule], *settings: Setting) -> Kind:
-    return Kind(settings, make)
-
+_STEPS = Whole(1)
+_SHARE = Number("greater than 0 and at most 1", lambda value: 0 < value <= 1)
 
 SCHEDULES = {
-    "step": _kind(step, Setting("step_size", None, Whole(1)), _GAMMA),
-    "multistep": _kind(multistep, Setting("milestones", None, RISING), _GAMMA),
-    "exponential": _kind(exponential, Setting("gamma", None, POSITIVE)),
-    "constant": _kind(constant, Setting("factor", 1 / 3, UP_TO_ONE), _TOTAL_ITERS),
-    "linear": _kind(
-        linear,
-        Setting("start_factor", 1 / 3, _ABOVE_ZERO_UP_TO_ONE),
-        Setting("end_factor", 1.0, UP_TO_ONE),
-        _TOTAL_ITERS,
-    ),
-    "polynomial": _kind(polynomial, _TOTAL_ITERS, Setting("power", 1.0, NOT_NEGATIVE)),
-    "cosine": _kind(cosine, Setting("t_max", None, Whole(1)), _ETA_MIN),
-    "warm_restarts": _kind(
-        warm_restarts, Setting("t_0", None, Whole(1)), Setting("t_mult", 1, Whole(1)), _ETA_MIN
-    ),
+    "step": _kind(step, step_size=_STEPS, gamma=POSITIVE),
+    "multistep": _kind(multistep, milestones=RISING, gamma=POSITIVE),
+    "exponential": _kind(exponential, gamma=POSITIVE),
+    "constant": _kind(constant, factor=UP_TO_ONE, total_iters=_STEPS),
+    "linear": _kind(linear, start_factor=_SHARE, end_factor=UP_TO_ONE, total_iters=_STEPS),
+    "polynomial": _kind(polynomial, total_iters=_STEPS, power=NOT_NEGATIVE),
+    "cosine": _kind(cosine, t_max=_STEPS, eta_min=NOT_NEGATIVE),
+    "warm_restarts": _kind(warm_restarts, t_0=_STEPS, t_mult=_STEPS, eta_min=NOT_NEGATIVE),
     "onecycle": _kind(
         onecycle,
-        Setting("max_lr", None, POSITIVE),
-        Setting("total_steps", None, Whole(1)),
-        Setting("pct_start", 0.3, UP_TO_ONE),
-        Setting("div_factor", 25.0, POSITIVE),
-        Setting("final_div_factor", 1e4, POSITIVE),
+        max_lr=POSITIVE,
+        total_steps=_STEPS,
+        pct_start=UP_TO_ONE,
+        div_factor=POSITIVE,
+        final_div_factor=POSITIVE,
     ),
-    "cyclic": _kind(
-        cyclic,
-        Setting("base_lr", None, NOT_NEGATIVE),
-        Setting("max_lr", None, POSITIVE),
-        Setting("step_size_up", 2000, Whole(1)),
-    ),
-    "plateau": _kind(
-        Plateau,
-        Setting("factor", 0.1, INSIDE_ONE),
-        Setting("patience", 10, COUNT),
-        Setting("threshold", 1e-4, BELOW_ONE),
-    ),
+    "cyclic": _kind(cyclic, base_lr=NOT_NEGATIVE, max_lr=POSITIVE, step_size_up=_STEPS),
+    "plateau": _kind(plateau, factor=INSIDE_ONE, patience=COUNT, threshold=BELOW_ONE),
 }
 """The schedules by the names that users give them."""
 
